@@ -1,0 +1,128 @@
+"""The types of ops' arguments: what a field takes, and what it says when it gets something else.
+
+A plain Pydantic union reports one fault once for each member; these types report it once, in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+Positive = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class Argument:
+    """Base of the field types that are written ``Annotated[Any, PerDimension(2, 1)]``."""
+
+    texts: frozenset[str] = frozenset()
+
+    def read(self, value: Any) -> Any:
+        """The value to keep; ``ValueError`` with what was wanted, where it does not fit."""
+        raise AssertionError("each argument type reads its own values")
+
+    def json_schema(self) -> dict[str, Any]:
+        """The JSON Schema of what is accepted."""
+        return {}
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        def check(value: Any) -> Any:
+            try:
+                return self.read(value)
+            except ValueError as found:
+                raise PydanticCustomError("argument", "{wanted}", {"wanted": str(found)}) from None
+
+        return core_schema.no_info_plain_validator_function(check)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return self.json_schema()
+
+
+class PerDimension(Argument):
+    """One integer for all ``rank`` dimensions, or ``rank`` of them (kept as a tuple), or one of ``texts``."""
+
+    def __init__(self, rank: int, least: int, *texts: str):
+        self.rank, self.least, self.texts = rank, least, frozenset(texts)
+        self.wanted = f"an integer of at least {least}"
+        self.wanted += f", or a list of {rank} of them" if rank > 1 else ""
+        self.wanted += "".join(f", or `{text}`" for text in texts)
+
+    def fits(self, value: Any) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool) and value >= self.least
+
+    def read(self, value: Any) -> Any:
+        if self.fits(value) or (isinstance(value, str) and value in self.texts):
+            return value
+        if isinstance(value, (list, tuple)) and len(value) == self.rank and all(map(self.fits, value)):
+            return tuple(value) if self.rank > 1 else value[0]
+        raise ValueError(self.wanted)
+
+    def json_schema(self) -> dict[str, Any]:
+        one = {"type": "integer", "minimum": self.least}
+        many = {"type": "array", "items": one, "minItems": self.rank, "maxItems": self.rank}
+        options: list[dict[str, Any]] = [one, *([many] if self.rank > 1 else [])]
+        return {"anyOf": [*options, {"enum": sorted(self.texts)}]} if self.texts else {"anyOf": options}
+
+
+class Listed(Argument):
+    """A list, kept as a tuple, whose items ``accept`` takes; ``wanted`` says so in words."""
+
+    def __init__(self, wanted: str, accept: Callable[[Any], bool], item_schema: dict[str, Any]):
+        self.wanted, self.accept, self.item_schema = wanted, accept, item_schema
+
+    def read(self, value: Any) -> Any:
+        if isinstance(value, (list, tuple)) and value and all(map(self.accept, value)):
+            return tuple(value)
+        raise ValueError(self.wanted)
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "array", "items": self.item_schema, "minItems": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class TextRule:
+    """How text is read as an argument: as it stands where it is one of ``literal`` (or ``any``), else an expression."""
+
+    any: bool
+    literal: frozenset[str]
+
+    def takes(self, text: str) -> bool:
+        return self.any or text in self.literal
+
+
+@cache
+def text_rule(model: type[BaseModel], argument: str) -> TextRule:
+    """The rule for one field of an op."""
+    field = model.model_fields[argument]
+    for mark in field.metadata:
+        if isinstance(mark, Argument):
+            return TextRule(False, mark.texts)
+    return TextRule(_takes_any(field.annotation), frozenset(_literals(field.annotation)))
+
+
+def _takes_any(annotation: Any) -> bool:
+    return annotation is str or any(
+        map(_takes_any, get_args(annotation) if get_origin(annotation) is not Literal else ())
+    )
+
+
+def _literals(annotation: Any) -> list[str]:
+    if get_origin(annotation) is Literal:
+        return [value for value in get_args(annotation) if isinstance(value, str)]
+    return [text for part in get_args(annotation) for text in _literals(part)]
+
+
+def spread(value: int | tuple[int, ...], rank: int) -> tuple[int, ...]:
+    """One number for each dimension."""
+    return (value,) * rank if isinstance(value, int) else value
+
+
+def spell_window(value: int | tuple[int, ...], rank: int = 2) -> str:
+    """A window for people: ``3×3``, ``1×7``."""
+    return "×".join(str(size) for size in spread(value, rank))

@@ -1,0 +1,150 @@
+"""What an op is. One class an op, in this package, says everything there is to say about it.
+
+An op's Pydantic fields are its arguments, with PyTorch's names and defaults. The class adds how shapes follow
+(``infer``), what it costs (``parameters``, ``macs``), the PyTorch it compiles to (``module``, ``call``), and
+the ONNX nodes it becomes (``onnx``). To add one, write its class in the file of its family and its cases beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from netspec.dims import Dim, Shape, Size, pretty_shape
+
+Family = Literal["convolution", "linear", "norm", "activation", "pooling", "shape", "arithmetic", "dropout", "sequence"]
+
+
+class ShapeError(Exception):
+    """An op cannot take these shapes. ``argument`` names the argument at fault, where one is; ``help`` a repair."""
+
+    def __init__(self, message: str, *, argument: str | None = None, help: str | None = None):
+        super().__init__(message)
+        self.argument = argument
+        self.help = help
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """What is known of a tensor before anything runs: its shape and the name of its torch dtype."""
+
+    shape: Shape
+    dtype: str = "float32"
+
+
+@dataclass(frozen=True, slots=True)
+class Constructor:
+    """A call that makes a module: ``nn.Conv2d(3, 64, kernel_size=7)``. Positional arguments carry names too."""
+
+    callee: str
+    positional: Mapping[str, Any]
+    keywords: Mapping[str, Any]
+
+
+class OnnxBuilder(Protocol):
+    """What an op writes its ONNX nodes with. Values are opaque; ``None`` stands for an input left out."""
+
+    def op(self, type: str, *inputs: Any, outputs: int = 1, **attributes: Any) -> Any:
+        """Add a node; gives its output, or a tuple of them when ``outputs`` is above one."""
+
+    def parameter(self, name: str) -> Any:
+        """The initializer of this op's own parameter or buffer, by its torch name; ``None`` where it has none."""
+
+    def constant(self, value: Any, dtype: str = "int64") -> Any:
+        """A constant tensor from a number or nested lists."""
+
+
+class Op(BaseModel):
+    """Base of every op.
+
+    Class variables: ``name`` the spec key; ``family`` its group; ``main`` the argument that a scalar goes to;
+    ``ports`` its inputs in order; ``variadic`` whether it takes any number of them instead; ``torch`` the module
+    class (``nn.ReLU``); ``functional`` the function that does the same without a module (``F.relu``), for ops
+    without state.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
+
+    name: ClassVar[str]
+    family: ClassVar[Family]
+    main: ClassVar[str | None] = None
+    ports: ClassVar[tuple[str, ...]] = ("input",)
+    variadic: ClassVar[bool] = False
+    torch: ClassVar[str | None] = None
+    functional: ClassVar[str | None] = None
+
+    def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
+        """Sizes that must be equal, as (left, right, why). Checked before ``infer``, which may rely on them.
+
+        A symbolic pair that is equal for some sizes only becomes a requirement of the network.
+        """
+        return ()
+
+    def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """The outputs' shapes and dtypes. Raises ``ShapeError`` where the op cannot take the inputs."""
+        return (Tensor(self.output_shape(*(tensor.shape for tensor in inputs)), inputs[0].dtype),)
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        """The shape of the only output, whose dtype is the first input's; default: the first input's shape."""
+        return shapes[0]
+
+    def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:
+        """Learned tensors by torch name."""
+        return {}
+
+    def macs(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Size:
+        """Multiply-accumulates of one forward pass, counted as torch's FlopCounterMode does."""
+        return 0
+
+    def sizes(self, *inputs: Tensor) -> Mapping[str, Any]:
+        """Constructor arguments that the inputs decide: ``{"in_channels": 3}``."""
+        return {}
+
+    def module(self, *inputs: Tensor) -> Constructor:
+        """The module that does this. Sizes and the main argument come first, then whatever is not a default."""
+        assert self.torch is not None, f"{self.name} has no module form"
+        positional = dict(self.sizes(*inputs))
+        keywords = self.changed()
+        if self.main is not None:
+            positional[self.main] = keywords.pop(self.main, getattr(self, self.main))
+        return Constructor(self.torch, positional, keywords)
+
+    def changed(self) -> dict[str, Any]:
+        """The arguments that differ from their defaults."""
+        fields = type(self).model_fields
+        return {name: value for name in fields if (value := getattr(self, name)) != fields[name].default}
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
+        """The expression that does this without a module: ``F.relu(x)``. ``arguments`` are the inputs' names."""
+        assert self.functional is not None, f"{self.name} has no functional form"
+        keywords = [f"{name}={value!r}" for name, value in self.changed().items()]
+        return f"{self.functional}({', '.join([*arguments, *keywords])})"
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        """Write the nodes that do this; gives the output value (a tuple of them for several)."""
+        raise AssertionError(f"{self.name} has no ONNX form")
+
+    def detail(self) -> str:
+        """The telling arguments in few characters, for tables and diagrams: ``7×7, 64, /2``."""
+        return "" if self.main is None else f"{getattr(self, self.main)}"
+
+    @classmethod
+    def summary(cls) -> str:
+        """The first line of the op's documentation."""
+        return (cls.__doc__ or "").strip().split("\n")[0]
+
+
+def known(size: Size, what: str) -> int:
+    """A size that must be a number; ``ShapeError`` where it is symbolic."""
+    if isinstance(size, Dim):
+        raise ShapeError(f"{what} must be a known number, but is {size}")
+    return size
+
+
+def need_rank(name: str, shape: Shape, *ranks: int, layout: str) -> None:
+    """Guard: the input has one of these ranks; ``layout`` says it in letters (``[N, C, H, W]``)."""
+    if len(shape) not in ranks:
+        raise ShapeError(f"{name} takes {layout}, but its input is {pretty_shape(shape)}")

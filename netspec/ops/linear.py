@@ -1,0 +1,55 @@
+"""Fully connected layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from netspec.dims import Shape, Size, pretty_shape, product
+from netspec.ops.arguments import Positive
+from netspec.ops.base import OnnxBuilder, Op, ShapeError, Tensor, known
+
+
+class Linear(Op):
+    """Affine map of the last dimension, x·Wᵀ + b (``torch.nn.Linear``): (…, in) -> (…, out_features)."""
+
+    name = "linear"
+    family = "linear"
+    torch = "nn.Linear"
+    main = "out_features"
+
+    out_features: Positive
+    bias: bool = True
+
+    def sizes(self, *inputs: Tensor) -> Mapping[str, Any]:
+        return {"in_features": self.features(inputs[0].shape)}
+
+    def features(self, shape: Shape) -> int:
+        """The size of the last dimension, which must be a number."""
+        if not shape:
+            raise ShapeError("linear takes at least one dimension, but its input is a scalar")
+        try:
+            return known(shape[-1], "the last dimension that linear takes")
+        except ShapeError as found:
+            raise ShapeError(
+                f"{found}, in {pretty_shape(shape)}",
+                help="pool to a fixed size first (adaptive_avg_pool2d), or give the input a fixed size",
+            ) from None
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        self.features(shapes[0])
+        return (*shapes[0][:-1], self.out_features)
+
+    def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:
+        weight = (self.out_features, self.features(inputs[0].shape))
+        return {"weight": weight, "bias": (self.out_features,)} if self.bias else {"weight": weight}
+
+    def macs(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Size:
+        return product(inputs[0].shape) * self.out_features
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        weight, bias = builder.parameter("weight"), builder.parameter("bias")
+        if len(tensors[0].shape) == 2:
+            return builder.op("Gemm", inputs[0], weight, bias, transB=1)
+        made = builder.op("MatMul", inputs[0], builder.op("Transpose", weight, perm=[1, 0]))
+        return builder.op("Add", made, bias) if self.bias else made
