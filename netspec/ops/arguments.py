@@ -45,28 +45,38 @@ class Argument:
 
 
 class PerDimension(Argument):
-    """One integer for all ``rank`` dimensions, or ``rank`` of them (kept as a tuple), or one of ``texts``."""
+    """One integer for all ``rank`` dimensions, or ``rank`` of them (kept as a tuple), or one of ``texts``.
 
-    def __init__(self, rank: int, least: int, *texts: str):
+    ``optional`` takes null for the whole; ``keep`` takes null for an item of the list.
+    """
+
+    def __init__(self, rank: int, least: int, *texts: str, optional: bool = False, keep: bool = False):
         self.rank, self.least, self.texts = rank, least, frozenset(texts)
+        self.optional, self.keep = optional, keep and rank > 1
         self.wanted = f"an integer of at least {least}"
         self.wanted += f", or a list of {rank} of them" if rank > 1 else ""
+        self.wanted += " (null keeps a size)" if self.keep else ""
         self.wanted += "".join(f", or `{text}`" for text in texts)
 
     def fits(self, value: Any) -> bool:
         return isinstance(value, int) and not isinstance(value, bool) and value >= self.least
 
+    def fits_item(self, value: Any) -> bool:
+        return self.fits(value) or (self.keep and value is None)
+
     def read(self, value: Any) -> Any:
-        if self.fits(value) or (isinstance(value, str) and value in self.texts):
+        if self.fits(value) or (isinstance(value, str) and value in self.texts) or (self.optional and value is None):
             return value
-        if isinstance(value, (list, tuple)) and len(value) == self.rank and all(map(self.fits, value)):
+        if isinstance(value, (list, tuple)) and len(value) == self.rank and all(map(self.fits_item, value)):
             return tuple(value) if self.rank > 1 else value[0]
         raise ValueError(self.wanted)
 
     def json_schema(self) -> dict[str, Any]:
         one = {"type": "integer", "minimum": self.least}
-        many = {"type": "array", "items": one, "minItems": self.rank, "maxItems": self.rank}
+        item = {"anyOf": [one, {"type": "null"}]} if self.keep else one
+        many = {"type": "array", "items": item, "minItems": self.rank, "maxItems": self.rank}
         options: list[dict[str, Any]] = [one, *([many] if self.rank > 1 else [])]
+        options += [{"type": "null"}] if self.optional else []
         return {"anyOf": [*options, {"enum": sorted(self.texts)}]} if self.texts else {"anyOf": options}
 
 
@@ -83,6 +93,15 @@ class Listed(Argument):
 
     def json_schema(self) -> dict[str, Any]:
         return {"type": "array", "items": self.item_schema, "minItems": 1}
+
+
+def is_integer(value: Any) -> bool:
+    """Whether it is an integer, which ``True`` is not."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+INTEGER = {"type": "integer"}
+Integers = Annotated[Any, Listed("a list of integers", is_integer, INTEGER)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,149 @@
+"""Arithmetic on several inputs, element by element with torch's broadcasting."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+from netspec.dims import Dim, Shape, Size, pretty_shape
+from netspec.ops.base import OnnxBuilder, Op, ShapeError, Tensor
+from netspec.ops.shape import differ, one_dtype
+
+
+class Elementwise(Op):
+    """What arithmetic of any number of inputs shares. ``onnx_type`` is the ONNX op of two of them."""
+
+    family = "arithmetic"
+    variadic = True
+    any_dtype = True
+    onnx_type: ClassVar[str]
+
+    def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
+        for axis, sizes in aligned([tensor.shape for tensor in inputs]):
+            kept = dominant(sizes)
+            why = f"{self.name} needs equal sizes in dim {axis}, or 1"
+            yield from ((kept, size, why) for size in sizes if size != 1)
+
+    def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        one_dtype(self.name, inputs)
+        return super().infer(*inputs)
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        made: list[Size] = []
+        for _, sizes in aligned(shapes):
+            kept = dominant(sizes)
+            if any(differ(size, kept) for size in sizes if size != 1):
+                found = " and ".join(dict.fromkeys(map(pretty_shape, shapes)))
+                raise ShapeError(f"{self.name} takes equal shapes, or sizes of 1 to repeat, but got {found}")
+            made.append(kept)
+        return tuple(made)
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        made = inputs[0]
+        for x in inputs[1:]:
+            made = builder.op(self.onnx_type, made, x)
+        return made
+
+
+class Infix(Elementwise):
+    """Arithmetic that Python writes between its operands. ``sign`` is how."""
+
+    sign: ClassVar[str]
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
+        return f" {self.sign} ".join(arguments)
+
+
+class Add(Infix):
+    """Sum of its inputs, x + y: shapes broadcast as in torch."""
+
+    name = "add"
+    functional = "torch.add"
+    sign = "+"
+    onnx_type = "Add"
+
+
+class Subtract(Infix):
+    """The first input minus the others, x − y: shapes broadcast as in torch."""
+
+    name = "subtract"
+    functional = "torch.subtract"
+    sign = "-"
+    onnx_type = "Sub"
+
+
+class Multiply(Infix):
+    """Product of its inputs, element by element, x · y: shapes broadcast as in torch."""
+
+    name = "multiply"
+    functional = "torch.multiply"
+    sign = "*"
+    onnx_type = "Mul"
+
+
+class Divide(Infix):
+    """The first input divided by the others, x / y: shapes broadcast as in torch."""
+
+    name = "divide"
+    functional = "torch.divide"
+    sign = "/"
+    any_dtype = False
+    onnx_type = "Div"
+
+
+class Mean(Elementwise):
+    """Mean of its inputs, (x + y) / 2: shapes broadcast as in torch."""
+
+    name = "mean"
+    functional = "torch.mean"
+    any_dtype = False
+    onnx_type = "Add"
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
+        return arguments[0] if len(arguments) == 1 else f"({' + '.join(arguments)}) / {len(arguments)}"
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("Mean", *inputs)
+
+
+class Extreme(Elementwise):
+    """The largest or the smallest of several inputs."""
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
+        made = arguments[0]
+        for argument in arguments[1:]:
+            made = f"{self.functional}({made}, {argument})"
+        return made
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op(self.onnx_type, *inputs)
+
+
+class Maximum(Extreme):
+    """The largest of its inputs, element by element (``torch.maximum``): shapes broadcast as in torch."""
+
+    name = "maximum"
+    functional = "torch.maximum"
+    onnx_type = "Max"
+
+
+class Minimum(Extreme):
+    """The smallest of its inputs, element by element (``torch.minimum``): shapes broadcast as in torch."""
+
+    name = "minimum"
+    functional = "torch.minimum"
+    onnx_type = "Min"
+
+
+def aligned(shapes: Sequence[Shape]) -> Iterable[tuple[int, list[Size]]]:
+    """For each dimension of the result, counted from 0, the inputs' sizes there; shapes align at their ends."""
+    rank = max(map(len, shapes))
+    for axis in range(rank):
+        yield axis, [shape[axis - rank + len(shape)] for shape in shapes if axis - rank + len(shape) >= 0]
+
+
+def dominant(sizes: Sequence[Size]) -> Size:
+    """The size that the others must equal, where they are not 1: a known one, else the first symbolic one."""
+    known = [size for size in sizes if isinstance(size, int) and size != 1]
+    symbolic = [size for size in sizes if isinstance(size, Dim)]
+    return (known or symbolic or [1])[0]

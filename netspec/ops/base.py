@@ -63,7 +63,7 @@ class Op(BaseModel):
     Class variables: ``name`` the spec key; ``family`` its group; ``main`` the argument that a scalar goes to;
     ``ports`` its inputs in order; ``variadic`` whether it takes any number of them instead; ``torch`` the module
     class (``nn.ReLU``); ``functional`` the function that does the same without a module (``F.relu``), for ops
-    without state.
+    without state; ``any_dtype`` whether it takes integers and booleans too.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
@@ -75,6 +75,7 @@ class Op(BaseModel):
     variadic: ClassVar[bool] = False
     torch: ClassVar[str | None] = None
     functional: ClassVar[str | None] = None
+    any_dtype: ClassVar[bool] = False
 
     def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
         """Sizes that must be equal, as (left, right, why). Checked before ``infer``, which may rely on them.
@@ -85,6 +86,9 @@ class Op(BaseModel):
 
     def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """The outputs' shapes and dtypes. Raises ``ShapeError`` where the op cannot take the inputs."""
+        for tensor in inputs:
+            if not self.any_dtype and "float" not in tensor.dtype:
+                raise ShapeError(f"{self.name} takes floating-point numbers, but its input is {tensor.dtype}")
         return (Tensor(self.output_shape(*(tensor.shape for tensor in inputs)), inputs[0].dtype),)
 
     def output_shape(self, *shapes: Shape) -> Shape:
@@ -120,8 +124,10 @@ class Op(BaseModel):
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         """The expression that does this without a module: ``F.relu(x)``. ``arguments`` are the inputs' names."""
         assert self.functional is not None, f"{self.name} has no functional form"
-        keywords = [f"{name}={value!r}" for name, value in self.changed().items()]
-        return f"{self.functional}({', '.join([*arguments, *keywords])})"
+        keywords = self.changed()
+        main = [] if self.main is None else [repr(keywords.pop(self.main, getattr(self, self.main)))]
+        named = [f"{name}={value!r}" for name, value in keywords.items()]
+        return f"{self.functional}({', '.join([*arguments, *main, *named])})"
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         """Write the nodes that do this; gives the output value (a tuple of them for several)."""
@@ -148,3 +154,10 @@ def need_rank(name: str, shape: Shape, *ranks: int, layout: str) -> None:
     """Guard: the input has one of these ranks; ``layout`` says it in letters (``[N, C, H, W]``)."""
     if len(shape) not in ranks:
         raise ShapeError(f"{name} takes {layout}, but its input is {pretty_shape(shape)}")
+
+
+def axis_of(dim: int, rank: int, argument: str = "dim") -> int:
+    """The dimension that ``dim`` means, counted from 0; negative ones count from the end, as in torch."""
+    if not -rank <= dim < rank:
+        raise ShapeError(f"there is no dim {dim} in {rank} dimensions", argument=argument)
+    return dim % rank

@@ -8,9 +8,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from netspec.dims import Shape, Size, product
 from netspec.ops.arguments import PerDimension, Positive, spell_window, spread
 from netspec.ops.base import OnnxBuilder, Op, ShapeError, Tensor, known, need_rank
-from netspec.ops.window import slide
+from netspec.ops.window import LAYOUT, slide
 
-LAYOUT = {1: "[N, C, L]", 2: "[N, C, H, W]", 3: "[N, C, D, H, W]"}
 PADDING_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 

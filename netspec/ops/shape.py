@@ -1,1 +1,404 @@
+"""Ops that rearrange: flatten, reshape, permute, join. No arithmetic, no parameters."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any
+
+from netspec.dims import Dim, InexactError, Shape, Size, exact_div, floor_div, pretty_shape, product
+from netspec.ops.arguments import INTEGER, Integers, Listed, Positive, is_integer
+from netspec.ops.base import OnnxBuilder, Op, ShapeError, Tensor, axis_of
+
+
+class Rearrangement(Op):
+    """What every op of this file shares."""
+
+    family = "shape"
+    any_dtype = True
+
+
+class Identity(Rearrangement):
+    """Passes its input on (``torch.nn.Identity``): any shape."""
+
+    name = "identity"
+    torch = "nn.Identity"
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return inputs[0]
+
+
+class Flatten(Rearrangement):
+    """Merges dimensions start_dim to end_dim into one (``torch.nn.Flatten``): (N, C, H, W) -> (N, C·H·W)."""
+
+    name = "flatten"
+    torch = "nn.Flatten"
+    functional = "torch.flatten"
+
+    start_dim: int = 1
+    end_dim: int = -1
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        shape = shapes[0]
+        start = axis_of(self.start_dim, len(shape), "start_dim")
+        end = axis_of(self.end_dim, len(shape), "end_dim")
+        if start > end:
+            raise ShapeError(f"start_dim {self.start_dim} comes after end_dim {self.end_dim}", argument="start_dim")
+        return (*shape[:start], product(shape[start : end + 1]), *shape[end + 1 :])
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
+        end = "" if self.end_dim == -1 else f", {self.end_dim}"
+        return f"torch.flatten({arguments[0]}, {self.start_dim}{end})"
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        shape = tensors[0].shape
+        made = self.output_shape(shape)
+        if axis_of(self.start_dim, len(shape)) == 1 and len(made) == 2:
+            return builder.op("Flatten", inputs[0], axis=1)
+        return reshape(builder, inputs[0], shape, made)
+
+    def detail(self) -> str:
+        return "" if (self.start_dim, self.end_dim) == (1, -1) else f"dim {self.start_dim} to {self.end_dim}"
+
+
+class Unflatten(Rearrangement):
+    """Splits one dimension into several (``torch.nn.Unflatten``): (…, size, …) -> (…, *unflattened_size, …)."""
+
+    name = "unflatten"
+    torch = "nn.Unflatten"
+    functional = "torch.unflatten"
+
+    dim: int
+    unflattened_size: Annotated[
+        Any, Listed("a list of sizes, of which one may be -1", lambda value: is_integer(value) and value, INTEGER)
+    ]
+
+    def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
+        shape = inputs[0].shape
+        axis = axis_of(self.dim, len(shape))
+        yield shape[axis], product(self.parts(shape[axis])), f"unflatten splits dim {self.dim} without remainder"
+
+    def parts(self, size: Size) -> Shape:
+        """What the dimension becomes; a remainder is left to ``requirements``."""
+        return resolve(self.unflattened_size, size, "unflattened_size")
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        shape = shapes[0]
+        axis = axis_of(self.dim, len(shape))
+        parts = self.parts(shape[axis])
+        agree(shape[axis : axis + 1], parts, "unflattened_size")
+        return (*shape[:axis], *parts, *shape[axis + 1 :])
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
+        return f"torch.unflatten({arguments[0]}, {self.dim}, {self.unflattened_size})"
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        shape = tensors[0].shape
+        return reshape(builder, inputs[0], shape, self.output_shape(shape))
+
+    def detail(self) -> str:
+        return f"dim {self.dim} → " + "×".join(map(str, self.unflattened_size))
+
+
+class Reshape(Rearrangement):
+    """The same elements in another shape (``Tensor.reshape``); one size may be -1: any shape -> shape."""
+
+    name = "reshape"
+    functional = "torch.reshape"
+    main = "shape"
+
+    shape: Annotated[
+        Any,
+        Listed(
+            "a list of sizes, of which one may be -1",
+            lambda value: isinstance(value, Dim) or (is_integer(value) and value),
+            {"type": ["integer", "string"]},
+        ),
+    ]
+
+    def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
+        made = resolve(self.shape, product(inputs[0].shape), "shape")
+        yield product(inputs[0].shape), product(made), "reshape keeps the number of elements"
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        made = resolve(self.shape, product(shapes[0]), "shape")
+        agree(shapes[0], made, "shape")
+        axes_of(shapes[0], made)
+        return made
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
+        x, source = arguments[0], inputs[0].shape
+        axes = axes_of(source, self.output_shape(source))
+        sizes = [
+            str(size) if is_integer(size) else "-1" if axis is None else f"{x}.size({axis})"
+            for size, axis in zip(self.shape, axes)
+        ]
+        return f"{x}.reshape({', '.join(sizes)})"
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        source = tensors[0].shape
+        return reshape(builder, inputs[0], source, self.output_shape(source))
+
+    def detail(self) -> str:
+        return "→ " + "×".join(map(str, self.shape))
+
+
+class Permute(Rearrangement):
+    """Puts the dimensions in another order (``Tensor.permute``): [N, C, H, W] by [0, 2, 3, 1] -> [N, H, W, C]."""
+
+    name = "permute"
+    functional = "torch.permute"
+    main = "dims"
+
+    dims: Integers
+
+    def order(self, rank: int) -> list[int]:
+        """The input's dimension that each of the output's is."""
+        axes = [axis_of(dim, rank, "dims") for dim in self.dims]
+        if sorted(axes) != list(range(rank)):
+            raise ShapeError(f"dims {list(self.dims)} must name each of {rank} dimensions once", argument="dims")
+        return axes
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        return tuple(shapes[0][axis] for axis in self.order(len(shapes[0])))
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
+        return f"{arguments[0]}.permute({', '.join(map(str, self.dims))})"
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("Transpose", inputs[0], perm=self.order(len(tensors[0].shape)))
+
+    def detail(self) -> str:
+        return " ".join(map(str, self.dims))
+
+
+class Transpose(Rearrangement):
+    """Exchanges two dimensions (``Tensor.transpose``): (…, A, …, B, …) -> (…, B, …, A, …)."""
+
+    name = "transpose"
+    functional = "torch.transpose"
+
+    dim0: int
+    dim1: int
+
+    def order(self, rank: int) -> list[int]:
+        """The input's dimension that each of the output's is."""
+        axes = list(range(rank))
+        first, second = axis_of(self.dim0, rank, "dim0"), axis_of(self.dim1, rank, "dim1")
+        axes[first], axes[second] = axes[second], axes[first]
+        return axes
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        return tuple(shapes[0][axis] for axis in self.order(len(shapes[0])))
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
+        return f"{arguments[0]}.transpose({self.dim0}, {self.dim1})"
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("Transpose", inputs[0], perm=self.order(len(tensors[0].shape)))
+
+    def detail(self) -> str:
+        return f"{self.dim0} ↔ {self.dim1}"
+
+
+class Squeeze(Rearrangement):
+    """Drops a dimension of size 1 (``Tensor.squeeze``): (…, 1, …) -> (…, …)."""
+
+    name = "squeeze"
+    functional = "torch.squeeze"
+    main = "dim"
+
+    dim: int
+
+    def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
+        shape = inputs[0].shape
+        yield shape[axis_of(self.dim, len(shape))], 1, f"squeeze drops dim {self.dim}, which must be 1"
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        axis = axis_of(self.dim, len(shapes[0]))
+        size = shapes[0][axis]
+        if isinstance(size, int) and size != 1:
+            raise ShapeError(f"squeeze drops dim {self.dim}, which must be 1 but is {size}", argument="dim")
+        return (*shapes[0][:axis], *shapes[0][axis + 1 :])
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
+        return f"{arguments[0]}.squeeze({self.dim})"
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("Squeeze", inputs[0], builder.constant([axis_of(self.dim, len(tensors[0].shape))]))
+
+    def detail(self) -> str:
+        return f"dim {self.dim}"
+
+
+class Unsqueeze(Rearrangement):
+    """Inserts a dimension of size 1 before ``dim`` (``Tensor.unsqueeze``): (…, …) -> (…, 1, …)."""
+
+    name = "unsqueeze"
+    functional = "torch.unsqueeze"
+    main = "dim"
+
+    dim: int
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        axis = axis_of(self.dim, len(shapes[0]) + 1)
+        return (*shapes[0][:axis], 1, *shapes[0][axis:])
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
+        return f"{arguments[0]}.unsqueeze({self.dim})"
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("Unsqueeze", inputs[0], builder.constant([axis_of(self.dim, len(tensors[0].shape) + 1)]))
+
+    def detail(self) -> str:
+        return f"dim {self.dim}"
+
+
+class Join(Rearrangement):
+    """What joining several tensors along a dimension shares."""
+
+    variadic = True
+    main = "dim"
+
+    dim: int = 1
+
+    def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        one_dtype(self.name, inputs)
+        return super().infer(*inputs)
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
+        return f"{self.functional}(({', '.join(arguments)}{',' * (len(arguments) == 1)}), dim={self.dim})"
+
+    def detail(self) -> str:
+        return f"dim {self.dim}"
+
+
+class Concat(Join):
+    """Joins tensors along an existing dimension (``torch.cat``): (N, A, …), (N, B, …) -> (N, A + B, …)."""
+
+    name = "concat"
+    functional = "torch.cat"
+
+    def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
+        rank = same_rank(self.name, [tensor.shape for tensor in inputs])
+        joined = axis_of(self.dim, rank)
+        for tensor in inputs[1:]:
+            for axis in range(rank):
+                if axis != joined:
+                    why = f"concat along dim {self.dim} needs equal sizes in dim {axis}"
+                    yield inputs[0].shape[axis], tensor.shape[axis], why
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        axis = axis_of(self.dim, same_rank(self.name, shapes))
+        rests = [(*shape[:axis], *shape[axis + 1 :]) for shape in shapes]
+        for shape, rest in zip(shapes, rests):
+            if any(differ(left, right) for left, right in zip(rests[0], rest)):
+                found = f"{pretty_shape(shapes[0])} and {pretty_shape(shape)}"
+                raise ShapeError(f"concat along dim {self.dim} needs equal sizes elsewhere: {found}", argument="dim")
+        total: Size = 0
+        for shape in shapes:
+            total = total + shape[axis]
+        return (*shapes[0][:axis], total, *shapes[0][axis + 1 :])
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("Concat", *inputs, axis=axis_of(self.dim, len(tensors[0].shape)))
+
+
+class Stack(Join):
+    """Joins tensors of one shape along a new dimension (``torch.stack``): n of (N, …) -> (N, n, …)."""
+
+    name = "stack"
+    functional = "torch.stack"
+
+    def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
+        rank = same_rank(self.name, [tensor.shape for tensor in inputs])
+        for tensor in inputs[1:]:
+            for axis in range(rank):
+                yield inputs[0].shape[axis], tensor.shape[axis], f"stack needs equal sizes in dim {axis}"
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        axis = axis_of(self.dim, same_rank(self.name, shapes) + 1)
+        for shape in shapes:
+            if any(differ(left, right) for left, right in zip(shapes[0], shape)):
+                raise ShapeError(f"stack needs equal shapes: {pretty_shape(shapes[0])} and {pretty_shape(shape)}")
+        return (*shapes[0][:axis], len(shapes), *shapes[0][axis:])
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        axis = axis_of(self.dim, len(tensors[0].shape) + 1)
+        raised = [builder.op("Unsqueeze", x, builder.constant([axis])) for x in inputs]
+        return builder.op("Concat", *raised, axis=axis)
+
+
+def differ(left: Size, right: Size) -> bool:
+    """Whether two sizes are known to differ."""
+    difference = left - right
+    return isinstance(difference, int) and difference != 0
+
+
+def same_rank(name: str, shapes: Sequence[Shape]) -> int:
+    """The number of dimensions that all the shapes have."""
+    for shape in shapes:
+        if len(shape) != len(shapes[0]):
+            found = f"{pretty_shape(shapes[0])} and {pretty_shape(shape)}"
+            raise ShapeError(f"{name} takes inputs with equally many dimensions, but got {found}")
+    return len(shapes[0])
+
+
+def one_dtype(name: str, inputs: Sequence[Tensor]) -> None:
+    """Guard: torch would promote mixed dtypes, ONNX would not."""
+    if len({tensor.dtype for tensor in inputs}) > 1:
+        found = " and ".join(dict.fromkeys(tensor.dtype for tensor in inputs))
+        raise ShapeError(f"{name} takes inputs of one dtype, but got {found}")
+
+
+def resolve(sizes: Sequence[Size], total: Size, argument: str) -> Shape:
+    """The sizes with -1 replaced by what is left of ``total`` elements; a remainder is the caller's to check."""
+    if sum(size == -1 for size in sizes) > 1 or any(isinstance(size, int) and size < -1 for size in sizes):
+        raise ShapeError("one size may be -1, all others are at least 1", argument=argument)
+    if -1 not in sizes:
+        return tuple(sizes)
+    left = total
+    try:
+        for size in sizes:
+            left = exact_div(left, size) if isinstance(size, Dim) else left
+    except InexactError as found:
+        raise ShapeError(f"-1 stands for no whole size, as {found}", argument=argument) from None
+    left = floor_div(left, product(size for size in sizes if isinstance(size, int) and size != -1))  # type: ignore
+    return tuple(left if size == -1 else size for size in sizes)
+
+
+def agree(source: Shape, target: Shape, argument: str) -> None:
+    """Guard: both shapes hold equally many elements, as far as that is known."""
+    if differ(product(source), product(target)):
+        found = f"{product(source)} elements of {pretty_shape(source)}"
+        raise ShapeError(f"{found} do not fit into {pretty_shape(target)}", argument=argument)
+
+
+def axes_of(source: Shape, target: Shape) -> list[int | None]:
+    """For each symbolic target size the dimension of the source that has it; ``None`` for what -1 must stand for."""
+    axes: list[int | None] = []
+    unknown = 0
+    for place, size in enumerate(target):
+        same = [axis for axis, have in enumerate(source) if have == size]
+        axes.append(place if place in same else same[0] if same else None)
+        unknown += isinstance(size, Dim) and not same
+    if unknown > 1:
+        text = f"only one size of {pretty_shape(target)} may be new to {pretty_shape(source)}"
+        raise ShapeError(text, argument="shape")
+    return axes
+
+
+def reshape(builder: OnnxBuilder, x: Any, source: Shape, target: Shape) -> Any:
+    """ONNX Reshape whose symbolic sizes are copied, read from the input's shape, or found by -1."""
+    axes = axes_of(source, target)
+    sizes: list[int] = []
+    for place, (size, axis) in enumerate(zip(target, axes)):
+        sizes.append(size if isinstance(size, int) else 0 if axis == place else -1)
+    moved = [place for place, size in enumerate(sizes) if size == -1]
+    if len(moved) < 2:
+        return builder.op("Reshape", x, builder.constant(sizes))
+    parts = []
+    for place, axis in enumerate(axes):
+        read = place in moved and axis is not None
+        part = builder.op("Shape", x, start=axis, end=axis + 1) if read and axis is not None else None
+        parts.append(builder.constant([sizes[place]]) if part is None else part)
+    return builder.op("Reshape", x, builder.op("Concat", *parts, axis=0))

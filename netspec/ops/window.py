@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from netspec.dims import Size, ceil_div, floor_div, pretty
+from netspec.dims import Size, ceil_div, floor_div
 from netspec.ops.base import ShapeError
+
+LAYOUT = {1: "[N, C, L]", 2: "[N, C, H, W]", 3: "[N, C, D, H, W]"}
 
 
 def slide(size: Size, kernel: int, stride: int, padding: int, dilation: int = 1, ceil_mode: bool = False) -> Size:
@@ -16,15 +18,7 @@ def slide(size: Size, kernel: int, stride: int, padding: int, dilation: int = 1,
     if isinstance(size, int) and size + padding < reach:
         padded = f"{size} padded to {size + padding}" if padding else str(size)
         raise ShapeError(f"a window of {reach} does not fit into {padded}", argument="kernel_size")
-    room = size + (padding - reach)
     if not ceil_mode:
-        return floor_div(room, stride) + 1
-    count = ceil_div(room, stride) + 1
-    if isinstance(count, int) and isinstance(size, int):
-        return count - 1 if (count - 1) * stride >= size + padding // 2 else count
-    if padding // 2 + reach - 1 >= stride:  # then even the last window starts before the input ends
-        return count
-    raise ShapeError(
-        f"with ceil_mode, stride {stride} and kernel {kernel}, whether the last window counts depends on {pretty(size)}",
-        argument="ceil_mode",
-    )
+        return floor_div(size + (padding - reach), stride) + 1
+    # Windows start every `stride`, up to size + padding − reach rounded up, and before the padding at the end.
+    return ceil_div(size + min(padding - reach + stride, padding // 2), stride)
