@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
 
 from netspec.ops.base import Op
 
-FAMILIES = ("conv", "pool", "norm", "linear", "activation", "dropout", "shape", "arithmetic", "resize")
+FAMILIES = ("conv", "pool", "adaptive_pool", "norm", "linear", "activation", "dropout", "shape", "arithmetic", "resize")
 
 
 def _concrete(kind: type[Op]) -> list[type[Op]]:

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any, Literal
 
-from netspec.ops.base import OnnxBuilder, Op, Tensor
+from pydantic import Field
+
+from netspec.dims import Shape, Size, floor_div
+from netspec.ops.arguments import Positive
+from netspec.ops.base import OnnxBuilder, Op, ShapeError, Tensor, axis_of, known, need_rank
+from netspec.ops.window import LAYOUT
+
+Natural = Annotated[float, Field(ge=0)]
 
 
 class Activation(Op):
     """What every activation shares: the output has the input's shape."""
 
     family = "activation"
+
+    def scalar(self, builder: OnnxBuilder, value: float, tensors: Sequence[Tensor]) -> Any:
+        """A constant of the input's dtype."""
+        return builder.constant(value, tensors[0].dtype)
 
 
 class ReLU(Activation):
@@ -27,6 +38,299 @@ class ReLU(Activation):
         return builder.op("Relu", inputs[0])
 
 
+class ReLU6(Activation):
+    """Rectified linear unit cut at 6, min(max(0, x), 6) (``torch.nn.ReLU6``): any shape."""
+
+    name = "relu6"
+    torch = "nn.ReLU6"
+    functional = "F.relu6"
+
+    inplace: bool = False
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("Clip", inputs[0], self.scalar(builder, 0.0, tensors), self.scalar(builder, 6.0, tensors))
+
+
+class LeakyReLU(Activation):
+    """max(0, x) + negative_slope · min(0, x) (``torch.nn.LeakyReLU``): any shape."""
+
+    name = "leaky_relu"
+    torch = "nn.LeakyReLU"
+    functional = "F.leaky_relu"
+    main = "negative_slope"
+
+    negative_slope: float = 0.01
+    inplace: bool = False
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("LeakyRelu", inputs[0], alpha=self.negative_slope)
+
+
+class PReLU(Activation):
+    """Leaky ReLU whose slope is learned, one or one a channel (``torch.nn.PReLU``): (N, C, …), kept."""
+
+    name = "prelu"
+    torch = "nn.PReLU"
+    main = "num_parameters"
+
+    num_parameters: Positive = 1
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        if self.num_parameters > 1:
+            shape = shapes[0]
+            channels = known(shape[1], "the number of channels that prelu takes") if len(shape) > 1 else 1
+            if channels != self.num_parameters:
+                found = f"{self.num_parameters} slopes do not fit {channels} channels"
+                raise ShapeError(f"prelu: {found}", argument="num_parameters")
+        return shapes[0]
+
+    def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:
+        return {"weight": (self.num_parameters,)}
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        slope = builder.parameter("weight")
+        after = len(tensors[0].shape) - 2
+        if self.num_parameters > 1 and after > 0:
+            slope = builder.op("Unsqueeze", slope, builder.constant(list(range(1, 1 + after))))
+        return builder.op("PRelu", inputs[0], slope)
+
+
+class RReLU(Activation):
+    """Leaky ReLU of random slope in training, of the mean slope after (``torch.nn.RReLU``): any shape."""
+
+    name = "rrelu"
+    torch = "nn.RReLU"
+    functional = "F.rrelu"
+
+    lower: float = 1 / 8
+    upper: float = 1 / 3
+    inplace: bool = False
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        if self.lower > self.upper:
+            raise ShapeError(f"lower {self.lower} is above upper {self.upper}", argument="lower")
+        return shapes[0]
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
+        return super().call(arguments, inputs)[:-1] + ", training=self.training)"
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("LeakyRelu", inputs[0], alpha=(self.lower + self.upper) / 2)
+
+
+class ELU(Activation):
+    """x above 0, alpha · (exp(x) − 1) below (``torch.nn.ELU``): any shape."""
+
+    name = "elu"
+    torch = "nn.ELU"
+    functional = "F.elu"
+    main = "alpha"
+
+    alpha: float = 1.0
+    inplace: bool = False
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("Elu", inputs[0], alpha=self.alpha)
+
+
+class CELU(Activation):
+    """max(0, x) + min(0, alpha · (exp(x / alpha) − 1)) (``torch.nn.CELU``): any shape."""
+
+    name = "celu"
+    torch = "nn.CELU"
+    functional = "F.celu"
+    main = "alpha"
+
+    alpha: float = 1.0
+    inplace: bool = False
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        if self.alpha == 0:
+            raise ShapeError("alpha must not be 0, as celu divides by it", argument="alpha")
+        return shapes[0]
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("Celu", inputs[0], alpha=self.alpha)
+
+
+class SELU(Activation):
+    """Scaled ELU, which keeps mean 0 and variance 1 (``torch.nn.SELU``): any shape."""
+
+    name = "selu"
+    torch = "nn.SELU"
+    functional = "F.selu"
+
+    inplace: bool = False
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("Selu", inputs[0])
+
+
+class GELU(Activation):
+    """Gaussian error linear unit, x · Φ(x), or its tanh approximation (``torch.nn.GELU``): any shape."""
+
+    name = "gelu"
+    torch = "nn.GELU"
+    functional = "F.gelu"
+    main = "approximate"
+    keyword_main = True
+
+    approximate: Literal["none", "tanh"] = "none"
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("Gelu", inputs[0], approximate=self.approximate)
+
+    def detail(self) -> str:
+        return "" if self.approximate == "none" else self.approximate
+
+
+class SiLU(Activation):
+    """Swish, x · sigmoid(x) (``torch.nn.SiLU``): any shape."""
+
+    name = "silu"
+    torch = "nn.SiLU"
+    functional = "F.silu"
+
+    inplace: bool = False
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("Mul", inputs[0], builder.op("Sigmoid", inputs[0]))
+
+
+class Mish(Activation):
+    """x · tanh(softplus(x)) (``torch.nn.Mish``): any shape."""
+
+    name = "mish"
+    torch = "nn.Mish"
+    functional = "F.mish"
+
+    inplace: bool = False
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("Mish", inputs[0])
+
+
+class HardSwish(Activation):
+    """x · relu6(x + 3) / 6 (``torch.nn.Hardswish``): any shape."""
+
+    name = "hardswish"
+    torch = "nn.Hardswish"
+    functional = "F.hardswish"
+
+    inplace: bool = False
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("HardSwish", inputs[0])
+
+
+class HardSigmoid(Activation):
+    """relu6(x + 3) / 6 (``torch.nn.Hardsigmoid``): any shape."""
+
+    name = "hardsigmoid"
+    torch = "nn.Hardsigmoid"
+    functional = "F.hardsigmoid"
+
+    inplace: bool = False
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("HardSigmoid", inputs[0], alpha=1 / 6, beta=0.5)
+
+
+class HardTanh(Activation):
+    """min(max(min_val, x), max_val) (``torch.nn.Hardtanh``): any shape."""
+
+    name = "hardtanh"
+    torch = "nn.Hardtanh"
+    functional = "F.hardtanh"
+
+    min_val: float = -1.0
+    max_val: float = 1.0
+    inplace: bool = False
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        if self.min_val >= self.max_val:
+            raise ShapeError(f"min_val {self.min_val} must be below max_val {self.max_val}", argument="min_val")
+        return shapes[0]
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        least, most = (self.scalar(builder, value, tensors) for value in (self.min_val, self.max_val))
+        return builder.op("Clip", inputs[0], least, most)
+
+
+class HardShrink(Activation):
+    """x, but 0 from −lambd to lambd (``torch.nn.Hardshrink``): any shape."""
+
+    name = "hardshrink"
+    torch = "nn.Hardshrink"
+    functional = "F.hardshrink"
+    main = "lambd"
+
+    lambd: Natural = 0.5
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("Shrink", inputs[0], lambd=self.lambd, bias=0.0)
+
+
+class SoftShrink(Activation):
+    """x brought nearer to 0 by lambd, down to 0 (``torch.nn.Softshrink``): any shape."""
+
+    name = "softshrink"
+    torch = "nn.Softshrink"
+    functional = "F.softshrink"
+    main = "lambd"
+
+    lambd: Natural = 0.5
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("Shrink", inputs[0], lambd=self.lambd, bias=self.lambd)
+
+
+class TanhShrink(Activation):
+    """x − tanh(x) (``torch.nn.Tanhshrink``): any shape."""
+
+    name = "tanhshrink"
+    torch = "nn.Tanhshrink"
+    functional = "F.tanhshrink"
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("Sub", inputs[0], builder.op("Tanh", inputs[0]))
+
+
+class SoftPlus(Activation):
+    """log(1 + exp(beta · x)) / beta, and x itself where beta · x > threshold (``torch.nn.Softplus``): any shape."""
+
+    name = "softplus"
+    torch = "nn.Softplus"
+    functional = "F.softplus"
+
+    beta: float = 1.0
+    threshold: float = 20.0
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        if self.beta == 0:
+            raise ShapeError("beta must not be 0, as softplus divides by it", argument="beta")
+        return shapes[0]
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        beta = self.scalar(builder, self.beta, tensors)
+        scaled = inputs[0] if self.beta == 1 else builder.op("Mul", inputs[0], beta)
+        made = builder.op("Softplus", scaled)
+        made = made if self.beta == 1 else builder.op("Div", made, beta)
+        linear = builder.op("Greater", scaled, self.scalar(builder, self.threshold, tensors))
+        return builder.op("Where", linear, inputs[0], made)
+
+
+class SoftSign(Activation):
+    """x / (1 + |x|) (``torch.nn.Softsign``): any shape."""
+
+    name = "softsign"
+    torch = "nn.Softsign"
+    functional = "F.softsign"
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("Softsign", inputs[0])
+
+
 class Sigmoid(Activation):
     """Logistic function, 1 / (1 + exp(−x)) (``torch.nn.Sigmoid``): any shape."""
 
@@ -36,3 +340,134 @@ class Sigmoid(Activation):
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.op("Sigmoid", inputs[0])
+
+
+class LogSigmoid(Activation):
+    """Logarithm of the logistic function (``torch.nn.LogSigmoid``): any shape."""
+
+    name = "log_sigmoid"
+    torch = "nn.LogSigmoid"
+    functional = "F.logsigmoid"
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("Neg", builder.op("Softplus", builder.op("Neg", inputs[0])))
+
+
+class Tanh(Activation):
+    """Hyperbolic tangent (``torch.nn.Tanh``): any shape."""
+
+    name = "tanh"
+    torch = "nn.Tanh"
+    functional = "torch.tanh"
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("Tanh", inputs[0])
+
+
+class Threshold(Activation):
+    """x above threshold, else value (``torch.nn.Threshold``): any shape."""
+
+    name = "threshold"
+    torch = "nn.Threshold"
+    functional = "F.threshold"
+
+    threshold: float
+    value: float
+    inplace: bool = False
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        above = builder.op("Greater", inputs[0], self.scalar(builder, self.threshold, tensors))
+        return builder.op("Where", above, inputs[0], self.scalar(builder, self.value, tensors))
+
+
+class AlongDimension(Activation):
+    """What activations along one dimension share."""
+
+    main = "dim"
+    keyword_main = True
+
+    dim: int
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        axis_of(self.dim, len(shapes[0]))
+        return shapes[0]
+
+    def detail(self) -> str:
+        return f"dim {self.dim}"
+
+
+class GLU(AlongDimension):
+    """Gated linear unit, a · sigmoid(b) of the halves of ``dim`` (``torch.nn.GLU``): (…, 2·C, …) -> (…, C, …)."""
+
+    name = "glu"
+    torch = "nn.GLU"
+    functional = "F.glu"
+
+    dim: int = -1
+
+    def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
+        size = inputs[0].shape[axis_of(self.dim, len(inputs[0].shape))]
+        yield size, floor_div(size, 2) * 2, f"glu halves dim {self.dim}, which must be even"
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        axis = axis_of(self.dim, len(shapes[0]))
+        size = shapes[0][axis]
+        if isinstance(size, int) and size % 2:
+            raise ShapeError(f"glu halves dim {self.dim}, which must be even but is {size}", argument="dim")
+        return (*shapes[0][:axis], floor_div(size, 2), *shapes[0][axis + 1 :])
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        axis = axis_of(self.dim, len(tensors[0].shape))
+        value, gate = builder.op("Split", inputs[0], outputs=2, axis=axis, num_outputs=2)
+        return builder.op("Mul", value, builder.op("Sigmoid", gate))
+
+
+class Softmax(AlongDimension):
+    """exp(x) / Σ exp(x) along ``dim`` (``torch.nn.Softmax``): any shape."""
+
+    name = "softmax"
+    torch = "nn.Softmax"
+    functional = "F.softmax"
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("Softmax", inputs[0], axis=self.dim)
+
+
+class LogSoftmax(AlongDimension):
+    """Logarithm of the softmax along ``dim`` (``torch.nn.LogSoftmax``): any shape."""
+
+    name = "log_softmax"
+    torch = "nn.LogSoftmax"
+    functional = "F.log_softmax"
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("LogSoftmax", inputs[0], axis=self.dim)
+
+
+class Softmin(AlongDimension):
+    """Softmax of −x along ``dim`` (``torch.nn.Softmin``): any shape."""
+
+    name = "softmin"
+    torch = "nn.Softmin"
+    functional = "F.softmin"
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("Softmax", builder.op("Neg", inputs[0]), axis=self.dim)
+
+
+class Softmax2d(Activation):
+    """Softmax over the channels at each place (``torch.nn.Softmax2d``): (N, C, H, W), kept."""
+
+    name = "softmax2d"
+    torch = "nn.Softmax2d"
+    functional = "F.softmax"
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        need_rank(self.name, shapes[0], 4, layout=LAYOUT[2])
+        return shapes[0]
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
+        return f"F.softmax({arguments[0]}, dim=1)"
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("Softmax", inputs[0], axis=1)

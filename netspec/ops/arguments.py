@@ -95,6 +95,40 @@ class Listed(Argument):
         return {"type": "array", "items": self.item_schema, "minItems": 1}
 
 
+class OneOrMany(Argument):
+    """A number of at least ``least``, or a list of such (kept as a tuple); ``optional`` takes null too."""
+
+    def __init__(self, least: float, *, whole: bool = True, optional: bool = False):
+        self.least, self.whole, self.optional = least, whole, optional
+        number = "an integer" if whole else "a number"
+        self.wanted = (
+            f"{number} of at least {least}, or a list of them"
+            if whole
+            else f"{number} above {least}, or a list of them"
+        )
+
+    def fits(self, value: Any) -> bool:
+        if self.whole:
+            return is_integer(value) and value >= self.least
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and value > self.least
+
+    def read(self, value: Any) -> Any:
+        if self.fits(value) or (self.optional and value is None):
+            return value
+        if isinstance(value, (list, tuple)) and value and all(map(self.fits, value)):
+            return tuple(value)
+        raise ValueError(self.wanted)
+
+    def json_schema(self) -> dict[str, Any]:
+        bound = (
+            {"type": "integer", "minimum": self.least}
+            if self.whole
+            else {"type": "number", "exclusiveMinimum": self.least}
+        )
+        options: list[dict[str, Any]] = [bound, {"type": "array", "items": bound, "minItems": 1}]
+        return {"anyOf": [*options, {"type": "null"}] if self.optional else options}
+
+
 def is_integer(value: Any) -> bool:
     """Whether it is an integer, which ``True`` is not."""
     return isinstance(value, int) and not isinstance(value, bool)

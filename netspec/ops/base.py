@@ -63,7 +63,8 @@ class Op(BaseModel):
     Class variables: ``name`` the spec key; ``family`` its group; ``main`` the argument that a scalar goes to;
     ``ports`` its inputs in order; ``variadic`` whether it takes any number of them instead; ``torch`` the module
     class (``nn.ReLU``); ``functional`` the function that does the same without a module (``F.relu``), for ops
-    without state; ``any_dtype`` whether it takes integers and booleans too.
+    without state; ``any_dtype`` whether it takes integers and booleans too; ``keyword_main`` whether
+    the main argument is written with its name (``F.softmax(x, dim=1)``).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
@@ -76,6 +77,7 @@ class Op(BaseModel):
     torch: ClassVar[str | None] = None
     functional: ClassVar[str | None] = None
     any_dtype: ClassVar[bool] = False
+    keyword_main: ClassVar[bool] = False
 
     def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
         """Sizes that must be equal, as (left, right, why). Checked before ``infer``, which may rely on them.
@@ -112,7 +114,7 @@ class Op(BaseModel):
         assert self.torch is not None, f"{self.name} has no module form"
         positional = dict(self.sizes(*inputs))
         keywords = self.changed()
-        if self.main is not None:
+        if self.main is not None and not self.keyword_main:
             positional[self.main] = keywords.pop(self.main, getattr(self, self.main))
         return Constructor(self.torch, positional, keywords)
 
@@ -125,9 +127,11 @@ class Op(BaseModel):
         """The expression that does this without a module: ``F.relu(x)``. ``arguments`` are the inputs' names."""
         assert self.functional is not None, f"{self.name} has no functional form"
         keywords = self.changed()
-        main = [] if self.main is None else [repr(keywords.pop(self.main, getattr(self, self.main)))]
+        positional = list(arguments)
+        if self.main is not None and not self.keyword_main:
+            positional.append(repr(keywords.pop(self.main, getattr(self, self.main))))
         named = [f"{name}={value!r}" for name, value in keywords.items()]
-        return f"{self.functional}({', '.join([*arguments, *main, *named])})"
+        return f"{self.functional}({', '.join([*positional, *named])})"
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         """Write the nodes that do this; gives the output value (a tuple of them for several)."""
@@ -135,7 +139,8 @@ class Op(BaseModel):
 
     def detail(self) -> str:
         """The telling arguments in few characters, for tables and diagrams: ``7×7, 64, /2``."""
-        return "" if self.main is None else f"{getattr(self, self.main)}"
+        value = None if self.main is None else getattr(self, self.main)
+        return "" if value is None else "×".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
     @classmethod
     def summary(cls) -> str:

@@ -1,7 +1,8 @@
-"""Pooling: over sliding windows, to a given size (adaptive), and over everything (global)."""
+"""Pooling over sliding windows."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
 
@@ -144,11 +145,12 @@ class DividedAveragePool(AveragePool):
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         if self.divisor_override is None:
             return super().onnx(builder, *inputs, tensors=tensors)
-        x = inputs[0]
-        kernels, _, paddings, _ = map(list, zip(*self.windows()))
-        if any(paddings):
-            x = builder.op("Pad", x, builder.constant([0, 0, *paddings, 0, 0, *paddings]))
-        raise NotImplementedError
+        # Padded so far that no window is cut short, every mean is over the whole kernel.
+        kernels, strides, paddings, _ = zip(*self.windows())
+        after = [min(p + s, k) - 1 if self.ceil_mode else p for k, s, p in zip(kernels, strides, paddings)]
+        attributes = {**self.attributes(ceil_mode=False), "pads": [*paddings, *after]}
+        mean = builder.op("AveragePool", inputs[0], count_include_pad=1, **attributes)
+        return builder.op("Mul", mean, builder.constant(math.prod(kernels) / self.divisor_override, tensors[0].dtype))
 
 
 class AveragePool2d(DividedAveragePool):
@@ -175,43 +177,3 @@ class AveragePool3d(DividedAveragePool):
     kernel_size: Annotated[Any, PerDimension(3, 1)]
     stride: Annotated[Any, PerDimension(3, 1, optional=True)] = None
     padding: Annotated[Any, PerDimension(3, 0)] = 0
-
-
-class AdaptivePool(Op):
-    """What pooling to a given size shares: output i covers ⌊i·size/output⌋ up to ⌈(i + 1)·size/output⌉."""
-
-    family = "pooling"
-    main = "output_size"
-    rank: ClassVar[int]
-
-    output_size: Any
-
-    def output_shape(self, *shapes: Shape) -> Shape:
-        need_rank(self.name, shapes[0], self.rank + 2, layout=LAYOUT[self.rank])
-        wanted = spread(self.output_size, self.rank)
-        return (*shapes[0][:2], *(size if to is None else to for size, to in zip(shapes[0][2:], wanted)))
-
-    def detail(self) -> str:
-        return "→" + "×".join("·" if size is None else str(size) for size in spread(self.output_size, self.rank))
-
-
-class AdaptiveAveragePool1d(AdaptivePool):
-    """1D adaptive average pooling (``torch.nn.AdaptiveAvgPool1d``): (N, C, L) -> (N, C, output_size)."""
-
-    name = "adaptive_avg_pool1d"
-    torch = "nn.AdaptiveAvgPool1d"
-    functional = "F.adaptive_avg_pool1d"
-    rank = 1
-
-    output_size: Annotated[Any, PerDimension(1, 1)]
-
-
-class AdaptiveAveragePool2d(AdaptivePool):
-    """2D adaptive average pooling (``torch.nn.AdaptiveAvgPool2d``): (N, C, H, W) -> (N, C, *output_size)."""
-
-    name = "adaptive_avg_pool2d"
-    torch = "nn.AdaptiveAvgPool2d"
-    functional = "F.adaptive_avg_pool2d"
-    rank = 2
-
-    output_size: Annotated[Any, PerDimension(2, 1, keep=True)]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 from netspec.dims import Dim, InexactError, Shape, Size, exact_div, floor_div, pretty_shape, product
-from netspec.ops.arguments import INTEGER, Integers, Listed, Positive, is_integer
+from netspec.ops.arguments import INTEGER, Integers, Listed, is_integer
 from netspec.ops.base import OnnxBuilder, Op, ShapeError, Tensor, axis_of
 
 
@@ -127,10 +128,13 @@ class Reshape(Rearrangement):
 
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         x, source = arguments[0], inputs[0].shape
-        axes = axes_of(source, self.output_shape(source))
+        made = self.output_shape(source)
+        axes = axes_of(source, made)
+        new = [place for place, size in enumerate(made) if isinstance(size, Dim) and axes[place] is None]
+        free = (new or [place for place, size in enumerate(self.shape) if size == -1] or [None])[0]
         sizes = [
-            str(size) if is_integer(size) else "-1" if axis is None else f"{x}.size({axis})"
-            for size, axis in zip(self.shape, axes)
+            "-1" if place == free else str(size) if isinstance(size, int) else f"{x}.size({axis})"
+            for place, (size, axis) in enumerate(zip(made, axes))
         ]
         return f"{x}.reshape({', '.join(sizes)})"
 
@@ -362,7 +366,7 @@ def resolve(sizes: Sequence[Size], total: Size, argument: str) -> Shape:
             left = exact_div(left, size) if isinstance(size, Dim) else left
     except InexactError as found:
         raise ShapeError(f"-1 stands for no whole size, as {found}", argument=argument) from None
-    left = floor_div(left, product(size for size in sizes if isinstance(size, int) and size != -1))  # type: ignore
+    left = floor_div(left, math.prod(size for size in sizes if isinstance(size, int) and size != -1))
     return tuple(left if size == -1 else size for size in sizes)
 
 
