@@ -1,0 +1,151 @@
+"""The shape table: every layer with its shapes and costs, as text, JSON, CSV and Markdown."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from netspec.dims import Shape, plain_shape
+from netspec.emit.costs import Costs
+from netspec.emit.table_lines import table_lines
+from netspec.emit.table_text import number, table_text
+from netspec.graph import Graph, Node, walk
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One layer. ``path`` is its full name (``layer1.0.conv1``), ``line`` where the spec asks for it.
+
+    ``macs`` are the multiply-accumulates of one forward pass at the sizes that the graph is quoted at.
+    """
+
+    path: str
+    op: str
+    detail: str
+    inputs: tuple[Shape, ...]
+    outputs: tuple[Shape, ...]
+    params: int
+    macs: int
+    line: int
+    training: bool = False
+
+
+class ShapeTable:
+    """The layers of a graph, one row each, in the order they run."""
+
+    def __init__(self, graph: Graph):
+        self.graph = graph
+        self._costs = Costs(graph.sizes)
+
+    @cached_property
+    def rows(self) -> tuple[Row, ...]:
+        """One row for each node, repeats written out."""
+        known: dict[Node, Row] = {}
+        rows = []
+        for path, step, training in walk(self.graph.body):
+            if isinstance(step, Node):
+                row = known.get(step)
+                if row is None:
+                    row = known[step] = self._row(step)
+                facts = row.op, row.detail, row.inputs, row.outputs, row.params, row.macs, row.line
+                rows.append(Row(path, *facts, training))
+        return tuple(rows)
+
+    def _row(self, node: Node) -> Row:
+        inputs = tuple(value.shape for value in node.inputs)
+        outputs = tuple(value.shape for value in node.outputs)
+        return Row(node.name, node.op.name, node.op.detail(), inputs, outputs, *self._costs.of(node), node.span.line)
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def params(self) -> int:
+        """Learned numbers of the whole network, training-only parts included."""
+        return self._costs.of(self.graph.body).params
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one inference pass at ``graph.sizes``."""
+        return self._costs.of(self.graph.body).macs
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def text(self, width: int = 80, colour: bool = False) -> str:
+        """The table as people read it, in at most ``width`` columns."""
+        return table_text(self.graph, self._costs, width, colour)
+
+    def to_json(self) -> str:
+        """The whole table as JSON, a row a line."""
+        graph = self.graph
+        head = {
+            "model": graph.name,
+            "sizes": dict(graph.sizes),
+            "inputs": {name: plain_shape(value.shape) for name, value in graph.inputs.items()},
+            "outputs": {name: plain_shape(output.value.shape) for name, output in graph.outputs.items()},
+        }
+        parts = [f"{_json(key)}: {_json(value)}" for key, value in head.items()]
+        rows = ",\n    ".join(_json(_record(row)) for row in self.rows)
+        parts.append(f'"rows": [\n    {rows}\n  ]' if rows else '"rows": []')
+        parts.append(f'"totals": {_json({"params": self.params, "macs": self.macs})}')
+        return "{\n  " + ",\n  ".join(parts) + "\n}"
+
+    def to_csv(self) -> str:
+        """The rows as CSV, shapes as in ``[N, 64, ceil(H/2), ceil(W/2)]``, several of them apart by semicolons."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(("path", "op", "detail", "inputs", "outputs", "params", "macs", "line", "training"))
+        for row in self.rows:
+            shapes = _shapes_text(row.inputs), _shapes_text(row.outputs)
+            training = str(row.training).lower()
+            writer.writerow((row.path, row.op, row.detail, *shapes, row.params, row.macs, row.line, training))
+        return out.getvalue()
+
+    def to_markdown(self) -> str:
+        """The table as Markdown, repeats collapsed as in the text."""
+        lines = table_lines(self.graph, self._costs, fold=False)
+        out = ["| layer | op | output | params | MACs |", "| :-- | :-- | :-- | --: | --: |"]
+        for line in lines:
+            times = f" ×{line.count}" if line.count > 1 else ""
+            name = f"**{line.path}**" if line.kind == "level" else f"`{line.path}`"
+            op = " ".join(filter(None, (line.what, line.detail, line.sources)))
+            cells = (
+                name + times + (" †" if line.training else ""),
+                op,
+                line.shape,
+                number(line.params),
+                number(line.macs),
+            )
+            out.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        out.append(f"| **total** | | | {self.params:,} | {self.macs:,} |")
+        return "\n".join(out) + "\n"
+
+
+def _record(row: Row) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "path": row.path,
+        "op": row.op,
+        "inputs": [plain_shape(shape) for shape in row.inputs],
+        "outputs": [plain_shape(shape) for shape in row.outputs],
+        "params": row.params,
+        "macs": row.macs,
+        "line": row.line,
+    }
+    return {**record, "training": True} if row.training else record
+
+
+def _shapes_text(shapes: Iterable[Shape]) -> str:
+    return "; ".join("[" + ", ".join(map(str, plain_shape(shape))) + "]" for shape in shapes)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)

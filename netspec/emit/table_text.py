@@ -1,0 +1,241 @@
+"""Drawing a shape table as text: columns that share the width, and a footer with the exact totals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from netspec.dims import times_shape
+from netspec.emit.costs import Costs
+from netspec.emit.table_lines import Line, table_lines
+from netspec.graph import Graph, Node, walk
+
+NARROWEST = 48
+EXACT_BELOW = 1_000_000
+GAP = 2
+DITTO = "″"
+DAGGER = "†"
+FLOW = "in → out"
+
+Span = tuple[str, str]  # a text and its style
+Cell = list[Span]
+
+STYLES = {
+    "": "",
+    "dim": "2",
+    "bold": "1",
+    "convolution": "34",
+    "linear": "35",
+    "norm": "36",
+    "activation": "33",
+    "dropout": "33",
+    "pooling": "32",
+    "sequence": "94",
+    "shape": "",
+    "arithmetic": "",
+}
+
+
+def table_text(graph: Graph, costs: Costs, width: int, colour: bool) -> str:
+    """The table in at most ``width`` columns (never below 48)."""
+    width = max(width, NARROWEST)
+    lines = table_lines(graph, costs)
+    layout = fit_columns(lines, width)
+    out = [title(graph, width), [], *layout.draw(lines), *footer(graph, costs, lines, width)]
+    return "\n".join(paint(cell, colour).rstrip() for cell in out)
+
+
+def title(graph: Graph, width: int) -> Cell:
+    """The network's name and the first line of what it says about itself."""
+    doc = graph.doc.strip().split("\n")[0]
+    return shorten([(graph.name, "bold"), (f"  {doc}" if doc else "", "dim")], width)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How wide each column is. ``flow`` holds the output shape from its left and the parameters from its right."""
+
+    name: int
+    op: int
+    flow: int
+    macs: int
+    short_params: bool
+    short_macs: bool
+
+    @property
+    def width(self) -> int:
+        return self.name + self.op + self.flow + self.macs + 3 * GAP
+
+    def draw(self, lines: Iterable[Line]) -> Iterable[Cell]:
+        """The header, the lines and the rules around them."""
+        yield [(text, "dim") for text, _ in self.row([("layer", "")], [("op", "")], ("output", ""), "params", "MACs")]
+        yield [("─" * self.width, "dim")]
+        above = ""
+        for line in lines:
+            yield self.line(line, above)
+            above = line.shape
+        yield [("─" * self.width, "dim")]
+
+    def line(self, line: Line, above: str) -> Cell:
+        params = number(line.params, self.short_params)
+        shape = (DITTO, "dim") if line.shape == above and not line.more else (line.shape, "")
+        row = self.row(
+            name_cell(line, self.name), op_cell(line), shape, params, number(line.macs, self.short_macs), line.more
+        )
+        return row if line.kind == "op" else [*row[:-4], *((text, style or "dim") for text, style in row[-4:])]
+
+    def row(self, name: Cell, op: Cell, shape: Span, params: str, macs: str, more: int = 0) -> Cell:
+        extra = f" +{more}" if more else ""
+        room = self.flow - len(params) - (GAP if params else 0) - len(extra)
+        text = shorten_shape(shape[0], room) + extra
+        numbers = " " * (self.flow - len(text) - len(params)) + params
+        return [
+            *padded(shorten(name, self.name), self.name + GAP),
+            *padded(shorten(op, self.op), self.op + GAP),
+            (text, shape[1]),
+            (numbers, ""),
+            (" " * (GAP + self.macs - len(macs)), ""),
+            (macs, ""),
+        ]
+
+
+def fit_columns(lines: Sequence[Line], width: int) -> Layout:
+    """The widest layout that is no wider than ``width``: first the ops give way, then the shapes, then the names."""
+    name = max(len("layer"), *(cell_width(name_cell(line)) for line in lines))
+    op = max(len("op"), *(cell_width(op_cell(line)) for line in lines))
+    short_macs = any(line.macs >= EXACT_BELOW for line in lines)
+    macs = max(len("MACs"), *(len(number(line.macs, short_macs)) for line in lines))
+    exact, short = (max(len("output  params"), *(flow_width(line, short) for line in lines)) for short in (False, True))
+    short_params = name + op + exact + macs + 3 * GAP - width > max(0, op - 20)
+    flow = short if short_params else exact
+    columns = {"name": name, "op": op, "flow": flow}
+    for column, least in (("op", 20), ("flow", 26), ("name", 18), ("op", 16), ("flow", 18), ("name", 10), ("op", 6)):
+        over = sum(columns.values()) + macs + 3 * GAP - width
+        columns[column] -= max(0, min(over, columns[column] - least))
+    return Layout(**columns, macs=macs, short_params=short_params, short_macs=short_macs)
+
+
+def flow_width(line: Line, short: bool) -> int:
+    params = number(line.params, short)
+    return len(line.shape) + (len(f" +{line.more}") if line.more else 0) + (GAP + len(params) if params else 0)
+
+
+def name_cell(line: Line, width: int = 1_000_000) -> Cell:
+    """``│ ├ conv1 ×3 †``; the name alone gives way where there is no room."""
+    tail = (f" ×{line.count}" if line.count > 1 else "") + (f" {DAGGER}" if line.training else "")
+    guides = "".join("│ " if more else "  " for more in line.guides[:-1])
+    guides += "".join("├ " if more else "└ " for more in line.guides[-1:])
+    room = max(1, width - len(guides) - len(tail))
+    return [(guides, "dim"), (clip(line.name, room), "bold" if line.kind == "level" else ""), (tail, "")]
+
+
+def op_cell(line: Line) -> Cell:
+    """``conv2d 3×3, 64 ← input · relu``."""
+    cell = [(line.what, line.family if line.kind == "op" else "dim")]
+    if line.detail:
+        cell.append((f" {line.detail}", "dim" if line.kind == "input" else ""))
+    if line.sources:
+        cell.append((f"{' ' if line.what else ''}{line.sources}", "dim"))
+    cell.extend((f" · {op}", "dim") for op in line.then)
+    return cell
+
+
+def footer(graph: Graph, costs: Costs, lines: Sequence[Line], width: int) -> list[Cell]:
+    """The exact totals, what flows in and out, and what the signs in the table mean."""
+    params, macs = costs.of(graph.body)
+    aside = sum(costs.of(step).params for _, step, only in walk(graph.body) if only and isinstance(step, Node))
+    sizes = ", ".join(f"{symbol}={size}" for symbol, size in graph.sizes.items())
+    outputs = [
+        f"{name} {times_shape(output.value.shape)}" + (f" {DAGGER}" if output.training else "")
+        for name, output in graph.outputs.items()
+    ]
+    inputs = [f"{name} {times_shape(value.shape)}" for name, value in graph.inputs.items()]
+    entries = [
+        ("parameters", [f"{params:,}", bytes_text(4 * params), *([f"{aside:,} in training only"] if aside else [])]),
+        ("MACs", [f"{macs:,}", f"{2 * macs:,} FLOPs", *([f"at {sizes}"] if sizes else [])]),
+        (FLOW, [*joined(inputs, ","), *joined(["→ " + outputs[0], *outputs[1:]] if outputs else [], ",")]),
+    ]
+    out = [cell for label, parts in entries for cell in wrapped(label, parts, "" if label == FLOW else " ·", width)]
+    notes = []
+    if any(line.count > 1 for line in lines):
+        notes.append("×N  N alike in a row, each fed by the one before; the numbers are of one")
+    if any(line.training for line in lines):
+        notes.append(f"{DAGGER}   in training only, left out of the MACs")
+    return out + [[(clip(note, width), "dim")] for note in notes]
+
+
+def joined(parts: Sequence[str], mark: str) -> list[str]:
+    return [part + mark for part in parts[:-1]] + list(parts[-1:])
+
+
+def wrapped(label: str, parts: Sequence[str], mark: str, width: int) -> Iterable[Cell]:
+    """``label  part · part``, going on below the first part where the line is full."""
+    margin = len("parameters") + GAP
+    rows: list[str] = []
+    for part in parts:
+        if rows and margin + len(rows[-1]) + len(mark) + 1 + len(part) <= width:
+            rows[-1] += f"{mark} {part}"
+        else:
+            rows.append(part)
+    for position, row in enumerate(rows):
+        yield [(("" if position else label).ljust(margin), "dim"), (clip(row, width - margin), "")]
+
+
+def bytes_text(count: int) -> str:
+    """The size of the weights: megabytes are 10⁶ bytes."""
+    if count < 100_000:
+        return f"{count:,} bytes as float32"
+    return f"{count / 1e6:,.{1 if count >= 10_000_000 else 2}f} MB as float32 (MB = 10⁶ bytes)"
+
+
+def number(value: int, short: bool = False) -> str:
+    """``9,408``, or in short ``9.4k``; nothing for zero."""
+    if not value:
+        return ""
+    if not short or value < 1000:
+        return f"{value:,}"
+    scaled = [(value / 1000**power, unit) for power, unit in enumerate("kMGTPE", 1)]
+    return next((f"{size:.1f}{unit}" for size, unit in scaled if round(size, 1) < 1000), f"{value:.1e}")
+
+
+def clip(text: str, width: int) -> str:
+    """At most ``width`` characters, with … for what is left out."""
+    return text if len(text) <= width else text[: max(0, width - 1)] + "…"[:width]
+
+
+def shorten_shape(text: str, width: int) -> str:
+    """A shape in at most ``width`` characters, cut between sizes where that keeps most of it."""
+    if len(text) <= width:
+        return text
+    cut = text.rfind("×", 0, width) + 1
+    return text[:cut] + "…" if cut > width // 2 else clip(text, width)
+
+
+def shorten(cell: Cell, width: int) -> Cell:
+    """The cell in at most ``width`` characters."""
+    if cell_width(cell) <= width:
+        return cell
+    out: Cell = []
+    for text, style in cell:
+        if len(text) >= width:
+            return [*out, (clip(text + "…", width), style)]
+        out.append((text, style))
+        width -= len(text)
+    return out
+
+
+def padded(cell: Cell, width: int) -> Cell:
+    return [*cell, (" " * (width - cell_width(cell)), "")]
+
+
+def cell_width(cell: Cell) -> int:
+    return sum(len(text) for text, _ in cell)
+
+
+def paint(cell: Cell, colour: bool) -> str:
+    """The text of a line, with ANSI escapes where colour is wanted."""
+    if not colour:
+        return "".join(text for text, _ in cell)
+    return "".join(
+        f"\x1b[{STYLES[style]}m{text}\x1b[0m" if STYLES.get(style) and text.strip() else text for text, style in cell
+    )
