@@ -35,5 +35,5 @@ class Costs:
         return Cost(parameter_count(node), evaluate(node.macs, self.sizes))
 
     def _level(self, level: Level) -> Cost:
-        macs = sum(self.of(step).macs for step in level.steps if not step.training)
-        return Cost(level.parameter_count, macs)
+        costs = [(self.of(step), step.training) for step in level.steps]
+        return Cost(sum(cost.params for cost, _ in costs), sum(cost.macs for cost, only in costs if not only))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Literal
 
-from netspec.dims import times_shape
+from netspec.dims import Shape, times_shape
 from netspec.emit.costs import Cost, Costs
 from netspec.graph import Call, Graph, Level, Node, Step, Value
 
@@ -64,21 +65,22 @@ def table_lines(graph: Graph, costs: Costs, fold: bool | None = None) -> list[Li
     ``fold`` puts unnamed activations and dropouts on the line of what they follow; by default only in a table
     that would be longer than a screenful.
     """
-    lines = _Lines(costs, bool(fold)).network(graph)
-    return table_lines(graph, costs, fold=True) if fold is None and len(lines) > SCREENFUL else lines
+    if fold is None:
+        start = islice(_Lines(costs, fold=False).network(graph), SCREENFUL + 1)
+        fold = len(list(start)) > SCREENFUL
+    return list(_Lines(costs, fold).network(graph))
 
 
 class _Lines:
     def __init__(self, costs: Costs, fold: bool):
         self.costs, self.fold = costs, fold
         self.items: dict[Level, list[Item]] = {}
+        self.shapes: dict[Shape, str] = {}
 
-    def network(self, graph: Graph) -> list[Line]:
-        inputs = [
-            Line("input", name, name, what="input", detail=dtype_text(value), shape=times_shape(value.shape))
-            for name, value in graph.inputs.items()
-        ]
-        return inputs + list(self.level(graph.body, "", (), False))
+    def network(self, graph: Graph) -> Iterator[Line]:
+        for name, value in graph.inputs.items():
+            yield Line("input", name, name, what="input", detail=dtype_text(value), shape=self.shape(value))
+        yield from self.level(graph.body, "", (), False)
 
     def level(self, level: Level, prefix: str, guides: tuple[bool, ...], training: bool) -> Iterator[Line]:
         """The lines of a level's steps."""
@@ -106,7 +108,7 @@ class _Lines:
         line = Line("level", name, path, guides, len(item.steps), sources=sources, training=training)
         line.params, line.macs = cost
         if step.outputs:
-            line.shape, line.more = times_shape(step.outputs[0].shape), len(step.outputs) - 1
+            line.shape, line.more = self.shape(step.outputs[0]), len(step.outputs) - 1
         if isinstance(step, Node):
             line.kind, line.what, line.detail, line.family = "op", step.op.name, step.op.detail(), step.op.family
             line.then = tuple(" ".join(filter(None, (node.op.name, node.op.detail()))) for node in item.then)
@@ -115,6 +117,13 @@ class _Lines:
         line.what = step.body.title if step.body.title != name else ""
         yield line
         yield from self.level(step.body, path + ".", guides, training)
+
+    def shape(self, value: Value) -> str:
+        """The shape as text; each distinct one is spelled once."""
+        found = self.shapes.get(value.shape)
+        if found is None:
+            found = self.shapes[value.shape] = times_shape(value.shape)
+        return found
 
     def grouped(self, level: Level) -> list[Item]:
         """The level's steps by line; worked out once for each distinct level."""

@@ -41,14 +41,16 @@ def table_text(graph: Graph, costs: Costs, width: int, colour: bool) -> str:
     width = max(width, NARROWEST)
     lines = table_lines(graph, costs)
     layout = fit_columns(lines, width)
-    out = [title(graph, width), [], *layout.draw(lines), *footer(graph, costs, lines, width)]
+    out = [*title(graph, width), [], *layout.draw(lines), *footer(graph, costs, lines, width)]
     return "\n".join(paint(cell, colour).rstrip() for cell in out)
 
 
-def title(graph: Graph, width: int) -> Cell:
-    """The network's name and the first line of what it says about itself."""
+def title(graph: Graph, width: int) -> list[Cell]:
+    """The network's name and the first line of what it says about itself, below where both do not fit in one."""
     doc = graph.doc.strip().split("\n")[0]
-    return shorten([(graph.name, "bold"), (f"  {doc}" if doc else "", "dim")], width)
+    if len(graph.name) + GAP + len(doc) <= width:
+        return [[(graph.name, "bold"), (" " * GAP + doc, "dim")]]
+    return [[(clip(graph.name, width), "bold")], [(clip(doc, width), "dim")]]
 
 
 @dataclass(frozen=True, slots=True)
