@@ -6,7 +6,19 @@ from importlib import import_module
 
 from netspec.ops.base import Op
 
-FAMILIES = ("conv", "pool", "adaptive_pool", "norm", "linear", "activation", "dropout", "shape", "arithmetic", "resize")
+FAMILIES = (
+    "conv",
+    "pool",
+    "adaptive_pool",
+    "norm",
+    "feature_norm",
+    "linear",
+    "activation",
+    "dropout",
+    "shape",
+    "arithmetic",
+    "resize",
+)
 
 
 def _concrete(kind: type[Op]) -> list[type[Op]]:

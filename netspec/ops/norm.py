@@ -1,21 +1,21 @@
-"""Normalisation: over the batch, over features, over groups of channels, over each sample."""
+"""Normalisation of each channel: over the batch, or within each sample; and across neighbouring channels."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from netspec.dims import Shape
-from netspec.ops.base import OnnxBuilder, Op, Tensor, known, need_rank
+from netspec.dims import Shape, product
+from netspec.ops.arguments import Positive
+from netspec.ops.base import OnnxBuilder, Op, ShapeError, Tensor, known, need_rank
 
-BATCHED = {1: "[N, C] or [N, C, L]", 2: "[N, C, H, W]", 3: "[N, C, D, H, W]"}
+LAYOUTS = {2: "[N, C]", 3: "[N, C, L]", 4: "[N, C, H, W]", 5: "[N, C, D, H, W]"}
 
 
 class ChannelNorm(Op):
-    """What batch and instance normalisation share: one mean, variance, weight and bias for each channel."""
+    """What batch and instance normalisation share: one weight and bias for each channel."""
 
     family = "norm"
-    rank: ClassVar[int]
     ranks: ClassVar[tuple[int, ...]]
 
     eps: float = 1e-5
@@ -29,37 +29,73 @@ class ChannelNorm(Op):
 
     def channels(self, shape: Shape) -> int:
         """The number of channels; guards the input's rank."""
-        need_rank(self.name, shape, *self.ranks, layout=BATCHED[self.rank])
+        need_rank(self.name, shape, *self.ranks, layout=" or ".join(LAYOUTS[rank] for rank in self.ranks))
         return known(shape[1], f"the number of channels that {self.name} takes")
 
     def output_shape(self, *shapes: Shape) -> Shape:
         self.channels(shapes[0])
+        if not self.track_running_stats and self.samples(shapes[0]) == 1:
+            raise ShapeError(f"{self.name} takes more than one value per channel, as it measures their variance")
         return shapes[0]
 
+    def samples(self, shape: Shape) -> object:
+        """How many values each mean is taken over."""
+        raise AssertionError("each kind of normalisation says what it measures")
+
     def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:
-        shape = (self.channels(inputs[0].shape),)
-        return learned(shape, self.affine, self.bias)
+        return learned((self.channels(inputs[0].shape),), self.affine, self.bias)
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        channels = self.channels(tensors[0].shape)
+        scale, shift = scale_and_shift(builder, (channels,), tensors[0].dtype)
+        if not self.track_running_stats:
+            return self.onnx_measured(builder, inputs[0], scale, shift, tensors[0])
+        tracked = builder.parameter("running_mean"), builder.parameter("running_var")
+        return builder.op("BatchNormalization", inputs[0], scale, shift, *tracked, epsilon=self.eps)
+
+    def onnx_measured(self, builder: OnnxBuilder, x: Any, scale: Any, shift: Any, tensor: Tensor) -> Any:
+        """The nodes that normalise by what they measure of the input."""
+        raise AssertionError("each kind of normalisation says what it measures")
 
     def detail(self) -> str:
         return ""
 
 
-def learned(shape: Shape, weight: bool, bias: bool) -> Mapping[str, Shape]:
+def learned(shape: Shape, weight: bool, bias: bool = True) -> Mapping[str, Shape]:
     """The parameters of a normalisation that may have a weight, and a bias only beside it."""
     if not weight:
         return {}
     return {"weight": shape, "bias": shape} if bias else {"weight": shape}
 
 
-class BatchNorm(ChannelNorm):
-    """What batch normalisation shares; outside training it uses the tracked mean and variance."""
+def scale_and_shift(builder: OnnxBuilder, shape: tuple[int, ...], dtype: str) -> tuple[Any, Any]:
+    """The op's weight and bias, or ones and zeros where it has none."""
+    weight, bias = builder.parameter("weight"), builder.parameter("bias")
+    weight = builder.constant(filled(shape, 1.0), dtype) if weight is None else weight
+    return weight, builder.constant(filled(shape, 0.0), dtype) if bias is None else bias
 
-    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
-        channels = self.channels(tensors[0].shape)
-        scale = builder.parameter("weight") or builder.constant([1.0] * channels, tensors[0].dtype)
-        shift = builder.parameter("bias") or builder.constant([0.0] * channels, tensors[0].dtype)
-        tracked = builder.parameter("running_mean"), builder.parameter("running_var")
-        return builder.op("BatchNormalization", inputs[0], scale, shift, *tracked, epsilon=self.eps)
+
+def filled(shape: tuple[int, ...], value: float) -> Any:
+    """Nested lists of one value."""
+    return [filled(shape[1:], value)] * shape[0] if shape else value
+
+
+class BatchNorm(ChannelNorm):
+    """What batch normalisation shares. Outside training it uses the tracked mean and variance, where it tracks."""
+
+    def samples(self, shape: Shape) -> object:
+        return product((shape[0], *shape[2:]))
+
+    def onnx_measured(self, builder: OnnxBuilder, x: Any, scale: Any, shift: Any, tensor: Tensor) -> Any:
+        rank, dtype = len(tensor.shape), tensor.dtype
+        axes = builder.constant([0, *range(2, rank)])
+        centred = builder.op("Sub", x, builder.op("ReduceMean", x, axes))
+        variance = builder.op("ReduceMean", builder.op("Mul", centred, centred), axes)
+        if rank > 2:
+            places = builder.constant(list(range(1, rank - 1)))
+            scale, shift = (builder.op("Unsqueeze", value, places) for value in (scale, shift))
+        deviation = builder.op("Sqrt", builder.op("Add", variance, builder.constant(self.eps, dtype)))
+        return builder.op("Add", builder.op("Mul", builder.op("Div", centred, deviation), scale), shift)
 
 
 class BatchNorm1d(BatchNorm):
@@ -67,7 +103,6 @@ class BatchNorm1d(BatchNorm):
 
     name = "batch_norm1d"
     torch = "nn.BatchNorm1d"
-    rank = 1
     ranks = (2, 3)
 
 
@@ -76,7 +111,6 @@ class BatchNorm2d(BatchNorm):
 
     name = "batch_norm2d"
     torch = "nn.BatchNorm2d"
-    rank = 2
     ranks = (4,)
 
 
@@ -85,5 +119,75 @@ class BatchNorm3d(BatchNorm):
 
     name = "batch_norm3d"
     torch = "nn.BatchNorm3d"
-    rank = 3
     ranks = (5,)
+
+
+class InstanceNorm(ChannelNorm):
+    """What instance normalisation shares: mean and variance of each channel of each sample."""
+
+    momentum: float = 0.1
+    affine: bool = False
+    track_running_stats: bool = False
+
+    def samples(self, shape: Shape) -> object:
+        return product(shape[2:])
+
+    def onnx_measured(self, builder: OnnxBuilder, x: Any, scale: Any, shift: Any, tensor: Tensor) -> Any:
+        return builder.op("InstanceNormalization", x, scale, shift, epsilon=self.eps)
+
+
+class InstanceNorm1d(InstanceNorm):
+    """1D instance normalisation (``torch.nn.InstanceNorm1d``): (N, C, L), kept."""
+
+    name = "instance_norm1d"
+    torch = "nn.InstanceNorm1d"
+    ranks = (3,)
+
+
+class InstanceNorm2d(InstanceNorm):
+    """2D instance normalisation (``torch.nn.InstanceNorm2d``): (N, C, H, W), kept."""
+
+    name = "instance_norm2d"
+    torch = "nn.InstanceNorm2d"
+    ranks = (4,)
+
+
+class InstanceNorm3d(InstanceNorm):
+    """3D instance normalisation (``torch.nn.InstanceNorm3d``): (N, C, D, H, W), kept."""
+
+    name = "instance_norm3d"
+    torch = "nn.InstanceNorm3d"
+    ranks = (5,)
+
+
+class LocalResponseNorm(Op):
+    """Divides by (k + alpha · mean x² of ``size`` channels)^beta (``torch.nn.LocalResponseNorm``): (N, C, …), kept."""
+
+    name = "local_response_norm"
+    family = "norm"
+    torch = "nn.LocalResponseNorm"
+    functional = "F.local_response_norm"
+    main = "size"
+
+    size: Positive
+    alpha: float = 1e-4
+    beta: float = 0.75
+    k: float = 1.0
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        if len(shapes[0]) < 3:
+            need_rank(self.name, shapes[0], 3, layout="[N, C, …] of at least three dimensions")
+        return shapes[0]
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        if self.size % 2 and len(tensors[0].shape) == 4:
+            return builder.op("LRN", inputs[0], size=self.size, alpha=self.alpha, beta=self.beta, bias=self.k)
+        squares = builder.op("Reshape", builder.op("Mul", inputs[0], inputs[0]), builder.constant([0, 0, -1]))
+        squares = builder.op("Unsqueeze", squares, builder.constant([1]))
+        pads = [self.size // 2, 0, (self.size - 1) // 2, 0]
+        mean = builder.op("AveragePool", squares, kernel_shape=[self.size, 1], pads=pads, count_include_pad=1)
+        mean = builder.op("Reshape", mean, builder.op("Shape", inputs[0]))
+        alpha, beta, k = (builder.constant(value, tensors[0].dtype) for value in (self.alpha, self.beta, self.k))
+        return builder.op(
+            "Div", inputs[0], builder.op("Pow", builder.op("Add", builder.op("Mul", mean, alpha), k), beta)
+        )

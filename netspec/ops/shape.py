@@ -131,9 +131,9 @@ class Reshape(Rearrangement):
         made = self.output_shape(source)
         axes = axes_of(source, made)
         new = [place for place, size in enumerate(made) if isinstance(size, Dim) and axes[place] is None]
-        free = (new or [place for place, size in enumerate(self.shape) if size == -1] or [None])[0]
+        free = new or [place for place, size in enumerate(self.shape) if size == -1]
         sizes = [
-            "-1" if place == free else str(size) if isinstance(size, int) else f"{x}.size({axis})"
+            "-1" if place in free else str(size) if isinstance(size, int) else f"{x}.size({axis})"
             for place, (size, axis) in enumerate(zip(made, axes))
         ]
         return f"{x}.reshape({', '.join(sizes)})"

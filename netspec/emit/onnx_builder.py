@@ -1,0 +1,100 @@
+"""Writes ONNX nodes: what ops are handed to say themselves in ONNX. Names are spec paths.
+
+The first node of an op is called by the op's path, the next ones ``path/Type``; a value is called as the node that
+makes it, a parameter by its ``state_dict`` key, a constant ``path/const``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+OPSET = 23
+DTYPES = {
+    "float16": ir.DataType.FLOAT16,
+    "bfloat16": ir.DataType.BFLOAT16,
+    "float32": ir.DataType.FLOAT,
+    "float64": ir.DataType.DOUBLE,
+    "int32": ir.DataType.INT32,
+    "int64": ir.DataType.INT64,
+    "bool": ir.DataType.BOOL,
+}
+"""ONNX's types by the names of torch's dtypes."""
+
+
+class GraphBuilder:
+    """Collects the nodes and initializers of one graph; ``begin`` says whose nodes come next.
+
+    ``taken`` holds the names in use. A graph inside another (the body of a Scan) shares its builder's.
+    """
+
+    def __init__(self, taken: set[str] | None = None) -> None:
+        self.nodes: list[ir.Node] = []
+        self.initializers: dict[str, ir.Value] = {}
+        self.taken = set() if taken is None else taken
+        self._path = ""
+        self._first = True
+        self._parameters: Mapping[str, ir.Value | np.ndarray] = {}
+
+    def begin(self, path: str, parameters: Mapping[str, ir.Value | np.ndarray] | None = None) -> None:
+        """What follows belongs to the op at ``path``, whose parameters and buffers are these, by torch name.
+
+        An array becomes the initializer ``path.name`` when it is first asked for; a value is used as it is.
+        """
+        self._path, self._first, self._parameters = path, True, parameters or {}
+
+    def input(self, name: str, shape: Sequence[int | str], dtype: str = "float32") -> ir.Value:
+        """An input of the graph; a text is a symbolic dimension."""
+        return ir.Value(name=self._claim(name), shape=ir.Shape(shape), type=ir.TensorType(DTYPES[dtype]))
+
+    def initializer(self, name: str, array: np.ndarray) -> ir.Value:
+        """A named tensor of the graph; the same name gives the same value."""
+        if name not in self.initializers:
+            self.taken.add(name)
+            self.initializers[name] = _initial(name, ir.tensor(array))
+        return self.initializers[name]
+
+    def op(self, type: str, *inputs: ir.Value | None, outputs: int = 1, **attributes: Any) -> Any:
+        """Add a node; gives its output, or a tuple of them when ``outputs`` is above one."""
+        name = self._claim(self._path if self._first else f"{self._path}/{type}")
+        self._first = False
+        kept = list(inputs)
+        while kept and kept[-1] is None:
+            kept.pop()
+        names = [name] if outputs == 1 else [self._claim(f"{name}/{index}") for index in range(outputs)]
+        made = tuple(ir.Value(name=text) for text in names)
+        self.nodes.append(ir.node(type, kept, attributes=attributes or None, outputs=made, name=name))
+        return made[0] if outputs == 1 else made
+
+    def parameter(self, name: str) -> ir.Value | None:
+        """The initializer of this op's own parameter or buffer, by its torch name; ``None`` where it has none."""
+        held = self._parameters.get(name)
+        return self.initializer(f"{self._path}.{name}", held) if isinstance(held, np.ndarray) else held
+
+    def constant(self, value: Any, dtype: str = "int64") -> ir.Value:
+        """A constant tensor from a number or nested lists."""
+        name = self._claim(f"{self._path}/const")
+        self.initializers[name] = _initial(name, ir.tensor(np.asarray(value, DTYPES[dtype].numpy())))
+        return self.initializers[name]
+
+    def graph(self, name: str, inputs: Sequence[ir.Value], outputs: Sequence[ir.Value]) -> ir.Graph:
+        """The graph of what was written so far."""
+        initializers = list(self.initializers.values())
+        imports = {"": OPSET}
+        return ir.Graph(inputs, outputs, nodes=self.nodes, initializers=initializers, opset_imports=imports, name=name)
+
+    def _claim(self, name: str) -> str:
+        """The name, with a number where it is taken."""
+        free, count = name, 0
+        while free in self.taken:
+            count += 1
+            free = f"{name}_{count}"
+        self.taken.add(free)
+        return free
+
+
+def _initial(name: str, tensor: ir.Tensor) -> ir.Value:
+    return ir.Value(name=name, shape=tensor.shape, type=ir.TensorType(tensor.dtype), const_value=tensor)
