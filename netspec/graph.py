@@ -49,7 +49,6 @@ class Node:
     named: bool = False
     structure: Literal["", "residual", "parallel"] = ""
     training: bool = False
-    frozen: bool = False
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
@@ -77,7 +76,6 @@ class Call:
     span: Span
     named: bool = False
     training: bool = False
-    frozen: bool = False
 
 
 Step = Union[Node, Call]

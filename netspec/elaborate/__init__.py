@@ -1,0 +1,231 @@
+"""From a spec to its shaped graph: one forward pass that expands, resolves names and infers shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from netspec.diagnostics import Report, Span, UsageError, did_you_mean
+from netspec.dims import Dim, Size
+from netspec.elaborate.init_rules import read_rules
+from netspec.elaborate.levels import UNKNOWN, Builder
+from netspec.elaborate.requirements import Requirements
+from netspec.elaborate.sizes import choose_sizes
+from netspec.elaborate.steps import Elaborator, Frame, Limits
+from netspec.elaborate.values import Failed, Reader, bounded, declared_type, default_value, fit, show
+from netspec.expressions import ExpressionError, parse
+from netspec.graph import Graph, Output, Value
+from netspec.ops import OPS
+from netspec.ops.base import Tensor
+from netspec.spec import STRUCTURES, Spec, Variant
+from netspec.syntax import ScalarNode, SyntaxNode
+
+__all__ = ["Limits", "elaborate", "parameter_values"]
+
+Override = Any
+"""A parameter's value from outside: a syntax node (from the command line) or a plain value (from Python)."""
+
+
+def elaborate(
+    spec: Spec,
+    report: Report,
+    *,
+    variant: str | None = None,
+    overrides: Mapping[str, Override] | None = None,
+    sizes: Mapping[str, int] | None = None,
+    limits: Limits | None = None,
+    digest: str = "",
+    source: str = "",
+) -> Graph:
+    """The graph of a spec, for one variant and these parameter values.
+
+    Raises ``SpecError`` with everything that is wrong, and ``UsageError`` for a variant, a parameter or a
+    dimension that does not exist.
+    """
+    reader = Reader(report)
+    chosen = _variant(spec, variant)
+    if chosen is not None:
+        reader.trail = (f"variant {chosen.key.text} ({chosen.key.span.place})",)
+    _guard_names(spec, reader)
+    parameters = parameter_values(spec, reader, chosen, overrides or {})
+    report.raise_if_any()
+    symbols = {name: Dim.symbol(name) for name in _symbol_names(spec, parameters)}
+    globals = {**parameters, **symbols}
+    _check_required(spec, reader, globals)
+    declared = _declared_sizes(spec, reader, globals, symbols, sizes or {})
+    report.raise_if_any()
+
+    requirements = Requirements(declared)
+    elaborator = Elaborator(spec.blocks, globals, reader, requirements, limits or Limits())
+    builder = Builder("network", variant or spec.name, _network_span(spec), "")
+    inputs = _inputs(spec, reader, globals)
+    report.raise_if_any()
+    builder.inputs = {value: (value, name) for name, value in inputs.items()}
+    builder.names = dict(inputs)
+    frame = Frame(builder, globals)
+    last = elaborator.run(frame, spec.network, next(iter(inputs.values())))
+    try:
+        if last is not UNKNOWN or spec.outputs:
+            outputs = elaborator.outputs(frame, spec.outputs, last, builder.span)
+            for name, (value, training) in outputs.items():
+                if value in elaborator.training_only and not training:
+                    assert spec.outputs is not None
+                    span = spec.outputs[name].source.span
+                    help = f"`{name}: {{from: …, when: training}}`"
+                    reader.error("training-only", f"the output `{name}` exists in training only", span, help=help)
+    except Failed:
+        pass
+    init = read_rules(spec.init, reader, globals)
+    report.raise_if_any()
+    body, _ = builder.close(elaborator.interned, {name: value for name, (value, _) in outputs.items()}, {})
+    found = tuple(requirements.found.values())
+    return Graph(
+        name=variant or spec.name,
+        doc=spec.doc,
+        body=body,
+        inputs=inputs,
+        outputs={name: Output(value, training) for name, (value, training) in outputs.items()},
+        sizes=choose_sizes(inputs, declared, found, report),
+        requirements=found,
+        init=init,
+        parameters=parameters,
+        spec=source,
+        digest=digest,
+    )
+
+
+def _variant(spec: Spec, name: str | None) -> Variant | None:
+    if name is None or (name == spec.name and name not in spec.variants):
+        return None
+    if name in spec.variants:
+        return spec.variants[name]
+    hint = did_you_mean(name, spec.variants) or "it has no variants"
+    raise UsageError(f"the spec {spec.name} has no variant `{name}`: {hint}")
+
+
+def _guard_names(spec: Spec, reader: Reader) -> None:
+    for name, block in spec.blocks.items():
+        if name in OPS or name in STRUCTURES:
+            kind = "op" if name in OPS else "structure"
+            reader.error("duplicate-name", f"the block `{name}` has the name of an {kind}", block.span)
+
+
+def parameter_values(spec: Spec, reader: Reader, variant: Variant | None, overrides: Mapping[str, Override]) -> dict[str, Any]:
+    """The value of each parameter: from outside, else from the variant, else its default."""
+    for name in overrides:
+        if name not in spec.params:
+            hint = did_you_mean(name, spec.params) or ("it has no parameters" if not spec.params else "")
+            raise UsageError(f"the spec {spec.name} has no parameter `{name}`: {hint}")
+    if variant is not None:
+        for name in variant.values.keys() - spec.params.keys():
+            span = variant.values[name][0].span
+            help = did_you_mean(name, [*spec.params, "expect", "doc"])
+            reader.error("unknown-argument", f"the spec has no parameter `{name}`", span, help=help)
+    values: dict[str, Any] = {}
+    for name, parameter in spec.params.items():
+        try:
+            if name in overrides:
+                values[name] = _override(reader, parameter, overrides[name], values)
+            elif variant is not None and name in variant.values:
+                node = variant.values[name][1]
+                value = reader.typed(node, values, declared_type(reader, parameter), f"`{name}`")
+                values[name] = bounded(reader, parameter, value, node.span)
+            elif parameter.default is not None:
+                values[name] = default_value(reader, parameter, values)
+            else:
+                help = f"give it one: `--set {name}=…`"
+                reader.error("missing-argument", f"the parameter `{name}` has no value", parameter.key.span, help=help)
+        except Failed:
+            continue
+    return values
+
+
+def _override(reader: Reader, parameter: Any, given: Override, values: Mapping[str, Any]) -> Any:
+    name = parameter.key.text
+    type = declared_type(reader, parameter)
+    if isinstance(given, SyntaxNode):
+        return bounded(reader, parameter, reader.typed(given, values, type, f"`{name}`"), given.span)
+    fitted = fit(given, type)
+    if fitted is None:
+        raise UsageError(f"`{name}` has type {type}, not {show(given)}")
+    return bounded(reader, parameter, fitted, parameter.key.span)
+
+
+def _symbol_names(spec: Spec, parameters: Mapping[str, Any]) -> list[str]:
+    """The names in input shapes that are no parameters, in order of appearance."""
+    found: dict[str, None] = {}
+    for given in spec.inputs.values():
+        for node in given.shape:
+            if isinstance(node, ScalarNode) and isinstance(node.value, str):
+                try:
+                    names = parse(node.text).names
+                except ExpressionError:
+                    continue  # reported when the shape is read
+                found.update(dict.fromkeys(sorted(names - parameters.keys(), key=node.text.find)))
+    return list(found)
+
+
+def _inputs(spec: Spec, reader: Reader, env: Mapping[str, Any]) -> dict[str, Value]:
+    inputs = {}
+    for name, given in spec.inputs.items():
+        try:
+            sizes = [_size(reader, node, env) for node in given.shape]
+            inputs[name] = Value(Tensor(tuple(sizes), given.dtype))
+        except Failed:
+            continue
+    if not spec.inputs:
+        reader.error("missing-key", "a spec needs an input", _network_span(spec), help="`inputs: {image: [N, 3, 224, 224]}`")
+    return inputs
+
+
+def _size(reader: Reader, node: SyntaxNode, env: Mapping[str, Any]) -> Size:
+    value = reader.value(node, env)
+    if isinstance(value, Dim) or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
+        return value
+    raise reader.error("bad-value", f"a size is a positive integer or a name, not {show(value)}", node.span)
+
+
+def _check_required(spec: Spec, reader: Reader, env: Mapping[str, Any]) -> None:
+    for node in spec.require:
+        try:
+            if not reader.condition(node, env, "a requirement"):
+                assert isinstance(node, ScalarNode)
+                names = sorted(parse(node.text).names & env.keys(), key=node.text.find)
+                values = ", ".join(f"{name} = {env[name]}" for name in names)
+                reader.error("requirement-failed", f"`{node.text}` does not hold", node.span, f"with {values}" if values else "")
+        except Failed:
+            continue
+
+
+def _declared_sizes(
+    spec: Spec, reader: Reader, env: Mapping[str, Any], symbols: Mapping[str, Any], given: Mapping[str, int]
+) -> dict[str, int]:
+    """The sizes of symbolic dimensions that the author or the caller set."""
+    for name in given:
+        if name not in symbols:
+            raise UsageError(f"the inputs have no dimension `{name}`: " + (did_you_mean(name, symbols) or "they have none"))
+    sizes = dict(given)
+    for name, dim in spec.dims.items():
+        if name not in symbols:
+            help = did_you_mean(name, symbols) or "the inputs have no symbolic dimension"
+            reader.error("unknown-name", f"no input has the dimension `{name}`", dim.default.span, help=help)
+            continue
+        try:
+            low = 1 if dim.min is None else reader.integer(dim.min, env, f"the least `{name}`", 1)
+            high = None if dim.max is None else reader.integer(dim.max, env, f"the largest `{name}`", 1)
+            size = sizes.setdefault(name, reader.integer(dim.default, env, f"the size of `{name}`", 1))
+        except Failed:
+            continue
+        if size < low or (high is not None and size > high):
+            bounds = f"at least {low}" + ("" if high is None else f" and at most {high}")
+            reader.error("bad-value", f"`{name}` is {size}, but must be {bounds}", dim.default.span)
+    for name, size in given.items():
+        if size < 1:
+            raise UsageError(f"the dimension `{name}` must be at least 1, not {size}")
+    return sizes
+
+
+def _network_span(spec: Spec) -> Span:
+    if spec.network:
+        return spec.network[0].span
+    raise AssertionError("a spec without steps has been refused")

@@ -1,0 +1,97 @@
+"""Initialisation rules: which functions of ``torch.nn.init`` a spec may name, with their arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from netspec.diagnostics import did_you_mean
+from netspec.elaborate.values import PLAIN_TEXT, Failed, Reader, show
+from netspec.graph import InitRule
+from netspec.spec import Entry, Written
+from netspec.syntax import MapNode, ScalarNode
+
+FUNCTIONS: dict[str, dict[str, Any]] = {
+    "uniform": {"a": 0.0, "b": 1.0},
+    "normal": {"mean": 0.0, "std": 1.0},
+    "trunc_normal": {"mean": 0.0, "std": 1.0, "a": -2.0, "b": 2.0},
+    "constant": {"val": float},
+    "ones": {},
+    "zeros": {},
+    "eye": {},
+    "dirac": {"groups": 1},
+    "xavier_uniform": {"gain": 1.0},
+    "xavier_normal": {"gain": 1.0},
+    "kaiming_uniform": {"a": 0, "mode": "fan_in", "nonlinearity": "leaky_relu"},
+    "kaiming_normal": {"a": 0, "mode": "fan_in", "nonlinearity": "leaky_relu"},
+    "orthogonal": {"gain": 1},
+    "sparse": {"sparsity": float, "std": 0.01},
+}
+"""Each function (``torch.nn.init.<name>_``) with its arguments and their defaults; a type marks one without."""
+
+TEXTS = {
+    "mode": ("fan_in", "fan_out"),
+    "nonlinearity": ("linear", "conv1d", "conv2d", "conv3d", "sigmoid", "tanh", "relu", "leaky_relu", "selu"),
+}
+
+
+def read_rules(written: Iterable[Entry], reader: Reader, env: Mapping[str, Any]) -> tuple[InitRule, ...]:
+    """The rules of ``init``, checked. A pattern is ``op.parameter`` or a path that may hold ``*``; later rules win."""
+    rules = []
+    for pattern, node in written:
+        try:
+            rules.append(_read_rule(pattern, node, reader, env))
+        except Failed:
+            continue
+    return tuple(rules)
+
+
+def _read_rule(pattern: ScalarNode, node: Written, reader: Reader, env: Mapping[str, Any]) -> InitRule:
+    if "." not in pattern.text:
+        help = "name an op and its parameter (`conv2d.weight`), or a path (`fc.weight`, `layer*.bias`)"
+        raise reader.error("bad-name", f"`{pattern.text}` names no parameter", pattern.span, help=help)
+    if isinstance(node, ScalarNode):
+        function, argument = node, None
+    elif isinstance(node, MapNode) and len(node.entries) == 1:
+        function, argument = node.entries[0]
+    else:
+        raise reader.error("wrong-type", "an initialisation is one function", node.span, help="`{normal: {std: 0.01}}`")
+    known = FUNCTIONS.get(function.text)
+    if known is None:
+        help = did_you_mean(function.text.removesuffix("_"), FUNCTIONS)
+        raise reader.error("unknown-name", f"no initialisation is called `{function.text}`", function.span, help=help)
+    arguments = _arguments(function, argument, known, reader, env)
+    for name, default in known.items():
+        if default is float and name not in arguments:
+            raise reader.error("missing-argument", f"`{function.text}` needs `{name}`", function.span)
+    return InitRule(pattern.text, function.text, arguments, pattern.span)
+
+
+def _arguments(
+    function: ScalarNode, written: Written | None, known: Mapping[str, Any], reader: Reader, env: Mapping[str, Any]
+) -> dict[str, Any]:
+    if written is None:
+        return {}
+    if not isinstance(written, MapNode):
+        if not known:
+            raise reader.error("bad-argument", f"`{function.text}` takes no arguments", written.span)
+        return {next(iter(known)): _argument(next(iter(known)), written, known, reader, env)}
+    made = {}
+    for key, node in written.entries:
+        if key.text not in known:
+            help = did_you_mean(key.text, known)
+            raise reader.error("unknown-argument", f"`{function.text}` has no argument `{key.text}`", key.span, help=help)
+        made[key.text] = _argument(key.text, node, known, reader, env)
+    return made
+
+
+def _argument(name: str, node: Written, known: Mapping[str, Any], reader: Reader, env: Mapping[str, Any]) -> Any:
+    if name in TEXTS:
+        value = reader.value(node, env, PLAIN_TEXT)
+        if value not in TEXTS[name]:
+            raise reader.error("bad-argument", f"`{name}` cannot be {show(value)}", node.span, help=did_you_mean(str(value), TEXTS[name]))
+        return value
+    value = reader.value(node, env)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise reader.error("bad-argument", f"`{name}` is a number, not {show(value)}", node.span)
+    return value

@@ -1,0 +1,142 @@
+"""Levels under construction, and the interning that makes equal levels one object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Union
+
+from netspec.diagnostics import Span
+from netspec.graph import Call, Level, LevelKind, Node, Step, Value
+from netspec.ops.base import Tensor
+
+UNKNOWN = Value(Tensor(()))
+"""Stands for what a faulty step would have made; whatever reads it keeps quiet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The outputs of a step that has several, by name; the first is the main one."""
+
+    values: Mapping[str, Value]
+
+    @property
+    def main(self) -> Value:
+        return next(iter(self.values.values()))
+
+
+Binding = Union[Value, Ports]
+
+
+class Builder:
+    """A level in the making: its steps so far and the names that are visible in it.
+
+    A name that belongs to a level around it is captured: it becomes a further input of this level.
+    """
+
+    def __init__(self, kind: LevelKind, title: str, span: Span, path: str, parent: Builder | None = None):
+        self.kind, self.title, self.span, self.path, self.parent = kind, title, span, path, parent
+        self.steps: list[Step] = []
+        self.names: dict[str, Binding] = {}
+        self.places: dict[str, Span] = {}
+        self.inputs: dict[Value, tuple[Value, str]] = {}  # value outside -> (value inside, its name)
+
+    def enter(self, outside: Value, name: str) -> Value:
+        """The level's own value for one from outside."""
+        if outside is UNKNOWN:
+            return UNKNOWN
+        if outside not in self.inputs:
+            self.inputs[outside] = (Value(outside.tensor), name)
+        return self.inputs[outside][0]
+
+    def find(self, name: str, port: str | None = None) -> Value | None:
+        """The value that a reference means here; ``None`` where there is none."""
+        if name in self.names:
+            bound = self.names[name]
+            if isinstance(bound, Ports):
+                return bound.main if port is None else bound.values.get(port)
+            return bound if port is None else None
+        if self.parent is None:
+            return None
+        outer = self.parent.find(name, port)
+        return None if outer is None else self.enter(outer, name)
+
+    def path_of(self, name: str) -> str:
+        """The full path of a step of this level."""
+        return f"{self.path}.{name}" if self.path else name
+
+    def visible(self) -> dict[str, Binding]:
+        """Every name that a reference can use here."""
+        return {**(self.parent.visible() if self.parent else {}), **self.names}
+
+    def close(self, interned: Interned, outputs: Mapping[str, Value], arguments: Mapping[str, Any]) -> tuple[Level, list[Value]]:
+        """The finished level, and the values outside that its inputs stand for."""
+        self._name_merges()
+        used = {value for step in self.steps for value in step.inputs} | set(outputs.values())
+        keep_all = self.kind in ("block", "network")
+        entered = [(outside, *inside) for outside, inside in self.inputs.items() if keep_all or inside[0] in used]
+        level = Level(
+            kind=self.kind,
+            title=self.title,
+            inputs=tuple(inside for _, inside, _ in entered),
+            input_names=tuple(name for _, _, name in entered),
+            steps=tuple(self.steps),
+            outputs=tuple(outputs.values()),
+            output_names=tuple(outputs),
+            span=self.span,
+            arguments=arguments,
+        )
+        return interned.level(level), [outside for outside, _, _ in entered]
+
+    def _name_merges(self) -> None:
+        """Nodes that structures made take names that the author's steps leave free: ``add``, ``add_1``."""
+        taken = {step.name for step in self.steps}
+        for position, step in enumerate(self.steps):
+            if step.name == "" and isinstance(step, Node):
+                base = name = step.op.name
+                number = 0
+                while name in taken:
+                    number += 1
+                    name = f"{base}_{number}"
+                taken.add(name)
+                self.steps[position] = replace(step, name=name)
+
+
+class Interned:
+    """Gives one object for equal levels: the same steps, wired alike, from the same lines, on the same shapes."""
+
+    def __init__(self) -> None:
+        self._levels: dict[Any, Level] = {}
+
+    def level(self, level: Level) -> Level:
+        return self._levels.setdefault(_key(level), level)
+
+
+def _key(level: Level) -> Any:
+    numbers: dict[Value, int] = {}
+
+    def number(values: tuple[Value, ...]) -> tuple[int, ...]:
+        return tuple(numbers.setdefault(value, len(numbers)) for value in values)
+
+    inputs = number(level.inputs)
+    steps = []
+    for step in level.steps:
+        what = step.op if isinstance(step, Node) else id(step.body)
+        wires = number(step.inputs), number(step.outputs)
+        kind = type(step.op) if isinstance(step, Node) else Call
+        marks = step.name, step.named, step.training, step.structure if isinstance(step, Node) else ""
+        steps.append((kind, what, wires, marks, step.span.line, step.span.column))
+    tensors = tuple(value.tensor for value in level.inputs)
+    names = level.input_names, level.output_names
+    return level.kind, level.title, tensors, inputs, tuple(steps), number(level.outputs), names, hashable(level.arguments)
+
+
+def hashable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return tuple((key, hashable(item)) for key, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return tuple(map(hashable, value))
+    return type(value), value
+
+
+

@@ -1,0 +1,79 @@
+"""What must hold of the symbolic dimensions, and sizes that satisfy it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from netspec.diagnostics import Span
+from netspec.dims import Dim, Size, UndecidedError, evaluate, pretty, same
+from netspec.graph import Requirement
+from netspec.ops.base import ShapeError, Tensor
+
+
+class Requirements:
+    """Collects requirements. ``sizes`` are those that the author declared: against them each is checked at once."""
+
+    def __init__(self, declared: Mapping[str, int]):
+        self.declared = declared
+        self.found: dict[tuple[Size, str, Size], Requirement] = {}
+
+    def check(self, equalities: Iterable[tuple[Size, Size, str]], span: Span) -> None:
+        """Guard sizes that must be equal; what depends on a symbol becomes a requirement."""
+        for left, right, reason in equalities:
+            try:
+                if not same(left, right):
+                    raise ShapeError(f"{reason}: {pretty(left)} is not {pretty(right)}")
+            except UndecidedError:
+                self.add(Requirement(left, "==", right, span, reason))
+
+    def sizes(self, tensors: Iterable[Tensor], what: str, span: Span) -> None:
+        """Guard that every size is positive; what depends on a symbol becomes a requirement."""
+        for tensor in tensors:
+            for size in tensor.shape:
+                if isinstance(size, Dim):
+                    if not certainly_positive(size):
+                        self.add(Requirement(size, ">=", 1, span, f"{what} leaves nothing"))
+                elif size < 1:
+                    raise ShapeError(f"{what} leaves nothing: one of its sizes is {size}")
+
+    def add(self, requirement: Requirement) -> None:
+        key = requirement.left, requirement.relation, requirement.right
+        if key in self.found:
+            return
+        needed = symbols_of(requirement)
+        if needed <= self.declared.keys() and not holds(requirement, self.declared):
+            at = ", ".join(f"{name} = {self.declared[name]}" for name in sorted(needed))
+            raise ShapeError(f"{requirement.reason}: {explain(requirement, self.declared)}, at {at}")
+        self.found[key] = requirement
+
+
+def certainly_positive(size: Dim) -> bool:
+    """Whether a size is at least 1 for all positive symbols: no floor in it, nothing subtracted, or a plain ceiling."""
+    for monomial, coefficient in size.terms.items():
+        if coefficient < 0:
+            return False
+        for atom, _ in monomial:
+            if not isinstance(atom, str) and not (
+                certainly_positive(atom.numerator) and atom.numerator.terms.get((), 0) >= atom.divisor - 1
+            ):
+                return False
+    return True
+
+
+def symbols_of(requirement: Requirement) -> frozenset[str]:
+    return frozenset().union(
+        *(side.symbols for side in (requirement.left, requirement.right) if isinstance(side, Dim))
+    )
+
+
+def holds(requirement: Requirement, sizes: Mapping[str, int]) -> bool:
+    left, right = evaluate(requirement.left, sizes), evaluate(requirement.right, sizes)
+    return left == right if requirement.relation == "==" else left >= right
+
+
+def explain(requirement: Requirement, sizes: Mapping[str, int]) -> str:
+    """Why a requirement does not hold at these sizes."""
+    left, right = evaluate(requirement.left, sizes), evaluate(requirement.right, sizes)
+    if requirement.relation == "==":
+        return f"{pretty(requirement.left)} is {left} and {pretty(requirement.right)} is {right}"
+    return f"{pretty(requirement.left)} is {left}"

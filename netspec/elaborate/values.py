@@ -1,0 +1,187 @@
+"""From what is written to what it means: expressions, templates and parameters get their values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from netspec.diagnostics import Label, Report, Span, did_you_mean
+from netspec.dims import Dim
+from netspec.expressions import Expression, ExpressionError, Template, parse, parse_template
+from netspec.ops.arguments import TextRule
+from netspec.spec import Parameter, Written, describe, misfit
+from netspec.syntax import ListNode, MapNode, ScalarNode
+
+Env = Mapping[str, Any]
+
+EXPRESSION = TextRule(any=False, literal=frozenset())
+PLAIN_TEXT = TextRule(any=True, literal=frozenset())
+
+
+class Failed(Exception):
+    """A step cannot be finished; what is wrong has been reported, or follows from what has."""
+
+
+class Reader:
+    """Evaluates written values, and reports what fails with the trail of the moment."""
+
+    def __init__(self, report: Report):
+        self.report = report
+        self.trail: tuple[str, ...] = ()
+
+    def error(self, id: str, message: str, span: Span, label: str = "", **more: Any) -> Failed:
+        """Report a fault; gives the exception to raise."""
+        self.report.error(id, message, span, label, trail=tuple(reversed(self.trail)), **more)
+        return Failed()
+
+    def value(self, node: Written, env: Env, rule: TextRule = EXPRESSION) -> Any:
+        """What a node means where ``rule`` says which texts stand for themselves."""
+        if isinstance(node, ScalarNode):
+            if not isinstance(node.value, str):
+                return node.value
+            return self.text(node, env) if rule.takes(node.value) else self.expression(node, env)
+        if isinstance(node, ListNode):
+            return [self.value(item, env, rule) for item in node.items]
+        raise self.error("wrong-type", "expected a value, found a mapping", node.span)
+
+    def expression(self, node: ScalarNode, env: Env) -> Any:
+        try:
+            made = parse(node.text)
+            self._guard_shape(made, env)
+            return made.evaluate(env)
+        except ExpressionError as found:
+            raise self._expression_fault(node, found) from None
+
+    def text(self, node: ScalarNode, env: Env) -> str:
+        """A text with expressions in braces."""
+        try:
+            made = parse_template(node.text)
+            self._guard_shape(made, env)
+            return made.evaluate(env)
+        except ExpressionError as found:
+            raise self._expression_fault(node, found) from None
+
+    def _guard_shape(self, made: Expression | Template, env: Env) -> None:
+        if "shape" in made.names and env.get("shape", ()) is None:
+            raise Failed  # the shape is unknown because of a fault that has been reported
+
+    def _expression_fault(self, node: ScalarNode, found: ExpressionError) -> Failed:
+        span = node.span
+        if span.line == span.end_line and span.end_column - span.column >= len(node.text):
+            quote = (span.end_column - span.column - len(node.text)) // 2
+            span = span.within(found.start + quote, max(found.end, found.start + 1) + quote)
+        return self.error("bad-expression", found.message, span, help=found.help)
+
+    def integer(self, node: Written, env: Env, what: str, least: int = 0) -> int:
+        value = self.value(node, env)
+        if isinstance(value, int) and not isinstance(value, bool) and value >= least:
+            return value
+        raise self.error("bad-value", f"{what} is an integer of at least {least}, not {show(value)}", node.span)
+
+    def condition(self, node: Written, env: Env, what: str) -> bool:
+        value = self.value(node, env)
+        if isinstance(value, bool):
+            return value
+        raise self.error("bad-value", f"{what} is true or false, not {show(value)}", node.span)
+
+    def items(self, node: Written, env: Env, what: str) -> list[Any]:
+        value = self.value(node, env)
+        if isinstance(value, (list, tuple)):
+            return list(value)
+        raise self.error("bad-value", f"{what} is a list, not {show(value)}", node.span)
+
+    def typed(self, node: Written, env: Env, type: str, what: str) -> Any:
+        """The value of a parameter of the given type."""
+        value = self.value(node, env, PLAIN_TEXT if "str" in type else EXPRESSION)
+        if (fitted := fit(value, type)) is not None:
+            return fitted
+        help = "`//` divides to a whole number" if isinstance(value, float) and type == "int" else None
+        raise self.error("bad-value", f"{what} has type {type}, not {show(value)}", node.span, help=help)
+
+
+def show(value: Any) -> str:
+    """A value for a message."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return f"the text `{value}`"
+    return f"the symbolic size {value}" if isinstance(value, Dim) else str(value)
+
+
+def fit(value: Any, type: str) -> Any:
+    """The value as one of that type; ``None`` where it is none."""
+    if type.startswith("list["):
+        if not isinstance(value, (list, tuple)):
+            return None
+        items = [fit(item, type[5:-1]) for item in value]
+        return None if any(item is None for item in items) else items
+    if type == "float" and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    wanted = {"int": int, "float": float, "bool": bool, "str": str}[type]
+    return value if isinstance(value, wanted) and isinstance(value, bool) == (type == "bool") else None
+
+
+def type_of(value: Any) -> str | None:
+    """The type that a default gives its parameter; ``None`` where it gives none (an empty list)."""
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, (list, tuple)):
+        inner = {type_of(item) for item in value}
+        if inner == {"int", "float"}:
+            inner = {"float"}
+        return f"list[{inner.pop()}]" if len(inner) == 1 and None not in inner else None
+    return {int: "int", float: "float", str: "str"}.get(type(value))
+
+
+def declared_type(reader: Reader, parameter: Parameter) -> str:
+    """The type of a parameter: as declared, or that of its default."""
+    if parameter.type is not None:
+        return parameter.type
+    assert parameter.default is not None, "a parameter has a type or a default"
+    found = type_of(_literal(parameter.default))
+    if found is None:
+        raise reader.error(
+            "unknown-type",
+            f"the default gives `{parameter.key.text}` no type: {describe(parameter.default)}",
+            parameter.default.span,
+            help="declare it: {type: list[int], default: …}",
+        )
+    return found
+
+
+def _literal(node: Written) -> Any:
+    if isinstance(node, ScalarNode):
+        return node.value
+    return [_literal(item) for item in node.items] if isinstance(node, ListNode) else None
+
+
+def default_value(reader: Reader, parameter: Parameter, env: Env) -> Any:
+    """A parameter's default, checked; earlier parameters are in ``env``."""
+    assert parameter.default is not None
+    if isinstance(parameter.default, MapNode):
+        misfit(reader.report, parameter.default, "a value")
+        raise Failed
+    type = declared_type(reader, parameter)
+    return bounded(reader, parameter, reader.typed(parameter.default, env, type, f"`{parameter.key.text}`"), parameter.default.span)
+
+
+def bounded(reader: Reader, parameter: Parameter, value: Any, span: Span) -> Any:
+    """Guard: the value is among the parameter's choices and within its bounds."""
+    spec = parameter.spec
+    if spec is None:
+        return value
+    name = parameter.key.text
+    if spec.choices is not None:
+        choices = [_literal(choice) for choice in spec.choices]
+        if value not in choices:
+            help = did_you_mean(str(value), [str(choice) for choice in choices])
+            raise reader.error("bad-value", f"`{name}` cannot be {show(value)}", span, help=help)
+    for bound, node in (("least", spec.min), ("most", spec.max)):
+        if node is None:
+            continue
+        limit = reader.value(node, {})
+        for item in value if isinstance(value, list) else [value]:
+            if (item < limit) if bound == "least" else (item > limit):
+                label = Label(node.span, f"at {bound} {limit}")
+                raise reader.error("bad-value", f"`{name}` is {show(value)}, but must be at {bound} {limit}", span, secondary=(label,))
+    return value

@@ -1,0 +1,203 @@
+"""PyTorch source: one ``nn.Module`` class a block, standalone, as a person would have written it.
+
+The same text is what ``netspec source`` prints and what the runtime executes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from itertools import groupby
+from pathlib import PurePath
+from textwrap import wrap
+
+from netspec.dims import times_shape
+from netspec.emit.source.constructors import Chain, ClassGroup, Construction, Maker, group_classes, is_sequential
+from netspec.emit.source.forward import forward_arguments, forward_statements
+from netspec.graph import Call, Graph, InitRule, Level, Node, Step, parameter_count, walk
+from netspec.ops import OPS
+
+WIDTH = 120
+INDENT = "    "
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The text, the name of the network's class, and which step of its level each line of a ``forward`` runs."""
+
+    text: str
+    class_name: str
+    steps: dict[int, int]
+
+
+def emit_source(graph: Graph) -> Program:
+    """Standalone PyTorch source for a graph."""
+    groups = group_classes(graph.body)
+    lines: list[str] = []
+    steps: dict[int, int] = {}
+    for group in groups:
+        lines += ["", ""]
+        for text, step in _class(group, graph):
+            lines.append(text)
+            if step is not None:
+                steps[len(lines)] = step
+    head = _head(graph, "\n".join(lines))
+    shifted = {line + len(head): step for line, step in steps.items()}
+    return Program("\n".join([*head, *lines]) + "\n", groups[-1].name, shifted)
+
+
+def _head(graph: Graph, body: str) -> list[str]:
+    """The module's docstring and the imports that the classes need."""
+    count = parameter_count_text(graph)
+    title = f"{graph.name}: {graph.doc}" if graph.doc else graph.name
+    about = f"{count} parameters. Written by netspec from {PurePath(graph.spec).name} (SHA-256 {graph.digest[:16]}…)."
+    docstring = [*wrap(f'"""{title}', WIDTH), "", about, '"""'] if len(title) < 1000 else [f'"""{graph.name}', "", about, '"""']
+    imports = ["import torch"] if "torch." in body else []
+    imports += ["import torch.nn.functional as F"] if "F." in body else []
+    imports += ["from torch import nn"]
+    return [*(line.replace("\\", "\\\\") for line in docstring), "", *imports]
+
+
+def parameter_count_text(graph: Graph) -> str:
+    return f"{graph.body.parameter_count:,}"
+
+
+def _class(group: ClassGroup, graph: Graph) -> Iterator[tuple[str, int | None]]:
+    """The lines of one class; those of ``forward`` with the step that they run."""
+    level = group.levels[0]
+    sequential = is_sequential(level)
+    shapes = len(group.levels) == 1
+    yield f"class {group.name}({'nn.Sequential' if sequential else 'nn.Module'}):", None
+    yield f'{INDENT}"""{_about(group)}"""', None
+    yield "", None
+    yield f"{INDENT}def __init__({', '.join(['self', *group.parameters])}):", None
+    makers = group.makers[0]
+    rules = graph.init if level.kind == "network" else ()
+    if sequential:
+        changed = [step.outputs[0].shape != step.inputs[0].shape for step in level.steps]
+        comments = [times_shape(step.outputs[0].shape) if shapes and new else "" for step, new in zip(level.steps, changed)]
+        for line in _call("super().__init__", _items(list(makers.values()), comments), 2):
+            yield line, None
+    else:
+        yield f"{INDENT * 2}super().__init__()", None
+        for position, maker in makers.items():
+            for line in _assign(level.steps[position].name, maker):
+                yield line, None
+    if rules:
+        yield f"{INDENT * 2}self.initialize()", None
+    if not sequential:
+        yield "", None
+        yield f"{INDENT}def forward({', '.join(['self', *forward_arguments(level)])}):", None
+        for statement in forward_statements(level, shapes):
+            text = INDENT * (2 + statement.indent) + statement.text
+            comment = f"  # {statement.comment}" if statement.comment else ""
+            yield text + (comment if len(text + comment) <= WIDTH else ""), statement.step
+    if rules:
+        yield "", None
+        for line in _initialize(graph):
+            yield line, None
+
+
+def _about(group: ClassGroup) -> str:
+    level = group.levels[0]
+    taken = ", ".join(times_shape(value.shape) for value in level.inputs)
+    given = ", ".join(times_shape(value.shape) for value in level.outputs)
+    what = {"network": "The network", "block": f"The block {level.title}"}.get(level.kind, f"The {level.kind}")
+    return f"{what}: {taken} -> {given}." if len(group.levels) == 1 else f"{what}, in {len(group.levels)} sizes."
+
+
+def _assign(name: str, maker: Maker) -> list[str]:
+    if name.isidentifier():
+        lines = _lines(maker, 2)
+        return [f"{INDENT * 2}self.{name} = {lines[0].strip()}", *lines[1:]]
+    return _call("self.add_module", [[f'"{name}"'], _lines(maker, 3)], 2)
+
+
+def _lines(maker: Maker, indent: int) -> list[str]:
+    """A constructor call, on one line where it fits."""
+    if isinstance(maker, Chain):
+        return _call("nn.Sequential", _items(maker.items, []), indent)
+    return [INDENT * indent + _construction(maker)]
+
+
+def _construction(maker: Construction) -> str:
+    callee = maker.callee if isinstance(maker.callee, str) else maker.callee.name
+    arguments = []
+    for slot in maker.slots:
+        if not slot.keyword:
+            arguments.append(slot.text)
+        elif slot.text != repr(slot.default):
+            arguments.append(f"{slot.name}={slot.text}")
+    return f"{callee}({', '.join(arguments)})"
+
+
+def _items(items: list[Maker], comments: list[str]) -> list[list[str]]:
+    """The items of an ``nn.Sequential``; long runs of equal ones as a comprehension."""
+    rendered = [(_lines(item, 0), comments[at] if comments else "") for at, item in enumerate(items)]
+    made: list[list[str]] = []
+    for (lines, comment), run in groupby(rendered):
+        count = len(list(run))
+        if count > 2 and len(lines) == 1:
+            made.append([f"*({lines[0]} for _ in range({count}))"])
+        else:
+            tail = f"  # {comment}" if comment else ""
+            made += [[*lines[:-1], lines[-1] + ("," + tail if tail else "")]] * count
+    return made
+
+
+def _call(callee: str, items: list[list[str]], indent: int) -> list[str]:
+    """A call, on one line where it fits, else an item a line."""
+    flat = [line.strip() for item in items for line in item]
+    one = f"{INDENT * indent}{callee}({', '.join(flat)})"
+    if all(len(item) == 1 and "#" not in item[0] for item in items) and len(one) <= WIDTH and len(flat) < 3:
+        return [one]
+    lines = [f"{INDENT * indent}{callee}("]
+    for item in items:
+        inner = [INDENT * (indent + 1) + line if not line.startswith(INDENT * (indent + 1)) else line for line in item]
+        inner[-1] += "" if "#" in inner[-1] else ","
+        lines += inner
+    return [*lines, f"{INDENT * indent})"]
+
+
+def _initialize(graph: Graph) -> Iterator[str]:
+    """The spec's rules, in order; a later rule wins."""
+    yield f"{INDENT}def initialize(self):"
+    yield f'{INDENT * 2}"""Initial values that the spec asks for; the rest keep PyTorch\'s defaults."""'
+    by_op = lambda rule: rule.pattern.split(".")[0] in OPS and rule.pattern.count(".") == 1  # noqa: E731
+    for of_ops, rules in groupby(graph.init, by_op):
+        if of_ops:
+            yield f"{INDENT * 2}for module in self.modules():"
+            for rule in rules:
+                yield from _op_rule(rule)
+        else:
+            for rule in rules:
+                yield from _path_rule(rule, graph)
+
+
+def _op_rule(rule: InitRule) -> Iterator[str]:
+    op, parameter = rule.pattern.split(".")
+    yield f"{INDENT * 3}if type(module) is {OPS[op].torch} and module.{parameter} is not None:"
+    yield f"{INDENT * 4}{_init_call(rule, f'module.{parameter}')}"
+
+
+def _path_rule(rule: InitRule, graph: Graph) -> Iterator[str]:
+    paths = [path for path in parameter_paths(graph) if fnmatchcase(path, rule.pattern)]
+    if len(paths) == 1:
+        yield f"{INDENT * 2}{_init_call(rule, f'self.get_parameter({paths[0]!r})')}".replace("'", '"')
+        return
+    yield f"{INDENT * 2}for path in ("
+    for path in paths:
+        yield f'{INDENT * 3}"{path}",'
+    yield f"{INDENT * 2}):"
+    yield f"{INDENT * 3}{_init_call(rule, 'self.get_parameter(path)')}"
+
+
+def _init_call(rule: InitRule, target: str) -> str:
+    arguments = "".join(f", {name}={value!r}" for name, value in rule.arguments.items())
+    return f"nn.init.{rule.function}_({target}{arguments})".replace("'", '"')
+
+
+def parameter_paths(graph: Graph) -> list[str]:
+    """The ``state_dict`` keys of all learned parameters."""
+    return [f"{path}.{name}" for path, step, _ in walk(graph.body) if isinstance(step, Node) for name in step.parameters]

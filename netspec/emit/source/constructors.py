@@ -1,0 +1,265 @@
+"""How levels become modules: which are ``nn.Sequential``, which are classes, and which share a class.
+
+Levels that differ in numbers only (a width, a stride) share one class whose ``__init__`` takes those numbers. What
+differs is found by comparing, slot by slot, the constructor calls of all levels with the same skeleton.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Union
+
+from netspec.graph import Call, Level, Node, Step
+
+NO_DEFAULT = object()
+
+
+@dataclass(eq=False)
+class Slot:
+    """One constructor argument. ``text`` is how it is written in its class: a literal, or what ``__init__`` is given."""
+
+    name: str
+    value: Any
+    keyword: bool
+    default: Any = NO_DEFAULT
+    text: str = ""
+
+
+@dataclass(eq=False)
+class Construction:
+    """A constructor call: of an ``nn`` module, or of a class of the file."""
+
+    callee: Union[str, ClassGroup]
+    slots: list[Slot]
+    step: str
+
+
+@dataclass(eq=False)
+class Chain:
+    """``nn.Sequential(…)``."""
+
+    items: list[Maker]
+
+
+Maker = Union[Construction, Chain]
+
+
+@dataclass(eq=False)
+class ClassGroup:
+    """Levels that share a class, with the calls that make their submodules, by the position of the step.
+
+    ``parameters`` maps each argument of ``__init__`` to its value for each level.
+    """
+
+    base: str
+    levels: list[Level] = field(default_factory=list)
+    makers: list[dict[int, Maker]] = field(default_factory=list)
+    parameters: dict[str, list[Any]] = field(default_factory=dict)
+    name: str = ""
+
+
+def is_chain(level: Level) -> bool:
+    """Whether each step reads just what the step before gives, and all of them have a module form."""
+    if len(level.inputs) != 1 or len(level.outputs) != 1:
+        return False
+    value = level.inputs[0]
+    for step in level.steps:
+        if step.training or step.inputs != (value,) or len(step.outputs) != 1:
+            return False
+        if isinstance(step, Node) and step.op.torch is None:
+            return False
+        value = step.outputs[0]
+    return level.outputs == (value,)
+
+
+def is_sequential(level: Level) -> bool:
+    """A chain whose steps are called by their positions, as ``nn.Sequential`` calls them."""
+    return is_chain(level) and all(step.name == str(position) for position, step in enumerate(level.steps))
+
+
+def is_inline(level: Level) -> bool:
+    """Whether a level is written as ``nn.Sequential(…)`` where it is used, with no class of its own."""
+    return level.kind not in ("block", "network") and is_sequential(level)
+
+
+def is_module(step: Step) -> bool:
+    """Whether a step of a class is an attribute: a level, what has a name, or what has state."""
+    return isinstance(step, Call) or (step.op.torch is not None and (step.named or step.op.functional is None))
+
+
+def group_classes(network: Level) -> list[ClassGroup]:
+    """The classes of the file, each after those that it uses; the network's is the last."""
+    owners: dict[Level, tuple[ClassGroup, int]] = {}
+    groups: list[ClassGroup] = []
+    for same_height in _by_height(network):
+        found: dict[Any, ClassGroup] = {}
+        for level, hint in same_height:
+            if is_inline(level):
+                continue
+            whole = is_sequential(level)
+            makers = {at: _maker(step, owners) for at, step in enumerate(level.steps) if whole or is_module(step)}
+            group = found.setdefault(_skeleton(level, makers), ClassGroup(_base_name(level, hint)))
+            owners[level] = group, len(group.levels)
+            group.levels.append(level)
+            group.makers.append(makers)
+        for group in found.values():
+            _lift(group)
+        groups.extend(found.values())
+    _name(groups)
+    return groups
+
+
+def _by_height(network: Level) -> list[list[tuple[Level, str]]]:
+    """Distinct levels with the name they are first called by, those without levels inside first."""
+    heights: dict[Level, int] = {}
+    hints: dict[Level, str] = {network: network.title}
+
+    def visit(level: Level, hint: str) -> int:
+        if level not in heights:
+            inner = 0
+            for step in level.steps:
+                if isinstance(step, Call):
+                    named = hint if step.name.isdigit() else step.name
+                    hints.setdefault(step.body, named)
+                    inner = max(inner, visit(step.body, named) + 1)
+            heights[level] = inner
+        return heights[level]
+
+    visit(network, network.title)
+    made: list[list[tuple[Level, str]]] = [[] for _ in range(max(heights.values()) + 1)]
+    for level, height in heights.items():
+        made[height].append((level, hints[level]))
+    return made
+
+
+def _maker(step: Step, owners: dict[Level, tuple[ClassGroup, int]]) -> Maker:
+    if isinstance(step, Node):
+        call = step.op.module(*step.tensors)
+        slots = [Slot(name, value, keyword=False) for name, value in call.positional.items()]
+        keywords = dict(call.keywords)
+        for name, each in type(step.op).model_fields.items():
+            if name not in call.positional and (name in keywords or not each.is_required()):
+                slots.append(Slot(name, keywords.pop(name, each.default), keyword=True, default=each.default))
+        slots += [Slot(name, value, keyword=True) for name, value in keywords.items()]
+        return Construction(call.callee, slots, step.name)
+    if is_inline(step.body):
+        return Chain([_maker(inner, owners) for inner in step.body.steps])
+    group, index = owners[step.body]
+    slots = [Slot(name, values[index], keyword=True) for name, values in group.parameters.items()]
+    return Construction(group, slots, step.name)
+
+
+def _skeleton(level: Level, makers: dict[int, Maker]) -> Any:
+    """What two levels must have in common to share a class: everything but the numbers."""
+    numbers: dict[Any, int] = {}
+
+    def number(values: tuple[Any, ...]) -> tuple[int, ...]:
+        return tuple(numbers.setdefault(value, len(numbers)) for value in values)
+
+    steps: list[Any] = [number(level.inputs)]
+    for position, step in enumerate(level.steps):
+        wires = number(step.inputs), number(step.outputs)
+        if position in makers:
+            does: Any = _shape_of(makers[position])
+        else:
+            assert isinstance(step, Node)
+            does = step.op.call([f"_{each}" for each in wires[0]], step.tensors)
+        steps.append((step.name, step.training, wires, does))
+    return level.kind, level.title, level.input_names, level.output_names, tuple(steps), number(level.outputs)
+
+
+def _shape_of(maker: Maker) -> Any:
+    if isinstance(maker, Chain):
+        return tuple(map(_shape_of, maker.items))
+    callee = maker.callee if isinstance(maker.callee, str) else id(maker.callee)
+    return callee, tuple(slot.name for slot in maker.slots)
+
+
+def _slots(makers: dict[int, Maker]) -> Iterator[tuple[Slot, str]]:
+    """Every slot with the name of its step, in a fixed order."""
+
+    def visit(maker: Maker) -> Iterator[tuple[Slot, str]]:
+        if isinstance(maker, Chain):
+            for item in maker.items:
+                yield from visit(item)
+        else:
+            yield from ((slot, maker.step) for slot in maker.slots)
+
+    for maker in makers.values():
+        yield from visit(maker)
+
+
+def _lift(group: ClassGroup) -> None:
+    """Turn the slots whose values differ between the levels into arguments of ``__init__``."""
+    columns = zip(*(list(_slots(makers)) for makers in group.makers))
+    arguments = {name: [level.arguments[name] for level in group.levels] for name in group.levels[0].arguments}
+    for column in columns:
+        slot, step = column[0]
+        values = [each.value for each, _ in column]
+        if all(_same(value, values[0]) for value in values):
+            slot.text = repr(slot.value)
+        else:
+            slot.text = _expression(group, values, arguments, slot.name, step)
+
+
+def _same(left: Any, right: Any) -> bool:
+    return type(left) is type(right) and bool(left == right)
+
+
+def _expression(group: ClassGroup, values: list[Any], arguments: dict[str, list[Any]], slot: str, step: str) -> str:
+    """How a varying slot is written: an argument, or a multiple of one. Prefers the block's own parameters."""
+    candidates = {**group.parameters, **arguments}
+    for name, given in candidates.items():
+        if all(map(_same, given, values)):
+            group.parameters.setdefault(name, given)
+            return name
+    for name, given in candidates.items():
+        factor = _ratio(values, given)
+        if factor is not None:
+            group.parameters.setdefault(name, given)
+            return f"{factor} * {name}"
+    name = slot if slot not in candidates else f"{step if step.isidentifier() else 'step' + step}_{slot}"
+    while name in candidates:
+        name += "_"
+    group.parameters[name] = values
+    return name
+
+
+def _ratio(values: list[Any], given: list[Any]) -> int | None:
+    """The whole number that takes each ``given`` to its value, where there is one."""
+    if not all(type(number) is int and number > 0 for number in [*values, *given]) or values[0] % given[0]:
+        return None
+    factor: int = values[0] // given[0]
+    return factor if factor > 1 and all(value == factor * number for value, number in zip(values, given)) else None
+
+
+def _base_name(level: Level, hint: str) -> str:
+    name = _camel(level.title or hint)
+    return name if name and not name[0].isdigit() else f"Level{name}"
+
+
+def _name(groups: list[ClassGroup]) -> None:
+    """Class names: the block's; where several classes come from one block, what one has beside the others tells."""
+    taken = {"F", "Tensor"}
+    groups[-1].name = groups[-1].base
+    taken.add(groups[-1].name)
+    by_base: dict[str, list[ClassGroup]] = {}
+    for group in groups[:-1]:
+        by_base.setdefault(group.base, []).append(group)
+    for base, alike in by_base.items():
+        names = [{step.name for step in group.levels[0].steps if not step.name.isdigit()} for group in alike]
+        common = set.intersection(*names)
+        for group, own in zip(alike, names):
+            extra = [step.name for step in group.levels[0].steps if step.name in own - common and isinstance(step, Call)]
+            wanted = base + (f"With{_camel(extra[0])}" if extra else "")
+            name, number = wanted, 1
+            while name in taken:
+                number += 1
+                name = f"{wanted}{number}"
+            taken.add(name)
+            group.name = name
+
+
+def _camel(name: str) -> str:
+    return "".join(word[:1].upper() + word[1:] for word in name.split("_"))

@@ -1,0 +1,96 @@
+"""The front half, step by step: the file to read first.
+
+    path or name ─► Source ─► syntax tree ─► Spec ─► Graph
+
+Nothing here imports torch, onnx or numpy. What is done with a graph is in ``emit`` (texts and files that need no
+torch) and ``runtime`` (what needs it).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from netspec import zoo
+from netspec.diagnostics import Report, Source, UsageError, did_you_mean
+from netspec.elaborate import Limits, elaborate
+from netspec.graph import Graph
+from netspec.spec import Spec, read_spec
+from netspec.syntax import parse, read_source
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A spec file, read and checked in form. ``variant`` is set where a variant's name was asked for."""
+
+    source: Source
+    spec: Spec
+    variant: str | None
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the file's text."""
+        return hashlib.sha256(self.source.text.encode()).hexdigest()
+
+    @property
+    def variants(self) -> list[str | None]:
+        """Every build of the spec: its defaults (unless a variant of the spec's own name stands for them), then each variant."""
+        return [*([] if self.spec.name in self.spec.variants else [None]), *self.spec.variants]
+
+
+def load_spec(target: str | Path) -> Loaded:
+    """Find and read a spec: a path, or the name of a zoo entry or of one of its variants.
+
+    Raises ``UsageError`` where there is none, ``SpecError`` with every fault of form.
+    """
+    path, variant = find_spec(target)
+    report = Report()
+    source = read_source(path)
+    tree = parse(source, report)
+    spec = read_spec(tree, report) if tree is not None else None
+    report.raise_if_any()
+    assert spec is not None
+    return Loaded(source, spec, variant)
+
+
+def find_spec(target: str | Path) -> tuple[Path, str | None]:
+    """The file that a path or a zoo name means, and the variant, where the name is a variant's."""
+    text = str(target)
+    if isinstance(target, Path) or text.endswith((".yaml", ".yml")) or "/" in text or "\\" in text:
+        return Path(target), None
+    found = zoo.find(text)
+    if found is not None:
+        return found
+    if Path(text).is_file():
+        return Path(text), None
+    hint = did_you_mean(text, zoo.names()) or "`netspec list` names them all"
+    raise UsageError(f"no spec file and no zoo entry is called `{text}`: {hint}")
+
+
+def compile_loaded(
+    loaded: Loaded,
+    *,
+    variant: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    sizes: Mapping[str, int] | None = None,
+    limits: Limits | None = None,
+) -> Graph:
+    """The shaped graph of a loaded spec. Raises ``SpecError`` with everything that is wrong."""
+    return elaborate(
+        loaded.spec,
+        Report(),
+        variant=variant or loaded.variant,
+        overrides=overrides,
+        sizes=sizes,
+        limits=limits,
+        digest=loaded.digest,
+        source=loaded.source.name,
+    )
+
+
+def compile_spec(target: str | Path, **options: Any) -> Graph:
+    """``load_spec`` and ``compile_loaded`` in one: ``compile_spec("resnet50", overrides={"classes": 10})``."""
+    return compile_loaded(load_spec(target), **options)

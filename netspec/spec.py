@@ -1,0 +1,509 @@
+"""What an author may write: the authored forms, read from the syntax tree.
+
+Each form is a strict Pydantic model whose fields read syntax nodes and report what does not fit at its own place;
+Pydantic itself finds unknown and missing keys. Values stay nodes (``Written``) where their meaning waits for
+parameters and shapes: ``elaborate`` evaluates them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, ValidationInfo
+
+from netspec.diagnostics import Label, Report, Span, did_you_mean
+from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
+
+VERSION = 1
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z", re.ASCII)
+RESERVED = frozenset({"prev", "shape"})
+
+Written = SyntaxNode
+Entry = tuple[ScalarNode, SyntaxNode]
+
+
+@dataclass(frozen=True, slots=True)
+class CallStep:
+    """A step that runs an op or a block: ``- conv2d: {…}``, ``- linear: 120``, ``- relu``, ``- $block: {…}``."""
+
+    key: ScalarNode
+    main: Written | None
+    arguments: Mapping[str, Entry]
+    name: ScalarNode | None
+    source: Written | None
+
+    @property
+    def span(self) -> Span:
+        return self.key.span
+
+
+class Form(BaseModel):
+    """Base of the authored forms. ``span`` is where the form's key stands."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, arbitrary_types_allowed=True, populate_by_name=False, defer_build=True
+    )
+    known_as: ClassVar[str] = ""
+
+
+def _reader(read: Callable[[Any, Report], Any]) -> PlainValidator:
+    """A field that reads its node with ``read``, which reports what does not fit and gives ``None`` for it."""
+
+    def validate(node: Any, info: ValidationInfo) -> Any:
+        return read(node, info.context) if isinstance(node, (ScalarNode, ListNode, MapNode)) else node
+
+    return PlainValidator(validate)
+
+
+def misfit(report: Report, node: SyntaxNode, wanted: str, help: str | None = None) -> None:
+    """Report that a node is not what is wanted there."""
+    report.error("wrong-type", f"expected {wanted}, found {describe(node)}", node.span, help=help)
+
+
+def describe(node: SyntaxNode) -> str:
+    """A node in words: ``a list``, ``the text `abc` ``."""
+    if isinstance(node, ListNode):
+        return "a list"
+    if isinstance(node, MapNode):
+        return "a mapping"
+    if node.value is None:
+        return "nothing"
+    kind = {bool: "the boolean", int: "the number", float: "the number"}.get(type(node.value), "the text")
+    return f"{kind} `{node.text}`"
+
+
+def _read_text(node: SyntaxNode, report: Report) -> str | None:
+    if isinstance(node, ScalarNode) and isinstance(node.value, str):
+        return node.value
+    return misfit(report, node, "a text")
+
+
+def _read_name(node: SyntaxNode, report: Report) -> str | None:
+    if isinstance(node, ScalarNode) and isinstance(node.value, str) and NAME.match(node.value):
+        return node.value
+    return misfit(report, node, "a name", "a name has letters, digits and underscores, and starts with no digit")
+
+
+def _read_flag(node: SyntaxNode, report: Report) -> bool | None:
+    if isinstance(node, ScalarNode) and isinstance(node.value, bool):
+        return node.value
+    return misfit(report, node, "true or false")
+
+
+def _read_version(node: SyntaxNode, report: Report) -> int | None:
+    if isinstance(node, ScalarNode) and node.value == VERSION and not isinstance(node.value, bool):
+        return VERSION
+    return misfit(report, node, "the language's version, 1", "write `netspec: 1`")
+
+
+def _read_scalar(node: SyntaxNode, report: Report) -> ScalarNode | None:
+    return node if isinstance(node, ScalarNode) else misfit(report, node, "a name")
+
+
+def _read_written(node: SyntaxNode, report: Report) -> SyntaxNode:
+    return node
+
+
+def _read_list(node: SyntaxNode, report: Report) -> tuple[SyntaxNode, ...] | None:
+    return node.items if isinstance(node, ListNode) else misfit(report, node, "a list")
+
+
+def _one_of(*words: str) -> Callable[[SyntaxNode, Report], str | None]:
+    def read(node: SyntaxNode, report: Report) -> str | None:
+        if isinstance(node, ScalarNode) and node.text in words:
+            return node.text
+        listed = ", ".join(f"`{word}`" for word in words)
+        help = did_you_mean(node.text, words) if isinstance(node, ScalarNode) else None
+        return misfit(report, node, listed if len(words) == 1 else f"one of {listed}", help)
+
+    return read
+
+
+def _read_body(node: SyntaxNode, report: Report) -> tuple[Step, ...]:
+    if isinstance(node, ListNode):
+        return tuple(step for item in node.items if (step := read_step(item, report)) is not None)
+    misfit(report, node, "a list of steps", "write each step on a line of its own, after a dash")
+    return ()
+
+
+def _entries(node: SyntaxNode, report: Report, wanted: str) -> tuple[Entry, ...]:
+    if isinstance(node, MapNode):
+        return node.entries
+    misfit(report, node, wanted)
+    return ()
+
+
+def _named(read: Callable[[ScalarNode, SyntaxNode, Report], Any], wanted: str) -> PlainValidator:
+    """A field that is a mapping from names to whatever ``read`` makes of each entry."""
+
+    def read_all(node: SyntaxNode, report: Report) -> dict[str, Any]:
+        made = {}
+        for key, value in _entries(node, report, wanted):
+            if key.text in RESERVED or not NAME.match(key.text):
+                help = "`prev` and `shape` have a meaning of their own" if key.text in RESERVED else None
+                report.error("bad-name", f"`{key.text}` cannot be a name here", key.span, help=help)
+                continue
+            item = read(key, value, report)
+            if item is not None:
+                made[key.text] = item
+        return made
+
+    return _reader(read_all)
+
+
+Text = Annotated[str, _reader(_read_text)]
+Name = Annotated[str, _reader(_read_name)]
+Template = Annotated[ScalarNode, _reader(_read_scalar)]
+Flag = Annotated[bool, _reader(_read_flag)]
+Value = Annotated[Written, _reader(_read_written)]
+Body = Annotated[tuple[Any, ...], _reader(_read_body)]
+
+
+class Sequential(Form):
+    """A named group."""
+
+    known_as = "sequential"
+    span: Span
+    name: Template | None = None
+    body: Body
+
+
+class Repeat(Form):
+    """The body ``count`` times in a row."""
+
+    known_as = "repeat"
+    span: Span
+    count: Value
+    body: Body
+    index: Name | None = None
+    name: Template | None = None
+
+
+class For(Form):
+    """The body once for each row of the lists."""
+
+    known_as = "for"
+    span: Span
+    each: Annotated[Mapping[str, Written], _named(lambda key, value, report: value, "a mapping from names to lists")]
+    body: Body
+    index: Name | None = None
+    name: Template | None = None
+
+
+MERGES = ("concat", "add", "multiply", "mean", "maximum", "stack")
+
+
+class Parallel(Form):
+    """Branches that all read the same value."""
+
+    known_as = "parallel"
+    span: Span
+    branches: Annotated[
+        Mapping[str, tuple[Span, tuple[Any, ...]]],
+        _named(lambda key, value, report: (key.span, _read_body(value, report)), "a mapping from names to lists of steps"),
+    ]
+    merge: Annotated[str, _reader(_one_of(*MERGES, "none"))]
+    dim: Value | None = None
+    name: Template | None = None
+
+
+class Residual(Form):
+    """The body's result plus its input."""
+
+    known_as = "residual"
+    span: Span
+    body: Body
+    projection: Body | None = None
+    shortcut: Body | None = None
+    merge: Annotated[str, _reader(_one_of("add", "multiply", "maximum", "concat"))] = "add"
+    name: Template | None = None
+
+
+class If(Form):
+    """A choice made while compiling."""
+
+    known_as = "if"
+    span: Span
+    test: Value
+    then: Body
+    otherwise: Body = Field(default=(), alias="else")
+
+
+class Side(Form):
+    """Steps beside the main flow, which goes on unchanged."""
+
+    known_as = "side"
+    span: Span
+    body: Body
+    when: Annotated[str, _reader(_one_of("training"))] | None = None
+    name: Template | None = None
+
+
+Structure = Union[Sequential, Repeat, For, Parallel, Residual, If, Side]
+Step = Union[CallStep, Structure]
+STRUCTURES: dict[str, type[Form]] = {form.known_as: form for form in (Sequential, Repeat, For, Parallel, Residual, If, Side)}
+SHORT_FORM = {"residual": "body", "sequential": "body", "side": "body"}
+
+Read = TypeVar("Read", bound=Form)
+
+
+def read_form(form: type[Read], node: SyntaxNode, report: Report, what: str, span: Span | None = None) -> Read | None:
+    """Read a mapping as a form; unknown and missing keys are reported, ``None`` is given where any is at fault."""
+    if not isinstance(node, MapNode):
+        return misfit(report, node, f"a mapping with the keys of {what}", _keys_help(form))
+    data: dict[str, Any] = {key.text: value for key, value in node.entries}
+    if "span" in form.model_fields:
+        if "span" in data:
+            report.error("unknown-key", f"{what} has no key `span`", node.span)
+            return None
+        data["span"] = span or node.span
+    faults = len(report.diagnostics)
+    try:
+        made = form.model_validate(data, context=report)
+    except ValidationError as found:
+        _report_keys(form, node, report, what, span, found)
+        return None
+    return made if len(report.diagnostics) == faults else None
+
+
+def _report_keys(form: type[Form], node: MapNode, report: Report, what: str, span: Span | None, found: ValidationError) -> None:
+    for fault in found.errors(include_input=False, include_url=False):
+        word = str(fault["loc"][0])
+        key = next((key for key, _ in node.entries if key.text == word), None)
+        if fault["type"] == "missing":
+            report.error("missing-key", f"{what} needs `{word}`", span or node.span, help=_keys_help(form))
+        elif key is not None:
+            help = did_you_mean(word, _keys(form)) or _keys_help(form)
+            report.error("unknown-key", f"{what} has no key `{word}`", key.span, help=help)
+        else:
+            raise AssertionError(f"unexpected fault in {what}: {fault}")
+
+
+def _keys(form: type[Form]) -> list[str]:
+    return [field.alias or name for name, field in form.model_fields.items() if name != "span"]
+
+
+def _keys_help(form: type[Form]) -> str:
+    return "its keys are " + ", ".join(f"`{key}`" for key in _keys(form))
+
+
+def read_step(node: SyntaxNode, report: Report) -> Step | None:
+    """One item of a body."""
+    if isinstance(node, ScalarNode) and isinstance(node.value, str):
+        if node.text in STRUCTURES:
+            report.error("missing-key", f"`{node.text}` needs a body", node.span)
+            return None
+        return CallStep(node, None, {}, None, None)
+    if not isinstance(node, MapNode):
+        return misfit(report, node, "a step", "a step is an op or a block: `- relu`, `- linear: 120`")
+    if len(node.entries) != 1:
+        (first, _), (second, _) = node.entries[:2] if len(node.entries) > 1 else ((None, None), (None, None))
+        if first is None or second is None:
+            return misfit(report, node, "a step")
+        report.error(
+            "step-keys",
+            f"a step is one key, but `{second.text}` stands beside `{first.text}`",
+            second.span,
+            secondary=(Label(first.span, "the step"),),
+            help=f"put it inside: `- {first.text}: {{{second.text}: …}}`, or start a step of its own with a dash",
+        )
+        return None
+    ((key, value),) = node.entries
+    if key.text in STRUCTURES:
+        form = STRUCTURES[key.text]
+        short = SHORT_FORM.get(key.text)
+        if short and isinstance(value, ListNode):
+            return form.model_validate({"span": key.span, short: value}, context=report)  # type: ignore[return-value]
+        return read_form(form, value, report, f"`{key.text}`", key.span)  # type: ignore[return-value]
+    return _read_call(key, value, report)
+
+
+def _read_call(key: ScalarNode, value: SyntaxNode, report: Report) -> CallStep | None:
+    if not isinstance(value, MapNode):
+        empty = isinstance(value, ScalarNode) and value.value is None
+        return CallStep(key, None if empty else value, {}, None, None)
+    arguments = {name.text: (name, item) for name, item in value.entries}
+    _, name = arguments.pop("name", (None, None))
+    _, source = arguments.pop("from", (None, None))
+    if name is not None and not isinstance(name, ScalarNode):
+        return misfit(report, name, "a name")
+    return CallStep(key, None, arguments, name, source)
+
+
+class ParamSpec(Form):
+    """A parameter in its long form."""
+
+    type: Text | None = None
+    default: Value | None = None
+    min: Value | None = None
+    max: Value | None = None
+    choices: Annotated[tuple[Written, ...], _reader(_read_list)] | None = None
+    doc: Text | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A declared parameter. ``type`` is ``int``, ``float``, ``bool``, ``str`` or ``list[…]`` of one of these."""
+
+    key: ScalarNode
+    type: str | None
+    default: Written | None
+    spec: ParamSpec | None = None
+
+
+TYPE = re.compile(r"(?:list\[)*(?:int|float|bool|str)\]*\Z")
+
+
+def _read_parameter(key: ScalarNode, node: SyntaxNode, report: Report) -> Parameter | None:
+    if isinstance(node, MapNode):
+        long = read_form(ParamSpec, node, report, f"the parameter `{key.text}`")
+        if long is None:
+            return None
+        type_node = node.get("type")
+        if long.type is not None and type_node is not None and not is_type(long.type):
+            report.error("unknown-type", f"`{long.type}` is no type", type_node.span, help=TYPES_HELP)
+            return None
+        if long.type is None and long.default is None:
+            report.error("missing-key", f"the parameter `{key.text}` needs a `default` or a `type`", key.span)
+            return None
+        return Parameter(key, long.type, long.default, long)
+    if isinstance(node, ScalarNode) and isinstance(node.value, str) and is_type(node.value):
+        return Parameter(key, node.value, None)
+    return Parameter(key, None, node)
+
+
+TYPES_HELP = "types are int, float, bool, str and list[…] of these"
+
+
+def is_type(text: str) -> bool:
+    """Whether a text spells a parameter's type, as ``list[list[int]]``."""
+    return bool(TYPE.match(text)) and text.count("[") == text.count("]")
+
+
+Parameters = Annotated[Mapping[str, Parameter], _named(_read_parameter, "a mapping from parameters to defaults")]
+
+
+class OutputSpec(Form):
+    """An output in its long form."""
+
+    source: Value = Field(alias="from")
+    when: Annotated[str, _reader(_one_of("training"))] | None = None
+
+
+def _read_output(key: ScalarNode, node: SyntaxNode, report: Report) -> OutputSpec | None:
+    if isinstance(node, MapNode):
+        return read_form(OutputSpec, node, report, f"the output `{key.text}`")
+    return OutputSpec.model_validate({"from": node}, context=report)
+
+
+Outputs = Annotated[Mapping[str, OutputSpec], _named(_read_output, "a mapping from output names to steps")]
+
+
+class InputSpec(Form):
+    """An input in its long form."""
+
+    shape: Annotated[tuple[Written, ...], _reader(_read_list)]
+    dtype: Annotated[str, _reader(_one_of("float32", "float64", "float16", "bfloat16", "int64", "int32", "bool"))] = "float32"
+
+
+def _read_input(key: ScalarNode, node: SyntaxNode, report: Report) -> InputSpec | None:
+    if isinstance(node, MapNode):
+        return read_form(InputSpec, node, report, f"the input `{key.text}`")
+    if isinstance(node, ListNode):
+        return InputSpec(shape=node.items)
+    return misfit(report, node, "a shape", "an input is a list of sizes: `image: [N, 3, 224, 224]`")
+
+
+class DimSpec(Form):
+    """A symbolic dimension in its long form."""
+
+    default: Value
+    min: Value | None = None
+    max: Value | None = None
+
+
+def _read_dim(key: ScalarNode, node: SyntaxNode, report: Report) -> DimSpec | None:
+    if isinstance(node, MapNode):
+        return read_form(DimSpec, node, report, f"the dimension `{key.text}`")
+    return DimSpec(default=node)
+
+
+class BlockSpec(Form):
+    """A reusable part."""
+
+    span: Span
+    body: Body
+    params: Parameters = Field(default_factory=dict)
+    inputs: Annotated[tuple[Written, ...], _reader(_read_list)] | None = None
+    outputs: Outputs | None = None
+    doc: Text | None = None
+
+
+def _read_block(key: ScalarNode, node: SyntaxNode, report: Report) -> BlockSpec | None:
+    return read_form(BlockSpec, node, report, f"the block `{key.text}`", key.span)
+
+
+class Expect(Form):
+    """Facts that ``netspec check`` verifies."""
+
+    params: Value | None = None
+    macs: Value | None = None
+    outputs: Annotated[Mapping[str, Written], _named(lambda key, value, report: value, "a mapping from outputs to shapes")] | None = None
+
+
+def _read_expect(node: SyntaxNode, report: Report) -> Expect | None:
+    return read_form(Expect, node, report, "`expect`")
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A named set of parameter values."""
+
+    key: ScalarNode
+    values: Mapping[str, Entry]
+    expect: Expect | None
+    doc: str | None
+
+
+def _read_variant(key: ScalarNode, node: SyntaxNode, report: Report) -> Variant | None:
+    if isinstance(node, ScalarNode) and node.value is None:
+        return Variant(key, {}, None, None)
+    if not isinstance(node, MapNode):
+        return misfit(report, node, "a mapping from parameters to values")
+    values = {name.text: (name, value) for name, value in node.entries}
+    _, expect = values.pop("expect", (None, None))
+    _, doc = values.pop("doc", (None, None))
+    return Variant(
+        key,
+        values,
+        _read_expect(expect, report) if expect is not None else None,
+        _read_text(doc, report) if doc is not None else None,
+    )
+
+
+class Spec(Form):
+    """A whole file."""
+
+    netspec: Annotated[int, _reader(_read_version)]
+    name: Name
+    doc: Text = ""
+    params: Parameters = Field(default_factory=dict)
+    require: Annotated[tuple[Written, ...], _reader(_read_list)] = ()
+    variants: Annotated[Mapping[str, Variant], _named(_read_variant, "a mapping from variants to parameter values")] = Field(
+        default_factory=dict
+    )
+    dims: Annotated[Mapping[str, DimSpec], _named(_read_dim, "a mapping from dimensions to sizes")] = Field(default_factory=dict)
+    inputs: Annotated[Mapping[str, InputSpec], _named(_read_input, "a mapping from inputs to shapes")]
+    blocks: Annotated[Mapping[str, BlockSpec], _named(_read_block, "a mapping from names to blocks")] = Field(default_factory=dict)
+    network: Body
+    outputs: Outputs | None = None
+    init: Annotated[tuple[Entry, ...], _reader(lambda node, report: _entries(node, report, "a mapping from parameters to functions"))] = ()
+    expect: Annotated[Expect | None, _reader(_read_expect)] = None
+
+
+def read_spec(node: SyntaxNode, report: Report) -> Spec | None:
+    """The whole document. ``None`` where the report got anything; the caller raises it."""
+    return read_form(Spec, node, report, "a spec")

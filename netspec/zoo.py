@@ -1,0 +1,46 @@
+"""The model zoo that comes with netspec: one file a family, found by the family's name or a variant's."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from netspec.diagnostics import Report
+from netspec.syntax import MapNode, parse, read_source
+
+
+@cache
+def folder() -> Path:
+    """Where the zoo lies: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).parent
+    installed = package / "specs"
+    return installed if installed.is_dir() else package.parent / "specs"
+
+
+def files() -> list[Path]:
+    """Every zoo file, by name."""
+    return sorted(folder().glob("*.yaml"))
+
+
+def find(name: str) -> tuple[Path, str | None] | None:
+    """The file and the variant that a zoo name means; a family's own name comes first."""
+    path = folder() / f"{name}.yaml"
+    if path in files():
+        return path, None
+    for path in files():
+        if name in variants(path):
+            return path, name
+    return None
+
+
+@cache
+def variants(path: Path) -> tuple[str, ...]:
+    """The names of a zoo file's variants."""
+    tree = parse(read_source(path), Report())
+    entry = tree.get("variants") if isinstance(tree, MapNode) else None
+    return tuple(key.text for key, _ in entry.entries) if isinstance(entry, MapNode) else ()
+
+
+def names() -> list[str]:
+    """Every family and variant."""
+    return [name for path in files() for name in (path.stem, *variants(path))]
