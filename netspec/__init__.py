@@ -1,0 +1,26 @@
+"""netspec: write a neural network as YAML; get its shapes, PyTorch source, verified ONNX and a diagram.
+
+    model = netspec.load("resnet50", classes=10)
+    print(model.shapes())
+    net = model.module(device="cuda")
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from netspec.diagnostics import EnvironmentFault, NetspecError, SpecError, UsageError
+
+if TYPE_CHECKING:
+    from netspec.model import Model, load
+
+__version__ = "0.1.0"
+__all__ = ["EnvironmentFault", "Model", "NetspecError", "SpecError", "UsageError", "__version__", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("Model", "load"):
+        from netspec import model
+
+        return getattr(model, name)
+    raise AttributeError(f"module 'netspec' has no attribute '{name}'")

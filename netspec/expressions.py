@@ -340,7 +340,7 @@ def _multiply(a: Any, b: Any) -> Any:
 def _divide(a: Any, b: Any) -> Any:
     for size in (a, b):
         if isinstance(size, Dim):
-            help = "`a // b` is the whole part, `-(-a // b)` rounds up"
+            help = "`a // b` rounds down, `(a + b - 1) // b` rounds up"
             raise _Refusal(f"`/` takes known numbers, and this is {_show(size)}", help)
     return _calculate("/", operator.truediv, a, b)
 

@@ -361,7 +361,9 @@ class _Reader:
         if frame.event.flow_style and empty and value.span.order == (key.span.source.name, *_end(key.span)):
             if _end(key.span) <= self.split_until:
                 return
+            spaced = key.text.replace(":", ": ", 1)
             help = f"write `{{{key.text}: …}}`, the bare expression `{key.text}`, or quote the whole text"
+            help = f"write `{spaced}`, with a space after the colon" if spaced != key.text else help
             self.report.error("yaml-braces", f"`{key.text}` is a key without a value", key.span, help=help)
 
     def key(self, frame: _Frame, node: SyntaxNode) -> ScalarNode | None:

@@ -1,0 +1,103 @@
+"""ONNX, written from the graph rather than traced: names are spec paths and symbolic dimensions keep theirs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+
+import numpy as np
+import onnx_ir as ir
+
+from netspec.dims import plain_shape
+from netspec.emit.onnx_builder import DTYPES, OPSET, GraphBuilder
+from netspec.graph import Call, Graph, Level, Node, Value
+from netspec.ops.base import Tensor
+
+IR_VERSION = 11
+
+
+def emit_onnx(graph: Graph, weights: Mapping[str, np.ndarray], version: str) -> ir.Model:
+    """The inference graph with these weights, keyed as in ``state_dict``. ``version`` is netspec's, for the metadata."""
+    builder = GraphBuilder()
+    by_owner: dict[str, dict[str, np.ndarray]] = {}
+    for key, array in weights.items():
+        owner, _, name = key.rpartition(".")
+        by_owner.setdefault(owner, {})[name] = array
+    inputs = [builder.input(name, plain_shape(value.shape), value.tensor.dtype) for name, value in graph.inputs.items()]
+    emitter = _Emitter(builder, by_owner)
+    results = emitter.level(graph.body, inputs, "")
+    outputs = []
+    for name, result in zip(graph.body.output_names, results):
+        if not graph.outputs[name].training:
+            assert result is not None
+            outputs.append(emitter.output(name, result, [*inputs, *outputs], graph.outputs[name].value.tensor))
+    return ir.Model(
+        builder.graph(graph.name, inputs, outputs),
+        ir_version=IR_VERSION,
+        producer_name="netspec",
+        producer_version=version,
+        doc_string=graph.doc,
+        metadata_props={
+            "netspec.spec": PurePath(graph.spec).name,
+            "netspec.digest": graph.digest,
+            "netspec.parameters": json.dumps(graph.parameters),
+        },
+    )
+
+
+class _Emitter:
+    """Writes levels into one flat ONNX graph."""
+
+    def __init__(self, builder: GraphBuilder, weights: Mapping[str, Mapping[str, np.ndarray]]):
+        self.builder, self.weights = builder, weights
+
+    def level(self, level: Level, inputs: Sequence[ir.Value | None], prefix: str) -> list[ir.Value | None]:
+        """The results of a level; ``None`` for what exists in training only."""
+        values: dict[Value, ir.Value | None] = dict(zip(level.inputs, inputs))
+        for step in level.steps:
+            if step.training:
+                values.update(dict.fromkeys(step.outputs))
+                continue
+            given = [values[value] for value in step.inputs]
+            path = prefix + step.name
+            made = self.node(step, given, path) if isinstance(step, Node) else self.call(step, given, path)
+            values.update(zip(step.outputs, made))
+        return [values[value] for value in level.outputs]
+
+    def call(self, call: Call, inputs: Sequence[ir.Value | None], path: str) -> list[ir.Value | None]:
+        return self.level(call.body, inputs, path + ".")
+
+    def node(self, node: Node, inputs: Sequence[ir.Value | None], path: str) -> list[ir.Value]:
+        self.builder.begin(path, self.weights.get(path, {}))
+        made = node.op.onnx(self.builder, *inputs, tensors=node.tensors)
+        results = list(made) if isinstance(made, tuple) else [made]
+        for result, value in zip(results, node.outputs):
+            if result not in inputs:
+                _describe(result, value.tensor)
+        return results
+
+    def output(self, name: str, value: ir.Value, taken: Sequence[ir.Value], tensor: Tensor) -> ir.Value:
+        """A result under the output's name. What is an input or an output already gets a node of its own."""
+        if value.name == name and value not in taken:
+            return value
+        for other in self.values():
+            if other.name == name and other is not value:
+                other.name = self.builder._claim(f"{name}/value")
+        if value in taken or value.producer() is None:
+            self.builder.begin(name)
+            value = self.builder.op("Identity", value)
+            _describe(value, tensor)
+        value.name = name
+        return value
+
+    def values(self) -> list[ir.Value]:
+        return [value for node in self.builder.nodes for value in node.outputs]
+
+
+def _describe(value: ir.Value, tensor: Tensor) -> None:
+    value.shape = ir.Shape(plain_shape(tensor.shape))
+    value.type = ir.TensorType(DTYPES[tensor.dtype])
+
+
+__all__ = ["OPSET", "emit_onnx"]

@@ -1,0 +1,71 @@
+"""A compiled spec as an object: what Python users hold in their hands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netspec.emit.dot import dot_text
+from netspec.emit.render import render
+from netspec.emit.source import emit_source
+from netspec.emit.table import ShapeTable
+from netspec.graph import Graph
+from netspec.pipeline import compile_spec
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+
+def load(
+    spec: str | Path, *, variant: str | None = None, dims: Mapping[str, int] | None = None, **params: Any
+) -> Model:
+    """Load and compile a spec: ``netspec.load("specs/resnet.yaml", variant="resnet50", classes=10)``.
+
+    ``spec`` is a path, or the name of a zoo entry or variant; ``params`` override its parameters; ``dims`` sets the
+    sizes of symbolic dimensions at which costs are quoted. Raises ``SpecError`` with everything that is wrong in the
+    file, ``UsageError`` for a name that does not exist.
+    """
+    return Model(compile_spec(spec, variant=variant, overrides=params, sizes=dims))
+
+
+class Model:
+    """A network, checked and shaped. Nothing is allocated until ``module`` is called."""
+
+    def __init__(self, graph: Graph):
+        self.graph = graph
+
+    def __repr__(self) -> str:
+        return f"<netspec.Model {self.graph.name}: {self.graph.body.parameter_count:,} parameters>"
+
+    @property
+    def name(self) -> str:
+        return self.graph.name
+
+    def shapes(self) -> ShapeTable:
+        """The table of shapes, parameters and MACs: prints, iterates, has totals, ``to_json()``."""
+        return ShapeTable(self.graph)
+
+    def source(self) -> str:
+        """Standalone PyTorch source."""
+        return emit_source(self.graph).text
+
+    def module(
+        self, device: str | torch.device | None = None, dtype: torch.dtype | None = None, seed: int = 0
+    ) -> nn.Module:
+        """The network as an ``nn.Module``, initialised once; see ``netspec.runtime.module.build_module``."""
+        from netspec.runtime.module import build_module
+
+        return build_module(self.graph, device, dtype, seed)
+
+    def export(self, path: str | Path, module: nn.Module | None = None) -> Path:
+        """Write ONNX with the weights of ``module`` (default: freshly initialised); gives the path."""
+        from netspec.runtime.export import export_onnx
+
+        return export_onnx(self.graph, module if module is not None else self.module(), Path(path))
+
+    def diagram(self, path: str | Path, depth: int | None = None) -> Path:
+        """Draw the network into an .svg, .png, .pdf or .dot file; gives the path."""
+        render(dot_text(self.graph, depth=depth), Path(path))
+        return Path(path)

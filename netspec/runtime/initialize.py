@@ -1,0 +1,98 @@
+"""Initial values: once, from the spec's rules, else PyTorch's defaults; each parameter from a seed of its own."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from netspec.graph import Graph, Node, walk
+
+FILLS = {
+    Tensor.uniform_,
+    Tensor.normal_,
+    Tensor.bernoulli_,
+    Tensor.exponential_,
+    Tensor.fill_,
+    Tensor.zero_,
+}
+
+
+def _fills(function: Callable[..., Any]) -> bool:
+    return function in FILLS or getattr(function, "__module__", None) == "torch.nn.init"
+
+
+class _Suppressed(TorchFunctionMode):
+    """Leaves tensors as they are where a constructor would fill them."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if _fills(func):
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **(kwargs or {}))
+
+
+@contextmanager
+def uninitialised() -> Iterator[None]:
+    """Modules constructed inside have parameters of no particular value: filling them twice is most of the cost."""
+    with _Suppressed():
+        yield
+
+
+class _Seeded(TorchFunctionMode):
+    """Seeds torch's generator from a parameter's path when that parameter is first touched."""
+
+    def __init__(self, paths: dict[int, str], seed: int, leave: frozenset[str]):
+        super().__init__()
+        self.paths, self.seed, self.leave = paths, seed, leave
+        self.touched: set[str] = set()
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        target = args[0] if args else kwargs.get("tensor")
+        path = self.paths.get(id(target))
+        if path is not None:
+            if path in self.leave and _fills(func):
+                return target
+            if path not in self.touched:
+                self.touched.add(path)
+                torch.default_generator.manual_seed(parameter_seed(self.seed, path))
+        return func(*args, **kwargs)
+
+
+def parameter_seed(seed: int, path: str) -> int:
+    """The seed of one parameter: a hash of the network's seed and the parameter's path."""
+    return int.from_bytes(hashlib.sha256(f"{seed}:{path}".encode()).digest()[:7], "big")
+
+
+def initialize(module: nn.Module, graph: Graph, seed: int) -> None:
+    """Give every parameter and buffer its initial value. torch's own random state is left as it was."""
+    paths = {id(parameter): path for path, parameter in module.named_parameters()}
+    ruled = ruled_parameters(graph)
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        with _Seeded(paths, seed, ruled):
+            for each in module.modules():
+                reset = getattr(each, "reset_parameters", None)
+                if callable(reset):
+                    reset()
+        if ruled:
+            with _Seeded(paths, seed, frozenset()):
+                module.initialize()  # type: ignore[operator]
+
+
+def ruled_parameters(graph: Graph) -> frozenset[str]:
+    """The paths of the parameters that a rule of ``init`` sets."""
+    patterns = [rule.pattern for rule in graph.init]
+    found = set()
+    for path, step, _ in walk(graph.body) if patterns else ():
+        if isinstance(step, Node):
+            for name in step.parameters:
+                kind = f"{step.op.name}.{name}"
+                if any(pattern == kind or fnmatchcase(f"{path}.{name}", pattern) for pattern in patterns):
+                    found.add(f"{path}.{name}")
+    return frozenset(found)

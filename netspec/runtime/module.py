@@ -1,0 +1,76 @@
+"""Executes emitted source: the classes that it defines behave like those of an imported file.
+
+Instances pickle (the pickle carries the source), deepcopy, and show their lines in tracebacks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import linecache
+from functools import lru_cache
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import nn
+
+from netspec.diagnostics import EnvironmentFault
+from netspec.emit.source import emit_source
+from netspec.graph import Graph
+from netspec.runtime.initialize import initialize, uninitialised
+
+
+def build_module(
+    graph: Graph, device: str | torch.device | None = None, dtype: torch.dtype | None = None, seed: int = 0
+) -> nn.Module:
+    """The network as an ``nn.Module`` on ``device``, initialised once.
+
+    Each parameter's values depend on ``seed`` and its path alone: not on the device, nor on the rest of the
+    network. Raises ``EnvironmentFault`` where the device is not to be had.
+    """
+    device = checked_device(device)
+    program = emit_source(graph)
+    namespace = load_source(program.text)
+    with uninitialised():
+        made: nn.Module = getattr(namespace, program.class_name)()
+    initialize(made, graph, seed)
+    return made.to(device=device, dtype=dtype) if device.type != "cpu" or dtype is not None else made
+
+
+def checked_device(device: str | torch.device | None) -> torch.device:
+    """The device that a name means; ``auto`` is CUDA where torch sees it."""
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        made = torch.device(device or "cpu")
+    except RuntimeError as found:
+        raise EnvironmentFault(f"torch knows no device `{device}`: {str(found).splitlines()[0]}") from None
+    if made.type == "cuda" and not torch.cuda.is_available():
+        raise EnvironmentFault("torch sees no CUDA device here; use --device cpu, or install a CUDA build of torch")
+    return made
+
+
+@lru_cache(maxsize=64)
+def load_source(text: str) -> ModuleType:
+    """Execute a module's text once; its classes know how to pickle themselves."""
+    name = f"netspec_{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    filename = f"<{name}>"
+    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+    module = ModuleType(name)
+    exec(compile(text, filename, "exec"), vars(module))
+    for value in list(vars(module).values()):
+        if isinstance(value, type) and value.__module__ == name:
+            value.__netspec_source__ = text  # type: ignore[attr-defined]
+            value.__reduce_ex__ = _reduce  # type: ignore[assignment, method-assign]
+    return module
+
+
+def _reduce(self: Any, protocol: Any) -> tuple[Any, ...]:
+    """Pickle by source and class name, so that a process which has never seen the spec can load it."""
+    return _revive, (type(self).__netspec_source__, type(self).__name__), self.__getstate__()
+
+
+def _revive(text: str, class_name: str) -> nn.Module:
+    kind = getattr(load_source(text), class_name)
+    made: nn.Module = kind.__new__(kind)
+    return made
