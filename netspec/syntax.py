@@ -114,13 +114,14 @@ def _read_bytes(path: Path, most: int) -> bytes:
         raise UsageError(f"no such file: {path}" + (f"; {hint}" if hint else "")) from None
     except OSError as found:
         if path.is_dir():
-            raise _bad_file(Source(str(path), ""), "this is a folder", "name a file in it") from None
+            raise _bad_file(Source(str(path), ""), "this is a folder", "name a YAML file") from None
         raise UsageError(f"cannot read {path}: {found.strerror}") from None
+    mode = os.fstat(handle).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(handle)
+        what = "this is a folder" if stat.S_ISDIR(mode) else "this is not a regular file"
+        raise _bad_file(Source(str(path), ""), what, "name a YAML file")
     with os.fdopen(handle, "rb") as file:
-        mode = os.fstat(handle).st_mode
-        if not stat.S_ISREG(mode):
-            what = "this is a folder" if stat.S_ISDIR(mode) else "this is not a regular file"
-            raise _bad_file(Source(str(path), ""), what, "name a YAML file")
         return file.read(most + 1)
 
 
