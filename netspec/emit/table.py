@@ -12,7 +12,7 @@ from typing import Any
 
 from netspec.dims import Shape, plain_shape
 from netspec.emit.costs import Costs
-from netspec.emit.table_lines import table_lines
+from netspec.emit.table_lines import Fold, table_lines
 from netspec.emit.table_text import number, table_text
 from netspec.graph import Graph, Node, walk
 
@@ -80,9 +80,12 @@ class ShapeTable:
     def __str__(self) -> str:
         return self.text()
 
-    def text(self, width: int = 80, colour: bool = False) -> str:
-        """The table as people read it, in at most ``width`` columns."""
-        return table_text(self.graph, self._costs, width, colour)
+    def text(self, width: int = 80, colour: bool = False, full: bool = False) -> str:
+        """The table as people read it, in at most ``width`` columns.
+
+        A long table is folded until it fits in a few screenfuls; with ``full`` only repeats are.
+        """
+        return table_text(self.graph, self._costs, width, colour, Fold.REPEATS if full else None)
 
     def to_json(self) -> str:
         """The whole table as JSON, a row a line."""
@@ -112,7 +115,7 @@ class ShapeTable:
 
     def to_markdown(self) -> str:
         """The table as Markdown, repeats collapsed as in the text."""
-        lines = table_lines(self.graph, self._costs, fold=False)
+        lines = table_lines(self.graph, self._costs, Fold.REPEATS)
         out = ["| layer | op | output | params | MACs |", "| :-- | :-- | :-- | --: | --: |"]
         for line in lines:
             times = f" ×{line.count}" if line.count > 1 else ""

@@ -1,19 +1,30 @@
-"""The lines of a shape table: the tree of a graph, with repeats collapsed and small steps folded."""
+"""The lines of a shape table: the tree of a graph, folded as far as its length asks for."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
 from itertools import islice
 from typing import Literal
 
 from netspec.dims import Shape, times_shape
-from netspec.emit.costs import Cost, Costs
-from netspec.graph import Call, Graph, Level, Node, Step, Value
+from netspec.emit.costs import Costs
+from netspec.emit.table_groups import Group, grouped, is_plain, likeness, sources_text, value_names
+from netspec.graph import Call, Graph, Level, Node, Value
 
-SCREENFUL = 48
-FOLDED = ("activation", "dropout")
+
+class Fold(IntEnum):
+    """How much of a network shares lines. Each degree adds to the one before; repeats share theirs in all."""
+
+    REPEATS = 0
+    SMALL_STEPS = 1  # unnamed activations and dropouts stand on the line of what they follow
+    PLAIN_BLOCKS = 2  # a block of one layer with its norm and activation is one line
+    LIKE_BLOCKS = 3  # a block built like one that stands above it in the same level stays closed
+
+
+ROOM = {Fold.REPEATS: 48, Fold.SMALL_STEPS: 100, Fold.PLAIN_BLOCKS: 160}
+"""The most lines that a table takes before it is folded further: a screenful of a terminal, two, three."""
 
 
 @dataclass(slots=True)
@@ -23,7 +34,8 @@ class Line:
     ``guides`` says for each level around it, from the outermost, whether that level goes on below. ``count``
     steps in a row look like this one; the numbers are of one. ``what`` is the op or the block, ``detail`` its
     telling arguments, ``sources`` what it reads unless that is the line above, ``then`` the ops folded into the
-    line. ``more`` counts the outputs besides the one whose shape is shown.
+    line. ``more`` counts the outputs besides the one whose shape is shown. ``closed`` marks a block whose inside
+    is left out, as it is built like one above.
     """
 
     kind: Literal["input", "level", "op"]
@@ -41,82 +53,97 @@ class Line:
     params: int = 0
     macs: int = 0
     training: bool = False
+    closed: bool = False
 
 
-@dataclass(slots=True)
-class Item:
-    """Steps that share a line: a run of equal ones, or one with what is folded into it."""
-
-    steps: list[Step]
-    then: list[Node] = field(default_factory=list)
-
-    @property
-    def last(self) -> Step:
-        return self.then[-1] if self.then else self.steps[-1]
-
-    @property
-    def name(self) -> str:
-        return span_of_names(self.steps[0].name, self.steps[-1].name)
+def table_lines(graph: Graph, costs: Costs, fold: Fold | None = None) -> list[Line]:
+    """The lines of the whole network, its inputs first; by default folded as little as there is room for."""
+    tree = _Tree(graph, costs)
+    if fold is not None:
+        return list(tree.lines(fold))
+    for degree, room in ROOM.items():
+        lines = list(islice(tree.lines(degree), room + 1))
+        if len(lines) <= room:
+            return lines
+    return list(tree.lines(Fold.LIKE_BLOCKS))
 
 
-def table_lines(graph: Graph, costs: Costs, fold: bool | None = None) -> list[Line]:
-    """The lines of the whole network, its inputs first.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a line stands: the path before its name, its guides, and whether what is around it is training only."""
 
-    ``fold`` puts unnamed activations and dropouts on the line of what they follow; by default only in a table
-    that would be longer than a screenful.
-    """
-    if fold is None:
-        start = islice(_Lines(costs, fold=False).network(graph), SCREENFUL + 1)
-        fold = len(list(start)) > SCREENFUL
-    return list(_Lines(costs, fold).network(graph))
+    prefix: str = ""
+    guides: tuple[bool, ...] = ()
+    training: bool = False
 
 
-class _Lines:
-    def __init__(self, costs: Costs, fold: bool):
-        self.costs, self.fold = costs, fold
-        self.items: dict[Level, list[Item]] = {}
+class _Tree:
+    """Walks the graph and makes its lines; what is worked out for a level is kept for its other places."""
+
+    def __init__(self, graph: Graph, costs: Costs):
+        self.graph, self.costs = graph, costs
+        self.fold = Fold.REPEATS
+        self.groups: dict[tuple[Level, bool], list[Group]] = {}
         self.shapes: dict[Shape, str] = {}
+        self.likenesses: dict[Level, Hashable] = {}
 
-    def network(self, graph: Graph) -> Iterator[Line]:
-        for name, value in graph.inputs.items():
-            yield Line("input", name, name, what="input", detail=dtype_text(value), shape=self.shape(value))
-        yield from self.level(graph.body, "", (), False)
+    def lines(self, fold: Fold) -> Iterator[Line]:
+        self.fold = fold
+        for name, value in self.graph.inputs.items():
+            dtype = value.tensor.dtype
+            detail = "" if dtype == "float32" else dtype
+            yield Line("input", name, name, what="input", detail=detail, shape=self.shape(value))
+        yield from self.level(self.graph.body, Place())
 
-    def level(self, level: Level, prefix: str, guides: tuple[bool, ...], training: bool) -> Iterator[Line]:
+    def level(self, level: Level, place: Place) -> Iterator[Line]:
         """The lines of a level's steps."""
-        items = self.grouped(level)
-        names = value_names(level, items)
+        groups = self.grouped(level)
+        names = value_names(level, groups)
         above = level.inputs[0] if len(level.inputs) == 1 else None
-        for item in items:
-            more = item is not items[-1]
-            sources = sources_text(item.steps[0], above, names)
-            yield from self.item(item, item.name, prefix, sources, (*guides, more) if prefix else (), training)
-            above = item.last.outputs[0] if item.last.outputs else None
+        opened: set[Hashable] = set()
+        for group in groups:
+            guides = (*place.guides, group is not groups[-1]) if place.prefix else ()
+            sources = sources_text(group.steps[0], above, names)
+            yield from self.group(group, group.name, sources, Place(place.prefix, guides, place.training), opened)
+            above = group.last.outputs[0] if group.last.outputs else None
 
-    def item(
-        self, item: Item, name: str, prefix: str, sources: str, guides: tuple[bool, ...], training: bool
-    ) -> Iterator[Line]:
-        """The line of an item, and those of what is in it. A nameless level around one thing shares its line."""
-        step, path = item.steps[0], prefix + name
-        training = training or step.training
-        if isinstance(step, Call) and not step.body.title and len(item.steps) == 1:
-            inner = self.grouped(step.body)
-            if len(inner) == 1:
-                yield from self.item(inner[0], f"{name}.{inner[0].name}", prefix, sources, guides, training)
+    def group(self, group: Group, name: str, sources: str, place: Place, opened: set[Hashable]) -> Iterator[Line]:
+        """The line of a group, and those of what is in it. A nameless level around one group shares its line."""
+        step = group.steps[0]
+        if isinstance(step, Call) and not step.body.title and len(group.steps) == 1:
+            inside = self.grouped(step.body)
+            if len(inside) == 1:
+                inner = Place(place.prefix, place.guides, place.training or step.training)
+                yield from self.group(inside[0], f"{name}.{inside[0].name}", sources, inner, opened)
                 return
-        cost = self.costs.of(step)
-        line = Line("level", name, path, guides, len(item.steps), sources=sources, training=training)
-        line.params, line.macs = cost
+        line = Line("op", name, place.prefix + name, place.guides, len(group.steps), sources=sources)
+        line.params, line.macs = self.costs.of(step)
+        line.training = place.training or step.training
         if step.outputs:
             line.shape, line.more = self.shape(step.outputs[0]), len(step.outputs) - 1
         if isinstance(step, Node):
-            line.kind, line.what, line.detail, line.family = "op", step.op.name, step.op.detail(), step.op.family
-            line.then = tuple(" ".join(filter(None, (node.op.name, node.op.detail()))) for node in item.then)
+            say(line, [step, *group.then])
             yield line
-            return
-        line.what = step.body.title if step.body.title != name else ""
-        yield line
-        yield from self.level(step.body, path + ".", guides, training)
+        elif self.fold >= Fold.PLAIN_BLOCKS and is_plain(step.body):
+            say(line, [node for node in step.body.steps if isinstance(node, Node)])
+            yield line
+        else:
+            line.kind = "level"
+            line.what = step.body.title if step.body.title != name else ""
+            line.closed = self.stays_closed(step.body, opened)
+            yield line
+            if not line.closed:
+                yield from self.level(step.body, Place(line.path + ".", place.guides, line.training))
+
+    def stays_closed(self, level: Level, opened: set[Hashable]) -> bool:
+        """Whether a block is built like one that has been opened in the same level."""
+        if self.fold < Fold.LIKE_BLOCKS or not level.title:
+            return False
+        key = likeness(level, self.likenesses)
+        if key in opened:
+            return True
+        opened.add(key)
+        return False
 
     def shape(self, value: Value) -> str:
         """The shape as text; each distinct one is spelled once."""
@@ -125,122 +152,17 @@ class _Lines:
             found = self.shapes[value.shape] = times_shape(value.shape)
         return found
 
-    def grouped(self, level: Level) -> list[Item]:
+    def grouped(self, level: Level) -> list[Group]:
         """The level's steps by line; worked out once for each distinct level."""
-        found = self.items.get(level)
+        key = level, self.fold >= Fold.SMALL_STEPS
+        found = self.groups.get(key)
         if found is None:
-            found = self.items[level] = list(self._grouped(level))
+            found = self.groups[key] = list(grouped(*key))
         return found
 
-    def _grouped(self, level: Level) -> Iterator[Item]:
-        current: Item | None = None
-        for step in level.steps:
-            if current is None:
-                current = Item([step])
-            elif not current.then and is_repeat(current.last, step):
-                current.steps.append(step)
-            elif self.fold and len(current.steps) == 1 and self.is_folded(current.last, step, level):
-                assert isinstance(step, Node)
-                current.then.append(step)
-            else:
-                yield current
-                current = Item([step])
-        if current is not None:
-            yield current
 
-    def is_folded(self, before: Step, step: Step, level: Level) -> bool:
-        """Whether a step says so little that it goes on the line of the op before it, which it alone reads."""
-        return (
-            isinstance(before, Node)
-            and isinstance(step, Node)
-            and not step.named
-            and step.op.family in FOLDED
-            and step.inputs == before.outputs
-            and step.training == before.training
-            and len(step.outputs) == 1
-            and step.outputs[0].shape == step.inputs[0].shape
-            and level.uses[step.inputs[0]] == 1
-            and self.costs.of(step) == Cost(0, 0)
-        )
-
-
-def is_repeat(before: Step, step: Step) -> bool:
-    """Whether a step does again what the one before it did, to what that one made."""
-    if before.training != step.training:
-        return False
-    if isinstance(before, Call):
-        equal = isinstance(step, Call) and before.body is step.body
-    else:
-        equal = isinstance(step, Node) and before.op == step.op and before.tensors == step.tensors
-    made = before.outputs
-    return (
-        equal
-        and any(value in made for value in step.inputs)
-        and all(value is old or value in made for value, old in zip(step.inputs, before.inputs))
-    )
-
-
-def value_names(level: Level, items: Sequence[Item]) -> Mapping[Value, str]:
-    """What each value is called where a line says that it reads it."""
-    names = dict(zip(level.inputs, level.input_names))
-    for item in items:
-        for step in item.steps:
-            names.update(zip(step.outputs, output_names(step)))
-        for node in item.then:
-            names.update((value, item.name) for value in node.outputs)
-    return names
-
-
-def output_names(step: Step) -> Iterator[str]:
-    """``conv1``; for a step with several outputs ``encoder``, ``encoder.h_n``, …"""
-    yield step.name
-    if isinstance(step, Call):
-        yield from (f"{step.name}.{port}" for port in step.body.output_names[1:])
-    else:
-        yield from (f"{step.name}.{position}" for position in range(1, len(step.outputs)))
-
-
-def sources_text(step: Step, above: Value | None, names: Mapping[Value, str]) -> str:
-    """``← query, key``: what a step reads; empty where it is only what the line above made.
-
-    Of a residual, which adds the shortcut to what its body made, only the shortcut is said: ``add input``.
-    """
-    if isinstance(step, Node) and step.structure == "residual":
-        return ", ".join(names[value] for value in step.inputs[1:])
-    if all(value is above for value in step.inputs):
-        return ""
-    return "← " + ", ".join(shorten_ranges(list(dict.fromkeys(names[value] for value in step.inputs))))
-
-
-_NUMBERED = re.compile(r"(.*?)(\d+)")
-
-
-def shorten_ranges(names: Sequence[str]) -> Iterator[str]:
-    """``branch1, branch2, branch3`` as ``branch1–3``."""
-    start = 0
-    for end in range(1, len(names) + 1):
-        if end < len(names) and _follows(names[end - 1], names[end]):
-            continue
-        if end - start > 2:
-            yield span_of_names(names[start], names[end - 1])
-        else:
-            yield from names[start:end]
-        start = end
-
-
-def _follows(name: str, next: str) -> bool:
-    first, second = _NUMBERED.fullmatch(name), _NUMBERED.fullmatch(next)
-    return bool(first and second and first[1] == second[1] and int(second[2]) == int(first[2]) + 1)
-
-
-def span_of_names(first: str, last: str) -> str:
-    """``layer0`` to ``layer5`` as ``layer0–5``."""
-    if first == last:
-        return first
-    one, other = _NUMBERED.fullmatch(first), _NUMBERED.fullmatch(last)
-    return f"{first}–{other[2]}" if one and other and one[1] == other[1] else f"{first}…{last}"
-
-
-def dtype_text(value: Value) -> str:
-    """The type of an input's numbers, where it is not the usual one."""
-    return "" if value.tensor.dtype == "float32" else value.tensor.dtype
+def say(line: Line, nodes: list[Node]) -> None:
+    """Put ops on a line: the first in full, the others after it."""
+    op = nodes[0].op
+    line.what, line.detail, line.family = op.name, op.detail(), op.family
+    line.then = tuple(f"{node.op.name} {node.op.detail()}".rstrip() for node in nodes[1:])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from netspec.dims import times_shape
 from netspec.emit.costs import Costs
-from netspec.emit.table_lines import Line, table_lines
+from netspec.emit.table_lines import Fold, Line, table_lines
 from netspec.graph import Graph, Node, walk
 
 NARROWEST = 48
@@ -36,10 +36,10 @@ STYLES = {
 }
 
 
-def table_text(graph: Graph, costs: Costs, width: int, colour: bool) -> str:
+def table_text(graph: Graph, costs: Costs, width: int, colour: bool, fold: Fold | None = None) -> str:
     """The table in at most ``width`` columns (never below 48)."""
     width = max(width, NARROWEST)
-    lines = table_lines(graph, costs)
+    lines = table_lines(graph, costs, fold)
     layout = fit_columns(lines, width)
     out = [*title(graph, width), [], *layout.draw(lines), *footer(graph, costs, lines, width)]
     return "\n".join(paint(cell, colour).rstrip() for cell in out)
@@ -103,15 +103,27 @@ class Layout:
 
 def fit_columns(lines: Sequence[Line], width: int) -> Layout:
     """The widest layout that is no wider than ``width``: first the ops give way, then the shapes, then the names."""
-    name = max(len("layer"), *(cell_width(name_cell(line)) for line in lines))
-    op = max(len("op"), *(cell_width(op_cell(line)) for line in lines))
+    name = max([len("layer"), *(cell_width(name_cell(line)) for line in lines)])
+    op = max([len("op"), *(cell_width(op_cell(line)) for line in lines)])
     short_macs = any(line.macs >= EXACT_BELOW for line in lines)
-    macs = max(len("MACs"), *(len(number(line.macs, short_macs)) for line in lines))
-    exact, short = (max(len("output  params"), *(flow_width(line, short) for line in lines)) for short in (False, True))
-    short_params = name + op + exact + macs + 3 * GAP - width > max(0, op - 20)
+    macs = max([len("MACs"), *(len(number(line.macs, short_macs)) for line in lines)])
+    exact, short = (
+        max([len("output  params"), *(flow_width(line, short) for line in lines)]) for short in (False, True)
+    )
+    telling = min(30, max([20, *(cell_width(op_cell(line, say_all=False)) for line in lines if line.sources)]))
+    short_params = name + op + exact + macs + 3 * GAP - width > max(0, op - telling)
     flow = short if short_params else exact
     columns = {"name": name, "op": op, "flow": flow}
-    for column, least in (("op", 20), ("flow", 26), ("name", 18), ("op", 16), ("flow", 18), ("name", 10), ("op", 6)):
+    for column, least in (
+        ("op", telling),
+        ("op", 20),
+        ("flow", 26),
+        ("name", 18),
+        ("op", 16),
+        ("flow", 18),
+        ("name", 10),
+        ("op", 6),
+    ):
         over = sum(columns.values()) + macs + 3 * GAP - width
         columns[column] -= max(0, min(over, columns[column] - least))
     return Layout(**columns, macs=macs, short_params=short_params, short_macs=short_macs)
@@ -131,14 +143,17 @@ def name_cell(line: Line, width: int = 1_000_000) -> Cell:
     return [(guides, "dim"), (clip(line.name, room), "bold" if line.kind == "level" else ""), (tail, "")]
 
 
-def op_cell(line: Line) -> Cell:
-    """``conv2d 3×3, 64 ← input · relu``."""
+def op_cell(line: Line, say_all: bool = True) -> Cell:
+    """``conv2d 3×3, 64 ← input · relu``; what is folded into the line only where all is to be said."""
     cell = [(line.what, line.family if line.kind == "op" else "dim")]
     if line.detail:
         cell.append((f" {line.detail}", "dim" if line.kind == "input" else ""))
     if line.sources:
         cell.append((f"{' ' if line.what else ''}{line.sources}", "dim"))
-    cell.extend((f" · {op}", "dim") for op in line.then)
+    if line.closed:
+        cell.append((" …", "dim"))
+    if say_all:
+        cell.extend((f" · {op}", "dim") for op in line.then)
     return cell
 
 
@@ -161,6 +176,8 @@ def footer(graph: Graph, costs: Costs, lines: Sequence[Line], width: int) -> lis
     notes = []
     if any(line.count > 1 for line in lines):
         notes.append("×N  N alike in a row, each fed by the one before; the numbers are of one")
+    if any(line.closed for line in lines):
+        notes.append("…   built like the one opened above it, in other sizes")
     if any(line.training for line in lines):
         notes.append(f"{DAGGER}   in training only, left out of the MACs")
     return out + [[(clip(note, width), "dim")] for note in notes]
