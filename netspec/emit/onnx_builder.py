@@ -54,7 +54,7 @@ class GraphBuilder:
         """A named tensor of the graph; the same name gives the same value."""
         if name not in self.initializers:
             self.taken.add(name)
-            self.initializers[name] = _initial(name, ir.tensor(array))
+            self.initializers[name] = _initial(name, array)
         return self.initializers[name]
 
     def op(self, type: str, *inputs: ir.Value | None, outputs: int = 1, **attributes: Any) -> Any:
@@ -77,7 +77,7 @@ class GraphBuilder:
     def constant(self, value: Any, dtype: str = "int64") -> ir.Value:
         """A constant tensor from a number or nested lists."""
         name = self._claim(f"{self._path}/const")
-        self.initializers[name] = _initial(name, ir.tensor(np.asarray(value, DTYPES[dtype].numpy())))
+        self.initializers[name] = _initial(name, np.asarray(value, DTYPES[dtype].numpy()))
         return self.initializers[name]
 
     def graph(self, name: str, inputs: Sequence[ir.Value], outputs: Sequence[ir.Value]) -> ir.Graph:
@@ -96,5 +96,6 @@ class GraphBuilder:
         return free
 
 
-def _initial(name: str, tensor: ir.Tensor) -> ir.Value:
-    return ir.Value(name=name, shape=tensor.shape, type=ir.TensorType(tensor.dtype), const_value=tensor)
+def _initial(name: str, array: np.ndarray) -> ir.Value:
+    tensor = ir.tensor(array, name=name)
+    return ir.Value(name=name, shape=ir.Shape(array.shape), type=ir.TensorType(tensor.dtype), const_value=tensor)

@@ -13,9 +13,11 @@ FAMILIES = (
     "norm",
     "feature_norm",
     "linear",
+    "rectifier",
     "activation",
     "dropout",
     "shape",
+    "join",
     "arithmetic",
     "resize",
 )

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 from netspec.dims import Dim, Shape, Size, pretty_shape
 from netspec.ops.base import OnnxBuilder, Op, ShapeError, Tensor
-from netspec.ops.shape import differ, one_dtype
+from netspec.ops.join import one_dtype
+from netspec.ops.shape import differ
 
 
 class Elementwise(Op):

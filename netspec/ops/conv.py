@@ -8,9 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from netspec.dims import Shape, Size, product
 from netspec.ops.arguments import PerDimension, Positive, spell_window, spread
 from netspec.ops.base import OnnxBuilder, Op, ShapeError, Tensor, known, need_rank
-from netspec.ops.window import LAYOUT, slide
-
-PADDING_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+from netspec.ops.window import LAYOUT, PADDING_MODES, guard_padding, slide
 
 
 class Convolution(Op):
@@ -73,6 +71,8 @@ class ForwardConvolution(Convolution):
         self.channels(shapes[0])
         if self.padding == "same" and set(spread(self.stride, self.rank)) != {1}:
             raise ShapeError("padding `same` goes with stride 1 only", argument="padding")
+        for size, pads in zip(shapes[0][2:], self.pads()):
+            guard_padding(self.padding_mode, size, *pads)
         windows = zip(
             shapes[0][2:], self.kernel(), spread(self.stride, self.rank), self.pads(), spread(self.dilation, self.rank)
         )
@@ -135,10 +135,20 @@ class TransposedConvolution(Convolution):
         return product(inputs[0].shape) * product(self.parameters(*inputs)["weight"][1:])
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
-        pads = list(spread(self.padding, self.rank)) * 2
-        extra = list(spread(self.output_padding, self.rank))
-        weights = builder.parameter("weight"), builder.parameter("bias")
-        return builder.op("ConvTranspose", inputs[0], *weights, pads=pads, output_padding=extra, **self.attributes())
+        weight, bias = builder.parameter("weight"), builder.parameter("bias")
+        padding, extra = spread(self.padding, self.rank), spread(self.output_padding, self.rank)
+        if all(amount < step for amount, step in zip(extra, spread(self.stride, self.rank))):
+            attributes = {"pads": [*padding, *padding], "output_padding": list(extra), **self.attributes()}
+            return builder.op("ConvTranspose", inputs[0], weight, bias, **attributes)
+        # ONNX holds output_padding below the stride, torch below the dilation too: more than that is padding not
+        # taken off at the end, and zeros (then the bias) where there is none to take off.
+        ends = [amount - more for amount, more in zip(padding, extra)]
+        pads = [*padding, *(max(end, 0) for end in ends)]
+        x = builder.op("ConvTranspose", inputs[0], weight, pads=pads, **self.attributes())
+        x = builder.op("Pad", x, builder.constant([0] * (self.rank + 4) + [max(-end, 0) for end in ends]))
+        if bias is None:
+            return x
+        return builder.op("Add", x, builder.op("Unsqueeze", bias, builder.constant(list(range(1, 1 + self.rank)))))
 
 
 class Conv1d(ForwardConvolution):

@@ -9,9 +9,7 @@ from typing import Annotated, Any, Literal
 from netspec.dims import Shape, Size, floor_div, pretty_shape
 from netspec.ops.arguments import Integers, OneOrMany, Positive
 from netspec.ops.base import OnnxBuilder, Op, ShapeError, Tensor, known, need_rank
-from netspec.ops.window import LAYOUT
-
-PAD_MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+from netspec.ops.window import LAYOUT, PADDING_MODES, guard_padding
 
 
 class Pad(Op):
@@ -43,7 +41,9 @@ class Pad(Op):
             self.guard_mode(shape, pairs)
         amounts = [(0, 0)] * (len(shape) - len(pairs)) + pairs[::-1]
         for size, (before, after) in zip(shape, amounts):
-            self.guard_size(size, before, after)
+            guard_padding(self.mode, size, before, after)
+            if isinstance(size, int) and size + before + after < 1:
+                raise ShapeError(f"pad leaves nothing of a size of {size}", argument="pad")
         return amounts
 
     def guard_mode(self, shape: Shape, pairs: Sequence[tuple[int, int]]) -> None:
@@ -55,20 +55,10 @@ class Pad(Op):
         if self.value is not None:
             raise ShapeError(f"{self.mode} padding takes no value", argument="value")
 
-    def guard_size(self, size: Size, before: int, after: int) -> None:
-        """Guard: enough is there to repeat, and something is left after cropping."""
-        if not isinstance(size, int):
-            return
-        most = {"reflect": size - 1, "circular": size}.get(self.mode)
-        if most is not None and max(before, after) > most:
-            raise ShapeError(f"{self.mode} padding of a size of {size} is at most {most}", argument="pad")
-        if size + before + after < 1:
-            raise ShapeError(f"pad leaves nothing of a size of {size}", argument="pad")
-
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         before, after = (list(side) for side in zip(*self.amounts(tensors[0].shape)))
         value = builder.constant(self.value, tensors[0].dtype) if self.value else None
-        return builder.op("Pad", inputs[0], builder.constant([*before, *after]), value, mode=PAD_MODES[self.mode])
+        return builder.op("Pad", inputs[0], builder.constant([*before, *after]), value, mode=PADDING_MODES[self.mode])
 
     def detail(self) -> str:
         mode = "" if self.mode == "constant" else f", {self.mode}"

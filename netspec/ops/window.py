@@ -5,6 +5,8 @@ from __future__ import annotations
 from netspec.dims import Size, ceil_div, floor_div
 from netspec.ops.base import ShapeError
 
+PADDING_MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+"""ONNX's words for torch's padding modes."""
 LAYOUT = {1: "[N, C, L]", 2: "[N, C, H, W]", 3: "[N, C, D, H, W]"}
 
 
@@ -22,3 +24,10 @@ def slide(size: Size, kernel: int, stride: int, padding: int, dilation: int = 1,
         return floor_div(size + (padding - reach), stride) + 1
     # Windows start every `stride`, up to size + padding − reach rounded up, and before the padding at the end.
     return ceil_div(size + min(padding - reach + stride, padding // 2), stride)
+
+
+def guard_padding(mode: str, size: Size, before: int, after: int) -> None:
+    """Guard: a known size has enough to repeat for a padding mode that repeats the input."""
+    most = size - {"reflect": 1, "circular": 0}[mode] if mode in ("reflect", "circular") else max(before, after)
+    if isinstance(most, int) and max(before, after) > most:
+        raise ShapeError(f"{mode} padding of a size of {size} is at most {most}", argument="padding")

@@ -1,0 +1,101 @@
+"""Ops that join several tensors into one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from netspec.dims import Shape, Size, pretty_shape
+from netspec.ops.base import OnnxBuilder, ShapeError, Tensor, axis_of
+from netspec.ops.shape import Rearrangement, differ
+
+
+class Join(Rearrangement):
+    """What joining several tensors along a dimension shares."""
+
+    variadic = True
+    main = "dim"
+
+    dim: int = 1
+
+    def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        one_dtype(self.name, inputs)
+        return super().infer(*inputs)
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
+        return f"{self.functional}(({', '.join(arguments)}{',' * (len(arguments) == 1)}), dim={self.dim})"
+
+    def detail(self) -> str:
+        return f"dim {self.dim}"
+
+
+class Concat(Join):
+    """Joins tensors along an existing dimension (``torch.cat``): (N, A, …), (N, B, …) -> (N, A + B, …)."""
+
+    name = "concat"
+    functional = "torch.cat"
+
+    def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
+        rank = same_rank(self.name, [tensor.shape for tensor in inputs])
+        joined = axis_of(self.dim, rank)
+        for tensor in inputs[1:]:
+            for axis in range(rank):
+                if axis != joined:
+                    why = f"concat along dim {self.dim} needs equal sizes in dim {axis}"
+                    yield inputs[0].shape[axis], tensor.shape[axis], why
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        axis = axis_of(self.dim, same_rank(self.name, shapes))
+        rests = [(*shape[:axis], *shape[axis + 1 :]) for shape in shapes]
+        for shape, rest in zip(shapes, rests):
+            if any(differ(left, right) for left, right in zip(rests[0], rest)):
+                found = f"{pretty_shape(shapes[0])} and {pretty_shape(shape)}"
+                raise ShapeError(f"concat along dim {self.dim} needs equal sizes elsewhere: {found}", argument="dim")
+        total: Size = 0
+        for shape in shapes:
+            total = total + shape[axis]
+        return (*shapes[0][:axis], total, *shapes[0][axis + 1 :])
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("Concat", *inputs, axis=axis_of(self.dim, len(tensors[0].shape)))
+
+
+class Stack(Join):
+    """Joins tensors of one shape along a new dimension (``torch.stack``): n of (N, …) -> (N, n, …)."""
+
+    name = "stack"
+    functional = "torch.stack"
+
+    def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
+        rank = same_rank(self.name, [tensor.shape for tensor in inputs])
+        for tensor in inputs[1:]:
+            for axis in range(rank):
+                yield inputs[0].shape[axis], tensor.shape[axis], f"stack needs equal sizes in dim {axis}"
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        axis = axis_of(self.dim, same_rank(self.name, shapes) + 1)
+        for shape in shapes:
+            if any(differ(left, right) for left, right in zip(shapes[0], shape)):
+                raise ShapeError(f"stack needs equal shapes: {pretty_shape(shapes[0])} and {pretty_shape(shape)}")
+        return (*shapes[0][:axis], len(shapes), *shapes[0][axis:])
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        axis = axis_of(self.dim, len(tensors[0].shape) + 1)
+        raised = [builder.op("Unsqueeze", x, builder.constant([axis])) for x in inputs]
+        return builder.op("Concat", *raised, axis=axis)
+
+
+def same_rank(name: str, shapes: Sequence[Shape]) -> int:
+    """The number of dimensions that all the shapes have."""
+    for shape in shapes:
+        if len(shape) != len(shapes[0]):
+            found = f"{pretty_shape(shapes[0])} and {pretty_shape(shape)}"
+            raise ShapeError(f"{name} takes inputs with equally many dimensions, but got {found}")
+    return len(shapes[0])
+
+
+def one_dtype(name: str, inputs: Sequence[Tensor]) -> None:
+    """Guard: torch would promote mixed dtypes, ONNX would not."""
+    if len({tensor.dtype for tensor in inputs}) > 1:
+        found = " and ".join(dict.fromkeys(tensor.dtype for tensor in inputs))
+        raise ShapeError(f"{name} takes inputs of one dtype, but got {found}")

@@ -1,0 +1,152 @@
+"""Rectified linear units: activations that keep what is positive and bend what is not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from netspec.dims import Shape
+from netspec.ops.activation import Activation
+from netspec.ops.arguments import Positive
+from netspec.ops.base import OnnxBuilder, ShapeError, Tensor, known
+
+
+class ReLU(Activation):
+    """Rectified linear unit, max(0, x) (``torch.nn.ReLU``): any shape."""
+
+    name = "relu"
+    torch = "nn.ReLU"
+    functional = "F.relu"
+
+    inplace: bool = False
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("Relu", inputs[0])
+
+
+class ReLU6(Activation):
+    """Rectified linear unit cut at 6, min(max(0, x), 6) (``torch.nn.ReLU6``): any shape."""
+
+    name = "relu6"
+    torch = "nn.ReLU6"
+    functional = "F.relu6"
+
+    inplace: bool = False
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("Clip", inputs[0], self.scalar(builder, 0.0, tensors), self.scalar(builder, 6.0, tensors))
+
+
+class LeakyReLU(Activation):
+    """max(0, x) + negative_slope · min(0, x) (``torch.nn.LeakyReLU``): any shape."""
+
+    name = "leaky_relu"
+    torch = "nn.LeakyReLU"
+    functional = "F.leaky_relu"
+    main = "negative_slope"
+
+    negative_slope: float = 0.01
+    inplace: bool = False
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("LeakyRelu", inputs[0], alpha=self.negative_slope)
+
+
+class PReLU(Activation):
+    """Leaky ReLU whose slope is learned, one or one a channel (``torch.nn.PReLU``): (N, C, …), kept."""
+
+    name = "prelu"
+    torch = "nn.PReLU"
+    main = "num_parameters"
+
+    num_parameters: Positive = 1
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        if self.num_parameters > 1:
+            shape = shapes[0]
+            channels = known(shape[1], "the number of channels that prelu takes") if len(shape) > 1 else 1
+            if channels != self.num_parameters:
+                found = f"{self.num_parameters} slopes do not fit {channels} channels"
+                raise ShapeError(f"prelu: {found}", argument="num_parameters")
+        return shapes[0]
+
+    def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:
+        return {"weight": (self.num_parameters,)}
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        slope = builder.parameter("weight")
+        after = len(tensors[0].shape) - 2
+        if self.num_parameters > 1 and after > 0:
+            slope = builder.op("Unsqueeze", slope, builder.constant(list(range(1, 1 + after))))
+        return builder.op("PRelu", inputs[0], slope)
+
+
+class RReLU(Activation):
+    """Leaky ReLU of random slope in training, of the mean slope after (``torch.nn.RReLU``): any shape."""
+
+    name = "rrelu"
+    torch = "nn.RReLU"
+    functional = "F.rrelu"
+
+    lower: float = 1 / 8
+    upper: float = 1 / 3
+    inplace: bool = False
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        if self.lower > self.upper:
+            raise ShapeError(f"lower {self.lower} is above upper {self.upper}", argument="lower")
+        return shapes[0]
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
+        return super().call(arguments, inputs)[:-1] + ", training=self.training)"
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("LeakyRelu", inputs[0], alpha=(self.lower + self.upper) / 2)
+
+
+class ELU(Activation):
+    """x above 0, alpha · (exp(x) − 1) below (``torch.nn.ELU``): any shape."""
+
+    name = "elu"
+    torch = "nn.ELU"
+    functional = "F.elu"
+    main = "alpha"
+
+    alpha: float = 1.0
+    inplace: bool = False
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("Elu", inputs[0], alpha=self.alpha)
+
+
+class CELU(Activation):
+    """max(0, x) + min(0, alpha · (exp(x / alpha) − 1)) (``torch.nn.CELU``): any shape."""
+
+    name = "celu"
+    torch = "nn.CELU"
+    functional = "F.celu"
+    main = "alpha"
+
+    alpha: float = 1.0
+    inplace: bool = False
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        if self.alpha == 0:
+            raise ShapeError("alpha must not be 0, as celu divides by it", argument="alpha")
+        return shapes[0]
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("Celu", inputs[0], alpha=self.alpha)
+
+
+class SELU(Activation):
+    """Scaled ELU, which keeps mean 0 and variance 1 (``torch.nn.SELU``): any shape."""
+
+    name = "selu"
+    torch = "nn.SELU"
+    functional = "F.selu"
+
+    inplace: bool = False
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("Selu", inputs[0])

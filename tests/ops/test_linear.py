@@ -1,0 +1,31 @@
+"""Fully connected layers, against torch and onnxruntime."""
+
+from __future__ import annotations
+
+import pytest
+from ops.oracle import Case, case, cases, check, check_refused, read_shape, refused
+
+from netspec.ops.base import ShapeError, Tensor
+
+
+@cases(
+    case("linear", "N 5", out_features=3),
+    case("linear", "N 5", out_features=3, bias=False),
+    case("linear", "N L 5", out_features=3),
+    case("linear", "N H W 5", out_features=3, bias=False),
+    case("linear", "5", out_features=3),
+)
+def test_matches_torch(case: Case) -> None:
+    check(case)
+
+
+@cases(refused("linear", "2 5", out_features=3, dtype="int64"))
+def test_refuses_what_torch_refuses(case: Case) -> None:
+    check_refused(case)
+
+
+def test_asks_for_a_known_size() -> None:
+    with pytest.raises(ShapeError) as found:
+        case("linear", out_features=3).op().infer(Tensor(read_shape("N 3 H")))
+    assert str(found.value) == "the last dimension that linear takes must be a known number, but is H, in [N, 3, H]"
+    assert found.value.help == "pool to a fixed size first (adaptive_avg_pool2d), or give the input a fixed size"
