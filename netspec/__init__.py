@@ -1,8 +1,8 @@
 """netspec: write a neural network as YAML; get its shapes, PyTorch source, verified ONNX and a diagram.
 
-    model = netspec.load("resnet50", classes=10)
-    print(model.shapes())
-    net = model.module(device="cuda")
+model = netspec.load("resnet50", classes=10)
+print(model.shapes())
+net = model.module(device="cuda")
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class Loaded:
 
     @property
     def variants(self) -> list[str | None]:
-        """Every build of the spec: its defaults (unless a variant of the spec's own name stands for them), then each variant."""
+        """Every build of the spec: its defaults, unless a variant has the spec's own name, then each variant."""
         return [*([] if self.spec.name in self.spec.variants else [None]), *self.spec.variants]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union
+from typing import Annotated, Any, ClassVar, TypeVar, Union
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, ValidationInfo
 
@@ -53,7 +53,8 @@ def _reader(read: Callable[[Any, Report], Any]) -> PlainValidator:
     """A field that reads its node with ``read``, which reports what does not fit and gives ``None`` for it."""
 
     def validate(node: Any, info: ValidationInfo) -> Any:
-        return read(node, info.context) if isinstance(node, (ScalarNode, ListNode, MapNode)) else node
+        report: Any = info.context
+        return read(node, report) if isinstance(node, (ScalarNode, ListNode, MapNode)) else node
 
     return PlainValidator(validate)
 
@@ -78,29 +79,36 @@ def describe(node: SyntaxNode) -> str:
 def _read_text(node: SyntaxNode, report: Report) -> str | None:
     if isinstance(node, ScalarNode) and isinstance(node.value, str):
         return node.value
-    return misfit(report, node, "a text")
+    misfit(report, node, "a text")
+    return None
 
 
 def _read_name(node: SyntaxNode, report: Report) -> str | None:
     if isinstance(node, ScalarNode) and isinstance(node.value, str) and NAME.match(node.value):
         return node.value
-    return misfit(report, node, "a name", "a name has letters, digits and underscores, and starts with no digit")
+    misfit(report, node, "a name", "a name has letters, digits and underscores, and starts with no digit")
+    return None
 
 
 def _read_flag(node: SyntaxNode, report: Report) -> bool | None:
     if isinstance(node, ScalarNode) and isinstance(node.value, bool):
         return node.value
-    return misfit(report, node, "true or false")
+    misfit(report, node, "true or false")
+    return None
 
 
 def _read_version(node: SyntaxNode, report: Report) -> int | None:
     if isinstance(node, ScalarNode) and node.value == VERSION and not isinstance(node.value, bool):
         return VERSION
-    return misfit(report, node, "the language's version, 1", "write `netspec: 1`")
+    misfit(report, node, "the language's version, 1", "write `netspec: 1`")
+    return None
 
 
 def _read_scalar(node: SyntaxNode, report: Report) -> ScalarNode | None:
-    return node if isinstance(node, ScalarNode) else misfit(report, node, "a name")
+    if isinstance(node, ScalarNode):
+        return node
+    misfit(report, node, "a name")
+    return None
 
 
 def _read_written(node: SyntaxNode, report: Report) -> SyntaxNode:
@@ -108,7 +116,10 @@ def _read_written(node: SyntaxNode, report: Report) -> SyntaxNode:
 
 
 def _read_list(node: SyntaxNode, report: Report) -> tuple[SyntaxNode, ...] | None:
-    return node.items if isinstance(node, ListNode) else misfit(report, node, "a list")
+    if isinstance(node, ListNode):
+        return node.items
+    misfit(report, node, "a list")
+    return None
 
 
 def _one_of(*words: str) -> Callable[[SyntaxNode, Report], str | None]:
@@ -117,7 +128,8 @@ def _one_of(*words: str) -> Callable[[SyntaxNode, Report], str | None]:
             return node.text
         listed = ", ".join(f"`{word}`" for word in words)
         help = did_you_mean(node.text, words) if isinstance(node, ScalarNode) else None
-        return misfit(report, node, listed if len(words) == 1 else f"one of {listed}", help)
+        misfit(report, node, listed if len(words) == 1 else f"one of {listed}", help)
+        return None
 
     return read
 
@@ -203,7 +215,9 @@ class Parallel(Form):
     span: Span
     branches: Annotated[
         Mapping[str, tuple[Span, tuple[Any, ...]]],
-        _named(lambda key, value, report: (key.span, _read_body(value, report)), "a mapping from names to lists of steps"),
+        _named(
+            lambda key, value, report: (key.span, _read_body(value, report)), "a mapping from names to lists of steps"
+        ),
     ]
     merge: Annotated[str, _reader(_one_of(*MERGES, "none"))]
     dim: Value | None = None
@@ -244,7 +258,9 @@ class Side(Form):
 
 Structure = Union[Sequential, Repeat, For, Parallel, Residual, If, Side]
 Step = Union[CallStep, Structure]
-STRUCTURES: dict[str, type[Form]] = {form.known_as: form for form in (Sequential, Repeat, For, Parallel, Residual, If, Side)}
+STRUCTURES: dict[str, type[Form]] = {
+    form.known_as: form for form in (Sequential, Repeat, For, Parallel, Residual, If, Side)
+}
 SHORT_FORM = {"residual": "body", "sequential": "body", "side": "body"}
 
 Read = TypeVar("Read", bound=Form)
@@ -253,7 +269,8 @@ Read = TypeVar("Read", bound=Form)
 def read_form(form: type[Read], node: SyntaxNode, report: Report, what: str, span: Span | None = None) -> Read | None:
     """Read a mapping as a form; unknown and missing keys are reported, ``None`` is given where any is at fault."""
     if not isinstance(node, MapNode):
-        return misfit(report, node, f"a mapping with the keys of {what}", _keys_help(form))
+        misfit(report, node, f"a mapping with the keys of {what}", _keys_help(form))
+        return None
     data: dict[str, Any] = {key.text: value for key, value in node.entries}
     if "span" in form.model_fields:
         if "span" in data:
@@ -269,7 +286,9 @@ def read_form(form: type[Read], node: SyntaxNode, report: Report, what: str, spa
     return made if len(report.diagnostics) == faults else None
 
 
-def _report_keys(form: type[Form], node: MapNode, report: Report, what: str, span: Span | None, found: ValidationError) -> None:
+def _report_keys(
+    form: type[Form], node: MapNode, report: Report, what: str, span: Span | None, found: ValidationError
+) -> None:
     for fault in found.errors(include_input=False, include_url=False):
         word = str(fault["loc"][0])
         key = next((key for key, _ in node.entries if key.text == word), None)
@@ -298,11 +317,13 @@ def read_step(node: SyntaxNode, report: Report) -> Step | None:
             return None
         return CallStep(node, None, {}, None, None)
     if not isinstance(node, MapNode):
-        return misfit(report, node, "a step", "a step is an op or a block: `- relu`, `- linear: 120`")
+        misfit(report, node, "a step", "a step is an op or a block: `- relu`, `- linear: 120`")
+        return None
     if len(node.entries) != 1:
         (first, _), (second, _) = node.entries[:2] if len(node.entries) > 1 else ((None, None), (None, None))
         if first is None or second is None:
-            return misfit(report, node, "a step")
+            misfit(report, node, "a step")
+            return None
         report.error(
             "step-keys",
             f"a step is one key, but `{second.text}` stands beside `{first.text}`",
@@ -329,7 +350,8 @@ def _read_call(key: ScalarNode, value: SyntaxNode, report: Report) -> CallStep |
     _, name = arguments.pop("name", (None, None))
     _, source = arguments.pop("from", (None, None))
     if name is not None and not isinstance(name, ScalarNode):
-        return misfit(report, name, "a name")
+        misfit(report, name, "a name")
+        return None
     return CallStep(key, None, arguments, name, source)
 
 
@@ -406,7 +428,9 @@ class InputSpec(Form):
     """An input in its long form."""
 
     shape: Annotated[tuple[Written, ...], _reader(_read_list)]
-    dtype: Annotated[str, _reader(_one_of("float32", "float64", "float16", "bfloat16", "int64", "int32", "bool"))] = "float32"
+    dtype: Annotated[str, _reader(_one_of("float32", "float64", "float16", "bfloat16", "int64", "int32", "bool"))] = (
+        "float32"
+    )
 
 
 def _read_input(key: ScalarNode, node: SyntaxNode, report: Report) -> InputSpec | None:
@@ -414,7 +438,8 @@ def _read_input(key: ScalarNode, node: SyntaxNode, report: Report) -> InputSpec 
         return read_form(InputSpec, node, report, f"the input `{key.text}`")
     if isinstance(node, ListNode):
         return InputSpec(shape=node.items)
-    return misfit(report, node, "a shape", "an input is a list of sizes: `image: [N, 3, 224, 224]`")
+    misfit(report, node, "a shape", "an input is a list of sizes: `image: [N, 3, 224, 224]`")
+    return None
 
 
 class DimSpec(Form):
@@ -451,7 +476,10 @@ class Expect(Form):
 
     params: Value | None = None
     macs: Value | None = None
-    outputs: Annotated[Mapping[str, Written], _named(lambda key, value, report: value, "a mapping from outputs to shapes")] | None = None
+    outputs: (
+        Annotated[Mapping[str, Written], _named(lambda key, value, report: value, "a mapping from outputs to shapes")]
+        | None
+    ) = None
 
 
 def _read_expect(node: SyntaxNode, report: Report) -> Expect | None:
@@ -472,7 +500,8 @@ def _read_variant(key: ScalarNode, node: SyntaxNode, report: Report) -> Variant 
     if isinstance(node, ScalarNode) and node.value is None:
         return Variant(key, {}, None, None)
     if not isinstance(node, MapNode):
-        return misfit(report, node, "a mapping from parameters to values")
+        misfit(report, node, "a mapping from parameters to values")
+        return None
     values = {name.text: (name, value) for name, value in node.entries}
     _, expect = values.pop("expect", (None, None))
     _, doc = values.pop("doc", (None, None))
@@ -492,15 +521,22 @@ class Spec(Form):
     doc: Text = ""
     params: Parameters = Field(default_factory=dict)
     require: Annotated[tuple[Written, ...], _reader(_read_list)] = ()
-    variants: Annotated[Mapping[str, Variant], _named(_read_variant, "a mapping from variants to parameter values")] = Field(
+    variants: Annotated[Mapping[str, Variant], _named(_read_variant, "a mapping from variants to parameter values")] = (
+        Field(default_factory=dict)
+    )
+    dims: Annotated[Mapping[str, DimSpec], _named(_read_dim, "a mapping from dimensions to sizes")] = Field(
         default_factory=dict
     )
-    dims: Annotated[Mapping[str, DimSpec], _named(_read_dim, "a mapping from dimensions to sizes")] = Field(default_factory=dict)
     inputs: Annotated[Mapping[str, InputSpec], _named(_read_input, "a mapping from inputs to shapes")]
-    blocks: Annotated[Mapping[str, BlockSpec], _named(_read_block, "a mapping from names to blocks")] = Field(default_factory=dict)
+    blocks: Annotated[Mapping[str, BlockSpec], _named(_read_block, "a mapping from names to blocks")] = Field(
+        default_factory=dict
+    )
     network: Body
     outputs: Outputs | None = None
-    init: Annotated[tuple[Entry, ...], _reader(lambda node, report: _entries(node, report, "a mapping from parameters to functions"))] = ()
+    init: Annotated[
+        tuple[Entry, ...],
+        _reader(lambda node, report: _entries(node, report, "a mapping from parameters to functions")),
+    ] = ()
     expect: Annotated[Expect | None, _reader(_read_expect)] = None
 
 

@@ -7,18 +7,19 @@ from typing import Any
 
 from netspec.diagnostics import Report, Span, UsageError, did_you_mean
 from netspec.dims import Dim, Size
+from netspec.elaborate.base import Frame, Limits
 from netspec.elaborate.init_rules import read_rules
 from netspec.elaborate.levels import UNKNOWN, Builder
 from netspec.elaborate.requirements import Requirements
 from netspec.elaborate.sizes import choose_sizes
-from netspec.elaborate.steps import Elaborator, Frame, Limits
+from netspec.elaborate.steps import Elaborator
 from netspec.elaborate.values import Failed, Reader, bounded, declared_type, default_value, fit, show
 from netspec.expressions import ExpressionError, parse
 from netspec.graph import Graph, Output, Value
 from netspec.ops import OPS
 from netspec.ops.base import Tensor
 from netspec.spec import STRUCTURES, Spec, Variant
-from netspec.syntax import ScalarNode, SyntaxNode
+from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
 
 __all__ = ["Limits", "elaborate", "parameter_values"]
 
@@ -110,7 +111,9 @@ def _guard_names(spec: Spec, reader: Reader) -> None:
             reader.error("duplicate-name", f"the block `{name}` has the name of an {kind}", block.span)
 
 
-def parameter_values(spec: Spec, reader: Reader, variant: Variant | None, overrides: Mapping[str, Override]) -> dict[str, Any]:
+def parameter_values(
+    spec: Spec, reader: Reader, variant: Variant | None, overrides: Mapping[str, Override]
+) -> dict[str, Any]:
     """The value of each parameter: from outside, else from the variant, else its default."""
     for name in overrides:
         if name not in spec.params:
@@ -143,7 +146,7 @@ def parameter_values(spec: Spec, reader: Reader, variant: Variant | None, overri
 def _override(reader: Reader, parameter: Any, given: Override, values: Mapping[str, Any]) -> Any:
     name = parameter.key.text
     type = declared_type(reader, parameter)
-    if isinstance(given, SyntaxNode):
+    if isinstance(given, (ScalarNode, ListNode, MapNode)):
         return bounded(reader, parameter, reader.typed(given, values, type, f"`{name}`"), given.span)
     fitted = fit(given, type)
     if fitted is None:
@@ -174,7 +177,9 @@ def _inputs(spec: Spec, reader: Reader, env: Mapping[str, Any]) -> dict[str, Val
         except Failed:
             continue
     if not spec.inputs:
-        reader.error("missing-key", "a spec needs an input", _network_span(spec), help="`inputs: {image: [N, 3, 224, 224]}`")
+        reader.error(
+            "missing-key", "a spec needs an input", _network_span(spec), help="`inputs: {image: [N, 3, 224, 224]}`"
+        )
     return inputs
 
 
@@ -192,7 +197,9 @@ def _check_required(spec: Spec, reader: Reader, env: Mapping[str, Any]) -> None:
                 assert isinstance(node, ScalarNode)
                 names = sorted(parse(node.text).names & env.keys(), key=node.text.find)
                 values = ", ".join(f"{name} = {env[name]}" for name in names)
-                reader.error("requirement-failed", f"`{node.text}` does not hold", node.span, f"with {values}" if values else "")
+                reader.error(
+                    "requirement-failed", f"`{node.text}` does not hold", node.span, f"with {values}" if values else ""
+                )
         except Failed:
             continue
 
@@ -203,7 +210,9 @@ def _declared_sizes(
     """The sizes of symbolic dimensions that the author or the caller set."""
     for name in given:
         if name not in symbols:
-            raise UsageError(f"the inputs have no dimension `{name}`: " + (did_you_mean(name, symbols) or "they have none"))
+            raise UsageError(
+                f"the inputs have no dimension `{name}`: " + (did_you_mean(name, symbols) or "they have none")
+            )
     sizes = dict(given)
     for name, dim in spec.dims.items():
         if name not in symbols:
@@ -227,5 +236,6 @@ def _declared_sizes(
 
 def _network_span(spec: Spec) -> Span:
     if spec.network:
-        return spec.network[0].span
+        first: Span = spec.network[0].span
+        return first
     raise AssertionError("a spec without steps has been refused")

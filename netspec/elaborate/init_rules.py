@@ -58,8 +58,8 @@ def _read_rule(pattern: ScalarNode, node: Written, reader: Reader, env: Mapping[
         raise reader.error("wrong-type", "an initialisation is one function", node.span, help="`{normal: {std: 0.01}}`")
     known = FUNCTIONS.get(function.text)
     if known is None:
-        help = did_you_mean(function.text.removesuffix("_"), FUNCTIONS)
-        raise reader.error("unknown-name", f"no initialisation is called `{function.text}`", function.span, help=help)
+        hint = did_you_mean(function.text.removesuffix("_"), FUNCTIONS)
+        raise reader.error("unknown-name", f"no initialisation is called `{function.text}`", function.span, help=hint)
     arguments = _arguments(function, argument, known, reader, env)
     for name, default in known.items():
         if default is float and name not in arguments:
@@ -80,7 +80,9 @@ def _arguments(
     for key, node in written.entries:
         if key.text not in known:
             help = did_you_mean(key.text, known)
-            raise reader.error("unknown-argument", f"`{function.text}` has no argument `{key.text}`", key.span, help=help)
+            raise reader.error(
+                "unknown-argument", f"`{function.text}` has no argument `{key.text}`", key.span, help=help
+            )
         made[key.text] = _argument(key.text, node, known, reader, env)
     return made
 
@@ -89,7 +91,12 @@ def _argument(name: str, node: Written, known: Mapping[str, Any], reader: Reader
     if name in TEXTS:
         value = reader.value(node, env, PLAIN_TEXT)
         if value not in TEXTS[name]:
-            raise reader.error("bad-argument", f"`{name}` cannot be {show(value)}", node.span, help=did_you_mean(str(value), TEXTS[name]))
+            raise reader.error(
+                "bad-argument",
+                f"`{name}` cannot be {show(value)}",
+                node.span,
+                help=did_you_mean(str(value), TEXTS[name]),
+            )
         return value
     value = reader.value(node, env)
     if isinstance(value, bool) or not isinstance(value, (int, float)):

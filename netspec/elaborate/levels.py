@@ -69,7 +69,9 @@ class Builder:
         """Every name that a reference can use here."""
         return {**(self.parent.visible() if self.parent else {}), **self.names}
 
-    def close(self, interned: Interned, outputs: Mapping[str, Value], arguments: Mapping[str, Any]) -> tuple[Level, list[Value]]:
+    def close(
+        self, interned: Interned, outputs: Mapping[str, Value], arguments: Mapping[str, Any]
+    ) -> tuple[Level, list[Value]]:
         """The finished level, and the values outside that its inputs stand for."""
         self._name_merges()
         used = {value for step in self.steps for value in step.inputs} | set(outputs.values())
@@ -128,7 +130,16 @@ def _key(level: Level) -> Any:
         steps.append((kind, what, wires, marks, step.span.line, step.span.column))
     tensors = tuple(value.tensor for value in level.inputs)
     names = level.input_names, level.output_names
-    return level.kind, level.title, tensors, inputs, tuple(steps), number(level.outputs), names, hashable(level.arguments)
+    return (
+        level.kind,
+        level.title,
+        tensors,
+        inputs,
+        tuple(steps),
+        number(level.outputs),
+        names,
+        hashable(level.arguments),
+    )
 
 
 def hashable(value: Any) -> Any:
@@ -137,6 +148,3 @@ def hashable(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return tuple(map(hashable, value))
     return type(value), value
-
-
-

@@ -61,9 +61,7 @@ def certainly_positive(size: Dim) -> bool:
 
 
 def symbols_of(requirement: Requirement) -> frozenset[str]:
-    return frozenset().union(
-        *(side.symbols for side in (requirement.left, requirement.right) if isinstance(side, Dim))
-    )
+    return frozenset().union(*(side.symbols for side in (requirement.left, requirement.right) if isinstance(side, Dim)))
 
 
 def holds(requirement: Requirement, sizes: Mapping[str, int]) -> bool:

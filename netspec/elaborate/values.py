@@ -66,10 +66,7 @@ class Reader:
             raise Failed  # the shape is unknown because of a fault that has been reported
 
     def _expression_fault(self, node: ScalarNode, found: ExpressionError) -> Failed:
-        span = node.span
-        if span.line == span.end_line and span.end_column - span.column >= len(node.text):
-            quote = (span.end_column - span.column - len(node.text)) // 2
-            span = span.within(found.start + quote, max(found.end, found.start + 1) + quote)
+        span = node.within(found.start, max(found.end, found.start + 1))
         return self.error("bad-expression", found.message, span, help=found.help)
 
     def integer(self, node: Written, env: Env, what: str, least: int = 0) -> int:
@@ -162,7 +159,9 @@ def default_value(reader: Reader, parameter: Parameter, env: Env) -> Any:
         misfit(reader.report, parameter.default, "a value")
         raise Failed
     type = declared_type(reader, parameter)
-    return bounded(reader, parameter, reader.typed(parameter.default, env, type, f"`{parameter.key.text}`"), parameter.default.span)
+    return bounded(
+        reader, parameter, reader.typed(parameter.default, env, type, f"`{parameter.key.text}`"), parameter.default.span
+    )
 
 
 def bounded(reader: Reader, parameter: Parameter, value: Any, span: Span) -> Any:
@@ -183,5 +182,7 @@ def bounded(reader: Reader, parameter: Parameter, value: Any, span: Span) -> Any
         for item in value if isinstance(value, list) else [value]:
             if (item < limit) if bound == "least" else (item > limit):
                 label = Label(node.span, f"at {bound} {limit}")
-                raise reader.error("bad-value", f"`{name}` is {show(value)}, but must be at {bound} {limit}", span, secondary=(label,))
+                raise reader.error(
+                    "bad-value", f"`{name}` is {show(value)}, but must be at {bound} {limit}", span, secondary=(label,)
+                )
     return value

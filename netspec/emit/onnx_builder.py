@@ -48,7 +48,7 @@ class GraphBuilder:
 
     def input(self, name: str, shape: Sequence[int | str], dtype: str = "float32") -> ir.Value:
         """An input of the graph; a text is a symbolic dimension."""
-        return ir.Value(name=self._claim(name), shape=ir.Shape(shape), type=ir.TensorType(DTYPES[dtype]))
+        return ir.Value(name=self.claim(name), shape=ir.Shape(shape), type=ir.TensorType(DTYPES[dtype]))
 
     def initializer(self, name: str, array: np.ndarray) -> ir.Value:
         """A named tensor of the graph; the same name gives the same value."""
@@ -59,12 +59,12 @@ class GraphBuilder:
 
     def op(self, type: str, *inputs: ir.Value | None, outputs: int = 1, **attributes: Any) -> Any:
         """Add a node; gives its output, or a tuple of them when ``outputs`` is above one."""
-        name = self._claim(self._path if self._first else f"{self._path}/{type}")
+        name = self.claim(self._path if self._first else f"{self._path}/{type}")
         self._first = False
         kept = list(inputs)
         while kept and kept[-1] is None:
             kept.pop()
-        names = [name] if outputs == 1 else [self._claim(f"{name}/{index}") for index in range(outputs)]
+        names = [name] if outputs == 1 else [self.claim(f"{name}/{index}") for index in range(outputs)]
         made = tuple(ir.Value(name=text) for text in names)
         self.nodes.append(ir.node(type, kept, attributes=attributes or None, outputs=made, name=name))
         return made[0] if outputs == 1 else made
@@ -76,7 +76,7 @@ class GraphBuilder:
 
     def constant(self, value: Any, dtype: str = "int64") -> ir.Value:
         """A constant tensor from a number or nested lists."""
-        name = self._claim(f"{self._path}/const")
+        name = self.claim(f"{self._path}/const")
         self.initializers[name] = _initial(name, np.asarray(value, DTYPES[dtype].numpy()))
         return self.initializers[name]
 
@@ -86,7 +86,7 @@ class GraphBuilder:
         imports = {"": OPSET}
         return ir.Graph(inputs, outputs, nodes=self.nodes, initializers=initializers, opset_imports=imports, name=name)
 
-    def _claim(self, name: str) -> str:
+    def claim(self, name: str) -> str:
         """The name, with a number where it is taken."""
         free, count = name, 0
         while free in self.taken:

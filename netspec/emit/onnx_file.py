@@ -10,7 +10,7 @@ import numpy as np
 import onnx_ir as ir
 
 from netspec.dims import plain_shape
-from netspec.emit.onnx_builder import DTYPES, OPSET, GraphBuilder
+from netspec.emit.onnx_builder import DTYPES, GraphBuilder
 from netspec.graph import Call, Graph, Level, Node, Value
 from netspec.ops.base import Tensor
 
@@ -18,7 +18,7 @@ IR_VERSION = 11
 
 
 def emit_onnx(graph: Graph, weights: Mapping[str, np.ndarray], version: str) -> ir.Model:
-    """The inference graph with these weights, keyed as in ``state_dict``. ``version`` is netspec's, for the metadata."""
+    """The inference graph with these weights, keyed as in ``state_dict``; ``version`` is netspec's."""
     builder = GraphBuilder()
     by_owner: dict[str, dict[str, np.ndarray]] = {}
     for key, array in weights.items():
@@ -27,7 +27,7 @@ def emit_onnx(graph: Graph, weights: Mapping[str, np.ndarray], version: str) -> 
     inputs = [builder.input(name, plain_shape(value.shape), value.tensor.dtype) for name, value in graph.inputs.items()]
     emitter = _Emitter(builder, by_owner)
     results = emitter.level(graph.body, inputs, "")
-    outputs = []
+    outputs: list[ir.Value] = []
     for name, result in zip(graph.body.output_names, results):
         if not graph.outputs[name].training:
             assert result is not None
@@ -83,7 +83,7 @@ class _Emitter:
             return value
         for other in self.values():
             if other.name == name and other is not value:
-                other.name = self.builder._claim(f"{name}/value")
+                other.name = self.builder.claim(f"{name}/value")
         if value in taken or value.producer() is None:
             self.builder.begin(name)
             value = self.builder.op("Identity", value)
@@ -98,6 +98,3 @@ class _Emitter:
 def _describe(value: ir.Value, tensor: Tensor) -> None:
     value.shape = ir.Shape(plain_shape(tensor.shape))
     value.type = ir.TensorType(DTYPES[tensor.dtype])
-
-
-__all__ = ["OPSET", "emit_onnx"]

@@ -18,6 +18,7 @@ from netspec import __version__
 from netspec.dims import evaluate_shape
 from netspec.elaborate.sizes import other_sizes
 from netspec.emit.onnx_file import emit_onnx
+from netspec.emit.onnx_write import write_onnx
 from netspec.files import replacing
 from netspec.graph import Graph, Value
 
@@ -39,7 +40,7 @@ def export_onnx(graph: Graph, module: nn.Module, path: Path) -> Path:
                 ir.save(model, temporary, external_data=temporary_data.name)
             _rename_external(temporary, temporary_data.name, data.name)
         else:
-            ir.save(model, temporary)
+            write_onnx(model, temporary)
         onnx.checker.check_model(os.fspath(temporary), full_check=True)
     return path
 
@@ -92,17 +93,17 @@ def compare_onnx(graph: Graph, module: nn.Module, path: Path, count: int = 3, se
     """Run the file and the module on random inputs at ``count`` sizes of every symbolic dimension."""
     import onnxruntime
 
+    device = next((tensor.device for tensor in module.parameters()), torch.device("cpu"))
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(os.fspath(path), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(os.fspath(path), options, providers=_providers(device))
     training = module.training
-    device = next((tensor.device for tensor in module.parameters()), torch.device("cpu"))
     module.eval()
     comparisons = []
     try:
         for sizes in other_sizes(graph, count):
             inputs = example_inputs(graph, sizes, seed)
-            with torch.no_grad():
+            with torch.no_grad(), torch.backends.cudnn.flags(allow_tf32=False):
                 made = module(*(tensor.to(device) for tensor in inputs.values()))
             ours = list(made.values()) if isinstance(made, dict) else [made]
             theirs = session.run(None, {name: tensor.numpy() for name, tensor in inputs.items()})
@@ -111,6 +112,24 @@ def compare_onnx(graph: Graph, module: nn.Module, path: Path, count: int = 3, se
     finally:
         module.train(training)
     return Parity(comparisons, session.get_providers())
+
+
+def export_verified(graph: Graph, module: nn.Module, path: Path) -> tuple[Path, Parity]:
+    """Export and compare. Where they disagree, the file is kept as ``<name>.rejected.onnx`` and no other is left."""
+    export_onnx(graph, module, path)
+    parity = compare_onnx(graph, module, path)
+    rejected = path.with_suffix(f".rejected{path.suffix}")
+    if parity.agrees:
+        rejected.unlink(missing_ok=True)
+        return path, parity
+    path.replace(rejected)
+    return rejected, parity
+
+
+def _providers(device: torch.device) -> list[Any]:
+    """CUDA where the module is on it, without TF32, whose ten bits of mantissa would drown the comparison."""
+    cuda = [("CUDAExecutionProvider", {"use_tf32": 0})] if device.type == "cuda" else []
+    return [*cuda, "CPUExecutionProvider"]
 
 
 def example_inputs(graph: Graph, sizes: Mapping[str, int], seed: int = 0) -> dict[str, torch.Tensor]:

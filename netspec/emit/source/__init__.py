@@ -15,7 +15,7 @@ from textwrap import wrap
 from netspec.dims import times_shape
 from netspec.emit.source.constructors import Chain, ClassGroup, Construction, Maker, group_classes, is_sequential
 from netspec.emit.source.forward import forward_arguments, forward_statements
-from netspec.graph import Call, Graph, InitRule, Level, Node, Step, parameter_count, walk
+from netspec.graph import Graph, InitRule, Node, walk
 from netspec.ops import OPS
 
 WIDTH = 120
@@ -49,18 +49,16 @@ def emit_source(graph: Graph) -> Program:
 
 def _head(graph: Graph, body: str) -> list[str]:
     """The module's docstring and the imports that the classes need."""
-    count = parameter_count_text(graph)
+    count = f"{graph.body.parameter_count:,}"
     title = f"{graph.name}: {graph.doc}" if graph.doc else graph.name
     about = f"{count} parameters. Written by netspec from {PurePath(graph.spec).name} (SHA-256 {graph.digest[:16]}…)."
-    docstring = [*wrap(f'"""{title}', WIDTH), "", about, '"""'] if len(title) < 1000 else [f'"""{graph.name}', "", about, '"""']
+    docstring = (
+        [*wrap(f'"""{title}', WIDTH), "", about, '"""'] if len(title) < 1000 else [f'"""{graph.name}', "", about, '"""']
+    )
     imports = ["import torch"] if "torch." in body else []
     imports += ["import torch.nn.functional as F"] if "F." in body else []
     imports += ["from torch import nn"]
     return [*(line.replace("\\", "\\\\") for line in docstring), "", *imports]
-
-
-def parameter_count_text(graph: Graph) -> str:
-    return f"{graph.body.parameter_count:,}"
 
 
 def _class(group: ClassGroup, graph: Graph) -> Iterator[tuple[str, int | None]]:
@@ -76,7 +74,9 @@ def _class(group: ClassGroup, graph: Graph) -> Iterator[tuple[str, int | None]]:
     rules = graph.init if level.kind == "network" else ()
     if sequential:
         changed = [step.outputs[0].shape != step.inputs[0].shape for step in level.steps]
-        comments = [times_shape(step.outputs[0].shape) if shapes and new else "" for step, new in zip(level.steps, changed)]
+        comments = [
+            times_shape(step.outputs[0].shape) if shapes and new else "" for step, new in zip(level.steps, changed)
+        ]
         for line in _call("super().__init__", _items(list(makers.values()), comments), 2):
             yield line, None
     else:
@@ -200,4 +200,6 @@ def _init_call(rule: InitRule, target: str) -> str:
 
 def parameter_paths(graph: Graph) -> list[str]:
     """The ``state_dict`` keys of all learned parameters."""
-    return [f"{path}.{name}" for path, step, _ in walk(graph.body) if isinstance(step, Node) for name in step.parameters]
+    return [
+        f"{path}.{name}" for path, step, _ in walk(graph.body) if isinstance(step, Node) for name in step.parameters
+    ]

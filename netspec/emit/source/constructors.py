@@ -17,7 +17,7 @@ NO_DEFAULT = object()
 
 @dataclass(eq=False)
 class Slot:
-    """One constructor argument. ``text`` is how it is written in its class: a literal, or what ``__init__`` is given."""
+    """One constructor argument. ``text`` is how its class writes it: a literal, or an argument of ``__init__``."""
 
     name: str
     value: Any
@@ -251,7 +251,9 @@ def _name(groups: list[ClassGroup]) -> None:
         names = [{step.name for step in group.levels[0].steps if not step.name.isdigit()} for group in alike]
         common = set.intersection(*names)
         for group, own in zip(alike, names):
-            extra = [step.name for step in group.levels[0].steps if step.name in own - common and isinstance(step, Call)]
+            extra = [
+                step.name for step in group.levels[0].steps if step.name in own - common and isinstance(step, Call)
+            ]
             wanted = base + (f"With{_camel(extra[0])}" if extra else "")
             name, number = wanted, 1
             while name in taken:

@@ -73,7 +73,9 @@ class _Variables:
             changed = not step.inputs or step.outputs[0].shape != step.inputs[0].shape
             comment = times_shape(step.outputs[0].shape) if shapes and changed else ""
             yield Statement(f"{', '.join(targets)} = {_expression(step, arguments)}", indent, position, comment)
-            unneeded = [name for name in freed if name not in targets and name not in POOL and not self.is_argument(name)]
+            unneeded = [
+                name for name in freed if name not in targets and name not in POOL and not self.is_argument(name)
+            ]
             if unneeded and position + 1 < len(self.level.steps):
                 yield Statement(f"del {', '.join(unneeded)}", indent)
         yield from self.returns()
@@ -109,7 +111,9 @@ class _Variables:
             yield Statement(f"return {', '.join(named.values())}")
             return
         training_only = {value for step in level.steps if step.training for value in step.outputs}
-        always = {name: named[name] for name, value in zip(level.output_names, level.outputs) if value not in training_only}
+        always = {
+            name: named[name] for name, value in zip(level.output_names, level.outputs) if value not in training_only
+        }
         if len(always) < len(named):
             yield Statement("if self.training:")
             yield Statement(f"return {_mapping(named)}", 1)

@@ -1,0 +1,143 @@
+"""The command line: argparse, and one short function a command in ``commands``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from netspec import __version__
+from netspec.diagnostics import NetspecError, SpecError
+
+DESCRIPTION = "Write a neural network as YAML; get its shapes, PyTorch source, verified ONNX and a diagram."
+
+EPILOG = """\
+SPEC is a path to a YAML file, or the name of a zoo entry or of one of its variants (netspec list).
+
+  netspec build lenet                      table, source, ONNX and diagram into build/lenet/
+  netspec build my.yaml --set width=128    with another value for a parameter of the spec
+  netspec shapes resnet50 --dim H=512      costs at another size of a symbolic dimension
+  netspec check specs/*.yaml               every variant, with what it requires and expects
+
+Exit codes: 0 fine, 1 the spec is at fault, 2 wrong usage, 3 the environment, 4 a bug of netspec.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of every command."""
+    top = argparse.ArgumentParser(
+        "netspec", description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    top.add_argument("--version", action="version", version=f"netspec {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def command(name: str, help: str, description: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=help, description=description)
+
+    build = command(
+        "build",
+        "all of it: table, source, verified ONNX, diagram",
+        "Print the shape table and write model.py, model.onnx, diagram.svg, diagram.dot, shapes.json and build.json. "
+        "The ONNX file is run on onnxruntime and compared with PyTorch at three sizes of every symbolic dimension; "
+        "where they disagree the file is kept as model.rejected.onnx and the command fails.",
+    )
+    _spec_arguments(build)
+    build.add_argument("-o", "--output", metavar="DIR", help="the folder to write into (default: build/NAME)")
+    _device_argument(build)
+
+    check = command(
+        "check",
+        "every variant of the specs, without building",
+        "Check specs: form, names, shapes, what they `require` and what they `expect`, for the defaults and for every "
+        "variant. Takes milliseconds a spec, and does not need torch.",
+    )
+    check.add_argument("specs", metavar="SPEC", nargs="+", help="a path, or the name of a zoo entry")
+    _limit_argument(check)
+
+    shapes = command("shapes", "the shape table", "Print shapes, parameters and MACs, layer by layer.")
+    _spec_arguments(shapes)
+    shapes.add_argument("--format", choices=["text", "json", "csv", "md"], default="text", help="default: text")
+
+    source = command("source", "the PyTorch source", "Print the network as standalone PyTorch source.")
+    _spec_arguments(source)
+
+    export = command(
+        "export",
+        "a verified ONNX file",
+        "Write ONNX with freshly initialised weights; it has been run on onnxruntime and compared with PyTorch.",
+    )
+    _spec_arguments(export)
+    export.add_argument("-o", "--output", metavar="FILE", required=True, help="the file to write, such as model.onnx")
+    _device_argument(export)
+
+    diagram = command("diagram", "a picture of the architecture", "Draw the network with Graphviz.")
+    _spec_arguments(diagram)
+    diagram.add_argument("-o", "--output", metavar="FILE", required=True, help="a .svg, .png, .pdf or .dot file")
+    diagram.add_argument(
+        "--depth", type=int, metavar="N", help="how many levels to draw open (default: what is readable)"
+    )
+
+    command("list", "the model zoo", "List the zoo: families, what they are, and their variants.")
+
+    ops = command("ops", "the ops and their arguments", "List every op, or describe one: arguments, defaults, shapes.")
+    ops.add_argument("name", metavar="NAME", nargs="?", help="an op, such as conv2d")
+    return top
+
+
+def _spec_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("spec", metavar="SPEC", help="a path, or the name of a zoo entry or variant")
+    command.add_argument("--variant", metavar="NAME", help="a variant of the spec")
+    command.add_argument(
+        "--set", metavar="KEY=VALUE", action="append", default=[], help="a parameter's value; may be repeated"
+    )
+    command.add_argument(
+        "--dim",
+        metavar="NAME=SIZE",
+        action="append",
+        default=[],
+        help="the size of a symbolic dimension that costs are quoted at",
+    )
+    _limit_argument(command)
+
+
+def _limit_argument(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--max-layers", type=int, metavar="N", help="how many layers a network may have (default: 20000)"
+    )
+
+
+def _device_argument(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--device", default="auto", help="auto, cpu or cuda: where the network is run to verify it (default: auto)"
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; gives the exit code."""
+    options = parser().parse_args(arguments)
+    from netspec.cli.commands import COMMANDS
+
+    try:
+        return COMMANDS[options.command](options) or 0
+    except SpecError as found:
+        count = len(found.diagnostics)
+        print(f"{found}\n\n{count} error{'s' * (count > 1)}", file=sys.stderr)
+        return found.exit_code
+    except NetspecError as found:
+        print(f"netspec: {found}", file=sys.stderr)
+        return found.exit_code
+    except BrokenPipeError:  # the reader of our output has gone, as with `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    except ModuleNotFoundError as found:
+        print(f"netspec: this command needs {found.name}, which is not installed", file=sys.stderr)
+        return 3
+    except Exception as found:
+        if os.environ.get("NETSPEC_TRACEBACK"):
+            raise
+        message = f"netspec: a bug of netspec, not of your spec: {type(found).__name__}: {found}"
+        print(f"{message}\nNETSPEC_TRACEBACK=1 shows where; please report it.", file=sys.stderr)
+        return 4

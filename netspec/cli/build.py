@@ -1,0 +1,104 @@
+"""``netspec build``: every artefact of a network in one folder, and what was verified."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from importlib.metadata import version
+from pathlib import Path, PurePath
+from typing import Any
+
+from netspec import __version__
+from netspec.dims import evaluate
+from netspec.emit.dot import dot_text
+from netspec.emit.render import RendererMissing, render
+from netspec.emit.source import emit_source
+from netspec.emit.table import ShapeTable
+from netspec.files import write_text
+from netspec.graph import Graph
+from netspec.runtime.export import TOLERANCE, Parity, export_verified
+from netspec.runtime.module import build_module
+
+VERSIONS = ("torch", "onnx", "onnx-ir", "pydantic", "numpy")
+RUNTIMES = ("onnxruntime-gpu", "onnxruntime")
+
+
+def build_all(graph: Graph, folder: Path, device: str, variant: str | None) -> int:
+    """Write every file, verify the ONNX file, say so; gives the exit code."""
+    write_text(folder / "model.py", emit_source(graph).text)
+    write_text(folder / "shapes.json", ShapeTable(graph).to_json())
+    drawn = _draw(graph, folder)
+    path, parity = export_verified(graph, build_module(graph, device), folder / "model.onnx")
+    write_text(
+        folder / "build.json", json.dumps(_record(graph, variant, parity, path), indent=2, ensure_ascii=False) + "\n"
+    )
+    print()
+    print(f"wrote {folder}/: model.py, {path.name}, {drawn}, shapes.json, build.json")
+    return report_parity(parity, path)
+
+
+def _draw(graph: Graph, folder: Path) -> str:
+    """Draw the diagram; without a renderer its text alone, and a word on how to get one."""
+    dot = dot_text(graph)
+    render(dot, folder / "diagram.dot")
+    try:
+        render(dot, folder / "diagram.svg")
+    except RendererMissing as found:
+        print(f"netspec: {found}", file=sys.stderr)
+        return "diagram.dot"
+    return "diagram.svg, diagram.dot"
+
+
+def report_parity(parity: Parity, path: Path) -> int:
+    """Say what was verified; 1 where PyTorch and onnxruntime disagree."""
+    places = "  ".join(
+        "·".join(f"{name}={size}" for name, size in each.sizes.items()) or "the fixed sizes"
+        for each in parity.comparisons
+    )
+    if parity.agrees:
+        print(f"verified: PyTorch and onnxruntime agree to {parity.worst:.1e} (max|Δ|/max|y|) at {places}")
+        return 0
+    print(
+        f"netspec: PyTorch and onnxruntime differ by {parity.worst:.1e} (max|Δ|/max|y|; {TOLERANCE:.0e} would do) at "
+        f"{places}; the file is kept as {path}",
+        file=sys.stderr,
+    )
+    return 1
+
+
+def _record(graph: Graph, variant: str | None, parity: Parity, path: Path) -> dict[str, Any]:
+    """What was built from what, and what was checked."""
+    return {
+        "model": graph.name,
+        "netspec": __version__,
+        "spec": {"file": PurePath(graph.spec).name, "sha256": graph.digest},
+        "variant": variant,
+        "parameters": dict(graph.parameters),
+        "sizes": dict(graph.sizes),
+        "totals": {"params": graph.body.parameter_count, "macs": evaluate(graph.body.macs, graph.sizes)},
+        "versions": {"python": platform.python_version(), **_versions()},
+        "checks": {
+            "onnx.checker": "passed",
+            "onnxruntime": {
+                "passed": parity.agrees,
+                "providers": [*parity.providers],
+                "tolerance": TOLERANCE,
+                "largest_difference": parity.worst,
+                "comparisons": [
+                    {"sizes": dict(each.sizes), "difference": each.difference} for each in parity.comparisons
+                ],
+            },
+        },
+        "onnx": path.name,
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {name: version(name) for name in VERSIONS}
+    for name in RUNTIMES:
+        try:
+            found[name] = version(name)
+        except ModuleNotFoundError:
+            continue
+    return found

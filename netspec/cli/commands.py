@@ -1,0 +1,169 @@
+"""One function a command: options in, exit code out. Emitters are imported where they are used."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from netspec import zoo
+from netspec.diagnostics import Report, Source, SpecError, UsageError
+from netspec.elaborate import Limits
+from netspec.graph import Graph
+from netspec.pipeline import compile_loaded, compile_spec, load_spec
+from netspec.syntax import parse
+
+
+def build(options: Namespace) -> int:
+    from netspec.cli.build import build_all
+    from netspec.emit.table import ShapeTable
+
+    graph = _graph(options)
+    folder = Path(options.output) if options.output else Path("build") / graph.name
+    print(_drawn(ShapeTable(graph)), flush=True)
+    return build_all(graph, folder, options.device, options.variant)
+
+
+def check(options: Namespace) -> int:
+    from netspec.expect import check_expectation, expectation
+
+    failed = 0
+    width = max(len(spec) for spec in options.specs)
+    for target in options.specs:
+        try:
+            loaded = load_spec(target)
+            variants = [loaded.variant] if loaded.variant else loaded.variants
+            for variant in variants:
+                graph = compile_loaded(loaded, variant=variant, limits=_limits(options))
+                report = Report()
+                check_expectation(graph, expectation(loaded.spec, variant), report)
+                report.raise_if_any()
+        except SpecError as found:
+            failed += len(found.diagnostics)
+            print(f"{found}\n", file=sys.stderr)
+            continue
+        count = f"{len(variants)} variants" if len(variants) > 1 else "1 network"
+        print(f"{target:<{width}}  {count:>11}  ok")
+    if failed:
+        print(f"{failed} error{'s' * (failed > 1)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def shapes(options: Namespace) -> None:
+    from netspec.emit.table import ShapeTable
+
+    table = ShapeTable(_graph(options))
+    formats = {"text": lambda: _drawn(table), "json": table.to_json, "csv": table.to_csv, "md": table.to_markdown}
+    print(formats[options.format]().rstrip("\n"))
+
+
+def source(options: Namespace) -> None:
+    from netspec.emit.source import emit_source
+
+    print(emit_source(_graph(options)).text, end="")
+
+
+def export(options: Namespace) -> int:
+    from netspec.cli.build import report_parity
+    from netspec.runtime.export import export_verified
+    from netspec.runtime.module import build_module
+
+    graph = _graph(options)
+    module = build_module(graph, options.device)
+    path, parity = export_verified(graph, module, Path(options.output))
+    print(f"{path}  {_size(path)}")
+    return report_parity(parity, path)
+
+
+def diagram(options: Namespace) -> None:
+    from netspec.emit.dot import dot_text
+    from netspec.emit.render import render
+
+    render(dot_text(_graph(options), depth=options.depth), Path(options.output))
+
+
+def list_zoo(options: Namespace) -> None:
+    for path in zoo.files():
+        spec = load_spec(path).spec
+        print(f"{spec.name:<20} {spec.doc}".rstrip())
+        names = [name for name in spec.variants if name != spec.name]
+        for start in range(0, len(names), 6):
+            print(f"{'':<20} {'  '.join(names[start : start + 6])}")
+
+
+def ops(options: Namespace) -> None:
+    from netspec.cli.ops import describe_op, list_ops
+
+    print(describe_op(options.name) if options.name else list_ops())
+
+
+def _graph(options: Namespace) -> Graph:
+    """The graph that the common options ask for."""
+    overrides = {key: _value(key, text) for key, text in _pairs(options.set, "--set")}
+    sizes = {name: _dimension(name, text) for name, text in _pairs(options.dim, "--dim")}
+    return compile_spec(
+        options.spec, variant=options.variant, overrides=overrides, sizes=sizes, limits=_limits(options)
+    )
+
+
+def _pairs(given: list[str], option: str) -> list[tuple[str, str]]:
+    made = []
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise UsageError(f"{option} takes NAME=VALUE, not `{text}`")
+        made.append((key.strip(), value))
+    return made
+
+
+def _value(key: str, text: str) -> Any:
+    """A parameter's value as written on the command line: YAML, as it would be in the spec."""
+    report = Report()
+    node = parse(Source(f"--set {key}", text), report)
+    report.raise_if_any()
+    return node
+
+
+def _dimension(name: str, text: str) -> int:
+    if not re.fullmatch(r"[0-9][0-9_]*", text) or int(text) < 1:
+        raise UsageError(f"--dim {name} takes a positive integer, not `{text}`")
+    return int(text)
+
+
+def _limits(options: Namespace) -> Limits:
+    if options.max_layers is None:
+        return Limits()
+    if options.max_layers < 1:
+        raise UsageError(f"--max-layers takes a positive integer, not {options.max_layers}")
+    return Limits(iterations=max(options.max_layers, Limits().iterations), layers=options.max_layers)
+
+
+def _drawn(table: Any) -> str:
+    """The table as wide as the terminal, with colour on a terminal only."""
+    width = shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80
+    made: str = table.text(width=max(80, min(width, 160)), colour=sys.stdout.isatty())
+    return made
+
+
+def _size(path: Path) -> str:
+    size = float(path.stat().st_size)
+    unit = next((unit for unit, scale in UNITS if size < 1000 * scale), "GB")
+    return f"{size / dict(UNITS).get(unit, 1e9):.3g} {unit}"
+
+
+UNITS = (("B", 1.0), ("kB", 1e3), ("MB", 1e6))
+
+
+COMMANDS = {
+    "build": build,
+    "check": check,
+    "shapes": shapes,
+    "source": source,
+    "export": export,
+    "diagram": diagram,
+    "list": list_zoo,
+    "ops": ops,
+}

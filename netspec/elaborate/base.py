@@ -1,0 +1,184 @@
+"""What every part of the elaboration shares: its state, names and references, and the making of nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from netspec.diagnostics import Label, Span, did_you_mean
+from netspec.dims import pretty_shape
+from netspec.elaborate.levels import UNKNOWN, Builder, Interned, Ports
+from netspec.elaborate.requirements import Requirements
+from netspec.elaborate.values import Env, Failed, Reader
+from netspec.graph import Level, Node, Value
+from netspec.ops.base import Op, ShapeError, Tensor
+from netspec.spec import NAME, BlockSpec, Entry, Step, Written
+from netspec.syntax import ListNode, ScalarNode
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an elaboration may spend before it is called a mistake."""
+
+    iterations: int = 20_000
+    layers: int = 20_000
+    depth: int = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Where steps are being elaborated: the level they go to, what expressions see, and whether for training only."""
+
+    builder: Builder
+    env: Env
+    training: bool = False
+
+
+class Elaboration:
+    """The state of an elaboration. ``globals`` are the parameters and symbolic dimensions that every block sees."""
+
+    def __init__(
+        self, blocks: Mapping[str, BlockSpec], globals: Env, reader: Reader, requirements: Requirements, limits: Limits
+    ):
+        self.blocks, self.globals, self.reader, self.limits = blocks, globals, reader, limits
+        self.requirements = requirements
+        self.interned = Interned()
+        self.expanded: dict[Any, Level] = {}
+        self.inferred: dict[tuple[Op, tuple[Tensor, ...]], tuple[Tensor, ...]] = {}
+        self.sizes_of: dict[Level, int] = {}
+        self.training_only: set[Value] = set()
+        self.calling: list[str] = []
+        self.iterations = 0
+        self.layers = 0
+
+    def run(self, frame: Frame, steps: Iterable[Step], prev: Value | None) -> Value | None:
+        """Elaborate a body; gives the value of its last step (``None`` where that leaves no single value)."""
+        raise AssertionError("the structures of a body are elaborated in `steps`")
+
+    @contextmanager
+    def through(self, trail: str) -> Iterator[None]:
+        """Diagnostics inside say that they were reached through this."""
+        before = self.reader.trail
+        self.reader.trail = (*before, trail)
+        try:
+            yield
+        finally:
+            self.reader.trail = before
+
+    def place(self, frame: Frame, written: ScalarNode | None, given: str | None, span: Span) -> str:
+        """The name of a step in its level; reports a name that is taken or is none."""
+        places = frame.builder.places
+        if written is None:
+            name = given if given is not None else str(len(places))
+        else:
+            span = written.span
+            name = self.reader.text(written, frame.env)
+            if not NAME.match(name) or name == "prev":
+                raise self.reader.error("bad-name", f"`{name}` cannot be a step's name", span)
+        if name in places:
+            raise self.reader.error(
+                "duplicate-name",
+                f"two steps are called `{frame.builder.path_of(name)}`",
+                span,
+                secondary=(Label(places[name], "the first"),),
+                help="in a loop, name the loop, or use a template such as `name: layer{i + 1}`",
+            )
+        places[name] = span
+        return name
+
+    def reference(self, frame: Frame, node: Written, prev: Value | None) -> Value:
+        """The value that a reference means."""
+        if not isinstance(node, ScalarNode) or not isinstance(node.value, str):
+            raise self.reader.error("wrong-type", "expected the name of a step", node.span)
+        text = self.reader.text(node, frame.env)
+        if text == "prev":
+            return self.previous(prev, node.span)
+        name, _, port = text.partition(".")
+        found = frame.builder.find(name, port or None)
+        if found is None:
+            visible = frame.builder.visible()
+            bound = visible.get(name)
+            known = [f"{name}.{each}" for each in bound.values] if isinstance(bound, Ports) else list(visible)
+            message = f"no step is called `{name}` here" if bound is None else f"`{name}` has no output `{port}`"
+            raise self.reader.error("unknown-reference", message, node.span, help=did_you_mean(text, [*known, "prev"]))
+        if found is UNKNOWN:
+            raise Failed
+        return found
+
+    def previous(self, prev: Value | None, span: Span) -> Value:
+        if prev is UNKNOWN:
+            raise Failed
+        if prev is None:
+            help = "say what it reads with `from:`"
+            raise self.reader.error("no-value", "the step before leaves no single value to read", span, help=help)
+        return prev
+
+    def references(self, frame: Frame, source: Written, prev: Value | None) -> list[Value]:
+        nodes = source.items if isinstance(source, ListNode) else (source,)
+        return [self.reference(frame, node, prev) for node in nodes]
+
+    def node(
+        self,
+        frame: Frame,
+        name: str,
+        op: Op,
+        inputs: Sequence[Value],
+        span: Span,
+        arguments: Mapping[str, Entry],
+        *,
+        named: bool = False,
+        structure: Literal["", "residual", "parallel"] = "",
+    ) -> tuple[Value, ...]:
+        """Add a node; its outputs' shapes are inferred, or what forbids them is reported."""
+        tensors = tuple(value.tensor for value in inputs)
+        try:
+            made = self.inferred.get((op, tensors))
+            if made is None:
+                self.requirements.check(op.requirements(*tensors), span)
+                made = op.infer(*tensors)
+                self.requirements.sizes(made, op.name, span)
+                self.inferred[op, tensors] = made
+        except ShapeError as found:
+            self.shape_fault(found, op, inputs, span, arguments, structure)
+            raise Failed from None
+        self.charge_layers(1, span)
+        outputs = tuple(Value(tensor) for tensor in made)
+        self.mark(frame, inputs, outputs, span)
+        frame.builder.steps.append(Node(name, op, tuple(inputs), outputs, span, named, structure, frame.training))
+        return outputs
+
+    def shape_fault(
+        self,
+        found: ShapeError,
+        op: Op,
+        inputs: Sequence[Value],
+        span: Span,
+        arguments: Mapping[str, Entry],
+        structure: str,
+    ) -> None:
+        shapes = " and ".join(pretty_shape(value.shape) for value in inputs)
+        secondary: tuple[Label, ...] = ()
+        if found.argument is not None and found.argument in arguments:
+            key, node = arguments[found.argument]
+            secondary = (Label(node.span, f"{key.text} is set here"),)
+        message = str(found)
+        label = "" if structure or any(pretty_shape(value.shape) in message for value in inputs) else f"reads {shapes}"
+        self.reader.error("shape-mismatch", message, span, label, secondary=secondary, help=found.help)
+
+    def mark(self, frame: Frame, inputs: Iterable[Value], outputs: Iterable[Value], span: Span) -> None:
+        """Keep count of what exists in training only, and guard what must not read it."""
+        if frame.training:
+            self.training_only.update(outputs)
+        elif any(value in self.training_only for value in inputs):
+            help = "move this step into the `side`, or leave out `when: training`"
+            raise self.reader.error("training-only", "this reads a value that exists in training only", span, help=help)
+
+    def charge_layers(self, count: int, span: Span) -> None:
+        self.layers += count
+        if self.layers > self.limits.layers:
+            help = "`--max-layers` raises the bound"
+            raise self.reader.error(
+                "too-large", f"the network has more than {self.limits.layers:,} layers", span, help=help
+            )

@@ -1,0 +1,309 @@
+"""Steps that run an op or a block: their inputs and arguments, and the node or level that they become."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from netspec.diagnostics import Label, Span, did_you_mean
+from netspec.dims import Dim
+from netspec.elaborate.base import Elaboration, Frame
+from netspec.elaborate.levels import Binding, Builder, Ports, hashable
+from netspec.elaborate.values import Env, Failed, bounded, declared_type, default_value, show
+from netspec.graph import Call, Level, Value
+from netspec.ops import OPS
+from netspec.ops.arguments import text_rule
+from netspec.ops.base import Op
+from netspec.spec import NAME, STRUCTURES, BlockSpec, CallStep, Entry, OutputSpec, Written
+from netspec.syntax import ScalarNode
+
+
+class OpCalls(Elaboration):
+    """Steps that run an op."""
+
+    def op(self, frame: Frame, step: CallStep, kind: type[Op], prev: Value | None, given: str | None) -> Value:
+        name = self.place(frame, step.name, given, step.span)
+        arguments = dict(step.arguments)
+        ports = {
+            port: arguments.pop(port)[1] for port in kind.ports if port in arguments and port not in kind.model_fields
+        }
+        inputs = self.op_inputs(frame, step, kind, ports, prev)
+        shape = None if inputs is None else inputs[0].shape
+        op = self.made(step, kind, arguments, {**frame.env, "shape": shape})
+        if inputs is None:
+            raise Failed
+        outputs = self.node(frame, name, op, inputs, step.span, arguments, named=step.name is not None)
+        if step.name is not None or given is not None:
+            frame.builder.names[name] = outputs[0]
+        return outputs[0]
+
+    def op_inputs(
+        self, frame: Frame, step: CallStep, kind: type[Op], ports: Mapping[str, Written], prev: Value | None
+    ) -> list[Value] | None:
+        """The values that an op reads; ``None`` where one is unknown: its arguments are checked all the same."""
+        try:
+            if step.source is not None:
+                found = self.references(frame, step.source, prev)
+            else:
+                found = [] if kind.ports[0] in ports else [self.previous(prev, step.span)]
+            if kind.variadic:
+                if len(found) < 2:
+                    help = f"say which: `{kind.name}: {{from: [a, prev]}}`"
+                    raise self.reader.error(
+                        "missing-input", f"`{kind.name}` takes two inputs or more", step.span, help=help
+                    )
+                return found
+            free = [port for port in kind.ports if port not in ports]
+            if len(found) > len(free):
+                wanted = f"{len(kind.ports)} input{'s' * (len(kind.ports) > 1)}"
+                message = f"`{kind.name}` takes {wanted}, not {len(found) + len(ports)}"
+                raise self.reader.error("too-many-inputs", message, step.source.span if step.source else step.span)
+            by_port = dict(zip(free, found))
+            for port in kind.ports:
+                if port in ports:
+                    by_port[port] = self.reference(frame, ports[port], prev)
+                elif port not in by_port:
+                    raise self.reader.error("missing-input", f"`{kind.name}` needs its input `{port}`", step.span)
+            return [by_port[port] for port in kind.ports]
+        except Failed:
+            return None
+
+    def made(self, step: CallStep, kind: type[Op], arguments: Mapping[str, Entry], env: Env) -> Op:
+        """The op with its arguments evaluated and checked; every fault in them is reported."""
+        fields = kind.model_fields
+        values: dict[str, Any] = {}
+        nodes: dict[str, Written] = {}
+        failed = False
+        if step.main is not None:
+            if kind.main is None:
+                wanted = f"its arguments are {', '.join(fields)}" if fields else "it takes no arguments"
+                raise self.reader.error(
+                    "bad-argument", f"`{kind.name}` has no main argument", step.main.span, help=wanted
+                )
+            nodes[kind.main] = step.main
+        for argument, (key, node) in arguments.items():
+            if argument in fields:
+                nodes[argument] = node
+                continue
+            failed = True
+            help = did_you_mean(argument, fields) or (
+                f"its arguments are {', '.join(fields)}" if fields else "it takes none"
+            )
+            self.reader.error("unknown-argument", f"`{kind.name}` has no argument `{argument}`", key.span, help=help)
+        for argument, node in nodes.items():
+            try:
+                values[argument] = self.reader.value(node, env, text_rule(kind, argument))
+            except Failed:
+                failed = True
+        if failed:
+            raise Failed
+        try:
+            return kind.model_validate(values)
+        except ValidationError as found:
+            for fault in found.errors(include_input=False, include_url=False):
+                self.argument_fault(step, kind, fault, nodes, values)
+            raise Failed from None
+
+    def argument_fault(
+        self,
+        step: CallStep,
+        kind: type[Op],
+        fault: Mapping[str, Any],
+        nodes: Mapping[str, Written],
+        values: Mapping[str, Any],
+    ) -> None:
+        if not fault["loc"]:
+            self.reader.error("bad-argument", f"`{kind.name}`: {fault['msg'].removeprefix('Value error, ')}", step.span)
+            return
+        argument = str(fault["loc"][0])
+        if fault["type"] == "missing":
+            example = f"`{kind.name}: {{{argument}: …}}`"
+            self.reader.error("missing-argument", f"`{kind.name}` needs `{argument}`", step.span, help=example)
+            return
+        value = values[argument]
+        help: str | None = None
+        if isinstance(value, Dim):
+            help = "only a known number will do here; reduce it with an adaptive pooling, or fix the input's size"
+        elif isinstance(value, float) and "integer" in fault["msg"]:
+            help = "`//` divides to a whole number"
+        wanted = fault["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+        message = f"`{argument}` of `{kind.name}` is {show(value)}, but must be {wanted}"
+        self.reader.error("bad-argument", message, nodes[argument].span, help=help)
+
+
+class BlockCalls(OpCalls):
+    """Steps that run a block, or whichever of the two a name means."""
+
+    def call(self, frame: Frame, step: CallStep, prev: Value | None, given: str | None) -> Value:
+        key = step.key.text
+        if key.startswith("$"):
+            key = self.dispatched(frame, step, key[1:])
+        if key in self.blocks:
+            return self.block(frame, step, key, prev, given)
+        if key in OPS:
+            return self.op(frame, step, OPS[key], prev, given)
+        known = [*OPS, *self.blocks, *STRUCTURES]
+        raise self.reader.error(
+            "unknown-op", f"no op or block is called `{key}`", step.span, help=did_you_mean(key, known)
+        )
+
+    def dispatched(self, frame: Frame, step: CallStep, parameter: str) -> str:
+        """The name that ``$parameter`` holds."""
+        held = frame.env.get(parameter)
+        if isinstance(held, str):
+            return held
+        if parameter in frame.env and parameter != "shape":
+            raise self.reader.error("bad-value", f"`{parameter}` is {show(held)}, not the name of a block", step.span)
+        texts = [f"${name}" for name, value in frame.env.items() if isinstance(value, str)]
+        help = did_you_mean(step.key.text, texts)
+        raise self.reader.error("unknown-name", f"no parameter is called `{parameter}`", step.span, help=help)
+
+    def block(self, frame: Frame, step: CallStep, key: str, prev: Value | None, given: str | None) -> Value:
+        block = self.blocks[key]
+        name = self.place(frame, step.name, given, step.span)
+        if key in self.calling:
+            cycle = " -> ".join([*self.calling[self.calling.index(key) :], key])
+            raise self.reader.error("block-recursion", f"a block calls itself: {cycle}", step.span)
+        if len(self.calling) >= self.limits.depth:
+            raise self.reader.error("too-deep", f"blocks are nested more than {self.limits.depth} deep", step.span)
+        input_names = self.input_names(key, block)
+        given_inputs = {
+            word: entry[1] for word, entry in step.arguments.items() if word in input_names and word not in block.params
+        }
+        actual = self.block_inputs(frame, step, key, input_names, given_inputs, prev)
+        shape = None if actual is None else actual[0].shape
+        arguments = self.block_arguments(step, key, block, given_inputs, {**frame.env, "shape": shape})
+        if actual is None:
+            raise Failed
+        memo = key, hashable(arguments), tuple(value.tensor for value in actual)
+        with self.through(f"block {key}, {frame.builder.path_of(name)} ({step.span.place})"):
+            level = self.expanded.get(memo)
+            if level is None:
+                before = self.layers
+                level = self.expand(key, block, arguments, input_names, actual, frame.builder.path_of(name))
+                self.expanded[memo] = level
+                self.sizes_of[level] = self.layers - before
+            else:
+                self.charge_layers(self.sizes_of[level], step.span)
+        outputs = tuple(Value(value.tensor) for value in level.outputs)
+        self.mark(frame, actual, outputs, step.span)
+        named = step.name is not None
+        frame.builder.steps.append(Call(name, level, tuple(actual), outputs, step.span, named, frame.training))
+        bound: Binding = outputs[0] if len(outputs) == 1 else Ports(dict(zip(level.output_names, outputs)))
+        if named or given is not None:
+            frame.builder.names[name] = bound
+        return outputs[0]
+
+    def input_names(self, key: str, block: BlockSpec) -> list[str]:
+        if block.inputs is None:
+            return ["input"]
+        names = [node.value for node in block.inputs if isinstance(node, ScalarNode) and isinstance(node.value, str)]
+        if len(names) != len(block.inputs) or not names or not all(map(NAME.match, names)):
+            raise self.reader.error("wrong-type", f"the inputs of `{key}` are a list of names", block.span)
+        return names
+
+    def block_inputs(
+        self, frame: Frame, step: CallStep, key: str, names: list[str], given: Mapping[str, Written], prev: Value | None
+    ) -> list[Value] | None:
+        try:
+            found = {name: self.reference(frame, node, prev) for name, node in given.items()}
+            free = [name for name in names if name not in found]
+            if step.source is not None:
+                values = self.references(frame, step.source, prev)
+            else:
+                values = [self.previous(prev, step.span)] if free else []
+            if len(values) > len(free):
+                span = step.source.span if step.source is not None else step.span
+                raise self.reader.error(
+                    "too-many-inputs", f"`{key}` takes {len(names)}, not {len(values) + len(given)}", span
+                )
+            found.update(zip(free, values))
+            missing = [name for name in names if name not in found]
+            if missing:
+                raise self.reader.error("missing-input", f"`{key}` needs its input `{missing[0]}`", step.span)
+            return [found[name] for name in names]
+        except Failed:
+            return None
+
+    def block_arguments(
+        self, step: CallStep, key: str, block: BlockSpec, inputs: Mapping[str, Written], env: Env
+    ) -> dict[str, Any]:
+        """The values of a block's parameters at a call; every fault in them is reported."""
+        written = {name: entry[1] for name, entry in step.arguments.items() if name not in inputs}
+        if step.main is not None:
+            if not block.params:
+                raise self.reader.error("bad-argument", f"`{key}` has no parameters", step.main.span)
+            written[next(iter(block.params))] = step.main
+        failed = False
+        for name in written.keys() - block.params.keys():
+            failed = True
+            span = step.arguments[name][0].span
+            help = did_you_mean(name, block.params) or ("it has none" if not block.params else None)
+            self.reader.error("unknown-argument", f"`{key}` has no parameter `{name}`", span, help=help)
+        values: dict[str, Any] = {}
+        for name, parameter in block.params.items():
+            try:
+                if name in written:
+                    type = declared_type(self.reader, parameter)
+                    value = self.reader.typed(written[name], env, type, f"`{name}` of `{key}`")
+                    values[name] = bounded(self.reader, parameter, value, written[name].span)
+                elif parameter.default is not None:
+                    values[name] = default_value(self.reader, parameter, {**self.globals, **values})
+                else:
+                    label = Label(parameter.key.span, "declared here without a default")
+                    help = f"`{key}: {{{name}: …}}`"
+                    raise self.reader.error(
+                        "missing-argument", f"`{key}` needs `{name}`", step.span, secondary=(label,), help=help
+                    )
+            except Failed:
+                failed = True
+        if failed:
+            raise Failed
+        return values
+
+    def expand(
+        self,
+        key: str,
+        block: BlockSpec,
+        arguments: dict[str, Any],
+        names: list[str],
+        actual: Sequence[Value],
+        path: str,
+    ) -> Level:
+        """A block's body as a level, for these arguments and input shapes."""
+        builder = Builder("block", key, block.span, path)
+        formal = [Value(value.tensor) for value in actual]
+        builder.inputs = dict(zip(formal, zip(formal, names)))
+        builder.names = dict(zip(names, formal))
+        frame = Frame(builder, {**self.globals, **arguments})
+        self.calling.append(key)
+        try:
+            last = self.run(frame, block.body, formal[0])
+            outputs = self.outputs(frame, block.outputs, last, block.span)
+        finally:
+            self.calling.pop()
+        if any(value in self.training_only for value, _ in outputs.values()):
+            raise self.reader.error(
+                "training-only", f"the block `{key}` gives a value that exists in training only", block.span
+            )
+        level, _ = builder.close(self.interned, {name: value for name, (value, _) in outputs.items()}, arguments)
+        return level
+
+    def outputs(
+        self, frame: Frame, written: Mapping[str, OutputSpec] | None, last: Value | None, span: Span
+    ) -> dict[str, tuple[Value, bool]]:
+        """The declared outputs, each with whether it is for training only; else the last step as ``output``."""
+        if not written:
+            return {"output": (self.previous(last, span), False)}
+        made: dict[str, tuple[Value, bool]] = {}
+        failed = False
+        for name, output in written.items():
+            try:
+                made[name] = self.reference(frame, output.source, last), output.when == "training"
+            except Failed:
+                failed = True
+        if failed:
+            raise Failed
+        return made
