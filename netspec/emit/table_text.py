@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 
 from netspec.dims import times_shape
 from netspec.emit.costs import Costs
@@ -50,7 +51,10 @@ def title(graph: Graph, width: int) -> list[Cell]:
     doc = graph.doc.strip().split("\n")[0]
     if len(graph.name) + GAP + len(doc) <= width:
         return [[(graph.name, "bold"), (" " * GAP + doc, "dim")]]
-    return [[(clip(graph.name, width), "bold")], [(clip(doc, width), "dim")]]
+    return [
+        [(clip(graph.name, width), "bold")],
+        *([(line, "dim")] for line in wrap(doc, width, max_lines=2, placeholder=" …")),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
