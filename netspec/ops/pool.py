@@ -58,8 +58,7 @@ class MaxPool(WindowPool):
     ceil_mode: bool = False
 
     def slide(self, size: Size, kernel: int, stride: int, padding: int, dilation: int) -> Size:
-        if padding > (dilation * (kernel - 1) + 1) // 2:
-            raise ShapeError(f"padding {padding} is more than half of kernel_size {kernel}", argument="padding")
+        guard_half(padding, kernel)
         return slide(size, kernel, stride, 2 * padding, dilation, self.ceil_mode)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
@@ -73,13 +72,18 @@ class AveragePool(WindowPool):
     count_include_pad: bool = True
 
     def slide(self, size: Size, kernel: int, stride: int, padding: int, dilation: int) -> Size:
-        if padding > kernel // 2:
-            raise ShapeError(f"padding {padding} is more than half of kernel_size {kernel}", argument="padding")
+        guard_half(padding, kernel)
         return slide(size, kernel, stride, 2 * padding, ceil_mode=self.ceil_mode)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         counted = int(self.count_include_pad)
         return builder.op("AveragePool", inputs[0], count_include_pad=counted, **self.attributes(self.ceil_mode))
+
+
+def guard_half(padding: int, kernel: int) -> None:
+    """Guard: no window lies in the padding alone."""
+    if padding > kernel // 2:
+        raise ShapeError(f"padding {padding} is more than half of kernel_size {kernel}", argument="padding")
 
 
 class MaxPool1d(MaxPool):

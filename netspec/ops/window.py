@@ -17,13 +17,15 @@ def slide(size: Size, kernel: int, stride: int, padding: int, dilation: int = 1,
     start in the padding after the input is left out (as torch's pooling does); ``padding`` must be even then.
     """
     reach = dilation * (kernel - 1) + 1
-    if isinstance(size, int) and size + padding < reach:
+    if ceil_mode:
+        # Windows start every `stride`, up to size + padding − reach rounded up, and before the padding at the end.
+        count = ceil_div(size + min(padding - reach + stride, padding // 2), stride)
+    else:
+        count = floor_div(size + (padding - reach), stride) + 1
+    if isinstance(count, int) and count < 1:
         padded = f"{size} padded to {size + padding}" if padding else str(size)
         raise ShapeError(f"a window of {reach} does not fit into {padded}", argument="kernel_size")
-    if not ceil_mode:
-        return floor_div(size + (padding - reach), stride) + 1
-    # Windows start every `stride`, up to size + padding − reach rounded up, and before the padding at the end.
-    return ceil_div(size + min(padding - reach + stride, padding // 2), stride)
+    return count
 
 
 def guard_padding(mode: str, size: Size, before: int, after: int) -> None:

@@ -14,6 +14,7 @@ from ops.oracle import Case, case, cases, check, check_refused, refused
     case("max_pool2d", "N 3 H W", kernel_size=[2, 3], stride=[3, 1], padding=[1, 0], dilation=[2, 1]),
     case("max_pool2d", "N 3 H W", kernel_size=2, stride=2, padding=1, ceil_mode=True),
     case("max_pool2d", "N 3 H W", kernel_size=2, stride=3, padding=1, ceil_mode=True),
+    case("max_pool2d", "N 3 H W", kernel_size=5, stride=2, padding=1, ceil_mode=True, at=({"N": 2, "H": 2, "W": 3},)),
     case("max_pool3d", "N 2 D H W", kernel_size=2),
     case("max_pool3d", "N 2 D H W", kernel_size=[1, 3, 2], stride=2, padding=[0, 1, 1], ceil_mode=True),
     case("avg_pool1d", "N 3 L", kernel_size=3),
@@ -27,6 +28,7 @@ from ops.oracle import Case, case, cases, check, check_refused, refused
     case("avg_pool2d", "N 3 H W", kernel_size=3, stride=2, padding=1, divisor_override=2),
     case("avg_pool2d", "N 3 H W", kernel_size=3, stride=2, padding=1, ceil_mode=True, divisor_override=5),
     case("avg_pool2d", "N 3 H W", kernel_size=2, stride=3, padding=1, ceil_mode=True, divisor_override=5),
+    case("avg_pool2d", "N 3 H W", kernel_size=5, stride=2, padding=1, ceil_mode=True, at=({"N": 2, "H": 2, "W": 3},)),
     case("avg_pool3d", "N 2 D H W", kernel_size=2, stride=1, padding=1),
     case("avg_pool3d", "N 2 D H W", kernel_size=3, stride=2, ceil_mode=True, divisor_override=4),
 )
