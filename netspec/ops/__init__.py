@@ -20,6 +20,7 @@ FAMILIES = (
     "join",
     "arithmetic",
     "resize",
+    "upsample",
 )
 
 

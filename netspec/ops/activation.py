@@ -23,6 +23,9 @@ class Activation(Op):
         """A constant of the input's dtype."""
         return builder.constant(value, tensors[0].dtype)
 
+    def detail(self) -> str:
+        return super().detail() if self.main in self.changed() else ""
+
 
 class GELU(Activation):
     """Gaussian error linear unit, x · Φ(x), or its tanh approximation (``torch.nn.GELU``): any shape."""
@@ -37,9 +40,6 @@ class GELU(Activation):
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.op("Gelu", inputs[0], approximate=self.approximate)
-
-    def detail(self) -> str:
-        return "" if self.approximate == "none" else self.approximate
 
 
 class SiLU(Activation):

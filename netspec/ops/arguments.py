@@ -5,6 +5,7 @@ A plain Pydantic union reports one fault once for each member; these types repor
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -110,7 +111,8 @@ class OneOrMany(Argument):
     def fits(self, value: Any) -> bool:
         if self.whole:
             return is_integer(value) and value >= self.least
-        return isinstance(value, (int, float)) and not isinstance(value, bool) and value > self.least
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return number and math.isfinite(value) and value > self.least
 
     def read(self, value: Any) -> Any:
         if self.fits(value) or (self.optional and value is None):

@@ -67,7 +67,7 @@ class Op(BaseModel):
     the main argument is written with its name (``F.softmax(x, dim=1)``).
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True, allow_inf_nan=False)
 
     name: ClassVar[str]
     family: ClassVar[Family]

@@ -1,13 +1,12 @@
-"""Ops that enlarge or shrink the spatial dimensions: padding, interpolation, pixel shuffling."""
+"""Ops that enlarge or shrink dimensions without computing: padding and pixel shuffling."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from netspec.dims import Shape, Size, floor_div, pretty_shape
-from netspec.ops.arguments import Integers, OneOrMany, Positive
+from netspec.dims import Shape, Size, floor_div
+from netspec.ops.arguments import Integers, Positive
 from netspec.ops.base import OnnxBuilder, Op, ShapeError, Tensor, known, need_rank
 from netspec.ops.window import LAYOUT, PADDING_MODES, guard_padding
 
@@ -63,108 +62,6 @@ class Pad(Op):
     def detail(self) -> str:
         mode = "" if self.mode == "constant" else f", {self.mode}"
         return " ".join(map(str, self.pad)) + mode
-
-
-INTERPOLATIONS = {
-    "nearest": (3, 4, 5),
-    "nearest-exact": (3, 4, 5),
-    "linear": (3,),
-    "bilinear": (4,),
-    "bicubic": (4,),
-    "trilinear": (5,),
-}
-FINEST = 1024
-
-
-class Upsample(Op):
-    """Interpolates to ``size``, or by ``scale_factor`` (``torch.nn.Upsample``): (N, C, H, W) -> (N, C, H', W')."""
-
-    name = "upsample"
-    family = "shape"
-    torch = "nn.Upsample"
-    functional = "F.interpolate"
-    main = "scale_factor"
-    keyword_main = True
-
-    size: Annotated[Any, OneOrMany(1, optional=True)] = None
-    scale_factor: Annotated[Any, OneOrMany(0, whole=False, optional=True)] = None
-    mode: Literal["nearest", "nearest-exact", "linear", "bilinear", "bicubic", "trilinear"] = "nearest"
-    align_corners: bool | None = None
-
-    def output_shape(self, *shapes: Shape) -> Shape:
-        self.guard(shapes[0])
-        spatial = shapes[0][2:]
-        wanted = self.size if self.scale_factor is None else self.scale_factor
-        wanted = wanted if isinstance(wanted, tuple) else (wanted,) * len(spatial)
-        argument = "size" if self.scale_factor is None else "scale_factor"
-        if len(wanted) != len(spatial):
-            raise ShapeError(f"{len(wanted)} numbers for {len(spatial)} spatial dimensions", argument=argument)
-        made = wanted if self.scale_factor is None else map(scaled, spatial, wanted)
-        return (*shapes[0][:2], *made)
-
-    def guard(self, shape: Shape) -> None:
-        """What torch asks of the arguments together, and of the input's rank."""
-        if (self.size is None) == (self.scale_factor is None):
-            raise ShapeError("upsample takes either size or scale_factor", argument="scale_factor")
-        if self.align_corners is not None and self.mode.startswith("nearest"):
-            raise ShapeError(f"align_corners does not go with mode {self.mode}", argument="align_corners")
-        ranks = INTERPOLATIONS[self.mode]
-        if len(shape) not in ranks:
-            layout = " or ".join(LAYOUT[rank - 2] for rank in ranks)
-            raise ShapeError(
-                f"mode {self.mode} takes {layout}, but its input is {pretty_shape(shape)}", argument="mode"
-            )
-
-    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
-        made = self.output_shape(tensors[0].shape)[2:]
-        axes = list(range(2, 2 + len(made)))
-        factors = self.scale_factor if isinstance(self.scale_factor, tuple) else (self.scale_factor,) * len(made)
-        scales = sizes = None
-        if self.scale_factor is None or all(map(_divides, tensors[0].shape[2:], made, factors)):
-            sizes = builder.constant(list(made))
-        else:
-            scales = builder.constant([float(factor) for factor in factors], "float32")
-        return builder.op("Resize", inputs[0], None, scales, sizes, axes=axes, **self.interpolation())
-
-    def interpolation(self) -> dict[str, Any]:
-        """How ONNX's Resize is told to interpolate as torch does."""
-        match self.mode:
-            case "nearest":
-                return {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
-            case "nearest-exact":
-                places = {"coordinate_transformation_mode": "half_pixel", "nearest_mode": "round_prefer_ceil"}
-                return {"mode": "nearest", **places}
-        corners = "align_corners" if self.align_corners else "half_pixel"
-        if self.mode == "bicubic":
-            return {"mode": "cubic", "coordinate_transformation_mode": corners, "cubic_coeff_a": -0.75}
-        return {"mode": "linear", "coordinate_transformation_mode": corners}
-
-    def detail(self) -> str:
-        if self.scale_factor is None:
-            amount = "→" + "×".join(map(str, self.size if isinstance(self.size, tuple) else (self.size,)))
-        else:
-            factors = self.scale_factor if isinstance(self.scale_factor, tuple) else (self.scale_factor,)
-            amount = "×" + "×".join(map(str, factors))
-        return amount if self.mode == "nearest" else f"{amount}, {self.mode}"
-
-
-def scaled(size: Size, factor: float) -> Size:
-    """``⌊size · factor⌋``, as torch rounds it."""
-    if isinstance(size, int):
-        made = math.floor(size * factor)
-        if made < 1:
-            raise ShapeError(f"a size of {size} scaled by {factor} leaves nothing", argument="scale_factor")
-        return made
-    above, below = factor.as_integer_ratio()
-    if below > FINEST:
-        help = "give a factor that is exact in binary, such as 1.5, or a size"
-        raise ShapeError(f"{size} scaled by {factor} has no exact size", argument="scale_factor", help=help)
-    return floor_div(size * above, below)
-
-
-def _divides(size: Size, made: Size, factor: float) -> bool:
-    """Whether the known sizes alone say the factor."""
-    return isinstance(size, int) and isinstance(made, int) and made == size * factor
 
 
 class PixelShuffle(Op):

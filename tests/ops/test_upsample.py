@@ -1,0 +1,75 @@
+"""Interpolation, against torch and onnxruntime."""
+
+from __future__ import annotations
+
+import pytest
+from ops.oracle import Case, case, cases, check, check_refused, read_shape, refused
+
+from netspec.ops.base import ShapeError, Tensor
+
+TINY = ({"N": 1, "L": 2, "H": 2, "W": 3}, {"N": 1, "L": 4, "H": 6, "W": 1})
+
+
+@cases(
+    case("upsample", "N 3 H W", scale_factor=2),
+    case("upsample", "N 3 L", scale_factor=3),
+    case("upsample", "N 2 D H W", scale_factor=[1, 2, 3]),
+    case("upsample", "N 3 H W", scale_factor=1.5),
+    case("upsample", "N 3 H W", scale_factor=0.5),
+    case("upsample", "N 3 7 9", scale_factor=0.7),
+    case("upsample", "N 3 10 20", scale_factor=0.7),
+    case("upsample", "N 3 7 9", scale_factor=[1.3, 2.7], mode="bilinear"),
+    case("upsample", "N 3 H W", size=7),
+    case("upsample", "N 3 H W", size=[20, 5], mode="nearest-exact"),
+    case("upsample", "N 3 L", scale_factor=2, mode="linear"),
+    case("upsample", "N 3 L", size=1, mode="linear"),
+    case("upsample", "N 3 L", size=1, mode="linear", align_corners=True),
+    case("upsample", "N 3 H W", scale_factor=2, mode="bilinear"),
+    case("upsample", "N 3 H W", scale_factor=2, mode="bilinear", align_corners=True),
+    case("upsample", "N 3 H W", size=[5, 17], mode="bilinear", align_corners=False),
+    case("upsample", "N 3 H W", size=[5, 17], mode="bicubic"),
+    case("upsample", "N 3 H W", scale_factor=2, mode="bicubic", align_corners=True),
+    case("upsample", "N 2 D H W", scale_factor=2, mode="trilinear"),
+    case("upsample", "N 2 D H W", size=[3, 9, 16], mode="trilinear", align_corners=True),
+    case("upsample", "N 1 L", size=82, at=TINY),  # where single precision shows in torch's index
+    case("upsample", "N 1 L", scale_factor=41, at=TINY),
+    case("upsample", "N 1 H W", scale_factor=[2.5, 47], at=TINY),
+    case("upsample", "N 1 L", size=61, mode="nearest-exact", at=TINY),
+    case("upsample", "N 1 L", scale_factor=1.5, mode="nearest-exact"),
+    case("upsample", "N 1 H W", size=[20, 7], mode="nearest"),
+)
+def test_matches_torch(case: Case) -> None:
+    check(case)
+
+
+@cases(
+    refused("upsample", "2 3 4 5"),
+    refused("upsample", "2 3 4 5", size=2, scale_factor=2),
+    refused("upsample", "2 3 4 5", size=2, align_corners=True),
+    refused("upsample", "2 3 4 5", scale_factor=[2, 2, 2]),
+    refused("upsample", "2 3 4 5", scale_factor=2, mode="linear"),
+    refused("upsample", "2 3 4", scale_factor=2, mode="bilinear"),
+    refused("upsample", "2 3 4 5", scale_factor=0.1),
+    refused("upsample", "2 3", scale_factor=2),
+)
+def test_refuses_what_torch_refuses(case: Case) -> None:
+    check_refused(case)
+
+
+def test_a_symbolic_size_needs_an_exact_factor() -> None:
+    with pytest.raises(ShapeError) as found:
+        case("upsample", scale_factor=0.7).op().infer(Tensor(read_shape("N 3 H W")))
+    assert str(found.value) == "H scaled by 0.7 has no exact size"
+    assert found.value.help == "give a factor that is exact in binary, such as 1.5, or a size"
+
+
+@pytest.mark.parametrize(
+    ("made", "text"),
+    [
+        (case("upsample", scale_factor=2), "×2"),
+        (case("upsample", size=[7, 9], mode="bilinear"), "→7×9, bilinear"),
+    ],
+    ids=str,
+)
+def test_detail(made: Case, text: str) -> None:
+    assert made.op().detail() == text
