@@ -20,24 +20,14 @@ class Elementwise(Op):
     onnx_type: ClassVar[str]
 
     def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
-        for axis, sizes in aligned([tensor.shape for tensor in inputs]):
-            kept = dominant(sizes)
-            why = f"{self.name} needs equal sizes in dim {axis}, or 1"
-            yield from ((kept, size, why) for size in sizes if size != 1)
+        return repeated(self.name, [tensor.shape for tensor in inputs])
 
     def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         one_dtype(self.name, inputs)
         return super().infer(*inputs)
 
     def output_shape(self, *shapes: Shape) -> Shape:
-        made: list[Size] = []
-        for _, sizes in aligned(shapes):
-            kept = dominant(sizes)
-            if any(differ(size, kept) for size in sizes if size != 1):
-                found = " and ".join(dict.fromkeys(map(pretty_shape, shapes)))
-                raise ShapeError(f"{self.name} takes equal shapes, or sizes of 1 to repeat, but got {found}")
-            made.append(kept)
-        return tuple(made)
+        return broadcast(self.name, *shapes)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         made = inputs[0]
@@ -134,6 +124,26 @@ class Minimum(Extreme):
     name = "minimum"
     functional = "torch.minimum"
     onnx_type = "Min"
+
+
+def broadcast(name: str, *shapes: Shape) -> Shape:
+    """The shape that all are repeated to, as torch does it; what depends on a symbol is left to ``repeated``."""
+    made: list[Size] = []
+    for _, sizes in aligned(shapes):
+        kept = dominant(sizes)
+        if any(differ(size, kept) for size in sizes if size != 1):
+            found = " and ".join(dict.fromkeys(map(pretty_shape, shapes)))
+            raise ShapeError(f"{name} takes equal shapes, or sizes of 1 to repeat, but got {found}")
+        made.append(kept)
+    return tuple(made)
+
+
+def repeated(name: str, shapes: Sequence[Shape]) -> Iterable[tuple[Size, Size, str]]:
+    """What must be equal for the shapes to broadcast, in the form of ``Op.requirements``."""
+    for axis, sizes in aligned(shapes):
+        kept = dominant(sizes)
+        why = f"{name} needs equal sizes in dim {axis}, or 1"
+        yield from ((kept, size, why) for size in sizes if size != 1)
 
 
 def aligned(shapes: Sequence[Shape]) -> Iterable[tuple[int, list[Size]]]:

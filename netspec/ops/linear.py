@@ -1,13 +1,16 @@
-"""Fully connected layers."""
+"""Fully connected layers and products of matrices."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from netspec.dims import Shape, Size, pretty_shape, product
 from netspec.ops.arguments import Positive
+from netspec.ops.arithmetic import broadcast, repeated
 from netspec.ops.base import OnnxBuilder, Op, ShapeError, Tensor, known
+from netspec.ops.join import one_dtype
+from netspec.ops.shape import differ
 
 
 class Linear(Op):
@@ -53,3 +56,41 @@ class Linear(Op):
             return builder.op("Gemm", inputs[0], weight, bias, transB=1)
         made = builder.op("MatMul", inputs[0], builder.op("Transpose", weight, perm=[1, 0]))
         return builder.op("Add", made, bias) if self.bias else made
+
+
+class MatMul(Op):
+    """Matrix product (``torch.matmul``), leading sizes broadcast: input (…, A, B), other (…, B, C) -> (…, A, C)."""
+
+    name = "matmul"
+    family = "linear"
+    functional = "torch.matmul"
+    ports = ("input", "other")
+
+    def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
+        left, right = (self.guard(tensor.shape) for tensor in inputs)
+        yield left[-1], right[-2], "matmul sums over the input's last dimension and the other's last but one"
+        yield from repeated(self.name, [left[:-2], right[:-2]])
+
+    def guard(self, shape: Shape) -> Shape:
+        if len(shape) < 2:
+            raise ShapeError(f"matmul takes two dimensions at least, but an input is {pretty_shape(shape)}")
+        return shape
+
+    def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        one_dtype(self.name, inputs)
+        return super().infer(*inputs)
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        left, right = map(self.guard, shapes)
+        if differ(left[-1], right[-2]):
+            raise ShapeError(f"matmul cannot multiply {pretty_shape(left)} by {pretty_shape(right)}")
+        return (*broadcast(self.name, left[:-2], right[:-2]), left[-2], right[-1])
+
+    def macs(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Size:
+        return product(outputs[0].shape) * inputs[0].shape[-1]
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
+        return f"{arguments[0]} @ {arguments[1]}"
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("MatMul", *inputs)

@@ -1,4 +1,4 @@
-"""Fully connected layers, against torch and onnxruntime."""
+"""Fully connected layers and products of matrices, against torch and onnxruntime."""
 
 from __future__ import annotations
 
@@ -14,12 +14,20 @@ from netspec.ops.base import ShapeError, Tensor
     case("linear", "N L 5", out_features=3),
     case("linear", "N H W 5", out_features=3, bias=False),
     case("linear", "5", out_features=3),
+    case("matmul", "N L 4", "N 4 W"),
+    case("matmul", "N L 4", "4 3"),
+    case("matmul", "N 3 L H", "1 3 H 2"),
+    case("matmul", "L H", "H W"),
 )
 def test_matches_torch(case: Case) -> None:
     check(case)
 
 
-@cases(refused("linear", "2 5", out_features=3, dtype="int64"))
+@cases(
+    refused("linear", "2 5", out_features=3, dtype="int64"),
+    refused("matmul", "2 3 4", "3 5"),
+    refused("matmul", "2 3 4", "3 4 5"),
+)
 def test_refuses_what_torch_refuses(case: Case) -> None:
     check_refused(case)
 

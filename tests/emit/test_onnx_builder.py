@@ -1,0 +1,61 @@
+"""How nodes, values and initializers are named."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx_ir as ir
+
+from netspec.emit.onnx_builder import OPSET, GraphBuilder
+
+
+def test_names_are_paths() -> None:
+    builder = GraphBuilder()
+    x = builder.input("x", ["N", 4])
+    builder.begin("head.fc", {"weight": np.ones((4, 3), np.float32)})
+    made = builder.op("MatMul", x, builder.parameter("weight"))
+    made = builder.op("Add", made, builder.constant([1.0, 2.0, 3.0], "float32"))
+    made = builder.op("Add", made, builder.constant(1.0, "float32"))
+    assert [node.name for node in builder.nodes] == ["head.fc", "head.fc/Add", "head.fc/Add_1"]
+    assert [node.outputs[0].name for node in builder.nodes] == ["head.fc", "head.fc/Add", "head.fc/Add_1"]
+    assert list(builder.initializers) == ["head.fc.weight", "head.fc/const", "head.fc/const_1"]
+    graph = builder.graph("main", [x], [made])
+    assert graph.opset_imports == {"": OPSET}
+    assert graph.initializers["head.fc/const_1"].shape == ir.Shape([])
+
+
+def test_inputs_left_out() -> None:
+    builder = GraphBuilder()
+    builder.begin("up")
+    x = builder.input("x", [1])
+    builder.op("Resize", x, None, None, x)
+    builder.op("Conv", x, x, None)
+    assert [len(node.inputs) for node in builder.nodes] == [4, 2]
+    assert builder.nodes[0].inputs[1] is None
+    assert builder.parameter("bias") is None
+
+
+def test_several_outputs() -> None:
+    builder = GraphBuilder()
+    builder.begin("gate")
+    first, second = builder.op("Split", builder.input("x", [4]), outputs=2, num_outputs=2)
+    assert (first.name, second.name) == ("gate/0", "gate/1")
+
+
+def test_a_parameter_is_one_initializer() -> None:
+    builder = GraphBuilder()
+    weight = np.ones(3, np.float32)
+    builder.begin("a", {"weight": weight})
+    first = builder.parameter("weight")
+    assert builder.parameter("weight") is first
+    builder.begin("b", {"weight": first})
+    assert builder.parameter("weight") is first
+    assert list(builder.initializers) == ["a.weight"]
+
+
+def test_names_do_not_clash_within_a_nested_graph() -> None:
+    outer = GraphBuilder()
+    outer.begin("cell")
+    inner = GraphBuilder(outer.taken)
+    inner.begin("cell")
+    x = outer.input("x", [1])
+    assert [made.name for made in (outer.op("Relu", x), inner.op("Relu", x))] == ["cell", "cell_1"]
