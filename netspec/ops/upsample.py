@@ -20,8 +20,8 @@ INTERPOLATIONS = {
     "trilinear": (5,),
 }
 FINEST = 1024
-FLOAT, INT64 = 1, 7
-"""ONNX's numbers of two types."""
+FLOAT, INT64, DOUBLE = 1, 7, 11
+"""ONNX's numbers of three types."""
 
 
 class Upsample(Op):
@@ -87,14 +87,19 @@ class Upsample(Op):
         length = builder.op("Squeeze", builder.op("Shape", x, start=axis, end=axis + 1), builder.constant([0]))
         count = builder.constant(to) if isinstance(to, int) else _count(builder, length, factor or 1)
         places = builder.op("Range", builder.constant(0), count, builder.constant(1))
-        places = builder.op("Cast", places, to=FLOAT)
-        if self.mode == "nearest-exact":
-            places = builder.op("Add", places, builder.constant(0.5, "float32"))
         if factor is None:
             step = builder.op("Div", builder.op("Cast", length, to=FLOAT), builder.op("Cast", count, to=FLOAT))
         else:
             step = builder.constant(1 / factor, "float32")
-        index = builder.op("Cast", builder.op("Floor", builder.op("Mul", places, step)), to=INT64)
+        if self.mode == "nearest":
+            places = builder.op("Mul", builder.op("Cast", places, to=FLOAT), step)
+        else:
+            # (place + 0.5) · step − 0.5 is one fused operation in torch: double precision, rounded once.
+            half = builder.constant(0.5, "float64")
+            places = builder.op("Add", builder.op("Cast", places, to=DOUBLE), half)
+            places = builder.op("Sub", builder.op("Mul", places, builder.op("Cast", step, to=DOUBLE)), half)
+            places = builder.op("Add", builder.op("Cast", places, to=FLOAT), builder.constant(0.5, "float32"))
+        index = builder.op("Cast", builder.op("Floor", places), to=INT64)
         return builder.op("Min", index, builder.op("Sub", length, builder.constant(1)))
 
     def interpolation(self) -> dict[str, Any]:

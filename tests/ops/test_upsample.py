@@ -35,6 +35,7 @@ TINY = ({"N": 1, "L": 2, "H": 2, "W": 3}, {"N": 1, "L": 4, "H": 6, "W": 1})
     case("upsample", "N 1 L", scale_factor=41, at=TINY),
     case("upsample", "N 1 H W", scale_factor=[2.5, 47], at=TINY),
     case("upsample", "N 1 L", size=61, mode="nearest-exact", at=TINY),
+    case("upsample", "N 1 L", size=55, mode="nearest-exact", at=TINY),
     case("upsample", "N 1 L", scale_factor=1.5, mode="nearest-exact"),
     case("upsample", "N 1 H W", size=[20, 7], mode="nearest"),
 )
