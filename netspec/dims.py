@@ -321,5 +321,5 @@ def _atom_text(atom: Atom, style: _Style) -> str:
 
 def _division_text(numerator: Size, divisor: int, brackets: tuple[str, str], style: _Style) -> str:
     text = str(numerator) if isinstance(numerator, int) else _sum_text(numerator, style)
-    inner = f"({text})" if " " in text else text
+    inner = f"({text.replace(' ', '')})" if " " in text else text
     return f"{brackets[0]}{inner}/{divisor}{brackets[1]}"

@@ -1,0 +1,106 @@
+"""Initial values: PyTorch's distributions, the spec's rules, seeds by path, each tensor filled once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import netspec
+
+RULES = """\
+netspec: 1
+name: ruled
+inputs: {x: [N, 3, 8, 8]}
+network:
+  - conv2d: {name: a, out_channels: 4, kernel_size: 3}
+  - batch_norm2d: {name: b}
+  - conv2d: {name: c, out_channels: 400, kernel_size: 3}
+  - flatten
+  - linear: {name: head, out_features: 200}
+init:
+  conv2d.weight: {normal: {mean: 5, std: 0.5}}
+  conv2d.bias: zeros
+  head.*: {constant: 0.25}
+  head.bias: {uniform: {a: 2, b: 3}}
+"""
+
+
+@pytest.fixture
+def ruled(tmp_path: Path) -> Path:
+    path = tmp_path / "ruled.yaml"
+    path.write_text(RULES)
+    return path
+
+
+def test_rules_are_followed_and_later_ones_win(ruled: Path):
+    module = netspec.load(ruled).module()
+    assert module.c.weight.mean().item() == pytest.approx(5, abs=0.05)
+    assert module.c.weight.std().item() == pytest.approx(0.5, abs=0.05)
+    assert not module.c.bias.any()
+    assert (module.head.weight == 0.25).all()
+    assert module.head.bias.min() >= 2
+    assert module.head.bias.max() <= 3
+    assert (module.b.weight == 1).all()
+    assert (module.b.running_var == 1).all()
+
+
+def test_the_standalone_source_follows_the_same_rules(ruled: Path):
+    namespace: dict = {}
+    exec(netspec.load(ruled).source(), namespace)
+    module = namespace["Ruled"]()
+    assert module.c.weight.mean().item() == pytest.approx(5, abs=0.05)
+    assert (module.head.weight == 0.25).all()
+    assert module.head.bias.min() >= 2
+
+
+def test_a_seed_gives_the_same_values_and_leaves_torch_alone():
+    state = torch.random.get_rng_state()
+    first, again, other = (netspec.load("resnet20").module(seed=seed) for seed in (3, 3, 4))
+    assert torch.equal(state, torch.random.get_rng_state())
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters()))
+    assert not torch.equal(first.conv1.weight, other.conv1.weight)
+
+
+def test_a_parameter_depends_on_its_path_alone():
+    small, large = netspec.load("resnet20").module(), netspec.load("resnet32").module()
+    assert torch.equal(small.layer2[0].conv1.weight, large.layer2[0].conv1.weight)
+
+
+@pytest.mark.parametrize("kind", [nn.Conv2d, nn.Linear, nn.BatchNorm2d])
+def test_defaults_are_those_of_torch(kind: type[nn.Module]):
+    """The same module built by torch's own constructor, from the same generator state, has the same values."""
+    spec = netspec.load("lenet_batch_norm")
+    module = spec.module(seed=0)
+    from netspec.runtime.initialize import parameter_seed
+
+    path, ours = next((path, each) for path, each in module.named_modules() if type(each) is kind)
+    arguments = {
+        nn.Conv2d: lambda: (ours.in_channels, ours.out_channels, ours.kernel_size),
+        nn.Linear: lambda: (ours.in_features, ours.out_features),
+        nn.BatchNorm2d: lambda: (ours.num_features,),
+    }[kind]()
+    with torch.random.fork_rng():
+        torch.manual_seed(parameter_seed(0, f"{path}.weight"))
+        theirs = kind(*arguments)
+    assert torch.equal(ours.weight, theirs.weight)
+    assert all(torch.equal(a, b) for a, b in zip(ours.buffers(), theirs.buffers()))
+
+
+def test_each_parameter_is_filled_once(monkeypatch: pytest.MonkeyPatch):
+    filled: list[int] = []
+    original = torch.Tensor.normal_
+
+    def counting(self: torch.Tensor, *arguments, **keywords):
+        filled.append(id(self))
+        return original(self, *arguments, **keywords)
+
+    from netspec.runtime import initialize
+
+    monkeypatch.setattr(torch.Tensor, "normal_", counting)
+    monkeypatch.setattr(initialize, "FILLS", {*initialize.FILLS, counting})
+    module = netspec.load("resnet18").module()
+    convolutions = [each for each in module.modules() if isinstance(each, nn.Conv2d)]
+    assert len(filled) == len(convolutions)
