@@ -132,10 +132,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return 130
-    except ModuleNotFoundError as found:
-        print(f"netspec: this command needs {found.name}, which is not installed", file=sys.stderr)
-        return 3
     except Exception as found:
+        if isinstance(found, ModuleNotFoundError) and not (found.name or "netspec").startswith("netspec"):
+            print(f"netspec: this command needs {found.name}, which is not installed", file=sys.stderr)
+            return 3
         if os.environ.get("NETSPEC_TRACEBACK"):
             raise
         message = f"netspec: a bug of netspec, not of your spec: {type(found).__name__}: {found}"

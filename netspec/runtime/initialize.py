@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -37,11 +36,15 @@ class _Suppressed(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-@contextmanager
-def uninitialised() -> Iterator[None]:
-    """Modules constructed inside have parameters of no particular value: filling them twice is most of the cost."""
+def construct_uninitialised(kind: type[nn.Module]) -> nn.Module:
+    """An instance whose parameters have no particular value: filling them twice is most of the cost."""
+    made = kind.__new__(kind)
+    # A rule's function may loop until its numbers fit (trunc_normal_): it must not run at all, not merely fill nothing.
+    vars(made)["initialize"] = lambda: None
     with _Suppressed():
-        yield
+        made.__init__()  # type: ignore[misc]
+    del vars(made)["initialize"]
+    return made
 
 
 class _Seeded(TorchFunctionMode):

@@ -17,7 +17,7 @@ from torch import nn
 from netspec.diagnostics import EnvironmentFault
 from netspec.emit.source import emit_source
 from netspec.graph import Graph
-from netspec.runtime.initialize import initialize, uninitialised
+from netspec.runtime.initialize import construct_uninitialised, initialize
 
 
 def build_module(
@@ -31,8 +31,7 @@ def build_module(
     device = checked_device(device)
     program = emit_source(graph)
     namespace = load_source(program.text)
-    with uninitialised():
-        made: nn.Module = getattr(namespace, program.class_name)()
+    made = construct_uninitialised(getattr(namespace, program.class_name))
     initialize(made, graph, seed)
     return made.to(device=device, dtype=dtype) if device.type != "cpu" or dtype is not None else made
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import netspec
 
@@ -89,18 +91,28 @@ def test_defaults_are_those_of_torch(kind: type[nn.Module]):
     assert all(torch.equal(a, b) for a, b in zip(ours.buffers(), theirs.buffers()))
 
 
-def test_each_parameter_is_filled_once(monkeypatch: pytest.MonkeyPatch):
-    filled: list[int] = []
-    original = torch.Tensor.normal_
+class RandomFills(TorchDispatchMode):
+    """Counts the random fills that reach torch's kernels, by the tensor's memory."""
 
-    def counting(self: torch.Tensor, *arguments, **keywords):
-        filled.append(id(self))
-        return original(self, *arguments, **keywords)
+    def __init__(self):
+        super().__init__()
+        self.counts: Counter[int] = Counter()
 
-    from netspec.runtime import initialize
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func.overloadpacket in (torch.ops.aten.normal_, torch.ops.aten.uniform_):
+            self.counts[args[0].data_ptr()] += 1
+        return func(*args, **(kwargs or {}))
 
-    monkeypatch.setattr(torch.Tensor, "normal_", counting)
-    monkeypatch.setattr(initialize, "FILLS", {*initialize.FILLS, counting})
-    module = netspec.load("resnet18").module()
-    convolutions = [each for each in module.modules() if isinstance(each, nn.Conv2d)]
-    assert len(filled) == len(convolutions)
+
+@pytest.mark.parametrize("name", ["resnet18", "lenet"])
+def test_each_parameter_is_filled_once(name: str):
+    with RandomFills() as fills:
+        module = netspec.load(name).module()
+    random = {
+        parameter.data_ptr()
+        for each in module.modules()
+        if isinstance(each, (nn.Conv2d, nn.Linear))
+        for parameter in each.parameters()
+    }
+    assert set(fills.counts) == random
+    assert set(fills.counts.values()) == {1}
