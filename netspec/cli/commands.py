@@ -68,8 +68,8 @@ def source(options: Namespace) -> None:
 
 def export(options: Namespace) -> int:
     from netspec.cli.build import report_parity
-    from netspec.runtime.export import export_verified
     from netspec.runtime.module import build_module
+    from netspec.runtime.verify import export_verified
 
     graph = _graph(options)
     module = build_module(graph, options.device)

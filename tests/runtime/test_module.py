@@ -14,7 +14,7 @@ import torch
 
 import netspec
 from netspec import zoo
-from netspec.runtime.export import example_inputs
+from netspec.runtime.verify import example_inputs
 
 SMALL = ["lenet", "resnet20", "googlenet", "alexnet_d2l", "mlp", "vgg11", "nin"]
 

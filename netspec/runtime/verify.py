@@ -1,0 +1,182 @@
+"""Runs an ONNX file on onnxruntime and holds it against PyTorch."""
+
+from __future__ import annotations
+
+import copy
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from netspec.dims import evaluate_shape
+from netspec.elaborate.sizes import other_sizes
+from netspec.graph import Graph, Value
+from netspec.runtime.export import export_onnx
+
+TOLERANCE = 1e-4
+TELLING = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """PyTorch and onnxruntime on the same input: ``difference`` is max|Δ| / max|y| over all outputs."""
+
+    sizes: Mapping[str, int]
+    difference: float
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """The comparisons that an export has passed or failed.
+
+    ``probed`` says that the weights were scaled for them, as the module's own make an output that hardly depends on
+    the input, or overflows: nothing could be told from that.
+    """
+
+    comparisons: Sequence[Comparison]
+    providers: Sequence[str]
+    probed: bool = False
+
+    @property
+    def worst(self) -> float:
+        return max(each.difference for each in self.comparisons)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether every difference is a number within the tolerance."""
+        return all(each.difference <= TOLERANCE for each in self.comparisons)
+
+
+def export_verified(graph: Graph, module: nn.Module, path: Path) -> tuple[Path, Parity]:
+    """Export and compare. Where they disagree, the file is kept as ``<name>.rejected.onnx`` and no other is left."""
+    export_onnx(graph, module, path)
+    parity = verify_onnx(graph, module, path)
+    rejected = path.with_suffix(f".rejected{path.suffix}")
+    if parity.agrees:
+        rejected.unlink(missing_ok=True)
+        return path, parity
+    path.replace(rejected)
+    return rejected, parity
+
+
+def verify_onnx(graph: Graph, module: nn.Module, path: Path, count: int = 3) -> Parity:
+    """Compare at ``count`` sizes of every symbolic dimension, with weights from which something can be told."""
+    if is_telling(graph, module):
+        return compare_onnx(graph, module, path, count)
+    with tempfile.TemporaryDirectory() as folder:
+        probe = probing_copy(graph, module)
+        parity = compare_onnx(graph, probe, export_onnx(graph, probe, Path(folder) / "probe.onnx"), count)
+    return Parity(parity.comparisons, parity.providers, probed=True)
+
+
+def is_telling(graph: Graph, module: nn.Module) -> bool:
+    """Whether the module's outputs are finite and differ between two inputs by more than rounding does."""
+    sizes = other_sizes(graph, 2)[-1]
+    first, second = (run(module, example_inputs(graph, sizes, seed)) for seed in (0, 1))
+    for one, other in zip(first, second):
+        if not (np.isfinite(one).all() and np.isfinite(other).all()):
+            return False
+        if np.abs(one - other).max(initial=0.0) <= TELLING * np.abs(one).max(initial=0.0):
+            return False
+    return True
+
+
+def probing_copy(graph: Graph, module: nn.Module) -> nn.Module:
+    """A copy whose layers keep the scale of what passes through them.
+
+    In one forward pass each weighted layer is divided by the standard deviation of what it makes (Mishkin and Matas
+    2016), and batch norms take the statistics of the batch.
+    """
+    probe = copy.deepcopy(module).train()
+
+    def rescale(layer: Any, inputs: Any, output: torch.Tensor) -> torch.Tensor:
+        scale = output.std() + 1e-12
+        for parameter in layer.parameters(recurse=False):
+            parameter.data /= scale
+        return output / scale
+
+    hooks = []
+    for layer in probe.modules():
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+            layer.momentum = None
+        elif isinstance(getattr(layer, "weight", None), nn.Parameter) and layer.weight.dim() > 1:  # type: ignore[operator]
+            hooks.append(layer.register_forward_hook(rescale))
+    sizes = dict(graph.sizes)
+    sizes.update((name, size + 4) for name, size in sizes.items() if any(name in each for each in _batches(graph)))
+    inputs = example_inputs(graph, sizes)
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        probe(*(tensor.to(_device(probe)) for tensor in inputs.values()))
+    for hook in hooks:
+        hook.remove()
+    return probe.eval()
+
+
+def _batches(graph: Graph) -> list[frozenset[str]]:
+    return [getattr(size, "symbols", frozenset()) for value in graph.inputs.values() for size in value.shape[:1]]
+
+
+def compare_onnx(graph: Graph, module: nn.Module, path: Path, count: int = 3, seed: int = 0) -> Parity:
+    """Run the file and the module on random inputs at ``count`` sizes of every symbolic dimension."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(os.fspath(path), options, providers=_providers(_device(module)))
+    comparisons = []
+    for sizes in other_sizes(graph, count):
+        inputs = example_inputs(graph, sizes, seed)
+        theirs = session.run(None, {name: tensor.numpy() for name, tensor in inputs.items()})
+        pairs = zip(run(module, inputs), theirs)
+        comparisons.append(Comparison(sizes, max(relative_difference(want, got) for want, got in pairs)))
+    return Parity(comparisons, session.get_providers())
+
+
+def run(module: nn.Module, inputs: Mapping[str, torch.Tensor]) -> list[np.ndarray]:
+    """The module's outputs for inference, as float64 arrays; without TF32 on CUDA, as for onnxruntime."""
+    training, device = module.training, _device(module)
+    module.eval()
+    try:
+        with torch.no_grad(), torch.backends.cudnn.flags(allow_tf32=False):
+            made = module(*(tensor.to(device) for tensor in inputs.values()))
+    finally:
+        module.train(training)
+    outputs = list(made.values()) if isinstance(made, dict) else [made]
+    return [tensor.cpu().double().numpy() for tensor in outputs]
+
+
+def _device(module: nn.Module) -> torch.device:
+    return next((tensor.device for tensor in module.parameters()), torch.device("cpu"))
+
+
+def _providers(device: torch.device) -> list[Any]:
+    """CUDA where the module is on it, without TF32, whose ten bits of mantissa would drown the comparison."""
+    cuda = [("CUDAExecutionProvider", {"use_tf32": 0})] if device.type == "cuda" else []
+    return [*cuda, "CPUExecutionProvider"]
+
+
+def example_inputs(graph: Graph, sizes: Mapping[str, int], seed: int = 0) -> dict[str, torch.Tensor]:
+    """Random inputs at these sizes: standard normal where they are real."""
+    generator = torch.Generator().manual_seed(seed)
+    return {name: _example(value, sizes, generator) for name, value in graph.inputs.items()}
+
+
+def _example(value: Value, sizes: Mapping[str, int], generator: torch.Generator) -> torch.Tensor:
+    shape, dtype = evaluate_shape(value.shape, sizes), getattr(torch, value.tensor.dtype)
+    if dtype.is_floating_point:
+        return torch.randn(shape, generator=generator).to(dtype)
+    return torch.randint(0, 2, shape, generator=generator).to(dtype)
+
+
+def relative_difference(want: Any, got: Any) -> float:
+    """max|want − got| / max|want|; infinite where the shapes differ or a number is not finite."""
+    want, got = np.asarray(want, np.float64), np.asarray(got, np.float64)
+    if want.shape != got.shape or not (np.isfinite(want).all() and np.isfinite(got).all()):
+        return float("inf")
+    difference = np.abs(want - got).max(initial=0.0)
+    return float(difference / max(np.abs(want).max(initial=0.0), 1e-30))
