@@ -20,7 +20,7 @@ from netspec.graph import Graph, Value
 from netspec.runtime.export import export_onnx
 
 TOLERANCE = 1e-4
-TELLING = 1e-3
+TELLING = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
