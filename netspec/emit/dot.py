@@ -9,35 +9,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from netspec.dims import times_shape
 from netspec.emit.costs import Costs
-from netspec.emit.dot_cards import (
+from netspec.emit.dot_faces import Face, change, face_of, heading, port_face, port_tip, sign_of, tip
+from netspec.emit.dot_folding import Box, Card, Item, fold
+from netspec.emit.dot_labels import (
     GREY,
-    INK,
+    MIST,
     PALE,
-    Face,
-    Row,
     card_label,
     card_width,
     escaped,
-    font,
-    header_face,
     header_label,
-    level_face,
-    op_face,
-    place_of,
-    rest_face,
-    short,
+    heading_label,
+    hinted,
+    quoted,
 )
-from netspec.emit.dot_folding import Box, Card, Item, fold
 from netspec.emit.dot_wiring import ENTRY, Wiring, wire
-from netspec.graph import Call, Graph, Node, Step, Value, walk
-from netspec.ops.arithmetic import Infix
+from netspec.graph import Graph, Node, Value
 
 FONT = "Arial"
 SKIP = "#F59E0B"
 STRAIGHT = 40
-SIGNS = {"*": "×", "-": "−", "/": "÷"}
 
 
 def dot_text(graph: Graph, *, depth: int | None = None) -> str:
@@ -72,21 +64,27 @@ class _Place:
     """A level being drawn: its items, their dot nodes and groups, and the anchors of its values."""
 
     wiring: Wiring
-    entries: Mapping[int, str]
+    entries: dict[int, str]
     group: str
     anchors: dict[Value, _Anchor]
-    columns: dict[int, str]
+    columns: dict[int, str] = field(default_factory=dict)
     nodes: list[str] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
 
 
 class _Drawing:
+    """The lines of a diagram: nodes and clusters, then edges, then what keeps things in their rows and columns."""
+
     def __init__(self, graph: Graph, items: tuple[Item, ...]):
         self.graph, self.items = graph, items
         self.costs = Costs(graph.sizes)
+        self.inputs = {name: port_face(name, "input", value) for name, value in graph.inputs.items()}
+        self.outputs = {
+            name: port_face(name, "output", output.value, output.training) for name, output in graph.outputs.items()
+        }
         self.faces: dict[Item, Face] = {}
-        self._face_all(items)
-        self.width = card_width([*self.faces.values(), *self._io_faces().values()])
+        self._face(items)
+        self.width = card_width([*self.inputs.values(), *self.faces.values(), *self.outputs.values()])
         self.lines: list[str] = []
         self.edges: list[_Edge] = []
         self.rows: list[str] = []
@@ -94,81 +92,45 @@ class _Drawing:
         self._nodes = self._groups = -1
 
     def text(self) -> str:
-        name = quoted(self.graph.name)
+        title = heading_label(heading(self.graph, self.costs))
         head = [
-            f"digraph {name} {{",
+            "digraph network {",
             '  graph [id="diagram" rankdir=TB newrank=true nodesep=.2 ranksep=.22 pad=.25 bgcolor="white"',
-            f'    fontname="{FONT}" labelloc=t labeljust=l tooltip={name} label=<{self._heading()}>];',
+            f'    fontname="{FONT}" labelloc=t labeljust=l tooltip={hinted(self.graph.name)} label=<{title}>];',
             f'  node [shape=plain fontname="{FONT}" fontsize=11];',
             f'  edge [fontname="{FONT}" fontsize=9 fontcolor="{GREY}" color="{PALE}" penwidth=1.2 arrowsize=.6];',
         ]
         self._network()
         return "\n".join([*head, *self.lines, *_written(self.edges, self.through), *self.rows, "}", ""])
 
-    def _face_all(self, items: Iterable[Item]) -> None:
+    def _face(self, items: Iterable[Item]) -> None:
         for item in items:
+            self.faces[item] = face_of(item, self.costs)
             if isinstance(item, Box):
-                self.faces[item] = header_face(item, self.costs)
-                self._face_all(item.items)
-            else:
-                make = {"op": op_face, "level": level_face, "rest": rest_face}[item.kind]
-                self.faces[item] = make(item, self.costs)
-
-    def _io_faces(self) -> dict[str, Face]:
-        faces = {}
-        for name, value in self.graph.inputs.items():
-            faces["input:" + name] = _io_face(name, "input", value)
-        for name, output in self.graph.outputs.items():
-            faces["output:" + name] = _io_face(name, "output", output.value, output.training)
-        return faces
-
-    def _heading(self) -> str:
-        """Name, costs, and what goes in and comes out."""
-        graph = self.graph
-        total = self.costs.of(graph.body)
-        aside = sum(self.costs.of(step).params for step in _training_only(graph))
-        params = f"{short(total.params - aside, 2)} params"
-        if aside:
-            params += f" (+ {short(aside, 2)} in training)"
-        shapes = " → ".join(
-            ", ".join(times_shape(value.shape) for value in values)
-            for values in (
-                graph.inputs.values(),
-                [output.value for output in graph.outputs.values() if not output.training],
-            )
-        )
-        sizes = ", ".join(f"{name} = {size}" for name, size in graph.sizes.items())
-        rows = [font(graph.name, INK, 16, bold=True)]
-        rows.append(font(f"{params} · {short(total.macs, 2)} MACs" + (f" at {sizes}" if sizes else ""), GREY, 10, 200))
-        rows.append(font(shapes, GREY, 10, 200))
-        rows.append(font("on cards: parameters · MACs; on edges: shapes, where they change", PALE, 8, 200))
-        cells = "".join(f'<tr><td align="left">{row}</td></tr>' for row in rows)
-        return f'<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{cells}</table>'
+                self._face(item.items)
 
     def _network(self) -> None:
         """The network's inputs, its items and its outputs."""
-        graph, faces = self.graph, self._io_faces()
-        wiring = wire(self.items, graph.inputs.values(), [output.value for output in graph.outputs.values()])
-        group = self._group()
-        anchors: dict[Value, _Anchor] = {}
-        columns: dict[int, str] = {0: group}
-        names = []
-        for (name, value), column in zip(graph.inputs.items(), wiring.entries):
-            if column is None or (own := columns.get(column)) is None:
-                own = self._group()
-            if column is not None:
-                columns[column] = own
-            names.append(self._card(f"input:{name}", faces["input:" + name], own, _io_tip(name, value), "  "))
-            anchors[value] = _Anchor(names[-1], own)
-        self._row(names)
-        place = _Place(wiring, {ENTRY - 1 - number: node for number, node in enumerate(names)}, group, anchors, columns)
+        inputs, outputs = self.graph.inputs, self.graph.outputs
+        wiring = wire(self.items, inputs.values(), [output.value for output in outputs.values()])
+        place = _Place(wiring, {}, self._group(), {})
+        place.columns[0] = place.group
+        for number, (name, value) in enumerate(inputs.items()):
+            column = wiring.entries[number]
+            group = self._group() if column is None else self._column(place, column)
+            node = self._card("input:" + name, self.inputs[name], group, port_tip(name, value), "  ")
+            place.entries[ENTRY - 1 - number] = node
+            place.anchors[value] = _Anchor(node, group)
+        self._row(list(place.entries.values()))
         self._level(self.items, place, "  ")
-        for name, output in graph.outputs.items():
-            anchor = anchors[output.value]
-            node = self._card(
-                f"output:{name}", faces["output:" + name], anchor.group, _io_tip(name, output.value), "  "
-            )
+        for name, output in outputs.items():
+            anchor = place.anchors[output.value]
+            node = self._card("output:" + name, self.outputs[name], anchor.group, port_tip(name, output.value), "  ")
             self.edges.append(_Edge(anchor, node, straight=True, skip=False, quiet=True, training=output.training))
+
+    def _column(self, place: _Place, column: int) -> str:
+        """The dot group of a column of items."""
+        return place.columns.get(column) or place.columns.setdefault(column, self._group())
 
     def _level(self, items: Sequence[Item], place: _Place, indent: str) -> None:
         """Items and the edges to them; ``place.anchors`` learns what they make.
@@ -178,8 +140,7 @@ class _Drawing:
         aside: list[str] = []
         for position, item in enumerate(items):
             start = len(self.lines)
-            column = place.wiring.columns[position]
-            group = place.columns.get(column) or place.columns.setdefault(column, self._group())
+            group = self._column(place, place.wiring.columns[position])
             entry, made = self._item(item, group, indent)
             place.nodes.append(entry)
             place.groups.append(group)
@@ -234,70 +195,64 @@ class _Drawing:
         return node
 
     def _feed(self, item: Item, position: int, place: _Place) -> None:
-        """The edges to an item, one for each place they come from."""
+        """The edges to an item, one for each node that they come from."""
         node, group = place.nodes[position], place.groups[position]
-        sums = any("=" in row.text for row in self.faces[item].rows)
-        sources: dict[str, list[Value]] = {}
-        for value in item.reads:
-            sources.setdefault(place.anchors[value].node, []).append(value)
-        for values in sources.values():
-            labels = dict.fromkeys(place.anchors[value].label for value in values)
-            anchor = replace(place.anchors[values[0]], label=", ".join(label for label in labels if label))
-            around = any((position, value) in place.wiring.skips for value in values)
+        sources: dict[str, list[int]] = {}
+        for number, value in enumerate(item.reads):
+            sources.setdefault(place.anchors[value].node, []).append(number)
+        ports = _ports(item) if len(sources) > 1 else ()
+        for numbers in sources.values():
+            anchors = [place.anchors[item.reads[number]] for number in numbers]
+            labels = [ports[number] for number in numbers] if ports else [anchor.label for anchor in anchors]
+            anchor = replace(anchors[0], label=", ".join(dict.fromkeys(label for label in labels if label)))
+            around = any((position, item.reads[number]) in place.wiring.skips for number in numbers)
             skip = around or position in place.wiring.shortcuts
             straight = anchor.group == group and not around
-            self.edges.append(_Edge(anchor, node, straight, skip, skip or sums, item.training or anchor.training))
+            quiet = skip or self.faces[item].sums
+            self.edges.append(_Edge(anchor, node, straight, skip, quiet, item.training or anchor.training))
 
     def _item(self, item: Item, group: str, indent: str) -> tuple[str, dict[Value, _Anchor]]:
         """Draw an item. Gives the node that edges go to, and the anchors of what it makes."""
-        face = self.faces[item]
         if isinstance(item, Box):
-            return self._box(item, face, group, indent)
-        sign = _sign(item)
-        if sign:
+            return self._box(item, group, indent)
+        if sign := sign_of(item):
             node = self._circle(item, sign, group, indent)
         else:
-            node = self._card(item.path, face, group, _tip(item.path, item.steps, item), indent)
-        return node, {value: _Anchor(node, group, _changed(value, item), item.training) for value in item.makes}
+            node = self._card(item.path, self.faces[item], group, tip(item), indent)
+        return node, {value: _Anchor(node, group, change(value, item), item.training) for value in item.makes}
 
-    def _box(self, box: Box, face: Face, group: str, indent: str) -> tuple[str, dict[Value, _Anchor]]:
+    def _box(self, box: Box, group: str, indent: str) -> tuple[str, dict[Value, _Anchor]]:
         """An open level: a cluster with a header, which feeds what the level's inputs feed."""
-        header = self._node()
-        border = "dashed" if box.training else "solid"
-        tip = quoted(_tip(box.path, [box.step] if box.step else [], box))
+        header, level = self._node(), box.level
+        style = f'style="rounded,filled,{"dashed" if box.training else "solid"}" color="{MIST}" fillcolor="#F8FAFC"'
+        label, hint = header_label(self.faces[box], self.width), hinted(tip(box))
         self.lines += [
             f"{indent}subgraph cluster_{header} {{",
-            f'{indent}  graph [id={quoted(box.path)} style="rounded,filled,{border}" color="#CBD5E1" fillcolor="#F8FAFC"'
-            f' penwidth=1 margin=10 peripheries={2 if box.count > 1 else 1} label="" tooltip={tip}];',
-            f"{indent}  {header} [id={quoted('header:' + box.path)} group={group} tooltip={tip}"
-            f" label=<{header_label(face, self.width)}>];",
+            f'{indent}  graph [id={quoted(box.path)} {style} margin=10 label="" tooltip={hint}];',
+            f"{indent}  {header} [id={quoted('header:' + box.path)} group={group} tooltip={hint} label=<{label}>];",
         ]
-        names = dict(zip(box.level.inputs, box.level.input_names))
-        several = len(set(box.reads)) > 1
-        anchors = {value: _Anchor(header, group, names[value] if several else "") for value in box.level.inputs}
-        wiring = wire(box.items, box.level.inputs, box.level.outputs)
+        names = level.input_names if len(set(box.reads)) > 1 else [""] * len(level.inputs)
+        anchors = {value: _Anchor(header, group, name) for value, name in zip(level.inputs, names)}
+        wiring = wire(box.items, level.inputs, level.outputs)
         entries = dict.fromkeys(range(ENTRY - len(anchors), ENTRY + 1), header)
-        place = _Place(wiring, entries, group, anchors, {0: group})
-        self._level(box.items, place, indent + "  ")
-        if place.wiring.skips:
-            room = self._unseen(self._group(), indent + "  ", width=".2")
-            self._row([header, room])
+        self._level(box.items, _Place(wiring, entries, group, anchors, {0: group}), indent + "  ")
+        if wiring.skips:  # room for the bows of the edges that go around
+            self._row([header, self._unseen(self._group(), indent + "  ", width=".2")])
         self.lines.append(f"{indent}}}")
-        return header, {made: anchors[inner] for made, inner in zip(box.makes, box.level.outputs)}
+        return header, {made: anchors[inner] for made, inner in zip(box.makes, level.outputs)}
 
     def _card(self, path: str, face: Face, group: str, tip: str, indent: str) -> str:
-        node = self._node()
-        self.lines.append(
-            f"{indent}{node} [id={quoted(path)} group={group} tooltip={quoted(tip)} label=<{card_label(face, self.width)}>];"
-        )
+        node, label = self._node(), card_label(face, self.width)
+        self.lines.append(f"{indent}{node} [id={quoted(path)} group={group} tooltip={hinted(tip)} label=<{label}>];")
         return node
 
     def _circle(self, card: Card, sign: str, group: str, indent: str) -> str:
+        """The sign of a merge in a circle."""
         node = self._node()
+        style = 'style=filled fillcolor="#FFFFFF" color="#475569" penwidth=1.4 fontcolor="#475569" fontsize=13'
         self.lines.append(
-            f"{indent}{node} [id={quoted(card.path)} group={group} tooltip={quoted(_tip(card.path, card.steps, card))}"
-            f' shape=circle width=.3 height=.3 fixedsize=true style=filled fillcolor="#FFFFFF" color="#475569"'
-            f' penwidth=1.4 fontcolor="#475569" fontsize=13 label=<<b>{sign}</b>>];'
+            f"{indent}{node} [id={quoted(card.path)} group={group} tooltip={hinted(tip(card))}"
+            f" shape=circle width=.3 height=.3 fixedsize=true {style} label=<<b>{escaped(sign)}</b>>];"
         )
         return node
 
@@ -344,56 +299,8 @@ def _written(edges: Sequence[_Edge], through: Mapping[tuple[str, str], str]) -> 
             yield f"  {between} -> {edge.node} [weight={STRAIGHT}];"
 
 
-def quoted(text: str) -> str:
-    """Text as an attribute of dot, in which nothing has a meaning of its own; lines stay lines."""
-    lines = (escaped(line, 2000).replace("\\", "\\\\") for line in text.split("\n"))
-    return '"' + "\\n".join(lines) + '"'
-
-
-def _io_face(name: str, kind: str, value: Value, training: bool = False) -> Face:
-    parts = [kind if name != kind else "", value.tensor.dtype if value.tensor.dtype != "float32" else ""]
-    detail = " · ".join(part for part in [*parts, "training only" if training else ""] if part)
-    return Face("input", name, detail, (Row(times_shape(value.shape)),), 1, training)
-
-
-def _io_tip(name: str, value: Value) -> str:
-    return f"{name}: {value.tensor.dtype} {times_shape(value.shape)}"
-
-
-def _tip(path: str, steps: Sequence[Step], item: Item) -> str:
-    """What hovering says: the path, the op, the shapes and the line in the spec."""
-    parts = [path]
-    for step in steps[:3]:
-        if isinstance(step, Node):
-            parts.append(f"{step.op.name} {step.op.detail()}".strip())
-        elif step.body.title:
-            parts.append(step.body.title)
-    reads = ", ".join(times_shape(value.shape) for value in item.reads)
-    makes = ", ".join(times_shape(value.shape) for value in item.makes)
-    parts.append(f"{reads} → {makes}")
-    if steps:
-        parts.append(place_of(steps[0]))
-    return "\n".join(parts)
-
-
-def _changed(value: Value, item: Item) -> str:
-    """The shape to write where a value leaves an item: none where it is that of an input."""
-    return "" if any(value.shape == read.shape for read in item.reads) else times_shape(value.shape)
-
-
-def _sign(card: Card) -> str:
-    """The sign in the circle of a merge; empty for what is drawn as a card."""
-    head = card.steps[0]
-    if len(card.steps) == 1 and card.count == 1 and isinstance(head, Node) and isinstance(head.op, Infix):
-        return SIGNS.get(head.op.sign, head.op.sign)
-    return ""
-
-
-def _training_only(graph: Graph) -> Iterable[Step]:
-    """The outermost steps that run in training only."""
-    inside: set[str] = set()
-    for path, step, training in walk(graph.body):
-        if training and path.rpartition(".")[0] not in inside:
-            yield step
-        if training and isinstance(step, Call):
-            inside.add(path)
+def _ports(item: Item) -> Sequence[str]:
+    """What an op calls its inputs, where it has several of different kinds: ``query``, ``key``, ``value``."""
+    if isinstance(item, Box) or not isinstance(head := item.steps[0], Node) or head.op.variadic:
+        return ()
+    return head.op.ports if len(head.op.ports) >= len(item.reads) > 1 else ()

@@ -9,9 +9,9 @@ same op on the same shapes. A level opens where its structure is new to the pict
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Union
+from typing import Literal, TypeGuard, TypeVar, Union
 
 from netspec.graph import Call, Graph, Level, Node, Step, Value
 
@@ -47,31 +47,35 @@ class Card:
 
 @dataclass(frozen=True, eq=False)
 class Box:
-    """An open level. ``reads`` match ``level.inputs``, ``makes`` match ``level.outputs``."""
+    """An open level. ``call`` is its first call; ``reads`` match the level's inputs, ``makes`` its outputs."""
 
     path: str
     name: str
-    level: Level
+    call: Call
     items: tuple[Item, ...]
     reads: tuple[Value, ...]
     makes: tuple[Value, ...]
     training: bool = False
     count: int = 1
-    step: Call | None = None
+
+    @property
+    def level(self) -> Level:
+        return self.call.body
 
 
 Item = Union[Card, Box]
+_T = TypeVar("_T")
 
 
 def fold(graph: Graph, depth: int | None = None) -> tuple[Item, ...]:
     """The items of a graph's network. ``depth`` levels open, one in the other; by default, what a page holds."""
     if depth is not None:
-        return _Folding(depth, every=True, stretch=MOST).items(graph.body)
-    for deepest, stretch in ((16, ROOM), (3, ROOM), (3, STRETCH), (2, STRETCH), (1, STRETCH)):
-        items = _Folding(deepest, every=False, stretch=stretch).items(graph.body)
+        return _Folding(depth, every=True, longest=MOST, kept=MOST).items(graph.body)
+    for deepest, longest in ((16, ROOM), (3, ROOM), (3, STRETCH), (2, STRETCH), (1, STRETCH)):
+        items = _Folding(deepest, every=False, longest=longest, kept=STRETCH).items(graph.body)
         if size(items) <= ROOM:
             return items
-    return _Folding(0, every=False, stretch=STRETCH).items(graph.body)
+    return _Folding(0, every=False, longest=STRETCH, kept=STRETCH).items(graph.body)
 
 
 def size(items: Iterable[Item]) -> int:
@@ -101,221 +105,174 @@ class _Run:
 
 
 class _Folding:
-    """One attempt: opens at most ``deepest`` levels, one in the other; with ``every``, also those seen before."""
+    """One attempt: opens at most ``deepest`` levels, one in the other; with ``every``, also those seen before.
 
-    def __init__(self, deepest: int, every: bool, stretch: int):
-        self.deepest, self.every, self.stretch = deepest, every, stretch
+    Of a level with more than ``longest`` items it leaves about ``kept``.
+    """
+
+    def __init__(self, deepest: int, every: bool, longest: int, kept: int):
+        self.deepest, self.every, self.longest, self.kept = deepest, every, longest, kept
         self.seen: set[int] = set()
-        self._runs: dict[Level, list[_Run]] = {}
-        self._shapes: dict[Level, int] = {}
+        self._runs: dict[Level, tuple[_Run, ...]] = {}
+        self._structures: dict[Level, int] = {}
         self._numbers: dict[object, int] = {}
 
     def items(self, level: Level, prefix: str = "", training: bool = False, depth: int = 0) -> tuple[Item, ...]:
         """The items of a level, in the order they run."""
-        made: list[Item] = []
-        for run in self.runs(level):
-            only = training or run.first[0].training
-            path = prefix + run.first[0].name
-            if run.call is None:
-                made.append(Card("op", path, _name(run), run.first, run.reads, run.makes, only, run.count))
-            else:
-                made.append(self.call(run, prefix, only, depth))
+        made = [self.item(run, prefix, training or run.first[0].training, depth) for run in self.runs(level)]
         if not self.every and level.kind == "repeat":
-            made = list(self.gathered(made))
-        return tuple(made) if len(made) <= self.stretch else self.cut(made, level, prefix)
+            made = list(_merged(made, self.gather))
+        return tuple(made) if len(made) <= self.longest else self.cut(made, level, prefix)
 
-    def call(self, run: _Run, prefix: str, training: bool, depth: int) -> Item:
-        """A call as an open box or a closed card. What only wraps one other call is drawn as that call."""
-        path, name = prefix + run.first[0].name, _title(run, prefix)
-        reads, makes, count = run.reads, run.makes, run.count
-        closed = Card("level", path, name, run.first, reads, makes, training, count)
-        while (inner := self.wrapped(run, count)) is not None:
-            body = _body(run)
-            outside = dict(zip(body.inputs, reads))
-            made = dict(zip(body.outputs, makes))
-            reads = tuple(outside[value] for value in inner.reads)
-            makes = tuple(made.get(value, value) for value in inner.makes)
-            count *= inner.count
-            if inner.call is None:
-                name = name if run.first[0].named else ""
-                return Card("op", f"{path}.{inner.first[0].name}", name, inner.first, reads, makes, training, count)
-            path, run = f"{path}.{inner.first[0].name}", inner
-            training = training or inner.first[0].training
-            if inner.first[0].named:
-                name = f"{name}.{inner.first[0].name}"
-        body = _body(run)
-        branch = body.kind == "branch"
-        if depth >= self.deepest or (not self.every and not branch and self.structure(body) in self.seen):
-            return closed
-        inner_items = self.items(body, path + ".", training, depth + 1)
-        self.seen.add(self.structure(body))
-        if (
-            not self.every
-            and not branch
-            and all(isinstance(item, Card) and item.kind == "level" for item in inner_items)
-        ):
-            return closed
-        return Box(path, name, body, inner_items, reads, makes, training, count, run.call)
-
-    def wrapped(self, run: _Run, count: int) -> _Run | None:
-        """What the body of a call consists of, where that is one item which reads and makes all that the body does."""
+    def item(self, run: _Run, prefix: str, training: bool, depth: int) -> Item:
+        """A run as a card or an open box. A call that only wraps one other item is drawn as that item."""
+        path, reads, makes, count = prefix + run.first[0].name, run.reads, run.makes, run.count
         if run.call is None:
-            return None
-        inner = self.runs(run.call.body)
+            return Card("op", path, _op_name(run), run.first, reads, makes, training, count)
+        name = _call_name(run, prefix)
+        closed = Card("level", path, name, run.first, reads, makes, training, count)
+        call = run.call
+        while (inner := self.wrapped(call.body, count)) is not None:
+            outside, outward = dict(zip(call.body.inputs, reads)), dict(zip(call.body.outputs, makes))
+            reads = tuple(outside[value] for value in inner.reads)
+            makes = tuple(outward.get(value, value) for value in inner.makes)
+            path, count = f"{path}.{inner.first[0].name}", count * inner.count
+            training = training or inner.first[0].training
+            if inner.call is None:
+                return Card("op", path, "" if call.name.isdigit() else name, inner.first, reads, makes, training, count)
+            call = inner.call
+            name = f"{name}.{call.name}" if call.named else name
+        known = not self.every and call.body.kind != "branch" and self.structure(call.body) in self.seen
+        if known or depth >= self.deepest:
+            return closed
+        items = self.items(call.body, path + ".", training, depth + 1)
+        if not self.every and call.body.kind != "branch" and all(map(_is_closed, items)):
+            return closed
+        self.seen.add(self.structure(call.body))
+        return Box(path, name, call, items, reads, makes, training, count)
+
+    def wrapped(self, level: Level, count: int) -> _Run | None:
+        """What a level consists of, where that is one item which reads and makes all that the level does."""
+        inner = self.runs(level)
         if len(inner) != 1 or (count > 1 and inner[0].count > 1):
             return None
-        body = run.call.body
-        fits = set(inner[0].reads) <= set(body.inputs) and set(body.outputs) <= set(inner[0].makes)
+        fits = set(inner[0].reads) <= set(level.inputs) and set(level.outputs) <= set(inner[0].makes)
         return inner[0] if fits else None
 
-    def gathered(self, items: Sequence[Item]) -> Iterator[Item]:
-        """Closed levels of the same structure, one feeding the next, become one card."""
-        held: Card | None = None
-        for item in items:
-            alike = isinstance(item, Card) and item.kind == "level"
-            if held is not None and alike and isinstance(item, Card) and self.continues(held, item):
-                name = f"{held.name.partition('–')[0]}–{_last_name(item.name)}"
-                steps = held.steps * held.count + item.steps * item.count
-                held = replace(held, name=name, steps=steps, makes=item.makes, count=1)
-                continue
-            if held is not None:
-                yield held
-                held = None
-            if alike and isinstance(item, Card):
-                held = item
-            else:
-                yield item
-        if held is not None:
-            yield held
-
-    def continues(self, card: Card, following: Card) -> bool:
-        first, second = card.steps[0], following.steps[0]
-        assert isinstance(first, Call)
-        assert isinstance(second, Call)
-        return self.structure(first.body) == self.structure(second.body) and following.reads == card.makes
+    def gather(self, before: Item, item: Item) -> Item | None:
+        """Closed levels of the same structure, one feeding the next, as one card."""
+        if not _is_closed(before) or not _is_closed(item) or item.reads != before.makes:
+            return None
+        first, second = before.steps[0], item.steps[0]
+        if not isinstance(first, Call) or not isinstance(second, Call):
+            return None
+        if self.structure(first.body) != self.structure(second.body):
+            return None
+        last = item.name.rpartition("–")[2].rpartition(".")[2]
+        name = f"{before.name.partition('–')[0]}–{last}"
+        return replace(before, name=name, steps=(*_steps(before), *_steps(item)), makes=item.makes, count=1)
 
     def cut(self, items: Sequence[Item], level: Level, prefix: str) -> tuple[Item, ...]:
         """The first and the last items of a long row, with one card for all between them."""
-        head, tail = items[: self.stretch // 2], items[-self.stretch // 4 :]
+        head, tail = items[: self.kept // 2], items[-(self.kept // 4) :]
         middle = items[len(head) : len(items) - len(tail)]
         inside = {value for item in middle for value in item.makes}
         wanted = {value for item in tail for value in item.reads} | set(level.outputs)
         reads = dict.fromkeys(value for item in middle for value in item.reads if value not in inside)
         makes = tuple(value for item in middle for value in item.makes if value in wanted)
-        steps = _between(level, head, tail)
-        rest = Card("rest", f"{prefix}…", "", steps, tuple(reads), makes)
-        return (*head, rest, *tail)
+        steps = tuple(step for item in middle for step in _steps(item))
+        return (*head, Card("rest", f"{prefix}…", "", steps, tuple(reads), makes), *tail)
 
-    def runs(self, level: Level) -> list[_Run]:
+    def runs(self, level: Level) -> tuple[_Run, ...]:
         """The level's steps, joined: what follows an op is part of its run, and equal ones in a row are counted."""
         found = self._runs.get(level)
         if found is None:
-            found = self._runs[level] = list(_counted(_chained(level), level))
+            single = [_Run((step,), (step,)) for step in level.steps]
+            chained = _merged(single, lambda before, run: _follow(before, run, level))
+            found = self._runs[level] = tuple(_merged(chained, lambda before, run: _repeat(before, run, level)))
         return found
 
     def structure(self, level: Level) -> int:
         """A number that is equal for levels of the same steps wired alike, whatever the sizes and counts are."""
-        found = self._shapes.get(level)
+        found = self._structures.get(level)
         if found is not None:
             return found
         made = {value: position for position, run in enumerate(self.runs(level)) for value in run.makes}
         entries: list[object] = []
         for position, run in enumerate(self.runs(level)):
             wires = tuple(position - made[value] if value in made else -1 for value in run.reads)
-            if run.call is None:
-                entry: object = tuple((type(step.op), step.structure) for step in run.first if isinstance(step, Node))
-            else:
-                entry = self.structure(run.call.body)
-            if not entries or entries[-1] != (entry, wires):
-                entries.append((entry, wires))
+            ops = tuple((type(step.op), step.structure) for step in run.first if isinstance(step, Node))
+            what = self.structure(run.call.body) if run.call else ops
+            if not entries or entries[-1] != (what, wires):
+                entries.append((what, wires))
         key = level.title, tuple(entries)
-        self._shapes[level] = self._numbers.setdefault(key, len(self._numbers))
-        return self._shapes[level]
+        return self._structures.setdefault(level, self._numbers.setdefault(key, len(self._numbers)))
 
 
-def _chained(level: Level) -> Iterator[_Run]:
-    """Each step with the norm, activation and dropout that follow it and that alone read what it makes."""
-    held: tuple[Step, ...] = ()
-    for step in level.steps:
-        if held and _follows(step, held[-1], level):
-            held = (*held, step)
-            continue
-        if held:
-            yield _Run(held, held)
-        held = (step,)
-    if held:
-        yield _Run(held, held)
-
-
-def _follows(step: Step, before: Step, level: Level) -> bool:
-    if not isinstance(step, Node) or not isinstance(before, Node) or before.structure or before.op.variadic:
-        return False
-    chained = step.inputs == before.outputs and level.uses[step.inputs[0]] == 1
-    return chained and step.op.family in FOLLOWERS and step.training == before.training
-
-
-def _counted(runs: Iterable[_Run], level: Level) -> Iterator[_Run]:
-    """Runs that repeat the one before them, and alone read what it makes, are counted instead."""
-    held: _Run | None = None
-    for run in runs:
-        if held is not None and _repeats(run, held, level):
-            held = replace(held, last=run.last, count=held.count + 1)
-            continue
-        if held is not None:
+def _merged(items: Iterable[_T], merge: Callable[[_T, _T], _T | None]) -> Iterator[_T]:
+    """Items, with each merged into the one before it where ``merge`` gives what both make."""
+    held: _T | None = None
+    for item in items:
+        both = None if held is None else merge(held, item)
+        if held is not None and both is None:
             yield held
-        held = run
+        held = item if both is None else both
     if held is not None:
         yield held
 
 
-def _repeats(run: _Run, before: _Run, level: Level) -> bool:
-    if len(run.first) != len(before.first):
+def _follow(before: _Run, run: _Run, level: Level) -> _Run | None:
+    """An op with the norm, activation or dropout that follows it and alone reads what it makes."""
+    last, step = before.last[-1], run.first[0]
+    if not isinstance(last, Node) or not isinstance(step, Node) or last.structure or last.op.variadic:
+        return None
+    chained = step.inputs == last.outputs and level.uses[step.inputs[0]] == 1
+    if not chained or step.op.family not in FOLLOWERS or step.training != last.training:
+        return None
+    return _Run((*before.first, step), (*before.last, step))
+
+
+def _repeat(before: _Run, run: _Run, level: Level) -> _Run | None:
+    """A run again, where the second reads what the first makes, alone, and is equal to it."""
+    if len(run.first) != len(before.first) or not all(map(_equal, run.first, before.first)):
+        return None
+    if any(level.uses.get(value, 0) > run.reads.count(value) for value in before.makes):
+        return None
+    moved = {old: new for old, new in zip(before.last[0].inputs, run.reads) if old is not new}
+    if not moved or not all(new in before.makes for new in moved.values()):
+        return None
+    return replace(before, last=run.last, count=before.count + 1)
+
+
+def _equal(step: Step, other: Step) -> bool:
+    if step.training != other.training:
         return False
-    for step, other in zip(run.first, before.first):
-        if isinstance(step, Call) or isinstance(other, Call):
-            if not (isinstance(step, Call) and isinstance(other, Call) and step.body is other.body):
-                return False
-        elif type(step.op) is not type(other.op) or step.op != other.op or step.tensors != other.tensors:
-            return False
-        if step.training != other.training:
-            return False
-    fed = before.makes
-    if any(level.uses[value] > sum(read is value for read in run.reads) for value in fed if value in level.uses):
-        return False
-    same = (new is old or new in fed for new, old in zip(run.reads, before.last[0].inputs))
-    return all(same) and any(value in fed for value in run.reads)
+    if isinstance(step, Call) or isinstance(other, Call):
+        return isinstance(step, Call) and isinstance(other, Call) and step.body is other.body
+    return type(step.op) is type(other.op) and step.op == other.op and step.tensors == other.tensors
 
 
-def _body(run: _Run) -> Level:
-    assert run.call is not None
-    return run.call.body
+def _is_closed(item: Item) -> TypeGuard[Card]:
+    return isinstance(item, Card) and item.kind == "level"
 
 
-def _name(run: _Run) -> str:
-    """What the author calls a run's first step, and its last where it is another."""
+def _steps(item: Item) -> tuple[Step, ...]:
+    """All steps that an item stands for, repeats written out."""
+    return (item.steps if isinstance(item, Card) else (item.call,)) * item.count
+
+
+def _op_name(run: _Run) -> str:
+    """What the author calls a run's first step, and its last where it is another; numbers are not of the author."""
     first, last = run.first[0], run.last[0]
-    if not first.named:
+    if first.name.isdigit() or (isinstance(first, Node) and first.structure):
         return ""
     return first.name if run.count == 1 else f"{first.name} – {last.name}"
 
 
-def _title(run: _Run, prefix: str) -> str:
+def _call_name(run: _Run, prefix: str) -> str:
     """A call's name in the picture; a bare number gets the name of the level around it: ``layer2.1``."""
     names = [run.first[0].name] if run.count == 1 else [run.first[0].name, run.last[0].name]
     around = prefix.rstrip(".").rpartition(".")[2]
     if names[0].isdigit() and around:
         names[0] = f"{around}.{names[0]}"
     return "–".join(names)
-
-
-def _last_name(name: str) -> str:
-    """``3`` of ``layer2.1–3``, ``1`` of ``layer2.1``."""
-    return name.rpartition("–")[2].rpartition(".")[2]
-
-
-def _between(level: Level, head: Sequence[Item], tail: Sequence[Item]) -> tuple[Step, ...]:
-    """The steps of a level after those of ``head`` and before those of ``tail``."""
-    places: Mapping[Value, int] = {value: place for place, step in enumerate(level.steps) for value in step.outputs}
-    start = max(places[value] for item in head for value in item.makes if value in places) + 1
-    stop = min(places[value] for item in tail for value in item.makes if value in places)
-    return level.steps[start:stop]

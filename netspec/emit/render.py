@@ -52,7 +52,7 @@ def drawn(dot: str, kind: str) -> bytes:
             continue
         if done.returncode == 0 and done.stdout:
             return _tidied(done.stdout.decode()).encode() if kind == "svg" else done.stdout
-        failed = done.stderr.decode(errors="replace").strip().partition("\n")[0]
+        failed = done.stderr.decode(errors="replace").strip().partition("\n")[0] or "it drew nothing"
     if failed:
         raise EnvironmentFault(f"the renderer failed: {failed}")
     raise RendererMissing(_how_to_get_one(kind))
@@ -114,7 +114,7 @@ def _umask() -> int:
 
 def _how_to_get_one(kind: str) -> str:
     if kind == "pdf":
-        return "only Graphviz draws PDF: install it (graphviz.org), or write .svg, for which `pip install 'netspec[dot]'` does"
+        return "PDF needs Graphviz (graphviz.org); .svg and .png also do with `pip install 'netspec[dot]'`"
     return (
         "there is nothing here to draw with: `pip install 'netspec[dot]'`, or install Graphviz (graphviz.org), "
         "or write the diagram as .dot"
