@@ -1,0 +1,52 @@
+"""Every network of the zoo by name, compiled, and built without memory on torch's meta device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+import torch
+from torch import Tensor, nn
+
+from netspec import zoo
+from netspec.dims import evaluate_shape
+from netspec.emit.source import Program, emit_source
+from netspec.graph import Graph
+from netspec.pipeline import compile_spec
+from netspec.runtime.module import load_source
+
+torch.set_num_threads(1)
+
+
+NAMES = [name for path in zoo.files() for name in zoo.variants(path) or (path.stem,)]
+"""Each variant of each family; a family without variants by its own name."""
+
+
+@cache
+def compiled(name: str) -> tuple[Graph, Program]:
+    """The graph of a zoo entry and its source."""
+    graph = compile_spec(name)
+    return graph, emit_source(graph)
+
+
+def on_meta(name: str) -> nn.Module:
+    """A zoo entry's module with shapes and no values."""
+    _, program = compiled(name)
+    with torch.device("meta"):
+        made: nn.Module = getattr(load_source(program.text), program.class_name)()
+    return made
+
+
+def meta_inputs(graph: Graph, sizes: Mapping[str, int]) -> list[Tensor]:
+    """Inputs of these sizes with no values, in the order that ``forward`` takes them."""
+    made = []
+    for value in graph.inputs.values():
+        dtype = getattr(torch, value.tensor.dtype)
+        made.append(torch.empty(evaluate_shape(value.shape, sizes), dtype=dtype, device="meta"))
+    return made
+
+
+def batch_of_two(graph: Graph) -> dict[str, int]:
+    """The graph's sizes with at least two samples, which normalisation in training needs."""
+    first = {name for value in graph.inputs.values() for name in getattr(value.shape[0], "symbols", ())}
+    return {name: max(size, 2) if name in first else size for name, size in graph.sizes.items()}

@@ -1,0 +1,98 @@
+"""torchvision's checkpoints in our networks: its keys, its numbers, its published costs, its initialisation."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import pytest
+import torch
+from torch import Tensor, nn
+from zoo.networks import compiled, on_meta
+from zoo.vision import build, difference, models
+
+from netspec.dims import evaluate
+from netspec.runtime.module import build_module
+
+THEIRS = {
+    "alexnet_torchvision": "alexnet",
+    **{name + norm: name + norm for name in ("vgg11", "vgg13", "vgg16", "vgg19") for norm in ("", "_bn")},
+    **{name: name for name in ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "googlenet")},
+}
+SIZES = ((2, 64, 64), (1, 79, 98))
+TOLERANCE = 1e-5
+
+
+def built(name: str) -> nn.Module:
+    return build(THEIRS[name], **({"init_weights": False} if name == "googlenet" else {}))
+
+
+def loaded(name: str, theirs: nn.Module) -> nn.Module:
+    """Our module with a copy of their checkpoint."""
+    module = on_meta(name)
+    module.load_state_dict(theirs.state_dict(), strict=True, assign=True)
+    return module
+
+
+def images(*sizes: int) -> Tensor:
+    count, height, width = sizes
+    return torch.randn(count, 3, height, width, generator=torch.Generator().manual_seed(height))
+
+
+@pytest.mark.parametrize("name", THEIRS)
+def test_a_checkpoint_loads_and_gives_the_same_outputs(name: str) -> None:
+    theirs = built(name).eval()
+    ours = loaded(name, theirs).eval()
+    for sizes in SIZES:
+        with torch.no_grad():
+            want, got = theirs(images(*sizes)), ours(images(*sizes))
+        assert want.std() > 0
+        assert difference(want, got) < TOLERANCE
+
+
+def test_googlenet_without_heads_takes_a_checkpoint_without_them() -> None:
+    theirs = build("googlenet", init_weights=False, aux_logits=False).eval()
+    ours = loaded("googlenet_no_aux", theirs).eval()
+    with torch.no_grad():
+        assert difference(theirs(images(1, 70, 90)), ours(images(1, 70, 90))) < TOLERANCE
+
+
+def test_googlenet_trains_as_theirs_with_both_heads() -> None:
+    theirs = built("googlenet").train()
+    ours = loaded("googlenet", deepcopy(theirs)).train()
+    torch.manual_seed(1)  # the same dropout, drawn in the same order
+    want = theirs(images(4, 96, 128))
+    torch.manual_seed(1)
+    got = ours(images(4, 96, 128))
+    assert list(got) == ["logits", "aux2", "aux1"]
+    for name, theirs_made in zip(("logits", "aux2", "aux1"), (want.logits, want.aux_logits2, want.aux_logits1)):
+        assert difference(theirs_made, got[name]) < TOLERANCE
+    for key, statistic in theirs.state_dict().items():
+        assert torch.allclose(statistic, ours.state_dict()[key], rtol=1e-4, atol=1e-6), key
+    sum(value.square().mean() for value in got.values()).backward()
+    assert all(parameter.grad is not None for parameter in ours.parameters())
+
+
+@pytest.mark.parametrize("name", THEIRS)
+def test_costs_are_those_that_torchvision_publishes(name: str) -> None:
+    graph, _ = compiled("googlenet_no_aux" if name == "googlenet" else name)
+    published = models.get_model_weights(THEIRS[name]).DEFAULT.meta
+    assert graph.body.parameter_count == published["num_params"]
+    assert round(evaluate(graph.body.macs, graph.sizes) / 1e9, 3) == published["_ops"]
+
+
+@pytest.mark.parametrize(("name", "options"), [("resnet18", {}), ("vgg11", {}), ("googlenet", {"init_weights": True})])
+def test_initial_values_are_distributed_as_theirs(name: str, options: dict[str, bool]) -> None:
+    """Means and deviations agree within what chance allows; constants exactly."""
+    torch.manual_seed(0)
+    theirs = models.get_model(THEIRS[name], weights=None, **options).state_dict()
+    ours = build_module(compiled(name)[0]).state_dict()
+    assert set(ours) == set(theirs)
+    for key, want in theirs.items():
+        got = ours[key].double()
+        if not want.is_floating_point() or want.numel() == 1 or want.std() == 0:
+            assert torch.equal(ours[key], want), key
+        elif want.numel() > 1000:
+            spread, chance = want.double().std().item(), 6 / want.numel() ** 0.5
+            assert abs(got.std().item() / spread - 1) < chance, key
+            assert abs(got.mean().item()) < chance * spread, key
+            assert got.abs().max() < 1.5 * want.abs().max(), key

@@ -1,0 +1,61 @@
+"""torchvision as an oracle, also beside a torch that its compiled part does not fit."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Any
+
+import torch
+from torch import nn
+
+_ops: list[torch.library.Library] = []
+
+
+def _import_models() -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            import torchvision
+        except RuntimeError:  # its operators are missing; the classification models need none of them
+            for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+                del sys.modules[name]
+            library = torch.library.Library("torchvision", "DEF")
+            library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+            library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+            _ops.append(library)
+            import torchvision
+        return torchvision.models
+
+
+models = _import_models()
+
+
+def build(name: str, **options: object) -> nn.Module:
+    """A torchvision model with random weights and statistics, cheaply: only their scale is right."""
+    with torch.device("meta"):
+        module: nn.Module = models.get_model(name, weights=None, **options)
+    return randomised(module.to_empty(device="cpu"))
+
+
+def randomised(module: nn.Module) -> nn.Module:
+    """Gives parameters and batch-norm statistics values that are telling."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
+            if tensor.ndim > 1:
+                bound = (6 / tensor[0].numel()) ** 0.5
+                tensor.uniform_(-bound, bound, generator=generator)
+            elif not tensor.is_floating_point():
+                tensor.zero_()
+            elif name.endswith(("weight", "running_var")):
+                tensor.uniform_(0.5, 1.5, generator=generator)
+            else:
+                tensor.uniform_(-0.5, 0.5, generator=generator)
+    return module
+
+
+def difference(want: torch.Tensor, got: torch.Tensor) -> float:
+    """max|want − got| / max|want|."""
+    assert want.shape == got.shape
+    return ((want - got).abs().max() / want.abs().max()).item()
