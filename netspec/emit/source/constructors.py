@@ -251,9 +251,8 @@ def _name(groups: list[ClassGroup]) -> None:
         names = [{step.name for step in group.levels[0].steps if not step.name.isdigit()} for group in alike]
         common = set.intersection(*names)
         for group, own in zip(alike, names):
-            extra = [
-                step.name for step in group.levels[0].steps if step.name in own - common and isinstance(step, Call)
-            ]
+            added = own - common
+            extra = [step.name for step in group.levels[0].steps if step.name in added and is_module(step)]
             wanted = base + (f"With{_camel(extra[0])}" if extra else "")
             name, number = wanted, 1
             while name in taken:
