@@ -10,10 +10,12 @@ from zoo.networks import compiled, on_meta
 from zoo.vision import difference, randomised
 
 from netspec.graph import Node, walk
+from netspec.pipeline import compile_spec
 
 
-def test_alexnet_without_padding_walks_as_printed() -> None:
-    graph, _ = compiled("alexnet_d2l")
+@pytest.mark.parametrize("padding", [0, 1])
+def test_alexnet_for_fashion_mnist_walks_as_printed(padding: int) -> None:
+    graph = compile_spec("alexnet_d2l", overrides={"padding": padding})
     nodes = [step for _, step, _ in walk(graph.body) if isinstance(step, Node)]
     sizes = [step.outputs[0].shape[2] for step in nodes if step.op.name in ("conv2d", "max_pool2d")]
     assert sizes == [54, 26, 26, 12, 12, 12, 12, 5]
