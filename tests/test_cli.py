@@ -1,0 +1,165 @@
+"""The command line as a user meets it: what it prints, what it leaves, how it exits."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import onnx
+import pytest
+import torch
+
+from netspec.cli import main
+from netspec.emit import render as render_module
+
+TINY = """\
+netspec: 1
+name: tiny
+params: {width: 4, activation: relu}
+variants:
+  wide: {width: 16}
+inputs: {image: [N, 3, H, W]}
+network:
+  - conv2d: {out_channels: width, kernel_size: 3}
+  - $activation
+  - global_avg_pool
+  - linear: {name: head, out_features: 2}
+outputs: {logits: head}
+"""
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.chdir(tmp_path)
+    Path("tiny.yaml").write_text(TINY)
+    return "tiny.yaml"
+
+
+def test_build_leaves_everything(tiny: str, capsys: pytest.CaptureFixture[str]):
+    assert main(["build", tiny, "--set", "width=8"]) == 0
+    out = capsys.readouterr().out
+    folder = Path("build/tiny")
+    assert {file.name for file in folder.iterdir()} == {
+        "model.py", "model.onnx", "diagram.svg", "diagram.dot", "shapes.json", "build.json",
+    }  # fmt: skip
+    assert "verified: PyTorch and onnxruntime agree to" in out
+    assert "conv2d 3×3, 8" in out
+
+    shapes = json.loads((folder / "shapes.json").read_text())
+    assert list(shapes["totals"]) == ["params", "macs"]
+    assert shapes["inputs"] == {"image": ["N", 3, "H", "W"]}
+    assert shapes["rows"][0]["outputs"] == [["N", 8, "H - 2", "W - 2"]]
+    assert sum(row["params"] for row in shapes["rows"]) == shapes["totals"]["params"]
+
+    build = json.loads((folder / "build.json").read_text())
+    assert build["parameters"] == {"width": 8, "activation": "relu"}
+    assert build["checks"]["onnxruntime"]["passed"]
+    assert len(build["checks"]["onnxruntime"]["comparisons"]) == 3
+    onnx.checker.check_model(str(folder / "model.onnx"), full_check=True)
+
+
+def test_the_source_that_build_leaves_stands_alone(tiny: str):
+    assert main(["build", tiny, "-o", "here"]) == 0
+    text = Path("here/model.py").read_text()
+    namespace: dict = {}
+    exec(text, namespace)
+    assert namespace["Tiny"]()(torch.randn(2, 3, 9, 9)).shape == (2, 2)
+    imports = [line for line in text.splitlines() if line.startswith(("import", "from"))]
+    assert all(line.split()[1].split(".")[0] == "torch" for line in imports)
+
+
+def test_build_without_a_renderer_says_how_to_get_one(tiny: str, monkeypatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.setattr(render_module, "renderers", lambda kind: [])
+    assert main(["build", tiny]) == 0
+    assert not Path("build/tiny/diagram.svg").exists()
+    assert Path("build/tiny/diagram.dot").exists()
+    error = capsys.readouterr().err
+    assert "netspec[dot]" in error
+    assert "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["shapes", "tiny.yaml", "--set", "width=eight"], 1, "unknown name `eight`"),
+        (["shapes", "tiny.yaml", "--set", "wdith=8"], 2, "did you mean `width`?"),
+        (["shapes", "tiny.yaml", "--set", "width"], 2, "--set takes NAME=VALUE"),
+        (["shapes", "tiny.yaml", "--variant", "wid"], 2, "did you mean `wide`?"),
+        (["shapes", "tiny.yaml", "--dim", "H=0"], 2, "positive integer"),
+        (["shapes", "tiny.yaml", "--dim", "Q=4"], 2, "no dimension `Q`"),
+        (["shapes", "tiny.yaml", "--dim", "H=2"], 1, "conv2d leaves nothing"),
+        (["shapes", "tiny.yml"], 2, "tiny.yml"),
+        (["shapes", "resnet5O"], 2, "did you mean `resnet5"),
+        (["diagram", "tiny.yaml", "-o", "net.gif"], 2, ".gif"),
+        (["ops", "conv2"], 2, "did you mean `conv2d`?"),
+        (["export", "tiny.yaml", "-o", "x.onnx", "--device", "warp"], 3, "no device `warp`"),
+        (["export", "tiny.yaml", "-o", "tiny.yaml/x.onnx"], 3, "cannot write"),
+    ],
+)
+def test_exit_codes_and_what_is_said(tiny, arguments: list[str], code: int, said: str, capsys):
+    assert main(arguments) == code
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [[], ["bild", "lenet"], ["build"], ["shapes", "lenet", "--format", "xml"]])
+def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert "usage: netspec" in capsys.readouterr().err
+
+
+def test_a_bug_of_ours_is_called_one(tiny: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    from netspec.cli.commands import COMMANDS
+
+    def broken(options: object) -> int:
+        raise ValueError("oops")
+
+    monkeypatch.setitem(COMMANDS, "shapes", broken)
+    assert main(["shapes", tiny]) == 4
+    assert "a bug of netspec" in capsys.readouterr().err
+
+
+def test_check_takes_every_variant(tiny: str, capsys: pytest.CaptureFixture[str]):
+    assert main(["check", tiny]) == 0
+    assert "2 variants" in capsys.readouterr().out
+    Path(tiny).write_text(TINY.replace("wide: {width: 16}", "wide: {width: 16, expect: {params: 12}}"))
+    assert main(["check", tiny]) == 1
+    assert "wide: parameters are 482, not 12" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", ["json", "csv", "md"])
+def test_formats(tiny: str, given: str, capsys: pytest.CaptureFixture[str]):
+    assert main(["shapes", tiny, "--format", given]) == 0
+    out = capsys.readouterr().out
+    assert "head" in out
+    if given == "json":
+        assert json.loads(out)["model"] == "tiny"
+
+
+def test_source_is_what_build_writes(tiny: str, capsys: pytest.CaptureFixture[str]):
+    main(["source", tiny])
+    printed = capsys.readouterr().out
+    main(["build", tiny])
+    assert Path("build/tiny/model.py").read_text() == printed
+
+
+def test_list_and_ops(capsys: pytest.CaptureFixture[str]):
+    assert main(["list"]) == 0
+    out = capsys.readouterr().out
+    assert "resnet152" in out
+    assert "lenet" in out
+    assert main(["ops"]) == 0
+    assert "max_pool2d" in capsys.readouterr().out
+    assert main(["ops", "conv2d"]) == 0
+    out = capsys.readouterr().out
+    assert "padding_mode" in out
+    assert "default zeros" in out
+
+
+@pytest.mark.parametrize("command", ["build", "check", "shapes", "source", "export", "diagram", "list", "ops"])
+def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as caught:
+        main([command, "--help"])
+    assert caught.value.code == 0
+    assert f"usage: netspec {command}" in capsys.readouterr().out
