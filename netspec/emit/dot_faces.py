@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PureWindowsPath
@@ -29,7 +30,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """What a card says: a title, a detail beside it, rows below.
+    """What a card says: a title, a detail beside it, a note at the title's right end, rows below.
 
     ``family`` is the op's, or ``input``, ``level``, ``block`` and ``group``. ``sums`` says that a row adds up the
     sizes of what comes in, so that the edges need not.
@@ -42,6 +43,7 @@ class Face:
     count: int = 1
     training: bool = False
     sums: bool = False
+    note: str = ""
 
 
 def face_of(item: Item, costs: Costs) -> Face:
@@ -70,9 +72,10 @@ def _op(card: Card, costs: Costs) -> Face:
     rows = [Row(text) for text in (cost_text(map(costs.of, nodes), card.count), sums) if text]
     if tail:
         rows.append(Row("+ " + " + ".join(_follower(node.op) for node in tail), family=tail[0].op.family))
-    if card.name:
-        rows[:1] = [(rows[0] if rows else Row(""))._replace(note=card.name)]
-    return Face(head.op.family, title, detail, tuple(rows), card.count, card.training, bool(sums))
+    if rows:
+        rows[0] = rows[0]._replace(note=card.name)
+    note = "" if rows or card.count > 1 else card.name
+    return Face(head.op.family, title, detail, tuple(rows), card.count, card.training, bool(sums), note)
 
 
 def _level(card: Card, costs: Costs) -> Face:
@@ -104,13 +107,13 @@ def _named(name: str, what: str) -> tuple[str, str]:
 
 
 def contents(level: Level) -> str:
-    """What a level is, in a few words: its block, or how many of which block it holds."""
+    """What a level is, in a few words: its block, or what it holds: ``5 × inception + max pool``."""
     if level.title:
         return level.title
-    titles = {step.body.title if isinstance(step, Call) else "" for step in level.steps}
-    if len(titles) == 1 and (title := titles.pop()):
-        return f"{len(level.steps)} × {title}"
-    return f"{len(level.steps)} steps"
+    kinds = Counter(step.body.title if isinstance(step, Call) else spelled(step.op)[0] for step in level.steps)
+    if len(kinds) > 2 or "" in kinds:
+        return f"{len(level.steps)} steps"
+    return " + ".join(kind if count == 1 else f"{count} × {kind}" for kind, count in kinds.items())
 
 
 def spelled(op: Op) -> tuple[str, str]:

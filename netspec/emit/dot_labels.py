@@ -47,7 +47,7 @@ def card_width(faces: Iterable[Face]) -> int:
 def _needed(face: Face) -> float:
     first = text_width(face.title, 11, bold=True) + text_width(face.detail, 10) + (8 if face.detail else 0)
     others = (text_width(row.text, 9) + _note_width(row.note) + 6 for row in face.rows)
-    return max([first + _mark_width(face.count), *others]) + 4
+    return max([first + _mark_width(face.count) + _note_width(face.note), *others]) + 4
 
 
 def card_label(face: Face, width: int) -> str:
@@ -55,9 +55,9 @@ def card_label(face: Face, width: int) -> str:
     colours, ink, style = PALETTE.get(face.family, PALETTE["level"]), INK, ""
     if face.training:
         colours, ink, style = Colours(_lighter(colours.bar), "#FFFFFF", PALE), GREY, ' style="dashed"'
-    grid = _Grid(width, face.count, max((_note_width(row.note) for row in face.rows), default=0))
+    grid = _Grid(width, face.count, max(_note_width(note) for note in (face.note, *(row.note for row in face.rows))))
     title = font(face.title, ink, 11, bold=True) + _aside(face.detail, GREY)
-    cells = [_space(3), grid.row(title, marked=True)]
+    cells = [_space(3), grid.row(title, font(face.note, PALE, 9), marked=True)]
     cells += [grid.row(font(row.text, GREY, 9), font(row.note, PALE, 9)) for row in face.rows]
     cells.append(_space(1))
     families = [face.family] * 2 + [row.family or face.family for row in face.rows]
@@ -87,7 +87,7 @@ def header_label(face: Face, width: int) -> str:
     if face.training:
         ground, ink, soft = PALE, "white", "#F1F5F9"
     texts, note = [row.text for row in face.rows], ""
-    room = width - text_width(face.title, 10, bold=True) - text_width(face.detail, 10) - 20
+    room = width - text_width(face.title, 10, bold=True) - text_width(face.detail, 10) - 10
     if len(texts) == 1 and face.count == 1 and _note_width(texts[0]) <= room:
         note = texts.pop()
     grid = _Grid(width + 7, face.count, _note_width(note))

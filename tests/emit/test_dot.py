@@ -21,6 +21,7 @@ from netspec.emit.dot import dot_text
 from netspec.emit.dot_faces import short
 from netspec.emit.dot_folding import ROOM, Box, Card, fold, size
 from netspec.emit.dot_labels import text_width
+from netspec.ops.base import Op
 from netspec.pipeline import compile_loaded, load_spec
 from netspec.spec import read_spec
 from netspec.syntax import parse
@@ -520,3 +521,31 @@ def test_a_network_that_passes_its_input_on():
         graph, outputs={"same": replace(next(iter(graph.outputs.values())), value=next(iter(graph.inputs.values())))}
     )
     assert ("input:x", "output:same") in edges(dot_text(graph))
+
+
+class Attention(Op):
+    """Stands for an op with inputs of different kinds and two outputs."""
+
+    name = "attention"
+    family = "sequence"
+    ports = ("query", "key", "value")
+
+
+def test_inputs_of_different_kinds_are_named_at_the_edges():
+    graph = body(
+        "- linear: {name: q, out_features: 8}\n"
+        "- linear: {name: k, from: x, out_features: 8}\n"
+        "- add: {name: a, from: [q, k, k]}",
+        "x: [N, 8]",
+    )
+    steps = graph.body.steps
+    graph = replace(graph, body=replace(graph.body, steps=(*steps[:2], replace(steps[2], op=Attention()))))
+    found = edges(dot_text(graph))
+    assert "label=<\xa0query>" in found["q", "a"]
+    assert "label=<\xa0key, value>" in found["k", "a"]
+
+
+def test_a_closed_level_says_what_it_holds():
+    pair = "{sequential: {name: s, body: [{conv2d: {out_channels: 8, kernel_size: 1}}, {max_pool2d: 2}]}}"
+    text = dot_text(body(f"- {pair}\n- relu"), depth=0)
+    assert "conv 1×1 + max pool 2×2" in text
