@@ -13,16 +13,15 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netspec import syntax
 from netspec.diagnostics import Report, Source, SpecError, UsageError
-from netspec.syntax import Limits, ListNode, MapNode, ScalarNode, SyntaxNode, parse, read_source
+from netspec.syntax import Limits, ListNode, MapNode, ScalarNode, SyntaxNode, parse, read_source, reader
 
 BACKENDS = {"pure": yaml.SafeLoader} | ({"C": yaml.CSafeLoader} if yaml.__with_libyaml__ else {})
 
 
 @pytest.fixture(params=sorted(BACKENDS), autouse=True)
 def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr(syntax, "_LOADER", BACKENDS[request.param])
+    monkeypatch.setattr(reader, "_LOADER", BACKENDS[request.param])
     return str(request.param)
 
 
@@ -394,7 +393,7 @@ def whole(node: SyntaxNode | None) -> Any:
 
 def with_backend(name: str, text: str) -> tuple[Any, list[Any]]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(syntax, "_LOADER", BACKENDS[name])
+        patch.setattr(reader, "_LOADER", BACKENDS[name])
         node, report = read(text)
     return whole(node), [(found.id, found.message, found.primary.span.order) for found in report.diagnostics]
 

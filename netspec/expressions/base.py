@@ -1,0 +1,40 @@
+"""What every part of the expression language shares: its bounds, its error, and what a value is refused with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+MAX_CHARACTERS = 512
+MAX_BRACKETS = 32
+MAX_UNARY = 16
+MAX_NODES = 128
+MAX_INTEGER = 2**53
+MAX_ITEMS = 10_000
+MAX_RANGE = 20_000
+MAX_DIM_POWER = 16
+MAX_DIGITS = 20
+MAX_TEXT = 4096
+
+Environment = Mapping[str, Any]
+Evaluator = Callable[[Environment], Any]
+
+
+class ExpressionError(Exception):
+    """A fault in an expression, from character ``start`` to ``end`` of its text."""
+
+    def __init__(self, message: str, start: int, end: int, help: str | None = None):
+        super().__init__(message)
+        self.message, self.start, self.end, self.help = message, start, end, help
+
+    def moved(self, offset: int) -> ExpressionError:
+        """The same fault in a text where the expression starts at ``offset``."""
+        return ExpressionError(self.message, self.start + offset, self.end + offset, self.help)
+
+
+class Refusal(Exception):
+    """A value that does not fit; the builder adds where."""
+
+    def __init__(self, message: str, help: str | None = None):
+        super().__init__(message)
+        self.message, self.help = message, help

@@ -1,0 +1,164 @@
+"""Building: a checked tree becomes nested closures, once."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from netspec.diagnostics import did_you_mean
+from netspec.dims import UndecidedError
+from netspec.expressions.base import MAX_INTEGER, MAX_NODES, Environment, Evaluator, ExpressionError, Refusal
+from netspec.expressions.values import (
+    ARITHMETIC,
+    COMPARISONS,
+    FUNCTIONS,
+    QUICK,
+    SIGNS,
+    TABLE,
+    bounded,
+    item_of,
+    listed,
+    show,
+    slice_of,
+)
+
+
+class Builder:
+    """Turns each node into a closure that knows where it stands in the text."""
+
+    def __init__(self, offset: int):
+        self.offset = offset
+
+    def fault(self, node: ast.expr, message: str, help: str | None = None) -> ExpressionError:
+        end = node.end_col_offset or node.col_offset
+        return ExpressionError(message, self.offset + node.col_offset, self.offset + end, help)
+
+    def placed(self, node: ast.expr, run: Callable[..., Any]) -> Callable[..., Any]:
+        """``run``, with what it refuses placed at ``node``."""
+
+        def apply(*values: Any) -> Any:
+            try:
+                return run(*values)
+            except Refusal as found:
+                raise self.fault(node, found.message, found.help) from None
+            except UndecidedError as found:
+                raise self.fault(node, str(found), "give the dimension a number in `inputs`") from None
+
+        return apply
+
+    def applied(self, node: ast.expr, run: Callable[..., Any], parts: Sequence[ast.expr]) -> Evaluator:
+        """``run`` of the values of the parts."""
+        apply, built = self.placed(node, run), [self.build(part) for part in parts]
+        return lambda env: apply(*[part(env) for part in built])
+
+    def build(self, node: ast.expr) -> Evaluator:
+        match node:
+            case ast.Constant(value=bool() | int() | float() | str() as value):
+                self.placed(node, bounded)(value)
+                return lambda env: value
+            case ast.Name(id=name):
+                return self.name(node, name)
+            case ast.List(elts=items) | ast.Tuple(elts=items):
+                return self.applied(node, lambda *values: listed(values), items)
+            case ast.BinOp(op=op) if type(op) in ARITHMETIC:
+                return self.arithmetic(node)
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                test = self.condition(operand, "not")
+                return lambda env: not test(env)
+            case ast.UnaryOp(op=op, operand=operand) if type(op) in SIGNS:
+                return self.applied(node, SIGNS[type(op)], [operand])
+            case ast.BoolOp(op=op, values=values):
+                return self.combined(isinstance(op, ast.And), values)
+            case ast.Compare(left=left, ops=ops, comparators=others):
+                return self.comparison(node, [left, *others], [COMPARISONS[type(op)] for op in ops])
+            case ast.IfExp(test=test, body=body, orelse=orelse):
+                choose, then, other = self.condition(test, "if"), self.build(body), self.build(orelse)
+                return lambda env: then(env) if choose(env) else other(env)
+            case ast.Subscript(value=value, slice=ast.Slice(lower=lower, upper=upper, step=step)):
+                bounds = [bound or ast.Constant(None) for bound in (lower, upper, step)]
+                return self.applied(node, slice_of, [value, *bounds])
+            case ast.Subscript(value=value, slice=index):
+                return self.applied(node, item_of, [value, index])
+            case ast.Call(func=function, args=arguments):
+                return self.call(node, function, arguments)
+            case ast.Constant(value=None):  # an omitted bound of a slice: the word itself is refused before
+                return lambda env: None
+            case ast.Starred():
+                raise self.fault(node, "`*` does not unpack here", "`+` joins lists")
+            case ast.Slice():
+                raise self.fault(node, "a list takes one index or one slice")
+        raise self.fault(node, "this is not part of an expression")
+
+    def name(self, node: ast.expr, name: str) -> Evaluator:
+        def evaluate(env: Environment) -> Any:
+            if name in env:
+                value = env[name]
+                return list(value) if type(value) is tuple else value
+            if name in FUNCTIONS:
+                raise self.fault(node, f"`{name}` is a function", f"call it: `{name}(…)`")
+            raise self.fault(node, f"unknown name `{name}`", did_you_mean(name, [*env, "True", "False", *FUNCTIONS]))
+
+        return evaluate
+
+    def arithmetic(self, node: ast.BinOp) -> Evaluator:
+        left, right = self.build(node.left), self.build(node.right)
+        general, quick = self.placed(node, ARITHMETIC[type(node.op)]), QUICK.get(type(node.op))
+
+        def evaluate(env: Environment) -> Any:
+            a, b = left(env), right(env)
+            if quick and type(a) is int and type(b) is int and -MAX_INTEGER <= (result := quick(a, b)) <= MAX_INTEGER:
+                return result
+            return general(a, b)
+
+        return evaluate
+
+    def condition(self, node: ast.expr, word: str) -> Evaluator:
+        run = self.build(node)
+
+        def evaluate(env: Environment) -> bool:
+            value = run(env)
+            if isinstance(value, bool):
+                return value
+            message = f"`{word}` takes a condition, and this is {show(value)}"
+            raise self.fault(node, message, "compare it: `x > 0`, `x == y`")
+
+        return evaluate
+
+    def combined(self, every: bool, nodes: Sequence[ast.expr]) -> Evaluator:
+        """``and`` or ``or``: later operands are read only where the earlier ones leave it open."""
+        tests = [self.condition(node, "and" if every else "or") for node in nodes]
+        if every:
+            return lambda env: all(test(env) for test in tests)
+        return lambda env: any(test(env) for test in tests)
+
+    def comparison(
+        self, node: ast.expr, nodes: Sequence[ast.expr], compares: Sequence[Callable[[Any, Any], bool]]
+    ) -> Evaluator:
+        """``a < b <= c``: later operands are read only where the earlier ones hold."""
+        first, *others = [self.build(part) for part in nodes]
+        steps = [(self.placed(node, compare), part) for compare, part in zip(compares, others)]
+
+        def evaluate(env: Environment) -> bool:
+            left = first(env)
+            for compare, part in steps:
+                right = part(env)
+                if not compare(left, right):
+                    return False
+                left = right
+            return True
+
+        return evaluate
+
+    def call(self, node: ast.expr, function: ast.expr, arguments: Sequence[ast.expr]) -> Evaluator:
+        if not isinstance(function, ast.Name):
+            raise self.fault(function, "only functions are called, by name")
+        if function.id not in TABLE:
+            help = did_you_mean(function.id, FUNCTIONS) or "the functions are " + ", ".join(TABLE)
+            raise self.fault(function, f"unknown function `{function.id}`", help)
+        run, least, most = TABLE[function.id]
+        if not least <= len(arguments) <= most:
+            wanted = f"{least}" if least == most else f"{least} or more" if most == MAX_NODES else f"{least} to {most}"
+            message = f"`{function.id}` takes {wanted} argument{'s' * (wanted != '1')}, here are {len(arguments)}"
+            raise self.fault(node, message)
+        return self.applied(node, lambda *values: bounded(run(*values)), arguments)

@@ -1,0 +1,272 @@
+"""From a text to its tree, by PyYAML's events and a stack of our own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+import yaml
+
+from netspec.diagnostics import Label, Report, Source, Span, did_you_mean
+from netspec.syntax.characters import check_characters
+from netspec.syntax.explain import Explainer
+from netspec.syntax.files import DEFAULT, Limits
+from netspec.syntax.nodes import ListNode, MapNode, ScalarNode, SyntaxNode
+from netspec.syntax.scalars import Trap, resolve
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def parse(source: Source, report: Report, limits: Limits = DEFAULT) -> SyntaxNode | None:
+    """The tree of a text; every fault goes to the report, and after one that hides the rest there is no tree."""
+    if not check_characters(source, report):
+        return None
+    reader = _Reader(source, report, limits)
+    try:
+        return reader.read()
+    except _Stop:
+        return None
+    except yaml.MarkedYAMLError as found:
+        Explainer(source, reader.stack, reader.last).explain(found, report)
+        return None
+    except (yaml.YAMLError, ValueError):  # the pure backend lets chr() fail on "\U00110000"
+        line, column = Explainer(source, reader.stack, reader.last).place(reader.last and reader.last.end_mark)
+        report.error("yaml-syntax", "the text after this cannot be read", reader.span(line, column))
+        return None
+
+
+class _Stop(Exception):
+    """A fault after which there is no tree; it is in the report."""
+
+
+@dataclass(slots=True)
+class _Frame:
+    """A collection that is still open."""
+
+    event: Any
+    is_map: bool
+    items: list[Any]
+    end: tuple[int, int]
+    key: ScalarNode | None = None
+    has_key: bool = False
+    keys: dict[str, ScalarNode] = field(default_factory=dict)
+    size: int = 1
+    height: int = 1
+
+
+class _Reader:
+    """Builds the tree of one text. Lines and columns count from 1; PyYAML's marks count from 0."""
+
+    def __init__(self, source: Source, report: Report, limits: Limits):
+        self.source, self.report, self.limits = source, report, limits
+        self.stack: list[_Frame] = []
+        self.root: SyntaxNode | None = None
+        self.anchors: dict[str, tuple[SyntaxNode, int, int]] = {}
+        self.nodes = self.expanded = 0
+        self.split_until = (0, 0)
+        self.last: Any = None
+
+    def span(self, line: int, column: int, end_line: int | None = None, end_column: int | None = None) -> Span:
+        return Span(self.source, line, column, end_line or line, end_column or column)
+
+    def event_span(self, event: Any) -> Span:
+        start, end = event.start_mark, event.end_mark
+        return self.span(start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+
+    def stop(self, id: str, message: str, span: Span, label: str = "", help: str | None = None) -> NoReturn:
+        self.report.error(id, message, span, label, help=help)
+        raise _Stop
+
+    def events(self) -> Iterator[Any]:
+        return iter(yaml.parse(self.source.text, Loader=_LOADER))
+
+    def read(self) -> SyntaxNode | None:
+        documents = 0
+        for event in self.events():
+            match event:
+                case yaml.ScalarEvent():
+                    self.count(event)
+                    self.attach(self.scalar(event), event, 1, 0)
+                    self.last = event
+                case yaml.AliasEvent():
+                    self.count(event)
+                    self.alias(event)
+                case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
+                    self.count(event)
+                    self.open(event)
+                case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
+                    self.close(event)
+                case yaml.DocumentStartEvent():
+                    documents += 1
+                    if documents > 1:
+                        span = self.event_span(event)
+                        self.stop("yaml-documents", "a second document starts", span, help="a spec is one document")
+        if self.root is None or (isinstance(self.root, ScalarNode) and self.root.plain and not self.root.text):
+            self.stop("yaml-empty", "the file holds no spec", self.span(1, 1), help="start with `netspec: 1`")
+        return self.root
+
+    def count(self, event: Any) -> None:
+        """Bounds, and what is refused on any node: a tag."""
+        self.nodes += 1
+        self.expanded += 1
+        if self.nodes > self.limits.nodes:
+            self.stop("yaml-nodes", f"the file has more than {self.limits.nodes:,} nodes", self.event_span(event))
+        tag = getattr(event, "tag", None)
+        if tag:
+            line, start = event.start_mark.line + 1, event.start_mark.column
+            written = re.compile(r"!\S*").search(self.source.line(line), start)
+            column, end = (written.start() + 1, written.end() + 1) if written else (start + 1, start + 2)
+            span = self.span(line, column, line, end)
+            self.report.error("yaml-tag", "YAML tags have no meaning here", span, help="remove it, or quote the text")
+
+    def open(self, event: Any) -> None:
+        if len(self.stack) >= self.limits.depth:
+            message = f"the nesting is deeper than {self.limits.depth}"
+            self.stop("yaml-depth", message, self.event_span(event), help="move inner parts to `blocks`")
+        start = (event.start_mark.line + 1, event.start_mark.column + 1)
+        self.stack.append(_Frame(event, isinstance(event, yaml.MappingStartEvent), [], start))
+
+    def close(self, event: Any) -> None:
+        frame = self.stack.pop()
+        if frame.event.flow_style:
+            frame.end = (event.end_mark.line + 1, event.end_mark.column + 1)
+        start = frame.event.start_mark
+        span = self.span(start.line + 1, start.column + 1, *frame.end)
+        node: SyntaxNode = MapNode(span, tuple(frame.items)) if frame.is_map else ListNode(span, tuple(frame.items))
+        self.attach(node, frame.event, frame.size, frame.height)
+
+    def alias(self, event: Any) -> None:
+        name, span = event.anchor, self.event_span(event)
+        if name not in self.anchors:
+            inside = any(frame.event.anchor == name for frame in self.stack)
+            message = f"`*{name}` holds itself" if inside else f"no anchor `&{name}` stands before this"
+            help = None if inside else did_you_mean(name, self.anchors)
+            self.stop("yaml-alias", message, span, help=help or "a text that starts with `*` is quoted")
+        node, size, height = self.anchors[name]
+        self.expanded += size - 1
+        if self.expanded > self.limits.expanded:
+            message = f"the aliases expand to more than {self.limits.expanded:,} nodes"
+            self.stop("yaml-bomb", message, span, help="use a block with params")
+        if len(self.stack) + height > self.limits.depth:
+            self.stop("yaml-depth", f"with this alias the nesting is deeper than {self.limits.depth}", span)
+        if isinstance(node, ScalarNode) and self.at_key():
+            node = ScalarNode(span, node.text, node.text, node.plain)
+        self.attach(node, None, size, height, (span.end_line, span.end_column))
+
+    def at_key(self) -> bool:
+        return bool(self.stack) and self.stack[-1].is_map and not self.stack[-1].has_key
+
+    def attach(self, node: SyntaxNode, event: Any, size: int, height: int, end: tuple[int, int] | None = None) -> None:
+        """Puts a finished node where it belongs, and keeps it under its anchor."""
+        if event is not None and event.anchor:
+            self.anchors[event.anchor] = (node, size, height)
+        if not self.stack:
+            self.root = node
+            return
+        frame = self.stack[-1]
+        frame.end = end or (node.span.end_line, node.span.end_column)
+        frame.size += size
+        frame.height = max(frame.height, height + 1)
+        if not frame.is_map:
+            frame.items.append(node)
+        elif not frame.has_key:
+            frame.key, frame.has_key = self.key(frame, node), True
+        else:
+            if frame.key is not None:
+                frame.items.append((frame.key, node))
+                self.check_has_colon(frame, frame.key, node)
+            frame.key, frame.has_key = None, False
+
+    def check_has_colon(self, frame: _Frame, key: ScalarNode, value: SyntaxNode) -> None:
+        """``{i}`` is a mapping in YAML, with a key and no value."""
+        empty = isinstance(value, ScalarNode) and value.plain and not value.text
+        if frame.event.flow_style and empty and value.span.order == (key.span.source.name, *_end(key.span)):
+            if _end(key.span) <= self.split_until:
+                return
+            spaced = key.text.replace(":", ": ", 1)
+            help = f"write `{{{key.text}: …}}`, the bare expression `{key.text}`, or quote the whole text"
+            help = f"write `{spaced}`, with a space after the colon" if spaced != key.text else help
+            self.report.error("yaml-braces", f"`{key.text}` is a key without a value", key.span, help=help)
+
+    def key(self, frame: _Frame, node: SyntaxNode) -> ScalarNode | None:
+        """The node as a key, or None where the entry is refused."""
+        if not isinstance(node, ScalarNode):
+            what = "a mapping" if isinstance(node, MapNode) else "a list"
+            help = "a key is text; an expression is written bare, without braces, or in quotes"
+            self.report.error("yaml-key", f"{what} stands as a key", node.span, help=help)
+            return None
+        if node.text == "<<" and node.plain:
+            help = "write the keys out, or make a block with params"
+            self.report.error("yaml-merge", "merge keys are not part of YAML 1.2", node.span, help=help)
+            return None
+        first = frame.keys.setdefault(node.text, node)
+        if first is not node:
+            label = Label(first.span, "first here")
+            message, help = f"`{node.text}` is here twice", "remove one of them"
+            self.report.error("duplicate-key", message, node.span, secondary=(label,), help=help)
+            return None
+        return node
+
+    def scalar(self, event: Any) -> ScalarNode:
+        text, plain = event.value, not event.style
+        span = self.event_span(event)
+        if event.style in ("|", ">"):
+            end = span.end_line - (span.end_column == 1)
+            while end > span.line and not self.source.line(end).strip():
+                end -= 1
+            span = self.span(span.line, span.column, end, len(self.source.line(end)) + 1)
+        elif span.line == span.end_line and plain and text:
+            span = self.span(span.line, span.end_column - len(text), span.line, span.end_column)
+        if not plain or self.at_key():
+            if plain:
+                self.check_split(event, span)
+            return ScalarNode(span, text, text, plain)
+        self.check_split(event, span)
+        self.check_dashes(span)
+        return ScalarNode(span, text, self.resolve(text, span), True)
+
+    def resolve(self, text: str, span: Span) -> Any:
+        """A plain value; one that is refused is reported, and stands as its text."""
+        value = resolve(text)
+        if not isinstance(value, Trap):
+            return value
+        self.report.error(value.id, value.message, span, help=value.help)
+        return text
+
+    def check_dashes(self, span: Span) -> None:
+        """A list item indented by one space too many silently joins the text of the item before it."""
+        for line in range(span.line + 1, span.end_line + 1):
+            written = self.source.line(line)
+            if written.lstrip().startswith("- "):
+                column = len(written) - len(written.lstrip()) + 1
+                place = self.span(line, column, line, column + 1)
+                help = f"align it with the `-` of the list, or quote the text of line {span.line}"
+                self.report.error(
+                    "yaml-trap", "this `-` starts no item: the line goes on the text above", place, help=help
+                )
+
+    def check_split(self, event: Any, span: Span) -> None:
+        """``[max(a, b), 3]`` has three items in YAML: a comma in round brackets ends an item all the same."""
+        if not self.stack or not self.stack[-1].event.flow_style or event.value.count("(") == event.value.count(")"):
+            return
+        if (span.line, span.column) < self.split_until:
+            return
+        line, depth = self.source.line(span.line), 0
+        for place in range(span.column - 1, len(line)):
+            depth += (line[place] == "(") - (line[place] == ")")
+            if depth <= 0 and line[place] == ")":
+                break
+        self.split_until = (span.line, place + 2)
+        whole = line[span.column - 1 : place + 1]
+        if depth == 0 and "," in whole:
+            message, help = f"the comma ends the item: `{event.value}` stands alone", f'quote it: "{whole}"'
+            span = self.span(span.line, span.column, span.line, place + 2)
+        else:
+            message, help = f"the round brackets of `{event.value}` do not match", "close them, or quote the text"
+        self.report.error("yaml-comma", message, span, help=help)
+
+
+def _end(span: Span) -> tuple[int, int]:
+    return span.end_line, span.end_column
