@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
 import sysconfig
-import tempfile
 from pathlib import Path
 
+import graphviz
+
 from netspec.diagnostics import EnvironmentFault, UsageError
+from netspec.files import replacing
 
 FORMATS = (".svg", ".png", ".pdf", ".dot")
 PIXELS_PER_INCH = 144
@@ -31,31 +32,39 @@ def render(dot: str, path: Path) -> None:
     if kind not in FORMATS:
         raise UsageError(f"a diagram is written as {', '.join(FORMATS)}, but the file is called `{path.name}`")
     data = dot.encode() if kind == ".dot" else drawn(dot, kind[1:])
-    try:
-        _replace(path, data)
-    except OSError as fault:
-        raise EnvironmentFault(f"cannot write `{path}`: {fault.strerror}") from fault
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
 
 
 def drawn(dot: str, kind: str) -> bytes:
     """The picture as bytes; ``kind`` is ``svg``, ``png`` or ``pdf``."""
+    if kind == "png":
+        dot = dot.replace("{", f"{{ graph [dpi={PIXELS_PER_INCH}];", 1)
     failed = ""
     for command in renderers(kind):
-        text = dot if command.endswith("dot") or kind == "svg" else _with_ascii_brackets(dot)
-        scale = [f"-Gdpi={PIXELS_PER_INCH}"] if kind == "png" else []
         try:
-            done = subprocess.run(
-                [command, f"-T{kind}", *scale], input=text.encode(), capture_output=True, timeout=TIME_LIMIT
-            )
-        except (OSError, subprocess.TimeoutExpired) as fault:
+            picture = _run(command, dot, kind)
+        except subprocess.CalledProcessError as fault:
+            failed = (fault.stderr or b"").decode(errors="replace").strip().partition("\n")[0] or "it drew nothing"
+        except (OSError, subprocess.TimeoutExpired, graphviz.ExecutableNotFound) as fault:
             failed = str(fault)
-            continue
-        if done.returncode == 0 and done.stdout:
-            return _tidied(done.stdout.decode()).encode() if kind == "svg" else done.stdout
-        failed = done.stderr.decode(errors="replace").strip().partition("\n")[0] or "it drew nothing"
+        else:
+            if picture:
+                return _tidied(picture.decode()).encode() if kind == "svg" else picture
+            failed = "it drew nothing"
     if failed:
         raise EnvironmentFault(f"the renderer failed: {failed}")
     raise RendererMissing(_how_to_get_one(kind))
+
+
+def _run(command: str, dot: str, kind: str) -> bytes:
+    if Path(command).stem == "dot":
+        picture: bytes = graphviz.pipe("dot", kind, dot.encode(), quiet=True)
+        return picture
+    text = dot if kind == "svg" else _with_ascii_brackets(dot)
+    return subprocess.run(
+        [command, f"-T{kind}"], input=text.encode(), capture_output=True, timeout=TIME_LIMIT, check=True
+    ).stdout
 
 
 def renderers(kind: str) -> list[str]:
@@ -91,25 +100,6 @@ _TIDYING = [
     (re.compile(r' (fill|stroke)="transparent"'), r' \1="none"'),
     (re.compile(r'font-family="Arial"'), 'font-family="Arial,Helvetica,Liberation Sans,DejaVu Sans,sans-serif"'),
 ]
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write a file whole: beside its place first, then into it."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _how_to_get_one(kind: str) -> str:

@@ -165,7 +165,7 @@ def test_where_graphviz_fails_the_wheel_draws(bare, tmp_path):
     bare("dot", 'echo "Format: png not recognized" >&2; exit 1')
     bare("graphviz-pure", 'echo "drawn $1 $2"')
     render("digraph {}", tmp_path / "net.png")
-    assert (tmp_path / "net.png").read_text() == "drawn -Tpng -Gdpi=144\n"
+    assert (tmp_path / "net.png").read_text() == "drawn -Tpng \n"
 
 
 def test_without_a_renderer_it_says_how_to_get_one(bare, tmp_path):
@@ -210,9 +210,15 @@ def test_a_file_appears_whole_or_not_at_all(bare, monkeypatch, tmp_path):
     assert list(folder.iterdir()) == []
 
 
-def test_a_folder_that_is_not_there_is_no_traceback(tmp_path):
-    with pytest.raises(EnvironmentFault, match=r"^cannot write `.*net\.dot`: No such file or directory$"):
-        render("digraph {}", tmp_path / "none" / "net.dot")
+def test_a_folder_that_is_not_there_is_made(tmp_path):
+    render("digraph {}", tmp_path / "none" / "net.dot")
+    assert (tmp_path / "none" / "net.dot").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_no_traceback(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(EnvironmentFault, match=r"^cannot write .*net\.dot: "):
+        render("digraph {}", tmp_path / "file" / "net.dot")
 
 
 def test_a_new_file_has_the_permissions_of_any_other(tmp_path):
