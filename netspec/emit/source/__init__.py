@@ -69,7 +69,8 @@ def _class(group: ClassGroup, graph: Graph) -> Iterator[tuple[str, int | None]]:
     yield f"class {group.name}({'nn.Sequential' if sequential else 'nn.Module'}):", None
     yield f'{INDENT}"""{_about(group)}"""', None
     yield "", None
-    yield f"{INDENT}def __init__({', '.join(['self', *group.parameters])}):", None
+    taken = [f"{name}={group.defaults[name]!r}" if name in group.defaults else name for name in group.parameters]
+    yield f"{INDENT}def __init__({', '.join(['self', *taken])}):", None
     makers = group.makers[0]
     rules = graph.init if level.kind == "network" else ()
     if sequential:
@@ -102,34 +103,33 @@ def _class(group: ClassGroup, graph: Graph) -> Iterator[tuple[str, int | None]]:
 def _about(group: ClassGroup) -> str:
     level = group.levels[0]
     taken = ", ".join(times_shape(value.shape) for value in level.inputs)
-    given = ", ".join(times_shape(value.shape) for value in level.outputs)
+    shapes = [times_shape(value.shape) for value in level.outputs]
+    named = [f"{name} {shape}" for name, shape in zip(level.output_names, shapes)]
+    given = ", ".join(named if len(shapes) > 1 else shapes)
     what = {"network": "The network", "block": f"The block {level.title}"}.get(level.kind, f"The {level.kind}")
     return f"{what}: {taken} -> {given}." if len(group.levels) == 1 else f"{what}, in {len(group.levels)} sizes."
 
 
 def _assign(name: str, maker: Maker) -> list[str]:
     if name.isidentifier():
-        lines = _lines(maker, 2)
+        lines = _lines(maker, 2, room=len(f"self.{name} = "))
         return [f"{INDENT * 2}self.{name} = {lines[0].strip()}", *lines[1:]]
     return _call("self.add_module", [[f'"{name}"'], _lines(maker, 3)], 2)
 
 
-def _lines(maker: Maker, indent: int) -> list[str]:
-    """A constructor call, on one line where it fits."""
+def _lines(maker: Maker, indent: int, room: int = 0) -> list[str]:
+    """A constructor call, on one line where it fits beside what takes ``room``."""
     if isinstance(maker, Chain):
         return _call("nn.Sequential", _items(maker.items, []), indent)
-    return [INDENT * indent + _construction(maker)]
-
-
-def _construction(maker: Construction) -> str:
     callee = maker.callee if isinstance(maker.callee, str) else maker.callee.name
-    arguments = []
-    for slot in maker.slots:
-        if not slot.keyword:
-            arguments.append(slot.text)
-        elif slot.text != repr(slot.default):
-            arguments.append(f"{slot.name}={slot.text}")
-    return f"{callee}({', '.join(arguments)})"
+    arguments = _arguments(maker)
+    one = f"{INDENT * indent}{callee}({', '.join(arguments)})"
+    return [one] if len(one) + room <= WIDTH else _call(callee, [[argument] for argument in arguments], indent)
+
+
+def _arguments(maker: Construction) -> list[str]:
+    shown = [slot for slot in maker.slots if not slot.keyword or slot.text != repr(slot.default)]
+    return [f"{slot.name}={slot.text}" if slot.keyword else slot.text for slot in shown]
 
 
 def _items(items: list[Maker], comments: list[str]) -> list[list[str]]:
@@ -164,21 +164,33 @@ def _initialize(graph: Graph) -> Iterator[str]:
     """The spec's rules, in order; a later rule wins."""
     yield f"{INDENT}def initialize(self):"
     yield f'{INDENT * 2}"""Initial values that the spec asks for; the rest keep PyTorch\'s defaults."""'
-    by_op = lambda rule: rule.pattern.split(".")[0] in OPS and rule.pattern.count(".") == 1  # noqa: E731
-    for of_ops, rules in groupby(graph.init, by_op):
-        if of_ops:
-            yield f"{INDENT * 2}for module in self.modules():"
-            for rule in rules:
-                yield from _op_rule(rule)
-        else:
+    for of_ops, rules in groupby(graph.init, lambda rule: _op_of(rule) is not None):
+        if not of_ops:
             for rule in rules:
                 yield from _path_rule(rule, graph)
+            continue
+        yield f"{INDENT * 2}for module in self.modules():"
+        for op, same in groupby(rules, _op_of):
+            assert op is not None
+            yield f"{INDENT * 3}if isinstance(module, {OPS[op].torch}):"
+            for rule in same:
+                yield from _op_rule(rule, op, graph)
 
 
-def _op_rule(rule: InitRule) -> Iterator[str]:
-    op, parameter = rule.pattern.split(".")
-    yield f"{INDENT * 3}if type(module) is {OPS[op].torch} and module.{parameter} is not None:"
-    yield f"{INDENT * 4}{_init_call(rule, f'module.{parameter}')}"
+def _op_of(rule: InitRule) -> str | None:
+    """The op of a rule such as ``conv2d.weight``; ``None`` where the pattern is a path."""
+    op, _, parameter = rule.pattern.partition(".")
+    return op if op in OPS and "." not in parameter else None
+
+
+def _op_rule(rule: InitRule, op: str, graph: Graph) -> Iterator[str]:
+    parameter = rule.pattern.partition(".")[2]
+    nodes = (step for _, step, _ in walk(graph.body) if isinstance(step, Node) and step.op.name == op)
+    indent = 4
+    if not all(parameter in node.parameters for node in nodes):
+        yield f"{INDENT * indent}if module.{parameter} is not None:"
+        indent += 1
+    yield f"{INDENT * indent}{_init_call(rule, f'module.{parameter}')}"
 
 
 def _path_rule(rule: InitRule, graph: Graph) -> Iterator[str]:

@@ -6,6 +6,7 @@ differs is found by comparing, slot by slot, the constructor calls of all levels
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Union
@@ -13,9 +14,10 @@ from typing import Any, Union
 from netspec.graph import Call, Level, Node, Step
 
 NO_DEFAULT = object()
+WORD = re.compile(r"\w+")
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Slot:
     """One constructor argument. ``text`` is how its class writes it: a literal, or an argument of ``__init__``."""
 
@@ -26,7 +28,7 @@ class Slot:
     text: str = ""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Construction:
     """A constructor call: of an ``nn`` module, or of a class of the file."""
 
@@ -35,7 +37,7 @@ class Construction:
     step: str
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Chain:
     """``nn.Sequential(…)``."""
 
@@ -45,17 +47,18 @@ class Chain:
 Maker = Union[Construction, Chain]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class ClassGroup:
     """Levels that share a class, with the calls that make their submodules, by the position of the step.
 
-    ``parameters`` maps each argument of ``__init__`` to its value for each level.
+    ``parameters`` maps each argument of ``__init__`` to its value for each level, ``defaults`` some to their defaults.
     """
 
     base: str
     levels: list[Level] = field(default_factory=list)
     makers: list[dict[int, Maker]] = field(default_factory=list)
     parameters: dict[str, list[Any]] = field(default_factory=dict)
+    defaults: dict[str, Any] = field(default_factory=dict)
     name: str = ""
 
 
@@ -140,13 +143,17 @@ def _maker(step: Step, owners: dict[Level, tuple[ClassGroup, int]]) -> Maker:
         keywords = dict(call.keywords)
         for name, each in type(step.op).model_fields.items():
             if name not in call.positional and (name in keywords or not each.is_required()):
-                slots.append(Slot(name, keywords.pop(name, each.default), keyword=True, default=each.default))
+                default = NO_DEFAULT if each.is_required() else each.default
+                slots.append(Slot(name, keywords.pop(name, each.default), keyword=True, default=default))
         slots += [Slot(name, value, keyword=True) for name, value in keywords.items()]
         return Construction(call.callee, slots, step.name)
     if is_inline(step.body):
         return Chain([_maker(inner, owners) for inner in step.body.steps])
     group, index = owners[step.body]
-    slots = [Slot(name, values[index], keyword=True) for name, values in group.parameters.items()]
+    slots = [
+        Slot(name, values[index], keyword=True, default=group.defaults.get(name, NO_DEFAULT))
+        for name, values in group.parameters.items()
+    ]
     return Construction(group, slots, step.name)
 
 
@@ -192,15 +199,21 @@ def _slots(makers: dict[int, Maker]) -> Iterator[tuple[Slot, str]]:
 
 def _lift(group: ClassGroup) -> None:
     """Turn the slots whose values differ between the levels into arguments of ``__init__``."""
-    columns = zip(*(list(_slots(makers)) for makers in group.makers))
     arguments = {name: [level.arguments[name] for level in group.levels] for name in group.levels[0].arguments}
-    for column in columns:
+    required: set[str] = set()
+    for column in zip(*(list(_slots(makers)) for makers in group.makers)):
         slot, step = column[0]
         values = [each.value for each, _ in column]
         if all(_same(value, values[0]) for value in values):
             slot.text = repr(slot.value)
+            continue
+        slot.text = _expression(group, values, arguments, slot.name, step)
+        if slot.default is NO_DEFAULT or slot.text not in group.parameters:
+            required.update(WORD.findall(slot.text))
         else:
-            slot.text = _expression(group, values, arguments, slot.name, step)
+            group.defaults.setdefault(slot.text, slot.default)
+    group.defaults = {name: value for name, value in group.defaults.items() if name not in required}
+    group.parameters = dict(sorted(group.parameters.items(), key=lambda item: item[0] in group.defaults))
 
 
 def _same(left: Any, right: Any) -> bool:
@@ -208,22 +221,32 @@ def _same(left: Any, right: Any) -> bool:
 
 
 def _expression(group: ClassGroup, values: list[Any], arguments: dict[str, list[Any]], slot: str, step: str) -> str:
-    """How a varying slot is written: an argument, or a multiple of one. Prefers the block's own parameters."""
-    candidates = {**group.parameters, **arguments}
-    for name, given in candidates.items():
+    """How a varying slot is written: an argument, an item of one, or a multiple. Prefers the block's parameters."""
+    candidates = {name: (name, given) for name, given in {**group.parameters, **arguments}.items()}
+    candidates.update(_items_of(arguments))
+    for text, (name, given) in candidates.items():
         if all(map(_same, given, values)):
-            group.parameters.setdefault(name, given)
-            return name
-    for name, given in candidates.items():
+            group.parameters.setdefault(name, arguments.get(name, given))
+            return text
+    for text, (name, given) in candidates.items():
         factor = _ratio(values, given)
         if factor is not None:
-            group.parameters.setdefault(name, given)
-            return f"{factor} * {name}"
+            group.parameters.setdefault(name, arguments.get(name, given))
+            return f"{factor} * {text}"
     name = slot if slot not in candidates else f"{step if step.isidentifier() else 'step' + step}_{slot}"
     while name in candidates:
         name += "_"
     group.parameters[name] = values
     return name
+
+
+def _items_of(arguments: dict[str, list[Any]]) -> dict[str, tuple[str, list[Any]]]:
+    """``c3[0]``, ``c3[1]``: the items of arguments that are equally long lists."""
+    found: dict[str, tuple[str, list[Any]]] = {}
+    for name, given in arguments.items():
+        if all(isinstance(value, list) and len(value) == len(given[0]) for value in given):
+            found |= {f"{name}[{at}]": (name, [value[at] for value in given]) for at in range(len(given[0]))}
+    return found
 
 
 def _ratio(values: list[Any], given: list[Any]) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain, count
 
 from netspec.dims import times_shape
 from netspec.emit.source.constructors import is_module
@@ -91,8 +92,8 @@ class _Variables:
             if _usable(name) and name not in live:
                 return name
         reusable = [name for name in freed if name in POOL and name not in live]
-        spare = (f"x{number}" for number in range(2, 10_000))
-        return next(name for name in (*reusable, *POOL, *spare) if name not in live)
+        spare = (f"x{number}" for number in count(2))
+        return next(name for name in chain(reusable, POOL, spare) if name not in live)
 
     def lives_on(self, value: Value, position: int) -> bool:
         """Whether a value is read by more than the next step, or is one of several branches; a residual stays ``y``."""
