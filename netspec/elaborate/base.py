@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from netspec.diagnostics import Label, Span, did_you_mean
 from netspec.dims import pretty_shape
-from netspec.elaborate.levels import UNKNOWN, Builder, Interned, Ports
+from netspec.elaborate.levels import UNKNOWN, Builder, Interned, Ports, hashable
 from netspec.elaborate.requirements import Requirements
 from netspec.elaborate.values import Env, Failed, Reader
 from netspec.graph import Level, Node, Value
@@ -46,6 +46,7 @@ class Elaboration:
         self.requirements = requirements
         self.interned = Interned()
         self.expanded: dict[Any, Level] = {}
+        self.ops: dict[Any, Op] = {}
         self.inferred: dict[tuple[Op, tuple[Tensor, ...]], tuple[Tensor, ...]] = {}
         self.sizes_of: dict[Level, int] = {}
         self.training_only: set[Value] = set()
@@ -132,14 +133,8 @@ class Elaboration:
         structure: Literal["", "residual", "parallel"] = "",
     ) -> tuple[Value, ...]:
         """Add a node; its outputs' shapes are inferred, or what forbids them is reported."""
-        tensors = tuple(value.tensor for value in inputs)
         try:
-            made = self.inferred.get((op, tensors))
-            if made is None:
-                self.requirements.check(op.requirements(*tensors), span)
-                made = op.infer(*tensors)
-                self.requirements.sizes(made, op.name, span)
-                self.inferred[op, tensors] = made
+            made = self.infer(op, tuple(value.tensor for value in inputs), span)
         except ShapeError as found:
             self.shape_fault(found, op, inputs, span, arguments, structure)
             raise Failed from None
@@ -148,6 +143,23 @@ class Elaboration:
         self.mark(frame, inputs, outputs, span)
         frame.builder.steps.append(Node(name, op, tuple(inputs), outputs, span, named, structure, frame.training))
         return outputs
+
+    def make(self, kind: type[Op], arguments: Mapping[str, Any]) -> Op:
+        """The op with these arguments, one object for all that are alike. Raises Pydantic's ``ValidationError``."""
+        key = kind, hashable(arguments)
+        if key not in self.ops:
+            self.ops[key] = kind.model_validate(arguments)
+        return self.ops[key]
+
+    def infer(self, op: Op, tensors: tuple[Tensor, ...], span: Span) -> tuple[Tensor, ...]:
+        """What an op makes of these tensors, worked out once. Raises ``ShapeError`` where it cannot take them."""
+        made = self.inferred.get((op, tensors))
+        if made is None:
+            self.requirements.check(op.requirements(*tensors), span)
+            made = op.infer(*tensors)
+            self.requirements.sizes(made, op.name, span)
+            self.inferred[op, tensors] = made
+        return made
 
     def shape_fault(
         self,

@@ -100,7 +100,7 @@ class OpCalls(Elaboration):
         if failed:
             raise Failed
         try:
-            return kind.model_validate(values)
+            return self.make(kind, values)
         except ValidationError as found:
             for fault in found.errors(include_input=False, include_url=False):
                 self.argument_fault(step, kind, fault, nodes, values)

@@ -93,13 +93,13 @@ class Builder:
     def _name_merges(self) -> None:
         """Nodes that structures made take names that the author's steps leave free: ``add``, ``add_1``."""
         taken = {step.name for step in self.steps}
+        numbers: dict[str, int] = {}
         for position, step in enumerate(self.steps):
             if step.name == "" and isinstance(step, Node):
                 base = name = step.op.name
-                number = 0
                 while name in taken:
-                    number += 1
-                    name = f"{base}_{number}"
+                    numbers[base] = numbers.get(base, 0) + 1
+                    name = f"{base}_{numbers[base]}"
                 taken.add(name)
                 self.steps[position] = replace(step, name=name)
 

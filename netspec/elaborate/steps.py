@@ -207,13 +207,11 @@ class Elaborator(BlockCalls):
     ) -> Value:
         """The node that joins a structure's branches; a misfit is told with what each branch gives."""
         try:
-            op = OPS[how].model_validate(arguments)
+            op = self.make(OPS[how], arguments)
         except ValidationError:
             raise self.reader.error("bad-argument", f"`dim` of `{how}` must be an integer", span) from None
         try:
-            tensors = [value.tensor for value in values]
-            self.requirements.check(op.requirements(*tensors), span)
-            op.infer(*tensors)
+            self.infer(op, tuple(value.tensor for value in values), span)
         except ShapeError as found:
             raise self.reader.error(
                 "shape-mismatch", str(found), span, secondary=branches, help=help or found.help
