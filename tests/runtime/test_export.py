@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -17,26 +18,31 @@ from netspec.runtime import export
 from netspec.runtime.export import export_onnx
 from netspec.runtime.verify import compare_onnx, export_verified, probing_copy, verify_onnx
 
-LARGE = {"vgg", "alexnet", "resnet1202", "preresnet1001", "resnet152", "resnet101"}
+CHEAP = [
+    "lenet", "lenet_batch_norm", "alexnet_d2l", "alexnet_torchvision", "vgg11_small", "nin", "googlenet",
+    "googlenet_d2l", "resnet18", "resnet50", "resnet20", "plain20", "preresnet164", "mlp", "mlp_dropout", "xor",
+    "perceptron", "softmax_regression",
+]  # fmt: skip
+"""One of each form: the larger variants repeat the same levels, and the nightly run takes all of them."""
 
 
 def names() -> list[str]:
-    """Every zoo variant, but of the large networks one each."""
-    found = []
-    for path in zoo.files():
-        loaded = load_spec(path)
-        found += [variant or loaded.spec.name for variant in loaded.variants]
-    return [name for name in found if not name.startswith(("vgg1", "alexnet_2")) or name in ("vgg11", "vgg11_bn")]
+    """The networks to export: every variant where ``NETSPEC_ALL`` is set."""
+    if not os.environ.get("NETSPEC_ALL"):
+        return CHEAP
+    loaded = [load_spec(path) for path in zoo.files()]
+    return [variant or each.spec.name for each in loaded for variant in each.variants]
 
 
-@pytest.mark.parametrize("name", [name for name in names() if name not in LARGE])
+@pytest.mark.parametrize("name", names())
 def test_onnxruntime_agrees(name: str, tmp_path: Path):
     model = netspec.load(name)
     module = probing_copy(model.graph, model.module())
     path = export_onnx(model.graph, module, tmp_path / "model.onnx")
     onnx.checker.check_model(str(path), full_check=True)
     parity = compare_onnx(model.graph, module, path)
-    assert parity.worst < 2e-5
+    assert parity.agrees
+    assert parity.worst < 2e-3
     assert len(parity.comparisons) == (3 if model.graph.sizes else 1)
     for dimension in model.graph.sizes:
         assert len({each.sizes[dimension] for each in parity.comparisons}) == 3
