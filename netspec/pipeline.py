@@ -47,8 +47,12 @@ def load_spec(target: str | Path) -> Loaded:
     Raises ``UsageError`` where there is none, ``SpecError`` with every fault of form.
     """
     path, variant = find_spec(target)
+    return load_source(read_source(path), variant)
+
+
+def load_source(source: Source, variant: str | None = None) -> Loaded:
+    """Read a spec from a text, as an editor holds it. Raises ``SpecError`` with every fault of form."""
     report = Report()
-    source = read_source(path)
     tree = parse(source, report)
     spec = read_spec(tree, report) if tree is not None else None
     report.raise_if_any()

@@ -206,6 +206,7 @@ class For(Form):
 
 
 MERGES = ("concat", "add", "multiply", "mean", "maximum", "stack")
+RESIDUAL_MERGES = ("add", "multiply", "maximum", "concat")
 
 
 class Parallel(Form):
@@ -232,7 +233,7 @@ class Residual(Form):
     body: Body
     projection: Body | None = None
     shortcut: Body | None = None
-    merge: Annotated[str, _reader(_one_of("add", "multiply", "maximum", "concat"))] = "add"
+    merge: Annotated[str, _reader(_one_of(*RESIDUAL_MERGES))] = "add"
     name: Template | None = None
 
 
@@ -424,13 +425,14 @@ def _read_output(key: ScalarNode, node: SyntaxNode, report: Report) -> OutputSpe
 Outputs = Annotated[Mapping[str, OutputSpec], _named(_read_output, "a mapping from output names to steps")]
 
 
+DTYPES = ("float32", "float64", "float16", "bfloat16", "int64", "int32", "bool")
+
+
 class InputSpec(Form):
     """An input in its long form."""
 
     shape: Annotated[tuple[Written, ...], _reader(_read_list)]
-    dtype: Annotated[str, _reader(_one_of("float32", "float64", "float16", "bfloat16", "int64", "int32", "bool"))] = (
-        "float32"
-    )
+    dtype: Annotated[str, _reader(_one_of(*DTYPES))] = "float32"
 
 
 def _read_input(key: ScalarNode, node: SyntaxNode, report: Report) -> InputSpec | None:

@@ -53,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
         "variant. Takes milliseconds a spec, and does not need torch.",
     )
     check.add_argument("specs", metavar="SPEC", nargs="+", help="a path, or the name of a zoo entry")
+    check.add_argument("--watch", action="store_true", help="check again whenever a file is saved; Ctrl-C ends it")
     _limit_argument(check)
 
     shapes = command("shapes", "the shape table", "Print shapes, parameters and MACs, layer by layer.")
@@ -82,6 +83,14 @@ def parser() -> argparse.ArgumentParser:
 
     ops = command("ops", "the ops and their arguments", "List every op, or describe one: arguments, defaults, shapes.")
     ops.add_argument("name", metavar="NAME", nargs="?", help="an op, such as conv2d")
+
+    schema = command(
+        "schema",
+        "the JSON Schema for editors",
+        "Print the JSON Schema (draft 2020-12) of a spec, for completion and documentation in editors. A spec names it "
+        "in its first line: `# yaml-language-server: $schema=netspec.schema.json`.",
+    )
+    schema.add_argument("-o", "--output", metavar="FILE", help="the file to write (default: print it)")
     return top
 
 

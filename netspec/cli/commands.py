@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from netspec import zoo
-from netspec.diagnostics import Report, Source, SpecError, UsageError
+from netspec.diagnostics import Report, Source, UsageError
 from netspec.elaborate import Limits
+from netspec.files import write_text
 from netspec.graph import Graph
-from netspec.pipeline import compile_loaded, compile_spec, load_spec
+from netspec.pipeline import compile_spec, load_spec
 from netspec.syntax import parse
 
 
@@ -28,28 +29,13 @@ def build(options: Namespace) -> int:
 
 
 def check(options: Namespace) -> int:
-    from netspec.expect import check_expectation, expectation
+    from netspec.cli.check import check_all
 
-    failed = 0
-    width = max(len(spec) for spec in options.specs)
-    for target in options.specs:
-        try:
-            loaded = load_spec(target)
-            variants = [loaded.variant] if loaded.variant else loaded.variants
-            for variant in variants:
-                graph = compile_loaded(loaded, variant=variant, limits=_limits(options))
-                report = Report()
-                check_expectation(graph, expectation(loaded.spec, variant), report)
-                report.raise_if_any()
-        except SpecError as found:
-            failed += len(found.diagnostics)
-            print(f"{found}\n", file=sys.stderr)
-            continue
-        count = f"{len(variants)} variants" if len(variants) > 1 else "1 network"
-        print(f"{target:<{width}}  {count:>11}  ok")
-    if failed:
-        print(f"{failed} error{'s' * (failed > 1)}", file=sys.stderr)
-    return 1 if failed else 0
+    if options.watch:
+        from netspec.cli.watch import watch
+
+        return watch(options.specs, _limits(options))
+    return check_all(options.specs, _limits(options))
 
 
 def shapes(options: Namespace) -> None:
@@ -98,6 +84,15 @@ def ops(options: Namespace) -> None:
     from netspec.cli.ops import describe_op, list_ops
 
     print(describe_op(options.name) if options.name else list_ops())
+
+
+def schema(options: Namespace) -> None:
+    from netspec.schema import schema_text
+
+    if options.output:
+        write_text(Path(options.output), schema_text())
+    else:
+        print(schema_text(), end="")
 
 
 def _graph(options: Namespace) -> Graph:
@@ -166,4 +161,5 @@ COMMANDS = {
     "diagram": diagram,
     "list": list_zoo,
     "ops": ops,
+    "schema": schema,
 }

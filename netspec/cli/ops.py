@@ -10,6 +10,7 @@ from pydantic_core import PydanticUndefined
 from netspec.diagnostics import UsageError, did_you_mean
 from netspec.ops import OPS
 from netspec.ops.base import Op
+from netspec.ops.meanings import meaning
 
 
 def list_ops() -> str:
@@ -33,12 +34,15 @@ def describe_op(name: str) -> str:
     lines = [f"{name}  ({op.family})", "", _plain(op.summary()), ""]
     fields = op.model_fields
     if fields:
-        width = max(map(len, fields)) + 2
+        defaults = {
+            name: "required" if field.is_required() else f"default {_yaml(field.default)}"
+            for name, field in fields.items()
+        }
+        width, second = max(map(len, fields)) + 2, max(map(len, defaults.values())) + 2
         lines.append("arguments")
-        for argument, field in fields.items():
-            default = "required" if field.is_required() else f"default {_yaml(field.default)}"
-            main = ", the main argument" if argument == op.main else ""
-            lines.append(f"  {argument:<{width}}{default}{main}")
+        for argument, default in defaults.items():
+            main = " (the main argument)" if argument == op.main else ""
+            lines.append(f"  {argument:<{width}}{default:<{second}}{_plain(meaning(op, argument))}{main}".rstrip())
         lines.append("")
     lines.append("inputs")
     lines.append("  any number, with `from: [a, b]`" if op.variadic else "  " + ", ".join(op.ports))
@@ -58,7 +62,7 @@ def _examples(op: type[Op]) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"``([^`]*)``", r"\1", text)
+    return re.sub(r"`+([^`]*)`+", r"\1", text)
 
 
 def _yaml(value: Any) -> str:

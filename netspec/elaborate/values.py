@@ -179,10 +179,18 @@ def bounded(reader: Reader, parameter: Parameter, value: Any, span: Span) -> Any
         if node is None:
             continue
         limit = reader.value(node, {})
-        for item in value if isinstance(value, list) else [value]:
+        items = value if isinstance(value, list) else [value]
+        if not all(map(_is_number, [limit, *items])):
+            message = f"a bound compares numbers, not {show(value if _is_number(limit) else limit)}"
+            raise reader.error("bad-value", message, node.span)
+        for item in items:
             if (item < limit) if bound == "least" else (item > limit):
                 label = Label(node.span, f"at {bound} {limit}")
                 raise reader.error(
                     "bad-value", f"`{name}` is {show(value)}, but must be at {bound} {limit}", span, secondary=(label,)
                 )
     return value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -1,0 +1,360 @@
+"""The JSON Schema (draft 2020-12) of a spec, for editors: completion, documentation and a first check while typing.
+
+Ops and their arguments come from the op classes, the keys of every form from the forms in ``spec``; what is added
+here is what a key holds, and a line of documentation. The schema takes whatever ``netspec check`` takes: where a
+value may be an expression, it may be any text. What it refuses, ``netspec check`` refuses too.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from netspec.elaborate.init_rules import FUNCTIONS, TEXTS
+from netspec.ops import OPS
+from netspec.ops.base import Op
+from netspec.ops.meanings import meaning
+from netspec.spec import (
+    DTYPES,
+    MERGES,
+    RESERVED,
+    RESIDUAL_MERGES,
+    SHORT_FORM,
+    STRUCTURES,
+    VERSION,
+    BlockSpec,
+    DimSpec,
+    Expect,
+    Form,
+    InputSpec,
+    OutputSpec,
+    ParamSpec,
+    Spec,
+)
+
+Json = dict[str, Any]
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+NAME = "^[A-Za-z_][A-Za-z0-9_]*$"
+ANY: Json = {}
+
+
+def _reference(name: str) -> Json:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+EXPRESSION = _reference("expression")
+
+
+def _any_of(*options: Json) -> Json:
+    return {"anyOf": list(options)}
+
+
+def _or_expression(schema: Json) -> Json:
+    return _any_of(schema, EXPRESSION)
+
+
+def _named(schema: Json) -> Json:
+    """A mapping from names to ``schema``."""
+    return {"type": "object", "propertyNames": _reference("name"), "additionalProperties": schema}
+
+
+TEXT = {"type": "string"}
+TEMPLATE = _reference("template")
+FLAG_OR_TEST = _or_expression({"type": "boolean"})
+BODY = _reference("body")
+PARAMS = _named(_reference("parameter"))
+OUTPUTS = _named(_reference("output"))
+BRANCHES = _named(_reference("body"))
+COUNT = _or_expression({"type": "integer", "minimum": 0})
+SIZE = _or_expression({"type": "integer", "minimum": 1})
+NUMBER_OR_TEXT = {"type": ["number", "string"]}
+BOUNDS = {
+    "type": "object",
+    "properties": {
+        "min": {**NUMBER_OR_TEXT, "description": "at least this many"},
+        "max": {**NUMBER_OR_TEXT, "description": "at most this many: `12M`"},
+    },
+    "additionalProperties": False,
+}
+FACT = _any_of(NUMBER_OR_TEXT, BOUNDS)
+TRAINING = {"const": "training"}
+
+KEYS: dict[type[Form], dict[str, tuple[Json, str]]] = {
+    Spec: {
+        "netspec": ({"const": VERSION}, "the version of the language: `1`"),
+        "name": ({"type": "string", "pattern": NAME}, "the name of the network, or of its family"),
+        "doc": (TEXT, "one line: the paper, or what the network is for"),
+        "params": (
+            PARAMS,
+            "the parameters of the family: `name: default`, or `{type, default, min, max, choices, doc}`",
+        ),
+        "require": ({"type": "array", "items": FLAG_OR_TEST}, "boolean expressions that must hold"),
+        "variants": (_named(_reference("variant")), "named sets of parameter values"),
+        "dims": (_named(_reference("dim")), "the sizes of symbolic dimensions at which costs are quoted"),
+        "inputs": (
+            {**_named(_reference("input")), "minProperties": 1},
+            "what the network reads: `image: [N, 3, H, W]`; a name that is no parameter is a symbolic dimension",
+        ),
+        "blocks": (_named(_reference("block")), "reusable parts, called like ops"),
+        "network": (BODY, "the steps of the network"),
+        "outputs": (OUTPUTS, "what the network gives: `logits: fc`; default: the last step, named `output`"),
+        "init": (_reference("init"), "initialisation rules: `conv2d.weight: {kaiming_normal: {mode: fan_out}}`"),
+        "expect": (_reference("expect"), "facts that `netspec check` verifies"),
+    },
+    BlockSpec: {
+        "params": (PARAMS, "the parameters of the block; one without a default is `name: int`"),
+        "inputs": ({"type": "array", "items": TEXT, "minItems": 1}, "the names of its inputs; default: one, `input`"),
+        "body": (BODY, "the steps of the block"),
+        "outputs": (OUTPUTS, "what the block gives; default: its last step"),
+        "doc": (TEXT, "one line on what the block does"),
+    },
+    ParamSpec: {
+        "type": (
+            {"type": "string", "pattern": r"^(list\[)*(int|float|bool|str)\]*$"},
+            "`int`, `float`, `bool`, `str` or `list[…]` of one of these",
+        ),
+        "default": (ANY, "the value that holds unless another is given; its type is the parameter's"),
+        "min": (NUMBER_OR_TEXT, "the least value"),
+        "max": (NUMBER_OR_TEXT, "the largest value"),
+        "choices": ({"type": "array"}, "the values that are allowed"),
+        "doc": (TEXT, "what the parameter means"),
+    },
+    InputSpec: {
+        "shape": ({"type": "array", "items": SIZE}, "its sizes: numbers, expressions, names of symbolic dimensions"),
+        "dtype": ({"enum": list(DTYPES)}, "the type of its elements"),
+    },
+    OutputSpec: {
+        "from": (TEXT, "the step that gives it"),
+        "when": (TRAINING, "`training`: only while training, as an auxiliary head"),
+    },
+    DimSpec: {
+        "default": (SIZE, "the size at which costs are quoted and examples are made"),
+        "min": (SIZE, "the least size"),
+        "max": (SIZE, "the largest size"),
+    },
+    Expect: {
+        "params": (FACT, "how many parameters: a count (`61_706`, `12M`) or `{min, max}`"),
+        "macs": (FACT, "how many multiply-accumulates one forward pass takes, at the sizes in `dims`"),
+        "outputs": (_named(_or_expression({"type": "array", "items": SIZE})), "the shapes of the outputs"),
+    },
+    **{
+        form: {
+            "name": (TEMPLATE, ""),
+            "body": (BODY, "its steps"),
+            "index": ({"type": "string", "pattern": NAME}, "the name by which expressions know the turn, from 0"),
+            "when": (TRAINING, "`training`: only while training"),
+        }
+        for form in STRUCTURES.values()
+    },
+}
+"""What each key of a form holds, and a line on what it is for."""
+
+STRUCTURE_KEYS: dict[tuple[str, str], tuple[Json, str]] = {
+    ("repeat", "count"): (COUNT, "how many times"),
+    ("for", "each"): (
+        _named(_or_expression({"type": "array"})),
+        "lists of equal length; each turn sees one item of each by its name",
+    ),
+    ("parallel", "branches"): (BRANCHES, "named branches, each a list of steps; all read the same value"),
+    ("parallel", "merge"): ({"enum": [*MERGES, "none"]}, "how the branches are joined; `none` leaves them apart"),
+    ("parallel", "dim"): (_or_expression({"type": "integer"}), "the dimension of `concat` and `stack`"),
+    ("residual", "projection"): (BODY, "the shortcut's steps, built only where the body changes the shape"),
+    ("residual", "shortcut"): (BODY, "the shortcut's steps, built always"),
+    ("residual", "merge"): ({"enum": list(RESIDUAL_MERGES)}, "how the two are joined; default: `add`"),
+    ("if", "test"): (FLAG_OR_TEST, "a condition over parameters, loop indices and `shape`"),
+    ("if", "then"): (BODY, "the steps where the test holds"),
+    ("if", "else"): (BODY, "the steps where it does not"),
+}
+"""The same for the keys that one structure has for itself."""
+
+
+def form_keys(form: type[Form]) -> dict[str, tuple[Json, str, bool]]:
+    """Each key of a form: what it holds, what it is for, and whether it must be there."""
+    keys = {}
+    for name, field in form.model_fields.items():
+        key = field.alias or name
+        if key == "span":
+            continue
+        holds, doc = STRUCTURE_KEYS.get((form.known_as, key)) or KEYS.get(form, {}).get(key) or (ANY, "")
+        keys[key] = holds, doc, field.is_required()
+    return keys
+
+
+def argument_schema(op: type[Op], argument: str, written: Json) -> Json:
+    """What an argument takes: its own values, or an expression for one."""
+    schema = _or_expression(_with_expressions({key: item for key, item in written.items() if key in _CONSTRAINTS}))
+    if (doc := meaning(op, argument)) != "":
+        schema["description"] = doc
+    return {**schema, "default": written["default"]} if "default" in written else schema
+
+
+_CONSTRAINTS = frozenset(
+    ("type", "anyOf", "enum", "const", "items", "minimum", "maximum", "exclusiveMinimum", "minItems", "maxItems")
+)
+
+
+def _with_expressions(schema: Json) -> Json:
+    """The same with expressions as the items of lists."""
+    made = dict(schema)
+    if "items" in made:
+        made["items"] = _or_expression(_with_expressions(made["items"]))
+    if "anyOf" in made:
+        made["anyOf"] = [_with_expressions(option) for option in made["anyOf"]]
+    return made
+
+
+def required_arguments(op: type[Op]) -> list[str]:
+    """The arguments that an op cannot do without."""
+    return [name for name, field in op.model_fields.items() if field.is_required()]
+
+
+def op_schema(op: type[Op]) -> Json:
+    """What stands under an op's key: its arguments, its main argument alone, or nothing."""
+    fields = op.model_json_schema().get("properties", {})
+    properties = {name: argument_schema(op, name, written) for name, written in fields.items()}
+    for port in op.ports:
+        properties.setdefault(port, {**TEXT, "description": "the step that this input reads"})
+    if op.variadic:
+        source: Json = {"type": "array", "items": TEXT, "minItems": 2}
+    else:
+        source = _any_of(TEXT, {"type": "array", "items": TEXT, "minItems": 1, "maxItems": len(op.ports)})
+    properties["from"] = {**source, "description": "what the step reads; default: the step before it"}
+    properties["name"] = TEMPLATE
+    required = [*required_arguments(op), *(["from"] if op.variadic else [])]
+    whole: Json = {"type": "object", "properties": properties, "additionalProperties": False}
+    options = [{**whole, "required": required} if required else whole]
+    if op.main is not None and set(required) <= {op.main}:
+        options.append({key: item for key, item in properties[op.main].items() if key != "default"})
+    if not required:
+        options.append({"type": "null"})
+    return {"description": documentation(op), **_any_of(*options)}
+
+
+def documentation(kind: type[Op] | type[Form]) -> str:
+    """A class's docstring as Markdown."""
+    text = re.sub(r"\s*\n    ", "\n", (kind.__doc__ or "").strip())
+    return re.sub(r"``([^`]*)``", r"`\1`", text)
+
+
+def form_schema(form: type[Form]) -> Json:
+    """The mapping that a form is read from."""
+    keys = form_keys(form)
+    properties = {key: {**holds, "description": doc} if doc else holds for key, (holds, doc, _) in keys.items()}
+    made: Json = {"type": "object", "properties": properties, "additionalProperties": False}
+    required = [key for key, (_, _, needed) in keys.items() if needed]
+    return {"description": documentation(form), **made, **({"required": required} if required else {})}
+
+
+def structure_schema(word: str) -> Json:
+    """What stands under a structure's key."""
+    whole = form_schema(STRUCTURES[word])
+    description = whole.pop("description")
+    options = [whole, BODY] if word in SHORT_FORM else [whole]
+    return {"description": description, **(_any_of(*options) if len(options) > 1 else whole)}
+
+
+def _step_schema() -> Json:
+    """A step: a name alone, or a mapping with one key."""
+    alone = [name for name, op in OPS.items() if not op.variadic and not required_arguments(op)]
+    never = sorted([*STRUCTURES, *(name for name in OPS if name not in alone)])
+    words = [{"const": name, "description": documentation(OPS[name])} for name in alone]
+    block = {"type": "string", "not": {"enum": never}, "description": "a block of this spec"}
+    return {
+        "description": "an op, a block or a structure",
+        "anyOf": [
+            *words,
+            block,
+            {
+                "type": "object",
+                "minProperties": 1,
+                "maxProperties": 1,
+                "properties": {
+                    **{word: _reference(f"structure.{word}") for word in STRUCTURES},
+                    **{name: _reference(f"op.{name}") for name in OPS},
+                },
+                "additionalProperties": _reference("call"),
+            },
+        ],
+    }
+
+
+def _rule_schema() -> Json:
+    """An initialisation: the name of a function, or a mapping with one key and its arguments."""
+    number = _or_expression({"type": "number"})
+    functions = {}
+    for function, arguments in FUNCTIONS.items():
+        properties = {name: _word_schema(TEXTS[name]) if name in TEXTS else number for name in arguments}
+        required = [name for name, default in arguments.items() if default is float]
+        whole = {"type": "object", "properties": properties, "additionalProperties": False}
+        if required:
+            whole["required"] = required
+        functions[function] = _any_of(
+            whole, *([number] if arguments else []), *([] if required else [{"type": "null"}])
+        )
+    alone = [name for name, arguments in FUNCTIONS.items() if float not in arguments.values()]
+    chosen = {"type": "object", "minProperties": 1, "maxProperties": 1}
+    return _any_of({"enum": alone}, {**chosen, "properties": functions, "additionalProperties": False})
+
+
+def _word_schema(words: tuple[str, ...]) -> Json:
+    """One of some words, or a text with an expression in braces."""
+    return _any_of({"enum": [*words]}, {"type": "string", "pattern": r"\{"})
+
+
+def spec_schema() -> Json:
+    """The schema of a whole spec."""
+    parameter = form_schema(ParamSpec)
+    long_parameter = {**parameter, **_any_of({"required": ["default"]}, {"required": ["type"]})}
+    plain = {"not": {"type": "object"}}
+    variant = {
+        "type": ["object", "null"],
+        "properties": {"expect": _reference("expect"), "doc": TEXT},
+        "additionalProperties": ANY,
+        "description": "values of the spec's parameters; it may carry `expect` and `doc`",
+    }
+    call = {
+        "description": "a block of this spec, or whatever the parameter after `$` names, with its parameters",
+        "properties": {
+            "name": TEMPLATE,
+            "from": _any_of(TEXT, {"type": "array", "items": TEXT, "minItems": 1}),
+        },
+    }
+    definitions = {
+        "name": {"type": "string", "pattern": NAME, "not": {"enum": sorted(RESERVED)}},
+        "template": {
+            "type": "string",
+            "minLength": 1,
+            "description": "the step's name, in references and in `state_dict` keys; braces hold an expression",
+        },
+        "expression": {"type": "string", "description": "an expression over parameters, loop indices and `shape`"},
+        "body": {"type": "array", "items": _reference("step")},
+        "step": _step_schema(),
+        "call": call,
+        "parameter": _any_of(plain, long_parameter),
+        "variant": variant,
+        "dim": _any_of(form_schema(DimSpec), SIZE),
+        "input": _any_of({"type": "array", "items": SIZE}, form_schema(InputSpec)),
+        "output": _any_of(TEXT, form_schema(OutputSpec)),
+        "block": form_schema(BlockSpec),
+        "expect": form_schema(Expect),
+        "init": {"type": "object", "propertyNames": {"pattern": r"\."}, "additionalProperties": _rule_schema()},
+        **{f"structure.{word}": structure_schema(word) for word in STRUCTURES},
+        **{f"op.{name}": op_schema(op) for name, op in OPS.items()},
+    }
+    whole = form_schema(Spec)
+    return {"$schema": DIALECT, "title": "netspec", **whole, "$defs": definitions}
+
+
+def schema_text() -> str:
+    """The schema as the file that editors read: a line for each top-level key and each definition."""
+    whole = spec_schema()
+    definitions = whole.pop("$defs")
+    lines = [f" {json.dumps(key)}: {_json(value)}" for key, value in whole.items()]
+    inner = ",\n".join(f"  {json.dumps(key)}: {_json(value)}" for key, value in definitions.items())
+    return "{\n" + ",\n".join([*lines, ' "$defs": {\n' + inner + "\n }"]) + "\n}\n"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
