@@ -1,0 +1,33 @@
+"""What went wrong, where, and how to mend it: the errors, their rendering, and the catalogue of every id."""
+
+from __future__ import annotations
+
+from netspec.diagnostics.base import (
+    Diagnostic,
+    EnvironmentFault,
+    Label,
+    NetspecError,
+    Report,
+    Source,
+    Span,
+    SpecError,
+    UsageError,
+)
+from netspec.diagnostics.suggest import clipped, did_you_mean, nearest
+from netspec.diagnostics.text import render
+
+__all__ = [
+    "Diagnostic",
+    "EnvironmentFault",
+    "Label",
+    "NetspecError",
+    "Report",
+    "Source",
+    "Span",
+    "SpecError",
+    "UsageError",
+    "clipped",
+    "did_you_mean",
+    "nearest",
+    "render",
+]

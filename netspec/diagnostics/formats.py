@@ -1,0 +1,157 @@
+"""Diagnostics for programs: JSON, SARIF 2.1.0, and the workflow commands of GitHub Actions.
+
+SARIF: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html. GitHub:
+https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import Any
+from urllib.parse import quote
+
+from netspec.diagnostics.base import Diagnostic, Label, Span
+from netspec.diagnostics.text import escaped, render_all
+
+FORMATS = ("text", "json", "sarif", "github")
+
+
+def render_as(
+    format: str, diagnostics: Sequence[Diagnostic], more: int = 0, width: int = 120, version: str = "0"
+) -> str:
+    """Every diagnostic in one of ``FORMATS``; ``more`` counts those that were left out."""
+    match format:
+        case "json":
+            return json.dumps([_record(found) for found in diagnostics], indent=2, ensure_ascii=True)
+        case "sarif":
+            return json.dumps(_sarif(diagnostics, version), indent=2, ensure_ascii=True)
+        case "github":
+            lines = [_command(found) for found in diagnostics]
+            return "\n".join([*lines, *([f"::error title=netspec::and {more} more"] if more else [])])
+    return render_all(diagnostics, more, width)
+
+
+def _region(span: Span) -> dict[str, int]:
+    return {
+        "line": span.line,
+        "column": span.column,
+        "endLine": span.end_line,
+        "endColumn": max(span.end_column, span.column + 1) if span.end_line == span.line else span.end_column,
+    }
+
+
+def _record(found: Diagnostic) -> dict[str, Any]:
+    """A diagnostic as JSON. Lines and columns count from 1, ends are exclusive."""
+    return {
+        "id": found.id,
+        "severity": found.severity,
+        "message": found.message,
+        "file": found.primary.span.source.name,
+        **_region(found.primary.span),
+        "labels": [_label(found.primary, True), *(_label(label, False) for label in found.secondary)],
+        "trail": list(found.trail),
+        "notes": list(found.notes),
+        "help": found.help,
+    }
+
+
+def _label(label: Label, primary: bool) -> dict[str, Any]:
+    return {
+        "file": label.span.source.name,
+        **_region(label.span),
+        "text": label.text,
+        "primary": primary,
+    }
+
+
+def _sarif(diagnostics: Sequence[Diagnostic], version: str) -> dict[str, Any]:
+    from netspec.diagnostics.catalogue import CATALOGUE
+
+    ids = sorted({found.id for found in diagnostics})
+    rules = [_rule(id, CATALOGUE[id].what, CATALOGUE[id].why) for id in ids]
+    driver = {
+        "name": "netspec",
+        "version": version,
+        "informationUri": "https://github.com/netspec/netspec",
+        "rules": rules,
+    }
+    return {
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [
+            {
+                "tool": {"driver": driver},
+                "columnKind": "unicodeCodePoints",
+                "results": [_result(found, ids.index(found.id)) for found in diagnostics],
+            }
+        ],
+    }
+
+
+def _rule(id: str, what: str, why: str) -> dict[str, Any]:
+    return {"id": id, "shortDescription": {"text": what}, "fullDescription": {"text": why}}
+
+
+def _result(found: Diagnostic, rule: int) -> dict[str, Any]:
+    text = found.message + (f" (help: {found.help})" if found.help else "")
+    result: dict[str, Any] = {
+        "ruleId": found.id,
+        "ruleIndex": rule,
+        "level": "warning" if found.severity == "warning" else "error",
+        "message": {"text": text},
+        "locations": [_location(found.primary)],
+    }
+    if found.secondary:
+        result["relatedLocations"] = [
+            {"id": number, **_location(label)} for number, label in enumerate(found.secondary)
+        ]
+    return result
+
+
+def _location(label: Label) -> dict[str, Any]:
+    region = _region(label.span)
+    made: dict[str, Any] = {
+        "physicalLocation": {
+            "artifactLocation": {"uri": quote(PurePath(label.span.source.name).as_posix())},
+            "region": {
+                "startLine": region["line"],
+                "startColumn": region["column"],
+                "endLine": region["endLine"],
+                "endColumn": region["endColumn"],
+            },
+        }
+    }
+    if label.text:
+        made["message"] = {"text": label.text}
+    return made
+
+
+def _command(found: Diagnostic) -> str:
+    """``::error file=…,line=…::message``; GitHub unescapes per cent signs, line ends, colons and commas."""
+    region = _region(found.primary.span)
+    properties = {
+        "file": found.primary.span.source.name,
+        "line": region["line"],
+        "endLine": region["endLine"],
+        "col": region["column"],
+        "endColumn": region["endColumn"] - 1,  # GitHub's end is the last column
+        "title": f"netspec {found.id}",
+    }
+    if region["endLine"] != region["line"]:
+        del properties["col"], properties["endColumn"]  # columns are for one line
+    told = [found.message, *found.notes, *([f"in: {', '.join(found.trail)}"] if found.trail else [])]
+    told += [f"help: {found.help}"] if found.help else []
+    written = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items())
+    return (
+        f"::{'warning' if found.severity == 'warning' else 'error'} {written}::{_data('; '.join(map(escaped, told)))}"
+    )
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

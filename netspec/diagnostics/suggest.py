@@ -1,0 +1,40 @@
+"""What an author most likely meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from functools import lru_cache
+
+
+def nearest(word: str, candidates: Iterable[str]) -> str | None:
+    """The candidate that ``word`` most likely meant, if any is close."""
+    return _nearest(word, tuple(candidates)) if len(word) <= 64 else None
+
+
+@lru_cache(maxsize=1024)  # a fault in a loop is met thousands of times, and told once
+def _nearest(word: str, candidates: tuple[str, ...]) -> str | None:
+    folded = {candidate.lower().replace("_", ""): candidate for candidate in reversed(candidates)}
+    same = folded.get(word.lower().replace("_", "").replace("-", ""))
+    if same is not None and same != word:
+        return same
+    found = difflib.get_close_matches(word, candidates[:1000], n=1, cutoff=0.6)
+    return found[0] if found else None
+
+
+def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
+    """``did you mean `x`?`` for the nearest candidate, or a list of all when there are few."""
+    names = tuple(candidates)
+    close = nearest(word, names)
+    if close:
+        return f"did you mean `{close}`?"
+    if 0 < len(names) <= 8:
+        listed = ", ".join(f"`{name}`" for name in names)
+        return f"one of {listed}" if len(names) > 1 else f"there is only {listed}"
+    return None
+
+
+def clipped(text: str, most: int = 60) -> str:
+    """A text for a message: no longer than that, on one line."""
+    text = text if len(text) <= most else text[: most - 1] + "…"
+    return text.replace("\n", "⏎") if "\n" in text else text
