@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import platform
 import sys
-from importlib.metadata import version
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -26,16 +28,33 @@ RUNTIMES = ("onnxruntime-gpu", "onnxruntime")
 
 def build_all(graph: Graph, folder: Path, device: str, variant: str | None) -> int:
     """Write every file, verify the ONNX file, say so; gives the exit code."""
-    write_text(folder / "model.py", emit_source(graph).text)
-    write_text(folder / "shapes.json", ShapeTable(graph).to_json())
-    drawn = _draw(graph, folder)
-    path, parity = export_verified(graph, build_module(graph, device), folder / "model.onnx")
+    warn_of_two_runtimes()
+    with status("writing the source and the diagram"):
+        write_text(folder / "model.py", emit_source(graph).text)
+        write_text(folder / "shapes.json", ShapeTable(graph).to_json())
+        drawn = _draw(graph, folder)
+    with status("building the module"):
+        module = build_module(graph, device)
+    with status("exporting, and running PyTorch and onnxruntime side by side"):
+        path, parity = export_verified(graph, module, folder / "model.onnx")
     write_text(
         folder / "build.json", json.dumps(_record(graph, variant, parity, path), indent=2, ensure_ascii=False) + "\n"
     )
     print()
     print(f"wrote {folder}/: model.py, {path.name}, {drawn}, shapes.json, build.json")
     return report_parity(parity, path)
+
+
+@contextmanager
+def status(doing: str) -> Iterator[None]:
+    """Shows what is being done, on a terminal only, while it is done."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(f"{doing} …"):
+        yield
 
 
 def _draw(graph: Graph, folder: Path) -> str:
@@ -98,10 +117,24 @@ def _record(graph: Graph, variant: str | None, parity: Parity, path: Path) -> di
 
 
 def _versions() -> dict[str, str]:
-    found = {name: version(name) for name in VERSIONS}
+    return {name: version(name) for name in VERSIONS} | _runtimes()
+
+
+def _runtimes() -> dict[str, str]:
+    found = {}
     for name in RUNTIMES:
         try:
             found[name] = version(name)
-        except ModuleNotFoundError:
+        except PackageNotFoundError:
             continue
     return found
+
+
+def warn_of_two_runtimes() -> None:
+    """Both wheels write the same package: the last one installed wins, and removing either breaks both."""
+    if len(_runtimes()) > 1:
+        print(
+            "netspec: onnxruntime and onnxruntime-gpu are both installed, and overwrite each other; "
+            "uninstall both, then install one",
+            file=sys.stderr,
+        )

@@ -53,13 +53,14 @@ def source(options: Namespace) -> None:
 
 
 def export(options: Namespace) -> int:
-    from netspec.cli.build import report_parity
+    from netspec.cli.build import report_parity, status, warn_of_two_runtimes
     from netspec.runtime.module import build_module
     from netspec.runtime.verify import export_verified
 
     graph = _graph(options)
-    module = build_module(graph, options.device)
-    path, parity = export_verified(graph, module, Path(options.output))
+    warn_of_two_runtimes()
+    with status("exporting, and running PyTorch and onnxruntime side by side"):
+        path, parity = export_verified(graph, build_module(graph, options.device), Path(options.output))
     print(f"{path}  {_size(path)}")
     return report_parity(parity, path)
 

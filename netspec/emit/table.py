@@ -77,6 +77,11 @@ class ShapeTable:
         """Multiply-accumulates of one inference pass at ``graph.sizes``."""
         return self._costs.of(self.graph.body).macs
 
+    @property
+    def totals(self) -> dict[str, int]:
+        """``{"params": …, "macs": …}`` of the whole network."""
+        return {"params": self.params, "macs": self.macs}
+
     def __str__(self) -> str:
         return self.text()
 

@@ -23,6 +23,7 @@ EXTERNAL_ABOVE = 1_500_000_000
 def export_onnx(graph: Graph, module: nn.Module, path: Path) -> Path:
     """Write the inference graph with the module's weights; ``onnx.checker`` has passed it when this returns.
 
+    The file is in float32, whatever the module's precision.
     Weights above 1.5 GB go to ``<path>.data`` beside it, since an ONNX file holds at most 2 GB.
     """
     weights = {key: _array(tensor) for key, tensor in module.state_dict(keep_vars=True).items()}
@@ -49,10 +50,6 @@ def _rename_external(path: Path, old: str, new: str) -> None:
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:
-    """A tensor's memory as numpy sees it; bfloat16, which numpy lacks, through ml_dtypes."""
+    """A tensor as numpy sees it; real numbers as float32, which is what the graph is written in."""
     held = tensor.detach().cpu().contiguous()
-    if held.dtype is torch.bfloat16:
-        import ml_dtypes
-
-        return held.view(torch.uint16).numpy().view(ml_dtypes.bfloat16)
-    return held.numpy()
+    return (held.float() if held.is_floating_point() else held).numpy()

@@ -127,3 +127,10 @@ def test_the_weights_in_the_file_are_the_module_s(tmp_path: Path):
     arrays = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}
     for key, tensor in module.state_dict().items():
         np.testing.assert_array_equal(arrays[key], tensor.numpy())
+
+
+def test_a_module_of_another_precision_is_written_in_float32(tmp_path: Path):
+    model = netspec.load("lenet")
+    module = model.module(dtype=torch.bfloat16)
+    path = model.export(tmp_path / "model.onnx", module)
+    assert compare_onnx(model.graph, module.float(), path).agrees
