@@ -43,6 +43,9 @@ def check_expectation(graph: Graph, expect: Expect | None, report: Report) -> No
         shape = graph.outputs[name].value.shape
         try:
             wanted = tuple(reader.items(node, env, "a shape"))
+            if not all(isinstance(size, (int, Dim)) and not isinstance(size, bool) for size in wanted):
+                help = "write numbers and the names of dimensions: `[N, 1000]`"
+                raise reader.error("bad-value", "a shape is a list of sizes", node.span, help=help)
         except Failed:
             continue
         if wanted != shape:

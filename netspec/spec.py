@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, TypeVar, Union
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, ValidationInfo
 
-from netspec.diagnostics import Label, Report, Span, did_you_mean
+from netspec.diagnostics import Label, Report, Span, clipped, did_you_mean, nearest
 from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
 
 VERSION = 1
@@ -73,7 +73,7 @@ def describe(node: SyntaxNode) -> str:
     if node.value is None:
         return "nothing"
     kind = {bool: "the boolean", int: "the number", float: "the number"}.get(type(node.value), "the text")
-    return f"{kind} `{node.text}`"
+    return f"{kind} `{clipped(node.text)}`"
 
 
 def _read_text(node: SyntaxNode, report: Report) -> str | None:
@@ -105,7 +105,7 @@ def _read_version(node: SyntaxNode, report: Report) -> int | None:
 
 
 def _read_scalar(node: SyntaxNode, report: Report) -> ScalarNode | None:
-    if isinstance(node, ScalarNode):
+    if isinstance(node, ScalarNode) and isinstance(node.value, str):
         return node
     misfit(report, node, "a name")
     return None
@@ -278,32 +278,59 @@ def read_form(form: type[Read], node: SyntaxNode, report: Report, what: str, spa
             report.error("unknown-key", f"{what} has no key `span`", node.span)
             return None
         data["span"] = span or node.span
-    faults = len(report.diagnostics)
+    faults = report.count
     try:
         made = form.model_validate(data, context=report)
     except ValidationError as found:
         _report_keys(form, node, report, what, span, found)
         return None
-    return made if len(report.diagnostics) == faults else None
+    return made if report.count == faults else None
 
 
 def _report_keys(
     form: type[Form], node: MapNode, report: Report, what: str, span: Span | None, found: ValidationError
 ) -> None:
-    for fault in found.errors(include_input=False, include_url=False):
-        word = str(fault["loc"][0])
-        key = next((key for key, _ in node.entries if key.text == word), None)
-        if fault["type"] == "missing":
-            report.error("missing-key", f"{what} needs `{word}`", span or node.span, help=_keys_help(form))
-        elif key is not None:
-            help = did_you_mean(word, _keys(form)) or _keys_help(form)
-            report.error("unknown-key", f"{what} has no key `{word}`", key.span, help=help)
-        else:
-            raise AssertionError(f"unexpected fault in {what}: {fault}")
+    faults = [(fault["type"], str(fault["loc"][0])) for fault in found.errors(include_input=False, include_url=False)]
+    missing = [word for type, word in faults if type == "missing"]
+    for word in [word for type, word in faults if type != "missing"]:
+        key = node.key(word)
+        assert key is not None, f"unexpected fault in {what}: {word}"
+        # What is missing is meant before what is there already.
+        meant = nearest(word, missing) or nearest(word, [each for each in _keys(form) if node.key(each) is None])
+        help = f"did you mean `{meant}`?" if meant else _keys_help(form)
+        report.error("unknown-key", f"{what} has no key `{clipped(word)}`", key.span, help=help)
+        missing = [each for each in missing if each != meant]
+    for word in missing if not node.partial else ():
+        report.error(
+            "missing-key", f"{what} needs `{word}`", span or node.span, help=_missing_help(form, word), about=word
+        )
 
 
 def _keys(form: type[Form]) -> list[str]:
     return [field.alias or name for name, field in form.model_fields.items() if name != "span"]
+
+
+EXAMPLES = {
+    "netspec": "write `netspec: 1`, the version of the language",
+    "name": "write `name: my_network`",
+    "inputs": "write `inputs: {image: [N, 3, 224, 224]}`",
+    "network": "write `network:` and below it the steps, each after a dash",
+    "body": "write `body:` and below it the steps, each after a dash",
+    "then": "write `then: [relu]`: the steps to take where the test holds",
+    "count": "write `count: 3`",
+    "each": "write `each: {width: [64, 128, 256]}`",
+    "branches": "write `branches: {left: [relu], right: [sigmoid]}`",
+    "merge": "write `merge: concat`, or add, multiply, mean, maximum, stack, none",
+    "test": "write `test: stride == 1`",
+    "shape": "write `shape: [N, 3, 224, 224]`",
+    "from": "write `from:` and the name of a step",
+    "default": "write `default: 1024`",
+}
+"""How to write each key that a form may need."""
+
+
+def _missing_help(form: type[Form], key: str) -> str:
+    return EXAMPLES.get(key) or _keys_help(form)
 
 
 def _keys_help(form: type[Form]) -> str:
@@ -350,7 +377,7 @@ def _read_call(key: ScalarNode, value: SyntaxNode, report: Report) -> CallStep |
     arguments = {name.text: (name, item) for name, item in value.entries}
     _, name = arguments.pop("name", (None, None))
     _, source = arguments.pop("from", (None, None))
-    if name is not None and not isinstance(name, ScalarNode):
+    if name is not None and not (isinstance(name, ScalarNode) and isinstance(name.value, str)):
         misfit(report, name, "a name")
         return None
     return CallStep(key, None, arguments, name, source)
@@ -521,6 +548,7 @@ class Spec(Form):
     netspec: Annotated[int, _reader(_read_version)]
     name: Name
     doc: Text = ""
+    imports: Annotated[tuple[Written, ...], _reader(_read_list)] = Field(default=(), alias="import")
     params: Parameters = Field(default_factory=dict)
     require: Annotated[tuple[Written, ...], _reader(_read_list)] = ()
     variants: Annotated[Mapping[str, Variant], _named(_read_variant, "a mapping from variants to parameter values")] = (
@@ -545,3 +573,18 @@ class Spec(Form):
 def read_spec(node: SyntaxNode, report: Report) -> Spec | None:
     """The whole document. ``None`` where the report got anything; the caller raises it."""
     return read_form(Spec, node, report, "a spec")
+
+
+class Library(Spec):
+    """A file that is imported: its blocks count, and it need not be a network."""
+
+    name: Name = ""
+    inputs: Annotated[Mapping[str, InputSpec], _named(_read_input, "a mapping from inputs to shapes")] = Field(
+        default_factory=dict
+    )
+    network: Body = ()
+
+
+def read_library(node: SyntaxNode, report: Report) -> Library | None:
+    """An imported document. ``None`` where the report got anything."""
+    return read_form(Library, node, report, "a spec")

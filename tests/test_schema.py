@@ -215,7 +215,13 @@ BASE: dict[str, Any] = {
 }
 
 JUNK = st.one_of(
-    st.sampled_from([None, True, False, 0, 1, -1, 2, 3, 2.5, "width", "relu", "add", "", "a b", [], {}, [1, 2], ["N"]]),
+    # Made anew each time: a list or mapping is changed afterwards.
+    st.builds(
+        copy.deepcopy,
+        st.sampled_from(
+            [None, True, False, 0, 1, -1, 2, 3, 2.5, "width", "relu", "add", "", "a b", [], {}, [1, 2], ["N"]]
+        ),
+    ),
     st.dictionaries(st.sampled_from(["name", "from", "dim", "body", "out"]), st.sampled_from([1, "relu"]), max_size=2),
 )
 WORDS = st.sampled_from(["name", "from", "dim", "bias", "body", "when", "merge", "kernel_size", "doc", "linear", "x y"])
