@@ -131,12 +131,22 @@ class Report:
         self.diagnostics: list[Diagnostic] = []
         self.more = 0
         self._seen: set[tuple[object, ...]] = set()
+        self._unreadable: set[tuple[object, ...]] = set()
+
+    @property
+    def count(self) -> int:
+        """How many faults there are."""
+        return len(self.diagnostics) + self.more
 
     def add(self, found: Diagnostic) -> None:
-        key = (found.id, found.about, id(found.primary.span.source), *found.primary.span.order)
-        if key in self._seen:
+        span = found.primary.span
+        place = (id(span.source), span.line, span.column)
+        key = (found.id, found.about, *place)
+        if key in self._seen or place in self._unreadable:
             return
         self._seen.add(key)
+        if found.id.startswith("yaml-") or found.id in ("number-range", "duplicate-key"):
+            self._unreadable.add(place)  # whatever else is wrong there follows from this
         if len(self.diagnostics) < MOST_KEPT:
             self.diagnostics.append(found)
             return

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 def nearest(word: str, candidates: Iterable[str]) -> str | None:
     """The candidate that ``word`` most likely meant, if any is close."""
-    return _nearest(word, tuple(candidates)) if len(word) <= 64 else None
+    return _nearest(word, tuple(candidates)) if len(word) <= 200 else None
 
 
 @lru_cache(maxsize=1024)  # a fault in a loop is met thousands of times, and told once

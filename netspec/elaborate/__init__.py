@@ -5,23 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from netspec.diagnostics import Report, Span, UsageError, did_you_mean
+from netspec.diagnostics import Report, Span, UsageError, clipped, did_you_mean
 from netspec.dims import Dim, Size
 from netspec.elaborate.base import Frame, Limits
 from netspec.elaborate.init_rules import read_rules
 from netspec.elaborate.levels import UNKNOWN, Builder
+from netspec.elaborate.names import check_names
 from netspec.elaborate.requirements import Requirements
+from netspec.elaborate.scope import Scope, origin_labels, show
 from netspec.elaborate.sizes import choose_sizes
 from netspec.elaborate.steps import Elaborator
-from netspec.elaborate.values import Failed, Reader, bounded, declared_type, default_value, fit, show
-from netspec.expressions import ExpressionError, parse
-from netspec.graph import Graph, Output, Value
+from netspec.elaborate.values import Failed, Reader, bounded, declared_type, default_value, fit
+from netspec.expressions import UNKNOWN_VALUE, ExpressionError, parse
+from netspec.graph import Graph, Level, Node, Output, Value, parameter_count, walk
 from netspec.ops import OPS
 from netspec.ops.base import Tensor
 from netspec.spec import STRUCTURES, Spec, Variant
 from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
 
 __all__ = ["Limits", "elaborate", "parameter_values"]
+
+MOST_PARAMETERS = 10**13
 
 Override = Any
 """A parameter's value from outside: a syntax node (from the command line) or a plain value (from Python)."""
@@ -48,20 +52,20 @@ def elaborate(
     if chosen is not None:
         reader.trail = (f"variant {chosen.key.text} ({chosen.key.span.place})",)
     _guard_names(spec, reader)
+    check_names(spec, reader)
     parameters = parameter_values(spec, reader, chosen, overrides or {})
-    report.raise_if_any()
     symbols = {name: Dim.symbol(name) for name in _symbol_names(spec, parameters)}
-    globals = {**parameters, **symbols}
+    globals = parameters.extended(symbols)
     _check_required(spec, reader, globals)
     declared = _declared_sizes(spec, reader, globals, symbols, sizes or {})
-    report.raise_if_any()
 
     requirements = Requirements(declared)
-    elaborator = Elaborator(spec.blocks, globals, reader, requirements, limits or Limits())
+    elaborator = Elaborator(spec.blocks, spec.network, globals, reader, requirements, limits or Limits())
     builder = Builder("network", variant or spec.name, _network_span(spec), "")
     inputs = _inputs(spec, reader, globals)
-    report.raise_if_any()
-    builder.inputs = {value: (value, name) for name, value in inputs.items()}
+    if not inputs:
+        report.raise_if_any()
+    builder.inputs = {value: (value, name) for name, value in inputs.items() if value is not UNKNOWN}
     builder.names = dict(inputs)
     frame = Frame(builder, globals)
     last = elaborator.run(frame, spec.network, next(iter(inputs.values())))
@@ -80,6 +84,7 @@ def elaborate(
     report.raise_if_any()
     body, _ = builder.close(elaborator.interned, {name: value for name, (value, _) in outputs.items()}, {})
     found = tuple(requirements.found.values())
+    check_parameters(body, reader)
     return Graph(
         name=variant or spec.name,
         doc=spec.doc,
@@ -111,9 +116,7 @@ def _guard_names(spec: Spec, reader: Reader) -> None:
             reader.error("duplicate-name", f"the block `{name}` has the name of an {kind}", block.span)
 
 
-def parameter_values(
-    spec: Spec, reader: Reader, variant: Variant | None, overrides: Mapping[str, Override]
-) -> dict[str, Any]:
+def parameter_values(spec: Spec, reader: Reader, variant: Variant | None, overrides: Mapping[str, Override]) -> Scope:
     """The value of each parameter: from outside, else from the variant, else its default."""
     for name in overrides:
         if name not in spec.params:
@@ -123,23 +126,32 @@ def parameter_values(
         for name in variant.values.keys() - spec.params.keys():
             span = variant.values[name][0].span
             help = did_you_mean(name, [*spec.params, "expect", "doc"])
-            reader.error("unknown-argument", f"the spec has no parameter `{name}`", span, help=help)
-    values: dict[str, Any] = {}
+            reader.error("unknown-argument", f"the spec has no parameter `{clipped(name)}`", span, help=help)
+    values = Scope({}, {})
+    origins: dict[str, SyntaxNode] = {}
+    values.origins = origins
     for name, parameter in spec.params.items():
+        if parameter.default is not None:
+            origins[name] = parameter.default
         try:
             if name in overrides:
                 values[name] = _override(reader, parameter, overrides[name], values)
+                origins.pop(name, None)
+                if isinstance(overrides[name], (ScalarNode, ListNode)):
+                    origins[name] = overrides[name]
             elif variant is not None and name in variant.values:
-                node = variant.values[name][1]
+                node = origins[name] = variant.values[name][1]
                 value = reader.typed(node, values, declared_type(reader, parameter), f"`{name}`")
                 values[name] = bounded(reader, parameter, value, node.span)
             elif parameter.default is not None:
                 values[name] = default_value(reader, parameter, values)
             else:
-                help = f"give it one: `--set {name}=…`"
-                reader.error("missing-argument", f"the parameter `{name}` has no value", parameter.key.span, help=help)
+                help = f"give it a `default`, or a value: `--set {name}=…`"
+                raise reader.error(
+                    "missing-argument", f"the parameter `{name}` has no value", parameter.key.span, help=help
+                )
         except Failed:
-            continue
+            values[name] = UNKNOWN_VALUE
     return values
 
 
@@ -175,7 +187,7 @@ def _inputs(spec: Spec, reader: Reader, env: Mapping[str, Any]) -> dict[str, Val
             sizes = [_size(reader, node, env) for node in given.shape]
             inputs[name] = Value(Tensor(tuple(sizes), given.dtype))
         except Failed:
-            continue
+            inputs[name] = UNKNOWN
     if not spec.inputs:
         reader.error(
             "missing-key", "a spec needs an input", _network_span(spec), help="`inputs: {image: [N, 3, 224, 224]}`"
@@ -187,7 +199,7 @@ def _size(reader: Reader, node: SyntaxNode, env: Mapping[str, Any]) -> Size:
     value = reader.value(node, env)
     if isinstance(value, Dim) or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
         return value
-    raise reader.error("bad-value", f"a size is a positive integer or a name, not {show(value)}", node.span)
+    raise reader.misvalued(node, env, "a size is a positive integer or a name", value)
 
 
 def _check_required(spec: Spec, reader: Reader, env: Mapping[str, Any]) -> None:
@@ -197,8 +209,13 @@ def _check_required(spec: Spec, reader: Reader, env: Mapping[str, Any]) -> None:
                 assert isinstance(node, ScalarNode)
                 names = sorted(parse(node.text).names & env.keys(), key=node.text.find)
                 values = ", ".join(f"{name} = {env[name]}" for name in names)
+                labels = origin_labels(env, [node], node.span)
                 reader.error(
-                    "requirement-failed", f"`{node.text}` does not hold", node.span, f"with {values}" if values else ""
+                    "requirement-failed",
+                    f"`{clipped(node.text, 120)}` does not hold",
+                    node.span,
+                    f"with {values}" if values else "",
+                    secondary=labels,
                 )
         except Failed:
             continue
@@ -232,6 +249,18 @@ def _declared_sizes(
         if size < 1:
             raise UsageError(f"the dimension `{name}` must be at least 1, not {size}")
     return sizes
+
+
+def check_parameters(body: Level, reader: Reader) -> None:
+    """Guard the number of parameters, at the step that has the most."""
+    if body.parameter_count <= MOST_PARAMETERS:
+        return
+    nodes = (step for _, step, _ in walk(body) if isinstance(step, Node))
+    largest = max(nodes, key=parameter_count)
+    message = f"the network has {body.parameter_count:,} parameters: no machine holds more than {MOST_PARAMETERS:,}"
+    label = f"{parameter_count(largest):,} of them are here"
+    reader.error("too-large", message, largest.span, label, help="make a size smaller")
+    reader.report.raise_if_any()
 
 
 def _network_span(spec: Spec) -> Span:

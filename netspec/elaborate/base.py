@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
-from netspec.diagnostics import Label, Span, did_you_mean
+from netspec.diagnostics import Label, Span, clipped, did_you_mean
 from netspec.dims import pretty_shape
+from netspec.elaborate.hints import elsewhere_help, find_named
 from netspec.elaborate.levels import UNKNOWN, Builder, Interned, Ports, hashable
 from netspec.elaborate.requirements import Requirements
-from netspec.elaborate.values import Env, Failed, Reader
+from netspec.elaborate.scope import Scope, origin_labels, show
+from netspec.elaborate.values import Failed, Reader
 from netspec.graph import Level, Node, Value
 from netspec.ops.base import Op, ShapeError, Tensor
 from netspec.spec import NAME, BlockSpec, Entry, Step, Written
@@ -32,7 +34,7 @@ class Frame:
     """Where steps are being elaborated: the level they go to, what expressions see, and whether for training only."""
 
     builder: Builder
-    env: Env
+    env: Scope
     training: bool = False
 
 
@@ -40,12 +42,18 @@ class Elaboration:
     """The state of an elaboration. ``globals`` are the parameters and symbolic dimensions that every block sees."""
 
     def __init__(
-        self, blocks: Mapping[str, BlockSpec], globals: Env, reader: Reader, requirements: Requirements, limits: Limits
+        self,
+        blocks: Mapping[str, BlockSpec],
+        network: Sequence[Step],
+        globals: Scope,
+        reader: Reader,
+        requirements: Requirements,
+        limits: Limits,
     ):
-        self.blocks, self.globals, self.reader, self.limits = blocks, globals, reader, limits
+        self.blocks, self.network, self.globals, self.reader, self.limits = blocks, network, globals, reader, limits
         self.requirements = requirements
         self.interned = Interned()
-        self.expanded: dict[Any, Level] = {}
+        self.expanded: dict[Any, Level | None] = {}
         self.ops: dict[Any, Op] = {}
         self.inferred: dict[tuple[Op, tuple[Tensor, ...]], tuple[Tensor, ...]] = {}
         self.sizes_of: dict[Level, int] = {}
@@ -99,14 +107,28 @@ class Elaboration:
         name, _, port = text.partition(".")
         found = frame.builder.find(name, port or None)
         if found is None:
-            visible = frame.builder.visible()
-            bound = visible.get(name)
-            known = [f"{name}.{each}" for each in bound.values] if isinstance(bound, Ports) else list(visible)
-            message = f"no step is called `{name}` here" if bound is None else f"`{name}` has no output `{port}`"
-            raise self.reader.error("unknown-reference", message, node.span, help=did_you_mean(text, [*known, "prev"]))
+            raise self.unknown_reference(frame, node, text, name, port)
         if found is UNKNOWN:
             raise Failed
         return found
+
+    def unknown_reference(self, frame: Frame, node: ScalarNode, text: str, name: str, port: str) -> Failed:
+        """Report a reference that means nothing here, with what it might mean."""
+        visible = frame.builder.visible()
+        bound = visible.get(name)
+        known = [f"{name}.{each}" for each in bound.values] if isinstance(bound, Ports) else list(visible)
+        message = f"no step is called `{clipped(name)}` here"
+        if bound is not None:
+            message = f"`{name}` has no output `{clipped(port)}`" if port else f"`{name}` is no single value"
+        labels: tuple[Label, ...] = ()
+        help = did_you_mean(text, [*known, "prev"])
+        current = self.calling[-1] if self.calling else None
+        elsewhere = None if bound is not None else find_named(text, self.network, self.blocks, current)
+        if elsewhere is not None:
+            span, block = elsewhere
+            labels = (Label(span, f"`{name}` is here"),)
+            help = elsewhere_help(name, span, block, current, node.span)
+        return self.reader.error("unknown-reference", message, node.span, help=help, secondary=labels)
 
     def previous(self, prev: Value | None, span: Span) -> Value:
         if prev is UNKNOWN:
@@ -131,12 +153,13 @@ class Elaboration:
         *,
         named: bool = False,
         structure: Literal["", "residual", "parallel"] = "",
+        wires: Sequence[Written] = (),
     ) -> tuple[Value, ...]:
         """Add a node; its outputs' shapes are inferred, or what forbids them is reported."""
         try:
             made = self.infer(op, tuple(value.tensor for value in inputs), span)
         except ShapeError as found:
-            self.shape_fault(found, op, inputs, span, arguments, structure)
+            self.shape_fault(frame, found, op, inputs, span, arguments, structure, wires)
             raise Failed from None
         self.charge_layers(1, span)
         outputs = tuple(Value(tensor) for tensor in made)
@@ -163,21 +186,31 @@ class Elaboration:
 
     def shape_fault(
         self,
+        frame: Frame,
         found: ShapeError,
         op: Op,
         inputs: Sequence[Value],
         span: Span,
         arguments: Mapping[str, Entry],
         structure: str,
+        wires: Sequence[Written],
     ) -> None:
         shapes = " and ".join(pretty_shape(value.shape) for value in inputs)
-        secondary: tuple[Label, ...] = ()
+        labels = []
+        nodes = [node for _, node in arguments.values()]
         if found.argument is not None and found.argument in arguments:
             key, node = arguments[found.argument]
-            secondary = (Label(node.span, f"{key.text} is set here"),)
+            nodes = [node]
+            value = getattr(op, found.argument, None)
+            labels.append(Label(node.span, f"{key.text} is {show(value)}"))
+        if len(wires) == len(inputs) > 1:
+            labels += [Label(wire.span, f"gives {pretty_shape(value.shape)}") for wire, value in zip(wires, inputs)]
+        labels += origin_labels(frame.env, nodes, span)
         message = str(found)
-        label = "" if structure or any(pretty_shape(value.shape) in message for value in inputs) else f"reads {shapes}"
-        self.reader.error("shape-mismatch", message, span, label, secondary=secondary, help=found.help)
+        told = structure or any(pretty_shape(value.shape) in message for value in inputs)
+        self.reader.error(
+            "shape-mismatch", message, span, "" if told else f"reads {shapes}", secondary=tuple(labels), help=found.help
+        )
 
     def mark(self, frame: Frame, inputs: Iterable[Value], outputs: Iterable[Value], span: Span) -> None:
         """Keep count of what exists in training only, and guard what must not read it."""
@@ -190,7 +223,16 @@ class Elaboration:
     def charge_layers(self, count: int, span: Span) -> None:
         self.layers += count
         if self.layers > self.limits.layers:
-            help = "`--max-layers` raises the bound"
-            raise self.reader.error(
-                "too-large", f"the network has more than {self.limits.layers:,} layers", span, help=help
-            )
+            self.exhausted(f"the network has more than {self.limits.layers:,} layers", span)
+
+    def charge_turns(self, count: int, span: Span) -> None:
+        """Turns of loops and expansions of blocks: what costs time even where it makes no layer."""
+        self.iterations += count
+        if self.iterations > self.limits.iterations:
+            self.exhausted(f"the loops take more than {self.limits.iterations:,} turns", span)
+
+    def exhausted(self, message: str, span: Span) -> NoReturn:
+        """A bound is reached: nothing after it is looked at."""
+        self.reader.error("too-large", message, span, help="`--max-layers` raises the bound")
+        self.reader.report.raise_if_any()
+        raise AssertionError("a fault has been reported")

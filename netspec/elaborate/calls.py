@@ -7,17 +7,19 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from netspec.diagnostics import Label, Span, did_you_mean
+from netspec.diagnostics import Label, Span, clipped, did_you_mean, nearest
 from netspec.dims import Dim
 from netspec.elaborate.base import Elaboration, Frame
 from netspec.elaborate.levels import Binding, Builder, Ports, hashable
-from netspec.elaborate.values import Env, Failed, bounded, declared_type, default_value, show
+from netspec.elaborate.scope import Scope, origin_labels, show
+from netspec.elaborate.values import Failed, Reader, bounded, declared_type, default_value, whole_help
+from netspec.expressions import UNKNOWN_VALUE
 from netspec.graph import Call, Level, Value
 from netspec.ops import OPS
 from netspec.ops.arguments import text_rule
 from netspec.ops.base import Op
 from netspec.spec import NAME, STRUCTURES, BlockSpec, CallStep, Entry, OutputSpec, Written
-from netspec.syntax import ScalarNode
+from netspec.syntax import ListNode, ScalarNode
 
 
 class OpCalls(Elaboration):
@@ -30,11 +32,14 @@ class OpCalls(Elaboration):
             port: arguments.pop(port)[1] for port in kind.ports if port in arguments and port not in kind.model_fields
         }
         inputs = self.op_inputs(frame, step, kind, ports, prev)
-        shape = None if inputs is None else inputs[0].shape
-        op = self.made(step, kind, arguments, {**frame.env, "shape": shape})
+        shape = UNKNOWN_VALUE if inputs is None else inputs[0].shape
+        op = self.made(step, kind, arguments, frame.env.extended({"shape": shape}))
         if inputs is None:
             raise Failed
-        outputs = self.node(frame, name, op, inputs, step.span, arguments, named=step.name is not None)
+        if step.main is not None and kind.main is not None:
+            arguments[kind.main] = step.key, step.main
+        wires = step.source.items if isinstance(step.source, ListNode) else ()
+        outputs = self.node(frame, name, op, inputs, step.span, arguments, named=step.name is not None, wires=wires)
         if step.name is not None or given is not None:
             frame.builder.names[name] = outputs[0]
         return outputs[0]
@@ -59,18 +64,23 @@ class OpCalls(Elaboration):
             if len(found) > len(free):
                 wanted = f"{len(kind.ports)} input{'s' * (len(kind.ports) > 1)}"
                 message = f"`{kind.name}` takes {wanted}, not {len(found) + len(ports)}"
-                raise self.reader.error("too-many-inputs", message, step.source.span if step.source else step.span)
+                raise self.reader.error(
+                    "too-many-inputs", message, step.source.span if step.source else step.span, help=JOIN_HELP
+                )
             by_port = dict(zip(free, found))
             for port in kind.ports:
                 if port in ports:
                     by_port[port] = self.reference(frame, ports[port], prev)
                 elif port not in by_port:
-                    raise self.reader.error("missing-input", f"`{kind.name}` needs its input `{port}`", step.span)
+                    help = f"`{kind.name}: {{{port}: …}}`, with the name of a step"
+                    raise self.reader.error(
+                        "missing-input", f"`{kind.name}` needs its input `{port}`", step.span, help=help
+                    )
             return [by_port[port] for port in kind.ports]
         except Failed:
             return None
 
-    def made(self, step: CallStep, kind: type[Op], arguments: Mapping[str, Entry], env: Env) -> Op:
+    def made(self, step: CallStep, kind: type[Op], arguments: Mapping[str, Entry], env: Scope) -> Op:
         """The op with its arguments evaluated and checked; every fault in them is reported."""
         fields = kind.model_fields
         values: dict[str, Any] = {}
@@ -78,20 +88,16 @@ class OpCalls(Elaboration):
         failed = False
         if step.main is not None:
             if kind.main is None:
-                wanted = f"its arguments are {', '.join(fields)}" if fields else "it takes no arguments"
-                raise self.reader.error(
-                    "bad-argument", f"`{kind.name}` has no main argument", step.main.span, help=wanted
-                )
+                wanted = f"name it: its arguments are {', '.join(fields)}" if fields else f"write `- {kind.name}` alone"
+                message = f"`{kind.name}` takes no " + ("argument without its name" if fields else "arguments")
+                raise self.reader.error("bad-argument", message, step.main.span, help=wanted)
             nodes[kind.main] = step.main
         for argument, (key, node) in arguments.items():
             if argument in fields:
                 nodes[argument] = node
                 continue
             failed = True
-            help = did_you_mean(argument, fields) or (
-                f"its arguments are {', '.join(fields)}" if fields else "it takes none"
-            )
-            self.reader.error("unknown-argument", f"`{kind.name}` has no argument `{argument}`", key.span, help=help)
+            unknown_op_argument(self.reader, kind, key)
         for argument, node in nodes.items():
             try:
                 values[argument] = self.reader.value(node, env, text_rule(kind, argument))
@@ -103,7 +109,7 @@ class OpCalls(Elaboration):
             return self.make(kind, values)
         except ValidationError as found:
             for fault in found.errors(include_input=False, include_url=False):
-                self.argument_fault(step, kind, fault, nodes, values)
+                self.argument_fault(step, kind, fault, nodes, values, env)
             raise Failed from None
 
     def argument_fault(
@@ -113,6 +119,7 @@ class OpCalls(Elaboration):
         fault: Mapping[str, Any],
         nodes: Mapping[str, Written],
         values: Mapping[str, Any],
+        env: Scope,
     ) -> None:
         if not fault["loc"]:
             self.reader.error("bad-argument", f"`{kind.name}`: {fault['msg'].removeprefix('Value error, ')}", step.span)
@@ -120,17 +127,22 @@ class OpCalls(Elaboration):
         argument = str(fault["loc"][0])
         if fault["type"] == "missing":
             example = f"`{kind.name}: {{{argument}: …}}`"
-            self.reader.error("missing-argument", f"`{kind.name}` needs `{argument}`", step.span, help=example)
+            self.reader.error(
+                "missing-argument", f"`{kind.name}` needs `{argument}`", step.span, help=example, about=argument
+            )
             return
         value = values[argument]
         help: str | None = None
         if isinstance(value, Dim):
             help = "only a known number will do here; reduce it with an adaptive pooling, or fix the input's size"
         elif isinstance(value, float) and "integer" in fault["msg"]:
-            help = "`//` divides to a whole number"
+            help = whole_help(nodes[argument])
         wanted = fault["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
         message = f"`{argument}` of `{kind.name}` is {show(value)}, but must be {wanted}"
-        self.reader.error("bad-argument", message, nodes[argument].span, help=help)
+        node = nodes[argument]
+        self.reader.error(
+            "bad-argument", message, node.span, help=help, secondary=origin_labels(env, [node], node.span)
+        )
 
 
 class BlockCalls(OpCalls):
@@ -144,20 +156,21 @@ class BlockCalls(OpCalls):
             return self.block(frame, step, key, prev, given)
         if key in OPS:
             return self.op(frame, step, OPS[key], prev, given)
-        known = [*OPS, *self.blocks, *STRUCTURES]
-        raise self.reader.error(
-            "unknown-op", f"no op or block is called `{key}`", step.span, help=did_you_mean(key, known)
-        )
+        raise unknown_op(self.reader, step, key, self.blocks, frame.env)
 
     def dispatched(self, frame: Frame, step: CallStep, parameter: str) -> str:
         """The name that ``$parameter`` holds."""
         held = frame.env.get(parameter)
+        if held is UNKNOWN_VALUE:
+            raise Failed
         if isinstance(held, str):
             return held
         if parameter in frame.env and parameter != "shape":
-            raise self.reader.error("bad-value", f"`{parameter}` is {show(held)}, not the name of a block", step.span)
+            message = f"`{parameter}` is {show(held)}, not the name of an op or a block"
+            labels = origin_labels(frame.env, [replaced(step.key, parameter)], step.span)
+            raise self.reader.error("bad-value", message, step.span, secondary=labels)
         texts = [f"${name}" for name, value in frame.env.items() if isinstance(value, str)]
-        help = did_you_mean(step.key.text, texts)
+        help = did_you_mean(step.key.text, texts) or "`$name` runs what the text parameter `name` holds"
         raise self.reader.error("unknown-name", f"no parameter is called `{parameter}`", step.span, help=help)
 
     def block(self, frame: Frame, step: CallStep, key: str, prev: Value | None, given: str | None) -> Value:
@@ -173,20 +186,26 @@ class BlockCalls(OpCalls):
             word: entry[1] for word, entry in step.arguments.items() if word in input_names and word not in block.params
         }
         actual = self.block_inputs(frame, step, key, input_names, given_inputs, prev)
-        shape = None if actual is None else actual[0].shape
-        arguments = self.block_arguments(step, key, block, given_inputs, {**frame.env, "shape": shape})
+        shape = UNKNOWN_VALUE if actual is None else actual[0].shape
+        env = frame.env.extended({"shape": shape})
+        arguments, origins = self.block_arguments(step, key, block, given_inputs, env)
         if actual is None:
             raise Failed
         memo = key, hashable(arguments), tuple(value.tensor for value in actual)
         with self.through(f"block {key}, {frame.builder.path_of(name)} ({step.span.place})"):
-            level = self.expanded.get(memo)
-            if level is None:
+            if memo in self.expanded:
+                level = self.expanded[memo]
+                if level is None:
+                    raise Failed
+                self.charge_layers(self.sizes_of[level], step.span)
+            else:
+                self.charge_turns(1, step.span)
                 before = self.layers
-                level = self.expand(key, block, arguments, input_names, actual, frame.builder.path_of(name))
+                self.expanded[memo] = None  # as long as it has not come to a good end
+                scope = Scope(arguments, origins)
+                level = self.expand(key, block, scope, input_names, actual, frame.builder.path_of(name))
                 self.expanded[memo] = level
                 self.sizes_of[level] = self.layers - before
-            else:
-                self.charge_layers(self.sizes_of[level], step.span)
         outputs = tuple(Value(value.tensor) for value in level.outputs)
         self.mark(frame, actual, outputs, step.span)
         named = step.name is not None
@@ -201,7 +220,9 @@ class BlockCalls(OpCalls):
             return ["input"]
         names = [node.value for node in block.inputs if isinstance(node, ScalarNode) and isinstance(node.value, str)]
         if len(names) != len(block.inputs) or not names or not all(map(NAME.match, names)):
-            raise self.reader.error("wrong-type", f"the inputs of `{key}` are a list of names", block.span)
+            span = next((node.span for node in block.inputs if not isinstance(node, ScalarNode)), block.span)
+            help = "write `inputs: [query, key]`"
+            raise self.reader.error("wrong-type", f"the inputs of `{key}` are a list of names", span, help=help)
         return names
 
     def block_inputs(
@@ -217,57 +238,77 @@ class BlockCalls(OpCalls):
             if len(values) > len(free):
                 span = step.source.span if step.source is not None else step.span
                 raise self.reader.error(
-                    "too-many-inputs", f"`{key}` takes {len(names)}, not {len(values) + len(given)}", span
+                    "too-many-inputs",
+                    f"`{key}` takes {len(names)} input{'s' * (len(names) > 1)}, not {len(values) + len(given)}",
+                    span,
+                    help=f"its inputs are {', '.join(names)}",
                 )
             found.update(zip(free, values))
             missing = [name for name in names if name not in found]
             if missing:
-                raise self.reader.error("missing-input", f"`{key}` needs its input `{missing[0]}`", step.span)
+                help = f"`{key}: {{{missing[0]}: …}}`, with the name of a step"
+                raise self.reader.error(
+                    "missing-input", f"`{key}` needs its input `{missing[0]}`", step.span, help=help
+                )
             return [found[name] for name in names]
         except Failed:
             return None
 
     def block_arguments(
-        self, step: CallStep, key: str, block: BlockSpec, inputs: Mapping[str, Written], env: Env
-    ) -> dict[str, Any]:
-        """The values of a block's parameters at a call; every fault in them is reported."""
+        self, step: CallStep, key: str, block: BlockSpec, inputs: Mapping[str, Written], env: Scope
+    ) -> tuple[dict[str, Any], dict[str, Written]]:
+        """The values of a block's parameters at a call, and where each was set; every fault in them is reported."""
         written = {name: entry[1] for name, entry in step.arguments.items() if name not in inputs}
         if step.main is not None:
             if not block.params:
-                raise self.reader.error("bad-argument", f"`{key}` has no parameters", step.main.span)
+                raise self.reader.error(
+                    "bad-argument", f"`{key}` has no parameters", step.main.span, help=f"write `- {key}` alone"
+                )
             written[next(iter(block.params))] = step.main
         failed = False
         for name in written.keys() - block.params.keys():
             failed = True
-            span = step.arguments[name][0].span
-            help = did_you_mean(name, block.params) or ("it has none" if not block.params else None)
-            self.reader.error("unknown-argument", f"`{key}` has no parameter `{name}`", span, help=help)
+            unknown_parameter(self.reader, step, key, block, name)
         values: dict[str, Any] = {}
+        origins: dict[str, Written] = {}
         for name, parameter in block.params.items():
             try:
                 if name in written:
                     type = declared_type(self.reader, parameter)
                     value = self.reader.typed(written[name], env, type, f"`{name}` of `{key}`")
                     values[name] = bounded(self.reader, parameter, value, written[name].span)
+                    origins[name] = env.origin(written[name])
                 elif parameter.default is not None:
-                    values[name] = default_value(self.reader, parameter, {**self.globals, **values})
+                    scope = self.seen(block).extended(values, origins)
+                    values[name] = default_value(self.reader, parameter, scope)
+                    origins[name] = parameter.default
                 else:
                     label = Label(parameter.key.span, "declared here without a default")
                     help = f"`{key}: {{{name}: …}}`"
                     raise self.reader.error(
-                        "missing-argument", f"`{key}` needs `{name}`", step.span, secondary=(label,), help=help
+                        "missing-argument",
+                        f"`{key}` needs `{name}`",
+                        step.span,
+                        secondary=(label,),
+                        help=help,
+                        about=name,
                     )
             except Failed:
                 failed = True
         if failed:
             raise Failed
-        return values
+        return values, origins
+
+    def seen(self, block: BlockSpec) -> Scope:
+        """What a block sees beside its own parameters: those of its file; an imported block sees none."""
+        home = self.network[0].span.source
+        return self.globals if block.span.source is home else Scope({})
 
     def expand(
         self,
         key: str,
         block: BlockSpec,
-        arguments: dict[str, Any],
+        arguments: Scope,
         names: list[str],
         actual: Sequence[Value],
         path: str,
@@ -277,7 +318,7 @@ class BlockCalls(OpCalls):
         formal = [Value(value.tensor) for value in actual]
         builder.inputs = dict(zip(formal, zip(formal, names)))
         builder.names = dict(zip(names, formal))
-        frame = Frame(builder, {**self.globals, **arguments})
+        frame = Frame(builder, self.seen(block).extended(arguments, arguments.origins))
         self.calling.append(key)
         try:
             last = self.run(frame, block.body, formal[0])
@@ -288,7 +329,7 @@ class BlockCalls(OpCalls):
             raise self.reader.error(
                 "training-only", f"the block `{key}` gives a value that exists in training only", block.span
             )
-        level, _ = builder.close(self.interned, {name: value for name, (value, _) in outputs.items()}, arguments)
+        level, _ = builder.close(self.interned, {name: value for name, (value, _) in outputs.items()}, dict(arguments))
         return level
 
     def outputs(
@@ -307,3 +348,43 @@ class BlockCalls(OpCalls):
         if failed:
             raise Failed
         return made
+
+
+JOIN_HELP = "`concat`, `add`, `mean` and their like join several values into one"
+
+
+def replaced(key: ScalarNode, text: str) -> ScalarNode:
+    """A node at the same place with another text."""
+    return ScalarNode(key.span, text, text, True)
+
+
+def unknown_op(reader: Reader, step: CallStep, key: str, blocks: Mapping[str, BlockSpec], env: Scope) -> Failed:
+    """Report a step that runs nothing."""
+    help = did_you_mean(key, [*OPS, *blocks, *STRUCTURES]) or "`netspec ops` lists the ops"
+    labels: tuple[Label, ...] = ()
+    if step.key.text.startswith("$"):
+        labels = origin_labels(env, [replaced(step.key, step.key.text[1:])], step.span)
+    return reader.error(
+        "unknown-op", f"no op or block is called `{clipped(key)}`", step.span, help=help, secondary=labels
+    )
+
+
+def unknown_parameter(reader: Reader, step: CallStep, key: str, block: BlockSpec, name: str) -> Failed:
+    """Report an argument that a block does not have."""
+    known = [*block.params, "name", "from"]
+    help = did_you_mean(name, known) if nearest(name, known) else None
+    if help is None:
+        listed = ", ".join(f"`{each}`" for each in block.params)
+        help = f"its parameters are {listed}" if listed else "it has none"
+    span = step.arguments[name][0].span
+    return reader.error("unknown-argument", f"`{key}` has no parameter `{clipped(name)}`", span, help=help)
+
+
+def unknown_op_argument(reader: Reader, kind: type[Op], key: ScalarNode) -> Failed:
+    """Report an argument that an op does not have."""
+    known = [*kind.model_fields, *(port for port in kind.ports if port != "input"), "name", "from"]
+    fields = ", ".join(f"`{field}`" for field in kind.model_fields)
+    close = nearest(key.text, known)
+    help = f"did you mean `{close}`?" if close else f"its arguments are {fields}" if fields else "it takes none"
+    message = f"`{kind.name}` has no argument `{clipped(key.text)}`"
+    return reader.error("unknown-argument", message, key.span, help=help)

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from netspec.diagnostics import did_you_mean
-from netspec.elaborate.values import PLAIN_TEXT, Failed, Reader, show
+from netspec.elaborate.scope import show
+from netspec.elaborate.values import PLAIN_TEXT, Failed, Reader
 from netspec.graph import InitRule
 from netspec.spec import Entry, Written
 from netspec.syntax import MapNode, ScalarNode

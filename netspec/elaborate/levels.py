@@ -53,6 +53,8 @@ class Builder:
         """The value that a reference means here; ``None`` where there is none."""
         if name in self.names:
             bound = self.names[name]
+            if bound is UNKNOWN:
+                return UNKNOWN
             if isinstance(bound, Ports):
                 return bound.main if port is None else bound.values.get(port)
             return bound if port is None else None

@@ -12,12 +12,25 @@ from netspec.diagnostics import Label, Span
 from netspec.dims import pretty_shape
 from netspec.elaborate.base import Frame
 from netspec.elaborate.calls import BlockCalls
+from netspec.elaborate.hints import nested
 from netspec.elaborate.levels import UNKNOWN, Builder
+from netspec.elaborate.scope import Scope, origin_labels, show
 from netspec.elaborate.values import Failed
+from netspec.expressions import UNKNOWN_VALUE
 from netspec.graph import Call, LevelKind, Node, Value
 from netspec.ops import OPS
 from netspec.ops.base import ShapeError
 from netspec.spec import CallStep, For, If, Parallel, Repeat, Residual, Sequential, Side, Step
+from netspec.syntax import ListNode
+
+
+def with_shape(env: Scope, prev: Value | None) -> Scope:
+    """The scope of a step that reads ``prev``; where no single value comes before, there is no ``shape``."""
+    if prev is not None:
+        return env.extended({"shape": UNKNOWN_VALUE if prev is UNKNOWN else prev.shape})
+    made = env.extended({})
+    made.pop("shape", None)
+    return made
 
 
 class Elaborator(BlockCalls):
@@ -31,8 +44,7 @@ class Elaborator(BlockCalls):
 
     def step(self, frame: Frame, step: Step, prev: Value | None, name: str | None = None) -> Value | None:
         """Elaborate one step, under ``name`` where its place gives it one. A fault makes its value unknown."""
-        shape = None if prev is None or prev is UNKNOWN else prev.shape
-        frame = replace(frame, env={**frame.env, "shape": shape})
+        frame = replace(frame, env=with_shape(frame.env, prev))
         try:
             match step:
                 case CallStep():
@@ -56,9 +68,15 @@ class Elaborator(BlockCalls):
         try:
             name = self.reader.text(written, frame.env) if written is not None else name
         except Failed:
-            return
+            name = None
+        names = [] if name is None else [str(name)]
+        if not isinstance(step, CallStep):  # what is written inside may not have come to its name
+            names += [written.text for inner in nested(step) if (written := getattr(inner, "name", None)) is not None]
+            names += step.branches if isinstance(step, Parallel) else []
+        for each in names:
+            if each == name or each not in frame.builder.names:
+                frame.builder.names[each] = UNKNOWN
         if name is not None:
-            frame.builder.names[name] = UNKNOWN
             frame.builder.places.setdefault(name, step.span)
 
     def inside(
@@ -93,24 +111,23 @@ class Elaborator(BlockCalls):
     def loop(self, frame: Frame, step: Repeat | For, prev: Value | None) -> Value | None:
         rows = self.rows(frame, step)
         if step.name is None:
-            for row, trail in rows:
+            for env, trail in rows:
                 with self.through(trail):
-                    prev = self.run(replace(frame, env={**frame.env, **row}), step.body, prev)
+                    prev = self.run(replace(frame, env=env), step.body, prev)
             return prev
         name = self.place(frame, step.name, None, step.span)
 
         def iterations(inner: Frame, value: Value | None) -> Value | None:
-            for number, (row, trail) in enumerate(rows):
+            for number, (env, trail) in enumerate(rows):
                 with self.through(trail):
-                    value = self.branch(
-                        replace(inner, env={**inner.env, **row}), "iteration", str(number), step.span, step.body, value
-                    )
+                    turn = replace(inner, env=env)
+                    value = self.branch(turn, "iteration", str(number), step.span, step.body, value)
             return value
 
         return self.inside(frame, "repeat", name, step.span, prev, iterations)
 
-    def rows(self, frame: Frame, step: Repeat | For) -> Iterator[tuple[dict[str, Any], str]]:
-        """What each iteration adds to the names that expressions see, and how a diagnostic calls it."""
+    def rows(self, frame: Frame, step: Repeat | For) -> Iterator[tuple[Scope, str]]:
+        """What expressions see in each iteration, and how a diagnostic calls it."""
         if isinstance(step, Repeat):
             count = self.reader.integer(step.count, frame.env, "`count`")
             columns: dict[str, list[Any]] = {}
@@ -118,21 +135,25 @@ class Elaborator(BlockCalls):
             columns = {name: self.reader.items(node, frame.env, f"`{name}`") for name, node in step.each.items()}
             lengths = {name: len(column) for name, column in columns.items()}
             if len(set(lengths.values())) > 1:
-                listed = ", ".join(f"`{name}` has {length}" for name, length in lengths.items())
-                raise self.reader.error(
-                    "unequal-lists", f"the lists of `for` are not equally long: {listed}", step.span
-                )
+                labels = tuple(
+                    Label(node.span, f"`{name}` has {lengths[name]}") for name, node in step.each.items()
+                ) + origin_labels(frame.env, step.each.values(), step.span)
+                message = "the lists of `for` are not equally long"
+                help = "give each list one item for each turn"
+                raise self.reader.error("unequal-lists", message, step.span, secondary=labels, help=help)
             count = next(iter(lengths.values()), 0)
-        self.iterations += count
-        if max(count, self.iterations) > self.limits.iterations:
-            message = f"the loops take more than {self.limits.iterations:,} turns"
-            raise self.reader.error("too-large", message, step.span, help="`--max-layers` raises the bound")
+        self.charge_turns(count, step.span)
+        written = {} if isinstance(step, Repeat) else {name: frame.env.origin(node) for name, node in step.each.items()}
         for turn in range(count):
             row = {name: column[turn] for name, column in columns.items()}
             if step.index is not None:
                 row[step.index] = turn
-            told = ", ".join(f"{name} = {value}" for name, value in row.items()) or f"turn {turn + 1} of {count}"
-            yield row, f"{told} (line {step.span.line})"
+            told = ", ".join(f"{name} = {show(value)}" for name, value in row.items())
+            origins = {
+                name: node.items[turn] if isinstance(node, ListNode) and len(node.items) == count else node
+                for name, node in written.items()
+            }
+            yield frame.env.extended(row, origins), f"{told or f'turn {turn + 1} of {count}'} (line {step.span.line})"
 
     def branch(
         self, frame: Frame, kind: LevelKind, name: str, span: Span, body: Sequence[Step], prev: Value | None
@@ -176,6 +197,7 @@ class Elaborator(BlockCalls):
             result = self.branch(frame, "branch", name, span, body, prev) if body else prev
             if result is UNKNOWN:
                 failed = True
+                frame.builder.names[name] = UNKNOWN
                 continue
             results[name] = self.previous(result, span)
             frame.builder.names[name] = results[name]
@@ -185,13 +207,19 @@ class Elaborator(BlockCalls):
         if step.merge == "none":
             return None
         if len(results) < 2:
-            raise self.reader.error("missing-input", "`parallel` takes two branches or more", step.span)
+            help = "for a single one, write its steps in the body itself"
+            raise self.reader.error("missing-input", "`parallel` takes two branches or more", step.span, help=help)
         arguments: dict[str, Any] = {}
         if step.dim is not None:
             if step.merge not in ("concat", "stack"):
-                raise self.reader.error("unknown-argument", f"merge `{step.merge}` has no `dim`", step.dim.span)
+                help = "`concat` and `stack` have one; remove it, or choose one of these"
+                raise self.reader.error(
+                    "unknown-argument", f"merge `{step.merge}` has no `dim`", step.dim.span, help=help
+                )
             arguments["dim"] = self.reader.value(step.dim, frame.env)
         branches = tuple(Label(spans[name], f"gives {pretty_shape(value.shape)}") for name, value in results.items())
+        if not isinstance(arguments.get("dim", 0), int) and step.dim is not None:
+            raise self.reader.misvalued(step.dim, frame.env, f"`dim` of `{step.merge}` is an integer", arguments["dim"])
         return self.merge(frame, step.merge, arguments, list(results.values()), step.span, "parallel", branches)
 
     def merge(
@@ -234,6 +262,8 @@ class Elaborator(BlockCalls):
         help = None
         if changed and shortcut is prev:
             labels = changing_steps(frame.builder.steps[first:])
+            nodes = [node for call in calls_at(step, labels) for _, node in call.arguments.values()]
+            labels += origin_labels(frame.env, nodes, step.span)
             help = projection_help(prev, result)
         return self.merge(frame, step.merge, {}, [result, shortcut], step.span, "residual", labels, help)
 
@@ -246,6 +276,12 @@ def changing_steps(steps: Iterable[Node | Call]) -> tuple[Label, ...]:
         if taken != given:
             labels.append(Label(step.span, f"{pretty_shape(taken)} becomes {pretty_shape(given)}"))
     return tuple(labels[-2:])
+
+
+def calls_at(step: Residual, labels: Iterable[Label]) -> Iterator[CallStep]:
+    """The calls in a residual's body that these labels stand at."""
+    spans = [label.span for label in labels]
+    return (call for call in nested(step) if isinstance(call, CallStep) and call.span in spans)
 
 
 def projection_help(prev: Value, result: Value) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from netspec.diagnostics import Label, Report, Span, did_you_mean
-from netspec.dims import Dim
-from netspec.expressions import Expression, ExpressionError, Template, parse, parse_template
+from netspec.elaborate.scope import origin_labels, show
+from netspec.expressions import ExpressionError, UnknownError, parse, parse_template
 from netspec.ops.arguments import TextRule
 from netspec.spec import Parameter, Written, describe, misfit
 from netspec.syntax import ListNode, MapNode, ScalarNode
@@ -46,63 +47,78 @@ class Reader:
 
     def expression(self, node: ScalarNode, env: Env) -> Any:
         try:
-            made = parse(node.text)
-            self._guard_shape(made, env)
-            return made.evaluate(env)
+            return parse(node.text).evaluate(env)
         except ExpressionError as found:
-            raise self._expression_fault(node, found) from None
+            raise self._expression_fault(node, found, env) from None
+        except UnknownError:
+            raise Failed from None
 
     def text(self, node: ScalarNode, env: Env) -> str:
         """A text with expressions in braces."""
         try:
-            made = parse_template(node.text)
-            self._guard_shape(made, env)
-            return made.evaluate(env)
+            return parse_template(node.text).evaluate(env)
         except ExpressionError as found:
-            raise self._expression_fault(node, found) from None
+            raise self._expression_fault(node, found, env) from None
+        except UnknownError:
+            raise Failed from None
 
-    def _guard_shape(self, made: Expression | Template, env: Env) -> None:
-        if "shape" in made.names and env.get("shape", ()) is None:
-            raise Failed  # the shape is unknown because of a fault that has been reported
-
-    def _expression_fault(self, node: ScalarNode, found: ExpressionError) -> Failed:
+    def _expression_fault(self, node: ScalarNode, found: ExpressionError, env: Env) -> Failed:
         span = node.within(found.start, max(found.end, found.start + 1))
-        return self.error("bad-expression", found.message, span, help=found.help)
+        help = found.help
+        if found.message == "unknown name `shape`":
+            help = "`shape` is that of what a step reads; here no single value comes before"
+        labels = origin_labels(env, [node], node.span)
+        return self.error("bad-expression", found.message, span, help=help, secondary=labels)
+
+    def misvalued(self, node: Written, env: Env, what: str, value: Any, help: str | None = None) -> Failed:
+        """Report a value that is not what is wanted, with where the names in it come from."""
+        message = f"{what}, not {show(value)}"
+        if type(value) is float and help is None:
+            help = whole_help(node)
+        return self.error("bad-value", message, node.span, help=help, secondary=origin_labels(env, [node], node.span))
 
     def integer(self, node: Written, env: Env, what: str, least: int = 0) -> int:
         value = self.value(node, env)
         if isinstance(value, int) and not isinstance(value, bool) and value >= least:
             return value
-        raise self.error("bad-value", f"{what} is an integer of at least {least}, not {show(value)}", node.span)
+        raise self.misvalued(node, env, f"{what} is an integer of at least {least}", value)
 
     def condition(self, node: Written, env: Env, what: str) -> bool:
         value = self.value(node, env)
         if isinstance(value, bool):
             return value
-        raise self.error("bad-value", f"{what} is true or false, not {show(value)}", node.span)
+        raise self.misvalued(node, env, f"{what} is true or false", value)
 
     def items(self, node: Written, env: Env, what: str) -> list[Any]:
         value = self.value(node, env)
         if isinstance(value, (list, tuple)):
             return list(value)
-        raise self.error("bad-value", f"{what} is a list, not {show(value)}", node.span)
+        raise self.misvalued(node, env, f"{what} is a list", value)
 
     def typed(self, node: Written, env: Env, type: str, what: str) -> Any:
         """The value of a parameter of the given type."""
         value = self.value(node, env, PLAIN_TEXT if "str" in type else EXPRESSION)
         if (fitted := fit(value, type)) is not None:
             return fitted
-        help = "`//` divides to a whole number" if isinstance(value, float) and type == "int" else None
-        raise self.error("bad-value", f"{what} has type {type}, not {show(value)}", node.span, help=help)
+        help = whole_help(node) if isinstance(value, float) and type == "int" else TYPE_HELP.get(type)
+        raise self.misvalued(node, env, f"{what} has type {type}", value, help)
 
 
-def show(value: Any) -> str:
-    """A value for a message."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return f"the text `{value}`"
-    return f"the symbolic size {value}" if isinstance(value, Dim) else str(value)
+TYPE_HELP = {
+    "int": "write a whole number, or an expression that gives one",
+    "float": "write a number, or an expression that gives one",
+    "bool": "write true or false, or a condition",
+    "str": "write a text; a number is quoted",
+}
+
+
+def whole_help(node: Written) -> str:
+    """How to make a whole number of what gives a float."""
+    if isinstance(node, ScalarNode) and isinstance(node.value, str) and re.search(r"(?<!/)/(?!/)", node.text):
+        return f"`//` divides to a whole number: `{re.sub(r'(?<!/)/(?!/)', '//', node.text)}`"
+    if isinstance(node, ScalarNode) and isinstance(node.value, float) and node.value.is_integer():
+        return f"write {int(node.value)}"
+    return "only a whole number will do here: `//` divides to one, `round`, `floor` and `ceil` make one"
 
 
 def fit(value: Any, type: str) -> Any:
@@ -174,7 +190,15 @@ def bounded(reader: Reader, parameter: Parameter, value: Any, span: Span) -> Any
         choices = [_literal(choice) for choice in spec.choices]
         if value not in choices:
             help = did_you_mean(str(value), [str(choice) for choice in choices])
-            raise reader.error("bad-value", f"`{name}` cannot be {show(value)}", span, help=help)
+            help = help or "one of " + ", ".join(f"`{choice}`" for choice in choices)
+            label = Label(spec.choices[0].span, "the choices start here") if spec.choices else None
+            raise reader.error(
+                "bad-value",
+                f"`{name}` cannot be {show(value)}",
+                span,
+                help=help,
+                secondary=(label,) if label and label.span.line != span.line else (),
+            )
     for bound, node in (("least", spec.min), ("most", spec.max)):
         if node is None:
             continue

@@ -13,12 +13,29 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from netspec.expressions.base import MAX_NODES, MAX_TEXT, Environment, Evaluator, ExpressionError
+from netspec.expressions.base import (
+    MAX_NODES,
+    MAX_TEXT,
+    UNKNOWN_VALUE,
+    Environment,
+    Evaluator,
+    ExpressionError,
+    UnknownError,
+)
 from netspec.expressions.build import Builder
 from netspec.expressions.values import FUNCTIONS, show
 from netspec.expressions.words import check_words, syntax_error
 
-__all__ = ["FUNCTIONS", "Expression", "ExpressionError", "Template", "parse", "parse_template"]
+__all__ = [
+    "FUNCTIONS",
+    "UNKNOWN_VALUE",
+    "Expression",
+    "ExpressionError",
+    "Template",
+    "UnknownError",
+    "parse",
+    "parse_template",
+]
 
 
 class Expression:

@@ -32,6 +32,14 @@ class ExpressionError(Exception):
         return ExpressionError(self.message, self.start + offset, self.end + offset, self.help)
 
 
+class UnknownError(Exception):
+    """An expression reads a value that is unknown because of a fault that has been reported."""
+
+
+UNKNOWN_VALUE: Any = type("Unknown", (), {"__repr__": lambda self: "unknown"})()
+"""Stands in an environment for a value that could not be made."""
+
+
 class Refusal(Exception):
     """A value that does not fit; the builder adds where."""
 

@@ -8,7 +8,16 @@ from typing import Any
 
 from netspec.diagnostics import did_you_mean
 from netspec.dims import UndecidedError
-from netspec.expressions.base import MAX_INTEGER, MAX_NODES, Environment, Evaluator, ExpressionError, Refusal
+from netspec.expressions.base import (
+    MAX_INTEGER,
+    MAX_NODES,
+    UNKNOWN_VALUE,
+    Environment,
+    Evaluator,
+    ExpressionError,
+    Refusal,
+    UnknownError,
+)
 from netspec.expressions.values import (
     ARITHMETIC,
     COMPARISONS,
@@ -94,6 +103,8 @@ class Builder:
         def evaluate(env: Environment) -> Any:
             if name in env:
                 value = env[name]
+                if value is UNKNOWN_VALUE:
+                    raise UnknownError
                 return list(value) if type(value) is tuple else value
             if name in FUNCTIONS:
                 raise self.fault(node, f"`{name}` is a function", f"call it: `{name}(…)`")

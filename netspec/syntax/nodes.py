@@ -42,10 +42,11 @@ class ListNode:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MapNode:
-    """A mapping with its keys in order, each once."""
+    """A mapping with its keys in order, each once; ``partial`` where an entry was refused and reported."""
 
     span: Span
     entries: tuple[tuple[ScalarNode, SyntaxNode], ...]
+    partial: bool = False
     _found: dict[str, tuple[ScalarNode, SyntaxNode]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from netspec.diagnostics import Label, Report, Source, Span, did_you_mean
+from netspec.diagnostics import Label, Report, Source, Span, SpecError, did_you_mean
 from netspec.syntax.characters import check_characters
 from netspec.syntax.explain import Explainer
 from netspec.syntax.files import DEFAULT, Limits
@@ -26,7 +26,7 @@ def parse(source: Source, report: Report, limits: Limits = DEFAULT) -> SyntaxNod
     reader = _Reader(source, report, limits)
     try:
         return reader.read()
-    except _Stop:
+    except (_Stop, SpecError):  # the report is full
         return None
     except yaml.MarkedYAMLError as found:
         Explainer(source, reader.stack, reader.last).explain(found, report)
@@ -54,6 +54,7 @@ class _Frame:
     keys: dict[str, ScalarNode] = field(default_factory=dict)
     size: int = 1
     height: int = 1
+    partial: bool = False
 
 
 class _Reader:
@@ -134,7 +135,9 @@ class _Reader:
             frame.end = (event.end_mark.line + 1, event.end_mark.column + 1)
         start = frame.event.start_mark
         span = self.span(start.line + 1, start.column + 1, *frame.end)
-        node: SyntaxNode = MapNode(span, tuple(frame.items)) if frame.is_map else ListNode(span, tuple(frame.items))
+        node: SyntaxNode = (
+            MapNode(span, tuple(frame.items), frame.partial) if frame.is_map else ListNode(span, tuple(frame.items))
+        )
         self.attach(node, frame.event, frame.size, frame.height)
 
     def alias(self, event: Any) -> None:
@@ -174,21 +177,24 @@ class _Reader:
         elif not frame.has_key:
             frame.key, frame.has_key = self.key(frame, node), True
         else:
-            if frame.key is not None:
+            if frame.key is None or not self.has_colon(frame, frame.key, node):
+                frame.partial = True
+            else:
                 frame.items.append((frame.key, node))
-                self.check_has_colon(frame, frame.key, node)
             frame.key, frame.has_key = None, False
 
-    def check_has_colon(self, frame: _Frame, key: ScalarNode, value: SyntaxNode) -> None:
-        """``{i}`` is a mapping in YAML, with a key and no value."""
+    def has_colon(self, frame: _Frame, key: ScalarNode, value: SyntaxNode) -> bool:
+        """Guard: ``{i}`` is a mapping in YAML, with a key and no value."""
         empty = isinstance(value, ScalarNode) and value.plain and not value.text
         if frame.event.flow_style and empty and value.span.order == (key.span.source.name, *_end(key.span)):
             if _end(key.span) <= self.split_until:
-                return
+                return False
             spaced = key.text.replace(":", ": ", 1)
             help = f"write `{{{key.text}: …}}`, the bare expression `{key.text}`, or quote the whole text"
             help = f"write `{spaced}`, with a space after the colon" if spaced != key.text else help
             self.report.error("yaml-braces", f"`{key.text}` is a key without a value", key.span, help=help)
+            return False
+        return True
 
     def key(self, frame: _Frame, node: SyntaxNode) -> ScalarNode | None:
         """The node as a key, or None where the entry is refused."""

@@ -46,7 +46,8 @@ MEANING = {
         "The lists of a `for` are not equally long.",
         "The body runs once for each row; a short list would leave rows without a value.",
         "network:\n  - for: {each: {out: [8, 16], bias: [true]}, body: [{linear: {out_features: out, bias: bias}}]}",
-        "network:\n  - for: {each: {out: [8, 16], bias: [true, true]}, body: [{linear: {out_features: out, bias: bias}}]}",
+        "network:\n  - for: {each: {out: [8, 16], bias: [true, true]}, "
+        "body: [{linear: {out_features: out, bias: bias}}]}",
     ),
     "too-large": Entry(
         "The loops of the spec make more turns, or more layers, than are allowed.",

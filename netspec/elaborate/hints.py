@@ -1,0 +1,53 @@
+"""What an author may have meant: looked up only when something is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from netspec.diagnostics import Span
+from netspec.spec import BlockSpec, CallStep, Form, Step
+
+
+def nested(step: Step) -> Iterator[Step]:
+    """A step and every step written inside it."""
+    yield step
+    if isinstance(step, Form):
+        for name in type(step).model_fields:
+            yield from _inside(getattr(step, name))
+
+
+def _inside(value: object) -> Iterator[Step]:
+    if isinstance(value, (CallStep, Form)):
+        yield from nested(value)  # type: ignore[arg-type]
+    elif isinstance(value, (tuple, list)):
+        for item in value:
+            yield from _inside(item)
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _inside(item)
+
+
+def find_named(
+    name: str, network: Sequence[Step], blocks: Mapping[str, BlockSpec], current: str | None
+) -> tuple[Span, str | None] | None:
+    """Where a step of this name is written, and the block it stands in; in the current block before others."""
+    bodies: list[tuple[str | None, Sequence[Step]]] = [(None, network)]
+    bodies += [(key, block.body) for key, block in blocks.items()]
+    for key, body in sorted(bodies, key=lambda each: each[0] != current):
+        for top in body:
+            for step in nested(top):
+                written = getattr(step, "name", None)
+                if written is not None and written.text == name:
+                    return written.span, key
+    return None
+
+
+def elsewhere_help(name: str, span: Span, block: str | None, current: str | None, read: Span) -> str:
+    """Why a step that exists cannot be read, and what to do."""
+    if block == current and span.source is read.source and span.order > read.order:
+        return f"`{name}` comes later, at line {span.line}: only what stands before can be read"
+    if block != current:
+        if block is None:
+            return f"a block sees no names from outside: give it `{name}` as an input, under `inputs`"
+        return f"`{name}` is inside the block `{block}`: give the block an output for it, under `outputs`"
+    return f"`{name}` is inside another step, at line {span.line}: only names of the bodies around are seen"

@@ -1,0 +1,42 @@
+"""Names that are wrong wherever they are reached: ops, blocks and arguments that do not exist.
+
+Looked at before anything is expanded, so that a block that is never called and a branch that is not taken are
+checked too.
+"""
+
+from __future__ import annotations
+
+from netspec.elaborate.calls import unknown_op, unknown_op_argument, unknown_parameter
+from netspec.elaborate.hints import nested
+from netspec.elaborate.scope import Scope
+from netspec.elaborate.values import Reader
+from netspec.ops import OPS
+from netspec.spec import CallStep, Spec
+from netspec.syntax import ScalarNode
+
+
+def check_names(spec: Spec, reader: Reader) -> None:
+    """Report every call of something that does not exist, or with an argument that it does not have."""
+    trail = reader.trail
+    reader.trail = ()  # such a fault is the same in every variant
+    for body in (spec.network, *(block.body for block in spec.blocks.values())):
+        for top in body:
+            for step in nested(top):
+                if isinstance(step, CallStep) and not step.key.text.startswith("$"):
+                    _check_call(spec, step, reader)
+    reader.trail = trail
+
+
+def _check_call(spec: Spec, step: CallStep, reader: Reader) -> None:
+    key = step.key.text
+    block = spec.blocks.get(key)
+    if block is not None:
+        inputs = {node.text for node in block.inputs or () if isinstance(node, ScalarNode)} or {"input"}
+        for name in step.arguments.keys() - block.params.keys() - inputs:
+            unknown_parameter(reader, step, key, block, name)
+    elif key not in OPS:
+        unknown_op(reader, step, key, spec.blocks, Scope({}))
+    else:
+        kind = OPS[key]
+        for name in step.arguments.keys() - kind.model_fields.keys() - set(kind.ports):
+            unknown_op_argument(reader, kind, step.arguments[name][0])
