@@ -7,7 +7,7 @@ the ONNX nodes it becomes (``onnx``). To add one, write its class in the file of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -37,11 +37,15 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Constructor:
-    """A call that makes a module: ``nn.Conv2d(3, 64, kernel_size=7)``. Positional arguments carry names too."""
+    """A call that makes a module: ``nn.Conv2d(3, 64, kernel_size=7)``. Positional arguments carry names too.
+
+    ``wrap`` is what is written around the call: ``nn.Parameter({})``.
+    """
 
     callee: str
     positional: Mapping[str, Any]
     keywords: Mapping[str, Any]
+    wrap: str = "{}"
 
 
 class OnnxBuilder(Protocol):
@@ -53,6 +57,14 @@ class OnnxBuilder(Protocol):
     def parameter(self, name: str) -> Any:
         """The initializer of this op's own parameter or buffer, by its torch name; ``None`` where it has none."""
 
+    def gates(self, name: str, rows: Sequence[Sequence[str]], order: Sequence[int]) -> Any:
+        """An initializer made of parameters: each is cut into ``len(order)`` equal blocks along its first dimension,
+        which are put in that order; those of a row are joined, and the rows stacked.
+        """
+
+    def reads(self, output: int) -> bool:
+        """Whether anything reads the op's output of that number; the value of one that is not read may be ``None``."""
+
     def constant(self, value: Any, dtype: str = "int64") -> Any:
         """A constant tensor from a number or nested lists."""
 
@@ -61,10 +73,12 @@ class Op(BaseModel):
     """Base of every op.
 
     Class variables: ``name`` the spec key; ``family`` its group; ``main`` the argument that a scalar goes to;
-    ``ports`` its inputs in order; ``variadic`` whether it takes any number of them instead; ``torch`` the module
-    class (``nn.ReLU``); ``functional`` the function that does the same without a module (``F.relu``), for ops
-    without state; ``any_dtype`` whether it takes integers and booleans too; ``keyword_main`` whether
-    the main argument is written with its name (``F.softmax(x, dim=1)``).
+    ``ports`` its inputs in order; ``variadic`` whether it takes any number of them instead; ``optional`` the ports
+    that may be left out (``None`` stands in their place, in every method); ``outputs`` its outputs in order; ``torch``
+    the module class (``nn.ReLU``); ``functional`` the function that does the same without a module (``F.relu``), for
+    ops without state; ``any_dtype`` whether it takes integers and booleans too; ``keyword_main`` whether the main
+    argument is written with its name (``F.softmax(x, dim=1)``); ``torch_defaults`` torch's defaults of arguments whose
+    default here is another one.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True, allow_inf_nan=False)
@@ -74,10 +88,17 @@ class Op(BaseModel):
     main: ClassVar[str | None] = None
     ports: ClassVar[tuple[str, ...]] = ("input",)
     variadic: ClassVar[bool] = False
+    optional: ClassVar[tuple[str, ...]] = ()
+    outputs: ClassVar[tuple[str, ...]] = ("output",)
     torch: ClassVar[str | None] = None
     functional: ClassVar[str | None] = None
     any_dtype: ClassVar[bool] = False
     keyword_main: ClassVar[bool] = False
+    torch_defaults: ClassVar[Mapping[str, Any]] = {}
+
+    def output_names(self, *inputs: Tensor) -> tuple[str, ...]:
+        """The output ports; only ops whose number of outputs depends on their arguments say other than ``outputs``."""
+        return self.outputs
 
     def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
         """Sizes that must be equal, as (left, right, why). Checked before ``infer``, which may rely on them.
@@ -119,9 +140,13 @@ class Op(BaseModel):
         return Constructor(self.torch, positional, keywords)
 
     def changed(self) -> dict[str, Any]:
-        """The arguments that differ from their defaults."""
-        fields = type(self).model_fields
-        return {name: value for name in fields if (value := getattr(self, name)) != fields[name].default}
+        """The arguments that differ from torch's defaults."""
+        return {name: value for name in type(self).model_fields if (value := getattr(self, name)) != self.default(name)}
+
+    @classmethod
+    def default(cls, argument: str) -> Any:
+        """Torch's default of an argument."""
+        return cls.torch_defaults.get(argument, cls.model_fields[argument].default)
 
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         """The expression that does this without a module: ``F.relu(x)``. ``arguments`` are the inputs' names."""
@@ -132,6 +157,25 @@ class Op(BaseModel):
             positional.append(repr(keywords.pop(self.main, getattr(self, self.main))))
         named = [f"{name}={value!r}" for name, value in keywords.items()]
         return f"{self.functional}({', '.join([*positional, *named])})"
+
+    def statements(
+        self,
+        module: str | None,
+        arguments: Sequence[str | None],
+        targets: Sequence[str | None],
+        inputs: Sequence[Tensor],
+        fresh: Callable[[str], str],
+    ) -> list[str]:
+        """The lines of ``forward`` that run the op: ``y = self.conv1(x)``.
+
+        ``module`` is the submodule (``self.conv1``), or ``None`` for an op without one. ``targets`` are the variables
+        for the outputs, ``None`` for one that nothing reads; a target may be an argument's variable. ``fresh`` gives a
+        variable that nothing else uses, named like its argument where that is free.
+        """
+        given = [argument for argument in arguments if argument is not None]
+        if module is None:
+            return [f"{assigned(targets)} = {self.call(given, inputs)}"]
+        return [f"{assigned(targets)} = {module}({', '.join(given)})"]
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         """Write the nodes that do this; gives the output value (a tuple of them for several)."""
@@ -146,6 +190,11 @@ class Op(BaseModel):
     def summary(cls) -> str:
         """The first line of the op's documentation."""
         return (cls.__doc__ or "").strip().split("\n")[0]
+
+
+def assigned(targets: Sequence[str | None]) -> str:
+    """The left side of an assignment; what nothing reads goes to ``_``."""
+    return ", ".join(target or "_" for target in targets)
 
 
 def known(size: Size, what: str) -> int:
