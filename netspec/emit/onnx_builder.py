@@ -6,7 +6,7 @@ makes it, a parameter by its ``state_dict`` key, a constant ``path/const``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,13 +38,18 @@ class GraphBuilder:
         self._path = ""
         self._first = True
         self._parameters: Mapping[str, ir.Value | np.ndarray] = {}
+        self._unread: Collection[int] = ()
+        self._gates: dict[tuple[object, ...], ir.Value] = {}
 
-    def begin(self, path: str, parameters: Mapping[str, ir.Value | np.ndarray] | None = None) -> None:
+    def begin(
+        self, path: str, parameters: Mapping[str, ir.Value | np.ndarray] | None = None, unread: Collection[int] = ()
+    ) -> None:
         """What follows belongs to the op at ``path``, whose parameters and buffers are these, by torch name.
 
-        An array becomes the initializer ``path.name`` when it is first asked for; a value is used as it is.
+        An array becomes the initializer ``path.name`` when it is first asked for (``path`` where the name is empty); a
+        value is used as it is. ``unread`` are the numbers of the outputs that nothing reads.
         """
-        self._path, self._first, self._parameters = path, True, parameters or {}
+        self._path, self._first, self._parameters, self._unread = path, True, parameters or {}, unread
 
     def input(self, name: str, shape: Sequence[int | str], dtype: str = "float32") -> ir.Value:
         """An input of the graph; a text is a symbolic dimension."""
@@ -72,7 +77,33 @@ class GraphBuilder:
     def parameter(self, name: str) -> ir.Value | None:
         """The initializer of this op's own parameter or buffer, by its torch name; ``None`` where it has none."""
         held = self._parameters.get(name)
-        return self.initializer(f"{self._path}.{name}", held) if isinstance(held, np.ndarray) else held
+        key = f"{self._path}.{name}" if name else self._path
+        return self.initializer(key, held) if isinstance(held, np.ndarray) else held
+
+    def gates(self, name: str, rows: Sequence[Sequence[str]], order: Sequence[int]) -> ir.Value:
+        """An initializer ``path.name`` made of parameters; the same parameters in the same order give the same value.
+
+        Each is cut into ``len(order)`` equal blocks along its first dimension, which are put in that order; those of a
+        row are joined, and the rows stacked.
+        """
+        arrays = [[self._array(each) for each in row] for row in rows]
+        sources = tuple(tuple(array.__array_interface__["data"][0] for array in row) for row in arrays)
+        key = (sources, tuple(order))
+        if key not in self._gates:
+            made = [np.concatenate([_reordered(array, order) for array in row]) for row in arrays]
+            self._gates[key] = self.initializer(f"{self._path}.{name}", np.stack(made))
+        return self._gates[key]
+
+    def _array(self, name: str) -> np.ndarray:
+        held = self._parameters[name]
+        if isinstance(held, np.ndarray):
+            return held
+        assert held.const_value is not None, "gates are made of initializers"
+        return held.const_value.numpy()
+
+    def reads(self, output: int) -> bool:
+        """Whether anything reads the op's output of that number."""
+        return output not in self._unread
 
     def constant(self, value: Any, dtype: str = "int64") -> ir.Value:
         """A constant tensor from a number or nested lists."""
@@ -94,6 +125,11 @@ class GraphBuilder:
             free = f"{name}_{count}"
         self.taken.add(free)
         return free
+
+
+def _reordered(array: np.ndarray, order: Sequence[int]) -> np.ndarray:
+    blocks = np.split(array, len(order))
+    return np.concatenate([blocks[at] for at in order])
 
 
 def _initial(name: str, array: np.ndarray) -> ir.Value:
