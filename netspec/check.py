@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from netspec.diagnostics import Diagnostic, Report, SpecError
 from netspec.elaborate import Limits
@@ -18,19 +18,35 @@ class Checked:
 
     graphs: Mapping[str | None, Graph]
     diagnostics: tuple[Diagnostic, ...]
+    more: int = 0
 
 
 def check_loaded(loaded: Loaded, limits: Limits | None = None) -> Checked:
     """Compile every variant, or the one that was asked for. A fault that several variants share counts once."""
+    variants = [loaded.variant] if loaded.variant else loaded.variants
     report = Report()
     graphs: dict[str | None, Graph] = {}
-    for variant in [loaded.variant] if loaded.variant else loaded.variants:
+    times: dict[tuple[object, ...], int] = {}
+    for variant in variants:
         try:
             graph = compile_loaded(loaded, variant=variant, limits=limits)
         except SpecError as found:
-            for diagnostic in found.diagnostics:
-                report.add(diagnostic)
+            for each in found.diagnostics:
+                times[each.key] = times.get(each.key, 0) + 1
+            report.take(found)
             continue
         graphs[variant] = graph
         check_expectation(graph, expectation(loaded.spec, variant), report)
-    return Checked(graphs, tuple(report.diagnostics))
+    told = tuple(_without_variant(each, times.get(each.key, 1), len(variants)) for each in report.diagnostics)
+    return Checked(graphs, told, report.more)
+
+
+def _without_variant(found: Diagnostic, times: int, of: int) -> Diagnostic:
+    """A fault of every variant is none of a variant's; one of several says so."""
+    if times == 1:
+        return found
+    is_variant = [entry.startswith("variant ") for entry in found.trail]
+    if times == of:
+        return replace(found, trail=tuple(entry for entry, it in zip(found.trail, is_variant) if not it))
+    also = f" and {times - 1} more"
+    return replace(found, trail=tuple(entry + also * it for entry, it in zip(found.trail, is_variant)))

@@ -18,6 +18,7 @@ from netspec import zoo
 from netspec.diagnostics import Report, Source, UsageError, did_you_mean
 from netspec.elaborate import Limits, elaborate
 from netspec.graph import Graph
+from netspec.imports import import_blocks
 from netspec.spec import Spec, read_spec
 from netspec.syntax import parse, read_source
 
@@ -29,11 +30,15 @@ class Loaded:
     source: Source
     spec: Spec
     variant: str | None
+    imported: tuple[Source, ...] = ()
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the file's text."""
-        return hashlib.sha256(self.source.text.encode()).hexdigest()
+        """SHA-256 of the file's text, and of the texts that it imports."""
+        made = hashlib.sha256(self.source.text.encode())
+        for source in self.imported:
+            made.update(b"\0" + source.text.encode())
+        return made.hexdigest()
 
     @property
     def variants(self) -> list[str | None]:
@@ -55,9 +60,13 @@ def load_source(source: Source, variant: str | None = None) -> Loaded:
     report = Report()
     tree = parse(source, report)
     spec = read_spec(tree, report) if tree is not None else None
+    if spec is None or not spec.imports:
+        report.raise_if_any()
+        assert spec is not None
+        return Loaded(source, spec, variant)
+    found = import_blocks(spec, source, report)
     report.raise_if_any()
-    assert spec is not None
-    return Loaded(source, spec, variant)
+    return Loaded(source, spec.model_copy(update={"blocks": found.blocks}), variant, tuple(found.sources))
 
 
 def find_spec(target: str | Path) -> tuple[Path, str | None]:

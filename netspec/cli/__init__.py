@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from netspec import __version__
-from netspec.diagnostics import NetspecError, SpecError
+from netspec.diagnostics import NetspecError
 
 DESCRIPTION = "Write a neural network as YAML; get its shapes, PyTorch source, verified ONNX and a diagram."
 
@@ -33,7 +33,14 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
     def command(name: str, help: str, description: str) -> argparse.ArgumentParser:
-        return commands.add_parser(name, help=help, description=description)
+        made = commands.add_parser(name, help=help, description=description)
+        made.add_argument(
+            "--error-format",
+            choices=["text", "json", "sarif", "github"],
+            default="text",
+            help="how faults are told: text goes to stderr, the others to stdout (default: text)",
+        )
+        return made
 
     build = command(
         "build",
@@ -84,6 +91,14 @@ def parser() -> argparse.ArgumentParser:
     ops = command("ops", "the ops and their arguments", "List every op, or describe one: arguments, defaults, shapes.")
     ops.add_argument("name", metavar="NAME", nargs="?", help="an op, such as conv2d")
 
+    explain = command(
+        "explain",
+        "what a diagnostic means",
+        "Explain a diagnostic by its id: what it means, why it is refused, a wrong and a right spec. Without an id, "
+        "list them all.",
+    )
+    explain.add_argument("id", metavar="ID", nargs="?", help="an id, such as shape-mismatch")
+
     schema = command(
         "schema",
         "the JSON Schema for editors",
@@ -91,6 +106,14 @@ def parser() -> argparse.ArgumentParser:
         "in its first line: `# yaml-language-server: $schema=netspec.schema.json`.",
     )
     schema.add_argument("-o", "--output", metavar="FILE", help="the file to write (default: print it)")
+
+    command(
+        "lsp",
+        "the language server for editors",
+        "Speak the language server protocol over stdin and stdout: an editor starts this. Diagnostics while typing, "
+        "completion, hover, definitions, and the inferred shape at the end of each step's line. examples/editors.md "
+        "tells how to set it up; it needs `pip install 'netspec[lsp]'`.",
+    )
     return top
 
 
@@ -129,12 +152,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         return COMMANDS[options.command](options) or 0
-    except SpecError as found:
-        count = len(found.diagnostics)
-        print(f"{found}\n\n{count} error{'s' * (count > 1)}", file=sys.stderr)
-        return found.exit_code
     except NetspecError as found:
-        print(f"netspec: {found}", file=sys.stderr)
+        from netspec.cli.faults import tell_error
+
+        tell_error(found, options.error_format)
         return found.exit_code
     except BrokenPipeError:  # the reader of our output has gone, as with `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -6,25 +6,36 @@ import sys
 from collections.abc import Sequence
 
 from netspec.check import check_loaded
-from netspec.diagnostics import SpecError
+from netspec.cli.faults import tell, tell_count, width
+from netspec.diagnostics import Diagnostic, SpecError
+from netspec.diagnostics.text import render_all
 from netspec.elaborate import Limits
 from netspec.pipeline import load_spec
 
 
-def check_all(targets: Sequence[str], limits: Limits) -> int:
-    """Check every spec; verdicts go to stdout, faults to stderr. Gives the exit code."""
-    failed = 0
-    width = max(map(len, targets))
+def check_all(targets: Sequence[str], limits: Limits, format: str = "text") -> int:
+    """Check every spec; verdicts go to stdout, faults to stderr. Gives the exit code.
+
+    In a format for programs, all that is printed is one document with the faults of every spec, on stdout.
+    """
+    failed: list[Diagnostic] = []
+    more = 0
+    longest = max(map(len, targets))
     for target in targets:
         try:
             verdict = check_one(target, limits)
         except SpecError as found:
-            failed += len(found.diagnostics)
-            print(f"{found}\n", file=sys.stderr)
+            failed += found.diagnostics
+            more += found.more
+            if format == "text":
+                print(f"{render_all(found.diagnostics, found.more, width())}\n", file=sys.stderr)
             continue
-        print(f"{target:<{width}}  {verdict:>11}  ok")
-    if failed:
-        print(f"{failed} error{'s' * (failed > 1)}", file=sys.stderr)
+        if format == "text":
+            print(f"{target:<{longest}}  {verdict:>11}  ok")
+    if format != "text":
+        tell(failed, more, format)
+    elif failed:
+        tell_count(len(failed) + more)
     return 1 if failed else 0
 
 
@@ -32,6 +43,6 @@ def check_one(target: str, limits: Limits) -> str:
     """How many networks a spec makes, in words. Raises ``SpecError`` with every fault."""
     checked = check_loaded(load_spec(target), limits)
     if checked.diagnostics:
-        raise SpecError(checked.diagnostics)
+        raise SpecError(checked.diagnostics, checked.more)
     count = len(checked.graphs)
     return f"{count} variants" if count > 1 else "1 network"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from netspec import zoo
-from netspec.diagnostics import Report, Source, UsageError
+from netspec.diagnostics import EnvironmentFault, Report, Source, UsageError
 from netspec.elaborate import Limits
 from netspec.files import write_text
 from netspec.graph import Graph
@@ -35,7 +35,7 @@ def check(options: Namespace) -> int:
         from netspec.cli.watch import watch
 
         return watch(options.specs, _limits(options))
-    return check_all(options.specs, _limits(options))
+    return check_all(options.specs, _limits(options), options.error_format)
 
 
 def shapes(options: Namespace) -> None:
@@ -87,6 +87,12 @@ def ops(options: Namespace) -> None:
     print(describe_op(options.name) if options.name else list_ops())
 
 
+def explain(options: Namespace) -> None:
+    from netspec.cli import explain as explaining
+
+    print(explaining.explain(options.id) if options.id else explaining.list_ids())
+
+
 def schema(options: Namespace) -> None:
     from netspec.schema import schema_text
 
@@ -94,6 +100,16 @@ def schema(options: Namespace) -> None:
         write_text(Path(options.output), schema_text())
     else:
         print(schema_text(), end="")
+
+
+def lsp(options: Namespace) -> None:
+    try:
+        from netspec.lsp.server import serve
+    except ModuleNotFoundError as found:
+        if (found.name or "").partition(".")[0] not in ("pygls", "lsprotocol"):
+            raise
+        raise EnvironmentFault("the language server needs pygls: `pip install 'netspec[lsp]'`") from None
+    serve()
 
 
 def _graph(options: Namespace) -> Graph:
@@ -162,5 +178,7 @@ COMMANDS = {
     "diagram": diagram,
     "list": list_zoo,
     "ops": ops,
+    "explain": explain,
     "schema": schema,
+    "lsp": lsp,
 }

@@ -115,6 +115,12 @@ class Diagnostic:
     about: str = ""
     severity: str = "error"
 
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What makes it the same fault as another: its id and its place."""
+        span = self.primary.span
+        return self.id, self.about, id(span.source), span.line, span.column
+
 
 MOST_KEPT = 100
 MOST_COUNTED = 1_000
@@ -141,10 +147,9 @@ class Report:
     def add(self, found: Diagnostic) -> None:
         span = found.primary.span
         place = (id(span.source), span.line, span.column)
-        key = (found.id, found.about, *place)
-        if key in self._seen or place in self._unreadable:
+        if found.key in self._seen or place in self._unreadable:
             return
-        self._seen.add(key)
+        self._seen.add(found.key)
         if found.id.startswith("yaml-") or found.id in ("number-range", "duplicate-key"):
             self._unreadable.add(place)  # whatever else is wrong there follows from this
         if len(self.diagnostics) < MOST_KEPT:
@@ -153,6 +158,14 @@ class Report:
         self.more += 1
         if self.more + MOST_KEPT >= MOST_COUNTED:
             self.raise_if_any()
+
+    def retract(self, span: Span) -> None:
+        """Drop what was found behind a place: it was read wrongly from there on."""
+        self.diagnostics = [
+            found
+            for found in self.diagnostics
+            if found.primary.span.source is not span.source or found.primary.span.order <= span.order
+        ]
 
     def take(self, found: SpecError) -> None:
         """Add what another report collected."""

@@ -74,7 +74,6 @@ def _sarif(diagnostics: Sequence[Diagnostic], version: str) -> dict[str, Any]:
     driver = {
         "name": "netspec",
         "version": version,
-        "informationUri": "https://github.com/netspec/netspec",
         "rules": rules,
     }
     return {

@@ -36,6 +36,7 @@ class Explainer:
         line, column = self.place(error.problem_mark or error.context_mark)
         fault = self.word_fault(error, line, column) or self.bracket_fault(line, column)
         fault = fault or self.line_fault(error, line, column)
+        report.retract(fault.span)
         report.error(fault.id, fault.message, fault.span, help=fault.help)
 
     def place(self, mark: Any) -> tuple[int, int]:

@@ -11,7 +11,8 @@ class Entry:
     """``what`` the id means in one sentence, ``why`` it is refused, and two specs.
 
     The specs hold what matters; ``complete`` adds the rest. ``encoding`` is how the wrong one is saved, ``repeated``
-    how often its last line stands in the file, and ``beside`` holds other files by name.
+    how often its last line stands in the file, ``whole`` that it is a whole file, and ``beside`` holds other files by
+    name.
     """
 
     what: str
@@ -20,6 +21,7 @@ class Entry:
     right: str
     encoding: str = "utf-8"
     repeated: int = 1
+    whole: bool = False
     beside: tuple[tuple[str, str], ...] = ()
 
 

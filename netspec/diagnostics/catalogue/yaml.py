@@ -49,6 +49,7 @@ YAML = {
         "There is nothing to read: the file is empty, or all of it is comments.",
         "# netspec: 1\n# name: net\n# inputs: {image: [N, 3, 32, 32]}\n# network: [relu]",
         "netspec: 1",
+        whole=True,
     ),
     "yaml-syntax": Entry(
         "The text is not YAML: a bracket or a quote is not closed, a colon or an indentation is wrong.",

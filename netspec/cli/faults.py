@@ -1,0 +1,47 @@
+"""How faults are told: as text on stderr, or on stdout in a format for programs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+
+from netspec import __version__
+from netspec.diagnostics import Diagnostic, NetspecError, SpecError
+from netspec.diagnostics.text import render_all
+
+
+def tell(diagnostics: Sequence[Diagnostic], more: int, format: str) -> None:
+    """Every fault in one of the formats; text ends with their number."""
+    if format != "text":
+        from netspec.diagnostics.formats import render_as
+
+        told = render_as(format, diagnostics, more, version=__version__)
+        if told:
+            print(told)
+        return
+    if diagnostics:
+        print(f"{render_all(diagnostics, more, width())}\n", file=sys.stderr)
+        tell_count(len(diagnostics) + more)
+
+
+def tell_count(count: int) -> None:
+    print(f"{count} error{'s' * (count > 1)}", file=sys.stderr)
+
+
+def tell_error(found: NetspecError, format: str) -> None:
+    """An error that ends a command."""
+    if isinstance(found, SpecError):
+        tell(found.diagnostics, found.more, format)
+    elif format == "json":
+        print(json.dumps([{"id": None, "severity": "error", "message": str(found), "file": None}], indent=2))
+    elif format == "github":
+        print(f"::error title=netspec::{str(found).replace('%', '%25').replace(chr(10), '%0A')}")
+    else:
+        print(f"netspec: {found}", file=sys.stderr)
+
+
+def width() -> int:
+    """Of the terminal, 120 at most."""
+    return max(60, min(shutil.get_terminal_size((120, 24)).columns, 120)) if sys.stderr.isatty() else 120

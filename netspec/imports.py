@@ -1,0 +1,165 @@
+"""Blocks from other spec files: relative paths inside the project, and nothing else.
+
+The project is the nearest folder above the spec that holds ``pyproject.toml`` or ``.git``, else the spec's own folder.
+No path leads out of it, by ``..`` or by a symbolic link, so that a spec from elsewhere reads nothing but its own files.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from netspec.diagnostics import Label, Report, Source, SpecError, UsageError, clipped, nearest
+from netspec.spec import BlockSpec, Spec, Written, misfit, read_library
+from netspec.syntax import ScalarNode, parse, read_source
+
+MOST_BYTES = 16_000_000
+MOST_FILES = 256
+MOST_DEEP = 32
+MARKS = ("pyproject.toml", ".git")
+
+
+@dataclass(slots=True)
+class Imports:
+    """What was imported: the blocks of all files, and the files in the order they were read."""
+
+    root: Path
+    report: Report
+    blocks: dict[str, BlockSpec] = field(default_factory=dict)
+    sources: list[Source] = field(default_factory=list)
+    read: set[Path] = field(default_factory=set)
+    bytes: int = 0
+
+
+def import_blocks(spec: Spec, source: Source, report: Report) -> Imports:
+    """The blocks that a spec imports; what is wrong goes to the report."""
+    path = Path(source.name)
+    found = Imports(project_of(path), report)
+    _import_all(found, spec.imports, [path])
+    for name, block in spec.blocks.items():
+        _add(found, name, block)
+    return found
+
+
+def project_of(path: Path) -> Path:
+    """The folder that imports of this file stay in."""
+    folder = path.absolute().parent
+    return next(
+        (above for above in (folder, *folder.parents) if any((above / mark).exists() for mark in MARKS)), folder
+    )
+
+
+def _import_all(found: Imports, written: Sequence[Written], chain: list[Path]) -> None:
+    for node in written:
+        if not isinstance(node, ScalarNode) or not isinstance(node.value, str):
+            misfit(found.report, node, "the path of a spec file", "`import: [blocks/attention.yaml]`")
+            continue
+        path = _path(found, node, chain[-1])
+        if path is not None:
+            _import(found, node, path, chain)
+
+
+def _path(found: Imports, node: ScalarNode, importer: Path) -> Path | None:
+    """The file that an import names; ``None`` where it may not be read."""
+    text = node.text
+    fault = help = None
+    if "://" in text:
+        fault, help = "an import is a file, not a URL", "put the file into the project"
+    elif "\\" in text:
+        fault, help = "folders are divided by `/`", f"write `{clipped(text.replace(chr(92), '/'))}`"
+    elif text.startswith(("/", "~")) or Path(text).is_absolute() or not text.strip() or "\0" in text:
+        fault, help = "an import is a relative path", "write the path from the folder of this file"
+    if fault is not None:
+        found.report.error("bad-import", fault, node.span, help=help)
+        return None
+    path = Path(os.path.normpath(importer.parent / text))
+    try:
+        real = path.resolve(strict=True)
+    except (OSError, RuntimeError):
+        if not path.absolute().is_relative_to(found.root):
+            _outside(found, node, "the path leads")
+            return None
+        beside = sorted(each.name for each in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
+        close = nearest(path.name, beside)
+        help = f"did you mean `{clipped(str(Path(text).parent / close))}`?" if close else f"looked for it at {path}"
+        found.report.error("bad-import", f"there is no file `{clipped(text)}`", node.span, help=help)
+        return None
+    if not path.absolute().is_relative_to(found.root):
+        _outside(found, node, "the path leads")
+        return None
+    if not real.is_relative_to(found.root.resolve()):
+        _outside(found, node, "a symbolic link leads")
+        return None
+    return path
+
+
+def _outside(found: Imports, node: ScalarNode, what: str) -> None:
+    """Report a path that leaves the project."""
+    help = f"the project is {found.root}: put the file there"
+    found.report.error("bad-import", f"{what} out of the project", node.span, help=help)
+
+
+def _import(found: Imports, node: ScalarNode, path: Path, chain: list[Path]) -> None:
+    """Read a file once, with what it imports."""
+    real = path.resolve()
+    chained = [each.resolve() for each in chain]
+    if real in chained:
+        names = [each.name for each in [*chain[chained.index(real) :], path]]
+        help = "move what both need into a third file"
+        found.report.error("import-cycle", f"the files import each other: {' -> '.join(names)}", node.span, help=help)
+        return
+    if real in found.read:
+        return
+    found.read.add(real)
+    if len(chain) > MOST_DEEP or len(found.read) > MOST_FILES:
+        what = f"imports are nested more than {MOST_DEEP} deep"
+        if len(chain) <= MOST_DEEP:
+            what = f"more than {MOST_FILES} files are imported"
+        found.report.error("bad-import", what, node.span, help="put several blocks into one file")
+        return
+    source = _source(found, node, path)
+    if source is None:
+        return
+    tree = parse(source, found.report)
+    library = read_library(tree, found.report) if tree is not None else None
+    if library is None:
+        return
+    _import_all(found, library.imports, [*chain, path])
+    for name, block in library.blocks.items():
+        _add(found, name, block)
+
+
+def _source(found: Imports, node: ScalarNode, path: Path) -> Source | None:
+    try:
+        source = read_source(path)
+    except UsageError as fault:
+        found.report.error("bad-import", str(fault), node.span)
+        return None
+    except SpecError as fault:
+        for each in fault.diagnostics:
+            if each.id == "bad-file":
+                found.report.error("bad-file", f"`{clipped(node.text)}`: {each.message}", node.span, help=each.help)
+            else:
+                found.report.add(each)
+        return None
+    found.bytes += len(source.text.encode())
+    if found.bytes > MOST_BYTES:
+        message = f"with this file, the imports are larger than {MOST_BYTES:,} bytes"
+        found.report.error("bad-file", message, node.span, help="import less")
+        return None
+    found.sources.append(source)
+    return source
+
+
+def _add(found: Imports, name: str, block: BlockSpec) -> None:
+    first = found.blocks.setdefault(name, block)
+    if first is not block:
+        found.report.error(
+            "duplicate-name",
+            f"two blocks are called `{name}`",
+            block.span,
+            secondary=(Label(first.span, "the first"),),
+            help="rename one of them",
+        )
