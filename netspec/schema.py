@@ -86,6 +86,7 @@ KEYS: dict[type[Form], dict[str, tuple[Json, str]]] = {
         "netspec": ({"const": VERSION}, "the version of the language: `1`"),
         "name": ({"type": "string", "pattern": NAME}, "the name of the network, or of its family"),
         "doc": (TEXT, "one line: the paper, or what the network is for"),
+        "import": ({"type": "array", "items": TEXT}, "other spec files, whose blocks this one may call"),
         "params": (
             PARAMS,
             "the parameters of the family: `name: default`, or `{type, default, min, max, choices, doc}`",

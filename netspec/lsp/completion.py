@@ -1,0 +1,200 @@
+"""Completion: what may stand at the cursor, told from the text before it.
+
+The text up to the cursor is given a word of our own and closed, so that it can be read as YAML; the role of that
+word says what is wanted. What stands before it may be broken: lines that cannot be read are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from netspec.diagnostics import Report, Source
+from netspec.lsp.document import Document
+from netspec.lsp.hover import arguments_text
+from netspec.lsp.outline import Block, Mention, Outline
+from netspec.lsp.words import word_before
+from netspec.ops import OPS
+from netspec.ops.arguments import text_rule
+from netspec.ops.base import Op
+from netspec.ops.meanings import meaning
+from netspec.schema import documentation, form_keys, required_arguments
+from netspec.spec import MERGES, RESIDUAL_MERGES, STRUCTURES
+from netspec.syntax import parse
+
+Kind = Literal["op", "block", "structure", "argument", "reference", "parameter", "function", "word"]
+
+MARK = "cursor_7f3a"
+FUNCTIONS = ("min", "max", "ceil", "floor", "round", "abs", "len", "sum", "range", "reversed")
+WORDS = {
+    "parallel.merge": (*MERGES, "none"),
+    "residual.merge": RESIDUAL_MERGES,
+    "side.when": ("training",),
+}
+"""The words that a structure's key takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Something to offer. ``insert`` is what is written, ``$1`` and ``$0`` in it the places to go to."""
+
+    label: str
+    kind: Kind
+    insert: str
+    detail: str = ""
+    documentation: str = ""
+
+
+def complete(document: Document, text: str, line: int, column: int) -> list[Item]:
+    """What may stand at a place of ``text`` (counted from 1), which may be newer than the document."""
+    lines = text.split("\n")[:line]
+    lines[-1] = lines[-1][: column - 1]
+    lines[-1] = lines[-1][: len(lines[-1]) - len(word_before(lines[-1], len(lines[-1])))]
+    outline, mention = _marked(lines)
+    if mention is None:
+        return []
+    blocks = {**document.outline.blocks, **outline.blocks}
+    return list(_offers(mention, outline, blocks, {**document.outline.params, **outline.params}))
+
+
+def _marked(lines: list[str]) -> tuple[Outline, Mention | None]:
+    """The outline of the text before the cursor, and the cursor's own place in it."""
+    lines = list(lines)
+    for _ in range(4):
+        text = "\n".join(lines)
+        closing = _closing(text)
+        broken = 0
+        for word in (MARK, f"{MARK}: "):
+            report = Report()
+            tree = parse(Source("", f"{text}{word}{closing}"), report)
+            outline = Outline(tree)
+            found = [mention for mention in outline.mentions if MARK in mention.word]
+            if found:
+                return outline, found[-1]
+            if tree is None and report.diagnostics:
+                broken = report.diagnostics[0].primary.span.line
+        if not 0 < broken < len(lines) or not lines[broken - 1].strip():
+            break
+        lines[broken - 1] = ""
+    return Outline(None), None
+
+
+def _closing(text: str) -> str:
+    """What closes the quote and the brackets of flow style that are open at the end of a text."""
+    open_, quote, before = [], "", "\n"
+    comment = False
+    for char in text:
+        if comment:
+            comment = char != "\n"
+        elif quote:
+            quote = "" if char == quote else quote
+        elif char in "'\"" and before in " \t\n[{,:(":
+            quote = char
+        elif char == "#" and before in " \t\n":
+            comment = True
+        elif char in "[{":
+            open_.append("]" if char == "[" else "}")
+        elif char in "]}" and open_:
+            open_.pop()
+        before = char
+    return quote + "".join(reversed(open_))
+
+
+def _offers(mention: Mention, outline: Outline, blocks: dict[str, Block], params: dict[str, tuple]) -> Iterator[Item]:  # type: ignore[type-arg]
+    match mention.role:
+        case "step":
+            yield from _steps(blocks, params)
+        case "argument":
+            yield from _arguments(mention, blocks)
+        case "key" if mention.form is not None:
+            for key, (_, doc, needed) in form_keys(mention.form).items():
+                if key not in mention.siblings:
+                    yield Item(key, "argument", f"{key}: ", "required" if needed else "", doc)
+        case "reference":
+            yield Item("prev", "reference", "prev", "the step before")
+            for name, span in reversed(mention.scope.all_steps().items()):
+                yield Item(name, "reference", name, f"line {span.line}")
+        case "parameter":
+            for name, (_, default) in params.items():
+                if name not in mention.siblings:
+                    yield Item(name, "parameter", f"{name}: ", f"default {default}")
+        case "expression":
+            yield from _values(mention, outline, blocks, params)
+
+
+def _steps(blocks: dict[str, Block], params: dict[str, tuple]) -> Iterator[Item]:  # type: ignore[type-arg]
+    for block in blocks.values():
+        needed = [name for name, (_, default) in block.params.items() if default in ("int", "float", "bool", "str")]
+        yield Item(block.name, "block", _call(block.name, needed, None), "block", block.doc)
+    for name, (_, default) in params.items():
+        if default in blocks or default in OPS:
+            yield Item(f"${name}", "block", f"\\${name}", f"whatever `{name}` names, as {default}")
+    for word, form in STRUCTURES.items():
+        yield Item(word, "structure", f"{word}:", "structure", documentation(form))
+    for op in OPS.values():
+        needed = required_arguments(op)
+        needed += ["from"] if op.variadic else []
+        doc = f"{documentation(op)}\n\n{arguments_text(op)}".rstrip()
+        yield Item(op.name, "op", _call(op.name, needed, op.main), op.family, doc)
+
+
+def _call(name: str, needed: list[str], main: str | None) -> str:
+    """How a step is written, with a place for each argument that it needs."""
+    if not needed:
+        return name
+    if needed == [main]:
+        return f"{name}: $0"
+    places = ", ".join(f"{argument}: ${number}" for number, argument in enumerate(needed, 1))
+    return f"{name}: {{{places}\\}}$0"
+
+
+def _arguments(mention: Mention, blocks: dict[str, Block]) -> Iterator[Item]:
+    owner, given = mention.owner, mention.siblings
+    if owner in OPS:
+        op = OPS[owner]
+        for name, field in op.model_fields.items():
+            if name not in given:
+                detail = "required" if field.is_required() else f"default {field.default}"
+                yield Item(name, "argument", f"{name}: ", detail, meaning(op, name))
+        ports: Iterable[str] = op.ports if len(op.ports) > 1 else ()
+    else:
+        block = blocks.get(owner)
+        for name, (_, default) in block.params.items() if block else ():
+            if name not in given:
+                yield Item(name, "argument", f"{name}: ", default)
+        ports = block.inputs if block and len(block.inputs) > 1 else ()
+    for name in (*ports, "name", "from"):
+        if name not in given:
+            yield Item(name, "argument", f"{name}: ", "input" if name in ports else "")
+
+
+def _values(mention: Mention, outline: Outline, blocks: dict[str, Block], params: dict[str, tuple]) -> Iterator[Item]:  # type: ignore[type-arg]
+    owner, _, argument = mention.owner.partition(".")
+    for word in WORDS.get(mention.owner, ()) or _words(owner, argument):
+        yield Item(word, "word", word)
+    if mention.owner in params and params[mention.owner][1] in blocks:
+        for block in blocks.values():
+            yield Item(block.name, "block", block.name, "block", block.doc)
+    if mention.owner in WORDS:
+        return
+    for name, span in mention.scope.all_values().items():
+        yield Item(name, "parameter", name, f"line {span.line}")
+    if argument or owner in OPS:
+        yield Item("shape", "parameter", "shape", "the shape of the step's input")
+    for name in FUNCTIONS:
+        yield Item(name, "function", f"{name}($0)")
+
+
+def _words(owner: str, argument: str) -> Iterator[str]:
+    """The words that an op's argument takes; ``owner.`` alone means its main argument."""
+    if owner not in OPS:
+        return
+    op: type[Op] = OPS[owner]
+    name = argument or op.main
+    if name is None or name not in op.model_fields:
+        return
+    yield from sorted(text_rule(op, name).literal)
+    annotation = op.model_fields[name].annotation
+    if annotation is bool or bool in get_args(annotation):
+        yield from ("true", "false")

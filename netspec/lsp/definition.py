@@ -1,0 +1,46 @@
+"""Go to definition: from a block's name, a reference or a parameter to where it is declared."""
+
+from __future__ import annotations
+
+from netspec.diagnostics import Span
+from netspec.lsp.document import Document
+from netspec.lsp.outline import Mention
+from netspec.lsp.words import word_at
+
+
+def definition(document: Document, line: int, column: int) -> Span | None:
+    """Where the word at a place (counted from 1) is declared."""
+    mention = document.outline.at(line, column) if document.read else None
+    if mention is None:
+        return None
+    outline = document.outline
+    match mention.role:
+        case "step":
+            if mention.word.startswith("$"):
+                return mention.scope.value(mention.word[1:])
+            return outline.blocks[mention.word].span if mention.word in outline.blocks else None
+        case "argument":
+            block = outline.blocks.get(mention.owner)
+            return block.params[mention.word][0] if block and mention.word in block.params else None
+        case "reference":
+            return mention.scope.step(mention.word.partition(".")[0])
+        case "parameter":
+            return outline.params[mention.word][0] if mention.word in outline.params else None
+        case "expression" | "definition":
+            return _of_word(document, mention, line, column)
+    return None
+
+
+def _of_word(document: Document, mention: Mention, line: int, column: int) -> Span | None:
+    """A parameter, index or list in an expression; in a text that holds a block's name, the block."""
+    if mention.span.line != line:
+        return None
+    text = document.source.line(line)
+    word = word_at(text, column - 1)
+    if word is None:
+        return None
+    found = mention.scope.value(word)
+    if found is not None or mention.role == "definition":
+        return found
+    block = document.outline.blocks.get(word)
+    return block.span if block is not None else None

@@ -1,0 +1,126 @@
+"""A document as it stands in the editor: its outline, what a check finds, and the last graphs that were sound."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from netspec.check import check_loaded
+from netspec.diagnostics import Diagnostic, Label, NetspecError, Report, Source, Span, SpecError
+from netspec.graph import Call, Graph, Step, walk
+from netspec.lsp.outline import Outline
+from netspec.pipeline import load_source
+from netspec.syntax import parse
+
+Place = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A step as it was built: where, and in which variant's graph."""
+
+    path: str
+    step: Step
+    training: bool
+
+
+class Built:
+    """The graphs of a sound text, with every step that each place of it became."""
+
+    def __init__(self, source: Source, graphs: Mapping[str | None, Graph]):
+        self.source, self.graphs = source, graphs
+        self.variant = next(iter(graphs))
+        self.graph = graphs[self.variant]
+        self._steps: dict[str | None, dict[Place, list[Instance]]] = {}
+
+    def at(self, place: Place) -> tuple[str | None, list[Instance]]:
+        """What a step became: in the defaults, else in the first variant that has it at all."""
+        for variant in self.graphs:
+            found = self.steps(variant).get(place)
+            if found:
+                return variant, found
+        return self.variant, []
+
+    def steps(self, variant: str | None) -> dict[Place, list[Instance]]:
+        """Every step of a variant by the line and column of its key; the outermost of a place alone."""
+        if variant not in self._steps:
+            found: dict[Place, list[Instance]] = {}
+            for path, step, training in walk(self.graphs[variant].body):
+                if step.span.source.name == self.source.name:
+                    here = found.setdefault((step.span.line, step.span.column), [])
+                    if not here or _kind(here[0].step) == _kind(step):
+                        here.append(Instance(path, step, training))
+            self._steps[variant] = found
+        return self._steps[variant]
+
+
+def _kind(step: Step) -> str:
+    return step.body.kind if isinstance(step, Call) else "node"
+
+
+@dataclass(frozen=True)
+class Document:
+    """One version of a text. ``outline`` is the last that could be read, ``built`` the last that was sound.
+
+    Both are of this text where ``fresh`` says so.
+    """
+
+    source: Source
+    diagnostics: tuple[Diagnostic, ...]
+    outline: Outline
+    read: bool
+    built: Built | None
+
+    @property
+    def fresh(self) -> bool:
+        return self.built is not None and self.built.source.text == self.source.text
+
+    @cached_property
+    def _lines(self) -> dict[int, int]:
+        """For each line that is as it was when the graphs were built, its number then."""
+        if self.built is None:
+            return {}
+        then, now = self.built.source.lines, self.source.lines
+        if then == now:
+            return {number: number for number in range(1, len(now) + 1)}
+        matcher = difflib.SequenceMatcher(None, then, now, autojunk=False)
+        return {
+            block.b + offset + 1: block.a + offset + 1
+            for block in matcher.get_matching_blocks()
+            for offset in range(block.size)
+        }
+
+    def line_then(self, line: int) -> int | None:
+        """The number that a line had when the graphs were built; ``None`` where it has changed since."""
+        return self._lines.get(line)
+
+    def built_lines(self) -> dict[int, int]:
+        """The same the other way round: from the lines then to those now."""
+        return {then: now for now, then in self._lines.items()}
+
+
+def analyse(name: str, text: str, before: Document | None = None) -> Document:
+    """Read and check a text; what it is too broken for is kept from the version before."""
+    source = Source(name, text.removeprefix("\ufeff"))
+    tree = parse(source, Report())
+    outline = Outline(tree) if tree is not None or before is None else before.outline
+    built = before.built if before is not None else None
+    try:
+        checked = check_loaded(load_source(source))
+        if checked.graphs:
+            built = Built(source, checked.graphs)
+        diagnostics = checked.diagnostics
+    except SpecError as found:
+        diagnostics = tuple(found.diagnostics)
+    except NetspecError as found:
+        diagnostics = (_at_top(source, "cannot-check", str(found)),)
+    except Exception as found:  # an editor must not lose its server to a bug of ours
+        message = f"a bug of netspec, not of your spec: {type(found).__name__}: {found}"
+        diagnostics = (_at_top(source, "internal", message),)
+    return Document(source, diagnostics, outline, tree is not None, built)
+
+
+def _at_top(source: Source, id: str, message: str) -> Diagnostic:
+    return Diagnostic(id, message, Label(Span(source, 1, 1, 1, 1)))

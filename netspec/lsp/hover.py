@@ -1,0 +1,147 @@
+"""Hover: what the word under the cursor means, and what the step there was built as."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netspec.dims import pretty_shape
+from netspec.emit.costs import Costs
+from netspec.lsp.document import Document, Instance
+from netspec.lsp.outline import Block, Mention
+from netspec.lsp.words import word_at
+from netspec.ops import OPS
+from netspec.ops.base import Op
+from netspec.ops.meanings import meaning
+from netspec.schema import documentation, form_keys
+from netspec.spec import STRUCTURES
+
+
+def hover(document: Document, line: int, column: int) -> str | None:
+    """Markdown on what stands at a place (counted from 1); on any other place of a step's line, on the step."""
+    mention = document.outline.at(line, column) if document.read else None
+    if mention is not None:
+        text = describe(document, mention, line, column)
+        if text:
+            return text
+    steps = document.outline.steps_on(line) if document.read else []
+    return describe(document, steps[0], line, column) if steps else None
+
+
+def describe(document: Document, mention: Mention, line: int, column: int) -> str | None:
+    match mention.role:
+        case "step":
+            return _join(_step_doc(document, mention.word), built_text(document, mention))
+        case "argument":
+            return _argument(document, mention)
+        case "key" if mention.form is not None:
+            holds = form_keys(mention.form).get(mention.word)
+            return f"`{mention.word}`: {holds[1]}" if holds and holds[1] else None
+        case "reference":
+            return _reference(document, mention)
+        case "expression" | "parameter":
+            word = word_at(document.source.line(line), column - 1)
+            return _value(document, mention, word) if word else None
+        case "definition":
+            block = document.outline.blocks.get(mention.word) if mention.owner == "blocks" else None
+            return _block_doc(block) if block is not None else None
+    return None
+
+
+def _join(*parts: str | None) -> str | None:
+    return "\n\n".join(part for part in parts if part) or None
+
+
+def _step_doc(document: Document, word: str) -> str | None:
+    if word in OPS:
+        return f"**{word}** · {documentation(OPS[word])}\n\n{arguments_text(OPS[word])}".rstrip()
+    if word in STRUCTURES:
+        return f"**{word}** · {documentation(STRUCTURES[word])}"
+    block = document.outline.blocks.get(word)
+    return _block_doc(block) if block is not None else None
+
+
+def arguments_text(op: type[Op]) -> str:
+    """A line of Markdown for each argument."""
+    lines = []
+    for name, field in op.model_fields.items():
+        default = "required" if field.is_required() else f"default `{field.default}`"
+        lines.append(f"- `{name}` ({default}): {meaning(op, name)}")
+    return "\n".join(lines)
+
+
+def _block_doc(block: Block) -> str:
+    params = "".join(f"\n- `{name}`: {value}" for name, (_, value) in block.params.items())
+    return f"**{block.name}**, a block" + (f" · {block.doc}" if block.doc else "") + (f"\n{params}" if params else "")
+
+
+def _argument(document: Document, mention: Mention) -> str | None:
+    owner, word = mention.owner, mention.word
+    if word == "name":
+        return "`name`: the step's place in references and in `state_dict` keys"
+    if word == "from":
+        return "`from`: what the step reads; without it, the step before"
+    if owner in OPS and word in OPS[owner].model_fields:
+        field = OPS[owner].model_fields[word]
+        default = "required" if field.is_required() else f"default `{field.default}`"
+        return f"`{word}` of `{owner}` ({default}): {meaning(OPS[owner], word)}"
+    block = document.outline.blocks.get(owner)
+    if block is not None and word in block.params:
+        return f"`{word}`, a parameter of `{owner}`: `{block.params[word][1]}`"
+    return None
+
+
+def _value(document: Document, mention: Mention, word: str) -> str | None:
+    if word in document.outline.params and mention.scope.value(word) == document.outline.params[word][0]:
+        built = document.built
+        text = f"`{word}`, a parameter of the spec: `{document.outline.params[word][1]}`"
+        if built is not None and word in built.graph.parameters:
+            text += f"; here `{built.graph.parameters[word]}`"
+        return text
+    declared = mention.scope.value(word)
+    if declared is not None:
+        return f"`{word}`, declared in line {declared.line}"
+    block = document.outline.blocks.get(word)
+    return _block_doc(block) if block is not None else None
+
+
+def _reference(document: Document, mention: Mention) -> str | None:
+    name = mention.word.partition(".")[0]
+    declared = mention.scope.step(name)
+    if declared is None:
+        return "`prev`: the step before this one" if name == "prev" else None
+    for step in document.outline.steps_on(declared.line):
+        text = built_text(document, step)
+        if text:
+            return f"`{name}`, line {declared.line}\n\n{text}"
+    return f"`{name}`, line {declared.line}"
+
+
+def built_text(document: Document, mention: Mention) -> str | None:
+    """What a step was built as: its shapes, parameters and MACs, for the first of its instances."""
+    then = document.line_then(mention.span.line)
+    if document.built is None or then is None:
+        return None
+    variant, instances = document.built.at((then, mention.span.column))
+    if not instances:
+        return None
+    graph = document.built.graphs[variant]
+    first = instances[0]
+    cost = Costs(graph.sizes).of(first.step)
+    shapes = f"{_shapes([value.shape for value in first.step.inputs])} → "
+    shapes += _shapes([value.shape for value in first.step.outputs])
+    sizes = ", ".join(f"{name} = {size}" for name, size in graph.sizes.items())
+    macs = f"{cost.macs:,} MACs" + (f" at {sizes}" if sizes and cost.macs else "")
+    return f"{shapes}\n\n{cost.params:,} parameters · {macs}\n\n{_where(instances, variant)}"
+
+
+def _shapes(shapes: Sequence[tuple[object, ...]]) -> str:
+    return ", ".join(f"`{pretty_shape(shape)}`" for shape in shapes)  # type: ignore[arg-type]
+
+
+def _where(instances: Sequence[Instance], variant: str | None) -> str:
+    text = f"`{instances[0].path}`"
+    if len(instances) > 1:
+        text += f", the first of {len(instances)}"
+    if instances[0].training:
+        text += ", in training only"
+    return text + (f" (variant {variant})" if variant else "")

@@ -1,0 +1,343 @@
+"""What stands where in a spec: every word with its role and its scope, read from the syntax tree alone.
+
+It asks for nothing but a tree, so it serves a document that is far from sound: what does not fit is passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from netspec.diagnostics import Span
+from netspec.ops import OPS
+from netspec.spec import (
+    SHORT_FORM,
+    STRUCTURES,
+    BlockSpec,
+    DimSpec,
+    Expect,
+    Form,
+    InputSpec,
+    OutputSpec,
+    ParamSpec,
+    Spec,
+)
+from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
+
+Role = Literal["key", "step", "argument", "reference", "expression", "definition", "parameter"]
+"""``key`` of a form; ``step``, the op, block or structure that runs; ``argument`` of a step; ``reference`` to a step;
+``expression``; ``definition`` of a name; ``parameter`` that a variant sets."""
+
+
+@dataclass(slots=True)
+class Scope:
+    """The names that are visible in a body: steps and values of its own, and those of the bodies around it."""
+
+    parent: Scope | None = None
+    steps: dict[str, Span] = field(default_factory=dict)
+    values: dict[str, Span] = field(default_factory=dict)
+
+    def inner(self, *, transparent: bool = False) -> Scope:
+        """A scope within; the steps of a transparent one are seen from outside."""
+        made = Scope(self)
+        if transparent:
+            made.steps = self.steps
+        return made
+
+    def step(self, name: str) -> Span | None:
+        """Where the step of that name is."""
+        found = self.steps.get(name)
+        return found if found is not None or self.parent is None else self.parent.step(name)
+
+    def value(self, name: str) -> Span | None:
+        """Where the parameter, index or list of that name is declared."""
+        found = self.values.get(name)
+        return found if found is not None or self.parent is None else self.parent.value(name)
+
+    def all_steps(self) -> dict[str, Span]:
+        return {**(self.parent.all_steps() if self.parent else {}), **self.steps}
+
+    def all_values(self) -> dict[str, Span]:
+        return {**(self.parent.all_values() if self.parent else {}), **self.values}
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A word with what it is. ``owner`` is the form or the step that it belongs to; ``siblings`` the keys beside it."""
+
+    role: Role
+    word: str
+    span: Span
+    scope: Scope
+    owner: str = ""
+    form: type[Form] | None = None
+    siblings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block as far as it is written: its place, parameters, inputs and documentation."""
+
+    name: str
+    span: Span
+    params: Mapping[str, tuple[Span, str]]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    doc: str
+
+
+class Outline:
+    """The words of a document in order, with the blocks and parameters that it declares."""
+
+    def __init__(self, tree: SyntaxNode | None):
+        self.mentions: list[Mention] = []
+        self.blocks: dict[str, Block] = {}
+        self.params: dict[str, tuple[Span, str]] = {}
+        self.top = Scope()
+        if isinstance(tree, MapNode):
+            self._spec(tree)
+
+    def at(self, line: int, column: int) -> Mention | None:
+        """The narrowest word that a place (counted from 1) lies in or right after."""
+        found = [mention for mention in self.mentions if _holds(mention.span, line, column)]
+        return min(found, key=lambda mention: _width(mention.span), default=None)
+
+    def steps_on(self, line: int) -> list[Mention]:
+        """The steps whose key stands on a line."""
+        return [mention for mention in self.mentions if mention.role == "step" and mention.span.line == line]
+
+    def _add(self, role: Role, node: ScalarNode, scope: Scope, owner: str = "", **more: object) -> None:
+        self.mentions.append(Mention(role, node.text, node.span, scope, owner, **more))  # type: ignore[arg-type]
+
+    def _keys(self, node: SyntaxNode | None, form: type[Form], scope: Scope) -> Iterator[tuple[str, SyntaxNode]]:
+        """The entries of a form; its keys are mentioned."""
+        if not isinstance(node, MapNode):
+            if isinstance(node, ScalarNode):
+                self._add("key", node, scope, form.known_as, form=form)
+            return
+        for key, value in node.entries:
+            self._add("key", key, scope, form.known_as, form=form, siblings=node.keys())
+            yield key.text, value
+
+    def _spec(self, tree: MapNode) -> None:
+        self._parameters(tree.get("params"), self.top, self.params)
+        inputs = tree.get("inputs")
+        network = self.top.inner()
+        if isinstance(inputs, MapNode):
+            network.steps.update((key.text, key.span) for key, _ in inputs.entries)
+        blocks = tree.get("blocks")
+        if isinstance(blocks, MapNode):
+            for key, node in blocks.entries:
+                self.blocks[key.text] = _block(key, node)
+        for word, value in self._keys(tree, Spec, self.top):
+            match word:
+                case "inputs":
+                    self._named_forms(value, InputSpec, self.top)
+                case "dims":
+                    self._named_forms(value, DimSpec, self.top)
+                case "variants":
+                    self._variants(value)
+                case "blocks":
+                    self._blocks(value)
+                case "network":
+                    self._body(value, network)
+                case "outputs":
+                    self._outputs(value, network)
+                case "require":
+                    self._expressions(value, self.top)
+                case "expect":
+                    self._expect(value)
+                case "init":
+                    self._expressions(value, self.top)
+
+    def _parameters(self, node: SyntaxNode | None, scope: Scope, into: dict[str, tuple[Span, str]]) -> None:
+        if not isinstance(node, MapNode):
+            return
+        for key, value in node.entries:
+            into[key.text] = key.span, written(value)
+            scope.values[key.text] = key.span
+            self._add("definition", key, scope, "params")
+            if isinstance(value, MapNode):
+                for _, inner in self._keys(value, ParamSpec, scope):
+                    self._expressions(inner, scope)
+            else:
+                self._expressions(value, scope)
+
+    def _named_forms(self, node: SyntaxNode, form: type[Form], scope: Scope) -> None:
+        for key, value in node.entries if isinstance(node, MapNode) else ():
+            self._add("definition", key, scope)
+            if isinstance(value, MapNode):
+                for _, inner in self._keys(value, form, scope):
+                    self._expressions(inner, scope)
+            else:
+                self._expressions(value, scope)
+
+    def _variants(self, node: SyntaxNode) -> None:
+        for key, values in node.entries if isinstance(node, MapNode) else ():
+            self._add("definition", key, self.top)
+            for name, value in values.entries if isinstance(values, MapNode) else ():
+                self._add("parameter", name, self.top)
+                if name.text == "expect":
+                    self._expect(value)
+                else:
+                    self._expressions(value, self.top, name.text)
+
+    def _expect(self, node: SyntaxNode) -> None:
+        for _ in self._keys(node, Expect, self.top):
+            pass
+
+    def _blocks(self, node: SyntaxNode) -> None:
+        for key, value in node.entries if isinstance(node, MapNode) else ():
+            self._add("definition", key, self.top, "blocks")
+            block = self.blocks[key.text]
+            scope = self.top.inner()
+            at = value.get("inputs") if isinstance(value, MapNode) else None
+            named = [item for item in at.items if isinstance(item, ScalarNode)] if isinstance(at, ListNode) else []
+            scope.steps.update((item.text, item.span) for item in named)
+            if not named:
+                scope.steps["input"] = key.span
+            params = value.get("params") if isinstance(value, MapNode) else None
+            self._parameters(params, scope, dict(block.params))
+            for word, inner in self._keys(value, BlockSpec, scope):
+                if word == "body":
+                    self._body(inner, scope)
+                elif word == "outputs":
+                    self._outputs(inner, scope)
+
+    def _outputs(self, node: SyntaxNode, scope: Scope) -> None:
+        for key, value in node.entries if isinstance(node, MapNode) else ():
+            self._add("definition", key, scope)
+            if isinstance(value, MapNode):
+                for word, inner in self._keys(value, OutputSpec, scope):
+                    if word == "from":
+                        self._references(inner, scope)
+            else:
+                self._references(value, scope)
+
+    def _references(self, node: SyntaxNode, scope: Scope) -> None:
+        for item in node.items if isinstance(node, ListNode) else (node,):
+            if isinstance(item, ScalarNode):
+                self._add("reference", item, scope)
+
+    def _expressions(self, node: SyntaxNode, scope: Scope, owner: str = "") -> None:
+        if isinstance(node, ScalarNode):
+            self._add("expression", node, scope, owner)
+        elif isinstance(node, ListNode):
+            for item in node.items:
+                self._expressions(item, scope, owner)
+        else:
+            for _, value in node.entries:
+                self._expressions(value, scope, owner)
+
+    def _body(self, node: SyntaxNode, scope: Scope) -> None:
+        if isinstance(node, ScalarNode):
+            self._add("step", node, scope)
+        for item in node.items if isinstance(node, ListNode) else ():
+            if isinstance(item, ScalarNode):
+                self._add("step", item, scope)
+            elif isinstance(item, MapNode):
+                for key, value in item.entries[:1]:
+                    self._add("step", key, scope)
+                    if key.text in STRUCTURES:
+                        self._structure(key.text, value, scope)
+                    else:
+                        self._call(key, value, scope)
+
+    def _call(self, key: ScalarNode, node: SyntaxNode, scope: Scope) -> None:
+        if not isinstance(node, MapNode):
+            below = isinstance(node, ScalarNode) and node.span.line > key.span.line
+            if below and isinstance(node, ScalarNode):  # an argument that is being typed
+                self._add("argument", node, scope, key.text)
+            else:
+                self._expressions(node, scope, f"{key.text}.")
+            return
+        ports = OPS[key.text].ports if key.text in OPS else self._block_inputs(key.text)
+        for name, value in node.entries:
+            self._add("argument", name, scope, key.text, siblings=node.keys())
+            if name.text == "name":
+                self._name(value, scope)
+            elif name.text == "from" or (name.text in ports and not self._is_field(key.text, name.text)):
+                self._references(value, scope)
+            else:
+                self._expressions(value, scope, f"{key.text}.{name.text}")
+
+    def _block_inputs(self, name: str) -> tuple[str, ...]:
+        return self.blocks[name].inputs if name in self.blocks else ()
+
+    def _is_field(self, call: str, argument: str) -> bool:
+        return call in OPS and argument in OPS[call].model_fields
+
+    def _name(self, node: SyntaxNode, scope: Scope) -> None:
+        if isinstance(node, ScalarNode):
+            scope.steps.setdefault(node.text, node.span)
+            self._add("definition", node, scope)
+
+    def _structure(self, word: str, node: SyntaxNode, scope: Scope) -> None:
+        form = STRUCTURES[word]
+        if word in SHORT_FORM and isinstance(node, ListNode):
+            self._body(node, scope.inner(transparent=word != "sequential"))
+            return
+        named = isinstance(node, MapNode) and node.get("name") is not None
+        inner = scope.inner(transparent=word != "sequential" and not named)
+        if isinstance(node, MapNode):
+            index, each = node.get("index"), node.get("each")
+            if isinstance(index, ScalarNode):
+                inner.values[index.text] = index.span
+            if isinstance(each, MapNode):
+                inner.values.update((key.text, key.span) for key, _ in each.entries)
+        for key, value in self._keys(node, form, scope):
+            match key:
+                case "name":
+                    self._name(value, scope)
+                case "body" | "then" | "else" | "projection" | "shortcut":
+                    self._body(value, inner)
+                case "branches":
+                    for name, body in value.entries if isinstance(value, MapNode) else ():
+                        scope.steps.setdefault(name.text, name.span)
+                        self._add("definition", name, scope)
+                        self._body(body, inner.inner())
+                case "merge" | "when":
+                    self._expressions(value, scope, f"{word}.{key}")
+                case "index":
+                    if isinstance(value, ScalarNode):
+                        self._add("definition", value, inner)
+                case _:
+                    self._expressions(value, scope, f"{word}.{key}")
+
+
+def _block(key: ScalarNode, node: SyntaxNode) -> Block:
+    if not isinstance(node, MapNode):
+        return Block(key.text, key.span, {}, (), (), "")
+    params, inputs, outputs, doc = (node.get(word) for word in ("params", "inputs", "outputs", "doc"))
+    return Block(
+        key.text,
+        key.span,
+        {name.text: (name.span, written(value)) for name, value in params.entries}
+        if isinstance(params, MapNode)
+        else {},
+        tuple(item.text for item in inputs.items if isinstance(item, ScalarNode))
+        if isinstance(inputs, ListNode)
+        else ("input",),
+        outputs.keys() if isinstance(outputs, MapNode) else (),
+        doc.text if isinstance(doc, ScalarNode) else "",
+    )
+
+
+def written(node: SyntaxNode) -> str:
+    """A value as it might be written on one line."""
+    match node:
+        case ScalarNode():
+            return node.text
+        case ListNode():
+            return f"[{', '.join(map(written, node.items))}]"
+        case MapNode():
+            return "{" + ", ".join(f"{key.text}: {written(value)}" for key, value in node.entries) + "}"
+
+
+def _holds(span: Span, line: int, column: int) -> bool:
+    return (span.line, span.column) <= (line, column) <= (span.end_line, span.end_column)
+
+
+def _width(span: Span) -> tuple[int, int]:
+    return span.end_line - span.line, span.end_column - span.column

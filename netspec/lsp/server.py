@@ -1,0 +1,251 @@
+"""The language server itself, on pygls: it keeps the documents, and puts into the protocol's words what they say.
+
+Only this module knows pygls. The protocol counts lines from 0 and columns in UTF-16 code units (or what else the
+client asks for); everything else here counts both from 1, in characters.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+from lsprotocol import types
+from pygls.lsp.server import LanguageServer
+from pygls.uris import from_fs_path, to_fs_path
+from pygls.workspace import PositionCodec
+
+from netspec import __version__
+from netspec.diagnostics import Diagnostic, Span
+from netspec.lsp.completion import Item, complete
+from netspec.lsp.definition import definition
+from netspec.lsp.document import Document, analyse
+from netspec.lsp.hints import hints
+from netspec.lsp.hover import hover
+from netspec.lsp.words import word_before
+
+PAUSE = 0.15
+"""Seconds without a keystroke before a document is checked."""
+
+KINDS = {
+    "op": types.CompletionItemKind.Function,
+    "block": types.CompletionItemKind.Class,
+    "structure": types.CompletionItemKind.Keyword,
+    "argument": types.CompletionItemKind.Property,
+    "reference": types.CompletionItemKind.Variable,
+    "parameter": types.CompletionItemKind.Constant,
+    "function": types.CompletionItemKind.Function,
+    "word": types.CompletionItemKind.EnumMember,
+}
+
+
+class NetspecServer(LanguageServer):
+    """The documents that are open, each with its last analysis."""
+
+    def __init__(self) -> None:
+        # Whole texts: pygls splits lines at characters that the protocol does not count as line breaks.
+        super().__init__("netspec", __version__, text_document_sync_kind=types.TextDocumentSyncKind.Full)
+        self.analysed: dict[str, Document] = {}
+        self.pending: dict[str, asyncio.Task[None]] = {}
+        self.snippets = False
+        self.refreshes = False
+
+    @property
+    def codec(self) -> PositionCodec:
+        return self.workspace.position_codec
+
+    def text(self, uri: str) -> str:
+        return self.workspace.get_text_document(uri).source
+
+    def schedule(self, uri: str, pause: float) -> None:
+        """Check a document soon; a newer text replaces the wait for an older one."""
+        waiting = self.pending.pop(uri, None)
+        if waiting is not None:
+            waiting.cancel()
+        self.pending[uri] = asyncio.get_running_loop().create_task(self._check(uri, pause))
+
+    async def _check(self, uri: str, pause: float) -> None:
+        await asyncio.sleep(pause)
+        document = self.workspace.get_text_document(uri)
+        text, version = document.source, document.version
+        before = self.analysed.get(uri)
+        loop = asyncio.get_running_loop()
+        made = await loop.run_in_executor(None, analyse, _name(uri), text, before)
+        self.analysed[uri] = made
+        self.pending.pop(uri, None)
+        found = [self.diagnostic(made, each) for each in made.diagnostics]
+        self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, found, version))
+        if self.refreshes:
+            with contextlib.suppress(Exception):  # a client that has gone needs no hints
+                await self.workspace_inlay_hint_refresh_async(None)
+
+    async def current(self, uri: str) -> Document:
+        """The analysis of the text as it stands, waiting for it where it is not done yet."""
+        waiting = self.pending.get(uri)
+        if waiting is not None and uri not in self.analysed:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.shield(waiting)
+        found = self.analysed.get(uri)
+        text = self.text(uri)
+        if found is None or (found.source.text != text.removeprefix("\ufeff") and waiting is None):
+            found = self.analysed[uri] = analyse(_name(uri), text, found)
+        return found
+
+    def close(self, uri: str) -> None:
+        waiting = self.pending.pop(uri, None)
+        if waiting is not None:
+            waiting.cancel()
+        self.analysed.pop(uri, None)
+        self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, []))
+
+    def place(self, uri: str, position: types.Position) -> tuple[int, int]:
+        """A client's position as line and column from 1, in characters."""
+        line = _line(self.text(uri), position.line)
+        return position.line + 1, self._characters(line, position.character) + 1
+
+    def _characters(self, line: str, units: int) -> int:
+        """How many characters a number of the client's code units are."""
+        taken = 0
+        for index, char in enumerate(line):
+            if taken >= units:
+                return index
+            taken += self.codec.client_num_units(char)
+        return len(line)
+
+    def position(self, lines: list[str], line: int, column: int) -> types.Position:
+        """A place counted from 1 as a client's position."""
+        text = lines[line - 1].rstrip("\r") if 0 < line <= len(lines) else ""
+        return types.Position(line - 1, self.codec.client_num_units(text[: column - 1]))
+
+    def range(self, span: Span) -> types.Range:
+        lines = span.source.lines
+        start = self.position(lines, span.line, span.column)
+        return types.Range(start, self.position(lines, span.end_line, span.end_column))
+
+    def location(self, uri: str, document: Document, span: Span) -> types.Location:
+        """Where a span is: in the document, or in a file that it imports."""
+        if span.source.name != document.source.name:
+            uri = from_fs_path(str(Path(span.source.name).resolve())) or uri
+        return types.Location(uri, self.range(span))
+
+    def diagnostic(self, document: Document, found: Diagnostic) -> types.Diagnostic:
+        """A fault in the protocol's words; one in another file stands at the top of this one."""
+        here = found.primary.span.source.name == document.source.name
+        at = self.range(found.primary.span) if here else types.Range(types.Position(0, 0), types.Position(0, 0))
+        labels = found.secondary if here else (found.primary, *found.secondary)
+        lines = [found.message + (f" ({found.primary.text})" if found.primary.text else "")]
+        lines += [f"in: {', '.join(found.trail)}"] if found.trail else []
+        lines += [f"note: {note}" for note in found.notes]
+        lines += [f"help: {found.help}"] if found.help else []
+        uri = from_fs_path(document.source.name) or document.source.name
+        related = [
+            types.DiagnosticRelatedInformation(self.location(uri, document, label.span), label.text or "here")
+            for label in labels
+        ]
+        severity = types.DiagnosticSeverity.Error if found.severity == "error" else types.DiagnosticSeverity.Warning
+        return types.Diagnostic(at, "\n".join(lines), severity, found.id, None, "netspec", None, related or None)
+
+
+def _name(uri: str) -> str:
+    return to_fs_path(uri) or uri
+
+
+def _line(text: str, number: int) -> str:
+    lines = text.split("\n")
+    return lines[number].rstrip("\r") if 0 <= number < len(lines) else ""
+
+
+def make_server() -> NetspecServer:
+    """The server with everything that it answers."""
+    server = NetspecServer()
+
+    @server.feature(types.INITIALIZED)
+    def initialized(_: types.InitializedParams) -> None:
+        offered = server.client_capabilities
+        document, workspace = offered.text_document, offered.workspace
+        item = document.completion.completion_item if document and document.completion else None
+        server.snippets = bool(item and item.snippet_support)
+        server.refreshes = bool(workspace and workspace.inlay_hint and workspace.inlay_hint.refresh_support)
+
+    @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
+    async def opened(params: types.DidOpenTextDocumentParams) -> None:
+        server.schedule(params.text_document.uri, 0)
+
+    @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
+    async def changed(params: types.DidChangeTextDocumentParams) -> None:
+        server.schedule(params.text_document.uri, PAUSE)
+
+    @server.feature(types.TEXT_DOCUMENT_DID_SAVE)
+    async def saved(params: types.DidSaveTextDocumentParams) -> None:
+        for uri in list(server.analysed):  # what imports the saved file too
+            server.schedule(uri, 0)
+
+    @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
+    def closed(params: types.DidCloseTextDocumentParams) -> None:
+        server.close(params.text_document.uri)
+
+    @server.feature(
+        types.TEXT_DOCUMENT_COMPLETION, types.CompletionOptions(trigger_characters=["-", " ", "{", "[", "$", ":"])
+    )
+    async def completion(params: types.CompletionParams) -> types.CompletionList:
+        uri = params.text_document.uri
+        document, text = await server.current(uri), server.text(uri)
+        line, column = server.place(uri, params.position)
+        found = complete(document, text, line, column)
+        written = _written(server, text, params.position, line, column)
+        return types.CompletionList(
+            False, [_item(item, number, written, server.snippets) for number, item in enumerate(found)]
+        )
+
+    @server.feature(types.TEXT_DOCUMENT_HOVER)
+    async def hovered(params: types.HoverParams) -> types.Hover | None:
+        uri = params.text_document.uri
+        found = hover(await server.current(uri), *server.place(uri, params.position))
+        return types.Hover(types.MarkupContent(types.MarkupKind.Markdown, found)) if found else None
+
+    @server.feature(types.TEXT_DOCUMENT_DEFINITION)
+    async def defined(params: types.DefinitionParams) -> types.Location | None:
+        uri = params.text_document.uri
+        document = await server.current(uri)
+        found = definition(document, *server.place(uri, params.position))
+        return server.location(uri, document, found) if found is not None else None
+
+    @server.feature(types.TEXT_DOCUMENT_INLAY_HINT)
+    async def hinted(params: types.InlayHintParams) -> list[types.InlayHint]:
+        document = await server.current(params.text_document.uri)
+        lines = document.source.lines
+        found = hints(document, params.range.start.line + 1, params.range.end.line + 1)
+        return [
+            types.InlayHint(server.position(lines, line, len(lines[line - 1]) + 1), text, padding_left=True)
+            for line, text in found
+        ]
+
+    return server
+
+
+def _written(server: NetspecServer, text: str, position: types.Position, line: int, column: int) -> types.Range:
+    """The part of the word that is there already, which the chosen one replaces."""
+    lines = text.split("\n")
+    word = word_before(lines[line - 1], column - 1)
+    return types.Range(server.position(lines, line, column - len(word)), position)
+
+
+def _item(item: Item, number: int, written: types.Range, snippets: bool) -> types.CompletionItem:
+    plain = item.insert.split("$0")[0].split(" {")[0] if "$" in item.insert else item.insert
+    new = item.insert if snippets else plain.replace("\\$", "$").replace("($0)", "(")
+    return types.CompletionItem(
+        label=item.label,
+        kind=KINDS[item.kind],
+        detail=item.detail or None,
+        documentation=types.MarkupContent(types.MarkupKind.Markdown, item.documentation)
+        if item.documentation
+        else None,
+        sort_text=f"{number:04}",
+        text_edit=types.TextEdit(written, new),
+        insert_text_format=types.InsertTextFormat.Snippet if snippets else types.InsertTextFormat.PlainText,
+    )
+
+
+def serve() -> None:
+    """Speak the protocol over stdin and stdout until the client says goodbye."""
+    make_server().start_io()
