@@ -34,7 +34,7 @@ def check(options: Namespace) -> int:
     if options.watch:
         from netspec.cli.watch import watch
 
-        return watch(options.specs, _limits(options))
+        return watch(options.specs, _limits(options), options.error_format)
     return check_all(options.specs, _limits(options), options.error_format)
 
 

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from netspec.cli.check import check_all
-from netspec.diagnostics import UsageError
+from netspec.diagnostics import NetspecError, Report, UsageError
 from netspec.elaborate import Limits
 from netspec.pipeline import find_spec
+from netspec.syntax import ListNode, MapNode, ScalarNode, parse, read_source
 
 PAUSE = 0.1
 """Seconds between two looks at the files."""
@@ -20,20 +21,41 @@ CLEAR = "\x1b[2J\x1b[3J\x1b[H"
 Stamp = tuple[int, int, int]
 
 
-def watch(targets: Sequence[str], limits: Limits) -> int:
-    """Check, and check again whenever a file has changed, until Ctrl-C. A file that is gone is waited for."""
-    files = [find_spec(target)[0] for target in targets]
-    seen: list[Stamp | None] | None = None
+def watch(targets: Sequence[str], limits: Limits, format: str = "text") -> int:
+    """Check, and check again whenever a spec or a file that it imports has changed, until Ctrl-C.
+
+    A file that is gone is waited for.
+    """
+    roots = [find_spec(target)[0] for target in targets]
+    imports: dict[Path, tuple[Path, ...]] = {}
+    seen: dict[Path, Stamp | None] = {}
     try:
         while True:
-            now = [_stamp(path) for path in files]
+            now = _stamps(roots, imports, seen)
             if now != seen:
                 seen = now
-                _redraw(targets, limits)
+                _redraw(targets, limits, format)
             time.sleep(PAUSE)
     except KeyboardInterrupt:
-        print()
+        print(file=sys.stderr)
     return 0
+
+
+def _stamps(
+    roots: Sequence[Path], imports: dict[Path, tuple[Path, ...]], seen: dict[Path, Stamp | None]
+) -> dict[Path, Stamp | None]:
+    """What tells each file's version, of the specs and of all that they import; ``imports`` is kept up to date."""
+    found: dict[Path, Stamp | None] = {}
+    waiting = list(roots)
+    while waiting:
+        path = waiting.pop()
+        if path in found:
+            continue
+        found[path] = stamp = _stamp(path)
+        if path not in imports or stamp != seen.get(path):
+            imports[path] = _imported(path, imports.get(path, ()))
+        waiting += imports[path]
+    return found
 
 
 def _stamp(path: Path) -> Stamp | None:
@@ -45,16 +67,26 @@ def _stamp(path: Path) -> Stamp | None:
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-def _redraw(targets: Sequence[str], limits: Limits) -> None:
-    terminal = sys.stdout.isatty()
-    if terminal:
+def _imported(path: Path, before: tuple[Path, ...]) -> tuple[Path, ...]:
+    """The files that a spec imports, whether they are there or not; as before where it cannot be read."""
+    try:
+        tree = parse(read_source(path), Report())
+    except NetspecError:
+        return before
+    if not isinstance(tree, MapNode):
+        return before
+    written = tree.get("import")
+    items = written.items if isinstance(written, ListNode) else ()
+    return tuple(path.parent / item.text for item in items if isinstance(item, ScalarNode))
+
+
+def _redraw(targets: Sequence[str], limits: Limits, format: str) -> None:
+    if sys.stdout.isatty():
         print(CLEAR, end="")
     try:
-        check_all(targets, limits)
+        check_all(targets, limits, format)
     except UsageError as found:
         print(f"netspec: {found}", file=sys.stderr)
-    print(f"-- {time.strftime('%H:%M:%S')}, watching {_files(targets)}; Ctrl-C ends it", flush=True)
-
-
-def _files(targets: Sequence[str]) -> str:
-    return targets[0] if len(targets) == 1 else f"{len(targets)} specs"
+    what = targets[0] if len(targets) == 1 else f"{len(targets)} specs"
+    sys.stdout.flush()
+    print(f"-- {time.strftime('%H:%M:%S')}, watching {what}; Ctrl-C ends it", file=sys.stderr, flush=True)

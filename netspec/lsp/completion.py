@@ -54,7 +54,7 @@ def complete(document: Document, text: str, line: int, column: int) -> list[Item
     outline, mention = _marked(lines)
     if mention is None:
         return []
-    blocks = {**document.outline.blocks, **outline.blocks}
+    blocks = {**document.blocks, **outline.blocks}
     return list(_offers(mention, outline, blocks, {**document.outline.params, **outline.params}))
 
 

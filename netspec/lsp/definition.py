@@ -18,9 +18,9 @@ def definition(document: Document, line: int, column: int) -> Span | None:
         case "step":
             if mention.word.startswith("$"):
                 return mention.scope.value(mention.word[1:])
-            return outline.blocks[mention.word].span if mention.word in outline.blocks else None
+            return document.blocks[mention.word].span if mention.word in document.blocks else None
         case "argument":
-            block = outline.blocks.get(mention.owner)
+            block = document.blocks.get(mention.owner)
             return block.params[mention.word][0] if block and mention.word in block.params else None
         case "reference":
             return mention.scope.step(mention.word.partition(".")[0])
@@ -42,5 +42,5 @@ def _of_word(document: Document, mention: Mention, line: int, column: int) -> Sp
     found = mention.scope.value(word)
     if found is not None or mention.role == "definition":
         return found
-    block = document.outline.blocks.get(word)
+    block = document.blocks.get(word)
     return block.span if block is not None else None

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from netspec.check import check_loaded
 from netspec.diagnostics import Diagnostic, Label, NetspecError, Report, Source, Span, SpecError
 from netspec.graph import Call, Graph, Step, walk
-from netspec.lsp.outline import Outline
+from netspec.lsp.outline import Block, Outline, written
 from netspec.pipeline import load_source
-from netspec.syntax import parse
+from netspec.spec import BlockSpec
+from netspec.syntax import ScalarNode, parse
 
 Place = tuple[int, int]
 
@@ -72,6 +73,12 @@ class Document:
     outline: Outline
     read: bool
     built: Built | None
+    imported: Mapping[str, Block] = field(default_factory=dict)
+
+    @property
+    def blocks(self) -> Mapping[str, Block]:
+        """The blocks that the text can call: those of the files that it imports, and its own."""
+        return {**self.imported, **self.outline.blocks}
 
     @property
     def fresh(self) -> bool:
@@ -107,8 +114,12 @@ def analyse(name: str, text: str, before: Document | None = None) -> Document:
     tree = parse(source, Report())
     outline = Outline(tree) if tree is not None or before is None else before.outline
     built = before.built if before is not None else None
+    imported = before.imported if before is not None else {}
     try:
-        checked = check_loaded(load_source(source))
+        loaded = load_source(source)
+        foreign = {name: block for name, block in loaded.spec.blocks.items() if block.span.source is not source}
+        imported = {name: _imported(name, block) for name, block in foreign.items()}
+        checked = check_loaded(loaded)
         if checked.graphs:
             built = Built(source, checked.graphs)
         diagnostics = checked.diagnostics
@@ -119,7 +130,17 @@ def analyse(name: str, text: str, before: Document | None = None) -> Document:
     except Exception as found:  # an editor must not lose its server to a bug of ours
         message = f"a bug of netspec, not of your spec: {type(found).__name__}: {found}"
         diagnostics = (_at_top(source, "internal", message),)
-    return Document(source, diagnostics, outline, tree is not None, built)
+    return Document(source, diagnostics, outline, tree is not None, built, imported)
+
+
+def _imported(name: str, block: BlockSpec) -> Block:
+    """A block of another file, as an outline has it."""
+    params = {
+        key: (parameter.key.span, parameter.type or (written(parameter.default) if parameter.default else ""))
+        for key, parameter in block.params.items()
+    }
+    inputs = tuple(node.text for node in block.inputs or () if isinstance(node, ScalarNode)) or ("input",)
+    return Block(name, block.span, params, inputs, tuple(block.outputs or ()), block.doc or "")
 
 
 def _at_top(source: Source, id: str, message: str) -> Diagnostic:

@@ -42,7 +42,7 @@ def describe(document: Document, mention: Mention, line: int, column: int) -> st
             word = word_at(document.source.line(line), column - 1)
             return _value(document, mention, word) if word else None
         case "definition":
-            block = document.outline.blocks.get(mention.word) if mention.owner == "blocks" else None
+            block = document.blocks.get(mention.word) if mention.owner == "blocks" else None
             return _block_doc(block) if block is not None else None
     return None
 
@@ -56,7 +56,7 @@ def _step_doc(document: Document, word: str) -> str | None:
         return f"**{word}** · {documentation(OPS[word])}\n\n{arguments_text(OPS[word])}".rstrip()
     if word in STRUCTURES:
         return f"**{word}** · {documentation(STRUCTURES[word])}"
-    block = document.outline.blocks.get(word)
+    block = document.blocks.get(word)
     return _block_doc(block) if block is not None else None
 
 
@@ -84,7 +84,7 @@ def _argument(document: Document, mention: Mention) -> str | None:
         field = OPS[owner].model_fields[word]
         default = "required" if field.is_required() else f"default `{field.default}`"
         return f"`{word}` of `{owner}` ({default}): {meaning(OPS[owner], word)}"
-    block = document.outline.blocks.get(owner)
+    block = document.blocks.get(owner)
     if block is not None and word in block.params:
         return f"`{word}`, a parameter of `{owner}`: `{block.params[word][1]}`"
     return None
@@ -100,7 +100,7 @@ def _value(document: Document, mention: Mention, word: str) -> str | None:
     declared = mention.scope.value(word)
     if declared is not None:
         return f"`{word}`, declared in line {declared.line}"
-    block = document.outline.blocks.get(word)
+    block = document.blocks.get(word)
     return _block_doc(block) if block is not None else None
 
 

@@ -255,6 +255,23 @@ def test_an_empty_document(client):
     assert {"netspec", "name", "network"} <= found.keys()
 
 
+def test_blocks_of_imported_files(client, tmp_path):
+    other = tmp_path / "parts.yaml"
+    other.write_text(
+        "netspec: 1\nblocks:\n  squash:\n    doc: smaller\n    params: {by: 2}\n    body: [max_pool2d: by]\n"
+    )
+    text = HEAD.replace("name: small", "name: small\nimport: [parts.yaml]") + "  - squash: 2\n  - flatten\n"
+    uri = (tmp_path / "main.yaml").as_uri()
+    assert client.open(text, uri) == []
+    line = text.split("\n").index("  - squash: 2")
+    found = client.at("definition", line, 6, uri)
+    assert (found["uri"], found["range"]["start"]) == (other.as_uri(), {"line": 2, "character": 2})
+    assert "smaller" in client.at("hover", line, 6, uri)["contents"]["value"]
+    client.change(text + "  - ", uri)
+    offers = client.at("completion", text.count("\n"), 4, uri)
+    assert "squash" in [item["label"] for item in offers["items"]]
+
+
 LLAMA = SPEC.replace("- part: {name: stem, out: width}", "- part: {name: stem, out: width} # 🦙").replace(
     "outputs: {scores: head}", 'outputs: {scores: "🦙", b: head, c: heat}'
 )
