@@ -21,6 +21,7 @@ FAMILIES = (
     "arithmetic",
     "resize",
     "upsample",
+    "sequence",
 )
 
 
