@@ -71,7 +71,8 @@ class GraphBuilder:
             kept.pop()
         names = [name] if outputs == 1 else [self.claim(f"{name}/{index}") for index in range(outputs)]
         made = tuple(ir.Value(name=text) for text in names)
-        self.nodes.append(ir.node(type, kept, attributes=attributes or None, outputs=made, name=name))
+        given = [_attribute(key, value) for key, value in attributes.items()]
+        self.nodes.append(ir.Node("", type, kept, given, outputs=made, name=name))
         return made[0] if outputs == 1 else made
 
     def parameter(self, name: str) -> ir.Value | None:
@@ -133,5 +134,16 @@ def _reordered(array: np.ndarray, order: Sequence[int]) -> np.ndarray:
 
 
 def _initial(name: str, array: np.ndarray) -> ir.Value:
-    tensor = ir.tensor(array, name=name)
+    tensor = ir.Tensor(array, name=name)
     return ir.Value(name=name, shape=ir.Shape(array.shape), type=ir.TensorType(tensor.dtype), const_value=tensor)
+
+
+def _attribute(name: str, value: Any) -> ir.Attr:
+    """The attribute. A list of numbers is typed here: onnx_ir would try a dozen protocols on it first."""
+    if isinstance(value, (list, tuple)) and value:
+        kinds = {type(item) for item in value}
+        if kinds == {int}:
+            return ir.AttrInt64s(name, value)
+        if kinds == {float}:
+            return ir.AttrFloat32s(name, value)
+    return ir.convenience.convert_attribute(name, value)

@@ -9,7 +9,7 @@ from pathlib import PurePath
 import numpy as np
 import onnx_ir as ir
 
-from netspec.dims import plain_shape
+from netspec.dims import Shape, plain_shape
 from netspec.emit.onnx_builder import DTYPES, GraphBuilder
 from netspec.graph import Call, Graph, Level, Node, Value
 from netspec.ops.base import Tensor
@@ -51,6 +51,7 @@ class _Emitter:
 
     def __init__(self, builder: GraphBuilder, weights: Mapping[str, Mapping[str, np.ndarray]]):
         self.builder, self.weights = builder, weights
+        self.shapes: dict[Shape, list[int | str]] = {}
 
     def level(self, level: Level, inputs: Sequence[ir.Value | None], prefix: str) -> list[ir.Value | None]:
         """The results of a level; ``None`` for what exists in training only."""
@@ -61,21 +62,33 @@ class _Emitter:
                 continue
             given = [values[value] for value in step.inputs]
             path = prefix + step.name
-            made = self.node(step, given, path) if isinstance(step, Node) else self.call(step, given, path)
+            made = self.node(step, given, path, level) if isinstance(step, Node) else self.call(step, given, path)
             values.update(zip(step.outputs, made))
         return [values[value] for value in level.outputs]
 
     def call(self, call: Call, inputs: Sequence[ir.Value | None], path: str) -> list[ir.Value | None]:
         return self.level(call.body, inputs, path + ".")
 
-    def node(self, node: Node, inputs: Sequence[ir.Value | None], path: str) -> list[ir.Value]:
-        self.builder.begin(path, self.weights.get(path, {}))
-        made = node.op.onnx(self.builder, *inputs, tensors=node.tensors)
+    def node(self, node: Node, inputs: Sequence[ir.Value | None], path: str, level: Level) -> list[ir.Value | None]:
+        unread = [number for number, value in enumerate(node.outputs) if value not in level.uses]
+        self.builder.begin(path, self.parameters(node, path), unread)
+        made = node.op.onnx(self.builder, *node.arranged(inputs), tensors=node.tensors)
         results = list(made) if isinstance(made, tuple) else [made]
         for result, value in zip(results, node.outputs):
-            if result not in inputs:
-                _describe(result, value.tensor)
+            if result is not None and result not in inputs:
+                self.describe(result, value.tensor)
         return results
+
+    def parameters(self, node: Node, path: str) -> dict[str, ir.Value | np.ndarray]:
+        """The weights of a node by torch name; those tied to another's are that one's initializer."""
+        found: dict[str, ir.Value | np.ndarray] = dict(self.weights.get(path, {}))
+        owner, _, name = path.rpartition(".")
+        if name in self.weights.get(owner, {}):  # a bare parameter, which is no module's
+            found[""] = self.weights[owner][name]
+        for own, target in node.ties:
+            step, _, theirs = target.rpartition(".")
+            found[own] = self.builder.initializer(target, self.weights[step][theirs])
+        return found
 
     def output(self, name: str, value: ir.Value, taken: Sequence[ir.Value], tensor: Tensor) -> ir.Value:
         """A result under the output's name. What is an input or an output already gets a node of its own."""
@@ -87,14 +100,16 @@ class _Emitter:
         if value in taken or value.producer() is None:
             self.builder.begin(name)
             value = self.builder.op("Identity", value)
-            _describe(value, tensor)
+            self.describe(value, tensor)
         value.name = name
         return value
 
     def values(self) -> list[ir.Value]:
         return [value for node in self.builder.nodes for value in node.outputs]
 
-
-def _describe(value: ir.Value, tensor: Tensor) -> None:
-    value.shape = ir.Shape(plain_shape(tensor.shape))
-    value.type = ir.TensorType(DTYPES[tensor.dtype])
+    def describe(self, value: ir.Value, tensor: Tensor) -> None:
+        """Give a value its shape and type. Few shapes are many values', and spelling a symbolic one takes long."""
+        if tensor.shape not in self.shapes:
+            self.shapes[tensor.shape] = plain_shape(tensor.shape)
+        value.shape = ir.Shape(self.shapes[tensor.shape])
+        value.type = ir.TensorType(DTYPES[tensor.dtype])

@@ -1,9 +1,12 @@
-"""How nodes, values and initializers are named."""
+"""How nodes, values and initializers are named, and how attributes are typed."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx_ir as ir
+import pytest
 
 from netspec.emit.onnx_builder import OPSET, GraphBuilder
 
@@ -59,3 +62,32 @@ def test_names_do_not_clash_within_a_nested_graph() -> None:
     inner.begin("cell")
     x = outer.input("x", [1])
     assert [made.name for made in (outer.op("Relu", x), inner.op("Relu", x))] == ["cell", "cell_1"]
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        (3, ir.AttributeType.INT),
+        (0.5, ir.AttributeType.FLOAT),
+        ("CRD", ir.AttributeType.STRING),
+        ([1, 2], ir.AttributeType.INTS),
+        ((1, 2), ir.AttributeType.INTS),
+        ([0.5, 2.0], ir.AttributeType.FLOATS),
+        (["Tanh", "Relu"], ir.AttributeType.STRINGS),
+        ([], ir.AttributeType.INTS),
+    ],
+)
+def test_attributes_have_the_type_of_their_value(value: Any, kind: ir.AttributeType) -> None:
+    builder = GraphBuilder()
+    builder.begin("layer")
+    builder.op("Anything", builder.input("x", [1]), given=value)
+    attribute = builder.nodes[0].attributes["given"]
+    assert attribute.type is kind
+    assert attribute.value == (tuple(value) if isinstance(value, list) else value)
+
+
+def test_a_list_of_mixed_numbers_is_refused() -> None:
+    builder = GraphBuilder()
+    builder.begin("layer")
+    with pytest.raises(TypeError, match="Unsupported attribute type"):
+        builder.op("Anything", builder.input("x", [1]), given=[1, 0.5])
