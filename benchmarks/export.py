@@ -1,0 +1,64 @@
+"""ONNX export against `torch.onnx.export(dynamo=True)`: the same module, a dynamic batch, wall time.
+
+Ours includes `onnx.checker`; neither includes a run of the result. torch's exporter takes minutes for ResNet-1202:
+that pair is measured with `--full`, once, and ResNet-110 stands for it otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import tempfile
+import time
+import warnings
+from functools import partial
+from pathlib import Path
+
+import torch
+from pairs import Bar, alternate, finish, judge, ratios, seconds, timed
+
+import netspec
+
+NETWORKS = {
+    "resnet50": ((2, 3, 224, 224), 3, Bar(8, least=True)),
+    "resnet110": ((2, 3, 32, 32), 3, Bar(8, least=True)),
+    "resnet1202": ((2, 3, 32, 32), 1, Bar(30, least=True)),
+}
+"""The shape of the input, the rounds, and the bar."""
+QUICK = ("resnet50", "resnet110")
+
+
+def by_torch(module: torch.nn.Module, x: torch.Tensor, path: Path) -> None:
+    batch = ({0: torch.export.Dim("N")},)
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        torch.onnx.export(module, (x,), path, dynamo=True, dynamic_shapes=batch, verbose=False)
+
+
+def compare(name: str, folder: Path) -> bool:
+    shape, rounds, bar = NETWORKS[name]
+    model = netspec.load(name)
+    module, x = model.module().eval(), torch.randn(shape)
+    ours = partial(model.export, folder / "ours.onnx", module)
+    theirs = partial(by_torch, module, x, folder / "theirs.onnx")
+    ours()
+    wall = partial(timed, clock=time.perf_counter)
+    pairs = alternate(partial(wall, theirs), partial(wall, ours), rounds)
+    return judge(name, ratios(pairs), bar, seconds(pairs))
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("networks", nargs="*", default=QUICK, help=f"of {', '.join(NETWORKS)}")
+    options.add_argument("--full", action="store_true", help="ResNet-1202 too, which takes torch minutes")
+    given = options.parse_args()
+    names = [*given.networks, *(["resnet1202"] if given.full else [])]
+    with tempfile.TemporaryDirectory() as folder:
+        by_torch(torch.nn.Linear(2, 2).eval(), torch.randn(2, 2), Path(folder) / "warm.onnx")
+        print("torch.onnx.export : netspec")
+        finish([compare(name, Path(folder)) for name in names])
+
+
+if __name__ == "__main__":
+    main()
