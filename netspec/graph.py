@@ -11,14 +11,16 @@ computed for a level is computed once. Paths are not stored: a level knows its s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, Union
+from typing import Any, Literal, TypeVar, Union
 
 from netspec.diagnostics import Span
 from netspec.dims import Shape, Size
 from netspec.ops.base import Op, Tensor
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +40,8 @@ class Node:
 
     ``name`` is its place in its level; ``named`` says that the author chose it. ``structure`` is ``residual`` or
     ``parallel`` for a node that a structure made to merge its branches (a residual's inputs are the body's
-    result and the shortcut, in this order). ``training`` marks what runs in training only.
+    result and the shortcut, in this order). ``training`` marks what runs in training only. ``ports`` names the inputs
+    of an op that has optional ones. ``ties`` maps parameters that are another's to the path of that one.
     """
 
     name: str
@@ -49,10 +52,25 @@ class Node:
     named: bool = False
     structure: Literal["", "residual", "parallel"] = ""
     training: bool = False
+    ports: tuple[str, ...] = ()
+    ties: tuple[tuple[str, str], ...] = ()
+
+    def arranged(self, given: Sequence[Item]) -> list[Item | None]:
+        """One item for each port of the op, ``None`` for a port left out, from one for each input."""
+        if not self.ports:
+            return [*given]
+        by_port = dict(zip(self.ports, given))
+        return [by_port.get(port) for port in self.op.ports]
 
     @property
-    def tensors(self) -> tuple[Tensor, ...]:
-        return tuple(value.tensor for value in self.inputs)
+    def tensors(self) -> tuple[Any, ...]:
+        """What is known of the inputs, as the op's methods take it."""
+        return tuple(self.arranged([value.tensor for value in self.inputs]))
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """The op's output ports."""
+        return self.op.output_names(*self.tensors)
 
     @property
     def parameters(self) -> Mapping[str, Shape]:
@@ -76,6 +94,10 @@ class Call:
     span: Span
     named: bool = False
     training: bool = False
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        return self.body.output_names
 
 
 Step = Union[Node, Call]
@@ -127,11 +149,12 @@ class Level:
 
 
 def parameter_count(step: Step) -> int:
-    """Learned numbers of a step."""
+    """Learned numbers of a step; what is tied to another's counts there."""
     if isinstance(step, Call):
         return step.body.parameter_count
     total = 0
-    for shape in step.parameters.values():
+    tied = dict(step.ties)
+    for shape in (shape for name, shape in step.parameters.items() if name not in tied):
         count = 1
         for size in shape:
             assert isinstance(size, int), "a parameter's shape is known"
@@ -171,7 +194,11 @@ class InitRule:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """A compiled spec. ``sizes`` gives every symbolic dimension the size at which costs are quoted."""
+    """A compiled spec.
+
+    ``sizes`` gives every symbolic dimension the size at which costs are quoted; ``bounds`` gives inputs of whole
+    numbers the number that theirs are below.
+    """
 
     name: str
     doc: str
@@ -182,6 +209,7 @@ class Graph:
     requirements: tuple[Requirement, ...]
     init: tuple[InitRule, ...]
     parameters: Mapping[str, Any]
+    bounds: Mapping[str, int]
     spec: str
     digest: str
 

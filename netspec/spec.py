@@ -61,6 +61,8 @@ def _reader(read: Callable[[Any, Report], Any]) -> PlainValidator:
 
 def misfit(report: Report, node: SyntaxNode, wanted: str, help: str | None = None) -> None:
     """Report that a node is not what is wanted there."""
+    if isinstance(node, ScalarNode) and "\u00a0" in node.text:
+        help = "a no-break space (U+00A0) stands in it: write a plain space"
     report.error("wrong-type", f"expected {wanted}, found {describe(node)}", node.span, help=help)
 
 
@@ -79,15 +81,22 @@ def describe(node: SyntaxNode) -> str:
 def _read_text(node: SyntaxNode, report: Report) -> str | None:
     if isinstance(node, ScalarNode) and isinstance(node.value, str):
         return node.value
-    misfit(report, node, "a text")
+    misfit(report, node, "a text", "quote it" if isinstance(node, ScalarNode) else None)
     return None
 
 
 def _read_name(node: SyntaxNode, report: Report) -> str | None:
     if isinstance(node, ScalarNode) and isinstance(node.value, str) and NAME.match(node.value):
         return node.value
-    misfit(report, node, "a name", "a name has letters, digits and underscores, and starts with no digit")
+    misfit(report, node, "a name", name_help(node.text if isinstance(node, ScalarNode) else ""))
     return None
+
+
+def name_help(text: str) -> str:
+    """How to make a name of a text."""
+    rule = "a name has letters, digits and underscores, and starts with no digit"
+    made = re.sub(r"[^A-Za-z0-9_]+", "_", text).strip("_")
+    return f"write `{clipped(made)}`: {rule}" if NAME.match(made) and made != text else rule
 
 
 def _read_flag(node: SyntaxNode, report: Report) -> bool | None:
@@ -118,7 +127,8 @@ def _read_written(node: SyntaxNode, report: Report) -> SyntaxNode:
 def _read_list(node: SyntaxNode, report: Report) -> tuple[SyntaxNode, ...] | None:
     if isinstance(node, ListNode):
         return node.items
-    misfit(report, node, "a list")
+    help = f"write `[{clipped(node.text)}]`" if isinstance(node, ScalarNode) and node.text else "write `[…]`"
+    misfit(report, node, "a list", help)
     return None
 
 
@@ -127,7 +137,8 @@ def _one_of(*words: str) -> Callable[[SyntaxNode, Report], str | None]:
         if isinstance(node, ScalarNode) and node.text in words:
             return node.text
         listed = ", ".join(f"`{word}`" for word in words)
-        help = did_you_mean(node.text, words) if isinstance(node, ScalarNode) else None
+        close = nearest(node.text, words) if isinstance(node, ScalarNode) else None
+        help = f"did you mean `{close}`?" if close else None
         misfit(report, node, listed if len(words) == 1 else f"one of {listed}", help)
         return None
 
@@ -144,8 +155,22 @@ def _read_body(node: SyntaxNode, report: Report) -> tuple[Step, ...]:
 def _entries(node: SyntaxNode, report: Report, wanted: str) -> tuple[Entry, ...]:
     if isinstance(node, MapNode):
         return node.entries
-    misfit(report, node, wanted)
+    misfit(report, node, wanted, MAPPING_EXAMPLES.get(wanted))
     return ()
+
+
+MAPPING_EXAMPLES = {
+    "a mapping from names to lists": "write `each: {width: [64, 128]}`",
+    "a mapping from names to lists of steps": "name each: `branches: {left: [relu], right: [sigmoid]}`",
+    "a mapping from parameters to defaults": "write `params: {width: 64}`",
+    "a mapping from variants to parameter values": "write `variants: {small: {width: 32}}`",
+    "a mapping from output names to steps": "write `outputs: {logits: fc}`",
+    "a mapping from inputs to shapes": "write `inputs: {image: [N, 3, 224, 224]}`",
+    "a mapping from dimensions to sizes": "write `dims: {H: 224, W: 224}`",
+    "a mapping from names to blocks": "write `blocks: {basic: {body: [relu]}}`",
+    "a mapping from outputs to shapes": "write `outputs: {logits: [N, 10]}`",
+    "a mapping from parameters to functions": "write `init: {conv2d.weight: kaiming_normal}`",
+}
 
 
 def _named(read: Callable[[ScalarNode, SyntaxNode, Report], Any], wanted: str) -> PlainValidator:
@@ -155,8 +180,9 @@ def _named(read: Callable[[ScalarNode, SyntaxNode, Report], Any], wanted: str) -
         made = {}
         for key, value in _entries(node, report, wanted):
             if key.text in RESERVED or not NAME.match(key.text):
-                help = "`prev` and `shape` have a meaning of their own" if key.text in RESERVED else None
-                report.error("bad-name", f"`{key.text}` cannot be a name here", key.span, help=help)
+                reserved = key.text in RESERVED
+                help = "`prev` and `shape` have a meaning of their own" if reserved else name_help(key.text)
+                report.error("bad-name", f"`{clipped(key.text)}` cannot be a name here", key.span, help=help)
                 continue
             item = read(key, value, report)
             if item is not None:
@@ -292,18 +318,23 @@ def _report_keys(
 ) -> None:
     faults = [(fault["type"], str(fault["loc"][0])) for fault in found.errors(include_input=False, include_url=False)]
     missing = [word for type, word in faults if type == "missing"]
-    for word in [word for type, word in faults if type != "missing"]:
+    unknown = [word for type, word in faults if type != "missing"]
+    for word in unknown:
         key = node.key(word)
         assert key is not None, f"unexpected fault in {what}: {word}"
         # What is missing is meant before what is there already.
         meant = nearest(word, missing) or nearest(word, [each for each in _keys(form) if node.key(each) is None])
         help = f"did you mean `{meant}`?" if meant else _keys_help(form)
+        if meant is None and len(missing) == len(unknown) == 1:  # what is missing is most likely what this stands for
+            meant = missing[0]
+            help = f"`{meant}` is missing: {_missing_help(form, meant)}"
         report.error("unknown-key", f"{what} has no key `{clipped(word)}`", key.span, help=help)
         missing = [each for each in missing if each != meant]
-    for word in missing if not node.partial else ():
-        report.error(
-            "missing-key", f"{what} needs `{word}`", span or node.span, help=_missing_help(form, word), about=word
-        )
+    if missing and not node.partial:
+        listed = " and ".join(f"`{word}`" for word in missing)
+        listed = listed.replace(" and ", ", ", len(missing) - 2)
+        help = "; ".join(_missing_help(form, word) for word in missing)
+        report.error("missing-key", f"{what} needs {listed}", span or node.span, help=help, about=listed)
 
 
 def _keys(form: type[Form]) -> list[str]:
@@ -341,7 +372,8 @@ def read_step(node: SyntaxNode, report: Report) -> Step | None:
     """One item of a body."""
     if isinstance(node, ScalarNode) and isinstance(node.value, str):
         if node.text in STRUCTURES:
-            report.error("missing-key", f"`{node.text}` needs a body", node.span)
+            help = "write `body:` below it, or `then:` for an `if`"
+            report.error("missing-key", f"`{node.text}` needs a body", node.span, help=help)
             return None
         return CallStep(node, None, {}, None, None)
     if not isinstance(node, MapNode):
@@ -352,12 +384,18 @@ def read_step(node: SyntaxNode, report: Report) -> Step | None:
         if first is None or second is None:
             misfit(report, node, "a step")
             return None
+        if first.text in ("name", "from"):
+            first, second = second, first
+        help = f"put it inside: `- {first.text}: {{{second.text}: …}}`, or start a step of its own with a dash"
+        value = node.get(first.text)
+        if isinstance(value, ScalarNode) and value.value is None:
+            help = f"indent what belongs to `{first.text}` further, or start a step of its own with a dash"
         report.error(
             "step-keys",
             f"a step is one key, but `{second.text}` stands beside `{first.text}`",
             second.span,
             secondary=(Label(first.span, "the step"),),
-            help=f"put it inside: `- {first.text}: {{{second.text}: …}}`, or start a step of its own with a dash",
+            help=help,
         )
         return None
     ((key, value),) = node.entries
@@ -414,10 +452,14 @@ def _read_parameter(key: ScalarNode, node: SyntaxNode, report: Report) -> Parame
             return None
         type_node = node.get("type")
         if long.type is not None and type_node is not None and not is_type(long.type):
-            report.error("unknown-type", f"`{long.type}` is no type", type_node.span, help=TYPES_HELP)
+            close = nearest(long.type, ("int", "float", "bool", "str"))
+            help = f"did you mean `{close}`?" if close else TYPES_HELP
+            report.error("unknown-type", f"`{clipped(long.type)}` is no type", type_node.span, help=help)
             return None
         if long.type is None and long.default is None:
-            report.error("missing-key", f"the parameter `{key.text}` needs a `default` or a `type`", key.span)
+            help = f"write `{key.text}: {{default: 64}}`, or `{{type: int}}`"
+            message = f"the parameter `{key.text}` needs a `default` or a `type`"
+            report.error("missing-key", message, key.span, help=help)
             return None
         return Parameter(key, long.type, long.default, long)
     if isinstance(node, ScalarNode) and isinstance(node.value, str) and is_type(node.value):
@@ -459,6 +501,7 @@ class InputSpec(Form):
     """An input in its long form."""
 
     shape: Annotated[tuple[Written, ...], _reader(_read_list)]
+    below: Value | None = None
     dtype: Annotated[str, _reader(_one_of(*DTYPES))] = "float32"
 
 
@@ -474,6 +517,7 @@ def _read_input(key: ScalarNode, node: SyntaxNode, report: Report) -> InputSpec 
 class DimSpec(Form):
     """A symbolic dimension in its long form."""
 
+    span: Span
     default: Value
     min: Value | None = None
     max: Value | None = None
@@ -481,8 +525,8 @@ class DimSpec(Form):
 
 def _read_dim(key: ScalarNode, node: SyntaxNode, report: Report) -> DimSpec | None:
     if isinstance(node, MapNode):
-        return read_form(DimSpec, node, report, f"the dimension `{key.text}`")
-    return DimSpec(default=node)
+        return read_form(DimSpec, node, report, f"the dimension `{key.text}`", key.span)
+    return DimSpec(span=key.span, default=node)
 
 
 class BlockSpec(Form):
@@ -572,6 +616,14 @@ class Spec(Form):
 
 def read_spec(node: SyntaxNode, report: Report) -> Spec | None:
     """The whole document. ``None`` where the report got anything; the caller raises it."""
+    if not isinstance(node, MapNode):
+        misfit(report, node, "a spec", "a spec starts with `netspec: 1`, `name:`, `inputs:` and `network:`")
+        return None
+    for key, empty in (("network", ListNode), ("inputs", MapNode)):
+        value = node.get(key)
+        if isinstance(value, empty) and not (value.items if isinstance(value, ListNode) else value.entries):
+            what = "a step" if key == "network" else "an input"
+            report.error("missing-key", f"`{key}` needs {what}", value.span, help=EXAMPLES[key])
     return read_form(Spec, node, report, "a spec")
 
 

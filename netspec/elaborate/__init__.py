@@ -17,7 +17,7 @@ from netspec.elaborate.sizes import choose_sizes
 from netspec.elaborate.steps import Elaborator
 from netspec.elaborate.values import Failed, Reader, bounded, declared_type, default_value, fit
 from netspec.expressions import UNKNOWN_VALUE, ExpressionError, parse
-from netspec.graph import Graph, Level, Node, Output, Value, parameter_count, walk
+from netspec.graph import Graph, Level, Node, Output, Requirement, Value, parameter_count, walk
 from netspec.ops import OPS
 from netspec.ops.base import Tensor
 from netspec.spec import STRUCTURES, Spec, Variant
@@ -57,9 +57,11 @@ def elaborate(
     symbols = {name: Dim.symbol(name) for name in _symbol_names(spec, parameters)}
     globals = parameters.extended(symbols)
     _check_required(spec, reader, globals)
-    declared = _declared_sizes(spec, reader, globals, symbols, sizes or {})
+    declared, limits_of_dims = _declared_sizes(spec, reader, globals, symbols, sizes or {})
 
     requirements = Requirements(declared)
+    for each in limits_of_dims:
+        requirements.add(each)
     elaborator = Elaborator(spec.blocks, spec.network, globals, reader, requirements, limits or Limits())
     builder = Builder("network", variant or spec.name, _network_span(spec), "")
     inputs = _inputs(spec, reader, globals)
@@ -80,6 +82,7 @@ def elaborate(
                     reader.error("training-only", f"the output `{name}` exists in training only", span, help=help)
     except Failed:
         pass
+    bounds = _bounds(spec, reader, globals)
     init = read_rules(spec.init, reader, globals)
     report.raise_if_any()
     body, _ = builder.close(elaborator.interned, {name: value for name, (value, _) in outputs.items()}, {})
@@ -95,6 +98,7 @@ def elaborate(
         requirements=found,
         init=init,
         parameters=parameters,
+        bounds=bounds,
         spec=source,
         digest=digest,
     )
@@ -113,7 +117,7 @@ def _guard_names(spec: Spec, reader: Reader) -> None:
     for name, block in spec.blocks.items():
         if name in OPS or name in STRUCTURES:
             kind = "op" if name in OPS else "structure"
-            reader.error("duplicate-name", f"the block `{name}` has the name of an {kind}", block.span)
+            reader.error("duplicate-name", f"the block `{name}` has the name of a{'n op' if kind == 'op' else ' structure'}", block.span, help="rename the block")
 
 
 def parameter_values(spec: Spec, reader: Reader, variant: Variant | None, overrides: Mapping[str, Override]) -> Scope:
@@ -130,6 +134,7 @@ def parameter_values(spec: Spec, reader: Reader, variant: Variant | None, overri
     values = Scope({}, {})
     origins: dict[str, SyntaxNode] = {}
     values.origins = origins
+    reader.later = dict(spec.params)
     for name, parameter in spec.params.items():
         if parameter.default is not None:
             origins[name] = parameter.default
@@ -195,6 +200,18 @@ def _inputs(spec: Spec, reader: Reader, env: Mapping[str, Any]) -> dict[str, Val
     return inputs
 
 
+def _bounds(spec: Spec, reader: Reader, env: Scope) -> dict[str, int]:
+    """What the whole numbers of each input are below."""
+    bounds = {}
+    for name, given in spec.inputs.items():
+        if given.below is not None:
+            try:
+                bounds[name] = reader.integer(given.below, env, f"the bound of `{name}`", 1)
+            except Failed:
+                continue
+    return bounds
+
+
 def _size(reader: Reader, node: SyntaxNode, env: Mapping[str, Any]) -> Size:
     value = reader.value(node, env)
     if isinstance(value, Dim) or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
@@ -223,8 +240,9 @@ def _check_required(spec: Spec, reader: Reader, env: Mapping[str, Any]) -> None:
 
 def _declared_sizes(
     spec: Spec, reader: Reader, env: Mapping[str, Any], symbols: Mapping[str, Any], given: Mapping[str, int]
-) -> dict[str, int]:
-    """The sizes of symbolic dimensions that the author or the caller set."""
+) -> tuple[dict[str, int], list[Requirement]]:
+    """The sizes of symbolic dimensions that the author or the caller set, and what they may be."""
+    limits: list[Requirement] = []
     for name in given:
         if name not in symbols:
             raise UsageError(
@@ -234,7 +252,7 @@ def _declared_sizes(
     for name, dim in spec.dims.items():
         if name not in symbols:
             help = did_you_mean(name, symbols) or "the inputs have no symbolic dimension"
-            reader.error("unknown-name", f"no input has the dimension `{name}`", dim.default.span, help=help)
+            reader.error("unknown-name", f"no input has the dimension `{name}`", dim.span, help=help)
             continue
         try:
             low = 1 if dim.min is None else reader.integer(dim.min, env, f"the least `{name}`", 1)
@@ -245,10 +263,14 @@ def _declared_sizes(
         if size < low or (high is not None and size > high):
             bounds = f"at least {low}" + ("" if high is None else f" and at most {high}")
             reader.error("bad-value", f"`{name}` is {size}, but must be {bounds}", dim.default.span)
+            continue
+        reason = f"`{name}` is out of its bounds"
+        limits += [Requirement(symbols[name], ">=", low, dim.default.span, reason)] if low > 1 else []
+        limits += [] if high is None else [Requirement(high, ">=", symbols[name], dim.default.span, reason)]
     for name, size in given.items():
         if size < 1:
             raise UsageError(f"the dimension `{name}` must be at least 1, not {size}")
-    return sizes
+    return sizes, limits
 
 
 def check_parameters(body: Level, reader: Reader) -> None:

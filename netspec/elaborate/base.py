@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NoReturn
 
 from netspec.diagnostics import Label, Span, clipped, did_you_mean
@@ -154,18 +154,22 @@ class Elaboration:
         named: bool = False,
         structure: Literal["", "residual", "parallel"] = "",
         wires: Sequence[Written] = (),
-    ) -> tuple[Value, ...]:
+        ports: tuple[str, ...] = (),
+        ties: tuple[tuple[str, str], ...] = (),
+    ) -> Node:
         """Add a node; its outputs' shapes are inferred, or what forbids them is reported."""
+        node = Node(name, op, tuple(inputs), (), span, named, structure, frame.training, ports, ties)
         try:
-            made = self.infer(op, tuple(value.tensor for value in inputs), span)
+            made = self.infer(op, node.tensors, span)
         except ShapeError as found:
             self.shape_fault(frame, found, op, inputs, span, arguments, structure, wires)
             raise Failed from None
         self.charge_layers(1, span)
         outputs = tuple(Value(tensor) for tensor in made)
         self.mark(frame, inputs, outputs, span)
-        frame.builder.steps.append(Node(name, op, tuple(inputs), outputs, span, named, structure, frame.training))
-        return outputs
+        node = replace(node, outputs=outputs)
+        frame.builder.steps.append(node)
+        return node
 
     def make(self, kind: type[Op], arguments: Mapping[str, Any]) -> Op:
         """The op with these arguments, one object for all that are alike. Raises Pydantic's ``ValidationError``."""

@@ -14,12 +14,12 @@ from netspec.elaborate.levels import Binding, Builder, Ports, hashable
 from netspec.elaborate.scope import Scope, origin_labels, show
 from netspec.elaborate.values import Failed, Reader, bounded, declared_type, default_value, whole_help
 from netspec.expressions import UNKNOWN_VALUE
-from netspec.graph import Call, Level, Value
+from netspec.graph import Call, Level, Node, Value
 from netspec.ops import OPS
 from netspec.ops.arguments import text_rule
 from netspec.ops.base import Op
 from netspec.spec import NAME, STRUCTURES, BlockSpec, CallStep, Entry, OutputSpec, Written
-from netspec.syntax import ListNode, ScalarNode
+from netspec.syntax import ListNode, MapNode, ScalarNode
 
 
 class OpCalls(Elaboration):
@@ -31,35 +31,77 @@ class OpCalls(Elaboration):
         ports = {
             port: arguments.pop(port)[1] for port in kind.ports if port in arguments and port not in kind.model_fields
         }
+        ties = self.ties(frame, arguments.pop("tie", None))
         inputs = self.op_inputs(frame, step, kind, ports, prev)
-        shape = UNKNOWN_VALUE if inputs is None else inputs[0].shape
+        shape = UNKNOWN_VALUE if inputs is None else next((value.shape for value in inputs.values()), ())
         op = self.made(step, kind, arguments, frame.env.extended({"shape": shape}))
         if inputs is None:
             raise Failed
         if step.main is not None and kind.main is not None:
             arguments[kind.main] = step.key, step.main
         wires = step.source.items if isinstance(step.source, ListNode) else ()
-        outputs = self.node(frame, name, op, inputs, step.span, arguments, named=step.name is not None, wires=wires)
+        node = self.node(
+            frame,
+            name,
+            op,
+            [*inputs.values()],
+            step.span,
+            arguments,
+            named=step.name is not None,
+            wires=wires,
+            ports=tuple(inputs) if kind.optional else (),
+            ties=ties,
+        )
         if step.name is not None or given is not None:
-            frame.builder.names[name] = outputs[0]
-        return outputs[0]
+            several = len(node.outputs) > 1
+            bound: Binding = Ports(dict(zip(node.output_names, node.outputs))) if several else node.outputs[0]
+            frame.builder.names[name] = bound
+        return node.outputs[0]
+
+    def ties(self, frame: Frame, entry: Entry | None) -> tuple[tuple[str, str], ...]:
+        """Which of a step's parameters are another step's: ``tie: {weight: wte.weight}``."""
+        if entry is None:
+            return ()
+        key, node = entry
+        if frame.builder.kind != "network":
+            help = "in a block or a group its copies would all be tied to one parameter"
+            raise self.reader.error("bad-argument", "`tie` stands in the network's own body only", key.span, help=help)
+        if not isinstance(node, MapNode):
+            help = "`tie: {weight: wte.weight}`"
+            raise self.reader.error("wrong-type", "`tie` maps parameters to those of other steps", node.span, help=help)
+        made = []
+        for name, target in node.entries:
+            text = self.reader.text(target, frame.env) if isinstance(target, ScalarNode) else ""
+            step, _, parameter = text.rpartition(".")
+            found = next((each for each in frame.builder.steps if each.name == step and isinstance(each, Node)), None)
+            if found is None or parameter not in found.parameters:
+                nodes = [each for each in frame.builder.steps if isinstance(each, Node)]
+                paths = [f"{each.name}.{own}" for each in nodes for own in each.parameters]
+                hint = did_you_mean(text, paths)
+                message = f"no parameter is called `{clipped(text)}` here"
+                raise self.reader.error("unknown-reference", message, target.span, help=hint)
+            made.append((name.text, text))
+        return tuple(made)
 
     def op_inputs(
         self, frame: Frame, step: CallStep, kind: type[Op], ports: Mapping[str, Written], prev: Value | None
-    ) -> list[Value] | None:
-        """The values that an op reads; ``None`` where one is unknown: its arguments are checked all the same."""
+    ) -> dict[str, Value] | None:
+        """The values that an op reads, by port (by number where it takes any number of them).
+
+        ``None`` where one is unknown: the op's arguments are checked all the same.
+        """
         try:
             if step.source is not None:
                 found = self.references(frame, step.source, prev)
             else:
-                found = [] if kind.ports[0] in ports else [self.previous(prev, step.span)]
+                found = [self.previous(prev, step.span)] if kind.ports and kind.ports[0] not in ports else []
             if kind.variadic:
                 if len(found) < 2:
                     help = f"say which: `{kind.name}: {{from: [a, prev]}}`"
                     raise self.reader.error(
                         "missing-input", f"`{kind.name}` takes two inputs or more", step.span, help=help
                     )
-                return found
+                return {str(number): value for number, value in enumerate(found)}
             free = [port for port in kind.ports if port not in ports]
             if len(found) > len(free):
                 wanted = f"{len(kind.ports)} input{'s' * (len(kind.ports) > 1)}"
@@ -71,12 +113,12 @@ class OpCalls(Elaboration):
             for port in kind.ports:
                 if port in ports:
                     by_port[port] = self.reference(frame, ports[port], prev)
-                elif port not in by_port:
+                elif port not in by_port and port not in kind.optional:
                     help = f"`{kind.name}: {{{port}: …}}`, with the name of a step"
                     raise self.reader.error(
                         "missing-input", f"`{kind.name}` needs its input `{port}`", step.span, help=help
                     )
-            return [by_port[port] for port in kind.ports]
+            return {port: by_port[port] for port in kind.ports if port in by_port}
         except Failed:
             return None
 

@@ -128,7 +128,8 @@ def _key(level: Level) -> Any:
         what = step.op if isinstance(step, Node) else id(step.body)
         wires = number(step.inputs), number(step.outputs)
         kind = type(step.op) if isinstance(step, Node) else Call
-        marks = step.name, step.named, step.training, step.structure if isinstance(step, Node) else ""
+        own = (step.structure, step.ports, step.ties) if isinstance(step, Node) else ()
+        marks = step.name, step.named, step.training, own
         steps.append((kind, what, wires, marks, step.span.line, step.span.column))
     tensors = tuple(value.tensor for value in level.inputs)
     names = level.input_names, level.output_names

@@ -38,5 +38,5 @@ def _check_call(spec: Spec, step: CallStep, reader: Reader) -> None:
         unknown_op(reader, step, key, spec.blocks, Scope({}))
     else:
         kind = OPS[key]
-        for name in step.arguments.keys() - kind.model_fields.keys() - set(kind.ports):
+        for name in step.arguments.keys() - kind.model_fields.keys() - set(kind.ports) - {"tie"}:
             unknown_op_argument(reader, kind, step.arguments[name][0])

@@ -73,5 +73,7 @@ def explain(requirement: Requirement, sizes: Mapping[str, int]) -> str:
     """Why a requirement does not hold at these sizes."""
     left, right = evaluate(requirement.left, sizes), evaluate(requirement.right, sizes)
     if requirement.relation == "==":
+        if not isinstance(requirement.right, Dim):
+            return f"{pretty(requirement.left)} is {left}, not {right}"
         return f"{pretty(requirement.left)} is {left} and {pretty(requirement.right)} is {right}"
     return f"{pretty(requirement.left)} is {left}"

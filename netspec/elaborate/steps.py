@@ -244,7 +244,7 @@ class Elaborator(BlockCalls):
             raise self.reader.error(
                 "shape-mismatch", str(found), span, secondary=branches, help=help or found.help
             ) from None
-        return self.node(frame, "", op, values, span, {}, structure=structure)[0]
+        return self.node(frame, "", op, values, span, {}, structure=structure).outputs[0]
 
     def residual(self, frame: Frame, step: Residual, prev: Value) -> Value:
         first = len(frame.builder.steps)

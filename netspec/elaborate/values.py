@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from netspec.diagnostics import Label, Report, Span, did_you_mean
+from netspec.diagnostics import Label, Report, Span, clipped, did_you_mean, nearest
 from netspec.elaborate.scope import origin_labels, show
 from netspec.expressions import ExpressionError, UnknownError, parse, parse_template
 from netspec.ops.arguments import TextRule
-from netspec.spec import Parameter, Written, describe, misfit
+from netspec.spec import Parameter, Written, misfit
 from netspec.syntax import ListNode, MapNode, ScalarNode
 
 Env = Mapping[str, Any]
@@ -29,6 +30,7 @@ class Reader:
     def __init__(self, report: Report):
         self.report = report
         self.trail: tuple[str, ...] = ()
+        self.later: Mapping[str, Any] = {}
 
     def error(self, id: str, message: str, span: Span, label: str = "", **more: Any) -> Failed:
         """Report a fault; gives the exception to raise."""
@@ -40,16 +42,17 @@ class Reader:
         if isinstance(node, ScalarNode):
             if not isinstance(node.value, str):
                 return node.value
-            return self.text(node, env) if rule.takes(node.value) else self.expression(node, env)
+            return self.text(node, env) if rule.takes(node.value) else self.expression(node, env, rule)
         if isinstance(node, ListNode):
             return [self.value(item, env, rule) for item in node.items]
-        raise self.error("wrong-type", "expected a value, found a mapping", node.span)
+        help = "write the value itself; arguments stand beside each other, not inside one another"
+        raise self.error("wrong-type", "expected a value, found a mapping", node.span, help=help)
 
-    def expression(self, node: ScalarNode, env: Env) -> Any:
+    def expression(self, node: ScalarNode, env: Env, rule: TextRule = EXPRESSION) -> Any:
         try:
             return parse(node.text).evaluate(env)
         except ExpressionError as found:
-            raise self._expression_fault(node, found, env) from None
+            raise self._expression_fault(node, found, env, rule) from None
         except UnknownError:
             raise Failed from None
 
@@ -62,9 +65,18 @@ class Reader:
         except UnknownError:
             raise Failed from None
 
-    def _expression_fault(self, node: ScalarNode, found: ExpressionError, env: Env) -> Failed:
+    def _expression_fault(
+        self, node: ScalarNode, found: ExpressionError, env: Env, rule: TextRule = EXPRESSION
+    ) -> Failed:
         span = node.within(found.start, max(found.end, found.start + 1))
         help = found.help
+        word = found.message.removeprefix("unknown name `").removesuffix("`")
+        if word == node.text.strip() and rule.literal:  # a word, where some words have a meaning
+            close = nearest(word, sorted(rule.literal))
+            listed = ", ".join(f"`{each}`" for each in sorted(rule.literal))
+            help = f"did you mean `{close}`?" if close else f"the words that stand for themselves here are {listed}"
+        elif word in self.later:
+            help = f"`{word}` comes later: a default reads only the parameters before it"
         if found.message == "unknown name `shape`":
             help = "`shape` is that of what a step reads; here no single value comes before"
         labels = origin_labels(env, [node], node.span)
@@ -87,7 +99,8 @@ class Reader:
         value = self.value(node, env)
         if isinstance(value, bool):
             return value
-        raise self.misvalued(node, env, f"{what} is true or false", value)
+        text = node.text if isinstance(node, ScalarNode) and len(node.text) < 40 else "x"
+        raise self.misvalued(node, env, f"{what} is true or false", value, f"compare it with something: `{text} > 0`")
 
     def items(self, node: Written, env: Env, what: str) -> list[Any]:
         value = self.value(node, env)
@@ -101,6 +114,8 @@ class Reader:
         if (fitted := fit(value, type)) is not None:
             return fitted
         help = whole_help(node) if isinstance(value, float) and type == "int" else TYPE_HELP.get(type)
+            if type.startswith("list[") and not isinstance(value, (list, tuple)) and isinstance(node, ScalarNode):
+                help = f"write a list: `[{clipped(node.text)}]`"
         raise self.misvalued(node, env, f"{what} has type {type}", value, help)
 
 
@@ -118,6 +133,8 @@ def whole_help(node: Written) -> str:
         return f"`//` divides to a whole number: `{re.sub(r'(?<!/)/(?!/)', '//', node.text)}`"
     if isinstance(node, ScalarNode) and isinstance(node.value, float) and node.value.is_integer():
         return f"write {int(node.value)}"
+    if isinstance(node, ScalarNode) and isinstance(node.value, float):
+        return f"write {math.floor(node.value)} or {math.ceil(node.value)}"
     return "only a whole number will do here: `//` divides to one, `round`, `floor` and `ceil` make one"
 
 
@@ -155,9 +172,9 @@ def declared_type(reader: Reader, parameter: Parameter) -> str:
     if found is None:
         raise reader.error(
             "unknown-type",
-            f"the default gives `{parameter.key.text}` no type: {describe(parameter.default)}",
+            f"the type of `{parameter.key.text}` cannot be told from its default",
             parameter.default.span,
-            help="declare it: {type: list[int], default: …}",
+            help=f"say it: `{parameter.key.text}: {{type: list[int], default: …}}`",
         )
     return found
 

@@ -112,10 +112,7 @@ def value_names(level: Level, groups: Sequence[Group]) -> Mapping[Value, str]:
 def output_names(step: Step) -> Iterator[str]:
     """``conv1``; for a step with several outputs ``encoder``, ``encoder.h_n``, …"""
     yield step.name
-    if isinstance(step, Call):
-        yield from (f"{step.name}.{port}" for port in step.body.output_names[1:])
-    else:
-        yield from (f"{step.name}.{position}" for position in range(1, len(step.outputs)))
+    yield from (f"{step.name}.{port}" for port in step.output_names[1:])
 
 
 def sources_text(step: Step, above: Value | None, names: Mapping[Value, str]) -> str:

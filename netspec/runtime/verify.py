@@ -177,14 +177,14 @@ def _providers(device: torch.device) -> list[Any]:
 def example_inputs(graph: Graph, sizes: Mapping[str, int], seed: int = 0) -> dict[str, torch.Tensor]:
     """Random inputs at these sizes: standard normal where they are real."""
     generator = torch.Generator().manual_seed(seed)
-    return {name: _example(value, sizes, generator) for name, value in graph.inputs.items()}
+    return {name: _example(value, sizes, graph.bounds.get(name, 2), generator) for name, value in graph.inputs.items()}
 
 
-def _example(value: Value, sizes: Mapping[str, int], generator: torch.Generator) -> torch.Tensor:
+def _example(value: Value, sizes: Mapping[str, int], below: int, generator: torch.Generator) -> torch.Tensor:
     shape, dtype = evaluate_shape(value.shape, sizes), getattr(torch, value.tensor.dtype)
     if dtype.is_floating_point:
         return torch.randn(shape, generator=generator).to(dtype)
-    return torch.randint(0, 2, shape, generator=generator).to(dtype)
+    return torch.randint(0, 2 if dtype == torch.bool else below, shape, generator=generator).to(dtype)
 
 
 def _as_taken(tensor: torch.Tensor, module: nn.Module) -> torch.Tensor:

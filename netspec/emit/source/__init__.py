@@ -85,6 +85,9 @@ def _class(group: ClassGroup, graph: Graph) -> Iterator[tuple[str, int | None]]:
         for position, maker in makers.items():
             for line in _assign(level.steps[position].name, maker):
                 yield line, None
+    for step in level.steps:
+        for name, target in step.ties if isinstance(step, Node) else ():
+            yield f"{INDENT * 2}self.{step.name}.{name} = self.{target}", None
     if rules:
         yield f"{INDENT * 2}self.initialize()", None
     if not sequential:
@@ -123,7 +126,7 @@ def _lines(maker: Maker, indent: int, room: int = 0) -> list[str]:
         return _call("nn.Sequential", _items(maker.items, []), indent)
     callee = maker.callee if isinstance(maker.callee, str) else maker.callee.name
     arguments = _arguments(maker)
-    one = f"{INDENT * indent}{callee}({', '.join(arguments)})"
+    one = INDENT * indent + maker.wrap.format(f"{callee}({', '.join(arguments)})")
     return [one] if len(one) + room <= WIDTH else _call(callee, [[argument] for argument in arguments], indent)
 
 
@@ -212,6 +215,5 @@ def _init_call(rule: InitRule, target: str) -> str:
 
 def parameter_paths(graph: Graph) -> list[str]:
     """The ``state_dict`` keys of all learned parameters."""
-    return [
-        f"{path}.{name}" for path, step, _ in walk(graph.body) if isinstance(step, Node) for name in step.parameters
-    ]
+    nodes = [(path, step) for path, step, _ in walk(graph.body) if isinstance(step, Node)]
+    return [f"{path}.{name}" if name else path for path, node in nodes for name in node.parameters]

@@ -35,6 +35,7 @@ class Construction:
     callee: Union[str, ClassGroup]
     slots: list[Slot]
     step: str
+    wrap: str = "{}"
 
 
 @dataclass(eq=False, slots=True)
@@ -143,10 +144,10 @@ def _maker(step: Step, owners: dict[Level, tuple[ClassGroup, int]]) -> Maker:
         keywords = dict(call.keywords)
         for name, each in type(step.op).model_fields.items():
             if name not in call.positional and (name in keywords or not each.is_required()):
-                default = NO_DEFAULT if each.is_required() else each.default
-                slots.append(Slot(name, keywords.pop(name, each.default), keyword=True, default=default))
+                default = NO_DEFAULT if each.is_required() else step.op.default(name)
+                slots.append(Slot(name, keywords.pop(name, default), keyword=True, default=default))
         slots += [Slot(name, value, keyword=True) for name, value in keywords.items()]
-        return Construction(call.callee, slots, step.name)
+        return Construction(call.callee, slots, step.name, call.wrap)
     if is_inline(step.body):
         return Chain([_maker(inner, owners) for inner in step.body.steps])
     group, index = owners[step.body]
@@ -171,9 +172,16 @@ def _skeleton(level: Level, makers: dict[int, Maker]) -> Any:
             does: Any = _shape_of(makers[position])
         else:
             assert isinstance(step, Node)
-            does = step.op.call([f"_{each}" for each in wires[0]], step.tensors)
-        steps.append((step.name, step.training, wires, does))
+            does = _lines_of(step, wires)
+        own = (step.ports, step.ties) if isinstance(step, Node) else ()
+        steps.append((step.name, step.training, wires, does, own))
     return level.kind, level.title, level.input_names, level.output_names, tuple(steps), number(level.outputs)
+
+
+def _lines_of(step: Node, wires: tuple[tuple[int, ...], tuple[int, ...]]) -> tuple[str, ...]:
+    """What a step without a module says in ``forward``, whatever its variables are called there."""
+    arguments, targets = ([f"_{each}" for each in side] for side in wires)
+    return tuple(step.op.statements(None, step.arranged(arguments), [*targets], step.tensors, lambda name: name))
 
 
 def _shape_of(maker: Maker) -> Any:

@@ -9,7 +9,8 @@ from itertools import chain, count
 
 from netspec.dims import times_shape
 from netspec.emit.source.constructors import is_module
-from netspec.graph import Level, Node, Step, Value
+from netspec.graph import Call, Level, Node, Step, Value
+from netspec.ops.base import assigned
 
 POOL = ("x", "y", "z", "u", "v", "w")
 RESERVED = frozenset({"self", "torch", "nn", "F", "Tensor", *POOL})
@@ -29,7 +30,7 @@ def forward_arguments(level: Level) -> list[str]:
     """The names that ``forward`` takes its inputs under."""
     if level.kind != "network" and len(level.inputs) == 1:
         return ["x"]
-    return [name if _usable(name) else f"{name}_" for name in level.input_names]
+    return [name if _usable(name) or name in POOL else f"{name}_" for name in level.input_names]
 
 
 def attribute(name: str) -> str:
@@ -69,11 +70,18 @@ class _Variables:
             arguments = [self.variables[value] for value in step.inputs]
             dying = [value for value in dict.fromkeys(step.inputs) if self.last_use[value] == position]
             freed = [self.variables.pop(value) for value in dying] if not training else []
-            targets = [self.variable(step, position, index, value, freed) for index, value in enumerate(step.outputs)]
-            self.variables.update(zip(step.outputs, targets))
-            changed = not step.inputs or step.outputs[0].shape != step.inputs[0].shape
-            comment = times_shape(step.outputs[0].shape) if shapes and changed else ""
-            yield Statement(f"{', '.join(targets)} = {_expression(step, arguments)}", indent, position, comment)
+            targets: list[str | None] = []
+            for index, value in enumerate(step.outputs):
+                unread = len(step.outputs) > 1 and value not in self.last_use
+                targets.append(None if unread else self.variable(step, position, index, value, freed))
+                if targets[-1] is not None:
+                    self.variables[value] = targets[-1]
+            made = [value for value, target in zip(step.outputs, targets) if target is not None] or [*step.outputs]
+            changed = not step.inputs or made[-1].shape != step.inputs[0].shape
+            comment = times_shape(made[-1].shape) if shapes and changed else ""
+            *before, line = self.lines(step, arguments, targets)
+            yield from (Statement(text, indent) for text in before)
+            yield Statement(line, indent, position, comment)
             unneeded = [
                 name for name in freed if name not in targets and name not in POOL and not self.is_argument(name)
             ]
@@ -81,14 +89,27 @@ class _Variables:
                 yield Statement(f"del {', '.join(unneeded)}", indent)
         yield from self.returns()
 
+    def lines(self, step: Step, arguments: list[str], targets: list[str | None]) -> list[str]:
+        """The statements that run a step; the last one assigns its results."""
+        module = attribute(step.name) if is_module(step) else None
+        if isinstance(step, Call):
+            return [f"{assigned(targets)} = {module}({', '.join(arguments)})"]
+        return step.op.statements(module, step.arranged(arguments), targets, step.tensors, self.fresh)
+
+    def fresh(self, name: str) -> str:
+        """A variable that nothing else uses, called ``name`` where that is free."""
+        live = {*self.variables.values(), *forward_arguments(self.level)}
+        numbered = (f"{name}{number}" for number in count(2))
+        return next(each for each in chain([name], numbered) if each not in live and _usable(each))
+
     def is_argument(self, name: str) -> bool:
         """Whoever calls ``forward`` holds its arguments anyway."""
         return name in forward_arguments(self.level)
 
     def variable(self, step: Step, position: int, index: int, value: Value, freed: Iterable[str]) -> str:
         live = set(self.variables.values())
-        if self.lives_on(value, position) or step.training or len(step.outputs) > 1:
-            name = step.name if len(step.outputs) == 1 else f"{step.name}_{index}"
+        if index > 0 or self.lives_on(value, position) or step.training:
+            name = step.name if index == 0 else f"{step.name}_{step.output_names[index]}"
             if _usable(name) and name not in live:
                 return name
         reusable = [name for name in freed if name in POOL and name not in live]
@@ -119,13 +140,6 @@ class _Variables:
             yield Statement("if self.training:")
             yield Statement(f"return {_mapping(named)}", 1)
         yield Statement(f"return {next(iter(always.values())) if len(always) == 1 else _mapping(always)}")
-
-
-def _expression(step: Step, arguments: list[str]) -> str:
-    if is_module(step):
-        return f"{attribute(step.name)}({', '.join(arguments)})"
-    assert isinstance(step, Node)
-    return step.op.call(arguments, step.tensors)
 
 
 def _mapping(named: Mapping[str, str]) -> str:
