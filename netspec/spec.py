@@ -1,20 +1,21 @@
 """What an author may write: the authored forms, read from the syntax tree.
 
-Each form is a strict Pydantic model whose fields read syntax nodes and report what does not fit at its own place;
-Pydantic itself finds unknown and missing keys. Values stay nodes (``Written``) where their meaning waits for
+Each form is a Pydantic model whose fields say how their nodes are read; what does not fit is reported at its own
+place. Values stay nodes (``Written``) where their meaning waits for
 parameters and shapes: ``elaborate`` evaluates them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, TypeVar, Union
+from functools import cache
+from typing import Annotated, Any, ClassVar, TypeVar, Union, cast, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, ValidationInfo
+from pydantic import BaseModel, ConfigDict, Field
 
-from netspec.diagnostics import Label, Report, Span, clipped, did_you_mean, nearest
+from netspec.diagnostics import Label, Report, Span, clipped, nearest
 from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
 
 VERSION = 1
@@ -41,7 +42,10 @@ class CallStep:
 
 
 class Form(BaseModel):
-    """Base of the authored forms. ``span`` is where the form's key stands."""
+    """Base of the authored forms. ``span`` is where the form's key stands.
+
+    ``fill`` reads them, not Pydantic's validator: building one for each form would take longer than most checks.
+    """
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, arbitrary_types_allowed=True, populate_by_name=False, defer_build=True
@@ -49,14 +53,11 @@ class Form(BaseModel):
     known_as: ClassVar[str] = ""
 
 
-def _reader(read: Callable[[Any, Report], Any]) -> PlainValidator:
-    """A field that reads its node with ``read``, which reports what does not fit and gives ``None`` for it."""
+@dataclass(frozen=True, slots=True)
+class _reader:
+    """Marks a field that reads its node with ``read``, which reports what does not fit and gives ``None`` for it."""
 
-    def validate(node: Any, info: ValidationInfo) -> Any:
-        report: Any = info.context
-        return read(node, report) if isinstance(node, (ScalarNode, ListNode, MapNode)) else node
-
-    return PlainValidator(validate)
+    read: Callable[[Any, Report], Any]
 
 
 def misfit(report: Report, node: SyntaxNode, wanted: str, help: str | None = None) -> None:
@@ -173,7 +174,7 @@ MAPPING_EXAMPLES = {
 }
 
 
-def _named(read: Callable[[ScalarNode, SyntaxNode, Report], Any], wanted: str) -> PlainValidator:
+def _named(read: Callable[[ScalarNode, SyntaxNode, Report], Any], wanted: str) -> _reader:
     """A field that is a mapping from names to whatever ``read`` makes of each entry."""
 
     def read_all(node: SyntaxNode, report: Report) -> dict[str, Any]:
@@ -305,20 +306,63 @@ def read_form(form: type[Read], node: SyntaxNode, report: Report, what: str, spa
             return None
         data["span"] = span or node.span
     faults = report.count
-    try:
-        made = form.model_validate(data, context=report)
-    except ValidationError as found:
-        _report_keys(form, node, report, what, span, found)
+    fields = _fields(form)
+    missing = [key for key, field in fields.items() if field.required and key not in data]
+    unknown = [key for key in data if key not in fields]
+    made = fill(form, data, report)
+    if missing or unknown:
+        _report_keys(form, node, report, what, span, missing, unknown)
         return None
     return made if report.count == faults else None
 
 
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """A field of a form: the attribute, how its node is read, and whether it must be there."""
+
+    name: str
+    read: Callable[[Any, Report], Any] | None
+    required: bool
+
+
+@cache
+def _fields(form: type[Form]) -> Mapping[str, _Field]:
+    """The fields of a form by the keys that authors write."""
+    return {
+        field.alias or name: _Field(name, _reading([*field.metadata, field.annotation]), field.is_required())
+        for name, field in form.model_fields.items()
+    }
+
+
+def _reading(marks: Iterable[Any]) -> Callable[[Any, Report], Any] | None:
+    """The reader among the marks of a field, or inside an optional type."""
+    for mark in marks:
+        if isinstance(mark, _reader):
+            return mark.read
+        found = _reading((*getattr(mark, "__metadata__", ()), *get_args(mark)))
+        if found is not None:
+            return found
+    return None
+
+
+def fill(form: type[Read], data: Mapping[str, Any], report: Report) -> Read:
+    """A form with its keys read; keys that it does not have are passed over."""
+    values: dict[str, Any] = {}
+    for key, field in _fields(form).items():
+        if key in data:
+            values[field.name] = data[key] if field.read is None else field.read(data[key], report)
+    return cast(Read, form.model_construct(None, **values))
+
+
 def _report_keys(
-    form: type[Form], node: MapNode, report: Report, what: str, span: Span | None, found: ValidationError
+    form: type[Form],
+    node: MapNode,
+    report: Report,
+    what: str,
+    span: Span | None,
+    missing: list[str],
+    unknown: list[str],
 ) -> None:
-    faults = [(fault["type"], str(fault["loc"][0])) for fault in found.errors(include_input=False, include_url=False)]
-    missing = [word for type, word in faults if type == "missing"]
-    unknown = [word for type, word in faults if type != "missing"]
     for word in unknown:
         key = node.key(word)
         assert key is not None, f"unexpected fault in {what}: {word}"
@@ -403,7 +447,7 @@ def read_step(node: SyntaxNode, report: Report) -> Step | None:
         form = STRUCTURES[key.text]
         short = SHORT_FORM.get(key.text)
         if short and isinstance(value, ListNode):
-            return form.model_validate({"span": key.span, short: value}, context=report)  # type: ignore[return-value]
+            return fill(form, {"span": key.span, short: value}, report)  # type: ignore[return-value]
         return read_form(form, value, report, f"`{key.text}`", key.span)  # type: ignore[return-value]
     return _read_call(key, value, report)
 
@@ -488,7 +532,7 @@ class OutputSpec(Form):
 def _read_output(key: ScalarNode, node: SyntaxNode, report: Report) -> OutputSpec | None:
     if isinstance(node, MapNode):
         return read_form(OutputSpec, node, report, f"the output `{key.text}`")
-    return OutputSpec.model_validate({"from": node}, context=report)
+    return fill(OutputSpec, {"from": node}, report)
 
 
 Outputs = Annotated[Mapping[str, OutputSpec], _named(_read_output, "a mapping from output names to steps")]
@@ -509,7 +553,7 @@ def _read_input(key: ScalarNode, node: SyntaxNode, report: Report) -> InputSpec 
     if isinstance(node, MapNode):
         return read_form(InputSpec, node, report, f"the input `{key.text}`")
     if isinstance(node, ListNode):
-        return InputSpec(shape=node.items)
+        return fill(InputSpec, {"shape": node}, report)
     misfit(report, node, "a shape", "an input is a list of sizes: `image: [N, 3, 224, 224]`")
     return None
 
@@ -526,7 +570,7 @@ class DimSpec(Form):
 def _read_dim(key: ScalarNode, node: SyntaxNode, report: Report) -> DimSpec | None:
     if isinstance(node, MapNode):
         return read_form(DimSpec, node, report, f"the dimension `{key.text}`", key.span)
-    return DimSpec(span=key.span, default=node)
+    return fill(DimSpec, {"span": key.span, "default": node}, report)
 
 
 class BlockSpec(Form):
