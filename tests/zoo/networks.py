@@ -12,14 +12,14 @@ from netspec import zoo
 from netspec.dims import evaluate_shape
 from netspec.emit.source import Program, emit_source
 from netspec.graph import Graph
-from netspec.pipeline import compile_spec
+from netspec.pipeline import compile_spec, load_spec
 from netspec.runtime.module import load_source
 
 torch.set_num_threads(1)
 
 
-NAMES = [name for path in zoo.files() for name in zoo.variants(path) or (path.stem,)]
-"""Each variant of each family; a family without variants by its own name."""
+NAMES = [variant or each.spec.name for each in map(load_spec, zoo.files()) for variant in each.variants]
+"""Every build of every family: its defaults by its own name, and each variant."""
 
 
 @cache

@@ -10,20 +10,24 @@ from torch import Tensor, nn
 from zoo.networks import compiled, on_meta
 from zoo.vision import build, difference, models
 
+import netspec
 from netspec.dims import evaluate
 from netspec.runtime.module import build_module
 
 THEIRS = {
     "alexnet_torchvision": "alexnet",
     **{name + norm: name + norm for name in ("vgg11", "vgg13", "vgg16", "vgg19") for norm in ("", "_bn")},
-    **{name: name for name in ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "googlenet")},
+    **{name: name for name in ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")},
+    **{name: name for name in ("densenet121", "densenet161", "densenet169", "densenet201")},
+    **{name: name for name in ("googlenet", "inception_v3", "mobilenet_v2")},
 }
 SIZES = ((2, 64, 64), (1, 79, 98))
+INCEPTION_SIZES = ((2, 75, 75), (1, 107, 82))  # 75 is the least that it takes
 TOLERANCE = 1e-5
 
 
 def built(name: str) -> nn.Module:
-    return build(THEIRS[name], **({"init_weights": False} if name == "googlenet" else {}))
+    return build(THEIRS[name], **({"init_weights": False} if name in ("googlenet", "inception_v3") else {}))
 
 
 def loaded(name: str, theirs: nn.Module) -> nn.Module:
@@ -42,7 +46,7 @@ def images(*sizes: int) -> Tensor:
 def test_a_checkpoint_loads_and_gives_the_same_outputs(name: str) -> None:
     theirs = built(name).eval()
     ours = loaded(name, theirs).eval()
-    for sizes in SIZES:
+    for sizes in INCEPTION_SIZES if name == "inception_v3" else SIZES:
         with torch.no_grad():
             want, got = theirs(images(*sizes)), ours(images(*sizes))
         assert want.std() > 0
@@ -56,16 +60,25 @@ def test_googlenet_without_heads_takes_a_checkpoint_without_them() -> None:
         assert difference(theirs(images(1, 70, 90)), ours(images(1, 70, 90))) < TOLERANCE
 
 
-def test_googlenet_trains_as_theirs_with_both_heads() -> None:
-    theirs = built("googlenet").train()
-    ours = loaded("googlenet", deepcopy(theirs)).train()
+@pytest.mark.parametrize(
+    ("name", "sizes", "heads"),
+    [
+        ("googlenet", (4, 96, 128), ("logits", "aux2", "aux1")),
+        ("inception_v3", (2, 299, 299), ("logits", "aux_logits")),
+    ],
+)
+def test_a_network_with_heads_for_training_trains_as_theirs(
+    name: str, sizes: tuple[int, int, int], heads: tuple[str, ...]
+) -> None:
+    theirs = built(name).train()
+    ours = loaded(name, deepcopy(theirs)).train()
     torch.manual_seed(1)  # the same dropout, drawn in the same order
-    want = theirs(images(4, 96, 128))
+    want = theirs(images(*sizes))
     torch.manual_seed(1)
-    got = ours(images(4, 96, 128))
-    assert list(got) == ["logits", "aux2", "aux1"]
-    for name, theirs_made in zip(("logits", "aux2", "aux1"), (want.logits, want.aux_logits2, want.aux_logits1)):
-        assert difference(theirs_made, got[name]) < TOLERANCE
+    got = ours(images(*sizes))
+    assert tuple(got) == heads
+    for theirs_made, ours_made in zip(want, got.values()):
+        assert difference(theirs_made, ours_made) < TOLERANCE
     for key, statistic in theirs.state_dict().items():
         assert torch.allclose(statistic, ours.state_dict()[key], rtol=1e-4, atol=1e-6), key
     sum(value.square().mean() for value in got.values()).backward()
@@ -80,7 +93,26 @@ def test_costs_are_those_that_torchvision_publishes(name: str) -> None:
     assert round(evaluate(graph.body.macs, graph.sizes) / 1e9, 3) == published["_ops"]
 
 
-@pytest.mark.parametrize(("name", "options"), [("resnet18", {}), ("vgg11", {}), ("googlenet", {"init_weights": True})])
+@pytest.mark.parametrize("multiplier", [0.05, 0.35, 0.75, 1.3, 2.0])
+def test_mobilenet_is_as_wide_as_theirs_by_any_multiplier(multiplier: float) -> None:
+    theirs = build("mobilenet_v2", width_mult=multiplier).eval()
+    ours = netspec.load("mobilenet_v2", multiplier=multiplier).module().eval()
+    ours.load_state_dict(theirs.state_dict(), strict=True)
+    with torch.no_grad():
+        assert difference(theirs(images(1, 41, 64)), ours(images(1, 41, 64))) < TOLERANCE
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("resnet18", {}),
+        ("vgg11", {}),
+        ("densenet121", {}),
+        ("mobilenet_v2", {}),
+        ("googlenet", {"init_weights": True}),
+        ("inception_v3", {"init_weights": True}),
+    ],
+)
 def test_initial_values_are_distributed_as_theirs(name: str, options: dict[str, bool]) -> None:
     """Means and deviations agree within what chance allows; constants exactly."""
     torch.manual_seed(0)
