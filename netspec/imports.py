@@ -75,19 +75,16 @@ def _path(found: Imports, node: ScalarNode, importer: Path) -> Path | None:
         found.report.error("bad-import", fault, node.span, help=help)
         return None
     path = Path(os.path.normpath(importer.parent / text))
+    if not Path(os.path.abspath(path)).is_relative_to(found.root):
+        _outside(found, node, "the path leads")
+        return None
     try:
         real = path.resolve(strict=True)
     except (OSError, RuntimeError):
-        if not path.absolute().is_relative_to(found.root):
-            _outside(found, node, "the path leads")
-            return None
         beside = sorted(each.name for each in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
         close = nearest(path.name, beside)
         help = f"did you mean `{clipped(str(Path(text).parent / close))}`?" if close else f"looked for it at {path}"
         found.report.error("bad-import", f"there is no file `{clipped(text)}`", node.span, help=help)
-        return None
-    if not path.absolute().is_relative_to(found.root):
-        _outside(found, node, "the path leads")
         return None
     if not real.is_relative_to(found.root.resolve()):
         _outside(found, node, "a symbolic link leads")
@@ -97,7 +94,7 @@ def _path(found: Imports, node: ScalarNode, importer: Path) -> Path | None:
 
 def _outside(found: Imports, node: ScalarNode, what: str) -> None:
     """Report a path that leaves the project."""
-    help = f"the project is {found.root}: put the file there"
+    help = "put the file into the project: the folder that holds `.git` or `pyproject.toml`, or the spec's own"
     found.report.error("bad-import", f"{what} out of the project", node.span, help=help)
 
 

@@ -6,6 +6,40 @@ import difflib
 from collections.abc import Iterable
 from functools import lru_cache
 
+SYNONYMS = {
+    "avg": "mean",
+    "average": "mean",
+    "bn": "batch_norm2d",
+    "boolean": "bool",
+    "cat": "concat",
+    "channels": "out_channels",
+    "conv": "conv2d",
+    "dense": "linear",
+    "double": "float64",
+    "elif": "else",
+    "fc": "linear",
+    "features": "out_features",
+    "filters": "out_channels",
+    "float": "float32",
+    "half": "float16",
+    "integer": "int",
+    "kernel": "kernel_size",
+    "layers": "network",
+    "long": "int64",
+    "max": "maximum",
+    "maxpool": "max_pool2d",
+    "mul": "multiply",
+    "number": "float",
+    "rate": "p",
+    "string": "str",
+    "strides": "stride",
+    "sum": "add",
+    "times": "count",
+    "units": "out_features",
+    "variables": "params",
+}
+"""What other tools call it."""
+
 
 def nearest(word: str, candidates: Iterable[str]) -> str | None:
     """The candidate that ``word`` most likely meant, if any is close."""
@@ -18,6 +52,8 @@ def _nearest(word: str, candidates: tuple[str, ...]) -> str | None:
     same = folded.get(word.lower().replace("_", "").replace("-", ""))
     if same is not None and same != word:
         return same
+    if SYNONYMS.get(word.lower()) in candidates:
+        return SYNONYMS[word.lower()]
     found = difflib.get_close_matches(word, candidates[:1000], n=1, cutoff=0.6)
     return found[0] if found else None
 

@@ -13,10 +13,11 @@ from netspec.diagnostics.base import Diagnostic, Label, Source
 
 WIDTH = 120
 MOST_MESSAGE = 600
+MOST_TRAIL = 7
 
 # Control characters, invisible ones, and those that turn the direction of writing.
 _OBEYED = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\uffff]"
+    "[\x00-\x1f\x7f-\xa0\u00ad\u061c\u2000-\u200f\u2028-\u202f\u205f-\u206f\ud800-\udfff\ufeff\ufff9-\uffff]"
 )
 _SHORT = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
@@ -41,11 +42,18 @@ def render(found: Diagnostic, width: int = WIDTH) -> str:
         out.extend(_draw(source, drawn, gutter, max(width - gutter - 3, 20)))
         previous = source
     if found.trail:
-        out.append(f"{margin} in: {escaped(', '.join(found.trail))}")
+        out.append(f"{margin} in: {escaped(', '.join(_shortened(found.trail)))}")
     out.extend(f"{margin} note: {escaped(note)}" for note in found.notes)
     if found.help:
         out.append(f"{margin} help: {escaped(found.help)}")
     return "\n".join(out)
+
+
+def _shortened(trail: tuple[str, ...]) -> tuple[str, ...]:
+    """The ends of a long trail."""
+    if len(trail) <= MOST_TRAIL:
+        return trail
+    return *trail[:3], f"… {len(trail) - 5} more …", *trail[-2:]
 
 
 def escaped(text: str) -> str:

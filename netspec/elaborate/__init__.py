@@ -50,7 +50,7 @@ def elaborate(
     reader = Reader(report)
     chosen = _variant(spec, variant)
     if chosen is not None:
-        reader.trail = (f"variant {chosen.key.text} ({chosen.key.span.place})",)
+        reader.trail = (f"variant {chosen.key.text} (line {chosen.key.span.line})",)
     _guard_names(spec, reader)
     check_names(spec, reader)
     parameters = parameter_values(spec, reader, chosen, overrides or {})
@@ -116,8 +116,13 @@ def _variant(spec: Spec, name: str | None) -> Variant | None:
 def _guard_names(spec: Spec, reader: Reader) -> None:
     for name, block in spec.blocks.items():
         if name in OPS or name in STRUCTURES:
-            kind = "op" if name in OPS else "structure"
-            reader.error("duplicate-name", f"the block `{name}` has the name of a{'n op' if kind == 'op' else ' structure'}", block.span, help="rename the block")
+            kind = "an op" if name in OPS else "a structure"
+            reader.error(
+                "duplicate-name",
+                f"the block `{name}` has the name of a{'n op' if kind == 'op' else ' structure'}",
+                block.span,
+                help="rename the block",
+            )
 
 
 def parameter_values(spec: Spec, reader: Reader, variant: Variant | None, overrides: Mapping[str, Override]) -> Scope:
@@ -134,6 +139,7 @@ def parameter_values(spec: Spec, reader: Reader, variant: Variant | None, overri
     values = Scope({}, {})
     origins: dict[str, SyntaxNode] = {}
     values.origins = origins
+    reader.later = dict(spec.params)
     reader.later = dict(spec.params)
     for name, parameter in spec.params.items():
         if parameter.default is not None:
@@ -157,6 +163,7 @@ def parameter_values(spec: Spec, reader: Reader, variant: Variant | None, overri
                 )
         except Failed:
             values[name] = UNKNOWN_VALUE
+    reader.later = {}
     return values
 
 

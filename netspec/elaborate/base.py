@@ -16,7 +16,7 @@ from netspec.elaborate.scope import Scope, origin_labels, show
 from netspec.elaborate.values import Failed, Reader
 from netspec.graph import Level, Node, Value
 from netspec.ops.base import Op, ShapeError, Tensor
-from netspec.spec import NAME, BlockSpec, Entry, Step, Written
+from netspec.spec import NAME, BlockSpec, Entry, Step, Written, name_help
 from netspec.syntax import ListNode, ScalarNode
 
 
@@ -66,6 +66,15 @@ class Elaboration:
         """Elaborate a body; gives the value of its last step (``None`` where that leaves no single value)."""
         raise AssertionError("the structures of a body are elaborated in `steps`")
 
+    @property
+    def in_loop(self) -> bool:
+        """Whether the trail goes through a loop."""
+        return any(not entry.startswith(("block ", "variant ")) for entry in self.reader.trail)
+
+    def at(self, span: Span) -> str:
+        """A place for a trail: the line where the file goes without saying."""
+        return f"line {span.line}" if span.source is self.network[0].span.source else span.place
+
     @contextmanager
     def through(self, trail: str) -> Iterator[None]:
         """Diagnostics inside say that they were reached through this."""
@@ -85,14 +94,17 @@ class Elaboration:
             span = written.span
             name = self.reader.text(written, frame.env)
             if not NAME.match(name) or name == "prev":
-                raise self.reader.error("bad-name", f"`{name}` cannot be a step's name", span)
+                message = f"`{clipped(name)}` cannot be a step's name"
+                raise self.reader.error("bad-name", message, span, help=name_help(name))
         if name in places:
             raise self.reader.error(
                 "duplicate-name",
                 f"two steps are called `{frame.builder.path_of(name)}`",
                 span,
-                secondary=(Label(places[name], "the first"),),
-                help="in a loop, name the loop, or use a template such as `name: layer{i + 1}`",
+                secondary=(Label(places[name], "the first"),) if places[name] != span else (),
+                help="name the loop, or use a template such as `name: layer{i + 1}`"
+                if self.in_loop
+                else "give one of them another name",
             )
         places[name] = span
         return name
@@ -100,7 +112,8 @@ class Elaboration:
     def reference(self, frame: Frame, node: Written, prev: Value | None) -> Value:
         """The value that a reference means."""
         if not isinstance(node, ScalarNode) or not isinstance(node.value, str):
-            raise self.reader.error("wrong-type", "expected the name of a step", node.span)
+            help = "write `from: stem`, or a list of names for several inputs"
+            raise self.reader.error("wrong-type", "expected the name of a step", node.span, help=help)
         text = self.reader.text(node, frame.env)
         if text == "prev":
             return self.previous(prev, node.span)
@@ -120,6 +133,8 @@ class Elaboration:
         message = f"no step is called `{clipped(name)}` here"
         if bound is not None:
             message = f"`{name}` has no output `{clipped(port)}`" if port else f"`{name}` is no single value"
+            if not isinstance(bound, Ports):
+                known = [name]
         labels: tuple[Label, ...] = ()
         help = did_you_mean(text, [*known, "prev"])
         current = self.calling[-1] if self.calling else None
@@ -200,18 +215,16 @@ class Elaboration:
         wires: Sequence[Written],
     ) -> None:
         shapes = " and ".join(pretty_shape(value.shape) for value in inputs)
-        labels = []
-        nodes = [node for _, node in arguments.values()]
+        labels: list[Label] = []
         if found.argument is not None and found.argument in arguments:
-            key, node = arguments[found.argument]
-            nodes = [node]
+            _, node = arguments[found.argument]
             value = getattr(op, found.argument, None)
-            labels.append(Label(node.span, f"{key.text} is {show(value)}"))
+            labels.append(Label(node.span, f"{found.argument} is {value if isinstance(value, str) else show(value)}"))
+            labels += origin_labels(frame.env, [node], span)
         if len(wires) == len(inputs) > 1:
             labels += [Label(wire.span, f"gives {pretty_shape(value.shape)}") for wire, value in zip(wires, inputs)]
-        labels += origin_labels(frame.env, nodes, span)
         message = str(found)
-        told = structure or any(pretty_shape(value.shape) in message for value in inputs)
+        told = structure or len(wires) > 1 or any(pretty_shape(value.shape) in message for value in inputs)
         self.reader.error(
             "shape-mismatch", message, span, "" if told else f"reads {shapes}", secondary=tuple(labels), help=found.help
         )
@@ -237,6 +250,7 @@ class Elaboration:
 
     def exhausted(self, message: str, span: Span) -> NoReturn:
         """A bound is reached: nothing after it is looked at."""
-        self.reader.error("too-large", message, span, help="`--max-layers` raises the bound")
+        help = "`--max-layers` raises the bound, if the network is meant to be so large"
+        self.reader.error("too-large", message, span, help=help)
         self.reader.report.raise_if_any()
         raise AssertionError("a fault has been reported")

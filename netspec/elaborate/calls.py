@@ -130,7 +130,8 @@ class OpCalls(Elaboration):
         failed = False
         if step.main is not None:
             if kind.main is None:
-                wanted = f"name it: its arguments are {', '.join(fields)}" if fields else f"write `- {kind.name}` alone"
+                listed = ", ".join(f"`{field}`" for field in fields)
+                wanted = f"write `- {kind.name}` alone" + (f", or name the argument: {listed}" if fields else "")
                 message = f"`{kind.name}` takes no " + ("argument without its name" if fields else "arguments")
                 raise self.reader.error("bad-argument", message, step.main.span, help=wanted)
             nodes[kind.main] = step.main
@@ -180,6 +181,8 @@ class OpCalls(Elaboration):
         elif isinstance(value, float) and "integer" in fault["msg"]:
             help = whole_help(nodes[argument])
         wanted = fault["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+        for word, plain in PLAIN_WORDS.items():
+            wanted = wanted.replace(word, plain)
         message = f"`{argument}` of `{kind.name}` is {show(value)}, but must be {wanted}"
         node = nodes[argument]
         self.reader.error(
@@ -220,9 +223,11 @@ class BlockCalls(OpCalls):
         name = self.place(frame, step.name, given, step.span)
         if key in self.calling:
             cycle = " -> ".join([*self.calling[self.calling.index(key) :], key])
-            raise self.reader.error("block-recursion", f"a block calls itself: {cycle}", step.span)
+            help = "what is done several times in a row goes into a `repeat`"
+            raise self.reader.error("block-recursion", f"a block calls itself: {cycle}", step.span, help=help)
         if len(self.calling) >= self.limits.depth:
-            raise self.reader.error("too-deep", f"blocks are nested more than {self.limits.depth} deep", step.span)
+            message = f"blocks are nested more than {self.limits.depth} deep"
+            raise self.reader.error("too-deep", message, step.span, help="let fewer blocks call each other")
         input_names = self.input_names(key, block)
         given_inputs = {
             word: entry[1] for word, entry in step.arguments.items() if word in input_names and word not in block.params
@@ -234,7 +239,7 @@ class BlockCalls(OpCalls):
         if actual is None:
             raise Failed
         memo = key, hashable(arguments), tuple(value.tensor for value in actual)
-        with self.through(f"block {key}, {frame.builder.path_of(name)} ({step.span.place})"):
+        with self.through(f"block {key}, {frame.builder.path_of(name)} ({self.at(step.span)})"):
             if memo in self.expanded:
                 level = self.expanded[memo]
                 if level is None:
@@ -283,7 +288,7 @@ class BlockCalls(OpCalls):
                     "too-many-inputs",
                     f"`{key}` takes {len(names)} input{'s' * (len(names) > 1)}, not {len(values) + len(given)}",
                     span,
-                    help=f"its inputs are {', '.join(names)}",
+                    help=f"its inputs are {', '.join(names)}" if len(names) > 1 else JOIN_HELP,
                 )
             found.update(zip(free, values))
             missing = [name for name in names if name not in found]
@@ -392,6 +397,15 @@ class BlockCalls(OpCalls):
         return made
 
 
+PLAIN_WORDS = {
+    "a valid ": "a ",
+    "a integer": "an integer",
+    "greater than or equal to": "at least",
+    "less than or equal to": "at most",
+    "a boolean": "true or false",
+}
+"""Pydantic's words in ours."""
+
 JOIN_HELP = "`concat`, `add`, `mean` and their like join several values into one"
 
 
@@ -403,6 +417,8 @@ def replaced(key: ScalarNode, text: str) -> ScalarNode:
 def unknown_op(reader: Reader, step: CallStep, key: str, blocks: Mapping[str, BlockSpec], env: Scope) -> Failed:
     """Report a step that runs nothing."""
     help = did_you_mean(key, [*OPS, *blocks, *STRUCTURES]) or "`netspec ops` lists the ops"
+    if ":" in key:
+        help = f"write `{clipped(key.replace(':', ': ', 1))}`, with a space after the colon"
     labels: tuple[Label, ...] = ()
     if step.key.text.startswith("$"):
         labels = origin_labels(env, [replaced(step.key, step.key.text[1:])], step.span)
@@ -422,11 +438,17 @@ def unknown_parameter(reader: Reader, step: CallStep, key: str, block: BlockSpec
     return reader.error("unknown-argument", f"`{key}` has no parameter `{clipped(name)}`", span, help=help)
 
 
+INFERRED = frozenset({"in_channels", "in_features", "num_features", "num_channels", "input_size", "input_shape"})
+"""Arguments of PyTorch and Keras that say what a layer reads."""
+
+
 def unknown_op_argument(reader: Reader, kind: type[Op], key: ScalarNode) -> Failed:
     """Report an argument that an op does not have."""
     known = [*kind.model_fields, *(port for port in kind.ports if port != "input"), "name", "from"]
     fields = ", ".join(f"`{field}`" for field in kind.model_fields)
-    close = nearest(key.text, known)
+    close = None if key.text in INFERRED else nearest(key.text, known)
     help = f"did you mean `{close}`?" if close else f"its arguments are {fields}" if fields else "it takes none"
+    if key.text in INFERRED:
+        help = "leave it out: what a step reads is inferred"
     message = f"`{kind.name}` has no argument `{clipped(key.text)}`"
     return reader.error("unknown-argument", message, key.span, help=help)

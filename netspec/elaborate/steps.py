@@ -9,15 +9,23 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from netspec.diagnostics import Label, Span
-from netspec.dims import pretty_shape
 from netspec.elaborate.base import Frame
 from netspec.elaborate.calls import BlockCalls
 from netspec.elaborate.hints import nested
 from netspec.elaborate.levels import UNKNOWN, Builder
+from netspec.elaborate.repairs import (
+    branch_labels,
+    changing_arguments,
+    changing_steps,
+    last_step,
+    padding_help,
+    projection_help,
+    residual_message,
+)
 from netspec.elaborate.scope import Scope, origin_labels, show
 from netspec.elaborate.values import Failed
 from netspec.expressions import UNKNOWN_VALUE
-from netspec.graph import Call, LevelKind, Node, Value
+from netspec.graph import Call, LevelKind, Value
 from netspec.ops import OPS
 from netspec.ops.base import ShapeError
 from netspec.spec import CallStep, For, If, Parallel, Repeat, Residual, Sequential, Side, Step
@@ -193,6 +201,7 @@ class Elaborator(BlockCalls):
         results: dict[str, Value] = {}
         spans: dict[str, Span] = {}
         failed = False
+        first = len(frame.builder.steps)
         for name, (span, body) in step.branches.items():
             result = self.branch(frame, "branch", name, span, body, prev) if body else prev
             if result is UNKNOWN:
@@ -217,10 +226,13 @@ class Elaborator(BlockCalls):
                     "unknown-argument", f"merge `{step.merge}` has no `dim`", step.dim.span, help=help
                 )
             arguments["dim"] = self.reader.value(step.dim, frame.env)
-        branches = tuple(Label(spans[name], f"gives {pretty_shape(value.shape)}") for name, value in results.items())
+        branches = branch_labels(spans, results, arguments.get("dim", 1) if step.merge == "concat" else None)
+        repair = padding_help(frame.builder.steps[first:])
         if not isinstance(arguments.get("dim", 0), int) and step.dim is not None:
             raise self.reader.misvalued(step.dim, frame.env, f"`dim` of `{step.merge}` is an integer", arguments["dim"])
-        return self.merge(frame, step.merge, arguments, list(results.values()), step.span, "parallel", branches)
+        return self.merge(
+            frame, step.merge, arguments, list(results.values()), step.span, "parallel", branches, None, help
+        )
 
     def merge(
         self,
@@ -231,6 +243,7 @@ class Elaborator(BlockCalls):
         span: Span,
         structure: Literal["residual", "parallel"],
         branches: tuple[Label, ...],
+        message: str | None = None,
         help: str | None = None,
     ) -> Value:
         """The node that joins a structure's branches; a misfit is told with what each branch gives."""
@@ -242,13 +255,14 @@ class Elaborator(BlockCalls):
             self.infer(op, tuple(value.tensor for value in values), span)
         except ShapeError as found:
             raise self.reader.error(
-                "shape-mismatch", str(found), span, secondary=branches, help=help or found.help
+                "shape-mismatch", message or str(found), span, secondary=branches, help=help or found.help
             ) from None
         return self.node(frame, "", op, values, span, {}, structure=structure).outputs[0]
 
     def residual(self, frame: Frame, step: Residual, prev: Value) -> Value:
         first = len(frame.builder.steps)
         result = self.run(frame, step.body, prev)
+        ended = len(frame.builder.steps) - first
         changed = result is not UNKNOWN and result is not None and result.shape != prev.shape
         shortcut: Value | None = prev
         if step.shortcut is not None:
@@ -260,36 +274,15 @@ class Elaborator(BlockCalls):
         result, shortcut = self.previous(result, step.span), self.previous(shortcut, step.span)
         labels: tuple[Label, ...] = ()
         help = None
+        body = frame.builder.steps[first:]
         if changed and shortcut is prev:
-            labels = changing_steps(frame.builder.steps[first:])
-            nodes = [node for call in calls_at(step, labels) for _, node in call.arguments.values()]
+            labels = changing_steps(body)
+            nodes = changing_arguments(step, labels, prev.shape, result.shape)
             labels += origin_labels(frame.env, nodes, step.span)
-            help = projection_help(prev, result)
-        return self.merge(frame, step.merge, {}, [result, shortcut], step.span, "residual", labels, help)
-
-
-def changing_steps(steps: Iterable[Node | Call]) -> tuple[Label, ...]:
-    """Labels for the steps whose result has another shape than what they read."""
-    labels = []
-    for step in steps:
-        taken, given = step.inputs[0].shape, step.outputs[0].shape
-        if taken != given:
-            labels.append(Label(step.span, f"{pretty_shape(taken)} becomes {pretty_shape(given)}"))
-    return tuple(labels[-2:])
-
-
-def calls_at(step: Residual, labels: Iterable[Label]) -> Iterator[CallStep]:
-    """The calls in a residual's body that these labels stand at."""
-    spans = [label.span for label in labels]
-    return (call for call in nested(step) if isinstance(call, CallStep) and call.span in spans)
-
-
-def projection_help(prev: Value, result: Value) -> str:
-    """The projection that would make a residual fit, where a strided 1×1 convolution does."""
-    before, after = prev.shape, result.shape
-    if len(before) == len(after) and 3 <= len(after) <= 5:
-        for stride in range(1, 9):
-            if all((size - 1) // stride + 1 == made for size, made in zip(before[2:], after[2:])):
-                conv = f"conv{len(after) - 2}d: {{out_channels: {after[1]}, kernel_size: 1, stride: {stride}}}"
-                return f"give the residual a projection: `projection: [{conv}]`"
-    return "give the residual a `projection` that makes the same shape as its body"
+            help = padding_help(body) if result.shape[:2] == prev.shape[:2] else None
+            help = help or projection_help(prev, result)
+        elif shortcut is not prev:
+            labels = last_step(body[:ended], "the body") + last_step(body[ended:], "the projection")
+        message = residual_message(step.merge, result, shortcut)
+        values = [result, shortcut]
+        return self.merge(frame, step.merge, {}, values, step.span, "residual", labels, message, help)

@@ -114,8 +114,8 @@ class Reader:
         if (fitted := fit(value, type)) is not None:
             return fitted
         help = whole_help(node) if isinstance(value, float) and type == "int" else TYPE_HELP.get(type)
-            if type.startswith("list[") and not isinstance(value, (list, tuple)) and isinstance(node, ScalarNode):
-                help = f"write a list: `[{clipped(node.text)}]`"
+        if type.startswith("list[") and not isinstance(value, (list, tuple)) and isinstance(node, ScalarNode):
+            help = f"write a list: `[{clipped(node.text)}]`"
         raise self.misvalued(node, env, f"{what} has type {type}", value, help)
 
 

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from netspec.diagnostics import did_you_mean
+from netspec.diagnostics import did_you_mean, nearest
 from netspec.dims import UndecidedError
 from netspec.expressions.base import (
     MAX_INTEGER,
@@ -31,6 +31,16 @@ from netspec.expressions.values import (
     show,
     slice_of,
 )
+
+
+def name_help(name: str, env: Environment) -> str | None:
+    """What an unknown name may have meant."""
+    close = nearest(name, [*env, "True", "False", *FUNCTIONS])
+    if close:
+        return f"did you mean `{close}`?"
+    if 0 < len(env) <= 12:
+        return "the names here are " + ", ".join(f"`{each}`" for each in env)
+    return "declare it under `params`" if env else None
 
 
 class Builder:
@@ -108,7 +118,7 @@ class Builder:
                 return list(value) if type(value) is tuple else value
             if name in FUNCTIONS:
                 raise self.fault(node, f"`{name}` is a function", f"call it: `{name}(…)`")
-            raise self.fault(node, f"unknown name `{name}`", did_you_mean(name, [*env, "True", "False", *FUNCTIONS]))
+            raise self.fault(node, f"unknown name `{name}`", name_help(name, env))
 
         return evaluate
 

@@ -52,7 +52,7 @@ def check_words(text: str) -> None:
         kind, word, end = found.lastgroup or "", found.group(), found.end()
         if kind in ("name", "string", "number") and before in ("name", "number"):
             start = _word_start(text, place)
-            help = "write 12_000_000 for 12M" if before == "number" else "a text has no prefix; put a space between"
+            help = unit_help(text[start:end]) if before == "number" else "a text has no prefix; put a space between"
             raise ExpressionError(f"`{text[start:end]}` runs two words together", start, end, help)
         if kind == "name" and keyword.iskeyword(word) and word not in _KEYWORDS:
             raise ExpressionError(f"`{word}` is not part of an expression", place, end, _INSTEAD.get(word))
@@ -76,9 +76,18 @@ def check_words(text: str) -> None:
         before, place = kind, end
     if brackets:
         bracket, start = brackets[-1]
-        raise ExpressionError(f"`{bracket}` is never closed", start, start + 1)
+        raise ExpressionError(f"`{bracket}` is never closed", start, start + 1, f"close it with `{_PAIRS[bracket]}`")
     if last == "operator" and not text.rstrip().endswith(","):
         raise ExpressionError("the expression ends too early", 0, len(text), "a part is missing at its end")
+
+
+_UNITS = {"k": 10**3, "K": 10**3, "m": 10**6, "M": 10**6, "G": 10**9}
+
+
+def unit_help(text: str) -> str:
+    """How to write ``4k``."""
+    found = re.fullmatch(r"([0-9]+)([kKmMG])", text)
+    return f"write {int(found[1]) * _UNITS[found[2]]}" if found else "write 12_000_000 for 12M, `2 * x` for 2x"
 
 
 def _word_start(text: str, place: int) -> int:

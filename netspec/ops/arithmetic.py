@@ -142,7 +142,7 @@ def repeated(name: str, shapes: Sequence[Shape]) -> Iterable[tuple[Size, Size, s
     """What must be equal for the shapes to broadcast, in the form of ``Op.requirements``."""
     for axis, sizes in aligned(shapes):
         kept = dominant(sizes)
-        why = f"{name} needs equal sizes in dim {axis}, or 1"
+        why = f"{name} needs equal sizes (or 1) in dim {axis}"
         yield from ((kept, size, why) for size in sizes if size != 1)
 
 

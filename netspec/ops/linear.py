@@ -35,7 +35,7 @@ class Linear(Op):
             return known(shape[-1], "the last dimension that linear takes")
         except ShapeError as found:
             raise ShapeError(
-                f"{found}, in {pretty_shape(shape)}",
+                str(found),
                 help="pool to a fixed size first (adaptive_avg_pool2d), or give the input a fixed size",
             ) from None
 

@@ -24,8 +24,16 @@ def slide(size: Size, kernel: int, stride: int, padding: int, dilation: int = 1,
         count = floor_div(size + (padding - reach), stride) + 1
     if isinstance(count, int) and count < 1:
         padded = f"{size} padded to {size + padding}" if padding else str(size)
-        raise ShapeError(f"a window of {reach} does not fit into {padded}", argument="kernel_size")
+        help = fitting(size, reach, stride) if isinstance(size, int) else None
+        raise ShapeError(f"a window of {reach} does not fit into {padded}", argument="kernel_size", help=help)
     return count
+
+
+def fitting(size: int, reach: int, stride: int) -> str:
+    """How to make a window fit: the padding that keeps the size, or the least that is enough."""
+    if stride == 1 and reach % 2:
+        return f"`padding: {reach // 2}` keeps {size} as it is; or take a smaller window, or reduce less before this"
+    return "take a smaller window, or reduce less before this"
 
 
 def guard_padding(mode: str, size: Size, before: int, after: int) -> None:

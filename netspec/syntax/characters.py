@@ -52,7 +52,7 @@ def _tabs(source: Source) -> _Found | None:
     line, column = tabs[0]
     indents = not source.line(line)[: column - 1].strip()
     what = "the indentation holds a tab" if indents else "a tab stands between words"
-    what += f", and {len(tabs) - 1} more lines have one" if len(tabs) > 1 else ""
+    what += f", and {len(tabs) - 1} more {'lines have' if len(tabs) > 2 else 'line has'} one" if len(tabs) > 1 else ""
     return "yaml-tab", what, Span(source, line, column, line, column + 1), "use spaces; in double quotes write \\t"
 
 

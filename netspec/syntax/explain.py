@@ -89,7 +89,12 @@ class Explainer:
             return self.fault(f"`{bracket}` is never closed", f"close it with `{closing}`", start, end)
         match here:
             case "[" | "{" if re.search(r"[\w)\]]$", before):
-                message, help = f"`{here}` does not belong to a text inside brackets", "quote the whole item"
+                message = f"`{here}` ends the text before it, inside brackets"
+                help = f'quote the whole item: "{_item(text, column - 1)}"'
+            case ":" if missing := re.search(r"[^\s,:{\[]\s+(\w+)$", before):
+                column, width = missing.start(1) + 1, len(missing[1])
+                message, help = f"no comma stands before `{missing[1]}`", f"write `, {missing[1]}: …`"
+                return self.fault(message, help, line, column, width)
             case ":":
                 message, help = (
                     "a second `: ` in one entry",
@@ -160,6 +165,17 @@ class Explainer:
         text, column = self.source.line(line).strip(), found.end()
         help = f"write `{text.removeprefix('- ').replace(':', ': ', 1)}`"
         return self.fault("the space after this colon is missing", help, line, column)
+
+
+def _item(text: str, place: int) -> str:
+    """The item of a flow collection around a place, with its brackets."""
+    start = max(text.rfind(mark, 0, place) + len(mark) for mark in (", ", ": ", "{", "["))
+    depth = 0
+    for end in range(start, len(text)):
+        depth += (text[end] in "([{") - (text[end] in ")]}")
+        if depth < 0 or (depth == 0 and text[end] == ","):
+            return text[start:end].strip()
+    return text[start:].strip()
 
 
 def indent(text: str) -> int:

@@ -32,7 +32,7 @@ def read_source(path: Path, limits: Limits = DEFAULT) -> Source:
         return Source(str(path), data.decode("utf-8").removeprefix("\ufeff"))
     except UnicodeDecodeError as found:
         wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-        source = Source(str(path), data.decode("utf-8", "replace"))
+        source = Source(str(path), data.decode("utf-16" if wide else "utf-8", "replace"))
         line, column = (1, 1) if wide else position(data[: found.start].decode("utf-8"), found.start)
         what = "the file is UTF-16" if wide else f"byte 0x{data[found.start]:02x} is not UTF-8"
         raise _bad_file(source, what, "save the file as UTF-8", line, column, "yaml-encoding") from None

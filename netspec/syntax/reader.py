@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from netspec.diagnostics import Label, Report, Source, Span, SpecError, did_you_mean
+from netspec.diagnostics import Label, Report, Source, Span, SpecError, nearest
 from netspec.syntax.characters import check_characters
 from netspec.syntax.explain import Explainer
 from netspec.syntax.files import DEFAULT, Limits
@@ -103,7 +103,8 @@ class _Reader:
                     documents += 1
                     if documents > 1:
                         span = self.event_span(event)
-                        self.stop("yaml-documents", "a second document starts", span, help="a spec is one document")
+                        help = "put it into a file of its own"
+                        self.stop("yaml-documents", "a second document starts", span, help=help)
         if self.root is None or (isinstance(self.root, ScalarNode) and self.root.plain and not self.root.text):
             self.stop("yaml-empty", "the file holds no spec", self.span(1, 1), help="start with `netspec: 1`")
         return self.root
@@ -145,8 +146,9 @@ class _Reader:
         if name not in self.anchors:
             inside = any(frame.event.anchor == name for frame in self.stack)
             message = f"`*{name}` holds itself" if inside else f"no anchor `&{name}` stands before this"
-            help = None if inside else did_you_mean(name, self.anchors)
-            self.stop("yaml-alias", message, span, help=help or "a text that starts with `*` is quoted")
+            close = nearest(name, self.anchors)
+            help = f"did you mean `*{close}`?" if close else "a text that starts with `*` is quoted"
+            self.stop("yaml-alias", message, span, help="write the value out" if inside else help)
         node, size, height = self.anchors[name]
         self.expanded += size - 1
         if self.expanded > self.limits.expanded:
@@ -189,6 +191,8 @@ class _Reader:
         if frame.event.flow_style and empty and value.span.order == (key.span.source.name, *_end(key.span)):
             if _end(key.span) <= self.split_until:
                 return False
+            if len(self.stack) > 1 and self.stack[-2].is_map and not self.stack[-2].has_key:
+                return False  # the mapping is a key itself: that is reported
             spaced = key.text.replace(":", ": ", 1)
             help = f"write `{{{key.text}: …}}`, the bare expression `{key.text}`, or quote the whole text"
             help = f"write `{spaced}`, with a space after the colon" if spaced != key.text else help

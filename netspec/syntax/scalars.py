@@ -43,11 +43,13 @@ def resolve(text: str) -> Scalar | Trap:
     if _INTEGER.fullmatch(text):
         number = int(text, 0) if text[1:2] in ("o", "x") else int(text) if len(text) < 400 else MAX_INTEGER + 1
         if abs(number) > MAX_INTEGER:
-            return Trap("number-range", "the number is beyond 2**53", "numbers are kept exact")
+            return Trap("number-range", "the number is beyond 2**53", "quote it if it is a text; no size is that large")
         return number
     if _FLOAT.fullmatch(text):
         value = float(text)
-        return Trap("number-range", "the number is beyond what a float holds") if math.isinf(value) else value
+        if math.isinf(value):
+            return Trap("number-range", "the number is beyond what a float holds", "the largest is 1.8e308")
+        return value
     if _SPECIAL.fullmatch(text):
         return float(text.replace(".", "", 1))
     return text

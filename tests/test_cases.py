@@ -1,0 +1,56 @@
+"""The failing specs of ``tests/cases``, each with the exact text that it gets, and the passing ones.
+
+``NETSPEC_CASES=write pytest tests/test_cases.py`` writes the texts anew: read the difference as a newcomer would.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from netspec.check import check_loaded
+from netspec.diagnostics import SpecError
+from netspec.diagnostics.catalogue import CATALOGUE
+from netspec.diagnostics.text import render_all
+from netspec.pipeline import load_spec
+
+CASES = Path(__file__).parent / "cases"
+PASSING = sorted((CASES / "passing").glob("*.yaml"))
+FAILING = sorted(path for path in CASES.glob("*/*.yaml") if path.parent.name != "passing")
+WRITE = os.environ.get("NETSPEC_CASES") == "write"
+
+
+def told(path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What `netspec check` says of a spec, run in the spec's folder."""
+    monkeypatch.chdir(path.parent)
+    try:
+        checked = check_loaded(load_spec(Path(path.name)))
+        return render_all(checked.diagnostics, checked.more)
+    except SpecError as found:
+        return str(found)
+
+
+@pytest.mark.parametrize("path", FAILING, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_failing(path: Path, monkeypatch: pytest.MonkeyPatch):
+    text = told(path, monkeypatch) + "\n"
+    expected = path.with_suffix(".txt")
+    if WRITE:
+        expected.write_text(text)
+    assert text == expected.read_text()
+    assert re.match(r"error\[[a-z-]+\]: .+\n +--> \S+:\d+:\d+\n", text)
+
+
+@pytest.mark.parametrize("path", PASSING, ids=lambda path: path.stem)
+def test_passing(path: Path, monkeypatch: pytest.MonkeyPatch):
+    assert told(path, monkeypatch) == ""
+
+
+def test_there_are_many_and_every_id_is_among_them():
+    assert len(FAILING) >= 150
+    ids = {
+        id for path in FAILING for id in re.findall(r"^error\[([a-z-]+)\]", path.with_suffix(".txt").read_text(), re.M)
+    }
+    assert ids | {"yaml-nodes"} == set(CATALOGUE)  # its file is too long to keep: test_catalogue makes it
