@@ -64,8 +64,6 @@ def misfit(report: Report, node: SyntaxNode, wanted: str, help: str | None = Non
     """Report that a node is not what is wanted there."""
     if isinstance(node, ScalarNode) and "\u00a0" in node.text:
         help = "a no-break space (U+00A0) stands in it: write a plain space"
-    if isinstance(node, ScalarNode) and "\u00a0" in node.text:
-        help = "a no-break space (U+00A0) stands in it: write a plain space"
     report.error("wrong-type", f"expected {wanted}, found {describe(node)}", node.span, help=help)
 
 
@@ -563,7 +561,6 @@ def _read_input(key: ScalarNode, node: SyntaxNode, report: Report) -> InputSpec 
 class DimSpec(Form):
     """A symbolic dimension in its long form."""
 
-    span: Span
     span: Span
     default: Value
     min: Value | None = None

@@ -117,12 +117,8 @@ def _guard_names(spec: Spec, reader: Reader) -> None:
     for name, block in spec.blocks.items():
         if name in OPS or name in STRUCTURES:
             kind = "an op" if name in OPS else "a structure"
-            reader.error(
-                "duplicate-name",
-                f"the block `{name}` has the name of a{'n op' if kind == 'op' else ' structure'}",
-                block.span,
-                help="rename the block",
-            )
+            message = f"the block `{name}` has the name of {kind}"
+            reader.error("duplicate-name", message, block.span, help="rename the block")
 
 
 def parameter_values(spec: Spec, reader: Reader, variant: Variant | None, overrides: Mapping[str, Override]) -> Scope:
@@ -139,7 +135,6 @@ def parameter_values(spec: Spec, reader: Reader, variant: Variant | None, overri
     values = Scope({}, {})
     origins: dict[str, SyntaxNode] = {}
     values.origins = origins
-    reader.later = dict(spec.params)
     reader.later = dict(spec.params)
     for name, parameter in spec.params.items():
         if parameter.default is not None:

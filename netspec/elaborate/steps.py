@@ -231,7 +231,7 @@ class Elaborator(BlockCalls):
         if not isinstance(arguments.get("dim", 0), int) and step.dim is not None:
             raise self.reader.misvalued(step.dim, frame.env, f"`dim` of `{step.merge}` is an integer", arguments["dim"])
         return self.merge(
-            frame, step.merge, arguments, list(results.values()), step.span, "parallel", branches, None, help
+            frame, step.merge, arguments, list(results.values()), step.span, "parallel", branches, None, repair
         )
 
     def merge(

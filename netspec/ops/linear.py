@@ -36,7 +36,7 @@ class Linear(Op):
         except ShapeError as found:
             raise ShapeError(
                 str(found),
-                help="pool to a fixed size first (adaptive_avg_pool2d), or give the input a fixed size",
+                help=fixing(shape),
             ) from None
 
     def output_shape(self, *shapes: Shape) -> Shape:
@@ -56,6 +56,12 @@ class Linear(Op):
             return builder.op("Gemm", inputs[0], weight, bias, transB=1)
         made = builder.op("MatMul", inputs[0], builder.op("Transpose", weight, perm=[1, 0]))
         return builder.op("Add", made, bias) if self.bias else made
+
+
+def fixing(shape: Shape) -> str:
+    """How to get a known size out of a symbolic one."""
+    where = "before the `flatten`" if len(shape) == 2 else "and `flatten` before this"
+    return f"put `adaptive_avg_pool2d: 1` {where}, or write the size of the input as numbers"
 
 
 class MatMul(Op):
