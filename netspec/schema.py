@@ -80,6 +80,7 @@ BOUNDS = {
 }
 FACT = _any_of(NUMBER_OR_TEXT, BOUNDS)
 TRAINING = {"const": "training"}
+TIES = {"type": "object", "additionalProperties": TEXT}
 
 KEYS: dict[type[Form], dict[str, tuple[Json, str]]] = {
     Spec: {
@@ -124,6 +125,7 @@ KEYS: dict[type[Form], dict[str, tuple[Json, str]]] = {
     },
     InputSpec: {
         "shape": ({"type": "array", "items": SIZE}, "its sizes: numbers, expressions, names of symbolic dimensions"),
+        "below": (SIZE, "whole numbers from 0 up to, not including, this: a vocabulary's size"),
         "dtype": ({"enum": list(DTYPES)}, "the type of its elements"),
     },
     OutputSpec: {
@@ -223,6 +225,7 @@ def op_schema(op: type[Op]) -> Json:
         source = _any_of(TEXT, {"type": "array", "items": TEXT, "minItems": 1, "maxItems": len(op.ports)})
     properties["from"] = {**source, "description": "what the step reads; default: the step before it"}
     properties["name"] = TEMPLATE
+    properties["tie"] = {**TIES, "description": "parameters that are another step's: `{weight: wte.weight}`"}
     required = [*required_arguments(op), *(["from"] if op.variadic else [])]
     whole: Json = {"type": "object", "properties": properties, "additionalProperties": False}
     options = [{**whole, "required": required} if required else whole]

@@ -259,6 +259,9 @@ class Outline:
                 self._name(value, scope)
             elif name.text == "from" or (name.text in ports and not self._is_field(key.text, name.text)):
                 self._references(value, scope)
+            elif name.text == "tie":
+                for _, other in value.entries if isinstance(value, MapNode) else ():
+                    self._references(other, scope)
             else:
                 self._expressions(value, scope, f"{key.text}.{name.text}")
 
