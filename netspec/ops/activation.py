@@ -1,7 +1,5 @@
 """Activations of ``torch.nn``: elementwise, and those that normalise or halve along a dimension."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
 

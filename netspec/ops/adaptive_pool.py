@@ -1,7 +1,5 @@
 """Pooling to a given size (adaptive), and over everything (global)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
 

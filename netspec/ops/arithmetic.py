@@ -1,7 +1,5 @@
 """Arithmetic on several inputs, element by element with torch's broadcasting."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 

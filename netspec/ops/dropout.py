@@ -1,7 +1,5 @@
 """Dropout: what training leaves out at random, and inference passes on."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, ClassVar
 

@@ -1,7 +1,5 @@
 """Normalisation of each sample: over its last dimensions, or over groups of channels."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """Ops that join several tensors into one."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any
 

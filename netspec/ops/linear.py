@@ -1,7 +1,5 @@
 """Fully connected layers and products of matrices."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Normalisation of each channel: over the batch, or within each sample; and across neighbouring channels."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 

@@ -1,7 +1,5 @@
 """Pooling over sliding windows."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar

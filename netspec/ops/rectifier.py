@@ -1,7 +1,5 @@
 """Rectified linear units: activations that keep what is positive and bend what is not."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

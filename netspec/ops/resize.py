@@ -1,7 +1,5 @@
 """Ops that enlarge or shrink dimensions without computing: padding and pixel shuffling."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 

@@ -1,7 +1,5 @@
 """Ops that rearrange: flatten, reshape, permute, join. No arithmetic, no parameters."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any

@@ -1,7 +1,5 @@
 """Interpolation: another size for the spatial dimensions."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
