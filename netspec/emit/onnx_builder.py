@@ -112,6 +112,11 @@ class GraphBuilder:
         self.initializers[name] = _initial(name, np.asarray(value, DTYPES[dtype].numpy()))
         return self.initializers[name]
 
+    def cast(self, x: ir.Value, dtype: str) -> ir.Value:
+        """The value in another dtype, by torch's name of it."""
+        made: ir.Value = self.op("Cast", x, to=DTYPES[dtype].value)
+        return made
+
     def graph(self, name: str, inputs: Sequence[ir.Value], outputs: Sequence[ir.Value]) -> ir.Graph:
         """The graph of what was written so far."""
         initializers = list(self.initializers.values())

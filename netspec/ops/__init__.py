@@ -21,7 +21,13 @@ FAMILIES = (
     "arithmetic",
     "resize",
     "upsample",
+    "pointwise",
+    "compare",
+    "reduce",
+    "index",
+    "create",
     "sequence",
+    "cells",
 )
 
 

@@ -14,8 +14,11 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import BaseModel, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from netspec.dims import Dim
+
 Positive = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
+Dtype = Literal["float16", "bfloat16", "float32", "float64", "int32", "int64", "bool"]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -131,6 +134,75 @@ class OneOrMany(Argument):
         return {"anyOf": [*options, {"type": "null"}] if self.optional else options}
 
 
+class Number(Argument):
+    """A number, or ``inf`` or ``-inf`` as text; ``optional`` takes null too."""
+
+    texts = frozenset({"inf", "-inf"})
+
+    def __init__(self, *, optional: bool = False):
+        self.optional = optional
+
+    def read(self, value: Any) -> Any:
+        number = isinstance(value, (int, float)) and not isinstance(value, bool) and not math.isnan(value)
+        if (self.optional and value is None) or (isinstance(value, str) and value in self.texts):
+            return value
+        if not number:
+            raise ValueError("a number, `inf` or `-inf`")
+        return value if math.isfinite(value) else str(value)
+
+    def json_schema(self) -> dict[str, Any]:
+        options: list[dict[str, Any]] = [{"type": "number"}, {"enum": sorted(self.texts)}]
+        return {"anyOf": [*options, {"type": "null"}] if self.optional else options}
+
+
+class Axes(Argument):
+    """A dimension, or a list of them (kept as a tuple); null stands for all."""
+
+    def read(self, value: Any) -> Any:
+        if value is None or is_integer(value):
+            return value
+        if isinstance(value, (list, tuple)) and value and all(map(is_integer, value)):
+            return tuple(value)
+        raise ValueError("an integer, a list of integers, or null for all dimensions")
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"anyOf": [INTEGER, {"type": "array", "items": INTEGER, "minItems": 1}, {"type": "null"}]}
+
+
+class Extent(Argument):
+    """A size: an integer of at least 0, or a symbolic one."""
+
+    def read(self, value: Any) -> Any:
+        if isinstance(value, Dim) or (is_integer(value) and value >= 0):
+            return value
+        raise ValueError("an integer of at least 0, or a symbolic size")
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": ["integer", "string"], "minimum": 0}
+
+
+class Nested(Argument):
+    """A number or a boolean, or lists of them nested to any depth, equally long (kept as tuples)."""
+
+    def read(self, value: Any) -> Any:
+        if isinstance(value, (bool, int, float)):
+            return value
+        if not isinstance(value, (list, tuple)) or not value:
+            raise ValueError("a number, or lists of numbers")
+        items = tuple(map(self.read, value))
+        if len(set(map(lengths, items))) > 1:
+            raise ValueError("lists of equal lengths")
+        return items
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": ["number", "boolean", "array"]}
+
+
+def lengths(value: Any) -> tuple[int, ...]:
+    """The shape of nested tuples."""
+    return (len(value), *lengths(value[0])) if isinstance(value, tuple) else ()
+
+
 def is_integer(value: Any) -> bool:
     """Whether it is an integer, which ``True`` is not."""
     return isinstance(value, int) and not isinstance(value, bool)
@@ -176,6 +248,13 @@ def _literals(annotation: Any) -> list[str]:
 def spread(value: int | tuple[int, ...], rank: int) -> tuple[int, ...]:
     """One number for each dimension."""
     return (value,) * rank if isinstance(value, int) else value
+
+
+def spell_number(value: float | str) -> str:
+    """A number as Python writes it; whole ones without a point."""
+    if isinstance(value, str):
+        return f'float("{value}")'
+    return str(int(value)) if float(value).is_integer() and abs(value) < 2**53 else repr(value)
 
 
 def spell_window(value: int | tuple[int, ...], rank: int = 2) -> str:

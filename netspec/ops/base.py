@@ -3,9 +3,10 @@
 An op's Pydantic fields are its arguments, with PyTorch's names and defaults. The class adds how shapes follow
 (``infer``), what it costs (``parameters``, ``macs``), the PyTorch it compiles to (``module``, ``call``), and
 the ONNX nodes it becomes (``onnx``). To add one, write its class in the file of its family and its cases beside it.
-"""
 
-from __future__ import annotations
+The modules of ops have no ``from __future__ import annotations``: Pydantic would compile the text of every annotation
+anew for every class that inherits it, which is half the time that importing them takes.
+"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -67,6 +68,9 @@ class OnnxBuilder(Protocol):
 
     def constant(self, value: Any, dtype: str = "int64") -> Any:
         """A constant tensor from a number or nested lists."""
+
+    def cast(self, x: Any, dtype: str) -> Any:
+        """The value in another dtype, by torch's name of it."""
 
 
 class Op(BaseModel):

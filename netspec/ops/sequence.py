@@ -1,7 +1,5 @@
 """Recurrent layers over whole sequences: rnn, gru and lstm."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -9,9 +7,6 @@ from netspec.dims import Shape, Size, pretty_shape, product
 from netspec.ops.arguments import Natural, Positive, Probability
 from netspec.ops.base import Constructor, OnnxBuilder, Op, ShapeError, Tensor, known, need_rank
 from netspec.ops.shape import differ
-
-INT32 = 6
-"""ONNX's number for the type; its recurrent nodes take lengths of it."""
 
 
 class Recurrent(Op):
@@ -180,7 +175,7 @@ class Recurrent(Op):
         if self.batch_first:
             x = builder.op("Transpose", x, perm=swap)
         if lengths is not None:
-            lengths = builder.op("Cast", lengths, to=INT32)
+            lengths = builder.cast(lengths, "int32")
         starts = [self.split(builder, state) for state in states]
         finals: list[list[Any]] = [[] for _ in states]
         for layer in range(self.num_layers):

@@ -1,0 +1,237 @@
+"""Comparisons, logic, and choices made by masks."""
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, ClassVar
+
+from netspec.dims import Shape, Size
+from netspec.ops.arguments import Number, spell_number
+from netspec.ops.arithmetic import Infix, broadcast, repeated
+from netspec.ops.base import OnnxBuilder, Op, ShapeError, Tensor, need_rank
+from netspec.ops.join import one_dtype
+
+
+class Comparison(Op):
+    """What comparisons share: the input with another one, or with a fixed number; gives booleans."""
+
+    family = "arithmetic"
+    main = "value"
+    ports = ("input", "other")
+    optional = ("other",)
+    any_dtype = True
+    sign: ClassVar[str]
+    onnx_type: ClassVar[str]
+
+    value: Annotated[Any, Number(optional=True)] = None
+
+    def requirements(self, *inputs: Tensor | None) -> Iterable[tuple[Size, Size, str]]:
+        return repeated(self.name, [tensor.shape for tensor in inputs if tensor is not None])
+
+    def infer(self, *inputs: Tensor | None) -> tuple[Tensor, ...]:
+        given = [tensor for tensor in inputs if tensor is not None]
+        if (len(given) == 2) == (self.value is not None):
+            raise ShapeError(f"{self.name} compares with `other` or with a number: give one of the two")
+        one_dtype(self.name, given)
+        if self.value is not None:
+            guard_number(self.name, self.value, given[0].dtype)
+        return (Tensor(broadcast(self.name, *(tensor.shape for tensor in given)), "bool"),)
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
+        other = spell_number(self.value) if self.value is not None else arguments[1]
+        return f"{arguments[0]} {self.sign} {other}"
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        x, other = inputs
+        other = builder.constant(float(self.value), tensors[0].dtype) if self.value is not None else other
+        return builder.op(self.onnx_type, x, other)
+
+    def detail(self) -> str:
+        return "" if self.value is None else str(self.value)
+
+
+class Equal(Comparison):
+    """Whether x = y (``torch.eq``): shapes broadcast as in torch, bool."""
+
+    name = "equal"
+    sign = "=="
+    onnx_type = "Equal"
+
+
+class NotEqual(Comparison):
+    """Whether x ≠ y (``torch.ne``): shapes broadcast as in torch, bool."""
+
+    name = "not_equal"
+    sign = "!="
+    onnx_type = "Equal"
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("Not", super().onnx(builder, *inputs, tensors=tensors))
+
+
+class Less(Comparison):
+    """Whether x < y (``torch.lt``): shapes broadcast as in torch, bool."""
+
+    name = "less"
+    sign = "<"
+    onnx_type = "Less"
+
+
+class LessEqual(Comparison):
+    """Whether x ≤ y (``torch.le``): shapes broadcast as in torch, bool."""
+
+    name = "less_equal"
+    sign = "<="
+    onnx_type = "LessOrEqual"
+
+
+class Greater(Comparison):
+    """Whether x > y (``torch.gt``): shapes broadcast as in torch, bool."""
+
+    name = "greater"
+    sign = ">"
+    onnx_type = "Greater"
+
+
+class GreaterEqual(Comparison):
+    """Whether x ≥ y (``torch.ge``): shapes broadcast as in torch, bool."""
+
+    name = "greater_equal"
+    sign = ">="
+    onnx_type = "GreaterOrEqual"
+
+
+class Logic(Infix):
+    """What logic on booleans shares."""
+
+    def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        for tensor in inputs:
+            need_bool(self.name, tensor)
+        return super().infer(*inputs)
+
+
+class LogicalAnd(Logic):
+    """Whether all inputs are true (``torch.logical_and``): shapes broadcast as in torch, bool."""
+
+    name = "logical_and"
+    functional = "torch.logical_and"
+    sign = "&"
+    onnx_type = "And"
+
+
+class LogicalOr(Logic):
+    """Whether any input is true (``torch.logical_or``): shapes broadcast as in torch, bool."""
+
+    name = "logical_or"
+    functional = "torch.logical_or"
+    sign = "|"
+    onnx_type = "Or"
+
+
+class LogicalNot(Op):
+    """True where x is false (``torch.logical_not``): any shape, bool."""
+
+    name = "logical_not"
+    family = "arithmetic"
+    functional = "torch.logical_not"
+    any_dtype = True
+
+    def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        need_bool(self.name, inputs[0])
+        return super().infer(*inputs)
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
+        return f"~{arguments[0]}"
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("Not", inputs[0])
+
+
+class Where(Op):
+    """The input where the condition is true, else the other (``torch.where``): shapes broadcast as in torch."""
+
+    name = "where"
+    family = "arithmetic"
+    functional = "torch.where"
+    ports = ("condition", "input", "other")
+
+    def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
+        return repeated(self.name, [tensor.shape for tensor in inputs])
+
+    def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        need_bool(self.name, inputs[0], "condition")
+        one_dtype(self.name, inputs[1:])
+        return (Tensor(broadcast(self.name, *(tensor.shape for tensor in inputs)), inputs[1].dtype),)
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("Where", *inputs)
+
+
+class MaskedFill(Op):
+    """The input, but value where the mask is true (``Tensor.masked_fill``): shapes broadcast as in torch."""
+
+    name = "masked_fill"
+    family = "arithmetic"
+    main = "value"
+    ports = ("input", "mask")
+
+    value: Annotated[Any, Number()]
+
+    def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
+        return repeated(self.name, [tensor.shape for tensor in inputs])
+
+    def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        need_bool(self.name, inputs[1], "mask")
+        guard_number(self.name, self.value, inputs[0].dtype)
+        return (Tensor(broadcast(self.name, *(tensor.shape for tensor in inputs)), inputs[0].dtype),)
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
+        return f"{arguments[0]}.masked_fill({arguments[1]}, {spell_number(self.value)})"
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("Where", inputs[1], builder.constant(float(self.value), tensors[0].dtype), inputs[0])
+
+
+class Triangle(Op):
+    """What keeping one side of a diagonal shares."""
+
+    family = "arithmetic"
+    main = "diagonal"
+    any_dtype = True
+    upper: ClassVar[int]
+
+    diagonal: int = 0
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        if len(shapes[0]) < 2:
+            need_rank(self.name, shapes[0], 2, layout="two dimensions at least")
+        return shapes[0]
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("Trilu", inputs[0], builder.constant(self.diagonal), upper=self.upper)
+
+
+class Tril(Triangle):
+    """0 above a diagonal of the last two dimensions (``torch.tril``): (…, A, B), kept."""
+
+    name = "tril"
+    functional = "torch.tril"
+    upper = 0
+
+
+class Triu(Triangle):
+    """0 below a diagonal of the last two dimensions (``torch.triu``): (…, A, B), kept."""
+
+    name = "triu"
+    functional = "torch.triu"
+    upper = 1
+
+
+def need_bool(name: str, tensor: Tensor, what: str = "input") -> None:
+    """Guard: the tensor holds booleans."""
+    if tensor.dtype != "bool":
+        raise ShapeError(f"{name} takes booleans as its {what}, but got {tensor.dtype}")
+
+
+def guard_number(name: str, value: float | str, dtype: str) -> None:
+    """Guard: a tensor of this dtype can hold the number."""
+    if "float" not in dtype and (isinstance(value, str) or not float(value).is_integer() or dtype == "bool"):
+        raise ShapeError(f"{name}: {value} is no {dtype}", argument="value")

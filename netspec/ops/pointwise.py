@@ -1,0 +1,185 @@
+"""Arithmetic on one input, element by element."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from netspec.dims import Shape
+from netspec.ops.arguments import Dtype, spell_number
+from netspec.ops.base import OnnxBuilder, Op, ShapeError, Tensor
+
+
+class Pointwise(Op):
+    """What functions of single elements share. ``onnx_type`` is the ONNX op that does the same."""
+
+    family = "arithmetic"
+    onnx_type: ClassVar[str]
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op(self.onnx_type, inputs[0])
+
+
+class Exp(Pointwise):
+    """exp(x) (``torch.exp``): any shape."""
+
+    name = "exp"
+    functional = "torch.exp"
+    onnx_type = "Exp"
+
+
+class Log(Pointwise):
+    """Natural logarithm of x (``torch.log``): any shape."""
+
+    name = "log"
+    functional = "torch.log"
+    onnx_type = "Log"
+
+
+class Sqrt(Pointwise):
+    """Square root of x (``torch.sqrt``): any shape."""
+
+    name = "sqrt"
+    functional = "torch.sqrt"
+    onnx_type = "Sqrt"
+
+
+class Reciprocal(Pointwise):
+    """1 / x (``torch.reciprocal``): any shape."""
+
+    name = "reciprocal"
+    functional = "torch.reciprocal"
+    onnx_type = "Reciprocal"
+
+
+class Sin(Pointwise):
+    """Sine of x (``torch.sin``): any shape."""
+
+    name = "sin"
+    functional = "torch.sin"
+    onnx_type = "Sin"
+
+
+class Cos(Pointwise):
+    """Cosine of x (``torch.cos``): any shape."""
+
+    name = "cos"
+    functional = "torch.cos"
+    onnx_type = "Cos"
+
+
+class Neg(Pointwise):
+    """−x (``torch.neg``): any shape."""
+
+    name = "neg"
+    functional = "torch.neg"
+    onnx_type = "Neg"
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
+        return f"-{arguments[0]}"
+
+
+class Abs(Pointwise):
+    """|x| (``torch.abs``): any shape."""
+
+    name = "abs"
+    functional = "torch.abs"
+    onnx_type = "Abs"
+
+
+class WithNumber(Pointwise):
+    """Arithmetic with one number, which is the main argument. ``sign`` is how Python writes it."""
+
+    sign: ClassVar[str]
+
+    def number(self) -> float:
+        value = getattr(self, str(self.main))
+        assert isinstance(value, float)
+        return value
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
+        return f"{arguments[0]} {self.sign} {spell_number(self.number())}"
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op(self.onnx_type, inputs[0], builder.constant(self.number(), tensors[0].dtype))
+
+    def detail(self) -> str:
+        return spell_number(self.number())
+
+
+class Scale(WithNumber):
+    """x · factor, for a fixed number: any shape."""
+
+    name = "scale"
+    main = "factor"
+    sign = "*"
+    onnx_type = "Mul"
+
+    factor: float
+
+
+class Shift(WithNumber):
+    """x + amount, for a fixed number: any shape."""
+
+    name = "shift"
+    main = "amount"
+    sign = "+"
+    onnx_type = "Add"
+
+    amount: float
+
+
+class Pow(WithNumber):
+    """x to the power of a fixed number (``torch.pow``): any shape."""
+
+    name = "pow"
+    main = "exponent"
+    sign = "**"
+    onnx_type = "Pow"
+
+    exponent: float
+
+
+class Clamp(Pointwise):
+    """x, brought into the range from min to max (``torch.clamp``): any shape."""
+
+    name = "clamp"
+    functional = "torch.clamp"
+    onnx_type = "Clip"
+
+    min: float | None = None
+    max: float | None = None
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        if self.min is None and self.max is None:
+            raise ShapeError("clamp needs min or max, or both", argument="min")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ShapeError(f"min {self.min} is above max {self.max}", argument="min")
+        return shapes[0]
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        dtype = tensors[0].dtype
+        bounds = (None if bound is None else builder.constant(bound, dtype) for bound in (self.min, self.max))
+        return builder.op(self.onnx_type, inputs[0], *bounds)
+
+    def detail(self) -> str:
+        least, most = ("" if bound is None else spell_number(bound) for bound in (self.min, self.max))
+        return f"{least} … {most}".strip()
+
+
+class Cast(Op):
+    """The same numbers in another dtype (``Tensor.to``): any shape."""
+
+    name = "cast"
+    family = "shape"
+    main = "dtype"
+    any_dtype = True
+
+    dtype: Dtype
+
+    def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        return (Tensor(inputs[0].shape, self.dtype),)
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
+        return f"{arguments[0]}.to(torch.{self.dtype})"
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.cast(inputs[0], self.dtype)

@@ -1,0 +1,172 @@
+"""Reductions: one number out of many, along dimensions. What merges several inputs has the plain name (``maximum``,
+``mean``), what shrinks one starts with ``reduce`` (``reduce_max``, ``reduce_mean``)."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar
+
+from netspec.dims import Shape
+from netspec.ops.arguments import Axes
+from netspec.ops.base import OnnxBuilder, Op, ShapeError, Tensor, axis_of
+
+
+class Reduction(Op):
+    """What reductions share. ``method`` is the tensor's method; ``widens`` whether integers become int64."""
+
+    family = "arithmetic"
+    main = "dim"
+    method: ClassVar[str]
+    onnx_type: ClassVar[str]
+    widens: ClassVar[bool] = False
+
+    dim: Annotated[Any, Axes()]
+    keepdim: bool = False
+
+    def axes(self, rank: int) -> tuple[int, ...]:
+        """The dimensions that are reduced, counted from 0."""
+        given = range(rank) if self.dim is None else self.dim if isinstance(self.dim, tuple) else (self.dim,)
+        made = tuple(axis_of(dim, rank) for dim in given)
+        if len(set(made)) < len(made):
+            raise ShapeError(f"dim {list(made)} names a dimension twice", argument="dim")
+        return made
+
+    def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        (made,) = super().infer(*inputs)
+        if made.dtype == "bool" and not self.widens:
+            raise ShapeError(f"{self.name} takes numbers, but its input is bool")
+        return (Tensor(made.shape, widened(made.dtype)) if self.widens else made,)
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        axes = self.axes(len(shapes[0]))
+        if self.keepdim:
+            return tuple(1 if axis in axes else size for axis, size in enumerate(shapes[0]))
+        return tuple(size for axis, size in enumerate(shapes[0]) if axis not in axes)
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
+        dim = tuple(range(len(inputs[0].shape))) if self.dim is None else self.dim
+        dim = dim[0] if isinstance(dim, tuple) and len(dim) == 1 else dim
+        return f"{arguments[0]}.{self.method}(dim={dim}{', keepdim=True' if self.keepdim else ''})"
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        x = widen(builder, inputs[0], tensors[0].dtype) if self.widens else inputs[0]
+        axes = builder.constant(list(self.axes(len(tensors[0].shape))))
+        return builder.op(self.onnx_type, x, axes, keepdims=int(self.keepdim))
+
+    def detail(self) -> str:
+        return "all" if self.dim is None else f"dim {' '.join(map(str, self.axes_text()))}"
+
+    def axes_text(self) -> tuple[int, ...]:
+        return self.dim if isinstance(self.dim, tuple) else (self.dim,)
+
+
+class ReduceSum(Reduction):
+    """Sum along dimensions (``torch.sum``): (…, A, …) -> (…, …)."""
+
+    name = "reduce_sum"
+    method = "sum"
+    any_dtype = True
+    widens = True
+    onnx_type = "ReduceSum"
+
+
+class ReduceMean(Reduction):
+    """Mean along dimensions (``torch.mean``): (…, A, …) -> (…, …)."""
+
+    name = "reduce_mean"
+    method = "mean"
+    onnx_type = "ReduceMean"
+
+
+class ReduceMax(Reduction):
+    """Largest along dimensions (``torch.amax``): (…, A, …) -> (…, …)."""
+
+    name = "reduce_max"
+    method = "amax"
+    any_dtype = True
+    onnx_type = "ReduceMax"
+
+
+class ReduceMin(Reduction):
+    """Smallest along dimensions (``torch.amin``): (…, A, …) -> (…, …)."""
+
+    name = "reduce_min"
+    method = "amin"
+    any_dtype = True
+    onnx_type = "ReduceMin"
+
+
+class ReduceProd(Reduction):
+    """Product along one dimension (``torch.prod``): (…, A, …) -> (…, …)."""
+
+    name = "reduce_prod"
+    method = "prod"
+    any_dtype = True
+    widens = True
+    onnx_type = "ReduceProd"
+
+    dim: int
+
+
+class Arg(Reduction):
+    """What finding an index shares."""
+
+    any_dtype = True
+
+    dim: int
+
+    def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        (made,) = super().infer(*inputs)
+        return (Tensor(made.shape, "int64"),)
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        axis = axis_of(self.dim, len(tensors[0].shape))
+        return builder.op(self.onnx_type, inputs[0], axis=axis, keepdims=int(self.keepdim))
+
+
+class ArgMax(Arg):
+    """Index of the largest along a dimension (``torch.argmax``): (…, A, …) -> (…, …), int64."""
+
+    name = "argmax"
+    method = "argmax"
+    onnx_type = "ArgMax"
+
+
+class ArgMin(Arg):
+    """Index of the smallest along a dimension (``torch.argmin``): (…, A, …) -> (…, …), int64."""
+
+    name = "argmin"
+    method = "argmin"
+    onnx_type = "ArgMin"
+
+
+class CumSum(Op):
+    """Sums of the first 1, 2, 3, … elements along a dimension (``torch.cumsum``): any shape."""
+
+    name = "cumsum"
+    family = "arithmetic"
+    functional = "torch.cumsum"
+    main = "dim"
+    keyword_main = True
+    any_dtype = True
+
+    dim: int
+
+    def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        (made,) = super().infer(*inputs)
+        axis_of(self.dim, len(made.shape))
+        return (Tensor(made.shape, widened(made.dtype)),)
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("CumSum", widen(builder, inputs[0], tensors[0].dtype), builder.constant(self.dim))
+
+    def detail(self) -> str:
+        return f"dim {self.dim}"
+
+
+def widened(dtype: str) -> str:
+    """The dtype that torch adds up in: int64 for all integers and booleans."""
+    return dtype if "float" in dtype else "int64"
+
+
+def widen(builder: OnnxBuilder, x: Any, dtype: str) -> Any:
+    """The value in the dtype that torch adds up in."""
+    return x if widened(dtype) == dtype else builder.cast(x, widened(dtype))

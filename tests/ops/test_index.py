@@ -1,0 +1,114 @@
+"""Picking parts of tensors, and making tensors, against torch and onnxruntime."""
+
+from __future__ import annotations
+
+import pytest
+from ops.oracle import constructor_text
+from ops.several import Several, check_several, each, lines_of, several
+
+from netspec.dims import Dim
+from netspec.ops.base import ShapeError, Tensor
+
+N, T = Dim.symbol("N"), Dim.symbol("T")
+LONG = ({"N": 2, "T": 5, "S": 4}, {"N": 1, "T": 3, "S": 3}, {"N": 3, "T": 8, "S": 11})
+
+
+@each(
+    several("embedding", "N T int64<9", num_embeddings=9, embedding_dim=4),
+    several("embedding", "N int32<9", num_embeddings=9, embedding_dim=4, padding_idx=0),
+    several("one_hot", "N T int64<5", num_classes=5),
+    several("gather", "N 4", "N T int64<4", dim=1),
+    several("gather", "6 4", "T 2 int64<6", dim=0),
+    several("select", "N T 4", dim=1, index=-1),
+    several("select", "N T 4 int64<9", dim=-1, index=2),
+    several("slice", "N T 4", dim=1, start=1, at=LONG),
+    several("slice", "N T 4", dim=1, end=-1),
+    several("slice", "N T 4", dim=1, start=1, end=-1, step=2, at=LONG),
+    several("slice", "N T 4", dim=1, start=-1),
+    several("slice", "N 9", dim=-1, start=-5, end=8, step=3),
+    several("split", "N 7", split_size_or_sections=[2, 4, 1], dim=1),
+    several("split", "N 7 T", split_size_or_sections=3, dim=1),
+    several("split", "N 7", split_size_or_sections=7, dim=-1),
+    several("chunk", "N T 6", chunks=3, dim=-1),
+    several("chunk", "N 7", chunks=3, dim=1),
+    several("chunk", "N 2*T", chunks=2, dim=1),
+    several("parameter", shape=[1, 3, 4]),
+    several("constant", None, value=[[1, 2, 3], [4, 5, 6]]),
+    several("constant", "N T", value=0.5),
+    several("constant", "N T", value=[True, False], dtype="bool"),
+    several("arange", "N T", end=T),
+    several("arange", None, end=7),
+    several("expand", "1 1 4", "N T", shape=[N, T, -1]),
+    several("expand", "N 1", None, shape=[3, -1, 5]),
+    several("expand", "N 1", "T", shape=[N, T]),
+)
+def test_matches_torch(case: Several) -> None:
+    check_several(case)
+
+
+@pytest.mark.parametrize(
+    ("case", "line"),
+    [
+        (several("select", "N T 4", dim=1, index=-1), "y = a[:, -1]"),
+        (several("slice", "N T 4", dim=1, end=-1), "y = a[:, :-1]"),
+        (several("split", "N 7", split_size_or_sections=[3, 4], dim=1), "y, _ = a.split((3, 4), dim=1)"),
+        (several("split", "N 7", split_size_or_sections=[7], dim=1), "y = a.split((7,), dim=1)[0]"),
+        (several("arange", "N T", end=T), "y = torch.arange(a.size(1), device=a.device)"),
+        (several("arange", None, end=5), "y = torch.arange(5)"),
+        (several("expand", "1 4", "N T 4", shape=[N, -1]), "y = a.expand(b.size(0), -1)"),
+        (several("parameter", shape=[3]), "y = self.op"),
+        (several("gather", "N 4", "N 2 int64", dim=1), "y = a.gather(1, b)"),
+        (several("constant", "N", value=[1, 2]), "y = torch.tensor((1, 2), dtype=torch.float32, device=a.device)"),
+    ],
+    ids=str,
+)
+def test_lines(case: Several, line: str) -> None:
+    op, tensors = case.op(), case.tensors()
+    count = len(op.output_names(*tensors))
+    assert lines_of(op, tensors, ["y", *[None] * (count - 1)]) == [line]
+
+
+def test_constructors() -> None:
+    made = several("embedding", num_embeddings=9, embedding_dim=4, padding_idx=0).op().module(Tensor((2,), "int64"))
+    assert constructor_text(made) == "nn.Embedding(9, 4, padding_idx=0)"
+    made = several("parameter", shape=[1, 4]).op().module()
+    assert made.wrap.format(constructor_text(made)) == "nn.Parameter(torch.zeros((1, 4)))"
+
+
+@pytest.mark.parametrize(
+    ("case", "text"),
+    [
+        (
+            several("embedding", "N", num_embeddings=9, embedding_dim=4),
+            "embedding takes integers (int64), but its input is float32",
+        ),
+        (
+            several("embedding", "N int64", num_embeddings=9, embedding_dim=4, padding_idx=9),
+            "padding_idx 9 is none of the 9 rows",
+        ),
+        (several("select", "2 3", dim=1, index=3), "there is no entry 3 in a dimension of 3"),
+        (several("slice", "N T", dim=1, end=3), "how much :3 takes of a dimension of T depends on it"),
+        (several("split", "2 7", split_size_or_sections=[3, 3], dim=1), "the parts [3, 3] do not add up to 7"),
+        (
+            several("split", "N T", split_size_or_sections=3, dim=1),
+            "a dimension that is split into parts of equal size must be a known number, but is T",
+        ),
+        (several("arange", "N 4", end=T), "arange finds no dimension of size T in its inputs"),
+        (several("expand", "2 3", None, shape=[2, 4]), "expand cannot make [2, 4] of [2, 3]"),
+        (several("expand", "2 3", None, shape=[-1]), "expand cannot make [-1] of [2, 3]"),
+        (
+            several("gather", "2 3", "3 3 int64", dim=1),
+            "gather takes an index no longer than the input outside dim 1, but got [2, 3] and [3, 3]",
+        ),
+    ],
+    ids=str,
+)
+def test_refuses(case: Several, text: str) -> None:
+    with pytest.raises(ShapeError) as found:
+        case.op().infer(*case.tensors())
+    assert str(found.value) == text
+
+
+def test_sections_of_a_symbolic_size_are_required_to_fit() -> None:
+    case = several("split", "N T", split_size_or_sections=[3, 4], dim=1)
+    assert list(case.op().requirements(*case.tensors())) == [(T, 7, "split makes 7 of dim 1")]
