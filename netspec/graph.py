@@ -209,9 +209,9 @@ class Graph:
     requirements: tuple[Requirement, ...]
     init: tuple[InitRule, ...]
     parameters: Mapping[str, Any]
-    bounds: Mapping[str, int]
     spec: str
     digest: str
+    bounds: Mapping[str, int] = field(default_factory=dict)
 
 
 def walk(level: Level, prefix: str = "", training: bool = False) -> Iterator[tuple[str, Step, bool]]:
