@@ -118,7 +118,7 @@ def test_a_tuple_in_the_environment_is_a_list() -> None:
         ("9007199254740993", "the number is beyond 2**53", "9007199254740993", None),
         ("1e999", "the number is not finite", "1e999", None),
         ("(-8) ** 0.5", "the root of a negative number", "(-8) ** 0.5", None),
-        ("causal + 1", "`+` takes numbers, and this is True", "causal + 1", None),
+        ("causal + 1", "`+` takes numbers, and this is true", "causal + 1", None),
         ("block * 3", '`*` takes numbers, and this is the text "basic"', "block * 3", None),
         ("block + block", '`+` takes numbers, and this is the text "basic"', "block + block", None),
         ("not width", "`not` takes a condition, and this is 64", "width", "compare it: `x > 0`, `x == y`"),
@@ -294,7 +294,7 @@ def test_templates(text: str, wanted: str) -> None:
         ("x{}", "the expression is empty", ""),
         ("x{i:02d}", "`:` stands only between the bounds of a slice, as in `sizes[1:]`", ":"),
         ("x{depths}", "braces hold a number or a text, and this is a list of 4", "depths"),
-        ("x{causal}", "braces hold a number or a text, and this is True", "causal"),
+        ("x{causal}", "braces hold a number or a text, and this is true", "causal"),
         ("x{shape[0]}", "braces hold a number or a text, and this is the symbolic size N", "shape[0]"),
     ],
 )

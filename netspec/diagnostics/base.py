@@ -160,11 +160,11 @@ class Report:
             self.raise_if_any()
 
     def retract(self, span: Span) -> None:
-        """Drop what was found behind a place: it was read wrongly from there on."""
+        """Drop what was found at a place or behind it: it was read wrongly from there on."""
         self.diagnostics = [
             found
             for found in self.diagnostics
-            if found.primary.span.source is not span.source or found.primary.span.order <= span.order
+            if found.primary.span.source is not span.source or found.primary.span.order < span.order
         ]
 
     def take(self, found: SpecError) -> None:

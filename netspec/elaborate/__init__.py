@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from netspec.diagnostics import Report, Span, UsageError, clipped, did_you_mean
+from netspec.diagnostics import Label, Report, Span, UsageError, clipped, did_you_mean
 from netspec.dims import Dim, Size
 from netspec.elaborate.base import Frame, Limits
 from netspec.elaborate.init_rules import read_rules
@@ -147,7 +147,11 @@ def parameter_values(spec: Spec, reader: Reader, variant: Variant | None, overri
                     origins[name] = overrides[name]
             elif variant is not None and name in variant.values:
                 node = origins[name] = variant.values[name][1]
-                value = reader.typed(node, values, declared_type(reader, parameter), f"`{name}`")
+                type = declared_type(reader, parameter)
+                why: tuple[Label, ...] = ()
+                if parameter.type is None and parameter.default is not None:
+                    why = (Label(parameter.default.span, f"the default makes it {type}"),)
+                value = reader.typed(node, values, type, f"`{name}`", why)
                 values[name] = bounded(reader, parameter, value, node.span)
             elif parameter.default is not None:
                 values[name] = default_value(reader, parameter, values)

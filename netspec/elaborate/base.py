@@ -127,6 +127,8 @@ class Elaboration:
 
     def unknown_reference(self, frame: Frame, node: ScalarNode, text: str, name: str, port: str) -> Failed:
         """Report a reference that means nothing here, with what it might mean."""
+        if frame.builder.is_incomplete():
+            return Failed()
         visible = frame.builder.visible()
         bound = visible.get(name)
         known = [f"{name}.{each}" for each in bound.values] if isinstance(bound, Ports) else list(visible)

@@ -313,7 +313,8 @@ class BlockCalls(OpCalls):
                 )
             written[next(iter(block.params))] = step.main
         failed = False
-        for name in written.keys() - block.params.keys():
+        unknown = written.keys() - block.params.keys()
+        for name in unknown:
             failed = True
             unknown_parameter(self.reader, step, key, block, name)
         values: dict[str, Any] = {}
@@ -329,6 +330,8 @@ class BlockCalls(OpCalls):
                     scope = self.seen(block).extended(values, origins)
                     values[name] = default_value(self.reader, parameter, scope)
                     origins[name] = parameter.default
+                elif unknown:  # most likely it is among them, misspelt
+                    values[name] = UNKNOWN_VALUE
                 else:
                     label = Label(parameter.key.span, "declared here without a default")
                     help = f"`{key}: {{{name}: …}}`"
@@ -341,7 +344,7 @@ class BlockCalls(OpCalls):
                         about=name,
                     )
             except Failed:
-                failed = True
+                failed, values[name] = True, UNKNOWN_VALUE
         if failed:
             raise Failed
         return values, origins

@@ -38,6 +38,7 @@ class Builder:
         self.kind, self.title, self.span, self.path, self.parent = kind, title, span, path, parent
         self.steps: list[Step] = []
         self.names: dict[str, Binding] = {}
+        self.incomplete = False  # a faulty step may have made names that nobody knows
         self.places: dict[str, Span] = {}
         self.inputs: dict[Value, tuple[Value, str]] = {}  # value outside -> (value inside, its name)
 
@@ -62,6 +63,10 @@ class Builder:
             return None
         outer = self.parent.find(name, port)
         return None if outer is None else self.enter(outer, name)
+
+    def is_incomplete(self) -> bool:
+        """Whether a name that is not found may be missing because of a fault that has been reported."""
+        return self.incomplete or (self.parent is not None and self.parent.is_incomplete())
 
     def path_of(self, name: str) -> str:
         """The full path of a step of this level."""

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from netspec.diagnostics import Label, Span
+from netspec.diagnostics import Label, Span, nearest
 from netspec.elaborate.base import Frame
 from netspec.elaborate.calls import BlockCalls
 from netspec.elaborate.hints import nested
@@ -28,8 +28,8 @@ from netspec.expressions import UNKNOWN_VALUE
 from netspec.graph import Call, LevelKind, Value
 from netspec.ops import OPS
 from netspec.ops.base import ShapeError
-from netspec.spec import CallStep, For, If, Parallel, Repeat, Residual, Sequential, Side, Step
-from netspec.syntax import ListNode
+from netspec.spec import NAME, CallStep, For, If, Parallel, Repeat, Residual, Sequential, Side, Step
+from netspec.syntax import ListNode, ScalarNode
 
 
 def with_shape(env: Scope, prev: Value | None) -> Scope:
@@ -76,11 +76,16 @@ class Elaborator(BlockCalls):
         try:
             name = self.reader.text(written, frame.env) if written is not None else name
         except Failed:
-            name = None
+            name, frame.builder.incomplete = None, True
         names = [] if name is None else [str(name)]
-        if not isinstance(step, CallStep):  # what is written inside may not have come to its name
+        if isinstance(step, CallStep):
+            misspelt = [node for word, (_, node) in step.arguments.items() if nearest(word, ["name"])]
+            names += [node.text for node in misspelt if isinstance(node, ScalarNode)]
+        else:  # what is written inside may not have come to its name
             names += [written.text for inner in nested(step) if (written := getattr(inner, "name", None)) is not None]
             names += step.branches if isinstance(step, Parallel) else []
+        if any(not NAME.match(each) for each in names):  # a template, or no name at all
+            frame.builder.incomplete = True
         for each in names:
             if each == name or each not in frame.builder.names:
                 frame.builder.names[each] = UNKNOWN

@@ -82,12 +82,15 @@ class Reader:
         labels = origin_labels(env, [node], node.span)
         return self.error("bad-expression", found.message, span, help=help, secondary=labels)
 
-    def misvalued(self, node: Written, env: Env, what: str, value: Any, help: str | None = None) -> Failed:
+    def misvalued(
+        self, node: Written, env: Env, what: str, value: Any, help: str | None = None, why: tuple[Label, ...] = ()
+    ) -> Failed:
         """Report a value that is not what is wanted, with where the names in it come from."""
         message = f"{what}, not {show(value)}"
         if type(value) is float and help is None:
             help = whole_help(node)
-        return self.error("bad-value", message, node.span, help=help, secondary=origin_labels(env, [node], node.span))
+        labels = why + origin_labels(env, [node], node.span)
+        return self.error("bad-value", message, node.span, help=help, secondary=labels)
 
     def integer(self, node: Written, env: Env, what: str, least: int = 0) -> int:
         value = self.value(node, env)
@@ -108,7 +111,7 @@ class Reader:
             return list(value)
         raise self.misvalued(node, env, f"{what} is a list", value)
 
-    def typed(self, node: Written, env: Env, type: str, what: str) -> Any:
+    def typed(self, node: Written, env: Env, type: str, what: str, why: tuple[Label, ...] = ()) -> Any:
         """The value of a parameter of the given type."""
         value = self.value(node, env, PLAIN_TEXT if "str" in type else EXPRESSION)
         if (fitted := fit(value, type)) is not None:
@@ -116,7 +119,7 @@ class Reader:
         help = whole_help(node) if isinstance(value, float) and type == "int" else TYPE_HELP.get(type)
         if type.startswith("list[") and not isinstance(value, (list, tuple)) and isinstance(node, ScalarNode):
             help = f"write a list: `[{clipped(node.text)}]`"
-        raise self.misvalued(node, env, f"{what} has type {type}", value, help)
+        raise self.misvalued(node, env, f"{what} has type {type}", value, help, why)
 
 
 TYPE_HELP = {

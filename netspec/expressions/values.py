@@ -29,7 +29,7 @@ def show(value: Any) -> str:
         return f'the text "{value[:40]}"'
     if isinstance(value, (list, tuple)):
         return f"a list of {len(value)}"
-    return f"{value}"
+    return str(value).lower() if isinstance(value, bool) else f"{value}"
 
 
 def _is_number(value: Any) -> bool:

@@ -36,7 +36,9 @@ class Explainer:
         line, column = self.place(error.problem_mark or error.context_mark)
         fault = self.word_fault(error, line, column) or self.bracket_fault(line, column)
         fault = fault or self.line_fault(error, line, column)
-        report.retract(fault.span)
+        flow = next((frame.event.start_mark for frame in self.stack if frame.event.flow_style), None)
+        line, column = min(self.place(flow), (fault.span.line, fault.span.column)) if flow else (line, column)
+        report.retract(self.span(line, column, line, column) if flow else fault.span)
         report.error(fault.id, fault.message, fault.span, help=fault.help)
 
     def place(self, mark: Any) -> tuple[int, int]:
