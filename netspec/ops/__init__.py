@@ -28,6 +28,9 @@ FAMILIES = (
     "create",
     "sequence",
     "cells",
+    "attention",
+    "positions",
+    "einsum",
 )
 
 

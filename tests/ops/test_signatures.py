@@ -14,7 +14,7 @@ from netspec.ops.base import Op
 
 INFERRED = {
     *("in_channels", "in_features", "num_features", "num_channels", "device", "dtype"),
-    *("input_size", "embed_dim"),
+    *("input_size", "embed_dim", "kdim", "vdim"),
 }
 LEFT_OUT = {
     "max_norm": "rewrites weights in forward",
@@ -35,6 +35,8 @@ ONLY_ZEROS = {"padding_mode": "torch has the argument, but takes `zeros` only"}
 OWN_DEFAULTS = {"normalized_shape": "inferred when left out", "dim": "torch's implicit dim is deprecated"}
 
 
+OWN = {"parameter", "learned_positions"}
+"""Ops whose arguments are not those of the class that they are made of."""
 BASES = {name: nn.RNNBase for name in ("rnn", "gru", "lstm")}
 """The classes that name the arguments which others pass on as ``*args``."""
 ELSEWHERE = {(name, "mode") for name in BASES} | {
@@ -46,7 +48,7 @@ ELSEWHERE = {(name, "mode") for name in BASES} | {
 """Arguments of LSTM alone on the common base, of RNN alone beside it, and of forward."""
 
 
-@pytest.mark.parametrize("name", [name for name, op in OPS.items() if op.torch and op.torch != "nn.Parameter"])
+@pytest.mark.parametrize("name", [name for name, op in OPS.items() if op.torch and op.name not in OWN])
 def test_arguments_and_defaults_are_torchs(name: str) -> None:
     signature = inspect.signature(BASES.get(name) or getattr(nn, str(OPS[name].torch).removeprefix("nn.")))
     left_out = INFERRED | LEFT_OUT.keys() | (ONLY_ZEROS.keys() if "transpose" in name else set())
