@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from netspec.diagnostics import Diagnostic, Report, SpecError
-from netspec.elaborate import Limits
+from netspec.elaborate import Limits, Shared
 from netspec.expect import check_expectation, expectation
 from netspec.graph import Graph
 from netspec.pipeline import Loaded, compile_loaded
@@ -24,12 +24,12 @@ class Checked:
 def check_loaded(loaded: Loaded, limits: Limits | None = None) -> Checked:
     """Compile every variant, or the one that was asked for. A fault that several variants share counts once."""
     variants = [loaded.variant] if loaded.variant else loaded.variants
-    report = Report()
+    report, shared = Report(), Shared()
     graphs: dict[str | None, Graph] = {}
     times: dict[tuple[object, ...], int] = {}
     for variant in variants:
         try:
-            graph = compile_loaded(loaded, variant=variant, limits=limits)
+            graph = compile_loaded(loaded, variant=variant, limits=limits, shared=shared)
         except SpecError as found:
             for each in found.diagnostics:
                 times[each.key] = times.get(each.key, 0) + 1

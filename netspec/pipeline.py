@@ -16,7 +16,7 @@ from typing import Any
 
 from netspec import zoo
 from netspec.diagnostics import Report, Source, UsageError, did_you_mean
-from netspec.elaborate import Limits, elaborate
+from netspec.elaborate import Limits, Shared, elaborate
 from netspec.graph import Graph
 from netspec.imports import import_blocks
 from netspec.spec import Spec, read_spec
@@ -90,6 +90,7 @@ def compile_loaded(
     overrides: Mapping[str, Any] | None = None,
     sizes: Mapping[str, int] | None = None,
     limits: Limits | None = None,
+    shared: Shared | None = None,
 ) -> Graph:
     """The shaped graph of a loaded spec. Raises ``SpecError`` with everything that is wrong."""
     return elaborate(
@@ -99,6 +100,7 @@ def compile_loaded(
         overrides=overrides,
         sizes=sizes,
         limits=limits,
+        shared=shared,
         digest=loaded.digest,
         source=loaded.source.name,
     )

@@ -13,6 +13,7 @@ from netspec.elaborate.levels import UNKNOWN, Builder
 from netspec.elaborate.names import check_names
 from netspec.elaborate.requirements import Requirements
 from netspec.elaborate.scope import Scope, origin_labels, show
+from netspec.elaborate.shared import Shared
 from netspec.elaborate.sizes import choose_sizes
 from netspec.elaborate.steps import Elaborator
 from netspec.elaborate.values import Failed, Reader, bounded, declared_type, default_value, fit
@@ -23,7 +24,7 @@ from netspec.ops.base import Tensor
 from netspec.spec import STRUCTURES, Spec, Variant
 from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
 
-__all__ = ["Limits", "elaborate", "parameter_values"]
+__all__ = ["Limits", "Shared", "elaborate", "parameter_values"]
 
 MOST_PARAMETERS = 10**13
 
@@ -39,13 +40,14 @@ def elaborate(
     overrides: Mapping[str, Override] | None = None,
     sizes: Mapping[str, int] | None = None,
     limits: Limits | None = None,
+    shared: Shared | None = None,
     digest: str = "",
     source: str = "",
 ) -> Graph:
     """The graph of a spec, for one variant and these parameter values.
 
-    Raises ``SpecError`` with everything that is wrong, and ``UsageError`` for a variant, a parameter or a
-    dimension that does not exist.
+    ``shared`` is what other elaborations of the same spec have worked out; this one adds to it. Raises ``SpecError``
+    with everything that is wrong, and ``UsageError`` for a variant, a parameter or a dimension that does not exist.
     """
     reader = Reader(report)
     chosen = _variant(spec, variant)
@@ -62,7 +64,9 @@ def elaborate(
     requirements = Requirements(declared)
     for each in limits_of_dims:
         requirements.add(each)
-    elaborator = Elaborator(spec.blocks, spec.network, globals, reader, requirements, limits or Limits())
+    elaborator = Elaborator(
+        spec.blocks, spec.network, globals, reader, requirements, limits or Limits(), shared or Shared()
+    )
     builder = Builder("network", variant or spec.name, _network_span(spec), "")
     inputs = _inputs(spec, reader, globals)
     if not inputs:

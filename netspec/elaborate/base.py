@@ -10,11 +10,12 @@ from typing import Any, Literal, NoReturn
 from netspec.diagnostics import Label, Span, clipped, did_you_mean
 from netspec.dims import pretty_shape
 from netspec.elaborate.hints import elsewhere_help, find_named
-from netspec.elaborate.levels import UNKNOWN, Builder, Interned, Ports, hashable
+from netspec.elaborate.levels import UNKNOWN, Builder, Ports, hashable
 from netspec.elaborate.requirements import Requirements
 from netspec.elaborate.scope import Scope, origin_labels, show
+from netspec.elaborate.shared import Shared
 from netspec.elaborate.values import Failed, Reader
-from netspec.graph import Level, Node, Value
+from netspec.graph import Level, Node, Requirement, Value
 from netspec.ops.base import Op, ShapeError, Tensor
 from netspec.spec import NAME, BlockSpec, Entry, Step, Written, name_help
 from netspec.syntax import ListNode, ScalarNode
@@ -37,6 +38,10 @@ class Frame:
     env: Scope
     training: bool = False
 
+    def seeing(self, env: Scope) -> Frame:
+        """The same place where expressions see something else."""
+        return Frame(self.builder, env, self.training)
+
 
 class Elaboration:
     """The state of an elaboration. ``globals`` are the parameters and symbolic dimensions that every block sees."""
@@ -49,13 +54,14 @@ class Elaboration:
         reader: Reader,
         requirements: Requirements,
         limits: Limits,
+        shared: Shared,
     ):
         self.blocks, self.network, self.globals, self.reader, self.limits = blocks, network, globals, reader, limits
         self.requirements = requirements
-        self.interned = Interned()
+        self.shared = shared
+        self.interned, self.ops = shared.interned, shared.ops
         self.expanded: dict[Any, Level | None] = {}
-        self.ops: dict[Any, Op] = {}
-        self.inferred: dict[tuple[Op, tuple[Tensor, ...]], tuple[Tensor, ...]] = {}
+        self.contexts: dict[str, Any] = {}
         self.sizes_of: dict[Level, int] = {}
         self.training_only: set[Value] = set()
         self.calling: list[str] = []
@@ -197,13 +203,22 @@ class Elaboration:
 
     def infer(self, op: Op, tensors: tuple[Tensor, ...], span: Span) -> tuple[Tensor, ...]:
         """What an op makes of these tensors, worked out once. Raises ``ShapeError`` where it cannot take them."""
-        made = self.inferred.get((op, tensors))
-        if made is None:
-            self.requirements.check(op.requirements(*tensors), span)
-            made = op.infer(*tensors)
-            self.requirements.sizes(made, op.name, span)
-            self.inferred[op, tensors] = made
+        known = self.shared.inferred.get((op, tensors))
+        if known is not None:
+            made, needed = known
+            self.require(needed)
+            return made
+        first = len(self.requirements.noted)
+        self.requirements.check(op.requirements(*tensors), span)
+        made = op.infer(*tensors)
+        self.requirements.sizes(made, op.name, span)
+        self.shared.inferred[op, tensors] = made, tuple(self.requirements.noted[first:])
         return made
+
+    def require(self, needed: Iterable[Requirement]) -> None:
+        """Require what an op or a block needs that another variant has worked out."""
+        for each in needed:
+            self.requirements.add(each)
 
     def shape_fault(
         self,

@@ -17,7 +17,7 @@ from netspec.expressions import UNKNOWN_VALUE
 from netspec.graph import Call, Level, Node, Value
 from netspec.ops import OPS
 from netspec.ops.arguments import text_rule
-from netspec.ops.base import Op
+from netspec.ops.base import Op, ShapeError
 from netspec.spec import NAME, STRUCTURES, BlockSpec, CallStep, Entry, OutputSpec, Written
 from netspec.syntax import ListNode, MapNode, ScalarNode
 
@@ -245,14 +245,20 @@ class BlockCalls(OpCalls):
                 if level is None:
                     raise Failed
                 self.charge_layers(self.sizes_of[level], step.span)
+            elif (known := self.ready(memo, key)) is not None:
+                level, layers = known
+                self.charge_layers(layers, step.span)
+                self.expanded[memo], self.sizes_of[level] = level, layers
             else:
                 self.charge_turns(1, step.span)
-                before = self.layers
+                before, first = self.layers, len(self.requirements.noted)
                 self.expanded[memo] = None  # as long as it has not come to a good end
                 scope = Scope(arguments, origins)
                 level = self.expand(key, block, scope, input_names, actual, frame.builder.path_of(name))
                 self.expanded[memo] = level
-                self.sizes_of[level] = self.layers - before
+                layers = self.sizes_of[level] = self.layers - before
+                needed = tuple(dict.fromkeys(self.requirements.noted[first:]))
+                self.shared.expanded[memo, self.context(key)] = level, layers, needed
         outputs = tuple(Value(value.tensor) for value in level.outputs)
         self.mark(frame, actual, outputs, step.span)
         named = step.name is not None
@@ -261,6 +267,24 @@ class BlockCalls(OpCalls):
         if named or given is not None:
             frame.builder.names[name] = bound
         return outputs[0]
+
+    def ready(self, memo: Any, key: str) -> tuple[Level, int] | None:
+        """A block's level and its number of layers, where another variant has made it and it fits this one."""
+        known = self.shared.expanded.get((memo, self.context(key)))
+        if known is None:
+            return None
+        level, layers, needed = known
+        try:
+            self.require(needed)
+        except ShapeError:  # expanded again, it is reported where it belongs
+            return None
+        return level, layers
+
+    def context(self, key: str) -> Any:
+        """The values of what a block may see beside its arguments."""
+        if key not in self.contexts:
+            self.contexts[key] = self.shared.context(key, self.blocks, self.globals)
+        return self.contexts[key]
 
     def input_names(self, key: str, block: BlockSpec) -> list[str]:
         if block.inputs is None:

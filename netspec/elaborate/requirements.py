@@ -11,10 +11,14 @@ from netspec.ops.base import ShapeError, Tensor
 
 
 class Requirements:
-    """Collects requirements. ``sizes`` are those that the author declared: against them each is checked at once."""
+    """Collects requirements. ``declared`` are the sizes that the author set: against them each is checked at once.
+
+    ``noted`` holds all that were added, one that was there already too: who adds some can tell which.
+    """
 
     def __init__(self, declared: Mapping[str, int]):
         self.declared = declared
+        self.noted: list[Requirement] = []
         self.found: dict[tuple[Size, str, Size], Requirement] = {}
 
     def check(self, equalities: Iterable[tuple[Size, Size, str]], span: Span) -> None:
@@ -37,6 +41,7 @@ class Requirements:
                     raise ShapeError(f"{what} leaves nothing: one of its sizes is {size}")
 
     def add(self, requirement: Requirement) -> None:
+        self.noted.append(requirement)
         key = requirement.left, requirement.relation, requirement.right
         if key in self.found:
             return

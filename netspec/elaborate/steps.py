@@ -52,7 +52,7 @@ class Elaborator(BlockCalls):
 
     def step(self, frame: Frame, step: Step, prev: Value | None, name: str | None = None) -> Value | None:
         """Elaborate one step, under ``name`` where its place gives it one. A fault makes its value unknown."""
-        frame = replace(frame, env=with_shape(frame.env, prev))
+        frame = frame.seeing(with_shape(frame.env, prev))
         try:
             match step:
                 case CallStep():
@@ -126,14 +126,14 @@ class Elaborator(BlockCalls):
         if step.name is None:
             for env, trail in rows:
                 with self.through(trail):
-                    prev = self.run(replace(frame, env=env), step.body, prev)
+                    prev = self.run(frame.seeing(env), step.body, prev)
             return prev
         name = self.place(frame, step.name, None, step.span)
 
         def iterations(inner: Frame, value: Value | None) -> Value | None:
             for number, (env, trail) in enumerate(rows):
                 with self.through(trail):
-                    turn = replace(inner, env=env)
+                    turn = inner.seeing(env)
                     value = self.branch(turn, "iteration", str(number), step.span, step.body, value)
             return value
 

@@ -1,0 +1,85 @@
+"""What the elaborations of one spec share: a variant finds ready what another has worked out already."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from netspec.elaborate.levels import Interned, hashable
+from netspec.graph import Level, Requirement
+from netspec.ops.base import Op, Tensor
+from netspec.spec import BlockSpec, CallStep, Form
+from netspec.syntax import ListNode, MapNode, ScalarNode
+
+WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+Inferred = tuple[tuple[Tensor, ...], tuple[Requirement, ...]]
+Expanded = tuple[Level, int, tuple[Requirement, ...]]
+
+
+class Shared:
+    """Ops, their results and the levels of blocks, each with what it required of the symbolic dimensions.
+
+    Only what came to a good end is here, and nothing that depends on who asks: a block's level goes by the values of
+    all that its text might name.
+    """
+
+    def __init__(self) -> None:
+        self.interned = Interned()
+        self.ops: dict[Any, Op] = {}
+        self.inferred: dict[tuple[Op, tuple[Tensor, ...]], Inferred] = {}
+        self.expanded: dict[Any, Expanded] = {}
+        self._words: dict[str, frozenset[str]] = {}
+
+    def context(self, key: str, blocks: Mapping[str, BlockSpec], globals: Mapping[str, Any]) -> Any:
+        """The values of the parameters that a block's text, or that of any block it calls, might name."""
+        if key not in self._words:
+            self._words[key] = _all_words(key, blocks)
+        words = self._words[key]
+        return tuple((name, hashable(value)) for name, value in globals.items() if name in words)
+
+
+def _all_words(key: str, blocks: Mapping[str, BlockSpec]) -> frozenset[str]:
+    """Every word in a block and in the blocks that it mentions; a ``$`` may mention any."""
+    found: set[str] = set()
+    waiting, seen = [key], {key}
+    while waiting:
+        for text in _texts(blocks[waiting.pop()]):
+            words = WORD.findall(text)
+            found.update(words)
+            for name in blocks if text.startswith("$") else words:
+                if name in blocks and name not in seen:
+                    seen.add(name)
+                    waiting.append(name)
+    return frozenset(found)
+
+
+def _texts(item: Any) -> Iterator[str]:
+    """Every text in a form, a step or a node."""
+    match item:
+        case ScalarNode():
+            yield item.text
+        case ListNode():
+            yield from _each(item.items)
+        case MapNode():
+            yield from _each(part for entry in item.entries for part in entry)
+        case CallStep():
+            yield from _each((item.key, item.main, item.name, item.source))
+            yield from _each(part for entry in item.arguments.values() for part in entry)
+        case Form():
+            yield from _each(getattr(item, name) for name in type(item).model_fields)
+        case Mapping():
+            yield from item
+            yield from _each(item.values())
+        case tuple() | list():
+            yield from _each(item)
+        case str():
+            yield item
+        case _ if hasattr(item, "default"):  # a declared parameter
+            yield from _each((item.default, item.spec))
+
+
+def _each(items: Iterable[Any]) -> Iterator[str]:
+    for item in items:
+        yield from _texts(item)
