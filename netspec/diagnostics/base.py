@@ -123,7 +123,7 @@ class Diagnostic:
 
 
 MOST_KEPT = 100
-MOST_COUNTED = 1_000
+MOST_COUNTED = 400
 """After so many faults the rest is not looked for: a hostile file would take minutes."""
 
 

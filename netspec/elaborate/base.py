@@ -60,6 +60,7 @@ class Elaboration:
         self.requirements = requirements
         self.shared = shared
         self.interned, self.ops = shared.interned, shared.ops
+        self.refused: set[Any] = set()  # arguments that have been reported
         self.expanded: dict[Any, Level | None] = {}
         self.contexts: dict[str, Any] = {}
         self.sizes_of: dict[Level, int] = {}

@@ -148,9 +148,13 @@ class OpCalls(Elaboration):
                 failed = True
         if failed:
             raise Failed
+        fault = id(step), hashable(values)
+        if fault in self.refused:
+            raise Failed
         try:
             return self.make(kind, values)
         except ValidationError as found:
+            self.refused.add(fault)
             for fault in found.errors(include_input=False, include_url=False):
                 self.argument_fault(step, kind, fault, nodes, values, env)
             raise Failed from None
@@ -250,7 +254,7 @@ class BlockCalls(OpCalls):
                 self.charge_layers(layers, step.span)
                 self.expanded[memo], self.sizes_of[level] = level, layers
             else:
-                self.charge_turns(1, step.span)
+                self.charge_turns(5, step.span)  # an expansion costs about as much
                 before, first = self.layers, len(self.requirements.noted)
                 self.expanded[memo] = None  # as long as it has not come to a good end
                 scope = Scope(arguments, origins)

@@ -17,6 +17,7 @@ _WORDS = {"": None, "~": None} | {
 _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _SPECIAL = re.compile(r"([-+]?)\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+_STARTS = frozenset("+-.0123456789yYnNoO")
 # What YAML 1.1 reads as something else. Its single letters (y, n) are left out: N is everyone's batch dimension.
 _OLD_TRUE, _OLD_FALSE = re.compile("yes|Yes|YES|on|On|ON"), re.compile("no|No|NO|off|Off|OFF")
 _OLD_OCTAL = re.compile(r"[-+]?0[0-9_]+")
@@ -37,6 +38,8 @@ def resolve(text: str) -> Scalar | Trap:
     """A plain value by YAML 1.2's core schema."""
     if text in _WORDS:
         return _WORDS[text]
+    if text[0] not in _STARTS:  # no number, and none of the words that YAML 1.1 reads as a boolean
+        return text
     meaning = _old_meaning(text)
     if meaning:
         return Trap("yaml-trap", f"`{text}` is {meaning[0]} in YAML 1.1", meaning[1])
