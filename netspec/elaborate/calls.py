@@ -148,13 +148,13 @@ class OpCalls(Elaboration):
                 failed = True
         if failed:
             raise Failed
-        fault = id(step), hashable(values)
-        if fault in self.refused:
+        refusal = id(step), hashable(values)
+        if refusal in self.refused:
             raise Failed
         try:
             return self.make(kind, values)
         except ValidationError as found:
-            self.refused.add(fault)
+            self.refused.add(refusal)
             for fault in found.errors(include_input=False, include_url=False):
                 self.argument_fault(step, kind, fault, nodes, values, env)
             raise Failed from None
