@@ -20,12 +20,8 @@ IR_VERSION = 11
 def emit_onnx(graph: Graph, weights: Mapping[str, np.ndarray], version: str) -> ir.Model:
     """The inference graph with these weights, keyed as in ``state_dict``; ``version`` is netspec's."""
     builder = GraphBuilder()
-    by_owner: dict[str, dict[str, np.ndarray]] = {}
-    for key, array in weights.items():
-        owner, _, name = key.rpartition(".")
-        by_owner.setdefault(owner, {})[name] = array
     inputs = [builder.input(name, plain_shape(value.shape), value.tensor.dtype) for name, value in graph.inputs.items()]
-    emitter = _Emitter(builder, by_owner)
+    emitter = _Emitter(builder, weights)
     results = emitter.level(graph.body, inputs, "")
     outputs: list[ir.Value] = []
     for name, result in zip(graph.body.output_names, results):
@@ -49,8 +45,12 @@ def emit_onnx(graph: Graph, weights: Mapping[str, np.ndarray], version: str) -> 
 class _Emitter:
     """Writes levels into one flat ONNX graph."""
 
-    def __init__(self, builder: GraphBuilder, weights: Mapping[str, Mapping[str, np.ndarray]]):
+    def __init__(self, builder: GraphBuilder, weights: Mapping[str, np.ndarray]):
         self.builder, self.weights = builder, weights
+        self.owned: dict[str, dict[str, np.ndarray]] = {}
+        for key, array in weights.items():
+            owner, _, name = key.rpartition(".")
+            self.owned.setdefault(owner, {})[name] = array
         self.shapes: dict[Shape, list[int | str]] = {}
 
     def level(self, level: Level, inputs: Sequence[ir.Value | None], prefix: str) -> list[ir.Value | None]:
@@ -80,14 +80,12 @@ class _Emitter:
         return results
 
     def parameters(self, node: Node, path: str) -> dict[str, ir.Value | np.ndarray]:
-        """The weights of a node by torch name; those tied to another's are that one's initializer."""
-        found: dict[str, ir.Value | np.ndarray] = dict(self.weights.get(path, {}))
-        owner, _, name = path.rpartition(".")
-        if name in self.weights.get(owner, {}):  # a bare parameter, which is no module's
-            found[""] = self.weights[owner][name]
-        for own, target in node.ties:
-            step, _, theirs = target.rpartition(".")
-            found[own] = self.builder.initializer(target, self.weights[step][theirs])
+        """The parameters and buffers of a node by torch name; one tied to another's is that one's initializer."""
+        found: dict[str, ir.Value | np.ndarray] = dict(self.owned.get(path, {}))
+        for name in node.parameters:  # ``out_proj.weight`` is a submodule's, and a bare parameter has no name
+            found[name] = self.weights[f"{path}.{name}" if name else path]
+        for name, target in node.ties:
+            found[name] = self.builder.initializer(target, self.weights[target])
         return found
 
     def output(self, name: str, value: ir.Value, taken: Sequence[ir.Value], tensor: Tensor) -> ir.Value:

@@ -79,8 +79,8 @@ def initialize(module: nn.Module, graph: Graph, seed: int) -> None:
     ruled = ruled_parameters(graph)
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         with _Seeded(paths, seed, ruled):
-            for each in module.modules():
-                reset = getattr(each, "reset_parameters", None)
+            for each in reversed([*module.modules()]):  # a part first: what holds it may set its values anew
+                reset = getattr(each, "reset_parameters", None) or getattr(each, "_reset_parameters", None)
                 if callable(reset):
                     reset()
         if ruled:

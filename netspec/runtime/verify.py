@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -38,7 +39,7 @@ class Comparison:
 
     @property
     def agrees(self) -> bool:
-        return self.difference <= max(TOLERANCE, ROUNDINGS * self.rounding)
+        return math.isfinite(self.difference) and self.difference <= max(TOLERANCE, ROUNDINGS * self.rounding)
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,3 +116,19 @@ def test_each_parameter_is_filled_once(name: str):
     }
     assert set(fills.counts) == random
     assert set(fills.counts.values()) == {1}
+
+
+def test_attention_starts_as_torch_s_does(tmp_path: Path):
+    """``nn.MultiheadAttention`` sets values of the layer inside it: zero biases, after that layer's own."""
+    path = tmp_path / "attention.yaml"
+    path.write_text(
+        "netspec: 1\nname: attention\ninputs: {x: [N, T, 16]}\nnetwork:\n"
+        "  - multihead_attention: {name: attn, num_heads: 2, from: [x, x, x]}\n"
+    )
+    module = netspec.load(path).module().attn
+    torch.manual_seed(0)
+    theirs = nn.MultiheadAttention(16, 2)
+    assert not module.in_proj_bias.any()
+    assert not module.out_proj.bias.any()
+    for ours, other in zip(module.parameters(), theirs.parameters()):
+        assert ours.std().item() == pytest.approx(other.std().item(), rel=0.2, abs=1e-9)
