@@ -208,21 +208,32 @@ class Recurrent(Op):
 
     def layer(self, builder: OnnxBuilder, layer: int, x: Any, states: Sequence[Any], lengths: Any) -> tuple[Any, ...]:
         """One layer over [T, N, C]: its output [T, N, directions · H] and its final states [directions, N, H]."""
-        weights = [
+        taken, kept = (
             builder.gates(
                 f"{letter}_l{layer}", [[f"{kind}_l{layer}{suffix}"] for suffix in self.suffixes], self.onnx_order
             )
             for letter, kind in (("W", "weight_ih"), ("R", "weight_hh"))
-        ]
+        )
+        projector = self.projector(builder, layer)
+        if projector is not None:
+            kept = builder.op("MatMul", kept, projector)
         biases = [[f"bias_ih_l{layer}{suffix}", f"bias_hh_l{layer}{suffix}"] for suffix in self.suffixes]
         bias = builder.gates(f"B_l{layer}", biases, self.onnx_order) if self.bias else None
         direction = "bidirectional" if self.bidirectional else "forward"
         attributes = {"hidden_size": self.hidden_size, "direction": direction, **self.attributes()}
-        made = builder.op(self.onnx_type, x, *weights, bias, lengths, *states, outputs=1 + len(states), **attributes)
+        given = (x, taken, kept, bias, lengths, *states)
+        made = builder.op(self.onnx_type, *given, outputs=1 + len(states), **attributes)
+        if projector is not None:
+            back = builder.op("Transpose", projector, perm=[0, 2, 1])
+            made = (*(builder.op("MatMul", each, back) for each in made[:2]), *made[2:])
         if not self.bidirectional:
             return (builder.op("Squeeze", made[0], builder.constant([1])), *made[1:])
         output = builder.op("Transpose", made[0], perm=[0, 2, 1, 3])
         return (builder.op("Reshape", output, builder.constant([0, 0, -1])), *made[1:])
+
+    def projector(self, builder: OnnxBuilder, layer: int) -> Any:
+        """What projects a layer's state in ONNX [directions, proj_size, hidden_size], if anything does."""
+        return None
 
     def attributes(self) -> dict[str, Any]:
         """The attributes that one kind of layer adds in ONNX."""
@@ -295,6 +306,18 @@ class LSTM(Recurrent):
 
     def projection(self, layer: int, suffix: str) -> Mapping[str, Shape]:
         return {f"weight_hr_l{layer}{suffix}": (self.proj_size, self.hidden_size)} if self.proj_size else {}
+
+    def projector(self, builder: OnnxBuilder, layer: int) -> Any:
+        """ONNX's LSTM does not project. As nothing bends what is projected, P·m, before it is multiplied with U,
+        U·(P·m) is (U·P)·m: an LSTM that keeps m, whose results are projected afterwards, is the same.
+        """
+        if not self.proj_size:
+            return None
+        return builder.gates(f"P_l{layer}", [[f"weight_hr_l{layer}{suffix}"] for suffix in self.suffixes], (0,))
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor | None]) -> Any:
+        assert not self.proj_size or inputs[1] is None, "lstm with proj_size and h_0 has no ONNX form"
+        return super().onnx(builder, *inputs, tensors=tensors)
 
 
 def pair(names: Sequence[str | None]) -> str:

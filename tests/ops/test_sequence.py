@@ -27,9 +27,12 @@ STATE = "2 N 6"
     *(several(name, "N T 4", STATE, None, hidden_size=6, bidirectional=True) for name in ("rnn", "gru")),
     several("lstm", "N T 4", STATE, STATE, None, hidden_size=6, num_layers=2),
     several("lstm", "N T 4", "4 N 6", "4 N 6", None, hidden_size=6, num_layers=2, bidirectional=True, dropout=0.5),
+    several("lstm", "N T 4", None, None, None, hidden_size=6, proj_size=3),
+    several("lstm", "N T 4", None, None, None, hidden_size=6, proj_size=3, num_layers=2, bidirectional=True),
     several("gru", "T N 4", "1 N 6", None, hidden_size=6, batch_first=False, bias=False),
     several("rnn", "N T 4", None, None, hidden_size=6, nonlinearity="relu", num_layers=3),
 )
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
 def test_matches_torch(case: Several) -> None:
     check_several(case)
 

@@ -1,0 +1,77 @@
+"""What ops write for ``forward`` survives torch.export with dynamic sizes, and torch.compile in one graph."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+import torch
+from ops.oracle import scope
+from ops.several import Several, built, each, lines_of, several
+from torch import nn
+
+from netspec.dims import Dim
+
+N, T = Dim.symbol("N"), Dim.symbol("T")
+LARGE = {"N": 3, "T": 6, "S": 5}
+
+
+def as_module(case: Several) -> nn.Module:
+    """The op alone in a module, its lines as ``forward``; gives all outputs."""
+    op, tensors = case.op(), case.tensors()
+    count = len(op.output_names(*tensors))
+    names = ", ".join("abcdefgh"[at] for at, tensor in enumerate(tensors) if tensor is not None)
+    lines = lines_of(op, tensors, [f"y{at}" for at in range(count)])
+    results = "".join(f"y{at}, " for at in range(count))
+    body = "\n    ".join([*lines, f"return ({results})"])
+    variables = scope()
+    exec(f"def forward(self, {names}):\n    {body}", variables)
+    module = type("Alone", (nn.Module,), {"forward": variables["forward"]})()
+    if op.torch:
+        module.op = built(op, tensors)
+    return module.eval()
+
+
+CASES = [
+    several("embedding", "N T int64<9", num_embeddings=9, embedding_dim=4),
+    several("scaled_dot_product_attention", "N 2 T 4", "N 2 S 4", "N 2 S 4", "T S bool"),
+    several("multihead_attention", "N T 8", None, None, None, None, num_heads=2, is_causal=True),
+    several("learned_positions", "N T 4", max_length=64),
+    several("sinusoidal_positions", "N T 4"),
+    several("rotary_embedding", "N T 4"),
+    several("causal_mask", "N T 4", "N S 4"),
+    several("arange", "N T", end=T),
+    several("expand", "1 1 4", "N T", shape=[N, T, -1]),
+    several("constant", "N T", value=[1, 2]),
+    several("chunk", "N T 4", chunks=2, dim=2),
+    several("slice", "N T 4", dim=1, start=1),
+    several("gru_cell", "N 4", "N 6", hidden_size=6),
+    several("parameter", shape=[1, 4]),
+]
+
+
+# torch itself unrolls recurrent layers over time, so their length is fixed
+@each(*CASES, several("lstm", "N 6 4", None, None, None, hidden_size=6, bidirectional=True))
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
+def test_exports(case: Several) -> None:
+    module = as_module(case)
+    values = [value for value in case.values(LARGE) if value is not None]
+    dynamic = [
+        {at: torch.export.Dim.AUTO for at, size in enumerate(tensor.shape) if isinstance(size, Dim)}
+        for tensor in case.tensors()
+        if tensor is not None
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.export.export(module, tuple(values), dynamic_shapes=tuple(dynamic) or None)
+    other = [value for value in case.values({"N": 2, "T": 9, "S": 7}) if value is not None]
+    torch.testing.assert_close(program.module()(*other), module(*other))
+
+
+@each(*CASES)
+def test_compiles_in_one_graph(case: Several) -> None:
+    module = as_module(case)
+    compiled = torch.compile(module, fullgraph=True, backend="eager", dynamic=True)
+    for sizes in (LARGE, {"N": 2, "T": 9, "S": 7}):
+        values = [value for value in case.values(sizes) if value is not None]
+        torch.testing.assert_close(compiled(*values), module(*values))
