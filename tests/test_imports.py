@@ -1,0 +1,143 @@
+"""Blocks from other files: where they may come from, and where a fault in them is told."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from netspec.check import check_loaded
+from netspec.diagnostics import Diagnostic, SpecError
+from netspec.imports import MOST_DEEP
+from netspec.pipeline import compile_spec, load_spec
+
+MAIN = "netspec: 1\nname: net\ninputs: {{image: [N, 3, 32, 32]}}\nimport: [{}]\nnetwork: [{}]\n"
+LIBRARY = "netspec: 1\nblocks: {activation: {body: [relu]}}\n"
+
+
+def found(path: Path) -> list[Diagnostic]:
+    try:
+        return list(check_loaded(load_spec(path)).diagnostics)
+    except SpecError as fault:
+        return fault.diagnostics
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def test_blocks_come_from_beside_below_and_above_inside_the_project(tmp_path: Path):
+    write(tmp_path / "pyproject.toml", "")
+    write(tmp_path / "shared/one.yaml", LIBRARY.replace("activation", "one"))
+    write(tmp_path / "specs/two.yaml", LIBRARY.replace("activation", "two"))
+    write(tmp_path / "specs/parts/three.yaml", LIBRARY.replace("activation", "three"))
+    main = write(
+        tmp_path / "specs/main.yaml", MAIN.format("../shared/one.yaml, two.yaml, parts/three.yaml", "one, two, three")
+    )
+    assert found(main) == []
+
+
+def test_without_a_project_the_folder_of_the_spec_is_the_bound(tmp_path: Path):
+    write(tmp_path / "one.yaml", LIBRARY)
+    main = write(tmp_path / "specs/main.yaml", MAIN.format("../one.yaml", "activation"))
+    assert [each.message for each in found(main)] == ["the path leads out of the project"]
+
+
+def test_a_symbolic_link_leads_nowhere_else(tmp_path: Path):
+    write(tmp_path / "secret.yaml", LIBRARY)
+    main = write(tmp_path / "specs/main.yaml", MAIN.format("link.yaml", "activation"))
+    (tmp_path / "specs/link.yaml").symlink_to(tmp_path / "secret.yaml")
+    assert [each.message for each in found(main)] == ["a symbolic link leads out of the project"]
+    (tmp_path / "specs/link.yaml").unlink()
+    (tmp_path / "specs/inner.yaml").write_text(LIBRARY)
+    (tmp_path / "specs/link.yaml").symlink_to("inner.yaml")
+    assert found(main) == []
+
+
+def test_a_folder_that_is_a_symbolic_link_leads_nowhere_else(tmp_path: Path):
+    write(tmp_path / "elsewhere/one.yaml", LIBRARY)
+    main = write(tmp_path / "specs/main.yaml", MAIN.format("parts/one.yaml", "activation"))
+    (tmp_path / "specs/parts").symlink_to(tmp_path / "elsewhere")
+    assert [each.id for each in found(main)] == ["bad-import"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs here")
+def test_a_fifo_is_not_waited_for(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    main = write(tmp_path / "main.yaml", MAIN.format("pipe.yaml", "activation"))
+    assert [(each.id, each.primary.span.line) for each in found(main)] == [("bad-file", 4)]
+
+
+def test_a_link_to_itself_is_no_file(tmp_path: Path):
+    (tmp_path / "loop.yaml").symlink_to("loop.yaml")
+    main = write(tmp_path / "main.yaml", MAIN.format("loop.yaml", "activation"))
+    assert [each.id for each in found(main)] == ["bad-import"]
+
+
+def test_a_cycle_is_shown(tmp_path: Path):
+    main = write(tmp_path / "main.yaml", MAIN.format("a.yaml", "relu"))
+    write(tmp_path / "a.yaml", "netspec: 1\nimport: [b.yaml]\n")
+    write(tmp_path / "b.yaml", "netspec: 1\nimport: [a.yaml]\n")
+    (fault,) = found(main)
+    assert fault.message == "the files import each other: a.yaml -> b.yaml -> a.yaml"
+
+
+def test_a_file_that_imports_the_importer_is_a_cycle(tmp_path: Path):
+    main = write(tmp_path / "main.yaml", MAIN.format("a.yaml", "relu"))
+    write(tmp_path / "a.yaml", "netspec: 1\nimport: [main.yaml]\n")
+    (fault,) = found(main)
+    assert fault.message == "the files import each other: main.yaml -> a.yaml -> main.yaml"
+
+
+def test_two_ways_to_one_file_read_it_once(tmp_path: Path):
+    main = write(tmp_path / "main.yaml", MAIN.format("a.yaml, b.yaml", "activation"))
+    write(tmp_path / "a.yaml", "netspec: 1\nimport: [c.yaml]\n")
+    write(tmp_path / "b.yaml", "netspec: 1\nimport: [c.yaml]\n")
+    write(tmp_path / "c.yaml", LIBRARY)
+    loaded = load_spec(main)
+    assert len(loaded.imported) == 3
+    assert found(main) == []
+
+
+def test_a_long_chain_is_bounded(tmp_path: Path):
+    main = write(tmp_path / "main.yaml", MAIN.format("f0.yaml", "relu"))
+    for number in range(MOST_DEEP + 5):
+        write(tmp_path / f"f{number}.yaml", f"netspec: 1\nimport: [f{number + 1}.yaml]\n")
+    (fault,) = found(main)
+    assert fault.message == f"imports are nested more than {MOST_DEEP} deep"
+
+
+def test_all_files_together_are_bounded(tmp_path: Path):
+    names = [f"f{number}.yaml" for number in range(5)]
+    main = write(tmp_path / "main.yaml", MAIN.format(", ".join(names), "relu"))
+    for name in names:
+        write(tmp_path / name, "netspec: 1\n" + ("#" + "x" * 999 + "\n") * 3_900)
+    (fault,) = found(main)
+    assert fault.message == "with this file, the imports are larger than 16,000,000 bytes"
+
+
+def test_a_fault_in_an_imported_block_is_told_there_and_where_it_is_called(tmp_path: Path):
+    main = write(tmp_path / "main.yaml", MAIN.format("blocks.yaml", "{wide: 0}"))
+    write(tmp_path / "blocks.yaml", "netspec: 1\nblocks:\n  wide:\n    params: {w: int}\n    body: [{linear: w}]\n")
+    (fault,) = found(main)
+    assert (fault.primary.span.source.name, fault.primary.span.line) == (str(tmp_path / "blocks.yaml"), 5)
+    assert [(label.span.line, label.text) for label in fault.secondary] == [(5, "here `w` is 0")]
+    assert fault.trail == ("block wide, 0 (line 5)",)
+
+
+def test_an_imported_block_sees_its_own_parameters_only(tmp_path: Path):
+    text = MAIN.format("blocks.yaml", "wide").replace("network", "params: {w: 8}\nnetwork")
+    main = write(tmp_path / "main.yaml", text)
+    write(tmp_path / "blocks.yaml", "netspec: 1\nblocks: {wide: {body: [{linear: w}]}}\n")
+    assert [each.message for each in found(main)] == ["unknown name `w`"]
+
+
+def test_what_is_imported_is_part_of_the_digest(tmp_path: Path):
+    main = write(tmp_path / "main.yaml", MAIN.format("a.yaml", "activation"))
+    write(tmp_path / "a.yaml", LIBRARY)
+    before = compile_spec(main).digest
+    write(tmp_path / "a.yaml", LIBRARY.replace("relu", "sigmoid"))
+    assert compile_spec(main).digest != before
