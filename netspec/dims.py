@@ -206,6 +206,8 @@ def exact_div(size: Size, divisor: Size) -> Size:
 
 def same(left: Size, right: Size) -> bool:
     """Whether two sizes are equal whatever the symbols are; ``UndecidedError`` where it depends on them."""
+    if left == right:
+        return True
     difference = left - right
     if isinstance(difference, int):
         return difference == 0

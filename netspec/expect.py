@@ -10,7 +10,7 @@ from netspec.diagnostics import Report, did_you_mean
 from netspec.dims import Dim, evaluate, evaluate_shape, pretty_shape
 from netspec.elaborate.values import Failed, Reader
 from netspec.graph import Call, Graph, Level, Step
-from netspec.ops.base import Tensor
+from netspec.ops.base import Op, Tensor
 from netspec.spec import Expect, Spec, Written
 from netspec.syntax import MapNode, ScalarNode
 
@@ -73,6 +73,8 @@ def count_macs(graph: Graph) -> int:
             if step.body not in levels:
                 levels[step.body] = sum(of(each) for each in step.body.steps if not each.training)
             return levels[step.body]
+        if type(step.op).macs is Op.macs:  # nothing is multiplied
+            return 0
         outputs = [value.tensor for value in step.outputs]
         return evaluate(step.op.macs([*map(numbers, step.tensors)], [*map(numbers, outputs)]), graph.sizes)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
 
 from netspec.diagnostics import Label, Span, clipped, did_you_mean
@@ -182,16 +182,16 @@ class Elaboration:
         ties: tuple[tuple[str, str], ...] = (),
     ) -> Node:
         """Add a node; its outputs' shapes are inferred, or what forbids them is reported."""
-        node = Node(name, op, tuple(inputs), (), span, named, structure, frame.training, ports, ties)
+        marks = span, named, structure, frame.training, ports, ties
         try:
-            made = self.infer(op, node.tensors, span)
+            made = self.infer(op, Node(name, op, tuple(inputs), (), *marks).tensors, span)
         except ShapeError as found:
             self.shape_fault(frame, found, op, inputs, span, arguments, structure, wires)
             raise Failed from None
         self.charge_layers(1, span)
         outputs = tuple(Value(tensor) for tensor in made)
         self.mark(frame, inputs, outputs, span)
-        node = replace(node, outputs=outputs)
+        node = Node(name, op, tuple(inputs), outputs, *marks)
         frame.builder.steps.append(node)
         return node
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from netspec.diagnostics import Span
 from netspec.dims import Dim, Size, UndecidedError, evaluate, pretty, same
@@ -52,6 +53,7 @@ class Requirements:
         self.found[key] = requirement
 
 
+@lru_cache(maxsize=4096)
 def certainly_positive(size: Dim) -> bool:
     """Whether a size is at least 1 for all positive symbols: no floor in it, nothing subtracted, or a plain ceiling."""
     for monomial, coefficient in size.terms.items():

@@ -34,10 +34,11 @@ from netspec.syntax import ListNode, ScalarNode
 
 def with_shape(env: Scope, prev: Value | None) -> Scope:
     """The scope of a step that reads ``prev``; where no single value comes before, there is no ``shape``."""
+    made = Scope(env, env.origins)
     if prev is not None:
-        return env.extended({"shape": UNKNOWN_VALUE if prev is UNKNOWN else prev.shape})
-    made = env.extended({})
-    made.pop("shape", None)
+        made["shape"] = UNKNOWN_VALUE if prev is UNKNOWN else prev.shape
+    else:
+        made.pop("shape", None)
     return made
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from netspec.dims import Size, ceil_div, floor_div
 from netspec.ops.base import ShapeError
 
@@ -10,6 +12,7 @@ PADDING_MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edg
 LAYOUT = {1: "[N, C, L]", 2: "[N, C, H, W]", 3: "[N, C, D, H, W]"}
 
 
+@lru_cache(maxsize=4096)  # the same few windows slide over the same few sizes
 def slide(size: Size, kernel: int, stride: int, padding: int, dilation: int = 1, ceil_mode: bool = False) -> Size:
     """How many windows fit: ``⌊(size + padding − dilation·(kernel − 1) − 1)/stride⌋ + 1``.
 
