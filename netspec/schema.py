@@ -131,6 +131,7 @@ KEYS: dict[type[Form], dict[str, tuple[Json, str]]] = {
     OutputSpec: {
         "from": (TEXT, "the step that gives it"),
         "when": (TRAINING, "`training`: only while training, as an auxiliary head"),
+        "if": (FLAG_OR_TEST, "the output exists only where this condition over parameters holds"),
     },
     DimSpec: {
         "default": (SIZE, "the size at which costs are quoted and examples are made"),

@@ -527,6 +527,7 @@ class OutputSpec(Form):
 
     source: Value = Field(alias="from")
     when: Annotated[str, _reader(_one_of("training"))] | None = None
+    test: Value | None = Field(default=None, alias="if")
 
 
 def _read_output(key: ScalarNode, node: SyntaxNode, report: Report) -> OutputSpec | None:

@@ -420,11 +420,16 @@ class BlockCalls(OpCalls):
         failed = False
         for name, output in written.items():
             try:
-                made[name] = self.reference(frame, output.source, last), output.when == "training"
+                if output.test is None or self.reader.condition(output.test, frame.env, "the `if` of an output"):
+                    made[name] = self.reference(frame, output.source, last), output.when == "training"
             except Failed:
                 failed = True
         if failed:
             raise Failed
+        if not made:
+            tests = [output.test.span for output in written.values() if output.test is not None]
+            help = "leave one output without `if`"
+            raise self.reader.error("missing-key", "no output is left: the `if` of each is false", tests[-1], help=help)
         return made
 
 
