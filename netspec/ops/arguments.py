@@ -185,10 +185,10 @@ class Nested(Argument):
     """A number or a boolean, or lists of them nested to any depth, equally long (kept as tuples)."""
 
     def read(self, value: Any) -> Any:
-        if isinstance(value, (bool, int, float)):
+        if isinstance(value, (bool, int, float)) and math.isfinite(value):
             return value
         if not isinstance(value, (list, tuple)) or not value:
-            raise ValueError("a number, or lists of numbers")
+            raise ValueError("a finite number, or lists of them")
         items = tuple(map(self.read, value))
         if len(set(map(lengths, items))) > 1:
             raise ValueError("lists of equal lengths")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 from netspec.dims import Dim, Shape, Size, ceil_div, floor_div, pretty, pretty_shape
-from netspec.ops.arguments import INTEGER, Argument, Positive, is_integer
+from netspec.ops.arguments import INTEGER, Argument, Integers, Positive, is_integer
 from netspec.ops.base import Constructor, OnnxBuilder, Op, ShapeError, Tensor, assigned, axis_of, known
 from netspec.ops.shape import Rearrangement, differ
 
@@ -179,6 +179,36 @@ class Slice(Rearrangement):
 
     def detail(self) -> str:
         return f"dim {self.dim}, {self.spelled()}"
+
+
+class Flip(Rearrangement):
+    """Turns dimensions round (``torch.flip``): any shape."""
+
+    name = "flip"
+    functional = "torch.flip"
+    main = "dims"
+
+    dims: Integers
+
+    def axes(self, rank: int) -> list[int]:
+        """The dimensions that are turned round, counted from 0."""
+        axes = [axis_of(dim, rank, "dims") for dim in self.dims]
+        if len(set(axes)) < len(axes):
+            raise ShapeError(f"dims {list(self.dims)} name a dimension twice", argument="dims")
+        return axes
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        self.axes(len(shapes[0]))
+        return shapes[0]
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        axes = self.axes(len(tensors[0].shape))
+        bounds = ([value] * len(axes) for value in (-1, -END - 1))
+        steps = builder.constant([-1] * len(axes))
+        return builder.op("Slice", inputs[0], *map(builder.constant, bounds), builder.constant(axes), steps)
+
+    def detail(self) -> str:
+        return "dim " + " ".join(map(str, self.dims))
 
 
 class Sections(Argument):

@@ -98,6 +98,7 @@ MEANINGS = {
 """The meaning of each argument by its name."""
 
 SPECIAL = {
+    ("flip", "dims"): "the dimensions that are turned round",
     ("multihead_attention", "dropout"): "the probability that a weight is dropped, in training",
     ("constant", "value"): "a number, or lists of numbers nested as the shape has it",
     ("arange", "end"): "how many integers; a symbolic size is read from `like`",

@@ -42,6 +42,16 @@ def fault(name: str, **arguments: Any) -> str:
         ("upsample", {"scale_factor": 0}, "a number above 0, or a list of them"),
         ("upsample", {"scale_factor": float("inf")}, "a number above 0, or a list of them"),
         ("leaky_relu", {"negative_slope": float("nan")}, "Input should be a finite number"),
+        ("masked_fill", {"value": float("nan")}, "a number, `inf` or `-inf`"),
+        ("masked_fill", {"value": True}, "a number, `inf` or `-inf`"),
+        ("reduce_sum", {"dim": [0, 1.5]}, "an integer, a list of integers, or null for all dimensions"),
+        ("reduce_sum", {"dim": []}, "an integer, a list of integers, or null for all dimensions"),
+        ("arange", {"end": -1}, "an integer of at least 0, or a symbolic size"),
+        ("constant", {"value": [[1, 2], [3]]}, "lists of equal lengths"),
+        ("constant", {"value": "one"}, "a finite number, or lists of them"),
+        ("constant", {"value": [float("inf")]}, "a finite number, or lists of them"),
+        ("split", {"split_size_or_sections": [2, 0]}, "an integer of at least 1, or a list of them"),
+        ("expand", {"shape": [2, 0]}, "a list of sizes, where -1 keeps the input's"),
         ("linear", {"out_features": 3.0}, "Input should be a valid integer"),
         ("dropout", {"p": "0.5"}, "Input should be a valid number"),
         ("relu", {"inplace": 1}, "Input should be a valid boolean"),
@@ -58,6 +68,8 @@ def test_what_is_kept() -> None:
     assert OPS["max_pool2d"](kernel_size=3, stride=None).model_dump()["stride"] is None
     kept = OPS["leaky_relu"](negative_slope=1).model_dump()["negative_slope"]
     assert (kept, type(kept)) == (1.0, float)
+    assert OPS["masked_fill"](value=float("-inf")) == OPS["masked_fill"](value="-inf")
+    assert OPS["constant"](value=[[1, 2]]).model_dump()["value"] == ((1, 2),)
     op = OPS["reshape"](shape=[Dim.symbol("N"), -1])
     assert hash(op) == hash(OPS["reshape"](shape=[Dim.symbol("N"), -1]))
 
@@ -71,6 +83,10 @@ def test_what_is_kept() -> None:
         ("conv2d", "out_channels", "same", False),
         ("upsample", "mode", "bilinear", True),
         ("reshape", "shape", "N", False),
+        ("masked_fill", "value", "-inf", True),
+        ("cast", "dtype", "int64", True),
+        ("einsum", "equation", "ij,jk->ik", True),
+        ("arange", "end", "T", False),
     ],
 )
 def test_text_is_a_word_or_an_expression(name: str, argument: str, text: str, literal: bool) -> None:
