@@ -5,7 +5,6 @@ Source lines are clipped around what is underlined, and whatever a terminal woul
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterable
 
@@ -15,10 +14,6 @@ WIDTH = 120
 MOST_MESSAGE = 600
 MOST_TRAIL = 7
 
-# Control characters, invisible ones, and those that turn the direction of writing.
-_OBEYED = re.compile(
-    "[\x00-\x1f\x7f-\xa0\u00ad\u061c\u2000-\u200f\u2028-\u202f\u205f-\u206f\ud800-\udfff\ufeff\ufff9-\uffff]"
-)
 _SHORT = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
 
@@ -60,11 +55,17 @@ def escaped(text: str) -> str:
     """A text that shows all that it holds."""
     if len(text) > MOST_MESSAGE:
         text = text[:MOST_MESSAGE] + "…"
-    return text if text.isascii() and text.isprintable() else _OBEYED.sub(_escape, text)
+    return _visible(text)
 
 
-def _escape(found: re.Match[str]) -> str:
-    character = found.group()
+def _visible(text: str) -> str:
+    """Control characters, invisible ones and those that turn the direction of writing, as escapes."""
+    return text if text.isprintable() else "".join(map(_shown, text))
+
+
+def _shown(character: str) -> str:
+    if character.isprintable() or character == "\u3000":  # the space of Chinese and Japanese
+        return character
     code = ord(character)
     return _SHORT.get(character) or (f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}")
 
@@ -124,10 +125,6 @@ def _window(line: str, start: int, end: int, room: int) -> tuple[int, int]:
 
 def _clip(line: str, start: int, end: int) -> str:
     return ("…" if start else "") + _visible(line[start:end]) + ("…" if end < len(line) else "")
-
-
-def _visible(text: str) -> str:
-    return text if text.isascii() and text.isprintable() else _OBEYED.sub(_escape, text)
 
 
 def _columns(text: str) -> int:
