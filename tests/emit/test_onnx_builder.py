@@ -91,3 +91,37 @@ def test_a_list_of_mixed_numbers_is_refused() -> None:
     builder.begin("layer")
     with pytest.raises(TypeError, match="Unsupported attribute type"):
         builder.op("Anything", builder.input("x", [1]), given=[1, 0.5])
+
+
+def test_a_parameter_without_a_name_is_called_as_its_op() -> None:
+    builder = GraphBuilder()
+    builder.begin("class_token", {"": np.ones(3, np.float32)})
+    assert builder.parameter("").name == "class_token"
+
+
+def test_gates_are_reordered_joined_and_stacked_once() -> None:
+    parameters = {"a": np.arange(6.0), "b": -np.arange(6.0)}
+    builder = GraphBuilder()
+    builder.begin("first", parameters)
+    made = builder.gates("B", [["a", "b"], ["b", "a"]], (0, 2, 1))
+    ordered = [0.0, 1.0, 4.0, 5.0, 2.0, 3.0]
+    wanted = [[*ordered, *(-value for value in ordered)], [*(-value for value in ordered), *ordered]]
+    assert made.const_value.numpy().tolist() == wanted
+    builder.begin("again", {name: builder.initializer(f"first.{name}", array) for name, array in parameters.items()})
+    assert builder.gates("B", [["a", "b"], ["b", "a"]], (0, 2, 1)) is made
+    assert builder.gates("B", [["a"]], (0, 1)) is not made
+
+
+def test_what_is_not_read() -> None:
+    builder = GraphBuilder()
+    builder.begin("rnn", unread={1})
+    assert [builder.reads(output) for output in range(3)] == [True, False, True]
+    builder.begin("next")
+    assert builder.reads(1)
+
+
+def test_cast() -> None:
+    builder = GraphBuilder()
+    builder.begin("cast")
+    builder.cast(builder.input("x", [1]), "int64")
+    assert builder.nodes[0].attributes["to"].value == ir.DataType.INT64
