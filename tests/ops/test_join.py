@@ -67,7 +67,7 @@ def test_text(made: Case, text: str) -> None:
 def test_symbolic_sizes_that_may_differ_are_required_to_be_equal() -> None:
     made = case("add", "N 3 H", "N 1 W")
     height, width = made.tensors()[0].shape[2], made.tensors()[1].shape[2]
-    why = "add needs equal sizes in dim 2, or 1"
+    why = "add needs equal sizes (or 1) in dim 2"
     assert (height, width, why) in list(made.op().requirements(*made.tensors()))
     assert made.op().infer(*made.tensors())[0].shape == read_shape("N 3 H")
     joined = case("concat", "N 3 H", "N 1 W")
