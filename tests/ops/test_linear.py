@@ -36,4 +36,5 @@ def test_asks_for_a_known_size() -> None:
     with pytest.raises(ShapeError) as found:
         case("linear", out_features=3).op().infer(Tensor(read_shape("N 3 H")))
     assert str(found.value) == "the last dimension that linear takes must be a known number, but is H"
-    assert found.value.help == "pool to a fixed size first (adaptive_avg_pool2d), or give the input a fixed size"
+    wanted = "put `adaptive_avg_pool2d: 1` and `flatten` before this, or write the size of the input as numbers"
+    assert found.value.help == wanted
