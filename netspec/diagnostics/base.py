@@ -161,11 +161,15 @@ class Report:
 
     def retract(self, span: Span) -> None:
         """Drop what was found at a place or behind it: it was read wrongly from there on."""
-        self.diagnostics = [
-            found
-            for found in self.diagnostics
-            if found.primary.span.source is not span.source or found.primary.span.order < span.order
-        ]
+        kept = []
+        for found in self.diagnostics:
+            place = found.primary.span
+            if place.source is not span.source or place.order < span.order:
+                kept.append(found)
+                continue
+            self._seen.discard(found.key)
+            self._unreadable.discard((id(place.source), place.line, place.column))
+        self.diagnostics = kept
 
     def take(self, found: SpecError) -> None:
         """Add what another report collected."""
