@@ -29,7 +29,10 @@ def check_loaded(loaded: Loaded, limits: Limits | None = None) -> Checked:
     times: dict[tuple[object, ...], int] = {}
     for variant in variants:
         try:
-            graph = compile_loaded(loaded, variant=variant, limits=limits, shared=shared)
+            if None in graphs and variant is not None and not loaded.spec.variants[variant].values:
+                graph = _named(graphs[None], variant)
+            else:
+                graph = compile_loaded(loaded, variant=variant, limits=limits, shared=shared)
         except SpecError as found:
             for each in found.diagnostics:
                 times[each.key] = times.get(each.key, 0) + 1
@@ -41,6 +44,11 @@ def check_loaded(loaded: Loaded, limits: Limits | None = None) -> Checked:
             check_expectation(graph, expectation(loaded.spec, variant), report)
     told = tuple(_without_variant(each, times.get(each.key, 1), len(variants)) for each in report.diagnostics)
     return Checked(graphs, told, report.more)
+
+
+def _named(graph: Graph, variant: str) -> Graph:
+    """The graph of the defaults as that of a variant which sets nothing."""
+    return replace(graph, name=variant, body=replace(graph.body, title=variant))
 
 
 def _without_variant(found: Diagnostic, times: int, of: int) -> Diagnostic:

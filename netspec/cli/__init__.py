@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import gc
 import os
 import sys
@@ -151,6 +152,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Nearly all that a command makes stays until it ends: looking for garbage at every 700 objects takes a tenth of it.
     before = gc.get_threshold()
     gc.set_threshold(100_000, *before[1:])
+    atexit.unregister(gc.freeze)
+    atexit.register(gc.freeze)  # nor is there any use in looking once more when the process ends
     try:
         return _run(arguments)
     finally:
