@@ -21,10 +21,13 @@ class Checked:
     more: int = 0
 
 
-def check_loaded(loaded: Loaded, limits: Limits | None = None) -> Checked:
-    """Compile every variant, or the one that was asked for. A fault that several variants share counts once."""
+def check_loaded(loaded: Loaded, limits: Limits | None = None, common: Shared | None = None) -> Checked:
+    """Compile every variant, or the one that was asked for. A fault that several variants share counts once.
+
+    ``common`` is what the checks of several specs share.
+    """
     variants = [loaded.variant] if loaded.variant else loaded.variants
-    report, shared = Report(), Shared()
+    report, shared = Report(), Shared(common)
     graphs: dict[str | None, Graph] = {}
     times: dict[tuple[object, ...], int] = {}
     for variant in variants:

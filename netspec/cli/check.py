@@ -9,7 +9,7 @@ from netspec.check import check_loaded
 from netspec.cli.faults import tell, tell_count, width
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.diagnostics.text import render_all
-from netspec.elaborate import Limits
+from netspec.elaborate import Limits, Shared
 from netspec.pipeline import load_spec
 
 
@@ -20,10 +20,11 @@ def check_all(targets: Sequence[str], limits: Limits, format: str = "text") -> i
     """
     failed: list[Diagnostic] = []
     more = 0
+    common = Shared()
     longest = max(map(len, targets))
     for target in targets:
         try:
-            verdict = check_one(target, limits)
+            verdict = check_one(target, limits, common)
         except SpecError as found:
             failed += found.diagnostics
             more += found.more
@@ -39,9 +40,9 @@ def check_all(targets: Sequence[str], limits: Limits, format: str = "text") -> i
     return 1 if failed else 0
 
 
-def check_one(target: str, limits: Limits) -> str:
+def check_one(target: str, limits: Limits, common: Shared) -> str:
     """How many networks a spec makes, in words. Raises ``SpecError`` with every fault."""
-    checked = check_loaded(load_spec(target), limits)
+    checked = check_loaded(load_spec(target), limits, common)
     if checked.diagnostics:
         raise SpecError(checked.diagnostics, checked.more)
     count = len(checked.graphs)

@@ -204,7 +204,11 @@ class Elaboration:
 
     def infer(self, op: Op, tensors: tuple[Tensor, ...], span: Span) -> tuple[Tensor, ...]:
         """What an op makes of these tensors, worked out once. Raises ``ShapeError`` where it cannot take them."""
-        known = self.shared.inferred.get((op, tensors))
+        key = op, tensors
+        free = self.shared.free.get(key)
+        if free is not None:
+            return free
+        known = self.shared.inferred.get(key)
         if known is not None:
             made, needed = known
             self.require(needed)
@@ -213,7 +217,11 @@ class Elaboration:
         self.requirements.check(op.requirements(*tensors), span)
         made = op.infer(*tensors)
         self.requirements.sizes(made, op.name, span)
-        self.shared.inferred[op, tensors] = made, tuple(self.requirements.noted[first:])
+        needed = tuple(self.requirements.noted[first:])
+        if needed:
+            self.shared.inferred[key] = made, needed
+        else:
+            self.shared.free[key] = made
         return made
 
     def require(self, needed: Iterable[Requirement]) -> None:

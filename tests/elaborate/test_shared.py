@@ -8,10 +8,14 @@ from netspec import zoo
 from netspec.check import check_loaded
 from netspec.diagnostics import Source
 from netspec.dims import evaluate
+from netspec.elaborate import Shared
 from netspec.emit.source import emit_source
 from netspec.emit.table import ShapeTable
 from netspec.expect import count_macs
 from netspec.pipeline import compile_loaded, load_source, load_spec
+
+COMMON = Shared()
+"""What the specs of the zoo share, as in one run of `netspec check`."""
 
 LARGE = {"resnet1202", "resnet_cifar", "preresnet1001"}
 
@@ -19,7 +23,7 @@ LARGE = {"resnet1202", "resnet_cifar", "preresnet1001"}
 @pytest.mark.parametrize("path", zoo.files(), ids=lambda path: path.stem)
 def test_a_variant_is_what_it_is_alone(path):
     loaded = load_spec(path)
-    together = check_loaded(loaded).graphs
+    together = check_loaded(loaded, common=COMMON).graphs
     assert list(together) == loaded.variants
     for variant, graph in together.items():
         if variant in LARGE:
