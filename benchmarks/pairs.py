@@ -10,7 +10,8 @@ import gc
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TypeVar
@@ -34,9 +35,10 @@ class Bar:
         return ratio >= self.limit if self.least else ratio <= self.limit
 
 
-def timed(run: Run, clock: Clock = time.process_time) -> float:
+def timed(run: Run, clock: Clock = time.process_time, collect: bool = True) -> float:
     """The seconds that one run takes: of CPU, unless another clock is given."""
-    gc.collect()
+    if collect:
+        gc.collect()
     start = clock()
     run()
     return clock() - start
@@ -51,6 +53,17 @@ def fastest(run: Run, times: int = 3) -> float:
         run()
         best = min(best, time.process_time() - start)
     return best
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Python's garbage collector stays out of what is timed inside."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def alternate(first: Callable[[], T], second: Callable[[], T], rounds: int) -> list[tuple[T, T]]:

@@ -13,11 +13,11 @@ import gc
 import tempfile
 import textwrap
 import tracemalloc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
-from pairs import Bar, alternate, fastest, finish, judge
+from pairs import Bar, alternate, collector_paused, fastest, finish, judge
 
 from netspec.elaborate import Limits
 from netspec.emit.source import emit_source
@@ -86,16 +86,6 @@ def held(path: Path) -> int:
     return size
 
 
-@contextmanager
-def collector(at_work: bool) -> Iterator[None]:
-    if not at_work:
-        gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-
-
 def measure(name: str, form: Callable[[int], str], folder: Path) -> list[bool]:
     paths = {size: folder / f"{size}.yaml" for size in SIZES}
     for size, path in paths.items():
@@ -104,7 +94,7 @@ def measure(name: str, form: Callable[[int], str], folder: Path) -> list[bool]:
     per_layer = {size: (lambda size=size: fastest(lambda: everything(paths[size]), 2) / size) for size in SIZES}
     results = []
     for at_work, bar in ((False, PAUSED), (True, AT_WORK)):
-        with collector(at_work):
+        with nullcontext() if at_work else collector_paused():
             pairs = alternate(per_layer[10_000], per_layer[1_000], ROUNDS)
         what = f"{name}, time{'' if at_work else ', collector paused'}"
         micro = "({:.1f} µs : {:.1f} µs)".format(*(min(each) * 1e6 for each in zip(*pairs)))
