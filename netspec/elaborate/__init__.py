@@ -58,7 +58,8 @@ def elaborate(
     parameters = parameter_values(spec, reader, chosen, overrides or {})
     symbols = {name: Dim.symbol(name) for name in _symbol_names(spec, parameters)}
     globals = parameters.extended(symbols)
-    _check_required(spec, reader, globals)
+    if not _check_required(spec, reader, globals):
+        report.raise_if_any()  # the rest follows from it
     declared, limits_of_dims = _declared_sizes(spec, reader, globals, symbols, sizes or {})
 
     requirements = Requirements(declared)
@@ -229,10 +230,13 @@ def _size(reader: Reader, node: SyntaxNode, env: Mapping[str, Any]) -> Size:
     raise reader.misvalued(node, env, "a size is a positive integer or a name", value)
 
 
-def _check_required(spec: Spec, reader: Reader, env: Mapping[str, Any]) -> None:
+def _check_required(spec: Spec, reader: Reader, env: Mapping[str, Any]) -> bool:
+    """Whether what the spec requires of its parameters holds; what does not is reported."""
+    holds = True
     for node in spec.require:
         try:
             if not reader.condition(node, env, "a requirement"):
+                holds = False
                 assert isinstance(node, ScalarNode)
                 names = sorted(parse(node.text).names & env.keys(), key=node.text.find)
                 values = ", ".join(f"{name} = {env[name]}" for name in names)
@@ -246,6 +250,7 @@ def _check_required(spec: Spec, reader: Reader, env: Mapping[str, Any]) -> None:
                 )
         except Failed:
             continue
+    return holds
 
 
 def _declared_sizes(

@@ -155,9 +155,22 @@ class OpCalls(Elaboration):
             return self.make(kind, values)
         except ValidationError as found:
             self.refused.add(refusal)
-            for fault in found.errors(include_input=False, include_url=False):
-                self.argument_fault(step, kind, fault, nodes, values, env)
+            faults = found.errors(include_input=False, include_url=False)
+            missing = [str(fault["loc"][0]) for fault in faults if fault["type"] == "missing"]
+            if missing:
+                self.missing_arguments(kind.name, step, missing)
+            for each in faults:
+                if each["type"] != "missing":
+                    self.argument_fault(step, kind, each, nodes, values, env)
             raise Failed from None
+
+    def missing_arguments(
+        self, key: str, step: CallStep, missing: Sequence[str], labels: tuple[Label, ...] = ()
+    ) -> None:
+        """Report what a call lacks, in one."""
+        message = f"`{key}` needs {listed(missing)}"
+        help = f"`{key}: {{{', '.join(f'{name}: …' for name in missing)}}}`"
+        self.reader.error("missing-argument", message, step.span, help=help, secondary=labels)
 
     def argument_fault(
         self,
@@ -172,12 +185,6 @@ class OpCalls(Elaboration):
             self.reader.error("bad-argument", f"`{kind.name}`: {fault['msg'].removeprefix('Value error, ')}", step.span)
             return
         argument = str(fault["loc"][0])
-        if fault["type"] == "missing":
-            example = f"`{kind.name}: {{{argument}: …}}`"
-            self.reader.error(
-                "missing-argument", f"`{kind.name}` needs `{argument}`", step.span, help=example, about=argument
-            )
-            return
         value = values[argument]
         help: str | None = None
         if isinstance(value, Dim):
@@ -341,6 +348,7 @@ class BlockCalls(OpCalls):
                 )
             written[next(iter(block.params))] = step.main
         failed = False
+        missing: list[str] = []
         unknown = written.keys() - block.params.keys()
         for name in unknown:
             failed = True
@@ -361,18 +369,14 @@ class BlockCalls(OpCalls):
                 elif unknown:  # most likely it is among them, misspelt
                     values[name] = UNKNOWN_VALUE
                 else:
-                    label = Label(parameter.key.span, "declared here without a default")
-                    help = f"`{key}: {{{name}: …}}`"
-                    raise self.reader.error(
-                        "missing-argument",
-                        f"`{key}` needs `{name}`",
-                        step.span,
-                        secondary=(label,),
-                        help=help,
-                        about=name,
-                    )
+                    missing.append(name)
+                    raise Failed
             except Failed:
                 failed, values[name] = True, UNKNOWN_VALUE
+        if missing:
+            span = block.params[missing[0]].key.span
+            labels = (Label(span, "declared here without a default"),)
+            self.missing_arguments(key, step, missing, labels)
         if failed:
             raise Failed
         return values, origins
@@ -443,6 +447,12 @@ PLAIN_WORDS = {
 """Pydantic's words in ours."""
 
 JOIN_HELP = "`concat`, `add`, `mean` and their like join several values into one"
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a`, `b` and `c`."""
+    *first, last = (f"`{name}`" for name in names)
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def replaced(key: ScalarNode, text: str) -> ScalarNode:

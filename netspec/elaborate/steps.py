@@ -80,6 +80,8 @@ class Elaborator(BlockCalls):
             name, frame.builder.incomplete = None, True
         names = [] if name is None else [str(name)]
         if isinstance(step, CallStep):
+            if not step.arguments:  # it may have lost its name with everything else
+                frame.builder.incomplete = True
             misspelt = [node for word, (_, node) in step.arguments.items() if nearest(word, ["name"])]
             names += [node.text for node in misspelt if isinstance(node, ScalarNode)]
         else:  # what is written inside may not have come to its name

@@ -141,6 +141,9 @@ class Explainer:
         elif frame and frame.is_map and rest.startswith("- "):
             message, help = "a list item stands among keys", "indent it under its key"
         else:
+            last = self.last.start_mark.line + 1 if self.last is not None and not self.last.style else line
+            if last < line and (fault := self.spaceless(last)):
+                return fault
             message, help = "the indentation fits no line above", "align the line with its neighbours"
         return self.fault(message, help, line, column, len(rest))
 
