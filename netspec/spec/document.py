@@ -1,0 +1,255 @@
+"""What stands at the top of a file: parameters, variants, inputs, blocks, outputs, and the file as a whole."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from netspec.diagnostics import Report, Span, clipped, nearest
+from netspec.spec.reading import (
+    EXAMPLES,
+    Entry,
+    Form,
+    Name,
+    Text,
+    Value,
+    Written,
+    fill,
+    mapping_entries,
+    misfit,
+    named_by,
+    one_of,
+    read_form,
+    read_list,
+    read_text,
+    read_version,
+    reader,
+)
+from netspec.spec.steps import Body
+from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
+
+
+class ParamSpec(Form):
+    """A parameter in its long form."""
+
+    type: Text | None = None
+    default: Value | None = None
+    min: Value | None = None
+    max: Value | None = None
+    choices: Annotated[tuple[Written, ...], reader(read_list)] | None = None
+    doc: Text | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A declared parameter. ``type`` is ``int``, ``float``, ``bool``, ``str`` or ``list[…]`` of one of these."""
+
+    key: ScalarNode
+    type: str | None
+    default: Written | None
+    spec: ParamSpec | None = None
+
+
+TYPE = re.compile(r"(?:list\[)*(?:int|float|bool|str)\]*\Z")
+
+
+def _read_parameter(key: ScalarNode, node: SyntaxNode, report: Report) -> Parameter | None:
+    if isinstance(node, MapNode):
+        long = read_form(ParamSpec, node, report, f"the parameter `{key.text}`")
+        if long is None:
+            return None
+        type_node = node.get("type")
+        if long.type is not None and type_node is not None and not is_type(long.type):
+            close = nearest(long.type, ("int", "float", "bool", "str"))
+            help = f"did you mean `{close}`?" if close else TYPES_HELP
+            report.error("unknown-type", f"`{clipped(long.type)}` is no type", type_node.span, help=help)
+            return None
+        if long.type is None and long.default is None:
+            help = f"write `{key.text}: {{default: 64}}`, or `{{type: int}}`"
+            message = f"the parameter `{key.text}` needs a `default` or a `type`"
+            report.error("missing-key", message, key.span, help=help)
+            return None
+        return Parameter(key, long.type, long.default, long)
+    if isinstance(node, ScalarNode) and isinstance(node.value, str) and is_type(node.value):
+        return Parameter(key, node.value, None)
+    return Parameter(key, None, node)
+
+
+TYPES_HELP = "types are int, float, bool, str and list[…] of these"
+
+
+def is_type(text: str) -> bool:
+    """Whether a text spells a parameter's type, as ``list[list[int]]``."""
+    return bool(TYPE.match(text)) and text.count("[") == text.count("]")
+
+
+Parameters = Annotated[Mapping[str, Parameter], named_by(_read_parameter, "a mapping from parameters to defaults")]
+
+
+class OutputSpec(Form):
+    """An output in its long form."""
+
+    source: Value = Field(alias="from")
+    when: Annotated[str, reader(one_of("training"))] | None = None
+    test: Value | None = Field(default=None, alias="if")
+
+
+def _read_output(key: ScalarNode, node: SyntaxNode, report: Report) -> OutputSpec | None:
+    if isinstance(node, MapNode):
+        return read_form(OutputSpec, node, report, f"the output `{key.text}`")
+    return fill(OutputSpec, {"from": node}, report)
+
+
+Outputs = Annotated[Mapping[str, OutputSpec], named_by(_read_output, "a mapping from output names to steps")]
+
+
+DTYPES = ("float32", "float64", "float16", "bfloat16", "int64", "int32", "bool")
+
+
+class InputSpec(Form):
+    """An input in its long form."""
+
+    shape: Annotated[tuple[Written, ...], reader(read_list)]
+    below: Value | None = None
+    dtype: Annotated[str, reader(one_of(*DTYPES))] = "float32"
+
+
+def _read_input(key: ScalarNode, node: SyntaxNode, report: Report) -> InputSpec | None:
+    if isinstance(node, MapNode):
+        return read_form(InputSpec, node, report, f"the input `{key.text}`")
+    if isinstance(node, ListNode):
+        return fill(InputSpec, {"shape": node}, report)
+    misfit(report, node, "a shape", "an input is a list of sizes: `image: [N, 3, 224, 224]`")
+    return None
+
+
+class DimSpec(Form):
+    """A symbolic dimension in its long form."""
+
+    span: Span
+    default: Value
+    min: Value | None = None
+    max: Value | None = None
+
+
+def _read_dim(key: ScalarNode, node: SyntaxNode, report: Report) -> DimSpec | None:
+    if isinstance(node, MapNode):
+        return read_form(DimSpec, node, report, f"the dimension `{key.text}`", key.span)
+    return fill(DimSpec, {"span": key.span, "default": node}, report)
+
+
+class BlockSpec(Form):
+    """A reusable part."""
+
+    span: Span
+    body: Body
+    params: Parameters = Field(default_factory=dict)
+    inputs: Annotated[tuple[Written, ...], reader(read_list)] | None = None
+    outputs: Outputs | None = None
+    doc: Text | None = None
+
+
+def _read_block(key: ScalarNode, node: SyntaxNode, report: Report) -> BlockSpec | None:
+    return read_form(BlockSpec, node, report, f"the block `{key.text}`", key.span)
+
+
+class Expect(Form):
+    """Facts that ``netspec check`` verifies."""
+
+    params: Value | None = None
+    macs: Value | None = None
+    outputs: (
+        Annotated[Mapping[str, Written], named_by(lambda key, value, report: value, "a mapping from outputs to shapes")]
+        | None
+    ) = None
+
+
+def _read_expect(node: SyntaxNode, report: Report) -> Expect | None:
+    return read_form(Expect, node, report, "`expect`")
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A named set of parameter values."""
+
+    key: ScalarNode
+    values: Mapping[str, Entry]
+    expect: Expect | None
+    doc: str | None
+
+
+def _read_variant(key: ScalarNode, node: SyntaxNode, report: Report) -> Variant | None:
+    if isinstance(node, ScalarNode) and node.value is None:
+        return Variant(key, {}, None, None)
+    if not isinstance(node, MapNode):
+        misfit(report, node, "a mapping from parameters to values")
+        return None
+    values = {name.text: (name, value) for name, value in node.entries}
+    _, expect = values.pop("expect", (None, None))
+    _, doc = values.pop("doc", (None, None))
+    return Variant(
+        key,
+        values,
+        _read_expect(expect, report) if expect is not None else None,
+        read_text(doc, report) if doc is not None else None,
+    )
+
+
+class Spec(Form):
+    """A whole file."""
+
+    netspec: Annotated[int, reader(read_version)]
+    name: Name
+    doc: Text = ""
+    imports: Annotated[tuple[Written, ...], reader(read_list)] = Field(default=(), alias="import")
+    params: Parameters = Field(default_factory=dict)
+    require: Annotated[tuple[Written, ...], reader(read_list)] = ()
+    variants: Annotated[
+        Mapping[str, Variant], named_by(_read_variant, "a mapping from variants to parameter values")
+    ] = Field(default_factory=dict)
+    dims: Annotated[Mapping[str, DimSpec], named_by(_read_dim, "a mapping from dimensions to sizes")] = Field(
+        default_factory=dict
+    )
+    inputs: Annotated[Mapping[str, InputSpec], named_by(_read_input, "a mapping from inputs to shapes")]
+    blocks: Annotated[Mapping[str, BlockSpec], named_by(_read_block, "a mapping from names to blocks")] = Field(
+        default_factory=dict
+    )
+    network: Body
+    outputs: Outputs | None = None
+    init: Annotated[
+        tuple[Entry, ...],
+        reader(lambda node, report: mapping_entries(node, report, "a mapping from parameters to functions")),
+    ] = ()
+    expect: Annotated[Expect | None, reader(_read_expect)] = None
+
+
+def read_spec(node: SyntaxNode, report: Report) -> Spec | None:
+    """The whole document. ``None`` where the report got anything; the caller raises it."""
+    if not isinstance(node, MapNode):
+        misfit(report, node, "a spec", "a spec starts with `netspec: 1`, `name:`, `inputs:` and `network:`")
+        return None
+    for key, empty in (("network", ListNode), ("inputs", MapNode)):
+        value = node.get(key)
+        if isinstance(value, empty) and not (value.items if isinstance(value, ListNode) else value.entries):
+            what = "a step" if key == "network" else "an input"
+            report.error("missing-key", f"`{key}` needs {what}", value.span, help=EXAMPLES[key])
+    return read_form(Spec, node, report, "a spec")
+
+
+class Library(Spec):
+    """A file that is imported: its blocks count, and it need not be a network."""
+
+    name: Name = ""
+    inputs: Annotated[Mapping[str, InputSpec], named_by(_read_input, "a mapping from inputs to shapes")] = Field(
+        default_factory=dict
+    )
+    network: Body = ()
+
+
+def read_library(node: SyntaxNode, report: Report) -> Library | None:
+    """An imported document. ``None`` where the report got anything."""
+    return read_form(Library, node, report, "a spec")

@@ -1,0 +1,293 @@
+"""How authored forms are read from the syntax tree: the readers of single nodes, and of mappings with known keys."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, ClassVar, TypeVar, cast, get_args
+
+from pydantic import BaseModel, ConfigDict
+
+from netspec.diagnostics import Report, Span, clipped, nearest
+from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
+
+VERSION = 1
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z", re.ASCII)
+RESERVED = frozenset({"prev", "shape"})
+
+Written = SyntaxNode
+Entry = tuple[ScalarNode, SyntaxNode]
+
+
+class Form(BaseModel):
+    """Base of the authored forms. ``span`` is where the form's key stands.
+
+    ``fill`` reads them, not Pydantic's validator: building one for each form would take longer than most checks.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, arbitrary_types_allowed=True, populate_by_name=False, defer_build=True
+    )
+    known_as: ClassVar[str] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class reader:
+    """Marks a field that reads its node with ``read``, which reports what does not fit and gives ``None`` for it."""
+
+    read: Callable[[Any, Report], Any]
+
+
+def misfit(report: Report, node: SyntaxNode, wanted: str, help: str | None = None) -> None:
+    """Report that a node is not what is wanted there."""
+    if isinstance(node, ScalarNode) and "\u00a0" in node.text:
+        help = "a no-break space (U+00A0) stands in it: write a plain space"
+    report.error("wrong-type", f"expected {wanted}, found {describe(node)}", node.span, help=help)
+
+
+def describe(node: SyntaxNode) -> str:
+    """A node in words: ``a list``, ``the text `abc` ``."""
+    if isinstance(node, ListNode):
+        return "a list"
+    if isinstance(node, MapNode):
+        return "a mapping"
+    if node.value is None:
+        return "nothing"
+    kind = {bool: "the boolean", int: "the number", float: "the number"}.get(type(node.value), "the text")
+    return f"{kind} `{clipped(node.text)}`"
+
+
+def read_text(node: SyntaxNode, report: Report) -> str | None:
+    if isinstance(node, ScalarNode) and isinstance(node.value, str):
+        return node.value
+    misfit(report, node, "a text", "quote it" if isinstance(node, ScalarNode) else None)
+    return None
+
+
+def _read_name(node: SyntaxNode, report: Report) -> str | None:
+    if isinstance(node, ScalarNode) and isinstance(node.value, str) and NAME.match(node.value):
+        return node.value
+    misfit(report, node, "a name", name_help(node.text if isinstance(node, ScalarNode) else ""))
+    return None
+
+
+def name_help(text: str) -> str:
+    """How to make a name of a text."""
+    rule = "a name has letters, digits and underscores, and starts with no digit"
+    made = re.sub(r"[^A-Za-z0-9_]+", "_", text).strip("_")
+    return f"write `{clipped(made)}`: {rule}" if NAME.match(made) and made != text else rule
+
+
+def _read_flag(node: SyntaxNode, report: Report) -> bool | None:
+    if isinstance(node, ScalarNode) and isinstance(node.value, bool):
+        return node.value
+    misfit(report, node, "true or false")
+    return None
+
+
+def read_version(node: SyntaxNode, report: Report) -> int | None:
+    if isinstance(node, ScalarNode) and node.value == VERSION and not isinstance(node.value, bool):
+        return VERSION
+    misfit(report, node, "the language's version, 1", "write `netspec: 1`")
+    return None
+
+
+def _read_scalar(node: SyntaxNode, report: Report) -> ScalarNode | None:
+    if isinstance(node, ScalarNode) and isinstance(node.value, str):
+        return node
+    misfit(report, node, "a name")
+    return None
+
+
+def _read_written(node: SyntaxNode, report: Report) -> SyntaxNode:
+    return node
+
+
+def read_list(node: SyntaxNode, report: Report) -> tuple[SyntaxNode, ...] | None:
+    if isinstance(node, ListNode):
+        return node.items
+    help = f"write `[{clipped(node.text)}]`" if isinstance(node, ScalarNode) and node.text else "write `[…]`"
+    misfit(report, node, "a list", help)
+    return None
+
+
+def one_of(*words: str) -> Callable[[SyntaxNode, Report], str | None]:
+    def read(node: SyntaxNode, report: Report) -> str | None:
+        if isinstance(node, ScalarNode) and node.text in words:
+            return node.text
+        listed = ", ".join(f"`{word}`" for word in words)
+        close = nearest(node.text, words) if isinstance(node, ScalarNode) else None
+        help = f"did you mean `{close}`?" if close else None
+        misfit(report, node, listed if len(words) == 1 else f"one of {listed}", help)
+        return None
+
+    return read
+
+
+def mapping_entries(node: SyntaxNode, report: Report, wanted: str) -> tuple[Entry, ...]:
+    if isinstance(node, MapNode):
+        return node.entries
+    misfit(report, node, wanted, MAPPING_EXAMPLES.get(wanted))
+    return ()
+
+
+MAPPING_EXAMPLES = {
+    "a mapping from names to lists": "write `each: {width: [64, 128]}`",
+    "a mapping from names to lists of steps": "name each: `branches: {left: [relu], right: [sigmoid]}`",
+    "a mapping from parameters to defaults": "write `params: {width: 64}`",
+    "a mapping from variants to parameter values": "write `variants: {small: {width: 32}}`",
+    "a mapping from output names to steps": "write `outputs: {logits: fc}`",
+    "a mapping from inputs to shapes": "write `inputs: {image: [N, 3, 224, 224]}`",
+    "a mapping from dimensions to sizes": "write `dims: {H: 224, W: 224}`",
+    "a mapping from names to blocks": "write `blocks: {basic: {body: [relu]}}`",
+    "a mapping from outputs to shapes": "write `outputs: {logits: [N, 10]}`",
+    "a mapping from parameters to functions": "write `init: {conv2d.weight: kaiming_normal}`",
+}
+
+
+def named_by(read: Callable[[ScalarNode, SyntaxNode, Report], Any], wanted: str) -> reader:
+    """A field that is a mapping from names to whatever ``read`` makes of each entry."""
+
+    def read_all(node: SyntaxNode, report: Report) -> dict[str, Any]:
+        made = {}
+        for key, value in mapping_entries(node, report, wanted):
+            if key.text in RESERVED or not NAME.match(key.text):
+                reserved = key.text in RESERVED
+                help = "`prev` and `shape` have a meaning of their own" if reserved else name_help(key.text)
+                report.error("bad-name", f"`{clipped(key.text)}` cannot be a name here", key.span, help=help)
+                continue
+            item = read(key, value, report)
+            if item is not None:
+                made[key.text] = item
+        return made
+
+    return reader(read_all)
+
+
+Text = Annotated[str, reader(read_text)]
+Name = Annotated[str, reader(_read_name)]
+Template = Annotated[ScalarNode, reader(_read_scalar)]
+Flag = Annotated[bool, reader(_read_flag)]
+Value = Annotated[Written, reader(_read_written)]
+
+Read = TypeVar("Read", bound=Form)
+
+
+def read_form(form: type[Read], node: SyntaxNode, report: Report, what: str, span: Span | None = None) -> Read | None:
+    """Read a mapping as a form; unknown and missing keys are reported, ``None`` is given where any is at fault."""
+    if not isinstance(node, MapNode):
+        misfit(report, node, f"a mapping with the keys of {what}", _keys_help(form))
+        return None
+    data: dict[str, Any] = {key.text: value for key, value in node.entries}
+    if "span" in form.model_fields:
+        if "span" in data:
+            report.error("unknown-key", f"{what} has no key `span`", node.span)
+            return None
+        data["span"] = span or node.span
+    faults = report.count
+    fields = _fields(form)
+    missing = [key for key, field in fields.items() if field.required and key not in data]
+    unknown = [key for key in data if key not in fields]
+    made = fill(form, data, report)
+    if missing or unknown:
+        _report_keys(form, node, report, what, span, missing, unknown)
+        return None
+    return made if report.count == faults else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """A field of a form: the attribute, how its node is read, and whether it must be there."""
+
+    name: str
+    read: Callable[[Any, Report], Any] | None
+    required: bool
+
+
+@cache
+def _fields(form: type[Form]) -> Mapping[str, _Field]:
+    """The fields of a form by the keys that authors write."""
+    return {
+        field.alias or name: _Field(name, _reading([*field.metadata, field.annotation]), field.is_required())
+        for name, field in form.model_fields.items()
+    }
+
+
+def _reading(marks: Iterable[Any]) -> Callable[[Any, Report], Any] | None:
+    """The reader among the marks of a field, or inside an optional type."""
+    for mark in marks:
+        if isinstance(mark, reader):
+            return mark.read
+        found = _reading((*getattr(mark, "__metadata__", ()), *get_args(mark)))
+        if found is not None:
+            return found
+    return None
+
+
+def fill(form: type[Read], data: Mapping[str, Any], report: Report) -> Read:
+    """A form with its keys read; keys that it does not have are passed over."""
+    values: dict[str, Any] = {}
+    for key, field in _fields(form).items():
+        if key in data:
+            values[field.name] = data[key] if field.read is None else field.read(data[key], report)
+    return cast(Read, form.model_construct(None, **values))
+
+
+def _report_keys(
+    form: type[Form],
+    node: MapNode,
+    report: Report,
+    what: str,
+    span: Span | None,
+    missing: list[str],
+    unknown: list[str],
+) -> None:
+    for word in unknown:
+        key = node.key(word)
+        assert key is not None, f"unexpected fault in {what}: {word}"
+        # What is missing is meant before what is there already.
+        meant = nearest(word, missing) or nearest(word, [each for each in _keys(form) if node.key(each) is None])
+        help = f"did you mean `{meant}`?" if meant else _keys_help(form)
+        if meant is None and len(missing) == len(unknown) == 1:  # what is missing is most likely what this stands for
+            meant = missing[0]
+            help = f"`{meant}` is missing: {_missing_help(form, meant)}"
+        report.error("unknown-key", f"{what} has no key `{clipped(word)}`", key.span, help=help)
+        missing = [each for each in missing if each != meant]
+    if missing and not node.partial:
+        listed = " and ".join(f"`{word}`" for word in missing)
+        listed = listed.replace(" and ", ", ", len(missing) - 2)
+        help = "; ".join(_missing_help(form, word) for word in missing)
+        report.error("missing-key", f"{what} needs {listed}", span or node.span, help=help, about=listed)
+
+
+def _keys(form: type[Form]) -> list[str]:
+    return [field.alias or name for name, field in form.model_fields.items() if name != "span"]
+
+
+EXAMPLES = {
+    "netspec": "write `netspec: 1`, the version of the language",
+    "name": "write `name: my_network`",
+    "inputs": "write `inputs: {image: [N, 3, 224, 224]}`",
+    "network": "write `network:` and below it the steps, each after a dash",
+    "body": "write `body:` and below it the steps, each after a dash",
+    "then": "write `then: [relu]`: the steps to take where the test holds",
+    "count": "write `count: 3`",
+    "each": "write `each: {width: [64, 128, 256]}`",
+    "branches": "write `branches: {left: [relu], right: [sigmoid]}`",
+    "merge": "write `merge: concat`, or add, multiply, mean, maximum, stack, none",
+    "test": "write `test: stride == 1`",
+    "shape": "write `shape: [N, 3, 224, 224]`",
+    "from": "write `from:` and the name of a step",
+    "default": "write `default: 1024`",
+}
+"""How to write each key that a form may need."""
+
+
+def _missing_help(form: type[Form], key: str) -> str:
+    return EXAMPLES.get(key) or _keys_help(form)
+
+
+def _keys_help(form: type[Form]) -> str:
+    return "its keys are " + ", ".join(f"`{key}`" for key in _keys(form))

@@ -1,0 +1,195 @@
+"""What stands in a body: calls of ops and blocks, and the structures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Union
+
+from pydantic import Field
+
+from netspec.diagnostics import Label, Report, Span
+from netspec.spec.reading import (
+    Entry,
+    Form,
+    Name,
+    Template,
+    Value,
+    Written,
+    fill,
+    misfit,
+    named_by,
+    one_of,
+    read_form,
+    reader,
+)
+from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
+
+
+@dataclass(frozen=True, slots=True)
+class CallStep:
+    """A step that runs an op or a block: ``- conv2d: {…}``, ``- linear: 120``, ``- relu``, ``- $block: {…}``."""
+
+    key: ScalarNode
+    main: Written | None
+    arguments: Mapping[str, Entry]
+    name: ScalarNode | None
+    source: Written | None
+
+    @property
+    def span(self) -> Span:
+        return self.key.span
+
+
+def read_body(node: SyntaxNode, report: Report) -> tuple[Step, ...]:
+    if isinstance(node, ListNode):
+        return tuple(step for item in node.items if (step := read_step(item, report)) is not None)
+    misfit(report, node, "a list of steps", "write each step on a line of its own, after a dash")
+    return ()
+
+
+Body = Annotated[tuple[Any, ...], reader(read_body)]
+
+
+class Sequential(Form):
+    """A named group."""
+
+    known_as = "sequential"
+    span: Span
+    name: Template | None = None
+    body: Body
+
+
+class Repeat(Form):
+    """The body ``count`` times in a row."""
+
+    known_as = "repeat"
+    span: Span
+    count: Value
+    body: Body
+    index: Name | None = None
+    name: Template | None = None
+
+
+class For(Form):
+    """The body once for each row of the lists."""
+
+    known_as = "for"
+    span: Span
+    each: Annotated[Mapping[str, Written], named_by(lambda key, value, report: value, "a mapping from names to lists")]
+    body: Body
+    index: Name | None = None
+    name: Template | None = None
+
+
+MERGES = ("concat", "add", "multiply", "mean", "maximum", "stack")
+RESIDUAL_MERGES = ("add", "multiply", "maximum", "concat")
+
+
+class Parallel(Form):
+    """Branches that all read the same value."""
+
+    known_as = "parallel"
+    span: Span
+    branches: Annotated[
+        Mapping[str, tuple[Span, tuple[Any, ...]]],
+        named_by(
+            lambda key, value, report: (key.span, read_body(value, report)), "a mapping from names to lists of steps"
+        ),
+    ]
+    merge: Annotated[str, reader(one_of(*MERGES, "none"))]
+    dim: Value | None = None
+    name: Template | None = None
+
+
+class Residual(Form):
+    """The body's result plus its input."""
+
+    known_as = "residual"
+    span: Span
+    body: Body
+    projection: Body | None = None
+    shortcut: Body | None = None
+    merge: Annotated[str, reader(one_of(*RESIDUAL_MERGES))] = "add"
+    name: Template | None = None
+
+
+class If(Form):
+    """A choice made while compiling."""
+
+    known_as = "if"
+    span: Span
+    test: Value
+    then: Body
+    otherwise: Body = Field(default=(), alias="else")
+
+
+class Side(Form):
+    """Steps beside the main flow, which goes on unchanged."""
+
+    known_as = "side"
+    span: Span
+    body: Body
+    when: Annotated[str, reader(one_of("training"))] | None = None
+    name: Template | None = None
+
+
+Structure = Union[Sequential, Repeat, For, Parallel, Residual, If, Side]
+Step = Union[CallStep, Structure]
+STRUCTURES: dict[str, type[Form]] = {
+    form.known_as: form for form in (Sequential, Repeat, For, Parallel, Residual, If, Side)
+}
+SHORT_FORM = {"residual": "body", "sequential": "body", "side": "body"}
+
+
+def read_step(node: SyntaxNode, report: Report) -> Step | None:
+    """One item of a body."""
+    if isinstance(node, ScalarNode) and isinstance(node.value, str):
+        if node.text in STRUCTURES:
+            help = "write `body:` below it, or `then:` for an `if`"
+            report.error("missing-key", f"`{node.text}` needs a body", node.span, help=help)
+            return None
+        return CallStep(node, None, {}, None, None)
+    if not isinstance(node, MapNode):
+        misfit(report, node, "a step", "a step is an op or a block: `- relu`, `- linear: 120`")
+        return None
+    if len(node.entries) != 1:
+        (first, _), (second, _) = node.entries[:2] if len(node.entries) > 1 else ((None, None), (None, None))
+        if first is None or second is None:
+            misfit(report, node, "a step")
+            return None
+        if first.text in ("name", "from"):
+            first, second = second, first
+        help = f"put it inside: `- {first.text}: {{{second.text}: …}}`, or start a step of its own with a dash"
+        value = node.get(first.text)
+        if isinstance(value, ScalarNode) and value.value is None:
+            help = f"indent what belongs to `{first.text}` further, or start a step of its own with a dash"
+        report.error(
+            "step-keys",
+            f"a step is one key, but `{second.text}` stands beside `{first.text}`",
+            second.span,
+            secondary=(Label(first.span, "the step"),),
+            help=help,
+        )
+        return None
+    ((key, value),) = node.entries
+    if key.text in STRUCTURES:
+        form = STRUCTURES[key.text]
+        short = SHORT_FORM.get(key.text)
+        if short and isinstance(value, ListNode):
+            return fill(form, {"span": key.span, short: value}, report)  # type: ignore[return-value]
+        return read_form(form, value, report, f"`{key.text}`", key.span)  # type: ignore[return-value]
+    return _read_call(key, value, report)
+
+
+def _read_call(key: ScalarNode, value: SyntaxNode, report: Report) -> CallStep | None:
+    if not isinstance(value, MapNode):
+        empty = isinstance(value, ScalarNode) and value.value is None
+        return CallStep(key, None if empty else value, {}, None, None)
+    arguments = {name.text: (name, item) for name, item in value.entries}
+    _, name = arguments.pop("name", (None, None))
+    _, source = arguments.pop("from", (None, None))
+    if name is not None and not (isinstance(name, ScalarNode) and isinstance(name.value, str)):
+        misfit(report, name, "a name")
+        return None
+    return CallStep(key, None, arguments, name, source)
