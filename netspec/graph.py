@@ -152,6 +152,8 @@ def parameter_count(step: Step) -> int:
     """Learned numbers of a step; what is tied to another's counts there."""
     if isinstance(step, Call):
         return step.body.parameter_count
+    if type(step.op).parameters is Op.parameters:  # it learns nothing
+        return 0
     total = 0
     tied = dict(step.ties)
     for shape in (shape for name, shape in step.parameters.items() if name not in tied):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
 
@@ -41,6 +40,21 @@ class Frame:
     def seeing(self, env: Scope) -> Frame:
         """The same place where expressions see something else."""
         return Frame(self.builder, env, self.training)
+
+
+class Through:
+    """A stretch of the elaboration with one more entry in the trail; entered for every turn of every loop."""
+
+    __slots__ = ("before", "reader", "trail")
+
+    def __init__(self, reader: Reader, trail: str):
+        self.reader, self.trail, self.before = reader, trail, reader.trail
+
+    def __enter__(self) -> None:
+        self.reader.trail = (*self.before, self.trail)
+
+    def __exit__(self, *_: object) -> None:
+        self.reader.trail = self.before
 
 
 class Elaboration:
@@ -82,15 +96,9 @@ class Elaboration:
         """A place for a trail: the line where the file goes without saying."""
         return f"line {span.line}" if span.source is self.network[0].span.source else span.place
 
-    @contextmanager
-    def through(self, trail: str) -> Iterator[None]:
+    def through(self, trail: str) -> Through:
         """Diagnostics inside say that they were reached through this."""
-        before = self.reader.trail
-        self.reader.trail = (*before, trail)
-        try:
-            yield
-        finally:
-            self.reader.trail = before
+        return Through(self.reader, trail)
 
     def place(self, frame: Frame, written: ScalarNode | None, given: str | None, span: Span) -> str:
         """The name of a step in its level; reports a name that is taken or is none."""
