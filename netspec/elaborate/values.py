@@ -171,6 +171,7 @@ def declared_type(reader: Reader, parameter: Parameter) -> str:
     if parameter.type is not None:
         return parameter.type
     assert parameter.default is not None, "a parameter has a type or a default"
+    _guard_default(reader, parameter.default)
     found = type_of(_literal(parameter.default))
     if found is None:
         raise reader.error(
@@ -182,6 +183,12 @@ def declared_type(reader: Reader, parameter: Parameter) -> str:
     return found
 
 
+def _guard_default(reader: Reader, default: Written) -> None:
+    if isinstance(default, MapNode):
+        misfit(reader.report, default, "a value", "a default is a number, a text, true, false, or a list of these")
+        raise Failed
+
+
 def _literal(node: Written) -> Any:
     if isinstance(node, ScalarNode):
         return node.value
@@ -191,9 +198,7 @@ def _literal(node: Written) -> Any:
 def default_value(reader: Reader, parameter: Parameter, env: Env) -> Any:
     """A parameter's default, checked; earlier parameters are in ``env``."""
     assert parameter.default is not None
-    if isinstance(parameter.default, MapNode):
-        misfit(reader.report, parameter.default, "a value")
-        raise Failed
+    _guard_default(reader, parameter.default)
     type = declared_type(reader, parameter)
     return bounded(
         reader, parameter, reader.typed(parameter.default, env, type, f"`{parameter.key.text}`"), parameter.default.span
