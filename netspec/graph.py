@@ -13,11 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any, Literal, TypeVar, Union
 
 from netspec.diagnostics import Span
 from netspec.dims import Shape, Size
+from netspec.ops import OPS
 from netspec.ops.base import Op, Tensor
 
 Item = TypeVar("Item")
@@ -193,6 +195,18 @@ class InitRule:
     arguments: Mapping[str, Any]
     span: Span
 
+    @property
+    def op(self) -> str | None:
+        """The op that the rule is for; ``None`` where the pattern is a path."""
+        op, _, parameter = self.pattern.partition(".")
+        return op if op in OPS and "." not in parameter else None
+
+    def sets(self, path: str, node: Node, parameter: str) -> bool:
+        """Whether the rule gives this parameter of the node at ``path`` its values."""
+        if self.op is not None:
+            return self.pattern == f"{node.op.name}.{parameter}"
+        return fnmatchcase(f"{path}.{parameter}" if parameter else path, self.pattern)
+
 
 @dataclass(frozen=True, slots=True)
 class Graph:
@@ -224,3 +238,11 @@ def walk(level: Level, prefix: str = "", training: bool = False) -> Iterator[tup
         yield path, step, only
         if isinstance(step, Call):
             yield from walk(step.body, path + ".", only)
+
+
+def walk_parameters(level: Level) -> Iterator[tuple[str, Node, str, str]]:
+    """Every learned parameter: its node's path, the node, its torch name, and its ``state_dict`` key."""
+    for path, step, _ in walk(level):
+        if isinstance(step, Node):
+            for name in step.parameters:
+                yield path, step, name, f"{path}.{name}" if name else path

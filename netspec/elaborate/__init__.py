@@ -8,7 +8,7 @@ from typing import Any
 from netspec.diagnostics import Label, Report, Span, UsageError, clipped, did_you_mean
 from netspec.dims import Dim, Size
 from netspec.elaborate.base import Frame, Limits
-from netspec.elaborate.init_rules import read_rules
+from netspec.elaborate.init_rules import check_paths, read_rules
 from netspec.elaborate.levels import UNKNOWN, Builder
 from netspec.elaborate.names import check_names
 from netspec.elaborate.requirements import Requirements
@@ -93,6 +93,8 @@ def elaborate(
     body, _ = builder.close(elaborator.interned, {name: value for name, (value, _) in outputs.items()}, {})
     found = tuple(requirements.found.values())
     check_parameters(body, reader)
+    check_paths(init, body, reader)
+    report.raise_if_any()
     return Graph(
         name=variant or spec.name,
         doc=spec.doc,

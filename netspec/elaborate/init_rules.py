@@ -8,7 +8,7 @@ from typing import Any
 from netspec.diagnostics import did_you_mean
 from netspec.elaborate.scope import show
 from netspec.elaborate.values import PLAIN_TEXT, Failed, Reader
-from netspec.graph import InitRule
+from netspec.graph import InitRule, Level, walk_parameters
 from netspec.spec import Entry, Written
 from netspec.syntax import MapNode, ScalarNode
 
@@ -103,3 +103,11 @@ def _argument(name: str, node: Written, known: Mapping[str, Any], reader: Reader
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise reader.error("bad-argument", f"`{name}` is a number, not {show(value)}", node.span)
     return value
+
+
+def check_paths(rules: Iterable[InitRule], body: Level, reader: Reader) -> None:
+    """Guard rules whose pattern is a path: each must set something."""
+    for rule in rules:
+        if rule.op is None and not any(rule.sets(path, node, name) for path, node, name, _ in walk_parameters(body)):
+            help = did_you_mean(rule.pattern, [key for *_, key in walk_parameters(body)])
+            reader.error("unknown-reference", f"`{rule.pattern}` matches no parameter", rule.span, help=help)

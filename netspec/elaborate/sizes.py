@@ -57,15 +57,17 @@ def _candidates(graph: Graph) -> Iterator[dict[str, int]]:
     sizes = graph.sizes
     batch = {symbol for value in graph.inputs.values() for symbol in _symbols(value.shape[:1])}
     spatial = [name for name in sizes if name not in batch]
-    for step in range(4 * max((sizes[name] for name in spatial), default=4)):
-        attempt = {}
-        for position, name in enumerate(sizes):
-            if name in batch:
-                attempt[name] = sizes[name] + 1 + step % 7
-            else:  # from about half downwards, then from the size itself upwards; dimensions out of step
-                down = sizes[name] // 2 + 1 - step + position
-                attempt[name] = down if down >= 1 else sizes[name] - down + 1
-        yield attempt
+    for unit in (1, 2, 4, 8, 16, 32, 64):  # networks that halve and join again take multiples of a power of two
+        for step in range(4 * max((sizes[name] // unit for name in spatial), default=4)):
+            attempt = {}
+            for position, name in enumerate(sizes):
+                if name in batch:
+                    attempt[name] = sizes[name] + 1 + step % 7
+                else:  # from about half downwards, then from the size itself upwards; dimensions out of step
+                    size = sizes[name] // unit
+                    down = size // 2 + 1 - step + position
+                    attempt[name] = unit * (down if down >= 1 else size - down + 1)
+            yield attempt
 
 
 def _symbols(shape: Sequence[object]) -> set[str]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from netspec.graph import Graph, Node, walk
+from netspec.graph import Graph, walk_parameters
 
 FILLS = {
     Tensor.uniform_,
@@ -89,13 +88,11 @@ def initialize(module: nn.Module, graph: Graph, seed: int) -> None:
 
 
 def ruled_parameters(graph: Graph) -> frozenset[str]:
-    """The paths of the parameters that a rule of ``init`` sets."""
-    patterns = [rule.pattern for rule in graph.init]
-    found = set()
-    for path, step, _ in walk(graph.body) if patterns else ():
-        if isinstance(step, Node):
-            for name in step.parameters:
-                kind = f"{step.op.name}.{name}"
-                if any(pattern == kind or fnmatchcase(f"{path}.{name}", pattern) for pattern in patterns):
-                    found.add(f"{path}.{name}")
-    return frozenset(found)
+    """The keys of the parameters that a rule of ``init`` sets."""
+    if not graph.init:
+        return frozenset()
+    return frozenset(
+        key
+        for path, node, name, key in walk_parameters(graph.body)
+        if any(rule.sets(path, node, name) for rule in graph.init)
+    )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from itertools import groupby
 from pathlib import PurePath
 from textwrap import wrap
@@ -15,7 +14,7 @@ from textwrap import wrap
 from netspec.dims import times_shape
 from netspec.emit.source.constructors import Chain, ClassGroup, Construction, Maker, group_classes, is_sequential
 from netspec.emit.source.forward import forward_arguments, forward_statements
-from netspec.graph import Graph, InitRule, Node, walk
+from netspec.graph import Graph, InitRule, Node, walk, walk_parameters
 from netspec.ops import OPS
 
 WIDTH = 120
@@ -167,23 +166,17 @@ def _initialize(graph: Graph) -> Iterator[str]:
     """The spec's rules, in order; a later rule wins."""
     yield f"{INDENT}def initialize(self):"
     yield f'{INDENT * 2}"""Initial values that the spec asks for; the rest keep PyTorch\'s defaults."""'
-    for of_ops, rules in groupby(graph.init, lambda rule: _op_of(rule) is not None):
+    for of_ops, rules in groupby(graph.init, lambda rule: rule.op is not None):
         if not of_ops:
             for rule in rules:
                 yield from _path_rule(rule, graph)
             continue
         yield f"{INDENT * 2}for module in self.modules():"
-        for op, same in groupby(rules, _op_of):
+        for op, same in groupby(rules, lambda rule: rule.op):
             assert op is not None
             yield f"{INDENT * 3}if isinstance(module, {OPS[op].torch}):"
             for rule in same:
                 yield from _op_rule(rule, op, graph)
-
-
-def _op_of(rule: InitRule) -> str | None:
-    """The op of a rule such as ``conv2d.weight``; ``None`` where the pattern is a path."""
-    op, _, parameter = rule.pattern.partition(".")
-    return op if op in OPS and "." not in parameter else None
 
 
 def _op_rule(rule: InitRule, op: str, graph: Graph) -> Iterator[str]:
@@ -197,7 +190,7 @@ def _op_rule(rule: InitRule, op: str, graph: Graph) -> Iterator[str]:
 
 
 def _path_rule(rule: InitRule, graph: Graph) -> Iterator[str]:
-    paths = [path for path in parameter_paths(graph) if fnmatchcase(path, rule.pattern)]
+    paths = [key for path, node, name, key in walk_parameters(graph.body) if rule.sets(path, node, name)]
     if len(paths) == 1:
         yield f"{INDENT * 2}{_init_call(rule, f'self.get_parameter({paths[0]!r})')}".replace("'", '"')
         return
@@ -211,9 +204,3 @@ def _path_rule(rule: InitRule, graph: Graph) -> Iterator[str]:
 def _init_call(rule: InitRule, target: str) -> str:
     arguments = "".join(f", {name}={value!r}" for name, value in rule.arguments.items())
     return f"nn.init.{rule.function}_({target}{arguments})".replace("'", '"')
-
-
-def parameter_paths(graph: Graph) -> list[str]:
-    """The ``state_dict`` keys of all learned parameters."""
-    nodes = [(path, step) for path, step, _ in walk(graph.body) if isinstance(step, Node)]
-    return [f"{path}.{name}" if name else path for path, node in nodes for name in node.parameters]
