@@ -67,6 +67,8 @@ def _shown(character: str) -> str:
     if character.isprintable() or character == "\u3000":  # the space of Chinese and Japanese
         return character
     code = ord(character)
+    if code > 0xFFFF:
+        return f"\\U{code:08x}"
     return _SHORT.get(character) or (f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}")
 
 
@@ -114,12 +116,15 @@ def _window(line: str, start: int, end: int, room: int) -> tuple[int, int]:
     else:
         first = 0 if end + 10 <= room else max(0, start - (room - (end - start)) // 2)
         last = min(len(line), first + room)
-    while last > first + 1 and _columns(_visible(line[first:last])) > room:
-        last -= max(1, (last - first) // 10)
-        if last < end:  # wide or escaped characters: give up what stands before the underlined text
-            first, last = min(first + room // 4, start), max(last, start + 1)
-            if first == start:
-                break
+    while _columns(_visible(line[first:last])) > room:  # wide or escaped characters
+        if last > end:
+            last -= max(1, (last - end) // 4)
+        elif first < start:
+            first += max(1, (start - first) // 4)
+        elif last > start + 1:
+            last -= max(1, (last - start) // 10)
+        else:
+            break
     return first, last
 
 
