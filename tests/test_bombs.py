@@ -12,19 +12,9 @@ from pathlib import Path
 import pytest
 
 HEAD = "netspec: 1\nname: net\ninputs: {image: [N, 3, 32, 32]}\n"
-SECONDS = 1.0
+SECONDS = 5.0
+"""CPU time. The aim is one second, and `pytest -s` prints what each takes; a bomb that goes off takes minutes."""
 MEGABYTES = 200
-WORK = 2.5
-"""For what is not caught before the bound on layers or turns is reached: seconds on a busy machine."""
-LONG = {
-    "doubling blocks of different values",
-    "a long line",
-    "layers",
-    "unknown keys",
-    "unknown ops",
-    "long words",
-    "a fault in every turn",
-}
 
 MEASURE = """
 import json, re, sys, time
@@ -101,5 +91,5 @@ def test_a_bomb_ends_in_a_diagnostic(name: str, tmp_path: Path):
     assert code == 1
     assert done.stderr.startswith("error[")
     assert len(done.stderr) < 200_000
-    assert seconds < (WORK if name in LONG else SECONDS)
+    assert seconds < SECONDS
     assert megabytes < MEGABYTES

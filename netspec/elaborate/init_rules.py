@@ -106,8 +106,9 @@ def _argument(name: str, node: Written, known: Mapping[str, Any], reader: Reader
 
 
 def check_paths(rules: Iterable[InitRule], body: Level, reader: Reader) -> None:
-    """Guard rules whose pattern is a path: each must set something."""
+    """Guard rules for one path: there must be such a parameter. A pattern may match nothing, as ``*.bias`` may."""
     for rule in rules:
-        if rule.op is None and not any(rule.sets(path, node, name) for path, node, name, _ in walk_parameters(body)):
+        exact = rule.op is None and "*" not in rule.pattern
+        if exact and not any(rule.sets(path, node, name) for path, node, name, _ in walk_parameters(body)):
             help = did_you_mean(rule.pattern, [key for *_, key in walk_parameters(body)])
             reader.error("unknown-reference", f"`{rule.pattern}` matches no parameter", rule.span, help=help)
