@@ -42,7 +42,8 @@ def test_the_spec_is_the_example():
 
 
 def test_ci_runs_the_test_command():
-    command = "python3 -m venv .venv && .venv/bin/pip install -q -c constraints.txt -e '.[dot,test]' && .venv/bin/pytest -n 2"
+    install = ".venv/bin/pip install -q -c constraints.txt -e '.[dot,test]'"
+    command = f"python3 -m venv .venv && {install} && .venv/bin/pytest -n 2"
     assert f"    {command}\n" in README
     assert f"\n{command}\n" in (ROOT / ".ci" / "run").read_text()
 
