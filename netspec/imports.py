@@ -13,9 +13,8 @@ from pathlib import Path
 
 from netspec.diagnostics import Label, Report, Source, SpecError, UsageError, clipped, nearest
 from netspec.spec import BlockSpec, Spec, Written, misfit, read_library
-from netspec.syntax import ScalarNode, parse, read_source
+from netspec.syntax import DEFAULT, RAISE, Limits, ScalarNode, parse, read_source
 
-MOST_BYTES = 16_000_000
 MOST_FILES = 256
 MOST_DEEP = 32
 MARKS = ("pyproject.toml", ".git")
@@ -27,16 +26,17 @@ class Imports:
 
     root: Path
     report: Report
+    limits: Limits
     blocks: dict[str, BlockSpec] = field(default_factory=dict)
     sources: list[Source] = field(default_factory=list)
     read: set[Path] = field(default_factory=set)
     bytes: int = 0
 
 
-def import_blocks(spec: Spec, source: Source, report: Report) -> Imports:
+def import_blocks(spec: Spec, source: Source, report: Report, limits: Limits = DEFAULT) -> Imports:
     """The blocks that a spec imports; what is wrong goes to the report."""
     path = Path(source.name)
-    found = Imports(project_of(path), report)
+    found = Imports(project_of(path), report, limits)
     _import_all(found, spec.imports, [path])
     for name, block in spec.blocks.items():
         _add(found, name, block)
@@ -119,7 +119,7 @@ def _import(found: Imports, node: ScalarNode, path: Path, chain: list[Path]) -> 
     source = _source(found, node, path)
     if source is None:
         return
-    tree = parse(source, found.report)
+    tree = parse(source, found.report, found.limits)
     library = read_library(tree, found.report) if tree is not None else None
     if library is None:
         return
@@ -130,7 +130,7 @@ def _import(found: Imports, node: ScalarNode, path: Path, chain: list[Path]) -> 
 
 def _source(found: Imports, node: ScalarNode, path: Path) -> Source | None:
     try:
-        source = read_source(path)
+        source = read_source(path, found.limits)
     except UsageError as fault:
         found.report.error("bad-import", str(fault), node.span)
         return None
@@ -142,9 +142,9 @@ def _source(found: Imports, node: ScalarNode, path: Path) -> Source | None:
                 found.report.add(each)
         return None
     found.bytes += len(source.text.encode())
-    if found.bytes > MOST_BYTES:
-        message = f"with this file, the imports are larger than {MOST_BYTES:,} bytes"
-        found.report.error("bad-file", message, node.span, help="import less")
+    if found.bytes > found.limits.imported:
+        message = f"with this file, the imports are larger than {found.limits.imported:,} bytes"
+        found.report.error("bad-file", message, node.span, help=f"import less; {RAISE}")
         return None
     found.sources.append(source)
     return source

@@ -20,7 +20,8 @@ from netspec.elaborate import Limits, Shared, elaborate
 from netspec.graph import Graph
 from netspec.imports import import_blocks
 from netspec.spec import Spec, read_spec
-from netspec.syntax import parse, read_source
+from netspec.syntax import DEFAULT, parse, read_source
+from netspec.syntax import Limits as FileLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +47,25 @@ class Loaded:
         return [*([] if self.spec.name in self.spec.variants else [None]), *self.spec.variants]
 
 
-def load_spec(target: str | Path) -> Loaded:
+def load_spec(target: str | Path, limits: FileLimits = DEFAULT) -> Loaded:
     """Find and read a spec: a path, or the name of a zoo entry or of one of its variants.
 
     Raises ``UsageError`` where there is none, ``SpecError`` with every fault of form.
     """
     path, variant = find_spec(target)
-    return load_source(read_source(path), variant)
+    return load_source(read_source(path, limits), variant, limits)
 
 
-def load_source(source: Source, variant: str | None = None) -> Loaded:
+def load_source(source: Source, variant: str | None = None, limits: FileLimits = DEFAULT) -> Loaded:
     """Read a spec from a text, as an editor holds it. Raises ``SpecError`` with every fault of form."""
     report = Report()
-    tree = parse(source, report)
+    tree = parse(source, report, limits)
     spec = read_spec(tree, report) if tree is not None else None
     if spec is None or not spec.imports:
         report.raise_if_any()
         assert spec is not None
         return Loaded(source, spec, variant)
-    found = import_blocks(spec, source, report)
+    found = import_blocks(spec, source, report, limits)
     report.raise_if_any()
     return Loaded(source, spec.model_copy(update={"blocks": found.blocks}), variant, tuple(found.sources))
 
@@ -108,4 +109,5 @@ def compile_loaded(
 
 def compile_spec(target: str | Path, **options: Any) -> Graph:
     """``load_spec`` and ``compile_loaded`` in one: ``compile_spec("resnet50", overrides={"classes": 10})``."""
-    return compile_loaded(load_spec(target), **options)
+    limits = options.get("limits") or Limits()
+    return compile_loaded(load_spec(target, limits.file), **options)

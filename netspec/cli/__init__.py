@@ -139,6 +139,9 @@ def _limit_argument(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--max-layers", type=int, metavar="N", help="how many layers a network may have (default: 20000)"
     )
+    command.add_argument(
+        "--max-file-size", type=int, metavar="MB", help="how large a spec file may be, with what it holds (default: 4)"
+    )
 
 
 def _device_argument(command: argparse.ArgumentParser) -> None:

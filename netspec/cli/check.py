@@ -42,7 +42,7 @@ def check_all(targets: Sequence[str], limits: Limits, format: str = "text") -> i
 
 def check_one(target: str, limits: Limits, common: Shared) -> str:
     """How many networks a spec makes, in words. Raises ``SpecError`` with every fault."""
-    checked = check_loaded(load_spec(target), limits, common)
+    checked = check_loaded(load_spec(target, limits.file), limits, common)
     if checked.diagnostics:
         raise SpecError(checked.diagnostics, checked.more)
     count = len(checked.graphs)

@@ -15,6 +15,7 @@ from netspec.elaborate import Limits
 from netspec.files import write_text
 from netspec.graph import Graph
 from netspec.pipeline import compile_spec, load_spec
+from netspec.syntax import Limits as FileLimits
 from netspec.syntax import parse
 
 
@@ -146,11 +147,15 @@ def _dimension(name: str, text: str) -> int:
 
 
 def _limits(options: Namespace) -> Limits:
-    if options.max_layers is None:
-        return Limits()
-    if options.max_layers < 1:
-        raise UsageError(f"--max-layers takes a positive integer, not {options.max_layers}")
-    return Limits(iterations=max(options.max_layers, Limits().iterations), layers=options.max_layers)
+    for option, given in (("--max-layers", options.max_layers), ("--max-file-size", options.max_file_size)):
+        if given is not None and given < 1:
+            raise UsageError(f"{option} takes a positive integer, not {given}")
+    usual = Limits()
+    return Limits(
+        iterations=max(options.max_layers or 0, usual.iterations),
+        layers=options.max_layers or usual.layers,
+        file=FileLimits.of(options.max_file_size) if options.max_file_size else usual.file,
+    )
 
 
 def _drawn(table: Any) -> str:

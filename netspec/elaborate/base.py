@@ -17,16 +17,18 @@ from netspec.elaborate.values import Failed, Reader
 from netspec.graph import Level, Node, Requirement, Value
 from netspec.ops.base import Op, ShapeError, Tensor
 from netspec.spec import NAME, BlockSpec, Entry, Step, Written, name_help
-from netspec.syntax import ListNode, ScalarNode
+from netspec.syntax import DEFAULT, ListNode, ScalarNode
+from netspec.syntax import Limits as FileLimits
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What an elaboration may spend before it is called a mistake."""
+    """What a spec may take before it is called a mistake; ``file`` bounds its files."""
 
     iterations: int = 20_000
     layers: int = 20_000
     depth: int = 32
+    file: FileLimits = DEFAULT
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,22 +12,38 @@ from netspec.diagnostics import Diagnostic, Label, Source, Span, SpecError, Usag
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one file may hold; ``expanded`` counts the nodes behind each alias again."""
+    """What one file may hold; ``expanded`` counts the nodes behind each alias again, ``imported`` the bytes of imports.
+
+    ``depth`` is not raised: PyTorch itself gives up on modules nested a few hundred deep.
+    """
 
     bytes: int = 4_000_000
     depth: int = 64
     nodes: int = 200_000
     expanded: int = 1_000_000
+    imported: int = 16_000_000
+
+    @staticmethod
+    def of(megabytes: int) -> Limits:
+        """The bounds for files of this size: all but the depth grow alike."""
+        usual = Limits()
+        factor = max(1, -(-megabytes * 1_000_000 // usual.bytes))
+        return Limits(
+            megabytes * 1_000_000, usual.depth, usual.nodes * factor, usual.expanded * factor, usual.imported * factor
+        )
 
 
 DEFAULT = Limits()
+RAISE = "`--max-file-size` raises the bound"
 
 
 def read_source(path: Path, limits: Limits = DEFAULT) -> Source:
     """The text of a file: UTF-8, bounded, and a regular file; ``SpecError`` or, where it is missing, ``UsageError``."""
     data = _read_bytes(path, limits.bytes)
     if len(data) > limits.bytes:
-        raise _bad_file(Source(str(path), ""), f"the file is larger than {limits.bytes:,} bytes", "import its parts")
+        raise _bad_file(
+            Source(str(path), ""), f"the file is larger than {limits.bytes:,} bytes", f"import its parts; {RAISE}"
+        )
     try:
         return Source(str(path), data.decode("utf-8").removeprefix("\ufeff"))
     except UnicodeDecodeError as found:

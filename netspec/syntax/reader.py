@@ -12,7 +12,7 @@ import yaml
 from netspec.diagnostics import Label, Report, Source, Span, SpecError, nearest
 from netspec.syntax.characters import check_characters
 from netspec.syntax.explain import Explainer
-from netspec.syntax.files import DEFAULT, Limits
+from netspec.syntax.files import DEFAULT, RAISE, Limits
 from netspec.syntax.nodes import ListNode, MapNode, ScalarNode, SyntaxNode
 from netspec.syntax.scalars import Trap, resolve
 
@@ -114,7 +114,8 @@ class _Reader:
         self.nodes += 1
         self.expanded += 1
         if self.nodes > self.limits.nodes:
-            self.stop("yaml-nodes", f"the file has more than {self.limits.nodes:,} nodes", self.event_span(event))
+            message = f"the file has more than {self.limits.nodes:,} nodes"
+            self.stop("yaml-nodes", message, self.event_span(event), help=RAISE)
         tag = getattr(event, "tag", None)
         if tag:
             line, start = event.start_mark.line + 1, event.start_mark.column
@@ -153,7 +154,7 @@ class _Reader:
         self.expanded += size - 1
         if self.expanded > self.limits.expanded:
             message = f"the aliases expand to more than {self.limits.expanded:,} nodes"
-            self.stop("yaml-bomb", message, span, help="use a block with params")
+            self.stop("yaml-bomb", message, span, help=f"use a block with params; {RAISE}")
         if len(self.stack) + height > self.limits.depth:
             self.stop("yaml-depth", f"with this alias the nesting is deeper than {self.limits.depth}", span)
         if isinstance(node, ScalarNode) and self.at_key():
