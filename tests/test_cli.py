@@ -120,6 +120,15 @@ def test_a_bug_of_ours_is_called_one(tiny: str, monkeypatch: pytest.MonkeyPatch,
     assert "a bug of netspec" in capsys.readouterr().err
 
 
+def test_the_bound_on_a_file_is_named_and_raised(tiny: str, capsys: pytest.CaptureFixture[str]):
+    Path(tiny).write_text(TINY + "doc: |\n" + ("  " + "x" * 998 + "\n") * 4500)
+    assert main(["check", tiny]) == 1
+    assert "`--max-file-size` raises the bound" in capsys.readouterr().err
+    assert main(["check", tiny, "--max-file-size", "8"]) == 0
+    assert main(["shapes", tiny, "--max-file-size", "8"]) == 0
+    assert main(["shapes", tiny, "--max-file-size", "0"]) == 2
+
+
 def test_check_takes_every_variant(tiny: str, capsys: pytest.CaptureFixture[str]):
     assert main(["check", tiny]) == 0
     assert "2 variants" in capsys.readouterr().out
