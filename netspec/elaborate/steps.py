@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from netspec.diagnostics import Label, Span, nearest
 from netspec.elaborate.base import Frame
-from netspec.elaborate.calls import BlockCalls
+from netspec.elaborate.block_calls import BlockCalls
 from netspec.elaborate.hints import nested
 from netspec.elaborate.levels import UNKNOWN, Builder
 from netspec.elaborate.repairs import (
