@@ -9,7 +9,7 @@ from typing import Any
 from netspec.diagnostics import Report, did_you_mean
 from netspec.dims import Dim, evaluate, evaluate_shape, pretty_shape
 from netspec.elaborate.values import Failed, Reader
-from netspec.graph import Call, Graph, Level, Step
+from netspec.graph import Graph, Node, Tally
 from netspec.ops.base import Op, Tensor
 from netspec.spec import Expect, Spec, Written
 from netspec.syntax import MapNode, ScalarNode
@@ -61,24 +61,19 @@ def count_macs(graph: Graph) -> int:
     The same as ``graph.body.macs`` evaluated; counting with numbers from the start is many times faster.
     """
     known: dict[Tensor | None, Tensor | None] = {}
-    levels: dict[Level, int] = {}
 
     def numbers(tensor: Any) -> Any:
         if tensor not in known:
             known[tensor] = None if tensor is None else replace(tensor, shape=evaluate_shape(tensor.shape, graph.sizes))
         return known[tensor]
 
-    def of(step: Step) -> int:
-        if isinstance(step, Call):
-            if step.body not in levels:
-                levels[step.body] = sum(of(each) for each in step.body.steps if not each.training)
-            return levels[step.body]
-        if type(step.op).macs is Op.macs:  # nothing is multiplied
+    def of(node: Node) -> int:
+        if type(node.op).macs is Op.macs:  # nothing is multiplied
             return 0
-        outputs = [value.tensor for value in step.outputs]
-        return evaluate(step.op.macs([*map(numbers, step.tensors)], [*map(numbers, outputs)]), graph.sizes)
+        outputs = [value.tensor for value in node.outputs]
+        return evaluate(node.op.macs([*map(numbers, node.tensors)], [*map(numbers, outputs)]), graph.sizes)
 
-    return sum(of(step) for step in graph.body.steps if not step.training)
+    return sum(Tally(of, lambda loop: evaluate(loop.length, graph.sizes)).work(graph.body))
 
 
 def _check_count(reader: Reader, written: Written, found: int, what: str, env: dict[str, Any]) -> None:

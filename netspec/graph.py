@@ -11,11 +11,11 @@ computed for a level is computed once. Paths are not stored: a level knows its s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import Any, Literal, TypeVar, Union
+from typing import Any, Generic, Literal, NamedTuple, TypeVar, Union
 
 from netspec.diagnostics import Span
 from netspec.dims import Shape, Size
@@ -103,15 +103,51 @@ class Call:
 
 
 Step = Union[Node, Call]
-LevelKind = Literal["network", "block", "sequential", "repeat", "iteration", "branch"]
+LevelKind = Literal["network", "block", "sequential", "repeat", "iteration", "branch", "scan"]
+
+
+Phase = Literal["ahead", "before", "after"]
+"""When a step runs that need not run in every turn of a scan.
+
+``ahead``: once, as it gives the same in every turn. ``before`` and ``after``: for all turns at once, ahead of the loop,
+as no state needs to be known for it, or behind it, as no state depends on it.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """How a scan runs its body: once for each of ``length`` steps of its sequences, the last first where ``reverse``.
+
+    The body's inputs are one step of each of ``sequences`` sequences, then ``states`` states, then what it reads from
+    around it; its outputs are what is collected, then the next states. To the outside, the first inputs are the whole
+    sequences, and the first outputs everything collected, along ``axis_of_time``; the states are the first ones and the
+    last ones.
+    """
+
+    sequences: int
+    states: int
+    length: Size
+    reverse: bool = False
+
+
+def axis_of_time(per_turn: Shape) -> int:
+    """The dimension that holds the turns, where all are in one tensor: the second, behind the batch."""
+    return min(1, len(per_turn))
+
+
+def over_time(tensor: Tensor, length: Size) -> Tensor:
+    """All turns' tensors in one."""
+    axis = axis_of_time(tensor.shape)
+    return Tensor((*tensor.shape[:axis], length, *tensor.shape[axis:]), tensor.dtype)
 
 
 @dataclass(frozen=True, eq=False)
 class Level:
-    """A body of steps with its own names: the network, a block, a group, a repeat, an iteration, a branch.
+    """A body of steps with its own names: the network, a block, a group, a repeat, an iteration, a branch, a scan.
 
     ``title`` is the block's name (empty for what has none). ``arguments`` are the block's parameter values.
-    ``input_names`` and ``output_names`` match ``inputs`` and ``outputs``.
+    ``input_names`` and ``output_names`` match ``inputs`` and ``outputs``. ``loop`` is set for a scan. ``phases`` has the
+    steps that are taken out of the turns of a scan: in its own body, or in a level that its turns run.
     """
 
     kind: LevelKind
@@ -123,15 +159,22 @@ class Level:
     output_names: tuple[str, ...]
     span: Span
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    loop: Loop | None = None
+    phases: Mapping[Step, Phase] = field(default_factory=dict)
+
+    @cached_property
+    def is_prepared(self) -> bool:
+        """Whether something in the level runs ahead of the scan around it."""
+        if self.loop is not None:
+            return False
+        inner = (step.body for step in self.steps if isinstance(step, Call))
+        return bool(self.phases) or any(body.is_prepared for body in inner)
 
     @cached_property
     def macs(self) -> Size:
         """Multiply-accumulates of one inference pass through the level; training-only steps left out."""
-        total: Size = 0
-        for step in self.steps:
-            if not step.training:
-                total = total + (step.macs if isinstance(step, Node) else step.body.macs)
-        return total
+        ahead, run = Tally[Size](lambda node: node.macs, lambda loop: loop.length).work(self)
+        return ahead + run
 
     @cached_property
     def parameter_count(self) -> int:
@@ -165,6 +208,53 @@ def parameter_count(step: Step) -> int:
             count *= size
         total += count
     return total
+
+
+class Pace(NamedTuple):
+    """How often the steps of a level run in one pass through the network: as a rule, and those that run ahead."""
+
+    run: Size = 1
+    ahead: Size = 1
+
+    def at(self, level: Level, step: Step) -> Pace:
+        """The pace of a step of the level."""
+        return Pace(self.ahead, self.ahead) if level.phases.get(step) == "ahead" else self
+
+    def inside(self, body: Level) -> Pace:
+        """The pace in a level that a step of this pace runs."""
+        return self if body.loop is None else Pace(self.run * body.loop.length, self.run)
+
+
+Count = TypeVar("Count", int, Size)
+
+
+class Tally(Generic[Count]):
+    """Adds up ``of`` over the nodes that run in inference; what a scan repeats counts as often as ``turns`` says."""
+
+    def __init__(self, of: Callable[[Node], Count], turns: Callable[[Loop], Count]):
+        self.of: Callable[[Node], Count] = of
+        self.turns: Callable[[Loop], Count] = turns
+        self._known: dict[Node | Level, tuple[Count, Count]] = {}
+
+    def work(self, what: Step | Level) -> tuple[Count, Count]:
+        """What one run takes: once, ahead of the scan around it, and each time. Of a scan: all of its turns."""
+        if isinstance(what, Call):
+            ahead, run = self.work(what.body)
+            return (ahead, run) if what.body.loop is None else (0, ahead + self.turns(what.body.loop) * run)
+        if what not in self._known:
+            self._known[what] = self._level(what) if isinstance(what, Level) else (0, self.of(what))
+        return self._known[what]
+
+    def _level(self, level: Level) -> tuple[Count, Count]:
+        total_ahead: Count = 0
+        total_run: Count = 0
+        for step in level.steps:
+            if not step.training:
+                ahead, run = self.work(step)
+                early = level.phases.get(step) == "ahead"
+                total_ahead = total_ahead + ahead + (run if early else 0)
+                total_run = total_run + (0 if early else run)
+        return total_ahead, total_run
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,7 +136,7 @@ def whole_help(node: Written) -> str:
         return f"`//` divides to a whole number: `{re.sub(r'(?<!/)/(?!/)', '//', node.text)}`"
     if isinstance(node, ScalarNode) and isinstance(node.value, float) and node.value.is_integer():
         return f"write {int(node.value)}"
-    if isinstance(node, ScalarNode) and isinstance(node.value, float):
+    if isinstance(node, ScalarNode) and isinstance(node.value, float) and math.isfinite(node.value):
         return f"write {math.floor(node.value)} or {math.ceil(node.value)}"
     return "only a whole number will do here: `//` divides to one, `round`, `floor` and `ceil` make one"
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from netspec.dims import evaluate
-from netspec.graph import Level, Node, Step, parameter_count
+from netspec.graph import Call, Level, Node, Pace, Step, Tally, parameter_count
+
+ONCE = Pace()
 
 
 class Cost(NamedTuple):
@@ -21,19 +23,22 @@ class Costs:
 
     def __init__(self, sizes: Mapping[str, int]):
         self.sizes = sizes
-        self._steps: dict[Node | Level, Cost] = {}
+        self._params: dict[Node | Level, int] = {}
+        self._macs = Tally[int](
+            lambda node: evaluate(node.macs, sizes),
+            lambda loop: evaluate(loop.length, sizes),
+        )
 
-    def of(self, step: Step | Level) -> Cost:
-        """The cost of a step, or of a level: parameters with, MACs without its training-only steps."""
-        key = step if isinstance(step, (Node, Level)) else step.body
-        found = self._steps.get(key)
-        if found is None:
-            found = self._steps[key] = self._level(key) if isinstance(key, Level) else self._node(key)
-        return found
+    def of(self, what: Step | Level, pace: Pace = ONCE) -> Cost:
+        """The cost of a step, or of a level: parameters with, MACs without its training-only steps.
 
-    def _node(self, node: Node) -> Cost:
-        return Cost(parameter_count(node), evaluate(node.macs, self.sizes))
+        ``pace`` says how often it runs in one forward pass of the network.
+        """
+        ahead, run = self._macs.work(what)
+        macs = ahead * evaluate(pace.ahead, self.sizes) + run * evaluate(pace.run, self.sizes)
+        return Cost(self._learned(what.body if isinstance(what, Call) else what), macs)
 
-    def _level(self, level: Level) -> Cost:
-        costs = [(self.of(step), step.training) for step in level.steps]
-        return Cost(sum(cost.params for cost, _ in costs), sum(cost.macs for cost, only in costs if not only))
+    def _learned(self, what: Node | Level) -> int:
+        if what not in self._params:
+            self._params[what] = what.parameter_count if isinstance(what, Level) else parameter_count(what)
+        return self._params[what]
