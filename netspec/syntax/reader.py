@@ -68,12 +68,16 @@ class _Reader:
         self.nodes = self.expanded = 0
         self.split_until = (0, 0)
         self.last: Any = None
+        self.last_line = source.text.count("\n")
 
     def span(self, line: int, column: int, end_line: int | None = None, end_column: int | None = None) -> Span:
         return Span(self.source, line, column, end_line or line, end_column or column)
 
     def event_span(self, event: Any) -> Span:
         start, end = event.start_mark, event.end_mark
+        if start.line > self.last_line:  # LibYAML puts what is missing at the end of a text into a line of its own
+            column = len(self.source.text) - self.source.text.rfind("\n")
+            return self.span(self.last_line + 1, column)
         return self.span(start.line + 1, start.column + 1, end.line + 1, end.column + 1)
 
     def stop(self, id: str, message: str, span: Span, label: str = "", help: str | None = None) -> NoReturn:
