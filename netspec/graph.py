@@ -146,8 +146,8 @@ class Level:
     """A body of steps with its own names: the network, a block, a group, a repeat, an iteration, a branch, a scan.
 
     ``title`` is the block's name (empty for what has none). ``arguments`` are the block's parameter values.
-    ``input_names`` and ``output_names`` match ``inputs`` and ``outputs``. ``loop`` is set for a scan. ``phases`` has the
-    steps that are taken out of the turns of a scan: in its own body, or in a level that its turns run.
+    ``input_names`` and ``output_names`` match ``inputs`` and ``outputs``. ``loop`` is set for a scan. ``phases`` has
+    the steps that are taken out of the turns of a scan: in its own body, or in a level that its turns run.
     """
 
     kind: LevelKind
@@ -225,6 +225,7 @@ class Pace(NamedTuple):
         return self if body.loop is None else Pace(self.run * body.loop.length, self.run)
 
 
+ONCE = Pace()
 Count = TypeVar("Count", int, Size)
 
 
@@ -322,12 +323,21 @@ class Graph:
 
 def walk(level: Level, prefix: str = "", training: bool = False) -> Iterator[tuple[str, Step, bool]]:
     """Every step with its path and whether it runs in training only, levels before what is in them."""
+    for path, step, only, _ in walk_paced(level, prefix, training):
+        yield path, step, only
+
+
+def walk_paced(
+    level: Level, prefix: str = "", training: bool = False, pace: Pace = ONCE
+) -> Iterator[tuple[str, Step, bool, Pace]]:
+    """Every step with its path, whether it runs in training only, and how often; levels before what is in them."""
     for step in level.steps:
         path = prefix + step.name
         only = training or step.training
-        yield path, step, only
+        own = pace.at(level, step)
+        yield path, step, only, own
         if isinstance(step, Call):
-            yield from walk(step.body, path + ".", only)
+            yield from walk_paced(step.body, path + ".", only, own.inside(step.body))
 
 
 def walk_parameters(level: Level) -> Iterator[tuple[str, Node, str, str]]:

@@ -66,9 +66,12 @@ FLAG_OR_TEST = _or_expression({"type": "boolean"})
 BODY = _reference("body")
 PARAMS = _named(_reference("parameter"))
 OUTPUTS = _named(_reference("output"))
+NAME_TEXT = {"type": "string", "pattern": NAME}
+REFERENCES = _named(TEXT)
 BRANCHES = _named(_reference("body"))
 COUNT = _or_expression({"type": "integer", "minimum": 0})
 SIZE = _or_expression({"type": "integer", "minimum": 1})
+STATES = _named(_any_of(TEXT, {"type": "array", "items": SIZE}))
 NUMBER_OR_TEXT = {"type": ["number", "string"]}
 BOUNDS = {
     "type": "object",
@@ -147,7 +150,7 @@ KEYS: dict[type[Form], dict[str, tuple[Json, str]]] = {
         form: {
             "name": (TEMPLATE, ""),
             "body": (BODY, "its steps"),
-            "index": ({"type": "string", "pattern": NAME}, "the name by which expressions know the turn, from 0"),
+            "index": (NAME_TEXT, "the name by which expressions know the turn, from 0"),
             "when": (TRAINING, "`training`: only while training"),
         }
         for form in STRUCTURES.values()
@@ -167,6 +170,24 @@ STRUCTURE_KEYS: dict[tuple[str, str], tuple[Json, str]] = {
     ("residual", "projection"): (BODY, "the shortcut's steps, built only where the body changes the shape"),
     ("residual", "shortcut"): (BODY, "the shortcut's steps, built always"),
     ("residual", "merge"): ({"enum": list(RESIDUAL_MERGES)}, "how the two are joined; default: `add`"),
+    ("scan", "over"): (
+        REFERENCES,
+        "sequences [N, T, …] by the names that the body has for one step of each; equally long",
+    ),
+    ("scan", "state"): (
+        STATES,
+        "what is carried from turn to turn: its first value, or its shape for zeros",
+    ),
+    ("scan", "next"): (REFERENCES, "the value of the body that each state becomes"),
+    ("scan", "collect"): (
+        REFERENCES,
+        "what is kept of every turn, by output; default: the body's last value as `output`",
+    ),
+    ("scan", "index"): (NAME_TEXT, "a name for the number of the turn, from 0: an integer tensor without dimensions"),
+    ("scan", "reverse"): (
+        {"type": "boolean"},
+        "whether the last step comes first; what is collected keeps its order",
+    ),
     ("if", "test"): (FLAG_OR_TEST, "a condition over parameters, loop indices and `shape`"),
     ("if", "then"): (BODY, "the steps where the test holds"),
     ("if", "else"): (BODY, "the steps where it does not"),

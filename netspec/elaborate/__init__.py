@@ -72,7 +72,7 @@ def elaborate(
     inputs = _inputs(spec, reader, globals)
     if not inputs:
         report.raise_if_any()
-    builder.inputs = {value: (value, name) for name, value in inputs.items() if value is not UNKNOWN}
+    builder.given = [(value, value, name) for name, value in inputs.items() if value is not UNKNOWN]
     builder.names = dict(inputs)
     frame = Frame(builder, globals)
     last = elaborator.run(frame, spec.network, next(iter(inputs.values())))

@@ -222,7 +222,7 @@ class BlockCalls(OpCalls):
         """A block's body as a level, for these arguments and input shapes."""
         builder = Builder("block", key, block.span, path)
         formal = [Value(value.tensor) for value in actual]
-        builder.inputs = dict(zip(formal, zip(formal, names)))
+        builder.given = list(zip(formal, formal, names))
         builder.names = dict(zip(names, formal))
         frame = Frame(builder, self.seen(block).extended(arguments, arguments.origins))
         self.calling.append(key)

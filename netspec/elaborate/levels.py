@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Union
 
 from netspec.diagnostics import Span
-from netspec.graph import Call, Level, LevelKind, Node, Step, Value
+from netspec.graph import Call, Level, LevelKind, Loop, Node, Step, Value
 from netspec.ops.base import Tensor
 
 UNKNOWN = Value(Tensor(()))
@@ -40,7 +40,8 @@ class Builder:
         self.names: dict[str, Binding] = {}
         self.incomplete = False  # a faulty step may have made names that nobody knows
         self.places: dict[str, Span] = {}
-        self.inputs: dict[Value, tuple[Value, str]] = {}  # value outside -> (value inside, its name)
+        self.given: list[tuple[Value, Value, str]] = []  # declared inputs: value outside, value inside, its name
+        self.inputs: dict[Value, tuple[Value, str]] = {}  # captured: value outside -> (value inside, its name)
 
     def enter(self, outside: Value, name: str) -> Value:
         """The level's own value for one from outside."""
@@ -77,13 +78,17 @@ class Builder:
         return {**(self.parent.visible() if self.parent else {}), **self.names}
 
     def close(
-        self, interned: Interned, outputs: Mapping[str, Value], arguments: Mapping[str, Any]
+        self,
+        interned: Interned,
+        outputs: Mapping[str, Value],
+        arguments: Mapping[str, Any],
+        loop: Loop | None = None,
     ) -> tuple[Level, list[Value]]:
         """The finished level, and the values outside that its inputs stand for."""
         self._name_merges()
         used = {value for step in self.steps for value in step.inputs} | set(outputs.values())
-        keep_all = self.kind in ("block", "network")
-        entered = [(outside, *inside) for outside, inside in self.inputs.items() if keep_all or inside[0] in used]
+        captured = [(outside, *inside) for outside, inside in self.inputs.items() if inside[0] in used]
+        entered = [*self.given, *captured]
         level = Level(
             kind=self.kind,
             title=self.title,
@@ -94,6 +99,7 @@ class Builder:
             output_names=tuple(outputs),
             span=self.span,
             arguments=arguments,
+            loop=loop,
         )
         return interned.level(level), [outside for outside, _, _ in entered]
 
@@ -134,7 +140,7 @@ def _key(level: Level) -> Any:
         wires = number(step.inputs), number(step.outputs)
         kind = type(step.op) if isinstance(step, Node) else Call
         own = (step.structure, step.ports, step.ties) if isinstance(step, Node) else ()
-        marks = step.name, step.named, step.training, own
+        marks = step.name, step.named, step.training, own, level.phases.get(step)
         steps.append((kind, what, wires, marks, step.span.line, step.span.column))
     tensors = tuple(value.tensor for value in level.inputs)
     names = level.input_names, level.output_names
@@ -147,6 +153,7 @@ def _key(level: Level) -> Any:
         number(level.outputs),
         names,
         hashable(level.arguments),
+        level.loop,
     )
 
 

@@ -10,7 +10,6 @@ from pydantic import ValidationError
 
 from netspec.diagnostics import Label, Span, nearest
 from netspec.elaborate.base import Frame
-from netspec.elaborate.block_calls import BlockCalls
 from netspec.elaborate.hints import nested
 from netspec.elaborate.levels import UNKNOWN, Builder
 from netspec.elaborate.repairs import (
@@ -22,13 +21,14 @@ from netspec.elaborate.repairs import (
     projection_help,
     residual_message,
 )
+from netspec.elaborate.scans import Scans
 from netspec.elaborate.scope import Scope, origin_labels, show
 from netspec.elaborate.values import Failed
 from netspec.expressions import UNKNOWN_VALUE
 from netspec.graph import Call, LevelKind, Value
 from netspec.ops import OPS
 from netspec.ops.base import ShapeError
-from netspec.spec import NAME, CallStep, For, If, Parallel, Repeat, Residual, Sequential, Side, Step
+from netspec.spec import NAME, CallStep, For, If, Parallel, Repeat, Residual, Scan, Sequential, Side, Step
 from netspec.syntax import ListNode, ScalarNode
 
 
@@ -42,7 +42,7 @@ def with_shape(env: Scope, prev: Value | None) -> Scope:
     return made
 
 
-class Elaborator(BlockCalls):
+class Elaborator(Scans):
     """Expands steps into levels: calls as they come, structures as they say."""
 
     def run(self, frame: Frame, steps: Iterable[Step], prev: Value | None) -> Value | None:
@@ -60,6 +60,8 @@ class Elaborator(BlockCalls):
                     return self.call(frame, step, prev, name)
                 case Sequential():
                     return self.sequential(frame, step, prev, name)
+                case Scan():
+                    return self.scan(frame, step, prev, name)
                 case If():
                     test = self.reader.condition(step.test, frame.env, "the test of `if`")
                     return self.run(frame, step.then if test else step.otherwise, prev)
@@ -175,7 +177,7 @@ class Elaborator(BlockCalls):
         self, frame: Frame, kind: LevelKind, name: str, span: Span, body: Sequence[Step], prev: Value | None
     ) -> Value | None:
         """An iteration or a branch: a lone unnamed step *is* it; anything else gets a level of that name."""
-        if len(body) == 1 and isinstance(body[0], (CallStep, Sequential)) and body[0].name is None:
+        if len(body) == 1 and isinstance(body[0], (CallStep, Sequential, Scan)) and body[0].name is None:
             return self.step(frame, body[0], prev, name)
         if name in frame.builder.places:
             self.place(frame, None, name, span)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from netspec.dims import evaluate
-from netspec.graph import Call, Level, Node, Pace, Step, Tally, parameter_count
-
-ONCE = Pace()
+from netspec.dims import evaluate, pretty
+from netspec.graph import ONCE, Call, Level, Loop, Node, Pace, Step, Tally, parameter_count
 
 
 class Cost(NamedTuple):
@@ -42,3 +40,8 @@ class Costs:
         if what not in self._params:
             self._params[what] = what.parameter_count if isinstance(what, Level) else parameter_count(what)
         return self._params[what]
+
+
+def scan_text(loop: Loop) -> str:
+    """``over T``, ``over T, backwards``."""
+    return f"over {pretty(loop.length)}" + (", backwards" if loop.reverse else "")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PureWindowsPath
 from typing import NamedTuple
 
 from netspec.dims import Shape, Size, pretty, times_shape
-from netspec.emit.costs import Cost, Costs
+from netspec.emit.costs import Cost, Costs, scan_text
 from netspec.emit.dot_folding import FOLLOWERS, Box, Card, Item
 from netspec.graph import Call, Graph, Level, Node, Step, Value
 from netspec.ops.arithmetic import Infix
@@ -69,7 +69,7 @@ def _op(card: Card, costs: Costs) -> Face:
     if head.op.family in FOLLOWERS and tail:
         title, detail, tail = " + ".join(_follower(node.op) for node in nodes), "", []
     sums = sum_text(head)
-    rows = [Row(text) for text in (cost_text(map(costs.of, nodes), card.count), sums) if text]
+    rows = [Row(text) for text in (cost_text(_of(nodes, card, costs), card.count), sums) if text]
     if tail:
         rows.append(Row("+ " + " + ".join(_follower(node.op) for node in tail), family=tail[0].op.family))
     if rows:
@@ -80,25 +80,31 @@ def _op(card: Card, costs: Costs) -> Face:
 
 def _level(card: Card, costs: Costs) -> Face:
     """A closed level: ``layer3``, ``6 × bottleneck``, its cost."""
-    bodies = [step.body for step in card.steps if isinstance(step, Call)]
-    what = contents(bodies[0]) if len(bodies) == 1 else f"{len(bodies)} × {contents(bodies[0])}"
-    cost = cost_text(map(costs.of, bodies), card.count)
+    calls = [step for step in card.steps if isinstance(step, Call)]
+    what = contents(calls[0].body) if len(calls) == 1 else f"{len(calls)} × {contents(calls[0].body)}"
+    cost = cost_text(_of(calls, card, costs), card.count)
     title, detail = _named(card.name, what)
     return Face("level", title, detail, (Row(cost),) if cost else (), card.count, card.training)
 
 
 def _rest(card: Card, costs: Costs) -> Face:
     """A stretch that is left out."""
-    cost = cost_text(map(costs.of, card.steps))
+    cost = cost_text(_of(card.steps, card, costs))
     return Face("level", f"… {len(card.steps)} more steps", rows=(Row(cost),) if cost else (), training=card.training)
 
 
 def _header(box: Box, costs: Costs) -> Face:
     """The header of an open level."""
-    texts = "training only" if box.training else "", cost_text([costs.of(box.level)], box.count)
-    title, detail = _named(box.name, box.level.title)
+    texts = "training only" if box.training else "", cost_text(_of([box.call], box, costs), box.count)
+    loop = box.level.loop
+    title, detail = _named(box.name, box.level.title if loop is None else f"scan {scan_text(loop)}")
     family = "block" if box.level.kind == "block" else "group"
     return Face(family, title, detail, tuple(Row(text) for text in texts if text), box.count, box.training)
+
+
+def _of(steps: Iterable[Step], item: Item, costs: Costs) -> Iterator[Cost]:
+    """What steps of an item cost in one forward pass."""
+    return (costs.of(step, item.pace) for step in steps)
 
 
 def _named(name: str, what: str) -> tuple[str, str]:
@@ -110,6 +116,8 @@ def contents(level: Level) -> str:
     """What a level is, in a few words: its block, or what it holds: ``5 × inception + max pool``."""
     if level.title:
         return level.title
+    if level.loop is not None:
+        return f"scan {scan_text(level.loop)}"
     kinds = Counter(step.body.title if isinstance(step, Call) else spelled(step.op)[0] for step in level.steps)
     if len(kinds) > 2 or "" in kinds:
         return f"{len(level.steps)} steps"

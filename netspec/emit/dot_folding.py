@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeGuard, TypeVar, Union
 
-from netspec.graph import Call, Graph, Level, Node, Step, Value
+from netspec.graph import ONCE, Call, Graph, Level, Node, Pace, Step, Value
 
 ROOM = 64
 """Cards on a page that can still be read."""
@@ -32,7 +32,8 @@ class Card:
     """One rectangle. ``steps`` is what it stands for; ``op`` cards hold nodes, the first of which gives the title.
 
     ``reads`` and ``makes`` are values of the level around it. A ``count`` above one says how many such cards in
-    a row it stands for; ``steps`` are those of the first. ``name`` is empty where the author gave none.
+    a row it stands for; ``steps`` are those of the first. ``name`` is empty where the author gave none. ``pace`` says
+    how often they run.
     """
 
     kind: Literal["op", "level", "rest"]
@@ -43,6 +44,7 @@ class Card:
     makes: tuple[Value, ...]
     training: bool = False
     count: int = 1
+    pace: Pace = ONCE
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +59,7 @@ class Box:
     makes: tuple[Value, ...]
     training: bool = False
     count: int = 1
+    pace: Pace = ONCE
 
     @property
     def level(self) -> Level:
@@ -117,20 +120,25 @@ class _Folding:
         self._structures: dict[Level, int] = {}
         self._numbers: dict[object, int] = {}
 
-    def items(self, level: Level, prefix: str = "", training: bool = False, depth: int = 0) -> tuple[Item, ...]:
+    def items(
+        self, level: Level, prefix: str = "", training: bool = False, depth: int = 0, pace: Pace = ONCE
+    ) -> tuple[Item, ...]:
         """The items of a level, in the order they run."""
-        made = [self.item(run, prefix, training or run.first[0].training, depth) for run in self.runs(level)]
+        made = [
+            self.item(run, prefix, training or run.first[0].training, depth, pace.at(level, run.first[0]))
+            for run in self.runs(level)
+        ]
         if not self.every and level.kind == "repeat":
             made = list(_merged(made, self.gather))
-        return tuple(made) if len(made) <= self.longest else self.cut(made, level, prefix)
+        return tuple(made) if len(made) <= self.longest else self.cut(made, level, prefix, pace)
 
-    def item(self, run: _Run, prefix: str, training: bool, depth: int) -> Item:
+    def item(self, run: _Run, prefix: str, training: bool, depth: int, pace: Pace) -> Item:
         """A run as a card or an open box. A call that only wraps one other item is drawn as that item."""
         path, reads, makes, count = prefix + run.first[0].name, run.reads, run.makes, run.count
         if run.call is None:
-            return Card("op", path, _op_name(run), run.first, reads, makes, training, count)
+            return Card("op", path, _op_name(run), run.first, reads, makes, training, count, pace)
         name = _call_name(run, prefix)
-        closed = Card("level", path, name, run.first, reads, makes, training, count)
+        closed = Card("level", path, name, run.first, reads, makes, training, count, pace)
         call = run.call
         while (inner := self.wrapped(call.body, count)) is not None:
             outside, outward = dict(zip(call.body.inputs, reads)), dict(zip(call.body.outputs, makes))
@@ -138,23 +146,25 @@ class _Folding:
             makes = tuple(outward.get(value, value) for value in inner.makes)
             path, count = f"{path}.{inner.first[0].name}", count * inner.count
             training = training or inner.first[0].training
+            pace = pace.inside(call.body).at(call.body, inner.first[0])
             if inner.call is None:
-                return Card("op", path, "" if call.name.isdigit() else name, inner.first, reads, makes, training, count)
+                shown = "" if call.name.isdigit() else name
+                return Card("op", path, shown, inner.first, reads, makes, training, count, pace)
             call = inner.call
             name = f"{name}.{call.name}" if call.named else name
         known = not self.every and call.body.kind != "branch" and self.structure(call.body) in self.seen
         if known or depth >= self.deepest:
             return closed
-        items = self.items(call.body, path + ".", training, depth + 1)
+        items = self.items(call.body, path + ".", training, depth + 1, pace.inside(call.body))
         if not self.every and call.body.kind != "branch" and all(map(_is_closed, items)):
             return closed
         self.seen.add(self.structure(call.body))
-        return Box(path, name, call, items, reads, makes, training, count)
+        return Box(path, name, call, items, reads, makes, training, count, pace)
 
     def wrapped(self, level: Level, count: int) -> _Run | None:
         """What a level consists of, where that is one item which reads and makes all that the level does."""
         inner = self.runs(level)
-        if len(inner) != 1 or (count > 1 and inner[0].count > 1):
+        if level.loop is not None or len(inner) != 1 or (count > 1 and inner[0].count > 1):
             return None
         fits = set(inner[0].reads) <= set(level.inputs) and set(level.outputs) <= set(inner[0].makes)
         return inner[0] if fits else None
@@ -172,7 +182,7 @@ class _Folding:
         name = f"{before.name.partition('–')[0]}–{last}"
         return replace(before, name=name, steps=(*_steps(before), *_steps(item)), makes=item.makes, count=1)
 
-    def cut(self, items: Sequence[Item], level: Level, prefix: str) -> tuple[Item, ...]:
+    def cut(self, items: Sequence[Item], level: Level, prefix: str, pace: Pace) -> tuple[Item, ...]:
         """The first and the last items of a long row, with one card for all between them."""
         head, tail = items[: self.kept // 2], items[-(self.kept // 4) :]
         middle = items[len(head) : len(items) - len(tail)]
@@ -181,7 +191,7 @@ class _Folding:
         reads = dict.fromkeys(value for item in middle for value in item.reads if value not in inside)
         makes = tuple(value for item in middle for value in item.makes if value in wanted)
         steps = tuple(step for item in middle for step in _steps(item))
-        return (*head, Card("rest", f"{prefix}…", "", steps, tuple(reads), makes), *tail)
+        return (*head, Card("rest", f"{prefix}…", "", steps, tuple(reads), makes, pace=pace), *tail)
 
     def runs(self, level: Level) -> tuple[_Run, ...]:
         """The level's steps, joined: what follows an op is part of its run, and equal ones in a row are counted."""
@@ -205,7 +215,7 @@ class _Folding:
             what = self.structure(run.call.body) if run.call else ops
             if not entries or entries[-1] != (what, wires):
                 entries.append((what, wires))
-        key = level.title, tuple(entries)
+        key = level.title, level.loop is None, tuple(entries)
         return self._structures.setdefault(level, self._numbers.setdefault(key, len(self._numbers)))
 
 

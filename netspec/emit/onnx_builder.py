@@ -28,18 +28,19 @@ DTYPES = {
 class GraphBuilder:
     """Collects the nodes and initializers of one graph; ``begin`` says whose nodes come next.
 
-    ``taken`` holds the names in use. A graph inside another (the body of a Scan) shares its builder's.
+    A graph inside another (the body of a Scan) has a builder of its own; names and initializers are the outer one's.
     """
 
-    def __init__(self, taken: set[str] | None = None) -> None:
+    def __init__(self, outer: GraphBuilder | None = None) -> None:
         self.nodes: list[ir.Node] = []
-        self.initializers: dict[str, ir.Value] = {}
-        self.taken = set() if taken is None else taken
+        self.initializers: dict[str, ir.Value] = {} if outer is None else outer.initializers
+        self.taken: set[str] = set() if outer is None else outer.taken
         self._path = ""
         self._first = True
         self._parameters: Mapping[str, ir.Value | np.ndarray] = {}
         self._unread: Collection[int] = ()
-        self._gates: dict[tuple[object, ...], ir.Value] = {}
+        self._gates: dict[tuple[object, ...], ir.Value] = {} if outer is None else outer._gates
+        self._inner = outer is not None
 
     def begin(
         self, path: str, parameters: Mapping[str, ir.Value | np.ndarray] | None = None, unread: Collection[int] = ()
@@ -119,7 +120,7 @@ class GraphBuilder:
 
     def graph(self, name: str, inputs: Sequence[ir.Value], outputs: Sequence[ir.Value]) -> ir.Graph:
         """The graph of what was written so far."""
-        initializers = list(self.initializers.values())
+        initializers = [] if self._inner else list(self.initializers.values())
         imports = {"": OPSET}
         return ir.Graph(inputs, outputs, nodes=self.nodes, initializers=initializers, opset_imports=imports, name=name)
 
@@ -145,10 +146,14 @@ def _initial(name: str, array: np.ndarray) -> ir.Value:
 
 def _attribute(name: str, value: Any) -> ir.Attr:
     """The attribute. A list of numbers is typed here: onnx_ir would try a dozen protocols on it first."""
-    if isinstance(value, (list, tuple)) and value:
+    if isinstance(value, (list, tuple)) and not value:
+        return ir.AttrInt64s(name, [])
+    if isinstance(value, (list, tuple)):
         kinds = {type(item) for item in value}
         if kinds == {int}:
             return ir.AttrInt64s(name, value)
         if kinds == {float}:
             return ir.AttrFloat32s(name, value)
+    if isinstance(value, ir.Graph):
+        return ir.AttrGraph(name, value)
     return ir.convenience.convert_attribute(name, value)

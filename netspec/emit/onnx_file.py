@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import PurePath
+from typing import Any, Union
 
 import numpy as np
 import onnx_ir as ir
 
 from netspec.dims import Shape, plain_shape
 from netspec.emit.onnx_builder import DTYPES, GraphBuilder
-from netspec.graph import Call, Graph, Level, Node, Value
+from netspec.emit.turns import Parts, Turns
+from netspec.graph import Graph, Level, Node, Step, Value, axis_of_time, over_time
 from netspec.ops.base import Tensor
 
 IR_VERSION = 11
+
+Values = dict[Value, Union[ir.Value, None]]
+"""The ONNX values of a level's own; ``None`` for what exists in training only."""
 
 
 def emit_onnx(graph: Graph, weights: Mapping[str, np.ndarray], version: str) -> ir.Model:
@@ -43,7 +48,10 @@ def emit_onnx(graph: Graph, weights: Mapping[str, np.ndarray], version: str) -> 
 
 
 class _Emitter:
-    """Writes levels into one flat ONNX graph."""
+    """Writes levels into one flat ONNX graph; the turns of a scan into a graph of their own.
+
+    ``ready`` has the results of steps that ran ahead of the scan around them, by path.
+    """
 
     def __init__(self, builder: GraphBuilder, weights: Mapping[str, np.ndarray]):
         self.builder, self.weights = builder, weights
@@ -52,32 +60,150 @@ class _Emitter:
             owner, _, name = key.rpartition(".")
             self.owned.setdefault(owner, {})[name] = array
         self.shapes: dict[Shape, list[int | str]] = {}
+        self.ready: dict[str, list[ir.Value | None]] = {}
 
     def level(self, level: Level, inputs: Sequence[ir.Value | None], prefix: str) -> list[ir.Value | None]:
         """The results of a level; ``None`` for what exists in training only."""
         values: dict[Value, ir.Value | None] = dict(zip(level.inputs, inputs))
-        for step in level.steps:
-            if step.training:
-                values.update(dict.fromkeys(step.outputs))
-                continue
-            given = [values[value] for value in step.inputs]
-            path = prefix + step.name
-            made = self.node(step, given, path, level) if isinstance(step, Node) else self.call(step, given, path)
-            values.update(zip(step.outputs, made))
+        self.steps(level, level.steps, values, prefix)
         return [values[value] for value in level.outputs]
 
-    def call(self, call: Call, inputs: Sequence[ir.Value | None], path: str) -> list[ir.Value | None]:
-        return self.level(call.body, inputs, path + ".")
+    def steps(self, level: Level, steps: Iterable[Step], values: Values, prefix: str) -> None:
+        """Write steps of a level; ``values`` has what they read and gets what they make."""
+        for step in steps:
+            path = prefix + step.name
+            if step.training:
+                values.update(dict.fromkeys(step.outputs))
+            elif path in self.ready:
+                values.update(zip(step.outputs, self.ready[path]))
+            else:
+                values.update(zip(step.outputs, self.step(step, [values[value] for value in step.inputs], path, level)))
 
-    def node(self, node: Node, inputs: Sequence[ir.Value | None], path: str, level: Level) -> list[ir.Value | None]:
+    def step(self, step: Step, inputs: Sequence[ir.Value | None], path: str, level: Level) -> list[ir.Value | None]:
+        """The results of a step."""
+        if isinstance(step, Node):
+            return self.node(step, inputs, path, level)
+        if step.body.loop is not None:
+            return self.scan(step.body, inputs, path)
+        return self.level(step.body, inputs, path + ".")
+
+    def node(
+        self,
+        node: Node,
+        inputs: Sequence[ir.Value | None],
+        path: str,
+        level: Level,
+        seen: Callable[[Value], Tensor] = lambda value: value.tensor,
+    ) -> list[ir.Value | None]:
+        """The results of a node; ``seen`` says what each of its values is where it runs."""
         unread = [number for number, value in enumerate(node.outputs) if value not in level.uses]
         self.builder.begin(path, self.parameters(node, path), unread)
-        made = node.op.onnx(self.builder, *node.arranged(inputs), tensors=node.tensors)
+        tensors: Any = node.arranged([seen(value) for value in node.inputs])
+        made = node.op.onnx(self.builder, *node.arranged(inputs), tensors=tensors)
         results = list(made) if isinstance(made, tuple) else [made]
         for result, value in zip(results, node.outputs):
             if result is not None and result not in inputs:
-                self.describe(result, value.tensor)
+                self.describe(result, seen(value))
         return results
+
+    def ahead(self, level: Level, values: Values, prefix: str) -> None:
+        """Write what a level, and those that it calls, do ahead of the scan around; ``values`` has what they read."""
+        parts = Parts(level)
+        self.steps(level, parts.ahead, values, prefix)
+        for step in parts.ahead:
+            if step in level.phases:
+                self.ready[prefix + step.name] = [values[value] for value in step.outputs]
+        for call in parts.prepared:
+            inner = {own: values[value] for own, value in zip(call.body.inputs, call.inputs) if value in values}
+            self.ahead(call.body, inner, f"{prefix}{call.name}.")
+
+    def scan(self, body: Level, inputs: Sequence[ir.Value | None], path: str) -> list[ir.Value | None]:
+        """The results of a scan: one Scan node, with what need not be done in every turn ahead of it and behind it."""
+        assert body.loop is not None
+        loop, turns = body.loop, Turns(body)
+        prefix = path + "."
+        given = dict(zip(body.inputs, inputs))
+        whole: Values = {value: given[value] for value in turns.sequences}
+        values: Values = {value: made for value, made in given.items() if value not in {*whole, *turns.states}}
+        self.ahead(body, values, prefix)
+        self.at_once(body, turns.before, values, whole, prefix)
+        states: Sequence[ir.Value | None] = [given[state] for state in turns.states]
+        if turns.kept or states:
+            cut = turns.cut or [turns.sequences[0]]
+            made = self.turns(body, turns, cut, values, states, [whole[value] for value in cut], path)
+            last, kept = made[: len(states)], made[len(states) :]
+            for value, result in zip(turns.kept, kept):
+                self.describe(result, over_time(value.tensor, loop.length))
+            whole.update(zip(turns.kept, kept))
+            for state, result in zip(turns.states, last):
+                self.describe(result, state.tensor)
+            states = last
+        self.at_once(body, turns.after, values, whole, prefix)
+        return [*(whole[value] for value in turns.collected), *states]
+
+    def at_once(self, body: Level, steps: Sequence[Step], fixed: Values, whole: Values, prefix: str) -> None:
+        """Write steps of a scan for all of its turns; ``whole`` has the tensors that hold every turn's value."""
+        assert body.loop is not None
+        length = body.loop.length
+
+        def seen(value: Value) -> Tensor:
+            return value.tensor if value in fixed else over_time(value.tensor, length)
+
+        for step in steps:
+            assert isinstance(step, Node), "only nodes run for all turns at once"
+            inputs = [fixed[value] if value in fixed else whole[value] for value in step.inputs]
+            whole.update(zip(step.outputs, self.node(step, inputs, prefix + step.name, body, seen)))
+
+    def turns(
+        self,
+        body: Level,
+        turns: Turns,
+        cut: Sequence[Value],
+        fixed: Values,
+        states: Sequence[ir.Value | None],
+        sequences: Sequence[ir.Value | None],
+        path: str,
+    ) -> list[ir.Value]:
+        """The Scan node: the states after the last turn, then what each turn leaves."""
+        assert body.loop is not None
+        outer, prefix = self.builder, path + "."
+        self.builder = GraphBuilder(outer)
+        names = dict(zip(body.inputs, body.input_names))
+        formal: Values = {}
+        for value in (*turns.states, *cut):
+            name = f"{prefix}{names.get(value, 'step')}"
+            formal[value] = self.builder.input(name, plain_shape(value.shape), value.tensor.dtype)
+        values: Values = {**fixed, **formal}
+        self.steps(body, turns.turn, values, prefix)
+        results: list[ir.Value] = []
+        for value in (*turns.following, *turns.kept):
+            results.append(self.own(values[value], results, value.tensor, path))
+        graph = self.builder.graph(path, [value for value in formal.values() if value is not None], results)
+        self.builder = outer
+        outer.begin(path)
+        directions = [int(body.loop.reverse)]
+        made = outer.op(
+            "Scan",
+            *states,
+            *sequences,
+            outputs=len(results),
+            body=graph,
+            num_scan_inputs=len(cut),
+            scan_input_axes=[axis_of_time(value.shape) for value in cut],
+            scan_output_axes=[axis_of_time(value.shape) for value in turns.kept],
+            scan_input_directions=directions * len(cut),
+            scan_output_directions=directions * len(turns.kept),
+        )
+        return list(made) if isinstance(made, tuple) else [made]
+
+    def own(self, value: ir.Value | None, taken: Sequence[ir.Value], tensor: Tensor, path: str) -> ir.Value:
+        """A result of the graph in hand. What comes from outside it, or is a result already, gets a node of its own."""
+        assert value is not None
+        if value in taken or value.producer() not in self.builder.nodes:
+            self.builder.begin(path)
+            value = self.builder.op("Identity", value)
+            self.describe(value, tensor)
+        return value
 
     def parameters(self, node: Node, path: str) -> dict[str, ir.Value | np.ndarray]:
         """The parameters and buffers of a node by torch name; one tied to another's is that one's initializer."""

@@ -51,10 +51,11 @@ def _without_weights(model: ir.Model) -> ir.Model:
 def _tensor(value: ir.Value) -> tuple[bytes, memoryview]:
     """One initializer of the graph: everything up to its numbers, and the numbers."""
     assert value.const_value is not None
-    array = np.ascontiguousarray(value.const_value.numpy())
+    held = value.const_value.numpy()
+    array = np.ascontiguousarray(held)  # which gives a single number a dimension
     memory: memoryview = array.reshape(-1).view(np.uint8).data
     head = onnx.TensorProto(
-        dims=array.shape, data_type=int(value.const_value.dtype), name=value.name
+        dims=held.shape, data_type=int(value.const_value.dtype), name=value.name
     ).SerializeToString()
     inner = head + _tag(RAW_DATA, memory.nbytes)
     return _tag(INITIALIZER, len(inner) + memory.nbytes) + inner, memory

@@ -14,7 +14,7 @@ from netspec.dims import Shape, plain_shape
 from netspec.emit.costs import Costs
 from netspec.emit.table_lines import Fold, table_lines
 from netspec.emit.table_text import number, table_text
-from netspec.graph import Graph, Node, walk
+from netspec.graph import Graph, Node, Pace, walk_paced
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +45,22 @@ class ShapeTable:
     @cached_property
     def rows(self) -> tuple[Row, ...]:
         """One row for each node, repeats written out."""
-        known: dict[Node, Row] = {}
+        known: dict[tuple[Node, Pace], Row] = {}
         rows = []
-        for path, step, training in walk(self.graph.body):
+        for path, step, training, pace in walk_paced(self.graph.body):
             if isinstance(step, Node):
-                row = known.get(step)
+                row = known.get((step, pace))
                 if row is None:
-                    row = known[step] = self._row(step)
+                    row = known[step, pace] = self._row(step, pace)
                 facts = row.op, row.detail, row.inputs, row.outputs, row.params, row.macs, row.line
                 rows.append(Row(path, *facts, training))
         return tuple(rows)
 
-    def _row(self, node: Node) -> Row:
+    def _row(self, node: Node, pace: Pace) -> Row:
         inputs = tuple(value.shape for value in node.inputs)
         outputs = tuple(value.shape for value in node.outputs)
-        return Row(node.name, node.op.name, node.op.detail(), inputs, outputs, *self._costs.of(node), node.span.line)
+        cost = self._costs.of(node, pace)
+        return Row(node.name, node.op.name, node.op.detail(), inputs, outputs, *cost, node.span.line)
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)

@@ -79,7 +79,7 @@ def is_small(before: Step, node: Node, level: Level) -> bool:
 def is_plain(level: Level) -> bool:
     """Whether a level is one convolution or linear layer with norms, activations and dropouts in a row around it."""
     families = [step.op.family if isinstance(step, Node) else "" for step in level.steps]
-    return (
+    return level.loop is None and (
         sum(family in WEIGHTED for family in families) == 1
         and all(family in WEIGHTED or family in PLAIN for family in families)
         and all(not step.training for step in level.steps)

@@ -9,9 +9,9 @@ from itertools import islice
 from typing import Literal
 
 from netspec.dims import Shape, times_shape
-from netspec.emit.costs import Costs
+from netspec.emit.costs import Costs, scan_text
 from netspec.emit.table_groups import Group, grouped, is_plain, likeness, sources_text, value_names
-from netspec.graph import Call, Graph, Level, Node, Value
+from netspec.graph import ONCE, Call, Graph, Level, Node, Pace, Value
 
 
 class Fold(IntEnum):
@@ -70,11 +70,14 @@ def table_lines(graph: Graph, costs: Costs, fold: Fold | None = None) -> list[Li
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a line stands: the path before its name, its guides, and whether what is around it is training only."""
+    """Where a line stands: the path before its name, its guides, whether what is around it is training only, and how
+    often that runs.
+    """
 
     prefix: str = ""
     guides: tuple[bool, ...] = ()
     training: bool = False
+    pace: Pace = ONCE
 
 
 class _Tree:
@@ -104,20 +107,23 @@ class _Tree:
         for group in groups:
             guides = (*place.guides, group is not groups[-1]) if place.prefix else ()
             sources = sources_text(group.steps[0], above, names)
-            yield from self.group(group, group.name, sources, Place(place.prefix, guides, place.training), opened)
+            pace = place.pace.at(level, group.steps[0])
+            here = Place(place.prefix, guides, place.training, pace)
+            yield from self.group(group, group.name, sources, here, opened)
             above = group.last.outputs[0] if group.last.outputs else None
 
     def group(self, group: Group, name: str, sources: str, place: Place, opened: set[Hashable]) -> Iterator[Line]:
         """The line of a group, and those of what is in it. A nameless level around one group shares its line."""
         step = group.steps[0]
-        if isinstance(step, Call) and not step.body.title and len(group.steps) == 1:
+        if isinstance(step, Call) and not step.body.title and step.body.loop is None and len(group.steps) == 1:
             inside = self.grouped(step.body)
             if len(inside) == 1:
-                inner = Place(place.prefix, place.guides, place.training or step.training)
+                pace = place.pace.inside(step.body).at(step.body, inside[0].steps[0])
+                inner = Place(place.prefix, place.guides, place.training or step.training, pace)
                 yield from self.group(inside[0], f"{name}.{inside[0].name}", sources, inner, opened)
                 return
         line = Line("op", name, place.prefix + name, place.guides, len(group.steps), sources=sources)
-        line.params, line.macs = self.costs.of(step)
+        line.params, line.macs = self.costs.of(step, place.pace)
         line.training = place.training or step.training
         if step.outputs:
             line.shape, line.more = self.shape(step.outputs[0]), len(step.outputs) - 1
@@ -130,10 +136,13 @@ class _Tree:
         else:
             line.kind = "level"
             line.what = step.body.title if step.body.title != name else ""
+            if step.body.loop is not None:
+                line.what, line.detail = "scan", scan_text(step.body.loop)
             line.closed = self.stays_closed(step.body, opened)
             yield line
             if not line.closed:
-                yield from self.level(step.body, Place(line.path + ".", place.guides, line.training))
+                pace = place.pace.inside(step.body)
+                yield from self.level(step.body, Place(line.path + ".", place.guides, line.training, pace))
 
     def stays_closed(self, level: Level, opened: set[Hashable]) -> bool:
         """Whether a block is built like one that has been opened in the same level."""

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from netspec.check import check_loaded
 from netspec.diagnostics import Diagnostic, Label, NetspecError, Report, Source, Span, SpecError
-from netspec.graph import Call, Graph, Step, walk
+from netspec.graph import Call, Graph, Pace, Step, walk_paced
 from netspec.lsp.outline import Block, Outline, written
 from netspec.pipeline import load_source
 from netspec.spec import BlockSpec
@@ -25,6 +25,7 @@ class Instance:
     path: str
     step: Step
     training: bool
+    pace: Pace
 
 
 class Built:
@@ -48,11 +49,11 @@ class Built:
         """Every step of a variant by the line and column of its key; the outermost of a place alone."""
         if variant not in self._steps:
             found: dict[Place, list[Instance]] = {}
-            for path, step, training in walk(self.graphs[variant].body):
+            for path, step, training, pace in walk_paced(self.graphs[variant].body):
                 if step.span.source.name == self.source.name:
                     here = found.setdefault((step.span.line, step.span.column), [])
                     if not here or _kind(here[0].step) == _kind(step):
-                        here.append(Instance(path, step, training))
+                        here.append(Instance(path, step, training, pace))
             self._steps[variant] = found
         return self._steps[variant]
 

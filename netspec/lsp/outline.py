@@ -282,8 +282,10 @@ class Outline:
             self._body(node, scope.inner(transparent=word != "sequential"))
             return
         named = isinstance(node, MapNode) and node.get("name") is not None
-        inner = scope.inner(transparent=word != "sequential" and not named)
-        if isinstance(node, MapNode):
+        inner = scope.inner(transparent=word not in ("sequential", "scan") and not named)
+        if isinstance(node, MapNode) and word == "scan":
+            self._scan_names(node, inner)
+        elif isinstance(node, MapNode):
             index, each = node.get("index"), node.get("each")
             if isinstance(index, ScalarNode):
                 inner.values[index.text] = index.span
@@ -305,8 +307,24 @@ class Outline:
                 case "index":
                     if isinstance(value, ScalarNode):
                         self._add("definition", value, inner)
+                case "over" | "state" | "next" | "collect":
+                    for name, reference in value.entries if isinstance(value, MapNode) else ():
+                        outside = key in ("over", "state")
+                        if outside:
+                            self._add("definition", name, inner)
+                        self._references(reference, scope if outside else inner)
                 case _:
                     self._expressions(value, scope, f"{word}.{key}")
+
+    def _scan_names(self, node: MapNode, inner: Scope) -> None:
+        """What a scan's body sees beside its own steps: a step of each sequence, the states, the turn's number."""
+        for word in ("over", "state"):
+            named = node.get(word)
+            for name, _ in named.entries if isinstance(named, MapNode) else ():
+                inner.steps.setdefault(name.text, name.span)
+        index = node.get("index")
+        if isinstance(index, ScalarNode):
+            inner.steps.setdefault(index.text, index.span)
 
 
 def _block(key: ScalarNode, node: SyntaxNode) -> Block:

@@ -16,6 +16,7 @@ class Activation(Op):
     """What every activation shares: the output has the input's shape."""
 
     family = "activation"
+    leading = True
 
     def scalar(self, builder: OnnxBuilder, value: float, tensors: Sequence[Tensor]) -> Any:
         """A constant of the input's dtype."""
@@ -244,6 +245,9 @@ class AlongDimension(Activation):
 
     dim: int
 
+    def is_leading(self, rank: int) -> bool:
+        return 1 - rank <= self.dim < 0
+
     def output_shape(self, *shapes: Shape) -> Shape:
         axis_of(self.dim, len(shapes[0]))
         return shapes[0]
@@ -317,6 +321,7 @@ class Softmax2d(Activation):
     name = "softmax2d"
     torch = "nn.Softmax2d"
     functional = "F.softmax"
+    leading = False
 
     def output_shape(self, *shapes: Shape) -> Shape:
         need_rank(self.name, shapes[0], 4, layout=LAYOUT[2])

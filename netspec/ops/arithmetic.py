@@ -15,6 +15,7 @@ class Elementwise(Op):
     family = "arithmetic"
     variadic = True
     any_dtype = True
+    leading = True
     onnx_type: ClassVar[str]
 
     def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:

@@ -107,7 +107,7 @@ class ScaledDotProductAttention(Op):
         given = inputs[3]
         if mask is not None:
             sizes = (1,) * (len(query) - len(mask)) + mask
-            if any(have != want for have, want in zip(sizes[-2:], (query[-2], key[-2]))):
+            if len(mask) < 2 or any(have != want for have, want in zip(sizes[-2:], (query[-2], key[-2]))):
                 ends = [builder.op("Shape", x, start=-2, end=-1) for x in values[:2]]
                 given = builder.op("Expand", given, builder.op("Concat", *ends, axis=0))
             if len(query) == 3 and len(mask) == 3:

@@ -82,7 +82,8 @@ class Op(BaseModel):
     the module class (``nn.ReLU``); ``functional`` the function that does the same without a module (``F.relu``), for
     ops without state; ``any_dtype`` whether it takes integers and booleans too; ``keyword_main`` whether the main
     argument is written with its name (``F.softmax(x, dim=1)``); ``torch_defaults`` torch's defaults of arguments whose
-    default here is another one.
+    default here is another one; ``leading`` whether it does the same at every place of the leading dimensions;
+    ``tracks`` whether what it gives depends on more than its inputs and parameters: on chance, on earlier batches.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True, allow_inf_nan=False)
@@ -99,6 +100,8 @@ class Op(BaseModel):
     any_dtype: ClassVar[bool] = False
     keyword_main: ClassVar[bool] = False
     torch_defaults: ClassVar[Mapping[str, Any]] = {}
+    leading: ClassVar[bool] = False
+    tracks: ClassVar[bool] = False
 
     def output_names(self, *inputs: Tensor) -> tuple[str, ...]:
         """The output ports; only ops whose number of outputs depends on their arguments say other than ``outputs``."""
@@ -121,6 +124,14 @@ class Op(BaseModel):
     def output_shape(self, *shapes: Shape) -> Shape:
         """The shape of the only output, whose dtype is the first input's; default: the first input's shape."""
         return shapes[0]
+
+    def is_leading(self, rank: int) -> bool:
+        """Whether it does the same at every place of the dimensions before the last, for inputs of this rank."""
+        return self.leading
+
+    def is_steady(self) -> bool:
+        """Whether the same inputs give the same again, in training too."""
+        return not self.tracks and not any(getattr(self, name, 0) for name in ("dropout", "dropout_p"))
 
     def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:
         """Learned tensors by torch name."""

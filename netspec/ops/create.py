@@ -1,7 +1,7 @@
 """Tensors that no input brings: learned ones, constants, counts; and growing one to the size of another."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from netspec.dims import Dim, Shape, Size, pretty, pretty_shape, times_shape
 from netspec.ops.arguments import INTEGER, Argument, Dtype, Extent, Listed, Nested, is_integer, lengths
@@ -96,6 +96,67 @@ class Arange(Op):
 
     def detail(self) -> str:
         return pretty(self.end)
+
+
+class Sizes(Argument):
+    """A list of sizes, each a positive integer or a symbolic one."""
+
+    def read(self, value: Any) -> Any:
+        items = value if isinstance(value, (list, tuple)) else (value,)
+        if items and all(isinstance(item, Dim) or (is_integer(item) and item > 0) for item in items):
+            return tuple(items)
+        raise ValueError("a list of sizes")
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": ["array", "integer", "string"], "items": {"type": ["integer", "string"]}}
+
+
+class Filled(Op):
+    """Base of tensors of one number: `like` has their symbolic sizes, and lends its device and its precision."""
+
+    family = "shape"
+    main = "size"
+    ports = ("like",)
+    optional = ("like",)
+    any_dtype = True
+    number: ClassVar[int]
+
+    size: Annotated[Any, Sizes()]
+
+    def infer(self, *inputs: Tensor | None) -> tuple[Tensor, ...]:
+        for size in self.size:
+            find(self.name, size, inputs)
+        like = inputs[0]
+        return (Tensor(self.size, like.dtype if like is not None and "float" in like.dtype else "float32"),)
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor | None]) -> str:
+        sizes = ", ".join(spell_size(self.name, size, arguments, inputs) for size in self.size)
+        like = inputs[0]
+        if like is not None and "float" in like.dtype:
+            return f"{arguments[0]}.new_{self.name}({sizes})"
+        return f"torch.{self.name}({sizes}{on_device(arguments)})"
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor | None]) -> Any:
+        made = builder.constant(self.number, self.infer(*tensors)[0].dtype)
+        sizes = [size_vector(builder, self.name, size, inputs, tensors) for size in self.size]
+        return builder.op("Expand", made, builder.op("Concat", *sizes, axis=0) if len(sizes) > 1 else sizes[0])
+
+    def detail(self) -> str:
+        return times_shape(self.size)
+
+
+class Zeros(Filled):
+    """A tensor of zeros (``torch.zeros``); ``like`` has its symbolic sizes: -> size."""
+
+    name = "zeros"
+    number = 0
+
+
+class Ones(Filled):
+    """A tensor of ones (``torch.ones``); ``like`` has its symbolic sizes: -> size."""
+
+    name = "ones"
+    number = 1
 
 
 class Growth(Argument):

@@ -14,6 +14,7 @@ class AnyDropout(Op):
 
     family = "dropout"
     main = "p"
+    tracks = True
 
     p: Probability = 0.5
     inplace: bool = False
@@ -42,6 +43,7 @@ class Dropout(AnyDropout):
     name = "dropout"
     torch = "nn.Dropout"
     functional = "F.dropout"
+    leading = True
 
 
 class Dropout1d(ChannelDropout):

@@ -16,6 +16,7 @@ class TrailingNorm(Op):
 
     family = "norm"
     main = "normalized_shape"
+    leading = True
 
     normalized_shape: Annotated[Any, OneOrMany(1, optional=True)] = None
     eps: float | None

@@ -20,6 +20,7 @@ class Embedding(Op):
     torch = "nn.Embedding"
     main = "embedding_dim"
     any_dtype = True
+    leading = True
 
     num_embeddings: Positive
     embedding_dim: Positive

@@ -33,6 +33,9 @@ class Concat(Join):
     name = "concat"
     functional = "torch.cat"
 
+    def is_leading(self, rank: int) -> bool:
+        return 1 - rank <= self.dim < 0
+
     def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
         rank = same_rank(self.name, [tensor.shape for tensor in inputs])
         joined = axis_of(self.dim, rank)

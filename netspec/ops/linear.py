@@ -18,6 +18,7 @@ class Linear(Op):
     family = "linear"
     torch = "nn.Linear"
     main = "out_features"
+    leading = True
 
     out_features: Positive
     bias: bool = True

@@ -118,6 +118,8 @@ SPECIAL = {
     ("gru", "dropout"): "the probability that an element is dropped between two layers",
     ("lstm", "dropout"): "the probability that an element is dropped between two layers",
     ("local_response_norm", "alpha"): "the weight of the mean square in the divisor",
+    ("zeros", "size"): "the sizes of the tensor",
+    ("ones", "size"): "the sizes of the tensor",
     ("local_response_norm", "size"): "how many neighbouring channels are taken together",
     ("softplus", "beta"): "how sharply it bends",
     ("softplus", "threshold"): "beyond which beta · x is passed on as it is",

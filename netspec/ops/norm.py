@@ -81,6 +81,8 @@ def filled(shape: tuple[int, ...], value: float) -> Any:
 class BatchNorm(ChannelNorm):
     """What batch normalisation shares. Outside training it uses the tracked mean and variance, where it tracks."""
 
+    tracks = True
+
     def samples(self, shape: Shape) -> object:
         return product((shape[0], *shape[2:]))
 

@@ -12,6 +12,7 @@ class Pointwise(Op):
     """What functions of single elements share. ``onnx_type`` is the ONNX op that does the same."""
 
     family = "arithmetic"
+    leading = True
     onnx_type: ClassVar[str]
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:

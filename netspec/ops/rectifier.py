@@ -55,6 +55,7 @@ class PReLU(Activation):
 
     name = "prelu"
     torch = "nn.PReLU"
+    leading = False
     main = "num_parameters"
 
     num_parameters: Positive = 1
@@ -85,6 +86,7 @@ class RReLU(Activation):
     name = "rrelu"
     torch = "nn.RReLU"
     functional = "F.rrelu"
+    tracks = True
 
     lower: float = 1 / 8
     upper: float = 1 / 3

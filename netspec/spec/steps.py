@@ -11,6 +11,7 @@ from pydantic import Field
 from netspec.diagnostics import Label, Report, Span
 from netspec.spec.reading import (
     Entry,
+    Flag,
     Form,
     Name,
     Template,
@@ -114,6 +115,32 @@ class Residual(Form):
     name: Template | None = None
 
 
+def _named_values(wanted: str) -> reader:
+    """A mapping from names to references."""
+    return named_by(lambda key, value, report: value, wanted)
+
+
+class Scan(Form):
+    """A recurrent cell: the body once for each step of the sequences, with state that is carried on."""
+
+    known_as = "scan"
+    span: Span
+    over: Annotated[Mapping[str, Written], _named_values("a mapping from names to sequences")]
+    body: Body
+    state: Annotated[Mapping[str, Written], _named_values("a mapping from states to their first values")] = Field(
+        default_factory=dict
+    )
+    next: Annotated[Mapping[str, Written], _named_values("a mapping from states to their next values")] = Field(
+        default_factory=dict
+    )
+    collect: Annotated[Mapping[str, Written], _named_values("a mapping from outputs to values of the body")] | None = (
+        None
+    )
+    index: Name | None = None
+    reverse: Flag = False
+    name: Template | None = None
+
+
 class If(Form):
     """A choice made while compiling."""
 
@@ -134,10 +161,10 @@ class Side(Form):
     name: Template | None = None
 
 
-Structure = Union[Sequential, Repeat, For, Parallel, Residual, If, Side]
+Structure = Union[Sequential, Repeat, For, Parallel, Residual, Scan, If, Side]
 Step = Union[CallStep, Structure]
 STRUCTURES: dict[str, type[Form]] = {
-    form.known_as: form for form in (Sequential, Repeat, For, Parallel, Residual, If, Side)
+    form.known_as: form for form in (Sequential, Repeat, For, Parallel, Residual, Scan, If, Side)
 }
 SHORT_FORM = {"residual": "body", "sequential": "body", "side": "body"}
 

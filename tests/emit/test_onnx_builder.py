@@ -58,7 +58,7 @@ def test_a_parameter_is_one_initializer() -> None:
 def test_names_do_not_clash_within_a_nested_graph() -> None:
     outer = GraphBuilder()
     outer.begin("cell")
-    inner = GraphBuilder(outer.taken)
+    inner = GraphBuilder(outer)
     inner.begin("cell")
     x = outer.input("x", [1])
     assert [made.name for made in (outer.op("Relu", x), inner.op("Relu", x))] == ["cell", "cell_1"]

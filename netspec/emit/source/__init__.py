@@ -13,7 +13,14 @@ from textwrap import wrap
 
 from netspec.dims import times_shape
 from netspec.emit.source.constructors import Chain, ClassGroup, Construction, Maker, group_classes, is_sequential
-from netspec.emit.source.forward import forward_arguments, forward_statements
+from netspec.emit.source.forward import (
+    Statement,
+    forward_arguments,
+    forward_statements,
+    prepare_arguments,
+    prepare_statements,
+)
+from netspec.emit.source.loop import loop_arguments, loop_statements
 from netspec.graph import Graph, InitRule, Node, walk, walk_parameters
 from netspec.ops import OPS
 
@@ -89,17 +96,25 @@ def _class(group: ClassGroup, graph: Graph) -> Iterator[tuple[str, int | None]]:
             yield f"{INDENT * 2}self.{step.name}.{name} = self.{target}", None
     if rules:
         yield f"{INDENT * 2}self.initialize()", None
-    if not sequential:
-        yield "", None
-        yield f"{INDENT}def forward({', '.join(['self', *forward_arguments(level)])}):", None
-        for statement in forward_statements(level, shapes):
-            text = INDENT * (2 + statement.indent) + statement.text
-            comment = f"  # {statement.comment}" if statement.comment else ""
-            yield text + (comment if len(text + comment) <= WIDTH else ""), statement.step
+    if level.is_prepared:
+        yield from _method("prepare", prepare_arguments(level), prepare_statements(level, shapes))
+    if level.loop is not None:
+        yield from _method("forward", loop_arguments(level), loop_statements(level, shapes))
+    elif not sequential:
+        yield from _method("forward", forward_arguments(level), forward_statements(level, shapes))
     if rules:
         yield "", None
         for line in _initialize(graph):
             yield line, None
+
+
+def _method(name: str, arguments: list[str], statements: Iterator[Statement]) -> Iterator[tuple[str, int | None]]:
+    yield "", None
+    yield f"{INDENT}def {name}({', '.join(['self', *arguments])}):", None
+    for statement in statements:
+        text = INDENT * (2 + statement.indent) + statement.text
+        comment = f"  # {statement.comment}" if statement.comment else ""
+        yield text + (comment if len(text + comment) <= WIDTH else ""), statement.step
 
 
 def _about(group: ClassGroup) -> str:

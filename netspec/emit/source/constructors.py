@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Union
 
 from netspec.graph import Call, Level, Node, Step
@@ -65,7 +65,7 @@ class ClassGroup:
 
 def is_chain(level: Level) -> bool:
     """Whether each step reads just what the step before gives, and all of them have a module form."""
-    if len(level.inputs) != 1 or len(level.outputs) != 1:
+    if len(level.inputs) != 1 or len(level.outputs) != 1 or level.loop is not None or level.is_prepared:
         return False
     value = level.inputs[0]
     for step in level.steps:
@@ -174,8 +174,9 @@ def _skeleton(level: Level, makers: dict[int, Maker]) -> Any:
             assert isinstance(step, Node)
             does = _lines_of(step, wires)
         own = (step.ports, step.ties) if isinstance(step, Node) else ()
-        steps.append((step.name, step.training, wires, does, own))
-    return level.kind, level.title, level.input_names, level.output_names, tuple(steps), number(level.outputs)
+        steps.append((step.name, step.training, wires, does, own, level.phases.get(step)))
+    loop = None if level.loop is None else replace(level.loop, length=0)
+    return level.kind, loop, level.title, level.input_names, level.output_names, tuple(steps), number(level.outputs)
 
 
 def _lines_of(step: Node, wires: tuple[tuple[int, ...], tuple[int, ...]]) -> tuple[str, ...]:

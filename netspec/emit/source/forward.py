@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
 
-from netspec.dims import times_shape
+from netspec.dims import Shape, times_shape
 from netspec.emit.source.constructors import is_module
+from netspec.emit.turns import Parts, prepared_values
 from netspec.graph import Call, Level, Node, Step, Value
 from netspec.ops.base import assigned
 
@@ -27,10 +28,35 @@ class Statement:
 
 
 def forward_arguments(level: Level) -> list[str]:
-    """The names that ``forward`` takes its inputs under."""
+    """The names that ``forward`` takes its inputs under; behind them, in a turn, what was prepared for it."""
+    positions = range(len(level.inputs))
+    if level.is_prepared:
+        return argument_names(level, Parts(level).late_inputs) + prepared_names(level)
     if level.kind != "network" and len(level.inputs) == 1:
         return ["x"]
-    return [name if _usable(name) or name in POOL else f"{name}_" for name in level.input_names]
+    return argument_names(level, positions)
+
+
+def prepare_arguments(level: Level) -> list[str]:
+    """The names that ``prepare`` takes its inputs under."""
+    return argument_names(level, Parts(level).early_inputs)
+
+
+def argument_names(level: Level, positions: Iterable[int]) -> list[str]:
+    names = (level.input_names[position] for position in positions)
+    return [name if is_usable(name) or name in POOL else f"{name}_" for name in names]
+
+
+def prepared_names(level: Level) -> list[str]:
+    """What is prepared for a level's turn, called by the steps that make it."""
+    names: list[str] = []
+    for calls, value in prepared_values(level):
+        maker = next(step for step in (calls[-1].body if calls else level).steps if value in step.outputs)
+        name = maker.name if maker.name.isidentifier() or isinstance(maker, Call) else f"{maker.op.name}{maker.name}"
+        wanted = "_".join([*(call.name for call in calls), name])
+        wanted = wanted if is_usable(wanted) else f"prepared_{wanted}"
+        names.append(wanted if wanted not in (*names, *level.input_names) else f"{wanted}{len(names)}")
+    return names
 
 
 def attribute(name: str) -> str:
@@ -38,85 +64,155 @@ def attribute(name: str) -> str:
     return f"self.{name}" if name.isidentifier() else f'getattr(self, "{name}")'
 
 
-def forward_statements(level: Level, shapes: bool) -> list[Statement]:
+def forward_statements(level: Level, shapes: bool) -> Iterator[Statement]:
     """The body of ``forward``; with ``shapes``, each line says what shape it makes."""
-    return list(_Variables(level).statements(shapes))
+    body = Body(level, shapes)
+    parts = Parts(level)
+    arguments = forward_arguments(level)
+    if level.is_prepared:
+        inputs = [level.inputs[position] for position in parts.late_inputs]
+        body.variables = dict(zip(inputs, arguments))
+        body.prepare(parts, arguments[len(inputs) :])
+    else:
+        body.variables = dict(zip(level.inputs, arguments))
+    body.arguments = frozenset(arguments)
+    yield from body.statements(parts.turn, level.outputs)
+    yield from body.returns()
 
 
-def _usable(name: str) -> bool:
+def prepare_statements(level: Level, shapes: bool) -> Iterator[Statement]:
+    """The body of ``prepare``: what runs ahead of the scan around it."""
+    parts = Parts(level)
+    body = Body(level, shapes)
+    arguments = prepare_arguments(level)
+    body.variables = dict(zip((level.inputs[position] for position in parts.early_inputs), arguments))
+    body.arguments = frozenset(arguments)
+    read = [call.inputs[position] for call in parts.prepared for position in Parts(call.body).early_inputs]
+    yield from body.statements(parts.ahead, [*parts.handed_on, *read])
+    yield from body.prepare_calls(parts)
+    own = [body.variables[value] for value in parts.handed_on]
+    yield Statement(f"return {', '.join([*own, *(name for call in parts.prepared for name in body.prepared[call])])}")
+
+
+def is_usable(name: str) -> bool:
     return name.isidentifier() and not keyword.iskeyword(name) and name not in RESERVED
 
 
-class _Variables:
-    """Gives each value a variable: a chain goes on in ``x``, what is read later keeps its step's name."""
+class Body:
+    """Statements for the steps of a level. Each value gets a variable: a chain goes on in ``x``, what is read later
+    keeps its step's name.
 
-    def __init__(self, level: Level):
-        self.level = level
-        self.last_use = {value: position for position, step in enumerate(level.steps) for value in step.inputs}
-        self.last_use |= dict.fromkeys(level.outputs, len(level.steps))
+    ``variables`` are those in use, ``arguments`` names that are never deleted, ``reserved`` names that no value gets,
+    ``prepared`` the variables that a call is handed beside its inputs, ``wanted`` names that values get if they are
+    free; ``deletes`` says whether large values are let go of.
+    """
+
+    def __init__(self, level: Level, shapes: bool):
+        self.level, self.shapes = level, shapes
+        self.positions = {step: position for position, step in enumerate(level.steps)}
         self.readers: dict[Value, list[Step]] = {}
         for step in level.steps:
             for value in step.inputs:
                 self.readers.setdefault(value, []).append(step)
-        self.variables: dict[Value, str] = dict(zip(level.inputs, forward_arguments(level)))
+        self.variables: dict[Value, str] = {}
+        self.arguments: frozenset[str] = frozenset()
+        self.reserved: frozenset[str] = frozenset()
+        self.deletes = True
+        self.prepared: dict[Call, list[str]] = {}
+        self.wanted: dict[Value, str] = {}
+        self.last_use: dict[Value, int] = {}
 
-    def statements(self, shapes: bool) -> Iterator[Statement]:
+    def prepare(self, parts: Parts, names: Sequence[str]) -> None:
+        """Take what was prepared under these names."""
+        left = list(names)
+        for value in parts.handed_on:
+            self.variables[value] = left.pop(0)
+        for call in parts.prepared:
+            count = len(list(prepared_values(call.body)))
+            self.prepared[call], left = left[:count], left[count:]
+
+    def prepare_calls(self, parts: Parts) -> Iterator[Statement]:
+        """Run ahead what the calls of the turn have to run ahead."""
+        for call in parts.prepared:
+            names: list[str] = []
+            for name in prepared_names(call.body):
+                names.append(self.fresh(f"{call.name}_{name}" if is_usable(call.name) else name, names))
+            self.prepared[call] = names
+            given = [self.variables[call.inputs[position]] for position in Parts(call.body).early_inputs]
+            yield Statement(f"{', '.join(names)} = {attribute(call.name)}.prepare({', '.join(given)})")
+
+    def statements(
+        self,
+        steps: Sequence[Step],
+        ends: Collection[Value],
+        indent: int = 0,
+        shape_of: Callable[[Value], Shape] = lambda value: value.shape,
+    ) -> Iterator[Statement]:
+        """The statements of these steps. The values in ``ends`` are read behind them; the variables of others are used
+        anew when nothing reads them any more.
+        """
+        parts = Parts(self.level)
+        self.last_use = {value: at for at, step in enumerate(steps) for value in parts.reads(step, None)}
+        self.last_use |= dict.fromkeys(ends, len(steps))
         training = False
-        for position, step in enumerate(self.level.steps):
+        for at, step in enumerate(steps):
             if step.training and not training:
-                yield Statement("if self.training:")
+                yield Statement("if self.training:", indent)
             training = step.training
-            indent = int(training)
-            arguments = [self.variables[value] for value in step.inputs]
-            dying = [value for value in dict.fromkeys(step.inputs) if self.last_use[value] == position]
+            deep = indent + int(training)
+            read = parts.reads(step, None)
+            arguments = [self.variables[value] for value in read]
+            dying = [value for value in dict.fromkeys(read) if self.last_use[value] == at]
             freed = [self.variables.pop(value) for value in dying] if not training else []
             targets: list[str | None] = []
             for index, value in enumerate(step.outputs):
                 unread = len(step.outputs) > 1 and value not in self.last_use
-                targets.append(None if unread else self.variable(step, position, index, value, freed))
+                targets.append(None if unread else self.variable(step, at, index, value, freed))
                 if targets[-1] is not None:
                     self.variables[value] = targets[-1]
             made = [value for value, target in zip(step.outputs, targets) if target is not None] or [*step.outputs]
             changed = not step.inputs or made[-1].shape != step.inputs[0].shape
-            comment = times_shape(made[-1].shape) if shapes and changed else ""
-            *before, line = self.lines(step, arguments, targets)
-            yield from (Statement(text, indent) for text in before)
-            yield Statement(line, indent, position, comment)
+            comment = times_shape(shape_of(made[-1])) if self.shapes and changed else ""
+            *first, line = self.lines(step, arguments, targets)
+            yield from (Statement(text, deep) for text in first)
+            yield Statement(line, deep, self.positions[step], comment)
             unneeded = [
-                name for name in freed if name not in targets and name not in POOL and not self.is_argument(name)
+                name for name in freed if name not in targets and name not in POOL and name not in self.arguments
             ]
-            if unneeded and position + 1 < len(self.level.steps):
-                yield Statement(f"del {', '.join(unneeded)}", indent)
-        yield from self.returns()
+            if self.deletes and unneeded and at + 1 < len(steps):
+                yield Statement(f"del {', '.join(unneeded)}", deep)
 
     def lines(self, step: Step, arguments: list[str], targets: list[str | None]) -> list[str]:
         """The statements that run a step; the last one assigns its results."""
         module = attribute(step.name) if is_module(step) else None
         if isinstance(step, Call):
-            return [f"{assigned(targets)} = {module}({', '.join(arguments)})"]
+            given = [*arguments, *self.prepared.get(step, [])]
+            return [f"{assigned(targets)} = {module}({', '.join(given)})"]
         return step.op.statements(module, step.arranged(arguments), targets, step.tensors, self.fresh)
 
-    def fresh(self, name: str) -> str:
+    def fresh(self, name: str, taken: Iterable[str] = ()) -> str:
         """A variable that nothing else uses, called ``name`` where that is free."""
-        live = {*self.variables.values(), *forward_arguments(self.level)}
+        live = {*self.live(), *self.arguments, *taken}
         numbered = (f"{name}{number}" for number in count(2))
-        return next(each for each in chain([name], numbered) if each not in live and _usable(each))
+        return next(each for each in chain([name], numbered) if each not in live and is_usable(each))
 
-    def is_argument(self, name: str) -> bool:
-        """Whoever calls ``forward`` holds its arguments anyway."""
-        return name in forward_arguments(self.level)
+    def live(self) -> set[str]:
+        """The names that are in use."""
+        return {*self.variables.values(), *self.reserved, *(each for names in self.prepared.values() for each in names)}
 
-    def variable(self, step: Step, position: int, index: int, value: Value, freed: Iterable[str]) -> str:
-        live = set(self.variables.values())
-        if index > 0 or self.lives_on(value, position) or step.training:
+    def variable(self, step: Step, at: int, index: int, value: Value, freed: Iterable[str]) -> str:
+        live = self.live()
+        if value in self.wanted and self.wanted[value] not in live:
+            return self.wanted[value]
+        if index > 0 or self.lives_on(value, at) or step.training:
             name = step.name if index == 0 else f"{step.name}_{step.output_names[index]}"
-            if _usable(name) and name not in live:
+            if is_usable(name) and name not in live:
                 return name
         reusable = [name for name in freed if name in POOL and name not in live]
         spare = (f"x{number}" for number in count(2))
         return next(name for name in chain(reusable, POOL, spare) if name not in live)
 
-    def lives_on(self, value: Value, position: int) -> bool:
+    def lives_on(self, value: Value, at: int) -> bool:
         """Whether a value is read by more than the next step, or is one of several branches; a residual stays ``y``."""
         readers = self.readers.get(value, [])
         if len(readers) + self.level.outputs.count(value) != 1:
@@ -124,7 +220,7 @@ class _Variables:
         structures = {reader.structure for reader in readers if isinstance(reader, Node)}
         if structures & {"parallel", "residual"}:
             return "parallel" in structures
-        return self.last_use[value] != position + 1
+        return self.last_use[value] != at + 1
 
     def returns(self) -> Iterator[Statement]:
         level = self.level

@@ -1,0 +1,130 @@
+"""``forward`` of a scan: what runs ahead, the loop over the steps of its sequences, and what runs behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from netspec.dims import Shape
+from netspec.emit.source.forward import Body, Statement, argument_names, is_usable
+from netspec.emit.turns import Parts, Turns
+from netspec.graph import Level, Step, Value, axis_of_time, over_time
+
+
+def loop_arguments(level: Level) -> list[str]:
+    """The names that ``forward`` takes: the sequences in the plural, the states, what the body reads from around it."""
+    names = argument_names(level, range(len(level.inputs)))
+    count = len(Turns(level).sequences)
+    return distinct([*map(plural, names[:count]), *names[count:]], names[:count])
+
+
+def plural(name: str) -> str:
+    """``words`` for ``word``."""
+    return f"{name}_steps" if name.endswith("s") else f"{name}s"
+
+
+def distinct(names: list[str], others: list[str]) -> list[str]:
+    """The names, changed where two would be one or one of the others."""
+    made: list[str] = []
+    for name in names:
+        while name in made or name in others:
+            name += "_"
+        made.append(name)
+    return made
+
+
+def loop_statements(level: Level, shapes: bool) -> Iterator[Statement]:
+    """The body of ``forward``; with ``shapes``, each line says what shape it makes."""
+    return _Loop(level, shapes).statements()
+
+
+class _Loop:
+    """Writes a scan. ``names`` are those of single steps of sequences, ``body.variables`` those of whole ones."""
+
+    def __init__(self, level: Level, shapes: bool):
+        assert level.loop is not None
+        self.level, self.loop, self.turns = level, level.loop, Turns(level)
+        self.body = Body(level, shapes)
+        arguments = loop_arguments(level)
+        self.body.variables = dict(zip(level.inputs, arguments))
+        self.names = dict(zip(self.turns.sequences, argument_names(level, range(len(self.turns.sequences)))))
+        self.states = [self.body.variables[state] for state in self.turns.states]
+        self.body.arguments = frozenset((*arguments, *self.names.values()))
+        self.lists: dict[Value, str] = {}
+
+    def statements(self) -> Iterator[Statement]:
+        body, turns = self.body, self.turns
+        behind = [*self.level.inputs, *self.level.outputs, *turns.kept]
+        behind += [*self.read(turns.turn), *self.read(turns.after)]
+        prepared = [call.inputs[position] for call in turns.prepared for position in Parts(call.body).early_inputs]
+        yield from body.statements(turns.ahead, [*behind, *prepared, *self.read(turns.before)])
+        yield from body.prepare_calls(turns)
+        body.wanted = {value: step.name for step in turns.before for value in step.outputs if is_usable(step.name)}
+        yield from body.statements(turns.before, behind, shape_of=self.all_turns)
+        if turns.kept or turns.states:
+            yield from self.turning()
+        yield from body.statements(turns.after, turns.collected, shape_of=self.all_turns)
+        results = [body.variables[value] for value in turns.collected]
+        yield Statement(f"return {', '.join([*results, *self.states])}")
+
+    def read(self, steps: Iterable[Step]) -> list[Value]:
+        """What the steps read."""
+        return [value for step in steps for value in self.turns.reads(step, None)]
+
+    def all_turns(self, value: Value) -> Shape:
+        """The shape of the tensor that holds a value of every turn."""
+        return over_time(value.tensor, self.loop.length).shape
+
+    def turning(self) -> Iterator[Statement]:
+        """The loop itself, and the tensors made of what its turns leave."""
+        body, turns = self.body, self.turns
+        for value in turns.kept:
+            self.lists[value] = self.list_name(value)
+            yield Statement(f"{self.lists[value]} = []")
+        whole = body.variables
+        head, turn = Statement(self.head()), [*self.turn()]
+        yield from [head, *turn] if turn else []
+        body.variables, body.wanted, body.reserved, body.deletes = whole, {}, frozenset(), True
+        for value, name in self.lists.items():
+            turned = f"{name}[::-1]" if self.loop.reverse else name
+            yield Statement(f"{name} = torch.stack({turned}, dim={axis_of_time(value.shape)})")
+            body.variables[value] = name
+
+    def turn(self) -> Iterator[Statement]:
+        """What the loop repeats."""
+        body, turns = self.body, self.turns
+        outside = {value: name for value, name in body.variables.items() if value not in turns.whole}
+        kept = [value for value in outside if value not in turns.states]  # again in the next turn
+        body.reserved = frozenset((*body.variables.values(), *self.lists.values())) - {*self.states}
+        body.variables = {**outside, **{value: self.names[value] for value in turns.cut}}
+        once = [value for value in turns.following if turns.following.count(value) == 1]
+        body.wanted = {value: name for value, name in zip(turns.following, self.states) if value in once}
+        body.deletes = False
+        yield from body.statements(turns.turn, [*kept, *turns.following, *turns.kept], indent=1)
+        for value, name in self.lists.items():
+            yield Statement(f"{name}.append({body.variables[value]})", 1)
+        now = [body.variables[value] for value in turns.following]
+        changes = [(state, name) for state, name in zip(self.states, now) if state != name]
+        if changes:
+            left, right = zip(*changes)
+            yield Statement(f"{', '.join(left)} = {', '.join(right)}", 1)
+
+    def head(self) -> str:
+        """``for word in words.unbind(1):``."""
+        cut = self.turns.cut or [self.turns.sequences[0]]
+        steps = []
+        for value in cut:
+            whole = self.body.variables[value]
+            if value not in self.names:
+                self.names[value] = self.body.fresh(f"{whole}_t")
+            text = f"{whole}.unbind({axis_of_time(value.shape)})"
+            steps.append(f"reversed({text})" if self.loop.reverse else text)
+        names = ", ".join(self.names[value] for value in cut)
+        return f"for {names} in {steps[0] if len(steps) == 1 else 'zip(' + ', '.join(steps) + ')'}:"
+
+    def list_name(self, value: Value) -> str:
+        """What the list of a kept value is called: by the output that it is, or by the step that makes it."""
+        named = (name for name, each in zip(self.level.output_names, self.turns.collected) if each is value)
+        makers = (step.name for step in self.level.steps if value in step.outputs)
+        inputs = (name for name, each in zip(self.level.input_names, self.level.inputs) if each is value)
+        name = next((each for each in (*named, *makers, *inputs) if is_usable(each)), "result")
+        return self.body.fresh(plural(name), self.lists.values())
