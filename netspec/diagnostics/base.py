@@ -131,7 +131,7 @@ MOST_COUNTED = 400
 
 
 def counted(number: int, more: int) -> str:
-    """A number of faults, ``more`` of which were not kept: ``150``; ``at least 400`` where the search for them ended."""
+    """A number of faults, ``more`` of them not kept: ``150``; ``at least 400`` where the search for them ended."""
     return f"at least {number}" if more >= MOST_COUNTED - MOST_KEPT else str(number)
 
 
