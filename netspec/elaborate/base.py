@@ -219,7 +219,8 @@ class Elaboration:
         free = self.shared.free.get(key)
         if free is not None:
             return free
-        known = self.shared.inferred.get(key)
+        marked = *key, self.requirements.training
+        known = self.shared.inferred.get(marked)
         if known is not None:
             made, needed = known
             self.require(needed)
@@ -230,7 +231,7 @@ class Elaboration:
         self.requirements.sizes(made, op.name, span)
         needed = tuple(self.requirements.noted[first:])
         if needed:
-            self.shared.inferred[key] = made, needed
+            self.shared.inferred[marked] = made, needed
         else:
             self.shared.free[key] = made
         return made

@@ -203,7 +203,9 @@ class Elaborator(BlockCalls):
                 return self.side(frame, step, prev)
 
     def side(self, frame: Frame, step: Side, prev: Value) -> Value:
-        self.run(replace(frame, training=frame.training or step.when == "training"), step.body, prev)
+        only = step.when == "training"
+        with self.requirements.of_training(only):
+            self.run(replace(frame, training=frame.training or only), step.body, prev)
         return prev
 
     def parallel(self, frame: Frame, step: Parallel, prev: Value) -> Value | None:
