@@ -268,13 +268,17 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """What must hold of the symbolic dimensions for the network to run: ``left == right`` or ``left >= right``."""
+    """What must hold of the symbolic dimensions for the network to run: ``left == right`` or ``left >= right``.
+
+    ``training`` marks what only training-only steps need: inference is not bound by it.
+    """
 
     left: Size
     relation: Literal["==", ">="]
     right: Size
     span: Span
     reason: str
+    training: bool = False
 
 
 @dataclass(frozen=True, slots=True)

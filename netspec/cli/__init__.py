@@ -155,6 +155,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Nearly all that a command makes stays until it ends: looking for garbage at every 700 objects takes a tenth of it.
     before = gc.get_threshold()
     gc.set_threshold(100_000, *before[1:])
+    # Pydantic would look through every installed package for plugins of its own, which takes as long as reading a spec.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     atexit.unregister(gc.freeze)
     atexit.register(gc.freeze)  # nor is there any use in looking once more when the process ends
     try:

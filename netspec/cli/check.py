@@ -36,7 +36,7 @@ def check_all(targets: Sequence[str], limits: Limits, format: str = "text") -> i
     if format != "text":
         tell(failed, more, format)
     elif failed:
-        tell_count(len(failed) + more)
+        tell_count(len(failed), more)
     return 1 if failed else 0
 
 

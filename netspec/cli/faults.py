@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from netspec import __version__
 from netspec.diagnostics import Diagnostic, NetspecError, SpecError
+from netspec.diagnostics.base import counted
 from netspec.diagnostics.text import render_all
 
 
@@ -23,11 +24,12 @@ def tell(diagnostics: Sequence[Diagnostic], more: int, format: str) -> None:
         return
     if diagnostics:
         print(f"{render_all(diagnostics, more, width())}\n", file=sys.stderr)
-        tell_count(len(diagnostics) + more)
+        tell_count(len(diagnostics), more)
 
 
-def tell_count(count: int) -> None:
-    print(f"{count} error{'s' * (count > 1)}", file=sys.stderr)
+def tell_count(told: int, more: int) -> None:
+    count = told + more
+    print(f"{counted(count, more)} error{'s' * (count > 1)}", file=sys.stderr)
 
 
 def tell_error(found: NetspecError, format: str) -> None:

@@ -65,9 +65,12 @@ class Source:
         return self.lines[number - 1].rstrip("\r") if 0 < number <= len(self.lines) else ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Span:
-    """A stretch of a source: lines and columns count from 1, the end is exclusive."""
+    """A stretch of a source: lines and columns count from 1, the end is exclusive.
+
+    Nothing changes one; it is not frozen, as making one would take four times as long, and a file has many.
+    """
 
     source: Source
     line: int
@@ -125,6 +128,11 @@ class Diagnostic:
 MOST_KEPT = 100
 MOST_COUNTED = 400
 """After so many faults the rest is not looked for: a hostile file would take minutes."""
+
+
+def counted(number: int, more: int) -> str:
+    """A number of faults, ``more`` of them not kept: ``150``; ``at least 400`` where the search for them ended."""
+    return f"at least {number}" if more >= MOST_COUNTED - MOST_KEPT else str(number)
 
 
 class Report:

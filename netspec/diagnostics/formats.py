@@ -12,7 +12,7 @@ from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
-from netspec.diagnostics.base import Diagnostic, Label, Span
+from netspec.diagnostics.base import Diagnostic, Label, Span, counted
 from netspec.diagnostics.text import escaped, render_all
 
 FORMATS = ("text", "json", "sarif", "github")
@@ -29,7 +29,7 @@ def render_as(
             return json.dumps(_sarif(diagnostics, version), indent=2, ensure_ascii=True)
         case "github":
             lines = [_command(found) for found in diagnostics]
-            return "\n".join([*lines, *([f"::error title=netspec::and {more} more"] if more else [])])
+            return "\n".join([*lines, *([f"::error title=netspec::and {counted(more, more)} more"] if more else [])])
     return render_all(diagnostics, more, width)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 
-from netspec.diagnostics.base import Diagnostic, Label, Source
+from netspec.diagnostics.base import Diagnostic, Label, Source, counted
 
 WIDTH = 120
 MOST_MESSAGE = 600
@@ -21,7 +21,7 @@ def render_all(diagnostics: Iterable[Diagnostic], more: int = 0, width: int = WI
     """Every diagnostic, with an empty line between them, and how many were left out."""
     texts = [render(found, width) for found in diagnostics]
     if more:
-        texts.append(f"and {more} more")
+        texts.append(f"and {counted(more, more)} more")
     return "\n\n".join(texts)
 
 

@@ -15,8 +15,9 @@ from netspec.elaborate.scope import Scope, origin_labels, show
 from netspec.elaborate.shared import Shared
 from netspec.elaborate.values import Failed, Reader
 from netspec.graph import Level, Node, Requirement, Value
+from netspec.ops import OPS
 from netspec.ops.base import Op, ShapeError, Tensor
-from netspec.spec import NAME, BlockSpec, Entry, Step, Written, name_help
+from netspec.spec import NAME, BlockSpec, CallStep, Entry, Step, Written, name_help
 from netspec.syntax import DEFAULT, ListNode, ScalarNode
 from netspec.syntax import Limits as FileLimits
 
@@ -85,7 +86,7 @@ class Elaboration:
         self.iterations = 0
         self.layers = 0
 
-    def run(self, frame: Frame, steps: Iterable[Step], prev: Value | None) -> Value | None:
+    def run(self, frame: Frame, steps: Sequence[Step], prev: Value | None) -> Value | None:
         """Elaborate a body; gives the value of its last step (``None`` where that leaves no single value)."""
         raise AssertionError("the structures of a body are elaborated in `steps`")
 
@@ -218,7 +219,8 @@ class Elaboration:
         free = self.shared.free.get(key)
         if free is not None:
             return free
-        known = self.shared.inferred.get(key)
+        marked = *key, self.requirements.training
+        known = self.shared.inferred.get(marked)
         if known is not None:
             made, needed = known
             self.require(needed)
@@ -229,7 +231,7 @@ class Elaboration:
         self.requirements.sizes(made, op.name, span)
         needed = tuple(self.requirements.noted[first:])
         if needed:
-            self.shared.inferred[key] = made, needed
+            self.shared.inferred[marked] = made, needed
         else:
             self.shared.free[key] = made
         return made
@@ -272,6 +274,15 @@ class Elaboration:
         elif any(value in self.training_only for value in inputs):
             help = "move this step into the `side`, or leave out `when: training`"
             raise self.reader.error("training-only", "this reads a value that exists in training only", span, help=help)
+
+    def look_ahead(self, steps: Sequence[Step]) -> None:
+        """Guard, before any of them is worked out: the ops of a body are no more layers than are left."""
+        left = self.limits.layers - self.layers
+        if len(steps) <= left:
+            return
+        ops = [step for step in steps if isinstance(step, CallStep) and step.key.text in OPS]
+        if len(ops) > left:
+            self.charge_layers(len(ops), ops[left].span)
 
     def charge_layers(self, count: int, span: Span) -> None:
         self.layers += count

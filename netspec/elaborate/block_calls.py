@@ -73,7 +73,7 @@ class BlockCalls(OpCalls):
         arguments, origins = self.block_arguments(step, key, block, given_inputs, env)
         if actual is None:
             raise Failed
-        memo = key, hashable(arguments), tuple(value.tensor for value in actual)
+        memo = key, hashable(arguments), tuple(value.tensor for value in actual), self.requirements.training
         with self.through(f"block {key}, {frame.builder.path_of(name)} ({self.at(step.span)})"):
             if memo in self.expanded:
                 level = self.expanded[memo]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 
 from netspec.diagnostics import Span
@@ -14,13 +16,24 @@ from netspec.ops.base import ShapeError, Tensor
 class Requirements:
     """Collects requirements. ``declared`` are the sizes that the author set: against them each is checked at once.
 
-    ``noted`` holds all that were added, one that was there already too: who adds some can tell which.
+    ``noted`` holds all that were added, one that was there already too: who adds some can tell which. What is added
+    while ``training`` is set binds training alone, and no size is refused for it.
     """
 
     def __init__(self, declared: Mapping[str, int]):
         self.declared = declared
+        self.training = False
         self.noted: list[Requirement] = []
         self.found: dict[tuple[Size, str, Size], Requirement] = {}
+
+    @contextmanager
+    def of_training(self, only: bool) -> Iterator[None]:
+        """A stretch whose steps run in training only, if ``only`` says so."""
+        before, self.training = self.training, self.training or only
+        try:
+            yield
+        finally:
+            self.training = before
 
     def check(self, equalities: Iterable[tuple[Size, Size, str]], span: Span) -> None:
         """Guard sizes that must be equal; what depends on a symbol becomes a requirement."""
@@ -42,12 +55,15 @@ class Requirements:
                     raise ShapeError(f"{what} leaves nothing: one of its sizes is {size}")
 
     def add(self, requirement: Requirement) -> None:
+        if self.training and not requirement.training:
+            requirement = replace(requirement, training=True)
         self.noted.append(requirement)
         key = requirement.left, requirement.relation, requirement.right
-        if key in self.found:
+        known = self.found.get(key)
+        if known is not None and (requirement.training or not known.training):
             return
         needed = symbols_of(requirement)
-        if needed <= self.declared.keys() and not holds(requirement, self.declared):
+        if not requirement.training and needed <= self.declared.keys() and not holds(requirement, self.declared):
             at = ", ".join(f"{name} = {self.declared[name]}" for name in sorted(needed))
             raise ShapeError(f"{requirement.reason}: {explain(requirement, self.declared)}, at {at}")
         self.found[key] = requirement

@@ -29,7 +29,7 @@ class Shared:
         self.interned = Interned()
         self.ops: dict[Any, Op] = {} if common is None else common.ops
         self.free: dict[tuple[Op, tuple[Tensor, ...]], tuple[Tensor, ...]] = {} if common is None else common.free
-        self.inferred: dict[tuple[Op, tuple[Tensor, ...]], Inferred] = {}
+        self.inferred: dict[tuple[Op, tuple[Tensor, ...], bool], Inferred] = {}
         self.expanded: dict[Any, Expanded] = {}
         self._words: dict[str, frozenset[str]] = {}
 

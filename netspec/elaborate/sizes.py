@@ -16,7 +16,11 @@ COMMON = (64, 128, 224, 256, 512, 32, 16, 8, 1024, 299, 100, 2048, 4096, 1)
 def choose_sizes(
     inputs: Mapping[str, Value], declared: Mapping[str, int], requirements: Sequence[Requirement], report: Report
 ) -> dict[str, int]:
-    """A size for every symbolic dimension. An author's are kept; a batch is 1; the rest are the first that fit."""
+    """A size for every symbolic dimension. An author's are kept; a batch is 1; the rest are the first that fit.
+
+    What only training requires does not bind them.
+    """
+    requirements = [requirement for requirement in requirements if not requirement.training]
     names = list(dict.fromkeys(name for value in inputs.values() for name in _ordered_symbols(value)))
     batch = {symbol for value in inputs.values() for symbol in _symbols(value.shape[:1])}
     free = [name for name in names if name not in declared and name not in batch]
@@ -39,16 +43,17 @@ def choose_sizes(
 
 
 def other_sizes(graph: Graph, count: int) -> list[dict[str, int]]:
-    """``count`` assignments that the network can run at, each dimension different in each where that is possible.
+    """``count`` assignments that inference can run at, each dimension different in each where that is possible.
 
     The first is ``graph.sizes``; the others are smaller where they can be, to be cheap, and uneven, to be telling.
     """
+    requirements = [requirement for requirement in graph.requirements if not requirement.training]
     found = [dict(graph.sizes)]
     for attempt in _candidates(graph):
         if len(found) == count:
             break
         distinct = all(attempt[name] not in {sizes[name] for sizes in found} for name in attempt)
-        if distinct and all(holds(requirement, attempt) for requirement in graph.requirements):
+        if distinct and all(holds(requirement, attempt) for requirement in requirements):
             found.append(attempt)
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -45,8 +45,9 @@ def with_shape(env: Scope, prev: Value | None) -> Scope:
 class Elaborator(Scans):
     """Expands steps into levels: calls as they come, structures as they say."""
 
-    def run(self, frame: Frame, steps: Iterable[Step], prev: Value | None) -> Value | None:
+    def run(self, frame: Frame, steps: Sequence[Step], prev: Value | None) -> Value | None:
         """Elaborate a body; gives the value of its last step (``None`` where that leaves no single value)."""
+        self.look_ahead(steps)
         for step in steps:
             prev = self.step(frame, step, prev)
         return prev
@@ -204,7 +205,9 @@ class Elaborator(Scans):
                 return self.side(frame, step, prev)
 
     def side(self, frame: Frame, step: Side, prev: Value) -> Value:
-        self.run(replace(frame, training=frame.training or step.when == "training"), step.body, prev)
+        only = step.when == "training"
+        with self.requirements.of_training(only):
+            self.run(replace(frame, training=frame.training or only), step.body, prev)
         return prev
 
     def parallel(self, frame: Frame, step: Parallel, prev: Value) -> Value | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from netspec.check import check_loaded
-from netspec.diagnostics import Diagnostic, Label, NetspecError, Report, Source, Span, SpecError
+from netspec.diagnostics import Diagnostic, Label, Report, Source, Span, SpecError
 from netspec.graph import Call, Graph, Pace, Step, walk_paced
 from netspec.lsp.outline import Block, Outline, written
 from netspec.pipeline import load_source
@@ -126,8 +126,6 @@ def analyse(name: str, text: str, before: Document | None = None) -> Document:
         diagnostics = checked.diagnostics
     except SpecError as found:
         diagnostics = tuple(found.diagnostics)
-    except NetspecError as found:
-        diagnostics = (_at_top(source, "cannot-check", str(found)),)
     except Exception as found:  # an editor must not lose its server to a bug of ours
         message = f"a bug of netspec, not of your spec: {type(found).__name__}: {found}"
         diagnostics = (_at_top(source, "internal", message),)

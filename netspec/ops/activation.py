@@ -6,24 +6,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from netspec.dims import Shape, Size, floor_div
-from netspec.ops.base import OnnxBuilder, Op, ShapeError, Tensor, axis_of, need_rank
+from netspec.ops.activation_base import Activation
+from netspec.ops.base import OnnxBuilder, ShapeError, Tensor, axis_of, need_rank
 from netspec.ops.window import LAYOUT
 
 Natural = Annotated[float, Field(ge=0)]
-
-
-class Activation(Op):
-    """What every activation shares: the output has the input's shape."""
-
-    family = "activation"
-    leading = True
-
-    def scalar(self, builder: OnnxBuilder, value: float, tensors: Sequence[Tensor]) -> Any:
-        """A constant of the input's dtype."""
-        return builder.constant(value, tensors[0].dtype)
-
-    def detail(self) -> str:
-        return super().detail() if self.main in self.changed() else ""
 
 
 class GELU(Activation):

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from netspec.dims import Shape
-from netspec.ops.activation import Activation
+from netspec.ops.activation_base import Activation
 from netspec.ops.arguments import Positive
 from netspec.ops.base import OnnxBuilder, ShapeError, Tensor, known
 

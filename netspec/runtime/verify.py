@@ -102,9 +102,9 @@ def probing_copy(graph: Graph, module: nn.Module) -> nn.Module:
     """A copy whose layers keep the scale of what passes through them.
 
     In one forward pass each weighted layer is divided by the standard deviation of what it makes (Mishkin and Matas
-    2016), and batch norms take the statistics of the batch.
+    2016), and batch norms take the statistics of the batch. What runs in training only stays as it is.
     """
-    probe = copy.deepcopy(module).train()
+    probe = copy.deepcopy(module).eval()
 
     def rescale(layer: Any, inputs: Any, output: torch.Tensor) -> torch.Tensor:
         scale = output.std() + 1e-12
@@ -115,13 +115,13 @@ def probing_copy(graph: Graph, module: nn.Module) -> nn.Module:
     hooks = []
     for layer in probe.modules():
         if isinstance(layer, nn.modules.batchnorm._BatchNorm):
-            layer.momentum = None
+            layer.train().momentum = None
         elif isinstance(getattr(layer, "weight", None), nn.Parameter) and layer.weight.dim() > 1:  # type: ignore[operator]
             hooks.append(layer.register_forward_hook(rescale))
     sizes = dict(graph.sizes)
     sizes.update((name, size + 4) for name, size in sizes.items() if any(name in each for each in _batches(graph)))
     inputs = example_inputs(graph, sizes)
-    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+    with torch.no_grad():
         probe(*(tensor.to(_device(probe)) for tensor in inputs.values()))
     for hook in hooks:
         hook.remove()

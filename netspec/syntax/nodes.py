@@ -10,11 +10,11 @@ from netspec.diagnostics import Span
 Scalar = Union[None, bool, int, float, str]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class ScalarNode:
     """One value. ``text`` as written, escapes and folding done; ``value`` as YAML 1.2 reads it where it is ``plain``.
 
-    A key's value is always its text.
+    A key's value is always its text. Nothing changes a node; it is not frozen for the reason that a span is not.
     """
 
     span: Span

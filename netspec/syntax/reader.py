@@ -192,8 +192,10 @@ class _Reader:
 
     def has_colon(self, frame: _Frame, key: ScalarNode, value: SyntaxNode) -> bool:
         """Guard: ``{i}`` is a mapping in YAML, with a key and no value."""
+        if not frame.event.flow_style:
+            return True
         empty = isinstance(value, ScalarNode) and value.plain and not value.text
-        if frame.event.flow_style and empty and value.span.order == (key.span.source.name, *_end(key.span)):
+        if empty and value.span.order == (key.span.source.name, *_end(key.span)):
             if _end(key.span) <= self.split_until:
                 return False
             if len(self.stack) > 1 and self.stack[-2].is_map and not self.stack[-2].has_key:
@@ -226,21 +228,27 @@ class _Reader:
 
     def scalar(self, event: Any) -> ScalarNode:
         text, plain = event.value, not event.style
-        span = self.event_span(event)
-        if event.style in ("|", ">"):
-            end = span.end_line - (span.end_column == 1)
-            while end > span.line and not self.source.line(end).strip():
-                end -= 1
-            span = self.span(span.line, span.column, end, len(self.source.line(end)) + 1)
-        elif span.line == span.end_line and plain and text:
-            span = self.span(span.line, span.end_column - len(text), span.line, span.end_column)
+        span = self.scalar_span(event, text)
+        if plain:
+            self.check_split(event, span)
         if not plain or self.at_key():
-            if plain:
-                self.check_split(event, span)
             return ScalarNode(span, text, text, plain)
-        self.check_split(event, span)
-        self.check_dashes(span)
+        if span.end_line > span.line:
+            self.check_dashes(span)
         return ScalarNode(span, text, self.resolve(text, span), True)
+
+    def scalar_span(self, event: Any, text: str) -> Span:
+        """Where a scalar is written, without its tag and anchor where it stands on one line."""
+        start, end = event.start_mark, event.end_mark
+        line, end_line, end_column = start.line + 1, end.line + 1, end.column + 1
+        if text and line == end_line and not event.style:
+            return Span(self.source, line, end_column - len(text), line, end_column)
+        if event.style in ("|", ">"):
+            end_line -= end_column == 1
+            while end_line > line and not self.source.line(end_line).strip():
+                end_line -= 1
+            end_column = len(self.source.line(end_line)) + 1
+        return Span(self.source, line, start.column + 1, end_line, end_column)
 
     def resolve(self, text: str, span: Span) -> Any:
         """A plain value; one that is refused is reported, and stands as its text."""

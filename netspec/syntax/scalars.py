@@ -14,6 +14,7 @@ _CORE = {"null": None, "true": True, "false": False}
 _WORDS = {"": None, "~": None} | {
     form(word): value for word, value in _CORE.items() for form in (str, str.title, str.upper)
 }
+_SMALL = re.compile(r"[1-9][0-9]{0,14}")  # nearly all integers; what YAML 1.1 misreads starts otherwise
 _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _SPECIAL = re.compile(r"([-+]?)\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
@@ -40,6 +41,8 @@ def resolve(text: str) -> Scalar | Trap:
         return _WORDS[text]
     if text[0] not in _STARTS:  # no number, and none of the words that YAML 1.1 reads as a boolean
         return text
+    if _SMALL.fullmatch(text):
+        return int(text)
     meaning = _old_meaning(text)
     if meaning:
         return Trap("yaml-trap", f"`{text}` is {meaning[0]} in YAML 1.1", meaning[1])

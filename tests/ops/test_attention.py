@@ -36,6 +36,7 @@ SDPA = "scaled_dot_product_attention"
     several(SDPA, "N T 8", "N S 8", "N S 8", "N 1 S bool"),
     several(SDPA, "N T 8", "N S 8", "N S 8", "T S"),
     several(SDPA, "T 8", "S 8", "S 8", None, is_causal=True),
+    several(SDPA, "N 1 8", "N S 8", "N S 8", "S bool"),
     several(SDPA, "N 6 T 8", "N 2 S 8", "N 2 S 8", None, enable_gqa=True),
     several(SDPA, "N 6 T 8", "N 2 S 8", "N 2 S 8", "T S bool", enable_gqa=True),
     several("causal_mask", "N T 4", None),

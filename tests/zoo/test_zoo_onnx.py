@@ -8,8 +8,10 @@ import onnx
 import pytest
 
 import netspec
+from netspec.pipeline import compile_spec
 from netspec.runtime.export import export_onnx
-from netspec.runtime.verify import compare_onnx, probing_copy
+from netspec.runtime.module import build_module
+from netspec.runtime.verify import compare_onnx, export_verified, probing_copy
 
 NAMES = ["densenet121", "mobilenet_v2", "conv_shapes", "pooling", "edge_detector", "linear_regression", "polynomial19"]
 
@@ -33,3 +35,11 @@ def test_inception_leaves_its_training_head_out(tmp_path: Path) -> None:
     assert [output.name for output in proto.graph.output] == ["logits"]
     assert not [tensor.name for tensor in proto.graph.initializer if tensor.name.startswith("AuxLogits")]
     assert compare_onnx(model.graph, module, path, count=1).agrees
+
+
+def test_inception_is_verified_at_sizes_below_what_its_training_head_takes(tmp_path: Path) -> None:
+    graph = compile_spec("inception_v3", sizes={"H": 80, "W": 96})
+    _, parity = export_verified(graph, build_module(graph), tmp_path / "model.onnx")
+    assert parity.agrees
+    assert all(max(each.sizes["H"], each.sizes["W"]) < 299 for each in parity.comparisons)
+    assert len(parity.comparisons) == 3

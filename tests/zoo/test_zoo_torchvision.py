@@ -12,6 +12,8 @@ from zoo.vision import build, difference, models
 
 import netspec
 from netspec.dims import evaluate
+from netspec.elaborate.sizes import other_sizes
+from netspec.pipeline import compile_spec
 from netspec.runtime.module import build_module
 
 THEIRS = {
@@ -51,6 +53,22 @@ def test_a_checkpoint_loads_and_gives_the_same_outputs(name: str) -> None:
             want, got = theirs(images(*sizes)), ours(images(*sizes))
         assert want.std() > 0
         assert difference(want, got) < TOLERANCE
+
+
+@pytest.mark.parametrize(("height", "width", "taken"), [(75, 75, True), (74, 75, False), (75, 74, False)])
+def test_the_training_head_of_inception_does_not_bind_inference(height: int, width: int, taken: bool) -> None:
+    theirs = built("inception_v3").eval()
+    if not taken:
+        with pytest.raises(RuntimeError, match="can't be greater than actual input size"), torch.no_grad():
+            theirs(images(1, height, width))
+        with pytest.raises(netspec.SpecError, match="shape-mismatch"):
+            compile_spec("inception_v3", sizes={"H": height, "W": width})
+        return
+    graph = compile_spec("inception_v3", sizes={"H": height, "W": width})
+    assert graph.sizes == {"N": 1, "H": height, "W": width}
+    for sizes in other_sizes(graph, 3):
+        with torch.no_grad():
+            assert theirs(images(sizes["N"], sizes["H"], sizes["W"])).shape == (sizes["N"], 1000)
 
 
 def test_googlenet_without_heads_takes_a_checkpoint_without_them() -> None:

@@ -1,0 +1,47 @@
+"""Where the ops are found, and when they are imported."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import import_module
+from inspect import getmembers
+from pathlib import Path
+
+import pytest
+
+import netspec.ops
+from netspec.ops import FAMILIES, OPS
+from netspec.ops.base import Op
+
+FILES = sorted(path.stem for path in Path(netspec.ops.__file__).parent.glob("*.py") if path.stem != "__init__")
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_every_op_is_found_in_the_file_of_its_family(file: str):
+    module = import_module(f"netspec.ops.{file}")
+    classes = {each for _, each in getmembers(module, lambda value: isinstance(value, type) and issubclass(value, Op))}
+    ops = {each.name: each for each in classes if each.__module__ == module.__name__ and "name" in vars(each)}
+    assert {name: OPS[name] for name in OPS if OPS[name].__module__ == module.__name__} == ops
+    assert bool(ops) == (file in FAMILIES)
+
+
+def test_ops_are_a_mapping():
+    assert len(OPS) == len(set(OPS)) == len(list(OPS.values())) > 140
+    assert "conv2d" in OPS
+    assert "conv9d" not in OPS
+    assert OPS.get("conv9d") is None
+    with pytest.raises(KeyError):
+        OPS["conv9d"]
+
+
+def test_a_command_imports_the_families_that_its_spec_needs_alone():
+    code = (
+        "import sys; from netspec.cli import main\n"
+        "code = main(['check', 'mlp', 'polynomial'])\n"
+        "print(*(name.split('.')[-1] for name in sys.modules if name.startswith('netspec.ops.')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    imported = set(done.stdout.splitlines()[-1].split()) & set(FAMILIES)
+    assert "linear" in imported
+    assert imported.isdisjoint({"conv", "pool", "norm", "activation", "sequence", "attention", "compare"})
