@@ -243,6 +243,8 @@ class _Reader:
         line, end_line, end_column = start.line + 1, end.line + 1, end.column + 1
         if text and line == end_line and not event.style:
             return Span(self.source, line, end_column - len(text), line, end_column)
+        if not text:
+            return self.event_span(event)
         if event.style in ("|", ">"):
             end_line -= end_column == 1
             while end_line > line and not self.source.line(end_line).strip():
