@@ -107,7 +107,10 @@ KEYS: dict[type[Form], dict[str, tuple[Json, str]]] = {
     },
     BlockSpec: {
         "params": (PARAMS, "the parameters of the block; one without a default is `name: int`"),
-        "inputs": ({"type": "array", "items": TEXT, "minItems": 1}, "the names of its inputs; default: one, `input`"),
+        "inputs": (
+            {"type": "array", "items": TEXT, "minItems": 1},
+            "the names of its inputs, `mask?` for one that a call may leave out; default: one, `input`",
+        ),
         "body": (BODY, "the steps of the block"),
         "outputs": (OUTPUTS, "what the block gives; default: its last step"),
         "doc": (TEXT, "one line on what the block does"),
@@ -127,6 +130,7 @@ KEYS: dict[type[Form], dict[str, tuple[Json, str]]] = {
         "shape": ({"type": "array", "items": SIZE}, "its sizes: numbers, expressions, names of symbolic dimensions"),
         "below": (SIZE, "whole numbers from 0 up to, not including, this: a vocabulary's size"),
         "dtype": ({"enum": list(DTYPES)}, "the type of its elements"),
+        "optional": ({"type": "boolean"}, "whether the caller may leave it out, as lengths or a mask"),
     },
     OutputSpec: {
         "from": (TEXT, "the step that gives it"),

@@ -9,7 +9,7 @@ from typing import Any, Literal, NoReturn
 from netspec.diagnostics import Label, Span, clipped, did_you_mean
 from netspec.dims import pretty_shape
 from netspec.elaborate.hints import elsewhere_help, find_named
-from netspec.elaborate.levels import UNKNOWN, Builder, Ports, hashable
+from netspec.elaborate.levels import ABSENT, UNKNOWN, Builder, Ports, hashable
 from netspec.elaborate.requirements import Requirements
 from netspec.elaborate.scope import Scope, origin_labels, show
 from netspec.elaborate.shared import Shared
@@ -172,6 +172,14 @@ class Elaboration:
             raise self.reader.error("no-value", "the step before leaves no single value to read", span, help=help)
         return prev
 
+    def required(self, value: Value, span: Span, what: str, help: str | None = None) -> Value:
+        """Guard: a value is there whenever the network runs."""
+        if not value.optional:
+            return value
+        why = "is left out by this call" if value is ABSENT else "may be left out"
+        help = help or "`coalesce: {from: …, default: …}` gives another value where it is left out"
+        raise self.reader.error("optional-value", f"{what} needs a value, but this one {why}", span, help=help)
+
     def references(self, frame: Frame, source: Written, prev: Value | None) -> list[Value]:
         nodes = source.items if isinstance(source, ListNode) else (source,)
         return [self.reference(frame, node, prev) for node in nodes]
@@ -190,6 +198,7 @@ class Elaboration:
         wires: Sequence[Written] = (),
         ports: tuple[str, ...] = (),
         ties: tuple[tuple[str, str], ...] = (),
+        optional: bool = False,
     ) -> Node:
         """Add a node; its outputs' shapes are inferred, or what forbids them is reported."""
         marks = span, named, structure, frame.training, ports, ties
@@ -199,7 +208,7 @@ class Elaboration:
             self.shape_fault(frame, found, op, inputs, span, arguments, structure, wires)
             raise Failed from None
         self.charge_layers(1, span)
-        outputs = tuple(Value(tensor) for tensor in made)
+        outputs = tuple(Value(tensor, optional) for tensor in made)
         self.mark(frame, inputs, outputs, span)
         node = Node(name, op, tuple(inputs), outputs, *marks)
         frame.builder.steps.append(node)

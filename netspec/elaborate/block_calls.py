@@ -7,7 +7,7 @@ from typing import Any
 
 from netspec.diagnostics import Label, Span, did_you_mean
 from netspec.elaborate.base import Frame
-from netspec.elaborate.levels import Binding, Builder, Ports, hashable
+from netspec.elaborate.levels import ABSENT, Binding, Builder, Ports, hashable
 from netspec.elaborate.op_calls import OpCalls
 from netspec.elaborate.scope import Scope, origin_labels, show
 from netspec.elaborate.unknowns import (
@@ -23,6 +23,8 @@ from netspec.ops import OPS
 from netspec.ops.base import ShapeError
 from netspec.spec import NAME, BlockSpec, CallStep, OutputSpec, Written
 from netspec.syntax import ScalarNode
+
+OPTIONAL_HELP = "if the block can do without `{}`, write it as `{}` among its inputs"
 
 
 class BlockCalls(OpCalls):
@@ -63,17 +65,19 @@ class BlockCalls(OpCalls):
         if len(self.calling) >= self.limits.depth:
             message = f"blocks are nested more than {self.limits.depth} deep"
             raise self.reader.error("too-deep", message, step.span, help="let fewer blocks call each other")
-        input_names = self.input_names(key, block)
+        formal = self.formal_inputs(key, block)
         given_inputs = {
-            word: entry[1] for word, entry in step.arguments.items() if word in input_names and word not in block.params
+            word: entry[1] for word, entry in step.arguments.items() if word in formal and word not in block.params
         }
-        actual = self.block_inputs(frame, step, key, input_names, given_inputs, prev)
+        inputs = self.block_inputs(frame, step, key, formal, given_inputs, prev)
+        actual = None if inputs is None else [*inputs.values()]
         shape = UNKNOWN_VALUE if actual is None else actual[0].shape
         env = frame.env.extended({"shape": shape})
         arguments, origins = self.block_arguments(step, key, block, given_inputs, env)
-        if actual is None:
+        if inputs is None or actual is None:
             raise Failed
-        memo = key, hashable(arguments), tuple(value.tensor for value in actual)
+        read = tuple((name, value.tensor, value.optional) for name, value in inputs.items())
+        memo = key, hashable(arguments), read
         with self.through(f"block {key}, {frame.builder.path_of(name)} ({self.at(step.span)})"):
             if memo in self.expanded:
                 level = self.expanded[memo]
@@ -89,7 +93,7 @@ class BlockCalls(OpCalls):
                 before, first = self.layers, len(self.requirements.noted)
                 self.expanded[memo] = None  # as long as it has not come to a good end
                 scope = Scope(arguments, origins)
-                level = self.expand(key, block, scope, input_names, actual, frame.builder.path_of(name))
+                level = self.expand(key, block, scope, inputs, frame.builder.path_of(name))
                 self.expanded[memo] = level
                 layers = self.sizes_of[level] = self.layers - before
                 needed = tuple(dict.fromkeys(self.requirements.noted[first:]))
@@ -121,26 +125,41 @@ class BlockCalls(OpCalls):
             self.contexts[key] = self.shared.context(key, self.blocks, self.globals)
         return self.contexts[key]
 
-    def input_names(self, key: str, block: BlockSpec) -> list[str]:
-        if block.inputs is None:
-            return ["input"]
-        names = [node.value for node in block.inputs if isinstance(node, ScalarNode) and isinstance(node.value, str)]
-        if len(names) != len(block.inputs) or not names or not all(map(NAME.match, names)):
-            span = next((node.span for node in block.inputs if not isinstance(node, ScalarNode)), block.span)
+    def formal_inputs(self, key: str, block: BlockSpec) -> dict[str, bool]:
+        """The names of a block's inputs, each with whether a call may leave it out; guards how they are written."""
+        names, written = block.formal, block.inputs or ()
+        if block.inputs is not None and (len(names) != len(written) or not names or not all(map(NAME.match, names))):
+            span = next((node.span for node in written if not isinstance(node, ScalarNode)), block.span)
             help = "write `inputs: [query, key]`"
             raise self.reader.error("wrong-type", f"the inputs of `{key}` are a list of names", span, help=help)
+        self.guard_order([*zip(names, (node.span for node in written), names.values())])
         return names
 
+    def guard_order(self, inputs: Sequence[tuple[str, Span, bool]]) -> None:
+        """Guard: inputs that may be left out come after those that may not."""
+        for at, (name, span, optional) in enumerate(inputs):
+            if optional and (at == 0 or not all(later for _, _, later in inputs[at:])):
+                message = f"`{name}` may be left out, so it comes after the inputs that may not"
+                raise self.reader.error("optional-value", message, span, help="change the order of the inputs")
+
     def block_inputs(
-        self, frame: Frame, step: CallStep, key: str, names: list[str], given: Mapping[str, Written], prev: Value | None
-    ) -> list[Value] | None:
+        self,
+        frame: Frame,
+        step: CallStep,
+        key: str,
+        formal: Mapping[str, bool],
+        given: Mapping[str, Written],
+        prev: Value | None,
+    ) -> dict[str, Value] | None:
+        """The values that a block reads, by input, without those that are left out; ``None`` where one is unknown."""
         try:
+            names = [*formal]
             found = {name: self.reference(frame, node, prev) for name, node in given.items()}
             free = [name for name in names if name not in found]
             if step.source is not None:
                 values = self.references(frame, step.source, prev)
             else:
-                values = [self.previous(prev, step.span)] if free else []
+                values = [self.previous(prev, step.span)] if not all(formal[name] for name in free) else []
             if len(values) > len(free):
                 span = step.source.span if step.source is not None else step.span
                 raise self.reader.error(
@@ -150,13 +169,17 @@ class BlockCalls(OpCalls):
                     help=f"its inputs are {', '.join(names)}" if len(names) > 1 else JOIN_HELP,
                 )
             found.update(zip(free, values))
-            missing = [name for name in names if name not in found]
+            missing = [name for name in names if name not in found and not formal[name]]
             if missing:
                 help = f"`{key}: {{{missing[0]}: …}}`, with the name of a step"
                 raise self.reader.error(
                     "missing-input", f"`{key}` needs its input `{missing[0]}`", step.span, help=help
                 )
-            return [found[name] for name in names]
+            for name in names:
+                if name in found and not formal[name]:
+                    span = given[name].span if name in given else step.source.span if step.source else step.span
+                    self.required(found[name], span, f"`{name}` of `{key}`", OPTIONAL_HELP.format(name, f"{name}?"))
+            return {name: found[name] for name in names if name in found and found[name] is not ABSENT}
         except Failed:
             return None
 
@@ -215,19 +238,18 @@ class BlockCalls(OpCalls):
         key: str,
         block: BlockSpec,
         arguments: Scope,
-        names: list[str],
-        actual: Sequence[Value],
+        inputs: Mapping[str, Value],
         path: str,
     ) -> Level:
-        """A block's body as a level, for these arguments and input shapes."""
+        """A block's body as a level, for these arguments and inputs."""
         builder = Builder("block", key, block.span, path)
-        formal = [Value(value.tensor) for value in actual]
-        builder.inputs = dict(zip(formal, zip(formal, names)))
-        builder.names = dict(zip(names, formal))
+        formal = {name: Value(value.tensor, value.optional) for name, value in inputs.items()}
+        builder.inputs = {value: (value, name) for name, value in formal.items()}
+        builder.names = {**dict.fromkeys(block.formal, ABSENT), **formal}
         frame = Frame(builder, self.seen(block).extended(arguments, arguments.origins))
         self.calling.append(key)
         try:
-            last = self.run(frame, block.body, formal[0])
+            last = self.run(frame, block.body, next(iter(formal.values())))
             outputs = self.outputs(frame, block.outputs, last, block.span)
         finally:
             self.calling.pop()
@@ -243,13 +265,14 @@ class BlockCalls(OpCalls):
     ) -> dict[str, tuple[Value, bool]]:
         """The declared outputs, each with whether it is for training only; else the last step as ``output``."""
         if not written:
-            return {"output": (self.previous(last, span), False)}
+            return {"output": (self.required(self.previous(last, span), span, "an output"), False)}
         made: dict[str, tuple[Value, bool]] = {}
         failed = False
         for name, output in written.items():
             try:
                 if output.test is None or self.reader.condition(output.test, frame.env, "the `if` of an output"):
-                    made[name] = self.reference(frame, output.source, last), output.when == "training"
+                    value = self.reference(frame, output.source, last)
+                    made[name] = self.required(value, output.source.span, "an output"), output.when == "training"
             except Failed:
                 failed = True
         if failed:

@@ -13,7 +13,7 @@ from netspec.graph import Call, Graph, Step, walk
 from netspec.lsp.outline import Block, Outline, written
 from netspec.pipeline import load_source
 from netspec.spec import BlockSpec
-from netspec.syntax import ScalarNode, parse
+from netspec.syntax import parse
 
 Place = tuple[int, int]
 
@@ -139,8 +139,7 @@ def _imported(name: str, block: BlockSpec) -> Block:
         key: (parameter.key.span, parameter.type or (written(parameter.default) if parameter.default else ""))
         for key, parameter in block.params.items()
     }
-    inputs = tuple(node.text for node in block.inputs or () if isinstance(node, ScalarNode)) or ("input",)
-    return Block(name, block.span, params, inputs, tuple(block.outputs or ()), block.doc or "")
+    return Block(name, block.span, params, tuple(block.formal), tuple(block.outputs or ()), block.doc or "")
 
 
 def _at_top(source: Source, id: str, message: str) -> Diagnostic:

@@ -194,7 +194,7 @@ class Outline:
             scope = self.top.inner()
             at = value.get("inputs") if isinstance(value, MapNode) else None
             named = [item for item in at.items if isinstance(item, ScalarNode)] if isinstance(at, ListNode) else []
-            scope.steps.update((item.text, item.span) for item in named)
+            scope.steps.update((item.text.removesuffix("?"), item.span) for item in named)
             if not named:
                 scope.steps["input"] = key.span
             params = value.get("params") if isinstance(value, MapNode) else None
@@ -319,7 +319,7 @@ def _block(key: ScalarNode, node: SyntaxNode) -> Block:
         {name.text: (name.span, written(value)) for name, value in params.entries}
         if isinstance(params, MapNode)
         else {},
-        tuple(item.text for item in inputs.items if isinstance(item, ScalarNode))
+        tuple(item.text.removesuffix("?") for item in inputs.items if isinstance(item, ScalarNode))
         if isinstance(inputs, ListNode)
         else ("input",),
         outputs.keys() if isinstance(outputs, MapNode) else (),

@@ -13,7 +13,7 @@ from textwrap import wrap
 
 from netspec.dims import times_shape
 from netspec.emit.source.constructors import Chain, ClassGroup, Construction, Maker, group_classes, is_sequential
-from netspec.emit.source.forward import forward_arguments, forward_statements
+from netspec.emit.source.forward import attribute, forward_signature, forward_statements
 from netspec.graph import Graph, InitRule, Node, walk, walk_parameters
 from netspec.ops import OPS
 
@@ -86,12 +86,12 @@ def _class(group: ClassGroup, graph: Graph) -> Iterator[tuple[str, int | None]]:
                 yield line, None
     for step in level.steps:
         for name, target in step.ties if isinstance(step, Node) else ():
-            yield f"{INDENT * 2}self.{step.name}.{name} = self.{target}", None
+            yield f"{INDENT * 2}{attribute(step.name)}.{name} = {_parameter(target)}", None
     if rules:
         yield f"{INDENT * 2}self.initialize()", None
     if not sequential:
         yield "", None
-        yield f"{INDENT}def forward({', '.join(['self', *forward_arguments(level)])}):", None
+        yield f"{INDENT}def forward({', '.join(['self', *forward_signature(level)])}):", None
         for statement in forward_statements(level, shapes):
             text = INDENT * (2 + statement.indent) + statement.text
             comment = f"  # {statement.comment}" if statement.comment else ""
@@ -100,6 +100,12 @@ def _class(group: ClassGroup, graph: Graph) -> Iterator[tuple[str, int | None]]:
         yield "", None
         for line in _initialize(graph):
             yield line, None
+
+
+def _parameter(key: str) -> str:
+    """How a parameter of the network is read."""
+    plain = all(part.isidentifier() for part in key.split("."))
+    return f"self.{key}" if plain else f'self.get_parameter("{key}")'
 
 
 def _about(group: ClassGroup) -> str:

@@ -10,9 +10,11 @@ from itertools import chain, count
 from netspec.dims import times_shape
 from netspec.emit.source.constructors import is_module
 from netspec.graph import Call, Level, Node, Step, Value
-from netspec.ops.base import assigned
+from netspec.ops.base import Tensor, assigned
 
 POOL = ("x", "y", "z", "u", "v", "w")
+WIDEST = 100
+Line = tuple[str, int, bool]
 RESERVED = frozenset({"self", "torch", "nn", "F", "Tensor", *POOL})
 
 
@@ -33,6 +35,13 @@ def forward_arguments(level: Level) -> list[str]:
     return [name if _usable(name) or name in POOL else f"{name}_" for name in level.input_names]
 
 
+def forward_signature(level: Level) -> list[str]:
+    """The arguments as ``forward`` declares them: those that the caller may leave out are ``None`` by default."""
+    required = [at for at, value in enumerate(level.inputs, 1) if not value.optional]
+    last = max(required, default=0)
+    return [name if at <= last else f"{name}=None" for at, name in enumerate(forward_arguments(level), 1)]
+
+
 def attribute(name: str) -> str:
     """How a submodule is read: ``self.conv1``, or ``getattr(self, "0")`` where its name is a number."""
     return f"self.{name}" if name.isidentifier() else f'getattr(self, "{name}")'
@@ -41,6 +50,11 @@ def attribute(name: str) -> str:
 def forward_statements(level: Level, shapes: bool) -> list[Statement]:
     """The body of ``forward``; with ``shapes``, each line says what shape it makes."""
     return list(_Variables(level).statements(shapes))
+
+
+def indented(lines: Iterable[Line]) -> list[Line]:
+    """The lines, one step further in."""
+    return [(text, more + 1, last) for text, more, last in lines]
 
 
 def _usable(name: str) -> bool:
@@ -79,9 +93,10 @@ class _Variables:
             made = [value for value, target in zip(step.outputs, targets) if target is not None] or [*step.outputs]
             changed = not step.inputs or made[-1].shape != step.inputs[0].shape
             comment = times_shape(made[-1].shape) if shapes and changed else ""
-            *before, line = self.lines(step, arguments, targets)
-            yield from (Statement(text, indent) for text in before)
-            yield Statement(line, indent, position, comment)
+            lines = self.lines(step, arguments, targets)
+            for text, more, last in lines:
+                told = comment if text is lines[-1][0] else ""
+                yield Statement(text, indent + more, position if last else None, told)
             unneeded = [
                 name for name in freed if name not in targets and name not in POOL and not self.is_argument(name)
             ]
@@ -89,12 +104,54 @@ class _Variables:
                 yield Statement(f"del {', '.join(unneeded)}", indent)
         yield from self.returns()
 
-    def lines(self, step: Step, arguments: list[str], targets: list[str | None]) -> list[str]:
-        """The statements that run a step; the last one assigns its results."""
+    def lines(self, step: Step, arguments: list[str], targets: list[str | None]) -> list[Line]:
+        """The statements that run a step, each with its indentation and whether it assigns the step's results."""
         module = attribute(step.name) if is_module(step) else None
         if isinstance(step, Call):
-            return [f"{assigned(targets)} = {module}({', '.join(arguments)})"]
-        return step.op.statements(module, step.arranged(arguments), targets, step.tensors, self.fresh)
+            return [(f"{assigned(targets)} = {module}({', '.join(arguments)})", 0, True)]
+        optional = [
+            at
+            for at, (port, value) in enumerate(zip(step.op.ports, step.arranged(step.inputs)))
+            if value is not None and value.optional and not step.op.nullable(port)
+        ]
+        return self.branches(step, module, step.arranged(arguments), [*step.tensors], targets, optional)
+
+    def branches(
+        self,
+        step: Node,
+        module: str | None,
+        arguments: list[str | None],
+        tensors: list[Tensor | None],
+        targets: list[str | None],
+        optional: list[int],
+    ) -> list[Line]:
+        """The statements of an op: with and without each input that may be left out, where they differ."""
+        if not optional:
+            *before, last = step.op.statements(module, arguments, targets, tensors, self.fresh)  # type: ignore[arg-type]
+            return [*((text, 0, False) for text in before), (last, 0, True)]
+        at, *others = optional
+        given = self.branches(step, module, arguments, tensors, targets, others)
+        if step.outputs[0].optional:
+            without: list[Line] = [(f"{assigned(targets)} = None", 0, True)]
+        else:
+            rest = [None if place == at else each for place, each in enumerate(arguments)]
+            known = [None if place == at else each for place, each in enumerate(tensors)]
+            without = self.branches(step, module, rest, known, targets, others)
+        if without == given:
+            return given
+        test, to = f"{arguments[at]} is None", f"{assigned(targets)} = "
+        if len(without) == len(given) == 1:
+            one = f"{to}{without[0][0].removeprefix(to)} if {test} else {given[0][0].removeprefix(to)}"
+            if len(one) <= WIDEST:
+                return [(one, 0, True)]
+        same = 0  # lines at the end that both have
+        while same + 1 < min(len(without), len(given)) and without[-1 - same] == given[-1 - same]:
+            same += 1
+        ends = len(without) - same, len(given) - same
+        inner = [
+            [(text, more + 1, last) for text, more, last in lines[:end]] for lines, end in zip((without, given), ends)
+        ]
+        return [(f"if {test}:", 0, False), *inner[0], ("else:", 0, False), *inner[1], *given[ends[1] :]]
 
     def fresh(self, name: str) -> str:
         """A variable that nothing else uses, called ``name`` where that is free."""
