@@ -78,10 +78,10 @@ class Elaboration:
         self.interned, self.ops = shared.interned, shared.ops
         self.refused: set[Any] = set()  # arguments that have been reported
         self.expanded: dict[Any, Level | None] = {}
-        self.contexts: dict[str, Any] = {}
+        self.contexts: dict[tuple[str, bool], Any] = {}
         self.sizes_of: dict[Level, int] = {}
         self.training_only: set[Value] = set()
-        self.calling: list[str] = []
+        self.calling: list[tuple[str, BlockSpec]] = []
         self.iterations = 0
         self.layers = 0
 
@@ -156,7 +156,7 @@ class Elaboration:
                 known = [name]
         labels: tuple[Label, ...] = ()
         help = did_you_mean(text, [*known, "prev"])
-        current = self.calling[-1] if self.calling else None
+        current = self.calling[-1][0] if self.calling else None
         elsewhere = None if bound is not None else find_named(text, self.network, self.blocks, current)
         if elsewhere is not None:
             span, block = elsewhere
@@ -233,9 +233,9 @@ class Elaboration:
             self.require(needed)
             return made
         first = len(self.requirements.noted)
-        self.requirements.check(op.requirements(*tensors), span)
+        self.requirements.check(op.requirements(*tensors), self.reader.place(span))
         made = op.infer(*tensors)
-        self.requirements.sizes(made, op.name, span)
+        self.requirements.sizes(made, op.name, self.reader.place(span))
         needed = tuple(self.requirements.noted[first:])
         if needed:
             self.shared.inferred[key] = made, needed

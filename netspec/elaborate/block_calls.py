@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from netspec.diagnostics import Label, Span, did_you_mean
+from netspec import library
+from netspec.diagnostics import Label, Span, clipped, did_you_mean
+from netspec.dims import pretty_shape
 from netspec.elaborate.base import Frame
 from netspec.elaborate.levels import ABSENT, Binding, Builder, Ports, hashable
 from netspec.elaborate.op_calls import OpCalls
-from netspec.elaborate.scope import Scope, origin_labels, show
+from netspec.elaborate.scope import Scope, names_in, origin_labels, show
 from netspec.elaborate.unknowns import (
     JOIN_HELP,
     replaced,
@@ -32,12 +34,16 @@ class BlockCalls(OpCalls):
 
     def call(self, frame: Frame, step: CallStep, prev: Value | None, given: str | None) -> Value:
         key = step.key.text
+        own = not library.owns(step.span.source)  # a block of the library sees none of the spec's, unless it is given
         if key.startswith("$"):
-            key = self.dispatched(frame, step, key[1:])
-        if key in self.blocks:
-            return self.block(frame, step, key, prev, given)
+            key, own = self.dispatched(frame, step, key[1:]), True
+        if own and key in self.blocks:
+            return self.block(frame, step, key, self.blocks[key], prev, given)
         if key in OPS:
             return self.op(frame, step, OPS[key], prev, given)
+        standard = library.find(key)
+        if standard is not None:
+            return self.block(frame, step, key, standard, prev, given)
         raise unknown_op(self.reader, step, key, self.blocks, frame.env)
 
     def dispatched(self, frame: Frame, step: CallStep, parameter: str) -> str:
@@ -55,11 +61,13 @@ class BlockCalls(OpCalls):
         help = did_you_mean(step.key.text, texts) or "`$name` runs what the text parameter `name` holds"
         raise self.reader.error("unknown-name", f"no parameter is called `{parameter}`", step.span, help=help)
 
-    def block(self, frame: Frame, step: CallStep, key: str, prev: Value | None, given: str | None) -> Value:
-        block = self.blocks[key]
+    def block(
+        self, frame: Frame, step: CallStep, key: str, block: BlockSpec, prev: Value | None, given: str | None
+    ) -> Value:
         name = self.place(frame, step.name, given, step.span)
-        if key in self.calling:
-            cycle = " -> ".join([*self.calling[self.calling.index(key) :], key])
+        around = [each for _, each in self.calling]
+        if block in around:
+            cycle = " -> ".join([*(each for each, _ in self.calling[around.index(block) :]), key])
             help = "what is done several times in a row goes into a `repeat`"
             raise self.reader.error("block-recursion", f"a block calls itself: {cycle}", step.span, help=help)
         if len(self.calling) >= self.limits.depth:
@@ -77,14 +85,16 @@ class BlockCalls(OpCalls):
         if inputs is None or actual is None:
             raise Failed
         read = tuple((name, value.tensor, value.optional) for name, value in inputs.items())
-        memo = key, hashable(arguments), read
+        self.guard_required(step, key, block, Scope(arguments, origins).extended({"shape": shape}))
+        standard = library.owns(block.span.source)
+        memo = key, standard, hashable(arguments), read
         with self.through(f"block {key}, {frame.builder.path_of(name)} ({self.at(step.span)})"):
             if memo in self.expanded:
                 level = self.expanded[memo]
                 if level is None:
                     raise Failed
                 self.charge_layers(self.sizes_of[level], step.span)
-            elif (known := self.ready(memo, key)) is not None:
+            elif (known := self.ready(memo, key, block)) is not None:
                 level, layers = known
                 self.charge_layers(layers, step.span)
                 self.expanded[memo], self.sizes_of[level] = level, layers
@@ -93,11 +103,15 @@ class BlockCalls(OpCalls):
                 before, first = self.layers, len(self.requirements.noted)
                 self.expanded[memo] = None  # as long as it has not come to a good end
                 scope = Scope(arguments, origins)
-                level = self.expand(key, block, scope, inputs, frame.builder.path_of(name))
+                caller, self.reader.caller = self.reader.caller, self.reader.place(step.span)
+                try:
+                    level = self.expand(key, block, scope, inputs, frame.builder.path_of(name))
+                finally:
+                    self.reader.caller = caller
                 self.expanded[memo] = level
                 layers = self.sizes_of[level] = self.layers - before
                 needed = tuple(dict.fromkeys(self.requirements.noted[first:]))
-                self.shared.expanded[memo, self.context(key)] = level, layers, needed
+                self.shared.expanded[memo, self.context(key, block)] = level, layers, needed
         outputs = tuple(Value(value.tensor) for value in level.outputs)
         self.mark(frame, actual, outputs, step.span)
         named = step.name is not None
@@ -107,9 +121,9 @@ class BlockCalls(OpCalls):
             frame.builder.names[name] = bound
         return outputs[0]
 
-    def ready(self, memo: Any, key: str) -> tuple[Level, int] | None:
+    def ready(self, memo: Any, key: str, block: BlockSpec) -> tuple[Level, int] | None:
         """A block's level and its number of layers, where another variant has made it and it fits this one."""
-        known = self.shared.expanded.get((memo, self.context(key)))
+        known = self.shared.expanded.get((memo, self.context(key, block)))
         if known is None:
             return None
         level, layers, needed = known
@@ -119,11 +133,29 @@ class BlockCalls(OpCalls):
             return None
         return level, layers
 
-    def context(self, key: str) -> Any:
+    def context(self, key: str, block: BlockSpec) -> Any:
         """The values of what a block may see beside its arguments."""
-        if key not in self.contexts:
-            self.contexts[key] = self.shared.context(key, self.blocks, self.globals)
-        return self.contexts[key]
+        standard = library.owns(block.span.source)
+        if (key, standard) not in self.contexts:
+            self.contexts[key, standard] = self.shared.context((key, standard), block, self.blocks, self.globals)
+        return self.contexts[key, standard]
+
+    def guard_required(self, step: CallStep, key: str, block: BlockSpec, env: Scope) -> None:
+        """Guard: what a block requires of its parameters and of its first input's shape holds in this call."""
+        seen = self.seen(block)
+        for node in block.require:
+            scope = seen.extended(env, env.origins)
+            if self.reader.condition(node, scope, "a requirement"):
+                continue
+            assert isinstance(node, ScalarNode)
+            named = {name: scope[name] for name in names_in(node) if name in scope}
+            named = {name: pretty_shape(value) if name == "shape" else show(value) for name, value in named.items()}
+            values = ", ".join(f"{name} = {text}" for name, text in named.items())
+            labels = (Label(node.span, "required here"), *origin_labels(scope, [node], step.span))
+            message = f"`{key}` needs `{clipped(node.text, 120)}`"
+            raise self.reader.error(
+                "requirement-failed", message, step.span, f"with {values}" if values else "", secondary=labels
+            )
 
     def formal_inputs(self, key: str, block: BlockSpec) -> dict[str, bool]:
         """The names of a block's inputs, each with whether a call may leave it out; guards how they are written."""
@@ -210,7 +242,7 @@ class BlockCalls(OpCalls):
                     values[name] = bounded(self.reader, parameter, value, written[name].span)
                     origins[name] = env.origin(written[name])
                 elif parameter.default is not None:
-                    scope = self.seen(block).extended(values, origins)
+                    scope = self.seen(block).extended({"shape": env["shape"], **values}, origins)
                     values[name] = default_value(self.reader, parameter, scope)
                     origins[name] = parameter.default
                 elif unknown:  # most likely it is among them, misspelt
@@ -247,7 +279,7 @@ class BlockCalls(OpCalls):
         builder.inputs = {value: (value, name) for name, value in formal.items()}
         builder.names = {**dict.fromkeys(block.formal, ABSENT), **formal}
         frame = Frame(builder, self.seen(block).extended(arguments, arguments.origins))
-        self.calling.append(key)
+        self.calling.append((key, block))
         try:
             last = self.run(frame, block.body, next(iter(formal.values())))
             outputs = self.outputs(frame, block.outputs, last, block.span)

@@ -6,6 +6,7 @@ checked too.
 
 from __future__ import annotations
 
+from netspec import library
 from netspec.elaborate.hints import nested
 from netspec.elaborate.scope import Scope
 from netspec.elaborate.unknowns import unknown_op, unknown_op_argument, unknown_parameter
@@ -28,7 +29,7 @@ def check_names(spec: Spec, reader: Reader) -> None:
 
 def _check_call(spec: Spec, step: CallStep, reader: Reader) -> None:
     key = step.key.text
-    block = spec.blocks.get(key)
+    block = spec.blocks.get(key) or (None if key in OPS else library.find(key))
     if block is not None:
         for name in step.arguments.keys() - block.params.keys() - block.formal.keys():
             unknown_parameter(reader, step, key, block, name)

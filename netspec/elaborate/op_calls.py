@@ -44,8 +44,11 @@ class OpCalls(Elaboration):
             if step.name is not None or given is not None:
                 frame.builder.names[name] = ABSENT
             return ABSENT
-        shape = UNKNOWN_VALUE if inputs is None else next((value.shape for value in inputs.values()), ())
-        op = self.made(step, kind, arguments, frame.env.extended({"shape": shape}))
+        env = frame.env
+        if inputs is None or inputs:
+            shape = UNKNOWN_VALUE if inputs is None else next(value.shape for value in inputs.values())
+            env = env.extended({"shape": shape})
+        op = self.made(step, kind, arguments, env)
         if inputs is None:
             raise Failed
         if step.main is not None and kind.main is not None:

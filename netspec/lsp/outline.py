@@ -77,7 +77,10 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A block as far as it is written: its place, parameters, inputs and documentation."""
+    """A block as far as it is written: its place, parameters, inputs and documentation.
+
+    ``params`` gives each parameter's place and its default, or its type; ``meanings`` are their ``doc``.
+    """
 
     name: str
     span: Span
@@ -85,6 +88,7 @@ class Block:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     doc: str
+    meanings: Mapping[str, str] = field(default_factory=dict)
 
 
 class Outline:
@@ -202,6 +206,8 @@ class Outline:
             for word, inner in self._keys(value, BlockSpec, scope):
                 if word == "body":
                     self._body(inner, scope)
+                elif word == "require":
+                    self._expressions(inner, scope)
                 elif word == "outputs":
                     self._outputs(inner, scope)
 

@@ -153,6 +153,7 @@ class BlockSpec(Form):
     params: Parameters = Field(default_factory=dict)
     inputs: Annotated[tuple[Written, ...], reader(read_list)] | None = None
     outputs: Outputs | None = None
+    require: Annotated[tuple[Written, ...], reader(read_list)] = ()
     doc: Text | None = None
 
     @property
