@@ -20,16 +20,20 @@ from typing import Any, Generic, Literal, NamedTuple, TypeVar, Union
 from netspec.diagnostics import Span
 from netspec.dims import Shape, Size
 from netspec.ops import OPS
-from netspec.ops.base import Op, Tensor
+from netspec.ops.base import Numbers, Op, Tensor
 
 Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Value:
-    """One tensor that flows through the network; compared by identity."""
+    """One tensor that flows through the network; compared by identity.
+
+    ``optional`` marks one that the caller may leave out, and what is made of such a one alone.
+    """
 
     tensor: Tensor
+    optional: bool = False
 
     @property
     def shape(self) -> Shape:
@@ -307,8 +311,8 @@ class InitRule:
 class Graph:
     """A compiled spec.
 
-    ``sizes`` gives every symbolic dimension the size at which costs are quoted; ``bounds`` gives inputs of whole
-    numbers the number that theirs are below.
+    ``sizes`` gives every symbolic dimension the size at which costs are quoted; ``numbers`` says which whole numbers
+    the inputs take that have such.
     """
 
     name: str
@@ -322,7 +326,7 @@ class Graph:
     parameters: Mapping[str, Any]
     spec: str
     digest: str
-    bounds: Mapping[str, int] = field(default_factory=dict)
+    numbers: Mapping[str, Numbers] = field(default_factory=dict)
 
 
 def walk(level: Level, prefix: str = "", training: bool = False) -> Iterator[tuple[str, Step, bool]]:

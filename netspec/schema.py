@@ -11,6 +11,7 @@ import json
 import re
 from typing import Any
 
+from netspec import library
 from netspec.elaborate.init_rules import FUNCTIONS, TEXTS
 from netspec.ops import OPS
 from netspec.ops.base import Op
@@ -110,9 +111,16 @@ KEYS: dict[type[Form], dict[str, tuple[Json, str]]] = {
     },
     BlockSpec: {
         "params": (PARAMS, "the parameters of the block; one without a default is `name: int`"),
-        "inputs": ({"type": "array", "items": TEXT, "minItems": 1}, "the names of its inputs; default: one, `input`"),
+        "inputs": (
+            {"type": "array", "items": TEXT, "minItems": 1},
+            "the names of its inputs, `mask?` for one that a call may leave out; default: one, `input`",
+        ),
         "body": (BODY, "the steps of the block"),
         "outputs": (OUTPUTS, "what the block gives; default: its last step"),
+        "require": (
+            {"type": "array", "items": FLAG_OR_TEST},
+            "conditions on its parameters, and on `shape`, that of its first input, which every call must meet",
+        ),
         "doc": (TEXT, "one line on what the block does"),
     },
     ParamSpec: {
@@ -130,6 +138,7 @@ KEYS: dict[type[Form], dict[str, tuple[Json, str]]] = {
         "shape": ({"type": "array", "items": SIZE}, "its sizes: numbers, expressions, names of symbolic dimensions"),
         "below": (SIZE, "whole numbers from 0 up to, not including, this: a vocabulary's size"),
         "dtype": ({"enum": list(DTYPES)}, "the type of its elements"),
+        "optional": ({"type": "boolean"}, "whether the caller may leave it out, as lengths or a mask"),
     },
     OutputSpec: {
         "from": (TEXT, "the step that gives it"),
@@ -281,12 +290,29 @@ def structure_schema(word: str) -> Json:
     return {"description": description, **(_any_of(*options) if len(options) > 1 else whole)}
 
 
+def library_schema() -> dict[str, Json]:
+    """What stands under the key of each block of the library; a spec's own block of that name takes anything."""
+    made: dict[str, Json] = {}
+    for name in library.names():
+        block = library.find(name)
+        assert block is not None
+        docs = {key: each.spec.doc for key, each in block.params.items() if each.spec is not None}
+        properties: dict[str, Json] = {key: {"description": docs.get(key) or ""} for key in block.params}
+        properties |= {key: {"description": "the step that this input reads"} for key in block.formal}
+        call = {"properties": {**properties, **CALL}}
+        made[name] = {"description": block.doc or "", **call}
+    return made
+
+
+CALL: Json = {"name": TEMPLATE, "from": _any_of(TEXT, {"type": "array", "items": TEXT, "minItems": 1})}
+
+
 def _step_schema() -> Json:
     """A step: a name alone, or a mapping with one key."""
     alone = [name for name, op in OPS.items() if not op.variadic and not required_arguments(op)]
     never = sorted([*STRUCTURES, *(name for name in OPS if name not in alone)])
     words = [{"const": name, "description": documentation(OPS[name])} for name in alone]
-    block = {"type": "string", "not": {"enum": never}, "description": "a block of this spec"}
+    block = {"type": "string", "not": {"enum": never}, "description": "a block"}
     return {
         "description": "an op, a block or a structure",
         "anyOf": [
@@ -299,6 +325,7 @@ def _step_schema() -> Json:
                 "properties": {
                     **{word: _reference(f"structure.{word}") for word in STRUCTURES},
                     **{name: _reference(f"op.{name}") for name in OPS},
+                    **{name: _reference(f"library.{name}") for name in library.names()},
                 },
                 "additionalProperties": _reference("call"),
             },
@@ -341,11 +368,8 @@ def spec_schema() -> Json:
         "description": "values of the spec's parameters; it may carry `expect` and `doc`",
     }
     call = {
-        "description": "a block of this spec, or whatever the parameter after `$` names, with its parameters",
-        "properties": {
-            "name": TEMPLATE,
-            "from": _any_of(TEXT, {"type": "array", "items": TEXT, "minItems": 1}),
-        },
+        "description": "a block, or whatever the parameter after `$` names, with its parameters",
+        "properties": CALL,
     }
     definitions = {
         "name": {"type": "string", "pattern": NAME, "not": {"enum": sorted(RESERVED)}},
@@ -368,6 +392,7 @@ def spec_schema() -> Json:
         "init": {"type": "object", "propertyNames": {"pattern": r"\."}, "additionalProperties": _rule_schema()},
         **{f"structure.{word}": structure_schema(word) for word in STRUCTURES},
         **{f"op.{name}": op_schema(op) for name, op in OPS.items()},
+        **{f"library.{name}": schema for name, schema in library_schema().items()},
     }
     whole = form_schema(Spec)
     return {"$schema": DIALECT, "title": "netspec", **whole, "$defs": definitions}

@@ -90,8 +90,8 @@ def parser() -> argparse.ArgumentParser:
 
     command("list", "the model zoo", "List the zoo: families, what they are, and their variants.")
 
-    ops = command("ops", "the ops and their arguments", "List every op, or describe one: arguments, defaults, shapes.")
-    ops.add_argument("name", metavar="NAME", nargs="?", help="an op, such as conv2d")
+    ops = command("ops", "the ops and the library's blocks", "List them, or describe one: arguments, defaults, shapes.")
+    ops.add_argument("name", metavar="NAME", nargs="?", help="an op or a block, such as conv2d")
 
     explain = command(
         "explain",

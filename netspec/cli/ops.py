@@ -1,4 +1,4 @@
-"""What ``netspec ops`` prints: the vocabulary, from the op classes themselves."""
+"""What ``netspec ops`` prints: the vocabulary, from the op classes and the library themselves."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from typing import Any
 
 from pydantic_core import PydanticUndefined
 
+from netspec import library
 from netspec.diagnostics import UsageError, did_you_mean
 from netspec.ops import OPS
 from netspec.ops.base import Op
 from netspec.ops.meanings import meaning
+from netspec.spec import BlockSpec, Written
+from netspec.syntax import ScalarNode
 
 
 def list_ops() -> str:
@@ -23,13 +26,19 @@ def list_ops() -> str:
     for family, members in families.items():
         lines += ["", family]
         lines += [f"  {op.name:<{width}}{_plain(op.summary())}" for op in members]
+    lines += ["", "library"]
+    lines += [f"  {name:<{width}}{_plain((block.doc or '').splitlines()[0])}" for name, block in _standard().items()]
     return "\n".join(lines[1:])
 
 
 def describe_op(name: str) -> str:
-    """An op's documentation, its arguments with their defaults, and how it is written."""
+    """The documentation of an op or a library's block, its arguments with their defaults, and how it is written."""
+    block = None if name in OPS else library.find(name)
+    if block is not None:
+        return _describe_block(name, block)
     if name not in OPS:
-        raise UsageError(f"no op is called `{name}`: " + (did_you_mean(name, OPS) or "`netspec ops` names them all"))
+        hint = did_you_mean(name, [*OPS, *library.names()]) or "`netspec ops` names them all"
+        raise UsageError(f"no op is called `{name}`: {hint}")
     op = OPS[name]
     lines = [f"{name}  ({op.family})", "", _plain(op.summary()), ""]
     fields = op.model_fields
@@ -47,6 +56,40 @@ def describe_op(name: str) -> str:
     lines.append("inputs")
     lines.append("  any number, with `from: [a, b]`" if op.variadic else "  " + ", ".join(op.ports))
     return "\n".join([*lines, "", "written", *(f"  {line}" for line in _examples(op))])
+
+
+def _standard() -> dict[str, BlockSpec]:
+    """The library's blocks."""
+    found = {name: library.find(name) for name in library.names()}
+    return {name: block for name, block in found.items() if block is not None}
+
+
+def _describe_block(name: str, block: BlockSpec) -> str:
+    """A block's documentation, parameters, inputs and outputs, and how it is written."""
+    lines = [f"{name}  (library)", "", _plain(block.doc or "").strip(), "", "arguments"]
+    defaults = {
+        key: "required" if each.default is None else f"default {_written(each.default)}"
+        for key, each in block.params.items()
+    }
+    width, second = max(map(len, defaults)) + 2, max(map(len, defaults.values())) + 2
+    for at, (key, each) in enumerate(block.params.items()):
+        doc = each.spec.doc if each.spec is not None and each.spec.doc is not None else ""
+        main = " (the main argument)" if at == 0 else ""
+        lines.append(f"  {key:<{width}}{defaults[key]:<{second}}{_plain(doc)}{main}".rstrip())
+    inputs = ", ".join(key + " (may be left out)" * optional for key, optional in block.formal.items())
+    lines += ["", "inputs", f"  {inputs}"]
+    lines += ["", "outputs", f"  {', '.join(block.outputs)}"] if block.outputs else []
+    needed = [key for key, each in block.params.items() if each.default is None]
+    others = [key for key, optional in block.formal.items() if not optional][1:]
+    places = ", ".join(f"{key}: …" for key in [*needed, *others])
+    call = f"{{{places}}}" if others or len(needed) > 1 else "…"
+    return "\n".join([*lines, "", "written", f"  - {name}: {call}"])
+
+
+def _written(node: Written) -> str:
+    """A default as it stands in the library's file."""
+    assert isinstance(node, ScalarNode), "the library's defaults are scalars"
+    return node.text
 
 
 def _examples(op: type[Op]) -> list[str]:

@@ -11,6 +11,7 @@ from netspec.elaborate.base import Frame, Limits
 from netspec.elaborate.init_rules import check_paths, read_rules
 from netspec.elaborate.levels import UNKNOWN, Builder
 from netspec.elaborate.names import check_names
+from netspec.elaborate.numbers import input_numbers
 from netspec.elaborate.requirements import Requirements
 from netspec.elaborate.scope import Scope, origin_labels, show
 from netspec.elaborate.shared import Shared
@@ -70,6 +71,10 @@ def elaborate(
     )
     builder = Builder("network", variant or spec.name, _network_span(spec), "")
     inputs = _inputs(spec, reader, globals)
+    try:
+        elaborator.guard_order([(name, given.span, given.optional) for name, given in spec.inputs.items()])
+    except Failed:
+        report.raise_if_any()
     if not inputs:
         report.raise_if_any()
     builder.given = [(value, value, name) for name, value in inputs.items() if value is not UNKNOWN]
@@ -87,7 +92,7 @@ def elaborate(
                     reader.error("training-only", f"the output `{name}` exists in training only", span, help=help)
     except Failed:
         pass
-    bounds = _bounds(spec, reader, globals)
+    below = _bounds(spec, reader, globals)
     init = read_rules(spec.init, reader, globals)
     report.raise_if_any()
     body, _ = builder.close(elaborator.interned, {name: value for name, (value, _) in outputs.items()}, {})
@@ -105,7 +110,7 @@ def elaborate(
         requirements=found,
         init=init,
         parameters=parameters,
-        bounds=bounds,
+        numbers=input_numbers(body, below),
         spec=source,
         digest=digest,
     )
@@ -203,7 +208,7 @@ def _inputs(spec: Spec, reader: Reader, env: Mapping[str, Any]) -> dict[str, Val
     for name, given in spec.inputs.items():
         try:
             sizes = [_size(reader, node, env) for node in given.shape]
-            inputs[name] = Value(Tensor(tuple(sizes), given.dtype))
+            inputs[name] = Value(Tensor(tuple(sizes), given.dtype), given.optional)
         except Failed:
             inputs[name] = UNKNOWN
     if not spec.inputs:

@@ -9,7 +9,7 @@ from typing import Any, Literal, NoReturn
 from netspec.diagnostics import Label, Span, clipped, did_you_mean
 from netspec.dims import pretty_shape
 from netspec.elaborate.hints import elsewhere_help, find_named
-from netspec.elaborate.levels import UNKNOWN, Builder, Ports, hashable
+from netspec.elaborate.levels import ABSENT, UNKNOWN, Builder, Ports, hashable
 from netspec.elaborate.requirements import Requirements
 from netspec.elaborate.scope import Scope, origin_labels, show
 from netspec.elaborate.shared import Shared
@@ -79,10 +79,10 @@ class Elaboration:
         self.interned, self.ops = shared.interned, shared.ops
         self.refused: set[Any] = set()  # arguments that have been reported
         self.expanded: dict[Any, Level | None] = {}
-        self.contexts: dict[str, Any] = {}
+        self.contexts: dict[tuple[str, bool], Any] = {}
         self.sizes_of: dict[Level, int] = {}
         self.training_only: set[Value] = set()
-        self.calling: list[str] = []
+        self.calling: list[tuple[str, BlockSpec]] = []
         self.iterations = 0
         self.layers = 0
 
@@ -157,7 +157,7 @@ class Elaboration:
                 known = [name]
         labels: tuple[Label, ...] = ()
         help = did_you_mean(text, [*known, "prev"])
-        current = self.calling[-1] if self.calling else None
+        current = self.calling[-1][0] if self.calling else None
         elsewhere = None if bound is not None else find_named(text, self.network, self.blocks, current)
         if elsewhere is not None:
             span, block = elsewhere
@@ -172,6 +172,14 @@ class Elaboration:
             help = "say what it reads with `from:`"
             raise self.reader.error("no-value", "the step before leaves no single value to read", span, help=help)
         return prev
+
+    def required(self, value: Value, span: Span, what: str, help: str | None = None) -> Value:
+        """Guard: a value is there whenever the network runs."""
+        if not value.optional:
+            return value
+        why = "is left out by this call" if value is ABSENT else "may be left out"
+        help = help or "`coalesce: {from: …, default: …}` gives another value where it is left out"
+        raise self.reader.error("optional-value", f"{what} needs a value, but this one {why}", span, help=help)
 
     def references(self, frame: Frame, source: Written, prev: Value | None) -> list[Value]:
         nodes = source.items if isinstance(source, ListNode) else (source,)
@@ -191,6 +199,7 @@ class Elaboration:
         wires: Sequence[Written] = (),
         ports: tuple[str, ...] = (),
         ties: tuple[tuple[str, str], ...] = (),
+        optional: bool = False,
     ) -> Node:
         """Add a node; its outputs' shapes are inferred, or what forbids them is reported."""
         marks = span, named, structure, frame.training, ports, ties
@@ -200,7 +209,7 @@ class Elaboration:
             self.shape_fault(frame, found, op, inputs, span, arguments, structure, wires)
             raise Failed from None
         self.charge_layers(1, span)
-        outputs = tuple(Value(tensor) for tensor in made)
+        outputs = tuple(Value(tensor, optional) for tensor in made)
         self.mark(frame, inputs, outputs, span)
         node = Node(name, op, tuple(inputs), outputs, *marks)
         frame.builder.steps.append(node)
@@ -226,9 +235,9 @@ class Elaboration:
             self.require(needed)
             return made
         first = len(self.requirements.noted)
-        self.requirements.check(op.requirements(*tensors), span)
+        self.requirements.check(op.requirements(*tensors), self.reader.place(span))
         made = op.infer(*tensors)
-        self.requirements.sizes(made, op.name, span)
+        self.requirements.sizes(made, op.name, self.reader.place(span))
         needed = tuple(self.requirements.noted[first:])
         if needed:
             self.shared.inferred[marked] = made, needed

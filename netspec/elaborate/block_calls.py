@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from netspec.diagnostics import Label, Span, did_you_mean
+from netspec import library
+from netspec.diagnostics import Label, Span, clipped, did_you_mean
+from netspec.dims import pretty_shape
 from netspec.elaborate.base import Frame
-from netspec.elaborate.levels import Binding, Builder, Ports, hashable
+from netspec.elaborate.levels import ABSENT, Binding, Builder, Ports, hashable
 from netspec.elaborate.op_calls import OpCalls
-from netspec.elaborate.scope import Scope, origin_labels, show
+from netspec.elaborate.scope import Scope, names_in, origin_labels, show
 from netspec.elaborate.unknowns import (
     JOIN_HELP,
     replaced,
@@ -24,18 +26,24 @@ from netspec.ops.base import ShapeError
 from netspec.spec import NAME, BlockSpec, CallStep, OutputSpec, Written
 from netspec.syntax import ScalarNode
 
+OPTIONAL_HELP = "if the block can do without `{}`, write it as `{}` among its inputs"
+
 
 class BlockCalls(OpCalls):
     """Steps that run a block, or whichever of the two a name means."""
 
     def call(self, frame: Frame, step: CallStep, prev: Value | None, given: str | None) -> Value:
         key = step.key.text
+        own = not library.owns(step.span.source)  # a block of the library sees none of the spec's, unless it is given
         if key.startswith("$"):
-            key = self.dispatched(frame, step, key[1:])
-        if key in self.blocks:
-            return self.block(frame, step, key, prev, given)
+            key, own = self.dispatched(frame, step, key[1:]), True
+        if own and key in self.blocks:
+            return self.block(frame, step, key, self.blocks[key], prev, given)
         if key in OPS:
             return self.op(frame, step, OPS[key], prev, given)
+        standard = library.find(key)
+        if standard is not None:
+            return self.block(frame, step, key, standard, prev, given)
         raise unknown_op(self.reader, step, key, self.blocks, frame.env)
 
     def dispatched(self, frame: Frame, step: CallStep, parameter: str) -> str:
@@ -53,34 +61,40 @@ class BlockCalls(OpCalls):
         help = did_you_mean(step.key.text, texts) or "`$name` runs what the text parameter `name` holds"
         raise self.reader.error("unknown-name", f"no parameter is called `{parameter}`", step.span, help=help)
 
-    def block(self, frame: Frame, step: CallStep, key: str, prev: Value | None, given: str | None) -> Value:
-        block = self.blocks[key]
+    def block(
+        self, frame: Frame, step: CallStep, key: str, block: BlockSpec, prev: Value | None, given: str | None
+    ) -> Value:
         name = self.place(frame, step.name, given, step.span)
-        if key in self.calling:
-            cycle = " -> ".join([*self.calling[self.calling.index(key) :], key])
+        around = [each for _, each in self.calling]
+        if block in around:
+            cycle = " -> ".join([*(each for each, _ in self.calling[around.index(block) :]), key])
             help = "what is done several times in a row goes into a `repeat`"
             raise self.reader.error("block-recursion", f"a block calls itself: {cycle}", step.span, help=help)
         if len(self.calling) >= self.limits.depth:
             message = f"blocks are nested more than {self.limits.depth} deep"
             raise self.reader.error("too-deep", message, step.span, help="let fewer blocks call each other")
-        input_names = self.input_names(key, block)
+        formal = self.formal_inputs(key, block)
         given_inputs = {
-            word: entry[1] for word, entry in step.arguments.items() if word in input_names and word not in block.params
+            word: entry[1] for word, entry in step.arguments.items() if word in formal and word not in block.params
         }
-        actual = self.block_inputs(frame, step, key, input_names, given_inputs, prev)
+        inputs = self.block_inputs(frame, step, key, formal, given_inputs, prev)
+        actual = None if inputs is None else [*inputs.values()]
         shape = UNKNOWN_VALUE if actual is None else actual[0].shape
         env = frame.env.extended({"shape": shape})
         arguments, origins = self.block_arguments(step, key, block, given_inputs, env)
-        if actual is None:
+        if inputs is None or actual is None:
             raise Failed
-        memo = key, hashable(arguments), tuple(value.tensor for value in actual), self.requirements.training
+        read = tuple((name, value.tensor, value.optional) for name, value in inputs.items())
+        self.guard_required(step, key, block, Scope(arguments, origins).extended({"shape": shape}))
+        standard = library.owns(block.span.source)
+        memo = key, standard, hashable(arguments), read, self.requirements.training
         with self.through(f"block {key}, {frame.builder.path_of(name)} ({self.at(step.span)})"):
             if memo in self.expanded:
                 level = self.expanded[memo]
                 if level is None:
                     raise Failed
                 self.charge_layers(self.sizes_of[level], step.span)
-            elif (known := self.ready(memo, key)) is not None:
+            elif (known := self.ready(memo, key, block)) is not None:
                 level, layers = known
                 self.charge_layers(layers, step.span)
                 self.expanded[memo], self.sizes_of[level] = level, layers
@@ -89,11 +103,15 @@ class BlockCalls(OpCalls):
                 before, first = self.layers, len(self.requirements.noted)
                 self.expanded[memo] = None  # as long as it has not come to a good end
                 scope = Scope(arguments, origins)
-                level = self.expand(key, block, scope, input_names, actual, frame.builder.path_of(name))
+                caller, self.reader.caller = self.reader.caller, self.reader.place(step.span)
+                try:
+                    level = self.expand(key, block, scope, inputs, frame.builder.path_of(name))
+                finally:
+                    self.reader.caller = caller
                 self.expanded[memo] = level
                 layers = self.sizes_of[level] = self.layers - before
                 needed = tuple(dict.fromkeys(self.requirements.noted[first:]))
-                self.shared.expanded[memo, self.context(key)] = level, layers, needed
+                self.shared.expanded[memo, self.context(key, block)] = level, layers, needed
         outputs = tuple(Value(value.tensor) for value in level.outputs)
         self.mark(frame, actual, outputs, step.span)
         named = step.name is not None
@@ -103,9 +121,9 @@ class BlockCalls(OpCalls):
             frame.builder.names[name] = bound
         return outputs[0]
 
-    def ready(self, memo: Any, key: str) -> tuple[Level, int] | None:
+    def ready(self, memo: Any, key: str, block: BlockSpec) -> tuple[Level, int] | None:
         """A block's level and its number of layers, where another variant has made it and it fits this one."""
-        known = self.shared.expanded.get((memo, self.context(key)))
+        known = self.shared.expanded.get((memo, self.context(key, block)))
         if known is None:
             return None
         level, layers, needed = known
@@ -115,32 +133,65 @@ class BlockCalls(OpCalls):
             return None
         return level, layers
 
-    def context(self, key: str) -> Any:
+    def context(self, key: str, block: BlockSpec) -> Any:
         """The values of what a block may see beside its arguments."""
-        if key not in self.contexts:
-            self.contexts[key] = self.shared.context(key, self.blocks, self.globals)
-        return self.contexts[key]
+        standard = library.owns(block.span.source)
+        if (key, standard) not in self.contexts:
+            self.contexts[key, standard] = self.shared.context((key, standard), block, self.blocks, self.globals)
+        return self.contexts[key, standard]
 
-    def input_names(self, key: str, block: BlockSpec) -> list[str]:
-        if block.inputs is None:
-            return ["input"]
-        names = [node.value for node in block.inputs if isinstance(node, ScalarNode) and isinstance(node.value, str)]
-        if len(names) != len(block.inputs) or not names or not all(map(NAME.match, names)):
-            span = next((node.span for node in block.inputs if not isinstance(node, ScalarNode)), block.span)
+    def guard_required(self, step: CallStep, key: str, block: BlockSpec, env: Scope) -> None:
+        """Guard: what a block requires of its parameters and of its first input's shape holds in this call."""
+        seen = self.seen(block)
+        for node in block.require:
+            scope = seen.extended(env, env.origins)
+            if self.reader.condition(node, scope, "a requirement"):
+                continue
+            assert isinstance(node, ScalarNode)
+            named = {name: scope[name] for name in names_in(node) if name in scope}
+            named = {name: pretty_shape(value) if name == "shape" else show(value) for name, value in named.items()}
+            values = ", ".join(f"{name} = {text}" for name, text in named.items())
+            labels = (Label(node.span, "required here"), *origin_labels(scope, [node], step.span))
+            message = f"`{key}` needs `{clipped(node.text, 120)}`"
+            raise self.reader.error(
+                "requirement-failed", message, step.span, f"with {values}" if values else "", secondary=labels
+            )
+
+    def formal_inputs(self, key: str, block: BlockSpec) -> dict[str, bool]:
+        """The names of a block's inputs, each with whether a call may leave it out; guards how they are written."""
+        names, written = block.formal, block.inputs or ()
+        if block.inputs is not None and (len(names) != len(written) or not names or not all(map(NAME.match, names))):
+            span = next((node.span for node in written if not isinstance(node, ScalarNode)), block.span)
             help = "write `inputs: [query, key]`"
             raise self.reader.error("wrong-type", f"the inputs of `{key}` are a list of names", span, help=help)
+        self.guard_order([*zip(names, (node.span for node in written), names.values())])
         return names
 
+    def guard_order(self, inputs: Sequence[tuple[str, Span, bool]]) -> None:
+        """Guard: inputs that may be left out come after those that may not."""
+        for at, (name, span, optional) in enumerate(inputs):
+            if optional and (at == 0 or not all(later for _, _, later in inputs[at:])):
+                message = f"`{name}` may be left out, so it comes after the inputs that may not"
+                raise self.reader.error("optional-value", message, span, help="change the order of the inputs")
+
     def block_inputs(
-        self, frame: Frame, step: CallStep, key: str, names: list[str], given: Mapping[str, Written], prev: Value | None
-    ) -> list[Value] | None:
+        self,
+        frame: Frame,
+        step: CallStep,
+        key: str,
+        formal: Mapping[str, bool],
+        given: Mapping[str, Written],
+        prev: Value | None,
+    ) -> dict[str, Value] | None:
+        """The values that a block reads, by input, without those that are left out; ``None`` where one is unknown."""
         try:
+            names = [*formal]
             found = {name: self.reference(frame, node, prev) for name, node in given.items()}
             free = [name for name in names if name not in found]
             if step.source is not None:
                 values = self.references(frame, step.source, prev)
             else:
-                values = [self.previous(prev, step.span)] if free else []
+                values = [self.previous(prev, step.span)] if not all(formal[name] for name in free) else []
             if len(values) > len(free):
                 span = step.source.span if step.source is not None else step.span
                 raise self.reader.error(
@@ -150,13 +201,17 @@ class BlockCalls(OpCalls):
                     help=f"its inputs are {', '.join(names)}" if len(names) > 1 else JOIN_HELP,
                 )
             found.update(zip(free, values))
-            missing = [name for name in names if name not in found]
+            missing = [name for name in names if name not in found and not formal[name]]
             if missing:
                 help = f"`{key}: {{{missing[0]}: …}}`, with the name of a step"
                 raise self.reader.error(
                     "missing-input", f"`{key}` needs its input `{missing[0]}`", step.span, help=help
                 )
-            return [found[name] for name in names]
+            for name in names:
+                if name in found and not formal[name]:
+                    span = given[name].span if name in given else step.source.span if step.source else step.span
+                    self.required(found[name], span, f"`{name}` of `{key}`", OPTIONAL_HELP.format(name, f"{name}?"))
+            return {name: found[name] for name in names if name in found and found[name] is not ABSENT}
         except Failed:
             return None
 
@@ -187,7 +242,7 @@ class BlockCalls(OpCalls):
                     values[name] = bounded(self.reader, parameter, value, written[name].span)
                     origins[name] = env.origin(written[name])
                 elif parameter.default is not None:
-                    scope = self.seen(block).extended(values, origins)
+                    scope = self.seen(block).extended({"shape": env["shape"], **values}, origins)
                     values[name] = default_value(self.reader, parameter, scope)
                     origins[name] = parameter.default
                 elif unknown:  # most likely it is among them, misspelt
@@ -215,19 +270,18 @@ class BlockCalls(OpCalls):
         key: str,
         block: BlockSpec,
         arguments: Scope,
-        names: list[str],
-        actual: Sequence[Value],
+        inputs: Mapping[str, Value],
         path: str,
     ) -> Level:
-        """A block's body as a level, for these arguments and input shapes."""
+        """A block's body as a level, for these arguments and inputs."""
         builder = Builder("block", key, block.span, path)
-        formal = [Value(value.tensor) for value in actual]
-        builder.given = list(zip(formal, formal, names))
-        builder.names = dict(zip(names, formal))
+        formal = {name: Value(value.tensor, value.optional) for name, value in inputs.items()}
+        builder.given = [(value, value, name) for name, value in formal.items()]
+        builder.names = {**dict.fromkeys(block.formal, ABSENT), **formal}
         frame = Frame(builder, self.seen(block).extended(arguments, arguments.origins))
-        self.calling.append(key)
+        self.calling.append((key, block))
         try:
-            last = self.run(frame, block.body, formal[0])
+            last = self.run(frame, block.body, next(iter(formal.values())))
             outputs = self.outputs(frame, block.outputs, last, block.span)
         finally:
             self.calling.pop()
@@ -243,13 +297,14 @@ class BlockCalls(OpCalls):
     ) -> dict[str, tuple[Value, bool]]:
         """The declared outputs, each with whether it is for training only; else the last step as ``output``."""
         if not written:
-            return {"output": (self.previous(last, span), False)}
+            return {"output": (self.required(self.previous(last, span), span, "an output"), False)}
         made: dict[str, tuple[Value, bool]] = {}
         failed = False
         for name, output in written.items():
             try:
                 if output.test is None or self.reader.condition(output.test, frame.env, "the `if` of an output"):
-                    made[name] = self.reference(frame, output.source, last), output.when == "training"
+                    value = self.reference(frame, output.source, last)
+                    made[name] = self.required(value, output.source.span, "an output"), output.when == "training"
             except Failed:
                 failed = True
         if failed:

@@ -13,6 +13,9 @@ from netspec.ops.base import Tensor
 UNKNOWN = Value(Tensor(()))
 """Stands for what a faulty step would have made; whatever reads it keeps quiet."""
 
+ABSENT = Value(Tensor(()), optional=True)
+"""Stands for an input that a call leaves out, and for what would be made of it alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ports:
@@ -45,10 +48,10 @@ class Builder:
 
     def enter(self, outside: Value, name: str) -> Value:
         """The level's own value for one from outside."""
-        if outside is UNKNOWN:
-            return UNKNOWN
+        if outside is UNKNOWN or outside is ABSENT:
+            return outside
         if outside not in self.inputs:
-            self.inputs[outside] = (Value(outside.tensor), name)
+            self.inputs[outside] = (Value(outside.tensor, outside.optional), name)
         return self.inputs[outside][0]
 
     def find(self, name: str, port: str | None = None) -> Value | None:
@@ -142,7 +145,7 @@ def _key(level: Level) -> Any:
         own = (step.structure, step.ports, step.ties) if isinstance(step, Node) else ()
         marks = step.name, step.named, step.training, own, level.phases.get(step)
         steps.append((kind, what, wires, marks, step.span.line, step.span.column))
-    tensors = tuple(value.tensor for value in level.inputs)
+    tensors = tuple((value.tensor, value.optional) for value in level.inputs)
     names = level.input_names, level.output_names
     return (
         level.kind,

@@ -6,13 +6,13 @@ checked too.
 
 from __future__ import annotations
 
+from netspec import library
 from netspec.elaborate.hints import nested
 from netspec.elaborate.scope import Scope
 from netspec.elaborate.unknowns import unknown_op, unknown_op_argument, unknown_parameter
 from netspec.elaborate.values import Reader
 from netspec.ops import OPS
 from netspec.spec import CallStep, Spec
-from netspec.syntax import ScalarNode
 
 
 def check_names(spec: Spec, reader: Reader) -> None:
@@ -31,10 +31,9 @@ def _check_call(spec: Spec, step: CallStep, reader: Reader) -> None:
     key = step.key.text
     if not step.arguments and key in OPS:
         return
-    block = spec.blocks.get(key)
+    block = spec.blocks.get(key) or (None if key in OPS else library.find(key))
     if block is not None:
-        inputs = {node.text for node in block.inputs or () if isinstance(node, ScalarNode)} or {"input"}
-        for name in step.arguments.keys() - block.params.keys() - inputs:
+        for name in step.arguments.keys() - block.params.keys() - block.formal.keys():
             unknown_parameter(reader, step, key, block, name)
     elif key not in OPS:
         unknown_op(reader, step, key, spec.blocks, Scope({}))

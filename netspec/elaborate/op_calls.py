@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 from pydantic import ValidationError
 
 from netspec.diagnostics import Label, clipped, did_you_mean
-from netspec.dims import Dim
+from netspec.dims import Dim, Shape, pretty_shape
 from netspec.elaborate.base import Elaboration, Frame
-from netspec.elaborate.levels import Binding, Ports, hashable
+from netspec.elaborate.levels import ABSENT, Binding, Ports, hashable
 from netspec.elaborate.scope import Scope, origin_labels, show
 from netspec.elaborate.unknowns import (
     JOIN_HELP,
@@ -20,9 +21,9 @@ from netspec.elaborate.unknowns import (
 )
 from netspec.elaborate.values import Failed, whole_help
 from netspec.expressions import UNKNOWN_VALUE
-from netspec.graph import Node, Value
+from netspec.graph import Call, Node, Step, Value
 from netspec.ops.arguments import text_rule
-from netspec.ops.base import Op
+from netspec.ops.base import Op, ShapeError
 from netspec.spec import CallStep, Entry, Written
 from netspec.syntax import ListNode, MapNode, ScalarNode
 
@@ -36,10 +37,18 @@ class OpCalls(Elaboration):
         ports = {
             port: arguments.pop(port)[1] for port in kind.ports if port in arguments and port not in kind.model_fields
         }
-        ties = self.ties(frame, arguments.pop("tie", None))
+        tie = arguments.pop("tie", None)
+        ties = self.ties(frame, tie)
         inputs = self.op_inputs(frame, step, kind, ports, prev)
-        shape = UNKNOWN_VALUE if inputs is None else next((value.shape for value in inputs.values()), ())
-        op = self.made(step, kind, arguments, frame.env.extended({"shape": shape}))
+        if inputs is not None and ABSENT in inputs.values():
+            if step.name is not None or given is not None:
+                frame.builder.names[name] = ABSENT
+            return ABSENT
+        env = frame.env
+        if inputs is None or inputs:
+            shape = UNKNOWN_VALUE if inputs is None else next(value.shape for value in inputs.values())
+            env = env.extended({"shape": shape})
+        op = self.made(step, kind, arguments, env)
         if inputs is None:
             raise Failed
         if step.main is not None and kind.main is not None:
@@ -56,7 +65,10 @@ class OpCalls(Elaboration):
             wires=wires,
             ports=tuple(inputs) if kind.optional else (),
             ties=ties,
+            optional=any(value.optional and port not in kind.optional for port, value in inputs.items()),
         )
+        self.guard_left_out(node)
+        self.guard_ties(frame, node, tie)
         if step.name is not None or given is not None:
             several = len(node.outputs) > 1
             bound: Binding = Ports(dict(zip(node.output_names, node.outputs))) if several else node.outputs[0]
@@ -77,23 +89,34 @@ class OpCalls(Elaboration):
         made = []
         for name, target in node.entries:
             text = self.reader.text(target, frame.env) if isinstance(target, ScalarNode) else ""
-            step, _, parameter = text.rpartition(".")
-            found = next((each for each in frame.builder.steps if each.name == step and isinstance(each, Node)), None)
-            if found is None or parameter not in found.parameters:
-                nodes = [each for each in frame.builder.steps if isinstance(each, Node)]
-                paths = [f"{each.name}.{own}" for each in nodes for own in each.parameters]
-                hint = did_you_mean(text, paths)
+            if parameter_shape(frame.builder.steps, text) is None:
+                hint = did_you_mean(text, parameter_keys(frame.builder.steps))
                 message = f"no parameter is called `{clipped(text)}` here"
                 raise self.reader.error("unknown-reference", message, target.span, help=hint)
             made.append((name.text, text))
         return tuple(made)
+
+    def guard_ties(self, frame: Frame, node: Node, entry: Entry | None) -> None:
+        """Guard: what is tied is a parameter of the step, of the same shape as the other."""
+        for name, target in entry[1].entries if entry is not None and isinstance(entry[1], MapNode) else ():
+            own = node.parameters.get(name.text)
+            if own is None:
+                help = did_you_mean(name.text, node.parameters) or f"its parameters are {listed([*node.parameters])}"
+                message = f"`{node.op.name}` has no parameter `{clipped(name.text)}`"
+                raise self.reader.error("unknown-reference", message, name.span, help=help)
+            other = parameter_shape(frame.builder.steps, dict(node.ties)[name.text])
+            if own != other:
+                assert other is not None
+                message = f"`{name.text}` is {pretty_shape(own)}, but what it is tied to is {pretty_shape(other)}"
+                raise self.reader.error("shape-mismatch", message, target.span)
 
     def op_inputs(
         self, frame: Frame, step: CallStep, kind: type[Op], ports: Mapping[str, Written], prev: Value | None
     ) -> dict[str, Value] | None:
         """The values that an op reads, by port (by number where it takes any number of them).
 
-        ``None`` where one is unknown: the op's arguments are checked all the same.
+        ``None`` where one is unknown: the op's arguments are checked all the same. An optional port that reads what
+        this call leaves out is left out too.
         """
         try:
             if step.source is not None:
@@ -106,6 +129,9 @@ class OpCalls(Elaboration):
                     raise self.reader.error(
                         "missing-input", f"`{kind.name}` takes two inputs or more", step.span, help=help
                     )
+                nodes = step.source.items if isinstance(step.source, ListNode) else (step.source or step.key,)
+                for value, node in zip(found, nodes):
+                    self.required(value, node.span, f"`{kind.name}`")
                 return {str(number): value for number, value in enumerate(found)}
             free = [port for port in kind.ports if port not in ports]
             if len(found) > len(free):
@@ -123,9 +149,48 @@ class OpCalls(Elaboration):
                     raise self.reader.error(
                         "missing-input", f"`{kind.name}` needs its input `{port}`", step.span, help=help
                     )
-            return {port: by_port[port] for port in kind.ports if port in by_port}
+            return self.given(step, kind, ports, by_port)
         except Failed:
             return None
+
+    def given(
+        self, step: CallStep, kind: type[Op], ports: Mapping[str, Written], by_port: Mapping[str, Value]
+    ) -> dict[str, Value]:
+        """The inputs in the order of the ports, without those that are left out.
+
+        What may be absent goes where an op can do without it. An op of one input that learns nothing takes it too:
+        what it makes is absent then, so that a mask may be cast and reshaped.
+        """
+        passes = len(by_port) == 1 and kind.parameters is Op.parameters
+        made = {}
+        for port in kind.ports:
+            value = by_port.get(port)
+            if value is None or (value is ABSENT and port in kind.optional):
+                continue
+            if not passes and port not in kind.optional:
+                span = ports[port].span if port in ports else step.source.span if step.source else step.span
+                self.required(value, span, f"`{port}` of `{kind.name}`")
+            made[port] = value
+        return made
+
+    def guard_left_out(self, node: Node) -> None:
+        """Guard: without what may be left out, an op makes and learns the same."""
+        optional = [port for port, value in zip(node.ports, node.inputs) if value.optional]
+        if not optional or node.outputs[0].optional:
+            return
+        by_port = dict(zip(node.op.ports, node.tensors))
+        made = tuple(value.tensor for value in node.outputs)
+        for count in range(1, len(optional) + 1):
+            for left_out in combinations(optional, count):
+                tensors: list[Any] = [None if port in left_out else by_port[port] for port in node.op.ports]
+                try:
+                    same = node.op.infer(*tensors) == made and node.op.parameters(*tensors) == node.parameters
+                except ShapeError:
+                    same = False
+                if not same:
+                    message = f"`{node.op.name}` does something else without {listed(left_out)}, which may be left out"
+                    help = "give it a value that is always there, or leave it out always"
+                    raise self.reader.error("optional-value", message, node.span, help=help)
 
     def made(self, step: CallStep, kind: type[Op], arguments: Mapping[str, Entry], env: Scope) -> Op:
         """The op with its arguments evaluated and checked; every fault in them is reported."""
@@ -204,3 +269,22 @@ class OpCalls(Elaboration):
         self.reader.error(
             "bad-argument", message, node.span, help=help, secondary=origin_labels(env, [node], node.span)
         )
+
+
+def parameter_shape(steps: Iterable[Step], key: str) -> Shape | None:
+    """The shape of the parameter with this ``state_dict`` key among some steps; ``None`` where there is none."""
+    for step in steps:
+        inner = key.removeprefix(f"{step.name}.") if key != step.name else ""
+        if inner == key:
+            continue
+        found = parameter_shape(step.body.steps, inner) if isinstance(step, Call) else step.parameters.get(inner)
+        if found is not None:
+            return found
+    return None
+
+
+def parameter_keys(steps: Iterable[Step]) -> Iterator[str]:
+    """The ``state_dict`` key of every parameter among some steps."""
+    for step in steps:
+        names = parameter_keys(step.body.steps) if isinstance(step, Call) else step.parameters
+        yield from (f"{step.name}.{name}" if name else step.name for name in names)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from netspec import library
 from netspec.elaborate.levels import Interned, hashable
 from netspec.graph import Level, Requirement
 from netspec.ops.base import Op, Tensor
@@ -31,28 +32,29 @@ class Shared:
         self.free: dict[tuple[Op, tuple[Tensor, ...]], tuple[Tensor, ...]] = {} if common is None else common.free
         self.inferred: dict[tuple[Op, tuple[Tensor, ...], bool], Inferred] = {}
         self.expanded: dict[Any, Expanded] = {}
-        self._words: dict[str, frozenset[str]] = {}
+        self._words: dict[Any, frozenset[str]] = {}
 
-    def context(self, key: str, blocks: Mapping[str, BlockSpec], globals: Mapping[str, Any]) -> Any:
+    def context(self, key: Any, block: BlockSpec, blocks: Mapping[str, BlockSpec], globals: Mapping[str, Any]) -> Any:
         """The values of the parameters that a block's text, or that of any block it calls, might name."""
         if key not in self._words:
-            self._words[key] = _all_words(key, blocks)
+            self._words[key] = _all_words(block, blocks)
         words = self._words[key]
         return tuple((name, hashable(value)) for name, value in globals.items() if name in words)
 
 
-def _all_words(key: str, blocks: Mapping[str, BlockSpec]) -> frozenset[str]:
+def _all_words(block: BlockSpec, blocks: Mapping[str, BlockSpec]) -> frozenset[str]:
     """Every word in a block and in the blocks that it mentions; a ``$`` may mention any."""
     found: set[str] = set()
-    waiting, seen = [key], {key}
+    waiting, seen = [block], {id(block)}
     while waiting:
-        for text in _texts(blocks[waiting.pop()]):
+        for text in _texts(waiting.pop()):
             words = WORD.findall(text)
             found.update(words)
             for name in blocks if text.startswith("$") else words:
-                if name in blocks and name not in seen:
-                    seen.add(name)
-                    waiting.append(name)
+                for mentioned in (blocks.get(name), library.find(name)):
+                    if mentioned is not None and id(mentioned) not in seen:
+                        seen.add(id(mentioned))
+                        waiting.append(mentioned)
     return frozenset(found)
 
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from netspec.diagnostics import Label, Span, nearest
 from netspec.elaborate.base import Frame
 from netspec.elaborate.hints import nested
-from netspec.elaborate.levels import UNKNOWN, Builder
+from netspec.elaborate.levels import ABSENT, UNKNOWN, Builder
 from netspec.elaborate.repairs import (
     branch_labels,
     changing_arguments,
@@ -37,6 +37,8 @@ def with_shape(env: Scope, prev: Value | None) -> Scope:
     made = Scope(env, env.origins)
     if prev is not None:
         made["shape"] = UNKNOWN_VALUE if prev is UNKNOWN else prev.shape
+        if prev is ABSENT:
+            del made["shape"]
     else:
         made.pop("shape", None)
     return made
@@ -113,7 +115,7 @@ class Elaborator(Scans):
         result = fill(Frame(builder, frame.env), entered)
         if result is UNKNOWN:
             raise Failed
-        result = self.previous(result, span)
+        result = self.required(self.previous(result, span), span, "an output")
         level, actual = builder.close(self.interned, {"output": result}, {})
         output = Value(result.tensor)
         self.mark(frame, actual, (output,), span)
@@ -186,7 +188,7 @@ class Elaborator(Scans):
         return self.inside(frame, kind, name, span, prev, lambda inner, value: self.run(inner, body, value))
 
     def structure(self, frame: Frame, step: Parallel | Residual | Side, prev: Value | None) -> Value | None:
-        prev = self.previous(prev, step.span)
+        prev = self.required(self.previous(prev, step.span), step.span, f"`{step.known_as}`")
         if step.name is None:
             return self.fill(frame, step, prev)
         name = self.place(frame, step.name, None, step.span)
@@ -221,7 +223,7 @@ class Elaborator(Scans):
                 failed = True
                 frame.builder.names[name] = UNKNOWN
                 continue
-            results[name] = self.previous(result, span)
+            results[name] = self.required(self.previous(result, span), span, "a branch")
             frame.builder.names[name] = results[name]
             spans[name] = span
         if failed:
@@ -284,7 +286,9 @@ class Elaborator(Scans):
             shortcut = self.run(frame, step.projection, prev)
         if result is UNKNOWN or shortcut is UNKNOWN:
             raise Failed
-        result, shortcut = self.previous(result, step.span), self.previous(shortcut, step.span)
+        result, shortcut = (
+            self.required(self.previous(value, step.span), step.span, "`residual`") for value in (result, shortcut)
+        )
         labels: tuple[Label, ...] = ()
         help = None
         body = frame.builder.steps[first:]

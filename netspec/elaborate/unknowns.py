@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from netspec import library
 from netspec.diagnostics import Label, clipped, did_you_mean, nearest
 from netspec.elaborate.scope import Scope, origin_labels
 from netspec.elaborate.values import Failed, Reader
@@ -37,7 +38,7 @@ def replaced(key: ScalarNode, text: str) -> ScalarNode:
 
 def unknown_op(reader: Reader, step: CallStep, key: str, blocks: Mapping[str, BlockSpec], env: Scope) -> Failed:
     """Report a step that runs nothing."""
-    help = did_you_mean(key, [*OPS, *blocks, *STRUCTURES]) or "`netspec ops` lists the ops"
+    help = did_you_mean(key, [*OPS, *blocks, *STRUCTURES, *library.names()]) or "`netspec ops` lists the ops"
     if ":" in key:
         help = f"write `{clipped(key.replace(':', ': ', 1))}`, with a space after the colon"
     labels: tuple[Label, ...] = ()

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from netspec import library
 from netspec.diagnostics import Label, Report, Span, clipped, did_you_mean, nearest
 from netspec.elaborate.scope import origin_labels, show
 from netspec.expressions import ExpressionError, UnknownError, parse, parse_template
@@ -31,9 +32,18 @@ class Reader:
         self.report = report
         self.trail: tuple[str, ...] = ()
         self.later: Mapping[str, Any] = {}
+        self.caller: Span | None = None
+
+    def place(self, span: Span) -> Span:
+        """Where to tell what is wrong at ``span``: inside the library, at the call of its block."""
+        return span if self.caller is None or not library.owns(span.source) else self.caller
 
     def error(self, id: str, message: str, span: Span, label: str = "", **more: Any) -> Failed:
-        """Report a fault; gives the exception to raise."""
+        """Report a fault; gives the exception to raise. One inside the library is told at the call of its block."""
+        place = self.place(span)
+        if place is not span:
+            more["secondary"] = (Label(span, label), *more.get("secondary", ()))
+            span, label = place, ""
         self.report.error(id, message, span, label, trail=tuple(reversed(self.trail)), **more)
         return Failed()
 

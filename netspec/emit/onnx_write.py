@@ -51,11 +51,10 @@ def _without_weights(model: ir.Model) -> ir.Model:
 def _tensor(value: ir.Value) -> tuple[bytes, memoryview]:
     """One initializer of the graph: everything up to its numbers, and the numbers."""
     assert value.const_value is not None
-    held = value.const_value.numpy()
-    array = np.ascontiguousarray(held)  # which gives a single number a dimension
+    array = np.asarray(value.const_value.numpy(), order="C")  # ascontiguousarray would give a scalar a dimension
     memory: memoryview = array.reshape(-1).view(np.uint8).data
     head = onnx.TensorProto(
-        dims=held.shape, data_type=int(value.const_value.dtype), name=value.name
+        dims=array.shape, data_type=int(value.const_value.dtype), name=value.name
     ).SerializeToString()
     inner = head + _tag(RAW_DATA, memory.nbytes)
     return _tag(INITIALIZER, len(inner) + memory.nbytes) + inner, memory

@@ -162,7 +162,7 @@ def _arguments(mention: Mention, blocks: dict[str, Block]) -> Iterator[Item]:
         block = blocks.get(owner)
         for name, (_, default) in block.params.items() if block else ():
             if name not in given:
-                yield Item(name, "argument", f"{name}: ", default)
+                yield Item(name, "argument", f"{name}: ", default, block.meanings.get(name, "") if block else "")
         ports = block.inputs if block and len(block.inputs) > 1 else ()
     for name in (*ports, "name", "from"):
         if name not in given:

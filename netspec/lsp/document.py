@@ -5,15 +5,16 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 
+from netspec import library
 from netspec.check import check_loaded
 from netspec.diagnostics import Diagnostic, Label, Report, Source, Span, SpecError
 from netspec.graph import Call, Graph, Pace, Step, walk_paced
 from netspec.lsp.outline import Block, Outline, written
 from netspec.pipeline import load_source
 from netspec.spec import BlockSpec
-from netspec.syntax import ScalarNode, parse
+from netspec.syntax import parse
 
 Place = tuple[int, int]
 
@@ -78,8 +79,8 @@ class Document:
 
     @property
     def blocks(self) -> Mapping[str, Block]:
-        """The blocks that the text can call: those of the files that it imports, and its own."""
-        return {**self.imported, **self.outline.blocks}
+        """The blocks that the text can call: the library's, those of the files that it imports, and its own."""
+        return {**standard_blocks(), **self.imported, **self.outline.blocks}
 
     @property
     def fresh(self) -> bool:
@@ -132,14 +133,23 @@ def analyse(name: str, text: str, before: Document | None = None) -> Document:
     return Document(source, diagnostics, outline, tree is not None, built, imported)
 
 
+@cache
+def standard_blocks() -> Mapping[str, Block]:
+    """The library, as an outline has it."""
+    found = ((name, library.find(name)) for name in library.names())
+    return {name: _imported(name, block) for name, block in found if block is not None}
+
+
 def _imported(name: str, block: BlockSpec) -> Block:
     """A block of another file, as an outline has it."""
     params = {
-        key: (parameter.key.span, parameter.type or (written(parameter.default) if parameter.default else ""))
+        key: (parameter.key.span, written(parameter.default) if parameter.default else parameter.type or "")
         for key, parameter in block.params.items()
     }
-    inputs = tuple(node.text for node in block.inputs or () if isinstance(node, ScalarNode)) or ("input",)
-    return Block(name, block.span, params, inputs, tuple(block.outputs or ()), block.doc or "")
+    meanings = {
+        key: parameter.spec.doc for key, parameter in block.params.items() if parameter.spec and parameter.spec.doc
+    }
+    return Block(name, block.span, params, tuple(block.formal), tuple(block.outputs or ()), block.doc or "", meanings)
 
 
 def _at_top(source: Source, id: str, message: str) -> Diagnostic:

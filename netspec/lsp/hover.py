@@ -70,8 +70,13 @@ def arguments_text(op: type[Op]) -> str:
 
 
 def _block_doc(block: Block) -> str:
-    params = "".join(f"\n- `{name}`: {value}" for name, (_, value) in block.params.items())
+    params = "".join(f"\n- {_parameter_doc(block, name)}" for name in block.params)
     return f"**{block.name}**, a block" + (f" · {block.doc}" if block.doc else "") + (f"\n{params}" if params else "")
+
+
+def _parameter_doc(block: Block, name: str) -> str:
+    meaning = block.meanings.get(name)
+    return f"`{name}`: {block.params[name][1]}" + (f" · {meaning}" if meaning else "")
 
 
 def _argument(document: Document, mention: Mention) -> str | None:
@@ -86,7 +91,7 @@ def _argument(document: Document, mention: Mention) -> str | None:
         return f"`{word}` of `{owner}` ({default}): {meaning(OPS[owner], word)}"
     block = document.blocks.get(owner)
     if block is not None and word in block.params:
-        return f"`{word}`, a parameter of `{owner}`: `{block.params[word][1]}`"
+        return f"{_parameter_doc(block, word)} (a parameter of `{owner}`)"
     return None
 
 

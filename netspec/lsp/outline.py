@@ -77,7 +77,10 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A block as far as it is written: its place, parameters, inputs and documentation."""
+    """A block as far as it is written: its place, parameters, inputs and documentation.
+
+    ``params`` gives each parameter's place and its default, or its type; ``meanings`` are their ``doc``.
+    """
 
     name: str
     span: Span
@@ -85,6 +88,7 @@ class Block:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     doc: str
+    meanings: Mapping[str, str] = field(default_factory=dict)
 
 
 class Outline:
@@ -194,7 +198,7 @@ class Outline:
             scope = self.top.inner()
             at = value.get("inputs") if isinstance(value, MapNode) else None
             named = [item for item in at.items if isinstance(item, ScalarNode)] if isinstance(at, ListNode) else []
-            scope.steps.update((item.text, item.span) for item in named)
+            scope.steps.update((item.text.removesuffix("?"), item.span) for item in named)
             if not named:
                 scope.steps["input"] = key.span
             params = value.get("params") if isinstance(value, MapNode) else None
@@ -202,6 +206,8 @@ class Outline:
             for word, inner in self._keys(value, BlockSpec, scope):
                 if word == "body":
                     self._body(inner, scope)
+                elif word == "require":
+                    self._expressions(inner, scope)
                 elif word == "outputs":
                     self._outputs(inner, scope)
 
@@ -337,7 +343,7 @@ def _block(key: ScalarNode, node: SyntaxNode) -> Block:
         {name.text: (name.span, written(value)) for name, value in params.entries}
         if isinstance(params, MapNode)
         else {},
-        tuple(item.text for item in inputs.items if isinstance(item, ScalarNode))
+        tuple(item.text.removesuffix("?") for item in inputs.items if isinstance(item, ScalarNode))
         if isinstance(inputs, ListNode)
         else ("input",),
         outputs.keys() if isinstance(outputs, MapNode) else (),

@@ -15,7 +15,7 @@ from pygls.lsp.server import LanguageServer
 from pygls.uris import from_fs_path, to_fs_path
 from pygls.workspace import PositionCodec
 
-from netspec import __version__
+from netspec import __version__, library
 from netspec.diagnostics import Diagnostic, Span
 from netspec.lsp.completion import Item, complete
 from netspec.lsp.definition import definition
@@ -125,7 +125,9 @@ class NetspecServer(LanguageServer):
     def location(self, uri: str, document: Document, span: Span) -> types.Location:
         """Where a span is: in the document, or in a file that it imports."""
         if span.source.name != document.source.name:
-            uri = from_fs_path(str(Path(span.source.name).resolve())) or uri
+            standard = library.owns(span.source)
+            path = library.READ[span.source] if standard else Path(span.source.name).resolve()
+            uri = from_fs_path(str(path)) or uri
         return types.Location(uri, self.range(span))
 
     def diagnostic(self, document: Document, found: Diagnostic) -> types.Diagnostic:

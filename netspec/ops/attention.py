@@ -6,10 +6,24 @@ from typing import Any
 from netspec.dims import Shape, Size, pretty_shape, product
 from netspec.ops.arguments import Positive, Probability
 from netspec.ops.arithmetic import broadcast, repeated
-from netspec.ops.base import Constructor, OnnxBuilder, Op, ShapeError, Tensor, assigned, known, need_rank
+from netspec.ops.base import (
+    Constructor,
+    Numbers,
+    OnnxBuilder,
+    Op,
+    ShapeError,
+    Tensor,
+    assigned,
+    axis_of,
+    known,
+    need_rank,
+)
 from netspec.ops.compare import need_bool
 from netspec.ops.join import one_dtype
 from netspec.ops.shape import differ
+
+LEAST = -3.4028234663852886e38
+"""The least number of float32."""
 
 
 class ScaledDotProductAttention(Op):
@@ -30,6 +44,12 @@ class ScaledDotProductAttention(Op):
     is_causal: bool = False
     scale: float | None = None
     enable_gqa: bool = False
+
+    def nullable(self, port: str) -> bool:
+        return not self.is_causal
+
+    def numbers(self, port: str, *inputs: Tensor | None) -> Numbers | None:
+        return Numbers(first=1) if port == "attn_mask" else None
 
     def requirements(self, *inputs: Tensor | None) -> Iterable[tuple[Size, Size, str]]:
         query, key, value, mask = self.shapes(inputs)
@@ -80,9 +100,6 @@ class ScaledDotProductAttention(Op):
 
     def guard_mask(self, mask: Tensor | None, scores: Shape, dtype: str) -> None:
         assert mask is not None
-        if self.is_causal:
-            text = f"{self.name} takes attn_mask or is_causal, not both"
-            raise ShapeError(text, argument="is_causal", help="join the two with `causal_mask` and `logical_and`")
         if mask.dtype not in ("bool", dtype):
             raise ShapeError(f"{self.name} takes a mask of booleans or {dtype}, but got {mask.dtype}")
         if len(mask.shape) > len(scores) or any(map(differ, broadcast(self.name, scores, mask.shape), scores)):
@@ -92,9 +109,33 @@ class ScaledDotProductAttention(Op):
         query, key, value, _ = self.shapes(inputs)
         return product(query[:-1]) * key[-2] * (query[-1] + value[-1])
 
+    def statements(
+        self,
+        module: str | None,
+        arguments: Sequence[str | None],
+        targets: Sequence[str | None],
+        inputs: Sequence[Tensor | None],
+        fresh: Callable[[str], str],
+    ) -> list[str]:
+        """One call. PyTorch takes a mask or is_causal, not both: with both, what lies ahead is masked before it."""
+        query, key, value, given = arguments
+        if given is None or not self.is_causal:
+            return [f"{assigned(targets)} = {self.call([text for text in arguments if text is not None], inputs)}"]
+        mask, (tensor,) = fresh("mask"), inputs[3:]
+        assert tensor is not None
+        size = f"{query}.size(-2), {key}.size(-2)"
+        if tensor.dtype == "bool":
+            joined = f"{given} & torch.ones({size}, dtype=torch.bool, device={query}.device).tril()"
+        else:
+            joined = f"{given} + torch.full(({size}), -torch.inf, device={query}.device).triu(1)"
+        line = f"{mask} = {joined}"
+        return [line, f"{assigned(targets)} = {self.call([str(query), str(key), str(value), mask], inputs)}"]
+
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor | None]) -> str:
         keywords = self.changed()
         dropout = keywords.pop("dropout_p", None)
+        if arguments[3:]:
+            keywords.pop("is_causal", None)
         named = [f"attn_mask={mask}" for mask in arguments[3:]]
         named += [] if dropout is None else [f"dropout_p={dropout} if self.training else 0.0"]
         named += [f"{name}={value}" for name, value in keywords.items()]
@@ -143,6 +184,12 @@ class MultiheadAttention(Op):
     bias: bool = True
     batch_first: bool = True
     is_causal: bool = False
+
+    def nullable(self, port: str) -> bool:
+        return port == "key_padding_mask" or (port == "attn_mask" and not self.is_causal)
+
+    def numbers(self, port: str, *inputs: Tensor | None) -> Numbers | None:
+        return Numbers(first=0) if port in ("key_padding_mask", "attn_mask") else None
 
     def three(self, inputs: Sequence[Any]) -> tuple[Any, Any, Any]:
         """Query, key and value; what is left out is the one before."""
@@ -310,6 +357,55 @@ class MultiheadAttention(Op):
 
     def detail(self) -> str:
         return f"{self.num_heads} heads" + (", causal" if self.is_causal else "")
+
+
+class MaskedSoftmax(Op):
+    """Softmax along ``dim``, over what ``mask`` shows alone: any shape.
+
+    ``mask`` is true where an element counts, and broadcasts to the input. Where it hides all, all weigh the same.
+    """
+
+    name = "masked_softmax"
+    family = "sequence"
+    main = "dim"
+    ports = ("input", "mask")
+    optional = ("mask",)
+
+    dim: int = -1
+
+    def numbers(self, port: str, *inputs: Tensor | None) -> Numbers | None:
+        return Numbers(first=1) if port == "mask" else None
+
+    def requirements(self, *inputs: Tensor | None) -> Iterable[tuple[Size, Size, str]]:
+        return repeated(self.name, [tensor.shape for tensor in inputs if tensor is not None])
+
+    def infer(self, *inputs: Tensor | None) -> tuple[Tensor, ...]:
+        given, mask = inputs
+        assert given is not None
+        axis_of(self.dim, len(given.shape))
+        if "float" not in given.dtype:
+            raise ShapeError(f"{self.name} takes floating-point numbers, but its input is {given.dtype}")
+        if mask is not None:
+            need_bool(self.name, mask, "mask")
+            found = broadcast(self.name, given.shape, mask.shape)
+            if len(found) != len(given.shape) or any(map(differ, found, given.shape)):
+                text = f"{self.name} takes a mask for {pretty_shape(given.shape)}, but got {pretty_shape(mask.shape)}"
+                raise ShapeError(text)
+        return (given,)
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor | None]) -> str:
+        x, *mask = arguments
+        hidden = f"{x}.masked_fill(~{mask[0]}, torch.finfo({x}.dtype).min)" if mask else x
+        return f"F.softmax({hidden}, dim={self.dim})"
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor | None]) -> Any:
+        x, mask = inputs
+        assert tensors[0] is not None
+        least = builder.constant(LEAST, tensors[0].dtype)
+        return builder.op("Softmax", x if mask is None else builder.op("Where", mask, x, least), axis=self.dim)
+
+    def detail(self) -> str:
+        return f"dim {self.dim}"
 
 
 class CausalMask(Op):

@@ -37,6 +37,18 @@ class Tensor:
 
 
 @dataclass(frozen=True, slots=True)
+class Numbers:
+    """Which whole numbers an input takes: from ``least`` up to, not including, ``below`` (truth values are 0 and 1).
+
+    ``first`` is what the first along the last dimension must be: a mask that hides everything says nothing.
+    """
+
+    least: Size = 0
+    below: Size | None = None
+    first: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Constructor:
     """A call that makes a module: ``nn.Conv2d(3, 64, kernel_size=7)``. Positional arguments carry names too.
 
@@ -106,6 +118,14 @@ class Op(BaseModel):
     def output_names(self, *inputs: Tensor) -> tuple[str, ...]:
         """The output ports; only ops whose number of outputs depends on their arguments say other than ``outputs``."""
         return self.outputs
+
+    def nullable(self, port: str) -> bool:
+        """Whether an optional port's argument may be ``None`` when the PyTorch runs."""
+        return False
+
+    def numbers(self, port: str, *inputs: Tensor) -> Numbers | None:
+        """Which whole numbers a port takes, where not all will do."""
+        return None
 
     def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
         """Sizes that must be equal, as (left, right, why). Checked before ``infer``, which may rely on them.

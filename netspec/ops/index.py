@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from netspec.dims import Dim, Shape, Size, ceil_div, floor_div, pretty, pretty_shape
 from netspec.ops.arguments import INTEGER, Argument, Integers, Positive, is_integer
-from netspec.ops.base import Constructor, OnnxBuilder, Op, ShapeError, Tensor, assigned, axis_of, known
+from netspec.ops.base import Constructor, Numbers, OnnxBuilder, Op, ShapeError, Tensor, assigned, axis_of, known
 from netspec.ops.shape import Rearrangement, differ
 
 END = 2**63 - 1
@@ -36,6 +36,9 @@ class Embedding(Op):
     def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:
         return {"weight": (self.num_embeddings, self.embedding_dim)}
 
+    def numbers(self, port: str, *inputs: Tensor) -> Numbers | None:
+        return Numbers(below=self.num_embeddings)
+
     def module(self, *inputs: Tensor) -> Constructor:
         sizes = {"num_embeddings": self.num_embeddings, "embedding_dim": self.embedding_dim}
         keywords = {} if self.padding_idx is None else {"padding_idx": self.padding_idx}
@@ -62,6 +65,9 @@ class OneHot(Op):
     def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         need_integers(self.name, inputs[0], "int64")
         return (Tensor((*inputs[0].shape, self.num_classes), "int64"),)
+
+    def numbers(self, port: str, *inputs: Tensor) -> Numbers | None:
+        return Numbers(below=self.num_classes)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.op("OneHot", inputs[0], builder.constant(self.num_classes), builder.constant([0, 1]))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from netspec.dims import Shape, Size, pretty_shape
-from netspec.ops.base import OnnxBuilder, ShapeError, Tensor, axis_of
+from netspec.ops.base import OnnxBuilder, Op, ShapeError, Tensor, axis_of
 from netspec.ops.shape import Rearrangement, differ
 
 
@@ -59,6 +59,42 @@ class Concat(Join):
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.op("Concat", *inputs, axis=axis_of(self.dim, len(tensors[0].shape)))
+
+
+class Coalesce(Op):
+    """The input where it is given, else ``default``, which is like it: any shape.
+
+    For an input that the caller may leave out.
+    """
+
+    name = "coalesce"
+    family = "shape"
+    ports = ("input", "default")
+    optional = ("input",)
+    any_dtype = True
+
+    def requirements(self, *inputs: Tensor | None) -> Iterable[tuple[Size, Size, str]]:
+        given, default = inputs
+        assert default is not None
+        if given is not None:
+            for left, right in zip(given.shape, default.shape):
+                yield left, right, "coalesce takes a default of the input's shape"
+
+    def infer(self, *inputs: Tensor | None) -> tuple[Tensor, ...]:
+        given, default = inputs
+        assert default is not None
+        if given is not None:
+            one_dtype(self.name, (given, default))
+            if len(given.shape) != len(default.shape) or any(map(differ, given.shape, default.shape)):
+                found = f"{pretty_shape(given.shape)} and {pretty_shape(default.shape)}"
+                raise ShapeError(f"coalesce takes a default of the input's shape, but got {found}")
+        return (default,)
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor | None]) -> str:
+        return arguments[0]
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor | None]) -> Any:
+        return inputs[1] if inputs[0] is None else inputs[0]
 
 
 class Stack(Join):

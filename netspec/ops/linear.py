@@ -6,7 +6,7 @@ from typing import Any
 from netspec.dims import Shape, Size, pretty_shape, product
 from netspec.ops.arguments import Positive
 from netspec.ops.arithmetic import broadcast, repeated
-from netspec.ops.base import OnnxBuilder, Op, ShapeError, Tensor, known
+from netspec.ops.base import OnnxBuilder, Op, ShapeError, Tensor, known, need_rank
 from netspec.ops.join import one_dtype
 from netspec.ops.shape import differ
 
@@ -55,6 +55,63 @@ class Linear(Op):
             return builder.op("Gemm", inputs[0], weight, bias, transB=1)
         made = builder.op("MatMul", inputs[0], builder.op("Transpose", weight, perm=[1, 0]))
         return builder.op("Add", made, bias) if self.bias else made
+
+
+class Affine(Op):
+    """Affine map by given matrices, x·W + b: input (…, in), weight (in, out), bias (out) -> (…, out).
+
+    For weights that are not a layer's own: stored (in, out), shared, or made by other steps.
+    """
+
+    name = "affine"
+    family = "linear"
+    functional = "F.linear"
+    ports = ("input", "weight", "bias")
+    optional = ("bias",)
+
+    def requirements(self, *inputs: Tensor | None) -> Iterable[tuple[Size, Size, str]]:
+        x, weight, bias = self.guard(inputs)
+        yield x[-1], weight[0], "affine sums over the input's last dimension and the weight's first"
+        if bias is not None:
+            yield bias[0], weight[1], "affine takes a bias as long as the weight is wide"
+
+    def guard(self, inputs: Sequence[Tensor | None]) -> tuple[Shape, Shape, Shape | None]:
+        """The shapes of input, weight and bias; guards their ranks."""
+        x, weight, bias = (None if tensor is None else tensor.shape for tensor in inputs)
+        assert x is not None
+        assert weight is not None
+        need_rank("the weight of affine", weight, 2, layout="[in, out]")
+        if bias is not None:
+            need_rank("the bias of affine", bias, 1, layout="[out]")
+        if not x:
+            raise ShapeError("affine takes at least one dimension, but its input is a scalar")
+        return x, weight, bias
+
+    def infer(self, *inputs: Tensor | None) -> tuple[Tensor, ...]:
+        given = [tensor for tensor in inputs if tensor is not None]
+        one_dtype(self.name, given)
+        if "float" not in given[0].dtype:
+            raise ShapeError(f"affine takes floating-point numbers, but its input is {given[0].dtype}")
+        x, weight, bias = self.guard(inputs)
+        if differ(x[-1], weight[0]) or (bias is not None and differ(bias[0], weight[1])):
+            found = " and ".join(pretty_shape(tensor.shape) for tensor in given)
+            raise ShapeError(f"affine takes […, in], [in, out] and [out], but got {found}")
+        return (Tensor((*x[:-1], weight[1]), given[0].dtype),)
+
+    def macs(self, inputs: Sequence[Tensor | None], outputs: Sequence[Tensor]) -> Size:
+        x, weight, _ = self.guard(inputs)
+        return product(x) * weight[1]
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor | None]) -> str:
+        x, weight, *bias = arguments
+        return f"F.linear({', '.join([x, f'{weight}.t()', *bias])})"
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor | None]) -> Any:
+        x, weight, bias = inputs
+        if len(self.guard(tensors)[0]) == 2:
+            return builder.op("Gemm", x, weight, bias)
+        made = builder.op("MatMul", x, weight)
+        return made if bias is None else builder.op("Add", made, bias)
 
 
 def fixing(shape: Shape) -> str:

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 
 from netspec.dims import Shape, Size, pretty_shape, product
 from netspec.ops.arguments import Natural, Positive, Probability
-from netspec.ops.base import Constructor, OnnxBuilder, Op, ShapeError, Tensor, known, need_rank
+from netspec.ops.base import Constructor, Numbers, OnnxBuilder, Op, ShapeError, Tensor, known, need_rank
 from netspec.ops.shape import differ
 
 
@@ -100,6 +100,13 @@ class Recurrent(Op):
         width = self.output_size * self.directions
         shapes = [(*x.shape[:2], width), *self.state_shapes(batch).values(), (batch, width)]
         return tuple(Tensor(shape, x.dtype) for shape in shapes)
+
+    def nullable(self, port: str) -> bool:
+        return port == "h_0" and "c_0" not in self.ports
+
+    def numbers(self, port: str, *inputs: Tensor | None) -> Numbers | None:
+        time = self.given(inputs)["input"].shape[1 if self.batch_first else 0]
+        return Numbers(1, time + 1) if port == "lengths" else None
 
     def parameters(self, *inputs: Tensor | None) -> Mapping[str, Shape]:
         rows = self.gates * self.hidden_size

@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from netspec.dims import evaluate_shape
+from netspec.dims import evaluate, evaluate_shape
 from netspec.elaborate.sizes import other_sizes
 from netspec.graph import Graph, Value
+from netspec.ops.base import Numbers
 from netspec.runtime.export import export_onnx
 
 TOLERANCE = 1e-4
@@ -176,16 +177,25 @@ def _providers(device: torch.device) -> list[Any]:
 
 
 def example_inputs(graph: Graph, sizes: Mapping[str, int], seed: int = 0) -> dict[str, torch.Tensor]:
-    """Random inputs at these sizes: standard normal where they are real."""
+    """Random inputs at these sizes: standard normal where they are real, numbers that the ops take where whole."""
     generator = torch.Generator().manual_seed(seed)
-    return {name: _example(value, sizes, graph.bounds.get(name, 2), generator) for name, value in graph.inputs.items()}
+    anything = Numbers()
+    return {
+        name: _example(value, sizes, graph.numbers.get(name, anything), generator)
+        for name, value in graph.inputs.items()
+    }
 
 
-def _example(value: Value, sizes: Mapping[str, int], below: int, generator: torch.Generator) -> torch.Tensor:
+def _example(value: Value, sizes: Mapping[str, int], numbers: Numbers, generator: torch.Generator) -> torch.Tensor:
     shape, dtype = evaluate_shape(value.shape, sizes), getattr(torch, value.tensor.dtype)
     if dtype.is_floating_point:
         return torch.randn(shape, generator=generator).to(dtype)
-    return torch.randint(0, 2 if dtype == torch.bool else below, shape, generator=generator).to(dtype)
+    least = evaluate(numbers.least, sizes)
+    below = 2 if dtype == torch.bool or numbers.below is None else evaluate(numbers.below, sizes)
+    made = torch.randint(least, below, shape, generator=generator)
+    if numbers.first is not None:
+        made[..., :1] = numbers.first
+    return made.to(dtype)
 
 
 def _as_taken(tensor: torch.Tensor, module: nn.Module) -> torch.Tensor:

@@ -13,6 +13,7 @@ from netspec.diagnostics import Report, Span, clipped, nearest
 from netspec.spec.reading import (
     EXAMPLES,
     Entry,
+    Flag,
     Form,
     Name,
     Text,
@@ -113,16 +114,18 @@ DTYPES = ("float32", "float64", "float16", "bfloat16", "int64", "int32", "bool")
 class InputSpec(Form):
     """An input in its long form."""
 
+    span: Span
     shape: Annotated[tuple[Written, ...], reader(read_list)]
     below: Value | None = None
     dtype: Annotated[str, reader(one_of(*DTYPES))] = "float32"
+    optional: Flag = False
 
 
 def _read_input(key: ScalarNode, node: SyntaxNode, report: Report) -> InputSpec | None:
     if isinstance(node, MapNode):
-        return read_form(InputSpec, node, report, f"the input `{key.text}`")
+        return read_form(InputSpec, node, report, f"the input `{key.text}`", key.span)
     if isinstance(node, ListNode):
-        return fill(InputSpec, {"shape": node}, report)
+        return fill(InputSpec, {"span": key.span, "shape": node}, report)
     misfit(report, node, "a shape", "an input is a list of sizes: `image: [N, 3, 224, 224]`")
     return None
 
@@ -150,7 +153,16 @@ class BlockSpec(Form):
     params: Parameters = Field(default_factory=dict)
     inputs: Annotated[tuple[Written, ...], reader(read_list)] | None = None
     outputs: Outputs | None = None
+    require: Annotated[tuple[Written, ...], reader(read_list)] = ()
     doc: Text | None = None
+
+    @property
+    def formal(self) -> dict[str, bool]:
+        """The names of its inputs, each with whether a call may leave it out (``mask?``)."""
+        if self.inputs is None:
+            return {"input": False}
+        texts = [node.text for node in self.inputs if isinstance(node, ScalarNode)]
+        return {text.removesuffix("?"): text.endswith("?") for text in texts}
 
 
 def _read_block(key: ScalarNode, node: SyntaxNode, report: Report) -> BlockSpec | None:

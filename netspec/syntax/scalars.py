@@ -1,4 +1,7 @@
-"""What a plain scalar means by YAML 1.2's core schema, and what YAML 1.1 would have made of it."""
+"""What a plain scalar means by YAML 1.2's core schema, and what YAML 1.1 would have made of it.
+
+Beyond the core schema, an integer may have its digits grouped by threes: ``10_000``, as in Python and in YAML 1.1.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ _WORDS = {"": None, "~": None} | {
 }
 _SMALL = re.compile(r"[1-9][0-9]{0,14}")  # nearly all integers; what YAML 1.1 misreads starts otherwise
 _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_GROUPED = re.compile(r"[-+]?[1-9][0-9]{0,2}(?:_[0-9]{3})+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _SPECIAL = re.compile(r"([-+]?)\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _STARTS = frozenset("+-.0123456789yYnNoO")
@@ -46,6 +50,8 @@ def resolve(text: str) -> Scalar | Trap:
     meaning = _old_meaning(text)
     if meaning:
         return Trap("yaml-trap", f"`{text}` is {meaning[0]} in YAML 1.1", meaning[1])
+    if _GROUPED.fullmatch(text):
+        text = text.replace("_", "")
     if _INTEGER.fullmatch(text):
         number = int(text, 0) if text[1:2] in ("o", "x") else int(text) if len(text) < 400 else MAX_INTEGER + 1
         if abs(number) > MAX_INTEGER:

@@ -20,6 +20,14 @@ def open_first(values: Values) -> Values:
     return values
 
 
+def see_first(values: Values) -> Values:
+    """No row of a mask of ``scaled_dot_product_attention``, true where one may look, forbids all."""
+    for value in values[1:]:
+        if value is not None and value.dtype == torch.bool:
+            value[..., 0] = True
+    return values
+
+
 HEADS = ("N 4 T 8", "N 4 S 8", "N 4 S 6")
 SDPA = "scaled_dot_product_attention"
 
@@ -31,6 +39,8 @@ SDPA = "scaled_dot_product_attention"
     several(SDPA, *HEADS, "T S bool"),
     several(SDPA, *HEADS, "N 1 1 S bool"),
     several(SDPA, *HEADS, "N 4 T S"),
+    several(SDPA, *HEADS, "N 1 1 S bool", is_causal=True, values=see_first),
+    several(SDPA, *HEADS, "T S", is_causal=True),
     several(SDPA, "N T 8", "N S 8", "N S 8", None),
     several(SDPA, "N T 8", "N S 8", "N S 8", "N T S bool"),
     several(SDPA, "N T 8", "N S 8", "N S 8", "N 1 S bool"),
@@ -39,6 +49,9 @@ SDPA = "scaled_dot_product_attention"
     several(SDPA, "N 1 8", "N S 8", "N S 8", "S bool"),
     several(SDPA, "N 6 T 8", "N 2 S 8", "N 2 S 8", None, enable_gqa=True),
     several(SDPA, "N 6 T 8", "N 2 S 8", "N 2 S 8", "T S bool", enable_gqa=True),
+    several("masked_softmax", "N T S", None),
+    several("masked_softmax", "N T S", "N 1 S bool", values=see_first),
+    several("masked_softmax", "N T S", "T 1 bool", dim=1, values=see_first),
     several("causal_mask", "N T 4", None),
     several("causal_mask", "N T 4", "N S 4"),
 )
@@ -123,6 +136,14 @@ def test_einsum_matches_torch(case: Several) -> None:
             ["x = F.scaled_dot_product_attention(a, b, c, attn_mask=d)"],
         ),
         (
+            several(SDPA, "4 T 8", "4 T 8", "4 T 8", "T T bool", is_causal=True),
+            (0,),
+            [
+                "mask = d & torch.ones(a.size(-2), b.size(-2), dtype=torch.bool, device=a.device).tril()",
+                "x = F.scaled_dot_product_attention(a, b, c, attn_mask=mask)",
+            ],
+        ),
+        (
             several(MHA, "N T 8", None, None, None, None, num_heads=2),
             (0,),
             ["x, _ = self.op(a, a, a, need_weights=False)"],
@@ -165,10 +186,6 @@ def test_constructors() -> None:
         (
             several(SDPA, "2 4 8", "2 5 7", "2 5 8", None),
             f"{SDPA} takes [N, H, L, E], [N, H, S, E] and [N, H, S, V], but got [2, 4, 8], [2, 5, 7] and [2, 5, 8]",
-        ),
-        (
-            several(SDPA, "2 4 8", "2 5 8", "2 5 8", "4 5 bool", is_causal=True),
-            f"{SDPA} takes attn_mask or is_causal, not both",
         ),
         (
             several(SDPA, "2 4 8", "2 5 8", "2 5 8", "3 4 5 bool"),

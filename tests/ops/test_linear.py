@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ops.oracle import Case, case, cases, check, check_refused, read_shape, refused
+from ops.several import Several, check_several, each, several
 
 from netspec.ops.base import ShapeError, Tensor
 
@@ -30,6 +31,23 @@ def test_matches_torch(case: Case) -> None:
 )
 def test_refuses_what_torch_refuses(case: Case) -> None:
     check_refused(case)
+
+
+@each(
+    several("affine", "N 5", "5 3", "3"),
+    several("affine", "N T 5", "5 3", None),
+    several("affine", "N 2 T 5", "5 3", "3"),
+    several("affine", "N S", "S T", "T"),
+)
+def test_affine_matches_torch(case: Several) -> None:
+    check_several(case)
+
+
+def test_affine_refuses_what_does_not_fit() -> None:
+    for shapes in (["2 5", "4 3", "3"], ["2 5", "5 3", "4"], ["2 5", "5 3 1", "3"], ["2 5", "5", None]):
+        case = several("affine", *shapes)
+        with pytest.raises(ShapeError):
+            case.op().infer(*case.tensors())
 
 
 def test_asks_for_a_known_size() -> None:

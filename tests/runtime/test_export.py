@@ -134,3 +134,12 @@ def test_a_module_of_another_precision_is_written_in_float32(tmp_path: Path):
     module = model.module(dtype=torch.bfloat16)
     path = model.export(tmp_path / "model.onnx", module)
     assert compare_onnx(model.graph, module.float(), path).agrees
+
+
+def test_a_scalar_stays_one(tmp_path: Path):
+    spec = tmp_path / "first.yaml"
+    steps = "select: {dim: 1, index: 0}, linear: 3"
+    spec.write_text(f"netspec: 1\nname: first\ninputs: {{x: [N, T, 4]}}\nnetwork: [{steps}]\n")
+    model = netspec.load(spec, dims={"T": 5})
+    module = model.module()
+    assert compare_onnx(model.graph, module, model.export(tmp_path / "model.onnx", module)).agrees

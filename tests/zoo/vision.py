@@ -12,7 +12,7 @@ from torch import nn
 _ops: list[torch.library.Library] = []
 
 
-def _import_models() -> Any:
+def _import() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -25,10 +25,11 @@ def _import_models() -> Any:
             library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
             _ops.append(library)
             import torchvision
-        return torchvision.models
+        return torchvision
 
 
-models = _import_models()
+torchvision = _import()
+models = torchvision.models
 
 
 def build(name: str, **options: object) -> nn.Module:

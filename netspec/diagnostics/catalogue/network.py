@@ -49,6 +49,17 @@ NETWORK = {
         "network:\n  - relu\n  - concat",
         "network:\n  - relu: {name: a}\n  - sigmoid\n  - concat: {from: [a, prev]}",
     ),
+    "optional-value": Entry(
+        "A step needs a value that may be left out.",
+        "Only what can do without it may read it: an optional port of an op, such as the `lengths` of an `lstm`, or an "
+        "input of a block that is written with a question mark. An op of one input that learns nothing passes the "
+        "absence on; `coalesce` puts another value in its place.",
+        "inputs:\n  image: [N, 3, 32, 32]\n  noise: {shape: [N, 3, 32, 32], optional: true}\n"
+        "network:\n  - add: {from: [image, noise]}",
+        "inputs:\n  image: [N, 3, 32, 32]\n  noise: {shape: [N, 3, 32, 32], optional: true}\n"
+        "network:\n  - scale: {name: none, from: image, factor: 0.0}\n"
+        "  - coalesce: {name: added, from: noise, default: none}\n  - add: {from: [image, added]}",
+    ),
     "too-many-inputs": Entry(
         "A step is given more inputs than it has.",
         "What to do with the rest is not said: `concat`, `add` and their like join several values into one.",

@@ -15,7 +15,8 @@ from netspec.dims import times_shape
 from netspec.emit.source.constructors import Chain, ClassGroup, Construction, Maker, group_classes, is_sequential
 from netspec.emit.source.forward import (
     Statement,
-    forward_arguments,
+    attribute,
+    forward_signature,
     forward_statements,
     prepare_arguments,
     prepare_statements,
@@ -93,7 +94,7 @@ def _class(group: ClassGroup, graph: Graph) -> Iterator[tuple[str, int | None]]:
                 yield line, None
     for step in level.steps:
         for name, target in step.ties if isinstance(step, Node) else ():
-            yield f"{INDENT * 2}self.{step.name}.{name} = self.{target}", None
+            yield f"{INDENT * 2}{attribute(step.name)}.{name} = {_parameter(target)}", None
     if rules:
         yield f"{INDENT * 2}self.initialize()", None
     if level.is_prepared:
@@ -101,7 +102,7 @@ def _class(group: ClassGroup, graph: Graph) -> Iterator[tuple[str, int | None]]:
     if level.loop is not None:
         yield from _method("forward", loop_arguments(level), loop_statements(level, shapes))
     elif not sequential:
-        yield from _method("forward", forward_arguments(level), forward_statements(level, shapes))
+        yield from _method("forward", forward_signature(level), forward_statements(level, shapes))
     if rules:
         yield "", None
         for line in _initialize(graph):
@@ -115,6 +116,12 @@ def _method(name: str, arguments: list[str], statements: Iterator[Statement]) ->
         text = INDENT * (2 + statement.indent) + statement.text
         comment = f"  # {statement.comment}" if statement.comment else ""
         yield text + (comment if len(text + comment) <= WIDTH else ""), statement.step
+
+
+def _parameter(key: str) -> str:
+    """How a parameter of the network is read."""
+    plain = all(part.isidentifier() for part in key.split("."))
+    return f"self.{key}" if plain else f'self.get_parameter("{key}")'
 
 
 def _about(group: ClassGroup) -> str:

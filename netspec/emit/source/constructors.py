@@ -165,7 +165,7 @@ def _skeleton(level: Level, makers: dict[int, Maker]) -> Any:
     def number(values: tuple[Any, ...]) -> tuple[int, ...]:
         return tuple(numbers.setdefault(value, len(numbers)) for value in values)
 
-    steps: list[Any] = [number(level.inputs)]
+    steps: list[Any] = [number(level.inputs), tuple(value.optional for value in level.inputs)]
     for position, step in enumerate(level.steps):
         wires = number(step.inputs), number(step.outputs)
         if position in makers:

@@ -11,9 +11,11 @@ from netspec.dims import Shape, times_shape
 from netspec.emit.source.constructors import is_module
 from netspec.emit.turns import Parts, prepared_values
 from netspec.graph import Call, Level, Node, Step, Value
-from netspec.ops.base import assigned
+from netspec.ops.base import Tensor, assigned
 
 POOL = ("x", "y", "z", "u", "v", "w")
+WIDEST = 100
+Line = tuple[str, int, bool]
 RESERVED = frozenset({"self", "torch", "nn", "F", "Tensor", *POOL})
 
 
@@ -59,6 +61,15 @@ def prepared_names(level: Level) -> list[str]:
     return names
 
 
+def forward_signature(level: Level) -> list[str]:
+    """The arguments as ``forward`` declares them: those that the caller may leave out are ``None`` by default."""
+    if level.is_prepared:  # who calls it passes everything
+        return forward_arguments(level)
+    required = [at for at, value in enumerate(level.inputs, 1) if not value.optional]
+    last = max(required, default=0)
+    return [name if at <= last else f"{name}=None" for at, name in enumerate(forward_arguments(level), 1)]
+
+
 def attribute(name: str) -> str:
     """How a submodule is read: ``self.conv1``, or ``getattr(self, "0")`` where its name is a number."""
     return f"self.{name}" if name.isidentifier() else f'getattr(self, "{name}")'
@@ -92,6 +103,11 @@ def prepare_statements(level: Level, shapes: bool) -> Iterator[Statement]:
     yield from body.prepare_calls(parts)
     own = [body.variables[value] for value in parts.handed_on]
     yield Statement(f"return {', '.join([*own, *(name for call in parts.prepared for name in body.prepared[call])])}")
+
+
+def indented(lines: Iterable[Line]) -> list[Line]:
+    """The lines, one step further in."""
+    return [(text, more + 1, last) for text, more, last in lines]
 
 
 def is_usable(name: str) -> bool:
@@ -173,22 +189,65 @@ class Body:
             made = [value for value, target in zip(step.outputs, targets) if target is not None] or [*step.outputs]
             changed = not step.inputs or made[-1].shape != step.inputs[0].shape
             comment = times_shape(shape_of(made[-1])) if self.shapes and changed else ""
-            *first, line = self.lines(step, arguments, targets)
-            yield from (Statement(text, deep) for text in first)
-            yield Statement(line, deep, self.positions[step], comment)
+            lines = self.lines(step, arguments, targets)
+            for text, more, last in lines:
+                told = comment if text is lines[-1][0] else ""
+                yield Statement(text, deep + more, self.positions[step] if last else None, told)
             unneeded = [
                 name for name in freed if name not in targets and name not in POOL and name not in self.arguments
             ]
             if self.deletes and unneeded and at + 1 < len(steps):
                 yield Statement(f"del {', '.join(unneeded)}", deep)
 
-    def lines(self, step: Step, arguments: list[str], targets: list[str | None]) -> list[str]:
-        """The statements that run a step; the last one assigns its results."""
+    def lines(self, step: Step, arguments: list[str], targets: list[str | None]) -> list[Line]:
+        """The statements that run a step, each with its indentation and whether it assigns the step's results."""
         module = attribute(step.name) if is_module(step) else None
         if isinstance(step, Call):
             given = [*arguments, *self.prepared.get(step, [])]
-            return [f"{assigned(targets)} = {module}({', '.join(given)})"]
-        return step.op.statements(module, step.arranged(arguments), targets, step.tensors, self.fresh)
+            return [(f"{assigned(targets)} = {module}({', '.join(given)})", 0, True)]
+        optional = [
+            at
+            for at, (port, value) in enumerate(zip(step.op.ports, step.arranged(step.inputs)))
+            if value is not None and value.optional and not step.op.nullable(port)
+        ]
+        return self.branches(step, module, step.arranged(arguments), [*step.tensors], targets, optional)
+
+    def branches(
+        self,
+        step: Node,
+        module: str | None,
+        arguments: list[str | None],
+        tensors: list[Tensor | None],
+        targets: list[str | None],
+        optional: list[int],
+    ) -> list[Line]:
+        """The statements of an op: with and without each input that may be left out, where they differ."""
+        if not optional:
+            *before, last = step.op.statements(module, arguments, targets, tensors, self.fresh)  # type: ignore[arg-type]
+            return [*((text, 0, False) for text in before), (last, 0, True)]
+        at, *others = optional
+        given = self.branches(step, module, arguments, tensors, targets, others)
+        if step.outputs[0].optional:
+            without: list[Line] = [(f"{assigned(targets)} = None", 0, True)]
+        else:
+            rest = [None if place == at else each for place, each in enumerate(arguments)]
+            known = [None if place == at else each for place, each in enumerate(tensors)]
+            without = self.branches(step, module, rest, known, targets, others)
+        if without == given:
+            return given
+        test, to = f"{arguments[at]} is None", f"{assigned(targets)} = "
+        if len(without) == len(given) == 1:
+            one = f"{to}{without[0][0].removeprefix(to)} if {test} else {given[0][0].removeprefix(to)}"
+            if len(one) <= WIDEST:
+                return [(one, 0, True)]
+        same = 0  # lines at the end that both have
+        while same + 1 < min(len(without), len(given)) and without[-1 - same] == given[-1 - same]:
+            same += 1
+        ends = len(without) - same, len(given) - same
+        inner = [
+            [(text, more + 1, last) for text, more, last in lines[:end]] for lines, end in zip((without, given), ends)
+        ]
+        return [(f"if {test}:", 0, False), *inner[0], ("else:", 0, False), *inner[1], *given[ends[1] :]]
 
     def fresh(self, name: str, taken: Iterable[str] = ()) -> str:
         """A variable that nothing else uses, called ``name`` where that is free."""
