@@ -47,7 +47,8 @@ class Node:
     ``name`` is its place in its level; ``named`` says that the author chose it. ``structure`` is ``residual`` or
     ``parallel`` for a node that a structure made to merge its branches (a residual's inputs are the body's
     result and the shortcut, in this order). ``training`` marks what runs in training only. ``ports`` names the inputs
-    of an op that has optional ones. ``ties`` maps parameters that are another's to the path of that one.
+    of an op that has optional ones. ``ties`` maps parameters that are another's to the path of that one. ``shares`` is
+    the step of the same level whose module this runs again.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Node:
     training: bool = False
     ports: tuple[str, ...] = ()
     ties: tuple[tuple[str, str], ...] = ()
+    shares: str = ""
 
     def arranged(self, given: Sequence[Item]) -> list[Item | None]:
         """One item for each port of the op, ``None`` for a port left out, from one for each input."""
@@ -91,7 +93,10 @@ class Node:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Call:
-    """A level at its place in the level around it. ``inputs`` match ``body.inputs`` one to one, outputs likewise."""
+    """A level at its place in the level around it. ``inputs`` match ``body.inputs`` one to one, outputs likewise.
+
+    ``shares`` is the step of the same level whose module this runs again.
+    """
 
     name: str
     body: Level
@@ -100,6 +105,7 @@ class Call:
     span: Span
     named: bool = False
     training: bool = False
+    shares: str = ""
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -198,7 +204,9 @@ class Level:
 
 
 def parameter_count(step: Step) -> int:
-    """Learned numbers of a step; what is tied to another's counts there."""
+    """Learned numbers of a step; what is another's counts there."""
+    if step.shares:
+        return 0
     if isinstance(step, Call):
         return step.body.parameter_count
     if type(step.op).parameters is Op.parameters:  # it learns nothing
@@ -329,28 +337,36 @@ class Graph:
     numbers: Mapping[str, Numbers] = field(default_factory=dict)
 
 
-def walk(level: Level, prefix: str = "", training: bool = False) -> Iterator[tuple[str, Step, bool]]:
-    """Every step with its path and whether it runs in training only, levels before what is in them."""
-    for path, step, only, _ in walk_paced(level, prefix, training):
-        yield path, step, only
+class Visit(NamedTuple):
+    """A step on a walk: its path, if it runs in training only, how often, and if its weights are another's."""
+
+    path: str
+    step: Step
+    training: bool
+    pace: Pace
+    shared: bool
 
 
-def walk_paced(
-    level: Level, prefix: str = "", training: bool = False, pace: Pace = ONCE
-) -> Iterator[tuple[str, Step, bool, Pace]]:
-    """Every step with its path, whether it runs in training only, and how often; levels before what is in them."""
+def visits(
+    level: Level, prefix: str = "", training: bool = False, pace: Pace = ONCE, shared: bool = False
+) -> Iterator[Visit]:
+    """Every step of a level, and of those that it calls; levels before what is in them."""
     for step in level.steps:
-        path = prefix + step.name
-        only = training or step.training
-        own = pace.at(level, step)
-        yield path, step, only, own
+        path, only, own = prefix + step.name, training or step.training, pace.at(level, step)
+        found = Visit(path, step, only, own, shared or bool(step.shares))
+        yield found
         if isinstance(step, Call):
-            yield from walk_paced(step.body, path + ".", only, own.inside(step.body))
+            yield from visits(step.body, path + ".", only, own.inside(step.body), found.shared)
+
+
+def walk(level: Level) -> Iterator[tuple[str, Step, bool]]:
+    """Every step with its path and whether it runs in training only, levels before what is in them."""
+    return (visit[:3] for visit in visits(level))
 
 
 def walk_parameters(level: Level) -> Iterator[tuple[str, Node, str, str]]:
     """Every learned parameter: its node's path, the node, its torch name, and its ``state_dict`` key."""
-    for path, step, _ in walk(level):
-        if isinstance(step, Node):
+    for path, step, _, _, shared in visits(level):
+        if isinstance(step, Node) and not shared:
             for name in step.parameters:
                 yield path, step, name, f"{path}.{name}" if name else path

@@ -31,6 +31,7 @@ from netspec.spec import (
     InputSpec,
     OutputSpec,
     ParamSpec,
+    Share,
     Spec,
 )
 
@@ -67,6 +68,7 @@ FLAG_OR_TEST = _or_expression({"type": "boolean"})
 BODY = _reference("body")
 PARAMS = _named(_reference("parameter"))
 OUTPUTS = _named(_reference("output"))
+SOURCE = {"anyOf": [TEXT, {"type": "array", "items": TEXT, "minItems": 1}]}
 NAME_TEXT = {"type": "string", "pattern": NAME}
 REFERENCES = _named(TEXT)
 BRANCHES = _named(_reference("body"))
@@ -197,6 +199,8 @@ STRUCTURE_KEYS: dict[tuple[str, str], tuple[Json, str]] = {
         {"type": "boolean"},
         "whether the last step comes first; what is collected keeps its order",
     ),
+    ("share", "step"): (TEXT, "a step that stands before it in the same body"),
+    ("share", "from"): (SOURCE, "what it reads; default: the step before it"),
     ("if", "test"): (FLAG_OR_TEST, "a condition over parameters, loop indices and `shape`"),
     ("if", "then"): (BODY, "the steps where the test holds"),
     ("if", "else"): (BODY, "the steps where it does not"),
@@ -286,7 +290,7 @@ def structure_schema(word: str) -> Json:
     """What stands under a structure's key."""
     whole = form_schema(STRUCTURES[word])
     description = whole.pop("description")
-    options = [whole, BODY] if word in SHORT_FORM else [whole]
+    options = [whole, BODY] if word in SHORT_FORM else [whole, TEXT] if word == Share.known_as else [whole]
     return {"description": description, **(_any_of(*options) if len(options) > 1 else whole)}
 
 
@@ -304,7 +308,7 @@ def library_schema() -> dict[str, Json]:
     return made
 
 
-CALL: Json = {"name": TEMPLATE, "from": _any_of(TEXT, {"type": "array", "items": TEXT, "minItems": 1})}
+CALL: Json = {"name": TEMPLATE, "from": SOURCE}
 
 
 def _step_schema() -> Json:

@@ -90,6 +90,10 @@ class Elaboration:
         """Elaborate a body; gives the value of its last step (``None`` where that leaves no single value)."""
         raise AssertionError("the structures of a body are elaborated in `steps`")
 
+    def value(self, frame: Frame, step: Step, prev: Value | None, name: str | None) -> Value | None:
+        """What a step of any kind gives, under ``name`` where its place gives it one."""
+        raise AssertionError("the kinds of steps are told apart in `steps`")
+
     @property
     def in_loop(self) -> bool:
         """Whether the trail goes through a loop."""

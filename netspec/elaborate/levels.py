@@ -43,6 +43,7 @@ class Builder:
         self.names: dict[str, Binding] = {}
         self.incomplete = False  # a faulty step may have made names that nobody knows
         self.places: dict[str, Span] = {}
+        self.authored: dict[str, tuple[Any, Any]] = {}  # what can be shared: a step as it is written, its scope
         self.given: list[tuple[Value, Value, str]] = []  # declared inputs: value outside, value inside, its name
         self.inputs: dict[Value, tuple[Value, str]] = {}  # captured: value outside -> (value inside, its name)
 
@@ -143,7 +144,7 @@ def _key(level: Level) -> Any:
         wires = number(step.inputs), number(step.outputs)
         kind = type(step.op) if isinstance(step, Node) else Call
         own = (step.structure, step.ports, step.ties) if isinstance(step, Node) else ()
-        marks = step.name, step.named, step.training, own, level.phases.get(step)
+        marks = step.name, step.named, step.training, step.shares, own, level.phases.get(step)
         steps.append((kind, what, wires, marks, step.span.line, step.span.column))
     tensors = tuple((value.tensor, value.optional) for value in level.inputs)
     names = level.input_names, level.output_names

@@ -21,14 +21,14 @@ from netspec.elaborate.repairs import (
     projection_help,
     residual_message,
 )
-from netspec.elaborate.scans import Scans
 from netspec.elaborate.scope import Scope, origin_labels, show
+from netspec.elaborate.sharing import Sharing
 from netspec.elaborate.values import Failed
 from netspec.expressions import UNKNOWN_VALUE
 from netspec.graph import Call, LevelKind, Value
 from netspec.ops import OPS
 from netspec.ops.base import ShapeError
-from netspec.spec import NAME, CallStep, For, If, Parallel, Repeat, Residual, Scan, Sequential, Side, Step
+from netspec.spec import NAME, CallStep, For, If, Parallel, Repeat, Residual, Scan, Sequential, Share, Side, Step
 from netspec.syntax import ListNode, ScalarNode
 
 
@@ -44,7 +44,7 @@ def with_shape(env: Scope, prev: Value | None) -> Scope:
     return made
 
 
-class Elaborator(Scans):
+class Elaborator(Sharing):
     """Expands steps into levels: calls as they come, structures as they say."""
 
     def run(self, frame: Frame, steps: Sequence[Step], prev: Value | None) -> Value | None:
@@ -58,23 +58,33 @@ class Elaborator(Scans):
         """Elaborate one step, under ``name`` where its place gives it one. A fault makes its value unknown."""
         frame = frame.seeing(with_shape(frame.env, prev))
         try:
-            match step:
-                case CallStep():
-                    return self.call(frame, step, prev, name)
-                case Sequential():
-                    return self.sequential(frame, step, prev, name)
-                case Scan():
-                    return self.scan(frame, step, prev, name)
-                case If():
-                    test = self.reader.condition(step.test, frame.env, "the test of `if`")
-                    return self.run(frame, step.then if test else step.otherwise, prev)
-                case Repeat() | For():
-                    return self.loop(frame, step, prev)
-                case Parallel() | Residual() | Side():
-                    return self.structure(frame, step, prev)
+            value = self.value(frame, step, prev, name)
         except Failed:
             self.bind_unknown(frame, step, name)
             return UNKNOWN
+        if isinstance(step, (CallStep, Sequential, Repeat, For)):
+            last = frame.builder.steps[-1] if frame.builder.steps else None
+            if last is not None and last.span == step.span:
+                frame.builder.authored[last.name] = step, frame.env
+        return value
+
+    def value(self, frame: Frame, step: Step, prev: Value | None, name: str | None) -> Value | None:
+        match step:
+            case CallStep():
+                return self.call(frame, step, prev, name)
+            case Sequential():
+                return self.sequential(frame, step, prev, name)
+            case Scan():
+                return self.scan(frame, step, prev, name)
+            case Share():
+                return self.share(frame, step, prev, name)
+            case If():
+                test = self.reader.condition(step.test, frame.env, "the test of `if`")
+                return self.run(frame, step.then if test else step.otherwise, prev)
+            case Repeat() | For():
+                return self.loop(frame, step, prev)
+            case Parallel() | Residual() | Side():
+                return self.structure(frame, step, prev)
 
     def bind_unknown(self, frame: Frame, step: Step, name: str | None) -> None:
         """Give a faulty step its name all the same, so that what refers to it keeps quiet."""

@@ -34,6 +34,8 @@ class Costs:
         """
         ahead, run = self._macs.work(what)
         macs = ahead * evaluate(pace.ahead, self.sizes) + run * evaluate(pace.run, self.sizes)
+        if not isinstance(what, Level) and what.shares:
+            return Cost(0, macs)
         return Cost(self._learned(what.body if isinstance(what, Call) else what), macs)
 
     def _learned(self, what: Node | Level) -> int:

@@ -66,6 +66,7 @@ def _op(card: Card, costs: Costs) -> Face:
     nodes = [step for step in card.steps if isinstance(step, Node)]
     head, *tail = nodes
     title, detail = spelled(head.op)
+    detail = f"= {head.shares}" if head.shares else detail
     if head.op.family in FOLLOWERS and tail:
         title, detail, tail = " + ".join(_follower(node.op) for node in nodes), "", []
     sums = sum_text(head)
@@ -81,7 +82,8 @@ def _op(card: Card, costs: Costs) -> Face:
 def _level(card: Card, costs: Costs) -> Face:
     """A closed level: ``layer3``, ``6 × bottleneck``, its cost."""
     calls = [step for step in card.steps if isinstance(step, Call)]
-    what = contents(calls[0].body) if len(calls) == 1 else f"{len(calls)} × {contents(calls[0].body)}"
+    shared = f"= {calls[0].shares}" if calls[0].shares else ""
+    what = shared or contents(calls[0].body) if len(calls) == 1 else f"{len(calls)} × {contents(calls[0].body)}"
     cost = cost_text(_of(calls, card, costs), card.count)
     title, detail = _named(card.name, what)
     return Face("level", title, detail, (Row(cost),) if cost else (), card.count, card.training)

@@ -140,6 +140,8 @@ class _Folding:
         name = _call_name(run, prefix)
         closed = Card("level", path, name, run.first, reads, makes, training, count, pace)
         call = run.call
+        if call.shares:
+            return closed
         while (inner := self.wrapped(call.body, count)) is not None:
             outside, outward = dict(zip(call.body.inputs, reads)), dict(zip(call.body.outputs, makes))
             reads = tuple(outside[value] for value in inner.reads)
@@ -237,7 +239,7 @@ def _follow(before: _Run, run: _Run, level: Level) -> _Run | None:
     if not isinstance(last, Node) or not isinstance(step, Node) or last.structure or last.op.variadic:
         return None
     chained = step.inputs == last.outputs and level.uses[step.inputs[0]] == 1
-    if not chained or step.op.family not in FOLLOWERS or step.training != last.training:
+    if step.shares or last.shares or not chained or step.op.family not in FOLLOWERS or step.training != last.training:
         return None
     return _Run((*before.first, step), (*before.last, step))
 
@@ -255,7 +257,7 @@ def _repeat(before: _Run, run: _Run, level: Level) -> _Run | None:
 
 
 def _equal(step: Step, other: Step) -> bool:
-    if step.training != other.training:
+    if step.training != other.training or step.shares != other.shares:
         return False
     if isinstance(step, Call) or isinstance(other, Call):
         return isinstance(step, Call) and isinstance(other, Call) and step.body is other.body

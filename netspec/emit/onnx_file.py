@@ -50,7 +50,8 @@ def emit_onnx(graph: Graph, weights: Mapping[str, np.ndarray], version: str) -> 
 class _Emitter:
     """Writes levels into one flat ONNX graph; the turns of a scan into a graph of their own.
 
-    ``ready`` has the results of steps that ran ahead of the scan around them, by path.
+    ``ready`` has the results of steps that ran ahead of the scan around them, by path; ``shared`` the path of the
+    module that a step runs again.
     """
 
     def __init__(self, builder: GraphBuilder, weights: Mapping[str, np.ndarray]):
@@ -61,6 +62,7 @@ class _Emitter:
             self.owned.setdefault(owner, {})[name] = array
         self.shapes: dict[Shape, list[int | str]] = {}
         self.ready: dict[str, list[ir.Value | None]] = {}
+        self.shared: dict[str, str] = {}
 
     def level(self, level: Level, inputs: Sequence[ir.Value | None], prefix: str) -> list[ir.Value | None]:
         """The results of a level; ``None`` for what exists in training only."""
@@ -72,6 +74,8 @@ class _Emitter:
         """Write steps of a level; ``values`` has what they read and gets what they make."""
         for step in steps:
             path = prefix + step.name
+            if step.shares:
+                self.shared[path] = prefix + step.shares
             if step.training:
                 values.update(dict.fromkeys(step.outputs))
             elif path in self.ready:
@@ -207,12 +211,27 @@ class _Emitter:
 
     def parameters(self, node: Node, path: str) -> dict[str, ir.Value | np.ndarray]:
         """The parameters and buffers of a node by torch name; one tied to another's is that one's initializer."""
-        found: dict[str, ir.Value | np.ndarray] = dict(self.owned.get(path, {}))
+        home = self.home(path)
+        found: dict[str, ir.Value | np.ndarray] = dict(self.owned.get(home, {}))
         for name in node.parameters:  # ``out_proj.weight`` is a submodule's, and a bare parameter has no name
-            found[name] = self.weights[f"{path}.{name}" if name else path]
+            found[name] = self.weights[f"{home}.{name}" if name else home]
+        if home != path:
+            keys = {name: f"{home}.{name}" if name else home for name in found}
+            found = {name: self.builder.initializer(key, self.weights[key]) for name, key in keys.items()}
         for name, target in node.ties:
             found[name] = self.builder.initializer(target, self.weights[target])
         return found
+
+    def home(self, path: str) -> str:
+        """Where the weights of the step at a path are: at another's, if it or a level around it is shared."""
+        if not self.shared:
+            return path
+        parts = path.split(".")
+        made = ""
+        for part in parts:
+            made = f"{made}.{part}" if made else part
+            made = self.shared.get(made, made)
+        return made
 
     def output(self, name: str, value: ir.Value, taken: Sequence[ir.Value], tensor: Tensor) -> ir.Value:
         """A result under the output's name. What is an input or an output already gets a node of its own."""

@@ -14,7 +14,7 @@ from netspec.dims import Shape, plain_shape
 from netspec.emit.costs import Costs
 from netspec.emit.table_lines import Fold, table_lines
 from netspec.emit.table_text import number, table_text
-from netspec.graph import Graph, Node, Pace, walk_paced
+from netspec.graph import Graph, Node, Pace, visits
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +45,23 @@ class ShapeTable:
     @cached_property
     def rows(self) -> tuple[Row, ...]:
         """One row for each node, repeats written out."""
-        known: dict[tuple[Node, Pace], Row] = {}
+        known: dict[tuple[Node, Pace, bool], Row] = {}
         rows = []
-        for path, step, training, pace in walk_paced(self.graph.body):
+        for path, step, training, pace, shared in visits(self.graph.body):
             if isinstance(step, Node):
-                row = known.get((step, pace))
+                row = known.get((step, pace, shared))
                 if row is None:
-                    row = known[step, pace] = self._row(step, pace)
+                    row = known[step, pace, shared] = self._row(step, pace, shared)
                 facts = row.op, row.detail, row.inputs, row.outputs, row.params, row.macs, row.line
                 rows.append(Row(path, *facts, training))
         return tuple(rows)
 
-    def _row(self, node: Node, pace: Pace) -> Row:
+    def _row(self, node: Node, pace: Pace, shared: bool) -> Row:
         inputs = tuple(value.shape for value in node.inputs)
         outputs = tuple(value.shape for value in node.outputs)
-        cost = self._costs.of(node, pace)
-        return Row(node.name, node.op.name, node.op.detail(), inputs, outputs, *cost, node.span.line)
+        params, macs = self._costs.of(node, pace)
+        params = 0 if shared else params
+        return Row(node.name, node.op.name, node.op.detail(), inputs, outputs, params, macs, node.span.line)
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)

@@ -115,7 +115,8 @@ class _Tree:
     def group(self, group: Group, name: str, sources: str, place: Place, opened: set[Hashable]) -> Iterator[Line]:
         """The line of a group, and those of what is in it. A nameless level around one group shares its line."""
         step = group.steps[0]
-        if isinstance(step, Call) and not step.body.title and step.body.loop is None and len(group.steps) == 1:
+        wraps = isinstance(step, Call) and not step.body.title and step.body.loop is None and not step.shares
+        if isinstance(step, Call) and wraps and len(group.steps) == 1:
             inside = self.grouped(step.body)
             if len(inside) == 1:
                 pace = place.pace.inside(step.body).at(step.body, inside[0].steps[0])
@@ -130,17 +131,19 @@ class _Tree:
         if isinstance(step, Node):
             say(line, [step, *group.then])
             yield line
-        elif self.fold >= Fold.PLAIN_BLOCKS and is_plain(step.body):
+        elif self.fold >= Fold.PLAIN_BLOCKS and not step.shares and is_plain(step.body):
             say(line, [node for node in step.body.steps if isinstance(node, Node)])
             yield line
         else:
             line.kind = "level"
             line.what = step.body.title if step.body.title != name else ""
-            if step.body.loop is not None:
+            if step.shares:
+                line.what, line.detail = step.body.title or "share", f"= {step.shares}"
+            elif step.body.loop is not None:
                 line.what, line.detail = "scan", scan_text(step.body.loop)
-            line.closed = self.stays_closed(step.body, opened)
+            line.closed = not step.shares and self.stays_closed(step.body, opened)
             yield line
-            if not line.closed:
+            if not line.closed and not step.shares:
                 pace = place.pace.inside(step.body)
                 yield from self.level(step.body, Place(line.path + ".", place.guides, line.training, pace))
 
@@ -173,5 +176,6 @@ class _Tree:
 def say(line: Line, nodes: list[Node]) -> None:
     """Put ops on a line: the first in full, the others after it."""
     op = nodes[0].op
-    line.what, line.detail, line.family = op.name, op.detail(), op.family
+    shared = f"= {nodes[0].shares}" if nodes[0].shares else ""
+    line.what, line.detail, line.family = op.name, shared or op.detail(), op.family
     line.then = tuple(f"{node.op.name} {node.op.detail()}".rstrip() for node in nodes[1:])

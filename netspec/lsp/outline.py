@@ -287,6 +287,9 @@ class Outline:
         if word in SHORT_FORM and isinstance(node, ListNode):
             self._body(node, scope.inner(transparent=word != "sequential"))
             return
+        if word == "share" and isinstance(node, ScalarNode):
+            self._references(node, scope)
+            return
         named = isinstance(node, MapNode) and node.get("name") is not None
         inner = scope.inner(transparent=word not in ("sequential", "scan") and not named)
         if isinstance(node, MapNode) and word == "scan":
@@ -313,6 +316,8 @@ class Outline:
                 case "index":
                     if isinstance(value, ScalarNode):
                         self._add("definition", value, inner)
+                case "step" | "from":
+                    self._references(value, scope)
                 case "over" | "state" | "next" | "collect":
                     for name, reference in value.entries if isinstance(value, MapNode) else ():
                         outside = key in ("over", "state")

@@ -41,6 +41,7 @@ from netspec.spec.steps import (
     Residual,
     Scan,
     Sequential,
+    Share,
     Side,
     Step,
 )
@@ -71,6 +72,7 @@ __all__ = [
     "Residual",
     "Scan",
     "Sequential",
+    "Share",
     "Side",
     "Spec",
     "Step",

@@ -141,6 +141,16 @@ class Scan(Form):
     name: Template | None = None
 
 
+class Share(Form):
+    """Another step's module once more, with the same weights."""
+
+    known_as = "share"
+    span: Span
+    step: Template
+    source: Value | None = Field(default=None, alias="from")
+    name: Template | None = None
+
+
 class If(Form):
     """A choice made while compiling."""
 
@@ -161,10 +171,10 @@ class Side(Form):
     name: Template | None = None
 
 
-Structure = Union[Sequential, Repeat, For, Parallel, Residual, Scan, If, Side]
+Structure = Union[Sequential, Repeat, For, Parallel, Residual, Scan, Share, If, Side]
 Step = Union[CallStep, Structure]
 STRUCTURES: dict[str, type[Form]] = {
-    form.known_as: form for form in (Sequential, Repeat, For, Parallel, Residual, Scan, If, Side)
+    form.known_as: form for form in (Sequential, Repeat, For, Parallel, Residual, Scan, Share, If, Side)
 }
 SHORT_FORM = {"residual": "body", "sequential": "body", "side": "body"}
 
@@ -202,6 +212,8 @@ def read_step(node: SyntaxNode, report: Report) -> Step | None:
     ((key, value),) = node.entries
     if key.text in STRUCTURES:
         form = STRUCTURES[key.text]
+        if form is Share and isinstance(value, ScalarNode) and isinstance(value.value, str):
+            return fill(Share, {"span": key.span, "step": value}, report)
         short = SHORT_FORM.get(key.text)
         if short and isinstance(value, ListNode):
             return fill(form, {"span": key.span, short: value}, report)  # type: ignore[return-value]

@@ -69,7 +69,7 @@ def is_chain(level: Level) -> bool:
         return False
     value = level.inputs[0]
     for step in level.steps:
-        if step.training or step.inputs != (value,) or len(step.outputs) != 1:
+        if step.training or step.shares or step.inputs != (value,) or len(step.outputs) != 1:
             return False
         if isinstance(step, Node) and step.op.torch is None:
             return False
@@ -89,7 +89,9 @@ def is_inline(level: Level) -> bool:
 
 def is_module(step: Step) -> bool:
     """Whether a step of a class is an attribute: a level, what has a name, or what has state."""
-    return isinstance(step, Call) or (step.op.torch is not None and (step.named or step.op.functional is None))
+    if isinstance(step, Call):
+        return True
+    return step.op.torch is not None and (step.named or bool(step.shares) or step.op.functional is None)
 
 
 def group_classes(network: Level) -> list[ClassGroup]:
@@ -102,7 +104,8 @@ def group_classes(network: Level) -> list[ClassGroup]:
             if is_inline(level):
                 continue
             whole = is_sequential(level)
-            makers = {at: _maker(step, owners) for at, step in enumerate(level.steps) if whole or is_module(step)}
+            own = [(at, step) for at, step in enumerate(level.steps) if not step.shares]
+            makers = {at: _maker(step, owners) for at, step in own if whole or is_module(step)}
             group = found.setdefault(_skeleton(level, makers), ClassGroup(_base_name(level, hint)))
             owners[level] = group, len(group.levels)
             group.levels.append(level)
@@ -171,8 +174,7 @@ def _skeleton(level: Level, makers: dict[int, Maker]) -> Any:
         if position in makers:
             does: Any = _shape_of(makers[position])
         else:
-            assert isinstance(step, Node)
-            does = _lines_of(step, wires)
+            does = _lines_of(step, wires) if isinstance(step, Node) and not step.shares else step.shares
         own = (step.ports, step.ties) if isinstance(step, Node) else ()
         steps.append((step.name, step.training, wires, does, own, level.phases.get(step)))
     loop = None if level.loop is None else replace(level.loop, length=0)
