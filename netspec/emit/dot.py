@@ -25,10 +25,11 @@ from netspec.emit.dot_labels import (
     quoted,
 )
 from netspec.emit.dot_wiring import ENTRY, Wiring, wire
-from netspec.graph import Graph, Node, Value
+from netspec.graph import Graph, Level, Node, Value
 
 FONT = "Arial"
 SKIP = "#F59E0B"
+CARRY = "#7C3AED"
 STRAIGHT = 40
 
 
@@ -236,10 +237,21 @@ class _Drawing:
         wiring = wire(box.items, level.inputs, level.outputs)
         entries = dict.fromkeys(range(ENTRY - len(anchors), ENTRY + 1), header)
         self._level(box.items, _Place(wiring, entries, group, anchors, {0: group}), indent + "  ")
+        if level.loop is not None:
+            self._carry(level, header, anchors)
         if wiring.skips:  # room for the bows of the edges that go around
             self._row([header, self._unseen(self._group(), indent + "  ", width=".2")])
         self.lines.append(f"{indent}}}")
         return header, {made: anchors[inner] for made, inner in zip(box.makes, level.outputs)}
+
+    def _carry(self, level: Level, header: str, anchors: Mapping[Value, _Anchor]) -> None:
+        """The edges by which a scan's states go into its next turn."""
+        states = level.outputs[len(level.outputs) - level.loop.states :] if level.loop is not None else ()
+        for name, value in zip(level.output_names[len(level.output_names) - len(states) :], states):
+            style = f'style=dotted color="{CARRY}" fontcolor="{CARRY}" penwidth=1.5 constraint=false'
+            if anchors[value].node != header:
+                label = f"<\xa0next {escaped(name)}>"
+                self.rows.append(f"  {anchors[value].node}:e -> {header}:e [{style} label={label}];")
 
     def _card(self, path: str, face: Face, group: str, tip: str, indent: str) -> str:
         node, label = self._node(), card_label(face, self.width)
