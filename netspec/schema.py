@@ -180,7 +180,10 @@ STRUCTURE_KEYS: dict[tuple[str, str], tuple[Json, str]] = {
     ("parallel", "dim"): (_or_expression({"type": "integer"}), "the dimension of `concat` and `stack`"),
     ("residual", "projection"): (BODY, "the shortcut's steps, built only where the body changes the shape"),
     ("residual", "shortcut"): (BODY, "the shortcut's steps, built always"),
-    ("residual", "merge"): ({"enum": list(RESIDUAL_MERGES)}, "how the two are joined; default: `add`"),
+    ("residual", "merge"): (
+        {"enum": list(RESIDUAL_MERGES)},
+        "how the body's result and the shortcut join, in this order; default: `add`",
+    ),
     ("scan", "over"): (
         REFERENCES,
         "sequences [N, T, …] by the names that the body has for one step of each; equally long",

@@ -26,7 +26,7 @@ def render_as(
         case "json":
             return json.dumps([_record(found) for found in diagnostics], indent=2, ensure_ascii=True)
         case "sarif":
-            return json.dumps(_sarif(diagnostics, version), indent=2, ensure_ascii=True)
+            return json.dumps(_sarif(diagnostics, more, version), indent=2, ensure_ascii=True)
         case "github":
             lines = [_command(found) for found in diagnostics]
             return "\n".join([*lines, *([f"::error title=netspec::and {counted(more, more)} more"] if more else [])])
@@ -66,7 +66,7 @@ def _label(label: Label, primary: bool) -> dict[str, Any]:
     }
 
 
-def _sarif(diagnostics: Sequence[Diagnostic], version: str) -> dict[str, Any]:
+def _sarif(diagnostics: Sequence[Diagnostic], more: int, version: str) -> dict[str, Any]:
     from netspec.diagnostics.catalogue import CATALOGUE
 
     ids = sorted({found.id for found in diagnostics})
@@ -76,12 +76,15 @@ def _sarif(diagnostics: Sequence[Diagnostic], version: str) -> dict[str, Any]:
         "version": version,
         "rules": rules,
     }
+    left_out = {"level": "note", "message": {"text": f"and {counted(more, more)} more"}}
+    invocation = {"executionSuccessful": True, "toolExecutionNotifications": [left_out] if more else []}
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
         "runs": [
             {
                 "tool": {"driver": driver},
+                "invocations": [invocation],
                 "columnKind": "unicodeCodePoints",
                 "results": [_result(found, ids.index(found.id)) for found in diagnostics],
             }

@@ -19,7 +19,7 @@ from netspec.elaborate.unknowns import (
     listed,
     unknown_op_argument,
 )
-from netspec.elaborate.values import Failed, whole_help
+from netspec.elaborate.values import Failed, is_expression, whole_help
 from netspec.expressions import UNKNOWN_VALUE
 from netspec.graph import Call, Node, Step, Value
 from netspec.ops.arguments import text_rule
@@ -261,6 +261,8 @@ class OpCalls(Elaboration):
             help = "only a known number will do here; reduce it with an adaptive pooling, or fix the input's size"
         elif isinstance(value, float) and "integer" in fault["msg"]:
             help = whole_help(nodes[argument])
+        elif isinstance(value, str) and is_expression(value, env):
+            help = f"`{clipped(value)}` is worked out where its type is said: `{{type: int, default: …}}`"
         wanted = fault["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
         for word, plain in PLAIN_WORDS.items():
             wanted = wanted.replace(word, plain)

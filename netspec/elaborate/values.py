@@ -151,6 +151,15 @@ def whole_help(node: Written) -> str:
     return "only a whole number will do here: `//` divides to one, `round`, `floor` and `ceil` make one"
 
 
+def is_expression(text: str, env: Env) -> bool:
+    """Whether a text could be worked out here: it reads nothing but names that have a value."""
+    try:
+        names = parse(text).names
+    except ExpressionError:
+        return False
+    return bool(names) and names <= env.keys()
+
+
 def fit(value: Any, type: str) -> Any:
     """The value as one of that type; ``None`` where it is none."""
     if type.startswith("list["):

@@ -11,13 +11,12 @@ from netspec.spec.document import (
     Expect,
     InputSpec,
     OutputSpec,
-    Parameter,
-    ParamSpec,
     Spec,
     Variant,
     read_library,
     read_spec,
 )
+from netspec.spec.parameters import Parameter, ParamSpec
 from netspec.spec.reading import (
     NAME,
     RESERVED,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import Field
 
-from netspec.diagnostics import Report, Span, clipped, nearest
+from netspec.diagnostics import Report, Span
+from netspec.spec.parameters import Parameters, check_defaults
 from netspec.spec.reading import (
     EXAMPLES,
     Entry,
@@ -32,63 +32,6 @@ from netspec.spec.reading import (
 )
 from netspec.spec.steps import Body
 from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
-
-
-class ParamSpec(Form):
-    """A parameter in its long form."""
-
-    type: Text | None = None
-    default: Value | None = None
-    min: Value | None = None
-    max: Value | None = None
-    choices: Annotated[tuple[Written, ...], reader(read_list)] | None = None
-    doc: Text | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A declared parameter. ``type`` is ``int``, ``float``, ``bool``, ``str`` or ``list[…]`` of one of these."""
-
-    key: ScalarNode
-    type: str | None
-    default: Written | None
-    spec: ParamSpec | None = None
-
-
-TYPE = re.compile(r"(?:list\[)*(?:int|float|bool|str)\]*\Z")
-
-
-def _read_parameter(key: ScalarNode, node: SyntaxNode, report: Report) -> Parameter | None:
-    if isinstance(node, MapNode):
-        long = read_form(ParamSpec, node, report, f"the parameter `{key.text}`")
-        if long is None:
-            return None
-        type_node = node.get("type")
-        if long.type is not None and type_node is not None and not is_type(long.type):
-            close = nearest(long.type, ("int", "float", "bool", "str"))
-            help = f"did you mean `{close}`?" if close else TYPES_HELP
-            report.error("unknown-type", f"`{clipped(long.type)}` is no type", type_node.span, help=help)
-            return None
-        if long.type is None and long.default is None:
-            help = f"write `{key.text}: {{default: 64}}`, or `{{type: int}}`"
-            message = f"the parameter `{key.text}` needs a `default` or a `type`"
-            report.error("missing-key", message, key.span, help=help)
-            return None
-        return Parameter(key, long.type, long.default, long)
-    if isinstance(node, ScalarNode) and isinstance(node.value, str) and is_type(node.value):
-        return Parameter(key, node.value, None)
-    return Parameter(key, None, node)
-
-
-TYPES_HELP = "types are int, float, bool, str and list[…] of these"
-
-
-def is_type(text: str) -> bool:
-    """Whether a text spells a parameter's type, as ``list[list[int]]``."""
-    return bool(TYPE.match(text)) and text.count("[") == text.count("]")
-
-
-Parameters = Annotated[Mapping[str, Parameter], named_by(_read_parameter, "a mapping from parameters to defaults")]
 
 
 class OutputSpec(Form):
@@ -249,7 +192,7 @@ def read_spec(node: SyntaxNode, report: Report) -> Spec | None:
         if isinstance(value, empty) and not (value.items if isinstance(value, ListNode) else value.entries):
             what = "a step" if key == "network" else "an input"
             report.error("missing-key", f"`{key}` needs {what}", value.span, help=EXAMPLES[key])
-    return read_form(Spec, node, report, "a spec")
+    return _checked(read_form(Spec, node, report, "a spec"), report)
 
 
 class Library(Spec):
@@ -264,4 +207,18 @@ class Library(Spec):
 
 def read_library(node: SyntaxNode, report: Report) -> Library | None:
     """An imported document. ``None`` where the report got anything."""
-    return read_form(Library, node, report, "a spec")
+    return _checked(read_form(Library, node, report, "a spec"), report)
+
+
+File = TypeVar("File", bound=Spec)
+
+
+def _checked(made: File | None, report: Report) -> File | None:
+    """The document, unless the defaults of its parameters say what they cannot mean."""
+    if made is None:
+        return None
+    faults = report.count
+    check_defaults(made.params, made.params, report)
+    for block in made.blocks.values():
+        check_defaults(block.params, {**made.params, **block.params}, report)
+    return made if report.count == faults else None

@@ -104,7 +104,7 @@ class Parallel(Form):
 
 
 class Residual(Form):
-    """The body's result plus its input."""
+    """The body's result plus its input; another ``merge`` takes the two in this order."""
 
     known_as = "residual"
     span: Span

@@ -239,18 +239,21 @@ class _Reader:
 
     def scalar_span(self, event: Any, text: str) -> Span:
         """Where a scalar is written, without its tag and anchor where it stands on one line."""
-        start, end = event.start_mark, event.end_mark
-        line, end_line, end_column = start.line + 1, end.line + 1, end.column + 1
-        if text and line == end_line and not event.style:
-            return Span(self.source, line, end_column - len(text), line, end_column)
-        if not text:
-            return self.event_span(event)
         if event.style in ("|", ">"):
-            end_line -= end_column == 1
-            while end_line > line and not self.source.line(end_line).strip():
-                end_line -= 1
-            end_column = len(self.source.line(end_line)) + 1
-        return Span(self.source, line, start.column + 1, end_line, end_column)
+            return self.block_span(event)
+        end = event.end_mark
+        line, end_column = end.line + 1, end.column + 1
+        if event.style or not text or event.start_mark.line != end.line:
+            return self.event_span(event)
+        return Span(self.source, line, end_column - len(text), line, end_column)
+
+    def block_span(self, event: Any) -> Span:
+        """Where a text in ``|`` or ``>`` is written, without the empty lines below it."""
+        span = self.event_span(event)
+        end = span.end_line - (span.end_column == 1)
+        while end > span.line and not self.source.line(end).strip():
+            end -= 1
+        return self.span(span.line, span.column, end, len(self.source.line(end)) + 1)
 
     def resolve(self, text: str, span: Span) -> Any:
         """A plain value; one that is refused is reported, and stands as its text."""

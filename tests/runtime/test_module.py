@@ -100,3 +100,22 @@ def test_the_zoo_is_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     assert netspec.load("resnet50").name == "resnet50"
     assert len(zoo.files()) >= 10
+
+
+@pytest.mark.parametrize(
+    ("merge", "joined"),
+    [
+        ("add", torch.add),
+        ("multiply", torch.mul),
+        ("maximum", torch.maximum),
+        ("concat", lambda *branches: torch.cat(branches, 1)),
+    ],
+)
+def test_a_residual_joins_what_its_body_makes_with_its_input_in_this_order(merge: str, joined, tmp_path: Path):
+    path = tmp_path / "net.yaml"
+    path.write_text(
+        "netspec: 1\nname: net\ninputs: {x: [N, 5]}\n"
+        f"network:\n  - residual: {{merge: {merge}, body: [{{scale: -0.25}}]}}\n"
+    )
+    x = torch.randn(3, 5, generator=torch.Generator().manual_seed(1))
+    assert torch.equal(netspec.load(path).module()(x), joined(-0.25 * x, x))

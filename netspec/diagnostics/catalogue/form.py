@@ -39,7 +39,8 @@ FORM = {
     ),
     "unknown-type": Entry(
         "A parameter's type is none of `int`, `float`, `bool`, `str` and lists of these, or cannot be told.",
-        "The type decides what `--set` and variants may give; an empty list gives none.",
+        "The type decides what `--set` and variants may give, and whether a text is an expression. A default gives "
+        "its own type, but an empty list has none, and what reads other parameters would be a text.",
         "params: {width: {type: integer, default: 8}}",
         "params: {width: {type: int, default: 8}}",
     ),
