@@ -100,3 +100,13 @@ def test_the_zoo_is_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     assert netspec.load("resnet50").name == "resnet50"
     assert len(zoo.files()) >= 10
+
+
+def test_a_module_that_is_only_a_part_of_its_step_stands_in_no_chain(tmp_path: Path):
+    path = tmp_path / "net.yaml"
+    steps = "linear: {out_features: 8}, learned_positions: 16, linear: 4"
+    path.write_text(f"netspec: 1\nname: net\ndims: {{T: 5}}\ninputs: {{x: [N, T, 8]}}\nnetwork: [{steps}]\n")
+    module = netspec.load(path).module()
+    x = torch.randn(2, 5, 8)
+    first, places, last = module.children()
+    assert torch.equal(module(x), last(first(x) + places.weight[:5]))
