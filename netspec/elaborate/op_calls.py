@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from netspec.diagnostics import Label, clipped, did_you_mean
 from netspec.dims import Dim, Shape, pretty_shape
 from netspec.elaborate.base import Elaboration, Frame
-from netspec.elaborate.levels import ABSENT, Binding, Ports, hashable
+from netspec.elaborate.levels import ABSENT, UNKNOWN, Binding, Ports, hashable
 from netspec.elaborate.scope import Scope, origin_labels, show
 from netspec.elaborate.unknowns import (
     JOIN_HELP,
@@ -90,6 +90,8 @@ class OpCalls(Elaboration):
         for name, target in node.entries:
             text = self.reader.text(target, frame.env) if isinstance(target, ScalarNode) else ""
             if parameter_shape(frame.builder.steps, text) is None:
+                if frame.builder.names.get(text.partition(".")[0]) is UNKNOWN or frame.builder.is_incomplete():
+                    raise Failed
                 hint = did_you_mean(text, parameter_keys(frame.builder.steps))
                 message = f"no parameter is called `{clipped(text)}` here"
                 raise self.reader.error("unknown-reference", message, target.span, help=hint)

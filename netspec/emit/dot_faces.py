@@ -56,7 +56,8 @@ def face_of(item: Item, costs: Costs) -> Face:
 def port_face(name: str, kind: str, value: Value, training: bool = False) -> Face:
     """The face of an input or output of the network; ``kind`` is which."""
     dtype = value.tensor.dtype
-    parts = (kind if name != kind else "", dtype if dtype != "float32" else "", "training only" if training else "")
+    marks = ["optional"] * value.optional + ["training only"] * training
+    parts = [kind if name != kind else "", dtype if dtype != "float32" else "", *marks]
     detail = " · ".join(part for part in parts if part)
     return Face("input", name, detail, (Row(times_shape(value.shape)),), training=training)
 

@@ -94,7 +94,8 @@ class _Tree:
         self.fold = fold
         for name, value in self.graph.inputs.items():
             dtype = value.tensor.dtype
-            detail = "" if dtype == "float32" else dtype
+            parts = "" if dtype == "float32" else dtype, "optional" if value.optional else ""
+            detail = ", ".join(filter(None, parts))
             yield Line("input", name, name, what="input", detail=detail, shape=self.shape(value))
         yield from self.level(self.graph.body, Place())
 

@@ -132,3 +132,17 @@ def test_attention_starts_as_torch_s_does(tmp_path: Path):
     assert not module.out_proj.bias.any()
     for ours, other in zip(module.parameters(), theirs.parameters()):
         assert ours.std().item() == pytest.approx(other.std().item(), rel=0.2, abs=1e-9)
+
+
+def test_a_rule_for_one_op_leaves_another_of_the_same_class_alone(tmp_path: Path):
+    """Learned positions are an ``nn.Embedding`` too."""
+    path = tmp_path / "net.yaml"
+    path.write_text(
+        "netspec: 1\nname: net\ninputs: {ids: {shape: [N, T], dtype: int64, below: 9}}\ndims: {T: 4}\n"
+        "network:\n  - embedding: {name: words, num_embeddings: 9, embedding_dim: 4}\n"
+        "  - learned_positions: {name: places, max_length: 16}\n"
+        "init: {embedding.weight: {constant: 3.0}}\n"
+    )
+    module = netspec.load(path).module()
+    assert (module.get_parameter("words.weight") == 3).all()
+    assert not (module.get_parameter("places.weight") == 3).any()

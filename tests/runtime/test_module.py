@@ -119,3 +119,13 @@ def test_a_residual_joins_what_its_body_makes_with_its_input_in_this_order(merge
     )
     x = torch.randn(3, 5, generator=torch.Generator().manual_seed(1))
     assert torch.equal(netspec.load(path).module()(x), joined(-0.25 * x, x))
+
+
+def test_a_module_that_is_only_a_part_of_its_step_stands_in_no_chain(tmp_path: Path):
+    path = tmp_path / "net.yaml"
+    steps = "linear: {out_features: 8}, learned_positions: 16, linear: 4"
+    path.write_text(f"netspec: 1\nname: net\ndims: {{T: 5}}\ninputs: {{x: [N, T, 8]}}\nnetwork: [{steps}]\n")
+    module = netspec.load(path).module()
+    x = torch.randn(2, 5, 8)
+    first, places, last = module.children()
+    assert torch.equal(module(x), last(first(x) + places.weight[:5]))

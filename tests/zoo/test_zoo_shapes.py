@@ -20,6 +20,7 @@ from zoo.networks import NAMES, batch_of_two, compiled, meta_inputs, on_meta
 from netspec.dims import evaluate_shape
 from netspec.emit.source import Program
 from netspec.graph import Call, Graph, Step, walk
+from netspec.ops.base import Op
 
 
 class Watch:
@@ -36,8 +37,10 @@ class Watch:
     def see(self, path: str, step: Step, made: Any) -> None:
         """Judge one step's results."""
         self.seen.add(path)
-        got = [tuple(tensor.shape) for tensor in tensors_of(made)]
-        want = [evaluate_shape(value.shape, self.sizes) for value in step.outputs]
+        tensors = tensors_of(made)
+        got = [tuple(tensor.shape) for tensor in tensors if tensor is not None]
+        shapes = [evaluate_shape(value.shape, self.sizes) for value in step.outputs]
+        want = [shape for shape, tensor in zip(shapes, tensors) if tensor is not None]  # what nothing reads is not made
         if got != want:
             self.wrong.append(f"{path} makes {got}, but {want} was inferred")
 
@@ -46,9 +49,11 @@ class Watch:
         return lambda module, inputs, made: self.see(path, self.steps[path], made)
 
 
-def tensors_of(made: Any) -> list[Tensor]:
+def tensors_of(made: Any) -> list[Tensor | None]:
     """The tensors in a result, nested tuples opened."""
-    return [made] if isinstance(made, Tensor) else [tensor for part in made for tensor in tensors_of(part)]
+    if made is None or isinstance(made, Tensor):
+        return [made]
+    return [tensor for part in made for tensor in tensors_of(part)]
 
 
 @contextmanager
@@ -93,8 +98,9 @@ def test_every_step_makes_the_inferred_shape(name: str) -> None:
     module = on_meta(name).train()
     watch = Watch(graph, sizes)
     for path, each in module.named_modules():
-        if path:
-            each.register_forward_hook(watch.hook(path))
+        step = watch.steps.get(path)
+        if isinstance(step, Call) or (step is not None and type(step.op).statements is Op.statements):
+            each.register_forward_hook(watch.hook(path))  # other modules are only a part of what their line does
     with torch.no_grad(), tracing(module, program, watch):
         made = module(*meta_inputs(graph, sizes))
     assert watch.wrong == []

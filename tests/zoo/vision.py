@@ -39,11 +39,11 @@ def build(name: str, **options: object) -> nn.Module:
     return randomised(module.to_empty(device="cpu"))
 
 
-def randomised(module: nn.Module) -> nn.Module:
-    """Gives parameters and batch-norm statistics values that are telling."""
+def randomised(module: nn.Module, *, buffers: bool = True) -> nn.Module:
+    """Gives parameters, and batch-norm statistics, values that are telling."""
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
-        for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
+        for name, tensor in [*module.named_parameters(), *(module.named_buffers() if buffers else ())]:
             if tensor.ndim > 1:
                 bound = (6 / tensor[0].numel()) ** 0.5
                 tensor.uniform_(-bound, bound, generator=generator)

@@ -27,6 +27,8 @@ from netspec.ops import OPS
 
 WIDTH = 120
 INDENT = "    "
+MOST_PATHS = 6
+"""So many parameters that one rule sets are listed; more are told by how their names end, where that tells them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +190,15 @@ def _initialize(graph: Graph) -> Iterator[str]:
     """The spec's rules, in order; a later rule wins."""
     yield f"{INDENT}def initialize(self):"
     yield f'{INDENT * 2}"""Initial values that the spec asks for; the rest keep PyTorch\'s defaults."""'
-    for of_ops, rules in groupby(graph.init, lambda rule: rule.op is not None):
+    ops = {step.op.name: step.op.torch for _, step, _ in walk(graph.body) if isinstance(step, Node)}
+
+    def by_class(rule: InitRule) -> bool:
+        """Whether the modules of the rule's op are told by their class: no other op of the network has it."""
+        return rule.op is not None and not any(
+            name != rule.op and torch == OPS[rule.op].torch for name, torch in ops.items()
+        )
+
+    for of_ops, rules in groupby(graph.init, by_class):
         if not of_ops:
             for rule in rules:
                 yield from _path_rule(rule, graph)
@@ -215,6 +225,12 @@ def _path_rule(rule: InitRule, graph: Graph) -> Iterator[str]:
     paths = [key for path, node, name, key in walk_parameters(graph.body) if rule.sets(path, node, name)]
     if len(paths) == 1:
         yield f"{INDENT * 2}{_init_call(rule, f'self.get_parameter({paths[0]!r})')}".replace("'", '"')
+        return
+    ending = rule.pattern.removeprefix("*")
+    if len(paths) > MOST_PATHS and ending != rule.pattern and not set(ending) & set("*?["):
+        yield f"{INDENT * 2}for name, parameter in self.named_parameters():"
+        yield f'{INDENT * 3}if name.endswith("{ending}"):'
+        yield f"{INDENT * 4}{_init_call(rule, 'parameter')}"
         return
     yield f"{INDENT * 2}for path in ("
     for path in paths:

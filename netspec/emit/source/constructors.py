@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Union
 
 from netspec.graph import Call, Level, Node, Step
+from netspec.ops.base import Op
 
 NO_DEFAULT = object()
 WORD = re.compile(r"\w+")
@@ -71,8 +72,8 @@ def is_chain(level: Level) -> bool:
     for step in level.steps:
         if step.training or step.shares or step.inputs != (value,) or len(step.outputs) != 1:
             return False
-        if isinstance(step, Node) and step.op.torch is None:
-            return False
+        if isinstance(step, Node) and (step.op.torch is None or type(step.op).statements is not Op.statements):
+            return False  # it has no module, or its module is only a part of what it does
         value = step.outputs[0]
     return level.outputs == (value,)
 
