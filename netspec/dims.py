@@ -229,6 +229,46 @@ def evaluate(size: Size, sizes: Mapping[str, int]) -> int:
     return total
 
 
+def substitute(size: Size, sizes: Mapping[str, int]) -> Size:
+    """The size where these symbols have these values, and the others stay."""
+    if isinstance(size, int) or size.symbols.isdisjoint(sizes):
+        return size
+    total: Size = 0
+    for monomial, coefficient in size.terms.items():
+        term: Size = coefficient
+        for atom, power in monomial:
+            if isinstance(atom, str):
+                value: Size = sizes.get(atom, Dim.symbol(atom))
+            else:
+                value = floor_div(substitute(atom.numerator, sizes), atom.divisor)
+            for _ in range(power):
+                term = term * value
+        total = total + term
+    return total
+
+
+def formula(size: Size) -> str:
+    """A count as a person would say it: ``1.81 G·N``, ``85.1 M·N·T + 18.4 k·N·T²``."""
+    if isinstance(size, int):
+        return _scaled(size)
+    terms = sorted(size.terms.items(), key=lambda term: -sum(power for _, power in term[0]))
+    texts: list[str] = []
+    for monomial, coefficient in terms:
+        symbols = _term_text(monomial, 1, UNICODE)
+        sign = "− " if coefficient < 0 and texts else "−" if coefficient < 0 else ""
+        number = _scaled(abs(coefficient))
+        texts.append(sign + (number if not monomial else symbols if abs(coefficient) == 1 else f"{number}·{symbols}"))
+    return " + ".join(texts).replace("+ − ", "− ")
+
+
+def _scaled(number: int) -> str:
+    """``1.81 G``; exact below a thousand."""
+    for limit, unit in ((10**15, "P"), (10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if number >= limit:
+            return f"{number / limit:.3g} {unit}"
+    return str(number)
+
+
 def evaluate_shape(shape: Shape, sizes: Mapping[str, int]) -> tuple[int, ...]:
     return tuple(evaluate(size, sizes) for size in shape)
 

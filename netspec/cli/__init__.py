@@ -68,6 +68,13 @@ def parser() -> argparse.ArgumentParser:
     shapes = command("shapes", "the shape table", "Print shapes, parameters and MACs, layer by layer.")
     _spec_arguments(shapes)
     shapes.add_argument("--format", choices=["text", "json", "csv", "md"], default="text", help="default: text")
+    shapes.add_argument("--depth", metavar="N", type=int, help="levels that stand open, one in the other")
+    shapes.add_argument(
+        "--expand", metavar="NAME", action="append", default=[], help="keep this level open: its path, name or block"
+    )
+    shapes.add_argument("--sort", choices=["macs", "params"], default="", help="single ops, the heaviest first")
+    shapes.add_argument("--full", action="store_true", help="fold nothing but repeats")
+    shapes.add_argument("--ascii", action="store_true", help="keep to the characters of ASCII")
 
     source = command("source", "the PyTorch source", "Print the network as standalone PyTorch source.")
     _spec_arguments(source)

@@ -41,9 +41,18 @@ def check(options: Namespace) -> int:
 
 def shapes(options: Namespace) -> None:
     from netspec.emit.table import ShapeTable
+    from netspec.emit.table_lines import Fold, View
 
+    if options.depth is not None and options.depth < 0:
+        raise UsageError(f"--depth takes a number from 0 on, not {options.depth}")
+    view = View(Fold.REPEATS if options.full else None, options.depth, tuple(options.expand), options.sort)
     table = ShapeTable(_graph(options))
-    formats = {"text": lambda: _drawn(table), "json": table.to_json, "csv": table.to_csv, "md": table.to_markdown}
+    formats = {
+        "text": lambda: _drawn(table, view=view, ascii=options.ascii),
+        "json": table.to_json,
+        "csv": table.to_csv,
+        "md": table.to_markdown,
+    }
     print(formats[options.format]().rstrip("\n"))
 
 
@@ -158,10 +167,10 @@ def _limits(options: Namespace) -> Limits:
     )
 
 
-def _drawn(table: Any) -> str:
+def _drawn(table: Any, **how: Any) -> str:
     """The table as wide as the terminal, with colour on a terminal only."""
     width = shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80
-    made: str = table.text(width=max(80, min(width, 160)), colour=sys.stdout.isatty())
+    made: str = table.text(width=max(80, min(width, 160)), colour=sys.stdout.isatty(), **how)
     return made
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from netspec.dims import evaluate, pretty
-from netspec.graph import ONCE, Call, Level, Loop, Node, Pace, Step, Tally, parameter_count
+from netspec.dims import Size, evaluate, formula, pretty, substitute, symbols
+from netspec.graph import ONCE, Call, Graph, Level, Loop, Node, Pace, Step, Tally, parameter_count
+
+MOST_TERMS = 3
 
 
 class Cost(NamedTuple):
@@ -42,6 +44,21 @@ class Costs:
         if what not in self._params:
             self._params[what] = what.parameter_count if isinstance(what, Level) else parameter_count(what)
         return self._params[what]
+
+
+def cost_formula(cost: Size, graph: Graph) -> tuple[str, Mapping[str, int]]:
+    """A cost as a formula in the symbolic dimensions, and the sizes of those that were put into it.
+
+    Where it would be long, or has floors in it, only the dimensions that come first in the inputs (batches) stay.
+    """
+    if isinstance(cost, int):
+        return "", {}
+    if len(cost.terms) <= MOST_TERMS and all(isinstance(atom, str) for term in cost.terms for atom, _ in term):
+        return formula(cost), {}
+    batches = symbols(value.shape[0] for value in graph.inputs.values() if value.shape)
+    fixed = {name: size for name, size in graph.sizes.items() if name in cost.symbols - batches}
+    rest = substitute(cost, fixed)
+    return ("", {}) if isinstance(rest, int) or len(rest.terms) > MOST_TERMS else (formula(rest), fixed)
 
 
 def scan_text(loop: Loop) -> str:

@@ -6,13 +6,13 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from netspec.dims import Shape, plain_shape
 from netspec.emit.costs import Costs
-from netspec.emit.table_lines import Fold, table_lines
+from netspec.emit.table_lines import EVERYTHING, FOLDED, Fold, View, table_lines
 from netspec.emit.table_text import number, table_text
 from netspec.graph import Graph, Node, Pace, visits
 
@@ -87,12 +87,16 @@ class ShapeTable:
     def __str__(self) -> str:
         return self.text()
 
-    def text(self, width: int = 80, colour: bool = False, full: bool = False) -> str:
+    def text(
+        self, width: int = 80, colour: bool = False, full: bool = False, view: View = FOLDED, ascii: bool = False
+    ) -> str:
         """The table as people read it, in at most ``width`` columns.
 
-        A long table is folded until it fits in a few screenfuls; with ``full`` only repeats are.
+        A long table is folded until it fits in a few screenfuls; with ``full`` only repeats are, and ``view`` says
+        more. ``ascii`` keeps to the characters of ASCII.
         """
-        return table_text(self.graph, self._costs, width, colour, Fold.REPEATS if full else None)
+        view = replace(view, fold=Fold.REPEATS) if full else view
+        return table_text(self.graph, self._costs, width, colour, view, ascii)
 
     def to_json(self) -> str:
         """The whole table as JSON, a row a line."""
@@ -122,7 +126,7 @@ class ShapeTable:
 
     def to_markdown(self) -> str:
         """The table as Markdown, repeats collapsed as in the text."""
-        lines = table_lines(self.graph, self._costs, Fold.REPEATS)
+        lines = table_lines(self.graph, self._costs, EVERYTHING)
         out = ["| layer | op | output | params | MACs |", "| :-- | :-- | :-- | --: | --: |"]
         for line in lines:
             times = f" ×{line.count}" if line.count > 1 else ""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from netspec.graph import Call, Level, Node, Step, Value
+from netspec.graph import Call, Level, Node, Step, Value, parameter_count
 
 SMALL = ("activation", "dropout")
 PLAIN = ("norm", "activation", "dropout")
@@ -86,6 +86,17 @@ def is_plain(level: Level) -> bool:
         and level.steps[0].inputs == level.inputs
         and all(step.inputs == before.outputs for before, step in zip(level.steps, level.steps[1:]))
         and level.outputs == level.steps[-1].outputs
+    )
+
+
+def is_single(level: Level) -> bool:
+    """Whether a level is one op and the parameters that it reads, as if it were an op of its own."""
+    others = [step for step in level.steps if step.inputs]
+    if level.loop is not None or len(others) != 1 or len(level.steps) == 1 or not isinstance(others[0], Node):
+        return False
+    learned = (step for step in level.steps if not step.inputs)
+    return level.outputs == others[0].outputs and all(
+        isinstance(step, Node) and parameter_count(step) and not step.training for step in learned
     )
 
 

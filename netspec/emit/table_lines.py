@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import islice
@@ -10,7 +10,7 @@ from typing import Literal
 
 from netspec.dims import Shape, times_shape
 from netspec.emit.costs import Costs, scan_text
-from netspec.emit.table_groups import Group, grouped, is_plain, likeness, sources_text, value_names
+from netspec.emit.table_groups import Group, grouped, is_plain, is_single, likeness, sources_text, value_names
 from netspec.graph import ONCE, Call, Graph, Level, Node, Pace, Value
 
 
@@ -27,6 +27,20 @@ ROOM = {Fold.REPEATS: 48, Fold.SMALL_STEPS: 100, Fold.PLAIN_BLOCKS: 160}
 """The most lines that a table takes before it is folded further: a screenful of a terminal, two, three."""
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """How much of a network is shown, and in which order.
+
+    ``fold`` is by default as little as there is room for. ``depth`` levels stand open, one in the other. The levels
+    in ``expand`` stay open, by name or path. ``sort`` puts single ops in a row, the heaviest first.
+    """
+
+    fold: Fold | None = None
+    depth: int | None = None
+    expand: tuple[str, ...] = ()
+    sort: Literal["", "macs", "params"] = ""
+
+
 @dataclass(slots=True)
 class Line:
     """One line of the table, before it is fitted into columns.
@@ -35,7 +49,7 @@ class Line:
     steps in a row look like this one; the numbers are of one. ``what`` is the op or the block, ``detail`` its
     telling arguments, ``sources`` what it reads unless that is the line above, ``then`` the ops folded into the
     line. ``more`` counts the outputs besides the one whose shape is shown. ``closed`` marks a block whose inside
-    is left out, as it is built like one above.
+    is left out, as it is built like one above. ``takes`` are the shapes of its inputs, ``row`` its line in the spec.
     """
 
     kind: Literal["input", "level", "op"]
@@ -54,18 +68,35 @@ class Line:
     macs: int = 0
     training: bool = False
     closed: bool = False
+    takes: str = ""
+    row: int = 0
 
 
-def table_lines(graph: Graph, costs: Costs, fold: Fold | None = None) -> list[Line]:
+EVERYTHING = View(Fold.REPEATS)
+FOLDED = View()
+
+
+def table_lines(graph: Graph, costs: Costs, view: View = FOLDED) -> list[Line]:
     """The lines of the whole network, its inputs first; by default folded as little as there is room for."""
-    tree = _Tree(graph, costs)
-    if fold is not None:
-        return list(tree.lines(fold))
+    tree = _Tree(graph, costs, view)
+    if view.sort:
+        return sorted_lines(tree.lines(Fold.REPEATS), view.sort)
+    if view.fold is not None or view.depth is not None:
+        return list(tree.lines(view.fold or Fold.REPEATS))
     for degree, room in ROOM.items():
         lines = list(islice(tree.lines(degree), room + 1))
         if len(lines) <= room:
             return lines
     return list(tree.lines(Fold.LIKE_BLOCKS))
+
+
+def sorted_lines(lines: Iterable[Line], by: Literal["macs", "params"]) -> list[Line]:
+    """Single ops by what all alike in a row take, the heaviest first; what takes nothing is left out."""
+    ops = [line for line in lines if line.kind == "op" and getattr(line, by)]
+    ops.sort(key=lambda line: -getattr(line, by) * line.count)
+    for line in ops:
+        line.name, line.guides, line.sources = line.path, (), ""
+    return ops
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +114,9 @@ class Place:
 class _Tree:
     """Walks the graph and makes its lines; what is worked out for a level is kept for its other places."""
 
-    def __init__(self, graph: Graph, costs: Costs):
-        self.graph, self.costs = graph, costs
+    def __init__(self, graph: Graph, costs: Costs, view: View):
+        self.graph, self.costs, self.view = graph, costs, view
+        self.file = graph.body.span.source
         self.fold = Fold.REPEATS
         self.groups: dict[tuple[Level, bool], list[Group]] = {}
         self.shapes: dict[Shape, str] = {}
@@ -127,10 +159,20 @@ class _Tree:
         line = Line("op", name, place.prefix + name, place.guides, len(group.steps), sources=sources)
         line.params, line.macs = self.costs.of(step, place.pace)
         line.training = place.training or step.training
+        line.takes = ", ".join(self.shape(value) for value in dict.fromkeys(step.inputs))
+        line.row = step.span.line if step.span.source is self.file else 0
         if step.outputs:
             line.shape, line.more = self.shape(step.outputs[0]), len(step.outputs) - 1
         if isinstance(step, Node):
             say(line, [step, *group.then])
+            yield line
+        elif is_single(step.body) and not step.shares:
+            node = next(each for each in step.body.steps if isinstance(each, Node) and each.inputs)
+            line.what, line.detail, line.family = (
+                step.body.title or node.op.name,
+                single_text(step.body),
+                node.op.family,
+            )
             yield line
         elif self.fold >= Fold.PLAIN_BLOCKS and not step.shares and is_plain(step.body):
             say(line, [node for node in step.body.steps if isinstance(node, Node)])
@@ -142,15 +184,23 @@ class _Tree:
                 line.what, line.detail = step.body.title or "share", f"= {step.shares}"
             elif step.body.loop is not None:
                 line.what, line.detail = "scan", scan_text(step.body.loop)
-            line.closed = not step.shares and self.stays_closed(step.body, opened)
+            line.closed = not step.shares and self.stays_closed(step.body, line, opened)
             yield line
-            if not line.closed and not step.shares:
+            if not line.closed and not step.shares and not self.is_deep(line):
                 pace = place.pace.inside(step.body)
                 yield from self.level(step.body, Place(line.path + ".", place.guides, line.training, pace))
 
-    def stays_closed(self, level: Level, opened: set[Hashable]) -> bool:
+    def is_deep(self, line: Line) -> bool:
+        """Whether what is inside a level lies deeper than is asked for."""
+        return self.view.depth is not None and line.path.count(".") + 1 > self.view.depth and not self.is_asked(line)
+
+    def is_asked(self, line: Line) -> bool:
+        """Whether a level is asked for by its path, its name or its block's."""
+        return any(asked in (line.path, line.name, line.what) for asked in self.view.expand)
+
+    def stays_closed(self, level: Level, line: Line, opened: set[Hashable]) -> bool:
         """Whether a block is built like one that has been opened in the same level."""
-        if self.fold < Fold.LIKE_BLOCKS or not level.title:
+        if self.fold < Fold.LIKE_BLOCKS or not level.title or self.is_asked(line):
             return False
         key = likeness(level, self.likenesses)
         if key in opened:
@@ -172,6 +222,12 @@ class _Tree:
         if found is None:
             found = self.groups[key] = list(grouped(*key))
         return found
+
+
+def single_text(level: Level) -> str:
+    """The block's first parameter, as an op's main argument would be said."""
+    first = next(iter(level.arguments.values()), "")
+    return str(first) if isinstance(first, int) and not isinstance(first, bool) else ""
 
 
 def say(line: Line, nodes: list[Node]) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from textwrap import wrap
 
 from netspec.dims import times_shape
-from netspec.emit.costs import Costs
-from netspec.emit.table_lines import Fold, Line, table_lines
+from netspec.emit.costs import Costs, cost_formula
+from netspec.emit.table_lines import FOLDED, Line, View, table_lines
 from netspec.graph import Graph, Node, walk
 
 NARROWEST = 48
+PLAIN = 80  # columns; in no more, the table keeps to what matters most
 EXACT_BELOW = 1_000_000
 GAP = 2
 DITTO = "″"
@@ -37,13 +38,32 @@ STYLES = {
 }
 
 
-def table_text(graph: Graph, costs: Costs, width: int, colour: bool, fold: Fold | None = None) -> str:
+def table_text(graph: Graph, costs: Costs, width: int, colour: bool, view: View = FOLDED, ascii: bool = False) -> str:
     """The table in at most ``width`` columns (never below 48)."""
     width = max(width, NARROWEST)
-    lines = table_lines(graph, costs, fold)
-    layout = fit_columns(lines, width)
+    lines = table_lines(graph, costs, view)
+    if ascii:
+        lines = [in_ascii(line) for line in lines]
+    layout = fit_columns(lines, width, costs.of(graph.body).macs)
     out = [*title(graph, width), [], *layout.draw(lines), *footer(graph, costs, lines, width)]
-    return "\n".join(paint(cell, colour).rstrip() for cell in out)
+    text = "\n".join(paint(trimmed(cell), colour) for cell in out)
+    return text.translate(PLAIN_SIGNS) if ascii else text
+
+
+WORDS = {"⌈": "ceil(", "⌉": ")", "⌊": "floor(", "⌋": ")", "←": "<-", "→": "->", "↔": "<->"}
+PLAIN_WORDS = {ord(sign): word for sign, word in WORDS.items()} | {
+    ord(digit): f"^{number}" for number, digit in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")
+}
+PLAIN_SIGNS = PLAIN_WORDS | {
+    ord(sign): plain
+    for sign, plain in zip("×″·─│├└…†−–≥", ["x", '"', "*", "-", "|", "|", "`", "~", "+", "-", "-", ">"])
+}
+
+
+def in_ascii(line: Line) -> Line:
+    """The line with words for the signs that ASCII has no single character for, before it is fitted."""
+    texts = {name: getattr(line, name).translate(PLAIN_WORDS) for name in ("detail", "sources", "shape", "takes")}
+    return replace(line, **texts, then=tuple(text.translate(PLAIN_WORDS) for text in line.then))
 
 
 def title(graph: Graph, width: int) -> list[Cell]:
@@ -58,6 +78,36 @@ def title(graph: Graph, width: int) -> list[Cell]:
 
 
 @dataclass(frozen=True, slots=True)
+class Extra:
+    """A further column, where the terminal is wide enough for it."""
+
+    title: str
+    width: int
+    text: Callable[[Line], str]
+    left: bool = False
+
+    def placed(self, text: str) -> str:
+        text = shorten_shape(text, self.width)
+        return text.ljust(self.width) if self.left else text.rjust(self.width)
+
+
+def extra_columns(lines: Sequence[Line], macs: int) -> list[Extra]:
+    """The further columns, in the order in which room is given to them."""
+
+    def share(line: Line) -> str:
+        part = 100 * line.macs / macs if macs else 0
+        return "" if not part else f"{part:.0f}%" if part >= 9.95 else f"{part:.1f}%"
+
+    reads = max([len("input"), *(len(line.takes) for line in lines)])
+    rows = max([len("line"), *(len(str(line.row)) for line in lines)])
+    return [
+        Extra("share", 5, share),
+        Extra("line", rows, lambda line: str(line.row or "")),
+        Extra("input", min(reads, 32), lambda line: line.takes, left=True),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
     """How wide each column is. ``flow`` holds the output shape from its left and the parameters from its right."""
 
@@ -67,14 +117,18 @@ class Layout:
     macs: int
     short_params: bool
     short_macs: bool
+    extras: tuple[Extra, ...] = ()
 
     @property
     def width(self) -> int:
-        return self.name + self.op + self.flow + self.macs + 3 * GAP
+        extras = sum(GAP + extra.width for extra in self.extras)
+        return self.name + self.op + self.flow + self.macs + 3 * GAP + extras
 
     def draw(self, lines: Iterable[Line]) -> Iterable[Cell]:
         """The header, the lines and the rules around them."""
-        yield [(text, "dim") for text, _ in self.row([("layer", "")], [("op", "")], ("output", ""), "params", "MACs")]
+        head = self.row([("layer", "")], [("op", "")], ("output", ""), "params", "MACs")
+        head += [(" " * GAP + extra.placed(extra.title), "") for extra in self.extras]
+        yield [(text, "dim") for text, _ in head]
         yield [("─" * self.width, "dim")]
         above = ""
         for line in lines:
@@ -88,7 +142,9 @@ class Layout:
         row = self.row(
             name_cell(line, self.name), op_cell(line), shape, params, number(line.macs, self.short_macs), line.more
         )
-        return row if line.kind == "op" else [*row[:-4], *((text, style or "dim") for text, style in row[-4:])]
+        if line.kind != "op":
+            row = [*row[:-4], *((text, style or "dim") for text, style in row[-4:])]
+        return row + [(" " * GAP + extra.placed(extra.text(line)), "dim") for extra in self.extras]
 
     def row(self, name: Cell, op: Cell, shape: Span, params: str, macs: str, more: int = 0) -> Cell:
         extra = f" +{more}" if more else ""
@@ -105,7 +161,7 @@ class Layout:
         ]
 
 
-def fit_columns(lines: Sequence[Line], width: int) -> Layout:
+def fit_columns(lines: Sequence[Line], width: int, total: int) -> Layout:
     """The widest layout that is no wider than ``width``: first the ops give way, then the shapes, then the names."""
     name = max([len("layer"), *(cell_width(name_cell(line)) for line in lines)])
     op = max([len("op"), *(cell_width(op_cell(line)) for line in lines)])
@@ -130,7 +186,11 @@ def fit_columns(lines: Sequence[Line], width: int) -> Layout:
     ):
         over = sum(columns.values()) + macs + 3 * GAP - width
         columns[column] -= max(0, min(over, columns[column] - least))
-    return Layout(**columns, macs=macs, short_params=short_params, short_macs=short_macs)
+    layout = Layout(columns["name"], columns["op"], columns["flow"], macs, short_params, short_macs)
+    for extra in extra_columns(lines, total) if width > PLAIN else ():
+        if layout.width + GAP + extra.width <= width:
+            layout = replace(layout, extras=(*layout.extras, extra))
+    return layout
 
 
 def flow_width(line: Line, short: bool) -> int:
@@ -171,9 +231,14 @@ def footer(graph: Graph, costs: Costs, lines: Sequence[Line], width: int) -> lis
         for name, output in graph.outputs.items()
     ]
     inputs = [f"{name} {times_shape(value.shape)}" for name, value in graph.inputs.items()]
+    told, fixed = cost_formula(graph.body.macs, graph)
+    given = ", ".join(f"{symbol}={size}" for symbol, size in fixed.items())
+    ties = [f"tied: {key} = {target}" for key, target in tied_parameters(graph)]
     entries = [
         ("parameters", [f"{params:,}", bytes_text(4 * params), *([f"{aside:,} in training only"] if aside else [])]),
-        ("MACs", [f"{macs:,}", f"{2 * macs:,} FLOPs", *([f"at {sizes}"] if sizes else [])]),
+        ("", ties[:MOST_TIES] + ([f"and {len(ties) - MOST_TIES} more"] if len(ties) > MOST_TIES else [])),
+        ("MACs", [f"{macs:,}", f"{2 * macs:,} FLOPs (2 a MAC)", *([f"at {sizes}"] if sizes else [])]),
+        ("", [f"= {told}" + (f" at {given}" if given else "")] if told else []),
         (FLOW, [*joined(inputs, ","), *joined(["→ " + outputs[0], *outputs[1:]] if outputs else [], ",")]),
     ]
     out = [cell for label, parts in entries for cell in wrapped(label, parts, "" if label == FLOW else " ·", width)]
@@ -185,6 +250,16 @@ def footer(graph: Graph, costs: Costs, lines: Sequence[Line], width: int) -> lis
     if any(line.training for line in lines):
         notes.append(f"{DAGGER}   in training only, left out of the MACs")
     return out + [[(clip(note, width), "dim")] for note in notes]
+
+
+MOST_TIES = 4
+
+
+def tied_parameters(graph: Graph) -> Iterable[tuple[str, str]]:
+    """The keys of parameters that are another's, with that one's."""
+    for path, step, _ in walk(graph.body):
+        if isinstance(step, Node):
+            yield from ((f"{path}.{name}", target) for name, target in step.ties)
 
 
 def joined(parts: Sequence[str], mark: str) -> list[str]:
@@ -208,6 +283,8 @@ def bytes_text(count: int) -> str:
     """The size of the weights: megabytes are 10⁶ bytes."""
     if count < 100_000:
         return f"{count:,} bytes as float32"
+    if count >= 10**10:
+        return f"{count / 1e9:,.1f} GB as float32 (GB = 10⁹ bytes)"
     return f"{count / 1e6:,.{1 if count >= 10_000_000 else 2}f} MB as float32 (MB = 10⁶ bytes)"
 
 
@@ -253,6 +330,13 @@ def padded(cell: Cell, width: int) -> Cell:
 
 def cell_width(cell: Cell) -> int:
     return sum(len(text) for text, _ in cell)
+
+
+def trimmed(cell: Cell) -> Cell:
+    """The cell without blanks at its end."""
+    while cell and not cell[-1][0].strip():
+        cell = cell[:-1]
+    return [*cell[:-1], (cell[-1][0].rstrip(), cell[-1][1])] if cell else []
 
 
 def paint(cell: Cell, colour: bool) -> str:

@@ -16,11 +16,14 @@ from hypothesis import strategies as st
 
 from netspec.diagnostics import Source, Span
 from netspec.dims import Dim, plain_shape
+from netspec.emit.costs import Costs
 from netspec.emit.table import ShapeTable
+from netspec.emit.table_lines import View, table_lines
 from netspec.emit.table_text import number
 from netspec.graph import Call, Graph, Level, Node, Output, Value, walk
 from netspec.ops import OPS
 from netspec.ops.base import Tensor
+from netspec.pipeline import compile_spec
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 SOURCE = Source("net.yaml", "")
@@ -272,13 +275,14 @@ def test_markdown_collapses_repeats_and_gives_the_totals():
 
 def test_equal_blocks_in_a_row_share_a_line():
     text = resnet().text(100)
-    assert line_of(text, "layer1.0–1 ×2").split()[2:] == ["basic", "″", "73,984", "231.2M"]
+    assert line_of(text, "layer1.0–1 ×2").split()[2:6] == ["basic", "″", "73,984", "231.2M"]
     assert not any(line.lstrip("│├└ ").startswith("layer2.") for line in body_lines(text))
     assert "×N  N alike in a row" in text
 
 
 def test_a_deeper_network_has_no_longer_table_once_its_blocks_repeat():
-    assert len(str(resnet(3)).split("\n")) == len(str(resnet(200)).split("\n"))
+    tables = [str(resnet(depth)).partition("\nparameters")[0].count("\n") for depth in (3, 200)]
+    assert tables[0] == tables[1]
 
 
 def test_equal_blocks_that_are_not_chained_have_a_line_each():
@@ -424,3 +428,43 @@ def test_ten_thousand_layers_take_well_under_a_second():
     assert time.process_time() - start < 2  # 0.6 on an idle core
     made.to_json()
     assert time.process_time() - start < 3
+
+
+def test_the_depth_that_is_asked_for():
+    lines = body_lines(resnet().text(view=View(depth=0)))
+    assert not any(line.startswith(("├", "└")) for line in lines)
+    opened = body_lines(resnet().text(view=View(depth=0, expand=("layer1.0–1",))))
+    assert any(line.startswith("├ conv1") for line in opened)
+
+
+def test_the_heaviest_first():
+    table = ShapeTable(compile_spec("gpt2"))
+    view = View(sort="params")
+    assert body_lines(table.text(120, view=view))[0].startswith("transformer.wte")
+    counts = [line.params * line.count for line in table_lines(table.graph, Costs(table.graph.sizes), view)]
+    assert counts == sorted(counts, reverse=True)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "unet", "gpt2", "inception_v3"])
+def test_ascii_is_ascii(name):
+    text = ShapeTable(compile_spec(name)).text(100, ascii=True)
+    doc = compile_spec(name).doc
+    assert [each for each in text if ord(each) > 126 and each not in doc] == []
+    assert max(map(len, text.split("\n"))) <= 104  # words for signs in the footer may be longer
+
+
+def test_a_wide_terminal_shows_more():
+    text = resnet().text(140)
+    head = next(line for line in text.split("\n") if line.startswith("layer "))
+    assert head.split() == ["layer", "op", "output", "params", "MACs", "share", "line", "input"]
+    outer = [line for line in body_lines(text) if line[0] not in "│├└ " and "%" in line]
+    shares = [float(line.split("%")[0].split()[-1]) for line in outer]
+    assert 99 < sum(shares) + shares[1] < 101  # the second line stands for two
+
+
+@pytest.mark.parametrize(
+    ("name", "formula"),
+    [("resnet18", "= 1.81 G·N at H=224, W=224"), ("gpt2", "= 18.4 k·N·T² + 124 M·N·T"), ("lenet", "= 417 k·N")],
+)
+def test_macs_as_a_formula(name, formula):
+    assert formula in ShapeTable(compile_spec(name)).text()
