@@ -18,6 +18,8 @@ def input_numbers(body: Level, below: Mapping[str, int]) -> dict[str, Numbers]:
 
 def _numbers(level: Level, known: dict[Level, Sequence[Numbers | None]]) -> Sequence[Numbers | None]:
     """What the steps of a level take of each of its inputs; the first reader with something to say has it."""
+    if all("float" in value.tensor.dtype for value in level.inputs):
+        return [None] * len(level.inputs)
     if level not in known:
         taken: dict[Value, Numbers] = {}
         for step in reversed(level.steps):

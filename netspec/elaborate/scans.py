@@ -27,7 +27,7 @@ class Scans(BlockCalls):
     def scan(self, frame: Frame, step: Scan, prev: Value | None, given: str | None) -> Value:
         name = self.place(frame, step.name, given, step.span)
         self.guard_keys(step)
-        sequences = self.each(step.over, lambda key, node: self.reference(frame, node, prev))
+        sequences = self.each(step.over, lambda key, node: self.needed(frame, node, prev))
         length = self.length(step, sequences)
         states = self.each(step.state, lambda key, node: self.first_state(frame, node, prev, sequences))
         if step.index is not None:
@@ -57,6 +57,10 @@ class Scans(BlockCalls):
             bound: Binding = outputs[0] if len(outputs) == 1 else Ports(dict(zip(results, outputs)))
             frame.builder.names[name] = bound
         return outputs[0]
+
+    def needed(self, frame: Frame, node: Written, prev: Value | None) -> Value:
+        """The value that a reference means, which must be there."""
+        return self.required(self.reference(frame, node, prev), node.span, "a scan")
 
     def guard_keys(self, step: Scan) -> None:
         """Guard that a scan says all it must, and each name once."""
@@ -129,7 +133,7 @@ class Scans(BlockCalls):
     def first_state(self, frame: Frame, node: Written, prev: Value | None, sequences: Mapping[str, Value]) -> Value:
         """What a state is before the first turn: a value, or zeros where its shape is written."""
         if not isinstance(node, ListNode):
-            return self.reference(frame, node, prev)
+            return self.needed(frame, node, prev)
         like = next((value for value in sequences.values() if "float" in value.tensor.dtype), None)
         sizes = self.reader.value(node, frame.env)
         try:
@@ -150,7 +154,7 @@ class Scans(BlockCalls):
         self, inner: Frame, key: str, node: Written, last: Value | None, carried: Mapping[str, Value], step: Scan
     ) -> Value:
         """The value that a state takes on; it keeps its shape."""
-        value, before = self.reference(inner, node, last), carried[key]
+        value, before = self.needed(inner, node, last), carried[key]
         if value.tensor == before.tensor:
             return value
         shapes = [pretty_shape(each.shape) for each in (before, value)]
@@ -166,12 +170,12 @@ class Scans(BlockCalls):
     def collected(self, inner: Frame, step: Scan, last: Value | None) -> dict[str, Value]:
         """What is kept of every turn: what `collect` names, else the body's last value as `output`."""
         if step.collect is not None:
-            return self.each(step.collect, lambda key, node: self.reference(inner, node, last))
+            return self.each(step.collect, lambda key, node: self.needed(inner, node, last))
         if "output" in step.state:
             help = "name it under `collect`: `collect: {outputs: …}`"
             span = step.state["output"].span
             raise self.reader.error("duplicate-name", "`output` is what the scan collects", span, help=help)
-        return {"output": self.previous(last, step.span)}
+        return {"output": self.required(self.previous(last, step.span), step.span, "an output")}
 
     def guard_training(self, step: Scan, results: Iterable[Value]) -> None:
         """Guard that nothing leaves the scan that exists in training only."""

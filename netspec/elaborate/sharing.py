@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from netspec import library
 from netspec.diagnostics import Label, clipped, did_you_mean
 from netspec.dims import pretty_shape
 from netspec.elaborate.base import Frame
 from netspec.elaborate.levels import UNKNOWN
 from netspec.elaborate.scans import Scans
 from netspec.elaborate.scope import Scope
+from netspec.elaborate.unknowns import listed
 from netspec.elaborate.values import Failed
 from netspec.graph import Call, Node, Step, Value, walk
 from netspec.ops import OPS
@@ -57,7 +59,7 @@ class Sharing(Scans):
         """The shared step as it would be written here: under its own name, reading what ``share`` says."""
         if isinstance(source, CallStep):
             called = source.key.text
-            block = self.blocks.get(called)
+            block = self.blocks.get(called) or (None if called in OPS else library.find(called))
             inputs = {*(block.formal if block is not None else OPS[called].ports if called in OPS else ()), "tie"}
             kept = {key: entry for key, entry in source.arguments.items() if key not in inputs}
             return replace(source, name=step.name, source=step.source, arguments=kept)
@@ -79,6 +81,11 @@ class Sharing(Scans):
             message = f"`{clipped(name)}` cannot be shared here: its {changed} is {was}, but {now} would be needed"
         labels = (Label(original.span, "the step that is shared"),)
         help = "what shares weights reads the same number of features"
+        if isinstance(original, Call) and isinstance(again, Call):
+            was, now = (listed(call.body.input_names) for call in (original, again))
+            if was != now:
+                message = f"`{clipped(name)}` cannot be shared here: it reads {was}, but here {now}"
+                help = "give it the same inputs"
         raise self.reader.error("shape-mismatch", message, step.span, secondary=labels, help=help)
 
 
@@ -88,6 +95,8 @@ def is_alike(left: Step, right: Step) -> bool:
         return left.op == right.op and left.parameters == right.parameters and _made(left) == _made(right)
     if isinstance(left, Call) and isinstance(right, Call):
         ours, theirs = left.body.steps, right.body.steps
+        if left.body.input_names != right.body.input_names:  # one is given what the other leaves out
+            return False
         return [each.name for each in ours] == [each.name for each in theirs] and all(map(is_alike, ours, theirs))
     return False
 

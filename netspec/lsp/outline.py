@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from netspec import library
 from netspec.diagnostics import Span
 from netspec.ops import OPS
 from netspec.spec import (
@@ -272,7 +273,10 @@ class Outline:
                 self._expressions(value, scope, f"{key.text}.{name.text}")
 
     def _block_inputs(self, name: str) -> tuple[str, ...]:
-        return self.blocks[name].inputs if name in self.blocks else ()
+        if name in self.blocks:
+            return self.blocks[name].inputs
+        standard = library.find(name)
+        return tuple(standard.formal) if standard is not None else ()
 
     def _is_field(self, call: str, argument: str) -> bool:
         return call in OPS and argument in OPS[call].model_fields

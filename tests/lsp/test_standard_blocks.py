@@ -49,3 +49,10 @@ def test_definition_leads_into_the_library() -> None:
     path = library.READ[span.source]
     assert path.name == "self_attention.yaml"
     assert path.read_text(encoding="utf-8").split("\n")[span.line - 1] == "  self_attention:"
+
+
+def test_their_inputs_are_references() -> None:
+    column = TEXT.split("\n")[5].index("key: x") + len("key: x")
+    span = definition(analyse("net.yaml", TEXT), 6, column)
+    assert span is not None
+    assert (span.line, span.column) == (3, 10)

@@ -158,3 +158,15 @@ def test_torch_compiles_and_exports_with_and_without(given: tuple[str, ...], tmp
     shapes = tuple(None if value is None else {0: batch, 1: time} for value in chosen[0].values())
     exported = torch.export.export(module, tuple(chosen[0].values()), dynamic_shapes=shapes).module()
     torch.testing.assert_close(call(exported, *chosen[1].values()), call(module, *chosen[1].values()))
+
+
+def test_a_scan_reads_a_mask_that_may_be_left_out(tmp_path: Path) -> None:
+    model = netspec.load(EXAMPLES / "optional_mask_in_a_scan.yaml")
+    module = model.module().eval()
+    inputs = example_inputs(model.graph, {"N": 3, "S": 6, "T": 4})
+    source, target, *others = inputs.values()
+    without = call(module, source, target)
+    torch.testing.assert_close(call(module, source, target, torch.full((3,), 6), torch.ones(3, 6) > 0), without)
+    assert not torch.allclose(call(module, source, target, *others), without)
+    _, parity = export_verified(model.graph, module, tmp_path / "model.onnx")
+    assert parity.agrees
