@@ -21,12 +21,13 @@ from pairs import Bar, alternate, finish, judge, ratios, seconds, timed
 import netspec
 
 NETWORKS = {
-    "resnet50": ((2, 3, 224, 224), 3, Bar(8, least=True)),
-    "resnet110": ((2, 3, 32, 32), 3, Bar(8, least=True)),
-    "resnet1202": ((2, 3, 32, 32), 1, Bar(30, least=True)),
+    "resnet50": (partial(torch.randn, 2, 3, 224, 224), 3, Bar(8, least=True)),
+    "resnet110": (partial(torch.randn, 2, 3, 32, 32), 3, Bar(8, least=True)),
+    "gpt2": (partial(torch.randint, 50257, (2, 128)), 3, Bar(8, least=True)),
+    "resnet1202": (partial(torch.randn, 2, 3, 32, 32), 1, Bar(30, least=True)),
 }
-"""The shape of the input, the rounds, and the bar."""
-QUICK = ("resnet50", "resnet110")
+"""The input, the rounds, and the bar."""
+QUICK = ("resnet50", "resnet110", "gpt2")
 
 
 def by_torch(module: torch.nn.Module, x: torch.Tensor, path: Path) -> None:
@@ -37,9 +38,9 @@ def by_torch(module: torch.nn.Module, x: torch.Tensor, path: Path) -> None:
 
 
 def compare(name: str, folder: Path) -> bool:
-    shape, rounds, bar = NETWORKS[name]
+    example, rounds, bar = NETWORKS[name]
     model = netspec.load(name)
-    module, x = model.module().eval(), torch.randn(shape)
+    module, x = model.module().eval(), example()
     ours = partial(model.export, folder / "ours.onnx", module)
     theirs = partial(by_torch, module, x, folder / "theirs.onnx")
     ours()

@@ -22,7 +22,7 @@ from netspec.emit.dot_faces import short
 from netspec.emit.dot_folding import ROOM, Box, Card, fold, size
 from netspec.emit.dot_labels import text_width
 from netspec.ops.base import Op
-from netspec.pipeline import compile_loaded, load_spec
+from netspec.pipeline import compile_loaded, compile_spec, load_spec
 from netspec.spec import read_spec
 from netspec.syntax import parse
 
@@ -454,8 +454,17 @@ def test_texts_are_taken_rather_too_wide():
     ("name", "text"), [("lenet", LENET), ("residual", RESIDUAL), ("inception", INCEPTION), ("two_inputs", TWO)]
 )
 def test_golden(name, text):
+    assert_golden(name, compiled(text))
+
+
+@pytest.mark.parametrize("name", ["lstm_lm_gates", "rnn_attention", "rnn_self_attention"])
+def test_golden_scans(name):
+    assert_golden(name, compile_spec(name))
+
+
+def assert_golden(name, graph):
     path = GOLDEN / f"diagram_{name}.dot"
-    found = dot_text(compiled(text))
+    found = dot_text(graph)
     if os.environ.get("NETSPEC_GOLDEN") == "write":
         path.write_text(found)
     assert found == path.read_text()

@@ -16,7 +16,17 @@ GOLDEN = Path(__file__).parent.parent / "golden"
 
 @pytest.mark.parametrize(
     ("name", "width"),
-    [("lenet", 80), ("resnet18", 80), ("resnet18", 120), ("resnet50", 80), ("googlenet", 80)],
+    [
+        ("lenet", 80),
+        ("resnet18", 80),
+        ("resnet18", 120),
+        ("resnet50", 80),
+        ("googlenet", 80),
+        ("lstm_lm_gates", 80),
+        ("lstm_classifier", 80),
+        ("rnn_attention", 80),
+        ("rnn_attention", 120),
+    ],
 )
 def test_text_is_as_in_the_golden_file(name, width):
     golden = GOLDEN / f"table_{name}_{width}.txt"

@@ -18,8 +18,11 @@ from netspec.runtime.module import load_source
 torch.set_num_threads(1)
 
 
-NAMES = [variant or each.spec.name for each in map(load_spec, zoo.files()) for variant in each.variants]
+BUILDS = {variant or each.spec.name: each for each in map(load_spec, zoo.files()) for variant in each.variants}
+NAMES = [*BUILDS]
 """Every build of every family: its defaults by its own name, and each variant."""
+SEQUENCES = [name for name, loaded in BUILDS.items() if "T" in loaded.spec.dims]
+"""The builds that take sequences of any length."""
 
 
 @cache
@@ -37,10 +40,17 @@ def on_meta(name: str) -> nn.Module:
     return made
 
 
-def meta_inputs(graph: Graph, sizes: Mapping[str, int]) -> list[Tensor]:
-    """Inputs of these sizes with no values, in the order that ``forward`` takes them."""
-    made = []
-    for value in graph.inputs.values():
+def meta_inputs(graph: Graph, sizes: Mapping[str, int]) -> list[Tensor | None]:
+    """Inputs of these sizes with no values, in the order that ``forward`` takes them.
+
+    Without lengths, which torch reads where it packs a batch: here are no numbers to read.
+    """
+    made: list[Tensor | None] = []
+    for name, value in graph.inputs.items():
+        if name == "lengths":
+            assert value.optional
+            made.append(None)
+            continue
         dtype = getattr(torch, value.tensor.dtype)
         made.append(torch.empty(evaluate_shape(value.shape, sizes), dtype=dtype, device="meta"))
     return made
