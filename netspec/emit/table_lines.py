@@ -10,6 +10,7 @@ from typing import Literal
 
 from netspec.dims import Shape, times_shape
 from netspec.emit.costs import Costs, scan_text
+from netspec.emit.fields import field_text, receptive_fields
 from netspec.emit.table_groups import Group, grouped, is_plain, is_single, likeness, sources_text, value_names
 from netspec.graph import ONCE, Call, Graph, Level, Node, Pace, Value
 
@@ -49,7 +50,8 @@ class Line:
     steps in a row look like this one; the numbers are of one. ``what`` is the op or the block, ``detail`` its
     telling arguments, ``sources`` what it reads unless that is the line above, ``then`` the ops folded into the
     line. ``more`` counts the outputs besides the one whose shape is shown. ``closed`` marks a block whose inside
-    is left out, as it is built like one above. ``takes`` are the shapes of its inputs, ``row`` its line in the spec.
+    is left out, as it is built like one above. ``takes`` are the shapes of its inputs, ``row`` its line in the
+    spec, ``field`` the receptive field behind the last of them.
     """
 
     kind: Literal["input", "level", "op"]
@@ -70,6 +72,7 @@ class Line:
     closed: bool = False
     takes: str = ""
     row: int = 0
+    field: str = ""
 
 
 EVERYTHING = View(Fold.REPEATS)
@@ -101,14 +104,15 @@ def sorted_lines(lines: Iterable[Line], by: Literal["macs", "params"]) -> list[L
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a line stands: the path before its name, its guides, whether what is around it is training only, and how
-    often that runs.
+    """Where a line stands: the path before its name, its guides, whether what is around it is training only, how often
+    that runs, and where in the network the first of those that share the line is.
     """
 
     prefix: str = ""
     guides: tuple[bool, ...] = ()
     training: bool = False
     pace: Pace = ONCE
+    first: str = ""
 
 
 class _Tree:
@@ -117,6 +121,7 @@ class _Tree:
     def __init__(self, graph: Graph, costs: Costs, view: View):
         self.graph, self.costs, self.view = graph, costs, view
         self.file = graph.body.span.source
+        self.fields = receptive_fields(graph)
         self.fold = Fold.REPEATS
         self.groups: dict[tuple[Level, bool], list[Group]] = {}
         self.shapes: dict[Shape, str] = {}
@@ -141,7 +146,7 @@ class _Tree:
             guides = (*place.guides, group is not groups[-1]) if place.prefix else ()
             sources = sources_text(group.steps[0], above, names)
             pace = place.pace.at(level, group.steps[0])
-            here = Place(place.prefix, guides, place.training, pace)
+            here = Place(place.prefix, guides, place.training, pace, place.first)
             yield from self.group(group, group.name, sources, here, opened)
             above = group.last.outputs[0] if group.last.outputs else None
 
@@ -153,12 +158,15 @@ class _Tree:
             inside = self.grouped(step.body)
             if len(inside) == 1:
                 pace = place.pace.inside(step.body).at(step.body, inside[0].steps[0])
-                inner = Place(place.prefix, place.guides, place.training or step.training, pace)
+                first = f"{place.first}{step.name}."
+                inner = Place(place.prefix, place.guides, place.training or step.training, pace, first)
                 yield from self.group(inside[0], f"{name}.{inside[0].name}", sources, inner, opened)
                 return
         line = Line("op", name, place.prefix + name, place.guides, len(group.steps), sources=sources)
         line.params, line.macs = self.costs.of(step, place.pace)
         line.training = place.training or step.training
+        field = self.fields.get(place.first + group.last.name)
+        line.field = "" if field is None else field_text(field)
         line.takes = ", ".join(self.shape(value) for value in dict.fromkeys(step.inputs))
         line.row = step.span.line if step.span.source is self.file else 0
         if step.outputs:
@@ -188,7 +196,8 @@ class _Tree:
             yield line
             if not line.closed and not step.shares and not self.is_deep(line):
                 pace = place.pace.inside(step.body)
-                yield from self.level(step.body, Place(line.path + ".", place.guides, line.training, pace))
+                first = f"{place.first}{step.name}."
+                yield from self.level(step.body, Place(line.path + ".", place.guides, line.training, pace, first))
 
     def is_deep(self, line: Line) -> bool:
         """Whether what is inside a level lies deeper than is asked for."""

@@ -100,8 +100,10 @@ def extra_columns(lines: Sequence[Line], macs: int) -> list[Extra]:
 
     reads = max([len("input"), *(len(line.takes) for line in lines)])
     rows = max([len("line"), *(len(str(line.row)) for line in lines)])
+    field = max([0, *(len("field") for line in lines if line.field), *(len(line.field) for line in lines)])
     return [
         Extra("share", 5, share),
+        *([Extra("field", field, lambda line: line.field)] if field else []),
         Extra("line", rows, lambda line: str(line.row or "")),
         Extra("input", min(reads, 32), lambda line: line.takes, left=True),
     ]

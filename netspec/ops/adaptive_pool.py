@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar
 
 from netspec.dims import Shape, Size
 from netspec.ops.arguments import PerDimension, spread
-from netspec.ops.base import OnnxBuilder, Op, Tensor, need_rank
+from netspec.ops.base import OnnxBuilder, Op, Reach, Tensor, need_rank
 from netspec.ops.window import LAYOUT
 
 
@@ -46,6 +46,9 @@ class AdaptivePool(Op):
     def reduce_axis(self, builder: OnnxBuilder, x: Any, tensor: Tensor, axis: int, to: int) -> Any:
         """The nodes that pool one dimension to the size ``to``."""
         raise AssertionError("each kind of pooling reduces in its own way")
+
+    def reach(self, rank: int) -> tuple[Reach, ...] | None:
+        return None if set(spread(self.output_size, rank)) == {1} else ()
 
     def detail(self) -> str:
         return "→" + "×".join("·" if size is None else str(size) for size in spread(self.output_size, self.rank))

@@ -10,7 +10,7 @@ anew for every class that inherits it, which is half the time that importing the
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
@@ -59,6 +59,20 @@ class Constructor:
     positional: Mapping[str, Any]
     keywords: Mapping[str, Any]
     wrap: str = "{}"
+
+
+class Reach(NamedTuple):
+    """The places of an input's dimension that place ``i`` of the output reads: ``stride·i + first`` to
+    ``stride·i + last``. All may be fractions, where the output is the finer one.
+    """
+
+    stride: float
+    first: float
+    last: float
+
+
+PLACE = Reach(1, 0, 0)
+"""Each place reads its own."""
 
 
 class OnnxBuilder(Protocol):
@@ -144,6 +158,16 @@ class Op(BaseModel):
     def output_shape(self, *shapes: Shape) -> Shape:
         """The shape of the only output, whose dtype is the first input's; default: the first input's shape."""
         return shapes[0]
+
+    def reach(self, rank: int) -> tuple[Reach, ...] | None:
+        """What a place of the output reads of each of ``rank`` spatial dimensions.
+
+        ``None`` where it reads all of them, nothing where it cannot be said place by place.
+        """
+        if self.family == "norm":
+            return None
+        local = self.family in ("activation", "dropout", "arithmetic") or self.name == "identity"
+        return (PLACE,) * rank if local else ()
 
     def is_leading(self, rank: int) -> bool:
         """Whether it does the same at every place of the dimensions before the last, for inputs of this rank."""

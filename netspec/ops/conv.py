@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from netspec.dims import Shape, Size, product
 from netspec.ops.arguments import PerDimension, Positive, spell_window, spread
-from netspec.ops.base import OnnxBuilder, Op, ShapeError, Tensor, known, need_rank
+from netspec.ops.base import OnnxBuilder, Op, Reach, ShapeError, Tensor, known, need_rank
 from netspec.ops.window import LAYOUT, PADDING_MODES, guard_padding, slide
 
 
@@ -88,6 +88,13 @@ class ForwardConvolution(Convolution):
             return [(total // 2, total - total // 2) for total in totals]
         return [(padding, padding) for padding in spread(self.padding, self.rank)]
 
+    def reach(self, rank: int) -> tuple[Reach, ...] | None:
+        windows = zip(self.kernel(), spread(self.stride, rank), self.pads(), spread(self.dilation, rank))
+        return tuple(
+            Reach(stride, -before, dilation * (kernel - 1) - before)
+            for kernel, stride, (before, _), dilation in windows
+        )
+
     def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:
         return self.with_bias((self.out_channels, self.channels(inputs[0].shape) // self.groups, *self.kernel()))
 
@@ -125,6 +132,13 @@ class TransposedConvolution(Convolution):
                 raise ShapeError(f"padding {padding} leaves nothing of the output", argument="padding")
             spatial.append(made)
         return (shapes[0][0], self.out_channels, *spatial)
+
+    def reach(self, rank: int) -> tuple[Reach, ...] | None:
+        options = (spread(value, rank) for value in (self.stride, self.padding, self.dilation))
+        return tuple(
+            Reach(1 / stride, (padding - dilation * (kernel - 1)) / stride, padding / stride)
+            for kernel, stride, padding, dilation in zip(self.kernel(), *options)
+        )
 
     def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:
         return self.with_bias((self.channels(inputs[0].shape), self.out_channels // self.groups, *self.kernel()))

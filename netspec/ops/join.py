@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from netspec.dims import Shape, Size, pretty_shape
-from netspec.ops.base import OnnxBuilder, Op, ShapeError, Tensor, axis_of
+from netspec.ops.base import PLACE, OnnxBuilder, Op, Reach, ShapeError, Tensor, axis_of
 from netspec.ops.shape import Rearrangement, differ
 
 
@@ -35,6 +35,9 @@ class Concat(Join):
 
     def is_leading(self, rank: int) -> bool:
         return 1 - rank <= self.dim < 0
+
+    def reach(self, rank: int) -> tuple[Reach, ...] | None:
+        return (PLACE,) * rank if self.dim in (1, -1 - rank) else ()
 
     def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
         rank = same_rank(self.name, [tensor.shape for tensor in inputs])

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from netspec.dims import Shape, product
 from netspec.ops.arguments import Positive
-from netspec.ops.base import OnnxBuilder, Op, ShapeError, Tensor, known, need_rank
+from netspec.ops.base import PLACE, OnnxBuilder, Op, Reach, ShapeError, Tensor, known, need_rank
 
 LAYOUTS = {2: "[N, C]", 3: "[N, C, L]", 4: "[N, C, H, W]", 5: "[N, C, D, H, W]"}
 
@@ -82,6 +82,10 @@ class BatchNorm(ChannelNorm):
     """What batch normalisation shares. Outside training it uses the tracked mean and variance, where it tracks."""
 
     tracks = True
+
+    def reach(self, rank: int) -> tuple[Reach, ...] | None:
+        """Outside training, where the statistics are fixed."""
+        return (PLACE,) * rank if self.track_running_stats else None
 
     def samples(self, shape: Shape) -> object:
         return product((shape[0], *shape[2:]))
@@ -173,6 +177,9 @@ class LocalResponseNorm(Op):
     alpha: float = 1e-4
     beta: float = 0.75
     k: float = 1.0
+
+    def reach(self, rank: int) -> tuple[Reach, ...] | None:
+        return (PLACE,) * rank
 
     def output_shape(self, *shapes: Shape) -> Shape:
         if len(shapes[0]) < 3:

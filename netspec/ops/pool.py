@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from netspec.dims import Shape, Size
 from netspec.ops.arguments import PerDimension, Positive, spell_window, spread
-from netspec.ops.base import OnnxBuilder, Op, ShapeError, Tensor, need_rank
+from netspec.ops.base import OnnxBuilder, Op, Reach, ShapeError, Tensor, need_rank
 from netspec.ops.window import LAYOUT, slide
 
 
@@ -34,6 +34,12 @@ class WindowPool(Op):
         stride = self.kernel_size if self.stride is None else self.stride
         dilation = getattr(self, "dilation", 1)
         return list(zip(*(spread(value, self.rank) for value in (self.kernel_size, stride, self.padding, dilation))))
+
+    def reach(self, rank: int) -> tuple[Reach, ...] | None:
+        return tuple(
+            Reach(stride, -padding, dilation * (kernel - 1) - padding)
+            for kernel, stride, padding, dilation in self.windows()
+        )
 
     def detail(self) -> str:
         strides = tuple(window[1] for window in self.windows())

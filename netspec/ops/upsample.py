@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from netspec.dims import Shape, Size, floor_div, pretty_shape
 from netspec.ops.arguments import OneOrMany
-from netspec.ops.base import OnnxBuilder, Op, ShapeError, Tensor
+from netspec.ops.base import OnnxBuilder, Op, Reach, ShapeError, Tensor
 from netspec.ops.window import LAYOUT
 
 INTERPOLATIONS = {
@@ -47,6 +47,12 @@ class Upsample(Op):
             raise ShapeError(f"{len(wanted)} numbers for {len(spatial)} spatial dimensions", argument=argument)
         made = wanted if self.scale_factor is None else map(scaled, spatial, wanted)
         return (*shapes[0][:2], *made)
+
+    def reach(self, rank: int) -> tuple[Reach, ...] | None:
+        if self.scale_factor is None or self.mode != "nearest":
+            return ()
+        factors = self.scale_factor if isinstance(self.scale_factor, tuple) else (self.scale_factor,) * rank
+        return tuple(Reach(1 / factor, 1 / factor - 1, 0) for factor in factors)
 
     def guard(self, shape: Shape) -> None:
         """What torch asks of the arguments together, and of the input's rank."""
