@@ -14,7 +14,7 @@ from netspec.elaborate import Limits
 from netspec.graph import Graph
 from netspec.pipeline import Loaded, compile_loaded, load_revision, load_spec
 
-AT = re.compile(r"(.+?\.ya?ml|\w+)@(.+)", re.DOTALL)
+AT = re.compile(r"(.+?\.ya?ml|\w+)@(.+)", re.DOTALL)  # a file, or a name of the zoo
 
 
 def compared(options: Namespace, overrides: Mapping[str, Any], sizes: Mapping[str, int], limits: Limits) -> list[Graph]:
@@ -54,4 +54,6 @@ def _revision(target: str) -> tuple[str, str] | None:
     if "@" not in target or Path(target).is_file() or zoo.find(target) is not None:
         return None
     found = AT.fullmatch(target)
-    return (found[1], found[2]) if found else None
+    if found is None or ("." not in found[1] and zoo.find(found[1]) is None):
+        return None
+    return found[1], found[2]

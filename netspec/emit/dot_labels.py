@@ -41,7 +41,7 @@ PALETTE = {
 MARKS = {
     "added": Colours("#15803D", "#DCFCE7", "#16A34A"),
     "removed": Colours("#B91C1C", "#FEE2E2", "#DC2626"),
-    "changed": Colours("#B45309", "#FEF3C7", "#F59E0B"),
+    "changed": Colours("#CA8A04", "#FEF9C3", "#EAB308"),
 }
 
 

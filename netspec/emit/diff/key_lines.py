@@ -109,16 +109,27 @@ def _joins(group: Sequence[_Entry], entry: _Entry) -> bool:
 
 
 def _place(names: Sequence[str]) -> int | None:
-    """Which piece of the names is a number and the only one that differs; -1 for none, ``None`` where that fails."""
+    """Which piece of the names is the number that differs; -1 for none, ``None`` where more than it differs.
+
+    That is the last part which is a mere number, as an iteration's is, else the last number in the name.
+    """
     pieces = [_PIECES.findall(name) for name in names]
     if any(len(each) != len(pieces[0]) for each in pieces):
         return None
     places = [at for at, values in enumerate(zip(*pieces)) if len(set(values)) > 1]
     if not places:
         return -1
-    if len(places) > 1 or not all(each[places[0]].isdigit() for each in pieces):
+    numbers = [at for at, piece in enumerate(pieces[0]) if piece.isdigit()]
+    wanted = [at for at in numbers if _is_part(pieces[0], at)] or numbers
+    if places != wanted[-1:] or not all(each[places[0]].isdigit() for each in pieces):
         return None
     return places[0]
+
+
+def _is_part(pieces: Sequence[str], at: int) -> bool:
+    """Whether a piece is all there is between two dots."""
+    before, after = "".join(pieces[:at]), "".join(pieces[at + 1 :])
+    return before[-1:] in ("", ".") and after[:1] in ("", ".")
 
 
 def _joined(kind: str, entries: Sequence[_Entry]) -> KeyLine:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from netspec.emit.diff.changes import Change, Diff
 from netspec.emit.diff.text import labels
@@ -37,48 +37,57 @@ def _half(diff: Diff, graph: Graph, side: str, depth: int | None) -> list[str]:
     for kind in ("input", "output"):
         for name, old, new in diff.sections[kind]:
             marks[f"{kind}:{name}"] = "added" if old is None else "removed" if new is None else "changed"
-    found = {path: change for path, change in _by_path(diff.changes, side) if path}
-    marks.update(_marks(items, graph.body, "", found))
+    marks.update(_Marks(diff.changes, side).of(items, graph.body))
     return half_of_pair(graph, items, marks, side)
 
 
-def _by_path(changes: Iterable[Change], side: str) -> Iterator[tuple[str, Change]]:
-    """Every change by its path in one of the networks."""
-    for change in changes:
-        yield change.old_path if side == "old" else change.new_path, change
-        yield from _by_path(change.inner, side)
+class _Marks:
+    """The marks of one side's items: ``old`` or ``new``."""
 
+    def __init__(self, changes: Iterable[Change], side: str):
+        self.side = side
+        self.found = dict(self._by_path(changes))
 
-def _marks(
-    items: Sequence[Item], level: Level, prefix: str, found: Mapping[str, Change], within: str = ""
-) -> Iterator[tuple[Item, str]]:
-    """The marks of a level's items; ``within`` is that of a level around them which came or went as a whole."""
-    names = [step.name for step in level.steps]
-    starts = [names.index(_first(item, prefix)) for item in items]
-    for item, start, end in zip(items, starts, [*starts[1:], len(names)]):
-        mark = within or _mark(item, [prefix + name for name in names[start:end]], found)
-        if mark:
-            yield item, mark
-        if isinstance(item, Box):
-            whole = mark if mark in ("added", "removed") else ""
-            yield from _marks(item.items, item.level, item.path + ".", found, whole)
+    def path(self, change: Change) -> str:
+        """Where a change is on this side; empty where that has none of it."""
+        return change.old_path if self.side == "old" else change.new_path
 
+    def _by_path(self, changes: Iterable[Change]) -> Iterator[tuple[str, Change]]:
+        for change in changes:
+            if self.path(change):
+                yield self.path(change), change
+            yield from self._by_path(change.inner)
 
-def _mark(item: Item, paths: Sequence[str], found: Mapping[str, Change]) -> str:
-    """The mark of an item that stands for the steps at some paths; an open level's changes show inside it."""
-    kinds = {_kind(found.get(path)) for path in paths}
-    kind = kinds.pop() if len(kinds) == 1 else "changed"
-    if kind != "inside":
-        return kind
-    if isinstance(item, Card):
-        return "changed"
-    beside = (path for path in found if path.startswith(paths[0] + ".") and not item.path.startswith(path))
-    return "changed" if any(_kind(found[path]) and not path.startswith(item.path + ".") for path in beside) else ""
+    def of(self, items: Sequence[Item], level: Level, prefix: str = "", within: str = "") -> Iterator[tuple[Item, str]]:
+        """The marks of a level's items; ``within`` is that of a level around them which came or went as a whole."""
+        names = [step.name for step in level.steps]
+        starts = [names.index(_first(item, prefix)) for item in items]
+        for item, start, end in zip(items, starts, [*starts[1:], len(names)]):
+            mark = within or self.mark(item, [prefix + name for name in names[start:end]])
+            if mark:
+                yield item, mark
+            if isinstance(item, Box):
+                whole = mark if mark in ("added", "removed") else ""
+                yield from self.of(item.items, item.level, item.path + ".", whole)
 
+    def mark(self, item: Item, paths: Sequence[str]) -> str:
+        """The mark of an item that stands for the steps at some paths; an open level's changes show inside it."""
+        changes = [self.found.get(path) for path in paths]
+        kinds = {_kind(change) for change in changes}
+        kind = kinds.pop() if len(kinds) == 1 else "changed"
+        if kind != "inside":
+            return kind
+        is_told = isinstance(item, Box) and not any(self.is_beside(change, item.path) for change in changes if change)
+        return "" if is_told else "changed"
 
-def _kind(change: Change | None) -> str:
-    """How a step differs; what only follows from other changes has no mark."""
-    return "" if change is None or change.kind == "follows" else change.kind
+    def is_beside(self, change: Change, shown: str) -> bool:
+        """Whether something differs in a level that is not in the part of it which is shown."""
+        path = self.path(change)
+        if path == shown or path.startswith(shown + "."):
+            return False
+        if path and shown.startswith(path + "."):
+            return any(self.is_beside(each, shown) for each in change.inner)
+        return _kind(change) != ""
 
 
 def _first(item: Item, prefix: str) -> str:
@@ -86,6 +95,11 @@ def _first(item: Item, prefix: str) -> str:
     if isinstance(item, Card) and item.kind == "rest":
         return item.steps[0].name
     return item.path[len(prefix) :].partition(".")[0]
+
+
+def _kind(change: Change | None) -> str:
+    """How a step differs; what only follows from other changes has no mark."""
+    return "" if change is None or change.kind == "follows" else change.kind
 
 
 def _legend(title: str) -> str:

@@ -21,10 +21,14 @@ from netspec.emit.table_text import (
     paint,
     shorten,
     shorten_shape,
+    wrapped,
 )
 from netspec.graph import Graph
 
 MARK = 2
+LABEL = len("parameters") + GAP
+LEAST = 16
+"""Columns that are left for what a layer is and what differs about it."""
 MOST_KEYS = 24
 """Lines of keys; JSON has all."""
 STYLES = {"added": "added", "removed": "removed", "changed": "changed", "renamed": "changed"}
@@ -37,7 +41,7 @@ def diff_text(diff: Diff, width: int, colour: bool) -> str:
     names = labels(diff.old, diff.new)
     if diff.is_empty:
         return f"{names[0]} → {names[1]}: no difference"
-    out: list[Cell] = [[(f"{names[0]} → {names[1]}", "bold")], *_sections(diff, width), []]
+    out: list[Cell] = [[(clip(f"{names[0]} → {names[1]}", width), "bold")], *_sections(diff, width), []]
     lines = diff_lines(diff.changes)
     if lines:
         out += [*_table(lines, width)]
@@ -66,7 +70,7 @@ def _entry(title: str, entry: Entry, width: int) -> Iterator[Cell]:
     """``~ parameter depths  [2, 2] → [3, 4]``."""
     kind = "added" if entry.old is None else "removed" if entry.new is None else "changed"
     text = " → ".join(each for each in (entry.old, entry.new) if each is not None)
-    head = f"{SIGNS[kind]} {title} {entry.name}  "
+    head = clip(f"{SIGNS[kind]} {title} {entry.name}", width - 20 - GAP) + " " * GAP
     rows = wrap(text, max(20, width - len(head))) or [""]
     yield [(head[:1], STYLES[kind]), (head[1:], ""), (rows[0], "")]
     yield from ([(" " * len(head) + row, "")] for row in rows[1:])
@@ -82,9 +86,10 @@ def _table(lines: Sequence[Line], width: int) -> Iterator[Cell]:
     short = [any(abs(value) >= EXACT_BELOW for value in values) for values in _numbers(lines)]
     texts = [[signed(value, brief) for value in values] for values, brief in zip(_numbers(lines), short)]
     params, macs = (max(len(title), *map(len, column)) for title, column in zip(("params", "MACs"), texts))
-    name = min(max([len("layer"), *(cell_width(_name(line)) for line in lines)]), max(18, width // 3))
-    rest = width - MARK - name - params - macs - 3 * GAP
-    op = min(max(cell_width(_op(line)) for line in lines), rest - 12)
+    room = width - MARK - params - macs - 3 * GAP
+    name = min(max([len("layer"), *(cell_width(_name(line)) for line in lines)]), max(18, width // 3), room - LEAST)
+    rest = room - name
+    op = min(max(cell_width(_op(line)) for line in lines), max(rest - 12, LEAST // 2))
     right = rest - op - GAP
     notes = [note for line in lines for note in line.notes]
     needed = max((min(len(each), right) for each in (*notes, *(line.shape for line in lines))), default=0)
@@ -136,17 +141,27 @@ def _totals(diff: Diff, width: int) -> Iterator[Cell]:
     """Parameters and MACs of the whole, before and after."""
     old, new = diff.totals
     rows = [("parameters", old.params, new.params, _bytes(new.params)), ("MACs", old.macs, new.macs, _at(diff.new))]
-    columns = [max(len(f"{row[at]:,}") for row in rows) for at in (1, 2)]
-    change = max(len(signed(after - before)) for _, before, after, _ in rows)
-    for title, before, after, aside in rows:
-        text = f"{title:<12}{before:>{columns[0]},} → {after:>{columns[1]},}"
-        if before != after:
-            share = _share(before, after)
-            text += f"{' ' * GAP}{signed(after - before):>{change}}{' ' * GAP}{share:>7}"
-        else:
-            text += f"{' ' * GAP}as before"
-        room = width - len(text) - GAP
-        yield [(text, ""), (" " * GAP + aside if aside and len(aside) <= room else "", "dim")]
+    yield from _drawn(rows, width, short=False) or _drawn(rows, width, short=True) or ()
+
+
+def _drawn(rows: Sequence[tuple[str, int, int, str]], width: int, short: bool) -> list[Cell] | None:
+    """The totals in columns; ``None`` where exact numbers are wider than there is room."""
+    texts = [(title, _total(old, short), _total(new, short), signed(new - old, short)) for title, old, new, _ in rows]
+    columns = [max(map(len, column)) for column in zip(*texts)]
+    drawn: list[Cell] = []
+    for (title, before, after, change), (_, old, new, aside) in zip(texts, rows):
+        text = f"{title:<{LABEL}}{before:>{columns[1]}} → {after:>{columns[2]}}{' ' * GAP}"
+        text += "as before" if old == new else f"{change:>{columns[3]}}{' ' * GAP}{_share(old, new):>7}"
+        if len(text.rstrip()) > width and not short:
+            return None
+        drawn.append(
+            [(text, ""), (" " * GAP + aside if aside and len(text) + GAP + len(aside) <= width else "", "dim")]
+        )
+    return drawn
+
+
+def _total(value: int, short: bool) -> str:
+    return number(value, short) or "0"
 
 
 def _share(before: int, after: int) -> str:
@@ -169,22 +184,24 @@ def _at(graph: Graph) -> str:
 def _keys(diff: Diff, width: int) -> Iterator[Cell]:
     """What becomes of the keys."""
     keys = diff.keys
-    counts = [
-        (len(keys.kept), "as before"),
-        (len(keys.removed), "removed"),
-        (len(keys.added), "added"),
-        (len(keys.reshaped), "reshaped"),
-        (len(keys.renamed), "renamed"),
-    ]
-    said = " · ".join(f"{count:,} {what}" for count, what in counts if count) or "none"
-    yield [(f"{'keys':<12}{said}", "")]
+    counts = {
+        "as before": keys.kept,
+        "removed": keys.removed,
+        "added": keys.added,
+        "reshaped": keys.reshaped,
+        "renamed": keys.renamed,
+    }
+    parts = [f"{len(found):,} {what}" for what, found in counts.items() if found]
+    yield from wrapped("keys", parts or ["none"], " ·", width)
     lines = key_lines(keys, diff.changes)
     for line in lines[:MOST_KEYS]:
-        aside = f"{' ' * GAP}{line.aside}" if line.aside else ""
-        rows = wrap(line.text, width - MARK - len(aside), break_long_words=True, break_on_hyphens=False)
-        for at, row in enumerate(rows):
-            mark = SIGNS[line.kind] if at == 0 else " "
-            yield [(mark.ljust(MARK), STYLES[line.kind]), (row, ""), (aside if at == len(rows) - 1 else "", "dim")]
+        fits = len(line.text) + GAP + len(line.aside) <= width - MARK
+        rows = wrap(line.text, width - MARK, break_on_hyphens=False)
+        aside = [(" " * GAP + line.aside, "dim")] if fits else []
+        yield [(SIGNS[line.kind].ljust(MARK), STYLES[line.kind]), (rows[0], ""), *aside]
+        yield from ([(" " * MARK + row, "")] for row in rows[1:])
+        if not fits:
+            yield from ([(" " * 2 * MARK + row, "dim")] for row in wrap(line.aside, width - 2 * MARK))
     if len(lines) > MOST_KEYS:
         left = sum(line.count for line in lines[MOST_KEYS:])
         yield [(f"  … {left:,} more keys: `--format json` has them all", "dim")]
