@@ -129,6 +129,17 @@ def test_vgg_finds_its_convolutions_again_behind_batch_norm():
     assert [carried[key] for key in convolutions("vgg11")] == convolutions("vgg11_bn")
 
 
+def test_an_equal_shape_alone_is_no_rename():
+    """AlexNet's last convolution has the shape of torchvision's last but one, among others that have changed."""
+    keys = Diff(compile_spec("alexnet"), compile_spec("alexnet_torchvision")).keys
+    assert {old.partition(".")[0]: new.rpartition(".")[0] for old, new, _ in keys.renamed} == {
+        "14": "classifier.1",
+        "17": "classifier.4",
+        "20": "classifier.6",
+    }
+    assert keys.removed["10.weight"] == keys.added["features.8.weight"] == (256, 384, 3, 3)
+
+
 CONVS = "  - conv2d: {{name: {}, out_channels: 8, kernel_size: 3, padding: 1}}\n"
 HEAD = "  - global_avg_pool\n  - linear: {name: head, out_features: 10}\n"
 

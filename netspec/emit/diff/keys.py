@@ -106,12 +106,21 @@ def _partners(old: Mapping[str, Shape], new: Mapping[str, Shape], matches: Seque
 
 
 def _moved(gone: Sequence[tuple[str, Node]], come: Sequence[tuple[str, Node]]) -> Iterable[tuple[str, Node, str, Node]]:
-    """The nodes with parameters that certainly correspond, of those that went and those that came at one place."""
+    """The nodes with parameters that certainly correspond, of those that went and those that came at one place.
+
+    An equal shape alone says little: what stands before them or behind them has to correspond too.
+    """
     old, new = [_learns(node) for _, node in gone], [_learns(node) for _, node in come]
     pairs = align(len(old), len(new), lambda i, j: int(old[i] == new[j])) or ()
-    for before, after, certain in pairs:
-        if before is not None and after is not None and certain:
+    certain = {(i, j) for i, j, is_certain in pairs if i is not None and j is not None and is_certain}
+    ends = {(-1, -1), (len(old), len(new))}
+    for before, after in sorted(certain):
+        if not (certain | ends).isdisjoint(_beside(before, after)):
             yield *gone[before], *come[after]
+
+
+def _beside(old: int, new: int) -> list[tuple[int, int]]:
+    return [(old - 1, new - 1), (old + 1, new + 1)]
 
 
 def _learns(node: Node) -> object:
