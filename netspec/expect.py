@@ -3,19 +3,45 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from netspec.diagnostics import Report, did_you_mean
 from netspec.dims import Dim, evaluate, evaluate_shape, pretty_shape
 from netspec.elaborate.values import Failed, Reader
-from netspec.graph import Graph, Node, Tally
+from netspec.graph import Graph, Node, Tally, parameter_count, visits
 from netspec.ops.base import Op, Tensor
 from netspec.spec import Expect, Spec, Written
 from netspec.syntax import MapNode, ScalarNode
 
 COUNT = re.compile(r"([0-9][0-9_]*(?:\.[0-9]+)?)\s*([KMGT])\Z")
-UNITS = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+SIZE = re.compile(r"([0-9][0-9_]*(?:\.[0-9]+)?)\s*([KMGT]i?)?B\Z")
+UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+UNITS |= {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+BYTES = 4
+"""Of a weight, as float32."""
+TOLD = 5
+LEAST = 0.001
+"""How many of the heaviest layers are named where a budget is broken, and the share below which none is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something countable of a network: how much it is, in words what, and how to count it layer by layer."""
+
+    found: int
+    what: str
+    layers: Callable[[], Mapping[Node, Layers]]
+
+
+@dataclass(slots=True)
+class Layers:
+    """Layers that are one and the same, as the turns of a ``repeat`` are: the first one's path, and what all weigh."""
+
+    path: str
+    count: int = 0
+    weight: int = 0
 
 
 def expectation(spec: Spec, variant: str | None) -> Expect | None:
@@ -30,13 +56,15 @@ def check_expectation(graph: Graph, expect: Expect | None, report: Report) -> No
     reader = Reader(report)
     symbols = {name: Dim.symbol(name) for name in graph.sizes}
     env = {**graph.parameters, **symbols}
+    params = graph.body.parameter_count
     macs = count_macs(graph) if expect.macs is not None else 0
-    for written, found, what in (
-        (expect.params, graph.body.parameter_count, "parameters"),
-        (expect.macs, macs, "MACs"),
+    for written, fact in (
+        (expect.params, Fact(params, "parameters are {:,}", lambda: _parameters(graph))),
+        (expect.weights, Fact(params * BYTES, "weights as float32 are {:,} bytes", lambda: _parameters(graph, BYTES))),
+        (expect.macs, Fact(macs, "MACs are {:,}", lambda: _macs(graph))),
     ):
         if written is not None:
-            _check_count(reader, written, found, f"{graph.name}: {what}", env)
+            _check_count(reader, written, fact, graph.name, env)
     for name, node in (expect.outputs or {}).items():
         if name not in graph.outputs:
             help = did_you_mean(name, graph.outputs)
@@ -60,6 +88,11 @@ def count_macs(graph: Graph) -> int:
 
     The same as ``graph.body.macs`` evaluated; counting with numbers from the start is many times faster.
     """
+    return sum(Tally(_counting(graph), lambda loop: evaluate(loop.length, graph.sizes)).work(graph.body))
+
+
+def _counting(graph: Graph) -> Callable[[Node], int]:
+    """The function that gives a node's multiply-accumulates for one run."""
     known: dict[Tensor | None, Tensor | None] = {}
 
     def numbers(tensor: Any) -> Any:
@@ -73,30 +106,70 @@ def count_macs(graph: Graph) -> int:
         outputs = [value.tensor for value in node.outputs]
         return evaluate(node.op.macs([*map(numbers, node.tensors)], [*map(numbers, outputs)]), graph.sizes)
 
-    return sum(Tally(of, lambda loop: evaluate(loop.length, graph.sizes)).work(graph.body))
+    return of
 
 
-def _check_count(reader: Reader, written: Written, found: int, what: str, env: dict[str, Any]) -> None:
+def _parameters(graph: Graph, each: int = 1) -> dict[Node, Layers]:
+    """What the layers learn; ``each`` number weighs so much."""
+    found: dict[Node, Layers] = {}
+    for path, step, _, _, shared in visits(graph.body):
+        if isinstance(step, Node) and not shared:
+            _add(found, path, step, each * parameter_count(step))
+    return found
+
+
+def _macs(graph: Graph) -> dict[Node, Layers]:
+    """What the layers multiply in one inference pass."""
+    of = _counting(graph)
+    found: dict[Node, Layers] = {}
+    for path, step, training, pace, _ in visits(graph.body):
+        if isinstance(step, Node) and not training:
+            _add(found, path, step, of(step) * evaluate(pace.run, graph.sizes))
+    return found
+
+
+def _add(found: dict[Node, Layers], path: str, node: Node, weight: int) -> None:
+    layers = found.setdefault(node, Layers(path))
+    layers.count += 1
+    layers.weight += weight
+
+
+def _heaviest(fact: Fact) -> tuple[str, ...]:
+    """The layers that weigh most, one a line, with their share of the whole."""
+    layers = sorted(fact.layers().items(), key=lambda found: -found[1].weight)[:TOLD]
+    return tuple(
+        f"{each.weight / fact.found:5.1%} in {each.path}"
+        + (f" and {each.count - 1} like it" if each.count > 1 else "")
+        + f" ({f'{node.op.name} {node.op.detail()}'.strip()}): {each.weight:,}"
+        for node, each in layers
+        if each.weight / fact.found >= LEAST
+    )
+
+
+def _check_count(reader: Reader, written: Written, fact: Fact, name: str, env: dict[str, Any]) -> None:
+    found, are = fact.found, f"{name}: {fact.what.format(fact.found)}"
     try:
         if not isinstance(written, MapNode):
             wanted = _count(reader, written, env)
             if found != wanted:
-                reader.error("expectation-failed", f"{what} are {found:,}, not {wanted:,}", written.span)
+                reader.error("expectation-failed", f"{are}, not {wanted:,}", written.span)
             return
         for key, node in written.entries:
             bound = _count(reader, node, env)
             if key.text not in ("min", "max"):
                 help = "`{max: 12M}`, `{min: 1_000}`, or one number"
                 raise reader.error("unknown-key", f"a bound has no key `{key.text}`", key.span, help=help)
-            if found > bound if key.text == "max" else found < bound:
-                side = "at most" if key.text == "max" else "at least"
-                reader.error("expectation-failed", f"{what} are {found:,}, but must be {side} {bound:,}", node.span)
+            if key.text == "max" and found > bound:
+                over = f"{are}, but must be at most {bound:,}"
+                reader.error("expectation-failed", over, node.span, notes=_heaviest(fact))
+            elif key.text == "min" and found < bound:
+                reader.error("expectation-failed", f"{are}, but must be at least {bound:,}", node.span)
     except Failed:
         pass
 
 
 def _count(reader: Reader, node: Written, env: dict[str, Any]) -> int:
-    """A count, which may carry a unit: ``61_706``, ``12M``, ``1.8G``."""
-    if isinstance(node, ScalarNode) and (unit := COUNT.match(node.text)):
-        return round(float(unit[1].replace("_", "")) * UNITS[unit[2]])
+    """A count, which may carry a unit: ``61_706``, ``12M``, ``1.8G``; of bytes ``50MB``, ``48MiB``."""
+    if isinstance(node, ScalarNode) and (unit := COUNT.match(node.text) or SIZE.match(node.text)):
+        return round(float(unit[1].replace("_", "")) * UNITS[unit[2] or ""])
     return reader.integer(node, env, "a count")

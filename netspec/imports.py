@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from netspec.diagnostics import Label, Report, Source, SpecError, UsageError, clipped, nearest
 from netspec.spec import BlockSpec, Spec, Written, misfit, read_library
@@ -20,11 +21,53 @@ MOST_DEEP = 32
 MARKS = ("pyproject.toml", ".git")
 
 
+class Tree(Protocol):
+    """Where files come from: the disk, or a revision of a repository."""
+
+    def project_of(self, path: Path) -> Path:
+        """The folder that imports of a file stay in."""
+
+    def real(self, path: Path) -> Path | None:
+        """The file that a path leads to, links followed; ``None`` where there is none."""
+
+    def beside(self, path: Path) -> list[str]:
+        """The names of the YAML files in a path's folder."""
+
+    def read(self, path: Path, limits: Limits) -> Source:
+        """The text of a file. Raises ``SpecError`` or ``UsageError``."""
+
+
+class Disk:
+    """The files as they are."""
+
+    def project_of(self, path: Path) -> Path:
+        folder = path.absolute().parent
+        return next(
+            (above for above in (folder, *folder.parents) if any((above / mark).exists() for mark in MARKS)), folder
+        )
+
+    def real(self, path: Path) -> Path | None:
+        try:
+            return path.resolve(strict=True)
+        except (OSError, RuntimeError):
+            return None
+
+    def beside(self, path: Path) -> list[str]:
+        return sorted(each.name for each in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
+
+    def read(self, path: Path, limits: Limits) -> Source:
+        return read_source(path, limits)
+
+
+DISK = Disk()
+
+
 @dataclass(slots=True)
 class Imports:
     """What was imported: the blocks of all files, and the files in the order they were read."""
 
     root: Path
+    tree: Tree
     report: Report
     limits: Limits
     blocks: dict[str, BlockSpec] = field(default_factory=dict)
@@ -33,22 +76,19 @@ class Imports:
     bytes: int = 0
 
 
-def import_blocks(spec: Spec, source: Source, report: Report, limits: Limits = DEFAULT) -> Imports:
-    """The blocks that a spec imports; what is wrong goes to the report."""
-    path = Path(source.name)
-    found = Imports(project_of(path), report, limits)
+def import_blocks(
+    spec: Spec, source: Source, report: Report, limits: Limits = DEFAULT, tree: Tree = DISK, path: Path | None = None
+) -> Imports:
+    """The blocks that a spec imports; what is wrong goes to the report.
+
+    ``tree`` is where the files come from, ``path`` the spec's own there (default: the name of its source).
+    """
+    path = Path(source.name) if path is None else path
+    found = Imports(tree.project_of(path), tree, report, limits)
     _import_all(found, spec.imports, [path])
     for name, block in spec.blocks.items():
         _add(found, name, block)
     return found
-
-
-def project_of(path: Path) -> Path:
-    """The folder that imports of this file stay in."""
-    folder = path.absolute().parent
-    return next(
-        (above for above in (folder, *folder.parents) if any((above / mark).exists() for mark in MARKS)), folder
-    )
 
 
 def _import_all(found: Imports, written: Sequence[Written], chain: list[Path]) -> None:
@@ -78,11 +118,9 @@ def _path(found: Imports, node: ScalarNode, importer: Path) -> Path | None:
     if not Path(os.path.abspath(path)).is_relative_to(found.root):
         _outside(found, node, "the path leads")
         return None
-    try:
-        real = path.resolve(strict=True)
-    except (OSError, RuntimeError):
-        beside = sorted(each.name for each in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
-        close = nearest(path.name, beside)
+    real = found.tree.real(path)
+    if real is None:
+        close = nearest(path.name, found.tree.beside(path))
         help = f"did you mean `{clipped(str(Path(text).parent / close))}`?" if close else f"looked for it at {path}"
         found.report.error("bad-import", f"there is no file `{clipped(text)}`", node.span, help=help)
         return None
@@ -100,8 +138,8 @@ def _outside(found: Imports, node: ScalarNode, what: str) -> None:
 
 def _import(found: Imports, node: ScalarNode, path: Path, chain: list[Path]) -> None:
     """Read a file once, with what it imports."""
-    real = path.resolve()
-    chained = [each.resolve() for each in chain]
+    real = found.tree.real(path) or path
+    chained = [found.tree.real(each) or each for each in chain]
     if real in chained:
         names = [each.name for each in [*chain[chained.index(real) :], path]]
         help = "move what both need into a third file"
@@ -130,7 +168,7 @@ def _import(found: Imports, node: ScalarNode, path: Path, chain: list[Path]) -> 
 
 def _source(found: Imports, node: ScalarNode, path: Path) -> Source | None:
     try:
-        source = read_source(path, found.limits)
+        source = found.tree.read(path, found.limits)
     except UsageError as fault:
         found.report.error("bad-import", str(fault), node.span)
         return None

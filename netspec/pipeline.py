@@ -18,7 +18,8 @@ from netspec import zoo
 from netspec.diagnostics import Report, Source, UsageError, did_you_mean
 from netspec.elaborate import Limits, Shared, elaborate
 from netspec.graph import Graph
-from netspec.imports import import_blocks
+from netspec.imports import DISK, Tree, import_blocks
+from netspec.revisions import Revision
 from netspec.spec import Spec, read_spec
 from netspec.syntax import DEFAULT, parse, read_source
 from netspec.syntax import Limits as FileLimits
@@ -56,18 +57,38 @@ def load_spec(target: str | Path, limits: FileLimits = DEFAULT) -> Loaded:
     return load_source(read_source(path, limits), variant, limits)
 
 
-def load_source(source: Source, variant: str | None = None, limits: FileLimits = DEFAULT) -> Loaded:
-    """Read a spec from a text, as an editor holds it. Raises ``SpecError`` with every fault of form."""
+def load_source(
+    source: Source,
+    variant: str | None = None,
+    limits: FileLimits = DEFAULT,
+    tree: Tree = DISK,
+    path: Path | None = None,
+) -> Loaded:
+    """Read a spec from a text, as an editor holds it. Raises ``SpecError`` with every fault of form.
+
+    ``tree`` is where its imports come from, ``path`` its own place there (default: the name of the source).
+    """
     report = Report()
-    tree = parse(source, report, limits)
-    spec = read_spec(tree, report) if tree is not None else None
+    document = parse(source, report, limits)
+    spec = read_spec(document, report) if document is not None else None
     if spec is None or not spec.imports:
         report.raise_if_any()
         assert spec is not None
         return Loaded(source, spec, variant)
-    found = import_blocks(spec, source, report, limits)
+    found = import_blocks(spec, source, report, limits, tree, path)
     report.raise_if_any()
     return Loaded(source, spec.model_copy(update={"blocks": found.blocks}), variant, tuple(found.sources))
+
+
+def load_revision(target: str, revision: str, limits: FileLimits = DEFAULT) -> Loaded:
+    """Read a spec, and what it imports, as a revision of its git repository has them.
+
+    Raises ``UsageError`` where there is no such file or revision, ``EnvironmentFault`` where there is no git.
+    """
+    path, variant = find_spec(target)
+    tree = Revision.of(path, revision)
+    own = tree.path_of(path)
+    return load_source(tree.read(own, limits), variant, limits, tree, own)
 
 
 def find_spec(target: str | Path) -> tuple[Path, str | None]:

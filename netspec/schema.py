@@ -154,6 +154,7 @@ KEYS: dict[type[Form], dict[str, tuple[Json, str]]] = {
     },
     Expect: {
         "params": (FACT, "how many parameters: a count (`61_706`, `12M`) or `{min, max}`"),
+        "weights": (FACT, "how many bytes the parameters take as float32: `{max: 50MB}`"),
         "macs": (FACT, "how many multiply-accumulates one forward pass takes, at the sizes in `dims`"),
         "outputs": (_named(_or_expression({"type": "array", "items": SIZE})), "the shapes of the outputs"),
     },

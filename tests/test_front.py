@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent
         ["shapes", "resnet50", "--format", "json"],
         ["source", "googlenet"],
         ["diagram", "lenet", "-o", "{folder}/lenet.dot"],
+        ["diff", "resnet18", "resnet34", "-o", "{folder}/diff.dot"],
         ["list"],
         ["ops", "conv2d"],
     ],

@@ -21,6 +21,7 @@ SPEC is a path to a YAML file, or the name of a zoo entry or of one of its varia
   netspec build my.yaml --set width=128    with another value for a parameter of the spec
   netspec shapes resnet50 --dim H=512      costs at another size of a symbolic dimension
   netspec check specs/*.yaml               every variant, with what it requires and expects
+  netspec diff net.yaml                    what has changed since the last commit
 
 Exit codes: 0 fine, 1 the spec is at fault, 2 wrong usage, 3 the environment, 4 a bug of netspec.
 """
@@ -95,6 +96,31 @@ def parser() -> argparse.ArgumentParser:
         "--depth", type=int, metavar="N", help="how many levels to draw open (default: what is readable)"
     )
 
+    diff = command(
+        "diff",
+        "what differs between two networks",
+        "Compare two networks by structure: layers added, removed and changed, with what they cost; the totals; and "
+        "what becomes of every state_dict key. A key counts as renamed only where nothing else could be meant. "
+        "Of one SPEC alone: its defaults against --variant or --set, else the file's last commit against the file.",
+    )
+    diff.add_argument("old", metavar="SPEC", help="as elsewhere, or as git has it: net.yaml@HEAD~1")
+    diff.add_argument("new", metavar="SPEC", nargs="?", help="what to compare it with")
+    diff.add_argument(
+        "--variant",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a variant of the specs; given twice, one for each side",
+    )
+    _value_arguments(diff)
+    _limit_argument(diff)
+    diff.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
+    diff.add_argument(
+        "-o", "--output", metavar="FILE", help="draw both side by side, too: a .svg, .png, .pdf or .dot file"
+    )
+    diff.add_argument("--depth", type=int, metavar="N", help="how many levels to draw open (default: what is readable)")
+    diff.add_argument("--exit-code", action="store_true", help="exit with 1 where they differ (default: 0 either way)")
+
     command("list", "the model zoo", "List the zoo: families, what they are, and their variants.")
 
     ops = command("ops", "the ops and the library's blocks", "List them, or describe one: arguments, defaults, shapes.")
@@ -129,6 +155,11 @@ def parser() -> argparse.ArgumentParser:
 def _spec_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("spec", metavar="SPEC", help="a path, or the name of a zoo entry or variant")
     command.add_argument("--variant", metavar="NAME", help="a variant of the spec")
+    _value_arguments(command)
+    _limit_argument(command)
+
+
+def _value_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--set", metavar="KEY=VALUE", action="append", default=[], help="a parameter's value; may be repeated"
     )
@@ -139,7 +170,6 @@ def _spec_arguments(command: argparse.ArgumentParser) -> None:
         default=[],
         help="the size of a symbolic dimension that costs are quoted at",
     )
-    _limit_argument(command)
 
 
 def _limit_argument(command: argparse.ArgumentParser) -> None:

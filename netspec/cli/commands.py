@@ -82,6 +82,23 @@ def diagram(options: Namespace) -> None:
     render(dot_text(_graph(options), depth=options.depth), Path(options.output))
 
 
+def diff(options: Namespace) -> int:
+    from netspec.cli.diff import compared
+    from netspec.emit.diff import Diff
+
+    found = Diff(*compared(options, *_asked(options)))
+    if options.format == "json":
+        print(found.to_json())
+    else:
+        print(_drawn(found))
+    if options.output:
+        from netspec.emit.diff.picture import diff_dot
+        from netspec.emit.render import render
+
+        render(diff_dot(found, depth=options.depth), Path(options.output))
+    return int(options.exit_code and not found.is_empty)
+
+
 def list_zoo(options: Namespace) -> None:
     for path in zoo.files():
         spec = load_spec(path).spec
@@ -124,11 +141,15 @@ def lsp(options: Namespace) -> None:
 
 def _graph(options: Namespace) -> Graph:
     """The graph that the common options ask for."""
+    overrides, sizes, limits = _asked(options)
+    return compile_spec(options.spec, variant=options.variant, overrides=overrides, sizes=sizes, limits=limits)
+
+
+def _asked(options: Namespace) -> tuple[dict[str, Any], dict[str, int], Limits]:
+    """The parameters, sizes and limits that the common options ask for."""
     overrides = {key: _value(key, text) for key, text in _pairs(options.set, "--set")}
     sizes = {name: _dimension(name, text) for name, text in _pairs(options.dim, "--dim")}
-    return compile_spec(
-        options.spec, variant=options.variant, overrides=overrides, sizes=sizes, limits=_limits(options)
-    )
+    return overrides, sizes, _limits(options)
 
 
 def _pairs(given: list[str], option: str) -> list[tuple[str, str]]:
@@ -168,7 +189,7 @@ def _limits(options: Namespace) -> Limits:
 
 
 def _drawn(table: Any, **how: Any) -> str:
-    """The table as wide as the terminal, with colour on a terminal only."""
+    """A text as wide as the terminal, with colour on a terminal only."""
     width = shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80
     made: str = table.text(width=max(80, min(width, 160)), colour=sys.stdout.isatty(), **how)
     return made
@@ -190,6 +211,7 @@ COMMANDS = {
     "source": source,
     "export": export,
     "diagram": diagram,
+    "diff": diff,
     "list": list_zoo,
     "ops": ops,
     "explain": explain,

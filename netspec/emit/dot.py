@@ -14,6 +14,7 @@ from netspec.emit.dot_faces import Face, change, face_of, heading, port_face, po
 from netspec.emit.dot_folding import Box, Card, Item, fold
 from netspec.emit.dot_labels import (
     GREY,
+    MARKS,
     MIST,
     PALE,
     card_label,
@@ -36,6 +37,18 @@ STRAIGHT = 40
 def dot_text(graph: Graph, *, depth: int | None = None) -> str:
     """The diagram of a graph. ``depth`` levels stand open, one in the other; by default, as many as a page holds."""
     return _Drawing(graph, fold(graph, depth)).text()
+
+
+def half_of_pair(graph: Graph, items: tuple[Item, ...], marks: Mapping[Item | str, str], side: str) -> list[str]:
+    """The lines of one of two diagrams in one picture, in a cluster under its own heading.
+
+    ``marks`` says what is ``added``, ``removed`` or ``changed``: items, and inputs and outputs as ``input:NAME``.
+    ``side`` keeps the two halves' ids apart.
+    """
+    drawing = _Drawing(graph, items, marks, side)
+    title = heading_label(heading(graph, drawing.costs))
+    head = f'  graph [id="{side}diagram" margin=12 labelloc=t labeljust=l style=invis label=<{title}>];'
+    return [f"subgraph cluster_{side} {{", head, *drawing.body(), "}"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +89,17 @@ class _Place:
 class _Drawing:
     """The lines of a diagram: nodes and clusters, then edges, then what keeps things in their rows and columns."""
 
-    def __init__(self, graph: Graph, items: tuple[Item, ...]):
-        self.graph, self.items = graph, items
+    def __init__(
+        self, graph: Graph, items: tuple[Item, ...], marks: Mapping[Item | str, str] | None = None, side: str = ""
+    ):
+        self.graph, self.items, self.marks, self.side = graph, items, marks or {}, side
         self.costs = Costs(graph.sizes)
-        self.inputs = {name: port_face(name, "input", value) for name, value in graph.inputs.items()}
+        self.inputs = {
+            name: self._marked(port_face(name, "input", value), f"input:{name}") for name, value in graph.inputs.items()
+        }
         self.outputs = {
-            name: port_face(name, "output", output.value, output.training) for name, output in graph.outputs.items()
+            name: self._marked(port_face(name, "output", output.value, output.training), f"output:{name}")
+            for name, output in graph.outputs.items()
         }
         self.faces: dict[Item, Face] = {}
         self._face(items)
@@ -101,12 +119,24 @@ class _Drawing:
             f'  node [shape=plain fontname="{FONT}" fontsize=11];',
             f'  edge [fontname="{FONT}" fontsize=9 fontcolor="{GREY}" color="{PALE}" penwidth=1.2 arrowsize=.6];',
         ]
+        return "\n".join([*head, *self.body(), "}", ""])
+
+    def body(self) -> list[str]:
+        """The lines of all nodes, clusters and edges."""
         self._network()
-        return "\n".join([*head, *self.lines, *_written(self.edges, self.through), *self.rows, "}", ""])
+        return [*self.lines, *_written(self.edges, self.through), *self.rows]
+
+    def _marked(self, face: Face, what: Item | str) -> Face:
+        """A face with the mark of what it is the face of, where that has one."""
+        return replace(face, mark=self.marks[what]) if what in self.marks else face
+
+    def _id(self, path: str) -> str:
+        """The id of what is at a path."""
+        return quoted(f"{self.side}:{path}" if self.side else path)
 
     def _face(self, items: Iterable[Item]) -> None:
         for item in items:
-            self.faces[item] = face_of(item, self.costs)
+            self.faces[item] = self._marked(face_of(item, self.costs), item)
             if isinstance(item, Box):
                 self._face(item.items)
 
@@ -229,8 +259,8 @@ class _Drawing:
         label, hint = header_label(self.faces[box], self.width), hinted(tip(box))
         self.lines += [
             f"{indent}subgraph cluster_{header} {{",
-            f'{indent}  graph [id={quoted(box.path)} {style} margin=10 label="" tooltip={hint}];',
-            f"{indent}  {header} [id={quoted('header:' + box.path)} group={group} tooltip={hint} label=<{label}>];",
+            f'{indent}  graph [id={self._id(box.path)} {style} margin=10 label="" tooltip={hint}];',
+            f"{indent}  {header} [id={self._id('header:' + box.path)} group={group} tooltip={hint} label=<{label}>];",
         ]
         names = level.input_names if len(set(box.reads)) > 1 else [""] * len(level.inputs)
         anchors = {value: _Anchor(header, group, name) for value, name in zip(level.inputs, names)}
@@ -255,15 +285,17 @@ class _Drawing:
 
     def _card(self, path: str, face: Face, group: str, tip: str, indent: str) -> str:
         node, label = self._node(), card_label(face, self.width)
-        self.lines.append(f"{indent}{node} [id={quoted(path)} group={group} tooltip={hinted(tip)} label=<{label}>];")
+        self.lines.append(f"{indent}{node} [id={self._id(path)} group={group} tooltip={hinted(tip)} label=<{label}>];")
         return node
 
     def _circle(self, card: Card, sign: str, group: str, indent: str) -> str:
         """The sign of a merge in a circle."""
         node = self._node()
-        style = 'style=filled fillcolor="#FFFFFF" color="#475569" penwidth=1.4 fontcolor="#475569" fontsize=13'
+        mark = self.faces[card].mark
+        ground, ink = (MARKS[mark].ground, MARKS[mark].bar) if mark else ("#FFFFFF", "#475569")
+        style = f'style=filled fillcolor="{ground}" color="{ink}" penwidth=1.4 fontcolor="{ink}" fontsize=13'
         self.lines.append(
-            f"{indent}{node} [id={quoted(card.path)} group={group} tooltip={hinted(tip(card))}"
+            f"{indent}{node} [id={self._id(card.path)} group={group} tooltip={hinted(tip(card))}"
             f" shape=circle width=.3 height=.3 fixedsize=true {style} label=<<b>{escaped(sign)}</b>>];"
         )
         return node
@@ -275,11 +307,11 @@ class _Drawing:
 
     def _node(self) -> str:
         self._nodes += 1
-        return f"n{self._nodes}"
+        return f"{self.side}n{self._nodes}"
 
     def _group(self) -> str:
         self._groups += 1
-        return f"g{self._groups}"
+        return f"{self.side}g{self._groups}"
 
 
 def _written(edges: Sequence[_Edge], through: Mapping[tuple[str, str], str]) -> Iterator[str]:

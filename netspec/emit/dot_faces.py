@@ -33,7 +33,8 @@ class Face:
     """What a card says: a title, a detail beside it, a note at the title's right end, rows below.
 
     ``family`` is the op's, or ``input``, ``level``, ``block`` and ``group``. ``sums`` says that a row adds up the
-    sizes of what comes in, so that the edges need not.
+    sizes of what comes in, so that the edges need not. ``mark`` is ``added``, ``removed`` or ``changed`` where two
+    networks are compared.
     """
 
     family: str
@@ -44,6 +45,7 @@ class Face:
     training: bool = False
     sums: bool = False
     note: str = ""
+    mark: str = ""
 
 
 def face_of(item: Item, costs: Costs) -> Face:

@@ -38,6 +38,12 @@ PALETTE = {
     "level": Colours("#334155", "#E2E8F0", "#CBD5E1"),
 }
 
+MARKS = {
+    "added": Colours("#15803D", "#DCFCE7", "#16A34A"),
+    "removed": Colours("#B91C1C", "#FEE2E2", "#DC2626"),
+    "changed": Colours("#CA8A04", "#FEF9C3", "#EAB308"),
+}
+
 
 def card_width(faces: Iterable[Face]) -> int:
     """One width for all cards, so that columns are even; a card that needs more takes more."""
@@ -62,6 +68,8 @@ def card_label(face: Face, width: int) -> str:
     cells.append(_space(1))
     families = [face.family] * 2 + [row.family or face.family for row in face.rows]
     lines = _barred(cells, [*families, families[-1]], _lighter if face.training else str)
+    if face.mark:
+        colours = MARKS[face.mark]
     frame = f'bgcolor="{colours.ground}" color="{colours.border}"{style}'
     return f'<table border="1" cellborder="0" cellspacing="0" cellpadding="1" {frame}>{lines}</table>'
 
@@ -86,6 +94,8 @@ def header_label(face: Face, width: int) -> str:
     ground, ink, soft = ("#334155", "white", MIST) if face.family == "block" else (MIST, INK, "#475569")
     if face.training:
         ground, ink, soft = PALE, "white", "#F1F5F9"
+    if face.mark:
+        ground, ink, soft = MARKS[face.mark].bar, "white", "#F1F5F9"
     texts, note = [row.text for row in face.rows], ""
     room = width - text_width(face.title, 10, bold=True) - text_width(face.detail, 10) - 10
     if len(texts) == 1 and face.count == 1 and _note_width(texts[0]) <= room:

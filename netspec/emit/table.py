@@ -108,7 +108,7 @@ class ShapeTable:
             "outputs": {name: plain_shape(output.value.shape) for name, output in graph.outputs.items()},
         }
         parts = [f"{_json(key)}: {_json(value)}" for key, value in head.items()]
-        rows = ",\n    ".join(_json(_record(row)) for row in self.rows)
+        rows = ",\n    ".join(_json(record(row)) for row in self.rows)
         parts.append(f'"rows": [\n    {rows}\n  ]' if rows else '"rows": []')
         parts.append(f'"totals": {_json({"params": self.params, "macs": self.macs})}')
         return "{\n  " + ",\n  ".join(parts) + "\n}"
@@ -144,8 +144,9 @@ class ShapeTable:
         return "\n".join(out) + "\n"
 
 
-def _record(row: Row) -> dict[str, Any]:
-    record: dict[str, Any] = {
+def record(row: Row) -> dict[str, Any]:
+    """A row as JSON has it."""
+    found: dict[str, Any] = {
         "path": row.path,
         "op": row.op,
         "inputs": [plain_shape(shape) for shape in row.inputs],
@@ -154,7 +155,7 @@ def _record(row: Row) -> dict[str, Any]:
         "macs": row.macs,
         "line": row.line,
     }
-    return {**record, "training": True} if row.training else record
+    return {**found, "training": True} if row.training else found
 
 
 def _shapes_text(shapes: Iterable[Shape]) -> str:

@@ -35,6 +35,9 @@ STYLES = {
     "sequence": "94",
     "shape": "",
     "arithmetic": "",
+    "added": "32",
+    "removed": "31",
+    "changed": "33",
 }
 
 

@@ -116,6 +116,7 @@ class Expect(Form):
     """Facts that ``netspec check`` verifies."""
 
     params: Value | None = None
+    weights: Value | None = None
     macs: Value | None = None
     outputs: (
         Annotated[Mapping[str, Written], named_by(lambda key, value, report: value, "a mapping from outputs to shapes")]

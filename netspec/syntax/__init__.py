@@ -7,8 +7,19 @@ and dies of deep nesting, and its constructors keep the last of two equal keys i
 
 from __future__ import annotations
 
-from netspec.syntax.files import DEFAULT, RAISE, Limits, read_source
+from netspec.syntax.files import DEFAULT, RAISE, Limits, decode, read_source
 from netspec.syntax.nodes import ListNode, MapNode, ScalarNode, SyntaxNode
 from netspec.syntax.reader import parse
 
-__all__ = ["DEFAULT", "RAISE", "Limits", "ListNode", "MapNode", "ScalarNode", "SyntaxNode", "parse", "read_source"]
+__all__ = [
+    "DEFAULT",
+    "RAISE",
+    "Limits",
+    "ListNode",
+    "MapNode",
+    "ScalarNode",
+    "SyntaxNode",
+    "decode",
+    "parse",
+    "read_source",
+]

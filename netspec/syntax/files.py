@@ -39,16 +39,20 @@ RAISE = "`--max-file-size` raises the bound"
 
 def read_source(path: Path, limits: Limits = DEFAULT) -> Source:
     """The text of a file: UTF-8, bounded, and a regular file; ``SpecError`` or, where it is missing, ``UsageError``."""
-    data = _read_bytes(path, limits.bytes)
+    return decode(str(path), _read_bytes(path, limits.bytes), limits)
+
+
+def decode(name: str, data: bytes, limits: Limits = DEFAULT) -> Source:
+    """The text of a file's bytes; ``SpecError`` where they are too many, or not UTF-8."""
     if len(data) > limits.bytes:
         raise _bad_file(
-            Source(str(path), ""), f"the file is larger than {limits.bytes:,} bytes", f"import its parts; {RAISE}"
+            Source(name, ""), f"the file is larger than {limits.bytes:,} bytes", f"import its parts; {RAISE}"
         )
     try:
-        return Source(str(path), data.decode("utf-8").removeprefix("\ufeff"))
+        return Source(name, data.decode("utf-8").removeprefix("\ufeff"))
     except UnicodeDecodeError as found:
         wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-        source = Source(str(path), data.decode("utf-16" if wide else "utf-8", "replace"))
+        source = Source(name, data.decode("utf-16" if wide else "utf-8", "replace"))
         line, column = (1, 1) if wide else position(data[: found.start].decode("utf-8"), found.start)
         what = "the file is UTF-16" if wide else f"byte 0x{data[found.start]:02x} is not UTF-8"
         raise _bad_file(source, what, "save the file as UTF-8", line, column, "yaml-encoding") from None
