@@ -47,9 +47,9 @@ def parser() -> argparse.ArgumentParser:
     build = command(
         "build",
         "all of it: table, source, verified ONNX, diagram",
-        "Print the shape table and write model.py, model.onnx, diagram.svg, diagram.dot, shapes.json and build.json. "
-        "The ONNX file is run on onnxruntime and compared with PyTorch at three sizes of every symbolic dimension; "
-        "where they disagree the file is kept as model.rejected.onnx and the command fails.",
+        "Print the shape table and write model.py, model.onnx, diagram.svg, diagram.dot, explorer.html, shapes.json "
+        "and build.json. The ONNX file is run on onnxruntime and compared with PyTorch at three sizes of every "
+        "symbolic dimension; where they disagree the file is kept as model.rejected.onnx and the command fails.",
     )
     _spec_arguments(build)
     build.add_argument("-o", "--output", metavar="DIR", help="the folder to write into (default: build/NAME)")
@@ -87,6 +87,25 @@ def parser() -> argparse.ArgumentParser:
     diagram.add_argument(
         "--depth", type=int, metavar="N", help="how many levels to draw open (default: what is readable)"
     )
+
+    explorer = command(
+        "explorer",
+        "one page to look into it",
+        "Write one HTML file that needs nothing else: the diagram, the shape table and the YAML side by side, levels "
+        "to open and close, search, heat by cost, and sliders for the symbolic dimensions.",
+    )
+    _spec_arguments(explorer)
+    explorer.add_argument("-o", "--output", metavar="FILE", required=True, help="the file to write, such as net.html")
+
+    serve = command(
+        "serve",
+        "the explorer in a browser, as you edit",
+        "Serve the explorer to browsers on this machine. It is loaded anew whenever the spec or a file that it imports "
+        "is saved; a fault is shown over the last good page. Ctrl-C ends it.",
+    )
+    _spec_arguments(serve)
+    serve.add_argument("--port", type=int, metavar="N", help="the port to listen on (default: 4800, or a free one)")
+    serve.add_argument("--open", action="store_true", help="open it in a browser")
 
     command("list", "the model zoo", "List the zoo: families, what they are, and their variants.")
 

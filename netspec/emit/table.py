@@ -12,6 +12,7 @@ from typing import Any
 
 from netspec.dims import Shape, plain_shape
 from netspec.emit.costs import Costs
+from netspec.emit.table_html import table_html
 from netspec.emit.table_lines import Fold, table_lines
 from netspec.emit.table_text import number, table_text
 from netspec.graph import Graph, Node, Pace, visits
@@ -93,6 +94,10 @@ class ShapeTable:
         A long table is folded until it fits in a few screenfuls; with ``full`` only repeats are.
         """
         return table_text(self.graph, self._costs, width, colour, Fold.REPEATS if full else None)
+
+    def _repr_html_(self) -> str:
+        """The table as notebooks show it."""
+        return table_html(self.graph, self._costs)
 
     def to_json(self) -> str:
         """The whole table as JSON, a row a line."""
