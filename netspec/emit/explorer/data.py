@@ -137,6 +137,7 @@ class _Data:
             items=self.items(level, items, wiring, makers, dict(zip(level.inputs, names))),
             rows=_rows(wiring, 0),
             exits=list(dict.fromkeys(max(makers[value], ENTRY) for value in level.outputs)),
+            carried=list(_carried(level, makers)),
         )
         return number
 
@@ -214,10 +215,11 @@ class _Data:
         return records
 
     def item(self, item: Item, covered: Sequence[Step], sources: str) -> dict[str, Any]:
+        covers = list(_covers(covered, item.path))
         record: dict[str, Any] = {
             "path": item.path,
             "name": item.name,
-            "names": [step.name for step in covered] if len(covered) > 1 else [],
+            "covers": covers if len(covers) > 1 else [],
             "count": item.count if item.count > 1 else 0,
             "ahead": item.pace.run == AHEAD,
             "training": item.training,
@@ -315,12 +317,33 @@ def _makers(items: Sequence[Item], inputs: Sequence[Value]) -> dict[Value, int]:
     return makers | {value: position for position, item in enumerate(items) for value in item.makes}
 
 
+def _carried(level: Level, makers: Mapping[Value, int]) -> Iterator[list[Any]]:
+    """Which items make the states of a scan's next turn, and what these are called."""
+    states = 0 if level.loop is None else level.loop.states
+    for name, value in list(zip(level.output_names, level.outputs))[len(level.outputs) - states :]:
+        if makers[value] > ENTRY:
+            yield [makers[value], name]
+
+
 def _place_of(path: str, places: Mapping[str, int]) -> int:
     """Where in its level the step is that a path begins with; a name may hold dots of its own."""
     name = path
     while name not in places:
         name = name.rpartition(".")[0]
     return places[name]
+
+
+def _covers(steps: Sequence[Step], path: str) -> Iterator[str]:
+    """The paths of all steps that an item stands for: copies, and what follows an op on its card.
+
+    The item's own path says how deep they lie, in levels that hold nothing else.
+    """
+    first, rest = steps[0], path[len(steps[0].name) + 1 :]
+    if not rest or not isinstance(first, Call):
+        yield from (step.name for step in steps)
+        return
+    for step in steps:
+        yield from (f"{step.name}.{inner}" for inner in _covers(first.body.steps, rest))
 
 
 def _sources(level: Level) -> list[str]:

@@ -8,9 +8,11 @@ const DETAIL = "11px ";
 const ROW = "10px ";
 const ROW_HEIGHT = 13;
 const READABLE = 0.7;
+const MARGIN = 60;
 const FOLLOWERS = ["norm", "activation", "dropout"];
 
-const canvas = document.querySelector("#diagram svg");
+const canvas = document.querySelector(".canvas");
+const sheet = document.getElementById("sheet");
 const drawing = document.getElementById("drawing");
 const pencil = document.createElement("canvas").getContext("2d");
 const typeface = getComputedStyle(document.body).fontFamily;
@@ -114,7 +116,12 @@ function drawDiagram() {
   cards = new Map();
   drawing.replaceChildren(...drawLevel(arranged, 0, 0));
   extent = { x: -arranged.left, y: 0, width: arranged.left + arranged.right, height: arranged.height };
+  const [width, height] = [extent.width + 2 * MARGIN, extent.height + 2 * MARGIN];
+  sheet.setAttribute("viewBox", `${extent.x - MARGIN} ${extent.y - MARGIN} ${width} ${height}`);
+  sheet.setAttribute("width", width);
+  sheet.setAttribute("height", height);
   refreshDiagram();
+  applyView();
 }
 
 function refreshDiagram() {
@@ -223,9 +230,10 @@ function drawChevron(x, y, open) {
 
 function drawEdge(edge, x, y) {
   const points = edge.points.map(([u, v]) => [u + x, v + y]);
-  const classes = ["edge", edge.skip ? "skip" : "", edge.training ? "training" : ""].filter(Boolean).join(" ");
+  const kind = edge.skip ? "skip" : edge.carries ? "carried" : "";
+  const classes = ["edge", kind, edge.training ? "training" : ""].filter(Boolean).join(" ");
   const line = svg("path", { class: classes, d: pathThrough(points) });
-  if (edge.arrow) line.setAttribute("marker-end", edge.skip ? "url(#arrow-skip)" : "url(#arrow)");
+  if (edge.arrow) line.setAttribute("marker-end", `url(#arrow${kind && `-${kind}`})`);
   if (edge.label === undefined && edge.tensor === undefined) return [line];
   const [start, next] = points;
   const beside = edge.lane ? [next[0] + 5, next[1] + 14] : edge.label ? besideEnd(points) : [start[0] + 6, start[1] + 14];
@@ -278,9 +286,17 @@ function findLargestHeat() {
 
 // Pan and zoom
 
+/** Move the sheet. It is moved as a whole, as CSS does: to move what is in an SVG, its texts would be laid out anew. */
 function applyView() {
-  drawing.setAttribute("transform", `translate(${view.x} ${view.y}) scale(${view.scale})`);
+  const x = view.x + (extent.x - MARGIN) * view.scale;
+  const y = view.y + (extent.y - MARGIN) * view.scale;
+  sheet.style.transform = `translate(${x}px, ${y}px) scale(${view.scale})`;
+  canvas.classList.add("moving");
+  clearTimeout(settling);
+  settling = setTimeout(() => canvas.classList.remove("moving"), 200);
 }
+
+let settling = 0;
 
 /** Show the whole width from the top; the spine alone in the middle, where the whole could not be read. */
 function fitWidth() {

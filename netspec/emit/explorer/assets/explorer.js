@@ -380,20 +380,6 @@ function listenToKeys() {
   });
 }
 
-/** On paper the whole diagram is one picture. */
-function listenToPrint() {
-  addEventListener("beforeprint", () => {
-    const { x, y, width, height } = extent;
-    canvas.setAttribute("viewBox", `${x - 4} ${y - 4} ${width + 8} ${height + 8}`);
-    canvas.style.setProperty("--natural", `${width + 8}px`);
-    drawing.removeAttribute("transform");
-  });
-  addEventListener("afterprint", () => {
-    canvas.removeAttribute("viewBox");
-    applyView();
-  });
-}
-
 function start() {
   document.title = `${network.name} · netspec`;
   document.getElementById("name").textContent = network.name;
@@ -411,7 +397,7 @@ function start() {
   select("");
   fitWidth();
   for (const listen of [listenToDiagram, listenToTable, listenToSource, listenToSearch]) listen();
-  for (const listen of [listenToControls, listenToKeys, listenToPrint]) listen();
+  for (const listen of [listenToControls, listenToKeys]) listen();
   new ResizeObserver(onResize).observe(canvas);
 }
 

@@ -12,6 +12,9 @@ const GAP_WITH_LABEL = 32;
 const BESIDE = 18;
 const LANE = 12;
 
+/** Where a level's edges come from, below its header. */
+const HEADER = { x: 0, y: 0, height: 0, left: 0, right: 0, virtual: true };
+
 /** A level's spots with their places, its edges, and how far all of it reaches. `top` is where things begin. */
 function arrange(spots, level, faceOf) {
   const items = spots.map((spot) => measured(spot, faceOf));
@@ -184,9 +187,12 @@ function routed(items, level) {
   });
   const height = Math.max(0, ...items.map((item) => item.y + item.height));
   for (const exit of level.exits ?? []) {
-    const edge = { from: items[exit] ?? null, to: { x: 0, y: height + PAD, height: 0, left: 0, right: 0 }, leaves: true };
+    const edge = { from: items[exit] ?? null, to: { ...HEADER, y: height + PAD }, leaves: true };
     edge.points = direct(edge, exit, items.length, items, level);
     (edge.points ? edges : around).push(edge);
+  }
+  for (const [maker, name] of level.carried ?? []) {
+    around.push({ from: items[maker], to: HEADER, carries: true, arrow: true, label: `next ${name}` });
   }
   return [...edges, ...inLanes(around, items)];
 }
@@ -194,7 +200,7 @@ function routed(items, level) {
 /** The points of an edge that needs no lane. */
 function direct(edge, from, at, items, level) {
   const { to, skip } = edge;
-  const start = edge.from ?? { x: 0, y: 0, height: 0, left: 0, right: 0 };
+  const start = edge.from ?? HEADER;
   const bottom = start.y + start.height;
   const free = (x, y, until) => !items.some((item) => item !== to && item !== edge.from && covers(item, x, y, until));
   if (start.x === to.x) {
@@ -220,21 +226,51 @@ function covers(item, x, y, until) {
 /** Edges around what is between their ends, each in a lane of its own; the shorter ones further in. */
 function inLanes(edges, items) {
   const lanes = [];
-  const place = (item) => (item ? item.y + item.height / 2 : 0);
-  const length = (edge) => place(edge.to) - place(edge.from);
+  const startOf = ({ from }) => (!from ? 0 : from.inside ? from.y + from.height - PAD : from.y + from.height / 2);
+  const endOf = ({ to, leaves }) => (leaves ? to.y - GAP / 2 : to.y + (to.inside ? to.face.height : to.height) / 2);
+  const length = (edge) => Math.abs(endOf(edge) - startOf(edge));
   for (const edge of [...edges].sort((one, other) => length(one) - length(other))) {
-    const [high, low] = [place(edge.from), edge.leaves ? edge.to.y - GAP / 2 : place(edge.to)];
-    const beside = items.filter((item) => item.y < low && high < item.y + item.height);
-    let x = Math.max(edge.from?.right ?? 0, ...beside.map((item) => item.x + item.right)) + LANE;
-    while (lanes.some((lane) => Math.abs(lane.x - x) < LANE && lane.high < low && high < lane.low)) x += LANE;
-    lanes.push({ x, high, low });
-    const start = edge.from ? [[edge.from.x + edge.from.right, high], [x, high]] : [[x, 0]];
-    const end = edge.leaves ? [[0, low], [0, edge.to.y]] : [[edge.to.x + edge.to.right, low]];
-    edge.points = [...start, [x, low], ...end];
+    const [start, end] = [startOf(edge), endOf(edge)];
+    const x = laneOf(edge, start, end, items, lanes);
+    lanes.push({ x, high: Math.min(start, end), low: Math.max(start, end) });
+    const before = edge.from ? [[sideOf(edge.from, x), start], [x, start]] : [[x, 0]];
+    const last = edge.leaves ? [[0, end], [0, edge.to.y]] : [[sideOf(edge.to, x), end]];
+    edge.points = [...before, [x, end], ...(edge.carries ? [] : last)];
     edge.right = x + LANE;
+    edge.left = LANE - x;
     edge.lane = true;
   }
   return edges;
+}
+
+/** Where an edge's lane runs: past as few items as can be, near its ends, at the right where both sides will do. */
+function laneOf(edge, start, end, items, lanes) {
+  const [high, low] = [Math.min(start, end), Math.max(start, end)];
+  const others = items.filter((item) => item !== edge.from && item !== edge.to);
+  const beside = items.filter((item) => item.y <= low && high <= item.y + item.height);
+  const places = beside.flatMap((item) => [item.x + item.right + LANE, item.x - item.left - LANE]);
+  let [best, least] = [(edge.from?.right ?? 0) + LANE, Infinity];
+  for (const place of places) {
+    const away = place > (edge.from?.x ?? 0) ? 1 : -1;
+    let x = place;
+    while (lanes.some((lane) => Math.abs(lane.x - x) < LANE && lane.high < low && high < lane.low)) x += away * LANE;
+    if ([edge.from, edge.to].some((item) => item && !item.virtual && item.x - item.left < x && x < item.x + item.right)) continue;
+    const passed = others.filter((item) => covers(item, x, high, low)).length;
+    const ends = [[edge.from, start], [edge.to, end]].filter(([item]) => item && !item.virtual);
+    const crossed = ends.reduce((sum, [item, y]) => sum + others.filter((other) => lies(other, y, sideOf(item, x), x)).length, 0);
+    const cost = 2000 * (passed + crossed) + Math.abs(x - (edge.from?.x ?? 0)) + Math.abs(x - edge.to.x) + (away < 0 ? 120 : 0);
+    if (cost < least) [best, least] = [x, cost];
+  }
+  return best;
+}
+
+function sideOf(item, x) {
+  return x > item.x ? item.x + item.right : item.x - item.left;
+}
+
+/** Whether an item lies on a level line between two places. */
+function lies(item, y, from, to) {
+  return item.y < y && y < item.y + item.height && item.x - item.left < Math.max(from, to) && Math.min(from, to) < item.x + item.right;
 }
 
 /** An SVG path through points, its corners round. */

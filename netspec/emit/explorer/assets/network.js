@@ -230,11 +230,6 @@ function wayTo(path) {
 }
 
 /** The paths within its level that an item answers to. */
-function startsOf(spot) {
-  const { item } = spot;
-  if (item.port) return [item.path, item.name];
-  const base = item.nodes ? item.path.slice(0, item.path.length - network.nodes[item.nodes[0]].name.length) : "";
-  const nodes = item.nodes ? item.nodes.map((number) => base + network.nodes[number].name) : [];
-  const copies = item.nodes ? [] : (item.names ?? []).map((name) => name + item.path.slice(item.names[0].length));
-  return [...new Set([item.path, ...nodes, ...copies, ...(item.names ?? [])])];
+function startsOf({ item }) {
+  return item.port ? [item.path, item.name] : [item.path, ...(item.covers ?? [])];
 }

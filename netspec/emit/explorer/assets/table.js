@@ -72,9 +72,10 @@ function addRow({ spot, depth, path, name, what, notes, tensors, cost, lines }) 
   const first = html("td", { class: "name", role: "rowheader" });
   first.style.setProperty("--depth", depth - 1);
   const mark = html("span", { class: "chevron", "aria-hidden": "true" });
-  first.append(mark, html("span", { class: "text" }, copiesText(item, name)));
-  if (item.count) first.append(html("span", { class: "pill" }, `×${item.count}`));
-  if (spot.training) first.append(html("span", { class: "training", title: "in training only" }, "†"));
+  const line = html("div", {}, mark, html("span", { class: "text" }, copiesText(item, name)));
+  if (item.count) line.append(html("span", { class: "pill" }, `×${item.count}`));
+  if (spot.training) line.append(html("span", { class: "training", title: "in training only" }, "†"));
+  first.append(line);
   if (isLevel(item)) element.classList.add("level");
   if (canOpen(item)) {
     element.setAttribute("aria-expanded", isOpen(spot));
@@ -106,9 +107,7 @@ function sayShape(cell, tensors) {
 
 /** `0–5` for copies in a row. */
 function copiesText(item, name) {
-  const names = item.names ?? [];
-  if (!item.count || item.nodes || names.length < 2) return name;
-  return `${names[0]}–${names.at(-1)}${name.slice(names[0].length)}`;
+  return item.count && isLevel(item) ? `${name}–${item.covers.at(-1).split(".").pop()}` : name;
 }
 
 function fillNumbers(cells, cost, spot) {
