@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netspec.emit.dot import dot_text
+from netspec.emit.explorer import explorer_page
 from netspec.emit.render import render
 from netspec.emit.source import emit_source
 from netspec.emit.table import ShapeTable
+from netspec.files import write_text
 from netspec.graph import Graph
 from netspec.pipeline import compile_spec
 
@@ -38,6 +40,10 @@ class Model:
 
     def __repr__(self) -> str:
         return f"<netspec.Model {self.graph.name}: {self.graph.body.parameter_count:,} parameters>"
+
+    def _repr_html_(self) -> str:
+        """What notebooks show: the shape table."""
+        return self.shapes()._repr_html_()
 
     @property
     def name(self) -> str:
@@ -68,4 +74,9 @@ class Model:
     def diagram(self, path: str | Path, depth: int | None = None) -> Path:
         """Draw the network into an .svg, .png, .pdf or .dot file; gives the path."""
         render(dot_text(self.graph, depth=depth), Path(path))
+        return Path(path)
+
+    def explorer(self, path: str | Path) -> Path:
+        """Write one HTML file with the diagram, the table and the YAML to look into; gives the path."""
+        write_text(Path(path), explorer_page(self.graph))
         return Path(path)

@@ -40,7 +40,7 @@ def test_build_leaves_everything(tiny: str, capsys: pytest.CaptureFixture[str]):
     out = capsys.readouterr().out
     folder = Path("build/tiny")
     assert {file.name for file in folder.iterdir()} == {
-        "model.py", "model.onnx", "diagram.svg", "diagram.dot", "shapes.json", "build.json",
+        "model.py", "model.onnx", "diagram.svg", "diagram.dot", "explorer.html", "shapes.json", "build.json",
     }  # fmt: skip
     assert "verified: PyTorch and onnxruntime agree to" in out
     assert "conv2d 3×3, 8" in out

@@ -48,9 +48,9 @@ def parser() -> argparse.ArgumentParser:
     build = command(
         "build",
         "all of it: table, source, verified ONNX, diagram",
-        "Print the shape table and write model.py, model.onnx, diagram.svg, diagram.dot, shapes.json and build.json. "
-        "The ONNX file is run on onnxruntime and compared with PyTorch at three sizes of every symbolic dimension; "
-        "where they disagree the file is kept as model.rejected.onnx and the command fails.",
+        "Print the shape table and write model.py, model.onnx, diagram.svg, diagram.dot, explorer.html, shapes.json "
+        "and build.json. The ONNX file is run on onnxruntime and compared with PyTorch at three sizes of every "
+        "symbolic dimension; where they disagree the file is kept as model.rejected.onnx and the command fails.",
     )
     _spec_arguments(build)
     build.add_argument("-o", "--output", metavar="DIR", help="the folder to write into (default: build/NAME)")
@@ -68,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
 
     shapes = command("shapes", "the shape table", "Print shapes, parameters and MACs, layer by layer.")
     _spec_arguments(shapes)
-    shapes.add_argument("--format", choices=["text", "json", "csv", "md"], default="text", help="default: text")
+    shapes.add_argument("--format", choices=["text", "json", "csv", "md", "html"], default="text", help="default: text")
     shapes.add_argument("--depth", metavar="N", type=int, help="levels that stand open, one in the other")
     shapes.add_argument(
         "--expand", metavar="NAME", action="append", default=[], help="keep this level open: its path, name or block"
@@ -120,6 +120,25 @@ def parser() -> argparse.ArgumentParser:
     )
     diff.add_argument("--depth", type=int, metavar="N", help="how many levels to draw open (default: what is readable)")
     diff.add_argument("--exit-code", action="store_true", help="exit with 1 where they differ (default: 0 either way)")
+
+    explorer = command(
+        "explorer",
+        "one page to look into it",
+        "Write one HTML file that needs nothing else: the diagram, the shape table and the YAML side by side, levels "
+        "to open and close, search, heat by cost, and sliders for the symbolic dimensions.",
+    )
+    _spec_arguments(explorer)
+    explorer.add_argument("-o", "--output", metavar="FILE", required=True, help="the file to write, such as net.html")
+
+    serve = command(
+        "serve",
+        "the explorer in a browser, as you edit",
+        "Serve the explorer to browsers on this machine. It is loaded anew whenever the spec or a file that it imports "
+        "is saved; a fault is shown over the last good page. Ctrl-C ends it.",
+    )
+    _spec_arguments(serve)
+    serve.add_argument("--port", type=int, metavar="N", help="the port to listen on (default: 4800, or a free one)")
+    serve.add_argument("--open", action="store_true", help="open it in a browser")
 
     command("list", "the model zoo", "List the zoo: families, what they are, and their variants.")
 

@@ -14,6 +14,7 @@ from typing import Any
 from netspec import __version__
 from netspec.dims import evaluate
 from netspec.emit.dot import dot_text
+from netspec.emit.explorer import explorer_page
 from netspec.emit.render import RendererMissing, render
 from netspec.emit.source import emit_source
 from netspec.emit.table import ShapeTable
@@ -29,10 +30,11 @@ RUNTIMES = ("onnxruntime-gpu", "onnxruntime")
 def build_all(graph: Graph, folder: Path, device: str, variant: str | None) -> int:
     """Write every file, verify the ONNX file, say so; gives the exit code."""
     warn_of_two_runtimes()
-    with status("writing the source and the diagram"):
+    with status("writing the source and the pictures"):
         write_text(folder / "model.py", emit_source(graph).text)
         write_text(folder / "shapes.json", ShapeTable(graph).to_json())
         drawn = _draw(graph, folder)
+        write_text(folder / "explorer.html", explorer_page(graph))
     with status("building the module"):
         module = build_module(graph, device)
     with status("exporting, and running PyTorch and onnxruntime side by side"):
@@ -41,7 +43,7 @@ def build_all(graph: Graph, folder: Path, device: str, variant: str | None) -> i
         folder / "build.json", json.dumps(_record(graph, variant, parity, path), indent=2, ensure_ascii=False) + "\n"
     )
     print()
-    print(f"wrote {folder}/: model.py, {path.name}, {drawn}, shapes.json, build.json")
+    print(f"wrote {folder}/: model.py, {path.name}, {drawn}, explorer.html, shapes.json, build.json")
     return report_parity(parity, path)
 
 

@@ -14,7 +14,7 @@ from netspec.diagnostics import EnvironmentFault, Report, Source, UsageError
 from netspec.elaborate import Limits
 from netspec.files import write_text
 from netspec.graph import Graph
-from netspec.pipeline import compile_spec, load_spec
+from netspec.pipeline import compile_spec, find_spec, load_spec
 from netspec.syntax import Limits as FileLimits
 from netspec.syntax import parse
 
@@ -52,6 +52,7 @@ def shapes(options: Namespace) -> None:
         "json": table.to_json,
         "csv": table.to_csv,
         "md": table.to_markdown,
+        "html": table._repr_html_,
     }
     print(formats[options.format]().rstrip("\n"))
 
@@ -97,6 +98,21 @@ def diff(options: Namespace) -> int:
 
         render(diff_dot(found, depth=options.depth), Path(options.output))
     return int(options.exit_code and not found.is_empty)
+
+
+def explorer(options: Namespace) -> None:
+    from netspec.emit.explorer import explorer_page
+
+    write_text(Path(options.output), explorer_page(_graph(options)))
+
+
+def serve(options: Namespace) -> int:
+    from netspec.cli.serve import serve
+
+    if options.port is not None and not 0 <= options.port <= 65535:
+        raise UsageError(f"--port takes a number up to 65535, not {options.port}")
+    spec, _ = find_spec(options.spec)
+    return serve(spec, lambda: _graph(options), options.port, options.open)
 
 
 def list_zoo(options: Namespace) -> None:
@@ -212,6 +228,8 @@ COMMANDS = {
     "export": export,
     "diagram": diagram,
     "diff": diff,
+    "explorer": explorer,
+    "serve": serve,
     "list": list_zoo,
     "ops": ops,
     "explain": explain,

@@ -26,14 +26,10 @@ def watch(targets: Sequence[str], limits: Limits, format: str = "text") -> int:
 
     A file that is gone is waited for.
     """
-    roots = [find_spec(target)[0] for target in targets]
-    imports: dict[Path, tuple[Path, ...]] = {}
-    seen: dict[Path, Stamp | None] = {}
+    watched = Watched([find_spec(target)[0] for target in targets])
     try:
         while True:
-            now = _stamps(roots, imports, seen)
-            if now != seen:
-                seen = now
+            if watched.has_changed():
                 _redraw(targets, limits, format)
             time.sleep(PAUSE)
     except KeyboardInterrupt:
@@ -41,21 +37,32 @@ def watch(targets: Sequence[str], limits: Limits, format: str = "text") -> int:
     return 0
 
 
-def _stamps(
-    roots: Sequence[Path], imports: dict[Path, tuple[Path, ...]], seen: dict[Path, Stamp | None]
-) -> dict[Path, Stamp | None]:
-    """What tells each file's version, of the specs and of all that they import; ``imports`` is kept up to date."""
-    found: dict[Path, Stamp | None] = {}
-    waiting = list(roots)
-    while waiting:
-        path = waiting.pop()
-        if path in found:
-            continue
-        found[path] = stamp = _stamp(path)
-        if path not in imports or stamp != seen.get(path):
-            imports[path] = _imported(path, imports.get(path, ()))
-        waiting += imports[path]
-    return found
+class Watched:
+    """Spec files, with all that they import, and how they were when they were last looked at."""
+
+    def __init__(self, roots: Sequence[Path]):
+        self.roots = roots
+        self._imports: dict[Path, tuple[Path, ...]] = {}
+        self._seen: dict[Path, Stamp | None] = {}
+
+    def has_changed(self) -> bool:
+        """Whether a file is another one than when this was last asked; at first they all are."""
+        before, self._seen = self._seen, self._stamps()
+        return before != self._seen
+
+    def _stamps(self) -> dict[Path, Stamp | None]:
+        """What tells each file's version; what they import is kept up to date."""
+        found: dict[Path, Stamp | None] = {}
+        waiting = [*self.roots]
+        while waiting:
+            path = waiting.pop()
+            if path in found:
+                continue
+            found[path] = stamp = _stamp(path)
+            if path not in self._imports or stamp != self._seen.get(path):
+                self._imports[path] = _imported(path, self._imports.get(path, ()))
+            waiting += self._imports[path]
+        return found
 
 
 def _stamp(path: Path) -> Stamp | None:

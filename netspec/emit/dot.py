@@ -231,7 +231,7 @@ class _Drawing:
         sources: dict[str, list[int]] = {}
         for number, value in enumerate(item.reads):
             sources.setdefault(place.anchors[value].node, []).append(number)
-        ports = _ports(item) if len(sources) > 1 else ()
+        ports = port_names(item) if len(sources) > 1 else ()
         for numbers in sources.values():
             anchors = [place.anchors[item.reads[number]] for number in numbers]
             labels = [ports[number] for number in numbers] if ports else [anchor.label for anchor in anchors]
@@ -343,7 +343,7 @@ def _written(edges: Sequence[_Edge], through: Mapping[tuple[str, str], str]) -> 
             yield f"  {between} -> {edge.node} [weight={STRAIGHT}];"
 
 
-def _ports(item: Item) -> Sequence[str]:
+def port_names(item: Item) -> Sequence[str]:
     """What an op calls its inputs, where it has several of different kinds: ``query``, ``key``, ``value``."""
     if isinstance(item, Box) or not isinstance(head := item.steps[0], Node) or head.op.variadic:
         return ()

@@ -81,6 +81,12 @@ def fold(graph: Graph, depth: int | None = None) -> tuple[Item, ...]:
     return _Folding(0, every=False, longest=STRETCH, kept=STRETCH).items(graph.body)
 
 
+def items_of(level: Level, pace: Pace) -> tuple[Item, ...]:
+    """The items of one level by itself, all of them, its own levels as boxes; paths begin at the level."""
+    length = len(level.steps)
+    return _Folding(1, every=True, longest=length, kept=length).items(level, pace=pace)
+
+
 def size(items: Iterable[Item]) -> int:
     """How many cards are drawn, headers included."""
     return sum(1 + size(item.items) if isinstance(item, Box) else 1 for item in items)

@@ -32,6 +32,7 @@ class Wiring:
     gaps: Mapping[int, int]
     skips: frozenset[tuple[int, Value]]
     shortcuts: frozenset[int]
+    forks: tuple[int, ...]
 
 
 def wire(items: Sequence[Item], inputs: Iterable[Value], outputs: Iterable[Value]) -> Wiring:
@@ -48,6 +49,7 @@ def wire(items: Sequence[Item], inputs: Iterable[Value], outputs: Iterable[Value
         gaps=wires.gaps,
         skips=frozenset(wires.skips()),
         shortcuts=frozenset(wires.shortcuts),
+        forks=tuple(wires.fork),
     )
 
 

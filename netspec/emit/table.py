@@ -12,6 +12,7 @@ from typing import Any
 
 from netspec.dims import Shape, plain_shape
 from netspec.emit.costs import Costs
+from netspec.emit.table_html import table_html
 from netspec.emit.table_lines import EVERYTHING, FOLDED, Fold, View, table_lines
 from netspec.emit.table_text import number, table_text
 from netspec.graph import Graph, Node, Pace, visits
@@ -97,6 +98,10 @@ class ShapeTable:
         """
         view = replace(view, fold=Fold.REPEATS) if full else view
         return table_text(self.graph, self._costs, width, colour, view, ascii)
+
+    def _repr_html_(self) -> str:
+        """The table as notebooks show it."""
+        return table_html(self.graph, self._costs)
 
     def to_json(self) -> str:
         """The whole table as JSON, a row a line."""

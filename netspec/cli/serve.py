@@ -1,0 +1,188 @@
+"""``netspec serve``: the explorer in a browser, anew each time a file is saved.
+
+The server listens on this machine alone, knows two paths, and answers only those who call it by its own name: a page of
+another site that had its name led here would be refused.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+import webbrowser
+from collections.abc import Callable
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import NamedTuple
+
+from netspec.cli.faults import tell_error
+from netspec.cli.watch import PAUSE, Watched
+from netspec.diagnostics import EnvironmentFault, NetspecError, SpecError
+from netspec.diagnostics.text import render_all
+from netspec.emit.explorer import explorer_page, waiting_page
+from netspec.graph import Graph
+
+HOST = "127.0.0.1"
+PORT = 4800
+"""The port where none is asked for; another one where this is taken."""
+
+HEARTBEAT = 15.0
+"""Seconds after which a page that listens hears something, so that one that has gone is noticed."""
+
+WIDTH = 100
+
+
+class News(NamedTuple):
+    """What a page asks for: the version of the spec that was last right, and what is wrong with it now."""
+
+    version: int
+    fault: str
+
+
+class Site:
+    """What is served: the last good page, and news for those who listen."""
+
+    def __init__(self) -> None:
+        self.page = waiting_page(0)
+        self.news = News(0, "")
+        self.count = 0
+        self.changed = threading.Condition()
+
+    def show(self, graph: Graph) -> None:
+        """A good spec: a new page, and nothing wrong."""
+        page = explorer_page(graph, version=self.news.version + 1)
+        self._tell(News(self.news.version + 1, ""), page)
+
+    def show_fault(self, fault: NetspecError) -> None:
+        """A spec at fault: the page stays, with what is wrong over it."""
+        told = render_all(fault.diagnostics, fault.more, WIDTH) if isinstance(fault, SpecError) else f"netspec: {fault}"
+        self._tell(News(self.news.version, told), self.page)
+
+    def _tell(self, news: News, page: str) -> None:
+        with self.changed:
+            self.news, self.page = news, page
+            self.count += 1
+            self.changed.notify_all()
+
+    def wait(self, count: int) -> int:
+        """Wait for news after the ``count``-th, but not for ever; gives the number of the last."""
+        with self.changed:
+            self.changed.wait_for(lambda: self.count != count, HEARTBEAT)
+            return self.count
+
+
+class Server(ThreadingHTTPServer):
+    """The server of a site, on this machine alone. Port 0 is any free one."""
+
+    daemon_threads = True
+
+    def __init__(self, site: Site, port: int):
+        super().__init__((HOST, port), Handler)
+        self.site = site
+        names = [f"{name}:{self.server_port}" for name in (HOST, "localhost")]
+        self.names = {*names, HOST, "localhost"} if self.server_port == 80 else {*names}
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.server_port}/"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """``/`` is the page, ``/events`` the news. All else is not here, and no other method is known."""
+
+    server: Server
+    server_version = "netspec"
+    sys_version = ""
+
+    def do_GET(self) -> None:
+        if self.headers.get_all("Host") not in [[name] for name in self.server.names]:
+            self.send_error(HTTPStatus.FORBIDDEN)
+        elif self.path == "/":
+            self._give(self.server.site.page)
+        elif self.path == "/events":
+            self._listen()
+        else:
+            self.send_error(HTTPStatus.NOT_FOUND)
+
+    def _give(self, page: str) -> None:
+        body = page.encode()
+        self._head("text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _listen(self) -> None:
+        """Server-sent events, until the page has gone: the news now, and each time there are others."""
+        site = self.server.site
+        self._head("text/event-stream")
+        self.end_headers()
+        told = None
+        try:
+            while True:
+                count, news = site.count, site.news
+                self.wfile.write(f"data: {json.dumps(news._asdict())}\n\n".encode() if told != count else b":\n\n")
+                self.wfile.flush()
+                told = count
+                site.wait(count)
+        except OSError:  # it has gone
+            return
+
+    def _head(self, kind: str) -> None:
+        self.send_response(HTTPStatus.OK)
+        for name, value in {"Content-Type": kind, **HEADERS}.items():
+            self.send_header(name, value)
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Requests are not worth a line."""
+
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+def serve(spec: Path, compile: Callable[[], Graph], port: int | None, opens: bool) -> int:
+    """Serve the explorer of a spec until Ctrl-C. Raises ``EnvironmentFault`` where the port is taken."""
+    site = Site()
+    server = _server(site, port)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        watched = Watched([spec])
+        watched.has_changed()
+        _build(site, compile)
+        print(f"{server.url}  shows {spec.name} as it is saved; Ctrl-C ends it", flush=True)
+        if opens:
+            webbrowser.open(server.url)
+        while True:
+            time.sleep(PAUSE)
+            if watched.has_changed():
+                _build(site, compile)
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+    finally:
+        server.shutdown()
+        server.server_close()
+    return 0
+
+
+def _server(site: Site, port: int | None) -> Server:
+    try:
+        return Server(site, PORT if port is None else port)
+    except OSError as found:
+        if port is None:
+            return Server(site, 0)
+        raise EnvironmentFault(f"cannot serve at port {port}: {found.strerror}") from None
+
+
+def _build(site: Site, compile: Callable[[], Graph]) -> None:
+    try:
+        site.show(compile())
+    except NetspecError as found:
+        site.show_fault(found)
+        tell_error(found, "text")

@@ -1,0 +1,5 @@
+"""The explorer: a network as one HTML file that needs nothing else, to look into and to play with."""
+
+from netspec.emit.explorer.page import explorer_page, waiting_page
+
+__all__ = ["explorer_page", "waiting_page"]

@@ -1,0 +1,396 @@
+"use strict";
+
+// The diagram: cards for what is closed, boxes for what is open, edges between them; pan and zoom.
+
+const SVG = "http://www.w3.org/2000/svg";
+const TITLE = "600 12px ";
+const DETAIL = "11px ";
+const ROW = "10px ";
+const ROW_HEIGHT = 13;
+const READABLE = 0.7;
+const MARGIN = 60;
+const FOLLOWERS = ["norm", "activation", "dropout"];
+
+const canvas = document.querySelector(".canvas");
+const sheet = document.getElementById("sheet");
+const drawing = document.getElementById("drawing");
+const pencil = document.createElement("canvas").getContext("2d");
+const typeface = getComputedStyle(document.body).fontFamily;
+
+/** Texts and looks that change with the sizes; called anew by `refreshDiagram`. */
+let liveDiagram = [];
+let cards = new Map();
+let extent = { x: 0, y: 0, width: 1, height: 1 };
+const view = { x: 0, y: 0, scale: 1 };
+
+function svg(name, attributes = {}, ...children) {
+  const made = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
+const widths = new Map();
+
+function widthOf(text, font) {
+  const key = font + text;
+  if (!widths.has(key)) {
+    pencil.font = font + typeface;
+    widths.set(key, pencil.measureText(text).width);
+  }
+  return widths.get(key);
+}
+
+/** A text in at most `width` pixels, with … for what is left out. */
+function fitted(text, font, width) {
+  if (widthOf(text, font) <= width) return text;
+  let [low, high] = [0, text.length];
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (widthOf(`${text.slice(0, middle)}…`, font) <= width) low = middle;
+    else high = middle - 1;
+  }
+  return low ? `${text.slice(0, low)}…` : "";
+}
+
+/** What a card or a header says. Rows are functions, as costs change with the sizes. */
+function faceOf(spot) {
+  const { item } = spot;
+  const face = item.port ? portFace(spot) : item.nodes ? opFace(spot) : levelFace(spot);
+  face.height = 26 + ROW_HEIGHT * face.rows.length + (face.rows.length ? 4 : 0);
+  return face;
+}
+
+function portFace({ item }) {
+  const { dtype } = network.tensors[item.tensor];
+  const notes = [item.port, dtype === "float32" ? "" : dtype, item.optional ? "may be left out" : ""];
+  const detail = [...notes, item.training ? "training only" : ""].filter(Boolean).join(" · ");
+  return { family: "port", title: item.name, detail, rows: [{ text: () => shapeText(item.tensor) }] };
+}
+
+function opFace(spot) {
+  const { item } = spot;
+  const nodes = item.nodes.map((number) => network.nodes[number]);
+  if (item.sign) return { circle: item.sign, family: nodes[0].family, rows: [] };
+  const [head, ...tail] = nodes;
+  const face = { family: head.family, title: head.title, detail: head.shares ? `= ${head.shares}` : head.detail ?? "" };
+  face.rows = costRows(spot);
+  if (head.sum) face.rows.push({ text: () => head.sum });
+  if (tail.length && FOLLOWERS.includes(head.family)) face.title = nodes.map((node) => node.title).join(" + ");
+  else if (tail.length) face.rows.push({ text: () => `+ ${tail.map(followerText).join(" + ")}`, family: tail[0].family });
+  face.note = nameOf(spot);
+  return face;
+}
+
+function followerText(node) {
+  return node.family === "dropout" && node.detail ? `${node.title} ${node.detail}` : node.title;
+}
+
+function levelFace(spot) {
+  const { item } = spot;
+  const level = network.levels[item.level];
+  const name = nameOf(spot);
+  const what = item.shares ? `= ${item.shares}` : level.loop ? `scan ${level.loop.text}` : level.title;
+  const said = what || (isOpen(spot) ? "" : level.contents);
+  const [title, detail] = /^[\d–]+$/.test(name) && said ? [said, name] : [name, said];
+  return { family: level.title ? "block" : "group", level: true, title, detail: detail ?? "", rows: costRows(spot) };
+}
+
+/** Parameters and MACs in short, where there are any. */
+function costRows(spot) {
+  const { params, macs } = spotCost(spot);
+  if (!params && !macs) return [];
+  const each = spot.item.count ? " each" : "";
+  return [{ text: () => costText(spotCost(spot)) + each }];
+}
+
+function costText({ params, macs }) {
+  if (!macs) return `${short(params)} params`;
+  return params ? `${short(params)} · ${short(macs)}` : `${short(macs)} MACs`;
+}
+
+/** Draw everything anew, as after a level was opened. */
+function drawDiagram() {
+  const arranged = arrange(rootSpots(), root, faceOf);
+  liveDiagram = [];
+  cards = new Map();
+  drawing.replaceChildren(...drawLevel(arranged, 0, 0));
+  extent = { x: -arranged.left, y: 0, width: arranged.left + arranged.right, height: arranged.height };
+  const [width, height] = [extent.width + 2 * MARGIN, extent.height + 2 * MARGIN];
+  sheet.setAttribute("viewBox", `${extent.x - MARGIN} ${extent.y - MARGIN} ${width} ${height}`);
+  sheet.setAttribute("width", width);
+  sheet.setAttribute("height", height);
+  refreshDiagram();
+  applyView();
+}
+
+function refreshDiagram() {
+  for (const update of liveDiagram) update();
+}
+
+function drawLevel(arranged, x, y) {
+  const edges = arranged.edges.map((edge) => drawEdge(edge, x, y));
+  const items = arranged.items.map((item) => drawItem(item, x + item.x, y + item.y));
+  return [...items, ...edges.flat()];
+}
+
+function drawItem(item, x, y) {
+  const { spot, face } = item;
+  const classes = ["spot", face.level ? "level" : face.family, spot.training ? "training" : ""];
+  const made = svg("g", { class: classes.filter(Boolean).join(" "), "data-spot": spot.path });
+  if (face.family && !face.level) made.dataset.family = face.family;
+  made.append(svg("title", {}, tipOf(spot)));
+  if (item.inside) made.append(...drawBox(item, x, y));
+  else if (face.circle) made.append(...drawCircle(face, x, y));
+  else made.append(...drawCard(item, x - item.left, y));
+  liveDiagram.push(() => made.style.setProperty("--heat", `${heatOf(spot)}%`));
+  if (canOpen(spot.item)) made.dataset.opens = "";
+  cards.set(spot.path, { element: made, x: x - item.left, y, width: item.left + item.right, height: item.height });
+  if (!item.inside) return made;
+  return svg("g", {}, made, ...drawLevel(item.inside, x, y + face.height));
+}
+
+function drawCard(item, x, y) {
+  const { spot, face } = item;
+  const parts = [svg("rect", { class: "card", x, y, width: CARD_WIDTH, height: face.height, rx: 5 })];
+  parts.push(...drawBar(face, x, y));
+  const indent = face.level && canOpen(spot.item) ? 27 : 15;
+  if (indent === 27) parts.push(drawChevron(x + 18, y + 13, false));
+  return [...parts, ...drawTexts(spot, face, x, y, CARD_WIDTH, indent)];
+}
+
+/** The bar at a card's left, in the colours of what its rows tell of. */
+function drawBar(face, x, y) {
+  const tail = face.rows.at(-1)?.family;
+  const first = face.height - (tail ? ROW_HEIGHT + 4 : 0);
+  const bars = [svg("path", { class: "bar", d: barPath(x, y, first, face.height) })];
+  if (tail) bars.push(svg("path", { class: "bar", "data-family": tail, d: tailPath(x, y + first, face.height - first) }));
+  return bars;
+}
+
+function barPath(x, y, height, whole) {
+  const foot = height === whole ? `V${y + height - 5}a5 5 0 0 0 5 5z` : `V${y + height}h5z`;
+  return `M${x + 5} ${y}a5 5 0 0 0 -5 5${foot}`;
+}
+
+function tailPath(x, y, height) {
+  return `M${x} ${y}h5v${height}a5 5 0 0 1 -5 -5z`;
+}
+
+function drawCircle(face, x, y) {
+  const radius = CIRCLE / 2;
+  const sign = svg("text", { class: "sign", x, y: y + radius }, face.circle);
+  return [svg("circle", { class: "card", cx: x, cy: y + radius, r: radius - 1 }), sign];
+}
+
+function drawBox(item, x, y) {
+  const { spot, face } = item;
+  const width = item.left + item.right;
+  const left = x - item.left;
+  const frame = svg("rect", { class: "frame", x: left, y, width, height: item.height, rx: 8 });
+  const header = `M${left} ${y + face.height}V${y + 8}a8 8 0 0 1 8 -8h${width - 16}a8 8 0 0 1 8 8V${y + face.height}z`;
+  const bar = svg("path", { class: `header ${face.family}`, d: header });
+  return [frame, bar, drawChevron(left + 14, y + 13, true), ...drawTexts(spot, face, left, y, width, 24)];
+}
+
+/** The title with its detail, the count or the author's name at the right, and the rows below. */
+function drawTexts(spot, face, x, y, width, indent) {
+  const parts = [];
+  const count = spot.item.count ? `×${spot.item.count}` : "";
+  const pill = count ? widthOf(count, "700 10px ") + 10 : 0;
+  if (count) parts.push(...drawPill(count, x + width - pill - 8, y + 7, pill));
+  const noteOnTitle = face.note && !face.rows.length;
+  const noteWidth = face.note ? Math.min(widthOf(face.note, ROW), 90) + 8 : 0;
+  const room = width - indent - 10 - (pill ? pill + 6 : 0) - (noteOnTitle ? noteWidth : 0);
+  const title = fitted(face.title ?? "", TITLE, room);
+  const rest = room - widthOf(title, TITLE) - 7;
+  const detail = svg("tspan", { class: "detail", dx: 7 }, fitted(face.detail ?? "", DETAIL, rest));
+  parts.push(svg("text", { class: "title", x: x + indent, y: y + 17 }, title, detail));
+  if (face.note) {
+    const at = { class: "note", x: x + width - 9, y: y + (noteOnTitle ? 17 : 32) };
+    parts.push(svg("text", at, fitted(face.note, ROW, 90)));
+  }
+  face.rows.forEach((row, number) => {
+    const text = svg("text", { class: "row", x: x + indent, y: y + 32 + ROW_HEIGHT * number });
+    const space = width - indent - 10 - (number === 0 ? noteWidth : 0);
+    liveDiagram.push(() => (text.textContent = fitted(row.text(), ROW, space)));
+    parts.push(text);
+  });
+  return parts;
+}
+
+function drawPill(text, x, y, width) {
+  const pill = svg("rect", { class: "pill", x, y, width, height: 14, rx: 7 });
+  return [pill, svg("text", { class: "count", x: x + width / 2, y: y + 10.5 }, text)];
+}
+
+function drawChevron(x, y, open) {
+  return svg("path", { class: "chevron", d: open ? `M${x - 4} ${y - 2}l4 4l4 -4` : `M${x - 2} ${y - 4}l4 4l-4 4` });
+}
+
+function drawEdge(edge, x, y) {
+  const points = edge.points.map(([u, v]) => [u + x, v + y]);
+  const kind = edge.skip ? "skip" : edge.carries ? "carried" : "";
+  const classes = ["edge", kind, edge.training ? "training" : ""].filter(Boolean).join(" ");
+  const line = svg("path", { class: classes, d: pathThrough(points) });
+  if (edge.arrow) line.setAttribute("marker-end", `url(#arrow${kind && `-${kind}`})`);
+  if (edge.label === undefined && edge.tensor === undefined) return [line];
+  const [start, next] = points;
+  const beside = edge.lane ? [next[0] + 5, next[1] + 14] : edge.label ? besideEnd(points) : [start[0] + 6, start[1] + 14];
+  const text = svg("text", { class: "label", x: beside[0], y: beside[1] });
+  const said = () => edge.label || shapeText(edge.tensor);
+  liveDiagram.push(() => (text.textContent = fitted(said(), ROW, 200)));
+  return [line, text];
+}
+
+/** Beside an edge's last part: what it is called by the item that it goes to. */
+function besideEnd(points) {
+  const [x, y] = points.at(-1);
+  return [x + 6, y - 8];
+}
+
+/** What hovering says. */
+function tipOf(spot) {
+  const { item } = spot;
+  const tensors = item.nodes ? network.nodes[item.nodes.at(-1)].makes : item.makes ?? [item.tensor];
+  const ops = (item.nodes ?? []).map((number) => nodeText(network.nodes[number]));
+  const shapes = tensors.map((tensor) => network.tensors[tensor].text).join(", ");
+  const place = item.nodes ? network.nodes[item.nodes[0]].at : item.at;
+  const where = place ? `${network.sources[place[0]].name}:${place[1]}` : "";
+  return [item.port ? item.name : spot.path, ...ops, `→ ${shapes}`, where].filter(Boolean).join("\n");
+}
+
+function nodeText(node) {
+  return [node.op, node.arguments].filter(Boolean).join(" ");
+}
+
+/** How much of its ground a card gives to heat, in percent. */
+function heatOf(spot) {
+  if (state.heat === "none" || isOpen(spot) || spot.item.port) return 0;
+  const cost = Number(spotCost(spot)[state.heat]) * Number(spot.item.count ?? 1);
+  return Math.round(85 * Math.sqrt(Math.min(1, cost / largestHeat)));
+}
+
+let largestHeat = 1;
+
+/** The most that one thing in sight takes: what is hottest. */
+function findLargestHeat() {
+  largestHeat = 1;
+  if (state.heat === "none") return;
+  const visit = (spot) => {
+    if (isOpen(spot)) insideOf(spot).forEach(visit);
+    else largestHeat = Math.max(largestHeat, Number(spotCost(spot)[state.heat]) * Number(spot.item.count ?? 1));
+  };
+  rootSpots().forEach(visit);
+}
+
+// Pan and zoom
+
+/** Move the sheet. It is moved as a whole, as CSS does: to move what is in an SVG, its texts would be laid out anew. */
+function applyView() {
+  const x = view.x + (extent.x - MARGIN) * view.scale;
+  const y = view.y + (extent.y - MARGIN) * view.scale;
+  sheet.style.transform = `translate(${x}px, ${y}px) scale(${view.scale})`;
+  canvas.classList.add("moving");
+  clearTimeout(settling);
+  settling = setTimeout(() => canvas.classList.remove("moving"), 200);
+}
+
+let settling = 0;
+
+/** Show the whole width from the top; the spine alone in the middle, where the whole could not be read. */
+function fitWidth() {
+  const pane = canvas.getBoundingClientRect();
+  const whole = (pane.width - 40) / extent.width;
+  view.scale = Math.max(READABLE, Math.min(1, whole));
+  view.x = pane.width / 2 - (whole < READABLE ? 0 : (extent.x + extent.width / 2) * view.scale);
+  view.y = 20;
+  applyView();
+}
+
+/** Show everything. */
+function fitAll() {
+  const pane = canvas.getBoundingClientRect();
+  view.scale = Math.min(1, (pane.width - 40) / extent.width, (pane.height - 40) / extent.height);
+  view.x = (pane.width - extent.width * view.scale) / 2 - extent.x * view.scale;
+  view.y = Math.max(20, (pane.height - extent.height * view.scale) / 2);
+  applyView();
+}
+
+function zoomBy(factor, x = canvas.clientWidth / 2, y = canvas.clientHeight / 2) {
+  const scale = Math.min(4, Math.max(0.02, view.scale * factor));
+  view.x = x - ((x - view.x) * scale) / view.scale;
+  view.y = y - ((y - view.y) * scale) / view.scale;
+  view.scale = scale;
+  applyView();
+}
+
+function panBy(x, y) {
+  view.x += x;
+  view.y += y;
+  applyView();
+}
+
+/** Bring a card into sight, where it is not. */
+function bringCard(path) {
+  const card = cards.get(path);
+  if (!card) return;
+  const pane = canvas.getBoundingClientRect();
+  const left = card.x * view.scale + view.x;
+  const top = card.y * view.scale + view.y;
+  const right = left + card.width * view.scale;
+  const seen = left >= 0 && right <= pane.width && top >= 0 && top + 40 * view.scale <= pane.height;
+  if (seen) return;
+  if (left < 0 || right > pane.width) view.x += pane.width / 2 - (left + right) / 2;
+  view.y += pane.height / 3 - top;
+  applyView();
+}
+
+function listenToDiagram() {
+  let drag = null;
+  canvas.addEventListener("pointerdown", (event) => {
+    if (event.button === 0) drag = { x: event.clientX, y: event.clientY, moved: false };
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    if (!drag) return hover(spotAt(event));
+    if (!drag.moved && Math.hypot(event.clientX - drag.x, event.clientY - drag.y) < 4) return;
+    if (!drag.moved) canvas.setPointerCapture(event.pointerId);
+    drag.moved = true;
+    canvas.classList.add("dragging");
+    panBy(event.clientX - drag.x, event.clientY - drag.y);
+    drag.x = event.clientX;
+    drag.y = event.clientY;
+  });
+  canvas.addEventListener("pointerup", (event) => {
+    const clicked = drag && !drag.moved;
+    drag = null;
+    canvas.classList.remove("dragging");
+    const path = clicked ? spotAt(event) : "";
+    if (path) clickSpot(path);
+  });
+  canvas.addEventListener("pointerleave", () => drag || hover(""));
+  canvas.addEventListener(
+    "wheel",
+    (event) => {
+      event.preventDefault();
+      const box = canvas.getBoundingClientRect();
+      const zooms = event.ctrlKey || event.metaKey;
+      if (zooms) zoomBy(Math.exp(-event.deltaY / 200), event.clientX - box.x, event.clientY - box.y);
+      else if (event.shiftKey) panBy(-event.deltaY - event.deltaX, 0);
+      else panBy(-event.deltaX, -event.deltaY);
+    },
+    { passive: false },
+  );
+  canvas.addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] }[event.key];
+    if (step) {
+      event.preventDefault();
+      panBy(...step);
+    }
+    if (event.key === "Enter" && state.selected) clickSpot(spotOfPath(state.selected));
+  });
+}
+
+function spotAt(event) {
+  return event.target.closest?.("[data-spot]")?.dataset.spot ?? "";
+}

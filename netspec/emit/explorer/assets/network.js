@@ -1,0 +1,235 @@
+"use strict";
+
+// The network as the page walks it. A level is written once however often it is used; a `spot` is an item of a level at
+// one place: its path, how often it runs, what it costs there.
+
+const network = JSON.parse(document.getElementById("network").textContent);
+const root = network.levels[network.root];
+
+const state = {
+  sizes: new Map(network.dims.map((dim) => [dim.name, BigInt(dim.size)])),
+  open: new Set(network.open),
+  heat: "none",
+  numbers: false,
+  selected: "",
+};
+
+let sizeValues = [];
+let levelCosts = new Map();
+
+/** Work out every size anew; costs of levels are found when they are asked for. */
+function recompute() {
+  sizeValues = network.sizes.map((formula) => evaluate(formula, state.sizes));
+  levelCosts = new Map();
+}
+
+/** The items of a level as spots. `pace` lists the sizes whose product says how often: as a rule, and ahead of a loop. */
+function spotsOf(level, prefix, pace, training) {
+  return level.items.map((item) => {
+    const own = item.ahead ? { run: pace.ahead, ahead: pace.ahead } : pace;
+    return { item, prefix, path: prefix + item.path, pace: own, training: training || Boolean(item.training) };
+  });
+}
+
+function rootSpots() {
+  return spotsOf(root, "", { run: [], ahead: [] }, false);
+}
+
+/** The spots inside a level's spot. */
+function insideOf(spot) {
+  const level = network.levels[spot.item.level];
+  const pace = level.loop ? { run: [...spot.pace.run, level.loop.length], ahead: spot.pace.run } : spot.pace;
+  return spotsOf(level, `${spot.path}.`, pace, spot.training);
+}
+
+function isLevel(item) {
+  return item.level !== undefined;
+}
+
+function canOpen(item) {
+  return isLevel(item) && !item.shares;
+}
+
+function isOpen(spot) {
+  return canOpen(spot.item) && state.open.has(spot.path);
+}
+
+/** Where the names of an item's nodes begin. */
+function baseOf(spot) {
+  const first = network.nodes[spot.item.nodes[0]].name;
+  return spot.path.slice(0, spot.path.length - first.length);
+}
+
+/** What an item is called in the picture; a bare number gets the name of the level around it. */
+function nameOf(spot) {
+  const name = spot.item.name ?? "";
+  const around = spot.prefix.slice(0, -1).split(".").pop();
+  return /^\d/.test(name) && around ? `${around}.${name}` : name;
+}
+
+const NOTHING = { params: 0n, macs: [0n, 0n], memory: [0n, 0n] };
+
+/** What one run of a node takes, and what a run of a level takes: once ahead of the loop around it, and each time. */
+function nodeCost(number) {
+  const node = network.nodes[number];
+  const memory = node.makes.reduce((sum, tensor) => sum + tensorBytes(tensor), 0n);
+  return { params: BigInt(node.params ?? 0), macs: [0n, sizeValues[node.macs]], memory: [0n, memory] };
+}
+
+function tensorBytes(number) {
+  const tensor = network.tensors[number];
+  return tensor.sizes.reduce((product, size) => product * sizeValues[size], BigInt(network.bytes[tensor.dtype]));
+}
+
+function levelCost(number) {
+  if (levelCosts.has(number)) return levelCosts.get(number);
+  const level = network.levels[number];
+  const total = { params: 0n, macs: [0n, 0n], memory: [0n, 0n] };
+  for (const item of level.items) {
+    const cost = itemCost(item);
+    const count = BigInt(item.count ?? 1);
+    total.params += cost.params * count;
+    if (item.training) continue;
+    for (const kind of ["macs", "memory"]) {
+      const [ahead, run] = cost[kind];
+      total[kind][0] += (item.ahead ? ahead + run : ahead) * count;
+      total[kind][1] += (item.ahead ? 0n : run) * count;
+    }
+  }
+  levelCosts.set(number, total);
+  return total;
+}
+
+/** What one of an item takes. A loop's turns are all in the second number, and what runs ahead of them. */
+function itemCost(item) {
+  if (item.nodes) return item.nodes.map(nodeCost).reduce(plus, NOTHING);
+  if (!isLevel(item)) return NOTHING;
+  const cost = levelCost(item.level);
+  const loop = network.levels[item.level].loop;
+  const turns = ([ahead, run]) => (loop ? [0n, ahead + sizeValues[loop.length] * run] : [ahead, run]);
+  return { params: item.shares ? 0n : cost.params, macs: turns(cost.macs), memory: turns(cost.memory) };
+}
+
+function plus(one, other) {
+  const added = (a, b) => [a[0] + b[0], a[1] + b[1]];
+  return {
+    params: one.params + other.params,
+    macs: added(one.macs, other.macs),
+    memory: added(one.memory, other.memory),
+  };
+}
+
+/** What a spot takes in one forward pass: of one, where several are alike. */
+function costAt(pace, cost) {
+  const times = (sizes) => sizes.reduce((product, size) => product * sizeValues[size], 1n);
+  const both = ([ahead, run]) => ahead * times(pace.ahead) + run * times(pace.run);
+  return { params: cost.params, macs: both(cost.macs), memory: both(cost.memory) };
+}
+
+function spotCost(spot) {
+  return costAt(spot.pace, itemCost(spot.item));
+}
+
+/** The whole network: parameters, of which some are for training only, MACs and bytes of one inference pass. */
+function totals() {
+  const cost = costAt({ run: [], ahead: [] }, levelCost(network.root));
+  return { ...cost, aside: trainingParams(network.root, new Map()) };
+}
+
+function trainingParams(number, known) {
+  if (known.has(number)) return known.get(number);
+  let total = 0n;
+  for (const item of network.levels[number].items) {
+    const count = BigInt(item.count ?? 1);
+    if (item.training) total += itemCost(item).params * count;
+    else if (canOpen(item)) total += trainingParams(item.level, known) * count;
+  }
+  known.set(number, total);
+  return total;
+}
+
+/** A tensor's shape, with symbols or with the numbers of the moment. */
+function shapeText(number) {
+  const tensor = network.tensors[number];
+  return state.numbers ? tensor.sizes.map((size) => sizeValues[size]).join("×") || "()" : tensor.text;
+}
+
+/** The YAML lines that a spot comes from, as `source:line`; of a closed level those of all that is in it too. */
+function linesOf(spot) {
+  if (spot.item.nodes) return spot.item.nodes.map((number) => lineKey(network.nodes[number].at));
+  if (!isLevel(spot.item)) return [];
+  return isOpen(spot) ? [lineKey(spot.item.at)] : [lineKey(spot.item.at), ...deepLines(spot.item.level)];
+}
+
+function lineKey([source, line]) {
+  return `${source}:${line}`;
+}
+
+const knownLines = new Map();
+
+function deepLines(number) {
+  if (knownLines.has(number)) return knownLines.get(number);
+  const found = new Set();
+  for (const item of network.levels[number].items) {
+    for (const node of item.nodes ?? []) found.add(lineKey(network.nodes[node].at));
+    if (!isLevel(item)) continue;
+    found.add(lineKey(item.at));
+    for (const line of deepLines(item.level)) found.add(line);
+  }
+  knownLines.set(number, found);
+  return found;
+}
+
+/** Every spot of the network, open or not, levels before what is in them. */
+function* everySpot(spots = rootSpots()) {
+  for (const spot of spots) {
+    yield spot;
+    if (canOpen(spot.item)) yield* everySpot(insideOf(spot));
+  }
+}
+
+/** Open `depth` levels, one in the other. */
+function openTo(depth) {
+  state.open = new Set();
+  const visit = (spots, left) => {
+    for (const spot of spots) {
+      if (left < 1 || !canOpen(spot.item)) continue;
+      state.open.add(spot.path);
+      visit(insideOf(spot), left - 1);
+    }
+  };
+  visit(rootSpots(), depth);
+}
+
+/** How many levels lie in one another at most. */
+function deepest(level = root, known = new Map()) {
+  if (known.has(level)) return known.get(level);
+  const inner = level.items.filter(canOpen).map((item) => deepest(network.levels[item.level], known));
+  const found = inner.length ? 1 + Math.max(...inner) : 0;
+  known.set(level, found);
+  return found;
+}
+
+/** The spots on the way to a path as a spec, a checkpoint or a message writes it; copies stand for the first of them. */
+function wayTo(path) {
+  const way = [];
+  let spots = rootSpots();
+  let rest = path;
+  while (rest) {
+    const found = spots
+      .flatMap((spot) => startsOf(spot).map((start) => ({ spot, start })))
+      .filter(({ start }) => rest === start || rest.startsWith(`${start}.`))
+      .sort((one, other) => other.start.length - one.start.length)[0];
+    if (!found) break;
+    way.push(found.spot);
+    rest = rest.slice(found.start.length + 1);
+    if (!canOpen(found.spot.item)) break;
+    spots = insideOf(found.spot);
+  }
+  return way;
+}
+
+/** The paths within its level that an item answers to. */
+function startsOf({ item }) {
+  return item.port ? [item.path, item.name] : [item.path, ...(item.covers ?? [])];
+}

@@ -1,0 +1,77 @@
+"use strict";
+
+// The YAML beside the picture: the spec, and the files and library blocks that it takes steps from.
+
+const listing = document.querySelector("#source ol");
+const tabs = document.getElementById("tabs");
+
+let shownSource = 0;
+let yamlLines = new Map();
+
+function drawTabs() {
+  network.sources.forEach((source, number) => {
+    const tab = html("button", { role: "tab", type: "button", "aria-selected": number === 0 }, source.name);
+    tab.addEventListener("click", () => showSource(number));
+    tabs.append(tab);
+  });
+}
+
+function showSource(number) {
+  shownSource = number;
+  [...tabs.children].forEach((tab, at) => tab.setAttribute("aria-selected", at === number));
+  const texts = network.sources[number].text.split(/\r?\n/);
+  if (texts.at(-1) === "") texts.pop();
+  yamlLines = new Map();
+  listing.replaceChildren(
+    ...texts.map((text, at) => {
+      const line = html("li", { "data-line": `${number}:${at + 1}` }, ...coloured(text));
+      yamlLines.set(`${number}:${at + 1}`, line);
+      return line;
+    }),
+  );
+  listing.style.setProperty("--digits", `${String(texts.length).length}ch`);
+  markLines();
+}
+
+const TOKENS = /(#.*$)|("(?:[^"\\]|\\.)*"|'(?:[^']|'')*')|([\w$./-]+)(?=\s*:(?:\s|$))|(\b(?:true|false|null)\b|\b\d[\d_.]*[kKmMG]?\b)/g;
+const KINDS = ["comment", "string", "key", "value"];
+
+/** A line's text with its parts marked; nothing but text ever comes of it. */
+function coloured(text) {
+  const parts = [];
+  let end = 0;
+  for (const found of text.matchAll(TOKENS)) {
+    if (found[1] && found.index > 0 && !/\s/.test(text[found.index - 1])) continue;
+    parts.push(text.slice(end, found.index));
+    const kind = KINDS[found.slice(1).findIndex((group) => group !== undefined)];
+    parts.push(html("span", { class: kind }, found[0]));
+    end = found.index + found[0].length;
+  }
+  return [...parts, text.slice(end)];
+}
+
+/** Bring a line into sight, in its own file. */
+function bringLine(key) {
+  const number = Number(key.split(":")[0]);
+  if (number !== shownSource) showSource(number);
+  nearest(yamlLines.get(key), listing.parentElement);
+}
+
+/** Scroll a pane as little as will show an element, with something around it. */
+function nearest(element, pane, head = 0) {
+  if (!element) return;
+  const [inner, outer] = [element.getBoundingClientRect(), pane.getBoundingClientRect()];
+  const room = Math.min(60, outer.height / 4);
+  if (inner.top < outer.top + head) pane.scrollTop -= outer.top + head + room - inner.top;
+  else if (inner.bottom > outer.bottom) pane.scrollTop += inner.bottom - outer.bottom + room;
+}
+
+function listenToSource() {
+  listing.addEventListener("pointerover", (event) => hoverLine(event.target.closest("li")?.dataset.line ?? ""));
+  listing.addEventListener("pointerleave", () => hoverLine(""));
+  listing.addEventListener("click", (event) => {
+    const key = event.target.closest("li")?.dataset.line;
+    const row = key && rows.find(({ lines }) => lines.includes(key));
+    if (row) select(row.path, { source: false });
+  });
+}

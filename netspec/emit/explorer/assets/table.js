@@ -1,0 +1,179 @@
+"use strict";
+
+// The shape table: a row for each op and level in sight, as a tree.
+
+const body = document.querySelector("#table tbody");
+
+let liveTable = [];
+let shapeAbove = "";
+/** Rows in order, each `{element, path, spot, lines}`; a spot with several ops has a row for each. */
+let rows = [];
+
+function html(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
+/** Write all rows anew, as after a level was opened. */
+function drawTable() {
+  liveTable = [];
+  rows = [];
+  addRows(rootSpots(), 1);
+  body.replaceChildren(...rows.map((row) => row.element));
+  refreshTable();
+}
+
+function refreshTable() {
+  shapeAbove = "";
+  for (const update of liveTable) update();
+}
+
+function addRows(spots, depth) {
+  for (const spot of spots) {
+    if (spot.item.nodes) spot.item.nodes.forEach((number, at) => addOp(spot, number, at, depth));
+    else if (spot.item.port) addPort(spot, depth);
+    else addLevel(spot, depth);
+    if (isOpen(spot)) addRows(insideOf(spot), depth + 1);
+  }
+}
+
+function addOp(spot, number, at, depth) {
+  const node = network.nodes[number];
+  const name = (baseOf(spot) + node.name).slice(spot.prefix.length);
+  const what = [html("span", { class: "op", "data-family": node.family }, node.op), ` ${node.arguments ?? ""}`];
+  const notes = [at === 0 ? spot.item.sources : "", node.shares ? `= ${node.shares}` : ""];
+  const cost = () => costAt(spot.pace, nodeCost(number));
+  const lines = [lineKey(node.at)];
+  addRow({ spot, depth, path: baseOf(spot) + node.name, name, what, notes, tensors: node.makes, cost, lines });
+}
+
+function addPort(spot, depth) {
+  const { item } = spot;
+  const what = [html("span", { class: "op" }, item.port)];
+  addRow({ spot, depth, path: item.path, name: item.name, what, notes: [], tensors: [item.tensor], cost: null, lines: [] });
+}
+
+function addLevel(spot, depth) {
+  const { item } = spot;
+  const level = network.levels[item.level];
+  const shared = item.shares ? `= ${item.shares}` : "";
+  const what = [html("span", { class: "op" }, shared || (level.loop ? `scan ${level.loop.text}` : level.title ?? ""))];
+  const cost = () => spotCost(spot);
+  const name = item.path;
+  const lines = linesOf(spot);
+  addRow({ spot, depth, path: spot.path, name, what, notes: [item.sources], tensors: item.makes ?? [], cost, lines });
+}
+
+function addRow({ spot, depth, path, name, what, notes, tensors, cost, lines }) {
+  const { item } = spot;
+  const element = html("tr", { role: "row", "aria-level": depth, tabindex: -1, "data-path": path, "data-spot": spot.path });
+  const first = html("td", { class: "name", role: "rowheader" });
+  first.style.setProperty("--depth", depth - 1);
+  const mark = html("span", { class: "chevron", "aria-hidden": "true" });
+  const line = html("div", {}, mark, html("span", { class: "text" }, copiesText(item, name)));
+  if (item.count) line.append(html("span", { class: "pill" }, `×${item.count}`));
+  if (spot.training) line.append(html("span", { class: "training", title: "in training only" }, "†"));
+  first.append(line);
+  if (isLevel(item)) element.classList.add("level");
+  if (canOpen(item)) {
+    element.setAttribute("aria-expanded", isOpen(spot));
+    element.dataset.opens = "";
+  }
+  const told = notes.filter(Boolean).join(" ");
+  const op = html("td", { class: "what" }, ...what, told ? html("span", { class: "told" }, ` ${told}`) : "");
+  op.title = op.textContent.trim();
+  first.title = item.port ? name : path;
+  const shape = html("td", { class: "shape" });
+  const numbers = ["params", "macs", "memory"].map((kind) => html("td", { class: `number ${kind}` }));
+  element.append(first, op, shape, ...numbers);
+  liveTable.push(() => {
+    sayShape(shape, tensors);
+    if (cost) fillNumbers(numbers, cost(), spot);
+  });
+  rows.push({ element, path, spot, lines });
+}
+
+/** The first of a step's outputs, and how many more there are; ″ where it is that of the row above. */
+function sayShape(cell, tensors) {
+  const text = tensors.length ? shapeText(tensors[0]) : "";
+  const same = text === shapeAbove && tensors.length === 1;
+  shapeAbove = text;
+  cell.classList.toggle("same", same);
+  cell.textContent = same ? "″" : text + (tensors.length > 1 ? ` +${tensors.length - 1}` : "");
+  cell.title = tensors.map(shapeText).join(", ");
+}
+
+/** `0–5` for copies in a row. */
+function copiesText(item, name) {
+  return item.count && isLevel(item) ? `${name}–${item.covers.at(-1).split(".").pop()}` : name;
+}
+
+function fillNumbers(cells, cost, spot) {
+  const told = { params: exact(cost.params), macs: exact(cost.macs), memory: cost.memory ? shortBytes(cost.memory) : "" };
+  for (const cell of cells) {
+    const kind = cell.classList[1];
+    cell.textContent = told[kind];
+    const shown = kind === state.heat && !isOpen(spot);
+    const part = shown ? (Number(cost[kind]) * Number(spot.item.count ?? 1)) / largestHeat : 0;
+    cell.style.setProperty("--part", `${Math.round(100 * Math.min(1, part))}%`);
+  }
+}
+
+function listenToTable() {
+  body.addEventListener("pointerover", (event) => hover(rowAt(event)?.spot.path ?? "", rowAt(event)));
+  body.addEventListener("pointerleave", () => hover(""));
+  body.addEventListener("click", (event) => {
+    const row = rowAt(event);
+    if (!row) return;
+    if (event.target.closest(".chevron") && canOpen(row.spot.item)) toggle(row.spot.path);
+    select(row.path, { table: false });
+    focusRow(row.path);
+  });
+  body.addEventListener("dblclick", (event) => {
+    const row = rowAt(event);
+    if (row && canOpen(row.spot.item) && !event.target.closest(".chevron")) toggle(row.spot.path);
+  });
+  body.addEventListener("keydown", tableKey);
+}
+
+function rowAt(event) {
+  const element = event.target.closest?.("tr");
+  return rows.find((row) => row.element === element);
+}
+
+function rowIndex(path) {
+  return rows.findIndex((row) => row.path === path);
+}
+
+/** The arrows of a tree: up and down go along the rows, left closes or goes to the level around, right opens. */
+function tableKey(event) {
+  const at = rows.findIndex((row) => row.element === event.target.closest("tr"));
+  if (at < 0 || event.ctrlKey || event.metaKey || event.altKey) return;
+  const row = rows[at];
+  const to = tableMove(event.key, at, row);
+  const toggles = event.key === "Enter" || event.key === " " || to === "toggle";
+  if (to === undefined && !toggles) return;
+  event.preventDefault();
+  if (toggles) {
+    if (canOpen(row.spot.item)) toggle(row.spot.path);
+    select(row.path);
+    return focusRow(row.path);
+  }
+  const next = rows[Math.max(0, Math.min(rows.length - 1, to))];
+  select(next.path);
+  next.element.focus();
+}
+
+function tableMove(key, at, row) {
+  const opens = canOpen(row.spot.item);
+  const open = isOpen(row.spot);
+  if (key === "ArrowRight") return opens && !open ? "toggle" : open ? at + 1 : undefined;
+  if (key === "ArrowLeft") return open ? "toggle" : rows.findIndex((other) => `${other.spot.path}.` === row.spot.prefix);
+  return { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: rows.length - 1, PageDown: at + 15, PageUp: at - 15 }[key];
+}
+
+function focusRow(path) {
+  rows[rowIndex(path)]?.element.focus({ preventScroll: true });
+}

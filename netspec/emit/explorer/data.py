@@ -1,0 +1,378 @@
+"""What the explorer's page knows of a graph, as plain data for JSON.
+
+Every distinct level, node, tensor and size is written once and referred to by its number. Sizes are formulas that the
+page works out at the sizes its reader chooses; no text here is ever code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PureWindowsPath
+from typing import Any
+
+from netspec.diagnostics import Source, Span
+from netspec.dims import Dim, Floor, Size, pretty, times_shape
+from netspec.emit.costs import scan_text
+from netspec.emit.dot import port_names
+from netspec.emit.dot_faces import change, contents, sign_of, spelled, sum_text
+from netspec.emit.dot_folding import Box, Card, Item, fold, items_of
+from netspec.emit.dot_wiring import ENTRY, Wiring, wire
+from netspec.emit.table_groups import grouped, sources_text, value_names
+from netspec.graph import Call, Graph, Level, Loop, Node, Output, Pace, Requirement, Step, Value, parameter_count
+from netspec.ops.base import Tensor
+
+EXACT = 2**53
+"""Whole numbers from here on are not exact in JSON as browsers read it, and are written as text."""
+
+BYTES = {"float64": 8, "int64": 8, "float32": 4, "int32": 4, "float16": 2, "bfloat16": 2, "bool": 1}
+"""What one number takes."""
+
+RUN, AHEAD = Dim.symbol("run"), Dim.symbol("ahead")
+"""A pace that says of an item which of the two it has."""
+
+
+def explorer_data(graph: Graph) -> dict[str, Any]:
+    """The whole graph: its levels, nodes, tensors, sizes and texts, and what stands open at first."""
+    return _Data(graph).all()
+
+
+class _Data:
+    """Numbers what it meets, and collects one record for each."""
+
+    def __init__(self, graph: Graph):
+        self.graph = graph
+        self.sizes: list[Any] = []
+        self.tensors: list[Any] = []
+        self.nodes: list[Any] = []
+        self.levels: list[Any] = []
+        self.sources: list[Source] = []
+        self._size_numbers: dict[Size, int] = {}
+        self._tensor_numbers: dict[Tensor, int] = {}
+        self._node_numbers: dict[Node, int] = {}
+        self._level_numbers: dict[Level, int] = {}
+        self._source_numbers: dict[int, int] = {}
+
+    def all(self) -> dict[str, Any]:
+        graph = self.graph
+        self.place(graph.body.span)  # the spec itself is the first of the texts
+        root = self.root()
+        requirements = [self.requirement(each) for each in graph.requirements]
+        return {
+            "name": graph.name,
+            "doc": graph.doc.strip(),
+            "dims": [
+                {"name": name, "size": size, "least": _least(name, graph.requirements)}
+                for name, size in graph.sizes.items()
+            ],
+            "root": root,
+            "open": list(_open_paths(fold(graph))),
+            "levels": self.levels,
+            "nodes": self.nodes,
+            "tensors": self.tensors,
+            "sizes": self.sizes,
+            "bytes": BYTES,
+            "requirements": requirements,
+            "sources": [{"name": _file_name(source), "text": source.text} for source in self.sources],
+        }
+
+    def size(self, size: Size) -> int:
+        if size not in self._size_numbers:
+            self._size_numbers[size] = len(self.sizes)
+            self.sizes.append(formula(size))
+        return self._size_numbers[size]
+
+    def tensor(self, tensor: Tensor) -> int:
+        if tensor not in self._tensor_numbers:
+            self._tensor_numbers[tensor] = len(self.tensors)
+            sizes = [self.size(size) for size in tensor.shape]
+            self.tensors.append({"text": times_shape(tensor.shape), "dtype": tensor.dtype, "sizes": sizes})
+        return self._tensor_numbers[tensor]
+
+    def place(self, span: Span) -> list[int]:
+        """The number of a span's text, and its line there."""
+        if id(span.source) not in self._source_numbers:
+            self._source_numbers[id(span.source)] = len(self.sources)
+            self.sources.append(span.source)
+        return [self._source_numbers[id(span.source)], span.line]
+
+    def node(self, node: Node) -> int:
+        if node not in self._node_numbers:
+            title, detail = spelled(node.op)
+            self._node_numbers[node] = len(self.nodes)
+            self.nodes.append(
+                _without_empty(
+                    name=node.name,
+                    op=node.op.name,
+                    arguments=node.op.detail(),
+                    title=title,
+                    detail=detail,
+                    family=node.op.family,
+                    reads=[self.tensor(value.tensor) for value in node.inputs],
+                    makes=[self.tensor(value.tensor) for value in node.outputs],
+                    params=parameter_count(node),
+                    macs=self.size(node.macs),
+                    at=self.place(node.span),
+                    sum=sum_text(node),
+                    shares=node.shares,
+                )
+            )
+        return self._node_numbers[node]
+
+    def level(self, level: Level) -> int:
+        if level in self._level_numbers:
+            return self._level_numbers[level]
+        number = self._level_numbers[level] = len(self.levels)
+        self.levels.append({})
+        items = items_of(level, Pace(RUN, AHEAD))
+        wiring = wire(items, level.inputs, level.outputs)
+        makers = _makers(items, level.inputs)
+        names = level.input_names if len(level.inputs) > 1 else [""] * len(level.inputs)
+        self.levels[number] = _without_empty(
+            kind=level.kind,
+            title=level.title,
+            contents=contents(level),
+            loop=None
+            if level.loop is None
+            else {"length": self.size(level.loop.length), "text": scan_text(level.loop)},
+            items=self.items(level, items, wiring, makers, dict(zip(level.inputs, names))),
+            rows=_rows(wiring, 0),
+            exits=list(dict.fromkeys(max(makers[value], ENTRY) for value in level.outputs)),
+            carried=list(_carried(level, makers)),
+        )
+        return number
+
+    def loop(self, loop: Loop | None) -> dict[str, Any] | None:
+        """How often a scan runs its body, and how that is said."""
+        return None if loop is None else {"length": self.size(loop.length), "text": scan_text(loop)}
+
+    def root(self) -> int:
+        """The network's own level, with its inputs and outputs as items of their own."""
+        graph, level = self.graph, self.graph.body
+        inputs, outputs = list(graph.inputs.values()), list(graph.outputs.values())
+        number = self._level_numbers[level] = len(self.levels)
+        self.levels.append({})
+        items = items_of(level, Pace(RUN, AHEAD))
+        wiring = wire(items, inputs, [output.value for output in outputs])
+        makers = _makers(items, inputs)
+        shift = len(inputs)
+        ports = [self.port(name, "input", value) for name, value in graph.inputs.items()]
+        columns = iter(range(max([0, *wiring.columns]) + 1, len(items) + len(inputs) + len(outputs) + 2))
+        for port, column in zip(ports, wiring.entries):
+            port["column"] = next(columns) if column is None else column
+        made = self.items(level, items, wiring, makers, dict.fromkeys(inputs, ""), shift)
+        for name, output in graph.outputs.items():
+            made.append(self.output(name, output, makers, [*ports, *made], columns, shift))
+        self.levels[number] = {"kind": "network", "items": [*ports, *made], "rows": _rows(wiring, shift), "exits": []}
+        return number
+
+    def port(self, name: str, kind: str, value: Value) -> dict[str, Any]:
+        """An input or an output of the network, as an item."""
+        return _without_empty(
+            port=kind, path=f"{kind}:{name}", name=name, tensor=self.tensor(value.tensor), optional=value.optional
+        ) | {"edges": [], "fork": ENTRY}
+
+    def output(
+        self,
+        name: str,
+        output: Output,
+        makers: Mapping[Value, int],
+        before: Sequence[Mapping[str, Any]],
+        columns: Iterator[int],
+        shift: int,
+    ) -> dict[str, Any]:
+        """An output goes on in the column of its maker, unless something else does."""
+        maker = _shifted(makers[output.value], shift)
+        column = before[maker]["column"] if maker > ENTRY else 0
+        taken = any(item["column"] == column for item in before[maker + 1 :])
+        record = self.port(name, "output", output.value)
+        record |= {"edges": [[maker, 0, -1, ""]], "fork": maker, "column": next(columns) if taken else column}
+        return record | ({"training": 1} if output.training else {})
+
+    def items(
+        self,
+        level: Level,
+        items: Sequence[Item],
+        wiring: Wiring,
+        makers: Mapping[Value, int],
+        names: Mapping[Value, str],
+        shift: int = 0,
+    ) -> list[dict[str, Any]]:
+        """The records of a level's items. Positions are moved by ``shift``, for the items that stand before them."""
+        places = {step.name: place for place, step in enumerate(level.steps)}
+        starts = [_place_of(item.path, places) for item in items] + [len(level.steps)]
+        sources = _sources(level)
+        records = []
+        for position, item in enumerate(items):
+            covered = level.steps[starts[position] : starts[position + 1]]
+            records.append(
+                self.item(item, covered, sources[starts[position]])
+                | {
+                    "column": wiring.columns[position],
+                    "fork": _shifted(wiring.forks[position], shift),
+                    "edges": list(self.edges(item, position, items, wiring, makers, names, shift)),
+                }
+            )
+        return records
+
+    def item(self, item: Item, covered: Sequence[Step], sources: str) -> dict[str, Any]:
+        covers = list(_covers(covered, item.path))
+        record: dict[str, Any] = {
+            "path": item.path,
+            "name": item.name,
+            "covers": covers if len(covers) > 1 else [],
+            "count": item.count if item.count > 1 else 0,
+            "ahead": item.pace.run == AHEAD,
+            "training": item.training,
+            "sources": sources,
+            "sign": sign_of(item),
+        }
+        if isinstance(item, Card) and item.kind == "op":
+            record["nodes"] = [self.node(step) for step in item.steps if isinstance(step, Node)]
+        else:
+            call = item.call if isinstance(item, Box) else item.steps[0]
+            assert isinstance(call, Call), "what is no op is a level"
+            record |= {"level": self.level(call.body), "at": self.place(call.span), "shares": call.shares}
+            record["makes"] = [self.tensor(value.tensor) for value in item.makes]
+        return _without_empty(**record)
+
+    def edges(
+        self,
+        item: Item,
+        position: int,
+        items: Sequence[Item],
+        wiring: Wiring,
+        makers: Mapping[Value, int],
+        names: Mapping[Value, str],
+        shift: int,
+    ) -> Iterator[list[Any]]:
+        """One for each item that this one reads from: where it comes from, whether it goes around, its tensor where
+        that is new, and its name."""
+        found: dict[int, list[int]] = {}
+        for number, value in enumerate(item.reads):
+            found.setdefault(makers[value] if shift else max(makers[value], ENTRY), []).append(number)
+        ports = port_names(item) if len(found) > 1 else ()
+        for maker, numbers in found.items():
+            value = item.reads[numbers[0]]
+            around = any((position, item.reads[number]) in wiring.skips for number in numbers)
+            new = maker > ENTRY and change(value, items[maker]) != ""
+            labels = [ports[number] if ports else names.get(item.reads[number], "") for number in numbers]
+            skip = around or position in wiring.shortcuts
+            label = ", ".join(dict.fromkeys(text for text in labels if text))
+            yield [_shifted(maker, shift), int(skip), self.tensor(value.tensor) if new else -1, label]
+
+    def requirement(self, requirement: Requirement) -> dict[str, Any]:
+        sign = "≥" if requirement.relation == ">=" else "="
+        return {
+            "left": self.size(requirement.left),
+            "relation": requirement.relation,
+            "right": self.size(requirement.right),
+            "text": f"{requirement.reason} ({pretty(requirement.left)} {sign} {pretty(requirement.right)})",
+            "training": requirement.training,
+        }
+
+
+def formula(size: Size) -> Any:
+    """A size for JSON: a number, or a list of terms, each its coefficient and then ``[atom, power]`` pairs.
+
+    An atom is a name, or ``[formula, divisor]`` for a floor.
+    """
+    if isinstance(size, int):
+        return _number(size)
+    return [[_number(factor), *([_atom(a), power] for a, power in term)] for term, factor in size.terms.items()]
+
+
+def _atom(atom: str | Floor) -> Any:
+    return atom if isinstance(atom, str) else [formula(atom.numerator), _number(atom.divisor)]
+
+
+def _number(number: int) -> int | str:
+    return number if abs(number) < EXACT else str(number)
+
+
+def _without_empty(**record: Any) -> dict[str, Any]:
+    """A record without what is empty; truth is 1."""
+    kept = {key: value for key, value in record.items() if value not in (None, "", 0, [], {})}
+    return {key: 1 if value is True else value for key, value in kept.items()} | {
+        key: 0 for key in ("macs", "tensor", "level") if key in record and key not in kept
+    }
+
+
+def _shifted(position: int, shift: int) -> int:
+    """A position among items of which ``shift`` inputs are the first ones."""
+    if position > ENTRY:
+        return position + shift
+    return ENTRY - 1 - position if position < ENTRY and shift else ENTRY
+
+
+def _rows(wiring: Wiring, shift: int) -> dict[int, list[int]]:
+    """Which items start side by side at each fork; what starts at the entry and at one of the inputs is one row."""
+    rows: dict[int, list[int]] = {}
+    for fork, row in wiring.rows.items():
+        rows.setdefault(_shifted(fork, shift), []).extend(position + shift for position in row)
+    return rows
+
+
+def _makers(items: Sequence[Item], inputs: Sequence[Value]) -> dict[Value, int]:
+    makers = {value: ENTRY - 1 - place for place, value in enumerate(inputs)}
+    return makers | {value: position for position, item in enumerate(items) for value in item.makes}
+
+
+def _carried(level: Level, makers: Mapping[Value, int]) -> Iterator[list[Any]]:
+    """Which items make the states of a scan's next turn, and what these are called."""
+    states = 0 if level.loop is None else level.loop.states
+    for name, value in list(zip(level.output_names, level.outputs))[len(level.outputs) - states :]:
+        if makers[value] > ENTRY:
+            yield [makers[value], name]
+
+
+def _place_of(path: str, places: Mapping[str, int]) -> int:
+    """Where in its level the step is that a path begins with; a name may hold dots of its own."""
+    name = path
+    while name not in places:
+        name = name.rpartition(".")[0]
+    return places[name]
+
+
+def _covers(steps: Sequence[Step], path: str) -> Iterator[str]:
+    """The paths of all steps that an item stands for: copies, and what follows an op on its card.
+
+    The item's own path says how deep they lie, in levels that hold nothing else.
+    """
+    first, rest = steps[0], path[len(steps[0].name) + 1 :]
+    if not rest or not isinstance(first, Call):
+        yield from (step.name for step in steps)
+        return
+    for step in steps:
+        yield from (f"{step.name}.{inner}" for inner in _covers(first.body.steps, rest))
+
+
+def _sources(level: Level) -> list[str]:
+    """What each step of a level says that it reads."""
+    names = value_names(level, list(grouped(level, False)))
+    above = level.inputs[0] if len(level.inputs) == 1 else None
+    found = []
+    for step in level.steps:
+        found.append(sources_text(step, above, names))
+        above = step.outputs[0] if step.outputs else None
+    return found
+
+
+def _open_paths(items: Sequence[Item]) -> Iterator[str]:
+    """The paths of the levels that stand open in the diagram."""
+    for item in items:
+        if isinstance(item, Box):
+            yield item.path
+            yield from _open_paths(item.items)
+
+
+def _least(name: str, requirements: Sequence[Requirement]) -> int:
+    """The smallest size of a dimension that the requirements on it alone allow."""
+    symbol = Dim.symbol(name)
+    bounds = [
+        each.right for each in requirements if each.left == symbol and each.relation == ">=" and not each.training
+    ]
+    return max([1, *(bound for bound in bounds if isinstance(bound, int))])
+
+
+def _file_name(source: Source) -> str:
+    return PureWindowsPath(source.name).name

@@ -1,0 +1,74 @@
+"""The explorer's page: the assets and the data of a graph in one HTML file that asks for nothing else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from netspec.emit.explorer.data import explorer_data
+from netspec.graph import Graph
+
+SCRIPTS = ("formulas.js", "network.js", "layout.js", "diagram.js", "table.js", "source.js", "explorer.js")
+LIVE = ("keep.js", "live.js")
+
+
+def explorer_page(graph: Graph, *, version: int | None = None) -> str:
+    """A whole HTML page for a graph.
+
+    The page's policy lets the scripts and styles in it run, by their hashes, and nothing be loaded. One with a
+    ``version`` belongs to a server, which it asks for news, and no one else.
+    """
+    live = version is not None
+    styles = ["explorer.css", *(["live.css"] if live else [])]
+    return _page("explorer.html", [*SCRIPTS, *(LIVE if live else [])], styles, version, _as_data(explorer_data(graph)))
+
+
+def waiting_page(version: int) -> str:
+    """What a server shows of a spec that has not been right yet: what is wrong, until it is."""
+    return _page("waiting.html", ["live.js"], ["live.css"], version)
+
+
+def _page(template: str, scripts: Sequence[str], styles: Sequence[str], version: int | None, data: str = "") -> str:
+    script, style = _joined(scripts), _joined(styles)
+    parts = {
+        "policy": _policy(script, style, live=version is not None),
+        "version": "" if version is None else str(version),
+        "style": style,
+        "script": script,
+        "data": data,
+    }
+    return _PLACE.sub(lambda place: parts[place[1]], _asset(template))
+
+
+_PLACE = re.compile(r"\{\{(\w+)\}\}")
+
+
+def _policy(script: str, style: str, live: bool) -> str:
+    rules = ["default-src 'none'", f"script-src {_hash(script)}", f"style-src {_hash(style)}", "img-src data:"]
+    rules += ["connect-src 'self'"] if live else []
+    return "; ".join([*rules, "base-uri 'none'", "form-action 'none'"])
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _as_data(data: Any) -> str:
+    """JSON that no HTML parser takes for anything else: nothing in it can end the script that holds it."""
+    text = json.dumps(data, separators=(",", ":"))
+    return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
+
+
+def _joined(names: Sequence[str]) -> str:
+    return "\n".join(map(_asset, names)).replace("{{dark}}", _asset("dark.css"))
+
+
+@cache
+def _asset(name: str) -> str:
+    return files(__package__).joinpath("assets", name).read_text(encoding="utf-8")
