@@ -456,7 +456,7 @@ def test_ascii_is_ascii(name):
 def test_a_wide_terminal_shows_more():
     text = resnet().text(140)
     head = next(line for line in text.split("\n") if line.startswith("layer "))
-    assert head.split() == ["layer", "op", "output", "params", "MACs", "share", "line", "input"]
+    assert head.split() == ["layer", "op", "output", "params", "MACs", "share", "field", "line", "input"]
     outer = [line for line in body_lines(text) if line[0] not in "│├└ " and "%" in line]
     shares = [float(line.split("%")[0].split()[-1]) for line in outer]
     assert 98 < sum(shares) + shares[1] < 103  # the second line stands for two
