@@ -78,9 +78,14 @@ def export(options: Namespace) -> int:
 
 def diagram(options: Namespace) -> None:
     from netspec.emit.dot import dot_text
-    from netspec.emit.render import render
+    from netspec.emit.mermaid import mermaid_text
+    from netspec.emit.render import MERMAID, render
 
-    render(dot_text(_graph(options), depth=options.depth), Path(options.output))
+    graph, path = _graph(options), Path(options.output)
+    if path.suffix.lower() == MERMAID:
+        write_text(path, mermaid_text(graph, depth=options.depth))
+    else:
+        render(dot_text(graph, depth=options.depth), path)
 
 
 def diff(options: Namespace) -> int:

@@ -347,4 +347,5 @@ def port_names(item: Item) -> Sequence[str]:
     """What an op calls its inputs, where it has several of different kinds: ``query``, ``key``, ``value``."""
     if isinstance(item, Box) or not isinstance(head := item.steps[0], Node) or head.op.variadic:
         return ()
-    return head.op.ports if len(head.op.ports) >= len(item.reads) > 1 else ()
+    ports = head.ports or head.op.ports
+    return ports if len(ports) >= len(item.reads) > 1 else ()

@@ -14,6 +14,7 @@ from netspec.diagnostics import EnvironmentFault, UsageError
 from netspec.files import replacing
 
 FORMATS = (".svg", ".png", ".pdf", ".dot")
+MERMAID = ".mmd"  # written from the graph itself
 PIXELS_PER_INCH = 144
 TIME_LIMIT = 300
 
@@ -30,7 +31,9 @@ def render(dot: str, path: Path) -> None:
     """
     kind = path.suffix.lower()
     if kind not in FORMATS:
-        raise UsageError(f"a diagram is written as {', '.join(FORMATS)}, but the file is called `{path.name}`")
+        raise UsageError(
+            f"a diagram is written as {', '.join((*FORMATS, MERMAID))}, but the file is called `{path.name}`"
+        )
     data = dot.encode() if kind == ".dot" else drawn(dot, kind[1:])
     with replacing(path) as temporary:
         temporary.write_bytes(data)

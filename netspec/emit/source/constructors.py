@@ -88,11 +88,16 @@ def is_inline(level: Level) -> bool:
     return level.kind not in ("block", "network") and is_sequential(level)
 
 
-def is_module(step: Step) -> bool:
-    """Whether a step of a class is an attribute: a level, what has a name, or what has state."""
+def is_module(step: Step, level: Level) -> bool:
+    """Whether a step of a class is an attribute: a level, what has a name, or what has state.
+
+    In the turns of a scan only what has state is: a call of a module costs as much as a small activation.
+    """
     if isinstance(step, Call):
         return True
-    return step.op.torch is not None and (step.named or bool(step.shares) or step.op.functional is None)
+    return step.op.torch is not None and (
+        (step.named and level.loop is None) or bool(step.shares) or step.op.functional is None
+    )
 
 
 def group_classes(network: Level) -> list[ClassGroup]:
@@ -106,7 +111,7 @@ def group_classes(network: Level) -> list[ClassGroup]:
                 continue
             whole = is_sequential(level)
             own = [(at, step) for at, step in enumerate(level.steps) if not step.shares]
-            makers = {at: _maker(step, owners) for at, step in own if whole or is_module(step)}
+            makers = {at: _maker(step, owners) for at, step in own if whole or is_module(step, level)}
             group = found.setdefault(_skeleton(level, makers), ClassGroup(_base_name(level, hint)))
             owners[level] = group, len(group.levels)
             group.levels.append(level)
@@ -287,7 +292,7 @@ def _name(groups: list[ClassGroup]) -> None:
         common = set.intersection(*names)
         for group, own in zip(alike, names):
             added = own - common
-            extra = [step.name for step in group.levels[0].steps if step.name in added and is_module(step)]
+            extra = [step.name for step in group.levels[0].steps if step.name in added and is_module(step, group.levels[0])]
             wanted = base + (f"With{_camel(extra[0])}" if extra else "")
             name, number = wanted, 1
             while name in taken:

@@ -201,7 +201,7 @@ class Body:
 
     def lines(self, step: Step, arguments: list[str], targets: list[str | None]) -> list[Line]:
         """The statements that run a step, each with its indentation and whether it assigns the step's results."""
-        module = attribute(step.shares or step.name) if is_module(step) else None
+        module = attribute(step.shares or step.name) if is_module(step, self.level) else None
         if isinstance(step, Call):
             given = [*arguments, *self.prepared.get(step, [])]
             return [(f"{assigned(targets)} = {module}({', '.join(given)})", 0, True)]

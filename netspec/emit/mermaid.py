@@ -1,0 +1,121 @@
+"""The diagram as Mermaid text, which READMEs and wikis draw by themselves (``flowchart`` of mermaid.js.org)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from netspec.emit.costs import Costs
+from netspec.emit.dot_faces import Face, change, face_of, port_face, sign_of
+from netspec.emit.dot_folding import Box, Card, Item, fold
+from netspec.graph import Graph, Node, Value
+
+CLASSES = {
+    "convolution": "#DBEAFE",
+    "linear": "#EDE9FE",
+    "norm": "#CCFBF1",
+    "activation": "#FEF3C7",
+    "dropout": "#FEF3C7",
+    "pooling": "#FCE7F3",
+    "sequence": "#E0E7FF",
+    "shape": "#CFFAFE",
+    "arithmetic": "#F1F5F9",
+    "input": "#F1F5F9",
+    "level": "#E2E8F0",
+}
+"""The fills of the families, as pale as on the cards."""
+PLAIN = re.compile(r"[^\w ×⌈⌉⌊⌋·…,.+\-]")
+
+
+def mermaid_text(graph: Graph, *, depth: int | None = None) -> str:
+    """The diagram of a graph. ``depth`` levels stand open, one in the other; by default, as many as a page holds."""
+    return _Drawing(graph).text(fold(graph, depth))
+
+
+class _Drawing:
+    """The nodes, the levels around them, then the edges; names are synthetic, and every text is escaped.
+
+    ``anchors`` has the node that makes a value of the network, ``new`` the shapes that no edge has said yet.
+    """
+
+    def __init__(self, graph: Graph):
+        self.graph, self.costs = graph, Costs(graph.sizes)
+        self.count = 0
+        self.edges: list[str] = []
+        self.families: dict[str, list[str]] = {}
+        self.anchors: dict[Value, str] = {}
+        self.new: dict[Value, str] = {}
+
+    def text(self, items: Iterable[Item]) -> str:
+        lines = ["flowchart TD"]
+        for name, value in self.graph.inputs.items():
+            self.anchors[value] = node = self.node("input")
+            lines.append(f"  {node}([{label(port_face(name, 'input', value))}])")
+        lines += self.items(items, self.anchors, "  ")
+        for name, output in self.graph.outputs.items():
+            node = self.node("input")
+            lines.append(f"  {node}([{label(port_face(name, 'output', output.value, output.training))}])")
+            self.edges.append(f"  {self.anchors[output.value]} --> {node}")
+        for family, nodes in self.families.items():
+            fill = CLASSES.get(family, "#F1F5F9")
+            lines.append(f"  classDef {family} fill:{fill},stroke:#94A3B8,color:#0F172A")
+            self.edges.append(f"  class {','.join(nodes)} {family}")
+        return "\n".join([*lines, *self.edges, ""])
+
+    def items(self, items: Iterable[Item], anchors: dict[Value, str], indent: str) -> Iterator[str]:
+        """The items of a level, in order; ``anchors`` knows which node makes a value."""
+        for item in items:
+            if isinstance(item, Box):
+                yield from self.box(item, anchors, indent)
+                continue
+            face, sign = face_of(item, self.costs), sign_of(item)
+            node = self.node("arithmetic" if sign else face.family)
+            shape = f'(("{escaped(sign)}"))' if sign else f"[{label(face)}]"
+            yield f"{indent}{node}{shape}"
+            self.feed(item, node, anchors)
+            anchors.update(dict.fromkeys(item.makes, node))
+            self.new.update((value, change(value, item)) for value in item.makes)
+
+    def box(self, box: Box, anchors: dict[Value, str], indent: str) -> Iterator[str]:
+        """An open level: a group with a title."""
+        self.count += 1
+        level = f"l{self.count}"
+        yield f"{indent}subgraph {level}[{label(replace(face_of(box, self.costs), rows=()))}]"
+        self.edges.append(f"  style {level} fill:#F8FAFC,stroke:#CBD5E1,color:#0F172A")
+        inner = {own: anchors[value] for own, value in zip(box.level.inputs, box.reads)}
+        self.new.update((own, self.new.pop(value, "")) for own, value in zip(box.level.inputs, box.reads))
+        yield from self.items(box.items, inner, indent + "  ")
+        yield f"{indent}end"
+        for made, own in zip(box.makes, box.level.outputs):
+            anchors[made] = inner[own]
+            self.new[made] = self.new.get(own, "")
+
+    def feed(self, card: Card, node: str, anchors: Mapping[Value, str]) -> None:
+        """The edges to a card; the shortcut of a residual is dotted, and a shape is said where it is new."""
+        first = card.steps[0]
+        merges = isinstance(first, Node) and first.structure == "residual"
+        for at, value in enumerate(dict.fromkeys(card.reads)):
+            arrow = "-.->" if merges and at else "-->"
+            said = self.new.pop(value, "")
+            text = f'|"{escaped(said)}"|' if said else ""
+            self.edges.append(f"  {anchors[value]} {arrow}{text} {node}")
+
+    def node(self, family: str) -> str:
+        self.count += 1
+        name = f"n{self.count}"
+        self.families.setdefault(family, []).append(name)
+        return name
+
+
+def label(face: Face) -> str:
+    """A face on one to three lines, quoted."""
+    times = f" ×{face.count}" if face.count > 1 else ""
+    head = f"<b>{escaped(face.title + times)}</b>" + (f" {escaped(face.detail)}" if face.detail else "")
+    rows = [escaped(row.text) for row in face.rows if row.text]
+    return f'"{"<br/>".join([head, *rows])}"'
+
+
+def escaped(text: str) -> str:
+    """Text that stays text: whatever Mermaid or HTML might read is a numbered character."""
+    return PLAIN.sub(lambda found: f"#{ord(found[0])};", text)
