@@ -292,7 +292,9 @@ def _name(groups: list[ClassGroup]) -> None:
         common = set.intersection(*names)
         for group, own in zip(alike, names):
             added = own - common
-            extra = [step.name for step in group.levels[0].steps if step.name in added and is_module(step, group.levels[0])]
+            extra = [
+                step.name for step in group.levels[0].steps if step.name in added and is_module(step, group.levels[0])
+            ]
             wanted = base + (f"With{_camel(extra[0])}" if extra else "")
             name, number = wanted, 1
             while name in taken:
