@@ -230,4 +230,4 @@ def test_a_new_file_has_the_permissions_of_any_other(tmp_path):
 def test_another_suffix_is_refused(tmp_path):
     with pytest.raises(UsageError) as found:
         render("digraph {}", tmp_path / "net.jpeg")
-    assert str(found.value) == "a diagram is written as .svg, .png, .pdf, .dot, but the file is called `net.jpeg`"
+    assert str(found.value) == "a diagram is written as .svg, .png, .pdf, .dot, .mmd, but the file is called `net.jpeg`"

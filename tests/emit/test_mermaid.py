@@ -1,0 +1,36 @@
+"""Mermaid text: the same items as the diagram's, and nothing in it but text."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from netspec.emit.dot_folding import fold, size
+from netspec.emit.mermaid import escaped, mermaid_text
+from netspec.pipeline import compile_spec
+
+NODE = re.compile(r"\s+(n\d+)[(\[]")
+EDGE = re.compile(r"\s+(n\d+) (?:-->|-\.->)(?:\|\"[^\"]*\"\|)? (n\d+)")
+
+
+@pytest.mark.parametrize("name", ["lenet", "resnet50", "googlenet", "unet", "gpt2", "rnn_attention", "densenet121"])
+def test_every_card_is_a_node_and_every_edge_has_two(name: str) -> None:
+    graph = compile_spec(name)
+    text = mermaid_text(graph)
+    nodes = NODE.findall(text)
+    groups = text.count("subgraph ")
+    assert len(set(nodes)) == len(nodes)
+    assert len(nodes) + groups == size(fold(graph)) + len(graph.inputs) + len(graph.outputs)
+    assert {end for edge in EDGE.findall(text) for end in edge} == set(nodes)
+    assert text.count("subgraph ") == text.count("\n  end") + text.count("  end\n") - text.count("\n  end\n")
+
+
+def test_a_shortcut_is_dotted() -> None:
+    assert "-.->" in mermaid_text(compile_spec("resnet18"))
+    assert "-.->" not in mermaid_text(compile_spec("vgg11"))
+
+
+@pytest.mark.parametrize("hostile", ['"]; click n1 href "x"', "<script>", "end", "a|b", "%% c", "`md`", "&lt;"])
+def test_hostile_text_is_text(hostile: str) -> None:
+    assert re.fullmatch(r"(?:[\w ×.,+\-]|#\d+;)*", escaped(hostile))
