@@ -267,7 +267,7 @@ function nodeText(node) {
 /** How much of its ground a card gives to heat, in percent. */
 function heatOf(spot) {
   if (state.heat === "none" || isOpen(spot) || spot.item.port) return 0;
-  const cost = Number(spotCost(spot)[state.heat]) * Number(spot.item.count ?? 1);
+  const cost = Number(spotCost(spot)[state.heat]) * spot.copies;
   return Math.round(85 * Math.sqrt(Math.min(1, cost / largestHeat)));
 }
 
@@ -279,7 +279,7 @@ function findLargestHeat() {
   if (state.heat === "none") return;
   const visit = (spot) => {
     if (isOpen(spot)) insideOf(spot).forEach(visit);
-    else largestHeat = Math.max(largestHeat, Number(spotCost(spot)[state.heat]) * Number(spot.item.count ?? 1));
+    else largestHeat = Math.max(largestHeat, Number(spotCost(spot)[state.heat]) * spot.copies);
   };
   rootSpots().forEach(visit);
 }

@@ -142,7 +142,7 @@ function reveal(path) {
   for (const spot of way.slice(0, -1)) state.open.add(spot.path);
   redraw();
   const spot = way.at(-1);
-  const exactly = rows.find((row) => row.path === path);
+  const exactly = rows.find((row) => row.path === spot.prefix + spot.start);
   const found = exactly ?? rows.find((row) => row.spot.path === spot.path);
   if (found) select(found.path);
   return Boolean(found);

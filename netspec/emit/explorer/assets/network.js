@@ -23,23 +23,27 @@ function recompute() {
   levelCosts = new Map();
 }
 
-/** The items of a level as spots. `pace` lists the sizes whose product says how often: as a rule, and ahead of a loop. */
-function spotsOf(level, prefix, pace, training) {
+/**
+ * The items of a level as spots. `pace` lists the sizes whose product says how often they run: as a rule, and ahead of a
+ * loop. `copies` counts the places in the network that look like this one.
+ */
+function spotsOf(level, prefix, pace, training, copies) {
   return level.items.map((item) => {
     const own = item.ahead ? { run: pace.ahead, ahead: pace.ahead } : pace;
-    return { item, prefix, path: prefix + item.path, pace: own, training: training || Boolean(item.training) };
+    const only = training || Boolean(item.training);
+    return { item, prefix, path: prefix + item.path, pace: own, training: only, copies: copies * (item.count ?? 1) };
   });
 }
 
 function rootSpots() {
-  return spotsOf(root, "", { run: [], ahead: [] }, false);
+  return spotsOf(root, "", { run: [], ahead: [] }, false, 1);
 }
 
 /** The spots inside a level's spot. */
 function insideOf(spot) {
   const level = network.levels[spot.item.level];
   const pace = level.loop ? { run: [...spot.pace.run, level.loop.length], ahead: spot.pace.run } : spot.pace;
-  return spotsOf(level, `${spot.path}.`, pace, spot.training);
+  return spotsOf(level, `${spot.path}.`, pace, spot.training, spot.copies);
 }
 
 function isLevel(item) {
@@ -210,7 +214,10 @@ function deepest(level = root, known = new Map()) {
   return found;
 }
 
-/** The spots on the way to a path as a spec, a checkpoint or a message writes it; copies stand for the first of them. */
+/**
+ * The spots on the way to a path as a spec, a checkpoint or a message writes it, each with the part of the path that it
+ * answers to; the first of some copies answers for all.
+ */
 function wayTo(path) {
   const way = [];
   let spots = rootSpots();
@@ -221,7 +228,7 @@ function wayTo(path) {
       .filter(({ start }) => rest === start || rest.startsWith(`${start}.`))
       .sort((one, other) => other.start.length - one.start.length)[0];
     if (!found) break;
-    way.push(found.spot);
+    way.push({ ...found.spot, start: found.start });
     rest = rest.slice(found.start.length + 1);
     if (!canOpen(found.spot.item)) break;
     spots = insideOf(found.spot);

@@ -116,7 +116,7 @@ function fillNumbers(cells, cost, spot) {
     const kind = cell.classList[1];
     cell.textContent = told[kind];
     const shown = kind === state.heat && !isOpen(spot);
-    const part = shown ? (Number(cost[kind]) * Number(spot.item.count ?? 1)) / largestHeat : 0;
+    const part = shown ? (Number(cost[kind]) * spot.copies) / largestHeat : 0;
     cell.style.setProperty("--part", `${Math.round(100 * Math.min(1, part))}%`);
   }
 }

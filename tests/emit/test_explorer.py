@@ -1,0 +1,477 @@
+"""The explorer in a browser: what it shows is the graph, what it works out is what netspec does; text is text."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import Watch, launched, needs_browser
+from playwright.sync_api import Browser, Page, expect
+
+from netspec import zoo
+from netspec.diagnostics import Report, Source
+from netspec.dims import Dim, evaluate, evaluate_shape, floor_div
+from netspec.elaborate import elaborate
+from netspec.emit.explorer import explorer_page
+from netspec.emit.explorer.data import explorer_data, formula
+from netspec.emit.table import ShapeTable
+from netspec.graph import Graph
+from netspec.pipeline import compile_spec
+from netspec.spec import read_spec
+from netspec.syntax import parse
+
+INJECTIONS = [
+    "</script><script>alert(1)</script>",
+    "<!--<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "<svg onload=alert(1)>",
+    '"><svg/onload=alert(1)>',
+    "javascript:alert(1)",
+    "{{script}}",
+    "${alert(1)}",
+    "a\u2028b\u2029c",
+    "__proto__",
+    "]]>",
+    r"\N\G</title>",
+]
+
+DECODER = """
+netspec: 1
+name: decoder
+params: {vocab: 50, hidden: 8}
+dims: {N: 2, S: 12, T: 9}
+inputs:
+  source: {shape: [N, S], dtype: int64, below: vocab}
+  target: {shape: [N, T], dtype: int64, below: vocab}
+network:
+  - embedding: {name: words, from: source, num_embeddings: vocab, embedding_dim: hidden}
+  - gru: {name: encoder, hidden_size: hidden}
+  - embedding: {name: embedded, from: target, num_embeddings: vocab, embedding_dim: hidden}
+  - scan:
+      name: decoder
+      over: {word: embedded}
+      state: {s: encoder.last}
+      body:
+        - additive_attention: {name: context, query: s, key: encoder.output, value: encoder.output, hidden: hidden}
+        - concat: {from: [word, context], dim: -1}
+        - gru_cell: {name: cell, hidden_size: hidden, state: s}
+        - linear: vocab
+      next: {s: cell}
+outputs: {logits: decoder, last: decoder.s}
+"""
+
+LONG = """
+netspec: 1
+name: long
+inputs: {x: [N, 8]}
+network:
+  - repeat:
+      count: 1000
+      index: i
+      name: layer
+      body:
+        - linear: {name: fc, out_features: 8 + i % 5}
+"""
+
+
+def compiled(text: str, name: str = "it.yaml") -> Graph:
+    report = Report()
+    tree = parse(Source(name, text), report)
+    assert tree is not None
+    spec = read_spec(tree, report)
+    report.raise_if_any()
+    assert spec is not None
+    return elaborate(spec, report, source=name)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with launched() as found:
+        yield found
+
+
+Opener = Callable[..., Page]
+
+
+@pytest.fixture
+def open_page(browser: Browser, tmp_path: Path) -> Iterator[Opener]:
+    """Opens the explorer of a graph, and sees to it that the page says nothing and asks for nothing else."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme="light")
+    watches = []
+
+    def opened(graph: Graph) -> Page:
+        path = tmp_path / "explorer.html"
+        path.write_text(explorer_page(graph), encoding="utf-8")
+        page = context.new_page()
+        watches.append((Watch(page), path.as_uri()))
+        page.goto(path.as_uri())
+        return page
+
+    yield opened
+    for watch, address in watches:
+        assert watch.said == []
+        assert [url for url in watch.asked if url != "data:,"] == [address]
+    context.close()
+
+
+def row(page: Page, path: str) -> Any:
+    return page.locator(f'#table tr[data-path="{path}"]')
+
+
+def card(page: Page, path: str) -> Any:
+    return page.locator(f'#drawing .spot[data-spot="{path}"]')
+
+
+def shown_rows(page: Page) -> dict[str, tuple[str, str, str]]:
+    """Shape, parameters and MACs of each op's row, all levels open, as the table says them."""
+    found = page.evaluate(
+        """() => { setDepth(99); return rows.filter((row) => row.spot.item.nodes).map(({ path, element }) =>
+             [path, element.querySelector(".shape").title, ...["params", "macs"].map((kind) =>
+               element.querySelector(`.${kind}`).textContent)]); }"""
+    )
+    return {path: tuple(rest) for path, *rest in found}
+
+
+def expected_rows(graph: Graph) -> dict[str, tuple[str, str, str]]:
+    def shape(sizes: tuple[Any, ...]) -> str:
+        return "×".join(map(str, evaluate_shape(sizes, graph.sizes))) or "()"
+
+    return {
+        row.path: (
+            ", ".join(map(shape, row.outputs)),
+            f"{row.params:,}" if row.params else "",
+            f"{row.macs:,}" if row.macs else "",
+        )
+        for row in ShapeTable(graph)
+    }
+
+
+def test_the_page_asks_for_nothing():
+    page = explorer_page(compile_spec("resnet18"))
+    assert "default-src 'none'" in page
+    assert "unsafe" not in page
+    assert "eval(" not in page
+    addresses = set(re.findall(r"""(?:https?:)?//[\w.]+\.\w+[^\s"'\\]*""", page.split('id="network">')[0]))
+    assert addresses == set()
+    assert not re.search(r"<(?:link|img|iframe|script)[^>]*\b(?:src|href)=(?!\"data:,\")", page)
+
+
+def test_levels_nodes_and_sizes_are_written_once():
+    data = explorer_data(compile_spec("resnet_cifar", variant="resnet1202"))
+    assert len(data["levels"]) < 12
+    assert len(explorer_page(compile_spec("resnet1202"))) < 150_000
+
+
+@needs_browser
+@pytest.mark.parametrize("name", [file.stem for file in zoo.files()])
+def test_the_zoo_is_shown_as_it_is(name: str, open_page: Opener):
+    graph = compile_spec(name)
+    page = open_page(graph)
+    page.evaluate("() => { showNumbers(true); refreshNow(); }")
+    shown, expected = shown_rows(page), expected_rows(graph)
+    assert shown.items() <= expected.items()
+    lost = page.evaluate("(paths) => paths.filter((path) => !wayTo(path).at(-1)?.item.nodes)", list(expected))
+    assert lost == []
+    assert page.evaluate("() => [totals().params, totals().macs].map(String)") == [
+        str(ShapeTable(graph).params),
+        str(ShapeTable(graph).macs),
+    ]
+    assert page.evaluate(STANDS_ON_ANOTHER) == []
+
+
+STANDS_ON_ANOTHER = """() => {
+  const found = [];
+  const apart = (a, b) => a.x - a.left >= b.x + b.right || b.x - b.left >= a.x + a.right
+    || a.y >= b.y + b.height || b.y >= a.y + a.height;
+  const visit = ({ items }) => {
+    items.forEach((item, at) => items.slice(0, at).forEach((other) =>
+      apart(item, other) || found.push([item.spot.path, other.spot.path])));
+    for (const item of items) if (item.inside) visit(item.inside);
+  };
+  visit(arrange(rootSpots(), root, faceOf));
+  return found;
+}"""
+
+
+@needs_browser
+@pytest.mark.parametrize(
+    ("graph", "sizes"),
+    [
+        (lambda sizes: compile_spec("resnet18", sizes=sizes), {"N": 3, "H": 97, "W": 160}),
+        (lambda sizes: compile_spec("unet", sizes=sizes), {"N": 2, "H": 480, "W": 64}),
+        (lambda sizes: compile_spec("vit", sizes=sizes), {"N": 7}),
+        (lambda sizes: compile_spec("googlenet", sizes=sizes), {"N": 1000, "H": 4001, "W": 3999}),
+        (lambda sizes: replace(compiled(DECODER), sizes={"N": 2, "S": 12, "T": 9, **sizes}), {"N": 4, "S": 31, "T": 1}),
+    ],
+    ids=["resnet18", "unet", "vit", "googlenet", "decoder"],
+)
+def test_sizes_that_are_set_give_what_the_command_gives(graph: Any, sizes: dict[str, int], open_page: Opener):
+    page = open_page(graph({}))
+    before = page.locator("#totals [data-total=MACs]").get_attribute("title")
+    for name, size in sizes.items():
+        page.locator(f'#dims [data-dim="{name}"] input[type=number]').fill(str(size))
+    page.wait_for_function("(before) => document.querySelector('[data-total=MACs]').title !== before", arg=before)
+    expected = graph(sizes)
+    assert shown_rows(page).items() <= expected_rows(expected).items()
+    table = ShapeTable(expected)
+    assert page.locator("#totals [data-total=MACs]").get_attribute("title") == f"{table.macs:,}"
+    assert page.locator("#totals [data-total=FLOPs]").get_attribute("title").startswith(f"{2 * table.macs:,}: ")
+    page.locator("#reset").click()
+    page.wait_for_function("(before) => document.querySelector('[data-total=MACs]').title === before", arg=before)
+
+
+@needs_browser
+def test_a_slider_sets_a_size(open_page: Opener):
+    page = open_page(compile_spec("resnet18"))
+    slider = page.locator('#dims [data-dim="H"] input[type=range]')
+    slider.focus()
+    slider.press("ArrowRight")
+    expect(page.locator('#dims [data-dim="H"] input[type=number]')).to_have_value("225")
+    expect(row(page, "conv1").locator(".shape")).to_have_text("1×64×113×112")
+    assert "1×64×113×112" in page.locator("#drawing .label").all_text_contents()
+
+
+@needs_browser
+def test_formulas_are_worked_out_as_python_does(open_page: Opener):
+    page = open_page(compile_spec("lenet"))
+    H, W = Dim.symbol("H"), Dim.symbol("W")
+    for size in (H * 3 - W * W, floor_div(H - 70, 9) * W, floor_div(floor_div(H * W + 5, 4) - 1, 7), H**9 * 10**20):
+        for sizes in ({"H": 1, "W": 1}, {"H": 64, "W": 31}, {"H": 12345, "W": 999}):
+            found = page.evaluate(
+                "([formula, sizes]) => String(evaluate(formula, new Map(sizes.map(([n, s]) => [n, BigInt(s)]))))",
+                [formula(size), [*sizes.items()]],
+            )
+            assert found == str(evaluate(size, sizes))
+
+
+@needs_browser
+def test_sizes_that_do_not_run_are_told(open_page: Opener):
+    page = open_page(compile_spec("unet"))
+    expect(page.locator("#notice")).to_be_hidden()
+    page.locator('#dims [data-dim="H"] input[type=number]').fill("250")
+    expect(page.locator("#notice")).to_contain_text("It does not run at these sizes")
+
+
+@needs_browser
+def test_levels_open_and_close(open_page: Opener):
+    page = open_page(compile_spec("resnet18"))
+    expect(row(page, "layer3.0")).to_have_count(0)
+    card(page, "layer3").click()
+    expect(row(page, "layer3.0")).to_have_count(1)
+    expect(card(page, "layer3.0")).to_have_count(1)
+    expect(row(page, "layer3")).to_have_attribute("aria-expanded", "true")
+    card(page, "layer3").locator(".header").click()
+    expect(row(page, "layer3.0")).to_have_count(0)
+
+    row(page, "layer3").locator(".chevron").click()
+    expect(card(page, "layer3.0")).to_have_count(1)
+    for _ in range(3):
+        page.locator("#fewer").click(force=True) if page.locator("#fewer").is_enabled() else None
+    expect(page.locator("#depth")).to_have_text("0")
+    assert page.locator("#drawing .frame").count() == 0
+    page.locator("#more").click()
+    expect(page.locator("#depth")).to_have_text("1")
+    expect(row(page, "layer4.0")).to_have_count(1)
+
+
+@needs_browser
+def test_the_keyboard_is_enough(open_page: Opener):
+    page = open_page(compile_spec("resnet18"))
+    page.keyboard.press("/")
+    page.keyboard.type("layer4.1.conv2")
+    page.keyboard.press("Enter")
+    expect(row(page, "layer4.1.conv2")).to_have_class(re.compile("selected"))
+    expect(page.locator("#found")).to_have_text("1 / 1")
+    page.keyboard.press("Escape")
+    expect(row(page, "layer4.1.conv2")).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    expect(row(page, "layer4.1.2")).to_be_focused()
+    page.keyboard.press("ArrowLeft")
+    expect(row(page, "layer4.1")).to_be_focused()
+    page.keyboard.press("ArrowLeft")
+    expect(row(page, "layer4.1.conv2")).to_have_count(0)
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    expect(row(page, "layer4.1.conv1")).to_be_focused()
+    outline = "(element) => getComputedStyle(element).outlineStyle"
+    assert row(page, "layer4.1.conv1").evaluate(outline) != "none"
+
+    before = page.evaluate("view.scale")
+    page.keyboard.press("+")
+    assert page.evaluate("view.scale") == pytest.approx(before * 1.25)
+    page.keyboard.press("-")
+    assert page.evaluate("view.scale") == pytest.approx(before)
+    page.keyboard.press("Escape")
+    expect(page.locator("tr.selected")).to_have_count(0)
+
+
+@needs_browser
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [("layer1.1.bn1", "layer1.0.bn1"), ("layer3.0.conv1.weight", "layer3.0.conv1"), ("adaptive", "8"), ("nothing", "")],
+)
+def test_search_finds_paths_copies_weights_and_ops(written: str, found: str, open_page: Opener):
+    page = open_page(compile_spec("resnet18"))
+    page.locator("#search").fill(written)
+    page.locator("#search").press("Enter")
+    if not found:
+        expect(page.locator("#found")).to_have_text("none")
+        return
+    expect(page.locator("tr.selected")).to_have_attribute("data-path", found)
+
+
+@needs_browser
+def test_hovering_one_lights_up_the_others(open_page: Opener):
+    graph = compile_spec("resnet18")
+    page = open_page(graph)
+    line = next(row.line for row in ShapeTable(graph) if row.path == "conv1")
+    lines = graph.body.span.source.text.split("\n")
+    assert "name: conv1, out_channels: 64" in lines[line - 1]
+
+    card(page, "conv1").hover()
+    for path in ("conv1", "bn1", "2"):  # all that stands on the card
+        expect(row(page, path)).to_have_class(re.compile(r"\blit\b"))
+    expect(page.locator("#source li.lit")).to_have_count(3)
+    expect(page.locator(f'#source li[data-line="0:{line}"]')).to_have_class(re.compile(r"\blit\b"))
+
+    row(page, "fc").hover()
+    expect(card(page, "fc")).to_have_class(re.compile(r"\blit\b"))
+    expect(card(page, "conv1")).not_to_have_class(re.compile(r"\blit\b"))
+    expect(page.locator("#source li.lit")).to_have_text(re.compile("name: fc"))
+
+    place = next(number for number, text in enumerate(lines, 1) if "max_pool2d" in text)
+    page.locator(f'#source li[data-line="0:{place}"]').hover()
+    expect(row(page, "3")).to_have_class(re.compile(r"\blit\b"))
+    expect(card(page, "3")).to_have_class(re.compile(r"\blit\b"))
+
+
+@needs_browser
+def test_a_line_of_a_block_lights_up_the_closed_levels_that_hold_it(open_page: Opener):
+    graph = compile_spec("resnet18")
+    page = open_page(graph)
+    page.evaluate("setDepth(0)")
+    lines = graph.body.span.source.text.split("\n")
+    place = next(number for number, text in enumerate(lines, 1) if "name: bn2" in text)
+    page.locator(f'#source li[data-line="0:{place}"]').hover()
+    for path in ("layer1.0", "layer2", "layer3", "layer4"):
+        expect(card(page, path)).to_have_class(re.compile(r"\blit\b"))
+    expect(card(page, "conv1")).not_to_have_class(re.compile(r"\blit\b"))
+
+
+@needs_browser
+@pytest.mark.parametrize("kind", ["macs", "params", "memory"])
+def test_heat_is_hottest_where_the_most_is(kind: str, open_page: Opener):
+    graph = compile_spec("resnet18")
+    page = open_page(graph)
+    page.evaluate("setDepth(99)")
+    page.locator(f'#heat button[value="{kind}"]').click()
+    heats = page.evaluate(
+        "() => [...cards].filter(([, { element }]) => element.dataset.family).map(([path, { element }]) =>"
+        " [path, parseInt(element.style.getPropertyValue('--heat'))])"
+    )
+    hottest = max(heats, key=lambda found: found[1])
+    rows = {row.path: row for row in ShapeTable(graph)}
+    if kind == "memory":
+        assert hottest[0] == "conv1"  # 64×112×112, three times: the convolution, its norm and its relu
+        four = 4 * 3 * 64 * 112 * 112
+        assert page.evaluate("String(spotCost(rows[1].spot).memory)") == str(four)
+    else:
+        most = max(rows.values(), key=lambda row: getattr(row, kind) * (2 if row.path.startswith("layer1") else 1))
+        assert getattr(rows[hottest[0]], kind) == getattr(most, kind)
+    assert hottest[1] == 85
+    page.locator('#heat button[value="none"]').click()
+    assert page.evaluate(
+        "() => [...cards.values()].every(({ element }) => element.style.getPropertyValue('--heat') === '0%')"
+    )
+
+
+@needs_browser
+def test_light_and_dark(browser: Browser, tmp_path: Path):
+    path = tmp_path / "explorer.html"
+    path.write_text(explorer_page(compile_spec("lenet")), encoding="utf-8")
+    ground = "getComputedStyle(document.querySelector('header')).backgroundColor"
+    for scheme, other in (("light", "dark"), ("dark", "light")):
+        page = browser.new_page(color_scheme=scheme)
+        page.goto(path.as_uri())
+        first = page.evaluate(ground)
+        page.locator("#theme").click()
+        assert page.evaluate("document.documentElement.dataset.theme") == other
+        assert page.evaluate(ground) != first
+        page.emulate_media(media="print")
+        assert page.evaluate("getComputedStyle(document.body).color") == "rgb(15, 23, 42)"
+        expect(page.locator(".tools")).to_be_hidden()
+        page.close()
+
+
+@needs_browser
+@pytest.mark.parametrize("hostile", INJECTIONS, ids=ascii)
+def test_hostile_text_stays_text(hostile: str, open_page: Opener):
+    """In what the language lets through (documentation, comments, strings, the file's name), and in names besides."""
+    graph = compile_spec("resnet18")
+    source = Source(f"{hostile}.yaml".replace("/", "_"), f"# {hostile}\nname: {hostile}\n")
+    first, call = graph.body.steps[0], next(step for step in graph.body.steps if step.name == "layer1")
+    inner = replace(call.body, title=hostile, output_names=(hostile,), input_names=(hostile,))
+    steps = [
+        replace(step, name=hostile, named=True, span=replace(first.span, source=source, line=2))
+        if step is first
+        else replace(step, body=inner)
+        if step is call
+        else step
+        for step in graph.body.steps
+    ]
+    output = next(iter(graph.outputs.values()))
+    graph = replace(
+        graph,
+        name=hostile,
+        doc=hostile,
+        body=replace(graph.body, steps=tuple(steps), span=replace(graph.body.span, source=source)),
+        inputs={hostile: graph.inputs["image"]},
+        outputs={hostile: output},
+    )
+    page = open_page(graph)
+    assert page.locator("#name").text_content() == hostile
+    page.evaluate("setDepth(99)")
+    assert page.locator("#table td.name .text").nth(1).text_content() == hostile
+    assert page.locator("#source li").first.text_content() == f"# {hostile}"
+    for query in (hostile, hostile[:4]):
+        page.locator("#search").fill(query)
+        page.locator("#search").press("Enter")
+    page.locator("#drawing .spot").nth(1).hover()
+    assert page.evaluate("() => document.scripts.length") == 2
+    assert page.locator("body img, body iframe, body object, body a, main svg svg").count() == 0
+
+
+def test_half_a_character_is_written_too():
+    explorer_page(replace(compile_spec("lenet"), doc="\ud800")).encode()
+
+
+@needs_browser
+def test_a_thousand_layers_are_moved_smoothly(open_page: Opener):
+    graph = compiled(LONG)
+    start = time.perf_counter()
+    text = explorer_page(graph)
+    assert time.perf_counter() - start < 10
+    assert len(text) < 600_000
+    page = open_page(graph)
+    page.evaluate("setDepth(99)")
+    assert page.evaluate("cards.size") > 1000
+    page.wait_for_timeout(500)
+    frames = page.evaluate(
+        """async () => {
+          const took = [];
+          let last = await new Promise(requestAnimationFrame);
+          for (let turn = 0; turn < 60; turn += 1) {
+            panBy(-2, -30);
+            const now = await new Promise(requestAnimationFrame);
+            took.push(now - last);
+            last = now;
+          }
+          return took.sort((one, other) => one - other);
+        }"""
+    )
+    assert frames[len(frames) // 2] < 100  # 17 ms on a quiet machine
