@@ -29,3 +29,4 @@ for step in range(3):
 folder = Path("build/tour")
 print("wrote", model.export(folder / "residual.onnx", net))  # with the trained weights
 print("wrote", model.diagram(folder / "residual.dot"))
+print("wrote", model.explorer(folder / "residual.html"))  # one page, to open in a browser

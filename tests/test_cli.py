@@ -42,6 +42,7 @@ def test_build_leaves_everything(tiny: str, capsys: pytest.CaptureFixture[str]):
     assert {file.name for file in folder.iterdir()} == {
         "model.py", "model.onnx", "diagram.svg", "diagram.dot", "explorer.html", "shapes.json", "build.json",
     }  # fmt: skip
+    assert (folder / "explorer.html").read_text().startswith("<!doctype html>")
     assert "verified: PyTorch and onnxruntime agree to" in out
     assert "conv2d 3×3, 8" in out
 

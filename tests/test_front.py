@@ -21,6 +21,7 @@ ROOT = Path(__file__).parent.parent
         ["source", "googlenet"],
         ["diagram", "lenet", "-o", "{folder}/lenet.dot"],
         ["diff", "resnet18", "resnet34", "-o", "{folder}/diff.dot"],
+        ["explorer", "lenet", "-o", "{folder}/lenet.html"],
         ["list"],
         ["ops", "conv2d"],
     ],

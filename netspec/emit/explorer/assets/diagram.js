@@ -234,19 +234,11 @@ function drawEdge(edge, x, y) {
   const classes = ["edge", kind, edge.training ? "training" : ""].filter(Boolean).join(" ");
   const line = svg("path", { class: classes, d: pathThrough(points) });
   if (edge.arrow) line.setAttribute("marker-end", `url(#arrow${kind && `-${kind}`})`);
-  if (edge.label === undefined && edge.tensor === undefined) return [line];
-  const [start, next] = points;
-  const beside = edge.lane ? [next[0] + 5, next[1] + 14] : edge.label ? besideEnd(points) : [start[0] + 6, start[1] + 14];
-  const text = svg("text", { class: "label", x: beside[0], y: beside[1] });
+  if (!edge.said) return [line];
+  const text = svg("text", { class: "label", x: edge.beside[0] + x, y: edge.beside[1] + y });
   const said = () => edge.label || shapeText(edge.tensor);
-  liveDiagram.push(() => (text.textContent = fitted(said(), ROW, 200)));
+  liveDiagram.push(() => (text.textContent = fitted(said(), ROW, LONGEST_LABEL)));
   return [line, text];
-}
-
-/** Beside an edge's last part: what it is called by the item that it goes to. */
-function besideEnd(points) {
-  const [x, y] = points.at(-1);
-  return [x + 6, y - 8];
 }
 
 /** What hovering says. */

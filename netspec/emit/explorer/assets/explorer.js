@@ -308,6 +308,8 @@ function showTotals() {
     ["FLOPs", short(2n * macs, 2), `${exact(2n * macs) || "0"}: two for each MAC`],
     ["outputs", shortBytes(memory), `${exact(memory)} bytes: the outputs of all steps of one pass`],
   ];
+  document.documentElement.style.setProperty("--params", `${exact(params).length}ch`);
+  document.documentElement.style.setProperty("--macs", `${exact(macs).length}ch`);
   document.getElementById("totals").replaceChildren(
     ...told.map(([name, text, whole]) => html("div", { title: whole, "data-total": name }, html("dt", {}, name), html("dd", {}, text))),
   );

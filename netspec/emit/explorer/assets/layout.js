@@ -11,6 +11,7 @@ const GAP = 20;
 const GAP_WITH_LABEL = 32;
 const BESIDE = 18;
 const LANE = 12;
+const LONGEST_LABEL = 190;
 
 /** Where a level's edges come from, below its header. */
 const HEADER = { x: 0, y: 0, height: 0, left: 0, right: 0, virtual: true };
@@ -66,7 +67,7 @@ function columnsOf(level) {
 function setHeights(items, level) {
   level.items.forEach((item, at) => {
     const above = item.edges.map((edge) => (edge[0] < 0 ? 0 : items[edge[0]].y + items[edge[0]].height) + gapOf(edge));
-    items[at].y = Math.max(0, ...above);
+    items[at].y = Math.max(level.kind === "network" ? 0 : GAP, ...above);
   });
 }
 
@@ -180,6 +181,7 @@ function routed(items, level) {
         said.add(`${from} ${label} ${label ? at : ""}`);
         edge.tensor = label ? -1 : tensor;
         edge.label = label;
+        edge.said = true;
       }
       edge.points = direct(edge, from, at, items, level);
       (edge.points ? edges : around).push(edge);
@@ -192,9 +194,23 @@ function routed(items, level) {
     (edge.points ? edges : around).push(edge);
   }
   for (const [maker, name] of level.carried ?? []) {
-    around.push({ from: items[maker], to: HEADER, carries: true, arrow: true, label: `next ${name}` });
+    around.push({ from: items[maker], to: HEADER, carries: true, arrow: true, label: `next ${name}`, said: true });
   }
-  return [...edges, ...inLanes(around, items)];
+  const all = [...edges, ...inLanes(around, items)];
+  for (const edge of all) placeLabel(edge);
+  return all;
+}
+
+/** A label stands beside its edge's start; beside its end where several start in one place. */
+function placeLabel(edge) {
+  if (!edge.said) return;
+  const [start, next] = edge.points;
+  const [before, end] = edge.points.slice(-2);
+  const forks = edge.points.length === 4 && distance(start, next) < distance(before, end);
+  const atEnd = edge.label && forks;
+  edge.beside = edge.lane ? [next[0] + 5, next[1] + 14] : atEnd ? [end[0] + 6, end[1] - 8] : [start[0] + 6, start[1] + 14];
+  const text = edge.label || network.tensors[edge.tensor].text;
+  edge.right = Math.max(edge.right ?? 0, edge.beside[0] + Math.min(LONGEST_LABEL, widthOf(text, ROW)));
 }
 
 /** The points of an edge that needs no lane. */
