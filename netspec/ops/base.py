@@ -1,8 +1,9 @@
 """What an op is. One class an op, in this package, says everything there is to say about it.
 
 An op's Pydantic fields are its arguments, with PyTorch's names and defaults. The class adds how shapes follow
-(``infer``), what it costs (``parameters``, ``macs``), the PyTorch it compiles to (``module``, ``call``), and
-the ONNX nodes it becomes (``onnx``). To add one, write its class in the file of its family and its cases beside it.
+(``infer``), what it costs (``parameters``, ``macs``, and ``saved``, what training keeps of it), the PyTorch it compiles
+to (``module``, ``call``), and the ONNX nodes it becomes (``onnx``). To add one, write its class in the file of its
+family and its cases beside it.
 
 The modules of ops have no ``from __future__ import annotations``: Pydantic would compile the text of every annotation
 anew for every class that inherits it, which is half the time that importing them takes.
