@@ -76,6 +76,20 @@ def parser() -> argparse.ArgumentParser:
     shapes.add_argument("--sort", choices=["macs", "params"], default="", help="single ops, the heaviest first")
     shapes.add_argument("--full", action="store_true", help="fold nothing but repeats")
     shapes.add_argument("--ascii", action="store_true", help="keep to the characters of ASCII")
+    shapes.add_argument(
+        "--budget-memory",
+        metavar="SIZE",
+        help="instead of the table, the largest batch that trains and that infers within SIZE, such as 24GiB",
+    )
+    shapes.add_argument(
+        "--optimizer", choices=["sgd", "momentum", "adam", "adamw"], default="adam", help="default: adam"
+    )
+    shapes.add_argument(
+        "--precision",
+        choices=["float32", "mixed", "bfloat16"],
+        default="float32",
+        help="for --budget-memory; mixed is bfloat16 by autocast over float32 weights (default: float32)",
+    )
 
     source = command("source", "the PyTorch source", "Print the network as standalone PyTorch source.")
     _spec_arguments(source)

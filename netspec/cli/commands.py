@@ -43,6 +43,11 @@ def shapes(options: Namespace) -> None:
     from netspec.emit.table import ShapeTable
     from netspec.emit.table_lines import Fold, View
 
+    if options.budget_memory is not None:
+        from netspec.emit.budget import budget_text
+
+        print(budget_text(_graph(options), options.budget_memory, options.optimizer, options.precision))
+        return
     if options.depth is not None and options.depth < 0:
         raise UsageError(f"--depth takes a number from 0 on, not {options.depth}")
     view = View(Fold.REPEATS if options.full else None, options.depth, tuple(options.expand), options.sort)

@@ -7,7 +7,8 @@ from pydantic import Field
 
 from netspec.dims import Shape, Size, floor_div
 from netspec.ops.activation_base import Activation
-from netspec.ops.base import OnnxBuilder, ShapeError, Tensor, axis_of, need_rank
+from netspec.ops.base import OnnxBuilder, Run, Saved, ShapeError, Tensor, axis_of, need_rank
+from netspec.ops.layout import Place, dense
 from netspec.ops.window import LAYOUT
 
 Natural = Annotated[float, Field(ge=0)]
@@ -136,6 +137,9 @@ class TanhShrink(Activation):
     torch = "nn.Tanhshrink"
     functional = "F.tanhshrink"
 
+    def saved(self, run: Run) -> Saved:
+        return Saved(made=run.outputs)  # tanh(x)
+
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.op("Sub", inputs[0], builder.op("Tanh", inputs[0]))
 
@@ -146,6 +150,7 @@ class SoftPlus(Activation):
     name = "softplus"
     torch = "nn.Softplus"
     functional = "F.softplus"
+    autocast = "float32"
 
     beta: float = 1.0
     threshold: float = 20.0
@@ -171,6 +176,9 @@ class SoftSign(Activation):
     torch = "nn.Softsign"
     functional = "F.softsign"
 
+    def saved(self, run: Run) -> Saved:
+        return Saved((0,), made=run.outputs)  # 1 + |x|
+
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.op("Softsign", inputs[0])
 
@@ -181,6 +189,7 @@ class Sigmoid(Activation):
     name = "sigmoid"
     torch = "nn.Sigmoid"
     functional = "torch.sigmoid"
+    keeps = "output"
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.op("Sigmoid", inputs[0])
@@ -192,6 +201,10 @@ class LogSigmoid(Activation):
     name = "log_sigmoid"
     torch = "nn.LogSigmoid"
     functional = "F.logsigmoid"
+    elementwise = False
+
+    def saved(self, run: Run) -> Saved:
+        return Saved((0,), made=run.outputs)  # exp(−|x|)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.op("Neg", builder.op("Softplus", builder.op("Neg", inputs[0])))
@@ -203,6 +216,7 @@ class Tanh(Activation):
     name = "tanh"
     torch = "nn.Tanh"
     functional = "torch.tanh"
+    keeps = "output"
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.op("Tanh", inputs[0])
@@ -263,6 +277,10 @@ class GLU(AlongDimension):
             raise ShapeError(f"glu halves dim {self.dim}, which must be even but is {size}", argument="dim")
         return (*shapes[0][:axis], floor_div(size, 2), *shapes[0][axis + 1 :])
 
+    def places(self, run: Run) -> tuple[Place, ...]:
+        strides = run.strides[0]
+        return (Place(None, None if strides is None else dense(run.outputs[0].shape, strides)),)
+
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         axis = axis_of(self.dim, len(tensors[0].shape))
         value, gate = builder.op("Split", inputs[0], outputs=2, axis=axis, num_outputs=2)
@@ -275,6 +293,9 @@ class Softmax(AlongDimension):
     name = "softmax"
     torch = "nn.Softmax"
     functional = "F.softmax"
+    keeps = "output"
+    autocast = "float32"
+    elementwise = False
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.op("Softmax", inputs[0], axis=self.dim)
@@ -286,6 +307,9 @@ class LogSoftmax(AlongDimension):
     name = "log_softmax"
     torch = "nn.LogSoftmax"
     functional = "F.log_softmax"
+    keeps = "output"
+    autocast = "float32"
+    elementwise = False
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.op("LogSoftmax", inputs[0], axis=self.dim)
@@ -297,6 +321,9 @@ class Softmin(AlongDimension):
     name = "softmin"
     torch = "nn.Softmin"
     functional = "F.softmin"
+    keeps = "output"
+    autocast = "float32"
+    elementwise = False
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.op("Softmax", builder.op("Neg", inputs[0]), axis=self.dim)
@@ -309,6 +336,9 @@ class Softmax2d(Activation):
     torch = "nn.Softmax2d"
     functional = "F.softmax"
     leading = False
+    keeps = "output"
+    autocast = "float32"
+    elementwise = False
 
     def output_shape(self, *shapes: Shape) -> Shape:
         need_rank(self.name, shapes[0], 4, layout=LAYOUT[2])

@@ -11,6 +11,8 @@ class Activation(Op):
 
     family = "activation"
     leading = True
+    keeps = "input"
+    elementwise = True
 
     def scalar(self, builder: OnnxBuilder, value: float, tensors: Sequence[Tensor]) -> Any:
         """A constant of the input's dtype."""

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar
 
 from netspec.dims import Shape, Size
 from netspec.ops.arguments import PerDimension, spread
-from netspec.ops.base import OnnxBuilder, Op, Reach, Tensor, need_rank
+from netspec.ops.base import OnnxBuilder, Op, Reach, Run, Saved, Tensor, need_rank
 from netspec.ops.window import LAYOUT
 
 
@@ -21,6 +21,7 @@ class AdaptivePool(Op):
     rank: ClassVar[int]
     global_type: ClassVar[str]
     window_type: ClassVar[str]
+    keeps = "input"
 
     output_size: Any
 
@@ -98,6 +99,10 @@ class AdaptiveAveragePool(AdaptivePool):
         made = builder.op("MatMul", builder.op("Transpose", x, perm=swap), matrix)
         return builder.op("Transpose", made, perm=swap)
 
+    def saved(self, run: Run) -> Saved:
+        everything = all(size == 1 for size in run.outputs[0].shape[2:])  # then torch takes the mean
+        return Saved() if everything else super().saved(run)
+
 
 class AdaptiveMaxPool(AdaptivePool):
     """What adaptive max pooling shares: along each dimension, the maximum of what a mask leaves."""
@@ -113,6 +118,9 @@ class AdaptiveMaxPool(AdaptivePool):
         spread_out = builder.op("Unsqueeze", x, builder.constant([axis + 1]))
         kept = builder.op("Where", mask, spread_out, builder.constant(float("-inf"), tensor.dtype))
         return builder.op("ReduceMax", kept, builder.constant([axis]), keepdims=0)
+
+    def saved(self, run: Run) -> Saved:
+        return Saved((0,), made=(Tensor(run.outputs[0].shape, "int64"),))
 
 
 ONNX_TYPES = {"float16": 10, "float32": 1, "float64": 11, "bfloat16": 16}
@@ -220,6 +228,7 @@ class GlobalAveragePool(GlobalPool):
     functional = "torch.mean"
     method = "mean"
     onnx_type = "ReduceMean"
+    keeps = "nothing"
 
 
 class GlobalMaxPool(GlobalPool):
@@ -229,3 +238,6 @@ class GlobalMaxPool(GlobalPool):
     functional = "torch.amax"
     method = "amax"
     onnx_type = "ReduceMax"
+
+    def saved(self, run: Run) -> Saved:
+        return Saved((0,), (0,))

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from netspec.dims import Dim, Shape, Size, pretty_shape
-from netspec.ops.base import OnnxBuilder, Op, ShapeError, Tensor
+from netspec.ops.base import OnnxBuilder, Op, Run, Saved, ShapeError, Tensor
 from netspec.ops.join import one_dtype
+from netspec.ops.layout import Place
 from netspec.ops.shape import differ
 
 
@@ -17,6 +18,7 @@ class Elementwise(Op):
     any_dtype = True
     leading = True
     onnx_type: ClassVar[str]
+    elementwise = True
 
     def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
         return repeated(self.name, [tensor.shape for tensor in inputs])
@@ -27,6 +29,28 @@ class Elementwise(Op):
 
     def output_shape(self, *shapes: Shape) -> Shape:
         return broadcast(self.name, *shapes)
+
+    def kept_of_two(self, left: bool, right: bool) -> tuple[bool, bool]:
+        """Which of two inputs are kept, where gradients flow to the left or the right one."""
+        return False, False
+
+    def saved(self, run: Run) -> Saved:
+        """From left to right: what two of them give is the left one of the next two."""
+        inputs: list[int] = []
+        made: list[Tensor] = []
+        for at in range(1, len(run.inputs)):
+            flows = any(run.needs[:at]), run.needs[at]
+            left, right = self.kept_of_two(*flows) if any(flows) else (False, False)
+            inputs += [at] if right else []
+            if left and at == 1:
+                inputs.append(0)
+            elif left:
+                shape = broadcast(self.name, *(tensor.shape for tensor in run.inputs[:at]))
+                made.append(Tensor(shape, run.outputs[0].dtype))
+        return Saved(tuple(inputs), made=tuple(made))
+
+    def places(self, run: Run) -> tuple[Place, ...]:
+        return (Place(0, run.strides[0]),) if len(run.inputs) == 1 else super().places(run)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         made = inputs[0]
@@ -70,6 +94,9 @@ class Multiply(Infix):
     sign = "*"
     onnx_type = "Mul"
 
+    def kept_of_two(self, left: bool, right: bool) -> tuple[bool, bool]:
+        return right, left
+
 
 class Divide(Infix):
     """The first input divided by the others, x / y: shapes broadcast as in torch."""
@@ -79,6 +106,9 @@ class Divide(Infix):
     sign = "/"
     any_dtype = False
     onnx_type = "Div"
+
+    def kept_of_two(self, left: bool, right: bool) -> tuple[bool, bool]:
+        return right, True
 
 
 class Mean(Elementwise):
@@ -104,6 +134,9 @@ class Extreme(Elementwise):
         for argument in arguments[1:]:
             made = f"{self.functional}({made}, {argument})"
         return made
+
+    def kept_of_two(self, left: bool, right: bool) -> tuple[bool, bool]:
+        return True, True
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.op(self.onnx_type, *inputs)

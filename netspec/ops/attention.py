@@ -11,6 +11,8 @@ from netspec.ops.base import (
     Numbers,
     OnnxBuilder,
     Op,
+    Run,
+    Saved,
     ShapeError,
     Tensor,
     assigned,
@@ -20,6 +22,7 @@ from netspec.ops.base import (
 )
 from netspec.ops.compare import need_bool
 from netspec.ops.join import one_dtype
+from netspec.ops.layout import NEW, Place, folds, like, shortened
 from netspec.ops.shape import differ
 
 LEAST = -3.4028234663852886e38
@@ -39,6 +42,7 @@ class ScaledDotProductAttention(Op):
     functional = "F.scaled_dot_product_attention"
     ports = ("query", "key", "value", "attn_mask")
     optional = ("attn_mask",)
+    autocast = "bfloat16"
 
     dropout_p: Probability = 0.0
     is_causal: bool = False
@@ -141,6 +145,54 @@ class ScaledDotProductAttention(Op):
         named += [f"{name}={value}" for name, value in keywords.items()]
         return f"{self.functional}({', '.join([*arguments[:3], *named])})"
 
+    def is_fused(self, run: Run) -> bool:
+        """Whether torch has one kernel for it: for four dimensions, values as wide as queries, rows without gaps."""
+        query, value = run.inputs[0].shape, run.inputs[2].shape
+        if len(query) != 4 or query[-1] != value[-1]:
+            return False
+        return all(strides is None or strides[-1] == 1 for strides in run.strides[:3])
+
+    def saved(self, run: Run) -> Saved:
+        """The fused kernel keeps what it is given, its result, and a logarithm for each query.
+
+        On CPU it takes no dropout; that is counted as on CUDA, where it does.
+        """
+        query, key, _, mask = run.inputs
+        scores = (*query.shape[:-1], key.shape[-2])
+        if not self.is_fused(run):
+            return self.saved_by_steps(run, Tensor(scores, query.dtype))
+        made = [Tensor(query.shape[:-1])]
+        if mask is None:
+            return Saved((0, 1, 2), (0,), tuple(made))
+        if self.is_causal:
+            made.append(Tensor(broadcast(self.name, mask.shape, scores[-2:]), query.dtype))
+        elif mask.dtype == "bool":
+            made.append(Tensor(mask.shape, query.dtype))
+        return Saved((0, 1, 2) if len(made) > 1 else (0, 1, 2, 3), (0,), tuple(made))
+
+    def saved_by_steps(self, run: Run, weights: Tensor) -> Saved:
+        """What products and a softmax keep: queries and keys scaled, the weights, the values."""
+        query, key, value, _ = run.inputs
+        batch = query.shape[:-2]
+        keys, values = (Tensor((*batch, *tensor.shape[-2:]), query.dtype) for tensor in (key, value))
+        asked, answered, _, masked = run.needs
+        made = [weights, *([query] if answered else []), *([keys] if asked else [])]
+        made += [Tensor(weights.shape, "bool"), weights] if self.dropout_p else []
+        if not (asked or answered or masked):
+            return Saved(made=tuple(made))
+        repeated = self.enable_gqa and key.shape[-3] != query.shape[-3]
+        if repeated or (len(batch) == 2 and not folds(value.shape, run.strides[2])):
+            return Saved(made=(*made, values))
+        return Saved((2,), made=tuple(made))
+
+    def places(self, run: Run) -> tuple[Place, ...]:
+        """The fused kernel's result lies as the queries do."""
+        return (
+            (Place(None, like(run.outputs[0].shape, [(run.inputs[0].shape, run.strides[0])])),)
+            if self.is_fused(run)
+            else (NEW,)
+        )
+
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor | None]) -> Any:
         query, key, _, mask = self.shapes(tensors)
         missing = {2: [0, 1], 3: [1], 4: []}[len(query)]
@@ -178,6 +230,7 @@ class MultiheadAttention(Op):
     optional = ("key", "value", "key_padding_mask", "attn_mask")
     outputs = ("output", "weights")
     torch_defaults = {"batch_first": False}
+    autocast = "bfloat16"
 
     num_heads: Positive
     dropout: Probability = 0.0
@@ -293,6 +346,63 @@ class MultiheadAttention(Op):
         read = ", ".join(map(str, [query, key, value, *keywords]))
         return [*lines, f"{assigned(targets)} = {module}({read})"]
 
+    def saved(self, run: Run) -> Saved:
+        """As ``F.multi_head_attention_forward``: in the fused kernel, or step by step where the weights are read."""
+        query = run.inputs[0]
+        batch, length, others = self.lengths(run.inputs)
+        projected = self.projections(run)
+        masks = self.numeric_masks(run)
+        if not run.reads[1]:
+            return Saved(
+                projected.inputs, made=(*projected.made, query, Tensor((batch, self.num_heads, length)), *masks)
+            )
+        weights = Tensor((batch, self.num_heads, length, others), query.dtype)
+        dropped = (Tensor(weights.shape, "bool"), weights) if self.dropout else ()
+        # the queries scaled, and the heads' results side by side
+        return Saved(projected.inputs, made=(*projected.made, query, query, weights, *dropped))
+
+    def projections(self, run: Run) -> Saved:
+        """What the projections keep of their inputs, and the queries, keys and values that they give."""
+        batch, length, others = self.lengths(run.inputs)
+        widths = self.widths(run.inputs)
+        ports = self.three([0, *(None if tensor is None else at for at, tensor in enumerate(run.inputs[1:], 1))])
+        joint = len(set(widths)) == 1
+        inputs: list[int] = []
+        made: list[Tensor] = []
+        for port in dict.fromkeys(ports) if joint else ports:
+            tensor, strides = run.inputs[port], run.strides[port]
+            if folds(tensor.shape, strides, self.batch_first):
+                inputs.append(port)
+            else:
+                made.append(tensor)
+        dtype = run.inputs[0].dtype
+        if joint and len(set(ports)) < 3:  # projected together, they lie in one tensor
+            results = [(port, length if port == 0 else others, ports.count(port)) for port in dict.fromkeys(ports)]
+        else:
+            results = [*zip((0, 1, 2), (length, others, others), (1, 1, 1))]
+        scaled = run.reads[1] and results[0][2] == 1  # the queries by themselves are kept scaled alone
+        made += [Tensor((size, batch, count * widths[0]), dtype) for _, size, count in results[scaled:]]
+        return Saved(tuple(inputs), made=tuple(made))
+
+    def numeric_masks(self, run: Run) -> tuple[Tensor, ...]:
+        """The mask of numbers that torch makes of those of truth values."""
+        padding, mask = run.inputs[3:]
+        batch, length, others = self.lengths(run.inputs)
+        dtype = run.inputs[0].dtype
+        if padding is None:
+            given = mask is not None
+            return (Tensor((length, others), dtype),) if given else ()
+        if mask is None and not self.is_causal:
+            return (Tensor((batch, self.num_heads, 1, others), dtype),)
+        return (Tensor((batch, self.num_heads, length, others), dtype),)
+
+    def places(self, run: Run) -> tuple[Place, ...]:
+        """The result is made as (L, N, E)."""
+        if not self.batch_first:
+            return NEW, NEW
+        batch, _, width = run.outputs[0].shape
+        return Place(None, shortened(run.outputs[0].shape, (width, batch * width, 1))), NEW
+
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor | None]) -> Any:
         swap = [1, 0, 2]
         values = self.three(inputs)
@@ -370,6 +480,7 @@ class MaskedSoftmax(Op):
     main = "dim"
     ports = ("input", "mask")
     optional = ("mask",)
+    autocast = "float32"
 
     dim: int = -1
 
@@ -398,6 +509,10 @@ class MaskedSoftmax(Op):
         hidden = f"{x}.masked_fill(~{mask[0]}, torch.finfo({x}.dtype).min)" if mask else x
         return f"F.softmax({hidden}, dim={self.dim})"
 
+    def saved(self, run: Run) -> Saved:
+        mask = run.inputs[1]
+        return Saved((), (0,), made=() if mask is None else (mask,))  # where not to look
+
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor | None]) -> Any:
         x, mask = inputs
         assert tensors[0] is not None
@@ -417,6 +532,7 @@ class CausalMask(Op):
     ports = ("query", "key")
     optional = ("key",)
     any_dtype = True
+    keeps = "nothing"
 
     def infer(self, *inputs: Tensor | None) -> tuple[Tensor, ...]:
         shapes = [tensor.shape for tensor in inputs if tensor is not None]

@@ -1,8 +1,9 @@
 """What an op is. One class an op, in this package, says everything there is to say about it.
 
 An op's Pydantic fields are its arguments, with PyTorch's names and defaults. The class adds how shapes follow
-(``infer``), what it costs (``parameters``, ``macs``), the PyTorch it compiles to (``module``, ``call``), and
-the ONNX nodes it becomes (``onnx``). To add one, write its class in the file of its family and its cases beside it.
+(``infer``), what it costs (``parameters``, ``macs``, and ``saved``, what training keeps of it), the PyTorch it compiles
+to (``module``, ``call``), and the ONNX nodes it becomes (``onnx``). To add one, write its class in the file of its
+family and its cases beside it.
 
 The modules of ops have no ``from __future__ import annotations``: Pydantic would compile the text of every annotation
 anew for every class that inherits it, which is half the time that importing them takes.
@@ -15,6 +16,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 from pydantic import BaseModel, ConfigDict
 
 from netspec.dims import Dim, Shape, Size, pretty_shape
+from netspec.ops.layout import NEW, Place, Strides, like
 
 Family = Literal["convolution", "linear", "norm", "activation", "pooling", "shape", "arithmetic", "dropout", "sequence"]
 
@@ -75,6 +77,33 @@ PLACE = Reach(1, 0, 0)
 """Each place reads its own."""
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of an op, as far as its memory depends on it.
+
+    ``strides`` are those of the inputs (``None``: contiguous); ``needs`` says which inputs gradients flow to, and
+    ``reads`` which outputs anything reads.
+    """
+
+    inputs: tuple[Any, ...]
+    outputs: tuple[Tensor, ...]
+    strides: tuple[Strides | None, ...]
+    needs: tuple[bool, ...]
+    reads: tuple[bool, ...]
+    training: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What autograd keeps of an op's run for the backward pass, besides parameters: inputs and outputs by their
+    numbers, and tensors ``made`` on the way.
+    """
+
+    inputs: tuple[int, ...] = ()
+    outputs: tuple[int, ...] = ()
+    made: tuple[Tensor, ...] = ()
+
+
 class OnnxBuilder(Protocol):
     """What an op writes its ONNX nodes with. Values are opaque; ``None`` stands for an input left out."""
 
@@ -109,7 +138,10 @@ class Op(BaseModel):
     ops without state; ``any_dtype`` whether it takes integers and booleans too; ``keyword_main`` whether the main
     argument is written with its name (``F.softmax(x, dim=1)``); ``torch_defaults`` torch's defaults of arguments whose
     default here is another one; ``leading`` whether it does the same at every place of the leading dimensions;
-    ``tracks`` whether what it gives depends on more than its inputs and parameters: on chance, on earlier batches.
+    ``tracks`` whether what it gives depends on more than its inputs and parameters: on chance, on earlier batches;
+    ``keeps`` what autograd keeps of it (``nothing``, ``input``, ``output``, ``both``); ``elementwise`` whether its
+    output lies in memory as its input does; ``autocast`` how torch's autocast runs it on CUDA: in ``bfloat16``, in
+    ``float32``, or (empty) as its inputs are.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True, allow_inf_nan=False)
@@ -128,6 +160,9 @@ class Op(BaseModel):
     torch_defaults: ClassVar[Mapping[str, Any]] = {}
     leading: ClassVar[bool] = False
     tracks: ClassVar[bool] = False
+    keeps: ClassVar[str] = "both"
+    elementwise: ClassVar[bool] = False
+    autocast: ClassVar[str] = ""
 
     def output_names(self, *inputs: Tensor) -> tuple[str, ...]:
         """The output ports; only ops whose number of outputs depends on their arguments say other than ``outputs``."""
@@ -184,6 +219,26 @@ class Op(BaseModel):
     def macs(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Size:
         """Multiply-accumulates of one forward pass, counted as torch's FlopCounterMode does."""
         return 0
+
+    def saved(self, run: Run) -> Saved:
+        """What autograd keeps for the backward pass, where gradients flow through the op or to its parameters.
+
+        Judged by ``torch.autograd.graph.saved_tensors_hooks``. An op that says nothing keeps everything.
+        """
+        inputs = tuple(at for at, tensor in enumerate(run.inputs) if tensor is not None)
+        return Saved(
+            inputs if self.keeps in ("input", "both") else (),
+            tuple(range(len(run.outputs))) if self.keeps in ("output", "both") else (),
+        )
+
+    def places(self, run: Run) -> tuple[Place, ...]:
+        """Where each output lies: in memory of its own, or in an input's."""
+        if getattr(self, "inplace", False):
+            return (Place(0, run.strides[0]),)
+        if self.elementwise:
+            given = [(tensor.shape, strides) for tensor, strides in zip(run.inputs, run.strides) if tensor is not None]
+            return (Place(None, like(run.outputs[0].shape, given)),)
+        return (NEW,) * len(run.outputs)
 
     def sizes(self, *inputs: Tensor) -> Mapping[str, Any]:
         """Constructor arguments that the inputs decide: ``{"in_channels": 3}``."""

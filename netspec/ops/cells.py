@@ -5,8 +5,9 @@ from typing import Any, ClassVar, Literal
 
 from netspec.dims import Shape, Size, pretty_shape, product
 from netspec.ops.arguments import Positive
-from netspec.ops.base import OnnxBuilder, Op, ShapeError, Tensor, assigned, known, need_rank
+from netspec.ops.base import OnnxBuilder, Op, Run, Saved, ShapeError, Tensor, assigned, known, need_rank
 from netspec.ops.join import one_dtype
+from netspec.ops.layout import Place, like
 from netspec.ops.shape import differ
 
 
@@ -17,6 +18,7 @@ class Cell(Op):
     main = "hidden_size"
     ports: ClassVar[tuple[str, ...]] = ("input", "state")
     gates: ClassVar[int]
+    autocast = "bfloat16"
 
     hidden_size: Positive
     bias: bool = True
@@ -84,6 +86,9 @@ class RNNCell(Cell):
 
     nonlinearity: Literal["tanh", "relu"] = "tanh"
 
+    def saved(self, run: Run) -> Saved:
+        return Saved((0, 1), (0,))
+
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.op(self.nonlinearity.capitalize(), builder.op("Add", *self.products(builder, *inputs)))
 
@@ -94,6 +99,14 @@ class GRUCell(Cell):
     name = "gru_cell"
     torch = "nn.GRUCell"
     gates = 3
+
+    def saved(self, run: Run) -> Saved:
+        state = run.outputs[0]
+        gates = Tensor((*state.shape[:-1], 3 * self.hidden_size), state.dtype)
+        return Saved((0, 1), made=(gates, state, state, state))
+
+    def places(self, run: Run) -> tuple[Place, ...]:
+        return (Place(None, like(run.outputs[0].shape, [(run.inputs[1].shape, run.strides[1])])),)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         given, kept = (self.split(builder, value) for value in self.products(builder, *inputs))
@@ -121,6 +134,11 @@ class LSTMCell(Cell):
     ) -> list[str]:
         x, h, c = arguments
         return [f"{assigned(targets)} = {module}({x}, ({h}, {c}))"]
+
+    def saved(self, run: Run) -> Saved:
+        state = run.outputs[0]
+        gates = Tensor((*state.shape[:-1], 4 * self.hidden_size), state.dtype)
+        return Saved((0, 1, 2), made=(gates, state))  # and tanh(c)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         x, h, c = inputs

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 from netspec.dims import Shape, Size
 from netspec.ops.arguments import Number, spell_number
 from netspec.ops.arithmetic import Infix, broadcast, repeated
-from netspec.ops.base import OnnxBuilder, Op, ShapeError, Tensor, need_rank
+from netspec.ops.base import OnnxBuilder, Op, Run, Saved, ShapeError, Tensor, need_rank
 from netspec.ops.join import one_dtype
 
 
@@ -20,6 +20,8 @@ class Comparison(Op):
     any_dtype = True
     sign: ClassVar[str]
     onnx_type: ClassVar[str]
+    keeps = "nothing"
+    elementwise = True
 
     value: Annotated[Any, Number(optional=True)] = None
 
@@ -133,6 +135,8 @@ class LogicalNot(Op):
     family = "arithmetic"
     functional = "torch.logical_not"
     any_dtype = True
+    keeps = "nothing"
+    elementwise = True
 
     def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         need_bool(self.name, inputs[0])
@@ -152,6 +156,7 @@ class Where(Op):
     family = "arithmetic"
     functional = "torch.where"
     ports = ("condition", "input", "other")
+    elementwise = True
 
     def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
         return repeated(self.name, [tensor.shape for tensor in inputs])
@@ -160,6 +165,9 @@ class Where(Op):
         need_bool(self.name, inputs[0], "condition")
         one_dtype(self.name, inputs[1:])
         return (Tensor(broadcast(self.name, *(tensor.shape for tensor in inputs)), inputs[1].dtype),)
+
+    def saved(self, run: Run) -> Saved:
+        return Saved((0,))
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.op("Where", *inputs)
@@ -186,6 +194,9 @@ class MaskedFill(Op):
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return f"{arguments[0]}.masked_fill({arguments[1]}, {spell_number(self.value)})"
 
+    def saved(self, run: Run) -> Saved:
+        return Saved((1,))
+
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.op("Where", inputs[1], builder.constant(float(self.value), tensors[0].dtype), inputs[0])
 
@@ -197,6 +208,7 @@ class Triangle(Op):
     main = "diagonal"
     any_dtype = True
     upper: ClassVar[int]
+    keeps = "nothing"
 
     diagonal: int = 0
 

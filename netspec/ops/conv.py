@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from netspec.dims import Shape, Size, product
 from netspec.ops.arguments import PerDimension, Positive, spell_window, spread
-from netspec.ops.base import OnnxBuilder, Op, Reach, ShapeError, Tensor, known, need_rank
+from netspec.ops.base import OnnxBuilder, Op, Reach, Run, Saved, ShapeError, Tensor, known, need_rank
 from netspec.ops.window import LAYOUT, PADDING_MODES, guard_padding, slide
 
 
@@ -15,6 +15,8 @@ class Convolution(Op):
     family = "convolution"
     main = "out_channels"
     rank: ClassVar[int]
+    keeps = "input"
+    autocast = "bfloat16"
 
     out_channels: Positive
     kernel_size: Any
@@ -100,6 +102,23 @@ class ForwardConvolution(Convolution):
 
     def macs(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Size:
         return product(outputs[0].shape) * product(self.parameters(*inputs)["weight"][1:])
+
+    def saved(self, run: Run) -> Saved:
+        made = self.padded(run.inputs[0])
+        if made is None:
+            return super().saved(run)
+        repeats = self.padding_mode in ("reflect", "replicate")  # which are ops that keep what they pad
+        return Saved((0,) if repeats and run.needs[0] else (), made=(made,))
+
+    def padded(self, tensor: Tensor) -> Tensor | None:
+        """The padded copy of the input that torch makes and keeps: for other than equal zeros on both sides."""
+        pads = self.pads()
+        if self.padding_mode == "zeros":
+            pads = [(max(before - after, 0), max(after - before, 0)) for before, after in pads]
+        if not any(map(any, pads)):
+            return None
+        spatial = [size + before + after for size, (before, after) in zip(tensor.shape[2:], pads)]
+        return Tensor((*tensor.shape[:2], *spatial), tensor.dtype)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         x = inputs[0]

@@ -5,7 +5,8 @@ from typing import Annotated, Any, ClassVar
 
 from netspec.dims import Dim, Shape, Size, pretty, pretty_shape, times_shape
 from netspec.ops.arguments import INTEGER, Argument, Dtype, Extent, Listed, Nested, is_integer, lengths
-from netspec.ops.base import Constructor, OnnxBuilder, Op, ShapeError, Tensor
+from netspec.ops.base import Constructor, OnnxBuilder, Op, Run, ShapeError, Tensor
+from netspec.ops.layout import Place, shortened, strides_of
 from netspec.ops.shape import differ
 
 
@@ -17,6 +18,7 @@ class Parameter(Op):
     torch = "nn.Parameter"
     main = "shape"
     ports = ()
+    keeps = "nothing"
 
     shape: Annotated[Any, Listed("a list of sizes", lambda value: is_integer(value) and value > 0, INTEGER)]
 
@@ -55,6 +57,7 @@ class Constant(Op):
     ports = ("like",)
     optional = ("like",)
     any_dtype = True
+    keeps = "nothing"
 
     value: Annotated[Any, Nested()]
     dtype: Dtype = "float32"
@@ -81,6 +84,7 @@ class Arange(Op):
     ports = ("like",)
     optional = ("like",)
     any_dtype = True
+    keeps = "nothing"
 
     end: Annotated[Any, Extent()]
 
@@ -120,6 +124,7 @@ class Filled(Op):
     optional = ("like",)
     any_dtype = True
     number: ClassVar[int]
+    keeps = "nothing"
 
     size: Annotated[Any, Sizes()]
 
@@ -182,6 +187,7 @@ class Expand(Op):
     ports = ("input", "like")
     optional = ("like",)
     any_dtype = True
+    keeps = "nothing"
 
     shape: Annotated[Any, Growth()]
 
@@ -215,6 +221,13 @@ class Expand(Op):
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor | None]) -> str:
         sizes = (spell_size("expand", size, arguments, inputs) for size in self.shape)
         return f"{arguments[0]}.expand({', '.join(sizes)})"
+
+    def places(self, run: Run) -> tuple[Place, ...]:
+        source = run.inputs[0].shape
+        added = len(run.outputs[0].shape) - len(source)
+        steps = zip((1,) * added + source, (0,) * added + strides_of(source, run.strides[0]), run.outputs[0].shape)
+        strides = tuple(0 if have == 1 and made != 1 else step for have, step, made in steps)
+        return (Place(0, shortened(run.outputs[0].shape, strides)),)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor | None]) -> Any:
         if all(isinstance(size, int) for size in self.shape):

@@ -5,7 +5,8 @@ from typing import Any, ClassVar
 
 from netspec.dims import Shape
 from netspec.ops.arguments import Probability
-from netspec.ops.base import OnnxBuilder, Op, Tensor, need_rank
+from netspec.ops.base import OnnxBuilder, Op, Run, Saved, Tensor, need_rank
+from netspec.ops.layout import Place
 from netspec.ops.window import LAYOUT
 
 
@@ -15,6 +16,7 @@ class AnyDropout(Op):
     family = "dropout"
     main = "p"
     tracks = True
+    elementwise = True
 
     p: Probability = 0.5
     inplace: bool = False
@@ -22,6 +24,17 @@ class AnyDropout(Op):
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         inplace = ", inplace=True" if self.inplace else ""
         return f"{self.functional}({arguments[0]}, p={self.p}, training=self.training{inplace})"
+
+    def saved(self, run: Run) -> Saved:
+        return Saved(made=(self.mask(run.outputs[0]),)) if self.p > 0 else Saved()
+
+    def mask(self, output: Tensor) -> Tensor:
+        """What says which elements stay, in the output's dtype."""
+        return output
+
+    def places(self, run: Run) -> tuple[Place, ...]:
+        same = self.inplace or self.p == 0 or not run.training
+        return (Place(0, run.strides[0]),) if same else super().places(run)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return inputs[0]
@@ -36,6 +49,9 @@ class ChannelDropout(AnyDropout):
         need_rank(self.name, shapes[0], self.rank + 2, layout=LAYOUT[self.rank])
         return shapes[0]
 
+    def mask(self, output: Tensor) -> Tensor:
+        return Tensor((*output.shape[:2], *(1 for _ in output.shape[2:])), output.dtype)
+
 
 class Dropout(AnyDropout):
     """Zeroes elements with probability p (``torch.nn.Dropout``): any shape."""
@@ -44,6 +60,10 @@ class Dropout(AnyDropout):
     torch = "nn.Dropout"
     functional = "F.dropout"
     leading = True
+
+    def mask(self, output: Tensor) -> Tensor:
+        """As on CUDA; on CPU torch keeps a mask of floating-point numbers, as it does in place."""
+        return output if self.inplace else Tensor(output.shape, "bool")
 
 
 class Dropout1d(ChannelDropout):
@@ -91,3 +111,6 @@ class FeatureAlphaDropout(AnyDropout):
     def output_shape(self, *shapes: Shape) -> Shape:
         need_rank(self.name, shapes[0], 2, 3, 4, 5, layout="[N, C, …]")
         return shapes[0]
+
+    def mask(self, output: Tensor) -> Tensor:
+        return Tensor((*output.shape[:2], *(1 for _ in output.shape[2:])), output.dtype)

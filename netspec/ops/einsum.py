@@ -1,13 +1,44 @@
 """Einstein summation."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Container, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from netspec.dims import Shape, Size, pretty_shape, product
 from netspec.ops.arithmetic import dominant
-from netspec.ops.base import OnnxBuilder, Op, ShapeError, Tensor
+from netspec.ops.base import OnnxBuilder, Op, Run, Saved, ShapeError, Tensor
 from netspec.ops.join import one_dtype
+from netspec.ops.layout import NEW, Place, like, shortened, strides_of, viewed
 from netspec.ops.shape import differ
+
+
+class Operand(NamedTuple):
+    """One of two that are multiplied: its letters, the stride of each, the input that it is (-1: none), and whether
+    gradients flow to it.
+    """
+
+    letters: str
+    strides: Mapping[str, Size]
+    port: int
+    needs: bool
+
+    def copied(self, other: "Operand", later: Container[str], sizes: Mapping[str, Size]) -> Shape | None:
+        """The shape of the copy that the product keeps instead; ``None`` where the operand's own memory will do.
+
+        ``later`` are the letters that are still read behind the product.
+        """
+        alone = [letter for letter in self.letters if letter not in other.letters]
+        shared = [letter for letter in self.letters if letter in other.letters]
+        if not all(letter in later for letter in alone):  # summed over before the product
+            return tuple(sizes[letter] for letter in self.letters if letter in shared or letter in later)
+        if all(letter in later for letter in shared):  # nothing is summed over: no matrices
+            return None
+        stack = [letter for letter in shared if letter in later]
+        groups = (stack, alone, [letter for letter in shared if letter not in later])
+        order = [letter for group in groups for letter in group]
+        shape = tuple(sizes[letter] for letter in order)
+        target = tuple(product(sizes[letter] for letter in group) for group in groups)
+        strides = shortened(shape, tuple(self.strides[letter] for letter in order))
+        return None if viewed(shape, strides, target) is not None else shape
 
 
 class Einsum(Op):
@@ -18,6 +49,7 @@ class Einsum(Op):
     functional = "torch.einsum"
     main = "equation"
     variadic = True
+    autocast = "bfloat16"
 
     equation: str
 
@@ -83,6 +115,39 @@ class Einsum(Op):
 
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return f'torch.einsum("{self.equation}", {", ".join(arguments)})'
+
+    def saved(self, run: Run) -> Saved:
+        """As torch does it: from left to right, two at a time, each a product of stacks of matrices."""
+        terms, result = self.letters(len(run.inputs))
+        named = self.named([tensor.shape for tensor in run.inputs])
+        sizes = {letter: dominant(found) for letter, found in named.items()}
+        given = [
+            Operand(term, dict(zip(term, strides_of(tensor.shape, strides))), at, need)
+            for at, (term, tensor, strides, need) in enumerate(zip(terms, run.inputs, run.strides, run.needs))
+        ]
+        kept: list[int] = []
+        made: list[Tensor] = []
+        left = given[0]
+        for right in given[1:]:
+            later = {*result}.union(*terms[right.port + 1 :])
+            for own, other in ((left, right), (right, left)):
+                copy = own.copied(other, later, sizes)
+                if other.needs and copy is None and own.port >= 0:
+                    kept.append(own.port)
+                elif other.needs:
+                    shape = copy or tuple(sizes[letter] for letter in own.letters)
+                    made.append(Tensor(shape, run.outputs[0].dtype))
+            letters = "".join(letter for letter in dict.fromkeys(left.letters + right.letters) if letter in later)
+            strides = strides_of(tuple(sizes[letter] for letter in letters), None)
+            left = Operand(letters, dict(zip(letters, strides)), -1, left.needs or right.needs)
+        return Saved(tuple(kept), made=tuple(made))
+
+    def places(self, run: Run) -> tuple[Place, ...]:
+        terms, result = self.letters(len(run.inputs))
+        if any(term != result for term in terms):
+            return (NEW,)
+        given = [(tensor.shape, strides) for tensor, strides in zip(run.inputs, run.strides)]
+        return (Place(None, like(run.outputs[0].shape, given)),)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.op("Einsum", *inputs, equation=self.equation.replace(" ", ""))

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from netspec.dims import Shape, Size, pretty_shape
 from netspec.ops.arguments import OneOrMany, Positive
-from netspec.ops.base import Constructor, OnnxBuilder, Op, ShapeError, Tensor, known
+from netspec.ops.base import Constructor, OnnxBuilder, Op, Run, Saved, ShapeError, Tensor, known
 from netspec.ops.norm import learned, scale_and_shift
 
 EPSILONS = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
@@ -17,6 +17,7 @@ class TrailingNorm(Op):
     family = "norm"
     main = "normalized_shape"
     leading = True
+    autocast = "float32"
 
     normalized_shape: Annotated[Any, OneOrMany(1, optional=True)] = None
     eps: float | None
@@ -62,6 +63,10 @@ class LayerNorm(TrailingNorm):
     def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:
         return learned(self.normalized(inputs[0].shape), self.elementwise_affine, self.bias)
 
+    def saved(self, run: Run) -> Saved:
+        means = Tensor(run.inputs[0].shape[: -len(self.normalized(run.inputs[0].shape))])
+        return Saved((0,), made=(means, means))  # and 1/deviation
+
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         sizes = self.normalized(tensors[0].shape)
         scale, shift = scale_and_shift(builder, sizes, tensors[0].dtype)
@@ -79,6 +84,11 @@ class RMSNorm(TrailingNorm):
     def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:
         return learned(self.normalized(inputs[0].shape), self.elementwise_affine, False)
 
+    def saved(self, run: Run) -> Saved:
+        x = run.inputs[0]
+        scales = Tensor(x.shape[: -len(self.normalized(x.shape))], x.dtype)
+        return Saved((0,), made=(scales, x) if self.elementwise_affine else (scales,))
+
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         sizes, dtype = self.normalized(tensors[0].shape), tensors[0].dtype
         scale, _ = scale_and_shift(builder, sizes, dtype)
@@ -93,6 +103,7 @@ class GroupNorm(Op):
     family = "norm"
     torch = "nn.GroupNorm"
     main = "num_groups"
+    autocast = "float32"
 
     num_groups: Positive
     eps: float = 1e-5
@@ -120,6 +131,11 @@ class GroupNorm(Op):
 
     def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:
         return learned((self.channels(inputs[0].shape),), self.affine, self.bias)
+
+    def saved(self, run: Run) -> Saved:
+        x = run.inputs[0]
+        means = (Tensor((x.shape[0], self.num_groups)),) * 2  # and 1/deviation
+        return Saved((0,), made=means) if run.strides[0] is None else Saved(made=(x, *means))
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         scale, shift = scale_and_shift(builder, (self.channels(tensors[0].shape),), tensors[0].dtype)

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 from netspec.dims import Dim, Shape, Size, ceil_div, floor_div, pretty, pretty_shape
 from netspec.ops.arguments import INTEGER, Argument, Integers, Positive, is_integer
-from netspec.ops.base import Constructor, Numbers, OnnxBuilder, Op, ShapeError, Tensor, assigned, axis_of, known
+from netspec.ops.base import Constructor, Numbers, OnnxBuilder, Op, Run, ShapeError, Tensor, assigned, axis_of, known
+from netspec.ops.layout import Place, shortened, strides_of
 from netspec.ops.shape import Rearrangement, differ
 
 END = 2**63 - 1
@@ -21,6 +22,7 @@ class Embedding(Op):
     main = "embedding_dim"
     any_dtype = True
     leading = True
+    keeps = "input"
 
     num_embeddings: Positive
     embedding_dim: Positive
@@ -59,6 +61,7 @@ class OneHot(Op):
     functional = "F.one_hot"
     main = "num_classes"
     any_dtype = True
+    keeps = "nothing"
 
     num_classes: Positive
 
@@ -80,6 +83,7 @@ class Gather(Rearrangement):
     functional = "torch.gather"
     main = "dim"
     ports = ("input", "index")
+    keeps = "input"
 
     dim: int
 
@@ -131,6 +135,11 @@ class Select(Rearrangement):
         axis = axis_of(self.dim, len(inputs[0].shape))
         return f"{arguments[0]}[{':, ' * axis}{self.index}]"
 
+    def places(self, run: Run) -> tuple[Place, ...]:
+        strides = strides_of(run.inputs[0].shape, run.strides[0])
+        axis = axis_of(self.dim, len(strides))
+        return (Place(0, shortened(run.outputs[0].shape, (*strides[:axis], *strides[axis + 1 :]))),)
+
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         axis = axis_of(self.dim, len(tensors[0].shape))
         return builder.op("Gather", inputs[0], builder.constant(self.index), axis=axis)
@@ -178,6 +187,12 @@ class Slice(Rearrangement):
         axis = axis_of(self.dim, len(inputs[0].shape))
         return f"{arguments[0]}[{':, ' * axis}{self.spelled()}]"
 
+    def places(self, run: Run) -> tuple[Place, ...]:
+        strides = strides_of(run.inputs[0].shape, run.strides[0])
+        axis = axis_of(self.dim, len(strides))
+        steps = (*strides[:axis], strides[axis] * self.step, *strides[axis + 1 :])
+        return (Place(0, shortened(run.outputs[0].shape, steps)),)
+
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         axis = axis_of(self.dim, len(tensors[0].shape))
         end = END if self.end is None else self.end
@@ -194,6 +209,7 @@ class Flip(Rearrangement):
     name = "flip"
     functional = "torch.flip"
     main = "dims"
+    elementwise = True
 
     dims: Integers
 
@@ -264,6 +280,10 @@ class Parts(Rearrangement):
     ) -> list[str]:
         made = self.call([argument for argument in arguments if argument is not None], inputs)
         return [f"{assigned(targets)} = {made}" if len(targets) > 1 else f"{targets[0]} = {made}[0]"]
+
+    def places(self, run: Run) -> tuple[Place, ...]:
+        strides = strides_of(run.inputs[0].shape, run.strides[0])
+        return tuple(Place(0, shortened(part.shape, strides)) for part in run.outputs)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         axis, sizes = axis_of(self.dim, len(tensors[0].shape)), self.sizes_of(tensors[0])

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from netspec.dims import Shape, Size, pretty_shape
-from netspec.ops.base import PLACE, OnnxBuilder, Op, Reach, ShapeError, Tensor, axis_of
+from netspec.ops.base import PLACE, OnnxBuilder, Op, Reach, Run, ShapeError, Tensor, axis_of
+from netspec.ops.layout import Place
 from netspec.ops.shape import Rearrangement, differ
 
 
@@ -75,6 +76,7 @@ class Coalesce(Op):
     ports = ("input", "default")
     optional = ("input",)
     any_dtype = True
+    keeps = "nothing"
 
     def requirements(self, *inputs: Tensor | None) -> Iterable[tuple[Size, Size, str]]:
         given, default = inputs
@@ -95,6 +97,9 @@ class Coalesce(Op):
 
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor | None]) -> str:
         return arguments[0]
+
+    def places(self, run: Run) -> tuple[Place, ...]:
+        return (Place(1, run.strides[1]) if run.inputs[0] is None else Place(0, run.strides[0]),)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor | None]) -> Any:
         return inputs[1] if inputs[0] is None else inputs[0]

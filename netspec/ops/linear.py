@@ -6,8 +6,9 @@ from typing import Any
 from netspec.dims import Shape, Size, pretty_shape, product
 from netspec.ops.arguments import Positive
 from netspec.ops.arithmetic import broadcast, repeated
-from netspec.ops.base import OnnxBuilder, Op, ShapeError, Tensor, known, need_rank
+from netspec.ops.base import OnnxBuilder, Op, Run, Saved, ShapeError, Tensor, known, need_rank
 from netspec.ops.join import one_dtype
+from netspec.ops.layout import shortened, strides_of, viewed
 from netspec.ops.shape import differ
 
 
@@ -19,6 +20,8 @@ class Linear(Op):
     torch = "nn.Linear"
     main = "out_features"
     leading = True
+    keeps = "input"
+    autocast = "bfloat16"
 
     out_features: Positive
     bias: bool = True
@@ -49,6 +52,9 @@ class Linear(Op):
     def macs(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Size:
         return product(inputs[0].shape) * self.out_features
 
+    def saved(self, run: Run) -> Saved:
+        return folded(run, 0)
+
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         weight, bias = builder.parameter("weight"), builder.parameter("bias")
         if len(tensors[0].shape) == 2:
@@ -68,6 +74,8 @@ class Affine(Op):
     functional = "F.linear"
     ports = ("input", "weight", "bias")
     optional = ("bias",)
+    keeps = "input"
+    autocast = "bfloat16"
 
     def requirements(self, *inputs: Tensor | None) -> Iterable[tuple[Size, Size, str]]:
         x, weight, bias = self.guard(inputs)
@@ -106,12 +114,29 @@ class Affine(Op):
         x, weight, *bias = arguments
         return f"F.linear({', '.join([x, f'{weight}.t()', *bias])})"
 
+    def saved(self, run: Run) -> Saved:
+        weight = (1,) if run.needs[0] else ()
+        given = folded(run, 0) if run.needs[1] else Saved()
+        return Saved((*given.inputs, *weight), made=given.made)
+
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor | None]) -> Any:
         x, weight, bias = inputs
         if len(self.guard(tensors)[0]) == 2:
             return builder.op("Gemm", x, weight, bias)
         made = builder.op("MatMul", x, weight)
         return made if bias is None else builder.op("Add", made, bias)
+
+
+def folded(run: Run, at: int, transposed: bool = False) -> Saved:
+    """An input as a product with a matrix keeps it: copied where all dimensions but the last do not fold into one."""
+    x, strides = run.inputs[at], run.strides[at]
+    shape = x.shape
+    if transposed:
+        steps = strides_of(shape, strides)
+        shape, strides = (*shape[:-2], shape[-1], shape[-2]), (*steps[:-2], steps[-1], steps[-2])
+    if len(shape) < 3 or viewed(shape, strides, (product(shape[:-1]), shape[-1])) is not None:
+        return Saved((at,))
+    return Saved(made=(x,))
 
 
 def fixing(shape: Shape) -> str:
@@ -127,6 +152,8 @@ class MatMul(Op):
     family = "linear"
     functional = "torch.matmul"
     ports = ("input", "other")
+    keeps = "input"
+    autocast = "bfloat16"
 
     def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
         left, right = (self.guard(tensor.shape) for tensor in inputs)
@@ -153,6 +180,32 @@ class MatMul(Op):
 
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return f"{arguments[0]} @ {arguments[1]}"
+
+    def saved(self, run: Run) -> Saved:
+        parts = [self.operand(run, at) for at in (0, 1) if run.needs[1 - at]]
+        return Saved(
+            tuple(at for part in parts for at in part.inputs), made=tuple(x for part in parts for x in part.made)
+        )
+
+    def operand(self, run: Run, at: int) -> Saved:
+        """An input as the product keeps it: copied where its leading dimensions do not fold into one."""
+        shapes = [tensor.shape for tensor in run.inputs]
+        if len(shapes[at]) == 2 and len(shapes[1 - at]) == 2:
+            return Saved((at,))
+        if len(shapes[1 - at]) == 2 and (run.needs[1 - at] or at == 0):
+            return folded(run, at, transposed=at == 1)
+        if len(shapes[at]) == 2:
+            return Saved((at,))
+        batch = run.outputs[0].shape[:-2]
+        own = (1,) * (len(batch) - len(shapes[at]) + 2) + shapes[at][:-2]
+        strides = strides_of(shapes[at], run.strides[at])
+        missing = len(batch) - len(strides) + 2
+        spread = [0 if size == 1 and to != 1 else step for size, to, step in zip(own, batch, (0,) * missing + strides)]
+        shape = (*batch, *shapes[at][-2:])
+        target = (product(batch), *shapes[at][-2:])
+        if viewed(shape, shortened(shape, (*spread, *strides[-2:])), target) is not None:
+            return Saved((at,))
+        return Saved(made=(Tensor(target, run.inputs[at].dtype),))
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.op("MatMul", *inputs)

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from netspec.dims import Shape, product
 from netspec.ops.arguments import Positive
-from netspec.ops.base import PLACE, OnnxBuilder, Op, Reach, ShapeError, Tensor, known, need_rank
+from netspec.ops.base import PLACE, OnnxBuilder, Op, Reach, Run, Saved, ShapeError, Tensor, known, need_rank
 
 LAYOUTS = {2: "[N, C]", 3: "[N, C, L]", 4: "[N, C, H, W]", 5: "[N, C, D, H, W]"}
 
@@ -90,6 +90,10 @@ class BatchNorm(ChannelNorm):
     def samples(self, shape: Shape) -> object:
         return product((shape[0], *shape[2:]))
 
+    def saved(self, run: Run) -> Saved:
+        channels = (self.channels(run.inputs[0].shape),)
+        return Saved((0,), made=(Tensor(channels),) * 2)  # mean and 1/deviation
+
     def onnx_measured(self, builder: OnnxBuilder, x: Any, scale: Any, shift: Any, tensor: Tensor) -> Any:
         rank, dtype = len(tensor.shape), tensor.dtype
         axes = builder.constant([0, *range(2, rank)])
@@ -136,6 +140,12 @@ class InstanceNorm(ChannelNorm):
     def samples(self, shape: Shape) -> object:
         return product(shape[2:])
 
+    def saved(self, run: Run) -> Saved:
+        """As torch does it: a batch norm of N·C channels, with copies of the weight and of the tracked statistics."""
+        x = run.inputs[0]
+        each = (Tensor(x.shape[:2]),) * (2 + self.affine + 2 * self.track_running_stats)
+        return Saved((0,), made=each) if run.strides[0] is None else Saved(made=(x, *each))
+
     def onnx_measured(self, builder: OnnxBuilder, x: Any, scale: Any, shift: Any, tensor: Tensor) -> Any:
         return builder.op("InstanceNormalization", x, scale, shift, epsilon=self.eps)
 
@@ -172,6 +182,7 @@ class LocalResponseNorm(Op):
     torch = "nn.LocalResponseNorm"
     functional = "F.local_response_norm"
     main = "size"
+    elementwise = True
 
     size: Positive
     alpha: float = 1e-4
@@ -185,6 +196,12 @@ class LocalResponseNorm(Op):
         if len(shapes[0]) < 3:
             need_rank(self.name, shapes[0], 3, layout="[N, C, …] of at least three dimensions")
         return shapes[0]
+
+    def saved(self, run: Run) -> Saved:
+        x = run.inputs[0]
+        batch, channels, *spatial = x.shape
+        squares = Tensor((batch, channels + self.size - 1, *spatial), x.dtype)
+        return Saved((0,), made=(squares, x, x))  # padded; their mean · alpha + k; that to the power of beta
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         if self.size % 2 and len(tensors[0].shape) == 4:

@@ -5,7 +5,8 @@ from typing import Any, ClassVar
 
 from netspec.dims import Shape
 from netspec.ops.arguments import Dtype, spell_number
-from netspec.ops.base import OnnxBuilder, Op, ShapeError, Tensor
+from netspec.ops.base import OnnxBuilder, Op, Run, ShapeError, Tensor
+from netspec.ops.layout import Place
 
 
 class Pointwise(Op):
@@ -14,6 +15,8 @@ class Pointwise(Op):
     family = "arithmetic"
     leading = True
     onnx_type: ClassVar[str]
+    keeps = "input"
+    elementwise = True
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.op(self.onnx_type, inputs[0])
@@ -25,6 +28,8 @@ class Exp(Pointwise):
     name = "exp"
     functional = "torch.exp"
     onnx_type = "Exp"
+    keeps = "output"
+    autocast = "float32"
 
 
 class Log(Pointwise):
@@ -33,6 +38,7 @@ class Log(Pointwise):
     name = "log"
     functional = "torch.log"
     onnx_type = "Log"
+    autocast = "float32"
 
 
 class Sqrt(Pointwise):
@@ -41,6 +47,7 @@ class Sqrt(Pointwise):
     name = "sqrt"
     functional = "torch.sqrt"
     onnx_type = "Sqrt"
+    keeps = "output"
 
 
 class Reciprocal(Pointwise):
@@ -49,6 +56,8 @@ class Reciprocal(Pointwise):
     name = "reciprocal"
     functional = "torch.reciprocal"
     onnx_type = "Reciprocal"
+    keeps = "output"
+    autocast = "float32"
 
 
 class Sin(Pointwise):
@@ -73,6 +82,7 @@ class Neg(Pointwise):
     name = "neg"
     functional = "torch.neg"
     onnx_type = "Neg"
+    keeps = "nothing"
 
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return f"-{arguments[0]}"
@@ -113,6 +123,7 @@ class Scale(WithNumber):
     main = "factor"
     sign = "*"
     onnx_type = "Mul"
+    keeps = "nothing"
 
     factor: float
 
@@ -124,6 +135,7 @@ class Shift(WithNumber):
     main = "amount"
     sign = "+"
     onnx_type = "Add"
+    keeps = "nothing"
 
     amount: float
 
@@ -135,6 +147,7 @@ class Pow(WithNumber):
     main = "exponent"
     sign = "**"
     onnx_type = "Pow"
+    autocast = "float32"
 
     exponent: float
 
@@ -173,6 +186,8 @@ class Cast(Op):
     family = "shape"
     main = "dtype"
     any_dtype = True
+    keeps = "nothing"
+    elementwise = True
 
     dtype: Dtype
 
@@ -181,6 +196,9 @@ class Cast(Op):
 
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return f"{arguments[0]}.to(torch.{self.dtype})"
+
+    def places(self, run: Run) -> tuple[Place, ...]:
+        return (Place(0, run.strides[0]),) if run.inputs[0].dtype == self.dtype else super().places(run)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.cast(inputs[0], self.dtype)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from netspec.dims import Shape, Size
 from netspec.ops.arguments import PerDimension, Positive, spell_window, spread
-from netspec.ops.base import OnnxBuilder, Op, Reach, ShapeError, Tensor, need_rank
+from netspec.ops.base import OnnxBuilder, Op, Reach, Run, Saved, ShapeError, Tensor, need_rank
 from netspec.ops.window import LAYOUT, slide
 
 
@@ -16,6 +16,7 @@ class WindowPool(Op):
     family = "pooling"
     main = "kernel_size"
     rank: ClassVar[int]
+    keeps = "input"
 
     kernel_size: Any
     stride: Any = None
@@ -64,6 +65,9 @@ class MaxPool(WindowPool):
     def slide(self, size: Size, kernel: int, stride: int, padding: int, dilation: int) -> Size:
         guard_half(padding, kernel)
         return slide(size, kernel, stride, 2 * padding, dilation, self.ceil_mode)
+
+    def saved(self, run: Run) -> Saved:
+        return Saved((0,), made=(Tensor(run.outputs[0].shape, "int64"),))
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.op("MaxPool", inputs[0], **self.attributes(self.ceil_mode))

@@ -5,7 +5,7 @@ from typing import Any
 
 from netspec.dims import Shape, pretty_shape
 from netspec.ops.arguments import Positive, spell_number
-from netspec.ops.base import Constructor, OnnxBuilder, Op, ShapeError, Tensor, known, need_rank
+from netspec.ops.base import Constructor, OnnxBuilder, Op, Run, Saved, ShapeError, Tensor, known, need_rank
 from netspec.ops.create import count_up
 
 
@@ -13,6 +13,7 @@ class Positions(Op):
     """What encodings of position share: (…, T, C), kept."""
 
     family = "sequence"
+    keeps = "nothing"
 
     def width(self, shape: Shape) -> int:
         """The size of the last dimension; guards the input's rank."""
@@ -33,6 +34,7 @@ class LearnedPositions(Positions):
     name = "learned_positions"
     torch = "nn.Embedding"
     main = "max_length"
+    elementwise = True
 
     max_length: Positive
 
@@ -61,6 +63,9 @@ class LearnedPositions(Positions):
     ) -> list[str]:
         x = arguments[0]
         return [f"{targets[0]} = {x} + {module}(torch.arange({x}.size(-2), device={x}.device))"]
+
+    def saved(self, run: Run) -> Saved:
+        return Saved(made=(Tensor((run.inputs[0].shape[-2],), "int64"),))  # the positions
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         length = builder.op("Shape", inputs[0], start=-2, end=-1)
@@ -103,6 +108,7 @@ class SinusoidalPositions(Waves):
     """Adds sines and cosines of each position in turns (Vaswani et al. 2017): (…, T, C), kept."""
 
     name = "sinusoidal_positions"
+    elementwise = True
 
     def statements(
         self,
@@ -153,6 +159,10 @@ class RotaryEmbedding(Waves):
             f"{first}, {second} = {halves}",
             f"{targets[0]} = {joined}",
         ]
+
+    def saved(self, run: Run) -> Saved:
+        *_, length, width = run.inputs[0].shape
+        return Saved(made=(Tensor((length, width // 2), run.inputs[0].dtype),) * 2)  # sine and cosine
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         sine, cosine = self.sine_and_cosine(builder, inputs[0], tensors[0])

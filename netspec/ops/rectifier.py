@@ -6,7 +6,7 @@ from typing import Any
 from netspec.dims import Shape
 from netspec.ops.activation_base import Activation
 from netspec.ops.arguments import Positive
-from netspec.ops.base import OnnxBuilder, ShapeError, Tensor, known
+from netspec.ops.base import OnnxBuilder, Run, Saved, ShapeError, Tensor, known
 
 
 class ReLU(Activation):
@@ -15,6 +15,7 @@ class ReLU(Activation):
     name = "relu"
     torch = "nn.ReLU"
     functional = "F.relu"
+    keeps = "output"
 
     inplace: bool = False
 
@@ -87,6 +88,7 @@ class RReLU(Activation):
     torch = "nn.RReLU"
     functional = "F.rrelu"
     tracks = True
+    elementwise = False
 
     lower: float = 1 / 8
     upper: float = 1 / 3
@@ -99,6 +101,9 @@ class RReLU(Activation):
 
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return super().call(arguments, inputs)[:-1] + ", training=self.training)"
+
+    def saved(self, run: Run) -> Saved:
+        return Saved((0,), made=run.outputs)  # the slopes
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.op("LeakyRelu", inputs[0], alpha=(self.lower + self.upper) / 2)

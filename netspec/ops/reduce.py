@@ -66,6 +66,8 @@ class ReduceSum(Reduction):
     any_dtype = True
     widens = True
     onnx_type = "ReduceSum"
+    keeps = "nothing"
+    autocast = "float32"
 
 
 class ReduceMean(Reduction):
@@ -74,6 +76,7 @@ class ReduceMean(Reduction):
     name = "reduce_mean"
     method = "mean"
     onnx_type = "ReduceMean"
+    keeps = "nothing"
 
 
 class ReduceMax(Reduction):
@@ -102,6 +105,7 @@ class ReduceProd(Reduction):
     any_dtype = True
     widens = True
     onnx_type = "ReduceProd"
+    autocast = "float32"
 
     dim: int
 
@@ -109,6 +113,7 @@ class ReduceProd(Reduction):
 class Arg(Reduction):
     """What finding an index shares."""
 
+    keeps = "nothing"
     any_dtype = True
 
     dim: int
@@ -147,6 +152,8 @@ class CumSum(Op):
     main = "dim"
     keyword_main = True
     any_dtype = True
+    autocast = "float32"
+    keeps = "nothing"
 
     dim: int
 

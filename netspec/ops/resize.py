@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from netspec.dims import Shape, Size, floor_div
 from netspec.ops.arguments import Integers, Positive
-from netspec.ops.base import OnnxBuilder, Op, ShapeError, Tensor, known, need_rank
+from netspec.ops.base import OnnxBuilder, Op, Run, Saved, ShapeError, Tensor, known, need_rank
 from netspec.ops.window import LAYOUT, PADDING_MODES, guard_padding
 
 
@@ -52,6 +52,9 @@ class Pad(Op):
         if self.value is not None:
             raise ShapeError(f"{self.mode} padding takes no value", argument="value")
 
+    def saved(self, run: Run) -> Saved:
+        return Saved((0,) if self.mode in ("reflect", "replicate") else ())
+
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         before, after = (list(side) for side in zip(*self.amounts(tensors[0].shape)))
         value = builder.constant(self.value, tensors[0].dtype) if self.value else None
@@ -71,6 +74,7 @@ class PixelShuffle(Op):
     functional = "F.pixel_shuffle"
     main = "upscale_factor"
     any_dtype = True
+    keeps = "nothing"
 
     upscale_factor: Positive
 
@@ -96,6 +100,7 @@ class PixelUnshuffle(Op):
     functional = "F.pixel_unshuffle"
     main = "downscale_factor"
     any_dtype = True
+    keeps = "nothing"
 
     downscale_factor: Positive
 

@@ -1,11 +1,13 @@
 """Recurrent layers over whole sequences: rnn, gru and lstm."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 from netspec.dims import Shape, Size, pretty_shape, product
 from netspec.ops.arguments import Natural, Positive, Probability
-from netspec.ops.base import Constructor, Numbers, OnnxBuilder, Op, ShapeError, Tensor, known, need_rank
+from netspec.ops.base import Constructor, Numbers, OnnxBuilder, Op, Run, Saved, ShapeError, Tensor, known, need_rank
+from netspec.ops.layout import NEW, Place, folds, shortened
 from netspec.ops.shape import differ
 
 
@@ -27,6 +29,7 @@ class Recurrent(Op):
     gates: ClassVar[int]
     onnx_type: ClassVar[str]
     onnx_order: ClassVar[tuple[int, ...]]
+    autocast = "bfloat16"
 
     hidden_size: Positive
     num_layers: Positive = 1
@@ -175,6 +178,40 @@ class Recurrent(Op):
             )
         return lines
 
+    def saved(self, run: Run) -> Saved:
+        """As torch does it step by step; the kernels of cuDNN and oneDNN keep the same in a block of their own."""
+        x = run.inputs[0]
+        batch, length = x.shape[:2] if self.batch_first else (x.shape[1], x.shape[0])
+        runs = self.num_layers * self.directions
+        states = [Tensor(shape, x.dtype) for shape in self.state_shapes(batch).values()]
+        between = [Tensor((length, batch, self.output_size * self.directions), x.dtype)] * (self.num_layers - 1)
+        made = [*between, *between] if self.dropout else between  # what goes from layer to layer, and masks
+        made += [Tensor((runs, length, batch, self.turn_size), x.dtype)]
+        made += [Tensor((runs, length - 1, batch, state.shape[-1]), x.dtype) for state in states]
+        inputs: tuple[int, ...] = ()
+        if run.inputs[-1] is not None:  # packed, with lengths and orders
+            made += [x, *(Tensor((size,), "int64") for size in (length, batch, batch))]
+        elif folds(x.shape, run.strides[0], self.batch_first):
+            inputs = (0,)
+        else:
+            made += [x] * self.directions
+        if run.inputs[1] is None:
+            return Saved(inputs, made=(*made, *states))
+        return Saved((*inputs, *range(1, 1 + len(states))), made=tuple(made))
+
+    @property
+    def turn_size(self) -> int:
+        """How many numbers a step of one layer keeps of each sample, besides the states that it is given."""
+        raise AssertionError("each kind of layer keeps something else")
+
+    def places(self, run: Run) -> tuple[Place, ...]:
+        """The output is made as [T, N, H]."""
+        others = (NEW,) * (len(run.outputs) - 1)
+        if not self.batch_first:
+            return (NEW, *others)
+        batch, _, width = run.outputs[0].shape
+        return (Place(None, shortened(run.outputs[0].shape, (width, batch * width, 1))), *others)
+
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor | None]) -> Any:
         """One node a layer, over both directions. onnxruntime wants time first."""
         x, *states, lengths = inputs
@@ -269,6 +306,15 @@ class RNN(Recurrent):
     def attributes(self) -> dict[str, Any]:
         return {"activations": [self.nonlinearity.capitalize()] * self.directions}
 
+    @property
+    def turn_size(self) -> int:
+        return 0  # the output is the next state
+
+    def saved(self, run: Run) -> Saved:
+        made = super().saved(run)
+        last = Tensor(run.outputs[1].shape, run.inputs[0].dtype)  # what tanh gives is kept, the last state too
+        return replace(made, made=(*made.made, last))
+
 
 class GRU(Recurrent):
     """Gated recurrent units (``torch.nn.GRU``, but batch first): (N, T, C) -> (N, T, hidden_size)."""
@@ -281,6 +327,10 @@ class GRU(Recurrent):
 
     def attributes(self) -> dict[str, Any]:
         return {"linear_before_reset": 1}
+
+    @property
+    def turn_size(self) -> int:
+        return 6 * self.hidden_size
 
 
 class LSTM(Recurrent):
@@ -321,6 +371,10 @@ class LSTM(Recurrent):
         if not self.proj_size:
             return None
         return builder.gates(f"P_l{layer}", [[f"weight_hr_l{layer}{suffix}"] for suffix in self.suffixes], (0,))
+
+    @property
+    def turn_size(self) -> int:
+        return (6 if self.proj_size else 5) * self.hidden_size  # gates, tanh(c), and what is projected
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor | None]) -> Any:
         assert not self.proj_size or inputs[1] is None, "lstm with proj_size and h_0 has no ONNX form"

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from netspec.dims import Dim, InexactError, Shape, Size, exact_div, floor_div, pretty_shape, product
 from netspec.ops.arguments import INTEGER, Integers, Listed, is_integer
-from netspec.ops.base import OnnxBuilder, Op, ShapeError, Tensor, axis_of
+from netspec.ops.base import OnnxBuilder, Op, Run, ShapeError, Tensor, axis_of
+from netspec.ops.layout import NEW, Place, shortened, strides_of, viewed
 
 
 class Rearrangement(Op):
@@ -14,6 +15,7 @@ class Rearrangement(Op):
 
     family = "shape"
     any_dtype = True
+    keeps = "nothing"
 
 
 class Identity(Rearrangement):
@@ -21,6 +23,9 @@ class Identity(Rearrangement):
 
     name = "identity"
     torch = "nn.Identity"
+
+    def places(self, run: Run) -> tuple[Place, ...]:
+        return (Place(0, run.strides[0]),)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return inputs[0]
@@ -47,6 +52,9 @@ class Flatten(Rearrangement):
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         end = "" if self.end_dim == -1 else f", {self.end_dim}"
         return f"torch.flatten({arguments[0]}, {self.start_dim}{end})"
+
+    def places(self, run: Run) -> tuple[Place, ...]:
+        return reshaped(run)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         shape = tensors[0].shape
@@ -89,6 +97,9 @@ class Unflatten(Rearrangement):
 
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return f"torch.unflatten({arguments[0]}, {self.dim}, {self.unflattened_size})"
+
+    def places(self, run: Run) -> tuple[Place, ...]:
+        return reshaped(run)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         shape = tensors[0].shape
@@ -136,6 +147,9 @@ class Reshape(Rearrangement):
         ]
         return f"{x}.reshape({', '.join(sizes)})"
 
+    def places(self, run: Run) -> tuple[Place, ...]:
+        return reshaped(run)
+
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         source = tensors[0].shape
         return reshape(builder, inputs[0], source, self.output_shape(source))
@@ -166,6 +180,11 @@ class Permute(Rearrangement):
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return f"{arguments[0]}.permute({', '.join(map(str, self.dims))})"
 
+    def places(self, run: Run) -> tuple[Place, ...]:
+        strides = strides_of(run.inputs[0].shape, run.strides[0])
+        order = self.order(len(strides))
+        return (Place(0, shortened(run.outputs[0].shape, tuple(strides[axis] for axis in order))),)
+
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.op("Transpose", inputs[0], perm=self.order(len(tensors[0].shape)))
 
@@ -194,6 +213,11 @@ class Transpose(Rearrangement):
 
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return f"{arguments[0]}.transpose({self.dim0}, {self.dim1})"
+
+    def places(self, run: Run) -> tuple[Place, ...]:
+        strides = strides_of(run.inputs[0].shape, run.strides[0])
+        order = self.order(len(strides))
+        return (Place(0, shortened(run.outputs[0].shape, tuple(strides[axis] for axis in order))),)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.op("Transpose", inputs[0], perm=self.order(len(tensors[0].shape)))
@@ -225,6 +249,11 @@ class Squeeze(Rearrangement):
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return f"{arguments[0]}.squeeze({self.dim})"
 
+    def places(self, run: Run) -> tuple[Place, ...]:
+        strides = strides_of(run.inputs[0].shape, run.strides[0])
+        axis = axis_of(self.dim, len(strides))
+        return (Place(0, shortened(run.outputs[0].shape, (*strides[:axis], *strides[axis + 1 :]))),)
+
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.op("Squeeze", inputs[0], builder.constant([axis_of(self.dim, len(tensors[0].shape))]))
 
@@ -248,11 +277,21 @@ class Unsqueeze(Rearrangement):
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return f"{arguments[0]}.unsqueeze({self.dim})"
 
+    def places(self, run: Run) -> tuple[Place, ...]:
+        strides = strides_of(run.inputs[0].shape, run.strides[0])
+        axis = axis_of(self.dim, len(strides) + 1)
+        return (Place(0, shortened(run.outputs[0].shape, (*strides[:axis], 1, *strides[axis:]))),)
+
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.op("Unsqueeze", inputs[0], builder.constant([axis_of(self.dim, len(tensors[0].shape) + 1)]))
 
     def detail(self) -> str:
         return f"dim {self.dim}"
+
+
+def reshaped(run: Run) -> tuple[Place, ...]:
+    """The place of the input's elements in another shape: the same memory where that is possible."""
+    return (viewed(run.inputs[0].shape, run.strides[0], run.outputs[0].shape) or NEW,)
 
 
 def differ(left: Size, right: Size) -> bool:
