@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from netspec.emit.costs import Costs
+from netspec.emit.memory import Memory
 from netspec.emit.table_lines import Line, table_lines
 from netspec.emit.table_text import DAGGER, DITTO, footer, number
 from netspec.graph import Graph
@@ -25,7 +26,9 @@ def table_html(graph: Graph, costs: Costs) -> str:
     doc = graph.doc.strip().split("\n")[0]
     heading = f'<b style="font-size:115%">{_text(graph.name)}</b> <span style="{FAINT}">{_text(doc)}</span>'
     head = "".join(f'<th style="{CELL}{side};font-weight:500;{FAINT}">{title}</th>' for title, side in COLUMNS)
-    below = "<br>".join(_text("".join(text for text, _ in cell)) for cell in footer(graph, costs, lines, WIDEST))
+    below = "<br>".join(
+        _text("".join(text for text, _ in cell)) for cell in footer(graph, costs, Memory(graph), lines, WIDEST)
+    )
     return (
         f'<div style="overflow-x:auto;line-height:1.4">{heading}'
         f'<table style="{TABLE}">'

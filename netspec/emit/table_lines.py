@@ -10,7 +10,6 @@ from typing import Literal
 
 from netspec.dims import Shape, times_shape
 from netspec.emit.costs import Costs, scan_text
-from netspec.emit.fields import field_text, receptive_fields
 from netspec.emit.table_groups import Group, grouped, is_plain, is_single, likeness, sources_text, value_names
 from netspec.graph import ONCE, Call, Graph, Level, Node, Pace, Value
 
@@ -51,7 +50,7 @@ class Line:
     telling arguments, ``sources`` what it reads unless that is the line above, ``then`` the ops folded into the
     line. ``more`` counts the outputs besides the one whose shape is shown. ``closed`` marks a block whose inside
     is left out, as it is built like one above. ``takes`` are the shapes of its inputs, ``row`` its line in the
-    spec, ``field`` the receptive field behind the last of them.
+    spec, ``paths`` those of the first step and of what is folded into its line, ``last`` that of the last.
     """
 
     kind: Literal["input", "level", "op"]
@@ -72,7 +71,8 @@ class Line:
     closed: bool = False
     takes: str = ""
     row: int = 0
-    field: str = ""
+    last: str = ""
+    paths: tuple[str, ...] = ()
 
 
 EVERYTHING = View(Fold.REPEATS)
@@ -121,7 +121,6 @@ class _Tree:
     def __init__(self, graph: Graph, costs: Costs, view: View):
         self.graph, self.costs, self.view = graph, costs, view
         self.file = graph.body.span.source
-        self.fields = receptive_fields(graph)
         self.fold = Fold.REPEATS
         self.groups: dict[tuple[Level, bool], list[Group]] = {}
         self.shapes: dict[Shape, str] = {}
@@ -165,9 +164,9 @@ class _Tree:
         line = Line("op", name, place.prefix + name, place.guides, len(group.steps), sources=sources)
         line.params, line.macs = self.costs.of(step, place.pace)
         line.training = place.training or step.training
-        field = self.fields.get(place.first + group.last.name)
-        line.field = "" if field is None else field_text(field)
+        line.last = place.first + group.last.name
         line.takes = ", ".join(self.shape(value) for value in dict.fromkeys(step.inputs))
+        line.paths = tuple(place.first + each.name for each in (step, *group.then))
         line.row = step.span.line if step.span.source is self.file else 0
         if step.outputs:
             line.shape, line.more = self.shape(step.outputs[0]), len(step.outputs) - 1

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from textwrap import wrap
 
-from netspec.dims import times_shape
+from netspec.dims import evaluate, times_shape
 from netspec.emit.costs import Costs, cost_formula
+from netspec.emit.fields import field_text, receptive_fields
+from netspec.emit.memory import Memory
 from netspec.emit.table_lines import FOLDED, Line, View, table_lines
 from netspec.graph import Graph, Node, walk
 
@@ -47,8 +49,13 @@ def table_text(graph: Graph, costs: Costs, width: int, colour: bool, view: View 
     lines = table_lines(graph, costs, view)
     if ascii:
         lines = [in_ascii(line) for line in lines]
-    layout = fit_columns(lines, width, costs.of(graph.body).macs)
-    out = [*title(graph, width), [], *layout.draw(lines), *footer(graph, costs, lines, width)]
+    memory = Memory(graph)
+    layout = fit_columns(lines, width)
+    extras = extra_columns(graph, costs, memory, lines) if width > PLAIN else ()
+    for extra in extras:
+        if layout.width + GAP + extra.width <= width:
+            layout = replace(layout, extras=(*layout.extras, extra))
+    out = [*title(graph, width), [], *layout.draw(lines), *footer(graph, costs, memory, lines, width)]
     text = "\n".join(paint(trimmed(cell), colour) for cell in out)
     return text.translate(PLAIN_SIGNS) if ascii else text
 
@@ -94,8 +101,12 @@ class Extra:
         return text.ljust(self.width) if self.left else text.rjust(self.width)
 
 
-def extra_columns(lines: Sequence[Line], macs: int) -> list[Extra]:
+def extra_columns(graph: Graph, costs: Costs, memory: Memory, lines: Sequence[Line]) -> list[Extra]:
     """The further columns, in the order in which room is given to them."""
+    macs = costs.of(graph.body).macs
+    bytes_kept = [sum(evaluate(memory.kept(path), graph.sizes) for path in line.paths) for line in lines]
+    texts = {id(line): short_bytes(count) if count else "" for line, count in zip(lines, bytes_kept)}
+    kept = max([len("kept"), *map(len, texts.values())])
 
     def share(line: Line) -> str:
         part = 100 * line.macs / macs if macs else 0
@@ -103,10 +114,12 @@ def extra_columns(lines: Sequence[Line], macs: int) -> list[Extra]:
 
     reads = max([len("input"), *(len(line.takes) for line in lines)])
     rows = max([len("line"), *(len(str(line.row)) for line in lines)])
-    field = max([0, *(len("field") for line in lines if line.field), *(len(line.field) for line in lines)])
+    fields = {path: field_text(found) for path, found in receptive_fields(graph).items()}
+    field = max([0, *(max(len("field"), len(fields[line.last])) for line in lines if line.last in fields)])
     return [
         Extra("share", 5, share),
-        *([Extra("field", field, lambda line: line.field)] if field else []),
+        *([Extra("field", field, lambda line: fields.get(line.last, ""))] if field else []),
+        Extra("kept", kept, lambda line: texts[id(line)]),
         Extra("line", rows, lambda line: str(line.row or "")),
         Extra("input", min(reads, 32), lambda line: line.takes, left=True),
     ]
@@ -166,7 +179,7 @@ class Layout:
         ]
 
 
-def fit_columns(lines: Sequence[Line], width: int, total: int) -> Layout:
+def fit_columns(lines: Sequence[Line], width: int) -> Layout:
     """The widest layout that is no wider than ``width``: first the ops give way, then the shapes, then the names."""
     name = max([len("layer"), *(cell_width(name_cell(line)) for line in lines)])
     op = max([len("op"), *(cell_width(op_cell(line)) for line in lines)])
@@ -191,11 +204,7 @@ def fit_columns(lines: Sequence[Line], width: int, total: int) -> Layout:
     ):
         over = sum(columns.values()) + macs + 3 * GAP - width
         columns[column] -= max(0, min(over, columns[column] - least))
-    layout = Layout(columns["name"], columns["op"], columns["flow"], macs, short_params, short_macs)
-    for extra in extra_columns(lines, total) if width > PLAIN else ():
-        if layout.width + GAP + extra.width <= width:
-            layout = replace(layout, extras=(*layout.extras, extra))
-    return layout
+    return Layout(columns["name"], columns["op"], columns["flow"], macs, short_params, short_macs)
 
 
 def flow_width(line: Line, short: bool) -> int:
@@ -226,7 +235,7 @@ def op_cell(line: Line, say_all: bool = True) -> Cell:
     return cell
 
 
-def footer(graph: Graph, costs: Costs, lines: Sequence[Line], width: int) -> list[Cell]:
+def footer(graph: Graph, costs: Costs, memory: Memory, lines: Sequence[Line], width: int) -> list[Cell]:
     """The exact totals, what flows in and out, and what the signs in the table mean."""
     params, macs = costs.of(graph.body)
     aside = sum(costs.of(step).params for _, step, only in walk(graph.body) if only and isinstance(step, Node))
@@ -242,6 +251,7 @@ def footer(graph: Graph, costs: Costs, lines: Sequence[Line], width: int) -> lis
     entries = [
         ("parameters", [f"{params:,}", bytes_text(4 * params), *([f"{aside:,} in training only"] if aside else [])]),
         ("", ties[:MOST_TIES] + ([f"and {len(ties) - MOST_TIES} more"] if len(ties) > MOST_TIES else [])),
+        *memory_entries(graph, memory),
         ("MACs", [f"{macs:,}", f"{2 * macs:,} FLOPs (2 a MAC)", *([f"at {sizes}"] if sizes else [])]),
         ("", [f"= {told}" + (f" at {given}" if given else "")] if told else []),
         (FLOW, [*joined(inputs, ","), *joined(["→ " + outputs[0], *outputs[1:]] if outputs else [], ",")]),
@@ -255,6 +265,27 @@ def footer(graph: Graph, costs: Costs, lines: Sequence[Line], width: int) -> lis
     if any(line.training for line in lines):
         notes.append(f"{DAGGER}   in training only, left out of the MACs")
     return out + [[(clip(note, width), "dim")] for note in notes]
+
+
+def memory_entries(graph: Graph, memory: Memory) -> list[tuple[str, list[str]]]:
+    """The peaks of memory, in inference and in a training step."""
+    training = memory.training_peak("adam", "float32")
+    infers, trains = (evaluate(peak, graph.sizes) for peak in (memory.inference_peak, training))
+    told, fixed = cost_formula(training, graph)
+    given = ", ".join(f"{symbol}={size}" for symbol, size in fixed.items())
+    formula = f"= {told} bytes" + (f" at {given}" if given else "")
+    return [
+        ("memory", [f"{short_bytes(infers)} in inference", f"{short_bytes(trains)} in training (adam, float32)"]),
+        ("", [formula] if told else []),
+    ]
+
+
+def short_bytes(count: int) -> str:
+    """``46.8 MB``; megabytes are 10⁶ bytes."""
+    for limit, unit in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if count >= limit:
+            return f"{count / limit:.3g} {unit}" if count < 100 * limit else f"{count / limit:,.0f} {unit}"
+    return f"{count} B"
 
 
 MOST_TIES = 4

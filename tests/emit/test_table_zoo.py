@@ -51,4 +51,4 @@ def test_every_table_keeps_its_width_and_adds_up(path):
 
 def test_deep_networks_fit_in_two_screenfuls():
     for name in ("resnet50", "resnet152", "resnet1202", "preresnet1001"):
-        assert len(str(ShapeTable(compile_spec(name))).split("\n")) <= 100
+        assert str(ShapeTable(compile_spec(name))).partition("\nparameters")[0].count("\n") <= 100
