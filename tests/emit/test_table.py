@@ -427,7 +427,7 @@ def test_ten_thousand_layers_take_seconds_at_most():
     made.text()
     assert time.process_time() - start < 5  # 0.6 on an idle core
     made.to_json()
-    assert time.process_time() - start < 3
+    assert time.process_time() - start < 6
 
 
 def test_the_depth_that_is_asked_for():
