@@ -190,9 +190,9 @@ class Record:
 
     def at(self, path: Sequence[str]) -> Size:
         if len(path) == 1:
-            return self.steps.get(path[0], 0)
+            return self.steps[path[0]]
         found: Size = 0
-        for times, inside in self.calls.get(path[0], ()):
+        for times, inside in self.calls[path[0]]:
             if path[1] in inside.steps:  # a part of the level may run ahead of the rest
                 found = found + times * inside.at(path[1:])
         return found

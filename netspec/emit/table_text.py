@@ -104,7 +104,7 @@ class Extra:
 def extra_columns(graph: Graph, costs: Costs, memory: Memory, lines: Sequence[Line]) -> list[Extra]:
     """The further columns, in the order in which room is given to them."""
     macs = costs.of(graph.body).macs
-    bytes_kept = [sum(evaluate(memory.kept(path), graph.sizes) for path in line.paths) for line in lines]
+    bytes_kept = [sum(kept_bytes(graph, memory, path) for path in line.paths) for line in lines]
     texts = {id(line): short_bytes(count) if count else "" for line, count in zip(lines, bytes_kept)}
     kept = max([len("kept"), *map(len, texts.values())])
 
@@ -265,6 +265,14 @@ def footer(graph: Graph, costs: Costs, memory: Memory, lines: Sequence[Line], wi
     if any(line.training for line in lines):
         notes.append(f"{DAGGER}   in training only, left out of the MACs")
     return out + [[(clip(note, width), "dim")] for note in notes]
+
+
+def kept_bytes(graph: Graph, memory: Memory, path: str) -> int:
+    """What the step at a path keeps for the backward pass."""
+    try:
+        return evaluate(memory.kept(path), graph.sizes)
+    except KeyError:  # nothing at all
+        return 0
 
 
 def memory_entries(graph: Graph, memory: Memory) -> list[tuple[str, list[str]]]:

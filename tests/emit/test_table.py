@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netspec.diagnostics import Source, Span
@@ -170,6 +170,7 @@ def test_text_is_80_columns_wide_by_default():
     assert str(resnet()) == resnet().text(80)
 
 
+@settings(deadline=None)
 @given(name=st.sampled_from(sorted(TABLES)), width=st.integers(48, 160))
 def test_text_is_never_wider_than_asked(name, width):
     assert max(map(len, TABLES[name]().text(width).split("\n"))) <= width
