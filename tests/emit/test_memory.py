@@ -30,8 +30,17 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 """Networks that are built smaller than they are: with these parameters."""
 CONVOLUTIONAL = [
-    *("lenet", "lenet_modern", "lenet_batch_norm", "alexnet", "alexnet_2012", "alexnet_torchvision", "nin", "vgg11"),
-    *("vgg_d2l", "resnet18", "resnet50", "resnet20", "plain20", "preresnet", "densenet121", "googlenet", "unet"),
+    *(
+        "lenet",
+        "lenet_modern",
+        "lenet_batch_norm",
+        "alexnet",
+        "alexnet_2012",
+        "alexnet_torchvision",
+        "nin",
+        "vgg11_small",
+    ),
+    *("resnet18", "resnet50", "resnet20", "plain20", "preresnet", "densenet121", "googlenet", "unet"),
     *("googlenet_d2l", "mobilenet_v2", "conv_shapes", "pooling", "edge_detector"),
 ]
 OTHERS = ["mlp", "mlp_dropout", "perceptron", "polynomial", "softmax_regression", "attention_layer"]
@@ -220,7 +229,7 @@ def train(module: nn.Module, given: list[Any], steps: torch.optim.Optimizer) -> 
 @pytest.mark.parametrize("name", ["gpt2_xl", "resnet1202"])
 def test_deep_networks_take_no_longer(name: str) -> None:
     graph = compile_spec(name)
-    start = time.perf_counter()
+    start = time.process_time()
     memory = Memory(graph)
     assert evaluate(memory.training_peak(), graph.sizes) > evaluate(memory.inference_peak, graph.sizes)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
