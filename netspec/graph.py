@@ -86,6 +86,11 @@ class Node:
         return self.op.parameters(*self.tensors)
 
     @property
+    def state(self) -> Mapping[str, Shape]:
+        """What the ``state_dict`` has of the node, by torch name: learned parameters, then buffers."""
+        return {**self.parameters, **self.op.buffers(*self.tensors)}
+
+    @property
     def macs(self) -> Size:
         """Multiply-accumulates of one forward pass (FLOPs are two per MAC)."""
         return self.op.macs(self.tensors, tuple(value.tensor for value in self.outputs))
@@ -369,4 +374,17 @@ def walk_parameters(level: Level) -> Iterator[tuple[str, Node, str, str]]:
     for path, step, _, _, shared in visits(level):
         if isinstance(step, Node) and not shared:
             for name in step.parameters:
-                yield path, step, name, f"{path}.{name}" if name else path
+                yield path, step, name, state_key(path, name)
+
+
+def walk_state(level: Level) -> Iterator[tuple[str, Shape]]:
+    """Every key of the ``state_dict`` with its shape: parameters and buffers, node by node."""
+    for path, step, _, _, shared in visits(level):
+        if isinstance(step, Node) and not shared:
+            for name, shape in step.state.items():
+                yield state_key(path, name), shape
+
+
+def state_key(path: str, name: str) -> str:
+    """The ``state_dict`` key of a node's parameter or buffer; that of a bare parameter is the node's path."""
+    return f"{path}.{name}" if name else path

@@ -129,6 +129,7 @@ def parser() -> argparse.ArgumentParser:
     _value_arguments(diff)
     _limit_argument(diff)
     diff.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
+    diff.add_argument("--ascii", action="store_true", help="keep to the characters of ASCII")
     diff.add_argument(
         "-o", "--output", metavar="FILE", help="draw both side by side, too: a .svg, .png, .pdf or .dot file"
     )

@@ -101,7 +101,7 @@ def diff(options: Namespace) -> int:
     if options.format == "json":
         print(found.to_json())
     else:
-        print(_drawn(found))
+        print(_drawn(found, ascii=options.ascii))
     if options.output:
         from netspec.emit.diff.picture import diff_dot
         from netspec.emit.render import render

@@ -24,7 +24,8 @@ def render_as(
     """Every diagnostic in one of ``FORMATS``; ``more`` counts those that were left out."""
     match format:
         case "json":
-            return json.dumps([_record(found) for found in diagnostics], indent=2, ensure_ascii=True)
+            records = [_record(found) for found in diagnostics]
+            return json.dumps([*records, *([_left_out(more)] if more else [])], indent=2, ensure_ascii=True)
         case "sarif":
             return json.dumps(_sarif(diagnostics, more, version), indent=2, ensure_ascii=True)
         case "github":
@@ -55,6 +56,12 @@ def _record(found: Diagnostic) -> dict[str, Any]:
         "notes": list(found.notes),
         "help": found.help,
     }
+
+
+def _left_out(more: int) -> dict[str, Any]:
+    """How many faults were left out: the last record, which has no id and no place, but their number as ``more``."""
+    message = f"and {counted(more, more)} more"
+    return {"id": None, "severity": "note", "message": message, "file": None, "more": more}
 
 
 def _label(label: Label, primary: bool) -> dict[str, Any]:

@@ -216,6 +216,10 @@ class Op(BaseModel):
         """Learned tensors by torch name."""
         return {}
 
+    def buffers(self, *inputs: Tensor) -> Mapping[str, Shape]:
+        """Tensors by torch name that are not learned, but stand in the ``state_dict`` beside those that are."""
+        return {}
+
     def macs(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Size:
         """Multiply-accumulates of one forward pass, counted as torch's FlopCounterMode does."""
         return 0

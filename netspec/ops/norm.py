@@ -43,6 +43,12 @@ class ChannelNorm(Op):
     def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:
         return learned((self.channels(inputs[0].shape),), self.affine, self.bias)
 
+    def buffers(self, *inputs: Tensor) -> Mapping[str, Shape]:
+        if not self.track_running_stats:
+            return {}
+        each = (self.channels(inputs[0].shape),)
+        return {"running_mean": each, "running_var": each, "num_batches_tracked": ()}
+
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         channels = self.channels(tensors[0].shape)
         scale, shift = scale_and_shift(builder, (channels,), tensors[0].dtype)

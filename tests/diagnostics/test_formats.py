@@ -122,10 +122,32 @@ def test_sarif(spec: str, capsys: pytest.CaptureFixture[str]):
     assert second["message"]["text"] == "no op or block is called `rellu` (help: did you mean `relu`?)"
 
 
-@pytest.mark.parametrize(("faults", "told"), [(150, "and 50 more"), (900, "and at least 300 more")])
-def test_sarif_says_what_it_leaves_out(faults: int, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    path = tmp_path / "net.yaml"
+MANY = pytest.mark.parametrize(
+    ("faults", "more", "told"), [(150, 50, "and 50 more"), (900, 300, "and at least 300 more")]
+)
+
+
+def faulty(path: Path, faults: int) -> Path:
     path.write_text(SPEC + "".join(f"  - rellu{number}\n" for number in range(faults - 2)))
+    return path
+
+
+@MANY
+def test_json_says_what_it_leaves_out(
+    faults: int, more: int, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert main(["check", str(faulty(tmp_path / "net.yaml", faults)), "--error-format", "json"]) == 1
+    *found, last = json.loads(capsys.readouterr().out)
+    assert len(found) == 100
+    assert all(each["severity"] == "error" for each in found)
+    assert last == {"id": None, "severity": "note", "message": told, "file": None, "more": more}
+
+
+@MANY
+def test_sarif_says_what_it_leaves_out(
+    faults: int, more: int, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    path = faulty(tmp_path / "net.yaml", faults)
     assert main(["check", str(path), "--error-format", "sarif"]) == 1
     (run,) = sarif(capsys.readouterr().out)["runs"]
     assert len(run["results"]) == 100

@@ -17,8 +17,9 @@ from zoo.vision import models
 
 from netspec.diagnostics import Source
 from netspec.emit.diff import Diff
-from netspec.graph import Graph, walk_parameters
+from netspec.graph import Graph, walk_state
 from netspec.pipeline import compile_loaded, compile_spec, load_source
+from netspec.runtime.module import build_module
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 PAIRS = [
@@ -80,6 +81,14 @@ def test_no_line_is_longer_than_asked(width: int):
         assert max(map(len, text.splitlines())) <= width
 
 
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_ascii_is_ascii(width: int):
+    for old, new, _ in [*PAIRS, ("resnet18", "gpt2", 0), ("resnet18", "resnet18", 0)]:
+        text = Diff(compile_spec(old), compile_spec(new)).text(width, ascii=True)
+        assert text.isascii()
+        assert max(map(len, text.splitlines())) <= width
+
+
 def test_colours_are_signs_around_the_same_text():
     found = Diff(compile_spec("resnet18"), compile_spec("vgg11"))
     coloured = found.text(80, colour=True)
@@ -96,10 +105,10 @@ def test_a_network_does_not_differ_from_itself(name: str):
     assert json.loads(found.to_json())["equal"] is True
 
 
-def parameters(name: str) -> dict[str, list[int]]:
+def state(name: str) -> dict[str, list[int]]:
     with torch.device("meta"):
         built = models.get_model(name, weights=None)
-    return {key: list(value.shape) for key, value in built.named_parameters()}
+    return {key: list(value.shape) for key, value in built.state_dict().items()}
 
 
 @pytest.mark.parametrize(
@@ -107,7 +116,7 @@ def parameters(name: str) -> dict[str, list[int]]:
 )
 def test_the_keys_are_torchvisions(old: str, new: str):
     keys = json.loads(Diff(compile_spec(old), compile_spec(new)).to_json())["keys"]
-    before, after = parameters(old), parameters(new)
+    before, after = state(old), state(new)
     gone = {*keys["kept"], *keys["reshaped"], *keys["renamed"], *keys["removed"]}
     come = [*keys["kept"], *keys["reshaped"], *keys["renamed"].values(), *keys["added"]]
     assert gone == before.keys()
@@ -119,11 +128,35 @@ def test_the_keys_are_torchvisions(old: str, new: str):
     assert all(before[key] == after[other] for key, other in keys["renamed"].items())
 
 
+STATEFUL = """\
+  - conv2d: {name: stem, out_channels: 3, kernel_size: 1}
+  - batch_norm2d
+  - batch_norm2d: {name: plain, affine: false}
+  - batch_norm2d: {name: measured, track_running_stats: false}
+  - instance_norm2d: {name: tracked, track_running_stats: true}
+  - share: {step: stem, name: again}
+  - conv2d: {name: tied, out_channels: 3, kernel_size: 1, tie: {weight: stem.weight}}
+  - parameter: {name: scale, shape: [3, 1, 1]}
+  - multiply: {from: [tied, scale]}
+"""
+
+
+@pytest.mark.parametrize(
+    "graph",
+    [lambda: network(STATEFUL), lambda: compile_spec("resnet18"), lambda: compile_spec("lstm_lm_gates")],
+    ids=["stateful", "resnet18", "lstm_lm_gates"],
+)
+def test_the_keys_are_those_of_the_module(graph: Any):
+    compiled = graph()
+    state = build_module(compiled).state_dict()
+    assert dict(walk_state(compiled.body)) == {key: tuple(value.shape) for key, value in state.items()}
+
+
 def test_vgg_finds_its_convolutions_again_behind_batch_norm():
     keys = Diff(compile_spec("vgg11"), compile_spec("vgg11_bn")).keys
 
     def convolutions(name: str) -> list[str]:
-        return [key for key, shape in parameters(name).items() if len(shape) == 4]
+        return [key for key, shape in state(name).items() if len(shape) == 4]
 
     carried = {key: key for key in keys.kept} | {old: new for old, new, _ in keys.renamed}
     assert [carried[key] for key in convolutions("vgg11")] == convolutions("vgg11_bn")
@@ -428,7 +461,7 @@ OPS_UNNAMED = {
 
 
 def _keys(text: str) -> list[str]:
-    return [key for _, _, _, key in walk_parameters(network(text).body)]
+    return [key for key, _ in walk_state(network(text).body)]
 
 
 def test_rows_too_many_to_weigh_are_matched_by_name():

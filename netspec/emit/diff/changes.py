@@ -121,11 +121,11 @@ class Diff:
         """Whether nothing differs."""
         return not self.changes and self.keys.is_empty and not any(self.sections.values())
 
-    def text(self, width: int = 80, colour: bool = False) -> str:
-        """What differs as people read it, in at most ``width`` columns."""
+    def text(self, width: int = 80, colour: bool = False, ascii: bool = False) -> str:
+        """What differs as people read it, in at most ``width`` columns; ``ascii`` keeps to the characters of ASCII."""
         from netspec.emit.diff.text import diff_text
 
-        return diff_text(self, width, colour)
+        return diff_text(self, width, colour, ascii)
 
     def to_json(self) -> str:
         """What differs, row by row and key by key, as JSON."""

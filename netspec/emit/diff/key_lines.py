@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from netspec.dims import Shape, pretty_shape
 from netspec.emit.diff.changes import Change
-from netspec.emit.diff.keys import Keys
+from netspec.emit.diff.keys import Keys, Reshaped
 
 MOST_NUMBERS = 8
 NEAR = 8
@@ -40,11 +40,10 @@ class KeyLine:
 def key_lines(keys: Keys, changes: Iterable[Change]) -> list[KeyLine]:
     """The lines for all keys that are not what they were."""
     owners = set(_owners(changes))
-    reshaped = (((key,), 1, f"{pretty_shape(old)} → {pretty_shape(new)}") for key, old, new in keys.reshaped)
     return [
         *_folded("removed", _owned(keys.removed, owners)),
         *_folded("added", _owned(keys.added, owners)),
-        *_folded("changed", reshaped),
+        *_folded("changed", _reshaped(keys.reshaped)),
         *_folded("renamed", _renamed((old, new) for old, new, _ in keys.renamed)),
     ]
 
@@ -73,6 +72,17 @@ def _owned(keys: dict[str, Shape], owners: set[str]) -> Iterator[_Entry]:
         if owner is None:
             alone[name] = pretty_shape(shape)
     return (((name,), count, alone.get(name, "")) for name, count in counts.items())
+
+
+def _reshaped(keys: Iterable[Reshaped]) -> Iterator[_Entry]:
+    """Reshaped keys, those of one step that change alike as one entry: ``bn1.{weight,bias}``."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for key, old, new in keys:
+        step, _, name = key.rpartition(".")
+        alike.setdefault((step, f"{pretty_shape(old)} → {pretty_shape(new)}"), []).append(name)
+    for (step, shapes), names in alike.items():
+        told = names[0] if len(names) == 1 else f"{{{','.join(names)}}}"
+        yield (f"{step}.{told}" if step else told,), len(names), shapes
 
 
 def _renamed(pairs: Iterable[tuple[str, str]]) -> Iterator[_Entry]:

@@ -1,4 +1,4 @@
-"""What becomes of the ``state_dict`` keys of learned parameters, so that a checkpoint can be carried over."""
+"""What becomes of the ``state_dict`` keys, of parameters and buffers, so that a checkpoint can be carried over."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from netspec.dims import Shape
 from netspec.emit.diff.align import align
 from netspec.emit.diff.matching import Match, leaves
-from netspec.graph import Graph, Node, walk_parameters
+from netspec.graph import Graph, Node, state_key, walk_state
 
 
 class Renamed(NamedTuple):
@@ -46,7 +46,7 @@ class Keys:
 
 def compare_keys(old: Graph, new: Graph, matches: Sequence[Match]) -> Keys:
     """What becomes of each key. A key is renamed only where nothing else could be meant."""
-    before, after = _keys(old), _keys(new)
+    before, after = dict(walk_state(old.body)), dict(walk_state(new.body))
     partners = _partners(before, after, matches)
     found = Keys()
     taken = set()
@@ -67,10 +67,6 @@ def compare_keys(old: Graph, new: Graph, matches: Sequence[Match]) -> Keys:
     return found
 
 
-def _keys(graph: Graph) -> dict[str, Shape]:
-    return {key: node.parameters[name] for _, node, name, key in walk_parameters(graph.body)}
-
-
 def _partners(old: Mapping[str, Shape], new: Mapping[str, Shape], matches: Sequence[Match]) -> dict[str, str]:
     """The new key of each old one whose parameter certainly lives on.
 
@@ -82,8 +78,8 @@ def _partners(old: Mapping[str, Shape], new: Mapping[str, Shape], matches: Seque
     come: list[tuple[str, Node]] = []
 
     def pair(path: str, node: Node, other_path: str, other: Node) -> None:
-        names = node.parameters.keys() & other.parameters.keys()
-        pairs = ((_joined(path, name), _joined(other_path, name)) for name in names)
+        names = node.state.keys() & other.state.keys()
+        pairs = ((state_key(path, name), state_key(other_path, name)) for name in names)
         found.update((key, target) for key, target in pairs if key in old and target in new)
 
     def settle() -> None:
@@ -97,16 +93,16 @@ def _partners(old: Mapping[str, Shape], new: Mapping[str, Shape], matches: Seque
             if leaf.certain or leaf.old_path == leaf.new_path:
                 settle()
                 pair(leaf.old_path, leaf.old, leaf.new_path, leaf.new)
-        elif leaf.old is not None and leaf.old.parameters:
+        elif leaf.old is not None and leaf.old.state:
             gone.append((leaf.old_path, leaf.old))
-        elif leaf.new is not None and leaf.new.parameters:
+        elif leaf.new is not None and leaf.new.state:
             come.append((leaf.new_path, leaf.new))
     settle()
     return found
 
 
 def _moved(gone: Sequence[tuple[str, Node]], come: Sequence[tuple[str, Node]]) -> Iterable[tuple[str, Node, str, Node]]:
-    """The nodes with parameters that certainly correspond, of those that went and those that came at one place.
+    """The nodes with a state that certainly correspond, of those that went and those that came at one place.
 
     An equal shape alone says little: what stands before them or behind them has to correspond too.
     """
@@ -124,8 +120,4 @@ def _beside(old: int, new: int) -> list[tuple[int, int]]:
 
 
 def _learns(node: Node) -> object:
-    return node.op.name, tuple(node.parameters.items())
-
-
-def _joined(path: str, name: str) -> str:
-    return f"{path}.{name}" if name else path
+    return node.op.name, tuple(node.state.items())

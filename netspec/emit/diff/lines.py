@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from netspec.dims import Shape, Size, times_shape
 from netspec.emit.diff.changes import Change, Facet, Kind, said, shapes_text
@@ -43,6 +43,11 @@ class Line:
     def mark(self) -> str:
         """``+`` added, ``-`` removed, ``~`` changed, ``·`` other sizes only."""
         return MARKS[self.kind]
+
+    def said(self, say: Callable[[str], str]) -> Line:
+        """The line with what it tells in other words."""
+        notes = tuple(map(say, self.notes))
+        return replace(self, name=say(self.name), detail=say(self.detail), shape=say(self.shape), notes=notes)
 
 
 def diff_lines(changes: Sequence[Change]) -> list[Line]:

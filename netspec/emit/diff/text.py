@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from textwrap import wrap
 
 from netspec.emit.diff.changes import Diff, Entry
@@ -12,6 +12,8 @@ from netspec.emit.table_text import (
     EXACT_BELOW,
     GAP,
     NARROWEST,
+    PLAIN_SIGNS,
+    PLAIN_WORDS,
     Cell,
     bytes_text,
     cell_width,
@@ -35,22 +37,32 @@ STYLES = {"added": "added", "removed": "removed", "changed": "changed", "renamed
 SIGNS = {"added": "+", "removed": "-", "changed": "~", "renamed": "~"}
 
 
-def diff_text(diff: Diff, width: int, colour: bool) -> str:
+def diff_text(diff: Diff, width: int, colour: bool, ascii: bool = False) -> str:
     """What differs, in at most ``width`` columns (never below 48)."""
     width = max(width, NARROWEST)
-    names = labels(diff.old, diff.new)
+    say = in_words if ascii else str
+    title = say(" → ".join(labels(diff.old, diff.new)))
     if diff.is_empty:
-        return f"{names[0]} → {names[1]}: no difference"
-    out: list[Cell] = [[(clip(f"{names[0]} → {names[1]}", width), "bold")], *_sections(diff, width), []]
-    lines = diff_lines(diff.changes)
+        return f"{title}: no difference"
+    out: list[Cell] = [[(clip(title, width), "bold")], *_sections(diff, width, say), []]
+    lines = [line.said(say) for line in diff_lines(diff.changes)]
     if lines:
         out += [*_table(lines, width)]
-    out += [*_totals(diff, width), *_keys(diff, width)]
+    out += [*_totals(diff, width, say), *_keys(diff, width, say)]
     if any(line.count > 1 for line in lines):
         out.append([("×N  N alike; the numbers are of one", "dim")])
     if any(line.kind == "follows" for line in lines):
         out.append([("·   as before, in other sizes", "dim")])
-    return "\n".join(paint(cell, colour).rstrip() for cell in out)
+    text = "\n".join(paint(cell, colour).rstrip() for cell in out)
+    return text.translate(PLAIN_SIGNS) if ascii else text
+
+
+Say = Callable[[str], str]
+
+
+def in_words(text: str) -> str:
+    """The text with words for the signs that ASCII has no single character for, before it is fitted."""
+    return text.translate(PLAIN_WORDS)
 
 
 def labels(old: Graph, new: Graph) -> tuple[str, str]:
@@ -60,16 +72,16 @@ def labels(old: Graph, new: Graph) -> tuple[str, str]:
     return old.name, new.name
 
 
-def _sections(diff: Diff, width: int) -> Iterator[Cell]:
+def _sections(diff: Diff, width: int, say: Say) -> Iterator[Cell]:
     for title, entries in diff.sections.items():
         for entry in entries:
-            yield from _entry(title, entry, width)
+            yield from _entry(title, entry, width, say)
 
 
-def _entry(title: str, entry: Entry, width: int) -> Iterator[Cell]:
+def _entry(title: str, entry: Entry, width: int, say: Say) -> Iterator[Cell]:
     """``~ parameter depths  [2, 2] → [3, 4]``."""
     kind = "added" if entry.old is None else "removed" if entry.new is None else "changed"
-    text = " → ".join(each for each in (entry.old, entry.new) if each is not None)
+    text = say(" → ".join(each for each in (entry.old, entry.new) if each is not None))
     head = clip(f"{SIGNS[kind]} {title} {entry.name}", width - 20 - GAP) + " " * GAP
     rows = wrap(text, max(20, width - len(head))) or [""]
     yield [(head[:1], STYLES[kind]), (head[1:], ""), (rows[0], "")]
@@ -137,20 +149,21 @@ def _op(line: Line) -> Cell:
     return [(line.what, "dim" if line.level else line.family), (f" {line.detail}" if line.detail else "", "")]
 
 
-def _totals(diff: Diff, width: int) -> Iterator[Cell]:
+def _totals(diff: Diff, width: int, say: Say) -> Iterator[Cell]:
     """Parameters and MACs of the whole, before and after."""
     old, new = diff.totals
     rows = [("parameters", old.params, new.params, _bytes(new.params)), ("MACs", old.macs, new.macs, _at(diff.new))]
-    yield from _drawn(rows, width, short=False) or _drawn(rows, width, short=True) or ()
+    arrow = say(" → ")
+    yield from _drawn(rows, width, arrow, short=False) or _drawn(rows, width, arrow, short=True) or ()
 
 
-def _drawn(rows: Sequence[tuple[str, int, int, str]], width: int, short: bool) -> list[Cell] | None:
+def _drawn(rows: Sequence[tuple[str, int, int, str]], width: int, arrow: str, short: bool) -> list[Cell] | None:
     """The totals in columns; ``None`` where exact numbers are wider than there is room."""
     texts = [(title, _total(old, short), _total(new, short), signed(new - old, short)) for title, old, new, _ in rows]
     columns = [max(map(len, column)) for column in zip(*texts)]
     drawn: list[Cell] = []
     for (title, before, after, change), (_, old, new, aside) in zip(texts, rows):
-        text = f"{title:<{LABEL}}{before:>{columns[1]}} → {after:>{columns[2]}}{' ' * GAP}"
+        text = f"{title:<{LABEL}}{before:>{columns[1]}}{arrow}{after:>{columns[2]}}{' ' * GAP}"
         text += "as before" if old == new else f"{change:>{columns[3]}}{' ' * GAP}{_share(old, new):>7}"
         if len(text.rstrip()) > width and not short:
             return None
@@ -181,7 +194,7 @@ def _at(graph: Graph) -> str:
     return f"at {sizes}" if sizes else ""
 
 
-def _keys(diff: Diff, width: int) -> Iterator[Cell]:
+def _keys(diff: Diff, width: int, say: Say) -> Iterator[Cell]:
     """What becomes of the keys."""
     keys = diff.keys
     counts = {
@@ -195,13 +208,14 @@ def _keys(diff: Diff, width: int) -> Iterator[Cell]:
     yield from wrapped("keys", parts or ["none"], " ·", width)
     lines = key_lines(keys, diff.changes)
     for line in lines[:MOST_KEYS]:
-        fits = len(line.text) + GAP + len(line.aside) <= width - MARK
-        rows = wrap(line.text, width - MARK, break_on_hyphens=False)
-        aside = [(" " * GAP + line.aside, "dim")] if fits else []
+        names, told = say(line.text), say(line.aside)
+        fits = len(names) + GAP + len(told) <= width - MARK
+        rows = wrap(names, width - MARK, break_on_hyphens=False)
+        aside = [(" " * GAP + told, "dim")] if fits else []
         yield [(SIGNS[line.kind].ljust(MARK), STYLES[line.kind]), (rows[0], ""), *aside]
         yield from ([(" " * MARK + row, "")] for row in rows[1:])
         if not fits:
-            yield from ([(" " * 2 * MARK + row, "dim")] for row in wrap(line.aside, width - 2 * MARK))
+            yield from ([(" " * 2 * MARK + row, "dim")] for row in wrap(told, width - 2 * MARK))
     if len(lines) > MOST_KEYS:
         left = sum(line.count for line in lines[MOST_KEYS:])
         yield [(f"  … {left:,} more keys: `--format json` has them all", "dim")]
