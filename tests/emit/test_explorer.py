@@ -19,6 +19,7 @@ from netspec.dims import Dim, evaluate, evaluate_shape, floor_div
 from netspec.elaborate import elaborate
 from netspec.emit.explorer import explorer_page
 from netspec.emit.explorer.data import explorer_data, formula
+from netspec.emit.memory import Memory
 from netspec.emit.table import ShapeTable
 from netspec.graph import Graph
 from netspec.pipeline import compile_spec
@@ -226,6 +227,43 @@ def test_sizes_that_are_set_give_what_the_command_gives(graph: Any, sizes: dict[
 
 
 @needs_browser
+@pytest.mark.parametrize(
+    ("graph", "sizes"),
+    [
+        (lambda: compile_spec("resnet50"), {"N": 3, "H": 97, "W": 160}),
+        (lambda: compile_spec("gpt2"), {"N": 2, "T": 77}),
+        (lambda: compile_spec("googlenet"), {"N": 8, "H": 224, "W": 300}),
+        (lambda: compiled(DECODER), {"N": 4, "S": 31, "T": 5}),
+    ],
+    ids=["resnet50", "gpt2", "googlenet", "decoder"],
+)
+def test_memory_is_what_the_table_says_is_kept(graph: Any, sizes: dict[str, int], open_page: Opener):
+    found = graph()
+    page = open_page(found)
+    page.locator('#heat button[value="memory"]').click()
+    for name, size in sizes.items():
+        page.locator(f'#dims [data-dim="{name}"] input[type=number]').fill(str(size))
+    memory = Memory(found)
+    total = evaluate(memory.total_kept, sizes)
+    page.wait_for_function(
+        "(total) => document.querySelector('[data-total^=kept]').title.startsWith(total)", arg=f"{total:,}"
+    )
+    shown = page.evaluate(
+        """() => { setDepth(99); return rows.map((row) => [row.path, String(rowCost(row).memory),
+             row.element.querySelector(".memory").textContent]).filter(([path]) => !path.includes(":")); }"""
+    )
+    assert {path: int(kept) for path, kept, _ in shown} == {path: kept_at(memory, path, sizes) for path, _, _ in shown}
+    assert all(bool(text) == (kept != "0") for _, kept, text in shown)
+
+
+def kept_at(memory: Memory, path: str, sizes: dict[str, int]) -> int:
+    try:
+        return evaluate(memory.kept(path), sizes)
+    except KeyError:
+        return 0
+
+
+@needs_browser
 def test_a_slider_sets_a_size(open_page: Opener):
     page = open_page(compile_spec("resnet18"))
     slider = page.locator('#dims [data-dim="H"] input[type=range]')
@@ -377,9 +415,10 @@ def test_heat_is_hottest_where_the_most_is(kind: str, open_page: Opener):
     hottest = max(heats, key=lambda found: found[1])
     rows = {row.path: row for row in ShapeTable(graph)}
     if kind == "memory":
-        assert hottest[0] == "conv1"  # 64×112×112, three times: the convolution, its norm and its relu
-        four = 4 * 3 * 64 * 112 * 112
-        assert page.evaluate("String(spotCost(rows[1].spot).memory)") == str(four)
+        assert hottest[0] == "conv1"
+        image, made = 3 * 224 * 224, 64 * 112 * 112  # the convolution's input, the norm's, what relu gives
+        statistics = 2 * 64
+        assert page.evaluate("String(spotCost(rows[1].spot).memory)") == str(4 * (image + 2 * made + statistics))
     else:
         most = max(rows.values(), key=lambda row: getattr(row, kind) * (2 if row.path.startswith("layer1") else 1))
         assert getattr(rows[hottest[0]], kind) == getattr(most, kind)

@@ -17,15 +17,13 @@ from netspec.emit.dot import port_names
 from netspec.emit.dot_faces import change, contents, sign_of, spelled, sum_text
 from netspec.emit.dot_folding import Box, Card, Item, fold, items_of
 from netspec.emit.dot_wiring import ENTRY, Wiring, wire
+from netspec.emit.memory import Memory
 from netspec.emit.table_groups import grouped, sources_text, value_names
 from netspec.graph import Call, Graph, Level, Loop, Node, Output, Pace, Requirement, Step, Value, parameter_count
 from netspec.ops.base import Tensor
 
 EXACT = 2**53
 """Whole numbers from here on are not exact in JSON as browsers read it, and are written as text."""
-
-BYTES = {"float64": 8, "int64": 8, "float32": 4, "int32": 4, "float16": 2, "bfloat16": 2, "bool": 1}
-"""What one number takes."""
 
 RUN, AHEAD = Dim.symbol("run"), Dim.symbol("ahead")
 """A pace that says of an item which of the two it has."""
@@ -69,11 +67,37 @@ class _Data:
             "levels": self.levels,
             "nodes": self.nodes,
             "tensors": self.tensors,
+            "kept": self.kept(root),
             "sizes": self.sizes,
-            "bytes": BYTES,
             "requirements": requirements,
             "sources": [{"name": _file_name(source), "text": source.text} for source in self.sources],
         }
+
+    def kept(self, root: int) -> dict[str, int]:
+        """The bytes that each step and level in the page keeps for the backward pass, by its path; "" has them all.
+
+        What a step keeps depends on what those before it do: no level knows it by itself. Of copies, it is the first's.
+        """
+        memory = Memory(self.graph)
+        found = {"": self.size(memory.total_kept)}
+        for path in self.paths(root, ""):
+            try:
+                kept = memory.kept(path)
+            except KeyError:  # nothing at all
+                continue
+            if kept != 0:
+                found[path] = self.size(kept)
+        return found
+
+    def paths(self, level: int, prefix: str) -> Iterator[str]:
+        """The paths of all rows of a level, as the page makes them."""
+        for item in self.levels[level]["items"]:
+            path = prefix + item.get("path", "")
+            names = [self.nodes[number]["name"] for number in item.get("nodes", ())]
+            yield from (path[: len(path) - len(names[0])] + name for name in names)
+            if "level" in item:
+                yield path
+                yield from () if "shares" in item else self.paths(item["level"], f"{path}.")
 
     def size(self, size: Size) -> int:
         if size not in self._size_numbers:

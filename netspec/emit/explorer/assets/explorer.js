@@ -94,7 +94,7 @@ function showStatus(row) {
   const facts = [
     cost.params ? `${exact(cost.params)} params${part("params")}` : "",
     cost.macs ? `${exact(cost.macs)} MACs${part("macs")}` : "",
-    cost.memory ? `${shortBytes(cost.memory)} of outputs${part("memory")}` : "",
+    cost.memory ? `${shortBytes(cost.memory)} kept for the backward pass${part("memory")}` : "",
     spot.item.count ? `${spot.item.count} in a row, each` : "",
     spot.training ? "in training only" : "",
   ].filter(Boolean);
@@ -105,7 +105,7 @@ function rowCost(row) {
   const { item } = row.spot;
   if (!item.nodes) return spotCost(row.spot);
   const number = item.nodes.find((each) => baseOf(row.spot) + network.nodes[each].name === row.path);
-  return costAt(row.spot.pace, nodeCost(number));
+  return nodeCostAt(row.spot, number);
 }
 
 // Opening and closing
@@ -306,7 +306,7 @@ function showTotals() {
     ["parameters", short(params - aside, 2), `${exact(params)}${aside ? `, ${exact(aside)} of them in training only` : ""}`],
     ["MACs", short(macs, 2), exact(macs) || "0"],
     ["FLOPs", short(2n * macs, 2), `${exact(2n * macs) || "0"}: two for each MAC`],
-    ["outputs", shortBytes(memory), `${exact(memory)} bytes: the outputs of all steps of one pass`],
+    ["kept in training", shortBytes(memory), `${exact(memory) || "0"} bytes that one forward pass keeps for the backward pass, in float32`],
   ];
   document.documentElement.style.setProperty("--params", `${exact(params).length}ch`);
   document.documentElement.style.setProperty("--macs", `${exact(macs).length}ch`);

@@ -71,34 +71,33 @@ function nameOf(spot) {
   return /^\d/.test(name) && around ? `${around}.${name}` : name;
 }
 
-const NOTHING = { params: 0n, macs: [0n, 0n], memory: [0n, 0n] };
+const NOTHING = { params: 0n, macs: [0n, 0n] };
 
 /** What one run of a node takes, and what a run of a level takes: once ahead of the loop around it, and each time. */
 function nodeCost(number) {
   const node = network.nodes[number];
-  const memory = node.makes.reduce((sum, tensor) => sum + tensorBytes(tensor), 0n);
-  return { params: BigInt(node.params ?? 0), macs: [0n, sizeValues[node.macs]], memory: [0n, memory] };
+  return { params: BigInt(node.params ?? 0), macs: [0n, sizeValues[node.macs]] };
 }
 
-function tensorBytes(number) {
-  const tensor = network.tensors[number];
-  return tensor.sizes.reduce((product, size) => product * sizeValues[size], BigInt(network.bytes[tensor.dtype]));
+const keptSizes = new Map(Object.entries(network.kept));
+
+/** The bytes that a step or a level keeps for the backward pass, in all turns of the loops around it; of all with "". */
+function keptAt(path) {
+  return keptSizes.has(path) ? sizeValues[keptSizes.get(path)] : 0n;
 }
 
 function levelCost(number) {
   if (levelCosts.has(number)) return levelCosts.get(number);
   const level = network.levels[number];
-  const total = { params: 0n, macs: [0n, 0n], memory: [0n, 0n] };
+  const total = { params: 0n, macs: [0n, 0n] };
   for (const item of level.items) {
     const cost = itemCost(item);
     const count = BigInt(item.count ?? 1);
     total.params += cost.params * count;
     if (item.training) continue;
-    for (const kind of ["macs", "memory"]) {
-      const [ahead, run] = cost[kind];
-      total[kind][0] += (item.ahead ? ahead + run : ahead) * count;
-      total[kind][1] += (item.ahead ? 0n : run) * count;
-    }
+    const [ahead, run] = cost.macs;
+    total.macs[0] += (item.ahead ? ahead + run : ahead) * count;
+    total.macs[1] += (item.ahead ? 0n : run) * count;
   }
   levelCosts.set(number, total);
   return total;
@@ -111,33 +110,46 @@ function itemCost(item) {
   const cost = levelCost(item.level);
   const loop = network.levels[item.level].loop;
   const turns = ([ahead, run]) => (loop ? [0n, ahead + sizeValues[loop.length] * run] : [ahead, run]);
-  return { params: item.shares ? 0n : cost.params, macs: turns(cost.macs), memory: turns(cost.memory) };
+  return { params: item.shares ? 0n : cost.params, macs: turns(cost.macs) };
 }
 
 function plus(one, other) {
-  const added = (a, b) => [a[0] + b[0], a[1] + b[1]];
-  return {
-    params: one.params + other.params,
-    macs: added(one.macs, other.macs),
-    memory: added(one.memory, other.memory),
-  };
+  return { params: one.params + other.params, macs: [one.macs[0] + other.macs[0], one.macs[1] + other.macs[1]] };
+}
+
+/** What takes `cost` takes in one forward pass at a pace. */
+function costAt(pace, cost) {
+  const times = (sizes) => sizes.reduce((product, size) => product * sizeValues[size], 1n);
+  const [ahead, run] = cost.macs;
+  return { params: cost.params, macs: ahead * times(pace.ahead) + run * times(pace.run) };
 }
 
 /** What a spot takes in one forward pass: of one, where several are alike. */
-function costAt(pace, cost) {
-  const times = (sizes) => sizes.reduce((product, size) => product * sizeValues[size], 1n);
-  const both = ([ahead, run]) => ahead * times(pace.ahead) + run * times(pace.run);
-  return { params: cost.params, macs: both(cost.macs), memory: both(cost.memory) };
-}
-
 function spotCost(spot) {
-  return costAt(spot.pace, itemCost(spot.item));
+  const memory = pathsOf(spot).reduce((sum, path) => sum + keptAt(path), 0n);
+  return { ...costAt(spot.pace, itemCost(spot.item)), memory };
 }
 
-/** The whole network: parameters, of which some are for training only, MACs and bytes of one inference pass. */
+/** The paths of a spot's rows: of the ops on a card, or its own. */
+function pathsOf(spot) {
+  if (!spot.item.nodes) return [spot.path];
+  const base = baseOf(spot);
+  return spot.item.nodes.map((number) => base + network.nodes[number].name);
+}
+
+/** What one of a spot's ops takes. */
+function nodeCostAt(spot, number) {
+  const memory = keptAt(baseOf(spot) + network.nodes[number].name);
+  return { ...costAt(spot.pace, nodeCost(number)), memory };
+}
+
+/**
+ * The whole network: parameters, of which some are for training only, MACs of one inference pass, and the bytes that
+ * training keeps of one forward pass.
+ */
 function totals() {
   const cost = costAt({ run: [], ahead: [] }, levelCost(network.root));
-  return { ...cost, aside: trainingParams(network.root, new Map()) };
+  return { ...cost, memory: keptAt(""), aside: trainingParams(network.root, new Map()) };
 }
 
 function trainingParams(number, known) {

@@ -44,7 +44,7 @@ function addOp(spot, number, at, depth) {
   const name = (baseOf(spot) + node.name).slice(spot.prefix.length);
   const what = [html("span", { class: "op", "data-family": node.family }, node.op), ` ${node.arguments ?? ""}`];
   const notes = [at === 0 ? spot.item.sources : "", node.shares ? `= ${node.shares}` : ""];
-  const cost = () => costAt(spot.pace, nodeCost(number));
+  const cost = () => nodeCostAt(spot, number);
   const lines = [lineKey(node.at)];
   addRow({ spot, depth, path: baseOf(spot) + node.name, name, what, notes, tensors: node.makes, cost, lines });
 }
