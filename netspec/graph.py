@@ -15,12 +15,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import Any, Generic, Literal, NamedTuple, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar, Union
 
 from netspec.diagnostics import Span
 from netspec.dims import Shape, Size
 from netspec.ops import OPS
 from netspec.ops.base import Numbers, Op, Tensor
+
+if TYPE_CHECKING:
+    from netspec.recipes.recipe import Recipe
 
 Item = TypeVar("Item")
 
@@ -325,7 +328,7 @@ class Graph:
     """A compiled spec.
 
     ``sizes`` gives every symbolic dimension the size at which costs are quoted; ``numbers`` says which whole numbers
-    the inputs take that have such.
+    the inputs take that have such; ``recipe`` says how it is trained, where the spec does.
     """
 
     name: str
@@ -340,6 +343,7 @@ class Graph:
     spec: str
     digest: str
     numbers: Mapping[str, Numbers] = field(default_factory=dict)
+    recipe: Recipe | None = None
 
 
 class Visit(NamedTuple):

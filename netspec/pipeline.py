@@ -114,9 +114,18 @@ def compile_loaded(
     limits: Limits | None = None,
     shared: Shared | None = None,
 ) -> Graph:
-    """The shaped graph of a loaded spec. Raises ``SpecError`` with everything that is wrong."""
+    """The shaped graph of a loaded spec. Raises ``SpecError`` with everything that is wrong.
+
+    ``overrides`` are values of parameters, and of keys under ``train`` by their path (``train.optimizer.lr``).
+    """
+    spec = loaded.spec
+    if training := {path[6:]: value for path, value in (overrides or {}).items() if path.startswith("train.")}:
+        from netspec.elaborate.recipe import with_overrides
+
+        spec = spec.model_copy(update={"train": with_overrides(spec.train, training)})
+        overrides = {name: value for name, value in (overrides or {}).items() if not name.startswith("train.")}
     return elaborate(
-        loaded.spec,
+        spec,
         Report(),
         variant=variant or loaded.variant,
         overrides=overrides,

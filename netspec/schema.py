@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Any, get_args
 
 from netspec import library
 from netspec.elaborate.init_rules import FUNCTIONS, TEXTS
 from netspec.ops import OPS
 from netspec.ops.base import Op
 from netspec.ops.meanings import meaning
+from netspec.recipes import Ingredient, Kind, ingredients
+from netspec.recipes.recipe import Checkpoint, EarlyStopping, Settings, WeightDecay
 from netspec.spec import (
     DTYPES,
     MERGES,
@@ -33,6 +35,7 @@ from netspec.spec import (
     ParamSpec,
     Share,
     Spec,
+    TrainSpec,
 )
 
 Json = dict[str, Any]
@@ -86,6 +89,7 @@ BOUNDS = {
 }
 FACT = _any_of(NUMBER_OR_TEXT, BOUNDS)
 TRAINING = {"const": "training"}
+TRANSFORMS = _any_of(_reference("transform"), {"type": "array", "items": _reference("transform")})
 TIES = {"type": "object", "additionalProperties": TEXT}
 
 KEYS: dict[type[Form], dict[str, tuple[Json, str]]] = {
@@ -110,6 +114,37 @@ KEYS: dict[type[Form], dict[str, tuple[Json, str]]] = {
         "outputs": (OUTPUTS, "what the network gives: `logits: fc`; default: the last step, named `output`"),
         "init": (_reference("init"), "initialisation rules: `conv2d.weight: {kaiming_normal: {mode: fan_out}}`"),
         "expect": (_reference("expect"), "facts that `netspec check` verifies"),
+        "train": (_reference("train"), "how it is trained: `netspec train`"),
+    },
+    TrainSpec: {
+        "data": (_reference("data"), "what it learns from: a data set of netspec's, or files of your own"),
+        "inputs": (REFERENCES, "the column of the data that each input reads, where the names do not say so"),
+        "prepare": (TRANSFORMS, "what is done to every row"),
+        "augment": (TRANSFORMS, "what varies the training rows"),
+        "loss": (_any_of(_reference("loss"), _named(_reference("loss"))), "the loss, or one for each output"),
+        "metrics": (_reference("metrics"), "what is measured of the held-back rows; default: what suits the loss"),
+        "optimizer": (_reference("optimizer"), "the optimizer: `adam: 0.001`"),
+        "weight_decay": (_reference("weight_decay"), "how strongly weights are drawn to zero: `{value, skip}`"),
+        "schedule": (_reference("schedule"), "how the learning rate goes on: `cosine`"),
+        "epochs": (_reference("epochs"), "how often it sees all rows"),
+        "steps": (_reference("steps"), "how many steps it takes, instead of `epochs`"),
+        "batch": (_reference("batch"), "rows a step, over all devices; null for all rows"),
+        "accumulate": (_reference("accumulate"), "parts that a batch is worked through in, to save memory"),
+        "clip": (_reference("clip"), "the largest norm of the gradients"),
+        "early_stopping": (_reference("early_stopping"), "an end when nothing gets better: `{patience, metric}`"),
+        "validation": (_reference("validation"), "the share of the rows held back to judge by"),
+        "folds": (_reference("folds"), "K of K-fold cross-validation"),
+        "evaluate_train": (_reference("evaluate_train"), "whether the training rows are judged too, each epoch"),
+        "init": (_or_expression({"type": ["string", "object"]}), "the initialisation of all weight matrices"),
+        "precision": (_reference("precision"), "`mixed` is bfloat16 by autocast over float32 weights"),
+        "compile": (_reference("compile"), "torch.compile: of each repeated block (`regional`), or of the `whole`"),
+        "devices": (_reference("devices"), "how many devices, `auto`, or `cpu`"),
+        "strategy": (_reference("strategy"), "how several devices share the work: `ddp` or `fsdp`"),
+        "workers": (_reference("workers"), "processes that read rows ahead, where they do not fit in memory"),
+        "seed": (_reference("seed"), "the seed of the weights, the order and every other chance"),
+        "checkpoint": (_reference("checkpoint"), "how often the run is saved: `{minutes, steps, keep}`"),
+        "tensorboard": (_reference("tensorboard"), "whether TensorBoard's event files are written too"),
+        "published": (_named({"type": "number"}), "numbers of a paper to be held against: `{accuracy: 0.99}`"),
     },
     BlockSpec: {
         "params": (PARAMS, "the parameters of the block; one without a default is `name: int`"),
@@ -247,9 +282,9 @@ def _with_expressions(schema: Json) -> Json:
     return made
 
 
-def required_arguments(op: type[Op]) -> list[str]:
-    """The arguments that an op cannot do without."""
-    return [name for name, field in op.model_fields.items() if field.is_required()]
+def required_arguments(kind: type[Op] | type[Ingredient]) -> list[str]:
+    """The arguments that an op or an ingredient cannot do without."""
+    return [name for name, field in kind.model_fields.items() if field.is_required()]
 
 
 def op_schema(op: type[Op]) -> Json:
@@ -275,7 +310,7 @@ def op_schema(op: type[Op]) -> Json:
     return {"description": documentation(op), **_any_of(*options)}
 
 
-def documentation(kind: type[Op] | type[Form]) -> str:
+def documentation(kind: type[Op] | type[Form] | type[Ingredient]) -> str:
     """A class's docstring as Markdown."""
     text = re.sub(r"\s*\n    ", "\n", (kind.__doc__ or "").strip())
     return re.sub(r"``([^`]*)``", r"`\1`", text)
@@ -359,6 +394,47 @@ def _rule_schema() -> Json:
     return _any_of({"enum": alone}, {**chosen, "properties": functions, "additionalProperties": False})
 
 
+def recipe_schema() -> dict[str, Json]:
+    """What stands under the keys of ``train:``: the ingredients of each kind, and the numbers of a run."""
+    made: dict[str, Json] = {}
+    for kind in get_args(Kind):
+        known = ingredients(kind)
+        alone = [name for name, each in known.items() if not required_arguments(each)]
+        words = [{"const": name, "description": documentation(known[name])} for name in alone]
+        keyed: Json = {
+            "type": "object",
+            "minProperties": 1,
+            "maxProperties": 1,
+            "properties": {name: ingredient_schema(each) for name, each in known.items()},
+            "additionalProperties": False,
+        }
+        made[kind] = _any_of(*words, keyed)
+    made["metrics"] = _any_of(_reference("metric"), {"type": "array", "items": _reference("metric")})
+    for part in (WeightDecay, EarlyStopping, Checkpoint):
+        made[part.name] = ingredient_schema(part)
+    return made | _arguments_schema(Settings)
+
+
+def ingredient_schema(kind: type[Ingredient]) -> Json:
+    """What stands under an ingredient's key: its arguments, or its main argument alone."""
+    properties, required = _arguments_schema(kind), required_arguments(kind)
+    whole: Json = {"type": "object", "properties": properties, "additionalProperties": False}
+    options = [{**whole, "required": required} if required else whole]
+    if kind.main is not None and set(required) <= {kind.main}:
+        options.append({key: item for key, item in properties[kind.main].items() if key != "default"})
+    if not required:
+        options.append({"type": "null"})
+    return {"description": documentation(kind), **_any_of(*options)}
+
+
+def _arguments_schema(kind: type[Ingredient]) -> dict[str, Json]:
+    made = {}
+    for name, written in kind.model_json_schema().get("properties", {}).items():
+        schema = _or_expression(_with_expressions({key: item for key, item in written.items() if key in _CONSTRAINTS}))
+        made[name] = {**schema, "default": written["default"]} if "default" in written else schema
+    return made
+
+
 def _word_schema(words: tuple[str, ...]) -> Json:
     """One of some words, or a text with an expression in braces."""
     return _any_of({"enum": [*words]}, {"type": "string", "pattern": r"\{"})
@@ -397,6 +473,8 @@ def spec_schema() -> Json:
         "output": _any_of(TEXT, form_schema(OutputSpec)),
         "block": form_schema(BlockSpec),
         "expect": form_schema(Expect),
+        "train": form_schema(TrainSpec),
+        **recipe_schema(),
         "init": {"type": "object", "propertyNames": {"pattern": r"\."}, "additionalProperties": _rule_schema()},
         **{f"structure.{word}": structure_schema(word) for word in STRUCTURES},
         **{f"op.{name}": op_schema(op) for name, op in OPS.items()},

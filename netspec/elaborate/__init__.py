@@ -94,6 +94,12 @@ def elaborate(
         pass
     below = _bounds(spec, reader, globals)
     init = read_rules(spec.init, reader, globals)
+    recipe = None
+    if spec.train is not None and not report.count:
+        from netspec.elaborate.recipe import read_recipe  # most specs have none, and its classes take a while
+
+        made = {name: Output(value, training) for name, (value, training) in outputs.items()}
+        recipe = read_recipe(spec.train, reader, globals, inputs, made)
     report.raise_if_any()
     body, _ = builder.close(elaborator.interned, {name: value for name, (value, _) in outputs.items()}, {})
     found = tuple(requirements.found.values())
@@ -113,6 +119,7 @@ def elaborate(
         numbers=input_numbers(body, below),
         spec=source,
         digest=digest,
+        recipe=recipe,
     )
 
 

@@ -33,6 +33,8 @@ from netspec.spec.reading import (
 from netspec.spec.steps import Body
 from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
 
+COLUMNS = "a mapping from inputs to columns of the data"
+
 
 class OutputSpec(Form):
     """An output in its long form."""
@@ -181,6 +183,7 @@ class Spec(Form):
         reader(lambda node, report: mapping_entries(node, report, "a mapping from parameters to functions")),
     ] = ()
     expect: Annotated[Expect | None, reader(_read_expect)] = None
+    train: Value | None = None
 
 
 def read_spec(node: SyntaxNode, report: Report) -> Spec | None:
@@ -209,6 +212,44 @@ class Library(Spec):
 def read_library(node: SyntaxNode, report: Report) -> Library | None:
     """An imported document. ``None`` where the report got anything."""
     return _checked(read_form(Library, node, report, "a spec"), report)
+
+
+class TrainSpec(Form):
+    """How the network is trained. Its values wait for the parameters: ``elaborate`` reads them."""
+
+    span: Span
+    data: Value
+    inputs: Annotated[Mapping[str, str], named_by(lambda key, node, report: read_text(node, report), COLUMNS)] = Field(
+        default_factory=dict
+    )
+    prepare: Value | None = None
+    augment: Value | None = None
+    loss: Value
+    metrics: Value | None = None
+    optimizer: Value
+    weight_decay: Value | None = None
+    schedule: Value | None = None
+    epochs: Value | None = None
+    steps: Value | None = None
+    batch: Value | None = None
+    accumulate: Value | None = None
+    clip: Value | None = None
+    early_stopping: Value | None = None
+    validation: Value | None = None
+    folds: Value | None = None
+    evaluate_train: Value | None = None
+    init: Value | None = None
+    precision: Value | None = None
+    compile: Value | None = None
+    devices: Value | None = None
+    strategy: Value | None = None
+    workers: Value | None = None
+    seed: Value | None = None
+    checkpoint: Value | None = None
+    tensorboard: Value | None = None
+    published: Annotated[
+        Mapping[str, Written], named_by(lambda key, node, report: node, "a mapping from metrics to numbers")
+    ] = Field(default_factory=dict)
 
 
 File = TypeVar("File", bound=Spec)

@@ -49,6 +49,14 @@ MEANING = {
         "network:\n  - for: {each: {out: [8, 16], bias: [true, true]}, "
         "body: [{linear: {out_features: out, bias: bias}}]}",
     ),
+    "data-mismatch": Entry(
+        "The data do not fit the network, or the loss does not fit what it compares.",
+        "Training would fail at its first step, or learn something else than what is meant.",
+        "inputs: {image: [N, 3, 28, 28]}\nnetwork: [flatten, linear: 10]\n"
+        "train: {data: mnist, loss: cross_entropy, optimizer: adam, epochs: 3}",
+        "inputs: {image: [N, 1, 28, 28]}\nnetwork: [flatten, linear: 10]\n"
+        "train: {data: mnist, loss: cross_entropy, optimizer: adam, epochs: 3}",
+    ),
     "too-large": Entry(
         "The loops of the spec make more turns, or more layers, than are allowed.",
         "20,000 of each is more than any published network has; `--max-layers` raises the bound.",

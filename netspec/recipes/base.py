@@ -1,0 +1,88 @@
+"""What a recipe is made of: one class an ingredient says everything there is to say about it.
+
+An ingredient is a loss, an optimizer, a schedule, a data set, a transform or a metric. Its Pydantic fields are its
+arguments, with PyTorch's names and defaults; a spec writes it as it writes a step: its name, or one key with the
+arguments inside (``adam``, ``adam: 0.002``, ``adam: {lr: 0.002}``). To add one, write its class in the file of its
+kind. Nothing here imports torch: a class names what does the work (``torch``), and ``netspec.train`` looks it up.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Kind = Literal["loss", "optimizer", "schedule", "data", "transform", "metric"]
+
+FILES: Mapping[Kind, tuple[str, ...]] = {
+    "loss": ("losses",),
+    "optimizer": ("optimizers",),
+    "schedule": ("schedules",),
+    "data": ("data_sets", "data_files", "data_points"),
+    "transform": ("transforms",),
+    "metric": ("metrics",),
+}
+
+
+class Ingredient(BaseModel):
+    """Base of every ingredient.
+
+    Class variables: ``name`` the spec key; ``main`` the argument that a lone value goes to; ``torch`` the function or
+    class that does the work, by its full name.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True, allow_inf_nan=False)
+
+    name: ClassVar[str]
+    main: ClassVar[str | None] = None
+    torch: ClassVar[str] = ""
+
+    @classmethod
+    def summary(cls) -> str:
+        """The first line of its documentation."""
+        return (cls.__doc__ or "").strip().split("\n")[0]
+
+    def detail(self) -> str:
+        """Its telling arguments in few characters: ``adam 0.002, weight_decay=0.01``."""
+        texts: list[str] = []
+        for argument, field in type(self).model_fields.items():
+            value = getattr(self, argument)
+            if argument == self.main and value is not None:
+                texts.insert(0, _text(value))
+            elif value != field.default:
+                texts.append(f"{argument}={_text(value)}")
+        return f"{self.name} {', '.join(texts)}".strip()
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(_text, value)) + "]"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+@cache
+def ingredients(kind: Kind) -> Mapping[str, type[Ingredient]]:
+    """Every ingredient of a kind by its spec key."""
+    found = {}
+    for file in FILES[kind]:
+        for value in vars(import_module(f"netspec.recipes.{file}")).values():
+            if isinstance(value, type) and issubclass(value, Ingredient) and "name" in vars(value):
+                found[value.name] = value
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What is known of a column of a data set before it is read: one row's shape, dtype and meaning.
+
+    A size of ``None`` is known only once the data are read. ``classes`` is how many whole numbers a column of such
+    has, from 0 on. ``target`` marks what is to be predicted; ``padding`` a number that stands for nothing.
+    """
+
+    shape: tuple[int | None, ...]
+    dtype: str = "float32"
+    classes: int | None = None
+    target: bool = False
+    padding: int | None = None

@@ -1,0 +1,38 @@
+"""What a data set and a transform are, as far as it can be said before anything is read."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from netspec.recipes.base import Column, Ingredient
+
+
+class DataSet(Ingredient):
+    """Base of every data set.
+
+    ``torch`` names the function that reads it: ``read(data_set, folder) -> netspec.train.data.Data``, where ``folder``
+    is what relative paths start at.
+    """
+
+    def columns(self) -> Mapping[str, Column] | None:
+        """Its columns by name, in their order; ``None`` where they are known only once it is read."""
+        return None
+
+
+class Transform(Ingredient):
+    """Base of every transform of a column.
+
+    ``torch`` names the function that does it to a batch of rows: ``f(transform, rows) -> rows``. ``draws`` is how many
+    random numbers it takes for each row, given in a third argument, [rows, draws], between 0 and 1; ``fits`` marks one
+    that learns from the training rows first (``f.fit(transform, rows) -> state``) and takes the state as third.
+    """
+
+    draws: ClassVar[int] = 0
+    fits: ClassVar[bool] = False
+
+    def takes(self, column: Column) -> bool:
+        """Whether it is for such a column: by default for images, [C, H, W]."""
+        return not column.target and len(column.shape) == 3
+
+    def infer(self, column: Column) -> Column:
+        """The column afterwards. Raises ``ValueError`` where it cannot take such a one."""
+        return column

@@ -1,0 +1,137 @@
+"""Losses: what an output is compared with, and how."""
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from netspec.dims import pretty_shape
+from netspec.ops.arguments import Probability
+from netspec.ops.base import Tensor
+from netspec.recipes.base import Column, Ingredient
+
+Weight = Annotated[float, Field(gt=0)]
+
+
+class Loss(Ingredient):
+    """Base of every loss.
+
+    ``scale`` is its factor in the sum, where a network has several outputs; ``target`` the column that the output is
+    compared with, by default the data's only one. ``per_class`` marks a loss whose output has a score for each class,
+    along dim 1 of images (``[N, C, H, W]``), else along the last.
+    """
+
+    scale: Weight = 1.0
+    target: str | None = None
+
+    per_class: ClassVar[bool] = False
+    metrics: ClassVar[tuple[str, ...]] = ()
+
+    def keywords(self) -> dict[str, Any]:
+        """The arguments of the function."""
+        own = type(self).model_fields.keys() - Loss.model_fields.keys()
+        return {name: value for name in sorted(own) if (value := getattr(self, name)) is not None}
+
+    def misfit(self, output: Tensor, column: Column) -> str | None:
+        """Why the loss cannot compare such an output with such a column; ``None`` where it can."""
+        shape = output.shape
+        if not self.per_class:
+            return self._unequal(output, column)
+        if column.dtype not in ("int64", "bool"):
+            return f"`{self.name}` compares with classes, but the target holds real numbers"
+        if len(shape) != len(column.shape) + 2:
+            wanted = "one dimension more than the target, for the classes"
+            return f"`{self.name}` takes an output of {wanted}, but it is {pretty_shape(shape)}"
+        classes = shape[1 if len(shape) > 3 else -1]
+        if classes == 1:
+            return f"`{self.name}` takes a score for each class, but the output is one number, {pretty_shape(shape)}"
+        if isinstance(classes, int) and column.classes is not None and classes < column.classes:
+            return f"the data have {column.classes} classes, but the output has scores for {classes}"
+        return None
+
+    def _unequal(self, output: Tensor, column: Column) -> str | None:
+        row = output.shape[1:]
+        if column.classes is not None and column.classes > 2 and row and isinstance(row[-1], int) and row[-1] > 2:
+            return f"`{self.name}` compares numbers, but the target is one of {column.classes} classes"
+        known = [size for size in row if isinstance(size, int) and size != 1]
+        wanted = [size for size in column.shape if size != 1]
+        if len(known) == len(row) - row.count(1) and None not in wanted and known != wanted:
+            target = "×".join(map(str, column.shape)) or "one number"
+            return f"the output gives {pretty_shape(row)} for each row, but the target is {target}"
+        return None
+
+
+class CrossEntropy(Loss):
+    """Cross-entropy of the softmax of scores, in nats: −log p of the right class, averaged (maximum likelihood).
+
+    ``label_smoothing`` spreads that share of the probability over all classes (Szegedy et al. 2015). Places whose
+    target is ``ignore_index`` do not count; by default those that the data mark as padding.
+    """
+
+    name = "cross_entropy"
+    torch = "torch.nn.functional.cross_entropy"
+    per_class = True
+    metrics = ("accuracy",)
+
+    label_smoothing: Probability = 0.0
+    ignore_index: int | None = None
+
+
+class NegativeLogLikelihood(Loss):
+    """Negative log-likelihood of outputs that are log-probabilities, as of a `log_softmax`."""
+
+    name = "nll"
+    torch = "torch.nn.functional.nll_loss"
+    per_class = True
+    metrics = ("accuracy",)
+
+    ignore_index: int | None = None
+
+
+class BinaryCrossEntropy(Loss):
+    """Binary cross-entropy of the sigmoid of scores, in nats; the target is 0 or 1, or a probability."""
+
+    name = "binary_cross_entropy"
+    torch = "torch.nn.functional.binary_cross_entropy_with_logits"
+    metrics = ("accuracy",)
+
+
+class MeanSquaredError(Loss):
+    """Mean squared error, (ŷ − y)²."""
+
+    name = "mse"
+    torch = "torch.nn.functional.mse_loss"
+    metrics = ()
+
+
+class MeanAbsoluteError(Loss):
+    """Mean absolute error, |ŷ − y|."""
+
+    name = "l1"
+    torch = "torch.nn.functional.l1_loss"
+
+
+class Huber(Loss):
+    """Huber's loss: squared up to ``delta``, linear beyond (Huber 1964)."""
+
+    name = "huber"
+    torch = "torch.nn.functional.huber_loss"
+
+    delta: Weight = 1.0
+
+
+class KLDivergence(Loss):
+    """Kullback–Leibler divergence of the softmax of scores from target probabilities, in nats, a row."""
+
+    name = "kl_div"
+    torch = "netspec.train.criteria.kl_divergence"
+
+
+class PerceptronCriterion(Loss):
+    """Rosenblatt's criterion, max(0, −y·f(x)) with y in {−1, 1} from a target of 0 and 1.
+
+    With `sgd: 1.0` and a batch of 1 it is the perceptron rule: only a row on the wrong side moves the line.
+    """
+
+    name = "perceptron"
+    torch = "netspec.train.criteria.perceptron"
+    metrics = ("accuracy",)

@@ -1,0 +1,106 @@
+"""Metrics: torchmetrics' measures of how well an output meets its target."""
+
+from typing import Any, ClassVar, Literal
+
+from netspec.ops.arguments import Positive
+from netspec.recipes.base import Ingredient
+
+Task = Literal["classes", "binary", "numbers"]
+
+
+class Metric(Ingredient):
+    """Base of every metric.
+
+    ``tasks`` has the full name of the torchmetrics class for each task that the metric can judge: an output with a
+    score for each of several classes, one score for yes and no, or real numbers. ``better`` says which way is better.
+    ``decodes`` marks one that lets the network write its own sequence, word by word, rather than judge one step.
+    """
+
+    tasks: ClassVar[dict[Task, str]] = {}
+    better: ClassVar[Literal["higher", "lower"]] = "higher"
+    decodes: ClassVar[bool] = False
+
+    def keywords(self, task: Task, classes: int | None) -> dict[str, Any]:
+        """The arguments of the class."""
+        return {"num_classes": classes} if task == "classes" else {}
+
+
+class Accuracy(Metric):
+    """The share of rows (of places, in sequences) whose class is right; among the `top_k` best, where that is more."""
+
+    name = "accuracy"
+    main = "top_k"
+    tasks = {
+        "classes": "torchmetrics.classification.MulticlassAccuracy",
+        "binary": "torchmetrics.classification.BinaryAccuracy",
+    }
+
+    top_k: Positive = 1
+
+    def keywords(self, task: Task, classes: int | None) -> dict[str, Any]:
+        return {"num_classes": classes, "average": "micro", "top_k": self.top_k} if task == "classes" else {}
+
+
+class F1(Metric):
+    """The harmonic mean of precision and recall, averaged over the classes."""
+
+    name = "f1"
+    tasks = {
+        "classes": "torchmetrics.classification.MulticlassF1Score",
+        "binary": "torchmetrics.classification.BinaryF1Score",
+    }
+
+
+class AUROC(Metric):
+    """The area under the receiver operating characteristic."""
+
+    name = "auroc"
+    tasks = {
+        "classes": "torchmetrics.classification.MulticlassAUROC",
+        "binary": "torchmetrics.classification.BinaryAUROC",
+    }
+
+
+class MeanSquaredError(Metric):
+    """The mean squared error."""
+
+    name = "mse"
+    tasks = {"numbers": "torchmetrics.MeanSquaredError"}
+    better = "lower"
+
+
+class MeanAbsoluteError(Metric):
+    """The mean absolute error."""
+
+    name = "mae"
+    tasks = {"numbers": "torchmetrics.MeanAbsoluteError"}
+    better = "lower"
+
+
+class R2(Metric):
+    """The share of the target's variance that the output explains."""
+
+    name = "r2"
+    tasks = {"numbers": "torchmetrics.R2Score"}
+
+
+class Perplexity(Metric):
+    """e to the mean cross-entropy: how many words the network hesitates between."""
+
+    name = "perplexity"
+    tasks = {"classes": "torchmetrics.text.Perplexity"}
+    better = "lower"
+
+    def keywords(self, task: Task, classes: int | None) -> dict[str, Any]:
+        return {}
+
+
+class ExactMatch(Metric):
+    """The share of sequences that the network, reading back what it wrote itself, gets right from end to end."""
+
+    name = "exact_match"
+    tasks = {"classes": "torchmetrics.MeanMetric"}
+    decodes = True
+
+    def keywords(self, task: Task, classes: int | None) -> dict[str, Any]:
+        return {}

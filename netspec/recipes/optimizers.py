@@ -1,0 +1,140 @@
+"""Optimizers: torch.optim's, by their names and with their defaults, and Newton's method."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from netspec.ops.arguments import Positive
+from netspec.recipes.base import Ingredient
+
+Rate = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Amount = Annotated[float, Field(ge=0)]
+Betas = Annotated[list[Share], Field(min_length=2, max_length=2)]
+
+
+class Optimizer(Ingredient):
+    """Base of every optimizer. Its fields are the keyword arguments of the class in ``torch``.
+
+    ``closure`` marks one that evaluates the loss several times a step; ``fused`` one that torch has in one kernel;
+    ``states`` is how many numbers it keeps for each parameter.
+    """
+
+    main = "lr"
+    closure: ClassVar[bool] = False
+    fused: ClassVar[bool] = False
+    states: ClassVar[int] = 0
+
+    def keywords(self) -> dict[str, Any]:
+        """The arguments of the class."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent, with `momentum` (Polyak 1964) and Nesterov's form of it on demand."""
+
+    name = "sgd"
+    torch = "torch.optim.SGD"
+    fused = True
+
+    lr: Rate = 1e-3
+    momentum: Share = 0.0
+    dampening: Share = 0.0
+    nesterov: bool = False
+
+
+class Adagrad(Optimizer):
+    """AdaGrad: a rate for each weight, from the sum of its squared gradients (Duchi et al. 2011)."""
+
+    name = "adagrad"
+    torch = "torch.optim.Adagrad"
+    fused = True
+    states = 1
+
+    lr: Rate = 1e-2
+    lr_decay: Amount = 0.0
+    eps: Amount = 1e-10
+
+
+class RMSprop(Optimizer):
+    """RMSprop: a rate for each weight, from a running mean of its squared gradients (Hinton 2012)."""
+
+    name = "rmsprop"
+    torch = "torch.optim.RMSprop"
+    states = 1
+
+    lr: Rate = 1e-2
+    alpha: Share = 0.99
+    eps: Amount = 1e-8
+    momentum: Share = 0.0
+    centered: bool = False
+
+
+class Adadelta(Optimizer):
+    """Adadelta: steps in the units of the weights (Zeiler 2012)."""
+
+    name = "adadelta"
+    torch = "torch.optim.Adadelta"
+    states = 2
+
+    lr: Rate = 1.0
+    rho: Share = 0.9
+    eps: Amount = 1e-6
+
+
+class Adam(Optimizer):
+    """Adam: running means of gradients and of their squares (Kingma and Ba 2014)."""
+
+    name = "adam"
+    torch = "torch.optim.Adam"
+    fused = True
+    states = 2
+
+    lr: Rate = 1e-3
+    betas: Betas = [0.9, 0.999]
+    eps: Amount = 1e-8
+    amsgrad: bool = False
+
+
+class AdamW(Optimizer):
+    """Adam with weight decay apart from the gradients (Loshchilov and Hutter 2017)."""
+
+    name = "adamw"
+    torch = "torch.optim.AdamW"
+    fused = True
+    states = 2
+
+    lr: Rate = 1e-3
+    betas: Betas = [0.9, 0.999]
+    eps: Amount = 1e-8
+    amsgrad: bool = False
+
+
+class LBFGS(Optimizer):
+    """L-BFGS, on whole batches: curvature from the last steps (Liu and Nocedal 1989)."""
+
+    name = "lbfgs"
+    torch = "torch.optim.LBFGS"
+    closure = True
+    states = 200
+
+    lr: Rate = 1.0
+    max_iter: Positive = 20
+    history_size: Positive = 100
+    line_search_fn: Literal["strong_wolfe"] | None = "strong_wolfe"
+
+
+class Newton(Optimizer):
+    """Newton's method with the exact Hessian, for small networks: w ← w − lr·(H + λI)⁻¹·g.
+
+    The damping λ keeps a step downhill where the loss curves the other way: it grows until a step lowers the loss, and
+    shrinks after one that does (Levenberg 1944, Marquardt 1963).
+    """
+
+    name = "newton"
+    torch = "netspec.train.newton.Newton"
+    closure = True
+
+    lr: Rate = 1.0
+    damping: Rate = 1e-3

@@ -1,0 +1,131 @@
+"""The recipe of a spec: everything that ``train:`` says, checked, as one value."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from netspec.diagnostics import Span
+from netspec.ops.arguments import Natural, Positive
+from netspec.recipes.base import Ingredient
+from netspec.recipes.data import DataSet, Transform
+from netspec.recipes.losses import Loss
+from netspec.recipes.metrics import Metric
+from netspec.recipes.optimizers import Optimizer
+from netspec.recipes.schedules import Schedule
+
+Above = Annotated[float, Field(gt=0)]
+Part = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Settings(Ingredient):
+    """The numbers of a run.
+
+    ``batch`` is the global batch, over all devices and ``accumulate`` parts; ``validation`` the share of the training
+    rows that are held back to judge by, where the data have no such part of their own.
+    """
+
+    name = "train"
+
+    epochs: Positive | None = None
+    steps: Positive | None = None
+    batch: Positive | None = 64
+    accumulate: Positive = 1
+    clip: Above | None = None
+    validation: Part | None = None
+    folds: Annotated[int, Field(ge=2)] | None = None
+    evaluate_train: bool = False
+    precision: Literal["float32", "mixed", "bfloat16"] = "float32"
+    compile: Literal["none", "regional", "whole"] = "none"
+    strategy: Literal["auto", "ddp", "fsdp"] = "auto"
+    devices: Positive | Literal["auto", "cpu"] = "auto"
+    workers: Natural = 2
+    seed: Natural = 0
+    tensorboard: bool = False
+
+
+class WeightDecay(Ingredient):
+    """A penalty of value/2·|w|² on the weights, or decay apart from the gradients where the optimizer has it.
+
+    ``skip`` leaves out biases, the scales of norms, or embeddings.
+    """
+
+    name = "weight_decay"
+    main = "value"
+
+    value: Annotated[float, Field(ge=0)]
+    skip: list[Literal["bias", "norm", "embedding"]] = []
+
+
+class EarlyStopping(Ingredient):
+    """An end before the last epoch, when what is watched has not become better for ``patience`` epochs.
+
+    ``target`` ends the run as soon as it is reached.
+    """
+
+    name = "early_stopping"
+    main = "patience"
+
+    patience: Positive | None = None
+    min_delta: Annotated[float, Field(ge=0)] = 0.0
+    metric: str = "loss"
+    target: float | None = None
+
+
+class Checkpoint(Ingredient):
+    """How often the run is saved: every so many ``steps``, or ``minutes``; the ``keep`` last ones are kept."""
+
+    name = "checkpoint"
+    main = "minutes"
+
+    minutes: Above | None = 1.0
+    steps: Positive | None = None
+    keep: Positive = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How to train a network.
+
+    ``inputs`` says which column each input reads, where the spec does; ``losses`` has one for each output that is
+    judged; ``spans`` where each key of ``train:`` stands.
+    """
+
+    data: DataSet
+    losses: Mapping[str, Loss]
+    optimizer: Optimizer
+    settings: Settings = field(default_factory=Settings)
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    prepare: tuple[Transform, ...] = ()
+    augment: tuple[Transform, ...] = ()
+    metrics: tuple[Metric, ...] = ()
+    schedule: Schedule | None = None
+    weight_decay: WeightDecay | None = None
+    early_stopping: EarlyStopping | None = None
+    checkpoint: Checkpoint = field(default_factory=Checkpoint)
+    published: Mapping[str, float] = field(default_factory=dict)
+    spans: Mapping[str, Span] = field(default_factory=dict)
+
+    def plain(self) -> dict[str, Any]:
+        """The whole recipe in plain values, every default written out: what a run folder keeps."""
+        return {
+            "data": written(self.data),
+            "inputs": dict(self.inputs),
+            "prepare": [written(each) for each in self.prepare],
+            "augment": [written(each) for each in self.augment],
+            "loss": {output: written(loss) for output, loss in self.losses.items()},
+            "metrics": [written(each) for each in self.metrics],
+            "optimizer": written(self.optimizer),
+            "weight_decay": None if self.weight_decay is None else self.weight_decay.model_dump(),
+            "schedule": None if self.schedule is None else written(self.schedule),
+            "early_stopping": None if self.early_stopping is None else self.early_stopping.model_dump(),
+            "checkpoint": self.checkpoint.model_dump(),
+            "published": dict(self.published),
+            **self.settings.model_dump(),
+        }
+
+
+def written(ingredient: Ingredient) -> dict[str, Any]:
+    """An ingredient as a spec writes it, with all its arguments."""
+    return {ingredient.name: ingredient.model_dump()}

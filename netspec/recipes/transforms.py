@@ -1,0 +1,101 @@
+"""Transforms of the data: what prepares every row (``prepare``), and what varies the training rows (``augment``)."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from netspec.ops.arguments import PerDimension, Positive, Probability, spread
+from netspec.recipes.base import Column
+from netspec.recipes.data import Transform
+
+Side = Annotated[Any, PerDimension(2, 1)]
+
+
+class Resize(Transform):
+    """Images to another height and width, bilinearly."""
+
+    name = "resize"
+    main = "size"
+    torch = "netspec.train.data.transforms.resize"
+
+    size: Side
+
+    def infer(self, column: Column) -> Column:
+        height, width = spread(self.size, 2)
+        return Column((column.shape[0], height, width), column.dtype)
+
+
+class Channels(Transform):
+    """Grey images as `count` equal channels."""
+
+    name = "channels"
+    main = "count"
+    torch = "netspec.train.data.transforms.channels"
+
+    count: Positive = 3
+
+    def infer(self, column: Column) -> Column:
+        if column.shape[0] != 1:
+            raise ValueError(f"`channels` takes grey images, but these have {column.shape[0]} channels")
+        return Column((self.count, *column.shape[1:]), column.dtype)
+
+
+class Normalize(Transform):
+    """(x − mean)/std, a channel at a time: a number for all, or one for each."""
+
+    name = "normalize"
+    torch = "netspec.train.data.transforms.normalize"
+
+    mean: float | list[float] = 0.5
+    std: Annotated[float, Field(gt=0)] | list[Annotated[float, Field(gt=0)]] = 0.5
+
+    def infer(self, column: Column) -> Column:
+        for values in (self.mean, self.std):
+            if isinstance(values, list) and len(values) != column.shape[0]:
+                raise ValueError(f"`normalize` has {len(values)} numbers for images of {column.shape[0]} channels")
+        return column
+
+
+class Standardize(Transform):
+    """Features to mean 0 and standard deviation 1, as they are in the training rows."""
+
+    name = "standardize"
+    torch = "netspec.train.data.transforms.standardize"
+    fits = True
+
+    def takes(self, column: Column) -> bool:
+        return not column.target and column.dtype.startswith("float")
+
+
+class RandomCrop(Transform):
+    """A window of the image's own size, somewhere in it and the `padding` zeros around it."""
+
+    name = "random_crop"
+    main = "padding"
+    torch = "netspec.train.data.transforms.random_crop"
+    draws = 2
+
+    padding: Positive = 4
+
+
+class HorizontalFlip(Transform):
+    """Left and right exchanged, with probability `p`."""
+
+    name = "horizontal_flip"
+    main = "p"
+    torch = "netspec.train.data.transforms.horizontal_flip"
+    draws = 1
+
+    p: Probability = 0.5
+
+
+class RandomErasing(Transform):
+    """A square of zeros of side `size` somewhere in the image, with probability `p` (DeVries and Taylor 2017)."""
+
+    name = "random_erasing"
+    main = "size"
+    torch = "netspec.train.data.transforms.random_erasing"
+    draws = 3
+
+    size: Positive
+    p: Probability = 0.5
