@@ -452,9 +452,10 @@ def test_light_and_dark(browser: Browser, tmp_path: Path):
 def test_paper_gets_the_whole_diagram_and_cuts_no_card(name: str, open_page: Opener):
     page = open_page(compile_spec(name))
     page.evaluate("() => { setDepth(99); dispatchEvent(new Event('beforeprint')); }")
-    boxes = page.evaluate(
-        "() => [...document.querySelectorAll('.page')].map((page) => page.getAttribute('viewBox').split(' ').map(Number))"
-    )
+    boxes = [
+        [float(number) for number in box.split()]
+        for box in page.locator(".page").evaluate_all("(pages) => pages.map((page) => page.getAttribute('viewBox'))")
+    ]
     ends = [top + height for _, top, _, height in boxes]
     assert len(boxes) > 1
     assert [top for _, top, _, _ in boxes[1:]] == pytest.approx(ends[:-1])

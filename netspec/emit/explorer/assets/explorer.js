@@ -309,8 +309,6 @@ function showTotals() {
   ];
   const sizes = [...state.sizes].map(([name, size]) => `${name}=${size}`);
   document.getElementById("at").textContent = sizes.length ? `costs at ${sizes.join(", ")}` : "";
-  document.documentElement.style.setProperty("--params", `${exact(params).length}ch`);
-  document.documentElement.style.setProperty("--macs", `${exact(macs).length}ch`);
   document.getElementById("totals").replaceChildren(
     ...told.map(([name, text, whole]) => html("div", { title: whole, "data-total": name }, html("dt", {}, name), html("dd", {}, text))),
   );

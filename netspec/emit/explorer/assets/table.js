@@ -28,14 +28,19 @@ function drawTable() {
 }
 
 function refreshTable() {
+  writeRows();
+  fitColumns();
+}
+
+function writeRows() {
   shapeAbove = "";
   for (const update of liveTable) update();
-  fitColumns();
 }
 
 const CELL = "12px ";
 const CELL_PAD = 14;
 const BRIEF = 64;
+const KEPT_WIDTH = 84;
 let brief = false;
 
 /** Share the pane's width. Where exact numbers leave too little, they are told in short; then ops give way, then shapes. */
@@ -46,15 +51,16 @@ function fitColumns() {
   const op = Math.min(0.3 * pane, Math.max(60, widthOfLongest(rows.map((row) => row.op)) + CELL_PAD));
   const shape = Math.max(60, widthOfLongest(rows.map((row) => row.shape.textContent)) + CELL_PAD);
   const whole = totals();
-  const numbers = ["params", "macs"].reduce((sum, kind) => sum + Math.max(BRIEF, widthOf(exact(whole[kind]), CELL) + CELL_PAD), 0);
-  const wanted = name + op + shape + numbers > pane;
-  const room = pane - name - (wanted ? 2 * BRIEF : numbers);
-  table.style.setProperty("--name", `${name}px`);
-  table.style.setProperty("--shape", `${Math.min(shape, room - Math.min(op, 100))}px`);
+  const exactly = (kind) => Math.max(BRIEF, widthOf(exact(whole[kind]), CELL) + CELL_PAD);
+  const last = state.heat === "memory" ? KEPT_WIDTH : 0;
+  const wanted = name + op + shape + exactly("params") + (last || exactly("macs")) > pane;
+  const [params, macs] = wanted ? [BRIEF, BRIEF] : [exactly("params"), exactly("macs")];
+  const room = pane - name - params - (last || macs);
+  const widths = { name, shape: Math.min(shape, room - Math.min(op, 100)), params, macs };
+  for (const [column, width] of Object.entries(widths)) table.style.setProperty(`--${column}`, `${width}px`);
   if (wanted === brief) return;
   brief = wanted;
-  table.classList.toggle("brief", brief);
-  for (const update of liveTable) update();
+  writeRows();
 }
 
 function widthOfLongest(texts) {
