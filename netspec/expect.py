@@ -112,7 +112,7 @@ def _counting(graph: Graph) -> Callable[[Node], int]:
 def _parameters(graph: Graph, each: int = 1) -> dict[Node, Layers]:
     """What the layers learn; ``each`` number weighs so much."""
     found: dict[Node, Layers] = {}
-    for path, step, _, _, shared in visits(graph.body):
+    for path, step, _, _, shared, _ in visits(graph.body):
         if isinstance(step, Node) and not shared:
             _add(found, path, step, each * parameter_count(step))
     return found
@@ -122,7 +122,7 @@ def _macs(graph: Graph) -> dict[Node, Layers]:
     """What the layers multiply in one inference pass."""
     of = _counting(graph)
     found: dict[Node, Layers] = {}
-    for path, step, training, pace, _ in visits(graph.body):
+    for path, step, training, pace, *_ in visits(graph.body):
         if isinstance(step, Node) and not training:
             _add(found, path, step, of(step) * evaluate(pace.run, graph.sizes))
     return found

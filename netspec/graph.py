@@ -51,7 +51,7 @@ class Node:
     ``parallel`` for a node that a structure made to merge its branches (a residual's inputs are the body's
     result and the shortcut, in this order). ``training`` marks what runs in training only. ``ports`` names the inputs
     of an op that has optional ones. ``ties`` maps parameters that are another's to the path of that one. ``shares`` is
-    the step of the same level whose module this runs again.
+    the step of the same level whose module this runs again. ``frozen`` says that its own parameters are not trained.
     """
 
     name: str
@@ -65,6 +65,7 @@ class Node:
     ports: tuple[str, ...] = ()
     ties: tuple[tuple[str, str], ...] = ()
     shares: str = ""
+    frozen: bool = False
 
     def arranged(self, given: Sequence[Item]) -> list[Item | None]:
         """One item for each port of the op, ``None`` for a port left out, from one for each input."""
@@ -103,7 +104,8 @@ class Node:
 class Call:
     """A level at its place in the level around it. ``inputs`` match ``body.inputs`` one to one, outputs likewise.
 
-    ``shares`` is the step of the same level whose module this runs again.
+    ``shares`` is the step of the same level whose module this runs again. ``frozen`` says that no parameter in it is
+    trained.
     """
 
     name: str
@@ -114,6 +116,7 @@ class Call:
     named: bool = False
     training: bool = False
     shares: str = ""
+    frozen: bool = False
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -200,6 +203,11 @@ class Level:
         return sum(parameter_count(step) for step in self.steps)
 
     @cached_property
+    def frozen_count(self) -> int:
+        """Of the learned numbers in the level, those that are frozen in it."""
+        return sum(frozen_count(step) for step in self.steps)
+
+    @cached_property
     def uses(self) -> Mapping[Value, int]:
         """How often each value is read within the level, as an output of the level too."""
         counts: dict[Value, int] = {}
@@ -228,6 +236,13 @@ def parameter_count(step: Step) -> int:
             count *= size
         total += count
     return total
+
+
+def frozen_count(step: Step) -> int:
+    """Learned numbers of a step that are not trained."""
+    if step.frozen:
+        return parameter_count(step)
+    return 0 if isinstance(step, Node) or step.shares else step.body.frozen_count
 
 
 class Pace(NamedTuple):
@@ -347,25 +362,31 @@ class Graph:
 
 
 class Visit(NamedTuple):
-    """A step on a walk: its path, if it runs in training only, how often, and if its weights are another's."""
+    """A step on a walk: its path, if it runs in training only, how often, if its weights are another's or frozen."""
 
     path: str
     step: Step
     training: bool
     pace: Pace
     shared: bool
+    frozen: bool
 
 
 def visits(
-    level: Level, prefix: str = "", training: bool = False, pace: Pace = ONCE, shared: bool = False
+    level: Level,
+    prefix: str = "",
+    training: bool = False,
+    pace: Pace = ONCE,
+    shared: bool = False,
+    frozen: bool = False,
 ) -> Iterator[Visit]:
     """Every step of a level, and of those that it calls; levels before what is in them."""
     for step in level.steps:
         path, only, own = prefix + step.name, training or step.training, pace.at(level, step)
-        found = Visit(path, step, only, own, shared or bool(step.shares))
+        found = Visit(path, step, only, own, shared or bool(step.shares), frozen or step.frozen)
         yield found
         if isinstance(step, Call):
-            yield from visits(step.body, path + ".", only, own.inside(step.body), found.shared)
+            yield from visits(step.body, path + ".", only, own.inside(step.body), found.shared, found.frozen)
 
 
 def walk(level: Level) -> Iterator[tuple[str, Step, bool]]:
@@ -375,7 +396,7 @@ def walk(level: Level) -> Iterator[tuple[str, Step, bool]]:
 
 def walk_parameters(level: Level) -> Iterator[tuple[str, Node, str, str]]:
     """Every learned parameter: its node's path, the node, its torch name, and its ``state_dict`` key."""
-    for path, step, _, _, shared in visits(level):
+    for path, step, _, _, shared, _ in visits(level):
         if isinstance(step, Node) and not shared:
             for name in step.parameters:
                 yield path, step, name, state_key(path, name)
@@ -383,7 +404,7 @@ def walk_parameters(level: Level) -> Iterator[tuple[str, Node, str, str]]:
 
 def walk_state(level: Level) -> Iterator[tuple[str, Shape]]:
     """Every key of the ``state_dict`` with its shape: parameters and buffers, node by node."""
-    for path, step, _, _, shared in visits(level):
+    for path, step, _, _, shared, _ in visits(level):
         if isinstance(step, Node) and not shared:
             for name, shape in step.state.items():
                 yield state_key(path, name), shape

@@ -90,6 +90,7 @@ BOUNDS = {
 FACT = _any_of(NUMBER_OR_TEXT, BOUNDS)
 TRAINING = {"const": "training"}
 TRANSFORMS = _any_of(_reference("transform"), {"type": "array", "items": _reference("transform")})
+FREEZE = "whether its parameters stay as they are in training"
 TIES = {"type": "object", "additionalProperties": TEXT}
 
 KEYS: dict[type[Form], dict[str, tuple[Json, str]]] = {
@@ -199,6 +200,7 @@ KEYS: dict[type[Form], dict[str, tuple[Json, str]]] = {
             "body": (BODY, "its steps"),
             "index": (NAME_TEXT, "the name by which expressions know the turn, from 0"),
             "when": (TRAINING, "`training`: only while training"),
+            "freeze": (FLAG_OR_TEST, FREEZE),
         }
         for form in STRUCTURES.values()
     },
@@ -299,6 +301,7 @@ def op_schema(op: type[Op]) -> Json:
         source = _any_of(TEXT, {"type": "array", "items": TEXT, "minItems": 1, "maxItems": len(op.ports)})
     properties["from"] = {**source, "description": "what the step reads; default: the step before it"}
     properties["name"] = TEMPLATE
+    properties["freeze"] = {**FLAG_OR_TEST, "description": FREEZE}
     properties["tie"] = {**TIES, "description": "parameters that are another step's: `{weight: wte.weight}`"}
     required = [*required_arguments(op), *(["from"] if op.variadic else [])]
     whole: Json = {"type": "object", "properties": properties, "additionalProperties": False}
@@ -347,7 +350,7 @@ def library_schema() -> dict[str, Json]:
     return made
 
 
-CALL: Json = {"name": TEMPLATE, "from": SOURCE}
+CALL: Json = {"name": TEMPLATE, "from": SOURCE, "freeze": {**FLAG_OR_TEST, "description": FREEZE}}
 
 
 def _step_schema() -> Json:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, NoReturn
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NoReturn, TypeVar
 
 from netspec.diagnostics import Label, Span, clipped, did_you_mean
 from netspec.dims import pretty_shape
@@ -14,12 +14,14 @@ from netspec.elaborate.requirements import Requirements
 from netspec.elaborate.scope import Scope, origin_labels, show
 from netspec.elaborate.shared import Shared
 from netspec.elaborate.values import Failed, Reader
-from netspec.graph import Level, Node, Requirement, Value
+from netspec.graph import Call, Level, Node, Requirement, Value, parameter_count
 from netspec.ops import OPS
 from netspec.ops.base import Op, ShapeError, Tensor
 from netspec.spec import NAME, BlockSpec, CallStep, Entry, Step, Written, name_help
 from netspec.syntax import DEFAULT, ListNode, ScalarNode
 from netspec.syntax import Limits as FileLimits
+
+AnyStep = TypeVar("AnyStep", Node, Call)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +36,18 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Where steps are being elaborated: the level they go to, what expressions see, and whether for training only."""
+    """Where steps are being elaborated: the level they go to, what expressions see, whether for training only, and
+    whether their parameters are frozen.
+    """
 
     builder: Builder
     env: Scope
     training: bool = False
+    frozen: bool = False
 
     def seeing(self, env: Scope) -> Frame:
         """The same place where expressions see something else."""
-        return Frame(self.builder, env, self.training)
+        return Frame(self.builder, env, self.training, self.frozen)
 
 
 class Through:
@@ -215,9 +220,14 @@ class Elaboration:
         self.charge_layers(1, span)
         outputs = tuple(Value(tensor, optional) for tensor in made)
         self.mark(frame, inputs, outputs, span)
-        node = Node(name, op, tuple(inputs), outputs, *marks)
-        frame.builder.steps.append(node)
-        return node
+        return self.add(frame, Node(name, op, tuple(inputs), outputs, *marks))
+
+    def add(self, frame: Frame, step: AnyStep) -> AnyStep:
+        """Put a step at the end of its level; frozen, where that is asked for and it has parameters."""
+        if frame.frozen and parameter_count(step):
+            step = replace(step, frozen=True)
+        frame.builder.steps.append(step)
+        return step
 
     def make(self, kind: type[Op], arguments: Mapping[str, Any]) -> Op:
         """The op with these arguments, one object for all that are alike. Raises Pydantic's ``ValidationError``."""

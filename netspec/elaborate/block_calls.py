@@ -115,7 +115,7 @@ class BlockCalls(OpCalls):
         outputs = tuple(Value(value.tensor) for value in level.outputs)
         self.mark(frame, actual, outputs, step.span)
         named = step.name is not None
-        frame.builder.steps.append(Call(name, level, tuple(actual), outputs, step.span, named, frame.training))
+        self.add(frame, Call(name, level, tuple(actual), outputs, step.span, named, frame.training))
         bound: Binding = outputs[0] if len(outputs) == 1 else Ports(dict(zip(level.output_names, outputs)))
         if named or given is not None:
             frame.builder.names[name] = bound

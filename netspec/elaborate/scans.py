@@ -52,7 +52,7 @@ class Scans(BlockCalls):
         self.guard_training(step, results.values())
         self.mark(frame, actual, outputs, step.span)
         named = step.name is not None
-        frame.builder.steps.append(Call(name, level, tuple(actual), outputs, step.span, named, frame.training))
+        self.add(frame, Call(name, level, tuple(actual), outputs, step.span, named, frame.training))
         if named or given is not None:
             bound: Binding = outputs[0] if len(outputs) == 1 else Ports(dict(zip(results, outputs)))
             frame.builder.names[name] = bound

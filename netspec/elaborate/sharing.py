@@ -40,7 +40,8 @@ class Sharing(Scans):
             raise Failed
         self.guard_alike(step, name, original, made[0])
         if isinstance(original, Call) or original.op.functional is None:  # else there is nothing to share
-            frame.builder.steps[-1] = replace(made[0], shares=original.shares or original.name)
+            shares = original.shares or original.name
+            frame.builder.steps[-1] = replace(made[0], shares=shares, frozen=original.frozen)
         return result
 
     def original(self, frame: Frame, step: Share, name: str) -> Step:

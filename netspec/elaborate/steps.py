@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from netspec.diagnostics import Label, Span, nearest
+from netspec.diagnostics import Label, Span, clipped, nearest
 from netspec.elaborate.base import Frame
 from netspec.elaborate.hints import nested
 from netspec.elaborate.levels import ABSENT, UNKNOWN, Builder
@@ -69,6 +69,19 @@ class Elaborator(Sharing):
         return value
 
     def value(self, frame: Frame, step: Step, prev: Value | None, name: str | None) -> Value | None:
+        freeze = None if isinstance(step, (Share, If)) else step.freeze
+        if freeze is None or not self.reader.condition(freeze, frame.env, "`freeze`"):
+            return self.made_of(frame, step, prev, name)
+        first = len(frame.builder.steps)
+        result = self.made_of(replace(frame, frozen=True), step, prev, name)
+        made = frame.builder.steps[first:]
+        if made and result is not UNKNOWN and not any(each.frozen for each in made):
+            key = step.key.text if isinstance(step, CallStep) else step.known_as
+            message = f"`{clipped(key)}` has no parameters of its own to freeze"
+            raise self.reader.error("bad-argument", message, freeze.span, help="leave `freeze` out")
+        return result
+
+    def made_of(self, frame: Frame, step: Step, prev: Value | None, name: str | None) -> Value | None:
         match step:
             case CallStep():
                 return self.call(frame, step, prev, name)
@@ -129,7 +142,7 @@ class Elaborator(Sharing):
         level, actual = builder.close(self.interned, {"output": result}, {})
         output = Value(result.tensor)
         self.mark(frame, actual, (output,), span)
-        frame.builder.steps.append(Call(name, level, tuple(actual), (output,), span, True, frame.training))
+        self.add(frame, Call(name, level, tuple(actual), (output,), span, True, frame.training))
         frame.builder.names[name] = output
         return output
 

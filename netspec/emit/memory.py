@@ -18,8 +18,9 @@ them.
 
 *Peaks* count tensors, not what an allocator adds, nor the workspace inside a kernel. In inference a tensor lives from
 the step that makes it to the last that reads it, and the inputs of a block as long as the block runs. In training the
-peak is where the backward pass starts: all that is kept, gradients for all parameters, and the gradients of one step's
-inputs and outputs. Statistics that norms track are left out (a few numbers a channel).
+peak is where the backward pass starts: all that is kept, gradients for all parameters that are trained, and the
+gradients of one step's inputs and outputs. What is frozen has neither gradients nor state, and keeps less; recurrent
+layers keep as much, as the kernels of cuDNN do. Statistics that norms track are left out (a few numbers a channel).
 
 Optimizers: ``sgd`` keeps nothing, ``momentum`` a number for each parameter, ``adam`` and ``adamw`` two. Precisions:
 ``float32``; ``mixed``, bfloat16 by autocast as on CUDA, with weights, gradients and state in float32; ``bfloat16``,
@@ -28,13 +29,14 @@ everything in it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, NamedTuple, Union
 
 from netspec.dims import Shape, Size, evaluate, product
 from netspec.emit.turns import Parts, Turns
-from netspec.graph import Call, Graph, Level, Node, Step, Value, axis_of_time, over_time
+from netspec.graph import Call, Graph, Level, Node, Step, Value, axis_of_time, over_time, visits
 from netspec.ops.base import Op, Run, Tensor
 from netspec.ops.layout import Strides, shortened, strides_of
 
@@ -56,6 +58,7 @@ OPTIMIZERS = {"sgd": 0, "momentum": 1, "adam": 2, "adamw": 2}
 """Numbers that the optimizer keeps for each parameter."""
 
 
+@lru_cache(maxsize=4096)
 def bytes_of(tensor: Tensor) -> Size:
     return product(tensor.shape) * BYTES[tensor.dtype]
 
@@ -67,14 +70,14 @@ class Memory:
         self.graph = graph
         self.sizes = {**graph.sizes, **(sizes or {})}
         self.without = without
-        self._trained: dict[str, Summary] = {}
+        self._runs: dict[tuple[bool, str], Summary] = {}
 
     def kept(self, path: str = "", precision: str = "float32") -> Size:
         """Bytes that the step or the level at ``path`` keeps for the backward pass; of the network without a path.
 
         Raises ``KeyError`` where there is no such step.
         """
-        record = self._training(precision).record
+        record = self._run(True, precision).record
         return record.at(path.split(".")) if path else record.total
 
     @property
@@ -90,18 +93,28 @@ class Memory:
     def inference_peak_in(self, precision: str) -> Size:
         """``inference_peak`` in another precision; ``mixed`` has copies of the weights in bfloat16 too."""
         weights = self.parameters * (PRECISIONS[precision] + (2 if precision == "mixed" else 0))
-        return weights + self._inputs(precision) + self._run(training=False, precision=precision).peak.size
+        return weights + self._inputs(precision) + self._run(False, precision).peak.size
 
     def training_peak(self, optimizer: str = "adam", precision: str = "float32") -> Size:
-        """Bytes of weights, gradients, optimizer's state, all that is kept, and the largest gradients of one step."""
-        run = self._training(precision)
-        weights = self.parameters * PRECISIONS[precision] * (2 + OPTIMIZERS[optimizer])
-        return weights + run.record.total + run.transient.size
+        """Bytes of weights, gradients, optimizer's state, all that is kept, and the largest gradients of one step.
+
+        Where little is kept, as before frozen layers, it may be what is alive at once in the forward pass instead.
+        """
+        run, size = self._run(True, precision), PRECISIONS[precision]
+        backward = self.trained * size + run.record.total + run.transient.size
+        forward = self._inputs(precision) + run.peak.size
+        there = (self.parameters + self.trained * OPTIMIZERS[optimizer]) * size
+        return there + max(backward, forward, key=lambda moment: evaluate(moment, self.sizes))
 
     @property
     def parameters(self) -> int:
         """Learned numbers of the network."""
         return self.graph.body.parameter_count
+
+    @property
+    def trained(self) -> int:
+        """Of the learned numbers, those that are not frozen."""
+        return self.parameters - self.graph.body.frozen_count
 
     def _inputs(self, precision: str) -> Size:
         total: Size = 0
@@ -109,18 +122,19 @@ class Memory:
             total = total + (0 if name in self.without else bytes_of(in_precision(value.tensor, precision)))
         return total
 
-    def _training(self, precision: str) -> Summary:
-        if precision not in self._trained:
-            self._trained[precision] = self._run(training=True, precision=precision)
-        return self._trained[precision]
-
     def _run(self, training: bool, precision: str) -> Summary:
+        if (training, precision) not in self._runs:
+            self._runs[training, precision] = self._pass(training, precision)
+        return self._runs[training, precision]
+
+    def _pass(self, training: bool, precision: str) -> Summary:
         body = self.graph.body
         taken = [
             None if name in self.without else at_rest(in_precision(value.tensor, precision))
             for name, value in zip(body.input_names, body.inputs)
         ]
-        return _Pass(self.sizes, training, precision).level(body, taken)
+        tied = {target for step in body.steps if isinstance(step, Node) for _, target in step.ties}
+        return _Pass(self.sizes, training, precision, frozen_keys(body, tied)).level(body, taken)
 
 
 class Peak(NamedTuple):
@@ -255,17 +269,18 @@ class _Frame:
     record: Record = field(default_factory=Record)
     transient: Peak = NONE
     prepared: dict[Call, _Frame] = field(default_factory=dict)
+    frozen: bool = False
 
-    def beside(self, level: Level, values: dict[Value, Laid | None]) -> _Frame:
+    def beside(self, call: Call, values: dict[Value, Laid | None]) -> _Frame:
         """A frame for a level that runs as a part of this one."""
-        return _Frame(level, values, self.live, self.own)
+        return _Frame(call.body, values, self.live, self.own, frozen=self.frozen or call.frozen)
 
 
 class _Pass:
     """One forward pass. Runs of equal levels on inputs that are alike are worked out once."""
 
-    def __init__(self, sizes: Mapping[str, int], training: bool, precision: str):
-        self.sizes, self.training, self.precision = sizes, training, precision
+    def __init__(self, sizes: Mapping[str, int], training: bool, precision: str, frozen: frozenset[str]):
+        self.sizes, self.training, self.precision, self.frozen = sizes, training, precision, frozen
         self._known: dict[object, Summary] = {}
         self._numbers: dict[Size, int] = {}
 
@@ -274,18 +289,21 @@ class _Pass:
             self._numbers[size] = evaluate(size, self.sizes)
         return self._numbers[size]
 
-    def level(self, level: Level, taken: Sequence[Laid | None]) -> Summary:
-        """A run of a level that has no part ahead of it."""
+    def level(self, level: Level, taken: Sequence[Laid | None], frozen: bool = False) -> Summary:
+        """A run of a level that has no part ahead of it, whose parameters may be ``frozen``."""
         groups = {laid.home: at for at, laid in reversed([*enumerate(taken)]) if laid is not None}
-        key = (level, *(None if laid is None else (groups[laid.home], *likeness(laid)) for laid in taken))
+        key = (level, frozen, *(None if laid is None else (groups[laid.home], *likeness(laid)) for laid in taken))
         if key not in self._known:
-            self._known[key] = self._level(level, taken, groups)
+            self._known[key] = self._level(level, taken, groups, frozen)
         return self._known[key]
 
-    def _level(self, level: Level, taken: Sequence[Laid | None], groups: Mapping[Storage, int]) -> Summary:
+    def _level(
+        self, level: Level, taken: Sequence[Laid | None], groups: Mapping[Storage, int], frozen: bool
+    ) -> Summary:
         copies = {home: replace(home) for home in groups}
         given = [None if laid is None else laid._replace(home=copies[laid.home]) for laid in taken]
-        frame = _Frame(level, dict(zip(level.inputs, given)), _Live(self.number), frozenset(copies.values()))
+        own = frozenset(copies.values())
+        frame = _Frame(level, dict(zip(level.inputs, given)), _Live(self.number), own, frozen=frozen)
         if level.loop is None:
             self.run(frame, self.chosen(level.steps), level.outputs)
             results = [frame.values.get(value) for value in level.outputs]
@@ -329,7 +347,7 @@ class _Pass:
         if step in frame.prepared:
             return self.late(frame, step)
         taken = [frame.values.get(value) for value in step.inputs]
-        summary = self.level(step.body, taken)
+        summary = self.level(step.body, taken, frame.frozen or step.frozen)
         frame.record.add(step.name, summary.record.total, summary.record)
         for at in summary.touched:
             touched = taken[at]
@@ -357,7 +375,7 @@ class _Pass:
         """Run ahead what a level has to run ahead."""
         parts = Parts(call.body)
         values = {call.body.inputs[at]: frame.values.get(call.inputs[at]) for at in parts.early_inputs}
-        inner = frame.prepared[call] = frame.beside(call.body, values)
+        inner = frame.prepared[call] = frame.beside(call, values)
         self.run(inner, self.chosen(parts.ahead), [value for step in parts.ahead for value in step.outputs])
         for each in parts.prepared:
             self.prepare(inner, each)
@@ -366,7 +384,7 @@ class _Pass:
     def late(self, frame: _Frame, call: Call) -> list[Laid | None]:
         """Run what a prepared level runs in each turn."""
         parts, early = Parts(call.body), frame.prepared[call]
-        inner = frame.beside(call.body, dict(early.values))
+        inner = frame.beside(call, dict(early.values))
         inner.values |= {call.body.inputs[at]: frame.values.get(call.inputs[at]) for at in parts.late_inputs}
         inner.prepared = early.prepared
         self.run(inner, self.chosen(parts.turn), call.body.outputs)
@@ -388,9 +406,9 @@ class _Pass:
         outputs = tuple(self.made(op, known_as(value.tensor), tensors) for value in node.outputs)
         strides = tuple(None if laid is None else laid.strides for laid in given)
         reads = tuple(value in frame.level.uses for value in node.outputs)
-        run = Run(tensors, outputs, strides, flows, reads, self.training)
-        learned = bool(self.parameters(op, tensors))
-        backward = self.training and (any(flows) or learned)
+        learns = frozenset(self.learns(frame, node, tensors))
+        run = Run(tensors, outputs, strides, flows, reads, self.training, learns)
+        backward = self.training and (any(flows) or bool(learns))
         results: list[Laid | None] = []
         for tensor, place in zip(outputs, op.places(run)):
             source = None if place.source is None else given[place.source]
@@ -399,12 +417,14 @@ class _Pass:
         if backward:
             self.keep(frame, node, run, given, results)
         elif not self.training and not op.tracks:
+            everything = tuple(tensor is not None for tensor in tensors)
+            run = replace(run, needs=everything, learns=frozenset(self.parameters(op, tensors)))
             self.pass_on(frame, run, op, results)
         return results
 
     def pass_on(self, frame: _Frame, run: Run, op: Op, results: Sequence[Laid | None]) -> None:
         """Count what an op makes on the way to its results: what it would keep in training is there for a moment."""
-        saved = op.saved(replace(run, needs=tuple(tensor is not None for tensor in run.inputs)))
+        saved = op.saved(run)
         total: Size = 0
         for tensor in saved.made:
             total = total + bytes_of(tensor)
@@ -447,6 +467,14 @@ class _Pass:
         shapes = self.parameters(op, run.inputs).values()
         return [Storage(bytes_of(Tensor(shape, "bfloat16"))) for shape in shapes if len(shape) > 1]
 
+    def learns(self, frame: _Frame, node: Node, tensors: Sequence[Any]) -> Iterator[str]:
+        """A node's parameters that are trained: its own, and those that are tied to such."""
+        ties = dict(node.ties)
+        frozen = frame.frozen or node.frozen
+        for name in self.parameters(node.op, tensors):
+            if ties[name] not in self.frozen if name in ties else not frozen:
+                yield name
+
     def parameters(self, op: Op, tensors: Sequence[Any]) -> Mapping[str, Shape]:
         return {} if type(op).parameters is Op.parameters else op.parameters(*tensors)
 
@@ -466,6 +494,14 @@ class _Pass:
             low = op.autocast == "bfloat16" or (not op.autocast and given == {"bfloat16"})
             return Tensor(tensor.shape, "bfloat16" if low and op.name != "cast" else "float32")
         return in_precision(tensor, self.precision)
+
+
+def frozen_keys(body: Level, keys: Collection[str]) -> frozenset[str]:
+    """Which of these parameters are not trained."""
+    if not keys:
+        return frozenset()
+    nodes = {visit.path: visit.frozen for visit in visits(body)}
+    return frozenset(key for key in keys if nodes.get(key.rpartition(".")[0], nodes.get(key, False)))
 
 
 def in_precision(tensor: Tensor, precision: str) -> Tensor:

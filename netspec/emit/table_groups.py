@@ -48,7 +48,7 @@ def grouped(level: Level, fold: bool) -> Iterator[Group]:
 
 def is_repeat(before: Step, step: Step) -> bool:
     """Whether a step does again what the one before it did, to what that one made."""
-    if before.training != step.training or before.shares != step.shares:
+    if before.training != step.training or before.shares != step.shares or before.frozen != step.frozen:
         return False
     if isinstance(before, Call):
         equal = isinstance(step, Call) and before.body is step.body

@@ -19,7 +19,7 @@ from netspec.ops import OPS
 from netspec.ops.arguments import text_rule
 from netspec.ops.base import Op
 from netspec.ops.meanings import meaning
-from netspec.schema import documentation, form_keys, required_arguments
+from netspec.schema import FREEZE, documentation, form_keys, required_arguments
 from netspec.spec import MERGES, RESIDUAL_MERGES, STRUCTURES
 from netspec.syntax import parse
 
@@ -164,9 +164,10 @@ def _arguments(mention: Mention, blocks: dict[str, Block]) -> Iterator[Item]:
             if name not in given:
                 yield Item(name, "argument", f"{name}: ", default, block.meanings.get(name, "") if block else "")
         ports = block.inputs if block and len(block.inputs) > 1 else ()
-    for name in (*ports, "name", "from"):
+    for name in (*ports, "name", "from", "freeze"):
         if name not in given:
-            yield Item(name, "argument", f"{name}: ", "input" if name in ports else "")
+            meaning_of = FREEZE if name == "freeze" else ""
+            yield Item(name, "argument", f"{name}: ", "input" if name in ports else "", meaning_of)
 
 
 def _values(mention: Mention, outline: Outline, blocks: dict[str, Block], params: dict[str, tuple]) -> Iterator[Item]:  # type: ignore[type-arg]

@@ -50,7 +50,7 @@ class Built:
         """Every step of a variant by the line and column of its key; the outermost of a place alone."""
         if variant not in self._steps:
             found: dict[Place, list[Instance]] = {}
-            for path, step, training, pace, _ in visits(self.graphs[variant].body):
+            for path, step, training, pace, *_ in visits(self.graphs[variant].body):
                 if step.span.source.name == self.source.name:
                     here = found.setdefault((step.span.line, step.span.column), [])
                     if not here or _kind(here[0].step) == _kind(step):

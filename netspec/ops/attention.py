@@ -358,8 +358,9 @@ class MultiheadAttention(Op):
             )
         weights = Tensor((batch, self.num_heads, length, others), query.dtype)
         dropped = (Tensor(weights.shape, "bool"), weights) if self.dropout else ()
-        # the queries scaled, and the heads' results side by side
-        return Saved(projected.inputs, made=(*projected.made, query, query, weights, *dropped))
+        joined = (query,) if run.learns else ()  # the heads' results side by side
+        scaled = query
+        return Saved(projected.inputs, made=(*projected.made, scaled, *joined, weights, *dropped))
 
     def projections(self, run: Run) -> Saved:
         """What the projections keep of their inputs, and the queries, keys and values that they give."""
@@ -369,7 +370,7 @@ class MultiheadAttention(Op):
         joint = len(set(widths)) == 1
         inputs: list[int] = []
         made: list[Tensor] = []
-        for port in dict.fromkeys(ports) if joint else ports:
+        for port in (dict.fromkeys(ports) if joint else ports) if run.learns else ():
             tensor, strides = run.inputs[port], run.strides[port]
             if folds(tensor.shape, strides, self.batch_first):
                 inputs.append(port)

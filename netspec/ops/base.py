@@ -81,8 +81,8 @@ PLACE = Reach(1, 0, 0)
 class Run:
     """One run of an op, as far as its memory depends on it.
 
-    ``strides`` are those of the inputs (``None``: contiguous); ``needs`` says which inputs gradients flow to, and
-    ``reads`` which outputs anything reads.
+    ``strides`` are those of the inputs (``None``: contiguous); ``needs`` says which inputs gradients flow to, ``reads``
+    which outputs anything reads, and ``learns`` which of its parameters are trained.
     """
 
     inputs: tuple[Any, ...]
@@ -91,6 +91,7 @@ class Run:
     needs: tuple[bool, ...]
     reads: tuple[bool, ...]
     training: bool = True
+    learns: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

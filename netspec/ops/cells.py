@@ -87,7 +87,7 @@ class RNNCell(Cell):
     nonlinearity: Literal["tanh", "relu"] = "tanh"
 
     def saved(self, run: Run) -> Saved:
-        return Saved((0, 1), (0,))
+        return Saved((0, 1) if run.learns else (), (0,))
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.op(self.nonlinearity.capitalize(), builder.op("Add", *self.products(builder, *inputs)))
@@ -103,7 +103,7 @@ class GRUCell(Cell):
     def saved(self, run: Run) -> Saved:
         state = run.outputs[0]
         gates = Tensor((*state.shape[:-1], 3 * self.hidden_size), state.dtype)
-        return Saved((0, 1), made=(gates, state, state, state))
+        return Saved((0, 1) if run.learns else (), made=(gates, state, state, state))
 
     def places(self, run: Run) -> tuple[Place, ...]:
         return (Place(None, like(run.outputs[0].shape, [(run.inputs[1].shape, run.strides[1])])),)
@@ -138,7 +138,7 @@ class LSTMCell(Cell):
     def saved(self, run: Run) -> Saved:
         state = run.outputs[0]
         gates = Tensor((*state.shape[:-1], 4 * self.hidden_size), state.dtype)
-        return Saved((0, 1, 2), made=(gates, state))  # and tanh(c)
+        return Saved((0, 1, 2) if run.learns else (2,), made=(gates, state))  # and tanh(c)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         x, h, c = inputs

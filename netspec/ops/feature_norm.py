@@ -87,7 +87,7 @@ class RMSNorm(TrailingNorm):
     def saved(self, run: Run) -> Saved:
         x = run.inputs[0]
         scales = Tensor(x.shape[: -len(self.normalized(x.shape))], x.dtype)
-        return Saved((0,), made=(scales, x) if self.elementwise_affine else (scales,))
+        return Saved((0,), made=(scales, x) if self.elementwise_affine and run.learns else (scales,))
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         sizes, dtype = self.normalized(tensors[0].shape), tensors[0].dtype

@@ -53,7 +53,7 @@ class Linear(Op):
         return product(inputs[0].shape) * self.out_features
 
     def saved(self, run: Run) -> Saved:
-        return folded(run, 0)
+        return folded(run, 0) if "weight" in run.learns else Saved()
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         weight, bias = builder.parameter("weight"), builder.parameter("bias")

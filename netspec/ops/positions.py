@@ -65,7 +65,8 @@ class LearnedPositions(Positions):
         return [f"{targets[0]} = {x} + {module}(torch.arange({x}.size(-2), device={x}.device))"]
 
     def saved(self, run: Run) -> Saved:
-        return Saved(made=(Tensor((run.inputs[0].shape[-2],), "int64"),))  # the positions
+        positions = Tensor((run.inputs[0].shape[-2],), "int64")
+        return Saved(made=(positions,) if run.learns else ())
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         length = builder.op("Shape", inputs[0], start=-2, end=-1)

@@ -36,6 +36,7 @@ class CallStep:
     arguments: Mapping[str, Entry]
     name: ScalarNode | None
     source: Written | None
+    freeze: Written | None = None
 
     @property
     def span(self) -> Span:
@@ -59,6 +60,7 @@ class Sequential(Form):
     span: Span
     name: Template | None = None
     body: Body
+    freeze: Value | None = None
 
 
 class Repeat(Form):
@@ -70,6 +72,7 @@ class Repeat(Form):
     body: Body
     index: Name | None = None
     name: Template | None = None
+    freeze: Value | None = None
 
 
 class For(Form):
@@ -81,6 +84,7 @@ class For(Form):
     body: Body
     index: Name | None = None
     name: Template | None = None
+    freeze: Value | None = None
 
 
 MERGES = ("concat", "add", "multiply", "mean", "maximum", "stack")
@@ -101,6 +105,7 @@ class Parallel(Form):
     merge: Annotated[str, reader(one_of(*MERGES, "none"))]
     dim: Value | None = None
     name: Template | None = None
+    freeze: Value | None = None
 
 
 class Residual(Form):
@@ -113,6 +118,7 @@ class Residual(Form):
     shortcut: Body | None = None
     merge: Annotated[str, reader(one_of(*RESIDUAL_MERGES))] = "add"
     name: Template | None = None
+    freeze: Value | None = None
 
 
 def _named_values(wanted: str) -> reader:
@@ -139,6 +145,7 @@ class Scan(Form):
     index: Name | None = None
     reverse: Flag = False
     name: Template | None = None
+    freeze: Value | None = None
 
 
 class Share(Form):
@@ -169,6 +176,7 @@ class Side(Form):
     body: Body
     when: Annotated[str, reader(one_of("training"))] | None = None
     name: Template | None = None
+    freeze: Value | None = None
 
 
 Structure = Union[Sequential, Repeat, For, Parallel, Residual, Scan, Share, If, Side]
@@ -228,7 +236,8 @@ def _read_call(key: ScalarNode, value: SyntaxNode, report: Report) -> CallStep |
     arguments = {name.text: (name, item) for name, item in value.entries}
     _, name = arguments.pop("name", (None, None))
     _, source = arguments.pop("from", (None, None))
+    _, freeze = arguments.pop("freeze", (None, None))
     if name is not None and not (isinstance(name, ScalarNode) and isinstance(name.value, str)):
         misfit(report, name, "a name")
         return None
-    return CallStep(key, None, arguments, name, source)
+    return CallStep(key, None, arguments, name, source, freeze)

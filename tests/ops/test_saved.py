@@ -131,6 +131,16 @@ def test_keeps_what_torch_keeps_where_gradients_flow_to_one_input(case: Case | S
             check(op, tensors, values, contiguous, (True,) * len(op.output_names(*tensors)), only)
 
 
+LEARNING = [(case, laid) for case, laid in LAID if ready(case)[0].parameters(*ready(case)[1])]
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # torch's, of even windows
+@pytest.mark.parametrize(("case", "laid"), LEARNING, ids=lambda value: getattr(value, "__name__", None) or str(value))
+def test_keeps_what_torch_keeps_where_the_parameters_are_frozen(case: Case | Several, laid: Laid) -> None:
+    op, tensors, values = ready(case)
+    check(op, tensors, values, laid, (True,) * len(op.output_names(*tensors)), frozen=True)
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")  # torch's, of what oneDNN does not do
 @pytest.mark.parametrize("case", [case for case in CASES if case.name in RECURRENT], ids=str)
 def test_recurrent_layers_keep_as_much_as_torch_does_step_by_step(case: Several) -> None:
@@ -144,25 +154,43 @@ def test_recurrent_layers_keep_as_much_as_torch_does_step_by_step(case: Several)
     with torch.backends.mkldnn.flags(enabled=False), recording(besides=state_of(module)) as found:  # type: ignore[no-untyped-call]
         run_op(op, module, tensors, leaves, (True,) * len(op.output_names(*tensors)))
     needs = tuple(value is not None and value.requires_grad for value in leaves)
-    run = Run(tuple(tensors), op.infer(*tensors), (None,) * len(tensors), needs, (True,) * 4)
+    run = Run(
+        tuple(tensors),
+        op.infer(*tensors),
+        (None,) * len(tensors),
+        needs,
+        (True,) * 4,
+        learns=frozenset(op.parameters(*tensors)),
+    )
     claimed = op.saved(run)
     total = sum(map(size_of, (*claimed.made, *(tensors[at] for at in claimed.inputs))))
     assert total == sum(map(nbytes, found.values()))
 
 
-def check(op: Op, tensors: Any, given: Made, laid: Laid, reads: tuple[bool, ...], only: int | None = None) -> None:
+def check(
+    op: Op,
+    tensors: Any,
+    given: Made,
+    laid: Laid,
+    reads: tuple[bool, ...],
+    only: int | None = None,
+    frozen: bool = False,
+) -> None:
     """Holds the claims for one run against torch; ``only`` is the one input that gradients flow to."""
     values: Made = []
     for at, value in enumerate(given):
         flows = value is not None and value.is_floating_point() and only in (None, at)
         values.append(None if value is None else laid(value.detach().clone().requires_grad_(flows)))
     module = module_of(op, tensors)
+    if frozen:
+        module.requires_grad_(False)
     with recording(besides=state_of(module)) as found:
         made = run_op(op, module, tensors, values, reads)
     needs = tuple(value is not None and value.requires_grad for value in values)
     strides = tuple(None if value is None or value.is_contiguous() else value.stride() for value in values)
-    run = Run(tuple(tensors), op.infer(*tensors), strides, needs, reads)
-    claimed = op.saved(run) if any(needs) or op.parameters(*tensors) else None
+    learns = frozenset(() if frozen else op.parameters(*tensors))
+    run = Run(tuple(tensors), op.infer(*tensors), strides, needs, reads, learns=learns)
+    claimed = op.saved(run) if any(needs) or learns else None
 
     inputs = {address(value): at for at, value in reversed([*enumerate(values)]) if value is not None}
     outputs = {address(value): at for at, value in reversed([*enumerate(made)]) if value is not None}

@@ -280,6 +280,8 @@ def _common(old: Step, new: Step) -> Iterator[Facet]:
         yield Facet("name", old.name, new.name)
     if old.training != new.training:
         yield Facet("training only", old.training, new.training)
+    if old.frozen != new.frozen:
+        yield Facet("frozen", old.frozen, new.frozen)
     if old.shares != new.shares:
         yield Facet("shares", old.shares or None, new.shares or None)
 

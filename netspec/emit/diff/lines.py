@@ -147,6 +147,8 @@ def facet_text(facet: Facet) -> str:
             return f"was {old}"
         case "training only":
             return "in training only now" if new else "no longer in training only"
+        case "frozen":
+            return "frozen now" if new else "no longer frozen"
     return f"{name} {said(old)} → {said(new)}"
 
 

@@ -134,7 +134,7 @@ def _nodes(step: Step | None, path: str) -> Iterator[tuple[str, Node, bool]]:
     if isinstance(step, Node):
         yield path, step, step.training
     elif step is not None:
-        for inside, each, training, _, _ in visits(step.body, path + "."):
+        for inside, each, training, *_ in visits(step.body, path + "."):
             if isinstance(each, Node):
                 yield inside, each, training
 
@@ -259,7 +259,7 @@ class Signatures:
         return Profile(step.name, step.named, step.op.name, family, self.of(step), step.op, learned, made, None)
 
     def _key(self, step: Step) -> Hashable:
-        marks = step.named, step.training, step.shares
+        marks = step.named, step.training, step.shares, step.frozen
         if isinstance(step, Call):
             return Call, self.level(step.body), marks
         own = step.structure, step.ports, step.ties

@@ -6,7 +6,7 @@ The same text is what ``netspec source`` prints and what the runtime executes.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import PurePath
 from textwrap import wrap
@@ -27,6 +27,7 @@ from netspec.ops import OPS
 
 WIDTH = 120
 INDENT = "    "
+FREEZE = ".requires_grad_(False)"
 MOST_PATHS = 6
 """So many parameters that one rule sets are listed; more are told by how their names end, where that tells them."""
 
@@ -145,6 +146,9 @@ def _assign(name: str, maker: Maker) -> list[str]:
 
 def _lines(maker: Maker, indent: int, room: int = 0) -> list[str]:
     """A constructor call, on one line where it fits beside what takes ``room``."""
+    if maker.frozen:
+        *above, last = _lines(replace(maker, frozen=False), indent, room + len(FREEZE))
+        return [*above, last + FREEZE]
     if isinstance(maker, Chain):
         return _call("nn.Sequential", _items(maker.items, []), indent)
     callee = maker.callee if isinstance(maker.callee, str) else maker.callee.name

@@ -37,6 +37,7 @@ class Construction:
     slots: list[Slot]
     step: str
     wrap: str = "{}"
+    frozen: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -44,6 +45,7 @@ class Chain:
     """``nn.Sequential(…)``."""
 
     items: list[Maker]
+    frozen: bool = False
 
 
 Maker = Union[Construction, Chain]
@@ -156,15 +158,15 @@ def _maker(step: Step, owners: dict[Level, tuple[ClassGroup, int]]) -> Maker:
                 default = NO_DEFAULT if each.is_required() else step.op.default(name)
                 slots.append(Slot(name, keywords.pop(name, default), keyword=True, default=default))
         slots += [Slot(name, value, keyword=True) for name, value in keywords.items()]
-        return Construction(call.callee, slots, step.name, call.wrap)
+        return Construction(call.callee, slots, step.name, call.wrap, step.frozen)
     if is_inline(step.body):
-        return Chain([_maker(inner, owners) for inner in step.body.steps])
+        return Chain([_maker(inner, owners) for inner in step.body.steps], step.frozen)
     group, index = owners[step.body]
     slots = [
         Slot(name, values[index], keyword=True, default=group.defaults.get(name, NO_DEFAULT))
         for name, values in group.parameters.items()
     ]
-    return Construction(group, slots, step.name)
+    return Construction(group, slots, step.name, frozen=step.frozen)
 
 
 def _skeleton(level: Level, makers: dict[int, Maker]) -> Any:
@@ -195,9 +197,9 @@ def _lines_of(step: Node, wires: tuple[tuple[int, ...], tuple[int, ...]]) -> tup
 
 def _shape_of(maker: Maker) -> Any:
     if isinstance(maker, Chain):
-        return tuple(map(_shape_of, maker.items))
+        return maker.frozen, tuple(map(_shape_of, maker.items))
     callee = maker.callee if isinstance(maker.callee, str) else id(maker.callee)
-    return callee, tuple(slot.name for slot in maker.slots)
+    return callee, maker.frozen, tuple(slot.name for slot in maker.slots)
 
 
 def _slots(makers: dict[int, Maker]) -> Iterator[tuple[Slot, str]]:
