@@ -47,7 +47,7 @@ def test_build_leaves_everything(tiny: str, capsys: pytest.CaptureFixture[str]):
     assert "conv2d 3×3, 8" in out
 
     shapes = json.loads((folder / "shapes.json").read_text())
-    assert list(shapes["totals"]) == ["params", "macs"]
+    assert list(shapes["totals"]) == ["params", "frozen", "macs"]
     assert shapes["inputs"] == {"image": ["N", 3, "H", "W"]}
     assert shapes["rows"][0]["outputs"] == [["N", 8, "H - 2", "W - 2"]]
     assert sum(row["params"] for row in shapes["rows"]) == shapes["totals"]["params"]

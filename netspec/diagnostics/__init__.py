@@ -11,7 +11,6 @@ from netspec.diagnostics.base import (
     Source,
     Span,
     SpecError,
-    TrainingFault,
     UsageError,
 )
 from netspec.diagnostics.suggest import clipped, did_you_mean, nearest
@@ -26,7 +25,6 @@ __all__ = [
     "Source",
     "Span",
     "SpecError",
-    "TrainingFault",
     "UsageError",
     "clipped",
     "did_you_mean",

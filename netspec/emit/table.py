@@ -12,9 +12,12 @@ from typing import Any
 
 from netspec.dims import Shape, plain_shape
 from netspec.emit.costs import Costs
+from netspec.emit.memory import Memory
+from netspec.emit.table_cells import number
+from netspec.emit.table_footer import totals_record
 from netspec.emit.table_html import table_html
 from netspec.emit.table_lines import EVERYTHING, FOLDED, Fold, View, table_lines
-from netspec.emit.table_text import number, table_text
+from netspec.emit.table_text import marks, table_text
 from netspec.graph import Graph, Node, Pace, visits
 
 
@@ -22,7 +25,8 @@ from netspec.graph import Graph, Node, Pace, visits
 class Row:
     """One layer. ``path`` is its full name (``layer1.0.conv1``), ``line`` where the spec asks for it.
 
-    ``macs`` are the multiply-accumulates of one forward pass at the sizes that the graph is quoted at.
+    ``macs`` are the multiply-accumulates of one forward pass at the sizes that the graph is quoted at. ``training``
+    marks what runs in training only, ``frozen`` parameters that are not trained.
     """
 
     path: str
@@ -34,6 +38,7 @@ class Row:
     macs: int
     line: int
     training: bool = False
+    frozen: bool = False
 
 
 class ShapeTable:
@@ -41,20 +46,20 @@ class ShapeTable:
 
     def __init__(self, graph: Graph):
         self.graph = graph
-        self._costs = Costs(graph.sizes)
+        self._costs, self._memory = Costs(graph.sizes), Memory(graph)
 
     @cached_property
     def rows(self) -> tuple[Row, ...]:
         """One row for each node, repeats written out."""
         known: dict[tuple[Node, Pace, bool], Row] = {}
         rows = []
-        for path, step, training, pace, shared in visits(self.graph.body):
+        for path, step, training, pace, shared, frozen in visits(self.graph.body):
             if isinstance(step, Node):
                 row = known.get((step, pace, shared))
                 if row is None:
                     row = known[step, pace, shared] = self._row(step, pace, shared)
                 facts = row.op, row.detail, row.inputs, row.outputs, row.params, row.macs, row.line
-                rows.append(Row(path, *facts, training))
+                rows.append(Row(path, *facts, training, frozen and row.params > 0))
         return tuple(rows)
 
     def _row(self, node: Node, pace: Pace, shared: bool) -> Row:
@@ -97,11 +102,11 @@ class ShapeTable:
         more. ``ascii`` keeps to the characters of ASCII.
         """
         view = replace(view, fold=Fold.REPEATS) if full else view
-        return table_text(self.graph, self._costs, width, colour, view, ascii)
+        return table_text(self.graph, self._costs, self._memory, width, colour, view, ascii)
 
     def _repr_html_(self) -> str:
         """The table as notebooks show it."""
-        return table_html(self.graph, self._costs)
+        return table_html(self.graph, self._costs, self._memory)
 
     def to_json(self) -> str:
         """The whole table as JSON, a row a line."""
@@ -115,18 +120,20 @@ class ShapeTable:
         parts = [f"{_json(key)}: {_json(value)}" for key, value in head.items()]
         rows = ",\n    ".join(_json(record(row)) for row in self.rows)
         parts.append(f'"rows": [\n    {rows}\n  ]' if rows else '"rows": []')
-        parts.append(f'"totals": {_json({"params": self.params, "macs": self.macs})}')
+        parts += [
+            f"{_json(key)}: {_json(value)}" for key, value in totals_record(graph, self._costs, self._memory).items()
+        ]
         return "{\n  " + ",\n  ".join(parts) + "\n}"
 
     def to_csv(self) -> str:
         """The rows as CSV, shapes as in ``[N, 64, ceil(H/2), ceil(W/2)]``, several of them apart by semicolons."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(("path", "op", "detail", "inputs", "outputs", "params", "macs", "line", "training"))
+        writer.writerow(("path", "op", "detail", "inputs", "outputs", "params", "macs", "line", "training", "frozen"))
         for row in self.rows:
             shapes = _shapes_text(row.inputs), _shapes_text(row.outputs)
-            training = str(row.training).lower()
-            writer.writerow((row.path, row.op, row.detail, *shapes, row.params, row.macs, row.line, training))
+            marks = (str(mark).lower() for mark in (row.training, row.frozen))
+            writer.writerow((row.path, row.op, row.detail, *shapes, row.params, row.macs, row.line, *marks))
         return out.getvalue()
 
     def to_markdown(self) -> str:
@@ -138,7 +145,7 @@ class ShapeTable:
             name = f"**{line.path}**" if line.kind == "level" else f"`{line.path}`"
             op = " ".join(filter(None, (line.what, line.detail, line.sources)))
             cells = (
-                name + times + (" †" if line.training else ""),
+                name + times + marks(line),
                 op,
                 line.shape,
                 number(line.params),
@@ -160,7 +167,7 @@ def record(row: Row) -> dict[str, Any]:
         "macs": row.macs,
         "line": row.line,
     }
-    return {**found, "training": True} if row.training else found
+    return found | {mark: True for mark in ("training", "frozen") if getattr(row, mark)}
 
 
 def _shapes_text(shapes: Iterable[Shape]) -> str:

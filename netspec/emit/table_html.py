@@ -8,8 +8,10 @@ from collections.abc import Iterator
 
 from netspec.emit.costs import Costs
 from netspec.emit.memory import Memory
+from netspec.emit.table_cells import DITTO, number
+from netspec.emit.table_footer import footer
 from netspec.emit.table_lines import Line, table_lines
-from netspec.emit.table_text import DAGGER, DITTO, footer, number
+from netspec.emit.table_text import marks
 from netspec.graph import Graph
 
 COLUMNS = (("layer", "left"), ("op", "left"), ("output", "left"), ("params", "right"), ("MACs", "right"))
@@ -20,14 +22,14 @@ FAINT = "opacity:.65"
 WIDEST = 10_000
 
 
-def table_html(graph: Graph, costs: Costs) -> str:
+def table_html(graph: Graph, costs: Costs, memory: Memory) -> str:
     """The table as HTML: a line each for layers, repeats folded as in the text, and the totals below."""
     lines = table_lines(graph, costs)
     doc = graph.doc.strip().split("\n")[0]
     heading = f'<b style="font-size:115%">{_text(graph.name)}</b> <span style="{FAINT}">{_text(doc)}</span>'
     head = "".join(f'<th style="{CELL}{side};font-weight:500;{FAINT}">{title}</th>' for title, side in COLUMNS)
     below = "<br>".join(
-        _text("".join(text for text, _ in cell)) for cell in footer(graph, costs, Memory(graph), lines, WIDEST)
+        _text("".join(text for text, _ in cell)) for cell in footer(graph, costs, memory, lines, WIDEST)
     )
     return (
         f'<div style="overflow-x:auto;line-height:1.4">{heading}'
@@ -54,7 +56,7 @@ def _rows(lines: list[Line]) -> Iterator[str]:
 def _name(line: Line) -> str:
     name = f"<b>{_text(line.name)}</b>" if line.kind == "level" else _text(line.name)
     times = f" ×{line.count}" if line.count > 1 else ""
-    return f"<code style='background:none;color:inherit'>{name}</code>{times}" + (f" {DAGGER}" if line.training else "")
+    return f"<code style='background:none;color:inherit'>{name}</code>{times}{marks(line)}"
 
 
 def _op(line: Line) -> str:

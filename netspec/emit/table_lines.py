@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from itertools import islice
 from typing import Literal
@@ -68,6 +68,7 @@ class Line:
     params: int = 0
     macs: int = 0
     training: bool = False
+    frozen: bool = False
     closed: bool = False
     takes: str = ""
     row: int = 0
@@ -105,7 +106,7 @@ def sorted_lines(lines: Iterable[Line], by: Literal["macs", "params"]) -> list[L
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a line stands: the path before its name, its guides, whether what is around it is training only, how often
-    that runs, and where in the network the first of those that share the line is.
+    that runs, where in the network the first of those that share the line is, and whether what is around is frozen.
     """
 
     prefix: str = ""
@@ -113,6 +114,12 @@ class Place:
     training: bool = False
     pace: Pace = ONCE
     first: str = ""
+    frozen: bool = False
+
+    def inside(self, step: Call, pace: Pace, prefix: str) -> Place:
+        """The place of what is in a step that stands here."""
+        training, frozen = self.training or step.training, self.frozen or step.frozen
+        return Place(prefix, self.guides, training, pace, f"{self.first}{step.name}.", frozen)
 
 
 class _Tree:
@@ -145,7 +152,7 @@ class _Tree:
             guides = (*place.guides, group is not groups[-1]) if place.prefix else ()
             sources = sources_text(group.steps[0], above, names)
             pace = place.pace.at(level, group.steps[0])
-            here = Place(place.prefix, guides, place.training, pace, place.first)
+            here = replace(place, guides=guides, pace=pace)
             yield from self.group(group, group.name, sources, here, opened)
             above = group.last.outputs[0] if group.last.outputs else None
 
@@ -157,13 +164,13 @@ class _Tree:
             inside = self.grouped(step.body)
             if len(inside) == 1:
                 pace = place.pace.inside(step.body).at(step.body, inside[0].steps[0])
-                first = f"{place.first}{step.name}."
-                inner = Place(place.prefix, place.guides, place.training or step.training, pace, first)
+                inner = place.inside(step, pace, place.prefix)
                 yield from self.group(inside[0], f"{name}.{inside[0].name}", sources, inner, opened)
                 return
         line = Line("op", name, place.prefix + name, place.guides, len(group.steps), sources=sources)
         line.params, line.macs = self.costs.of(step, place.pace)
         line.training = place.training or step.training
+        line.frozen = (place.frozen or step.frozen) and line.params > 0
         line.last = place.first + group.last.name
         line.takes = ", ".join(self.shape(value) for value in dict.fromkeys(step.inputs))
         line.paths = tuple(place.first + each.name for each in (step, *group.then))
@@ -195,8 +202,7 @@ class _Tree:
             yield line
             if not line.closed and not step.shares and not self.is_deep(line):
                 pace = place.pace.inside(step.body)
-                first = f"{place.first}{step.name}."
-                yield from self.level(step.body, Place(line.path + ".", place.guides, line.training, pace, first))
+                yield from self.level(step.body, place.inside(step, pace, line.path + "."))
 
     def is_deep(self, line: Line) -> bool:
         """Whether what is inside a level lies deeper than is asked for."""

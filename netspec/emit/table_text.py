@@ -6,50 +6,45 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from textwrap import wrap
 
-from netspec.dims import evaluate, times_shape
-from netspec.emit.costs import Costs, cost_formula
+from netspec.dims import evaluate
+from netspec.emit.costs import Costs
 from netspec.emit.fields import field_text, receptive_fields
 from netspec.emit.memory import Memory
+from netspec.emit.table_cells import (
+    DAGGER,
+    DITTO,
+    DOUBLE_DAGGER,
+    GAP,
+    PLAIN_SIGNS,
+    PLAIN_WORDS,
+    Cell,
+    Span,
+    cell_width,
+    clip,
+    number,
+    padded,
+    paint,
+    shorten,
+    shorten_shape,
+    trimmed,
+)
+from netspec.emit.table_footer import footer, short_bytes
 from netspec.emit.table_lines import FOLDED, Line, View, table_lines
-from netspec.graph import Graph, Node, walk
+from netspec.graph import Graph
 
 NARROWEST = 48
 PLAIN = 80  # columns; in no more, the table keeps to what matters most
 EXACT_BELOW = 1_000_000
-GAP = 2
-DITTO = "″"
-DAGGER = "†"
-FLOW = "in → out"
-
-Span = tuple[str, str]  # a text and its style
-Cell = list[Span]
-
-STYLES = {
-    "": "",
-    "dim": "2",
-    "bold": "1",
-    "convolution": "34",
-    "linear": "35",
-    "norm": "36",
-    "activation": "33",
-    "dropout": "33",
-    "pooling": "32",
-    "sequence": "94",
-    "shape": "",
-    "arithmetic": "",
-    "added": "32",
-    "removed": "31",
-    "changed": "33",
-}
 
 
-def table_text(graph: Graph, costs: Costs, width: int, colour: bool, view: View = FOLDED, ascii: bool = False) -> str:
+def table_text(
+    graph: Graph, costs: Costs, memory: Memory, width: int, colour: bool, view: View = FOLDED, ascii: bool = False
+) -> str:
     """The table in at most ``width`` columns (never below 48)."""
     width = max(width, NARROWEST)
     lines = table_lines(graph, costs, view)
     if ascii:
         lines = [in_ascii(line) for line in lines]
-    memory = Memory(graph)
     layout = fit_columns(lines, width)
     extras = extra_columns(graph, costs, memory, lines) if width > PLAIN else ()
     for extra in extras:
@@ -58,16 +53,6 @@ def table_text(graph: Graph, costs: Costs, width: int, colour: bool, view: View 
     out = [*title(graph, width), [], *layout.draw(lines), *footer(graph, costs, memory, lines, width)]
     text = "\n".join(paint(trimmed(cell), colour) for cell in out)
     return text.translate(PLAIN_SIGNS) if ascii else text
-
-
-WORDS = {"⌈": "ceil(", "⌉": ")", "⌊": "floor(", "⌋": ")", "←": "<-", "→": "->", "↔": "<->"}
-PLAIN_WORDS = {ord(sign): word for sign, word in WORDS.items()} | {
-    ord(digit): f"^{number}" for number, digit in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")
-}
-PLAIN_SIGNS = PLAIN_WORDS | {
-    ord(sign): plain
-    for sign, plain in zip("×″·─│├└…†−–≥", ["x", '"', "*", "-", "|", "|", "`", "~", "+", "-", "-", ">"])
-}
 
 
 def in_ascii(line: Line) -> Line:
@@ -123,6 +108,14 @@ def extra_columns(graph: Graph, costs: Costs, memory: Memory, lines: Sequence[Li
         Extra("line", rows, lambda line: str(line.row or "")),
         Extra("input", min(reads, 32), lambda line: line.takes, left=True),
     ]
+
+
+def kept_bytes(graph: Graph, memory: Memory, path: str) -> int:
+    """What the step at a path keeps for the backward pass."""
+    try:
+        return evaluate(memory.kept(path), graph.sizes)
+    except KeyError:  # nothing at all
+        return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,11 +207,16 @@ def flow_width(line: Line, short: bool) -> int:
 
 def name_cell(line: Line, width: int = 1_000_000) -> Cell:
     """``│ ├ conv1 ×3 †``; the name alone gives way where there is no room."""
-    tail = (f" ×{line.count}" if line.count > 1 else "") + (f" {DAGGER}" if line.training else "")
+    tail = (f" ×{line.count}" if line.count > 1 else "") + marks(line)
     guides = "".join("│ " if more else "  " for more in line.guides[:-1])
     guides += "".join("├ " if more else "└ " for more in line.guides[-1:])
     room = max(1, width - len(guides) - len(tail))
     return [(guides, "dim"), (clip(line.name, room), "bold" if line.kind == "level" else ""), (tail, "")]
+
+
+def marks(line: Line) -> str:
+    """`` †`` for what runs in training only, `` ‡`` for what is frozen."""
+    return (f" {DAGGER}" if line.training else "") + (f" {DOUBLE_DAGGER}" if line.frozen else "")
 
 
 def op_cell(line: Line, say_all: bool = True) -> Cell:
@@ -233,160 +231,3 @@ def op_cell(line: Line, say_all: bool = True) -> Cell:
     if say_all:
         cell.extend((f" · {op}", "dim") for op in line.then)
     return cell
-
-
-def footer(graph: Graph, costs: Costs, memory: Memory, lines: Sequence[Line], width: int) -> list[Cell]:
-    """The exact totals, what flows in and out, and what the signs in the table mean."""
-    params, macs = costs.of(graph.body)
-    aside = sum(costs.of(step).params for _, step, only in walk(graph.body) if only and isinstance(step, Node))
-    sizes = ", ".join(f"{symbol}={size}" for symbol, size in graph.sizes.items())
-    outputs = [
-        f"{name} {times_shape(output.value.shape)}" + (f" {DAGGER}" if output.training else "")
-        for name, output in graph.outputs.items()
-    ]
-    inputs = [f"{name} {times_shape(value.shape)}" for name, value in graph.inputs.items()]
-    told, fixed = cost_formula(graph.body.macs, graph)
-    given = ", ".join(f"{symbol}={size}" for symbol, size in fixed.items())
-    ties = [f"tied: {key} = {target}" for key, target in tied_parameters(graph)]
-    entries = [
-        ("parameters", [f"{params:,}", bytes_text(4 * params), *([f"{aside:,} in training only"] if aside else [])]),
-        ("", ties[:MOST_TIES] + ([f"and {len(ties) - MOST_TIES} more"] if len(ties) > MOST_TIES else [])),
-        *memory_entries(graph, memory),
-        ("MACs", [f"{macs:,}", f"{2 * macs:,} FLOPs (2 a MAC)", *([f"at {sizes}"] if sizes else [])]),
-        ("", [f"= {told}" + (f" at {given}" if given else "")] if told else []),
-        (FLOW, [*joined(inputs, ","), *joined(["→ " + outputs[0], *outputs[1:]] if outputs else [], ",")]),
-    ]
-    out = [cell for label, parts in entries for cell in wrapped(label, parts, "" if label == FLOW else " ·", width)]
-    notes = []
-    if any(line.count > 1 for line in lines):
-        notes.append("×N  N alike in a row, each fed by the one before; the numbers are of one")
-    if any(line.closed for line in lines):
-        notes.append("…   built like the one opened above it, in other sizes")
-    if any(line.training for line in lines):
-        notes.append(f"{DAGGER}   in training only, left out of the MACs")
-    return out + [[(clip(note, width), "dim")] for note in notes]
-
-
-def kept_bytes(graph: Graph, memory: Memory, path: str) -> int:
-    """What the step at a path keeps for the backward pass."""
-    try:
-        return evaluate(memory.kept(path), graph.sizes)
-    except KeyError:  # nothing at all
-        return 0
-
-
-def memory_entries(graph: Graph, memory: Memory) -> list[tuple[str, list[str]]]:
-    """The peaks of memory, in inference and in a training step."""
-    training = memory.training_peak("adam", "float32")
-    infers, trains = (evaluate(peak, graph.sizes) for peak in (memory.inference_peak, training))
-    told, fixed = cost_formula(training, graph)
-    given = ", ".join(f"{symbol}={size}" for symbol, size in fixed.items())
-    formula = f"= {told} bytes" + (f" at {given}" if given else "")
-    return [
-        ("memory", [f"{short_bytes(infers)} in inference", f"{short_bytes(trains)} in training (adam, float32)"]),
-        ("", [formula] if told else []),
-    ]
-
-
-def short_bytes(count: int) -> str:
-    """``46.8 MB``; megabytes are 10⁶ bytes."""
-    for limit, unit in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
-        if count >= limit:
-            return f"{count / limit:.3g} {unit}" if count < 100 * limit else f"{count / limit:,.0f} {unit}"
-    return f"{count} B"
-
-
-MOST_TIES = 4
-
-
-def tied_parameters(graph: Graph) -> Iterable[tuple[str, str]]:
-    """The keys of parameters that are another's, with that one's."""
-    for path, step, _ in walk(graph.body):
-        if isinstance(step, Node):
-            yield from ((f"{path}.{name}", target) for name, target in step.ties)
-
-
-def joined(parts: Sequence[str], mark: str) -> list[str]:
-    return [part + mark for part in parts[:-1]] + list(parts[-1:])
-
-
-def wrapped(label: str, parts: Sequence[str], mark: str, width: int) -> Iterable[Cell]:
-    """``label  part · part``, going on below the first part where the line is full."""
-    margin = len("parameters") + GAP
-    rows: list[str] = []
-    for part in parts:
-        if rows and margin + len(rows[-1]) + len(mark) + 1 + len(part) <= width:
-            rows[-1] += f"{mark} {part}"
-        else:
-            rows.append(part)
-    for position, row in enumerate(rows):
-        yield [(("" if position else label).ljust(margin), "dim"), (clip(row, width - margin), "")]
-
-
-def bytes_text(count: int) -> str:
-    """The size of the weights: megabytes are 10⁶ bytes."""
-    if count < 100_000:
-        return f"{count:,} bytes as float32"
-    if count >= 10**10:
-        return f"{count / 1e9:,.1f} GB as float32 (GB = 10⁹ bytes)"
-    return f"{count / 1e6:,.{1 if count >= 10_000_000 else 2}f} MB as float32 (MB = 10⁶ bytes)"
-
-
-def number(value: int, short: bool = False) -> str:
-    """``9,408``, or in short ``9.4k``; nothing for zero."""
-    if not value:
-        return ""
-    if not short or value < 1000:
-        return f"{value:,}"
-    scaled = [(value / 1000**power, unit) for power, unit in enumerate("kMGTPE", 1)]
-    return next((f"{size:.1f}{unit}" for size, unit in scaled if round(size, 1) < 1000), f"{value:.1e}")
-
-
-def clip(text: str, width: int) -> str:
-    """At most ``width`` characters, with … for what is left out."""
-    return text if len(text) <= width else text[: max(0, width - 1)] + "…"[:width]
-
-
-def shorten_shape(text: str, width: int) -> str:
-    """A shape in at most ``width`` characters, cut between sizes where that keeps most of it."""
-    if len(text) <= width:
-        return text
-    cut = text.rfind("×", 0, width) + 1
-    return text[:cut] + "…" if cut > width // 2 else clip(text, width)
-
-
-def shorten(cell: Cell, width: int) -> Cell:
-    """The cell in at most ``width`` characters."""
-    if cell_width(cell) <= width:
-        return cell
-    out: Cell = []
-    for text, style in cell:
-        if len(text) >= width:
-            return [*out, (clip(text + "…", width), style)]
-        out.append((text, style))
-        width -= len(text)
-    return out
-
-
-def padded(cell: Cell, width: int) -> Cell:
-    return [*cell, (" " * (width - cell_width(cell)), "")]
-
-
-def cell_width(cell: Cell) -> int:
-    return sum(len(text) for text, _ in cell)
-
-
-def trimmed(cell: Cell) -> Cell:
-    """The cell without blanks at its end."""
-    while cell and not cell[-1][0].strip():
-        cell = cell[:-1]
-    return [*cell[:-1], (cell[-1][0].rstrip(), cell[-1][1])] if cell else []
-
-
-def paint(cell: Cell, colour: bool) -> str:
-    """The text of a line, with ANSI escapes where colour is wanted."""
-    if not colour:
-        return "".join(text for text, _ in cell)
-    return "".join(
-        f"\x1b[{STYLES[style]}m{text}\x1b[0m" if STYLES.get(style) and text.strip() else text for text, style in cell
-    )

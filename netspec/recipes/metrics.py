@@ -3,7 +3,9 @@
 from typing import Any, ClassVar, Literal
 
 from netspec.ops.arguments import Positive
-from netspec.recipes.base import Ingredient, Task
+from netspec.recipes.base import Ingredient
+
+Task = Literal["classes", "binary", "numbers"]
 
 
 class Metric(Ingredient):

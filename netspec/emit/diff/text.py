@@ -8,14 +8,11 @@ from textwrap import wrap
 from netspec.emit.diff.changes import Diff, Entry
 from netspec.emit.diff.key_lines import key_lines
 from netspec.emit.diff.lines import Line, diff_lines
-from netspec.emit.table_text import (
-    EXACT_BELOW,
+from netspec.emit.table_cells import (
     GAP,
-    NARROWEST,
     PLAIN_SIGNS,
     PLAIN_WORDS,
     Cell,
-    bytes_text,
     cell_width,
     clip,
     number,
@@ -23,8 +20,9 @@ from netspec.emit.table_text import (
     paint,
     shorten,
     shorten_shape,
-    wrapped,
 )
+from netspec.emit.table_footer import bytes_text, wrapped
+from netspec.emit.table_text import EXACT_BELOW, NARROWEST
 from netspec.graph import Graph
 
 MARK = 2
