@@ -155,6 +155,21 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=int, metavar="N", help="the port to listen on (default: 4800, or a free one)")
     serve.add_argument("--open", action="store_true", help="open it in a browser")
 
+    train = command(
+        "train",
+        "train it on real data",
+        "Train a network as its `train:` says. The run goes into runs/NAME/1, 2, …: metrics, checkpoints, the best "
+        "weights. Ctrl-C finishes the step and saves; --resume goes on bit for bit. Any key of the recipe can be set: "
+        "--set train.epochs=10 --set train.optimizer.lr=0.01.",
+    )
+    _spec_arguments(train)
+    train.add_argument(
+        "--devices", metavar="N", help="how many devices, auto, or cpu (default: as the spec says, auto)"
+    )
+    train.add_argument("--resume", metavar="RUN", help="go on with a run: its folder, its number, or `last`")
+    train.add_argument("--dry-run", action="store_true", help="print the plan and the first batch, and stop")
+    train.add_argument("-o", "--output", metavar="DIR", help="the run's folder (default: the next in runs/NAME)")
+
     command("list", "the model zoo", "List the zoo: families, what they are, and their variants.")
 
     ops = command("ops", "the ops and the library's blocks", "List them, or describe one: arguments, defaults, shapes.")

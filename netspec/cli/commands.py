@@ -125,6 +125,16 @@ def serve(options: Namespace) -> int:
     return serve(spec, lambda: _graph(options), options.port, options.open)
 
 
+def train(options: Namespace) -> int:
+    if options.devices is not None:
+        options.set.append(f"train.devices={options.devices}")
+    graph = _graph(options)
+    text = find_spec(options.spec)[0].read_text(encoding="utf-8")
+    from netspec.cli.train import train as run
+
+    return run(graph, text, options)
+
+
 def list_zoo(options: Namespace) -> None:
     for path in zoo.files():
         spec = load_spec(path).spec
@@ -245,4 +255,5 @@ COMMANDS = {
     "explain": explain,
     "schema": schema,
     "lsp": lsp,
+    "train": train,
 }

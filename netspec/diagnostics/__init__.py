@@ -11,6 +11,7 @@ from netspec.diagnostics.base import (
     Source,
     Span,
     SpecError,
+    TrainingFault,
     UsageError,
 )
 from netspec.diagnostics.suggest import clipped, did_you_mean, nearest
@@ -25,6 +26,7 @@ __all__ = [
     "Source",
     "Span",
     "SpecError",
+    "TrainingFault",
     "UsageError",
     "clipped",
     "did_you_mean",

@@ -5,6 +5,7 @@ The error tree, each with the exit code of the command line::
     NetspecError
     ├── SpecError          1   the spec is at fault; carries every diagnostic found
     ├── UsageError         2   the call is at fault: an unknown name, a bad option
+    ├── TrainingFault      1   a run cannot go on: the loss is no number, the memory is too small
     └── EnvironmentFault   3   the machine is at fault: no CUDA, no disk, no renderer
 
 Anything else that escapes is a bug of netspec (exit code 4).
@@ -32,6 +33,12 @@ class EnvironmentFault(NetspecError):
     """The machine lacks what the command needs."""
 
     exit_code = 3
+
+
+class TrainingFault(NetspecError):
+    """A training run cannot go on as its recipe says."""
+
+    exit_code = 1
 
 
 class SpecError(NetspecError):

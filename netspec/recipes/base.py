@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+Task = Literal["classes", "binary", "numbers"]
 Kind = Literal["loss", "optimizer", "schedule", "data", "transform", "metric"]
 
 FILES: Mapping[Kind, tuple[str, ...]] = {
@@ -78,7 +79,8 @@ class Column:
     """What is known of a column of a data set before it is read: one row's shape, dtype and meaning.
 
     A size of ``None`` is known only once the data are read. ``classes`` is how many whole numbers a column of such
-    has, from 0 on. ``target`` marks what is to be predicted; ``padding`` a number that stands for nothing.
+    has, from 0 on. ``target`` marks what is to be predicted; ``padding`` a number that stands for nothing. ``shifted``
+    names the column that holds the same words one place later: each is predicted from those before it.
     """
 
     shape: tuple[int | None, ...]
@@ -86,3 +88,4 @@ class Column:
     classes: int | None = None
     target: bool = False
     padding: int | None = None
+    shifted: str | None = None

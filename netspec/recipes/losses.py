@@ -7,7 +7,7 @@ from pydantic import Field
 from netspec.dims import pretty_shape
 from netspec.ops.arguments import Probability
 from netspec.ops.base import Tensor
-from netspec.recipes.base import Column, Ingredient
+from netspec.recipes.base import Column, Ingredient, Task
 
 Weight = Annotated[float, Field(gt=0)]
 
@@ -16,15 +16,20 @@ class Loss(Ingredient):
     """Base of every loss.
 
     ``scale`` is its factor in the sum, where a network has several outputs; ``target`` the column that the output is
-    compared with, by default the data's only one. ``per_class`` marks a loss whose output has a score for each class,
-    along dim 1 of images (``[N, C, H, W]``), else along the last.
+    compared with, by default the data's only one. ``task`` is what the output says: a score for each of several
+    ``classes``, along dim 1 of images ([N, C, H, W]) and along the last else; one score for yes or no (``binary``); or
+    real ``numbers``. ``metrics`` are measured unless the recipe says others.
     """
 
     scale: Weight = 1.0
     target: str | None = None
 
-    per_class: ClassVar[bool] = False
+    task: ClassVar[Task] = "numbers"
     metrics: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def per_class(self) -> bool:
+        return self.task == "classes"
 
     def keywords(self) -> dict[str, Any]:
         """The arguments of the function."""
@@ -69,7 +74,7 @@ class CrossEntropy(Loss):
 
     name = "cross_entropy"
     torch = "torch.nn.functional.cross_entropy"
-    per_class = True
+    task = "classes"
     metrics = ("accuracy",)
 
     label_smoothing: Probability = 0.0
@@ -81,7 +86,7 @@ class NegativeLogLikelihood(Loss):
 
     name = "nll"
     torch = "torch.nn.functional.nll_loss"
-    per_class = True
+    task = "classes"
     metrics = ("accuracy",)
 
     ignore_index: int | None = None
@@ -92,6 +97,7 @@ class BinaryCrossEntropy(Loss):
 
     name = "binary_cross_entropy"
     torch = "torch.nn.functional.binary_cross_entropy_with_logits"
+    task = "binary"
     metrics = ("accuracy",)
 
 
@@ -100,7 +106,6 @@ class MeanSquaredError(Loss):
 
     name = "mse"
     torch = "torch.nn.functional.mse_loss"
-    metrics = ()
 
 
 class MeanAbsoluteError(Loss):
@@ -134,4 +139,5 @@ class PerceptronCriterion(Loss):
 
     name = "perceptron"
     torch = "netspec.train.criteria.perceptron"
+    task = "binary"
     metrics = ("accuracy",)

@@ -3,9 +3,7 @@
 from typing import Any, ClassVar, Literal
 
 from netspec.ops.arguments import Positive
-from netspec.recipes.base import Ingredient
-
-Task = Literal["classes", "binary", "numbers"]
+from netspec.recipes.base import Ingredient, Task
 
 
 class Metric(Ingredient):

@@ -133,7 +133,7 @@ def shown_rows(page: Page) -> dict[str, tuple[str, str, str]]:
     found = page.evaluate(
         """() => { setDepth(99); return rows.filter((row) => row.spot.item.nodes).map(({ path, element }) =>
              [path, element.querySelector(".shape").title, ...["params", "macs"].map((kind) =>
-               element.querySelector(`.${kind}`).textContent)]); }"""
+               element.querySelector(`.${kind}`).title)]); }"""
     )
     return {path: tuple(rest) for path, *rest in found}
 
@@ -448,6 +448,46 @@ def test_light_and_dark(browser: Browser, tmp_path: Path):
 
 
 @needs_browser
+@pytest.mark.parametrize("name", ["resnet50", "gpt2", "unet"])
+def test_paper_gets_the_whole_diagram_and_cuts_no_card(name: str, open_page: Opener):
+    page = open_page(compile_spec(name))
+    page.evaluate("() => { setDepth(99); dispatchEvent(new Event('beforeprint')); }")
+    boxes = [
+        [float(number) for number in box.split()]
+        for box in page.locator(".page").evaluate_all("(pages) => pages.map((page) => page.getAttribute('viewBox'))")
+    ]
+    ends = [top + height for _, top, _, height in boxes]
+    assert len(boxes) > 1
+    assert [top for _, top, _, _ in boxes[1:]] == pytest.approx(ends[:-1])
+    extent = page.evaluate("extent")
+    assert boxes[0][1] <= extent["y"]
+    assert ends[-1] >= extent["y"] + extent["height"]
+    held = page.evaluate("() => [...cards.values()].map(({ y, height, solid }) => [y, y + Math.min(height, solid)])")
+    assert [
+        card for card in held if not any(y <= card[0] and card[1] <= end for (_, y, *_), end in zip(boxes, ends))
+    ] == []
+    page.emulate_media(media="print")
+    heights = page.locator(".page").evaluate_all("(pages) => pages.map((page) => page.getBoundingClientRect().height)")
+    assert min(heights) > 50
+    expect(page.locator("#at")).to_contain_text("costs at N=")
+    page.evaluate("() => dispatchEvent(new Event('afterprint'))")
+    expect(page.locator(".page")).to_have_count(0)
+
+
+@needs_browser
+@pytest.mark.parametrize("width", [900, 1440, 2200])
+def test_numbers_give_way_before_shapes(width: int, open_page: Opener):
+    page = open_page(compile_spec("resnet50"))
+    page.set_viewport_size({"width": width, "height": 800})
+    macs = "118,013,952" if width == 2200 else "118.0M"
+    expect(row(page, "conv1").locator(".macs")).to_have_text(macs)
+    expect(row(page, "conv1").locator(".macs")).to_have_attribute("title", "118,013,952")
+    cut = "(cells) => cells.filter((cell) => cell.scrollWidth > cell.clientWidth).map((cell) => cell.textContent)"
+    for kind in ("name", "shape", "params", "macs"):
+        assert page.locator(f"#table td.{kind}").evaluate_all(cut) == []
+
+
+@needs_browser
 @pytest.mark.parametrize("hostile", INJECTIONS, ids=ascii)
 def test_hostile_text_stays_text(hostile: str, open_page: Opener):
     """In what the language lets through (documentation, comments, strings, the file's name), and in names besides."""
@@ -490,7 +530,8 @@ def test_half_a_character_is_written_too():
 
 
 @needs_browser
-def test_a_thousand_layers_are_moved_smoothly(open_page: Opener):
+@pytest.mark.parametrize("heat", ["none", "macs", "params", "memory"])
+def test_a_thousand_layers_are_moved_smoothly(heat: str, open_page: Opener):
     graph = compiled(LONG)
     start = time.perf_counter()
     text = explorer_page(graph)
@@ -499,6 +540,8 @@ def test_a_thousand_layers_are_moved_smoothly(open_page: Opener):
     page = open_page(graph)
     page.evaluate("setDepth(99)")
     assert page.evaluate("cards.size") > 1000
+    page.locator(f'#heat button[value="{heat}"]').click()
+    assert heat == "none" or page.evaluate("Math.max(...rows.map(({ spot }) => heatOf(spot)))") == 85
     page.wait_for_timeout(500)
     frames = page.evaluate(
         """async () => {

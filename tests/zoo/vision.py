@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
-from typing import Any
-
 import torch
 from torch import nn
 
-_ops: list[torch.library.Library] = []
+from netspec.train.names import import_torchvision
 
+import_torchvision()
+import torchvision  # noqa: E402
 
-def _import() -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            import torchvision
-        except RuntimeError:  # its operators are missing; the classification models need none of them
-            for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
-                del sys.modules[name]
-            library = torch.library.Library("torchvision", "DEF")
-            library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-            library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-            _ops.append(library)
-            import torchvision
-        return torchvision
-
-
-torchvision = _import()
 models = torchvision.models
 
 

@@ -50,7 +50,7 @@ MEANING = {
         "body: [{linear: {out_features: out, bias: bias}}]}",
     ),
     "data-mismatch": Entry(
-        "The data do not fit the network, or the loss does not fit what it compares.",
+        "The data cannot be read or do not fit the network, or the loss does not fit what it compares.",
         "Training would fail at its first step, or learn something else than what is meant.",
         "inputs: {image: [N, 3, 28, 28]}\nnetwork: [flatten, linear: 10]\n"
         "train: {data: mnist, loss: cross_entropy, optimizer: adam, epochs: 3}",

@@ -145,7 +145,9 @@ function drawItem(item, x, y) {
   else made.append(...drawCard(item, x - item.left, y));
   liveDiagram.push(() => made.style.setProperty("--heat", `${heatOf(spot)}%`));
   if (canOpen(spot.item)) made.dataset.opens = "";
-  cards.set(spot.path, { element: made, x: x - item.left, y, width: item.left + item.right, height: item.height });
+  const solid = item.inside ? face.height + GAP + 1 : item.height; // a header stays with what comes next
+  const size = { width: item.left + item.right, height: item.height, solid };
+  cards.set(spot.path, { element: made, x: x - item.left, y, ...size });
   if (!item.inside) return made;
   return svg("g", {}, made, ...drawLevel(item.inside, x, y + face.height));
 }
@@ -190,7 +192,8 @@ function drawBox(item, x, y) {
   const frame = svg("rect", { class: "frame", x: left, y, width, height: item.height, rx: 8 });
   const header = `M${left} ${y + face.height}V${y + 8}a8 8 0 0 1 8 -8h${width - 16}a8 8 0 0 1 8 8V${y + face.height}z`;
   const bar = svg("path", { class: `header ${face.family}`, d: header });
-  return [frame, bar, drawChevron(left + 14, y + 13, true), ...drawTexts(spot, face, left, y, width, 24)];
+  const start = x - CARD_WIDTH / 2 - PAD; // above the spine, which is in sight where the whole width may not be
+  return [frame, bar, drawChevron(start + 14, y + 13, true), ...drawTexts(spot, face, start, y, left + width - start, 24)];
 }
 
 /** The title with its detail, the count or the author's name at the right, and the rows below. */
@@ -295,7 +298,8 @@ function fitWidth() {
   const pane = canvas.getBoundingClientRect();
   const whole = (pane.width - 40) / extent.width;
   view.scale = Math.max(READABLE, Math.min(1, whole));
-  view.x = pane.width / 2 - (whole < READABLE ? 0 : (extent.x + extent.width / 2) * view.scale);
+  const middle = pane.width / 2 - (whole < READABLE ? 0 : (extent.x + extent.width / 2) * view.scale);
+  view.x = Math.min(middle, 20 - extent.x * view.scale + Math.max(0, pane.width - 40 - extent.width * view.scale) / 2);
   view.y = 20;
   applyView();
 }

@@ -2,7 +2,6 @@
 
 // What holds the panes together: hovering, selecting, opening, searching, sizes, heat, light and dark.
 
-const tablePane = document.querySelector("#table .scroll");
 const field = document.getElementById("search");
 
 // Light: what is hovered or selected, in all three panes
@@ -83,7 +82,7 @@ function showStatus(row) {
   const status = document.getElementById("status");
   status.replaceChildren();
   if (!row) {
-    const keys = [["/", "search"], ["↑ ↓ ← →", "table"], ["+ −", "zoom"], ["0", "fit"], ["Esc", "back"]];
+    const keys = [["/", "search"], ["↑ ↓ ← →", "table"], ["+ −", "zoom"], ["0", "fit"], ["Esc", "clear"]];
     status.append(...keys.map(([key, what]) => html("span", {}, html("kbd", {}, key), ` ${what}`)));
     return;
   }
@@ -308,8 +307,8 @@ function showTotals() {
     ["FLOPs", short(2n * macs, 2), `${exact(2n * macs) || "0"}: two for each MAC`],
     ["kept in training", shortBytes(memory), `${exact(memory) || "0"} bytes that one forward pass keeps for the backward pass, in float32`],
   ];
-  document.documentElement.style.setProperty("--params", `${exact(params).length}ch`);
-  document.documentElement.style.setProperty("--macs", `${exact(macs).length}ch`);
+  const sizes = [...state.sizes].map(([name, size]) => `${name}=${size}`);
+  document.getElementById("at").textContent = sizes.length ? `costs at ${sizes.join(", ")}` : "";
   document.getElementById("totals").replaceChildren(
     ...told.map(([name, text, whole]) => html("div", { title: whole, "data-total": name }, html("dt", {}, name), html("dd", {}, text))),
   );
@@ -409,6 +408,7 @@ let paneWidth = canvas.clientWidth;
 function onResize() {
   panBy((canvas.clientWidth - paneWidth) / 2, 0);
   paneWidth = canvas.clientWidth;
+  fitColumns();
 }
 
 start();

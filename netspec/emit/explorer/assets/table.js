@@ -2,11 +2,13 @@
 
 // The shape table: a row for each op and level in sight, as a tree.
 
-const body = document.querySelector("#table tbody");
+const tablePane = document.querySelector("#table .scroll");
+const table = tablePane.querySelector("table");
+const body = table.querySelector("tbody");
 
 let liveTable = [];
 let shapeAbove = "";
-/** Rows in order, each `{element, path, spot, lines}`; a spot with several ops has a row for each. */
+/** Rows in order, each with its element, path, spot and lines; a spot with several ops has a row for each. */
 let rows = [];
 
 function html(name, attributes = {}, ...children) {
@@ -26,8 +28,48 @@ function drawTable() {
 }
 
 function refreshTable() {
+  writeRows();
+  fitColumns();
+}
+
+function writeRows() {
   shapeAbove = "";
   for (const update of liveTable) update();
+}
+
+const CELL = "12px ";
+const CELL_PAD = 14;
+const BRIEF = 64;
+const KEPT_WIDTH = 84;
+let brief = false;
+
+/** Share the pane's width. Where exact numbers leave too little, they are told in short; then ops give way, then shapes. */
+function fitColumns() {
+  const pane = tablePane.clientWidth;
+  if (!pane) return;
+  const name = Math.min(0.3 * pane, Math.max(80, ...rows.map(nameWidth)));
+  const op = Math.min(0.3 * pane, Math.max(60, widthOfLongest(rows.map((row) => row.op)) + CELL_PAD));
+  const shape = Math.max(60, widthOfLongest(rows.map((row) => row.shape.textContent)) + CELL_PAD);
+  const whole = totals();
+  const exactly = (kind) => Math.max(BRIEF, widthOf(exact(whole[kind]), CELL) + CELL_PAD);
+  const last = state.heat === "memory" ? KEPT_WIDTH : 0;
+  const wanted = name + op + shape + exactly("params") + (last || exactly("macs")) > pane;
+  const [params, macs] = wanted ? [BRIEF, BRIEF] : [exactly("params"), exactly("macs")];
+  const room = pane - name - params - (last || macs);
+  const widths = { name, shape: Math.min(shape, room - Math.min(op, 100)), params, macs };
+  for (const [column, width] of Object.entries(widths)) table.style.setProperty(`--${column}`, `${width}px`);
+  if (wanted === brief) return;
+  brief = wanted;
+  writeRows();
+}
+
+function widthOfLongest(texts) {
+  return widthOf(texts.reduce((one, other) => (other.length > one.length ? other : one), ""), CELL);
+}
+
+function nameWidth({ spot, depth, name }) {
+  const pill = spot.item.count ? widthOf(`×${spot.item.count}`, "700 10px ") + 16 : 0;
+  return 12 + 14 * (depth - 1) + 16 + 7 * name.length + pill + (spot.training ? 10 : 0) + 8;
 }
 
 function addRows(spots, depth) {
@@ -92,7 +134,7 @@ function addRow({ spot, depth, path, name, what, notes, tensors, cost, lines }) 
     sayShape(shape, tensors);
     if (cost) fillNumbers(numbers, cost(), spot);
   });
-  rows.push({ element, path, spot, lines });
+  rows.push({ element, path, spot, lines, depth, name, op: what.map((part) => part.textContent ?? part).join(""), shape });
 }
 
 /** The first of a step's outputs, and how many more there are; ″ where it is that of the row above. */
@@ -111,10 +153,12 @@ function copiesText(item, name) {
 }
 
 function fillNumbers(cells, cost, spot) {
-  const told = { params: exact(cost.params), macs: exact(cost.macs), memory: cost.memory ? shortBytes(cost.memory) : "" };
+  const number = (count) => (brief && count ? short(count) : exact(count));
+  const told = { params: number(cost.params), macs: number(cost.macs), memory: cost.memory ? shortBytes(cost.memory) : "" };
   for (const cell of cells) {
     const kind = cell.classList[1];
     cell.textContent = told[kind];
+    cell.title = exact(cost[kind]);
     const shown = kind === state.heat && !isOpen(spot);
     const part = shown ? (Number(cost[kind]) * spot.copies) / largestHeat : 0;
     cell.style.setProperty("--part", `${Math.round(100 * Math.min(1, part))}%`);

@@ -1,0 +1,157 @@
+"""``netspec train``: a run from its recipe, shown while it goes on, and what it leaves."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+import torch
+
+from netspec.graph import Graph
+from netspec.train.folder import RunFolder
+from netspec.train.progress import shown
+from netspec.train.run import Result, Run
+from netspec.train.setup import Setup, chosen_device, read_data, recipe_of
+
+RUNS = Path("runs")
+
+
+def train(graph: Graph, spec_text: str, options: Namespace) -> int:
+    """Train a network; gives the exit code."""
+    recipe = recipe_of(graph)
+    device = chosen_device(recipe.settings.devices)
+    parent = RUNS / graph.name
+    folder = RunFolder.find(options.resume, parent) if options.resume else None
+    data = read_data(graph)
+    folds = [*range(recipe.settings.folds)] if recipe.settings.folds else [None]
+    first = Setup(graph, data, device, folds[0])
+    print(heading(graph, first, device))
+    if options.dry_run:
+        print(plan(graph, first))
+        return 0
+    if folder is None:
+        folder = RunFolder(Path(options.output)) if options.output else RunFolder.new(parent)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    folder.begin(spec_text, facts(graph))
+    results: list[Result] = []
+    for fold in folds:
+        here = folder if fold is None else RunFolder(folder.path / f"fold-{fold + 1}")
+        setup = first if fold == folds[0] else Setup(graph, data, device, fold)
+        here.path.mkdir(exist_ok=True)
+        if fold is not None:
+            print(f"\nfold {fold + 1} of {len(folds)}")
+        settings = setup.recipe.settings
+        steps = settings.steps or (settings.epochs or 0) * setup.train.steps(settings.batch)
+        result = Run(setup, here, shown(steps), warn).go()
+        if result.interrupted:
+            print(f"\nstopped after step {result.state.step}, and saved; to go on:")
+            print(f"  netspec train {options.spec} --resume {folder.path}")
+            return 130
+        results.append(result)
+    finish(graph, folder, results, recipe.published)
+    return 0
+
+
+def warn(text: str) -> None:
+    print(f"netspec: {text}", file=sys.stderr)
+
+
+def facts(graph: Graph) -> dict[str, Any]:
+    """What a run is of."""
+    return {
+        "model": graph.name,
+        "spec": {"file": Path(graph.spec).name, "sha256": graph.digest},
+        "parameters": dict(graph.parameters),
+        "recipe": recipe_of(graph).plain(),
+    }
+
+
+def heading(graph: Graph, setup: Setup, device: torch.device) -> str:
+    """Two lines: what is trained on what, and how."""
+    recipe, settings = setup.recipe, setup.recipe.settings
+    steps = setup.train.steps(settings.batch)
+    rows = f"{len(setup.train):,} rows"
+    rows += f", {len(setup.validation):,} to judge by" if setup.validation is not None else ""
+    rows += f", {len(setup.test):,} for the test" if setup.test is not None else ""
+    how = f"{settings.epochs} epochs of {steps} steps" if settings.epochs else f"{settings.steps} steps"
+    batch = f"batches of {settings.batch}" if settings.batch else "whole batches"
+    return (
+        f"{graph.name}: {graph.body.parameter_count:,} parameters · {recipe.data.detail()}: {rows}\n"
+        f"{recipe.optimizer.detail()} · {', '.join(loss.detail() for loss in recipe.losses.values())} · {how}, {batch} "
+        f"on {device}\n"
+    )
+
+
+def plan(graph: Graph, setup: Setup) -> str:
+    """What a dry run tells: the memory that a step takes, and the first batch."""
+    batch = next(iter(setup.train.shuffled(0, setup.recipe.settings.batch)))
+    lines = ["first batch"]
+    for name, tensor in zip(graph.inputs, batch.inputs):
+        if tensor is not None:
+            lines.append(f"  {name:<12} {described(tensor)}")
+    lines += [f"  {setup.wiring.targets[name]:<12} {described(tensor)}" for name, tensor in batch.targets.items()]
+    return "\n".join(lines)
+
+
+def described(tensor: torch.Tensor) -> str:
+    """A tensor's shape, type and range."""
+    shape = "×".join(map(str, tensor.shape)) or "()"
+    return f"{shape} {str(tensor.dtype).removeprefix('torch.')}, {tensor.min().item():.4g} to {tensor.max().item():.4g}"
+
+
+def finish(graph: Graph, folder: RunFolder, results: list[Result], published: Any) -> None:
+    """Write how it ended, and say it."""
+    scores = average(results)
+    spread = deviation(results) if len(results) > 1 else {}
+    record = {
+        "scores": scores,
+        "folds": [result.scores for result in results] if len(results) > 1 else [],
+        "best_epoch": [result.state.best_epoch for result in results],
+        "steps": [result.state.step for result in results],
+        "seconds": round(sum(result.state.seconds for result in results), 3),
+        "published": dict(published),
+    }
+    folder.finish(record)
+    print()
+    print(score_table(scores, spread, published))
+    print(f"\n{folder.path}/: {', '.join(sorted(each.name for each in folder.path.iterdir()))}")
+
+
+def average(results: list[Result]) -> dict[str, dict[str, float]]:
+    parts = results[0].scores
+    return {
+        part: {name: mean(result.scores[part][name] for result in results) for name in parts[part]} for part in parts
+    }
+
+
+def deviation(results: list[Result]) -> dict[str, dict[str, float]]:
+    parts = results[0].scores
+    return {
+        part: {name: stdev(result.scores[part][name] for result in results) for name in parts[part]} for part in parts
+    }
+
+
+def score_table(scores: Any, spread: Any, published: Any) -> str:
+    """The parts of the data, a line each, with a paper's numbers where there are."""
+    names = list(dict.fromkeys(name for part in scores.values() for name in part))
+    rows = [["", *names]]
+    for part, values in scores.items():
+        cells = [part]
+        for name in names:
+            text = f"{values[name]:.4f}" if name in values else ""
+            if part in spread:
+                text += f" ± {spread[part][name]:.4f}"
+            cells.append(text)
+        rows.append(cells)
+    if published:
+        rows.append(["published", *(f"{published[name]:g}" if name in published else "" for name in names)])
+    widths = [max(len(row[at]) for row in rows) for at in range(len(names) + 1)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if at == 0 else cell.rjust(width) for at, (cell, width) in enumerate(zip(row, widths))
+        )
+        for row in rows
+    )

@@ -1,0 +1,94 @@
+"""Transforms of whole batches, on their device. Images are floats, [n, C, H, W].
+
+Each is a pure function of the rows and, where it varies them, of ``draws``, [n, count], uniform in [0, 1): so a row
+comes out the same in any batch, on any device and after a resumption.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from netspec.ops.arguments import spread
+from netspec.recipes.transforms import (
+    Channels,
+    HorizontalFlip,
+    Normalize,
+    RandomCrop,
+    RandomErasing,
+    Resize,
+    Standardize,
+)
+
+
+def resize(transform: Resize, rows: Tensor) -> Tensor:
+    """[n, C, H, W] to the size, smoothed before it is made smaller."""
+    return F.interpolate(rows, spread(transform.size, 2), mode="bilinear", antialias=True)
+
+
+def channels(transform: Channels, rows: Tensor) -> Tensor:
+    """[n, 1, H, W] to [n, count, H, W]."""
+    return rows.expand(-1, transform.count, -1, -1)
+
+
+def normalize(transform: Normalize, rows: Tensor) -> Tensor:
+    """(x − mean)/std."""
+    mean, std = (rows.new_tensor(value).view(1, -1, 1, 1) for value in (transform.mean, transform.std))
+    return (rows - mean) / std
+
+
+class _Standardize:
+    """Features are along the last dimension, in images along the channels."""
+
+    def fit(self, transform: Standardize, rows: Tensor) -> Tensor:
+        """Mean and standard deviation of each feature, [2, …], such that they broadcast over rows.
+
+        A feature that is always the same keeps a deviation of 1: it becomes 0. Bytes count as 0 to 1.
+        """
+        feature = {1: 0, 4: 1}.get(rows.dim(), rows.dim() - 1)
+        others = [dim for dim in range(rows.dim()) if dim != feature or rows.dim() == 1]
+        values = rows.double() / (255 if rows.dtype == torch.uint8 else 1)
+        mean = values.mean(others, keepdim=True)
+        std = values.std(others, correction=0, keepdim=True)
+        std = torch.where(std > 1e-12 * mean.abs(), std, 1.0)
+        return torch.stack([mean, std]).float()
+
+    def __call__(self, transform: Standardize, rows: Tensor, state: Tensor) -> Tensor:
+        return (rows - state[0]) / state[1]
+
+
+standardize = _Standardize()
+
+
+def random_crop(transform: RandomCrop, rows: Tensor, draws: Tensor) -> Tensor:
+    """Windows of the images' own size in the padded images; ``draws`` [n, 2] say where."""
+    height, width = rows.shape[-2:]
+    start = _whole(draws, 2 * transform.padding + 1)
+    y = start[:, :1] + torch.arange(height, device=rows.device)
+    x = start[:, 1:] + torch.arange(width, device=rows.device)
+    image = torch.arange(len(rows), device=rows.device)
+    wide = F.pad(rows, (transform.padding,) * 4)
+    return wide.permute(0, 2, 3, 1)[image[:, None, None], y[:, :, None], x[:, None, :]].permute(0, 3, 1, 2).contiguous()
+
+
+def horizontal_flip(transform: HorizontalFlip, rows: Tensor, draws: Tensor) -> Tensor:
+    """Those whose draw, [n, 1], is below ``p`` turned left to right."""
+    return torch.where((draws[:, 0] < transform.p).view(-1, 1, 1, 1), rows.flip(-1), rows)
+
+
+def random_erasing(transform: RandomErasing, rows: Tensor, draws: Tensor) -> Tensor:
+    """A square of zeros, cut off at the border, where the first of the draws, [n, 3], is below ``p``.
+
+    The others say where its centre is, anywhere in the image.
+    """
+    inside = []
+    for draw, size in zip(draws[:, 1:].unbind(1), rows.shape[-2:]):
+        start = _whole(draw, size) - transform.size // 2
+        place = torch.arange(size, device=rows.device) - start[:, None]
+        inside.append((place >= 0) & (place < transform.size))
+    erased = inside[0][:, :, None] & inside[1][:, None, :] & (draws[:, :1, None] < transform.p)
+    return rows.masked_fill(erased[:, None], 0.0)
+
+
+def _whole(draws: Tensor, count: int) -> Tensor:
+    """Uniform numbers as whole ones from 0 to ``count`` − 1."""
+    return (draws * count).long().clamp(max=count - 1)

@@ -1,0 +1,81 @@
+"""What can go wrong in a run, in words that help."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from netspec.diagnostics import EnvironmentFault, TrainingFault
+from netspec.recipes.recipe import Settings
+from netspec.train.feed import Batch
+
+
+def name_the_layer(model: nn.Module, batch: Batch) -> str:
+    """Where the first number that is none comes from: a parameter, the data, or a layer."""
+    for name, parameter in model.named_parameters():
+        if not parameter.isfinite().all():
+            return f"the parameter `{name}` is no longer finite"
+    if any(tensor is not None and not tensor.isfinite().all() for tensor in batch.inputs):
+        return "the data hold a number that is not finite"
+    found: list[str] = []
+    handles = [
+        module.register_forward_hook(lambda _, __, made, name=name: found.append(name) if not finite(made) else None)
+        for name, module in model.named_modules()
+        if name and not any(True for _ in module.children())
+    ]
+    try:
+        with torch.no_grad():
+            made = model(*batch.inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+    if found:
+        return f"the layer `{found[0]}` makes the first number that is not finite"
+    return (
+        "every layer is finite, but the loss of what they give is not" if finite(made) else "the output is not finite"
+    )
+
+
+def finite(made: Any) -> bool:
+    """Whether a tensor, or all that a collection holds, is finite."""
+    if isinstance(made, Tensor):
+        return bool(made.isfinite().all())
+    if isinstance(made, dict):
+        return all(map(finite, made.values()))
+    return all(map(finite, made)) if isinstance(made, (list, tuple)) else True
+
+
+@contextmanager
+def out_of_memory(settings: Settings) -> Iterator[None]:
+    """Tells what to do where the memory does not suffice."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, RuntimeError, MemoryError) as found:
+        if isinstance(found, RuntimeError) and not is_out_of_memory(found):
+            raise
+        batch, parts = settings.batch, settings.accumulate
+        help = f"`--set train.accumulate={parts * 2}` takes half of it and gives the same"
+        if batch is None or batch < 2 * parts:
+            help = "`--set train.precision=mixed`, or a smaller network, takes less"
+        else:
+            help += f"; `--set train.batch={batch // 2}` trains with smaller batches"
+        raise TrainingFault(f"a step with {batch or 'all'} rows does not fit in memory: {help}") from None
+
+
+def is_out_of_memory(found: BaseException) -> bool:
+    """Whether torch could not allocate what it needs, on whichever device."""
+    return isinstance(found, torch.OutOfMemoryError) or "not enough memory" in str(found) or "alloc" in str(found)
+
+
+@contextmanager
+def too_large(path: Path) -> Iterator[None]:
+    """A full or read-only disk, told as such."""
+    try:
+        yield
+    except OSError as found:
+        raise EnvironmentFault(f"cannot write {path}: {found.strerror}; what was saved before is whole") from None

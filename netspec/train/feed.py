@@ -1,0 +1,159 @@
+"""Batches: which rows, in which order, prepared and varied, as the network and its losses take them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from netspec.recipes import Column
+from netspec.recipes.data import Transform
+from netspec.train.data import Rows, TensorRows
+from netspec.train.names import resolve
+
+AT_ONCE = 2**30
+"""Bytes that prepared rows may take in memory; where they would be more, each batch is prepared by itself."""
+
+
+class Batch(NamedTuple):
+    """``inputs`` in the order of the network's; ``targets`` by output; ``rows`` is how many rows there are."""
+
+    inputs: tuple[Tensor | None, ...]
+    targets: Mapping[str, Tensor]
+    rows: int
+
+
+def seeded(*parts: object) -> torch.Generator:
+    """A generator whose numbers depend on these alone: on a seed, an epoch, what they are for."""
+    digest = hashlib.sha256(":".join(map(str, parts)).encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """``inputs`` has the column of each input of the network, ``targets`` that of each output that is judged."""
+
+    inputs: tuple[str | None, ...]
+    targets: Mapping[str, str]
+
+    @property
+    def columns(self) -> set[str]:
+        return {name for name in self.inputs if name is not None} | {*self.targets.values()}
+
+
+class Feed:
+    """Batches of some rows of a data set. ``subset`` are the numbers of those that belong to it, all by default."""
+
+    def __init__(
+        self,
+        rows: Rows,
+        columns: Mapping[str, Column],
+        wiring: Wiring,
+        device: torch.device,
+        prepare: Sequence[Prepared] = (),
+        augment: Sequence[tuple[Transform, tuple[str, ...]]] = (),
+        subset: Tensor | None = None,
+        seed: int = 0,
+    ):
+        self.columns, self.wiring, self.device, self.seed = columns, wiring, device, seed
+        self.prepare, self.augment = tuple(prepare), tuple(augment)
+        self.subset = torch.arange(len(rows)) if subset is None else subset
+        self.rows = rows
+        if isinstance(rows, TensorRows):
+            needed = {name: tensor for name, tensor in rows.tensors.items() if name in wiring.columns}
+            self.rows = TensorRows(needed).to(device)
+            if 4 * sum(tensor.numel() for tensor in needed.values()) <= AT_ONCE:
+                self.rows, self.prepare = TensorRows(self._prepared(dict(self.rows.tensors))), ()
+
+    def __len__(self) -> int:
+        return len(self.subset)
+
+    def steps(self, batch: int | None) -> int:
+        """Batches an epoch, the last one perhaps smaller."""
+        return -(-len(self) // (batch or len(self)))
+
+    def shuffled(self, epoch: int, batch: int | None, skip: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch, in an order that the seed and the epoch decide; the first ``skip`` are left out."""
+        order = self.subset[torch.randperm(len(self), generator=seeded(self.seed, "order", epoch))]
+        draws = [
+            torch.rand(len(self.rows), transform.draws, generator=seeded(self.seed, transform.name, number, epoch))
+            for number, (transform, _) in enumerate(self.augment)
+        ]
+        for index in torch.split(order, batch or len(self))[skip:]:
+            yield self._batch(index, [numbers[index] for numbers in draws])
+
+    def in_order(self, batch: int) -> Iterator[Batch]:
+        """All rows, as they stand."""
+        for index in torch.split(self.subset, batch):
+            yield self._batch(index, [])
+
+    def _batch(self, index: Tensor, draws: Sequence[Tensor]) -> Batch:
+        on_device = isinstance(self.rows, TensorRows)
+        taken = self.rows.take(index.to(self.device) if on_device else index)
+        if not on_device:
+            taken = {name: tensor.to(self.device, non_blocking=True) for name, tensor in taken.items()}
+        if self.prepare:
+            taken = self._prepared(taken)
+        for (transform, names), numbers in zip(self.augment, draws):
+            change = resolve(transform.torch)
+            given = (numbers.to(self.device),) if transform.draws else ()
+            taken |= {name: change(transform, taken[name], *given) for name in names}
+        inputs = tuple(None if name is None else taken[name] for name in self.wiring.inputs)
+        return Batch(inputs, {output: taken[name] for output, name in self.wiring.targets.items()}, len(index))
+
+    def _prepared(self, taken: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Rows as the network takes them: bytes as numbers from 0 to 1, then the transforms."""
+        for name, tensor in taken.items():
+            if tensor.dtype == torch.uint8 and self.columns[name].dtype.startswith("float"):
+                taken[name] = tensor.to(torch.float32).div_(255)
+        for transform in self.prepare:
+            taken |= {name: change(taken[name]) for name, change in transform.changes.items() if name in taken}
+        return taken
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A transform, ready: what it does to each column that it is for. ``states`` is what it has learned of them."""
+
+    transform: Transform
+    changes: Mapping[str, Any]
+    states: Mapping[str, Tensor]
+
+
+def prepare_transforms(
+    transforms: Sequence[Transform],
+    columns: Mapping[str, Column],
+    rows: Rows,
+    subset: Tensor,
+    known: Sequence[Mapping[str, Tensor]] | None = None,
+) -> list[Prepared]:
+    """The transforms of a recipe with what they learn from the rows of ``subset``, or with the states ``known``."""
+    made: list[Prepared] = []
+    shapes = dict(columns)
+    for number, transform in enumerate(transforms):
+        names = [name for name, column in shapes.items() if transform.takes(column)]
+        shapes |= {name: transform.infer(shapes[name]) for name in names}
+        function = resolve(transform.torch)
+        if not transform.fits:
+            made.append(Prepared(transform, dict.fromkeys(names, partial(function, transform)), {}))
+            continue
+        if known is not None:
+            states = known[number]
+        else:
+            taken = rows.take(subset)
+            for each in made:
+                taken |= {name: change(taken[name]) for name, change in each.changes.items()}
+            states = {name: function.fit(transform, taken[name]) for name in names}
+        changes = {name: partial(_with_state, function, transform, states[name]) for name in names}
+        made.append(Prepared(transform, changes, states))
+    return made
+
+
+def _with_state(function: Any, transform: Transform, state: Tensor, rows: Tensor) -> Tensor:
+    made: Tensor = function(transform, rows, state.to(rows.device))
+    return made

@@ -1,0 +1,134 @@
+"""How well a network does on some rows: its loss, and torchmetrics' measures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from netspec.diagnostics import UsageError
+from netspec.recipes import Column
+from netspec.recipes.losses import Loss
+from netspec.recipes.metrics import Metric
+from netspec.train.feed import Batch, Feed
+from netspec.train.names import resolve
+from netspec.train.objective import Objective
+
+EVALUATION_BATCH = 256
+
+
+class Measures:
+    """The metrics of a network's first judged output, and its loss.
+
+    ``read_back`` is the place among the inputs of the one that holds the target shifted by one, for metrics that let
+    the network read what it wrote.
+    """
+
+    def __init__(
+        self,
+        metrics: Sequence[Metric],
+        objective: Objective,
+        loss: Loss,
+        column: Column,
+        classes: int | None,
+        read_back: int | None = None,
+    ):
+        self.objective, self.loss, self.read_back = objective, loss, read_back
+        self.ignored = getattr(loss, "ignore_index", None)
+        self.ignored = column.padding if self.ignored is None else self.ignored
+        self.meters: dict[str, Any] = {}
+        self.decoding: dict[str, Any] = {}
+        for metric in metrics:
+            task = loss.task
+            if task not in metric.tasks:
+                raise UsageError(f"`{metric.name}` does not measure what `{loss.name}` makes small")
+            if metric.decodes and read_back is None:
+                raise UsageError(
+                    f"`{metric.name}` is for sequences that a network writes word by word, from its target"
+                )
+            meter = resolve(metric.tasks[task])(**metric.keywords(task, classes))
+            (self.decoding if metric.decodes else self.meters)[metric.name] = meter
+
+    def of(
+        self, model: nn.Module, feed: Feed, batch: int | None, autocast: AbstractContextManager[Any]
+    ) -> dict[str, float]:
+        """``{"loss": …, "accuracy": …}`` of a network in evaluation."""
+        training = model.training
+        model.eval()
+        for meter in (*self.meters.values(), *self.decoding.values()):
+            meter.to(feed.device).reset()
+        total, rows = torch.zeros((), device=feed.device, dtype=torch.float64), 0
+        with torch.inference_mode():
+            for each in feed.in_order(max(batch or len(feed), EVALUATION_BATCH)):
+                with autocast:
+                    outputs = model(*each.inputs)
+                total += self.objective.of_outputs(outputs, each.targets).double() * each.rows
+                rows += each.rows
+                self._update(model, outputs, each)
+        model.train(training)
+        found = {"loss": float(total) / max(rows, 1)}
+        return found | {name: float(meter.compute()) for name, meter in (*self.meters.items(), *self.decoding.items())}
+
+    def _update(self, model: nn.Module, outputs: Any, batch: Batch) -> None:
+        name = self.objective.main
+        output = outputs[name] if isinstance(outputs, dict) else outputs
+        target = batch.targets[name]
+        if self.loss.task == "classes":
+            scores, wanted = scores_of_places(output.float(), target)
+            if self.ignored is not None:
+                kept = wanted != self.ignored
+                scores, wanted = scores[kept], wanted[kept]
+        elif self.loss.task == "binary":
+            scores, wanted = torch.sigmoid(output.float()).flatten(), target.flatten().long()
+        else:
+            scores, wanted = output.float().flatten(), target.float().flatten()
+        for metric, meter in self.meters.items():
+            meter.update(*((scores[None], wanted[None]) if metric == "perplexity" else (scores, wanted)))
+        if self.decoding and self.read_back is not None:
+            right = self._right(self.decoded(model, batch), target)
+            for meter in self.decoding.values():
+                meter.update(right)
+
+    def _right(self, written: Tensor, target: Tensor) -> Tensor:
+        """Which sequences are right from end to end, as 0 and 1; padding does not count."""
+        same = written == target
+        if self.ignored is not None:
+            same |= target == self.ignored
+        return same.all(1).float()
+
+    def decoded(self, model: nn.Module, batch: Batch) -> Tensor:
+        """What the network writes when it reads back its own words, the likeliest at each place: (N, T)."""
+        assert self.read_back is not None
+        inputs = list(batch.inputs)
+        given = inputs[self.read_back]
+        assert given is not None
+        words = given.clone()
+        for place in range(given.shape[1]):
+            inputs[self.read_back] = words
+            outputs = model(*inputs)
+            scores = outputs[self.objective.main] if isinstance(outputs, dict) else outputs
+            found = scores[:, place].argmax(-1)
+            if place + 1 < words.shape[1]:
+                words[:, place + 1] = found
+            else:
+                words = torch.cat([words[:, 1:], found[:, None]], 1)
+        return words
+
+
+def scores_of_places(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Scores (places, classes) and classes (places), of images, of sequences or of rows."""
+    if output.dim() > 3:
+        output = output.movedim(1, -1)
+    return output.flatten(0, -2), target.flatten().long()
+
+
+def better_way(metrics: Iterable[Metric], watched: str) -> int:
+    """1 where more of what is watched is better, −1 where less is."""
+    by_name: Mapping[str, Metric] = {metric.name: metric for metric in metrics}
+    if watched != "loss" and watched not in by_name:
+        known = ", ".join(f"`{name}`" for name in ("loss", *by_name))
+        raise UsageError(f"`early_stopping` watches `{watched}`, but what is measured is {known}")
+    return 1 if watched in by_name and by_name[watched].better == "higher" else -1

@@ -1,0 +1,48 @@
+"""Functions and classes by the full names that ingredients give them."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+import torch
+
+from netspec.diagnostics import EnvironmentFault
+
+BOXES = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+TORCHVISION_OPERATORS = (("torchvision::nms", BOXES), ("torchvision::qnms", BOXES))
+
+
+@cache
+def resolve(name: str) -> Any:
+    """What a full name means: ``torch.optim.Adam``. Raises ``EnvironmentFault`` where its package is not installed."""
+    module, _, attribute = name.rpartition(".")
+    if module.startswith("torchmetrics"):
+        import_torchvision()
+    try:
+        return getattr(import_module(module), attribute)
+    except ModuleNotFoundError as found:
+        if (found.name or "netspec").startswith("netspec"):
+            raise
+        raise EnvironmentFault(f"training needs {found.name}: `pip install 'netspec[train]'`") from None
+
+
+def import_torchvision() -> None:
+    """Import torchvision where it is installed, as torchmetrics will, though nothing here needs it.
+
+    One that was built for another torch fails at import, as torch lacks two of its operators: they are declared then.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it may lack its decoders of images, too
+            import_module("torchvision")
+    except ModuleNotFoundError:
+        return
+    except RuntimeError:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
+            del sys.modules[name]
+        for operator in TORCHVISION_OPERATORS:
+            torch.library.define(*operator)

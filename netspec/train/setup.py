@@ -1,0 +1,239 @@
+"""What a recipe comes to on this machine: the network, its data, and what measures it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from netspec.diagnostics import EnvironmentFault, Report, SpecError, UsageError
+from netspec.elaborate.recipe import check_columns
+from netspec.elaborate.values import Reader
+from netspec.files import replacing
+from netspec.graph import Graph
+from netspec.recipes import Column
+from netspec.recipes.binding import bind_inputs, bind_target, prepared
+from netspec.recipes.recipe import Recipe
+from netspec.runtime.module import build_module, checked_device
+from netspec.train.data import Data, DataFault, Rows
+from netspec.train.feed import Feed, Wiring, prepare_transforms, seeded
+from netspec.train.measures import Measures
+from netspec.train.names import resolve
+from netspec.train.objective import Objective
+
+HELD_BACK = 0.1
+FEWEST_TO_HOLD_BACK = 100
+"""Where neither the data nor the recipe say what to judge by, a tenth is held back; of fewer rows, none is."""
+
+
+def recipe_of(graph: Graph) -> Recipe:
+    """The recipe of a graph. Raises ``UsageError`` where its spec says nothing of training."""
+    if graph.recipe is None:
+        help = "`train: {data: mnist, loss: cross_entropy, optimizer: adam, epochs: 3}`"
+        raise UsageError(f"the spec of {graph.name} does not say how it is trained: add {help}")
+    return graph.recipe
+
+
+def read_data(graph: Graph) -> Data:
+    """Read the data of a graph's recipe, and hold them against the network. Raises ``SpecError`` at the spec's line."""
+    recipe, report = recipe_of(graph), Report()
+    reader, span = Reader(report), recipe.spans["data"]
+    here = Path(graph.spec).parent if span.source.name == graph.spec else Path()
+    try:
+        data: Data = resolve(recipe.data.torch)(recipe.data, here)
+    except DataFault as found:
+        reader.error("data-mismatch", found.message, span, help=found.help)
+        raise SpecError(report.diagnostics) from None
+    check_columns(recipe, data.columns, graph.inputs, graph.outputs, reader)
+    report.raise_if_any()
+    return data
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Which rows train, and which judge: numbers into the training rows, or rows of their own."""
+
+    train: Tensor
+    validation: Tensor | None = None
+
+
+def divided(recipe: Recipe, data: Data, fold: int | None = None) -> Parts:
+    """Hold rows back to judge by, as the recipe says; the same ones for the same seed."""
+    count, settings = len(data.train), recipe.settings
+    everything = torch.arange(count)
+    if fold is not None:
+        assert settings.folds is not None
+        if count < settings.folds:
+            raise UsageError(f"{count} rows cannot be divided into {settings.folds} folds")
+        order = torch.randperm(count, generator=seeded(settings.seed, "folds"))
+        parts = order.tensor_split(settings.folds)
+        rest = torch.cat([part for number, part in enumerate(parts) if number != fold])
+        return Parts(rest.sort().values, parts[fold].sort().values)
+    share = settings.validation
+    if share is None and data.validation is None and count >= FEWEST_TO_HOLD_BACK:
+        share = HELD_BACK
+    if share is None:
+        return Parts(everything)
+    held = max(1, round(count * share))
+    order = torch.randperm(count, generator=seeded(settings.seed, "validation"))
+    return Parts(order[held:].sort().values, order[:held].sort().values)
+
+
+class Setup:
+    """The network on its device, and the feeds of its data. ``fold`` is which part judges, in cross-validation."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        data: Data,
+        device: torch.device,
+        fold: int | None = None,
+        states: list[dict[str, Tensor]] | None = None,
+    ):
+        self.graph, self.recipe, self.data, self.device = graph, recipe_of(graph), data, device
+        recipe, settings = self.recipe, self.recipe.settings
+        self.columns = prepared(data.columns, recipe.prepare)
+        bound = bind_inputs(self.columns, graph.inputs, recipe.inputs)
+        read = [*bound.values()]
+        targets = {name: bind_target(self.columns, loss, read) for name, loss in recipe.losses.items()}
+        self.wiring = Wiring(tuple(bound.get(name) for name in graph.inputs), targets)
+        self.padding = {name: self.columns[column].padding for name, column in targets.items()}
+        self.guard_classes(targets)
+        parts = divided(recipe, data, fold)
+        self.prepare = prepare_transforms(recipe.prepare, data.columns, data.train, parts.train, states)
+        augment = [
+            (transform, tuple(name for name, column in self.columns.items() if transform.takes(column)))
+            for transform in recipe.augment
+        ]
+        self.train = self._feed(data.train, parts.train, augment)
+        self.validation = None if parts.validation is None else self._feed(data.train, parts.validation)
+        if fold is None and parts.validation is None and data.validation is not None:
+            self.validation = self._feed(data.validation)
+        self.test = None if data.test is None or fold is not None else self._feed(data.test)
+        self.model = self._model()
+        main = next(iter(recipe.losses))
+        loss, column = recipe.losses[main], self.columns[targets[main]]
+        self.watched = recipe.metrics[0].name if recipe.metrics else "loss"
+        self.measures = Measures(
+            recipe.metrics,
+            Objective(recipe.losses, self.padding),
+            loss,
+            column,
+            self._classes(main),
+            self._read_back(column, bound),
+        )
+        text = json.dumps([graph.digest, graph.parameters, recipe.plain(), fold], default=str, sort_keys=True)
+        self.fingerprint = hashlib.sha256(text.encode()).hexdigest()
+        self._batch = settings.batch
+
+    def _feed(self, rows: Rows, subset: Tensor | None = None, augment: Any = ()) -> Feed:
+        seed = self.recipe.settings.seed
+        return Feed(rows, self.data.columns, self.wiring, self.device, self.prepare, augment, subset, seed)
+
+    def _model(self) -> nn.Module:
+        settings = self.recipe.settings
+        dtype = torch.bfloat16 if settings.precision == "bfloat16" else None
+        model = build_module(self.graph, self.device, dtype, settings.seed)
+        if settings.compile == "whole":
+            model.compile()
+        elif settings.compile == "regional":
+            compile_regions(model)
+        torch.manual_seed(settings.seed)
+        return model
+
+    def _classes(self, output: str) -> int | None:
+        shape = self.graph.outputs[output].value.shape
+        size = shape[1 if len(shape) > 3 else -1] if shape else None
+        return size if isinstance(size, int) else None
+
+    def _read_back(self, column: Column, bound: Mapping[str, str]) -> int | None:
+        """The place of the input that holds the target's words, shifted by one."""
+        if column.shifted is None:
+            return None
+        places = [at for at, name in enumerate(self.graph.inputs) if bound.get(name) == column.shifted]
+        return places[0] if places else None
+
+    def guard_classes(self, targets: Mapping[str, str]) -> None:
+        """Guard: a target's numbers are classes that its output has a score for."""
+        for name, column in targets.items():
+            rows, classes = self.data.train, self._classes(name)
+            tensor = getattr(rows, "tensors", {}).get(column)
+            if tensor is None or self.recipe.losses[name].task != "classes" or classes is None or not tensor.numel():
+                continue
+            low, high = int(tensor.min()), int(tensor.max())
+            if low < 0 or high >= classes:
+                report = Report()
+                wrong = high if high >= classes else low
+                message = f"the column `{column}` holds {wrong}, but the output has scores for 0 to {classes - 1}"
+                Reader(report).error("data-mismatch", message, self.recipe.spans["data"])
+                raise SpecError(report.diagnostics)
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """The precision that the network runs in."""
+        if self.recipe.settings.precision != "mixed":
+            return NOTHING
+        return torch.autocast(self.device.type, torch.bfloat16)
+
+    def measure(self, feed: Feed) -> dict[str, float]:
+        """Loss and metrics over the rows of a feed."""
+        return self.measures.of(self.model, feed, self._batch, self.autocast())
+
+    def scores(self) -> dict[str, dict[str, float]]:
+        """Loss and metrics of every part of the data."""
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: self.measure(feed) for name, feed in parts.items() if feed is not None}
+
+    def write_weights(self, weights: Mapping[str, Tensor], path: Path) -> None:
+        """Write weights as safetensors; what is tied is written once. The state of transforms goes with them."""
+        kept: dict[str, Tensor] = {}
+        seen: dict[tuple[int, torch.Size], str] = {}
+        aliases: dict[str, str] = {}
+        for name, tensor in self.model.state_dict().items():
+            key = (tensor.data_ptr(), tensor.shape)
+            if tensor.numel() and key in seen:
+                aliases[name] = seen[key]
+                continue
+            seen[key] = name
+            kept[name] = weights[name].detach().cpu().contiguous()
+        with replacing(path) as temporary:
+            safetensors.torch.save_file(kept, temporary, metadata={"format": "pt", "tied": json.dumps(aliases)})
+
+    def read_weights(self, path: Path) -> dict[str, Tensor]:
+        return read_weights(path)
+
+
+NOTHING = nullcontext()
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The weights in a safetensors file of a run, each under every name that it has."""
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            tied = json.loads((file.metadata() or {}).get("tied", "{}"))
+            found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, safetensors.SafetensorError) as fault:
+        raise EnvironmentFault(f"cannot read the weights in {path}: {fault}") from None
+    return found | {name: found[own] for name, own in tied.items()}
+
+
+def compile_regions(model: nn.Module) -> None:
+    """Compile each block that stands in the network more than once by itself: one compilation serves all of them."""
+    counts: dict[type[nn.Module], int] = {}
+    for module in model.modules():
+        counts[type(module)] = counts.get(type(module), 0) + 1
+    repeated = [m for m in model.modules() if counts[type(m)] > 1 and any(True for _ in m.children())]
+    for module in repeated or [model]:
+        module.compile()
+
+
+def chosen_device(devices: int | str) -> torch.device:
+    """The device of a run on one device."""
+    return checked_device("cpu" if devices == "cpu" else "auto")
