@@ -39,6 +39,7 @@ INJECTIONS = [
     "__proto__",
     "]]>",
     r"\N\G</title>",
+    '"]; evil [label="<b>',
 ]
 
 DECODER = """
@@ -408,6 +409,7 @@ def test_heat_is_hottest_where_the_most_is(kind: str, open_page: Opener):
     page = open_page(graph)
     page.evaluate("setDepth(99)")
     page.locator(f'#heat button[value="{kind}"]').click()
+    page.evaluate("liveDiagram.writeAll()")
     heats = page.evaluate(
         "() => [...cards].filter(([, { element }]) => element.dataset.family).map(([path, { element }]) =>"
         " [path, parseInt(element.style.getPropertyValue('--heat'))])"
@@ -424,6 +426,7 @@ def test_heat_is_hottest_where_the_most_is(kind: str, open_page: Opener):
         assert getattr(rows[hottest[0]], kind) == getattr(most, kind)
     assert hottest[1] == 85
     page.locator('#heat button[value="none"]').click()
+    page.evaluate("liveDiagram.writeAll()")
     assert page.evaluate(
         "() => [...cards.values()].every(({ element }) => element.style.getPropertyValue('--heat') === '0%')"
     )
@@ -529,31 +532,64 @@ def test_half_a_character_is_written_too():
     explorer_page(replace(compile_spec("lenet"), doc="\ud800")).encode()
 
 
+@pytest.fixture(scope="module")
+def thousand() -> Graph:
+    return compiled(LONG)
+
+
+def test_a_thousand_layers_are_a_small_page(thousand: Graph):
+    start = time.process_time()
+    assert len(explorer_page(thousand)) < 600_000
+    assert time.process_time() - start < 5
+
+
+SMOOTH = {
+    "panBy(-2, -30)": 16,
+    "zoomBy(turn % 2 ? 1.25 : 0.8)": 16,
+    "hover(rows[7 * turn].spot.path)": 60,
+    "setSize('N', String(turn + 2), {})": 150,
+}
+"""What is done at each frame, and the most milliseconds of CPU that it may take, of Chromium without a GPU: some three
+times what it does. Anew as a whole, the page takes 250 ms or more."""
+
+
 @needs_browser
-@pytest.mark.parametrize("heat", ["none", "macs", "params", "memory"])
-def test_a_thousand_layers_are_moved_smoothly(heat: str, open_page: Opener):
-    graph = compiled(LONG)
-    start = time.perf_counter()
-    text = explorer_page(graph)
-    assert time.perf_counter() - start < 10
-    assert len(text) < 600_000
-    page = open_page(graph)
+@pytest.mark.parametrize("heat", ["none", "memory"])
+def test_a_thousand_layers_are_smooth(heat: str, thousand: Graph, open_page: Opener):
+    page = open_page(thousand)
     page.evaluate("setDepth(99)")
     assert page.evaluate("cards.size") > 1000
     page.locator(f'#heat button[value="{heat}"]').click()
-    assert heat == "none" or page.evaluate("Math.max(...rows.map(({ spot }) => heatOf(spot)))") == 85
     page.wait_for_timeout(500)
-    frames = page.evaluate(
-        """async () => {
-          const took = [];
-          let last = await new Promise(requestAnimationFrame);
-          for (let turn = 0; turn < 60; turn += 1) {
-            panBy(-2, -30);
-            const now = await new Promise(requestAnimationFrame);
-            took.push(now - last);
-            last = now;
-          }
-          return took.sort((one, other) => one - other);
-        }"""
-    )
-    assert frames[len(frames) // 2] < 100  # 17 ms on a quiet machine
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def spent() -> float:
+        """Milliseconds of CPU that the page's main thread has worked."""
+        metrics = session.send("Performance.getMetrics")["metrics"]
+        return 1000 * next(each["value"] for each in metrics if each["name"] == "TaskDuration")
+
+    took = {}
+    for action in SMOOTH:
+        before = spent()
+        page.evaluate(f"""async () => {{
+          for (let turn = 0; turn < 30; turn += 1) {{
+            {action};
+            await new Promise(requestAnimationFrame);
+          }}
+        }}""")
+        took[action] = (spent() - before) / 30
+    assert {action: ms for action, ms in took.items() if ms > SMOOTH[action]} == {}
+
+
+@needs_browser
+def test_what_is_out_of_sight_is_written_when_it_is_quiet(thousand: Graph, open_page: Opener):
+    page = open_page(thousand)
+    page.evaluate("setDepth(99)")
+    path = "layer.999.fc"
+    expect(row(page, path).locator(".macs")).to_have_text("132")  # 11 × 12
+    page.locator('#dims [data-dim="N"] input[type=number]').fill("5")
+    expect(row(page, path).locator(".macs")).to_have_text("660")
+    expect(row(page, path).locator(".shape")).to_have_attribute("title", "5×12")
+    label = "() => drawing.querySelector('[data-spot=\"layer.999.fc\"] .row').textContent"
+    assert page.evaluate(label) == "144 · 660"

@@ -14,7 +14,17 @@ from typing import Any
 from netspec.emit.explorer.data import explorer_data
 from netspec.graph import Graph
 
-SCRIPTS = ("formulas.js", "network.js", "layout.js", "diagram.js", "print.js", "table.js", "source.js", "explorer.js")
+SCRIPTS = (
+    "formulas.js",
+    "network.js",
+    "freshness.js",
+    "layout.js",
+    "diagram.js",
+    "print.js",
+    "table.js",
+    "source.js",
+    "explorer.js",
+)
 LIVE = ("keep.js", "live.js")
 
 

@@ -17,8 +17,12 @@ const drawing = document.getElementById("drawing");
 const pencil = document.createElement("canvas").getContext("2d");
 const typeface = getComputedStyle(document.body).fontFamily;
 
-/** Texts and looks that change with the sizes; called anew by `refreshDiagram`. */
-let liveDiagram = [];
+/** Texts and looks that change with the sizes, each with the heights between which it is. */
+const liveDiagram = new Fresh(() => {
+  const [top, bottom] = [-view.y / view.scale, (paneHeight - view.y) / view.scale];
+  return ([from, to]) => from < bottom && to > top;
+});
+let paneHeight = canvas.clientHeight;
 let cards = new Map();
 let extent = { x: 0, y: 0, width: 1, height: 1 };
 const view = { x: 0, y: 0, scale: 1 };
@@ -112,7 +116,7 @@ function costText({ params, macs }) {
 /** Draw everything anew, as after a level was opened. */
 function drawDiagram() {
   const arranged = arrange(rootSpots(), root, faceOf);
-  liveDiagram = [];
+  liveDiagram.clear();
   cards = new Map();
   drawing.replaceChildren(...drawLevel(arranged, 0, 0));
   extent = { x: -arranged.left, y: 0, width: arranged.left + arranged.right, height: arranged.height };
@@ -120,12 +124,8 @@ function drawDiagram() {
   sheet.setAttribute("viewBox", `${extent.x - MARGIN} ${extent.y - MARGIN} ${width} ${height}`);
   sheet.setAttribute("width", width);
   sheet.setAttribute("height", height);
-  refreshDiagram();
+  liveDiagram.writeAll();
   applyView();
-}
-
-function refreshDiagram() {
-  for (const update of liveDiagram) update();
 }
 
 function drawLevel(arranged, x, y) {
@@ -143,7 +143,7 @@ function drawItem(item, x, y) {
   if (item.inside) made.append(...drawBox(item, x, y));
   else if (face.circle) made.append(...drawCircle(face, x, y));
   else made.append(...drawCard(item, x - item.left, y));
-  liveDiagram.push(() => made.style.setProperty("--heat", `${heatOf(spot)}%`));
+  liveDiagram.add([y, y + item.height], () => made.style.setProperty("--heat", `${heatOf(spot)}%`));
   if (canOpen(spot.item)) made.dataset.opens = "";
   const solid = item.inside ? face.height + GAP + 1 : item.height; // a header stays with what comes next
   const size = { width: item.left + item.right, height: item.height, solid };
@@ -216,7 +216,7 @@ function drawTexts(spot, face, x, y, width, indent) {
   face.rows.forEach((row, number) => {
     const text = svg("text", { class: "row", x: x + indent, y: y + 32 + ROW_HEIGHT * number });
     const space = width - indent - 10 - (number === 0 ? noteWidth : 0);
-    liveDiagram.push(() => (text.textContent = fitted(row.text(), ROW, space)));
+    liveDiagram.add([y, y + face.height], () => (text.textContent = fitted(row.text(), ROW, space)));
     parts.push(text);
   });
   return parts;
@@ -238,9 +238,10 @@ function drawEdge(edge, x, y) {
   const line = svg("path", { class: classes, d: pathThrough(points) });
   if (edge.arrow) line.setAttribute("marker-end", `url(#arrow${kind && `-${kind}`})`);
   if (!edge.said) return [line];
-  const text = svg("text", { class: "label", x: edge.beside[0] + x, y: edge.beside[1] + y });
+  const height = edge.beside[1] + y;
+  const text = svg("text", { class: "label", x: edge.beside[0] + x, y: height });
   const said = () => edge.label || shapeText(edge.tensor);
-  liveDiagram.push(() => (text.textContent = fitted(said(), ROW, LONGEST_LABEL)));
+  liveDiagram.add([height - ROW_HEIGHT, height], () => (text.textContent = fitted(said(), ROW, LONGEST_LABEL)));
   return [line, text];
 }
 

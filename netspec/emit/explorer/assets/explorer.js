@@ -138,8 +138,9 @@ function clickSpot(path) {
 function reveal(path) {
   const way = wayTo(path);
   if (!way.length) return false;
-  for (const spot of way.slice(0, -1)) state.open.add(spot.path);
-  redraw();
+  const closed = way.slice(0, -1).filter((each) => !state.open.has(each.path));
+  for (const each of closed) state.open.add(each.path);
+  if (closed.length) redraw();
   const spot = way.at(-1);
   const exactly = rows.find((row) => row.path === spot.prefix + spot.start);
   const found = exactly ?? rows.find((row) => row.spot.path === spot.path);
@@ -291,7 +292,7 @@ function refreshNow() {
   recompute();
   findLargestHeat();
   refreshTable();
-  refreshDiagram();
+  liveDiagram.refresh();
   showTotals();
   showNotice();
   showStatus(rows[rowIndex(state.selected)] ?? null);
@@ -334,7 +335,7 @@ function setHeat(kind) {
   }
   findLargestHeat();
   refreshTable();
-  refreshDiagram();
+  liveDiagram.refresh();
 }
 
 function isDark() {
@@ -408,6 +409,7 @@ let paneWidth = canvas.clientWidth;
 function onResize() {
   panBy((canvas.clientWidth - paneWidth) / 2, 0);
   paneWidth = canvas.clientWidth;
+  paneHeight = canvas.clientHeight;
   fitColumns();
 }
 

@@ -26,6 +26,8 @@ function cuts(scale) {
 /** The diagram in parts, each a picture of its own of what is drawn once. */
 function drawPages() {
   removePages();
+  liveDiagram.writeAll();
+  liveTable.writeAll();
   const width = extent.width + 2 * EDGE;
   const scale = Math.min(1, PAPER.width / width);
   const edges = cuts(scale);

@@ -6,8 +6,13 @@ const tablePane = document.querySelector("#table .scroll");
 const table = tablePane.querySelector("table");
 const body = table.querySelector("tbody");
 
-let liveTable = [];
-let shapeAbove = "";
+/** The cells that change with the sizes, by their row's number. */
+const liveTable = new Fresh(() => {
+  const height = rows[0].element.offsetHeight;
+  const first = Math.floor(tablePane.scrollTop / height) - 2;
+  const last = first + Math.ceil(tablePane.clientHeight / height) + 4;
+  return (at) => first <= at && at <= last;
+});
 /** Rows in order, each with its element, path, spot and lines; a spot with several ops has a row for each. */
 let rows = [];
 
@@ -20,21 +25,17 @@ function html(name, attributes = {}, ...children) {
 
 /** Write all rows anew, as after a level was opened. */
 function drawTable() {
-  liveTable = [];
+  liveTable.clear();
   rows = [];
   addRows(rootSpots(), 1);
   body.replaceChildren(...rows.map((row) => row.element));
-  refreshTable();
-}
-
-function refreshTable() {
-  writeRows();
+  liveTable.writeAll();
   fitColumns();
 }
 
-function writeRows() {
-  shapeAbove = "";
-  for (const update of liveTable) update();
+function refreshTable() {
+  liveTable.refresh();
+  fitColumns();
 }
 
 const CELL = "12px ";
@@ -49,7 +50,7 @@ function fitColumns() {
   if (!pane) return;
   const name = Math.min(0.3 * pane, Math.max(80, ...rows.map(nameWidth)));
   const op = Math.min(0.3 * pane, Math.max(60, widthOfLongest(rows.map((row) => row.op)) + CELL_PAD));
-  const shape = Math.max(60, widthOfLongest(rows.map((row) => row.shape.textContent)) + CELL_PAD);
+  const shape = Math.max(60, widthOfLongest(rows.map(shapesText)) + CELL_PAD);
   const whole = totals();
   const exactly = (kind) => Math.max(BRIEF, widthOf(exact(whole[kind]), CELL) + CELL_PAD);
   const last = state.heat === "memory" ? KEPT_WIDTH : 0;
@@ -60,7 +61,7 @@ function fitColumns() {
   for (const [column, width] of Object.entries(widths)) table.style.setProperty(`--${column}`, `${width}px`);
   if (wanted === brief) return;
   brief = wanted;
-  writeRows();
+  liveTable.refresh();
 }
 
 function widthOfLongest(texts) {
@@ -130,20 +131,27 @@ function addRow({ spot, depth, path, name, what, notes, tensors, cost, lines }) 
   const shape = html("td", { class: "shape" });
   const numbers = ["params", "macs", "memory"].map((kind) => html("td", { class: `number ${kind}` }));
   element.append(first, op, shape, ...numbers);
-  liveTable.push(() => {
-    sayShape(shape, tensors);
+  const at = rows.length;
+  liveTable.add(at, () => {
+    sayShape(shape, at);
     if (cost) fillNumbers(numbers, cost(), spot);
   });
-  rows.push({ element, path, spot, lines, depth, name, op: what.map((part) => part.textContent ?? part).join(""), shape });
+  rows.push({ element, path, spot, lines, depth, name, op: what.map((part) => part.textContent ?? part).join(""), tensors });
 }
 
-/** The first of a step's outputs, and how many more there are; ″ where it is that of the row above. */
-function sayShape(cell, tensors) {
-  const text = tensors.length ? shapeText(tensors[0]) : "";
-  const same = text === shapeAbove && tensors.length === 1;
-  shapeAbove = text;
+/** The first of a step's outputs, and how many more there are. */
+function shapesText({ tensors }) {
+  const more = tensors.length > 1 ? ` +${tensors.length - 1}` : "";
+  return tensors.length ? shapeText(tensors[0]) + more : "";
+}
+
+/** What a row makes; ″ where it is that of the row above. */
+function sayShape(cell, at) {
+  const { tensors } = rows[at];
+  const above = rows[at - 1]?.tensors[0];
+  const same = tensors.length === 1 && above !== undefined && shapeText(tensors[0]) === shapeText(above);
   cell.classList.toggle("same", same);
-  cell.textContent = same ? "″" : text + (tensors.length > 1 ? ` +${tensors.length - 1}` : "");
+  cell.textContent = same ? "″" : shapesText(rows[at]);
   cell.title = tensors.map(shapeText).join(", ");
 }
 
