@@ -21,7 +21,7 @@ from netspec.graph import Graph
 from netspec.imports import DISK, Tree, import_blocks
 from netspec.revisions import Revision
 from netspec.spec import Spec, read_spec
-from netspec.syntax import DEFAULT, parse, read_source
+from netspec.syntax import DEFAULT, SyntaxNode, parse, read_source
 from netspec.syntax import Limits as FileLimits
 
 
@@ -135,6 +135,14 @@ def compile_loaded(
         digest=loaded.digest,
         source=loaded.source.name,
     )
+
+
+def read_value(key: str, text: str) -> SyntaxNode | None:
+    """A parameter's value as written on the command line: YAML, as it would be in the spec. Raises ``SpecError``."""
+    report = Report()
+    node = parse(Source(f"--set {key}", text), report)
+    report.raise_if_any()
+    return node
 
 
 def compile_spec(target: str | Path, **options: Any) -> Graph:

@@ -170,6 +170,18 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--dry-run", action="store_true", help="print the plan and the first batch, and stop")
     train.add_argument("-o", "--output", metavar="DIR", help="the run's folder (default: the next in runs/NAME)")
 
+    evaluate = command(
+        "evaluate",
+        "score a trained run again",
+        "Load the best weights of a run and print loss and metrics of every part of its data, or of other data. All "
+        "that it needs is in the run's folder; transforms are as the training rows have fitted them.",
+    )
+    _run_arguments(evaluate)
+    evaluate.add_argument(
+        "--data", metavar="TEXT", help="other data, written as under `train.data`: 'csv: {path: new.csv, target: y}'"
+    )
+    evaluate.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
+
     command("list", "the model zoo", "List the zoo: families, what they are, and their variants.")
 
     ops = command("ops", "the ops and the library's blocks", "List them, or describe one: arguments, defaults, shapes.")
@@ -206,6 +218,13 @@ def _spec_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--variant", metavar="NAME", help="a variant of the spec")
     _value_arguments(command)
     _limit_argument(command)
+
+
+def _run_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("run", metavar="RUN", help="a run's folder, such as runs/lenet/1, or runs/lenet/last")
+    command.add_argument(
+        "--runtime", choices=["torch", "onnx"], default="torch", help="what runs the network (default: torch)"
+    )
 
 
 def _value_arguments(command: argparse.ArgumentParser) -> None:

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from netspec import zoo
-from netspec.diagnostics import EnvironmentFault, Report, Source, UsageError
+from netspec.diagnostics import EnvironmentFault, UsageError
 from netspec.elaborate import Limits
 from netspec.files import write_text
 from netspec.graph import Graph
-from netspec.pipeline import compile_spec, find_spec, load_spec
+from netspec.pipeline import compile_loaded, compile_spec, find_spec, load_spec, read_value
 from netspec.syntax import Limits as FileLimits
-from netspec.syntax import parse
 
 
 def build(options: Namespace) -> int:
@@ -128,11 +127,18 @@ def serve(options: Namespace) -> int:
 def train(options: Namespace) -> int:
     if options.devices is not None:
         options.set.append(f"train.devices={options.devices}")
-    graph = _graph(options)
-    text = find_spec(options.spec)[0].read_text(encoding="utf-8")
+    overrides, sizes, limits = _asked(options)
+    loaded = load_spec(options.spec, limits.file)
+    graph = compile_loaded(loaded, variant=options.variant, overrides=overrides, sizes=sizes, limits=limits)
     from netspec.cli.train import train as run
 
-    return run(graph, text, options)
+    return run(graph, loaded, options)
+
+
+def evaluate(options: Namespace) -> None:
+    from netspec.cli.runs import evaluate as run
+
+    run(options)
 
 
 def list_zoo(options: Namespace) -> None:
@@ -183,7 +189,7 @@ def _graph(options: Namespace) -> Graph:
 
 def _asked(options: Namespace) -> tuple[dict[str, Any], dict[str, int], Limits]:
     """The parameters, sizes and limits that the common options ask for."""
-    overrides = {key: _value(key, text) for key, text in _pairs(options.set, "--set")}
+    overrides = {key: read_value(key, text) for key, text in _pairs(options.set, "--set")}
     sizes = {name: _dimension(name, text) for name, text in _pairs(options.dim, "--dim")}
     return overrides, sizes, _limits(options)
 
@@ -196,14 +202,6 @@ def _pairs(given: list[str], option: str) -> list[tuple[str, str]]:
             raise UsageError(f"{option} takes NAME=VALUE, not `{text}`")
         made.append((key.strip(), value))
     return made
-
-
-def _value(key: str, text: str) -> Any:
-    """A parameter's value as written on the command line: YAML, as it would be in the spec."""
-    report = Report()
-    node = parse(Source(f"--set {key}", text), report)
-    report.raise_if_any()
-    return node
 
 
 def _dimension(name: str, text: str) -> int:
@@ -256,4 +254,5 @@ COMMANDS = {
     "schema": schema,
     "lsp": lsp,
     "train": train,
+    "evaluate": evaluate,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -11,15 +12,25 @@ from typing import Any
 import torch
 
 from netspec.graph import Graph
+from netspec.pipeline import Loaded
+from netspec.runtime.module import build_module
+from netspec.runtime.verify import export_verified
+from netspec.train.curves import draw_curves
 from netspec.train.folder import RunFolder
+from netspec.train.history import read_history
+from netspec.train.kept import asked, write_meaning, write_states
 from netspec.train.progress import shown
+from netspec.train.report import write_report
 from netspec.train.run import Result, Run
-from netspec.train.setup import Setup, chosen_device, read_data, recipe_of
+from netspec.train.setup import Setup, chosen_device, read_data, read_weights, recipe_of
 
 RUNS = Path("runs")
 
+Scores = Mapping[str, Mapping[str, float]]
+"""Loss and metrics by the part of the data that they are of."""
 
-def train(graph: Graph, spec_text: str, options: Namespace) -> int:
+
+def train(graph: Graph, loaded: Loaded, options: Namespace) -> int:
     """Train a network; gives the exit code."""
     recipe = recipe_of(graph)
     device = chosen_device(recipe.settings.devices)
@@ -35,12 +46,15 @@ def train(graph: Graph, spec_text: str, options: Namespace) -> int:
     if folder is None:
         folder = RunFolder(Path(options.output)) if options.output else RunFolder.new(parent)
     folder.path.mkdir(parents=True, exist_ok=True)
-    folder.begin(spec_text, facts(graph))
+    folder.begin(loaded.source.text, facts(graph) | {"asked": asked(loaded, options.variant, options.set, folder.path)})
+    write_meaning(data, folder)
     results: list[Result] = []
+    runs: list[RunFolder] = []
     for fold in folds:
         here = folder if fold is None else RunFolder(folder.path / f"fold-{fold + 1}")
         setup = first if fold == folds[0] else Setup(graph, data, device, fold)
         here.path.mkdir(exist_ok=True)
+        write_states(setup.prepare, here.path)
         if fold is not None:
             print(f"\nfold {fold + 1} of {len(folds)}")
         settings = setup.recipe.settings
@@ -51,7 +65,11 @@ def train(graph: Graph, spec_text: str, options: Namespace) -> int:
             print(f"  netspec train {options.spec} --resume {folder.path}")
             return 130
         results.append(result)
+        runs.append(here)
     finish(graph, folder, results, recipe.published)
+    write_pictures(graph, folder, runs)
+    print(f"\n{folder.path}/: {', '.join(sorted(each.name for each in folder.path.iterdir()))}")
+    print(f"  netspec evaluate {folder.path}\n  netspec predict {folder.path} FILE")
     return 0
 
 
@@ -63,6 +81,7 @@ def facts(graph: Graph) -> dict[str, Any]:
     """What a run is of."""
     return {
         "model": graph.name,
+        "weights": graph.body.parameter_count,
         "spec": {"file": Path(graph.spec).name, "sha256": graph.digest},
         "parameters": dict(graph.parameters),
         "recipe": recipe_of(graph).plain(),
@@ -104,11 +123,12 @@ def described(tensor: torch.Tensor) -> str:
 
 def finish(graph: Graph, folder: RunFolder, results: list[Result], published: Any) -> None:
     """Write how it ended, and say it."""
-    scores = average(results)
-    spread = deviation(results) if len(results) > 1 else {}
+    found = [result.scores for result in results]
+    scores = average(found)
+    spread = over_folds(stdev, found) if len(results) > 1 else {}
     record = {
         "scores": scores,
-        "folds": [result.scores for result in results] if len(results) > 1 else [],
+        "folds": found if len(results) > 1 else [],
         "best_epoch": [result.state.best_epoch for result in results],
         "steps": [result.state.step for result in results],
         "seconds": round(sum(result.state.seconds for result in results), 3),
@@ -117,20 +137,36 @@ def finish(graph: Graph, folder: RunFolder, results: list[Result], published: An
     folder.finish(record)
     print()
     print(score_table(scores, spread, published))
-    print(f"\n{folder.path}/: {', '.join(sorted(each.name for each in folder.path.iterdir()))}")
 
 
-def average(results: list[Result]) -> dict[str, dict[str, float]]:
-    parts = results[0].scores
+def write_pictures(graph: Graph, folder: RunFolder, runs: list[RunFolder]) -> None:
+    """Write ``model.onnx`` and ``curves.png`` of each fold, and the report of all."""
+    published = folder.result()["published"]
+    for each in runs:
+        export_best(graph, each)
+        draw_curves(read_history(each), each.path / "curves.png", published)
+    write_report(folder, runs)
+
+
+def export_best(graph: Graph, folder: RunFolder) -> None:
+    """Write the best weights as ONNX; a file that does not agree with PyTorch is told, and called ``rejected``."""
+    module = build_module(graph, "cpu")
+    module.load_state_dict(read_weights(folder.best))
+    path, parity = export_verified(graph, module, folder.path / "model.onnx")
+    if not parity.agrees:
+        warn(f"PyTorch and onnxruntime differ by {parity.worst:.1e} (max|Δ|/max|y|); the file is kept as {path}")
+
+
+def average(scores: Sequence[Scores]) -> Scores:
+    """The mean of each score over the folds."""
+    return over_folds(mean, scores)
+
+
+def over_folds(summary: Callable[[list[float]], float], scores: Sequence[Scores]) -> Scores:
+    """One number for each score of several folds."""
     return {
-        part: {name: mean(result.scores[part][name] for result in results) for name in parts[part]} for part in parts
-    }
-
-
-def deviation(results: list[Result]) -> dict[str, dict[str, float]]:
-    parts = results[0].scores
-    return {
-        part: {name: stdev(result.scores[part][name] for result in results) for name in parts[part]} for part in parts
+        part: {name: summary([each[part][name] for each in scores]) for name in values}
+        for part, values in scores[0].items()
     }
 
 

@@ -67,7 +67,18 @@ class RunFolder:
 
     def facts(self) -> dict[str, Any]:
         """What ``run.json`` says."""
-        found: dict[str, Any] = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
+        return self._read("run.json")
+
+    def result(self) -> dict[str, Any]:
+        """What ``result.json`` says."""
+        return self._read("result.json")
+
+    def environment(self) -> dict[str, Any]:
+        """What ``environment.json`` says."""
+        return self._read("environment.json")
+
+    def _read(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.path / name).read_text(encoding="utf-8"))
         return found
 
     def finish(self, result: Mapping[str, Any]) -> None:

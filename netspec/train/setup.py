@@ -113,11 +113,11 @@ class Setup:
             (transform, tuple(name for name, column in self.columns.items() if transform.takes(column)))
             for transform in recipe.augment
         ]
-        self.train = self._feed(data.train, parts.train, augment)
-        self.validation = None if parts.validation is None else self._feed(data.train, parts.validation)
+        self.train = self.feed(data.train, parts.train, augment)
+        self.validation = None if parts.validation is None else self.feed(data.train, parts.validation)
         if fold is None and parts.validation is None and data.validation is not None:
-            self.validation = self._feed(data.validation)
-        self.test = None if data.test is None or fold is not None else self._feed(data.test)
+            self.validation = self.feed(data.validation)
+        self.test = None if data.test is None or fold is not None else self.feed(data.test)
         self.model = self._model()
         main = next(iter(recipe.losses))
         loss, column = recipe.losses[main], self.columns[targets[main]]
@@ -134,7 +134,8 @@ class Setup:
         self.fingerprint = hashlib.sha256(text.encode()).hexdigest()
         self._batch = settings.batch
 
-    def _feed(self, rows: Rows, subset: Tensor | None = None, augment: Any = ()) -> Feed:
+    def feed(self, rows: Rows, subset: Tensor | None = None, augment: Any = ()) -> Feed:
+        """Batches of some rows, prepared as those that train."""
         seed = self.recipe.settings.seed
         return Feed(rows, self.data.columns, self.wiring, self.device, self.prepare, augment, subset, seed)
 
@@ -192,7 +193,7 @@ class Setup:
         return {name: self.measure(feed) for name, feed in parts.items() if feed is not None}
 
     def write_weights(self, weights: Mapping[str, Tensor], path: Path) -> None:
-        """Write weights as safetensors; what is tied is written once. The state of transforms goes with them."""
+        """Write weights as safetensors; what is tied is written once."""
         kept: dict[str, Tensor] = {}
         seen: dict[tuple[int, torch.Size], str] = {}
         aliases: dict[str, str] = {}

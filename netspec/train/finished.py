@@ -1,0 +1,90 @@
+"""A finished run, loaded again: its network with the best weights, and what its data meant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from netspec.diagnostics import UsageError
+from netspec.graph import Graph
+from netspec.recipes.recipe import Recipe
+from netspec.runtime.module import build_module
+from netspec.train.folder import RunFolder
+from netspec.train.kept import Meaning, read_meaning, read_states, rebuild
+from netspec.train.onnx_module import OnnxModule
+from netspec.train.setup import Setup, read_data, read_weights, recipe_of
+
+
+class Finished:
+    """A run that has ended, from its folder alone. ``values`` are set on top of what it was trained with.
+
+    ``fold`` is the fold of a cross-validated run, whose weights, transforms and files lie in ``path``.
+    """
+
+    def __init__(self, folder: RunFolder, path: Path, fold: int | None = None, values: Sequence[str] = ()):
+        self.folder, self.path, self.fold = folder, path, fold
+        self.graph: Graph = rebuild(folder, values)
+        self.recipe: Recipe = recipe_of(self.graph)
+
+    @staticmethod
+    def find(run: str, values: Sequence[str] = ()) -> list[Finished]:
+        """The run of a folder, or ``runs/NAME/last``; one for each fold where it was cross-validated.
+
+        Raises ``UsageError`` where there is no such run, or where it has not been trained to its end.
+        """
+        path = Path(run)
+        above, name = RunFolder(path.parent), path.name
+        if name == "last":
+            return Finished.find(str(RunFolder.find("last", path.parent).path), values)
+        if name.startswith("fold-") and name[5:].isdecimal() and (above.path / "run.json").is_file():
+            guard_finished(above)
+            return [Finished(above, path, int(name[5:]) - 1, values)]
+        if not (path / "run.json").is_file():
+            raise UsageError(f"there is no run in {run}: `netspec train` makes one, such as runs/lenet/1")
+        folder = RunFolder(path)
+        guard_finished(folder)
+        folds = sorted(path.glob("fold-*"), key=lambda each: int(each.name[5:]))
+        if not folds:
+            return [Finished(folder, path, None, values)]
+        return [Finished(folder, each, number, values) for number, each in enumerate(folds)]
+
+    def states(self) -> list[dict[str, Tensor]]:
+        """What the transforms have learned of the rows that it was trained on."""
+        return read_states(self.recipe.prepare, self.path)
+
+    def meaning(self) -> Meaning:
+        """The columns of its data, and what their numbers stand for."""
+        return read_meaning(self.folder)
+
+    def module(self, runtime: str) -> nn.Module:
+        """The network with the best weights, on the CPU: as PyTorch, or as its ONNX file."""
+        if runtime == "onnx":
+            return OnnxModule(self.path / "model.onnx").eval()
+        module = build_module(self.graph, "cpu")
+        module.load_state_dict(read_weights(self.path / "best.safetensors"))
+        return module.eval()
+
+    def scores(self, runtime: str, other: bool = False) -> dict[str, dict[str, float]]:
+        """Loss and metrics of every part of the data that the recipe names.
+
+        ``other`` data are not what it was trained on: nothing of them is held back.
+        """
+        data = read_data(self.graph)
+        setup = Setup(self.graph, data, torch.device("cpu"), self.fold, self.states())
+        setup.model = self.module(runtime)
+        if not other:
+            return setup.scores()
+        parts = {"rows": data.train, "validation": data.validation, "test": data.test}
+        if data.validation is not None or data.test is not None:
+            parts = {"train": data.train, **parts}
+            del parts["rows"]
+        return {name: setup.measure(setup.feed(rows)) for name, rows in parts.items() if rows is not None}
+
+
+def guard_finished(folder: RunFolder) -> None:
+    """Guard: a run has ended."""
+    if not (folder.path / "result.json").is_file():
+        raise UsageError(f"{folder.path} has not been trained to its end: `netspec train` goes on with `--resume`")

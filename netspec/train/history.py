@@ -1,0 +1,59 @@
+"""How a run went, as its folder has it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from netspec.train.folder import RunFolder
+
+SMOOTHED_OVER = 0.02
+"""The share of all steps that a smoothed loss remembers."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """``steps`` has a step and its loss each; ``epochs`` what was measured after each of them."""
+
+    steps: list[tuple[int, float]]
+    epochs: list[Mapping[str, Any]]
+
+    @property
+    def measures(self) -> list[str]:
+        """What was measured, the loss first."""
+        found = (name for epoch in self.epochs for part in PARTS for name in epoch.get(part, {}))
+        return list(dict.fromkeys(["loss", *found]))
+
+    def curve(self, part: str, name: str) -> list[tuple[int, float]]:
+        """A measure after each epoch, by the step that the epoch ended with."""
+        return [(epoch["step"], epoch[part][name]) for epoch in self.epochs if name in epoch.get(part, {})]
+
+    def smoothed(self) -> list[tuple[int, float]]:
+        """The loss of the steps as a running mean, which forgets; right from the first step on."""
+        keep = 1 - 1 / max(1.0, SMOOTHED_OVER * len(self.steps))
+        made, total, weight = [], 0.0, 0.0
+        for step, loss in self.steps:
+            total, weight = keep * total + loss, keep * weight + 1
+            made.append((step, total / weight))
+        return made
+
+
+PARTS = ("train", "validation")
+
+
+def read_history(folder: RunFolder) -> History:
+    """What ``metrics.jsonl`` says; a line that was torn is left out."""
+    steps: list[tuple[int, float]] = []
+    epochs: list[Mapping[str, Any]] = []
+    for line in folder.metrics.read_text(encoding="utf-8").splitlines():
+        try:
+            found = json.loads(line)
+        except ValueError:
+            continue
+        if "epoch" in found:
+            epochs.append(found)
+        else:
+            steps.append((found["step"], found["loss"]))
+    return History(steps, epochs)

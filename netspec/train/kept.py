@@ -1,0 +1,122 @@
+"""What a run keeps so that it can be taken up again without its spec or its data at hand."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+from torch import Tensor
+
+from netspec.diagnostics import EnvironmentFault, Source, UsageError
+from netspec.files import replacing, write_text
+from netspec.graph import Graph
+from netspec.imports import DISK, Disk
+from netspec.pipeline import Loaded, compile_loaded, load_source, read_value
+from netspec.recipes import Column
+from netspec.recipes.data import Transform
+from netspec.train.data import Data
+from netspec.train.feed import Prepared
+from netspec.train.folder import RunFolder
+
+SOURCES = "sources"
+STATES = "transforms.safetensors"
+
+
+class Kept(Disk):
+    """The files that a run has kept of its spec's imports: no path leads out of their folder."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def project_of(self, path: Path) -> Path:
+        return self.folder.absolute()
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """The columns of a run's data, before they are prepared, and what their numbers stand for."""
+
+    columns: Mapping[str, Column]
+    words: Mapping[str, tuple[str, ...]]
+
+
+def asked(loaded: Loaded, variant: str | None, values: Sequence[str], folder: Path) -> dict[str, Any]:
+    """What was asked for besides the spec's text, for ``run.json``: the variant, what was set, where the spec lies.
+
+    ``values`` are as on the command line: ``width=3``, ``train.epochs=2``.
+    """
+    place = Path(loaded.source.name).absolute()
+    root = DISK.project_of(place)
+    own = place.relative_to(root)
+    for source in loaded.imported:
+        write_text(folder / SOURCES / Path(source.name).absolute().relative_to(root), source.text)
+    kept = {"sources": own.as_posix()} if loaded.imported else {}
+    return {
+        "variant": variant or loaded.variant,
+        "set": [*values],
+        "spec": os.path.relpath(place, folder.absolute()),
+        **kept,
+    }
+
+
+def rebuild(folder: RunFolder, values: Sequence[str] = ()) -> Graph:
+    """The graph and the recipe of a run, from its folder alone; ``values`` are set on top of the run's own.
+
+    Raises ``UsageError`` where the spec in the folder is another than the one that was trained.
+    """
+    facts = folder.facts()
+    said = facts["asked"]
+    text = (folder.path / "spec.yaml").read_text(encoding="utf-8")
+    sources = folder.path / SOURCES
+    own = sources / said["sources"] if "sources" in said else folder.path / "spec.yaml"
+    loaded = load_source(
+        Source(os.path.relpath(folder.path / said["spec"]), text), said["variant"], tree=Kept(sources), path=own
+    )
+    if loaded.digest != facts["spec"]["sha256"]:
+        raise UsageError(f"{folder.path}/spec.yaml is another than when the run began: its weights do not belong to it")
+    pairs = [text.partition("=") for text in (*said["set"], *values)]
+    return compile_loaded(loaded, overrides={key.strip(): read_value(key.strip(), value) for key, _, value in pairs})
+
+
+def write_meaning(data: Data, folder: RunFolder) -> None:
+    """Write ``data.json``: the columns, and what the numbers in them stand for."""
+    found = {
+        "columns": {name: asdict(column) for name, column in data.columns.items()},
+        "words": {name: [*words] for name, words in data.words.items()},
+    }
+    write_text(folder.path / "data.json", json.dumps(found, ensure_ascii=False, indent=1) + "\n")
+
+
+def read_meaning(folder: RunFolder) -> Meaning:
+    found = json.loads((folder.path / "data.json").read_text(encoding="utf-8"))
+    columns = {name: Column(**{**said, "shape": tuple(said["shape"])}) for name, said in found["columns"].items()}
+    return Meaning(columns, {name: tuple(words) for name, words in found["words"].items()})
+
+
+def write_states(prepare: Sequence[Prepared], folder: Path) -> None:
+    """Write what the transforms have learned of the training rows, where one learns."""
+    states = {f"{at}.{name}": state for at, each in enumerate(prepare) for name, state in each.states.items()}
+    if states:
+        with replacing(folder / STATES) as temporary:
+            safetensors.torch.save_file({name: state.cpu().contiguous() for name, state in states.items()}, temporary)
+
+
+def read_states(transforms: Sequence[Transform], folder: Path) -> list[dict[str, Tensor]]:
+    """What each transform has learned, by column; empty for those that do not learn."""
+    made: list[dict[str, Tensor]] = [{} for _ in transforms]
+    if not any(transform.fits for transform in transforms):
+        return made
+    try:
+        found = safetensors.torch.load_file(folder / STATES)
+    except (OSError, safetensors.SafetensorError) as fault:
+        raise EnvironmentFault(f"cannot read what the transforms have learned in {folder / STATES}: {fault}") from None
+    for name, state in found.items():
+        at, _, column = name.partition(".")
+        made[int(at)][column] = state
+    return made

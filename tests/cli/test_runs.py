@@ -1,0 +1,152 @@
+"""``netspec train`` to its end, and ``netspec evaluate``, as a user meets them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from netspec.cli import main
+from netspec.train.finished import Finished
+from netspec.train.setup import read_data
+
+SPEC = """\
+netspec: 1
+name: tumours
+import: [blocks/dense.yaml]
+params: {width: 8}
+variants: {wide: {width: 12}}
+inputs: {features: [N, 30]}
+network:
+  - dense: {width: width}
+  - linear: 2
+train:
+  data: breast_cancer
+  prepare: standardize
+  loss: cross_entropy
+  optimizer: {adam: 0.01}
+  epochs: 3
+  validation: 0.2
+  published: {accuracy: 0.975}
+"""
+BLOCKS = """\
+netspec: 1
+blocks:
+  dense: {params: {width: int}, body: [{linear: width}, relu]}
+"""
+
+
+def begin(folder: Path, spec: str, *options: str) -> int:
+    """Train a network in the present folder."""
+    (folder / "blocks").mkdir(exist_ok=True)
+    (folder / "tumours.yaml").write_text(spec)
+    (folder / "blocks" / "dense.yaml").write_text(BLOCKS)
+    return main(["train", "tumours.yaml", "--devices", "cpu", *options])
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a finished run, whose spec and blocks are gone."""
+    folder = tmp_path_factory.mktemp("project")
+    with contextlib.chdir(folder):
+        assert begin(folder, SPEC, "--set", "width=10", "--set", "train.epochs=4") == 0
+    (folder / "tumours.yaml").unlink()
+    shutil.rmtree(folder / "blocks")
+    return folder
+
+
+@pytest.fixture
+def project(finished: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(finished)
+    return finished
+
+
+def scores(*options: str, capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, float]]:
+    capsys.readouterr()
+    assert main(["evaluate", *options, "--format", "json"]) == 0
+    found: dict[str, dict[str, float]] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_what_a_run_leaves(project: Path):
+    left = {each.name for each in Path("runs/tumours/1").iterdir()}
+    assert {"model.onnx", "curves.png", "report.html", "best.safetensors", "transforms.safetensors"} <= left
+    session = onnxruntime.InferenceSession("runs/tumours/1/model.onnx")
+    assert session.run(None, {"features": np.zeros((3, 30), np.float32)})[0].shape == (3, 2)
+    assert Path("runs/tumours/1/curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_report_says_what_the_run_found(project: Path):
+    page = Path("runs/tumours/1/report.html").read_text()
+    result = json.loads(Path("runs/tumours/1/result.json").read_text())
+    for value in result["scores"]["validation"].values():
+        assert f"<td>{value:.4f}</td>" in page
+    assert page.count("<svg") == 1
+    assert "0.9750" in page
+    assert not re.search(r"""(src|href)=["']?http|url\(http""", page.replace("http://www.w3.org", ""))
+    assert len(re.findall(r'<tr class="(?:best)?"><td>[1-4]</td>', page)) == 4
+
+
+@pytest.mark.parametrize("runtime", ["torch", "onnx"])
+def test_a_run_scores_again_what_it_scored(project: Path, runtime: str, capsys: pytest.CaptureFixture[str]):
+    wanted = json.loads(Path("runs/tumours/1/result.json").read_text())["scores"]
+    found = scores("runs/tumours/last", "--runtime", runtime, capsys=capsys)
+    assert found.keys() == wanted.keys()
+    for part in wanted:
+        assert found[part] == pytest.approx(wanted[part], abs=1e-5)
+
+
+def test_other_data_keep_the_transforms_of_the_training_rows(project: Path, capsys: pytest.CaptureFixture[str]):
+    """All rows at once have the mean of the parts' losses: not so, were they standardised by themselves."""
+    parts = scores("runs/tumours/1", capsys=capsys)
+    whole = scores("runs/tumours/1", "--data", "breast_cancer", capsys=capsys)
+    (run,) = Finished.find("runs/tumours/1")
+    rows = len(read_data(run.graph).train)
+    held = round(0.2 * rows)
+    mean = (parts["train"]["loss"] * (rows - held) + parts["validation"]["loss"] * held) / rows
+    assert whole.get("rows", whole.get("train"))["loss"] == pytest.approx(mean, abs=1e-6)
+
+
+def test_the_table_of_scores(project: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["evaluate", "runs/tumours/1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["loss", "accuracy"]
+    assert lines[-1].split() == ["published", "0.975"]
+
+
+def test_a_spec_that_was_changed_is_refused(project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    shutil.copytree("runs/tumours/1", tmp_path / "run")
+    spec = tmp_path / "run" / "spec.yaml"
+    spec.write_text(spec.read_text().replace("linear: 2", "linear: 3"))
+    assert main(["evaluate", str(tmp_path / "run")]) == 2
+    assert capsys.readouterr().err == (
+        f"netspec: {spec} is another than when the run began: its weights do not belong to it\n"
+    )
+
+
+def test_no_run_and_no_end(project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["evaluate", "runs/none/1"]) == 2
+    assert capsys.readouterr().err == (
+        "netspec: there is no run in runs/none/1: `netspec train` makes one, such as runs/lenet/1\n"
+    )
+    shutil.copytree("runs/tumours/1", tmp_path / "run")
+    (tmp_path / "run" / "result.json").unlink()
+    assert main(["evaluate", str(tmp_path / "run")]) == 2
+    assert capsys.readouterr().err == (
+        f"netspec: {tmp_path / 'run'} has not been trained to its end: `netspec train` goes on with `--resume`\n"
+    )
+
+
+def test_folds_are_averaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.chdir(tmp_path)
+    assert begin(tmp_path, SPEC.replace("validation: 0.2", "folds: 2"), "--set", "train.epochs=1") == 0
+    wanted = json.loads(Path("runs/tumours/1/result.json").read_text())
+    assert scores("runs/tumours/1", capsys=capsys)["validation"] == pytest.approx(wanted["scores"]["validation"])
+    second = scores("runs/tumours/1/fold-2", capsys=capsys)
+    assert second["validation"] == pytest.approx(wanted["folds"][1]["validation"])
