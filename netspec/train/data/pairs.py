@@ -1,16 +1,18 @@
 """Pairs of texts, to learn the one from the other."""
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from netspec.recipes import Column
+from netspec.recipes.data_files import Pairs
 from netspec.recipes.data_sets import Dates
-from netspec.train.data.base import Data, TensorRows
+from netspec.train.data.base import Data, DataFault, TensorRows
 from netspec.train.data.built_in import FILES
+from netspec.train.data.paths import read_text
+from netspec.train.data.texts import split, vocabulary
 
 SPECIAL = ("<pad>", "<bos>", "<eos>", "<unk>")
 PAD, BOS, EOS, UNKNOWN = range(4)
@@ -27,7 +29,50 @@ def read_dates(data_set: Dates, folder: Path) -> Data:
     return from_pairs(pairs[:-HELD_BACK], {"test": pairs[-HELD_BACK:]})
 
 
-def from_pairs(train: Sequence[Pair], others: dict[str, Sequence[Pair]], least: int = 1) -> Data:
+def read_pairs(data_set: Pairs, folder: Path) -> Data:
+    """The user's pairs. Raises ``DataFault`` for a line that is none."""
+    paths = {"train": data_set.path, "validation": data_set.validation, "test": data_set.test}
+    parts = {part: _user_pairs(path, data_set, folder) for part, path in paths.items() if path is not None}
+    return from_pairs(parts.pop("train"), parts, data_set.least)
+
+
+def _user_pairs(path: str | list[str], data_set: Pairs, folder: Path) -> list[Pair]:
+    lines = _lines(path, folder) if isinstance(path, str) else _two_files(path, folder)
+    made = [(split(source, data_set.level), split(target, data_set.level)) for source, target in lines]
+    longest = data_set.longest
+    kept = [pair for pair in made if longest is None or max(map(len, pair)) <= longest]
+    name = path if isinstance(path, str) else path[0]
+    if not kept:
+        few = f"has no pairs of at most {longest}" if made else "has no pairs"
+        raise DataFault(f"{name} {few}")
+    return [(source, target) for source, target in kept]
+
+
+def _lines(path: str, folder: Path) -> list[tuple[str, str]]:
+    pairs = []
+    for number, line in enumerate(read_text(path, folder).split("\n"), start=1):
+        if not line.strip():
+            continue
+        source, tab, target = line.partition("\t")
+        target = target.partition("\t")[0]  # what comes after a second tab tells where the pair is from
+        if not tab or not source.strip() or not target.strip():
+            raise DataFault(f"{path}, line {number}: two texts with a tab between them are wanted")
+        pairs.append((source.strip(), target.strip()))
+    return pairs
+
+
+def _two_files(paths: list[str], folder: Path) -> list[tuple[str, str]]:
+    sides = [read_text(path, folder).rstrip("\n").split("\n") for path in paths]
+    if len(sides[0]) != len(sides[1]):
+        raise DataFault(f"{paths[0]} has {len(sides[0])} lines, but {paths[1]} has {len(sides[1])}")
+    for number, both in enumerate(zip(*sides), start=1):
+        empty = next((path for path, text in zip(paths, both) if not text.strip()), None)
+        if empty is not None:
+            raise DataFault(f"{empty}, line {number} is empty")
+    return [(source.strip(), target.strip()) for source, target in zip(*sides)]
+
+
+def from_pairs(train: Sequence[Pair], others: Mapping[str, Sequence[Pair]], least: int = 1) -> Data:
     """Pairs as numbers: `source` [S], `lengths` [], `target` [T] from `<bos>` on and `next` [T] up to `<eos>`.
 
     The words are those of the training pairs that occur ``least`` times or more there; others are `<unk>`. ``others``
@@ -35,7 +80,7 @@ def from_pairs(train: Sequence[Pair], others: dict[str, Sequence[Pair]], least: 
     """
     every = [*train, *(pair for pairs in others.values() for pair in pairs)]
     sizes = max(len(source) for source, _ in every), max(len(target) for _, target in every) + 1
-    words = _words((pair[0] for pair in train), least), _words((pair[1] for pair in train), least)
+    words = tuple(vocabulary((pair[side] for pair in train), least, SPECIAL) for side in (0, 1))
     columns = {
         "source": Column((sizes[0],), "int64", len(words[0]), padding=PAD),
         "lengths": Column((), "int64"),
@@ -47,14 +92,7 @@ def from_pairs(train: Sequence[Pair], others: dict[str, Sequence[Pair]], least: 
     return Data(columns, parts["train"], parts.get("validation"), parts.get("test"), meanings)
 
 
-def _words(texts: Iterable[Sequence[str]], least: int) -> tuple[str, ...]:
-    """The special words, then those of the texts, the most frequent first."""
-    counts = Counter(word for text in texts for word in text)
-    found = (word for word, count in counts.items() if count >= least and word not in SPECIAL)
-    return (*SPECIAL, *sorted(found, key=lambda word: (-counts[word], word)))
-
-
-def _rows(pairs: Sequence[Pair], sizes: tuple[int, int], words: tuple[Sequence[str], Sequence[str]]) -> TensorRows:
+def _rows(pairs: Sequence[Pair], sizes: tuple[int, int], words: Sequence[Sequence[str]]) -> TensorRows:
     numbers = [{word: number for number, word in enumerate(each)} for each in words]
     sources = [[numbers[0].get(word, UNKNOWN) for word in source] for source, _ in pairs]
     targets = [[numbers[1].get(word, UNKNOWN) for word in target] for _, target in pairs]

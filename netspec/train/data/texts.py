@@ -1,15 +1,20 @@
 """Texts as numbers, in windows of one length, each with the same window one place on."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
 
+from netspec.recipes.data_files import Text
 from netspec.recipes.data_sets import Alice
-from netspec.train.data.base import Data, TensorRows
+from netspec.train.data.base import Data, DataFault, TensorRows
 from netspec.train.data.built_in import FILES
+from netspec.train.data.paths import read_text as text_of
 
 LETTERS = " abcdefghijklmnopqrstuvwxyz"
 
@@ -21,6 +26,38 @@ def read_alice(data_set: Alice, folder: Path) -> Data:
     train, test = tokens[: len(tokens) * 9 // 10], tokens[len(tokens) * 9 // 10 :]
     words = dict.fromkeys(("tokens", "next"), tuple(LETTERS))
     return Data(data_set.columns(), windows(train, data_set.length), None, windows(test, data_set.length), words)
+
+
+def read_text(data_set: Text, folder: Path) -> Data:
+    """The user's text. Raises ``DataFault`` where it is too short for one window."""
+    paths = {"train": data_set.path, "validation": data_set.validation, "test": data_set.test}
+    texts = {part: split(text_of(path, folder), data_set.level) for part, path in paths.items() if path is not None}
+    words = vocabulary([texts["train"]], data_set.least, ("<unk>",))
+    numbers = {word: number for number, word in enumerate(words)}
+    parts = {}
+    for part, text in texts.items():
+        parts[part] = windows(encoded(text, numbers), data_set.length)
+        if not len(parts[part]):
+            unit = {"char": "characters", "word": "words"}[data_set.level]
+            message = (
+                f"{paths[part]} has {len(text)} {unit}, but one window and the next word are {data_set.length + 1}"
+            )
+            raise DataFault(message, "a smaller `length` makes more windows")
+    columns = {name: replace(column, classes=len(words)) for name, column in data_set.columns().items()}
+    meanings = dict.fromkeys(columns, words)
+    return Data(columns, parts["train"], parts.get("validation"), parts.get("test"), meanings)
+
+
+def split(text: str, level: Literal["char", "word"]) -> Sequence[str]:
+    """A text's characters, or its words and marks."""
+    return text if level == "char" else re.findall(r"\w+|[^\w\s]", text)
+
+
+def vocabulary(texts: Iterable[Sequence[str]], least: int, special: tuple[str, ...]) -> tuple[str, ...]:
+    """The special words, then those that occur ``least`` times or more, the most frequent first."""
+    counts = Counter(word for text in texts for word in text)
+    found = (word for word, count in counts.items() if count >= least and word not in special)
+    return (*special, *sorted(found, key=lambda word: (-counts[word], word)))
 
 
 def encoded(text: Sequence[str], numbers: Mapping[str, int], unknown: int = 0) -> Tensor:

@@ -1,15 +1,14 @@
 """The data sets that come with netspec: how many rows, of what, and that they are what they were."""
 
 from hashlib import sha256
-from pathlib import Path
 
 import pytest
 import torch
+from train.data.reading import read
 
 from netspec.recipes import ingredients
 from netspec.recipes.data_sets import MNIST, Alice, BreastCancer, Dates, Diabetes, Digits
 from netspec.train.data.built_in import FILES
-from netspec.train.names import resolve
 
 ROWS = {
     MNIST(): (4000, 1000),
@@ -29,13 +28,9 @@ SHA256 = {
 }
 
 
-def read(data_set, folder):
-    return resolve(data_set.torch)(data_set, folder)
-
-
 @pytest.mark.parametrize("data_set", ROWS, ids=lambda each: each.name)
 def test_rows_and_columns_are_as_declared(data_set):
-    data = read(data_set, Path())
+    data = read(data_set)
     assert (len(data.train), len(data.test)) == ROWS[data_set]
     assert data.columns == data_set.columns()
     for rows in (data.train, data.test):
@@ -53,7 +48,7 @@ def test_rows_and_columns_are_as_declared(data_set):
 
 @pytest.mark.parametrize("data_set", [MNIST(), Digits(), BreastCancer()], ids=lambda each: each.name)
 def test_each_class_is_as_frequent_in_both_parts(data_set):
-    data = read(data_set, Path())
+    data = read(data_set)
     train, test = (part.tensors["label"].bincount() for part in (data.train, data.test))
     assert ((train / train.sum() - test / test.sum()).abs() < 0.01).all()
     if data_set.name == "mnist":
@@ -62,14 +57,14 @@ def test_each_class_is_as_frequent_in_both_parts(data_set):
 
 @pytest.mark.parametrize("name", ["mnist", "digits", "diabetes"])
 def test_no_row_of_the_test_is_in_training(name):
-    data = read(ingredients("data")[name](), Path())
+    data = read(ingredients("data")[name]())
     column = next(name for name, column in data.columns.items() if not column.target)
     train, test = ({row.numpy().tobytes() for row in part.tensors[column]} for part in (data.train, data.test))
     assert not train & test
 
 
 def test_the_book_is_read_letter_by_letter():
-    data = read(Alice(length=40), Path())
+    data = read(Alice(length=40))
     letters = data.words["tokens"]
     first = data.train.take(torch.tensor([1]))
     text, then = ("".join(letters[token] for token in first[name][0]) for name in ("tokens", "next"))
@@ -78,7 +73,7 @@ def test_the_book_is_read_letter_by_letter():
 
 
 def test_dates_are_pairs_of_padded_texts():
-    data = read(Dates(), Path())
+    data = read(Dates())
     row = {name: tensor[0] for name, tensor in data.test.take(torch.tensor([3])).items()}
     texts = {
         name: "".join(f"{word} "[: len(word)] for word in (data.words[name][number] for number in row[name]))
