@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 from PIL import Image
-from netspec.train.names import import_torchvision
 from train.data.reading import fault, fits, read
 from train.data.test_archives import write_idx
 
 from netspec.recipes.data_files import HuggingFace, Torchvision
+from netspec.train.names import import_torchvision
 
 
 @pytest.mark.parametrize("name", ["MNIST", "FashionMNIST"])
