@@ -182,6 +182,17 @@ def parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
 
+    predict = command(
+        "predict",
+        "ask a trained network",
+        "Print what the best weights of a run say of images, of rows of numbers (.csv, .npy, .npz by column), or of a "
+        "text: classes with their probabilities, numbers, or the text that the network writes. Images are brought to "
+        "the size of the training images; transforms are as the training rows have fitted them.",
+    )
+    _run_arguments(predict)
+    predict.add_argument("given", metavar="FILE", nargs="+", help="a file, or a text for a network that reads such")
+    predict.add_argument("--format", choices=["text", "json", "csv"], default="text", help="default: text")
+
     command("list", "the model zoo", "List the zoo: families, what they are, and their variants.")
 
     ops = command("ops", "the ops and the library's blocks", "List them, or describe one: arguments, defaults, shapes.")

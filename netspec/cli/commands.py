@@ -141,6 +141,12 @@ def evaluate(options: Namespace) -> None:
     run(options)
 
 
+def predict(options: Namespace) -> None:
+    from netspec.cli.runs import predict as run
+
+    run(options)
+
+
 def list_zoo(options: Namespace) -> None:
     for path in zoo.files():
         spec = load_spec(path).spec
@@ -255,4 +261,5 @@ COMMANDS = {
     "lsp": lsp,
     "train": train,
     "evaluate": evaluate,
+    "predict": predict,
 }

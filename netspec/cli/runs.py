@@ -1,13 +1,21 @@
-"""``netspec evaluate``: what has been trained, put to use."""
+"""``netspec evaluate`` and ``netspec predict``: what has been trained, put to use."""
 
 from __future__ import annotations
 
+import csv
 import json
+import sys
 from argparse import Namespace
+from collections.abc import Sequence
 from statistics import stdev
 
 from netspec.cli.train import average, over_folds, score_table
+from netspec.diagnostics import UsageError
 from netspec.train.finished import Finished
+from netspec.train.predict import Answer, Predictor
+
+MOST_SHOWN = 3
+"""Classes that a line names, the likeliest ones."""
 
 
 def evaluate(options: Namespace) -> None:
@@ -20,3 +28,47 @@ def evaluate(options: Namespace) -> None:
         return
     spread = over_folds(stdev, found) if len(found) > 1 else {}
     print(score_table(average(found), spread, {} if options.data is not None else runs[0].recipe.published))
+
+
+def predict(options: Namespace) -> None:
+    """Print what a run's network says of files or texts."""
+    runs = Finished.find(options.run)
+    if len(runs) > 1:
+        raise UsageError(f"{options.run} has a network for each fold: name one, such as {options.run}/fold-1")
+    predictor = Predictor(runs[0], options.runtime)
+    answers = [answer for given in options.given for answer in predictor.answers(given)]
+    if options.format == "json":
+        print(json.dumps([answer.plain() for answer in answers], indent=2, ensure_ascii=False))
+    elif options.format == "csv":
+        write_csv(answers)
+    else:
+        width = max((len(answer.of) for answer in answers), default=0)
+        print("\n".join(f"{answer.of:<{min(width, 40)}}  {told(answer)}" for answer in answers))
+
+
+def told(answer: Answer) -> str:
+    """An answer in a line."""
+    if answer.text is not None:
+        return answer.text
+    if answer.probabilities is not None:
+        likeliest = [*answer.probabilities.items()][:MOST_SHOWN]
+        return "  ".join(f"{name} {share:6.1%}" for name, share in likeliest)
+    if answer.classes is not None:
+        return json.dumps(answer.classes)
+    values = answer.values
+    return f"{values:.6g}" if isinstance(values, float) else json.dumps(values)
+
+
+def write_csv(answers: Sequence[Answer]) -> None:
+    """A row each, classes in the order of their names."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    for number, answer in enumerate(answers):
+        if answer.probabilities is None:
+            given = answer.plain()
+            head, cells = [*given], [*given.values()]
+        else:
+            shares = dict(sorted(answer.probabilities.items()))
+            head, cells = ["of", "class", *shares], [answer.of, next(iter(answer.probabilities)), *shares.values()]
+        if number == 0:
+            writer.writerow(head)
+        writer.writerow(json.dumps(cell) if isinstance(cell, list) else cell for cell in cells)

@@ -1,0 +1,210 @@
+"""``netspec predict`` as a user meets it: equal on both runtimes, and equal to the network asked by hand."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from netspec.cli import main
+from netspec.train.finished import Finished
+from netspec.train.predict import Predictor
+from netspec.train.setup import read_data
+
+TUMOURS = """\
+netspec: 1
+name: tumours
+inputs: {features: [N, 30]}
+network: [{linear: 8}, relu, {linear: 2}]
+train: {data: breast_cancer, prepare: standardize, loss: cross_entropy, optimizer: adam, steps: 20, validation: 0.2}
+"""
+DIGITS = """\
+netspec: 1
+name: digits
+inputs: {image: [N, 1, 8, 8]}
+network: [flatten, {linear: 10}]
+train: {data: digits, loss: cross_entropy, optimizer: {adam: 0.01}, steps: 20}
+"""
+LINE = """\
+netspec: 1
+name: line
+inputs: {x: [N, 2]}
+network: [{linear: 1}]
+train: {data: line, loss: mse, optimizer: {sgd: 0.03}, epochs: 2}
+"""
+LETTERS = """\
+netspec: 1
+name: letters
+inputs: {tokens: {shape: [N, T], dtype: int64}}
+network:
+  - embedding: {num_embeddings: 27, embedding_dim: 4}
+  - gru: {hidden_size: 8}
+  - linear: 27
+train: {data: {alice: 12}, loss: cross_entropy, optimizer: adam, steps: 3, batch: 256}
+"""
+DATES = """\
+netspec: 1
+name: dates
+inputs:
+  source: {shape: [N, S], dtype: int64}
+  target: {shape: [N, T], dtype: int64}
+network:
+  - embedding: {name: read, from: source, num_embeddings: 49, embedding_dim: 4}
+  - gru: {name: encoder, hidden_size: 8}
+  - embedding: {name: written, from: target, num_embeddings: 41, embedding_dim: 4}
+  - gru: {name: decoder, hidden_size: 8, h_0: encoder.h_n}
+  - linear: {from: decoder.output, out_features: 41}
+train: {data: dates, loss: cross_entropy, optimizer: adam, steps: 3, batch: 256}
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a finished run of each network."""
+    folder = tmp_path_factory.mktemp("project")
+    with contextlib.chdir(folder):
+        for text in (TUMOURS, DIGITS, LINE, LETTERS, DATES):
+            name = text.split()[3]
+            Path(f"{name}.yaml").write_text(text)
+            assert main(["train", f"{name}.yaml", "--devices", "cpu"]) == 0
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def here(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(project)
+    capsys.readouterr()
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, object]]:
+    """What is said on both runtimes, which is the same."""
+    found = []
+    for runtime in ("torch", "onnx"):
+        assert main(["predict", *arguments, "--runtime", runtime, "--format", "json"]) == 0
+        found.append(json.loads(capsys.readouterr().out))
+    ours, theirs = found
+    for one, other in zip(ours, theirs, strict=True):
+        assert one.keys() == other.keys()
+        for key, value in one.items():
+            assert other[key] == (value if key in ("of", "class", "text") else pytest.approx(value, abs=1e-5))
+    return ours
+
+
+def test_rows_of_a_table(capsys: pytest.CaptureFixture[str]):
+    """The table's rows are standardised as the training rows were, not by themselves."""
+    (run,) = Finished.find("runs/tumours/1")
+    rows = read_data(run.graph).train.take(torch.arange(5))["features"]
+    mean, std = run.states()[0]["features"]
+    wanted = run.module("torch")((rows - mean) / std).softmax(-1)
+    lines = [",".join(map(str, row)) for row in rows.tolist()]
+    Path("new.csv").write_text("\n".join(lines) + "\n")
+    found = said(capsys, "runs/tumours/1", "new.csv")
+    for number, (row, answer) in enumerate(zip(wanted, found, strict=True), 1):
+        assert answer["of"] == f"new.csv:{number}"
+        assert answer["probabilities"] == pytest.approx(dict(zip(("malignant", "benign"), row.tolist())), abs=1e-5)
+    np.save("new.npy", rows.numpy())
+    assert [each["probabilities"] for each in said(capsys, "runs/tumours/1", "new.npy")] == [
+        pytest.approx(each["probabilities"], abs=1e-5) for each in found
+    ]
+
+
+def test_an_image(capsys: pytest.CaptureFixture[str]):
+    """A picture is grey and as large as the training images, or is made so."""
+    (run,) = Finished.find("runs/digits/1")
+    pixels = np.arange(0, 256, 4, dtype=np.uint8).reshape(8, 8)
+    Image.fromarray(pixels).save("grey.png")
+    Image.fromarray(np.stack([pixels] * 3, -1).repeat(4, 0).repeat(4, 1)).save("large.png")
+    wanted = run.module("torch")(torch.tensor(pixels / 255.0, dtype=torch.float32).view(1, 1, 8, 8)).softmax(-1)[0]
+    grey, large = said(capsys, "runs/digits/1", "grey.png", "large.png")
+    shares = [grey["probabilities"][str(digit)] for digit in range(10)]
+    assert shares == pytest.approx(wanted.tolist(), abs=1e-5)
+    assert large["class"] == grey["class"]
+
+
+def test_numbers(capsys: pytest.CaptureFixture[str]):
+    (run,) = Finished.find("runs/line/1")
+    weight, bias = run.module("torch").state_dict().values()
+    Path("points.csv").write_text("x1,x2,y\n1,2,0\n3,4,0\n")
+    found = said(capsys, "runs/line/1", "points.csv")
+    wanted = torch.tensor([[1.0, 2.0], [3.0, 4.0]]) @ weight[0] + bias
+    assert [each["values"] for each in found] == pytest.approx(wanted.tolist(), abs=1e-5)
+
+
+def test_a_text_goes_on_as_the_network_says(capsys: pytest.CaptureFixture[str]):
+    (run,) = Finished.find("runs/letters/1")
+    letters = " abcdefghijklmnopqrstuvwxyz"
+    tokens = [letters.index(letter) for letter in "the cat"]
+    for _ in range(12):
+        tokens.append(int(run.module("torch")(torch.tensor([tokens[-12:]]))[0, -1].argmax()))
+    (found,) = said(capsys, "runs/letters/1", "The cat")
+    assert found == {"of": "The cat", "text": "".join(letters[token] for token in tokens[-12:])}
+
+
+def test_a_text_is_written_word_by_word(capsys: pytest.CaptureFixture[str]):
+    (run,) = Finished.find("runs/dates/1")
+    predictor = Predictor(run)
+    (answer,) = predictor.answers("1 may 2001")
+    source, written = predictor.reader.encoded("1 may 2001")["source"], [1]
+    assert source.shape == (1, 41)
+    while len(written) <= 40:
+        target = torch.tensor([written + [0] * (40 - len(written))])
+        token = int(run.module("torch")(source, target)[0, len(written) - 1].argmax())
+        if token == 2:
+            break
+        written.append(token)
+    assert answer.text == "".join(predictor.words["next"][token] for token in written[1:40])
+    assert said(capsys, "runs/dates/1", "1 may 2001")[0]["text"] == answer.text
+
+
+def test_as_csv_and_as_text(capsys: pytest.CaptureFixture[str]):
+    np.savez("two.npz", features=np.ones((2, 30), np.float32))
+    assert main(["predict", "runs/tumours/1", "two.npz", "--format", "csv"]) == 0
+    rows = [*csv.DictReader(io.StringIO(capsys.readouterr().out))]
+    assert [*rows[0]] == ["of", "class", "benign", "malignant"]
+    assert float(rows[1]["benign"]) + float(rows[1]["malignant"]) == pytest.approx(1)
+    assert main(["predict", "runs/tumours/1", "two.npz"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("two.npz:1  ")
+    assert second.split()[1] == rows[1]["class"]
+
+
+@pytest.mark.parametrize(
+    ("run", "file", "text", "fault"),
+    [
+        ("tumours", "none.csv", None, "there is no file none.csv"),
+        ("tumours", "few.csv", "1,2\n", "few.csv has 2 columns, but a row of `features` has 30 numbers"),
+        ("line", "words.csv", "a,b\n1,x\n", "line 2 of words.csv is not a row of numbers: 1,x"),
+        ("line", "empty.csv", "a,b\n", "empty.csv has no rows"),
+        ("line", "broken.npy", "text", "broken.npy holds no plain arrays"),
+        ("line", "page.html", "text", "page.html is neither an image nor a table (.csv) nor arrays (.npy, .npz)"),
+        ("digits", "broken.png", "text", "broken.png is no image that can be read"),
+        ("digits", "some.csv", "1,2\n", "some.csv is a table, but a row of the network's is `image` [1, 8, 8]"),
+        (
+            "letters",
+            "a+b",
+            None,
+            "the network does not know `+`; it knows a b c d e f g h i j k l m n o p q r s t u v w x y z",
+        ),
+    ],
+)
+def test_what_cannot_be_taken(run: str, file: str, text: str | None, fault: str, capsys: pytest.CaptureFixture[str]):
+    if text is not None:
+        Path(file).write_text(text)
+    assert main(["predict", f"runs/{run}/1", file]) == 2
+    assert capsys.readouterr().err == f"netspec: {fault}\n"
+
+
+def test_an_array_of_another_shape(capsys: pytest.CaptureFixture[str]):
+    np.savez("wide.npz", features=np.ones((2, 31), np.float32))
+    assert main(["predict", "runs/tumours/1", "wide.npz"]) == 2
+    assert capsys.readouterr().err == "netspec: `features` in wide.npz is float32 [2, 31], but a row is 30\n"
+    np.savez("other.npz", x=np.ones((2, 30), np.float32))
+    assert main(["predict", "runs/tumours/1", "other.npz"]) == 2
+    assert capsys.readouterr().err == "netspec: other.npz has no array `features`: the network reads `features`\n"
