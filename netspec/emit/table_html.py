@@ -36,7 +36,7 @@ def table_html(graph: Graph, costs: Costs, memory: Memory) -> str:
         f'<table style="{TABLE}">'
         f'<thead><tr style="border-bottom:{RULE};background:none">{head}</tr></thead>'
         f'<tbody style="border-bottom:{RULE}">{"".join(_rows(lines))}</tbody></table>'
-        f'<div style="font-size:90%;{FAINT}">{below}</div></div>'
+        f'<div style="font:85%/1.5 monospace;white-space:pre;{FAINT}">{below}</div></div>'
     )
 
 

@@ -23,6 +23,7 @@ SCRIPTS = (
     "print.js",
     "table.js",
     "source.js",
+    "search.js",
     "explorer.js",
 )
 LIVE = ("keep.js", "live.js")
