@@ -145,7 +145,8 @@ class Pairs(DataSet):
     """Pairs of texts, such as translations: a file with a tab between the two, or two files, line for line.
 
     Pairs with more than ``longest`` words or characters are left out. The columns are those of `dates`; 3 stands for
-    words that are not in the training pairs, or there less than ``least`` times.
+    words that are not in the training pairs, or there less than ``least`` times. With ``shared`` a word has the same
+    number in both texts.
     """
 
     name = "pairs"
@@ -156,12 +157,14 @@ class Pairs(DataSet):
     level: Literal["char", "word"] = "word"
     least: Positive = 1
     longest: Positive | None = None
+    shared: bool = False
     validation: OneOrTwoFiles | None = None
     test: OneOrTwoFiles | None = None
 
     def columns(self) -> Mapping[str, Column]:
         return {
             "source": Column((None,), "int64", padding=0),
+            "source_padding": Column((None,), "bool"),
             "lengths": Column((), "int64"),
             "target": Column((None,), "int64", padding=0),
             "next": Column((None,), "int64", target=True, padding=0, shifted="target"),

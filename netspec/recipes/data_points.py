@@ -55,16 +55,16 @@ class Line(DataSet):
 
 
 class Polynomial(DataSet):
-    """y = 5 + 1.2·x − 3.4·x²/2! + 5.6·x³/3!, and normal noise; half of the rows are for the test.
+    """y = 5 + 1.2·x − 3.4·x²/2! + 5.6·x³/3!, and normal noise, for x from −1 to 1; half of the rows are for the test.
 
-    What the network sees is x, x²/2!, … up to `degree`: fewer than 3 cannot fit, many more fit the noise.
+    What the network sees is x, or x, x², … up to `degree`: fewer than 3 cannot fit, many more fit the noise.
     """
 
     name = "polynomial"
     main = "degree"
     torch = "netspec.train.data.points.polynomial"
 
-    degree: Annotated[int, Field(ge=1, le=20)] = 3
+    degree: Annotated[int, Field(ge=1, le=20)] = 1
     rows: Annotated[int, Field(ge=2)] = 200
     noise: Spread = 0.1
     seed: Natural = 0

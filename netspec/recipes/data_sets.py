@@ -75,7 +75,8 @@ class Alice(DataSet):
 class Dates(DataSet):
     """Dates in English and the same in French, by their characters: 10,000 pairs, and 2,000 others for the test.
 
-    0 stands for nothing, after the end of a text; ``target`` begins with 1, ``next`` ends with 2.
+    0 stands for nothing, after the end of a text, where ``source_padding`` is true; ``target`` begins with 1, ``next``
+    ends with 2.
     """
 
     name = "dates"
@@ -83,8 +84,9 @@ class Dates(DataSet):
 
     def columns(self) -> Mapping[str, Column]:
         return {
-            "source": Column((41,), "int64", 49, padding=0),
+            "source": Column((41,), "int64", 55, padding=0),
+            "source_padding": Column((41,), "bool"),
             "lengths": Column((), "int64"),
-            "target": Column((40,), "int64", 41, padding=0),
-            "next": Column((40,), "int64", 41, target=True, padding=0, shifted="target"),
+            "target": Column((40,), "int64", 55, padding=0),
+            "next": Column((40,), "int64", 55, target=True, padding=0, shifted="target"),
         }

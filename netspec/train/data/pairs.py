@@ -26,14 +26,14 @@ def read_dates(data_set: Dates, folder: Path) -> Data:
     """The dates by their characters; ``folder`` does not matter."""
     lines = (FILES / "dates.tsv").read_text("utf-8").splitlines()
     pairs = [(source, target) for source, target in (line.split("\t") for line in lines)]
-    return from_pairs(pairs[:-HELD_BACK], {"test": pairs[-HELD_BACK:]})
+    return from_pairs(pairs[:-HELD_BACK], {"test": pairs[-HELD_BACK:]}, shared=True)
 
 
 def read_pairs(data_set: Pairs, folder: Path) -> Data:
     """The user's pairs. Raises ``DataFault`` for a line that is none."""
     paths = {"train": data_set.path, "validation": data_set.validation, "test": data_set.test}
     parts = {part: _user_pairs(path, data_set, folder) for part, path in paths.items() if path is not None}
-    return from_pairs(parts.pop("train"), parts, data_set.least)
+    return from_pairs(parts.pop("train"), parts, data_set.least, data_set.shared)
 
 
 def _user_pairs(path: str | list[str], data_set: Pairs, folder: Path) -> list[Pair]:
@@ -72,17 +72,22 @@ def _two_files(paths: list[str], folder: Path) -> list[tuple[str, str]]:
     return [(source.strip(), target.strip()) for source, target in zip(*sides)]
 
 
-def from_pairs(train: Sequence[Pair], others: Mapping[str, Sequence[Pair]], least: int = 1) -> Data:
-    """Pairs as numbers: `source` [S], `lengths` [], `target` [T] from `<bos>` on and `next` [T] up to `<eos>`.
+def from_pairs(
+    train: Sequence[Pair], others: Mapping[str, Sequence[Pair]], least: int = 1, shared: bool = False
+) -> Data:
+    """Pairs as numbers: `source` [S], `target` [T] from `<bos>` on and `next` [T] up to `<eos>`.
 
-    The words are those of the training pairs that occur ``least`` times or more there; others are `<unk>`. ``others``
-    has the pairs for validation and test.
+    `lengths` [] and `source_padding` [S] say how much of a source is text. The words are those of the training pairs
+    that occur ``least`` times or more there, on either side if they are ``shared``; others are `<unk>`. ``others`` has
+    the pairs for validation and test.
     """
     every = [*train, *(pair for pairs in others.values() for pair in pairs)]
     sizes = max(len(source) for source, _ in every), max(len(target) for _, target in every) + 1
-    words = tuple(vocabulary((pair[side] for pair in train), least, SPECIAL) for side in (0, 1))
+    sides = ((0, 1), (0, 1)) if shared else ((0,), (1,))
+    words = [vocabulary((pair[side] for pair in train for side in both), least, SPECIAL) for both in sides]
     columns = {
         "source": Column((sizes[0],), "int64", len(words[0]), padding=PAD),
+        "source_padding": Column((sizes[0],), "bool"),
         "lengths": Column((), "int64"),
         "target": Column((sizes[1],), "int64", len(words[1]), padding=PAD),
         "next": Column((sizes[1],), "int64", len(words[1]), target=True, padding=PAD, shifted="target"),
@@ -96,10 +101,12 @@ def _rows(pairs: Sequence[Pair], sizes: tuple[int, int], words: Sequence[Sequenc
     numbers = [{word: number for number, word in enumerate(each)} for each in words]
     sources = [[numbers[0].get(word, UNKNOWN) for word in source] for source, _ in pairs]
     targets = [[numbers[1].get(word, UNKNOWN) for word in target] for _, target in pairs]
+    lengths = torch.tensor([len(source) for source in sources])
     return TensorRows(
         {
             "source": padded(sources, sizes[0]),
-            "lengths": torch.tensor([len(source) for source in sources]),
+            "source_padding": torch.arange(sizes[0]) >= lengths[:, None],
+            "lengths": lengths,
             "target": padded([[BOS, *target] for target in targets], sizes[1]),
             "next": padded([[*target, EOS] for target in targets], sizes[1]),
         }

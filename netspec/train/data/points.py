@@ -38,12 +38,11 @@ def line(data_set: Line, folder: Path) -> Data:
 
 
 def polynomial(data_set: Polynomial, folder: Path) -> Data:
-    """x [degree], the powers of a standard normal number over their factorials, and y."""
+    """x [degree], the powers of a uniform number, and y."""
     draw = _generator(data_set.seed)
-    x = torch.randn(data_set.rows, 1, generator=draw)
-    powers = torch.arange(1, max(3, data_set.degree) + 1)
-    features = x**powers / torch.tensor([math.factorial(power) for power in powers.tolist()])
-    y = 5 + features[:, :3] @ torch.tensor([1.2, -3.4, 5.6])
+    x = 2 * torch.rand(data_set.rows, 1, generator=draw) - 1
+    features = x ** torch.arange(1, max(3, data_set.degree) + 1)
+    y = 5 + features[:, :3] @ torch.tensor([1.2, -3.4 / 2, 5.6 / 6])
     y = y + data_set.noise * torch.randn(data_set.rows, generator=draw)
     half = data_set.rows // 2
     train, test = (

@@ -39,9 +39,9 @@ def test_line_and_polynomial_are_fitted_by_their_coefficients():
     ones = torch.ones(1000, 1)
     found = torch.linalg.lstsq(torch.hstack([rows["x"], ones]), rows["y"][:, None]).solution.flatten()
     torch.testing.assert_close(found, torch.tensor([2.0, -3.4, 4.2]), atol=2e-3, rtol=0)
-    rows = read(Polynomial(noise=0.0)).test.tensors
+    rows = read(Polynomial(degree=3, noise=0.0)).test.tensors
     found = torch.linalg.lstsq(torch.hstack([torch.ones(100, 1), rows["x"]]), rows["y"][:, None]).solution.flatten()
-    torch.testing.assert_close(found, torch.tensor([5.0, 1.2, -3.4, 5.6]), atol=1e-3, rtol=0)
+    torch.testing.assert_close(found, torch.tensor([5.0, 1.2, -3.4 / 2, 5.6 / 6]), atol=1e-3, rtol=0)
 
 
 def test_more_degrees_leave_the_points_where_they_are():
@@ -49,6 +49,7 @@ def test_more_degrees_leave_the_points_where_they_are():
     assert low["x"].equal(high["x"][:, :1])
     assert low["y"].equal(high["y"])
     assert high["x"].shape == (100, 20)
+    assert high["x"][:, 4].equal(high["x"][:, 0] ** 5)
 
 
 def test_edges_are_a_convolution_with_1_and_minus_1():

@@ -64,6 +64,7 @@ def test_pairs_come_back_padded(tmp_path, pairs):
         taken = {name: tensor[0].tolist() for name, tensor in data.train.take(torch.tensor([row])).items()}
         assert taken["lengths"] == len(source)
         assert all(number == PAD for number in taken["source"][len(source) :])
+        assert taken["source_padding"] == [place >= len(source) for place in range(len(taken["source"]))]
         assert "".join(data.words["source"][number] for number in taken["source"][: len(source)]) == source
         end = taken["next"].index(EOS)
         assert "".join(data.words["next"][number] for number in taken["next"][:end]) == target
@@ -79,6 +80,14 @@ def test_words_of_the_training_pairs(tmp_path):
     assert data.words["source"] == ("<pad>", "<bos>", "<eos>", "<unk>", "!", "go", "on")
     assert data.words["target"] == data.words["next"] == ("<pad>", "<bos>", "<eos>", "<unk>", "va", ",")
     assert data.test.tensors["source"].tolist() == [[5, 3, 0]]
+
+
+def test_both_texts_may_share_their_words(tmp_path):
+    (tmp_path / "a.tsv").write_text("a b\tb c\n")
+    data = read(Pairs(path="a.tsv", shared=True), tmp_path)
+    assert data.words["source"] == data.words["target"] == ("<pad>", "<bos>", "<eos>", "<unk>", "b", "a", "c")
+    assert data.train.tensors["source"].tolist() == [[5, 4]]
+    assert data.train.tensors["target"].tolist() == [[1, 4, 6]]
 
 
 @pytest.mark.parametrize(
