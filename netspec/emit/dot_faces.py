@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PureWindowsPath
 from typing import NamedTuple
 
 from netspec.dims import Shape, Size, pretty, times_shape
 from netspec.emit.costs import Cost, Costs, scan_text
 from netspec.emit.dot_folding import FOLLOWERS, Box, Card, Item
+from netspec.emit.table_lines import single_text
 from netspec.graph import Call, Graph, Level, Node, Step, Value
 from netspec.ops.arithmetic import Infix
 from netspec.ops.base import Op
@@ -52,7 +53,7 @@ def face_of(item: Item, costs: Costs) -> Face:
     """The face of a card, or of an open level's header."""
     if isinstance(item, Box):
         return _header(item, costs)
-    return {"op": _op, "level": _level, "rest": _rest}[item.kind](item, costs)
+    return {"op": _op, "single": _single, "level": _level, "rest": _rest}[item.kind](item, costs)
 
 
 def port_face(name: str, kind: str, value: Value, training: bool = False) -> Face:
@@ -72,14 +73,30 @@ def _op(card: Card, costs: Costs) -> Face:
     detail = f"= {head.shares}" if head.shares else detail
     if head.op.family in FOLLOWERS and tail:
         title, detail, tail = " + ".join(_follower(node.op) for node in nodes), "", []
-    sums = sum_text(head)
-    rows = [Row(text) for text in (cost_text(_of(nodes, card, costs), card.count), sums) if text]
+    return _named_face(Face(head.op.family, title, detail), card, costs, tail, sum_text(head))
+
+
+def _single(card: Card, costs: Costs) -> Face:
+    """A block that is one op and its parameters, under its own name: ``transposed linear 768``."""
+    call = card.steps[0]
+    assert isinstance(call, Call), "a single card is a block's"
+    op = next(step.op for step in call.body.steps if isinstance(step, Node) and step.inputs)
+    shared = f"= {call.shares}" if call.shares else ""
+    face = Face(op.family, call.body.title.replace("_", " ") or spelled(op)[0], shared or single_text(call.body))
+    return _named_face(face, card, costs, [step for step in card.steps if isinstance(step, Node)])
+
+
+def _named_face(face: Face, card: Card, costs: Costs, tail: Sequence[Node], sums: str = "") -> Face:
+    """A face with its cost, how sizes add up, what follows on the card, and the name that the author gave."""
+    rows = [Row(text) for text in (cost_text(_of(card.steps, card, costs), card.count), sums) if text]
     if tail:
         rows.append(Row("+ " + " + ".join(_follower(node.op) for node in tail), family=tail[0].op.family))
     if rows:
         rows[0] = rows[0]._replace(note=card.name)
     note = "" if rows or card.count > 1 else card.name
-    return Face(head.op.family, title, detail, tuple(rows), card.count, card.training, bool(sums), note)
+    return replace(
+        face, rows=tuple(rows), count=card.count, training=card.training, sums=bool(sums), note=note
+    )
 
 
 def _level(card: Card, costs: Costs) -> Face:
@@ -139,7 +156,7 @@ def spelled(op: Op) -> tuple[str, str]:
 def _follower(op: Op) -> str:
     """An op that shares a card: ``relu``, ``dropout 0.5``."""
     name, detail = spelled(op)
-    return f"{name} {detail}" if op.family == "dropout" and detail else name
+    return f"{name} {detail}" if op.family in ("dropout", "shape") and detail else name
 
 
 def sign_of(item: Item) -> str:

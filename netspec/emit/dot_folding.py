@@ -1,7 +1,8 @@
 """What a diagram shows: which levels stand open, what is drawn once with its count, which steps share a card.
 
 ``fold`` turns a graph into items. A ``Card`` is one rectangle: an op with the norm, activation and dropout that
-follow it, a level that stays closed, or a stretch that is left out. A ``Box`` is an open level with items of its own.
+follow it, a block that is one op and its parameters, a level that stays closed, or a stretch that is left out. A
+``Box`` is an open level with items of its own.
 
 A run of equal steps, one feeding the next, is one item with a count: the same level called again and again, or the
 same op on the same shapes. A level opens where its structure is new to the picture; a later one like it stays closed.
@@ -13,6 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeGuard, TypeVar, Union
 
+from netspec.emit.expanding import Expanding
+from netspec.emit.table_groups import is_single
 from netspec.graph import ONCE, Call, Graph, Level, Node, Pace, Step, Value
 
 ROOM = 64
@@ -30,13 +33,14 @@ FOLLOWERS = {"norm", "activation", "dropout"}
 @dataclass(frozen=True, eq=False)
 class Card:
     """One rectangle. ``steps`` is what it stands for; ``op`` cards hold nodes, the first of which gives the title.
+    In a ``single`` card the first is the call of a block that is one op and the parameters it reads.
 
     ``reads`` and ``makes`` are values of the level around it. A ``count`` above one says how many such cards in
     a row it stands for; ``steps`` are those of the first. ``name`` is empty where the author gave none. ``pace`` says
     how often they run.
     """
 
-    kind: Literal["op", "level", "rest"]
+    kind: Literal["op", "single", "level", "rest"]
     path: str
     name: str
     steps: tuple[Step, ...]
@@ -70,21 +74,25 @@ Item = Union[Card, Box]
 _T = TypeVar("_T")
 
 
-def fold(graph: Graph, depth: int | None = None) -> tuple[Item, ...]:
-    """The items of a graph's network. ``depth`` levels open, one in the other; by default, what a page holds."""
+def fold(graph: Graph, depth: int | None = None, expand: Sequence[str] = ()) -> tuple[Item, ...]:
+    """The items of a graph's network. ``depth`` levels open, one in the other; by default, what a page holds.
+
+    The levels in ``expand`` open in any case, by their path, name or block, and so do those around them.
+    """
+    asked = Expanding(expand)
     if depth is not None:
-        return _Folding(depth, every=True, longest=MOST, kept=MOST).items(graph.body)
+        return _Folding(depth, every=True, longest=MOST, kept=MOST, asked=asked).items(graph.body)
     for deepest, longest in ((16, ROOM), (3, ROOM), (3, STRETCH), (2, STRETCH), (1, STRETCH)):
-        items = _Folding(deepest, every=False, longest=longest, kept=STRETCH).items(graph.body)
+        items = _Folding(deepest, every=False, longest=longest, kept=STRETCH, asked=asked).items(graph.body)
         if size(items) <= ROOM:
             return items
-    return _Folding(0, every=False, longest=STRETCH, kept=STRETCH).items(graph.body)
+    return _Folding(0, every=False, longest=STRETCH, kept=STRETCH, asked=asked).items(graph.body)
 
 
 def items_of(level: Level, pace: Pace) -> tuple[Item, ...]:
     """The items of one level by itself, all of them, its own levels as boxes; paths begin at the level."""
     length = len(level.steps)
-    return _Folding(1, every=True, longest=length, kept=length).items(level, pace=pace)
+    return _Folding(1, every=True, longest=length, kept=length, asked=Expanding()).items(level, pace=pace)
 
 
 def size(items: Iterable[Item]) -> int:
@@ -116,11 +124,11 @@ class _Run:
 class _Folding:
     """One attempt: opens at most ``deepest`` levels, one in the other; with ``every``, also those seen before.
 
-    Of a level with more than ``longest`` items it leaves about ``kept``.
+    Of a level with more than ``longest`` items it leaves about ``kept``. What is ``asked`` for opens in any case.
     """
 
-    def __init__(self, deepest: int, every: bool, longest: int, kept: int):
-        self.deepest, self.every, self.longest, self.kept = deepest, every, longest, kept
+    def __init__(self, deepest: int, every: bool, longest: int, kept: int, asked: Expanding):
+        self.deepest, self.every, self.longest, self.kept, self.asked = deepest, every, longest, kept, asked
         self.seen: set[int] = set()
         self._runs: dict[Level, tuple[_Run, ...]] = {}
         self._structures: dict[Level, int] = {}
@@ -148,6 +156,9 @@ class _Folding:
         call = run.call
         if call.shares:
             return closed
+        if self.is_single(call):
+            return replace(closed, kind="single", name="" if call.name.isdigit() else name)
+        asked = self.asked.asks(path, call.name, call.body.title)
         while (inner := self.wrapped(call.body, count)) is not None:
             outside, outward = dict(zip(call.body.inputs, reads)), dict(zip(call.body.outputs, makes))
             reads = tuple(outside[value] for value in inner.reads)
@@ -159,15 +170,25 @@ class _Folding:
                 shown = "" if call.name.isdigit() else name
                 return Card("op", path, shown, inner.first, reads, makes, training, count, pace)
             call = inner.call
+            if self.is_single(call):
+                shown = "" if call.name.isdigit() else name
+                return Card("single", path, shown, inner.first, reads, makes, training, count, pace)
             name = f"{name}.{call.name}" if call.named else name
+            asked = asked or self.asked.asks(path, call.name, call.body.title)
+        asked = asked or self.asked.looks_into(call.body, path)
         known = not self.every and call.body.kind != "branch" and self.structure(call.body) in self.seen
-        if known or depth >= self.deepest:
+        if not asked and (known or depth >= self.deepest):
             return closed
         items = self.items(call.body, path + ".", training, depth + 1, pace.inside(call.body))
-        if not self.every and call.body.kind != "branch" and all(map(_is_closed, items)):
+        if not asked and not self.every and call.body.kind != "branch" and all(map(_is_closed, items)):
             return closed
         self.seen.add(self.structure(call.body))
         return Box(path, name, call, items, reads, makes, training, count, pace)
+
+    def is_single(self, call: Call) -> bool:
+        """Whether a call is drawn as if its block were an op."""
+        asked = any(name.rpartition(".")[2] in (call.name, call.body.title) for name in self.asked.names)
+        return not self.every and not call.shares and not asked and is_single(call.body)
 
     def wrapped(self, level: Level, count: int) -> _Run | None:
         """What a level consists of, where that is one item which reads and makes all that the level does."""
@@ -206,9 +227,23 @@ class _Folding:
         found = self._runs.get(level)
         if found is None:
             single = [_Run((step,), (step,)) for step in level.steps]
-            chained = _merged(single, lambda before, run: _follow(before, run, level))
+            chained = _merged(single, lambda before, run: self.follow(before, run, level))
             found = self._runs[level] = tuple(_merged(chained, lambda before, run: _repeat(before, run, level)))
         return found
+
+    def follow(self, before: _Run, run: _Run, level: Level) -> _Run | None:
+        """An op with the norm, activation or dropout that follows it and alone reads what it makes."""
+        last, step = before.last[-1], run.first[0]
+        if not isinstance(step, Node) or step.shares or last.shares or step.training != last.training:
+            return None
+        if isinstance(last, Call):
+            family = "" if self.is_single(last) else None
+        else:
+            family = None if last.structure or last.op.variadic else last.op.family
+        chained = step.inputs == last.outputs and level.uses[step.inputs[0]] == 1
+        if family is None or not chained or not _shares_card(family, step):
+            return None
+        return _Run((*before.first, step), (*before.last, step))
 
     def structure(self, level: Level) -> int:
         """A number that is equal for levels of the same steps wired alike, whatever the sizes and counts are."""
@@ -220,7 +255,7 @@ class _Folding:
         for position, run in enumerate(self.runs(level)):
             wires = tuple(position - made[value] if value in made else -1 for value in run.reads)
             ops = tuple((type(step.op), step.structure) for step in run.first if isinstance(step, Node))
-            what = self.structure(run.call.body) if run.call else ops
+            what = (self.structure(run.call.body), ops) if run.call else ops
             if not entries or entries[-1] != (what, wires):
                 entries.append((what, wires))
         key = level.title, level.loop is None, tuple(entries)
@@ -239,15 +274,9 @@ def _merged(items: Iterable[_T], merge: Callable[[_T, _T], _T | None]) -> Iterat
         yield held
 
 
-def _follow(before: _Run, run: _Run, level: Level) -> _Run | None:
-    """An op with the norm, activation or dropout that follows it and alone reads what it makes."""
-    last, step = before.last[-1], run.first[0]
-    if not isinstance(last, Node) or not isinstance(step, Node) or last.structure or last.op.variadic:
-        return None
-    chained = step.inputs == last.outputs and level.uses[step.inputs[0]] == 1
-    if step.shares or last.shares or not chained or step.op.family not in FOLLOWERS or step.training != last.training:
-        return None
-    return _Run((*before.first, step), (*before.last, step))
+def _shares_card(family: str, step: Node) -> bool:
+    """Whether a step stands on the card of an op of this family, or on a single block's where that is empty."""
+    return step.op.family in FOLLOWERS or (step.op.family == family == "shape" and len(step.outputs) == 1)
 
 
 def _repeat(before: _Run, run: _Run, level: Level) -> _Run | None:
@@ -282,6 +311,8 @@ def _steps(item: Item) -> tuple[Step, ...]:
 def _op_name(run: _Run) -> str:
     """What the author calls a run's first step, and its last where it is another; numbers are not of the author."""
     first, last = run.first[0], run.last[0]
+    if isinstance(first, Node) and first.op.family == "shape" and run.count == 1:
+        return next((step.name for step in run.first if not step.name.isdigit()), "")
     if first.name.isdigit() or (isinstance(first, Node) and first.structure):
         return ""
     return first.name if run.count == 1 else f"{first.name} – {last.name}"

@@ -110,6 +110,8 @@ class _Wires:
         fork, before = self.fork[position], self.before[position]
         if self.is_residual(position):
             body, shortcut = (self.maker[value] for value in self.items[position].reads[:2])
+            if self.passes(body, shortcut):  # the body takes more than what the shortcut goes around it with
+                return body
             self.place(shortcut, fork)
             while shortcut != fork and shortcut > ENTRY:
                 self.shortcuts.add(shortcut)
@@ -126,6 +128,18 @@ class _Wires:
         for branch in branches:
             self.place(branch, fork)
         return fork
+
+    def passes(self, position: int, above: int) -> bool:
+        """Whether something on the way to an item goes through one ``above`` it."""
+        waiting, seen = [position], {position}
+        while waiting:
+            found = waiting.pop()
+            if found == above:
+                return True
+            fresh = [each for each in self.before[found] if each >= above and each not in seen] if found > ENTRY else []
+            seen.update(fresh)
+            waiting += fresh
+        return False
 
     def entries(self) -> Iterator[int | None]:
         for position in sorted((position for position in self.maker.values() if position < ENTRY), reverse=True):

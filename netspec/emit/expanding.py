@@ -1,0 +1,58 @@
+"""Which levels a reader asks to see open, in a table or a diagram: by their path, their name or their block's name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+
+from netspec.diagnostics import UsageError
+from netspec.graph import Call, Graph, Level, walk
+
+
+class Expanding:
+    """The levels asked for. What is worked out for a level is kept for its other places."""
+
+    def __init__(self, names: Sequence[str] = ()):
+        self.names = frozenset(names)
+        self._inside: dict[Level, frozenset[str]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.names)
+
+    def asks(self, *called: str) -> bool:
+        """Whether what is ``called`` one of these is asked for: a level's path, its name, its block."""
+        return not self.names.isdisjoint(called)
+
+    def looks_into(self, level: Level, path: str) -> bool:
+        """Whether something inside a level is asked for, so that the level has to stand open as well."""
+        if not self.names:
+            return False
+        return any(name.startswith(path + ".") for name in self.names) or not self.names.isdisjoint(self._within(level))
+
+    def _within(self, level: Level) -> frozenset[str]:
+        """What the levels inside a level are called."""
+        found = self._inside.get(level)
+        if found is None:
+            names: set[str] = set()
+            for step in level.steps:
+                if isinstance(step, Call):
+                    names |= {step.name, step.body.title} | self._within(step.body)
+            found = self._inside[level] = frozenset(names)
+        return found
+
+
+def known_levels(graph: Graph, names: Sequence[str]) -> tuple[str, ...]:
+    """The names, if each is a level's path, name or block. Raises ``UsageError`` with what was likely meant."""
+    known = set(_called(graph)) if names else set()
+    for name in names:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"; did you mean `{near[0]}`?" if near else ""
+            raise UsageError(f"--expand takes the path, the name or the block of a level: there is no `{name}`{hint}")
+    return tuple(names)
+
+
+def _called(graph: Graph) -> Iterator[str]:
+    for path, step, _ in walk(graph.body):
+        if isinstance(step, Call):
+            yield from (path, step.name, step.body.title)
