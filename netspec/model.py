@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from netspec.emit.dot import dot_text
+from netspec.emit.diagram import write_diagram
 from netspec.emit.explorer import explorer_page
-from netspec.emit.render import render
 from netspec.emit.source import emit_source
 from netspec.emit.table import ShapeTable
 from netspec.files import write_text
@@ -71,9 +70,20 @@ class Model:
 
         return export_onnx(self.graph, module if module is not None else self.module(), Path(path))
 
-    def diagram(self, path: str | Path, depth: int | None = None) -> Path:
-        """Draw the network into an .svg, .png, .pdf or .dot file; gives the path."""
-        render(dot_text(self.graph, depth=depth), Path(path))
+    def diagram(
+        self,
+        path: str | Path,
+        depth: int | None = None,
+        expand: Sequence[str] = (),
+        direction: Literal["TB", "LR"] | None = None,
+    ) -> Path:
+        """Draw the network into an .svg, .png, .pdf, .dot or .mmd (Mermaid) file; gives the path.
+
+        ``depth`` levels stand open, one in the other, by default as many as a page holds; those in ``expand`` in any
+        case, by path, name or block. ``direction`` is by default what fits a page best. Raises ``UsageError`` for a
+        level that does not exist and for another kind of file.
+        """
+        write_diagram(self.graph, Path(path), depth, expand, direction)
         return Path(path)
 
     def explorer(self, path: str | Path) -> Path:

@@ -70,9 +70,7 @@ def parser() -> argparse.ArgumentParser:
     _spec_arguments(shapes)
     shapes.add_argument("--format", choices=["text", "json", "csv", "md", "html"], default="text", help="default: text")
     shapes.add_argument("--depth", metavar="N", type=int, help="levels that stand open, one in the other")
-    shapes.add_argument(
-        "--expand", metavar="NAME", action="append", default=[], help="keep this level open: its path, name or block"
-    )
+    _expand_argument(shapes)
     shapes.add_argument("--sort", choices=["macs", "params"], default="", help="single ops, the heaviest first")
     shapes.add_argument("--full", action="store_true", help="fold nothing but repeats")
     shapes.add_argument("--ascii", action="store_true", help="keep to the characters of ASCII")
@@ -105,9 +103,15 @@ def parser() -> argparse.ArgumentParser:
 
     diagram = command("diagram", "a picture of the architecture", "Draw the network with Graphviz.")
     _spec_arguments(diagram)
-    diagram.add_argument("-o", "--output", metavar="FILE", required=True, help="a .svg, .png, .pdf or .dot file")
+    diagram.add_argument("-o", "--output", metavar="FILE", required=True, help="a .svg, .png, .pdf, .dot or .mmd file")
     diagram.add_argument(
         "--depth", type=int, metavar="N", help="how many levels to draw open (default: what is readable)"
+    )
+    _expand_argument(diagram)
+    diagram.add_argument(
+        "--direction",
+        choices=["TB", "LR"],
+        help="from top to bottom or from left to right (default: what fits a page best, in columns if need be)",
     )
 
     diff = command(
@@ -248,6 +252,12 @@ def _value_arguments(command: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         help="the size of a symbolic dimension that costs are quoted at",
+    )
+
+
+def _expand_argument(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--expand", metavar="NAME", action="append", default=[], help="keep this level open: its path, name or block"
     )
 
 

@@ -39,6 +39,7 @@ def check(options: Namespace) -> int:
 
 
 def shapes(options: Namespace) -> None:
+    from netspec.emit.expanding import known_levels
     from netspec.emit.table import ShapeTable
     from netspec.emit.table_lines import Fold, View
 
@@ -49,8 +50,10 @@ def shapes(options: Namespace) -> None:
         return
     if options.depth is not None and options.depth < 0:
         raise UsageError(f"--depth takes a number from 0 on, not {options.depth}")
-    view = View(Fold.REPEATS if options.full else None, options.depth, tuple(options.expand), options.sort)
-    table = ShapeTable(_graph(options))
+    graph = _graph(options)
+    expand = known_levels(graph, options.expand)
+    view = View(Fold.REPEATS if options.full else None, options.depth, expand, options.sort)
+    table = ShapeTable(graph)
     formats = {
         "text": lambda: _drawn(table, view=view, ascii=options.ascii),
         "json": table.to_json,
@@ -81,15 +84,9 @@ def export(options: Namespace) -> int:
 
 
 def diagram(options: Namespace) -> None:
-    from netspec.emit.dot import dot_text
-    from netspec.emit.mermaid import mermaid_text
-    from netspec.emit.render import MERMAID, render
+    from netspec.emit.diagram import write_diagram
 
-    graph, path = _graph(options), Path(options.output)
-    if path.suffix.lower() == MERMAID:
-        write_text(path, mermaid_text(graph, depth=options.depth))
-    else:
-        render(dot_text(graph, depth=options.depth), path)
+    write_diagram(_graph(options), Path(options.output), options.depth, options.expand, options.direction)
 
 
 def diff(options: Namespace) -> int:

@@ -94,9 +94,7 @@ def _named_face(face: Face, card: Card, costs: Costs, tail: Sequence[Node], sums
     if rows:
         rows[0] = rows[0]._replace(note=card.name)
     note = "" if rows or card.count > 1 else card.name
-    return replace(
-        face, rows=tuple(rows), count=card.count, training=card.training, sums=bool(sums), note=note
-    )
+    return replace(face, rows=tuple(rows), count=card.count, training=card.training, sums=bool(sums), note=note)
 
 
 def _level(card: Card, costs: Costs) -> Face:

@@ -311,7 +311,7 @@ def _steps(item: Item) -> tuple[Step, ...]:
 def _op_name(run: _Run) -> str:
     """What the author calls a run's first step, and its last where it is another; numbers are not of the author."""
     first, last = run.first[0], run.last[0]
-    if isinstance(first, Node) and first.op.family == "shape" and run.count == 1:
+    if isinstance(first, Node) and first.op.family == "shape" and not first.structure and run.count == 1:
         return next((step.name for step in run.first if not step.name.isdigit()), "")
     if first.name.isdigit() or (isinstance(first, Node) and first.structure):
         return ""

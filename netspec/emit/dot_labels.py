@@ -109,21 +109,24 @@ def header_label(face: Face, width: int) -> str:
 
 
 class _Grid:
-    """The columns of a card: a margin, the text, the room for notes, of which the last is for the mark of a repeat,
-    and a margin. All that is in a row adds up to ``width``, so that cards are equally wide."""
+    """The columns of a card: a margin and the text; in a table of its own the text, its note or the mark of a repeat,
+    and a margin. All that is in a row adds up to ``width``, so that cards are equally wide: cells that span several
+    columns come out differently from one renderer to another."""
 
     def __init__(self, width: int, count: int, notes: float):
         self.width, self.count, self.mark = width, count, round(_mark_width(count))
-        self.gap = max(round(notes) - self.mark, 2)  # two points are what the padding of an empty cell takes
+        self.note = max(round(notes), self.mark)
 
     def row(self, text: str, note: str = "", marked: bool = False) -> str:
         if not note and not (marked and self.count > 1):
-            return f'{_margin(4)}<td align="left" width="{self.width}" colspan="4">{text}</td>'
-        left = f'{_margin(4)}<td align="left" width="{self.width - self.gap - self.mark - 4}">{text}</td>'
-        if note:
-            return f'{left}<td align="right" colspan="2" width="{self.gap + self.mark}">{note}</td>{_margin(4)}'
-        mark = font(f"×{self.count}", "white", 10, bold=True)
-        return f'{left}{_margin(self.gap)}<td bgcolor="{PILL}" width="{self.mark}">{mark}</td>{_margin(4)}'
+            return f'{_margin(4)}<td align="left" width="{self.width}">{text}</td>'
+        aside, wide = f'<td align="right" width="{self.note}">{note}</td>', self.note
+        if not note:
+            mark = font(f"×{self.count}", "white", 10, bold=True)
+            aside, wide = f'<td bgcolor="{PILL}" width="{self.mark}">{mark}</td>', self.mark
+        cells = f'<td align="left" width="{self.width - wide - 6}">{text}</td>{aside}{_margin(4)}'
+        frame = 'border="0" cellborder="0" cellspacing="0" cellpadding="1"'
+        return f'{_margin(4)}<td width="{self.width}" cellpadding="0"><table {frame}><tr>{cells}</tr></table></td>'
 
 
 def _margin(width: int) -> str:
@@ -136,16 +139,6 @@ def _space(height: int) -> str:
 
 def _aside(detail: str, colour: str) -> str:
     return font("\xa0\xa0" + detail, colour, 10) if detail else ""
-
-
-def heading_label(lines: Sequence[str]) -> str:
-    """The title above a diagram, with lines below it."""
-    looks = [(INK, 16), (GREY, 10), (GREY, 10), (PALE, 8)]
-    rows = (
-        font(line, colour, points, 200, bold=points == 16) for line, (colour, points) in zip(lines, looks, strict=True)
-    )
-    cells = "".join(f'<tr><td align="left">{row}</td></tr>' for row in rows if row)
-    return f'<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{cells}</table>'
 
 
 def font(text: str, colour: str, points: int, longest: int = LONGEST, bold: bool = False) -> str:

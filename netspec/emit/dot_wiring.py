@@ -61,6 +61,7 @@ class _Wires:
         self.items = items
         self.maker = {value: ENTRY - 1 - place for place, value in enumerate(inputs)}
         self.maker |= {value: position for position, item in enumerate(items) for value in item.makes}
+        self.around = range(min(self.maker.values(), default=ENTRY), ENTRY)
         self.before = [list(dict.fromkeys(self.maker[value] for value in item.reads)) or [ENTRY] for item in items]
         self.fork: list[int] = []
         for found in self.before:
@@ -117,7 +118,7 @@ class _Wires:
                 self.shortcuts.add(shortcut)
                 shortcut = self.fork[shortcut]
             return body
-        branches = [found for found in before if found != fork]
+        branches = [found for found in before if found not in (fork, *self.around)]
         if not branches:
             return fork
         middle = branches.pop(len(branches) // 2) if len(branches) % 2 else None

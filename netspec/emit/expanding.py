@@ -16,9 +16,6 @@ class Expanding:
         self.names = frozenset(names)
         self._inside: dict[Level, frozenset[str]] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self.names)
-
     def asks(self, *called: str) -> bool:
         """Whether what is ``called`` one of these is asked for: a level's path, its name, its block."""
         return not self.names.isdisjoint(called)
@@ -47,8 +44,8 @@ def known_levels(graph: Graph, names: Sequence[str]) -> tuple[str, ...]:
     for name in names:
         if name not in known:
             near = get_close_matches(name, known, n=1)
-            hint = f"; did you mean `{near[0]}`?" if near else ""
-            raise UsageError(f"--expand takes the path, the name or the block of a level: there is no `{name}`{hint}")
+            hint = f"; did you mean `{near[0]}`?" if near else ": give a level's path, its name or its block"
+            raise UsageError(f"`{name}` is no level that could be expanded{hint}")
     return tuple(names)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from netspec.emit.costs import Costs
+from netspec.emit.dot_edges import SKIP, TIE
 from netspec.emit.dot_faces import Face, change, face_of, port_face, sign_of
 from netspec.emit.dot_folding import Box, Card, Item, fold
+from netspec.emit.dot_page import Direction
+from netspec.emit.dot_ties import ties
 from netspec.graph import Graph, Node, Value
 
 CLASSES = {
@@ -28,15 +31,18 @@ CLASSES = {
 PLAIN = re.compile(r"[^\w ×⌈⌉⌊⌋·…,.+\-]")
 
 
-def mermaid_text(graph: Graph, *, depth: int | None = None) -> str:
-    """The diagram of a graph. ``depth`` levels stand open, one in the other; by default, as many as a page holds."""
-    return _Drawing(graph).text(fold(graph, depth))
+def mermaid_text(
+    graph: Graph, *, depth: int | None = None, expand: Sequence[str] = (), direction: Direction | None = None
+) -> str:
+    """The diagram of a graph, as ``dot_text`` has it; from top to bottom if no ``direction`` is given."""
+    return _Drawing(graph).text(fold(graph, depth, expand), direction or "TB")
 
 
 class _Drawing:
     """The nodes, the levels around them, then the edges; names are synthetic, and every text is escaped.
 
-    ``anchors`` has the node that makes a value of the network, ``new`` the shapes that no edge has said yet.
+    ``anchors`` has the node that makes a value of the network, ``new`` the shapes that no edge has said yet, ``cards``
+    the node that stands for what is at a path, ``lines`` the looks of the links that are not the usual ones.
     """
 
     def __init__(self, graph: Graph):
@@ -46,24 +52,31 @@ class _Drawing:
         self.families: dict[str, list[str]] = {}
         self.anchors: dict[Value, str] = {}
         self.new: dict[Value, str] = {}
+        self.cards: dict[str, str] = {}
+        self.links = 0
+        self.lines: dict[str, list[str]] = {}
 
-    def text(self, items: Iterable[Item]) -> str:
-        lines = ["flowchart TD"]
+    def text(self, items: Iterable[Item], direction: Direction) -> str:
+        lines = [f"flowchart {direction}"]
         for name, value in self.graph.inputs.items():
             self.anchors[value] = node = self.node("input")
             lines.append(f"  {node}([{label(port_face(name, 'input', value))}])")
-        lines += self.items(items, self.anchors, "  ")
+        lines += self.items(items, self.anchors, "", "  ")
         for name, output in self.graph.outputs.items():
             node = self.node("input")
             lines.append(f"  {node}([{label(port_face(name, 'output', output.value, output.training))}])")
-            self.edges.append(f"  {self.anchors[output.value]} --> {node}")
+            self.link(f"{self.anchors[output.value]} --> {node}")
+        for tie in ties(self.graph, self.cards):
+            self.link(f'{tie.node} -. "same weights" .- {tie.other}', TIE)
         for family, nodes in self.families.items():
             fill = CLASSES.get(family, "#F1F5F9")
             lines.append(f"  classDef {family} fill:{fill},stroke:#94A3B8,color:#0F172A")
             self.edges.append(f"  class {','.join(nodes)} {family}")
+        for colour, links in self.lines.items():
+            self.edges.append(f"  linkStyle {','.join(links)} stroke:{colour}")
         return "\n".join([*lines, *self.edges, ""])
 
-    def items(self, items: Iterable[Item], anchors: dict[Value, str], indent: str) -> Iterator[str]:
+    def items(self, items: Iterable[Item], anchors: dict[Value, str], prefix: str, indent: str) -> Iterator[str]:
         """The items of a level, in order; ``anchors`` knows which node makes a value."""
         for item in items:
             if isinstance(item, Box):
@@ -74,6 +87,7 @@ class _Drawing:
             shape = f'(("{escaped(sign)}"))' if sign else f"[{label(face)}]"
             yield f"{indent}{node}{shape}"
             self.feed(item, node, anchors)
+            self.cards.update({path: node for path in (item.path, *(prefix + step.name for step in item.steps))})
             anchors.update(dict.fromkeys(item.makes, node))
             self.new.update((value, change(value, item)) for value in item.makes)
 
@@ -85,7 +99,7 @@ class _Drawing:
         self.edges.append(f"  style {level} fill:#F8FAFC,stroke:#CBD5E1,color:#0F172A")
         inner = {own: anchors[value] for own, value in zip(box.level.inputs, box.reads)}
         self.new.update((own, self.new.pop(value, "")) for own, value in zip(box.level.inputs, box.reads))
-        yield from self.items(box.items, inner, indent + "  ")
+        yield from self.items(box.items, inner, box.path + ".", indent + "  ")
         yield f"{indent}end"
         for made, own in zip(box.makes, box.level.outputs):
             anchors[made] = inner[own]
@@ -96,10 +110,17 @@ class _Drawing:
         first = card.steps[0]
         merges = isinstance(first, Node) and first.structure == "residual"
         for at, value in enumerate(dict.fromkeys(card.reads)):
-            arrow = "-.->" if merges and at else "-->"
+            skips = merges and at > 0
             said = self.new.pop(value, "")
             text = f'|"{escaped(said)}"|' if said else ""
-            self.edges.append(f"  {anchors[value]} {arrow}{text} {node}")
+            self.link(f"{anchors[value]} {'-.->' if skips else '-->'}{text} {node}", SKIP if skips else "")
+
+    def link(self, text: str, colour: str = "") -> None:
+        """A link, of a colour of its own where that is given; links are numbered as they come."""
+        self.edges.append("  " + text)
+        if colour:
+            self.lines.setdefault(colour, []).append(str(self.links))
+        self.links += 1
 
     def node(self, family: str) -> str:
         self.count += 1

@@ -99,7 +99,9 @@ _TIDYING = [
     (re.compile(r"<title>[^<]*</title>\n"), ""),
     (re.compile(r'<g id="a_[^"]*"><a xlink:title="([^"]*)"[^>]*>\n'), r"<title>\1</title>\n<g>\n"),
     (re.compile(r"</a>\n</g>\n"), "</g>\n"),
+    (re.compile(r'<g id="diagram_clust\d+" class="cluster">\n(<title>[^<]*</title>\n)?(<g>\n</g>\n)?</g>\n'), ""),
     (re.compile(r'<g id="[^"]*" class="edge">'), '<g class="edge">'),
+    (re.compile(r'<g id="[^"]*" class="node shape">'), '<g class="shape">'),
     (re.compile(r' (fill|stroke)="transparent"'), r' \1="none"'),
     (re.compile(r'font-family="Arial"'), 'font-family="Arial,Helvetica,Liberation Sans,DejaVu Sans,sans-serif"'),
 ]

@@ -10,6 +10,7 @@ from typing import Literal
 
 from netspec.dims import Shape, times_shape
 from netspec.emit.costs import Costs, scan_text
+from netspec.emit.expanding import Expanding
 from netspec.emit.table_groups import Group, grouped, is_plain, is_single, likeness, sources_text, value_names
 from netspec.graph import ONCE, Call, Graph, Level, Node, Pace, Value
 
@@ -32,7 +33,8 @@ class View:
     """How much of a network is shown, and in which order.
 
     ``fold`` is by default as little as there is room for. ``depth`` levels stand open, one in the other. The levels
-    in ``expand`` stay open, by name or path. ``sort`` puts single ops in a row, the heaviest first.
+    in ``expand`` stay open, by path, name or block, and so do those around them. ``sort`` puts single ops in a row,
+    the heaviest first.
     """
 
     fold: Fold | None = None
@@ -129,6 +131,7 @@ class _Tree:
         self.graph, self.costs, self.view = graph, costs, view
         self.file = graph.body.span.source
         self.fold = Fold.REPEATS
+        self.asked = Expanding(view.expand)
         self.groups: dict[tuple[Level, bool], list[Group]] = {}
         self.shapes: dict[Shape, str] = {}
         self.likenesses: dict[Level, Hashable] = {}
@@ -200,21 +203,24 @@ class _Tree:
                 line.what, line.detail = "scan", scan_text(step.body.loop)
             line.closed = not step.shares and self.stays_closed(step.body, line, opened)
             yield line
-            if not line.closed and not step.shares and not self.is_deep(line):
+            if not line.closed and not step.shares and not self.is_deep(step.body, line):
                 pace = place.pace.inside(step.body)
                 yield from self.level(step.body, place.inside(step, pace, line.path + "."))
 
-    def is_deep(self, line: Line) -> bool:
+    def is_deep(self, level: Level, line: Line) -> bool:
         """Whether what is inside a level lies deeper than is asked for."""
-        return self.view.depth is not None and line.path.count(".") + 1 > self.view.depth and not self.is_asked(line)
+        if self.view.depth is None or line.path.count(".") + 1 <= self.view.depth:
+            return False
+        return not self.is_asked(level, line)
 
-    def is_asked(self, line: Line) -> bool:
-        """Whether a level is asked for by its path, its name or its block's."""
-        return any(asked in (line.path, line.name, line.what) for asked in self.view.expand)
+    def is_asked(self, level: Level, line: Line) -> bool:
+        """Whether a level is asked for by its path, its name or its block's, or something inside it is."""
+        called = line.path, *line.paths, line.name, line.what
+        return self.asked.asks(*called) or any(self.asked.looks_into(level, path) for path in (line.path, *line.paths))
 
     def stays_closed(self, level: Level, line: Line, opened: set[Hashable]) -> bool:
         """Whether a block is built like one that has been opened in the same level."""
-        if self.fold < Fold.LIKE_BLOCKS or not level.title or self.is_asked(line):
+        if self.fold < Fold.LIKE_BLOCKS or not level.title or self.is_asked(level, line):
             return False
         key = likeness(level, self.likenesses)
         if key in opened:

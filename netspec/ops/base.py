@@ -303,6 +303,8 @@ class Op(BaseModel):
     def detail(self) -> str:
         """The telling arguments in few characters, for tables and diagrams: ``7×7, 64, /2``."""
         value = None if self.main is None else getattr(self, self.main)
+        if isinstance(value, float):
+            return f"{value:.6g}"
         return "" if value is None else "×".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
     @classmethod

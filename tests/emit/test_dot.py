@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import time
 from dataclasses import replace
 from functools import cache
@@ -15,12 +16,15 @@ from pathlib import Path
 import pytest
 
 from netspec import zoo
-from netspec.diagnostics import Report, Source
+from netspec.diagnostics import Report, Source, UsageError
 from netspec.elaborate import elaborate
+from netspec.emit import render
 from netspec.emit.dot import dot_text
 from netspec.emit.dot_faces import short
 from netspec.emit.dot_folding import ROOM, Box, Card, fold, size
 from netspec.emit.dot_labels import text_width
+from netspec.emit.dot_page import PAGE, scale
+from netspec.emit.expanding import known_levels
 from netspec.ops.base import Op
 from netspec.pipeline import compile_loaded, compile_spec, load_spec
 from netspec.spec import read_spec
@@ -28,7 +32,36 @@ from netspec.syntax import parse
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 HOSTILE = ["<b>x</b>", r"\N\G\L", 'a"b', "]]>", "a:b", "&lt;i&gt;", "a\\", "x\x00\x1by", "{a|b}", "\ud800", "'>;}", ""]
+ZOO = [
+    "alexnet",
+    "bert",
+    "densenet121",
+    "googlenet",
+    "gpt2",
+    "llama",
+    "lstm_lm_gates",
+    "mobilenet_v2",
+    "preresnet1001",
+    "resnet18",
+    "resnet152",
+    "rnn_attention",
+    "rnn_self_attention",
+    "seq2seq",
+    "transformer",
+    "unet",
+    "vgg19",
+    "vit_b_16",
+]
+"""What each shows something that the others do not."""
+
 needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
+
+
+def installed(name):
+    """A renderer's command, skipped where it is not installed."""
+    command = shutil.which(name) or shutil.which(name, path=sysconfig.get_path("scripts"))
+    return pytest.param(command, marks=pytest.mark.skipif(command is None, reason=f"no {name}"), id=name)
+
 
 LENET = """
 netspec: 1
@@ -162,10 +195,24 @@ def ids(text):
 
 
 def edges(text):
-    """The edges that are seen, between spec paths, with their attributes."""
+    """The edges that are seen, between spec paths, with their attributes and what is said on the way."""
     names = ids(text)
-    found = re.findall(r"^  (n\d+) -> (n\d+) \[(.*)\];$", text, re.MULTILINE)
-    return {(names.get(a), names.get(b)): attributes for a, b, attributes in found if "invis" not in attributes}
+    said = dict(re.findall(r"^ *(n\d+) \[class=shape.*<td><font[^>]*>(.*)</font></td>", text, re.MULTILINE))
+    found = re.findall(r"^ *(?:{ rank=same; )?(n\d+) -> (n\d+) \[(.*)\];(?: })?$", text, re.MULTILINE)
+    ways = {}
+    for start, end, attributes in found:
+        if "invis" not in attributes:
+            ways.setdefault(start, []).append((end, attributes))
+    made = {}
+    for start in names:
+        for end, attributes in ways.get(start, ()):
+            label = ""
+            while end not in names:
+                label = said.get(end, label)
+                ((end, more),) = ways[end]
+                attributes += more
+            made[names[start], names[end]] = attributes + f" label={label}" * bool(label)
+    return made
 
 
 # what is folded
@@ -298,6 +345,58 @@ network:
     assert "6 × dense" in dot_text(compiled(spec))
 
 
+def test_a_block_that_is_one_op_is_drawn_as_one():
+    spec = """
+netspec: 1
+name: net
+inputs: {x: [N, 8]}
+network:
+  - transposed_linear: {name: up, out_features: 16}
+  - relu
+  - transposed_linear: {name: down, out_features: 4}
+"""
+    graph = compiled(spec)
+    assert [(item.kind, item.path, len(item.steps)) for item in fold(graph)] == [
+        ("single", "up", 2),
+        ("single", "down", 1),
+    ]
+    text = dot_text(graph)
+    assert "<b>transposed linear</b>" in text
+    assert "+ relu" in text
+    assert [type(item) for item in fold(graph, 1)] == [Box, Card, Box]
+    assert [type(item) for item in fold(graph, expand=["down"])] == [Card, Box]
+
+
+def test_shape_ops_in_a_row_share_a_card_under_the_name_that_one_has():
+    graph = body(
+        "- unflatten: {dim: 1, unflattened_size: [2, 4]}\n- transpose: {name: heads, dim0: 1, dim1: 2}", "x: [N, 8]"
+    )
+    assert shown(fold(graph)) == [("heads", 1)]
+    assert "+ transpose 1 ↔ 2" in dot_text(graph)
+
+
+@pytest.mark.parametrize("name", ["layer3", "layer3.1", "basic"])
+def test_expand_opens_a_level_by_path_name_or_block_and_those_around_it(name):
+    def opened(items):
+        return {path for item in items if isinstance(item, Box) for path in (item.path, *opened(item.items))}
+
+    graph = compiled(RESIDUAL)
+    assert not any(path.startswith("layer3") for path in opened(fold(graph)))
+    found = {path for path in opened(fold(graph, expand=[name])) if path.startswith("layer3")}
+    wanted = {"layer3": {"layer3"}, "layer3.1": {"layer3", "layer3.1"}, "basic": {"layer3", "layer3.0", "layer3.1"}}
+    assert found == wanted[name]
+    assert opened(fold(graph, 0, [name])) >= wanted[name]
+
+
+def test_expand_takes_what_exists_only():
+    graph = compiled(RESIDUAL)
+    assert known_levels(graph, ["layer2.0", "basic", "layer3"]) == ("layer2.0", "basic", "layer3")
+    for name, hint in (("layr3", "; did you mean `layer3`?"), ("conv", ": give a level's path, its name or its block")):
+        with pytest.raises(UsageError) as found:
+            known_levels(graph, [name])
+        assert str(found.value) == f"`{name}` is no level that could be expanded{hint}"
+
+
 # how it is wired
 
 
@@ -319,9 +418,68 @@ def test_an_identity_branch_skips_and_inputs_of_their_own_do_not():
     assert not any("#F59E0B" in attributes for attributes in edges(dot_text(compiled(TWO))).values())
 
 
+def test_a_body_that_takes_more_than_its_shortcut_is_in_the_spine():
+    spec = """
+netspec: 1
+name: net
+inputs: {x: [N, 8], memory: [N, 8]}
+blocks:
+  cross:
+    inputs: [x, memory]
+    body:
+      - linear: {name: up, from: x, out_features: 8}
+      - residual:
+          body:
+            - add: {name: both, from: [up, memory]}
+            - linear: {name: down, out_features: 8}
+network:
+  - cross: {name: c, x: x, memory: memory}
+"""
+    text = dot_text(compiled(spec), depth=1)
+    found = edges(text)
+    assert "#F59E0B" in found["c.up", "c.add"]
+    assert not any("#F59E0B" in attributes for ends, attributes in found.items() if ends != ("c.up", "c.add"))
+    groups = dict(re.findall(r'id="([^"]*)" group=(g\d+)', text))
+    assert len({groups[path] for path in ("header:c", "c.up", "c.both", "c.down", "c.add")}) == 1
+
+
+def test_a_tie_joins_the_cards_of_the_same_weights_and_has_no_arrow():
+    text = dot_text(compile_spec("gpt2"))
+    ((ends, attributes),) = [(ends, found) for ends, found in edges(text).items() if "#15803D" in found]
+    assert ends == ("transformer.wte", "lm_head")
+    assert "arrowhead=dot arrowtail=dot" in attributes
+    assert 'tooltip="lm_head.weight is transformer.wte.weight"' in attributes
+    assert "constraint" not in attributes
+
+
+def test_a_tie_starts_at_the_closed_level_that_holds_the_weights():
+    found = edges(dot_text(compile_spec("gpt2"), depth=0))
+    assert "#15803D" in found["transformer", "lm_head"]
+
+
+def test_what_is_shared_is_tied():
+    graph = body("- linear: {name: a, out_features: 8}\n- share: {step: a, name: b}", "x: [N, 8]")
+    (attributes,) = [found for found in edges(dot_text(graph)).values() if "#15803D" in found]
+    assert 'tooltip="b is a once more"' in attributes
+
+
+def legend(text):
+    """What the legend explains, in order."""
+    (rows,) = re.findall(r"where they change</font></td></tr>(.*?)>];", text)
+    return re.findall(r"([a-z ]+)</font>\xa0", rows)
+
+
+def test_the_legend_explains_what_occurs():
+    assert legend(dot_text(compiled(LENET))) == ["convolution", "linear", "activation", "pooling", "shape"]
+    assert legend(dot_text(compiled(INCEPTION)))[-2:] == ["closed level", "training only"]
+    assert legend(dot_text(compile_spec("gpt2")))[-2:] == ["skip", "same weights"]
+    assert legend(dot_text(compile_spec("rnn_attention")))[-1:] == ["to the next step"]
+    assert "activation" in legend(dot_text(compiled(RESIDUAL)))  # the second row of a card
+
+
 def test_shapes_are_written_where_they_change_and_once():
     found = edges(dot_text(compiled(LENET)))
-    labels = {ends: match[1] for ends, text in found.items() if (match := re.search("label=<\xa0(.*)>", text))}
+    labels = {ends: match[1] for ends, text in found.items() if (match := re.search(" label=(.*)", text))}
     assert labels == {
         ("0", "2"): "N×6×28×28",
         ("2", "3"): "N×6×14×14",
@@ -352,14 +510,14 @@ network:
   - mix: {name: mix, one: x, other: y}
 """
     found = edges(dot_text(compiled(spec)))
-    assert "label=<\xa0one>" in found["header:mix", "mix.a"]
-    assert "label=<\xa0other>" in found["header:mix", "mix.b"]
+    assert "label=one" in found["header:mix", "mix.a"]
+    assert "label=other" in found["header:mix", "mix.b"]
 
 
 def test_what_runs_in_training_only_is_dashed():
     text = dot_text(compiled(INCEPTION))
     assert re.search(r'\[id="aux" style="rounded,filled,dashed"', text)
-    assert text.count("training only") == 2  # the header and the output
+    assert text.count("training only") == 3  # the header, the output and the legend
     assert "style=dashed" in edges(text)["a.concat", "header:aux"]
     assert "(+ 40.97K in training)" in text
 
@@ -423,8 +581,8 @@ def test_inputs_stand_side_by_side():
 def test_cards_are_equally_wide():
     text = dot_text(compiled(RESIDUAL))
     done = subprocess.run(["dot", "-Tplain"], input=text, capture_output=True, text=True, check=True)
-    widths = [float(line.split(" ")[4]) for line in done.stdout.splitlines() if line.startswith("node ")]
-    cards = [width for width in widths if width > 0.5]
+    nodes = [line.split(" ") for line in done.stdout.splitlines() if line.startswith("node ")]
+    cards = [float(node[4]) for node in nodes if node[1] in ids(text) and float(node[4]) > 0.5]
     assert len(cards) > 12
     assert max(cards) - min(cards) < 0.03
 
@@ -447,6 +605,53 @@ def test_texts_are_taken_rather_too_wide():
         assert width <= text_width(text, 1) <= 1.25 * width
 
 
+@needs_dot
+def test_a_chain_with_shapes_on_its_edges_is_straight():
+    text = dot_text(compiled(LENET))
+    done = subprocess.run(["dot", "-Tplain"], input=text, capture_output=True, text=True, check=True)
+    assert len({line.split(" ")[2] for line in done.stdout.splitlines() if line.startswith("node ")}) == 1
+
+
+@needs_dot
+def test_from_left_to_right():
+    places = placed(compiled(LENET), direction="LR")
+    assert len({y for _, y in places.values()}) == 1
+    assert [x for x, _ in places.values()] == sorted(x for x, _ in places.values())
+
+
+@needs_dot
+def test_a_long_network_goes_on_in_a_second_column():
+    places = placed(compile_spec("resnet152"))
+    left, right = places["input:image"], places["layer2"]
+    assert right[1] == left[1]
+    assert right[0] > max(x for path, (x, _) in places.items() if path.startswith("layer1")) + 1
+    assert {x for path, (x, _) in places.items() if path in ("layer3", "layer4", "fc", "output:logits")} == {right[0]}
+    assert "cluster_column" not in dot_text(compile_spec("resnet152"), direction="TB")
+
+
+@pytest.mark.parametrize("kind", [*map(installed, ("dot", "graphviz-pure"))])
+@pytest.mark.parametrize("name", ["resnet152", "gpt2"])
+def test_it_fits_a_page_at_a_readable_size(name, kind, monkeypatch):
+    monkeypatch.setattr(render, "renderers", lambda _: [kind])
+    svg = render.drawn(dot_text(compile_spec(name)), "svg").decode()
+    width, height = map(int, re.search(r'width="(\d+)pt" height="(\d+)pt"', svg).groups())
+    assert 11 * scale(width, height) >= 6  # points, of the titles of cards
+
+
+def test_a_page_is_read_upright_or_turned():
+    assert scale(*PAGE) == scale(*reversed(PAGE)) == scale(100, 100) == 1
+    assert scale(2 * PAGE[0], PAGE[1]) == scale(PAGE[1], 2 * PAGE[0]) > 0.5
+
+
+def test_a_thousand_layers_take_no_time():
+    conv = "{conv2d: {out_channels: 8 + i % 7, kernel_size: 1 + 2 * (i % 3), padding: 1, bias: i % 2 == 0}}"
+    deep = body(f"- repeat: {{count: 500, index: i, body: [{conv}, relu]}}")
+    for graph in (deep, compile_spec("preresnet1001")):
+        start = time.process_time() + sum(os.times()[2:4])
+        render.drawn(dot_text(graph), "svg")
+        assert time.process_time() + sum(os.times()[2:4]) - start < 5
+
+
 # what comes out
 
 
@@ -457,8 +662,8 @@ def test_golden(name, text):
     assert_golden(name, compiled(text))
 
 
-@pytest.mark.parametrize("name", ["lstm_lm_gates", "rnn_attention", "rnn_self_attention"])
-def test_golden_scans(name):
+@pytest.mark.parametrize("name", ZOO)
+def test_golden_zoo(name):
     assert_golden(name, compile_spec(name))
 
 
@@ -550,8 +755,8 @@ def test_inputs_of_different_kinds_are_named_at_the_edges():
     steps = graph.body.steps
     graph = replace(graph, body=replace(graph.body, steps=(*steps[:2], replace(steps[2], op=Attention()))))
     found = edges(dot_text(graph))
-    assert "label=<\xa0query>" in found["q", "a"]
-    assert "label=<\xa0key, value>" in found["k", "a"]
+    assert "label=query" in found["q", "a"]
+    assert "label=key, value" in found["k", "a"]
 
 
 def test_a_closed_level_says_what_it_holds():
