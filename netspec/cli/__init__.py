@@ -197,6 +197,25 @@ def parser() -> argparse.ArgumentParser:
     predict.add_argument("given", metavar="FILE", nargs="+", help="a file, or a text for a network that reads such")
     predict.add_argument("--format", choices=["text", "json", "csv"], default="text", help="default: text")
 
+    compare = command(
+        "compare",
+        "several runs side by side",
+        "Train several specs, or one with several values of a key, and show their scores in a table and their losses "
+        "in one picture: runs/compare/N/compare.png. Several --over make every combination.",
+    )
+    compare.add_argument("specs", metavar="SPEC", nargs="+", help="a path, or the name of a zoo entry or variant")
+    compare.add_argument(
+        "--over",
+        metavar="KEY=A,B,…",
+        action="append",
+        default=[],
+        help="the values of a parameter, of a key of the recipe (train.optimizer=sgd,adam), or of `variant`",
+    )
+    compare.add_argument(
+        "--set", metavar="KEY=VALUE", action="append", default=[], help="what all of them have; may be repeated"
+    )
+    _limit_argument(compare)
+
     command("list", "the model zoo", "List the zoo: families, what they are, and their variants.")
 
     ops = command("ops", "the ops and the library's blocks", "List them, or describe one: arguments, defaults, shapes.")

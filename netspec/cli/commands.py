@@ -144,6 +144,13 @@ def predict(options: Namespace) -> None:
     run(options)
 
 
+def compare(options: Namespace) -> int:
+    from netspec.cli.compare import compare as run
+
+    _pairs(options.set, "--set")
+    return run(options, _limits(options))
+
+
 def list_zoo(options: Namespace) -> None:
     for path in zoo.files():
         spec = load_spec(path).spec
@@ -259,4 +266,5 @@ COMMANDS = {
     "train": train,
     "evaluate": evaluate,
     "predict": predict,
+    "compare": compare,
 }

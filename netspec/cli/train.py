@@ -32,45 +32,54 @@ Scores = Mapping[str, Mapping[str, float]]
 
 def train(graph: Graph, loaded: Loaded, options: Namespace) -> int:
     """Train a network; gives the exit code."""
-    recipe = recipe_of(graph)
-    device = chosen_device(recipe.settings.devices)
     parent = RUNS / graph.name
-    folder = RunFolder.find(options.resume, parent) if options.resume else None
-    data = read_data(graph)
-    folds = [*range(recipe.settings.folds)] if recipe.settings.folds else [None]
-    first = Setup(graph, data, device, folds[0])
-    print(heading(graph, first, device))
+    resumed = RunFolder.find(options.resume, parent) if options.resume else None
+    first = first_setup(graph)
+    print(heading(graph, first, first.device))
     if options.dry_run:
         print(plan(graph, first))
         return 0
-    if folder is None:
-        folder = RunFolder(Path(options.output)) if options.output else RunFolder.new(parent)
+    folder = resumed or (RunFolder(Path(options.output)) if options.output else RunFolder.new(parent))
+    if not train_into(folder, first, loaded, options):
+        return 130
+    print(f"\n{folder.path}/: {', '.join(sorted(each.name for each in folder.path.iterdir()))}")
+    print(f"  netspec evaluate {folder.path}\n  netspec predict {folder.path} FILE")
+    return 0
+
+
+def first_setup(graph: Graph) -> Setup:
+    """The only setup of a network, or that of its first fold, its data read."""
+    settings = recipe_of(graph).settings
+    return Setup(graph, read_data(graph), chosen_device(settings.devices), 0 if settings.folds else None)
+
+
+def train_into(folder: RunFolder, first: Setup, loaded: Loaded, options: Namespace) -> bool:
+    """Train every fold, say how it ended, and leave all that a run leaves; false where it was interrupted."""
+    graph, settings = first.graph, first.recipe.settings
+    folds = [*range(settings.folds)] if settings.folds else [None]
     folder.path.mkdir(parents=True, exist_ok=True)
     folder.begin(loaded.source.text, facts(graph) | {"asked": asked(loaded, options.variant, options.set, folder.path)})
-    write_meaning(data, folder)
+    write_meaning(first.data, folder)
     results: list[Result] = []
     runs: list[RunFolder] = []
     for fold in folds:
         here = folder if fold is None else RunFolder(folder.path / f"fold-{fold + 1}")
-        setup = first if fold == folds[0] else Setup(graph, data, device, fold)
+        setup = first if fold == folds[0] else Setup(graph, first.data, first.device, fold)
         here.path.mkdir(exist_ok=True)
         write_states(setup.prepare, here.path)
         if fold is not None:
             print(f"\nfold {fold + 1} of {len(folds)}")
-        settings = setup.recipe.settings
         steps = settings.steps or (settings.epochs or 0) * setup.train.steps(settings.batch)
         result = Run(setup, here, shown(steps), warn).go()
         if result.interrupted:
             print(f"\nstopped after step {result.state.step}, and saved; to go on:")
             print(f"  netspec train {options.spec} --resume {folder.path}")
-            return 130
+            return False
         results.append(result)
         runs.append(here)
-    finish(graph, folder, results, recipe.published)
+    finish(graph, folder, results, first.recipe.published)
     write_pictures(graph, folder, runs)
-    print(f"\n{folder.path}/: {', '.join(sorted(each.name for each in folder.path.iterdir()))}")
-    print(f"  netspec evaluate {folder.path}\n  netspec predict {folder.path} FILE")
-    return 0
+    return True
 
 
 def warn(text: str) -> None:

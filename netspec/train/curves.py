@@ -17,6 +17,9 @@ from netspec.train.history import History
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
 DASHES = ("-", "--", "-.", (0, (1, 1)), (0, (5, 1, 1, 1, 1, 1)))
 PART_COLOURS = {"train": COLOURS[0], "validation": COLOURS[1]}
+MARKS = ("o", "s", "^", "D", "v", "P", "X")
+PART_MARKS = {"train": "o", "validation": "s"}
+MOST_MARKED = 30
 INK, FAINT, PAPER = "#1f2328", "#8c959f", "#ffffff"
 LARGE_RANGE = 30
 """How many times the smallest loss the largest is where a picture takes the logarithm."""
@@ -86,7 +89,8 @@ def draw_comparison(histories: Mapping[str, History], path: Path) -> None:
             for number, (name, history) in enumerate(histories.items()):
                 points = history.curve(part, "loss")
                 colour, dash = COLOURS[number % len(COLOURS)], DASHES[number // len(COLOURS) % len(DASHES)]
-                axis.plot(*_columns(points), color=colour, linestyle=dash, linewidth=1.8, label=name, **_mark(points))
+                mark = _mark(points, MARKS[number % len(MARKS)])
+                axis.plot(*_columns(points), color=colour, linestyle=dash, linewidth=1.8, label=name, **mark)
             _finish(
                 axis, f"{part} loss", [value for each in histories.values() for _, value in each.curve(part, "loss")]
             )
@@ -124,7 +128,9 @@ def _curves(history: History, published: Mapping[str, float]) -> Iterator[Any]:
             for part, colour in PART_COLOURS.items():
                 points = history.curve(part, name)
                 if points:
-                    axis.plot(*_columns(points), color=colour, linewidth=1.8, label=part, **_mark(points, part))
+                    axis.plot(
+                        *_columns(points), color=colour, linewidth=1.8, label=part, **_mark(points, PART_MARKS[part])
+                    )
                     seen += [value for _, value in points]
             if name in published:
                 axis.axhline(published[name], color=FAINT, linewidth=1.2, linestyle="--", label="published")
@@ -133,10 +139,9 @@ def _curves(history: History, published: Mapping[str, float]) -> Iterator[Any]:
         yield figure
 
 
-def _mark(points: Sequence[Any], part: str = "") -> dict[str, Any]:
-    """Markers where there are few points, so that two lines are told apart without their colours."""
-    few = len(points) <= 30
-    return {"marker": ("s" if part == "validation" else "o") if few else None, "markersize": 4.5}
+def _mark(points: Sequence[Any], marker: str) -> dict[str, Any]:
+    """Markers where there are few points, so that lines are told apart without their colours."""
+    return {"marker": marker if len(points) <= MOST_MARKED else None, "markersize": 4.5}
 
 
 def _columns(points: Sequence[tuple[int, float]]) -> tuple[list[int], list[float]]:

@@ -1,0 +1,118 @@
+"""``netspec compare`` as a user meets it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from netspec.cli import main
+from netspec.cli.compare import split
+
+SPEC = """\
+netspec: 1
+name: tumours
+params: {width: 4}
+variants: {narrow: {width: 2}, wide: {width: 16}}
+inputs: {features: [N, 30]}
+network: [{linear: width}, relu, {linear: 2}]
+train: {data: breast_cancer, prepare: standardize, loss: cross_entropy, optimizer: adam, epochs: 2, validation: 0.2}
+"""
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("tumours.yaml").write_text(SPEC)
+
+
+def compared(number: int = 1) -> dict[str, dict[str, object]]:
+    found: dict[str, dict[str, object]] = json.loads(Path(f"runs/compare/{number}/compare.json").read_text())
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("sgd, adam", ["sgd", "adam"]),
+        ("{sgd: {lr: 0.1, momentum: 0.9}},adam", ["{sgd: {lr: 0.1, momentum: 0.9}}", "adam"]),
+        ("[1, 2],3", ["[1, 2]", "3"]),
+        ("'a,b',\"c]\",d", ["'a,b'", '"c]"', "d"]),
+        ("", [""]),
+    ],
+)
+def test_commas_divide_outside_of_brackets(text: str, parts: list[str]):
+    assert split(text) == parts
+
+
+def test_one_key_with_several_values(capsys: pytest.CaptureFixture[str]):
+    """What is compared equals what each would have been alone."""
+    assert main(["compare", "tumours.yaml", "--over", "train.optimizer=sgd,{adam: {lr: 0.1}}"]) == 0
+    shown = capsys.readouterr().out
+    assert main(["train", "tumours.yaml", "--set", "train.optimizer={adam: {lr: 0.1}}"]) == 0
+    alone = json.loads(Path("runs/tumours/1/result.json").read_text())
+    found = compared()
+    assert [*found] == ["sgd", "adam: {lr: 0.1}"]
+    assert found["adam: {lr: 0.1}"]["scores"] == alone["scores"]
+    lines = shown.splitlines()
+    row = next(line for line in lines if line.startswith("adam: {lr: 0.1} *"))
+    assert f"{alone['scores']['validation']['accuracy']:.4f}" in row
+    assert "* best by validation accuracy" in lines
+    with Image.open("runs/compare/1/compare.png") as picture:
+        assert picture.size[0] > picture.size[1]
+
+
+def test_every_combination_and_variants(capsys: pytest.CaptureFixture[str]):
+    options = ["--over", "variant=narrow,wide", "--over", "train.optimizer.lr=0.1,0.2", "--set", "train.epochs=1"]
+    assert main(["compare", "tumours.yaml", *options]) == 0
+    assert [*compared()] == [
+        "variant narrow, lr 0.1",
+        "variant narrow, lr 0.2",
+        "variant wide, lr 0.1",
+        "variant wide, lr 0.2",
+    ]
+    run = json.loads(Path("runs/compare/1/3-variant-wide-lr-0.1/run.json").read_text())
+    assert run["parameters"]["width"] == 16
+    assert run["recipe"]["optimizer"]["adam"]["lr"] == 0.1
+    capsys.readouterr()
+    assert main(["evaluate", "runs/compare/1/3-variant-wide-lr-0.1", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        part: pytest.approx(scores) for part, scores in compared()["variant wide, lr 0.1"]["scores"].items()
+    }
+
+
+def test_a_run_that_cannot_go_on_is_left_out(capsys: pytest.CaptureFixture[str]):
+    assert main(["compare", "tumours.yaml", "--over", "train.optimizer={sgd: 1e30},adam"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err.startswith("netspec: sgd: 1e30: the loss is ")
+    row = next(line for line in captured.out.splitlines() if line.startswith("sgd: 1e30  "))
+    assert row.split()[2:] == ["–"] * 6
+    assert "scores" not in compared()["sgd: 1e30"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (
+            ["tumours.yaml"],
+            "there is but one run to compare: name several specs, or `--over train.optimizer=sgd,adam`",
+        ),
+        (["tumours.yaml", "--set", "width"], "--set takes NAME=VALUE, not `width`"),
+        (["tumours.yaml", "--over", "width"], "--over takes KEY=VALUE,VALUE,…, not `width`"),
+        (["tumours.yaml", "--over", "width=3,,4"], "--over takes KEY=VALUE,VALUE,…, not `width=3,,4`"),
+        (["tumours.yaml", "--over", "width=3,3"], "`3` is to be compared with itself"),
+        (["tumours.yaml", "tumours.yaml"], "`tumours` is to be compared with itself"),
+    ],
+)
+def test_what_cannot_be_compared(arguments: list[str], fault: str, capsys: pytest.CaptureFixture[str]):
+    assert main(["compare", *arguments]) == 2
+    assert capsys.readouterr().err == f"netspec: {fault}\n"
+    assert not Path("runs").exists()
+
+
+def test_nothing_is_trained_where_one_is_at_fault(capsys: pytest.CaptureFixture[str]):
+    assert main(["compare", "tumours.yaml", "--over", "train.optimizer=adam,adma"]) == 1
+    assert "no optimizer is called `adma`" in capsys.readouterr().err
+    assert not Path("runs").exists()
