@@ -17,7 +17,8 @@ and oneDNN keep about as much in a block of their own. Inputs that may be left o
 them.
 
 *Peaks* count tensors, not what an allocator adds, nor the workspace inside a kernel. In inference a tensor lives from
-the step that makes it to the last that reads it, and the inputs of a block as long as the block runs. In training the
+the step that makes it to the last that reads it, and the inputs of a block as long as the block runs; an op of many
+steps says what it has at once on its way (``Op.passing``), recurrent layers as torch runs them on CPU. In training the
 peak is where the backward pass starts: all that is kept, gradients for all parameters that are trained, and the
 gradients of one step's inputs and outputs. What is frozen has neither gradients nor state, and keeps less; recurrent
 layers keep as much, as the kernels of cuDNN do. Statistics that norms track are left out (a few numbers a channel).
@@ -410,7 +411,10 @@ class _Pass:
         run = Run(tensors, outputs, strides, flows, reads, self.training, learns)
         backward = self.training and (any(flows) or bool(learns))
         results: list[Laid | None] = []
-        for tensor, place in zip(outputs, op.places(run)):
+        for tensor, place, read in zip(outputs, op.places(run), reads):
+            if not (self.training or read):  # the weights of an attention, which are not made then
+                results.append(None)
+                continue
             source = None if place.source is None else given[place.source]
             home = Storage(bytes_of(tensor), counted=op.name != "parameter") if source is None else source.home
             results.append(Laid(tensor, home, place.strides, backward and "float" in tensor.dtype))
@@ -423,15 +427,15 @@ class _Pass:
         return results
 
     def pass_on(self, frame: _Frame, run: Run, op: Op, results: Sequence[Laid | None]) -> None:
-        """Count what an op makes on the way to its results: what it would keep in training is there for a moment."""
-        saved = op.saved(run)
+        """Count what an op makes on the way to its results."""
+        made = op.passing(run)
         total: Size = 0
-        for tensor in saved.made:
+        for tensor in made:
             total = total + bytes_of(tensor)
         for laid in results:
             if laid is not None and laid.home not in frame.live.values and laid.home not in frame.own:
                 total = total + laid.home.size
-        if saved.made:
+        if made:
             frame.live.moment(Peak(self.number(total), total))
 
     def keep(
@@ -531,15 +535,22 @@ class _Scan:
         states = [fixed.get(value) for value in turns.states]
         rest = self.loop.length - 1
         record = frame.record
+        parts: dict[Value, Storage] = {}  # what each turn leaves, until it is one tensor
         for times in (1, rest):
             frame.record = Record()
             frame.values = {**fixed, **{value: self.slice(value) for value in turns.cut}}
             frame.values |= dict(zip(turns.states, states))
+            self.hold(turns.cut)
             walk.run(frame, walk.chosen(turns.turn), [*turns.following, *turns.kept])
+            if not parts:
+                kept = ((value, frame.values.get(value)) for value in turns.kept)
+                parts = {value: Storage(bytes_of(self.all_turns(laid.tensor))) for value, laid in kept if laid}
+                for storage in parts.values():
+                    frame.live.add(storage)
             record.add_all(frame.record, times)
             states = [frame.values.get(value) for value in turns.following]
         frame.record = record
-        stacked = {value: self.stack(frame.values.get(value)) for value in turns.kept}
+        stacked = {value: self.stack(frame.values.get(value), parts.get(value)) for value in turns.kept}
         frame.values = {**fixed, **self.whole, **stacked}
         walk.run(frame, walk.chosen(turns.after), turns.collected, self.all_turns)
         return [*(frame.values.get(value) for value in turns.collected), *states]
@@ -557,14 +568,20 @@ class _Scan:
         strides = shortened(value.shape, (*steps[:axis], *steps[axis + 1 :]))
         return Laid(Tensor(value.shape, laid.tensor.dtype), laid.home, strides, laid.needs)
 
-    def stack(self, laid: Laid | None) -> Laid | None:
-        """All turns' values in one tensor; until it is made, each has its own."""
-        if laid is None:
+    def hold(self, values: Iterable[Value]) -> None:
+        """Keep what is there for all turns from being let go of by one that reads it last."""
+        for value in values:
+            laid = self.frame.values[value]
+            if laid is not None and laid.home not in self.frame.own:
+                self.frame.live.add(laid.home)
+
+    def stack(self, laid: Laid | None, parts: Storage | None) -> Laid | None:
+        """All turns' values in one tensor; until it is made, each has its own, the ``parts``."""
+        if laid is None or parts is None:
             return None
         tensor = self.all_turns(laid.tensor)
-        parts, whole = Storage(bytes_of(tensor)), Storage(bytes_of(tensor))
+        whole = Storage(bytes_of(tensor))
         live = self.frame.live
-        live.add(parts)
         live.add(whole)
         live.moment()
         live.drop(parts)

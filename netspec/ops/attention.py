@@ -362,6 +362,14 @@ class MultiheadAttention(Op):
         scaled = query
         return Saved(projected.inputs, made=(*projected.made, scaled, *joined, weights, *dropped))
 
+    def passing(self, run: Run) -> tuple[Tensor, ...]:
+        """The heads' results are as large as the output, which comes when queries, keys and values are gone."""
+        if run.reads[1]:
+            return self.saved(run).made
+        batch, length, _ = self.lengths(run.inputs)
+        logarithms = Tensor((batch, self.num_heads, length))
+        return (*self.projections(run).made, logarithms, *self.numeric_masks(run))
+
     def projections(self, run: Run) -> Saved:
         """What the projections keep of their inputs, and the queries, keys and values that they give."""
         batch, length, others = self.lengths(run.inputs)

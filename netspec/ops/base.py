@@ -236,6 +236,10 @@ class Op(BaseModel):
             tuple(range(len(run.outputs))) if self.keeps in ("output", "both") else (),
         )
 
+    def passing(self, run: Run) -> tuple[Tensor, ...]:
+        """What is there for a moment in inference, beside its inputs and outputs; default: what training keeps."""
+        return self.saved(run).made
+
     def places(self, run: Run) -> tuple[Place, ...]:
         """Where each output lies: in memory of its own, or in an input's."""
         if getattr(self, "inplace", False):

@@ -55,6 +55,12 @@ class Linear(Op):
     def saved(self, run: Run) -> Saved:
         return folded(run, 0) if "weight" in run.learns else Saved()
 
+    def passing(self, run: Run) -> tuple[Tensor, ...]:
+        """Where the input has to be copied, the bias is added in a step of its own, when the copy is gone."""
+        copied = folded(run, 0).made
+        widened = self.bias and self.out_features > copied[0].shape[-1] if copied else False
+        return run.outputs if widened else copied
+
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         weight, bias = builder.parameter("weight"), builder.parameter("bias")
         if len(tensors[0].shape) == 2:

@@ -199,6 +199,21 @@ class Recurrent(Op):
             return Saved(inputs, made=(*made, *states))
         return Saved((*inputs, *range(1, 1 + len(states))), made=tuple(made))
 
+    def passing(self, run: Run) -> tuple[Tensor, ...]:
+        """What torch has on CPU: the input's products for all turns, once more as the bias is added, or beside them the
+        turns' results before they are stacked.
+        """
+        *places, width = run.outputs[0].shape
+        products = self.gates * self.hidden_size
+        more = max(width, products - width if self.bias else 0)
+        return (*self.passed_on(run), *(Tensor((*places, size), run.outputs[0].dtype) for size in (products, more)))
+
+    def passed_on(self, run: Run) -> tuple[Tensor, ...]:
+        """What goes from layer to layer, and what is packed and unpacked."""
+        between = (run.outputs[0],) if self.num_layers > 1 else ()
+        packed = () if run.inputs[-1] is None else (run.inputs[0], run.outputs[0])
+        return (*between, *packed)
+
     @property
     def turn_size(self) -> int:
         """How many numbers a step of one layer keeps of each sample, besides the states that it is given."""
@@ -346,6 +361,10 @@ class LSTM(Recurrent):
     onnx_order = (0, 3, 1, 2)  # torch: input, forget, cell, output; ONNX: input, output, forget, cell
 
     proj_size: Natural = 0
+
+    def passing(self, run: Run) -> tuple[Tensor, ...]:
+        """A kernel does all turns, oneDNN's on CPU too."""
+        return self.passed_on(run)
 
     @property
     def output_size(self) -> int:

@@ -165,28 +165,51 @@ def is_statistic(tensor: torch.Tensor) -> bool:
     return tensor.dtype == torch.bfloat16 and (tensor.dim() == 1 or tensor.shape[-1] == 1)
 
 
-@pytest.mark.parametrize("name", [*(name for name in CONVOLUTIONAL if name != "conv_shapes"), "bert"])
-def test_the_peak_of_inference_is_that_of_torch(name: str) -> None:
-    graph, sizes = small(name)
+EXACT = [*(name for name in CONVOLUTIONAL if name != "conv_shapes"), "bert", "gpt2", "llama", "vit"]
+EXACT += ["self_attention_layer", "multi_head_self_attention_layer"]
+
+
+def peak_of_torch(graph: Graph, sizes: Mapping[str, int], monkeypatch: pytest.MonkeyPatch) -> int:
+    """The most bytes of tensors that are ever alive. torch's own fast path for its attention is one kernel, which
+    nothing can be seen of.
+    """
+    monkeypatch.setattr(torch.backends.mha, "_is_fastpath_enabled", False)
     module = build_module(graph).eval()
     given = inputs_of(graph, sizes)
     with torch.no_grad(), LiveBytes([*module.parameters(), *given]) as live:
         module(*given)
+    return live.peak
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_the_peak_of_inference_is_that_of_torch(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    graph, sizes = small(name)
+    measured = peak_of_torch(graph, sizes, monkeypatch)
     peak = evaluate(Memory(graph, sizes).inference_peak, sizes)
-    assert live.peak <= peak <= 1.01 * live.peak
-    if name != "alexnet_2012":  # whose local_response_norm lets go of what it makes a little earlier
-        assert peak == live.peak
+    if name == "alexnet_2012":  # whose local_response_norm lets go of what it makes a little earlier
+        assert measured <= peak <= 1.01 * measured
+    else:
+        assert peak == measured
 
 
-@pytest.mark.parametrize("name", ["gpt2", "vit", "conv_shapes"])
-def test_the_peak_of_inference_where_a_variable_is_held_longer(name: str) -> None:
-    """Within a few per cent: a variable of ``forward`` holds a branch a little longer than it is read."""
+@pytest.mark.parametrize("samples", [2, 8])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("transformer", "conv_shapes", "attention_layer", "rnn_lm", "gru_lm", "lstm_lm", "lstm_lm_gates"),
+        *("seq2seq", "rnn_attention", "rnn_self_attention", "lstm_classifier"),
+    ],
+)
+def test_the_peak_of_inference_where_an_op_takes_many_steps(
+    name: str, samples: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within a few per cent: inside torch's attention and recurrent layers, and in the turns of a scan, a variable
+    holds something a little longer than it is read.
+    """
     graph, sizes = small(name)
-    module = build_module(graph).eval()
-    given = inputs_of(graph, sizes)
-    with torch.no_grad(), LiveBytes([*module.parameters(), *given]) as live:
-        module(*given)
-    assert evaluate(Memory(graph, sizes).inference_peak, sizes) == pytest.approx(live.peak, rel=0.04)
+    sizes["N"] = samples
+    measured = peak_of_torch(graph, sizes, monkeypatch)
+    assert evaluate(Memory(graph, sizes).inference_peak, sizes) == pytest.approx(measured, rel=0.065)
 
 
 OPTIMIZER = {
