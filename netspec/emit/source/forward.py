@@ -110,6 +110,11 @@ def indented(lines: Iterable[Line]) -> list[Line]:
     return [(text, more + 1, last) for text, more, last in lines]
 
 
+def takes_memory(step: Step) -> bool:
+    """Whether a step is worth letting go of something before: no small one, as most that end a block are."""
+    return isinstance(step, Call) or step.op.family in ("convolution", "linear", "norm", "sequence")
+
+
 def is_usable(name: str) -> bool:
     return name.isidentifier() and not keyword.iskeyword(name) and name not in RESERVED
 
@@ -171,6 +176,7 @@ class Body:
         self.last_use = {value: at for at, step in enumerate(steps) for value in parts.reads(step, None)}
         self.last_use |= dict.fromkeys(ends, len(steps))
         training = False
+        idle: list[str] = []  # variables that hold what nothing reads any more, and may get another value soon
         for at, step in enumerate(steps):
             if step.training and not training:
                 yield Statement("if self.training:", indent)
@@ -190,12 +196,16 @@ class Body:
             changed = not step.inputs or made[-1].shape != step.inputs[0].shape
             comment = times_shape(shape_of(made[-1])) if self.shapes and changed else ""
             lines = self.lines(step, arguments, targets)
+            idle = [name for name in idle if name not in targets]
+            if idle and self.deletes and not training and takes_memory(step):
+                yield Statement(f"del {', '.join(idle)}", indent)
+                idle = []
             for text, more, last in lines:
                 told = comment if text is lines[-1][0] else ""
                 yield Statement(text, deep + more, self.positions[step] if last else None, told)
-            unneeded = [
-                name for name in freed if name not in targets and name not in POOL and name not in self.arguments
-            ]
+            gone = [name for name in freed if name not in targets and name not in self.arguments]
+            unneeded = [name for name in gone if name not in POOL]
+            idle += [name for name in gone if name in POOL]
             if self.deletes and unneeded and at + 1 < len(steps):
                 yield Statement(f"del {', '.join(unneeded)}", deep)
 
