@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from netspec import zoo
+from netspec.emit.costs import Costs
 from netspec.emit.table import ShapeTable
+from netspec.emit.table_lines import Fold, View, table_lines
 from netspec.pipeline import compile_loaded, compile_spec, load_spec
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -24,6 +26,18 @@ GOLDEN = Path(__file__).parent.parent / "golden"
         ("googlenet", 80),
         ("lstm_lm_gates", 80),
         ("lstm_classifier", 80),
+        ("unet", 80),
+        ("unet", 120),
+        ("densenet121", 80),
+        ("inception_v3", 80),
+        ("mobilenet_v2", 80),
+        ("gpt2", 80),
+        ("gpt2", 120),
+        ("bert", 80),
+        ("llama", 80),
+        ("vit", 80),
+        ("transformer", 80),
+        ("seq2seq", 80),
         ("rnn_attention", 80),
         ("rnn_attention", 120),
     ],
@@ -47,6 +61,18 @@ def test_every_table_keeps_its_width_and_adds_up(path):
             lines = made.text(width).split("\n")
             assert max(map(len, lines)) <= width
             assert any(f"{made.params:,}" in line for line in lines)
+
+
+@pytest.mark.parametrize("path", zoo.files(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("fold", Fold)
+def test_the_lines_that_stand_outermost_add_up(path, fold):
+    for graph in (
+        compile_loaded(loaded, variant=variant) for loaded in [load_spec(path)] for variant in loaded.variants
+    ):
+        lines = [line for line in table_lines(graph, Costs(graph.sizes), View(fold)) if not line.guides]
+        assert sum(line.params * line.count for line in lines) == graph.body.parameter_count
+        macs = sum(line.macs * line.count for line in lines if not line.training)
+        assert macs == Costs(graph.sizes).of(graph.body).macs
 
 
 def test_deep_networks_fit_in_two_screenfuls():
