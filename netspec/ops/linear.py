@@ -58,8 +58,8 @@ class Linear(Op):
     def passing(self, run: Run) -> tuple[Tensor, ...]:
         """Where the input has to be copied, the bias is added in a step of its own, when the copy is gone."""
         copied = folded(run, 0).made
-        widened = self.bias and self.out_features > copied[0].shape[-1] if copied else False
-        return run.outputs if widened else copied
+        widens = self.bias and self.out_features > self.sizes(*run.inputs)["in_features"]
+        return run.outputs if copied and widens else copied
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         weight, bias = builder.parameter("weight"), builder.parameter("bias")

@@ -203,7 +203,7 @@ class Recurrent(Op):
         """What torch has on CPU: the input's products for all turns, once more as the bias is added, or beside them the
         turns' results before they are stacked.
         """
-        *places, width = run.outputs[0].shape
+        places, width = run.outputs[0].shape[:-1], self.output_size * self.directions
         products = self.gates * self.hidden_size
         more = max(width, products - width if self.bias else 0)
         return (*self.passed_on(run), *(Tensor((*places, size), run.outputs[0].dtype) for size in (products, more)))
