@@ -1,0 +1,207 @@
+"""The loop: that it learns, that it equals a loop written by hand, and that a stopped run goes on bit for bit."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn import functional as F
+from train import small
+
+from netspec.diagnostics import EnvironmentFault, TrainingFault
+from netspec.runtime.module import build_module
+from netspec.train.run import Run
+
+
+def test_it_learns(tmp_path: Path):
+    result = small.begin(small.graph(tmp_path, epochs="8"), tmp_path / "run").go()
+    assert result.state.step == 8 * 5
+    assert result.scores["test"]["accuracy"] > 0.8
+    assert set(result.scores) == {"train", "validation", "test"}
+
+
+@pytest.mark.parametrize(
+    "optimizer", ["sgd: {lr: 0.1, momentum: 0.9, nesterov: true}", "adam: 0.01", "rmsprop: {}", "adadelta: {}"]
+)
+def test_a_step_equals_a_loop_by_hand(tmp_path: Path, optimizer: str):
+    graph = small.graph(tmp_path, small.SPEC.replace("dropout: 0.2", "dropout: 0.0"), optimizer=f"{{{optimizer}}}")
+    run = small.begin(graph, tmp_path / "run")
+    by_hand = build_module(graph)
+    kind, arguments = type(run.optimizer), dict(run.optimizer.defaults)
+    moved = kind(
+        by_hand.parameters(),
+        **{
+            key: value
+            for key, value in arguments.items()
+            if key in ("lr", "momentum", "nesterov", "betas", "alpha", "rho", "eps")
+        },
+    )
+    expected = []
+    for epoch in range(3):
+        for batch in run.setup.train.shuffled(epoch, 20):
+            loss = F.cross_entropy(by_hand(*batch.inputs), batch.targets["output"])
+            moved.zero_grad()
+            loss.backward()
+            moved.step()
+            expected.append(loss.item())
+    run.go()
+    assert [loss for _, loss in small.losses(tmp_path / "run")] == pytest.approx(expected, rel=1e-4)
+
+
+def test_parts_of_a_batch_add_up(tmp_path: Path):
+    text = small.SPEC.replace("dropout: 0.2", "dropout: 0.0")
+    small.begin(small.graph(tmp_path, text), tmp_path / "whole").go()
+    small.begin(small.graph(tmp_path, text, accumulate="4"), tmp_path / "parts").go()
+    whole, parts = (small.losses(tmp_path / name) for name in ("whole", "parts"))
+    assert [loss for _, loss in parts] == pytest.approx([loss for _, loss in whole], rel=1e-3)
+
+
+AUGMENTED = {"augment": "[{random_crop: 2}]", "schedule": "cosine", "checkpoint": "{steps: 1, keep: 2}", "epochs": "40"}
+
+
+def _train(folder: Path) -> None:
+    torch.set_num_threads(1)
+    small.begin(small.graph(folder, **AUGMENTED), folder / "run").go()
+
+
+def test_killed_at_random_steps_it_goes_on_bit_for_bit(tmp_path: Path):
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "killed").mkdir()
+    _train(tmp_path / "whole")
+    context = multiprocessing.get_context("spawn")
+    kills = 0
+    while kills < 20:
+        process = context.Process(target=_train, args=(tmp_path / "killed",))
+        process.start()
+        index, before = tmp_path / "killed/run/checkpoints/index.json", kills
+        last = _step(index)
+        while process.is_alive():
+            if _step(index) > last + 1 + kills % 3:
+                os.kill(process.pid or 0, signal.SIGKILL)
+                kills += 1
+                break
+            time.sleep(0.002)
+        process.join()
+        if kills == before:
+            break
+    else:
+        _train(tmp_path / "killed")
+    assert kills >= 3
+    assert small.losses(tmp_path / "killed/run") == small.losses(tmp_path / "whole/run")
+    assert len(small.losses(tmp_path / "whole/run")) == 40 * 5
+
+
+def _step(index: Path) -> int:
+    try:
+        return int(json.loads(index.read_text())[-1]["step"])
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def stop_after(run: Run, steps: int) -> None:
+    """As Ctrl-C would, at the end of that step."""
+    step = run.progress.step
+
+    def told(done: int, loss: float) -> None:
+        step(done, loss)
+        run.stopping = run.stopping or done >= steps
+
+    run.progress.step = told  # type: ignore[method-assign]
+
+
+def test_stopped_in_the_middle_of_an_epoch_it_goes_on(tmp_path: Path):
+    graph = small.graph(tmp_path)
+    small.begin(graph, tmp_path / "whole").go()
+    run = small.begin(graph, tmp_path / "stopped")
+    stop_after(run, 7)
+    assert run.go().interrupted
+    result = small.begin(graph, tmp_path / "stopped").go()
+    assert not result.interrupted
+    assert small.losses(tmp_path / "stopped") == small.losses(tmp_path / "whole")
+    lines = [(tmp_path / name / "metrics.jsonl").read_text().splitlines() for name in ("whole", "stopped")]
+    epochs = [[{**json.loads(line), "seconds": 0} for line in each if "epoch" in line] for each in lines]
+    assert epochs[0] == epochs[1]
+
+
+def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    graph = small.graph(tmp_path, checkpoint="{steps: 3}")
+    run = small.begin(graph, tmp_path / "run")
+    stop_after(run, 7)
+    run.go()
+    newest = tmp_path / "run/checkpoints/step-00000007.pt"
+    newest.write_bytes(newest.read_bytes()[:-20] + bytes(20))
+    small.begin(graph, tmp_path / "run").go()
+    assert f"{newest} is damaged: its digest is another than when it was written" in capsys.readouterr().out
+    small.begin(graph, tmp_path / "whole").go()
+    assert small.losses(tmp_path / "run") == small.losses(tmp_path / "whole")
+
+
+def test_another_recipe_does_not_go_on(tmp_path: Path):
+    run = small.begin(small.graph(tmp_path), tmp_path / "run")
+    stop_after(run, 2)
+    run.go()
+    with pytest.raises(TrainingFault) as found:
+        small.begin(small.graph(tmp_path, seed="1"), tmp_path / "run").go()
+    assert str(found.value) == f"{tmp_path / 'run'} was trained with another spec or recipe: start a new run"
+
+
+def test_a_loss_that_is_no_number_names_the_layer(tmp_path: Path):
+    run = small.begin(small.graph(tmp_path), tmp_path / "run")
+    with torch.no_grad():
+        run.setup.model.head.weight[0, 0] = float("inf")
+    with pytest.raises(
+        TrainingFault, match=r"the loss is nan at step 1: the parameter `head\.weight` is no longer finite"
+    ):
+        run.go()
+
+
+def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    graph = small.graph(tmp_path, checkpoint="{steps: 3}")
+    run = small.begin(graph, tmp_path / "run")
+    real, written = Path.write_bytes, []
+
+    def write(path: Path, content: bytes) -> int:
+        if written:
+            raise OSError(28, "No space left on device")
+        written.append(path)
+        return real(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", write)
+    with pytest.raises(EnvironmentFault, match="No space left on device"):
+        run.go()
+    monkeypatch.undo()
+    state, faults = run.checkpoints.load()
+    assert state is not None
+    assert state["state"]["step"] == 3
+    assert not faults
+    small.begin(graph, tmp_path / "run").go()
+    small.begin(graph, tmp_path / "whole").go()
+    assert small.losses(tmp_path / "run") == small.losses(tmp_path / "whole")
+
+
+def test_early_stopping(tmp_path: Path):
+    graph = small.graph(tmp_path, early_stopping="{target: 0.5, metric: accuracy}", epochs="50")
+    assert small.begin(graph, tmp_path / "target").go().state.epoch < 10
+    graph = small.graph(tmp_path, early_stopping="{patience: 2, min_delta: 10.0}", epochs="50")
+    assert small.begin(graph, tmp_path / "patience").go().state.epoch == 3
+
+
+def test_too_little_memory_says_what_to_do(tmp_path: Path):
+    run = small.begin(small.graph(tmp_path), tmp_path / "run")
+
+    def fail(*inputs: object) -> object:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    run.setup.model.forward = fail  # type: ignore[method-assign]
+    with pytest.raises(TrainingFault) as found:
+        run.go()
+    assert str(found.value) == (
+        "a step with 20 rows does not fit in memory: `--set train.accumulate=2` takes half of it and gives the same; "
+        "`--set train.batch=10` trains with smaller batches"
+    )
