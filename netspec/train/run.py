@@ -230,7 +230,9 @@ class Run:
         """Keep the weights where they are the best so far, and stop where nothing gets better."""
         state, early = self.state, self.early
         margin = early.min_delta if early is not None else 0.0
-        if state.best is None or self.way * (value - state.best) > margin:
+        if not math.isfinite(value):
+            state.waited += 1
+        elif state.best is None or self.way * (value - state.best) > margin:
             state.best, state.best_epoch, state.best_step, state.waited = value, state.epoch, state.step, 0
             self.best_weights = {name: tensor.clone() for name, tensor in self.setup.model.state_dict().items()}
         else:
