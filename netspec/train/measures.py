@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from netspec.diagnostics import UsageError
 from netspec.recipes import Column
 from netspec.recipes.losses import Loss
-from netspec.recipes.metrics import Metric
+from netspec.recipes.metrics import ExactMatch, Metric
 from netspec.train.feed import Batch, Feed
 from netspec.train.names import resolve
 from netspec.train.objective import Objective
@@ -41,6 +41,7 @@ class Measures:
         self.ignored = column.padding if self.ignored is None else self.ignored
         self.meters: dict[str, Any] = {}
         self.decoding: dict[str, Any] = {}
+        self.to_decode = max((metric.rows for metric in metrics if isinstance(metric, ExactMatch)), default=0)
         for metric in metrics:
             task = loss.task
             if task not in metric.tasks:
@@ -67,12 +68,14 @@ class Measures:
                     outputs = model(*each.inputs)
                 total += self.objective.of_outputs(outputs, each.targets).double() * each.rows
                 rows += each.rows
-                self._update(model, outputs, each)
+                self._update(outputs, each)
+                if self.decoding and rows - each.rows < self.to_decode:
+                    self._decode(model, each)
         model.train(training)
         found = {"loss": float(total) / max(rows, 1)}
         return found | {name: float(meter.compute()) for name, meter in (*self.meters.items(), *self.decoding.items())}
 
-    def _update(self, model: nn.Module, outputs: Any, batch: Batch) -> None:
+    def _update(self, outputs: Any, batch: Batch) -> None:
         name = self.objective.main
         output = outputs[name] if isinstance(outputs, dict) else outputs
         target = batch.targets[name]
@@ -87,10 +90,11 @@ class Measures:
             scores, wanted = output.float().flatten(), target.float().flatten()
         for metric, meter in self.meters.items():
             meter.update(*((scores[None], wanted[None]) if metric == "perplexity" else (scores, wanted)))
-        if self.decoding and self.read_back is not None:
-            right = self._right(self.decoded(model, batch), target)
-            for meter in self.decoding.values():
-                meter.update(right)
+
+    def _decode(self, model: nn.Module, batch: Batch) -> None:
+        right = self._right(self.decoded(model, batch), batch.targets[self.objective.main])
+        for meter in self.decoding.values():
+            meter.update(right)
 
     def _right(self, written: Tensor, target: Tensor) -> Tensor:
         """Which sequences are right from end to end, as 0 and 1; padding does not count."""
@@ -105,17 +109,20 @@ class Measures:
         inputs = list(batch.inputs)
         given = inputs[self.read_back]
         assert given is not None
-        words = given.clone()
-        for place in range(given.shape[1]):
-            inputs[self.read_back] = words
+        words = torch.cat([given, given[:, :1]], 1)
+        for place in range(self._longest(batch)):
+            inputs[self.read_back] = words[:, : place + 1]
             outputs = model(*inputs)
             scores = outputs[self.objective.main] if isinstance(outputs, dict) else outputs
-            found = scores[:, place].argmax(-1)
-            if place + 1 < words.shape[1]:
-                words[:, place + 1] = found
-            else:
-                words = torch.cat([words[:, 1:], found[:, None]], 1)
-        return words
+            words[:, place + 1] = scores[:, place].argmax(-1)
+        return words[:, 1:]
+
+    def _longest(self, batch: Batch) -> int:
+        """The place behind the last one of the batch whose target counts."""
+        target = batch.targets[self.objective.main]
+        if self.ignored is None:
+            return target.shape[1]
+        return int((target != self.ignored).any(0).nonzero().max()) + 1
 
 
 def scores_of_places(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
