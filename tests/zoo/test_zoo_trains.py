@@ -67,4 +67,4 @@ def test_a_polynomial_underfits_fits_and_overfits(tmp_path: Path):
     of = {name: trained(tmp_path / name, name)[1] for name in ("polynomial1", "polynomial", "polynomial19")}
     train, test = ({name: scores[part]["loss"] for name, scores in of.items()} for part in ("train", "test"))
     assert train["polynomial1"] > 10 * train["polynomial"] > 10 * 0.5 * train["polynomial19"]
-    assert test["polynomial"] < test["polynomial1"] < test["polynomial19"]
+    assert 2 * test["polynomial"] < min(test["polynomial1"], test["polynomial19"])
