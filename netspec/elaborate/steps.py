@@ -207,6 +207,7 @@ class Elaborator(Sharing):
             return self.step(frame, body[0], prev, name)
         if name in frame.builder.places:
             self.place(frame, None, name, span)
+        self.guard_taken(name, span)
         frame.builder.places[name] = span
         return self.inside(frame, kind, name, span, prev, lambda inner, value: self.run(inner, body, value))
 

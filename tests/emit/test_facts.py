@@ -45,10 +45,10 @@ name: four
 inputs: {left: [N, T, 8], right: [N, S, 8], even: [N, L], whole: [M, H, W]}
 network:
   - add: {name: sum, from: [left, right]}
-  - glu: {name: half, from: even, dim: 1}
+  - glu: {name: gated, from: even, dim: 1}
   - conv2d: {from: whole, out_channels: 3, kernel_size: 3, stride: 2}
   - pixel_unshuffle: 3
-outputs: {sum: sum, half: half, small: prev}
+outputs: {sum: sum, gated: gated, small: prev}
 """
 
 
