@@ -55,8 +55,8 @@ def told(answer: Answer) -> str:
         return "  ".join(f"{name} {share:6.1%}" for name, share in likeliest)
     if answer.classes is not None:
         return json.dumps(answer.classes)
-    values = answer.values
-    return f"{values:.6g}" if isinstance(values, float) else json.dumps(values)
+    values = f"{answer.values:.6g}" if isinstance(answer.values, float) else json.dumps(answer.values)
+    return values if answer.label is None else f"{answer.label}  {values}"
 
 
 def write_csv(answers: Sequence[Answer]) -> None:

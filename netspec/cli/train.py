@@ -58,7 +58,9 @@ def train_into(folder: RunFolder, first: Setup, loaded: Loaded, options: Namespa
     graph, settings = first.graph, first.recipe.settings
     folds = [*range(settings.folds)] if settings.folds else [None]
     folder.path.mkdir(parents=True, exist_ok=True)
-    folder.begin(loaded.source.text, facts(graph) | {"asked": asked(loaded, options.variant, options.set, folder.path)})
+    if not folder.begun:  # what goes on is what was begun: another recipe is refused by its checkpoint
+        said = asked(loaded, options.variant, options.set, folder.path)
+        folder.begin(loaded.source.text, facts(graph) | {"asked": said})
     write_meaning(first.data, folder)
     results: list[Result] = []
     runs: list[RunFolder] = []

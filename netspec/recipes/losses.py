@@ -25,6 +25,7 @@ class Loss(Ingredient):
     target: str | None = None
 
     task: ClassVar[Task] = "numbers"
+    odds: ClassVar[bool] = True
     metrics: ClassVar[tuple[str, ...]] = ()
 
     @property
@@ -140,4 +141,5 @@ class PerceptronCriterion(Loss):
     name = "perceptron"
     torch = "netspec.train.criteria.perceptron"
     task = "binary"
+    odds = False
     metrics = ("accuracy",)

@@ -39,12 +39,12 @@ class Finished:
         above, name = RunFolder(path.parent), path.name
         if name == "last":
             return Finished.find(str(RunFolder.find("last", path.parent).path), values)
-        if name.startswith("fold-") and name[5:].isdecimal() and (above.path / "run.json").is_file():
+        if name.startswith("fold-") and name[5:].isdecimal() and above.begun:
             guard_finished(above)
             return [Finished(above, path, int(name[5:]) - 1, values)]
-        if not (path / "run.json").is_file():
-            raise UsageError(f"there is no run in {run}: `netspec train` makes one, such as runs/lenet/1")
         folder = RunFolder(path)
+        if not folder.begun:
+            raise UsageError(f"there is no run in {run}: `netspec train` makes one, such as runs/lenet/1")
         guard_finished(folder)
         folds = sorted(path.glob("fold-*"), key=lambda each: int(each.name[5:]))
         if not folds:
@@ -73,7 +73,7 @@ class Finished:
         ``other`` data are not what it was trained on: nothing of them is held back.
         """
         data = read_data(self.graph)
-        setup = Setup(self.graph, data, torch.device("cpu"), self.fold, self.states())
+        setup = Setup(self.graph, data, torch.device("cpu"), None if other else self.fold, self.states())
         setup.model = self.module(runtime)
         if not other:
             return setup.scores()

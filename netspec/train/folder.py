@@ -55,15 +55,20 @@ class RunFolder:
                 raise UsageError(f"there is no run in {parent}/ yet")
             return RunFolder(parent / str(numbers[-1]))
         for path in (Path(run), parent / run):
-            if (path / "run.json").is_file():
+            if RunFolder(path).begun:
                 return RunFolder(path)
         raise UsageError(f"there is no run `{run}`: neither a folder with a run.json, nor one in {parent}/")
+
+    @property
+    def begun(self) -> bool:
+        """Whether a run has been started here."""
+        return (self.path / "run.json").is_file()
 
     def begin(self, spec_text: str, facts: Mapping[str, Any]) -> None:
         """Write what the run starts from."""
         write_text(self.path / "spec.yaml", spec_text)
-        write_text(self.path / "run.json", _json(facts))
         write_text(self.path / "environment.json", _json(environment()))
+        write_text(self.path / "run.json", _json(facts))
 
     def facts(self) -> dict[str, Any]:
         """What ``run.json`` says."""

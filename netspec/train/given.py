@@ -152,7 +152,7 @@ class GivenReader:
             yield Given([line], self.encoded(line))
 
     def encoded(self, line: str) -> dict[str, Tensor]:
-        """A line as numbers, [1, T], filled up as the training rows were; and its length, where that is a column."""
+        """A line as numbers, [1, T], filled up as the training rows were; with its length and padding, where read."""
         assert self.text is not None
         column, words = self.columns[self.text], self.words[self.text]
         known = {word: number for number, word in enumerate(words)}
@@ -171,8 +171,12 @@ class GivenReader:
             filled = [*numbers, *[column.padding] * (size - len(numbers))]
         else:
             filled = numbers[-size:] if size is not None else numbers
-        rows = {self.text: torch.tensor([filled])}
-        return rows | ({"lengths": torch.tensor([len(numbers)])} if "lengths" in self.read else {})
+        rows = {
+            self.text: torch.tensor([filled]),
+            "lengths": torch.tensor([len(numbers)]),
+            f"{self.text}_padding": torch.tensor([[place >= len(numbers) for place in range(len(filled))]]),
+        }
+        return {name: tensor for name, tensor in rows.items() if name in self.read}
 
 
 def by_character(words: Sequence[str]) -> bool:

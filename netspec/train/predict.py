@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,21 +22,25 @@ BEGIN, END = "<bos>", "<eos>"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is said of one row. One of these is there: ``probabilities`` of the classes, the likeliest first;
-    ``values``, numbers; ``classes``, one for each place; ``text``."""
+    """What is said of one row.
+
+    There are ``probabilities`` of the classes, the likeliest first; or ``values``, numbers, and the ``label`` of the
+    class that they speak for, where they do; or ``classes``, one for each place; or a ``text``.
+    """
 
     of: str
     probabilities: Mapping[str, float] | None = None
     values: Any = None
     classes: Any = None
     text: str | None = None
+    label: str | None = None
 
     def plain(self) -> dict[str, Any]:
         """The same for JSON."""
         found: dict[str, Any] = {"of": self.of}
         if self.probabilities is not None:
             found |= {"class": next(iter(self.probabilities)), "probabilities": dict(self.probabilities)}
-        others = {"values": self.values, "classes": self.classes, "text": self.text}
+        others = {"class": self.label, "values": self.values, "classes": self.classes, "text": self.text}
         return found | {name: value for name, value in others.items() if value is not None}
 
 
@@ -101,15 +105,21 @@ class Predictor:
             yes = torch.sigmoid(row.flatten())
             if len(yes) > 1:
                 return Answer(name, classes=(yes > 0.5).long().view(row.shape).tolist())
+            if not self.loss.odds:
+                return Answer(name, values=row.item(), label=self.names(2)[int(row.item() > 0)])
             return self.likeliest(name, torch.cat([1 - yes, yes]))
         if row.dim() > 1:
             return Answer(name, classes=row.argmax(0 if row.dim() > 2 else -1).tolist())
         return self.likeliest(name, row.softmax(-1))
 
     def likeliest(self, name: str, shares: Tensor) -> Answer:
-        words = self.words.get(self.target) or [*map(str, range(len(shares)))]
+        words = self.names(len(shares))
         order = shares.argsort(descending=True, stable=True).tolist()
         return Answer(name, {words[place]: float(shares[place]) for place in order})
+
+    def names(self, count: int) -> Sequence[str]:
+        """What the classes are called."""
+        return self.words.get(self.target) or [*map(str, range(count))]
 
     # What is written
 

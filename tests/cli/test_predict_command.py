@@ -15,6 +15,7 @@ from PIL import Image
 
 from netspec.cli import main
 from netspec.train.finished import Finished
+from netspec.train.given import GivenReader
 from netspec.train.predict import Predictor
 from netspec.train.setup import read_data
 
@@ -31,6 +32,13 @@ name: digits
 inputs: {image: [N, 1, 8, 8]}
 network: [flatten, {linear: 10}]
 train: {data: digits, loss: cross_entropy, optimizer: {adam: 0.01}, steps: 20}
+"""
+SIDES = """\
+netspec: 1
+name: sides
+inputs: {x: [N, 2]}
+network: [{linear: 1}]
+train: {data: separable, loss: perceptron, optimizer: {sgd: 0.1}, epochs: 2}
 """
 LINE = """\
 netspec: 1
@@ -56,11 +64,11 @@ inputs:
   source: {shape: [N, S], dtype: int64}
   target: {shape: [N, T], dtype: int64}
 network:
-  - embedding: {name: read, from: source, num_embeddings: 49, embedding_dim: 4}
+  - embedding: {name: read, from: source, num_embeddings: 55, embedding_dim: 4}
   - gru: {name: encoder, hidden_size: 8}
-  - embedding: {name: written, from: target, num_embeddings: 41, embedding_dim: 4}
+  - embedding: {name: written, from: target, num_embeddings: 55, embedding_dim: 4}
   - gru: {name: decoder, hidden_size: 8, h_0: encoder.h_n}
-  - linear: {from: decoder.output, out_features: 41}
+  - linear: {from: decoder.output, out_features: 55}
 train: {data: dates, loss: cross_entropy, optimizer: adam, steps: 3, batch: 256}
 """
 
@@ -70,7 +78,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a finished run of each network."""
     folder = tmp_path_factory.mktemp("project")
     with contextlib.chdir(folder):
-        for text in (TUMOURS, DIGITS, LINE, LETTERS, DATES):
+        for text in (TUMOURS, DIGITS, LINE, SIDES, LETTERS, DATES):
             name = text.split()[3]
             Path(f"{name}.yaml").write_text(text)
             assert main(["train", f"{name}.yaml", "--devices", "cpu"]) == 0
@@ -137,6 +145,18 @@ def test_numbers(capsys: pytest.CaptureFixture[str]):
     assert [each["values"] for each in found] == pytest.approx(wanted.tolist(), abs=1e-5)
 
 
+def test_a_side_without_probabilities(capsys: pytest.CaptureFixture[str]):
+    """A perceptron's score says on which side a point is, but nothing of odds."""
+    (run,) = Finished.find("runs/sides/1")
+    points = torch.tensor([[0.9, 0.1], [-0.9, -0.1], [0.1, -0.9]])
+    np.save("points.npy", points.numpy())
+    wanted = run.module("torch")(points).flatten().tolist()
+    assert said(capsys, "runs/sides/1", "points.npy") == [
+        {"of": f"points.npy:{number}", "class": str(int(score > 0)), "values": pytest.approx(score, abs=1e-5)}
+        for number, score in enumerate(wanted, 1)
+    ]
+
+
 def test_a_text_goes_on_as_the_network_says(capsys: pytest.CaptureFixture[str]):
     (run,) = Finished.find("runs/letters/1")
     letters = " abcdefghijklmnopqrstuvwxyz"
@@ -151,8 +171,9 @@ def test_a_text_is_written_word_by_word(capsys: pytest.CaptureFixture[str]):
     (run,) = Finished.find("runs/dates/1")
     predictor = Predictor(run)
     (answer,) = predictor.answers("1 may 2001")
-    source, written = predictor.reader.encoded("1 may 2001")["source"], [1]
-    assert source.shape == (1, 41)
+    words = predictor.words["source"]
+    source, written = torch.zeros(1, 41, dtype=torch.int64), [1]
+    source[0, :10] = torch.tensor([words.index(letter) for letter in "1 may 2001"])
     while len(written) <= 40:
         target = torch.tensor([written + [0] * (40 - len(written))])
         token = int(run.module("torch")(source, target)[0, len(written) - 1].argmax())
@@ -161,6 +182,19 @@ def test_a_text_is_written_word_by_word(capsys: pytest.CaptureFixture[str]):
         written.append(token)
     assert answer.text == "".join(predictor.words["next"][token] for token in written[1:40])
     assert said(capsys, "runs/dates/1", "1 may 2001")[0]["text"] == answer.text
+
+
+def test_what_is_read_beside_a_text():
+    """Its length and what of it is padding are as in the rows of the data."""
+    (run,) = Finished.find("runs/dates/1")
+    data = read_data(run.graph)
+    row = data.train.take(torch.tensor([5]))
+    text = "".join(data.words["source"][number] for number in row["source"][0, : int(row["lengths"])].tolist())
+    columns = ["source", "source_padding", "lengths"]
+    encoded = GivenReader(run.meaning(), columns, "source").encoded(text)
+    assert encoded.keys() == set(columns)
+    for name in columns:
+        assert torch.equal(encoded[name], row[name])
 
 
 def test_as_csv_and_as_text(capsys: pytest.CaptureFixture[str]):

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+import torch
 
 from netspec.cli import main
 from netspec.train.finished import Finished
@@ -39,6 +40,13 @@ BLOCKS = """\
 netspec: 1
 blocks:
   dense: {params: {width: int}, body: [{linear: width}, relu]}
+"""
+LINE = """\
+netspec: 1
+name: line
+inputs: {features: [N, 1]}
+network: [{linear: 1}]
+train: {data: {csv: {path: line.csv, target: y}}, loss: mse, optimizer: {sgd: 0.001}, epochs: 1}
 """
 
 
@@ -111,6 +119,42 @@ def test_other_data_keep_the_transforms_of_the_training_rows(project: Path, caps
     held = round(0.2 * rows)
     mean = (parts["train"]["loss"] * (rows - held) + parts["validation"]["loss"] * held) / rows
     assert whole.get("rows", whole.get("train"))["loss"] == pytest.approx(mean, abs=1e-6)
+
+
+def test_a_file_of_other_rows(project: Path, capsys: pytest.CaptureFixture[str]):
+    """One row is enough; its path starts here."""
+    (run,) = Finished.find("runs/tumours/1")
+    row = read_data(run.graph).train.take(torch.tensor([3, 7]))
+    lines = [
+        ",".join(map(str, [*features, label])) for features, label in zip(*(each.tolist() for each in row.values()))
+    ]
+    Path("two.csv").write_text("\n".join([",".join([*(f"x{number}" for number in range(30)), "label"]), *lines]) + "\n")
+    mean, std = run.states()[0]["features"]
+    output = run.module("torch")((row["features"] - mean) / std)
+    wanted = torch.nn.functional.cross_entropy(output, row["label"]).item()
+    found = scores("runs/tumours/1", "--data", "csv: {path: two.csv, target: label, classes: true}", capsys=capsys)
+    assert found["rows"]["loss"] == pytest.approx(wanted, abs=1e-5)
+
+
+def test_the_data_of_a_spec_lie_beside_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """Wherever the run is evaluated from."""
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs" / "line.csv").write_text("x,y\n" + "".join(f"{x},{2 * x + 1}\n" for x in range(20)))
+    (tmp_path / "specs" / "line.yaml").write_text(LINE)
+    with contextlib.chdir(tmp_path):
+        assert main(["train", "specs/line.yaml", "--devices", "cpu"]) == 0
+    wanted = json.loads((tmp_path / "runs/line/1/result.json").read_text())["scores"]
+    with contextlib.chdir(tmp_path / "specs"):
+        found = scores("../runs/line/1", capsys=capsys)
+    assert found["train"] == pytest.approx(wanted["train"], abs=1e-6)
+
+
+def test_a_refused_resumption_leaves_the_run_as_it_was(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    with contextlib.chdir(tmp_path):
+        assert begin(tmp_path, SPEC) == 0
+        wanted = scores("runs/tumours/1", capsys=capsys)
+        assert main(["train", "tumours.yaml", "--resume", "last", "--devices", "cpu", "--set", "width=3"]) == 1
+        assert scores("runs/tumours/1", capsys=capsys) == wanted
 
 
 def test_the_table_of_scores(project: Path, capsys: pytest.CaptureFixture[str]):
