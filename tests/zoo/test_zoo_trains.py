@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from netspec.pipeline import compile_spec
+from netspec.pipeline import compile_spec, read_value
 from netspec.train.folder import RunFolder
 from netspec.train.progress import Plain
 from netspec.train.run import Run
@@ -16,9 +16,7 @@ from netspec.train.setup import Setup, read_data
 
 def trained(folder: Path, name: str, data: str = "", **params: object) -> tuple[Setup, dict[str, dict[str, float]]]:
     """A network after its run, and its scores. ``data`` names other data of the same form."""
-    from netspec.cli.commands import _value
-
-    overrides = {**params, **({"train.data": _value("train.data", data)} if data else {})}
+    overrides = {**params, **({"train.data": read_value("train.data", data)} if data else {})}
     graph = compile_spec(name, overrides=overrides)
     folder.mkdir(exist_ok=True)
     setup = Setup(graph, read_data(graph), torch.device("cpu"))
