@@ -43,7 +43,8 @@ def train(graph: Graph, loaded: Loaded, options: Namespace) -> int:
     if not train_into(folder, first, loaded, options):
         return 130
     print(f"\n{folder.path}/: {', '.join(sorted(each.name for each in folder.path.iterdir()))}")
-    print(f"  netspec evaluate {folder.path}\n  netspec predict {folder.path} FILE")
+    asked_of = folder.path / "fold-1" if first.recipe.settings.folds else folder.path
+    print(f"  netspec evaluate {folder.path}\n  netspec predict {asked_of} FILE")
     return 0
 
 

@@ -190,6 +190,11 @@ def test_no_run_and_no_end(project: Path, tmp_path: Path, capsys: pytest.Capture
 def test_folds_are_averaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     monkeypatch.chdir(tmp_path)
     assert begin(tmp_path, SPEC.replace("validation: 0.2", "folds: 2"), "--set", "train.epochs=1") == 0
+    assert capsys.readouterr().out.endswith("  netspec predict runs/tumours/1/fold-1 FILE\n")
+    assert main(["predict", "runs/tumours/1", "x.csv"]) == 2
+    assert capsys.readouterr().err == (
+        "netspec: runs/tumours/1 has a network for each fold: name one, such as runs/tumours/1/fold-1\n"
+    )
     wanted = json.loads(Path("runs/tumours/1/result.json").read_text())
     assert scores("runs/tumours/1", capsys=capsys)["validation"] == pytest.approx(wanted["scores"]["validation"])
     second = scores("runs/tumours/1/fold-2", capsys=capsys)
