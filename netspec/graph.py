@@ -49,9 +49,10 @@ class Node:
 
     ``name`` is its place in its level; ``named`` says that the author chose it. ``structure`` is ``residual`` or
     ``parallel`` for a node that a structure made to merge its branches (a residual's inputs are the body's
-    result and the shortcut, in this order). ``training`` marks what runs in training only. ``ports`` names the inputs
-    of an op that has optional ones. ``ties`` maps parameters that are another's to the path of that one. ``shares`` is
-    the step of the same level whose module this runs again. ``frozen`` says that its own parameters are not trained.
+    result and the shortcut, in this order), ``scan`` for what a scan begins with: zeros, the numbers of its turns.
+    ``training`` marks what runs in training only. ``ports`` names the inputs of an op that has optional ones. ``ties``
+    maps parameters that are another's to the path of that one. ``shares`` is the step of the same level whose module
+    this runs again. ``frozen`` says that its own parameters are not trained.
     """
 
     name: str
@@ -60,7 +61,7 @@ class Node:
     outputs: tuple[Value, ...]
     span: Span
     named: bool = False
-    structure: Literal["", "residual", "parallel"] = ""
+    structure: Literal["", "residual", "parallel", "scan"] = ""
     training: bool = False
     ports: tuple[str, ...] = ()
     ties: tuple[tuple[str, str], ...] = ()
@@ -73,6 +74,11 @@ class Node:
             return [*given]
         by_port = dict(zip(self.ports, given))
         return [by_port.get(port) for port in self.op.ports]
+
+    @property
+    def merges(self) -> bool:
+        """Whether a structure made it to merge its branches."""
+        return self.structure in ("residual", "parallel")
 
     @property
     def tensors(self) -> tuple[Any, ...]:

@@ -212,7 +212,7 @@ class Elaboration:
         arguments: Mapping[str, Entry],
         *,
         named: bool = False,
-        structure: Literal["", "residual", "parallel"] = "",
+        structure: Literal["", "residual", "parallel", "scan"] = "",
         wires: Sequence[Written] = (),
         ports: tuple[str, ...] = (),
         ties: tuple[tuple[str, str], ...] = (),

@@ -142,13 +142,15 @@ class Scans(BlockCalls):
             help = "`[N, hidden]`: a shape makes zeros; or the name of a step"
             raise self.reader.error("bad-value", "a state's shape is a list of sizes", node.span, help=help) from None
         found = like or next(iter(sequences.values()))
-        return self.node(frame, "", zeros, [found], node.span, {"size": (None, node)}, ports=("like",)).outputs[0]  # type: ignore[dict-item]
+        arguments: Any = {"size": (None, node)}
+        made = self.node(frame, "", zeros, [found], node.span, arguments, structure="scan", ports=("like",))
+        return made.outputs[0]
 
     def turns(self, frame: Frame, step: Scan, length: Size, sequences: Mapping[str, Value]) -> Value:
         """The numbers of the turns, as a sequence of its own."""
         like = next(iter(sequences.values()))
         count = self.make(OPS["arange"], {"end": length})
-        return self.node(frame, "", count, [like], step.span, {}, ports=("like",)).outputs[0]
+        return self.node(frame, "", count, [like], step.span, {}, structure="scan", ports=("like",)).outputs[0]
 
     def next_state(
         self, inner: Frame, key: str, node: Written, last: Value | None, carried: Mapping[str, Value], step: Scan

@@ -239,7 +239,7 @@ class _Folding:
         if isinstance(last, Call):
             family = "" if self.is_single(last) else None
         else:
-            family = None if last.structure or last.op.variadic else last.op.family
+            family = None if last.merges or last.op.variadic else last.op.family
         chained = step.inputs == last.outputs and level.uses[step.inputs[0]] == 1
         if family is None or not chained or not _shares_card(family, step):
             return None
@@ -311,9 +311,9 @@ def _steps(item: Item) -> tuple[Step, ...]:
 def _op_name(run: _Run) -> str:
     """What the author calls a run's first step, and its last where it is another; numbers are not of the author."""
     first, last = run.first[0], run.last[0]
-    if isinstance(first, Node) and first.op.family == "shape" and not first.structure and run.count == 1:
+    if isinstance(first, Node) and first.op.family == "shape" and not first.merges and run.count == 1:
         return next((step.name for step in run.first if not step.name.isdigit()), "")
-    if first.name.isdigit() or (isinstance(first, Node) and first.structure):
+    if first.name.isdigit() or (isinstance(first, Node) and first.merges):
         return ""
     return first.name if run.count == 1 else f"{first.name} – {last.name}"
 

@@ -93,7 +93,7 @@ class _Wires:
         item = self.items[position]
         if not isinstance(item, Card) or not isinstance(item.steps[0], Node):
             return False
-        return item.kind == "op" and (item.steps[0].structure != "" or item.steps[0].op.variadic)
+        return item.kind == "op" and (item.steps[0].merges or item.steps[0].op.variadic)
 
     def place(self, position: int, stop: int = ENTRY, column: int | None = None) -> None:
         """Give the way up from an item its column, a new one by default, as far as ``stop`` or what has one."""

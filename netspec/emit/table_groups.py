@@ -30,9 +30,13 @@ class Group:
 
 
 def grouped(level: Level, fold: bool) -> Iterator[Group]:
-    """The level's steps by line. ``fold`` puts small steps on the line of the op that they follow."""
+    """The level's steps by line, without what a scan makes for itself. ``fold`` puts small steps on the line of the op
+    that they follow.
+    """
     group: Group | None = None
     for step in level.steps:
+        if isinstance(step, Node) and step.structure == "scan":
+            continue
         if group is None:
             group = Group([step])
         elif not group.then and is_repeat(group.last, step):
@@ -133,9 +137,10 @@ def sources_text(step: Step, above: Value | None, names: Mapping[Value, str]) ->
     """
     if isinstance(step, Node) and step.structure == "residual":
         return ", ".join(names[value] for value in step.inputs[1:])
-    if all(value is above for value in step.inputs):
+    told = [value for value in step.inputs if value in names]  # not what a scan makes for itself
+    if all(value is above for value in told):
         return ""
-    return "← " + ", ".join(shorten_ranges(list(dict.fromkeys(names[value] for value in step.inputs))))
+    return "← " + ", ".join(shorten_ranges(list(dict.fromkeys(names[value] for value in told))))
 
 
 _NUMBERED = re.compile(r"(.*?)(\d+)")
