@@ -167,9 +167,7 @@ def parser() -> argparse.ArgumentParser:
         "--set train.epochs=10 --set train.optimizer.lr=0.01.",
     )
     _spec_arguments(train)
-    train.add_argument(
-        "--devices", metavar="N", help="how many devices, auto, or cpu (default: as the spec says, auto)"
-    )
+    train.add_argument("--devices", metavar="DEVICE", help="auto, cpu or cuda (default: as the spec says, else auto)")
     train.add_argument("--resume", metavar="RUN", help="go on with a run: its folder, its number, or `last`")
     train.add_argument("--dry-run", action="store_true", help="print the plan and the first batch, and stop")
     train.add_argument("-o", "--output", metavar="DIR", help="the run's folder (default: the next in runs/NAME)")

@@ -11,6 +11,8 @@ from typing import Any
 
 import torch
 
+from netspec.dims import evaluate
+from netspec.emit.memory import PRECISIONS, Memory
 from netspec.graph import Graph
 from netspec.pipeline import Loaded
 from netspec.runtime.module import build_module
@@ -124,7 +126,25 @@ def plan(graph: Graph, setup: Setup) -> str:
         if tensor is not None:
             lines.append(f"  {name:<12} {described(tensor)}")
     lines += [f"  {setup.wiring.targets[name]:<12} {described(tensor)}" for name, tensor in batch.targets.items()]
+    lines += ["", f"memory of a step  about {step_memory(graph, setup, batch.rows):,} bytes"]
     return "\n".join(lines)
+
+
+def step_memory(graph: Graph, setup: Setup, rows: int) -> int:
+    """Bytes that a step takes at its peak: weights, gradients, the optimizer's state, and what backward needs."""
+    recipe = setup.recipe
+    part = -(-rows // recipe.settings.accumulate)
+    sizes = {**graph.sizes, **dict.fromkeys(batch_symbols(graph), part)}
+    memory = Memory(graph, sizes)
+    peak = evaluate(memory.training_peak("sgd", recipe.settings.precision), sizes)
+    state = recipe.optimizer.states * memory.trained * PRECISIONS[recipe.settings.precision]
+    return int(peak + state)
+
+
+def batch_symbols(graph: Graph) -> set[str]:
+    """The symbolic dimension that holds the rows of a batch, where it is one."""
+    firsts = [value.shape[0] for value in graph.inputs.values() if value.shape]
+    return {name for size in firsts for name in getattr(size, "symbols", ())}
 
 
 def described(tensor: torch.Tensor) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from netspec.diagnostics import Label, Report, Span, UsageError, clipped, did_you_mean
 from netspec.dims import Dim, Size
 from netspec.elaborate.base import Frame, Limits
-from netspec.elaborate.init_rules import check_paths, read_rules
+from netspec.elaborate.init_rules import check_paths, read_rules, read_start
 from netspec.elaborate.levels import UNKNOWN, Builder
 from netspec.elaborate.names import check_names
 from netspec.elaborate.numbers import input_numbers
@@ -94,14 +94,17 @@ def elaborate(
         pass
     below = _bounds(spec, reader, globals)
     init = read_rules(spec.init, reader, globals)
-    recipe = None
+    recipe, start = None, None
     if spec.train is not None and not report.count:
         from netspec.elaborate.recipe import read_recipe  # most specs have none, and its classes take a while
 
         made = {name: Output(value, training) for name, (value, training) in outputs.items()}
         recipe = read_recipe(spec.train, reader, globals, inputs, made)
+        start = spec.train.get("init") if isinstance(spec.train, MapNode) else None
     report.raise_if_any()
     body, _ = builder.close(elaborator.interned, {name: value for name, (value, _) in outputs.items()}, {})
+    if start is not None:
+        init = (*init, *read_start(start, body, reader, globals))
     found = tuple(requirements.found.values())
     check_parameters(body, reader)
     check_paths(init, body, reader)

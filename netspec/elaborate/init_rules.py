@@ -47,6 +47,19 @@ def read_rules(written: Iterable[Entry], reader: Reader, env: Mapping[str, Any])
     return tuple(rules)
 
 
+def read_start(node: Written, body: Level, reader: Reader, env: Mapping[str, Any]) -> tuple[InitRule, ...]:
+    """The rules of ``train: {init: …}``: one function for every weight of two dimensions or more, or rules.
+
+    They come after those of the spec, so that one start can be held against another.
+    """
+    if isinstance(node, MapNode) and all("." in key.text for key, _ in node.entries):
+        return read_rules(node.entries, reader, env)
+    weights = dict.fromkeys(
+        f"{step.op.name}.{name}" for _, step, name, _ in walk_parameters(body) if len(step.parameters[name]) > 1
+    )
+    return read_rules([(ScalarNode(node.span, each, each, True), node) for each in weights], reader, env)
+
+
 def _read_rule(pattern: ScalarNode, node: Written, reader: Reader, env: Mapping[str, Any]) -> InitRule:
     if "." not in pattern.text:
         help = "name an op and its parameter (`conv2d.weight`), or a path (`fc.weight`, `layer*.bias`)"

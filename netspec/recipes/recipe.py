@@ -38,9 +38,7 @@ class Settings(Ingredient):
     evaluate_train: bool = False
     precision: Literal["float32", "mixed", "bfloat16"] = "float32"
     compile: Literal["none", "regional", "whole"] = "none"
-    strategy: Literal["auto", "ddp", "fsdp"] = "auto"
-    devices: Positive | Literal["auto", "cpu"] = "auto"
-    workers: Natural = 2
+    devices: Literal["auto", "cpu", "cuda"] = "auto"
     seed: Natural = 0
     tensorboard: bool = False
 

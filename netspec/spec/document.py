@@ -242,8 +242,6 @@ class TrainSpec(Form):
     precision: Value | None = None
     compile: Value | None = None
     devices: Value | None = None
-    strategy: Value | None = None
-    workers: Value | None = None
     seed: Value | None = None
     checkpoint: Value | None = None
     tensorboard: Value | None = None

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from netspec.diagnostics import EnvironmentFault, TrainingFault
 from netspec.recipes.recipe import Settings
+from netspec.train.data import DataFault
 from netspec.train.feed import Batch
 
 
@@ -70,6 +71,15 @@ def out_of_memory(settings: Settings) -> Iterator[None]:
 def is_out_of_memory(found: BaseException) -> bool:
     """Whether torch could not allocate what it needs, on whichever device."""
     return isinstance(found, torch.OutOfMemoryError) or "not enough memory" in str(found) or "alloc" in str(found)
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Files of the data that turn out to be at fault while the run goes on, told as such."""
+    try:
+        yield
+    except DataFault as found:
+        raise TrainingFault(f"{found.message}{f': {found.help}' if found.help else ''}") from None
 
 
 @contextmanager

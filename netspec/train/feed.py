@@ -108,12 +108,20 @@ class Feed:
 
     def _prepared(self, taken: dict[str, Tensor]) -> dict[str, Tensor]:
         """Rows as the network takes them: bytes as numbers from 0 to 1, then the transforms."""
-        for name, tensor in taken.items():
-            if tensor.dtype == torch.uint8 and self.columns[name].dtype.startswith("float"):
-                taken[name] = tensor.to(torch.float32).div_(255)
+        taken = numbers_of(taken, self.columns)
         for transform in self.prepare:
             taken |= {name: change(taken[name]) for name, change in transform.changes.items() if name in taken}
         return taken
+
+
+def numbers_of(rows: Mapping[str, Tensor], columns: Mapping[str, Column]) -> dict[str, Tensor]:
+    """Rows with bytes that stand for real numbers as numbers from 0 to 1."""
+    return {
+        name: tensor.to(torch.float32).div_(255)
+        if tensor.dtype == torch.uint8 and columns[name].dtype.startswith("float")
+        else tensor
+        for name, tensor in rows.items()
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +153,7 @@ def prepare_transforms(
         if known is not None:
             states = known[number]
         else:
-            taken = rows.take(subset)
+            taken = numbers_of(rows.take(subset), columns)
             for each in made:
                 taken |= {name: change(taken[name]) for name, change in each.changes.items()}
             states = {name: function.fit(transform, taken[name]) for name in names}

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from netspec.diagnostics import EnvironmentFault, TrainingFault
 from netspec.train.checkpoints import Checkpoints
-from netspec.train.faults import name_the_layer, out_of_memory, too_large
+from netspec.train.faults import name_the_layer, out_of_memory, readable, too_large
 from netspec.train.feed import Batch
 from netspec.train.folder import RunFolder
 from netspec.train.measures import better_way
@@ -86,6 +86,7 @@ class Run:
         self.best_written = 0
         self.checkpoints = Checkpoints(folder.checkpoints, recipe.checkpoint.keep)
         self.pending: list[str] = []
+        self.board = board(folder) if self.settings.tensorboard else None
         self.stopping = False
 
     # The whole
@@ -97,7 +98,7 @@ class Run:
         self._saved = self._flushed = time.perf_counter()
         self.setup.model.train()
         try:
-            with self._interruptible(), out_of_memory(self.settings):
+            with self._interruptible(), out_of_memory(self.settings), readable():
                 while not self.state.done and not self.stopping:
                     self._epoch()
             self._save()
@@ -223,6 +224,11 @@ class Run:
         record = {"epoch": state.epoch, "step": state.step, **record, "lr": rate, "seconds": round(state.seconds, 3)}
         self.pending.append(json.dumps(record) + "\n")
         self.progress.epoch(record)
+        if self.board is not None:
+            for part in ("train", "validation"):
+                for name, value in record.get(part, {}).items():
+                    self.board.add_scalar(f"{part}/{name}", value, state.step)
+            self.board.flush()
         if self._is_due() or self.stopping:
             self._save()
 
@@ -324,6 +330,15 @@ class Run:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def board(folder: RunFolder) -> Any:
+    """A writer of TensorBoard's event files. Raises ``EnvironmentFault`` where TensorBoard is not installed."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ModuleNotFoundError:
+        raise EnvironmentFault("`tensorboard: true` needs TensorBoard: `pip install tensorboard`") from None
+    return SummaryWriter(folder.path / "tensorboard")
 
 
 def split(batch: Batch, size: int) -> Iterator[Batch]:

@@ -107,6 +107,7 @@ class Setup:
         self.wiring = Wiring(tuple(bound.get(name) for name in graph.inputs), targets)
         self.padding = {name: self.columns[column].padding for name, column in targets.items()}
         self.guard_classes(targets)
+        self.guard_numbers(bound)
         parts = divided(recipe, data, fold)
         self.prepare = prepare_transforms(recipe.prepare, data.columns, data.train, parts.train, states)
         augment = [
@@ -177,6 +178,18 @@ class Setup:
                 Reader(report).error("data-mismatch", message, self.recipe.spans["data"])
                 raise SpecError(report.diagnostics)
 
+    def guard_numbers(self, bound: Mapping[str, str]) -> None:
+        """Guard: whole numbers that the network reads are below what it has a place for, as an embedding."""
+        tensors = getattr(self.data.train, "tensors", {})
+        for name, column in bound.items():
+            numbers, tensor = self.graph.numbers.get(name), tensors.get(column)
+            below = numbers.below if numbers is not None else None
+            if isinstance(below, int) and tensor is not None and tensor.numel() and int(tensor.max()) >= below:
+                report = Report()
+                message = f"the column `{column}` holds {int(tensor.max())}, but the input `{name}` takes 0 to {below - 1}"
+                Reader(report).error("data-mismatch", message, self.recipe.spans["data"])
+                raise SpecError(report.diagnostics)
+
     def autocast(self) -> AbstractContextManager[Any]:
         """The precision that the network runs in."""
         if self.recipe.settings.precision != "mixed":
@@ -235,6 +248,6 @@ def compile_regions(model: nn.Module) -> None:
         module.compile()
 
 
-def chosen_device(devices: int | str) -> torch.device:
-    """The device of a run on one device."""
-    return checked_device("cpu" if devices == "cpu" else "auto")
+def chosen_device(devices: str) -> torch.device:
+    """The device of a run."""
+    return checked_device(devices)

@@ -14,9 +14,11 @@ import torch
 from torch.nn import functional as F
 from train import small
 
-from netspec.diagnostics import EnvironmentFault, TrainingFault
+from netspec.diagnostics import EnvironmentFault, SpecError, TrainingFault
+from netspec.pipeline import compile_spec
 from netspec.runtime.module import build_module
 from netspec.train.run import Run
+from netspec.train.setup import Setup, read_data
 
 
 def test_it_learns(tmp_path: Path):
@@ -206,3 +208,19 @@ def test_too_little_memory_says_what_to_do(tmp_path: Path):
         "a step with 20 rows does not fit in memory: `--set train.accumulate=2` takes half of it and gives the same; "
         "`--set train.batch=10` trains with smaller batches"
     )
+
+
+def test_a_word_beyond_the_embedding_is_refused(tmp_path: Path):
+    with pytest.raises(SpecError) as found:
+        graph = compile_spec("lstm_lm", overrides={"vocab": 27})
+        rows = read_data(graph)
+        rows.train.tensors["tokens"][0, 0] = 27  # type: ignore[attr-defined]
+        Setup(graph, rows, torch.device("cpu"))
+    assert "the column `tokens` holds 27, but the input `tokens` takes 0 to 26" in str(found.value)
+
+
+def test_another_start(tmp_path: Path):
+    run = small.begin(small.graph(tmp_path, init="{constant: 0.5}"), tmp_path / "run")
+    state = run.setup.model.state_dict()
+    assert {float(state[f"{layer}.weight"].mean()) for layer in ("first", "head")} == {0.5}
+    assert float(state["first.bias"].abs().max()) < 0.1
