@@ -186,7 +186,9 @@ class Setup:
             below = numbers.below if numbers is not None else None
             if isinstance(below, int) and tensor is not None and tensor.numel() and int(tensor.max()) >= below:
                 report = Report()
-                message = f"the column `{column}` holds {int(tensor.max())}, but the input `{name}` takes 0 to {below - 1}"
+                message = (
+                    f"the column `{column}` holds {int(tensor.max())}, but the input `{name}` takes 0 to {below - 1}"
+                )
                 Reader(report).error("data-mismatch", message, self.recipe.spans["data"])
                 raise SpecError(report.diagnostics)
 
