@@ -211,10 +211,10 @@ def test_too_little_memory_says_what_to_do(tmp_path: Path):
 
 
 def test_a_word_beyond_the_embedding_is_refused(tmp_path: Path):
+    graph = compile_spec("lstm_lm", overrides={"vocab": 27})
+    rows = read_data(graph)
+    rows.train.tensors["tokens"][0, 0] = 27  # type: ignore[attr-defined]
     with pytest.raises(SpecError) as found:
-        graph = compile_spec("lstm_lm", overrides={"vocab": 27})
-        rows = read_data(graph)
-        rows.train.tensors["tokens"][0, 0] = 27  # type: ignore[attr-defined]
         Setup(graph, rows, torch.device("cpu"))
     assert "the column `tokens` holds 27, but the input `tokens` takes 0 to 26" in str(found.value)
 
