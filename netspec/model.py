@@ -74,7 +74,7 @@ class Model:
         self,
         path: str | Path,
         depth: int | None = None,
-        expand: Sequence[str] = (),
+        expand: str | Sequence[str] = (),
         direction: Literal["TB", "LR"] | None = None,
     ) -> Path:
         """Draw the network into an .svg, .png, .pdf, .dot or .mmd (Mermaid) file; gives the path.

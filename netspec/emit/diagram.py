@@ -18,7 +18,7 @@ def write_diagram(
     graph: Graph,
     path: Path,
     depth: int | None = None,
-    expand: Sequence[str] = (),
+    expand: str | Sequence[str] = (),
     direction: Direction | None = None,
 ) -> None:
     """Draw a graph into an .svg, .png, .pdf, .dot or .mmd (Mermaid) file.

@@ -34,6 +34,8 @@ from netspec.emit.dot_wiring import ENTRY, Wiring, wire
 from netspec.graph import Graph, Level, Node, Value
 
 FONT = "Arial"
+SPACING = "newrank=true nodesep=.2 ranksep=.09 pad=.2"
+"""Half of what is between two cards: what is said on an edge stands in between."""
 
 
 def dot_text(
@@ -113,7 +115,7 @@ class _Drawing:
         body = self.body(Layout(direction) if direction else page)
         head = [
             "digraph network {",
-            f'  graph [id="diagram" rankdir={self.layout.direction} newrank=true nodesep=.2 ranksep=.09 pad=.2',
+            f'  graph [id="diagram" rankdir={self.layout.direction} {SPACING}',
             f'    bgcolor="white" fontname="{FONT}" labelloc=t labeljust=l tooltip={hinted(self.graph.name)}',
             f"    label=<{self.title()}>];",
             f'  node [shape=plain fontname="{FONT}" fontsize=11];',

@@ -88,6 +88,10 @@ class _Wires:
         item = self.items[position]
         return isinstance(item, Card) and isinstance(item.steps[0], Node) and item.steps[0].structure == "residual"
 
+    def is_source(self, position: int) -> bool:
+        """Whether an item makes something of nothing, such as a parameter."""
+        return position > ENTRY and not self.items[position].reads
+
     def joins(self, position: int) -> bool:
         """Whether an item brings branches together: a merge of a structure, or arithmetic on several inputs."""
         item = self.items[position]
@@ -118,15 +122,16 @@ class _Wires:
                 self.shortcuts.add(shortcut)
                 shortcut = self.fork[shortcut]
             return body
-        branches = [found for found in before if found not in (fork, *self.around)]
+        beside = [found for found in before if self.is_source(found)]
+        branches = [found for found in before if found not in (fork, *self.around, *beside)]
         if not branches:
             return fork
         middle = branches.pop(len(branches) // 2) if len(branches) % 2 else None
         if middle is not None:
             self.place(middle, fork, column)
-        elif len(before) == len(branches):
+        elif branches and len(before) == len(branches):
             self.gaps.setdefault(fork, position)
-        for branch in branches:
+        for branch in (*branches, *beside):
             self.place(branch, fork)
         return fork
 
@@ -144,7 +149,11 @@ class _Wires:
 
     def entries(self) -> Iterator[int | None]:
         for position in sorted((position for position in self.maker.values() if position < ENTRY), reverse=True):
-            fed = [self.column[place] for place, before in enumerate(self.before) if before == [position]]
+            fed = [
+                self.column[place]
+                for place, before in enumerate(self.before)
+                if [found for found in before if not self.is_source(found)] == [position]
+            ]
             yield min(fed, default=None)
 
     def rows(self) -> Iterator[tuple[int, tuple[int, ...]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 
@@ -38,15 +39,20 @@ class Expanding:
         return found
 
 
-def known_levels(graph: Graph, names: Sequence[str]) -> tuple[str, ...]:
-    """The names, if each is a level's path, name or block. Raises ``UsageError`` with what was likely meant."""
+def known_levels(graph: Graph, names: str | Sequence[str]) -> tuple[str, ...]:
+    """The names, if each is a level's path, name or block; of equal ones in a row, as tables and diagrams call them
+    (``layer1.0–1``), the first as well. Raises ``UsageError`` with what was likely meant."""
+    names = (names,) if isinstance(names, str) else names
     known = set(_called(graph)) if names else set()
+    found = []
     for name in names:
-        if name not in known:
+        first = re.split("[–…]", name)[0]
+        if name not in known and first not in known:
             near = get_close_matches(name, known, n=1)
             hint = f"; did you mean `{near[0]}`?" if near else ": give a level's path, its name or its block"
             raise UsageError(f"`{name}` is no level that could be expanded{hint}")
-    return tuple(names)
+        found += [name] if name in known else [name, first]
+    return tuple(found)
 
 
 def _called(graph: Graph) -> Iterator[str]:

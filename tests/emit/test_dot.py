@@ -391,6 +391,7 @@ def test_expand_opens_a_level_by_path_name_or_block_and_those_around_it(name):
 def test_expand_takes_what_exists_only():
     graph = compiled(RESIDUAL)
     assert known_levels(graph, ["layer2.0", "basic", "layer3"]) == ("layer2.0", "basic", "layer3")
+    assert known_levels(graph, "layer2.1–2") == ("layer2.1–2", "layer2.1")
     for name, hint in (("layr3", "; did you mean `layer3`?"), ("conv", ": give a level's path, its name or its block")):
         with pytest.raises(UsageError) as found:
             known_levels(graph, [name])
@@ -441,6 +442,12 @@ network:
     assert not any("#F59E0B" in attributes for ends, attributes in found.items() if ends != ("c.up", "c.add"))
     groups = dict(re.findall(r'id="([^"]*)" group=(g\d+)', text))
     assert len({groups[path] for path in ("header:c", "c.up", "c.both", "c.down", "c.add")}) == 1
+
+
+def test_a_parameter_stands_beside_the_spine():
+    graph = body("- parameter: {name: bias, shape: [8]}\n- add: {name: sum, from: [x, bias]}\n- relu", "x: [N, 8]")
+    groups = dict(re.findall(r'id="([^"]*)" group=(g\d+)', dot_text(graph)))
+    assert groups["input:x"] == groups["sum"] == groups["2"] != groups["bias"]
 
 
 def test_a_tie_joins_the_cards_of_the_same_weights_and_has_no_arrow():

@@ -451,6 +451,14 @@ def test_the_depth_that_is_asked_for():
     assert any(line.startswith("├ conv1") for line in opened)
 
 
+def test_what_stands_around_an_expanded_level_opens_too():
+    table = ShapeTable(compile_spec("gpt2"))
+    closed, opened = (table.text(view=View(depth=0, expand=names)) for names in ((), ("mlp",)))
+    assert "c_fc" not in closed
+    assert "c_fc" in opened
+    assert "c_attn" not in opened
+
+
 def test_the_heaviest_first():
     table = ShapeTable(compile_spec("gpt2"))
     view = View(sort="params")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from netspec.emit.diff.changes import Change, Diff
 from netspec.emit.diff.text import labels
-from netspec.emit.dot import FONT, half_of_pair
+from netspec.emit.dot import FONT, SPACING, half_of_pair
 from netspec.emit.dot_folding import Box, Card, Item, fold
 from netspec.emit.dot_labels import GREY, INK, MARKS, PALE, font, hinted
 from netspec.graph import Graph, Level
@@ -20,7 +20,7 @@ def diff_dot(diff: Diff, *, depth: int | None = None) -> str:
     title = f"{names[0]} → {names[1]}"
     head = [
         "digraph difference {",
-        '  graph [id="diagram" rankdir=TB newrank=true nodesep=.2 ranksep=.22 pad=.25 bgcolor="white"',
+        f'  graph [id="diagram" rankdir=TB {SPACING} bgcolor="white"',
         f'    fontname="{FONT}" labelloc=t labeljust=l tooltip={hinted(title)} label=<{_legend(title)}>];',
         f'  node [shape=plain fontname="{FONT}" fontsize=11];',
         f'  edge [fontname="{FONT}" fontsize=9 fontcolor="{GREY}" color="{PALE}" penwidth=1.2 arrowsize=.6];',
