@@ -44,7 +44,7 @@ def known_levels(graph: Graph, names: str | Sequence[str]) -> tuple[str, ...]:
     (``layer1.0–1``), the first as well. Raises ``UsageError`` with what was likely meant."""
     names = (names,) if isinstance(names, str) else names
     known = set(_called(graph)) if names else set()
-    found = []
+    found: list[str] = []
     for name in names:
         first = re.split("[–…]", name)[0]
         if name not in known and first not in known:

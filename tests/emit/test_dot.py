@@ -676,7 +676,7 @@ def test_golden_zoo(name):
 
 def assert_golden(name, graph):
     path = GOLDEN / f"diagram_{name}.dot"
-    found = dot_text(graph)
+    found = re.sub(r"\.yaml:\d+", ".yaml", dot_text(graph))  # a line more in a spec is no other picture
     if os.environ.get("NETSPEC_GOLDEN") == "write":
         path.write_text(found)
     assert found == path.read_text()
