@@ -18,6 +18,11 @@ class Metric(Ingredient):
     better: ClassVar[Literal["higher", "lower"]] = "higher"
     decodes: ClassVar[bool] = False
 
+    @property
+    def label(self) -> str:
+        """What its value is called."""
+        return self.name
+
     def keywords(self, task: Task, classes: int | None) -> dict[str, Any]:
         """The arguments of the class."""
         return {"num_classes": classes} if task == "classes" else {}
@@ -34,6 +39,10 @@ class Accuracy(Metric):
     }
 
     top_k: Positive = 1
+
+    @property
+    def label(self) -> str:
+        return "accuracy" if self.top_k == 1 else f"top{self.top_k}_accuracy"
 
     def keywords(self, task: Task, classes: int | None) -> dict[str, Any]:
         return {"num_classes": classes, "average": "micro", "top_k": self.top_k} if task == "classes" else {}

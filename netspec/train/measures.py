@@ -51,7 +51,7 @@ class Measures:
                     f"`{metric.name}` is for sequences that a network writes word by word, from its target"
                 )
             meter = resolve(metric.tasks[task])(**metric.keywords(task, classes))
-            (self.decoding if metric.decodes else self.meters)[metric.name] = meter
+            (self.decoding if metric.decodes else self.meters)[metric.label] = meter
 
     def of(
         self, model: nn.Module, feed: Feed, batch: int | None, autocast: AbstractContextManager[Any]
@@ -134,7 +134,7 @@ def scores_of_places(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
 def better_way(metrics: Iterable[Metric], watched: str) -> int:
     """1 where more of what is watched is better, −1 where less is."""
-    by_name: Mapping[str, Metric] = {metric.name: metric for metric in metrics}
+    by_name: Mapping[str, Metric] = {metric.label: metric for metric in metrics}
     if watched != "loss" and watched not in by_name:
         known = ", ".join(f"`{name}`" for name in ("loss", *by_name))
         raise UsageError(f"`early_stopping` watches `{watched}`, but what is measured is {known}")

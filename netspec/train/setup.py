@@ -122,7 +122,7 @@ class Setup:
         self.model = self._model()
         main = next(iter(recipe.losses))
         loss, column = recipe.losses[main], self.columns[targets[main]]
-        self.watched = recipe.metrics[0].name if recipe.metrics else "loss"
+        self.watched = recipe.metrics[0].label if recipe.metrics else "loss"
         self.measures = Measures(
             recipe.metrics,
             Objective(recipe.losses, self.padding),
