@@ -292,7 +292,7 @@ def _repeat(before: _Run, run: _Run, level: Level) -> _Run | None:
 
 
 def _equal(step: Step, other: Step) -> bool:
-    if step.training != other.training or step.shares != other.shares:
+    if (step.training, step.shares, step.frozen) != (other.training, other.shares, other.frozen):
         return False
     if isinstance(step, Call) or isinstance(other, Call):
         return isinstance(step, Call) and isinstance(other, Call) and step.body is other.body

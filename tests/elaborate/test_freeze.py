@@ -11,6 +11,7 @@ import pytest
 
 from netspec.emit.diff import Diff
 from netspec.emit.diff.text import diff_text
+from netspec.emit.explorer.data import explorer_data
 from netspec.emit.source import emit_source
 from netspec.emit.table import ShapeTable
 from netspec.graph import Call, Graph, walk
@@ -26,7 +27,7 @@ FROZEN = (
     "h.3.0.",
     "inner.",
     "mixer.",
-    "right.",
+    "right.right.",
     "twice.",
     "loop.",
 )
@@ -84,6 +85,10 @@ def test_the_table_marks_it(graph: Graph) -> None:
     assert "\n‡   frozen: not trained" in text
     read = json.loads(table.to_json())
     assert read["totals"]["frozen"] == sum(row["params"] for row in read["rows"] if row.get("frozen")) == 1344
+
+
+def test_the_explorer_knows_it(graph: Graph) -> None:
+    assert explorer_data(graph)["frozen"] == [name.removesuffix(".") for name in FROZEN]
 
 
 def test_a_difference_says_it(graph: Graph) -> None:

@@ -17,9 +17,23 @@ from netspec.emit.dot import port_names
 from netspec.emit.dot_faces import change, contents, sign_of, spelled, sum_text
 from netspec.emit.dot_folding import Box, Card, Item, fold, items_of
 from netspec.emit.dot_wiring import ENTRY, Wiring, wire
+from netspec.emit.facts import facts
 from netspec.emit.memory import Memory
 from netspec.emit.table_groups import grouped, sources_text, value_names
-from netspec.graph import Call, Graph, Level, Loop, Node, Output, Pace, Requirement, Step, Value, parameter_count
+from netspec.graph import (
+    Call,
+    Graph,
+    Level,
+    Loop,
+    Node,
+    Output,
+    Pace,
+    Requirement,
+    Step,
+    Value,
+    parameter_count,
+    visits,
+)
 from netspec.ops.base import Tensor
 
 EXACT = 2**53
@@ -70,6 +84,8 @@ class _Data:
             "kept": self.kept(root),
             "sizes": self.sizes,
             "requirements": requirements,
+            "frozen": frozen_paths(graph.body),
+            "facts": [{"text": str(fact), "at": self.place(fact.causes[0].span)} for fact in facts(graph)],
             "sources": [{"name": _file_name(source), "text": source.text} for source in self.sources],
         }
 
@@ -311,6 +327,15 @@ def _atom(atom: str | Floor) -> Any:
 
 def _number(number: int) -> int | str:
     return number if abs(number) < EXACT else str(number)
+
+
+def frozen_paths(body: Level) -> list[str]:
+    """The outermost steps whose parameters are not trained: all that is in them is frozen too."""
+    found: list[str] = []
+    for visit in visits(body):  # levels before what is in them
+        if visit.step.frozen and not visit.shared and not (found and visit.path.startswith(f"{found[-1]}.")):
+            found.append(visit.path)
+    return found
 
 
 def _without_empty(**record: Any) -> dict[str, Any]:
