@@ -167,7 +167,7 @@ def table(outcomes: Mapping[str, Any], graph: Graph) -> str:
 def winner(ended: Mapping[str, Any], part: str, graph: Graph) -> tuple[str, str]:
     """The best run by the first metric, or the loss, of the part that judges."""
     metrics = recipe_of(graph).metrics
-    measure = metrics[0].name if metrics else "loss"
+    measure = metrics[0].label if metrics else "loss"
     if not all(measure in found["scores"].get(part, {}) for found in ended.values()):
         measure, metrics = "loss", ()
     way = better_way(metrics, measure)

@@ -81,6 +81,7 @@ class Run:
         self.early = recipe.early_stopping
         self.watched = self.early.metric if self.early is not None else setup.watched
         self.way = better_way(recipe.metrics, self.watched)
+        self.selects = setup.fold is None or self.early is not None  # else a fold would choose what it judges
         self.state = State()
         self.best_weights: dict[str, Tensor] | None = None
         self.best_written = 0
@@ -238,7 +239,7 @@ class Run:
         margin = early.min_delta if early is not None else 0.0
         if not math.isfinite(value):
             state.waited += 1
-        elif state.best is None or self.way * (value - state.best) > margin:
+        elif not self.selects or state.best is None or self.way * (value - state.best) > margin:
             state.best, state.best_epoch, state.best_step, state.waited = value, state.epoch, state.step, 0
             self.best_weights = {name: tensor.clone() for name, tensor in self.setup.model.state_dict().items()}
         else:

@@ -98,6 +98,7 @@ class Setup:
         fold: int | None = None,
         states: list[dict[str, Tensor]] | None = None,
     ):
+        self.fold = fold
         self.graph, self.recipe, self.data, self.device = graph, recipe_of(graph), data, device
         recipe, settings = self.recipe, self.recipe.settings
         self.columns = prepared(data.columns, recipe.prepare)

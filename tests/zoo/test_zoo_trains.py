@@ -66,3 +66,14 @@ def test_a_polynomial_underfits_fits_and_overfits(tmp_path: Path):
     train, test = ({name: scores[part]["loss"] for name, scores in of.items()} for part in ("train", "test"))
     assert train["polynomial1"] > 10 * train["polynomial"] > 10 * 0.5 * train["polynomial19"]
     assert 2 * test["polynomial"] < min(test["polynomial1"], test["polynomial19"])
+
+
+def test_five_folds_of_breast_cancer(tmp_path: Path):
+    graph = compile_spec(Path(__file__).parents[2] / "examples/breast_cancer.yaml")
+    data, found = read_data(graph), []
+    for fold in range(5):
+        (tmp_path / str(fold)).mkdir()
+        setup = Setup(graph, data, torch.device("cpu"), fold)
+        found.append(Run(setup, RunFolder(tmp_path / str(fold)), Plain(0), print).go())
+    assert sum(each.scores["validation"]["accuracy"] for each in found) / 5 >= 0.96
+    assert {each.state.best_epoch for each in found} == {30}  # no fold chooses among the epochs that it judges
