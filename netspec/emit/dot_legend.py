@@ -11,10 +11,10 @@ from netspec.emit.dot_labels import GREY, INK, PALE, PALETTE, font, text_width
 POINTS = 8
 NAMES = {"level": "closed level"}
 LINES = {
-    "skip": ("– – ▸", SKIP, "skip"),
-    "carry": ("· · · ▸", CARRY, "to the next step"),
+    "skip": ("– – →", SKIP, "skip"),
+    "carry": ("· · · →", CARRY, "to the next step"),
     "tie": ("• · · •", TIE, "same weights"),
-    "training": ("– – ▸", PALE, "training only"),
+    "training": ("– – →", PALE, "training only"),
 }
 """How each kind of edge that is not the usual one looks, as a sample, and what it means."""
 
