@@ -20,7 +20,7 @@ from netspec.runtime.verify import compare_onnx, probing_copy
 
 LENGTHS = [1, 2, 7, 40]
 RECURRENT = [name for name in SEQUENCES if "rnn" in name or "lstm" in name or name in ("gru_lm", "seq2seq")]
-SCANS = {"lstm_lm_gates", "rnn_attention", "rnn_attention_dot", "rnn_attention_tanh", "rnn_self_attention"}
+SCANS = {"lstm_lm_gates", "rnn_self_attention"} | {f"rnn_attention{form}" for form in ("", "_dates", "_dot", "_tanh")}
 
 
 def with_weights_of(theirs: nn.Module, name: str) -> nn.Module:
