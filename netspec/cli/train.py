@@ -21,6 +21,8 @@ from netspec.train.curves import draw_curves
 from netspec.train.folder import RunFolder
 from netspec.train.history import read_history
 from netspec.train.kept import asked, write_meaning, write_states
+from netspec.train.magnitudes import magnitude_table, magnitudes
+from netspec.train.objective import Objective
 from netspec.train.progress import shown
 from netspec.train.report import write_report
 from netspec.train.run import Result, Run
@@ -119,13 +121,15 @@ def heading(graph: Graph, setup: Setup, device: torch.device) -> str:
 
 
 def plan(graph: Graph, setup: Setup) -> str:
-    """What a dry run tells: the memory that a step takes, and the first batch."""
+    """What a dry run tells: the first batch, how large activations and gradients are, and the memory of a step."""
     batch = next(iter(setup.train.shuffled(0, setup.recipe.settings.batch)))
     lines = ["first batch"]
     for name, tensor in zip(graph.inputs, batch.inputs):
         if tensor is not None:
             lines.append(f"  {name:<12} {described(tensor)}")
     lines += [f"  {setup.wiring.targets[name]:<12} {described(tensor)}" for name, tensor in batch.targets.items()]
+    objective = Objective(setup.recipe.losses, setup.padding)
+    lines += ["", magnitude_table(magnitudes(setup.model.train(), objective, batch))]
     lines += ["", f"memory of a step  about {step_memory(graph, setup, batch.rows):,} bytes"]
     return "\n".join(lines)
 
