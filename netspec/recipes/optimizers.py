@@ -97,18 +97,11 @@ class Adam(Optimizer):
     amsgrad: bool = False
 
 
-class AdamW(Optimizer):
+class AdamW(Adam):
     """Adam with weight decay apart from the gradients (Loshchilov and Hutter 2017)."""
 
     name = "adamw"
     torch = "torch.optim.AdamW"
-    fused = True
-    states = 2
-
-    lr: Rate = 1e-3
-    betas: Betas = [0.9, 0.999]
-    eps: Amount = 1e-8
-    amsgrad: bool = False
 
 
 class LBFGS(Optimizer):
