@@ -112,12 +112,10 @@ def finish(results: Sequence[bool]) -> None:
 
 
 def import_torchvision() -> ModuleType:
-    """torchvision beside a CPU torch: its import wants two operators that its compiled half would have defined."""
-    import torch
+    """torchvision, also beside a torch that its compiled half does not fit."""
+    from netspec.train.names import import_torchvision as prepare
 
-    library = torch.library.Library("torchvision", "DEF")
-    library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    prepare()
     import torchvision
 
     return torchvision

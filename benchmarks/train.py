@@ -46,7 +46,7 @@ def sides(
     run._end_epoch = lambda: None  # type: ignore[method-assign]
     model, rows, batch = netspec.load(name).module(), setup.train, setup.recipe.settings.batch
     optimizer = type(run.optimizer)(model.parameters(), lr=1e-3, fused=True)
-    image, label = (rows.rows.tensors[name] for name in (setup.wiring.inputs[0], *setup.wiring.targets.values()))  # type: ignore
+    image, label = (rows.rows.tensors[name] for name in (setup.wiring.inputs[0], *setup.wiring.targets.values()))  # type: ignore[attr-defined]
     setup.model.train()
 
     def ours() -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 from argparse import Namespace
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-from netspec.cli.train import RUNS, first_setup, heading, train_into, warn
+from netspec.cli.train import RUNS, aligned, first_setup, heading, train_into, warn
 from netspec.diagnostics import TrainingFault, UsageError
 from netspec.elaborate import Limits
 from netspec.files import write_text
@@ -161,7 +161,7 @@ def table(outcomes: Mapping[str, Any], graph: Graph) -> str:
         cells += ["" if score is None else f"{score:.4f}" for score in scores]
         rows.append([*cells, ", ".join(map(str, found["best_epoch"])), f"{found['seconds']:.1f} s"])
     note = f"\n\n* best by {parts[0]} {measure}" if len(ended) > 1 else ""
-    return aligned([*zip(*heads)], rows) + note
+    return aligned([*zip(*heads), *rows]) + note
 
 
 def winner(ended: Mapping[str, Any], part: str, graph: Graph) -> tuple[str, str]:
@@ -172,15 +172,3 @@ def winner(ended: Mapping[str, Any], part: str, graph: Graph) -> tuple[str, str]
         measure, metrics = "loss", ()
     way = better_way(metrics, measure)
     return max(ended, key=lambda label: way * ended[label]["scores"][part][measure]), measure
-
-
-def aligned(heads: Iterable[Sequence[str]], rows: Iterable[Sequence[str]]) -> str:
-    """Lines of cells, the first one to the left."""
-    lines = [*heads, *rows]
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if at == 0 else cell.rjust(width) for at, (cell, width) in enumerate(zip(line, widths))
-        ).rstrip()
-        for line in lines
-    )

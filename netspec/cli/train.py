@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -80,13 +81,20 @@ def train_into(folder: RunFolder, first: Setup, loaded: Loaded, options: Namespa
         result = Run(setup, here, shown(steps), warn).go()
         if result.interrupted:
             print(f"\nstopped after step {result.state.step}, and saved; to go on:")
-            print(f"  netspec train {options.spec} --resume {folder.path}")
+            print(f"  {going_on(options, folder)}")
             return False
         results.append(result)
         runs.append(here)
     finish(graph, folder, results, first.recipe.published)
     write_pictures(graph, folder, runs)
     return True
+
+
+def going_on(options: Namespace, folder: RunFolder) -> str:
+    """The command that goes on with a run: the same recipe, so the same options."""
+    variant = ["--variant", options.variant] if options.variant else []
+    values = [word for value in options.set for word in ("--set", value)]
+    return shlex.join(["netspec", "train", options.spec, *variant, *values, "--resume", str(folder.path)])
 
 
 def warn(text: str) -> None:
@@ -111,7 +119,11 @@ def heading(graph: Graph, setup: Setup, device: torch.device) -> str:
     rows = f"{len(setup.train):,} rows"
     rows += f", {len(setup.validation):,} to judge by" if setup.validation is not None else ""
     rows += f", {len(setup.test):,} for the test" if setup.test is not None else ""
-    how = f"{settings.epochs} epochs of {steps} steps" if settings.epochs else f"{settings.steps} steps"
+    how = (
+        f"{settings.epochs} epoch{'s' * (settings.epochs != 1)} of {steps} steps"
+        if settings.epochs
+        else f"{settings.steps} steps"
+    )
     batch = f"batches of {settings.batch}" if settings.batch else "whole batches"
     return (
         f"{graph.name}: {graph.body.parameter_count:,} parameters · {recipe.data.detail()}: {rows}\n"
@@ -220,10 +232,16 @@ def score_table(scores: Any, spread: Any, published: Any) -> str:
         rows.append(cells)
     if published:
         rows.append(["published", *(f"{published[name]:g}" if name in published else "" for name in names)])
-    widths = [max(len(row[at]) for row in rows) for at in range(len(names) + 1)]
+    return aligned(rows)
+
+
+def aligned(rows: Iterable[Sequence[str]]) -> str:
+    """Lines of cells, the first one to the left."""
+    lines = [*rows]
+    widths = [max(map(len, column)) for column in zip(*lines)]
     return "\n".join(
         "  ".join(
-            cell.ljust(width) if at == 0 else cell.rjust(width) for at, (cell, width) in enumerate(zip(row, widths))
-        )
-        for row in rows
+            cell.ljust(width) if at == 0 else cell.rjust(width) for at, (cell, width) in enumerate(zip(line, widths))
+        ).rstrip()
+        for line in lines
     )

@@ -29,7 +29,7 @@ class Magnitude:
 
 
 def magnitudes(model: nn.Module, objective: Objective, batch: Batch) -> list[Magnitude]:
-    """The layers of a network in the order they run, for one batch; the network is left as it was."""
+    """The layers of a network in the order they run, for one batch. Statistics of batch norms move as in any step."""
     made: dict[str, float] = {}
     layers = {name: each for name, each in model.named_modules() if isinstance(getattr(each, "weight", None), Tensor)}
     layers = {name: each for name, each in layers.items() if each.weight.dim() > 1}

@@ -32,6 +32,8 @@ from netspec.train.objective import Objective
 HELD_BACK = 0.1
 FEWEST_TO_HOLD_BACK = 100
 """Where neither the data nor the recipe say what to judge by, a tenth is held back; of fewer rows, none is."""
+FREE = frozenset({"devices", "checkpoint", "tensorboard", "published"})
+"""Keys that a run may go on with other values of: they do not change what it learns."""
 
 
 def recipe_of(graph: Graph) -> Recipe:
@@ -132,7 +134,8 @@ class Setup:
             self._classes(main),
             self._read_back(column, bound),
         )
-        text = json.dumps([graph.digest, graph.parameters, recipe.plain(), fold], default=str, sort_keys=True)
+        asked = {key: value for key, value in recipe.plain().items() if key not in FREE}
+        text = json.dumps([graph.digest, graph.parameters, asked, fold], default=str, sort_keys=True)
         self.fingerprint = hashlib.sha256(text.encode()).hexdigest()
         self._batch = settings.batch
 

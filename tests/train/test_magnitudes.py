@@ -50,7 +50,7 @@ def test_they_are_those_of_torch():
     first = model[0](batch.inputs[0])  # type: ignore[index]
     assert found[0].activation == pytest.approx(first.square().mean().sqrt().item(), rel=1e-5)
     objective(model(*batch.inputs), batch.targets).backward()
-    assert found[0].gradient == pytest.approx(model[0].weight.grad.square().mean().sqrt().item(), rel=1e-5)  # type: ignore
+    assert found[0].gradient == pytest.approx(model[0].weight.grad.square().mean().sqrt().item(), rel=1e-5)  # type: ignore[index]
 
 
 def test_a_table_of_many_layers_stays_short():

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import time
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,11 @@ import torch
 from torch.nn import functional as F
 from train import small
 
+from netspec.cli.train import going_on
 from netspec.diagnostics import EnvironmentFault, SpecError, TrainingFault
-from netspec.pipeline import compile_spec
+from netspec.pipeline import compile_spec, read_value
 from netspec.runtime.module import build_module
+from netspec.train.folder import RunFolder
 from netspec.train.run import Run
 from netspec.train.setup import Setup, read_data
 
@@ -152,6 +155,22 @@ def test_another_recipe_does_not_go_on(tmp_path: Path):
     with pytest.raises(TrainingFault) as found:
         small.begin(small.graph(tmp_path, seed="1"), tmp_path / "run").go()
     assert str(found.value) == f"{tmp_path / 'run'} was trained with another spec or recipe: start a new run"
+
+
+def test_what_does_not_change_what_is_learned_may_be_another(tmp_path: Path):
+    overrides = {"train.devices": read_value("train.devices", "cpu")}
+    same = small.begin(compile_spec("lenet", overrides=overrides), tmp_path / "lenet", read_data(compile_spec("lenet")))
+    plain = small.begin(compile_spec("lenet"), tmp_path / "plain", read_data(compile_spec("lenet")))
+    assert same.setup.fingerprint == plain.setup.fingerprint
+
+
+def test_the_command_that_goes_on_asks_for_the_same():
+    options = Namespace(spec="net.yaml", variant="small", set=["train.epochs=4", "train.optimizer={sgd: 0.1}"])
+    told = going_on(options, RunFolder(Path("runs/net/3")))
+    assert told == (
+        "netspec train net.yaml --variant small --set train.epochs=4 --set 'train.optimizer={sgd: 0.1}' "
+        "--resume runs/net/3"
+    )
 
 
 def test_a_loss_that_is_no_number_names_the_layer(tmp_path: Path):
