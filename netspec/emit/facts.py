@@ -180,7 +180,7 @@ def _remainders_text(period: int, remainders: frozenset[int]) -> str:
         return "fit, which no size does"
     if len(remainders) == 1:
         return "be odd" if period == 2 else f"leave {min(remainders)} when divided by {period}"
-    listed = ", ".join(map(str, sorted(remainders)[:6])) + (", …" if len(remainders) > 6 else "")
+    listed = ", ".join(map(str, sorted(remainders)))
     return f"leave one of {listed} when divided by {period}"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from netspec.diagnostics import Source, Span
@@ -108,6 +108,7 @@ def requirements(draw: st.DrawFn) -> Requirement:
 
 
 @given(st.lists(requirements(), min_size=1, max_size=4))
+@example([Requirement(floor_div(H, 4), "==", floor_div(3 * floor_div(H, 3), 4), SPAN, "concat")])  # many remainders
 def test_facts_say_no_more_and_no_less_than_is_required(needed: list[Requirement]) -> None:
     level = Level("network", "", (), (), (), (), (), SPAN)
     found = facts(Graph("net", "", level, {}, {}, {"H": 1}, tuple(needed), (), {}, "", ""))
