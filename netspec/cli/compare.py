@@ -11,7 +11,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from netspec.cli.train import RUNS, aligned, first_setup, heading, train_into, warn
+from netspec.cli.train import RUNS, aligned, finished, heading, warn
 from netspec.diagnostics import TrainingFault, UsageError
 from netspec.elaborate import Limits
 from netspec.files import write_text
@@ -20,6 +20,8 @@ from netspec.pipeline import Loaded, compile_loaded, load_spec, read_value
 from netspec.train.curves import draw_comparison
 from netspec.train.folder import RunFolder
 from netspec.train.history import History, read_history
+from netspec.train.job import Job, first_setup
+from netspec.train.kept import Asked
 from netspec.train.measures import better_way
 from netspec.train.setup import recipe_of
 
@@ -46,11 +48,11 @@ def compare(options: Namespace, limits: Limits) -> int:
     for number, each in enumerate(candidates, 1):
         print(f"{each.label} ({number} of {len(candidates)})")
         run = RunFolder(folder / f"{number}-{slug(each.label)}")
-        given = Namespace(spec=each.loaded.source.name, variant=each.variant, set=[*each.values])
+        asked = Asked(each.loaded.source.name, each.variant, each.values)
         try:
             first = first_setup(each.graph)
             print(heading(each.graph, first, first.device))
-            if not train_into(run, first, each.loaded, given):
+            if not finished(Job(run, first, each.loaded, asked, warn)):
                 return 130
         except TrainingFault as fault:
             warn(f"{each.label}: {fault}")

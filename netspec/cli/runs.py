@@ -9,9 +9,10 @@ from argparse import Namespace
 from collections.abc import Sequence
 from statistics import stdev
 
-from netspec.cli.train import average, over_folds, score_table
+from netspec.cli.train import score_table
 from netspec.diagnostics import UsageError
 from netspec.train.finished import Finished
+from netspec.train.job import average, over_folds
 from netspec.train.predict import Answer, Predictor
 
 MOST_SHOWN = 3

@@ -5,9 +5,8 @@ from __future__ import annotations
 import shlex
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Any
 
 import torch
@@ -16,23 +15,14 @@ from netspec.dims import evaluate
 from netspec.emit.memory import PRECISIONS, Memory
 from netspec.graph import Graph
 from netspec.pipeline import Loaded
-from netspec.runtime.module import build_module
-from netspec.runtime.verify import export_verified
-from netspec.train.curves import draw_curves
 from netspec.train.folder import RunFolder
-from netspec.train.history import read_history
-from netspec.train.kept import asked, write_meaning, write_states
+from netspec.train.job import Job, first_setup
+from netspec.train.kept import Asked
 from netspec.train.magnitudes import magnitude_table, magnitudes
 from netspec.train.objective import Objective
-from netspec.train.progress import shown
-from netspec.train.report import write_report
-from netspec.train.run import Result, Run
-from netspec.train.setup import Setup, chosen_device, read_data, read_weights, recipe_of
+from netspec.train.setup import Setup
 
 RUNS = Path("runs")
-
-Scores = Mapping[str, Mapping[str, float]]
-"""Loss and metrics by the part of the data that they are of."""
 
 
 def train(graph: Graph, loaded: Loaded, options: Namespace) -> int:
@@ -45,7 +35,8 @@ def train(graph: Graph, loaded: Loaded, options: Namespace) -> int:
         print(plan(graph, first))
         return 0
     folder = resumed or (RunFolder(Path(options.output)) if options.output else RunFolder.new(parent))
-    if not train_into(folder, first, loaded, options):
+    asked = Asked(options.spec, options.variant, tuple(options.set))
+    if not finished(Job(folder, first, loaded, asked, warn)):
         return 130
     print(f"\n{folder.path}/: {', '.join(sorted(each.name for each in folder.path.iterdir()))}")
     asked_of = folder.path / "fold-1" if first.recipe.settings.folds else folder.path
@@ -53,63 +44,24 @@ def train(graph: Graph, loaded: Loaded, options: Namespace) -> int:
     return 0
 
 
-def first_setup(graph: Graph) -> Setup:
-    """The only setup of a network, or that of its first fold, its data read."""
-    settings = recipe_of(graph).settings
-    return Setup(graph, read_data(graph), chosen_device(settings.devices), 0 if settings.folds else None)
-
-
-def train_into(folder: RunFolder, first: Setup, loaded: Loaded, options: Namespace) -> bool:
-    """Train every fold, say how it ended, and leave all that a run leaves; false where it was interrupted."""
-    graph, settings = first.graph, first.recipe.settings
-    folds = [*range(settings.folds)] if settings.folds else [None]
-    folder.path.mkdir(parents=True, exist_ok=True)
-    if not folder.begun:  # what goes on is what was begun: another recipe is refused by its checkpoint
-        said = asked(loaded, options.variant, options.set, folder.path)
-        folder.begin(loaded.source.text, facts(graph) | {"asked": said})
-    write_meaning(first.data, folder)
-    results: list[Result] = []
-    runs: list[RunFolder] = []
-    for fold in folds:
-        here = folder if fold is None else RunFolder(folder.path / f"fold-{fold + 1}")
-        setup = first if fold == folds[0] else Setup(graph, first.data, first.device, fold)
-        here.path.mkdir(exist_ok=True)
-        write_states(setup.prepare, here.path)
-        if fold is not None:
-            print(f"\nfold {fold + 1} of {len(folds)}")
-        steps = settings.steps or (settings.epochs or 0) * setup.train.steps(settings.batch)
-        result = Run(setup, here, shown(steps), warn).go()
-        if result.interrupted:
-            print(f"\nstopped after step {result.state.step}, and saved; to go on:")
-            print(f"  {going_on(options, folder)}")
-            return False
-        results.append(result)
-        runs.append(here)
-    finish(graph, folder, results, first.recipe.published)
-    write_pictures(graph, folder, runs)
+def finished(job: Job) -> bool:
+    """Do a job and print how it ended; false where it was interrupted."""
+    ending = job.go()
+    if ending.stopped_after is not None:
+        print(f"\nstopped after step {ending.stopped_after}, and saved; to go on:\n  {going_on(job)}")
+        return False
+    print()
+    print(score_table(ending.scores, ending.spread, job.first.recipe.published))
     return True
 
 
-def going_on(options: Namespace, folder: RunFolder) -> str:
+def going_on(job: Job) -> str:
     """The command that goes on with a run: the same recipe, so the same options."""
-    variant = ["--variant", options.variant] if options.variant else []
-    values = [word for value in options.set for word in ("--set", value)]
-    return shlex.join(["netspec", "train", options.spec, *variant, *values, "--resume", str(folder.path)])
+    return shlex.join(["netspec", "train", *job.asked.words(), "--resume", str(job.folder.path)])
 
 
 def warn(text: str) -> None:
     print(f"netspec: {text}", file=sys.stderr)
-
-
-def facts(graph: Graph) -> dict[str, Any]:
-    """What a run is of."""
-    return {
-        "model": graph.name,
-        "weights": graph.body.parameter_count,
-        "spec": {"file": Path(graph.spec).name, "sha256": graph.digest},
-        "parameters": dict(graph.parameters),
-        "recipe": recipe_of(graph).plain(),
-    }
 
 
 def heading(graph: Graph, setup: Setup, device: torch.device) -> str:
@@ -167,55 +119,6 @@ def described(tensor: torch.Tensor) -> str:
     """A tensor's shape, type and range."""
     shape = "×".join(map(str, tensor.shape)) or "()"
     return f"{shape} {str(tensor.dtype).removeprefix('torch.')}, {tensor.min().item():.4g} to {tensor.max().item():.4g}"
-
-
-def finish(graph: Graph, folder: RunFolder, results: list[Result], published: Any) -> None:
-    """Write how it ended, and say it."""
-    found = [result.scores for result in results]
-    scores = average(found)
-    spread = over_folds(stdev, found) if len(results) > 1 else {}
-    record = {
-        "scores": scores,
-        "folds": found if len(results) > 1 else [],
-        "best_epoch": [result.state.best_epoch for result in results],
-        "steps": [result.state.step for result in results],
-        "seconds": round(sum(result.state.seconds for result in results), 3),
-        "published": dict(published),
-    }
-    folder.finish(record)
-    print()
-    print(score_table(scores, spread, published))
-
-
-def write_pictures(graph: Graph, folder: RunFolder, runs: list[RunFolder]) -> None:
-    """Write ``model.onnx`` and ``curves.png`` of each fold, and the report of all."""
-    published = folder.result()["published"]
-    for each in runs:
-        export_best(graph, each)
-        draw_curves(read_history(each), each.path / "curves.png", published)
-    write_report(folder, runs)
-
-
-def export_best(graph: Graph, folder: RunFolder) -> None:
-    """Write the best weights as ONNX; a file that does not agree with PyTorch is told, and called ``rejected``."""
-    module = build_module(graph, "cpu")
-    module.load_state_dict(read_weights(folder.best))
-    path, parity = export_verified(graph, module, folder.path / "model.onnx")
-    if not parity.agrees:
-        warn(f"PyTorch and onnxruntime differ by {parity.worst:.1e} (max|Δ|/max|y|); the file is kept as {path}")
-
-
-def average(scores: Sequence[Scores]) -> Scores:
-    """The mean of each score over the folds."""
-    return over_folds(mean, scores)
-
-
-def over_folds(summary: Callable[[list[float]], float], scores: Sequence[Scores]) -> Scores:
-    """One number for each score of several folds."""
-    return {
-        part: {name: summary([each[part][name] for each in scores]) for name in values}
-        for part, values in scores[0].items()
-    }
 
 
 def score_table(scores: Any, spread: Any, published: Any) -> str:

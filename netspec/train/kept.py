@@ -46,11 +46,22 @@ class Meaning:
     words: Mapping[str, tuple[str, ...]]
 
 
-def asked(loaded: Loaded, variant: str | None, values: Sequence[str], folder: Path) -> dict[str, Any]:
-    """What was asked for besides the spec's text, for ``run.json``: the variant, what was set, where the spec lies.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked for besides the spec's text. ``values`` are as on the command line: ``train.epochs=2``."""
 
-    ``values`` are as on the command line: ``width=3``, ``train.epochs=2``.
-    """
+    spec: str
+    variant: str | None = None
+    values: tuple[str, ...] = ()
+
+    def words(self) -> list[str]:
+        """The same as words of a command line."""
+        variant = ["--variant", self.variant] if self.variant else []
+        return [self.spec, *variant, *(word for value in self.values for word in ("--set", value))]
+
+
+def write_sources(loaded: Loaded, asked: Asked, folder: Path) -> dict[str, Any]:
+    """Keep the files that the spec imports; gives what ``run.json`` says of what was asked for."""
     place = Path(loaded.source.name).absolute()
     root = DISK.project_of(place)
     own = place.relative_to(root)
@@ -58,8 +69,8 @@ def asked(loaded: Loaded, variant: str | None, values: Sequence[str], folder: Pa
         write_text(folder / SOURCES / Path(source.name).absolute().relative_to(root), source.text)
     kept = {"sources": own.as_posix()} if loaded.imported else {}
     return {
-        "variant": variant or loaded.variant,
-        "set": [*values],
+        "variant": asked.variant or loaded.variant,
+        "set": [*asked.values],
         "spec": os.path.relpath(place, folder.absolute()),
         **kept,
     }

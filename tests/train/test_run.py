@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import signal
 import time
-from argparse import Namespace
 from pathlib import Path
 
 import pytest
@@ -17,9 +16,11 @@ from train import small
 
 from netspec.cli.train import going_on
 from netspec.diagnostics import EnvironmentFault, SpecError, TrainingFault
-from netspec.pipeline import compile_spec, read_value
+from netspec.pipeline import compile_spec, load_spec, read_value
 from netspec.runtime.module import build_module
 from netspec.train.folder import RunFolder
+from netspec.train.job import Job
+from netspec.train.kept import Asked
 from netspec.train.run import Run
 from netspec.train.setup import Setup, read_data
 
@@ -164,9 +165,11 @@ def test_what_does_not_change_what_is_learned_may_be_another(tmp_path: Path):
     assert same.setup.fingerprint == plain.setup.fingerprint
 
 
-def test_the_command_that_goes_on_asks_for_the_same():
-    options = Namespace(spec="net.yaml", variant="small", set=["train.epochs=4", "train.optimizer={sgd: 0.1}"])
-    told = going_on(options, RunFolder(Path("runs/net/3")))
+def test_the_command_that_goes_on_asks_for_the_same(tmp_path: Path):
+    graph = small.graph(tmp_path)
+    first = Setup(graph, small.data(), torch.device("cpu"))
+    asked = Asked("net.yaml", "small", ("train.epochs=4", "train.optimizer={sgd: 0.1}"))
+    told = going_on(Job(RunFolder(Path("runs/net/3")), first, load_spec(tmp_path / "small.yaml"), asked, print))
     assert told == (
         "netspec train net.yaml --variant small --set train.epochs=4 --set 'train.optimizer={sgd: 0.1}' "
         "--resume runs/net/3"

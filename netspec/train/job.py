@@ -1,0 +1,138 @@
+"""A whole training: every fold of a recipe into its folder, and what is left at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from netspec.graph import Graph
+from netspec.pipeline import Loaded
+from netspec.runtime.module import build_module
+from netspec.runtime.verify import export_verified
+from netspec.train.curves import draw_curves
+from netspec.train.folder import RunFolder
+from netspec.train.history import read_history
+from netspec.train.kept import Asked, write_meaning, write_sources, write_states
+from netspec.train.progress import shown
+from netspec.train.report import write_report
+from netspec.train.run import Result, Run
+from netspec.train.setup import Setup, chosen_device, read_data, read_weights, recipe_of
+
+Scores = Mapping[str, Mapping[str, float]]
+"""Loss and metrics by the part of the data that they are of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a training ended. ``spread`` is the standard deviation over folds, ``stopped_after`` the step of an
+    interruption, which leaves no scores."""
+
+    scores: Scores = field(default_factory=dict)
+    spread: Scores = field(default_factory=dict)
+    stopped_after: int | None = None
+
+
+def first_setup(graph: Graph) -> Setup:
+    """The only setup of a network, or that of its first fold, its data read."""
+    settings = recipe_of(graph).settings
+    return Setup(graph, read_data(graph), chosen_device(settings.devices), 0 if settings.folds else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A training of a network into a folder. ``first`` is its only setup, or that of its first fold."""
+
+    folder: RunFolder
+    first: Setup
+    loaded: Loaded
+    asked: Asked
+    warn: Callable[[str], None]
+
+    def go(self) -> Ending:
+        """Train every fold, and leave all that a run leaves; what was begun in the folder goes on."""
+        recipe = self.first.recipe
+        self._begin()
+        results: list[Result] = []
+        runs: list[RunFolder] = []
+        folds = [*range(recipe.settings.folds)] if recipe.settings.folds else [None]
+        for fold in folds:
+            if fold is not None:
+                print(f"\nfold {fold + 1} of {len(folds)}")
+            runs.append(self.folder if fold is None else RunFolder(self.folder.path / f"fold-{fold + 1}"))
+            results.append(self._train(fold, runs[-1]))
+            if results[-1].interrupted:
+                return Ending(stopped_after=results[-1].state.step)
+        found = [result.scores for result in results]
+        self.folder.finish(record(results, average(found), recipe.published))
+        for each in runs:
+            self._export(each)
+            draw_curves(read_history(each), each.path / "curves.png", recipe.published)
+        write_report(self.folder, runs)
+        return Ending(average(found), over_folds(stdev, found) if len(found) > 1 else {})
+
+    def _begin(self) -> None:
+        """Write what the run starts from. What goes on is what was begun: its checkpoint refuses another recipe."""
+        self.folder.path.mkdir(parents=True, exist_ok=True)
+        if not self.folder.begun:
+            said = write_sources(self.loaded, self.asked, self.folder.path)
+            self.folder.begin(self.loaded.source.text, facts(self.first.graph) | {"asked": said})
+        write_meaning(self.first.data, self.folder)
+
+    def _train(self, fold: int | None, folder: RunFolder) -> Result:
+        first = self.first
+        setup = first if fold == first.fold else Setup(first.graph, first.data, first.device, fold)
+        settings = first.recipe.settings
+        folder.path.mkdir(exist_ok=True)
+        write_states(setup.prepare, folder.path)
+        steps = settings.steps or (settings.epochs or 0) * setup.train.steps(settings.batch)
+        return Run(setup, folder, shown(steps), self.warn).go()
+
+    def _export(self, folder: RunFolder) -> None:
+        """Write the best weights as ONNX; a file that does not agree with PyTorch is told, and called ``rejected``."""
+        graph = self.first.graph
+        module = build_module(graph, "cpu")
+        module.load_state_dict(read_weights(folder.best))
+        path, parity = export_verified(graph, module, folder.path / "model.onnx")
+        if not parity.agrees:
+            self.warn(
+                f"PyTorch and onnxruntime differ by {parity.worst:.1e} (max|Δ|/max|y|); the file is kept as {path}"
+            )
+
+
+def facts(graph: Graph) -> dict[str, Any]:
+    """What a run is of."""
+    return {
+        "model": graph.name,
+        "weights": graph.body.parameter_count,
+        "spec": {"file": Path(graph.spec).name, "sha256": graph.digest},
+        "parameters": dict(graph.parameters),
+        "recipe": recipe_of(graph).plain(),
+    }
+
+
+def record(results: Sequence[Result], scores: Scores, published: Mapping[str, float]) -> dict[str, Any]:
+    """How a training ended, as ``result.json`` has it."""
+    return {
+        "scores": scores,
+        "folds": [result.scores for result in results] if len(results) > 1 else [],
+        "best_epoch": [result.state.best_epoch for result in results],
+        "steps": [result.state.step for result in results],
+        "seconds": round(sum(result.state.seconds for result in results), 3),
+        "published": dict(published),
+    }
+
+
+def average(scores: Sequence[Scores]) -> Scores:
+    """The mean of each score over the folds."""
+    return over_folds(mean, scores)
+
+
+def over_folds(summary: Callable[[list[float]], float], scores: Sequence[Scores]) -> Scores:
+    """One number for each score of several folds."""
+    return {
+        part: {name: summary([each[part][name] for each in scores]) for name in values}
+        for part, values in scores[0].items()
+    }
