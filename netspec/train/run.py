@@ -40,6 +40,7 @@ class State:
     loss_of_epoch: float = 0.0
     seconds: float = 0.0
     best: float | None = None
+    best_loss: float = math.inf
     best_epoch: int = 0
     best_step: int = 0
     waited: int = 0
@@ -220,7 +221,7 @@ class Run:
         judged = record.get("validation", record["train"])
         if self._watches:
             self.schedule.step(judged["loss"])
-        self._judge(judged[self.watched])
+        self._judge(judged[self.watched], judged["loss"])
         state.done = state.done or state.step >= self.total
         record = {"epoch": state.epoch, "step": state.step, **record, "lr": rate, "seconds": round(state.seconds, 3)}
         self.pending.append(json.dumps(record) + "\n")
@@ -233,17 +234,20 @@ class Run:
         if self._is_due() or self.stopping:
             self._save()
 
-    def _judge(self, value: float) -> None:
-        """Keep the weights where they are the best so far, and stop where nothing gets better."""
+    def _judge(self, value: float, loss: float) -> None:
+        """Keep the weights where they are the best so far, and stop where nothing gets better.
+
+        Where what is watched stays the same, as a share of few rows often does, the lower loss is the better one; it is
+        no progress that ``patience`` would wait for.
+        """
         state, early = self.state, self.early
         margin = early.min_delta if early is not None else 0.0
-        if not math.isfinite(value):
-            state.waited += 1
-        elif not self.selects or state.best is None or self.way * (value - state.best) > margin:
-            state.best, state.best_epoch, state.best_step, state.waited = value, state.epoch, state.step, 0
+        better = not self.selects or state.best is None or self.way * (value - state.best) > margin
+        better = better and math.isfinite(value)
+        state.waited = 0 if better else state.waited + 1
+        if better or (value == state.best and loss < state.best_loss):
+            state.best, state.best_loss, state.best_epoch, state.best_step = value, loss, state.epoch, state.step
             self.best_weights = {name: tensor.clone() for name, tensor in self.setup.model.state_dict().items()}
-        else:
-            state.waited += 1
         if early is None:
             return
         if early.patience is not None and state.waited >= early.patience:

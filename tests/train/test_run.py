@@ -217,6 +217,23 @@ def test_early_stopping(tmp_path: Path):
     assert small.begin(graph, tmp_path / "patience").go().state.epoch == 3
 
 
+def test_of_epochs_that_are_as_good_the_lower_loss_is_the_better(tmp_path: Path):
+    """It is nothing that ``patience`` would wait for: that counts from the first of them."""
+    result = small.begin(small.graph(tmp_path, epochs="15"), tmp_path / "run").go()
+    lines = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    epochs = [line for line in lines if "epoch" in line]
+    highest = max(each["validation"]["accuracy"] for each in epochs)
+    equal = [each for each in epochs if each["validation"]["accuracy"] == highest]
+    best = min(equal, key=lambda each: each["validation"]["loss"])
+    assert best is not equal[0]
+    assert result.state.best_epoch == best["epoch"]
+    assert result.scores["validation"] == pytest.approx(best["validation"])
+    graph = small.graph(tmp_path, early_stopping="{patience: 3, metric: accuracy}", epochs="50")
+    stopped = small.begin(graph, tmp_path / "stopped").go().state
+    assert stopped.epoch == equal[0]["epoch"] + 3
+    assert stopped.best_epoch > equal[0]["epoch"]
+
+
 def test_too_little_memory_says_what_to_do(tmp_path: Path):
     run = small.begin(small.graph(tmp_path), tmp_path / "run")
 
