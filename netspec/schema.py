@@ -139,6 +139,10 @@ KEYS: dict[type[Form], dict[str, tuple[Json, str]]] = {
         "init": (_or_expression({"type": ["string", "object"]}), "the initialisation of all weight matrices"),
         "precision": (_reference("precision"), "`mixed` is bfloat16 by autocast over float32 weights"),
         "compile": (_reference("compile"), "torch.compile: of each repeated block (`regional`), or of the `whole`"),
+        "channels_last": (
+            _reference("channels_last"),
+            "weights of convolutions with their channels last: fast in bfloat16",
+        ),
         "devices": (_reference("devices"), "`cuda`, `cpu`, or what there is (`auto`)"),
         "seed": (_reference("seed"), "the seed of the weights, the order and every other chance"),
         "checkpoint": (_reference("checkpoint"), "how often the run is saved: `{minutes, steps, keep}`"),

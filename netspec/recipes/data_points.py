@@ -73,6 +73,22 @@ class Polynomial(DataSet):
         return {"x": Column((self.degree,)), "y": Column((), target=True)}
 
 
+class Noise(DataSet):
+    """Bytes at random as images, or as tensors of any `shape`, and a class at random: nothing to learn, all to time."""
+
+    name = "noise"
+    main = "shape"
+    torch = "netspec.train.data.points.noise"
+
+    shape: Annotated[list[Positive], Field(min_length=1)]
+    classes: Positive = 10
+    rows: Positive = 1000
+    seed: Natural = 0
+
+    def columns(self) -> Mapping[str, Column]:
+        return {"image": Column(tuple(self.shape)), "label": Column((), "int64", self.classes, target=True)}
+
+
 class Edges(DataSet):
     """Images of 6×8 with a black band of four columns, and where its edges are: 1 into the black, −1 out of it.
 

@@ -38,6 +38,7 @@ class Settings(Ingredient):
     evaluate_train: bool = False
     precision: Literal["float32", "mixed", "bfloat16"] = "float32"
     compile: Literal["none", "regional", "whole"] = "none"
+    channels_last: bool = False
     devices: Literal["auto", "cpu", "cuda"] = "auto"
     seed: Natural = 0
     tensorboard: bool = False

@@ -241,6 +241,7 @@ class TrainSpec(Form):
     init: Value | None = None
     precision: Value | None = None
     compile: Value | None = None
+    channels_last: Value | None = None
     devices: Value | None = None
     seed: Value | None = None
     checkpoint: Value | None = None

@@ -148,6 +148,8 @@ class Setup:
         settings = self.recipe.settings
         dtype = torch.bfloat16 if settings.precision == "bfloat16" else None
         model = build_module(self.graph, self.device, dtype, settings.seed)
+        if settings.channels_last:
+            put_channels_last(model)
         if settings.compile == "whole":
             model.compile()
         elif settings.compile == "regional":
@@ -242,6 +244,13 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     except (OSError, safetensors.SafetensorError) as fault:
         raise EnvironmentFault(f"cannot read the weights in {path}: {fault}") from None
     return found | {name: found[own] for name, own in tied.items()}
+
+
+def put_channels_last(model: nn.Module) -> None:
+    """Lay out the weights of 2d convolutions with their channels last, which all that flows between them follows."""
+    for parameter in model.parameters():
+        if parameter.dim() == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
 
 def compile_regions(model: nn.Module) -> None:

@@ -18,11 +18,12 @@ from netspec.cli.train import going_on
 from netspec.diagnostics import EnvironmentFault, SpecError, TrainingFault
 from netspec.pipeline import compile_spec, load_spec, read_value
 from netspec.runtime.module import build_module
+from netspec.runtime.verify import export_verified
 from netspec.train.folder import RunFolder
 from netspec.train.job import Job
 from netspec.train.kept import Asked
 from netspec.train.run import Run
-from netspec.train.setup import Setup, read_data
+from netspec.train.setup import Setup, read_data, read_weights
 
 
 def test_it_learns(tmp_path: Path):
@@ -263,3 +264,33 @@ def test_another_start(tmp_path: Path):
     state = run.setup.model.state_dict()
     assert {float(state[f"{layer}.weight"].mean()) for layer in ("first", "head")} == {0.5}
     assert float(state["first.bias"].abs().max()) < 0.1
+
+
+CONVOLUTIONS = small.SPEC.replace(
+    "  - flatten\n", "  - conv2d: {name: conv, out_channels: 4, kernel_size: 3, stride: 2}\n  - relu\n  - flatten\n"
+)
+
+
+def test_channels_last_learn_the_same_and_go_on(tmp_path: Path):
+    small.begin(small.graph(tmp_path, CONVOLUTIONS), tmp_path / "first").go()
+    graph = small.graph(tmp_path, CONVOLUTIONS, channels_last="true")
+    run = small.begin(graph, tmp_path / "last")
+    assert run.setup.model.get_parameter("conv.weight").is_contiguous(memory_format=torch.channels_last)
+    run.go()
+    first, last = (dict(small.losses(tmp_path / name)) for name in ("first", "last"))
+    assert last == pytest.approx(first, rel=1e-3)
+    stopped = small.begin(graph, tmp_path / "stopped")
+    stop_after(stopped, 7)
+    assert stopped.go().interrupted
+    small.begin(graph, tmp_path / "stopped").go()
+    assert dict(small.losses(tmp_path / "stopped")) == last
+
+
+def test_what_a_run_with_channels_last_leaves_is_like_any_other(tmp_path: Path):
+    graph = small.graph(tmp_path, CONVOLUTIONS, channels_last="true")
+    run = small.begin(graph, tmp_path / "run")
+    run.go()
+    weight = read_weights(run.folder.best)["conv.weight"]
+    assert weight.is_contiguous()
+    assert weight.equal(run.setup.model.get_parameter("conv.weight"))
+    assert export_verified(graph, run.setup.model, tmp_path / "model.onnx")[1].agrees

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from netspec.recipes.data_points import Edges, Line, Logic, Polynomial, Separable
+from netspec.recipes.data_points import Edges, Line, Logic, Noise, Polynomial, Separable
 from netspec.train.data.base import Data, TensorRows
 
 
@@ -49,6 +49,16 @@ def polynomial(data_set: Polynomial, folder: Path) -> Data:
         TensorRows({"x": features[part, : data_set.degree], "y": y[part]}) for part in (slice(half), slice(half, None))
     )
     return Data(data_set.columns(), train, test=test)
+
+
+def noise(data_set: Noise, folder: Path) -> Data:
+    """image [*shape], bytes, and label."""
+    draw, rows = _generator(data_set.seed), data_set.rows
+    image = torch.randint(256, (rows, *data_set.shape), dtype=torch.uint8, generator=draw)
+    return Data(
+        data_set.columns(),
+        TensorRows({"image": image, "label": torch.randint(data_set.classes, (rows,), generator=draw)}),
+    )
 
 
 def edges(data_set: Edges, folder: Path) -> Data:

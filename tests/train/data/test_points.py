@@ -4,10 +4,12 @@ import pytest
 import torch
 from train.data.reading import read
 
-from netspec.recipes.data_points import Edges, Line, Logic, Polynomial, Separable
+from netspec.recipes.data_points import Edges, Line, Logic, Noise, Polynomial, Separable
 
 
-@pytest.mark.parametrize("data_set", [Logic(of="xor"), Separable(), Line(), Polynomial(degree=5), Edges()])
+@pytest.mark.parametrize(
+    "data_set", [Logic(of="xor"), Separable(), Line(), Polynomial(degree=5), Edges(), Noise(shape=[2, 6, 8])]
+)
 def test_columns_are_as_declared_and_the_same_each_time(data_set):
     data, again = read(data_set), read(data_set)
     assert data.columns == data_set.columns()
@@ -58,3 +60,11 @@ def test_edges_are_a_convolution_with_1_and_minus_1():
     assert torch.nn.functional.conv2d(rows["image"], kernel).equal(rows["edge"])
     assert rows["image"][2, 0, 0].tolist() == [1, 1, 0, 0, 0, 0, 1, 1]
     assert rows["edge"][2, 0, 0].tolist() == [0, 1, 0, 0, 0, -1, 0]
+
+
+def test_noise_has_every_byte_and_every_class():
+    rows = read(Noise(shape=[3, 16, 16], classes=7, rows=100, seed=1)).train.tensors
+    assert rows["image"].shape == (100, 3, 16, 16)
+    assert torch.bincount(rows["image"].flatten().long(), minlength=256).min() > 0
+    assert sorted(set(rows["label"].tolist())) == [*range(7)]
+    assert not rows["image"].equal(read(Noise(shape=[3, 16, 16], classes=7, rows=100)).train.tensors["image"])
