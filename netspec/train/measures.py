@@ -61,18 +61,18 @@ class Measures:
         model.eval()
         for meter in (*self.meters.values(), *self.decoding.values()):
             meter.to(feed.device).reset()
-        total, rows = torch.zeros((), device=feed.device, dtype=torch.float64), 0
+        losses, rows = Losses(self.objective), 0
         with torch.inference_mode():
             for each in feed.in_order(max(batch or len(feed), EVALUATION_BATCH)):
                 with autocast:
                     outputs = model(*each.inputs)
-                total += self.objective.of_outputs(outputs, each.targets).double() * each.rows
+                losses.add(outputs, each)
                 rows += each.rows
                 self._update(outputs, each)
                 if self.decoding and rows - each.rows < self.to_decode:
                     self._decode(model, each)
         model.train(training)
-        found = {"loss": float(total) / max(rows, 1)}
+        found = {"loss": losses.mean()}
         return found | {name: float(meter.compute()) for name, meter in (*self.meters.items(), *self.decoding.items())}
 
     def _update(self, outputs: Any, batch: Batch) -> None:
@@ -123,6 +123,29 @@ class Measures:
         if self.ignored is None:
             return target.shape[1]
         return int((target != self.ignored).any(0).nonzero().max()) + 1
+
+
+class Losses:
+    """The loss of many batches: the mean over all that counts in them, whatever the batches were."""
+
+    def __init__(self, objective: Objective):
+        self.objective = objective
+        self.sums = dict.fromkeys(objective.terms, 0.0)
+        self.counts = dict.fromkeys(objective.terms, 0)
+
+    def add(self, outputs: Any, batch: Batch) -> None:
+        """What the network gave for a batch."""
+        counts = self.objective.counts(batch.targets)
+        for name, output in self.objective.named(outputs).items():
+            if counts[name]:
+                mean = self.objective.terms[name].function(output, batch.targets[name])
+                self.sums[name] += float(mean) * counts[name]
+                self.counts[name] += counts[name]
+
+    def mean(self) -> float:
+        """Zero where nothing was judged."""
+        scales = {name: term.scale for name, term in self.objective.terms.items()}
+        return sum(scales[name] * self.sums[name] / count for name, count in self.counts.items() if count)
 
 
 def scores_of_places(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:

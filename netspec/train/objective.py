@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -11,6 +12,19 @@ from torch import Tensor
 
 from netspec.recipes.losses import Loss
 from netspec.train.names import resolve
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """The loss of one output. ``ignored`` is the class whose places do not count, as padding."""
+
+    scale: float
+    function: Callable[[Tensor, Tensor], Tensor]
+    ignored: int | None
+
+    def count(self, target: Tensor) -> int:
+        """The places, or rows, that the mean is over."""
+        return len(target) if self.ignored is None else int((target != self.ignored).sum())
 
 
 class Objective:
@@ -23,32 +37,57 @@ class Objective:
         penalised: list[Tensor] | None = None,
         decay: float = 0.0,
     ):
-        self.terms = {name: (loss.scale, criterion(loss, padding.get(name))) for name, loss in losses.items()}
+        self.terms = {name: term(loss, padding.get(name)) for name, loss in losses.items()}
         self.main = next(iter(losses))
         self.penalised, self.decay = penalised or [], decay
 
-    def __call__(self, outputs: Any, targets: Mapping[str, Tensor]) -> Tensor:
-        """The loss of what the network gave: a tensor, or a mapping of several, some of which may be absent."""
-        loss = self.of_outputs(outputs, targets)
-        for parameter in self.penalised:
-            loss = loss + self.decay / 2 * parameter.square().sum()
-        return loss
+    def __call__(
+        self, outputs: Any, targets: Mapping[str, Tensor], shares: Mapping[str, float] | None = None
+    ) -> Tensor:
+        """The loss of what the network gave: a tensor, or a mapping of several, some of which may be absent.
 
-    def of_outputs(self, outputs: Any, targets: Mapping[str, Tensor]) -> Tensor:
-        """The same without the penalty."""
-        if not isinstance(outputs, dict):
-            scale, function = self.terms[self.main]
-            loss = function(outputs, targets[self.main])
-            return loss if scale == 1.0 else scale * loss
-        parts = [
-            scale * function(outputs[name], targets[name])
-            for name, (scale, function) in self.terms.items()
-            if name in outputs
-        ]
+        ``shares`` says, for a part of a batch, how much of what counts in the whole it has for each output: the losses
+        of all parts then add up to that of the batch, however long the padding is in each.
+        """
+        named = self.named(outputs)
+        shares = shares or {}
+        parts = [self._part(name, named[name], targets[name], shares.get(name, 1.0)) for name in named]
         total = parts[0]
         for part in parts[1:]:
             total = total + part
+        share = shares.get(self.main, 1.0)
+        for parameter in self.penalised:
+            total = total + share * self.decay / 2 * parameter.square().sum()
         return total
+
+    def named(self, outputs: Any) -> dict[str, Tensor]:
+        """The outputs that are judged, those that there are, by name."""
+        if not isinstance(outputs, dict):
+            return {self.main: outputs}
+        return {name: outputs[name] for name in self.terms if name in outputs}
+
+    def counts(self, targets: Mapping[str, Tensor]) -> dict[str, int]:
+        """How many places, or rows, the loss of each output is the mean of."""
+        return {name: each.count(targets[name]) for name, each in self.terms.items()}
+
+    def _part(self, name: str, output: Tensor, target: Tensor, share: float) -> Tensor:
+        each = self.terms[name]
+        if share == 0:  # nothing counts, and the mean of nothing is no number
+            return 0.0 * output.sum()
+        loss = each.function(output, target)
+        weight = each.scale * share
+        return loss if weight == 1.0 else weight * loss
+
+
+def term(loss: Loss, padding: int | None) -> Term:
+    """A loss, ready for an output whose column is padded with ``padding``."""
+    ignored = loss.keywords().get("ignore_index", padding) if loss.per_class else None
+    return Term(loss.scale, criterion(loss, padding), ignored)
+
+
+def shares(counts: Mapping[str, int], wholes: Mapping[str, int]) -> dict[str, float]:
+    """How much of what counts in a batch a part of it has, for each output."""
+    return {name: count / max(wholes[name], 1) for name, count in counts.items()}
 
 
 def criterion(loss: Loss, padding: int | None) -> Callable[[Tensor, Tensor], Tensor]:

@@ -20,7 +20,7 @@ from netspec.train.faults import name_the_layer, out_of_memory, readable, too_la
 from netspec.train.feed import Batch
 from netspec.train.folder import RunFolder
 from netspec.train.measures import better_way
-from netspec.train.objective import Objective
+from netspec.train.objective import Objective, shares
 from netspec.train.optimizers import build_optimizer, penalised
 from netspec.train.progress import Progress
 from netspec.train.schedules import build_schedule
@@ -148,9 +148,9 @@ class Run:
         return number
 
     def _accumulated_step(self, batch: Batch) -> float:
-        number = 0.0
+        number, wholes = 0.0, self.objective.counts(batch.targets)
         for part in split(batch, -(-batch.rows // self.settings.accumulate)):
-            loss = self._loss(part) * (part.rows / batch.rows)
+            loss = self._loss(part, shares(self.objective.counts(part.targets), wholes))
             number += loss.item()
             if not math.isfinite(number):
                 self._not_finite(part, number)
@@ -179,10 +179,10 @@ class Run:
             self.schedule.step()
         return first[0]
 
-    def _loss(self, batch: Batch) -> Tensor:
+    def _loss(self, batch: Batch, shares: Mapping[str, float] | None = None) -> Tensor:
         with self.setup.autocast():
             outputs = self.setup.model(*batch.inputs)
-        return self.objective(outputs, batch.targets)
+        return self.objective(outputs, batch.targets, shares)
 
     def _move(self) -> None:
         if self.settings.clip is not None:

@@ -18,7 +18,7 @@ from netspec.recipes.optimizers import LBFGS, SGD, Adam, AdamW, Newton
 from netspec.recipes.recipe import WeightDecay
 from netspec.recipes.schedules import Cosine, Exponential, InverseSquareRoot, Linear, MultiStep, OneCycle, Step
 from netspec.train.names import resolve
-from netspec.train.objective import Objective, criterion
+from netspec.train.objective import Objective, criterion, shares
 from netspec.train.optimizers import build_optimizer, penalised
 from netspec.train.schedules import build_schedule
 
@@ -97,6 +97,21 @@ def test_losses_of_several_outputs_add_up_with_their_factors():
     main, aux = (F.cross_entropy(outputs[name], targets[name]) for name in losses)
     assert objective(outputs, targets).item() == pytest.approx((main + 0.3 * aux).item())
     assert objective({"logits": outputs["logits"]}, targets).item() == pytest.approx(main.item())
+
+
+def test_the_losses_of_parts_add_up_however_much_padding_each_has():
+    torch.manual_seed(0)
+    objective = Objective({"words": of("cross_entropy"), "rest": of("cross_entropy", scale=0.5)}, {"words": 0})
+    outputs = {"words": torch.randn(6, 5, 4), "rest": torch.randn(6, 3)}
+    targets = {"words": torch.randint(0, 4, (6, 5)), "rest": torch.randint(3, (6,))}
+    targets["words"][1, 2:] = 0
+    targets["words"][4:] = 0  # the last part has nothing that counts
+    wholes, parts = objective.counts(targets), []
+    for part in (slice(0, 1), slice(1, 4), slice(4, 6)):
+        of_part = {name: target[part] for name, target in targets.items()}
+        share = shares(objective.counts(of_part), wholes)
+        parts.append(objective({name: output[part] for name, output in outputs.items()}, of_part, share).item())
+    assert sum(parts) == pytest.approx(objective(outputs, targets).item(), rel=1e-6)
 
 
 # Optimizers
