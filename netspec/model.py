@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from netspec.train.datasets import Splits
+
 
 def load(
     spec: str | Path, *, variant: str | None = None, dims: Mapping[str, int] | None = None, **params: Any
@@ -63,6 +65,17 @@ class Model:
         from netspec.runtime.module import build_module
 
         return build_module(self.graph, device, dtype, seed)
+
+    def data(self) -> Splits:
+        """What the spec is trained on, read and prepared as for ``netspec train``: ``train``, ``validation``, ``test``.
+
+        Each is a PyTorch data set, ready for a ``DataLoader``; ``images, labels = model.data().test[:]`` are all of its
+        rows. Needs ``netspec[train]``. Raises ``UsageError`` where the spec has no ``train``, ``SpecError`` for data
+        that cannot be read or do not fit the network.
+        """
+        from netspec.train.datasets import read_splits
+
+        return read_splits(self.graph)
 
     def export(self, path: str | Path, module: nn.Module | None = None) -> Path:
         """Write ONNX with the weights of ``module`` (default: freshly initialised); gives the path."""

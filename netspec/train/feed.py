@@ -89,8 +89,12 @@ class Feed:
 
     def in_order(self, batch: int) -> Iterator[Batch]:
         """All rows, as they stand."""
-        for index in torch.split(self.subset, batch):
-            yield self._batch(index, [])
+        for index in torch.split(torch.arange(len(self)), batch):
+            yield self.take(index)
+
+    def take(self, index: Tensor) -> Batch:
+        """The rows of these numbers (int64, [n]), counted among those that belong to it."""
+        return self._batch(self.subset[index], [])
 
     def _batch(self, index: Tensor, draws: Sequence[Tensor]) -> Batch:
         on_device = isinstance(self.rows, TensorRows)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,6 @@ class Setup:
         if fold is None and parts.validation is None and data.validation is not None:
             self.validation = self.feed(data.validation)
         self.test = None if data.test is None or fold is not None else self.feed(data.test)
-        self.model = self._model()
         main = next(iter(recipe.losses))
         loss, column = recipe.losses[main], self.columns[targets[main]]
         self.watched = recipe.metrics[0].label if recipe.metrics else "loss"
@@ -144,7 +144,9 @@ class Setup:
         seed = self.recipe.settings.seed
         return Feed(rows, self.data.columns, self.wiring, self.device, self.prepare, augment, subset, seed)
 
-    def _model(self) -> nn.Module:
+    @cached_property
+    def model(self) -> nn.Module:
+        """The network, made when it is first asked for: who wants the data alone need not wait for it."""
         settings = self.recipe.settings
         dtype = torch.bfloat16 if settings.precision == "bfloat16" else None
         model = build_module(self.graph, self.device, dtype, settings.seed)
