@@ -103,17 +103,11 @@ class Perplexity(Metric):
 
 
 class ExactMatch(Metric):
-    """The share of sequences that the network, reading back what it wrote itself, gets right from end to end.
-
-    Of the first `rows` alone, as every word takes a pass through the network.
-    """
+    """The share of sequences that the network, reading back what it wrote itself, gets right from end to end."""
 
     name = "exact_match"
-    main = "rows"
     tasks = {"classes": "torchmetrics.MeanMetric"}
     decodes = True
-
-    rows: Positive = 500
 
     def keywords(self, task: Task, classes: int | None) -> dict[str, Any]:
         return {}

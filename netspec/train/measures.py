@@ -12,12 +12,14 @@ from torch import Tensor, nn
 from netspec.diagnostics import UsageError
 from netspec.recipes import Column
 from netspec.recipes.losses import Loss
-from netspec.recipes.metrics import ExactMatch, Metric
+from netspec.recipes.metrics import Metric
 from netspec.train.feed import Batch, Feed
 from netspec.train.names import resolve
 from netspec.train.objective import Objective
 
 EVALUATION_BATCH = 256
+FEW = 8
+"""Rows that tell whether a network looks ahead."""
 
 
 class Measures:
@@ -41,7 +43,6 @@ class Measures:
         self.ignored = column.padding if self.ignored is None else self.ignored
         self.meters: dict[str, Any] = {}
         self.decoding: dict[str, Any] = {}
-        self.to_decode = max((metric.rows for metric in metrics if isinstance(metric, ExactMatch)), default=0)
         for metric in metrics:
             task = loss.task
             if task not in metric.tasks:
@@ -61,24 +62,21 @@ class Measures:
         model.eval()
         for meter in (*self.meters.values(), *self.decoding.values()):
             meter.to(feed.device).reset()
-        losses, rows = Losses(self.objective), 0
+        losses = Losses(self.objective)
         with torch.inference_mode():
             for each in feed.in_order(max(batch or len(feed), EVALUATION_BATCH)):
                 with autocast:
                     outputs = model(*each.inputs)
                 losses.add(outputs, each)
-                rows += each.rows
                 self._update(outputs, each)
-                if self.decoding and rows - each.rows < self.to_decode:
-                    self._decode(model, each)
+                if self.decoding:
+                    self._decode(model, each, outputs)
         model.train(training)
         found = {"loss": losses.mean()}
         return found | {name: float(meter.compute()) for name, meter in (*self.meters.items(), *self.decoding.items())}
 
     def _update(self, outputs: Any, batch: Batch) -> None:
-        name = self.objective.main
-        output = outputs[name] if isinstance(outputs, dict) else outputs
-        target = batch.targets[name]
+        output, target = self._scores(outputs), batch.targets[self.objective.main]
         if self.loss.task == "classes":
             scores, wanted = scores_of_places(output.float(), target)
             if self.ignored is not None:
@@ -91,10 +89,31 @@ class Measures:
         for metric, meter in self.meters.items():
             meter.update(*((scores[None], wanted[None]) if metric == "perplexity" else (scores, wanted)))
 
-    def _decode(self, model: nn.Module, batch: Batch) -> None:
-        right = self._right(self.decoded(model, batch), batch.targets[self.objective.main])
+    def _decode(self, model: nn.Module, batch: Batch, outputs: Any) -> None:
+        """Judge what a network writes when it reads back its own words.
+
+        It writes the target from end to end where it predicts every word of it from the target's words before that
+        one: so one pass says it all, unless the network looks ahead at words that it is yet to write.
+        """
+        written = self.decoded(model, batch) if self.looks_ahead(model, batch) else self._scores(outputs).argmax(-1)
+        right = self._right(written, batch.targets[self.objective.main])
         for meter in self.decoding.values():
             meter.update(right)
+
+    def _scores(self, outputs: Any) -> Tensor:
+        scores: Tensor = outputs[self.objective.main] if isinstance(outputs, dict) else outputs
+        return scores
+
+    def looks_ahead(self, model: nn.Module, batch: Batch) -> bool:
+        """Whether what is said of the first half of a sequence changes with the words of its second half."""
+        assert self.read_back is not None
+        inputs = [None if each is None else each[:FEW] for each in batch.inputs]
+        words = inputs[self.read_back]
+        assert words is not None
+        half = self._longest(batch) // 2
+        before = self._scores(model(*inputs))[:, :half]
+        inputs[self.read_back] = torch.cat([words[:, :half], words[:, :1].expand(-1, words.shape[1] - half)], 1)
+        return not torch.allclose(before, self._scores(model(*inputs))[:, :half], rtol=1e-4, atol=1e-4)
 
     def _right(self, written: Tensor, target: Tensor) -> Tensor:
         """Which sequences are right from end to end, as 0 and 1; padding does not count."""
@@ -112,9 +131,7 @@ class Measures:
         words = torch.cat([given, given[:, :1]], 1)
         for place in range(self._longest(batch)):
             inputs[self.read_back] = words[:, : place + 1]
-            outputs = model(*inputs)
-            scores = outputs[self.objective.main] if isinstance(outputs, dict) else outputs
-            words[:, place + 1] = scores[:, place].argmax(-1)
+            words[:, place + 1] = self._scores(model(*inputs))[:, place].argmax(-1)
         return words[:, 1:]
 
     def _longest(self, batch: Batch) -> int:
