@@ -12,7 +12,7 @@ import re
 from typing import Any, get_args
 
 from netspec import library
-from netspec.elaborate.init_rules import FUNCTIONS, TEXTS
+from netspec.elaborate.init_rules import ALONE, FUNCTIONS, TEXTS
 from netspec.ops import OPS
 from netspec.ops.base import Op
 from netspec.ops.meanings import meaning
@@ -392,7 +392,9 @@ def _rule_schema() -> Json:
         if required:
             whole["required"] = required
         functions[function] = _any_of(
-            whole, *([number] if arguments else []), *([] if required else [{"type": "null"}])
+            whole,
+            *([number] if arguments and ALONE.get(function, "") is not None else []),
+            *([] if required else [{"type": "null"}]),
         )
     alone = [name for name, arguments in FUNCTIONS.items() if float not in arguments.values()]
     chosen = {"type": "object", "minProperties": 1, "maxProperties": 1}

@@ -186,7 +186,7 @@ blocks:
   part: {{params: {{width: 8}}, doc: a part, body: [conv2d: {{out_channels: width, kernel_size: 1}}]}}
 network:
 {steps}
-init: {{conv2d.weight: {{trunc_normal: {{std: 1 / width}}}}, '*.bias': zeros, linear.weight: {{uniform: 0.5}}}}
+init: {{conv2d.weight: {{trunc_normal: {{std: 1 / width}}}}, '*.bias': zeros, linear.weight: {{normal: 0.5}}}}
 """
     assert list(VALIDATOR.iter_errors(tree(text))) == []
     assert check_loaded(load_source(Source("spec.yaml", text))).diagnostics == ()

@@ -30,6 +30,9 @@ FUNCTIONS: dict[str, dict[str, Any]] = {
 }
 """Each function (``torch.nn.init.<name>_``) with its arguments and their defaults; a type marks one without."""
 
+ALONE = {"uniform": None, "normal": "std", "trunc_normal": "std"}
+"""The argument that a number by itself is, where it is not the first: nobody means the mean by ``{normal: 0.01}``."""
+
 TEXTS = {
     "mode": ("fan_in", "fan_out"),
     "nonlinearity": ("linear", "conv1d", "conv2d", "conv3d", "sigmoid", "tanh", "relu", "leaky_relu", "selu"),
@@ -89,7 +92,11 @@ def _arguments(
     if not isinstance(written, MapNode):
         if not known:
             raise reader.error("bad-argument", f"`{function.text}` takes no arguments", written.span)
-        return {next(iter(known)): _argument(next(iter(known)), written, known, reader, env)}
+        name = ALONE.get(function.text, next(iter(known)))
+        if name is None:
+            takes = " and ".join(f"`{each}`" for each in known)
+            raise reader.error("bad-argument", f"`{function.text}` takes {takes}, not one number", written.span)
+        return {name: _argument(name, written, known, reader, env)}
     made = {}
     for key, node in written.entries:
         if key.text not in known:

@@ -49,6 +49,13 @@ def test_rules_are_followed_and_later_ones_win(ruled: Path):
     assert (module.b.running_var == 1).all()
 
 
+def test_a_number_by_itself_is_how_far_a_normal_distribution_spreads(ruled: Path):
+    ruled.write_text(RULES.replace("{normal: {mean: 5, std: 0.5}}", "{normal: 0.01}"))
+    weight = netspec.load(ruled).module().c.weight
+    assert weight.std().item() == pytest.approx(0.01, rel=0.05)
+    assert weight.mean().item() == pytest.approx(0, abs=0.001)
+
+
 def test_the_standalone_source_follows_the_same_rules(ruled: Path):
     namespace: dict = {}
     exec(netspec.load(ruled).source(), namespace)
