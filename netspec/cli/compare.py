@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from argparse import Namespace
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,18 +12,19 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from netspec.cli.train import RUNS, aligned, finished, heading, warn
+from netspec.cli.compared import summary
+from netspec.cli.train import RUNS, finished, heading, warn
 from netspec.diagnostics import TrainingFault, UsageError
 from netspec.elaborate import Limits
 from netspec.files import write_text
 from netspec.graph import Graph
 from netspec.pipeline import Loaded, compile_loaded, load_spec, read_value
-from netspec.train.curves import draw_comparison
+from netspec.train.comparison import Compared, draw_comparison
 from netspec.train.folder import RunFolder
 from netspec.train.history import History, read_history
 from netspec.train.job import Job, first_setup
 from netspec.train.kept import Asked
-from netspec.train.measures import better_way
+from netspec.train.magnitudes import Magnitude, magnitudes_at_start, verdict
 from netspec.train.setup import recipe_of
 
 VARIANT = "variant"
@@ -44,28 +46,33 @@ def compare(options: Namespace, limits: Limits) -> int:
     """Train every candidate, then show them in a table and a picture; gives the exit code."""
     candidates = candidates_of(options, limits)
     folder = RunFolder.new(RUNS / "compare").path
-    outcomes: dict[str, Any] = {}
+    outcomes: dict[str, dict[str, Any]] = {}
+    layers: dict[str, list[Magnitude]] = {}
     for number, each in enumerate(candidates, 1):
         print(f"{each.label} ({number} of {len(candidates)})")
         run = RunFolder(folder / f"{number}-{slug(each.label)}")
         asked = Asked(each.loaded.source.name, each.variant, each.values)
+        layers[each.label] = []
+        outcomes[each.label] = {"folder": run.path.name, "parameters": each.graph.body.parameter_count}
         try:
             first = first_setup(each.graph)
             print(heading(each.graph, first, first.device))
+            layers[each.label] = magnitudes_at_start(first)
             if not finished(Job(run, first, each.loaded, asked, warn)):
                 return 130
+            outcomes[each.label] |= run.result()
         except TrainingFault as fault:
             warn(f"{each.label}: {fault}")
-            outcomes[each.label] = {"folder": run.path.name, "fault": str(fault)}
-            continue
-        outcomes[each.label] = {"folder": run.path.name, **run.result()}
+            outcomes[each.label]["fault"] = str(fault)
         print()
+    for label, found in layers.items():
+        outcomes[label] |= {"verdict": verdict(found), "layers": [each.plain() for each in found]}
     write_text(folder / "compare.json", json.dumps(outcomes, indent=2, ensure_ascii=False) + "\n")
-    histories = {label: history_of(folder / found["folder"]) for label, found in outcomes.items() if "scores" in found}
-    if not histories:
+    print(summary(outcomes, candidates[0].graph, shutil.get_terminal_size((80, 24)).columns))
+    compared = {label: Compared(history_of(folder, found), layers[label]) for label, found in outcomes.items()}
+    if all(each.history is None for each in compared.values()):
         raise TrainingFault("none of the runs has come to its end")
-    draw_comparison(histories, folder / "compare.png")
-    print(table(outcomes, candidates[0].graph))
+    draw_comparison(compared, folder / "compare.png")
     print(f"\n{folder}/: compare.png, compare.json, and a folder for each run")
     return 0
 
@@ -87,9 +94,7 @@ def candidates_of(options: Namespace, limits: Limits) -> list[Candidate]:
             graph = compile_loaded(loaded, variant=variant, overrides=overrides, limits=limits)
             recipe_of(graph)
             names = [graph.name] if len(options.specs) > 1 else []
-            said = [
-                bare(value) if len(axes) == 1 else f"{key.rpartition('.')[2]} {bare(value)}" for key, value in chosen
-            ]
+            said = [told(key, value) for key, value in chosen]
             made.append(Candidate(", ".join([*names, *said]) or graph.name, loaded, graph, variant, values))
     if len(made) < 2:
         raise UsageError("there is but one run to compare: name several specs, or `--over train.optimizer=sgd,adam`")
@@ -127,9 +132,11 @@ def split(text: str) -> list[str]:
     return [part.strip() for part in parts]
 
 
-def bare(value: str) -> str:
-    """A value without the braces around all of it."""
-    return value[1:-1].strip() if value.startswith("{") and value.endswith("}") else value
+def told(key: str, value: str) -> str:
+    """A value in a label: a word stands for itself, a number needs its key. Braces around all of it are left out."""
+    bare = value[1:-1].strip() if value.startswith("{") and value.endswith("}") else value
+    is_word = re.match(r"[A-Za-z_]", bare) and bare not in ("true", "false", "null")
+    return bare if is_word else f"{key.rpartition('.')[2]} {bare}"
 
 
 def slug(label: str) -> str:
@@ -137,40 +144,10 @@ def slug(label: str) -> str:
     return re.sub(r"[^\w.]+", "-", label).strip("-")[:60]
 
 
-def history_of(folder: Path) -> History:
-    """How a run went; of a cross-validated one, its first fold."""
-    first = folder / "fold-1"
-    return read_history(RunFolder(first if first.is_dir() else folder))
-
-
-def table(outcomes: Mapping[str, Any], graph: Graph) -> str:
-    """A line each: the scores of the parts that did not train, the best epoch, and how long it took."""
-    ended = {label: found for label, found in outcomes.items() if "scores" in found}
-    parts = list(dict.fromkeys(part for found in ended.values() for part in found["scores"]))
-    parts = [part for part in parts if part != "train"] or parts
-    names = list(dict.fromkeys(name for found in ended.values() for part in parts for name in found["scores"][part]))
-    best, measure = winner(ended, parts[0], graph)
-    columns = [(part, name) for part in parts for name in names]
-    heads = [("", ""), *((part if name == names[0] else "", name) for part, name in columns)]
-    heads += [("best", "epoch"), ("", "time")]
-    rows = []
-    for label, found in outcomes.items():
-        cells = [f"{label} *" if label == best else label]
-        if "scores" not in found:
-            rows.append([*cells, *["–"] * (len(columns) + 2)])
-            continue
-        scores = (found["scores"].get(part, {}).get(name) for part, name in columns)
-        cells += ["" if score is None else f"{score:.4f}" for score in scores]
-        rows.append([*cells, ", ".join(map(str, found["best_epoch"])), f"{found['seconds']:.1f} s"])
-    note = f"\n\n* best by {parts[0]} {measure}" if len(ended) > 1 else ""
-    return aligned([*zip(*heads), *rows]) + note
-
-
-def winner(ended: Mapping[str, Any], part: str, graph: Graph) -> tuple[str, str]:
-    """The best run by the first metric, or the loss, of the part that judges."""
-    metrics = recipe_of(graph).metrics
-    measure = metrics[0].label if metrics else "loss"
-    if not all(measure in found["scores"].get(part, {}) for found in ended.values()):
-        measure, metrics = "loss", ()
-    way = better_way(metrics, measure)
-    return max(ended, key=lambda label: way * ended[label]["scores"][part][measure]), measure
+def history_of(folder: Path, outcome: Mapping[str, Any]) -> History | None:
+    """How a run went, where it came to its end; of a cross-validated one, its first fold."""
+    if "scores" not in outcome:
+        return None
+    own = folder / outcome["folder"]
+    first = own / "fold-1"
+    return read_history(RunFolder(first if first.is_dir() else own))

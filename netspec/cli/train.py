@@ -18,8 +18,8 @@ from netspec.pipeline import Loaded
 from netspec.train.folder import RunFolder
 from netspec.train.job import Job, first_setup
 from netspec.train.kept import Asked
-from netspec.train.magnitudes import magnitude_table, magnitudes
-from netspec.train.objective import Objective
+from netspec.train.magnitudes import magnitude_table, magnitudes_at_start
+from netspec.train.progress import score
 from netspec.train.setup import Setup
 
 RUNS = Path("runs")
@@ -92,8 +92,7 @@ def plan(graph: Graph, setup: Setup) -> str:
         if tensor is not None:
             lines.append(f"  {name:<12} {described(tensor)}")
     lines += [f"  {setup.wiring.targets[name]:<12} {described(tensor)}" for name, tensor in batch.targets.items()]
-    objective = Objective(setup.recipe.losses, setup.padding)
-    lines += ["", magnitude_table(magnitudes(setup.model.train(), objective, batch))]
+    lines += ["", magnitude_table(magnitudes_at_start(setup))]
     lines += ["", f"memory of a step  about {step_memory(graph, setup, batch.rows):,} bytes"]
     return "\n".join(lines)
 
@@ -128,9 +127,9 @@ def score_table(scores: Any, spread: Any, published: Any) -> str:
     for part, values in scores.items():
         cells = [part]
         for name in names:
-            text = f"{values[name]:.4f}" if name in values else ""
+            text = score(values[name]) if name in values else ""
             if part in spread:
-                text += f" ± {spread[part][name]:.4f}"
+                text += f" ± {score(spread[part][name])}"
             cells.append(text)
         rows.append(cells)
     if published:

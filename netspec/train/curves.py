@@ -63,15 +63,15 @@ VARIABLES = {
 
 def draw_curves(history: History, path: Path, published: Mapping[str, float] = {}) -> None:
     """Draw loss and metrics into a .png or .pdf file."""
-    with _curves(history, published) as figure, replacing(path) as temporary:
-        figure.savefig(temporary, dpi=160, facecolor=PAPER)
+    with _curves(history, published) as drawn, replacing(path) as temporary:
+        drawn.savefig(temporary, dpi=160, facecolor=PAPER)
 
 
 def curves_svg(history: History, published: Mapping[str, float] = {}) -> str:
     """The same picture as an ``<svg>`` element, whose colours are variables of the page that holds it."""
     buffer = io.StringIO()
-    with _curves(history, published) as figure:
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    with _curves(history, published) as drawn:
+        drawn.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
@@ -81,27 +81,9 @@ def curves_svg(history: History, published: Mapping[str, float] = {}) -> str:
     return svg
 
 
-def draw_comparison(histories: Mapping[str, History], path: Path) -> None:
-    """Draw the losses of several runs into one .png or .pdf file: by training, and by validation where they have it."""
-    parts = [part for part in PART_COLOURS if any(each.curve(part, "loss") for each in histories.values())]
-    with _figure(len(parts), 5.6) as (figure, axes):
-        for part, axis in zip(parts, axes):
-            for number, (name, history) in enumerate(histories.items()):
-                points = history.curve(part, "loss")
-                colour, dash = COLOURS[number % len(COLOURS)], DASHES[number // len(COLOURS) % len(DASHES)]
-                mark = _mark(points, MARKS[number % len(MARKS)])
-                axis.plot(*_columns(points), color=colour, linestyle=dash, linewidth=1.8, label=name, **mark)
-            _finish(
-                axis, f"{part} loss", [value for each in histories.values() for _, value in each.curve(part, "loss")]
-            )
-        axes[0].legend()
-        with replacing(path) as temporary:
-            figure.savefig(temporary, dpi=160, facecolor=PAPER)
-
-
 @contextmanager
-def _figure(count: int, width: float) -> Iterator[tuple[Any, Sequence[Any]]]:
-    """A figure of panels side by side."""
+def figure(count: int, width: float, in_row: int) -> Iterator[tuple[Any, Sequence[Any]]]:
+    """A figure of panels, each ``width`` inches wide, so many in a row."""
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -109,34 +91,35 @@ def _figure(count: int, width: float) -> Iterator[tuple[Any, Sequence[Any]]]:
 
     with matplotlib.rc_context(STYLE):
         layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1)
-        figure = Figure(figsize=(max(width * count, 5.6), 3.6), layout=layout)
-        FigureCanvasAgg(figure)
-        yield figure, figure.subplots(1, count, squeeze=False)[0]
+        rows = -(-count // in_row)
+        drawn = Figure(figsize=(max(width * in_row, 5.6), 3.6 * rows), layout=layout)
+        FigureCanvasAgg(drawn)
+        yield drawn, drawn.subplots(rows, in_row, squeeze=False).flatten().tolist()
 
 
 @contextmanager
 def _curves(history: History, published: Mapping[str, float]) -> Iterator[Any]:
     """The figure of a run: its loss, then each metric."""
-    with _figure(len(history.measures), 4.6) as (figure, axes):
+    with figure(len(history.measures), 4.6, len(history.measures)) as (drawn, axes):
         for name, axis in zip(history.measures, axes):
             seen: list[float] = []
             if name == "loss" and len(history.steps) > len(history.epochs):
                 smooth = history.smoothed()
-                axis.plot(*_columns(history.steps), color=PART_COLOURS["train"], linewidth=0.6, alpha=0.25)
-                axis.plot(*_columns(smooth), color=PART_COLOURS["train"], linewidth=1.4, alpha=0.7, label="steps")
+                axis.plot(*columns(history.steps), color=PART_COLOURS["train"], linewidth=0.6, alpha=0.25)
+                axis.plot(*columns(smooth), color=PART_COLOURS["train"], linewidth=1.4, alpha=0.7, label="steps")
                 seen += [value for _, value in smooth]
             for part, colour in PART_COLOURS.items():
                 points = history.curve(part, name)
                 if points:
                     axis.plot(
-                        *_columns(points), color=colour, linewidth=1.8, label=part, **_mark(points, PART_MARKS[part])
+                        *columns(points), color=colour, linewidth=1.8, label=part, **_mark(points, PART_MARKS[part])
                     )
                     seen += [value for _, value in points]
             if name in published:
                 axis.axhline(published[name], color=FAINT, linewidth=1.2, linestyle="--", label="published")
-            _finish(axis, name, seen)
+            finish(axis, name, seen)
             axis.legend()
-        yield figure
+        yield drawn
 
 
 def _mark(points: Sequence[Any], marker: str) -> dict[str, Any]:
@@ -144,11 +127,11 @@ def _mark(points: Sequence[Any], marker: str) -> dict[str, Any]:
     return {"marker": marker if len(points) <= MOST_MARKED else None, "markersize": 4.5}
 
 
-def _columns(points: Sequence[tuple[int, float]]) -> tuple[list[int], list[float]]:
+def columns(points: Sequence[tuple[int, float]]) -> tuple[list[int], list[float]]:
     return [step for step, _ in points], [value for _, value in points]
 
 
-def _finish(axis: Any, title: str, values: Sequence[float]) -> None:
+def finish(axis: Any, title: str, values: Sequence[float]) -> None:
     """Title, unit and scale of a panel."""
     finite = [value for value in values if math.isfinite(value)]
     axis.set_title(title)

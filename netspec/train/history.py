@@ -10,7 +10,7 @@ from typing import Any
 from netspec.train.folder import RunFolder
 
 SMOOTHED_OVER = 0.02
-"""The share of all steps that a smoothed loss remembers."""
+"""The share of all steps that a smoothed loss remembers, unless another is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,12 @@ class History:
         """A measure after each epoch, by the step that the epoch ended with."""
         return [(epoch["step"], epoch[part][name]) for epoch in self.epochs if name in epoch.get(part, {})]
 
-    def smoothed(self) -> list[tuple[int, float]]:
-        """The loss of the steps as a running mean, which forgets; right from the first step on."""
-        keep = 1 - 1 / max(1.0, SMOOTHED_OVER * len(self.steps))
+    def smoothed(self, over: float = SMOOTHED_OVER) -> list[tuple[int, float]]:
+        """The loss of the steps as a running mean, which forgets; right from the first step on.
+
+        ``over`` is the share of all steps that it remembers.
+        """
+        keep = 1 - 1 / max(1.0, over * len(self.steps))
         made, total, weight = [], 0.0, 0.0
         for step, loss in self.steps:
             total, weight = keep * total + loss, keep * weight + 1

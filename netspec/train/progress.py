@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 SHOWN_EVERY = 0.1
+LARGE = 1e6
 
 
 class Progress(Protocol):
@@ -90,8 +91,13 @@ def epoch_cells(record: Mapping[str, Any]) -> dict[str, str]:
     """An epoch's record as the cells of a line."""
     cells = {"epoch": str(record["epoch"])}
     for part in ("train", "validation"):
-        cells |= {f"{part} {name}": f"{value:.4f}" for name, value in record.get(part, {}).items()}
+        cells |= {f"{part} {name}": score(value) for name, value in record.get(part, {}).items()}
     return cells | {"lr": f"{record['lr']:.3g}", "time": f"{record['seconds']:.1f} s"}
+
+
+def score(value: float) -> str:
+    """A loss or a metric: four digits behind the point, or its power of ten where it has got out of hand."""
+    return f"{value:.4f}" if abs(value) < LARGE else f"{value:.3e}"
 
 
 def _width(name: str) -> int:

@@ -11,6 +11,7 @@ from netspec.files import write_text
 from netspec.train.curves import curves_svg
 from netspec.train.folder import RunFolder
 from netspec.train.history import History, read_history
+from netspec.train.progress import score
 
 STYLE = """
 :root { --paper: #fff; --ink: #1f2328; --faint: #656d76; --line: #d8dee4; --band: #f6f8fa;
@@ -56,7 +57,7 @@ def page(
         f"<h1>{escape(name)}</h1>",
         f"<p>{facts['weights']:,} parameters, trained on {_said(recipe['data'])} with "
         f"{escape(next(iter(recipe['optimizer'])))} "
-        f"for {max(result['steps']):,} steps in {_time(result['seconds'])}</p>",
+        f"for {max(result['steps']):,} steps in {duration(result['seconds'])}</p>",
         "<h2>Scores of the best weights</h2>",
         _scores(result, published),
     ]
@@ -93,7 +94,9 @@ def _epochs(history: History, best: int) -> str:
     rows = []
     for epoch in history.epochs:
         cells = [str(epoch["epoch"]), *(_number(epoch.get(part, {}).get(name)) for part, name in measured)]
-        rows.append(("best" if epoch["epoch"] == best else "", [*cells, f"{epoch['lr']:.3g}", _time(epoch["seconds"])]))
+        rows.append(
+            ("best" if epoch["epoch"] == best else "", [*cells, f"{epoch['lr']:.3g}", duration(epoch["seconds"])])
+        )
     return _table(["epoch", *(f"{part} {name}" for part, name in measured), "lr", "time"], rows)
 
 
@@ -127,10 +130,11 @@ def _plain(value: Any) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
+    return "" if value is None else score(value)
 
 
-def _time(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """A time as a reader says it: ``3 min 02 s``."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from netspec.cli import main
 from netspec.cli.compare import split
+from netspec.cli.compared import summary
+from netspec.pipeline import compile_spec
 
 SPEC = """\
 netspec: 1
@@ -68,18 +73,18 @@ def test_every_combination_and_variants(capsys: pytest.CaptureFixture[str]):
     options = ["--over", "variant=narrow,wide", "--over", "train.optimizer.lr=0.1,0.2", "--set", "train.epochs=1"]
     assert main(["compare", "tumours.yaml", *options]) == 0
     assert [*compared()] == [
-        "variant narrow, lr 0.1",
-        "variant narrow, lr 0.2",
-        "variant wide, lr 0.1",
-        "variant wide, lr 0.2",
+        "narrow, lr 0.1",
+        "narrow, lr 0.2",
+        "wide, lr 0.1",
+        "wide, lr 0.2",
     ]
-    run = json.loads(Path("runs/compare/1/3-variant-wide-lr-0.1/run.json").read_text())
+    run = json.loads(Path("runs/compare/1/3-wide-lr-0.1/run.json").read_text())
     assert run["parameters"]["width"] == 16
     assert run["recipe"]["optimizer"]["adam"]["lr"] == 0.1
     capsys.readouterr()
-    assert main(["evaluate", "runs/compare/1/3-variant-wide-lr-0.1", "--format", "json"]) == 0
+    assert main(["evaluate", "runs/compare/1/3-wide-lr-0.1", "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out) == {
-        part: pytest.approx(scores) for part, scores in compared()["variant wide, lr 0.1"]["scores"].items()
+        part: pytest.approx(scores) for part, scores in compared()["wide, lr 0.1"]["scores"].items()
     }
 
 
@@ -87,9 +92,75 @@ def test_a_run_that_cannot_go_on_is_left_out(capsys: pytest.CaptureFixture[str])
     assert main(["compare", "tumours.yaml", "--over", "train.optimizer={sgd: 1e30},adam"]) == 0
     captured = capsys.readouterr()
     assert captured.err.startswith("netspec: sgd: 1e30: the loss is ")
-    row = next(line for line in captured.out.splitlines() if line.startswith("sgd: 1e30  "))
+    row, fault = [line for line in captured.out.splitlines() if line.startswith("sgd: 1e30")][1:]
     assert row.split()[2:] == ["–"] * 6
+    assert re.fullmatch(r"sgd: 1e30: the loss is \w+ at step \d: the .* not finite", fault)
     assert "scores" not in compared()["sgd: 1e30"]
+
+
+DEEP = """\
+netspec: 1
+name: deep
+params: {depth: 12, activation: {default: sigmoid, choices: [sigmoid, relu]}}
+inputs: {features: [N, 30]}
+network:
+  - repeat: {name: hidden, count: depth, body: [{linear: 16}, $activation]}
+  - linear: {name: head, out_features: 2}
+init: {linear.weight: kaiming_normal}
+train: {data: breast_cancer, prepare: standardize, loss: cross_entropy, optimizer: adam, epochs: 1}
+"""
+
+
+def test_where_gradients_vanish(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    """The layer is named, and the picture has a second row; of networks that start the same it has not."""
+    drawn: list[list[str]] = []
+    save = Figure.savefig
+
+    def record(figure: Figure, *arguments: Any, **keywords: Any) -> None:
+        drawn.append([axis.get_title("left") for axis in figure.axes])
+        save(figure, *arguments, **keywords)
+
+    monkeypatch.setattr(Figure, "savefig", record)
+    Path("deep.yaml").write_text(DEEP)
+    assert main(["compare", "deep.yaml", "--over", "activation=sigmoid,relu"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    at = told.index("before the first step")
+    assert re.fullmatch(
+        r"  sigmoid: gradients vanish: at `hidden\.0\.0` they are \S+e-\d+ of those at `head`", told[at + 1]
+    )
+    assert told[at + 2] == ""
+    found = compared()
+    assert [layer["path"] for layer in found["relu"]["layers"]] == [*(f"hidden.{at}.0" for at in range(12)), "head"]
+    assert found["relu"]["verdict"] == ""
+    assert f"  sigmoid: {found['sigmoid']['verdict']}" == told[at + 1]
+    by_layer = ["gradients at the start, by layer", "activations at the start, by layer"]
+    assert drawn[-1] == ["train loss", "validation loss", *by_layer]
+    assert main(["compare", "deep.yaml", "--over", "train.optimizer=sgd,adam"]) == 0
+    assert drawn[-1] == ["train loss", "validation loss"]
+
+
+def test_networks_of_several_sizes_say_how_large_they_are(capsys: pytest.CaptureFixture[str]):
+    assert main(["compare", "tumours.yaml", "--over", "variant=narrow,wide", "--set", "train.epochs=1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    rows = [line.replace("*", "").split() for line in lines[-6:] if line.startswith(("narrow", "wide"))]
+    assert [row[:2] for row in rows] == [["narrow", "68"], ["wide", "530"]]
+
+
+def test_a_long_label_is_broken_where_the_terminal_ends():
+    long = "sgd: {lr: 0.05, momentum: 0.9, nesterov: true}"
+    scores = {"validation": {"loss": 2.5e9, "accuracy": 0.5}}
+    found = {"parameters": 8, "scores": scores, "best_epoch": [3], "seconds": 75.0, "verdict": ""}
+    outcomes = {long: found, "adam": {**found, "scores": {"validation": {"loss": 1.0, "accuracy": 0.5}}}}
+    assert summary(outcomes, compile_spec("tumours.yaml"), 62).splitlines() == [
+        "                   validation             best",
+        "                         loss  accuracy  epoch        time",
+        "sgd: {lr: 0.05,     2.500e+09    0.5000      3  1 min 15 s",
+        "  momentum: 0.9,",
+        "  nesterov: true}",
+        "adam *                 1.0000    0.5000      3  1 min 15 s",
+        "",
+        "* best by validation accuracy",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -102,7 +173,7 @@ def test_a_run_that_cannot_go_on_is_left_out(capsys: pytest.CaptureFixture[str])
         (["tumours.yaml", "--set", "width"], "--set takes NAME=VALUE, not `width`"),
         (["tumours.yaml", "--over", "width"], "--over takes KEY=VALUE,VALUE,…, not `width`"),
         (["tumours.yaml", "--over", "width=3,,4"], "--over takes KEY=VALUE,VALUE,…, not `width=3,,4`"),
-        (["tumours.yaml", "--over", "width=3,3"], "`3` is to be compared with itself"),
+        (["tumours.yaml", "--over", "width=3,3"], "`width 3` is to be compared with itself"),
         (["tumours.yaml", "tumours.yaml"], "`tumours` is to be compared with itself"),
     ],
 )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
+from train import small
 
 from netspec.recipes import ingredients
 from netspec.train.feed import Batch
-from netspec.train.magnitudes import magnitude_table, magnitudes, verdict
+from netspec.train.magnitudes import magnitude_table, magnitudes, magnitudes_at_start, verdict
 from netspec.train.objective import Objective
 
 
@@ -28,20 +30,69 @@ def deep(activation: type[nn.Module], gain: float, layers: int = 12) -> tuple[nn
 
 
 @pytest.mark.parametrize(
-    ("activation", "gain", "says"),
+    ("activation", "gain", "layers", "says"),
     [
-        (nn.Sigmoid, 1.0, r"gradients vanish: at `0` they are \S+e-\d+ of those at `24`"),
-        (nn.ReLU, 2**0.5, ""),  # Kaiming's
-        (nn.Identity, 8.0, ""),
+        (nn.Sigmoid, 1.0, 12, r"gradients vanish: at `0` they are \S+e-\d+ of those at `24`"),
+        (nn.Tanh, 4.0, 40, r"gradients explode: at `0` they are \S+e\+\d+ times those at `80`"),
+        (nn.ReLU, 2**0.5, 12, ""),  # Kaiming's
+        (nn.Identity, 8.0, 12, r"activations explode: at `8` they are \S+e\+03 times those at `0`"),  # 8⁴ = 4096
+        (nn.Identity, 1 / 8, 12, r"activations vanish: at `8` they are \S+e-04 of those at `0`"),
     ],
 )
-def test_the_layer_is_named(activation: type[nn.Module], gain: float, says: str):
-    model, batch, objective = deep(activation, gain)
+def test_the_layer_is_named(activation: type[nn.Module], gain: float, layers: int, says: str):
+    model, batch, objective = deep(activation, gain, layers)
+    for each in model:
+        if isinstance(each, nn.Linear):
+            nn.init.zeros_(each.bias)
     found = magnitudes(model, objective, batch)
-    assert [each.path for each in found] == [str(2 * at) for at in range(13)]
-    if says or activation is nn.ReLU:
-        assert re.fullmatch(says, verdict(found))
+    assert [each.path for each in found] == [str(2 * at) for at in range(layers + 1)]
+    assert re.fullmatch(says, verdict(found))
     assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_a_number_that_is_none_is_named_first():
+    model, batch, objective = deep(nn.Identity, 1e20)
+    found = magnitudes(model, objective, batch)
+    assert re.fullmatch(r"activations explode: at `\d` they are no longer finite", verdict(found))
+    assert {each.plain()["activation"] for each in found} >= {None}
+
+
+def test_what_is_frozen_has_no_gradient():
+    model, batch, objective = deep(nn.Tanh, 1.0, 2)
+    model[0].requires_grad_(False)  # type: ignore[index]
+    found = magnitudes(model, objective, batch)
+    assert [each.gradient is None for each in found] == [True, False, False]
+    assert magnitude_table(found).splitlines()[1].split()[2] == "frozen"
+    assert verdict(found) == ""
+    model.requires_grad_(False)
+    assert verdict(magnitudes(model, objective, batch)) == ""
+
+
+SPEC = small.SPEC.replace("  - relu\n", "  - batch_norm1d\n  - relu\n  - dropout: 0.3\n")
+
+
+@pytest.mark.parametrize("compiling", ["none", "whole"])
+def test_a_run_goes_as_if_nobody_had_looked(compiling: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Random numbers, statistics and the order of rows are as they were; what is compiled has not been yet."""
+    monkeypatch.setattr(nn.Module, "compile", lambda module: setattr(module, "asked", True))
+    graph = small.graph(tmp_path, SPEC, compile=compiling)
+    small.begin(graph, tmp_path / "plain").go()
+    looked = small.begin(graph, tmp_path / "looked")
+    before = {name: tensor.clone() for name, tensor in looked.setup.model.state_dict().items()}
+    assert [each.path for each in magnitudes_at_start(looked.setup)] == ["first", "head"]
+    assert all(torch.equal(tensor, before[name]) for name, tensor in looked.setup.model.state_dict().items())
+    looked.go()
+    assert small.losses(tmp_path / "looked") == small.losses(tmp_path / "plain")
+
+
+def test_it_costs_one_pass_forward_and_one_backward_over_a_part_of_a_batch(tmp_path: Path):
+    setup = small.begin(small.graph(tmp_path, SPEC, accumulate="4"), tmp_path / "run").setup
+    passes: list[tuple[str, int]] = []
+    head: nn.Module = setup.model.head  # type: ignore[assignment]
+    head.register_forward_hook(lambda _, inputs, made: passes.append(("forward", len(made))))
+    head.register_full_backward_hook(lambda _, given, gradients: passes.append(("backward", len(gradients[0]))))
+    magnitudes_at_start(setup)
+    assert passes == [("forward", 5), ("backward", 5)]
 
 
 def test_they_are_those_of_torch():

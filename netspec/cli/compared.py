@@ -1,0 +1,72 @@
+"""What ``netspec compare`` says at its end: the runs in a table, then where their gradients went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from textwrap import wrap
+from typing import Any
+
+from netspec.cli.train import aligned
+from netspec.graph import Graph
+from netspec.train.measures import better_way
+from netspec.train.progress import score
+from netspec.train.report import duration
+from netspec.train.setup import recipe_of
+
+NARROWEST_LABEL = 20
+Outcomes = Mapping[str, Mapping[str, Any]]
+
+
+def summary(outcomes: Outcomes, graph: Graph, width: int) -> str:
+    """The table, and below it what stands out, in lines that are not wider than they must be."""
+    ended = {label: found for label, found in outcomes.items() if "scores" in found}
+    parts = [table(outcomes, ended, graph, width)] if ended else []
+    faults = {label: found["fault"].partition(". ")[0] for label, found in outcomes.items() if "fault" in found}
+    parts.append("\n".join(f"{label}: {fault}" for label, fault in faults.items()))
+    told = [f"{label}: {found['verdict']}" for label, found in outcomes.items() if found["verdict"]]
+    parts.append("\n".join(["before the first step", *(f"  {line}" for line in told)]) if told else "")
+    return "\n\n".join(filter(None, parts))
+
+
+def table(outcomes: Outcomes, ended: Outcomes, graph: Graph, width: int) -> str:
+    """A line each: the scores of the parts that did not train, the best epoch, and how long it took."""
+    parts = list(dict.fromkeys(part for found in ended.values() for part in found["scores"]))
+    parts = [part for part in parts if part != "train"] or parts
+    names = list(dict.fromkeys(name for found in ended.values() for part in parts for name in found["scores"][part]))
+    best, measure = winner(ended, parts[0], graph)
+    measured = [(part, name) for part in parts for name in names]
+    sizes = len({found["parameters"] for found in outcomes.values()}) > 1
+    heads = [("", "parameters")] if sizes else []
+    heads += [(part if name == names[0] else "", name) for part, name in measured]
+    heads += [("best", "epoch"), ("", "time")]
+    rows = {label: [f"{found['parameters']:,}"] if sizes else [] for label, found in outcomes.items()}
+    for label, cells in rows.items():
+        found = outcomes[label]
+        if label not in ended:
+            cells += ["–"] * (len(measured) + 2)
+            continue
+        values = (found["scores"].get(part, {}).get(name) for part, name in measured)
+        cells += ["" if value is None else score(value) for value in values]
+        cells += [", ".join(map(str, found["best_epoch"])), duration(found["seconds"])]
+    numbers = sum(2 + max(map(len, column)) for column in zip(*zip(*heads), *rows.values()))
+    lines = [["", *line] for line in zip(*heads)]
+    for label, cells in rows.items():
+        said = wrap(f"{label} *" if label == best else label, max(NARROWEST_LABEL, width - numbers))
+        lines += [[said[0], *cells], *([f"  {rest}", *[""] * len(cells)] for rest in said[1:])]
+    note = f"\n\n* best by {parts[0]} {measure}" if len(ended) > 1 else ""
+    return aligned(lines) + note
+
+
+def winner(ended: Outcomes, part: str, graph: Graph) -> tuple[str, str]:
+    """The best run by the first metric, or the loss, of the part that judges; of equally good ones, by the loss."""
+    metrics: Sequence[Any] = recipe_of(graph).metrics
+    measure = metrics[0].label if metrics else "loss"
+    if not all(measure in found["scores"].get(part, {}) for found in ended.values()):
+        measure, metrics = "loss", ()
+    way = better_way(metrics, measure)
+
+    def rank(label: str) -> tuple[float, float]:
+        scores = ended[label]["scores"][part]
+        return way * scores[measure], -scores["loss"]
+
+    return max(ended, key=rank), measure
