@@ -130,6 +130,10 @@ KEYS: dict[type[Form], dict[str, tuple[Json, str]]] = {
         "epochs": (_reference("epochs"), "how often it sees all rows"),
         "steps": (_reference("steps"), "how many steps it takes, instead of `epochs`"),
         "batch": (_reference("batch"), "rows a step, over all devices; null for all rows"),
+        "group_by_length": (
+            _reference("group_by_length"),
+            "whether a batch has sequences of like length, and no padding that all of them have",
+        ),
         "accumulate": (_reference("accumulate"), "parts that a batch is worked through in, to save memory"),
         "clip": (_reference("clip"), "the largest norm of the gradients"),
         "early_stopping": (_reference("early_stopping"), "an end when nothing gets better: `{patience, metric}`"),

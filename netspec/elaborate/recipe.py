@@ -186,6 +186,8 @@ def check_columns(
             reader.error(
                 "data-mismatch", f"the column `{column}` of `{recipe.data.name}` {why} `{name}`", span, help=help
             )
+    if recipe.settings.group_by_length:
+        guard_lengths(recipe, columns, {name: (inputs[name], column) for name, column in bound.items()}, reader)
     for name, loss in recipe.losses.items():
         place = recipe.spans["loss"]
         try:
@@ -196,6 +198,23 @@ def check_columns(
         why = loss.misfit(outputs[name].value.tensor, columns[target])
         if why is not None:
             reader.error("data-mismatch", f"{why} (output `{name}`, column `{target}`)", place)
+
+
+def guard_lengths(
+    recipe: Recipe, columns: Mapping[str, Column], bound: Mapping[str, tuple[Value, str]], reader: Reader
+) -> None:
+    """Guard: there are sequences to be grouped by their lengths, and the network takes any length of them."""
+    span, padded = recipe.spans["group_by_length"], []
+    for name, (value, column) in bound.items():
+        if columns[column].padding is None:
+            continue
+        padded.append(column)
+        if isinstance(value.shape[1], int):
+            message = f"`group_by_length` makes batches of any length, but `{name}` has rows of {value.shape[1]}"
+            reader.error("data-mismatch", message, span, help="give the input a symbolic length, or leave it out")
+    if not padded:
+        message = f"`group_by_length` is for sequences with padding, and no column of `{recipe.data.name}` has any"
+        reader.error("data-mismatch", message, span, help="leave it out")
 
 
 def misfit(value: Value, column: Column) -> str | None:

@@ -164,7 +164,7 @@ class Pairs(DataSet):
     def columns(self) -> Mapping[str, Column]:
         return {
             "source": Column((None,), "int64", padding=0),
-            "source_padding": Column((None,), "bool"),
+            "source_padding": Column((None,), "bool", padding=1),
             "lengths": Column((), "int64"),
             "target": Column((None,), "int64", padding=0),
             "next": Column((None,), "int64", target=True, padding=0, shifted="target"),

@@ -85,7 +85,7 @@ class Dates(DataSet):
     def columns(self) -> Mapping[str, Column]:
         return {
             "source": Column((41,), "int64", 55, padding=0),
-            "source_padding": Column((41,), "bool"),
+            "source_padding": Column((41,), "bool", padding=1),
             "lengths": Column((), "int64"),
             "target": Column((40,), "int64", 55, padding=0),
             "next": Column((40,), "int64", 55, target=True, padding=0, shifted="target"),

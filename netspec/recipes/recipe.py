@@ -23,7 +23,8 @@ class Settings(Ingredient):
     """The numbers of a run.
 
     ``batch`` is the global batch, over all devices and ``accumulate`` parts; ``validation`` the share of the training
-    rows that are held back to judge by, where the data have no such part of their own.
+    rows that are held back to judge by, where the data have no such part of their own. ``group_by_length`` puts
+    sequences that are about as long into one batch, and leaves out the padding that all of them have.
     """
 
     name = "train"
@@ -31,6 +32,7 @@ class Settings(Ingredient):
     epochs: Positive | None = None
     steps: Positive | None = None
     batch: Positive | None = 64
+    group_by_length: bool = False
     accumulate: Positive = 1
     clip: Above | None = None
     validation: Part | None = None

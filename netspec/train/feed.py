@@ -18,6 +18,8 @@ from netspec.train.names import resolve
 
 AT_ONCE = 2**30
 """Bytes that prepared rows may take in memory; where they would be more, each batch is prepared by itself."""
+POOL = 50
+"""Batches whose rows are sorted by length together: enough for likeness, few enough for chance."""
 
 
 class Batch(NamedTuple):
@@ -47,7 +49,11 @@ class Wiring:
 
 
 class Feed:
-    """Batches of some rows of a data set. ``subset`` are the numbers of those that belong to it, all by default."""
+    """Batches of some rows of a data set. ``subset`` are the numbers of those that belong to it, all by default.
+
+    ``padding`` has the columns of sequences, and what pads each, where batches are to be of rows of like length, and
+    without the padding that all of them have.
+    """
 
     def __init__(
         self,
@@ -59,16 +65,19 @@ class Feed:
         augment: Sequence[tuple[Transform, tuple[str, ...]]] = (),
         subset: Tensor | None = None,
         seed: int = 0,
+        padding: Mapping[str, int] | None = None,
     ):
         self.columns, self.wiring, self.device, self.seed = columns, wiring, device, seed
         self.prepare, self.augment = tuple(prepare), tuple(augment)
         self.subset = torch.arange(len(rows)) if subset is None else subset
-        self.rows = rows
+        self.rows, self.padding, self.lengths = rows, padding or {}, torch.empty(0)
         if isinstance(rows, TensorRows):
             needed = {name: tensor for name, tensor in rows.tensors.items() if name in wiring.columns}
             self.rows = TensorRows(needed).to(device)
             if 4 * sum(tensor.numel() for tensor in needed.values()) <= AT_ONCE:
                 self.rows, self.prepare = TensorRows(self._prepared(dict(self.rows.tensors))), ()
+            filled = [(needed[name] != pad).sum(1) for name, pad in self.padding.items()]
+            self.lengths = torch.stack(filled).sum(0) if filled else self.lengths
 
     def __len__(self) -> int:
         return len(self.subset)
@@ -84,17 +93,37 @@ class Feed:
             torch.rand(len(self.rows), transform.draws, generator=seeded(self.seed, transform.name, number, epoch))
             for number, (transform, _) in enumerate(self.augment)
         ]
-        for index in torch.split(order, batch or len(self))[skip:]:
-            yield self._batch(index, [numbers[index] for numbers in draws])
+        batches: Sequence[Tensor] = torch.split(order, batch or len(self))
+        if len(self.lengths) and batch is not None:
+            batches = self._by_length(order, batch, epoch)
+        for index in batches[skip:]:
+            yield self._trimmed(self._batch(index, [numbers[index] for numbers in draws]))
 
     def in_order(self, batch: int) -> Iterator[Batch]:
         """All rows, as they stand."""
         for index in torch.split(torch.arange(len(self)), batch):
-            yield self.take(index)
+            yield self._trimmed(self.take(index))
 
     def take(self, index: Tensor) -> Batch:
         """The rows of these numbers (int64, [n]), counted among those that belong to it."""
         return self._batch(self.subset[index], [])
+
+    def _by_length(self, order: Tensor, batch: int, epoch: int) -> Sequence[Tensor]:
+        """The rows of an epoch in batches of like length, the batches in an order of chance again."""
+        pools = [pool[self.lengths[pool].argsort(stable=True)] for pool in torch.split(order, POOL * batch)]
+        batches = torch.split(torch.cat(pools), batch)
+        chance = torch.randperm(len(batches), generator=seeded(self.seed, "batches", epoch))
+        return [batches[number] for number in chance]
+
+    def _trimmed(self, batch: Batch) -> Batch:
+        """A batch without the places at the end that are padding in all of its rows."""
+        if not self.padding:
+            return batch
+        inputs, targets = zip(self.wiring.inputs, batch.inputs), self.wiring.targets.items()
+        return batch._replace(
+            inputs=tuple(trimmed(tensor, self.padding.get(name or "")) for name, tensor in inputs),
+            targets={output: trimmed(batch.targets[output], self.padding.get(name)) for output, name in targets},
+        )
 
     def _batch(self, index: Tensor, draws: Sequence[Tensor]) -> Batch:
         on_device = isinstance(self.rows, TensorRows)
@@ -116,6 +145,14 @@ class Feed:
         for transform in self.prepare:
             taken |= {name: change(taken[name]) for name, change in transform.changes.items() if name in taken}
         return taken
+
+
+def trimmed(rows: Any, padding: int | None) -> Any:
+    """Sequences [n, T, …] without the places at the end where all of them hold ``padding``; others as they are."""
+    if rows is None or padding is None:
+        return rows
+    places = (rows != padding).any(0).nonzero()
+    return rows[:, : int(places.max()) + 1 if len(places) else 1]
 
 
 def numbers_of(rows: Mapping[str, Tensor], columns: Mapping[str, Column]) -> dict[str, Tensor]:

@@ -141,8 +141,10 @@ class Setup:
 
     def feed(self, rows: Rows, subset: Tensor | None = None, augment: Any = ()) -> Feed:
         """Batches of some rows, prepared as those that train."""
-        seed = self.recipe.settings.seed
-        return Feed(rows, self.data.columns, self.wiring, self.device, self.prepare, augment, subset, seed)
+        settings, wiring = self.recipe.settings, self.wiring
+        padding = {name: pad for name in wiring.columns if (pad := self.columns[name].padding) is not None}
+        padding = padding if settings.group_by_length else {}
+        return Feed(rows, self.data.columns, wiring, self.device, self.prepare, augment, subset, settings.seed, padding)
 
     @cached_property
     def model(self) -> nn.Module:

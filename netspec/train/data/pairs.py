@@ -87,7 +87,7 @@ def from_pairs(
     words = [vocabulary((pair[side] for pair in train for side in both), least, SPECIAL) for both in sides]
     columns = {
         "source": Column((sizes[0],), "int64", len(words[0]), padding=PAD),
-        "source_padding": Column((sizes[0],), "bool"),
+        "source_padding": Column((sizes[0],), "bool", padding=1),
         "lengths": Column((), "int64"),
         "target": Column((sizes[1],), "int64", len(words[1]), padding=PAD),
         "next": Column((sizes[1],), "int64", len(words[1]), target=True, padding=PAD, shifted="target"),

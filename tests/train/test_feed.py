@@ -1,0 +1,76 @@
+"""Batches of sequences that are about as long."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+import torch
+
+from netspec.recipes import Column
+from netspec.train.data import TensorRows
+from netspec.train.feed import Batch, Feed, Wiring
+
+ROWS, BATCH = 1050, 8
+COLUMNS = {
+    "source": Column((30,), "int64", 50, padding=0),
+    "source_padding": Column((30,), "bool", padding=1),
+    "lengths": Column((), "int64"),
+    "target": Column((20,), "int64", 50, padding=0),
+    "next": Column((20,), "int64", 50, target=True, padding=0, shifted="target"),
+}
+
+
+def feed(grouped: bool = True, seed: int = 0) -> Feed:
+    """Sources of 1 to 30 words and targets of 1 to 20, the first of each word being the row's number."""
+    lengths = 1 + torch.arange(ROWS) * 7 % 30
+    shorter = (2 * lengths + 2) // 3
+    padding = torch.arange(30) >= lengths[:, None]
+    source = (1 + torch.arange(ROWS)[:, None].expand(-1, 30)).masked_fill(padding, 0)
+    target = (1 + torch.arange(ROWS)[:, None].expand(-1, 20)).masked_fill(torch.arange(20) >= shorter[:, None], 0)
+    rows = TensorRows(
+        {"source": source, "source_padding": padding, "lengths": lengths, "target": target, "next": target.clone()}
+    )
+    pads = {name: column.padding for name, column in COLUMNS.items() if column.padding is not None}
+    wiring = Wiring(("source", "source_padding", "lengths", "target", None), {"output": "next"})
+    return Feed(rows, COLUMNS, wiring, torch.device("cpu"), seed=seed, padding=pads if grouped else {})
+
+
+def numbers(batches: list[Batch]) -> list[list[int]]:
+    """Which rows are in each batch."""
+    return [batch.inputs[0][:, 0].tolist() for batch in batches]
+
+
+def test_each_epoch_has_every_row_once_in_another_order():
+    epochs = [numbers([*feed().shuffled(epoch, BATCH)]) for epoch in (0, 1)]
+    assert [sorted(chain(*epoch)) for epoch in epochs] == [[*range(1, ROWS + 1)]] * 2
+    assert epochs[0] != epochs[1] != numbers([*feed(seed=1).shuffled(1, BATCH)])
+    assert len(epochs[0]) == feed().steps(BATCH) == 132
+    assert epochs[0][40:] == numbers([*feed().shuffled(0, BATCH, skip=40)])  # what goes on sees what it would have seen
+
+
+def test_a_batch_ends_where_its_longest_sequences_do():
+    for batch in [*feed().shuffled(0, BATCH), *feed().in_order(256)]:
+        source, padding, lengths, target, nothing = batch.inputs
+        assert nothing is None
+        assert source.shape == padding.shape == (batch.rows, lengths.max())
+        assert (padding == (source == 0)).all()
+        assert target.shape == batch.targets["output"].shape
+        assert (target[:, -1] != 0).any()
+
+
+def test_little_of_a_batch_is_padding():
+    def padded(batches: list[Batch]) -> float:
+        return torch.cat([batch.inputs[0].flatten() for batch in batches]).eq(0).double().mean().item()
+
+    assert padded([*feed(grouped=False).shuffled(0, BATCH)]) > 0.48
+    assert padded([*feed().shuffled(0, BATCH)]) < 0.05
+
+
+def test_the_order_of_lengths_is_left_to_chance():
+    lengths = torch.tensor([batch.inputs[0].shape[1] for batch in feed().shuffled(0, BATCH)], dtype=torch.float64)
+    assert abs(torch.corrcoef(torch.stack([lengths[1:], lengths[:-1]]))[0, 1]) < 0.3
+
+
+def test_rows_that_one_asks_for_are_as_long_as_ever():
+    assert feed().take(torch.tensor([0, 5])).inputs[0].shape == (2, 30)
+    assert [batch.inputs[0].shape[1] for batch in feed(grouped=False).shuffled(0, BATCH)] == [30] * 132
