@@ -23,6 +23,7 @@ from netspec.graph import Graph
 from netspec.recipes import Column
 from netspec.recipes.binding import bind_inputs, bind_target, prepared
 from netspec.recipes.recipe import Recipe
+from netspec.runtime.compile import compile_module, compile_regions
 from netspec.runtime.module import build_module, checked_device
 from netspec.train.data import Data, DataFault, Rows
 from netspec.train.feed import Feed, Wiring, prepare_transforms, seeded
@@ -155,7 +156,7 @@ class Setup:
         if settings.channels_last:
             put_channels_last(model)
         if settings.compile == "whole":
-            model.compile()
+            compile_module(model)
         elif settings.compile == "regional":
             compile_regions(model)
         torch.manual_seed(settings.seed)
@@ -255,16 +256,6 @@ def put_channels_last(model: nn.Module) -> None:
     for parameter in model.parameters():
         if parameter.dim() == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-
-
-def compile_regions(model: nn.Module) -> None:
-    """Compile each block that stands in the network more than once by itself: one compilation serves all of them."""
-    counts: dict[type[nn.Module], int] = {}
-    for module in model.modules():
-        counts[type(module)] = counts.get(type(module), 0) + 1
-    repeated = [m for m in model.modules() if counts[type(m)] > 1 and any(True for _ in m.children())]
-    for module in repeated or [model]:
-        module.compile()
 
 
 def chosen_device(devices: str) -> torch.device:
