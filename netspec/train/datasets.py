@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -53,7 +53,7 @@ class Splits:
     train: Examples
     validation: Examples | None
     test: Examples | None
-    words: Mapping[str, tuple[str, ...]]
+    words: Mapping[str, tuple[str, ...]] = field(repr=False)
 
 
 def read_splits(graph: Graph) -> Splits:
