@@ -167,7 +167,25 @@ def parser() -> argparse.ArgumentParser:
         "--set train.epochs=10 --set train.optimizer.lr=0.01.",
     )
     _spec_arguments(train)
-    train.add_argument("--devices", metavar="DEVICE", help="auto, cpu or cuda (default: as the spec says, else auto)")
+    train.add_argument(
+        "--devices",
+        metavar="N",
+        help="how many processes share the work on this machine, one a GPU where there are any; or auto, cpu or cuda "
+        "(default: as the spec says, else auto)",
+    )
+    train.add_argument(
+        "--nodes", metavar="N", help="how many machines do, or MIN:MAX of them; give the same command on each"
+    )
+    train.add_argument(
+        "--rendezvous", metavar="HOST:PORT", help="where the machines meet: one of them, and a free port of it"
+    )
+    train.add_argument(
+        "--restarts",
+        type=int,
+        metavar="N",
+        default=0,
+        help="how often the processes start again from the last checkpoint when one of them dies (default: 0)",
+    )
     train.add_argument("--resume", metavar="RUN", help="go on with a run: its folder, its number, or `last`")
     train.add_argument("--dry-run", action="store_true", help="print the plan and the first batch, and stop")
     train.add_argument("-o", "--output", metavar="DIR", help="the run's folder (default: the next in runs/NAME)")

@@ -56,7 +56,7 @@ def compare(options: Namespace, limits: Limits) -> int:
         outcomes[each.label] = {"folder": run.path.name, "parameters": each.graph.body.parameter_count}
         try:
             first = first_setup(each.graph)
-            print(heading(each.graph, first, first.device))
+            print(heading(each.graph, first))
             layers[each.label] = magnitudes_at_start(first)
             if not finished(Job(run, first, each.loaded, asked, warn)):
                 return 130
@@ -92,7 +92,8 @@ def candidates_of(options: Namespace, limits: Limits) -> list[Candidate]:
             pairs = [text.partition("=") for text in values]
             overrides = {key.strip(): read_value(key.strip(), value) for key, _, value in pairs}
             graph = compile_loaded(loaded, variant=variant, overrides=overrides, limits=limits)
-            recipe_of(graph)
+            if recipe_of(graph).settings.devices not in ("auto", "cpu", "cuda", 1):
+                raise UsageError("`compare` trains on one device: set `devices` to `auto`, `cpu` or `cuda`")
             names = [graph.name] if len(options.specs) > 1 else []
             said = [told(key, value) for key, value in chosen]
             made.append(Candidate(", ".join([*names, *said]) or graph.name, loaded, graph, variant, values))

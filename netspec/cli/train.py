@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from netspec.diagnostics import UsageError
 from netspec.dims import evaluate
 from netspec.emit.memory import PRECISIONS, Memory
 from netspec.graph import Graph
@@ -20,23 +21,51 @@ from netspec.train.job import Job, first_setup
 from netspec.train.kept import Asked
 from netspec.train.magnitudes import magnitude_table, magnitudes_at_start
 from netspec.train.progress import score
-from netspec.train.setup import Setup
+from netspec.train.setup import Setup, recipe_of
+from netspec.train.world import AlreadyTold, World, is_worker, joined
 
 RUNS = Path("runs")
 
 
 def train(graph: Graph, loaded: Loaded, options: Namespace) -> int:
     """Train a network; gives the exit code."""
+    asked = Asked(options.spec, options.variant, tuple(options.set))
+    processes = recipe_of(graph).settings.devices
+    several = options.nodes is not None or (isinstance(processes, int) and processes > 1)
+    if several and not options.dry_run and not is_worker():
+        from netspec.train.launch import Launch
+
+        team = Launch(processes, options.nodes, options.rendezvous, options.restarts)
+        folder = folder_of(graph, options)  # chosen here, as a process that starts again must find it
+        return team.run(["train", *asked.words(), "--output", str(folder.path)])
+    try:
+        with joined() as world:
+            return work(graph, loaded, asked, options, world)
+    except AlreadyTold as fault:
+        return fault.exit_code
+
+
+def folder_of(graph: Graph, options: Namespace) -> RunFolder:
+    """Where the run goes, or goes on."""
     parent = RUNS / graph.name
-    resumed = RunFolder.find(options.resume, parent) if options.resume else None
-    first = first_setup(graph)
-    print(heading(graph, first, first.device))
+    if options.resume:
+        return RunFolder.find(options.resume, parent)
+    if options.output:
+        return RunFolder(Path(options.output))
+    if options.nodes is not None or is_worker():
+        raise UsageError("machines that train together need one folder that all of them see: name it with --output")
+    return RunFolder.new(parent)
+
+
+def work(graph: Graph, loaded: Loaded, asked: Asked, options: Namespace, world: World) -> int:
+    """What one process of a world does; gives the exit code."""
+    first = first_setup(graph, world)
+    print(heading(graph, first))
     if options.dry_run:
         print(plan(graph, first))
         return 0
-    folder = resumed or (RunFolder(Path(options.output)) if options.output else RunFolder.new(parent))
-    asked = Asked(options.spec, options.variant, tuple(options.set))
-    if not finished(Job(folder, first, loaded, asked, warn)):
+    folder = folder_of(graph, options)
+    if not finished(Job(folder, first, loaded, asked, warn if world.is_first else silent)):
         return 130
     print(f"\n{folder.path}/: {', '.join(sorted(each.name for each in folder.path.iterdir()))}")
     asked_of = folder.path / "fold-1" if first.recipe.settings.folds else folder.path
@@ -64,7 +93,11 @@ def warn(text: str) -> None:
     print(f"netspec: {text}", file=sys.stderr)
 
 
-def heading(graph: Graph, setup: Setup, device: torch.device) -> str:
+def silent(text: str) -> None:
+    """What others say already."""
+
+
+def heading(graph: Graph, setup: Setup) -> str:
     """Two lines: what is trained on what, and how."""
     recipe, settings = setup.recipe, setup.recipe.settings
     steps = setup.train.steps(settings.batch)
@@ -76,11 +109,13 @@ def heading(graph: Graph, setup: Setup, device: torch.device) -> str:
         if settings.epochs
         else f"{settings.steps} steps"
     )
+    world, device = setup.world, setup.device
+    where = str(device) if world.size == 1 else f"{world.size} × {device.type} ({settings.strategy})"
     batch = f"batches of {settings.batch}" if settings.batch else "whole batches"
     return (
         f"{graph.name}: {graph.body.parameter_count:,} parameters · {recipe.data.detail()}: {rows}\n"
         f"{recipe.optimizer.detail()} · {', '.join(loss.detail() for loss in recipe.losses.values())} · {how}, {batch} "
-        f"on {device}\n"
+        f"on {where}\n"
     )
 
 

@@ -147,6 +147,10 @@ class _Recipes:
             assert form.precision is not None
             message = f"`{optimizer.name}` needs exact gradients, which `mixed` precision has not"
             self.reader.error("bad-value", message, form.precision.span, help="write `precision: float32`")
+        if optimizer.closure and isinstance(settings.devices, int) and settings.devices > 1:
+            assert form.devices is not None
+            message = f"`{optimizer.name}` evaluates the loss several times a step, which is for one device"
+            self.reader.error("bad-value", message, form.devices.span, help="leave `devices` out")
         if settings.batch is not None and settings.batch % settings.accumulate:
             assert form.accumulate is not None
             message = f"a batch of {settings.batch} cannot be split into {settings.accumulate} equal parts"

@@ -24,7 +24,9 @@ class Settings(Ingredient):
 
     ``batch`` is the global batch, over all devices and ``accumulate`` parts; ``validation`` the share of the training
     rows that are held back to judge by, where the data have no such part of their own. ``group_by_length`` puts
-    sequences that are about as long into one batch, and leaves out the padding that all of them have.
+    sequences that are about as long into one batch, and leaves out the padding that all of them have. ``devices`` as a
+    number is that of processes on each machine, one a GPU where there are any; with ``ddp`` each has the whole network,
+    with ``fsdp`` a part of every block.
     """
 
     name = "train"
@@ -41,7 +43,8 @@ class Settings(Ingredient):
     precision: Literal["float32", "mixed", "bfloat16"] = "float32"
     compile: Literal["none", "regional", "whole"] = "none"
     channels_last: bool = False
-    devices: Literal["auto", "cpu", "cuda"] = "auto"
+    devices: Literal["auto", "cpu", "cuda"] | Positive = "auto"
+    strategy: Literal["ddp", "fsdp"] = "ddp"
     seed: Natural = 0
     tensorboard: bool = False
 

@@ -11,18 +11,20 @@ from torch import nn
 
 
 def compile_regions(model: nn.Module) -> None:
-    """Compile each block that stands in the network more than once by itself: one compilation serves all of a size.
-
-    Blocks within such a block are compiled as parts of it. A network without any is compiled as a whole.
-    """
-    own = Counter(type(module) for module in model.modules() if not type(module).__module__.startswith("torch."))
-    regions = [*_outermost(model, {kind for kind, count in own.items() if count > 1})]
+    """Compile each repeated block by itself: one compilation serves all of a size. A network without any is one."""
+    blocks = repeated_blocks(model)
     # torch gives a function up after 8 sizes, and GoogLeNet has 9 of one block: there is to be room for each of them in
     # training and in evaluation, with whole batches and with the last one of an epoch.
     limits = torch._dynamo.config
-    limits.recompile_limit = max(limits.recompile_limit, 4 * len(regions))
-    for module in regions or [model]:
+    limits.recompile_limit = max(limits.recompile_limit, 4 * len(blocks))
+    for module in blocks or [model]:
         compile_module(module)
+
+
+def repeated_blocks(model: nn.Module) -> list[nn.Module]:
+    """The blocks that stand in a network more than once. Blocks within such a block are parts of it."""
+    own = Counter(type(module) for module in model.modules() if not type(module).__module__.startswith("torch."))
+    return [*_outermost(model, {kind for kind, count in own.items() if count > 1})]
 
 
 def _outermost(module: nn.Module, kinds: set[type[nn.Module]]) -> Iterator[nn.Module]:

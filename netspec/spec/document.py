@@ -244,6 +244,7 @@ class TrainSpec(Form):
     compile: Value | None = None
     channels_last: Value | None = None
     devices: Value | None = None
+    strategy: Value | None = None
     seed: Value | None = None
     checkpoint: Value | None = None
     tensorboard: Value | None = None

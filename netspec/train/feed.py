@@ -15,6 +15,7 @@ from netspec.recipes import Column
 from netspec.recipes.data import Transform
 from netspec.train.data import Rows, TensorRows
 from netspec.train.names import resolve
+from netspec.train.world import ALONE, World
 
 AT_ONCE = 2**30
 """Bytes that prepared rows may take in memory; where they would be more, each batch is prepared by itself."""
@@ -23,11 +24,15 @@ POOL = 50
 
 
 class Batch(NamedTuple):
-    """``inputs`` in the order of the network's; ``targets`` by output; ``rows`` is how many rows there are."""
+    """``inputs`` in the order of the network's; ``targets`` by output; ``rows`` is how many rows there are.
+
+    ``whole`` is how many the batch has over all processes. One that has none of them gets a row that does not count.
+    """
 
     inputs: tuple[Tensor | None, ...]
     targets: Mapping[str, Tensor]
     rows: int
+    whole: int
 
 
 def seeded(*parts: object) -> torch.Generator:
@@ -53,6 +58,8 @@ class Feed:
 
     ``padding`` has the columns of sequences, and what pads each, where batches are to be of rows of like length, and
     without the padding that all of them have.
+
+    Each process of ``world`` gets its share of every batch, and as many batches as the others.
     """
 
     def __init__(
@@ -66,7 +73,9 @@ class Feed:
         subset: Tensor | None = None,
         seed: int = 0,
         padding: Mapping[str, int] | None = None,
+        world: World = ALONE,
     ):
+        self.world = world
         self.columns, self.wiring, self.device, self.seed = columns, wiring, device, seed
         self.prepare, self.augment = tuple(prepare), tuple(augment)
         self.subset = torch.arange(len(rows)) if subset is None else subset
@@ -97,7 +106,7 @@ class Feed:
         if len(self.lengths) and batch is not None:
             batches = self._by_length(order, batch, epoch)
         for index in batches[skip:]:
-            yield self._trimmed(self._batch(index, [numbers[index] for numbers in draws]))
+            yield self._trimmed(self._batch(index, draws))
 
     def in_order(self, batch: int) -> Iterator[Batch]:
         """All rows, as they stand."""
@@ -126,6 +135,9 @@ class Feed:
         )
 
     def _batch(self, index: Tensor, draws: Sequence[Tensor]) -> Batch:
+        whole = len(index)
+        mine = index[self.world.part(whole)]
+        rows, index = len(mine), mine if len(mine) else index[:1]
         on_device = isinstance(self.rows, TensorRows)
         taken = self.rows.take(index.to(self.device) if on_device else index)
         if not on_device:
@@ -134,10 +146,10 @@ class Feed:
             taken = self._prepared(taken)
         for (transform, names), numbers in zip(self.augment, draws):
             change = resolve(transform.torch)
-            given = (numbers.to(self.device),) if transform.draws else ()
+            given = (numbers[index].to(self.device),) if transform.draws else ()
             taken |= {name: change(transform, taken[name], *given) for name in names}
         inputs = tuple(None if name is None else taken[name] for name in self.wiring.inputs)
-        return Batch(inputs, {output: taken[name] for output, name in self.wiring.targets.items()}, len(index))
+        return Batch(inputs, {output: taken[name] for output, name in self.wiring.targets.items()}, rows, whole)
 
     def _prepared(self, taken: dict[str, Tensor]) -> dict[str, Tensor]:
         """Rows as the network takes them: bytes as numbers from 0 to 1, then the transforms."""

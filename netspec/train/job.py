@@ -20,6 +20,7 @@ from netspec.train.progress import shown
 from netspec.train.report import write_report
 from netspec.train.run import Result, Run
 from netspec.train.setup import Setup, chosen_device, read_data, read_weights, recipe_of
+from netspec.train.world import ALONE, World
 
 Scores = Mapping[str, Mapping[str, float]]
 """Loss and metrics by the part of the data that they are of."""
@@ -35,15 +36,19 @@ class Ending:
     stopped_after: int | None = None
 
 
-def first_setup(graph: Graph) -> Setup:
+def first_setup(graph: Graph, world: World = ALONE) -> Setup:
     """The only setup of a network, or that of its first fold, its data read."""
     settings = recipe_of(graph).settings
-    return Setup(graph, read_data(graph), chosen_device(settings.devices), 0 if settings.folds else None)
+    fold = 0 if settings.folds else None
+    return Setup(graph, read_data(graph), chosen_device(settings.devices), fold, world=world)
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A training of a network into a folder. ``first`` is its only setup, or that of its first fold."""
+    """A training of a network into a folder. ``first`` is its only setup, or that of its first fold.
+
+    Every process of its world does the same job; the first one alone writes.
+    """
 
     folder: RunFolder
     first: Setup
@@ -66,15 +71,18 @@ class Job:
             if results[-1].interrupted:
                 return Ending(stopped_after=results[-1].state.step)
         found = [result.scores for result in results]
-        self.folder.finish(record(results, average(found), recipe.published))
-        for each in runs:
-            self._export(each)
-            draw_curves(read_history(each), each.path / "curves.png", recipe.published)
-        write_report(self.folder, runs)
+        if self.first.world.is_first:
+            self.folder.finish(record(results, average(found), recipe.published))
+            for each in runs:
+                self._export(each)
+                draw_curves(read_history(each), each.path / "curves.png", recipe.published)
+            write_report(self.folder, runs)
         return Ending(average(found), over_folds(stdev, found) if len(found) > 1 else {})
 
     def _begin(self) -> None:
         """Write what the run starts from. What goes on is what was begun: its checkpoint refuses another recipe."""
+        if not self.first.world.is_first:
+            return
         self.folder.path.mkdir(parents=True, exist_ok=True)
         if not self.folder.begun:
             said = write_sources(self.loaded, self.asked, self.folder.path)
@@ -83,10 +91,12 @@ class Job:
 
     def _train(self, fold: int | None, folder: RunFolder) -> Result:
         first = self.first
-        setup = first if fold == first.fold else Setup(first.graph, first.data, first.device, fold)
+        setup = first if fold == first.fold else Setup(first.graph, first.data, first.device, fold, world=first.world)
         settings = first.recipe.settings
-        folder.path.mkdir(exist_ok=True)
-        write_states(setup.prepare, folder.path)
+        if first.world.is_first:
+            folder.path.mkdir(exist_ok=True)
+            write_states(setup.prepare, folder.path)
+        first.world.wait()
         steps = settings.steps or (settings.epochs or 0) * setup.train.steps(settings.batch)
         return Run(setup, folder, shown(steps), self.warn).go()
 

@@ -50,7 +50,7 @@ def magnitudes_at_start(setup: Setup) -> list[Magnitude]:
     """
     settings = setup.recipe.settings
     batch = next(iter(setup.train.shuffled(0, settings.batch)))
-    part = next(split(batch, -(-batch.rows // settings.accumulate)))
+    part = split(batch, min(settings.accumulate, batch.rows))[0]
     with out_of_memory(settings), readable(), setup.autocast():
         return magnitudes(setup.model.train(), Objective(setup.recipe.losses, setup.padding), part)
 
@@ -108,12 +108,9 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
 
 def root_mean_square(tensors: Sequence[Tensor | None]) -> float:
     """Over all numbers of some tensors; an absent one is of zeros."""
-    there = [each.detach() for each in tensors if each is not None]
+    there = [each.detach().float() for each in tensors if each is not None]
     count = sum(each.numel() for each in there)
-    squares = (
-        float(torch.linalg.vector_norm(each, dtype=torch.float64)) ** 2 for each in there
-    )  # float32 has no 1e-50
-    return math.sqrt(sum(squares) / count) if count else 0.0
+    return math.sqrt(sum(float(each.square().sum()) for each in there) / count) if count else 0.0
 
 
 def verdict(found: Sequence[Magnitude]) -> str:
@@ -134,8 +131,7 @@ def _out_of_hand(what: str, sizes: Sequence[tuple[str, float]], measure: int) ->
     for path, size in sizes:
         ratio = size / unit
         if ratio < VANISHED:
-            share = f"{ratio:.1e} of those at `{known}`" if ratio else "zero"
-            return f"{what} vanish: at `{path}` they are {share}"
+            return f"{what} vanish: at `{path}` they are {ratio:.1e} of those at `{known}`"
         if ratio > EXPLODED:
             return f"{what} explode: at `{path}` they are {ratio:.1e} times those at `{known}`"
     return ""

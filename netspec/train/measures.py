@@ -16,6 +16,7 @@ from netspec.recipes.metrics import Metric
 from netspec.train.feed import Batch, Feed
 from netspec.train.names import resolve
 from netspec.train.objective import Objective
+from netspec.train.world import ALONE, World
 
 EVALUATION_BATCH = 256
 FEW = 8
@@ -67,12 +68,13 @@ class Measures:
             for each in feed.in_order(max(batch or len(feed), EVALUATION_BATCH)):
                 with autocast:
                     outputs = model(*each.inputs)
-                losses.add(outputs, each)
-                self._update(outputs, each)
+                if each.rows:
+                    losses.add(outputs, each)
+                    self._update(outputs, each)
                 if self.decoding:
-                    self._decode(model, each, outputs)
+                    self._decode(model, each, outputs, feed.world)
         model.train(training)
-        found = {"loss": losses.mean()}
+        found = {"loss": losses.mean(feed.world)}
         return found | {name: float(meter.compute()) for name, meter in (*self.meters.items(), *self.decoding.items())}
 
     def _update(self, outputs: Any, batch: Batch) -> None:
@@ -89,14 +91,15 @@ class Measures:
         for metric, meter in self.meters.items():
             meter.update(*((scores[None], wanted[None]) if metric == "perplexity" else (scores, wanted)))
 
-    def _decode(self, model: nn.Module, batch: Batch, outputs: Any) -> None:
+    def _decode(self, model: nn.Module, batch: Batch, outputs: Any, world: World) -> None:
         """Judge what a network writes when it reads back its own words.
 
         It writes the target from end to end where it predicts every word of it from the target's words before that
         one: so one pass says it all, unless the network looks ahead at words that it is yet to write.
         """
-        written = self.decoded(model, batch) if self.looks_ahead(model, batch) else self._scores(outputs).argmax(-1)
-        right = self._right(written, batch.targets[self.objective.main])
+        ahead = world.most(self.looks_ahead(model, batch))  # all processes, which may share the network, do the same
+        written = self.decoded(model, batch, world) if ahead else self._scores(outputs).argmax(-1)
+        right = self._right(written, batch.targets[self.objective.main])[: batch.rows]
         for meter in self.decoding.values():
             meter.update(right)
 
@@ -122,14 +125,15 @@ class Measures:
             same |= target == self.ignored
         return same.all(1).float()
 
-    def decoded(self, model: nn.Module, batch: Batch) -> Tensor:
+    def decoded(self, model: nn.Module, batch: Batch, world: World = ALONE) -> Tensor:
         """What the network writes when it reads back its own words, the likeliest at each place: (N, T)."""
         assert self.read_back is not None
         inputs = list(batch.inputs)
         given = inputs[self.read_back]
         assert given is not None
         words = torch.cat([given, given[:, :1]], 1)
-        for place in range(self._longest(batch)):
+        for turn in range(world.most(self._longest(batch))):  # as often in every process, which may share the network
+            place = min(turn, given.shape[1] - 1)
             inputs[self.read_back] = words[:, : place + 1]
             words[:, place + 1] = self._scores(model(*inputs))[:, place].argmax(-1)
         return words[:, 1:]
@@ -159,10 +163,11 @@ class Losses:
                 self.sums[name] += float(mean) * counts[name]
                 self.counts[name] += counts[name]
 
-    def mean(self) -> float:
-        """Zero where nothing was judged."""
-        scales = {name: term.scale for name, term in self.objective.terms.items()}
-        return sum(scales[name] * self.sums[name] / count for name, count in self.counts.items() if count)
+    def mean(self, world: World = ALONE) -> float:
+        """Over all processes; zero where nothing was judged."""
+        terms = self.objective.terms.values()
+        sums, counts = (world.sums(*each.values()) for each in (self.sums, self.counts))
+        return sum(term.scale * total / count for term, total, count in zip(terms, sums, counts) if count)
 
 
 def scores_of_places(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:

@@ -85,7 +85,7 @@ def term(loss: Loss, padding: int | None) -> Term:
     return Term(loss.scale, criterion(loss, padding), ignored)
 
 
-def shares(counts: Mapping[str, int], wholes: Mapping[str, int]) -> dict[str, float]:
+def shares(counts: Mapping[str, float], wholes: Mapping[str, float]) -> dict[str, float]:
     """How much of what counts in a batch a part of it has, for each output."""
     return {name: count / max(wholes[name], 1) for name, count in counts.items()}
 

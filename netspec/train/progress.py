@@ -14,6 +14,9 @@ LARGE = 1e6
 class Progress(Protocol):
     """What a run tells of itself."""
 
+    def resumed(self, done: int) -> None:
+        """The run goes on after this step."""
+
     def step(self, done: int, loss: float) -> None:
         """A step is done."""
 
@@ -28,6 +31,9 @@ class Plain:
 
     def __init__(self, steps: int):
         self.columns: list[str] = []
+
+    def resumed(self, done: int) -> None:
+        print(f"going on after step {done:,}\n", flush=True)
 
     def step(self, done: int, loss: float) -> None:
         pass

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from netspec.diagnostics import EnvironmentFault, TrainingFault
+from netspec.diagnostics import EnvironmentFault, TrainingFault, UsageError
 from netspec.train.checkpoints import Checkpoints
 from netspec.train.faults import name_the_layer, out_of_memory, readable, too_large
 from netspec.train.feed import Batch
@@ -25,6 +25,8 @@ from netspec.train.optimizers import build_optimizer, penalised
 from netspec.train.progress import Progress
 from netspec.train.schedules import build_schedule
 from netspec.train.setup import Setup
+from netspec.train.snapshot import places, restore, taken
+from netspec.train.strategies import Alone, Judged, Replicated
 
 FLUSH_EVERY = 1.0
 """Seconds between two writes of the steps' losses."""
@@ -60,19 +62,21 @@ class Run:
     """One network being trained on one split of the data, into one folder.
 
     ``setup`` is what the recipe comes to on this machine; the run goes on from the folder's last good checkpoint,
-    where there is one, as if it had never been stopped.
+    where there is one, as if it had never been stopped. Each process of the setup's world has a run of its own, on
+    its share of the rows; the first one alone writes.
     """
 
     def __init__(self, setup: Setup, folder: RunFolder, progress: Progress, warn: Callable[[str], None]):
         self.setup, self.folder, self.progress, self.warn = setup, folder, progress, warn
         recipe, model = setup.recipe, setup.model
-        self.settings = recipe.settings
+        self.settings, self.world = recipe.settings, setup.world
         self.objective = Objective(
             recipe.losses,
             setup.padding,
             penalised(recipe.optimizer, model, recipe.weight_decay),
             recipe.weight_decay.value if recipe.weight_decay is not None else 0.0,
         )
+        self.strategy = strategy_of(setup, Judged(model, self.objective, setup.autocast))
         self.optimizer = build_optimizer(recipe.optimizer, model, recipe.weight_decay)
         self.steps_per_epoch = setup.train.steps(self.settings.batch)
         self.total = self.settings.steps or (self.settings.epochs or 0) * self.steps_per_epoch
@@ -86,10 +90,12 @@ class Run:
         self.state = State()
         self.best_weights: dict[str, Tensor] | None = None
         self.best_written = 0
-        self.checkpoints = Checkpoints(folder.checkpoints, recipe.checkpoint.keep)
+        self.checkpoints = Checkpoints(folder.checkpoints, recipe.checkpoint.keep, self.world)
         self.pending: list[str] = []
-        self.board = board(folder) if self.settings.tensorboard else None
-        self.stopping = False
+        self.board = board(folder) if self.settings.tensorboard and self.world.is_first else None
+        self.asked_to_stop = False
+        self.agreed_to_stop = self.late = False  # by all processes
+        self._saved_at: tuple[int, int] | None = None
 
     # The whole
 
@@ -134,29 +140,39 @@ class Run:
         """The function that takes a step and gives its loss."""
         if self.setup.recipe.optimizer.closure:
             return self._closure_step
-        return self._accumulated_step if self.settings.accumulate > 1 else self._step
+        return self._step if self.settings.accumulate == self.world.size == 1 else self._shared_step
 
     # A step
 
     def _step(self, batch: Batch) -> float:
-        loss = self._loss(batch)
-        number = loss.item()
+        loss = self.strategy(batch)
+        number = self._agree(loss.item())
         if not math.isfinite(number):
             self._not_finite(batch, number)
         loss.backward()  # type: ignore[no-untyped-call]
         self._move()
         return number
 
-    def _accumulated_step(self, batch: Batch) -> float:
-        number, wholes = 0.0, self.objective.counts(batch.targets)
-        for part in split(batch, -(-batch.rows // self.settings.accumulate)):
-            loss = self._loss(part, shares(self.objective.counts(part.targets), wholes))
-            number += loss.item()
-            if not math.isfinite(number):
-                self._not_finite(part, number)
-            loss.backward()  # type: ignore[no-untyped-call]
+    def _shared_step(self, batch: Batch) -> float:
+        """A step of which others have a share: other processes, or parts of the batch that come one after the other."""
+        wholes = self.world.sums(*self._counts(batch).values())
+        wholes_of = dict(zip(self.objective.terms, wholes))
+        number = 0.0
+        parts = split(batch, min(self.settings.accumulate, max(batch.whole // self.world.size, 1)))
+        for part in parts:
+            with self.strategy.gathering(last=part is parts[-1]):
+                loss = self.strategy(part, shares(self._counts(part), wholes_of))
+                number += loss.item()
+                (loss * self.world.size).backward()  # type: ignore[no-untyped-call]  # the mean over processes is taken
+        number = self._agree(number)
+        if not math.isfinite(number):
+            self._not_finite(batch, number)
         self._move()
         return number
+
+    def _counts(self, batch: Batch) -> dict[str, int]:
+        """What counts of each output's target; a process without rows of its own has one that does not."""
+        return self.objective.counts(batch.targets) if batch.rows else dict.fromkeys(self.objective.terms, 0)
 
     def _closure_step(self, batch: Batch) -> float:
         first: list[float] = []
@@ -165,7 +181,7 @@ class Run:
         def closure() -> Tensor:
             if backward:
                 self.optimizer.zero_grad()
-            loss = self._loss(batch)
+            loss = self.strategy(batch)
             if not first:
                 first.append(loss.item())
                 if not math.isfinite(first[0]):
@@ -175,14 +191,26 @@ class Run:
             return loss
 
         self.optimizer.step(closure)  # type: ignore[arg-type]
+        self._agree(first[0])
         if self.schedule is not None and not self._watches:
             self.schedule.step()
         return first[0]
 
-    def _loss(self, batch: Batch, shares: Mapping[str, float] | None = None) -> Tensor:
-        with self.setup.autocast():
-            outputs = self.setup.model(*batch.inputs)
-        return self.objective(outputs, batch.targets, shares)
+    def _agree(self, number: float = 0.0) -> float:
+        """A number's sum over all processes, which at the same time agree on whether to stop, and whether to save."""
+        now = time.perf_counter()
+        if now - self._flushed >= FLUSH_EVERY:
+            self._flush()
+        minutes = self.setup.recipe.checkpoint.minutes
+        late = self.world.is_first and minutes is not None and now - self._saved >= 60 * minutes
+        number, stopping, saving = self.world.sums(number, self.asked_to_stop, late)
+        self.agreed_to_stop, self.late = bool(stopping), bool(saving)
+        return number
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the run ends after this step: at once for a process by itself, else when all know of it."""
+        return self.asked_to_stop if self.world.size == 1 else self.agreed_to_stop
 
     def _move(self) -> None:
         if self.settings.clip is not None:
@@ -208,6 +236,7 @@ class Run:
 
     def _end_epoch(self) -> None:
         state = self.state
+        self._level()
         rate = self.optimizer.param_groups[0]["lr"]
         record: dict[str, Any] = {"train": {"loss": state.loss_of_epoch / max(state.step_of_epoch, 1)}}
         if self.settings.evaluate_train:
@@ -231,6 +260,7 @@ class Run:
                 for name, value in record.get(part, {}).items():
                     self.board.add_scalar(f"{part}/{name}", value, state.step)
             self.board.flush()
+        self._agree()
         if self._is_due() or self.stopping:
             self._save()
 
@@ -259,59 +289,65 @@ class Run:
 
     def _is_due(self) -> bool:
         """Whether it is time to save."""
-        due, now = self.setup.recipe.checkpoint, time.perf_counter()
-        if now - self._flushed >= FLUSH_EVERY:
-            self._flush()
-        if due.steps is not None:
-            return self.state.step % due.steps == 0
-        return due.minutes is not None and now - self._saved >= 60 * due.minutes
+        steps = self.setup.recipe.checkpoint.steps
+        return self.late if steps is None else self.state.step % steps == 0
 
     def _flush(self) -> None:
-        with too_large(self.folder.metrics), self.folder.metrics.open("a", encoding="utf-8") as file:
-            file.writelines(self.pending)
+        if self.world.is_first:
+            with too_large(self.folder.metrics), self.folder.metrics.open("a", encoding="utf-8") as file:
+                file.writelines(self.pending)
         self.pending, self._flushed = [], time.perf_counter()
+
+    def _level(self) -> None:
+        """Statistics of batch norms are those of the first process's rows, in all processes, whenever they are used."""
+        self.world.from_first(self.setup.model.buffers())
 
     def _save(self) -> None:
         """Write the best weights, the losses and a checkpoint, in this order: the last names what the first have."""
         state = self.state
+        if self._saved_at == (state.epoch, state.step):
+            return
         state.seconds = time.perf_counter() - self._began
+        self._level()
         if self.best_weights is not None and self.best_written != state.best_step:
-            self.setup.write_weights(self.best_weights, self.folder.best)
+            self.setup.write_weights(self.best_weights, self.folder.best, self.strategy)
             self.best_written = state.best_step
         self._flush()
-        self.checkpoints.save(
-            {
-                "model": self.setup.model.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "schedule": None if self.schedule is None else self.schedule.state_dict(),
-                "state": {name: getattr(state, name) for name in State.__slots__},
-                "random": random_state(self.setup.device),
-                "recipe": self.setup.fingerprint,
-            },
-            state.step,
-        )
-        self._saved = time.perf_counter()
+        rest = {
+            "schedule": None if self.schedule is None else self.schedule.state_dict(),
+            "state": {name: getattr(state, name) for name in State.__slots__},
+            "random": self.world.gathered(random_state(self.setup.device)),
+            "recipe": self.setup.fingerprint,
+        }
+        snapshot = taken(self.setup.model, self.optimizer, rest)
+        self.checkpoints.save(snapshot, state.step, self.strategy.sharded)
+        self._saved, self._saved_at = time.perf_counter(), (state.epoch, state.step)
 
     def _resume(self) -> None:
-        saved, faults = self.checkpoints.load()
+        model = self.setup.model
+        snapshot, faults = self.checkpoints.load(lambda sizes: places(sizes, model, self.optimizer))
         for fault in faults:
             self.warn(fault)
-        if saved is None:
+        if snapshot is None:
             if faults:
                 raise EnvironmentFault(f"no checkpoint in {self.folder.checkpoints} is whole: start anew")
             return
+        saved = snapshot.rest
         if saved["recipe"] != self.setup.fingerprint:
             raise TrainingFault(f"{self.folder.path} was trained with another spec or recipe: start a new run")
-        self.setup.model.load_state_dict(saved["model"])
-        self.optimizer.load_state_dict(saved["optimizer"])
+        restore(snapshot, model, self.optimizer, self.strategy)
         if self.schedule is not None:
             self.schedule.load_state_dict(saved["schedule"])
         self.state = State(**saved["state"])
         if self.state.best is not None and self.folder.best.is_file():
-            self.best_weights = self.setup.read_weights(self.folder.best)
+            best, present = self.setup.read_weights(self.folder.best), model.state_dict()
+            self.best_weights = {name: self.strategy.laid_out(tensor, present[name]) for name, tensor in best.items()}
             self.best_written = self.state.best_step
-        set_random_state(saved["random"], self.setup.device)
-        self.folder.cut_metrics(self.state.step)
+        if self.world.rank < len(saved["random"]):
+            set_random_state(saved["random"][self.world.rank], self.setup.device)
+        if self.world.is_first:
+            self.folder.cut_metrics(self.state.step)
+        self.progress.resumed(self.state.step)
 
     def _load_best(self) -> None:
         if self.best_weights is not None:
@@ -322,9 +358,9 @@ class Run:
         """The first Ctrl-C (or SIGTERM) lets the step end and saves; a second one ends it at once."""
 
         def stop(number: int, frame: Any) -> None:
-            if self.stopping:
+            if self.asked_to_stop:
                 raise KeyboardInterrupt
-            self.stopping = True
+            self.asked_to_stop = True
 
         try:
             before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -346,12 +382,32 @@ def board(folder: RunFolder) -> Any:
     return SummaryWriter(folder.path / "tensorboard")
 
 
-def split(batch: Batch, size: int) -> Iterator[Batch]:
-    """The parts of a batch, of ``size`` rows each; the last one perhaps smaller."""
-    for start in range(0, batch.rows, size):
-        part = slice(start, min(start + size, batch.rows))
-        inputs = tuple(None if tensor is None else tensor[part] for tensor in batch.inputs)
-        yield Batch(inputs, {name: tensor[part] for name, tensor in batch.targets.items()}, part.stop - part.start)
+def strategy_of(setup: Setup, judged: Judged) -> Alone:
+    """How the processes of a world share a network. Raises ``UsageError`` where its optimizer does not allow it."""
+    world, optimizer, strategy = setup.world, setup.recipe.optimizer, setup.recipe.settings.strategy
+    if world.size == 1:
+        return Alone(judged)
+    if optimizer.closure:
+        raise UsageError(f"`{optimizer.name}` evaluates the loss several times a step, which is for one device")
+    if strategy == "fsdp":
+        from netspec.train.sharding import Sharded
+
+        return Sharded(judged, setup.device, world)
+    return Replicated(judged, all_judged={*setup.graph.outputs} == {*setup.recipe.losses})
+
+
+def split(batch: Batch, count: int) -> list[Batch]:
+    """A batch in ``count`` parts that are equal to one row."""
+    if count == 1:
+        return [batch]
+    places = torch.arange(batch.rows).tensor_split(count)
+    return [part_of(batch, slice(int(each[0]), int(each[-1]) + 1)) for each in places]
+
+
+def part_of(batch: Batch, part: slice) -> Batch:
+    inputs = tuple(None if tensor is None else tensor[part] for tensor in batch.inputs)
+    rows = part.stop - part.start
+    return Batch(inputs, {name: tensor[part] for name, tensor in batch.targets.items()}, rows, batch.whole)
 
 
 def random_state(device: torch.device) -> dict[str, Tensor]:

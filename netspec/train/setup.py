@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,13 @@ from netspec.train.feed import Feed, Wiring, prepare_transforms, seeded
 from netspec.train.measures import Measures
 from netspec.train.names import resolve
 from netspec.train.objective import Objective
+from netspec.train.strategies import Alone
+from netspec.train.world import ALONE, World, is_worker, local_rank
 
 HELD_BACK = 0.1
 FEWEST_TO_HOLD_BACK = 100
 """Where neither the data nor the recipe say what to judge by, a tenth is held back; of fewer rows, none is."""
-FREE = frozenset({"devices", "checkpoint", "tensorboard", "published"})
+FREE = frozenset({"devices", "strategy", "checkpoint", "tensorboard", "published"})
 """Keys that a run may go on with other values of: they do not change what it learns."""
 
 
@@ -101,8 +104,9 @@ class Setup:
         device: torch.device,
         fold: int | None = None,
         states: list[dict[str, Tensor]] | None = None,
+        world: World = ALONE,
     ):
-        self.fold = fold
+        self.fold, self.world = fold, world
         self.graph, self.recipe, self.data, self.device = graph, recipe_of(graph), data, device
         recipe, settings = self.recipe, self.recipe.settings
         self.columns = prepared(data.columns, recipe.prepare)
@@ -145,7 +149,8 @@ class Setup:
         settings, wiring = self.recipe.settings, self.wiring
         padding = {name: pad for name in wiring.columns if (pad := self.columns[name].padding) is not None}
         padding = padding if settings.group_by_length else {}
-        return Feed(rows, self.data.columns, wiring, self.device, self.prepare, augment, subset, settings.seed, padding)
+        given = (self.data.columns, wiring, self.device, self.prepare, augment, subset, settings.seed, padding)
+        return Feed(rows, *given, self.world)
 
     @cached_property
     def model(self) -> nn.Module:
@@ -159,7 +164,7 @@ class Setup:
             compile_module(model)
         elif settings.compile == "regional":
             compile_regions(model)
-        torch.manual_seed(settings.seed)
+        torch.manual_seed(settings.seed + self.world.rank)  # dropout differs from process to process
         return model
 
     def _classes(self, output: str) -> int | None:
@@ -218,18 +223,19 @@ class Setup:
         parts = {"train": self.train, "validation": self.validation, "test": self.test}
         return {name: self.measure(feed) for name, feed in parts.items() if feed is not None}
 
-    def write_weights(self, weights: Mapping[str, Tensor], path: Path) -> None:
-        """Write weights as safetensors; what is tied is written once."""
+    def write_weights(self, weights: Mapping[str, Tensor], path: Path, strategy: Alone) -> None:
+        """Write weights as safetensors; what is tied is written once. Every process calls it."""
         kept: dict[str, Tensor] = {}
-        seen: dict[tuple[int, torch.Size], str] = {}
+        seen: dict[int, str] = {}
         aliases: dict[str, str] = {}
-        for name, tensor in self.model.state_dict().items():
-            key = (tensor.data_ptr(), tensor.shape)
-            if tensor.numel() and key in seen:
-                aliases[name] = seen[key]
+        for name, tensor in named_tensors(self.model):
+            if id(tensor) in seen:
+                aliases[name] = seen[id(tensor)]
                 continue
-            seen[key] = name
-            kept[name] = weights[name].detach().cpu().contiguous()
+            seen[id(tensor)] = name
+            kept[name] = strategy.whole(weights[name].detach()).cpu().contiguous()
+        if not self.world.is_first:
+            return
         with replacing(path) as temporary:
             safetensors.torch.save_file(kept, temporary, metadata={"format": "pt", "tied": json.dumps(aliases)})
 
@@ -238,6 +244,16 @@ class Setup:
 
 
 NOTHING = nullcontext()
+
+
+def named_tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """What a state dict has, as the very objects: tied parameters are one."""
+    kept = model.state_dict()
+    for name, tensor in chain(
+        model.named_parameters(remove_duplicate=False), model.named_buffers(remove_duplicate=False)
+    ):
+        if name in kept:
+            yield name, tensor
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -258,6 +274,7 @@ def put_channels_last(model: nn.Module) -> None:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
 
-def chosen_device(devices: str) -> torch.device:
-    """The device of a run."""
-    return checked_device(devices)
+def chosen_device(devices: str | int) -> torch.device:
+    """The device of this process."""
+    device = checked_device("auto" if isinstance(devices, int) else devices)
+    return torch.device("cuda", local_rank()) if device.type == "cuda" and is_worker() else device

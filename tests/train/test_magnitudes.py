@@ -25,7 +25,7 @@ def deep(activation: type[nn.Module], gain: float, layers: int = 12) -> tuple[nn
     for each in model:
         if isinstance(each, nn.Linear):
             nn.init.normal_(each.weight, std=gain / 32**0.5)
-    batch = Batch((torch.randn(64, 32),), {"output": torch.randint(4, (64,))}, 64)
+    batch = Batch((torch.randn(64, 32),), {"output": torch.randint(4, (64,))}, 64, 64)
     return model, batch, Objective({"output": ingredients("loss")["cross_entropy"]()}, {})  # type: ignore[dict-item]
 
 

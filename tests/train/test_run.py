@@ -118,7 +118,7 @@ def stop_after(run: Run, steps: int) -> None:
 
     def told(done: int, loss: float) -> None:
         step(done, loss)
-        run.stopping = run.stopping or done >= steps
+        run.asked_to_stop = run.asked_to_stop or done >= steps
 
     run.progress.step = told  # type: ignore[method-assign]
 
@@ -202,9 +202,9 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path: Path, monkeypatch:
     with pytest.raises(EnvironmentFault, match="No space left on device"):
         run.go()
     monkeypatch.undo()
-    state, faults = run.checkpoints.load()
-    assert state is not None
-    assert state["state"]["step"] == 3
+    snapshot, faults = run.checkpoints.load(lambda sizes: {})
+    assert snapshot is not None
+    assert snapshot.rest["state"]["step"] == 3
     assert not faults
     small.begin(graph, tmp_path / "run").go()
     small.begin(graph, tmp_path / "whole").go()

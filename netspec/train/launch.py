@@ -1,0 +1,98 @@
+"""Several processes for one run: torchrun starts them, watches over them, and starts them again."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch.distributed.elastic.multiprocessing import SignalException
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+from netspec.diagnostics import EnvironmentFault, UsageError
+
+THREADS = "OMP_NUM_THREADS"
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How many processes share a run. ``devices`` is their number on this machine, ``nodes`` that of the machines, or
+    ``MIN:MAX`` of them; ``rendezvous`` is HOST:PORT of the one where they meet, ``restarts`` how often all start again.
+    """
+
+    devices: int | str
+    nodes: str | None
+    rendezvous: str | None
+    restarts: int
+
+    def run(self, words: Sequence[str]) -> int:
+        """Give the command ``netspec WORDS`` to every process; gives the exit code of the one that failed first, or 0.
+
+        Raises ``UsageError`` and ``EnvironmentFault`` for what cannot be started.
+        """
+        config, processes = self._config(), self._processes()
+        os.environ.setdefault(THREADS, str(max(1, (os.cpu_count() or 1) // processes)))
+        for name in logging.root.manager.loggerDict:
+            if name.startswith("torch.distributed.elastic"):  # what went wrong is told by the process that met it
+                logging.getLogger(name).setLevel(logging.CRITICAL)
+        try:
+            elastic_launch(config, sys.executable)("-m", "netspec", *words)
+        except ChildFailedError as found:
+            return exit_code(found)
+        except SignalException as found:  # the processes have got the signal too, and have saved
+            return 128 + found.sigval
+        return 0
+
+    def _processes(self) -> int:
+        """Processes on this machine."""
+        gpus = torch.cuda.device_count()
+        if not isinstance(self.devices, int):
+            return gpus if self.devices != "cpu" and gpus else 1
+        if gpus and self.devices > gpus:
+            raise EnvironmentFault(f"there are {gpus} GPUs here, and not {self.devices}")
+        return self.devices
+
+    def _config(self) -> LaunchConfig:
+        low, high = self._nodes()
+        if (low, high) != (1, 1) and self.rendezvous is None:
+            raise UsageError("several machines need a place to meet: --rendezvous HOST:PORT, the same on each")
+        if self.restarts < 0:
+            raise UsageError(f"--restarts takes a number from 0 on, not {self.restarts}")
+        return LaunchConfig(
+            min_nodes=low,
+            max_nodes=high,
+            nproc_per_node=self._processes(),
+            run_id="netspec",
+            rdzv_backend="c10d",
+            rdzv_endpoint=self.rendezvous or "localhost:0",
+            local_addr=None if self.rendezvous else "localhost",
+            max_restarts=self.restarts,
+        )
+
+    def _nodes(self) -> tuple[int, int]:
+        low, _, high = (self.nodes or "1").partition(":")
+        try:
+            found = int(low), int(high or low)
+        except ValueError:
+            found = 0, 0
+        if not 1 <= found[0] <= found[1]:
+            raise UsageError(f"--nodes takes a number, or the least and the most as MIN:MAX, not `{self.nodes}`")
+        return found
+
+
+def exit_code(found: ChildFailedError) -> int:
+    """Of the process that failed first; one that a signal has ended is told."""
+    rank, failure = found.get_first_failure()
+    if failure.exitcode >= 0:
+        return failure.exitcode
+    name = signal.Signals(-failure.exitcode).name
+    print(
+        f"netspec: process {rank} was ended by {name}; `--resume last` goes on from the last checkpoint",
+        file=sys.stderr,
+    )
+    return 1

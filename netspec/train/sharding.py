@@ -1,0 +1,83 @@
+"""A network divided among processes, as FSDP2 does it, and its checkpoints, as torch's distributed ones."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.filesystem import FileSystemReader, FileSystemWriter
+from torch.distributed.checkpoint.metadata import TensorStorageMetadata
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import save
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import FSDPModule, fully_shard
+from torch.distributed.tensor import DTensor, distribute_tensor
+
+from netspec.runtime.compile import repeated_blocks
+from netspec.train.strategies import Alone, Judged
+from netspec.train.world import World
+
+
+class Sharded(Alone):
+    """Every process keeps a part of each block's parameters, gradients and optimizer's state, and gathers a block's
+    parameters only while it runs. To be made before the optimizer.
+    """
+
+    sharded = True
+
+    def __init__(self, judged: Judged, device: torch.device, world: World):
+        mesh = init_device_mesh(device.type, (world.size,))
+        for block in repeated_blocks(judged.model):
+            fully_shard(block, mesh=mesh)
+        fully_shard(judged.model, mesh=mesh)
+        self.judged = judged
+
+    @contextmanager
+    def gathering(self, last: bool) -> Iterator[None]:
+        root = self.judged.model
+        assert isinstance(root, FSDPModule)
+        root.set_requires_gradient_sync(last)
+        yield
+
+    def whole(self, tensor: Tensor) -> Tensor:
+        return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+    def laid_out(self, tensor: Tensor, like: Tensor) -> Tensor:
+        tensor = tensor.to(like.device)
+        if not isinstance(like, DTensor) or isinstance(tensor, DTensor):
+            return tensor
+        return distribute_tensor(tensor, like.device_mesh, like.placements)
+
+
+def write_shards(tensors: Mapping[str, Tensor], folder: Path) -> None:
+    """Write what each process has of some tensors into a folder, each into a file of its own.
+
+    Raises ``OSError`` where one of them could not.
+    """
+    try:
+        save(dict(tensors), storage_writer=FileSystemWriter(folder))
+    except CheckpointException as found:
+        faults = [fault for fault, _ in found.failures.values()]
+        raise next((fault for fault in faults if isinstance(fault, OSError)), found) from None
+
+
+def shards_in(folder: Path) -> dict[str, tuple[torch.Size, torch.dtype]]:
+    """Size and type of every tensor that such a folder has."""
+    entries = FileSystemReader(folder).read_metadata().state_dict_metadata
+    return {
+        name: (found.size, found.properties.dtype)
+        for name, found in entries.items()
+        if isinstance(found, TensorStorageMetadata)
+    }
+
+
+def read_shards(tensors: Mapping[str, Tensor], folder: Path, world: World) -> None:
+    """Fill tensors with what a folder has of them, however many processes wrote it and however they are divided now."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "torch.distributed is disabled")  # as is right for a single process
+        load(dict(tensors), storage_reader=FileSystemReader(folder), no_dist=world.size == 1)

@@ -1,0 +1,101 @@
+"""What two processes do together, for ``test_devices.py``: torchrun starts this file, and it writes what it found."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from train import small
+
+from netspec.graph import Graph
+from netspec.pipeline import compile_spec, read_value
+from netspec.train.data import Data
+from netspec.train.folder import RunFolder
+from netspec.train.progress import Plain
+from netspec.train.run import Run
+from netspec.train.setup import Setup
+from netspec.train.world import ALONE, World, joined
+
+STEADY = small.SPEC.replace("dropout: 0.2", "dropout: 0.0")
+"""Without dropout, which differs from process to process."""
+
+TIED = """\
+netspec: 1
+name: tied
+inputs: {image: [N, 1, 28, 28]}
+blocks:
+  twice:
+    body: [linear: {name: first, out_features: 32}, relu, linear: {name: second, out_features: 32}]
+network:
+  - flatten
+  - linear: {name: into, out_features: 32}
+  - repeat: {name: levels, count: 2, body: [twice]}
+  - linear: {name: head, out_features: 32, bias: false}
+  - linear: {name: again, out_features: 32, bias: false, tie: {weight: head.weight}}
+  - batch_norm1d: {name: norm}
+  - linear: {name: classes, out_features: 10}
+train:
+  data: mnist
+  loss: cross_entropy
+  optimizer: {adam: 0.01}
+  epochs: 3
+"""
+
+
+def recipes(folder: Path, strategy: str = "ddp") -> dict[str, tuple[Graph, Data]]:
+    """Networks and data by what they try out. 101 rows train: the last batch of 10 has one row, for one of two."""
+    made = {
+        "plain": (STEADY, {"batch": "10"}),
+        "parts": (STEADY, {"batch": "10", "accumulate": "2", "clip": "0.5"}),
+        "dropout": (small.SPEC, {"augment": "[{random_crop: 2}]", "schedule": "cosine"}),
+        "tied": (TIED, {"batch": "37"}),
+    }
+    data, graphs = small.data(132), {}
+    for name, (text, keys) in made.items():
+        place = folder / strategy / name
+        place.mkdir(parents=True, exist_ok=True)
+        small.graph(place, text, **keys)
+        overrides = {"train.strategy": read_value("train.strategy", strategy)}
+        graphs[name] = (compile_spec(place / "small.yaml", overrides=overrides), data)
+    return graphs
+
+
+def begin(graph: Graph, data: Data, folder: Path, world: World = ALONE) -> Run:
+    folder.mkdir(parents=True, exist_ok=True)
+    return Run(Setup(graph, data, torch.device("cpu"), world=world), RunFolder(folder), Plain(0), print)
+
+
+def stopped(run: Run, step: int) -> None:
+    """Train, and stop after a step as one process is asked to: the second one, where there are two."""
+    told = run.progress.step
+
+    def ask(done: int, loss: float) -> None:
+        told(done, loss)
+        run.asked_to_stop = run.asked_to_stop or (done >= step and run.world.rank == run.world.size - 1)
+
+    run.progress.step = ask  # type: ignore[method-assign]
+    assert run.go().interrupted
+
+
+def main(folder: Path) -> None:
+    found: dict[str, Any] = {}
+    with joined() as world:
+        torch.set_num_threads(1)
+        for strategy in ("ddp", "fsdp"):
+            mine, made = folder / strategy, recipes(folder / f"specs-{world.rank}", strategy)
+            for name, each in made.items():
+                found[f"{strategy} {name}"] = begin(*each, mine / name, world).go().scores
+            stopped(begin(*made["dropout"], mine / "stopped", world), 7)
+            begin(*made["dropout"], mine / "stopped", world).go()
+            for name in ("plain", "tied"):
+                stopped(begin(*made[name], mine / f"to-one-{name}", world), 5)
+                begin(*made[name], folder / f"from-one-{name}-{strategy}", world).go()
+        if world.is_first:
+            (folder / "found.json").write_text(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
