@@ -52,7 +52,7 @@ class Node:
     result and the shortcut, in this order), ``scan`` for what a scan begins with: zeros, the numbers of its turns.
     ``training`` marks what runs in training only. ``ports`` names the inputs of an op that has optional ones. ``ties``
     maps parameters that are another's to the path of that one. ``shares`` is the step of the same level whose module
-    this runs again. ``frozen`` says that its own parameters are not trained.
+    this runs again. ``frozen`` says that its own parameters are not trained, ``init`` where they start.
     """
 
     name: str
@@ -67,6 +67,7 @@ class Node:
     ties: tuple[tuple[str, str], ...] = ()
     shares: str = ""
     frozen: bool = False
+    init: tuple[InitRule, ...] = ()
 
     def arranged(self, given: Sequence[Item]) -> list[Item | None]:
         """One item for each port of the op, ``None`` for a port left out, from one for each input."""
@@ -111,7 +112,7 @@ class Call:
     """A level at its place in the level around it. ``inputs`` match ``body.inputs`` one to one, outputs likewise.
 
     ``shares`` is the step of the same level whose module this runs again. ``frozen`` says that no parameter in it is
-    trained.
+    trained, ``init`` where some of them start.
     """
 
     name: str
@@ -123,6 +124,7 @@ class Call:
     training: bool = False
     shares: str = ""
     frozen: bool = False
+    init: tuple[InitRule, ...] = ()
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -212,6 +214,11 @@ class Level:
     def frozen_count(self) -> int:
         """Of the learned numbers in the level, those that are frozen in it."""
         return sum(frozen_count(step) for step in self.steps)
+
+    @cached_property
+    def has_init(self) -> bool:
+        """Whether a step in the level says where its parameters start."""
+        return any(step.init or (isinstance(step, Call) and step.body.has_init) for step in self.steps)
 
     @cached_property
     def uses(self) -> Mapping[Value, int]:
@@ -324,24 +331,36 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class InitRule:
-    """One rule of ``init``: which parameters (an ``op.parameter`` pair or a path pattern) get which initial values."""
+    """One rule of ``init``: which parameters (an ``op.parameter`` pair or a path pattern) get which initial values.
+
+    Of a rule that stands on a step ``keys`` has the parameters one by one, as the step's own ``state_dict`` calls them;
+    in a graph's rules, as the network's does.
+    """
 
     pattern: str
     function: str
     arguments: Mapping[str, Any]
     span: Span
+    keys: frozenset[str] | None = None
 
     @property
     def op(self) -> str | None:
         """The op that the rule is for; ``None`` where the pattern is a path."""
         op, _, parameter = self.pattern.partition(".")
-        return op if op in OPS and "." not in parameter else None
+        return op if op in OPS and "." not in parameter and self.keys is None else None
+
+    @property
+    def meaning(self) -> tuple[Any, ...]:
+        """What two rules have in common that do the same to the same parameters."""
+        return self.function, tuple(self.arguments.items()), self.keys
 
     def sets(self, path: str, node: Node, parameter: str) -> bool:
         """Whether the rule gives this parameter of the node at ``path`` its values."""
+        if self.keys is not None:
+            return state_key(path, parameter) in self.keys
         if self.op is not None:
             return self.pattern == f"{node.op.name}.{parameter}"
-        return fnmatchcase(f"{path}.{parameter}" if parameter else path, self.pattern)
+        return fnmatchcase(state_key(path, parameter), self.pattern)
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,9 @@ FACT = _any_of(NUMBER_OR_TEXT, BOUNDS)
 TRAINING = {"const": "training"}
 TRANSFORMS = _any_of(_reference("transform"), {"type": "array", "items": _reference("transform")})
 FREEZE = "whether its parameters stay as they are in training"
+INIT = "where its parameters start: one function for its weights, or `{weight: {normal: 0.02}, bias: zeros}`"
+MARKS = {"freeze": FREEZE, "init": INIT}
+"""What may stand on a step whatever it calls, besides its name and what it reads."""
 TIES = {"type": "object", "additionalProperties": TEXT}
 
 KEYS: dict[type[Form], dict[str, tuple[Json, str]]] = {
@@ -208,6 +211,7 @@ KEYS: dict[type[Form], dict[str, tuple[Json, str]]] = {
             "index": (NAME_TEXT, "the name by which expressions know the turn, from 0"),
             "when": (TRAINING, "`training`: only while training"),
             "freeze": (FLAG_OR_TEST, FREEZE),
+            "init": (_reference("start"), INIT),
         }
         for form in STRUCTURES.values()
     },
@@ -309,6 +313,7 @@ def op_schema(op: type[Op]) -> Json:
     properties["from"] = {**source, "description": "what the step reads; default: the step before it"}
     properties["name"] = TEMPLATE
     properties["freeze"] = {**FLAG_OR_TEST, "description": FREEZE}
+    properties["init"] = {**_reference("start"), "description": INIT}
     properties["tie"] = {**TIES, "description": "parameters that are another step's: `{weight: wte.weight}`"}
     required = [*required_arguments(op), *(["from"] if op.variadic else [])]
     whole: Json = {"type": "object", "properties": properties, "additionalProperties": False}
@@ -357,7 +362,12 @@ def library_schema() -> dict[str, Json]:
     return made
 
 
-CALL: Json = {"name": TEMPLATE, "from": SOURCE, "freeze": {**FLAG_OR_TEST, "description": FREEZE}}
+CALL: Json = {
+    "name": TEMPLATE,
+    "from": SOURCE,
+    "freeze": {**FLAG_OR_TEST, "description": FREEZE},
+    "init": {**_reference("start"), "description": INIT},
+}
 
 
 def _step_schema() -> Json:
@@ -487,7 +497,9 @@ def spec_schema() -> Json:
         "expect": form_schema(Expect),
         "train": form_schema(TrainSpec),
         **recipe_schema(),
-        "init": {"type": "object", "propertyNames": {"pattern": r"\."}, "additionalProperties": _rule_schema()},
+        "init": {"type": "object", "propertyNames": {"pattern": r"\."}, "additionalProperties": _reference("rule")},
+        "rule": _rule_schema(),
+        "start": _any_of(_reference("rule"), {"type": "object", "additionalProperties": _reference("rule")}),
         **{f"structure.{word}": structure_schema(word) for word in STRUCTURES},
         **{f"op.{name}": op_schema(op) for name, op in OPS.items()},
         **{f"library.{name}": schema for name, schema in library_schema().items()},

@@ -131,6 +131,7 @@ REFUSED = {
     "an unknown merge": "network: [{parallel: {branches: {a: [], b: []}, merge: joint}}]",
     "an unknown structure key": "network: [{repeat: {count: 2, body: [relu], times: 3}}]",
     "an unknown initialisation": "network: [relu]\ninit: {conv2d.weight: {normale: {std: 1}}}",
+    "an unknown initialisation of a step": "network: [{linear: {out_features: 4, init: {weight: {normale: 1}}}}]",
     "a bound that is none": "network: [relu]\nexpect: {params: {mx: 3}}",
     "an unknown dtype": "network: [relu]\ninputs: {x: {shape: [N, 3], dtype: float}}",
 }
@@ -170,6 +171,9 @@ TAKEN = [
     "- adaptive_avg_pool2d: [null, 4]",
     "- matmul: {input: x, other: prev}",
     "- upsample: 2",
+    "- linear: {out_features: 8, init: zeros, freeze: width > 3}",
+    "- part: {width: 8, init: {conv2d.weight: {normal: 1 / width}, '*.bias': zeros}}",
+    "- residual: {init: orthogonal, body: [part: 8]}",
 ]
 
 

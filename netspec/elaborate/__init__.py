@@ -9,6 +9,7 @@ from netspec.diagnostics import Label, Report, Span, UsageError, clipped, did_yo
 from netspec.dims import Dim, Size
 from netspec.elaborate.base import Frame, Limits
 from netspec.elaborate.init_rules import check_paths, read_rules, read_start
+from netspec.elaborate.init_steps import placed_rules
 from netspec.elaborate.levels import UNKNOWN, Builder
 from netspec.elaborate.names import check_names
 from netspec.elaborate.numbers import input_numbers
@@ -103,6 +104,7 @@ def elaborate(
         start = spec.train.get("init") if isinstance(spec.train, MapNode) else None
     report.raise_if_any()
     body, _ = builder.close(elaborator.interned, {name: value for name, (value, _) in outputs.items()}, {})
+    init = (*init, *placed_rules(body))
     if start is not None:
         init = (*init, *read_start(start, body, reader, globals))
     found = tuple(requirements.found.values())

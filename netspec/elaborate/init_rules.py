@@ -44,7 +44,8 @@ def read_rules(written: Iterable[Entry], reader: Reader, env: Mapping[str, Any])
     rules = []
     for pattern, node in written:
         try:
-            rules.append(_read_rule(pattern, node, reader, env))
+            guard_pattern(pattern, reader)
+            rules.append(read_rule(pattern, node, reader, env))
         except Failed:
             continue
     return tuple(rules)
@@ -63,10 +64,15 @@ def read_start(node: Written, body: Level, reader: Reader, env: Mapping[str, Any
     return read_rules([(ScalarNode(node.span, each, each, True), node) for each in weights], reader, env)
 
 
-def _read_rule(pattern: ScalarNode, node: Written, reader: Reader, env: Mapping[str, Any]) -> InitRule:
+def guard_pattern(pattern: ScalarNode, reader: Reader) -> None:
+    """Guard that what stands at the top of a spec may name a parameter of its network."""
     if "." not in pattern.text:
         help = "name an op and its parameter (`conv2d.weight`), or a path (`fc.weight`, `layer*.bias`)"
         raise reader.error("bad-name", f"`{pattern.text}` names no parameter", pattern.span, help=help)
+
+
+def read_rule(pattern: ScalarNode, node: Written, reader: Reader, env: Mapping[str, Any]) -> InitRule:
+    """A rule, checked but for whether there is what it names."""
     if isinstance(node, ScalarNode):
         function, argument = node, None
     elif isinstance(node, MapNode) and len(node.entries) == 1:
@@ -128,7 +134,7 @@ def _argument(name: str, node: Written, known: Mapping[str, Any], reader: Reader
 def check_paths(rules: Iterable[InitRule], body: Level, reader: Reader) -> None:
     """Guard rules for one path: there must be such a parameter. A pattern may match nothing, as ``*.bias`` may."""
     for rule in rules:
-        exact = rule.op is None and "*" not in rule.pattern
+        exact = rule.op is None and rule.keys is None and "*" not in rule.pattern
         if exact and not any(rule.sets(path, node, name) for path, node, name, _ in walk_parameters(body)):
             help = did_you_mean(rule.pattern, [key for *_, key in walk_parameters(body)])
             reader.error("unknown-reference", f"`{rule.pattern}` matches no parameter", rule.span, help=help)

@@ -144,7 +144,8 @@ def _key(level: Level) -> Any:
         wires = number(step.inputs), number(step.outputs)
         kind = type(step.op) if isinstance(step, Node) else Call
         own = (step.structure, step.ports, step.ties) if isinstance(step, Node) else ()
-        marks = step.name, step.named, step.training, step.shares, step.frozen, own, level.phases.get(step)
+        starts = tuple(rule.meaning for rule in step.init)
+        marks = step.name, step.named, step.training, step.shares, step.frozen, starts, own, level.phases.get(step)
         steps.append((kind, what, wires, marks, step.span.line, step.span.column))
     tensors = tuple((value.tensor, value.optional) for value in level.inputs)
     names = level.input_names, level.output_names

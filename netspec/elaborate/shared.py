@@ -68,7 +68,7 @@ def _texts(item: Any) -> Iterator[str]:
         case MapNode():
             yield from _each(part for entry in item.entries for part in entry)
         case CallStep():
-            yield from _each((item.key, item.main, item.name, item.source))
+            yield from _each((item.key, item.main, item.name, item.source, item.freeze, item.init))
             yield from _each(part for entry in item.arguments.values() for part in entry)
         case Form():
             yield from _each(getattr(item, name) for name in type(item).model_fields)

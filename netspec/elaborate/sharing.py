@@ -41,7 +41,7 @@ class Sharing(Scans):
         self.guard_alike(step, name, original, made[0])
         if isinstance(original, Call) or original.op.functional is None:  # else there is nothing to share
             shares = original.shares or original.name
-            frame.builder.steps[-1] = replace(made[0], shares=shares, frozen=original.frozen)
+            frame.builder.steps[-1] = replace(made[0], shares=shares, frozen=original.frozen, init=())
         return result
 
     def original(self, frame: Frame, step: Share, name: str) -> Step:

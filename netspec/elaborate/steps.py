@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from netspec.diagnostics import Label, Span, clipped, nearest
 from netspec.elaborate.base import Frame
 from netspec.elaborate.hints import nested
+from netspec.elaborate.init_steps import started
 from netspec.elaborate.levels import ABSENT, UNKNOWN, Builder
 from netspec.elaborate.repairs import (
     branch_labels,
@@ -69,16 +70,22 @@ class Elaborator(Sharing):
         return value
 
     def value(self, frame: Frame, step: Step, prev: Value | None, name: str | None) -> Value | None:
-        freeze = None if isinstance(step, (Share, If)) else step.freeze
-        if freeze is None or not self.reader.condition(freeze, frame.env, "`freeze`"):
+        if isinstance(step, (Share, If)) or step.freeze is step.init is None:
             return self.made_of(frame, step, prev, name)
+        frozen = step.freeze is not None and self.reader.condition(step.freeze, frame.env, "`freeze`")
         first = len(frame.builder.steps)
-        result = self.made_of(replace(frame, frozen=True), step, prev, name)
+        result = self.made_of(replace(frame, frozen=frame.frozen or frozen), step, prev, name)
         made = frame.builder.steps[first:]
-        if made and result is not UNKNOWN and not any(each.frozen for each in made):
-            key = step.key.text if isinstance(step, CallStep) else step.known_as
+        if not made or result is UNKNOWN:
+            return result
+        key = step.key.text if isinstance(step, CallStep) else step.known_as
+        if frozen and not any(each.frozen for each in made):
+            assert step.freeze is not None
             message = f"`{clipped(key)}` has no parameters of its own to freeze"
-            raise self.reader.error("bad-argument", message, freeze.span, help="leave `freeze` out")
+            raise self.reader.error("bad-argument", message, step.freeze.span, help="leave `freeze` out")
+        if step.init is not None:
+            is_level = isinstance(step, (CallStep, Sequential, Scan)) or step.name is not None
+            frame.builder.steps[first:] = started(made, step.init, key, is_level, self.reader, frame.env)
         return result
 
     def made_of(self, frame: Frame, step: Step, prev: Value | None, name: str | None) -> Value | None:

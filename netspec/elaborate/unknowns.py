@@ -51,7 +51,7 @@ def unknown_op(reader: Reader, step: CallStep, key: str, blocks: Mapping[str, Bl
 
 def unknown_parameter(reader: Reader, step: CallStep, key: str, block: BlockSpec, name: str) -> Failed:
     """Report an argument that a block does not have."""
-    known = [*block.params, "name", "from", "freeze"]
+    known = [*block.params, "name", "from", "freeze", "init"]
     help = did_you_mean(name, known) if nearest(name, known) else None
     if help is None:
         listed = ", ".join(f"`{each}`" for each in block.params)
@@ -66,7 +66,7 @@ INFERRED = frozenset({"in_channels", "in_features", "num_features", "num_channel
 
 def unknown_op_argument(reader: Reader, kind: type[Op], key: ScalarNode) -> Failed:
     """Report an argument that an op does not have."""
-    known = [*kind.model_fields, *(port for port in kind.ports if port != "input"), "name", "from", "freeze"]
+    known = [*kind.model_fields, *(port for port in kind.ports if port != "input"), "name", "from", "freeze", "init"]
     fields = ", ".join(f"`{field}`" for field in kind.model_fields)
     close = None if key.text in INFERRED else nearest(key.text, known)
     help = f"did you mean `{close}`?" if close else f"its arguments are {fields}" if fields else "it takes none"

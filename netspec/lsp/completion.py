@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from netspec.diagnostics import Report, Source
+from netspec.elaborate.init_rules import FUNCTIONS as INITIALISATIONS
 from netspec.lsp.document import Document
 from netspec.lsp.hover import arguments_text
 from netspec.lsp.outline import Block, Mention, Outline
@@ -19,7 +20,7 @@ from netspec.ops import OPS
 from netspec.ops.arguments import text_rule
 from netspec.ops.base import Op
 from netspec.ops.meanings import meaning
-from netspec.schema import FREEZE, documentation, form_keys, required_arguments
+from netspec.schema import MARKS, documentation, form_keys, required_arguments
 from netspec.spec import MERGES, RESIDUAL_MERGES, STRUCTURES
 from netspec.syntax import parse
 
@@ -164,14 +165,16 @@ def _arguments(mention: Mention, blocks: dict[str, Block]) -> Iterator[Item]:
             if name not in given:
                 yield Item(name, "argument", f"{name}: ", default, block.meanings.get(name, "") if block else "")
         ports = block.inputs if block and len(block.inputs) > 1 else ()
-    for name in (*ports, "name", "from", "freeze"):
+    for name in (*ports, "name", "from", *MARKS):
         if name not in given:
-            meaning_of = FREEZE if name == "freeze" else ""
+            meaning_of = MARKS.get(name, "")
             yield Item(name, "argument", f"{name}: ", "input" if name in ports else "", meaning_of)
 
 
 def _values(mention: Mention, outline: Outline, blocks: dict[str, Block], params: dict[str, tuple]) -> Iterator[Item]:  # type: ignore[type-arg]
     owner, _, argument = mention.owner.partition(".")
+    if argument == "init":
+        yield from (Item(name, "function", name, "where weights start") for name in INITIALISATIONS)
     for word in WORDS.get(mention.owner, ()) or _words(owner, argument):
         yield Item(word, "word", word)
     if mention.owner in params and params[mention.owner][1] in blocks:

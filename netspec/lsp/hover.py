@@ -12,7 +12,7 @@ from netspec.lsp.words import word_at
 from netspec.ops import OPS
 from netspec.ops.base import Op
 from netspec.ops.meanings import meaning
-from netspec.schema import FREEZE, documentation, form_keys
+from netspec.schema import MARKS, documentation, form_keys
 from netspec.spec import STRUCTURES
 
 
@@ -83,8 +83,8 @@ def _argument(document: Document, mention: Mention) -> str | None:
     owner, word = mention.owner, mention.word
     if word == "name":
         return "`name`: the step's place in references and in `state_dict` keys"
-    if word == "freeze":
-        return f"`freeze`: {FREEZE}"
+    if word in MARKS:
+        return f"`{word}`: {MARKS[word]}"
     if word == "from":
         return "`from`: what the step reads; without it, the step before"
     if owner in OPS and word in OPS[owner].model_fields:

@@ -315,7 +315,7 @@ class Outline:
                         scope.steps.setdefault(name.text, name.span)
                         self._add("definition", name, scope)
                         self._body(body, inner.inner())
-                case "merge" | "when" | "freeze":
+                case "merge" | "when" | "freeze" | "init":
                     self._expressions(value, scope, f"{word}.{key}")
                 case "index":
                     if isinstance(value, ScalarNode):

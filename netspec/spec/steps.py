@@ -37,6 +37,7 @@ class CallStep:
     name: ScalarNode | None
     source: Written | None
     freeze: Written | None = None
+    init: Written | None = None
 
     @property
     def span(self) -> Span:
@@ -61,6 +62,7 @@ class Sequential(Form):
     name: Template | None = None
     body: Body
     freeze: Value | None = None
+    init: Value | None = None
 
 
 class Repeat(Form):
@@ -73,6 +75,7 @@ class Repeat(Form):
     index: Name | None = None
     name: Template | None = None
     freeze: Value | None = None
+    init: Value | None = None
 
 
 class For(Form):
@@ -85,6 +88,7 @@ class For(Form):
     index: Name | None = None
     name: Template | None = None
     freeze: Value | None = None
+    init: Value | None = None
 
 
 MERGES = ("concat", "add", "multiply", "mean", "maximum", "stack")
@@ -106,6 +110,7 @@ class Parallel(Form):
     dim: Value | None = None
     name: Template | None = None
     freeze: Value | None = None
+    init: Value | None = None
 
 
 class Residual(Form):
@@ -119,6 +124,7 @@ class Residual(Form):
     merge: Annotated[str, reader(one_of(*RESIDUAL_MERGES))] = "add"
     name: Template | None = None
     freeze: Value | None = None
+    init: Value | None = None
 
 
 def _named_values(wanted: str) -> reader:
@@ -146,6 +152,7 @@ class Scan(Form):
     reverse: Flag = False
     name: Template | None = None
     freeze: Value | None = None
+    init: Value | None = None
 
 
 class Share(Form):
@@ -177,6 +184,7 @@ class Side(Form):
     when: Annotated[str, reader(one_of("training"))] | None = None
     name: Template | None = None
     freeze: Value | None = None
+    init: Value | None = None
 
 
 Structure = Union[Sequential, Repeat, For, Parallel, Residual, Scan, Share, If, Side]
@@ -237,7 +245,8 @@ def _read_call(key: ScalarNode, value: SyntaxNode, report: Report) -> CallStep |
     _, name = arguments.pop("name", (None, None))
     _, source = arguments.pop("from", (None, None))
     _, freeze = arguments.pop("freeze", (None, None))
+    _, init = arguments.pop("init", (None, None))
     if name is not None and not (isinstance(name, ScalarNode) and isinstance(name.value, str)):
         misfit(report, name, "a name")
         return None
-    return CallStep(key, None, arguments, name, source, freeze)
+    return CallStep(key, None, arguments, name, source, freeze, init)

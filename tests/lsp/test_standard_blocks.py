@@ -28,8 +28,18 @@ def test_they_are_offered_with_what_they_need() -> None:
 def test_their_arguments_and_inputs_are_offered() -> None:
     text = TEXT + "  - additive_attention: {"
     items = {item.label: item for item in complete(analyse("net.yaml", TEXT), text, 7, 26)}
-    assert {"hidden", "dropout", "query", "key", "value", "mask", "name", "from", "freeze"} == set(items)
+    assert {"hidden", "dropout", "query", "key", "value", "mask", "name", "from", "freeze", "init"} == set(items)
     assert items["hidden"].documentation == "the width of the small network"
+
+
+def test_where_weights_start_is_offered_and_explained() -> None:
+    line = "  - linear: {out_features: 3, init: "
+    items = {item.label: item for item in complete(analyse("net.yaml", TEXT), TEXT + line, 7, len(line) + 1)}
+    assert items["kaiming_normal"].detail == "where weights start"
+    asked = TEXT + "  - linear: {out_features: 3, init: zeros}\n"
+    told = hover(analyse("net.yaml", asked), 7, len("  - linear: {out_features: 3, i"))
+    assert told is not None
+    assert told.startswith("`init`: where its parameters start: one function for its weights")
 
 
 def test_hover_explains_a_block_and_its_parameters() -> None:

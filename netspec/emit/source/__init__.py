@@ -230,8 +230,9 @@ def _path_rule(rule: InitRule, graph: Graph) -> Iterator[str]:
     if len(paths) == 1:
         yield f"{INDENT * 2}{_init_call(rule, f'self.get_parameter({paths[0]!r})')}".replace("'", '"')
         return
-    ending = rule.pattern.removeprefix("*")
-    if len(paths) > MOST_PATHS and ending != rule.pattern and not set(ending) & set("*?["):
+    ending = rule.pattern.rpartition("*")[2]
+    meant = [key for *_, key in walk_parameters(graph.body) if key.endswith(ending)]
+    if len(paths) > MOST_PATHS and ending and meant == paths:
         yield f"{INDENT * 2}for name, parameter in self.named_parameters():"
         yield f'{INDENT * 3}if name.endswith("{ending}"):'
         yield f"{INDENT * 4}{_init_call(rule, 'parameter')}"
