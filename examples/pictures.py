@@ -1,9 +1,13 @@
-"""Draws the pictures that the README shows.
+"""Draws the pictures that the README and compare.md show.
 
 python examples/pictures.py     (the explorer's needs Chromium, and `pip install playwright`; without, it is left out)
+python examples/pictures.py compare                            trains what compare.md compares, in about five minutes
 """
 
+import re
 import shutil
+import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -34,6 +38,23 @@ def explorer() -> None:
         print(FOLDER / "explorer.png")
 
 
+def comparisons() -> None:
+    """Run the commands of compare.md, and keep the picture that stands below each of them."""
+    from PIL import Image
+
+    page = FOLDER.with_name("compare.md").read_text(encoding="utf-8")
+    for command, name in re.findall(r"```sh\n(.*?)```.*?\(pictures/(.*?)\)", page, re.DOTALL):
+        with TemporaryDirectory() as place:
+            (Path(place) / "examples").symlink_to(FOLDER.parent)
+            subprocess.run(command, shell=True, cwd=place, check=True)
+            with Image.open(Path(place) / "runs/compare/1/compare.png") as drawn:
+                drawn.quantize(64).save(FOLDER / name, optimize=True)
+        print(FOLDER / name)
+
+
+if "compare" in sys.argv:
+    comparisons()
+    sys.exit()
 diagrams()
 if find_spec("playwright") and shutil.which("chromium"):
     explorer()

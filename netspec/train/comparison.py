@@ -32,6 +32,8 @@ SMOOTHED_OVER = 0.05
 """The share of all steps that a loss remembers: more than in a run's own picture, as many curves lie together."""
 LETTERS_OF_PANEL = 75
 """Letters of the legend that stand above a panel, in a line."""
+LINE_OF_LEGEND = 0.19
+"""Inches."""
 
 Styles = Mapping[str, dict[str, Any]]
 
@@ -53,12 +55,13 @@ def draw_comparison(runs: Mapping[str, Compared], path: Path) -> None:
     if begin_differently(each.layers for each in runs.values()):
         panels += [partial(_draw_layers, runs, styles, kind) for kind in KINDS]
     in_row = 2 if len(panels) == 4 else len(panels)
-    with figure(len(panels), 5.6, in_row) as (drawn, axes):
+    fitting = LETTERS_OF_PANEL * in_row // (max(map(len, runs)) + 10)
+    in_line = max(1, min(fitting, len(runs)))
+    with figure(len(panels), 5.6, in_row, LINE_OF_LEGEND * -(-len(runs) // in_line)) as (drawn, axes):
         for panel, axis in zip(panels, axes):
             panel(axis)
         handles = [axes[0].plot([], [], label=label, **styles[label])[0] for label in runs]
-        fitting = LETTERS_OF_PANEL * in_row // (max(map(len, runs)) + 10)
-        drawn.legend(handles=handles, loc="outside upper left", ncols=max(1, min(fitting, len(runs))))
+        drawn.legend(handles=handles, loc="outside upper left", ncols=in_line)
         with replacing(path) as temporary:
             drawn.savefig(temporary, dpi=160, facecolor=PAPER)
 
@@ -120,10 +123,11 @@ def _draw_layers(runs: Mapping[str, Compared], styles: Styles, kind: str, axis: 
     low, high = min(seen, default=1.0), max(seen, default=1.0)
     axis.set_yscale("log")
     axis.set_ylim(min(low / 2, 0.05), max(high * 2, 20.0))
-    for bound, name, at, side in ((VANISHED, "vanished", 0, "left"), (EXPLODED, "exploded", 1, "right")):
+    for bound, name in ((VANISHED, "vanished"), (EXPLODED, "exploded")):
         if low < bound < high:
             axis.axhline(bound, color=FAINT, linewidth=1.2, linestyle="--", zorder=1)
-            axis.text(at, bound, name, color=FAINT, fontsize=9, ha=side, va="bottom", zorder=1)
+            beside = axis.get_yaxis_transform()
+            axis.text(1.01, bound, name, color=FAINT, fontsize=8, va="center", rotation=-90, transform=beside)
     axis.set_title(title)
     axis.set_ylabel(unit)
     axis.set_xticks([0, 0.25, 0.5, 0.75, 1], ["first", "", "", "", "last"])

@@ -24,6 +24,9 @@ INK, FAINT, PAPER = "#1f2328", "#8c959f", "#ffffff"
 LARGE_RANGE = 30
 """How many times the smallest loss the largest is where a picture takes the logarithm."""
 
+FEW_DECADES = 300
+"""As many times that it takes more than the powers of ten to read a logarithmic scale."""
+
 STYLE: Any = {
     "font.family": "sans-serif",
     "font.size": 10,
@@ -82,8 +85,8 @@ def curves_svg(history: History, published: Mapping[str, float] = {}) -> str:
 
 
 @contextmanager
-def figure(count: int, width: float, in_row: int) -> Iterator[tuple[Any, Sequence[Any]]]:
-    """A figure of panels, each ``width`` inches wide, so many in a row."""
+def figure(count: int, width: float, in_row: int, above: float = 0.0) -> Iterator[tuple[Any, Sequence[Any]]]:
+    """A figure of panels, each ``width`` inches wide, so many in a row, with as many inches more ``above`` them."""
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -92,7 +95,7 @@ def figure(count: int, width: float, in_row: int) -> Iterator[tuple[Any, Sequenc
     with matplotlib.rc_context(STYLE):
         layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1)
         rows = -(-count // in_row)
-        drawn = Figure(figsize=(max(width * in_row, 5.6), 3.6 * rows), layout=layout)
+        drawn = Figure(figsize=(max(width * in_row, 5.6), 3.6 * rows + above), layout=layout)
         FigureCanvasAgg(drawn)
         yield drawn, drawn.subplots(rows, in_row, squeeze=False).flatten().tolist()
 
@@ -140,4 +143,8 @@ def finish(axis: Any, title: str, values: Sequence[float]) -> None:
     axis.locator_params(axis="x", integer=True, nbins=6)
     axis.tick_params(length=3)
     if title.endswith("loss") and finite and min(finite) > 0 and max(finite) > LARGE_RANGE * min(finite):
-        axis.set_yscale("log")
+        axis.set_yscale("log", subs=[2, 5])
+        few = max(finite) < FEW_DECADES * min(finite)
+        axis.yaxis.set_minor_formatter("{x:g}" if few else "")
+        if few:
+            axis.yaxis.set_major_formatter("{x:g}")

@@ -108,9 +108,12 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
 
 def root_mean_square(tensors: Sequence[Tensor | None]) -> float:
     """Over all numbers of some tensors; an absent one is of zeros."""
-    there = [each.detach().float() for each in tensors if each is not None]
+    there = [each.detach() for each in tensors if each is not None]
     count = sum(each.numel() for each in there)
-    return math.sqrt(sum(float(each.square().sum()) for each in there) / count) if count else 0.0
+    squares = (
+        float(torch.linalg.vector_norm(each, dtype=torch.float64)) ** 2 for each in there
+    )  # float32 has no 1e-50
+    return math.sqrt(sum(squares) / count) if count else 0.0
 
 
 def verdict(found: Sequence[Magnitude]) -> str:
@@ -131,7 +134,8 @@ def _out_of_hand(what: str, sizes: Sequence[tuple[str, float]], measure: int) ->
     for path, size in sizes:
         ratio = size / unit
         if ratio < VANISHED:
-            return f"{what} vanish: at `{path}` they are {ratio:.1e} of those at `{known}`"
+            share = f"{ratio:.1e} of those at `{known}`" if ratio else "zero"
+            return f"{what} vanish: at `{path}` they are {share}"
         if ratio > EXPLODED:
             return f"{what} explode: at `{path}` they are {ratio:.1e} times those at `{known}`"
     return ""
