@@ -88,7 +88,8 @@ def test_the_table_marks_it(graph: Graph) -> None:
 
 
 def test_the_explorer_knows_it(graph: Graph) -> None:
-    assert explorer_data(graph)["frozen"] == [name.removesuffix(".") for name in FROZEN]
+    paths = [name.removesuffix(".") for name in FROZEN]
+    assert explorer_data(graph)["frozen"] == {"paths": paths, "params": 1344}
 
 
 def test_a_difference_says_it(graph: Graph) -> None:

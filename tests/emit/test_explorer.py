@@ -297,6 +297,38 @@ def test_sizes_that_do_not_run_are_told(open_page: Opener):
 
 
 @needs_browser
+def test_what_must_hold_of_the_sizes_leads_to_its_line(open_page: Opener):
+    page = open_page(compile_spec("unet"))
+    fact = page.locator("#facts button")
+    expect(fact).to_have_text("H and W must be multiples of 16, or the concat at line 39 fails")
+    fact.click()
+    expect(page.locator("#source li.lit")).to_have_attribute("data-line", "0:39")
+    expect(open_page(compile_spec("lenet")).locator("#facts")).to_be_hidden()
+
+
+FREEZE = Path(__file__).parents[1] / "cases" / "passing" / "freeze.yaml"
+
+
+@needs_browser
+def test_what_is_frozen_is_marked_on_rows_and_cards(open_page: Opener):
+    """As the shape table marks it: what has parameters, and none of them trained."""
+    graph = compile_spec(FREEZE)
+    page = open_page(graph)
+    page.evaluate("setDepth(99)")
+    marked = set(page.locator("#table tr:has(svg.flake)").evaluate_all("rows => rows.map((row) => row.dataset.path)"))
+    shown = page.evaluate("rows.filter((row) => row.spot.item.nodes).map((row) => row.path)")
+    frozen = {row.path for row in ShapeTable(graph) if row.frozen}
+    assert {path for path in marked if path in shown} == frozen & set(shown)
+    assert marked - set(shown) == {"h.0", "inner", "loop"}  # levels that are frozen whole
+    expect(card(page, "twice").locator("> .flake")).to_have_count(1)
+    expect(card(page, "left.left").locator("> .flake")).to_have_count(0)
+    expect(page.locator('#totals [data-total="trained"] dd')).to_have_text("216")
+    row(page, "twice").click()
+    expect(page.locator("#status")).to_contain_text("frozen: not trained")
+    expect(open_page(compile_spec("lenet")).locator('#totals [data-total="trained"]')).to_have_count(0)
+
+
+@needs_browser
 def test_levels_open_and_close(open_page: Opener):
     page = open_page(compile_spec("resnet18"))
     expect(row(page, "layer3.0")).to_have_count(0)

@@ -84,7 +84,7 @@ class _Data:
             "kept": self.kept(root),
             "sizes": self.sizes,
             "requirements": requirements,
-            "frozen": frozen_paths(graph.body),
+            "frozen": {"paths": frozen_paths(graph.body), "params": graph.body.frozen_count},
             "facts": [{"text": str(fact), "at": self.place(fact.causes[0].span)} for fact in facts(graph)],
             "sources": [{"name": _file_name(source), "text": source.text} for source in self.sources],
         }

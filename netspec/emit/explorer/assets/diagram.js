@@ -202,9 +202,11 @@ function drawTexts(spot, face, x, y, width, indent) {
   const count = spot.item.count ? `×${spot.item.count}` : "";
   const pill = count ? widthOf(count, "700 10px ") + 10 : 0;
   if (count) parts.push(...drawPill(count, x + width - pill - 8, y + 7, pill));
+  const still = isStill(spot);
+  if (still) parts.push(drawFlake(x + width - (pill ? pill + 10 : 0) - 16, y + 13));
   const noteOnTitle = face.note && !face.rows.length;
   const noteWidth = face.note ? Math.min(widthOf(face.note, ROW), 90) + 8 : 0;
-  const room = width - indent - 10 - (pill ? pill + 6 : 0) - (noteOnTitle ? noteWidth : 0);
+  const room = width - indent - 10 - (pill ? pill + 6 : 0) - (still ? 16 : 0) - (noteOnTitle ? noteWidth : 0);
   const title = fitted(face.title ?? "", TITLE, room);
   const rest = room - widthOf(title, TITLE) - 7;
   const detail = svg("tspan", { class: "detail", dx: 7 }, fitted(face.detail ?? "", DETAIL, rest));
@@ -220,6 +222,19 @@ function drawTexts(spot, face, x, y, width, indent) {
     parts.push(text);
   });
   return parts;
+}
+
+/** Whether a spot has parameters, and none of them is trained. */
+function isStill(spot) {
+  const paths = pathsOf(spot).filter((path) => isFrozen(path));
+  return paths.length > 0 && spotCost(spot).params > 0n;
+}
+
+/** What stands for frozen: a snowflake of three strokes with branches. */
+function drawFlake(x, y, size = 5.5) {
+  const arm = `M0 ${-size}V${size}M${-size / 3} ${-size * 0.85}L0 ${-size * 0.5}L${size / 3} ${-size * 0.85}M${-size / 3} ${size * 0.85}L0 ${size * 0.5}L${size / 3} ${size * 0.85}`;
+  const arms = [0, 60, 120].map((turn) => svg("path", { d: arm, transform: `rotate(${turn})` }));
+  return svg("g", { class: "flake", transform: `translate(${x} ${y})` }, ...arms);
 }
 
 function drawPill(text, x, y, width) {
@@ -253,7 +268,8 @@ function tipOf(spot) {
   const shapes = tensors.map((tensor) => network.tensors[tensor].text).join(", ");
   const place = item.nodes ? network.nodes[item.nodes[0]].at : item.at;
   const where = place ? `${network.sources[place[0]].name}:${place[1]}` : "";
-  return [item.port ? item.name : spot.path, ...ops, `→ ${shapes}`, where].filter(Boolean).join("\n");
+  const still = isStill(spot) ? "frozen: not trained" : "";
+  return [item.port ? item.name : spot.path, ...ops, `→ ${shapes}`, still, where].filter(Boolean).join("\n");
 }
 
 function nodeText(node) {

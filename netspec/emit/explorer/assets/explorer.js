@@ -93,6 +93,7 @@ function showStatus(row) {
     cost.macs ? `${exact(cost.macs)} MACs${part("macs")}` : "",
     cost.memory ? `${shortBytes(cost.memory)} kept for the backward pass${part("memory")}` : "",
     spot.item.count ? `${spot.item.count} in a row, each` : "",
+    isFrozen(row.path) && cost.params ? "frozen: not trained" : "",
     spot.training ? "in training only" : "",
   ].filter(Boolean);
   status.append(html("b", {}, spot.item.port ? spot.item.name : row.path), ...facts.map((fact) => html("span", {}, fact)));
@@ -229,6 +230,7 @@ function showTotals() {
   const { params, macs, memory, aside } = totals();
   const told = [
     ["parameters", short(params - aside, 2), `${exact(params)}${aside ? `, ${exact(aside)} of them in training only` : ""}`],
+    ...trainedTotal(params),
     ["MACs", short(macs, 2), exact(macs) || "0"],
     ["FLOPs", short(2n * macs, 2), `${exact(2n * macs) || "0"}: two for each MAC`],
     ["kept in training", shortBytes(memory), `${exact(memory) || "0"} bytes that one forward pass keeps for the backward pass, in float32`],
@@ -238,6 +240,26 @@ function showTotals() {
   document.getElementById("totals").replaceChildren(
     ...told.map(([name, text, whole]) => html("div", { title: whole, "data-total": name }, html("dt", {}, name), html("dd", {}, text))),
   );
+}
+
+/** How many parameters are trained, where some are not. */
+function trainedTotal(params) {
+  const still = BigInt(network.frozen.params);
+  return still ? [["trained", short(params - still, 2) || "0", `${exact(params - still) || "0"}, the other ${exact(still)} are frozen`]] : [];
+}
+
+/** What must hold of the sizes, each with a way to the line that asks for it. */
+function drawFacts() {
+  const place = document.getElementById("facts");
+  place.hidden = !network.facts.length;
+  for (const { text, at } of network.facts) {
+    const button = html("button", { type: "button", title: "show the line" }, text);
+    button.addEventListener("click", () => {
+      bringLine(lineKey(at));
+      hoverLine(lineKey(at));
+    });
+    place.append(button);
+  }
 }
 
 /** What the network needs and the sizes of the moment do not give. */
@@ -315,6 +337,7 @@ function start() {
   document.getElementById("sizes").hidden = !network.dims.length;
   recompute();
   drawDims();
+  drawFacts();
   drawTabs();
   redraw();
   showSource(0);

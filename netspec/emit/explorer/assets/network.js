@@ -71,6 +71,16 @@ function nameOf(spot) {
   return /^\d/.test(name) && around ? `${around}.${name}` : name;
 }
 
+const frozen = new Set(network.frozen.paths);
+
+/** Whether the parameters at a path stay as they are in training: those of it, or of a level around it. */
+function isFrozen(path) {
+  for (let end = frozen.size ? path.length : 0; end > 0; end = path.lastIndexOf(".", end - 1)) {
+    if (frozen.has(path.slice(0, end))) return true;
+  }
+  return false;
+}
+
 const NOTHING = { params: 0n, macs: [0n, 0n] };
 
 /** What one run of a node takes, and what a run of a level takes: once ahead of the loop around it, and each time. */

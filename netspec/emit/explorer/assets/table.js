@@ -70,7 +70,7 @@ function widthOfLongest(texts) {
 
 function nameWidth({ spot, depth, name }) {
   const pill = spot.item.count ? widthOf(`×${spot.item.count}`, "700 10px ") + 16 : 0;
-  return 12 + 14 * (depth - 1) + 16 + 7 * name.length + pill + (spot.training ? 10 : 0) + 8;
+  return 12 + 14 * (depth - 1) + 16 + 7 * name.length + pill + (spot.training ? 10 : 0) + (frozen.size ? 16 : 0) + 8;
 }
 
 function addRows(spots, depth) {
@@ -117,6 +117,7 @@ function addRow({ spot, depth, path, name, what, notes, tensors, cost, lines }) 
   const mark = html("span", { class: "chevron", "aria-hidden": "true" });
   const line = html("div", {}, mark, html("span", { class: "text" }, copiesText(item, name)));
   if (item.count) line.append(html("span", { class: "pill" }, `×${item.count}`));
+  if (cost && isFrozen(path) && cost().params) line.append(rowFlake());
   if (spot.training) line.append(html("span", { class: "training", title: "in training only" }, "†"));
   first.append(line);
   if (isLevel(item)) element.classList.add("level");
@@ -137,6 +138,12 @@ function addRow({ spot, depth, path, name, what, notes, tensors, cost, lines }) 
     if (cost) fillNumbers(numbers, cost(), spot);
   });
   rows.push({ element, path, spot, lines, depth, name, op: what.map((part) => part.textContent ?? part).join(""), tensors });
+}
+
+function rowFlake() {
+  const flake = svg("svg", { class: "flake", viewBox: "-6 -6 12 12", role: "img", "aria-label": "frozen" }, drawFlake(0, 0));
+  flake.append(svg("title", {}, "frozen: not trained"));
+  return flake;
 }
 
 /** The first of a step's outputs, and how many more there are. */
