@@ -113,6 +113,12 @@ class Feed:
         for index in torch.split(torch.arange(len(self)), batch):
             yield self._trimmed(self.take(index))
 
+    def every(self, batch: int) -> Iterator[Batch]:
+        """All rows, for those who do not mind in which order: where padding is left out, by their lengths."""
+        order = self.lengths[self.subset].argsort(stable=True) if len(self.lengths) else torch.arange(len(self))
+        for index in torch.split(order, batch):
+            yield self._trimmed(self.take(index))
+
     def take(self, index: Tensor) -> Batch:
         """The rows of these numbers (int64, [n]), counted among those that belong to it."""
         return self._batch(self.subset[index], [])

@@ -65,7 +65,7 @@ class Measures:
             meter.to(feed.device).reset()
         losses = Losses(self.objective)
         with torch.inference_mode():
-            for each in feed.in_order(max(batch or len(feed), EVALUATION_BATCH)):
+            for each in feed.every(max(batch or len(feed), EVALUATION_BATCH)):
                 with autocast:
                     outputs = model(*each.inputs)
                 if each.rows:

@@ -49,7 +49,7 @@ def test_each_epoch_has_every_row_once_in_another_order():
 
 
 def test_a_batch_ends_where_its_longest_sequences_do():
-    for batch in [*feed().shuffled(0, BATCH), *feed().in_order(256)]:
+    for batch in [*feed().shuffled(0, BATCH), *feed().in_order(256), *feed().every(256)]:
         source, padding, lengths, target, nothing = batch.inputs
         assert nothing is None
         assert source.shape == padding.shape == (batch.rows, lengths.max())
@@ -69,6 +69,14 @@ def test_little_of_a_batch_is_padding():
 def test_the_order_of_lengths_is_left_to_chance():
     lengths = torch.tensor([batch.inputs[0].shape[1] for batch in feed().shuffled(0, BATCH)], dtype=torch.float64)
     assert abs(torch.corrcoef(torch.stack([lengths[1:], lengths[:-1]]))[0, 1]) < 0.3
+
+
+def test_who_does_not_mind_the_order_reads_less_padding():
+    assert [row for batch in numbers([*feed().in_order(256)]) for row in batch] == [*range(1, ROWS + 1)]
+    assert sorted(chain(*numbers([*feed().every(256)]))) == [*range(1, ROWS + 1)]
+    widths = [batch.inputs[0].shape[1] for batch in feed().every(ROWS // 4)]
+    assert widths == sorted(widths)
+    assert widths[0] <= 8
 
 
 def test_rows_that_one_asks_for_are_as_long_as_ever():
