@@ -30,12 +30,12 @@ RUNS = Path("runs")
 def train(graph: Graph, loaded: Loaded, options: Namespace) -> int:
     """Train a network; gives the exit code."""
     asked = Asked(options.spec, options.variant, tuple(options.set))
-    processes = recipe_of(graph).settings.devices
-    several = options.nodes is not None or (isinstance(processes, int) and processes > 1)
+    devices = recipe_of(graph).settings.devices
+    several = devices not in ("auto", "cpu", "cuda", 1) or options.nodes is not None or options.restarts
     if several and not options.dry_run and not is_worker():
         from netspec.train.launch import Launch
 
-        team = Launch(processes, options.nodes, options.rendezvous, options.restarts)
+        team = Launch(devices, options.nodes, options.rendezvous, options.restarts)
         folder = folder_of(graph, options)  # chosen here, as a process that starts again must find it
         return team.run(["train", *asked.words(), "--output", str(folder.path)])
     try:
@@ -121,14 +121,17 @@ def heading(graph: Graph, setup: Setup) -> str:
 
 def plan(graph: Graph, setup: Setup) -> str:
     """What a dry run tells: the first batch, how large activations and gradients are, and the memory of a step."""
-    batch = next(iter(setup.train.shuffled(0, setup.recipe.settings.batch)))
-    lines = ["first batch"]
+    settings = setup.recipe.settings
+    batch = next(iter(setup.train.shuffled(0, settings.batch)))
+    devices = settings.devices if isinstance(settings.devices, int) else 1
+    lines = [f"first batch, shared by {devices} processes ({settings.strategy})" if devices > 1 else "first batch"]
     for name, tensor in zip(graph.inputs, batch.inputs):
         if tensor is not None:
             lines.append(f"  {name:<12} {described(tensor)}")
     lines += [f"  {setup.wiring.targets[name]:<12} {described(tensor)}" for name, tensor in batch.targets.items()]
     lines += ["", magnitude_table(magnitudes_at_start(setup))]
-    lines += ["", f"memory of a step  about {step_memory(graph, setup, batch.rows):,} bytes"]
+    each = " in each process" if devices > 1 else ""
+    lines += ["", f"memory of a step  about {step_memory(graph, setup, -(-batch.rows // devices)):,} bytes{each}"]
     return "\n".join(lines)
 
 

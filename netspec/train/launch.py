@@ -23,6 +23,8 @@ THREADS = "OMP_NUM_THREADS"
 class Launch:
     """How many processes share a run. ``devices`` is their number on this machine, ``nodes`` that of the machines, or
     ``MIN:MAX`` of them; ``rendezvous`` is HOST:PORT of the one where they meet, ``restarts`` how often all start again.
+
+    Where the number of devices is not said, one is taken, and all GPUs where several machines work together.
     """
 
     devices: int | str
@@ -52,7 +54,7 @@ class Launch:
         """Processes on this machine."""
         gpus = torch.cuda.device_count()
         if not isinstance(self.devices, int):
-            return gpus if self.devices != "cpu" and gpus else 1
+            return gpus if self.nodes is not None and self.devices != "cpu" and gpus else 1
         if gpus and self.devices > gpus:
             raise EnvironmentFault(f"there are {gpus} GPUs here, and not {self.devices}")
         return self.devices

@@ -25,7 +25,8 @@ def build_optimizer(optimizer: Optimizer, model: nn.Module, decay: WeightDecay |
     kind, keywords = resolve(optimizer.torch), optimizer.keywords()
     learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
     accepted = inspect.signature(kind).parameters
-    if optimizer.fused and all(parameter.is_floating_point() for parameter in learned):
+    divided = any(hasattr(parameter, "placements") for parameter in learned)  # of which torch fuses but Adam
+    if optimizer.fused and not divided and all(parameter.is_floating_point() for parameter in learned):
         keywords["fused"] = True
     groups: Any = learned
     if "weight_decay" in accepted:

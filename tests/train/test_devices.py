@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import signal
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from statistics import mean
 
 import pytest
 from train import small
-from train.two_processes import begin, recipes, stopped
+from train.two_processes import OPTIMIZERS, begin, recipes, stopped
+
+from netspec.cli import main
 
 TESTS = Path(__file__).parents[1]
 STRATEGIES = ("ddp", "fsdp")
@@ -25,7 +31,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("plain", "tied"):
         for strategy in STRATEGIES:
             stopped(begin(*made[name], folder / f"from-one-{name}-{strategy}"), 5)
-    for name in ("plain", "parts", "tied"):
+    for name in ("plain", "parts", "tied", *OPTIMIZERS):
         begin(*made[name], folder / "one" / name).go()
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
@@ -56,6 +62,14 @@ def test_two_compute_what_one_does(two: Path, strategy: str, name: str):
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_every_optimizer_takes_the_same_steps(two: Path, strategy: str, optimizer: str):
+    one, both = small.losses(two / "one" / optimizer), small.losses(two / strategy / optimizer)
+    assert len(both) == 4
+    assert [loss for _, loss in both] == pytest.approx([loss for _, loss in one], rel=1e-3)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
 def test_stopped_by_the_second_of_two_it_goes_on_bit_for_bit(two: Path, strategy: str):
     whole, stopped = (small.losses(two / strategy / name) for name in ("dropout", "stopped"))
     assert whole == stopped
@@ -76,3 +90,132 @@ def test_a_run_goes_on_with_another_number_of_processes(two: Path, strategy: str
         return
     assert from_one == pytest.approx(one, rel=1e-3)
     assert to_one == pytest.approx(one, rel=1e-3)
+
+
+# The command
+
+KILLS = int(os.environ.get("NETSPEC_KILLS", "1"))
+EPOCHS = 1 + KILLS // 5
+
+
+def spec(folder: Path, **train: str) -> Path:
+    """A spec with dropout, augmentation and a schedule, on MNIST; a checkpoint every five steps."""
+    keys = {"epochs": str(EPOCHS), "checkpoint": "{steps: 5}", "augment": "[{random_crop: 2}]", "schedule": "cosine"}
+    small.graph(folder, small.SPEC, **keys | train)
+    return folder / "small.yaml"
+
+
+def start(folder: Path, *words: str) -> subprocess.Popen[str]:
+    """``netspec train`` with these words, in a process."""
+    command = [sys.executable, "-m", "netspec", "train", *words]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, env=environment(), cwd=folder, stdout=pipe, stderr=pipe, text=True)
+
+
+def step_of(run: Path) -> int:
+    """The step of the last checkpoint."""
+    index = run / "checkpoints/index.json"
+    return int(json.loads(index.read_text())[-1]["step"]) if index.is_file() else 0
+
+
+def workers(launcher: int) -> list[int]:
+    """The processes that torchrun has started, in the order of their ranks."""
+    children = Path(f"/proc/{launcher}/task/{launcher}/children").read_text().split()
+    found = {}
+    for child in children:
+        try:
+            said = dict(
+                word.split("=", 1) for word in Path(f"/proc/{child}/environ").read_text().split("\0") if "=" in word
+            )
+        except OSError:
+            continue
+        if "RANK" in said:
+            found[int(said["RANK"])] = int(child)
+    return [found[rank] for rank in sorted(found)]
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds the processes by /proc")
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_killed_at_random_steps_two_processes_go_on_bit_for_bit(tmp_path: Path, strategy: str):
+    path, chance = spec(tmp_path, strategy=strategy), random.Random(strategy)
+    whole = start(tmp_path, str(path), "--devices", "2", "-o", "whole")
+    whole.communicate(timeout=300)
+    steps = len(small.losses(tmp_path / "whole"))
+    assert steps == EPOCHS * 180
+    process = start(tmp_path, str(path), "--devices", "2", "--restarts", str(KILLS), "-o", "killed")
+    for due in sorted(chance.sample(range(20, steps - 20), KILLS)):
+        while step_of(tmp_path / "killed") < due or len(workers(process.pid)) < 2:
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.002)
+        os.kill(chance.choice(workers(process.pid)), signal.SIGKILL)
+        time.sleep(0.5)  # until torchrun has seen it
+    told, faults = process.communicate(timeout=300)
+    assert process.returncode == 0, faults
+    assert told.count("going on after step") == KILLS
+    assert faults.count("another process of the run has ended; what was saved is whole") <= KILLS
+    assert "Traceback" not in faults
+    assert small.losses(tmp_path / "killed") == small.losses(tmp_path / "whole")
+
+
+def test_two_machines_meet(tmp_path: Path):
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        place = f"localhost:{free.getsockname()[1]}"
+    words = (str(spec(tmp_path)), "--devices", "1", "--nodes", "2", "--rendezvous", place, "-o", "run")
+    machines = [start(tmp_path, *words) for _ in range(2)]
+    told = sorted(machine.communicate(timeout=300)[0] for machine in machines)
+    assert [machine.returncode for machine in machines] == [0, 0]
+    assert told[0] == ""
+    assert "batches of 20 on 2 × cpu (ddp)" in told[1]
+    assert (tmp_path / "run/model.onnx").is_file()
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_fault_is_told_once(tmp_path: Path, strategy: str):
+    process = start(tmp_path, str(spec(tmp_path, strategy=strategy, optimizer="{sgd: 1e30}")), "--devices", "2")
+    _, faults = process.communicate(timeout=300)
+    assert process.returncode == 1
+    assert faults.count("netspec: the loss is nan at step") == 1
+    assert faults.count("\n") == 1
+
+
+def test_interrupted_they_save_and_say_how_to_go_on(tmp_path: Path):
+    process = start(tmp_path, str(spec(tmp_path, epochs="50")), "--devices", "2", "-o", "run")
+    while step_of(tmp_path / "run") < 20:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    told, faults = process.communicate(timeout=60)
+    assert (process.returncode, faults) == (130, "")
+    assert "and saved; to go on:\n  netspec train" in told
+    assert "--set train.devices=2 --resume run" in told
+    assert step_of(tmp_path / "run") == len(small.losses(tmp_path / "run"))
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["--nodes", "2"], 2, "several machines need a place to meet: --rendezvous HOST:PORT, the same on each"),
+        (["--nodes", "3:2"], 2, "--nodes takes a number, or the least and the most as MIN:MAX, not `3:2`"),
+        (["--nodes", "two"], 2, "--nodes takes a number, or the least and the most as MIN:MAX, not `two`"),
+        (["--restarts", "-1"], 2, "--restarts takes a number from 0 on, not -1"),
+    ],
+)
+def test_what_cannot_be_started_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], code: int, told: str
+):
+    assert main(["train", str(spec(tmp_path)), "-o", str(tmp_path / "run"), *words]) == code
+    assert capsys.readouterr().err == f"netspec: {told}\n"
+
+
+def test_machines_need_a_folder_that_all_see(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["train", str(spec(tmp_path)), "--nodes", "2", "--rendezvous", "here:1"]) == 2
+    told = "machines that train together need one folder that all of them see: name it with --output"
+    assert capsys.readouterr().err == f"netspec: {told}\n"
+
+
+def test_a_comparison_is_for_one_device(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    words = ["compare", str(spec(tmp_path)), "--over", "hidden=8,16", "--set", "train.devices=2"]
+    assert main(words) == 2
+    told = "`compare` trains on one device: set `devices` to `auto`, `cpu` or `cuda`"
+    assert capsys.readouterr().err == f"netspec: {told}\n"

@@ -17,6 +17,7 @@ from train import small
 from netspec.cli.train import going_on
 from netspec.diagnostics import EnvironmentFault, SpecError, TrainingFault
 from netspec.pipeline import compile_spec, load_spec, read_value
+from netspec.recipes import ingredients
 from netspec.runtime.module import build_module
 from netspec.runtime.verify import export_verified
 from netspec.train.folder import RunFolder
@@ -135,6 +136,18 @@ def test_stopped_in_the_middle_of_an_epoch_it_goes_on(tmp_path: Path):
     lines = [(tmp_path / name / "metrics.jsonl").read_text().splitlines() for name in ("whole", "stopped")]
     epochs = [[{**json.loads(line), "seconds": 0} for line in each if "epoch" in line] for each in lines]
     assert epochs[0] == epochs[1]
+
+
+@pytest.mark.parametrize("optimizer", [name for name in ingredients("optimizer") if name != "newton"])
+def test_every_optimizer_goes_on_bit_for_bit(tmp_path: Path, optimizer: str):
+    batch = "null" if optimizer == "lbfgs" else "20"
+    graph = small.graph(tmp_path, optimizer=optimizer, batch=batch, epochs="null", steps="8")
+    small.begin(graph, tmp_path / "whole").go()
+    run = small.begin(graph, tmp_path / "stopped")
+    stop_after(run, 3)
+    assert run.go().interrupted
+    small.begin(graph, tmp_path / "stopped").go()
+    assert small.losses(tmp_path / "stopped") == small.losses(tmp_path / "whole")
 
 
 def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -12,6 +12,7 @@ from train import small
 
 from netspec.graph import Graph
 from netspec.pipeline import compile_spec, read_value
+from netspec.recipes import ingredients
 from netspec.train.data import Data
 from netspec.train.folder import RunFolder
 from netspec.train.progress import Plain
@@ -21,6 +22,13 @@ from netspec.train.world import ALONE, World, joined
 
 STEADY = small.SPEC.replace("dropout: 0.2", "dropout: 0.0")
 """Without dropout, which differs from process to process."""
+
+OPTIMIZERS = [name for name, kind in ingredients("optimizer").items() if not kind.closure]  # type: ignore[attr-defined]
+
+
+def short() -> str:
+    return STEADY.replace("epochs: 3", "steps: 4")
+
 
 TIED = """\
 netspec: 1
@@ -52,6 +60,7 @@ def recipes(folder: Path, strategy: str = "ddp") -> dict[str, tuple[Graph, Data]
         "parts": (STEADY, {"batch": "10", "accumulate": "2", "clip": "0.5"}),
         "dropout": (small.SPEC, {"augment": "[{random_crop: 2}]", "schedule": "cosine"}),
         "tied": (TIED, {"batch": "37"}),
+        **{name: (short(), {"optimizer": name, "weight_decay": "0.01"}) for name in OPTIMIZERS},
     }
     data, graphs = small.data(132), {}
     for name, (text, keys) in made.items():
