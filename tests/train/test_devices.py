@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shlex
 import signal
 import socket
 import subprocess
@@ -17,7 +18,7 @@ import pytest
 from train import small
 from train.two_processes import OPTIMIZERS, begin, recipes, stopped
 
-from netspec.cli import main
+from netspec.cli import main, parser
 
 TESTS = Path(__file__).parents[1]
 STRATEGIES = ("ddp", "fsdp")
@@ -219,3 +220,14 @@ def test_a_comparison_is_for_one_device(tmp_path: Path, capsys: pytest.CaptureFi
     assert main(words) == 2
     told = "`compare` trains on one device: set `devices` to `auto`, `cpu` or `cuda`"
     assert capsys.readouterr().err == f"netspec: {told}\n"
+
+
+def test_the_commands_of_the_page_are_commands():
+    page = (TESTS.parent / "examples/many_devices.md").read_text().replace("\\\n", "")
+    words = [shlex.split(line) for line in page.splitlines() if "netspec train " in line and "`" not in line]
+    commands = [each[each.index("train") :] for each in words]
+    assert len(commands) == 4
+    for each in commands:
+        options = parser().parse_args(each)
+        assert options.command == "train"
+        assert options.output or options.devices
