@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
@@ -17,8 +16,8 @@ from netspec.emit.memory import PRECISIONS, Memory
 from netspec.graph import Graph
 from netspec.pipeline import Loaded
 from netspec.train.folder import RunFolder
-from netspec.train.job import Job, first_setup
-from netspec.train.kept import Asked
+from netspec.train.job import Job, first_setup, guard_same
+from netspec.train.kept import Asked, going_on
 from netspec.train.magnitudes import magnitude_table, magnitudes_at_start
 from netspec.train.progress import score
 from netspec.train.setup import Setup, recipe_of
@@ -65,28 +64,34 @@ def work(graph: Graph, loaded: Loaded, asked: Asked, options: Namespace, world: 
         print(plan(graph, first))
         return 0
     folder = folder_of(graph, options)
+    if folder.begun:
+        guard_same(folder, graph)
+    if folder.ended:
+        print(f"{folder.path} has been trained to its end; for more epochs, start a new run")
     if not finished(Job(folder, first, loaded, asked, warn if world.is_first else silent)):
         return 130
     print(f"\n{folder.path}/: {', '.join(sorted(each.name for each in folder.path.iterdir()))}")
     asked_of = folder.path / "fold-1" if first.recipe.settings.folds else folder.path
-    print(f"  netspec evaluate {folder.path}\n  netspec predict {asked_of} FILE")
+    what = "'a text'" if reads_text(first) else "FILE"
+    print(f"  netspec evaluate {folder.path}\n  netspec predict {asked_of} {what}")
     return 0
+
+
+def reads_text(setup: Setup) -> bool:
+    """Whether a network is asked with a text, rather than with a file."""
+    return any(column in setup.data.words for column in setup.wiring.inputs)
 
 
 def finished(job: Job) -> bool:
     """Do a job and print how it ended; false where it was interrupted."""
     ending = job.go()
     if ending.stopped_after is not None:
-        print(f"\nstopped after step {ending.stopped_after}, and saved; to go on:\n  {going_on(job)}")
+        command = going_on(job.asked, job.folder)
+        print(f"\nstopped after step {ending.stopped_after}, and saved; to go on:\n  {command}")
         return False
     print()
     print(score_table(ending.scores, ending.spread, job.first.recipe.published))
     return True
-
-
-def going_on(job: Job) -> str:
-    """The command that goes on with a run: the same recipe, so the same options."""
-    return shlex.join(["netspec", "train", *job.asked.words(), "--resume", str(job.folder.path)])
 
 
 def warn(text: str) -> None:

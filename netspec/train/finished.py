@@ -13,7 +13,7 @@ from netspec.graph import Graph
 from netspec.recipes.recipe import Recipe
 from netspec.runtime.module import build_module
 from netspec.train.folder import RunFolder
-from netspec.train.kept import Meaning, read_meaning, read_states, rebuild
+from netspec.train.kept import Meaning, begun_as, going_on, read_meaning, read_states, rebuild
 from netspec.train.onnx_module import OnnxModule
 from netspec.train.setup import Setup, read_data, read_weights, recipe_of
 
@@ -41,10 +41,14 @@ class Finished:
             return Finished.find(str(RunFolder.find("last", path.parent).path), values)
         if name.startswith("fold-") and name[5:].isdecimal() and above.begun:
             guard_finished(above)
+            guard_fold(above, path)
             return [Finished(above, path, int(name[5:]) - 1, values)]
         folder = RunFolder(path)
         if not folder.begun:
-            raise UsageError(f"there is no run in {run}: `netspec train` makes one, such as runs/lenet/1")
+            some = (
+                "" if not any(RunFolder(each).begun for each in path.glob("*")) else f" itself: name one, as {run}/last"
+            )
+            raise UsageError(f"there is no run in {run}{some or ': `netspec train` makes one, such as runs/lenet/1'}")
         guard_finished(folder)
         folds = sorted(path.glob("fold-*"), key=lambda each: int(each.name[5:]))
         if not folds:
@@ -84,7 +88,16 @@ class Finished:
         return {name: setup.measure(setup.feed(rows)) for name, rows in parts.items() if rows is not None}
 
 
+def guard_fold(folder: RunFolder, path: Path) -> None:
+    """Guard: a run has this fold."""
+    if not path.is_dir():
+        folds = folder.facts()["recipe"]["folds"]
+        has = f"it has fold-1 to fold-{folds}" if folds else "it was not cross-validated"
+        raise UsageError(f"there is no {path.name} in {folder.path}: {has}")
+
+
 def guard_finished(folder: RunFolder) -> None:
     """Guard: a run has ended."""
-    if not (folder.path / "result.json").is_file():
-        raise UsageError(f"{folder.path} has not been trained to its end: `netspec train` goes on with `--resume`")
+    if not folder.ended:
+        command = going_on(begun_as(folder), folder)
+        raise UsageError(f"{folder.path} has not been trained to its end; to go on:\n  {command}")

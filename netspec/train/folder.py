@@ -64,6 +64,11 @@ class RunFolder:
         """Whether a run has been started here."""
         return (self.path / "run.json").is_file()
 
+    @property
+    def ended(self) -> bool:
+        """Whether a run has come to its end here."""
+        return (self.path / "result.json").is_file()
+
     def begin(self, spec_text: str, facts: Mapping[str, Any]) -> None:
         """Write what the run starts from."""
         write_text(self.path / "spec.yaml", spec_text)

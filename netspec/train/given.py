@@ -37,7 +37,19 @@ class GivenReader:
 
     def all(self, given: str) -> Iterator[Given]:
         """The rows of one argument. Raises ``UsageError`` where the network cannot take them."""
+        for each in self.read_all(given):
+            for name, tensor in each.rows.items():
+                if not tensor.isfinite().all():
+                    raise UsageError(f"`{name}` in {given} holds a number that is not finite")
+            yield each
+
+    def read_all(self, given: str) -> Iterator[Given]:
+        """The rows of one argument, whatever numbers they hold."""
         path = Path(given)
+        if not given.strip():
+            raise UsageError("there is nothing to be asked about: give a file, or a text where the network reads one")
+        if path.is_dir():
+            raise UsageError(f"{given} is a folder: name the files in it, as in {given.rstrip('/')}/*")
         suffix = path.suffix.lower()
         if self.text is not None and suffix not in ARRAYS:
             yield from self.texts(path, given)
@@ -124,8 +136,10 @@ class GivenReader:
         if not lines:
             raise UsageError(f"{path} has no rows")
         places = self.places(path, head) if head is not None else [*range(len(lines[0]))]
-        if column.shape[0] not in (None, len(places)):
-            raise UsageError(f"{path} has {len(places)} columns, but a row of `{name}` has {column.shape[0]} numbers")
+        width = column.shape[0]
+        if width not in (None, len(places)):
+            has = f"{len(places)} column{'s' * (len(places) != 1)}"
+            raise UsageError(f"{path} has {has}, but a row of `{name}` has {width} numbers")
         made = []
         for number, line in enumerate(lines, 1 if head is None else 2):
             try:

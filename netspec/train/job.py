@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from netspec.diagnostics import TrainingFault
 from netspec.graph import Graph
 from netspec.pipeline import Loaded
 from netspec.runtime.module import build_module
@@ -15,11 +17,11 @@ from netspec.runtime.verify import export_verified
 from netspec.train.curves import draw_curves
 from netspec.train.folder import RunFolder
 from netspec.train.history import read_history
-from netspec.train.kept import Asked, write_meaning, write_sources, write_states
+from netspec.train.kept import Asked, begun_as, going_on, write_meaning, write_sources, write_states
 from netspec.train.progress import shown
-from netspec.train.report import write_report
+from netspec.train.report import plain, write_report
 from netspec.train.run import Result, Run
-from netspec.train.setup import Setup, chosen_device, read_data, read_weights, recipe_of
+from netspec.train.setup import FREE, Setup, chosen_device, read_data, read_weights, recipe_of
 from netspec.train.world import ALONE, World
 
 Scores = Mapping[str, Mapping[str, float]]
@@ -121,6 +123,26 @@ def facts(graph: Graph) -> dict[str, Any]:
         "parameters": dict(graph.parameters),
         "recipe": recipe_of(graph).plain(),
     }
+
+
+def guard_same(folder: RunFolder, graph: Graph) -> None:
+    """Guard: a run goes on as it began. The fault tells what is other than it was."""
+    was, now = folder.facts(), json.loads(json.dumps(facts(graph)))
+    if was["model"] != now["model"]:
+        raise TrainingFault(f"{folder.path} is a run of {was['model']}, not of {now['model']}")
+    changed = []
+    for part in ("parameters", "recipe"):
+        keys = [key for key in {**was[part], **now[part]} if key not in FREE]
+        pairs = {key: (plain(was[part].get(key)), plain(now[part].get(key))) for key in keys}
+        changed += [f"`{key}` is {before}, not {after}" for key, (before, after) in pairs.items() if before != after]
+    if was["spec"]["sha256"] != now["spec"]["sha256"]:
+        changed.insert(0, f"its spec is another (`netspec diff {folder.path}/spec.yaml {graph.spec}`)")
+    if not changed:
+        return
+    help = "start a new run"
+    if not folder.ended and was["spec"]["sha256"] == now["spec"]["sha256"]:
+        help = f"to go on with it:\n  {going_on(begun_as(folder), folder)}"
+    raise TrainingFault(f"{folder.path} was begun otherwise: {', '.join(changed)}; {help}")
 
 
 def record(results: Sequence[Result], scores: Scores, published: Mapping[str, float]) -> dict[str, Any]:

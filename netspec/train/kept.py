@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
+from netspec import zoo
 from netspec.diagnostics import EnvironmentFault, Source, UsageError
 from netspec.files import replacing, write_text
 from netspec.graph import Graph
@@ -58,6 +60,19 @@ class Asked:
         """The same as words of a command line."""
         variant = ["--variant", self.variant] if self.variant else []
         return [self.spec, *variant, *(word for value in self.values for word in ("--set", value))]
+
+
+def begun_as(folder: RunFolder) -> Asked:
+    """What a run was asked for; a spec of the zoo by its name."""
+    said = folder.facts()["asked"]
+    path = Path(os.path.relpath(folder.path / said["spec"]))
+    name = path.stem if path.resolve() in [each.resolve() for each in zoo.files()] else str(path)
+    return Asked(name, said["variant"], tuple(said["set"]))
+
+
+def going_on(asked: Asked, folder: RunFolder) -> str:
+    """The command that goes on with a run: the same recipe, so the same options."""
+    return shlex.join(["netspec", "train", *asked.words(), "--resume", str(folder.path)])
 
 
 def write_sources(loaded: Loaded, asked: Asked, folder: Path) -> dict[str, Any]:

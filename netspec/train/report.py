@@ -114,18 +114,18 @@ def _settings(facts: Mapping[str, Any]) -> str:
 
 
 def _said(value: Any) -> str:
-    """A setting as a reader writes it: ``adam (lr 0.002)``."""
-    return escape(_plain(value))
+    return escape(plain(value))
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
+    """A setting in words: ``adam (lr 0.002)``."""
     if isinstance(value, Mapping):
         if len(value) == 1 and isinstance(inside := next(iter(value.values())), Mapping):
-            told = ", ".join(f"{key} {_plain(each)}" for key, each in inside.items() if _tells(each))
+            told = ", ".join(f"{key} {plain(each)}" for key, each in inside.items() if _tells(each))
             return f"{next(iter(value))} ({told})" if told else str(next(iter(value)))
-        return ", ".join(f"{key} {_plain(each)}" for key, each in value.items() if _tells(each))
+        return ", ".join(f"{key} {plain(each)}" for key, each in value.items() if _tells(each))
     if isinstance(value, list):
-        return f"[{', '.join(map(_plain, value))}]"
+        return f"[{', '.join(map(plain, value))}]"
     return f"{value:g}" if isinstance(value, float) else value if isinstance(value, str) else json.dumps(value)
 
 

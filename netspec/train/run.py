@@ -347,7 +347,8 @@ class Run:
             set_random_state(saved["random"][self.world.rank], self.setup.device)
         if self.world.is_first:
             self.folder.cut_metrics(self.state.step)
-        self.progress.resumed(self.state.step)
+        if not self.state.done:
+            self.progress.resumed(self.state.step)
 
     def _load_best(self) -> None:
         if self.best_weights is not None:

@@ -153,8 +153,46 @@ def test_a_refused_resumption_leaves_the_run_as_it_was(tmp_path: Path, capsys: p
     with contextlib.chdir(tmp_path):
         assert begin(tmp_path, SPEC) == 0
         wanted = scores("runs/tumours/1", capsys=capsys)
-        assert main(["train", "tumours.yaml", "--resume", "last", "--devices", "cpu", "--set", "width=3"]) == 1
+        resumed = ["train", "tumours.yaml", "--resume", "last", "--devices", "cpu"]
+        other = [*resumed, "--set", "width=3", "--set", "train.optimizer.lr=0.02"]
+        assert main(other) == 1
         assert scores("runs/tumours/1", capsys=capsys) == wanted
+        assert main(other) == 1
+        begun = (
+            "netspec: runs/tumours/1 was begun otherwise: `width` is 8, not 3, `optimizer` is adam (lr 0.01, betas "
+            "[0.9, 0.999], eps 1e-08), not adam (lr 0.02, betas [0.9, 0.999], eps 1e-08); "
+        )
+        assert capsys.readouterr().err == begun + "start a new run\n"
+        Path("runs/tumours/1/result.json").unlink()
+        assert main(other) == 1
+        command = "netspec train tumours.yaml --set train.devices=cpu --resume runs/tumours/1"
+        assert capsys.readouterr().err == begun + f"to go on with it:\n  {command}\n"
+        assert main(command.split()[1:]) == 0
+        assert scores("runs/tumours/1", capsys=capsys) == wanted
+        Path("tumours.yaml").write_text(SPEC.replace("linear: 2", "linear: {name: head, out_features: 2}"))
+        assert main(resumed) == 1
+        told = "its spec is another (`netspec diff runs/tumours/1/spec.yaml tumours.yaml`); start a new run"
+        assert capsys.readouterr().err == f"netspec: runs/tumours/1 was begun otherwise: {told}\n"
+
+
+def test_a_run_of_another_network_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    with contextlib.chdir(tmp_path):
+        assert begin(tmp_path, SPEC) == 0
+        Path("others.yaml").write_text(SPEC.replace("name: tumours", "name: others"))
+        assert main(["train", "others.yaml", "--resume", "runs/tumours/1"]) == 1
+        assert capsys.readouterr().err == "netspec: runs/tumours/1 is a run of tumours, not of others\n"
+
+
+def test_a_run_that_has_ended_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    with contextlib.chdir(tmp_path):
+        assert begin(tmp_path, SPEC) == 0
+        losses = Path("runs/tumours/1/metrics.jsonl").read_text()
+        capsys.readouterr()
+        assert begin(tmp_path, SPEC, "--resume", "last") == 0
+        told = capsys.readouterr().out
+        assert "runs/tumours/1 has been trained to its end; for more epochs, start a new run\n" in told
+        assert "going on" not in told
+        assert Path("runs/tumours/1/metrics.jsonl").read_text() == losses
 
 
 def test_the_table_of_scores(project: Path, capsys: pytest.CaptureFixture[str]):
@@ -179,11 +217,19 @@ def test_no_run_and_no_end(project: Path, tmp_path: Path, capsys: pytest.Capture
     assert capsys.readouterr().err == (
         "netspec: there is no run in runs/none/1: `netspec train` makes one, such as runs/lenet/1\n"
     )
-    shutil.copytree("runs/tumours/1", tmp_path / "run")
-    (tmp_path / "run" / "result.json").unlink()
-    assert main(["evaluate", str(tmp_path / "run")]) == 2
+    assert main(["evaluate", "runs/tumours"]) == 2
     assert capsys.readouterr().err == (
-        f"netspec: {tmp_path / 'run'} has not been trained to its end: `netspec train` goes on with `--resume`\n"
+        "netspec: there is no run in runs/tumours itself: name one, as runs/tumours/last\n"
+    )
+    assert main(["evaluate", "runs/tumours/1/fold-2"]) == 2
+    assert capsys.readouterr().err == "netspec: there is no fold-2 in runs/tumours/1: it was not cross-validated\n"
+    shutil.copytree("runs/tumours/1", "runs/others/1")
+    Path("runs/others/1/result.json").unlink()
+    assert main(["evaluate", "runs/others/1"]) == 2
+    assert capsys.readouterr().err == (
+        "netspec: runs/others/1 has not been trained to its end; to go on:\n"
+        "  netspec train tumours.yaml --set width=10 --set train.epochs=4 --set train.devices=cpu "
+        "--resume runs/others/1\n"
     )
 
 
@@ -197,5 +243,7 @@ def test_folds_are_averaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cap
     )
     wanted = json.loads(Path("runs/tumours/1/result.json").read_text())
     assert scores("runs/tumours/1", capsys=capsys)["validation"] == pytest.approx(wanted["scores"]["validation"])
+    assert main(["evaluate", "runs/tumours/1/fold-3"]) == 2
+    assert capsys.readouterr().err == "netspec: there is no fold-3 in runs/tumours/1: it has fold-1 to fold-2\n"
     second = scores("runs/tumours/1/fold-2", capsys=capsys)
     assert second["validation"] == pytest.approx(wanted["folds"][1]["validation"])

@@ -14,15 +14,13 @@ import torch
 from torch.nn import functional as F
 from train import small
 
-from netspec.cli.train import going_on
 from netspec.diagnostics import EnvironmentFault, SpecError, TrainingFault
-from netspec.pipeline import compile_spec, load_spec, read_value
+from netspec.pipeline import compile_spec, read_value
 from netspec.recipes import ingredients
 from netspec.runtime.module import build_module
 from netspec.runtime.verify import export_verified
 from netspec.train.folder import RunFolder
-from netspec.train.job import Job
-from netspec.train.kept import Asked
+from netspec.train.kept import Asked, going_on
 from netspec.train.run import Run
 from netspec.train.setup import Setup, read_data, read_weights
 
@@ -179,11 +177,9 @@ def test_what_does_not_change_what_is_learned_may_be_another(tmp_path: Path):
     assert same.setup.fingerprint == plain.setup.fingerprint
 
 
-def test_the_command_that_goes_on_asks_for_the_same(tmp_path: Path):
-    graph = small.graph(tmp_path)
-    first = Setup(graph, small.data(), torch.device("cpu"))
+def test_the_command_that_goes_on_asks_for_the_same():
     asked = Asked("net.yaml", "small", ("train.epochs=4", "train.optimizer={sgd: 0.1}"))
-    told = going_on(Job(RunFolder(Path("runs/net/3")), first, load_spec(tmp_path / "small.yaml"), asked, print))
+    told = going_on(asked, RunFolder(Path("runs/net/3")))
     assert told == (
         "netspec train net.yaml --variant small --set train.epochs=4 --set 'train.optimizer={sgd: 0.1}' "
         "--resume runs/net/3"
