@@ -43,11 +43,15 @@ class Candidate:
 
 
 def compare(options: Namespace, limits: Limits) -> int:
-    """Train every candidate, then show them in a table and a picture; gives the exit code."""
+    """Train every candidate, then show them in a table and a picture; gives the exit code.
+
+    An interruption ends the comparison: what has come to its end until then is shown.
+    """
     candidates = candidates_of(options, limits)
     folder = RunFolder.new(RUNS / "compare").path
     outcomes: dict[str, dict[str, Any]] = {}
     layers: dict[str, list[Magnitude]] = {}
+    stopped = False
     for number, each in enumerate(candidates, 1):
         print(f"{each.label} ({number} of {len(candidates)})")
         run = RunFolder(folder / f"{number}-{slug(each.label)}")
@@ -58,8 +62,9 @@ def compare(options: Namespace, limits: Limits) -> int:
             first = first_setup(each.graph)
             print(heading(each.graph, first))
             layers[each.label] = magnitudes_at_start(first)
-            if not finished(Job(run, first, each.loaded, asked, warn)):
-                return 130
+            stopped = not finished(Job(run, first, each.loaded, asked, warn))
+            if stopped:
+                break
             outcomes[each.label] |= run.result()
         except TrainingFault as fault:
             warn(f"{each.label}: {fault}")
@@ -68,13 +73,15 @@ def compare(options: Namespace, limits: Limits) -> int:
     for label, found in layers.items():
         outcomes[label] |= {"verdict": verdict(found), "layers": [each.plain() for each in found]}
     write_text(folder / "compare.json", json.dumps(outcomes, indent=2, ensure_ascii=False) + "\n")
-    print(summary(outcomes, candidates[0].graph, shutil.get_terminal_size((80, 24)).columns))
+    print("\n" * stopped + summary(outcomes, candidates[0].graph, shutil.get_terminal_size((80, 24)).columns))
     compared = {label: Compared(history_of(folder, found), layers[label]) for label, found in outcomes.items()}
     if all(each.history is None for each in compared.values()):
+        if stopped:
+            return 130
         raise TrainingFault("none of the runs has come to its end")
     draw_comparison(compared, folder / "compare.png")
     print(f"\n{folder}/: compare.png, compare.json, and a folder for each run")
-    return 0
+    return 130 if stopped else 0
 
 
 def candidates_of(options: Namespace, limits: Limits) -> list[Candidate]:

@@ -13,6 +13,7 @@ import torch
 from netspec.diagnostics import UsageError
 from netspec.dims import evaluate
 from netspec.emit.memory import PRECISIONS, Memory
+from netspec.emit.table_footer import short_bytes
 from netspec.graph import Graph
 from netspec.pipeline import Loaded
 from netspec.train.folder import RunFolder
@@ -136,7 +137,8 @@ def plan(graph: Graph, setup: Setup) -> str:
     lines += [f"  {setup.wiring.targets[name]:<12} {described(tensor)}" for name, tensor in batch.targets.items()]
     lines += ["", magnitude_table(magnitudes_at_start(setup))]
     each = " in each process" if devices > 1 else ""
-    lines += ["", f"memory of a step  about {step_memory(graph, setup, -(-batch.rows // devices)):,} bytes{each}"]
+    memory = short_bytes(step_memory(graph, setup, -(-batch.rows // devices)))
+    lines += ["", f"memory of a step  about {memory}{each}"]
     return "\n".join(lines)
 
 

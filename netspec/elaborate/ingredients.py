@@ -27,6 +27,11 @@ WORDS: Mapping[Kind, str] = {
     "metric": "metric",
 }
 """What each kind is called in messages."""
+FORMS = {
+    "momentum": "`{sgd: {lr: 0.1, momentum: 0.9}}`",
+    "nesterov": "`{sgd: {lr: 0.1, momentum: 0.9, nesterov: true}}`",
+}
+"""What has a name of its own elsewhere, and is a form of something here."""
 
 
 class IngredientReader:
@@ -48,7 +53,7 @@ class IngredientReader:
         found = ingredients(kind).get(key.text)
         if found is None:
             known = ingredients(kind)
-            help = did_you_mean(key.text, known) or f"there are {listed([*known])}"
+            help = FORMS.get(key.text) or did_you_mean(key.text, known) or f"there are {listed([*known])}"
             message = f"no {WORDS[kind]} is called `{clipped(key.text)}`"
             raise self.reader.error("unknown-name", message, key.span, help=help)
         return self.settings(found, inside, key.span)

@@ -73,7 +73,7 @@ def guard_pattern(pattern: ScalarNode, reader: Reader) -> None:
 
 def read_rule(pattern: ScalarNode, node: Written, reader: Reader, env: Mapping[str, Any]) -> InitRule:
     """A rule, checked but for whether there is what it names."""
-    if isinstance(node, ScalarNode):
+    if isinstance(node, ScalarNode) and node.text:
         function, argument = node, None
     elif isinstance(node, MapNode) and len(node.entries) == 1:
         function, argument = node.entries[0]
@@ -81,7 +81,7 @@ def read_rule(pattern: ScalarNode, node: Written, reader: Reader, env: Mapping[s
         raise reader.error("wrong-type", "an initialisation is one function", node.span, help="`{normal: {std: 0.01}}`")
     known = FUNCTIONS.get(function.text)
     if known is None:
-        hint = did_you_mean(function.text.removesuffix("_"), FUNCTIONS)
+        hint = did_you_mean(function.text.removesuffix("_"), FUNCTIONS) or "they are those of torch.nn.init"
         raise reader.error("unknown-name", f"no initialisation is called `{function.text}`", function.span, help=hint)
     arguments = _arguments(function, argument, known, reader, env)
     for name, default in known.items():

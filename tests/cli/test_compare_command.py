@@ -14,7 +14,9 @@ from PIL import Image
 from netspec.cli import main
 from netspec.cli.compare import split
 from netspec.cli.compared import summary
+from netspec.cli.train import finished
 from netspec.pipeline import compile_spec
+from netspec.train.job import Job
 
 SPEC = """\
 netspec: 1
@@ -96,6 +98,29 @@ def test_a_run_that_cannot_go_on_is_left_out(capsys: pytest.CaptureFixture[str])
     assert row.split()[2:] == ["–"] * 6
     assert re.fullmatch(r"sgd: 1e30: the loss is \w+ at step \d: the .* not finite", fault)
     assert "scores" not in compared()["sgd: 1e30"]
+
+
+def test_an_interruption_shows_what_has_come_to_its_end(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    begun: list[Job] = []
+
+    def interrupted(job: Job) -> bool:
+        begun.append(job)
+        return finished(job) if len(begun) == 1 else False
+
+    monkeypatch.setattr("netspec.cli.compare.finished", interrupted)
+    assert main(["compare", "tumours.yaml", "--over", "train.optimizer=sgd,adam,adadelta"]) == 130
+    rows = {
+        line.split()[0]: line.split()[1:]
+        for line in capsys.readouterr().out.splitlines()
+        if line[:4] in ("sgd ", "adam")
+    }
+    assert len(begun) == 2
+    assert rows["adam"] == ["–"] * 6
+    assert rows["sgd"][-1] == "s"
+    assert [*compared()] == ["sgd", "adam"]
+    assert Path("runs/compare/1/compare.png").is_file()
 
 
 DEEP = """\

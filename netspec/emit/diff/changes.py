@@ -325,7 +325,10 @@ def _sections(graph: Graph) -> dict[str, dict[str, str]]:
     """What there is around the layers of a network, in words."""
     inputs = {name: _input_text(graph, name, value) for name, value in graph.inputs.items()}
     outputs = {name: _output_text(output.value, output.training) for name, output in graph.outputs.items()}
-    init = {rule.pattern: f"{rule.function}{_arguments(rule.arguments)}" for rule in graph.init}
+    init: dict[str, str] = {}
+    for rule in graph.init:  # those of several steps may have the same stars
+        told = f"{rule.function}{_arguments(rule.arguments)}"
+        init[rule.pattern] = f"{init[rule.pattern]}, {told}" if rule.pattern in init else told
     return {
         "parameter": {name: said(value) for name, value in graph.parameters.items()},
         "input": inputs,
