@@ -152,6 +152,10 @@ KEYS: dict[type[Form], dict[str, tuple[Json, str]]] = {
         ),
         "devices": (_reference("devices"), "`cuda`, `cpu`, what there is (`auto`), or how many on each machine"),
         "strategy": (_reference("strategy"), "what each of several devices has: the whole network (`ddp`), or a part"),
+        "workers": (
+            _reference("workers"),
+            "how many processes read ahead what lies on disk",
+        ),
         "seed": (_reference("seed"), "the seed of the weights, the order and every other chance"),
         "checkpoint": (_reference("checkpoint"), "how often the run is saved: `{minutes, steps, keep}`"),
         "tensorboard": (_reference("tensorboard"), "whether TensorBoard's event files are written too"),

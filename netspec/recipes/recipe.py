@@ -26,7 +26,7 @@ class Settings(Ingredient):
     rows that are held back to judge by, where the data have no such part of their own. ``group_by_length`` puts
     sequences that are about as long into one batch, and leaves out the padding that all of them have. ``devices`` as a
     number is that of processes on each machine, one a GPU where there are any; with ``ddp`` each has the whole network,
-    with ``fsdp`` a part of every block.
+    with ``fsdp`` a part of every block. ``workers`` is the number of processes that read ahead what lies on disk.
     """
 
     name = "train"
@@ -45,6 +45,7 @@ class Settings(Ingredient):
     channels_last: bool = False
     devices: Literal["auto", "cpu", "cuda"] | Positive = "auto"
     strategy: Literal["ddp", "fsdp"] = "ddp"
+    workers: Natural | None = None
     seed: Natural = 0
     tensorboard: bool = False
 

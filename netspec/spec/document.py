@@ -245,6 +245,7 @@ class TrainSpec(Form):
     channels_last: Value | None = None
     devices: Value | None = None
     strategy: Value | None = None
+    workers: Value | None = None
     seed: Value | None = None
     checkpoint: Value | None = None
     tensorboard: Value | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from netspec.recipes import Column
 from netspec.recipes.data import Transform
+from netspec.train.ahead import read_ahead
 from netspec.train.data import Rows, TensorRows
 from netspec.train.names import resolve
 from netspec.train.world import ALONE, World
@@ -59,7 +61,8 @@ class Feed:
     ``padding`` has the columns of sequences, and what pads each, where batches are to be of rows of like length, and
     without the padding that all of them have.
 
-    Each process of ``world`` gets its share of every batch, and as many batches as the others.
+    Each process of ``world`` gets its share of every batch, and as many batches as the others. Rows that do not lie in
+    memory are read ahead by ``workers`` processes.
     """
 
     def __init__(
@@ -74,17 +77,19 @@ class Feed:
         seed: int = 0,
         padding: Mapping[str, int] | None = None,
         world: World = ALONE,
+        workers: int = 0,
     ):
-        self.world = world
+        self.world, self.workers = world, workers
         self.columns, self.wiring, self.device, self.seed = columns, wiring, device, seed
         self.prepare, self.augment = tuple(prepare), tuple(augment)
         self.subset = torch.arange(len(rows)) if subset is None else subset
         self.rows, self.padding, self.lengths = rows, padding or {}, torch.empty(0)
+        self.ready = False  # whether the rows are prepared once and for all
         if isinstance(rows, TensorRows):
             needed = {name: tensor for name, tensor in rows.tensors.items() if name in wiring.columns}
             self.rows = TensorRows(needed).to(device)
             if 4 * sum(tensor.numel() for tensor in needed.values()) <= AT_ONCE:
-                self.rows, self.prepare = TensorRows(self._prepared(dict(self.rows.tensors))), ()
+                self.rows, self.ready = TensorRows(self._prepared(dict(self.rows.tensors))), True
             filled = [(needed[name] != pad).sum(1) for name, pad in self.padding.items()]
             self.lengths = torch.stack(filled).sum(0) if filled else self.lengths
 
@@ -105,23 +110,21 @@ class Feed:
         batches: Sequence[Tensor] = torch.split(order, batch or len(self))
         if len(self.lengths) and batch is not None:
             batches = self._by_length(order, batch, epoch)
-        for index in batches[skip:]:
-            yield self._trimmed(self._batch(index, draws))
+        yield from self._batches(batches[skip:], draws)
 
     def in_order(self, batch: int) -> Iterator[Batch]:
         """All rows, as they stand."""
-        for index in torch.split(torch.arange(len(self)), batch):
-            yield self._trimmed(self.take(index))
+        yield from self._batches(torch.split(self.subset, batch))
 
     def every(self, batch: int) -> Iterator[Batch]:
         """All rows, for those who do not mind in which order: where padding is left out, by their lengths."""
         order = self.lengths[self.subset].argsort(stable=True) if len(self.lengths) else torch.arange(len(self))
-        for index in torch.split(order, batch):
-            yield self._trimmed(self.take(index))
+        yield from self._batches(torch.split(self.subset[order], batch))
 
     def take(self, index: Tensor) -> Batch:
         """The rows of these numbers (int64, [n]), counted among those that belong to it."""
-        return self._batch(self.subset[index], [])
+        index = self.subset[index]
+        return self._batch(self._taken(index), index, (), len(index), len(index))
 
     def _by_length(self, order: Tensor, batch: int, epoch: int) -> Sequence[Tensor]:
         """The rows of an epoch in batches of like length, the batches in an order of chance again."""
@@ -140,22 +143,40 @@ class Feed:
             targets={output: trimmed(batch.targets[output], self.padding.get(name)) for output, name in targets},
         )
 
-    def _batch(self, index: Tensor, draws: Sequence[Tensor]) -> Batch:
-        whole = len(index)
-        mine = index[self.world.part(whole)]
-        rows, index = len(mine), mine if len(mine) else index[:1]
-        on_device = isinstance(self.rows, TensorRows)
-        taken = self.rows.take(index.to(self.device) if on_device else index)
-        if not on_device:
-            taken = {name: tensor.to(self.device, non_blocking=True) for name, tensor in taken.items()}
-        if self.prepare:
+    def _batches(self, batches: Sequence[Tensor], draws: Sequence[Tensor] = ()) -> Iterator[Batch]:
+        """Batches of the rows of these numbers, this process's share of each."""
+        counts = [len(batch[self.world.part(len(batch))]) for batch in batches]
+        mine = [batch[self.world.part(len(batch))] if count else batch[:1] for batch, count in zip(batches, counts)]
+        for batch, index, count, taken in zip(batches, mine, counts, self._read(mine)):
+            yield self._trimmed(self._batch(taken, index, draws, count, len(batch)))
+
+    def _read(self, batches: Sequence[Tensor]) -> Iterator[dict[str, Tensor]]:
+        """The rows of each batch, on the device."""
+        if isinstance(self.rows, TensorRows) or self.workers == 0:
+            yield from map(self._taken, batches)
+            return
+        for taken in read_ahead(self.rows, batches, self.workers, pinned=self.device.type == "cuda"):
+            yield self._moved(taken)
+
+    def _taken(self, index: Tensor) -> dict[str, Tensor]:
+        """Rows by their numbers, on the device."""
+        if isinstance(self.rows, TensorRows):
+            return self.rows.take(index.to(self.device))
+        return self._moved(self.rows.take(index))
+
+    def _moved(self, taken: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {name: tensor.to(self.device, non_blocking=True) for name, tensor in taken.items()}
+
+    def _batch(self, taken: dict[str, Tensor], index: Tensor, draws: Sequence[Tensor], count: int, whole: int) -> Batch:
+        """Rows as the network takes them: prepared, and varied by what was drawn for each."""
+        if not self.ready:
             taken = self._prepared(taken)
         for (transform, names), numbers in zip(self.augment, draws):
             change = resolve(transform.torch)
             given = (numbers[index].to(self.device),) if transform.draws else ()
             taken |= {name: change(transform, taken[name], *given) for name in names}
         inputs = tuple(None if name is None else taken[name] for name in self.wiring.inputs)
-        return Batch(inputs, {output: taken[name] for output, name in self.wiring.targets.items()}, rows, whole)
+        return Batch(inputs, {output: taken[name] for output, name in self.wiring.targets.items()}, count, whole)
 
     def _prepared(self, taken: dict[str, Tensor]) -> dict[str, Tensor]:
         """Rows as the network takes them: bytes as numbers from 0 to 1, then the transforms."""
@@ -212,13 +233,22 @@ def prepare_transforms(
         if known is not None:
             states = known[number]
         else:
-            taken = numbers_of(rows.take(subset), columns)
+            taken = numbers_of(rows.take(sample(rows, subset, columns)), columns)
             for each in made:
                 taken |= {name: change(taken[name]) for name, change in each.changes.items()}
             states = {name: function.fit(transform, taken[name]) for name in names}
         changes = {name: partial(_with_state, function, transform, states[name]) for name in names}
         made.append(Prepared(transform, changes, states))
     return made
+
+
+def sample(rows: Rows, subset: Tensor, columns: Mapping[str, Column]) -> Tensor:
+    """The rows that a transform learns from: all, or of those on disk as many as memory may hold, by chance."""
+    if isinstance(rows, TensorRows):
+        return subset
+    each = sum(4 * math.prod(size or 1 for size in column.shape) for column in columns.values())
+    order = torch.randperm(len(subset), generator=seeded("sample", len(subset)))
+    return subset[order[: max(1, AT_ONCE // max(each, 1))]]
 
 
 def _with_state(function: Any, transform: Transform, state: Tensor, rows: Tensor) -> Tensor:

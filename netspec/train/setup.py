@@ -26,6 +26,7 @@ from netspec.recipes.binding import bind_inputs, bind_target, prepared
 from netspec.recipes.recipe import Recipe
 from netspec.runtime.compile import compile_module, compile_regions
 from netspec.runtime.module import build_module, checked_device
+from netspec.train.ahead import chosen_workers
 from netspec.train.data import Data, DataFault, Rows
 from netspec.train.feed import Feed, Wiring, prepare_transforms, seeded
 from netspec.train.measures import Measures
@@ -37,7 +38,7 @@ from netspec.train.world import ALONE, World, is_worker, local_rank
 HELD_BACK = 0.1
 FEWEST_TO_HOLD_BACK = 100
 """Where neither the data nor the recipe say what to judge by, a tenth is held back; of fewer rows, none is."""
-FREE = frozenset({"devices", "strategy", "checkpoint", "tensorboard", "published"})
+FREE = frozenset({"devices", "strategy", "workers", "checkpoint", "tensorboard", "published"})
 """Keys that a run may go on with other values of: they do not change what it learns."""
 
 
@@ -150,7 +151,7 @@ class Setup:
         padding = {name: pad for name in wiring.columns if (pad := self.columns[name].padding) is not None}
         padding = padding if settings.group_by_length else {}
         given = (self.data.columns, wiring, self.device, self.prepare, augment, subset, settings.seed, padding)
-        return Feed(rows, *given, self.world)
+        return Feed(rows, *given, self.world, chosen_workers(settings.workers, self.world.size))
 
     @cached_property
     def model(self) -> nn.Module:

@@ -55,8 +55,8 @@ def _column(split: Any, name: str, data_set: HuggingFace) -> Array:
     if type(split.features[name]).__name__ != "Image":
         return np.asarray(values)
     size = None if data_set.size is None else spread(data_set.size, 2)
-    pillow = package("PIL.Image", "pillow", data_set.name)
-    decoder = Decoder(pillow, Path(), data_set.grey, None if size is None else (size[0], size[1]))
+    package("PIL.Image", "pillow", data_set.name)
+    decoder = Decoder(Path(), data_set.grey, None if size is None else (size[0], size[1]))
     images = [decoder.converted(image) for image in values]
     for row, image in enumerate(images):
         if image.shape != images[0].shape:

@@ -6,12 +6,14 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import get_worker_info
 
 from netspec.ops.arguments import spread
 from netspec.recipes import Column
@@ -31,10 +33,14 @@ FOLDERS = {"train": ("train",), "validation": ("val", "validation", "valid"), "t
 class Decoder:
     """How a file becomes an image: uint8, [1 or 3, height, width]. ``folder`` is what names in messages start at."""
 
-    pillow: Any
     folder: Path
     grey: bool
     size: tuple[int, int] | None
+
+    @property
+    def pillow(self) -> Any:
+        """The module, which cannot be sent to another process."""
+        return import_module("PIL.Image")
 
     def sides(self, file: Path) -> tuple[int, int]:
         """Height and width, from the file's header alone where no size is asked for. Raises ``DataFault``."""
@@ -86,19 +92,19 @@ class ImageRows:
 
     def take(self, index: Tensor) -> dict[str, Tensor]:
         files = [self.files[number] for number in index.tolist()]
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(1 if get_worker_info() else os.cpu_count()) as pool:
             images = list(pool.map(self.decoder, files))
         return {"image": torch.from_numpy(np.stack(images)), "label": self.labels[index]}
 
 
 def read(data_set: Images, folder: Path) -> Data:
     """`image` [1 or 3, height, width] and `label`, the classes in the order of their names."""
-    pillow = package("PIL.Image", "pillow", data_set.name)
+    package("PIL.Image", "pillow", data_set.name)
     root = there(data_set.path, folder)
     if not root.is_dir():
         raise DataFault(f"{data_set.path} is a file, but a folder is wanted")
     size = None if data_set.size is None else spread(data_set.size, 2)
-    decoder = Decoder(pillow, folder, data_set.grey, None if size is None else (size[0], size[1]))
+    decoder = Decoder(folder, data_set.grey, None if size is None else (size[0], size[1]))
     parts = _parts(root)
     words = tuple(_classes(parts["train"], folder))
     found = {part: _files(place, words, folder) for part, place in parts.items()}

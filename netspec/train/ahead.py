@@ -1,0 +1,53 @@
+"""Rows that lie on disk, read ahead by worker processes while the network learns from those before."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from netspec.train.data import DataFault, Rows
+
+MOST = 8
+"""Workers where the recipe names no number: a disk seldom feeds more."""
+
+
+class Taken(Dataset[dict[str, Tensor] | DataFault]):
+    """Rows by lists of their numbers. A fault is given rather than raised, as it would lose its words on the way."""
+
+    def __init__(self, rows: Rows):
+        self.rows = rows
+
+    def __getitem__(self, index: list[int]) -> dict[str, Tensor] | DataFault:
+        try:
+            return self.rows.take(torch.tensor(index))
+        except DataFault as found:
+            return found
+
+
+def read_ahead(rows: Rows, batches: Sequence[Tensor], workers: int, pinned: bool) -> Iterator[dict[str, Tensor]]:
+    """The rows of each batch (their numbers, int64, [n]), in order; ``pinned`` are ready to be copied to a GPU.
+
+    Raises ``DataFault`` at the batch whose rows cannot be read.
+    """
+    loader = DataLoader(
+        Taken(rows),
+        batch_size=None,
+        sampler=[batch.tolist() for batch in batches],
+        num_workers=min(workers, len(batches)),
+        pin_memory=pinned,
+        generator=torch.Generator(),  # else it would draw from the numbers that dropout draws from
+    )
+    for found in loader:
+        if isinstance(found, DataFault):
+            raise found
+        yield found
+
+
+def chosen_workers(asked: int | None, processes: int) -> int:
+    """How many workers read for this process: as many as ``asked``, or its share of the cores but one."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(MOST, max(1, cores // processes - 1)) if asked is None else asked
