@@ -379,7 +379,7 @@ def board(folder: RunFolder) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ModuleNotFoundError:
-        raise EnvironmentFault("`tensorboard: true` needs TensorBoard: `pip install tensorboard`") from None
+        raise EnvironmentFault("`tensorboard: true` needs TensorBoard: `pip install 'netspec[tensorboard]'`") from None
     return SummaryWriter(folder.path / "tensorboard")
 
 
