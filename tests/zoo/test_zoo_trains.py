@@ -1,79 +1,55 @@
-"""The networks of the zoo that train do, on the data that their specs name, to the results that are promised."""
+"""The networks of the zoo that train do, on the data that their specs name, to the results that are promised.
+
+The promises stand in ``examples/trains.py``, which trains the long ones to their end; here they have fewer epochs, and
+bands of their own.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
+import trains
+from trains import PROMISES, Band, Promise, train
 
-from netspec.pipeline import compile_spec, read_value
-from netspec.train.folder import RunFolder
-from netspec.train.progress import Plain
-from netspec.train.run import Run
-from netspec.train.setup import Setup, read_data
+EVERY = [each.shortened() for several in PROMISES.values() for each in several]
 
 
-def trained(folder: Path, name: str, data: str = "", **params: object) -> tuple[Setup, dict[str, dict[str, float]]]:
-    """A network after its run, and its scores. ``data`` names other data of the same form."""
-    overrides = {**params, **({"train.data": read_value("train.data", data)} if data else {})}
-    graph = compile_spec(name, overrides=overrides)
-    folder.mkdir(exist_ok=True)
-    setup = Setup(graph, read_data(graph), torch.device("cpu"))
-    return setup, Run(setup, RunFolder(folder), Plain(0), print).go().scores
+@pytest.mark.parametrize("promise", EVERY, ids=lambda each: each.label.replace(" ", "-"))
+def test_what_is_promised_is_reached(promise: Promise, tmp_path: Path):
+    outcome = train(promise, tmp_path)
+    reached = {band.promise(): outcome.of(band.measure) for band in promise.bands if band.measure != "seconds"}
+    assert [text for band, (text, value) in zip(promise.bands, reached.items()) if not band.holds(value)] == [], reached
 
 
-@pytest.mark.parametrize(
-    ("name", "least"),
-    [
-        ("lenet", 0.87),
-        ("lenet_modern", 0.945),
-        ("lenet_batch_norm", 0.95),
-        ("softmax_regression", 0.86),
-        ("mlp", 0.92),
-        ("mlp2", 0.92),
-        ("mlp_dropout", 0.93),
-    ],
-)
-def test_digits_are_read(tmp_path: Path, name: str, least: float):
-    _, scores = trained(tmp_path, name)
-    assert scores["test"]["accuracy"] >= least
+def test_folds_do_not_choose_the_epoch_that_they_judge(tmp_path: Path):
+    (promise,) = (each for each in EVERY if each.network == "breast_cancer")
+    assert train(promise, tmp_path).best_epochs == (30,) * 5
 
 
-def test_the_perceptron_finds_a_line_where_there_is_one(tmp_path: Path):
-    assert trained(tmp_path / "line", "perceptron")[1]["train"]["accuracy"] == 1.0
-    assert trained(tmp_path / "xor", "perceptron", "{logic: xor}")[1]["train"]["accuracy"] < 1.0
+def test_the_command_tells_what_is_reached(capsys: pytest.CaptureFixture[str]):
+    assert trains.main(["xor", "--quick"]) == 0
+    told = capsys.readouterr().out
+    assert "xor                   logic         train accuracy ≥ 100 %         100 %" in told
+    assert "every promise is kept" in told
+    assert "lenet" not in told
 
 
-def test_xor_is_solved_by_one_hidden_layer(tmp_path: Path):
-    assert trained(tmp_path, "xor")[1]["train"]["accuracy"] == 1.0
+def test_the_command_fails_where_a_promise_is_not_kept(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    (xor,) = (each for each in EVERY if each.network == "xor")
+    never = replace(xor, bands=(Band("train accuracy", most=0.5),))
+    monkeypatch.setattr(trains, "PROMISES", {"Impossible": (never,)})
+    assert trains.main([]) == 1
+    told = capsys.readouterr().out
+    assert "train accuracy ≤ 50 %          100 %" in told
+    assert "missed" in told
+    assert "1 promise is not kept" in told
 
 
-def test_the_edge_detector_learns_one_and_minus_one(tmp_path: Path):
-    setup, _ = trained(tmp_path, "edge_detector")
-    (weight,) = setup.model.parameters()
-    assert weight.flatten().tolist() == pytest.approx([1, -1], abs=1e-2)
-
-
-def test_linear_regression_finds_the_weights(tmp_path: Path):
-    setup, _ = trained(tmp_path, "linear_regression")
-    weight, bias = setup.model.parameters()
-    assert [*weight.flatten().tolist(), bias.item()] == pytest.approx([2, -3.4, 4.2], abs=0.02)
-
-
-def test_a_polynomial_underfits_fits_and_overfits(tmp_path: Path):
-    of = {name: trained(tmp_path / name, name)[1] for name in ("polynomial1", "polynomial", "polynomial19")}
-    train, test = ({name: scores[part]["loss"] for name, scores in of.items()} for part in ("train", "test"))
-    assert train["polynomial1"] > 10 * train["polynomial"] > 10 * 0.5 * train["polynomial19"]
-    assert 2 * test["polynomial"] < min(test["polynomial1"], test["polynomial19"])
-
-
-def test_five_folds_of_breast_cancer(tmp_path: Path):
-    graph = compile_spec(Path(__file__).parents[2] / "examples/breast_cancer.yaml")
-    data, found = read_data(graph), []
-    for fold in range(5):
-        (tmp_path / str(fold)).mkdir()
-        setup = Setup(graph, data, torch.device("cpu"), fold)
-        found.append(Run(setup, RunFolder(tmp_path / str(fold)), Plain(0), print).go())
-    assert sum(each.scores["validation"]["accuracy"] for each in found) / 5 >= 0.96
-    assert {each.state.best_epoch for each in found} == {30}  # no fold chooses among the epochs that it judges
+def test_the_command_knows_what_is_promised(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit, match="2"):
+        trains.main(["alexnet"])
+    assert "nothing is promised of alexnet; but of edge_detector, lenet, " in capsys.readouterr().err
