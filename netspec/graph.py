@@ -346,8 +346,8 @@ class InitRule:
     @property
     def op(self) -> str | None:
         """The op that the rule is for; ``None`` where the pattern is a path."""
-        op, _, parameter = self.pattern.partition(".")
-        return op if op in OPS and "." not in parameter and self.keys is None else None
+        op, dot, parameter = self.pattern.partition(".")
+        return op if op in OPS and dot and "." not in parameter and self.keys is None else None
 
     @property
     def meaning(self) -> tuple[Any, ...]:

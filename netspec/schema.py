@@ -501,7 +501,7 @@ def spec_schema() -> Json:
         "expect": form_schema(Expect),
         "train": form_schema(TrainSpec),
         **recipe_schema(),
-        "init": {"type": "object", "propertyNames": {"pattern": r"\."}, "additionalProperties": _reference("rule")},
+        "init": {"type": "object", "additionalProperties": _reference("rule")},
         "rule": _rule_schema(),
         "start": _any_of(_reference("rule"), {"type": "object", "additionalProperties": _reference("rule")}),
         **{f"structure.{word}": structure_schema(word) for word in STRUCTURES},

@@ -9,6 +9,7 @@ from netspec.diagnostics import did_you_mean
 from netspec.elaborate.scope import show
 from netspec.elaborate.values import PLAIN_TEXT, Failed, Reader
 from netspec.graph import InitRule, Level, walk_parameters
+from netspec.ops import OPS
 from netspec.spec import Entry, Written
 from netspec.syntax import MapNode, ScalarNode
 
@@ -44,7 +45,6 @@ def read_rules(written: Iterable[Entry], reader: Reader, env: Mapping[str, Any])
     rules = []
     for pattern, node in written:
         try:
-            guard_pattern(pattern, reader)
             rules.append(read_rule(pattern, node, reader, env))
         except Failed:
             continue
@@ -62,13 +62,6 @@ def read_start(node: Written, body: Level, reader: Reader, env: Mapping[str, Any
         f"{step.op.name}.{name}" for _, step, name, _ in walk_parameters(body) if len(step.parameters[name]) > 1
     )
     return read_rules([(ScalarNode(node.span, each, each, True), node) for each in weights], reader, env)
-
-
-def guard_pattern(pattern: ScalarNode, reader: Reader) -> None:
-    """Guard that what stands at the top of a spec may name a parameter of its network."""
-    if "." not in pattern.text:
-        help = "name an op and its parameter (`conv2d.weight`), or a path (`fc.weight`, `layer*.bias`)"
-        raise reader.error("bad-name", f"`{pattern.text}` names no parameter", pattern.span, help=help)
 
 
 def read_rule(pattern: ScalarNode, node: Written, reader: Reader, env: Mapping[str, Any]) -> InitRule:
@@ -135,6 +128,9 @@ def check_paths(rules: Iterable[InitRule], body: Level, reader: Reader) -> None:
     """Guard rules for one path: there must be such a parameter. A pattern may match nothing, as ``*.bias`` may."""
     for rule in rules:
         exact = rule.op is None and rule.keys is None and "*" not in rule.pattern
-        if exact and not any(rule.sets(path, node, name) for path, node, name, _ in walk_parameters(body)):
-            help = did_you_mean(rule.pattern, [key for *_, key in walk_parameters(body)])
-            reader.error("unknown-reference", f"`{rule.pattern}` matches no parameter", rule.span, help=help)
+        if not exact or any(rule.sets(path, node, name) for path, node, name, _ in walk_parameters(body)):
+            continue
+        help = did_you_mean(rule.pattern, [key for *_, key in walk_parameters(body)])
+        if "." not in rule.pattern and (help is None or rule.pattern in OPS):
+            help = "name an op and its parameter (`conv2d.weight`), or a path (`fc.weight`, `layer*.bias`)"
+        reader.error("unknown-reference", f"`{rule.pattern}` matches no parameter", rule.span, help=help)

@@ -38,7 +38,7 @@ def started(
     places = [*_places(made, is_level)]
     rules: list[list[InitRule]] = [[] for _ in made]
     for pattern, function in _entries(written, places):
-        known = [each for each in places if (_is_matrix(each) if pattern is None else _names(pattern.text, each))]
+        known = [each for each in places if (_is_weight(each) if pattern is None else _names(pattern.text, each))]
         try:
             if not known:
                 _guard_some(pattern, written, word, places, reader)
@@ -78,8 +78,9 @@ def _entries(written: Written, places: Sequence[Place]) -> Iterator[tuple[Scalar
     yield from written.entries
 
 
-def _is_matrix(place: Place) -> bool:
-    return len(place.node.parameters[place.parameter]) > 1
+def _is_weight(place: Place) -> bool:
+    """Whether a function that stands alone is for it: two dimensions or more, or a step that is but a parameter."""
+    return not place.key or len(place.node.parameters[place.parameter]) > 1
 
 
 def _names(pattern: str, place: Place) -> bool:

@@ -56,6 +56,19 @@ def test_a_number_by_itself_is_how_far_a_normal_distribution_spreads(ruled: Path
     assert weight.mean().item() == pytest.approx(0, abs=0.001)
 
 
+def test_a_parameter_that_is_a_step_is_named_by_its_path_alone(tmp_path: Path):
+    path = tmp_path / "bare.yaml"
+    path.write_text(
+        "netspec: 1\nname: bare\ninputs: {x: [N, 4]}\n"
+        "network: [{parameter: {name: scale, shape: [4], init: ones}}, {parameter: {name: table, shape: [4, 4]}}, "
+        "{parameter: {name: shift, shape: [4]}}, {matmul: {from: [x, table]}}, {multiply: {from: [prev, scale]}}, "
+        "{add: {from: [prev, shift]}}]\n"
+        "init: {shift: {constant: 3}, parameter.: {constant: 2}}\n"
+    )
+    state = netspec.load(path).module().state_dict()
+    assert [*map(float, (state["scale"][0], state["table"][0, 0], state["shift"][0]))] == [1, 2, 2]
+
+
 def test_the_standalone_source_follows_the_same_rules(ruled: Path):
     namespace: dict = {}
     exec(netspec.load(ruled).source(), namespace)

@@ -197,9 +197,11 @@ def _initialize(graph: Graph) -> Iterator[str]:
     ops = {step.op.name: step.op.torch for _, step, _ in walk(graph.body) if isinstance(step, Node)}
 
     def by_class(rule: InitRule) -> bool:
-        """Whether the modules of the rule's op are told by their class: no other op of the network has it."""
-        return rule.op is not None and not any(
-            name != rule.op and torch == OPS[rule.op].torch for name, torch in ops.items()
+        """Whether the modules of the rule's op are told by their class: it has one, and has it alone."""
+        return (
+            rule.op is not None
+            and not rule.pattern.endswith(".")
+            and not any(name != rule.op and torch == OPS[rule.op].torch for name, torch in ops.items())
         )
 
     for of_ops, rules in groupby(graph.init, by_class):
