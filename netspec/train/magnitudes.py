@@ -99,7 +99,8 @@ def weights_of(layer: nn.Module) -> list[nn.Parameter]:
 def undisturbed(model: nn.Module) -> Iterator[None]:
     """Puts random numbers and the statistics of batch norms back; what is compiled runs as it stands."""
     before = {name: each.clone() for name, each in model.named_buffers()}
-    with torch.random.fork_rng(), torch.compiler.set_stance("force_eager"):
+    devices = {each.device for each in model.parameters() if each.device.type == "cuda"}
+    with torch.random.fork_rng(devices), torch.compiler.set_stance("force_eager"):
         yield
     with torch.no_grad():
         for name, each in model.named_buffers():
