@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -159,6 +159,8 @@ class Setup:
         settings = self.recipe.settings
         dtype = torch.bfloat16 if settings.precision == "bfloat16" else None
         model = build_module(self.graph, self.device, dtype, settings.seed)
+        if dtype is not None:
+            change_inputs(model, partial(Tensor.to, dtype=dtype))
         if settings.channels_last:
             put_channels_last(model)
         if settings.compile == "whole":
@@ -269,10 +271,24 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def put_channels_last(model: nn.Module) -> None:
-    """Lay out the weights of 2d convolutions with their channels last, which all that flows between them follows."""
+    """Lay out images and the weights of 2d convolutions with their channels last, as is then all that they make."""
     for parameter in model.parameters():
-        if parameter.dim() == 4:
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+        parameter.data = channels_last(parameter.data)
+    change_inputs(model, channels_last)
+
+
+def channels_last(tensor: Tensor) -> Tensor:
+    """A tensor [N, C, H, W] with its channels last in memory; any other as it is."""
+    return tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
+
+
+def change_inputs(model: nn.Module, change: Callable[[Tensor], Tensor]) -> None:
+    """Have a network change the inputs that hold real numbers before it reads them."""
+
+    def changed(_: nn.Module, inputs: tuple[Tensor | None, ...]) -> tuple[Tensor | None, ...]:
+        return tuple(each if each is None or not each.is_floating_point() else change(each) for each in inputs)
+
+    model.register_forward_pre_hook(changed)
 
 
 def chosen_device(devices: str | int) -> torch.device:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.filesystem import FileSystemReader, FileSystemWriter
 from torch.distributed.checkpoint.metadata import TensorStorageMetadata
@@ -32,7 +33,11 @@ class Sharded(Alone):
 
     def __init__(self, judged: Judged, device: torch.device, world: World):
         mesh = init_device_mesh(device.type, (world.size,))
-        for block in repeated_blocks(judged.model):
+        for (
+            parameter
+        ) in judged.model.parameters():  # its parts are rows: channels that are last, are so in inputs alone
+            parameter.data = parameter.data.contiguous()
+        for block in own_blocks(judged.model):
             fully_shard(block, mesh=mesh)
         fully_shard(judged.model, mesh=mesh)
         self.judged = judged
@@ -52,6 +57,20 @@ class Sharded(Alone):
         if not isinstance(like, DTensor) or isinstance(tensor, DTensor):
             return tensor
         return distribute_tensor(tensor, like.device_mesh, like.placements)
+
+
+def own_blocks(model: nn.Module) -> list[nn.Module]:
+    """The repeated blocks of a network that share no parameter with what is outside of them.
+
+    Those that do are left to the whole, which is gathered while any of it runs.
+    """
+    uses = Counter(id(parameter) for _, parameter in model.named_parameters(remove_duplicate=False))
+
+    def is_own(block: nn.Module) -> bool:
+        inside = Counter(id(parameter) for _, parameter in block.named_parameters(remove_duplicate=False))
+        return all(uses[each] == count for each, count in inside.items())
+
+    return [block for block in repeated_blocks(model) if is_own(block)]
 
 
 def write_shards(tensors: Mapping[str, Tensor], folder: Path) -> None:

@@ -303,3 +303,11 @@ def test_what_a_run_with_channels_last_leaves_is_like_any_other(tmp_path: Path):
     assert weight.is_contiguous()
     assert weight.equal(run.setup.model.get_parameter("conv.weight"))
     assert export_verified(graph, run.setup.model, tmp_path / "model.onnx")[1].agrees
+
+
+def test_a_network_in_bfloat16_reads_real_numbers(tmp_path: Path):
+    run = small.begin(small.graph(tmp_path, precision="bfloat16"), tmp_path / "run")
+    assert {each.dtype for each in run.setup.model.parameters()} == {torch.bfloat16}
+    run.go()
+    losses = [loss for _, loss in small.losses(tmp_path / "run")]
+    assert losses[-1] < 0.5 * losses[0]

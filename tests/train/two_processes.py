@@ -52,6 +52,30 @@ train:
   epochs: 3
 """
 
+ACROSS = TIED.replace("tie: {weight: head.weight}", "tie: {weight: levels.0.first.weight}").replace(
+    "  - batch_norm1d: {name: norm}\n", ""
+)
+"""A parameter of a repeated block is one of a layer outside, too."""
+
+IMAGES = """\
+netspec: 1
+name: images
+inputs: {image: [N, 1, 28, 28]}
+blocks:
+  twice:
+    body: [conv2d: {name: first, out_channels: 4, kernel_size: 3}, relu]
+network:
+  - conv2d: {name: stem, out_channels: 4, kernel_size: 5, stride: 2}
+  - repeat: {name: levels, count: 2, body: [twice]}
+  - global_avg_pool
+  - linear: {name: head, out_features: 10}
+train:
+  data: mnist
+  loss: cross_entropy
+  optimizer: {adam: 0.01}
+  channels_last: true
+"""
+
 
 def recipes(folder: Path, strategy: str = "ddp") -> dict[str, tuple[Graph, Data]]:
     """Networks and data by what they try out. 101 rows train: the last batch of 10 has one row, for one of two."""
@@ -60,6 +84,8 @@ def recipes(folder: Path, strategy: str = "ddp") -> dict[str, tuple[Graph, Data]
         "parts": (STEADY, {"batch": "10", "accumulate": "2", "clip": "0.5"}),
         "dropout": (small.SPEC, {"augment": "[{random_crop: 2}]", "schedule": "cosine"}),
         "tied": (TIED, {"batch": "37"}),
+        "across": (ACROSS.replace("epochs: 3", "steps: 4"), {"batch": "37"}),
+        "channels_last": (IMAGES, {"steps": "4", "batch": "37"}),
         **{name: (short(), {"optimizer": name, "weight_decay": "0.01"}) for name in OPTIMIZERS},
     }
     data, graphs = small.data(132), {}
