@@ -14,14 +14,18 @@ from netspec.diagnostics import EnvironmentFault, TrainingFault
 from netspec.recipes.recipe import Settings
 from netspec.train.data import DataFault
 from netspec.train.feed import Batch
+from netspec.train.world import ALONE, World
 
 
-def name_the_layer(model: nn.Module, batch: Batch) -> str:
-    """Where the first number that is none comes from: a parameter, the data, or a layer."""
+def name_the_layer(model: nn.Module, batch: Batch, world: World = ALONE) -> str:
+    """Where the first number that is none comes from: a parameter, the data, or a layer.
+
+    Every process calls it, and all get the same answer, whoever has the row that it comes from.
+    """
     for name, parameter in model.named_parameters():
         if not parameter.isfinite().all():
             return f"the parameter `{name}` is no longer finite"
-    if any(tensor is not None and not tensor.isfinite().all() for tensor in batch.inputs):
+    if world.most(not all(tensor is None or finite(tensor) for tensor in batch.inputs)):
         return "the data hold a number that is not finite"
     found: list[str] = []
     handles = [
@@ -35,11 +39,12 @@ def name_the_layer(model: nn.Module, batch: Batch) -> str:
     finally:
         for handle in handles:
             handle.remove()
-    if found:
-        return f"the layer `{found[0]}` makes the first number that is not finite"
-    return (
-        "every layer is finite, but the loss of what they give is not" if finite(made) else "the output is not finite"
-    )
+    layers = [name for part in world.gathered(found[:1]) for name in part]
+    if layers:
+        return f"the layer `{layers[0]}` makes the first number that is not finite"
+    if world.most(not finite(made)):
+        return "the output is not finite"
+    return "every layer is finite, but the loss of what they give is not"
 
 
 def finite(made: Any) -> bool:

@@ -226,7 +226,7 @@ class Run:
         return schedule is not None and schedule.watches
 
     def _not_finite(self, batch: Batch, number: float) -> None:
-        where = name_the_layer(self.setup.model, batch)
+        where = name_the_layer(self.setup.model, batch, self.world)
         raise TrainingFault(
             f"the loss is {number} at step {self.state.step + 1}: {where}. The last good checkpoint is kept; a smaller "
             "learning rate (`--set train.optimizer.lr=…`), a `schedule` with `warmup`, or `clip: 1.0` may help"

@@ -71,6 +71,13 @@ def test_what_is_tied_laid_out_and_learned_otherwise_takes_the_same_steps(two: P
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_number_that_is_none_is_found_by_all_where_it_comes_from(two: Path, strategy: str):
+    first, second = json.loads((two / "found.json").read_text())[f"{strategy} torn"]
+    assert first == second
+    assert ": the data hold a number that is not finite. The last good checkpoint is kept" in first
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
 def test_stopped_by_the_second_of_two_it_goes_on_bit_for_bit(two: Path, strategy: str):
     whole, stopped = (small.losses(two / strategy / name) for name in ("dropout", "stopped"))
     assert whole == stopped

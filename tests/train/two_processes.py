@@ -7,17 +7,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from train import small
 
+from netspec.diagnostics import TrainingFault
 from netspec.graph import Graph
 from netspec.pipeline import compile_spec, read_value
 from netspec.recipes import ingredients
-from netspec.train.data import Data
+from netspec.train.data import Data, TensorRows
 from netspec.train.folder import RunFolder
 from netspec.train.progress import Plain
 from netspec.train.run import Run
-from netspec.train.setup import Setup
+from netspec.train.setup import Setup, divided, recipe_of
 from netspec.train.world import ALONE, World, joined
 
 STEADY = small.SPEC.replace("dropout: 0.2", "dropout: 0.0")
@@ -115,6 +117,22 @@ def stopped(run: Run, step: int) -> None:
     assert run.go().interrupted
 
 
+def torn(graph: Graph) -> Data:
+    """Data of which a single row that trains, and so one of the processes, has a number that is none."""
+    data = small.data(132)
+    rows = data.train
+    assert isinstance(rows, TensorRows)
+    rows.tensors["image"] = rows.tensors["image"].float()
+    rows.tensors["image"][int(divided(recipe_of(graph), data).train[0])] = torch.nan
+    return data
+
+
+def fault_of(run: Run) -> str:
+    with pytest.raises(TrainingFault) as found:
+        run.go()
+    return str(found.value)
+
+
 def main(folder: Path) -> None:
     found: dict[str, Any] = {}
     with joined() as world:
@@ -123,6 +141,8 @@ def main(folder: Path) -> None:
             mine, made = folder / strategy, recipes(folder / f"specs-{world.rank}", strategy)
             for name, each in made.items():
                 found[f"{strategy} {name}"] = begin(*each, mine / name, world).go().scores
+            graph, _ = made["plain"]
+            found[f"{strategy} torn"] = world.gathered(fault_of(begin(graph, torn(graph), mine / "torn", world)))
             stopped(begin(*made["dropout"], mine / "stopped", world), 7)
             begin(*made["dropout"], mine / "stopped", world).go()
             for name in ("plain", "tied"):
