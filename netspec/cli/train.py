@@ -37,12 +37,20 @@ def train(graph: Graph, loaded: Loaded, options: Namespace) -> int:
 
         team = Launch(devices, options.nodes, options.rendezvous, options.restarts)
         folder = folder_of(graph, options)  # chosen here, as a process that starts again must find it
-        return team.run(["train", *asked.words(), "--output", str(folder.path)])
+        words = ["train", *asked.words(), *how(options), "--output", str(folder.path)]
+        return team.run(words, going_on(asked, folder))
     try:
         with joined() as world:
             return work(graph, loaded, asked, options, world)
     except AlreadyTold as fault:
         return fault.exit_code
+
+
+def how(options: Namespace) -> list[str]:
+    """The options that change nothing of what is trained, as every process needs them."""
+    given = {name: getattr(options, name) for name in ("error_format", "max_layers", "max_file_size")}
+    pairs = [(f"--{name.replace('_', '-')}", str(value)) for name, value in given.items() if value is not None]
+    return [word for pair in pairs for word in pair]
 
 
 def folder_of(graph: Graph, options: Namespace) -> RunFolder:

@@ -38,9 +38,12 @@ class Checkpoints:
 
     @property
     def entries(self) -> list[dict[str, Any]]:
-        """``{"name", "step", "sha256": {file: digest}}``, the oldest first."""
+        """``{"name", "step", "sha256": {file: digest}}``, the oldest first. ``EnvironmentFault`` if damaged."""
         index = self.folder / "index.json"
-        found: list[dict[str, Any]] = json.loads(index.read_text()) if index.is_file() else []
+        try:
+            found: list[dict[str, Any]] = json.loads(index.read_text()) if index.is_file() else []
+        except ValueError:
+            raise EnvironmentFault(f"{index} is damaged, which names the checkpoints: start anew") from None
         return found
 
     def save(self, snapshot: Snapshot, step: int, sharded: bool = False) -> None:
@@ -86,9 +89,10 @@ class Checkpoints:
         kept = before[len(before) - self.keep + 1 :] if self.keep > 1 else []
         entry = {"name": name, "step": step, "sha256": dict(digests)}
         write_text(self.folder / "index.json", json.dumps([*kept, entry], indent=1) + "\n")
-        for each in before:
-            if each not in kept:
-                remove(self.folder / each["name"])
+        named = {each["name"] for each in (*kept, entry)}
+        for path in self.folder.glob("step-*"):  # those that are too old, and one that a kill has left unnamed
+            if path.name not in named:
+                remove(path)
 
     def load(self, places: Callable[[Sizes], dict[str, Tensor]]) -> tuple[Snapshot | None, list[str]]:
         """The newest state that is whole, and what was wrong with those after it. ``None`` where there is none.

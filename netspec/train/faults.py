@@ -79,6 +79,20 @@ def is_out_of_memory(found: BaseException) -> bool:
 
 
 @contextmanager
+def enough_rows() -> Iterator[None]:
+    """Tells of a batch norm that has a single number of each channel, which has no spread."""
+    try:
+        yield
+    except ValueError as found:
+        if "more than 1 value per channel" not in str(found):
+            raise
+        raise TrainingFault(
+            "a batch norm cannot learn from a single row, which is what a step has for it: choose another `batch`, as "
+            "the last one of an epoch has what is left, or fewer devices or parts (`accumulate`)"
+        ) from None
+
+
+@contextmanager
 def readable() -> Iterator[None]:
     """Files of the data that turn out to be at fault while the run goes on, told as such."""
     try:

@@ -186,6 +186,20 @@ class Feed:
         return taken
 
 
+def split(batch: Batch, count: int) -> list[Batch]:
+    """A batch in ``count`` parts that are equal to one row."""
+    if count == 1:
+        return [batch]
+    places = torch.arange(batch.rows).tensor_split(count)
+    return [part_of(batch, slice(int(each[0]), int(each[-1]) + 1)) for each in places]
+
+
+def part_of(batch: Batch, part: slice) -> Batch:
+    inputs = tuple(None if tensor is None else tensor[part] for tensor in batch.inputs)
+    rows = part.stop - part.start
+    return Batch(inputs, {name: tensor[part] for name, tensor in batch.targets.items()}, rows, batch.whole)
+
+
 def trimmed(rows: Any, padding: int | None) -> Any:
     """Sequences [n, T, …] without the places at the end where all of them hold ``padding``; others as they are."""
     if rows is None or padding is None:

@@ -32,10 +32,11 @@ class Launch:
     rendezvous: str | None
     restarts: int
 
-    def run(self, words: Sequence[str]) -> int:
+    def run(self, words: Sequence[str], again: str) -> int:
         """Give the command ``netspec WORDS`` to every process; gives the exit code of the one that failed first, or 0.
 
-        Raises ``UsageError`` and ``EnvironmentFault`` for what cannot be started.
+        ``again`` is the command that goes on, which is told where a process has been killed. Raises ``UsageError`` and
+        ``EnvironmentFault`` for what cannot be started.
         """
         config, processes = self._config(), self._processes()
         os.environ.setdefault(THREADS, str(max(1, (os.cpu_count() or 1) // processes)))
@@ -45,7 +46,7 @@ class Launch:
         try:
             elastic_launch(config, sys.executable)("-m", "netspec", *words)
         except ChildFailedError as found:
-            return exit_code(found)
+            return exit_code(found, again)
         except SignalException as found:  # the processes have got the signal too, and have saved
             return 128 + found.sigval
         return 0
@@ -56,7 +57,8 @@ class Launch:
         if not isinstance(self.devices, int):
             return gpus if self.nodes is not None and self.devices != "cpu" and gpus else 1
         if gpus and self.devices > gpus:
-            raise EnvironmentFault(f"there are {gpus} GPUs here, and not {self.devices}")
+            there = "is 1 GPU" if gpus == 1 else f"are {gpus} GPUs"
+            raise EnvironmentFault(f"there {there} here, and not {self.devices}")
         return self.devices
 
     def _config(self) -> LaunchConfig:
@@ -87,14 +89,12 @@ class Launch:
         return found
 
 
-def exit_code(found: ChildFailedError) -> int:
-    """Of the process that failed first; one that a signal has ended is told."""
+def exit_code(found: ChildFailedError, again: str) -> int:
+    """Of the process that failed first; one that a signal has ended is told, and the command that goes on."""
     rank, failure = found.get_first_failure()
     if failure.exitcode >= 0:
         return failure.exitcode
     name = signal.Signals(-failure.exitcode).name
-    print(
-        f"netspec: process {rank} was ended by {name}; `--resume last` goes on from the last checkpoint",
-        file=sys.stderr,
-    )
+    told = f"process {rank} was ended by {name}; to go on from the last checkpoint:\n  {again}"
+    print(f"netspec: {told}", file=sys.stderr)
     return 1

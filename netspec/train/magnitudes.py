@@ -12,9 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from netspec.train.faults import out_of_memory, readable
-from netspec.train.feed import Batch
+from netspec.train.feed import Batch, split
 from netspec.train.objective import Objective
-from netspec.train.run import split
 from netspec.train.setup import Setup
 
 VANISHED = 1e-3

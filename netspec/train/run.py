@@ -6,18 +6,17 @@ import json
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from netspec.diagnostics import EnvironmentFault, TrainingFault, UsageError
 from netspec.train.checkpoints import Checkpoints
-from netspec.train.faults import name_the_layer, out_of_memory, readable, too_large
-from netspec.train.feed import Batch
+from netspec.train.faults import enough_rows, name_the_layer, out_of_memory, readable, too_large
+from netspec.train.feed import Batch, split
 from netspec.train.folder import RunFolder
 from netspec.train.measures import better_way
 from netspec.train.objective import Objective, shares
@@ -25,7 +24,7 @@ from netspec.train.optimizers import build_optimizer, penalised
 from netspec.train.progress import Progress
 from netspec.train.schedules import build_schedule
 from netspec.train.setup import Setup
-from netspec.train.snapshot import places, restore, taken
+from netspec.train.snapshot import places, random_state, restore, set_random_state, taken
 from netspec.train.strategies import Alone, Judged, Replicated
 
 FLUSH_EVERY = 1.0
@@ -106,7 +105,7 @@ class Run:
         self._saved = self._flushed = time.perf_counter()
         self.setup.model.train()
         try:
-            with self._interruptible(), out_of_memory(self.settings), readable():
+            with self._interruptible(), out_of_memory(self.settings), enough_rows(), readable():
                 while not self.state.done and not self.stopping:
                     self._epoch()
             self._save()
@@ -339,6 +338,7 @@ class Run:
         if self.schedule is not None:
             self.schedule.load_state_dict(saved["schedule"])
         self.state = State(**saved["state"])
+        self._saved_at = (self.state.epoch, self.state.step)
         if self.state.best is not None and self.folder.best.is_file():
             best, present = self.setup.read_weights(self.folder.best), model.state_dict()
             self.best_weights = {name: self.strategy.laid_out(tensor, present[name]) for name, tensor in best.items()}
@@ -395,29 +395,3 @@ def strategy_of(setup: Setup, judged: Judged) -> Alone:
 
         return Sharded(judged, setup.device, world)
     return Replicated(judged, all_judged={*setup.graph.outputs} == {*setup.recipe.losses})
-
-
-def split(batch: Batch, count: int) -> list[Batch]:
-    """A batch in ``count`` parts that are equal to one row."""
-    if count == 1:
-        return [batch]
-    places = torch.arange(batch.rows).tensor_split(count)
-    return [part_of(batch, slice(int(each[0]), int(each[-1]) + 1)) for each in places]
-
-
-def part_of(batch: Batch, part: slice) -> Batch:
-    inputs = tuple(None if tensor is None else tensor[part] for tensor in batch.inputs)
-    rows = part.stop - part.start
-    return Batch(inputs, {name: tensor[part] for name, tensor in batch.targets.items()}, rows, batch.whole)
-
-
-def random_state(device: torch.device) -> dict[str, Tensor]:
-    """The state of the generators that dropout draws from."""
-    found = {"cpu": torch.get_rng_state()}
-    return found | ({"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {})
-
-
-def set_random_state(state: Mapping[str, Tensor], device: torch.device) -> None:
-    torch.set_rng_state(state["cpu"])
-    if device.type == "cuda":
-        torch.cuda.set_rng_state(state["cuda"], device)

@@ -85,5 +85,17 @@ def learned(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[tupl
             yield names[id(parameter)], parameter
 
 
+def random_state(device: torch.device) -> dict[str, Tensor]:
+    """The state of the generators that dropout draws from."""
+    found = {"cpu": torch.get_rng_state()}
+    return found | ({"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {})
+
+
+def set_random_state(state: Mapping[str, Tensor], device: torch.device) -> None:
+    torch.set_rng_state(state["cpu"])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state["cuda"], device)
+
+
 def _after(part: str, key: str) -> str:
     return key[len(part) + 1 :]

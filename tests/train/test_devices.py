@@ -15,10 +15,12 @@ from pathlib import Path
 from statistics import mean
 
 import pytest
+import torch
 from train import small
 from train.two_processes import OPTIMIZERS, begin, recipes, stopped
 
 from netspec.cli import main, parser
+from netspec.cli.train import how
 
 TESTS = Path(__file__).parents[1]
 STRATEGIES = ("ddp", "fsdp")
@@ -187,6 +189,22 @@ def test_a_fault_is_told_once(tmp_path: Path, strategy: str):
     assert faults.count("\n") == 1
 
 
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds the processes by /proc")
+def test_without_restarts_a_death_is_told_with_the_command_that_goes_on(tmp_path: Path):
+    process = start(tmp_path, str(spec(tmp_path, epochs="50")), "--devices", "2", "-o", "run")
+    while step_of(tmp_path / "run") < 10:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    os.kill(workers(process.pid)[1], signal.SIGKILL)
+    _, faults = process.communicate(timeout=60)
+    assert process.returncode == 1
+    lost = "netspec: another process of the run has ended; what was saved is whole\n"
+    again = f"netspec train {tmp_path}/small.yaml --set train.devices=2 --resume run"
+    assert faults.replace(lost, "") == (
+        f"netspec: process 1 was ended by SIGKILL; to go on from the last checkpoint:\n  {again}\n"
+    )
+
+
 def test_interrupted_they_save_and_say_how_to_go_on(tmp_path: Path):
     process = start(tmp_path, str(spec(tmp_path, epochs="50")), "--devices", "2", "-o", "run")
     while step_of(tmp_path / "run") < 20:
@@ -214,6 +232,21 @@ def test_what_cannot_be_started_is_said(
 ):
     assert main(["train", str(spec(tmp_path)), "-o", str(tmp_path / "run"), *words]) == code
     assert capsys.readouterr().err == f"netspec: {told}\n"
+
+
+@pytest.mark.parametrize(("gpus", "there"), [(1, "is 1 GPU"), (2, "are 2 GPUs")])
+def test_gpus_that_are_not_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, gpus: int, there: str
+):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    assert main(["train", str(spec(tmp_path)), "-o", str(tmp_path / "run"), "--devices", "4"]) == 3
+    assert capsys.readouterr().err == f"netspec: there {there} here, and not 4\n"
+
+
+def test_every_process_gets_the_options_of_the_command():
+    words = ["--error-format", "json", "--max-layers", "30000", "--max-file-size", "9"]
+    assert how(parser().parse_args(["train", "lenet", *words])) == words
+    assert how(parser().parse_args(["train", "lenet"])) == [*words[:1], "text"]
 
 
 def test_machines_need_a_folder_that_all_see(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

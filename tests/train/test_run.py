@@ -161,6 +161,43 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path, capsys: pytest.Capt
     assert small.losses(tmp_path / "run") == small.losses(tmp_path / "whole")
 
 
+def test_a_damaged_index_is_told(tmp_path: Path):
+    graph = small.graph(tmp_path, checkpoint="{steps: 3}")
+    small.begin(graph, tmp_path / "run").go()
+    index = tmp_path / "run/checkpoints/index.json"
+    index.write_bytes(index.read_bytes()[:40])
+    with pytest.raises(EnvironmentFault) as found:
+        small.begin(graph, tmp_path / "run").go()
+    assert str(found.value) == f"{index} is damaged, which names the checkpoints: start anew"
+
+
+def test_a_run_at_its_end_is_judged_again_and_written_no_more(tmp_path: Path):
+    graph = small.graph(tmp_path)
+    scores = small.begin(graph, tmp_path / "run").go().scores
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run/checkpoints").iterdir()}
+    assert small.begin(graph, tmp_path / "run").go().scores == scores
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "run/checkpoints").iterdir()} == before
+
+
+def test_a_checkpoint_without_a_name_is_removed_with_those_that_are_too_old(tmp_path: Path):
+    """As of one that was killed before the index named it."""
+    lost = tmp_path / "run/checkpoints/step-00000001"
+    lost.mkdir(parents=True)
+    small.begin(small.graph(tmp_path, checkpoint="{steps: 3}"), tmp_path / "run").go()
+    kept = {path.name for path in lost.parent.iterdir()}
+    assert kept == {"index.json", "step-00000012.pt", "step-00000015.pt"}
+
+
+def test_a_batch_norm_that_has_one_row_is_told(tmp_path: Path):
+    text = small.SPEC.replace("  - relu\n", "  - batch_norm1d\n  - relu\n")
+    with pytest.raises(TrainingFault) as found:
+        small.begin(small.graph(tmp_path, text, batch="30", validation="0.09"), tmp_path / "run").go()
+    assert str(found.value) == (
+        "a batch norm cannot learn from a single row, which is what a step has for it: choose another `batch`, as the "
+        "last one of an epoch has what is left, or fewer devices or parts (`accumulate`)"
+    )
+
+
 def test_another_recipe_does_not_go_on(tmp_path: Path):
     run = small.begin(small.graph(tmp_path), tmp_path / "run")
     stop_after(run, 2)
