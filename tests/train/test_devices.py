@@ -128,20 +128,17 @@ def step_of(run: Path) -> int:
     return int(json.loads(index.read_text())[-1]["step"]) if index.is_file() else 0
 
 
-def workers(launcher: int) -> list[int]:
-    """The processes that torchrun has started, in the order of their ranks."""
-    children = Path(f"/proc/{launcher}/task/{launcher}/children").read_text().split()
-    found = {}
-    for child in children:
+def workers(launcher: int) -> set[int]:
+    """The processes that torchrun has started."""
+    found = set()
+    for child in Path(f"/proc/{launcher}/task/{launcher}/children").read_text().split():
         try:
-            said = dict(
-                word.split("=", 1) for word in Path(f"/proc/{child}/environ").read_text().split("\0") if "=" in word
-            )
-        except OSError:
+            said = Path(f"/proc/{child}/environ").read_text()
+        except OSError:  # it has ended
             continue
-        if "RANK" in said:
-            found[int(said["RANK"])] = int(child)
-    return [found[rank] for rank in sorted(found)]
+        if "\0RANK=" in said:
+            found.add(int(child))
+    return found
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds the processes by /proc")
@@ -153,15 +150,16 @@ def test_killed_at_random_steps_two_processes_go_on_bit_for_bit(tmp_path: Path, 
     steps = len(small.losses(tmp_path / "whole"))
     assert steps == EPOCHS * 180
     process = start(tmp_path, str(path), "--devices", "2", "--restarts", str(KILLS), "-o", "killed")
+    gone: set[int] = set()
     for due in sorted(chance.sample(range(20, steps - 20), KILLS)):
-        while step_of(tmp_path / "killed") < due or len(workers(process.pid)) < 2:
+        while len(fresh := workers(process.pid) - gone) < 2 or step_of(tmp_path / "killed") < due:
             assert process.poll() is None, process.communicate()
-            time.sleep(0.002)
-        os.kill(chance.choice(workers(process.pid)), signal.SIGKILL)
-        time.sleep(0.5)  # until torchrun has seen it
+            time.sleep(0.01)
+        os.kill(chance.choice(sorted(fresh)), signal.SIGKILL)
+        gone |= fresh  # torchrun ends the other one
     told, faults = process.communicate(timeout=300)
     assert process.returncode == 0, faults
-    assert told.count("going on after step") == KILLS
+    assert 1 <= told.count("going on after step") <= KILLS  # one may be killed before it goes on
     assert faults.count("another process of the run has ended; what was saved is whole") <= KILLS
     assert "Traceback" not in faults
     assert small.losses(tmp_path / "killed") == small.losses(tmp_path / "whole")
