@@ -1,6 +1,6 @@
 """Trains every network of the zoo that is promised to learn, and holds what it reaches against the promise.
 
-python examples/trains.py                 all of them, about a quarter of an hour on two cores
+python examples/trains.py                 all of them, about ten minutes of one core
 python examples/trains.py lenet xor       some of them
 python examples/trains.py --quick         the long ones on fewer epochs, with lower bands: what the tests do
 """
