@@ -27,8 +27,6 @@ from netspec.train.curves import COLOURS, PAPER, figure
 from netspec.train.setup import Setup
 
 PLAIN, ATTENTION = "seq2seq_dates", "rnn_attention_dates"
-VALUES: Mapping[str, Mapping[str, object]] = {PLAIN: {}, ATTENTION: {"bidirectional": False}}
-"""What is set on a spec, so that the encoders are alike."""
 TITLES = {PLAIN: "plain encoder-decoder", ATTENTION: "with attention"}
 LENGTHS = ((8, 13), (14, 19), (20, 25), (26, 31), (32, 41))
 """Characters of a source, from and to, of which the results are put together."""
@@ -110,7 +108,7 @@ def main(given: Sequence[str] | None = None) -> int:
     overrides = {key: read_value(key, value) for key, _, value in pairs}
     judged = {}
     for name in (PLAIN, ATTENTION):
-        graph = compile_spec(name, overrides={**VALUES[name], **overrides})
+        graph = compile_spec(name, overrides=overrides)
         with tempfile.TemporaryDirectory() as folder:
             setup, result = trained(graph, Path(folder))
         judged[name] = judge(setup)

@@ -251,9 +251,10 @@ def test_decoders_attend_as_loops_written_by_hand(name: str, alignment: str, cel
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("name", ["rnn_attention", "rnn_attention_dot", "rnn_attention_tanh", "rnn_attention_dates"])
-def test_nobody_looks_at_padding(name: str) -> None:
-    module = netspec.load(name).module().eval()
+@pytest.mark.parametrize("name", ["rnn_attention", "rnn_attention_dot", "rnn_attention_tanh"])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_nobody_looks_at_padding(name: str, bidirectional: bool) -> None:
+    module = netspec.load(name, bidirectional=bidirectional).module().eval()
     source, target, lengths = tokens(2, 7, 55), tokens(2, 4, 55), torch.tensor([4, 7])
     padding = torch.arange(7) >= lengths[:, None]
     together = module(source, target, lengths, padding)
@@ -262,6 +263,22 @@ def test_nobody_looks_at_padding(name: str) -> None:
         alone = module(source[row : row + 1, :length], target[row : row + 1])
         assert difference(alone["logits"], together["logits"][row : row + 1]) < 1e-5
     assert difference(together["logits"][:1], module(source, target)["logits"][:1]) > 1e-3
+
+
+@torch.no_grad()
+def test_an_encoder_from_both_ends_is_as_wide_and_sees_what_follows() -> None:
+    module = netspec.load("rnn_attention", bidirectional=True).module().eval()
+    states = {}
+    module.get_submodule("encoder").register_forward_hook(lambda _, __, made: states.update(output=made[0]))
+    source, target = tokens(1, 6), tokens(1, 3)
+    other = torch.cat([source[:, :5], (source[:, 5:] + 1) % 55], 1)
+    seen = []
+    for each in (source, other):
+        module(each, target)
+        seen.append(states["output"])
+    assert seen[0].shape == (1, 6, 256)
+    assert torch.equal(seen[0][:, :5, :128], seen[1][:, :5, :128])
+    assert difference(seen[0][:, 0, 128:], seen[1][:, 0, 128:]) > 1e-6
 
 
 def test_self_attention_sees_all_states_so_far() -> None:
