@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch.distributed.elastic.multiprocessing import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.elastic.rendezvous.api import RendezvousError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from netspec.diagnostics import EnvironmentFault, UsageError
@@ -39,6 +41,8 @@ class Launch:
         ``EnvironmentFault`` for what cannot be started.
         """
         config, processes = self._config(), self._processes()
+        if self.rendezvous is not None:
+            print(f"netspec: waiting at {self.rendezvous} for other machines", file=sys.stderr, flush=True)
         os.environ.setdefault(THREADS, str(max(1, (os.cpu_count() or 1) // processes)))
         for name in logging.root.manager.loggerDict:
             if name.startswith("torch.distributed.elastic"):  # what went wrong is told by the process that met it
@@ -47,6 +51,11 @@ class Launch:
             elastic_launch(config, sys.executable)("-m", "netspec", *words)
         except ChildFailedError as found:
             return exit_code(found, again)
+        except RendezvousError as found:
+            reason = found.__cause__ or found
+            raise EnvironmentFault(
+                f"the processes cannot meet at {config.rdzv_endpoint}: {first_line(reason)}"
+            ) from None
         except SignalException as found:  # the processes have got the signal too, and have saved
             return 128 + found.sigval
         return 0
@@ -65,6 +74,8 @@ class Launch:
         low, high = self._nodes()
         if (low, high) != (1, 1) and self.rendezvous is None:
             raise UsageError("several machines need a place to meet: --rendezvous HOST:PORT, the same on each")
+        if self.rendezvous is not None:
+            guard_place(self.rendezvous)
         if self.restarts < 0:
             raise UsageError(f"--restarts takes a number from 0 on, not {self.restarts}")
         return LaunchConfig(
@@ -87,6 +98,24 @@ class Launch:
         if not 1 <= found[0] <= found[1]:
             raise UsageError(f"--nodes takes a number, or the least and the most as MIN:MAX, not `{self.nodes}`")
         return found
+
+
+def guard_place(rendezvous: str) -> None:
+    """Guard: ``HOST:PORT`` of a machine whose name is known here."""
+    host, _, port = rendezvous.rpartition(":")
+    if not host or not port.isdecimal():
+        raise UsageError(f"--rendezvous takes HOST:PORT, not `{rendezvous}`")
+    try:
+        socket.getaddrinfo(host.strip("[]"), int(port))
+    except OSError:
+        raise EnvironmentFault(
+            f"there is no machine `{host}`, as far as this one knows: --rendezvous names it"
+        ) from None
+
+
+def first_line(found: BaseException) -> str:
+    """What a fault of torch says, without the calls that led to it."""
+    return str(found).partition("\n")[0]
 
 
 def exit_code(found: ChildFailedError, again: str) -> int:

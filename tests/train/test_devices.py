@@ -16,11 +16,13 @@ from statistics import mean
 
 import pytest
 import torch
+from torch.distributed.elastic.rendezvous.api import RendezvousConnectionError
 from train import small
 from train.two_processes import OPTIMIZERS, begin, recipes, stopped
 
 from netspec.cli import main, parser
 from netspec.cli.train import how
+from netspec.train import launch
 
 TESTS = Path(__file__).parents[1]
 STRATEGIES = ("ddp", "fsdp")
@@ -222,6 +224,12 @@ def test_interrupted_they_save_and_say_how_to_go_on(tmp_path: Path):
         (["--nodes", "2"], 2, "several machines need a place to meet: --rendezvous HOST:PORT, the same on each"),
         (["--nodes", "3:2"], 2, "--nodes takes a number, or the least and the most as MIN:MAX, not `3:2`"),
         (["--nodes", "two"], 2, "--nodes takes a number, or the least and the most as MIN:MAX, not `two`"),
+        (["--nodes", "2", "--rendezvous", "here"], 2, "--rendezvous takes HOST:PORT, not `here`"),
+        (
+            ["--nodes", "2", "--rendezvous", "nobody.invalid:1"],
+            3,
+            "there is no machine `nobody.invalid`, as far as this one knows: --rendezvous names it",
+        ),
         (["--restarts", "-1"], 2, "--restarts takes a number from 0 on, not -1"),
     ],
 )
@@ -245,6 +253,19 @@ def test_every_process_gets_the_options_of_the_command():
     words = ["--error-format", "json", "--max-layers", "30000", "--max-file-size", "9"]
     assert how(parser().parse_args(["train", "lenet", *words])) == words
     assert how(parser().parse_args(["train", "lenet"])) == [*words[:1], "text"]
+
+
+def test_machines_that_cannot_meet(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    def fail(*given: object) -> object:
+        raise RendezvousConnectionError("the store has failed") from RuntimeError("nobody answers\nframe #1: main")
+
+    monkeypatch.setattr(launch, "elastic_launch", lambda *given: fail)
+    words = ["--nodes", "2", "--rendezvous", "localhost:1"]
+    assert main(["train", str(spec(tmp_path)), "-o", str(tmp_path / "run"), *words]) == 3
+    assert capsys.readouterr().err == (
+        "netspec: waiting at localhost:1 for other machines\n"
+        "netspec: the processes cannot meet at localhost:1: nobody answers\n"
+    )
 
 
 def test_machines_need_a_folder_that_all_see(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
