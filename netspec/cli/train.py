@@ -38,7 +38,10 @@ def train(graph: Graph, loaded: Loaded, options: Namespace) -> int:
         team = Launch(devices, options.nodes, options.rendezvous, options.restarts)
         folder = folder_of(graph, options)  # chosen here, as a process that starts again must find it
         words = ["train", *asked.words(), *how(options), "--output", str(folder.path)]
-        return team.run(words, going_on(asked, folder))
+        try:
+            return team.run(words, going_on(asked, folder))
+        finally:
+            folder.drop_empty()
     try:
         with joined() as world:
             return work(graph, loaded, asked, options, world)

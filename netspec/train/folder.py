@@ -6,6 +6,7 @@ import json
 import platform
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,11 @@ class RunFolder:
         write_text(self.path / "spec.yaml", spec_text)
         write_text(self.path / "environment.json", _json(environment()))
         write_text(self.path / "run.json", _json(facts))
+
+    def drop_empty(self) -> None:
+        """Remove the folder if nothing has been written into it."""
+        with suppress(OSError):
+            self.path.rmdir()
 
     def facts(self) -> dict[str, Any]:
         """What ``run.json`` says."""

@@ -205,6 +205,14 @@ def test_without_restarts_a_death_is_told_with_the_command_that_goes_on(tmp_path
     )
 
 
+def test_data_that_are_not_there_are_told_once_and_leave_no_folder(tmp_path: Path):
+    process = start(tmp_path, str(spec(tmp_path, data="{npz: {path: nothing.npz}}", augment="[]")), "--devices", "2")
+    _, faults = process.communicate(timeout=300)
+    assert process.returncode == 1
+    assert faults.count("error[data-mismatch]: there is no nothing.npz") == 1
+    assert [*(tmp_path / "runs/small").iterdir()] == []
+
+
 def test_interrupted_they_save_and_say_how_to_go_on(tmp_path: Path):
     process = start(tmp_path, str(spec(tmp_path, epochs="50")), "--devices", "2", "-o", "run")
     while step_of(tmp_path / "run") < 20:
