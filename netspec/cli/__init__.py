@@ -43,6 +43,13 @@ def parser() -> argparse.ArgumentParser:
             default="text",
             help="how faults are told: text goes to stderr, the others to stdout (default: text)",
         )
+        made.add_argument(
+            "--plugin",
+            metavar="MODULE",
+            action="append",
+            default=[],
+            help="a Python module with data sets, losses, transforms, … of your own; may be repeated",
+        )
         return made
 
     build = command(
@@ -331,6 +338,11 @@ def _run(arguments: Sequence[str] | None) -> int:
     from netspec.cli.commands import COMMANDS
 
     try:
+        if options.plugin:
+            from netspec.recipes import add_plugin
+
+            for module in options.plugin:
+                add_plugin(module)
         return COMMANDS[options.command](options) or 0
     except NetspecError as found:
         from netspec.cli.faults import tell_error

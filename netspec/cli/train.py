@@ -18,7 +18,7 @@ from netspec.graph import Graph
 from netspec.pipeline import Loaded
 from netspec.train.folder import RunFolder
 from netspec.train.job import Job, first_setup, guard_same
-from netspec.train.kept import Asked, going_on
+from netspec.train.kept import Asked, going_on, plugin_words
 from netspec.train.magnitudes import magnitude_table, magnitudes_at_start
 from netspec.train.progress import score
 from netspec.train.setup import Setup, recipe_of
@@ -85,7 +85,8 @@ def work(graph: Graph, loaded: Loaded, asked: Asked, options: Namespace, world: 
     print(f"\n{folder.path}/: {', '.join(sorted(each.name for each in folder.path.iterdir()))}")
     asked_of = folder.path / "fold-1" if first.recipe.settings.folds else folder.path
     what = "'a text'" if reads_text(first) else "FILE"
-    print(f"  netspec evaluate {folder.path}\n  netspec predict {asked_of} {what}")
+    more = "".join(f" {word}" for word in plugin_words())
+    print(f"  netspec evaluate {folder.path}{more}\n  netspec predict {asked_of} {what}{more}")
     return 0
 
 

@@ -20,7 +20,7 @@ from netspec.files import replacing, write_text
 from netspec.graph import Graph
 from netspec.imports import DISK, Disk
 from netspec.pipeline import Loaded, compile_loaded, load_source, read_value
-from netspec.recipes import Column
+from netspec.recipes import Column, plugins
 from netspec.recipes.data import Transform
 from netspec.train.data import Data
 from netspec.train.feed import Prepared
@@ -59,7 +59,12 @@ class Asked:
     def words(self) -> list[str]:
         """The same as words of a command line."""
         variant = ["--variant", self.variant] if self.variant else []
-        return [self.spec, *variant, *(word for value in self.values for word in ("--set", value))]
+        return [self.spec, *variant, *(word for value in self.values for word in ("--set", value)), *plugin_words()]
+
+
+def plugin_words() -> list[str]:
+    """The plugins in use as words of a command line."""
+    return [word for module in plugins() for word in ("--plugin", module)]
 
 
 def begun_as(folder: RunFolder) -> Asked:
