@@ -45,7 +45,7 @@ def checked_device(device: str | torch.device | None) -> torch.device:
     except RuntimeError as found:
         raise EnvironmentFault(f"torch knows no device `{device}`: {str(found).splitlines()[0]}") from None
     if made.type == "cuda" and not torch.cuda.is_available():
-        raise EnvironmentFault("torch sees no CUDA device here; use --device cpu, or install a CUDA build of torch")
+        raise EnvironmentFault("torch sees no CUDA device here; take `cpu`, or install a CUDA build of torch")
     return made
 
 

@@ -19,6 +19,8 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from netspec.diagnostics import EnvironmentFault, UsageError
 
 THREADS = "OMP_NUM_THREADS"
+TIME_TO_SAVE = 120
+"""Seconds that processes have to end their step and save, when they are told to stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ class Launch:
         return LaunchConfig(
             min_nodes=low,
             max_nodes=high,
+            shutdown_timeout=TIME_TO_SAVE,
             nproc_per_node=self._processes(),
             run_id="netspec",
             rdzv_backend="c10d",
