@@ -119,7 +119,9 @@ class Feed:
     def every(self, batch: int) -> Iterator[Batch]:
         """All rows, for those who do not mind in which order: where padding is left out, by their lengths."""
         order = self.lengths[self.subset].argsort(stable=True) if len(self.lengths) else torch.arange(len(self))
-        yield from self._batches(torch.split(self.subset[order], batch))
+        # Of too few rows for all processes each has all: what is measured of none has no value.
+        world = self.world if len(self) >= self.world.size else ALONE
+        yield from self._batches(torch.split(self.subset[order], batch), world=world)
 
     def take(self, index: Tensor) -> Batch:
         """The rows of these numbers (int64, [n]), counted among those that belong to it."""
@@ -143,10 +145,13 @@ class Feed:
             targets={output: trimmed(batch.targets[output], self.padding.get(name)) for output, name in targets},
         )
 
-    def _batches(self, batches: Sequence[Tensor], draws: Sequence[Tensor] = ()) -> Iterator[Batch]:
+    def _batches(
+        self, batches: Sequence[Tensor], draws: Sequence[Tensor] = (), world: World | None = None
+    ) -> Iterator[Batch]:
         """Batches of the rows of these numbers, this process's share of each."""
-        counts = [len(batch[self.world.part(len(batch))]) for batch in batches]
-        mine = [batch[self.world.part(len(batch))] if count else batch[:1] for batch, count in zip(batches, counts)]
+        parts = [batch[(world or self.world).part(len(batch))] for batch in batches]
+        counts = [len(part) for part in parts]
+        mine = [part if count else batch[:1] for batch, part, count in zip(batches, parts, counts)]
         for batch, index, count, taken in zip(batches, mine, counts, self._read(mine)):
             yield self._trimmed(self._batch(taken, index, draws, count, len(batch)))
 

@@ -9,6 +9,7 @@ import torch
 from netspec.recipes import Column
 from netspec.train.data import TensorRows
 from netspec.train.feed import Batch, Feed, Wiring
+from netspec.train.world import World
 
 ROWS, BATCH = 1050, 8
 COLUMNS = {
@@ -82,3 +83,32 @@ def test_who_does_not_mind_the_order_reads_less_padding():
 def test_rows_that_one_asks_for_are_as_long_as_ever():
     assert feed().take(torch.tensor([0, 5])).inputs[0].shape == (2, 30)
     assert [batch.inputs[0].shape[1] for batch in feed(grouped=False).shuffled(0, BATCH)] == [30] * 132
+
+
+def shared(rows: int, rank: int, size: int) -> Feed:
+    """The feed of one of several processes."""
+    tensors = {"x": torch.arange(rows).float()[:, None], "y": torch.arange(rows).float()}
+    columns = {"x": Column((1,)), "y": Column((), target=True)}
+    wiring = Wiring(("x",), {"output": "y"})
+    return Feed(TensorRows(tensors), columns, wiring, torch.device("cpu"), world=World(rank, size))
+
+
+def test_processes_share_every_row_and_judge_each_once():
+    for rows in (3, 10, 11):
+        several = [[*shared(rows, rank, 3).every(4)] for rank in range(3)]
+        assert {len(each) for each in several} == {-(-rows // 4)}
+        seen = [number for batches in several for each in batches for number in each.targets["output"][: each.rows]]
+        assert sorted(seen) == [*range(rows)]
+
+
+def test_where_rows_are_too_few_each_process_judges_all():
+    for rank in range(3):
+        (batch,) = shared(2, rank, 3).every(4)
+        assert (batch.rows, batch.whole) == (2, 2)
+        assert batch.targets["output"].tolist() == [0, 1]
+
+
+def test_a_process_without_a_row_to_learn_from_has_one_that_does_not_count():
+    several = [[*shared(4, rank, 3).shuffled(0, 3)] for rank in range(3)]
+    assert [sum(each.rows for each in batches) for batches in zip(*several)] == [3, 1]
+    assert all(len(each.targets["output"]) == 1 for batches in several for each in batches)
