@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -121,6 +121,16 @@ def joined() -> Iterator[World]:
         lost = TrainingFault("another process of the run has ended; what was saved is whole")
         raise lost if is_first_to_tell(store) else AlreadyTold(lost.exit_code) from None
     dist.destroy_process_group()
+
+
+def leave(code: int) -> NoReturn:
+    """End a process that torchrun has started, here and now.
+
+    As the interpreter is torn down, a thread of torch's now and then aborts a process that has done all it should.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def is_first_to_tell(store: Store) -> bool:

@@ -20,7 +20,7 @@ from netspec.train.folder import RunFolder
 from netspec.train.progress import Plain
 from netspec.train.run import Run
 from netspec.train.setup import Setup, divided, recipe_of
-from netspec.train.world import ALONE, World, joined
+from netspec.train.world import ALONE, World, joined, leave
 
 STEADY = small.SPEC.replace("dropout: 0.2", "dropout: 0.0")
 """Without dropout, which differs from process to process."""
@@ -154,3 +154,4 @@ def main(folder: Path) -> None:
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]))
+    leave(0)
