@@ -16,12 +16,14 @@ Betas = Annotated[list[Share], Field(min_length=2, max_length=2)]
 class Optimizer(Ingredient):
     """Base of every optimizer. Its fields are the keyword arguments of the class in ``torch``.
 
-    ``closure`` marks one that evaluates the loss several times a step; ``fused`` one that torch has in one kernel;
-    ``states`` is how many numbers it keeps for each parameter.
+    ``closure`` marks one that evaluates the loss several times a step, and ``backward`` says whether that is to leave
+    gradients; ``fused`` marks one that torch has in one kernel; ``states`` is how many numbers it keeps for each
+    parameter.
     """
 
     main = "lr"
     closure: ClassVar[bool] = False
+    backward: ClassVar[bool] = True
     fused: ClassVar[bool] = False
     states: ClassVar[int] = 0
 
@@ -128,6 +130,7 @@ class Newton(Optimizer):
     name = "newton"
     torch = "netspec.train.newton.Newton"
     closure = True
+    backward = False
 
     lr: Rate = 1.0
     damping: Rate = 1e-3

@@ -175,7 +175,7 @@ class Run:
 
     def _closure_step(self, batch: Batch) -> float:
         first: list[float] = []
-        backward = self.setup.recipe.optimizer.name != "newton"
+        backward = self.setup.recipe.optimizer.backward
 
         def closure() -> Tensor:
             if backward:

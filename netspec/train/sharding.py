@@ -33,10 +33,8 @@ class Sharded(Alone):
 
     def __init__(self, judged: Judged, device: torch.device, world: World):
         mesh = init_device_mesh(device.type, (world.size,))
-        for (
-            parameter
-        ) in judged.model.parameters():  # its parts are rows: channels that are last, are so in inputs alone
-            parameter.data = parameter.data.contiguous()
+        for parameter in judged.model.parameters():
+            parameter.data = parameter.data.contiguous()  # it is divided by rows: only inputs have their channels last
         for block in own_blocks(judged.model):
             fully_shard(block, mesh=mesh)
         fully_shard(judged.model, mesh=mesh)

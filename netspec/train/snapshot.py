@@ -54,8 +54,8 @@ def restore(snapshot: Snapshot, model: nn.Module, optimizer: torch.optim.Optimiz
                 strategy.laid_out(tensor, like) if tensor.shape == like.shape else tensor
             )
     numbers = {name: number for number, name in enumerate(parameters)}
-    present = optimizer.state_dict()["param_groups"]
-    groups = [{**saved, "params": group["params"]} for saved, group in zip(said["groups"], present)]
+    own = optimizer.state_dict()["param_groups"]
+    groups = [{**saved, "params": group["params"]} for saved, group in zip(said["groups"], own)]
     optimizer.load_state_dict(
         {"state": {numbers[name]: state for name, state in states.items()}, "param_groups": groups}
     )

@@ -11,7 +11,7 @@ import threading
 from typing import Any
 
 PATIENCE = 60
-URI = "file:///tmp/spec.yaml"
+URI = "file:///nets/spec.yaml"
 
 
 class Client:

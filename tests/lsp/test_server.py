@@ -52,7 +52,7 @@ def client() -> Iterator[Client]:
     assert made.close() == 0
 
 
-def offered(client: Client, before: str, after: str = "", uri: str = "file:///tmp/typed.yaml") -> dict[str, dict]:  # type: ignore[type-arg]
+def offered(client: Client, before: str, after: str = "", uri: str = "file:///nets/typed.yaml") -> dict[str, dict]:  # type: ignore[type-arg]
     """What is offered between two pieces of a text, by its label."""
     client.open(before + after, uri)
     lines = before.split("\n")
@@ -295,16 +295,16 @@ def test_positions_count_in_the_units_of_the_client(encoding, extra):
 
 def test_the_hint_stands_after_characters_beyond_the_basic_plane(client):
     text = LLAMA.replace('scores: "🦙", b: head, c: heat', "b: head")
-    assert client.open(text, "file:///tmp/llama.yaml") == []
+    assert client.open(text, "file:///nets/llama.yaml") == []
     asked = {"start": {"line": 0, "character": 0}, "end": {"line": 99, "character": 0}}
-    found = client.ask("textDocument/inlayHint", {"textDocument": {"uri": "file:///tmp/llama.yaml"}, "range": asked})
+    found = client.ask("textDocument/inlayHint", {"textDocument": {"uri": "file:///nets/llama.yaml"}, "range": asked})
     line = line_of("name: stem")
     (hint,) = (hint for hint in found if hint["position"]["line"] == line)
     assert hint["position"]["character"] == len(text.split("\n")[line]) + 1
 
 
 def test_closing_clears_the_diagnostics(client):
-    uri = "file:///tmp/gone.yaml"
+    uri = "file:///nets/gone.yaml"
     assert client.open("netspec: 2\n", uri)
     client.tell("textDocument/didClose", {"textDocument": {"uri": uri}})
     client.open(SPEC)
