@@ -22,6 +22,17 @@ REVISION = re.compile(r"[\w@][\w@./~^{}#+-]*\Z", re.ASCII)
 TIME_LIMIT = 60
 PROJECT = "pyproject.toml"
 LINK = "120000"
+SETTINGS = ("-c", "core.fsmonitor=false", "-c", "core.sshCommand=false", "-c", "core.hooksPath=/dev/null")
+"""Over what a stranger's repository may have set: programs that git would start."""
+QUIET = {
+    "GIT_ALLOW_PROTOCOL": "",  # of no kind: an object that is missing is not fetched
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    "LC_ALL": "C",
+}
+OF_THE_USER = ("GIT_CEILING_DIRECTORIES", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_SYSTEM")
+"""Variables of git's that say nothing of the repository."""
 
 
 class Entry(NamedTuple):
@@ -125,13 +136,18 @@ def _line(output: bytes) -> str:
     return os.fsdecode(output).rstrip("\r\n")
 
 
+def _environment() -> dict[str, str]:
+    """The environment that git gets: the repository is that of the path, and nothing is fetched, asked or traced."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or name in OF_THE_USER}
+    return {**kept, **QUIET}
+
+
 def _git(folder: Path, *arguments: str) -> bytes | None:
     """What git prints; ``None`` where it fails."""
-    quiet = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-    command = ["git", "--no-replace-objects", "--literal-pathspecs", *arguments]
+    command = ["git", *SETTINGS, "--no-replace-objects", "--literal-pathspecs", *arguments]
     try:
         done = subprocess.run(
-            command, cwd=folder, env={**os.environ, **quiet}, capture_output=True, timeout=TIME_LIMIT, check=False
+            command, cwd=folder, env=_environment(), capture_output=True, timeout=TIME_LIMIT, check=False
         )
     except FileNotFoundError:
         raise EnvironmentFault("a revision is read with git, which is not installed") from None

@@ -8,9 +8,11 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from netspec import __version__
 from netspec.diagnostics import NetspecError
+from netspec.diagnostics.terminal import showing
 
 DESCRIPTION = "Write a neural network as YAML; get its shapes, PyTorch source, verified ONNX and a diagram."
 
@@ -325,12 +327,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     gc.set_threshold(100_000, *before[1:])
     # Pydantic would look through every installed package for plugins of its own, which takes as long as reading a spec.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    _look_nowhere_else()
     atexit.unregister(gc.freeze)
     atexit.register(gc.freeze)  # nor is there any use in looking once more when the process ends
     try:
-        return _run(arguments)
+        with showing():
+            return _run(arguments)
     finally:
         gc.set_threshold(*before)
+
+
+def _look_nowhere_else() -> None:
+    """Have no process look for modules or programs in the working folder, which may hold anybody's files.
+
+    Who runs ``python -m netspec`` has asked for just that, as far as modules go.
+    """
+    with suppress(OSError):  # the working folder may be gone
+        if sys.path[:1] not in ([""], [os.getcwd()]):
+            os.environ["PYTHONSAFEPATH"] = "1"
+    folders = os.environ.get("PATH", "").split(os.pathsep)
+    os.environ["PATH"] = os.pathsep.join(filter(os.path.isabs, folders)) or os.defpath  # an empty one is that folder
 
 
 def _run(arguments: Sequence[str] | None) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import sys
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from netspec import __version__
+from netspec.diagnostics.terminal import bare
 from netspec.dims import evaluate
 from netspec.emit.dot import dot_text
 from netspec.emit.explorer import explorer_page
@@ -20,6 +20,7 @@ from netspec.emit.source import emit_source
 from netspec.emit.table import ShapeTable
 from netspec.files import write_text
 from netspec.graph import Graph
+from netspec.quoting import json_text
 from netspec.runtime.module import build_module
 from netspec.runtime.verify import TOLERANCE, Parity, export_verified
 
@@ -39,9 +40,7 @@ def build_all(graph: Graph, folder: Path, device: str, variant: str | None) -> i
         module = build_module(graph, device)
     with status("exporting, and running PyTorch and onnxruntime side by side"):
         path, parity = export_verified(graph, module, folder / "model.onnx")
-    write_text(
-        folder / "build.json", json.dumps(_record(graph, variant, parity, path), indent=2, ensure_ascii=False) + "\n"
-    )
+    write_text(folder / "build.json", json_text(_record(graph, variant, parity, path), indent=2) + "\n")
     print()
     print(f"wrote {folder}/: model.py, {path.name}, {drawn}, explorer.html, shapes.json, build.json")
     return report_parity(parity, path)
@@ -55,7 +54,7 @@ def status(doing: str) -> Iterator[None]:
         return
     from rich.console import Console
 
-    with Console(stderr=True).status(f"{doing} …"):
+    with Console(file=bare(sys.stderr)).status(f"{doing} …"):
         yield
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from netspec import zoo
 from netspec.diagnostics import EnvironmentFault, UsageError
+from netspec.diagnostics.terminal import bare
 from netspec.elaborate import Limits
 from netspec.files import write_text
 from netspec.graph import Graph
@@ -24,7 +25,7 @@ def build(options: Namespace) -> int:
 
     graph = _graph(options)
     folder = Path(options.output) if options.output else Path("build") / graph.name
-    print(_drawn(ShapeTable(graph)), flush=True)
+    _draw(ShapeTable(graph))
     return build_all(graph, folder, options.device, options.variant)
 
 
@@ -54,8 +55,10 @@ def shapes(options: Namespace) -> None:
     expand = known_levels(graph, options.expand)
     view = View(Fold.REPEATS if options.full else None, options.depth, expand, options.sort)
     table = ShapeTable(graph)
+    if options.format == "text":
+        _draw(table, view=view, ascii=options.ascii)
+        return
     formats = {
-        "text": lambda: _drawn(table, view=view, ascii=options.ascii),
         "json": table.to_json,
         "csv": table.to_csv,
         "md": table.to_markdown,
@@ -97,7 +100,7 @@ def diff(options: Namespace) -> int:
     if options.format == "json":
         print(found.to_json())
     else:
-        print(_drawn(found, ascii=options.ascii))
+        _draw(found, ascii=options.ascii)
     if options.output:
         from netspec.emit.diff.picture import diff_dot
         from netspec.emit.render import render
@@ -232,11 +235,11 @@ def _limits(options: Namespace) -> Limits:
     )
 
 
-def _drawn(table: Any, **how: Any) -> str:
-    """A text as wide as the terminal, with colour on a terminal only."""
+def _draw(table: Any, **how: Any) -> None:
+    """Print a table as wide as the terminal, with colour on a terminal only."""
     width = shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80
-    made: str = table.text(width=max(80, min(width, 160)), colour=sys.stdout.isatty(), **how)
-    return made
+    drawn = table.text(width=max(80, min(width, 160)), colour=sys.stdout.isatty(), **how)
+    print(drawn.rstrip("\n"), file=bare(sys.stdout), flush=True)
 
 
 def _size(path: Path) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from argparse import Namespace
@@ -19,6 +18,7 @@ from netspec.elaborate import Limits
 from netspec.files import write_text
 from netspec.graph import Graph
 from netspec.pipeline import Loaded, compile_loaded, load_spec, read_value
+from netspec.quoting import json_text
 from netspec.train.comparison import Compared, draw_comparison
 from netspec.train.folder import RunFolder
 from netspec.train.history import History, read_history
@@ -72,7 +72,7 @@ def compare(options: Namespace, limits: Limits) -> int:
         print()
     for label, found in layers.items():
         outcomes[label] |= {"verdict": verdict(found), "layers": [each.plain() for each in found]}
-    write_text(folder / "compare.json", json.dumps(outcomes, indent=2, ensure_ascii=False) + "\n")
+    write_text(folder / "compare.json", json_text(outcomes, indent=2) + "\n")
     print("\n" * stopped + summary(outcomes, candidates[0].graph, shutil.get_terminal_size((80, 24)).columns))
     compared = {label: Compared(history_of(folder, found), layers[label]) for label, found in outcomes.items()}
     if all(each.history is None for each in compared.values()):

@@ -11,6 +11,7 @@ from netspec import __version__
 from netspec.diagnostics import Diagnostic, NetspecError, SpecError
 from netspec.diagnostics.base import counted
 from netspec.diagnostics.text import render_all
+from netspec.quoting import github
 
 
 def tell(diagnostics: Sequence[Diagnostic], more: int, format: str) -> None:
@@ -39,7 +40,7 @@ def tell_error(found: NetspecError, format: str) -> None:
     elif format == "json":
         print(json.dumps([{"id": None, "severity": "error", "message": str(found), "file": None}], indent=2))
     elif format == "github":
-        print(f"::error title=netspec::{str(found).replace('%', '%25').replace(chr(10), '%0A')}")
+        print(f"::error title=netspec::{github(str(found))}")
     else:
         print(f"netspec: {found}", file=sys.stderr)
 

@@ -11,6 +11,7 @@ from statistics import stdev
 
 from netspec.cli.train import score_table
 from netspec.diagnostics import UsageError
+from netspec.quoting import cell, json_text
 from netspec.train.finished import Finished
 from netspec.train.job import average, over_folds
 from netspec.train.predict import Answer, Predictor
@@ -39,7 +40,7 @@ def predict(options: Namespace) -> None:
     predictor = Predictor(runs[0], options.runtime)
     answers = [answer for given in options.given for answer in predictor.answers(given)]
     if options.format == "json":
-        print(json.dumps([answer.plain() for answer in answers], indent=2, ensure_ascii=False))
+        print(json_text([answer.plain() for answer in answers], indent=2))
     elif options.format == "csv":
         write_csv(answers)
     else:
@@ -71,5 +72,5 @@ def write_csv(answers: Sequence[Answer]) -> None:
             shares = dict(sorted(answer.probabilities.items()))
             head, cells = ["of", "class", *shares], [answer.of, next(iter(answer.probabilities)), *shares.values()]
         if number == 0:
-            writer.writerow(head)
-        writer.writerow(json.dumps(cell) if isinstance(cell, list) else cell for cell in cells)
+            writer.writerow(map(cell, head))
+        writer.writerow(json.dumps(each) if isinstance(each, list) else cell(each) for each in cells)

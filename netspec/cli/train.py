@@ -16,9 +16,10 @@ from netspec.emit.memory import PRECISIONS, Memory
 from netspec.emit.table_footer import short_bytes
 from netspec.graph import Graph
 from netspec.pipeline import Loaded
+from netspec.quoting import shell
 from netspec.train.folder import RunFolder
 from netspec.train.job import Job, first_setup, guard_same
-from netspec.train.kept import Asked, going_on, plugin_words
+from netspec.train.kept import Asked, as_path, going_on, plugin_words
 from netspec.train.magnitudes import magnitude_table, magnitudes_at_start
 from netspec.train.progress import score
 from netspec.train.setup import Setup, recipe_of
@@ -84,9 +85,9 @@ def work(graph: Graph, loaded: Loaded, asked: Asked, options: Namespace, world: 
         return 130
     print(f"\n{folder.path}/: {', '.join(sorted(each.name for each in folder.path.iterdir()))}")
     asked_of = folder.path / "fold-1" if first.recipe.settings.folds else folder.path
-    what = "'a text'" if reads_text(first) else "FILE"
-    more = "".join(f" {word}" for word in plugin_words())
-    print(f"  netspec evaluate {folder.path}{more}\n  netspec predict {asked_of} {what}{more}")
+    what = "a text" if reads_text(first) else "FILE"
+    print("  " + shell(["netspec", "evaluate", as_path(folder.path), *plugin_words()]))
+    print("  " + shell(["netspec", "predict", as_path(asked_of), what, *plugin_words()]))
     return 0
 
 

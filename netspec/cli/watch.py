@@ -9,6 +9,7 @@ from pathlib import Path
 
 from netspec.cli.check import check_all
 from netspec.diagnostics import NetspecError, Report, UsageError
+from netspec.diagnostics.terminal import bare
 from netspec.elaborate import Limits
 from netspec.pipeline import find_spec
 from netspec.syntax import ListNode, MapNode, ScalarNode, parse, read_source
@@ -89,7 +90,7 @@ def _imported(path: Path, before: tuple[Path, ...]) -> tuple[Path, ...]:
 
 def _redraw(targets: Sequence[str], limits: Limits, format: str) -> None:
     if sys.stdout.isatty():
-        print(CLEAR, end="")
+        print(CLEAR, end="", file=bare(sys.stdout))
     try:
         check_all(targets, limits, format)
     except UsageError as found:

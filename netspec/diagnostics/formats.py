@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from netspec.diagnostics.base import Diagnostic, Label, Span, counted
 from netspec.diagnostics.text import escaped, render_all
+from netspec.quoting import github, github_property
 
 FORMATS = ("text", "json", "sarif", "github")
 
@@ -152,15 +153,7 @@ def _command(found: Diagnostic) -> str:
         del properties["col"], properties["endColumn"]  # columns are for one line
     told = [found.message, *found.notes, *([f"in: {', '.join(found.trail)}"] if found.trail else [])]
     told += [f"help: {found.help}"] if found.help else []
-    written = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items())
+    written = ",".join(f"{key}={github_property(str(value))}" for key, value in properties.items())
     return (
-        f"::{'warning' if found.severity == 'warning' else 'error'} {written}::{_data('; '.join(map(escaped, told)))}"
+        f"::{'warning' if found.severity == 'warning' else 'error'} {written}::{github('; '.join(map(escaped, told)))}"
     )
-
-
-def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -9,12 +9,11 @@ import unicodedata
 from collections.abc import Iterable
 
 from netspec.diagnostics.base import Diagnostic, Label, Source, counted
+from netspec.quoting import visible
 
 WIDTH = 120
 MOST_MESSAGE = 600
 MOST_TRAIL = 7
-
-_SHORT = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
 
 def render_all(diagnostics: Iterable[Diagnostic], more: int = 0, width: int = WIDTH) -> str:
@@ -55,21 +54,7 @@ def escaped(text: str) -> str:
     """A text that shows all that it holds."""
     if len(text) > MOST_MESSAGE:
         text = text[:MOST_MESSAGE] + "…"
-    return _visible(text)
-
-
-def _visible(text: str) -> str:
-    """Control characters, invisible ones and those that turn the direction of writing, as escapes."""
-    return text if text.isprintable() else "".join(map(_shown, text))
-
-
-def _shown(character: str) -> str:
-    if character.isprintable() or character == "\u3000":  # the space of Chinese and Japanese
-        return character
-    code = ord(character)
-    if code > 0xFFFF:
-        return f"\\U{code:08x}"
-    return _SHORT.get(character) or (f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}")
+    return visible(text)
 
 
 _Drawn = list[tuple[Label, str]]
@@ -99,8 +84,8 @@ def _draw(source: Source, labels: _Drawn, gutter: int, room: int) -> list[str]:
             shown = _window(line, start, max(end, start + 1), room)
             out.append(f"{span.line:>{gutter}} | {_clip(line, *shown)}".rstrip())
             last = span.line
-        before = ("…" if shown[0] else "") + _visible(line[shown[0] : start])
-        covered = _visible(line[start : min(end, shown[1])])
+        before = ("…" if shown[0] else "") + visible(line[shown[0] : start])
+        covered = visible(line[start : min(end, shown[1])])
         underline = mark * max(1, _columns(covered))
         out.append(f"{' ' * gutter} | {' ' * _columns(before)}{underline} {escaped(label.text)}".rstrip())
     return out
@@ -108,7 +93,7 @@ def _draw(source: Source, labels: _Drawn, gutter: int, room: int) -> list[str]:
 
 def _window(line: str, start: int, end: int, room: int) -> tuple[int, int]:
     """The stretch of a line to show: all of it, or what is underlined with something around."""
-    if len(line) <= room and _columns(_visible(line)) <= room:
+    if len(line) <= room and _columns(visible(line)) <= room:
         return 0, len(line)
     room -= 2  # an ellipsis on either side
     if end - start >= room:
@@ -116,7 +101,7 @@ def _window(line: str, start: int, end: int, room: int) -> tuple[int, int]:
     else:
         first = 0 if end + 10 <= room else max(0, start - (room - (end - start)) // 2)
         last = min(len(line), first + room)
-    while _columns(_visible(line[first:last])) > room:  # wide or escaped characters
+    while _columns(visible(line[first:last])) > room:  # wide or escaped characters
         if last > end:
             last -= max(1, (last - end) // 4)
         elif first < start:
@@ -129,7 +114,7 @@ def _window(line: str, start: int, end: int, room: int) -> tuple[int, int]:
 
 
 def _clip(line: str, start: int, end: int) -> str:
-    return ("…" if start else "") + _visible(line[start:end]) + ("…" if end < len(line) else "")
+    return ("…" if start else "") + visible(line[start:end]) + ("…" if end < len(line) else "")
 
 
 def _columns(text: str) -> int:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
 from netspec.emit.dot_faces import Face
+from netspec.quoting import dot
 
 INK, GREY, PALE, MIST = "#0F172A", "#64748B", "#94A3B8", "#CBD5E1"
 PILL = "#B45309"
@@ -152,7 +151,7 @@ def font(text: str, colour: str, points: int, longest: int = LONGEST, bold: bool
 def escaped(text: str, longest: int = LONGEST) -> str:
     """Text that no label, id and SVG takes for anything else; longer than ``longest`` it is cut."""
     text = text if len(text) <= longest else text[: longest - 1] + "…"
-    return html.escape(_UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)).replace("\\", r"\\")
+    return dot(text)
 
 
 def quoted(text: str) -> str:
@@ -163,9 +162,6 @@ def quoted(text: str) -> str:
 def hinted(text: str) -> str:
     """Text as the value of a ``tooltip``: lines stay lines. dot takes backslashes for its own twice in these."""
     return '"' + r"\n".join(escaped(line, 2000).replace("\\", r"\\") for line in text.split("\n")) + '"'
-
-
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def text_width(text: str, points: float, bold: bool = False) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -13,6 +12,7 @@ from netspec.emit.dot_folding import Box, Card, Item, fold
 from netspec.emit.dot_page import Direction
 from netspec.emit.dot_ties import ties
 from netspec.graph import Graph, Node, Value
+from netspec.quoting import mermaid
 
 CLASSES = {
     "convolution": "#DBEAFE",
@@ -28,7 +28,6 @@ CLASSES = {
     "level": "#E2E8F0",
 }
 """The fills of the families, as pale as on the cards."""
-PLAIN = re.compile(r"[^\w ×⌈⌉⌊⌋·…,.+\-]")
 
 
 def mermaid_text(
@@ -84,7 +83,7 @@ class _Drawing:
                 continue
             face, sign = face_of(item, self.costs), sign_of(item)
             node = self.node("arithmetic" if sign else face.family)
-            shape = f'(("{escaped(sign)}"))' if sign else f"[{label(face)}]"
+            shape = f'(("{mermaid(sign)}"))' if sign else f"[{label(face)}]"
             yield f"{indent}{node}{shape}"
             self.feed(item, node, anchors)
             self.cards.update({path: node for path in (item.path, *(prefix + step.name for step in item.steps))})
@@ -112,7 +111,7 @@ class _Drawing:
         for at, value in enumerate(dict.fromkeys(card.reads)):
             skips = merges and at > 0
             said = self.new.pop(value, "")
-            text = f'|"{escaped(said)}"|' if said else ""
+            text = f'|"{mermaid(said)}"|' if said else ""
             self.link(f"{anchors[value]} {'-.->' if skips else '-->'}{text} {node}", SKIP if skips else "")
 
     def link(self, text: str, colour: str = "") -> None:
@@ -132,11 +131,6 @@ class _Drawing:
 def label(face: Face) -> str:
     """A face on one to three lines, quoted."""
     times = f" ×{face.count}" if face.count > 1 else ""
-    head = f"<b>{escaped(face.title + times)}</b>" + (f" {escaped(face.detail)}" if face.detail else "")
-    rows = [escaped(row.text) for row in face.rows if row.text]
+    head = f"<b>{mermaid(face.title + times)}</b>" + (f" {mermaid(face.detail)}" if face.detail else "")
+    rows = [mermaid(row.text) for row in face.rows if row.text]
     return f'"{"<br/>".join([head, *rows])}"'
-
-
-def escaped(text: str) -> str:
-    """Text that stays text: whatever Mermaid or HTML might read is a numbered character."""
-    return PLAIN.sub(lambda found: f"#{ord(found[0])};", text)

@@ -15,6 +15,7 @@ from netspec.emit.onnx_builder import DTYPES, GraphBuilder
 from netspec.emit.turns import Parts, Turns
 from netspec.graph import Graph, Level, Node, Step, Value, axis_of_time, over_time
 from netspec.ops.base import Tensor
+from netspec.quoting import visible
 
 IR_VERSION = 11
 
@@ -38,9 +39,9 @@ def emit_onnx(graph: Graph, weights: Mapping[str, np.ndarray], version: str) -> 
         ir_version=IR_VERSION,
         producer_name="netspec",
         producer_version=version,
-        doc_string=graph.doc,
+        doc_string=visible(graph.doc, keep="\n\t"),
         metadata_props={
-            "netspec.spec": PurePath(graph.spec).name,
+            "netspec.spec": visible(PurePath(graph.spec).name),
             "netspec.digest": graph.digest,
             "netspec.parameters": json.dumps(graph.parameters),
         },

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,6 +18,7 @@ from netspec.emit.table_html import table_html
 from netspec.emit.table_lines import EVERYTHING, FOLDED, Fold, View, table_lines
 from netspec.emit.table_text import marks, table_text
 from netspec.graph import Graph, Node, Pace, visits
+from netspec.quoting import cell, json_text, markdown
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +117,12 @@ class ShapeTable:
             "inputs": {name: plain_shape(value.shape) for name, value in graph.inputs.items()},
             "outputs": {name: plain_shape(output.value.shape) for name, output in graph.outputs.items()},
         }
-        parts = [f"{_json(key)}: {_json(value)}" for key, value in head.items()]
-        rows = ",\n    ".join(_json(record(row)) for row in self.rows)
+        parts = [f"{json_text(key)}: {json_text(value)}" for key, value in head.items()]
+        rows = ",\n    ".join(json_text(record(row)) for row in self.rows)
         parts.append(f'"rows": [\n    {rows}\n  ]' if rows else '"rows": []')
         parts += [
-            f"{_json(key)}: {_json(value)}" for key, value in totals_record(graph, self._costs, self._memory).items()
+            f"{json_text(key)}: {json_text(value)}"
+            for key, value in totals_record(graph, self._costs, self._memory).items()
         ]
         return "{\n  " + ",\n  ".join(parts) + "\n}"
 
@@ -133,7 +134,8 @@ class ShapeTable:
         for row in self.rows:
             shapes = _shapes_text(row.inputs), _shapes_text(row.outputs)
             marks = (str(mark).lower() for mark in (row.training, row.frozen))
-            writer.writerow((row.path, row.op, row.detail, *shapes, row.params, row.macs, row.line, *marks))
+            cells = (row.path, row.op, row.detail, *shapes, row.params, row.macs, row.line, *marks)
+            writer.writerow(map(cell, cells))
         return out.getvalue()
 
     def to_markdown(self) -> str:
@@ -144,14 +146,8 @@ class ShapeTable:
             times = f" ×{line.count}" if line.count > 1 else ""
             name = f"**{line.path}**" if line.kind == "level" else f"`{line.path}`"
             op = " ".join(filter(None, (line.what, line.detail, line.sources)))
-            cells = (
-                name + times + marks(line),
-                op,
-                line.shape,
-                number(line.params),
-                number(line.macs),
-            )
-            out.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+            told = name + times + marks(line), markdown(op), markdown(line.shape)
+            out.append(f"| {' | '.join(told)} | {number(line.params)} | {number(line.macs)} |")
         out.append(f"| **total** | | | {self.params:,} | {self.macs:,} |")
         return "\n".join(out) + "\n"
 
@@ -172,7 +168,3 @@ def record(row: Row) -> dict[str, Any]:
 
 def _shapes_text(shapes: Iterable[Shape]) -> str:
     return "; ".join("[" + ", ".join(map(str, plain_shape(shape))) + "]" for shape in shapes)
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)

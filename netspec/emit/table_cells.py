@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from netspec.quoting import visible
+
 GAP = 2
 DITTO = "″"
 DAGGER = "†"
@@ -91,6 +93,7 @@ def trimmed(cell: Cell) -> Cell:
 
 def paint(cell: Cell, colour: bool) -> str:
     """The text of a line, with ANSI escapes where colour is wanted."""
+    cell = [(visible(text), style) for text, style in cell]
     if not colour:
         return "".join(text for text, _ in cell)
     return "".join(

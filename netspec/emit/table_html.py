@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Iterator
 
 from netspec.emit.costs import Costs
@@ -13,6 +11,7 @@ from netspec.emit.table_footer import footer
 from netspec.emit.table_lines import Line, table_lines
 from netspec.emit.table_text import marks
 from netspec.graph import Graph
+from netspec.quoting import html
 
 COLUMNS = (("layer", "left"), ("op", "left"), ("output", "left"), ("params", "right"), ("MACs", "right"))
 RULE = "1px solid rgba(128,128,128,.35)"
@@ -26,11 +25,9 @@ def table_html(graph: Graph, costs: Costs, memory: Memory) -> str:
     """The table as HTML: a line each for layers, repeats folded as in the text, and the totals below."""
     lines = table_lines(graph, costs)
     doc = graph.doc.strip().split("\n")[0]
-    heading = f'<b style="font-size:115%">{_text(graph.name)}</b> <span style="{FAINT}">{_text(doc)}</span>'
+    heading = f'<b style="font-size:115%">{html(graph.name)}</b> <span style="{FAINT}">{html(doc)}</span>'
     head = "".join(f'<th style="{CELL}{side};font-weight:500;{FAINT}">{title}</th>' for title, side in COLUMNS)
-    below = "<br>".join(
-        _text("".join(text for text, _ in cell)) for cell in footer(graph, costs, memory, lines, WIDEST)
-    )
+    below = "<br>".join(html("".join(text for text, _ in cell)) for cell in footer(graph, costs, memory, lines, WIDEST))
     return (
         f'<div style="overflow-x:auto;line-height:1.4">{heading}'
         f'<table style="{TABLE}">'
@@ -45,7 +42,7 @@ def _rows(lines: list[Line]) -> Iterator[str]:
     for line in lines:
         same = line.shape == above and not line.more
         above = line.shape
-        shape = _faint(DITTO) if same else _text(line.shape + (f" +{line.more}" if line.more else ""))
+        shape = _faint(DITTO) if same else html(line.shape + (f" +{line.more}" if line.more else ""))
         cells = (_name(line), _op(line), shape, number(line.params), number(line.macs))
         styles = [f"{CELL}{side}" for _, side in COLUMNS]
         styles[0] += f";padding-left:{1.2 * max(0, len(line.guides)):g}em"
@@ -54,7 +51,7 @@ def _rows(lines: list[Line]) -> Iterator[str]:
 
 
 def _name(line: Line) -> str:
-    name = f"<b>{_text(line.name)}</b>" if line.kind == "level" else _text(line.name)
+    name = f"<b>{html(line.name)}</b>" if line.kind == "level" else html(line.name)
     times = f" ×{line.count}" if line.count > 1 else ""
     return f"<code style='background:none;color:inherit'>{name}</code>{times}{marks(line)}"
 
@@ -62,16 +59,8 @@ def _name(line: Line) -> str:
 def _op(line: Line) -> str:
     then = "".join(f" · {op}" for op in line.then)
     said = " ".join(part for part in (line.what, line.detail) if part)
-    return _text(said) + _faint(f" {line.sources}{then}{' …' if line.closed else ''}".rstrip())
+    return html(said) + _faint(f" {line.sources}{then}{' …' if line.closed else ''}".rstrip())
 
 
 def _faint(text: str) -> str:
-    return f'<span style="{FAINT}">{_text(text)}</span>' if text else ""
-
-
-def _text(text: str) -> str:
-    """Text that no page takes for anything else."""
-    return html.escape(_UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text))
-
-
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\ufffe\uffff]")
+    return f'<span style="{FAINT}">{html(text)}</span>' if text else ""

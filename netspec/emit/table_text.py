@@ -31,6 +31,7 @@ from netspec.emit.table_cells import (
 from netspec.emit.table_footer import footer, short_bytes
 from netspec.emit.table_lines import FOLDED, Line, View, table_lines
 from netspec.graph import Graph
+from netspec.quoting import visible
 
 NARROWEST = 48
 PLAIN = 80  # columns; in no more, the table keeps to what matters most
@@ -63,7 +64,7 @@ def in_ascii(line: Line) -> Line:
 
 def title(graph: Graph, width: int) -> list[Cell]:
     """The network's name and the first line of what it says about itself, below where both do not fit in one."""
-    doc = graph.doc.strip().split("\n")[0]
+    doc = visible(graph.doc.strip().split("\n")[0])
     if len(graph.name) + GAP + len(doc) <= width:
         return [[(graph.name, "bold"), (" " * GAP + doc, "dim")]]
     return [

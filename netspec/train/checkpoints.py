@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import os
+import pickle
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -126,8 +127,11 @@ class Checkpoints:
     def _read_shards(self, path: Path, places: Callable[[Sizes], dict[str, Tensor]]) -> Snapshot:
         from netspec.train.sharding import read_shards, shards_in
 
-        tensors = places(shards_in(path))
-        read_shards(tensors, path, self.world)
+        try:
+            tensors = places(shards_in(path))
+            read_shards(tensors, path, self.world)
+        except pickle.UnpicklingError as found:
+            raise EnvironmentFault(f"{path} is no checkpoint of netspec's: {found}") from None
         return Snapshot(tensors, torch.load(path / REST, map_location="cpu", weights_only=True))
 
 

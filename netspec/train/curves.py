@@ -92,7 +92,9 @@ def figure(count: int, width: float, in_row: int, above: float = 0.0) -> Iterato
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()  # whatever a matplotlibrc in the working folder asks for
+        matplotlib.rcParams.update(STYLE)
         layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1)
         rows = -(-count // in_row)
         drawn = Figure(figsize=(max(width * in_row, 5.6), 3.6 * rows + above), layout=layout)

@@ -16,6 +16,7 @@ import torch
 from netspec import __version__
 from netspec.diagnostics import UsageError
 from netspec.files import write_text
+from netspec.quoting import json_text
 
 PACKAGES = ("torch", "torchmetrics", "numpy", "onnx", "onnxruntime-gpu", "onnxruntime", "safetensors", "pydantic")
 
@@ -115,7 +116,7 @@ def _step(line: str) -> float:
 
 
 def _json(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    return json_text(value, indent=2) + "\n"
 
 
 def environment() -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from netspec.files import replacing, write_text
 from netspec.graph import Graph
 from netspec.imports import DISK, Disk
 from netspec.pipeline import Loaded, compile_loaded, load_source, read_value
+from netspec.quoting import json_text, shell
 from netspec.recipes import Column, plugins
 from netspec.recipes.data import Transform
 from netspec.train.data import Data
@@ -59,7 +59,17 @@ class Asked:
     def words(self) -> list[str]:
         """The same as words of a command line."""
         variant = ["--variant", self.variant] if self.variant else []
-        return [self.spec, *variant, *(word for value in self.values for word in ("--set", value)), *plugin_words()]
+        return [
+            as_path(self.spec),
+            *variant,
+            *(word for value in self.values for word in ("--set", value)),
+            *plugin_words(),
+        ]
+
+
+def as_path(path: str | Path) -> str:
+    """A path as a word of a command line, which is never taken for an option."""
+    return f"./{path}" if str(path).startswith("-") else str(path)
 
 
 def plugin_words() -> list[str]:
@@ -77,7 +87,7 @@ def begun_as(folder: RunFolder) -> Asked:
 
 def going_on(asked: Asked, folder: RunFolder) -> str:
     """The command that goes on with a run: the same recipe, so the same options."""
-    return shlex.join(["netspec", "train", *asked.words(), "--resume", str(folder.path)])
+    return shell(["netspec", "train", *asked.words(), "--resume", as_path(folder.path)])
 
 
 def write_sources(loaded: Loaded, asked: Asked, folder: Path) -> dict[str, Any]:
@@ -121,7 +131,7 @@ def write_meaning(data: Data, folder: RunFolder) -> None:
         "columns": {name: asdict(column) for name, column in data.columns.items()},
         "words": {name: [*words] for name, words in data.words.items()},
     }
-    write_text(folder.path / "data.json", json.dumps(found, ensure_ascii=False, indent=1) + "\n")
+    write_text(folder.path / "data.json", json_text(found, indent=1) + "\n")
 
 
 def read_meaning(folder: RunFolder) -> Meaning:

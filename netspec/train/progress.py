@@ -7,6 +7,8 @@ import time
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from netspec.diagnostics.terminal import bare
+
 SHOWN_EVERY = 0.1
 LARGE = 1e6
 
@@ -65,7 +67,7 @@ class Live(Plain):
             TextColumn("{task.fields[rate]}"),
             TextColumn("left"),
             TimeRemainingColumn(),
-            console=Console(file=sys.stdout),
+            console=Console(file=bare(sys.stdout)),
             transient=True,
             auto_refresh=False,
         )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 from typing import Any
 
 from netspec.files import write_text
+from netspec.quoting import html
 from netspec.train.curves import curves_svg
 from netspec.train.folder import RunFolder
 from netspec.train.history import History, read_history
@@ -54,26 +54,26 @@ def page(
     """The page as text."""
     name, recipe, published = facts["model"], facts["recipe"], result["published"]
     parts = [
-        f"<h1>{escape(name)}</h1>",
+        f"<h1>{html(name)}</h1>",
         f"<p>{facts['weights']:,} parameters, trained on {_said(recipe['data'])} with "
-        f"{escape(next(iter(recipe['optimizer'])))} "
+        f"{html(next(iter(recipe['optimizer'])))} "
         f"for {max(result['steps']):,} steps in {duration(result['seconds'])}</p>",
         "<h2>Scores of the best weights</h2>",
         _scores(result, published),
     ]
     for fold, history in histories.items():
-        parts.append(f"<h2>{'Curves' if len(histories) == 1 else escape(fold)}</h2>")
+        parts.append(f"<h2>{'Curves' if len(histories) == 1 else html(fold)}</h2>")
         parts.append(f'<div class="wide">{curves_svg(history, published)}</div>')
     for (fold, history), best in zip(histories.items(), result["best_epoch"]):
-        parts.append(f"<h2>{'Epochs' if len(histories) == 1 else f'Epochs of {escape(fold)}'}</h2>")
+        parts.append(f"<h2>{'Epochs' if len(histories) == 1 else f'Epochs of {html(fold)}'}</h2>")
         parts.append(_epochs(history, best))
     parts += ["<h2>Settings</h2>", _settings(facts)]
     versions = ", ".join(f"{package} {number}" for package, number in environment["versions"].items())
     where = ", ".join(environment["devices"]) or f"{environment['machine']}, threads: {environment['threads']}"
-    parts.append(f"<footer>{escape(versions)} · {escape(where)} · spec {facts['spec']['sha256'][:12]}</footer>")
+    parts.append(f"<footer>{html(versions)} · {html(where)} · spec {facts['spec']['sha256'][:12]}</footer>")
     body = "\n".join(parts)
     return (
-        f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{escape(name)} · netspec</title>\n'
+        f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{html(name)} · netspec</title>\n'
         f'<meta name="viewport" content="width=device-width">\n<style>{STYLE}</style>\n'
         f"<body>\n{body}\n</body>\n</html>\n"
     )
@@ -101,20 +101,20 @@ def _epochs(history: History, best: int) -> str:
 
 
 def _table(heads: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]]) -> str:
-    head = "".join(f"<th>{escape(name)}</th>" for name in heads)
+    head = "".join(f"<th>{html(name)}</th>" for name in heads)
     lines = [
-        f'<tr class="{kind}">' + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>" for kind, cells in rows
+        f'<tr class="{kind}">' + "".join(f"<td>{html(cell)}</td>" for cell in cells) + "</tr>" for kind, cells in rows
     ]
     return f'<div class="wide"><table>\n<tr>{head}</tr>\n' + "\n".join(lines) + "\n</table></div>"
 
 
 def _settings(facts: Mapping[str, Any]) -> str:
     said = {**facts["parameters"], **{key: value for key, value in facts["recipe"].items() if _tells(value)}}
-    return "<dl>" + "".join(f"<dt>{escape(key)}</dt><dd>{_said(value)}</dd>" for key, value in said.items()) + "</dl>"
+    return "<dl>" + "".join(f"<dt>{html(key)}</dt><dd>{_said(value)}</dd>" for key, value in said.items()) + "</dl>"
 
 
 def _said(value: Any) -> str:
-    return escape(plain(value))
+    return html(plain(value))
 
 
 def plain(value: Any) -> str:

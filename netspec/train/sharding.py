@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import pickle
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.filesystem import FileSystemReader, FileSystemWriter
-from torch.distributed.checkpoint.metadata import TensorStorageMetadata
+from torch.distributed.checkpoint.metadata import Metadata, StorageMeta, TensorStorageMetadata
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
 from torch.distributed.device_mesh import init_device_mesh
@@ -22,6 +24,23 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from netspec.runtime.compile import repeated_blocks
 from netspec.train.strategies import Alone, Judged
 from netspec.train.world import World
+
+PARTS = {
+    "pathlib": ("PosixPath", "WindowsPath"),
+    "torch": ("Size",),
+    "torch.serialization": ("_get_layout",),
+    "torch.distributed.checkpoint.filesystem": ("_StorageInfo",),
+    "torch.distributed.checkpoint.metadata": (
+        "ChunkStorageMetadata",
+        "Metadata",
+        "MetadataIndex",
+        "StorageMeta",
+        "TensorProperties",
+        "TensorStorageMetadata",
+        "_MEM_FORMAT_ENCODING",
+    ),
+}
+"""What the index of a checkpoint of tensors is made of, by module."""
 
 
 class Sharded(Alone):
@@ -83,9 +102,32 @@ def write_shards(tensors: Mapping[str, Tensor], folder: Path) -> None:
         raise next((fault for fault in faults if isinstance(fault, OSError)), found) from None
 
 
+class Shards(FileSystemReader):
+    """Such a folder, whoever wrote it: torch unpickles its index, which could name any function to be called."""
+
+    def read_metadata(self, *args: Any, **kwargs: Any) -> Metadata:
+        with open(self._get_metadata_path(kwargs.get("rank")), "rb") as file:
+            found: Metadata = Index(file).load()
+        found.storage_meta = StorageMeta(load_id=self.load_id)
+        return found
+
+
+class Index(pickle.Unpickler):
+    """Reads the index of a checkpoint, which is made of ``PARTS`` and of dtypes. Raises ``UnpicklingError`` for others.
+
+    There are tensors alone in it: bytes would be unpickled in their turn.
+    """
+
+    def find_class(self, module: str, name: str) -> Any:
+        is_dtype = module == "torch" and isinstance(vars(torch).get(name), torch.dtype)
+        if is_dtype or name in PARTS.get(module, ()):
+            return super().find_class(module, name)
+        raise pickle.UnpicklingError(f"it names {module}.{name}")
+
+
 def shards_in(folder: Path) -> dict[str, tuple[torch.Size, torch.dtype]]:
     """Size and type of every tensor that such a folder has."""
-    entries = FileSystemReader(folder).read_metadata().state_dict_metadata
+    entries = Shards(folder).read_metadata().state_dict_metadata
     return {
         name: (found.size, found.properties.dtype)
         for name, found in entries.items()
@@ -97,4 +139,4 @@ def read_shards(tensors: Mapping[str, Tensor], folder: Path, world: World) -> No
     """Fill tensors with what a folder has of them, however many processes wrote it and however they are divided now."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "torch.distributed is disabled")  # as is right for a single process
-        load(dict(tensors), storage_reader=FileSystemReader(folder), no_dist=world.size == 1)
+        load(dict(tensors), storage_reader=Shards(folder), no_dist=world.size == 1)

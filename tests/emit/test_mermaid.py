@@ -7,8 +7,9 @@ import re
 import pytest
 
 from netspec.emit.dot_folding import fold, size
-from netspec.emit.mermaid import escaped, mermaid_text
+from netspec.emit.mermaid import mermaid_text
 from netspec.pipeline import compile_spec
+from netspec.quoting import mermaid
 
 NODE = re.compile(r"\s+(n\d+)[(\[]")
 EDGE = re.compile(r"\s+(n\d+) (?:-->|-\.->|-\. \"same weights\" \.-)(?:\|\"[^\"]*\"\|)? (n\d+)")
@@ -50,4 +51,4 @@ def test_direction_and_expanded_levels() -> None:
 
 @pytest.mark.parametrize("hostile", ['"]; click n1 href "x"', "<script>", "end", "a|b", "%% c", "`md`", "&lt;"])
 def test_hostile_text_is_text(hostile: str) -> None:
-    assert re.fullmatch(r"(?:[\w ×.,+\-]|#\d+;)*", escaped(hostile))
+    assert re.fullmatch(r"(?:[\w ×.,+\-]|#\d+;)*", mermaid(hostile))

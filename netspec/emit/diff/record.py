@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -10,11 +9,12 @@ from netspec.dims import plain_shape
 from netspec.emit.diff.changes import Change, Diff, Facet
 from netspec.emit.table import Row, ShapeTable, record
 from netspec.graph import Graph, Node
+from netspec.quoting import json_text
 
 
 def diff_json(diff: Diff) -> str:
     """What differs; of two values the first is the old one."""
-    return json.dumps(_record(diff), indent=2, ensure_ascii=False, default=str)
+    return json_text(_record(diff), indent=2, default=str)
 
 
 def _record(diff: Diff) -> dict[str, Any]:

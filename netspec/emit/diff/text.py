@@ -24,6 +24,7 @@ from netspec.emit.table_cells import (
 from netspec.emit.table_footer import bytes_text, wrapped
 from netspec.emit.table_text import EXACT_BELOW, NARROWEST
 from netspec.graph import Graph
+from netspec.quoting import visible
 
 MARK = 2
 LABEL = len("parameters") + GAP
@@ -39,7 +40,7 @@ def diff_text(diff: Diff, width: int, colour: bool, ascii: bool = False) -> str:
     """What differs, in at most ``width`` columns (never below 48)."""
     width = max(width, NARROWEST)
     say = in_words if ascii else str
-    title = say(" → ".join(labels(diff.old, diff.new)))
+    title = say(visible(" → ".join(labels(diff.old, diff.new))))
     if diff.is_empty:
         return f"{title}: no difference"
     out: list[Cell] = [[(clip(title, width), "bold")], *_sections(diff, width, say), []]

@@ -24,6 +24,7 @@ from netspec.emit.source.forward import (
 from netspec.emit.source.loop import loop_arguments, loop_statements
 from netspec.graph import Graph, InitRule, Node, walk, walk_parameters
 from netspec.ops import OPS
+from netspec.quoting import docstring, literal
 
 WIDTH = 120
 INDENT = "    "
@@ -62,13 +63,13 @@ def _head(graph: Graph, body: str) -> list[str]:
     count = f"{graph.body.parameter_count:,}"
     title = f"{graph.name}: {graph.doc}" if graph.doc else graph.name
     about = f"{count} parameters. Written by netspec from {PurePath(graph.spec).name} (SHA-256 {graph.digest[:16]}…)."
-    docstring = (
-        [*wrap(f'"""{title}', WIDTH), "", about, '"""'] if len(title) < 1000 else [f'"""{graph.name}', "", about, '"""']
-    )
+    title = title if len(title) < 1000 else graph.name
+    first, *others = map(docstring, wrap(title, WIDTH, initial_indent=" " * 3))  # room for the quotes
+    words = [f'"""{first[3:]}', *others, "", docstring(about), '"""']
     imports = ["import torch"] if "torch." in body else []
     imports += ["import torch.nn.functional as F"] if "F." in body else []
     imports += ["from torch import nn"]
-    return [*(line.replace("\\", "\\\\") for line in docstring), "", *imports]
+    return [*words, "", *imports]
 
 
 def _class(group: ClassGroup, graph: Graph) -> Iterator[tuple[str, int | None]]:
@@ -77,7 +78,7 @@ def _class(group: ClassGroup, graph: Graph) -> Iterator[tuple[str, int | None]]:
     sequential = is_sequential(level)
     shapes = len(group.levels) == 1
     yield f"class {group.name}({'nn.Sequential' if sequential else 'nn.Module'}):", None
-    yield f'{INDENT}"""{_about(group)}"""', None
+    yield f'{INDENT}"""{docstring(_about(group))}"""', None
     yield "", None
     taken = [f"{name}={group.defaults[name]!r}" if name in group.defaults else name for name in group.parameters]
     yield f"{INDENT}def __init__({', '.join(['self', *taken])}):", None
@@ -124,7 +125,7 @@ def _method(name: str, arguments: list[str], statements: Iterator[Statement]) ->
 def _parameter(key: str) -> str:
     """How a parameter of the network is read."""
     plain = all(part.isidentifier() for part in key.split("."))
-    return f"self.{key}" if plain else f'self.get_parameter("{key}")'
+    return f"self.{key}" if plain else f"self.get_parameter({literal(key)})"
 
 
 def _about(group: ClassGroup) -> str:
@@ -141,7 +142,7 @@ def _assign(name: str, maker: Maker) -> list[str]:
     if name.isidentifier():
         lines = _lines(maker, 2, room=len(f"self.{name} = "))
         return [f"{INDENT * 2}self.{name} = {lines[0].strip()}", *lines[1:]]
-    return _call("self.add_module", [[f'"{name}"'], _lines(maker, 3)], 2)
+    return _call("self.add_module", [[literal(name)], _lines(maker, 3)], 2)
 
 
 def _lines(maker: Maker, indent: int, room: int = 0) -> list[str]:
@@ -230,22 +231,22 @@ def _op_rule(rule: InitRule, op: str, graph: Graph) -> Iterator[str]:
 def _path_rule(rule: InitRule, graph: Graph) -> Iterator[str]:
     paths = [key for path, node, name, key in walk_parameters(graph.body) if rule.sets(path, node, name)]
     if len(paths) == 1:
-        yield f"{INDENT * 2}{_init_call(rule, f'self.get_parameter({paths[0]!r})')}".replace("'", '"')
+        yield f"{INDENT * 2}{_init_call(rule, f'self.get_parameter({literal(paths[0])})')}"
         return
     ending = rule.pattern.rpartition("*")[2]
     meant = [key for *_, key in walk_parameters(graph.body) if key.endswith(ending)]
     if len(paths) > MOST_PATHS and ending and meant == paths:
         yield f"{INDENT * 2}for name, parameter in self.named_parameters():"
-        yield f'{INDENT * 3}if name.endswith("{ending}"):'
+        yield f"{INDENT * 3}if name.endswith({literal(ending)}):"
         yield f"{INDENT * 4}{_init_call(rule, 'parameter')}"
         return
     yield f"{INDENT * 2}for path in ("
     for path in paths:
-        yield f'{INDENT * 3}"{path}",'
+        yield f"{INDENT * 3}{literal(path)},"
     yield f"{INDENT * 2}):"
     yield f"{INDENT * 3}{_init_call(rule, 'self.get_parameter(path)')}"
 
 
 def _init_call(rule: InitRule, target: str) -> str:
-    arguments = "".join(f", {name}={value!r}" for name, value in rule.arguments.items())
-    return f"nn.init.{rule.function}_({target}{arguments})".replace("'", '"')
+    said = {name: literal(value) if isinstance(value, str) else repr(value) for name, value in rule.arguments.items()}
+    return f"nn.init.{rule.function}_({target}{''.join(f', {name}={value}' for name, value in said.items())})"

@@ -12,6 +12,7 @@ from netspec.emit.source.constructors import is_module
 from netspec.emit.turns import Parts, prepared_values
 from netspec.graph import Call, Level, Node, Step, Value
 from netspec.ops.base import Tensor, assigned
+from netspec.quoting import literal
 
 POOL = ("x", "y", "z", "u", "v", "w")
 WIDEST = 100
@@ -72,7 +73,7 @@ def forward_signature(level: Level) -> list[str]:
 
 def attribute(name: str) -> str:
     """How a submodule is read: ``self.conv1``, or ``getattr(self, "0")`` where its name is a number."""
-    return f"self.{name}" if name.isidentifier() else f'getattr(self, "{name}")'
+    return f"self.{name}" if name.isidentifier() else f"getattr(self, {literal(name)})"
 
 
 def forward_statements(level: Level, shapes: bool) -> Iterator[Statement]:
@@ -308,4 +309,4 @@ class Body:
 
 
 def _mapping(named: Mapping[str, str]) -> str:
-    return "{" + ", ".join(f'"{name}": {variable}' for name, variable in named.items()) + "}"
+    return "{" + ", ".join(f"{literal(name)}: {variable}" for name, variable in named.items()) + "}"

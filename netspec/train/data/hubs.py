@@ -17,13 +17,19 @@ from netspec.train.data.images import Decoder
 from netspec.train.data.paths import package
 from netspec.train.names import import_torchvision
 
+HARMLESS = ("arrow", "csv", "imagefolder", "json", "parquet", "text")
+"""Readers of the package datasets. That of ``.pkl`` files calls whatever they name, and a script is one."""
+
 
 def read_hugging_face(data_set: HuggingFace, folder: Path) -> Data:
     """Its splits `train`, `validation` and `test`, with the columns that are numbers, classes or images."""
     datasets = package("datasets", "datasets", data_set.name)
     local = folder / data_set.path
     try:
-        splits = datasets.load_dataset(str(local) if local.exists() else data_set.path, data_set.configuration)
+        builder = datasets.load_dataset_builder(str(local) if local.exists() else data_set.path, data_set.configuration)
+        guard_format(type(builder).__module__, data_set)
+        builder.download_and_prepare()
+        splits = builder.as_dataset()
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as found:
         raise DataFault(f"{data_set.path} cannot be loaded: {str(found).splitlines()[0]}") from None
     if "train" not in splits:
@@ -41,6 +47,16 @@ def read_hugging_face(data_set: HuggingFace, folder: Path) -> Data:
             arrays |= {f"{name}_{part}": _column(splits[part], name, data_set) for name in used}
     words = {name: tuple(feature.names) for name, feature in used.items() if hasattr(feature, "names")}
     return from_arrays(arrays, data_set.target, data_set.path, words)
+
+
+def guard_format(module: str, data_set: HuggingFace) -> None:
+    """Guard: what reads the files runs nothing that they hold. ``module`` is where the reader is defined."""
+    kind = module.rpartition(".")[2]
+    if not module.startswith("datasets.packaged_modules.") or kind not in HARMLESS:
+        raise DataFault(
+            f"{data_set.path} is read by `{kind}`, which may run what the files hold",
+            f"files of numbers and images are read: {', '.join(HARMLESS)}",
+        )
 
 
 def _usable(feature: Any) -> bool:
@@ -72,6 +88,8 @@ def read_torchvision(data_set: Torchvision, folder: Path) -> Data:
     kind = getattr(package("torchvision.datasets", "torchvision", data_set.name), data_set.of)
     arrays: dict[str, Array] = {}
     words: Mapping[str, tuple[str, ...]] = {}
+    if hasattr(kind, "_check_legacy_exist"):  # the files of an old torchvision, which are unpickled
+        kind = type(kind.__name__, (kind,), {"_check_legacy_exist": lambda _: False})
     for part in ("train", "test"):
         try:
             found = kind(str(folder / data_set.root), train=part == "train", download=data_set.download)

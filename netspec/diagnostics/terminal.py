@@ -1,0 +1,44 @@
+"""Terminals, which obey some of the text that they are sent: what a command prints is shown, whoever wrote it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from typing import Any, TextIO, cast
+
+from netspec.quoting import visible
+
+
+class Showing:
+    """A stream that shows control characters instead of sending them; line feeds and tabs are text."""
+
+    def __init__(self, stream: TextIO):
+        self.bare = stream
+
+    def write(self, text: str) -> int:
+        self.bare.write(visible(text, keep="\n\t"))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.bare, name)
+
+
+@contextmanager
+def showing() -> Iterator[None]:
+    """Have stdout and stderr show all that is printed."""
+    with ExitStack() as stack:
+        if sys.stdout is not None:
+            stack.enter_context(redirect_stdout(cast(TextIO, Showing(sys.stdout))))
+        if sys.stderr is not None:
+            stack.enter_context(redirect_stderr(cast(TextIO, Showing(sys.stderr))))
+        yield
+
+
+def bare(stream: TextIO) -> TextIO:
+    """The stream itself, for colours and bars of our own: foreign text on its way there is made ``visible`` first."""
+    return stream.bare if isinstance(stream, Showing) else stream
