@@ -4,6 +4,8 @@ PyYAML's wheels carry LibYAML, which ``reader`` uses; where it was built without
 The two differ in places, which are the methods here: each says what LibYAML (0.2.5) does.
 """
 
+# mypy: allow-untyped-calls
+
 from __future__ import annotations
 
 import re
@@ -115,7 +117,7 @@ class PureLoader(Reader, Scanner, Parser):  # type: ignore[misc]  # whose types 
         start = self.get_mark()
         found: DirectiveToken = super().scan_directive()
         if found.name not in ("YAML", "TAG"):
-            end = Mark(start.name, start.index, start.line, start.column + 1 + len(found.name), None, None)
+            end = Mark(start.name, start.index, start.line, start.column + 1 + len(found.name), None, 0)
             raise ScannerError("while scanning a directive", start, "found unknown directive name", end)
         return found
 
@@ -156,7 +158,7 @@ class PureLoader(Reader, Scanner, Parser):  # type: ignore[misc]  # whose types 
             raise self._bad_escape(start, self.get_mark()) from None
         if any("\ud800" <= chunk <= "\udfff" for chunk in chunks):
             skipped = HALF.search(self.buffer, pointer).end() - pointer  # type: ignore[union-attr]  # it is there
-            raise self._bad_escape(start, Mark(here.name, 0, here.line, here.column + skipped, None, None))
+            raise self._bad_escape(start, Mark(here.name, 0, here.line, here.column + skipped, None, 0))
         return chunks
 
     def _bad_escape(self, start: Mark, place: Mark) -> ScannerError:
