@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 from pygls.uris import from_fs_path, to_fs_path
-from pygls.workspace import PositionCodec
+from pygls.workspace import PositionCodec, TextDocument
 
 from netspec import __version__, library
 from netspec.diagnostics import Diagnostic, Span
@@ -22,6 +25,7 @@ from netspec.lsp.definition import definition
 from netspec.lsp.document import Document, analyse
 from netspec.lsp.hints import hints
 from netspec.lsp.hover import hover
+from netspec.lsp.messages import Protocol, speak
 from netspec.lsp.words import word_before
 
 PAUSE = 0.15
@@ -44,7 +48,9 @@ class NetspecServer(LanguageServer):
 
     def __init__(self) -> None:
         # Whole texts: pygls splits lines at characters that the protocol does not count as line breaks.
-        super().__init__("netspec", __version__, text_document_sync_kind=types.TextDocumentSyncKind.Full)
+        super().__init__(
+            "netspec", __version__, text_document_sync_kind=types.TextDocumentSyncKind.Full, protocol_cls=Protocol
+        )
         self.analysed: dict[str, Document] = {}
         self.pending: dict[str, asyncio.Task[None]] = {}
         self.snippets = False
@@ -54,8 +60,18 @@ class NetspecServer(LanguageServer):
     def codec(self) -> PositionCodec:
         return self.workspace.position_codec
 
+    def open(self, uri: str) -> TextDocument | None:
+        """A document that the client has opened: no other is read from the disk."""
+        found: TextDocument | None = self.workspace.text_documents.get(unquote(uri))
+        return found
+
     def text(self, uri: str) -> str:
-        return self.workspace.get_text_document(uri).source
+        found = self.open(uri)
+        return found.source if found is not None else ""
+
+    def report_server_error(self, error: Exception, source: Any) -> None:
+        """Tell of a bug in a line; a request that met one has its answer."""
+        print(f"netspec: a bug of netspec: {type(error).__name__}: {error}", file=sys.stderr)
 
     def schedule(self, uri: str, pause: float) -> None:
         """Check a document soon; a newer text replaces the wait for an older one."""
@@ -66,7 +82,9 @@ class NetspecServer(LanguageServer):
 
     async def _check(self, uri: str, pause: float) -> None:
         await asyncio.sleep(pause)
-        document = self.workspace.get_text_document(uri)
+        document = self.open(uri)
+        if document is None:
+            return
         text, version = document.source, document.version
         before = self.analysed.get(uri)
         loop = asyncio.get_running_loop()
@@ -79,12 +97,13 @@ class NetspecServer(LanguageServer):
             with contextlib.suppress(Exception):  # a client that has gone needs no hints
                 await self.workspace_inlay_hint_refresh_async(None)
 
-    async def current(self, uri: str) -> Document:
-        """The analysis of the text as it stands, waiting for it where it is not done yet."""
+    async def current(self, uri: str) -> Document | None:
+        """The analysis of the text as it stands, once it is done; ``None`` where the document is not open."""
         waiting = self.pending.get(uri)
         if waiting is not None and uri not in self.analysed:
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.shield(waiting)
+            await asyncio.wait([waiting])
+        if self.open(uri) is None:
+            return None
         found = self.analysed.get(uri)
         text = self.text(uri)
         if found is None or (found.source.text != text.removeprefix("\ufeff") and waiting is None):
@@ -175,7 +194,8 @@ def make_server() -> NetspecServer:
 
     @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
     async def changed(params: types.DidChangeTextDocumentParams) -> None:
-        server.schedule(params.text_document.uri, PAUSE)
+        if server.open(params.text_document.uri) is not None:
+            server.schedule(params.text_document.uri, PAUSE)
 
     @server.feature(types.TEXT_DOCUMENT_DID_SAVE)
     async def saved(params: types.DidSaveTextDocumentParams) -> None:
@@ -192,6 +212,8 @@ def make_server() -> NetspecServer:
     async def completion(params: types.CompletionParams) -> types.CompletionList:
         uri = params.text_document.uri
         document, text = await server.current(uri), server.text(uri)
+        if document is None:
+            return types.CompletionList(False, [])
         line, column = server.place(uri, params.position)
         found = complete(document, text, line, column)
         written = _written(server, text, params.position, line, column)
@@ -202,19 +224,22 @@ def make_server() -> NetspecServer:
     @server.feature(types.TEXT_DOCUMENT_HOVER)
     async def hovered(params: types.HoverParams) -> types.Hover | None:
         uri = params.text_document.uri
-        found = hover(await server.current(uri), *server.place(uri, params.position))
+        document = await server.current(uri)
+        found = hover(document, *server.place(uri, params.position)) if document is not None else None
         return types.Hover(types.MarkupContent(types.MarkupKind.Markdown, found)) if found else None
 
     @server.feature(types.TEXT_DOCUMENT_DEFINITION)
     async def defined(params: types.DefinitionParams) -> types.Location | None:
         uri = params.text_document.uri
         document = await server.current(uri)
-        found = definition(document, *server.place(uri, params.position))
-        return server.location(uri, document, found) if found is not None else None
+        found = definition(document, *server.place(uri, params.position)) if document is not None else None
+        return server.location(uri, document, found) if document is not None and found is not None else None
 
     @server.feature(types.TEXT_DOCUMENT_INLAY_HINT)
     async def hinted(params: types.InlayHintParams) -> list[types.InlayHint]:
         document = await server.current(params.text_document.uri)
+        if document is None:
+            return []
         lines = document.source.lines
         found = hints(document, params.range.start.line + 1, params.range.end.line + 1)
         return [
@@ -227,9 +252,8 @@ def make_server() -> NetspecServer:
 
 def _written(server: NetspecServer, text: str, position: types.Position, line: int, column: int) -> types.Range:
     """The part of the word that is there already, which the chosen one replaces."""
-    lines = text.split("\n")
-    word = word_before(lines[line - 1], column - 1)
-    return types.Range(server.position(lines, line, column - len(word)), position)
+    word = word_before(_line(text, line - 1), column - 1)
+    return types.Range(server.position(text.split("\n"), line, column - len(word)), position)
 
 
 def _item(item: Item, number: int, written: types.Range, snippets: bool) -> types.CompletionItem:
@@ -250,4 +274,11 @@ def _item(item: Item, number: int, written: types.Range, snippets: bool) -> type
 
 def serve() -> None:
     """Speak the protocol over stdin and stdout until the client says goodbye."""
-    make_server().start_io()
+    server = make_server()
+    protocol = server.protocol
+    assert isinstance(protocol, Protocol)
+    try:
+        with contextlib.suppress(BrokenPipeError, KeyboardInterrupt):  # the client has gone
+            asyncio.run(speak(protocol))
+    finally:
+        server.shutdown()  # type: ignore[no-untyped-call]

@@ -22,12 +22,12 @@ BREAKS = "\0\r\n\x85\u2028\u2029"
 BLANKS = BREAKS + " \t"
 ALPHABET = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-")
 IN_TAGS = ALPHABET | frozenset(";/?:@&=+$.!~*'()%")
-HALF = re.compile(r"\\[uU](?=(?:0000)?[dD][89a-fA-F])")
+HALF = re.compile(r"(?<!\\)(?:\\\\)*\\[uU](?=(?:0000)?[dD][89a-fA-F])")
 """Before the digits of a surrogate."""
 HEADER = re.compile(r"[+-][0-9]?|[0-9][+-]?|")
 
 
-class PureLoader(Reader, Scanner, Parser):  # type: ignore[misc]  # whose types are not known
+class PureLoader(Reader, Scanner, Parser):
     """The events of a text, as ``yaml.parse`` asks for them."""
 
     def __init__(self, text: str):
@@ -55,7 +55,7 @@ class PureLoader(Reader, Scanner, Parser):  # type: ignore[misc]  # whose types 
             chunks += [*spaces, self.prefix(length)]
             self.forward(length)
             end = self.get_mark()
-            spaces = self.scan_plain_spaces(indent, start)
+            spaces = self.scan_plain_spaces(indent, start) or []
             if not spaces or (not self.flow_level and self.column < indent):
                 break
         return ScalarToken("".join(chunks), True, start, end)
@@ -152,13 +152,17 @@ class PureLoader(Reader, Scanner, Parser):  # type: ignore[misc]  # whose types 
     def scan_flow_scalar_non_spaces(self, double: bool, start: Mark) -> list[str]:
         """An escape stands for a character: no half of a pair, and none beyond Unicode."""
         pointer, here = self.pointer, self.get_mark()
+        chunks: list[str] = []
+        fault: Exception | None = None
         try:
-            chunks: list[str] = super().scan_flow_scalar_non_spaces(double, start)
-        except ValueError:  # chr() fails, at the first of the digits
-            raise self._bad_escape(start, self.get_mark()) from None
-        if any("\ud800" <= chunk <= "\udfff" for chunk in chunks):
-            skipped = HALF.search(self.buffer, pointer).end() - pointer  # type: ignore[union-attr]  # it is there
-            raise self._bad_escape(start, Mark(here.name, 0, here.line, here.column + skipped, None, 0))
+            chunks = super().scan_flow_scalar_non_spaces(double, start)
+        except (ScannerError, ValueError) as found:
+            fault = found
+        half = HALF.search(self.buffer, pointer, self.pointer + 4) if double else None
+        if half is not None:
+            raise self._bad_escape(start, Mark(here.name, 0, here.line, here.column + half.end() - pointer, None, 0))
+        if fault is not None:  # chr() fails, at the first of the digits
+            raise self._bad_escape(start, self.get_mark()) if isinstance(fault, ValueError) else fault
         return chunks
 
     def _bad_escape(self, start: Mark, place: Mark) -> ScannerError:
