@@ -12,13 +12,15 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Union
+from typing import Union, overload
 
 Size = Union[int, "Dim"]
 Shape = tuple[Size, ...]
 Monomial = tuple[tuple["Atom", int], ...]
 
 MAX_TERMS = 256
+MAX_DEPTH, MAX_DIVISIONS = 100, 1000
+"""How many terms a product of sums may have, how deep divisions may stand in each other, and how many one may hold."""
 
 
 class UndecidedError(Exception):
@@ -29,15 +31,30 @@ class InexactError(ArithmeticError):
     """A division of sizes that has no exact symbolic result."""
 
 
-class Floor:
-    """The atom ``⌊numerator/divisor⌋``; made by ``floor_div`` alone, which normalises."""
+class TooComplexError(OverflowError):
+    """A symbolic size beyond what anybody could read, or any machine should compute."""
 
-    __slots__ = ("_hash", "divisor", "numerator")
+
+class Floor:
+    """The atom ``⌊numerator/divisor⌋``; made by ``floor_div`` alone, which normalises.
+
+    ``depth`` and ``count`` say how deep divisions stand in it and how many it holds, itself included; ``order`` is
+    what sorts the atoms of a product.
+    """
+
+    __slots__ = ("_hash", "count", "depth", "divisor", "numerator", "order")
 
     def __init__(self, numerator: Dim, divisor: int):
         self.numerator = numerator
         self.divisor = divisor
+        inner = [atom for term in numerator.terms for atom, _ in term if isinstance(atom, Floor)]
+        self.depth: int = 1 + max((atom.depth for atom in inner), default=0)
+        self.count: int = 1 + sum(atom.count for atom in inner)
+        if self.depth > MAX_DEPTH or self.count > MAX_DIVISIONS:
+            many = f"{MAX_DEPTH} divisions in each other" if self.depth > MAX_DEPTH else f"{MAX_DIVISIONS} divisions"
+            raise TooComplexError(f"a symbolic size of more than {many}")
         self._hash = hash((numerator, divisor))
+        self.order = _atom_text(self, ASCII)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Floor) and (self.divisor, self.numerator) == (other.divisor, other.numerator)
@@ -78,6 +95,8 @@ class Dim:
             for right, b in _terms(other).items():
                 product = _multiply(left, right)
                 terms[product] = terms.get(product, 0) + a * b
+            if len(terms) > MAX_TERMS and isinstance(other, Dim) and len(other.terms) > 1:
+                raise TooComplexError(f"a symbolic size of more than {MAX_TERMS} terms")
         return _size(terms)
 
     __radd__ = __add__
@@ -134,8 +153,6 @@ def _size(terms: dict[Monomial, int]) -> Size:
         return 0
     if len(terms) == 1 and () in terms:
         return terms[()]
-    if len(terms) > MAX_TERMS:
-        raise OverflowError(f"a symbolic size of more than {MAX_TERMS} terms")
     return Dim(terms)
 
 
@@ -145,7 +162,25 @@ def _multiply(left: Monomial, right: Monomial) -> Monomial:
     powers = dict(left)
     for atom, power in right:
         powers[atom] = powers.get(atom, 0) + power
-    return tuple(sorted(powers.items(), key=lambda item: _atom_text(item[0], ASCII)))
+    return tuple(sorted(powers.items(), key=_order))
+
+
+def _order(item: tuple[Atom, int]) -> str:
+    atom = item[0]
+    return atom if isinstance(atom, str) else atom.order
+
+
+@overload
+def total(sizes: Iterable[int]) -> int: ...
+@overload
+def total(sizes: Iterable[Size]) -> Size: ...
+def total(sizes: Iterable[Size]) -> Size:
+    """The sum of any number of sizes, in time that grows with their terms alone."""
+    terms: dict[Monomial, int] = {}
+    for size in sizes:
+        for monomial, coefficient in _terms(size).items():
+            terms[monomial] = terms.get(monomial, 0) + coefficient
+    return _size(terms)
 
 
 def product(sizes: Iterable[Size]) -> Size:
@@ -168,8 +203,8 @@ def floor_div(size: Size, divisor: int) -> Size:
         divisor //= shrink
     if divisor == 1 or isinstance(size, int):
         return size // divisor if isinstance(size, int) else size
-    whole = {monomial: coefficient // divisor for monomial, coefficient in size.terms.items()}
-    rest = _size({monomial: coefficient % divisor for monomial, coefficient in size.terms.items()})
+    whole, left = _divided(size, divisor)
+    rest = _size(left)
     if isinstance(rest, int):
         return _size(whole)
     for monomial, coefficient in rest.terms.items():
@@ -178,6 +213,21 @@ def floor_div(size: Size, divisor: int) -> Size:
             others = rest - Dim({monomial: 1})
             return _size(whole) + floor_div(inner.numerator + others * inner.divisor, inner.divisor * divisor)
     return _size(whole) + Dim({((Floor(rest, divisor), 1),): 1})
+
+
+def _divided(size: Dim, divisor: int) -> tuple[dict[Monomial, int], dict[Monomial, int]]:
+    """What comes out of a floor whole, and what is left in it.
+
+    Of a floor within only a multiple of the divisor comes out, not a part: nested floors would double at every level.
+    """
+    whole, left = {}, {}
+    for monomial, coefficient in size.terms.items():
+        nested = any(isinstance(atom, Floor) for atom, _ in monomial)
+        if nested and coefficient % divisor:
+            left[monomial] = coefficient
+        else:
+            whole[monomial], left[monomial] = divmod(coefficient, divisor)
+    return whole, left
 
 
 def ceil_div(size: Size, divisor: int) -> Size:

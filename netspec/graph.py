@@ -18,7 +18,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar, Union
 
 from netspec.diagnostics import Span
-from netspec.dims import Shape, Size
+from netspec.dims import Shape, Size, total
 from netspec.ops import OPS
 from netspec.ops.base import Numbers, Op, Tensor
 
@@ -295,15 +295,14 @@ class Tally(Generic[Count]):
         return self._known[what]
 
     def _level(self, level: Level) -> tuple[Count, Count]:
-        total_ahead: Count = 0
-        total_run: Count = 0
+        all_ahead: list[Count] = []
+        all_run: list[Count] = []
         for step in level.steps:
             if not step.training:
                 ahead, run = self.work(step)
-                early = level.phases.get(step) == "ahead"
-                total_ahead = total_ahead + ahead + (run if early else 0)
-                total_run = total_run + (0 if early else run)
-        return total_ahead, total_run
+                all_ahead.append(ahead)
+                (all_ahead if level.phases.get(step) == "ahead" else all_run).append(run)
+        return total(all_ahead), total(all_run)
 
 
 @dataclass(frozen=True, slots=True)

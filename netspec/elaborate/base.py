@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, NoReturn, TypeVar
 
 from netspec.diagnostics import Label, Span, clipped, did_you_mean
-from netspec.dims import pretty_shape
+from netspec.dims import TooComplexError, pretty_shape
 from netspec.elaborate.hints import elsewhere_help, find_named
 from netspec.elaborate.levels import ABSENT, UNKNOWN, Builder, Ports, hashable
 from netspec.elaborate.requirements import Requirements
@@ -250,16 +250,22 @@ class Elaboration:
         free = self.shared.free.get(key)
         if free is not None:
             return free
+        place = self.reader.place(span)
         marked = *key, self.requirements.training
         known = self.shared.inferred.get(marked)
         if known is not None:
             made, needed = known
-            self.require(needed)
+            self.require(replace(each, span=place) for each in needed)
             return made
         first = len(self.requirements.noted)
-        self.requirements.check(op.requirements(*tensors), self.reader.place(span))
-        made = op.infer(*tensors)
-        self.requirements.sizes(made, op.name, self.reader.place(span))
+        try:
+            self.requirements.check(op.requirements(*tensors), place)
+            made = op.infer(*tensors)
+            self.requirements.sizes(made, op.name, place)
+            self.requirements.bounds(op.bounds(*tensors), place)
+            op.macs(tensors, made)  # what it costs can be told too
+        except TooComplexError as found:
+            raise ShapeError(f"{op.name} makes {found}", help="write the sizes of the input as numbers") from None
         needed = tuple(self.requirements.noted[first:])
         if needed:
             self.shared.inferred[marked] = made, needed

@@ -10,7 +10,7 @@ from functools import lru_cache
 from netspec.diagnostics import Span
 from netspec.dims import Dim, Size, UndecidedError, evaluate, pretty, same
 from netspec.graph import Requirement
-from netspec.ops.base import ShapeError, Tensor
+from netspec.ops.base import Bound, ShapeError, Tensor
 
 
 class Requirements:
@@ -53,6 +53,22 @@ class Requirements:
                         self.add(Requirement(size, ">=", 1, span, f"{what} leaves nothing"))
                 elif size < 1:
                     raise ShapeError(f"{what} leaves nothing: one of its sizes is {size}")
+
+    def bounds(self, bounds: Iterable[Bound], span: Span) -> None:
+        """Guard sizes that must not be too small or too large; what depends on a symbol becomes a requirement.
+
+        Known sizes that forbid training alone become one too: inference is not bound by them.
+        """
+        for bound in bounds:
+            left, right = (bound.size, bound.least) if bound.most is None else (bound.most, bound.size)
+            assert right is not None
+            difference = left - right
+            certain = difference >= 0 if isinstance(difference, int) else certainly_positive(difference + 1)
+            if certain:
+                continue
+            if isinstance(difference, int) and not bound.training:
+                raise ShapeError(f"{bound.reason}, not {pretty(bound.size)}", argument=bound.argument)
+            self.add(Requirement(left, ">=", right, span, bound.reason, bound.training))
 
     def add(self, requirement: Requirement) -> None:
         if self.training and not requirement.training:

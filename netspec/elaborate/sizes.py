@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import product
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice, product
 
 from netspec.diagnostics import Report
 from netspec.elaborate.requirements import explain, holds, symbols_of
 from netspec.graph import Graph, Requirement, Value
 
-COMMON = (64, 128, 224, 256, 512, 32, 16, 8, 1024, 299, 100, 2048, 4096, 1)
+COMMON = (64, 128, 224, 256, 512, 32, 16, 8, 1024, 299, 100, 2048, 4096)
 """Sizes to try for a dimension that the author gave none, most usual first."""
+
+LARGEST, LARGEST_BATCH, MOST_ATTEMPTS = 300, 65, 4096
+"""Where none of them will do: up to which size others are tried, and how many combinations of several."""
 
 
 def choose_sizes(
@@ -23,14 +26,12 @@ def choose_sizes(
     requirements = [requirement for requirement in requirements if not requirement.training]
     names = list(dict.fromkeys(name for value in inputs.values() for name in _ordered_symbols(value)))
     batch = {symbol for value in inputs.values() for symbol in _symbols(value.shape[:1])}
-    free = [name for name in names if name not in declared and name not in batch]
-    base = {name: declared.get(name, 1) for name in names}
-    tries = [dict(zip(free, (size,) * len(free))) for size in COMMON]
-    tries += [dict(zip(free, sizes)) for sizes in product(COMMON[:8], repeat=len(free))] if 1 < len(free) <= 3 else []
-    for attempt in tries:
+    free = [name for name in names if name not in declared]
+    base = {name: declared[name] for name in names if name in declared}
+    for attempt in chain(_usual(free, batch), _searched(free, batch, base, requirements)):
         if all(holds(requirement, {**base, **attempt}) for requirement in requirements):
-            return {**base, **attempt}
-    sizes = {**base, **tries[0]}
+            return {name: {**base, **attempt}[name] for name in names}
+    sizes = {**base, **next(_usual(free, batch))}
     for requirement in requirements:
         if not holds(requirement, sizes):
             told = f"{requirement.reason}: {explain(requirement, sizes)}"
@@ -42,6 +43,45 @@ def choose_sizes(
     return sizes
 
 
+def _usual(names: Sequence[str], batch: Collection[str]) -> Iterator[dict[str, int]]:
+    """A batch of 1, and the same size for all other dimensions."""
+    for size in COMMON:
+        yield {name: 1 if name in batch else size for name in names}
+
+
+def _searched(
+    names: Sequence[str], batch: Collection[str], known: Mapping[str, int], requirements: Sequence[Requirement]
+) -> Iterator[dict[str, int]]:
+    """Of each dimension the sizes that it may have by itself: first the same for all but the batch, then any."""
+    possible = {}
+    for name in names:
+        usual = range(1, LARGEST_BATCH) if name in batch else dict.fromkeys((*COMMON, *range(LARGEST, 0, -1)))
+        possible[name] = _possible(name, known, usual, requirements)
+        if not possible[name]:
+            return
+    first = {name: possible[name][0] for name in names}
+    others = [set(sizes) for name, sizes in possible.items() if name not in batch]
+    for size in COMMON if others else ():
+        if all(size in sizes for sizes in others):
+            yield {name: first[name] if name in batch else size for name in names}
+    yield from _together(possible)
+
+
+def _possible(
+    name: str, known: Mapping[str, int], usual: Iterable[int], requirements: Sequence[Requirement]
+) -> list[int]:
+    """The usual sizes of a dimension at which holds what is required of it alone, or of it and known sizes."""
+    alone = [each for each in requirements if name in symbols_of(each) and symbols_of(each) <= {name, *known}]
+    return [size for size in usual if all(holds(each, {**known, name: size}) for each in alone)]
+
+
+def _together(possible: Mapping[str, Sequence[int]]) -> Iterator[dict[str, int]]:
+    """Some thousand combinations of the first sizes of each dimension."""
+    each = max(2, int(MOST_ATTEMPTS ** (1 / max(1, len(possible)))))
+    for sizes in islice(product(*(sizes[:each] for sizes in possible.values())), MOST_ATTEMPTS):
+        yield dict(zip(possible, sizes))
+
+
 def other_sizes(graph: Graph, count: int) -> list[dict[str, int]]:
     """``count`` assignments that inference can run at, each dimension different in each where that is possible.
 
@@ -49,13 +89,38 @@ def other_sizes(graph: Graph, count: int) -> list[dict[str, int]]:
     """
     requirements = [requirement for requirement in graph.requirements if not requirement.training]
     found = [dict(graph.sizes)]
-    for attempt in _candidates(graph):
-        if len(found) == count:
-            break
-        distinct = all(attempt[name] not in {sizes[name] for sizes in found} for name in attempt)
-        if distinct and all(holds(requirement, attempt) for requirement in requirements):
-            found.append(attempt)
+    _extend(found, count, _candidates(graph), graph.sizes, requirements)
+    if len(found) < count and graph.sizes:
+        possible = _near(graph, requirements)
+        varied = [name for name, sizes in possible.items() if len(sizes) >= count]
+        _extend(found, count, _together(possible), varied, requirements)
     return found
+
+
+def _extend(
+    found: list[dict[str, int]],
+    count: int,
+    attempts: Iterator[dict[str, int]],
+    varied: Collection[str],
+    requirements: Sequence[Requirement],
+) -> None:
+    """Add attempts that fit, up to ``count`` in all, each ``varied`` dimension different in each."""
+    for attempt in attempts:
+        if len(found) == count:
+            return
+        distinct = all(attempt[name] not in {sizes[name] for sizes in found} for name in varied)
+        if distinct and attempt not in found and all(holds(requirement, attempt) for requirement in requirements):
+            found.append(attempt)
+
+
+def _near(graph: Graph, requirements: Sequence[Requirement]) -> dict[str, list[int]]:
+    """What each dimension may be by itself, sizes of about half of what it is first."""
+    batch = {symbol for value in graph.inputs.values() for symbol in _symbols(value.shape[:1])}
+    made = {}
+    for name, size in graph.sizes.items():
+        usual = sorted(range(1, max(LARGEST_BATCH, 2 * size)), key=lambda to: abs(2 * to - size))
+        made[name] = _possible(name, {}, usual[: LARGEST_BATCH if name in batch else LARGEST], requirements)
+    return made
 
 
 def _candidates(graph: Graph) -> Iterator[dict[str, int]]:

@@ -16,6 +16,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from netspec.dims import Dim, Size, evaluate, pretty
+from netspec.emit.above_one import Corner, is_above_one, unimplied
 from netspec.graph import Graph, Requirement
 
 LONGEST_PERIOD = 10_000
@@ -34,6 +35,8 @@ class Fact:
     training: bool = False
 
     def __str__(self) -> str:
+        if not self.symbols:
+            return f"training {self.must}, as {consequence(self.causes, '')}"
         subject = f"{', '.join(self.symbols[:-1])} and {self.symbols[-1]}" if self.symbols[1:] else self.symbols[0]
         where = " in training" if self.training else ""
         return f"{subject} must {self.must}{where}, {consequence(self.causes)}"
@@ -56,7 +59,12 @@ def _facts(requirements: Sequence[Requirement], always: Sequence[Requirement]) -
     alike: dict[tuple[str, tuple[tuple[str, int], ...]], list[tuple[str, tuple[Requirement, ...]]]] = {}
     rest: list[Requirement] = []
     by_symbol: dict[str, list[tuple[Requirement, Allowed]]] = {}
+    impossible = [each for each in requirements if isinstance(each.left - each.right, int)]
+    if impossible:
+        yield Fact((), "is impossible", tuple(impossible), True)
     for each in requirements:
+        if each in impossible:
+            continue
         first, *others = _difference(each).symbols
         allowed = None if others else _allowed(each, first)
         if allowed is None:
@@ -72,9 +80,21 @@ def _facts(requirements: Sequence[Requirement], always: Sequence[Requirement]) -
         symbols = tuple(symbol for symbol, _ in entries)
         plural = must.replace("be a multiple of", "be multiples of") if len(symbols) > 1 else must
         yield Fact(symbols, plural, entries[0][1], requirements[0].training)
-    for each in rest:
-        at_least = "be at least " if each.relation == ">=" else "be "
-        yield Fact((pretty(each.left),), at_least + pretty(each.right), (each,), each.training)
+    for each, corner in unimplied(rest, [*always, *requirements]):
+        yield Fact(*_compared(each, corner), (each,), each.training)
+
+
+def _compared(requirement: Requirement, corner: Corner | None) -> tuple[tuple[str], str]:
+    """How the left side must compare to the right one, as a subject and what it must do."""
+    left, right = requirement.left, pretty(requirement.right)
+    if requirement.relation == "==":
+        return (pretty(left),), f"be {right}"
+    if not is_above_one(requirement):
+        return (pretty(left),), f"be at least {right}"
+    if corner is None or (isinstance(left, Dim) and len(left.terms) == 1):
+        return (pretty(left),), "be above 1"
+    *first, last = (f"{symbol} above {size}" for symbol, size in sorted(corner.items(), key=lambda of: (of[1], of[0])))
+    return (f"{', '.join(first)} or {last}",), "hold"
 
 
 class Allowed(NamedTuple):
@@ -191,18 +211,18 @@ def _first_of_each_place(requirements: Iterable[Requirement]) -> tuple[Requireme
     return tuple(found.values())
 
 
-def consequence(causes: Sequence[Requirement]) -> str:
+def consequence(causes: Sequence[Requirement], conjunction: str = "or ") -> str:
     """``or the concat at line 39 fails``, ``as line 23 says``."""
     first = causes[0]
     if first.reason.startswith("`"):  # the author's own bounds
         return f"as line {first.span.line} says"
-    what = "leaves nothing" if first.relation == ">=" else "fails"
+    what = "leaves nothing" if first.reason.endswith("leaves nothing") else "fails"
     told = []
     for op, same in groupby(causes, key=_op):
         lines = [each.span.line for each in same]
         more = f" and {len(lines) - 2} more" if len(lines) > 2 else ""
         told.append(f"the {op} at line {' or '.join(map(str, lines[:2]))}{more}")
-    return f"or {' or '.join(told)} {what}"
+    return f"{conjunction}{' or '.join(told)} {what}"
 
 
 def _op(requirement: Requirement) -> str:

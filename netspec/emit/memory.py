@@ -35,7 +35,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, NamedTuple, Union
 
-from netspec.dims import Shape, Size, evaluate, product
+from netspec.dims import Shape, Size, evaluate, product, total
 from netspec.emit.turns import Parts, Turns
 from netspec.graph import Call, Graph, Level, Node, Step, Value, axis_of_time, over_time, visits
 from netspec.ops.base import Op, Run, Tensor
@@ -118,10 +118,8 @@ class Memory:
         return self.parameters - self.graph.body.frozen_count
 
     def _inputs(self, precision: str) -> Size:
-        total: Size = 0
-        for name, value in self.graph.inputs.items():
-            total = total + (0 if name in self.without else bytes_of(in_precision(value.tensor, precision)))
-        return total
+        given = (value for name, value in self.graph.inputs.items() if name not in self.without)
+        return total(bytes_of(in_precision(value.tensor, precision)) for value in given)
 
     def _run(self, training: bool, precision: str) -> Summary:
         if (training, precision) not in self._runs:
@@ -186,10 +184,7 @@ class Record:
 
     @property
     def total(self) -> Size:
-        made: Size = 0
-        for size in self.steps.values():
-            made = made + size
-        return made
+        return total(self.steps.values())
 
     def add(self, name: str, size: Size, inside: Record | None = None) -> None:
         self.steps[name] = self.steps.get(name, 0) + size
@@ -236,12 +231,14 @@ class _Live:
         self.number = number
         self.values: dict[Storage, int] = {}
         self.now = 0
+        self.size: Size = 0
         self.peak = NONE
 
     def add(self, storage: Storage) -> None:
         if storage not in self.values:
             self.values[storage] = 0
             self.now += self.number(storage.size)
+            self.size = self.size + storage.size
         self.values[storage] += 1
 
     def drop(self, storage: Storage) -> None:
@@ -250,13 +247,11 @@ class _Live:
             if not self.values[storage]:
                 del self.values[storage]
                 self.now -= self.number(storage.size)
+                self.size = self.size - storage.size
 
     def moment(self, besides: Peak = NONE) -> None:
         if self.now + besides.number > self.peak.number:
-            total = besides.size
-            for storage in self.values:
-                total = total + storage.size
-            self.peak = Peak(self.now + besides.number, total)
+            self.peak = Peak(self.now + besides.number, self.size + besides.size)
 
 
 @dataclass(eq=False, slots=True)
@@ -429,31 +424,29 @@ class _Pass:
     def pass_on(self, frame: _Frame, run: Run, op: Op, results: Sequence[Laid | None]) -> None:
         """Count what an op makes on the way to its results."""
         made = op.passing(run)
-        total: Size = 0
-        for tensor in made:
-            total = total + bytes_of(tensor)
-        for laid in results:
-            if laid is not None and laid.home not in frame.live.values and laid.home not in frame.own:
-                total = total + laid.home.size
-        if made:
-            frame.live.moment(Peak(self.number(total), total))
+        if not made:
+            return
+        homes = [laid.home for laid in results if laid is not None]
+        new = [home.size for home in homes if home not in frame.live.values and home not in frame.own]
+        size = total([*map(bytes_of, made), *new])
+        frame.live.moment(Peak(self.number(size), size))
 
     def keep(
         self, frame: _Frame, node: Node, run: Run, given: Sequence[Laid | None], results: Sequence[Laid | None]
     ) -> None:
         """Count what autograd keeps of a node."""
         saved = node.op.saved(run)
-        kept = [*(given[at] for at in saved.inputs), *(results[at] for at in saved.outputs)]
-        homes = [laid.home for laid in kept if laid is not None]
+        read = [*(given[at] for at in saved.inputs), *(results[at] for at in saved.outputs)]
+        homes = [laid.home for laid in read if laid is not None]
         homes += [Storage(bytes_of(tensor)) for tensor in saved.made]
         if self.precision == "mixed" and node.op.autocast == "bfloat16" and not node.shares:
             homes += self.weights(node.op, run)
-        total: Size = 0
+        kept: list[Size] = []
         for home in homes:
             if home.counted and not home.kept:
                 home.kept = True
-                total = total + home.size
-        frame.record.add(node.name, total)
+                kept.append(home.size)
+        frame.record.add(node.name, total(kept))
         gradients: Size = 0
         for tensor, needs in (*zip(run.inputs, run.needs), *((tensor, True) for tensor in run.outputs)):
             if needs and tensor is not None and "float" in tensor.dtype:

@@ -51,6 +51,21 @@ class Numbers:
 
 
 @dataclass(frozen=True, slots=True)
+class Bound:
+    """A size that an op takes from ``least`` on or up to ``most`` only; ``reason`` says it as a sentence.
+
+    ``argument`` names the argument that asks for it. ``training`` marks what binds the op in training mode only.
+    """
+
+    size: Size
+    reason: str
+    least: Size | None = None
+    most: Size | None = None
+    argument: str | None = None
+    training: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Constructor:
     """A call that makes a module: ``nn.Conv2d(3, 64, kernel_size=7)``. Positional arguments carry names too.
 
@@ -181,6 +196,13 @@ class Op(BaseModel):
         """Sizes that must be equal, as (left, right, why). Checked before ``infer``, which may rely on them.
 
         A symbolic pair that is equal for some sizes only becomes a requirement of the network.
+        """
+        return ()
+
+    def bounds(self, *inputs: Tensor) -> Iterable[Bound]:
+        """Sizes that must not be too small or too large; that outputs are left something is asked of every op.
+
+        Checked after ``infer``. One that holds for some sizes only becomes a requirement of the network.
         """
         return ()
 

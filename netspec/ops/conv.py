@@ -1,12 +1,12 @@
 """Convolutions and transposed convolutions, in one, two and three dimensions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from netspec.dims import Shape, Size, product
 from netspec.ops.arguments import PerDimension, Positive, spell_window, spread
-from netspec.ops.base import OnnxBuilder, Op, Reach, Run, Saved, ShapeError, Tensor, known, need_rank
-from netspec.ops.window import LAYOUT, PADDING_MODES, guard_padding, slide
+from netspec.ops.base import Bound, OnnxBuilder, Op, Reach, Run, Saved, ShapeError, Tensor, known, need_rank
+from netspec.ops.window import LAYOUT, PADDING_MODES, enough_to_repeat, slide
 
 
 class Convolution(Op):
@@ -71,13 +71,15 @@ class ForwardConvolution(Convolution):
         self.channels(shapes[0])
         if self.padding == "same" and set(spread(self.stride, self.rank)) != {1}:
             raise ShapeError("padding `same` goes with stride 1 only", argument="padding")
-        for size, pads in zip(shapes[0][2:], self.pads()):
-            guard_padding(self.padding_mode, size, *pads)
         windows = zip(
             shapes[0][2:], self.kernel(), spread(self.stride, self.rank), self.pads(), spread(self.dilation, self.rank)
         )
         spatial = (slide(size, kernel, stride, sum(pads), dilation) for size, kernel, stride, pads, dilation in windows)
         return (shapes[0][0], self.out_channels, *spatial)
+
+    def bounds(self, *inputs: Tensor) -> Iterable[Bound]:
+        for size, pads in zip(inputs[0].shape[2:], self.pads()):
+            yield from enough_to_repeat(self.padding_mode, size, pads, "padding")
 
     def pads(self) -> list[tuple[int, int]]:
         """What is added before and after each spatial dimension."""

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
-from netspec.dims import Shape, Size, pretty_shape
+from netspec.dims import Shape, Size, pretty_shape, product
 from netspec.ops.arguments import OneOrMany, Positive
-from netspec.ops.base import Constructor, OnnxBuilder, Op, Run, Saved, ShapeError, Tensor, known
+from netspec.ops.base import Bound, Constructor, OnnxBuilder, Op, Run, Saved, ShapeError, Tensor, known
 from netspec.ops.norm import learned, scale_and_shift
 
 EPSILONS = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
@@ -123,6 +123,11 @@ class GroupNorm(Op):
     def output_shape(self, *shapes: Shape) -> Shape:
         self.channels(shapes[0])
         return shapes[0]
+
+    def bounds(self, *inputs: Tensor) -> Iterable[Bound]:
+        batch, channels, *spatial = inputs[0].shape
+        values = product((batch, channels // self.num_groups, *spatial))
+        yield Bound(values, "group_norm takes more than one value per group", least=2, argument="num_groups")
 
     def module(self, *inputs: Tensor) -> Constructor:
         sizes = {"num_groups": self.num_groups, "num_channels": self.channels(inputs[0].shape)}

@@ -5,7 +5,19 @@ from typing import Annotated, Any
 
 from netspec.dims import Dim, Shape, Size, ceil_div, floor_div, pretty, pretty_shape
 from netspec.ops.arguments import INTEGER, Argument, Integers, Positive, is_integer
-from netspec.ops.base import Constructor, Numbers, OnnxBuilder, Op, Run, ShapeError, Tensor, assigned, axis_of, known
+from netspec.ops.base import (
+    Bound,
+    Constructor,
+    Numbers,
+    OnnxBuilder,
+    Op,
+    Run,
+    ShapeError,
+    Tensor,
+    assigned,
+    axis_of,
+    known,
+)
 from netspec.ops.layout import Place, shortened, strides_of
 from netspec.ops.shape import Rearrangement, differ
 
@@ -90,14 +102,22 @@ class Gather(Rearrangement):
     def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         source, index = inputs
         need_integers(self.name, index, "int64")
-        axis = axis_of(self.dim, len(source.shape))
+        axis_of(self.dim, len(source.shape))
         found = f"{pretty_shape(source.shape)} and {pretty_shape(index.shape)}"
         if len(source.shape) != len(index.shape):
             raise ShapeError(f"gather takes inputs with equally many dimensions, but got {found}")
-        for place, (have, want) in enumerate(zip(source.shape, index.shape)):
-            if place != axis and isinstance(have, int) and isinstance(want, int) and want > have:
-                raise ShapeError(f"gather takes an index no longer than the input outside dim {axis}, but got {found}")
         return (Tensor(index.shape, source.dtype),)
+
+    def bounds(self, *inputs: Tensor) -> Iterable[Bound]:
+        source, index = (tensor.shape for tensor in inputs)
+        axis = axis_of(self.dim, len(source))
+        for place, (have, want) in enumerate(zip(source, index)):
+            if place != axis:
+                yield Bound(want, f"gather takes an index of at most {pretty(have)} in dim {place}", most=have)
+
+    def numbers(self, port: str, *inputs: Tensor) -> Numbers | None:
+        size = inputs[0].shape[axis_of(self.dim, len(inputs[0].shape))]
+        return Numbers(below=size) if port == "index" else None
 
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return f"{arguments[0]}.gather({self.dim}, {arguments[1]})"
@@ -126,10 +146,12 @@ class Select(Rearrangement):
 
     def output_shape(self, *shapes: Shape) -> Shape:
         axis = axis_of(self.dim, len(shapes[0]))
-        size = shapes[0][axis]
-        if isinstance(size, int) and not -size <= self.index < size:
-            raise ShapeError(f"there is no entry {self.index} in a dimension of {size}", argument="index")
         return (*shapes[0][:axis], *shapes[0][axis + 1 :])
+
+    def bounds(self, *inputs: Tensor) -> Iterable[Bound]:
+        least = self.index + 1 if self.index >= 0 else -self.index
+        reason = f"select takes a dimension of at least {least} for its entry {self.index}"
+        yield Bound(inputs[0].shape[axis_of(self.dim, len(inputs[0].shape))], reason, least=least, argument="index")
 
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         axis = axis_of(self.dim, len(inputs[0].shape))

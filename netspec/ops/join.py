@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from netspec.dims import Shape, Size, pretty_shape
+from netspec.dims import Shape, Size, pretty_shape, total
 from netspec.ops.base import PLACE, OnnxBuilder, Op, Reach, Run, ShapeError, Tensor, axis_of
 from netspec.ops.layout import Place
 from netspec.ops.shape import Rearrangement, differ
@@ -56,10 +56,7 @@ class Concat(Join):
             if any(differ(left, right) for left, right in zip(rests[0], rest)):
                 found = f"{pretty_shape(shapes[0])} and {pretty_shape(shape)}"
                 raise ShapeError(f"concat along dim {self.dim} needs equal sizes elsewhere: {found}", argument="dim")
-        total: Size = 0
-        for shape in shapes:
-            total = total + shape[axis]
-        return (*shapes[0][:axis], total, *shapes[0][axis + 1 :])
+        return (*shapes[0][:axis], total(shape[axis] for shape in shapes), *shapes[0][axis + 1 :])
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.op("Concat", *inputs, axis=axis_of(self.dim, len(tensors[0].shape)))

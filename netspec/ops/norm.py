@@ -1,11 +1,11 @@
 """Normalisation of each channel: over the batch, or within each sample; and across neighbouring channels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from netspec.dims import Shape, product
+from netspec.dims import Shape, Size, product
 from netspec.ops.arguments import Positive
-from netspec.ops.base import PLACE, OnnxBuilder, Op, Reach, Run, Saved, ShapeError, Tensor, known, need_rank
+from netspec.ops.base import PLACE, Bound, OnnxBuilder, Op, Reach, Run, Saved, Tensor, known, need_rank
 
 LAYOUTS = {2: "[N, C]", 3: "[N, C, L]", 4: "[N, C, H, W]", 5: "[N, C, D, H, W]"}
 
@@ -32,11 +32,14 @@ class ChannelNorm(Op):
 
     def output_shape(self, *shapes: Shape) -> Shape:
         self.channels(shapes[0])
-        if not self.track_running_stats and self.samples(shapes[0]) == 1:
-            raise ShapeError(f"{self.name} takes more than one value per channel, as it measures their variance")
         return shapes[0]
 
-    def samples(self, shape: Shape) -> object:
+    def bounds(self, *inputs: Tensor) -> Iterable[Bound]:
+        """What is measured is measured of more than one value; what is tracked is measured in training only."""
+        reason = f"{self.name} takes more than one value per channel"
+        yield Bound(self.samples(inputs[0].shape), reason, least=2, training=self.track_running_stats)
+
+    def samples(self, shape: Shape) -> Size:
         """How many values each mean is taken over."""
         raise AssertionError("each kind of normalisation says what it measures")
 
@@ -93,7 +96,7 @@ class BatchNorm(ChannelNorm):
         """Outside training, where the statistics are fixed."""
         return (PLACE,) * rank if self.track_running_stats else None
 
-    def samples(self, shape: Shape) -> object:
+    def samples(self, shape: Shape) -> Size:
         return product((shape[0], *shape[2:]))
 
     def saved(self, run: Run) -> Saved:
@@ -143,7 +146,7 @@ class InstanceNorm(ChannelNorm):
     affine: bool = False
     track_running_stats: bool = False
 
-    def samples(self, shape: Shape) -> object:
+    def samples(self, shape: Shape) -> Size:
         return product(shape[2:])
 
     def saved(self, run: Run) -> Saved:

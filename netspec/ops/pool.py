@@ -1,12 +1,12 @@
 """Pooling over sliding windows."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, ClassVar
 
 from netspec.dims import Shape, Size
 from netspec.ops.arguments import PerDimension, Positive, spell_window, spread
-from netspec.ops.base import OnnxBuilder, Op, Reach, Run, Saved, ShapeError, Tensor, need_rank
+from netspec.ops.base import Bound, OnnxBuilder, Op, Reach, Run, Saved, ShapeError, Tensor, need_rank
 from netspec.ops.window import LAYOUT, slide
 
 
@@ -189,3 +189,9 @@ class AveragePool3d(DividedAveragePool):
     kernel_size: Annotated[Any, PerDimension(3, 1)]
     stride: Annotated[Any, PerDimension(3, 1, optional=True)] = None
     padding: Annotated[Any, PerDimension(3, 0)] = 0
+
+    def bounds(self, *inputs: Tensor) -> Iterable[Bound]:
+        """In three dimensions torch takes no kernel larger than the input, however much is padded."""
+        for size, (kernel, *_) in zip(inputs[0].shape[2:], self.windows()):
+            reason = f"avg_pool3d takes a size of at least {kernel}, its kernel's"
+            yield Bound(size, reason, least=kernel, argument="kernel_size")

@@ -1,11 +1,11 @@
 """Encodings of position: learned, sinusoidal, rotary. Positions count from 0 along the last dimension but one."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from netspec.dims import Shape, pretty_shape
 from netspec.ops.arguments import Positive, spell_number
-from netspec.ops.base import Constructor, OnnxBuilder, Op, Run, Saved, ShapeError, Tensor, known, need_rank
+from netspec.ops.base import Bound, Constructor, OnnxBuilder, Op, Run, Saved, ShapeError, Tensor, known, need_rank
 from netspec.ops.create import count_up
 
 
@@ -40,11 +40,11 @@ class LearnedPositions(Positions):
 
     def output_shape(self, *shapes: Shape) -> Shape:
         self.width(shapes[0])
-        length = shapes[0][-2]
-        if isinstance(length, int) and length > self.max_length:
-            text = f"learned_positions has {self.max_length} positions, but its input is {pretty_shape(shapes[0])}"
-            raise ShapeError(text, argument="max_length")
         return shapes[0]
+
+    def bounds(self, *inputs: Tensor) -> Iterable[Bound]:
+        reason = f"learned_positions takes a length of at most {self.max_length}"
+        yield Bound(inputs[0].shape[-2], reason, most=self.max_length, argument="max_length")
 
     def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:
         return {"weight": (self.max_length, self.width(inputs[0].shape))}

@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 from netspec.dims import Shape, Size, floor_div
 from netspec.ops.arguments import Integers, Positive
-from netspec.ops.base import OnnxBuilder, Op, Run, Saved, ShapeError, Tensor, known, need_rank
-from netspec.ops.window import LAYOUT, PADDING_MODES, guard_padding
+from netspec.ops.base import Bound, OnnxBuilder, Op, Run, Saved, ShapeError, Tensor, known, need_rank
+from netspec.ops.window import LAYOUT, PADDING_MODES, enough_to_repeat
 
 
 class Pad(Op):
@@ -36,12 +36,15 @@ class Pad(Op):
         pairs = list(zip(self.pad[::2], self.pad[1::2]))
         if self.mode != "constant":
             self.guard_mode(shape, pairs)
-        amounts = [(0, 0)] * (len(shape) - len(pairs)) + pairs[::-1]
-        for size, (before, after) in zip(shape, amounts):
-            guard_padding(self.mode, size, before, after)
-            if isinstance(size, int) and size + before + after < 1:
-                raise ShapeError(f"pad leaves nothing of a size of {size}", argument="pad")
-        return amounts
+        return [(0, 0)] * (len(shape) - len(pairs)) + pairs[::-1]
+
+    def bounds(self, *inputs: Tensor) -> Iterable[Bound]:
+        shape = inputs[0].shape
+        for size, (before, after) in zip(shape, self.amounts(shape)):
+            yield from enough_to_repeat(self.mode, size, (before, after), "pad")
+            cropped = -min(before, 0) - min(after, 0)
+            if cropped:
+                yield Bound(size, f"pad takes a size of at least {cropped} to crop", least=cropped, argument="pad")
 
     def guard_mode(self, shape: Shape, pairs: Sequence[tuple[int, int]]) -> None:
         """What torch asks of the modes that repeat the input."""

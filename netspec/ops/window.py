@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 from netspec.dims import Size, ceil_div, floor_div
-from netspec.ops.base import ShapeError
+from netspec.ops.base import Bound, ShapeError
 
 PADDING_MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 """ONNX's words for torch's padding modes."""
@@ -39,8 +40,9 @@ def fitting(size: int, reach: int, stride: int) -> str:
     return "take a smaller window, or reduce less before this"
 
 
-def guard_padding(mode: str, size: Size, before: int, after: int) -> None:
-    """Guard: a known size has enough to repeat for a padding mode that repeats the input."""
-    most = size - {"reflect": 1, "circular": 0}[mode] if mode in ("reflect", "circular") else max(before, after)
-    if isinstance(most, int) and max(before, after) > most:
-        raise ShapeError(f"{mode} padding of a size of {size} is at most {most}", argument="padding")
+def enough_to_repeat(mode: str, size: Size, pads: tuple[int, int], argument: str) -> Iterator[Bound]:
+    """What a padding mode that repeats the input asks of a size: reflection leaves out the border itself."""
+    most = max(pads)
+    if mode in ("reflect", "circular") and most > 0:
+        least = most + (mode == "reflect")
+        yield Bound(size, f"{mode} padding of {most} takes a size of at least {least}", least=least, argument=argument)

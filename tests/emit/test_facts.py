@@ -20,16 +20,26 @@ from netspec.runtime.module import build_module
 from netspec.runtime.verify import example_inputs
 
 ZOO = {
-    "unet": ["H and W must be multiples of 16, or the concat at line 39 fails"],
+    "unet": [
+        "H and W must be multiples of 16, or the concat at line 39 fails",
+        "N·⌊H/16⌋·⌊W/16⌋ must be above 1 in training, or the batch_norm2d at line 23 fails",
+    ],
     "vgg16": ["H and W must be at least 32, or the max_pool2d at line 38 leaves nothing"],
-    "densenet121": ["H and W must be at least 29, or the avg_pool2d at line 47 leaves nothing"],
-    "googlenet": ["H and W must be at least 15, or the max_pool2d at line 63 leaves nothing"],
+    "densenet121": [
+        "H and W must be at least 29, or the avg_pool2d at line 47 leaves nothing",
+        "N·⌊(H+3)/32⌋·⌊(W+3)/32⌋ must be above 1 in training, or the batch_norm2d at line 25 fails",
+    ],
+    "googlenet": [
+        "H and W must be at least 15, or the max_pool2d at line 63 leaves nothing",
+        "N·⌊(H+17)/32⌋·⌊(W+17)/32⌋ must be above 1 in training, or the batch_norm2d at line 23 fails",
+    ],
     "inception_v3": [
         "H and W must be at least 75, or the conv2d at line 15 leaves nothing",
         "H and W must be at least 299 in training, or the conv2d at line 15 leaves nothing",
+        "N above 1, H above 346 or W above 346 must hold in training, or the batch_norm2d at line 16 fails",
     ],
     "gpt2": ["T must be at most 1024, as line 23 says"],
-    "resnet18": [],
+    "resnet18": ["N·⌈H/32⌉·⌈W/32⌉ must be above 1 in training, or the batch_norm2d at line 37 fails"],
     "lenet": [],
 }
 

@@ -18,7 +18,9 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from netspec.diagnostics import Source, Span
 from netspec.dims import Dim, Shape, UndecidedError, evaluate, evaluate_shape, same, spell
+from netspec.elaborate.requirements import Requirements
 from netspec.emit.onnx_builder import DTYPES, GraphBuilder
 from netspec.ops import OPS
 from netspec.ops.base import Constructor, Op, ShapeError, Tensor
@@ -210,7 +212,14 @@ def infer(op: Op, tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
             continue
         if not equal:
             raise ShapeError(why)
-    return op.infer(*tensors)
+    return bounded(op, tensors)
+
+
+def bounded(op: Op, tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """The outputs, where no size is beyond its bounds."""
+    made = op.infer(*tensors)
+    Requirements({}).bounds(op.bounds(*tensors), Span(Source("", ""), 1, 1, 1, 1))
+    return made
 
 
 def torch_result(op: Op, tensors: tuple[Tensor, ...], case: Case) -> torch.Tensor:
