@@ -30,6 +30,9 @@ __all__ = ["Limits", "Shared", "elaborate", "parameter_values"]
 
 MOST_PARAMETERS = 10**13
 
+CONSTANTS = ("None", "True", "False")
+"""Keywords of Python that look like classes."""
+
 Override = Any
 """A parameter's value from outside: a syntax node (from the command line) or a plain value (from Python)."""
 
@@ -86,6 +89,7 @@ def elaborate(
         if last is not UNKNOWN or spec.outputs:
             outputs = elaborator.outputs(frame, spec.outputs, last, builder.span)
             for name, (value, training) in outputs.items():
+                _guard_output(spec, reader, name)
                 if value in elaborator.training_only and not training:
                     assert spec.outputs is not None
                     span = spec.outputs[name].source.span
@@ -143,6 +147,23 @@ def _guard_names(spec: Spec, reader: Reader) -> None:
             kind = "an op" if name in OPS else "a structure"
             message = f"the block `{name}` has the name of {kind}"
             reader.error("duplicate-name", message, block.span, help="rename the block")
+        if name in CONSTANTS:
+            help = f"`{name}` is a keyword of Python: write `{name}_`"
+            reader.error("bad-name", f"`{name}` cannot be a block's name", block.span, help=help)
+
+
+def _guard_output(spec: Spec, reader: Reader, name: str) -> None:
+    """Guard: inputs and outputs of an ONNX file have one name space."""
+    if name not in spec.inputs:
+        return
+    given = spec.inputs[name].span
+    if spec.outputs:
+        span = spec.outputs[name].source.span
+        help, labels = "give one of them another name", (Label(given, "the input"),)
+    else:
+        span, labels = given, ()
+        help = "the last step's value is called so: rename the input, or name the output: `outputs: {result: prev}`"
+    reader.error("duplicate-name", f"an input and an output are called `{name}`", span, help=help, secondary=labels)
 
 
 def parameter_values(spec: Spec, reader: Reader, variant: Variant | None, overrides: Mapping[str, Override]) -> Scope:

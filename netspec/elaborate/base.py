@@ -13,7 +13,7 @@ from netspec.elaborate.levels import ABSENT, UNKNOWN, Builder, Ports, hashable
 from netspec.elaborate.requirements import Requirements
 from netspec.elaborate.scope import Scope, origin_labels, show
 from netspec.elaborate.shared import Shared
-from netspec.elaborate.taken import TAKEN
+from netspec.elaborate.taken import free_name, why_taken
 from netspec.elaborate.values import Failed, Reader
 from netspec.graph import Call, Level, Node, Requirement, Value, parameter_count
 from netspec.ops import OPS
@@ -140,9 +140,10 @@ class Elaboration:
 
     def guard_taken(self, name: str, span: Span) -> None:
         """Guard: a step's module is an attribute of its level's, which has methods of its own."""
-        if name in TAKEN:
-            message, help = f"`{name}` cannot be a step's name", f"every `nn.Module` has a `{name}`: write `{name}_`"
-            raise self.reader.error("bad-name", message, span, help=help)
+        why = why_taken(name)
+        if why is not None:
+            help = f"{why}: write `{free_name(name)}`"
+            raise self.reader.error("bad-name", f"`{name}` cannot be a step's name", span, help=help)
 
     def reference(self, frame: Frame, node: Written, prev: Value | None) -> Value:
         """The value that a reference means."""

@@ -1,5 +1,7 @@
 """Names that no step can have: its module would hide behind what ``nn.Module`` itself, or our source, has there."""
 
+import keyword
+
 TAKEN = frozenset(
     """
     add_module append apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches eval
@@ -10,5 +12,28 @@ TAKEN = frozenset(
     register_load_state_dict_pre_hook register_module register_parameter register_state_dict_post_hook
     register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule share_memory state_dict to to_empty
     train training type xpu zero_grad T_destination
+
+    ___needs_generation_tag_patch _apply _backward_hooks _backward_pre_hooks _buffers _call_impl _compiled_call_impl
+    _forward_hooks _forward_hooks_always_called _forward_hooks_with_kwargs _forward_pre_hooks _forward_pre_hooks_with_kwargs
+    _get_backward_hooks _get_backward_pre_hooks _get_item_by_idx _get_name _is_full_backward_hook
+    _load_from_state_dict _load_state_dict_post_hooks _load_state_dict_pre_hooks _maybe_warn_non_full_backward_hook
+    _modules _named_members _non_persistent_buffers_set _parameters _register_load_state_dict_pre_hook
+    _register_state_dict_hook _replicate_for_data_parallel _save_to_state_dict _slow_forward _state_dict_hooks
+    _state_dict_pre_hooks _version _wrapped_call_impl
     """.split()  # noqa: SIM905
 )
+
+
+def why_taken(name: str) -> str | None:
+    """Why no step can have the name; ``None`` where one can."""
+    if keyword.iskeyword(name):
+        return f"`{name}` is a keyword of Python"
+    if name.startswith("__") and name.endswith("__"):
+        return f"Python keeps `{name}` for itself" if name.strip("_") else "a name needs a letter or a digit"
+    return f"every `nn.Module` has a `{name}`" if name in TAKEN else None
+
+
+def free_name(name: str) -> str:
+    """A name like it that a step can have."""
+    free = f"{name.strip('_') or 'step'}" if name.startswith("__") else f"{name}_"
+    return free if why_taken(free) is None else f"{free}_"

@@ -240,7 +240,7 @@ class _Folding:
             family = "" if self.is_single(last) else None
         else:
             family = None if last.merges or last.op.variadic else last.op.family
-        chained = step.inputs == last.outputs and level.uses[step.inputs[0]] == 1
+        chained = step.inputs == last.outputs and all(level.uses[value] == 1 for value in step.inputs)
         if family is None or not chained or not _shares_card(family, step):
             return None
         return _Run((*before.first, step), (*before.last, step))

@@ -1,7 +1,8 @@
 """Writes ONNX nodes: what ops are handed to say themselves in ONNX. Names are spec paths.
 
 The first node of an op is called by the op's path, the next ones ``path/Type``; a value is called as the node that
-makes it, a parameter by its ``state_dict`` key, a constant ``path/const``.
+makes it, a parameter by its ``state_dict`` key, a constant ``path/const``. A result of the network has the output's name,
+and what else would be called so gets a number behind it.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class GraphBuilder:
         self.nodes: list[ir.Node] = []
         self.initializers: dict[str, ir.Value] = {} if outer is None else outer.initializers
         self.taken: set[str] = set() if outer is None else outer.taken
+        self._nodes_taken: set[str] = set() if outer is None else outer._nodes_taken
         self._path = ""
         self._first = True
         self._parameters: Mapping[str, ir.Value | np.ndarray] = {}
@@ -59,18 +61,18 @@ class GraphBuilder:
     def initializer(self, name: str, array: np.ndarray) -> ir.Value:
         """A named tensor of the graph; the same name gives the same value."""
         if name not in self.initializers:
-            self.taken.add(name)
-            self.initializers[name] = _initial(name, array)
+            self.initializers[name] = _initial(self.claim(name), array)
         return self.initializers[name]
 
     def op(self, type: str, *inputs: ir.Value | None, outputs: int = 1, **attributes: Any) -> Any:
         """Add a node; gives its output, or a tuple of them when ``outputs`` is above one."""
-        name = self.claim(self._path if self._first else f"{self._path}/{type}")
+        path = self._path if self._first else f"{self._path}/{type}"
         self._first = False
         kept = list(inputs)
         while kept and kept[-1] is None:
             kept.pop()
-        names = [name] if outputs == 1 else [self.claim(f"{name}/{index}") for index in range(outputs)]
+        name = _free(path, self._nodes_taken)
+        names = [self.claim(name)] if outputs == 1 else [self.claim(f"{name}/{index}") for index in range(outputs)]
         made = tuple(ir.Value(name=text) for text in names)
         given = [_attribute(key, value) for key, value in attributes.items()]
         self.nodes.append(ir.Node("", type, kept, given, outputs=made, name=name))
@@ -125,13 +127,18 @@ class GraphBuilder:
         return ir.Graph(inputs, outputs, nodes=self.nodes, initializers=initializers, opset_imports=imports, name=name)
 
     def claim(self, name: str) -> str:
-        """The name, with a number where it is taken."""
-        free, count = name, 0
-        while free in self.taken:
-            count += 1
-            free = f"{name}_{count}"
-        self.taken.add(free)
-        return free
+        """A value's name, with a number where it is taken."""
+        return _free(name, self.taken)
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """The name, with a number where it is taken; it is taken then."""
+    free, count = name, 0
+    while free in taken:
+        count += 1
+        free = f"{name}_{count}"
+    taken.add(free)
+    return free
 
 
 def _reordered(array: np.ndarray, order: Sequence[int]) -> np.ndarray:

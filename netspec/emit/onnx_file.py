@@ -27,6 +27,7 @@ def emit_onnx(graph: Graph, weights: Mapping[str, np.ndarray], version: str) -> 
     """The inference graph with these weights, keyed as in ``state_dict``; ``version`` is netspec's."""
     builder = GraphBuilder()
     inputs = [builder.input(name, plain_shape(value.shape), value.tensor.dtype) for name, value in graph.inputs.items()]
+    builder.taken.update(name for name, output in graph.outputs.items() if not output.training)
     emitter = _Emitter(builder, weights)
     results = emitter.level(graph.body, inputs, "")
     outputs: list[ir.Value] = []
@@ -235,21 +236,13 @@ class _Emitter:
         return made
 
     def output(self, name: str, value: ir.Value, taken: Sequence[ir.Value], tensor: Tensor) -> ir.Value:
-        """A result under the output's name. What is an input or an output already gets a node of its own."""
-        if value.name == name and value not in taken:
-            return value
-        for other in self.values():
-            if other.name == name and other is not value:
-                other.name = self.builder.claim(f"{name}/value")
+        """A result under the output's name. What is no node's, or an output already, gets a node of its own."""
         if value in taken or value.producer() is None:
             self.builder.begin(name)
             value = self.builder.op("Identity", value)
             self.describe(value, tensor)
         value.name = name
         return value
-
-    def values(self) -> list[ir.Value]:
-        return [value for node in self.builder.nodes for value in node.outputs]
 
     def describe(self, value: ir.Value, tensor: Tensor) -> None:
         """Give a value its shape and type. Few shapes are many values', and spelling a symbolic one takes long."""

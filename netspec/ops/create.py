@@ -9,6 +9,9 @@ from netspec.ops.base import Constructor, OnnxBuilder, Op, Run, ShapeError, Tens
 from netspec.ops.layout import Place, shortened, strides_of
 from netspec.ops.shape import differ
 
+PARAMETER = "nn.Parameter({})"
+"""What is written around a tensor that is learned."""
+
 
 class Parameter(Op):
     """A learned tensor by itself, 0 at first (``torch.nn.Parameter``): no input -> shape."""
@@ -29,7 +32,7 @@ class Parameter(Op):
         return {"": self.shape}
 
     def module(self, *inputs: Tensor) -> Constructor:
-        return Constructor("torch.zeros", {"shape": self.shape}, {}, wrap="nn.Parameter({})")
+        return Constructor("torch.zeros", {"shape": self.shape}, {}, wrap=PARAMETER)
 
     def statements(
         self,

@@ -22,8 +22,10 @@ from netspec.emit.source.forward import (
     prepare_statements,
 )
 from netspec.emit.source.loop import loop_arguments, loop_statements
+from netspec.emit.source.names import is_attribute
 from netspec.graph import Graph, InitRule, Node, walk, walk_parameters
 from netspec.ops import OPS
+from netspec.ops.create import PARAMETER
 from netspec.quoting import docstring, literal
 
 WIDTH = 120
@@ -124,7 +126,7 @@ def _method(name: str, arguments: list[str], statements: Iterator[Statement]) ->
 
 def _parameter(key: str) -> str:
     """How a parameter of the network is read."""
-    plain = all(part.isidentifier() for part in key.split("."))
+    plain = all(map(is_attribute, key.split(".")))
     return f"self.{key}" if plain else f"self.get_parameter({literal(key)})"
 
 
@@ -139,10 +141,12 @@ def _about(group: ClassGroup) -> str:
 
 
 def _assign(name: str, maker: Maker) -> list[str]:
-    if name.isidentifier():
+    if is_attribute(name):
         lines = _lines(maker, 2, room=len(f"self.{name} = "))
         return [f"{INDENT * 2}self.{name} = {lines[0].strip()}", *lines[1:]]
-    return _call("self.add_module", [[literal(name)], _lines(maker, 3)], 2)
+    is_parameter = isinstance(maker, Construction) and maker.wrap == PARAMETER
+    add = "self.register_parameter" if is_parameter else "self.add_module"
+    return _call(add, [[literal(name)], _lines(maker, 3)], 2)
 
 
 def _lines(maker: Maker, indent: int, room: int = 0) -> list[str]:

@@ -6,11 +6,13 @@ differs is found by comparing, slot by slot, the constructor calls of all levels
 
 from __future__ import annotations
 
+import keyword
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Union
 
+from netspec.emit.source.names import RESERVED, is_attribute, variable_name
 from netspec.graph import Call, Level, Node, Step
 from netspec.ops.base import Op
 
@@ -218,7 +220,10 @@ def _slots(makers: dict[int, Maker]) -> Iterator[tuple[Slot, str]]:
 
 def _lift(group: ClassGroup) -> None:
     """Turn the slots whose values differ between the levels into arguments of ``__init__``."""
-    arguments = {name: [level.arguments[name] for level in group.levels] for name in group.levels[0].arguments}
+    arguments: dict[str, list[Any]] = {}
+    for name in group.levels[0].arguments:
+        values = [level.arguments[name] for level in group.levels]
+        arguments[_unused(variable_name(name), arguments)] = values
     required: set[str] = set()
     for column in zip(*(list(_slots(makers)) for makers in group.makers)):
         slot, step = column[0]
@@ -252,10 +257,16 @@ def _expression(group: ClassGroup, values: list[Any], arguments: dict[str, list[
         if factor is not None:
             group.parameters.setdefault(name, arguments.get(name, given))
             return f"{factor} * {text}"
-    name = slot if slot not in candidates else f"{step if step.isidentifier() else 'step' + step}_{slot}"
-    while name in candidates:
-        name += "_"
+    name = slot if slot not in candidates else f"{step if is_attribute(step) else 'step' + step}_{slot}"
+    name = _unused(name, candidates)
     group.parameters[name] = values
+    return name
+
+
+def _unused(name: str, taken: Collection[str]) -> str:
+    """The name, with underscores behind it where it is taken."""
+    while name in taken:
+        name += "_"
     return name
 
 
@@ -282,9 +293,12 @@ def _base_name(level: Level, hint: str) -> str:
 
 
 def _name(groups: list[ClassGroup]) -> None:
-    """Class names: the block's; where several classes come from one block, what one has beside the others tells."""
-    taken = {"F", "Tensor"}
-    groups[-1].name = groups[-1].base
+    """Class names: the block's; where several classes come from one block, what one has beside the others tells.
+
+    No argument of an ``__init__`` hides a class.
+    """
+    taken = {*RESERVED, *(name for group in groups for name in group.parameters)}
+    groups[-1].name = _free(groups[-1].base, taken)
     taken.add(groups[-1].name)
     by_base: dict[str, list[ClassGroup]] = {}
     for group in groups[:-1]:
@@ -297,13 +311,17 @@ def _name(groups: list[ClassGroup]) -> None:
             extra = [
                 step.name for step in group.levels[0].steps if step.name in added and is_module(step, group.levels[0])
             ]
-            wanted = base + (f"With{_camel(extra[0])}" if extra else "")
-            name, number = wanted, 1
-            while name in taken:
-                number += 1
-                name = f"{wanted}{number}"
-            taken.add(name)
-            group.name = name
+            group.name = _free(base + (f"With{_camel(extra[0])}" if extra else ""), taken)
+            taken.add(group.name)
+
+
+def _free(name: str, taken: Collection[str]) -> str:
+    """The name of a class, with a number where it is taken or Python has it (``None``)."""
+    free, number = name, 1
+    while free in taken or keyword.iskeyword(free):
+        number += 1
+        free = f"{name}{number}"
+    return free
 
 
 def _camel(name: str) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import keyword
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
 
 from netspec.dims import Shape, times_shape
 from netspec.emit.source.constructors import is_module
+from netspec.emit.source.names import is_attribute, is_variable, variable_names
 from netspec.emit.turns import Parts, prepared_values
 from netspec.graph import Call, Level, Node, Step, Value
 from netspec.ops.base import Tensor, assigned
@@ -17,7 +17,6 @@ from netspec.quoting import literal
 POOL = ("x", "y", "z", "u", "v", "w")
 WIDEST = 100
 Line = tuple[str, int, bool]
-RESERVED = frozenset({"self", "torch", "nn", "F", "Tensor", *POOL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +45,7 @@ def prepare_arguments(level: Level) -> list[str]:
 
 
 def argument_names(level: Level, positions: Iterable[int]) -> list[str]:
-    names = (level.input_names[position] for position in positions)
-    return [name if is_usable(name) or name in POOL else f"{name}_" for name in names]
+    return variable_names(level.input_names[position] for position in positions)
 
 
 def prepared_names(level: Level) -> list[str]:
@@ -57,9 +55,8 @@ def prepared_names(level: Level) -> list[str]:
         maker = next(step for step in (calls[-1].body if calls else level).steps if value in step.outputs)
         name = maker.name if maker.name.isidentifier() or isinstance(maker, Call) else f"{maker.op.name}{maker.name}"
         wanted = "_".join([*(call.name for call in calls), name])
-        wanted = wanted if is_usable(wanted) else f"prepared_{wanted}"
-        names.append(wanted if wanted not in (*names, *level.input_names) else f"{wanted}{len(names)}")
-    return names
+        names.append(wanted if is_usable(wanted) else f"prepared_{wanted}")
+    return variable_names(names, argument_names(level, range(len(level.inputs))))
 
 
 def forward_signature(level: Level) -> list[str]:
@@ -72,8 +69,8 @@ def forward_signature(level: Level) -> list[str]:
 
 
 def attribute(name: str) -> str:
-    """How a submodule is read: ``self.conv1``, or ``getattr(self, "0")`` where its name is a number."""
-    return f"self.{name}" if name.isidentifier() else f"getattr(self, {literal(name)})"
+    """How a submodule is read: ``self.conv1``, or ``getattr(self, "0")`` where its name cannot follow a dot."""
+    return f"self.{name}" if is_attribute(name) else f"getattr(self, {literal(name)})"
 
 
 def forward_statements(level: Level, shapes: bool) -> Iterator[Statement]:
@@ -117,7 +114,8 @@ def takes_memory(step: Step) -> bool:
 
 
 def is_usable(name: str) -> bool:
-    return name.isidentifier() and not keyword.iskeyword(name) and name not in RESERVED
+    """Whether a value that is read later may be held under that name; those of ``POOL`` are for chains."""
+    return is_variable(name) and name not in POOL
 
 
 class Body:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from netspec.dims import Shape
 from netspec.emit.source.forward import Body, Statement, argument_names, is_usable
+from netspec.emit.source.names import variable_names
 from netspec.emit.turns import Parts, Turns
 from netspec.graph import Level, Step, Value, axis_of_time, over_time
 
@@ -14,22 +15,12 @@ def loop_arguments(level: Level) -> list[str]:
     """The names that ``forward`` takes: the sequences in the plural, the states, what the body reads from around it."""
     names = argument_names(level, range(len(level.inputs)))
     count = len(Turns(level).sequences)
-    return distinct([*map(plural, names[:count]), *names[count:]], names[:count])
+    return variable_names([*map(plural, names[:count]), *names[count:]], names[:count])
 
 
 def plural(name: str) -> str:
     """``words`` for ``word``."""
     return f"{name}_steps" if name.endswith("s") else f"{name}s"
-
-
-def distinct(names: list[str], others: list[str]) -> list[str]:
-    """The names, changed where two would be one or one of the others."""
-    made: list[str] = []
-    for name in names:
-        while name in made or name in others:
-            name += "_"
-        made.append(name)
-    return made
 
 
 def loop_statements(level: Level, shapes: bool) -> Iterator[Statement]:
