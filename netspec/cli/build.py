@@ -13,6 +13,7 @@ from typing import Any
 from netspec import __version__
 from netspec.diagnostics.terminal import bare
 from netspec.dims import evaluate
+from netspec.elaborate.sizes import small_sizes
 from netspec.emit.dot import dot_text
 from netspec.emit.explorer import explorer_page
 from netspec.emit.render import RendererMissing, render
@@ -21,6 +22,8 @@ from netspec.emit.table import ShapeTable
 from netspec.files import write_text
 from netspec.graph import Graph
 from netspec.quoting import json_text
+from netspec.runtime.interpret import TOLERANCE as MODULE_TOLERANCE
+from netspec.runtime.interpret import check_module
 from netspec.runtime.module import build_module
 from netspec.runtime.verify import TOLERANCE, Parity, export_verified
 
@@ -40,7 +43,9 @@ def build_all(graph: Graph, folder: Path, device: str, variant: str | None) -> i
         module = build_module(graph, device)
     with status("exporting, and running PyTorch and onnxruntime side by side"):
         path, parity = export_verified(graph, module, folder / "model.onnx")
-    write_text(folder / "build.json", json_text(_record(graph, variant, parity, path), indent=2) + "\n")
+        difference = check_module(graph, parity.module)
+    record = _record(graph, variant, parity, difference, path)
+    write_text(folder / "build.json", json_text(record, indent=2) + "\n")
     print()
     print(f"wrote {folder}/: model.py, {path.name}, {drawn}, explorer.html, shapes.json, build.json")
     return report_parity(parity, path)
@@ -89,7 +94,7 @@ def report_parity(parity: Parity, path: Path) -> int:
     return 1
 
 
-def _record(graph: Graph, variant: str | None, parity: Parity, path: Path) -> dict[str, Any]:
+def _record(graph: Graph, variant: str | None, parity: Parity, difference: float, path: Path) -> dict[str, Any]:
     """What was built from what, and what was checked."""
     return {
         "model": graph.name,
@@ -101,6 +106,12 @@ def _record(graph: Graph, variant: str | None, parity: Parity, path: Path) -> di
         "totals": {"params": graph.body.parameter_count, "macs": evaluate(graph.body.macs, graph.sizes)},
         "versions": {"python": platform.python_version(), **_versions()},
         "checks": {
+            "node_by_node": {
+                "passed": True,  # where it does not, nothing is recorded
+                "tolerance": MODULE_TOLERANCE,
+                "sizes": small_sizes(graph),
+                "difference": difference,
+            },
             "onnx.checker": "passed",
             "onnxruntime": {
                 "passed": parity.agrees,

@@ -123,6 +123,22 @@ def _near(graph: Graph, requirements: Sequence[Requirement]) -> dict[str, list[i
     return made
 
 
+def small_sizes(graph: Graph) -> dict[str, int]:
+    """Sizes that inference can run at, as small as may be but above 1, and different from each other.
+
+    A batch is 2; where the rest is fixed, and so may be large, it is 1.
+    """
+    requirements = [requirement for requirement in graph.requirements if not requirement.training]
+    batch = {symbol for value in graph.inputs.values() for symbol in _symbols(value.shape[:1])}
+    samples = 2 if graph.sizes.keys() - batch else 1
+    for unit, least in product((1, 2, 4, 8, 16, 32, 64), range(2, 66)):
+        attempt = {name: unit * (least + position) for position, name in enumerate(graph.sizes)}
+        attempt.update(dict.fromkeys(batch, samples))
+        if all(holds(requirement, attempt) for requirement in requirements):
+            return attempt
+    return other_sizes(graph, 2)[-1]
+
+
 def _candidates(graph: Graph) -> Iterator[dict[str, int]]:
     sizes = graph.sizes
     batch = {symbol for value in graph.inputs.values() for symbol in _symbols(value.shape[:1])}

@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, GetCoreSchemaHandler, GetJsonSchemaHandle
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from netspec.dims import Dim
+from netspec.ops.named import Named
 
 Positive = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
@@ -254,6 +255,8 @@ def spell_number(value: float | str) -> str:
     """A number as Python writes it; whole ones without a point."""
     if isinstance(value, str):
         return f'float("{value}")'
+    if isinstance(value, Named):
+        return str(value)
     return str(int(value)) if float(value).is_integer() and abs(value) < 2**53 else repr(value)
 
 

@@ -11,12 +11,13 @@ anew for every class that inherits it, which is half the time that importing the
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict
 
 from netspec.dims import Dim, Shape, Size, pretty_shape
 from netspec.ops.layout import NEW, Place, Strides, like
+from netspec.ops.named import Named, named
 
 Family = Literal["convolution", "linear", "norm", "activation", "pooling", "shape", "arithmetic", "dropout", "sequence"]
 
@@ -285,8 +286,14 @@ class Op(BaseModel):
         return Constructor(self.torch, positional, keywords)
 
     def changed(self) -> dict[str, Any]:
-        """The arguments that differ from torch's defaults."""
-        return {name: value for name in type(self).model_fields if (value := getattr(self, name)) != self.default(name)}
+        """The arguments that differ from torch's defaults, and those that stand for a name."""
+        given = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: it for name, it in given.items() if isinstance(it, Named) or it != self.default(name)}
+
+    def with_names(self, name_of: Callable[[str, Any], str | None]) -> Self:
+        """The op whose arguments say, where they would say a value, the name that its place has; see ``named``."""
+        given = {name: getattr(self, name) for name in type(self).model_fields}
+        return self.model_copy(update={name: named(value, name_of, name) for name, value in given.items()})
 
     @classmethod
     def default(cls, argument: str) -> Any:

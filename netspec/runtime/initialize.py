@@ -26,7 +26,7 @@ def _fills(function: Callable[..., Any]) -> bool:
     return function in FILLS or getattr(function, "__module__", None) == "torch.nn.init"
 
 
-class _Suppressed(TorchFunctionMode):
+class Suppressed(TorchFunctionMode):
     """Leaves tensors as they are where a constructor would fill them."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -40,7 +40,7 @@ def construct_uninitialised(kind: type[nn.Module]) -> nn.Module:
     made = kind.__new__(kind)
     # A rule's function may loop until its numbers fit (trunc_normal_): it must not run at all, not merely fill nothing.
     vars(made)["initialize"] = lambda: None
-    with _Suppressed():
+    with Suppressed():
         made.__init__()  # type: ignore[misc]
     del vars(made)["initialize"]
     return made

@@ -7,7 +7,7 @@ import math
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """The comparisons that an export has passed or failed.
+    """The comparisons that an export has passed or failed; ``module`` is what was compared.
 
     ``probed`` says that the weights were scaled for them, as the module's own make an output that hardly depends on
     the input, or overflows: nothing could be told from that.
@@ -53,6 +53,7 @@ class Parity:
 
     comparisons: Sequence[Comparison]
     providers: Sequence[str]
+    module: nn.Module
     probed: bool = False
 
     @property
@@ -84,7 +85,7 @@ def verify_onnx(graph: Graph, module: nn.Module, path: Path, count: int = 3) -> 
     with tempfile.TemporaryDirectory() as folder:
         probe = probing_copy(graph, module)
         parity = compare_onnx(graph, probe, export_onnx(graph, probe, Path(folder) / "probe.onnx"), count)
-    return Parity(parity.comparisons, parity.providers, probed=True)
+    return replace(parity, probed=True)
 
 
 def is_telling(graph: Graph, module: nn.Module) -> bool:
@@ -150,7 +151,7 @@ def compare_onnx(graph: Graph, module: nn.Module, path: Path, count: int = 3, se
             largest_difference(run(copy.deepcopy(module).double(), inputs), ours) if difference > TOLERANCE else 0.0
         )
         comparisons.append(Comparison(sizes, difference, rounding))
-    return Parity(comparisons, session.get_providers())
+    return Parity(comparisons, session.get_providers(), module)
 
 
 def run(module: nn.Module, inputs: Mapping[str, torch.Tensor]) -> list[np.ndarray]:

@@ -12,16 +12,10 @@ from pathlib import PurePath
 from textwrap import wrap
 
 from netspec.dims import times_shape
-from netspec.emit.source.constructors import Chain, ClassGroup, Construction, Maker, group_classes, is_sequential
-from netspec.emit.source.forward import (
-    Statement,
-    attribute,
-    forward_signature,
-    forward_statements,
-    prepare_arguments,
-    prepare_statements,
-)
-from netspec.emit.source.loop import loop_arguments, loop_statements
+from netspec.emit.source.constructors import Chain, ClassGroup, Construction, Maker, group_classes
+from netspec.emit.source.forms import is_sequential
+from netspec.emit.source.forward import attribute
+from netspec.emit.source.methods import Method, methods
 from netspec.emit.source.names import is_attribute
 from netspec.graph import Graph, InitRule, Node, walk, walk_parameters
 from netspec.ops import OPS
@@ -95,6 +89,8 @@ def _class(group: ClassGroup, graph: Graph) -> Iterator[tuple[str, int | None]]:
             yield line, None
     else:
         yield f"{INDENT * 2}super().__init__()", None
+        for name, value in group.attributes.items():
+            yield f"{INDENT * 2}self.{name} = {value}", None
         for position, maker in makers.items():
             for line in _assign(level.steps[position].name, maker):
                 yield line, None
@@ -103,22 +99,18 @@ def _class(group: ClassGroup, graph: Graph) -> Iterator[tuple[str, int | None]]:
             yield f"{INDENT * 2}{attribute(step.name)}.{name} = {_parameter(target)}", None
     if rules:
         yield f"{INDENT * 2}self.initialize()", None
-    if level.is_prepared:
-        yield from _method("prepare", prepare_arguments(level), prepare_statements(level, shapes))
-    if level.loop is not None:
-        yield from _method("forward", loop_arguments(level), loop_statements(level, shapes))
-    elif not sequential:
-        yield from _method("forward", forward_signature(level), forward_statements(level, shapes))
+    for method in methods(level, group.ops, shapes):
+        yield from _method(method)
     if rules:
         yield "", None
         for line in _initialize(graph):
             yield line, None
 
 
-def _method(name: str, arguments: list[str], statements: Iterator[Statement]) -> Iterator[tuple[str, int | None]]:
+def _method(method: Method) -> Iterator[tuple[str, int | None]]:
     yield "", None
-    yield f"{INDENT}def {name}({', '.join(['self', *arguments])}):", None
-    for statement in statements:
+    yield f"{INDENT}def {method.name}({', '.join(['self', *method.arguments])}):", None
+    for statement in method.statements:
         text = INDENT * (2 + statement.indent) + statement.text
         comment = f"  # {statement.comment}" if statement.comment else ""
         yield text + (comment if len(text + comment) <= WIDTH else ""), statement.step
@@ -137,7 +129,9 @@ def _about(group: ClassGroup) -> str:
     named = [f"{name} {shape}" for name, shape in zip(level.output_names, shapes)]
     given = ", ".join(named if len(shapes) > 1 else shapes)
     what = {"network": "The network", "block": f"The block {level.title}"}.get(level.kind, f"The {level.kind}")
-    return f"{what}: {taken} -> {given}." if len(group.levels) == 1 else f"{what}, in {len(group.levels)} sizes."
+    if len(group.levels) == 1:
+        return f"{what}: {taken} -> {given}."
+    return f"{what}, in {len(group.levels)} {'forms' if group.attributes else 'sizes'}."
 
 
 def _assign(name: str, maker: Maker) -> list[str]:

@@ -1,23 +1,31 @@
-"""How levels become modules: which are ``nn.Sequential``, which are classes, and which share a class.
+"""Which levels share a class, and what its ``__init__`` takes.
 
-Levels that differ in numbers only (a width, a stride) share one class whose ``__init__`` takes those numbers. What
-differs is found by comparing, slot by slot, the constructor calls of all levels with the same skeleton.
+Levels share a class where the same is written for them but for numbers (a width, a stride, how much drops out): these
+are arguments of its ``__init__``. What differs is found by comparing, slot by slot, the constructor calls and the
+numbers in the methods of all levels with the same skeleton.
 """
 
 from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain, count
 from typing import Any, Union
 
+from netspec.elaborate.taken import TAKEN
+from netspec.emit.source.forms import is_inline, is_module, is_sequential
+from netspec.emit.source.methods import methods
 from netspec.emit.source.names import RESERVED, is_attribute, variable_name
 from netspec.graph import Call, Level, Node, Step
 from netspec.ops.base import Op
 
 NO_DEFAULT = object()
 WORD = re.compile(r"\w+")
+MARK = "«{}»"
+"""How a number stands in a skeleton: the position of its step, and its place among the arguments of the op."""
+MARKS = re.compile(MARK.format("[^»]*"))
 
 
 @dataclass(eq=False, slots=True)
@@ -58,50 +66,19 @@ class ClassGroup:
     """Levels that share a class, with the calls that make their submodules, by the position of the step.
 
     ``parameters`` maps each argument of ``__init__`` to its value for each level, ``defaults`` some to their defaults.
+    ``literals`` has the numbers that functions are given, by their marks; those that differ between the levels are
+    ``attributes``, each with the text of its value in ``__init__``, and ``ops`` has the ops that read them.
     """
 
     base: str
     levels: list[Level] = field(default_factory=list)
     makers: list[dict[int, Maker]] = field(default_factory=list)
+    literals: list[dict[str, Any]] = field(default_factory=list)
+    attributes: dict[str, str] = field(default_factory=dict)
+    ops: dict[Node, Op] = field(default_factory=dict)
     parameters: dict[str, list[Any]] = field(default_factory=dict)
     defaults: dict[str, Any] = field(default_factory=dict)
     name: str = ""
-
-
-def is_chain(level: Level) -> bool:
-    """Whether each step reads just what the step before gives, and all of them have a module form."""
-    if len(level.inputs) != 1 or len(level.outputs) != 1 or level.loop is not None or level.is_prepared:
-        return False
-    value = level.inputs[0]
-    for step in level.steps:
-        if step.training or step.shares or step.inputs != (value,) or len(step.outputs) != 1:
-            return False
-        if isinstance(step, Node) and (step.op.torch is None or type(step.op).statements is not Op.statements):
-            return False  # it has no module, or its module is only a part of what it does
-        value = step.outputs[0]
-    return level.outputs == (value,)
-
-
-def is_sequential(level: Level) -> bool:
-    """A chain whose steps are called by their positions, as ``nn.Sequential`` calls them."""
-    return is_chain(level) and all(step.name == str(position) for position, step in enumerate(level.steps))
-
-
-def is_inline(level: Level) -> bool:
-    """Whether a level is written as ``nn.Sequential(…)`` where it is used, with no class of its own."""
-    return level.kind not in ("block", "network") and is_sequential(level)
-
-
-def is_module(step: Step, level: Level) -> bool:
-    """Whether a step of a class is an attribute: a level, what has a name, or what has state.
-
-    In the turns of a scan only what has state is: a call of a module costs as much as a small activation.
-    """
-    if isinstance(step, Call):
-        return True
-    return step.op.torch is not None and (
-        (step.named and level.loop is None) or bool(step.shares) or step.op.functional is None
-    )
 
 
 def group_classes(network: Level) -> list[ClassGroup]:
@@ -116,10 +93,13 @@ def group_classes(network: Level) -> list[ClassGroup]:
             whole = is_sequential(level)
             own = [(at, step) for at, step in enumerate(level.steps) if not step.shares]
             makers = {at: _maker(step, owners) for at, step in own if whole or is_module(step, level)}
-            group = found.setdefault(_skeleton(level, makers), ClassGroup(_base_name(level, hint)))
+            literals: dict[str, Any] = {}
+            skeleton = _skeleton(level, makers, literals)
+            group = found.setdefault(skeleton, ClassGroup(_base_name(level, hint)))
             owners[level] = group, len(group.levels)
             group.levels.append(level)
             group.makers.append(makers)
+            group.literals.append(literals)
         for group in found.values():
             _lift(group)
         groups.extend(found.values())
@@ -171,30 +151,33 @@ def _maker(step: Step, owners: dict[Level, tuple[ClassGroup, int]]) -> Maker:
     return Construction(group, slots, step.name, frozen=step.frozen)
 
 
-def _skeleton(level: Level, makers: dict[int, Maker]) -> Any:
-    """What two levels must have in common to share a class: everything but the numbers."""
-    numbers: dict[Any, int] = {}
+def _skeleton(level: Level, makers: dict[int, Maker], literals: dict[str, Any]) -> Any:
+    """What two levels must have in common to share a class: all that is written for them but the numbers.
 
-    def number(values: tuple[Any, ...]) -> tuple[int, ...]:
-        return tuple(numbers.setdefault(value, len(numbers)) for value in values)
+    ``literals`` gets the numbers that the functions called in the level's methods are given, by the place of each.
+    """
 
-    steps: list[Any] = [number(level.inputs), tuple(value.optional for value in level.inputs)]
-    for position, step in enumerate(level.steps):
-        wires = number(step.inputs), number(step.outputs)
-        if position in makers:
-            does: Any = _shape_of(makers[position])
-        else:
-            does = _lines_of(step, wires) if isinstance(step, Node) and not step.shares else step.shares
-        own = (step.ports, step.ties) if isinstance(step, Node) else ()
-        steps.append((step.name, step.training, wires, does, own, level.phases.get(step)))
-    loop = None if level.loop is None else replace(level.loop, length=0)
-    return level.kind, loop, level.title, level.input_names, level.output_names, tuple(steps), number(level.outputs)
+    def marked(position: int, step: Node) -> Op:
+        def mark(place: str, value: Any) -> str:
+            text = MARK.format(f"{position}_{place}")
+            found[text] = value
+            return text
 
+        return step.op.with_names(mark)
 
-def _lines_of(step: Node, wires: tuple[tuple[int, ...], tuple[int, ...]]) -> tuple[str, ...]:
-    """What a step without a module says in ``forward``, whatever its variables are called there."""
-    arguments, targets = ([f"_{each}" for each in side] for side in wires)
-    return tuple(step.op.statements(None, step.arranged(arguments), [*targets], step.tensors, lambda name: name))
+    found: dict[str, Any] = {}
+    functions = [(at, step) for at, step in enumerate(level.steps) if isinstance(step, Node) and at not in makers]
+    ops = {step: marked(at, step) for at, step in functions if not step.shares}
+    written = tuple(
+        (method.name, *method.arguments, *((line.indent, line.text, line.step) for line in method.statements))
+        for method in methods(level, ops)
+    )
+    lines = " ".join(line[1] for name, *lines in written for line in lines if isinstance(line, tuple))
+    literals.update((text, found[text]) for text in dict.fromkeys(MARKS.findall(lines)))
+    made = tuple((level.steps[at].name, _shape_of(maker)) for at, maker in makers.items())
+    ties = tuple((step.name, step.ties) for step in level.steps if isinstance(step, Node) and step.ties)
+    steps = tuple(step.name for step in level.steps)
+    return level.kind, level.title, tuple(level.arguments), steps, made, ties, written
 
 
 def _shape_of(maker: Maker) -> Any:
@@ -236,8 +219,49 @@ def _lift(group: ClassGroup) -> None:
             required.update(WORD.findall(slot.text))
         else:
             group.defaults.setdefault(slot.text, slot.default)
+    required.update(_lift_literals(group, arguments))
     group.defaults = {name: value for name, value in group.defaults.items() if name not in required}
     group.parameters = dict(sorted(group.parameters.items(), key=lambda item: item[0] in group.defaults))
+
+
+def _lift_literals(group: ClassGroup, arguments: dict[str, list[Any]]) -> set[str]:
+    """Turn the numbers of functions that differ into attributes; gives the arguments of ``__init__`` they need."""
+    level, names = group.levels[0], dict[str, str]()
+    steps = {str(at): step for at, step in enumerate(level.steps) if isinstance(step, Node)}
+    for mark in group.literals[0]:
+        values = [literals[mark] for literals in group.literals]
+        if all(_same(value, values[0]) for value in values):
+            continue
+        place = _place(mark)
+        step = steps[mark[1:].split("_", 1)[0]]
+        text = _expression(group, values, arguments, place, step.name)
+        names[mark] = _attribute(group, text, (place, f"{step.op.name}_{place}"))
+    for position, step in steps.items():
+        own = {_place(mark): name for mark, name in names.items() if mark.startswith(MARK[0] + f"{position}_")}
+        if own:
+            group.ops[step] = step.op.with_names(_by_place(own))
+    return {word for text in group.attributes.values() for word in WORD.findall(text)}
+
+
+def _place(mark: str) -> str:
+    """The place among the arguments of its op that a mark tells."""
+    return mark[1:-1].split("_", 1)[1]
+
+
+def _by_place(names: Mapping[str, str]) -> Callable[[str, Any], str | None]:
+    return lambda place, _: names.get(place)
+
+
+def _attribute(group: ClassGroup, text: str, wishes: tuple[str, ...]) -> str:
+    """How ``forward`` reads what ``__init__`` knows as ``text``: as an attribute that has the same name if it can."""
+    taken = {*TAKEN, *group.attributes, *(step.name for step in group.levels[0].steps)}
+    known = (name for name, value in group.attributes.items() if value == text)
+    free = (name for name in (text, *wishes) if is_attribute(name) and name not in taken)
+    name = next(chain(known, free), None) or next(
+        name for name in (f"{wishes[-1]}{at}" for at in count(2)) if name not in taken
+    )
+    group.attributes[name] = text
+    return f"self.{name}"
 
 
 def _same(left: Any, right: Any) -> bool:

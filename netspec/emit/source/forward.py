@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from itertools import chain, count
 
 from netspec.dims import Shape, times_shape
-from netspec.emit.source.constructors import is_module
+from netspec.emit.source.forms import is_module
 from netspec.emit.source.names import is_attribute, is_variable, variable_names
 from netspec.emit.turns import Parts, prepared_values
 from netspec.graph import Call, Level, Node, Step, Value
-from netspec.ops.base import Tensor, assigned
+from netspec.ops.base import Op, Tensor, assigned
 from netspec.quoting import literal
 
 POOL = ("x", "y", "z", "u", "v", "w")
@@ -73,9 +73,9 @@ def attribute(name: str) -> str:
     return f"self.{name}" if is_attribute(name) else f"getattr(self, {literal(name)})"
 
 
-def forward_statements(level: Level, shapes: bool) -> Iterator[Statement]:
+def forward_statements(level: Level, shapes: bool, ops: Mapping[Node, Op]) -> Iterator[Statement]:
     """The body of ``forward``; with ``shapes``, each line says what shape it makes."""
-    body = Body(level, shapes)
+    body = Body(level, shapes, ops)
     parts = Parts(level)
     arguments = forward_arguments(level)
     if level.is_prepared:
@@ -89,10 +89,10 @@ def forward_statements(level: Level, shapes: bool) -> Iterator[Statement]:
     yield from body.returns()
 
 
-def prepare_statements(level: Level, shapes: bool) -> Iterator[Statement]:
+def prepare_statements(level: Level, shapes: bool, ops: Mapping[Node, Op]) -> Iterator[Statement]:
     """The body of ``prepare``: what runs ahead of the scan around it."""
     parts = Parts(level)
-    body = Body(level, shapes)
+    body = Body(level, shapes, ops)
     arguments = prepare_arguments(level)
     body.variables = dict(zip((level.inputs[position] for position in parts.early_inputs), arguments))
     body.arguments = frozenset(arguments)
@@ -124,11 +124,11 @@ class Body:
 
     ``variables`` are those in use, ``arguments`` names that are never deleted, ``reserved`` names that no value gets,
     ``prepared`` the variables that a call is handed beside its inputs, ``wanted`` names that values get if they are
-    free; ``deletes`` says whether large values are let go of.
+    free; ``deletes`` says whether large values are let go of, ``ops`` which ops say themselves in place of the nodes'.
     """
 
-    def __init__(self, level: Level, shapes: bool):
-        self.level, self.shapes = level, shapes
+    def __init__(self, level: Level, shapes: bool, ops: Mapping[Node, Op]):
+        self.level, self.shapes, self.ops = level, shapes, ops
         self.positions = {step: position for position, step in enumerate(level.steps)}
         self.readers: dict[Value, list[Step]] = {}
         for step in level.steps:
@@ -232,7 +232,8 @@ class Body:
     ) -> list[Line]:
         """The statements of an op: with and without each input that may be left out, where they differ."""
         if not optional:
-            *before, last = step.op.statements(module, arguments, targets, tensors, self.fresh)  # type: ignore[arg-type]
+            op = self.ops.get(step, step.op)
+            *before, last = op.statements(module, arguments, targets, tensors, self.fresh)  # type: ignore[arg-type]
             return [*((text, 0, False) for text in before), (last, 0, True)]
         at, *others = optional
         given = self.branches(step, module, arguments, tensors, targets, others)

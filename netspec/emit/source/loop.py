@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from netspec.dims import Shape
 from netspec.emit.source.forward import Body, Statement, argument_names, is_usable
 from netspec.emit.source.names import variable_names
 from netspec.emit.turns import Parts, Turns
-from netspec.graph import Level, Step, Value, axis_of_time, over_time
+from netspec.graph import Level, Node, Step, Value, axis_of_time, over_time
+from netspec.ops.base import Op
 
 
 def loop_arguments(level: Level) -> list[str]:
@@ -23,18 +24,18 @@ def plural(name: str) -> str:
     return f"{name}_steps" if name.endswith("s") else f"{name}s"
 
 
-def loop_statements(level: Level, shapes: bool) -> Iterator[Statement]:
+def loop_statements(level: Level, shapes: bool, ops: Mapping[Node, Op]) -> Iterator[Statement]:
     """The body of ``forward``; with ``shapes``, each line says what shape it makes."""
-    return _Loop(level, shapes).statements()
+    return _Loop(level, shapes, ops).statements()
 
 
 class _Loop:
     """Writes a scan. ``names`` are those of single steps of sequences, ``body.variables`` those of whole ones."""
 
-    def __init__(self, level: Level, shapes: bool):
+    def __init__(self, level: Level, shapes: bool, ops: Mapping[Node, Op]):
         assert level.loop is not None
         self.level, self.loop, self.turns = level, level.loop, Turns(level)
-        self.body = Body(level, shapes)
+        self.body = Body(level, shapes, ops)
         arguments = loop_arguments(level)
         self.body.variables = dict(zip(level.inputs, arguments))
         self.names = dict(zip(self.turns.sequences, argument_names(level, range(len(self.turns.sequences)))))

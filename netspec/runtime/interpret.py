@@ -1,0 +1,189 @@
+"""What a graph means, found without the source that is written for it: each node by itself, one after the other.
+
+A module is held against this. Every op is made and run by its own lines of PyTorch, with its weights from the state
+dict; which levels share a class, which variables hold what, and what is taken out of a loop plays no part.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import chain, count
+from types import CodeType
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from netspec.elaborate.sizes import small_sizes
+from netspec.graph import Graph, Level, Node, Step, Value, axis_of_time, state_key
+from netspec.ops.base import Constructor
+from netspec.runtime.initialize import Suppressed
+from netspec.runtime.verify import example_inputs
+
+VARIABLES = "abcdefghijklmnopqrstuvwxyz"
+
+TOLERANCE = 1e-4
+
+Held = Tensor | None
+"""What a value holds while the graph runs; nothing where the caller leaves an input out."""
+
+
+def interpret(
+    graph: Graph, state: Mapping[str, Tensor], inputs: Mapping[str, Held], training: bool = False
+) -> dict[str, Tensor]:
+    """The outputs of a graph by name, with weights and buffers keyed as in ``state_dict``."""
+    reader = _Interpreter(state, training)
+    given = [inputs.get(name) for name in graph.body.input_names]
+    results = dict(zip(graph.body.output_names, reader.level(graph.body, given, "")))
+    shown = {name: results[name] for name, output in graph.outputs.items() if training or not output.training}
+    return {name: result for name, result in shown.items() if result is not None}
+
+
+class Misbuilt(Exception):
+    """The module that was made for a graph does not do what the graph says."""
+
+
+def check_module(graph: Graph, module: nn.Module) -> float:
+    """Hold a module against its graph at small sizes; gives the largest relative difference of an output.
+
+    Raises ``Misbuilt`` where that is more than rounding: no spec can bring that about, only a fault of netspec.
+    """
+    inputs = example_inputs(graph, small_sizes(graph))
+    difference = difference_from_graph(graph, module, inputs)
+    if difference > TOLERANCE:  # a deep network may amplify single precision's rounding beyond any fixed tolerance
+        difference = difference_from_graph(graph, copy.deepcopy(module).double(), inputs)
+    if difference > TOLERANCE:
+        raise Misbuilt(f"the module differs by {difference:.1e} (max|Δ|/max|y|) from its graph, run node by node")
+    return difference
+
+
+def difference_from_graph(graph: Graph, module: nn.Module, inputs: Mapping[str, Tensor]) -> float:
+    """max|Δ| / max|y| over the outputs in inference, of the module and of its graph; infinite ones must be alike."""
+    state = module.state_dict(keep_vars=True)
+    held = next(module.parameters(), torch.empty(0))
+    given = {
+        name: each.to(held.device, held.dtype if each.is_floating_point() else None) for name, each in inputs.items()
+    }
+    training = module.training
+    with torch.no_grad():
+        made = module.eval()(*given.values())
+        wanted = interpret(graph, state, given)
+    module.train(training)
+    found = made if isinstance(made, dict) else dict.fromkeys(wanted, made)
+    return max(_difference(want, found[name]) for name, want in wanted.items())
+
+
+def _difference(want: Tensor, got: Tensor) -> float:
+    if want.shape != got.shape or want.dtype != got.dtype:
+        return math.inf
+    want, got = want.double(), got.double()
+    finite = want.isfinite()
+    alike = torch.allclose(want[~finite], got[~finite], rtol=0, atol=0, equal_nan=True)
+    if not alike or not got[finite].isfinite().all():
+        return math.inf
+    apart = (want - got)[finite].abs()
+    return float(apart.max() / want[finite].abs().max().clamp(min=1e-30)) if len(apart) else 0.0
+
+
+class _Interpreter:
+    """Runs levels. A step's home is the path of its module: another step's, where it shares that one's."""
+
+    def __init__(self, state: Mapping[str, Tensor], training: bool):
+        self.state, self.training = state, training
+
+    def level(self, level: Level, inputs: Sequence[Held], prefix: str) -> list[Held]:
+        """The outputs of a level; nothing where they are made in training only."""
+        values: dict[Value, Held] = dict(zip(level.inputs, inputs))
+        for step in level.steps:
+            if step.training and not self.training:
+                values.update(dict.fromkeys(step.outputs))
+            else:
+                home = prefix + (step.shares or step.name)
+                values.update(zip(step.outputs, self.step(step, [values[each] for each in step.inputs], home, level)))
+        return [values[value] for value in level.outputs]
+
+    def step(self, step: Step, inputs: Sequence[Held], home: str, level: Level) -> Sequence[Held]:
+        """The outputs of a step."""
+        if isinstance(step, Node):
+            return self.node(step, inputs, home, level)
+        run = self.level if step.body.loop is None else self.scan
+        return run(step.body, inputs, f"{home}.")
+
+    def scan(self, body: Level, inputs: Sequence[Held], prefix: str) -> list[Held]:
+        """The body once for each step of the sequences."""
+        assert body.loop is not None
+        loop = body.loop
+        sequences, fixed = inputs[: loop.sequences], inputs[loop.sequences + loop.states :]
+        states = inputs[loop.sequences :][: loop.states]
+        cut = [
+            each.unbind(axis_of_time(value.shape)) for value, each in zip(body.inputs, sequences) if each is not None
+        ]
+        turns = list(zip(*cut))
+        count = len(body.outputs) - loop.states
+        collected: list[Sequence[Held]] = []
+        for turn in reversed(turns) if loop.reverse else turns:
+            made = self.level(body, [*turn, *states, *fixed], prefix)
+            collected.append(made[:count])
+            states = made[count:]
+        ordered = collected[::-1] if loop.reverse else collected
+        stacked = [
+            torch.stack([each for each in column if each is not None], axis_of_time(value.shape))
+            for value, column in zip(body.outputs, zip(*ordered))
+        ]
+        return [*stacked, *states]
+
+    def node(self, node: Node, inputs: Sequence[Held], home: str, level: Level) -> Sequence[Held]:
+        """The outputs of one op, by the lines that say it alone."""
+        op, held, tensors = node.op, node.arranged(inputs), [*node.tensors]
+        given = [value is not None for value in node.arranged(node.inputs)]
+        absent = [at for at, port in enumerate(op.ports[: len(held)]) if given[at] and held[at] is None]
+        for at in (at for at in absent if not op.nullable(op.ports[at])):
+            if node.outputs[0].optional:
+                return [None] * len(node.outputs)
+            given[at], tensors[at] = False, None
+        names = [VARIABLES[at] if at < 26 else f"a{at}" for at in range(len(held))]
+        arguments = [name if have else None for name, have in zip(names, given)]
+        several = len(node.outputs) > 1
+        targets = [f"made{at}" if value in level.uses or not several else None for at, value in enumerate(node.outputs)]
+        taken = {*names, *(target for target in targets if target)}
+
+        def fresh(wish: str) -> str:
+            name = next(each for each in chain([wish], (f"{wish}{at}" for at in count(2))) if each not in taken)
+            taken.add(name)
+            return name
+
+        holder: Any = nn.Module()
+        holder.training = self.training
+        if op.torch is not None:
+            holder.op = self.module(node, home)
+        lines = op.statements("self.op" if op.torch is not None else None, arguments, targets, tensors, fresh)
+        scope = {"torch": torch, "nn": nn, "F": F, "self": holder, **dict(zip(names, held))}
+        exec(_compiled("\n".join(lines)), scope)
+        return [None if target is None else scope[target] for target in targets]
+
+    def module(self, node: Node, home: str) -> Any:
+        """The node's own module with its own weights; a parameter by itself is a tensor."""
+        made = node.op.module(*node.tensors)
+        tied = dict(node.ties)
+        own = {name: self.state[tied.get(name, state_key(home, name))] for name in node.state}
+        if "" in own:
+            return own[""]
+        with Suppressed(), torch.device("meta"):
+            module: nn.Module = eval(_constructor(made), {"torch": torch, "nn": nn, "F": F})
+        module.load_state_dict(own, assign=True)
+        return module.train(self.training)
+
+
+def _constructor(made: Constructor) -> str:
+    given = [repr(value) for value in made.positional.values()]
+    given += [f"{name}={value!r}" for name, value in made.keywords.items()]
+    return made.wrap.format(f"{made.callee}({', '.join(given)})")
+
+
+@lru_cache(maxsize=4096)
+def _compiled(text: str) -> CodeType:
+    return compile(text, "<op>", "exec")
