@@ -232,10 +232,15 @@ def _limits(options: Namespace) -> Limits:
     )
 
 
-def _drawn(table: Any, **how: Any) -> str:
-    """A text as wide as the terminal, with colour on a terminal only."""
+def _drawn(table: Any, ascii: bool = False, **how: Any) -> str:
+    """A text as wide as the terminal, with colour on a terminal only; in ASCII where its encoding lacks a sign."""
     width = shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80
-    made: str = table.text(width=max(80, min(width, 160)), colour=sys.stdout.isatty(), **how)
+    how |= {"width": max(80, min(width, 160)), "colour": sys.stdout.isatty()}
+    made: str = table.text(ascii=ascii, **how)
+    try:
+        made.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        made = table.text(ascii=True, **how)
     return made
 
 
