@@ -7,11 +7,11 @@ net = model.module(device="cuda")
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from netspec.diagnostics import EnvironmentFault, NetspecError, SpecError, UsageError
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
+    from netspec.diagnostics import EnvironmentFault, NetspecError, SpecError, UsageError
     from netspec.model import Model, load
 
 __version__ = "0.1.0"
@@ -23,4 +23,8 @@ def __getattr__(name: str) -> Any:
         from netspec import model
 
         return getattr(model, name)
+    if name in __all__:
+        from netspec import diagnostics
+
+        return getattr(diagnostics, name)
     raise AttributeError(f"module 'netspec' has no attribute '{name}'")

@@ -1,14 +1,32 @@
-"""Writing files so that a reader finds the old one or the new one, never a torn one."""
+"""Writing files so that a reader finds the old one or the new one, never a torn one.
+
+A file is written under a temporary name, which says who writes it: what a process leaves that was killed is removed by
+the next one that writes into the same folder.
+"""
 
 from __future__ import annotations
 
 import os
+import platform
+import re
+import shutil
+import stat
 import tempfile
+import time
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from netspec.diagnostics import EnvironmentFault
+
+TEMPORARY = re.compile(r"\.netspec-(?P<machine>[0-9a-f]{8})-(?P<process>\d+)-[a-z0-9_]+(\.\w+)*$")
+LONGEST = 40
+"""Letters of a file's own name that its temporary one begins with: a name has 255 bytes at most."""
+
+ABANDONED = 24 * 3600.0
+"""Seconds after which a temporary file of another machine, whose processes are not known here, belongs to nobody."""
 
 
 @contextmanager
@@ -17,29 +35,127 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Raises ``EnvironmentFault`` where the disk or its permissions forbid it.
     """
+    with temporary_beside(path) as temporary:
+        yield temporary
+        put(temporary, path)
+
+
+@contextmanager
+def temporary_beside(path: Path) -> Iterator[Path]:
+    """An empty file in the folder of ``path``, which is made, and removed at the end unless it has been put elsewhere.
+
+    Raises ``EnvironmentFault`` where it cannot be written, in the block too.
+    """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
-        os.close(handle)
+        temporary = _made(path)
     except OSError as found:
-        raise EnvironmentFault(f"cannot write {path}: {found.strerror}") from None
-    temporary = Path(name)
+        raise cannot_write(path, found) from None
     try:
         yield temporary
-        with temporary.open("rb+") as written:
-            os.fsync(written.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        os.replace(temporary, path)
     except OSError as found:
-        raise EnvironmentFault(f"cannot write {path}: {found.strerror}") from None
+        raise cannot_write(path, found) from None
     finally:
         temporary.unlink(missing_ok=True)
 
 
+def put(temporary: Path, path: Path) -> None:
+    """Have a file take the place of ``path``; a device or a pipe is given what the file holds. Raises ``OSError``."""
+    if is_stream(path):
+        _pour(temporary, path)
+        return
+    with temporary.open("rb+") as written:
+        os.fsync(written.fileno())
+    temporary.chmod(0o666 & ~_umask())
+    os.replace(temporary, path)
+
+
 def write_text(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all."""
+    """Write a text file, whole or not at all. A name in it that is not UTF-8 is written as its bytes are."""
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(text.encode("utf-8", "surrogateescape"))
+
+
+def cannot_write(path: Path, found: OSError) -> EnvironmentFault:
+    """What the machine says, as a fault."""
+    return EnvironmentFault(f"cannot write {path}: {found.strerror or found}")
+
+
+def is_stream(path: Path) -> bool:
+    """Whether a path is a device or a pipe, such as /dev/null: there is nothing that could take its place."""
+    if path.parent == Path("/dev") or Path("/proc") in path.parents:
+        return path.exists()
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def temporary_name(name: str) -> str:
+    """How the temporary name of a file or a folder begins."""
+    return f".{name[:LONGEST]}.netspec-{_machine()}-{os.getpid()}-"
+
+
+def _made(path: Path) -> Path:
+    if path.is_dir():
+        raise IsADirectoryError(0, "it is a folder")
+    folder = Path(tempfile.gettempdir()) if is_stream(path) else path.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    _sweep(folder.absolute())
+    suffix = path.suffix if len(path.suffix) <= 8 else ""
+    handle, name = tempfile.mkstemp(prefix=temporary_name(path.name), suffix=suffix, dir=folder)
+    os.close(handle)
+    return Path(name)
+
+
+def _pour(temporary: Path, path: Path) -> None:
+    # A pipe that nobody reads is an error of the system's then, and not a wait for ever.
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | getattr(os, "O_NONBLOCK", 0))
+    with os.fdopen(handle, "wb") as stream, temporary.open("rb") as made:
+        os.set_blocking(handle, True)
+        shutil.copyfileobj(made, stream)
+
+
+@cache
+def _sweep(folder: Path) -> None:
+    """Remove the temporary files in a folder that no process writes any more: looked for once by a process."""
+    with suppress(OSError):
+        for entry in os.scandir(folder):
+            if is_abandoned(entry):
+                with suppress(OSError):
+                    remove(Path(entry.path))
+
+
+def is_abandoned(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry of a folder has a temporary name of ours, and its process is gone."""
+    found = TEMPORARY.search(entry.name)
+    if found is None or not entry.name.startswith(".") or entry.is_symlink():
+        return False
+    if found["machine"] == _machine() and hasattr(os, "fork"):
+        return not _is_alive(int(found["process"]))
+    return time.time() - entry.stat(follow_symlinks=False).st_mtime > ABANDONED
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there; of a link, the link alone."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _machine() -> str:
+    return f"{zlib.crc32(platform.node().encode()):08x}"
 
 
 def _umask() -> int:

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+
+try:  # Ctrl-C while the rest is read ends the process as it is, without a traceback
+    _handler = signal.signal(signal.SIGINT, signal.SIG_DFL)
+except ValueError:  # not in the main thread
+    _handler = None
+
 import argparse
 import atexit
 import gc
@@ -11,6 +18,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from netspec import __version__
+from netspec.cli.machine import machine_fault
+from netspec.cli.program import is_interrupted, run_as_program
 from netspec.diagnostics import NetspecError
 from netspec.diagnostics.terminal import showing
 
@@ -321,7 +330,7 @@ def _device_argument(command: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; gives the exit code."""
+    """Run a command; gives the exit code. Without arguments it is the one that this process was started for."""
     # Nearly all that a command makes stays until it ends: looking for garbage at every 700 objects takes a tenth of it.
     before = gc.get_threshold()
     gc.set_threshold(100_000, *before[1:])
@@ -331,8 +340,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     atexit.unregister(gc.freeze)
     atexit.register(gc.freeze)  # nor is there any use in looking once more when the process ends
     try:
-        with showing():
-            return _run(arguments)
+        return run_as_program(lambda: _shown(None)) if arguments is None else _shown(arguments)
     finally:
         gc.set_threshold(*before)
 
@@ -349,11 +357,18 @@ def _look_nowhere_else() -> None:
     os.environ["PATH"] = os.pathsep.join(filter(os.path.isabs, folders)) or os.defpath  # an empty one is that folder
 
 
+def _shown(arguments: Sequence[str] | None) -> int:
+    """Run a command; control characters in what it prints are shown."""
+    with showing():
+        return _run(arguments)
+
+
 def _run(arguments: Sequence[str] | None) -> int:
     options = parser().parse_args(arguments)
-    from netspec.cli.commands import COMMANDS
 
     try:
+        from netspec.cli.commands import COMMANDS
+
         if options.plugin:
             from netspec.recipes import add_plugin
 
@@ -365,17 +380,21 @@ def _run(arguments: Sequence[str] | None) -> int:
 
         tell_error(found, options.error_format)
         return found.exit_code
-    except BrokenPipeError:  # the reader of our output has gone, as with `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except KeyboardInterrupt:
         return 130
     except Exception as found:
-        if isinstance(found, ModuleNotFoundError) and not (found.name or "netspec").startswith("netspec"):
-            print(f"netspec: this command needs {found.name}, which is not installed", file=sys.stderr)
+        if is_interrupted():  # and something has made another fault of it
+            return 130
+        told = machine_fault(found)
+        if told is not None:
+            print(f"netspec: {told}", file=sys.stderr)
             return 3
         if os.environ.get("NETSPEC_TRACEBACK"):
             raise
         message = f"netspec: a bug of netspec, not of your spec: {type(found).__name__}: {found}"
         print(f"{message}\nNETSPEC_TRACEBACK=1 shows where; please report it.", file=sys.stderr)
         return 4
+
+
+if _handler is not None:
+    signal.signal(signal.SIGINT, _handler)

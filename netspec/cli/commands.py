@@ -235,10 +235,15 @@ def _limits(options: Namespace) -> Limits:
     )
 
 
-def _draw(table: Any, **how: Any) -> None:
-    """Print a table as wide as the terminal, with colour on a terminal only."""
+def _draw(table: Any, ascii: bool = False, **how: Any) -> None:
+    """Print a text as wide as the terminal, with colour on a terminal only; in ASCII where its encoding lacks a sign."""
     width = shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80
-    drawn = table.text(width=max(80, min(width, 160)), colour=sys.stdout.isatty(), **how)
+    how |= {"width": max(80, min(width, 160)), "colour": sys.stdout.isatty()}
+    drawn: str = table.text(ascii=ascii, **how)
+    try:
+        drawn.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        drawn = table.text(ascii=True, **how)
     print(drawn.rstrip("\n"), file=bare(sys.stdout), flush=True)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from netspec.cli.check import check_all
+from netspec.cli.program import nobody_reads
 from netspec.diagnostics import NetspecError, Report, UsageError
 from netspec.diagnostics.terminal import bare
 from netspec.elaborate import Limits
@@ -32,6 +33,8 @@ def watch(targets: Sequence[str], limits: Limits, format: str = "text") -> int:
         while True:
             if watched.has_changed():
                 _redraw(targets, limits, format)
+            if nobody_reads():
+                break
             time.sleep(PAUSE)
     except KeyboardInterrupt:
         print(file=sys.stderr)

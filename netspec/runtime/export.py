@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +16,12 @@ from torch import nn
 from netspec import __version__
 from netspec.emit.onnx_file import emit_onnx
 from netspec.emit.onnx_write import write_onnx
-from netspec.files import replacing
+from netspec.files import is_stream, put, temporary_beside
 from netspec.graph import Graph
 
 EXTERNAL_ABOVE = 1_500_000_000
+PRODUCER, HEAD = b"netspec", 64
+"""Who has written a file stands within its first bytes."""
 
 
 def export_onnx(graph: Graph, module: nn.Module, path: Path) -> Path:
@@ -26,18 +30,51 @@ def export_onnx(graph: Graph, module: nn.Module, path: Path) -> Path:
     The file is in float32, whatever the module's precision.
     Weights above 1.5 GB go to ``<path>.data`` beside it, since an ONNX file holds at most 2 GB.
     """
+    with exported(graph, module, path) as temporary:
+        put_model(temporary, path)
+    return path
+
+
+@contextmanager
+def exported(graph: Graph, module: nn.Module, path: Path) -> Iterator[Path]:
+    """A checked ONNX file under a temporary name beside ``path``, for ``put_model``; else it is removed at the end."""
     weights = {key: _array(tensor) for key, tensor in module.state_dict(keep_vars=True).items()}
     model = emit_onnx(graph, weights, __version__)
-    with replacing(path) as temporary:
-        if sum(array.nbytes for array in weights.values()) > EXTERNAL_ABOVE:
-            data = Path(f"{path}.data")
-            with replacing(data) as temporary_data:
-                ir.save(model, temporary, external_data=temporary_data.name)
-            _rename_external(temporary, temporary_data.name, data.name)
-        else:
-            write_onnx(model, temporary)
-        onnx.checker.check_model(os.fspath(temporary), full_check=True)
-    return path
+    with temporary_beside(path) as temporary:
+        try:
+            if sum(array.nbytes for array in weights.values()) > EXTERNAL_ABOVE:
+                ir.save(model, temporary, external_data=data_of(temporary).name)
+            else:
+                write_onnx(model, temporary)
+            onnx.checker.check_model(os.fspath(temporary), full_check=True)
+            yield temporary
+        finally:
+            data_of(temporary).unlink(missing_ok=True)
+
+
+def put_model(temporary: Path, path: Path) -> None:
+    """Have an exported file take the place of ``path``, with the weights that lie beside it."""
+    data = data_of(temporary)
+    if data.is_file():
+        _rename_external(temporary, data.name, data_of(path).name)
+        put(data, data_of(path))
+    put(temporary, path)
+
+
+def remove_model(path: Path) -> None:
+    """Remove an ONNX file that netspec has written, with the weights beside it; another one stays."""
+    if is_stream(path) or path.is_symlink() or not path.is_file():
+        return
+    with path.open("rb") as file:
+        if PRODUCER not in file.read(HEAD):
+            return
+    path.unlink()
+    data_of(path).unlink(missing_ok=True)
+
+
+def data_of(path: Path) -> Path:
+    """Where the weights of an ONNX file lie that is too large to hold them."""
+    return path.with_name(f"{path.name}.data")
 
 
 def _rename_external(path: Path, old: str, new: str) -> None:

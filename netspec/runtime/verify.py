@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import math
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +18,7 @@ from netspec.dims import evaluate, evaluate_shape
 from netspec.elaborate.sizes import other_sizes
 from netspec.graph import Graph, Value
 from netspec.ops.base import Numbers
-from netspec.runtime.export import export_onnx
+from netspec.runtime.export import exported, put_model, remove_model
 
 TOLERANCE = 1e-4
 TELLING = 1e-4
@@ -67,24 +66,26 @@ class Parity:
 
 
 def export_verified(graph: Graph, module: nn.Module, path: Path) -> tuple[Path, Parity]:
-    """Export and compare. Where they disagree, the file is kept as ``<name>.rejected.onnx`` and no other is left."""
-    export_onnx(graph, module, path)
-    parity = verify_onnx(graph, module, path)
-    rejected = path.with_suffix(f".rejected{path.suffix}")
-    if parity.agrees:
-        rejected.unlink(missing_ok=True)
-        return path, parity
-    path.replace(rejected)
-    return rejected, parity
+    """Export and compare, before the file takes its place.
+
+    Where they disagree, it is kept as ``<name>.rejected.onnx`` and no other is left.
+    """
+    with exported(graph, module, path) as temporary:
+        parity = verify_onnx(graph, module, temporary)
+        rejected = path.with_suffix(f".rejected{path.suffix}")
+        kept, other = (path, rejected) if parity.agrees else (rejected, path)
+        put_model(temporary, kept)
+        remove_model(other)
+    return kept, parity
 
 
 def verify_onnx(graph: Graph, module: nn.Module, path: Path, count: int = 3) -> Parity:
     """Compare at ``count`` sizes of every symbolic dimension, with weights from which something can be told."""
     if is_telling(graph, module):
         return compare_onnx(graph, module, path, count)
-    with tempfile.TemporaryDirectory() as folder:
-        probe = probing_copy(graph, module)
-        parity = compare_onnx(graph, probe, export_onnx(graph, probe, Path(folder) / "probe.onnx"), count)
+    probe = probing_copy(graph, module)
+    with exported(graph, probe, path) as temporary:
+        parity = compare_onnx(graph, probe, temporary, count)
     return replace(parity, probed=True)
 
 

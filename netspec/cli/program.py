@@ -1,0 +1,164 @@
+"""The process around a command: streams that may be closed, full, or of another encoding, and signals that end it.
+
+A command prints and goes on: what cannot be written is dropped, as a training or a file that is being written matters
+more than who looks on, and is told at the end. A signal ends a command by ``KeyboardInterrupt``, once.
+"""
+
+from __future__ import annotations
+
+import codecs
+import errno
+import io
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any, TextIO
+
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+INTERRUPTED = 128 + signal.SIGINT
+LOOK_ALIKE = "netspec.look-alike"
+"""How characters are written that an encoding lacks."""
+
+_caught: list[int] = []
+_outputs: list[Output] = []
+
+
+class Output(io.FileIO):
+    """A stream that takes everything. Why something could not be written is its ``fault``."""
+
+    def __init__(self, number: int, fault: OSError | None = None):
+        super().__init__(number, "wb", closefd=False)
+        self.closed_before = fault
+        self.fault: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        if self.fault is None and self.closed_before is None:
+            try:
+                return self._written(data)
+            except OSError as found:
+                self.fault = found
+        self.fault = self.fault or self.closed_before
+        return len(memoryview(data).cast("B"))
+
+    def _written(self, data: Any) -> int:
+        count: int | None = super().write(data)
+        while count is None:  # another program has made the terminal one that does not wait
+            import select
+
+            select.select([], [self], [])
+            count = super().write(data)
+        return count
+
+
+def run_as_program(command: Callable[[], int]) -> int:
+    """Run a command as this process; gives the exit code, 3 where its output could not be written."""
+    _keep_numbers()
+    sys.stdout, sys.stderr = _stream(1, sys.stdout), _stream(2, sys.stderr)
+    if any(action == "error" for action, *_ in warnings.filters):  # as PYTHONWARNINGS may say
+        warnings.simplefilter("ignore")  # of the packages we use: none of them is a fault of the command
+    _catch_signals()
+    try:
+        code = command()
+    except SystemExit as found:  # of argparse
+        code = found.code if isinstance(found.code, int) else 2
+    except BaseException:
+        if not _caught:
+            raise
+        code = INTERRUPTED
+    _end_at_signals()
+    if _caught and code == INTERRUPTED:
+        return 128 + _caught[0]
+    return _judged(code)
+
+
+def is_interrupted() -> bool:
+    """Whether a signal has ended the command."""
+    return bool(_caught)
+
+
+def nobody_reads() -> bool:
+    """Whether what is printed gets lost."""
+    return any(each.fault is not None for each in _outputs)
+
+
+def _judged(code: int) -> int:
+    """The exit code of a command whose output may have been lost. A reader that has gone has had enough."""
+    sys.stdout.flush()
+    fault = _outputs[0].fault
+    if fault is None or fault.errno == errno.EPIPE:
+        return code
+    print(f"netspec: cannot write to the standard output: {fault.strerror}", file=sys.stderr, flush=True)
+    return code or 3
+
+
+def _keep_numbers() -> None:
+    """Open the standard streams that are closed: a file would get their number, and what is printed with it."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+
+
+def _stream(number: int, before: TextIO | None) -> TextIO:
+    """A standard stream that takes everything, in the encoding that it had."""
+    closed = OSError(errno.EBADF, os.strerror(errno.EBADF)) if before is None else None
+    raw = Output(number, closed)
+    _outputs.append(raw)
+    unbuffered = getattr(before, "write_through", False)
+    return io.TextIOWrapper(
+        raw if unbuffered else io.BufferedWriter(raw),
+        encoding=before.encoding if before is not None else "utf-8",
+        errors=LOOK_ALIKE,
+        line_buffering=getattr(before, "line_buffering", False),
+        write_through=unbuffered,
+    )
+
+
+def _look_alike(fault: UnicodeError) -> tuple[str | bytes, int]:
+    """Characters that look like those that an encoding lacks, or how JSON and Python write these."""
+    from netspec.emit.table_cells import PLAIN_SIGNS
+
+    assert isinstance(fault, UnicodeEncodeError)
+    made = []
+    for letter in fault.object[fault.start : fault.end]:
+        plain = str(PLAIN_SIGNS.get(ord(letter), '"'))
+        pairs = letter.encode("utf-16-be", "surrogatepass")
+        escaped = "".join(f"\\u{pairs[at]:02x}{pairs[at + 1]:02x}" for at in range(0, len(pairs), 2))
+        made.append(escaped if plain == '"' else plain)
+    return "".join(made), fault.end
+
+
+codecs.register_error(LOOK_ALIKE, _look_alike)
+
+
+def _catch_signals() -> None:
+    def end(number: int, frame: Any) -> None:
+        _end_at_signals()
+        _caught.append(number)
+        raise KeyboardInterrupt
+
+    for number in _numbers():
+        signal.signal(number, end)
+    hook = sys.unraisablehook
+
+    def told(found: Any) -> None:
+        if _caught and found.exc_type is KeyboardInterrupt:  # Python has met it where nothing can be raised
+            signal.raise_signal(_caught[0])
+        hook(found)
+
+    sys.unraisablehook = told
+
+
+def _end_at_signals() -> None:
+    """From here on, a signal ends the process at once."""
+    for number in _numbers():
+        signal.signal(number, signal.SIG_DFL)
+
+
+def _numbers() -> list[int]:
+    """The signals that end a command; those that are ignored, as nohup has it, stay so."""
+    found = [getattr(signal, name) for name in SIGNALS if hasattr(signal, name)]
+    return [number for number in found if signal.getsignal(number) != signal.SIG_IGN]
