@@ -14,11 +14,12 @@ from netspec.recipes.data_files import HuggingFace, Torchvision
 from netspec.train.data.arrays import Array, from_arrays
 from netspec.train.data.base import Data, DataFault
 from netspec.train.data.images import Decoder
+from netspec.train.data.meaning import Meaning
 from netspec.train.data.paths import package
 from netspec.train.names import import_torchvision
 
 
-def read_hugging_face(data_set: HuggingFace, folder: Path) -> Data:
+def read_hugging_face(data_set: HuggingFace, folder: Path, known: Meaning | None = None) -> Data:
     """Its splits `train`, `validation` and `test`, with the columns that are numbers, classes or images."""
     datasets = package("datasets", "datasets", data_set.name)
     local = folder / data_set.path
@@ -40,7 +41,7 @@ def read_hugging_face(data_set: HuggingFace, folder: Path) -> Data:
         if part in splits:
             arrays |= {f"{name}_{part}": _column(splits[part], name, data_set) for name in used}
     words = {name: tuple(feature.names) for name, feature in used.items() if hasattr(feature, "names")}
-    return from_arrays(arrays, data_set.target, data_set.path, words)
+    return from_arrays(arrays, data_set.target, data_set.path, words, known)
 
 
 def _usable(feature: Any) -> bool:
@@ -66,7 +67,7 @@ def _column(split: Any, name: str, data_set: HuggingFace) -> Array:
     return np.stack(images)
 
 
-def read_torchvision(data_set: Torchvision, folder: Path) -> Data:
+def read_torchvision(data_set: Torchvision, folder: Path, known: Meaning | None = None) -> Data:
     """Its images and labels. torchvision checks the files of CIFAR against their checksums before it unpickles them."""
     import_torchvision()
     kind = getattr(package("torchvision.datasets", "torchvision", data_set.name), data_set.of)
@@ -84,4 +85,4 @@ def read_torchvision(data_set: Torchvision, folder: Path) -> Data:
         arrays[f"image_{part}"] = images if images.ndim == 3 else images.transpose(0, 3, 1, 2)
         arrays[f"label_{part}"] = np.asarray(found.targets)
         words = {"label": tuple(found.classes)}
-    return from_arrays(arrays, "label", data_set.root, words)
+    return from_arrays(arrays, "label", data_set.root, words, known)
