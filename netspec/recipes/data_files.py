@@ -22,7 +22,13 @@ def _one_or_two(files: str | list[str]) -> str | list[str]:
 OneOrTwoFiles = Annotated[Path | list[Path], AfterValidator(_one_or_two)]
 
 
-class Table(DataSet):
+class FileSet(DataSet):
+    """Base of the user's own data."""
+
+    knows = True
+
+
+class Table(FileSet):
     """Base of tables: the columns named in ``features``, or all but the ``target``, are the row's `features`.
 
     Every value is a number; with ``classes`` the target is one of several words or numbers, in their order.
@@ -30,6 +36,7 @@ class Table(DataSet):
     """
 
     main = "path"
+    meaning = ("target", "features", "classes")
 
     path: Path
     target: Path
@@ -57,7 +64,7 @@ class Parquet(Table):
     torch = "netspec.train.data.tables.read_parquet"
 
 
-class NPZ(DataSet):
+class NPZ(FileSet):
     """NumPy arrays, a column each: an `.npz` file, or a folder of `.npy` files.
 
     They are called `x`, or `x_train`, `x_validation` and `x_test`. Bytes of two or three dimensions a row are images,
@@ -67,12 +74,13 @@ class NPZ(DataSet):
     name = "npz"
     main = "path"
     torch = "netspec.train.data.archives.read_npz"
+    meaning = ("target",)
 
     path: Path
     target: Path = "y"
 
 
-class IDX(DataSet):
+class IDX(FileSet):
     """A folder of the four files of MNIST, Fashion-MNIST and their like (`train-images-idx3-ubyte`), gzipped or not."""
 
     name = "idx"
@@ -85,12 +93,13 @@ class IDX(DataSet):
         return {"image": Column((1, None, None)), "label": Column((), "int64", target=True)}
 
 
-class CIFAR(DataSet):
+class CIFAR(FileSet):
     """A folder of the binary version of CIFAR-10 (`data_batch_1.bin`) or CIFAR-100 (`train.bin`), 3×32×32."""
 
     name = "cifar"
     main = "path"
     torch = "netspec.train.data.archives.read_cifar"
+    meaning = ("classes",)
 
     path: Path
     classes: Literal[10, 100] = 10
@@ -99,7 +108,7 @@ class CIFAR(DataSet):
         return {"image": Column((3, 32, 32)), "label": Column((), "int64", self.classes, target=True)}
 
 
-class Images(DataSet):
+class Images(FileSet):
     """A folder with a folder of images for each class, or with such folders in `train`, `val` and `test`.
 
     ``size`` makes all images equal in height and width; more of them than fit in memory are read as they are needed.
@@ -109,6 +118,7 @@ class Images(DataSet):
     name = "images"
     main = "path"
     torch = "netspec.train.data.images.read"
+    meaning = ("size", "grey")
 
     path: Path
     size: Side | None = None
@@ -119,7 +129,7 @@ class Images(DataSet):
         return {"image": Column((1 if self.grey else 3, *sides)), "label": Column((), "int64", target=True)}
 
 
-class Text(DataSet):
+class Text(FileSet):
     """A text in UTF-8, in windows of `length` words or characters, each with what comes next.
 
     0 stands for words that are not in the training text, or there less than ``least`` times.
@@ -128,6 +138,7 @@ class Text(DataSet):
     name = "text"
     main = "path"
     torch = "netspec.train.data.texts.read_text"
+    meaning = ("length", "level", "least")
 
     path: Path
     length: Positive = 35
@@ -141,7 +152,7 @@ class Text(DataSet):
         return {"tokens": Column(shape, "int64"), "next": Column(shape, "int64", target=True, shifted="tokens")}
 
 
-class Pairs(DataSet):
+class Pairs(FileSet):
     """Pairs of texts, such as translations: a file with a tab between the two, or two files, line for line.
 
     Pairs with more than ``longest`` words or characters are left out. The columns are those of `dates`; 3 stands for
@@ -152,6 +163,7 @@ class Pairs(DataSet):
     name = "pairs"
     main = "path"
     torch = "netspec.train.data.pairs.read_pairs"
+    meaning = ("level", "least", "longest", "shared")
 
     path: OneOrTwoFiles
     level: Literal["char", "word"] = "word"
@@ -171,7 +183,7 @@ class Pairs(DataSet):
         }
 
 
-class HuggingFace(DataSet):
+class HuggingFace(FileSet):
     """A data set of the Hugging Face hub, or a folder in its form; needs the package datasets.
 
     ``size`` makes all images equal in height and width. Columns that are not numbers, classes or images are left out.
@@ -180,6 +192,7 @@ class HuggingFace(DataSet):
     name = "hugging_face"
     main = "path"
     torch = "netspec.train.data.hubs.read_hugging_face"
+    meaning = ("target", "size", "grey")
 
     path: Path
     target: Path = "label"
@@ -188,7 +201,7 @@ class HuggingFace(DataSet):
     grey: bool = False
 
 
-class Torchvision(DataSet):
+class Torchvision(FileSet):
     """One of torchvision's small data sets of images, from its folder `root`; needs the package torchvision."""
 
     name = "torchvision"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,22 +24,25 @@ PRODUCER, HEAD = b"netspec", 64
 """Who has written a file stands within its first bytes."""
 
 
-def export_onnx(graph: Graph, module: nn.Module, path: Path) -> Path:
+def export_onnx(graph: Graph, module: nn.Module, path: Path, metadata: Mapping[str, str] | None = None) -> Path:
     """Write the inference graph with the module's weights; ``onnx.checker`` has passed it when this returns.
 
-    The file is in float32, whatever the module's precision.
+    The file is in float32, whatever the module's precision; ``metadata`` are properties of its own.
     Weights above 1.5 GB go to ``<path>.data`` beside it, since an ONNX file holds at most 2 GB.
     """
-    with exported(graph, module, path) as temporary:
+    with exported(graph, module, path, metadata) as temporary:
         put_model(temporary, path)
     return path
 
 
 @contextmanager
-def exported(graph: Graph, module: nn.Module, path: Path) -> Iterator[Path]:
+def exported(
+    graph: Graph, module: nn.Module, path: Path, metadata: Mapping[str, str] | None = None
+) -> Iterator[Path]:
     """A checked ONNX file under a temporary name beside ``path``, for ``put_model``; else it is removed at the end."""
     weights = {key: _array(tensor) for key, tensor in module.state_dict(keep_vars=True).items()}
     model = emit_onnx(graph, weights, __version__)
+    model.metadata_props.update(metadata or {})
     with temporary_beside(path) as temporary:
         try:
             if sum(array.nbytes for array in weights.values()) > EXTERNAL_ABOVE:

@@ -65,12 +65,14 @@ class Parity:
         return all(each.agrees for each in self.comparisons)
 
 
-def export_verified(graph: Graph, module: nn.Module, path: Path) -> tuple[Path, Parity]:
-    """Export and compare, before the file takes its place.
+def export_verified(
+    graph: Graph, module: nn.Module, path: Path, metadata: Mapping[str, str] | None = None
+) -> tuple[Path, Parity]:
+    """Export and compare, before the file takes its place; ``metadata`` are properties of its own.
 
     Where they disagree, it is kept as ``<name>.rejected.onnx`` and no other is left.
     """
-    with exported(graph, module, path) as temporary:
+    with exported(graph, module, path, metadata) as temporary:
         parity = verify_onnx(graph, module, temporary)
         rejected = path.with_suffix(f".rejected{path.suffix}")
         kept, other = (path, rejected) if parity.agrees else (rejected, path)

@@ -27,7 +27,8 @@ from netspec.recipes.recipe import Recipe
 from netspec.runtime.compile import compile_module, compile_regions
 from netspec.runtime.module import build_module, checked_device
 from netspec.train.ahead import chosen_workers
-from netspec.train.data import Data, DataFault, Rows
+from netspec.train.data import Data, DataFault, Meaning, Rows
+from netspec.train.data.meaning import as_trained
 from netspec.train.feed import Feed, Wiring, prepare_transforms, seeded
 from netspec.train.measures import Measures
 from netspec.train.names import resolve
@@ -50,13 +51,17 @@ def recipe_of(graph: Graph) -> Recipe:
     return graph.recipe
 
 
-def read_data(graph: Graph) -> Data:
-    """Read the data of a graph's recipe, and hold them against the network. Raises ``SpecError`` at the spec's line."""
+def read_data(graph: Graph, known: Meaning | None = None) -> Data:
+    """Read the data of a graph's recipe, and hold them against the network. Raises ``SpecError`` at the spec's line.
+
+    A network that has been trained reads them by what is ``known`` of the data that it was trained on.
+    """
     recipe, report = recipe_of(graph), Report()
     reader, span = Reader(report), recipe.spans["data"]
     here = Path(graph.spec).parent if span.source.name == graph.spec else Path()
     try:
-        data: Data = resolve(recipe.data.torch)(recipe.data, here)
+        data: Data = resolve(recipe.data.torch)(recipe.data, here, *([known] if recipe.data.knows else []))
+        data = data if known is None else as_trained(data, known)
     except DataFault as found:
         reader.error("data-mismatch", found.message, span, help=found.help)
         raise SpecError(report.diagnostics) from None

@@ -226,7 +226,7 @@ def test_as_csv_and_as_text(capsys: pytest.CaptureFixture[str]):
         ),
         ("line", "broken.npy", "text", "broken.npy holds no plain arrays"),
         ("line", "page.html", "text", "page.html is neither an image nor a table (.csv) nor arrays (.npy, .npz)"),
-        ("digits", "broken.png", "text", "broken.png is no image that can be read"),
+        ("digits", "broken.png", "text", "broken.png cannot be read: it is no image"),
         ("digits", "some.csv", "1,2\n", "some.csv is a table, but a row of the network's is `image` [1, 8, 8]"),
         (
             "letters",

@@ -15,6 +15,7 @@ import numpy as np
 from netspec.recipes.data_files import CIFAR, IDX, NPZ
 from netspec.train.data.arrays import Array, from_arrays
 from netspec.train.data.base import Data, DataFault
+from netspec.train.data.meaning import Meaning
 from netspec.train.data.paths import there
 
 IDX_FILES = {
@@ -26,14 +27,15 @@ IDX_FILES = {
 """The files by column and part, and how many dimensions each has."""
 
 
-def read_npz(data_set: NPZ, folder: Path) -> Data:
+def read_npz(data_set: NPZ, folder: Path, known: Meaning | None = None) -> Data:
     """The arrays of an `.npz` file, or of a folder of `.npy` files; nothing in them is run."""
     path = there(data_set.path, folder)
     if path.is_dir():
         files = sorted(path.glob("*.npy"))
         if not files:
             raise DataFault(f"{data_set.path} has no .npy files")
-        return from_arrays({file.stem: _array(file, data_set.path) for file in files}, data_set.target, data_set.path)
+        arrays = {file.stem: _array(file, data_set.path) for file in files}
+        return from_arrays(arrays, data_set.target, data_set.path, known=known)
     try:
         with path.open("rb") as file:
             archive = np.load(file, allow_pickle=False)
@@ -42,7 +44,7 @@ def read_npz(data_set: NPZ, folder: Path) -> Data:
             arrays = dict(archive)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as found:
         raise DataFault(f"{data_set.path} cannot be read: {_told(found)}") from None
-    return from_arrays(arrays, data_set.target, data_set.path)
+    return from_arrays(arrays, data_set.target, data_set.path, known=known)
 
 
 def _array(file: Path, folder: str) -> Array:
@@ -60,11 +62,11 @@ def _told(fault: Exception) -> str:
     return text
 
 
-def read_idx(data_set: IDX, folder: Path) -> Data:
+def read_idx(data_set: IDX, folder: Path, known: Meaning | None = None) -> Data:
     """Images and labels, for training and for the test."""
     path = there(data_set.path, folder)
     arrays = {name: _idx(path, file, rank, data_set.path) for name, (file, rank) in IDX_FILES.items()}
-    return from_arrays(arrays, "label", data_set.path)
+    return from_arrays(arrays, "label", data_set.path, known=known)
 
 
 def _idx(path: Path, name: str, rank: int, folder: str) -> Array:
@@ -93,7 +95,7 @@ def _idx_bytes(file: BinaryIO | gzip.GzipFile, rank: int, shown: str) -> Array:
     return np.frombuffer(body, np.uint8).reshape(shape).copy()
 
 
-def read_cifar(data_set: CIFAR, folder: Path) -> Data:
+def read_cifar(data_set: CIFAR, folder: Path, known: Meaning | None = None) -> Data:
     """Images and labels; of CIFAR-100 the fine labels."""
     path = there(data_set.path, folder)
     ten = data_set.classes == 10
@@ -105,7 +107,7 @@ def read_cifar(data_set: CIFAR, folder: Path) -> Data:
         arrays |= {f"image_{part}": images, f"label_{part}": labels}
     words = (path / names).read_text("utf-8").split() if (path / names).exists() else []
     meanings = {"label": tuple(words)} if len(words) == data_set.classes else {}
-    return from_arrays(arrays, "label", data_set.path, meanings)
+    return from_arrays(arrays, "label", data_set.path, meanings, known)
 
 
 def _cifar(path: Path, files: Sequence[str], data_set: CIFAR) -> tuple[Array, Array]:

@@ -11,18 +11,24 @@ from numpy.typing import NDArray
 
 from netspec.recipes import Column
 from netspec.train.data.base import Data, DataFault, TensorRows
+from netspec.train.data.meaning import Meaning
 
 Array = NDArray[Any]
 PARTS = ("train", "validation", "test")
 
 
 def from_arrays(
-    arrays: Mapping[str, Array], target: str, file: str, words: Mapping[str, tuple[str, ...]] | None = None
+    arrays: Mapping[str, Array],
+    target: str,
+    file: str,
+    words: Mapping[str, tuple[str, ...]] | None = None,
+    known: Meaning | None = None,
 ) -> Data:
     """Data from arrays called `<column>`, or `<column>_train`, `<column>_validation` and `<column>_test`.
 
     Real numbers become float32; bytes of two or three dimensions a row are images; whole numbers become int64, and in
-    the target they are classes. Raises ``DataFault`` for parts that do not go together and for numbers that are none.
+    the target they are classes. Raises ``DataFault`` for parts that do not go together and for numbers that are none;
+    and for classes without rows, unless a network has been trained, which is what is ``known``.
     """
     parts = _parts(arrays, file)
     if target not in parts["train"]:
@@ -35,7 +41,8 @@ def from_arrays(
     columns: dict[str, Column] = {}
     for name in parts["train"]:
         columns[name] = _column(name, [part[name] for part in parts.values()], name == target, file)
-    guard_classes(columns[target], parts["train"][target], target, file)
+    if known is None:
+        guard_classes(columns[target], parts["train"][target], target, file)
     rows = {part: TensorRows({name: _tensor(array) for name, array in each.items()}) for part, each in parts.items()}
     return Data(columns, rows["train"], rows.get("validation"), rows.get("test"), words or {})
 

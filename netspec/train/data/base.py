@@ -47,7 +47,8 @@ class TensorRows:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """A data set that has been read. ``words`` says what the whole numbers of a column stand for: classes, words.
+    """A data set that has been read. ``words`` says what the whole numbers of a column stand for: classes, words;
+    ``names`` what the features in a row of one are called, where its file says so.
 
     Bytes (uint8) in a column that is declared as ``float32`` are numbers from 0 to 255, and become 0 to 1.
     """
@@ -57,3 +58,4 @@ class Data:
     validation: Rows | None = None
     test: Rows | None = None
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

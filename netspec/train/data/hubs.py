@@ -14,6 +14,7 @@ from netspec.recipes.data_files import HuggingFace, Torchvision
 from netspec.train.data.arrays import Array, from_arrays
 from netspec.train.data.base import Data, DataFault
 from netspec.train.data.images import Decoder
+from netspec.train.data.meaning import Meaning
 from netspec.train.data.paths import package
 from netspec.train.names import import_torchvision
 
@@ -21,7 +22,7 @@ HARMLESS = ("arrow", "csv", "imagefolder", "json", "parquet", "text")
 """Readers of the package datasets. That of ``.pkl`` files calls whatever they name, and a script is one."""
 
 
-def read_hugging_face(data_set: HuggingFace, folder: Path) -> Data:
+def read_hugging_face(data_set: HuggingFace, folder: Path, known: Meaning | None = None) -> Data:
     """Its splits `train`, `validation` and `test`, with the columns that are numbers, classes or images."""
     datasets = package("datasets", "datasets", data_set.name)
     local = folder / data_set.path
@@ -46,7 +47,7 @@ def read_hugging_face(data_set: HuggingFace, folder: Path) -> Data:
         if part in splits:
             arrays |= {f"{name}_{part}": _column(splits[part], name, data_set) for name in used}
     words = {name: tuple(feature.names) for name, feature in used.items() if hasattr(feature, "names")}
-    return from_arrays(arrays, data_set.target, data_set.path, words)
+    return from_arrays(arrays, data_set.target, data_set.path, words, known)
 
 
 def guard_format(module: str, data_set: HuggingFace) -> None:
@@ -82,7 +83,7 @@ def _column(split: Any, name: str, data_set: HuggingFace) -> Array:
     return np.stack(images)
 
 
-def read_torchvision(data_set: Torchvision, folder: Path) -> Data:
+def read_torchvision(data_set: Torchvision, folder: Path, known: Meaning | None = None) -> Data:
     """Its images and labels. torchvision checks the files of CIFAR against their checksums before it unpickles them."""
     import_torchvision()
     kind = getattr(package("torchvision.datasets", "torchvision", data_set.name), data_set.of)
@@ -102,4 +103,4 @@ def read_torchvision(data_set: Torchvision, folder: Path) -> Data:
         arrays[f"image_{part}"] = images if images.ndim == 3 else images.transpose(0, 3, 1, 2)
         arrays[f"label_{part}"] = np.asarray(found.targets)
         words = {"label": tuple(found.classes)}
-    return from_arrays(arrays, "label", data_set.root, words)
+    return from_arrays(arrays, "label", data_set.root, words, known)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,10 +21,13 @@ from netspec.recipes import Column
 from netspec.recipes.data_files import Images
 from netspec.train.data.arrays import Array
 from netspec.train.data.base import Data, DataFault, Rows, TensorRows
+from netspec.train.data.meaning import Meaning, listed
 from netspec.train.data.paths import package, there
 
 IN_MEMORY = 2**30
 """Bytes of images that are kept in memory; where there are more, all are read as they are needed."""
+
+MOST_LOOKED_AT = 10_000
 
 ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 FOLDERS = {"train": ("train",), "validation": ("val", "validation", "valid"), "test": ("test",)}
@@ -96,9 +100,18 @@ class ImageRows:
             images = list(pool.map(self.decoder, files))
         return {"image": torch.from_numpy(np.stack(images)), "label": self.labels[index]}
 
+    def digest(self) -> str:
+        """A digest of the files' names, sizes and classes; of very many, every so manyth is looked at."""
+        made = hashlib.sha256(self.labels.numpy().data)
+        every = -(-len(self.files) // MOST_LOOKED_AT) or 1
+        for number, file in enumerate(self.files):
+            size = file.stat().st_size if number % every == 0 else ""
+            made.update(f"{shown(file, self.decoder.folder)} {size}\n".encode())
+        return made.hexdigest()
 
-def read(data_set: Images, folder: Path) -> Data:
-    """`image` [1 or 3, height, width] and `label`, the classes in the order of their names."""
+
+def read(data_set: Images, folder: Path, known: Meaning | None = None) -> Data:
+    """`image` [1 or 3, height, width] and `label`, the classes in the order of their names, or as ``known``."""
     package("PIL.Image", "pillow", data_set.name)
     root = there(data_set.path, folder)
     if not root.is_dir():
@@ -106,8 +119,9 @@ def read(data_set: Images, folder: Path) -> Data:
     size = None if data_set.size is None else spread(data_set.size, 2)
     decoder = Decoder(folder, data_set.grey, None if size is None else (size[0], size[1]))
     parts = _parts(root)
-    words = tuple(_classes(parts["train"], folder))
-    found = {part: _files(place, words, folder) for part, place in parts.items()}
+    trained = None if known is None else known.target_classes()
+    words = trained or tuple(_classes(parts["train"], folder))
+    found = {part: _files(place, words, folder, trained) for part, place in parts.items()}
     height, width = _sides(decoder, [file for files, _ in found.values() for file in files])
     rows: dict[str, Rows] = {}
     for part, (files, labels) in found.items():
@@ -134,13 +148,16 @@ def _classes(place: Path, folder: Path) -> list[str]:
     return names
 
 
-def _files(place: Path, words: Sequence[str], folder: Path) -> tuple[list[Path], Tensor]:
+def _files(place: Path, words: Sequence[str], folder: Path, trained: Sequence[str] | None) -> tuple[list[Path], Tensor]:
     """The images of a part and their classes. Raises ``DataFault`` for a class without images, or without training."""
     files: list[Path] = []
     labels: list[int] = []
     for name in _classes(place, folder):
         if name not in words:
-            raise DataFault(f"{shown(place / name, folder)} is a class of which there are no training images")
+            what = f"{shown(place / name, folder)} is a class"
+            if trained is not None:
+                raise DataFault(f"{what} that the network was not trained on", f"it knows {listed(trained)}")
+            raise DataFault(f"{what} of which there are no training images")
         own = sorted(each for each in (place / name).rglob("*") if each.suffix.lower() in ENDINGS)
         if not own:
             raise DataFault(f"{shown(place / name, folder)} has no images")

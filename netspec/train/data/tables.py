@@ -16,6 +16,7 @@ from netspec.recipes import Column
 from netspec.recipes.data_files import CSV, Parquet
 from netspec.recipes.data_files import Table as TableSet
 from netspec.train.data.base import Data, DataFault, TensorRows
+from netspec.train.data.meaning import Coding, Meaning, class_key, coding_of, listed
 from netspec.train.data.paths import package, read_text, there_as_file
 
 LARGEST = torch.finfo(torch.float32).max
@@ -37,30 +38,31 @@ class Table:
         return self.columns[name]
 
 
-def read_csv(data_set: CSV, folder: Path) -> Data:
+def read_csv(data_set: CSV, folder: Path, known: Meaning | None = None) -> Data:
     """A table of text in which every value is a number, but for the target's classes."""
-    return _read(data_set, lambda path: csv_table(path, read_text(path, folder)))
+    return _read(data_set, lambda path: csv_table(path, read_text(path, folder)), known)
 
 
-def read_parquet(data_set: Parquet, folder: Path) -> Data:
+def read_parquet(data_set: Parquet, folder: Path, known: Meaning | None = None) -> Data:
     """The same from Parquet."""
-    parquet = package("pyarrow.parquet", "pyarrow", data_set.name)
-
-    def table(path: str) -> Table:
-        file = there_as_file(path, folder)
-        try:
-            found = parquet.read_table(file)
-        except (OSError, ValueError) as fault:  # pyarrow's own faults are of these kinds
-            raise DataFault(f"{path} is no Parquet file that can be read: {str(fault).splitlines()[0]}") from None
-        columns = {name: found.column(name).to_pylist() for name in found.column_names}
-        return Table(path, columns, [f"{path}, row {row}" for row in range(found.num_rows)])
-
-    return _read(data_set, table)
+    return _read(data_set, lambda path: parquet_table(path, folder), known)
 
 
-def csv_table(path: str, text: str) -> Table:
+def parquet_table(path: str, folder: Path) -> Table:
+    """A table from a Parquet file. Raises ``DataFault`` where it cannot be read."""
+    parquet = package("pyarrow.parquet", "pyarrow", Parquet.name)
+    file = there_as_file(path, folder)
+    try:
+        found = parquet.read_table(file)
+    except (OSError, ValueError) as fault:  # pyarrow's own faults are of these kinds
+        raise DataFault(f"{path} is no Parquet file that can be read: {str(fault).splitlines()[0]}") from None
+    columns = {name: found.column(name).to_pylist() for name in found.column_names}
+    return Table(path, columns, [f"{path}, row {row}" for row in range(found.num_rows)])
+
+
+def csv_table(path: str, text: str, delimiter: str = ",") -> Table:
     """A table from its text. Raises ``DataFault`` where the lines are not alike."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
     rows: list[list[str]] = []
     places: list[str] = []
     header: list[str] | None = None
@@ -91,7 +93,7 @@ def _header(row: list[str], path: str) -> list[str]:
     return names
 
 
-def _read(data_set: TableSet, read: Callable[[str], Table]) -> Data:
+def _read(data_set: TableSet, read: Callable[[str], Table], known: Meaning | None) -> Data:
     paths = {"train": data_set.path, "validation": data_set.validation, "test": data_set.test}
     tables = {part: read(path) for part, path in paths.items() if path is not None}
     for table in tables.values():
@@ -99,20 +101,39 @@ def _read(data_set: TableSet, read: Callable[[str], Table]) -> Data:
             raise DataFault(f"{table.file} has no rows")
     train, target = tables["train"], data_set.target
     train.column(target)
-    names = data_set.features or [name for name in train.columns if name != target]
+    trained = known.names.get("features") if known is not None else None
+    names: Sequence[str] = data_set.features or [name for name in train.columns if name != target]
+    if trained is not None:
+        names = known_names(data_set, trained)
     if target == "features":
         raise DataFault(f"{train.file}: the target cannot be called `features`, as the other columns together are")
     if not names:
         raise DataFault(f"{train.file} has no column besides the target `{target}`")
-    words = _classes(train.column(target)) if data_set.classes else ()
+    classes = known.target_classes() if known is not None else None
+    words = classes or _classes(train.column(target)) if data_set.classes else ()
     rows = {}
     for part, table in tables.items():
-        features = torch.tensor([_numbers(table, name) for name in names]).T.contiguous()
-        wanted = _labels(table, target, words) if words else torch.tensor(_numbers(table, target, target=True))
+        features = features_of(table, names)
+        wanted = _labels(table, target, words, classes) if words else torch.tensor(_numbers(table, target, target=True))
         rows[part] = TensorRows({"features": features, target: wanted})
     column = Column((), "int64", len(words), target=True) if words else Column((), target=True)
     columns = {"features": Column((len(names),)), target: column}
-    return Data(columns, rows["train"], rows.get("validation"), rows.get("test"), {target: words} if words else {})
+    meanings = {target: words} if words else {}
+    called = {"features": tuple(names)}
+    return Data(columns, rows["train"], rows.get("validation"), rows.get("test"), meanings, called)
+
+
+def known_names(data_set: TableSet, trained: Sequence[str]) -> Sequence[str]:
+    """The features that a network was trained on, in their order; whatever other columns there are."""
+    if data_set.features is not None and {*data_set.features} != {*trained}:
+        message = f"`features` are {listed(data_set.features)}, but the network was trained on {listed(trained)}"
+        raise DataFault(message, "leave `features` out: they are found by their names")
+    return trained
+
+
+def features_of(table: Table, names: Sequence[str]) -> Tensor:
+    """Columns of numbers side by side, float32, [n, names]."""
+    return torch.tensor([_numbers(table, name) for name in names]).T.contiguous()
 
 
 def _numbers(table: Table, name: str, target: bool = False) -> list[float]:
@@ -141,23 +162,33 @@ def _shown(value: Any) -> str:
 
 
 def _classes(values: Sequence[Any]) -> tuple[str, ...]:
-    """The different values as texts: in the order of the numbers where all are such, else of the alphabet."""
-    found = {str(value).strip() for value in values if value is not None}
-    return tuple(sorted(found, key=lambda text: (_number(text) or 0.0 if all(map(_is_number, found)) else 0.0, text)))
+    """The different values as texts: numbers in their order, then words in that of the alphabet.
+
+    A number that is spelled in several ways is one class, called by the shortest.
+    """
+    spelled: dict[str | float, str] = {}
+    for text in sorted({str(value).strip() for value in values if value is not None}, key=_shortest_first):
+        spelled.setdefault(class_key(text), text)
+    words = sorted(key for key in spelled if isinstance(key, str))
+    return tuple(spelled[key] for key in sorted(spelled.keys() - {*words})) + tuple(words)
 
 
-def _is_number(text: str) -> bool:
-    return _number(text) is not None
+def _shortest_first(text: str) -> tuple[int, str]:
+    return len(text), text
 
 
-def _labels(table: Table, name: str, words: tuple[str, ...]) -> Tensor:
-    numbers = {word: number for number, word in enumerate(words)}
+def _labels(table: Table, name: str, words: tuple[str, ...], trained: tuple[str, ...] | None = None) -> Tensor:
+    values = ["" if value is None else str(value).strip() for value in table.column(name)]
+    coding = Coding(words) if trained is None else coding_of(words, filter(None, values))
     labels = []
-    for place, value in zip(table.places, table.column(name)):
-        if value is None or value == "":
+    for place, value in zip(table.places, values):
+        if value == "":
             raise DataFault(f"{place}: `{name}` is empty, but a class is wanted")
-        label = numbers.get(str(value).strip())
+        label = coding[value]
         if label is None:
-            raise DataFault(f"{place}: `{name}` is {_shown(value)}, which is in none of the training rows")
+            message = f"{place}: `{name}` is {_shown(value)}, which "
+            if trained is None:
+                raise DataFault(f"{message}is in none of the training rows")
+            raise DataFault(f"{message}the network was not trained on", f"it knows {listed(trained)}")
         labels.append(label)
     return torch.tensor(labels)
