@@ -109,16 +109,13 @@ def shell(words: Sequence[str]) -> str:
 
 
 def _word(word: str) -> str:
+    """One word; where it holds what could not be seen, between ``$'`` and ``'``, which bash and zsh read as C does."""
     if word.isprintable():
         return shlex.quote(word)
-    inner = "".join(_in_shell(each) for each in word)
-    return f"$'{inner}'"
+    shown = (each if each.isprintable() else _bytes(each) for each in word.replace("\\", "\\\\").replace("'", "\\'"))
+    return f"$'{''.join(shown)}'"
 
 
-def _in_shell(character: str) -> str:
-    """A character between ``$'`` and ``'``, which bash and zsh read as C does."""
-    if character in "\\'":
-        return "\\" + character
-    if "\udc80" <= character <= "\udcff":  # a byte of a file's name that is no UTF-8
-        return f"\\x{ord(character) - 0xDC00:02x}"
-    return _shown(character)
+def _bytes(character: str) -> str:
+    """A character as the bytes that it has in a file's name, whatever the locale."""
+    return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogateescape"))

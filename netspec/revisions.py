@@ -117,13 +117,13 @@ class Revision:
 
 
 def _entries(listed: str) -> list[tuple[str, Entry]]:
-    """The files in what ``git ls-tree -l -z`` says: ``100644 blob HASH    SIZE\\tpath``."""
+    """The files in what ``git ls-tree -l -z`` says: ``100644 blob HASH    SIZE\\tpath``; a lost one has no size."""
     found = []
     for line in filter(None, listed.split("\0")):
         facts, _, path = line.partition("\t")
         mode, kind, object, size = facts.split()
         if kind == "blob":
-            found.append((PurePosixPath(path).name, Entry(mode, object, int(size))))
+            found.append((PurePosixPath(path).name, Entry(mode, object, int(size) if size.isdecimal() else 0)))
     return found
 
 

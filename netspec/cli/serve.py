@@ -7,15 +7,17 @@ another site that had its name led here would be refused.
 from __future__ import annotations
 
 import json
+import socket
 import sys
 import threading
 import time
 import webbrowser
 from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from netspec.cli.faults import tell_error
 from netspec.cli.watch import PAUSE, Watched
@@ -30,6 +32,9 @@ PORT = 4800
 
 HEARTBEAT = 15.0
 """Seconds after which a page that listens hears something, so that one that has gone is noticed."""
+
+PATIENCE = 10.0
+"""Seconds that a request may take to come in whole."""
 
 WIDTH = 100
 
@@ -84,6 +89,11 @@ class Server(ThreadingHTTPServer):
         names = [f"{name}:{self.server_port}" for name in (HOST, "localhost")]
         self.names = {*names, HOST, "localhost"} if self.server_port == 80 else {*names}
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Tell of bugs alone: a browser that has gone away is not worth a traceback."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
     @property
     def url(self) -> str:
         return f"http://{HOST}:{self.server_port}/"
@@ -95,8 +105,25 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
     server_version = "netspec"
     sys_version = ""
+    timeout = PATIENCE
+
+    def setup(self) -> None:
+        super().setup()
+        self.alarm = threading.Timer(PATIENCE, self._hang_up)
+        self.alarm.daemon = True
+        self.alarm.start()
+
+    def finish(self) -> None:
+        self.alarm.cancel()
+        super().finish()
+
+    def _hang_up(self) -> None:
+        """End a request that comes in a byte at a time."""
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
 
     def do_GET(self) -> None:
+        self.alarm.cancel()
         if self.headers.get_all("Host") not in [[name] for name in self.server.names]:
             self.send_error(HTTPStatus.FORBIDDEN)
         elif self.path == "/":
