@@ -360,6 +360,12 @@ def _run(arguments: Sequence[str] | None) -> int:
             return 3
         if os.environ.get("NETSPEC_TRACEBACK"):
             raise
+        from netspec.cli.faults import machine_fault
+
+        said = machine_fault(found)
+        if said is not None:
+            print(f"netspec: {said}", file=sys.stderr)
+            return 3
         message = f"netspec: a bug of netspec, not of your spec: {type(found).__name__}: {found}"
         print(f"{message}\nNETSPEC_TRACEBACK=1 shows where; please report it.", file=sys.stderr)
         return 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import sys
@@ -42,6 +43,44 @@ def tell_error(found: NetspecError, format: str) -> None:
         print(f"::error title=netspec::{str(found).replace('%', '%25').replace(chr(10), '%0A')}")
     else:
         print(f"netspec: {found}", file=sys.stderr)
+
+
+def machine_fault(found: BaseException) -> str | None:
+    """What to say where the machine could not give what was asked of it; ``None`` of any other exception.
+
+    Libraries tell it in exceptions of many kinds, some of which have no name but in their text.
+    """
+    if isinstance(found, RecursionError):
+        return "it is nested deeper than Python's stack allows; nest it less deep"
+    text = str(found)
+    if isinstance(found, MemoryError) or (isinstance(found, OSError) and found.errno == errno.ENOMEM):
+        return f"the memory of this machine does not suffice{detail_of(text)}; a smaller network or sizes take less"
+    kind = f"{type(found).__module__}.{type(found).__name__}"
+    if kind.startswith(LIBRARIES) and any(word in text for word in NO_MEMORY):
+        return f"the memory of this machine does not suffice{detail_of(text)}; a smaller network or sizes take less"
+    if kind.startswith(LIBRARIES) and any(word in text for word in TOO_LARGE):
+        return f"a file of this format holds at most 2 GB{detail_of(text)}; a smaller network fits"
+    return None
+
+
+LIBRARIES = ("builtins.RuntimeError", "builtins.ValueError", "torch.", "onnx", "google.", "numpy")
+NO_MEMORY = (
+    "can't allocate memory",
+    "not enough memory",
+    "out of memory",
+    "bad_alloc",
+    "Failed to allocate",
+    "Cannot allocate memory",
+    "Unable to allocate",
+    "bad allocation",
+)
+TOO_LARGE = ("exceeds maximum protobuf size", "exceeded maximum protobuf size", "larger than 2GB", "2GB limit")
+
+
+def detail_of(text: str) -> str:
+    """The first line of a library's own words, in brackets."""
+    lines = text.strip().splitlines()
+    return f" ({lines[0][:160]})" if lines else ""
 
 
 def width() -> int:
