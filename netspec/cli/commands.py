@@ -236,7 +236,7 @@ def _limits(options: Namespace) -> Limits:
 
 
 def _draw(table: Any, ascii: bool = False, **how: Any) -> None:
-    """Print a text as wide as the terminal, with colour on a terminal only; in ASCII where its encoding lacks a sign."""
+    """Print a text as wide as the terminal, coloured on a terminal only; in ASCII where its encoding lacks a sign."""
     width = shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80
     how |= {"width": max(80, min(width, 160)), "colour": sys.stdout.isatty()}
     drawn: str = table.text(ascii=ascii, **how)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 
@@ -33,9 +34,28 @@ SIGNS = (
 )
 """What the messages of libraries have that pass on what the system says."""
 
+LIBRARIES = ("builtins.RuntimeError", "builtins.ValueError", "torch.", "onnx", "google.", "numpy")
+NO_MEMORY = (
+    "can't allocate memory",
+    "not enough memory",
+    "out of memory",
+    "bad_alloc",
+    "Failed to allocate",
+    "Cannot allocate memory",
+    "Unable to allocate",
+    "bad allocation",
+)
+TOO_LARGE = ("exceeds maximum protobuf size", "exceeded maximum protobuf size", "larger than 2GB", "2GB limit")
+
 
 def machine_fault(found: BaseException) -> str | None:
     """What the machine lacks, in a sentence; ``None`` where it is not at fault."""
+    if isinstance(found, RecursionError):
+        return "it is nested deeper than Python's stack allows; nest it less deep"
+    if _is_short_of_memory(found):
+        return f"the memory of this machine does not suffice{_detail(found)}; a smaller network or sizes take less"
+    if _is_of_library(found) and any(word in str(found) for word in TOO_LARGE):
+        return f"a file of this format holds at most 2 GB{_detail(found)}; a smaller network fits"
     if isinstance(found, ModuleNotFoundError):
         return _missing(found)
     if isinstance(found, ImportError):
@@ -46,6 +66,23 @@ def machine_fault(found: BaseException) -> str | None:
     if any(sign in str(found) for sign in SIGNS):
         return f"the machine does not have what this takes: {text}"
     return None
+
+
+def _is_short_of_memory(found: BaseException) -> bool:
+    """Libraries tell it in exceptions of many kinds, some of which have no name but in their text."""
+    if isinstance(found, MemoryError) or (isinstance(found, OSError) and found.errno == errno.ENOMEM):
+        return True
+    return _is_of_library(found) and any(word in str(found) for word in NO_MEMORY)
+
+
+def _is_of_library(found: BaseException) -> bool:
+    return f"{type(found).__module__}.{type(found).__name__}".startswith(LIBRARIES)
+
+
+def _detail(found: BaseException) -> str:
+    """The first line of a library's own words, in brackets."""
+    text = first_line(found)
+    return f" ({text[:160]})" if text else ""
 
 
 def _missing(found: ModuleNotFoundError) -> str | None:

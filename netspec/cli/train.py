@@ -12,12 +12,14 @@ import torch
 
 from netspec.diagnostics import SpecError, UsageError
 from netspec.dims import evaluate
+from netspec.elaborate.data_sizes import solved
 from netspec.emit.memory import PRECISIONS, Memory
 from netspec.emit.table_footer import short_bytes
 from netspec.graph import Graph
 from netspec.pipeline import Loaded
 from netspec.quoting import shell
 from netspec.recipes.binding import bind_inputs, prepared
+from netspec.runtime.machine import need_memory
 from netspec.train.data import Meaning
 from netspec.train.folder import RunFolder
 from netspec.train.job import Job, first_setup, guard_same, summary_of, write_files
@@ -80,10 +82,11 @@ def work(graph: Graph, loaded: Loaded, asked: Asked, options: Namespace, world: 
         if begun.ended and not options.dry_run:
             return left_as_it_is(begun, graph, world, tell)
     first = first_setup(graph, world, begun, options.changed_data)
-    print(heading(graph, first))
+    print(heading(graph, first), flush=True)
     if options.dry_run:
         print(plan(graph, first))
         return 0
+    guard_memory(graph, first)
     folder = begun or folder_of(graph, options)
     if not finished(Job(folder, first, loaded, asked, tell, begun is not None, options.changed_data)):
         return 130
@@ -184,16 +187,38 @@ def plan(graph: Graph, setup: Setup) -> str:
     lines += [f"  {setup.wiring.targets[name]:<12} {described(tensor)}" for name, tensor in batch.targets.items()]
     lines += ["", magnitude_table(magnitudes_at_start(setup))]
     each = " in each process" if devices > 1 else ""
-    memory = short_bytes(step_memory(graph, setup, -(-batch.rows // devices)))
+    shapes = [None if tensor is None else tensor.shape for tensor in batch.inputs]
+    memory = short_bytes(step_memory(graph, setup, shapes, -(-batch.rows // devices)))
     lines += ["", f"memory of a step  about {memory}{each}"]
     return "\n".join(lines)
 
 
-def step_memory(graph: Graph, setup: Setup, rows: int) -> int:
-    """Bytes that a step takes at its peak: weights, gradients, the optimizer's state, and what backward needs."""
+def guard_memory(graph: Graph, setup: Setup) -> None:
+    """Guard: a step fits in the memory that is left. Raises ``EnvironmentFault``."""
+    settings = setup.recipe.settings
+    devices = settings.devices if isinstance(settings.devices, int) else 1
+    rows = min(settings.batch or len(setup.train), len(setup.train))
+    columns = [None if column is None else setup.columns[column] for column in setup.wiring.inputs]
+    shapes = [None if column is None else (None, *column.shape) for column in columns]
+    needed = step_memory(graph, setup, shapes, -(-rows // devices))
+    help = "a smaller `train.batch`, a larger `train.accumulate` or a smaller network takes less"
+    need_memory(needed, f"a step with {rows} rows", help, setup.device)
+
+
+def step_memory(graph: Graph, setup: Setup, shapes: Sequence[Sequence[int | None] | None], rows: int) -> int:
+    """Bytes that a step on inputs of these shapes takes at its peak, of which this process has so many ``rows``.
+
+    That is weights, gradients, the state of the optimizer that will run, and what backward needs.
+    """
     recipe = setup.recipe
     part = -(-rows // recipe.settings.accumulate)
-    sizes = {**graph.sizes, **dict.fromkeys(batch_symbols(graph), part)}
+    sizes = dict(graph.sizes)
+    for value, shape in zip(graph.inputs.values(), shapes):
+        for size, have in zip(value.shape, shape or ()):
+            symbol, number = solved(size, have)
+            if symbol is not None and number is not None:
+                sizes[symbol] = number
+    sizes.update(dict.fromkeys(batch_symbols(graph), part))
     memory = Memory(graph, sizes)
     peak = evaluate(memory.training_peak("sgd", recipe.settings.precision), sizes)
     state = recipe.optimizer.states * memory.trained * PRECISIONS[recipe.settings.precision]

@@ -104,7 +104,7 @@ def elaborate(
         from netspec.elaborate.recipe import read_recipe  # most specs have none, and its classes take a while
 
         made = {name: Output(value, training) for name, (value, training) in outputs.items()}
-        recipe = read_recipe(spec.train, reader, globals, inputs, made)
+        recipe = read_recipe(spec.train, reader, globals, inputs, made, [*requirements.found.values()])
         start = spec.train.get("init") if isinstance(spec.train, MapNode) else None
     report.raise_if_any()
     body, _ = builder.close(elaborator.interned, {name: value for name, (value, _) in outputs.items()}, {})
@@ -157,11 +157,12 @@ def _guard_output(spec: Spec, reader: Reader, name: str) -> None:
     if name not in spec.inputs:
         return
     given = spec.inputs[name].span
+    labels: tuple[Label, ...] = ()
     if spec.outputs:
         span = spec.outputs[name].source.span
         help, labels = "give one of them another name", (Label(given, "the input"),)
     else:
-        span, labels = given, ()
+        span = given
         help = "the last step's value is called so: rename the input, or name the output: `outputs: {result: prev}`"
     reader.error("duplicate-name", f"an input and an output are called `{name}`", span, help=help, secondary=labels)
 
@@ -320,8 +321,10 @@ def _declared_sizes(
             reader.error("bad-value", f"`{name}` is {size}, but must be {bounds}", dim.default.span)
             continue
         reason = f"`{name}` is out of its bounds"
-        limits += [Requirement(symbols[name], ">=", low, dim.default.span, reason)] if low > 1 else []
-        limits += [] if high is None else [Requirement(high, ">=", symbols[name], dim.default.span, reason)]
+        if dim.min is not None and low > 1:
+            limits.append(Requirement(symbols[name], ">=", low, dim.min.span, reason))
+        if dim.max is not None and high is not None:
+            limits.append(Requirement(high, ">=", symbols[name], dim.max.span, reason))
     for name, size in given.items():
         if size < 1:
             raise UsageError(f"the dimension `{name}` must be at least 1, not {size}")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from netspec.diagnostics import clipped, did_you_mean
+from netspec.diagnostics import Span, clipped, did_you_mean
 from netspec.dims import pretty_shape
+from netspec.elaborate.data_sizes import check_sizes
 from netspec.elaborate.ingredients import IngredientReader
 from netspec.elaborate.scope import Scope
 from netspec.elaborate.unknowns import listed
 from netspec.elaborate.values import Failed, Reader
-from netspec.graph import Output, Value
+from netspec.graph import Output, Requirement, Value
 from netspec.recipes import Column, ingredients
 from netspec.recipes.binding import Unbound, bind_inputs, bind_target, prepared
 from netspec.recipes.losses import Loss
@@ -23,7 +24,12 @@ from netspec.syntax import MapNode, ScalarNode, SyntaxNode
 
 
 def read_recipe(
-    node: Written, reader: Reader, env: Scope, inputs: Mapping[str, Value], outputs: Mapping[str, Output]
+    node: Written,
+    reader: Reader,
+    env: Scope,
+    inputs: Mapping[str, Value],
+    outputs: Mapping[str, Output],
+    requirements: Sequence[Requirement],
 ) -> Recipe | None:
     """The recipe under ``train:``. ``None`` where it is at fault; everything that is has been reported."""
     form = read_form(TrainSpec, node, reader.report, "`train`")
@@ -35,7 +41,7 @@ def read_recipe(
         return None
     columns = recipe.data.columns()
     if columns is not None:
-        check_columns(recipe, columns, inputs, outputs, reader)
+        check_columns(recipe, columns, inputs, outputs, requirements, reader)
     return recipe if reader.report.count == before else None
 
 
@@ -81,8 +87,19 @@ class _Recipes:
             early_stopping=early,
             checkpoint=checkpoint or Checkpoint(),
             published=published,
-            spans={key.text: value.span for key, value in self.node.entries} | {"train": form.span},
+            spans=self.spans(),
         )
+
+    def spans(self) -> dict[str, Span]:
+        """Where each key of ``train:`` stands, and each argument of the data: ``data.length``."""
+        found = {"train": self.form.span}
+        for key, value in self.node.entries:
+            found[key.text] = value.span
+            if key.text == "data" and isinstance(value, MapNode) and len(value.entries) == 1:
+                inside = value.entries[0][1]
+                entries = inside.entries if isinstance(inside, MapNode) else ()
+                found |= {f"data.{argument.text}": each.span for argument, each in entries}
+        return found
 
     def attempt(self, read: Any) -> Any:
         try:
@@ -170,9 +187,11 @@ def check_columns(
     columns: Mapping[str, Column],
     inputs: Mapping[str, Value],
     outputs: Mapping[str, Output],
+    requirements: Sequence[Requirement],
     reader: Reader,
 ) -> None:
     """Report what of the data does not fit the network: inputs without a column, other shapes, other classes."""
+    before = reader.report.count
     span = recipe.spans["data"]
     try:
         columns = prepared(columns, recipe.prepare)
@@ -190,6 +209,8 @@ def check_columns(
             reader.error(
                 "data-mismatch", f"the column `{column}` of `{recipe.data.name}` {why} `{name}`", span, help=help
             )
+    if reader.report.count == before:
+        check_sizes(recipe, columns, bound, inputs, requirements, reader)
     if recipe.settings.group_by_length:
         guard_lengths(recipe, columns, {name: (inputs[name], column) for name, column in bound.items()}, reader)
     for name, loss in recipe.losses.items():

@@ -115,4 +115,5 @@ def explain(requirement: Requirement, sizes: Mapping[str, int]) -> str:
         if not isinstance(requirement.right, Dim):
             return f"{pretty(requirement.left)} is {left}, not {right}"
         return f"{pretty(requirement.left)} is {left} and {pretty(requirement.right)} is {right}"
-    return f"{pretty(requirement.left)} is {left}"
+    of, number = (requirement.left, left) if isinstance(requirement.left, Dim) else (requirement.right, right)
+    return f"{pretty(of)} is {number}"

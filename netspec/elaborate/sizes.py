@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice, product
 
 from netspec.diagnostics import Report
@@ -41,6 +41,18 @@ def choose_sizes(
             break
     report.raise_if_any()
     return sizes
+
+
+def first_that_fit(graph: Graph, fits: Callable[[Mapping[str, int]], bool]) -> dict[str, int] | None:
+    """The graph's sizes if they fit, else the usual ones, the smallest first, that inference runs at and that do."""
+    requirements = [requirement for requirement in graph.requirements if not requirement.training]
+    batch = {symbol for value in graph.inputs.values() for symbol in _symbols(value.shape[:1])}
+    names = [*graph.sizes]
+    smaller = sorted((*_usual(names, batch),), key=lambda sizes: [*sizes.values()])
+    for attempt in chain((dict(graph.sizes),), smaller, _searched(names, batch, {}, requirements)):
+        if all(holds(requirement, attempt) for requirement in requirements) and fits(attempt):
+            return attempt
+    return None
 
 
 def _usual(names: Sequence[str], batch: Collection[str]) -> Iterator[dict[str, int]]:
@@ -82,18 +94,20 @@ def _together(possible: Mapping[str, Sequence[int]]) -> Iterator[dict[str, int]]
         yield dict(zip(possible, sizes))
 
 
-def other_sizes(graph: Graph, count: int) -> list[dict[str, int]]:
-    """``count`` assignments that inference can run at, each dimension different in each where that is possible.
+def other_sizes(
+    graph: Graph, count: int, fits: Callable[[Mapping[str, int]], bool] = lambda sizes: True
+) -> list[dict[str, int]]:
+    """``count`` assignments that fit and that inference can run at, each dimension different in each where possible.
 
     The first is ``graph.sizes``; the others are smaller where they can be, to be cheap, and uneven, to be telling.
     """
     requirements = [requirement for requirement in graph.requirements if not requirement.training]
     found = [dict(graph.sizes)]
-    _extend(found, count, _candidates(graph), graph.sizes, requirements)
+    _extend(found, count, filter(fits, _candidates(graph)), graph.sizes, requirements)
     if len(found) < count and graph.sizes:
         possible = _near(graph, requirements)
         varied = [name for name, sizes in possible.items() if len(sizes) >= count]
-        _extend(found, count, _together(possible), varied, requirements)
+        _extend(found, count, filter(fits, _together(possible)), varied, requirements)
     return found
 
 

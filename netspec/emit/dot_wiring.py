@@ -123,7 +123,8 @@ class _Wires:
                 shortcut = self.fork[shortcut]
             return body
         beside = [found for found in before if self.is_source(found)]
-        branches = [found for found in before if found not in (fork, *self.around, *beside)]
+        elsewhere = {fork, *beside}
+        branches = [found for found in before if found not in elsewhere and found not in self.around]
         if not branches:
             return fork
         middle = branches.pop(len(branches) // 2) if len(branches) % 2 else None
@@ -148,17 +149,20 @@ class _Wires:
         return False
 
     def entries(self) -> Iterator[int | None]:
+        fed: dict[int, int] = {}
+        for place, before in enumerate(self.before):
+            given = [found for found in before if not self.is_source(found)]
+            if len(given) == 1:
+                fed[given[0]] = min(self.column[place], fed.get(given[0], self.column[place]))
         for position in sorted((position for position in self.maker.values() if position < ENTRY), reverse=True):
-            fed = [
-                self.column[place]
-                for place, before in enumerate(self.before)
-                if [found for found in before if not self.is_source(found)] == [position]
-            ]
-            yield min(fed, default=None)
+            yield fed.get(position)
 
     def rows(self) -> Iterator[tuple[int, tuple[int, ...]]]:
-        for fork in range(min(self.maker.values(), default=ENTRY), len(self.items)):
-            side = [position for position, before in enumerate(self.before) if before == [fork]]
+        sides: dict[int, list[int]] = {}
+        for position, before in enumerate(self.before):
+            if len(before) == 1:
+                sides.setdefault(before[0], []).append(position)
+        for fork, side in sorted(sides.items()):
             if len(side) > 1:
                 yield fork, tuple(sorted(side, key=self._side))
 

@@ -17,15 +17,18 @@ class Optimizer(Ingredient):
     """Base of every optimizer. Its fields are the keyword arguments of the class in ``torch``.
 
     ``closure`` marks one that evaluates the loss several times a step, and ``backward`` says whether that is to leave
-    gradients; ``fused`` marks one that torch has in one kernel; ``states`` is how many numbers it keeps for each
-    parameter.
+    gradients; ``fused`` marks one that torch has in one kernel.
     """
 
     main = "lr"
     closure: ClassVar[bool] = False
     backward: ClassVar[bool] = True
     fused: ClassVar[bool] = False
-    states: ClassVar[int] = 0
+
+    @property
+    def states(self) -> int:
+        """How many numbers it keeps for each parameter, as it is set."""
+        return 0
 
     def keywords(self) -> dict[str, Any]:
         """The arguments of the class."""
@@ -45,6 +48,10 @@ class SGD(Optimizer):
     dampening: Share = 0.0
     nesterov: bool = False
 
+    @property
+    def states(self) -> int:
+        return int(self.momentum > 0)
+
 
 class Adagrad(Optimizer):
     """AdaGrad: a rate for each weight, from the sum of its squared gradients (Duchi et al. 2011)."""
@@ -52,11 +59,14 @@ class Adagrad(Optimizer):
     name = "adagrad"
     torch = "torch.optim.Adagrad"
     fused = True
-    states = 1
 
     lr: Rate = 1e-2
     lr_decay: Amount = 0.0
     eps: Amount = 1e-10
+
+    @property
+    def states(self) -> int:
+        return 1
 
 
 class RMSprop(Optimizer):
@@ -64,7 +74,6 @@ class RMSprop(Optimizer):
 
     name = "rmsprop"
     torch = "torch.optim.RMSprop"
-    states = 1
 
     lr: Rate = 1e-2
     alpha: Share = 0.99
@@ -72,17 +81,24 @@ class RMSprop(Optimizer):
     momentum: Share = 0.0
     centered: bool = False
 
+    @property
+    def states(self) -> int:
+        return 1 + (self.momentum > 0) + self.centered
+
 
 class Adadelta(Optimizer):
     """Adadelta: steps in the units of the weights (Zeiler 2012)."""
 
     name = "adadelta"
     torch = "torch.optim.Adadelta"
-    states = 2
 
     lr: Rate = 1.0
     rho: Share = 0.9
     eps: Amount = 1e-6
+
+    @property
+    def states(self) -> int:
+        return 2
 
 
 class Adam(Optimizer):
@@ -91,12 +107,15 @@ class Adam(Optimizer):
     name = "adam"
     torch = "torch.optim.Adam"
     fused = True
-    states = 2
 
     lr: Rate = 1e-3
     betas: Betas = [0.9, 0.999]
     eps: Amount = 1e-8
     amsgrad: bool = False
+
+    @property
+    def states(self) -> int:
+        return 2 + self.amsgrad
 
 
 class AdamW(Adam):
@@ -112,12 +131,16 @@ class LBFGS(Optimizer):
     name = "lbfgs"
     torch = "torch.optim.LBFGS"
     closure = True
-    states = 200
 
     lr: Rate = 1.0
     max_iter: Positive = 20
     history_size: Positive = 100
     line_search_fn: Literal["strong_wolfe"] | None = "strong_wolfe"
+
+    @property
+    def states(self) -> int:
+        """A step and a difference of gradients for each of the history."""
+        return 2 * self.history_size
 
 
 class Newton(Optimizer):

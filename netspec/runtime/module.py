@@ -18,6 +18,7 @@ from netspec.diagnostics import EnvironmentFault
 from netspec.emit.source import emit_source
 from netspec.graph import Graph
 from netspec.runtime.initialize import construct_uninitialised, initialize
+from netspec.runtime.machine import need_memory
 
 
 def build_module(
@@ -29,11 +30,21 @@ def build_module(
     network. Raises ``EnvironmentFault`` where the device is not to be had.
     """
     device = checked_device(device)
+    guard_weights(graph, 4)
+    if device.type == "cuda":
+        guard_weights(graph, 4 if dtype is None else dtype.itemsize, device)
     program = emit_source(graph)
     namespace = load_source(program.text)
     made = construct_uninitialised(getattr(namespace, program.class_name))
     initialize(made, graph, seed)
     return made.to(device=device, dtype=dtype) if device.type != "cpu" or dtype is not None else made
+
+
+def guard_weights(graph: Graph, each: int, device: torch.device | None = None) -> None:
+    """Guard: the weights, of so many bytes ``each``, fit in the memory of a device (default: the CPU)."""
+    count = graph.body.parameter_count
+    doing = f"making {graph.name} with its {count:,} parameters"
+    need_memory(count * each, doing, "take a smaller network, or a machine with more memory", device)
 
 
 def checked_device(device: str | torch.device | None) -> torch.device:

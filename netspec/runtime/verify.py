@@ -15,10 +15,14 @@ import torch
 from torch import nn
 
 from netspec.dims import evaluate, evaluate_shape
-from netspec.elaborate.sizes import other_sizes
+from netspec.elaborate.requirements import holds
+from netspec.elaborate.sizes import first_that_fit, other_sizes
+from netspec.emit.above_one import is_above_one
+from netspec.emit.memory import Memory
 from netspec.graph import Graph, Value
 from netspec.ops.base import Numbers
 from netspec.runtime.export import exported, put_model, remove_model
+from netspec.runtime.machine import free_memory, need_memory
 
 TOLERANCE = 1e-4
 TELLING = 1e-4
@@ -83,12 +87,34 @@ def export_verified(
 
 def verify_onnx(graph: Graph, module: nn.Module, path: Path, count: int = 3) -> Parity:
     """Compare at ``count`` sizes of every symbolic dimension, with weights from which something can be told."""
+    graph = affordable(graph)
     if is_telling(graph, module):
         return compare_onnx(graph, module, path, count)
     probe = probing_copy(graph, module)
     with exported(graph, probe, path) as temporary:
         parity = compare_onnx(graph, probe, temporary, count)
     return replace(parity, probed=True)
+
+
+COPIES = 3
+"""PyTorch, onnxruntime, and what is compared: how often a run's memory is taken at once."""
+
+
+def affordable(graph: Graph) -> Graph:
+    """The graph, at smaller sizes where this machine lacks the memory to run it at its own.
+
+    Raises ``EnvironmentFault`` where it could run it at none.
+    """
+    free = free_memory()
+    if free is None:
+        return graph
+    peak = Memory(graph).inference_peak
+    sizes = first_that_fit(graph, lambda sizes: COPIES * evaluate(peak, sizes) <= free)
+    if sizes is None:
+        needed = COPIES * evaluate(peak, graph.sizes)
+        need_memory(needed, f"running {graph.name} to verify it", "export it on a machine with more memory")
+        return graph
+    return graph if sizes == graph.sizes else replace(graph, sizes=sizes)
 
 
 def is_telling(graph: Graph, module: nn.Module) -> bool:
@@ -118,19 +144,29 @@ def probing_copy(graph: Graph, module: nn.Module) -> nn.Module:
         return output / scale
 
     hooks = []
+    sizes = _larger_batch(graph)
     for layer in probe.modules():
         if isinstance(layer, nn.modules.batchnorm._BatchNorm):
-            layer.train().momentum = None
+            if sizes is not None:
+                layer.train().momentum = None
         elif isinstance(getattr(layer, "weight", None), nn.Parameter) and layer.weight.dim() > 1:  # type: ignore[operator]
             hooks.append(layer.register_forward_hook(rescale))
-    sizes = dict(graph.sizes)
-    sizes.update((name, size + 4) for name, size in sizes.items() if any(name in each for each in _batches(graph)))
-    inputs = example_inputs(graph, sizes)
+    inputs = example_inputs(graph, sizes or graph.sizes)
     with torch.no_grad():
         probe(*(tensor.to(_device(probe)) for tensor in inputs.values()))
     for hook in hooks:
         hook.remove()
     return probe.eval()
+
+
+def _larger_batch(graph: Graph) -> dict[str, int] | None:
+    """Sizes with a few rows more, at which batch norms have something to measure; ``None`` where there are none."""
+    for more in (4, 3, 2, 1, 0):
+        sizes = dict(graph.sizes)
+        sizes.update((name, size + more) for name, size in sizes.items() if any(name in of for of in _batches(graph)))
+        if all(holds(each, sizes) for each in graph.requirements if not each.training or is_above_one(each)):
+            return sizes
+    return None
 
 
 def _batches(graph: Graph) -> list[frozenset[str]]:

@@ -65,7 +65,7 @@ def read_data(graph: Graph, known: Meaning | None = None) -> Data:
     except DataFault as found:
         reader.error("data-mismatch", found.message, span, help=found.help)
         raise SpecError(report.diagnostics) from None
-    check_columns(recipe, data.columns, graph.inputs, graph.outputs, reader)
+    check_columns(recipe, data.columns, graph.inputs, graph.outputs, graph.requirements, reader)
     report.raise_if_any()
     return data
 

@@ -299,7 +299,7 @@ def test_sizes_that_do_not_run_are_told(open_page: Opener):
 @needs_browser
 def test_what_must_hold_of_the_sizes_leads_to_its_line(open_page: Opener):
     page = open_page(compile_spec("unet"))
-    fact = page.locator("#facts button")
+    fact = page.locator("#facts button").first
     expect(fact).to_have_text("H and W must be multiples of 16, or the concat at line 39 fails")
     fact.click()
     expect(page.locator("#source li.lit")).to_have_attribute("data-line", "0:39")

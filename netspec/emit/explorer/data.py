@@ -200,9 +200,14 @@ class _Data:
         for port, column in zip(ports, wiring.entries):
             port["column"] = next(columns) if column is None else column
         made = self.items(level, items, wiring, makers, dict.fromkeys(inputs, ""), shift)
+        made = [*ports, *made]
+        last = {item["column"]: position for position, item in enumerate(made)}
         for name, output in graph.outputs.items():
-            made.append(self.output(name, output, makers, [*ports, *made], columns, shift))
-        self.levels[number] = {"kind": "network", "items": [*ports, *made], "rows": _rows(wiring, shift), "exits": []}
+            maker = _shifted(makers[output.value], shift)
+            column = made[maker]["column"] if maker > ENTRY else 0
+            made.append(self.output(name, output, maker, next(columns) if last.get(column, maker) > maker else column))
+            last[made[-1]["column"]] = len(made) - 1
+        self.levels[number] = {"kind": "network", "items": made, "rows": _rows(wiring, shift), "exits": []}
         return number
 
     def port(self, name: str, kind: str, value: Value) -> dict[str, Any]:
@@ -211,21 +216,10 @@ class _Data:
             port=kind, path=f"{kind}:{name}", name=name, tensor=self.tensor(value.tensor), optional=value.optional
         ) | {"edges": [], "fork": ENTRY}
 
-    def output(
-        self,
-        name: str,
-        output: Output,
-        makers: Mapping[Value, int],
-        before: Sequence[Mapping[str, Any]],
-        columns: Iterator[int],
-        shift: int,
-    ) -> dict[str, Any]:
-        """An output goes on in the column of its maker, unless something else does."""
-        maker = _shifted(makers[output.value], shift)
-        column = before[maker]["column"] if maker > ENTRY else 0
-        taken = any(item["column"] == column for item in before[maker + 1 :])
+    def output(self, name: str, output: Output, maker: int, column: int) -> dict[str, Any]:
+        """An output as an item; it goes on in the column of its maker, unless something else does."""
         record = self.port(name, "output", output.value)
-        record |= {"edges": [[maker, 0, -1, ""]], "fork": maker, "column": next(columns) if taken else column}
+        record |= {"edges": [[maker, 0, -1, ""]], "fork": maker, "column": column}
         return record | ({"training": 1} if output.training else {})
 
     def items(

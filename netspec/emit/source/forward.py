@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
@@ -134,6 +135,7 @@ class Body:
         for step in level.steps:
             for value in step.inputs:
                 self.readers.setdefault(value, []).append(step)
+        self.given_out = Counter(level.outputs)
         self.variables: dict[Value, str] = {}
         self.arguments: frozenset[str] = frozenset()
         self.reserved: frozenset[str] = frozenset()
@@ -284,7 +286,7 @@ class Body:
     def lives_on(self, value: Value, at: int) -> bool:
         """Whether a value is read by more than the next step, or is one of several branches; a residual stays ``y``."""
         readers = self.readers.get(value, [])
-        if len(readers) + self.level.outputs.count(value) != 1:
+        if len(readers) + self.given_out[value] != 1:
             return True
         structures = {reader.structure for reader in readers if isinstance(reader, Node)}
         if structures & {"parallel", "residual"}:
