@@ -25,7 +25,7 @@ from netspec.quoting import json_text
 from netspec.runtime.interpret import TOLERANCE as MODULE_TOLERANCE
 from netspec.runtime.interpret import check_module
 from netspec.runtime.module import build_module
-from netspec.runtime.verify import TOLERANCE, Parity, export_verified
+from netspec.runtime.verify import Parity, export_verified
 
 VERSIONS = ("torch", "onnx", "onnx-ir", "pydantic", "numpy")
 RUNTIMES = ("onnxruntime-gpu", "onnxruntime")
@@ -87,7 +87,7 @@ def report_parity(parity: Parity, path: Path) -> int:
             print("          with rescaled weights: as initialised, the output hardly depends on the input")
         return 0
     print(
-        f"netspec: PyTorch and onnxruntime differ by {parity.worst:.1e} (max|Δ|/max|y|; {TOLERANCE:.0e} would do) at "
+        f"netspec: PyTorch and onnxruntime differ by {parity.worst:.1e} (max|Δ|/max|y|; {parity.tolerance:.0e} would do) at "
         f"{places}; the file is kept as {path}",
         file=sys.stderr,
     )
@@ -117,7 +117,7 @@ def _record(graph: Graph, variant: str | None, parity: Parity, difference: float
                 "passed": parity.agrees,
                 "providers": [*parity.providers],
                 "rescaled_weights": parity.probed,
-                "tolerance": TOLERANCE,
+                "tolerance": parity.tolerance,
                 "largest_difference": parity.worst,
                 "comparisons": [
                     {"sizes": dict(each.sizes), "difference": each.difference} for each in parity.comparisons

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from netspec.dims import Shape, Size
 from netspec.ops.arguments import PerDimension, Positive, spell_window, spread
-from netspec.ops.base import Bound, OnnxBuilder, Op, Reach, Run, Saved, ShapeError, Tensor, need_rank
+from netspec.ops.base import HALVES, Bound, OnnxBuilder, Op, Reach, Run, Saved, ShapeError, Tensor, need_rank
 from netspec.ops.window import LAYOUT, slide
 
 
@@ -75,6 +75,8 @@ class MaxPool(WindowPool):
 
 class AveragePool(WindowPool):
     """What average pooling shares."""
+
+    onnx_lacks = ("float64",)
 
     ceil_mode: bool = False
     count_include_pad: bool = True
@@ -185,6 +187,7 @@ class AveragePool3d(DividedAveragePool):
     torch = "nn.AvgPool3d"
     functional = "F.avg_pool3d"
     rank = 3
+    torch_lacks = HALVES
 
     kernel_size: Annotated[Any, PerDimension(3, 1)]
     stride: Annotated[Any, PerDimension(3, 1, optional=True)] = None
