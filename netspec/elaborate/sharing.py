@@ -14,7 +14,7 @@ from netspec.elaborate.scans import Scans
 from netspec.elaborate.scope import Scope
 from netspec.elaborate.unknowns import listed
 from netspec.elaborate.values import Failed
-from netspec.graph import Call, Node, Step, Value, walk
+from netspec.graph import Call, Level, Node, Step, Value, walk
 from netspec.ops import OPS
 from netspec.spec import CallStep, Repeat, Share
 from netspec.spec import Step as Written
@@ -98,8 +98,19 @@ def is_alike(left: Step, right: Step) -> bool:
         ours, theirs = left.body.steps, right.body.steps
         if left.body.input_names != right.body.input_names:  # one is given what the other leaves out
             return False
+        if _wiring(left.body) != _wiring(right.body):
+            return False
         return [each.name for each in ours] == [each.name for each in theirs] and all(map(is_alike, ours, theirs))
     return False
+
+
+def _wiring(level: Level) -> object:
+    """Which steps of a level read what, and which of its inputs a caller may leave out."""
+    numbers: dict[Value, int] = {}
+    read = [level.inputs, *(each for step in level.steps for each in (step.inputs, step.outputs)), level.outputs]
+    wires = [tuple(numbers.setdefault(value, len(numbers)) for value in values) for values in read]
+    ports = [step.ports if isinstance(step, Node) else () for step in level.steps]
+    return wires, ports, [value.optional for value in level.inputs], level.loop and replace(level.loop, length=0)
 
 
 def _made(node: Node) -> object:

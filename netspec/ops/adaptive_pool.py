@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar
 
 from netspec.dims import Shape, Size
 from netspec.ops.arguments import PerDimension, spread
+from netspec.ops.averages import mean_over
 from netspec.ops.base import OnnxBuilder, Op, Reach, Run, Saved, Tensor, need_rank
 from netspec.ops.window import LAYOUT
 
@@ -19,7 +20,6 @@ class AdaptivePool(Op):
     family = "pooling"
     main = "output_size"
     rank: ClassVar[int]
-    global_type: ClassVar[str]
     window_type: ClassVar[str]
     keeps = "input"
 
@@ -34,7 +34,7 @@ class AdaptivePool(Op):
         shape = tensors[0].shape
         made = self.output_shape(shape)
         if all(size == 1 for size in made[2:]):
-            return builder.op(self.global_type, inputs[0])
+            return self.whole(builder, inputs[0], len(shape))
         steps = [1 if size == to else _step(size, to) for size, to in zip(shape[2:], made[2:])]
         if all(steps):
             return builder.op(self.window_type, inputs[0], kernel_shape=steps, strides=steps)
@@ -43,6 +43,10 @@ class AdaptivePool(Op):
             if size != to and isinstance(to, int):
                 x = self.reduce_axis(builder, x, tensors[0], axis, to)
         return x
+
+    def whole(self, builder: OnnxBuilder, x: Any, rank: int) -> Any:
+        """The nodes that pool every dimension to the size 1."""
+        raise AssertionError("each kind of pooling reduces in its own way")
 
     def reduce_axis(self, builder: OnnxBuilder, x: Any, tensor: Tensor, axis: int, to: int) -> Any:
         """The nodes that pool one dimension to the size ``to``."""
@@ -85,8 +89,10 @@ class AdaptiveAveragePool(AdaptivePool):
     """What adaptive average pooling shares: along each dimension, a product with a matrix of weights."""
 
     onnx_lacks = ("float64",)
-    global_type = "GlobalAveragePool"
     window_type = "AveragePool"
+
+    def whole(self, builder: OnnxBuilder, x: Any, rank: int) -> Any:
+        return mean_over(builder, x, range(2, rank), keepdims=True)
 
     def reduce_axis(self, builder: OnnxBuilder, x: Any, tensor: Tensor, axis: int, to: int) -> Any:
         starts, ends, positions = _edges(builder, x, tensor.shape[axis], axis, to)
@@ -108,8 +114,10 @@ class AdaptiveAveragePool(AdaptivePool):
 class AdaptiveMaxPool(AdaptivePool):
     """What adaptive max pooling shares: along each dimension, the maximum of what a mask leaves."""
 
-    global_type = "GlobalMaxPool"
     window_type = "MaxPool"
+
+    def whole(self, builder: OnnxBuilder, x: Any, rank: int) -> Any:
+        return builder.op("GlobalMaxPool", x)
 
     def reduce_axis(self, builder: OnnxBuilder, x: Any, tensor: Tensor, axis: int, to: int) -> Any:
         mask = _mask(builder, *_edges(builder, x, tensor.shape[axis], axis, to))
@@ -198,11 +206,10 @@ class AdaptiveMaxPool3d(AdaptiveMaxPool):
 
 
 class GlobalPool(Op):
-    """What pooling over every spatial dimension shares. ``method`` is the tensor's, ``onnx_type`` ONNX's."""
+    """What pooling over every spatial dimension shares. ``method`` is the tensor's."""
 
     family = "pooling"
     method: ClassVar[str]
-    onnx_type: ClassVar[str]
 
     def output_shape(self, *shapes: Shape) -> Shape:
         if len(shapes[0]) < 3:
@@ -217,10 +224,6 @@ class GlobalPool(Op):
             else f"{arguments[0]}.{self.method}(dim={dims})"
         )
 
-    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
-        axes = builder.constant(list(range(2, len(tensors[0].shape))))
-        return builder.op(self.onnx_type, inputs[0], axes, keepdims=0)
-
 
 class GlobalAveragePool(GlobalPool):
     """Mean over every spatial dimension (``Tensor.mean``): (N, C, …) -> (N, C)."""
@@ -228,8 +231,10 @@ class GlobalAveragePool(GlobalPool):
     name = "global_avg_pool"
     functional = "torch.mean"
     method = "mean"
-    onnx_type = "ReduceMean"
     keeps = "nothing"
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return mean_over(builder, inputs[0], range(2, len(tensors[0].shape)))
 
 
 class GlobalMaxPool(GlobalPool):
@@ -238,7 +243,10 @@ class GlobalMaxPool(GlobalPool):
     name = "global_max_pool"
     functional = "torch.amax"
     method = "amax"
-    onnx_type = "ReduceMax"
 
     def saved(self, run: Run) -> Saved:
         return Saved((0,), (0,))
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        axes = builder.constant(list(range(2, len(tensors[0].shape))))
+        return builder.op("ReduceMax", inputs[0], axes, keepdims=0)

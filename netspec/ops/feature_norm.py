@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 from netspec.dims import Shape, Size, pretty_shape, product
 from netspec.ops.arguments import OneOrMany, Positive
+from netspec.ops.averages import centred
 from netspec.ops.base import Bound, Constructor, OnnxBuilder, Op, Run, Saved, ShapeError, Tensor, known
-from netspec.ops.norm import learned, scale_and_shift
+from netspec.ops.norm import filled, learned, scale_and_shift
 
 EPSILONS = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
 
@@ -144,8 +145,25 @@ class GroupNorm(Op):
         return Saved((0,), made=means) if run.strides[0] is None else Saved(made=(x, *means))
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
-        scale, shift = scale_and_shift(builder, (self.channels(tensors[0].shape),), tensors[0].dtype)
-        return builder.op("GroupNormalization", inputs[0], scale, shift, num_groups=self.num_groups, epsilon=self.eps)
+        """As an instance norm of the groups: onnxruntime's GroupNormalization takes E[x²] − E[x]² for the variance, and
+        so is far off where the mean is large.
+        """
+        x, (tensor,) = inputs[0], tensors
+        rank, channels = len(tensor.shape), self.channels(tensor.shape)
+        split = builder.constant([self.num_groups, channels // self.num_groups])
+        parts = (builder.op("Shape", x, start=0, end=1), split, builder.op("Shape", x, start=2))
+        made = builder.op("Reshape", x, builder.op("Concat", *parts, axis=0))
+        ones, zeros = (builder.constant(filled((self.num_groups,), value), tensor.dtype) for value in (1.0, 0.0))
+        made = centred(builder, made, range(2, rank + 1))
+        made = builder.op("InstanceNormalization", made, ones, zeros, epsilon=self.eps)
+        made = builder.op("Reshape", made, builder.op("Shape", x))
+        places = builder.constant(list(range(1, rank - 1)))
+        for name, type in (("weight", "Mul"), ("bias", "Add")):
+            each = builder.parameter(name)
+            if each is not None:
+                each = each if rank == 2 else builder.op("Unsqueeze", each, places)
+                made = builder.op(type, made, each)
+        return made
 
     def detail(self) -> str:
         return f"{self.num_groups} groups"

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from netspec.dims import Shape, Size, product
 from netspec.ops.arguments import Positive
+from netspec.ops.averages import centred, mean_over
 from netspec.ops.base import (
     HALVES,
     PLACE,
@@ -117,14 +118,14 @@ class BatchNorm(ChannelNorm):
 
     def onnx_measured(self, builder: OnnxBuilder, x: Any, scale: Any, shift: Any, tensor: Tensor) -> Any:
         rank, dtype = len(tensor.shape), tensor.dtype
-        axes = builder.constant([0, *range(2, rank)])
-        centred = builder.op("Sub", x, builder.op("ReduceMean", x, axes))
-        variance = builder.op("ReduceMean", builder.op("Mul", centred, centred), axes)
+        axes = [0, *range(2, rank)]
+        x = centred(builder, centred(builder, x, axes), axes)  # the second time without what the first mean was off by
+        variance = mean_over(builder, builder.op("Mul", x, x), axes, keepdims=True)
         if rank > 2:
             places = builder.constant(list(range(1, rank - 1)))
             scale, shift = (builder.op("Unsqueeze", value, places) for value in (scale, shift))
         deviation = builder.op("Sqrt", builder.op("Add", variance, builder.constant(self.eps, dtype)))
-        return builder.op("Add", builder.op("Mul", builder.op("Div", centred, deviation), scale), shift)
+        return builder.op("Add", builder.op("Mul", builder.op("Div", x, deviation), scale), shift)
 
 
 class BatchNorm1d(BatchNorm):
@@ -169,6 +170,7 @@ class InstanceNorm(ChannelNorm):
         return Saved((0,), made=each) if run.strides[0] is None else Saved(made=(x, *each))
 
     def onnx_measured(self, builder: OnnxBuilder, x: Any, scale: Any, shift: Any, tensor: Tensor) -> Any:
+        x = centred(builder, x, range(2, len(tensor.shape)))
         return builder.op("InstanceNormalization", x, scale, shift, epsilon=self.eps)
 
 
@@ -228,8 +230,6 @@ class LocalResponseNorm(Op):
         return Saved((0,), made=(squares, x, x))  # padded; their mean · alpha + k; that to the power of beta
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
-        if self.size % 2 and len(tensors[0].shape) == 4:
-            return builder.op("LRN", inputs[0], size=self.size, alpha=self.alpha, beta=self.beta, bias=self.k)
         squares = builder.op("Reshape", builder.op("Mul", inputs[0], inputs[0]), builder.constant([0, 0, -1]))
         squares = builder.op("Unsqueeze", squares, builder.constant([1]))
         pads = [self.size // 2, 0, (self.size - 1) // 2, 0]

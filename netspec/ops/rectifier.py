@@ -124,7 +124,7 @@ class ELU(Activation):
     inplace: bool = False
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
-        return builder.op("Elu", inputs[0], alpha=self.alpha)
+        return self.exponential_unit(builder, inputs[0], tensors, 1.0, self.alpha, 1.0)
 
 
 class CELU(Activation):
@@ -145,7 +145,9 @@ class CELU(Activation):
         return shapes[0]
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
-        return builder.op("Celu", inputs[0], alpha=self.alpha)
+        if self.alpha < 0:  # then what is below 0 grows, and the form for what is below does not hold
+            return builder.op("Celu", inputs[0], alpha=self.alpha)
+        return self.exponential_unit(builder, inputs[0], tensors, 1.0, self.alpha, 1 / self.alpha)
 
 
 class SELU(Activation):
@@ -159,4 +161,5 @@ class SELU(Activation):
     inplace: bool = False
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
-        return builder.op("Selu", inputs[0])
+        scale, alpha = 1.0507009873554805, 1.6732632423543772
+        return self.exponential_unit(builder, inputs[0], tensors, scale, scale * alpha, 1.0)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from netspec.dims import Shape
 from netspec.ops.arguments import Axes
+from netspec.ops.averages import mean_over
 from netspec.ops.base import OnnxBuilder, Op, ShapeError, Tensor, axis_of
 
 
@@ -75,8 +76,10 @@ class ReduceMean(Reduction):
 
     name = "reduce_mean"
     method = "mean"
-    onnx_type = "ReduceMean"
     keeps = "nothing"
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return mean_over(builder, inputs[0], self.axes(len(tensors[0].shape)), self.keepdim)
 
 
 class ReduceMax(Reduction):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -141,6 +142,51 @@ def check(case: Case) -> None:
     assert op.parameters(*tensors) == learned
     run_onnx(op, tensors, module, case, expected)
     run_onnx(case.op(case.sizes[0]), case.concrete(case.sizes[0]), module, case, expected[:1])
+    if case.dtype == "float32":
+        check_accuracy(op, tensors, module, case)
+
+
+OFF_CENTRE: Mapping[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "mean 10": lambda x: x + 10,
+    "mean -100": lambda x: x - 100,
+    "mean 1000": lambda x: x + 1000,
+    "large": lambda x: x * 1e3,
+    "small": lambda x: x * 1e-4,
+    "constant": lambda x: torch.full_like(x, 3.3),
+    "zeros": lambda x: x * (x > 0),
+}
+"""What is hard on sums, means and exponentials."""
+LEAST = 1e-5
+"""The error, relative to the largest number, that any form may have; beyond it, several times that of torch."""
+
+
+def check_accuracy(op: Op, tensors: tuple[Tensor, ...], module: nn.Module | None, case: Case) -> None:
+    """The ONNX form is about as exact as torch's float32, in truth as float64 has it, for inputs of all magnitudes."""
+    exact = None if module is None else copy.deepcopy(module).double()
+    session = onnxruntime.InferenceSession(
+        onnx_model(op, tensors, module).SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    for kind, change in OFF_CENTRE.items():
+        values = [change(value) for value in case.values(case.sizes[0])]
+        truth, torchs = (
+            run_torch(op, tensors, layer, [value.to(dtype) for value in values])
+            for layer, dtype in ((exact, torch.float64), (module, torch.float32))
+        )
+        (made,) = session.run(None, {f"x{index}": value.numpy() for index, value in enumerate(values)})
+        finite = np.isfinite(truth) & np.isfinite(torchs)
+        np.testing.assert_array_equal(made[~finite], torchs[~finite], kind)
+        if truth.dtype.kind == "f" and finite.any():
+            scale = max(np.abs(truth[finite]).max(), *(1e-6 * float(value.abs().max()) for value in values), 1e-30)
+            ours, theirs = (np.abs(each.astype(np.float64) - truth)[finite].max() / scale for each in (made, torchs))
+            assert ours <= 8 * theirs + LEAST, f"{kind}: {ours:.1e} on onnxruntime, {theirs:.1e} in torch"
+
+
+def run_torch(
+    op: Op, tensors: tuple[Tensor, ...], module: nn.Module | None, values: list[torch.Tensor]
+) -> np.ndarray[Any, Any]:
+    with torch.no_grad():
+        values = [value.clone() for value in values]
+        return (call_text(op, values, tensors) if module is None else module(*values)).numpy()
 
 
 def counted_macs(case: Case, sizes: Mapping[str, int]) -> int:
