@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from netspec.emit.memory import PRECISIONS, Memory
 from netspec.emit.table_footer import short_bytes
 from netspec.graph import Graph
 from netspec.pipeline import Loaded
+from netspec.train.claim import claimed
 from netspec.train.folder import RunFolder
 from netspec.train.job import Job, first_setup, guard_same
 from netspec.train.kept import Asked, going_on, plugin_words
@@ -76,13 +78,15 @@ def work(graph: Graph, loaded: Loaded, asked: Asked, options: Namespace, world: 
         print(plan(graph, first))
         return 0
     folder = folder_of(graph, options)
-    if folder.begun:
-        guard_same(folder, graph)
-    if folder.ended:
-        print(f"{folder.path} has been trained to its end; for more epochs, start a new run")
-    if not finished(Job(folder, first, loaded, asked, warn if world.is_first else silent)):
-        return 130
-    print(f"\n{folder.path}/: {', '.join(sorted(each.name for each in folder.path.iterdir()))}")
+    with claimed(folder) if world.is_first else nullcontext():
+        if folder.begun:
+            guard_same(folder, graph)
+        if folder.ended:
+            print(f"{folder.path} has been trained to its end; for more epochs, start a new run")
+        if not finished(Job(folder, first, loaded, asked, warn if world.is_first else silent)):
+            return 130
+        files = sorted(each.name for each in folder.path.iterdir() if not each.name.startswith("."))
+    print(f"\n{folder.path}/: {', '.join(files)}")
     asked_of = folder.path / "fold-1" if first.recipe.settings.folds else folder.path
     what = "'a text'" if reads_text(first) else "FILE"
     more = "".join(f" {word}" for word in plugin_words())

@@ -9,13 +9,14 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from netspec.diagnostics import TrainingFault
+from netspec.diagnostics import EnvironmentFault, TrainingFault
 from netspec.graph import Graph
 from netspec.pipeline import Loaded
 from netspec.runtime.module import build_module
 from netspec.runtime.verify import export_verified
+from netspec.train.checkpoints import digest_of
 from netspec.train.curves import draw_curves
-from netspec.train.folder import RunFolder
+from netspec.train.folder import RunFolder, environment
 from netspec.train.history import read_history
 from netspec.train.kept import Asked, begun_as, going_on, write_meaning, write_sources, write_states
 from netspec.train.progress import shown
@@ -74,10 +75,12 @@ class Job:
                 return Ending(stopped_after=results[-1].state.step)
         found = [result.scores for result in results]
         if self.first.world.is_first:
-            self.folder.finish(record(results, average(found), recipe.published))
+            files = {}
             for each in runs:
-                self._export(each)
+                path = self._export(each)
+                files[path.relative_to(self.folder.path).as_posix()] = digest_of(path)
                 draw_curves(read_history(each), each.path / "curves.png", recipe.published)
+            self.folder.finish(record(results, average(found), recipe.published) | {"files": files})
             write_report(self.folder, runs)
         return Ending(average(found), over_folds(stdev, found) if len(found) > 1 else {})
 
@@ -89,7 +92,17 @@ class Job:
         if not self.folder.begun:
             said = write_sources(self.loaded, self.asked, self.folder.path)
             self.folder.begin(self.loaded.source.text, facts(self.first.graph) | {"asked": said})
+        else:
+            self._guard_environment()
         write_meaning(self.first.data, self.folder)
+
+    def _guard_environment(self) -> None:
+        """See that ``environment.json`` can be read, as the report does at the end; else write the present one."""
+        try:
+            self.folder.environment()
+        except EnvironmentFault as found:
+            self.warn(f"{found}; the present one is written in its place")
+            self.folder.write("environment.json", environment())
 
     def _train(self, fold: int | None, folder: RunFolder) -> Result:
         first = self.first
@@ -102,7 +115,7 @@ class Job:
         steps = settings.steps or (settings.epochs or 0) * setup.train.steps(settings.batch)
         return Run(setup, folder, shown(steps), self.warn).go()
 
-    def _export(self, folder: RunFolder) -> None:
+    def _export(self, folder: RunFolder) -> Path:
         """Write the best weights as ONNX; a file that does not agree with PyTorch is told, and called ``rejected``."""
         graph = self.first.graph
         module = build_module(graph, "cpu")
@@ -112,6 +125,7 @@ class Job:
             self.warn(
                 f"PyTorch and onnxruntime differ by {parity.worst:.1e} (max|Δ|/max|y|); the file is kept as {path}"
             )
+        return path
 
 
 def facts(graph: Graph) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 from collections.abc import Mapping, Sequence
@@ -10,13 +9,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import safetensors
-import safetensors.torch
 from torch import Tensor
 
 from netspec import zoo
-from netspec.diagnostics import EnvironmentFault, Source, UsageError
-from netspec.files import replacing, write_text
+from netspec.diagnostics import Source, SpecError, UsageError
+from netspec.files import write_text
 from netspec.graph import Graph
 from netspec.imports import DISK, Disk
 from netspec.pipeline import Loaded, compile_loaded, load_source, read_value
@@ -24,7 +21,8 @@ from netspec.recipes import Column, plugins
 from netspec.recipes.data import Transform
 from netspec.train.data import Data
 from netspec.train.feed import Prepared
-from netspec.train.folder import RunFolder
+from netspec.train.folder import RunFolder, damaged
+from netspec.train.sealed import read_tensors, write_tensors
 
 SOURCES = "sources"
 STATES = "transforms.safetensors"
@@ -103,14 +101,19 @@ def rebuild(folder: RunFolder, values: Sequence[str] = ()) -> Graph:
     """
     facts = folder.facts()
     said = facts["asked"]
-    text = (folder.path / "spec.yaml").read_text(encoding="utf-8")
-    sources = folder.path / SOURCES
+    sources, other = folder.path / SOURCES, f"{folder.path}/spec.yaml is another than when the run began"
     own = sources / said["sources"] if "sources" in said else folder.path / "spec.yaml"
-    loaded = load_source(
-        Source(os.path.relpath(folder.path / said["spec"]), text), said["variant"], tree=Kept(sources), path=own
-    )
+    try:
+        text = (folder.path / "spec.yaml").read_text(encoding="utf-8")
+        loaded = load_source(
+            Source(os.path.relpath(folder.path / said["spec"]), text), said["variant"], tree=Kept(sources), path=own
+        )
+    except OSError as fault:
+        raise UsageError(f"cannot read {folder.path}/spec.yaml: {fault.strerror}") from None
+    except (SpecError, UnicodeDecodeError):  # when the run began, it was right
+        raise UsageError(f"{other}, and at fault now") from None
     if loaded.digest != facts["spec"]["sha256"]:
-        raise UsageError(f"{folder.path}/spec.yaml is another than when the run began: its weights do not belong to it")
+        raise UsageError(f"{other}: its weights do not belong to it")
     pairs = [text.partition("=") for text in (*said["set"], *values)]
     return compile_loaded(loaded, overrides={key.strip(): read_value(key.strip(), value) for key, _, value in pairs})
 
@@ -121,21 +124,23 @@ def write_meaning(data: Data, folder: RunFolder) -> None:
         "columns": {name: asdict(column) for name, column in data.columns.items()},
         "words": {name: [*words] for name, words in data.words.items()},
     }
-    write_text(folder.path / "data.json", json.dumps(found, ensure_ascii=False, indent=1) + "\n")
+    folder.write("data.json", found)
 
 
 def read_meaning(folder: RunFolder) -> Meaning:
-    found = json.loads((folder.path / "data.json").read_text(encoding="utf-8"))
-    columns = {name: Column(**{**said, "shape": tuple(said["shape"])}) for name, said in found["columns"].items()}
-    return Meaning(columns, {name: tuple(words) for name, words in found["words"].items()})
+    found = folder.read("data.json")
+    try:
+        columns = {name: Column(**{**said, "shape": tuple(said["shape"])}) for name, said in found["columns"].items()}
+        return Meaning(columns, {name: tuple(words) for name, words in found["words"].items()})
+    except (AttributeError, KeyError, TypeError):
+        raise damaged(folder.path / "data.json") from None
 
 
 def write_states(prepare: Sequence[Prepared], folder: Path) -> None:
     """Write what the transforms have learned of the training rows, where one learns."""
     states = {f"{at}.{name}": state for at, each in enumerate(prepare) for name, state in each.states.items()}
     if states:
-        with replacing(folder / STATES) as temporary:
-            safetensors.torch.save_file({name: state.cpu().contiguous() for name, state in states.items()}, temporary)
+        write_tensors(states, folder / STATES)
 
 
 def read_states(transforms: Sequence[Transform], folder: Path) -> list[dict[str, Tensor]]:
@@ -143,11 +148,7 @@ def read_states(transforms: Sequence[Transform], folder: Path) -> list[dict[str,
     made: list[dict[str, Tensor]] = [{} for _ in transforms]
     if not any(transform.fits for transform in transforms):
         return made
-    try:
-        found = safetensors.torch.load_file(folder / STATES)
-    except (OSError, safetensors.SafetensorError) as fault:
-        raise EnvironmentFault(f"cannot read what the transforms have learned in {folder / STATES}: {fault}") from None
-    for name, state in found.items():
+    for name, state in read_tensors(folder / STATES, "what the transforms have learned")[0].items():
         at, _, column = name.partition(".")
         made[int(at)][column] = state
     return made
