@@ -58,6 +58,13 @@ def temporary_beside(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def temporary_folder(path: Path) -> Path:
+    """An empty folder beside ``path``, to be filled and then called so. Raises ``OSError``."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path.parent.absolute())
+    return Path(tempfile.mkdtemp(prefix=temporary_name(path.name), dir=path.parent))
+
+
 def put(temporary: Path, path: Path) -> None:
     """Have a file take the place of ``path``; a device or a pipe is given what the file holds. Raises ``OSError``."""
     if is_stream(path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,10 @@ from netspec.pipeline import Loaded
 from netspec.quoting import shell
 from netspec.recipes.binding import bind_inputs, prepared
 from netspec.runtime.machine import need_memory
+from netspec.train.claim import claimed
 from netspec.train.data import Meaning
 from netspec.train.folder import RunFolder
-from netspec.train.job import Job, first_setup, guard_same, summary_of, write_files
+from netspec.train.job import Job, complete, first_setup, guard_same, summary_of
 from netspec.train.kept import Asked, as_path, changes_of_data, going_on, has_meaning, plugin_words, read_meaning
 from netspec.train.magnitudes import magnitude_table, magnitudes_at_start
 from netspec.train.progress import score
@@ -88,8 +90,9 @@ def work(graph: Graph, loaded: Loaded, asked: Asked, options: Namespace, world: 
         return 0
     guard_memory(graph, first)
     folder = begun or folder_of(graph, options)
-    if not finished(Job(folder, first, loaded, asked, tell, begun is not None, options.changed_data)):
-        return 130
+    with claimed(folder) if world.is_first else nullcontext():
+        if not finished(Job(folder, first, loaded, asked, tell, begun is not None, options.changed_data)):
+            return 130
     print(what_next(folder, graph))
     return 0
 
@@ -110,7 +113,7 @@ def left_as_it_is(folder: RunFolder, graph: Graph, world: World, tell: Callable[
     except SpecError as fault:
         tell(f"the data are others than it was trained on: {fault.diagnostics[0].message}")
     if world.is_first:
-        write_files(folder, graph, tell, missing_only=True)
+        complete(folder, graph, tell)
     scores, spread = summary_of(folder.result())
     print(f"\n{score_table(scores, spread, recipe_of(graph).published)}\n{what_next(folder, graph)}")
     return 0
@@ -120,7 +123,7 @@ def what_next(folder: RunFolder, graph: Graph) -> str:
     """The files of a run that has ended, and the commands that put it to use."""
     asked_of = folder.path / "fold-1" if recipe_of(graph).settings.folds else folder.path
     what = "a text" if has_meaning(folder) and reads_text(graph, read_meaning(folder)) else "FILE"
-    files = ", ".join(sorted(each.name for each in folder.path.iterdir()))
+    files = ", ".join(sorted(each.name for each in folder.path.iterdir() if not each.name.startswith(".")))
     evaluate = shell(["netspec", "evaluate", as_path(folder.path), *plugin_words()])
     predict = shell(["netspec", "predict", as_path(asked_of), what, *plugin_words()])
     return f"\n{folder.path}/: {files}\n  {evaluate}\n  {predict}"

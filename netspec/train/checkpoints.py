@@ -11,8 +11,10 @@ import io
 import json
 import os
 import pickle
-import shutil
-from collections.abc import Callable, Mapping
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +22,18 @@ import torch
 from torch import Tensor
 
 from netspec.diagnostics import EnvironmentFault
-from netspec.files import replacing, write_text
+from netspec.files import remove, replacing, temporary_folder, write_text
+from netspec.train.claim import guard_inside
 from netspec.train.snapshot import Snapshot
 from netspec.train.world import ALONE, World
 
 REST = "rest.pt"
+DIGESTS = "digests.json"
+"""The digests of a divided checkpoint's files, in its folder as in the index."""
+
+NAME = re.compile(r"step-(?P<step>\d{8,})(\.pt|\+*)")
+"""What a run calls its checkpoints: nothing else in the folder is ever removed."""
+
 Sizes = Mapping[str, tuple[torch.Size, torch.dtype]]
 
 
@@ -32,20 +41,53 @@ class Checkpoints:
     """The checkpoints of a run, in a folder. ``index.json`` names them, the last one last, with their SHA-256."""
 
     def __init__(self, folder: Path, keep: int = 2, world: World = ALONE):
+        guard_inside(folder)
         self.folder, self.keep, self.world = folder, keep, world
-        if world.is_first:
-            for stale in folder.glob(".*"):  # of a process that was killed while writing
-                remove(stale)
 
-    @property
-    def entries(self) -> list[dict[str, Any]]:
-        """``{"name", "step", "sha256": {file: digest}}``, the oldest first. ``EnvironmentFault`` if damaged."""
+    def _entries(self) -> tuple[list[dict[str, Any]], list[str]]:
+        """``{"name", "step", "sha256": {file: digest}}``, the oldest first, and what is wrong with the index.
+
+        Where it is damaged, or a kill came before it, these are the checkpoints beside it that are whole by themselves.
+        """
         index = self.folder / "index.json"
+        faults = []
         try:
-            found: list[dict[str, Any]] = json.loads(index.read_text()) if index.is_file() else []
-        except ValueError:
-            raise EnvironmentFault(f"{index} is damaged, which names the checkpoints: start anew") from None
-        return found
+            found = json.loads(index.read_bytes())
+            if not isinstance(found, list) or not all(map(_is_entry, found)):
+                raise ValueError
+            return found, []
+        except FileNotFoundError:
+            pass
+        except OSError as refused:
+            raise EnvironmentFault(f"cannot read {index}: {refused.strerror}") from None
+        except (ValueError, RecursionError):
+            faults = [f"{index} is damaged: the checkpoints beside it are looked through"]
+        return sorted(self._whole(), key=lambda entry: (entry["step"], entry["name"])), faults
+
+    def _own(self) -> Iterator[Path]:
+        """The checkpoints that lie in the folder, by their names."""
+        for path in self.folder.glob("step-*"):
+            if NAME.fullmatch(path.name) and not path.is_symlink():
+                yield path
+
+    def _whole(self) -> Iterator[dict[str, Any]]:
+        """The entries of checkpoints that the index does not name: of a file with the sums of its parts, which every
+        zip file has; of a folder with the digests in it.
+        """
+        for path in self._own():
+            step = int(NAME.fullmatch(path.name)["step"])  # type: ignore[index]
+            try:
+                if path.is_dir():
+                    digests = json.loads((path / DIGESTS).read_bytes())
+                    entry = {"name": path.name, "step": step, "sha256": digests}
+                    if _is_entry(entry):
+                        yield entry
+                    continue
+                with zipfile.ZipFile(path) as file:
+                    if file.testzip() is None:
+                        yield {"name": path.name, "step": step, "sha256": {path.name: digest_of(path)}}
+            except (OSError, ValueError, zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError):
+                continue
 
     def save(self, snapshot: Snapshot, step: int, sharded: bool = False) -> None:
         """Write a checkpoint, then name it in the index, then drop those that are too old.
@@ -66,11 +108,11 @@ class Checkpoints:
         from netspec.train.sharding import write_shards
 
         name = f"step-{step:08}"
-        temporary = self.folder / f".{name}"
+        temporary = self.folder / name
         try:
+            made = temporary_folder(self.folder / name) if self.world.is_first else temporary
+            temporary = self.world.gathered(made)[0]
             if self.world.is_first:
-                remove(temporary)
-                temporary.mkdir(parents=True)
                 (temporary / REST).write_bytes(saved(snapshot.rest))
             self.world.wait()
             write_shards(snapshot.tensors, temporary)
@@ -79,19 +121,20 @@ class Checkpoints:
             if self.world.is_first:
                 while (self.folder / name).exists():  # the same step, saved before the run was stopped
                     name += "+"
-                os.replace(temporary, self.folder / name)
                 together = {f"{name}/{file}": digest for part in digests for file, digest in part.items()}
+                write_text(temporary / DIGESTS, json.dumps(together, indent=1))
+                os.replace(temporary, self.folder / name)
                 self._name(name, step, together)
         except OSError as found:
             raise EnvironmentFault(f"cannot write {temporary}: {found.strerror}") from None
 
     def _name(self, name: str, step: int, digests: Mapping[str, str]) -> None:
-        before = [each for each in self.entries if each["name"] != name]
+        before = [each for each in self._entries()[0] if each["name"] != name]
         kept = before[len(before) - self.keep + 1 :] if self.keep > 1 else []
         entry = {"name": name, "step": step, "sha256": dict(digests)}
         write_text(self.folder / "index.json", json.dumps([*kept, entry], indent=1) + "\n")
         named = {each["name"] for each in (*kept, entry)}
-        for path in self.folder.glob("step-*"):  # those that are too old, and one that a kill has left unnamed
+        for path in self._own():  # those that are too old, and one that a kill has left unnamed
             if path.name not in named:
                 remove(path)
 
@@ -101,8 +144,8 @@ class Checkpoints:
         ``places`` gives, for the sizes of divided tensors, those that are filled with them; tensors of a single file
         come whole, on the CPU. Every process calls it.
         """
-        faults: list[str] = []
-        for entry in reversed(self.entries):
+        entries, faults = self._entries()
+        for entry in reversed(entries):
             found = [self._fault(file, digest) for file, digest in self._mine(entry["sha256"])]
             told = [fault for part in self.world.gathered([each for each in found if each]) for fault in part]
             if told:
@@ -120,7 +163,11 @@ class Checkpoints:
         path = self.folder / file
         if not path.is_file():
             return f"{path} is gone"
-        if digest_of(path) != digest:
+        try:
+            same = digest_of(path) == digest
+        except OSError as found:
+            raise EnvironmentFault(f"cannot read {path}: {found.strerror}") from None
+        if not same:
             return f"{path} is damaged: its digest is another than when it was written"
         return None
 
@@ -156,9 +203,15 @@ def digest_of(path: Path, sync: bool = False) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def remove(path: Path) -> None:
-    """Remove a file or a folder, if it is there."""
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+def _is_entry(found: Any) -> bool:
+    """Whether this is what the index has of a checkpoint."""
+    return (
+        isinstance(found, dict)
+        and isinstance(found.get("name"), str)
+        and NAME.fullmatch(found["name"]) is not None
+        and isinstance(found.get("step"), int)
+        and isinstance(found.get("sha256"), dict)
+        and bool(found["sha256"])
+        and all(isinstance(digest, str) for digest in found["sha256"].values())
+        and all(file.partition("/")[0] == found["name"] for file in found["sha256"])
+    )

@@ -16,8 +16,9 @@ from netspec.recipes import ingredients
 from netspec.recipes.recipe import Recipe
 from netspec.runtime.module import build_module
 from netspec.syntax import MapNode
+from netspec.train.checkpoints import digest_of
 from netspec.train.data import Meaning
-from netspec.train.folder import RunFolder
+from netspec.train.folder import RunFolder, damaged
 from netspec.train.kept import begun_as, changes_of_data, going_on, read_meaning, read_states, rebuild
 from netspec.train.onnx_module import OnnxModule
 from netspec.train.setup import Setup, read_data, read_weights, recipe_of
@@ -55,7 +56,7 @@ class Finished:
             )
             raise UsageError(f"there is no run in {run}{some or ': `netspec train` makes one, such as runs/lenet/1'}")
         guard_finished(folder)
-        folds = sorted(path.glob("fold-*"), key=lambda each: int(each.name[5:]))
+        folds = sorted((each for each in path.glob("fold-*") if each.name[5:].isdecimal()), key=_number)
         if not folds:
             return [Finished(folder, path, None, other)]
         return [Finished(folder, each, number, other) for number, each in enumerate(folds)]
@@ -71,10 +72,21 @@ class Finished:
     def module(self, runtime: str) -> nn.Module:
         """The network with the best weights, on the CPU: as PyTorch, or as its ONNX file."""
         if runtime == "onnx":
+            self._guard_whole(self.path / "model.onnx")
             return OnnxModule(self.path / "model.onnx").eval()
-        module = build_module(self.graph, "cpu")
-        module.load_state_dict(read_weights(self.path / "best.safetensors"))
+        module, path = build_module(self.graph, "cpu"), self.path / "best.safetensors"
+        try:
+            module.load_state_dict(read_weights(path))
+        except RuntimeError:
+            raise UsageError(f"{path} holds the weights of another network than {self.folder.path}/run.json") from None
         return module.eval()
+
+    def _guard_whole(self, path: Path) -> None:
+        """Guard: a file is as the run has left it, where it is."""
+        digests = self.folder.result().get("files", {})
+        digest = digests.get(path.relative_to(self.folder.path).as_posix())
+        if digest is not None and path.is_file() and digest_of(path) != digest:
+            raise damaged(path)
 
     def scores(self, runtime: str, warn: Callable[[str], None] = print) -> dict[str, dict[str, float]]:
         """Loss and metrics of every part of the data that the recipe names.
@@ -107,6 +119,10 @@ def other_data(folder: RunFolder, text: str) -> list[str]:
     said = inside.keys() if isinstance(inside, MapNode) else [kind.main]
     unsaid = [key for key in getattr(kind, "meaning", ()) if key not in said and trained[key] is not None]
     return [f"train.data={text}", *(f"train.data.{key}={json.dumps(trained[key])}" for key in unsaid)]
+
+
+def _number(fold: Path) -> int:
+    return int(fold.name[5:])
 
 
 def guard_fold(folder: RunFolder, path: Path) -> None:

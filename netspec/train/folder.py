@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import platform
 import sys
 from collections.abc import Mapping
@@ -14,9 +16,20 @@ from typing import Any
 import torch
 
 from netspec import __version__
-from netspec.diagnostics import UsageError
+from netspec.diagnostics import EnvironmentFault, UsageError
 from netspec.files import write_text
 from netspec.quoting import json_text
+
+SEAL = "sha256"
+"""The last key of a file: the digest of all the others."""
+
+NEEDED = {
+    "run.json": ("model", "weights", "spec", "parameters", "recipe", "asked"),
+    "result.json": ("scores", "best_epoch", "steps", "seconds", "published"),
+    "environment.json": ("versions", "machine", "threads", "devices"),
+    "data.json": ("columns", "words"),
+}
+"""The keys of each file that others rely on."""
 
 PACKAGES = ("torch", "torchmetrics", "numpy", "onnx", "onnxruntime-gpu", "onnxruntime", "safetensors", "pydantic")
 
@@ -26,7 +39,8 @@ class RunFolder:
 
     ``run.json`` has the spec's name and digest, the parameters and the recipe with every default; ``environment.json``
     versions and machine; ``metrics.jsonl`` a line for each step (``{"step", "loss"}``) and each epoch (``{"epoch",
-    "step", "train", "validation", "lr", "seconds"}``); ``result.json`` how it ended.
+    "step", "train", "validation", "lr", "seconds"}``); ``result.json`` how it ended. The JSON files have a digest of
+    themselves, and one that is damaged is told.
     """
 
     def __init__(self, path: Path):
@@ -38,24 +52,26 @@ class RunFolder:
     @staticmethod
     def new(parent: Path) -> RunFolder:
         """The next free folder under a network's: ``runs/lenet/3``."""
-        taken = [int(each.name) for each in parent.glob("[0-9]*") if each.name.isdecimal()]
-        number = max(taken, default=0) + 1
+        number = max(numbers_in(parent), default=0) + 1
         while True:
             try:
                 (parent / str(number)).mkdir(parents=True)
             except FileExistsError:
                 number += 1
                 continue
+            except OSError as found:
+                raise EnvironmentFault(f"cannot write {parent / str(number)}: {found.strerror}") from None
             return RunFolder(parent / str(number))
 
     @staticmethod
     def find(run: str, parent: Path) -> RunFolder:
         """The folder of a run by its path, its number, or ``last``. Raises ``UsageError`` where there is none."""
         if run == "last":
-            numbers = sorted(int(each.name) for each in parent.glob("[0-9]*") if each.name.isdecimal())
-            if not numbers:
+            runs = [RunFolder(parent / str(number)) for number in sorted(numbers_in(parent))]
+            begun = [each for each in runs if each.begun]
+            if not begun:
                 raise UsageError(f"there is no run in {parent}/ yet")
-            return RunFolder(parent / str(numbers[-1]))
+            return begun[-1]
         for path in (Path(run), parent / run):
             if RunFolder(path).begun:
                 return RunFolder(path)
@@ -74,8 +90,8 @@ class RunFolder:
     def begin(self, spec_text: str, facts: Mapping[str, Any]) -> None:
         """Write what the run starts from."""
         write_text(self.path / "spec.yaml", spec_text)
-        write_text(self.path / "environment.json", _json(environment()))
-        write_text(self.path / "run.json", _json(facts))
+        self.write("environment.json", environment())
+        self.write("run.json", facts)
 
     def drop_empty(self) -> None:
         """Remove the folder if nothing has been written into it."""
@@ -84,39 +100,93 @@ class RunFolder:
 
     def facts(self) -> dict[str, Any]:
         """What ``run.json`` says."""
-        return self._read("run.json")
+        return self.read("run.json")
 
     def result(self) -> dict[str, Any]:
         """What ``result.json`` says."""
-        return self._read("result.json")
+        return self.read("result.json")
 
     def environment(self) -> dict[str, Any]:
         """What ``environment.json`` says."""
-        return self._read("environment.json")
-
-    def _read(self, name: str) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.path / name).read_text(encoding="utf-8"))
-        return found
+        return self.read("environment.json")
 
     def finish(self, result: Mapping[str, Any]) -> None:
-        write_text(self.path / "result.json", _json(result))
+        self.write("result.json", result)
 
-    def cut_metrics(self, step: int) -> None:
-        """Drop the lines of steps that a resumed run takes again, and one that was torn."""
-        if self.metrics.is_file():
-            lines = [line for line in self.metrics.read_text(encoding="utf-8").splitlines() if _step(line) <= step]
-            write_text(self.metrics, "".join(line + "\n" for line in lines))
+    def write(self, name: str, value: Mapping[str, Any]) -> None:
+        """Write a JSON file with a digest of itself."""
+        sealed = {**value, SEAL: _digest(json.loads(json.dumps(value)))}
+        write_text(self.path / name, json_text(sealed, indent=2) + "\n")
+
+    def read(self, name: str) -> dict[str, Any]:
+        """What a JSON file of the run says. Raises ``EnvironmentFault`` where it is gone or damaged."""
+        path = self.path / name
+        try:
+            found = json.loads(path.read_bytes().decode("utf-8", "surrogateescape"))
+        except OSError as fault:
+            raise EnvironmentFault(f"cannot read {path}: {fault.strerror}") from None
+        except (ValueError, RecursionError):
+            raise damaged(path) from None
+        if not isinstance(found, dict) or any(key not in found for key in NEEDED[name]):
+            raise damaged(path)
+        seal = found.pop(SEAL, None)  # older runs have none
+        if seal is not None and seal != _digest(found):
+            raise damaged(path)
+        return found
+
+    def append_metrics(self, data: bytes) -> None:
+        """Add lines to ``metrics.jsonl``, never through a link. Raises ``OSError``."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
+        with os.fdopen(os.open(self.metrics, flags, 0o666), "ab") as file:
+            file.write(data)
+
+    def cut_metrics(self, step: int) -> int:
+        """Drop the lines of steps that a resumed run takes again, and those that are damaged; gives how many these are.
+
+        One at the end of the file is none of them: it was torn as the run was killed.
+        """
+        if not self.metrics.is_file():
+            return 0
+        lines = self.metrics.read_bytes().decode(errors="replace").splitlines()
+        steps = [step_of(line) for line in lines]
+        write_text(
+            self.metrics, "".join(f"{line}\n" for line, of in zip(lines, steps) if of is not None and of <= step)
+        )
+        return steps[:-1].count(None)
 
 
-def _step(line: str) -> float:
+def numbers_in(parent: Path) -> list[int]:
+    """The runs in a network's folder."""
+    return [int(each.name) for each in parent.glob("[0-9]*") if each.name.isdecimal()]
+
+
+def damaged(path: Path) -> EnvironmentFault:
+    """A file is not as the run has written it."""
+    return EnvironmentFault(f"{path} is damaged: it is another than when the run wrote it")
+
+
+def step_of(line: str) -> int | None:
+    """The step of a line of ``metrics.jsonl``; none of one that is damaged."""
     try:
-        return int(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError):
-        return float("inf")
+        found = json.loads(line)
+        whole = _is_number(found["loss"]) if "loss" in found else _is_epoch(found)
+        return found["step"] if whole and isinstance(found["step"], int) else None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
 
 
-def _json(value: Mapping[str, Any]) -> str:
-    return json_text(value, indent=2) + "\n"
+def _is_epoch(found: Mapping[str, Any]) -> bool:
+    parts = [found["train"], found.get("validation", {})]
+    numbers = [found["epoch"], found["lr"], found["seconds"], *(each for part in parts for each in part.values())]
+    return all(map(_is_number, numbers))
+
+
+def _is_number(found: Any) -> bool:
+    return isinstance(found, (int, float))
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def environment() -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from netspec.train.folder import RunFolder
+from netspec.train.folder import RunFolder, step_of
 
 SMOOTHED_OVER = 0.02
 """The share of all steps that a smoothed loss remembers, unless another is asked for."""
@@ -47,14 +47,14 @@ PARTS = ("train", "validation")
 
 
 def read_history(folder: RunFolder) -> History:
-    """What ``metrics.jsonl`` says; a line that was torn is left out."""
+    """What ``metrics.jsonl`` says; a line that was torn or damaged is left out."""
     steps: list[tuple[int, float]] = []
     epochs: list[Mapping[str, Any]] = []
-    for line in folder.metrics.read_text(encoding="utf-8").splitlines():
-        try:
-            found = json.loads(line)
-        except ValueError:
+    lines = folder.metrics.read_bytes().decode(errors="replace") if folder.metrics.is_file() else ""
+    for line in lines.splitlines():
+        if step_of(line) is None:
             continue
+        found = json.loads(line)
         if "epoch" in found:
             epochs.append(found)
         else:

@@ -11,13 +11,14 @@ from typing import Any
 
 from torch import Tensor
 
-from netspec.diagnostics import TrainingFault
+from netspec.diagnostics import EnvironmentFault, TrainingFault
 from netspec.graph import Graph
 from netspec.pipeline import Loaded
 from netspec.runtime.module import build_module
 from netspec.runtime.verify import export_verified
+from netspec.train.checkpoints import digest_of
 from netspec.train.curves import draw_curves
-from netspec.train.folder import RunFolder
+from netspec.train.folder import RunFolder, environment
 from netspec.train.history import read_history
 from netspec.train.kept import (
     Asked,
@@ -111,8 +112,9 @@ class Job:
                 return Ending(stopped_after=results[-1].state.step)
         found = [result.scores for result in results]
         if self.first.world.is_first:
-            self.folder.finish(record(results, average(found), recipe.published))
-            write_files(self.folder, self.first.graph, self.warn)
+            files = write_models(self.folder, self.first.graph, self.warn)
+            self.folder.finish(record(results, average(found), recipe.published) | {"files": files})
+            write_pictures(self.folder, self.first.graph)
         return Ending(average(found), over_folds(stdev, found) if len(found) > 1 else {})
 
     def _begin(self) -> None:
@@ -127,6 +129,16 @@ class Job:
         if not self.folder.begun:
             said = write_sources(self.loaded, self.asked, self.folder.path)
             self.folder.begin(self.loaded.source.text, facts(self.first.graph) | {"asked": said})
+        else:
+            self._guard_environment()
+
+    def _guard_environment(self) -> None:
+        """See that ``environment.json`` can be read, as the report does at the end; else write the present one."""
+        try:
+            self.folder.environment()
+        except EnvironmentFault as found:
+            self.warn(f"{found}; the present one is written in its place")
+            self.folder.write("environment.json", environment())
 
     def _train(self, fold: int | None, folder: RunFolder) -> Result:
         first = self.first
@@ -175,31 +187,53 @@ def guard_same(folder: RunFolder, graph: Graph) -> None:
     raise TrainingFault(f"{folder.path} was begun otherwise: {', '.join(changed)}; {help}")
 
 
-def write_files(folder: RunFolder, graph: Graph, warn: Callable[[str], None], missing_only: bool = False) -> None:
-    """Write what a run that has ended leaves besides its scores: ONNX files, curves, a report."""
-    recipe = recipe_of(graph)
-    folds = range(recipe.settings.folds) if recipe.settings.folds else [None]
-    runs = [folder_of_fold(folder, fold) for fold in folds]
+def complete(folder: RunFolder, graph: Graph, warn: Callable[[str], None]) -> None:
+    """Write what is missing of the files of a run that has ended; those that are there stay as they are."""
+    result = folder.result()
+    known = result.get("files", {})
+    files = write_models(folder, graph, warn, missing_only=True)
+    if any(known.get(name) != digest for name, digest in files.items()):
+        folder.finish({**result, "files": {**known, **files}})
+    write_pictures(folder, graph, missing_only=True)
 
-    def wanted(path: Path) -> bool:
-        return not (missing_only and path.is_file())
 
+def write_models(
+    folder: RunFolder, graph: Graph, warn: Callable[[str], None], missing_only: bool = False
+) -> dict[str, str]:
+    """Write the best weights of every fold as ONNX; gives the digests of the files by their names in the run."""
+    made = {}
+    for each in runs_of(folder, graph):
+        there = any((each.path / name).is_file() for name in ("model.onnx", "model.rejected.onnx"))
+        if not (missing_only and there):
+            path = export(graph, each, metadata_of(graph, folder, each), warn)
+            made[path.relative_to(folder.path).as_posix()] = digest_of(path)
+    return made
+
+
+def write_pictures(folder: RunFolder, graph: Graph, missing_only: bool = False) -> None:
+    """Draw the curves of every fold, and write the report."""
+    runs = runs_of(folder, graph)
     for each in runs:
-        if wanted(each.path / "model.onnx") and wanted(each.path / "model.rejected.onnx"):
-            export(graph, each, metadata_of(graph, folder, each), warn)
-        if wanted(each.path / "curves.png"):
-            draw_curves(read_history(each), each.path / "curves.png", recipe.published)
-    if wanted(folder.path / "report.html"):
+        if not (missing_only and (each.path / "curves.png").is_file()):
+            draw_curves(read_history(each), each.path / "curves.png", recipe_of(graph).published)
+    if not (missing_only and (folder.path / "report.html").is_file()):
         write_report(folder, runs)
 
 
-def export(graph: Graph, folder: RunFolder, metadata: Mapping[str, str], warn: Callable[[str], None]) -> None:
+def runs_of(folder: RunFolder, graph: Graph) -> list[RunFolder]:
+    """The folders of a run's folds; the run's own where it is not cross-validated."""
+    folds = recipe_of(graph).settings.folds
+    return [folder_of_fold(folder, fold) for fold in (range(folds) if folds else [None])]
+
+
+def export(graph: Graph, folder: RunFolder, metadata: Mapping[str, str], warn: Callable[[str], None]) -> Path:
     """Write the best weights as ONNX; a file that does not agree with PyTorch is told, and called ``rejected``."""
     module = build_module(graph, "cpu")
     module.load_state_dict(read_weights(folder.best))
     path, parity = export_verified(graph, module, folder.path / "model.onnx", metadata)
     if not parity.agrees:
         warn(f"PyTorch and onnxruntime differ by {parity.worst:.1e} (max|Δ|/max|y|); the file is kept as {path}")
+    return path
 
 
 def record(results: Sequence[Result], scores: Scores, published: Mapping[str, float]) -> dict[str, Any]:

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import safetensors
-import safetensors.torch
 from torch import Tensor
 
 from netspec import zoo
-from netspec.diagnostics import EnvironmentFault, Source, TrainingFault, UsageError
-from netspec.files import replacing, write_text
+from netspec.diagnostics import Source, SpecError, TrainingFault, UsageError
+from netspec.files import write_text
 from netspec.graph import Graph
 from netspec.imports import DISK, Disk
 from netspec.pipeline import Loaded, compile_loaded, load_source, read_value
-from netspec.quoting import json_text, shell
+from netspec.quoting import shell
 from netspec.recipes import Column, plugins
 from netspec.recipes.data import Transform
 from netspec.train.data import Data, Meaning
 from netspec.train.data.digests import differences, digests_of
 from netspec.train.data.meaning import meaning_of
 from netspec.train.feed import Prepared
-from netspec.train.folder import RunFolder
+from netspec.train.folder import RunFolder, damaged
+from netspec.train.sealed import read_tensors, write_tensors
 
 MEANING = "data.json"
 SOURCES = "sources"
@@ -108,14 +106,19 @@ def rebuild(folder: RunFolder, values: Sequence[str] = ()) -> Graph:
     """
     facts = folder.facts()
     said = facts["asked"]
-    text = (folder.path / "spec.yaml").read_text(encoding="utf-8")
-    sources = folder.path / SOURCES
+    sources, other = folder.path / SOURCES, f"{folder.path}/spec.yaml is another than when the run began"
     own = sources / said["sources"] if "sources" in said else folder.path / "spec.yaml"
-    loaded = load_source(
-        Source(os.path.relpath(folder.path / said["spec"]), text), said["variant"], tree=Kept(sources), path=own
-    )
+    try:
+        text = (folder.path / "spec.yaml").read_text(encoding="utf-8")
+        loaded = load_source(
+            Source(os.path.relpath(folder.path / said["spec"]), text), said["variant"], tree=Kept(sources), path=own
+        )
+    except OSError as fault:
+        raise UsageError(f"cannot read {folder.path}/spec.yaml: {fault.strerror}") from None
+    except (SpecError, UnicodeDecodeError):  # when the run began, it was right
+        raise UsageError(f"{other}, and at fault now") from None
     if loaded.digest != facts["spec"]["sha256"]:
-        raise UsageError(f"{folder.path}/spec.yaml is another than when the run began: its weights do not belong to it")
+        raise UsageError(f"{other}: its weights do not belong to it")
     pairs = [text.partition("=") for text in (*said["set"], *values)]
     return compile_loaded(loaded, overrides={key.strip(): read_value(key.strip(), value) for key, _, value in pairs})
 
@@ -124,13 +127,13 @@ def write_meaning(data: Data, folder: RunFolder) -> None:
     """Write ``data.json``: the columns, what the numbers in them stand for, and which rows there are."""
     meaning = meaning_of(data)
     found = {**plain_meaning(meaning), "rows": digests_of(data)}
-    write_text(folder.path / MEANING, json_text(found, indent=1) + "\n")
+    folder.write(MEANING, found)
 
 
 def write_rows(data: Data, folder: RunFolder) -> None:
     """Write which rows a run goes on with; what they mean stays."""
-    found = {**_read_data_json(folder), "rows": digests_of(data)}
-    write_text(folder.path / MEANING, json_text(found, indent=1) + "\n")
+    found = {**folder.read(MEANING), "rows": digests_of(data)}
+    folder.write(MEANING, found)
 
 
 def plain_meaning(meaning: Meaning) -> dict[str, Any]:
@@ -150,29 +153,23 @@ def has_meaning(folder: RunFolder) -> bool:
 
 
 def read_meaning(folder: RunFolder) -> Meaning:
-    """What the rows of a run mean."""
-    found = _read_data_json(folder)
-    return Meaning(
-        {name: Column(**{**said, "shape": tuple(said["shape"])}) for name, said in found["columns"].items()},
-        {name: tuple(words) for name, words in found["words"].items()},
-        {name: tuple(names) for name, names in found.get("names", {}).items()},
-        tuple(found.get("bytes", ())),
-        {name: (low, high) for name, (low, high) in found.get("ranges", {}).items()},
-    )
-
-
-def _read_data_json(folder: RunFolder) -> dict[str, Any]:
-    path = folder.path / MEANING
+    """What the rows of a run mean. Raises ``EnvironmentFault`` where its file is damaged."""
+    found = folder.read(MEANING)
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as fault:
-        raise EnvironmentFault(f"cannot read what the data of the run mean in {path}: {fault}") from None
-    return found
+        return Meaning(
+            {name: Column(**{**said, "shape": tuple(said["shape"])}) for name, said in found["columns"].items()},
+            {name: tuple(words) for name, words in found["words"].items()},
+            {name: tuple(names) for name, names in found.get("names", {}).items()},
+            tuple(found.get("bytes", ())),
+            {name: (low, high) for name, (low, high) in found.get("ranges", {}).items()},
+        )
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise damaged(folder.path / MEANING) from None
 
 
 def changes_of_data(data: Data, folder: RunFolder) -> list[str]:
     """In what the data that a run was begun with were others, in words."""
-    found = _read_data_json(folder)
+    found = folder.read(MEANING)
     return differences(found["rows"], digests_of(data)) if "rows" in found else []
 
 
@@ -189,8 +186,7 @@ def write_states(prepare: Sequence[Prepared], folder: Path) -> None:
     """Write what the transforms have learned of the training rows, where one learns."""
     states = {f"{at}.{name}": state for at, each in enumerate(prepare) for name, state in each.states.items()}
     if states:
-        with replacing(folder / STATES) as temporary:
-            safetensors.torch.save_file({name: state.cpu().contiguous() for name, state in states.items()}, temporary)
+        write_tensors(states, folder / STATES)
 
 
 def has_states(folder: Path) -> bool:
@@ -203,11 +199,7 @@ def read_states(transforms: Sequence[Transform], folder: Path) -> list[dict[str,
     made: list[dict[str, Tensor]] = [{} for _ in transforms]
     if not any(transform.fits for transform in transforms):
         return made
-    try:
-        found = safetensors.torch.load_file(folder / STATES)
-    except (OSError, safetensors.SafetensorError) as fault:
-        raise EnvironmentFault(f"cannot read what the transforms have learned in {folder / STATES}: {fault}") from None
-    for name, state in found.items():
+    for name, state in read_tensors(folder / STATES, "what the transforms have learned")[0].items():
         at, _, column = name.partition(".")
         made[int(at)][column] = state
     return made

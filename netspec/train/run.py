@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +24,7 @@ from netspec.train.progress import Progress
 from netspec.train.schedules import build_schedule
 from netspec.train.setup import Setup
 from netspec.train.snapshot import places, random_state, restore, set_random_state, taken
+from netspec.train.stopping import stopped_by_signals
 from netspec.train.strategies import Alone, Judged, Replicated
 
 FLUSH_EVERY = 1.0
@@ -91,6 +91,7 @@ class Run:
         self.best_written = 0
         self.checkpoints = Checkpoints(folder.checkpoints, recipe.checkpoint.keep, self.world)
         self.pending: list[str] = []
+        self.written = hashlib.sha256()  # of the losses and scores
         self.board = board(folder) if self.settings.tensorboard and self.world.is_first else None
         self.asked_to_stop = False
         self.agreed_to_stop = self.late = False  # by all processes
@@ -105,7 +106,7 @@ class Run:
         self._saved = self._flushed = time.perf_counter()
         self.setup.model.train()
         try:
-            with self._interruptible(), out_of_memory(self.settings), enough_rows(), readable():
+            with stopped_by_signals(self), out_of_memory(self.settings), enough_rows(), readable():
                 while not self.state.done and not self.stopping:
                     self._epoch()
             self._save()
@@ -293,8 +294,10 @@ class Run:
 
     def _flush(self) -> None:
         if self.world.is_first:
-            with too_large(self.folder.metrics), self.folder.metrics.open("a", encoding="utf-8") as file:
-                file.writelines(self.pending)
+            data = "".join(self.pending).encode()
+            with too_large(self.folder.metrics):
+                self.folder.append_metrics(data)
+            self.written.update(data)
         self.pending, self._flushed = [], time.perf_counter()
 
     def _level(self) -> None:
@@ -317,6 +320,7 @@ class Run:
             "state": {name: getattr(state, name) for name in State.__slots__},
             "random": self.world.gathered(random_state(self.setup.device)),
             "recipe": self.setup.fingerprint,
+            "metrics": self.written.hexdigest(),
         }
         snapshot = taken(self.setup.model, self.optimizer, rest)
         self.checkpoints.save(snapshot, state.step, self.strategy.sharded)
@@ -346,32 +350,23 @@ class Run:
         if self.world.rank < len(saved["random"]):
             set_random_state(saved["random"][self.world.rank], self.setup.device)
         if self.world.is_first:
-            self.folder.cut_metrics(self.state.step)
+            self._take_up_metrics(saved.get("metrics"))
         if not self.state.done:
             self.progress.resumed(self.state.step)
+
+    def _take_up_metrics(self, digest: str | None) -> None:
+        """Have the losses and scores end where the checkpoint does; what is not as it was written is told."""
+        damaged = self.folder.cut_metrics(self.state.step)
+        kept = self.folder.metrics.read_bytes() if self.folder.metrics.is_file() else b""
+        self.written.update(kept)
+        if damaged:
+            self.warn(f"{self.folder.metrics} is damaged: {damaged} of its lines are left out")
+        elif digest is not None and digest != self.written.hexdigest():
+            self.warn(f"{self.folder.metrics} is damaged: it has other numbers than when the run wrote it")
 
     def _load_best(self) -> None:
         if self.best_weights is not None:
             self.setup.model.load_state_dict(self.best_weights)
-
-    @contextmanager
-    def _interruptible(self) -> Iterator[None]:
-        """The first Ctrl-C (or SIGTERM) lets the step end and saves; a second one ends it at once."""
-
-        def stop(number: int, frame: Any) -> None:
-            if self.asked_to_stop:
-                raise KeyboardInterrupt
-            self.asked_to_stop = True
-
-        try:
-            before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-        except ValueError:  # not in the main thread: whoever started it stops it
-            before = {}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 def board(folder: RunFolder) -> Any:

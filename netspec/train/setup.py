@@ -12,14 +12,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from netspec.diagnostics import EnvironmentFault, Report, SpecError, UsageError
+from netspec.diagnostics import Report, SpecError, UsageError
 from netspec.elaborate.recipe import check_columns
 from netspec.elaborate.values import Reader
-from netspec.files import replacing
 from netspec.graph import Graph
 from netspec.recipes import Column
 from netspec.recipes.binding import bind_inputs, bind_target, prepared
@@ -30,9 +28,11 @@ from netspec.train.ahead import chosen_workers
 from netspec.train.data import Data, DataFault, Meaning, Rows
 from netspec.train.data.meaning import as_trained
 from netspec.train.feed import Feed, Wiring, prepare_transforms, seeded
+from netspec.train.folder import damaged
 from netspec.train.measures import Measures
 from netspec.train.names import resolve
 from netspec.train.objective import Objective
+from netspec.train.sealed import read_tensors, write_tensors
 from netspec.train.strategies import Alone
 from netspec.train.world import ALONE, World, is_worker, local_rank
 
@@ -241,11 +241,10 @@ class Setup:
                 aliases[name] = seen[id(tensor)]
                 continue
             seen[id(tensor)] = name
-            kept[name] = strategy.whole(weights[name].detach()).cpu().contiguous()
+            kept[name] = strategy.whole(weights[name].detach()).cpu()
         if not self.world.is_first:
             return
-        with replacing(path) as temporary:
-            safetensors.torch.save_file(kept, temporary, metadata={"format": "pt", "tied": json.dumps(aliases)})
+        write_tensors(kept, path, {"tied": json.dumps(aliases)})
 
     def read_weights(self, path: Path) -> dict[str, Tensor]:
         return read_weights(path)
@@ -266,13 +265,11 @@ def named_tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
 
 def read_weights(path: Path) -> dict[str, Tensor]:
     """The weights in a safetensors file of a run, each under every name that it has."""
+    found, said = read_tensors(path, "the weights")
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            tied = json.loads((file.metadata() or {}).get("tied", "{}"))
-            found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, safetensors.SafetensorError) as fault:
-        raise EnvironmentFault(f"cannot read the weights in {path}: {fault}") from None
-    return found | {name: found[own] for name, own in tied.items()}
+        return found | {name: found[own] for name, own in json.loads(said.get("tied", "{}")).items()}
+    except (ValueError, KeyError, AttributeError):
+        raise damaged(path) from None
 
 
 def put_channels_last(model: nn.Module) -> None:

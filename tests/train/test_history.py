@@ -21,7 +21,8 @@ def written(folder: Path, lines: list[str]) -> History:
 
 
 def test_steps_epochs_and_a_torn_line(tmp_path: Path):
-    epoch = {"epoch": 1, "step": 2, "train": {"loss": 1.5}, "validation": {"loss": 1.2, "accuracy": 0.5}}
+    scores = {"train": {"loss": 1.5}, "validation": {"loss": 1.2, "accuracy": 0.5}}
+    epoch = {"epoch": 1, "step": 2, **scores, "lr": 0.1, "seconds": 0.5}
     lines = ['{"step": 1, "loss": 2.0}', '{"step": 2, "loss": 1.0}', json.dumps(epoch), '{"step": 3, "lo']
     found = written(tmp_path, lines)
     assert found.steps == [(1, 2.0), (2, 1.0)]

@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional as F
 from train import small
 
-from netspec.diagnostics import EnvironmentFault, SpecError, TrainingFault
+from netspec.diagnostics import EnvironmentFault, SpecError, TrainingFault, UsageError
 from netspec.pipeline import compile_spec, read_value
 from netspec.recipes import ingredients
 from netspec.runtime.module import build_module
@@ -161,14 +161,77 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path, capsys: pytest.Capt
     assert small.losses(tmp_path / "run") == small.losses(tmp_path / "whole")
 
 
-def test_a_damaged_index_is_told(tmp_path: Path):
+@pytest.mark.parametrize("damage", ["cut", "another name", "no digests"])
+def test_with_a_damaged_index_the_checkpoints_beside_it_are_used(
+    tmp_path: Path, damage: str, capsys: pytest.CaptureFixture[str]
+):
     graph = small.graph(tmp_path, checkpoint="{steps: 3}")
-    small.begin(graph, tmp_path / "run").go()
+    run = small.begin(graph, tmp_path / "run")
+    stop_after(run, 7)
+    run.go()
     index = tmp_path / "run/checkpoints/index.json"
-    index.write_bytes(index.read_bytes()[:40])
-    with pytest.raises(EnvironmentFault) as found:
-        small.begin(graph, tmp_path / "run").go()
-    assert str(found.value) == f"{index} is damaged, which names the checkpoints: start anew"
+    text = index.read_text()
+    damaged = {"cut": text[:40], "another name": text.replace('"name"', '"nama"'), "no digests": '[{"name": 1}]'}
+    index.write_text(damaged[damage])
+    newest = tmp_path / "run/checkpoints/step-00000007.pt"
+    newest.write_bytes(newest.read_bytes()[:-2000] + bytes(1000) + newest.read_bytes()[-1000:])  # and the last of them
+    small.begin(graph, tmp_path / "run").go()
+    told = capsys.readouterr().out
+    assert f"{index} is damaged: the checkpoints beside it are looked through" in told
+    assert "going on after step 6" in told
+    small.begin(graph, tmp_path / "whole").go()
+    assert small.losses(tmp_path / "run") == small.losses(tmp_path / "whole")
+
+
+def test_damaged_lines_are_left_out_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    graph = small.graph(tmp_path)
+    run = small.begin(graph, tmp_path / "run")
+    stop_after(run, 7)
+    run.go()
+    metrics = tmp_path / "run/metrics.jsonl"
+    whole = metrics.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    metrics.write_bytes(b"".join([lines[0], b'{"st\xffp": 2}\n', b"[1, 2]\n", *lines[3:], b'{"step": 8, "lo']))
+    small.begin(graph, tmp_path / "run").go()
+    assert f"{metrics} is damaged: 2 of its lines are left out" in capsys.readouterr().out
+    assert [step for step, _ in small.losses(tmp_path / "run")] == [1, *range(4, 16)]
+
+
+def test_other_numbers_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    graph = small.graph(tmp_path)
+    run = small.begin(graph, tmp_path / "run")
+    stop_after(run, 7)
+    run.go()
+    metrics = tmp_path / "run/metrics.jsonl"
+    metrics.write_text(metrics.read_text().replace('"loss": 2.', '"loss": 3.', 1))
+    small.begin(graph, tmp_path / "run").go()
+    assert f"{metrics} is damaged: it has other numbers than when the run wrote it" in capsys.readouterr().out
+
+
+def test_only_checkpoints_of_a_run_are_removed(tmp_path: Path):
+    """Neither files that are called like them, nor what lies where a link leads."""
+    checkpoints = tmp_path / "run/checkpoints"
+    checkpoints.mkdir(parents=True)
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/file").write_text("")
+    (checkpoints / "step-00000002").symlink_to(tmp_path / "own")
+    others = [".bashrc", "step-00000001.pt.bak", "step-by-step.md"]
+    for name in others:
+        (checkpoints / name).write_text("")
+    small.begin(small.graph(tmp_path, checkpoint="{steps: 3}"), tmp_path / "run").go()
+    kept = {path.name for path in checkpoints.iterdir()}
+    assert kept == {"index.json", "step-00000012.pt", "step-00000015.pt", "step-00000002", *others}
+    assert (tmp_path / "own/file").is_file()
+
+
+def test_checkpoints_that_lead_out_of_the_run_are_refused(tmp_path: Path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/checkpoints").symlink_to("..")
+    with pytest.raises(UsageError) as found:
+        small.begin(small.graph(tmp_path), tmp_path / "run")
+    assert str(found.value) == (
+        f"{tmp_path}/run/checkpoints is a link that leads out of the run: a run writes into its own folder alone"
+    )
 
 
 def test_a_run_at_its_end_is_judged_again_and_written_no_more(tmp_path: Path):
