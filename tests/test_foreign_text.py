@@ -228,7 +228,7 @@ def test_faults_show_it():
             f"netspec: 1\nname: m\ninputs: {{x: [N, 2]}}\nnetwork: [{{relu: {{name: {quoted}, from: {quoted}}}}}]\n",
             f"netspec: 1\nname: m\nimport: [{quoted}]\ninputs: {{x: [N, 2]}}\nnetwork: [linear: {quoted}]\n",
             f"netspec: 1\nname: m\nvariants: {{{quoted}: {{x: 1}}}}\ninputs: {{x: [N, 2]}}\nnetwork: [relu]\n",
-            f"netspec: 1\nname: m\nparams: {{{quoted}: 1}}\nrequire: [{quoted}]\ninputs: {{x: [N, 2]}}\nnetwork: [relu]",
+            f"netspec: 1\nname: m\nparams: {{{quoted}: 1}}\nrequire: [{quoted}]\ninputs: {{x: [N]}}\nnetwork: [relu]\n",
             f"netspec: 1\nname: m\ninputs: {{x: [N, 2]}}\nnetwork: [relu]\ntrain: {{data: {quoted}, loss: {quoted}}}\n",
             f"netspec: 1\nname: m\ninputs: {{x: [N, 2]}}\nnetwork: [$x: {{p: {quoted}}}]\ntie: {quoted} # {quoted}\n",
         )

@@ -16,7 +16,7 @@ from yaml.events import Event, ScalarEvent
 from yaml.parser import Parser, ParserError
 from yaml.reader import Reader
 from yaml.scanner import Scanner, ScannerError
-from yaml.tokens import DirectiveToken, ScalarToken, TagToken
+from yaml.tokens import DirectiveToken, FlowEntryToken, FlowSequenceEndToken, ScalarToken, TagToken, ValueToken
 
 BREAKS = "\0\r\n\x85\u2028\u2029"
 BLANKS = BREAKS + " \t"
@@ -129,8 +129,25 @@ class PureLoader(Reader, Scanner, Parser):
             raise ParserError(None, None, "found incompatible YAML document", first and first.start_mark)
         return found
 
+    def parse_flow_sequence_entry_mapping_key(self) -> Event:
+        """Where nothing follows the question mark of a list, what stands there is lost: ``[? , a]`` is refused."""
+        key = self.get_token()
+        if self.check_token(ValueToken, FlowEntryToken, FlowSequenceEndToken):
+            lost = self.get_token()
+            self.state = self.parse_flow_sequence_entry_mapping_value
+            nothing: Event = self.process_empty_scalar(lost.end_mark)
+            return nothing
+        self.tokens.insert(0, key)
+        self.tokens_taken -= 1
+        node: Event = super().parse_flow_sequence_entry_mapping_key()
+        return node
+
+    def parse_flow_mapping_key(self, first: bool = False) -> Event:
+        """A key that is left out stands where the next token does."""
+        return self._placed(super().parse_flow_mapping_key(first))
+
     def parse_flow_mapping_value(self) -> Event:
-        """A value that is left out stands where the next token does."""
+        """The same of a value."""
         return self._placed(super().parse_flow_mapping_value())
 
     def parse_flow_sequence_entry_mapping_value(self) -> Event:

@@ -152,7 +152,11 @@ class Checkpoints:
                 faults += told[:1]
                 continue
             path = self.folder / entry["name"]
-            return (self._read_shards(path, places) if path.is_dir() else read_file(path)), faults
+            try:
+                return (self._read_shards(path, places) if path.is_dir() else read_file(path)), faults
+            except pickle.UnpicklingError as fault:  # what it names is not called
+                message = str(fault).partition("\n")[0]
+                raise EnvironmentFault(f"{path} is no checkpoint of netspec's: {message}") from None
         return None, faults
 
     def _mine(self, digests: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -174,11 +178,8 @@ class Checkpoints:
     def _read_shards(self, path: Path, places: Callable[[Sizes], dict[str, Tensor]]) -> Snapshot:
         from netspec.train.sharding import read_shards, shards_in
 
-        try:
-            tensors = places(shards_in(path))
-            read_shards(tensors, path, self.world)
-        except pickle.UnpicklingError as found:
-            raise EnvironmentFault(f"{path} is no checkpoint of netspec's: {found}") from None
+        tensors = places(shards_in(path))
+        read_shards(tensors, path, self.world)
         return Snapshot(tensors, torch.load(path / REST, map_location="cpu", weights_only=True))
 
 
