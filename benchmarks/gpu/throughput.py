@@ -31,7 +31,8 @@ from netspec.train.data import Data
 from netspec.train.folder import RunFolder
 from netspec.train.progress import Plain
 from netspec.train.run import Run
-from netspec.train.setup import HELD_BACK, Setup, read_data
+from netspec.train.division import HELD_BACK
+from netspec.train.setup import Setup, read_data
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,8 @@ def work(graph: Graph, loaded: Loaded, asked: Asked, options: Namespace, world: 
     """What one process of a world does; gives the exit code."""
     first = first_setup(graph, world)
     print(heading(graph, first))
+    for note in first.notes() if world.is_first else ():
+        warn(note)
     if options.dry_run:
         print(plan(graph, first))
         return 0

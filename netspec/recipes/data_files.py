@@ -22,32 +22,63 @@ def _one_or_two(files: str | list[str]) -> str | list[str]:
 OneOrTwoFiles = Annotated[Path | list[Path], AfterValidator(_one_or_two)]
 
 
+def _different(names: str | list[str]) -> str | list[str]:
+    if isinstance(names, list) and len({*names}) < len(names):
+        raise ValueError("names that differ")
+    return names
+
+
+Names = Annotated[list[Path], Field(min_length=1)]
+OneOrSeveral = Annotated[Path | Names, AfterValidator(_different)]
+
+
+def several(names: str | list[str]) -> tuple[str, ...]:
+    """One name, or the several there are."""
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
 class Table(DataSet):
     """Base of tables: the columns named in ``features``, or all but the ``target``, are the row's `features`.
 
-    Every value is a number; with ``classes`` the target is one of several words or numbers, in their order.
+    Every value is a number; with ``classes`` the target is one of several words or numbers, in their order. Several
+    targets together are the row's `targets`; with ``classes`` each is a column of its own, which a loss names.
     ``validation`` and ``test`` are files of the same form.
     """
 
     main = "path"
 
     path: Path
-    target: Path
+    target: OneOrSeveral
     features: Annotated[list[Path], Field(min_length=1)] | None = None
     classes: bool = False
     validation: Path | None = None
     test: Path | None = None
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The columns that are to be predicted."""
+        return several(self.target)
+
     def columns(self) -> Mapping[str, Column]:
-        features = Column((None if self.features is None else len(self.features),))
-        return {"features": features, self.target: Column((), "int64" if self.classes else "float32", target=True)}
+        found = {"features": Column((None if self.features is None else len(self.features),))}
+        if isinstance(self.target, list) and not self.classes:
+            return found | {"targets": Column((len(self.target),), target=True)}
+        dtype = "int64" if self.classes else "float32"
+        return found | {name: Column((), dtype, target=True) for name in self.targets}
 
 
 class CSV(Table):
-    """A file of comma-separated values whose first line names its columns."""
+    """A file of comma-separated values whose first line names its columns.
+
+    ``separator`` is what stands between two values: by default the one of comma, semicolon, tab and bar that cuts the
+    lines alike. ``decimal`` is the mark before the digits behind the whole number.
+    """
 
     name = "csv"
     torch = "netspec.train.data.tables.read_csv"
+
+    separator: Annotated[str, Field(pattern=r'^[^"\r\n]$')] | None = None
+    decimal: Literal[".", ","] = "."
 
 
 class Parquet(Table):
@@ -61,15 +92,21 @@ class NPZ(DataSet):
     """NumPy arrays, a column each: an `.npz` file, or a folder of `.npy` files.
 
     They are called `x`, or `x_train`, `x_validation` and `x_test`. Bytes of two or three dimensions a row are images,
-    [C, H, W] or [H, W]; whole numbers in the target are classes.
+    [C, H, W] or [H, W]; whole numbers in a target are classes where its loss compares with such, and so are bytes.
+    Of several targets, each has a loss that names it.
     """
 
     name = "npz"
     main = "path"
-    torch = "netspec.train.data.archives.read_npz"
+    torch = "netspec.train.data.numpy_files.read_npz"
 
     path: Path
-    target: Path = "y"
+    target: OneOrSeveral = "y"
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The arrays that are to be predicted."""
+        return several(self.target)
 
 
 class IDX(DataSet):
@@ -103,7 +140,8 @@ class Images(DataSet):
     """A folder with a folder of images for each class, or with such folders in `train`, `val` and `test`.
 
     ``size`` makes all images equal in height and width; more of them than fit in memory are read as they are needed.
-    Needs the package Pillow.
+    Images stand upright, as their EXIF says; greys of 16 bits become 0 to 1 as those of 8 do, real numbers stay what
+    they are, transparency is left out, and of several pictures in a file the first is taken. Needs the package Pillow.
     """
 
     name = "images"
@@ -182,10 +220,15 @@ class HuggingFace(DataSet):
     torch = "netspec.train.data.hubs.read_hugging_face"
 
     path: Path
-    target: Path = "label"
+    target: OneOrSeveral = "label"
     configuration: Path | None = None
     size: Side | None = None
     grey: bool = False
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The columns that are to be predicted."""
+        return several(self.target)
 
 
 class Torchvision(DataSet):

@@ -12,6 +12,7 @@ from netspec.diagnostics import UsageError
 from netspec.graph import Graph
 from netspec.recipes.recipe import Recipe
 from netspec.runtime.module import build_module
+from netspec.train.balance import read_loss_weights
 from netspec.train.folder import RunFolder
 from netspec.train.kept import Meaning, begun_as, going_on, read_meaning, read_states, rebuild
 from netspec.train.onnx_module import OnnxModule
@@ -77,7 +78,9 @@ class Finished:
         ``other`` data are not what it was trained on: nothing of them is held back.
         """
         data = read_data(self.graph)
-        setup = Setup(self.graph, data, torch.device("cpu"), None if other else self.fold, self.states())
+        weights = read_loss_weights(self.path)
+        fold = None if other else self.fold
+        setup = Setup(self.graph, data, torch.device("cpu"), fold, self.states(), loss_weights=weights)
         setup.model = self.module(runtime)
         if not other:
             return setup.scores()

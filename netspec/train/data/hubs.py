@@ -13,8 +13,8 @@ from netspec.ops.arguments import spread
 from netspec.recipes.data_files import HuggingFace, Torchvision
 from netspec.train.data.arrays import Array, from_arrays
 from netspec.train.data.base import Data, DataFault
-from netspec.train.data.images import Decoder
-from netspec.train.data.paths import package
+from netspec.train.data.decoder import Decoder, alike
+from netspec.train.data.paths import decoding, package
 from netspec.train.names import import_torchvision
 
 
@@ -40,7 +40,7 @@ def read_hugging_face(data_set: HuggingFace, folder: Path) -> Data:
         if part in splits:
             arrays |= {f"{name}_{part}": _column(splits[part], name, data_set) for name in used}
     words = {name: tuple(feature.names) for name, feature in used.items() if hasattr(feature, "names")}
-    return from_arrays(arrays, data_set.target, data_set.path, words)
+    return from_arrays(arrays, data_set.targets, data_set.path, words)
 
 
 def _usable(feature: Any) -> bool:
@@ -57,13 +57,14 @@ def _column(split: Any, name: str, data_set: HuggingFace) -> Array:
     size = None if data_set.size is None else spread(data_set.size, 2)
     package("PIL.Image", "pillow", data_set.name)
     decoder = Decoder(Path(), data_set.grey, None if size is None else (size[0], size[1]))
-    images = [decoder.converted(image) for image in values]
+    with decoding(data_set.path):
+        images = [decoder.converted(image, f"{data_set.path}, row {row} of `{name}`") for row, image in enumerate(values)]
     for row, image in enumerate(images):
         if image.shape != images[0].shape:
             sizes = " and ".join(f"{each.shape[1]}×{each.shape[2]}" for each in (images[0], image))
             message = f"{data_set.path}: rows 0 and {row} of `{name}` are {sizes}"
             raise DataFault(message, f"`size: [{images[0].shape[1]}, {images[0].shape[2]}]` makes all of them equal")
-    return np.stack(images)
+    return np.stack(alike(images))
 
 
 def read_torchvision(data_set: Torchvision, folder: Path) -> Data:
@@ -84,4 +85,4 @@ def read_torchvision(data_set: Torchvision, folder: Path) -> Data:
         arrays[f"image_{part}"] = images if images.ndim == 3 else images.transpose(0, 3, 1, 2)
         arrays[f"label_{part}"] = np.asarray(found.targets)
         words = {"label": tuple(found.classes)}
-    return from_arrays(arrays, "label", data_set.root, words)
+    return from_arrays(arrays, ("label",), data_set.root, words)

@@ -1,0 +1,94 @@
+"""Reads NumPy's own files, `.npy` and `.npz`. What a header promises is held against the file before memory is taken."""
+
+from __future__ import annotations
+
+import math
+import os
+import zipfile
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from netspec.recipes.data_files import NPZ
+from netspec.train.data.arrays import Array, from_arrays
+from netspec.train.data.base import Data, DataFault
+from netspec.train.data.paths import decoding, guard_memory, opened, printable, there
+
+HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+"""Version 3 differs in the names of fields alone, and arrays with fields are not read."""
+ZIP = b"PK\x03\x04"
+OBJECTS = "it holds Python objects, which might run code when they are read"
+
+
+def read_npz(data_set: NPZ, folder: Path) -> Data:
+    """The arrays of an `.npz` file, or of a folder of `.npy` files; nothing in them is run."""
+    path, name = there(data_set.path, folder), printable(data_set.path)
+    if path.is_dir():
+        files = sorted(file for file in path.glob("*.npy") if not file.name.startswith("."))
+        if not files:
+            raise DataFault(f"{name} has no .npy files")
+        arrays = {file.stem: npy(file, f"{name}/{printable(file.name)}") for file in files}
+        return from_arrays(arrays, data_set.targets, name)
+    found = arrays_of(path, name)
+    if not isinstance(found, dict):
+        raise DataFault(f"{name} is one array", "give the folder of the .npy files")
+    return from_arrays(found, data_set.targets, name)
+
+
+def arrays_of(path: Path, name: str) -> dict[str, Array] | Array:
+    """The arrays of an `.npz` file by their names, or the one of an `.npy` file. Raises ``DataFault``."""
+    with opened(path, name) as file, decoding(name):
+        begin = file.read(len(ZIP))
+        file.seek(0)
+        if begin == np.lib.format.MAGIC_PREFIX[: len(ZIP)]:
+            return _array(file, _size(file), name)
+        if begin[:1] == b"\x80":  # how pickles begin
+            raise DataFault(f"{name} cannot be read: {OBJECTS}")
+        with zipfile.ZipFile(file) as archive:
+            return _members(archive, name)
+
+
+def npy(path: Path, name: str) -> Array:
+    """The array of an `.npy` file. Raises ``DataFault``."""
+    with opened(path, name) as file, decoding(name):
+        return _array(file, _size(file), name)
+
+
+def _members(archive: zipfile.ZipFile, name: str) -> dict[str, Array]:
+    """The arrays of an archive. Its sizes are what it unpacks to: no member gives more than it says."""
+    members = [member for member in archive.infolist() if member.filename.endswith(".npy")]
+    guard_memory(sum(member.file_size for member in members), f"{name}, unpacked,")
+    arrays: dict[str, Array] = {}
+    for member in members:
+        own = member.filename.removesuffix(".npy")
+        if own in arrays:
+            raise DataFault(f"{name} has two arrays `{printable(own)}`")
+        with archive.open(member) as file:
+            arrays[own] = _array(file, member.file_size, f"`{printable(own)}` in {name}")
+    return arrays
+
+
+def _array(file: IO[bytes], size: int, name: str) -> Array:
+    """The array that begins here, in a file of ``size`` bytes."""
+    with decoding(name):
+        read_header = HEADERS.get(np.lib.format.read_magic(file))
+        if read_header is None:
+            raise DataFault(f"{name} is of a version of NumPy's format for arrays with named fields")
+        shape, _, dtype = read_header(file)
+        if dtype.hasobject:
+            raise DataFault(f"{name} cannot be read: {OBJECTS}")
+        if dtype.kind not in "biufcSUmMV" or any(isinstance(side, bool) or side < 0 for side in shape):
+            raise DataFault(f"{name} says in its header that it holds {dtype} {list(shape)}")
+        needed, there_are = math.prod(shape) * dtype.itemsize, size - file.tell()
+        if needed > there_are:
+            said = f"{'×'.join(map(str, shape))} of {dtype}, {needed:,} bytes"
+            raise DataFault(f"{name} ends after {there_are:,} bytes, but its header says {said}")
+        guard_memory(needed, name)
+        file.seek(0)
+        found: Any = np.lib.format.read_array(file, allow_pickle=False)
+    return np.asarray(found)
+
+
+def _size(file: IO[bytes]) -> int:
+    return os.fstat(file.fileno()).st_size
