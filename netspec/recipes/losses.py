@@ -48,7 +48,9 @@ class Loss(Ingredient):
         if len(shape) != len(column.shape) + 2:
             wanted = "one dimension more than the target, for the classes"
             sizes = ", ".join([pretty(shape[0]), *("?" if size is None else str(size) for size in column.shape)])
-            return f"`{self.name}` takes an output of {wanted}, but it is {pretty_shape(shape)} and the target [{sizes}]"
+            return (
+                f"`{self.name}` takes an output of {wanted}, but it is {pretty_shape(shape)} and the target [{sizes}]"
+            )
         classes = shape[1 if len(shape) > 3 else -1]
         if classes == 1:
             return f"`{self.name}` takes a score for each class, but the output is one number, {pretty_shape(shape)}"

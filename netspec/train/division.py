@@ -62,7 +62,7 @@ def first_classes(recipe: Recipe, data: Data, targets: Mapping[str, str]) -> Ten
 def classes_of(data: Data, name: str, loss: Loss) -> Tensor | None:
     """The class of each training row, int64, [n]; ``None`` where rows have none, or only reading them would tell."""
     column = getattr(data.train, "column", None)
-    found = None if column is None else column(name)
+    found: Tensor | None = None if column is None else column(name)
     if found is None or found.dim() != 1 or loss.task == "numbers":
         return None
     return found.long() if loss.task == "classes" else (found > 0.5).long()
@@ -108,7 +108,7 @@ def _folds(order: Tensor, count: int, classes: Tensor | None) -> list[Tensor]:
 def _share_of_each(order: Tensor, held: int, classes: Tensor) -> Tensor:
     """The first rows of each class in ``order``, ``held`` in all or as many as there are."""
     counts = torch.unique(classes, return_counts=True)[1]
-    by_class = order[classes[order].argsort(stable=True)].split(counts.tolist())
+    by_class = torch.split(order[classes[order].argsort(stable=True)], counts.tolist())
     return torch.cat([rows[:few] for rows, few in zip(by_class, _quotas(counts, held).tolist())])
 
 

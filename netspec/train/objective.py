@@ -13,7 +13,6 @@ from torch import Tensor
 from netspec.recipes.losses import Loss
 from netspec.train.names import resolve
 
-
 WEIGHTS = ("weight", "pos_weight")
 """The arguments of losses that are a number for each score."""
 

@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
@@ -128,9 +127,7 @@ class Setup:
         self.fingerprint = hashlib.sha256(text.encode()).hexdigest()
         self._batch = settings.batch
 
-    def feed(
-        self, rows: Rows, subset: Tensor | None = None, augment: Any = (), drop_last: bool = False
-    ) -> Feed:
+    def feed(self, rows: Rows, subset: Tensor | None = None, augment: Any = (), drop_last: bool = False) -> Feed:
         """Batches of some rows, prepared as those that train."""
         settings, wiring = self.recipe.settings, self.wiring
         padding = {name: pad for name in wiring.columns if (pad := self.columns[name].padding) is not None}

@@ -47,7 +47,7 @@ def _idx(path: Path, name: str, rank: int, folder: str) -> Array:
         return _idx_bytes(file, rank, shown)
 
 
-def _idx_bytes(file: IO[bytes], rank: int, shown: str) -> Array:
+def _idx_bytes(file: IO[bytes] | gzip.GzipFile, rank: int, shown: str) -> Array:
     head = file.read(4 + 4 * rank)
     if head[:4] != bytes([0, 0, 8, rank]) or len(head) < 4 + 4 * rank:
         raise DataFault(f"{shown} does not begin as a file of bytes in {rank} dimensions (0, 0, 8, {rank})")
@@ -63,7 +63,7 @@ def _idx_bytes(file: IO[bytes], rank: int, shown: str) -> Array:
     return np.frombuffer(body, np.uint8).reshape(shape)
 
 
-def _at_most(file: IO[bytes], size: int) -> bytearray:
+def _at_most(file: IO[bytes] | gzip.GzipFile, size: int) -> bytearray:
     """The next bytes of a file, ``size`` or as many as there are: memory is taken for what is there alone."""
     found = bytearray()
     while len(found) < size and (part := file.read(min(size - len(found), AT_ONCE))):

@@ -68,7 +68,7 @@ def guard_numbers(array: Array, name: str, file: str) -> None:
     if array.dtype.kind == "u":
         bad = array.astype(np.uint64) > LARGEST_WHOLE
     else:
-        if -LARGEST <= float(array.min()) and float(array.max()) <= LARGEST:  # NaN is neither
+        if float(array.min()) >= -LARGEST and float(array.max()) <= LARGEST:  # NaN is neither
             return
         bad = ~(np.abs(array.astype(np.float64)) <= LARGEST)
     if not bad.any():

@@ -58,7 +58,9 @@ def _column(split: Any, name: str, data_set: HuggingFace) -> Array:
     package("PIL.Image", "pillow", data_set.name)
     decoder = Decoder(Path(), data_set.grey, None if size is None else (size[0], size[1]))
     with decoding(data_set.path):
-        images = [decoder.converted(image, f"{data_set.path}, row {row} of `{name}`") for row, image in enumerate(values)]
+        images = [
+            decoder.converted(image, f"{data_set.path}, row {row} of `{name}`") for row, image in enumerate(values)
+        ]
     for row, image in enumerate(images):
         if image.shape != images[0].shape:
             sizes = " and ".join(f"{each.shape[1]}×{each.shape[2]}" for each in (images[0], image))

@@ -133,7 +133,9 @@ def _features(train: Table, data_set: TableSet) -> list[str]:
     if index is not None:
         called = f"is called `{index}`" if index else "has no name"
         help = "take it out (in pandas, write with `index=False`), or name the columns to learn from in `features`"
-        raise DataFault(f"{train.file}: a column {called}, as the numbers of the rows have where they are written", help)
+        raise DataFault(
+            f"{train.file}: a column {called}, as the numbers of the rows have where they are written", help
+        )
     return names
 
 

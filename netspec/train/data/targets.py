@@ -121,9 +121,10 @@ def _holds_bytes(data: Data, name: str) -> bool:
 
 def _changed(data: Data, name: str, change: Callable[[Tensor], Tensor], column: Column) -> Data:
     """The data with another column of this name, its values changed in every part."""
-    rows = {
-        part: TensorRows({**rows.tensors, name: change(rows.tensors[name])})
-        for part, rows in _parts(data).items()
-        if isinstance(rows, TensorRows)
-    }
-    return replace(data, columns={**data.columns, name: column}, **rows)
+    train, validation, test = (
+        TensorRows({**rows.tensors, name: change(rows.tensors[name])}) if isinstance(rows, TensorRows) else None
+        for rows in (data.train, data.validation, data.test)
+    )
+    assert train is not None
+    columns = {**data.columns, name: column}
+    return replace(data, columns=columns, train=train, validation=validation, test=test)

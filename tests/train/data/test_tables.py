@@ -95,7 +95,8 @@ def test_files_that_cannot_be_read(tmp_path):
     assert fault(CSV(path="a.csv", target="y"), tmp_path) == "there is no a.csv\npaths start at the folder of the spec"
     assert fault(CSV(path=str(tmp_path), target="y"), tmp_path) == f"{tmp_path} is a folder, but a file is wanted"
     (tmp_path / "a.csv").write_bytes(b"x,y\n1,\xff\n")
-    assert fault(CSV(path="a.csv", target="y"), tmp_path) == "a.csv is not UTF-8: byte 6, in line 2, is 0xff\nsave it as UTF-8"
+    told = "a.csv is not UTF-8: byte 6, in line 2, is 0xff\nsave it as UTF-8"
+    assert fault(CSV(path="a.csv", target="y"), tmp_path) == told
 
 
 def test_parquet_is_read_as_csv_is(tmp_path):
