@@ -194,6 +194,11 @@ def parser() -> argparse.ArgumentParser:
         help="how often the processes start again from the last checkpoint when one of them dies (default: 0)",
     )
     train.add_argument("--resume", metavar="RUN", help="go on with a run: its folder, its number, or `last`")
+    train.add_argument(
+        "--changed-data",
+        action="store_true",
+        help="go on with a run although its data are not those that it was begun with",
+    )
     train.add_argument("--dry-run", action="store_true", help="print the plan and the first batch, and stop")
     train.add_argument("-o", "--output", metavar="DIR", help="the run's folder (default: the next in runs/NAME)")
 

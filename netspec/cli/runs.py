@@ -9,7 +9,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from statistics import stdev
 
-from netspec.cli.train import score_table
+from netspec.cli.train import score_table, silent, warn
 from netspec.diagnostics import UsageError
 from netspec.train.finished import Finished
 from netspec.train.job import average, over_folds
@@ -21,9 +21,8 @@ MOST_SHOWN = 3
 
 def evaluate(options: Namespace) -> None:
     """Print the scores of a run."""
-    values = [f"train.data={options.data}"] if options.data is not None else []
-    runs = Finished.find(options.run, values)
-    found = [run.scores(options.runtime, other=options.data is not None) for run in runs]
+    runs = Finished.find(options.run, options.data)
+    found = [run.scores(options.runtime, warn if number == 0 else silent) for number, run in enumerate(runs)]
     if options.format == "json":
         print(json.dumps(average(found), indent=2))
         return

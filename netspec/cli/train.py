@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from netspec.diagnostics import UsageError
+from netspec.diagnostics import SpecError, UsageError
 from netspec.dims import evaluate
 from netspec.emit.memory import PRECISIONS, Memory
 from netspec.emit.table_footer import short_bytes
 from netspec.graph import Graph
 from netspec.pipeline import Loaded
+from netspec.recipes.binding import bind_inputs, prepared
+from netspec.train.data import Meaning
 from netspec.train.folder import RunFolder
-from netspec.train.job import Job, first_setup, guard_same
-from netspec.train.kept import Asked, going_on, plugin_words
+from netspec.train.job import Job, first_setup, guard_same, summary_of, write_files
+from netspec.train.kept import Asked, changes_of_data, going_on, has_meaning, plugin_words, read_meaning
 from netspec.train.magnitudes import magnitude_table, magnitudes_at_start
 from netspec.train.progress import score
-from netspec.train.setup import Setup, recipe_of
+from netspec.train.setup import Setup, read_data, recipe_of
 from netspec.train.world import AlreadyTold, World, is_worker, joined
 
 RUNS = Path("runs")
@@ -53,7 +55,7 @@ def how(options: Namespace) -> list[str]:
     """The options that change nothing of what is trained, as every process needs them."""
     given = {name: getattr(options, name) for name in ("error_format", "max_layers", "max_file_size")}
     pairs = [(f"--{name.replace('_', '-')}", str(value)) for name, value in given.items() if value is not None]
-    return [word for pair in pairs for word in pair]
+    return [*(["--changed-data"] if options.changed_data else []), *(word for pair in pairs for word in pair)]
 
 
 def folder_of(graph: Graph, options: Namespace) -> RunFolder:
@@ -70,31 +72,63 @@ def folder_of(graph: Graph, options: Namespace) -> RunFolder:
 
 def work(graph: Graph, loaded: Loaded, asked: Asked, options: Namespace, world: World) -> int:
     """What one process of a world does; gives the exit code."""
-    first = first_setup(graph, world)
+    begun = begun_folder(graph, options)
+    tell = warn if world.is_first else silent
+    if begun is not None:
+        guard_same(begun, graph)
+        if begun.ended and not options.dry_run:
+            return left_as_it_is(begun, graph, world, tell)
+    first = first_setup(graph, world, begun, options.changed_data)
     print(heading(graph, first))
     for note in first.notes() if world.is_first else ():
         warn(note)
     if options.dry_run:
         print(plan(graph, first))
         return 0
-    folder = folder_of(graph, options)
-    if folder.begun:
-        guard_same(folder, graph)
-    if folder.ended:
-        print(f"{folder.path} has been trained to its end; for more epochs, start a new run")
-    if not finished(Job(folder, first, loaded, asked, warn if world.is_first else silent)):
+    folder = begun or folder_of(graph, options)
+    if not finished(Job(folder, first, loaded, asked, tell, begun is not None, options.changed_data)):
         return 130
-    print(f"\n{folder.path}/: {', '.join(sorted(each.name for each in folder.path.iterdir()))}")
-    asked_of = folder.path / "fold-1" if first.recipe.settings.folds else folder.path
-    what = "'a text'" if reads_text(first) else "FILE"
-    more = "".join(f" {word}" for word in plugin_words())
-    print(f"  netspec evaluate {folder.path}{more}\n  netspec predict {asked_of} {what}{more}")
+    print(what_next(folder, graph))
     return 0
 
 
-def reads_text(setup: Setup) -> bool:
+def begun_folder(graph: Graph, options: Namespace) -> RunFolder | None:
+    """The folder of a run that is to go on; ``None`` where a new one is begun."""
+    folder = folder_of(graph, options) if options.resume or options.output else None
+    return folder if folder is not None and folder.begun else None
+
+
+def left_as_it_is(folder: RunFolder, graph: Graph, world: World, tell: Callable[[str], None]) -> int:
+    """Tell how a run ended that has nothing left to do; of its files, those that are missing are made."""
+    print(f"{folder.path} has been trained to its end; for more epochs, start a new run")
+    try:
+        if has_meaning(folder):
+            for change in changes_of_data(read_data(graph, read_meaning(folder)), folder):
+                tell(f"the data are others than it was trained on: {change}")
+    except SpecError as fault:
+        tell(f"the data are others than it was trained on: {fault.diagnostics[0].message}")
+    if world.is_first:
+        write_files(folder, graph, tell, missing_only=True)
+    scores, spread = summary_of(folder.result())
+    print(f"\n{score_table(scores, spread, recipe_of(graph).published)}\n{what_next(folder, graph)}")
+    return 0
+
+
+def what_next(folder: RunFolder, graph: Graph) -> str:
+    """The files of a run that has ended, and the commands that put it to use."""
+    asked_of = folder.path / "fold-1" if recipe_of(graph).settings.folds else folder.path
+    what = "'a text'" if has_meaning(folder) and reads_text(graph, read_meaning(folder)) else "FILE"
+    more = "".join(f" {word}" for word in plugin_words())
+    files = ", ".join(sorted(each.name for each in folder.path.iterdir()))
+    commands = f"  netspec evaluate {folder.path}{more}\n  netspec predict {asked_of} {what}{more}"
+    return f"\n{folder.path}/: {files}\n{commands}"
+
+
+def reads_text(graph: Graph, meaning: Meaning) -> bool:
     """Whether a network is asked with a text, rather than with a file."""
-    return any(column in setup.data.words for column in setup.wiring.inputs)
+    recipe = recipe_of(graph)
+    columns = prepared(meaning.columns, recipe.prepare)
+    return any(column in meaning.words for column in bind_inputs(columns, graph.inputs, recipe.inputs).values())
 
 
 def finished(job: Job) -> bool:

@@ -10,8 +10,14 @@ class DataSet(Ingredient):
     """Base of every data set.
 
     ``torch`` names the function that reads it: ``read(data_set, folder) -> netspec.train.data.Data``, where ``folder``
-    is what relative paths start at.
+    is what relative paths start at. ``knows`` marks one whose reader takes a third argument: what a network that has
+    been trained knows of its columns (``netspec.train.data.Meaning``), or ``None`` where it is yet to be trained.
+    ``meaning`` are the arguments that say what the rows mean, rather than where they are: other data for such a network
+    are read with the same.
     """
+
+    knows: ClassVar[bool] = False
+    meaning: ClassVar[tuple[str, ...]] = ()
 
     def columns(self) -> Mapping[str, Column] | None:
         """Its columns by name, in their order; ``None`` where they are known only once it is read."""

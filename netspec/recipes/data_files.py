@@ -46,6 +46,8 @@ class Table(DataSet):
     """
 
     main = "path"
+    knows = True
+    meaning = ("target", "features", "classes")
 
     path: Path
     target: OneOrSeveral
@@ -99,6 +101,7 @@ class NPZ(DataSet):
     name = "npz"
     main = "path"
     torch = "netspec.train.data.numpy_files.read_npz"
+    meaning = ("target",)
 
     path: Path
     target: OneOrSeveral = "y"
@@ -128,6 +131,7 @@ class CIFAR(DataSet):
     name = "cifar"
     main = "path"
     torch = "netspec.train.data.archives.read_cifar"
+    meaning = ("classes",)
 
     path: Path
     classes: Literal[10, 100] = 10
@@ -147,6 +151,8 @@ class Images(DataSet):
     name = "images"
     main = "path"
     torch = "netspec.train.data.images.read"
+    knows = True
+    meaning = ("size", "grey")
 
     path: Path
     size: Side | None = None
@@ -166,6 +172,8 @@ class Text(DataSet):
     name = "text"
     main = "path"
     torch = "netspec.train.data.texts.read_text"
+    knows = True
+    meaning = ("length", "level", "least")
 
     path: Path
     length: Positive = 35
@@ -190,6 +198,8 @@ class Pairs(DataSet):
     name = "pairs"
     main = "path"
     torch = "netspec.train.data.pairs.read_pairs"
+    knows = True
+    meaning = ("level", "least", "longest", "shared")
 
     path: OneOrTwoFiles
     level: Literal["char", "word"] = "word"
@@ -218,6 +228,7 @@ class HuggingFace(DataSet):
     name = "hugging_face"
     main = "path"
     torch = "netspec.train.data.hubs.read_hugging_face"
+    meaning = ("target", "size", "grey")
 
     path: Path
     target: OneOrSeveral = "label"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +21,15 @@ from netspec.graph import Graph
 EXTERNAL_ABOVE = 1_500_000_000
 
 
-def export_onnx(graph: Graph, module: nn.Module, path: Path) -> Path:
+def export_onnx(graph: Graph, module: nn.Module, path: Path, metadata: Mapping[str, str] | None = None) -> Path:
     """Write the inference graph with the module's weights; ``onnx.checker`` has passed it when this returns.
 
-    The file is in float32, whatever the module's precision.
+    The file is in float32, whatever the module's precision; ``metadata`` are properties of its own.
     Weights above 1.5 GB go to ``<path>.data`` beside it, since an ONNX file holds at most 2 GB.
     """
     weights = {key: _array(tensor) for key, tensor in module.state_dict(keep_vars=True).items()}
     model = emit_onnx(graph, weights, __version__)
+    model.metadata_props.update(metadata or {})
     with replacing(path) as temporary:
         if sum(array.nbytes for array in weights.values()) > EXTERNAL_ABOVE:
             data = Path(f"{path}.data")

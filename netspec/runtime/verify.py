@@ -65,9 +65,11 @@ class Parity:
         return all(each.agrees for each in self.comparisons)
 
 
-def export_verified(graph: Graph, module: nn.Module, path: Path) -> tuple[Path, Parity]:
+def export_verified(
+    graph: Graph, module: nn.Module, path: Path, metadata: Mapping[str, str] | None = None
+) -> tuple[Path, Parity]:
     """Export and compare. Where they disagree, the file is kept as ``<name>.rejected.onnx`` and no other is left."""
-    export_onnx(graph, module, path)
+    export_onnx(graph, module, path, metadata)
     parity = verify_onnx(graph, module, path)
     rejected = path.with_suffix(f".rejected{path.suffix}")
     if parity.agrees:

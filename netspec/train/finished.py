@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -10,28 +11,32 @@ from torch import Tensor, nn
 
 from netspec.diagnostics import UsageError
 from netspec.graph import Graph
+from netspec.pipeline import read_value
+from netspec.recipes import ingredients
 from netspec.recipes.recipe import Recipe
 from netspec.runtime.module import build_module
+from netspec.syntax import MapNode
 from netspec.train.balance import read_loss_weights
+from netspec.train.data import Meaning
 from netspec.train.folder import RunFolder
-from netspec.train.kept import Meaning, begun_as, going_on, read_meaning, read_states, rebuild
+from netspec.train.kept import begun_as, changes_of_data, going_on, read_meaning, read_states, rebuild
 from netspec.train.onnx_module import OnnxModule
 from netspec.train.setup import Setup, read_data, read_weights, recipe_of
 
 
 class Finished:
-    """A run that has ended, from its folder alone. ``values`` are set on top of what it was trained with.
+    """A run that has ended, from its folder alone. ``other`` are data that it was not trained on, as in a spec.
 
     ``fold`` is the fold of a cross-validated run, whose weights, transforms and files lie in ``path``.
     """
 
-    def __init__(self, folder: RunFolder, path: Path, fold: int | None = None, values: Sequence[str] = ()):
-        self.folder, self.path, self.fold = folder, path, fold
-        self.graph: Graph = rebuild(folder, values)
+    def __init__(self, folder: RunFolder, path: Path, fold: int | None = None, other: str | None = None):
+        self.folder, self.path, self.fold, self.other = folder, path, fold, other
+        self.graph: Graph = rebuild(folder, other_data(folder, other) if other is not None else ())
         self.recipe: Recipe = recipe_of(self.graph)
 
     @staticmethod
-    def find(run: str, values: Sequence[str] = ()) -> list[Finished]:
+    def find(run: str, other: str | None = None) -> list[Finished]:
         """The run of a folder, or ``runs/NAME/last``; one for each fold where it was cross-validated.
 
         Raises ``UsageError`` where there is no such run, or where it has not been trained to its end.
@@ -39,11 +44,11 @@ class Finished:
         path = Path(run)
         above, name = RunFolder(path.parent), path.name
         if name == "last":
-            return Finished.find(str(RunFolder.find("last", path.parent).path), values)
+            return Finished.find(str(RunFolder.find("last", path.parent).path), other)
         if name.startswith("fold-") and name[5:].isdecimal() and above.begun:
             guard_finished(above)
             guard_fold(above, path)
-            return [Finished(above, path, int(name[5:]) - 1, values)]
+            return [Finished(above, path, int(name[5:]) - 1, other)]
         folder = RunFolder(path)
         if not folder.begun:
             some = (
@@ -53,8 +58,8 @@ class Finished:
         guard_finished(folder)
         folds = sorted(path.glob("fold-*"), key=lambda each: int(each.name[5:]))
         if not folds:
-            return [Finished(folder, path, None, values)]
-        return [Finished(folder, each, number, values) for number, each in enumerate(folds)]
+            return [Finished(folder, path, None, other)]
+        return [Finished(folder, each, number, other) for number, each in enumerate(folds)]
 
     def states(self) -> list[dict[str, Tensor]]:
         """What the transforms have learned of the rows that it was trained on."""
@@ -72,23 +77,38 @@ class Finished:
         module.load_state_dict(read_weights(self.path / "best.safetensors"))
         return module.eval()
 
-    def scores(self, runtime: str, other: bool = False) -> dict[str, dict[str, float]]:
+    def scores(self, runtime: str, warn: Callable[[str], None] = print) -> dict[str, dict[str, float]]:
         """Loss and metrics of every part of the data that the recipe names.
 
-        ``other`` data are not what it was trained on: nothing of them is held back.
+        Nothing is held back of other data. Where its own are no longer as they were, ``warn`` is told.
         """
-        data = read_data(self.graph)
+        data = read_data(self.graph, self.meaning())
+        for change in changes_of_data(data, self.folder) if self.other is None else ():
+            warn(f"the data are others than it was trained on: {change}; what judges may be rows that it has learned")
+        fold = self.fold if self.other is None else None
         weights = read_loss_weights(self.path)
-        fold = None if other else self.fold
         setup = Setup(self.graph, data, torch.device("cpu"), fold, self.states(), loss_weights=weights)
         setup.model = self.module(runtime)
-        if not other:
+        if self.other is None:
             return setup.scores()
         parts = {"rows": data.train, "validation": data.validation, "test": data.test}
         if data.validation is not None or data.test is not None:
             parts = {"train": data.train, **parts}
             del parts["rows"]
         return {name: setup.measure(setup.feed(rows)) for name, rows in parts.items() if rows is not None}
+
+
+def other_data(folder: RunFolder, text: str) -> list[str]:
+    """Other data as values to set: what they leave unsaid of what their rows mean is as in training."""
+    node = read_value("train.data", text)
+    ((name, trained),) = folder.facts()["recipe"]["data"].items()
+    kind = ingredients("data").get(name)
+    if kind is None or not isinstance(node, MapNode) or node.keys() != (name,):
+        return [f"train.data={text}"]
+    inside = node.entries[0][1]
+    said = inside.keys() if isinstance(inside, MapNode) else [kind.main]
+    unsaid = [key for key in getattr(kind, "meaning", ()) if key not in said and trained[key] is not None]
+    return [f"train.data={text}", *(f"train.data.{key}={json.dumps(trained[key])}" for key in unsaid)]
 
 
 def guard_fold(folder: RunFolder, path: Path) -> None:

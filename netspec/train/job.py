@@ -9,6 +9,8 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from torch import Tensor
+
 from netspec.diagnostics import TrainingFault
 from netspec.graph import Graph
 from netspec.pipeline import Loaded
@@ -18,7 +20,21 @@ from netspec.train.balance import write_loss_weights
 from netspec.train.curves import draw_curves
 from netspec.train.folder import RunFolder
 from netspec.train.history import read_history
-from netspec.train.kept import Asked, begun_as, going_on, write_meaning, write_sources, write_states
+from netspec.train.kept import (
+    Asked,
+    begun_as,
+    going_on,
+    guard_same_data,
+    has_meaning,
+    has_states,
+    read_meaning,
+    read_states,
+    write_meaning,
+    write_rows,
+    write_sources,
+    write_states,
+)
+from netspec.train.metadata import metadata_of
 from netspec.train.progress import shown
 from netspec.train.report import plain, write_report
 from netspec.train.run import Result, Run
@@ -39,16 +55,37 @@ class Ending:
     stopped_after: int | None = None
 
 
-def first_setup(graph: Graph, world: World = ALONE) -> Setup:
-    """The only setup of a network, or that of its first fold, its data read."""
+def first_setup(
+    graph: Graph, world: World = ALONE, begun: RunFolder | None = None, changed_data: bool = False
+) -> Setup:
+    """The only setup of a network, or that of its first fold, its data read.
+
+    What has ``begun`` goes on with what its data mean, and with the same rows unless ``changed_data`` allows others.
+    """
     settings = recipe_of(graph).settings
     fold = 0 if settings.folds else None
-    return Setup(graph, read_data(graph), chosen_device(settings.devices), fold, world=world)
+    known = read_meaning(begun) if begun is not None and has_meaning(begun) else None
+    data = read_data(graph, known)
+    if begun is not None and known is not None and not changed_data:
+        guard_same_data(data, begun)
+    states = None if begun is None else states_of(graph, folder_of_fold(begun, fold))
+    return Setup(graph, data, chosen_device(settings.devices), fold, states, world)
+
+
+def folder_of_fold(folder: RunFolder, fold: int | None) -> RunFolder:
+    """Where a fold of a run lies; the run itself where it is not cross-validated."""
+    return folder if fold is None else RunFolder(folder.path / f"fold-{fold + 1}")
+
+
+def states_of(graph: Graph, folder: RunFolder) -> list[dict[str, Tensor]] | None:
+    """What the transforms of a run have learned, if they have; it is never learned anew."""
+    return read_states(recipe_of(graph).prepare, folder.path) if has_states(folder.path) else None
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A training of a network into a folder. ``first`` is its only setup, or that of its first fold.
+    """A training of a network into a folder. ``first`` is its only setup, or that of its first fold; ``goes_on`` says
+    that it has been begun there before, ``changed_data`` with other data.
 
     Every process of its world does the same job; the first one alone writes.
     """
@@ -58,28 +95,25 @@ class Job:
     loaded: Loaded
     asked: Asked
     warn: Callable[[str], None]
+    goes_on: bool = False
+    changed_data: bool = False
 
     def go(self) -> Ending:
         """Train every fold, and leave all that a run leaves; what was begun in the folder goes on."""
         recipe = self.first.recipe
         self._begin()
         results: list[Result] = []
-        runs: list[RunFolder] = []
         folds = [*range(recipe.settings.folds)] if recipe.settings.folds else [None]
         for fold in folds:
             if fold is not None:
                 print(f"\nfold {fold + 1} of {len(folds)}")
-            runs.append(self.folder if fold is None else RunFolder(self.folder.path / f"fold-{fold + 1}"))
-            results.append(self._train(fold, runs[-1]))
+            results.append(self._train(fold, folder_of_fold(self.folder, fold)))
             if results[-1].interrupted:
                 return Ending(stopped_after=results[-1].state.step)
         found = [result.scores for result in results]
         if self.first.world.is_first:
             self.folder.finish(record(results, average(found), recipe.published))
-            for each in runs:
-                self._export(each)
-                draw_curves(read_history(each), each.path / "curves.png", recipe.published)
-            write_report(self.folder, runs)
+            write_files(self.folder, self.first.graph, self.warn)
         return Ending(average(found), over_folds(stdev, found) if len(found) > 1 else {})
 
     def _begin(self) -> None:
@@ -87,33 +121,29 @@ class Job:
         if not self.first.world.is_first:
             return
         self.folder.path.mkdir(parents=True, exist_ok=True)
+        if not self.goes_on or not has_meaning(self.folder):
+            write_meaning(self.first.data, self.folder)
+        elif self.changed_data:
+            write_rows(self.first.data, self.folder)
         if not self.folder.begun:
             said = write_sources(self.loaded, self.asked, self.folder.path)
             self.folder.begin(self.loaded.source.text, facts(self.first.graph) | {"asked": said})
-        write_meaning(self.first.data, self.folder)
 
     def _train(self, fold: int | None, folder: RunFolder) -> Result:
         first = self.first
-        setup = first if fold == first.fold else Setup(first.graph, first.data, first.device, fold, world=first.world)
+        setup = first
+        if fold != first.fold:
+            states = states_of(first.graph, folder) if self.goes_on else None
+            setup = Setup(first.graph, first.data, first.device, fold, states, first.world)
         settings = first.recipe.settings
         if first.world.is_first:
             folder.path.mkdir(exist_ok=True)
-            write_states(setup.prepare, folder.path)
-            write_loss_weights(setup.losses, setup.recipe.losses, folder.path)
+            if not self.goes_on or not has_states(folder.path):
+                write_states(setup.prepare, folder.path)
+                write_loss_weights(setup.losses, setup.recipe.losses, folder.path)
         first.world.wait()
         steps = settings.steps or (settings.epochs or 0) * setup.train.steps(settings.batch)
         return Run(setup, folder, shown(steps), self.warn).go()
-
-    def _export(self, folder: RunFolder) -> None:
-        """Write the best weights as ONNX; a file that does not agree with PyTorch is told, and called ``rejected``."""
-        graph = self.first.graph
-        module = build_module(graph, "cpu")
-        module.load_state_dict(read_weights(folder.best))
-        path, parity = export_verified(graph, module, folder.path / "model.onnx")
-        if not parity.agrees:
-            self.warn(
-                f"PyTorch and onnxruntime differ by {parity.worst:.1e} (max|Δ|/max|y|); the file is kept as {path}"
-            )
 
 
 def facts(graph: Graph) -> dict[str, Any]:
@@ -147,6 +177,33 @@ def guard_same(folder: RunFolder, graph: Graph) -> None:
     raise TrainingFault(f"{folder.path} was begun otherwise: {', '.join(changed)}; {help}")
 
 
+def write_files(folder: RunFolder, graph: Graph, warn: Callable[[str], None], missing_only: bool = False) -> None:
+    """Write what a run that has ended leaves besides its scores: ONNX files, curves, a report."""
+    recipe = recipe_of(graph)
+    folds = range(recipe.settings.folds) if recipe.settings.folds else [None]
+    runs = [folder_of_fold(folder, fold) for fold in folds]
+
+    def wanted(path: Path) -> bool:
+        return not (missing_only and path.is_file())
+
+    for each in runs:
+        if wanted(each.path / "model.onnx") and wanted(each.path / "model.rejected.onnx"):
+            export(graph, each, metadata_of(graph, folder, each), warn)
+        if wanted(each.path / "curves.png"):
+            draw_curves(read_history(each), each.path / "curves.png", recipe.published)
+    if wanted(folder.path / "report.html"):
+        write_report(folder, runs)
+
+
+def export(graph: Graph, folder: RunFolder, metadata: Mapping[str, str], warn: Callable[[str], None]) -> None:
+    """Write the best weights as ONNX; a file that does not agree with PyTorch is told, and called ``rejected``."""
+    module = build_module(graph, "cpu")
+    module.load_state_dict(read_weights(folder.best))
+    path, parity = export_verified(graph, module, folder.path / "model.onnx", metadata)
+    if not parity.agrees:
+        warn(f"PyTorch and onnxruntime differ by {parity.worst:.1e} (max|Δ|/max|y|); the file is kept as {path}")
+
+
 def record(results: Sequence[Result], scores: Scores, published: Mapping[str, float]) -> dict[str, Any]:
     """How a training ended, as ``result.json`` has it."""
     return {
@@ -157,6 +214,12 @@ def record(results: Sequence[Result], scores: Scores, published: Mapping[str, fl
         "seconds": round(sum(result.state.seconds for result in results), 3),
         "published": dict(published),
     }
+
+
+def summary_of(result: Mapping[str, Any]) -> tuple[Scores, Scores]:
+    """The scores that ``result.json`` has, and their spread over folds."""
+    folds = result["folds"]
+    return result["scores"], over_folds(stdev, folds) if folds else {}
 
 
 def average(scores: Sequence[Scores]) -> Scores:

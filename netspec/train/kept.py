@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,20 @@ import safetensors.torch
 from torch import Tensor
 
 from netspec import zoo
-from netspec.diagnostics import EnvironmentFault, Source, UsageError
+from netspec.diagnostics import EnvironmentFault, Source, TrainingFault, UsageError
 from netspec.files import replacing, write_text
 from netspec.graph import Graph
 from netspec.imports import DISK, Disk
 from netspec.pipeline import Loaded, compile_loaded, load_source, read_value
 from netspec.recipes import Column, plugins
 from netspec.recipes.data import Transform
-from netspec.train.data import Data
+from netspec.train.data import Data, Meaning
+from netspec.train.data.digests import differences, digests_of
+from netspec.train.data.meaning import meaning_of
 from netspec.train.feed import Prepared
 from netspec.train.folder import RunFolder
 
+MEANING = "data.json"
 SOURCES = "sources"
 STATES = "transforms.safetensors"
 
@@ -38,14 +41,6 @@ class Kept(Disk):
 
     def project_of(self, path: Path) -> Path:
         return self.folder.absolute()
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """The columns of a run's data, before they are prepared, and what their numbers stand for."""
-
-    columns: Mapping[str, Column]
-    words: Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,18 +111,68 @@ def rebuild(folder: RunFolder, values: Sequence[str] = ()) -> Graph:
 
 
 def write_meaning(data: Data, folder: RunFolder) -> None:
-    """Write ``data.json``: the columns, and what the numbers in them stand for."""
-    found = {
-        "columns": {name: asdict(column) for name, column in data.columns.items()},
-        "words": {name: [*words] for name, words in data.words.items()},
+    """Write ``data.json``: the columns, what the numbers in them stand for, and which rows there are."""
+    meaning = meaning_of(data)
+    found = {**plain_meaning(meaning), "rows": digests_of(data)}
+    write_text(folder.path / MEANING, json.dumps(found, ensure_ascii=False, indent=1) + "\n")
+
+
+def write_rows(data: Data, folder: RunFolder) -> None:
+    """Write which rows a run goes on with; what they mean stays."""
+    found = {**_read_data_json(folder), "rows": digests_of(data)}
+    write_text(folder.path / MEANING, json.dumps(found, ensure_ascii=False, indent=1) + "\n")
+
+
+def plain_meaning(meaning: Meaning) -> dict[str, Any]:
+    """What the rows of a data set mean, in plain values."""
+    return {
+        "columns": {name: asdict(column) for name, column in meaning.columns.items()},
+        "words": {name: [*words] for name, words in meaning.words.items()},
+        "names": {name: [*names] for name, names in meaning.names.items()},
+        "bytes": [*meaning.bytes],
+        "ranges": {name: [*ends] for name, ends in meaning.ranges.items()},
     }
-    write_text(folder.path / "data.json", json.dumps(found, ensure_ascii=False, indent=1) + "\n")
+
+
+def has_meaning(folder: RunFolder) -> bool:
+    """Whether it is kept what the rows of a run mean."""
+    return (folder.path / MEANING).is_file()
 
 
 def read_meaning(folder: RunFolder) -> Meaning:
-    found = json.loads((folder.path / "data.json").read_text(encoding="utf-8"))
-    columns = {name: Column(**{**said, "shape": tuple(said["shape"])}) for name, said in found["columns"].items()}
-    return Meaning(columns, {name: tuple(words) for name, words in found["words"].items()})
+    """What the rows of a run mean."""
+    found = _read_data_json(folder)
+    return Meaning(
+        {name: Column(**{**said, "shape": tuple(said["shape"])}) for name, said in found["columns"].items()},
+        {name: tuple(words) for name, words in found["words"].items()},
+        {name: tuple(names) for name, names in found.get("names", {}).items()},
+        tuple(found.get("bytes", ())),
+        {name: (low, high) for name, (low, high) in found.get("ranges", {}).items()},
+    )
+
+
+def _read_data_json(folder: RunFolder) -> dict[str, Any]:
+    path = folder.path / MEANING
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as fault:
+        raise EnvironmentFault(f"cannot read what the data of the run mean in {path}: {fault}") from None
+    return found
+
+
+def changes_of_data(data: Data, folder: RunFolder) -> list[str]:
+    """In what the data that a run was begun with were others, in words."""
+    found = _read_data_json(folder)
+    return differences(found["rows"], digests_of(data)) if "rows" in found else []
+
+
+def guard_same_data(data: Data, folder: RunFolder) -> None:
+    """Guard: a run goes on with the data that it was begun with."""
+    if changes := changes_of_data(data, folder):
+        raise TrainingFault(
+            f"{folder.path} was begun with other data: {'; '.join(changes)}. Put the old ones back or start a new run; "
+            "`--changed-data` goes on with these"
+        )
 
 
 def write_states(prepare: Sequence[Prepared], folder: Path) -> None:
@@ -136,6 +181,11 @@ def write_states(prepare: Sequence[Prepared], folder: Path) -> None:
     if states:
         with replacing(folder / STATES) as temporary:
             safetensors.torch.save_file({name: state.cpu().contiguous() for name, state in states.items()}, temporary)
+
+
+def has_states(folder: Path) -> bool:
+    """Whether it is kept what the transforms have learned."""
+    return (folder / STATES).is_file()
 
 
 def read_states(transforms: Sequence[Transform], folder: Path) -> list[dict[str, Tensor]]:

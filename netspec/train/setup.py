@@ -27,7 +27,8 @@ from netspec.runtime.compile import compile_module, compile_regions
 from netspec.runtime.module import build_module, checked_device
 from netspec.train.ahead import chosen_workers
 from netspec.train.balance import balanced, known_weights
-from netspec.train.data import Data, DataFault, Rows
+from netspec.train.data import Data, DataFault, Meaning, Rows
+from netspec.train.data.meaning import as_trained
 from netspec.train.data.targets import judged
 from netspec.train.division import divided, lone_classes
 from netspec.train.feed import Feed, Wiring, prepare_transforms
@@ -49,14 +50,19 @@ def recipe_of(graph: Graph) -> Recipe:
     return graph.recipe
 
 
-def read_data(graph: Graph) -> Data:
-    """Read the data of a graph's recipe, and hold them against the network. Raises ``SpecError`` at the spec's line."""
+def read_data(graph: Graph, known: Meaning | None = None) -> Data:
+    """Read the data of a graph's recipe, and hold them against the network. Raises ``SpecError`` at the spec's line.
+
+    A network that has been trained reads them by what is ``known`` of the data that it was trained on.
+    """
     recipe, report = recipe_of(graph), Report()
     reader, span = Reader(report), recipe.spans["data"]
     here = Path(graph.spec).parent if span.source.name == graph.spec else Path()
     try:
-        data: Data = resolve(recipe.data.torch)(recipe.data, here)
-        data = judged(data, recipe.losses, {name: len(each.value.shape) for name, each in graph.outputs.items()})
+        data: Data = resolve(recipe.data.torch)(recipe.data, here, *([known] if recipe.data.knows else []))
+        ranks = {name: len(each.value.shape) for name, each in graph.outputs.items()}
+        data = judged(data, recipe.losses, ranks, trained=known is not None)
+        data = data if known is None else as_trained(data, known)
     except DataFault as found:
         reader.error("data-mismatch", found.message, span, help=found.help)
         raise SpecError(report.diagnostics) from None
@@ -143,7 +149,7 @@ class Setup:
             found.append(lone)
         for name in sorted(self.wiring.columns):
             tensor = getattr(self.data.train, "tensors", {}).get(name)
-            if tensor is None or tensor.dtype != torch.float64:
+            if tensor is None or tensor.dtype != torch.float64 or not merges(tensor):
                 continue
             if not any(each.fits and each.takes(self.data.columns[name]) for each in self.recipe.prepare):
                 help = "take a constant from them" if self.data.columns[name].target else "`prepare: standardize` helps"
@@ -257,6 +263,12 @@ class Setup:
 
 
 NOTHING = nullcontext()
+
+
+def merges(numbers: Tensor) -> bool:
+    """Whether different numbers of a feature, which are along the last dimension, are the same in float32."""
+    features = numbers.reshape(len(numbers), -1).unbind(1) if numbers.dim() < 3 else [numbers.flatten()]
+    return any(len(torch.unique(each)) > len(torch.unique(each.float())) for each in features)
 
 
 def named_tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:

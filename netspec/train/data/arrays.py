@@ -47,7 +47,7 @@ def from_arrays(
         part: TensorRows({name: _tensor(array, columns[name]) for name, array in each.items()})
         for part, each in parts.items()
     }
-    return Data(columns, rows["train"], rows.get("validation"), rows.get("test"), words or {}, file)
+    return Data(columns, rows["train"], rows.get("validation"), rows.get("test"), words or {}, file=file)
 
 
 def guard_equal_lengths(arrays: Mapping[str, Array], file: str) -> None:
@@ -90,9 +90,11 @@ def real(array: Array) -> torch.Tensor:
     others = tuple(axis for axis in range(array.ndim) if axis != feature)
     low, high = array.min(others), array.max(others)
     blurred = np.maximum(np.abs(low), np.abs(high)) > BLURRED * (high - low)
-    # A feature that is always the same says nothing, whatever its digits.
-    kept = np.float64 if bool((blurred & (high > low)).any()) else np.float32
-    return torch.from_numpy(array.astype(kept))
+    with np.errstate(over="ignore"):  # who reads numbers guards that they are finite
+        short = array.astype(np.float32)
+    if blurred.any() and bool((blurred & (short != array).any(others)).any()):
+        return torch.from_numpy(array.astype(np.float64))
+    return torch.from_numpy(short)
 
 
 def _parts(arrays: Mapping[str, Array], file: str) -> dict[str, dict[str, Array]]:

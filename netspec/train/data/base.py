@@ -51,7 +51,8 @@ class TensorRows:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """A data set that has been read. ``words`` says what the whole numbers of a column stand for: classes, words.
+    """A data set that has been read. ``words`` says what the whole numbers of a column stand for: classes, words;
+    ``names`` what the features in a row of one are called, where its file says so.
 
     Bytes (uint8) in a column that is declared as ``float32`` are numbers from 0 to 255, and become 0 to 1; float64 is
     for numbers that transforms are to see with all their digits. ``file`` is what messages call the data.
@@ -62,4 +63,5 @@ class Data:
     validation: Rows | None = None
     test: Rows | None = None
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     file: str = "the data"

@@ -1,4 +1,4 @@
-"""Reads NumPy's own files, `.npy` and `.npz`. What a header promises is held against the file before memory is taken."""
+"""Reads NumPy's own files, `.npy` and `.npz`. A header is held against its file before memory is taken for it."""
 
 from __future__ import annotations
 
@@ -45,6 +45,8 @@ def arrays_of(path: Path, name: str) -> dict[str, Array] | Array:
             return _array(file, _size(file), name)
         if begin[:1] == b"\x80":  # how pickles begin
             raise DataFault(f"{name} cannot be read: {OBJECTS}")
+        if begin[:2] != ZIP[:2]:
+            raise DataFault(f"{name} cannot be read: it holds no NumPy arrays")
         with zipfile.ZipFile(file) as archive:
             return _members(archive, name)
 

@@ -1,5 +1,7 @@
 """Pairs of texts, to learn the one from the other."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,10 +13,12 @@ from netspec.recipes.data_files import Pairs
 from netspec.recipes.data_sets import Dates
 from netspec.train.data.base import Data, DataFault, TensorRows
 from netspec.train.data.built_in import FILES
+from netspec.train.data.meaning import UNKNOWN as UNKNOWN_WORD
+from netspec.train.data.meaning import Meaning
 from netspec.train.data.paths import read_text
 from netspec.train.data.texts import split, vocabulary
 
-SPECIAL = ("<pad>", "<bos>", "<eos>", "<unk>")
+SPECIAL = ("<pad>", "<bos>", "<eos>", UNKNOWN_WORD)
 PAD, BOS, EOS, UNKNOWN = range(4)
 HELD_BACK = 2000
 
@@ -29,11 +33,12 @@ def read_dates(data_set: Dates, folder: Path) -> Data:
     return from_pairs(pairs[:-HELD_BACK], {"test": pairs[-HELD_BACK:]}, shared=True)
 
 
-def read_pairs(data_set: Pairs, folder: Path) -> Data:
-    """The user's pairs. Raises ``DataFault`` for a line that is none."""
+def read_pairs(data_set: Pairs, folder: Path, known: Meaning | None = None) -> Data:
+    """The user's pairs, in words that are ``known``, if any. Raises ``DataFault`` for a line that is none."""
     paths = {"train": data_set.path, "validation": data_set.validation, "test": data_set.test}
     parts = {part: _user_pairs(path, data_set, folder) for part, path in paths.items() if path is not None}
-    return from_pairs(parts.pop("train"), parts, data_set.least, data_set.shared)
+    words = None if known is None else [known.words[side] for side in ("source", "target") if side in known.words]
+    return from_pairs(parts.pop("train"), parts, data_set.least, data_set.shared, words)
 
 
 def _user_pairs(path: str | list[str], data_set: Pairs, folder: Path) -> list[Pair]:
@@ -73,18 +78,23 @@ def _two_files(paths: list[str], folder: Path) -> list[tuple[str, str]]:
 
 
 def from_pairs(
-    train: Sequence[Pair], others: Mapping[str, Sequence[Pair]], least: int = 1, shared: bool = False
+    train: Sequence[Pair],
+    others: Mapping[str, Sequence[Pair]],
+    least: int = 1,
+    shared: bool = False,
+    words: Sequence[tuple[str, ...]] | None = None,
 ) -> Data:
     """Pairs as numbers: `source` [S], `target` [T] from `<bos>` on and `next` [T] up to `<eos>`.
 
     `lengths` [] and `source_padding` [S] say how much of a source is text. The words are those of the training pairs
     that occur ``least`` times or more there, on either side if they are ``shared``; others are `<unk>`. ``others`` has
-    the pairs for validation and test.
+    the pairs for validation and test, ``words`` those of both sides, where they are known.
     """
     every = [*train, *(pair for pairs in others.values() for pair in pairs)]
     sizes = max(len(source) for source, _ in every), max(len(target) for _, target in every) + 1
     sides = ((0, 1), (0, 1)) if shared else ((0,), (1,))
-    words = [vocabulary((pair[side] for pair in train for side in both), least, SPECIAL) for both in sides]
+    if words is None or len(words) != len(sides):
+        words = [vocabulary((pair[side] for pair in train for side in both), least, SPECIAL) for both in sides]
     columns = {
         "source": Column((sizes[0],), "int64", len(words[0]), padding=PAD),
         "source_padding": Column((sizes[0],), "bool", padding=1),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from netspec.recipes.data_files import Table as TableSet
 from netspec.train.data.arrays import LARGEST, Array, real
 from netspec.train.data.base import Data, DataFault, TensorRows
 from netspec.train.data.lines import cut_lines, number_of
+from netspec.train.data.meaning import Coding, Meaning, class_key, coding_of, listed
 from netspec.train.data.paths import decoding, guard_memory, opened, package, printable, read_text, there
 
 INDEX = ("", "Unnamed: 0", "__index_level_0__")
@@ -51,29 +51,29 @@ class Table:
         return self.columns[name]
 
 
-def read_csv(data_set: CSV, folder: Path) -> Data:
+def read_csv(data_set: CSV, folder: Path, known: Meaning | None = None) -> Data:
     """A table of text in which every value is a number, but for the target's classes."""
 
     def table(path: str) -> Table:
         return csv_table(printable(path), read_text(path, folder), data_set.separator, data_set.decimal)
 
-    return _read(data_set, table)
+    return _read(data_set, table, known)
 
 
-def read_parquet(data_set: Parquet, folder: Path) -> Data:
+def read_parquet(data_set: Parquet, folder: Path, known: Meaning | None = None) -> Data:
     """The same from Parquet."""
-    parquet = package("pyarrow.parquet", "pyarrow", data_set.name)
+    return _read(data_set, lambda path: parquet_table(path, folder), known)
 
-    def table(path: str) -> Table:
-        name = printable(path)
-        with opened(there(path, folder), name) as file, decoding(name):
-            whole = parquet.ParquetFile(file)
-            guard_memory(A_VALUE * whole.metadata.num_rows * whole.metadata.num_columns, f"{name}, unpacked,")
-            found = whole.read()
-            columns = {each: found.column(each).to_pylist() for each in found.column_names}
-            return Table(name, columns, range(found.num_rows), "row")
 
-    return _read(data_set, table)
+def parquet_table(path: str, folder: Path) -> Table:
+    """A table from a Parquet file. Raises ``DataFault`` where it cannot be read."""
+    parquet, name = package("pyarrow.parquet", "pyarrow", Parquet.name), printable(path)
+    with opened(there(path, folder), name) as file, decoding(name):
+        whole = parquet.ParquetFile(file)
+        guard_memory(A_VALUE * whole.metadata.num_rows * whole.metadata.num_columns, f"{name}, unpacked,")
+        found = whole.read()
+        columns = {each: found.column(each).to_pylist() for each in found.column_names}
+        return Table(name, columns, range(found.num_rows), "row")
 
 
 def csv_table(file: str, text: str, separator: str | None = None, decimal: str = ".") -> Table:
@@ -98,28 +98,40 @@ def csv_table(file: str, text: str, separator: str | None = None, decimal: str =
     return Table(file, columns, [number for number, _ in rest], "line", decimal)
 
 
-def _read(data_set: TableSet, read: Callable[[str], Table]) -> Data:
+def _read(data_set: TableSet, read: Callable[[str], Table], known: Meaning | None) -> Data:
     paths = {"train": data_set.path, "validation": data_set.validation, "test": data_set.test}
     tables = {part: read(path) for part, path in paths.items() if path is not None}
     for table in tables.values():
         if not table.numbers:
             raise DataFault(f"{table.file} has no rows")
-    train, targets = tables["train"], data_set.targets
-    names = _features(train, data_set)
-    words = {target: _classes(train, target) for target in targets} if data_set.classes else {}
-    rows = {part: TensorRows(_columns(table, names, data_set, words)) for part, table in tables.items()}
+    train = tables["train"]
+    for target in data_set.targets:
+        train.column(target)
+    trained = None if known is None else known.names.get("features")
+    names = _features(train, data_set) if trained is None else known_names(data_set, trained)
+    codes: Mapping[str, Codes] = {}
+    if data_set.classes:
+        codes = {target: _codes(train, target, data_set, known) for target in data_set.targets}
+    rows = {part: TensorRows(_columns(table, names, data_set, codes)) for part, table in tables.items()}
     found = {"features": Column((len(names),))}
     for name, column in data_set.columns().items():
         if name != "features":
-            classes = len(words[name]) if name in words else None
-            found[name] = Column(column.shape, column.dtype, classes, target=True)
-    return Data(found, rows["train"], rows.get("validation"), rows.get("test"), words, train.file)
+            found[name] = replace(column, classes=len(codes[name].words) if codes else None)
+    words = {name: each.words for name, each in codes.items()}
+    called = {"features": tuple(names)}
+    return Data(found, rows["train"], rows.get("validation"), rows.get("test"), words, called, train.file)
+
+
+def known_names(data_set: TableSet, trained: Sequence[str]) -> Sequence[str]:
+    """The features that a network was trained on, in their order; whatever other columns there are."""
+    if data_set.features is not None and {*data_set.features} != {*trained}:
+        message = f"`features` are {listed(data_set.features)}, but the network was trained on {listed(trained)}"
+        raise DataFault(message, "leave `features` out: they are found by their names")
+    return trained
 
 
 def _features(train: Table, data_set: TableSet) -> list[str]:
     """The names of the columns that are the row's features."""
-    for target in data_set.targets:
-        train.column(target)
     if "features" in data_set.targets:
         raise DataFault(f"{train.file}: the target cannot be called `features`, as the other columns together are")
     if data_set.features is not None:
@@ -127,28 +139,28 @@ def _features(train: Table, data_set: TableSet) -> list[str]:
     names = [name for name in train.columns if name not in data_set.targets]
     if not names:
         told = "targets" if len(data_set.targets) > 1 else "target"
-        listed = ", ".join(f"`{name}`" for name in data_set.targets)
-        raise DataFault(f"{train.file} has no column besides the {told} {listed}")
+        raise DataFault(f"{train.file} has no column besides the {told} {listed(data_set.targets)}")
     index = next((name for name in names if name in INDEX), None)
     if index is not None:
         called = f"is called `{index}`" if index else "has no name"
         help = "take it out (in pandas, write with `index=False`), or name the columns to learn from in `features`"
-        raise DataFault(
-            f"{train.file}: a column {called}, as the numbers of the rows have where they are written", help
-        )
+        raise DataFault(f"{train.file}: a column {called}, as those of the rows' numbers are that pandas writes", help)
     return names
 
 
-def _columns(
-    table: Table, names: Sequence[str], data_set: TableSet, words: Mapping[str, tuple[str, ...]]
-) -> dict[str, Tensor]:
+def _columns(table: Table, names: Sequence[str], data_set: TableSet, codes: Mapping[str, Codes]) -> dict[str, Tensor]:
     """The rows of a table: `features` [n, count], and the targets."""
-    found = {"features": real(np.stack([_numbers(table, name) for name in names], 1))}
-    if words:
-        return found | {name: _labels(table, name, words[name]) for name in data_set.targets}
+    found = {"features": features_of(table, names)}
+    if codes:
+        return found | {name: _labels(table, name, codes[name]) for name in data_set.targets}
     if isinstance(data_set.target, str):
         return found | {data_set.target: real(_numbers(table, data_set.target, target=True))}
     return found | {"targets": real(np.stack([_numbers(table, name, target=True) for name in data_set.targets], 1))}
+
+
+def features_of(table: Table, names: Sequence[str]) -> Tensor:
+    """Columns of numbers side by side, [n, names]."""
+    return real(np.stack([_numbers(table, name) for name in names], 1))
 
 
 def _numbers(table: Table, name: str, target: bool = False) -> Array:
@@ -187,37 +199,53 @@ def _shown(value: Any) -> str:
     return f"`{text[:40]}…`" if len(text) > 40 else f"`{text}`"
 
 
-def _classes(table: Table, name: str) -> tuple[str, ...]:
-    """The different values as texts: in the order of the numbers where all are such, else of the alphabet."""
-    found = sorted({text for value in table.column(name) if not _is_missing(text := _text(value))})
-    numbers = {text: number for text in found if (number := number_of(text)) is not None and math.isfinite(number)}
-    if len(numbers) < len(found):
-        return tuple(found)
-    ordered = sorted(found, key=lambda text: numbers[text])
-    for one, other in zip(ordered, ordered[1:]):
-        if numbers[one] == numbers[other]:
-            raise DataFault(f"{table.file}: the classes `{one}` and `{other}` of `{name}` are the same number")
-    return tuple(ordered)
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """The classes of a target: ``words`` are what they are called, ``trained`` marks those that a network knows."""
+
+    words: tuple[str, ...]
+    trained: bool
+
+
+def _codes(train: Table, name: str, data_set: TableSet, known: Meaning | None) -> Codes:
+    trained = None
+    if known is not None:
+        trained = known.target_classes() if len(data_set.targets) == 1 else known.classes_of(name)
+    return Codes(trained or _classes(train.column(name)), trained is not None)
+
+
+def _classes(values: Sequence[Any]) -> tuple[str, ...]:
+    """The different values as texts: numbers in their order, then words in that of the alphabet.
+
+    A number that is spelled in several ways is one class, called by the shortest.
+    """
+    spelled: dict[str | float, str] = {}
+    for text in sorted({*map(_text, values)} - MISSING, key=_shortest_first):
+        spelled.setdefault(class_key(text), text)
+    words = sorted(key for key in spelled if isinstance(key, str))
+    return tuple(spelled[key] for key in sorted(spelled.keys() - {*words})) + tuple(words)
+
+
+def _shortest_first(text: str) -> tuple[int, str]:
+    return len(text), text
 
 
 def _text(value: Any) -> str:
     return "" if value is None else str(value).strip()
 
 
-def _is_missing(text: str) -> bool:
-    return text in MISSING
-
-
-def _labels(table: Table, name: str, words: tuple[str, ...]) -> Tensor:
-    numbers = {word: number for number, word in enumerate(words)}
+def _labels(table: Table, name: str, codes: Codes) -> Tensor:
+    values = [*map(_text, table.column(name))]
+    coding = coding_of(codes.words, {*values} - MISSING) if codes.trained else Coding(codes.words)
     labels = []
-    for row, value in enumerate(table.column(name)):
-        text = _text(value)
-        if _is_missing(text):
-            help = _repair(value, table)
-            raise DataFault(f"{table.place(row)}: `{name}` is {_shown(value)}, but a class is wanted", help)
-        label = numbers.get(text)
+    for row, value in enumerate(values):
+        told = f"{table.place(row)}: `{name}` is {_shown(value)}"
+        if value in MISSING:
+            raise DataFault(f"{told}, but a class is wanted", _repair(value, table))
+        label = coding[value]
+        if label is None and codes.trained:
+            raise DataFault(f"{told}, which the network was not trained on", f"it knows {listed(codes.words)}")
         if label is None:
-            raise DataFault(f"{table.place(row)}: `{name}` is {_shown(value)}, which is in none of the training rows")
+            raise DataFault(f"{told}, which is in none of the training rows")
         labels.append(label)
     return torch.tensor(labels)

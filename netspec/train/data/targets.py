@@ -1,4 +1,4 @@
-"""What is compared with a loss: whether its numbers are classes, and how many there are, is known with the loss alone."""
+"""Targets as their losses take them: whether numbers are classes, and how many there are, only these tell."""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
 """Texts as numbers, in windows of one length, each with the same window one place on."""
 
+from __future__ import annotations
+
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +16,7 @@ from netspec.recipes.data_files import Text
 from netspec.recipes.data_sets import Alice
 from netspec.train.data.base import Data, DataFault, TensorRows
 from netspec.train.data.built_in import FILES
+from netspec.train.data.meaning import UNKNOWN, Meaning, listed
 from netspec.train.data.paths import read_text as text_of
 
 LETTERS = " abcdefghijklmnopqrstuvwxyz"
@@ -28,15 +31,17 @@ def read_alice(data_set: Alice, folder: Path) -> Data:
     return Data(data_set.columns(), windows(train, data_set.length), None, windows(test, data_set.length), words)
 
 
-def read_text(data_set: Text, folder: Path) -> Data:
-    """The user's text. Raises ``DataFault`` where it is too short for one window."""
+def read_text(data_set: Text, folder: Path, known: Meaning | None = None) -> Data:
+    """The user's text, in words that are ``known``, if any. Raises ``DataFault`` where it is shorter than a window."""
     paths = {"train": data_set.path, "validation": data_set.validation, "test": data_set.test}
     texts = {part: split(text_of(path, folder), data_set.level) for part, path in paths.items() if path is not None}
-    words = vocabulary([texts["train"]], data_set.least, ("<unk>",))
+    words = known.words.get("tokens") if known is not None else None
+    words = words or vocabulary([texts["train"]], data_set.least, (UNKNOWN,))
     numbers = {word: number for number, word in enumerate(words)}
     parts = {}
     for part, text in texts.items():
-        parts[part] = windows(encoded(text, numbers), data_set.length)
+        guard_known(text, numbers, paths[part] or "")
+        parts[part] = windows(encoded(text, numbers, numbers.get(UNKNOWN, 0)), data_set.length)
         if not len(parts[part]):
             unit = {"char": "characters", "word": "words"}[data_set.level]
             message = (
@@ -58,6 +63,14 @@ def vocabulary(texts: Iterable[Sequence[str]], least: int, special: tuple[str, .
     counts = Counter(word for text in texts for word in text)
     found = (word for word, count in counts.items() if count >= least and word not in special)
     return (*special, *sorted(found, key=lambda word: (-counts[word], word)))
+
+
+def guard_known(text: Sequence[str], numbers: Mapping[str, int], file: str) -> None:
+    """Guard: a vocabulary that has no word for what is unknown has every word of a text."""
+    if UNKNOWN not in numbers and (missing := sorted({*text} - {*numbers})):
+        raise DataFault(
+            f"{file} has {listed(missing)}, which the network was not trained on", f"it knows {listed(numbers)}"
+        )
 
 
 def encoded(text: Sequence[str], numbers: Mapping[str, int], unknown: int = 0) -> Tensor:

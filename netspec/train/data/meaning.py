@@ -1,0 +1,257 @@
+"""What the rows of a data set mean: by this a network that has been trained reads all other data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from netspec.recipes import Column
+from netspec.train.data.base import Data, DataFault, Rows, TensorRows
+
+UNKNOWN = "<unk>"
+TRUTHS = {"false": 0, "true": 1}
+NO_WORD = -1
+FEW = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """The columns of the data that a network is trained on, before they are prepared.
+
+    ``words`` says what the whole numbers of a column stand for, ``names`` what the features in a row of one are called.
+    ``bytes`` are the columns of real numbers that are read as bytes, 0 to 255 as 0 to 1; ``ranges`` has the least and
+    the largest number of other images.
+    """
+
+    columns: Mapping[str, Column]
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    bytes: tuple[str, ...] = ()
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    def counterpart(self, name: str, columns: Mapping[str, Column]) -> str | None:
+        """The trained column that a column of other data is: of the same name, or the only one of its kind."""
+        if name in self.columns:
+            return name
+        own, theirs = (
+            [each for each, column in some.items() if column.target == columns[name].target]
+            for some in (self.columns, columns)
+        )
+        return own[0] if len(own) == len(theirs) == 1 else None
+
+    def classes_of(self, name: str | None) -> tuple[str, ...] | None:
+        """What the classes, or words, of a trained column are called: by their numbers where they have no names."""
+        if name is None or name in self.words:
+            return self.words.get(name or "")
+        count = self.columns[name].classes if self.columns[name].target else None
+        return None if count is None else tuple(map(str, range(count)))
+
+    def target_classes(self) -> tuple[str, ...] | None:
+        """The classes of the only target."""
+        targets = [name for name, column in self.columns.items() if column.target]
+        return self.classes_of(targets[0]) if len(targets) == 1 else None
+
+    def scaled(self, name: str, what: str, tensor: Tensor) -> Tensor:
+        """A trained column's rows in the scale that it was trained in. Raises ``DataFault`` where theirs is another."""
+        if name in self.bytes and tensor.dtype != torch.uint8:
+            low, high = extent(tensor)
+            if tensor.is_floating_point() and low >= 0 and high <= 1:
+                return tensor
+            if not tensor.is_floating_point() and low >= 0 and high <= 255:
+                return tensor.to(torch.uint8)
+            message = f"{what} holds numbers from {low:g} to {high:g}, but the network was trained on bytes"
+            raise DataFault(message, "give bytes (uint8), or real numbers from 0 to 1")
+        if name in self.ranges and tensor.dtype == torch.uint8:
+            low, high = self.ranges[name]
+            if low < 0 or high > 1:
+                message = f"{what} holds bytes, but the network was trained on numbers from {low:g} to {high:g}"
+                raise DataFault(message, "give real numbers in that scale, as float32")
+        return tensor
+
+
+def meaning_of(data: Data) -> Meaning:
+    """What the rows of a data set mean."""
+    first = data.train.take(torch.tensor([0]))
+    real = [name for name, column in data.columns.items() if column.dtype.startswith("float") and name in first]
+    in_bytes = tuple(name for name in real if first[name].dtype == torch.uint8)
+    ranges = {}
+    if isinstance(data.train, TensorRows):
+        images = (name for name in real if name not in in_bytes and len(data.columns[name].shape) == 3)
+        ranges = {name: extent(data.train.tensors[name]) for name in images}
+    return Meaning(data.columns, data.words, data.names, in_bytes, ranges)
+
+
+def extent(tensor: Tensor) -> tuple[float, float]:
+    """The least and the largest number."""
+    if not tensor.numel():
+        return 0.0, 0.0
+    low, high = tensor.aminmax()
+    return float(low), float(high)
+
+
+# Classes by their names
+
+
+def class_key(text: str) -> str | float:
+    """By what two spellings of a class are the same: ``1`` and ``1.0`` are one number, other words are themselves."""
+    for read in (int, float):
+        try:
+            number: float = read(text)
+        except ValueError:
+            continue
+        return number if math.isfinite(number) else text
+    return text
+
+
+def is_named_by_number(text: str) -> bool:
+    return not isinstance(class_key(text), str)
+
+
+class Coding:
+    """The numbers of classes by what they are called, however that is spelled: ``1``, ``1.0`` and, of two, ``true``."""
+
+    def __init__(self, words: Sequence[str]):
+        self.words = words
+        self.numbers: dict[str | float, int] = {class_key(word): number for number, word in enumerate(words)}
+        self.numbers |= {word: number for number, word in enumerate(words)}
+        truths = [truth(word) for word in words]
+        self.truths = {} if None in truths else dict(zip(truths, range(len(words))))
+
+    def __getitem__(self, text: str) -> int | None:
+        """The number of a class; ``None`` where there is no such."""
+        found = self.numbers.get(text, self.numbers.get(class_key(text)))
+        return self.truths.get(truth(text)) if found is None and truth(text) is not None else found
+
+
+def truth(text: str) -> int | None:
+    """0 or 1 as a number or a word."""
+    key = TRUTHS.get(text.lower(), class_key(text))
+    return int(key) if key in (0, 1) else None
+
+
+def coding_of(words: Sequence[str], used: Iterable[str]) -> Coding:
+    """How classes that a network knows are spelled in other data, which use these words.
+
+    Numbers from 0 on are the classes themselves where none is called by a number, as formats without names have them.
+    """
+    if not any(map(is_named_by_number, words)) and {*used} <= {*map(str, range(len(words)))}:
+        return Coding([*map(str, range(len(words)))])
+    return Coding(words)
+
+
+def listed(words: Iterable[str]) -> str:
+    """Some words, those that many would be too many of cut off."""
+    some = [*words]
+    return ", ".join(f"`{word}`" for word in some[:FEW]) + (f" and {len(some) - FEW} more" if len(some) > FEW else "")
+
+
+# Other data, as a network was trained to read them
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Rows with some of their columns changed, as they are taken."""
+
+    rows: Rows
+    changes: Mapping[str, Callable[[Tensor], Tensor]]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, index: Tensor) -> dict[str, Tensor]:
+        taken = self.rows.take(index)
+        return taken | {name: change(taken[name]) for name, change in self.changes.items()}
+
+
+def as_trained(data: Data, meaning: Meaning) -> Data:
+    """Data by the classes, the words, the order of features and the scale that a network was trained with.
+
+    Raises ``DataFault`` where they hold what it does not know.
+    """
+    changes: dict[str, list[Callable[[Tensor], Tensor]]] = {}
+    columns, words, names = dict(data.columns), dict(data.words), dict(data.names)
+    for name, column in data.columns.items():
+        own = meaning.counterpart(name, data.columns)
+        if own is None:
+            continue
+        made = changes.setdefault(name, [])
+        known, found = meaning.classes_of(own), data.words.get(name)
+        if known is not None and found is not None and known != found:
+            made.append(recoding(name, found, known))
+            words[name] = known
+            columns[name] = replace(column, classes=len(known))
+        elif known is not None and column.target and not column.shape:
+            made.append(known_only(name, len(known)))
+        if own in meaning.names and name in data.names and meaning.names[own] != data.names[name]:
+            made.append(reordering(data.names[name], meaning.names[own]))
+            names[name] = meaning.names[own]
+        if own in (*meaning.bytes, *meaning.ranges):
+            made.append(partial(meaning.scaled, own, f"`{name}`"))
+    wanted = {name: chained(each) for name, each in changes.items() if each}
+    validation, test = (rows if rows is None else changed(rows, wanted) for rows in (data.validation, data.test))
+    return Data(columns, changed(data.train, wanted), validation, test, words, names)
+
+
+def changed(rows: Rows, changes: Mapping[str, Callable[[Tensor], Tensor]]) -> Rows:
+    """Rows with some of their columns changed: at once where they lie in memory."""
+    if not changes:
+        return rows
+    if isinstance(rows, TensorRows):
+        return TensorRows({name: changes.get(name, Tensor.detach)(each) for name, each in rows.tensors.items()})
+    return Changed(rows, changes)
+
+
+def chained(changes: Sequence[Callable[[Tensor], Tensor]]) -> Callable[[Tensor], Tensor]:
+    def change(rows: Tensor) -> Tensor:
+        for each in changes:
+            rows = each(rows)
+        return rows
+
+    return change
+
+
+def recoding(name: str, found: Sequence[str], known: Sequence[str]) -> Callable[[Tensor], Tensor]:
+    """Whole numbers that stand for the one words as those that stand for the other."""
+    coding = coding_of(known, found)
+    other = known.index(UNKNOWN) if UNKNOWN in known else NO_WORD
+    table = (coding[word] for word in found)
+    numbers = torch.tensor([other if number is None else number for number in table])
+
+    def change(rows: Tensor) -> Tensor:
+        made = numbers[rows.long()]
+        places = (made == NO_WORD).nonzero()
+        if len(places):
+            unknown = [found[number] for number in sorted({*rows[made == NO_WORD].tolist()})]
+            at = int(places[0, 0])
+            message = f"row {at}: `{name}` is {listed(unknown)}, which the network was not trained on"
+            raise DataFault(message, f"it knows {listed(known)}")
+        return made
+
+    return change
+
+
+def known_only(name: str, count: int) -> Callable[[Tensor], Tensor]:
+    """Guard: whole numbers are classes that a network was trained with."""
+
+    def guarded(rows: Tensor) -> Tensor:
+        if not rows.is_floating_point() and rows.numel() and int(rows.max()) >= count:
+            at = int((rows >= count).nonzero()[0])
+            message = f"row {at}: `{name}` is {int(rows[at])}, which the network was not trained on"
+            raise DataFault(message, f"it knows the classes 0 to {count - 1}")
+        return rows
+
+    return guarded
+
+
+def reordering(found: Sequence[str], known: Sequence[str]) -> Callable[[Tensor], Tensor]:
+    """Features by their names. Raises ``DataFault`` where one is not there."""
+    missing = [name for name in known if name not in found]
+    if missing:
+        raise DataFault(f"the data have no column {listed(missing)}", f"their columns are {listed(found)}")
+    places = torch.tensor([found.index(name) for name in known])
+    return lambda rows: rows.index_select(-1, places)
