@@ -28,15 +28,7 @@ def from_arrays(
     stay bytes, as images or masks; whole numbers become int64. Raises ``DataFault`` for parts that do not go together
     and for numbers that are none.
     """
-    parts = _parts(arrays, file)
-    for target in targets:
-        if target not in parts["train"]:
-            found = ", ".join(f"`{name}`" for name in parts["train"])
-            raise DataFault(f"{file} has no array for the target `{target}`", f"there are {found}" if found else None)
-    for part, values in parts.items():
-        guard_equal_lengths(values, file)
-        if {*values} != {*parts["train"]}:
-            raise DataFault(f"{file} has other arrays for `{part}` than for `train`")
+    parts = parts_of(arrays, targets, file)
     columns: dict[str, Column] = {}
     for name in parts["train"]:
         if name not in targets:
@@ -48,6 +40,20 @@ def from_arrays(
         for part, each in parts.items()
     }
     return Data(columns, rows["train"], rows.get("validation"), rows.get("test"), words or {}, file=file)
+
+
+def parts_of(arrays: Mapping[str, Array], targets: Sequence[str], file: str) -> dict[str, dict[str, Array]]:
+    """Arrays by part and column. Raises ``DataFault`` where they do not go together, for all that their shapes tell."""
+    parts = _parts(arrays, file)
+    for target in targets:
+        if target not in parts["train"]:
+            found = ", ".join(f"`{name}`" for name in parts["train"])
+            raise DataFault(f"{file} has no array for the target `{target}`", f"there are {found}" if found else None)
+    for part, values in parts.items():
+        guard_equal_lengths(values, file)
+        if {*values} != {*parts["train"]}:
+            raise DataFault(f"{file} has other arrays for `{part}` than for `train`")
+    return parts
 
 
 def guard_equal_lengths(arrays: Mapping[str, Array], file: str) -> None:

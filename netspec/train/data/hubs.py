@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,33 +16,55 @@ from netspec.recipes.data_files import HuggingFace, Torchvision
 from netspec.train.data.arrays import Array, from_arrays
 from netspec.train.data.base import Data, DataFault
 from netspec.train.data.decoder import Decoder, alike
-from netspec.train.data.paths import decoding, package
+from netspec.train.data.paths import decoding, kind_of, package, printable, reason, there
 from netspec.train.names import import_torchvision
+
+RUNS_CODE = {".pkl", ".pickle", ".py"}
+"""Files that some versions of `datasets` unpickle, or import."""
 
 
 def read_hugging_face(data_set: HuggingFace, folder: Path) -> Data:
     """Its splits `train`, `validation` and `test`, with the columns that are numbers, classes or images."""
     datasets = package("datasets", "datasets", data_set.name)
     local = folder / data_set.path
-    try:
+    if os.path.lexists(local):
+        there(data_set.path, folder)
+        guard_plain_files(local, data_set.path)
+    with decoding(data_set.path):
         splits = datasets.load_dataset(str(local) if local.exists() else data_set.path, data_set.configuration)
-    except (OSError, ValueError, datasets.exceptions.DatasetsError) as found:
-        raise DataFault(f"{data_set.path} cannot be loaded: {str(found).splitlines()[0]}") from None
     if "train" not in splits:
         raise DataFault(f"{data_set.path} has no split `train`", f"its splits are {', '.join(splits)}")
     features = splits["train"].features
     used = {name: feature for name, feature in features.items() if _usable(feature)}
-    if data_set.target not in used:
-        names = ", ".join(f"`{name}`" for name in used)
-        raise DataFault(
-            f"{data_set.path} has no column `{data_set.target}` of numbers or classes", f"there are {names}"
-        )
+    for target in data_set.targets:
+        if target not in used:
+            names = ", ".join(f"`{name}`" for name in used)
+            raise DataFault(f"{data_set.path} has no column `{target}` of numbers or classes", f"there are {names}")
     arrays: dict[str, Array] = {}
     for part in ("train", "validation", "test"):
         if part in splits:
             arrays |= {f"{name}_{part}": _column(splits[part], name, data_set) for name in used}
     words = {name: tuple(feature.names) for name, feature in used.items() if hasattr(feature, "names")}
     return from_arrays(arrays, data_set.targets, data_set.path, words)
+
+
+def guard_plain_files(folder: Path, name: str) -> None:
+    """Guard: a folder holds regular files alone, and none that runs code when it is read."""
+    if not folder.is_dir():
+        raise DataFault(f"{printable(name)} is {kind_of(folder.stat().st_mode)}, but a folder is wanted")
+    for place, _, files in os.walk(folder, followlinks=False):
+        for each in files:
+            path = Path(place, each)
+            called = f"{name}/{printable(str(path.relative_to(folder)))}"
+            if path.suffix.lower() in RUNS_CODE:
+                message = f"{called} may run code when it is read"
+                raise DataFault(message, "save the rows as Parquet, CSV or JSON, and take it out of the folder")
+            try:
+                mode = path.stat().st_mode
+            except OSError as fault:
+                raise DataFault(f"{called} cannot be read: {reason(fault)}") from None
+            if not stat.S_ISREG(mode):
+                raise DataFault(f"{called} is {kind_of(mode)}, but a file is wanted")
 
 
 def _usable(feature: Any) -> bool:
@@ -53,6 +77,9 @@ def _column(split: Any, name: str, data_set: HuggingFace) -> Array:
     """A column of one split. Raises ``DataFault`` for what is missing, and for images that differ in size."""
     values = split[name]
     if type(split.features[name]).__name__ != "Image":
+        missing = next((row for row, value in enumerate(values) if value is None), None)
+        if missing is not None:
+            raise DataFault(f"{data_set.path}, row {missing}: `{name}` is empty, but a number is wanted")
         return np.asarray(values)
     size = None if data_set.size is None else spread(data_set.size, 2)
     package("PIL.Image", "pillow", data_set.name)

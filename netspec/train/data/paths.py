@@ -53,7 +53,7 @@ def opened(file: Path, name: str) -> Iterator[BinaryIO]:
 
 def kind_of(mode: int) -> str:
     """What a file that is not a regular one is called."""
-    kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe (FIFO)", stat.S_IFSOCK: "a socket"}
+    kinds = {stat.S_IFREG: "a file", stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe (FIFO)", stat.S_IFSOCK: "a socket"}
     return kinds.get(stat.S_IFMT(mode), "a device")
 
 

@@ -183,7 +183,7 @@ def _repair(value: Any, table: Table) -> str | None:
     text = "" if value is None else str(value).strip()
     if text in MISSING:
         return "a value that is missing is to be filled in, or its row left out"
-    if re.fullmatch(r"[-+]?[\d.,'_ ]*\d%?", text) and text[0] not in "_' ":
+    if re.fullmatch(r"[-+]?\d[\d.,'_ ]*%?", text) and re.search(r"[,'_ %]|\..*\.", text):
         if text.endswith("%"):
             return "write shares as numbers, 0.5 for 50%"
         if table.unit == "line" and table.decimal == "." and re.fullmatch(r"[-+]?\d+,\d+", text):
