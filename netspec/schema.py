@@ -133,6 +133,7 @@ KEYS: dict[type[Form], dict[str, tuple[Json, str]]] = {
         "epochs": (_reference("epochs"), "how often it sees all rows"),
         "steps": (_reference("steps"), "how many steps it takes, instead of `epochs`"),
         "batch": (_reference("batch"), "rows a step, over all devices; null for all rows"),
+        "drop_last": (_reference("drop_last"), "whether an epoch ends without the rows that make no full batch"),
         "group_by_length": (
             _reference("group_by_length"),
             "whether a batch has sequences of like length, and no padding that all of them have",

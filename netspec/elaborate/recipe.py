@@ -258,16 +258,28 @@ def misfit(value: Value, column: Column) -> str | None:
 
 
 def shape_help(value: Value, column: Column) -> str | None:
-    """A repair where images have another size or another number of channels."""
-    wanted = value.shape[1:]
-    if len(wanted) != 3 or len(column.shape) != 3:
+    """A repair where images have another size, another number of channels, or these last."""
+    wanted, found = value.shape[1:], column.shape
+    if len(wanted) == 3 and len(found) == 2 and wanted[0] == 1:
+        return "store the images with their channel, [n, 1, H, W], as `images[:, None]` does in NumPy"
+    if len(wanted) != 3 or len(found) != 3:
         return None
-    repairs = []
-    if column.shape[1:] != wanted[1:] and all(isinstance(size, int) for size in wanted[1:]):
+    repairs, note = [], ""
+    if has_channels_last(wanted, found):
+        repairs.append("{permute: [2, 0, 1]}")
+        note = "; an image is [channels, height, width]"
+        found = (found[2], *found[:2])
+    if all(isinstance(size, int) for size in wanted[1:]) and found[1:] != wanted[1:]:
         repairs.append(f"{{resize: [{wanted[1]}, {wanted[2]}]}}")
-    if column.shape[0] == 1 and isinstance(wanted[0], int) and wanted[0] > 1:
+    if found[0] == 1 and isinstance(wanted[0], int) and wanted[0] > 1:
         repairs.append(f"{{channels: {wanted[0]}}}")
-    return f"`prepare: [{', '.join(repairs)}]`" if repairs else None
+    return f"`prepare: [{', '.join(repairs)}]`{note}" if repairs else None
+
+
+def has_channels_last(wanted: Sequence[Any], found: Sequence[int | None]) -> bool:
+    """Whether rows [H, W, C] are given where [C, H, W] are wanted, for all that their sizes tell."""
+    channels = {wanted[0]} if isinstance(wanted[0], int) else {1, 3, 4}
+    return found[0] not in channels and found[2] in (channels | {1, 3})
 
 
 def with_overrides(node: Written | None, overrides: Mapping[str, SyntaxNode]) -> Written | None:

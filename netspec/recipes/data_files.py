@@ -22,39 +22,65 @@ def _one_or_two(files: str | list[str]) -> str | list[str]:
 OneOrTwoFiles = Annotated[Path | list[Path], AfterValidator(_one_or_two)]
 
 
-class FileSet(DataSet):
-    """Base of the user's own data."""
+def _different(names: str | list[str]) -> str | list[str]:
+    if isinstance(names, list) and len({*names}) < len(names):
+        raise ValueError("names that differ")
+    return names
 
-    knows = True
+
+Names = Annotated[list[Path], Field(min_length=1)]
+OneOrSeveral = Annotated[Path | Names, AfterValidator(_different)]
 
 
-class Table(FileSet):
+def several(names: str | list[str]) -> tuple[str, ...]:
+    """One name, or the several there are."""
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+class Table(DataSet):
     """Base of tables: the columns named in ``features``, or all but the ``target``, are the row's `features`.
 
-    Every value is a number; with ``classes`` the target is one of several words or numbers, in their order.
+    Every value is a number; with ``classes`` the target is one of several words or numbers, in their order. Several
+    targets together are the row's `targets`; with ``classes`` each is a column of its own, which a loss names.
     ``validation`` and ``test`` are files of the same form.
     """
 
     main = "path"
+    knows = True
     meaning = ("target", "features", "classes")
 
     path: Path
-    target: Path
+    target: OneOrSeveral
     features: Annotated[list[Path], Field(min_length=1)] | None = None
     classes: bool = False
     validation: Path | None = None
     test: Path | None = None
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The columns that are to be predicted."""
+        return several(self.target)
+
     def columns(self) -> Mapping[str, Column]:
-        features = Column((None if self.features is None else len(self.features),))
-        return {"features": features, self.target: Column((), "int64" if self.classes else "float32", target=True)}
+        found = {"features": Column((None if self.features is None else len(self.features),))}
+        if isinstance(self.target, list) and not self.classes:
+            return found | {"targets": Column((len(self.target),), target=True)}
+        dtype = "int64" if self.classes else "float32"
+        return found | {name: Column((), dtype, target=True) for name in self.targets}
 
 
 class CSV(Table):
-    """A file of comma-separated values whose first line names its columns."""
+    """A file of comma-separated values whose first line names its columns.
+
+    ``separator`` is what stands between two values: by default the one of comma, semicolon, tab and bar that cuts the
+    lines alike. ``decimal`` is the mark before the digits behind the whole number.
+    """
 
     name = "csv"
     torch = "netspec.train.data.tables.read_csv"
+
+    separator: Annotated[str, Field(pattern=r'^[^"\r\n]$')] | None = None
+    decimal: Literal[".", ","] = "."
 
 
 class Parquet(Table):
@@ -64,23 +90,29 @@ class Parquet(Table):
     torch = "netspec.train.data.tables.read_parquet"
 
 
-class NPZ(FileSet):
+class NPZ(DataSet):
     """NumPy arrays, a column each: an `.npz` file, or a folder of `.npy` files.
 
     They are called `x`, or `x_train`, `x_validation` and `x_test`. Bytes of two or three dimensions a row are images,
-    [C, H, W] or [H, W]; whole numbers in the target are classes.
+    [C, H, W] or [H, W]; whole numbers in a target are classes where its loss compares with such, and so are bytes.
+    Of several targets, each has a loss that names it.
     """
 
     name = "npz"
     main = "path"
-    torch = "netspec.train.data.archives.read_npz"
+    torch = "netspec.train.data.numpy_files.read_npz"
     meaning = ("target",)
 
     path: Path
-    target: Path = "y"
+    target: OneOrSeveral = "y"
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The arrays that are to be predicted."""
+        return several(self.target)
 
 
-class IDX(FileSet):
+class IDX(DataSet):
     """A folder of the four files of MNIST, Fashion-MNIST and their like (`train-images-idx3-ubyte`), gzipped or not."""
 
     name = "idx"
@@ -93,7 +125,7 @@ class IDX(FileSet):
         return {"image": Column((1, None, None)), "label": Column((), "int64", target=True)}
 
 
-class CIFAR(FileSet):
+class CIFAR(DataSet):
     """A folder of the binary version of CIFAR-10 (`data_batch_1.bin`) or CIFAR-100 (`train.bin`), 3×32×32."""
 
     name = "cifar"
@@ -108,16 +140,18 @@ class CIFAR(FileSet):
         return {"image": Column((3, 32, 32)), "label": Column((), "int64", self.classes, target=True)}
 
 
-class Images(FileSet):
+class Images(DataSet):
     """A folder with a folder of images for each class, or with such folders in `train`, `val` and `test`.
 
     ``size`` makes all images equal in height and width; more of them than fit in memory are read as they are needed.
-    Needs the package Pillow.
+    Images stand upright, as their EXIF says; greys of 16 bits become 0 to 1 as those of 8 do, real numbers stay what
+    they are, transparency is left out, and of several pictures in a file the first is taken. Needs the package Pillow.
     """
 
     name = "images"
     main = "path"
     torch = "netspec.train.data.images.read"
+    knows = True
     meaning = ("size", "grey")
 
     path: Path
@@ -129,7 +163,7 @@ class Images(FileSet):
         return {"image": Column((1 if self.grey else 3, *sides)), "label": Column((), "int64", target=True)}
 
 
-class Text(FileSet):
+class Text(DataSet):
     """A text in UTF-8, in windows of `length` words or characters, each with what comes next.
 
     0 stands for words that are not in the training text, or there less than ``least`` times.
@@ -138,6 +172,7 @@ class Text(FileSet):
     name = "text"
     main = "path"
     torch = "netspec.train.data.texts.read_text"
+    knows = True
     meaning = ("length", "level", "least")
 
     path: Path
@@ -152,7 +187,7 @@ class Text(FileSet):
         return {"tokens": Column(shape, "int64"), "next": Column(shape, "int64", target=True, shifted="tokens")}
 
 
-class Pairs(FileSet):
+class Pairs(DataSet):
     """Pairs of texts, such as translations: a file with a tab between the two, or two files, line for line.
 
     Pairs with more than ``longest`` words or characters are left out. The columns are those of `dates`; 3 stands for
@@ -163,6 +198,7 @@ class Pairs(FileSet):
     name = "pairs"
     main = "path"
     torch = "netspec.train.data.pairs.read_pairs"
+    knows = True
     meaning = ("level", "least", "longest", "shared")
 
     path: OneOrTwoFiles
@@ -183,7 +219,7 @@ class Pairs(FileSet):
         }
 
 
-class HuggingFace(FileSet):
+class HuggingFace(DataSet):
     """A data set of the Hugging Face hub, or a folder in its form; needs the package datasets.
 
     ``size`` makes all images equal in height and width. Columns that are not numbers, classes or images are left out.
@@ -195,13 +231,18 @@ class HuggingFace(FileSet):
     meaning = ("target", "size", "grey")
 
     path: Path
-    target: Path = "label"
+    target: OneOrSeveral = "label"
     configuration: Path | None = None
     size: Side | None = None
     grey: bool = False
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The columns that are to be predicted."""
+        return several(self.target)
 
-class Torchvision(FileSet):
+
+class Torchvision(DataSet):
     """One of torchvision's small data sets of images, from its folder `root`; needs the package torchvision."""
 
     name = "torchvision"

@@ -1,15 +1,16 @@
 """Losses: what an output is compared with, and how."""
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from netspec.dims import pretty_shape
+from netspec.dims import pretty, pretty_shape
 from netspec.ops.arguments import Probability
 from netspec.ops.base import Tensor
 from netspec.recipes.base import Column, Ingredient, Task
 
 Weight = Annotated[float, Field(gt=0)]
+Balanced = Literal["balanced"]
 
 
 class Loss(Ingredient):
@@ -46,12 +47,22 @@ class Loss(Ingredient):
             return f"`{self.name}` compares with classes, but the target holds real numbers"
         if len(shape) != len(column.shape) + 2:
             wanted = "one dimension more than the target, for the classes"
-            return f"`{self.name}` takes an output of {wanted}, but it is {pretty_shape(shape)}"
+            sizes = ", ".join([pretty(shape[0]), *("?" if size is None else str(size) for size in column.shape)])
+            return (
+                f"`{self.name}` takes an output of {wanted}, but it is {pretty_shape(shape)} and the target [{sizes}]"
+            )
         classes = shape[1 if len(shape) > 3 else -1]
         if classes == 1:
             return f"`{self.name}` takes a score for each class, but the output is one number, {pretty_shape(shape)}"
         if isinstance(classes, int) and column.classes is not None and classes < column.classes:
             return f"the data have {column.classes} classes, but the output has scores for {classes}"
+        return self._unequal_weights("weight", classes)
+
+    def _unequal_weights(self, argument: str, count: Any) -> str | None:
+        """Why a list of weights is not for so many scores."""
+        weights = getattr(self, argument, None)
+        if isinstance(weights, list) and isinstance(count, int) and len(weights) != count:
+            return f"`{argument}` of `{self.name}` has {len(weights)} numbers, but the output has {count} scores"
         return None
 
     def _unequal(self, output: Tensor, column: Column) -> str | None:
@@ -66,40 +77,60 @@ class Loss(Ingredient):
         return None
 
 
-class CrossEntropy(Loss):
+class ClassLoss(Loss):
+    """Base of those that compare a score for each class with the right one.
+
+    Places whose target is ``ignore_index`` do not count; by default those that the data mark as padding. ``weight`` is
+    how much a row of each class counts in the mean: a number for each, or `balanced`, which is n/(k·n_c) for k classes
+    and n_c of n training rows (King and Zeng 2001).
+    """
+
+    task = "classes"
+    metrics = ("accuracy",)
+
+    weight: Balanced | list[Weight] | None = None
+    ignore_index: int | None = None
+
+
+class CrossEntropy(ClassLoss):
     """Cross-entropy of the softmax of scores, in nats: −log p of the right class, averaged (maximum likelihood).
 
-    ``label_smoothing`` spreads that share of the probability over all classes (Szegedy et al. 2015). Places whose
-    target is ``ignore_index`` do not count; by default those that the data mark as padding.
+    ``label_smoothing`` spreads that share of the probability over all classes (Szegedy et al. 2015). ``weight`` is how
+    much each class counts in the mean, a list or `balanced`; targets that are ``ignore_index`` do not, by default those
+    that the data mark as padding.
     """
 
     name = "cross_entropy"
     torch = "torch.nn.functional.cross_entropy"
-    task = "classes"
-    metrics = ("accuracy",)
 
     label_smoothing: Probability = 0.0
-    ignore_index: int | None = None
 
 
-class NegativeLogLikelihood(Loss):
+class NegativeLogLikelihood(ClassLoss):
     """Negative log-likelihood of outputs that are log-probabilities, as of a `log_softmax`."""
 
     name = "nll"
     torch = "torch.nn.functional.nll_loss"
-    task = "classes"
-    metrics = ("accuracy",)
-
-    ignore_index: int | None = None
 
 
 class BinaryCrossEntropy(Loss):
-    """Binary cross-entropy of the sigmoid of scores, in nats; the target is 0 or 1, or a probability."""
+    """Binary cross-entropy of the sigmoid of scores, in nats; the target is 0 or 1, or a probability.
+
+    ``pos_weight`` is how much more a 1 counts than a 0: a number, one for each score, or `balanced`, which is how many
+    zeros there are among the training rows for each one.
+    """
 
     name = "binary_cross_entropy"
     torch = "torch.nn.functional.binary_cross_entropy_with_logits"
     task = "binary"
     metrics = ("accuracy",)
+
+    pos_weight: Balanced | Weight | list[Weight] | None = None
+
+    def misfit(self, output: Tensor, column: Column) -> str | None:
+        shape = output.shape
+        scores = shape[1 if len(shape) > 3 else -1]
+        return super().misfit(output, column) or self._unequal_weights("pos_weight", scores)
 
 
 class MeanSquaredError(Loss):

@@ -22,8 +22,9 @@ Part = Annotated[float, Field(gt=0, lt=1)]
 class Settings(Ingredient):
     """The numbers of a run.
 
-    ``batch`` is the global batch, over all devices and ``accumulate`` parts; ``validation`` the share of the training
-    rows that are held back to judge by, where the data have no such part of their own. ``group_by_length`` puts
+    ``batch`` is the global batch, over all devices and ``accumulate`` parts; with ``drop_last`` an epoch ends without
+    the rows that make no full one. ``validation`` is the share of the training rows that are held back to judge by,
+    where the data have no such part of their own: of classes, as large a share of each. ``group_by_length`` puts
     sequences that are about as long into one batch, and leaves out the padding that all of them have. ``devices`` as a
     number is that of processes on each machine, one a GPU where there are any; with ``ddp`` each has the whole network,
     with ``fsdp`` a part of every block. ``workers`` is the number of processes that read ahead what lies on disk.
@@ -34,6 +35,7 @@ class Settings(Ingredient):
     epochs: Positive | None = None
     steps: Positive | None = None
     batch: Positive | None = 64
+    drop_last: bool = False
     group_by_length: bool = False
     accumulate: Positive = 1
     clip: Above | None = None

@@ -1,14 +1,21 @@
 """Transforms of the data: what prepares every row (``prepare``), and what varies the training rows (``augment``)."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from netspec.ops.arguments import PerDimension, Positive, Probability, spread
+from netspec.ops.arguments import Natural, PerDimension, Positive, Probability, spread
 from netspec.recipes.base import Column
 from netspec.recipes.data import Transform
 
 Side = Annotated[Any, PerDimension(2, 1)]
+
+
+def _order(dims: list[int]) -> list[int]:
+    if sorted(dims) != [*range(len(dims))] or len(dims) < 2:
+        raise ValueError("each dimension of a row once, from 0 on")
+    return dims
 
 
 class Resize(Transform):
@@ -38,6 +45,22 @@ class Channels(Transform):
         if column.shape[0] != 1:
             raise ValueError(f"`channels` takes grey images, but these have {column.shape[0]} channels")
         return Column((self.count, *column.shape[1:]), column.dtype)
+
+
+class Permute(Transform):
+    """The dimensions of a row in another order: `[2, 0, 1]` puts the channels of images [H, W, C] first."""
+
+    name = "permute"
+    main = "dims"
+    torch = "netspec.train.data.transforms.permute"
+
+    dims: Annotated[list[Natural], AfterValidator(_order)]
+
+    def takes(self, column: Column) -> bool:
+        return not column.target and len(column.shape) == len(self.dims)
+
+    def infer(self, column: Column) -> Column:
+        return replace(column, shape=tuple(column.shape[dim] for dim in self.dims))
 
 
 class Normalize(Transform):

@@ -232,6 +232,7 @@ class TrainSpec(Form):
     epochs: Value | None = None
     steps: Value | None = None
     batch: Value | None = None
+    drop_last: Value | None = None
     group_by_length: Value | None = None
     accumulate: Value | None = None
     clip: Value | None = None

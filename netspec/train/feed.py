@@ -62,7 +62,7 @@ class Feed:
     without the padding that all of them have.
 
     Each process of ``world`` gets its share of every batch, and as many batches as the others. Rows that do not lie in
-    memory are read ahead by ``workers`` processes.
+    memory are read ahead by ``workers`` processes. ``drop_last`` leaves a batch out of an epoch that is not full.
     """
 
     def __init__(
@@ -78,8 +78,9 @@ class Feed:
         padding: Mapping[str, int] | None = None,
         world: World = ALONE,
         workers: int = 0,
+        drop_last: bool = False,
     ):
-        self.world, self.workers = world, workers
+        self.world, self.workers, self.drop_last = world, workers, drop_last
         self.columns, self.wiring, self.device, self.seed = columns, wiring, device, seed
         self.prepare, self.augment = tuple(prepare), tuple(augment)
         self.subset = torch.arange(len(rows)) if subset is None else subset
@@ -97,8 +98,9 @@ class Feed:
         return len(self.subset)
 
     def steps(self, batch: int | None) -> int:
-        """Batches an epoch, the last one perhaps smaller."""
-        return -(-len(self) // (batch or len(self)))
+        """Batches an epoch, the last one perhaps smaller, where it is not left out."""
+        size = batch or len(self)
+        return len(self) // size if self.drop_last else -(-len(self) // size)
 
     def shuffled(self, epoch: int, batch: int | None, skip: int = 0) -> Iterator[Batch]:
         """The batches of an epoch, in an order that the seed and the epoch decide; the first ``skip`` are left out."""
@@ -110,6 +112,8 @@ class Feed:
         batches: Sequence[Tensor] = torch.split(order, batch or len(self))
         if len(self.lengths) and batch is not None:
             batches = self._by_length(order, batch, epoch)
+        if self.drop_last and batch is not None:
+            batches = [each for each in batches if len(each) == batch]
         yield from self._batches(batches[skip:], draws)
 
     def in_order(self, batch: int) -> Iterator[Batch]:
@@ -184,11 +188,11 @@ class Feed:
         return Batch(inputs, {output: taken[name] for output, name in self.wiring.targets.items()}, count, whole)
 
     def _prepared(self, taken: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Rows as the network takes them: bytes as numbers from 0 to 1, then the transforms."""
+        """Rows as the network takes them: bytes as numbers from 0 to 1, then the transforms, at last float32."""
         taken = numbers_of(taken, self.columns)
         for transform in self.prepare:
             taken |= {name: change(taken[name]) for name, change in transform.changes.items() if name in taken}
-        return taken
+        return {name: tensor.float() if tensor.dtype == torch.float64 else tensor for name, tensor in taken.items()}
 
 
 def split(batch: Batch, count: int) -> list[Batch]:

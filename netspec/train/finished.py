@@ -16,6 +16,7 @@ from netspec.recipes import ingredients
 from netspec.recipes.recipe import Recipe
 from netspec.runtime.module import build_module
 from netspec.syntax import MapNode
+from netspec.train.balance import read_loss_weights
 from netspec.train.checkpoints import digest_of
 from netspec.train.data import Meaning
 from netspec.train.folder import RunFolder, damaged
@@ -97,7 +98,8 @@ class Finished:
         for change in changes_of_data(data, self.folder) if self.other is None else ():
             warn(f"the data are others than it was trained on: {change}; what judges may be rows that it has learned")
         fold = self.fold if self.other is None else None
-        setup = Setup(self.graph, data, torch.device("cpu"), fold, self.states())
+        weights = read_loss_weights(self.path)
+        setup = Setup(self.graph, data, torch.device("cpu"), fold, self.states(), loss_weights=weights)
         setup.model = self.module(runtime)
         if self.other is None:
             return setup.scores()

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import zlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -17,9 +14,12 @@ from torch import Tensor
 from netspec.diagnostics import EnvironmentFault, UsageError
 from netspec.recipes import Column
 from netspec.train.data import DataFault, Meaning
-from netspec.train.data.images import ENDINGS, Decoder
+from netspec.train.data.arrays import real
+from netspec.train.data.decoder import ENDINGS, Decoder
+from netspec.train.data.lines import cut_lines, number_of
 from netspec.train.data.meaning import UNKNOWN, listed
-from netspec.train.data.paths import read_text
+from netspec.train.data.numpy_files import arrays_of
+from netspec.train.data.paths import printable, read_text
 from netspec.train.data.tables import Table, csv_table, features_of, parquet_table
 from netspec.train.data.texts import split
 
@@ -40,12 +40,21 @@ class GivenReader:
     """Reads what is given, by what a run knows of its data.
 
     ``read`` are the columns that the network reads, ``text`` the one that holds words, of the ``level`` that its data
-    set divides texts into.
+    set divides texts into. Tables are written with its ``separator`` and ``decimal``.
     """
 
-    def __init__(self, meaning: Meaning, read: Sequence[str], text: str | None, level: str | None = None):
+    def __init__(
+        self,
+        meaning: Meaning,
+        read: Sequence[str],
+        text: str | None,
+        level: str | None = None,
+        separator: str | None = None,
+        decimal: str = ".",
+    ):
         self.meaning, self.columns, self.words = meaning, meaning.columns, meaning.words
         self.read, self.text, self.level = read, text, level
+        self.separator, self.decimal = separator, decimal
 
     def all(self, given: str) -> Iterator[Given]:
         """The rows of one argument. Raises ``UsageError`` where the network cannot take them."""
@@ -71,7 +80,7 @@ class GivenReader:
 
     def rows(self, path: Path) -> Given:
         """The rows of a file."""
-        if not path.is_file():
+        if not path.exists():
             raise UsageError(f"there is no file {path}")
         if is_array(path):
             return self.arrays(path)
@@ -92,30 +101,26 @@ class GivenReader:
     def image(self, path: Path) -> Given:
         """An image in the size of the training images, grey or in colour as they were."""
         name, column = self.only(path, "an image", 3)
-        channels, *sides = column.shape
+        shape, last = column.shape, column.shape[0] not in (1, 3) and column.shape[2] in (1, 3)
+        channels, height, width = (shape[2], *shape[:2]) if last else shape
         if channels not in (1, 3):
             raise UsageError(f"{path} is an image, but the network's have {channels} channels")
-        height, width = sides
         size = None if height is None or width is None else (height, width)
         pixels = torch.from_numpy(Decoder(Path(), channels == 1, size)(path))
+        pixels = pixels.permute(1, 2, 0).contiguous() if last else pixels
         return Given([str(path)], {name: self.meaning.scaled(name, str(path), pixels[None])})
 
     def arrays(self, path: Path) -> Given:
         """The rows of a ``.npy`` file for the only column, or of a ``.npz`` file by the columns' names."""
-        try:
-            with path.open("rb") as file:
-                found = np.load(file, allow_pickle=False)
-                if isinstance(found, np.ndarray):
-                    if len(self.read) != 1:
-                        reads = f"the network reads {_listed(self.read)}: give an .npz file"
-                        raise UsageError(f"{path} is one array, but {reads}")
-                    found = {self.read[0]: found}
-                missing = [name for name in self.read if name not in found]
-                if missing:
-                    raise UsageError(f"{path} has no array {_listed(missing)}: the network reads {_listed(self.read)}")
-                rows = {name: self.typed(path, name, found[name]) for name in self.read}
-        except (ValueError, EOFError, BadZipFile, zlib.error):
-            raise UsageError(f"{path} holds no plain arrays") from None
+        found = arrays_of(path, str(path))
+        if not isinstance(found, dict):
+            if len(self.read) != 1:
+                raise UsageError(f"{path} is one array, but the network reads {_listed(self.read)}: give an .npz file")
+            found = {self.read[0]: found}
+        missing = [name for name in self.read if name not in found]
+        if missing:
+            raise UsageError(f"{path} has no array {_listed(missing)}: the network reads {_listed(self.read)}")
+        rows = {name: self.typed(path, name, found[name]) for name in self.read}
         counts = {len(tensor) for tensor in rows.values()}
         if len(counts) > 1:
             raise UsageError(f"the arrays in {path} have different numbers of rows: {sorted(counts)}")
@@ -136,10 +141,11 @@ class GivenReader:
             raise UsageError(f"{what} is {array.dtype} {list(array.shape)}, but a row is {rows}")
         dtype = getattr(torch, column.dtype)
         if dtype.is_floating_point:
-            plain = array if array.dtype == np.uint8 or array.dtype.kind == "f" else array.astype(np.int64)
-            tensor = self.meaning.scaled(name, what, torch.from_numpy(np.ascontiguousarray(plain)))
+            plain = array if array.dtype == np.uint8 else array.astype(np.int64)
+            read = real(array) if array.dtype.kind == "f" else torch.from_numpy(np.ascontiguousarray(plain))
+            tensor = self.meaning.scaled(name, what, read)
             in_bytes = tensor.dtype == torch.uint8 and (name in self.meaning.bytes or len(shape) == 3)
-            return tensor if in_bytes else tensor.to(dtype)
+            return tensor if in_bytes else tensor if tensor.dtype == torch.float64 else tensor.to(dtype)
         if array.dtype.kind == "f" and not (np.isfinite(array) & (array == np.round(array))).all():
             raise UsageError(f"{what} holds real numbers, but the network reads whole ones")
         return torch.from_numpy(array.astype(np.int64)).to(dtype)
@@ -148,31 +154,46 @@ class GivenReader:
         """Rows of numbers: by the names that the features had in training, if they had names, else as they stand."""
         name, column = self.only(path, "a table", 1)
         if name in self.meaning.names:
-            table = read_table(path, self.meaning.names[name])
-            if not table.places:
+            table = self.read_table(path, self.meaning.names[name])
+            if not table.numbers:
                 raise UsageError(f"{path} has no rows")
-            return Given(_numbered(path, len(table.places)), {name: features_of(table, self.meaning.names[name])})
+            return Given(_numbered(path, len(table.numbers)), {name: features_of(table, self.meaning.names[name])})
         if path.suffix.lower() == ".parquet":
             raise UsageError(f"the network's features have no names to be found by in {path}: give a .csv or an array")
-        text = path.read_text(encoding="utf-8-sig")
-        lines = [line for line in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text)) if line]
-        head = lines.pop(0) if lines and not all(map(_is_number, lines[0])) else None
+        lines = cut_lines(str(path), read_text(str(path), Path()), self.separator)
+        head = lines.pop(0)[1] if lines and not all(self.number(value) is not None for value in lines[0][1]) else None
         if not lines:
             raise UsageError(f"{path} has no rows")
-        places = self.places(head) if head is not None else [*range(len(lines[0]))]
-        width = column.shape[0]
+        places = self.places(head) if head is not None else [*range(len(lines[0][1]))]
+        count, width = len(lines[0][1] if head is None else head), column.shape[0]
         if width not in (None, len(places)):
             has = f"{len(places)} column{'s' * (len(places) != 1)}"
             raise UsageError(f"{path} has {has}, but a row of `{name}` has {width} numbers")
         made = []
-        for number, line in enumerate(lines, 1 if head is None else 2):
-            try:
-                made.append([float(line[place]) for place in places])
-            except (ValueError, IndexError):
-                raise UsageError(f"line {number} of {path} is not a row of numbers: {','.join(line)[:80]}") from None
-            if len(line) != len(lines[0] if head is None else head):
-                raise UsageError(f"line {number} of {path} has {len(line)} values, unlike those above")
-        return Given(_numbered(path, len(made)), {name: torch.tensor(made)})
+        for at, line in lines:
+            if len(line) != count:
+                raise UsageError(f"line {at} of {path} has {len(line)} values, unlike those above")
+            row = [self.number(line[place]) for place in places]
+            if None in row:
+                text = printable(",".join(line)[:80])
+                raise UsageError(f"line {at} of {path} is not a row of numbers: {text}")
+            made.append(row)
+        return Given(_numbered(path, len(made)), {name: real(np.array(made, np.float64))})
+
+    def number(self, value: str) -> float | None:
+        return number_of(value, self.decimal)
+
+    def read_table(self, path: Path, names: Sequence[str]) -> Table:
+        """A table with a line of names. Raises ``DataFault`` where one of the features is not there."""
+        if path.suffix.lower() == ".parquet":
+            table = parquet_table(str(path), Path())
+        else:
+            table = csv_table(str(path), read_text(str(path), Path()), self.separator, self.decimal)
+        missing = [name for name in names if name not in table.columns]
+        if missing:
+            help = f"its first line names {listed(table.columns)}, and the network was trained on {listed(names)}"
+            raise DataFault(f"{path} has no column {listed(missing)}", help)
+        return table
 
     def places(self, head: Sequence[str]) -> list[int]:
         """Which columns of a table are features, where these have no names: all but the target."""
@@ -181,8 +202,8 @@ class GivenReader:
 
     def texts(self, path: Path, given: str) -> Iterator[Given]:
         """A text, or each line of a file, as words or characters, whichever the network knows."""
-        is_file = len(given) <= LONGEST_NAME and path.is_file()
-        lines = path.read_text(encoding="utf-8-sig").splitlines() if is_file else [given]
+        is_file = len(given) <= LONGEST_NAME and os.path.exists(given)
+        lines = read_text(str(path), Path()).splitlines() if is_file else [given]
         for line in filter(str.strip, lines):
             yield Given([line], self.encoded(line))
 
@@ -220,26 +241,6 @@ class GivenReader:
         return [*line] if by_character(words) else line.split()
 
 
-def read_table(path: Path, names: Sequence[str]) -> Table:
-    """A table with a line of names. Raises ``DataFault`` where one of the features is not there."""
-    if path.suffix.lower() == ".parquet":
-        table = parquet_table(str(path), Path())
-    else:
-        text = read_text(str(path), Path())
-        table = csv_table(str(path), text, delimiter_of(text))
-    missing = [name for name in names if name not in table.columns]
-    if missing:
-        help = f"its first line names {listed(table.columns)}, and the network was trained on {listed(names)}"
-        raise DataFault(f"{path} has no column {listed(missing)}", help)
-    return table
-
-
-def delimiter_of(text: str) -> str:
-    """A tab where the first line has one and no comma."""
-    first = text.partition("\n")[0]
-    return "\t" if "\t" in first and "," not in first else ","
-
-
 def is_array(path: Path) -> bool:
     return path.suffix.lower() in ARRAYS
 
@@ -255,14 +256,6 @@ def by_character(words: Sequence[str]) -> bool:
 
 def _numbered(path: Path, count: int) -> list[str]:
     return [str(path)] if count == 1 else [f"{path}:{number}" for number in range(1, count + 1)]
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -16,6 +16,7 @@ from netspec.graph import Graph
 from netspec.pipeline import Loaded
 from netspec.runtime.module import build_module
 from netspec.runtime.verify import export_verified
+from netspec.train.balance import write_loss_weights
 from netspec.train.checkpoints import digest_of
 from netspec.train.curves import draw_curves
 from netspec.train.folder import RunFolder, environment
@@ -151,6 +152,7 @@ class Job:
             folder.path.mkdir(exist_ok=True)
             if not self.goes_on or not has_states(folder.path):
                 write_states(setup.prepare, folder.path)
+                write_loss_weights(setup.losses, setup.recipe.losses, folder.path)
         first.world.wait()
         steps = settings.steps or (settings.epochs or 0) * setup.train.steps(settings.batch)
         return Run(setup, folder, shown(steps), self.warn).go()

@@ -51,7 +51,7 @@ def magnitudes_at_start(setup: Setup) -> list[Magnitude]:
     batch = next(iter(setup.train.shuffled(0, settings.batch)))
     part = split(batch, min(settings.accumulate, batch.rows))[0]
     with out_of_memory(settings), readable(), setup.autocast():
-        return magnitudes(setup.model.train(), Objective(setup.recipe.losses, setup.padding), part)
+        return magnitudes(setup.model.train(), Objective(setup.losses, setup.padding), part)
 
 
 def magnitudes(model: nn.Module, objective: Objective, batch: Batch) -> list[Magnitude]:

@@ -152,7 +152,7 @@ class Losses:
     def __init__(self, objective: Objective):
         self.objective = objective
         self.sums = dict.fromkeys(objective.terms, 0.0)
-        self.counts = dict.fromkeys(objective.terms, 0)
+        self.counts = dict.fromkeys(objective.terms, 0.0)
 
     def add(self, outputs: Any, batch: Batch) -> None:
         """What the network gave for a batch."""

@@ -13,17 +13,26 @@ from torch import Tensor
 from netspec.recipes.losses import Loss
 from netspec.train.names import resolve
 
+WEIGHTS = ("weight", "pos_weight")
+"""The arguments of losses that are a number for each score."""
+
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """The loss of one output. ``ignored`` is the class whose places do not count, as padding."""
+    """The loss of one output. ``ignored`` is the class whose places do not count, as padding; ``weight`` is how much
+    those of each class do, [classes], where they count differently.
+    """
 
     scale: float
     function: Callable[[Tensor, Tensor], Tensor]
     ignored: int | None
+    weight: Tensor | None = None
 
-    def count(self, target: Tensor) -> int:
-        """The places, or rows, that the mean is over."""
+    def count(self, target: Tensor) -> float:
+        """The places, or rows, that the mean is over, or what they weigh."""
+        if self.weight is not None:
+            kept = target if self.ignored is None else target[target != self.ignored]
+            return float(self.weight.to(target.device)[kept].sum(dtype=torch.float64))
         return len(target) if self.ignored is None else int((target != self.ignored).sum())
 
 
@@ -66,8 +75,8 @@ class Objective:
             return {self.main: outputs}
         return {name: outputs[name] for name in self.terms if name in outputs}
 
-    def counts(self, targets: Mapping[str, Tensor]) -> dict[str, int]:
-        """How many places, or rows, the loss of each output is the mean of."""
+    def counts(self, targets: Mapping[str, Tensor]) -> dict[str, float]:
+        """How many places, or rows, the loss of each output is the mean of, or what they weigh."""
         return {name: each.count(targets[name]) for name, each in self.terms.items()}
 
     def _part(self, name: str, output: Tensor, target: Tensor, share: float) -> Tensor:
@@ -82,22 +91,35 @@ class Objective:
 def term(loss: Loss, padding: int | None) -> Term:
     """A loss, ready for an output whose column is padded with ``padding``."""
     ignored = loss.keywords().get("ignore_index", padding) if loss.per_class else None
-    return Term(loss.scale, criterion(loss, padding), ignored)
+    weight = loss.keywords().get("weight")
+    return Term(loss.scale, criterion(loss, padding), ignored, None if weight is None else torch.tensor(weight))
 
 
 def shares(counts: Mapping[str, float], wholes: Mapping[str, float]) -> dict[str, float]:
     """How much of what counts in a batch a part of it has, for each output."""
-    return {name: count / max(wholes[name], 1) for name, count in counts.items()}
+    return {name: count / wholes[name] if wholes[name] else 0.0 for name, count in counts.items()}
 
 
 def criterion(loss: Loss, padding: int | None) -> Callable[[Tensor, Tensor], Tensor]:
     """A loss as a function of an output (N, …) and its target (N, …), averaged over both."""
     function, keywords = resolve(loss.torch), loss.keywords()
-    if not loss.per_class:
-        return partial(_numbers, partial(function, **keywords))
-    if padding is not None:
+    weights = {name: torch.tensor(keywords.pop(name)) for name in WEIGHTS if name in keywords}
+    if loss.per_class and padding is not None:
         keywords.setdefault("ignore_index", padding)
-    return partial(_classes, partial(function, **keywords))
+    function = partial(function, **keywords)
+    if weights:
+        function = partial(_weighted, function, weights)
+    return partial(_classes if loss.per_class else _numbers, function)
+
+
+def _weighted(function: Callable[..., Tensor], weights: Mapping[str, Tensor], output: Tensor, target: Tensor) -> Tensor:
+    """A loss with a weight for each score, which are along dim 1 of images."""
+    sides = (1,) * (output.dim() - 2) if output.dim() > 3 else ()
+    placed = {
+        name: weight.to(output.device).reshape(-1, *(sides if name == "pos_weight" else ()))
+        for name, weight in weights.items()
+    }
+    return function(output, target, **placed)
 
 
 def _numbers(function: Callable[..., Tensor], output: Tensor, target: Tensor) -> Tensor:

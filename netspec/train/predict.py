@@ -17,6 +17,8 @@ from netspec.train.finished import Finished
 from netspec.train.given import Given, GivenReader, by_character
 
 BATCH = 256
+SAID = ("level", "separator", "decimal")
+"""What a data set says of how its files are written."""
 BEGIN, END = "<bos>", "<eos>"
 
 
@@ -62,7 +64,8 @@ class Predictor:
         read = list(dict.fromkeys(name for name in self.inputs if name is not None))
         texts = [name for name in read if name in self.words]
         self.text = next((name for name in texts if name != self.shifted), next(iter(texts), None))
-        self.reader = GivenReader(meaning, read, self.text, getattr(recipe.data, "level", None))
+        said = {name: getattr(recipe.data, name) for name in SAID if hasattr(recipe.data, name)}
+        self.reader = GivenReader(meaning, read, self.text, **said)
 
     def answers(self, given: str) -> Iterator[Answer]:
         """What it says of each row of a file, or of a text. Raises ``UsageError`` where it cannot take them."""

@@ -70,7 +70,7 @@ class Run:
         recipe, model = setup.recipe, setup.model
         self.settings, self.world = recipe.settings, setup.world
         self.objective = Objective(
-            recipe.losses,
+            setup.losses,
             setup.padding,
             penalised(recipe.optimizer, model, recipe.weight_decay),
             recipe.weight_decay.value if recipe.weight_decay is not None else 0.0,
@@ -170,7 +170,7 @@ class Run:
         self._move()
         return number
 
-    def _counts(self, batch: Batch) -> dict[str, int]:
+    def _counts(self, batch: Batch) -> dict[str, float]:
         """What counts of each output's target; a process without rows of its own has one that does not."""
         return self.objective.counts(batch.targets) if batch.rows else dict.fromkeys(self.objective.terms, 0)
 

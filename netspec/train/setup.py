@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
@@ -25,9 +24,12 @@ from netspec.recipes.recipe import Recipe
 from netspec.runtime.compile import compile_module, compile_regions
 from netspec.runtime.module import build_module, checked_device
 from netspec.train.ahead import chosen_workers
+from netspec.train.balance import balanced, known_weights
 from netspec.train.data import Data, DataFault, Meaning, Rows
 from netspec.train.data.meaning import as_trained
-from netspec.train.feed import Feed, Wiring, prepare_transforms, seeded
+from netspec.train.data.targets import judged
+from netspec.train.division import divided, lone_classes
+from netspec.train.feed import Feed, Wiring, prepare_transforms
 from netspec.train.folder import damaged
 from netspec.train.measures import Measures
 from netspec.train.names import resolve
@@ -36,9 +38,6 @@ from netspec.train.sealed import read_tensors, write_tensors
 from netspec.train.strategies import Alone
 from netspec.train.world import ALONE, World, is_worker, local_rank
 
-HELD_BACK = 0.1
-FEWEST_TO_HOLD_BACK = 100
-"""Where neither the data nor the recipe say what to judge by, a tenth is held back; of fewer rows, none is."""
 FREE = frozenset({"devices", "strategy", "workers", "checkpoint", "tensorboard", "published"})
 """Keys that a run may go on with other values of: they do not change what it learns."""
 
@@ -61,6 +60,8 @@ def read_data(graph: Graph, known: Meaning | None = None) -> Data:
     here = Path(graph.spec).parent if span.source.name == graph.spec else Path()
     try:
         data: Data = resolve(recipe.data.torch)(recipe.data, here, *([known] if recipe.data.knows else []))
+        ranks = {name: len(each.value.shape) for name, each in graph.outputs.items()}
+        data = judged(data, recipe.losses, ranks, trained=known is not None)
         data = data if known is None else as_trained(data, known)
     except DataFault as found:
         reader.error("data-mismatch", found.message, span, help=found.help)
@@ -70,38 +71,12 @@ def read_data(graph: Graph, known: Meaning | None = None) -> Data:
     return data
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """Which rows train, and which judge: numbers into the training rows, or rows of their own."""
-
-    train: Tensor
-    validation: Tensor | None = None
-
-
-def divided(recipe: Recipe, data: Data, fold: int | None = None) -> Parts:
-    """Hold rows back to judge by, as the recipe says; the same ones for the same seed."""
-    count, settings = len(data.train), recipe.settings
-    everything = torch.arange(count)
-    if fold is not None:
-        assert settings.folds is not None
-        if count < settings.folds:
-            raise UsageError(f"{count} rows cannot be divided into {settings.folds} folds")
-        order = torch.randperm(count, generator=seeded(settings.seed, "folds"))
-        parts = order.tensor_split(settings.folds)
-        rest = torch.cat([part for number, part in enumerate(parts) if number != fold])
-        return Parts(rest.sort().values, parts[fold].sort().values)
-    share = settings.validation
-    if share is None and data.validation is None and count >= FEWEST_TO_HOLD_BACK:
-        share = HELD_BACK
-    if share is None:
-        return Parts(everything)
-    held = max(1, round(count * share))
-    order = torch.randperm(count, generator=seeded(settings.seed, "validation"))
-    return Parts(order[held:].sort().values, order[:held].sort().values)
-
-
 class Setup:
-    """The network on its device, and the feeds of its data. ``fold`` is which part judges, in cross-validation."""
+    """The network on its device, and the feeds of its data. ``fold`` is which part judges, in cross-validation.
+
+    ``states`` is what the transforms have learned, ``loss_weights`` what losses know of the classes, of a run that has
+    ended; else they learn it from the rows that train.
+    """
 
     def __init__(
         self,
@@ -111,6 +86,7 @@ class Setup:
         fold: int | None = None,
         states: list[dict[str, Tensor]] | None = None,
         world: World = ALONE,
+        loss_weights: Mapping[str, Tensor] | None = None,
     ):
         self.fold, self.world = fold, world
         self.graph, self.recipe, self.data, self.device = graph, recipe_of(graph), data, device
@@ -123,13 +99,20 @@ class Setup:
         self.padding = {name: self.columns[column].padding for name, column in targets.items()}
         self.guard_classes(targets)
         self.guard_numbers(bound)
-        parts = divided(recipe, data, fold)
+        parts = divided(recipe, data, targets, fold)
+        self.losses = {
+            name: balanced(
+                known_weights(loss, loss_weights or {}, name), data, targets[name], parts.train, self._classes(name)
+            )
+            for name, loss in recipe.losses.items()
+        }
         self.prepare = prepare_transforms(recipe.prepare, data.columns, data.train, parts.train, states)
         augment = [
             (transform, tuple(name for name, column in self.columns.items() if transform.takes(column)))
             for transform in recipe.augment
         ]
-        self.train = self.feed(data.train, parts.train, augment)
+        self.train = self.feed(data.train, parts.train, augment, settings.drop_last)
+        self.guard_full_batch()
         self.validation = None if parts.validation is None else self.feed(data.train, parts.validation)
         if fold is None and parts.validation is None and data.validation is not None:
             self.validation = self.feed(data.validation)
@@ -139,7 +122,7 @@ class Setup:
         self.watched = recipe.metrics[0].label if recipe.metrics else "loss"
         self.measures = Measures(
             recipe.metrics,
-            Objective(recipe.losses, self.padding),
+            Objective(self.losses, self.padding),
             loss,
             column,
             self._classes(main),
@@ -150,13 +133,28 @@ class Setup:
         self.fingerprint = hashlib.sha256(text.encode()).hexdigest()
         self._batch = settings.batch
 
-    def feed(self, rows: Rows, subset: Tensor | None = None, augment: Any = ()) -> Feed:
+    def feed(self, rows: Rows, subset: Tensor | None = None, augment: Any = (), drop_last: bool = False) -> Feed:
         """Batches of some rows, prepared as those that train."""
         settings, wiring = self.recipe.settings, self.wiring
         padding = {name: pad for name in wiring.columns if (pad := self.columns[name].padding) is not None}
         padding = padding if settings.group_by_length else {}
         given = (self.data.columns, wiring, self.device, self.prepare, augment, subset, settings.seed, padding)
-        return Feed(rows, *given, self.world, chosen_workers(settings.workers, self.world.size))
+        return Feed(rows, *given, self.world, chosen_workers(settings.workers, self.world.size), drop_last)
+
+    def notes(self) -> list[str]:
+        """What is worth knowing of the data before a run, though nothing of it is at fault."""
+        found = []
+        held_back = len(self.train) < len(self.data.train)
+        if held_back and (lone := lone_classes(self.recipe, self.data, self.wiring.targets)) is not None:
+            found.append(lone)
+        for name in sorted(self.wiring.columns):
+            tensor = getattr(self.data.train, "tensors", {}).get(name)
+            if tensor is None or tensor.dtype != torch.float64 or not merges(tensor):
+                continue
+            if not any(each.fits and each.takes(self.data.columns[name]) for each in self.recipe.prepare):
+                help = "take a constant from them" if self.data.columns[name].target else "`prepare: standardize` helps"
+                found.append(f"`{name}` has numbers so large that float32 cannot tell them apart: {help}")
+        return found
 
     @cached_property
     def model(self) -> nn.Module:
@@ -187,12 +185,25 @@ class Setup:
         places = [at for at, name in enumerate(self.graph.inputs) if bound.get(name) == column.shifted]
         return places[0] if places else None
 
+    def guard_full_batch(self) -> None:
+        """Guard: there is a batch to learn from."""
+        if self.train.steps(self.recipe.settings.batch):
+            return
+        report, rows = Report(), len(self.train)
+        message = f"`drop_last` leaves nothing to train on: {rows} rows make no batch of {self.recipe.settings.batch}"
+        Reader(report).error("data-mismatch", message, self.recipe.spans["drop_last"], help="a smaller `batch`")
+        raise SpecError(report.diagnostics)
+
     def guard_classes(self, targets: Mapping[str, str]) -> None:
         """Guard: a target's numbers are classes that its output has a score for."""
         for name, column in targets.items():
             rows, classes = self.data.train, self._classes(name)
             tensor = getattr(rows, "tensors", {}).get(column)
-            if tensor is None or self.recipe.losses[name].task != "classes" or classes is None or not tensor.numel():
+            if tensor is None or self.recipe.losses[name].task != "classes" or classes is None:
+                continue
+            ignored = getattr(self.recipe.losses[name], "ignore_index", None)
+            tensor = tensor if ignored is None else tensor[tensor != ignored]
+            if not tensor.numel():
                 continue
             low, high = int(tensor.min()), int(tensor.max())
             if low < 0 or high >= classes:
@@ -251,6 +262,12 @@ class Setup:
 
 
 NOTHING = nullcontext()
+
+
+def merges(numbers: Tensor) -> bool:
+    """Whether different numbers of a feature, which are along the last dimension, are the same in float32."""
+    features = numbers.reshape(len(numbers), -1).unbind(1) if numbers.dim() < 3 else [numbers.flatten()]
+    return any(len(torch.unique(each)) > len(torch.unique(each.float())) for each in features)
 
 
 def named_tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:

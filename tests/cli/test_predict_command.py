@@ -110,7 +110,7 @@ def test_rows_of_a_table(capsys: pytest.CaptureFixture[str]):
     (run,) = Finished.find("runs/tumours/1")
     rows = read_data(run.graph).train.take(torch.arange(5))["features"]
     mean, std = run.states()[0]["features"]
-    wanted = run.module("torch")((rows - mean) / std).softmax(-1)
+    wanted = run.module("torch")(((rows - mean) / std).float()).softmax(-1)
     lines = [",".join(map(str, row)) for row in rows.tolist()]
     Path("new.csv").write_text("\n".join(lines) + "\n")
     found = said(capsys, "runs/tumours/1", "new.csv")
@@ -224,7 +224,7 @@ def test_as_csv_and_as_text(capsys: pytest.CaptureFixture[str]):
             None,
             "there is nothing to be asked about: give a file, or a text where the network reads one",
         ),
-        ("line", "broken.npy", "text", "broken.npy holds no plain arrays"),
+        ("line", "broken.npy", "text", "broken.npy cannot be read: it holds no NumPy arrays"),
         ("line", "page.html", "text", "page.html is neither an image nor a table (.csv) nor arrays (.npy, .npz)"),
         ("digits", "broken.png", "text", "broken.png cannot be read: it is no image"),
         ("digits", "some.csv", "1,2\n", "some.csv is a table, but a row of the network's is `image` [1, 8, 8]"),

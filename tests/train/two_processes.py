@@ -19,7 +19,7 @@ from netspec.train.data import Data, TensorRows
 from netspec.train.folder import RunFolder
 from netspec.train.progress import Plain
 from netspec.train.run import Run
-from netspec.train.setup import Setup, divided, recipe_of
+from netspec.train.setup import Setup
 from netspec.train.world import ALONE, World, joined, leave
 
 STEADY = small.SPEC.replace("dropout: 0.2", "dropout: 0.0")
@@ -123,7 +123,7 @@ def torn(graph: Graph) -> Data:
     rows = data.train
     assert isinstance(rows, TensorRows)
     rows.tensors["image"] = rows.tensors["image"].float()
-    rows.tensors["image"][int(divided(recipe_of(graph), data).train[0])] = torch.nan
+    rows.tensors["image"][int(Setup(graph, data, torch.device("cpu")).train.subset[0])] = torch.nan
     return data
 
 

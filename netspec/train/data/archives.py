@@ -1,22 +1,19 @@
-"""Reads files of arrays: NumPy's, those of MNIST and its like (IDX), and CIFAR's."""
+"""Reads the files of MNIST and its like (IDX), and those of CIFAR."""
 
 from __future__ import annotations
 
 import gzip
 import math
-import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 
-from netspec.recipes.data_files import CIFAR, IDX, NPZ
+from netspec.recipes.data_files import CIFAR, IDX
 from netspec.train.data.arrays import Array, from_arrays
 from netspec.train.data.base import Data, DataFault
-from netspec.train.data.meaning import Meaning
-from netspec.train.data.paths import there
+from netspec.train.data.paths import decoded, decoding, free_memory, opened, there
 
 IDX_FILES = {
     "image_train": ("train-images-idx3-ubyte", 3),
@@ -25,48 +22,15 @@ IDX_FILES = {
     "label_test": ("t10k-labels-idx1-ubyte", 1),
 }
 """The files by column and part, and how many dimensions each has."""
+AT_ONCE = 2**24
+"""Bytes that are read at a time."""
 
 
-def read_npz(data_set: NPZ, folder: Path, known: Meaning | None = None) -> Data:
-    """The arrays of an `.npz` file, or of a folder of `.npy` files; nothing in them is run."""
-    path = there(data_set.path, folder)
-    if path.is_dir():
-        files = sorted(path.glob("*.npy"))
-        if not files:
-            raise DataFault(f"{data_set.path} has no .npy files")
-        arrays = {file.stem: _array(file, data_set.path) for file in files}
-        return from_arrays(arrays, data_set.target, data_set.path, known=known)
-    try:
-        with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise DataFault(f"{data_set.path} is one array", "give the folder of the .npy files")
-            arrays = dict(archive)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as found:
-        raise DataFault(f"{data_set.path} cannot be read: {_told(found)}") from None
-    return from_arrays(arrays, data_set.target, data_set.path, known=known)
-
-
-def _array(file: Path, folder: str) -> Array:
-    try:
-        found: Array = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as fault:
-        raise DataFault(f"{folder}/{file.name} cannot be read: {_told(fault)}") from None
-    return found
-
-
-def _told(fault: Exception) -> str:
-    text = str(fault).splitlines()[0] if str(fault) else type(fault).__name__
-    if "allow_pickle" in text:
-        return "it holds Python objects, which might run code when they are read"
-    return text
-
-
-def read_idx(data_set: IDX, folder: Path, known: Meaning | None = None) -> Data:
+def read_idx(data_set: IDX, folder: Path) -> Data:
     """Images and labels, for training and for the test."""
     path = there(data_set.path, folder)
     arrays = {name: _idx(path, file, rank, data_set.path) for name, (file, rank) in IDX_FILES.items()}
-    return from_arrays(arrays, "label", data_set.path, known=known)
+    return from_arrays(arrays, ("label",), data_set.path)
 
 
 def _idx(path: Path, name: str, rank: int, folder: str) -> Array:
@@ -74,28 +38,40 @@ def _idx(path: Path, name: str, rank: int, folder: str) -> Array:
     packed = path / f"{name}.gz"
     if not packed.exists() and not (path / name).exists():
         raise DataFault(f"{folder} has neither {name} nor {packed.name}")
-    shown = f"{folder}/{packed.name if packed.exists() else name}"
-    try:
-        with gzip.open(packed) if packed.exists() else (path / name).open("rb") as file:
-            return _idx_bytes(file, rank, shown)
-    except (OSError, EOFError, zlib.error) as found:
-        raise DataFault(f"{shown} cannot be read: {_told(found)}") from None
+    own = packed if packed.exists() else path / name
+    shown = f"{folder}/{own.name}"
+    with opened(own, shown) as file, decoding(shown):
+        if own == packed:
+            with gzip.open(file) as unpacked:
+                return _idx_bytes(unpacked, rank, shown)
+        return _idx_bytes(file, rank, shown)
 
 
-def _idx_bytes(file: BinaryIO | gzip.GzipFile, rank: int, shown: str) -> Array:
+def _idx_bytes(file: IO[bytes] | gzip.GzipFile, rank: int, shown: str) -> Array:
     head = file.read(4 + 4 * rank)
     if head[:4] != bytes([0, 0, 8, rank]) or len(head) < 4 + 4 * rank:
         raise DataFault(f"{shown} does not begin as a file of bytes in {rank} dimensions (0, 0, 8, {rank})")
     shape = [int(size) for size in np.frombuffer(head, ">u4", offset=4)]
     size = math.prod(shape)
-    body = file.read(size + 1)
+    says = f"its header says {'×'.join(map(str, shape))}, {size:,} bytes"
+    most = free_memory() // 2
+    body = _at_most(file, min(size + 1, most))
+    if most <= len(body) < size:
+        raise DataFault(f"{shown} does not fit in memory: {says}")
     if len(body) != size:
-        length = f"ends after {len(body):,} bytes" if len(body) < size else "goes on"
-        raise DataFault(f"{shown} {length}, but its header says {'×'.join(map(str, shape))}, {size:,} bytes")
-    return np.frombuffer(body, np.uint8).reshape(shape).copy()
+        raise DataFault(f"{shown} {f'ends after {len(body):,} bytes' if len(body) < size else 'goes on'}, but {says}")
+    return np.frombuffer(body, np.uint8).reshape(shape)
 
 
-def read_cifar(data_set: CIFAR, folder: Path, known: Meaning | None = None) -> Data:
+def _at_most(file: IO[bytes] | gzip.GzipFile, size: int) -> bytearray:
+    """The next bytes of a file, ``size`` or as many as there are: memory is taken for what is there alone."""
+    found = bytearray()
+    while len(found) < size and (part := file.read(min(size - len(found), AT_ONCE))):
+        found += part
+    return found
+
+
+def read_cifar(data_set: CIFAR, folder: Path) -> Data:
     """Images and labels; of CIFAR-100 the fine labels."""
     path = there(data_set.path, folder)
     ten = data_set.classes == 10
@@ -105,9 +81,9 @@ def read_cifar(data_set: CIFAR, folder: Path, known: Meaning | None = None) -> D
     for part, files in {"train": train, "test": [test]}.items():
         images, labels = _cifar(path, files, data_set)
         arrays |= {f"image_{part}": images, f"label_{part}": labels}
-    words = (path / names).read_text("utf-8").split() if (path / names).exists() else []
+    words = _read(path / names, f"{data_set.path}/{names}").split() if (path / names).exists() else []
     meanings = {"label": tuple(words)} if len(words) == data_set.classes else {}
-    return from_arrays(arrays, "label", data_set.path, meanings, known)
+    return from_arrays(arrays, ("label",), data_set.path, meanings)
 
 
 def _cifar(path: Path, files: Sequence[str], data_set: CIFAR) -> tuple[Array, Array]:
@@ -117,10 +93,11 @@ def _cifar(path: Path, files: Sequence[str], data_set: CIFAR) -> tuple[Array, Ar
     found = []
     for name in files:
         shown = f"{data_set.path}/{name}"
-        if not (path / name).is_file():
+        if not (path / name).exists():
             help = "it is a part of the binary version; `classes: 100` is for CIFAR-100"
             raise DataFault(f"there is no {shown}", help)
-        content = np.fromfile(path / name, np.uint8)
+        with opened(path / name, shown) as file, decoding(shown):
+            content = np.fromfile(file, np.uint8)
         if not len(content) or len(content) % record:
             raise DataFault(f"{shown} has {len(content):,} bytes, which is no whole number of images ({record:,} each)")
         records = content.reshape(-1, record)
@@ -131,3 +108,8 @@ def _cifar(path: Path, files: Sequence[str], data_set: CIFAR) -> tuple[Array, Ar
         found.append(records)
     records = np.concatenate(found)
     return records[:, before:].reshape(-1, 3, 32, 32), records[:, before - 1]
+
+
+def _read(path: Path, name: str) -> str:
+    with opened(path, name) as file, decoding(name):
+        return decoded(file.read(), name)

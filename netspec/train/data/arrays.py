@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,40 +11,49 @@ from numpy.typing import NDArray
 
 from netspec.recipes import Column
 from netspec.train.data.base import Data, DataFault, TensorRows
-from netspec.train.data.meaning import Meaning
 
 Array = NDArray[Any]
 PARTS = ("train", "validation", "test")
+LARGEST, LARGEST_WHOLE = float(np.finfo(np.float32).max), np.uint64(2**63 - 1)
+BLURRED = 100
+"""How many times farther from 0 than from each other numbers are, where float32 has too few digits for them."""
 
 
 def from_arrays(
-    arrays: Mapping[str, Array],
-    target: str,
-    file: str,
-    words: Mapping[str, tuple[str, ...]] | None = None,
-    known: Meaning | None = None,
+    arrays: Mapping[str, Array], targets: Sequence[str], file: str, words: Mapping[str, tuple[str, ...]] | None = None
 ) -> Data:
     """Data from arrays called `<column>`, or `<column>_train`, `<column>_validation` and `<column>_test`.
 
-    Real numbers become float32; bytes of two or three dimensions a row are images; whole numbers become int64, and in
-    the target they are classes. Raises ``DataFault`` for parts that do not go together and for numbers that are none;
-    and for classes without rows, unless a network has been trained, which is what is ``known``.
+    Real numbers become float32, or stay float64 where that has too few digits; bytes of two or three dimensions a row
+    stay bytes, as images or masks; whole numbers become int64. Raises ``DataFault`` for parts that do not go together
+    and for numbers that are none.
     """
+    parts = parts_of(arrays, targets, file)
+    columns: dict[str, Column] = {}
+    for name in parts["train"]:
+        if name not in targets:
+            for values in parts.values():
+                values[name] = _as_images(values[name])
+        columns[name] = _column(name, [values[name] for values in parts.values()], name in targets, file)
+    rows = {
+        part: TensorRows({name: _tensor(array, columns[name]) for name, array in each.items()})
+        for part, each in parts.items()
+    }
+    return Data(columns, rows["train"], rows.get("validation"), rows.get("test"), words or {}, file=file)
+
+
+def parts_of(arrays: Mapping[str, Array], targets: Sequence[str], file: str) -> dict[str, dict[str, Array]]:
+    """Arrays by part and column. Raises ``DataFault`` where they do not go together, for all that their shapes tell."""
     parts = _parts(arrays, file)
-    if target not in parts["train"]:
-        found = ", ".join(f"`{name}`" for name in parts["train"])
-        raise DataFault(f"{file} has no array for the target `{target}`", f"there are {found}" if found else None)
+    for target in targets:
+        if target not in parts["train"]:
+            found = ", ".join(f"`{name}`" for name in parts["train"])
+            raise DataFault(f"{file} has no array for the target `{target}`", f"there are {found}" if found else None)
     for part, values in parts.items():
         guard_equal_lengths(values, file)
         if {*values} != {*parts["train"]}:
             raise DataFault(f"{file} has other arrays for `{part}` than for `train`")
-    columns: dict[str, Column] = {}
-    for name in parts["train"]:
-        columns[name] = _column(name, [part[name] for part in parts.values()], name == target, file)
-    if known is None:
-        guard_classes(columns[target], parts["train"][target], target, file)
-    rows = {part: TensorRows({name: _tensor(array) for name, array in each.items()}) for part, each in parts.items()}
-    return Data(columns, rows["train"], rows.get("validation"), rows.get("test"), words or {})
+    return parts
 
 
 def guard_equal_lengths(arrays: Mapping[str, Array], file: str) -> None:
@@ -58,22 +67,40 @@ def guard_equal_lengths(arrays: Mapping[str, Array], file: str) -> None:
         raise DataFault(f"{file}: `{first}` has no rows")
 
 
-def guard_classes(column: Column, train: Array, name: str, file: str) -> None:
-    """Guard: the training rows have at least one of each class, where a row is of one class."""
-    if column.classes is None or column.shape:
+def guard_numbers(array: Array, name: str, file: str) -> None:
+    """Guard: no value is infinite or NaN, or larger than the numbers that a network computes with."""
+    if not array.size or array.dtype.kind not in "fu":
         return
-    absent = np.flatnonzero(np.bincount(train, minlength=column.classes) == 0)
-    if len(absent):
-        help = f"classes are the whole numbers from 0 to the largest, {column.classes - 1}"
-        raise DataFault(f"{file}: class {absent[0]} of `{name}` is in none of the training rows", help)
+    if array.dtype.kind == "u":
+        bad = array.astype(np.uint64) > LARGEST_WHOLE
+    else:
+        if float(array.min()) >= -LARGEST and float(array.max()) <= LARGEST:  # NaN is neither
+            return
+        bad = ~(np.abs(array.astype(np.float64)) <= LARGEST)
+    if not bad.any():
+        return
+    place = tuple(np.argwhere(bad)[0])
+    index = ", ".join(map(str, place))
+    why = "which is too large a number" if np.isfinite(array[place]) else "which is no number to learn from"
+    raise DataFault(f"{file}: `{name}[{index}]` is {array[place]}, {why}")
 
 
-def guard_finite(array: Array, name: str, file: str) -> None:
-    """Guard: no value is infinite or NaN."""
-    bad = np.argwhere(~np.isfinite(array))
-    if len(bad):
-        place = ", ".join(map(str, bad[0]))
-        raise DataFault(f"{file}: `{name}[{place}]` is {array[tuple(bad[0])]}, which is no number to learn from")
+def real(array: Array) -> torch.Tensor:
+    """Real numbers as float32, or as float64 where a feature lies so far from 0 that float32 would blur it.
+
+    Features are along the last dimension of tables, and along the channels of images, as for `standardize`.
+    """
+    if array.dtype.itemsize <= 4 or not array.size:
+        return torch.from_numpy(array.astype(np.float32))
+    feature = {1: None, 4: 1}.get(array.ndim, array.ndim - 1)
+    others = tuple(axis for axis in range(array.ndim) if axis != feature)
+    low, high = array.min(others), array.max(others)
+    blurred = np.maximum(np.abs(low), np.abs(high)) > BLURRED * (high - low)
+    with np.errstate(over="ignore"):  # who reads numbers guards that they are finite
+        short = array.astype(np.float32)
+    if blurred.any() and bool((blurred & (short != array).any(others)).any()):
+        return torch.from_numpy(array.astype(np.float64))
+    return torch.from_numpy(short)
 
 
 def _parts(arrays: Mapping[str, Array], file: str) -> dict[str, dict[str, Array]]:
@@ -85,7 +112,9 @@ def _parts(arrays: Mapping[str, Array], file: str) -> dict[str, dict[str, Array]
             column, part = name, "train"
         if column in parts.setdefault(part, {}):
             raise DataFault(f"{file} has both `{column}` and `{column}_{part}`", "leave one of them out")
-        parts[part][column] = _as_images(array)
+        parts[part][column] = array
+    if not parts["train"]:
+        raise DataFault(f"{file} has no arrays for training")
     return parts
 
 
@@ -96,35 +125,32 @@ def _as_images(array: Array) -> Array:
 
 def _column(name: str, parts: list[Array], target: bool, file: str) -> Column:
     shape = _row(parts[0])
-    kind = parts[0].dtype.kind
     for array in parts:
         if array.dtype.kind not in "biuf":
             raise DataFault(f"{file}: `{name}` holds {array.dtype}, but numbers are wanted")
+        if (array.dtype.kind == "f") != (parts[0].dtype.kind == "f"):
+            kinds = " and ".join(str(each.dtype) for each in (parts[0], array))
+            raise DataFault(f"{file}: `{name}` holds {kinds}, in different parts")
         if _row(array) != shape:
             rows = " and ".join(str(list(each)) for each in (shape, _row(array)))
             raise DataFault(f"{file}: rows of `{name}` are {rows}, in different parts")
-        guard_finite(array, name, file)
-    if kind == "f" or (parts[0].dtype == np.uint8 and len(shape) == 3):
+        guard_numbers(array, name, file)
+    if parts[0].dtype.kind == "f" or all(_is_bytes(array, target) for array in parts):
         return Column(shape, target=target)
-    if not target:
-        return Column(shape, "int64")
-    for array in parts:
-        bad = np.argwhere(array < 0)
-        if len(bad):
-            place = ", ".join(map(str, bad[0]))
-            message = f"{file}: `{name}[{place}]` is {array[tuple(bad[0])]}, but classes are whole numbers from 0 on"
-            raise DataFault(message, "real numbers are no classes: store them as float32")
-    return Column(shape, "int64", max(int(array.max()) for array in parts) + 1, target=True)
+    return Column(shape, "int64", target=target)
+
+
+def _is_bytes(array: Array, target: bool) -> bool:
+    """Whether an array is of images, or of masks: of a target it is decided once its loss is known."""
+    return array.dtype == np.uint8 and array.ndim in ((3, 4) if target else (4,))
 
 
 def _row(array: Array) -> tuple[int, ...]:
     return tuple(array.shape[1:])
 
 
-def _tensor(array: Array) -> torch.Tensor:
-    """Its values as float32 or int64; images stay bytes."""
+def _tensor(array: Array, column: Column) -> torch.Tensor:
+    """Its values as float32, float64 or int64; images and masks stay bytes."""
     if array.dtype.kind == "f":
-        return torch.from_numpy(array.astype(np.float32))
-    if array.dtype == np.uint8 and array.ndim == 4:
-        return torch.from_numpy(np.ascontiguousarray(array))
-    return torch.from_numpy(array.astype(np.int64))
+        return real(array)
+    return torch.from_numpy(np.ascontiguousarray(array) if column.dtype == "float32" else array.astype(np.int64))

@@ -38,6 +38,10 @@ class TensorRows:
     def __len__(self) -> int:
         return len(next(iter(self.tensors.values())))
 
+    def column(self, name: str) -> Tensor | None:
+        """All values of a column, [n, …]; ``None`` where it is not there."""
+        return self.tensors.get(name)
+
     def take(self, index: Tensor) -> dict[str, Tensor]:
         return {name: tensor.index_select(0, index) for name, tensor in self.tensors.items()}
 
@@ -50,7 +54,8 @@ class Data:
     """A data set that has been read. ``words`` says what the whole numbers of a column stand for: classes, words;
     ``names`` what the features in a row of one are called, where its file says so.
 
-    Bytes (uint8) in a column that is declared as ``float32`` are numbers from 0 to 255, and become 0 to 1.
+    Bytes (uint8) in a column that is declared as ``float32`` are numbers from 0 to 255, and become 0 to 1; float64 is
+    for numbers that transforms are to see with all their digits. ``file`` is what messages call the data.
     """
 
     columns: Mapping[str, Column]
@@ -59,3 +64,4 @@ class Data:
     test: Rows | None = None
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    file: str = "the data"

@@ -15,4 +15,4 @@ def read(data_set: BuiltIn, folder: Path) -> Data:
     """The data set's arrays; ``folder`` does not matter."""
     file = f"{data_set.name}.npz"
     with np.load(FILES / file, allow_pickle=False) as arrays:
-        return from_arrays(dict(arrays), data_set.target, file, data_set.words)
+        return from_arrays(dict(arrays), (data_set.target,), file, data_set.words)

@@ -1,38 +1,145 @@
-"""Where the user's files are, and packages that only some data need."""
+"""Where the user's files are, how they are opened, and packages that only some data need.
 
+Every file of data goes through ``opened``, which takes regular files alone, and every decoder of somebody else's
+runs inside ``decoding``: so a pipe, a device or a broken file is told, and never waited for.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from netspec.diagnostics import EnvironmentFault
 from netspec.train.data.base import DataFault
+
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def there(path: str, folder: Path) -> Path:
     """A file or folder that exists. Raises ``DataFault``."""
     found = folder / path
-    if not found.exists():
-        raise DataFault(
-            f"there is no {path}", None if Path(path).is_absolute() else "paths start at the folder of the spec"
-        )
+    help = None if Path(path).is_absolute() else "paths start at the folder of the spec"
+    try:
+        found.stat()
+    except FileNotFoundError:
+        gone = f"{printable(path)} is a link to nothing" if found.is_symlink() else f"there is no {printable(path)}"
+        raise DataFault(gone, help) from None
+    except (OSError, ValueError) as fault:
+        raise DataFault(f"{printable(path)} cannot be read: {reason(fault)}") from None
     return found
 
 
-def there_as_file(path: str, folder: Path) -> Path:
-    """A file that exists. Raises ``DataFault``."""
-    found = there(path, folder)
-    if found.is_dir():
-        raise DataFault(f"{path} is a folder, but a file is wanted")
-    return found
+@contextmanager
+def opened(file: Path, name: str) -> Iterator[BinaryIO]:
+    """A regular file, open for reading; ``name`` is what messages call it. Raises ``DataFault``."""
+    try:
+        # Without O_NONBLOCK, opening a FIFO would wait for its writer.
+        handle = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except (OSError, ValueError) as fault:
+        what = "it is a socket or a device" if _is_special(file) else reason(fault)
+        raise DataFault(f"{name} cannot be read: {what}") from None
+    mode = os.fstat(handle).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(handle)
+        raise DataFault(f"{name} is {kind_of(mode)}, but a file is wanted")
+    with os.fdopen(handle, "rb") as stream:
+        yield stream
+
+
+def kind_of(mode: int) -> str:
+    """What a file that is not a regular one is called."""
+    kinds = {stat.S_IFREG: "a file", stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe (FIFO)", stat.S_IFSOCK: "a socket"}
+    return kinds.get(stat.S_IFMT(mode), "a device")
+
+
+def _is_special(file: Path) -> bool:
+    try:
+        mode = file.stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+@contextmanager
+def decoding(name: str) -> Iterator[None]:
+    """Tell of a file that is broken. Decoders raise whatever their code runs into, so that every fault is caught."""
+    try:
+        yield
+    except (DataFault, EnvironmentFault):
+        raise
+    except MemoryError:
+        raise DataFault(f"{name} does not fit in memory") from None
+    except Exception as fault:
+        raise DataFault(f"{name} cannot be read: {reason(fault)}") from None
+
+
+def reason(fault: BaseException) -> str:
+    """The first line of what a fault says; of a fault of the system, without the path."""
+    if isinstance(fault, OSError) and fault.strerror:
+        return fault.strerror
+    text = str(fault).strip()
+    return printable(text.splitlines()[0]) if text else type(fault).__name__
+
+
+def printable(text: str) -> str:
+    """A text on one line, with escapes for the bytes and marks that no terminal shows."""
+    if text.isprintable():
+        return text
+    return "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in text)
 
 
 def read_text(path: str, folder: Path) -> str:
-    """A file of UTF-8, without the mark that some programs put first. Raises ``DataFault``."""
+    """A file of UTF-8, its lines ended by ``\\n``, without the mark that some programs put first.
+
+    Raises ``DataFault``.
+    """
+    name = printable(path)
+    with opened(there(path, folder), name) as file:
+        guard_memory(os.fstat(file.fileno()).st_size, name)
+        with decoding(name):
+            content = file.read()
+    return decoded(content, name)
+
+
+def decoded(content: bytes, name: str) -> str:
+    """The text of a file's bytes. Raises ``DataFault`` where they are not UTF-8, or no text."""
+    help = "save it as UTF-8"
+    if content.startswith(UTF_16):
+        raise DataFault(f"{name} is not UTF-8, but UTF-16", help)
     try:
-        return there_as_file(path, folder).read_text("utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as found:
-        message = f"{path} is not UTF-8: byte {found.start} is 0x{found.object[found.start]:02x}"
-        raise DataFault(message, "save it as UTF-8") from None
+        at = found.start + (3 if content.startswith(b"\xef\xbb\xbf") else 0)
+        line = content.count(b"\n", 0, at) + 1
+        raise DataFault(f"{name} is not UTF-8: byte {at}, in line {line}, is 0x{content[at]:02x}", help) from None
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise DataFault(f"{name}, line {line} has a zero byte, which no text has", help)
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def guard_memory(size: int, name: str) -> None:
+    """Guard: so many bytes fit in the memory that is free."""
+    if size > free_memory():
+        raise DataFault(f"{name} has {size / 1e9:,.1f} GB, which do not fit in memory")
+
+
+def free_memory() -> int:
+    """Bytes of memory that are free, or could be; where the system does not say, as many as it has."""
+    try:
+        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, ValueError, StopIteration):
+        pass
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return 2**40
 
 
 def package(name: str, distribution: str, data_set: str) -> Any:

@@ -13,6 +13,7 @@ from netspec.recipes.transforms import (
     Channels,
     HorizontalFlip,
     Normalize,
+    Permute,
     RandomCrop,
     RandomErasing,
     Resize,
@@ -30,6 +31,11 @@ def channels(transform: Channels, rows: Tensor) -> Tensor:
     return rows.expand(-1, transform.count, -1, -1)
 
 
+def permute(transform: Permute, rows: Tensor) -> Tensor:
+    """[n, …] with the dimensions behind the first in another order."""
+    return rows.permute(0, *(dim + 1 for dim in transform.dims)).contiguous()
+
+
 def normalize(transform: Normalize, rows: Tensor) -> Tensor:
     """(x − mean)/std."""
     mean, std = (rows.new_tensor(value).view(1, -1, 1, 1) for value in (transform.mean, transform.std))
@@ -40,7 +46,7 @@ class _Standardize:
     """Features are along the last dimension, in images along the channels."""
 
     def fit(self, transform: Standardize, rows: Tensor) -> Tensor:
-        """Mean and standard deviation of each feature, [2, …], such that they broadcast over rows.
+        """Mean and standard deviation of each feature, float64, [2, …], such that they broadcast over rows.
 
         A feature that is always the same keeps a deviation of 1: it becomes 0. Bytes count as 0 to 1.
         """
@@ -50,9 +56,10 @@ class _Standardize:
         mean = values.mean(others, keepdim=True)
         std = values.std(others, correction=0, keepdim=True)
         std = torch.where(std > 1e-12 * mean.abs(), std, 1.0)
-        return torch.stack([mean, std]).float()
+        return torch.stack([mean, std])
 
     def __call__(self, transform: Standardize, rows: Tensor, state: Tensor) -> Tensor:
+        state = state.to(rows.dtype)  # float64 where the rows need its digits
         return (rows - state[0]) / state[1]
 
 

@@ -7,12 +7,16 @@ import pytest
 
 from netspec.recipes.data import DataSet
 from netspec.train.data import Data, DataFault
+from netspec.train.data.targets import as_classes
 from netspec.train.names import resolve
 
 
 def read(data_set: DataSet, folder: Path = Path()) -> Data:
-    """The data set as the training reads it."""
+    """The data set as the training reads it, where whole numbers in targets are classes."""
     data: Data = resolve(data_set.torch)(data_set, folder)
+    for name, column in data.columns.items():
+        if column.target and column.dtype == "int64":
+            data = as_classes(data, name)
     return data
 
 

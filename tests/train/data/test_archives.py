@@ -63,7 +63,7 @@ HOLE = np.array([[1, 2], [3, np.nan], [5, 6], [7, 8]])
         ({"x": X[:0], "y": Y[:0]}, "a.npz: `x` has no rows"),
         ({"x": HOLE, "y": Y}, "a.npz: `x[1, 1]` is nan, which is no number to learn from"),
         ({"x": X, "y": Y - 1}, "a.npz: `y[0]` is -1, but classes are whole numbers from 0 on\n"
-         "real numbers are no classes: store them as float32"),
+         "real numbers are no classes: store them as float32; what is to be left out, `ignore_index` names"),
         ({"x": X, "y": Y * 2}, "a.npz: class 1 of `y` is in none of the training rows\n"
          "classes are the whole numbers from 0 to the largest, 2"),
         ({"x": X, "y": Y, "x_test": X, "y_test": Y + 1},
@@ -87,7 +87,7 @@ def test_nothing_is_unpickled(tmp_path):
 
     objects = "it holds Python objects, which might run code when they are read"
     np.savez(tmp_path / "a.npz", x=X, y=np.array([Trap()], dtype=object))
-    assert fault(NPZ(path="a.npz"), tmp_path) == f"a.npz cannot be read: {objects}"
+    assert fault(NPZ(path="a.npz"), tmp_path) == f"`y` in a.npz cannot be read: {objects}"
     (tmp_path / "b.npz").write_bytes(pickle.dumps(Trap()))
     assert fault(NPZ(path="b.npz"), tmp_path) == f"b.npz cannot be read: {objects}"
     (tmp_path / "c").mkdir()

@@ -14,6 +14,7 @@ from netspec.recipes.data_files import CSV, Parquet
 from netspec.train.data import paths
 
 NUMBERS = st.floats(-(2.0**99), 2.0**99, width=32)
+MISSING = "a value that is missing is to be filled in, or its row left out"
 WORDS = st.text(string.ascii_letters + ' ,"é\n', min_size=1, max_size=5).filter(lambda text: text.strip() == text)
 
 
@@ -57,8 +58,8 @@ def test_classes_that_are_numbers_are_in_their_order(tmp_path):
         ("x,y\n1,2\n1,abc\n", "a.csv, line 3: `y` is `abc`, but a number is wanted\n"
          "`y` is one of several classes? write `classes: true`"),
         ("x,y\n1,2\nabc,2\n", "a.csv, line 3: `x` is `abc`, but a number is wanted"),
-        ("x,y\n,2\n", "a.csv, line 2: `x` is empty, but a number is wanted"),
-        ("x,y\nnan,2\n", "a.csv, line 2: `x` is `nan`, but a number is wanted"),
+        ("x,y\n,2\n", f"a.csv, line 2: `x` is empty, but a number is wanted\n{MISSING}"),
+        ("x,y\nnan,2\n", f"a.csv, line 2: `x` is `nan`, but a number is wanted\n{MISSING}"),
         ("x,y\n1,-inf\n", "a.csv, line 2: `y` is `-inf`, but a number is wanted"),
         ("x,y\n1e39,1\n", "a.csv, line 2: `x` is `1e39`, but a number is wanted"),
         ("x,y\n1,2\n\n1,2,3\n", "a.csv, line 4: 3 values, but the first line names 2 columns"),
@@ -83,7 +84,7 @@ def test_classes_and_features_that_are_not_there(tmp_path):
     data_set = CSV(path="a.csv", target="y", classes=True, test="b.csv")
     assert fault(data_set, tmp_path) == "b.csv, line 3: `y` is `cow`, which is in none of the training rows"
     told = fault(CSV(path="c.csv", target="y", classes=True), tmp_path)
-    assert told == "c.csv, line 3: `y` is empty, but a class is wanted"
+    assert told == f"c.csv, line 3: `y` is empty, but a class is wanted\n{MISSING}"
     told = fault(CSV(path="a.csv", target="y", features=["z"]), tmp_path)
     assert told == "a.csv has no column `z`\nits columns are `x`, `y`"
     told = fault(CSV(path="a.csv", target="features"), tmp_path)
@@ -94,7 +95,8 @@ def test_files_that_cannot_be_read(tmp_path):
     assert fault(CSV(path="a.csv", target="y"), tmp_path) == "there is no a.csv\npaths start at the folder of the spec"
     assert fault(CSV(path=str(tmp_path), target="y"), tmp_path) == f"{tmp_path} is a folder, but a file is wanted"
     (tmp_path / "a.csv").write_bytes(b"x,y\n1,\xff\n")
-    assert fault(CSV(path="a.csv", target="y"), tmp_path) == "a.csv is not UTF-8: byte 6 is 0xff\nsave it as UTF-8"
+    told = "a.csv is not UTF-8: byte 6, in line 2, is 0xff\nsave it as UTF-8"
+    assert fault(CSV(path="a.csv", target="y"), tmp_path) == told
 
 
 def test_parquet_is_read_as_csv_is(tmp_path):
@@ -108,10 +110,10 @@ def test_parquet_is_read_as_csv_is(tmp_path):
     assert data.train.tensors["features"].tolist() == [[1], [2]]
     assert data.train.tensors["y"].tolist() == [1, 0]
     told = fault(Parquet(path="a.parquet", target="y", classes=True), tmp_path)
-    assert told == "a.parquet, row 1: `z` is empty, but a number is wanted"
+    assert told == f"a.parquet, row 1: `z` is empty, but a number is wanted\n{MISSING}"
     (tmp_path / "b.parquet").write_bytes(b"not parquet at all")
     told = fault(Parquet(path="b.parquet", target="y"), tmp_path)
-    assert told.startswith("b.parquet is no Parquet file that can be read: ")
+    assert told.startswith("b.parquet cannot be read: Parquet magic bytes not found in footer.")
 
 
 def test_a_package_that_is_missing_is_named(tmp_path, monkeypatch):

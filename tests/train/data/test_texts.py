@@ -10,7 +10,7 @@ from netspec.recipes.data_files import Pairs, Text
 from netspec.train.data.pairs import BOS, EOS, PAD
 
 QUICK = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-CHARACTERS = st.characters(codec="utf-8", exclude_characters="\r\ufeff")
+CHARACTERS = st.characters(codec="utf-8", exclude_characters="\0\r\ufeff")
 
 
 @QUICK

@@ -1,0 +1,128 @@
+"""How a file becomes an image: upright, with the numbers that it holds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from netspec.train.data.arrays import Array
+from netspec.train.data.base import DataFault
+from netspec.train.data.paths import decoding, opened, printable
+
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
+"""What Pillow may take a file for: it has formats that start other programs."""
+ENDINGS = {
+    *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff"),
+    *(".ppm", ".pgm", ".pbm", ".pnm"),
+}
+DEEP = 65535
+"""White in 16 bits."""
+ORIENTATION, ON_ITS_SIDE = 0x112, (5, 6, 7, 8)
+"""EXIF's tag for how a camera was held, and those of its values that exchange height and width."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoder:
+    """How a file becomes an image: [1 or 3, height, width], bytes, or float32 where bytes are too coarse.
+
+    ``folder`` is what names in messages start at. Transparency is left out, and of several images the first is taken.
+    """
+
+    folder: Path
+    grey: bool
+    size: tuple[int, int] | None
+
+    @property
+    def pillow(self) -> Any:
+        """The module, which cannot be sent to another process."""
+        return import_module("PIL.Image")
+
+    def sides(self, file: Path) -> tuple[int, int]:
+        """Height and width, from the file's header alone where no size is asked for. Raises ``DataFault``."""
+        if self.size is not None:
+            return self.size
+        name = shown(file, self.folder)
+        with opened(file, name) as stream, self._image(stream, name) as image:
+            sides = image.height, image.width
+            # What a PNG says of itself behind its pixels is found with these: an image that turns out to lie on its
+            # side is then told as another than its header says.
+            behind = image.format == "PNG" and "exif" not in image.info
+            return sides if behind or image.getexif().get(ORIENTATION) not in ON_ITS_SIDE else sides[::-1]
+
+    def __call__(self, file: Path) -> Array:
+        """The image. Raises ``DataFault`` where it cannot be read."""
+        name = shown(file, self.folder)
+        with opened(file, name) as stream, self._image(stream, name) as image:
+            return self.converted(image, name)
+
+    def converted(self, image: Any, name: str) -> Array:
+        """An image that is open, which messages call ``name``."""
+        white = _white(image, name)
+        image = import_module("PIL.ImageOps").exif_transpose(image)
+        if white is None:
+            image = self._in_bytes(image)
+        else:
+            image = self.pillow.fromarray(np.asarray(image, np.float32) / np.float32(white))
+        if self.size is not None:
+            image = image.resize(self.size[::-1], self.pillow.Resampling.BILINEAR)
+        array = np.array(image)
+        if white is not None and not np.isfinite(array).all():
+            raise DataFault(f"{name} holds a number that is not finite")
+        if array.ndim == 2:
+            return np.repeat(array[None], 1 if self.grey else 3, 0)
+        return np.ascontiguousarray(array.transpose(2, 0, 1))
+
+    def _in_bytes(self, image: Any) -> Any:
+        """An image of any colours as grey, or as red, green and blue."""
+        if "transparency" in image.info and image.mode == "P":
+            image = image.convert("RGBA")  # a palette may have a transparency for each colour
+        return image.convert("L" if self.grey else "RGB")
+
+    def unequal(self, file: Path, own: Sequence[int], first: Path, sides: Sequence[int]) -> DataFault:
+        """That two images differ in height and width."""
+        names = [shown(each, self.folder) for each in (file, first)]
+        message = f"{names[0]} is {own[0]}×{own[1]}, but {names[1]} is {sides[0]}×{sides[1]}"
+        return DataFault(message, f"`size: [{sides[0]}, {sides[1]}]` makes all of them equal")
+
+    @contextmanager
+    def _image(self, stream: BinaryIO, name: str) -> Iterator[Any]:
+        """The image in a file. Raises ``DataFault`` where there is none, or a monstrous one."""
+        with decoding(name):
+            try:
+                image = self.pillow.open(stream, formats=FORMATS)
+            except self.pillow.UnidentifiedImageError:
+                empty = stream.seek(0, os.SEEK_END) == 0
+                raise DataFault(f"{name} cannot be read: it is {'empty' if empty else 'no image'}") from None
+            with image:
+                yield image
+
+
+def _white(image: Any, name: str) -> int | None:
+    """The number that is white, where an image has more than bytes for its numbers; 1 of real ones."""
+    if image.mode == "F":
+        return 1
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):
+        return DEEP
+    if image.mode == "I":
+        help = "save it with 8 or 16 bits, or as real numbers from 0 to 1"
+        raise DataFault(f"{name} holds whole numbers of 32 bits, and nothing says which of them is white", help)
+    return None
+
+
+def alike(images: Sequence[Array]) -> list[Array]:
+    """Images as bytes, or all as float32 where some are."""
+    if all(image.dtype == np.uint8 for image in images):
+        return [*images]
+    return [image / np.float32(255) if image.dtype == np.uint8 else image for image in images]
+
+
+def shown(path: Path, folder: Path) -> str:
+    """A path as the spec would write it."""
+    return printable(str(path.relative_to(folder) if path.is_relative_to(folder) else path))

@@ -1,0 +1,63 @@
+"""The lines of a table of text: which character cuts them, and which of their values are numbers."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from netspec.train.data.base import DataFault
+
+SEPARATORS = ",;\t|"
+LOOKED_AT = 20
+"""Lines that say which character separates the values."""
+
+Line = tuple[int, list[str]]
+"""The number of a line, from 1 on, and the values in it."""
+
+
+def cut_lines(file: str, text: str, separator: str | None = None) -> list[Line]:
+    """The lines of a table that are not blank, cut into values. Raises ``DataFault`` where quotes do not end.
+
+    Without a ``separator`` it is the one that cuts the first lines alike, into the most values; else the comma.
+    """
+    if separator is None:
+        widths = {each: _width(text, each) for each in SEPARATORS}
+        separator = max(SEPARATORS, key=lambda each: widths[each])  # the first of those that cut alike
+    lines: list[Line] = []
+    try:
+        lines.extend(_cut(text, separator))
+    except csv.Error as fault:
+        number = lines[-1][0] + 1 if lines else 1
+        raise DataFault(f"{file}, line {number}: {fault}") from None
+    return lines
+
+
+def _cut(text: str, separator: str) -> Iterator[Line]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True)
+    for row in reader:
+        if len(row) > 1 or (row and row[0].strip()):
+            yield reader.line_num, row
+
+
+def _width(text: str, separator: str) -> int:
+    """How many values each of the first lines has; 0 where they differ, or have one."""
+    try:
+        widths = {len(row) for _, row in islice(_cut(text, separator), LOOKED_AT)}
+    except csv.Error:
+        return 0
+    return widths.pop() if len(widths) == 1 and widths != {1} else 0
+
+
+def number_of(value: Any, decimal: str = ".") -> float | None:
+    """The number that a value is, or a text says; ``None`` where it is none. Marks between digits make it none."""
+    if isinstance(value, str):
+        if "_" in value or not value.isascii() or (decimal != "." and "." in value):
+            return None
+        value = value.replace(decimal, ".")
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None

@@ -1,0 +1,130 @@
+"""Targets as their losses take them: whether numbers are classes, and how many there are, only these tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from netspec.recipes import Column
+from netspec.recipes.losses import Loss
+from netspec.train.data.base import Data, DataFault, Rows, TensorRows
+
+
+def judged(data: Data, losses: Mapping[str, Loss], ranks: Mapping[str, int], trained: bool = False) -> Data:
+    """The data with the targets of ``losses`` as these take them; ``ranks`` has the dimensions of each output.
+
+    Raises ``DataFault`` for what is no class, or no truth; and for classes without training rows, unless a network has
+    been ``trained`` on others.
+    """
+    only = [name for name, column in data.columns.items() if column.target]
+    for output, loss in losses.items():
+        name = loss.target if loss.target is not None else only[0] if len(only) == 1 else None
+        if name is None or name not in data.columns or not _in_memory(data):
+            continue
+        if loss.per_class:
+            data = as_classes(data, name, getattr(loss, "ignore_index", None), ranks[output] - 2, trained)
+        elif loss.task == "binary":
+            data = as_truths(data, name, loss.name)
+    return data
+
+
+def as_classes(
+    data: Data, name: str, ignored: int | None = None, rank: int | None = None, trained: bool = False
+) -> Data:
+    """The data with the numbers of a column as classes, counted without those that are ``ignored``.
+
+    Bytes become classes; of a row with a dimension more than ``rank``, one of size 1 is taken away. What has been
+    counted stays as it is.
+    """
+    column = data.columns[name]
+    if column.classes is not None or (column.dtype != "int64" and not _holds_bytes(data, name)):
+        return data
+    data = _changed(data, name, Tensor.long, replace(column, dtype="int64"))
+    shape = column.shape
+    if rank is not None and len(shape) == rank + 1 and 1 in shape:
+        place = shape.index(1)
+        short = replace(data.columns[name], shape=shape[:place] + shape[place + 1 :])
+        data = _changed(data, name, lambda tensor: tensor.squeeze(place + 1), short)
+    classes = max(_count(tensor, name, data.file, ignored) for tensor in _tensors(data, name))
+    counted = replace(data.columns[name], classes=classes or None)
+    if not counted.shape and not trained:
+        _guard_none_absent(data, name, classes, ignored)
+    return _changed(data, name, lambda tensor: tensor, counted)
+
+
+def as_truths(data: Data, name: str, loss: str) -> Data:
+    """The data with a column that says no, 0, or yes, 1, or how likely it is: bytes may be 0 and 255 instead."""
+    if _holds_bytes(data, name) and max(int(tensor.max()) for tensor in _tensors(data, name)) <= 1:
+        data = _changed(data, name, Tensor.long, replace(data.columns[name], dtype="int64"))
+    if not _holds_bytes(data, name):
+        for tensor in _tensors(data, name):
+            _guard_place(tensor, (tensor < 0) | (tensor > 1), name, data.file, f"but `{loss}` compares with 0 and 1")
+    column = data.columns[name]
+    if column.dtype != "int64" or column.classes is not None:
+        return data
+    return _changed(data, name, lambda tensor: tensor, replace(column, classes=2))
+
+
+def _count(tensor: Tensor, name: str, file: str, ignored: int | None) -> int:
+    """One more than the largest class; 0 where all are ignored. Raises ``DataFault`` where one is negative."""
+    counts = torch.ones_like(tensor, dtype=torch.bool) if ignored is None else tensor != ignored
+    why = "but classes are whole numbers from 0 on"
+    help = "real numbers are no classes: store them as float32; what is to be left out, `ignore_index` names"
+    _guard_place(tensor, (tensor < 0) & counts, name, file, why, help)
+    kept = tensor[counts]
+    return int(kept.max()) + 1 if kept.numel() else 0
+
+
+def _guard_place(tensor: Tensor, wrong: Tensor, name: str, file: str, why: str, help: str | None = None) -> None:
+    """Guard: no value is ``wrong``. The fault names the place of the first."""
+    if bool(wrong.any()):
+        place = tuple(wrong.nonzero()[0].tolist())
+        value = tensor[place].item()
+        text = f"{value:g}" if isinstance(value, float) else str(value)
+        raise DataFault(f"{file}: `{name}[{', '.join(map(str, place))}]` is {text}, {why}", help)
+
+
+def _guard_none_absent(data: Data, name: str, classes: int, ignored: int | None) -> None:
+    """Guard: the training rows have at least one of each class."""
+    rows = _tensors(data, name)[0]
+    there = torch.unique(rows if ignored is None else rows[rows != ignored])
+    if ignored is not None and 0 <= ignored < classes:
+        there = torch.cat([there, there.new_tensor([ignored])]).sort().values
+    if len(there) == classes:
+        return
+    gaps = (there != torch.arange(len(there))).nonzero()
+    absent = int(gaps[0]) if len(gaps) else len(there)
+    help = f"classes are the whole numbers from 0 to the largest, {classes - 1}"
+    raise DataFault(f"{data.file}: class {absent} of `{name}` is in none of the training rows", help)
+
+
+def _parts(data: Data) -> dict[str, Rows]:
+    parts = {"train": data.train, "validation": data.validation, "test": data.test}
+    return {part: rows for part, rows in parts.items() if rows is not None}
+
+
+def _in_memory(data: Data) -> bool:
+    return all(isinstance(rows, TensorRows) for rows in _parts(data).values())
+
+
+def _tensors(data: Data, name: str) -> list[Tensor]:
+    """A column's values in each part, that for training first."""
+    return [rows.tensors[name] for rows in _parts(data).values() if isinstance(rows, TensorRows)]
+
+
+def _holds_bytes(data: Data, name: str) -> bool:
+    return all(tensor.dtype == torch.uint8 for tensor in _tensors(data, name))
+
+
+def _changed(data: Data, name: str, change: Callable[[Tensor], Tensor], column: Column) -> Data:
+    """The data with another column of this name, its values changed in every part."""
+    train, validation, test = (
+        TensorRows({**rows.tensors, name: change(rows.tensors[name])}) if isinstance(rows, TensorRows) else None
+        for rows in (data.train, data.validation, data.test)
+    )
+    assert train is not None
+    columns = {**data.columns, name: column}
+    return replace(data, columns=columns, train=train, validation=validation, test=test)
