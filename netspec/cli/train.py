@@ -16,6 +16,7 @@ from netspec.emit.memory import PRECISIONS, Memory
 from netspec.emit.table_footer import short_bytes
 from netspec.graph import Graph
 from netspec.pipeline import Loaded
+from netspec.train.beforehand import cautions
 from netspec.train.folder import RunFolder
 from netspec.train.job import Job, first_setup, guard_same
 from netspec.train.kept import Asked, going_on, plugin_words
@@ -72,6 +73,8 @@ def work(graph: Graph, loaded: Loaded, asked: Asked, options: Namespace, world: 
     """What one process of a world does; gives the exit code."""
     first = first_setup(graph, world)
     print(heading(graph, first))
+    for caution in cautions(first) if world.is_first else ():
+        warn(caution)
     if options.dry_run:
         print(plan(graph, first))
         return 0

@@ -14,6 +14,7 @@ from netspec.graph import Graph
 from netspec.pipeline import Loaded
 from netspec.runtime.module import build_module
 from netspec.runtime.verify import export_verified
+from netspec.train.beforehand import guard_start
 from netspec.train.curves import draw_curves
 from netspec.train.folder import RunFolder
 from netspec.train.history import read_history
@@ -39,10 +40,15 @@ class Ending:
 
 
 def first_setup(graph: Graph, world: World = ALONE) -> Setup:
-    """The only setup of a network, or that of its first fold, its data read."""
+    """The only setup of a network, or that of its first fold, its data read.
+
+    Raises ``TrainingFault`` where it is known before the first step that the run cannot go on to its end.
+    """
     settings = recipe_of(graph).settings
     fold = 0 if settings.folds else None
-    return Setup(graph, read_data(graph), chosen_device(settings.devices), fold, world=world)
+    setup = Setup(graph, read_data(graph), chosen_device(settings.devices), fold, world=world)
+    guard_start(setup)
+    return setup
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,7 @@ class Job:
     def _train(self, fold: int | None, folder: RunFolder) -> Result:
         first = self.first
         setup = first if fold == first.fold else Setup(first.graph, first.data, first.device, fold, world=first.world)
+        guard_start(setup)
         settings = first.recipe.settings
         if first.world.is_first:
             folder.path.mkdir(exist_ok=True)
@@ -165,6 +172,10 @@ def average(scores: Sequence[Scores]) -> Scores:
 def over_folds(summary: Callable[[list[float]], float], scores: Sequence[Scores]) -> Scores:
     """One number for each score of several folds."""
     return {
-        part: {name: summary([each[part][name] for each in scores]) for name in values}
+        part: {
+            name: summary([each[part][name] for each in scores])
+            for name in values
+            if all(name in each[part] for each in scores)
+        }
         for part, values in scores[0].items()
     }
