@@ -10,15 +10,21 @@ from netspec.elaborate import Limits, Shared
 from netspec.expect import check_expectation, expectation
 from netspec.graph import Graph
 from netspec.pipeline import Loaded, compile_loaded
+from netspec.syntax import parse
+from netspec.unused import unused
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What came of a check: the graphs of the variants that are sound (``None`` for the defaults), and the faults."""
+    """What came of a check: the graphs of the variants that are sound (``None`` for the defaults), and the faults.
+
+    ``warnings`` are of a spec without faults: it is sound, but may not be what its author means.
+    """
 
     graphs: Mapping[str | None, Graph]
     diagnostics: tuple[Diagnostic, ...]
     more: int = 0
+    warnings: tuple[Diagnostic, ...] = ()
 
 
 def check_loaded(loaded: Loaded, limits: Limits | None = None, common: Shared | None = None) -> Checked:
@@ -45,6 +51,9 @@ def check_loaded(loaded: Loaded, limits: Limits | None = None, common: Shared | 
     if not report.count:  # what is expected of a faulty spec says nothing new
         for variant, graph in graphs.items():
             check_expectation(graph, expectation(loaded.spec, variant), report)
+    if not report.count and len(graphs) == len(loaded.variants):
+        document = parse(loaded.source, Report())
+        return Checked(graphs, (), warnings=tuple(unused(loaded.spec, document, graphs.values())))
     told = tuple(_without_variant(each, times.get(each.key, 1), len(variants)) for each in report.diagnostics)
     return Checked(graphs, told, report.more)
 

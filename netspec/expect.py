@@ -7,20 +7,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from netspec.diagnostics import Report, did_you_mean
+from netspec.diagnostics import Report, clipped, did_you_mean
 from netspec.dims import Dim, evaluate, evaluate_shape, pretty_shape
 from netspec.elaborate.values import Failed, Reader
 from netspec.graph import Graph, Node, Tally, parameter_count, visits
 from netspec.ops.base import Op, Tensor
+from netspec.quantities import UNITS, quantity
 from netspec.spec import Expect, Spec, Written
 from netspec.syntax import MapNode, ScalarNode
 
-COUNT = re.compile(r"([0-9][0-9_]*(?:\.[0-9]+)?)\s*([KMGT])\Z")
-SIZE = re.compile(r"([0-9][0-9_]*(?:\.[0-9]+)?)\s*([KMGT]i?)?B\Z")
-UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
-UNITS |= {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 BYTES = 4
 """Of a weight, as float32."""
+WITH_UNIT = re.compile(r"[0-9][0-9_.]*\s*[A-Za-zµ]+\Z")
+"""A number with a word behind it."""
 TOLD = 5
 LEAST = 0.001
 """How many of the heaviest layers are named where a budget is broken, and the share below which none is."""
@@ -28,11 +27,15 @@ LEAST = 0.001
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something countable of a network: how much it is, in words what, and how to count it layer by layer."""
+    """Something countable of a network: how much it is, in words what, and how to count it layer by layer.
+
+    ``of_bytes`` says that it is counted in bytes.
+    """
 
     found: int
     what: str
     layers: Callable[[], Mapping[Node, Layers]]
+    of_bytes: bool = False
 
 
 @dataclass(slots=True)
@@ -60,7 +63,10 @@ def check_expectation(graph: Graph, expect: Expect | None, report: Report) -> No
     macs = count_macs(graph) if expect.macs is not None else 0
     for written, fact in (
         (expect.params, Fact(params, "parameters are {:,}", lambda: _parameters(graph))),
-        (expect.weights, Fact(params * BYTES, "weights as float32 are {:,} bytes", lambda: _parameters(graph, BYTES))),
+        (
+            expect.weights,
+            Fact(params * BYTES, "weights as float32 are {:,} bytes", lambda: _parameters(graph, BYTES), True),
+        ),
         (expect.macs, Fact(macs, "MACs are {:,}", lambda: _macs(graph))),
     ):
         if written is not None:
@@ -150,12 +156,12 @@ def _check_count(reader: Reader, written: Written, fact: Fact, name: str, env: d
     found, are = fact.found, f"{name}: {fact.what.format(fact.found)}"
     try:
         if not isinstance(written, MapNode):
-            wanted = _count(reader, written, env)
+            wanted = _count(reader, written, env, fact.of_bytes)
             if found != wanted:
                 reader.error("expectation-failed", f"{are}, not {wanted:,}", written.span)
             return
         for key, node in written.entries:
-            bound = _count(reader, node, env)
+            bound = _count(reader, node, env, fact.of_bytes)
             if key.text not in ("min", "max"):
                 help = "`{max: 12M}`, `{min: 1_000}`, or one number"
                 raise reader.error("unknown-key", f"a bound has no key `{key.text}`", key.span, help=help)
@@ -168,8 +174,16 @@ def _check_count(reader: Reader, written: Written, fact: Fact, name: str, env: d
         pass
 
 
-def _count(reader: Reader, node: Written, env: dict[str, Any]) -> int:
-    """A count, which may carry a unit: ``61_706``, ``12M``, ``1.8G``; of bytes ``50MB``, ``48MiB``."""
-    if isinstance(node, ScalarNode) and (unit := COUNT.match(node.text) or SIZE.match(node.text)):
-        return round(float(unit[1].replace("_", "")) * UNITS[unit[2] or ""])
-    return reader.integer(node, env, "a count")
+def _count(reader: Reader, node: Written, env: dict[str, Any], of_bytes: bool) -> int:
+    """A count, which may carry a unit: ``61_706``, ``12M``, ``1.8 G``; of bytes ``50MB``, ``48 MiB``."""
+    if isinstance(node, ScalarNode):
+        found = quantity(node.text, of_bytes)
+        if found is not None:
+            return found
+        if not of_bytes and quantity(node.text, of_bytes=True) is not None:
+            help = f"write `{node.text.strip().removesuffix('bytes').removesuffix('B').strip()}`; `weights` is in bytes"
+            raise reader.error("bad-value", "a count has no bytes", node.span, help=help)
+        if WITH_UNIT.match(node.text):
+            units = f"the units of bytes are {UNITS}" if of_bytes else "the units of a count are k, M, G and T"
+            raise reader.error("bad-value", f"`{clipped(node.text)}` has no unit that is known", node.span, help=units)
+    return reader.integer(node, env, "bytes" if of_bytes else "a count")

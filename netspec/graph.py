@@ -368,7 +368,8 @@ class Graph:
     """A compiled spec.
 
     ``sizes`` gives every symbolic dimension the size at which costs are quoted; ``numbers`` says which whole numbers
-    the inputs take that have such; ``recipe`` says how it is trained, where the spec does.
+    the inputs take that have such, ``ranges`` between which two an input's real numbers lie; ``recipe`` says how it is
+    trained, where the spec does.
     """
 
     name: str
@@ -383,6 +384,7 @@ class Graph:
     spec: str
     digest: str
     numbers: Mapping[str, Numbers] = field(default_factory=dict)
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     recipe: Recipe | None = None
 
 

@@ -190,6 +190,10 @@ KEYS: dict[type[Form], dict[str, tuple[Json, str]]] = {
     InputSpec: {
         "shape": ({"type": "array", "items": SIZE}, "its sizes: numbers, expressions, names of symbolic dimensions"),
         "below": (SIZE, "whole numbers from 0 up to, not including, this: a vocabulary's size"),
+        "range": (
+            {"type": "array", "minItems": 2, "maxItems": 2},
+            "the least and the largest of real numbers: `[0, 1]`; an export is verified on such",
+        ),
         "dtype": ({"enum": list(DTYPES)}, "the type of its elements"),
         "optional": ({"type": "boolean"}, "whether the caller may leave it out, as lengths or a mask"),
     },

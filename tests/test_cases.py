@@ -33,12 +33,12 @@ def limits(path: Path) -> Limits:
     return Limits(**{asked[1]: int(asked[2])}) if asked else Limits()
 
 
-def told(path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def told(path: Path, monkeypatch: pytest.MonkeyPatch, warnings: bool = True) -> str:
     """What `netspec check` says of a spec, run in the spec's folder."""
     monkeypatch.chdir(path.parent)
     try:
         checked = check_loaded(load_spec(Path(path.name), limits(path)))
-        return render_all(checked.diagnostics, checked.more)
+        return render_all(checked.diagnostics or (checked.warnings if warnings else ()), checked.more)
     except SpecError as found:
         return str(found)
 
@@ -50,17 +50,16 @@ def test_failing(path: Path, monkeypatch: pytest.MonkeyPatch):
     if WRITE:
         expected.write_text(text)
     assert text == expected.read_text()
-    assert re.match(r"error\[[a-z-]+\]: .+\n +--> \S+:\d+:\d+\n", text)
+    assert re.match(r"(error|warning)\[[a-z-]+\]: .+\n +--> \S+:\d+:\d+\n", text)
 
 
 @pytest.mark.parametrize("path", PASSING, ids=lambda path: path.stem)
 def test_passing(path: Path, monkeypatch: pytest.MonkeyPatch):
-    assert told(path, monkeypatch) == ""
+    assert told(path, monkeypatch, warnings="unused" in path.read_text()) == ""
 
 
 def test_there_are_many_and_every_id_is_among_them():
     assert len(FAILING) >= 150
-    ids = {
-        id for path in FAILING for id in re.findall(r"^error\[([a-z-]+)\]", path.with_suffix(".txt").read_text(), re.M)
-    }
+    texts = [path.with_suffix(".txt").read_text() for path in FAILING]
+    ids = {id for text in texts for id in re.findall(r"^(?:error|warning)\[([a-z-]+)\]", text, re.M)}
     assert ids == set(CATALOGUE)

@@ -6,8 +6,11 @@ import pytest
 
 from netspec.check import check_loaded
 from netspec.diagnostics import Diagnostic, Source
+from netspec.emit.budget import parse_memory
+from netspec.emit.table_footer import short_bytes
 from netspec.expect import _macs, _parameters, count_macs
 from netspec.pipeline import compile_loaded, compile_spec, load_source
+from netspec.quantities import quantity
 
 SCAN = """\
 netspec: 1
@@ -66,6 +69,13 @@ def test_layers_that_are_one_are_named_once():
         ("{weights: {max: 6.2KB}}", "net: weights as float32 are 6,232 bytes, but must be at most 6,200"),
         ("{weights: {max: 6 KiB}}", "net: weights as float32 are 6,232 bytes, but must be at most 6,144"),
         ("{weights: {min: 1MB}}", "net: weights as float32 are 6,232 bytes, but must be at least 1,000,000"),
+        ("{weights: {max: 6.1 kB}}", "net: weights as float32 are 6,232 bytes, but must be at most 6,100"),
+        ("{weights: {max: 6k}}", "net: weights as float32 are 6,232 bytes, but must be at most 6,000"),
+        ("{weights: 6231 bytes}", "net: weights as float32 are 6,232 bytes, not 6,231"),
+        ("{params: 1.5 k}", "net: parameters are 1,558, not 1,500"),
+        ("{params: {max: 1kB}}", "a count has no bytes"),
+        ("{weights: {max: 6 kb}}", "`6 kb` has no unit that is known"),
+        ("{macs: {max: 5 Mio}}", "`5 Mio` has no unit that is known"),
         ("{weights: 4 * 1557}", "net: weights as float32 are 6,232 bytes, not 6,228"),
     ],
 )
@@ -73,9 +83,23 @@ def test_weights_in_bytes(expect: str, message: str):
     assert [each.message for each in found(expect)] == [message]
 
 
-@pytest.mark.parametrize("bound", ["6232B", "6.232KB", "7KiB", "4 * 1558", "1MB", "1GiB"])
+@pytest.mark.parametrize(
+    "bound", ["6232B", "6.232KB", "7KiB", "4 * 1558", "1MB", "1GiB", "7 kB", "7kB", "7 kiB", "1 TB", "6.3 k"]
+)
 def test_a_budget_that_is_kept(bound: str):
     assert found(f"{{weights: {{max: {bound}}}}}") == []
+
+
+def test_a_number_with_commas_is_what_the_table_prints():
+    text = NET.format(expect="\n  params: 1,558\n  weights: 6,232 bytes")
+    assert not check_loaded(load_source(Source("net.yaml", text))).diagnostics
+
+
+def test_what_the_table_prints_can_be_expected():
+    for count in (0, 999, 1_234, 61_706, 1_234_567, 98_765_432, 12_345_678_901):
+        shown = short_bytes(count)
+        assert quantity(shown, of_bytes=True) == pytest.approx(count, rel=5e-3)
+        assert parse_memory(shown) == quantity(shown, of_bytes=True) if count else True
 
 
 def test_a_broken_budget_names_the_heaviest_and_a_floor_does_not():

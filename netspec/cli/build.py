@@ -75,6 +75,9 @@ def _draw(graph: Graph, folder: Path) -> str:
     return "diagram.svg, diagram.dot"
 
 
+RANGE = "say in what range an input lies: `{shape: …, range: [0, 1]}`"
+
+
 def report_parity(parity: Parity, path: Path) -> int:
     """Say what was verified; 1 where PyTorch and onnxruntime disagree."""
     places = "  ".join(
@@ -85,7 +88,18 @@ def report_parity(parity: Parity, path: Path) -> int:
         print(f"verified: PyTorch and onnxruntime agree to {parity.worst:.1e} (max|Δ|/max|y|) at {places}")
         if parity.probed:
             print("          with rescaled weights: as initialised, the output hardly depends on the input")
+        if parity.positive:
+            print(f"          on inputs from 0 to 1: of negative ones both give numbers that are not finite; {RANGE}")
+        if parity.undefined:
+            print(f"          but for places where both give no finite number; {RANGE}")
         return 0
+    if not parity.compared:
+        print(
+            f"netspec: PyTorch and onnxruntime both give no finite number for random inputs at {places}, so that "
+            f"nothing can be compared; {RANGE}; the file is kept as {path}",
+            file=sys.stderr,
+        )
+        return 1
     print(
         f"netspec: PyTorch and onnxruntime differ by {parity.worst:.1e} (max|Δ|/max|y|; {parity.tolerance:.0e} would do) at "
         f"{places}; the file is kept as {path}",

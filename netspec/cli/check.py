@@ -19,31 +19,35 @@ def check_all(targets: Sequence[str], limits: Limits, format: str = "text") -> i
     In a format for programs, all that is printed is one document with the faults of every spec, on stdout.
     """
     failed: list[Diagnostic] = []
+    warned: list[Diagnostic] = []
     more = 0
     common = Shared()
     longest = max(map(len, targets))
     for target in targets:
         try:
-            verdict = check_one(target, limits, common)
+            verdict, warnings = check_one(target, limits, common)
         except SpecError as found:
             failed += found.diagnostics
             more += found.more
             if format == "text":
                 print(f"{render_all(found.diagnostics, found.more, width())}\n", file=sys.stderr)
             continue
+        warned += warnings
         if format == "text":
             print(f"{target:<{longest}}  {verdict:>11}  ok")
+            if warnings:
+                print(f"{render_all(warnings, 0, width())}\n", file=sys.stderr)
     if format != "text":
-        tell(failed, more, format)
-    elif failed:
-        tell_count(len(failed), more)
+        tell([*failed, *warned], more, format)
+    elif failed or warned:
+        tell_count(len(failed), more, len(warned))
     return 1 if failed else 0
 
 
-def check_one(target: str, limits: Limits, common: Shared) -> str:
-    """How many networks a spec makes, in words. Raises ``SpecError`` with every fault."""
+def check_one(target: str, limits: Limits, common: Shared) -> tuple[str, Sequence[Diagnostic]]:
+    """How many networks a spec makes, in words, and every warning. Raises ``SpecError`` with every fault."""
     checked = check_loaded(load_spec(target, limits.file), limits, common)
     if checked.diagnostics:
         raise SpecError(checked.diagnostics, checked.more)
     count = len(checked.graphs)
-    return f"{count} variants" if count > 1 else "1 network"
+    return f"{count} variants" if count > 1 else "1 network", checked.warnings

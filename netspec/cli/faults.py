@@ -28,9 +28,13 @@ def tell(diagnostics: Sequence[Diagnostic], more: int, format: str) -> None:
         tell_count(len(diagnostics), more)
 
 
-def tell_count(told: int, more: int) -> None:
-    count = told + more
-    print(f"{counted(count, more)} error{'s' * (count > 1)}", file=sys.stderr)
+def tell_count(told: int, more: int, warnings: int = 0) -> None:
+    errors, counts = told + more, []
+    if errors:
+        counts.append(f"{counted(errors, more)} error{'s' * (errors > 1)}")
+    if warnings:
+        counts.append(f"{warnings} warning{'s' * (warnings > 1)}")
+    print(" and ".join(counts), file=sys.stderr)
 
 
 def tell_error(found: NetspecError, format: str) -> None:

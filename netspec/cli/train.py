@@ -21,6 +21,7 @@ from netspec.pipeline import Loaded
 from netspec.quoting import shell
 from netspec.recipes.binding import bind_inputs, prepared
 from netspec.runtime.machine import need_memory
+from netspec.train.beforehand import cautions
 from netspec.train.claim import claimed
 from netspec.train.data import Meaning
 from netspec.train.folder import RunFolder
@@ -85,8 +86,8 @@ def work(graph: Graph, loaded: Loaded, asked: Asked, options: Namespace, world: 
             return left_as_it_is(begun, graph, world, tell)
     first = first_setup(graph, world, begun, options.changed_data)
     print(heading(graph, first), flush=True)
-    for note in first.notes() if world.is_first else ():
-        warn(note)
+    for note in (*first.notes(), *cautions(first)):
+        tell(note)
     if options.dry_run:
         print(plan(graph, first))
         return 0

@@ -100,7 +100,7 @@ def elaborate(
                     reader.error("training-only", f"the output `{name}` exists in training only", span, help=help)
     except Failed:
         pass
-    below = _bounds(spec, reader, globals)
+    below, ranges = _bounds(spec, reader, globals), _ranges(spec, reader, globals)
     init = read_rules(spec.init, reader, globals)
     recipe, start = None, None
     if spec.train is not None and not report.count:
@@ -129,6 +129,7 @@ def elaborate(
         init=init,
         parameters=parameters,
         numbers=input_numbers(body, below),
+        ranges=ranges,
         spec=source,
         digest=digest,
         recipe=recipe,
@@ -269,10 +270,41 @@ def _bounds(spec: Spec, reader: Reader, env: Scope) -> dict[str, int]:
     for name, given in spec.inputs.items():
         if given.below is not None:
             try:
+                if is_real(given.dtype):
+                    help = "write `range: [0, 1]` for real numbers"
+                    message = f"`below` is for whole numbers, and `{name}` is {given.dtype}"
+                    raise reader.error("bad-value", message, given.below.span, help=help)
                 bounds[name] = reader.integer(given.below, env, f"the bound of `{name}`", 1)
             except Failed:
                 continue
     return bounds
+
+
+def _ranges(spec: Spec, reader: Reader, env: Scope) -> dict[str, tuple[float, float]]:
+    """The least and the largest number of each input of real numbers that says so."""
+    ranges = {}
+    for name, given in spec.inputs.items():
+        if given.range is None:
+            continue
+        try:
+            if not is_real(given.dtype):
+                help = "write `below: 10` for whole numbers from 0 to 9"
+                message = f"`range` is for real numbers, and `{name}` is {given.dtype}"
+                raise reader.error("bad-value", message, given.range.span, help=help)
+            ends = reader.items(given.range, env, f"the range of `{name}`")
+            numbers = [each for each in ends if isinstance(each, (int, float)) and not isinstance(each, bool)]
+            if len(ends) != 2 or len(numbers) != 2 or not numbers[0] < numbers[1]:
+                message = f"the range of `{name}` is its least and its largest number"
+                raise reader.error("bad-value", message, given.range.span, help="`range: [0, 1]`")
+            ranges[name] = float(numbers[0]), float(numbers[1])
+        except Failed:
+            continue
+    return ranges
+
+
+def is_real(dtype: str) -> bool:
+    """Whether a dtype is of real numbers."""
+    return dtype.startswith(("float", "bfloat"))
 
 
 def _size(reader: Reader, node: SyntaxNode, env: Mapping[str, Any]) -> Size:

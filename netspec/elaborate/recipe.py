@@ -17,6 +17,7 @@ from netspec.graph import Output, Requirement, Value
 from netspec.recipes import Column, ingredients
 from netspec.recipes.binding import Unbound, bind_inputs, bind_target, prepared
 from netspec.recipes.losses import Loss
+from netspec.recipes.metrics import Accuracy, Metric
 from netspec.recipes.recipe import Checkpoint, EarlyStopping, Recipe, Settings, WeightDecay
 from netspec.spec import TrainSpec, Written
 from netspec.spec.reading import read_form
@@ -73,6 +74,8 @@ class _Recipes:
         if not metrics:
             names = dict.fromkeys(name for loss in losses.values() for name in loss.metrics)
             metrics = tuple(_ingredient("metric", name) for name in names)
+        self.guard_metrics(metrics, losses, outputs)
+        self.guard_watched(metrics, early)
         return Recipe(
             data=data,
             losses=losses,
@@ -145,6 +148,33 @@ class _Recipes:
         read = {name: self.attempt(partial(typed, node, env, "float", f"`{name}`")) for name, node in given}
         return {name: value for name, value in read.items() if value is not None}
 
+    def guard_metrics(
+        self, metrics: Sequence[Metric], losses: Mapping[str, Loss], outputs: Mapping[str, Output]
+    ) -> None:
+        """Guard: what is measured is something that the first judged output says."""
+        form = self.form
+        if form.metrics is None or not losses:
+            return
+        output, loss = next(iter(losses.items()))
+        classes = class_count(outputs[output].value)
+        for metric in metrics:
+            if loss.task not in metric.tasks:
+                fitting = [name for name, kind in ingredients("metric").items() if loss.task in kind.tasks]  # type: ignore[attr-defined]
+                message = f"`{metric.name}` does not measure what `{loss.name}` makes small"
+                self.reader.error("bad-value", message, form.metrics.span, help=f"of its kind are {listed(fitting)}")
+            elif isinstance(metric, Accuracy) and loss.task == "classes" and classes and metric.top_k > classes:
+                message = f"`accuracy` among the {metric.top_k} best, but `{output}` has scores for {classes} classes"
+                self.reader.error("bad-value", message, form.metrics.span, help=f"at most {classes - 1} tells anything")
+
+    def guard_watched(self, metrics: Sequence[Metric], early: EarlyStopping | None) -> None:
+        """Guard: what early stopping watches is measured."""
+        labels = ["loss", *(metric.label for metric in metrics)]
+        if early is not None and early.metric not in labels:
+            assert self.form.early_stopping is not None
+            message = f"`early_stopping` watches `{clipped(early.metric)}`, but what is measured is {listed(labels)}"
+            help = f"`metrics: [{early.metric}]`" if early.metric in ingredients("metric") else None
+            self.reader.error("bad-value", message, self.form.early_stopping.span, help=help)
+
     def guard_pairs(self, settings: Settings, optimizer: Any) -> None:
         """Guard: the run ends, and its parts go together."""
         form, span = self.form, self.form.span
@@ -172,10 +202,21 @@ class _Recipes:
             assert form.accumulate is not None
             message = f"a batch of {settings.batch} cannot be split into {settings.accumulate} equal parts"
             self.reader.error("bad-value", message, form.accumulate.span)
+        if optimizer.closure and settings.clip is not None:
+            assert form.clip is not None
+            message = f"`{optimizer.name}` takes its steps from exact gradients, which `clip` would change"
+            self.reader.error("bad-value", message, form.clip.span, help="leave `clip` out")
         if settings.folds is not None and settings.validation is not None:
             assert form.validation is not None
             message = "with `folds` each part is the validation in turn, so there is none of its own"
             self.reader.error("bad-value", message, form.validation.span, help="leave `validation` out")
+
+
+def class_count(value: Value) -> int | None:
+    """How many classes an output has scores for, where it is known."""
+    shape = value.shape
+    size = shape[1 if len(shape) > 3 else -1] if shape else None
+    return size if isinstance(size, int) else None
 
 
 def _ingredient(kind: Any, name: str) -> Any:

@@ -10,8 +10,8 @@ from netspec.diagnostics import UsageError
 from netspec.dims import Dim, Size, evaluate, pretty, substitute
 from netspec.emit.memory import Memory
 from netspec.graph import Graph
+from netspec.quantities import UNITS, quantity
 
-UNITS = {"GiB": 2**30, "MiB": 2**20, "KiB": 2**10, "GB": 10**9, "MB": 10**6, "kB": 10**3, "B": 1}
 MOST = 2**40
 """No larger batch is looked for."""
 
@@ -25,10 +25,10 @@ class Fit(NamedTuple):
 
 def parse_memory(text: str) -> int:
     """Bytes from ``24GiB`` or ``500 MB``. Raises ``UsageError`` where the text is no such size."""
-    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) *([A-Za-z]+)", text.strip())
-    if found is None or found[2] not in UNITS or not (made := int(float(found[1]) * UNITS[found[2]])):
-        raise UsageError(f"--budget-memory takes a size such as 24GiB, in {', '.join(UNITS)}, not `{text}`")
-    return made
+    found = quantity(text, of_bytes=True)
+    if not found:
+        raise UsageError(f"--budget-memory takes a size such as 24GiB, in {UNITS}, not `{text}`")
+    return found
 
 
 def batch_symbol(graph: Graph) -> str:

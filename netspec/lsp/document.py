@@ -124,7 +124,7 @@ def analyse(name: str, text: str, before: Document | None = None) -> Document:
         checked = check_loaded(loaded)
         if checked.graphs:
             built = Built(source, checked.graphs)
-        diagnostics = checked.diagnostics
+        diagnostics = checked.diagnostics + checked.warnings
     except SpecError as found:
         diagnostics = tuple(found.diagnostics)
     except Exception as found:  # an editor must not lose its server to a bug of ours

@@ -1,4 +1,4 @@
-"""Metrics: torchmetrics' measures of how well an output meets its target."""
+"""Metrics: measures of how well an output meets its target, torchmetrics' or of `netspec.train.meters`."""
 
 from typing import Any, ClassVar, Literal
 
@@ -9,9 +9,10 @@ from netspec.recipes.base import Ingredient, Task
 class Metric(Ingredient):
     """Base of every metric.
 
-    ``tasks`` has the full name of the torchmetrics class for each task that the metric can judge: an output with a
-    score for each of several classes, one score for yes and no, or real numbers. ``better`` says which way is better.
-    ``decodes`` marks one that lets the network write its own sequence, word by word, rather than judge one step.
+    ``tasks`` has the full name of the class for each task that the metric can judge: an output with a score for each
+    of several classes, scores for yes and no, or real numbers. It is one of torchmetrics', which takes probabilities
+    for yes and no, or a ``netspec.train.meters.Meter``, which takes the scores themselves. ``better`` says which way is
+    better. ``decodes`` marks one that lets the network write its own sequence, word by word.
     """
 
     tasks: ClassVar[dict[Task, str]] = {}
@@ -29,13 +30,16 @@ class Metric(Ingredient):
 
 
 class Accuracy(Metric):
-    """The share of rows (of places, in sequences) whose class is right; among the `top_k` best, where that is more."""
+    """The share of rows (of places, in sequences) whose class is right; among the `top_k` best, where that is more.
+
+    Of yes and no, a target of a half or more is yes.
+    """
 
     name = "accuracy"
     main = "top_k"
     tasks = {
         "classes": "torchmetrics.classification.MulticlassAccuracy",
-        "binary": "torchmetrics.classification.BinaryAccuracy",
+        "binary": "netspec.train.meters.Accuracy",
     }
 
     top_k: Positive = 1
@@ -49,23 +53,31 @@ class Accuracy(Metric):
 
 
 class F1(Metric):
-    """The harmonic mean of precision and recall, averaged over the classes."""
+    """The harmonic mean of precision and recall, averaged over the classes that occur, or over several yes and no."""
 
     name = "f1"
     tasks = {
-        "classes": "torchmetrics.classification.MulticlassF1Score",
-        "binary": "torchmetrics.classification.BinaryF1Score",
+        "classes": "netspec.train.meters.F1",
+        "binary": "netspec.train.meters.QuestionsF1",
     }
+
+    def keywords(self, task: Task, classes: int | None) -> dict[str, Any]:
+        return {}
 
 
 class AUROC(Metric):
-    """The area under the receiver operating characteristic."""
+    """The area under the receiver operating characteristic, of each class against the rest, averaged over those for
+    which there are rows of both kinds; not defined where there are for none.
+    """
 
     name = "auroc"
     tasks = {
-        "classes": "torchmetrics.classification.MulticlassAUROC",
-        "binary": "torchmetrics.classification.BinaryAUROC",
+        "classes": "netspec.train.meters.AUROC",
+        "binary": "netspec.train.meters.AUROC",
     }
+
+    def keywords(self, task: Task, classes: int | None) -> dict[str, Any]:
+        return {}
 
 
 class MeanSquaredError(Metric):
@@ -85,17 +97,17 @@ class MeanAbsoluteError(Metric):
 
 
 class R2(Metric):
-    """The share of the target's variance that the output explains."""
+    """The share of the target's variance that the output explains; of several numbers a row, the mean over them."""
 
     name = "r2"
-    tasks = {"numbers": "torchmetrics.R2Score"}
+    tasks = {"numbers": "netspec.train.meters.R2"}
 
 
 class Perplexity(Metric):
     """e to the mean cross-entropy: how many words the network hesitates between."""
 
     name = "perplexity"
-    tasks = {"classes": "torchmetrics.text.Perplexity"}
+    tasks = {"classes": "netspec.train.meters.Perplexity"}
     better = "lower"
 
     def keywords(self, task: Task, classes: int | None) -> dict[str, Any]:

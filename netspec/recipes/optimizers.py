@@ -1,8 +1,8 @@
 """Optimizers: torch.optim's, by their names and with their defaults, and Newton's method."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from netspec.ops.arguments import Positive
 from netspec.recipes.base import Ingredient
@@ -51,6 +51,12 @@ class SGD(Optimizer):
     @property
     def states(self) -> int:
         return int(self.momentum > 0)
+
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> Self:
+        if self.nesterov and not (self.momentum > 0 and self.dampening == 0):
+            raise ValueError("`nesterov` needs a `momentum`, and no `dampening`")
+        return self
 
 
 class Adagrad(Optimizer):

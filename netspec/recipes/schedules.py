@@ -1,6 +1,12 @@
-"""Schedules of the learning rate: torch.optim.lr_scheduler's, by their names, over the length of the run."""
+"""Schedules of the learning rate: those of torch.optim.lr_scheduler, by their names, over the length of the run.
 
-from typing import Annotated, Any, ClassVar
+Each is a formula for the rate of a step, so that a run can be taken up at any step. Only the rate moves: momentum and
+betas stay as the optimizer has them.
+"""
+
+from dataclasses import dataclass
+from math import cos, pi
+from typing import Annotated
 
 from pydantic import Field
 
@@ -10,57 +16,67 @@ from netspec.recipes.base import Ingredient
 Factor = Annotated[float, Field(gt=0, le=1)]
 
 
+@dataclass(frozen=True, slots=True)
+class Length:
+    """How long a run is, in steps of the optimizer: in all, and an epoch."""
+
+    steps: int
+    epoch: int
+
+
 class Schedule(Ingredient):
-    """Base of every schedule. ``warmup`` steps come first, over which the rate rises from nothing, evenly.
-
-    ``watches`` marks one that waits for the validation's loss, and moves once an epoch.
+    """Base of every schedule. ``warmup`` steps come first, over which the rate rises evenly from nothing to the rate
+    that the schedule begins with. The schedule then takes the steps that are left; only the epochs of `step` and
+    `multi_step` count from the start of the run.
     """
-
-    watches: ClassVar[bool] = False
 
     warmup: Natural = 0
 
-    def keywords(self, steps: int, steps_per_epoch: int, lr: float) -> dict[str, Any]:
-        """The arguments of the class in ``torch`` for so many steps, warm-up left out."""
-        return {}
+    def rate(self, lr: float, step: int, length: Length) -> float:
+        """The rate of a step, counted from 0, where the optimizer's own is ``lr``."""
+        if step >= self.warmup:
+            return self.after(lr, step - self.warmup, length)
+        return self.after(lr, 0, length) * (step + 1) / (self.warmup + 1)
+
+    def after(self, lr: float, step: int, length: Length) -> float:
+        """The rate of a step that is counted from the end of the warm-up."""
+        return lr
+
+    def rest(self, length: Length) -> int:
+        """How many steps follow the warm-up."""
+        return max(1, length.steps - self.warmup)
 
 
 class Constant(Schedule):
     """The same rate throughout, after the warm-up."""
 
     name = "constant"
-    torch = "torch.optim.lr_scheduler.ConstantLR"
-
-    def keywords(self, steps: int, steps_per_epoch: int, lr: float) -> dict[str, Any]:
-        return {"factor": 1.0, "total_iters": 0}
 
 
 class Step(Schedule):
-    """The rate times `gamma` every `step_size` epochs."""
+    """The rate times `gamma` every `step_size` epochs of the run."""
 
     name = "step"
     main = "step_size"
-    torch = "torch.optim.lr_scheduler.StepLR"
 
     step_size: Positive
     gamma: Factor = 0.1
 
-    def keywords(self, steps: int, steps_per_epoch: int, lr: float) -> dict[str, Any]:
-        return {"step_size": self.step_size * steps_per_epoch, "gamma": self.gamma}
+    def after(self, lr: float, step: int, length: Length) -> float:
+        return lr * self.gamma ** ((step + self.warmup) // (self.step_size * length.epoch))
 
 
 class MultiStep(Schedule):
-    """The rate times `gamma` at each of the epochs in `milestones`."""
+    """The rate times `gamma` at each of the epochs in `milestones`: after so many epochs of the run."""
 
     name = "multi_step"
     main = "milestones"
-    torch = "torch.optim.lr_scheduler.MultiStepLR"
 
     milestones: Annotated[list[Positive], Field(min_length=1)]
     gamma: Factor = 0.1
 
-    def keywords(self, steps: int, steps_per_epoch: int, lr: float) -> dict[str, Any]:
-        return {"milestones": [epoch * steps_per_epoch for epoch in self.milestones], "gamma": self.gamma}
+    def after(self, lr: float, step: int, length: Length) -> float:
+        return lr * self.gamma ** sum(step + self.warmup >= epoch * length.epoch for epoch in self.milestones)
 
 
 class Exponential(Schedule):
@@ -68,69 +84,80 @@ class Exponential(Schedule):
 
     name = "exponential"
     main = "gamma"
-    torch = "torch.optim.lr_scheduler.ExponentialLR"
 
     gamma: Factor
 
-    def keywords(self, steps: int, steps_per_epoch: int, lr: float) -> dict[str, Any]:
-        return {"gamma": self.gamma ** (1 / steps_per_epoch)}
+    def after(self, lr: float, step: int, length: Length) -> float:
+        return float(lr * self.gamma ** (step / length.epoch))
 
 
 class Cosine(Schedule):
     """Half a cosine from the rate down to `eta_min` at the end (Loshchilov and Hutter 2016)."""
 
     name = "cosine"
-    torch = "torch.optim.lr_scheduler.CosineAnnealingLR"
 
     eta_min: Annotated[float, Field(ge=0)] = 0.0
 
-    def keywords(self, steps: int, steps_per_epoch: int, lr: float) -> dict[str, Any]:
-        return {"T_max": max(1, steps), "eta_min": self.eta_min}
+    def after(self, lr: float, step: int, length: Length) -> float:
+        return between(lr, self.eta_min, step / self.rest(length))
 
 
 class Linear(Schedule):
     """A straight line from the rate down to `end_factor` of it at the end."""
 
     name = "linear"
-    torch = "torch.optim.lr_scheduler.LinearLR"
 
     end_factor: Probability = 0.0
 
-    def keywords(self, steps: int, steps_per_epoch: int, lr: float) -> dict[str, Any]:
-        return {"start_factor": 1.0, "end_factor": self.end_factor, "total_iters": max(1, steps)}
+    def after(self, lr: float, step: int, length: Length) -> float:
+        return lr * (1 + (self.end_factor - 1) * step / self.rest(length))
 
 
 class OneCycle(Schedule):
-    """Up to the rate, over `pct_start` of the run, and down to nearly nothing (Smith and Topin 2017)."""
+    """Half a cosine from a 25th of the rate up to it, over `pct_start` of the steps, and another one down to nearly
+    nothing at the last step (Smith and Topin 2017). The momentum stays as it is.
+    """
 
     name = "one_cycle"
-    torch = "torch.optim.lr_scheduler.OneCycleLR"
 
     pct_start: Probability = 0.3
 
-    def keywords(self, steps: int, steps_per_epoch: int, lr: float) -> dict[str, Any]:
-        return {"max_lr": lr, "total_steps": max(2, steps) + 1, "pct_start": self.pct_start}
+    def after(self, lr: float, step: int, length: Length) -> float:
+        first, last = lr / START_DIVISOR, lr / START_DIVISOR / END_DIVISOR
+        steps = self.rest(length)
+        top, end = self.pct_start * steps - 1, steps - 1
+        step = min(step, end)
+        if step < top:
+            return between(first, lr, step / top)
+        return between(lr, last, (step - top) / (end - top)) if end > top else lr
+
+
+START_DIVISOR = 25
+END_DIVISOR = 10_000
+"""How many times smaller the first rate of a cycle is than the largest, and the last than the first, as in torch."""
+
+
+def between(start: float, end: float, share: float) -> float:
+    """Half a cosine from ``start`` to ``end``, after so large a share of it."""
+    return end + (start - end) * (1 + cos(pi * share)) / 2
 
 
 class InverseSquareRoot(Schedule):
     """The rate at the end of the warm-up, then falling with the square root of the steps (Vaswani et al. 2017)."""
 
     name = "inverse_sqrt"
-    torch = "netspec.train.schedules.InverseSquareRoot"
 
-    def keywords(self, steps: int, steps_per_epoch: int, lr: float) -> dict[str, Any]:
-        return {"warmup": max(1, self.warmup)}
+    def after(self, lr: float, step: int, length: Length) -> float:
+        warmup = max(1, self.warmup)
+        return float(lr * (warmup / (warmup + step)) ** 0.5)
 
 
 class Plateau(Schedule):
-    """The rate times `factor` when the validation's loss has not fallen for `patience` epochs."""
+    """The rate times `factor` after the first epoch beyond `patience` ones in a row in which the validation's loss has
+    not fallen, by a ten-thousandth of it at least.
+    """
 
     name = "plateau"
-    torch = "torch.optim.lr_scheduler.ReduceLROnPlateau"
-    watches = True
 
     factor: Factor = 0.1
     patience: Natural = 10
-
-    def keywords(self, steps: int, steps_per_epoch: int, lr: float) -> dict[str, Any]:
-        return {"factor": self.factor, "patience": self.patience}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import torch
@@ -47,15 +49,19 @@ def construct_uninitialised(kind: type[nn.Module]) -> nn.Module:
 
 
 class _Seeded(TorchFunctionMode):
-    """Seeds torch's generator from a parameter's path when that parameter is first touched."""
+    """Draws a parameter's numbers from a generator of its own, seeded from its path when it is first touched.
+
+    torch's own generator stays out of it: all threads share that one.
+    """
 
     def __init__(self, paths: dict[int, str], seed: int, leave: frozenset[str]):
         super().__init__()
         self.paths, self.seed, self.leave = paths, seed, leave
         self.touched: set[str] = set()
+        self.generator = torch.Generator()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
+        kwargs = dict(kwargs or {})
         target = args[0] if args else kwargs.get("tensor")
         path = self.paths.get(id(target))
         if path is not None:
@@ -63,8 +69,35 @@ class _Seeded(TorchFunctionMode):
                 return target
             if path not in self.touched:
                 self.touched.add(path)
-                torch.default_generator.manual_seed(parameter_seed(self.seed, path))
+                self.generator.manual_seed(parameter_seed(self.seed, path))
+        if _draws(func) and kwargs.get("generator") is None:
+            kwargs["generator"] = self.generator
         return func(*args, **kwargs)
+
+
+DRAWS = frozenset(
+    {
+        Tensor.uniform_,
+        Tensor.normal_,
+        Tensor.bernoulli_,
+        Tensor.exponential_,
+        Tensor.random_,
+        torch.rand,
+        torch.randn,
+        torch.randint,
+        torch.randperm,
+        torch.normal,
+        torch.bernoulli,
+    }
+)
+
+
+@cache
+def _draws(function: Callable[..., Any]) -> bool:
+    """Whether a function draws random numbers, from a generator that it can be given."""
+    if getattr(function, "__module__", None) == "torch.nn.init":
+        return "generator" in inspect.signature(function).parameters
+    return function in DRAWS
 
 
 def parameter_seed(seed: int, path: str) -> int:
@@ -73,10 +106,10 @@ def parameter_seed(seed: int, path: str) -> int:
 
 
 def initialize(module: nn.Module, graph: Graph, seed: int) -> None:
-    """Give every parameter and buffer its initial value. torch's own random state is left as it was."""
+    """Give every parameter and buffer its initial value. torch's own random state is neither read nor changed."""
     paths = {id(parameter): path for path, parameter in module.named_parameters()}
     ruled = ruled_parameters(graph)
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
+    with torch.no_grad():
         with _Seeded(paths, seed, ruled):
             for each in reversed([*module.modules()]):  # a part first: what holds it may set its values anew
                 reset = getattr(each, "reset_parameters", None) or getattr(each, "_reset_parameters", None)

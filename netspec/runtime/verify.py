@@ -34,13 +34,15 @@ class Comparison:
     """PyTorch and onnxruntime on the same input: ``difference`` is max|Δ| / max|y| over all outputs.
 
     ``rounding`` is the same measure between PyTorch's float32 and its float64, where it was needed: a deep network may
-    amplify rounding beyond any fixed tolerance, and then two right answers differ by as much.
+    amplify rounding beyond any fixed tolerance, and then two right answers differ by as much. ``undefined`` says that
+    both gave the same infinities, or no numbers, in the same places; where that is all they gave, nothing is compared.
     """
 
     sizes: Mapping[str, int]
     difference: float
     rounding: float = 0.0
     tolerance: float = TOLERANCE
+    undefined: bool = False
 
     @property
     def agrees(self) -> bool:
@@ -52,17 +54,29 @@ class Parity:
     """The comparisons that an export has passed or failed; ``module`` is what was compared.
 
     ``probed`` says that the weights were scaled for them, as the module's own make an output that hardly depends on
-    the input, or overflows: nothing could be told from that.
+    the input, or overflows: nothing could be told from that. ``positive`` says that the inputs were drawn from 0 to 1,
+    as of numbers on both sides of 0 the outputs are not defined.
     """
 
     comparisons: Sequence[Comparison]
     providers: Sequence[str]
     module: nn.Module
     probed: bool = False
+    positive: bool = False
 
     @property
     def worst(self) -> float:
-        return max(each.difference for each in self.comparisons)
+        return max((each.difference for each in self.comparisons if not math.isnan(each.difference)), default=math.nan)
+
+    @property
+    def undefined(self) -> bool:
+        """Whether both gave what is no number, or infinite, in the same places."""
+        return any(each.undefined for each in self.comparisons)
+
+    @property
+    def compared(self) -> bool:
+        """Whether there was a number to compare in every comparison."""
+        return not any(math.isnan(each.difference) for each in self.comparisons)
 
     @property
     def tolerance(self) -> float:
@@ -92,10 +106,17 @@ def export_verified(
 
 
 def verify_onnx(graph: Graph, module: nn.Module, path: Path, count: int = 3) -> Parity:
-    """Compare at ``count`` sizes of every symbolic dimension, with weights from which something can be told."""
+    """Compare at ``count`` sizes of every symbolic dimension, with weights from which something can be told.
+
+    Inputs that do not say in what range they lie are on both sides of 0, unless only outputs of positive ones are
+    defined.
+    """
     graph = affordable(graph)
     if is_telling(graph, module):
         return compare_onnx(graph, module, path, count)
+    above = replace(graph, ranges={**dict.fromkeys(graph.inputs, (0.0, 1.0)), **graph.ranges})
+    if above.ranges != graph.ranges and not is_defined(graph, module) and is_defined(above, module):
+        return replace(verify_onnx(above, module, path, count), positive=True)
     probe = probing_copy(graph, module)
     with exported(graph, probe, path) as temporary:
         parity = compare_onnx(graph, probe, temporary, count)
@@ -121,6 +142,11 @@ def affordable(graph: Graph) -> Graph:
         need_memory(needed, f"running {graph.name} to verify it", "export it on a machine with more memory")
         return graph
     return graph if sizes == graph.sizes else replace(graph, sizes=sizes)
+
+
+def is_defined(graph: Graph, module: nn.Module) -> bool:
+    """Whether the module's outputs are finite."""
+    return all(np.isfinite(each).all() for each in run(module, example_inputs(graph, other_sizes(graph, 2)[-1])))
 
 
 def is_telling(graph: Graph, module: nn.Module) -> bool:
@@ -197,7 +223,9 @@ def compare_onnx(graph: Graph, module: nn.Module, path: Path, count: int = 3, se
         rounding = (
             largest_difference(run(copy.deepcopy(module).double(), inputs), ours) if difference > tolerance else 0.0
         )
-        comparisons.append(Comparison(sizes, difference, rounding, tolerance))
+        undefined = math.isfinite(difference) and not all(np.isfinite(each).all() for each in ours)
+        undefined = undefined or math.isnan(difference)
+        comparisons.append(Comparison(sizes, difference, rounding, tolerance, undefined))
     return Parity(comparisons, session.get_providers(), module)
 
 
@@ -232,17 +260,27 @@ def _providers(device: torch.device) -> list[Any]:
 
 
 def example_inputs(graph: Graph, sizes: Mapping[str, int], seed: int = 0) -> dict[str, torch.Tensor]:
-    """Random inputs at these sizes: standard normal where they are real, numbers that the ops take where whole."""
+    """Random inputs at these sizes: standard normal where they are real and have no range, numbers that the ops take
+    where they are whole.
+    """
     generator = torch.Generator().manual_seed(seed)
     anything = Numbers()
     return {
-        name: _example(value, sizes, graph.numbers.get(name, anything), generator)
+        name: _example(value, sizes, graph.numbers.get(name, anything), graph.ranges.get(name), generator)
         for name, value in graph.inputs.items()
     }
 
 
-def _example(value: Value, sizes: Mapping[str, int], numbers: Numbers, generator: torch.Generator) -> torch.Tensor:
+def _example(
+    value: Value,
+    sizes: Mapping[str, int],
+    numbers: Numbers,
+    ends: tuple[float, float] | None,
+    generator: torch.Generator,
+) -> torch.Tensor:
     shape, dtype = evaluate_shape(value.shape, sizes), getattr(torch, value.tensor.dtype)
+    if dtype.is_floating_point and ends is not None:
+        return torch.rand(shape, generator=generator).mul(ends[1] - ends[0]).add(ends[0]).to(dtype)
     if dtype.is_floating_point:
         return torch.randn(shape, generator=generator).to(dtype)
     least = evaluate(numbers.least, sizes)
@@ -260,20 +298,23 @@ def _as_taken(tensor: torch.Tensor, module: nn.Module) -> torch.Tensor:
 
 
 def largest_difference(ours: Sequence[Any], theirs: Sequence[Any]) -> float:
-    """The largest relative difference over all outputs."""
-    return max(relative_difference(want, got) for want, got in zip(ours, theirs))
+    """The largest relative difference over all outputs; ``nan`` where there is nothing to compare in any of them."""
+    found = [relative_difference(want, got) for want, got in zip(ours, theirs)]
+    return max((each for each in found if not math.isnan(each)), default=math.nan)
 
 
 def relative_difference(want: Any, got: Any) -> float:
-    """max|want − got| / max|want|; infinite where the shapes differ, or where one alone is not finite.
+    """max|want − got| / max|want| over the finite numbers; ``nan`` where there are none.
 
-    What is no number to both, such as the logarithm of a negative one, or the same infinity, is no difference.
+    Infinite where the shapes differ, or a number that is not finite is another one on the other side.
     """
     want, got = np.asarray(want, np.float64), np.asarray(got, np.float64)
     if want.shape != got.shape:
-        return float("inf")
-    finite = np.isfinite(want)
-    if not (finite == np.isfinite(got)).all() or not np.array_equal(want[~finite], got[~finite], equal_nan=True):
-        return float("inf")
+        return math.inf
+    finite = np.isfinite(want) & np.isfinite(got)
+    if not np.array_equal(want[~finite], got[~finite], equal_nan=True):
+        return math.inf
+    if want.size and not finite.any():
+        return math.nan
     difference = np.abs(want[finite] - got[finite]).max(initial=0.0)
     return float(difference / max(np.abs(want[finite]).max(initial=0.0), 1e-30))

@@ -62,6 +62,7 @@ class InputSpec(Form):
     span: Span
     shape: Annotated[tuple[Written, ...], reader(read_list)]
     below: Value | None = None
+    range: Value | None = None
     dtype: Annotated[str, reader(one_of(*DTYPES))] = "float32"
     optional: Flag = False
 

@@ -17,6 +17,7 @@ from netspec.pipeline import Loaded
 from netspec.runtime.module import build_module
 from netspec.runtime.verify import export_verified
 from netspec.train.balance import write_loss_weights
+from netspec.train.beforehand import guard_start
 from netspec.train.checkpoints import digest_of
 from netspec.train.curves import draw_curves
 from netspec.train.folder import RunFolder, environment
@@ -62,6 +63,7 @@ def first_setup(
     """The only setup of a network, or that of its first fold, its data read.
 
     What has ``begun`` goes on with what its data mean, and with the same rows unless ``changed_data`` allows others.
+    Raises ``TrainingFault`` where it is known before the first step that the run cannot go on to its end.
     """
     settings = recipe_of(graph).settings
     fold = 0 if settings.folds else None
@@ -70,7 +72,9 @@ def first_setup(
     if begun is not None and known is not None and not changed_data:
         guard_same_data(data, begun)
     states = None if begun is None else states_of(graph, folder_of_fold(begun, fold))
-    return Setup(graph, data, chosen_device(settings.devices), fold, states, world)
+    setup = Setup(graph, data, chosen_device(settings.devices), fold, states, world)
+    guard_start(setup)
+    return setup
 
 
 def folder_of_fold(folder: RunFolder, fold: int | None) -> RunFolder:
@@ -147,6 +151,7 @@ class Job:
         if fold != first.fold:
             states = states_of(first.graph, folder) if self.goes_on else None
             setup = Setup(first.graph, first.data, first.device, fold, states, first.world)
+            guard_start(setup)
         settings = first.recipe.settings
         if first.world.is_first:
             folder.path.mkdir(exist_ok=True)
@@ -233,7 +238,9 @@ def export(graph: Graph, folder: RunFolder, metadata: Mapping[str, str], warn: C
     module = build_module(graph, "cpu")
     module.load_state_dict(read_weights(folder.best))
     path, parity = export_verified(graph, module, folder.path / "model.onnx", metadata)
-    if not parity.agrees:
+    if not parity.agrees and not parity.compared:
+        warn(f"the ONNX file could not be verified, as both sides give no finite number; it is kept as {path}")
+    elif not parity.agrees:
         warn(f"PyTorch and onnxruntime differ by {parity.worst:.1e} (max|Δ|/max|y|); the file is kept as {path}")
     return path
 
@@ -264,6 +271,10 @@ def average(scores: Sequence[Scores]) -> Scores:
 def over_folds(summary: Callable[[list[float]], float], scores: Sequence[Scores]) -> Scores:
     """One number for each score of several folds."""
     return {
-        part: {name: summary([each[part][name] for each in scores]) for name in values}
+        part: {
+            name: summary([each[part][name] for each in scores])
+            for name in values
+            if all(name in each[part] for each in scores)
+        }
         for part, values in scores[0].items()
     }

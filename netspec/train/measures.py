@@ -1,24 +1,28 @@
-"""How well a network does on some rows: its loss, and torchmetrics' measures."""
+"""How well a network does on some rows: its loss, and its metrics."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from netspec.diagnostics import UsageError
+from netspec.diagnostics import TrainingFault, UsageError
 from netspec.recipes import Column
 from netspec.recipes.losses import Loss
 from netspec.recipes.metrics import Metric
 from netspec.train.feed import Batch, Feed
+from netspec.train.meters import Meter
 from netspec.train.names import resolve
 from netspec.train.objective import Objective
 from netspec.train.world import ALONE, World
 
 EVALUATION_BATCH = 256
+YES = 0.5
+"""A target, 0 or 1 or a probability, that is as much as this is a yes."""
 FEW = 8
 """Rows that tell whether a network looks ahead."""
 
@@ -27,7 +31,7 @@ class Measures:
     """The metrics of a network's first judged output, and its loss.
 
     ``read_back`` is the place among the inputs of the one that holds the target shifted by one, for metrics that let
-    the network read what it wrote.
+    the network read what it wrote. ``fixed`` says that all rows of the output have one size.
     """
 
     def __init__(
@@ -38,7 +42,9 @@ class Measures:
         column: Column,
         classes: int | None,
         read_back: int | None = None,
+        fixed: bool = True,
     ):
+        self.fixed = fixed
         self.objective, self.loss, self.read_back = objective, loss, read_back
         self.ignored = getattr(loss, "ignore_index", None)
         self.ignored = column.padding if self.ignored is None else self.ignored
@@ -46,8 +52,6 @@ class Measures:
         self.decoding: dict[str, Any] = {}
         for metric in metrics:
             task = loss.task
-            if task not in metric.tasks:
-                raise UsageError(f"`{metric.name}` does not measure what `{loss.name}` makes small")
             if metric.decodes and read_back is None:
                 raise UsageError(
                     f"`{metric.name}` is for sequences that a network writes word by word, from its target"
@@ -58,7 +62,7 @@ class Measures:
     def of(
         self, model: nn.Module, feed: Feed, batch: int | None, autocast: AbstractContextManager[Any]
     ) -> dict[str, float]:
-        """``{"loss": …, "accuracy": …}`` of a network in evaluation."""
+        """``{"loss": …, "accuracy": …}`` of a network in evaluation; a metric that is not defined is left out."""
         training = model.training
         model.eval()
         for meter in (*self.meters.values(), *self.decoding.values()):
@@ -75,21 +79,41 @@ class Measures:
                     self._decode(model, each, outputs, feed.world)
         model.train(training)
         found = {"loss": losses.mean(feed.world)}
-        return found | {name: float(meter.compute()) for name, meter in (*self.meters.items(), *self.decoding.items())}
+        values = {name: float(meter.compute()) for name, meter in (*self.meters.items(), *self.decoding.items())}
+        return found | {name: value for name, value in values.items() if math.isfinite(value)}
+
+    @property
+    def labels(self) -> list[str]:
+        """What is measured besides the loss."""
+        return [*self.meters, *self.decoding]
 
     def _update(self, outputs: Any, batch: Batch) -> None:
-        output, target = self._scores(outputs), batch.targets[self.objective.main]
+        output, target = self._scores(outputs).float(), batch.targets[self.objective.main]
         if self.loss.task == "classes":
-            scores, wanted = scores_of_places(output.float(), target)
+            scores, wanted = scores_of_places(output, target)
             if self.ignored is not None:
                 kept = wanted != self.ignored
                 scores, wanted = scores[kept], wanted[kept]
-        elif self.loss.task == "binary":
-            scores, wanted = torch.sigmoid(output.float()).flatten(), target.flatten().long()
         else:
-            scores, wanted = output.float().flatten(), target.float().flatten()
-        for metric, meter in self.meters.items():
-            meter.update(*((scores[None], wanted[None]) if metric == "perplexity" else (scores, wanted)))
+            scores, wanted = (self._columns(each) for each in (output, target.reshape(output.shape)))
+            wanted = wanted >= YES if self.loss.task == "binary" else wanted.float()
+        if not len(wanted):
+            return
+        for meter in self.meters.values():
+            if isinstance(meter, Meter):
+                meter.update(scores, wanted)
+            elif self.loss.task == "binary":
+                meter.update(scores.sigmoid().flatten(), wanted.long().flatten())
+            else:
+                meter.update(scores if self.loss.task == "classes" else scores.flatten(), wanted.flatten())
+
+    def _columns(self, rows: Tensor) -> Tensor:
+        """Numbers, or answers to questions: (n, …) with a place for each in a row; of rows of any size, (n, 1) of all.
+
+        The places of images and sequences answer one and the same question.
+        """
+        apart = self.fixed and (rows.dim() == 2 or self.loss.task == "numbers")
+        return rows.reshape(len(rows), -1) if apart else rows.reshape(-1, 1)
 
     def _decode(self, model: nn.Module, batch: Batch, outputs: Any, world: World) -> None:
         """Judge what a network writes when it reads back its own words.
@@ -99,7 +123,7 @@ class Measures:
         """
         ahead = world.most(self.looks_ahead(model, batch))  # all processes, which may share the network, do the same
         written = self.decoded(model, batch, world) if ahead else self._scores(outputs).argmax(-1)
-        right = self._right(written, batch.targets[self.objective.main])[: batch.rows]
+        right = self._right(written[: batch.rows], batch.targets[self.objective.main][: batch.rows])
         for meter in self.decoding.values():
             meter.update(right)
 
@@ -119,10 +143,11 @@ class Measures:
         return not torch.allclose(before, self._scores(model(*inputs))[:, :half], rtol=1e-4, atol=1e-4)
 
     def _right(self, written: Tensor, target: Tensor) -> Tensor:
-        """Which sequences are right from end to end, as 0 and 1; padding does not count."""
+        """Which sequences are right from end to end, as 0 and 1; padding does not count, nor do rows of it."""
         same = written == target
         if self.ignored is not None:
             same |= target == self.ignored
+            return same[(target != self.ignored).any(1)].all(1).float()
         return same.all(1).float()
 
     def decoded(self, model: nn.Module, batch: Batch, world: World = ALONE) -> Tensor:
@@ -143,7 +168,16 @@ class Measures:
         target = batch.targets[self.objective.main]
         if self.ignored is None:
             return target.shape[1]
-        return int((target != self.ignored).any(0).nonzero().max()) + 1
+        places = (target != self.ignored).any(0).nonzero()
+        return int(places.max()) + 1 if len(places) else 1
+
+
+def nothing_counts(which: str, output: str, ignored: int | None) -> str:
+    """Why some rows cannot be judged."""
+    return (
+        f"nothing counts of the rows {which}: every target of `{output}` is {ignored}, which the loss ignores; take "
+        "rows with other targets, or another `ignore_index`"
+    )
 
 
 class Losses:
@@ -164,9 +198,12 @@ class Losses:
                 self.counts[name] += counts[name]
 
     def mean(self, world: World = ALONE) -> float:
-        """Over all processes; zero where nothing was judged."""
+        """Over all processes. Raises ``TrainingFault`` where nothing of the rows counts."""
         terms = self.objective.terms.values()
         sums, counts = (world.sums(*each.values()) for each in (self.sums, self.counts))
+        if not any(counts):
+            ignored = self.objective.terms[self.objective.main].ignored
+            raise TrainingFault(nothing_counts("that are judged", self.objective.main, ignored))
         return sum(term.scale * total / count for term, total, count in zip(terms, sums, counts) if count)
 
 
@@ -179,8 +216,4 @@ def scores_of_places(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
 def better_way(metrics: Iterable[Metric], watched: str) -> int:
     """1 where more of what is watched is better, −1 where less is."""
-    by_name: Mapping[str, Metric] = {metric.label: metric for metric in metrics}
-    if watched != "loss" and watched not in by_name:
-        known = ", ".join(f"`{name}`" for name in ("loss", *by_name))
-        raise UsageError(f"`early_stopping` watches `{watched}`, but what is measured is {known}")
-    return 1 if watched in by_name and by_name[watched].better == "higher" else -1
+    return next((1 for metric in metrics if metric.label == watched and metric.better == "higher"), -1)

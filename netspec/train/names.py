@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import warnings
 from functools import cache
 from importlib import import_module
@@ -12,6 +13,8 @@ import torch
 
 from netspec.diagnostics import EnvironmentFault
 
+ONE_AT_A_TIME = threading.Lock()
+"""Threads that read data at once would import torchvision twice, and declare its operators twice."""
 BOXES = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 TORCHVISION_OPERATORS = (("torchvision::nms", BOXES), ("torchvision::qnms", BOXES))
 
@@ -21,7 +24,8 @@ def resolve(name: str) -> Any:
     """What a full name means: ``torch.optim.Adam``. Raises ``EnvironmentFault`` where its package is not installed."""
     module, _, attribute = name.rpartition(".")
     if module.startswith("torchmetrics"):
-        import_torchvision()
+        with ONE_AT_A_TIME:
+            import_torchvision()
     try:
         return getattr(import_module(module), attribute)
     except ModuleNotFoundError as found:
@@ -42,7 +46,7 @@ def import_torchvision() -> None:
     except ModuleNotFoundError:
         return
     except RuntimeError:
-        for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
+        for name in [name for name in [*sys.modules] if name.partition(".")[0] == "torchvision"]:
             del sys.modules[name]
         for operator in TORCHVISION_OPERATORS:
             torch.library.define(*operator)

@@ -59,7 +59,8 @@ class Objective:
         of all parts then add up to that of the batch, however long the padding is in each.
         """
         named = self.named(outputs)
-        shares = shares or {}
+        if shares is None:  # all that counts in a whole batch may be nothing
+            shares = {name: float(count > 0) for name, count in self.counts(targets).items()}
         parts = [self._part(name, named[name], targets[name], shares.get(name, 1.0)) for name in named]
         total = parts[0]
         for part in parts[1:]:

@@ -6,13 +6,14 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
 from netspec.diagnostics import EnvironmentFault, TrainingFault, UsageError
+from netspec.recipes.schedules import Constant
 from netspec.train.checkpoints import Checkpoints
 from netspec.train.faults import enough_rows, name_the_layer, out_of_memory, readable, too_large
 from netspec.train.feed import Batch, split
@@ -33,19 +34,32 @@ FLUSH_EVERY = 1.0
 
 @dataclass(slots=True)
 class State:
-    """Where a run is: everything besides weights and optimizer that the rest of it depends on."""
+    """Where a run is: everything besides weights and optimizer that the rest of it depends on.
+
+    ``loss_of_epoch`` is the sum over what counted in its steps, ``counted_of_epoch`` how much that was. ``best`` is the
+    best value so far of what is watched, ``progress`` the last one that was better by the margin of early stopping.
+    """
 
     step: int = 0
     epoch: int = 0
     step_of_epoch: int = 0
     loss_of_epoch: float = 0.0
+    counted_of_epoch: float = 0.0
     seconds: float = 0.0
     best: float | None = None
     best_loss: float = math.inf
     best_epoch: int = 0
     best_step: int = 0
+    progress: float | None = None
     waited: int = 0
     done: bool = False
+
+
+class Taken(NamedTuple):
+    """A step that has been taken: the loss of its batch, and how many rows or places that is the mean of."""
+
+    loss: float
+    counted: float
 
 
 @dataclass(slots=True)
@@ -79,9 +93,8 @@ class Run:
         self.optimizer = build_optimizer(recipe.optimizer, model, recipe.weight_decay)
         self.steps_per_epoch = setup.train.steps(self.settings.batch)
         self.total = self.settings.steps or (self.settings.epochs or 0) * self.steps_per_epoch
-        self.schedule: Any = None
-        if recipe.schedule is not None:
-            self.schedule = build_schedule(recipe.schedule, self.optimizer, self.total, self.steps_per_epoch)
+        schedule = recipe.schedule or Constant()
+        self.schedule = build_schedule(schedule, self.optimizer, self.total, self.steps_per_epoch)
         self.early = recipe.early_stopping
         self.watched = self.early.metric if self.early is not None else setup.watched
         self.way = better_way(recipe.metrics, self.watched)
@@ -95,6 +108,7 @@ class Run:
         self.board = board(folder) if self.settings.tensorboard and self.world.is_first else None
         self.asked_to_stop = False
         self.agreed_to_stop = self.late = False  # by all processes
+        self.undefined: set[str] = set()
         self._saved_at: tuple[int, int] | None = None
 
     # The whole
@@ -121,10 +135,11 @@ class Run:
         """The rest of the present epoch."""
         state, step = self.state, self._stepper()
         for batch in self.setup.train.shuffled(state.epoch, self.settings.batch, skip=state.step_of_epoch):
-            loss = step(batch)
+            loss, counted = step(batch)
             state.step += 1
             state.step_of_epoch += 1
-            state.loss_of_epoch += loss
+            state.loss_of_epoch += loss * counted
+            state.counted_of_epoch += counted
             self.pending.append(f'{{"step": {state.step}, "loss": {loss!r}}}\n')
             self.progress.step(state.step, loss)
             if state.step >= self.total:
@@ -136,24 +151,24 @@ class Run:
                     return
         self._end_epoch()
 
-    def _stepper(self) -> Callable[[Batch], float]:
-        """The function that takes a step and gives its loss."""
+    def _stepper(self) -> Callable[[Batch], Taken]:
+        """The function that takes a step."""
         if self.setup.recipe.optimizer.closure:
             return self._closure_step
         return self._step if self.settings.accumulate == self.world.size == 1 else self._shared_step
 
     # A step
 
-    def _step(self, batch: Batch) -> float:
+    def _step(self, batch: Batch) -> Taken:
         loss = self.strategy(batch)
         number = self._agree(loss.item())
         if not math.isfinite(number):
             self._not_finite(batch, number)
         loss.backward()  # type: ignore[no-untyped-call]
         self._move()
-        return number
+        return Taken(number, self._counts(batch)[self.objective.main])
 
-    def _shared_step(self, batch: Batch) -> float:
+    def _shared_step(self, batch: Batch) -> Taken:
         """A step of which others have a share: other processes, or parts of the batch that come one after the other."""
         wholes = self.world.sums(*self._counts(batch).values())
         wholes_of = dict(zip(self.objective.terms, wholes))
@@ -168,13 +183,13 @@ class Run:
         if not math.isfinite(number):
             self._not_finite(batch, number)
         self._move()
-        return number
+        return Taken(number, wholes_of[self.objective.main])
 
     def _counts(self, batch: Batch) -> dict[str, float]:
         """What counts of each output's target; a process without rows of its own has one that does not."""
         return self.objective.counts(batch.targets) if batch.rows else dict.fromkeys(self.objective.terms, 0)
 
-    def _closure_step(self, batch: Batch) -> float:
+    def _closure_step(self, batch: Batch) -> Taken:
         first: list[float] = []
         backward = self.setup.recipe.optimizer.backward
 
@@ -192,9 +207,8 @@ class Run:
 
         self.optimizer.step(closure)  # type: ignore[arg-type]
         self._agree(first[0])
-        if self.schedule is not None and not self._watches:
-            self.schedule.step()
-        return first[0]
+        self.schedule.step()
+        return Taken(first[0], self._counts(batch)[self.objective.main])
 
     def _agree(self, number: float = 0.0) -> float:
         """A number's sum over all processes, which at the same time agree on whether to stop, and whether to save."""
@@ -217,13 +231,7 @@ class Run:
             nn.utils.clip_grad_norm_(self.setup.model.parameters(), self.settings.clip)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        if self.schedule is not None and not self._watches:
-            self.schedule.step()
-
-    @property
-    def _watches(self) -> bool:
-        schedule = self.setup.recipe.schedule
-        return schedule is not None and schedule.watches
+        self.schedule.step()
 
     def _not_finite(self, batch: Batch, number: float) -> None:
         where = name_the_layer(self.setup.model, batch, self.world)
@@ -238,19 +246,20 @@ class Run:
         state = self.state
         self._level()
         rate = self.optimizer.param_groups[0]["lr"]
-        record: dict[str, Any] = {"train": {"loss": state.loss_of_epoch / max(state.step_of_epoch, 1)}}
+        record: dict[str, Any] = {"train": {"loss": state.loss_of_epoch / max(state.counted_of_epoch, 1)}}
         if self.settings.evaluate_train:
             record["train"] = self.setup.measure(self.setup.train)
         if self.setup.validation is not None:
             record["validation"] = self.setup.measure(self.setup.validation)
         elif self.setup.recipe.metrics and not self.settings.evaluate_train:
             record["train"] = self.setup.measure(self.setup.train)
-        state.epoch, state.step_of_epoch, state.loss_of_epoch = state.epoch + 1, 0, 0.0
+        state.epoch, state.step_of_epoch = state.epoch + 1, 0
+        state.loss_of_epoch = state.counted_of_epoch = 0.0
         state.seconds = time.perf_counter() - self._began
         judged = record.get("validation", record["train"])
-        if self._watches:
-            self.schedule.step(judged["loss"])
-        self._judge(judged[self.watched], judged["loss"])
+        self.schedule.epoch(judged["loss"])
+        self._tell_undefined(judged)
+        self._judge(judged.get(self.watched, math.nan), judged["loss"])
         state.done = state.done or state.step >= self.total
         record = {"epoch": state.epoch, "step": state.step, **record, "lr": rate, "seconds": round(state.seconds, 3)}
         self.pending.append(json.dumps(record) + "\n")
@@ -264,26 +273,38 @@ class Run:
         if self._is_due() or self.stopping:
             self._save()
 
+    def _tell_undefined(self, judged: Mapping[str, float]) -> None:
+        """Tell, once each, which metrics have no value for the rows that are judged."""
+        for label in self.setup.measures.labels:
+            if label not in judged and label not in self.undefined:
+                self.undefined.add(label)
+                self.warn(f"`{label}` has no value for the rows that are judged: they are too few, or all of one class")
+
     def _judge(self, value: float, loss: float) -> None:
         """Keep the weights where they are the best so far, and stop where nothing gets better.
 
         Where what is watched stays the same, as a share of few rows often does, the lower loss is the better one; it is
-        no progress that ``patience`` would wait for.
+        no progress that ``patience`` would wait for. A value that is not defined is as bad as can be.
         """
         state, early = self.state, self.early
-        margin = early.min_delta if early is not None else 0.0
-        better = not self.selects or state.best is None or self.way * (value - state.best) > margin
-        better = better and math.isfinite(value)
-        state.waited = 0 if better else state.waited + 1
-        if better or (value == state.best and loss < state.best_loss):
+        value = value if math.isfinite(value) else -self.way * math.inf
+        if not self.selects or state.best is None or self._rank(value, loss) > self._rank(state.best, state.best_loss):
             state.best, state.best_loss, state.best_epoch, state.best_step = value, loss, state.epoch, state.step
             self.best_weights = {name: tensor.clone() for name, tensor in self.setup.model.state_dict().items()}
         if early is None:
             return
+        if state.progress is None or self.way * (value - state.progress) > early.min_delta:
+            state.progress, state.waited = value, 0
+        else:
+            state.waited += 1
         if early.patience is not None and state.waited >= early.patience:
             state.done = True
         if early.target is not None and self.way * (value - early.target) >= 0:
             state.done = True
+
+    def _rank(self, value: float, loss: float) -> tuple[float, float]:
+        """What grows as a network gets better."""
+        return self.way * value, -loss
 
     # What is kept
 
@@ -316,7 +337,7 @@ class Run:
             self.best_written = state.best_step
         self._flush()
         rest = {
-            "schedule": None if self.schedule is None else self.schedule.state_dict(),
+            "schedule": self.schedule.state_dict(),
             "state": {name: getattr(state, name) for name in State.__slots__},
             "random": self.world.gathered(random_state(self.setup.device)),
             "recipe": self.setup.fingerprint,
@@ -339,9 +360,8 @@ class Run:
         if saved["recipe"] != self.setup.fingerprint:
             raise TrainingFault(f"{self.folder.path} was trained with another spec or recipe: start a new run")
         restore(snapshot, model, self.optimizer, self.strategy)
-        if self.schedule is not None:
-            self.schedule.load_state_dict(saved["schedule"])
         self.state = State(**saved["state"])
+        self.schedule.load_state_dict(saved["schedule"], self.state.step)
         self._saved_at = (self.state.epoch, self.state.step)
         if self.state.best is not None and self.folder.best.is_file():
             best, present = self.setup.read_weights(self.folder.best), model.state_dict()

@@ -1,29 +1,76 @@
-"""Schedules of the learning rate, built of torch.optim.lr_scheduler."""
+"""The learning rate of an optimizer from step to step, as a schedule's formula has it."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR, LinearLR, LRScheduler, SequentialLR
 
-from netspec.recipes.schedules import Schedule
-from netspec.train.names import resolve
+from netspec.recipes.schedules import Length, Plateau, Schedule
 
-
-class InverseSquareRoot(LambdaLR):
-    """The optimizer's rate right after the warm-up, then times √(warmup/step) (Vaswani et al. 2017, section 5.3)."""
-
-    def __init__(self, optimizer: Optimizer, warmup: int, last_epoch: int = -1):
-        super().__init__(optimizer, lambda step: (warmup / (warmup + step)) ** 0.5, last_epoch)
+FALLEN = 1e-4
+"""The share by which a loss must fall to count as lower, as in torch's ``ReduceLROnPlateau``."""
 
 
-def build_schedule(schedule: Schedule, optimizer: Optimizer, steps: int, steps_per_epoch: int) -> Any:
-    """The scheduler for a run of so many steps; it moves once a step (once an epoch where it ``watches``)."""
-    rate = optimizer.param_groups[0]["lr"]
-    keywords = schedule.keywords(steps - schedule.warmup, steps_per_epoch, rate)
-    main: LRScheduler = resolve(schedule.torch)(optimizer, **keywords)
-    if not schedule.warmup or schedule.watches:
-        return main
-    rising = LinearLR(optimizer, start_factor=1 / (schedule.warmup + 1), total_iters=schedule.warmup)
-    return SequentialLR(optimizer, [rising, main], milestones=[schedule.warmup])
+class Scheduled:
+    """Sets the rate of every step. ``step`` follows a step of the optimizer, ``epoch`` the measures of an epoch."""
+
+    def __init__(self, schedule: Schedule, optimizer: Optimizer, length: Length):
+        self.schedule, self.optimizer, self.length = schedule, optimizer, length
+        self.rates = [group["lr"] for group in optimizer.param_groups]
+        self.done = 0
+        self._set()
+
+    def step(self) -> None:
+        self.done += 1
+        self._set()
+
+    def epoch(self, loss: float) -> None:
+        """What is watched stays as it is, but for schedules that wait for it."""
+
+    def _set(self) -> None:
+        for group, rate in zip(self.optimizer.param_groups, self.rates):
+            group["lr"] = self.schedule.rate(rate, self.done, self.length)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What is to be known besides the number of steps that are done."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any], done: int) -> None:
+        """Go on after so many steps."""
+        self.done = done
+        self._set()
+
+
+class Watching(Scheduled):
+    """Lowers the rates where the loss no longer falls; the warm-up goes on meanwhile."""
+
+    def __init__(self, schedule: Plateau, optimizer: Optimizer, length: Length):
+        self.factor, self.patience = schedule.factor, schedule.patience
+        self.best: float | None = None
+        self.waited = 0
+        super().__init__(schedule, optimizer, length)
+
+    def epoch(self, loss: float) -> None:
+        if self.best is None or loss < self.best - FALLEN * abs(self.best):
+            self.best, self.waited = loss, 0
+        else:
+            self.waited += 1
+        if self.waited > self.patience:
+            self.rates, self.waited = [rate * self.factor for rate in self.rates], 0
+            self._set()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rates": self.rates, "best": self.best, "waited": self.waited}
+
+    def load_state_dict(self, state: dict[str, Any], done: int) -> None:
+        self.rates, self.best, self.waited = state["rates"], state["best"], state["waited"]
+        super().load_state_dict(state, done)
+
+
+def build_schedule(schedule: Schedule, optimizer: Optimizer, steps: int, steps_per_epoch: int) -> Scheduled:
+    """The rates of a run of so many steps."""
+    length = Length(steps, steps_per_epoch)
+    if isinstance(schedule, Plateau):
+        return Watching(schedule, optimizer, length)
+    return Scheduled(schedule, optimizer, length)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from netspec.diagnostics import Report, SpecError, UsageError
-from netspec.elaborate.recipe import check_columns
+from netspec.elaborate.recipe import check_columns, class_count
 from netspec.elaborate.values import Reader
 from netspec.graph import Graph
 from netspec.recipes import Column
@@ -127,6 +127,7 @@ class Setup:
             column,
             self._classes(main),
             self._read_back(column, bound),
+            fixed=all(isinstance(size, int) for size in graph.outputs[main].value.shape[1:]),
         )
         asked = {key: value for key, value in recipe.plain().items() if key not in FREE}
         text = json.dumps([graph.digest, graph.parameters, asked, fold], default=str, sort_keys=True)
@@ -174,9 +175,7 @@ class Setup:
         return model
 
     def _classes(self, output: str) -> int | None:
-        shape = self.graph.outputs[output].value.shape
-        size = shape[1 if len(shape) > 3 else -1] if shape else None
-        return size if isinstance(size, int) else None
+        return class_count(self.graph.outputs[output].value)
 
     def _read_back(self, column: Column, bound: Mapping[str, str]) -> int | None:
         """The place of the input that holds the target's words, shifted by one."""
@@ -237,10 +236,15 @@ class Setup:
         """Loss and metrics over the rows of a feed."""
         return self.measures.of(self.model, feed, self._batch, self.autocast())
 
+    @property
+    def parts(self) -> dict[str, Feed]:
+        """The parts of the data that there are."""
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: feed for name, feed in parts.items() if feed is not None}
+
     def scores(self) -> dict[str, dict[str, float]]:
         """Loss and metrics of every part of the data."""
-        parts = {"train": self.train, "validation": self.validation, "test": self.test}
-        return {name: self.measure(feed) for name, feed in parts.items() if feed is not None}
+        return {name: self.measure(feed) for name, feed in self.parts.items()}
 
     def write_weights(self, weights: Mapping[str, Tensor], path: Path, strategy: Alone) -> None:
         """Write weights as safetensors; what is tied is written once. Every process calls it."""

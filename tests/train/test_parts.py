@@ -24,9 +24,11 @@ from netspec.train.schedules import build_schedule
 
 
 def test_every_ingredient_names_what_there_is():
-    for kind in ("loss", "optimizer", "schedule", "transform"):
+    for kind in ("loss", "optimizer", "transform"):
         for each in ingredients(kind).values():  # type: ignore[arg-type]
             assert callable(resolve(each.torch)), each.name
+    for metric in ingredients("metric").values():
+        assert all(map(callable, map(resolve, metric.tasks.values())))  # type: ignore[attr-defined]
 
 
 # Losses

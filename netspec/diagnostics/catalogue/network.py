@@ -94,4 +94,25 @@ NETWORK = {
         "network: [b0]",
         "blocks:\n  b0: {body: [b1]}\n  b1: {body: [relu]}\nnetwork: [b0]",
     ),
+    "unused-step": Entry(
+        "No output of the network depends on a step. A warning.",
+        "Its weights are made, kept and paid for, and never learn anything; most often a `from` is missing behind it. "
+        "It is told where the step is read in none of the variants.",
+        "network:\n  - flatten: {name: pixels}\n  - linear: {name: wide, out_features: 800}\n"
+        "  - linear: {from: pixels, out_features: 4}",
+        "network:\n  - flatten: {name: pixels}\n  - linear: {name: wide, out_features: 800}\n"
+        "  - linear: {from: wide, out_features: 4}",
+    ),
+    "unused-input": Entry(
+        "No output of the network depends on one of its inputs. A warning.",
+        "Whoever runs the network has to give it something that changes nothing.",
+        "inputs: {image: [N, 3, 32, 32], mask: [N, 1, 32, 32]}\nnetwork: [relu]",
+        "inputs: {image: [N, 3, 32, 32], mask: [N, 1, 32, 32]}\nnetwork:\n  - relu\n  - multiply: {from: [prev, mask]}",
+    ),
+    "unused-parameter": Entry(
+        "No expression of the file, or of the block, reads one of its parameters. A warning.",
+        "It can be set to anything, and nothing changes; most often a number stands where its name was meant.",
+        "params: {width: 8}\nnetwork:\n  - linear: 8",
+        "params: {width: 8}\nnetwork:\n  - linear: width",
+    ),
 }

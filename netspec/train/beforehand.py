@@ -1,0 +1,137 @@
+"""What can be told of a run before its first step, as rows, batches and targets are known by then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netspec.diagnostics import TrainingFault
+from netspec.dims import Dim, evaluate
+from netspec.graph import Node, visits
+from netspec.ops.norm import BatchNorm
+from netspec.train.data import TensorRows
+from netspec.train.feed import Feed
+from netspec.train.measures import nothing_counts
+from netspec.train.setup import Setup
+
+
+def guard_start(setup: Setup) -> None:
+    """Guard: every step has enough rows for the network to learn from, and something in every part is judged.
+
+    Raises ``TrainingFault``.
+    """
+    guard_targets(setup)
+    guard_statistics(setup)
+
+
+def cautions(setup: Setup) -> list[str]:
+    """What the user may not expect of the run, a sentence each."""
+    schedule, steps = setup.recipe.schedule, steps_of(setup)
+    if schedule is None or schedule.warmup < steps:
+        return []
+    return [
+        f"the warm-up of {schedule.warmup:,} steps never ends: the run has {steps:,}, and its rate stays below `lr`"
+    ]
+
+
+def steps_of(setup: Setup) -> int:
+    """How many steps the run has."""
+    settings = setup.recipe.settings
+    return settings.steps or (settings.epochs or 0) * setup.train.steps(settings.batch)
+
+
+def guard_targets(setup: Setup) -> None:
+    """Guard: some target of each part of the data counts. Of rows on disk it is told when they are judged."""
+    objective = setup.measures.objective
+    for part, feed in setup.parts.items():
+        for output in objective.terms if part == "train" else (objective.main,):
+            ignored = objective.terms[output].ignored
+            if ignored is None or not isinstance(feed.rows, TensorRows):
+                continue
+            targets = feed.rows.tensors[setup.wiring.targets[output]]
+            if not (targets[feed.subset.to(targets.device)] != ignored).any():
+                raise TrainingFault(nothing_counts(PARTS[part], output, ignored))
+
+
+PARTS = {"train": "to train on", "validation": "to judge by", "test": "for the test"}
+
+
+def guard_statistics(setup: Setup) -> None:
+    """Guard: a batch norm never has a single number of each channel, which has no spread."""
+    rows = least_rows(setup)
+    for path, norm in batch_norms(setup):
+        numbers = samples(setup, norm, rows)
+        if numbers is None or numbers > 1:
+            continue
+        raise TrainingFault(
+            f"the batch norm `{path}` (line {norm.span.line}) cannot learn from a single row, which is what a step "
+            f"has for it: {rows_told(setup)}. {repair(setup, norm)}"
+        )
+
+
+def batch_norms(setup: Setup) -> Iterator[tuple[str, Node]]:
+    """The batch norms of the network, by their paths."""
+    for path, step, *_ in visits(setup.graph.body):
+        if isinstance(step, Node) and isinstance(step.op, BatchNorm):
+            yield path, step
+
+
+def samples(setup: Setup, norm: Node, rows: int) -> int | None:
+    """How many numbers of each channel a batch norm sees in a step with so many rows; ``None`` if it is not known."""
+    sizes: dict[str, int] = {}
+    for name, column in zip(setup.graph.inputs, setup.wiring.inputs):
+        known = (rows, *setup.columns[column].shape) if column is not None else ()
+        for size, own in zip(setup.graph.inputs[name].shape, known):
+            if not isinstance(size, int) and len(size.symbols) == 1 and own is not None:
+                sizes[next(iter(size.symbols))] = own
+    tensor = norm.tensors[0]
+    assert isinstance(norm.op, BatchNorm)
+    count = norm.op.samples(tensor.shape)
+    if isinstance(count, Dim):
+        return evaluate(count, sizes) if count.symbols <= sizes.keys() else None
+    return count if isinstance(count, int) else None
+
+
+def least_rows(setup: Setup) -> int:
+    """The fewest rows that the network is given at once, in any process and any part of a batch."""
+    return min(rows_at_once(setup, size) for size in batch_sizes(setup, setup.train, setup.recipe.settings.batch))
+
+
+def batch_sizes(setup: Setup, feed: Feed, batch: int | None) -> set[int]:
+    """The sizes of the batches that the run gets as far as."""
+    full, steps = min(batch or len(feed), len(feed)), feed.steps(batch)
+    last = min(full, len(feed) - (steps - 1) * full)
+    reached = steps_of(setup) >= steps or setup.recipe.settings.group_by_length
+    return {full, last} if reached else {full}
+
+
+def rows_at_once(setup: Setup, size: int) -> int:
+    """The fewest rows of a batch of so many that the network is given at once."""
+    settings = setup.recipe.settings
+    devices = settings.devices if isinstance(settings.devices, int) else setup.world.size
+    own = max(1, size // devices)
+    return max(1, own // min(settings.accumulate, own))
+
+
+def rows_told(setup: Setup) -> str:
+    """Where a single row comes from."""
+    count, batch = len(setup.train), setup.recipe.settings.batch or len(setup.train)
+    last = count - (setup.train.steps(batch) - 1) * batch
+    if rows_at_once(setup, min(batch, count)) == 1:
+        return f"a batch of {min(batch, count)} leaves no more for each device and part"
+    return f"{count:,} rows in batches of {batch} leave {last} for the last one"
+
+
+def repair(setup: Setup, norm: Node) -> str:
+    """Another batch with which no step has a single row."""
+    settings = setup.recipe.settings
+    batch = settings.batch or len(setup.train)
+    for step in range(1, batch + 1):
+        for other in (batch + step * settings.accumulate, batch - step * settings.accumulate):
+            if other < 2:
+                continue
+            rows = min(rows_at_once(setup, size) for size in batch_sizes(setup, setup.train, other))
+            numbers = samples(setup, norm, rows)
+            if numbers is not None and numbers > 1:
+                drop = ", or `drop_last: true`" if "drop_last" in type(settings).model_fields else ""
+                return f"Write `batch: {other}`{drop}"
+    return "Train with more rows, or fewer devices and parts (`accumulate`)"

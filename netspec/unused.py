@@ -1,0 +1,159 @@
+"""What a spec has that its network does without: steps, inputs and parameters that nothing reads.
+
+None of it is an error: the network is sound. But weights that change no output are trained, kept and paid for, and an
+argument that is never read can be set to anything.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from netspec import library
+from netspec.diagnostics import Diagnostic, Label, Span
+from netspec.graph import Call, Graph, Level, Step, Value, parameter_count, visits
+from netspec.spec import Spec
+from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
+
+WORD = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
+Place = tuple[str, int, int]
+
+
+def unused(spec: Spec, document: SyntaxNode | None, graphs: Iterable[Graph]) -> list[Diagnostic]:
+    """A warning for each part of a spec that nothing reads in any of its graphs, in source order."""
+    graphs = [*graphs]
+    found = [*unread_steps(graphs), *unread_inputs(spec, graphs)]
+    if isinstance(document, MapNode):
+        found += unread_words(spec, document)
+    return sorted(found, key=lambda each: each.primary.span.order)
+
+
+def warning(id: str, message: str, span: Span, label: str = "", help: str | None = None) -> Diagnostic:
+    return Diagnostic(id, message, Label(span, label), help=help, severity="warning")
+
+
+# Steps
+
+
+class Reading:
+    """Which steps of a graph some output depends on: ``lives`` has those of each level, ``read`` the values."""
+
+    def __init__(self, graph: Graph):
+        self.lives: dict[Level, set[Step]] = {}
+        self.wanted: dict[Level, set[int]] = {}
+        self.read: set[Value] = set()
+        self.tied = {target for _, step, *_ in visits(graph.body) for target in tied_to(step)}
+        self._mark(graph.body, set(range(len(graph.body.outputs))), "")
+
+    def _mark(self, level: Level, wanted: set[int], prefix: str) -> None:
+        """Follow a level from the outputs that are read of it; what was followed before is not again."""
+        before = self.wanted.setdefault(level, set())
+        if level in self.lives and wanted <= before and not self._holds_tied(prefix):
+            return
+        before |= wanted if level.loop is None else set(range(len(level.outputs)))
+        live = self.lives.setdefault(level, set())
+        needed = {level.outputs[number] for number in before}
+        shared = {step.shares for step in level.steps if step.shares}
+        for step in reversed(level.steps):
+            path = prefix + step.name
+            if not (needed & {*step.outputs} or step.name in shared or path in self.tied):
+                continue
+            live.add(step)
+            needed |= {*step.inputs}
+            if isinstance(step, Call):
+                inside = {number for number, value in enumerate(step.outputs) if value in needed}
+                self._mark(step.body, inside, path + ".")
+        self.read |= needed
+
+    def _holds_tied(self, prefix: str) -> bool:
+        return any(path.startswith(prefix) for path in self.tied)
+
+
+def tied_to(step: Step) -> Iterator[str]:
+    """The paths of the steps whose parameters a step takes."""
+    if not isinstance(step, Call):
+        yield from (source.rpartition(".")[0] or source for _, source in step.ties)
+
+
+def unread_steps(graphs: Iterable[Graph]) -> Iterator[Diagnostic]:
+    """Steps that no output of any graph depends on, and that no other step reads."""
+    useful: set[Place] = set()
+    useless: dict[Place, tuple[Step, bool]] = {}
+    for graph in graphs:
+        reading = Reading(graph)
+        for level, live in reading.lives.items():
+            inside = {value for step in level.steps for value in step.inputs}
+            for step in level.steps:
+                place = step.span.order
+                if step in live:
+                    useful.add(place)
+                else:
+                    useless.setdefault(place, (step, bool(inside & {*step.outputs})))
+    for place, (step, is_read) in useless.items():
+        if place not in useful and not is_read and not library.owns(step.span.source):
+            yield _unread_step(step)
+
+
+def _unread_step(step: Step) -> Diagnostic:
+    count = parameter_count(step)
+    kind = step.body.title or step.body.kind if isinstance(step, Call) else step.op.name
+    what = f"`{step.name}`" if step.named else f"this `{kind}`"
+    weighs = f", so that its {count:,} parameters change no output" if count else ", so that it changes no output"
+    help = "let a step read it by `from`, make it one of the `outputs`, or leave it out"
+    return warning("unused-step", f"nothing reads {what}{weighs}", step.span, help=help)
+
+
+# Inputs and parameters
+
+
+def unread_inputs(spec: Spec, graphs: Iterable[Graph]) -> Iterator[Diagnostic]:
+    """Inputs of the network that no output of any graph depends on."""
+    read = {
+        name
+        for graph in graphs
+        for reading in [Reading(graph)]
+        for name, value in graph.inputs.items()
+        if value in reading.read
+    }
+    for name, given in spec.inputs.items():
+        if name not in read:
+            help = f"let a step read it: `from: {name}`, or leave it out"
+            yield warning("unused-input", f"no output depends on the input `{name}`", given.span, help=help)
+
+
+def unread_words(spec: Spec, document: MapNode) -> Iterator[Diagnostic]:
+    """Parameters whose names stand in no value of the file, or of their block.
+
+    A block that no step runs is none of it: other files may import it.
+    """
+    everywhere = {*words(document)}
+    for name, parameter in spec.params.items():
+        if name not in everywhere:
+            yield _unread_parameter(parameter.key.span, f"nothing reads the parameter `{name}`")
+    blocks = document.get("blocks")
+    for block, inside in blocks.entries if isinstance(blocks, MapNode) else ():
+        read = {*words(inside)}
+        for key, parameter in spec.blocks[block.text].params.items():
+            if key not in read:
+                message = f"nothing in `{block.text}` reads its parameter `{key}`"
+                yield _unread_parameter(parameter.key.span, message)
+
+
+def _unread_parameter(span: Span, message: str) -> Diagnostic:
+    help = "read it in an expression, or leave it out"
+    return warning("unused-parameter", f"{message}: its value changes nothing", span, help=help)
+
+
+def words(node: SyntaxNode) -> Iterator[str]:
+    """Every word in the values of a tree, and in keys that hold an expression; what documents it does not count."""
+    if isinstance(node, ScalarNode):
+        yield from WORD.findall(node.text)
+    elif isinstance(node, ListNode):
+        for item in node.items:
+            yield from words(item)
+    else:
+        for key, value in node.entries:
+            if "{" in key.text or key.text.startswith("$"):
+                yield from WORD.findall(key.text)
+            if key.text != "doc":
+                yield from words(value)
