@@ -130,7 +130,7 @@ def test_a_file_of_other_rows(project: Path, capsys: pytest.CaptureFixture[str])
     ]
     Path("two.csv").write_text("\n".join([",".join([*(f"x{number}" for number in range(30)), "label"]), *lines]) + "\n")
     mean, std = run.states()[0]["features"]
-    output = run.module("torch")((row["features"] - mean) / std)
+    output = run.module("torch")(((row["features"] - mean) / std).float())
     wanted = torch.nn.functional.cross_entropy(output, row["label"]).item()
     found = scores("runs/tumours/1", "--data", "csv: {path: two.csv, target: label, classes: true}", capsys=capsys)
     assert found["rows"]["loss"] == pytest.approx(wanted, abs=1e-5)
