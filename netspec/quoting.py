@@ -66,7 +66,15 @@ def mermaid(text: str) -> str:
 
 def markdown(text: str) -> str:
     """Text on one line of Markdown, in a cell of a table too."""
-    return _MARKDOWN.sub(r"\\\1", visible(text))
+    return _MARKDOWN.sub(r"\\\1", visible(" ".join(text.split("\n"))))
+
+
+def code(text: str) -> str:
+    """Text as a span of code in Markdown."""
+    shown = visible(text)
+    fence = "`" * (max(map(len, re.findall("`+", shown)), default=0) + 1)
+    space = " " if fence != "`" else ""
+    return f"{fence}{space}{shown}{space}{fence}"
 
 
 def json_text(value: Any, indent: int | None = None, default: Any = None) -> str:
