@@ -30,7 +30,7 @@ def read_hugging_face(data_set: HuggingFace, folder: Path) -> Data:
         guard_format(type(builder).__module__, data_set)
         builder.download_and_prepare()
         splits = builder.as_dataset()
-    except (OSError, ValueError, datasets.exceptions.DatasetsError) as found:
+    except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as found:
         raise DataFault(f"{data_set.path} cannot be loaded: {str(found).splitlines()[0]}") from None
     if "train" not in splits:
         raise DataFault(f"{data_set.path} has no split `train`", f"its splits are {', '.join(splits)}")
