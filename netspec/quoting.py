@@ -7,7 +7,6 @@ on an escape sequence in it. What a person would write comes through as it is.
 
 from __future__ import annotations
 
-import html as pages
 import json
 import re
 import shlex
@@ -16,6 +15,7 @@ from typing import Any
 
 _SHORT = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _WIDE_SPACE = "\u3000"  # the space of Chinese and Japanese
+_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028-\u202e\u2066-\u2069\ufffe\uffff]")
 _ENDING = re.compile(r'"{3,}|"+\Z')  # quotes that would end a docstring
 _MERMAID = re.compile(r"[^\w ×⌈⌉⌊⌋·…,.+\-]")
@@ -51,7 +51,7 @@ def literal(text: str) -> str:
 
 def html(text: str) -> str:
     """Text in HTML or SVG, between tags or in a quoted attribute."""
-    return pages.escape(_UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text))
+    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text).translate(_ENTITIES)
 
 
 def dot(text: str) -> str:
