@@ -7,7 +7,6 @@ on an escape sequence in it. What a person would write comes through as it is.
 
 from __future__ import annotations
 
-import html as pages
 import json
 import re
 import shlex
@@ -16,6 +15,7 @@ from typing import Any
 
 _SHORT = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _WIDE_SPACE = "\u3000"  # the space of Chinese and Japanese
+_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028-\u202e\u2066-\u2069\ufffe\uffff]")
 _ENDING = re.compile(r'"{3,}|"+\Z')  # quotes that would end a docstring
 _MERMAID = re.compile(r"[^\w ×⌈⌉⌊⌋·…,.+\-]")
@@ -51,7 +51,7 @@ def literal(text: str) -> str:
 
 def html(text: str) -> str:
     """Text in HTML or SVG, between tags or in a quoted attribute."""
-    return pages.escape(_UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text))
+    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text).translate(_ENTITIES)
 
 
 def dot(text: str) -> str:
@@ -66,7 +66,15 @@ def mermaid(text: str) -> str:
 
 def markdown(text: str) -> str:
     """Text on one line of Markdown, in a cell of a table too."""
-    return _MARKDOWN.sub(r"\\\1", visible(text))
+    return _MARKDOWN.sub(r"\\\1", visible(" ".join(text.split("\n"))))
+
+
+def code(text: str) -> str:
+    """Text as a span of code in Markdown."""
+    shown = visible(text)
+    fence = "`" * (max(map(len, re.findall("`+", shown)), default=0) + 1)
+    space = " " if fence != "`" else ""
+    return f"{fence}{space}{shown}{space}{fence}"
 
 
 def json_text(value: Any, indent: int | None = None, default: Any = None) -> str:

@@ -34,7 +34,7 @@ from netspec.emit.source import emit_source
 from netspec.emit.table import ShapeTable
 from netspec.graph import Graph
 from netspec.pipeline import compile_loaded, load_source
-from netspec.quoting import cell, docstring, github, json_text, literal, markdown, shell, visible
+from netspec.quoting import cell, code, docstring, github, json_text, literal, markdown, shell, visible
 
 MANY = int(os.environ.get("NETSPEC_MANY", "1"))
 RUN = 'open("RAN", "w").close()'
@@ -270,6 +270,8 @@ def test_a_shell_takes_each_word_for_what_it_is():
 def test_small_quotings():
     assert visible("a\x1b[1m\u202e\t\n", keep="\n") == "a\\x1b[1m\\u202e\\t\n"
     assert markdown("a|b`<i>[x](y)") == "a\\|b\\`\\<i>\\[x](y)"
+    assert code("a `` b\x1b") == "``` a `` b\\x1b ```"
+    assert code("a") == "`a`"
     assert github("50%\n::x\x1b") == "50%25%0A::x\\x1b"
     assert json_text({"a": "é\u202e\x9b"}) == '{"a": "é\\u202e\\u009b"}'
 

@@ -124,7 +124,7 @@ def _location(label: Label) -> dict[str, Any]:
     region = _region(label.span)
     made: dict[str, Any] = {
         "physicalLocation": {
-            "artifactLocation": {"uri": quote(PurePath(label.span.source.name).as_posix())},
+            "artifactLocation": {"uri": quote(PurePath(label.span.source.name).as_posix(), errors="surrogateescape")},
             "region": {
                 "startLine": region["line"],
                 "startColumn": region["column"],

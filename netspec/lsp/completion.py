@@ -20,6 +20,7 @@ from netspec.ops import OPS
 from netspec.ops.arguments import text_rule
 from netspec.ops.base import Op
 from netspec.ops.meanings import meaning
+from netspec.quoting import markdown
 from netspec.schema import MARKS, documentation, form_keys, required_arguments
 from netspec.spec import MERGES, RESIDUAL_MERGES, STRUCTURES
 from netspec.syntax import parse
@@ -127,7 +128,7 @@ def _offers(mention: Mention, outline: Outline, blocks: dict[str, Block], params
 def _steps(blocks: dict[str, Block], params: dict[str, tuple]) -> Iterator[Item]:  # type: ignore[type-arg]
     for block in blocks.values():
         needed = [name for name, (_, default) in block.params.items() if default in ("int", "float", "bool", "str")]
-        yield Item(block.name, "block", _call(block.name, needed, None), "block", block.doc)
+        yield Item(block.name, "block", _call(block.name, needed, None), "block", markdown(block.doc))
     for name, (_, default) in params.items():
         if default in blocks or default in OPS:
             yield Item(f"${name}", "block", f"\\${name}", f"whatever `{name}` names, as {default}")
@@ -163,7 +164,9 @@ def _arguments(mention: Mention, blocks: dict[str, Block]) -> Iterator[Item]:
         block = blocks.get(owner)
         for name, (_, default) in block.params.items() if block else ():
             if name not in given:
-                yield Item(name, "argument", f"{name}: ", default, block.meanings.get(name, "") if block else "")
+                yield Item(
+                    name, "argument", f"{name}: ", default, markdown(block.meanings.get(name, "")) if block else ""
+                )
         ports = block.inputs if block and len(block.inputs) > 1 else ()
     for name in (*ports, "name", "from", *MARKS):
         if name not in given:
@@ -179,7 +182,7 @@ def _values(mention: Mention, outline: Outline, blocks: dict[str, Block], params
         yield Item(word, "word", word)
     if mention.owner in params and params[mention.owner][1] in blocks:
         for block in blocks.values():
-            yield Item(block.name, "block", block.name, "block", block.doc)
+            yield Item(block.name, "block", block.name, "block", markdown(block.doc))
     if mention.owner in WORDS:
         return
     for name, span in mention.scope.all_values().items():

@@ -12,6 +12,7 @@ from netspec.lsp.words import word_at
 from netspec.ops import OPS
 from netspec.ops.base import Op
 from netspec.ops.meanings import meaning
+from netspec.quoting import code, markdown
 from netspec.schema import MARKS, documentation, form_keys
 from netspec.spec import STRUCTURES
 
@@ -71,12 +72,16 @@ def arguments_text(op: type[Op]) -> str:
 
 def _block_doc(block: Block) -> str:
     params = "".join(f"\n- {_parameter_doc(block, name)}" for name in block.params)
-    return f"**{block.name}**, a block" + (f" · {block.doc}" if block.doc else "") + (f"\n{params}" if params else "")
+    return (
+        f"**{block.name}**, a block"
+        + (f" · {markdown(block.doc)}" if block.doc else "")
+        + (f"\n{params}" if params else "")
+    )
 
 
 def _parameter_doc(block: Block, name: str) -> str:
     meaning = block.meanings.get(name)
-    return f"`{name}`: {block.params[name][1]}" + (f" · {meaning}" if meaning else "")
+    return f"`{name}`: {markdown(block.params[name][1])}" + (f" · {markdown(meaning)}" if meaning else "")
 
 
 def _argument(document: Document, mention: Mention) -> str | None:
@@ -100,9 +105,9 @@ def _argument(document: Document, mention: Mention) -> str | None:
 def _value(document: Document, mention: Mention, word: str) -> str | None:
     if word in document.outline.params and mention.scope.value(word) == document.outline.params[word][0]:
         built = document.built
-        text = f"`{word}`, a parameter of the spec: `{document.outline.params[word][1]}`"
+        text = f"`{word}`, a parameter of the spec: {code(document.outline.params[word][1])}"
         if built is not None and word in built.graph.parameters:
-            text += f"; here `{built.graph.parameters[word]}`"
+            text += f"; here {code(str(built.graph.parameters[word]))}"
         return text
     declared = mention.scope.value(word)
     if declared is not None:

@@ -47,6 +47,7 @@ STYLE: Any = {
     "xtick.labelcolor": INK,
     "ytick.labelcolor": INK,
     "text.color": INK,
+    "text.parse_math": False,  # a `$` in a label is a text
     "legend.frameon": False,
     "legend.fontsize": 9,
     "lines.solid_capstyle": "round",

@@ -99,7 +99,11 @@ class RunFolder:
             self.path.rmdir()
 
     def facts(self) -> dict[str, Any]:
-        """What ``run.json`` says."""
+        """What ``run.json`` says. Raises ``UsageError`` where a link leads out of the folder: a run is its own."""
+        here = Path(os.path.realpath(self.path))
+        for each in self.path.rglob("*"):
+            if each.is_symlink() and not Path(os.path.realpath(each)).is_relative_to(here):
+                raise UsageError(f"{each} is a link that leads out of the run: put what it means into the folder")
         return self.read("run.json")
 
     def result(self) -> dict[str, Any]:

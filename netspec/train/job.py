@@ -14,6 +14,7 @@ from torch import Tensor
 from netspec.diagnostics import EnvironmentFault, TrainingFault
 from netspec.graph import Graph
 from netspec.pipeline import Loaded
+from netspec.quoting import shell
 from netspec.runtime.module import build_module
 from netspec.runtime.verify import export_verified
 from netspec.train.balance import write_loss_weights
@@ -24,6 +25,7 @@ from netspec.train.folder import RunFolder, environment
 from netspec.train.history import read_history
 from netspec.train.kept import (
     Asked,
+    as_path,
     begun_as,
     going_on,
     guard_same_data,
@@ -185,7 +187,8 @@ def guard_same(folder: RunFolder, graph: Graph) -> None:
         pairs = {key: (plain(was[part].get(key)), plain(now[part].get(key))) for key in keys}
         changed += [f"`{key}` is {before}, not {after}" for key, (before, after) in pairs.items() if before != after]
     if was["spec"]["sha256"] != now["spec"]["sha256"]:
-        changed.insert(0, f"its spec is another (`netspec diff {folder.path}/spec.yaml {graph.spec}`)")
+        words = ["netspec", "diff", as_path(folder.path / "spec.yaml"), as_path(graph.spec)]
+        changed.insert(0, f"its spec is another (`{shell(words)}`)")
     if not changed:
         return
     help = "start a new run"

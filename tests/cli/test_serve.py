@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -11,6 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -18,6 +20,8 @@ from typing import IO
 import pytest
 from browser import Watch, launched, needs_browser
 from playwright.sync_api import expect
+
+from netspec.cli import serve
 
 SOUND = "netspec: 1\nname: it\ninputs: {x: [N, 4]}\nnetwork:\n  - linear: {name: fc, out_features: 3}\n"
 FAULTY = SOUND.replace("linear", "liner")
@@ -192,3 +196,22 @@ def test_a_spec_that_was_never_right_is_told_until_it_is(tmp_path: Path):
         expect(page.locator('tr[data-path="fc"]')).to_have_count(1)
         assert watch.said == []
     assert served.end() == 0
+
+
+def test_a_request_has_its_time(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(serve, "PATIENCE", 0.4)
+    server = serve.Server(serve.Site(), 0)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        with socket.create_connection(("127.0.0.1", server.server_port), timeout=10) as slow:
+            began = time.monotonic()
+            with contextlib.suppress(OSError):  # a byte at a time never lets the socket's own clock run out
+                for byte in b"GET / HTTP/1.1\r\nX: " + b"x" * 100:
+                    slow.sendall(bytes([byte]))
+                    time.sleep(0.05)
+            assert time.monotonic() - began < 4
+            with contextlib.suppress(OSError):
+                assert slow.recv(1) == b""
+    finally:
+        server.shutdown()
+        server.server_close()

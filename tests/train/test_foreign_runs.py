@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 import torch
 
-from netspec.diagnostics import EnvironmentFault
+from netspec.diagnostics import EnvironmentFault, UsageError
 from netspec.recipes.data_files import HuggingFace
 from netspec.train.checkpoints import Checkpoints
 from netspec.train.data import DataFault
 from netspec.train.data.hubs import HARMLESS, guard_format
+from netspec.train.folder import RunFolder
+from netspec.train.kept import Asked, going_on
 from netspec.train.sharding import read_shards, shards_in, write_shards
 from netspec.train.world import ALONE
 
@@ -115,3 +117,23 @@ def test_data_are_read_by_what_calls_nothing():
     for module in ("datasets.packaged_modules.pandas.pandas", "datasets_modules.datasets.x.x", "csv"):
         with pytest.raises(DataFault, match="may run what the files hold"):
             guard_format(module, asked)
+
+
+@pytest.mark.parametrize("name", ["checkpoints", "best.safetensors", "sources/block.yaml"])
+def test_a_run_is_in_its_own_folder(name: str, tmp_path: Path):
+    run, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (run / name).parent.mkdir(parents=True)
+    (run / "run.json").write_text("{}")
+    assert RunFolder(run).facts() == {}
+    (run / name).symlink_to(elsewhere)
+    with pytest.raises(UsageError, match=f"{name} is a link that leads out of the run"):
+        RunFolder(run).facts()
+
+
+def test_what_is_to_be_pasted_is_quoted(tmp_path: Path):
+    folder = RunFolder(tmp_path / "a b\x1b'$(x)")
+    asked = Asked("-s.yaml", None, ("word=$(touch x)\x1b",))
+    told = going_on(asked, folder)
+    assert told.isprintable()
+    assert told.startswith("netspec train ./-s.yaml --set $'word=$(touch x)\\x1b' --resume $'")
