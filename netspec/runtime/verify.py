@@ -71,8 +71,9 @@ class Parity:
 
 def export_verified(graph: Graph, module: nn.Module, path: Path) -> tuple[Path, Parity]:
     """Export and compare. Where they disagree, the file is kept as ``<name>.rejected.onnx`` and no other is left."""
+    tried = affordable(graph)  # before anything is written
     export_onnx(graph, module, path)
-    parity = verify_onnx(graph, module, path)
+    parity = verify_onnx(tried, module, path)
     rejected = path.with_suffix(f".rejected{path.suffix}")
     if parity.agrees:
         rejected.unlink(missing_ok=True)
@@ -97,7 +98,7 @@ COPIES = 3
 
 
 def affordable(graph: Graph) -> Graph:
-    """The graph, at smaller sizes where this machine lacks the memory to run it at its own.
+    """The graph, at smaller sizes where this machine lacks the memory to run it at its own beside its weights.
 
     Raises ``EnvironmentFault`` where it could run it at none.
     """
@@ -105,9 +106,10 @@ def affordable(graph: Graph) -> Graph:
     if free is None:
         return graph
     peak = Memory(graph).inference_peak
-    sizes = first_that_fit(graph, lambda sizes: COPIES * evaluate(peak, sizes) <= free)
+    held = 4 * graph.body.parameter_count
+    sizes = first_that_fit(graph, lambda sizes: COPIES * evaluate(peak, sizes) - held <= free)
     if sizes is None:
-        needed = COPIES * evaluate(peak, graph.sizes)
+        needed = COPIES * evaluate(peak, graph.sizes) - held
         need_memory(needed, f"running {graph.name} to verify it", "export it on a machine with more memory")
         return graph
     return graph if sizes == graph.sizes else replace(graph, sizes=sizes)
