@@ -340,9 +340,13 @@ ASCII = _Style("*", ("floor(", ")"), ("ceil(", ")"), " - ", False)
 _SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
+LONGEST_TEXT = 120
+
+
 def pretty(size: Size) -> str:
-    """For people: ``⌈H/2⌉``, ``4·⌊H/16⌋``, ``H·W``."""
-    return str(size) if isinstance(size, int) else _sum_text(size, UNICODE)
+    """For people: ``⌈H/2⌉``, ``4·⌊H/16⌋``, ``H·W``; of what is too long to be read, the two ends."""
+    text = str(size) if isinstance(size, int) else _sum_text(size, UNICODE)
+    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT // 2]}…{text[-LONGEST_TEXT // 4 :]}"
 
 
 def spell(size: Size) -> str:

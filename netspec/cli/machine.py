@@ -44,6 +44,10 @@ NO_MEMORY = (
     "Cannot allocate memory",
     "Unable to allocate",
     "bad allocation",
+    "array is too big",
+    "Maximum allowed dimension exceeded",
+    "Storage size calculation overflowed",
+    "numel: integer multiplication overflow",
 )
 TOO_LARGE = ("exceeds maximum protobuf size", "exceeded maximum protobuf size", "larger than 2GB", "2GB limit")
 

@@ -52,7 +52,7 @@ def tell(requirement: Requirement, found: Mapping[str, tuple[int, Span]], recipe
     made = " and ".join(f"`{symbol}` {size}" for symbol, size in sizes.items())
     where = " in training" if requirement.training else ""
     why = f"{requirement.reason}: {explain(requirement, sizes)}" if found else requirement.reason
-    message = f"the data make {made}{where}, but {why}" if made else f"training is impossible: {why}"
+    message = f"the data make {made}, but{where} {why}" if made else f"training is impossible: {why}"
     span = next((span for _, span in found.values()), recipe.spans["train"])
     labels = (Label(requirement.span, "asked for here"),)
     help = "give the data another size, or the network"

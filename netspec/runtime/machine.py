@@ -36,7 +36,7 @@ def need_memory(needed: int, doing: str, help: str, device: torch.device | None 
 
 def gigabytes(number: int) -> str:
     """``40.0 GB`` (10⁹ bytes)."""
-    return f"{number / 1e9:,.1f} GB" if number >= 1e8 else f"{number / 1e6:,.1f} MB"
+    return f"{number / 1e9:,.1f} GB" if number >= 1e9 else f"{number / 1e6:,.1f} MB"
 
 
 def _left_of_machine() -> Iterator[int]:

@@ -96,8 +96,9 @@ def export_verified(
 
     Where they disagree, it is kept as ``<name>.rejected.onnx`` and no other is left.
     """
+    tried = affordable(graph)  # before anything is written
     with exported(graph, module, path, metadata) as temporary:
-        parity = verify_onnx(graph, module, temporary)
+        parity = verify_onnx(tried, module, temporary)
         rejected = path.with_suffix(f".rejected{path.suffix}")
         kept, other = (path, rejected) if parity.agrees else (rejected, path)
         put_model(temporary, kept)
@@ -128,7 +129,7 @@ COPIES = 3
 
 
 def affordable(graph: Graph) -> Graph:
-    """The graph, at smaller sizes where this machine lacks the memory to run it at its own.
+    """The graph, at smaller sizes where this machine lacks the memory to run it at its own beside its weights.
 
     Raises ``EnvironmentFault`` where it could run it at none.
     """
@@ -136,9 +137,10 @@ def affordable(graph: Graph) -> Graph:
     if free is None:
         return graph
     peak = Memory(graph).inference_peak
-    sizes = first_that_fit(graph, lambda sizes: COPIES * evaluate(peak, sizes) <= free)
+    held = 4 * graph.body.parameter_count
+    sizes = first_that_fit(graph, lambda sizes: COPIES * evaluate(peak, sizes) - held <= free)
     if sizes is None:
-        needed = COPIES * evaluate(peak, graph.sizes)
+        needed = COPIES * evaluate(peak, graph.sizes) - held
         need_memory(needed, f"running {graph.name} to verify it", "export it on a machine with more memory")
         return graph
     return graph if sizes == graph.sizes else replace(graph, sizes=sizes)

@@ -1,0 +1,61 @@
+"""A machine in trouble is told in a sentence and ends with exit code 3, however the library at hand puts it."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from netspec import cli
+from netspec.cli import commands
+from netspec.cli.faults import machine_fault
+
+
+def numpys() -> None:
+    np.empty(1 << 58)
+
+
+def torchs() -> None:
+    torch.empty(1 << 55)
+
+
+def pythons() -> None:
+    bytearray(1 << 62)
+
+
+def kernels() -> None:
+    raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+
+def cudas() -> None:
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+
+
+def onnxruntimes() -> None:
+    kind = type("RuntimeException", (Exception,), {"__module__": "onnxruntime.capi.onnxruntime_pybind11_state"})
+    raise kind("[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Exception during initialization: std::bad_alloc")
+
+
+def too_deep() -> None:
+    too_deep()
+
+
+@pytest.mark.parametrize("fails", [numpys, torchs, pythons, kernels, cudas, onnxruntimes, too_deep])
+def test_exit_code_3_and_one_sentence(
+    fails: Callable[[], None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(commands.COMMANDS, "list", lambda options: fails())
+    assert cli.main(["list"]) == 3
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert told.startswith("netspec: the memory of this machine" if fails is not too_deep else "netspec: it is nested")
+    assert "bug" not in told
+
+
+@pytest.mark.parametrize("found", [RuntimeError("shape mismatch"), ValueError("x"), OSError(errno.ENOENT, "no file")])
+def test_other_faults_are_no_fault_of_the_machine(found: Exception) -> None:
+    assert machine_fault(found) is None

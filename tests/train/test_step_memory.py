@@ -1,0 +1,72 @@
+"""The memory of a step that a dry run tells: of the batch that is drawn, and of the optimizer that will run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from netspec.cli.train import guard_memory, step_memory
+from netspec.diagnostics import EnvironmentFault
+from netspec.pipeline import compile_spec, read_value
+from netspec.recipes import ingredients
+from netspec.runtime import machine
+from netspec.train.job import first_setup
+
+
+def memory(**overrides: str) -> int:
+    """Bytes of a step of the language model of letters, with other values under ``train``."""
+    given = {f"train.{key.replace('__', '.')}": read_value(key, text) for key, text in overrides.items()}
+    graph = compile_spec("rnn_lm", overrides=given)
+    setup = first_setup(graph)
+    batch = next(iter(setup.train.shuffled(0, setup.recipe.settings.batch)))
+    return step_memory(graph, setup, [None if each is None else each.shape for each in batch.inputs], batch.rows)
+
+
+def test_longer_rows_and_larger_batches_take_more() -> None:
+    usual = memory(data="{alice: {length: 35}}")
+    assert 7 < memory(data="{alice: {length: 350}}") / usual < 10
+    assert memory(data="{alice: {length: 35}}", batch="64") > usual
+
+
+def test_the_state_of_the_optimizer_is_in_it() -> None:
+    weights = 4 * compile_spec("rnn_lm").body.parameter_count
+    plain = memory(optimizer="{sgd: 0.1}")
+    assert memory(optimizer="{sgd: {lr: 0.1, momentum: 0.9}}") - plain == weights
+    assert memory(optimizer="{adam: {lr: 0.1, amsgrad: true}}") - plain == 3 * weights
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("sgd", {}),
+        ("sgd", {"momentum": 0.9}),
+        ("adagrad", {}),
+        ("rmsprop", {}),
+        ("rmsprop", {"momentum": 0.9}),
+        ("rmsprop", {"momentum": 0.9, "centered": True}),
+        ("adadelta", {}),
+        ("adam", {}),
+        ("adam", {"amsgrad": True}),
+        ("adamw", {}),
+    ],
+)
+def test_states_are_those_that_torch_keeps(name: str, arguments: dict[str, Any]) -> None:
+    kind: Any = ingredients("optimizer")[name]
+    optimizer = kind(**arguments)
+    parameter = torch.nn.Parameter(torch.zeros(100))
+    running = getattr(torch.optim, optimizer.torch.rpartition(".")[2])([parameter], **optimizer.keywords())
+    parameter.sum().backward()
+    running.step()
+    kept = sum(each.numel() for each in running.state[parameter].values() if isinstance(each, torch.Tensor))
+    assert optimizer.states == kept // 100
+
+
+def test_a_step_that_does_not_fit_is_told_before_it_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = compile_spec("rnn_lm")
+    setup = first_setup(graph)
+    guard_memory(graph, setup)
+    monkeypatch.setattr(machine, "free_memory", lambda device=None: 1_000_000)
+    with pytest.raises(EnvironmentFault, match=r"a step with \d+ rows takes about 5\.\d MB, and 1\.0 MB are free here"):
+        guard_memory(graph, setup)
