@@ -101,8 +101,8 @@ def report_parity(parity: Parity, path: Path) -> int:
         )
         return 1
     print(
-        f"netspec: PyTorch and onnxruntime differ by {parity.worst:.1e} (max|Δ|/max|y|; {parity.tolerance:.0e} would do) at "
-        f"{places}; the file is kept as {path}",
+        f"netspec: PyTorch and onnxruntime differ by {parity.worst:.1e} "
+        f"(max|Δ|/max|y|; {parity.tolerance:.0e} would do) at {places}; the file is kept as {path}",
         file=sys.stderr,
     )
     return 1
