@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 from netspec.dims import Size, ceil_div, floor_div
-from netspec.ops.base import ShapeError
+from netspec.ops.base import OnnxBuilder, ShapeError
 
 PADDING_MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 """ONNX's words for torch's padding modes."""
@@ -44,3 +46,13 @@ def guard_padding(mode: str, size: Size, before: int, after: int) -> None:
     most = size - {"reflect": 1, "circular": 0}[mode] if mode in ("reflect", "circular") else max(before, after)
     if isinstance(most, int) and max(before, after) > most:
         raise ShapeError(f"{mode} padding of a size of {size} is at most {most}", argument="padding")
+
+
+def padded(builder: OnnxBuilder, x: Any, amounts: Sequence[int], value: Any = None, mode: str = "constant") -> Any:
+    """ONNX Pad by these amounts: before each dimension, then behind each.
+
+    It names its axes, as onnxruntime joins a Pad that does not with the pooling after it. The windows are then others:
+    `ceil_mode` leaves out those that begin in the padding, and padding of a kernel's size or more is refused.
+    """
+    axes = builder.constant(list(range(len(amounts) // 2)))
+    return builder.op("Pad", x, builder.constant([*amounts]), value, axes, mode=mode)
