@@ -80,10 +80,10 @@ RANGE = "say in what range an input lies: `{shape: …, range: [0, 1]}`"
 
 def report_parity(parity: Parity, path: Path) -> int:
     """Say what was verified; 1 where PyTorch and onnxruntime disagree."""
-    places = "  ".join(
-        "·".join(f"{name}={size}" for name, size in each.sizes.items()) or "the fixed sizes"
-        for each in parity.comparisons
+    sizes = dict.fromkeys(
+        "·".join(f"{name}={size}" for name, size in each.sizes.items()) for each in parity.comparisons
     )
+    places = "  ".join(each or "the fixed sizes" for each in sizes)
     if parity.agrees:
         print(f"verified: PyTorch and onnxruntime agree to {parity.worst:.1e} (max|Δ|/max|y|) at {places}")
         if parity.probed:
@@ -134,7 +134,8 @@ def _record(graph: Graph, variant: str | None, parity: Parity, difference: float
                 "tolerance": parity.tolerance,
                 "largest_difference": parity.worst,
                 "comparisons": [
-                    {"sizes": dict(each.sizes), "difference": each.difference} for each in parity.comparisons
+                    {"sizes": dict(each.sizes), "mean": each.mean, "difference": each.difference}
+                    for each in parity.comparisons
                 ],
             },
         },

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from netspec.dims import Shape, Size, product
 from netspec.ops.arguments import PerDimension, Positive, spell_window, spread
 from netspec.ops.base import Bound, OnnxBuilder, Op, Reach, Run, Saved, ShapeError, Tensor, known, need_rank
-from netspec.ops.window import LAYOUT, PADDING_MODES, enough_to_repeat, slide
+from netspec.ops.window import LAYOUT, PADDING_MODES, enough_to_repeat, padded, slide
 
 
 class Convolution(Op):
@@ -178,7 +178,7 @@ class TransposedConvolution(Convolution):
         ends = [amount - more for amount, more in zip(padding, extra)]
         pads = [*padding, *(max(end, 0) for end in ends)]
         x = builder.op("ConvTranspose", inputs[0], weight, pads=pads, **self.attributes())
-        x = builder.op("Pad", x, builder.constant([0] * (self.rank + 4) + [max(-end, 0) for end in ends]))
+        x = padded(builder, x, [0] * (self.rank + 4) + [max(-end, 0) for end in ends])
         if bias is None:
             return x
         return builder.op("Add", x, builder.op("Unsqueeze", bias, builder.constant(list(range(1, 1 + self.rank)))))

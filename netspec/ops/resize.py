@@ -6,7 +6,7 @@ from typing import Any, Literal
 from netspec.dims import Shape, Size, floor_div
 from netspec.ops.arguments import Integers, Positive
 from netspec.ops.base import Bound, OnnxBuilder, Op, Run, Saved, ShapeError, Tensor, known, need_rank
-from netspec.ops.window import LAYOUT, PADDING_MODES, enough_to_repeat
+from netspec.ops.window import LAYOUT, PADDING_MODES, enough_to_repeat, padded
 
 
 class Pad(Op):
@@ -68,7 +68,7 @@ class Pad(Op):
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         before, after = (list(side) for side in zip(*self.amounts(tensors[0].shape)))
         value = builder.constant(self.value, tensors[0].dtype) if self.value else None
-        return builder.op("Pad", inputs[0], builder.constant([*before, *after]), value, mode=PADDING_MODES[self.mode])
+        return padded(builder, inputs[0], [*before, *after], value, PADDING_MODES[self.mode])
 
     def detail(self) -> str:
         mode = "" if self.mode == "constant" else f", {self.mode}"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import Any
 
 from netspec.dims import Size, ceil_div, floor_div
-from netspec.ops.base import Bound, ShapeError
+from netspec.ops.base import Bound, OnnxBuilder, ShapeError
 
 PADDING_MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 """ONNX's words for torch's padding modes."""
@@ -46,3 +47,13 @@ def enough_to_repeat(mode: str, size: Size, pads: tuple[int, int], argument: str
     if mode in ("reflect", "circular") and most > 0:
         least = most + (mode == "reflect")
         yield Bound(size, f"{mode} padding of {most} takes a size of at least {least}", least=least, argument=argument)
+
+
+def padded(builder: OnnxBuilder, x: Any, amounts: Sequence[int], value: Any = None, mode: str = "constant") -> Any:
+    """ONNX Pad by these amounts: before each dimension, then behind each.
+
+    It names its axes, as onnxruntime joins a Pad that does not with the pooling after it. The windows are then others:
+    `ceil_mode` leaves out those that begin in the padding, and padding of a kernel's size or more is refused.
+    """
+    axes = builder.constant(list(range(len(amounts) // 2)))
+    return builder.op("Pad", x, builder.constant([*amounts]), value, axes, mode=mode)

@@ -177,7 +177,8 @@ def check_accuracy(op: Op, tensors: tuple[Tensor, ...], module: nn.Module | None
         np.testing.assert_array_equal(made[~finite], torchs[~finite], kind)
         if truth.dtype.kind == "f" and finite.any():
             scale = max(np.abs(truth[finite]).max(), *(1e-6 * float(value.abs().max()) for value in values), 1e-30)
-            ours, theirs = (np.abs(each.astype(np.float64) - truth)[finite].max() / scale for each in (made, torchs))
+            errors = (np.abs(each[finite].astype(np.float64) - truth[finite]).max() for each in (made, torchs))
+            ours, theirs = (error / scale for error in errors)
             assert ours <= 8 * theirs + LEAST, f"{kind}: {ours:.1e} on onnxruntime, {theirs:.1e} in torch"
 
 

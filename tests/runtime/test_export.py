@@ -47,7 +47,7 @@ def test_onnxruntime_agrees(name: str, tmp_path: Path):
     parity = compare_onnx(model.graph, module, path)
     assert parity.agrees
     assert parity.worst < 2e-3
-    assert len(parity.comparisons) == (3 if model.graph.sizes else 1)
+    assert len(parity.comparisons) == (3 if model.graph.sizes else 2)
     for dimension in model.graph.sizes:
         assert len({each.sizes[dimension] for each in parity.comparisons}) == 3
 
