@@ -225,6 +225,21 @@ def test_interrupted_they_save_and_say_how_to_go_on(tmp_path: Path):
     assert step_of(tmp_path / "run") == len(small.losses(tmp_path / "run"))
 
 
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds the processes by /proc")
+def test_where_the_launcher_is_killed_the_others_save_and_end(tmp_path: Path):
+    process = start(tmp_path, str(spec(tmp_path, epochs="100000")), "--devices", "2", "-o", "run")
+    while step_of(tmp_path / "run") < 5:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    trained = workers(process.pid)
+    assert len(trained) == 2
+    process.kill()
+    process.communicate(timeout=60)  # the workers hold its output open until they end
+    assert not [each for each in trained if Path(f"/proc/{each}").exists()]
+    assert step_of(tmp_path / "run") == len(small.losses(tmp_path / "run"))
+    assert [each.name for each in (tmp_path / "run/checkpoints").iterdir() if each.name.startswith(".")] == []
+
+
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
