@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar, Union
 
 from netspec.diagnostics import Span
@@ -386,6 +387,11 @@ class Graph:
     numbers: Mapping[str, Numbers] = field(default_factory=dict)
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     recipe: Recipe | None = None
+
+    @property
+    def file(self) -> str:
+        """The name of the spec's file; what is not UTF-8 in it is escaped, as in a text that is."""
+        return PurePath(self.spec).name.encode(errors="backslashreplace").decode()
 
 
 class Visit(NamedTuple):

@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from netspec import __version__
-from netspec.cli.machine import machine_fault
-from netspec.cli.program import is_interrupted, run_as_program
-from netspec.diagnostics import NetspecError
+from netspec.cli.machine import guard_folder, machine_fault
+from netspec.cli.program import INTERRUPTED, is_interrupted, run_as_program
+from netspec.diagnostics import EnvironmentFault, NetspecError
 from netspec.diagnostics.terminal import showing
 
 DESCRIPTION = "Write a neural network as YAML; get its shapes, PyTorch source, verified ONNX and a diagram."
@@ -370,35 +370,49 @@ def _shown(arguments: Sequence[str] | None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     options = parser().parse_args(arguments)
-
     try:
-        from netspec.cli.commands import COMMANDS
-
-        if options.plugin:
-            from netspec.recipes import add_plugin
-
-            for module in options.plugin:
-                add_plugin(module)
-        return COMMANDS[options.command](options) or 0
-    except NetspecError as found:
-        from netspec.cli.faults import tell_error
-
-        tell_error(found, options.error_format)
-        return found.exit_code
+        try:
+            return _done(options)
+        except NetspecError as found:
+            return _told(found, options.error_format)
+        except Exception as found:
+            fault = machine_fault(found)
+            if fault is None or is_interrupted():
+                raise
+            return _told(EnvironmentFault(fault), options.error_format)
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     except Exception as found:
         if is_interrupted():  # and something has made another fault of it
-            return 130
-        told = machine_fault(found)
-        if told is not None:
-            print(f"netspec: {told}", file=sys.stderr)
-            return 3
+            return INTERRUPTED
+        fault = machine_fault(found)
+        if fault is not None:  # not even the words for a fault could be read
+            print(f"netspec: {fault}", file=sys.stderr)
+            return EnvironmentFault.exit_code
         if os.environ.get("NETSPEC_TRACEBACK"):
             raise
         message = f"netspec: a bug of netspec, not of your spec: {type(found).__name__}: {found}"
         print(f"{message}\nNETSPEC_TRACEBACK=1 shows where; please report it.", file=sys.stderr)
         return 4
+
+
+def _done(options: argparse.Namespace) -> int:
+    guard_folder()
+    from netspec.cli.commands import COMMANDS
+
+    if options.plugin:
+        from netspec.recipes import add_plugin
+
+        for module in options.plugin:
+            add_plugin(module)
+    return COMMANDS[options.command](options) or 0
+
+
+def _told(found: NetspecError, format: str) -> int:
+    from netspec.cli.faults import tell_error
+
+    tell_error(found, format)
+    return found.exit_code
 
 
 if _handler is not None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 from netspec import __version__
+from netspec.diagnostics import UsageError
 from netspec.diagnostics.terminal import bare
 from netspec.dims import evaluate
 from netspec.elaborate.sizes import small_sizes
@@ -28,12 +30,18 @@ from netspec.runtime.module import build_module
 from netspec.runtime.verify import Parity, export_verified
 
 VERSIONS = ("torch", "onnx", "onnx-ir", "pydantic", "numpy")
+RECORD = "build.json"
+FILES = ("model.py", "model.onnx", "model.rejected.onnx", "diagram.svg", "diagram.dot", "explorer.html", "shapes.json")
+"""What a build writes beside its record."""
+
 RUNTIMES = ("onnxruntime-gpu", "onnxruntime")
 
 
 def build_all(graph: Graph, folder: Path, device: str, variant: str | None) -> int:
     """Write every file, verify the ONNX file, say so; gives the exit code."""
     warn_of_two_runtimes()
+    guard_own(folder)
+    _write_record(graph, folder, variant, {}, None)  # from now on, the files beside it are a build's
     with status("writing the source and the pictures"):
         write_text(folder / "model.py", emit_source(graph).text)
         write_text(folder / "shapes.json", ShapeTable(graph).to_json())
@@ -44,8 +52,7 @@ def build_all(graph: Graph, folder: Path, device: str, variant: str | None) -> i
     with status("exporting, and running PyTorch and onnxruntime side by side"):
         path, parity = export_verified(graph, module, folder / "model.onnx")
         difference = check_module(graph, parity.module)
-    record = _record(graph, variant, parity, difference, path)
-    write_text(folder / "build.json", json_text(record, indent=2) + "\n")
+    _write_record(graph, folder, variant, _checks(graph, parity, difference), path)
     print()
     print(f"wrote {folder}/: model.py, {path.name}, {drawn}, explorer.html, shapes.json, build.json")
     return report_parity(parity, path)
@@ -108,38 +115,55 @@ def report_parity(parity: Parity, path: Path) -> int:
     return 1
 
 
-def _record(graph: Graph, variant: str | None, parity: Parity, difference: float, path: Path) -> dict[str, Any]:
-    """What was built from what, and what was checked."""
-    return {
+def guard_own(folder: Path) -> None:
+    """Guard: no file of a folder is replaced that is not of a build."""
+    if (folder / RECORD).is_file():
+        return
+    there = [name for name in FILES if os.path.lexists(folder / name)]
+    if there:
+        raise UsageError(f"{folder / there[0]} is not of a build, and is left alone: name another folder with -o")
+
+
+def _write_record(
+    graph: Graph, folder: Path, variant: str | None, checks: Mapping[str, Any], path: Path | None
+) -> None:
+    """Write what is built from what, and what was checked; ``path`` is the ONNX file, once it is there."""
+    record = {
         "model": graph.name,
         "netspec": __version__,
-        "spec": {"file": PurePath(graph.spec).name, "sha256": graph.digest},
+        "spec": {"file": graph.file, "sha256": graph.digest},
         "variant": variant,
         "parameters": dict(graph.parameters),
         "sizes": dict(graph.sizes),
         "totals": {"params": graph.body.parameter_count, "macs": evaluate(graph.body.macs, graph.sizes)},
         "versions": {"python": platform.python_version(), **_versions()},
-        "checks": {
-            "node_by_node": {
-                "passed": True,  # where it does not, nothing is recorded
-                "tolerance": MODULE_TOLERANCE,
-                "sizes": small_sizes(graph),
-                "difference": difference,
-            },
-            "onnx.checker": "passed",
-            "onnxruntime": {
-                "passed": parity.agrees,
-                "providers": [*parity.providers],
-                "rescaled_weights": parity.probed,
-                "tolerance": parity.tolerance,
-                "largest_difference": parity.worst,
-                "comparisons": [
-                    {"sizes": dict(each.sizes), "mean": each.mean, "difference": each.difference}
-                    for each in parity.comparisons
-                ],
-            },
+        "checks": checks,
+        "onnx": path.name if path is not None else None,
+    }
+    write_text(folder / RECORD, json_text(record, indent=2) + "\n")
+
+
+def _checks(graph: Graph, parity: Parity, difference: float) -> dict[str, Any]:
+    """What was checked of the module and of the ONNX file; ``difference`` is that of the module, node by node."""
+    return {
+        "node_by_node": {
+            "passed": True,  # where it does not, nothing is recorded
+            "tolerance": MODULE_TOLERANCE,
+            "sizes": small_sizes(graph),
+            "difference": difference,
         },
-        "onnx": path.name,
+        "onnx.checker": "passed",
+        "onnxruntime": {
+            "passed": parity.agrees,
+            "providers": [*parity.providers],
+            "rescaled_weights": parity.probed,
+            "tolerance": parity.tolerance,
+            "largest_difference": parity.worst,
+            "comparisons": [
+                {"sizes": dict(each.sizes), "mean": each.mean, "difference": each.difference}
+                for each in parity.comparisons
+            ],
+        },
     }
 
 

@@ -6,6 +6,8 @@ import errno
 import io
 import os
 
+from netspec.diagnostics import EnvironmentFault
+
 EXTRAS = {
     "matplotlib": "train",
     "safetensors": "train",
@@ -104,18 +106,16 @@ def _package(name: str | None) -> str:
 
 def _refused(found: OSError) -> str:
     """What the system has refused, of which file."""
-    if isinstance(found, FileNotFoundError) and found.filename is None and not _folder_is_there():
-        return "the folder that this was called in is gone"
     what = found.strerror or first_line(found) or type(found).__name__
     return f"{what}: {os.fsdecode(found.filename)}" if isinstance(found.filename, (str, bytes)) else what
 
 
-def _folder_is_there() -> bool:
+def guard_folder() -> None:
+    """Guard: the folder that a command is called in is there. Libraries that it loads end the process where not."""
     try:
         os.getcwd()
-    except OSError:
-        return False
-    return True
+    except OSError as found:
+        raise EnvironmentFault(f"the folder that this was called in cannot be used: {found.strerror}") from None
 
 
 def first_line(found: BaseException) -> str:

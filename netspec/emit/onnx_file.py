@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import PurePath
 from typing import Any, Union
 
 import numpy as np
@@ -42,7 +41,7 @@ def emit_onnx(graph: Graph, weights: Mapping[str, np.ndarray], version: str) -> 
         producer_version=version,
         doc_string=visible(graph.doc, keep="\n\t"),
         metadata_props={
-            "netspec.spec": visible(PurePath(graph.spec).name),
+            "netspec.spec": visible(graph.file),
             "netspec.digest": graph.digest,
             "netspec.parameters": json.dumps(graph.parameters),
         },

@@ -8,15 +8,16 @@ import subprocess
 import sysconfig
 from pathlib import Path
 
-import graphviz
-
 from netspec.diagnostics import EnvironmentFault, UsageError
 from netspec.files import replacing
 
 FORMATS = (".svg", ".png", ".pdf", ".dot")
 MERMAID = ".mmd"  # written from the graph itself
 PIXELS_PER_INCH = 144
-TIME_LIMIT = 300
+LEAST_TIME, TIME_PER_LETTER = 20.0, 0.0005
+SIGNS = {"svg": b"<svg", "png": b"\x89PNG", "pdf": b"%PDF"}
+LONGEST_HEAD = 2000
+"""Bytes within which a picture says what it is."""
 
 
 class RendererMissing(EnvironmentFault):
@@ -49,25 +50,31 @@ def drawn(dot: str, kind: str) -> bytes:
             picture = _run(command, dot, kind)
         except subprocess.CalledProcessError as fault:
             failed = (fault.stderr or b"").decode(errors="replace").strip().partition("\n")[0] or "it drew nothing"
-        except (OSError, subprocess.TimeoutExpired, graphviz.ExecutableNotFound) as fault:
+        except subprocess.TimeoutExpired:
+            failed = f"it took more than {_time_limit(dot):.0f} s"
+        except OSError as fault:
             failed = str(fault)
         else:
-            if picture:
-                return _tidied(picture.decode()).encode() if kind == "svg" else picture
-            failed = "it drew nothing"
+            if SIGNS[kind] in picture[:LONGEST_HEAD]:
+                text = picture.decode(errors="replace") if kind == "svg" else ""
+                return _tidied(text).encode() if text else picture
+            failed = "it drew no picture" if picture else "it drew nothing"
     if failed:
         raise EnvironmentFault(f"the renderer failed: {failed}")
     raise RendererMissing(_how_to_get_one(kind))
 
 
 def _run(command: str, dot: str, kind: str) -> bytes:
-    if Path(command).stem == "dot":
-        picture: bytes = graphviz.pipe("dot", kind, dot.encode(), quiet=True)
-        return picture
-    text = dot if kind == "svg" else _with_ascii_brackets(dot)
+    own = Path(command).stem == "dot" or kind == "svg"
+    text = dot if own else _with_ascii_brackets(dot)
     return subprocess.run(
-        [command, f"-T{kind}"], input=text.encode(), capture_output=True, timeout=TIME_LIMIT, check=True
+        [command, f"-T{kind}"], input=text.encode(), capture_output=True, timeout=_time_limit(dot), check=True
     ).stdout
+
+
+def _time_limit(dot: str) -> float:
+    """Seconds that drawing may take: more than the largest of the zoo's takes, by far."""
+    return LEAST_TIME + len(dot) * TIME_PER_LETTER
 
 
 def renderers(kind: str) -> list[str]:

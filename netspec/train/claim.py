@@ -35,6 +35,8 @@ def claimed(folder: RunFolder) -> Iterator[None]:
     Raises ``UsageError`` where the folder holds something else than a run, ``EnvironmentFault`` where another process
     has it.
     """
+    if not str(folder.path).isprintable() and "\udc80" <= max(str(folder.path)) <= "\udcff":
+        raise UsageError("a run's folder needs a name in UTF-8, which what reads the weights takes alone")
     try:
         folder.path.mkdir(parents=True, exist_ok=True)
         guard_own(folder)

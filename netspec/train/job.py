@@ -170,7 +170,7 @@ def facts(graph: Graph) -> dict[str, Any]:
     return {
         "model": graph.name,
         "weights": graph.body.parameter_count,
-        "spec": {"file": Path(graph.spec).name, "sha256": graph.digest},
+        "spec": {"file": graph.file, "sha256": graph.digest},
         "parameters": dict(graph.parameters),
         "recipe": recipe_of(graph).plain(),
     }

@@ -17,10 +17,9 @@ from torch.distributed.elastic.rendezvous.api import RendezvousError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from netspec.diagnostics import EnvironmentFault, UsageError
+from netspec.train.world import LAUNCHER, TIME_TO_SAVE
 
 THREADS = "OMP_NUM_THREADS"
-TIME_TO_SAVE = 120
-"""Seconds that processes have to end their step and save, when they are told to stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +44,7 @@ class Launch:
         config, processes = self._config(), self._processes()
         if self.rendezvous is not None:
             print(f"netspec: waiting at {self.rendezvous} for other machines", file=sys.stderr, flush=True)
+        os.environ[LAUNCHER] = str(os.getpid())
         os.environ.setdefault(THREADS, str(max(1, (os.cpu_count() or 1) // processes)))
         for name in logging.root.manager.loggerDict:
             if name.startswith("torch.distributed.elastic"):  # what went wrong is told by the process that met it

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
@@ -18,6 +21,15 @@ from torch.distributed.rendezvous import rendezvous
 from netspec.diagnostics import NetspecError, TrainingFault
 
 T = TypeVar("T")
+LAUNCHER = "NETSPEC_LAUNCHER"
+"""The variable that has the process which has started this one, and watches over it."""
+
+TIME_TO_SAVE = 120
+"""Seconds that processes have to end their step and save, when they are told to stop."""
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks at whether the launcher is still there."""
+
 LOST = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "NCCL", "gloo", "Socket")
 """What torch's messages have where another process has gone."""
 
@@ -103,6 +115,7 @@ def joined() -> Iterator[World]:
     if not is_worker():
         yield ALONE
         return
+    _end_with_the_launcher()
     store, rank, size = next(rendezvous("env://"))
     # After a restart the store still has the addresses of processes that are gone: each start has names of its own.
     store = PrefixStore(f"start-{os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
@@ -121,6 +134,21 @@ def joined() -> Iterator[World]:
         lost = TrainingFault("another process of the run has ended; what was saved is whole")
         raise lost if is_first_to_tell(store) else AlreadyTold(lost.exit_code) from None
     dist.destroy_process_group()
+
+
+def _end_with_the_launcher() -> None:
+    """Have this process save and end when the one that has started it is gone, however that was killed."""
+    launcher = int(os.environ.get(LAUNCHER, 0))
+
+    def watch() -> None:
+        while os.getppid() == launcher:
+            time.sleep(LOOK_EVERY)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(TIME_TO_SAVE)
+        os._exit(1)
+
+    if launcher and hasattr(os, "fork"):
+        threading.Thread(target=watch, daemon=True).start()
 
 
 def leave(code: int) -> NoReturn:

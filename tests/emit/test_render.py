@@ -163,9 +163,27 @@ def test_the_wheel_is_found_where_its_environment_is_not_active(bare, monkeypatc
 
 def test_where_graphviz_fails_the_wheel_draws(bare, tmp_path):
     bare("dot", 'echo "Format: png not recognized" >&2; exit 1')
-    bare("graphviz-pure", 'echo "drawn $1 $2"')
+    bare("graphviz-pure", r"printf '\211PNG drawn %s' $1$2")
     render("digraph {}", tmp_path / "net.png")
-    assert (tmp_path / "net.png").read_text() == "drawn -Tpng \n"
+    assert (tmp_path / "net.png").read_bytes() == b"\x89PNG drawn -Tpng"
+
+
+@pytest.mark.parametrize("prints", ["echo no picture", r"printf '\377\376'", "kill -9 $$", "exit 3", "true"])
+def test_what_is_no_picture_is_not_written(bare, tmp_path, prints):
+    bare("dot", prints)
+    for kind in ("svg", "png", "pdf"):
+        with pytest.raises(
+            EnvironmentFault, match=r"^(the renderer failed: it drew no|PDF needs|there is nothing here)"
+        ):
+            render("digraph {}", tmp_path / f"net.{kind}")
+    assert not [*tmp_path.glob("net.*")]
+
+
+def test_a_renderer_that_never_ends_is_ended(bare, tmp_path, monkeypatch):
+    monkeypatch.setattr("netspec.emit.render.LEAST_TIME", 0.2)
+    bare("dot", "exec /bin/sleep 1000")
+    with pytest.raises(EnvironmentFault, match=r"^the renderer failed: it took more than 0 s"):
+        render("digraph {}", tmp_path / "net.svg")
 
 
 def test_without_a_renderer_it_says_how_to_get_one(bare, tmp_path):

@@ -143,6 +143,14 @@ def workers(launcher: int) -> set[int]:
     return found
 
 
+def lives(process: int) -> bool:
+    """Whether a process has not ended, nor waits for somebody to hear that it has."""
+    try:
+        return ") Z" not in Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return False
+
+
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds the processes by /proc")
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_killed_at_random_steps_two_processes_go_on_bit_for_bit(tmp_path: Path, strategy: str):
@@ -223,6 +231,24 @@ def test_interrupted_they_save_and_say_how_to_go_on(tmp_path: Path):
     assert "and saved; to go on:\n  netspec train" in told
     assert "--set train.devices=2 --resume run" in told
     assert step_of(tmp_path / "run") == len(small.losses(tmp_path / "run"))
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds the processes by /proc")
+def test_where_the_launcher_is_killed_the_others_save_and_end(tmp_path: Path):
+    process = start(tmp_path, str(spec(tmp_path, epochs="100000")), "--devices", "2", "-o", "run")
+    while step_of(tmp_path / "run") < 5:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    trained = workers(process.pid)
+    assert len(trained) == 2
+    process.kill()
+    process.communicate(timeout=60)  # the workers hold its output open until they end
+    until = time.monotonic() + 60
+    while any(map(lives, trained)) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not any(map(lives, trained))
+    assert step_of(tmp_path / "run") == len(small.losses(tmp_path / "run"))
+    assert [each.name for each in (tmp_path / "run/checkpoints").iterdir() if each.name.startswith(".")] == []
 
 
 @pytest.mark.parametrize(

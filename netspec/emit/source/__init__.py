@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
-from pathlib import PurePath
 from textwrap import wrap
 
 from netspec.dims import times_shape
@@ -58,7 +57,7 @@ def _head(graph: Graph, body: str) -> list[str]:
     """The module's docstring and the imports that the classes need."""
     count = f"{graph.body.parameter_count:,}"
     title = f"{graph.name}: {graph.doc}" if graph.doc else graph.name
-    about = f"{count} parameters. Written by netspec from {PurePath(graph.spec).name} (SHA-256 {graph.digest[:16]}…)."
+    about = f"{count} parameters. Written by netspec from {graph.file} (SHA-256 {graph.digest[:16]}…)."
     title = title if len(title) < 1000 else graph.name
     first, *others = map(docstring, wrap(title, WIDTH, initial_indent=" " * 3))  # room for the quotes
     words = [f'"""{first[3:]}', *others, "", docstring(about), '"""']
