@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,8 +25,6 @@ from netspec.train.data.tables import Table, csv_table, features_of, parquet_tab
 from netspec.train.data.texts import split
 
 ARRAYS = (".npy", ".npz")
-LONGEST_NAME = 1024
-"""Characters that the path of a file may have; what is longer is a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ class GivenReader:
         if not given.strip():
             raise UsageError("there is nothing to be asked about: give a file, or a text where the network reads one")
         try:
-            if path.is_dir():
+            if os.path.isdir(given):
                 raise UsageError(f"{given} is a folder: name the files in it, as in {given.rstrip('/')}/*")
             yield from self.texts(path, given) if self.text is not None and not is_array(path) else [self.rows(path)]
         except DataFault as fault:
@@ -181,7 +180,7 @@ class GivenReader:
 
     def texts(self, path: Path, given: str) -> Iterator[Given]:
         """A text, or each line of a file, as words or characters, whichever the network knows."""
-        is_file = len(given) <= LONGEST_NAME and path.is_file()
+        is_file = os.path.isfile(given)  # unlike a path's own method, it takes any text, however long
         lines = path.read_text(encoding="utf-8-sig").splitlines() if is_file else [given]
         for line in filter(str.strip, lines):
             yield Given([line], self.encoded(line))

@@ -27,7 +27,7 @@ from netspec.recipes.recipe import Recipe
 from netspec.runtime.compile import compile_module, compile_regions
 from netspec.runtime.module import build_module, checked_device
 from netspec.train.ahead import chosen_workers
-from netspec.train.data import Data, DataFault, Meaning, Rows
+from netspec.train.data import Data, DataFault, Meaning, Rows, TensorRows
 from netspec.train.data.meaning import as_trained
 from netspec.train.feed import Feed, Wiring, prepare_transforms, seeded
 from netspec.train.measures import Measures
@@ -122,6 +122,7 @@ class Setup:
         self.wiring = Wiring(tuple(bound.get(name) for name in graph.inputs), targets)
         self.padding = {name: self.columns[column].padding for name, column in targets.items()}
         self.guard_classes(targets)
+        self.guard_binary(targets)
         self.guard_numbers(bound)
         parts = divided(recipe, data, fold)
         self.prepare = prepare_transforms(recipe.prepare, data.columns, data.train, parts.train, states)
@@ -200,6 +201,26 @@ class Setup:
                 wrong = high if high >= classes else low
                 message = f"the column `{column}` holds {wrong}, but the output has scores for 0 to {classes - 1}"
                 Reader(report).error("data-mismatch", message, self.recipe.spans["data"])
+                raise SpecError(report.diagnostics)
+
+    def guard_binary(self, targets: Mapping[str, str]) -> None:
+        """Guard: where a score says yes or no, the target is 1, 0, or the probability of yes."""
+        rows = (self.data.train, self.data.validation, self.data.test)
+        for name, column in targets.items():
+            loss = self.recipe.losses[name]
+            if loss.task != "binary":
+                continue
+            tensors = [each.tensors[column].float() for each in rows if isinstance(each, TensorRows)]
+            fits = [(each >= 0) & (each <= 1) & (loss.odds | (each == each.round())) for each in tensors]
+            wrong = next((float(each[~fit][0]) for each, fit in zip(tensors, fits) if not fit.all()), None)
+            if wrong is not None:
+                report = Report()
+                between = " or what lies between" if loss.odds else ""
+                message = f"the column `{column}` holds {wrong:g}, but `{loss.name}` compares with 0, 1{between}"
+                help = (
+                    "`classes: true` makes 0 and 1 of any two values" if hasattr(self.recipe.data, "classes") else None
+                )
+                Reader(report).error("data-mismatch", message, self.recipe.spans["data"], help=help)
                 raise SpecError(report.diagnostics)
 
     def guard_numbers(self, bound: Mapping[str, str]) -> None:
