@@ -206,8 +206,8 @@ def parser() -> argparse.ArgumentParser:
         "evaluate",
         "score a trained run again",
         "Load the best weights of a run and print loss and metrics of every part of its data, or of other data. All "
-        "that it needs is in the run's folder: transforms, classes and words are as in training, and columns are found by "
-        "name.",
+        "that it needs is in the run's folder: transforms, classes and words are as in training, and columns are found "
+        "by name.",
     )
     _run_arguments(evaluate)
     evaluate.add_argument(

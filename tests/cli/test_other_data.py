@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 from netspec.cli import main
+from netspec.diagnostics import UsageError
 from netspec.recipes.base import _plugins, add_plugin, ingredients
 from netspec.train.data.texts import split
 from netspec.train.finished import Finished
@@ -35,6 +36,7 @@ inputs: {tokens: {shape: [N, T], dtype: int64}}
 network: [{embedding: {num_embeddings: 9, embedding_dim: 4}}, {linear: 9}]
 train: {data: {text: {path: own.txt, length: 4, level: word}}, loss: cross_entropy, optimizer: {adam: 0.05}, steps: 30}
 """
+FIXED = WORDS.replace("name: words", "name: fixed").replace("[N, T]", "[N, 4]").replace("steps: 30", "steps: 3")
 PAIRS = """\
 netspec: 1
 name: both
@@ -113,7 +115,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Path("kinds_of_points.py").write_text(KINDS)
         patch.syspath_prepend(folder)
         add_plugin("kinds_of_points")
-        for text in (PICTURES, WORDS, PAIRS, ARRAYS, REAL, PLUGIN):
+        for text in (PICTURES, WORDS, FIXED, PAIRS, ARRAYS, REAL, PLUGIN):
             name = text.split()[3]
             Path(f"{name}.yaml").write_text(text)
             assert main(["train", f"{name}.yaml", "-o", name]) == 0
@@ -272,6 +274,14 @@ def test_arrays_that_are_none(run: str, make: object, told: str, capsys: pytest.
 def test_a_text_that_is_longer_than_a_name_may_be():
     (run,) = Finished.find("words")
     (answer,) = Predictor(run).answers("the dog saw " * 400)
+    assert answer.text is not None
+
+
+def test_a_text_of_another_length_than_the_network_takes():
+    (run,) = Finished.find("fixed")
+    with pytest.raises(UsageError, match="`a dog` is 2 long, but the network reads 4 at a time"):
+        [*Predictor(run).answers("a dog")]
+    (answer,) = Predictor(run).answers("the dog saw a fox")  # the last words are what is read
     assert answer.text is not None
 
 
