@@ -217,11 +217,14 @@ def parser() -> argparse.ArgumentParser:
         "evaluate",
         "score a trained run again",
         "Load the best weights of a run and print loss and metrics of every part of its data, or of other data. All "
-        "that it needs is in the run's folder; transforms are as the training rows have fitted them.",
+        "that it needs is in the run's folder: transforms, classes and words are as in training, and columns are found "
+        "by name.",
     )
     _run_arguments(evaluate)
     evaluate.add_argument(
-        "--data", metavar="TEXT", help="other data, written as under `train.data`: 'csv: {path: new.csv, target: y}'"
+        "--data",
+        metavar="TEXT",
+        help="other data, written as under `train.data`; of the same kind, their path: 'csv: new.csv'",
     )
     evaluate.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
 

@@ -41,6 +41,8 @@ class Loss(Ingredient):
     def misfit(self, output: Tensor, column: Column) -> str | None:
         """Why the loss cannot compare such an output with such a column; ``None`` where it can."""
         shape = output.shape
+        if self.task == "binary" and column.classes is not None and column.classes > 2:
+            return f"`{self.name}` tells two classes apart, but the target is one of {column.classes}"
         if not self.per_class:
             return self._unequal(output, column)
         if column.dtype not in ("int64", "bool"):

@@ -24,8 +24,6 @@ from netspec.train.data.tables import Table, csv_table, features_of, parquet_tab
 from netspec.train.data.texts import split
 
 ARRAYS = (".npy", ".npz")
-LONGEST_NAME = 1024
-"""Characters that the path of a file may have; what is longer is a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,7 @@ class GivenReader:
         if not given.strip():
             raise UsageError("there is nothing to be asked about: give a file, or a text where the network reads one")
         try:
-            if path.is_dir():
+            if os.path.isdir(given):
                 raise UsageError(f"{given} is a folder: name the files in it, as in {given.rstrip('/')}/*")
             yield from self.texts(path, given) if self.text is not None and not is_array(path) else [self.rows(path)]
         except DataFault as fault:

@@ -58,6 +58,7 @@ class Predictor:
         self.target = bind_target(self.columns, self.loss, [*self.bound.values()])
         self.optional = {column for name, column in self.bound.items() if graph.inputs[name].optional}
         self.inputs = [self.bound.get(name) for name in graph.inputs]
+        self.values = [*graph.inputs.values()]
         self.shifted = self.columns[self.target].shifted
         self.shifted = self.shifted if self.shifted in self.inputs else None
         self.prepare = prepare_transforms(recipe.prepare, self.columns, TensorRows({}), torch.empty(0), run.states())
@@ -70,6 +71,7 @@ class Predictor:
     def answers(self, given: str) -> Iterator[Answer]:
         """What it says of each row of a file, or of a text. Raises ``UsageError`` where it cannot take them."""
         for each in self.reader.all(given):
+            self.guard_length(each)
             if self.shifted is None:
                 yield from self.judged(each)
             elif self.text is None or each.rows[self.text].shape[0] != 1:
@@ -78,6 +80,14 @@ class Predictor:
                 yield Answer(each.names[0], text=self.spelled(self.continued(each.rows[self.text])))
             else:
                 yield Answer(each.names[0], text=self.spelled(self.translated(each.rows)))
+
+    def guard_length(self, given: Given) -> None:
+        """Guard: a text is as long as the network takes it, where it takes but one length."""
+        for value, column in zip(self.values, self.inputs):
+            size = value.shape[1] if column is not None and column == self.text else None
+            if isinstance(size, int) and given.rows[column or ""].shape[1] != size:
+                length = given.rows[column or ""].shape[1]
+                raise UsageError(f"`{given.names[0][:40]}` is {length} long, but the network reads {size} at a time")
 
     def output(self, rows: Mapping[str, Tensor]) -> Iterator[Tensor]:
         """The judged output for rows as they are given, a batch at a time, [n, …]."""

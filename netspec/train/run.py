@@ -21,7 +21,7 @@ from netspec.train.folder import RunFolder
 from netspec.train.measures import better_way
 from netspec.train.objective import Objective, shares
 from netspec.train.optimizers import build_optimizer, penalised
-from netspec.train.progress import Progress
+from netspec.train.progress import Progress, board
 from netspec.train.schedules import build_schedule
 from netspec.train.setup import Setup
 from netspec.train.snapshot import places, random_state, restore, set_random_state, taken
@@ -363,7 +363,9 @@ class Run:
         self.state = State(**saved["state"])
         self.schedule.load_state_dict(saved["schedule"], self.state.step)
         self._saved_at = (self.state.epoch, self.state.step)
-        if self.state.best is not None and self.folder.best.is_file():
+        if self.state.best is not None and not self.world.most(self.folder.best.is_file()):
+            self._forget_best()
+        elif self.state.best is not None:
             best, present = self.setup.read_weights(self.folder.best), model.state_dict()
             self.best_weights = {name: self.strategy.laid_out(tensor, present[name]) for name, tensor in best.items()}
             self.best_written = self.state.best_step
@@ -384,18 +386,17 @@ class Run:
         elif digest is not None and digest != self.written.hexdigest():
             self.warn(f"{self.folder.metrics} is damaged: it has other numbers than when the run wrote it")
 
+    def _forget_best(self) -> None:
+        """Go on where the best weights are gone: those of now are the best, until an epoch has ended."""
+        state = self.state
+        self.warn(f"{self.folder.best} is gone, the weights of epoch {state.best_epoch}: the best is sought anew")
+        state.best, state.best_loss, state.best_epoch, state.best_step = None, math.inf, state.epoch, state.step
+        self.best_weights = {name: tensor.clone() for name, tensor in self.setup.model.state_dict().items()}
+        self._saved_at = None
+
     def _load_best(self) -> None:
         if self.best_weights is not None:
             self.setup.model.load_state_dict(self.best_weights)
-
-
-def board(folder: RunFolder) -> Any:
-    """A writer of TensorBoard's event files. Raises ``EnvironmentFault`` where TensorBoard is not installed."""
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ModuleNotFoundError:
-        raise EnvironmentFault("`tensorboard: true` needs TensorBoard: `pip install 'netspec[tensorboard]'`") from None
-    return SummaryWriter(folder.path / "tensorboard")
 
 
 def strategy_of(setup: Setup, judged: Judged) -> Alone:

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +25,7 @@ from netspec.runtime.compile import compile_module, compile_regions
 from netspec.runtime.module import build_module, checked_device
 from netspec.train.ahead import chosen_workers
 from netspec.train.balance import balanced, known_weights
-from netspec.train.data import Data, DataFault, Meaning, Rows
+from netspec.train.data import Data, DataFault, Meaning, Rows, TensorRows
 from netspec.train.data.meaning import as_trained
 from netspec.train.data.targets import judged
 from netspec.train.division import divided, lone_classes
@@ -98,6 +98,7 @@ class Setup:
         self.wiring = Wiring(tuple(bound.get(name) for name in graph.inputs), targets)
         self.padding = {name: self.columns[column].padding for name, column in targets.items()}
         self.guard_classes(targets)
+        self.guard_binary(targets)
         self.guard_numbers(bound)
         parts = divided(recipe, data, targets, fold)
         self.losses = {
@@ -206,11 +207,31 @@ class Setup:
                 continue
             low, high = int(tensor.min()), int(tensor.max())
             if low < 0 or high >= classes:
-                report = Report()
                 wrong = high if high >= classes else low
-                message = f"the column `{column}` holds {wrong}, but the output has scores for 0 to {classes - 1}"
-                Reader(report).error("data-mismatch", message, self.recipe.spans["data"])
-                raise SpecError(report.diagnostics)
+                self._refuse(f"the column `{column}` holds {wrong}, but the output has scores for 0 to {classes - 1}")
+
+    def guard_binary(self, targets: Mapping[str, str]) -> None:
+        """Guard: where a score says yes or no, the target is 1, 0, or the probability of yes, and can be either."""
+        rows = (self.data.train, self.data.validation, self.data.test)
+        for name, column in targets.items():
+            loss = self.recipe.losses[name]
+            if loss.task != "binary":
+                continue
+            if len(words := self.data.words.get(column, ())) == 1:
+                self._refuse(f"every row of `{column}` is `{words[0]}`, but `{loss.name}` tells two classes apart")
+            for each in (each.tensors[column].float() for each in rows if isinstance(each, TensorRows)):
+                wrong = each[(each < 0) | (each > 1) | (each != each.round() if not loss.odds else False)]
+                if len(wrong):
+                    between = ", 1 or what lies between" if loss.odds else " and 1"
+                    message = f"the column `{column}` holds {wrong[0]:g}, but `{loss.name}` compares with 0{between}"
+                    classes = hasattr(self.recipe.data, "classes")
+                    self._refuse(message, "`classes: true` makes 0 and 1 of any two values" if classes else None)
+
+    def _refuse(self, message: str, help: str | None = None) -> NoReturn:
+        """Raise ``SpecError`` at the line of the data."""
+        report = Report()
+        Reader(report).error("data-mismatch", message, self.recipe.spans["data"], help=help)
+        raise SpecError(report.diagnostics)
 
     def guard_numbers(self, bound: Mapping[str, str]) -> None:
         """Guard: whole numbers that the network reads are below what it has a place for, as an embedding."""
@@ -219,12 +240,8 @@ class Setup:
             numbers, tensor = self.graph.numbers.get(name), tensors.get(column)
             below = numbers.below if numbers is not None else None
             if isinstance(below, int) and tensor is not None and tensor.numel() and int(tensor.max()) >= below:
-                report = Report()
-                message = (
-                    f"the column `{column}` holds {int(tensor.max())}, but the input `{name}` takes 0 to {below - 1}"
-                )
-                Reader(report).error("data-mismatch", message, self.recipe.spans["data"])
-                raise SpecError(report.diagnostics)
+                largest = int(tensor.max())
+                self._refuse(f"the column `{column}` holds {largest}, but the input `{name}` takes 0 to {below - 1}")
 
     def autocast(self) -> AbstractContextManager[Any]:
         """The precision that the network runs in."""
