@@ -89,8 +89,8 @@ def test_a_folder_for_datasets_holds_plain_files_alone(tmp_path, kind):
         "fifo": "it/train.csv is a pipe (FIFO), but a file is wanted",
         "device": "it/train.csv is a device, but a file is wanted",
         "broken": "it/train.csv cannot be read: No such file or directory",
-        "pickle": "it/train.pkl may run code when it is read\nsave the rows as Parquet, CSV or JSON, and take it out of "
-        "the folder",
+        "pickle": "it/train.pkl may run code when it is read\n"
+        "save the rows as Parquet, CSV or JSON, and take it out of the folder",
     }[kind]
     assert fault(HuggingFace(path="it"), tmp_path) == told
 
@@ -108,8 +108,8 @@ Y = npy("<i8", "(4,)", np.array([0, 1, 0, 1]).tobytes())
 @pytest.mark.parametrize(
     ("x", "told"),
     [
-        (npy("<f4", "(2147483648, 2)"), "ends after 64 bytes, but its header says 2147483648×2 of float32, 17,179,869,184 "
-         "bytes"),
+        (npy("<f4", "(2147483648, 2)"), 
+         "ends after 64 bytes, but its header says 2147483648×2 of float32, 17,179,869,184 bytes"),
         (npy("<f4", f"({2**96},)"), f"says in its header that its shape is [{2**96}]"),
         (npy("<f4", f"({2**70}, 0)"), f"says in its header that its shape is [{2**70}, 0]"),
         (npy("<f4", "(-4, 2)"), "says in its header that its shape is [-4, 2]"),
@@ -176,9 +176,11 @@ def test_an_archive_is_judged_before_it_is_unpacked(tmp_path, monkeypatch):
 
 
 def test_an_archive_with_two_members_of_a_name(tmp_path):
-    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive, pytest.warns(UserWarning, match="Duplicate name"):
-        for name in ("x", "x", "y"):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        for name in ("x", "z", "y"):
             archive.writestr(f"{name}.npy", Y)
+    whole = (tmp_path / "a.npz").read_bytes()
+    (tmp_path / "a.npz").write_bytes(whole.replace(b"z.npy", b"x.npy"))
     assert fault(NPZ(path="a.npz"), tmp_path) == "a.npz has two arrays `x`"
 
 
@@ -243,6 +245,15 @@ def written(folder, kind):
             return Images(path=folder.name, size=4)
 
 
+def told_of(data_set, folder):
+    """What is said of a data set; ``None`` where it can be read."""
+    try:
+        assert len(read(data_set, folder).train)
+    except DataFault as found:
+        return found.message
+    return None
+
+
 @pytest.mark.parametrize(
     "kind", ["npz", "npy", "idx", "cifar", "csv", "pairs", "png", "jpg", "bmp", "gif", "webp", "tif", "ppm"]
 )
@@ -255,11 +266,7 @@ def test_damaged_files_are_read_or_told(tmp_path, kind):
         path = files[draw.integers(len(files))]
         whole = path.read_bytes()
         path.write_bytes(damaged(whole, draw))
-        try:
-            assert len(read(data_set, tmp_path).train)
-        except DataFault as found:
-            assert "\n" not in found.message
-            assert found.message.isprintable()
-        finally:
-            path.write_bytes(whole)
+        message = told_of(data_set, tmp_path)
+        assert message is None or message.isprintable()  # on one line, too
+        path.write_bytes(whole)
     assert isinstance(read(data_set, tmp_path).train.take(torch.tensor([0])), dict)

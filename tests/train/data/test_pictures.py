@@ -176,7 +176,8 @@ def test_what_other_programs_leave_behind_is_passed_over(tmp_path, name):
     ("train", "validation", "test"),
     [("train", "val", "test"), ("Train", "Valid", "Test"), ("TRAIN", "VALIDATION", "TEST"),
      ("training", "validation", "testing"), ("training_set", "dev_set", "test_set"), ("trainset", "valset", "testset"),
-     ("Training Data", "val-data", "test images"), ("train2017", "val2017", "test2017"), ("seg_train", "dev", "seg_test")],
+     ("Training Data", "val-data", "test images"), ("train2017", "val2017", "test2017"),
+     ("seg_train", "dev", "seg_test")],
 )  # fmt: skip
 def test_folders_of_parts_are_called_by_many_names(tmp_path, train, validation, test):
     for part, numbers in ((train, "123"), (validation, "12"), (test, "1")):
