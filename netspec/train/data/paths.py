@@ -111,15 +111,15 @@ def decoded(content: bytes, name: str) -> str:
     help = "save it as UTF-8"
     if content.startswith(UTF_16):
         raise DataFault(f"{name} is not UTF-8, but UTF-16", help)
+    if b"\0" in content:
+        line = content.count(b"\n", 0, content.index(b"\0")) + 1
+        raise DataFault(f"{name}, line {line} has a zero byte, which no text has", help)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as found:
         at = found.start + (3 if content.startswith(b"\xef\xbb\xbf") else 0)
         line = content.count(b"\n", 0, at) + 1
         raise DataFault(f"{name} is not UTF-8: byte {at}, in line {line}, is 0x{content[at]:02x}", help) from None
-    if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
-        raise DataFault(f"{name}, line {line} has a zero byte, which no text has", help)
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 

@@ -1,8 +1,13 @@
-"""Tables: what is written comes back, and every mistake in a file is told at its line."""
+"""Tables: what is written comes back, and every mistake in a file is told at its line.
+
+``NETSPEC_MANY=100 pytest tests/train/data/test_tables.py`` draws a hundred times as many tables.
+"""
 
 import csv
+import os
 import string
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -11,8 +16,10 @@ from train.data.reading import fault, fits, read
 
 from netspec.diagnostics import EnvironmentFault
 from netspec.recipes.data_files import CSV, Parquet
-from netspec.train.data import paths
+from netspec.train.data import DataFault, paths
 
+MANY = int(os.environ.get("NETSPEC_MANY", "1"))
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
 NUMBERS = st.floats(-(2.0**99), 2.0**99, width=32)
 MISSING = "a value that is missing is to be filled in, or its row left out"
 WORDS = st.text(string.ascii_letters + ' ,"é\n', min_size=1, max_size=5).filter(lambda text: text.strip() == text)
@@ -124,3 +131,107 @@ def test_a_package_that_is_missing_is_named(tmp_path, monkeypatch):
     with pytest.raises(EnvironmentFault) as caught:
         read(Parquet(path="a.parquet", target="y"), tmp_path)
     assert str(caught.value) == "`parquet` needs the package pyarrow: `pip install pyarrow`"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x;y\n1;2\n3;4\n", {}), ("x\ty\n1\t2\n3\t4\n", {}), ("x|y\n1|2\n3|4\n", {}),
+        ("x  y\n1 2\n3   4\n", {"separator": " "}),
+        ("x:y\n1:2\n3:4\n", {"separator": ":"}), ("x;y\n1,0;2\n3;4,0\n", {"decimal": ","}),
+        ('"x","y"\n"1"," 2"\n"3 ",4\n', {}),
+        ("\ufeffx, y\r\n1, 2\r\n\r\n3, \"4\"\r\n   \r\n\r\n", {}), ("x,y\r1,2\r3,4\r", {}),
+        ("x;y\n1.0;2e0\n+3;.4e1\n", {}),
+    ],
+)  # fmt: skip
+def test_tables_are_written_in_many_ways(tmp_path, text, said):
+    (tmp_path / "a.csv").write_bytes(text.encode())
+    data = read(CSV(path="a.csv", target="y", **said), tmp_path)
+    assert data.train.tensors["features"].tolist() == [[1], [3]]
+    assert data.train.tensors["y"].tolist() == [2, 4]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("x;y\n1,5;2\n",
+         "a.csv, line 2: `x` is `1,5`, but a number is wanted\nwrite it with a point; where a comma stands "
+         "before the decimals, say `decimal: ','`"),
+        ('x,y\n"1,234.5",2\n',
+         "a.csv, line 2: `x` is `1,234.5`, but a number is wanted\nwrite it without marks between "
+         "its digits, but for the one before the decimals"),
+        ("x,y\n1_000,2\n", "a.csv, line 2: `x` is `1_000`, but a number is wanted\nwrite it without marks between its "
+         "digits, but for the one before the decimals"),
+        ("x,y\n50%,2\n", "a.csv, line 2: `x` is `50%`, but a number is wanted\nwrite shares as numbers, 0.5 for 50%"),
+        ("x,y\nNA,2\n", f"a.csv, line 2: `x` is `NA`, but a number is wanted\n{MISSING}"),
+        ("x,y\n1,2\n,\n", f"a.csv, line 3: `x` is empty, but a number is wanted\n{MISSING}"),
+        ("# by me\nx,y\n1,2\n",
+         "a.csv, line 2: 2 values, but the first line names 1 columns\nleave lines of comments out"),
+        ('x,y\n1,2\n"a\nb",2\n', "a.csv, line 4: `x` is `a\\nb`, but a number is wanted"),
+        (",x,y\n0,1,2\n",
+         "a.csv: a column has no name, as those of the rows' numbers are that pandas writes\ntake it out "
+         "(in pandas, write with `index=False`), or name the columns to learn from in `features`"),
+        ("x,y\n1,\0\n", "a.csv, line 2 has a zero byte, which no text has\nsave it as UTF-8"),
+        (f"x,y\n{'1' * 200000},2\n", "a.csv, line 2: field larger than field limit (131072)"),
+    ],
+)  # fmt: skip
+def test_values_that_are_no_numbers_are_told_with_a_repair(tmp_path, text, told):
+    (tmp_path / "a.csv").write_text(text)
+    assert fault(CSV(path="a.csv", target="y"), tmp_path) == told
+
+
+def test_texts_of_another_encoding_are_told(tmp_path):
+    for encoding, told in (
+        ("utf-16", "a.csv is not UTF-8, but UTF-16"),
+        ("utf-16-le", "a.csv, line 1 has a zero byte, which no text has"),
+        ("latin-1", "a.csv is not UTF-8: byte 4, in line 2, is 0xe9"),
+    ):
+        (tmp_path / "a.csv").write_bytes("x,y\né,2\n".encode(encoding))
+        assert fault(CSV(path="a.csv", target="y"), tmp_path) == f"{told}\nsave it as UTF-8"
+
+
+@pytest.mark.parametrize("label", ["nan", "NaN", "NA", "N/A", "null", "NULL", "<NA>", "", "  "])
+def test_a_label_that_is_missing_is_no_class(tmp_path, label):
+    (tmp_path / "a.csv").write_text(f"x,y\n1,cat\n1,{label}\n")
+    told = fault(CSV(path="a.csv", target="y", classes=True), tmp_path)
+    assert told.startswith("a.csv, line 3: `y` is ")
+    assert told.endswith(f", but a class is wanted\n{MISSING}")
+
+
+def test_classes_that_look_like_something_else(tmp_path):
+    (tmp_path / "a.csv").write_text("x,y\n1,None\n1,Na\n1,no\n1,-1\n1,inf\n")
+    assert read(CSV(path="a.csv", target="y", classes=True), tmp_path).words["y"] == ("-1", "Na", "None", "inf", "no")
+
+
+def test_several_targets(tmp_path):
+    (tmp_path / "a.csv").write_text("a,x,b\n1,2,3\n4,5,6\n")
+    data_set = CSV(path="a.csv", target=["b", "a"])
+    data = read(data_set, tmp_path)
+    assert fits(data, data_set)
+    assert data.train.tensors["targets"].tolist() == [[3, 1], [6, 4]]
+    assert data.train.tensors["features"].tolist() == [[2], [5]]
+    data_set = CSV(path="a.csv", target=["b", "a"], classes=True)
+    data = read(data_set, tmp_path)
+    assert fits(data, data_set)
+    assert data.words == {"b": ("3", "6"), "a": ("1", "4")}
+    assert data.train.tensors["a"].tolist() == [0, 1]
+
+
+@settings(max_examples=40 * MANY, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    rows=st.lists(st.tuples(FINITE, st.integers(-(10**15), 10**15)), min_size=1, max_size=6),
+    separator=st.sampled_from(",;\t|"),
+    ends=st.sampled_from(["\n", "\r\n"]),
+    form=st.sampled_from([repr, lambda number: f"{number:.6e}", lambda number: f' "{number!r}"']),
+)  # fmt: skip
+def test_numbers_are_what_python_reads(tmp_path, rows, separator, ends, form):
+    lines = [f"x{separator}n{separator}y", *(separator.join((form(x), str(n), "1")) for x, n in rows)]
+    (tmp_path / "a.csv").write_text(ends.join(lines), newline="")
+    wanted = [[float(form(x).strip(' "')), float(n)] for x, n in rows]
+    try:
+        found = read(CSV(path="a.csv", target="y"), tmp_path).train.tensors["features"]
+    except DataFault as fault:
+        assert any(abs(x) > 3.4e38 for x, _ in wanted)
+        assert "but a number is wanted" in fault.message  # noqa: PT017
+        return
+    assert found.double().numpy() == pytest.approx(np.array(wanted), rel=6e-8, abs=1e-44)
