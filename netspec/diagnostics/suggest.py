@@ -58,6 +58,35 @@ def _nearest(word: str, candidates: tuple[str, ...]) -> str | None:
     return found[0] if found else None
 
 
+def typo_of(word: str, candidates: Iterable[str]) -> str | None:
+    """The candidate that ``word`` is but for a slip of the fingers: one in a short word, two in a longer one."""
+    if not 2 <= len(word) <= 60:
+        return None
+    most = 1 if len(word) < 6 else 2
+    near = [
+        (slips(word.lower(), name.lower(), most), name) for name in candidates if abs(len(name) - len(word)) <= most
+    ]
+    distance, name = min(near, key=lambda each: each[0], default=(most + 1, ""))
+    return name if distance <= most else None
+
+
+def slips(one: str, other: str, most: int) -> int:
+    """How many letters are wrong, missing, too many or exchanged with their neighbour; above ``most`` just more."""
+    before: list[int] = []
+    row: list[int] = [*range(len(other) + 1)]
+    for i, letter in enumerate(one):
+        above, row = row, [i + 1]
+        for j, wanted in enumerate(other):
+            cost: int = min(above[j + 1] + 1, row[j] + 1, above[j] + (letter != wanted))
+            if i and j and letter == other[j - 1] and one[i - 1] == wanted:
+                cost = min(cost, before[j - 1] + 1)
+            row.append(cost)
+        if min(row) > most:
+            return most + 1
+        before = above
+    return row[-1]
+
+
 def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
     """``did you mean `x`?`` for the nearest candidate, or a list of all when there are few."""
     names = tuple(candidates)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from netspec import library
 from netspec.diagnostics import Label, clipped, did_you_mean, nearest
+from netspec.elaborate.foreign import op_help
 from netspec.elaborate.scope import Scope, origin_labels
 from netspec.elaborate.values import Failed, Reader
 from netspec.ops import OPS
@@ -38,7 +39,7 @@ def replaced(key: ScalarNode, text: str) -> ScalarNode:
 
 def unknown_op(reader: Reader, step: CallStep, key: str, blocks: Mapping[str, BlockSpec], env: Scope) -> Failed:
     """Report a step that runs nothing."""
-    help = did_you_mean(key, [*OPS, *blocks, *STRUCTURES, *library.names()]) or "`netspec ops` lists the ops"
+    help = op_help(key, [*OPS, *blocks, *STRUCTURES, *library.names()])
     if ":" in key:
         help = f"write `{clipped(key.replace(':', ': ', 1))}`, with a space after the colon"
     labels: tuple[Label, ...] = ()
