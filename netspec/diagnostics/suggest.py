@@ -25,8 +25,10 @@ SYNONYMS = {
     "integer": "int",
     "kernel": "kernel_size",
     "layers": "network",
+    "learning_rate": "lr",
     "long": "int64",
     "max": "maximum",
+    "monitor": "metric",
     "maxpool": "max_pool2d",
     "mul": "multiply",
     "number": "float",
@@ -41,6 +43,10 @@ SYNONYMS = {
 """What other tools call it."""
 
 
+STATES = {"units": "hidden_size", "hidden_dim": "hidden_size", "hidden": "hidden_size"}
+"""The same of layers that have a state."""
+
+
 def nearest(word: str, candidates: Iterable[str]) -> str | None:
     """The candidate that ``word`` most likely meant, if any is close."""
     return _nearest(word, tuple(candidates)) if len(word) <= 200 else None
@@ -52,8 +58,9 @@ def _nearest(word: str, candidates: tuple[str, ...]) -> str | None:
     same = folded.get(word.lower().replace("_", "").replace("-", ""))
     if same is not None and same != word:
         return same
-    if SYNONYMS.get(word.lower()) in candidates:
-        return SYNONYMS[word.lower()]
+    for meant in (SYNONYMS.get(word.lower()), STATES.get(word.lower())):
+        if meant in candidates:
+            return meant
     found = difflib.get_close_matches(word, candidates[:1000], n=1, cutoff=0.6)
     return found[0] if found else None
 

@@ -6,6 +6,7 @@ A name that means something elsewhere is answered by its meaning, never by a wor
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from netspec.diagnostics import clipped, typo_of
@@ -57,7 +58,6 @@ OPS = {
     "globalaveragepooling2d": "global_avg_pool",
     "globalaveragepooling3d": "global_avg_pool",
     "globalavgpool2d": "global_avg_pool",
-    "globalmaxpool": "global_max_pool",
     "globalmaxpooling1d": "global_max_pool",
     "globalmaxpooling2d": "global_max_pool",
     "globalmaxpooling3d": "global_max_pool",
@@ -284,6 +284,10 @@ RECIPES_LACK = frozenset(_RECIPES_LACK.split())
 """Ingredients that other tools have and netspec has not."""
 
 
+CALL = re.compile(r"([A-Za-z_.0-9]+)\((.*)\)\Z")
+"""A call as Python writes it."""
+
+
 def folded(word: str) -> str:
     """A name without case, underscores and the module that it comes from: `nn.BatchNorm2d` is `batchnorm2d`."""
     return word.rpartition(".")[2].lower().replace("_", "").replace("-", "")
@@ -292,9 +296,16 @@ def folded(word: str) -> str:
 def op_help(word: str, candidates: Iterable[str]) -> str:
     """What to write instead of an op that does not exist."""
     names = [*candidates]
+    if called := CALL.match(word):
+        word = called[1]
     known, key = {folded(name): name for name in names}, folded(word)
     plain = key.removeprefix("lazy")
     found = known.get(key) or known.get(plain) or OPS.get(key)
+    if called:
+        arguments = (
+            f": {clipped(called[2])}" if re.fullmatch(r"[0-9a-z_]+", called[2]) else ": {…}" if called[2] else ""
+        )
+        return f"write `{found or word}{arguments}`: arguments stand behind a colon"
     if found is not None:
         return f"did you mean `{found}`?"
     if key in FORMS:

@@ -45,6 +45,9 @@ class IngredientReader:
         else:
             example = next(iter(ingredients(kind)))
             help = f"write its name, or one key with its arguments inside: `{example}: {{…}}`"
+            called = [node.get(key) for key in ("name", "type")] if isinstance(node, MapNode) else []
+            if named := next((each for each in called if isinstance(each, ScalarNode)), None):
+                help = f"its name is the key: `{clipped(named.text)}: {{…}}`"
             raise self.reader.error("wrong-type", f"expected one {WORDS[kind]}", node.span, help=help)
         found = ingredients(kind).get(key.text)
         if found is None:
