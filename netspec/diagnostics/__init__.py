@@ -14,7 +14,7 @@ from netspec.diagnostics.base import (
     TrainingFault,
     UsageError,
 )
-from netspec.diagnostics.suggest import clipped, did_you_mean, nearest
+from netspec.diagnostics.suggest import clipped, did_you_mean, nearest, typo_of
 from netspec.diagnostics.text import render
 
 __all__ = [
@@ -32,4 +32,5 @@ __all__ = [
     "did_you_mean",
     "nearest",
     "render",
+    "typo_of",
 ]

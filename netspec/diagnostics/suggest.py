@@ -25,8 +25,10 @@ SYNONYMS = {
     "integer": "int",
     "kernel": "kernel_size",
     "layers": "network",
+    "learning_rate": "lr",
     "long": "int64",
     "max": "maximum",
+    "monitor": "metric",
     "maxpool": "max_pool2d",
     "mul": "multiply",
     "number": "float",
@@ -41,6 +43,10 @@ SYNONYMS = {
 """What other tools call it."""
 
 
+STATES = {"units": "hidden_size", "hidden_dim": "hidden_size", "hidden": "hidden_size"}
+"""The same of layers that have a state."""
+
+
 def nearest(word: str, candidates: Iterable[str]) -> str | None:
     """The candidate that ``word`` most likely meant, if any is close."""
     return _nearest(word, tuple(candidates)) if len(word) <= 200 else None
@@ -52,10 +58,40 @@ def _nearest(word: str, candidates: tuple[str, ...]) -> str | None:
     same = folded.get(word.lower().replace("_", "").replace("-", ""))
     if same is not None and same != word:
         return same
-    if SYNONYMS.get(word.lower()) in candidates:
-        return SYNONYMS[word.lower()]
+    for meant in (SYNONYMS.get(word.lower()), STATES.get(word.lower())):
+        if meant in candidates:
+            return meant
     found = difflib.get_close_matches(word, candidates[:1000], n=1, cutoff=0.6)
     return found[0] if found else None
+
+
+def typo_of(word: str, candidates: Iterable[str]) -> str | None:
+    """The candidate that ``word`` is but for a slip of the fingers: one in a short word, two in a longer one."""
+    if not 2 <= len(word) <= 60:
+        return None
+    most = 1 if len(word) < 6 else 2
+    near = [
+        (slips(word.lower(), name.lower(), most), name) for name in candidates if abs(len(name) - len(word)) <= most
+    ]
+    distance, name = min(near, key=lambda each: each[0], default=(most + 1, ""))
+    return name if distance <= most else None
+
+
+def slips(one: str, other: str, most: int) -> int:
+    """How many letters are wrong, missing, too many or exchanged with their neighbour; above ``most`` just more."""
+    before: list[int] = []
+    row: list[int] = [*range(len(other) + 1)]
+    for i, letter in enumerate(one):
+        above, row = row, [i + 1]
+        for j, wanted in enumerate(other):
+            cost: int = min(above[j + 1] + 1, row[j] + 1, above[j] + (letter != wanted))
+            if i and j and letter == other[j - 1] and one[i - 1] == wanted:
+                cost = min(cost, before[j - 1] + 1)
+            row.append(cost)
+        if min(row) > most:
+            return most + 1
+        before = above
+    return row[-1]
 
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:

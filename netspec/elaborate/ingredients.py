@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from netspec.diagnostics import Span, clipped, did_you_mean
+from netspec.elaborate.foreign import ingredient_help
 from netspec.elaborate.scope import Scope, origin_labels, show
 from netspec.elaborate.unknowns import PLAIN_WORDS, listed
 from netspec.elaborate.values import Failed, Reader, whole_help
@@ -27,11 +28,6 @@ WORDS: Mapping[Kind, str] = {
     "metric": "metric",
 }
 """What each kind is called in messages."""
-FORMS = {
-    "momentum": "`{sgd: {lr: 0.1, momentum: 0.9}}`",
-    "nesterov": "`{sgd: {lr: 0.1, momentum: 0.9, nesterov: true}}`",
-}
-"""What has a name of its own elsewhere, and is a form of something here."""
 
 
 class IngredientReader:
@@ -49,11 +45,14 @@ class IngredientReader:
         else:
             example = next(iter(ingredients(kind)))
             help = f"write its name, or one key with its arguments inside: `{example}: {{…}}`"
+            called = [node.get(key) for key in ("name", "type")] if isinstance(node, MapNode) else []
+            if named := next((each for each in called if isinstance(each, ScalarNode)), None):
+                help = f"its name is the key: `{clipped(named.text)}: {{…}}`"
             raise self.reader.error("wrong-type", f"expected one {WORDS[kind]}", node.span, help=help)
         found = ingredients(kind).get(key.text)
         if found is None:
             known = ingredients(kind)
-            help = FORMS.get(key.text) or did_you_mean(key.text, known) or f"there are {listed([*known])}"
+            help = ingredient_help(kind, key.text, known) or f"there are {listed([*known])}"
             message = f"no {WORDS[kind]} is called `{clipped(key.text)}`"
             raise self.reader.error("unknown-name", message, key.span, help=help)
         return self.settings(found, inside, key.span)

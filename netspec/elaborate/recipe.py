@@ -239,6 +239,10 @@ def check_columns(
     except ValueError as found:
         reader.error("data-mismatch", str(found), recipe.spans["prepare"])
         return
+    for transform in recipe.augment:
+        if not any(transform.takes(column) for column in columns.values()):
+            message = f"`{transform.name}` is for no column of `{recipe.data.name}`, so that it would vary nothing"
+            reader.error("data-mismatch", message, recipe.spans["augment"], help="leave it out")
     try:
         bound = bind_inputs(columns, inputs, recipe.inputs)
     except Unbound as found:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from netspec import library
 from netspec.diagnostics import Label, clipped, did_you_mean, nearest
+from netspec.elaborate.foreign import op_help
 from netspec.elaborate.scope import Scope, origin_labels
 from netspec.elaborate.values import Failed, Reader
 from netspec.ops import OPS
@@ -38,7 +39,7 @@ def replaced(key: ScalarNode, text: str) -> ScalarNode:
 
 def unknown_op(reader: Reader, step: CallStep, key: str, blocks: Mapping[str, BlockSpec], env: Scope) -> Failed:
     """Report a step that runs nothing."""
-    help = did_you_mean(key, [*OPS, *blocks, *STRUCTURES, *library.names()]) or "`netspec ops` lists the ops"
+    help = op_help(key, [*OPS, *blocks, *STRUCTURES, *library.names()])
     if ":" in key:
         help = f"write `{clipped(key.replace(':', ': ', 1))}`, with a space after the colon"
     labels: tuple[Label, ...] = ()
@@ -68,9 +69,11 @@ def unknown_op_argument(reader: Reader, kind: type[Op], key: ScalarNode) -> Fail
     """Report an argument that an op does not have."""
     known = [*kind.model_fields, *(port for port in kind.ports if port != "input"), "name", "from", "freeze", "init"]
     fields = ", ".join(f"`{field}`" for field in kind.model_fields)
-    close = None if key.text in INFERRED else nearest(key.text, known)
+    close = None if key.text in (*INFERRED, "activation") else nearest(key.text, known)
     help = f"did you mean `{close}`?" if close else f"its arguments are {fields}" if fields else "it takes none"
     if key.text in INFERRED:
         help = "leave it out: what a step reads is inferred"
+    if key.text == "activation":
+        help = "the activation is a step of its own, on the next line: `- relu`"
     message = f"`{kind.name}` has no argument `{clipped(key.text)}`"
     return reader.error("unknown-argument", message, key.span, help=help)

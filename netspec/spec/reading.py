@@ -249,6 +249,9 @@ def _report_keys(
         assert key is not None, f"unexpected fault in {what}: {word}"
         # What is missing is meant before what is there already.
         meant = nearest(word, missing) or nearest(word, [each for each in _keys(form) if node.key(each) is None])
+        if word in ELSEWHERE and form.__name__ == "TrainSpec":
+            report.error("unknown-key", f"{what} has no key `{clipped(word)}`", key.span, help=ELSEWHERE[word])
+            continue
         help = f"did you mean `{meant}`?" if meant else _keys_help(form)
         if meant is None and len(missing) == len(unknown) == 1:  # what is missing is most likely what this stands for
             meant = missing[0]
@@ -258,8 +261,20 @@ def _report_keys(
     if missing and not node.partial:
         listed = " and ".join(f"`{word}`" for word in missing)
         listed = listed.replace(" and ", ", ", len(missing) - 2)
-        help = "; ".join(_missing_help(form, word) for word in missing)
+        help = "; ".join(dict.fromkeys(_missing_help(form, word) for word in missing))
         report.error("missing-key", f"{what} needs {listed}", span or node.span, help=help, about=listed)
+
+
+ELSEWHERE = {
+    "lr": "it belongs to the optimizer: `optimizer: {adam: {lr: 0.001}}`",
+    "learning_rate": "it belongs to the optimizer: `optimizer: {adam: {lr: 0.001}}`",
+    "momentum": "it belongs to the optimizer: `optimizer: {sgd: {momentum: 0.9}}`",
+    "warmup": "it belongs to the schedule: `schedule: {cosine: {warmup: 100}}`",
+    "patience": "it belongs to `early_stopping: {patience: 3}`",
+    "shuffle": "leave it out: rows come in another order in each epoch",
+    "scheduler": "did you mean `schedule`?",
+}
+"""What people look for among the keys of `train`, and where it is."""
 
 
 def _keys(form: type[Form]) -> list[str]:

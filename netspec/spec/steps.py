@@ -213,6 +213,16 @@ def read_step(node: SyntaxNode, report: Report) -> Step | None:
             return None
         if first.text in ("name", "from"):
             first, second = second, first
+        kind = node.get(first.text)
+        if first.text in ("type", "op", "layer", "module") and isinstance(kind, ScalarNode):
+            help = f"the op is the key: `- {kind.text}: {{{second.text}: …}}`"
+            report.error(
+                "step-keys",
+                f"a step is one key, but `{second.text}` stands beside `{first.text}`",
+                second.span,
+                help=help,
+            )
+            return None
         help = f"put it inside: `- {first.text}: {{{second.text}: …}}`, or start a step of its own with a dash"
         value = node.get(first.text)
         if isinstance(value, ScalarNode) and value.value is None:

@@ -200,7 +200,7 @@ class GivenReader:
 
     def texts(self, path: Path, given: str) -> Iterator[Given]:
         """A text, or each line of a file, as words or characters, whichever the network knows."""
-        is_file = len(given) <= LONGEST_NAME and os.path.exists(given)
+        is_file = os.path.lexists(given)  # unlike a path's own method, it takes any text, however long
         lines = read_text(str(path), Path()).splitlines() if is_file else [given]
         for line in filter(str.strip, lines):
             yield Given([line], self.encoded(line))

@@ -1,0 +1,330 @@
+"""What other tools call their layers, losses and optimizers, and what of it there is here.
+
+A name that means something elsewhere is answered by its meaning, never by a word that is spelled alike: who writes
+`topk` does not mean `tanh`. Names are compared without case and underscores.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from netspec.diagnostics import clipped, typo_of
+from netspec.recipes import Kind
+
+OPS = {
+    "addmm": "linear",
+    "attention": "dot_attention",
+    "average": "mean",
+    "averagepool": "avg_pool2d",
+    "averagepooling1d": "avg_pool1d",
+    "averagepooling2d": "avg_pool2d",
+    "averagepooling3d": "avg_pool3d",
+    "avg": "mean",
+    "avgpool": "avg_pool2d",
+    "baddbmm": "matmul",
+    "batchnorm": "batch_norm2d",
+    "batchnormalization": "batch_norm2d",
+    "bmm": "matmul",
+    "bn": "batch_norm2d",
+    "cat": "concat",
+    "clip": "clamp",
+    "concatenate": "concat",
+    "constantofshape": "constant",
+    "constantpad1d": "pad",
+    "constantpad2d": "pad",
+    "constantpad3d": "pad",
+    "circularpad1d": "pad",
+    "circularpad2d": "pad",
+    "circularpad3d": "pad",
+    "conv": "conv2d",
+    "conv1dtranspose": "conv_transpose1d",
+    "conv2dtranspose": "conv_transpose2d",
+    "conv3dtranspose": "conv_transpose3d",
+    "convolution2d": "conv2d",
+    "convtranspose": "conv_transpose2d",
+    "deconv": "conv_transpose2d",
+    "dense": "linear",
+    "div": "divide",
+    "dot": "matmul",
+    "eq": "equal",
+    "fc": "linear",
+    "full": "constant",
+    "fullyconnected": "linear",
+    "ge": "greater_equal",
+    "gemm": "linear",
+    "globalaveragepool": "global_avg_pool",
+    "globalaveragepooling1d": "global_avg_pool",
+    "globalaveragepooling2d": "global_avg_pool",
+    "globalaveragepooling3d": "global_avg_pool",
+    "globalavgpool2d": "global_avg_pool",
+    "globalmaxpooling1d": "global_max_pool",
+    "globalmaxpooling2d": "global_max_pool",
+    "globalmaxpooling3d": "global_max_pool",
+    "groupnormalization": "group_norm",
+    "gt": "greater",
+    "indexselect": "gather",
+    "instancenorm": "instance_norm2d",
+    "instancenormalization": "instance_norm2d",
+    "interpolate": "upsample",
+    "layernormalization": "layer_norm",
+    "le": "less_equal",
+    "lrn": "local_response_norm",
+    "crossmaplrn2d": "local_response_norm",
+    "lt": "less",
+    "max": "maximum",
+    "maxpool": "max_pool2d",
+    "maxpooling1d": "max_pool1d",
+    "maxpooling2d": "max_pool2d",
+    "maxpooling3d": "max_pool3d",
+    "min": "minimum",
+    "mm": "matmul",
+    "mul": "multiply",
+    "mv": "matmul",
+    "narrow": "slice",
+    "ne": "not_equal",
+    "not": "logical_not",
+    "or": "logical_or",
+    "and": "logical_and",
+    "prod": "reduce_prod",
+    "range": "arange",
+    "reducelogsum": "reduce_sum",
+    "reflectionpad1d": "pad",
+    "reflectionpad2d": "pad",
+    "reflectionpad3d": "pad",
+    "replicationpad1d": "pad",
+    "replicationpad2d": "pad",
+    "replicationpad3d": "pad",
+    "zeropad1d": "pad",
+    "zeropad2d": "pad",
+    "zeropad3d": "pad",
+    "zeropadding1d": "pad",
+    "zeropadding2d": "pad",
+    "zeropadding3d": "pad",
+    "resize": "upsample",
+    "resizing": "upsample",
+    "simplernn": "rnn",
+    "spatialdropout1d": "dropout1d",
+    "spatialdropout2d": "dropout2d",
+    "spatialdropout3d": "dropout3d",
+    "sub": "subtract",
+    "sum": "add",
+    "swapaxes": "transpose",
+    "swapdims": "transpose",
+    "swish": "silu",
+    "trilu": "tril",
+    "truediv": "divide",
+    "upsampling1d": "upsample",
+    "upsampling2d": "upsample",
+    "upsampling3d": "upsample",
+    "upsamplingbilinear2d": "upsample",
+    "upsamplingnearest2d": "upsample",
+    "upsamplebilinear": "upsample",
+    "upsamplenearest": "upsample",
+    "view": "reshape",
+    "movedim": "permute",
+    "multihead": "multihead_attention",
+    "mha": "multihead_attention",
+    "sdpa": "scaled_dot_product_attention",
+    "scaleddotproduct": "scaled_dot_product_attention",
+    "senet": "squeeze_excite",
+    "se": "squeeze_excite",
+    "seblock": "squeeze_excite",
+    "mbconv": "inverted_residual",
+    "mlp": "feed_forward",
+    "loop": "scan",
+    "modulelist": "sequential",
+    "container": "sequential",
+    "to": "cast",
+    "type": "cast",
+    "softmax1d": "softmax",
+}
+"""An op or structure by another name."""
+
+FORMS = {
+    "activation": "name the function itself: `relu`, `sigmoid`, `tanh`, …",
+    "depthtospace": "write `pixel_shuffle`, whose channels stand as in ONNX's mode CRD",
+    "spacetodepth": "write `pixel_unshuffle`, which puts the channels of each place side by side",
+    "masking": "recurrent layers and attention take `lengths` or a mask as a port; `masked_fill` puts a number in",
+    "bidirectional": "write `bidirectional: true` in the `lstm`, `gru` or `rnn`",
+    "bottleneck": "write it as a block, of `conv2d` and `residual`; `specs/resnet.yaml` has one",
+    "channelshuffle": "write `reshape`, `transpose` and `reshape`",
+    "contiguous": "leave it out: how a value lies in memory is no matter of the spec",
+    "depthwiseconv2d": "write `conv2d` with `groups: shape[1]`",
+    "dwconv": "write `conv2d` with `groups: shape[1]`",
+    "separableconv2d": "write `conv2d` with `groups: shape[1]`, then another one with `kernel_size: 1`",
+    "input": "inputs stand at the top of the file: `inputs: {image: [N, 3, 224, 224]}`",
+    "inputlayer": "inputs stand at the top of the file: `inputs: {image: [N, 3, 224, 224]}`",
+    "lambda": "no code can stand in a spec: write it with ops, as `netspec ops` lists them",
+    "module": "a part of one's own is a block, under `blocks`",
+    "moduledict": "a part of one's own is a block, under `blocks`",
+    "output": "outputs stand at the end of the file: `outputs: {logits: head}`",
+    "repeatvector": "write `unsqueeze` and `expand`",
+    "rescaling": "write `scale` for a factor and `shift` for an amount",
+    "std": "write it with `reduce_mean`, `subtract`, `multiply` and `sqrt`",
+    "syncbatchnorm": "write `batch_norm2d`: its statistics are of one process's rows",
+    "t": "write `transpose: {dim0: 0, dim1: 1}`",
+    "tile": "write `expand`, or `concat` of the same value several times",
+    "timedistributed": "leave it out: `linear` works along the last dimension of any shape; for others write `scan`",
+    "transformer": "write it of `transformer_encoder_layer` and `transformer_decoder_layer`",
+    "transformerdecoder": "write `repeat` with `transformer_decoder_layer` inside",
+    "transformerencoder": "write `repeat` with `transformer_encoder_layer` inside",
+    "unbind": "write `split` or `select`",
+    "var": "write it with `reduce_mean`, `subtract` and `multiply`",
+    "zeroslike": "write `zeros`",
+}
+"""What is written in another form."""
+
+_ABSENT = """
+    adaptivelogsoftmaxwithloss affinegrid all any argsort bilinear c1 c2 c2f c3 c3k2 bottleneckcsp categoryencoding ceil
+    classify conv1dlstm convlstm2d convtbc cosinesimilarity cropping2d cumprod dataparallel detect diag embeddingbag erf
+    exp2 floor fmod focus fold fractionalmaxpool2d fractionalmaxpool3d gatherelements gathernd gaussiannoise ghostconv
+    gridsample groupedmm gumbelsoftmax inverse isnan kthvalue lerp log1p log2 lpnormalization lppool1d lppool2d lppool3d
+    maskedselect maxunpool1d maxunpool2d maxunpool3d median meshgrid mod nonzero norm normalize numel outer
+    pairwisedistance pdist quantile rand randint randn random reducel2 remainder repeatinterleave roll rot90 round
+    scaledmm scatter scatternd searchsorted segment sign sort spp sppf take tan tensordot topk trace unfold unique
+    unitnormalization xor parameterdict parameterlist shape
+"""
+ABSENT = frozenset(_ABSENT.split())
+"""What other tools have and netspec has not."""
+
+LOSSES = {
+    "bcewithlogitsloss": "binary_cross_entropy",
+    "bcewithlogits": "binary_cross_entropy",
+    "binarycrossentropywithlogits": "binary_cross_entropy",
+    "binarycrossentropy": "binary_cross_entropy",
+    "binarycrossentropyloss": "binary_cross_entropy",
+    "categoricalcrossentropy": "cross_entropy",
+    "crossentropyloss": "cross_entropy",
+    "huberloss": "huber",
+    "kldivergence": "kl_div",
+    "kldivloss": "kl_div",
+    "l1loss": "l1",
+    "mae": "l1",
+    "maeloss": "l1",
+    "meanabsoluteerror": "l1",
+    "meansquarederror": "mse",
+    "mseloss": "mse",
+    "l2": "mse",
+    "l2loss": "mse",
+    "nllloss": "nll",
+    "smoothl1": "huber",
+    "smoothl1loss": "huber",
+    "softmaxcrossentropy": "cross_entropy",
+    "sparsecategoricalcrossentropy": "cross_entropy",
+}
+SCHEDULES = {
+    "cosineannealing": "cosine",
+    "cosineannealinglr": "cosine",
+    "cosinedecay": "cosine",
+    "constantlr": "constant",
+    "exponentialdecay": "exponential",
+    "exponentiallr": "exponential",
+    "linearlr": "linear",
+    "lineardecay": "linear",
+    "multisteplr": "multi_step",
+    "noam": "inverse_sqrt",
+    "onecyclelr": "one_cycle",
+    "onecycle": "one_cycle",
+    "piecewiseconstantdecay": "multi_step",
+    "reducelronplateau": "plateau",
+    "steplr": "step",
+}
+METRICS = {
+    "acc": "accuracy",
+    "auc": "auroc",
+    "f1score": "f1",
+    "meanabsoluteerror": "mae",
+    "meansquarederror": "mse",
+    "r2score": "r2",
+    "rocauc": "auroc",
+    "sparsecategoricalaccuracy": "accuracy",
+    "binaryaccuracy": "accuracy",
+    "categoricalaccuracy": "accuracy",
+    "l1": "mae",
+}
+DATA = {"imagefolder": "images", "imagenet": "images", "cifar10": "cifar", "cifar100": "cifar", "fashionmnist": "idx"}
+TRANSFORMS = {
+    "normalise": "normalize",
+    "randomhorizontalflip": "horizontal_flip",
+    "cutout": "random_erasing",
+    "grayscale": "channels",
+    "standardscaler": "standardize",
+}
+INGREDIENTS: dict[Kind, dict[str, str]] = {
+    "loss": LOSSES,
+    "schedule": SCHEDULES,
+    "metric": METRICS,
+    "data": DATA,
+    "transform": TRANSFORMS,
+}
+"""An ingredient of a recipe by another name."""
+
+SAID = {
+    "momentum": "`{sgd: {lr: 0.1, momentum: 0.9}}`",
+    "nesterov": "`{sgd: {lr: 0.1, momentum: 0.9, nesterov: true}}`",
+    "bceloss": "`binary_cross_entropy` takes scores before the sigmoid: leave a last `sigmoid` out",
+    "warmup": "it is an argument of any schedule: `{constant: {warmup: 100}}`",
+    "topk": "`{accuracy: 5}` counts the right class among the five best",
+    "top5": "`{accuracy: 5}` counts the right class among the five best",
+    "rmse": "`mse` is its square",
+    "totensor": "leave it out: images are tensors from 0 to 1",
+}
+"""What is a form of something here."""
+
+_RECIPES_LACK = """
+    adafactor adamax asgd ftrl lamb lars lion muon nadam radam rprop sparseadam cosineannealingwarmrestarts cycliclr
+    lambdalr polynomiallr polynomialdecay sequentiallr swalr cosineembeddingloss ctcloss gaussiannllloss hinge
+    hingeembeddingloss marginrankingloss multilabelmarginloss multilabelsoftmarginloss multimarginloss poissonnllloss
+    softmarginloss tripletmarginloss tripletmarginwithdistanceloss dice diceloss focal focalloss iou jaccard map bleu
+    rouge precision recall specificity confusionmatrix mape colorjitter randomrotation randomresizedcrop randaugment
+    mixup cutmix gaussianblur centercrop verticalflip randomverticalflip coco kitti
+"""
+RECIPES_LACK = frozenset(_RECIPES_LACK.split())
+"""Ingredients that other tools have and netspec has not."""
+
+
+CALL = re.compile(r"([A-Za-z_.0-9]+)\((.*)\)\Z")
+"""A call as Python writes it."""
+
+
+def folded(word: str) -> str:
+    """A name without case, underscores and the module that it comes from: `nn.BatchNorm2d` is `batchnorm2d`."""
+    return word.rpartition(".")[2].lower().replace("_", "").replace("-", "")
+
+
+def op_help(word: str, candidates: Iterable[str]) -> str:
+    """What to write instead of an op that does not exist."""
+    names = [*candidates]
+    if called := CALL.match(word):
+        word = called[1]
+    known, key = {folded(name): name for name in names}, folded(word)
+    plain = key.removeprefix("lazy")
+    found = known.get(key) or known.get(plain) or OPS.get(key)
+    if called:
+        arguments = (
+            f": {clipped(called[2])}" if re.fullmatch(r"[0-9a-z_]+", called[2]) else ": {…}" if called[2] else ""
+        )
+        return f"write `{found or word}{arguments}`: arguments stand behind a colon"
+    if found is not None:
+        return f"did you mean `{found}`?"
+    if key in FORMS:
+        return FORMS[key]
+    if key in LOSSES or key in ("bceloss", "crossentropy") or (key in RECIPES_LACK and key.endswith("loss")):
+        return "losses stand under `train`: `train: {loss: cross_entropy, …}`"
+    if key in ABSENT:
+        return f"netspec has nothing for `{clipped(word)}` yet; `netspec ops` lists the ops"
+    close = typo_of(word, names)
+    return f"did you mean `{close}`?" if close else "`netspec ops` lists the ops"
+
+
+def ingredient_help(kind: Kind, word: str, candidates: Iterable[str]) -> str | None:
+    """What to write instead of an ingredient that does not exist; ``None`` where nothing is known of it."""
+    names, key = [*candidates], folded(word)
+    found = {folded(name): name for name in names}.get(key) or INGREDIENTS.get(kind, {}).get(key)
+    if found is not None:
+        return f"did you mean `{found}`?"
+    if key in SAID:
+        return SAID[key]
+    close = None if key in RECIPES_LACK else typo_of(word, names)
+    return f"did you mean `{close}`?" if close else None
