@@ -62,7 +62,11 @@ class Checkpoints:
             raise EnvironmentFault(f"cannot read {index}: {refused.strerror}") from None
         except (ValueError, RecursionError):
             faults = [f"{index} is damaged: the checkpoints beside it are looked through"]
-        return sorted(self._whole(), key=lambda entry: (entry["step"], entry["name"])), faults
+        return self._found(), faults
+
+    def _found(self) -> list[dict[str, Any]]:
+        """The entries of the checkpoints that lie in the folder, and are whole by themselves."""
+        return sorted(self._whole(), key=lambda entry: (entry["step"], entry["name"]))
 
     def _own(self) -> Iterator[Path]:
         """The checkpoints that lie in the folder, by their names."""
@@ -145,19 +149,26 @@ class Checkpoints:
         come whole, on the CPU. Every process calls it.
         """
         entries, faults = self._entries()
+        path = self._newest(entries, faults)
+        if path is None and entries and (path := self._newest(self._found(), [])) is not None:
+            faults.append(f"{self.folder / 'index.json'} is damaged: {path} is whole by its own digests, and used")
+        if path is None:
+            return None, faults
+        try:
+            return (self._read_shards(path, places) if path.is_dir() else read_file(path)), faults
+        except pickle.UnpicklingError as fault:  # what it names is not called
+            message = str(fault).partition("\n")[0]
+            raise EnvironmentFault(f"{path} is no checkpoint of netspec's: {message}") from None
+
+    def _newest(self, entries: list[dict[str, Any]], faults: list[str]) -> Path | None:
+        """The last checkpoint that is as its digests say; ``faults`` gets what is wrong with those after it."""
         for entry in reversed(entries):
             found = [self._fault(file, digest) for file, digest in self._mine(entry["sha256"])]
             told = [fault for part in self.world.gathered([each for each in found if each]) for fault in part]
-            if told:
-                faults += told[:1]
-                continue
-            path = self.folder / entry["name"]
-            try:
-                return (self._read_shards(path, places) if path.is_dir() else read_file(path)), faults
-            except pickle.UnpicklingError as fault:  # what it names is not called
-                message = str(fault).partition("\n")[0]
-                raise EnvironmentFault(f"{path} is no checkpoint of netspec's: {message}") from None
-        return None, faults
+            if not told:
+                return self.folder / str(entry["name"])
+            faults += told[:1]
+        return None
 
     def _mine(self, digests: Mapping[str, str]) -> list[tuple[str, str]]:
         """The files that this process checks."""

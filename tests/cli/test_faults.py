@@ -12,7 +12,7 @@ import torch
 
 from netspec import cli
 from netspec.cli import commands
-from netspec.cli.faults import machine_fault
+from netspec.cli.machine import machine_fault
 
 
 def numpys() -> None:
