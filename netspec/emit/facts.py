@@ -80,7 +80,8 @@ def _facts(requirements: Sequence[Requirement], always: Sequence[Requirement]) -
         symbols = tuple(symbol for symbol, _ in entries)
         plural = must.replace("be a multiple of", "be multiples of") if len(symbols) > 1 else must
         yield Fact(symbols, plural, entries[0][1], requirements[0].training)
-    for each, corner in unimplied(rest, [*always, *requirements]):
+    said = [each for given in by_symbol.values() for each, _ in given]
+    for each, corner in unimplied(rest, [*always, *said]):
         yield Fact(*_compared(each, corner), (each,), each.training)
 
 
