@@ -345,9 +345,10 @@ class InitRule:
 
     @property
     def op(self) -> str | None:
-        """The op that the rule is for; ``None`` where the pattern is a path."""
+        """The op that the rule is for; ``None`` where the pattern is a path: an op that learns nothing is a name."""
         op, dot, parameter = self.pattern.partition(".")
-        return op if op in OPS and dot and "." not in parameter and self.keys is None else None
+        learns = op in OPS and OPS[op].parameters is not Op.parameters
+        return op if learns and dot and "." not in parameter and self.keys is None else None
 
     @property
     def meaning(self) -> tuple[Any, ...]:

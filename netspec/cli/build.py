@@ -21,7 +21,7 @@ from netspec.emit.table import ShapeTable
 from netspec.files import write_text
 from netspec.graph import Graph
 from netspec.runtime.module import build_module
-from netspec.runtime.verify import TOLERANCE, Parity, export_verified
+from netspec.runtime.verify import Parity, export_verified
 
 VERSIONS = ("torch", "onnx", "onnx-ir", "pydantic", "numpy")
 RUNTIMES = ("onnxruntime-gpu", "onnxruntime")
@@ -83,7 +83,7 @@ def report_parity(parity: Parity, path: Path) -> int:
             print("          with rescaled weights: as initialised, the output hardly depends on the input")
         return 0
     print(
-        f"netspec: PyTorch and onnxruntime differ by {parity.worst:.1e} (max|Δ|/max|y|; {TOLERANCE:.0e} would do) at "
+        f"netspec: PyTorch and onnxruntime differ by {parity.worst:.1e} (max|Δ|/max|y|; {parity.tolerance:.0e} would do) at "
         f"{places}; the file is kept as {path}",
         file=sys.stderr,
     )
@@ -107,7 +107,7 @@ def _record(graph: Graph, variant: str | None, parity: Parity, path: Path) -> di
                 "passed": parity.agrees,
                 "providers": [*parity.providers],
                 "rescaled_weights": parity.probed,
-                "tolerance": TOLERANCE,
+                "tolerance": parity.tolerance,
                 "largest_difference": parity.worst,
                 "comparisons": [
                     {"sizes": dict(each.sizes), "difference": each.difference} for each in parity.comparisons

@@ -30,6 +30,9 @@ __all__ = ["Limits", "Shared", "elaborate", "parameter_values"]
 
 MOST_PARAMETERS = 10**13
 
+INNER = "bfloat16"
+"""A dtype that values have inside a network only: onnxruntime's Python takes and gives NumPy's dtypes."""
+
 CONSTANTS = ("None", "True", "False")
 """Keywords of Python that look like classes."""
 
@@ -89,7 +92,7 @@ def elaborate(
         if last is not UNKNOWN or spec.outputs:
             outputs = elaborator.outputs(frame, spec.outputs, last, builder.span)
             for name, (value, training) in outputs.items():
-                _guard_output(spec, reader, name)
+                _guard_output(spec, reader, name, value)
                 if value in elaborator.training_only and not training:
                     assert spec.outputs is not None
                     span = spec.outputs[name].source.span
@@ -152,8 +155,12 @@ def _guard_names(spec: Spec, reader: Reader) -> None:
             reader.error("bad-name", f"`{name}` cannot be a block's name", block.span, help=help)
 
 
-def _guard_output(spec: Spec, reader: Reader, name: str) -> None:
-    """Guard: inputs and outputs of an ONNX file have one name space."""
+def _guard_output(spec: Spec, reader: Reader, name: str, value: Value) -> None:
+    """Guard: an ONNX file can have the output beside its inputs, which share one name space with it."""
+    if value.tensor.dtype == INNER:
+        span = spec.outputs[name].source.span if spec.outputs else _network_span(spec, -1)
+        message = f"the output `{name}` is {INNER}, which onnxruntime does not give"
+        reader.error("shape-mismatch", message, span, help="end with `- cast: float32`")
     if name not in spec.inputs:
         return
     given = spec.inputs[name].span
@@ -240,6 +247,10 @@ def _inputs(spec: Spec, reader: Reader, env: Mapping[str, Any]) -> dict[str, Val
     inputs = {}
     for name, given in spec.inputs.items():
         try:
+            if given.dtype == INNER:
+                help = "declare it as float32, and write `- cast: bfloat16` before what is to run in it"
+                message = f"the input `{name}` is {INNER}, which onnxruntime does not take"
+                raise reader.error("bad-value", message, given.span, help=help)
             sizes = [_size(reader, node, env) for node in given.shape]
             inputs[name] = Value(Tensor(tuple(sizes), given.dtype), given.optional)
         except Failed:
@@ -340,8 +351,8 @@ def check_parameters(body: Level, reader: Reader) -> None:
     reader.report.raise_if_any()
 
 
-def _network_span(spec: Spec) -> Span:
+def _network_span(spec: Spec, at: int = 0) -> Span:
     if spec.network:
-        first: Span = spec.network[0].span
-        return first
+        step: Span = spec.network[at].span
+        return step
     raise AssertionError("a spec without steps has been refused")

@@ -24,6 +24,9 @@ from netspec.syntax import Limits as FileLimits
 
 AnyStep = TypeVar("AnyStep", Node, Call)
 
+WEIGHTS = "float32"
+"""The dtype of all parameters and buffers with which something is computed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -260,6 +263,8 @@ class Elaboration:
         first = len(self.requirements.noted)
         self.requirements.check(op.requirements(*tensors), self.reader.place(span))
         made = op.infer(*tensors)
+        guard_precision(op, tensors)
+        self.requirements.least(op.least(*tensors), self.reader.place(span))
         self.requirements.sizes(made, op.name, self.reader.place(span))
         needed = tuple(self.requirements.noted[first:])
         if needed:
@@ -333,3 +338,11 @@ class Elaboration:
         self.reader.error("too-large", message, span, help=help)
         self.reader.report.raise_if_any()
         raise AssertionError("a fault has been reported")
+
+
+def guard_precision(op: Op, tensors: Iterable[Tensor | None]) -> None:
+    """Guard: weights are float32, and torch combines them with nothing else."""
+    other = next((each.dtype for each in tensors if each and "float" in each.dtype and each.dtype != WEIGHTS), None)
+    if other is not None and (op.parameters(*tensors) or op.buffers(*tensors)):  # type: ignore[arg-type]
+        help = f"`- cast: {WEIGHTS}` before it, and after it another cast back if need be"
+        raise ShapeError(f"{op.name} has weights of {WEIGHTS}, but its input is {other}", help=help)

@@ -196,7 +196,7 @@ class _Folding:
         if level.loop is not None or len(inner) != 1 or (count > 1 and inner[0].count > 1):
             return None
         fits = set(inner[0].reads) <= set(level.inputs) and set(level.outputs) <= set(inner[0].makes)
-        return inner[0] if fits else None
+        return inner[0] if fits and len(set(level.outputs)) == len(level.outputs) else None
 
     def gather(self, before: Item, item: Item) -> Item | None:
         """Closed levels of the same structure, one feeding the next, as one card."""

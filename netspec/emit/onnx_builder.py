@@ -120,6 +120,13 @@ class GraphBuilder:
         made: ir.Value = self.op("Cast", x, to=DTYPES[dtype].value)
         return made
 
+    def carry(self, x: ir.Value, dtype: str) -> ir.Value:
+        """The value in another dtype, by a node beside those of the op."""
+        first, self._first = self._first, False
+        made = self.cast(x, dtype)
+        self._first = first
+        return made
+
     def graph(self, name: str, inputs: Sequence[ir.Value], outputs: Sequence[ir.Value]) -> ir.Graph:
         """The graph of what was written so far."""
         initializers = [] if self._inner else list(self.initializers.values())

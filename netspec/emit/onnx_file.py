@@ -103,13 +103,22 @@ class _Emitter:
         """The results of a node; ``seen`` says what each of its values is where it runs."""
         unread = [number for number, value in enumerate(node.outputs) if value not in level.uses]
         self.builder.begin(path, self.parameters(node, path), unread)
-        tensors: Any = node.arranged([seen(value) for value in node.inputs])
-        made = node.op.onnx(self.builder, *node.arranged(inputs), tensors=tensors)
+        given = [seen(value) for value in node.inputs]
+        carried = [Tensor(tensor.shape, node.op.carrier(tensor.dtype)) for tensor in given]
+        tensors: Any = node.arranged(carried)
+        read = [self.carry(x, tensor.dtype, to.dtype) for x, tensor, to in zip(inputs, given, carried)]
+        made = node.op.onnx(self.builder, *node.arranged(read), tensors=tensors)
         results = list(made) if isinstance(made, tuple) else [made]
+        if carried != given:
+            results = [self.carry(x, "", seen(value).dtype) for x, value in zip(results, node.outputs)]
         for result, value in zip(results, node.outputs):
             if result is not None and result not in inputs:
                 self.describe(result, seen(value))
         return results
+
+    def carry(self, value: ir.Value | None, dtype: str, to: str) -> ir.Value | None:
+        """The value in the dtype ``to``."""
+        return value if value is None or dtype == to else self.builder.carry(value, to)
 
     def ahead(self, level: Level, values: Values, prefix: str) -> None:
         """Write what a level, and those that it calls, do ahead of the scan around; ``values`` has what they read."""

@@ -18,6 +18,7 @@ class GELU(Activation):
     """Gaussian error linear unit, x · Φ(x), or its tanh approximation (``torch.nn.GELU``): any shape."""
 
     name = "gelu"
+    onnx_lacks = ("float64",)
     torch = "nn.GELU"
     functional = "F.gelu"
     main = "approximate"
@@ -46,6 +47,7 @@ class Mish(Activation):
     """x · tanh(softplus(x)) (``torch.nn.Mish``): any shape."""
 
     name = "mish"
+    onnx_lacks = ("float64",)
     torch = "nn.Mish"
     functional = "F.mish"
 
@@ -59,6 +61,7 @@ class HardSwish(Activation):
     """x · relu6(x + 3) / 6 (``torch.nn.Hardswish``): any shape."""
 
     name = "hardswish"
+    onnx_lacks = ("float64",)
     torch = "nn.Hardswish"
     functional = "F.hardswish"
 
@@ -72,6 +75,7 @@ class HardSigmoid(Activation):
     """relu6(x + 3) / 6 (``torch.nn.Hardsigmoid``): any shape."""
 
     name = "hardsigmoid"
+    onnx_lacks = ("float64",)
     torch = "nn.Hardsigmoid"
     functional = "F.hardsigmoid"
 
@@ -148,6 +152,7 @@ class SoftPlus(Activation):
     """log(1 + exp(beta · x)) / beta, and x itself where beta · x > threshold (``torch.nn.Softplus``): any shape."""
 
     name = "softplus"
+    onnx_lacks = ("float64",)
     torch = "nn.Softplus"
     functional = "F.softplus"
     autocast = "float32"
@@ -173,6 +178,7 @@ class SoftSign(Activation):
     """x / (1 + |x|) (``torch.nn.Softsign``): any shape."""
 
     name = "softsign"
+    onnx_lacks = ("float64",)
     torch = "nn.Softsign"
     functional = "F.softsign"
 
@@ -199,6 +205,7 @@ class LogSigmoid(Activation):
     """Logarithm of the logistic function (``torch.nn.LogSigmoid``): any shape."""
 
     name = "log_sigmoid"
+    onnx_lacks = ("float64",)
     torch = "nn.LogSigmoid"
     functional = "F.logsigmoid"
     elementwise = False

@@ -84,6 +84,7 @@ def _mask(builder: OnnxBuilder, starts: Any, ends: Any, positions: Any) -> Any:
 class AdaptiveAveragePool(AdaptivePool):
     """What adaptive average pooling shares: along each dimension, a product with a matrix of weights."""
 
+    onnx_lacks = ("float64",)
     global_type = "GlobalAveragePool"
     window_type = "AveragePool"
 

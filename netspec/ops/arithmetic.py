@@ -19,6 +19,7 @@ class Elementwise(Op):
     leading = True
     onnx_type: ClassVar[str]
     elementwise = True
+    onnx_lacks = ("bool",)
 
     def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
         return repeated(self.name, [tensor.shape for tensor in inputs])
@@ -84,6 +85,7 @@ class Subtract(Infix):
     functional = "torch.subtract"
     sign = "-"
     onnx_type = "Sub"
+    torch_lacks = ("bool",)
 
 
 class Multiply(Infix):
@@ -115,6 +117,7 @@ class Mean(Elementwise):
     """Mean of its inputs, (x + y) / 2: shapes broadcast as in torch."""
 
     name = "mean"
+    onnx_lacks = ("float64",)
     functional = "torch.mean"
     any_dtype = False
     onnx_type = "Add"

@@ -21,6 +21,13 @@ from netspec.ops.layout import NEW, Place, Strides, like
 Family = Literal["convolution", "linear", "norm", "activation", "pooling", "shape", "arithmetic", "dropout", "sequence"]
 
 
+HALVES = ("float16", "bfloat16")
+"""Dtypes that torch computes in single precision and rounds, op by op; onnxruntime has few kernels for them on a CPU."""
+
+CARRIERS = {"float16": "float32", "bfloat16": "float32", "float64": "float32", "bool": "int32"}
+"""What is computed in instead of a dtype that onnxruntime lacks."""
+
+
 class ShapeError(Exception):
     """An op cannot take these shapes. ``argument`` names the argument at fault, where one is; ``help`` a repair."""
 
@@ -142,7 +149,8 @@ class Op(BaseModel):
     ``tracks`` whether what it gives depends on more than its inputs and parameters: on chance, on earlier batches;
     ``keeps`` what autograd keeps of it (``nothing``, ``input``, ``output``, ``both``); ``elementwise`` whether its
     output lies in memory as its input does; ``autocast`` how torch's autocast runs it on CUDA: in ``bfloat16``, in
-    ``float32``, or (empty) as its inputs are.
+    ``float32``, or (empty) as its inputs are; ``torch_lacks`` the dtypes that torch cannot do it in on a CPU, and
+    ``onnx_lacks`` those, beside ``HALVES``, that onnxruntime cannot: it is done in another dtype there.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True, allow_inf_nan=False)
@@ -164,6 +172,8 @@ class Op(BaseModel):
     keeps: ClassVar[str] = "both"
     elementwise: ClassVar[bool] = False
     autocast: ClassVar[str] = ""
+    torch_lacks: ClassVar[tuple[str, ...]] = ()
+    onnx_lacks: ClassVar[tuple[str, ...]] = ()
 
     def output_names(self, *inputs: Tensor) -> tuple[str, ...]:
         """The output ports; only ops whose number of outputs depends on their arguments say other than ``outputs``."""
@@ -184,11 +194,22 @@ class Op(BaseModel):
         """
         return ()
 
+    def least(self, *inputs: Tensor) -> Iterable[tuple[Size, int, str]]:
+        """Sizes that must be at least a number, as (size, number, why). Asked after ``infer``."""
+        return ()
+
+    def carrier(self, dtype: str) -> str:
+        """The dtype in which ONNX nodes do for inputs of this one what the op does."""
+        return CARRIERS[dtype] if dtype in HALVES or dtype in self.onnx_lacks else dtype
+
     def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """The outputs' shapes and dtypes. Raises ``ShapeError`` where the op cannot take the inputs."""
         for tensor in inputs:
             if not self.any_dtype and "float" not in tensor.dtype:
                 raise ShapeError(f"{self.name} takes floating-point numbers, but its input is {tensor.dtype}")
+            if tensor.dtype in self.torch_lacks:
+                help = f"`- cast: {CARRIERS[tensor.dtype]}` before it"
+                raise ShapeError(f"torch has no {self.name} of {tensor.dtype} on a CPU", help=help)
         return (Tensor(self.output_shape(*(tensor.shape for tensor in inputs)), inputs[0].dtype),)
 
     def output_shape(self, *shapes: Shape) -> Shape:

@@ -22,6 +22,7 @@ class Comparison(Op):
     onnx_type: ClassVar[str]
     keeps = "nothing"
     elementwise = True
+    onnx_lacks = ("bool",)
 
     value: Annotated[Any, Number(optional=True)] = None
 
@@ -104,6 +105,8 @@ class GreaterEqual(Comparison):
 class Logic(Infix):
     """What logic on booleans shares."""
 
+    onnx_lacks = ()
+
     def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         for tensor in inputs:
             need_bool(self.name, tensor)
@@ -170,7 +173,11 @@ class Where(Op):
         return Saved((0,))
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
-        return builder.op("Where", *inputs)
+        if tensors[1].dtype != "bool":
+            return builder.op("Where", *inputs)
+        condition, x, other = inputs  # onnxruntime has no Where of booleans
+        chosen = builder.op("And", condition, x)
+        return builder.op("Or", chosen, builder.op("And", builder.op("Not", condition), other))
 
 
 class MaskedFill(Op):

@@ -77,6 +77,7 @@ class RMSNorm(TrailingNorm):
     """Divides by the root mean square of the last dimensions (``torch.nn.RMSNorm``): (…, *normalized_shape), kept."""
 
     name = "rms_norm"
+    onnx_lacks = ("float64",)
     torch = "nn.RMSNorm"
 
     eps: float | None = None

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from netspec.dims import Shape, product
 from netspec.ops.arguments import Positive
-from netspec.ops.base import PLACE, OnnxBuilder, Op, Reach, Run, Saved, ShapeError, Tensor, known, need_rank
+from netspec.ops.base import HALVES, PLACE, OnnxBuilder, Op, Reach, Run, Saved, ShapeError, Tensor, known, need_rank
 
 LAYOUTS = {2: "[N, C]", 3: "[N, C, L]", 4: "[N, C, H, W]", 5: "[N, C, D, H, W]"}
 
@@ -139,6 +139,7 @@ class BatchNorm3d(BatchNorm):
 class InstanceNorm(ChannelNorm):
     """What instance normalisation shares: mean and variance of each channel of each sample."""
 
+    onnx_lacks = ("float64",)
     momentum: float = 0.1
     affine: bool = False
     track_running_stats: bool = False
@@ -184,6 +185,8 @@ class LocalResponseNorm(Op):
     """Divides by (k + alpha · mean x² of ``size`` channels)^beta (``torch.nn.LocalResponseNorm``): (N, C, …), kept."""
 
     name = "local_response_norm"
+    onnx_lacks = ("float64",)
+    torch_lacks = HALVES
     family = "norm"
     torch = "nn.LocalResponseNorm"
     functional = "F.local_response_norm"

@@ -1,12 +1,12 @@
 """Pooling over sliding windows."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, ClassVar
 
 from netspec.dims import Shape, Size
 from netspec.ops.arguments import PerDimension, Positive, spell_window, spread
-from netspec.ops.base import OnnxBuilder, Op, Reach, Run, Saved, ShapeError, Tensor, need_rank
+from netspec.ops.base import HALVES, OnnxBuilder, Op, Reach, Run, Saved, ShapeError, Tensor, need_rank
 from netspec.ops.window import LAYOUT, slide
 
 
@@ -75,6 +75,8 @@ class MaxPool(WindowPool):
 
 class AveragePool(WindowPool):
     """What average pooling shares."""
+
+    onnx_lacks = ("float64",)
 
     ceil_mode: bool = False
     count_include_pad: bool = True
@@ -185,7 +187,13 @@ class AveragePool3d(DividedAveragePool):
     torch = "nn.AvgPool3d"
     functional = "F.avg_pool3d"
     rank = 3
+    torch_lacks = HALVES
 
     kernel_size: Annotated[Any, PerDimension(3, 1)]
     stride: Annotated[Any, PerDimension(3, 1, optional=True)] = None
     padding: Annotated[Any, PerDimension(3, 0)] = 0
+
+    def least(self, *inputs: Tensor) -> Iterable[tuple[Size, int, str]]:
+        """Of three dimensions torch takes no window that is larger than the input, even where padding makes it fit."""
+        for size, (kernel, *_) in zip(inputs[0].shape[2:], self.windows()):
+            yield size, kernel, "avg_pool3d takes no window larger than its input, however padded"

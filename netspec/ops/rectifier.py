@@ -40,6 +40,7 @@ class LeakyReLU(Activation):
     """max(0, x) + negative_slope · min(0, x) (``torch.nn.LeakyReLU``): any shape."""
 
     name = "leaky_relu"
+    onnx_lacks = ("float64",)
     torch = "nn.LeakyReLU"
     functional = "F.leaky_relu"
     main = "negative_slope"
@@ -85,6 +86,7 @@ class RReLU(Activation):
     """Leaky ReLU of random slope in training, of the mean slope after (``torch.nn.RReLU``): any shape."""
 
     name = "rrelu"
+    onnx_lacks = ("float64",)
     torch = "nn.RReLU"
     functional = "F.rrelu"
     tracks = True
@@ -113,6 +115,7 @@ class ELU(Activation):
     """x above 0, alpha · (exp(x) − 1) below (``torch.nn.ELU``): any shape."""
 
     name = "elu"
+    onnx_lacks = ("float64",)
     torch = "nn.ELU"
     functional = "F.elu"
     main = "alpha"
@@ -128,6 +131,7 @@ class CELU(Activation):
     """max(0, x) + min(0, alpha · (exp(x / alpha) − 1)) (``torch.nn.CELU``): any shape."""
 
     name = "celu"
+    onnx_lacks = ("float64",)
     torch = "nn.CELU"
     functional = "F.celu"
     main = "alpha"
@@ -148,6 +152,7 @@ class SELU(Activation):
     """Scaled ELU, which keeps mean 0 and variance 1 (``torch.nn.SELU``): any shape."""
 
     name = "selu"
+    onnx_lacks = ("float64",)
     torch = "nn.SELU"
     functional = "F.selu"
 

@@ -25,6 +25,11 @@ class Pad(Op):
     mode: Literal["constant", "reflect", "replicate", "circular"] = "constant"
     value: float | None = None
 
+    def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        if self.mode in ("reflect", "replicate") and inputs[0].dtype == "bool":
+            raise ShapeError(f"torch has no {self.mode} padding of bool", argument="mode", help="`- cast: int64` before it")
+        return super().infer(*inputs)
+
     def output_shape(self, *shapes: Shape) -> Shape:
         return tuple(size + before + after for size, (before, after) in zip(shapes[0], self.amounts(shapes[0])))
 
@@ -88,7 +93,14 @@ class PixelShuffle(Op):
         return (batch, channels // factor**2, height * factor, width * factor)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
-        return builder.op("DepthToSpace", inputs[0], blocksize=self.upscale_factor, mode="CRD")
+        if "float" in tensors[0].dtype:
+            return builder.op("DepthToSpace", inputs[0], blocksize=self.upscale_factor, mode="CRD")
+        x, factor, channels = inputs[0], self.upscale_factor, self.output_shape(tensors[0].shape)[1]
+        lengths = builder.op("Shape", x, start=2, end=4)
+        split = builder.op("Concat", builder.constant([0, channels, factor, factor]), lengths, axis=0)
+        x = builder.op("Transpose", builder.op("Reshape", x, split), perm=[0, 1, 4, 2, 5, 3])
+        larger = builder.op("Mul", lengths, builder.constant([factor, factor]))
+        return builder.op("Reshape", x, builder.op("Concat", builder.constant([0, channels]), larger, axis=0))
 
 
 class PixelUnshuffle(Op):
@@ -120,7 +132,15 @@ class PixelUnshuffle(Op):
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         channels = known(tensors[0].shape[1], "the number of channels that pixel_unshuffle takes")
-        area = self.downscale_factor**2
+        factor, area = self.downscale_factor, self.downscale_factor**2
+        if "float" not in tensors[0].dtype:
+            parts = builder.constant([factor])
+            sizes = [builder.op("Div", builder.op("Shape", inputs[0], start=at, end=at + 1), parts) for at in (2, 3)]
+            split = [builder.constant([0, channels]), sizes[0], parts, sizes[1], parts]
+            made = builder.op("Reshape", inputs[0], builder.op("Concat", *split, axis=0))
+            made = builder.op("Transpose", made, perm=[0, 1, 3, 5, 2, 4])
+            joined = builder.op("Concat", builder.constant([0, channels * area]), *sizes, axis=0)
+            return builder.op("Reshape", made, joined)
         made = builder.op("SpaceToDepth", inputs[0], blocksize=self.downscale_factor)
         order = [place * channels + channel for channel in range(channels) for place in range(area)]
         return builder.op("Gather", made, builder.constant(order), axis=1)

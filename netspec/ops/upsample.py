@@ -18,6 +18,9 @@ INTERPOLATIONS = {
     "trilinear": (5,),
 }
 FINEST = 1024
+SMALL = 128
+"""Up to this sum of an image's height and width torch takes the nearest neighbour in a way of its own on a CPU."""
+
 FLOAT, INT64, DOUBLE = 1, 7, 11
 """ONNX's numbers of three types."""
 
@@ -26,6 +29,7 @@ class Upsample(Op):
     """Interpolates to ``size``, or by ``scale_factor`` (``torch.nn.Upsample``): (N, C, H, W) -> (N, C, H', W')."""
 
     name = "upsample"
+    onnx_lacks = ("float64",)
     family = "shape"
     torch = "nn.Upsample"
     functional = "F.interpolate"
@@ -46,7 +50,10 @@ class Upsample(Op):
         argument = "size" if self.scale_factor is None else "scale_factor"
         if len(wanted) != len(spatial):
             raise ShapeError(f"{len(wanted)} numbers for {len(spatial)} spatial dimensions", argument=argument)
-        made = wanted if self.scale_factor is None else map(scaled, spatial, wanted)
+        made = tuple(wanted if self.scale_factor is None else map(scaled, spatial, wanted))
+        if self.mode == "bicubic" and made == spatial and set(wanted) != {1} and self.scale_factor is not None:
+            text = f"scaled by {self.scale_factor}, {pretty_shape(spatial)} stays as it is, and bicubic would blur it"
+            raise ShapeError(text, argument="scale_factor", help="give a factor of 1, or a larger one")
         return (*shapes[0][:2], *made)
 
     def reach(self, rank: int) -> tuple[Reach, ...] | None:
@@ -72,20 +79,43 @@ class Upsample(Op):
         shape = tensors[0].shape
         made = self.output_shape(shape)
         count = len(shape) - 2
-        factors = self.scale_factor if isinstance(self.scale_factor, tuple) else (self.scale_factor,) * count
+        factors = self.factors(count)
         if self.mode.startswith("nearest") and not all(map(_agrees, factors)):
             x = inputs[0]
             for axis, factor in enumerate(factors, start=2):
-                if shape[axis] != made[axis]:
-                    x = builder.op("Gather", x, self.nearest(builder, x, axis, made[axis], factor), axis=axis)
+                if factor != 1 and (factor is not None or shape[axis] != made[axis]):
+                    index = self.nearest(builder, x, axis, made[axis], factor)
+                    if factor is not None and self.mode == "nearest" and count == 2:
+                        index = self.unmoved(builder, x, axis, shape, index)
+                    x = builder.op("Gather", x, index, axis=axis)
             return x
         scales = sizes = None
         if self.scale_factor is None or all(map(_divides, shape[2:], made[2:], factors)):
             sizes = builder.constant(list(made[2:]))
         else:
-            scales = builder.constant([float(factor) for factor in factors], "float32")
+            scales = self.scales(builder, inputs[0], shape, factors)
         axes = list(range(2, 2 + count))
         return builder.op("Resize", inputs[0], None, scales, sizes, axes=axes, **self.interpolation())
+
+    def scales(self, builder: OnnxBuilder, x: Any, shape: Shape, factors: Sequence[float]) -> Any:
+        """The factor of each dimension: 1 where torch, interpolating linearly, leaves one as it is whose size stays."""
+        if self.mode == "bicubic":
+            return builder.constant(list(map(float, factors)), "float32")
+        made: list[Any] = []
+        for axis, (size, factor) in enumerate(zip(shape[2:], factors), start=2):
+            same = self.stays(builder, x, axis, size, factor)
+            scale = builder.constant([1.0 if same is True else float(factor)], "float32")
+            if not isinstance(same, bool):
+                scale = builder.op("Where", same, builder.constant([1.0], "float32"), scale)
+            made.append(scale)
+        return builder.op("Concat", *made, axis=0)
+
+    def stays(self, builder: OnnxBuilder, x: Any, axis: int, size: Size, factor: float) -> Any:
+        """Whether a dimension keeps its size: a truth, or an ONNX value of one element where it depends on a symbol."""
+        if isinstance(size, int) or not 1 <= factor < 2:
+            return isinstance(size, int) and scaled(size, factor) == size
+        length = builder.op("Shape", x, start=axis, end=axis + 1)
+        return builder.op("Equal", _count(builder, length, factor), length)
 
     def nearest(self, builder: OnnxBuilder, x: Any, axis: int, to: Size, factor: float | None) -> Any:
         """Which input each output along ``axis`` is a copy of, in single precision as torch computes it."""
@@ -106,6 +136,28 @@ class Upsample(Op):
             places = builder.op("Add", builder.op("Cast", places, to=FLOAT), builder.constant(0.5, "float32"))
         index = builder.op("Cast", builder.op("Floor", places), to=INT64)
         return builder.op("Min", index, builder.op("Sub", length, builder.constant(1)))
+
+    def unmoved(self, builder: OnnxBuilder, x: Any, axis: int, shape: Shape, index: Any) -> Any:
+        """The index, but each place itself where torch's way for small images leaves a dimension whose size stays."""
+        made = self.output_shape(shape)
+        factor = self.factors(2)[axis - 2]
+        same = self.stays(builder, x, axis, shape[axis], factor)
+        small = builder.constant(True, "bool")
+        if all(isinstance(size, int) for size in made[2:]):
+            same = same and sum(made[2:]) <= SMALL
+        elif same is not False:
+            lengths = [builder.op("Shape", x, start=at, end=at + 1) for at in (2, 3)]
+            counts = [_count(builder, length, each) for length, each in zip(lengths, self.factors(2))]
+            small = builder.op("LessOrEqual", builder.op("Add", *counts), builder.constant([SMALL]))
+        if same is False:
+            return index
+        own = builder.op("Range", builder.constant(0), builder.op("Size", index), builder.constant(1))
+        chosen = small if same is True else builder.op("And", same, small)
+        return builder.op("Where", chosen, own, index)
+
+    def factors(self, rank: int) -> tuple[Any, ...]:
+        """The factor of each spatial dimension; ``None`` where a size is given."""
+        return self.scale_factor if isinstance(self.scale_factor, tuple) else (self.scale_factor,) * rank
 
     def interpolation(self) -> dict[str, Any]:
         """How ONNX's Resize is told to interpolate as torch does."""
@@ -160,3 +212,4 @@ def _count(builder: OnnxBuilder, length: Any, factor: float) -> Any:
     """How many outputs a symbolic length scaled by a factor gives."""
     above, below = factor.as_integer_ratio()
     return builder.op("Div", builder.op("Mul", length, builder.constant(above)), builder.constant(below))
+

@@ -17,8 +17,8 @@ from torch import nn
 
 from netspec.dims import evaluate, evaluate_shape
 from netspec.elaborate.sizes import other_sizes
-from netspec.graph import Graph, Value
-from netspec.ops.base import Numbers
+from netspec.graph import Graph, Value, walk
+from netspec.ops.base import HALVES, Numbers
 from netspec.runtime.export import export_onnx
 
 TOLERANCE = 1e-4
@@ -37,10 +37,11 @@ class Comparison:
     sizes: Mapping[str, int]
     difference: float
     rounding: float = 0.0
+    tolerance: float = TOLERANCE
 
     @property
     def agrees(self) -> bool:
-        return math.isfinite(self.difference) and self.difference <= max(TOLERANCE, ROUNDINGS * self.rounding)
+        return math.isfinite(self.difference) and self.difference <= max(self.tolerance, ROUNDINGS * self.rounding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,11 @@ class Parity:
     @property
     def worst(self) -> float:
         return max(each.difference for each in self.comparisons)
+
+    @property
+    def tolerance(self) -> float:
+        """The difference that would do."""
+        return max(each.tolerance for each in self.comparisons)
 
     @property
     def agrees(self) -> bool:
@@ -109,6 +115,8 @@ def probing_copy(graph: Graph, module: nn.Module) -> nn.Module:
 
     def rescale(layer: Any, inputs: Any, output: torch.Tensor) -> torch.Tensor:
         scale = output.std() + 1e-12
+        if not scale.isfinite():
+            return output
         for parameter in layer.parameters(recurse=False):
             parameter.data /= scale
         return output / scale
@@ -140,17 +148,24 @@ def compare_onnx(graph: Graph, module: nn.Module, path: Path, count: int = 3, se
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(os.fspath(path), options, providers=_providers(_device(module)))
-    comparisons = []
+    comparisons, tolerance = [], tolerance_of(graph)
     for sizes in other_sizes(graph, count):
         inputs = example_inputs(graph, sizes, seed)
         theirs = session.run(None, {name: tensor.numpy() for name, tensor in inputs.items()})
         ours = run(module, inputs)
         difference = largest_difference(ours, theirs)
         rounding = (
-            largest_difference(run(copy.deepcopy(module).double(), inputs), ours) if difference > TOLERANCE else 0.0
+            largest_difference(run(copy.deepcopy(module).double(), inputs), ours) if difference > tolerance else 0.0
         )
-        comparisons.append(Comparison(sizes, difference, rounding))
+        comparisons.append(Comparison(sizes, difference, rounding, tolerance))
     return Parity(comparisons, session.get_providers())
+
+
+def tolerance_of(graph: Graph) -> float:
+    """What two right answers may differ by: a few roundings of the coarsest dtype that something is computed in."""
+    made = (value.tensor.dtype for _, step, _ in walk(graph.body) for value in (*step.inputs, *step.outputs))
+    halves = [torch.finfo(getattr(torch, dtype)).eps for dtype in {*made} if dtype in HALVES]
+    return max([TOLERANCE, *(ROUNDINGS / 2 * each for each in halves)])
 
 
 def run(module: nn.Module, inputs: Mapping[str, torch.Tensor]) -> list[np.ndarray]:
@@ -163,7 +178,7 @@ def run(module: nn.Module, inputs: Mapping[str, torch.Tensor]) -> list[np.ndarra
     finally:
         module.train(training)
     outputs = list(made.values()) if isinstance(made, dict) else [made]
-    return [tensor.cpu().double().numpy() for tensor in outputs]
+    return [tensor.detach().cpu().double().numpy() for tensor in outputs]
 
 
 def _device(module: nn.Module) -> torch.device:
@@ -210,9 +225,15 @@ def largest_difference(ours: Sequence[Any], theirs: Sequence[Any]) -> float:
 
 
 def relative_difference(want: Any, got: Any) -> float:
-    """max|want − got| / max|want|; infinite where the shapes differ or a number is not finite."""
+    """max|want − got| / max|want|; infinite where the shapes differ, or where one alone is not finite.
+
+    What is no number to both, such as the logarithm of a negative one, or the same infinity, is no difference.
+    """
     want, got = np.asarray(want, np.float64), np.asarray(got, np.float64)
-    if want.shape != got.shape or not (np.isfinite(want).all() and np.isfinite(got).all()):
+    if want.shape != got.shape:
         return float("inf")
-    difference = np.abs(want - got).max(initial=0.0)
-    return float(difference / max(np.abs(want).max(initial=0.0), 1e-30))
+    finite = np.isfinite(want)
+    if not (finite == np.isfinite(got)).all() or not np.array_equal(want[~finite], got[~finite], equal_nan=True):
+        return float("inf")
+    difference = np.abs(want[finite] - got[finite]).max(initial=0.0)
+    return float(difference / max(np.abs(want[finite]).max(initial=0.0), 1e-30))
