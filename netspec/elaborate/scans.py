@@ -49,7 +49,8 @@ class Scans(BlockCalls):
         level = hoisted(level, self.interned)
         tensors = [over_time(value.tensor, length) for value in collected.values()]
         outputs = tuple(Value(tensor) for tensor in [*tensors, *(value.tensor for value in states.values())])
-        self.guard_training(step, results.values())
+        if not frame.training:  # else all of it is for training
+            self.guard_training(step, results.values())
         self.mark(frame, actual, outputs, step.span)
         named = step.name is not None
         self.add(frame, Call(name, level, tuple(actual), outputs, step.span, named, frame.training))

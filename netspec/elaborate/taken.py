@@ -13,7 +13,7 @@ TAKEN = frozenset(
     register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule share_memory state_dict to to_empty
     train training type xpu zero_grad T_destination
 
-    ___needs_generation_tag_patch _apply _backward_hooks _backward_pre_hooks _buffers _call_impl _compiled_call_impl
+    _apply _backward_hooks _backward_pre_hooks _buffers _call_impl _compiled_call_impl ___needs_generation_tag_patch
     _forward_hooks _forward_hooks_always_called _forward_hooks_with_kwargs _forward_pre_hooks _forward_pre_hooks_with_kwargs
     _get_backward_hooks _get_backward_pre_hooks _get_item_by_idx _get_name _is_full_backward_hook
     _load_from_state_dict _load_state_dict_post_hooks _load_state_dict_pre_hooks _maybe_warn_non_full_backward_hook

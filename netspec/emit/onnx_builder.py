@@ -1,8 +1,8 @@
 """Writes ONNX nodes: what ops are handed to say themselves in ONNX. Names are spec paths.
 
 The first node of an op is called by the op's path, the next ones ``path/Type``; a value is called as the node that
-makes it, a parameter by its ``state_dict`` key, a constant ``path/const``. A result of the network has the output's name,
-and what else would be called so gets a number behind it.
+makes it, a parameter by its ``state_dict`` key, a constant ``path/const``. A result of the network has the output's
+name, and what else would be called so gets a number behind it.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ Family = Literal["convolution", "linear", "norm", "activation", "pooling", "shap
 
 
 HALVES = ("float16", "bfloat16")
-"""Dtypes that torch computes in single precision and rounds, op by op; onnxruntime has few kernels for them on a CPU."""
+"""Dtypes in which torch computes single precision and rounds, op by op; onnxruntime has few kernels for them."""
 
 CARRIERS = {"float16": "float32", "bfloat16": "float32", "float64": "float32", "bool": "int32"}
 """What is computed in instead of a dtype that onnxruntime lacks."""

@@ -27,7 +27,9 @@ class Pad(Op):
 
     def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         if self.mode in ("reflect", "replicate") and inputs[0].dtype == "bool":
-            raise ShapeError(f"torch has no {self.mode} padding of bool", argument="mode", help="`- cast: int64` before it")
+            raise ShapeError(
+                f"torch has no {self.mode} padding of bool", argument="mode", help="`- cast: int64` before it"
+            )
         return super().infer(*inputs)
 
     def output_shape(self, *shapes: Shape) -> Shape:

@@ -83,11 +83,14 @@ class Upsample(Op):
         if self.mode.startswith("nearest") and not all(map(_agrees, factors)):
             x = inputs[0]
             for axis, factor in enumerate(factors, start=2):
-                if factor != 1 and (factor is not None or shape[axis] != made[axis]):
-                    index = self.nearest(builder, x, axis, made[axis], factor)
-                    if factor is not None and self.mode == "nearest" and count == 2:
-                        index = self.unmoved(builder, x, axis, shape, index)
-                    x = builder.op("Gather", x, index, axis=axis)
+                left = self.is_left(builder, x, axis, shape)
+                if left is True:
+                    continue
+                index = self.nearest(builder, x, axis, made[axis], factor)
+                if left is not False:
+                    own = builder.op("Range", builder.constant(0), builder.op("Size", index), builder.constant(1))
+                    index = builder.op("Where", left, own, index)
+                x = builder.op("Gather", x, index, axis=axis)
             return x
         scales = sizes = None
         if self.scale_factor is None or all(map(_divides, shape[2:], made[2:], factors)):
@@ -137,23 +140,23 @@ class Upsample(Op):
         index = builder.op("Cast", builder.op("Floor", places), to=INT64)
         return builder.op("Min", index, builder.op("Sub", length, builder.constant(1)))
 
-    def unmoved(self, builder: OnnxBuilder, x: Any, axis: int, shape: Shape, index: Any) -> Any:
-        """The index, but each place itself where torch's way for small images leaves a dimension whose size stays."""
-        made = self.output_shape(shape)
-        factor = self.factors(2)[axis - 2]
+    def is_left(self, builder: OnnxBuilder, x: Any, axis: int, shape: Shape) -> Any:
+        """Whether torch, taking the nearest neighbour, leaves a dimension as it is: a truth, or an ONNX value.
+
+        It does so in its way for small images, where the size stays.
+        """
+        made, factor = self.output_shape(shape), self.factors(len(shape) - 2)[axis - 2]
+        if factor is None:
+            return shape[axis] == made[axis]
+        if factor == 1 or self.mode != "nearest" or len(shape) != 4:
+            return factor == 1
         same = self.stays(builder, x, axis, shape[axis], factor)
-        small = builder.constant(True, "bool")
-        if all(isinstance(size, int) for size in made[2:]):
-            same = same and sum(made[2:]) <= SMALL
-        elif same is not False:
-            lengths = [builder.op("Shape", x, start=at, end=at + 1) for at in (2, 3)]
-            counts = [_count(builder, length, each) for length, each in zip(lengths, self.factors(2))]
-            small = builder.op("LessOrEqual", builder.op("Add", *counts), builder.constant([SMALL]))
-        if same is False:
-            return index
-        own = builder.op("Range", builder.constant(0), builder.op("Size", index), builder.constant(1))
-        chosen = small if same is True else builder.op("And", same, small)
-        return builder.op("Where", chosen, own, index)
+        if same is False or all(isinstance(size, int) for size in made[2:]):
+            return same is True and sum(made[2:]) <= SMALL
+        lengths = [builder.op("Shape", x, start=at, end=at + 1) for at in (2, 3)]
+        counts = [_count(builder, length, each) for length, each in zip(lengths, self.factors(2))]
+        small = builder.op("LessOrEqual", builder.op("Add", *counts), builder.constant([SMALL]))
+        return small if same is True else builder.op("And", same, small)
 
     def factors(self, rank: int) -> tuple[Any, ...]:
         """The factor of each spatial dimension; ``None`` where a size is given."""
@@ -212,4 +215,3 @@ def _count(builder: OnnxBuilder, length: Any, factor: float) -> Any:
     """How many outputs a symbolic length scaled by a factor gives."""
     above, below = factor.as_integer_ratio()
     return builder.op("Div", builder.op("Mul", length, builder.constant(above)), builder.constant(below))
-

@@ -123,7 +123,10 @@ SAMPLES = [
     sample("pow", "N 4", exponent=2.0),
     sample("clamp", "N 4", min=-0.5, max=0.5),
     sample("clamp", "()", max=0.5),
-    *(sample("cast", "N 4", dtype=to) for to in ("float32", "float64", "float16", "bfloat16", "int64", "int32", "bool")),
+    *(
+        sample("cast", "N 4", dtype=to)
+        for to in ("float32", "float64", "float16", "bfloat16", "int64", "int32", "bool")
+    ),
     *(sample(name, "N 4", "4") for name in COMPARED),
     *(sample(name, "N 4", value=1) for name in COMPARED),
     sample("logical_and", "N 4", "N 4"),
@@ -153,7 +156,11 @@ SAMPLES = [
     sample("arange", "N 4", end=4),
     *(sample(name, "N 4", size=[2, 4]) for name in ("zeros", "ones")),
     sample("expand", "1 4", shape=[3, -1]),
-    *(sample(name, "N T 4", hidden_size=3, bidirectional=both) for name in ("rnn", "gru", "lstm") for both in (0 > 1, 1 > 0)),
+    *(
+        sample(name, "N T 4", hidden_size=3, bidirectional=both)
+        for name in ("rnn", "gru", "lstm")
+        for both in (0 > 1, 1 > 0)
+    ),
     *(sample(name, "N 4", "N 3", hidden_size=3) for name in ("rnn_cell", "gru_cell")),
     sample("lstm_cell", "N 4", "N 3", "N 3", hidden_size=3),
     sample("scaled_dot_product_attention", "N 2 T 4", "N 2 T 4", "N 2 T 4"),

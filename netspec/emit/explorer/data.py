@@ -339,10 +339,11 @@ def frozen_paths(body: Level) -> list[str]:
 
 
 def _without_empty(**record: Any) -> dict[str, Any]:
-    """A record without what is empty; truth is 1."""
+    """A record without what is empty, but with a level's items; truth is 1."""
     kept = {key: value for key, value in record.items() if value not in (None, "", 0, [], {})}
+    empty: dict[str, Any] = {"macs": 0, "tensor": 0, "level": 0, "items": []}
     return {key: 1 if value is True else value for key, value in kept.items()} | {
-        key: 0 for key in ("macs", "tensor", "level") if key in record and key not in kept
+        key: value for key, value in empty.items() if key in record and key not in kept
     }
 
 

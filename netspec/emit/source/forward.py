@@ -8,7 +8,7 @@ from itertools import chain, count
 
 from netspec.dims import Shape, times_shape
 from netspec.emit.source.constructors import is_module
-from netspec.emit.source.names import is_attribute, is_variable, variable_names
+from netspec.emit.source.names import is_attribute, is_variable, variable_name, variable_names
 from netspec.emit.turns import Parts, prepared_values
 from netspec.graph import Call, Level, Node, Step, Value
 from netspec.ops.base import Tensor, assigned
@@ -260,8 +260,9 @@ class Body:
     def fresh(self, name: str, taken: Iterable[str] = ()) -> str:
         """A variable that nothing else uses, called ``name`` where that is free."""
         live = {*self.live(), *self.arguments, *taken}
-        numbered = (f"{name}{number}" for number in count(2))
-        return next(each for each in chain([name], numbered) if each not in live and is_usable(each))
+        base = variable_name(name)
+        numbered = (f"{base}{number}" for number in count(2))
+        return next(each for each in chain([base], numbered) if each not in live and is_usable(each))
 
     def live(self) -> set[str]:
         """The names that are in use."""

@@ -9,7 +9,9 @@ from __future__ import annotations
 import keyword
 from collections.abc import Collection, Iterable
 
-BUILTINS = frozenset({"float", "getattr", "int", "isinstance", "len", "max", "min", "range", "reversed", "super", "zip"})
+BUILTINS = frozenset(
+    {"float", "getattr", "int", "isinstance", "len", "max", "min", "range", "reversed", "super", "zip"}
+)
 """Those that the source calls: a variable of that name would hide them."""
 
 RESERVED = frozenset({"self", "torch", "nn", "F", "Tensor", "_", *BUILTINS})
@@ -18,7 +20,7 @@ RESERVED = frozenset({"self", "torch", "nn", "F", "Tensor", "_", *BUILTINS})
 
 def is_attribute(name: str) -> bool:
     """Whether an attribute of that name may be written behind a dot: ``self.conv1``."""
-    return name.isidentifier() and not keyword.iskeyword(name) and not is_mangled(name)
+    return name.isidentifier() and not keyword.iskeyword(name) and name != "__debug__" and not is_mangled(name)
 
 
 def is_mangled(name: str) -> bool:
