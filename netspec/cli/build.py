@@ -83,8 +83,8 @@ def report_parity(parity: Parity, path: Path) -> int:
             print("          with rescaled weights: as initialised, the output hardly depends on the input")
         return 0
     print(
-        f"netspec: PyTorch and onnxruntime differ by {parity.worst:.1e} (max|Δ|/max|y|; {parity.tolerance:.0e} would do) "
-        f"at {places}; the file is kept as {path}",
+        f"netspec: PyTorch and onnxruntime differ by {parity.worst:.1e} "
+        f"(max|Δ|/max|y|; {parity.tolerance:.0e} would do) at {places}; the file is kept as {path}",
         file=sys.stderr,
     )
     return 1

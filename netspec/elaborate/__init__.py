@@ -164,11 +164,12 @@ def _guard_output(spec: Spec, reader: Reader, name: str, value: Value) -> None:
     if name not in spec.inputs:
         return
     given = spec.inputs[name].span
+    labels: tuple[Label, ...] = ()
     if spec.outputs:
-        span = spec.outputs[name].source.span
-        help, labels = "give one of them another name", (Label(given, "the input"),)
+        span, labels = spec.outputs[name].source.span, (Label(given, "the input"),)
+        help = "give one of them another name"
     else:
-        span, labels = given, ()
+        span = given
         help = "the last step's value is called so: rename the input, or name the output: `outputs: {result: prev}`"
     reader.error("duplicate-name", f"an input and an output are called `{name}`", span, help=help, secondary=labels)
 

@@ -19,7 +19,7 @@ class Elementwise(Op):
     leading = True
     onnx_type: ClassVar[str]
     elementwise = True
-    onnx_lacks = ("bool",)
+    onnx_lacks: ClassVar[tuple[str, ...]] = ("bool",)
 
     def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
         return repeated(self.name, [tensor.shape for tensor in inputs])

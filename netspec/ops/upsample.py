@@ -151,8 +151,9 @@ class Upsample(Op):
         if factor == 1 or self.mode != "nearest" or len(shape) != 4:
             return factor == 1
         same = self.stays(builder, x, axis, shape[axis], factor)
-        if same is False or all(isinstance(size, int) for size in made[2:]):
-            return same is True and sum(made[2:]) <= SMALL
+        known = [size for size in made[2:] if isinstance(size, int)]
+        if same is False or len(known) == 2:
+            return same is True and sum(known) <= SMALL
         lengths = [builder.op("Shape", x, start=at, end=at + 1) for at in (2, 3)]
         counts = [_count(builder, length, each) for length, each in zip(lengths, self.factors(2))]
         small = builder.op("LessOrEqual", builder.op("Add", *counts), builder.constant([SMALL]))

@@ -119,8 +119,8 @@ outputs: {o: s, last: s.HERE}""",
 }
 """Where a name may stand."""
 
-TRAPS = """as class clas i a pas F f nn torch self super none None True _ __ __x x y range zip float weight output add linear
-__debug__ type items add_1 concat T N word other inp step l two h s""".split()  # noqa: SIM905
+TRAPS = """as class clas i a pas F f nn torch self super none None True _ __ __x x y range zip float weight output add
+linear __debug__ type items add_1 concat T N word other inp step l two h s""".split()  # noqa: SIM905
 
 
 def put(name: str, part: Any) -> Any:
