@@ -13,6 +13,7 @@ import pytest
 from browser import Watch, launched, needs_browser
 from playwright.sync_api import Browser, Page, expect
 
+import netspec
 from netspec import zoo
 from netspec.diagnostics import Report, Source
 from netspec.dims import Dim, evaluate, evaluate_shape, floor_div
@@ -625,3 +626,40 @@ def test_what_is_out_of_sight_is_written_when_it_is_quiet(thousand: Graph, open_
     expect(row(page, path).locator(".shape")).to_have_attribute("title", "5×12")
     label = "() => drawing.querySelector('[data-spot=\"layer.999.fc\"] .row').textContent"
     assert page.evaluate(label) == "144 · 660"
+
+
+def test_parts_that_are_read_twice(tmp_path: Path) -> None:
+    """A join of all parts is an item of its own where something else reads one of them."""
+    path = tmp_path / "parts.yaml"
+    path.write_text("""
+netspec: 1
+name: parts
+inputs: {x: [N, 8]}
+network:
+  - chunk: {name: parts, chunks: 2, dim: 1}
+  - concat: {name: whole, from: [parts.0, parts.1]}
+  - relu: {from: parts.1}
+  - concat: {from: [whole, prev]}
+""")
+    data = explorer_data(netspec.load(path).graph)
+    names = [
+        data["nodes"][number]["name"]
+        for item in data["levels"][data["root"]]["items"]
+        for number in item.get("nodes", ())
+    ]
+    assert names == ["parts", "whole", "2", "3"]
+
+
+def test_a_level_of_nothing(tmp_path: Path) -> None:
+    """A loop of no turns is a level without items, which the page opens as any other."""
+    path = tmp_path / "none.yaml"
+    path.write_text("""
+netspec: 1
+name: none
+inputs: {x: [N, 8]}
+network:
+  - repeat: {name: stage, count: 0, body: [relu]}
+  - linear: 2
+""")
+    levels = explorer_data(netspec.load(path).graph)["levels"]
+    assert [level["items"] for level in levels if level["kind"] == "repeat"] == [[]]

@@ -74,3 +74,26 @@ def test_a_symbolic_size_needs_an_exact_factor() -> None:
 )
 def test_detail(made: Case, text: str) -> None:
     assert made.op().detail() == text
+
+
+@pytest.mark.parametrize("symbolic", [False, True])
+@pytest.mark.parametrize(
+    ("mode", "sizes", "factors"),
+    [
+        ("nearest", (9,), (1.0625,)),
+        ("nearest-exact", (9,), (1.0625,)),
+        ("linear", (9,), (1.0625,)),
+        ("nearest", (4, 3), (1.25, 2.0)),
+        ("nearest", (9, 3), (1.0625, 2.0)),
+        ("nearest", (90, 5), (1.0078125, 1.5)),
+        ("bilinear", (4, 3), (1.125, 2.0)),
+        ("trilinear", (4, 3, 5), (1.125, 2.0, 1.0)),
+    ],
+)
+def test_a_size_that_stays(mode: str, sizes: tuple[int, ...], factors: tuple[float, ...], symbolic: bool) -> None:
+    """Torch moves the nearest neighbours of a dimension whose size stays, and leaves linear ones as they are."""
+    letters = "HWD"[: len(sizes)]
+    shape = " ".join(letters if symbolic else map(str, sizes))
+    check(
+        case("upsample", f"N 2 {shape}", at=({"N": 2, **dict(zip(letters, sizes))},), scale_factor=factors, mode=mode)
+    )
