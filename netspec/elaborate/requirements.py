@@ -44,14 +44,6 @@ class Requirements:
             except UndecidedError:
                 self.add(Requirement(left, "==", right, span, reason))
 
-    def least(self, bounds: Iterable[tuple[Size, int, str]], span: Span) -> None:
-        """Guard sizes that must be at least a number; what depends on a symbol becomes a requirement."""
-        for size, least, reason in bounds:
-            if isinstance(size, Dim):
-                self.add(Requirement(size, ">=", least, span, reason))
-            elif size < least:
-                raise ShapeError(f"{reason}: a size is {size}, but must be at least {least}")
-
     def sizes(self, tensors: Iterable[Tensor], what: str, span: Span) -> None:
         """Guard that every size is positive; what depends on a symbol becomes a requirement."""
         for tensor in tensors:

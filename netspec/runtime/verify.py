@@ -89,11 +89,6 @@ class Parity:
         return max(each.tolerance for each in self.comparisons)
 
     @property
-    def tolerance(self) -> float:
-        """The difference that would do."""
-        return max(each.tolerance for each in self.comparisons)
-
-    @property
     def agrees(self) -> bool:
         """Whether every difference is within the tolerance."""
         return all(each.agrees for each in self.comparisons)
@@ -251,13 +246,6 @@ def compare_onnx(graph: Graph, module: nn.Module, path: Path, count: int = 3, se
         undefined = undefined or math.isnan(difference)
         comparisons.append(Comparison(sizes, difference, rounding, tolerance, undefined, mean))
     return Parity(comparisons, session.get_providers(), module)
-
-
-def tolerance_of(graph: Graph) -> float:
-    """What two right answers may differ by: a few roundings of the coarsest dtype that something is computed in."""
-    made = (value.tensor.dtype for _, step, _ in walk(graph.body) for value in (*step.inputs, *step.outputs))
-    halves = [torch.finfo(getattr(torch, dtype)).eps for dtype in {*made} if dtype in HALVES]
-    return max([TOLERANCE, *(ROUNDINGS / 2 * each for each in halves)])
 
 
 def tolerance_of(graph: Graph) -> float:
