@@ -36,9 +36,7 @@ def export_onnx(graph: Graph, module: nn.Module, path: Path, metadata: Mapping[s
 
 
 @contextmanager
-def exported(
-    graph: Graph, module: nn.Module, path: Path, metadata: Mapping[str, str] | None = None
-) -> Iterator[Path]:
+def exported(graph: Graph, module: nn.Module, path: Path, metadata: Mapping[str, str] | None = None) -> Iterator[Path]:
     """A checked ONNX file under a temporary name beside ``path``, for ``put_model``; else it is removed at the end."""
     weights = {key: _array(tensor) for key, tensor in module.state_dict(keep_vars=True).items()}
     model = emit_onnx(graph, weights, __version__)

@@ -26,7 +26,6 @@ RUNS_CODE = {".pkl", ".pickle", ".py"}
 """Files that some versions of `datasets` unpickle, or import."""
 
 
-
 def read_hugging_face(data_set: HuggingFace, folder: Path) -> Data:
     """Its splits `train`, `validation` and `test`, with the columns that are numbers, classes or images."""
     datasets = package("datasets", "datasets", data_set.name)
