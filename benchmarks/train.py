@@ -25,11 +25,11 @@ from torch.nn import functional as F
 
 import netspec
 from netspec.pipeline import compile_spec
-from netspec.train.feed import Feed, seeded
-from netspec.train.folder import RunFolder
-from netspec.train.progress import Plain
+from netspec.train.data.batches import Feed, seeded
+from netspec.train.report.progress import Plain
 from netspec.train.run import Run
 from netspec.train.setup import Setup, read_data
+from netspec.train.store.folder import RunFolder
 
 import_torchvision()  # before Lightning does, through torchmetrics
 import pytorch_lightning as lightning  # noqa: E402

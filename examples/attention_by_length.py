@@ -23,7 +23,7 @@ from trains import trained
 
 from netspec.files import replacing
 from netspec.pipeline import compile_spec, read_value
-from netspec.train.curves import COLOURS, PAPER, figure
+from netspec.train.report.curves import COLOURS, PAPER, figure
 from netspec.train.setup import Setup
 
 PLAIN, ATTENTION = "seq2seq_dates", "rnn_attention_dates"

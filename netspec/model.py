@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from netspec.emit.diagram import write_diagram
+from netspec.emit.diagram.write import write_diagram
 from netspec.emit.explorer import explorer_page
 from netspec.emit.source import emit_source
-from netspec.emit.table import ShapeTable
+from netspec.emit.table.table import ShapeTable
 from netspec.files import write_text
 from netspec.graph import Graph
 from netspec.pipeline import compile_spec
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from netspec.train.datasets import Splits
+    from netspec.train.torch_datasets import Splits
 
 
 def load(
@@ -73,7 +73,7 @@ class Model:
         rows. Needs ``netspec[train]``. Raises ``UsageError`` where the spec has no ``train``, ``SpecError`` for data
         that cannot be read or do not fit the network.
         """
-        from netspec.train.datasets import read_splits
+        from netspec.train.torch_datasets import read_splits
 
         return read_splits(self.graph)
 

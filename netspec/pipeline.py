@@ -18,8 +18,8 @@ from netspec import zoo
 from netspec.diagnostics import Report, Source, UsageError, did_you_mean
 from netspec.elaborate import Limits, Shared, elaborate
 from netspec.graph import Graph
-from netspec.imports import DISK, Tree, import_blocks
-from netspec.revisions import Revision
+from netspec.sources.imports import DISK, Tree, import_blocks
+from netspec.sources.revisions import Revision
 from netspec.spec import Spec, read_spec
 from netspec.syntax import DEFAULT, SyntaxNode, parse, read_source
 from netspec.syntax import Limits as FileLimits
@@ -120,7 +120,7 @@ def compile_loaded(
     """
     spec = loaded.spec
     if training := {path[6:]: value for path, value in (overrides or {}).items() if path.startswith("train.")}:
-        from netspec.elaborate.recipe import with_overrides
+        from netspec.elaborate.training.recipe import with_overrides
 
         spec = spec.model_copy(update={"train": with_overrides(spec.train, training)})
         overrides = {name: value for name, value in (overrides or {}).items() if not name.startswith("train.")}

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netspec import zoo
-from netspec.check import check_loaded
+from netspec.checks.check import check_loaded
 from netspec.diagnostics import Diagnostic, Report, Source, SpecError
 from netspec.pipeline import load_source
 from netspec.spec import NAME, STRUCTURES

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from netspec.check import check_loaded
+from netspec.checks.check import check_loaded
 from netspec.diagnostics import SpecError
 from netspec.diagnostics.catalogue import CATALOGUE
 from netspec.diagnostics.text import render_all

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from netspec.check import check_loaded
+from netspec.checks.check import check_loaded
 from netspec.cli import main
 from netspec.diagnostics import SpecError
 from netspec.diagnostics.catalogue import CATALOGUE, Entry, complete

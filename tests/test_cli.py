@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from netspec.cli import main
-from netspec.emit import render as render_module
+from netspec.emit.diagram import render as render_module
 
 TINY = """\
 netspec: 1

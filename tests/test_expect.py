@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from netspec.check import check_loaded
+from netspec.analysis.batch_fit import parse_memory
+from netspec.checks.check import check_loaded
+from netspec.checks.expect import _macs, _parameters, count_macs
 from netspec.diagnostics import Diagnostic, Source
-from netspec.emit.budget import parse_memory
-from netspec.emit.table_footer import short_bytes
-from netspec.expect import _macs, _parameters, count_macs
+from netspec.emit.table.footer import short_bytes
 from netspec.pipeline import compile_loaded, compile_spec, load_source
-from netspec.quantities import quantity
+from netspec.text.quantities import quantity
 
 SCAN = """\
 netspec: 1

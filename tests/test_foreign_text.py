@@ -20,21 +20,21 @@ from typing import Any
 
 import pytest
 
-from netspec.check import check_loaded
+from netspec.checks.check import check_loaded
 from netspec.cli import main
 from netspec.diagnostics import Source, SpecError
 from netspec.diagnostics.formats import FORMATS, render_as
+from netspec.emit.diagram.dot import dot_text
+from netspec.emit.diagram.mermaid import mermaid_text
+from netspec.emit.diagram.render import drawn
 from netspec.emit.diff import Diff
 from netspec.emit.diff.picture import diff_dot
-from netspec.emit.dot import dot_text
 from netspec.emit.explorer import explorer_page
-from netspec.emit.mermaid import mermaid_text
-from netspec.emit.render import drawn
 from netspec.emit.source import emit_source
-from netspec.emit.table import ShapeTable
+from netspec.emit.table.table import ShapeTable
 from netspec.graph import Graph
 from netspec.pipeline import compile_loaded, load_source
-from netspec.quoting import cell, code, docstring, github, json_text, literal, markdown, shell, visible
+from netspec.text.quoting import cell, code, docstring, github, json_text, literal, markdown, shell, visible
 
 MANY = int(os.environ.get("NETSPEC_MANY", "1"))
 RUN = 'open("RAN", "w").close()'

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from netspec.check import check_loaded
+from netspec.checks.check import check_loaded
 from netspec.diagnostics import Diagnostic, SpecError
-from netspec.imports import MOST_DEEP
 from netspec.pipeline import compile_spec, load_spec
+from netspec.sources.imports import MOST_DEEP
 
 MAIN = "netspec: 1\nname: net\ninputs: {{image: [N, 3, 32, 32]}}\nimport: [{}]\nnetwork: [{}]\n"
 LIBRARY = "netspec: 1\nblocks: {activation: {body: [relu]}}\n"

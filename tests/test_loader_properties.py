@@ -12,7 +12,7 @@ from collections.abc import Callable
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from netspec.check import check_loaded
+from netspec.checks.check import check_loaded
 from netspec.diagnostics import Source, SpecError, render
 from netspec.pipeline import load_source
 from netspec.spec import STRUCTURES

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from netspec import zoo
-from netspec.check import check_loaded
+from netspec.checks.check import check_loaded
 from netspec.cli import main
 from netspec.diagnostics import Report, Source, SpecError
 from netspec.ops import OPS
-from netspec.ops.meanings import MEANINGS, SPECIAL, meaning
+from netspec.ops.core.meanings import MEANINGS, SPECIAL, meaning
 from netspec.pipeline import load_source
 from netspec.schema import KEYS, STRUCTURE_KEYS, form_keys, schema_text, spec_schema
 from netspec.spec import STRUCTURES

@@ -28,11 +28,11 @@ from netspec.graph import Graph
 from netspec.pipeline import compile_spec, read_value
 from netspec.runtime.module import checked_device
 from netspec.train.data import Data
-from netspec.train.division import HELD_BACK
-from netspec.train.folder import RunFolder
-from netspec.train.progress import Plain
+from netspec.train.data.division import HELD_BACK
+from netspec.train.report.progress import Plain
 from netspec.train.run import Run
 from netspec.train.setup import Setup, read_data
+from netspec.train.store.folder import RunFolder
 
 
 @dataclass(frozen=True, slots=True)

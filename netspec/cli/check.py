@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from netspec.check import check_loaded
+from netspec.checks.check import check_loaded
 from netspec.cli.faults import tell, tell_count, width
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.diagnostics.text import render_all

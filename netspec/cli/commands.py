@@ -21,7 +21,7 @@ from netspec.syntax import Limits as FileLimits
 
 def build(options: Namespace) -> int:
     from netspec.cli.build import build_all
-    from netspec.emit.table import ShapeTable
+    from netspec.emit.table.table import ShapeTable
 
     graph = _graph(options)
     folder = Path(options.output) if options.output else Path("build") / graph.name
@@ -40,12 +40,12 @@ def check(options: Namespace) -> int:
 
 
 def shapes(options: Namespace) -> None:
-    from netspec.emit.expanding import known_levels
-    from netspec.emit.table import ShapeTable
-    from netspec.emit.table_lines import Fold, View
+    from netspec.emit.table.table import ShapeTable
+    from netspec.view.expand import known_levels
+    from netspec.view.lines import Fold, View
 
     if options.budget_memory is not None:
-        from netspec.emit.budget import budget_text
+        from netspec.analysis.batch_fit import budget_text
 
         print(budget_text(_graph(options), options.budget_memory, options.optimizer, options.precision))
         return
@@ -87,7 +87,7 @@ def export(options: Namespace) -> int:
 
 
 def diagram(options: Namespace) -> None:
-    from netspec.emit.diagram import write_diagram
+    from netspec.emit.diagram.write import write_diagram
 
     write_diagram(_graph(options), Path(options.output), options.depth, options.expand, options.direction)
 
@@ -102,8 +102,8 @@ def diff(options: Namespace) -> int:
     else:
         _draw(found, ascii=options.ascii)
     if options.output:
+        from netspec.emit.diagram.render import render
         from netspec.emit.diff.picture import diff_dot
-        from netspec.emit.render import render
 
         render(diff_dot(found, depth=options.depth), Path(options.output))
     return int(options.exit_code and not found.is_empty)

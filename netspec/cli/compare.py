@@ -18,14 +18,14 @@ from netspec.elaborate import Limits
 from netspec.files import write_text
 from netspec.graph import Graph
 from netspec.pipeline import Loaded, compile_loaded, load_spec, read_value
-from netspec.quoting import json_text
-from netspec.train.comparison import Compared, draw_comparison
-from netspec.train.folder import RunFolder
-from netspec.train.history import History, read_history
+from netspec.text.quoting import json_text
 from netspec.train.job import Job, first_setup
-from netspec.train.kept import Asked
-from netspec.train.magnitudes import Magnitude, magnitudes_at_start, verdict
+from netspec.train.report.activation_stats import Magnitude, magnitudes_at_start, verdict
+from netspec.train.report.comparison import Compared, draw_comparison
 from netspec.train.setup import recipe_of
+from netspec.train.store.folder import RunFolder
+from netspec.train.store.history import History, read_history
+from netspec.train.store.metadata import Asked
 
 VARIANT = "variant"
 OPEN, CLOSE, QUOTES = "[{(", "]})", "'\""

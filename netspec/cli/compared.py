@@ -8,9 +8,9 @@ from typing import Any
 
 from netspec.cli.train import aligned
 from netspec.graph import Graph
-from netspec.train.measures import better_way
-from netspec.train.progress import score
-from netspec.train.report import duration
+from netspec.train.optimize.metrics import better_way
+from netspec.train.report.page import duration
+from netspec.train.report.progress import score
 from netspec.train.setup import recipe_of
 
 NARROWEST_LABEL = 20

@@ -11,7 +11,7 @@ from netspec import __version__
 from netspec.diagnostics import Diagnostic, NetspecError, SpecError
 from netspec.diagnostics.base import counted
 from netspec.diagnostics.text import render_all
-from netspec.quoting import github
+from netspec.text.quoting import github
 
 
 def tell(diagnostics: Sequence[Diagnostic], more: int, format: str) -> None:

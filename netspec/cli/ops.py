@@ -10,8 +10,8 @@ from pydantic_core import PydanticUndefined
 from netspec import library
 from netspec.diagnostics import UsageError, did_you_mean
 from netspec.ops import OPS
-from netspec.ops.base import Op
-from netspec.ops.meanings import meaning
+from netspec.ops.core.base import Op
+from netspec.ops.core.meanings import meaning
 from netspec.spec import BlockSpec, Written
 from netspec.syntax import ScalarNode
 

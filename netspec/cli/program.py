@@ -119,7 +119,7 @@ def _stream(number: int, before: TextIO | None) -> TextIO:
 
 def _look_alike(fault: UnicodeError) -> tuple[str | bytes, int]:
     """Characters that look like those that an encoding lacks, or how JSON and Python write these."""
-    from netspec.emit.table_cells import PLAIN_SIGNS
+    from netspec.view.terminal import PLAIN_SIGNS
 
     assert isinstance(fault, UnicodeEncodeError)
     made = []

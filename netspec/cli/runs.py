@@ -11,10 +11,10 @@ from statistics import stdev
 
 from netspec.cli.train import score_table, silent, warn
 from netspec.diagnostics import UsageError
-from netspec.quoting import cell, json_text
-from netspec.train.finished import Finished
+from netspec.text.quoting import cell, json_text
 from netspec.train.job import average, over_folds
-from netspec.train.predict import Answer, Predictor
+from netspec.train.predict.answers import Answer, Predictor
+from netspec.train.predict.trained_run import Finished
 
 MOST_SHOWN = 3
 """Classes that a line names, the likeliest ones."""

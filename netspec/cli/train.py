@@ -11,25 +11,33 @@ from typing import Any
 
 import torch
 
+from netspec.analysis.memory import PRECISIONS, Memory
 from netspec.diagnostics import SpecError, UsageError
 from netspec.dims import evaluate
-from netspec.elaborate.data_sizes import solved
-from netspec.emit.memory import PRECISIONS, Memory
-from netspec.emit.table_footer import short_bytes
+from netspec.elaborate.training.data_sizes import solved
+from netspec.emit.table.footer import short_bytes
 from netspec.graph import Graph
 from netspec.pipeline import Loaded
-from netspec.quoting import shell
 from netspec.recipes.binding import bind_inputs, prepared
 from netspec.runtime.machine import need_memory
+from netspec.text.quoting import shell
 from netspec.train.beforehand import cautions
-from netspec.train.claim import claimed
 from netspec.train.data import Meaning
-from netspec.train.folder import RunFolder
 from netspec.train.job import Job, complete, first_setup, guard_same, summary_of
-from netspec.train.kept import Asked, as_path, changes_of_data, going_on, has_meaning, plugin_words, read_meaning
-from netspec.train.magnitudes import magnitude_table, magnitudes_at_start
-from netspec.train.progress import score
+from netspec.train.report.activation_stats import magnitude_table, magnitudes_at_start
+from netspec.train.report.progress import score
 from netspec.train.setup import Setup, read_data, recipe_of
+from netspec.train.store.claim import claimed
+from netspec.train.store.folder import RunFolder
+from netspec.train.store.metadata import (
+    Asked,
+    as_path,
+    changes_of_data,
+    going_on,
+    has_meaning,
+    plugin_words,
+    read_meaning,
+)
 from netspec.train.world import AlreadyTold, World, is_worker, joined
 
 RUNS = Path("runs")
@@ -41,7 +49,7 @@ def train(graph: Graph, loaded: Loaded, options: Namespace) -> int:
     devices = recipe_of(graph).settings.devices
     several = devices not in ("auto", "cpu", "cuda", 1) or options.nodes is not None or options.restarts
     if several and not options.dry_run and not is_worker():
-        from netspec.train.launch import Launch
+        from netspec.train.distributed.launch import Launch
 
         team = Launch(devices, options.nodes, options.rendezvous, options.restarts)
         folder = folder_of(graph, options)  # chosen here, as a process that starts again must find it

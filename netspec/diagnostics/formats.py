@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from netspec.diagnostics.base import Diagnostic, Label, Span, counted
 from netspec.diagnostics.text import escaped, render_all
-from netspec.quoting import github, github_property
+from netspec.text.quoting import github, github_property
 
 FORMATS = ("text", "json", "sarif", "github")
 

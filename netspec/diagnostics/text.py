@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from netspec.diagnostics.base import Diagnostic, Label, Source, counted
-from netspec.quoting import visible
+from netspec.text.quoting import visible
 
 WIDTH = 120
 MOST_MESSAGE = 600

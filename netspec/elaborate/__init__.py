@@ -8,21 +8,21 @@ from typing import Any
 from netspec.diagnostics import Label, Report, Span, UsageError, clipped, did_you_mean
 from netspec.dims import Dim, Size
 from netspec.elaborate.base import Frame, Limits
-from netspec.elaborate.init_rules import check_paths, read_rules, read_start
-from netspec.elaborate.init_steps import placed_rules
 from netspec.elaborate.levels import UNKNOWN, Builder
 from netspec.elaborate.names import check_names
-from netspec.elaborate.numbers import input_numbers
+from netspec.elaborate.passes.init_rules import check_paths, read_rules, read_start
+from netspec.elaborate.passes.init_steps import placed_rules
+from netspec.elaborate.passes.input_ranges import input_numbers
+from netspec.elaborate.passes.sizes import choose_sizes
 from netspec.elaborate.requirements import Requirements
 from netspec.elaborate.scope import Scope, origin_labels, show
 from netspec.elaborate.shared import Shared
-from netspec.elaborate.sizes import choose_sizes
-from netspec.elaborate.steps import Elaborator
+from netspec.elaborate.steps.structures import Elaborator
 from netspec.elaborate.values import Failed, Reader, bounded, declared_type, default_value, fit
 from netspec.expressions import UNKNOWN_VALUE, ExpressionError, parse
 from netspec.graph import Graph, Level, Node, Output, Requirement, Value, parameter_count, walk
 from netspec.ops import OPS
-from netspec.ops.base import Tensor
+from netspec.ops.core.base import Tensor
 from netspec.spec import STRUCTURES, Spec, Variant
 from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
 
@@ -104,7 +104,7 @@ def elaborate(
     init = read_rules(spec.init, reader, globals)
     recipe, start = None, None
     if spec.train is not None and not report.count:
-        from netspec.elaborate.recipe import read_recipe  # most specs have none, and its classes take a while
+        from netspec.elaborate.training.recipe import read_recipe  # most specs have none, and its classes take a while
 
         made = {name: Output(value, training) for name, (value, training) in outputs.items()}
         recipe = read_recipe(spec.train, reader, globals, inputs, made, [*requirements.found.values()])

@@ -8,8 +8,8 @@ from typing import Any, Literal, NoReturn, TypeVar
 
 from netspec.diagnostics import Label, Span, clipped, did_you_mean
 from netspec.dims import TooComplexError, pretty_shape
-from netspec.elaborate.hints import elsewhere_help, find_named
 from netspec.elaborate.levels import ABSENT, UNKNOWN, Builder, Ports, hashable
+from netspec.elaborate.messages.hints import elsewhere_help, find_named
 from netspec.elaborate.requirements import Requirements
 from netspec.elaborate.scope import Scope, origin_labels, show
 from netspec.elaborate.shared import Shared
@@ -17,7 +17,7 @@ from netspec.elaborate.taken import free_name, why_taken
 from netspec.elaborate.values import Failed, Reader
 from netspec.graph import Call, Level, Node, Requirement, Value, parameter_count
 from netspec.ops import OPS
-from netspec.ops.base import Op, ShapeError, Tensor
+from netspec.ops.core.base import Op, ShapeError, Tensor
 from netspec.spec import NAME, BlockSpec, CallStep, Entry, Step, Written, name_help
 from netspec.syntax import DEFAULT, ListNode, ScalarNode
 from netspec.syntax import Limits as FileLimits

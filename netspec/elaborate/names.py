@@ -7,9 +7,9 @@ checked too.
 from __future__ import annotations
 
 from netspec import library
-from netspec.elaborate.hints import nested
+from netspec.elaborate.messages.hints import nested
+from netspec.elaborate.messages.unknowns import unknown_op, unknown_op_argument, unknown_parameter
 from netspec.elaborate.scope import Scope
-from netspec.elaborate.unknowns import unknown_op, unknown_op_argument, unknown_parameter
 from netspec.elaborate.values import Reader
 from netspec.ops import OPS
 from netspec.spec import CallStep, Spec

@@ -11,7 +11,7 @@ from netspec import library
 from netspec.diagnostics import Label, Report, Span, clipped, did_you_mean, nearest
 from netspec.elaborate.scope import origin_labels, show
 from netspec.expressions import ExpressionError, UnknownError, parse, parse_template
-from netspec.ops.arguments import TextRule
+from netspec.ops.core.arguments import TextRule
 from netspec.spec import Parameter, Written, misfit
 from netspec.syntax import ListNode, MapNode, ScalarNode
 

@@ -11,19 +11,19 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from netspec.diagnostics import Report, Source
-from netspec.elaborate.init_rules import FUNCTIONS as INITIALISATIONS
+from netspec.elaborate.passes.init_rules import FUNCTIONS as INITIALISATIONS
 from netspec.lsp.document import Document
 from netspec.lsp.hover import arguments_text
 from netspec.lsp.outline import Block, Mention, Outline
 from netspec.lsp.words import word_before
 from netspec.ops import OPS
-from netspec.ops.arguments import text_rule
-from netspec.ops.base import Op
-from netspec.ops.meanings import meaning
-from netspec.quoting import markdown
+from netspec.ops.core.arguments import text_rule
+from netspec.ops.core.base import Op
+from netspec.ops.core.meanings import meaning
 from netspec.schema import MARKS, documentation, form_keys, required_arguments
 from netspec.spec import MERGES, RESIDUAL_MERGES, STRUCTURES
 from netspec.syntax import parse
+from netspec.text.quoting import markdown
 
 Kind = Literal["op", "block", "structure", "argument", "reference", "parameter", "function", "word"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 
 from netspec import library
-from netspec.check import check_loaded
+from netspec.checks.check import check_loaded
 from netspec.diagnostics import Diagnostic, Label, Report, Source, Span, SpecError
 from netspec.graph import Call, Graph, Pace, Step, visits
 from netspec.lsp.outline import Block, Outline, written

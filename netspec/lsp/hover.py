@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from netspec.analysis.costs import Costs
 from netspec.dims import pretty_shape
-from netspec.emit.costs import Costs
 from netspec.lsp.document import Document, Instance
 from netspec.lsp.outline import Block, Mention
 from netspec.lsp.words import word_at
 from netspec.ops import OPS
-from netspec.ops.base import Op
-from netspec.ops.meanings import meaning
-from netspec.quoting import code, markdown
+from netspec.ops.core.base import Op
+from netspec.ops.core.meanings import meaning
 from netspec.schema import MARKS, documentation, form_keys
 from netspec.spec import STRUCTURES
+from netspec.text.quoting import code, markdown
 
 
 def hover(document: Document, line: int, column: int) -> str | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from os.path import dirname, join
 
-from netspec.ops.base import Op
+from netspec.ops.core.base import Op
 
 FAMILIES = (
     "conv",

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from netspec.dims import Dim, Shape, Size, pretty_shape
-from netspec.ops.base import OnnxBuilder, Op, Run, Saved, ShapeError, Tensor
+from netspec.ops.core.base import OnnxBuilder, Op, Run, Saved, ShapeError, Tensor
+from netspec.ops.core.layout import Place
 from netspec.ops.join import one_dtype
-from netspec.ops.layout import Place
 from netspec.ops.shape import differ
 
 

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from netspec.dims import Shape, Size, pretty_shape, product
-from netspec.ops.arguments import Positive, Probability
 from netspec.ops.arithmetic import broadcast, repeated
-from netspec.ops.base import (
+from netspec.ops.compare import need_bool
+from netspec.ops.core.arguments import Positive, Probability
+from netspec.ops.core.base import (
     Constructor,
     Numbers,
     OnnxBuilder,
@@ -20,9 +21,8 @@ from netspec.ops.base import (
     known,
     need_rank,
 )
-from netspec.ops.compare import need_bool
+from netspec.ops.core.layout import NEW, Place, folds, like, shortened
 from netspec.ops.join import one_dtype
-from netspec.ops.layout import NEW, Place, folds, like, shortened
 from netspec.ops.shape import differ
 
 LEAST = -3.4028234663852886e38

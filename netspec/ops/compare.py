@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, ClassVar
 
 from netspec.dims import Shape, Size
-from netspec.ops.arguments import Number, spell_number
 from netspec.ops.arithmetic import Infix, broadcast, repeated
-from netspec.ops.base import OnnxBuilder, Op, Run, Saved, ShapeError, Tensor, need_rank
+from netspec.ops.core.arguments import Number, spell_number
+from netspec.ops.core.base import OnnxBuilder, Op, Run, Saved, ShapeError, Tensor, need_rank
 from netspec.ops.join import one_dtype
 
 

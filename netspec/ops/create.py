@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
 from netspec.dims import Dim, Shape, Size, pretty, pretty_shape, times_shape
-from netspec.ops.arguments import INTEGER, Argument, Dtype, Extent, Listed, Nested, is_integer, lengths
-from netspec.ops.base import Constructor, OnnxBuilder, Op, Run, ShapeError, Tensor
-from netspec.ops.layout import Place, shortened, strides_of
+from netspec.ops.core.arguments import INTEGER, Argument, Dtype, Extent, Listed, Nested, is_integer, lengths
+from netspec.ops.core.base import Constructor, OnnxBuilder, Op, Run, ShapeError, Tensor
+from netspec.ops.core.layout import Place, shortened, strides_of
 from netspec.ops.shape import differ
 
 PARAMETER = "nn.Parameter({})"

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 from netspec.dims import Shape, Size, pretty_shape, product
 from netspec.ops.arithmetic import dominant
-from netspec.ops.base import OnnxBuilder, Op, Run, Saved, ShapeError, Tensor
+from netspec.ops.core.base import OnnxBuilder, Op, Run, Saved, ShapeError, Tensor
+from netspec.ops.core.layout import NEW, Place, like, shortened, strides_of, viewed
 from netspec.ops.join import one_dtype
-from netspec.ops.layout import NEW, Place, like, shortened, strides_of, viewed
 from netspec.ops.shape import differ
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 from netspec.dims import Dim, Shape, Size, ceil_div, floor_div, pretty, pretty_shape
-from netspec.ops.arguments import INTEGER, Argument, Integers, Positive, is_integer
-from netspec.ops.base import (
+from netspec.ops.core.arguments import INTEGER, Argument, Integers, Positive, is_integer
+from netspec.ops.core.base import (
     Bound,
     Constructor,
     Numbers,
@@ -18,7 +18,7 @@ from netspec.ops.base import (
     axis_of,
     known,
 )
-from netspec.ops.layout import Place, shortened, strides_of
+from netspec.ops.core.layout import Place, shortened, strides_of
 from netspec.ops.shape import Rearrangement, differ
 
 END = 2**63 - 1

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from netspec.dims import Shape, Size, pretty_shape, total
-from netspec.ops.base import PLACE, OnnxBuilder, Op, Reach, Run, ShapeError, Tensor, axis_of
-from netspec.ops.layout import Place
+from netspec.ops.core.base import PLACE, OnnxBuilder, Op, Reach, Run, ShapeError, Tensor, axis_of
+from netspec.ops.core.layout import Place
 from netspec.ops.shape import Rearrangement, differ
 
 

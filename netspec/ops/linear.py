@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from netspec.dims import Shape, Size, pretty_shape, product
-from netspec.ops.arguments import Positive
 from netspec.ops.arithmetic import broadcast, repeated
-from netspec.ops.base import OnnxBuilder, Op, Run, Saved, ShapeError, Tensor, known, need_rank
+from netspec.ops.core.arguments import Positive
+from netspec.ops.core.base import OnnxBuilder, Op, Run, Saved, ShapeError, Tensor, known, need_rank
+from netspec.ops.core.layout import shortened, strides_of, viewed
 from netspec.ops.join import one_dtype
-from netspec.ops.layout import shortened, strides_of, viewed
 from netspec.ops.shape import differ
 
 

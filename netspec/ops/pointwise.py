@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from netspec.dims import Shape
-from netspec.ops.arguments import Dtype, spell_number
-from netspec.ops.base import OnnxBuilder, Op, Run, ShapeError, Tensor
-from netspec.ops.layout import Place
+from netspec.ops.core.arguments import Dtype, spell_number
+from netspec.ops.core.base import OnnxBuilder, Op, Run, ShapeError, Tensor
+from netspec.ops.core.layout import Place
 
 
 class Pointwise(Op):

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
 
 from netspec.dims import Shape
-from netspec.ops.arguments import Axes
-from netspec.ops.averages import mean_over
-from netspec.ops.base import OnnxBuilder, Op, ShapeError, Tensor, axis_of
+from netspec.ops.core.arguments import Axes
+from netspec.ops.core.averages import mean_over
+from netspec.ops.core.base import OnnxBuilder, Op, ShapeError, Tensor, axis_of
 
 
 class Reduction(Op):

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 from netspec.dims import Dim, InexactError, Shape, Size, exact_div, floor_div, pretty_shape, product
-from netspec.ops.arguments import INTEGER, Integers, Listed, is_integer
-from netspec.ops.base import OnnxBuilder, Op, Run, ShapeError, Tensor, axis_of
-from netspec.ops.layout import NEW, Place, shortened, strides_of, viewed
+from netspec.ops.core.arguments import INTEGER, Integers, Listed, is_integer
+from netspec.ops.core.base import OnnxBuilder, Op, Run, ShapeError, Tensor, axis_of
+from netspec.ops.core.layout import NEW, Place, shortened, strides_of, viewed
 
 
 class Rearrangement(Op):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from netspec.recipes.base import Column
-from netspec.recipes.data import Transform
+from netspec.recipes.data.base import Transform
 from netspec.recipes.losses import Loss
 
 

@@ -5,8 +5,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from netspec.dims import pretty, pretty_shape
-from netspec.ops.arguments import Probability
-from netspec.ops.base import Tensor
+from netspec.ops.core.arguments import Probability
+from netspec.ops.core.base import Tensor
 from netspec.recipes.base import Column, Ingredient, Task
 
 Weight = Annotated[float, Field(gt=0)]
@@ -162,7 +162,7 @@ class KLDivergence(Loss):
     """Kullback–Leibler divergence of the softmax of scores from target probabilities, in nats, a row."""
 
     name = "kl_div"
-    torch = "netspec.train.criteria.kl_divergence"
+    torch = "netspec.train.optimize.criteria.kl_divergence"
 
 
 class PerceptronCriterion(Loss):
@@ -172,7 +172,7 @@ class PerceptronCriterion(Loss):
     """
 
     name = "perceptron"
-    torch = "netspec.train.criteria.perceptron"
+    torch = "netspec.train.optimize.criteria.perceptron"
     task = "binary"
     odds = False
     metrics = ("accuracy",)

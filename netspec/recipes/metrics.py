@@ -1,8 +1,8 @@
-"""Metrics: measures of how well an output meets its target, torchmetrics' or of `netspec.train.meters`."""
+"""Metrics: measures of how well an output meets its target, torchmetrics' or of `netspec.train.optimize.meters`."""
 
 from typing import Any, ClassVar, Literal
 
-from netspec.ops.arguments import Positive
+from netspec.ops.core.arguments import Positive
 from netspec.recipes.base import Ingredient, Task
 
 
@@ -11,7 +11,7 @@ class Metric(Ingredient):
 
     ``tasks`` has the full name of the class for each task that the metric can judge: an output with a score for each
     of several classes, scores for yes and no, or real numbers. It is one of torchmetrics', which takes probabilities
-    for yes and no, or a ``netspec.train.meters.Meter``, which takes the scores themselves. ``better`` says which way is
+    for yes and no, or a ``netspec.train.optimize.meters.Meter``, which takes the scores themselves. ``better`` says which way is
     better. ``decodes`` marks one that lets the network write its own sequence, word by word.
     """
 
@@ -39,7 +39,7 @@ class Accuracy(Metric):
     main = "top_k"
     tasks = {
         "classes": "torchmetrics.classification.MulticlassAccuracy",
-        "binary": "netspec.train.meters.Accuracy",
+        "binary": "netspec.train.optimize.meters.Accuracy",
     }
 
     top_k: Positive = 1
@@ -57,8 +57,8 @@ class F1(Metric):
 
     name = "f1"
     tasks = {
-        "classes": "netspec.train.meters.F1",
-        "binary": "netspec.train.meters.QuestionsF1",
+        "classes": "netspec.train.optimize.meters.F1",
+        "binary": "netspec.train.optimize.meters.QuestionsF1",
     }
 
     def keywords(self, task: Task, classes: int | None) -> dict[str, Any]:
@@ -72,8 +72,8 @@ class AUROC(Metric):
 
     name = "auroc"
     tasks = {
-        "classes": "netspec.train.meters.AUROC",
-        "binary": "netspec.train.meters.AUROC",
+        "classes": "netspec.train.optimize.meters.AUROC",
+        "binary": "netspec.train.optimize.meters.AUROC",
     }
 
     def keywords(self, task: Task, classes: int | None) -> dict[str, Any]:
@@ -100,14 +100,14 @@ class R2(Metric):
     """The share of the target's variance that the output explains; of several numbers a row, the mean over them."""
 
     name = "r2"
-    tasks = {"numbers": "netspec.train.meters.R2"}
+    tasks = {"numbers": "netspec.train.optimize.meters.R2"}
 
 
 class Perplexity(Metric):
     """e to the mean cross-entropy: how many words the network hesitates between."""
 
     name = "perplexity"
-    tasks = {"classes": "netspec.train.meters.Perplexity"}
+    tasks = {"classes": "netspec.train.optimize.meters.Perplexity"}
     better = "lower"
 
     def keywords(self, task: Task, classes: int | None) -> dict[str, Any]:

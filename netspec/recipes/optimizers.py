@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from netspec.ops.arguments import Positive
+from netspec.ops.core.arguments import Positive
 from netspec.recipes.base import Ingredient
 
 Rate = Annotated[float, Field(gt=0)]
@@ -157,7 +157,7 @@ class Newton(Optimizer):
     """
 
     name = "newton"
-    torch = "netspec.train.newton.Newton"
+    torch = "netspec.train.optimize.newton.Newton"
     closure = True
     backward = False
 

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from netspec.diagnostics import Span
-from netspec.ops.arguments import Natural, Positive
+from netspec.ops.core.arguments import Natural, Positive
 from netspec.recipes.base import Ingredient
-from netspec.recipes.data import DataSet, Transform
+from netspec.recipes.data.base import DataSet, Transform
 from netspec.recipes.losses import Loss
 from netspec.recipes.metrics import Metric
 from netspec.recipes.optimizers import Optimizer

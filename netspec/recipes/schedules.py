@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from netspec.ops.arguments import Natural, Positive, Probability
+from netspec.ops.core.arguments import Natural, Positive, Probability
 from netspec.recipes.base import Ingredient
 
 Factor = Annotated[float, Field(gt=0, le=1)]

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from netspec.ops.arguments import Natural, PerDimension, Positive, Probability, spread
+from netspec.ops.core.arguments import Natural, PerDimension, Positive, Probability, spread
 from netspec.recipes.base import Column
-from netspec.recipes.data import Transform
+from netspec.recipes.data.base import Transform
 
 Side = Annotated[Any, PerDimension(2, 1)]
 

@@ -14,8 +14,8 @@ import torch
 from torch import nn
 
 from netspec import __version__
-from netspec.emit.onnx_file import emit_onnx
-from netspec.emit.onnx_write import write_onnx
+from netspec.emit.onnx.graph import emit_onnx
+from netspec.emit.onnx.write import write_onnx
 from netspec.files import is_stream, put, temporary_beside
 from netspec.graph import Graph
 

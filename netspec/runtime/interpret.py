@@ -18,9 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from netspec.elaborate.sizes import small_sizes
+from netspec.elaborate.passes.sizes import small_sizes
 from netspec.graph import Graph, Level, Node, Step, Value, axis_of_time, state_key
-from netspec.ops.base import Constructor
+from netspec.ops.core.base import Constructor
 from netspec.runtime.initialize import Suppressed
 from netspec.runtime.verify import example_inputs
 

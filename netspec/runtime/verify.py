@@ -15,13 +15,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from netspec.analysis.above_one import is_above_one
+from netspec.analysis.memory import Memory
 from netspec.dims import evaluate, evaluate_shape
+from netspec.elaborate.passes.sizes import first_that_fit, other_sizes
 from netspec.elaborate.requirements import holds
-from netspec.elaborate.sizes import first_that_fit, other_sizes
-from netspec.emit.above_one import is_above_one
-from netspec.emit.memory import Memory
 from netspec.graph import Graph, Value, walk
-from netspec.ops.base import HALVES, Numbers
+from netspec.ops.core.base import HALVES, Numbers
 from netspec.runtime.export import exported, put_model, remove_model
 from netspec.runtime.machine import free_memory, need_memory
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from netspec.diagnostics import TrainingFault
 from netspec.dims import Dim, evaluate
 from netspec.graph import Node, visits
-from netspec.ops.norm import BatchNorm
+from netspec.ops.norm.channel import BatchNorm
 from netspec.train.data import TensorRows
-from netspec.train.feed import Feed
-from netspec.train.measures import nothing_counts
+from netspec.train.data.batches import Feed
+from netspec.train.optimize.metrics import nothing_counts
 from netspec.train.setup import Setup
 
 

@@ -14,16 +14,21 @@ from torch import Tensor
 from netspec.diagnostics import EnvironmentFault, TrainingFault
 from netspec.graph import Graph
 from netspec.pipeline import Loaded
-from netspec.quoting import shell
 from netspec.runtime.module import build_module
 from netspec.runtime.verify import export_verified
-from netspec.train.balance import write_loss_weights
+from netspec.text.quoting import shell
 from netspec.train.beforehand import guard_start
-from netspec.train.checkpoints import digest_of
-from netspec.train.curves import draw_curves
-from netspec.train.folder import RunFolder, environment
-from netspec.train.history import read_history
-from netspec.train.kept import (
+from netspec.train.optimize.balance import write_loss_weights
+from netspec.train.report.curves import draw_curves
+from netspec.train.report.onnx_metadata import metadata_of
+from netspec.train.report.page import plain, write_report
+from netspec.train.report.progress import shown
+from netspec.train.run import Result, Run
+from netspec.train.setup import FREE, Setup, chosen_device, read_data, read_weights, recipe_of
+from netspec.train.store.checkpoints import digest_of
+from netspec.train.store.folder import RunFolder, environment
+from netspec.train.store.history import read_history
+from netspec.train.store.metadata import (
     Asked,
     as_path,
     begun_as,
@@ -38,11 +43,6 @@ from netspec.train.kept import (
     write_sources,
     write_states,
 )
-from netspec.train.metadata import metadata_of
-from netspec.train.progress import shown
-from netspec.train.report import plain, write_report
-from netspec.train.run import Result, Run
-from netspec.train.setup import FREE, Setup, chosen_device, read_data, read_weights, recipe_of
 from netspec.train.world import ALONE, World
 
 Scores = Mapping[str, Mapping[str, float]]

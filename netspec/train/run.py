@@ -14,19 +14,19 @@ from torch import Tensor, nn
 
 from netspec.diagnostics import EnvironmentFault, TrainingFault, UsageError
 from netspec.recipes.schedules import Constant
-from netspec.train.checkpoints import Checkpoints
-from netspec.train.faults import enough_rows, name_the_layer, out_of_memory, readable, too_large
-from netspec.train.feed import Batch, split
-from netspec.train.folder import RunFolder
-from netspec.train.measures import better_way
-from netspec.train.objective import Objective, shares
-from netspec.train.optimizers import build_optimizer, penalised
-from netspec.train.progress import Progress, board
-from netspec.train.schedules import build_schedule
+from netspec.train.data.batches import Batch, split
+from netspec.train.distributed.strategies import Alone, Judged, Replicated
+from netspec.train.errors import enough_rows, name_the_layer, out_of_memory, readable, too_large
+from netspec.train.optimize.metrics import better_way
+from netspec.train.optimize.objective import Objective, shares
+from netspec.train.optimize.optimizers import build_optimizer, penalised
+from netspec.train.optimize.schedules import build_schedule
+from netspec.train.report.progress import Progress, board
 from netspec.train.setup import Setup
-from netspec.train.snapshot import places, random_state, restore, set_random_state, taken
 from netspec.train.stopping import stopped_by_signals
-from netspec.train.strategies import Alone, Judged, Replicated
+from netspec.train.store.checkpoints import Checkpoints
+from netspec.train.store.folder import RunFolder
+from netspec.train.store.snapshot import places, random_state, restore, set_random_state, taken
 
 FLUSH_EVERY = 1.0
 """Seconds between two writes of the steps' losses."""
@@ -407,7 +407,7 @@ def strategy_of(setup: Setup, judged: Judged) -> Alone:
     if optimizer.closure:
         raise UsageError(f"`{optimizer.name}` evaluates the loss several times a step, which is for one device")
     if strategy == "fsdp":
-        from netspec.train.sharding import Sharded
+        from netspec.train.distributed.sharding import Sharded
 
         return Sharded(judged, setup.device, world)
     return Replicated(judged, all_judged={*setup.graph.outputs} == {*setup.recipe.losses})

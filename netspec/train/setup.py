@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from netspec.diagnostics import Report, SpecError, UsageError
-from netspec.elaborate.recipe import check_columns, class_count
+from netspec.elaborate.training.recipe import check_columns, class_count
 from netspec.elaborate.values import Reader
 from netspec.graph import Graph
 from netspec.recipes import Column
@@ -23,19 +23,19 @@ from netspec.recipes.binding import bind_inputs, bind_target, prepared
 from netspec.recipes.recipe import Recipe
 from netspec.runtime.compile import compile_module, compile_regions
 from netspec.runtime.module import build_module, checked_device
-from netspec.train.ahead import chosen_workers
-from netspec.train.balance import balanced, known_weights
 from netspec.train.data import Data, DataFault, Meaning, Rows, TensorRows
+from netspec.train.data.batches import Feed, Wiring, prepare_transforms
+from netspec.train.data.division import divided, lone_classes
 from netspec.train.data.meaning import as_trained
+from netspec.train.data.prefetch import chosen_workers
 from netspec.train.data.targets import judged
-from netspec.train.division import divided, lone_classes
-from netspec.train.feed import Feed, Wiring, prepare_transforms
-from netspec.train.folder import damaged
-from netspec.train.measures import Measures
+from netspec.train.distributed.strategies import Alone
 from netspec.train.names import resolve
-from netspec.train.objective import Objective
-from netspec.train.sealed import read_tensors, write_tensors
-from netspec.train.strategies import Alone
+from netspec.train.optimize.balance import balanced, known_weights
+from netspec.train.optimize.metrics import Measures
+from netspec.train.optimize.objective import Objective
+from netspec.train.store.folder import damaged
+from netspec.train.store.sealed import read_tensors, write_tensors
 from netspec.train.world import ALONE, World, is_worker, local_rank
 
 FREE = frozenset({"devices", "strategy", "workers", "checkpoint", "tensorboard", "published"})

@@ -11,9 +11,9 @@ from xml.etree import ElementTree
 import pytest
 
 from netspec.cli import main
+from netspec.emit.diagram.labels import MARKS
 from netspec.emit.diff import Diff
 from netspec.emit.diff.picture import diff_dot
-from netspec.emit.dot_labels import MARKS
 from netspec.pipeline import compile_spec
 
 NET = """\

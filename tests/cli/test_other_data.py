@@ -16,9 +16,9 @@ from PIL import Image
 from netspec.cli import main
 from netspec.diagnostics import UsageError
 from netspec.recipes.base import _plugins, add_plugin, ingredients
-from netspec.train.data.texts import split
-from netspec.train.finished import Finished
-from netspec.train.predict import Predictor
+from netspec.train.data.readers.texts import split
+from netspec.train.predict.answers import Predictor
+from netspec.train.predict.trained_run import Finished
 
 COLOURS = {"cat": (250, 9, 9), "dog": (9, 250, 9), "fox": (9, 9, 250)}
 PICTURES = """\
@@ -65,7 +65,7 @@ network: [linear: 3]
 train: {data: {kinds: abc}, loss: cross_entropy, optimizer: {adam: 0.1}, steps: 40}
 """
 KINDS = '''\
-from netspec.recipes.data import DataSet
+from netspec.recipes.data.base import DataSet
 
 
 class Kinds(DataSet):

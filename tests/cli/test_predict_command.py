@@ -14,9 +14,9 @@ import torch
 from PIL import Image
 
 from netspec.cli import main
-from netspec.train.finished import Finished
-from netspec.train.given import GivenReader
-from netspec.train.predict import Predictor
+from netspec.train.predict.answers import Predictor
+from netspec.train.predict.inputs import GivenReader
+from netspec.train.predict.trained_run import Finished
 from netspec.train.setup import read_data
 
 TUMOURS = """\

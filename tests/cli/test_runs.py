@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from netspec.cli import main
-from netspec.train.finished import Finished
+from netspec.train.predict.trained_run import Finished
 from netspec.train.setup import read_data
 
 SPEC = """\

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from netspec.cli import main
-from netspec.train.finished import Finished
-from netspec.train.predict import Predictor
+from netspec.train.predict.answers import Predictor
+from netspec.train.predict.trained_run import Finished
 
 SPEC = """\
 netspec: 1

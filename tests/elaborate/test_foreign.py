@@ -9,8 +9,8 @@ from torch import nn
 from torch.optim import lr_scheduler
 
 from netspec import library, ops
-from netspec.elaborate import foreign
-from netspec.elaborate.foreign import ABSENT, FORMS, INGREDIENTS, folded, ingredient_help, op_help
+from netspec.elaborate.messages import foreign
+from netspec.elaborate.messages.foreign import ABSENT, FORMS, INGREDIENTS, folded, ingredient_help, op_help
 from netspec.recipes import ingredients
 from netspec.spec import STRUCTURES
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import netspec
-from netspec.elaborate.sizes import other_sizes
+from netspec.elaborate.passes.sizes import other_sizes
 from netspec.runtime.verify import example_inputs, verify_onnx
 
 LANGUAGE_MODEL = """\

@@ -14,7 +14,7 @@ from zoo.test_zoo_shapes import Watch, tracing
 
 import netspec
 from netspec.diagnostics import SpecError
-from netspec.elaborate.sizes import other_sizes
+from netspec.elaborate.passes.sizes import other_sizes
 from netspec.emit.source import emit_source
 from netspec.runtime.export import export_onnx
 from netspec.runtime.module import build_module

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from netspec.dims import evaluate
-from netspec.elaborate import scans
-from netspec.elaborate.sizes import other_sizes
+from netspec.elaborate.passes.sizes import other_sizes
+from netspec.elaborate.steps import scan as scans
 from netspec.graph import Call, Graph, Level
 from netspec.pipeline import compile_spec
 from netspec.runtime.export import export_onnx

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from netspec import zoo
-from netspec.check import check_loaded
+from netspec.checks.check import check_loaded
+from netspec.checks.expect import count_macs
 from netspec.diagnostics import Source
 from netspec.dims import evaluate
 from netspec.elaborate import Shared
 from netspec.emit.source import emit_source
-from netspec.emit.table import ShapeTable
-from netspec.expect import count_macs
+from netspec.emit.table.table import ShapeTable
 from netspec.pipeline import compile_loaded, load_source, load_spec
 
 COMMON = Shared()

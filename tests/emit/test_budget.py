@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from netspec.analysis.batch_fit import budget_text, largest, parse_memory, solve
+from netspec.analysis.memory import Memory
 from netspec.cli import main
 from netspec.diagnostics import UsageError
 from netspec.dims import Dim, evaluate
-from netspec.emit.budget import budget_text, largest, parse_memory, solve
-from netspec.emit.memory import Memory
 from netspec.pipeline import compile_spec
 
 

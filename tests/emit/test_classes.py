@@ -14,7 +14,7 @@ import pytest
 import torch
 from random_blocks import MANY, random_spec
 
-from netspec.elaborate.sizes import small_sizes
+from netspec.elaborate.passes.sizes import small_sizes
 from netspec.emit.source import emit_source
 from netspec.graph import Graph
 from netspec.pipeline import compile_spec

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netspec.emit.diff.align import MOST_CELLS, align
+from netspec.analysis.diff.align import MOST_CELLS, align
 
 Pairs = tuple[tuple[int, int], ...]
 

@@ -18,17 +18,17 @@ import pytest
 from netspec import zoo
 from netspec.diagnostics import Report, Source, UsageError
 from netspec.elaborate import elaborate
-from netspec.emit import render
-from netspec.emit.dot import dot_text
-from netspec.emit.dot_faces import short
-from netspec.emit.dot_folding import ROOM, Box, Card, fold, size
-from netspec.emit.dot_labels import text_width
-from netspec.emit.dot_page import PAGE, scale
-from netspec.emit.expanding import known_levels
-from netspec.ops.base import Op
+from netspec.emit.diagram import render
+from netspec.emit.diagram.dot import dot_text
+from netspec.emit.diagram.labels import text_width
+from netspec.emit.diagram.page import PAGE, scale
+from netspec.ops.core.base import Op
 from netspec.pipeline import compile_loaded, compile_spec, load_spec
 from netspec.spec import read_spec
 from netspec.syntax import parse
+from netspec.view.cards import short
+from netspec.view.expand import known_levels
+from netspec.view.folding import ROOM, Box, Card, fold, size
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 HOSTILE = ["<b>x</b>", r"\N\G\L", 'a"b', "]]>", "a:b", "&lt;i&gt;", "a\\", "x\x00\x1by", "{a|b}", "\ud800", "'>;}", ""]
@@ -683,7 +683,7 @@ def assert_golden(name, graph):
 
 
 def test_the_same_graph_gives_the_same_text_in_every_process():
-    code = "import sys; from netspec.emit.dot import dot_text; from netspec.pipeline import compile_spec as c; "
+    code = "import sys; from netspec.emit.diagram.dot import dot_text; from netspec.pipeline import compile_spec as c; "
     code += "sys.stdout.write(dot_text(c('googlenet')))"
     texts = {
         subprocess.run(

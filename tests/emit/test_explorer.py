@@ -15,13 +15,13 @@ from playwright.sync_api import Browser, Page, expect
 
 import netspec
 from netspec import zoo
+from netspec.analysis.memory import Memory
 from netspec.diagnostics import Report, Source
 from netspec.dims import Dim, evaluate, evaluate_shape, floor_div
 from netspec.elaborate import elaborate
 from netspec.emit.explorer import explorer_page
 from netspec.emit.explorer.data import explorer_data, formula
-from netspec.emit.memory import Memory
-from netspec.emit.table import ShapeTable
+from netspec.emit.table.table import ShapeTable
 from netspec.graph import Graph
 from netspec.pipeline import compile_spec
 from netspec.spec import read_spec

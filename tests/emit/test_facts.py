@@ -10,10 +10,10 @@ import torch
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from netspec.analysis.constraints import Fact, facts
 from netspec.diagnostics import Source, Span
 from netspec.dims import Dim, Size, floor_div
 from netspec.elaborate.requirements import holds
-from netspec.emit.facts import Fact, facts
 from netspec.graph import Graph, Level, Requirement
 from netspec.pipeline import compile_spec
 from netspec.runtime.module import build_module

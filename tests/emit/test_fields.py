@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from netspec import zoo
-from netspec.emit.fields import ALL, field_text, receptive_fields
+from netspec.analysis.receptive_field import ALL, field_text, receptive_fields
 from netspec.pipeline import compile_spec
 from netspec.runtime.module import build_module
 

@@ -14,8 +14,8 @@ from elaborate import test_scans as scans
 from ops.kept import LiveBytes, dropout_as_on_cuda, nbytes, recording
 from torch import nn
 
+from netspec.analysis.memory import OPTIMIZERS, Memory
 from netspec.dims import Dim, evaluate, pretty
-from netspec.emit.memory import OPTIMIZERS, Memory
 from netspec.graph import Graph, visits
 from netspec.pipeline import compile_spec
 from netspec.runtime.module import build_module

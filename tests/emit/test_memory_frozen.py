@@ -10,8 +10,8 @@ import torch
 from emit.test_memory import inputs_of, kept_by_torch, parts_add_up
 from ops.kept import LiveBytes
 
+from netspec.analysis.memory import Memory
 from netspec.dims import evaluate
-from netspec.emit.memory import Memory
 from netspec.graph import Graph
 from netspec.pipeline import compile_spec
 from netspec.runtime.module import build_module

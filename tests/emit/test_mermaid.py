@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from netspec.emit.dot_folding import fold, size
-from netspec.emit.mermaid import mermaid_text
+from netspec.emit.diagram.mermaid import mermaid_text
 from netspec.pipeline import compile_spec
-from netspec.quoting import mermaid
+from netspec.text.quoting import mermaid
+from netspec.view.folding import fold, size
 
 NODE = re.compile(r"\s+(n\d+)[(\[]")
 EDGE = re.compile(r"\s+(n\d+) (?:-->|-\.->|-\. \"same weights\" \.-)(?:\|\"[^\"]*\"\|)? (n\d+)")

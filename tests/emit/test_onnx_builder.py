@@ -8,7 +8,7 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from netspec.emit.onnx_builder import OPSET, GraphBuilder
+from netspec.emit.onnx.builder import OPSET, GraphBuilder
 
 
 def test_names_are_paths() -> None:

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from netspec.diagnostics import EnvironmentFault, UsageError
-from netspec.emit import render as rendering
-from netspec.emit.dot import dot_text
-from netspec.emit.dot_labels import escaped, hinted, quoted
-from netspec.emit.render import RendererMissing, render, renderers
+from netspec.emit.diagram import render as rendering
+from netspec.emit.diagram.dot import dot_text
+from netspec.emit.diagram.labels import escaped, hinted, quoted
+from netspec.emit.diagram.render import RendererMissing, render, renderers
 from netspec.pipeline import compile_spec
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -180,7 +180,7 @@ def test_what_is_no_picture_is_not_written(bare, tmp_path, prints):
 
 
 def test_a_renderer_that_never_ends_is_ended(bare, tmp_path, monkeypatch):
-    monkeypatch.setattr("netspec.emit.render.LEAST_TIME", 0.2)
+    monkeypatch.setattr("netspec.emit.diagram.render.LEAST_TIME", 0.2)
     bare("dot", "exec /bin/sleep 1000")
     with pytest.raises(EnvironmentFault, match=r"^the renderer failed: it took more than 0 s"):
         render("digraph {}", tmp_path / "net.svg")

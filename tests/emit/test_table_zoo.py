@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from netspec import zoo
-from netspec.emit.costs import Costs
-from netspec.emit.table import ShapeTable
-from netspec.emit.table_lines import Fold, View, table_lines
+from netspec.analysis.costs import Costs
+from netspec.emit.table.table import ShapeTable
 from netspec.pipeline import compile_loaded, compile_spec, load_spec
+from netspec.view.lines import Fold, View, table_lines
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 

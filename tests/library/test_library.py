@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from netspec import library
-from netspec.check import check_loaded
+from netspec.checks.check import check_loaded
 from netspec.cli import main
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.graph import Call, Level, Node

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from netspec.dims import Dim
 from netspec.ops import OPS
-from netspec.ops.arguments import text_rule
+from netspec.ops.core.arguments import text_rule
 
 
 def fault(name: str, **arguments: Any) -> str:

@@ -14,11 +14,11 @@ import pytest
 import torch
 import yaml
 
+from netspec.analysis.constraints import facts
 from netspec.diagnostics import Source, SpecError
 from netspec.dims import evaluate, evaluate_shape
+from netspec.elaborate.passes.sizes import other_sizes
 from netspec.elaborate.requirements import holds
-from netspec.elaborate.sizes import other_sizes
-from netspec.emit.facts import facts
 from netspec.graph import Graph, Requirement
 from netspec.pipeline import compile_loaded, load_source
 from netspec.runtime.module import build_module

@@ -12,7 +12,7 @@ import pytest
 
 import netspec.ops
 from netspec.ops import FAMILIES, OPS
-from netspec.ops.base import Op
+from netspec.ops.core.base import Op
 
 FILES = sorted(path.stem for path in Path(netspec.ops.__file__).parent.glob("*.py") if path.stem != "__init__")
 

@@ -15,7 +15,7 @@ from ops.several import Several, lines_of
 from torch import nn
 
 from netspec.ops import OPS
-from netspec.ops.base import Op, Run, Tensor
+from netspec.ops.core.base import Op, Run, Tensor
 
 Made = list[torch.Tensor | None]
 Laid = Callable[[torch.Tensor], torch.Tensor]

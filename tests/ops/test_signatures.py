@@ -10,7 +10,7 @@ from pydantic_core import PydanticUndefined
 from torch import nn
 
 from netspec.ops import OPS
-from netspec.ops.base import Op
+from netspec.ops.core.base import Op
 
 INFERRED = {
     *("in_channels", "in_features", "num_features", "num_channels", "device", "dtype"),

@@ -10,7 +10,7 @@ import torch
 
 import netspec
 from netspec.cli import build, main
-from netspec.elaborate.sizes import small_sizes
+from netspec.elaborate.passes.sizes import small_sizes
 from netspec.runtime.interpret import Misbuilt, check_module
 from netspec.runtime.verify import probing_copy
 

@@ -10,10 +10,10 @@ from netspec.graph import Graph
 from netspec.pipeline import compile_spec
 from netspec.recipes import Column
 from netspec.train.data import Data, TensorRows
-from netspec.train.folder import RunFolder
-from netspec.train.progress import Plain
+from netspec.train.report.progress import Plain
 from netspec.train.run import Result, Run
 from netspec.train.setup import Setup
+from netspec.train.store.folder import RunFolder
 
 SPEC = """\
 netspec: 1

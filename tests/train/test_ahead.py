@@ -14,12 +14,12 @@ from netspec.diagnostics import TrainingFault
 from netspec.graph import Graph
 from netspec.recipes import Column
 from netspec.train.data import TensorRows, images
-from netspec.train.data.images import ImageRows
-from netspec.train.feed import AT_ONCE, sample
-from netspec.train.folder import RunFolder
-from netspec.train.progress import Plain
+from netspec.train.data.batches import AT_ONCE, sample
+from netspec.train.data.readers.images import ImageRows
+from netspec.train.report.progress import Plain
 from netspec.train.run import Run
 from netspec.train.setup import Setup, read_data
+from netspec.train.store.folder import RunFolder
 
 DATA = "{images: {path: pictures, grey: true}}"
 

@@ -8,9 +8,9 @@ from netspec.diagnostics import SpecError
 from netspec.pipeline import compile_spec
 from netspec.recipes import Column
 from netspec.recipes.losses import BinaryCrossEntropy, CrossEntropy, NegativeLogLikelihood
-from netspec.train.balance import read_loss_weights, write_loss_weights
 from netspec.train.data import Data, TensorRows
-from netspec.train.objective import Objective, shares
+from netspec.train.optimize.balance import read_loss_weights, write_loss_weights
+from netspec.train.optimize.objective import Objective, shares
 from netspec.train.setup import Setup
 
 SPEC = """\

@@ -12,14 +12,14 @@ import pytest
 
 from netspec.cli import main
 from netspec.diagnostics import EnvironmentFault, UsageError
-from netspec.train.claim import LOCK, claimed
-from netspec.train.folder import RunFolder
+from netspec.train.store.claim import LOCK, claimed
+from netspec.train.store.folder import RunFolder
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from netspec.train.claim import claimed
-from netspec.train.folder import RunFolder
+from netspec.train.store.claim import claimed
+from netspec.train.store.folder import RunFolder
 with claimed(RunFolder(Path(sys.argv[1]))):
     if len(sys.argv) > 2 and __import__("os").fork():  # its child lives on
         print("held", flush=True)

@@ -22,7 +22,7 @@ from train.two_processes import OPTIMIZERS, begin, recipes, stopped
 
 from netspec.cli import main, parser
 from netspec.cli.train import how
-from netspec.train import launch
+from netspec.train.distributed import launch
 
 TESTS = Path(__file__).parents[1]
 STRATEGIES = ("ddp", "fsdp")

@@ -8,7 +8,7 @@ import torch
 
 from netspec.recipes import Column
 from netspec.train.data import TensorRows
-from netspec.train.feed import Batch, Feed, Wiring
+from netspec.train.data.batches import Batch, Feed, Wiring
 from netspec.train.world import World
 
 ROWS, BATCH = 1050, 8

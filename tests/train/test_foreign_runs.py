@@ -14,13 +14,13 @@ import pytest
 import torch
 
 from netspec.diagnostics import EnvironmentFault, UsageError
-from netspec.recipes.data_files import HuggingFace
-from netspec.train.checkpoints import Checkpoints
+from netspec.recipes.data.files import HuggingFace
 from netspec.train.data import DataFault
-from netspec.train.data.hubs import HARMLESS, guard_format
-from netspec.train.folder import RunFolder
-from netspec.train.kept import Asked, going_on
-from netspec.train.sharding import read_shards, shards_in, write_shards
+from netspec.train.data.readers.hubs import HARMLESS, guard_format
+from netspec.train.distributed.sharding import read_shards, shards_in, write_shards
+from netspec.train.store.checkpoints import Checkpoints
+from netspec.train.store.folder import RunFolder
+from netspec.train.store.metadata import Asked, going_on
 from netspec.train.world import ALONE
 
 

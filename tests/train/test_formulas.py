@@ -24,10 +24,10 @@ from netspec.recipes import ingredients
 from netspec.recipes.optimizers import Optimizer
 from netspec.recipes.recipe import WeightDecay
 from netspec.recipes.schedules import Schedule
-from netspec.train import meters
 from netspec.train.names import resolve
-from netspec.train.optimizers import build_optimizer
-from netspec.train.schedules import build_schedule
+from netspec.train.optimize import meters
+from netspec.train.optimize.optimizers import build_optimizer
+from netspec.train.optimize.schedules import build_schedule
 
 MANY = int(os.environ.get("NETSPEC_MANY", "1"))
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from netspec.train.curves import curves_svg
-from netspec.train.folder import RunFolder
-from netspec.train.history import History, read_history
+from netspec.train.report.curves import curves_svg
+from netspec.train.store.folder import RunFolder
+from netspec.train.store.history import History, read_history
 
 
 def written(folder: Path, lines: list[str]) -> History:

@@ -11,9 +11,9 @@ from torch import nn
 from train import small
 
 from netspec.recipes import ingredients
-from netspec.train.feed import Batch
-from netspec.train.magnitudes import magnitude_table, magnitudes, magnitudes_at_start, verdict
-from netspec.train.objective import Objective
+from netspec.train.data.batches import Batch
+from netspec.train.optimize.objective import Objective
+from netspec.train.report.activation_stats import magnitude_table, magnitudes, magnitudes_at_start, verdict
 
 
 def deep(activation: type[nn.Module], gain: float, layers: int = 12) -> tuple[nn.Module, Batch, Objective]:

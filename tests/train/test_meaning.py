@@ -19,8 +19,8 @@ from torch.nn import functional as F
 
 from netspec.cli import main
 from netspec.diagnostics import NetspecError, SpecError, UsageError
-from netspec.train.finished import Finished
-from netspec.train.predict import Predictor
+from netspec.train.predict.answers import Predictor
+from netspec.train.predict.trained_run import Finished
 
 MANY = int(os.environ.get("NETSPEC_MANY", "1"))
 SPEC = """\

@@ -11,9 +11,9 @@ from netspec.recipes import Column
 from netspec.recipes.losses import CrossEntropy
 from netspec.recipes.metrics import ExactMatch
 from netspec.train.data import TensorRows
-from netspec.train.feed import Feed, Wiring
-from netspec.train.measures import Measures
-from netspec.train.objective import Objective
+from netspec.train.data.batches import Feed, Wiring
+from netspec.train.optimize.metrics import Measures
+from netspec.train.optimize.objective import Objective
 
 WORDS, LENGTH, ROWS = 7, 5, 40
 COLUMNS = {

@@ -19,10 +19,10 @@ from netspec.pipeline import compile_spec, read_value
 from netspec.recipes import ingredients
 from netspec.runtime.module import build_module
 from netspec.runtime.verify import export_verified
-from netspec.train.folder import RunFolder
-from netspec.train.kept import Asked, going_on
 from netspec.train.run import Run
 from netspec.train.setup import Setup, read_data, read_weights
+from netspec.train.store.folder import RunFolder
+from netspec.train.store.metadata import Asked, going_on
 
 
 def test_it_learns(tmp_path: Path):

@@ -16,10 +16,10 @@ from netspec.graph import Graph
 from netspec.pipeline import compile_spec, read_value
 from netspec.recipes import ingredients
 from netspec.train.data import Data, TensorRows
-from netspec.train.folder import RunFolder
-from netspec.train.progress import Plain
+from netspec.train.report.progress import Plain
 from netspec.train.run import Run
 from netspec.train.setup import Setup
+from netspec.train.store.folder import RunFolder
 from netspec.train.world import ALONE, World, joined, leave
 
 STEADY = small.SPEC.replace("dropout: 0.2", "dropout: 0.0")

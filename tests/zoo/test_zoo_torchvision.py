@@ -12,7 +12,7 @@ from zoo.vision import build, difference, models
 
 import netspec
 from netspec.dims import evaluate
-from netspec.elaborate.sizes import other_sizes
+from netspec.elaborate.passes.sizes import other_sizes
 from netspec.pipeline import compile_spec
 from netspec.runtime.module import build_module
 

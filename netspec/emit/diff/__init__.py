@@ -7,6 +7,6 @@
 
 from __future__ import annotations
 
-from netspec.emit.diff.changes import Diff
+from netspec.analysis.diff.changes import Diff
 
 __all__ = ["Diff"]

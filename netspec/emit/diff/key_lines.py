@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from netspec.analysis.diff.changes import Change
+from netspec.analysis.diff.keys import Keys, Reshaped
 from netspec.dims import Shape, pretty_shape
-from netspec.emit.diff.changes import Change
-from netspec.emit.diff.keys import Keys, Reshaped
 
 MOST_NUMBERS = 8
 NEAR = 8

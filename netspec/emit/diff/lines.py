@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from netspec.analysis.diff.changes import Change, Facet, Kind, said, shapes_text
 from netspec.dims import Shape, Size, times_shape
-from netspec.emit.diff.changes import Change, Facet, Kind, said, shapes_text
-from netspec.emit.dot_faces import contents
-from netspec.emit.table_groups import span_of_names
 from netspec.graph import Node
+from netspec.view.cards import contents
+from netspec.view.groups import span_of_names
 
 MARKS: dict[Kind, str] = {"added": "+", "removed": "-", "changed": "~", "follows": "·", "inside": " "}
 ROOM = 48

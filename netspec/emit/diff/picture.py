@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from netspec.emit.diff.changes import Change, Diff
+from netspec.analysis.diff.changes import Change, Diff
+from netspec.emit.diagram.dot import FONT, SPACING, half_of_pair
+from netspec.emit.diagram.labels import GREY, INK, MARKS, PALE, font, hinted
 from netspec.emit.diff.text import labels
-from netspec.emit.dot import FONT, SPACING, half_of_pair
-from netspec.emit.dot_folding import Box, Card, Item, fold
-from netspec.emit.dot_labels import GREY, INK, MARKS, PALE, font, hinted
 from netspec.graph import Graph, Level
+from netspec.view.folding import Box, Card, Item, fold
 
 LEGEND = {"removed": "removed", "added": "added", "changed": "changed, or changes within"}
 

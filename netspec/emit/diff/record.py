@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from netspec.analysis.diff.changes import Change, Diff, Facet
 from netspec.dims import plain_shape
-from netspec.emit.diff.changes import Change, Diff, Facet
-from netspec.emit.table import Row, ShapeTable, record
+from netspec.emit.table.table import Row, ShapeTable, record
 from netspec.graph import Graph, Node
-from netspec.quoting import json_text
+from netspec.text.quoting import json_text
 
 
 def diff_json(diff: Diff) -> str:

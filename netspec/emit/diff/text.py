@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from textwrap import wrap
 
-from netspec.emit.diff.changes import Diff, Entry
+from netspec.analysis.diff.changes import Diff, Entry
 from netspec.emit.diff.key_lines import key_lines
 from netspec.emit.diff.lines import Line, diff_lines
-from netspec.emit.table_cells import (
+from netspec.emit.table.footer import bytes_text, wrapped
+from netspec.emit.table.text import EXACT_BELOW, NARROWEST
+from netspec.graph import Graph
+from netspec.text.quoting import visible
+from netspec.view.terminal import (
     GAP,
     PLAIN_SIGNS,
     PLAIN_WORDS,
@@ -21,10 +25,6 @@ from netspec.emit.table_cells import (
     shorten,
     shorten_shape,
 )
-from netspec.emit.table_footer import bytes_text, wrapped
-from netspec.emit.table_text import EXACT_BELOW, NARROWEST
-from netspec.graph import Graph
-from netspec.quoting import visible
 
 MARK = 2
 LABEL = len("parameters") + GAP

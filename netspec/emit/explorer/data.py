@@ -10,16 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PureWindowsPath
 from typing import Any
 
+from netspec.analysis.constraints import facts
+from netspec.analysis.costs import scan_text
+from netspec.analysis.memory import Memory
 from netspec.diagnostics import Source, Span
 from netspec.dims import Dim, Floor, Size, pretty, times_shape
-from netspec.emit.costs import scan_text
-from netspec.emit.dot import port_names
-from netspec.emit.dot_faces import change, contents, sign_of, spelled, sum_text
-from netspec.emit.dot_folding import Box, Card, Item, fold, items_of
-from netspec.emit.dot_wiring import ENTRY, Wiring, wire
-from netspec.emit.facts import facts
-from netspec.emit.memory import Memory
-from netspec.emit.table_groups import grouped, sources_text, value_names
+from netspec.emit.diagram.dot import port_names
 from netspec.graph import (
     Call,
     Graph,
@@ -34,7 +30,11 @@ from netspec.graph import (
     parameter_count,
     visits,
 )
-from netspec.ops.base import Tensor
+from netspec.ops.core.base import Tensor
+from netspec.view.cards import change, contents, sign_of, spelled, sum_text
+from netspec.view.folding import Box, Card, Item, fold, items_of
+from netspec.view.groups import grouped, sources_text, value_names
+from netspec.view.wiring import ENTRY, Wiring, wire
 
 EXACT = 2**53
 """Whole numbers from here on are not exact in JSON as browsers read it, and are written as text."""

@@ -19,7 +19,7 @@ from netspec.emit.source.names import is_attribute
 from netspec.graph import Graph, InitRule, Node, walk, walk_parameters
 from netspec.ops import OPS
 from netspec.ops.create import PARAMETER
-from netspec.quoting import docstring, literal
+from netspec.text.quoting import docstring, literal
 
 WIDTH = 120
 INDENT = "    "

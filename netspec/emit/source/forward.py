@@ -7,13 +7,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from itertools import chain, count
 
+from netspec.analysis.scan_schedule import Parts, prepared_values
 from netspec.dims import Shape, times_shape
 from netspec.emit.source.forms import is_module
 from netspec.emit.source.names import is_attribute, is_variable, variable_name, variable_names
-from netspec.emit.turns import Parts, prepared_values
 from netspec.graph import Call, Level, Node, Step, Value
-from netspec.ops.base import Op, Tensor, assigned
-from netspec.quoting import literal
+from netspec.ops.core.base import Op, Tensor, assigned
+from netspec.text.quoting import literal
 
 POOL = ("x", "y", "z", "u", "v", "w")
 WIDEST = 100

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from netspec.analysis.scan_schedule import Parts, Turns
 from netspec.dims import Shape
 from netspec.emit.source.forward import Body, Statement, argument_names, is_usable
 from netspec.emit.source.names import variable_names
-from netspec.emit.turns import Parts, Turns
 from netspec.graph import Level, Node, Step, Value, axis_of_time, over_time
-from netspec.ops.base import Op
+from netspec.ops.core.base import Op
 
 
 def loop_arguments(level: Level) -> list[str]:

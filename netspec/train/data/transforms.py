@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from netspec.ops.arguments import spread
+from netspec.ops.core.arguments import spread
 from netspec.recipes.transforms import (
     Channels,
     HorizontalFlip,

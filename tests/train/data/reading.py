@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from netspec.recipes.data import DataSet
+from netspec.recipes.data.base import DataSet
 from netspec.train.data import Data, DataFault
 from netspec.train.data.targets import as_classes
 from netspec.train.names import resolve

@@ -10,7 +10,7 @@ import torch
 from train.data.reading import fault, fits, read
 
 from netspec.recipes import Column
-from netspec.recipes.data_files import CIFAR, IDX, NPZ
+from netspec.recipes.data.files import CIFAR, IDX, NPZ
 
 DRAW = np.random.default_rng(0)
 

@@ -7,8 +7,8 @@ import torch
 from train.data.reading import read
 
 from netspec.recipes import ingredients
-from netspec.recipes.data_sets import MNIST, Alice, BreastCancer, Dates, Diabetes, Digits
-from netspec.train.data.built_in import FILES
+from netspec.recipes.data.built_in import MNIST, Alice, BreastCancer, Dates, Diabetes, Digits
+from netspec.train.data.readers.built_in import FILES
 
 ROWS = {
     MNIST(): (4000, 1000),

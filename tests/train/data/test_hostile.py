@@ -16,7 +16,7 @@ from PIL import Image
 from train.data.reading import fault, read
 from train.data.test_archives import write_cifar, write_idx
 
-from netspec.recipes.data_files import CIFAR, CSV, IDX, NPZ, HuggingFace, Images, Pairs, Parquet, Text
+from netspec.recipes.data.files import CIFAR, CSV, IDX, NPZ, HuggingFace, Images, Pairs, Parquet, Text
 from netspec.train.data import DataFault, paths
 
 MANY = int(os.environ.get("NETSPEC_MANY", "1"))

@@ -6,7 +6,7 @@ from PIL import Image
 from train.data.reading import fault, fits, read
 from train.data.test_archives import write_idx
 
-from netspec.recipes.data_files import HuggingFace, Torchvision
+from netspec.recipes.data.files import HuggingFace, Torchvision
 from netspec.train.names import import_torchvision
 
 

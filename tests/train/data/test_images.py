@@ -6,9 +6,9 @@ import torch
 from PIL import Image
 from train.data.reading import fault, fits, read
 
-from netspec.recipes.data_files import Images
+from netspec.recipes.data.files import Images
 from netspec.train.data import TensorRows, images
-from netspec.train.data.images import ImageRows
+from netspec.train.data.readers.images import ImageRows
 
 DRAW = np.random.default_rng(0)
 

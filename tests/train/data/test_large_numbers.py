@@ -7,9 +7,9 @@ import torch
 from netspec.pipeline import compile_spec
 from netspec.recipes import Column
 from netspec.train.data import TensorRows
-from netspec.train.datasets import read_splits
-from netspec.train.feed import prepare_transforms
+from netspec.train.data.batches import prepare_transforms
 from netspec.train.setup import Setup, read_data
+from netspec.train.torch_datasets import read_splits
 
 SPEC = """\
 netspec: 1

@@ -4,7 +4,7 @@ import pytest
 import torch
 from train.data.reading import read
 
-from netspec.recipes.data_points import Edges, Line, Logic, Noise, Polynomial, Separable
+from netspec.recipes.data.points import Edges, Line, Logic, Noise, Polynomial, Separable
 
 
 @pytest.mark.parametrize(

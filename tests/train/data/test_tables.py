@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from train.data.reading import fault, fits, read
 
 from netspec.diagnostics import EnvironmentFault
-from netspec.recipes.data_files import CSV, Parquet
+from netspec.recipes.data.files import CSV, Parquet
 from netspec.train.data import DataFault, paths
 
 MANY = int(os.environ.get("NETSPEC_MANY", "1"))

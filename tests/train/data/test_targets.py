@@ -6,7 +6,7 @@ import torch
 
 from netspec.diagnostics import SpecError
 from netspec.pipeline import compile_spec
-from netspec.train.datasets import read_splits
+from netspec.train.torch_datasets import read_splits
 
 DRAW = np.random.default_rng(0)
 MASKS = """\

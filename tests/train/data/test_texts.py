@@ -6,8 +6,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from train.data.reading import fault, fits, read
 
-from netspec.recipes.data_files import Pairs, Text
-from netspec.train.data.pairs import BOS, EOS, PAD
+from netspec.recipes.data.files import Pairs, Text
+from netspec.train.data.readers.pairs import BOS, EOS, PAD
 
 QUICK = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 CHARACTERS = st.characters(codec="utf-8", exclude_characters="\0\r\ufeff")

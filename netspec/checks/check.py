@@ -1,0 +1,74 @@
+"""Everything that ``netspec check`` looks at: each variant of a spec, and what it is expected to be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from netspec.checks.expect import check_expectation, expectation
+from netspec.checks.unused import unused
+from netspec.diagnostics import Diagnostic, Report, SpecError
+from netspec.elaborate import Limits, Shared
+from netspec.graph import Graph
+from netspec.pipeline import Loaded, compile_loaded
+from netspec.syntax import parse
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What came of a check: the graphs of the variants that are sound (``None`` for the defaults), and the faults.
+
+    ``warnings`` are of a spec without faults: it is sound, but may not be what its author means.
+    """
+
+    graphs: Mapping[str | None, Graph]
+    diagnostics: tuple[Diagnostic, ...]
+    more: int = 0
+    warnings: tuple[Diagnostic, ...] = ()
+
+
+def check_loaded(loaded: Loaded, limits: Limits | None = None, common: Shared | None = None) -> Checked:
+    """Compile every variant, or the one that was asked for. A fault that several variants share counts once.
+
+    ``common`` is what the checks of several specs share.
+    """
+    variants = [loaded.variant] if loaded.variant else loaded.variants
+    report, shared = Report(), Shared(common)
+    graphs: dict[str | None, Graph] = {}
+    times: dict[tuple[object, ...], int] = {}
+    for variant in variants:
+        try:
+            if None in graphs and variant is not None and not loaded.spec.variants[variant].values:
+                graph = _named(graphs[None], variant)
+            else:
+                graph = compile_loaded(loaded, variant=variant, limits=limits, shared=shared)
+        except SpecError as found:
+            for each in found.diagnostics:
+                times[each.key] = times.get(each.key, 0) + 1
+            report.take(found)
+            continue
+        graphs[variant] = graph
+    if not report.count:  # what is expected of a faulty spec says nothing new
+        for variant, graph in graphs.items():
+            check_expectation(graph, expectation(loaded.spec, variant), report)
+    if not report.count and len(graphs) == len(loaded.variants):
+        document = parse(loaded.source, Report())
+        return Checked(graphs, (), warnings=tuple(unused(loaded.spec, document, graphs.values())))
+    told = tuple(_without_variant(each, times.get(each.key, 1), len(variants)) for each in report.diagnostics)
+    return Checked(graphs, told, report.more)
+
+
+def _named(graph: Graph, variant: str) -> Graph:
+    """The graph of the defaults as that of a variant which sets nothing."""
+    return replace(graph, name=variant, body=replace(graph.body, title=variant))
+
+
+def _without_variant(found: Diagnostic, times: int, of: int) -> Diagnostic:
+    """A fault of every variant is none of a variant's; one of several says so."""
+    if times == 1:
+        return found
+    is_variant = [entry.startswith("variant ") for entry in found.trail]
+    if times == of:
+        return replace(found, trail=tuple(entry for entry, it in zip(found.trail, is_variant) if not it))
+    also = f" and {times - 1} more"
+    return replace(found, trail=tuple(entry + also * it for entry, it in zip(found.trail, is_variant)))

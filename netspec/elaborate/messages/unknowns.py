@@ -1,0 +1,79 @@
+"""What is said of calls of what does not exist, or with what it does not have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from netspec import library
+from netspec.diagnostics import Label, clipped, did_you_mean, nearest
+from netspec.elaborate.messages.foreign import op_help
+from netspec.elaborate.scope import Scope, origin_labels
+from netspec.elaborate.values import Failed, Reader
+from netspec.ops import OPS
+from netspec.ops.core.base import Op
+from netspec.spec import STRUCTURES, BlockSpec, CallStep
+from netspec.syntax import ScalarNode
+
+PLAIN_WORDS = {
+    "a valid ": "a ",
+    "a integer": "an integer",
+    "greater than or equal to": "at least",
+    "less than or equal to": "at most",
+    "a boolean": "true or false",
+}
+"""Pydantic's words in ours."""
+
+JOIN_HELP = "`concat`, `add`, `mean` and their like join several values into one"
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a`, `b` and `c`."""
+    *first, last = (f"`{name}`" for name in names)
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def replaced(key: ScalarNode, text: str) -> ScalarNode:
+    """A node at the same place with another text."""
+    return ScalarNode(key.span, text, text, True)
+
+
+def unknown_op(reader: Reader, step: CallStep, key: str, blocks: Mapping[str, BlockSpec], env: Scope) -> Failed:
+    """Report a step that runs nothing."""
+    help = op_help(key, [*OPS, *blocks, *STRUCTURES, *library.names()])
+    if ":" in key:
+        help = f"write `{clipped(key.replace(':', ': ', 1))}`, with a space after the colon"
+    labels: tuple[Label, ...] = ()
+    if step.key.text.startswith("$"):
+        labels = origin_labels(env, [replaced(step.key, step.key.text[1:])], step.span)
+    return reader.error(
+        "unknown-op", f"no op or block is called `{clipped(key)}`", step.span, help=help, secondary=labels
+    )
+
+
+def unknown_parameter(reader: Reader, step: CallStep, key: str, block: BlockSpec, name: str) -> Failed:
+    """Report an argument that a block does not have."""
+    known = [*block.params, "name", "from", "freeze", "init"]
+    help = did_you_mean(name, known) if nearest(name, known) else None
+    if help is None:
+        listed = ", ".join(f"`{each}`" for each in block.params)
+        help = f"its parameters are {listed}" if listed else "it has none"
+    span = step.arguments[name][0].span
+    return reader.error("unknown-argument", f"`{key}` has no parameter `{clipped(name)}`", span, help=help)
+
+
+INFERRED = frozenset({"in_channels", "in_features", "num_features", "num_channels", "input_size", "input_shape"})
+"""Arguments of PyTorch and Keras that say what a layer reads."""
+
+
+def unknown_op_argument(reader: Reader, kind: type[Op], key: ScalarNode) -> Failed:
+    """Report an argument that an op does not have."""
+    known = [*kind.model_fields, *(port for port in kind.ports if port != "input"), "name", "from", "freeze", "init"]
+    fields = ", ".join(f"`{field}`" for field in kind.model_fields)
+    close = None if key.text in (*INFERRED, "activation") else nearest(key.text, known)
+    help = f"did you mean `{close}`?" if close else f"its arguments are {fields}" if fields else "it takes none"
+    if key.text in INFERRED:
+        help = "leave it out: what a step reads is inferred"
+    if key.text == "activation":
+        help = "the activation is a step of its own, on the next line: `- relu`"
+    message = f"`{kind.name}` has no argument `{clipped(key.text)}`"
+    return reader.error("unknown-argument", message, key.span, help=help)

@@ -1,0 +1,54 @@
+"""Which whole numbers the network's inputs take, told from the ops that read them: rows of a table, lengths, masks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from netspec.graph import Call, Level, Node, Step, Value
+from netspec.ops.core.base import Numbers, Op
+
+
+def input_numbers(body: Level, below: Mapping[str, int]) -> dict[str, Numbers]:
+    """What the ops take of each input of the network; ``below`` is what the author says."""
+    found = dict(zip(body.input_names, _numbers(body, {})))
+    made = {name: each or Numbers() for name, each in found.items() if each is not None or name in below}
+    return {name: replace(each, below=below.get(name, each.below)) for name, each in made.items()}
+
+
+def _numbers(level: Level, known: dict[Level, Sequence[Numbers | None]]) -> Sequence[Numbers | None]:
+    """What the steps of a level take of each of its inputs; the first reader with something to say has it."""
+    if all("float" in value.tensor.dtype for value in level.inputs):
+        return [None] * len(level.inputs)
+    if level not in known:
+        taken: dict[Value, Numbers] = {}
+        for step in reversed(level.steps):
+            taken.update(_taken(step, taken, known))
+        known[level] = [taken.get(value) for value in level.inputs]
+    return known[level]
+
+
+def _taken(
+    step: Step, taken: Mapping[Value, Numbers], known: dict[Level, Sequence[Numbers | None]]
+) -> dict[Value, Numbers]:
+    if all("float" in value.tensor.dtype for value in step.inputs):
+        return {}
+    if isinstance(step, Call):
+        return {value: each for value, each in zip(step.inputs, _numbers(step.body, known)) if each is not None}
+    made = {}
+    for port, value in zip(step.ports or step.op.ports, step.inputs):
+        numbers = step.op.numbers(port, *step.tensors) or _through(step, taken)
+        if numbers is not None:
+            made[value] = numbers
+    return made
+
+
+def _through(node: Node, taken: Mapping[Value, Numbers]) -> Numbers | None:
+    """What is taken of a node's result, as said of its input: numbers that are cast, reshaped or coalesced."""
+    numbers = taken.get(node.outputs[0])
+    whole = len(node.inputs) == 1 or node.op.name == "coalesce"
+    if numbers is None or not whole or type(node.op).parameters is not Op.parameters:
+        return None
+    if node.op.name == "logical_not" and numbers.first is not None:
+        return replace(numbers, first=1 - numbers.first)
+    return numbers if "float" not in node.outputs[0].tensor.dtype else None

@@ -1,0 +1,360 @@
+"""How a network is trained: what ``train:`` says, read with the parameters' values and held against the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from netspec.diagnostics import Span, clipped, did_you_mean
+from netspec.dims import pretty_shape
+from netspec.elaborate.messages.unknowns import listed
+from netspec.elaborate.scope import Scope
+from netspec.elaborate.training.data_sizes import check_sizes
+from netspec.elaborate.training.ingredients import IngredientReader
+from netspec.elaborate.values import Failed, Reader
+from netspec.graph import Output, Requirement, Value
+from netspec.recipes import Column, ingredients
+from netspec.recipes.binding import Unbound, bind_inputs, bind_target, prepared
+from netspec.recipes.losses import Loss
+from netspec.recipes.metrics import Accuracy, Metric
+from netspec.recipes.recipe import Checkpoint, EarlyStopping, Recipe, Settings, WeightDecay
+from netspec.spec import TrainSpec, Written
+from netspec.spec.reading import read_form
+from netspec.syntax import MapNode, ScalarNode, SyntaxNode
+
+
+def read_recipe(
+    node: Written,
+    reader: Reader,
+    env: Scope,
+    inputs: Mapping[str, Value],
+    outputs: Mapping[str, Output],
+    requirements: Sequence[Requirement],
+) -> Recipe | None:
+    """The recipe under ``train:``. ``None`` where it is at fault; everything that is has been reported."""
+    form = read_form(TrainSpec, node, reader.report, "`train`")
+    if form is None or not isinstance(node, MapNode):
+        return None
+    before = reader.report.count
+    recipe = _Recipes(reader, env, form, node).recipe(outputs)
+    if recipe is None or reader.report.count > before:
+        return None
+    columns = recipe.data.columns()
+    if columns is not None:
+        check_columns(recipe, columns, inputs, outputs, requirements, reader)
+    return recipe if reader.report.count == before else None
+
+
+class _Recipes:
+    """One ``train:`` being read."""
+
+    def __init__(self, reader: Reader, env: Scope, form: TrainSpec, node: MapNode):
+        self.reader, self.env, self.form, self.node = reader, env, form, node
+        self.ingredients = IngredientReader(reader, env)
+        self.failed = False
+
+    def recipe(self, outputs: Mapping[str, Output]) -> Recipe | None:
+        form, ingredients = self.form, self.ingredients
+        data = self.attempt(lambda: ingredients.one("data", form.data))
+        losses = self.losses(form.loss, outputs)
+        optimizer = self.attempt(lambda: ingredients.one("optimizer", form.optimizer))
+        schedule = self.attempt(lambda: form.schedule and ingredients.one("schedule", form.schedule))
+        early = self.part(EarlyStopping, form.early_stopping)
+        decay = self.part(WeightDecay, form.weight_decay)
+        checkpoint = self.part(Checkpoint, form.checkpoint)
+        entries = {key.text: (key, value) for key, value in self.node.entries if key.text in Settings.model_fields}
+        settings = self.attempt(lambda: ingredients.made(Settings, entries, self.form.span))
+        published = self.published()
+        metrics = ingredients.several("metric", form.metrics)
+        prepare, augment = (ingredients.several("transform", each) for each in (form.prepare, form.augment))
+        if self.failed or data is None or optimizer is None or settings is None:
+            return None
+        self.guard_pairs(settings, optimizer)
+        if not metrics:
+            names = dict.fromkeys(name for loss in losses.values() for name in loss.metrics)
+            metrics = tuple(_ingredient("metric", name) for name in names)
+        self.guard_metrics(metrics, losses, outputs)
+        self.guard_watched(metrics, early)
+        return Recipe(
+            data=data,
+            losses=losses,
+            optimizer=optimizer,
+            settings=settings,
+            inputs=form.inputs,
+            prepare=prepare,
+            augment=augment,
+            metrics=metrics,
+            schedule=schedule,
+            weight_decay=decay,
+            early_stopping=early,
+            checkpoint=checkpoint or Checkpoint(),
+            published=published,
+            spans=self.spans(),
+        )
+
+    def spans(self) -> dict[str, Span]:
+        """Where each key of ``train:`` stands, and each argument of the data: ``data.length``."""
+        found = {"train": self.form.span}
+        for key, value in self.node.entries:
+            found[key.text] = value.span
+            if key.text == "data" and isinstance(value, MapNode) and len(value.entries) == 1:
+                inside = value.entries[0][1]
+                entries = inside.entries if isinstance(inside, MapNode) else ()
+                found |= {f"data.{argument.text}": each.span for argument, each in entries}
+        return found
+
+    def attempt(self, read: Any) -> Any:
+        try:
+            return read()
+        except Failed:
+            self.failed = True
+            return None
+
+    def part(self, kind: Any, node: Written | None) -> Any:
+        """Settings that are a mapping of their own, or their main number alone."""
+        return None if node is None else self.attempt(lambda: self.ingredients.settings(kind, node, node.span))
+
+    def losses(self, node: Written, outputs: Mapping[str, Output]) -> dict[str, Loss]:
+        """The loss of each output: a lone one is for the only output, or the first one that is always there."""
+        if not self.by_output(node, outputs):
+            loss = self.attempt(lambda: self.ingredients.one("loss", node))
+            main = next((name for name, output in outputs.items() if not output.training), next(iter(outputs)))
+            return {} if loss is None else {main: loss}
+        made = {}
+        assert isinstance(node, MapNode)
+        for key, value in node.entries:
+            if key.text not in outputs:
+                help = did_you_mean(key.text, outputs) or f"its outputs are {listed([*outputs])}"
+                message = f"the network has no output `{clipped(key.text)}`"
+                self.reader.error("unknown-reference", message, key.span, help=help)
+                self.failed = True
+                continue
+            loss = self.attempt(partial(self.ingredients.one, "loss", value))
+            if loss is not None:
+                made[key.text] = loss
+        return made
+
+    def by_output(self, node: Written, outputs: Mapping[str, Output]) -> bool:
+        """Whether a loss is written for each output, rather than as one loss with its arguments."""
+        if not isinstance(node, MapNode):
+            return False
+        keys = node.keys()
+        return len(keys) != 1 or keys[0] in outputs or keys[0] not in ingredients("loss")
+
+    def published(self) -> dict[str, float]:
+        typed, env = self.reader.typed, self.env
+        given = self.form.published.items()
+        read = {name: self.attempt(partial(typed, node, env, "float", f"`{name}`")) for name, node in given}
+        return {name: value for name, value in read.items() if value is not None}
+
+    def guard_metrics(
+        self, metrics: Sequence[Metric], losses: Mapping[str, Loss], outputs: Mapping[str, Output]
+    ) -> None:
+        """Guard: what is measured is something that the first judged output says."""
+        form = self.form
+        if form.metrics is None or not losses:
+            return
+        output, loss = next(iter(losses.items()))
+        classes = class_count(outputs[output].value)
+        for metric in metrics:
+            if loss.task not in metric.tasks:
+                fitting = [name for name, kind in ingredients("metric").items() if loss.task in kind.tasks]  # type: ignore[attr-defined]
+                message = f"`{metric.name}` does not measure what `{loss.name}` makes small"
+                self.reader.error("bad-value", message, form.metrics.span, help=f"of its kind are {listed(fitting)}")
+            elif isinstance(metric, Accuracy) and loss.task == "classes" and classes and metric.top_k > classes:
+                message = f"`accuracy` among the {metric.top_k} best, but `{output}` has scores for {classes} classes"
+                self.reader.error("bad-value", message, form.metrics.span, help=f"at most {classes - 1} tells anything")
+
+    def guard_watched(self, metrics: Sequence[Metric], early: EarlyStopping | None) -> None:
+        """Guard: what early stopping watches is measured."""
+        labels = ["loss", *(metric.label for metric in metrics)]
+        if early is not None and early.metric not in labels:
+            assert self.form.early_stopping is not None
+            message = f"`early_stopping` watches `{clipped(early.metric)}`, but what is measured is {listed(labels)}"
+            help = f"`metrics: [{early.metric}]`" if early.metric in ingredients("metric") else None
+            self.reader.error("bad-value", message, self.form.early_stopping.span, help=help)
+
+    def guard_pairs(self, settings: Settings, optimizer: Any) -> None:
+        """Guard: the run ends, and its parts go together."""
+        form, span = self.form, self.form.span
+        if settings.epochs is None and settings.steps is None:
+            self.reader.error("missing-key", "`train` needs `epochs` or `steps`", span, help="write `epochs: 10`")
+        if settings.epochs is not None and settings.steps is not None:
+            assert form.steps is not None
+            help = "leave one of them out"
+            self.reader.error(
+                "bad-value", "`epochs` and `steps` both say how long to train", form.steps.span, help=help
+            )
+        if optimizer.closure and settings.accumulate > 1:
+            assert form.accumulate is not None
+            message = f"`{optimizer.name}` evaluates the loss several times a step, which `accumulate` cannot split"
+            self.reader.error("bad-value", message, form.accumulate.span, help="leave `accumulate` out")
+        if optimizer.closure and settings.precision == "mixed":
+            assert form.precision is not None
+            message = f"`{optimizer.name}` needs exact gradients, which `mixed` precision has not"
+            self.reader.error("bad-value", message, form.precision.span, help="write `precision: float32`")
+        if optimizer.closure and isinstance(settings.devices, int) and settings.devices > 1:
+            assert form.devices is not None
+            message = f"`{optimizer.name}` evaluates the loss several times a step, which is for one device"
+            self.reader.error("bad-value", message, form.devices.span, help="leave `devices` out")
+        if settings.batch is not None and settings.batch % settings.accumulate:
+            assert form.accumulate is not None
+            message = f"a batch of {settings.batch} cannot be split into {settings.accumulate} equal parts"
+            self.reader.error("bad-value", message, form.accumulate.span)
+        if optimizer.closure and settings.clip is not None:
+            assert form.clip is not None
+            message = f"`{optimizer.name}` takes its steps from exact gradients, which `clip` would change"
+            self.reader.error("bad-value", message, form.clip.span, help="leave `clip` out")
+        if settings.folds is not None and settings.validation is not None:
+            assert form.validation is not None
+            message = "with `folds` each part is the validation in turn, so there is none of its own"
+            self.reader.error("bad-value", message, form.validation.span, help="leave `validation` out")
+
+
+def class_count(value: Value) -> int | None:
+    """How many classes an output has scores for, where it is known."""
+    shape = value.shape
+    size = shape[1 if len(shape) > 3 else -1] if shape else None
+    return size if isinstance(size, int) else None
+
+
+def _ingredient(kind: Any, name: str) -> Any:
+    return ingredients(kind)[name]()
+
+
+def check_columns(
+    recipe: Recipe,
+    columns: Mapping[str, Column],
+    inputs: Mapping[str, Value],
+    outputs: Mapping[str, Output],
+    requirements: Sequence[Requirement],
+    reader: Reader,
+) -> None:
+    """Report what of the data does not fit the network: inputs without a column, other shapes, other classes."""
+    before = reader.report.count
+    span = recipe.spans["data"]
+    try:
+        columns = prepared(columns, recipe.prepare)
+    except ValueError as found:
+        reader.error("data-mismatch", str(found), recipe.spans["prepare"])
+        return
+    for transform in recipe.augment:
+        if not any(transform.takes(column) for column in columns.values()):
+            message = f"`{transform.name}` is for no column of `{recipe.data.name}`, so that it would vary nothing"
+            reader.error("data-mismatch", message, recipe.spans["augment"], help="leave it out")
+    try:
+        bound = bind_inputs(columns, inputs, recipe.inputs)
+    except Unbound as found:
+        reader.error("data-mismatch", str(found), recipe.spans.get("inputs", span), help=found.help)
+        return
+    for name, column in bound.items():
+        if (why := misfit(inputs[name], columns[column])) is not None:
+            help = shape_help(inputs[name], columns[column])
+            reader.error(
+                "data-mismatch", f"the column `{column}` of `{recipe.data.name}` {why} `{name}`", span, help=help
+            )
+    if reader.report.count == before:
+        check_sizes(recipe, columns, bound, inputs, requirements, reader)
+    if recipe.settings.group_by_length:
+        guard_lengths(recipe, columns, {name: (inputs[name], column) for name, column in bound.items()}, reader)
+    for name, loss in recipe.losses.items():
+        place = recipe.spans["loss"]
+        try:
+            target = bind_target(columns, loss, [*bound.values()])
+        except Unbound as found:
+            reader.error("data-mismatch", str(found), place, help=found.help)
+            continue
+        why = loss.misfit(outputs[name].value.tensor, columns[target])
+        if why is not None:
+            reader.error("data-mismatch", f"{why} (output `{name}`, column `{target}`)", place)
+
+
+def guard_lengths(
+    recipe: Recipe, columns: Mapping[str, Column], bound: Mapping[str, tuple[Value, str]], reader: Reader
+) -> None:
+    """Guard: there are sequences to be grouped by their lengths, and the network takes any length of them."""
+    span, padded = recipe.spans["group_by_length"], []
+    for name, (value, column) in bound.items():
+        if columns[column].padding is None:
+            continue
+        padded.append(column)
+        if isinstance(value.shape[1], int):
+            message = f"`group_by_length` makes batches of any length, but `{name}` has rows of {value.shape[1]}"
+            reader.error("data-mismatch", message, span, help="give the input a symbolic length, or leave it out")
+    if not padded:
+        message = f"`group_by_length` is for sequences with padding, and no column of `{recipe.data.name}` has any"
+        reader.error("data-mismatch", message, span, help="leave it out")
+
+
+def misfit(value: Value, column: Column) -> str | None:
+    """Why an input cannot take a column's rows; ``None`` where it can."""
+    wanted, found = value.shape[1:], column.shape
+    same = len(wanted) == len(found) and all(
+        size is None or not isinstance(want, int) or want == size for want, size in zip(wanted, found)
+    )
+    if not same:
+        text = "×".join("?" if size is None else str(size) for size in found) or "one number"
+        return f"has rows of {text}, but {pretty_shape(wanted)} is what a row is in the input"
+    real = value.tensor.dtype.startswith(("float", "bfloat"))
+    if real != column.dtype.startswith("float"):
+        return f"holds {column.dtype}, but {value.tensor.dtype} is what is in the input"
+    return None
+
+
+def shape_help(value: Value, column: Column) -> str | None:
+    """A repair where images have another size, another number of channels, or these last."""
+    wanted, found = value.shape[1:], column.shape
+    if len(wanted) == 3 and len(found) == 2 and wanted[0] == 1:
+        return "store the images with their channel, [n, 1, H, W], as `images[:, None]` does in NumPy"
+    if len(wanted) != 3 or len(found) != 3:
+        return None
+    repairs, note = [], ""
+    if has_channels_last(wanted, found):
+        repairs.append("{permute: [2, 0, 1]}")
+        note = "; an image is [channels, height, width]"
+        found = (found[2], *found[:2])
+    if all(isinstance(size, int) for size in wanted[1:]) and found[1:] != wanted[1:]:
+        repairs.append(f"{{resize: [{wanted[1]}, {wanted[2]}]}}")
+    if found[0] == 1 and isinstance(wanted[0], int) and wanted[0] > 1:
+        repairs.append(f"{{channels: {wanted[0]}}}")
+    return f"`prepare: [{', '.join(repairs)}]`{note}" if repairs else None
+
+
+def has_channels_last(wanted: Sequence[Any], found: Sequence[int | None]) -> bool:
+    """Whether rows [H, W, C] are given where [C, H, W] are wanted, for all that their sizes tell."""
+    channels = {wanted[0]} if isinstance(wanted[0], int) else {1, 3, 4}
+    return found[0] not in channels and found[2] in (channels | {1, 3})
+
+
+def with_overrides(node: Written | None, overrides: Mapping[str, SyntaxNode]) -> Written | None:
+    """``train:`` with what was said on the command line put in its place: ``train.optimizer.lr=0.1``."""
+    for path, value in overrides.items():
+        node = _put(node, path.split("."), value, ())
+    return node
+
+
+def _put(node: Written | None, path: list[str], value: SyntaxNode, above: tuple[str, ...]) -> SyntaxNode:
+    """A node with ``value`` at ``path`` inside it; an ingredient's name may be left out of the path."""
+    if not path:
+        return value
+    key, rest = path[0], path[1:]
+    if isinstance(node, ScalarNode) and isinstance(node.value, str):  # `adam` is `adam: {}`
+        node = MapNode(node.span, ((node, MapNode(node.span, ())),))
+    entries = node.entries if isinstance(node, MapNode) else ()
+    kind: Any = {"optimizer": "optimizer", "schedule": "schedule", "data": "data", "loss": "loss"}.get(
+        above[0] if above else ""
+    )
+    if kind is not None and len(above) == 1 and len(entries) == 1 and entries[0][0].text != key:
+        name = entries[0][0].text
+        if key not in ingredients(kind) and name in ingredients(kind):
+            return _put(node, [name, *path], value, above)
+        entries = ()  # another ingredient takes the place of this one
+    found = {each.text: (each, inside) for each, inside in entries}
+    own, inside = found.get(key, (ScalarNode(value.span, key, key, True), None))
+    if kind is not None and len(above) == 1 and rest and inside is not None and not isinstance(inside, MapNode):
+        main = ingredients(kind)[key].main if key in ingredients(kind) else None
+        if main is not None:  # `adam: 0.002` is `adam: {lr: 0.002}`
+            inside = MapNode(inside.span, ((ScalarNode(inside.span, main, main, True), inside),))
+    found[key] = own, _put(inside, rest, value, (*above, key))
+    return MapNode(node.span if node is not None else value.span, tuple(found.values()))

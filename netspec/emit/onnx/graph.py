@@ -1,0 +1,260 @@
+"""ONNX, written from the graph rather than traced: names are spec paths and symbolic dimensions keep theirs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Union
+
+import numpy as np
+import onnx_ir as ir
+
+from netspec.analysis.scan_schedule import Parts, Turns
+from netspec.dims import Shape, plain_shape
+from netspec.emit.onnx.builder import DTYPES, GraphBuilder
+from netspec.graph import Graph, Level, Node, Step, Value, axis_of_time, over_time
+from netspec.ops.core.base import Tensor
+from netspec.text.quoting import visible
+
+IR_VERSION = 11
+
+Values = dict[Value, Union[ir.Value, None]]
+"""The ONNX values of a level's own; ``None`` for what exists in training only."""
+
+
+def emit_onnx(graph: Graph, weights: Mapping[str, np.ndarray], version: str) -> ir.Model:
+    """The inference graph with these weights, keyed as in ``state_dict``; ``version`` is netspec's."""
+    builder = GraphBuilder()
+    inputs = [builder.input(name, plain_shape(value.shape), value.tensor.dtype) for name, value in graph.inputs.items()]
+    builder.taken.update(name for name, output in graph.outputs.items() if not output.training)
+    emitter = _Emitter(builder, weights)
+    results = emitter.level(graph.body, inputs, "")
+    outputs: list[ir.Value] = []
+    for name, result in zip(graph.body.output_names, results):
+        if not graph.outputs[name].training:
+            assert result is not None
+            outputs.append(emitter.output(name, result, [*inputs, *outputs], graph.outputs[name].value.tensor))
+    return ir.Model(
+        builder.graph(graph.name, inputs, outputs),
+        ir_version=IR_VERSION,
+        producer_name="netspec",
+        producer_version=version,
+        doc_string=visible(graph.doc, keep="\n\t"),
+        metadata_props={
+            "netspec.spec": visible(graph.file),
+            "netspec.digest": graph.digest,
+            "netspec.parameters": json.dumps(graph.parameters),
+        },
+    )
+
+
+class _Emitter:
+    """Writes levels into one flat ONNX graph; the turns of a scan into a graph of their own.
+
+    ``ready`` has the results of steps that ran ahead of the scan around them, by path; ``shared`` the path of the
+    module that a step runs again.
+    """
+
+    def __init__(self, builder: GraphBuilder, weights: Mapping[str, np.ndarray]):
+        self.builder, self.weights = builder, weights
+        self.owned: dict[str, dict[str, np.ndarray]] = {}
+        for key, array in weights.items():
+            owner, _, name = key.rpartition(".")
+            self.owned.setdefault(owner, {})[name] = array
+        self.shapes: dict[Shape, list[int | str]] = {}
+        self.ready: dict[str, list[ir.Value | None]] = {}
+        self.shared: dict[str, str] = {}
+
+    def level(self, level: Level, inputs: Sequence[ir.Value | None], prefix: str) -> list[ir.Value | None]:
+        """The results of a level; ``None`` for what exists in training only."""
+        values: dict[Value, ir.Value | None] = dict(zip(level.inputs, inputs))
+        self.steps(level, level.steps, values, prefix)
+        return [values[value] for value in level.outputs]
+
+    def steps(self, level: Level, steps: Iterable[Step], values: Values, prefix: str) -> None:
+        """Write steps of a level; ``values`` has what they read and gets what they make."""
+        for step in steps:
+            path = prefix + step.name
+            if step.shares:
+                self.shared[path] = prefix + step.shares
+            if step.training:
+                values.update(dict.fromkeys(step.outputs))
+            elif path in self.ready:
+                values.update(zip(step.outputs, self.ready[path]))
+            else:
+                values.update(zip(step.outputs, self.step(step, [values[value] for value in step.inputs], path, level)))
+
+    def step(self, step: Step, inputs: Sequence[ir.Value | None], path: str, level: Level) -> list[ir.Value | None]:
+        """The results of a step."""
+        if isinstance(step, Node):
+            return self.node(step, inputs, path, level)
+        if step.body.loop is not None:
+            return self.scan(step.body, inputs, path)
+        return self.level(step.body, inputs, path + ".")
+
+    def node(
+        self,
+        node: Node,
+        inputs: Sequence[ir.Value | None],
+        path: str,
+        level: Level,
+        seen: Callable[[Value], Tensor] = lambda value: value.tensor,
+    ) -> list[ir.Value | None]:
+        """The results of a node; ``seen`` says what each of its values is where it runs."""
+        unread = [number for number, value in enumerate(node.outputs) if value not in level.uses]
+        self.builder.begin(path, self.parameters(node, path), unread)
+        given = [seen(value) for value in node.inputs]
+        carried = [Tensor(tensor.shape, node.op.carrier(tensor.dtype)) for tensor in given]
+        tensors: Any = node.arranged(carried)
+        read = [self.carry(x, tensor.dtype, to.dtype) for x, tensor, to in zip(inputs, given, carried)]
+        made = node.op.onnx(self.builder, *node.arranged(read), tensors=tensors)
+        results = list(made) if isinstance(made, tuple) else [made]
+        if carried != given:
+            results = [self.carry(x, "", seen(value).dtype) for x, value in zip(results, node.outputs)]
+        for result, value in zip(results, node.outputs):
+            if result is not None and result not in inputs:
+                self.describe(result, seen(value))
+        return results
+
+    def carry(self, value: ir.Value | None, dtype: str, to: str) -> ir.Value | None:
+        """The value in the dtype ``to``."""
+        return value if value is None or dtype == to else self.builder.carry(value, to)
+
+    def ahead(self, level: Level, values: Values, prefix: str) -> None:
+        """Write what a level, and those that it calls, do ahead of the scan around; ``values`` has what they read."""
+        parts = Parts(level)
+        self.steps(level, parts.ahead, values, prefix)
+        for step in parts.ahead:
+            if step in level.phases:
+                self.ready[prefix + step.name] = [values[value] for value in step.outputs]
+        for call in parts.prepared:
+            inner = {own: values[value] for own, value in zip(call.body.inputs, call.inputs) if value in values}
+            self.ahead(call.body, inner, f"{prefix}{call.name}.")
+
+    def scan(self, body: Level, inputs: Sequence[ir.Value | None], path: str) -> list[ir.Value | None]:
+        """The results of a scan: one Scan node, with what need not be done in every turn ahead of it and behind it."""
+        assert body.loop is not None
+        loop, turns = body.loop, Turns(body)
+        prefix = path + "."
+        given = dict(zip(body.inputs, inputs))
+        whole: Values = {value: given[value] for value in turns.sequences}
+        values: Values = {value: made for value, made in given.items() if value not in {*whole, *turns.states}}
+        self.ahead(body, values, prefix)
+        self.at_once(body, turns.before, values, whole, prefix)
+        states: Sequence[ir.Value | None] = [given[state] for state in turns.states]
+        if turns.kept or states:
+            cut = turns.cut or [turns.sequences[0]]
+            made = self.turns(body, turns, cut, values, states, [whole[value] for value in cut], path)
+            last, kept = made[: len(states)], made[len(states) :]
+            for value, result in zip(turns.kept, kept):
+                self.describe(result, over_time(value.tensor, loop.length))
+            whole.update(zip(turns.kept, kept))
+            for state, result in zip(turns.states, last):
+                self.describe(result, state.tensor)
+            states = last
+        self.at_once(body, turns.after, values, whole, prefix)
+        return [*(whole[value] for value in turns.collected), *states]
+
+    def at_once(self, body: Level, steps: Sequence[Step], fixed: Values, whole: Values, prefix: str) -> None:
+        """Write steps of a scan for all of its turns; ``whole`` has the tensors that hold every turn's value."""
+        assert body.loop is not None
+        length = body.loop.length
+
+        def seen(value: Value) -> Tensor:
+            return value.tensor if value in fixed else over_time(value.tensor, length)
+
+        for step in steps:
+            assert isinstance(step, Node), "only nodes run for all turns at once"
+            inputs = [fixed[value] if value in fixed else whole[value] for value in step.inputs]
+            whole.update(zip(step.outputs, self.node(step, inputs, prefix + step.name, body, seen)))
+
+    def turns(
+        self,
+        body: Level,
+        turns: Turns,
+        cut: Sequence[Value],
+        fixed: Values,
+        states: Sequence[ir.Value | None],
+        sequences: Sequence[ir.Value | None],
+        path: str,
+    ) -> list[ir.Value]:
+        """The Scan node: the states after the last turn, then what each turn leaves."""
+        assert body.loop is not None
+        outer, prefix = self.builder, path + "."
+        self.builder = GraphBuilder(outer)
+        names = dict(zip(body.inputs, body.input_names))
+        formal: Values = {}
+        for value in (*turns.states, *cut):
+            name = f"{prefix}{names.get(value, 'step')}"
+            formal[value] = self.builder.input(name, plain_shape(value.shape), value.tensor.dtype)
+        values: Values = {**fixed, **formal}
+        self.steps(body, turns.turn, values, prefix)
+        results: list[ir.Value] = []
+        for value in (*turns.following, *turns.kept):
+            results.append(self.own(values[value], results, value.tensor, path))
+        graph = self.builder.graph(path, [value for value in formal.values() if value is not None], results)
+        self.builder = outer
+        outer.begin(path)
+        directions = [int(body.loop.reverse)]
+        made = outer.op(
+            "Scan",
+            *states,
+            *sequences,
+            outputs=len(results),
+            body=graph,
+            num_scan_inputs=len(cut),
+            scan_input_axes=[axis_of_time(value.shape) for value in cut],
+            scan_output_axes=[axis_of_time(value.shape) for value in turns.kept],
+            scan_input_directions=directions * len(cut),
+            scan_output_directions=directions * len(turns.kept),
+        )
+        return list(made) if isinstance(made, tuple) else [made]
+
+    def own(self, value: ir.Value | None, taken: Sequence[ir.Value], tensor: Tensor, path: str) -> ir.Value:
+        """A result of the graph in hand. What comes from outside it, or is a result already, gets a node of its own."""
+        assert value is not None
+        if value in taken or value.producer() not in self.builder.nodes:
+            self.builder.begin(path)
+            value = self.builder.op("Identity", value)
+            self.describe(value, tensor)
+        return value
+
+    def parameters(self, node: Node, path: str) -> dict[str, ir.Value | np.ndarray]:
+        """The parameters and buffers of a node by torch name; one tied to another's is that one's initializer."""
+        home = self.home(path)
+        found: dict[str, ir.Value | np.ndarray] = dict(self.owned.get(home, {}))
+        for name in node.parameters:  # ``out_proj.weight`` is a submodule's, and a bare parameter has no name
+            found[name] = self.weights[f"{home}.{name}" if name else home]
+        if home != path:
+            keys = {name: f"{home}.{name}" if name else home for name in found}
+            found = {name: self.builder.initializer(key, self.weights[key]) for name, key in keys.items()}
+        for name, target in node.ties:
+            found[name] = self.builder.initializer(target, self.weights[target])
+        return found
+
+    def home(self, path: str) -> str:
+        """Where the weights of the step at a path are: at another's, if it or a level around it is shared."""
+        if not self.shared:
+            return path
+        parts = path.split(".")
+        made = ""
+        for part in parts:
+            made = f"{made}.{part}" if made else part
+            made = self.shared.get(made, made)
+        return made
+
+    def output(self, name: str, value: ir.Value, taken: Sequence[ir.Value], tensor: Tensor) -> ir.Value:
+        """A result under the output's name. What is no node's, or an output already, gets a node of its own."""
+        if value in taken or value.producer() is None:
+            self.builder.begin(name)
+            value = self.builder.op("Identity", value)
+            self.describe(value, tensor)
+        value.name = name
+        return value
+
+    def describe(self, value: ir.Value, tensor: Tensor) -> None:
+        """Give a value its shape and type. Few shapes are many values', and spelling a symbolic one takes long."""
+        if tensor.shape not in self.shapes:
+            self.shapes[tensor.shape] = plain_shape(tensor.shape)
+        value.shape = ir.Shape(self.shapes[tensor.shape])
+        value.type = ir.TensorType(DTYPES[tensor.dtype])

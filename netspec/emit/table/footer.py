@@ -1,0 +1,177 @@
+"""What stands below a shape table: exact totals, memory, formulas, and what the signs mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from textwrap import wrap
+from typing import Any
+
+from netspec.analysis.constraints import facts
+from netspec.analysis.costs import Costs, cost_formula
+from netspec.analysis.memory import PRECISIONS, Memory
+from netspec.dims import Size, evaluate, spell, times_shape
+from netspec.graph import Graph, Node, walk
+from netspec.view.lines import Line
+from netspec.view.terminal import DAGGER, DOUBLE_DAGGER, GAP, Cell, clip
+
+FLOW = "in → out"
+MARGIN = len("parameters") + GAP
+MOST_TIES = 4
+MOST_FACTS = 4
+OPTIMIZERS = {"sgd": "training by sgd", "momentum": "momentum", "adam": "adam"}
+"""The columns for training, by optimizer; adamw takes what adam does."""
+
+
+def footer(graph: Graph, costs: Costs, memory: Memory, lines: Sequence[Line], width: int) -> list[Cell]:
+    """The exact totals, what flows in and out, and what the signs in the table mean."""
+    params, macs = costs.of(graph.body)
+    aside = sum(costs.of(step).params for _, step, only in walk(graph.body) if only and isinstance(step, Node))
+    sizes = ", ".join(f"{symbol}={size}" for symbol, size in graph.sizes.items())
+    outputs = [
+        f"{name} {times_shape(output.value.shape)}" + (f" {DAGGER}" if output.training else "")
+        for name, output in graph.outputs.items()
+    ]
+    inputs = [f"{name} {times_shape(value.shape)}" for name, value in graph.inputs.items()]
+    told = formula_text(graph.body.macs, graph)
+    ties = [f"tied: {key} = {target}" for key, target in tied_parameters(graph)]
+    frozen = graph.body.frozen_count
+    learned = [f"{params:,}", bytes_text(4 * params)]
+    learned += [f"{params - frozen:,} trained, {frozen:,} frozen {DOUBLE_DAGGER}"] if frozen else []
+    learned += [f"{aside:,} in training only"] if aside else []
+    flow = [*joined(inputs, ","), *joined(["→ " + outputs[0], *outputs[1:]] if outputs else [], ",")]
+    out = [
+        *wrapped("parameters", learned, " ·", width),
+        *wrapped(
+            "", ties[:MOST_TIES] + ([f"and {len(ties) - MOST_TIES} more"] if len(ties) > MOST_TIES else []), " ·", width
+        ),
+        *memory_cells(graph, memory, width),
+        *wrapped(
+            "MACs", [f"{macs:,}", f"{2 * macs:,} FLOPs (2 a MAC)", *([f"at {sizes}"] if sizes else [])], " ·", width
+        ),
+        *wrapped("", [f"= {told}"] if told else [], " ·", width),
+        *wrapped(FLOW, flow, "", width),
+        *fact_cells(graph, width),
+    ]
+    notes = []
+    if any(line.count > 1 for line in lines):
+        notes.append("×N  N alike in a row, each fed by the one before; the numbers are of one")
+    if any(line.closed for line in lines):
+        notes.append("…   built like the one opened above it, in other sizes")
+    if any(line.training for line in lines):
+        notes.append(f"{DAGGER}   in training only, left out of the MACs")
+    if any(line.frozen for line in lines):
+        notes.append(f"{DOUBLE_DAGGER}   frozen: not trained")
+    return out + [[(clip(note, width), "dim")] for note in notes]
+
+
+def memory_cells(graph: Graph, memory: Memory, width: int) -> Iterator[Cell]:
+    """The peaks in inference and in a training step, by precision and optimizer, and two of them as formulas."""
+    trains = memory.trained > 0
+    columns = {"": "inference", **(OPTIMIZERS if trains else {})}
+    rows = memory_rows(graph, memory, columns)
+    if MARGIN + len(rows[0]) > width:
+        rows = memory_rows(graph, memory, {"": "inference", **({"adam": "adam"} if trains else {})})
+    for at, row in enumerate(rows):
+        label, style = ("", "") if at else ("memory", "dim")
+        yield [(label.ljust(MARGIN), "dim"), (clip(row, width - MARGIN), style)]
+    formulas = {"inference": memory.inference_peak}
+    formulas |= {"training by adam": memory.training_peak("adam")} if trains else {}
+    for what, size in formulas.items():
+        told = formula_text(size, graph, f" bytes in {what}")
+        yield from wrapped("", [f"= {told}"] if told else [], "", width)
+
+
+def memory_rows(graph: Graph, memory: Memory, columns: Mapping[str, str]) -> list[str]:
+    """A row of titles, and one for each precision; ``columns`` has the titles by optimizer, none being inference."""
+    cells = [["", *columns.values()]]
+    for precision in PRECISIONS:
+        peaks = (
+            memory.training_peak(optimizer, precision) if optimizer else memory.inference_peak_in(precision)
+            for optimizer in columns
+        )
+        cells.append([precision, *(short_bytes(evaluate(peak, graph.sizes)) for peak in peaks)])
+    first, *others = (max(map(len, column)) for column in zip(*cells))
+    return [
+        (" " * GAP).join([row[0].ljust(first), *(text.rjust(size) for text, size in zip(row[1:], others))])
+        for row in cells
+    ]
+
+
+def formula_text(size: Size, graph: Graph, of: str = "") -> str:
+    """``1.81 G·N bytes at H=224, W=224``, ``of`` being `` bytes``; empty for what is no formula."""
+    told, fixed = cost_formula(size, graph)
+    given = ", ".join(f"{symbol}={value}" for symbol, value in fixed.items())
+    return told and told + of + (f" at {given}" if given else "")
+
+
+def fact_cells(graph: Graph, width: int) -> Iterator[Cell]:
+    """What must hold of the symbolic sizes."""
+    found = facts(graph)
+    texts = [str(fact) for fact in found[:MOST_FACTS]]
+    texts += [f"and {len(found) - MOST_FACTS} more"] if len(found) > MOST_FACTS else []
+    label = "sizes"
+    for text in texts:
+        for row in wrap(text, width - MARGIN):
+            yield [(label.ljust(MARGIN), "dim"), (row, "")]
+            label = ""
+
+
+def totals_record(graph: Graph, costs: Costs, memory: Memory) -> dict[str, Any]:
+    """What the footer says, exact and in full, as JSON has it: sizes in bytes, each with its formula."""
+    params, macs = costs.of(graph.body)
+
+    def size(made: Size) -> dict[str, Any]:
+        return {"bytes": evaluate(made, graph.sizes), "formula": spell(made)}
+
+    training = {
+        optimizer: {precision: size(memory.training_peak(optimizer, precision)) for precision in PRECISIONS}
+        for optimizer in OPTIMIZERS
+    }
+    inference = {precision: size(memory.inference_peak_in(precision)) for precision in PRECISIONS}
+    return {
+        "totals": {"params": params, "frozen": graph.body.frozen_count, "macs": macs},
+        "macs_formula": spell(graph.body.macs),
+        "tied": dict(tied_parameters(graph)),
+        "memory": {"inference": inference, "training": training if memory.trained else {}},
+        "needs": [{"text": str(fact), "training": fact.training, "line": fact.line} for fact in facts(graph)],
+    }
+
+
+def short_bytes(count: int) -> str:
+    """``46.8 MB``; megabytes are 10⁶ bytes."""
+    for limit, unit in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if count >= limit:
+            return f"{count / limit:.3g} {unit}" if count < 100 * limit else f"{count / limit:,.0f} {unit}"
+    return f"{count} B"
+
+
+def tied_parameters(graph: Graph) -> Iterable[tuple[str, str]]:
+    """The keys of parameters that are another's, with that one's."""
+    for path, step, _ in walk(graph.body):
+        if isinstance(step, Node):
+            yield from ((f"{path}.{name}", target) for name, target in step.ties)
+
+
+def joined(parts: Sequence[str], mark: str) -> list[str]:
+    return [part + mark for part in parts[:-1]] + list(parts[-1:])
+
+
+def wrapped(label: str, parts: Sequence[str], mark: str, width: int) -> Iterable[Cell]:
+    """``label  part · part``, going on below the first part where the line is full."""
+    rows: list[str] = []
+    for part in parts:
+        if rows and MARGIN + len(rows[-1]) + len(mark) + 1 + len(part) <= width:
+            rows[-1] += f"{mark} {part}"
+        else:
+            rows.append(part)
+    for position, row in enumerate(rows):
+        yield [(("" if position else label).ljust(MARGIN), "dim"), (clip(row, width - MARGIN), "")]
+
+
+def bytes_text(count: int) -> str:
+    """The size of the weights: megabytes are 10⁶ bytes."""
+    if count < 100_000:
+        return f"{count:,} bytes as float32"
+    if count >= 10**10:
+        return f"{count / 1e9:,.1f} GB as float32 (GB = 10⁹ bytes)"
+    return f"{count / 1e6:,.{1 if count >= 10_000_000 else 2}f} MB as float32 (MB = 10⁶ bytes)"

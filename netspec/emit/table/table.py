@@ -1,0 +1,170 @@
+"""The shape table: every layer with its shapes and costs, as text, JSON, CSV and Markdown."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from netspec.analysis.costs import Costs
+from netspec.analysis.memory import Memory
+from netspec.dims import Shape, plain_shape
+from netspec.emit.table.footer import totals_record
+from netspec.emit.table.html import table_html
+from netspec.emit.table.text import marks, table_text
+from netspec.graph import Graph, Node, Pace, visits
+from netspec.text.quoting import cell, json_text, markdown
+from netspec.view.lines import EVERYTHING, FOLDED, Fold, View, table_lines
+from netspec.view.terminal import number
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One layer. ``path`` is its full name (``layer1.0.conv1``), ``line`` where the spec asks for it.
+
+    ``macs`` are the multiply-accumulates of one forward pass at the sizes that the graph is quoted at. ``training``
+    marks what runs in training only, ``frozen`` parameters that are not trained.
+    """
+
+    path: str
+    op: str
+    detail: str
+    inputs: tuple[Shape, ...]
+    outputs: tuple[Shape, ...]
+    params: int
+    macs: int
+    line: int
+    training: bool = False
+    frozen: bool = False
+
+
+class ShapeTable:
+    """The layers of a graph, one row each, in the order they run."""
+
+    def __init__(self, graph: Graph):
+        self.graph = graph
+        self._costs, self._memory = Costs(graph.sizes), Memory(graph)
+
+    @cached_property
+    def rows(self) -> tuple[Row, ...]:
+        """One row for each node, repeats written out."""
+        known: dict[tuple[Node, Pace, bool], Row] = {}
+        rows = []
+        for path, step, training, pace, shared, frozen in visits(self.graph.body):
+            if isinstance(step, Node):
+                row = known.get((step, pace, shared))
+                if row is None:
+                    row = known[step, pace, shared] = self._row(step, pace, shared)
+                facts = row.op, row.detail, row.inputs, row.outputs, row.params, row.macs, row.line
+                rows.append(Row(path, *facts, training, frozen and row.params > 0))
+        return tuple(rows)
+
+    def _row(self, node: Node, pace: Pace, shared: bool) -> Row:
+        inputs = tuple(value.shape for value in node.inputs)
+        outputs = tuple(value.shape for value in node.outputs)
+        params, macs = self._costs.of(node, pace)
+        params = 0 if shared else params
+        return Row(node.name, node.op.name, node.op.detail(), inputs, outputs, params, macs, node.span.line)
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def params(self) -> int:
+        """Learned numbers of the whole network, training-only parts included."""
+        return self._costs.of(self.graph.body).params
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one inference pass at ``graph.sizes``."""
+        return self._costs.of(self.graph.body).macs
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """``{"params": …, "macs": …}`` of the whole network."""
+        return {"params": self.params, "macs": self.macs}
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def text(
+        self, width: int = 80, colour: bool = False, full: bool = False, view: View = FOLDED, ascii: bool = False
+    ) -> str:
+        """The table as people read it, in at most ``width`` columns.
+
+        A long table is folded until it fits in a few screenfuls; with ``full`` only repeats are, and ``view`` says
+        more. ``ascii`` keeps to the characters of ASCII.
+        """
+        view = replace(view, fold=Fold.REPEATS) if full else view
+        return table_text(self.graph, self._costs, self._memory, width, colour, view, ascii)
+
+    def _repr_html_(self) -> str:
+        """The table as notebooks show it."""
+        return table_html(self.graph, self._costs, self._memory)
+
+    def to_json(self) -> str:
+        """The whole table as JSON, a row a line."""
+        graph = self.graph
+        head = {
+            "model": graph.name,
+            "sizes": dict(graph.sizes),
+            "inputs": {name: plain_shape(value.shape) for name, value in graph.inputs.items()},
+            "outputs": {name: plain_shape(output.value.shape) for name, output in graph.outputs.items()},
+        }
+        parts = [f"{json_text(key)}: {json_text(value)}" for key, value in head.items()]
+        rows = ",\n    ".join(json_text(record(row)) for row in self.rows)
+        parts.append(f'"rows": [\n    {rows}\n  ]' if rows else '"rows": []')
+        parts += [
+            f"{json_text(key)}: {json_text(value)}"
+            for key, value in totals_record(graph, self._costs, self._memory).items()
+        ]
+        return "{\n  " + ",\n  ".join(parts) + "\n}"
+
+    def to_csv(self) -> str:
+        """The rows as CSV, shapes as in ``[N, 64, ceil(H/2), ceil(W/2)]``, several of them apart by semicolons."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(("path", "op", "detail", "inputs", "outputs", "params", "macs", "line", "training", "frozen"))
+        for row in self.rows:
+            shapes = _shapes_text(row.inputs), _shapes_text(row.outputs)
+            marks = (str(mark).lower() for mark in (row.training, row.frozen))
+            cells = (row.path, row.op, row.detail, *shapes, row.params, row.macs, row.line, *marks)
+            writer.writerow(map(cell, cells))
+        return out.getvalue()
+
+    def to_markdown(self) -> str:
+        """The table as Markdown, repeats collapsed as in the text."""
+        lines = table_lines(self.graph, self._costs, EVERYTHING)
+        out = ["| layer | op | output | params | MACs |", "| :-- | :-- | :-- | --: | --: |"]
+        for line in lines:
+            times = f" ×{line.count}" if line.count > 1 else ""
+            name = f"**{line.path}**" if line.kind == "level" else f"`{line.path}`"
+            op = " ".join(filter(None, (line.what, line.detail, line.sources)))
+            told = name + times + marks(line), markdown(op), markdown(line.shape)
+            out.append(f"| {' | '.join(told)} | {number(line.params)} | {number(line.macs)} |")
+        out.append(f"| **total** | | | {self.params:,} | {self.macs:,} |")
+        return "\n".join(out) + "\n"
+
+
+def record(row: Row) -> dict[str, Any]:
+    """A row as JSON has it."""
+    found: dict[str, Any] = {
+        "path": row.path,
+        "op": row.op,
+        "inputs": [plain_shape(shape) for shape in row.inputs],
+        "outputs": [plain_shape(shape) for shape in row.outputs],
+        "params": row.params,
+        "macs": row.macs,
+        "line": row.line,
+    }
+    return found | {mark: True for mark in ("training", "frozen") if getattr(row, mark)}
+
+
+def _shapes_text(shapes: Iterable[Shape]) -> str:
+    return "; ".join("[" + ", ".join(map(str, plain_shape(shape))) + "]" for shape in shapes)

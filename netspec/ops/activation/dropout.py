@@ -1,0 +1,116 @@
+"""Dropout: what training leaves out at random, and inference passes on."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from netspec.dims import Shape
+from netspec.ops.core.arguments import Probability
+from netspec.ops.core.base import OnnxBuilder, Op, Run, Saved, Tensor, need_rank
+from netspec.ops.core.layout import Place
+from netspec.ops.core.window import LAYOUT
+
+
+class AnyDropout(Op):
+    """What every dropout shares: outside training it is the identity."""
+
+    family = "dropout"
+    main = "p"
+    tracks = True
+    elementwise = True
+
+    p: Probability = 0.5
+    inplace: bool = False
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
+        inplace = ", inplace=True" if self.inplace else ""
+        return f"{self.functional}({arguments[0]}, p={self.p}, training=self.training{inplace})"
+
+    def saved(self, run: Run) -> Saved:
+        return Saved(made=(self.mask(run.outputs[0]),)) if self.p > 0 else Saved()
+
+    def mask(self, output: Tensor) -> Tensor:
+        """What says which elements stay, in the output's dtype."""
+        return output
+
+    def places(self, run: Run) -> tuple[Place, ...]:
+        same = self.inplace or self.p == 0 or not run.training
+        return (Place(0, run.strides[0]),) if same else super().places(run)
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return inputs[0]
+
+
+class ChannelDropout(AnyDropout):
+    """What dropout of whole channels shares. ``rank`` counts the spatial dimensions."""
+
+    rank: ClassVar[int]
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        need_rank(self.name, shapes[0], self.rank + 2, layout=LAYOUT[self.rank])
+        return shapes[0]
+
+    def mask(self, output: Tensor) -> Tensor:
+        return Tensor((*output.shape[:2], *(1 for _ in output.shape[2:])), output.dtype)
+
+
+class Dropout(AnyDropout):
+    """Zeroes elements with probability p (``torch.nn.Dropout``): any shape."""
+
+    name = "dropout"
+    torch = "nn.Dropout"
+    functional = "F.dropout"
+    leading = True
+
+    def mask(self, output: Tensor) -> Tensor:
+        """As on CUDA; on CPU torch keeps a mask of floating-point numbers, as it does in place."""
+        return output if self.inplace else Tensor(output.shape, "bool")
+
+
+class Dropout1d(ChannelDropout):
+    """Zeroes whole channels with probability p (``torch.nn.Dropout1d``): (N, C, L), kept."""
+
+    name = "dropout1d"
+    torch = "nn.Dropout1d"
+    functional = "F.dropout1d"
+    rank = 1
+
+
+class Dropout2d(ChannelDropout):
+    """Zeroes whole channels with probability p (``torch.nn.Dropout2d``): (N, C, H, W), kept."""
+
+    name = "dropout2d"
+    torch = "nn.Dropout2d"
+    functional = "F.dropout2d"
+    rank = 2
+
+
+class Dropout3d(ChannelDropout):
+    """Zeroes whole channels with probability p (``torch.nn.Dropout3d``): (N, C, D, H, W), kept."""
+
+    name = "dropout3d"
+    torch = "nn.Dropout3d"
+    functional = "F.dropout3d"
+    rank = 3
+
+
+class AlphaDropout(AnyDropout):
+    """Dropout that keeps mean and variance, for SELU networks (``torch.nn.AlphaDropout``): any shape."""
+
+    name = "alpha_dropout"
+    torch = "nn.AlphaDropout"
+    functional = "F.alpha_dropout"
+
+
+class FeatureAlphaDropout(AnyDropout):
+    """Alpha dropout of whole channels (``torch.nn.FeatureAlphaDropout``): (N, C, …), kept."""
+
+    name = "feature_alpha_dropout"
+    torch = "nn.FeatureAlphaDropout"
+    functional = "F.feature_alpha_dropout"
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        need_rank(self.name, shapes[0], 2, 3, 4, 5, layout="[N, C, …]")
+        return shapes[0]
+
+    def mask(self, output: Tensor) -> Tensor:
+        return Tensor((*output.shape[:2], *(1 for _ in output.shape[2:])), output.dtype)

@@ -1,0 +1,165 @@
+"""Rectified linear units: activations that keep what is positive and bend what is not."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from netspec.dims import Shape
+from netspec.ops.activation.base import Activation
+from netspec.ops.core.arguments import Positive
+from netspec.ops.core.base import OnnxBuilder, Run, Saved, ShapeError, Tensor, known
+
+
+class ReLU(Activation):
+    """Rectified linear unit, max(0, x) (``torch.nn.ReLU``): any shape."""
+
+    name = "relu"
+    torch = "nn.ReLU"
+    functional = "F.relu"
+    keeps = "output"
+
+    inplace: bool = False
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("Relu", inputs[0])
+
+
+class ReLU6(Activation):
+    """Rectified linear unit cut at 6, min(max(0, x), 6) (``torch.nn.ReLU6``): any shape."""
+
+    name = "relu6"
+    torch = "nn.ReLU6"
+    functional = "F.relu6"
+
+    inplace: bool = False
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("Clip", inputs[0], self.scalar(builder, 0.0, tensors), self.scalar(builder, 6.0, tensors))
+
+
+class LeakyReLU(Activation):
+    """max(0, x) + negative_slope · min(0, x) (``torch.nn.LeakyReLU``): any shape."""
+
+    name = "leaky_relu"
+    onnx_lacks = ("float64",)
+    torch = "nn.LeakyReLU"
+    functional = "F.leaky_relu"
+    main = "negative_slope"
+
+    negative_slope: float = 0.01
+    inplace: bool = False
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("LeakyRelu", inputs[0], alpha=self.negative_slope)
+
+
+class PReLU(Activation):
+    """Leaky ReLU whose slope is learned, one or one a channel (``torch.nn.PReLU``): (N, C, …), kept."""
+
+    name = "prelu"
+    torch = "nn.PReLU"
+    leading = False
+    main = "num_parameters"
+
+    num_parameters: Positive = 1
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        if self.num_parameters > 1:
+            shape = shapes[0]
+            channels = known(shape[1], "the number of channels that prelu takes") if len(shape) > 1 else 1
+            if channels != self.num_parameters:
+                found = f"{self.num_parameters} slopes do not fit {channels} channels"
+                raise ShapeError(f"prelu: {found}", argument="num_parameters")
+        return shapes[0]
+
+    def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:
+        return {"weight": (self.num_parameters,)}
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        slope = builder.parameter("weight")
+        after = len(tensors[0].shape) - 2
+        if self.num_parameters > 1 and after > 0:
+            slope = builder.op("Unsqueeze", slope, builder.constant(list(range(1, 1 + after))))
+        return builder.op("PRelu", inputs[0], slope)
+
+
+class RReLU(Activation):
+    """Leaky ReLU of random slope in training, of the mean slope after (``torch.nn.RReLU``): any shape."""
+
+    name = "rrelu"
+    onnx_lacks = ("float64",)
+    torch = "nn.RReLU"
+    functional = "F.rrelu"
+    tracks = True
+    elementwise = False
+
+    lower: float = 1 / 8
+    upper: float = 1 / 3
+    inplace: bool = False
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        if self.lower > self.upper:
+            raise ShapeError(f"lower {self.lower} is above upper {self.upper}", argument="lower")
+        return shapes[0]
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
+        return super().call(arguments, inputs)[:-1] + ", training=self.training)"
+
+    def saved(self, run: Run) -> Saved:
+        return Saved((0,), made=run.outputs)  # the slopes
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("LeakyRelu", inputs[0], alpha=(self.lower + self.upper) / 2)
+
+
+class ELU(Activation):
+    """x above 0, alpha · (exp(x) − 1) below (``torch.nn.ELU``): any shape."""
+
+    name = "elu"
+    onnx_lacks = ("float64",)
+    torch = "nn.ELU"
+    functional = "F.elu"
+    main = "alpha"
+
+    alpha: float = 1.0
+    inplace: bool = False
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return self.exponential_unit(builder, inputs[0], tensors, 1.0, self.alpha, 1.0)
+
+
+class CELU(Activation):
+    """max(0, x) + min(0, alpha · (exp(x / alpha) − 1)) (``torch.nn.CELU``): any shape."""
+
+    name = "celu"
+    onnx_lacks = ("float64",)
+    torch = "nn.CELU"
+    functional = "F.celu"
+    main = "alpha"
+
+    alpha: float = 1.0
+    inplace: bool = False
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        if self.alpha == 0:
+            raise ShapeError("alpha must not be 0, as celu divides by it", argument="alpha")
+        return shapes[0]
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        if self.alpha < 0:  # then what is below 0 grows, and the form for what is below does not hold
+            return builder.op("Celu", inputs[0], alpha=self.alpha)
+        return self.exponential_unit(builder, inputs[0], tensors, 1.0, self.alpha, 1 / self.alpha)
+
+
+class SELU(Activation):
+    """Scaled ELU, which keeps mean 0 and variance 1 (``torch.nn.SELU``): any shape."""
+
+    name = "selu"
+    onnx_lacks = ("float64",)
+    torch = "nn.SELU"
+    functional = "F.selu"
+
+    inplace: bool = False
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        scale, alpha = 1.0507009873554805, 1.6732632423543772
+        return self.exponential_unit(builder, inputs[0], tensors, scale, scale * alpha, 1.0)

@@ -1,0 +1,265 @@
+"""The types of ops' arguments: what a field takes, and what it says when it gets something else.
+
+A plain Pydantic union reports one fault once for each member; these types report it once, in words.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from netspec.dims import Dim
+from netspec.ops.core.named import Named
+
+Positive = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
+Dtype = Literal["float16", "bfloat16", "float32", "float64", "int32", "int64", "bool"]
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class Argument:
+    """Base of the field types that are written ``Annotated[Any, PerDimension(2, 1)]``."""
+
+    texts: frozenset[str] = frozenset()
+
+    def read(self, value: Any) -> Any:
+        """The value to keep; ``ValueError`` with what was wanted, where it does not fit."""
+        raise AssertionError("each argument type reads its own values")
+
+    def json_schema(self) -> dict[str, Any]:
+        """The JSON Schema of what is accepted."""
+        return {}
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        def check(value: Any) -> Any:
+            try:
+                return self.read(value)
+            except ValueError as found:
+                raise PydanticCustomError("argument", "{wanted}", {"wanted": str(found)}) from None
+
+        return core_schema.no_info_plain_validator_function(check)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return self.json_schema()
+
+
+class PerDimension(Argument):
+    """One integer for all ``rank`` dimensions, or ``rank`` of them (kept as a tuple), or one of ``texts``.
+
+    ``optional`` takes null for the whole; ``keep`` takes null for an item of the list.
+    """
+
+    def __init__(self, rank: int, least: int, *texts: str, optional: bool = False, keep: bool = False):
+        self.rank, self.least, self.texts = rank, least, frozenset(texts)
+        self.optional, self.keep = optional, keep and rank > 1
+        self.wanted = f"an integer of at least {least}"
+        self.wanted += f", or a list of {rank} of them" if rank > 1 else ""
+        self.wanted += " (null keeps a size)" if self.keep else ""
+        self.wanted += "".join(f", or `{text}`" for text in texts)
+
+    def fits(self, value: Any) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool) and value >= self.least
+
+    def fits_item(self, value: Any) -> bool:
+        return self.fits(value) or (self.keep and value is None)
+
+    def read(self, value: Any) -> Any:
+        if self.fits(value) or (isinstance(value, str) and value in self.texts) or (self.optional and value is None):
+            return value
+        if isinstance(value, (list, tuple)) and len(value) == self.rank and all(map(self.fits_item, value)):
+            return tuple(value) if self.rank > 1 else value[0]
+        raise ValueError(self.wanted)
+
+    def json_schema(self) -> dict[str, Any]:
+        one = {"type": "integer", "minimum": self.least}
+        item = {"anyOf": [one, {"type": "null"}]} if self.keep else one
+        many = {"type": "array", "items": item, "minItems": self.rank, "maxItems": self.rank}
+        options: list[dict[str, Any]] = [one, *([many] if self.rank > 1 else [])]
+        options += [{"type": "null"}] if self.optional else []
+        return {"anyOf": [*options, {"enum": sorted(self.texts)}]} if self.texts else {"anyOf": options}
+
+
+class Listed(Argument):
+    """A list, kept as a tuple, whose items ``accept`` takes; ``wanted`` says so in words."""
+
+    def __init__(self, wanted: str, accept: Callable[[Any], bool], item_schema: dict[str, Any]):
+        self.wanted, self.accept, self.item_schema = wanted, accept, item_schema
+
+    def read(self, value: Any) -> Any:
+        if isinstance(value, (list, tuple)) and value and all(map(self.accept, value)):
+            return tuple(value)
+        raise ValueError(self.wanted)
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "array", "items": self.item_schema, "minItems": 1}
+
+
+class OneOrMany(Argument):
+    """A number of at least ``least``, or a list of such (kept as a tuple); ``optional`` takes null too."""
+
+    def __init__(self, least: float, *, whole: bool = True, optional: bool = False):
+        self.least, self.whole, self.optional = least, whole, optional
+        number = "an integer" if whole else "a number"
+        self.wanted = (
+            f"{number} of at least {least}, or a list of them"
+            if whole
+            else f"{number} above {least}, or a list of them"
+        )
+
+    def fits(self, value: Any) -> bool:
+        if self.whole:
+            return is_integer(value) and value >= self.least
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return number and math.isfinite(value) and value > self.least
+
+    def read(self, value: Any) -> Any:
+        if self.fits(value) or (self.optional and value is None):
+            return value
+        if isinstance(value, (list, tuple)) and value and all(map(self.fits, value)):
+            return tuple(value)
+        raise ValueError(self.wanted)
+
+    def json_schema(self) -> dict[str, Any]:
+        bound = (
+            {"type": "integer", "minimum": self.least}
+            if self.whole
+            else {"type": "number", "exclusiveMinimum": self.least}
+        )
+        options: list[dict[str, Any]] = [bound, {"type": "array", "items": bound, "minItems": 1}]
+        return {"anyOf": [*options, {"type": "null"}] if self.optional else options}
+
+
+class Number(Argument):
+    """A number, or ``inf`` or ``-inf`` as text; ``optional`` takes null too."""
+
+    texts = frozenset({"inf", "-inf"})
+
+    def __init__(self, *, optional: bool = False):
+        self.optional = optional
+
+    def read(self, value: Any) -> Any:
+        number = isinstance(value, (int, float)) and not isinstance(value, bool) and not math.isnan(value)
+        if (self.optional and value is None) or (isinstance(value, str) and value in self.texts):
+            return value
+        if not number:
+            raise ValueError("a number, `inf` or `-inf`")
+        return value if math.isfinite(value) else str(value)
+
+    def json_schema(self) -> dict[str, Any]:
+        options: list[dict[str, Any]] = [{"type": "number"}, {"enum": sorted(self.texts)}]
+        return {"anyOf": [*options, {"type": "null"}] if self.optional else options}
+
+
+class Axes(Argument):
+    """A dimension, or a list of them (kept as a tuple); null stands for all."""
+
+    def read(self, value: Any) -> Any:
+        if value is None or is_integer(value):
+            return value
+        if isinstance(value, (list, tuple)) and value and all(map(is_integer, value)):
+            return tuple(value)
+        raise ValueError("an integer, a list of integers, or null for all dimensions")
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"anyOf": [INTEGER, {"type": "array", "items": INTEGER, "minItems": 1}, {"type": "null"}]}
+
+
+class Extent(Argument):
+    """A size: an integer of at least 0, or a symbolic one."""
+
+    def read(self, value: Any) -> Any:
+        if isinstance(value, Dim) or (is_integer(value) and value >= 0):
+            return value
+        raise ValueError("an integer of at least 0, or a symbolic size")
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": ["integer", "string"], "minimum": 0}
+
+
+class Nested(Argument):
+    """A number or a boolean, or lists of them nested to any depth, equally long (kept as tuples)."""
+
+    def read(self, value: Any) -> Any:
+        if isinstance(value, (bool, int, float)) and math.isfinite(value):
+            return value
+        if not isinstance(value, (list, tuple)) or not value:
+            raise ValueError("a finite number, or lists of them")
+        items = tuple(map(self.read, value))
+        if len(set(map(lengths, items))) > 1:
+            raise ValueError("lists of equal lengths")
+        return items
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": ["number", "boolean", "array"]}
+
+
+def lengths(value: Any) -> tuple[int, ...]:
+    """The shape of nested tuples."""
+    return (len(value), *lengths(value[0])) if isinstance(value, tuple) else ()
+
+
+def is_integer(value: Any) -> bool:
+    """Whether it is an integer, which ``True`` is not."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+INTEGER = {"type": "integer"}
+Integers = Annotated[Any, Listed("a list of integers", is_integer, INTEGER)]
+
+
+@dataclass(frozen=True, slots=True)
+class TextRule:
+    """How text is read as an argument: as it stands where it is one of ``literal`` (or ``any``), else an expression."""
+
+    any: bool
+    literal: frozenset[str]
+
+    def takes(self, text: str) -> bool:
+        return self.any or text in self.literal
+
+
+@cache
+def text_rule(model: type[BaseModel], argument: str) -> TextRule:
+    """The rule for one field of an op."""
+    field = model.model_fields[argument]
+    for mark in field.metadata:
+        if isinstance(mark, Argument):
+            return TextRule(False, mark.texts)
+    return TextRule(_takes_any(field.annotation), frozenset(_literals(field.annotation)))
+
+
+def _takes_any(annotation: Any) -> bool:
+    return annotation is str or any(
+        map(_takes_any, get_args(annotation) if get_origin(annotation) is not Literal else ())
+    )
+
+
+def _literals(annotation: Any) -> list[str]:
+    if get_origin(annotation) is Literal:
+        return [value for value in get_args(annotation) if isinstance(value, str)]
+    return [text for part in get_args(annotation) for text in _literals(part)]
+
+
+def spread(value: int | tuple[int, ...], rank: int) -> tuple[int, ...]:
+    """One number for each dimension."""
+    return (value,) * rank if isinstance(value, int) else value
+
+
+def spell_number(value: float | str) -> str:
+    """A number as Python writes it; whole ones without a point."""
+    if isinstance(value, str):
+        return f'float("{value}")'
+    if isinstance(value, Named):
+        return str(value)
+    return str(int(value)) if float(value).is_integer() and abs(value) < 2**53 else repr(value)
+
+
+def spell_window(value: int | tuple[int, ...], rank: int = 2) -> str:
+    """A window for people: ``3×3``, ``1×7``."""
+    return "×".join(str(size) for size in spread(value, rank))

@@ -1,0 +1,18 @@
+"""Means in ONNX that are as exact as PyTorch's: onnxruntime adds up one number after the other, PyTorch in parts."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from netspec.ops.core.base import OnnxBuilder
+
+
+def mean_over(builder: OnnxBuilder, x: Any, axes: Iterable[int], keepdims: bool = False) -> Any:
+    """The mean over some dimensions, one after the other: so no sum is of more numbers than a dimension has."""
+    for axis in sorted(axes, reverse=True):
+        x = builder.op("ReduceMean", x, builder.constant([axis]), keepdims=int(keepdims))
+    return x
+
+
+def centred(builder: OnnxBuilder, x: Any, axes: Iterable[int]) -> Any:
+    """What differs from the mean over some dimensions: whoever squares it loses nothing, however large the mean."""
+    return builder.op("Sub", x, mean_over(builder, x, axes, keepdims=True))

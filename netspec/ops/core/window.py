@@ -1,0 +1,59 @@
+"""The arithmetic of sliding windows, which convolutions and pooling share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+from netspec.dims import Size, ceil_div, floor_div
+from netspec.ops.core.base import Bound, OnnxBuilder, ShapeError
+
+PADDING_MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+"""ONNX's words for torch's padding modes."""
+LAYOUT = {1: "[N, C, L]", 2: "[N, C, H, W]", 3: "[N, C, D, H, W]"}
+
+
+@lru_cache(maxsize=4096)  # the same few windows slide over the same few sizes
+def slide(size: Size, kernel: int, stride: int, padding: int, dilation: int = 1, ceil_mode: bool = False) -> Size:
+    """How many windows fit: ``⌊(size + padding − dilation·(kernel − 1) − 1)/stride⌋ + 1``.
+
+    ``padding`` is the total of both sides. With ``ceil_mode`` the division rounds up, but a window that would
+    start in the padding after the input is left out (as torch's pooling does); ``padding`` must be even then.
+    """
+    reach = dilation * (kernel - 1) + 1
+    if ceil_mode:
+        # Windows start every `stride`, up to size + padding − reach rounded up, and before the padding at the end.
+        count = ceil_div(size + min(padding - reach + stride, padding // 2), stride)
+    else:
+        count = floor_div(size + (padding - reach), stride) + 1
+    if isinstance(count, int) and count < 1:
+        padded = f"{size} padded to {size + padding}" if padding else str(size)
+        help = fitting(size, reach, stride) if isinstance(size, int) else None
+        raise ShapeError(f"a window of {reach} does not fit into {padded}", argument="kernel_size", help=help)
+    return count
+
+
+def fitting(size: int, reach: int, stride: int) -> str:
+    """How to make a window fit: the padding that keeps the size, or the least that is enough."""
+    if stride == 1 and reach % 2:
+        return f"`padding: {reach // 2}` keeps {size} as it is; or take a smaller window, or reduce less before this"
+    return "take a smaller window, or reduce less before this"
+
+
+def enough_to_repeat(mode: str, size: Size, pads: tuple[int, int], argument: str) -> Iterator[Bound]:
+    """What a padding mode that repeats the input asks of a size: reflection leaves out the border itself."""
+    most = max(pads)
+    if mode in ("reflect", "circular") and most > 0:
+        least = most + (mode == "reflect")
+        yield Bound(size, f"{mode} padding of {most} takes a size of at least {least}", least=least, argument=argument)
+
+
+def padded(builder: OnnxBuilder, x: Any, amounts: Sequence[int], value: Any = None, mode: str = "constant") -> Any:
+    """ONNX Pad by these amounts: before each dimension, then behind each.
+
+    It names its axes, as onnxruntime joins a Pad that does not with the pooling after it. The windows are then others:
+    `ceil_mode` leaves out those that begin in the padding, and padding of a kernel's size or more is refused.
+    """
+    axes = builder.constant(list(range(len(amounts) // 2)))
+    return builder.op("Pad", x, builder.constant([*amounts]), value, axes, mode=mode)

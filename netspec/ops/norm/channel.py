@@ -1,0 +1,241 @@
+"""Normalisation of each channel: over the batch, or within each sample; and across neighbouring channels."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from netspec.dims import Shape, Size, product
+from netspec.ops.core.arguments import Positive
+from netspec.ops.core.averages import centred, mean_over
+from netspec.ops.core.base import (
+    HALVES,
+    PLACE,
+    Bound,
+    OnnxBuilder,
+    Op,
+    Reach,
+    Run,
+    Saved,
+    Tensor,
+    known,
+    need_rank,
+)
+
+LAYOUTS = {2: "[N, C]", 3: "[N, C, L]", 4: "[N, C, H, W]", 5: "[N, C, D, H, W]"}
+
+
+class ChannelNorm(Op):
+    """What batch and instance normalisation share: one weight and bias for each channel."""
+
+    family = "norm"
+    ranks: ClassVar[tuple[int, ...]]
+
+    eps: float = 1e-5
+    momentum: float | None = 0.1
+    affine: bool = True
+    track_running_stats: bool = True
+    bias: bool = True
+
+    def sizes(self, *inputs: Tensor) -> Mapping[str, Any]:
+        return {"num_features": self.channels(inputs[0].shape)}
+
+    def channels(self, shape: Shape) -> int:
+        """The number of channels; guards the input's rank."""
+        need_rank(self.name, shape, *self.ranks, layout=" or ".join(LAYOUTS[rank] for rank in self.ranks))
+        return known(shape[1], f"the number of channels that {self.name} takes")
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        self.channels(shapes[0])
+        return shapes[0]
+
+    def bounds(self, *inputs: Tensor) -> Iterable[Bound]:
+        """What is measured is measured of more than one value; what is tracked is measured in training only."""
+        reason = f"{self.name} takes more than one value per channel"
+        yield Bound(self.samples(inputs[0].shape), reason, least=2, training=self.track_running_stats)
+
+    def samples(self, shape: Shape) -> Size:
+        """How many values each mean is taken over."""
+        raise AssertionError("each kind of normalisation says what it measures")
+
+    def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:
+        return learned((self.channels(inputs[0].shape),), self.affine, self.bias)
+
+    def buffers(self, *inputs: Tensor) -> Mapping[str, Shape]:
+        if not self.track_running_stats:
+            return {}
+        each = (self.channels(inputs[0].shape),)
+        return {"running_mean": each, "running_var": each, "num_batches_tracked": ()}
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        channels = self.channels(tensors[0].shape)
+        scale, shift = scale_and_shift(builder, (channels,), tensors[0].dtype)
+        if not self.track_running_stats:
+            return self.onnx_measured(builder, inputs[0], scale, shift, tensors[0])
+        tracked = builder.parameter("running_mean"), builder.parameter("running_var")
+        return builder.op("BatchNormalization", inputs[0], scale, shift, *tracked, epsilon=self.eps)
+
+    def onnx_measured(self, builder: OnnxBuilder, x: Any, scale: Any, shift: Any, tensor: Tensor) -> Any:
+        """The nodes that normalise by what they measure of the input."""
+        raise AssertionError("each kind of normalisation says what it measures")
+
+    def detail(self) -> str:
+        return ""
+
+
+def learned(shape: Shape, weight: bool, bias: bool = True) -> Mapping[str, Shape]:
+    """The parameters of a normalisation that may have a weight, and a bias only beside it."""
+    if not weight:
+        return {}
+    return {"weight": shape, "bias": shape} if bias else {"weight": shape}
+
+
+def scale_and_shift(builder: OnnxBuilder, shape: tuple[int, ...], dtype: str) -> tuple[Any, Any]:
+    """The op's weight and bias, or ones and zeros where it has none."""
+    weight, bias = builder.parameter("weight"), builder.parameter("bias")
+    weight = builder.constant(filled(shape, 1.0), dtype) if weight is None else weight
+    return weight, builder.constant(filled(shape, 0.0), dtype) if bias is None else bias
+
+
+def filled(shape: tuple[int, ...], value: float) -> Any:
+    """Nested lists of one value."""
+    return [filled(shape[1:], value)] * shape[0] if shape else value
+
+
+class BatchNorm(ChannelNorm):
+    """What batch normalisation shares. Outside training it uses the tracked mean and variance, where it tracks."""
+
+    tracks = True
+
+    def reach(self, rank: int) -> tuple[Reach, ...] | None:
+        """Outside training, where the statistics are fixed."""
+        return (PLACE,) * rank if self.track_running_stats else None
+
+    def samples(self, shape: Shape) -> Size:
+        return product((shape[0], *shape[2:]))
+
+    def saved(self, run: Run) -> Saved:
+        channels = (self.channels(run.inputs[0].shape),)
+        return Saved((0,), made=(Tensor(channels),) * 2)  # mean and 1/deviation
+
+    def onnx_measured(self, builder: OnnxBuilder, x: Any, scale: Any, shift: Any, tensor: Tensor) -> Any:
+        rank, dtype = len(tensor.shape), tensor.dtype
+        axes = [0, *range(2, rank)]
+        x = centred(builder, centred(builder, x, axes), axes)  # the second time without what the first mean was off by
+        variance = mean_over(builder, builder.op("Mul", x, x), axes, keepdims=True)
+        if rank > 2:
+            places = builder.constant(list(range(1, rank - 1)))
+            scale, shift = (builder.op("Unsqueeze", value, places) for value in (scale, shift))
+        deviation = builder.op("Sqrt", builder.op("Add", variance, builder.constant(self.eps, dtype)))
+        return builder.op("Add", builder.op("Mul", builder.op("Div", x, deviation), scale), shift)
+
+
+class BatchNorm1d(BatchNorm):
+    """1D batch normalisation (``torch.nn.BatchNorm1d``): (N, C) or (N, C, L), kept."""
+
+    name = "batch_norm1d"
+    torch = "nn.BatchNorm1d"
+    ranks = (2, 3)
+
+
+class BatchNorm2d(BatchNorm):
+    """2D batch normalisation (``torch.nn.BatchNorm2d``): (N, C, H, W), kept."""
+
+    name = "batch_norm2d"
+    torch = "nn.BatchNorm2d"
+    ranks = (4,)
+
+
+class BatchNorm3d(BatchNorm):
+    """3D batch normalisation (``torch.nn.BatchNorm3d``): (N, C, D, H, W), kept."""
+
+    name = "batch_norm3d"
+    torch = "nn.BatchNorm3d"
+    ranks = (5,)
+
+
+class InstanceNorm(ChannelNorm):
+    """What instance normalisation shares: mean and variance of each channel of each sample."""
+
+    onnx_lacks = ("float64",)
+    momentum: float = 0.1
+    affine: bool = False
+    track_running_stats: bool = False
+
+    def samples(self, shape: Shape) -> Size:
+        return product(shape[2:])
+
+    def saved(self, run: Run) -> Saved:
+        """As torch does it: a batch norm of N·C channels, with copies of the weight and of the tracked statistics."""
+        x = run.inputs[0]
+        each = (Tensor(x.shape[:2]),) * (2 + self.affine + 2 * self.track_running_stats)
+        return Saved((0,), made=each) if run.strides[0] is None else Saved(made=(x, *each))
+
+    def onnx_measured(self, builder: OnnxBuilder, x: Any, scale: Any, shift: Any, tensor: Tensor) -> Any:
+        x = centred(builder, x, range(2, len(tensor.shape)))
+        return builder.op("InstanceNormalization", x, scale, shift, epsilon=self.eps)
+
+
+class InstanceNorm1d(InstanceNorm):
+    """1D instance normalisation (``torch.nn.InstanceNorm1d``): (N, C, L), kept."""
+
+    name = "instance_norm1d"
+    torch = "nn.InstanceNorm1d"
+    ranks = (3,)
+
+
+class InstanceNorm2d(InstanceNorm):
+    """2D instance normalisation (``torch.nn.InstanceNorm2d``): (N, C, H, W), kept."""
+
+    name = "instance_norm2d"
+    torch = "nn.InstanceNorm2d"
+    ranks = (4,)
+
+
+class InstanceNorm3d(InstanceNorm):
+    """3D instance normalisation (``torch.nn.InstanceNorm3d``): (N, C, D, H, W), kept."""
+
+    name = "instance_norm3d"
+    torch = "nn.InstanceNorm3d"
+    ranks = (5,)
+
+
+class LocalResponseNorm(Op):
+    """Divides by (k + alpha · mean x² of ``size`` channels)^beta (``torch.nn.LocalResponseNorm``): (N, C, …), kept."""
+
+    name = "local_response_norm"
+    onnx_lacks = ("float64",)
+    torch_lacks = HALVES
+    family = "norm"
+    torch = "nn.LocalResponseNorm"
+    functional = "F.local_response_norm"
+    main = "size"
+    elementwise = True
+
+    size: Positive
+    alpha: float = 1e-4
+    beta: float = 0.75
+    k: float = 1.0
+
+    def reach(self, rank: int) -> tuple[Reach, ...] | None:
+        return (PLACE,) * rank
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        if len(shapes[0]) < 3:
+            need_rank(self.name, shapes[0], 3, layout="[N, C, …] of at least three dimensions")
+        return shapes[0]
+
+    def saved(self, run: Run) -> Saved:
+        x = run.inputs[0]
+        batch, channels, *spatial = x.shape
+        squares = Tensor((batch, channels + self.size - 1, *spatial), x.dtype)
+        return Saved((0,), made=(squares, x, x))  # padded; their mean · alpha + k; that to the power of beta
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        squares = builder.op("Reshape", builder.op("Mul", inputs[0], inputs[0]), builder.constant([0, 0, -1]))
+        squares = builder.op("Unsqueeze", squares, builder.constant([1]))
+        pads = [self.size // 2, 0, (self.size - 1) // 2, 0]
+        mean = builder.op("AveragePool", squares, kernel_shape=[self.size, 1], pads=pads, count_include_pad=1)
+        mean = builder.op("Reshape", mean, builder.op("Shape", inputs[0]))
+        alpha, beta, k = (builder.constant(value, tensors[0].dtype) for value in (self.alpha, self.beta, self.k))
+        return builder.op(
+            "Div", inputs[0], builder.op("Pow", builder.op("Add", builder.op("Mul", mean, alpha), k), beta)
+        )

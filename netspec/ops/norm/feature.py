@@ -1,0 +1,169 @@
+"""Normalisation of each sample: over its last dimensions, or over groups of channels."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any
+
+from netspec.dims import Shape, Size, pretty_shape, product
+from netspec.ops.core.arguments import OneOrMany, Positive
+from netspec.ops.core.averages import centred
+from netspec.ops.core.base import Bound, Constructor, OnnxBuilder, Op, Run, Saved, ShapeError, Tensor, known
+from netspec.ops.norm.channel import filled, learned, scale_and_shift
+
+EPSILONS = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
+
+
+class TrailingNorm(Op):
+    """What normalisation over the last dimensions shares; without ``normalized_shape`` it takes the very last."""
+
+    family = "norm"
+    main = "normalized_shape"
+    leading = True
+    autocast = "float32"
+
+    normalized_shape: Annotated[Any, OneOrMany(1, optional=True)] = None
+    eps: float | None
+    elementwise_affine: bool = True
+
+    def normalized(self, shape: Shape) -> tuple[int, ...]:
+        """The sizes that are normalised over."""
+        if self.normalized_shape is None:
+            if not shape:
+                raise ShapeError(f"{self.name} takes at least one dimension, but its input is a scalar")
+            return (known(shape[-1], f"the last dimension that {self.name} takes"),)
+        sizes = self.normalized_shape
+        return sizes if isinstance(sizes, tuple) else (sizes,)
+
+    def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
+        sizes = self.normalized(inputs[0].shape)
+        for size, wanted in zip(inputs[0].shape[-len(sizes) :], sizes):
+            yield size, wanted, f"{self.name} normalises over {wanted}"
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        sizes = self.normalized(shapes[0])
+        found = shapes[0][-len(sizes) :]
+        if len(found) < len(sizes) or any(isinstance(size, int) and size != to for size, to in zip(found, sizes)):
+            text = f"{self.name} normalises over {pretty_shape(sizes)}, but its input is {pretty_shape(shapes[0])}"
+            raise ShapeError(text, argument="normalized_shape")
+        return shapes[0]
+
+    def module(self, *inputs: Tensor) -> Constructor:
+        sizes = self.normalized(inputs[0].shape)
+        keywords = {name: value for name, value in self.changed().items() if name != "normalized_shape"}
+        return Constructor(f"{self.torch}", {"normalized_shape": sizes if len(sizes) > 1 else sizes[0]}, keywords)
+
+
+class LayerNorm(TrailingNorm):
+    """Layer normalisation over the last dimensions (``torch.nn.LayerNorm``): (…, *normalized_shape), kept."""
+
+    name = "layer_norm"
+    torch = "nn.LayerNorm"
+
+    eps: float = 1e-5
+    bias: bool = True
+
+    def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:
+        return learned(self.normalized(inputs[0].shape), self.elementwise_affine, self.bias)
+
+    def saved(self, run: Run) -> Saved:
+        means = Tensor(run.inputs[0].shape[: -len(self.normalized(run.inputs[0].shape))])
+        return Saved((0,), made=(means, means))  # and 1/deviation
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        sizes = self.normalized(tensors[0].shape)
+        scale, shift = scale_and_shift(builder, sizes, tensors[0].dtype)
+        return builder.op("LayerNormalization", inputs[0], scale, shift, axis=-len(sizes), epsilon=self.eps)
+
+
+class RMSNorm(TrailingNorm):
+    """Divides by the root mean square of the last dimensions (``torch.nn.RMSNorm``): (…, *normalized_shape), kept."""
+
+    name = "rms_norm"
+    onnx_lacks = ("float64",)
+    torch = "nn.RMSNorm"
+
+    eps: float | None = None
+
+    def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:
+        return learned(self.normalized(inputs[0].shape), self.elementwise_affine, False)
+
+    def saved(self, run: Run) -> Saved:
+        x = run.inputs[0]
+        scales = Tensor(x.shape[: -len(self.normalized(x.shape))], x.dtype)
+        return Saved((0,), made=(scales, x) if self.elementwise_affine and run.learns else (scales,))
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        sizes, dtype = self.normalized(tensors[0].shape), tensors[0].dtype
+        scale, _ = scale_and_shift(builder, sizes, dtype)
+        eps = EPSILONS[dtype] if self.eps is None else self.eps
+        return builder.op("RMSNormalization", inputs[0], scale, axis=-len(sizes), epsilon=eps)
+
+
+class GroupNorm(Op):
+    """Normalisation over groups of channels (``torch.nn.GroupNorm``): (N, C, …), kept."""
+
+    name = "group_norm"
+    family = "norm"
+    torch = "nn.GroupNorm"
+    main = "num_groups"
+    autocast = "float32"
+
+    num_groups: Positive
+    eps: float = 1e-5
+    affine: bool = True
+    bias: bool = True
+
+    def channels(self, shape: Shape) -> int:
+        """The number of channels; guards that they divide into the groups."""
+        if len(shape) < 2:
+            raise ShapeError(f"group_norm takes [N, C, …], but its input is {pretty_shape(shape)}")
+        channels = known(shape[1], "the number of channels that group_norm takes")
+        if channels % self.num_groups:
+            found = f"{channels} channels do not divide into {self.num_groups} groups"
+            raise ShapeError(found, argument="num_groups")
+        return channels
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        self.channels(shapes[0])
+        return shapes[0]
+
+    def bounds(self, *inputs: Tensor) -> Iterable[Bound]:
+        batch, channels, *spatial = inputs[0].shape
+        values = product((batch, channels // self.num_groups, *spatial))
+        yield Bound(values, "group_norm takes more than one value per group", least=2, argument="num_groups")
+
+    def module(self, *inputs: Tensor) -> Constructor:
+        sizes = {"num_groups": self.num_groups, "num_channels": self.channels(inputs[0].shape)}
+        keywords = {name: value for name, value in self.changed().items() if name != "num_groups"}
+        return Constructor(self.torch, sizes, keywords)
+
+    def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:
+        return learned((self.channels(inputs[0].shape),), self.affine, self.bias)
+
+    def saved(self, run: Run) -> Saved:
+        x = run.inputs[0]
+        means = (Tensor((x.shape[0], self.num_groups)),) * 2  # and 1/deviation
+        return Saved((0,), made=means) if run.strides[0] is None else Saved(made=(x, *means))
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        """As an instance norm of the groups: onnxruntime's GroupNormalization takes E[x²] − E[x]² for the variance, and
+        so is far off where the mean is large.
+        """
+        x, (tensor,) = inputs[0], tensors
+        rank, channels = len(tensor.shape), self.channels(tensor.shape)
+        split = builder.constant([self.num_groups, channels // self.num_groups])
+        parts = (builder.op("Shape", x, start=0, end=1), split, builder.op("Shape", x, start=2))
+        made = builder.op("Reshape", x, builder.op("Concat", *parts, axis=0))
+        ones, zeros = (builder.constant(filled((self.num_groups,), value), tensor.dtype) for value in (1.0, 0.0))
+        made = centred(builder, made, range(2, rank + 1))
+        made = builder.op("InstanceNormalization", made, ones, zeros, epsilon=self.eps)
+        made = builder.op("Reshape", made, builder.op("Shape", x))
+        places = builder.constant(list(range(1, rank - 1)))
+        for name, type in (("weight", "Mul"), ("bias", "Add")):
+            each = builder.parameter(name)
+            if each is not None:
+                each = each if rank == 2 else builder.op("Unsqueeze", each, places)
+                made = builder.op(type, made, each)
+        return made
+
+    def detail(self) -> str:
+        return f"{self.num_groups} groups"

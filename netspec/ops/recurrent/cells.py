@@ -1,0 +1,149 @@
+"""Recurrent cells: one step of a sequence, for loops written with ``scan``."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+from netspec.dims import Shape, Size, pretty_shape, product
+from netspec.ops.core.arguments import Positive
+from netspec.ops.core.base import OnnxBuilder, Op, Run, Saved, ShapeError, Tensor, assigned, known, need_rank
+from netspec.ops.core.layout import Place, like
+from netspec.ops.join import one_dtype
+from netspec.ops.shape import differ
+
+
+class Cell(Op):
+    """What the recurrent cells share: an input [N, C] and a state [N, hidden_size]. ``gates`` counts the gates."""
+
+    family = "sequence"
+    main = "hidden_size"
+    ports: ClassVar[tuple[str, ...]] = ("input", "state")
+    gates: ClassVar[int]
+    autocast = "bfloat16"
+
+    hidden_size: Positive
+    bias: bool = True
+
+    def sizes(self, *inputs: Tensor) -> Mapping[str, Any]:
+        return {"input_size": self.features(inputs[0].shape)}
+
+    def features(self, shape: Shape) -> int:
+        """The size of the input's last dimension; guards its rank."""
+        need_rank(self.name, shape, 2, layout="[N, C]")
+        return known(shape[-1], f"the last dimension that {self.name} takes")
+
+    def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
+        self.features(inputs[0].shape)
+        for port, tensor in zip(self.ports[1:], inputs[1:]):
+            for axis, (found, wanted) in enumerate(zip(tensor.shape, (inputs[0].shape[0], self.hidden_size))):
+                yield found, wanted, f"{self.name} needs a {port} of [N, {self.hidden_size}]: dim {axis}"
+
+    def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        one_dtype(self.name, inputs)
+        (made,) = super().infer(*inputs)
+        return (made,) * len(self.outputs)
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        self.features(shapes[0])
+        wanted = (shapes[0][0], self.hidden_size)
+        for port, shape in zip(self.ports[1:], shapes[1:]):
+            if len(shape) != 2 or any(map(differ, shape, wanted)):
+                text = f"{self.name} needs a {port} of shape {pretty_shape(wanted)}, but got {pretty_shape(shape)}"
+                raise ShapeError(text)
+        return wanted
+
+    def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:
+        rows = self.gates * self.hidden_size
+        made: dict[str, Shape] = {
+            "weight_ih": (rows, self.features(inputs[0].shape)),
+            "weight_hh": (rows, self.hidden_size),
+        }
+        return made | ({"bias_ih": (rows,), "bias_hh": (rows,)} if self.bias else {})
+
+    def macs(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Size:
+        columns = self.features(inputs[0].shape) + self.hidden_size
+        return product(outputs[0].shape) * (self.gates * columns)
+
+    def products(self, builder: OnnxBuilder, x: Any, state: Any) -> tuple[Any, Any]:
+        """W·x + b and U·h + b in ONNX, over all gates."""
+        both = (("ih", x), ("hh", state))
+        made = [
+            builder.op("Gemm", value, builder.parameter(f"weight_{of}"), builder.parameter(f"bias_{of}"), transB=1)
+            for of, value in both
+        ]
+        return made[0], made[1]
+
+    def split(self, builder: OnnxBuilder, x: Any) -> Any:
+        """The gates, each by itself."""
+        return builder.op("Split", x, outputs=self.gates, axis=1, num_outputs=self.gates)
+
+
+class RNNCell(Cell):
+    """One step of a recurrent layer (``torch.nn.RNNCell``): (N, C), (N, hidden_size) -> (N, hidden_size)."""
+
+    name = "rnn_cell"
+    torch = "nn.RNNCell"
+    gates = 1
+
+    nonlinearity: Literal["tanh", "relu"] = "tanh"
+
+    def saved(self, run: Run) -> Saved:
+        return Saved((0, 1) if run.learns else (), (0,))
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op(self.nonlinearity.capitalize(), builder.op("Add", *self.products(builder, *inputs)))
+
+
+class GRUCell(Cell):
+    """One step of a gated recurrent unit (``torch.nn.GRUCell``): (N, C), (N, hidden_size) -> (N, hidden_size)."""
+
+    name = "gru_cell"
+    torch = "nn.GRUCell"
+    gates = 3
+
+    def saved(self, run: Run) -> Saved:
+        state = run.outputs[0]
+        gates = Tensor((*state.shape[:-1], 3 * self.hidden_size), state.dtype)
+        return Saved((0, 1) if run.learns else (), made=(gates, state, state, state))
+
+    def places(self, run: Run) -> tuple[Place, ...]:
+        return (Place(None, like(run.outputs[0].shape, [(run.inputs[1].shape, run.strides[1])])),)
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        given, kept = (self.split(builder, value) for value in self.products(builder, *inputs))
+        reset, update = (builder.op("Sigmoid", builder.op("Add", given[at], kept[at])) for at in (0, 1))
+        new = builder.op("Tanh", builder.op("Add", given[2], builder.op("Mul", reset, kept[2])))
+        return builder.op("Add", new, builder.op("Mul", update, builder.op("Sub", inputs[1], new)))
+
+
+class LSTMCell(Cell):
+    """One step of an LSTM (``torch.nn.LSTMCell``): input (N, C), h and c (N, hidden_size) -> new h and c."""
+
+    name = "lstm_cell"
+    torch = "nn.LSTMCell"
+    ports = ("input", "h", "c")
+    outputs = ("h", "c")
+    gates = 4
+
+    def statements(
+        self,
+        module: str | None,
+        arguments: Sequence[str | None],
+        targets: Sequence[str | None],
+        inputs: Sequence[Tensor],
+        fresh: Callable[[str], str],
+    ) -> list[str]:
+        x, h, c = arguments
+        return [f"{assigned(targets)} = {module}({x}, ({h}, {c}))"]
+
+    def saved(self, run: Run) -> Saved:
+        state = run.outputs[0]
+        gates = Tensor((*state.shape[:-1], 4 * self.hidden_size), state.dtype)
+        return Saved((0, 1, 2) if run.learns else (2,), made=(gates, state))  # and tanh(c)
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        x, h, c = inputs
+        gates = self.split(builder, builder.op("Add", *self.products(builder, x, h)))
+        take, forget, show = (builder.op("Sigmoid", gates[at]) for at in (0, 1, 3))
+        added = builder.op("Mul", take, builder.op("Tanh", gates[2]))
+        c = builder.op("Add", builder.op("Mul", forget, c), added)
+        return builder.op("Mul", show, builder.op("Tanh", c)), c

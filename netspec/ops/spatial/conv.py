@@ -1,0 +1,265 @@
+"""Convolutions and transposed convolutions, in one, two and three dimensions."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal
+
+from netspec.dims import Shape, Size, product
+from netspec.ops.core.arguments import PerDimension, Positive, spell_window, spread
+from netspec.ops.core.base import Bound, OnnxBuilder, Op, Reach, Run, Saved, ShapeError, Tensor, known, need_rank
+from netspec.ops.core.window import LAYOUT, PADDING_MODES, enough_to_repeat, padded, slide
+
+
+class Convolution(Op):
+    """What every convolution shares. ``rank`` counts the spatial dimensions."""
+
+    family = "convolution"
+    main = "out_channels"
+    rank: ClassVar[int]
+    keeps = "input"
+    autocast = "bfloat16"
+
+    out_channels: Positive
+    kernel_size: Any
+    stride: Any = 1
+    padding: Any = 0
+    groups: Positive = 1
+    bias: bool = True
+    dilation: Any = 1
+
+    def sizes(self, *inputs: Tensor) -> Mapping[str, Any]:
+        return {"in_channels": self.channels(inputs[0].shape)}
+
+    def channels(self, shape: Shape) -> int:
+        """The number of input channels; guards the input's rank and the groups."""
+        need_rank(self.name, shape, self.rank + 2, layout=LAYOUT[self.rank])
+        channels = known(shape[1], f"the number of channels that {self.name} takes")
+        for count, whose in ((channels, "input"), (self.out_channels, "output")):
+            if count % self.groups:
+                raise ShapeError(f"{count} {whose} channels do not divide into {self.groups} groups", argument="groups")
+        return channels
+
+    def with_bias(self, weight: Shape) -> Mapping[str, Shape]:
+        return {"weight": weight, "bias": (self.out_channels,)} if self.bias else {"weight": weight}
+
+    def kernel(self) -> tuple[int, ...]:
+        return spread(self.kernel_size, self.rank)
+
+    def detail(self) -> str:
+        parts = [spell_window(self.kernel_size, self.rank), str(self.out_channels)]
+        if set(spread(self.stride, self.rank)) != {1}:
+            parts.append("/" + spell_window(self.stride, 1 if isinstance(self.stride, int) else self.rank))
+        if self.groups > 1:
+            parts.append(f"groups {self.groups}")
+        return ", ".join(parts)
+
+    def attributes(self) -> dict[str, Any]:
+        """The attributes that ONNX's Conv and ConvTranspose share."""
+        return {
+            "kernel_shape": list(self.kernel()),
+            "strides": list(spread(self.stride, self.rank)),
+            "dilations": list(spread(self.dilation, self.rank)),
+            "group": self.groups,
+        }
+
+
+class ForwardConvolution(Convolution):
+    """A convolution: each output is a weighted sum over a window of the input."""
+
+    padding_mode: Literal["zeros", "reflect", "replicate", "circular"] = "zeros"
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        self.channels(shapes[0])
+        if self.padding == "same" and set(spread(self.stride, self.rank)) != {1}:
+            raise ShapeError("padding `same` goes with stride 1 only", argument="padding")
+        windows = zip(
+            shapes[0][2:], self.kernel(), spread(self.stride, self.rank), self.pads(), spread(self.dilation, self.rank)
+        )
+        spatial = (slide(size, kernel, stride, sum(pads), dilation) for size, kernel, stride, pads, dilation in windows)
+        return (shapes[0][0], self.out_channels, *spatial)
+
+    def bounds(self, *inputs: Tensor) -> Iterable[Bound]:
+        for size, pads in zip(inputs[0].shape[2:], self.pads()):
+            yield from enough_to_repeat(self.padding_mode, size, pads, "padding")
+
+    def pads(self) -> list[tuple[int, int]]:
+        """What is added before and after each spatial dimension."""
+        if self.padding == "valid":
+            return [(0, 0)] * self.rank
+        if self.padding == "same":  # torch puts the odd one at the end
+            totals = [
+                dilation * (kernel - 1) for dilation, kernel in zip(spread(self.dilation, self.rank), self.kernel())
+            ]
+            return [(total // 2, total - total // 2) for total in totals]
+        return [(padding, padding) for padding in spread(self.padding, self.rank)]
+
+    def reach(self, rank: int) -> tuple[Reach, ...] | None:
+        windows = zip(self.kernel(), spread(self.stride, rank), self.pads(), spread(self.dilation, rank))
+        return tuple(
+            Reach(stride, -before, dilation * (kernel - 1) - before)
+            for kernel, stride, (before, _), dilation in windows
+        )
+
+    def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:
+        return self.with_bias((self.out_channels, self.channels(inputs[0].shape) // self.groups, *self.kernel()))
+
+    def macs(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Size:
+        return product(outputs[0].shape) * product(self.parameters(*inputs)["weight"][1:])
+
+    def saved(self, run: Run) -> Saved:
+        made = self.padded(run.inputs[0])
+        if made is None:
+            return super().saved(run)
+        repeats = self.padding_mode in ("reflect", "replicate")  # which are ops that keep what they pad
+        return Saved((0,) if repeats and run.needs[0] else (), made=(made,))
+
+    def padded(self, tensor: Tensor) -> Tensor | None:
+        """The padded copy of the input that torch makes and keeps: for other than equal zeros on both sides."""
+        pads = self.pads()
+        if self.padding_mode == "zeros":
+            pads = [(max(before - after, 0), max(after - before, 0)) for before, after in pads]
+        if not any(map(any, pads)):
+            return None
+        spatial = [size + before + after for size, (before, after) in zip(tensor.shape[2:], pads)]
+        return Tensor((*tensor.shape[:2], *spatial), tensor.dtype)
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        x = inputs[0]
+        before, after = ([pair[side] for pair in self.pads()] for side in (0, 1))
+        if self.padding_mode != "zeros":
+            pads = builder.constant([0, 0, *before, 0, 0, *after])
+            x = builder.op("Pad", x, pads, mode=PADDING_MODES[self.padding_mode])
+            before = after = [0] * self.rank
+        weights = builder.parameter("weight"), builder.parameter("bias")
+        return builder.op("Conv", x, *weights, pads=[*before, *after], **self.attributes())
+
+
+class TransposedConvolution(Convolution):
+    """A transposed convolution: each input is spread over a window of the output."""
+
+    output_padding: Any = 0
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        self.channels(shapes[0])
+        spatial: list[Size] = []
+        for axis, size in enumerate(shapes[0][2:]):
+            stride, padding, extra, dilation = (
+                spread(value, self.rank)[axis]
+                for value in (self.stride, self.padding, self.output_padding, self.dilation)
+            )
+            if extra >= max(stride, dilation):
+                raise ShapeError("output_padding must be below stride or dilation", argument="output_padding")
+            made = (size - 1) * stride - 2 * padding + dilation * (self.kernel()[axis] - 1) + extra + 1
+            if isinstance(made, int) and made < 1:
+                raise ShapeError(f"padding {padding} leaves nothing of the output", argument="padding")
+            spatial.append(made)
+        return (shapes[0][0], self.out_channels, *spatial)
+
+    def reach(self, rank: int) -> tuple[Reach, ...] | None:
+        options = (spread(value, rank) for value in (self.stride, self.padding, self.dilation))
+        return tuple(
+            Reach(1 / stride, (padding - dilation * (kernel - 1)) / stride, padding / stride)
+            for kernel, stride, padding, dilation in zip(self.kernel(), *options)
+        )
+
+    def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:
+        return self.with_bias((self.channels(inputs[0].shape), self.out_channels // self.groups, *self.kernel()))
+
+    def macs(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Size:
+        return product(inputs[0].shape) * product(self.parameters(*inputs)["weight"][1:])
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        weight, bias = builder.parameter("weight"), builder.parameter("bias")
+        padding, extra = spread(self.padding, self.rank), spread(self.output_padding, self.rank)
+        if all(amount < step for amount, step in zip(extra, spread(self.stride, self.rank))):
+            attributes = {"pads": [*padding, *padding], "output_padding": list(extra), **self.attributes()}
+            return builder.op("ConvTranspose", inputs[0], weight, bias, **attributes)
+        # ONNX holds output_padding below the stride, torch below the dilation too: more than that is padding not
+        # taken off at the end, and zeros (then the bias) where there is none to take off.
+        ends = [amount - more for amount, more in zip(padding, extra)]
+        pads = [*padding, *(max(end, 0) for end in ends)]
+        x = builder.op("ConvTranspose", inputs[0], weight, pads=pads, **self.attributes())
+        x = padded(builder, x, [0] * (self.rank + 4) + [max(-end, 0) for end in ends])
+        if bias is None:
+            return x
+        return builder.op("Add", x, builder.op("Unsqueeze", bias, builder.constant(list(range(1, 1 + self.rank)))))
+
+
+class Conv1d(ForwardConvolution):
+    """1D convolution (``torch.nn.Conv1d``): (N, C, L) -> (N, out_channels, L')."""
+
+    name = "conv1d"
+    torch = "nn.Conv1d"
+    rank = 1
+
+    kernel_size: Annotated[Any, PerDimension(1, 1)]
+    stride: Annotated[Any, PerDimension(1, 1)] = 1
+    padding: Annotated[Any, PerDimension(1, 0, "same", "valid")] = 0
+    dilation: Annotated[Any, PerDimension(1, 1)] = 1
+
+
+class Conv2d(ForwardConvolution):
+    """2D convolution (``torch.nn.Conv2d``): (N, C, H, W) -> (N, out_channels, H', W')."""
+
+    name = "conv2d"
+    torch = "nn.Conv2d"
+    rank = 2
+
+    kernel_size: Annotated[Any, PerDimension(2, 1)]
+    stride: Annotated[Any, PerDimension(2, 1)] = 1
+    padding: Annotated[Any, PerDimension(2, 0, "same", "valid")] = 0
+    dilation: Annotated[Any, PerDimension(2, 1)] = 1
+
+
+class Conv3d(ForwardConvolution):
+    """3D convolution (``torch.nn.Conv3d``): (N, C, D, H, W) -> (N, out_channels, D', H', W')."""
+
+    name = "conv3d"
+    torch = "nn.Conv3d"
+    rank = 3
+
+    kernel_size: Annotated[Any, PerDimension(3, 1)]
+    stride: Annotated[Any, PerDimension(3, 1)] = 1
+    padding: Annotated[Any, PerDimension(3, 0, "same", "valid")] = 0
+    dilation: Annotated[Any, PerDimension(3, 1)] = 1
+
+
+class ConvTranspose1d(TransposedConvolution):
+    """1D transposed convolution (``torch.nn.ConvTranspose1d``): (N, C, L) -> (N, out_channels, L')."""
+
+    name = "conv_transpose1d"
+    torch = "nn.ConvTranspose1d"
+    rank = 1
+
+    kernel_size: Annotated[Any, PerDimension(1, 1)]
+    stride: Annotated[Any, PerDimension(1, 1)] = 1
+    padding: Annotated[Any, PerDimension(1, 0)] = 0
+    output_padding: Annotated[Any, PerDimension(1, 0)] = 0
+    dilation: Annotated[Any, PerDimension(1, 1)] = 1
+
+
+class ConvTranspose2d(TransposedConvolution):
+    """2D transposed convolution (``torch.nn.ConvTranspose2d``): (N, C, H, W) -> (N, out_channels, H', W')."""
+
+    name = "conv_transpose2d"
+    torch = "nn.ConvTranspose2d"
+    rank = 2
+
+    kernel_size: Annotated[Any, PerDimension(2, 1)]
+    stride: Annotated[Any, PerDimension(2, 1)] = 1
+    padding: Annotated[Any, PerDimension(2, 0)] = 0
+    output_padding: Annotated[Any, PerDimension(2, 0)] = 0
+    dilation: Annotated[Any, PerDimension(2, 1)] = 1
+
+
+class ConvTranspose3d(TransposedConvolution):
+    """3D transposed convolution (``torch.nn.ConvTranspose3d``): (N, C, D, H, W) -> (N, out_channels, D', H', W')."""
+
+    name = "conv_transpose3d"
+    torch = "nn.ConvTranspose3d"
+    rank = 3
+
+    kernel_size: Annotated[Any, PerDimension(3, 1)]
+    stride: Annotated[Any, PerDimension(3, 1)] = 1
+    padding: Annotated[Any, PerDimension(3, 0)] = 0
+    output_padding: Annotated[Any, PerDimension(3, 0)] = 0
+    dilation: Annotated[Any, PerDimension(3, 1)] = 1

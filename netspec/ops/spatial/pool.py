@@ -1,0 +1,200 @@
+"""Pooling over sliding windows."""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, ClassVar
+
+from netspec.dims import Shape, Size
+from netspec.ops.core.arguments import PerDimension, Positive, spell_window, spread
+from netspec.ops.core.base import HALVES, Bound, OnnxBuilder, Op, Reach, Run, Saved, ShapeError, Tensor, need_rank
+from netspec.ops.core.window import LAYOUT, slide
+
+
+class WindowPool(Op):
+    """What pooling over sliding windows shares. ``rank`` counts the spatial dimensions."""
+
+    family = "pooling"
+    main = "kernel_size"
+    rank: ClassVar[int]
+    keeps = "input"
+
+    kernel_size: Any
+    stride: Any = None
+    padding: Any = 0
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        need_rank(self.name, shapes[0], self.rank + 2, layout=LAYOUT[self.rank])
+        return (*shapes[0][:2], *(self.slide(size, *window) for size, window in zip(shapes[0][2:], self.windows())))
+
+    def slide(self, size: Size, kernel: int, stride: int, padding: int, dilation: int) -> Size:
+        """The size that one spatial dimension becomes."""
+        raise AssertionError("each kind of pooling slides in its own way")
+
+    def windows(self) -> list[tuple[int, int, int, int]]:
+        """Kernel, stride, padding and dilation of each spatial dimension."""
+        stride = self.kernel_size if self.stride is None else self.stride
+        dilation = getattr(self, "dilation", 1)
+        return list(zip(*(spread(value, self.rank) for value in (self.kernel_size, stride, self.padding, dilation))))
+
+    def reach(self, rank: int) -> tuple[Reach, ...] | None:
+        return tuple(
+            Reach(stride, -padding, dilation * (kernel - 1) - padding)
+            for kernel, stride, padding, dilation in self.windows()
+        )
+
+    def detail(self) -> str:
+        strides = tuple(window[1] for window in self.windows())
+        parts = [spell_window(self.kernel_size, self.rank)]
+        if set(strides) != {1}:
+            parts.append("/" + (str(strides[0]) if len(set(strides)) == 1 else spell_window(strides)))
+        return ", ".join(parts)
+
+    def attributes(self, ceil_mode: bool) -> dict[str, Any]:
+        """The attributes that ONNX's MaxPool and AveragePool share."""
+        kernels, strides, paddings, dilations = map(list, zip(*self.windows()))
+        attributes = {"kernel_shape": kernels, "strides": strides, "pads": paddings * 2, "dilations": dilations}
+        return {**attributes, "ceil_mode": int(ceil_mode)}
+
+
+class MaxPool(WindowPool):
+    """What max pooling shares."""
+
+    dilation: Any = 1
+    ceil_mode: bool = False
+
+    def slide(self, size: Size, kernel: int, stride: int, padding: int, dilation: int) -> Size:
+        guard_half(padding, kernel)
+        return slide(size, kernel, stride, 2 * padding, dilation, self.ceil_mode)
+
+    def saved(self, run: Run) -> Saved:
+        return Saved((0,), made=(Tensor(run.outputs[0].shape, "int64"),))
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("MaxPool", inputs[0], **self.attributes(self.ceil_mode))
+
+
+class AveragePool(WindowPool):
+    """What average pooling shares."""
+
+    onnx_lacks = ("float64",)
+
+    ceil_mode: bool = False
+    count_include_pad: bool = True
+
+    def slide(self, size: Size, kernel: int, stride: int, padding: int, dilation: int) -> Size:
+        guard_half(padding, kernel)
+        return slide(size, kernel, stride, 2 * padding, ceil_mode=self.ceil_mode)
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        counted = int(self.count_include_pad)
+        return builder.op("AveragePool", inputs[0], count_include_pad=counted, **self.attributes(self.ceil_mode))
+
+
+def guard_half(padding: int, kernel: int) -> None:
+    """Guard: no window lies in the padding alone."""
+    if padding > kernel // 2:
+        raise ShapeError(f"padding {padding} is more than half of kernel_size {kernel}", argument="padding")
+
+
+class MaxPool1d(MaxPool):
+    """1D max pooling (``torch.nn.MaxPool1d``): (N, C, L) -> (N, C, L')."""
+
+    name = "max_pool1d"
+    torch = "nn.MaxPool1d"
+    functional = "F.max_pool1d"
+    rank = 1
+
+    kernel_size: Annotated[Any, PerDimension(1, 1)]
+    stride: Annotated[Any, PerDimension(1, 1, optional=True)] = None
+    padding: Annotated[Any, PerDimension(1, 0)] = 0
+    dilation: Annotated[Any, PerDimension(1, 1)] = 1
+
+
+class MaxPool2d(MaxPool):
+    """2D max pooling (``torch.nn.MaxPool2d``): (N, C, H, W) -> (N, C, H', W')."""
+
+    name = "max_pool2d"
+    torch = "nn.MaxPool2d"
+    functional = "F.max_pool2d"
+    rank = 2
+
+    kernel_size: Annotated[Any, PerDimension(2, 1)]
+    stride: Annotated[Any, PerDimension(2, 1, optional=True)] = None
+    padding: Annotated[Any, PerDimension(2, 0)] = 0
+    dilation: Annotated[Any, PerDimension(2, 1)] = 1
+
+
+class MaxPool3d(MaxPool):
+    """3D max pooling (``torch.nn.MaxPool3d``): (N, C, D, H, W) -> (N, C, D', H', W')."""
+
+    name = "max_pool3d"
+    torch = "nn.MaxPool3d"
+    functional = "F.max_pool3d"
+    rank = 3
+
+    kernel_size: Annotated[Any, PerDimension(3, 1)]
+    stride: Annotated[Any, PerDimension(3, 1, optional=True)] = None
+    padding: Annotated[Any, PerDimension(3, 0)] = 0
+    dilation: Annotated[Any, PerDimension(3, 1)] = 1
+
+
+class AveragePool1d(AveragePool):
+    """1D average pooling (``torch.nn.AvgPool1d``): (N, C, L) -> (N, C, L')."""
+
+    name = "avg_pool1d"
+    torch = "nn.AvgPool1d"
+    functional = "F.avg_pool1d"
+    rank = 1
+
+    kernel_size: Annotated[Any, PerDimension(1, 1)]
+    stride: Annotated[Any, PerDimension(1, 1, optional=True)] = None
+    padding: Annotated[Any, PerDimension(1, 0)] = 0
+
+
+class DividedAveragePool(AveragePool):
+    """Average pooling that may divide by a number of one's own."""
+
+    divisor_override: Positive | None = None
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        if self.divisor_override is None:
+            return super().onnx(builder, *inputs, tensors=tensors)
+        # Padded so far that no window is cut short, every mean is over the whole kernel.
+        kernels, strides, paddings, _ = zip(*self.windows())
+        after = [min(p + s, k) - 1 if self.ceil_mode else p for k, s, p in zip(kernels, strides, paddings)]
+        attributes = {**self.attributes(ceil_mode=False), "pads": [*paddings, *after]}
+        mean = builder.op("AveragePool", inputs[0], count_include_pad=1, **attributes)
+        return builder.op("Mul", mean, builder.constant(math.prod(kernels) / self.divisor_override, tensors[0].dtype))
+
+
+class AveragePool2d(DividedAveragePool):
+    """2D average pooling (``torch.nn.AvgPool2d``): (N, C, H, W) -> (N, C, H', W')."""
+
+    name = "avg_pool2d"
+    torch = "nn.AvgPool2d"
+    functional = "F.avg_pool2d"
+    rank = 2
+
+    kernel_size: Annotated[Any, PerDimension(2, 1)]
+    stride: Annotated[Any, PerDimension(2, 1, optional=True)] = None
+    padding: Annotated[Any, PerDimension(2, 0)] = 0
+
+
+class AveragePool3d(DividedAveragePool):
+    """3D average pooling (``torch.nn.AvgPool3d``): (N, C, D, H, W) -> (N, C, D', H', W')."""
+
+    name = "avg_pool3d"
+    torch = "nn.AvgPool3d"
+    functional = "F.avg_pool3d"
+    rank = 3
+    torch_lacks = HALVES
+
+    kernel_size: Annotated[Any, PerDimension(3, 1)]
+    stride: Annotated[Any, PerDimension(3, 1, optional=True)] = None
+    padding: Annotated[Any, PerDimension(3, 0)] = 0
+
+    def bounds(self, *inputs: Tensor) -> Iterable[Bound]:
+        """In three dimensions torch takes no kernel larger than the input, however much is padded."""
+        for size, (kernel, *_) in zip(inputs[0].shape[2:], self.windows()):
+            reason = f"avg_pool3d takes a size of at least {kernel}, its kernel's"
+            yield Bound(size, reason, least=kernel, argument="kernel_size")

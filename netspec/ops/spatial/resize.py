@@ -1,0 +1,151 @@
+"""Ops that enlarge or shrink dimensions without computing: padding and pixel shuffling."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+from netspec.dims import Shape, Size, floor_div
+from netspec.ops.core.arguments import Integers, Positive
+from netspec.ops.core.base import Bound, OnnxBuilder, Op, Run, Saved, ShapeError, Tensor, known, need_rank
+from netspec.ops.core.window import LAYOUT, PADDING_MODES, enough_to_repeat, padded
+
+
+class Pad(Op):
+    """Pads the last dimensions (``F.pad``); amounts come in pairs, the last dimension first: (…, H, W) -> (…, H', W').
+
+    Negative amounts crop; only ``constant`` takes them.
+    """
+
+    name = "pad"
+    family = "shape"
+    functional = "F.pad"
+    main = "pad"
+    any_dtype = True
+
+    pad: Integers
+    mode: Literal["constant", "reflect", "replicate", "circular"] = "constant"
+    value: float | None = None
+
+    def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        if self.mode in ("reflect", "replicate") and inputs[0].dtype == "bool":
+            raise ShapeError(
+                f"torch has no {self.mode} padding of bool", argument="mode", help="`- cast: int64` before it"
+            )
+        return super().infer(*inputs)
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        return tuple(size + before + after for size, (before, after) in zip(shapes[0], self.amounts(shapes[0])))
+
+    def amounts(self, shape: Shape) -> list[tuple[int, int]]:
+        """What each dimension gets before and after it."""
+        if len(self.pad) % 2 or len(self.pad) > 2 * len(shape):
+            wanted = f"at most {len(shape)} pairs of amounts, the last dimension first"
+            raise ShapeError(f"pad takes {wanted}, but got {len(self.pad)} numbers", argument="pad")
+        pairs = list(zip(self.pad[::2], self.pad[1::2]))
+        if self.mode != "constant":
+            self.guard_mode(shape, pairs)
+        return [(0, 0)] * (len(shape) - len(pairs)) + pairs[::-1]
+
+    def bounds(self, *inputs: Tensor) -> Iterable[Bound]:
+        shape = inputs[0].shape
+        for size, (before, after) in zip(shape, self.amounts(shape)):
+            yield from enough_to_repeat(self.mode, size, (before, after), "pad")
+            cropped = -min(before, 0) - min(after, 0)
+            if cropped:
+                yield Bound(size, f"pad takes a size of at least {cropped} to crop", least=cropped, argument="pad")
+
+    def guard_mode(self, shape: Shape, pairs: Sequence[tuple[int, int]]) -> None:
+        """What torch asks of the modes that repeat the input."""
+        if len(pairs) > 3 or len(shape) not in (len(pairs) + 1, len(pairs) + 2):
+            raise ShapeError(f"{self.mode} padding pads all dimensions but [N, C] or [C], at most 3", argument="pad")
+        if min(self.pad) < 0:
+            raise ShapeError(f"{self.mode} padding takes amounts of at least 0", argument="pad")
+        if self.value is not None:
+            raise ShapeError(f"{self.mode} padding takes no value", argument="value")
+
+    def saved(self, run: Run) -> Saved:
+        return Saved((0,) if self.mode in ("reflect", "replicate") else ())
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        before, after = (list(side) for side in zip(*self.amounts(tensors[0].shape)))
+        value = builder.constant(self.value, tensors[0].dtype) if self.value else None
+        return padded(builder, inputs[0], [*before, *after], value, PADDING_MODES[self.mode])
+
+    def detail(self) -> str:
+        mode = "" if self.mode == "constant" else f", {self.mode}"
+        return " ".join(map(str, self.pad)) + mode
+
+
+class PixelShuffle(Op):
+    """Moves channels into space (``torch.nn.PixelShuffle``): (N, C·r², H, W) -> (N, C, H·r, W·r)."""
+
+    name = "pixel_shuffle"
+    family = "shape"
+    torch = "nn.PixelShuffle"
+    functional = "F.pixel_shuffle"
+    main = "upscale_factor"
+    any_dtype = True
+    keeps = "nothing"
+
+    upscale_factor: Positive
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        need_rank(self.name, shapes[0], 4, layout=LAYOUT[2])
+        batch, channels, height, width = shapes[0]
+        factor = self.upscale_factor
+        channels = known(channels, "the number of channels that pixel_shuffle takes")
+        if channels % factor**2:
+            raise ShapeError(f"{channels} channels are not a multiple of {factor}²", argument="upscale_factor")
+        return (batch, channels // factor**2, height * factor, width * factor)
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        if "float" in tensors[0].dtype:
+            return builder.op("DepthToSpace", inputs[0], blocksize=self.upscale_factor, mode="CRD")
+        x, factor, channels = inputs[0], self.upscale_factor, self.output_shape(tensors[0].shape)[1]
+        lengths = builder.op("Shape", x, start=2, end=4)
+        split = builder.op("Concat", builder.constant([0, channels, factor, factor]), lengths, axis=0)
+        x = builder.op("Transpose", builder.op("Reshape", x, split), perm=[0, 1, 4, 2, 5, 3])
+        larger = builder.op("Mul", lengths, builder.constant([factor, factor]))
+        return builder.op("Reshape", x, builder.op("Concat", builder.constant([0, channels]), larger, axis=0))
+
+
+class PixelUnshuffle(Op):
+    """Moves space into channels (``torch.nn.PixelUnshuffle``): (N, C, H·r, W·r) -> (N, C·r², H, W)."""
+
+    name = "pixel_unshuffle"
+    family = "shape"
+    torch = "nn.PixelUnshuffle"
+    functional = "F.pixel_unshuffle"
+    main = "downscale_factor"
+    any_dtype = True
+    keeps = "nothing"
+
+    downscale_factor: Positive
+
+    def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
+        for size in inputs[0].shape[2:]:
+            factor = self.downscale_factor
+            yield size, floor_div(size, factor) * factor, f"pixel_unshuffle takes a multiple of {factor}"
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        need_rank(self.name, shapes[0], 4, layout=LAYOUT[2])
+        factor = self.downscale_factor
+        for size in shapes[0][2:]:
+            if isinstance(size, int) and size % factor:
+                raise ShapeError(f"a size of {size} is not a multiple of {factor}", argument="downscale_factor")
+        batch, channels, height, width = shapes[0]
+        return (batch, channels * factor**2, floor_div(height, factor), floor_div(width, factor))
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        channels = known(tensors[0].shape[1], "the number of channels that pixel_unshuffle takes")
+        factor, area = self.downscale_factor, self.downscale_factor**2
+        if "float" not in tensors[0].dtype:
+            parts = builder.constant([factor])
+            sizes = [builder.op("Div", builder.op("Shape", inputs[0], start=at, end=at + 1), parts) for at in (2, 3)]
+            split = [builder.constant([0, channels]), sizes[0], parts, sizes[1], parts]
+            made = builder.op("Reshape", inputs[0], builder.op("Concat", *split, axis=0))
+            made = builder.op("Transpose", made, perm=[0, 1, 3, 5, 2, 4])
+            joined = builder.op("Concat", builder.constant([0, channels * area]), *sizes, axis=0)
+            return builder.op("Reshape", made, joined)
+        made = builder.op("SpaceToDepth", inputs[0], blocksize=self.downscale_factor)
+        order = [place * channels + channel for channel in range(channels) for place in range(area)]
+        return builder.op("Gather", made, builder.constant(order), axis=1)

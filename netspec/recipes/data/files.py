@@ -1,0 +1,258 @@
+"""The user's own data: files of the usual formats, by their paths, which start at the spec's folder."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+
+from netspec.ops.core.arguments import PerDimension, Positive, spread
+from netspec.recipes.base import Column
+from netspec.recipes.data.base import DataSet
+
+Side = Annotated[Any, PerDimension(2, 1)]
+Path = Annotated[str, Field(min_length=1)]
+
+
+def _one_or_two(files: str | list[str]) -> str | list[str]:
+    if isinstance(files, list) and len(files) != 2:
+        raise ValueError("one file or a list of two")
+    return files
+
+
+OneOrTwoFiles = Annotated[Path | list[Path], AfterValidator(_one_or_two)]
+
+
+def _different(names: str | list[str]) -> str | list[str]:
+    if isinstance(names, list) and len({*names}) < len(names):
+        raise ValueError("names that differ")
+    return names
+
+
+Names = Annotated[list[Path], Field(min_length=1)]
+OneOrSeveral = Annotated[Path | Names, AfterValidator(_different)]
+
+
+def several(names: str | list[str]) -> tuple[str, ...]:
+    """One name, or the several there are."""
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+class Table(DataSet):
+    """Base of tables: the columns named in ``features``, or all but the ``target``, are the row's `features`.
+
+    Every value is a number; with ``classes`` the target is one of several words or numbers, in their order. Several
+    targets together are the row's `targets`; with ``classes`` each is a column of its own, which a loss names.
+    ``validation`` and ``test`` are files of the same form.
+    """
+
+    main = "path"
+    knows = True
+    meaning = ("target", "features", "classes")
+
+    path: Path
+    target: OneOrSeveral
+    features: Annotated[list[Path], Field(min_length=1)] | None = None
+    classes: bool = False
+    validation: Path | None = None
+    test: Path | None = None
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The columns that are to be predicted."""
+        return several(self.target)
+
+    def columns(self) -> Mapping[str, Column]:
+        found = {"features": Column((None if self.features is None else len(self.features),))}
+        if isinstance(self.target, list) and not self.classes:
+            return found | {"targets": Column((len(self.target),), target=True)}
+        dtype = "int64" if self.classes else "float32"
+        return found | {name: Column((), dtype, target=True) for name in self.targets}
+
+
+class CSV(Table):
+    """A file of comma-separated values whose first line names its columns.
+
+    ``separator`` is what stands between two values: by default the one of comma, semicolon, tab and bar that cuts the
+    lines alike. ``decimal`` is the mark before the digits behind the whole number.
+    """
+
+    name = "csv"
+    torch = "netspec.train.data.readers.tables.read_csv"
+
+    separator: Annotated[str, Field(pattern=r'^[^"\r\n]$')] | None = None
+    decimal: Literal[".", ","] = "."
+
+
+class Parquet(Table):
+    """A Parquet file; needs the package pyarrow."""
+
+    name = "parquet"
+    torch = "netspec.train.data.readers.tables.read_parquet"
+
+
+class NPZ(DataSet):
+    """NumPy arrays, a column each: an `.npz` file, or a folder of `.npy` files.
+
+    They are called `x`, or `x_train`, `x_validation` and `x_test`. Bytes of two or three dimensions a row are images,
+    [C, H, W] or [H, W]; whole numbers in a target are classes where its loss compares with such, and so are bytes.
+    Of several targets, each has a loss that names it.
+    """
+
+    name = "npz"
+    main = "path"
+    torch = "netspec.train.data.readers.numpy_files.read_npz"
+    meaning = ("target",)
+
+    path: Path
+    target: OneOrSeveral = "y"
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The arrays that are to be predicted."""
+        return several(self.target)
+
+
+class IDX(DataSet):
+    """A folder of the four files of MNIST, Fashion-MNIST and their like (`train-images-idx3-ubyte`), gzipped or not."""
+
+    name = "idx"
+    main = "path"
+    torch = "netspec.train.data.readers.archives.read_idx"
+
+    path: Path
+
+    def columns(self) -> Mapping[str, Column]:
+        return {"image": Column((1, None, None)), "label": Column((), "int64", target=True)}
+
+
+class CIFAR(DataSet):
+    """A folder of the binary version of CIFAR-10 (`data_batch_1.bin`) or CIFAR-100 (`train.bin`), 3×32×32."""
+
+    name = "cifar"
+    main = "path"
+    torch = "netspec.train.data.readers.archives.read_cifar"
+    meaning = ("classes",)
+
+    path: Path
+    classes: Literal[10, 100] = 10
+
+    def columns(self) -> Mapping[str, Column]:
+        return {"image": Column((3, 32, 32)), "label": Column((), "int64", self.classes, target=True)}
+
+
+class Images(DataSet):
+    """A folder with a folder of images for each class, or with such folders in `train`, `val` and `test`.
+
+    ``size`` makes all images equal in height and width; more of them than fit in memory are read as they are needed.
+    Images stand upright, as their EXIF says; greys of 16 bits become 0 to 1 as those of 8 do, real numbers stay what
+    they are, transparency is left out, and of several pictures in a file the first is taken. Needs the package Pillow.
+    """
+
+    name = "images"
+    main = "path"
+    torch = "netspec.train.data.readers.images.read"
+    knows = True
+    meaning = ("size", "grey")
+
+    path: Path
+    size: Side | None = None
+    grey: bool = False
+
+    def columns(self) -> Mapping[str, Column]:
+        sides = (None, None) if self.size is None else spread(self.size, 2)
+        return {"image": Column((1 if self.grey else 3, *sides)), "label": Column((), "int64", target=True)}
+
+
+class Text(DataSet):
+    """A text in UTF-8, in windows of `length` words or characters, each with what comes next.
+
+    0 stands for words that are not in the training text, or there less than ``least`` times.
+    """
+
+    name = "text"
+    main = "path"
+    torch = "netspec.train.data.readers.texts.read_text"
+    knows = True
+    meaning = ("length", "level", "least")
+
+    path: Path
+    length: Positive = 35
+    level: Literal["char", "word"] = "char"
+    least: Positive = 1
+    validation: Path | None = None
+    test: Path | None = None
+
+    def columns(self) -> Mapping[str, Column]:
+        shape = (self.length,)
+        return {"tokens": Column(shape, "int64"), "next": Column(shape, "int64", target=True, shifted="tokens")}
+
+
+class Pairs(DataSet):
+    """Pairs of texts, such as translations: a file with a tab between the two, or two files, line for line.
+
+    Pairs with more than ``longest`` words or characters are left out. The columns are those of `dates`; 3 stands for
+    words that are not in the training pairs, or there less than ``least`` times. With ``shared`` a word has the same
+    number in both texts.
+    """
+
+    name = "pairs"
+    main = "path"
+    torch = "netspec.train.data.readers.pairs.read_pairs"
+    knows = True
+    meaning = ("level", "least", "longest", "shared")
+
+    path: OneOrTwoFiles
+    level: Literal["char", "word"] = "word"
+    least: Positive = 1
+    longest: Positive | None = None
+    shared: bool = False
+    validation: OneOrTwoFiles | None = None
+    test: OneOrTwoFiles | None = None
+
+    def columns(self) -> Mapping[str, Column]:
+        return {
+            "source": Column((None,), "int64", padding=0),
+            "source_padding": Column((None,), "bool", padding=1),
+            "lengths": Column((), "int64"),
+            "target": Column((None,), "int64", padding=0),
+            "next": Column((None,), "int64", target=True, padding=0, shifted="target"),
+        }
+
+
+class HuggingFace(DataSet):
+    """A data set of the Hugging Face hub, or a folder in its form; needs the package datasets.
+
+    ``size`` makes all images equal in height and width. Columns that are not numbers, classes or images are left out.
+    """
+
+    name = "hugging_face"
+    main = "path"
+    torch = "netspec.train.data.readers.hubs.read_hugging_face"
+    meaning = ("target", "size", "grey")
+
+    path: Path
+    target: OneOrSeveral = "label"
+    configuration: Path | None = None
+    size: Side | None = None
+    grey: bool = False
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The columns that are to be predicted."""
+        return several(self.target)
+
+
+class Torchvision(DataSet):
+    """One of torchvision's small data sets of images, from its folder `root`; needs the package torchvision."""
+
+    name = "torchvision"
+    main = "of"
+    torch = "netspec.train.data.readers.hubs.read_torchvision"
+
+    of: Literal["MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CIFAR100"]
+    root: Path
+    download: bool = False
+
+    def columns(self) -> Mapping[str, Column]:
+        shape = (3, 32, 32) if self.of.startswith("CIFAR") else (1, 28, 28)
+        return {"image": Column(shape), "label": Column((), "int64", 100 if self.of == "CIFAR100" else 10, target=True)}

@@ -1,0 +1,279 @@
+"""Batches: which rows, in which order, prepared and varied, as the network and its losses take them."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from netspec.recipes import Column
+from netspec.recipes.data.base import Transform
+from netspec.train.data import Rows, TensorRows
+from netspec.train.data.prefetch import read_ahead
+from netspec.train.names import resolve
+from netspec.train.world import ALONE, World
+
+AT_ONCE = 2**30
+"""Bytes that prepared rows may take in memory; where they would be more, each batch is prepared by itself."""
+POOL = 50
+"""Batches whose rows are sorted by length together: enough for likeness, few enough for chance."""
+
+
+class Batch(NamedTuple):
+    """``inputs`` in the order of the network's; ``targets`` by output; ``rows`` is how many rows there are.
+
+    ``whole`` is how many the batch has over all processes. One that has none of them gets a row that does not count.
+    """
+
+    inputs: tuple[Tensor | None, ...]
+    targets: Mapping[str, Tensor]
+    rows: int
+    whole: int
+
+
+def seeded(*parts: object) -> torch.Generator:
+    """A generator whose numbers depend on these alone: on a seed, an epoch, what they are for."""
+    digest = hashlib.sha256(":".join(map(str, parts)).encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """``inputs`` has the column of each input of the network, ``targets`` that of each output that is judged."""
+
+    inputs: tuple[str | None, ...]
+    targets: Mapping[str, str]
+
+    @property
+    def columns(self) -> set[str]:
+        return {name for name in self.inputs if name is not None} | {*self.targets.values()}
+
+
+class Feed:
+    """Batches of some rows of a data set. ``subset`` are the numbers of those that belong to it, all by default.
+
+    ``padding`` has the columns of sequences, and what pads each, where batches are to be of rows of like length, and
+    without the padding that all of them have.
+
+    Each process of ``world`` gets its share of every batch, and as many batches as the others. Rows that do not lie in
+    memory are read ahead by ``workers`` processes. ``drop_last`` leaves a batch out of an epoch that is not full.
+    """
+
+    def __init__(
+        self,
+        rows: Rows,
+        columns: Mapping[str, Column],
+        wiring: Wiring,
+        device: torch.device,
+        prepare: Sequence[Prepared] = (),
+        augment: Sequence[tuple[Transform, tuple[str, ...]]] = (),
+        subset: Tensor | None = None,
+        seed: int = 0,
+        padding: Mapping[str, int] | None = None,
+        world: World = ALONE,
+        workers: int = 0,
+        drop_last: bool = False,
+    ):
+        self.world, self.workers, self.drop_last = world, workers, drop_last
+        self.columns, self.wiring, self.device, self.seed = columns, wiring, device, seed
+        self.prepare, self.augment = tuple(prepare), tuple(augment)
+        self.subset = torch.arange(len(rows)) if subset is None else subset
+        self.rows, self.padding, self.lengths = rows, padding or {}, torch.empty(0)
+        self.ready = False  # whether the rows are prepared once and for all
+        if isinstance(rows, TensorRows):
+            needed = {name: tensor for name, tensor in rows.tensors.items() if name in wiring.columns}
+            self.rows = TensorRows(needed).to(device)
+            if 4 * sum(tensor.numel() for tensor in needed.values()) <= AT_ONCE:
+                self.rows, self.ready = TensorRows(self._prepared(dict(self.rows.tensors))), True
+            filled = [(needed[name] != pad).sum(1) for name, pad in self.padding.items()]
+            self.lengths = torch.stack(filled).sum(0) if filled else self.lengths
+
+    def __len__(self) -> int:
+        return len(self.subset)
+
+    def steps(self, batch: int | None) -> int:
+        """Batches an epoch, the last one perhaps smaller, where it is not left out."""
+        size = batch or len(self)
+        return len(self) // size if self.drop_last else -(-len(self) // size)
+
+    def shuffled(self, epoch: int, batch: int | None, skip: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch, in an order that the seed and the epoch decide; the first ``skip`` are left out."""
+        order = self.subset[torch.randperm(len(self), generator=seeded(self.seed, "order", epoch))]
+        draws = [
+            torch.rand(len(self.rows), transform.draws, generator=seeded(self.seed, transform.name, number, epoch))
+            for number, (transform, _) in enumerate(self.augment)
+        ]
+        batches: Sequence[Tensor] = torch.split(order, batch or len(self))
+        if len(self.lengths) and batch is not None:
+            batches = self._by_length(order, batch, epoch)
+        if self.drop_last and batch is not None:
+            batches = [each for each in batches if len(each) == batch]
+        yield from self._batches(batches[skip:], draws)
+
+    def in_order(self, batch: int) -> Iterator[Batch]:
+        """All rows, as they stand."""
+        yield from self._batches(torch.split(self.subset, batch))
+
+    def every(self, batch: int) -> Iterator[Batch]:
+        """All rows, for those who do not mind in which order: where padding is left out, by their lengths."""
+        order = self.lengths[self.subset].argsort(stable=True) if len(self.lengths) else torch.arange(len(self))
+        # Of too few rows for all processes each has all: what is measured of none has no value.
+        world = self.world if len(self) >= self.world.size else ALONE
+        yield from self._batches(torch.split(self.subset[order], batch), world=world)
+
+    def take(self, index: Tensor) -> Batch:
+        """The rows of these numbers (int64, [n]), counted among those that belong to it."""
+        index = self.subset[index]
+        return self._batch(self._taken(index), index, (), len(index), len(index))
+
+    def _by_length(self, order: Tensor, batch: int, epoch: int) -> Sequence[Tensor]:
+        """The rows of an epoch in batches of like length, the batches in an order of chance again."""
+        pools = [pool[self.lengths[pool].argsort(stable=True)] for pool in torch.split(order, POOL * batch)]
+        batches = torch.split(torch.cat(pools), batch)
+        chance = torch.randperm(len(batches), generator=seeded(self.seed, "batches", epoch))
+        return [batches[number] for number in chance]
+
+    def _trimmed(self, batch: Batch) -> Batch:
+        """A batch without the places at the end that are padding in all of its rows."""
+        if not self.padding:
+            return batch
+        inputs, targets = zip(self.wiring.inputs, batch.inputs), self.wiring.targets.items()
+        return batch._replace(
+            inputs=tuple(trimmed(tensor, self.padding.get(name or "")) for name, tensor in inputs),
+            targets={output: trimmed(batch.targets[output], self.padding.get(name)) for output, name in targets},
+        )
+
+    def _batches(
+        self, batches: Sequence[Tensor], draws: Sequence[Tensor] = (), world: World | None = None
+    ) -> Iterator[Batch]:
+        """Batches of the rows of these numbers, this process's share of each."""
+        parts = [batch[(world or self.world).part(len(batch))] for batch in batches]
+        counts = [len(part) for part in parts]
+        mine = [part if count else batch[:1] for batch, part, count in zip(batches, parts, counts)]
+        for batch, index, count, taken in zip(batches, mine, counts, self._read(mine)):
+            yield self._trimmed(self._batch(taken, index, draws, count, len(batch)))
+
+    def _read(self, batches: Sequence[Tensor]) -> Iterator[dict[str, Tensor]]:
+        """The rows of each batch, on the device."""
+        if isinstance(self.rows, TensorRows) or self.workers == 0:
+            yield from map(self._taken, batches)
+            return
+        for taken in read_ahead(self.rows, batches, self.workers, pinned=self.device.type == "cuda"):
+            yield self._moved(taken)
+
+    def _taken(self, index: Tensor) -> dict[str, Tensor]:
+        """Rows by their numbers, on the device."""
+        if isinstance(self.rows, TensorRows):
+            return self.rows.take(index.to(self.device))
+        return self._moved(self.rows.take(index))
+
+    def _moved(self, taken: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {name: tensor.to(self.device, non_blocking=True) for name, tensor in taken.items()}
+
+    def _batch(self, taken: dict[str, Tensor], index: Tensor, draws: Sequence[Tensor], count: int, whole: int) -> Batch:
+        """Rows as the network takes them: prepared, and varied by what was drawn for each."""
+        if not self.ready:
+            taken = self._prepared(taken)
+        for (transform, names), numbers in zip(self.augment, draws):
+            change = resolve(transform.torch)
+            given = (numbers[index].to(self.device),) if transform.draws else ()
+            taken |= {name: change(transform, taken[name], *given) for name in names}
+        inputs = tuple(None if name is None else taken[name] for name in self.wiring.inputs)
+        return Batch(inputs, {output: taken[name] for output, name in self.wiring.targets.items()}, count, whole)
+
+    def _prepared(self, taken: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Rows as the network takes them: bytes as numbers from 0 to 1, then the transforms, at last float32."""
+        taken = numbers_of(taken, self.columns)
+        for transform in self.prepare:
+            taken |= {name: change(taken[name]) for name, change in transform.changes.items() if name in taken}
+        return {name: tensor.float() if tensor.dtype == torch.float64 else tensor for name, tensor in taken.items()}
+
+
+def split(batch: Batch, count: int) -> list[Batch]:
+    """A batch in ``count`` parts that are equal to one row."""
+    if count == 1:
+        return [batch]
+    places = torch.arange(batch.rows).tensor_split(count)
+    return [part_of(batch, slice(int(each[0]), int(each[-1]) + 1)) for each in places]
+
+
+def part_of(batch: Batch, part: slice) -> Batch:
+    inputs = tuple(None if tensor is None else tensor[part] for tensor in batch.inputs)
+    rows = part.stop - part.start
+    return Batch(inputs, {name: tensor[part] for name, tensor in batch.targets.items()}, rows, batch.whole)
+
+
+def trimmed(rows: Any, padding: int | None) -> Any:
+    """Sequences [n, T, …] without the places at the end where all of them hold ``padding``; others as they are."""
+    if rows is None or padding is None:
+        return rows
+    places = (rows != padding).any(0).nonzero()
+    return rows[:, : int(places.max()) + 1 if len(places) else 1]
+
+
+def numbers_of(rows: Mapping[str, Tensor], columns: Mapping[str, Column]) -> dict[str, Tensor]:
+    """Rows with bytes that stand for real numbers as numbers from 0 to 1."""
+    return {
+        name: tensor.to(torch.float32).div_(255)
+        if tensor.dtype == torch.uint8 and columns[name].dtype.startswith("float")
+        else tensor
+        for name, tensor in rows.items()
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A transform, ready: what it does to each column that it is for. ``states`` is what it has learned of them."""
+
+    transform: Transform
+    changes: Mapping[str, Any]
+    states: Mapping[str, Tensor]
+
+
+def prepare_transforms(
+    transforms: Sequence[Transform],
+    columns: Mapping[str, Column],
+    rows: Rows,
+    subset: Tensor,
+    known: Sequence[Mapping[str, Tensor]] | None = None,
+) -> list[Prepared]:
+    """The transforms of a recipe with what they learn from the rows of ``subset``, or with the states ``known``."""
+    made: list[Prepared] = []
+    shapes = dict(columns)
+    for number, transform in enumerate(transforms):
+        names = [name for name, column in shapes.items() if transform.takes(column)]
+        shapes |= {name: transform.infer(shapes[name]) for name in names}
+        function = resolve(transform.torch)
+        if not transform.fits:
+            made.append(Prepared(transform, dict.fromkeys(names, partial(function, transform)), {}))
+            continue
+        if known is not None:
+            states = known[number]
+        else:
+            taken = numbers_of(rows.take(sample(rows, subset, columns)), columns)
+            for each in made:
+                taken |= {name: change(taken[name]) for name, change in each.changes.items()}
+            states = {name: function.fit(transform, taken[name]) for name in names}
+        changes = {name: partial(_with_state, function, transform, states[name]) for name in names}
+        made.append(Prepared(transform, changes, states))
+    return made
+
+
+def sample(rows: Rows, subset: Tensor, columns: Mapping[str, Column]) -> Tensor:
+    """The rows that a transform learns from: all, or of those on disk as many as memory may hold, by chance."""
+    if isinstance(rows, TensorRows):
+        return subset
+    each = sum(4 * math.prod(size or 1 for size in column.shape) for column in columns.values())
+    order = torch.randperm(len(subset), generator=seeded("sample", len(subset)))
+    return subset[order[: max(1, AT_ONCE // max(each, 1))]]
+
+
+def _with_state(function: Any, transform: Transform, state: Tensor, rows: Tensor) -> Tensor:
+    made: Tensor = function(transform, rows, state.to(rows.device))
+    return made

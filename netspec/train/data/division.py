@@ -1,0 +1,131 @@
+"""Which of the training rows train, and which are held back to judge by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from netspec.diagnostics import UsageError
+from netspec.recipes.losses import Loss
+from netspec.recipes.recipe import Recipe
+from netspec.train.data import Data
+from netspec.train.data.batches import seeded
+
+HELD_BACK = 0.1
+FEWEST_TO_HOLD_BACK = 100
+"""Where neither the data nor the recipe say what to judge by, a tenth is held back; of fewer rows, none is."""
+SOME = 3
+"""Classes that a message names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Which rows train, and which judge: numbers into the training rows, or rows of their own."""
+
+    train: Tensor
+    validation: Tensor | None = None
+
+
+def divided(recipe: Recipe, data: Data, targets: Mapping[str, str], fold: int | None = None) -> Parts:
+    """Hold rows back to judge by, as the recipe says; the same ones for the same seed.
+
+    Where the rows have classes, as large a share of each is held back, and a class of one row stays. ``targets`` has
+    the column that each output is compared with.
+    """
+    count, settings = len(data.train), recipe.settings
+    everything, classes = torch.arange(count), first_classes(recipe, data, targets)
+    if fold is not None:
+        assert settings.folds is not None
+        if count < settings.folds:
+            raise UsageError(f"{count} rows cannot be divided into {settings.folds} folds")
+        order = torch.randperm(count, generator=seeded(settings.seed, "folds"))
+        return _without(everything, _folds(order, settings.folds, classes)[fold])
+    share = settings.validation
+    if share is None and data.validation is None and count >= FEWEST_TO_HOLD_BACK:
+        share = HELD_BACK
+    if share is None:
+        return Parts(everything)
+    held = max(1, round(count * share))
+    order = torch.randperm(count, generator=seeded(settings.seed, "validation"))
+    return _without(everything, order[:held] if classes is None else _share_of_each(order, held, classes))
+
+
+def first_classes(recipe: Recipe, data: Data, targets: Mapping[str, str]) -> Tensor | None:
+    """The class of each training row, int64, [n], by the first loss that compares rows with classes."""
+    found = (classes_of(data, targets[name], loss) for name, loss in recipe.losses.items())
+    return next((classes for classes in found if classes is not None), None)
+
+
+def classes_of(data: Data, name: str, loss: Loss) -> Tensor | None:
+    """The class of each training row, int64, [n]; ``None`` where rows have none, or only reading them would tell."""
+    column = getattr(data.train, "column", None)
+    found: Tensor | None = None if column is None else column(name)
+    if found is None or found.dim() != 1 or loss.task == "numbers":
+        return None
+    return found.long() if loss.task == "classes" else (found > 0.5).long()
+
+
+def lone_classes(recipe: Recipe, data: Data, targets: Mapping[str, str]) -> str | None:
+    """What there is to be told of classes of a single row; ``None`` where there are none."""
+    for output, name in targets.items():
+        loss = recipe.losses[output]
+        classes = classes_of(data, name, loss)
+        if classes is None:
+            continue
+        found, counts = torch.unique(classes, return_counts=True)
+        lone = [int(each) for each in found[counts == 1] if int(each) != getattr(loss, "ignore_index", None)]
+        if not lone:
+            return None
+        words = data.words.get(name)
+        called = [f"`{words[each] if words else each}`" for each in lone[:SOME]]
+        listed = ", ".join(called) + (f" and {len(lone) - SOME} more" if len(lone) > SOME else "")
+        has = f"the class {listed} of `{name}` has" if len(lone) == 1 else f"the classes {listed} of `{name}` have"
+        return f"{has} one row, which trains: nothing that is held back judges it"
+    return None
+
+
+def _without(everything: Tensor, held: Tensor) -> Parts:
+    if not len(held):
+        return Parts(everything)
+    kept = torch.ones(len(everything), dtype=torch.bool)
+    kept[held] = False
+    return Parts(everything[kept], held.sort().values)
+
+
+def _folds(order: Tensor, count: int, classes: Tensor | None) -> list[Tensor]:
+    """Rows in parts that are equal to one row: those of each class are dealt out in turn, but for one alone."""
+    if classes is None:
+        return [*order.tensor_split(count)]
+    found, counts = torch.unique(classes, return_counts=True)
+    several = order[~torch.isin(classes[order], found[counts == 1])]
+    by_class = several[classes[several].argsort(stable=True)]
+    return [by_class[number::count] for number in range(count)]
+
+
+def _share_of_each(order: Tensor, held: int, classes: Tensor) -> Tensor:
+    """The first rows of each class in ``order``, ``held`` in all or as many as there are."""
+    counts = torch.unique(classes, return_counts=True)[1]
+    by_class = torch.split(order[classes[order].argsort(stable=True)], counts.tolist())
+    return torch.cat([rows[:few] for rows, few in zip(by_class, _quotas(counts, held).tolist())])
+
+
+def _quotas(counts: Tensor, held: int) -> Tensor:
+    """How many rows of each class are held back, by how many it has: as large a share of each, to one row.
+
+    One row of each class stays, and one is held back where the class has two and enough are held for all.
+    """
+    most = counts - 1
+    least = most.clamp(max=1) if held >= int((most > 0).sum()) else torch.zeros_like(most)
+    wanted = counts * (held / int(counts.sum()))
+    quotas = wanted.floor().long().clamp(least, most)
+    while more := held - int(quotas.sum()):
+        sign = 1 if more > 0 else -1
+        free = quotas < most if more > 0 else quotas > least
+        if not bool(free.any()):
+            break
+        missing = torch.where(free, sign * (wanted - quotas), -torch.inf)
+        quotas[missing.topk(min(abs(more), int(free.sum()))).indices] += sign
+    return quotas

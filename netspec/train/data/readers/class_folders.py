@@ -1,0 +1,131 @@
+"""Finds the images in folders: which folder is for what part of the data, or for which class."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from netspec.train.data.base import DataFault
+from netspec.train.data.paths import kind_of, printable, reason
+from netspec.train.data.readers.decoder import ENDINGS, shown
+
+PARTS = {
+    "train": {"train", "training"},
+    "validation": {"val", "valid", "validation", "dev"},
+    "test": {"test", "testing"},
+}
+"""What people call the folders of the parts: also as `Train`, `train_set`, `trainset`, `seg_train`, `train2017`."""
+LEFT_BEHIND = ("__MACOSX", "@eaDir", "$RECYCLE.BIN", "lost+found")
+"""Folders that other programs leave among the user's, and that do not begin with a dot."""
+
+
+def part_folders(root: Path, folder: Path) -> Mapping[str, Path]:
+    """The folders of the parts; where there are none, the whole folder is for training.
+
+    Folders that are called like parts are such where they hold folders, or where no others are beside them. Raises
+    ``DataFault`` where there is none for training, or more than one for a part.
+    """
+    folders = {place.name: part_of(place.name) for place in _folders(root, folder)}
+    named = {name: part for name, part in folders.items() if part is not None}
+    if not any(_holds_classes(root / name, folder) for name in named) and len(named) < len(folders):
+        return {"train": root}
+    if not named:
+        return {"train": root}
+    found: dict[str, Path] = {}
+    for name, part in named.items():
+        if part in found:
+            both = f"`{printable(found[part].name)}` and `{printable(name)}`"
+            raise DataFault(f"{shown(root, folder)} has two folders for {part}, {both}", "leave one of them out")
+        found[part] = root / name
+    if "train" not in found:
+        help = "call it `train`, or give the folder of the classes itself as the path"
+        listed = " and ".join(f"`{printable(name)}`" for name in named)
+        raise DataFault(f"{shown(root, folder)} has {listed}, but no folder for training", help)
+    return found
+
+
+def part_of(name: str) -> str | None:
+    """The part that a folder of this name is for."""
+    words = {re.sub("(set|data|images?|split)$", "", word) for word in re.findall("[a-z]+", name.lower())}
+    parts = [part for part, names in PARTS.items() if names & words]
+    return parts[0] if len(parts) == 1 else None
+
+
+def class_folders(place: Path, folder: Path) -> list[str]:
+    """The names of the classes of a part. Raises ``DataFault`` where there are none."""
+    names = sorted(each.name for each in _folders(place, folder))
+    if not names:
+        raise DataFault(f"{shown(place, folder)} has no folders", "each class has a folder of its images")
+    for name in names:
+        if name != printable(name):
+            help = "the folder is the name of a class"
+            raise DataFault(f"{shown(place / name, folder)} has marks in its name that cannot be shown", help)
+    if len(names) == 1 and _holds_classes(place / names[0], folder):
+        inside = shown(place / names[0], folder)
+        raise DataFault(f"{shown(place, folder)} has one folder, which holds folders alone", f"the path is `{inside}`")
+    return names
+
+
+def images_in(place: Path, folder: Path) -> list[Path]:
+    """The images of a class, those in folders inside it too, in the order of their paths. Raises ``DataFault``."""
+    found = sorted(_images(place, folder, ()))
+    if not found:
+        raise DataFault(f"{shown(place, folder)} has no images")
+    return found
+
+
+def _images(place: Path, folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:
+    here = place.stat()
+    own = (here.st_dev, here.st_ino)
+    if own in above:
+        raise DataFault(f"{shown(place, folder)} is a link to a folder that it is in")
+    for path, mode in _entries(place, folder):
+        if stat.S_ISDIR(mode):
+            yield from _images(path, folder, (*above, own))
+        elif path.suffix.lower() in ENDINGS:
+            if not stat.S_ISREG(mode):
+                raise DataFault(f"{shown(path, folder)} is {kind_of(mode)}, but an image is wanted")
+            yield path
+
+
+def _folders(place: Path, folder: Path) -> list[Path]:
+    return [path for path, mode in _entries(place, folder) if stat.S_ISDIR(mode)]
+
+
+def _holds_classes(place: Path, folder: Path) -> bool:
+    """Whether a folder holds folders, and no images beside them."""
+    entries = _entries(place, folder)
+    images = any(path.suffix.lower() in ENDINGS for path, mode in entries if not stat.S_ISDIR(mode))
+    return not images and any(stat.S_ISDIR(mode) for _, mode in entries)
+
+
+def _entries(place: Path, folder: Path) -> list[tuple[Path, int]]:
+    """What is in a folder, with the kind of each, but for what is hidden or left behind. Links count as their ends."""
+    found = []
+    try:
+        with os.scandir(place) as entries:
+            for entry in entries:
+                if entry.name.startswith(".") or entry.name in LEFT_BEHIND:
+                    continue
+                found.append((place / entry.name, _mode(entry, folder)))
+    except OSError as fault:
+        raise DataFault(f"{shown(place, folder)} cannot be read: {reason(fault)}") from None
+    return found
+
+
+def _mode(entry: os.DirEntry[str], folder: Path) -> int:
+    """The kind of an entry, told without asking the disk where it is a plain file or folder."""
+    if entry.is_dir(follow_symlinks=False):
+        return stat.S_IFDIR
+    if entry.is_file(follow_symlinks=False):
+        return stat.S_IFREG
+    try:
+        return entry.stat().st_mode
+    except OSError as fault:
+        if Path(entry.name).suffix.lower() not in ENDINGS and "." in entry.name:
+            return stat.S_IFREG  # it would not be read
+        why = "a link to nothing" if isinstance(fault, FileNotFoundError) else f"no file: {reason(fault)}"
+        raise DataFault(f"{shown(Path(entry.path), folder)} is {why}") from None

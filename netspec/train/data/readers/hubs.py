@@ -1,0 +1,135 @@
+"""Reads data sets that other packages keep: Hugging Face's datasets, and torchvision."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from netspec.diagnostics import EnvironmentFault
+from netspec.ops.core.arguments import spread
+from netspec.recipes.data.files import HuggingFace, Torchvision
+from netspec.train.data.arrays import Array, from_arrays
+from netspec.train.data.base import Data, DataFault
+from netspec.train.data.paths import decoding, kind_of, package, printable, reason, there
+from netspec.train.data.readers.decoder import Decoder, alike
+from netspec.train.names import import_torchvision
+
+HARMLESS = ("arrow", "csv", "imagefolder", "json", "parquet", "text")
+"""Readers of the package datasets. That of ``.pkl`` files calls whatever they name, and a script is one."""
+
+RUNS_CODE = {".pkl", ".pickle", ".py"}
+"""Files that some versions of `datasets` unpickle, or import."""
+
+
+def read_hugging_face(data_set: HuggingFace, folder: Path) -> Data:
+    """Its splits `train`, `validation` and `test`, with the columns that are numbers, classes or images."""
+    datasets = package("datasets", "datasets", data_set.name)
+    local = folder / data_set.path
+    if os.path.lexists(local):
+        there(data_set.path, folder)
+        guard_plain_files(local, data_set.path)
+    with decoding(data_set.path):
+        builder = datasets.load_dataset_builder(str(local) if local.exists() else data_set.path, data_set.configuration)
+        guard_format(type(builder).__module__, data_set)
+        builder.download_and_prepare()
+        splits = builder.as_dataset()
+    if "train" not in splits:
+        raise DataFault(f"{data_set.path} has no split `train`", f"its splits are {', '.join(splits)}")
+    features = splits["train"].features
+    used = {name: feature for name, feature in features.items() if _usable(feature)}
+    for target in data_set.targets:
+        if target not in used:
+            names = ", ".join(f"`{name}`" for name in used)
+            raise DataFault(f"{data_set.path} has no column `{target}` of numbers or classes", f"there are {names}")
+    arrays: dict[str, Array] = {}
+    for part in ("train", "validation", "test"):
+        if part in splits:
+            arrays |= {f"{name}_{part}": _column(splits[part], name, data_set) for name in used}
+    words = {name: tuple(feature.names) for name, feature in used.items() if hasattr(feature, "names")}
+    return from_arrays(arrays, data_set.targets, data_set.path, words)
+
+
+def guard_plain_files(folder: Path, name: str) -> None:
+    """Guard: a folder holds regular files alone, and none that runs code when it is read."""
+    if not folder.is_dir():
+        raise DataFault(f"{printable(name)} is {kind_of(folder.stat().st_mode)}, but a folder is wanted")
+    for place, _, files in os.walk(folder, followlinks=False):
+        for each in files:
+            path = Path(place, each)
+            called = f"{name}/{printable(str(path.relative_to(folder)))}"
+            if path.suffix.lower() in RUNS_CODE:
+                message = f"{called} may run code when it is read"
+                raise DataFault(message, "save the rows as Parquet, CSV or JSON, and take it out of the folder")
+            try:
+                mode = path.stat().st_mode
+            except OSError as fault:
+                raise DataFault(f"{called} cannot be read: {reason(fault)}") from None
+            if not stat.S_ISREG(mode):
+                raise DataFault(f"{called} is {kind_of(mode)}, but a file is wanted")
+
+
+def guard_format(module: str, data_set: HuggingFace) -> None:
+    """Guard: what reads the files runs nothing that they hold. ``module`` is where the reader is defined."""
+    kind = module.rpartition(".")[2]
+    if not module.startswith("datasets.packaged_modules.") or kind not in HARMLESS:
+        raise DataFault(
+            f"{data_set.path} is read by `{kind}`, which may run what the files hold",
+            f"files of numbers and images are read: {', '.join(HARMLESS)}",
+        )
+
+
+def _usable(feature: Any) -> bool:
+    kind = type(feature).__name__
+    dtype = str(getattr(feature, "dtype", ""))
+    return kind in ("ClassLabel", "Image") or (kind == "Value" and dtype.startswith(("int", "uint", "float", "bool")))
+
+
+def _column(split: Any, name: str, data_set: HuggingFace) -> Array:
+    """A column of one split. Raises ``DataFault`` for what is missing, and for images that differ in size."""
+    values = split[name]
+    if type(split.features[name]).__name__ != "Image":
+        missing = next((row for row, value in enumerate(values) if value is None), None)
+        if missing is not None:
+            raise DataFault(f"{data_set.path}, row {missing}: `{name}` is empty, but a number is wanted")
+        return np.asarray(values)
+    size = None if data_set.size is None else spread(data_set.size, 2)
+    package("PIL.Image", "pillow", data_set.name)
+    decoder = Decoder(Path(), data_set.grey, None if size is None else (size[0], size[1]))
+    with decoding(data_set.path):
+        images = [
+            decoder.converted(image, f"{data_set.path}, row {row} of `{name}`") for row, image in enumerate(values)
+        ]
+    for row, image in enumerate(images):
+        if image.shape != images[0].shape:
+            sizes = " and ".join(f"{each.shape[1]}×{each.shape[2]}" for each in (images[0], image))
+            message = f"{data_set.path}: rows 0 and {row} of `{name}` are {sizes}"
+            raise DataFault(message, f"`size: [{images[0].shape[1]}, {images[0].shape[2]}]` makes all of them equal")
+    return np.stack(alike(images))
+
+
+def read_torchvision(data_set: Torchvision, folder: Path) -> Data:
+    """Its images and labels. torchvision checks the files of CIFAR against their checksums before it unpickles them."""
+    import_torchvision()
+    kind = getattr(package("torchvision.datasets", "torchvision", data_set.name), data_set.of)
+    arrays: dict[str, Array] = {}
+    words: Mapping[str, tuple[str, ...]] = {}
+    if hasattr(kind, "_check_legacy_exist"):  # the files of an old torchvision, which are unpickled
+        kind = type(kind.__name__, (kind,), {"_check_legacy_exist": lambda _: False})
+    for part in ("train", "test"):
+        try:
+            found = kind(str(folder / data_set.root), train=part == "train", download=data_set.download)
+        except RuntimeError as fault:
+            help = "`download: true` fetches it" if not data_set.download else None
+            raise DataFault(f"{data_set.root} has no {data_set.of}: {str(fault).splitlines()[0]}", help) from None
+        except OSError as fault:  # no network
+            raise EnvironmentFault(f"{data_set.of} cannot be fetched: {fault}") from None
+        images = np.asarray(found.data)
+        arrays[f"image_{part}"] = images if images.ndim == 3 else images.transpose(0, 3, 1, 2)
+        arrays[f"label_{part}"] = np.asarray(found.targets)
+        words = {"label": tuple(found.classes)}
+    return from_arrays(arrays, ("label",), data_set.root, words)

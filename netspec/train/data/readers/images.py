@@ -1,0 +1,116 @@
+"""Reads folders of images, one for each class."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import get_worker_info
+
+from netspec.ops.core.arguments import spread
+from netspec.recipes import Column
+from netspec.recipes.data.files import Images
+from netspec.train.data.base import Data, DataFault, Rows, TensorRows
+from netspec.train.data.meaning import Meaning, listed
+from netspec.train.data.paths import package, printable, there
+from netspec.train.data.readers.class_folders import class_folders, images_in, part_folders
+from netspec.train.data.readers.decoder import Decoder, alike, shown
+
+IN_MEMORY = 2**30
+"""Bytes of images that are kept in memory; where there are more, all are read as they are needed."""
+
+MOST_LOOKED_AT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRows:
+    """Rows whose images are read from their files as they are taken, several at once."""
+
+    files: Sequence[Path]
+    labels: Tensor
+    decoder: Decoder
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def column(self, name: str) -> Tensor | None:
+        """The labels, which are known before an image is read."""
+        return self.labels if name == "label" else None
+
+    def take(self, index: Tensor) -> dict[str, Tensor]:
+        files = [self.files[number] for number in index.tolist()]
+        with ThreadPoolExecutor(1 if get_worker_info() else os.cpu_count()) as pool:
+            images = list(pool.map(self.decoder, files))
+        for file, image in zip(files, images):
+            if image.shape != images[0].shape:
+                raise self.decoder.unequal(file, image.shape[1:], files[0], images[0].shape[1:])
+        return {"image": torch.from_numpy(np.stack(alike(images))), "label": self.labels[index]}
+
+    def digest(self) -> str:
+        """A digest of the files' names, sizes and classes; of very many, every so manyth is looked at."""
+        made = hashlib.sha256(self.labels.numpy().data)
+        every = -(-len(self.files) // MOST_LOOKED_AT) or 1
+        for number, file in enumerate(self.files):
+            size = file.stat().st_size if number % every == 0 else ""
+            made.update(f"{shown(file, self.decoder.folder)} {size}\n".encode())
+        return made.hexdigest()
+
+
+def read(data_set: Images, folder: Path, known: Meaning | None = None) -> Data:
+    """`image` [1 or 3, height, width] and `label`, the classes in the order of their names, or as ``known``."""
+    package("PIL.Image", "pillow", data_set.name)
+    root = there(data_set.path, folder)
+    if not root.is_dir():
+        raise DataFault(f"{printable(data_set.path)} is a file, but a folder is wanted")
+    size = None if data_set.size is None else spread(data_set.size, 2)
+    decoder = Decoder(folder, data_set.grey, None if size is None else (size[0], size[1]))
+    parts = part_folders(root, folder)
+    trained = None if known is None else known.target_classes()
+    words = trained or tuple(class_folders(parts["train"], folder))
+    found = {part: _files(place, words, folder, trained) for part, place in parts.items()}
+    height, width = _sides(decoder, [file for files, _ in found.values() for file in files])
+    each = decoder(found["train"][0][0]).nbytes
+    rows: dict[str, Rows] = {}
+    for part, (files, labels) in found.items():
+        lazy = ImageRows(files, labels, decoder)
+        fits = len(files) * each <= IN_MEMORY
+        rows[part] = TensorRows(lazy.take(torch.arange(len(files)))) if fits else lazy
+    columns = {
+        "image": Column((1 if data_set.grey else 3, height, width)),
+        "label": Column((), "int64", len(words), target=True),
+    }
+    return Data(columns, rows["train"], rows.get("validation"), rows.get("test"), {"label": words}, file=data_set.path)
+
+
+def _files(place: Path, words: Sequence[str], folder: Path, trained: Sequence[str] | None) -> tuple[list[Path], Tensor]:
+    """The images of a part and their classes. Raises ``DataFault`` for a class without images, or without training."""
+    files: list[Path] = []
+    labels: list[int] = []
+    numbers: Mapping[str, int] = {word: number for number, word in enumerate(words)}
+    for name in class_folders(place, folder):
+        if name not in numbers:
+            what = f"{shown(place / name, folder)} is a class"
+            if trained is not None:
+                raise DataFault(f"{what} that the network was not trained on", f"it knows {listed(trained)}")
+            raise DataFault(f"{what} of which there are no training images")
+        own = images_in(place / name, folder)
+        files += own
+        labels += [numbers[name]] * len(own)
+    return files, torch.tensor(labels)
+
+
+def _sides(decoder: Decoder, files: Sequence[Path]) -> tuple[int, int]:
+    """Height and width of all images. Raises ``DataFault`` where they differ."""
+    first = decoder.sides(files[0])
+    for file in files if decoder.size is None else ():
+        own = decoder.sides(file)
+        if own != first:
+            raise decoder.unequal(file, own, files[0], first)
+    return first

@@ -1,0 +1,251 @@
+"""Reads tables: CSV and Parquet."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from netspec.recipes import Column
+from netspec.recipes.data.files import CSV, Parquet
+from netspec.recipes.data.files import Table as TableSet
+from netspec.train.data.arrays import LARGEST, Array, real
+from netspec.train.data.base import Data, DataFault, TensorRows
+from netspec.train.data.meaning import Coding, Meaning, class_key, coding_of, listed
+from netspec.train.data.paths import decoding, guard_memory, opened, package, printable, read_text, there
+from netspec.train.data.readers.lines import cut_lines, number_of
+
+INDEX = ("", "Unnamed: 0", "__index_level_0__")
+"""What the numbers of the rows are called where pandas has written them as a column."""
+MISSING = {"", "nan", "NaN", "NAN", "-nan", "-NaN", "NA", "N/A", "n/a", "<NA>", "#N/A", "#NA", "null", "NULL"}
+"""How other programs write that a value is not known. A class may be called `None`, or `Na`."""
+A_VALUE = 64
+"""Bytes that a value of a Parquet file takes while it is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table as it is in its file. ``numbers`` are those of the rows there, which are called ``unit``."""
+
+    file: str
+    columns: Mapping[str, Sequence[Any]]
+    numbers: Sequence[int]
+    unit: str = "line"
+    decimal: str = "."
+
+    def place(self, row: int) -> str:
+        """Where a row stands in its file."""
+        return f"{self.file}, {self.unit} {self.numbers[row]}"
+
+    def column(self, name: str) -> Sequence[Any]:
+        """A column's values. Raises ``DataFault`` where it is not there."""
+        if name not in self.columns:
+            found = ", ".join(f"`{printable(each)}`" for each in self.columns)
+            raise DataFault(f"{self.file} has no column `{name}`", f"its columns are {found}")
+        return self.columns[name]
+
+
+def read_csv(data_set: CSV, folder: Path, known: Meaning | None = None) -> Data:
+    """A table of text in which every value is a number, but for the target's classes."""
+
+    def table(path: str) -> Table:
+        return csv_table(printable(path), read_text(path, folder), data_set.separator, data_set.decimal)
+
+    return _read(data_set, table, known)
+
+
+def read_parquet(data_set: Parquet, folder: Path, known: Meaning | None = None) -> Data:
+    """The same from Parquet."""
+    return _read(data_set, lambda path: parquet_table(path, folder), known)
+
+
+def parquet_table(path: str, folder: Path) -> Table:
+    """A table from a Parquet file. Raises ``DataFault`` where it cannot be read."""
+    parquet, name = package("pyarrow.parquet", "pyarrow", Parquet.name), printable(path)
+    with opened(there(path, folder), name) as file, decoding(name):
+        whole = parquet.ParquetFile(file)
+        guard_memory(A_VALUE * whole.metadata.num_rows * whole.metadata.num_columns, f"{name}, unpacked,")
+        found = whole.read()
+        columns = {each: found.column(each).to_pylist() for each in found.column_names}
+        return Table(name, columns, range(found.num_rows), "row")
+
+
+def csv_table(file: str, text: str, separator: str | None = None, decimal: str = ".") -> Table:
+    """A table from its text. Raises ``DataFault`` where the lines are not alike."""
+    lines = cut_lines(file, text, separator)
+    if not lines:
+        raise DataFault(f"{file} is empty")
+    (first, head), *rest = lines
+    names = [name.strip() for name in head]
+    double = next((name for at, name in enumerate(names) if name in names[:at]), None)
+    if double is not None:
+        called = f"called `{printable(double)}`" if double else "without a name"
+        raise DataFault(f"{file}, line {first}: two columns are {called}", "the first line names the columns")
+    for number, row in rest:
+        if len(row) != len(names):
+            count = f"{len(row)} value{'s' * (len(row) != 1)}"
+            raise DataFault(
+                f"{file}, line {number}: {count}, but the first line names {len(names)} columns",
+                "leave lines of comments out" if head[0].startswith("#") or row[0].startswith("#") else None,
+            )
+    columns = {name: [row[at] for _, row in rest] for at, name in enumerate(names)}
+    return Table(file, columns, [number for number, _ in rest], "line", decimal)
+
+
+def _read(data_set: TableSet, read: Callable[[str], Table], known: Meaning | None) -> Data:
+    paths = {"train": data_set.path, "validation": data_set.validation, "test": data_set.test}
+    tables = {part: read(path) for part, path in paths.items() if path is not None}
+    for table in tables.values():
+        if not table.numbers:
+            raise DataFault(f"{table.file} has no rows")
+    train = tables["train"]
+    for target in data_set.targets:
+        train.column(target)
+    trained = None if known is None else known.names.get("features")
+    names = _features(train, data_set) if trained is None else known_names(data_set, trained)
+    codes: Mapping[str, Codes] = {}
+    if data_set.classes:
+        codes = {target: _codes(train, target, data_set, known) for target in data_set.targets}
+    rows = {part: TensorRows(_columns(table, names, data_set, codes)) for part, table in tables.items()}
+    found = {"features": Column((len(names),))}
+    for name, column in data_set.columns().items():
+        if name != "features":
+            found[name] = replace(column, classes=len(codes[name].words) if codes else None)
+    words = {name: each.words for name, each in codes.items()}
+    called = {"features": tuple(names)}
+    return Data(found, rows["train"], rows.get("validation"), rows.get("test"), words, called, train.file)
+
+
+def known_names(data_set: TableSet, trained: Sequence[str]) -> Sequence[str]:
+    """The features that a network was trained on, in their order; whatever other columns there are."""
+    if data_set.features is not None and {*data_set.features} != {*trained}:
+        message = f"`features` are {listed(data_set.features)}, but the network was trained on {listed(trained)}"
+        raise DataFault(message, "leave `features` out: they are found by their names")
+    return trained
+
+
+def _features(train: Table, data_set: TableSet) -> list[str]:
+    """The names of the columns that are the row's features."""
+    if "features" in data_set.targets:
+        raise DataFault(f"{train.file}: the target cannot be called `features`, as the other columns together are")
+    if data_set.features is not None:
+        return data_set.features
+    names = [name for name in train.columns if name not in data_set.targets]
+    if not names:
+        told = "targets" if len(data_set.targets) > 1 else "target"
+        raise DataFault(f"{train.file} has no column besides the {told} {listed(data_set.targets)}")
+    index = next((name for name in names if name in INDEX), None)
+    if index is not None:
+        called = f"is called `{index}`" if index else "has no name"
+        help = "take it out (in pandas, write with `index=False`), or name the columns to learn from in `features`"
+        raise DataFault(f"{train.file}: a column {called}, as those of the rows' numbers are that pandas writes", help)
+    return names
+
+
+def _columns(table: Table, names: Sequence[str], data_set: TableSet, codes: Mapping[str, Codes]) -> dict[str, Tensor]:
+    """The rows of a table: `features` [n, count], and the targets."""
+    found = {"features": features_of(table, names)}
+    if codes:
+        return found | {name: _labels(table, name, codes[name]) for name in data_set.targets}
+    if isinstance(data_set.target, str):
+        return found | {data_set.target: real(_numbers(table, data_set.target, target=True))}
+    return found | {"targets": real(np.stack([_numbers(table, name, target=True) for name in data_set.targets], 1))}
+
+
+def features_of(table: Table, names: Sequence[str]) -> Tensor:
+    """Columns of numbers side by side, [n, names]."""
+    return real(np.stack([_numbers(table, name) for name in names], 1))
+
+
+def _numbers(table: Table, name: str, target: bool = False) -> Array:
+    """A column's numbers, float64, [n]. Raises ``DataFault`` for the first that is none."""
+    values = table.column(name)
+    numbers = np.empty(len(values))
+    for row, value in enumerate(values):
+        number = number_of(value, table.decimal)
+        if number is None or not abs(number) <= LARGEST:
+            help = _repair(value, table)
+            if target and number is None and help is None:
+                help = f"`{name}` is one of several classes? write `classes: true`"
+            raise DataFault(f"{table.place(row)}: `{name}` is {_shown(value)}, but a number is wanted", help)
+        numbers[row] = number
+    return numbers
+
+
+def _repair(value: Any, table: Table) -> str | None:
+    """What to do about a value that is no number."""
+    text = "" if value is None else str(value).strip()
+    if text in MISSING:
+        return "a value that is missing is to be filled in, or its row left out"
+    if re.fullmatch(r"[-+]?\d[\d.,'_ ]*%?", text) and re.search(r"[,'_ %]|\..*\.", text):
+        if text.endswith("%"):
+            return "write shares as numbers, 0.5 for 50%"
+        if table.unit == "line" and table.decimal == "." and re.fullmatch(r"[-+]?\d+,\d+", text):
+            return "write it with a point; where a comma stands before the decimals, say `decimal: ','`"
+        return "write it without marks between its digits, but for the one before the decimals"
+    return None
+
+
+def _shown(value: Any) -> str:
+    if value is None or value == "":
+        return "empty"
+    text = printable(str(value))
+    return f"`{text[:40]}…`" if len(text) > 40 else f"`{text}`"
+
+
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """The classes of a target: ``words`` are what they are called, ``trained`` marks those that a network knows."""
+
+    words: tuple[str, ...]
+    trained: bool
+
+
+def _codes(train: Table, name: str, data_set: TableSet, known: Meaning | None) -> Codes:
+    trained = None
+    if known is not None:
+        trained = known.target_classes() if len(data_set.targets) == 1 else known.classes_of(name)
+    return Codes(trained or _classes(train.column(name)), trained is not None)
+
+
+def _classes(values: Sequence[Any]) -> tuple[str, ...]:
+    """The different values as texts: numbers in their order, then words in that of the alphabet.
+
+    A number that is spelled in several ways is one class, called by the shortest.
+    """
+    spelled: dict[str | float, str] = {}
+    for text in sorted({*map(_text, values)} - MISSING, key=_shortest_first):
+        spelled.setdefault(class_key(text), text)
+    words = sorted(key for key in spelled if isinstance(key, str))
+    return tuple(spelled[key] for key in sorted(spelled.keys() - {*words})) + tuple(words)
+
+
+def _shortest_first(text: str) -> tuple[int, str]:
+    return len(text), text
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value).strip()
+
+
+def _labels(table: Table, name: str, codes: Codes) -> Tensor:
+    values = [*map(_text, table.column(name))]
+    coding = coding_of(codes.words, {*values} - MISSING) if codes.trained else Coding(codes.words)
+    labels = []
+    for row, value in enumerate(values):
+        told = f"{table.place(row)}: `{name}` is {_shown(value)}"
+        if value in MISSING:
+            raise DataFault(f"{told}, but a class is wanted", _repair(value, table))
+        label = coding[value]
+        if label is None and codes.trained:
+            raise DataFault(f"{told}, which the network was not trained on", f"it knows {listed(codes.words)}")
+        if label is None:
+            raise DataFault(f"{told}, which is in none of the training rows")
+        labels.append(label)
+    return torch.tensor(labels)

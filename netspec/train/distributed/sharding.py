@@ -1,0 +1,142 @@
+"""A network divided among processes, as FSDP2 does it, and its checkpoints, as torch's distributed ones."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.filesystem import FileSystemReader, FileSystemWriter
+from torch.distributed.checkpoint.metadata import Metadata, StorageMeta, TensorStorageMetadata
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import save
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import FSDPModule, fully_shard
+from torch.distributed.tensor import DTensor, distribute_tensor
+
+from netspec.runtime.compile import repeated_blocks
+from netspec.train.distributed.strategies import Alone, Judged
+from netspec.train.world import World
+
+PARTS = {
+    "pathlib": ("PosixPath", "WindowsPath"),
+    "torch": ("Size",),
+    "torch.serialization": ("_get_layout",),
+    "torch.distributed.checkpoint.filesystem": ("_StorageInfo",),
+    "torch.distributed.checkpoint.metadata": (
+        "ChunkStorageMetadata",
+        "Metadata",
+        "MetadataIndex",
+        "StorageMeta",
+        "TensorProperties",
+        "TensorStorageMetadata",
+        "_MEM_FORMAT_ENCODING",
+    ),
+}
+"""What the index of a checkpoint of tensors is made of, by module."""
+
+
+class Sharded(Alone):
+    """Every process keeps a part of each block's parameters, gradients and optimizer's state, and gathers a block's
+    parameters only while it runs. To be made before the optimizer.
+    """
+
+    sharded = True
+
+    def __init__(self, judged: Judged, device: torch.device, world: World):
+        mesh = init_device_mesh(device.type, (world.size,))
+        for parameter in judged.model.parameters():
+            parameter.data = parameter.data.contiguous()  # it is divided by rows: only inputs have their channels last
+        for block in own_blocks(judged.model):
+            fully_shard(block, mesh=mesh)
+        fully_shard(judged.model, mesh=mesh)
+        self.judged = judged
+
+    @contextmanager
+    def gathering(self, last: bool) -> Iterator[None]:
+        root = self.judged.model
+        assert isinstance(root, FSDPModule)
+        root.set_requires_gradient_sync(last)
+        yield
+
+    def whole(self, tensor: Tensor) -> Tensor:
+        return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+    def laid_out(self, tensor: Tensor, like: Tensor) -> Tensor:
+        tensor = tensor.to(like.device)
+        if not isinstance(like, DTensor) or isinstance(tensor, DTensor):
+            return tensor
+        return distribute_tensor(tensor, like.device_mesh, like.placements)
+
+
+def own_blocks(model: nn.Module) -> list[nn.Module]:
+    """The repeated blocks of a network that share no parameter with what is outside of them.
+
+    Those that do are left to the whole, which is gathered while any of it runs.
+    """
+    uses = Counter(id(parameter) for _, parameter in model.named_parameters(remove_duplicate=False))
+
+    def is_own(block: nn.Module) -> bool:
+        inside = Counter(id(parameter) for _, parameter in block.named_parameters(remove_duplicate=False))
+        return all(uses[each] == count for each, count in inside.items())
+
+    return [block for block in repeated_blocks(model) if is_own(block)]
+
+
+def write_shards(tensors: Mapping[str, Tensor], folder: Path) -> None:
+    """Write what each process has of some tensors into a folder, each into a file of its own.
+
+    Raises ``OSError`` where one of them could not.
+    """
+    try:
+        save(dict(tensors), storage_writer=FileSystemWriter(folder))
+    except CheckpointException as found:
+        faults = [fault for fault, _ in found.failures.values()]
+        raise next((fault for fault in faults if isinstance(fault, OSError)), found) from None
+
+
+class Shards(FileSystemReader):
+    """Such a folder, whoever wrote it: torch unpickles its index, which could name any function to be called."""
+
+    def read_metadata(self, *args: Any, **kwargs: Any) -> Metadata:
+        with open(self._get_metadata_path(kwargs.get("rank")), "rb") as file:
+            found: Metadata = Index(file).load()
+        found.storage_meta = StorageMeta(load_id=self.load_id)
+        return found
+
+
+class Index(pickle.Unpickler):
+    """Reads the index of a checkpoint, which is made of ``PARTS`` and of dtypes. Raises ``UnpicklingError`` for others.
+
+    There are tensors alone in it: bytes would be unpickled in their turn.
+    """
+
+    def find_class(self, module: str, name: str) -> Any:
+        is_dtype = module == "torch" and isinstance(vars(torch).get(name), torch.dtype)
+        if is_dtype or name in PARTS.get(module, ()):
+            return super().find_class(module, name)
+        raise pickle.UnpicklingError(f"it names {module}.{name}")
+
+
+def shards_in(folder: Path) -> dict[str, tuple[torch.Size, torch.dtype]]:
+    """Size and type of every tensor that such a folder has."""
+    entries = Shards(folder).read_metadata().state_dict_metadata
+    return {
+        name: (found.size, found.properties.dtype)
+        for name, found in entries.items()
+        if isinstance(found, TensorStorageMetadata)
+    }
+
+
+def read_shards(tensors: Mapping[str, Tensor], folder: Path, world: World) -> None:
+    """Fill tensors with what a folder has of them, however many processes wrote it and however they are divided now."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "torch.distributed is disabled")  # as is right for a single process
+        load(dict(tensors), storage_reader=Shards(folder), no_dist=world.size == 1)

@@ -1,0 +1,110 @@
+"""What can go wrong in a run, in words that help."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from netspec.diagnostics import EnvironmentFault, TrainingFault
+from netspec.recipes.recipe import Settings
+from netspec.train.data import DataFault
+from netspec.train.data.batches import Batch
+from netspec.train.world import ALONE, World
+
+
+def name_the_layer(model: nn.Module, batch: Batch, world: World = ALONE) -> str:
+    """Where the first number that is none comes from: a parameter, the data, or a layer.
+
+    Every process calls it, and all get the same answer, whoever has the row that it comes from.
+    """
+    for name, parameter in model.named_parameters():
+        if not parameter.isfinite().all():
+            return f"the parameter `{name}` is no longer finite"
+    if world.most(not all(tensor is None or finite(tensor) for tensor in batch.inputs)):
+        return "the data hold a number that is not finite"
+    found: list[str] = []
+    handles = [
+        module.register_forward_hook(lambda _, __, made, name=name: found.append(name) if not finite(made) else None)
+        for name, module in model.named_modules()
+        if name and not any(True for _ in module.children())
+    ]
+    try:
+        with torch.no_grad():
+            made = model(*batch.inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+    layers = [name for part in world.gathered(found[:1]) for name in part]
+    if layers:
+        return f"the layer `{layers[0]}` makes the first number that is not finite"
+    if world.most(not finite(made)):
+        return "the output is not finite"
+    return "every layer is finite, but the loss of what they give is not"
+
+
+def finite(made: Any) -> bool:
+    """Whether a tensor, or all that a collection holds, is finite."""
+    if isinstance(made, Tensor):
+        return bool(made.isfinite().all())
+    if isinstance(made, dict):
+        return all(map(finite, made.values()))
+    return all(map(finite, made)) if isinstance(made, (list, tuple)) else True
+
+
+@contextmanager
+def out_of_memory(settings: Settings) -> Iterator[None]:
+    """Tells what to do where the memory does not suffice."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, RuntimeError, MemoryError) as found:
+        if isinstance(found, RuntimeError) and not is_out_of_memory(found):
+            raise
+        batch, parts = settings.batch, settings.accumulate
+        help = f"`--set train.accumulate={parts * 2}` takes half of it and gives the same"
+        if batch is None or batch < 2 * parts:
+            help = "`--set train.precision=mixed`, or a smaller network, takes less"
+        else:
+            help += f"; `--set train.batch={batch // 2}` trains with smaller batches"
+        raise TrainingFault(f"a step with {batch or 'all'} rows does not fit in memory: {help}") from None
+
+
+def is_out_of_memory(found: BaseException) -> bool:
+    """Whether torch could not allocate what it needs, on whichever device."""
+    return isinstance(found, torch.OutOfMemoryError) or "not enough memory" in str(found) or "alloc" in str(found)
+
+
+@contextmanager
+def enough_rows() -> Iterator[None]:
+    """Tells of a batch norm that has a single number of each channel, which has no spread."""
+    try:
+        yield
+    except ValueError as found:
+        if "more than 1 value per channel" not in str(found):
+            raise
+        raise TrainingFault(
+            "a batch norm cannot learn from a single row, which is what a step has for it: choose another `batch`, as "
+            "the last one of an epoch has what is left, or fewer devices or parts (`accumulate`)"
+        ) from None
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Files of the data that turn out to be at fault while the run goes on, told as such."""
+    try:
+        yield
+    except DataFault as found:
+        raise TrainingFault(f"{found.message}{f': {found.help}' if found.help else ''}") from None
+
+
+@contextmanager
+def too_large(path: Path) -> Iterator[None]:
+    """A full or read-only disk, told as such."""
+    try:
+        yield
+    except OSError as found:
+        raise EnvironmentFault(f"cannot write {path}: {found.strerror}; what was saved before is whole") from None

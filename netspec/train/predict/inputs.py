@@ -1,0 +1,260 @@
+"""What a network is asked about: files and texts, as rows of the columns that it was trained on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from netspec.diagnostics import EnvironmentFault, UsageError
+from netspec.recipes import Column
+from netspec.train.data import DataFault, Meaning
+from netspec.train.data.arrays import real
+from netspec.train.data.meaning import UNKNOWN, listed
+from netspec.train.data.paths import printable, read_text
+from netspec.train.data.readers.decoder import ENDINGS, Decoder
+from netspec.train.data.readers.lines import cut_lines, number_of
+from netspec.train.data.readers.numpy_files import arrays_of
+from netspec.train.data.readers.tables import Table, csv_table, features_of, parquet_table
+from netspec.train.data.readers.texts import split
+
+ARRAYS = (".npy", ".npz")
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Rows that belong together: ``names`` has one for each, ``rows`` their columns, [n, …]."""
+
+    names: Sequence[str]
+    rows: Mapping[str, Tensor]
+
+
+class GivenReader:
+    """Reads what is given, by what a run knows of its data.
+
+    ``read`` are the columns that the network reads, ``text`` the one that holds words, of the ``level`` that its data
+    set divides texts into. Tables are written with its ``separator`` and ``decimal``.
+    """
+
+    def __init__(
+        self,
+        meaning: Meaning,
+        read: Sequence[str],
+        text: str | None,
+        level: str | None = None,
+        separator: str | None = None,
+        decimal: str = ".",
+    ):
+        self.meaning, self.columns, self.words = meaning, meaning.columns, meaning.words
+        self.read, self.text, self.level = read, text, level
+        self.separator, self.decimal = separator, decimal
+
+    def all(self, given: str) -> Iterator[Given]:
+        """The rows of one argument. Raises ``UsageError`` where the network cannot take them."""
+        for each in self.read_all(given):
+            for name, tensor in each.rows.items():
+                if not tensor.isfinite().all():
+                    raise UsageError(f"`{name}` in {given} holds a number that is not finite")
+            yield each
+
+    def read_all(self, given: str) -> Iterator[Given]:
+        """The rows of one argument, whatever numbers they hold."""
+        path = Path(given)
+        if not given.strip():
+            raise UsageError("there is nothing to be asked about: give a file, or a text where the network reads one")
+        try:
+            if os.path.isdir(given):
+                raise UsageError(f"{given} is a folder: name the files in it, as in {given.rstrip('/')}/*")
+            yield from self.texts(path, given) if self.text is not None and not is_array(path) else [self.rows(path)]
+        except DataFault as fault:
+            raise UsageError(f"{fault.message}{f': {fault.help}' if fault.help else ''}") from None
+        except (OSError, UnicodeDecodeError) as fault:
+            raise EnvironmentFault(f"cannot read {given}: {fault}") from None
+
+    def rows(self, path: Path) -> Given:
+        """The rows of a file."""
+        if not path.exists():
+            raise UsageError(f"there is no file {path}")
+        if is_array(path):
+            return self.arrays(path)
+        match path.suffix.lower():
+            case suffix if suffix in ENDINGS:
+                return self.image(path)
+            case ".csv" | ".tsv" | ".txt" | ".parquet":
+                return self.table(path)
+        raise UsageError(f"{path} is neither an image nor a table (.csv) nor arrays (.npy, .npz)")
+
+    def only(self, path: Path, what: str, dims: int) -> tuple[str, Column]:
+        """The column that a file of one kind is for: the only one that the network reads, of so many dimensions."""
+        if len(self.read) != 1 or len(self.columns[self.read[0]].shape) != dims:
+            shapes = ", ".join(f"`{name}` {list(self.columns[name].shape)}" for name in self.read)
+            raise UsageError(f"{path} is {what}, but a row of the network's is {shapes}")
+        return self.read[0], self.columns[self.read[0]]
+
+    def image(self, path: Path) -> Given:
+        """An image in the size of the training images, grey or in colour as they were."""
+        name, column = self.only(path, "an image", 3)
+        shape, last = column.shape, column.shape[0] not in (1, 3) and column.shape[2] in (1, 3)
+        channels, height, width = (shape[2], *shape[:2]) if last else shape
+        if channels not in (1, 3):
+            raise UsageError(f"{path} is an image, but the network's have {channels} channels")
+        size = None if height is None or width is None else (height, width)
+        pixels = torch.from_numpy(Decoder(Path(), channels == 1, size)(path))
+        pixels = pixels.permute(1, 2, 0).contiguous() if last else pixels
+        return Given([str(path)], {name: self.meaning.scaled(name, str(path), pixels[None])})
+
+    def arrays(self, path: Path) -> Given:
+        """The rows of a ``.npy`` file for the only column, or of a ``.npz`` file by the columns' names."""
+        found = arrays_of(path, str(path))
+        if not isinstance(found, dict):
+            if len(self.read) != 1:
+                raise UsageError(f"{path} is one array, but the network reads {_listed(self.read)}: give an .npz file")
+            found = {self.read[0]: found}
+        missing = [name for name in self.read if name not in found]
+        if missing:
+            raise UsageError(f"{path} has no array {_listed(missing)}: the network reads {_listed(self.read)}")
+        rows = {name: self.typed(path, name, found[name]) for name in self.read}
+        counts = {len(tensor) for tensor in rows.values()}
+        if len(counts) > 1:
+            raise UsageError(f"the arrays in {path} have different numbers of rows: {sorted(counts)}")
+        if counts == {0}:
+            raise UsageError(f"{path} has no rows")
+        return Given(_numbered(path, counts.pop()), rows)
+
+    def typed(self, path: Path, name: str, array: np.ndarray) -> Tensor:
+        """An array as a column's rows; one row alone is one of them, and grey images may lack their one channel."""
+        column, what = self.columns[name], f"`{name}` in {path}"
+        shape = column.shape
+        if len(shape) == 3 and shape[0] == 1 and array.ndim in (2, 3) and _fits(array.shape[-2:], shape[1:]):
+            array = array[..., None, :, :]
+        if array.ndim == len(shape):
+            array = array[None]
+        if array.ndim != len(shape) + 1 or not _fits(array.shape[1:], shape) or array.dtype.kind not in "fiub":
+            rows = "×".join("?" if size is None else str(size) for size in shape) or "one number"
+            raise UsageError(f"{what} is {array.dtype} {list(array.shape)}, but a row is {rows}")
+        dtype = getattr(torch, column.dtype)
+        if dtype.is_floating_point:
+            plain = array if array.dtype == np.uint8 else array.astype(np.int64)
+            read = real(array) if array.dtype.kind == "f" else torch.from_numpy(np.ascontiguousarray(plain))
+            tensor = self.meaning.scaled(name, what, read)
+            in_bytes = tensor.dtype == torch.uint8 and (name in self.meaning.bytes or len(shape) == 3)
+            return tensor if in_bytes else tensor if tensor.dtype == torch.float64 else tensor.to(dtype)
+        if array.dtype.kind == "f" and not (np.isfinite(array) & (array == np.round(array))).all():
+            raise UsageError(f"{what} holds real numbers, but the network reads whole ones")
+        return torch.from_numpy(array.astype(np.int64)).to(dtype)
+
+    def table(self, path: Path) -> Given:
+        """Rows of numbers: by the names that the features had in training, if they had names, else as they stand."""
+        name, column = self.only(path, "a table", 1)
+        if name in self.meaning.names:
+            table = self.read_table(path, self.meaning.names[name])
+            if not table.numbers:
+                raise UsageError(f"{path} has no rows")
+            return Given(_numbered(path, len(table.numbers)), {name: features_of(table, self.meaning.names[name])})
+        if path.suffix.lower() == ".parquet":
+            raise UsageError(f"the network's features have no names to be found by in {path}: give a .csv or an array")
+        lines = cut_lines(str(path), read_text(str(path), Path()), self.separator)
+        head = lines.pop(0)[1] if lines and not all(self.number(value) is not None for value in lines[0][1]) else None
+        if not lines:
+            raise UsageError(f"{path} has no rows")
+        places = self.places(head) if head is not None else [*range(len(lines[0][1]))]
+        count, width = len(lines[0][1] if head is None else head), column.shape[0]
+        if width not in (None, len(places)):
+            has = f"{len(places)} column{'s' * (len(places) != 1)}"
+            raise UsageError(f"{path} has {has}, but a row of `{name}` has {width} numbers")
+        made = []
+        for at, line in lines:
+            if len(line) != count:
+                raise UsageError(f"line {at} of {path} has {len(line)} values, unlike those above")
+            row = [self.number(line[place]) for place in places]
+            if None in row:
+                text = printable(",".join(line)[:80])
+                raise UsageError(f"line {at} of {path} is not a row of numbers: {text}")
+            made.append(row)
+        return Given(_numbered(path, len(made)), {name: real(np.array(made, np.float64))})
+
+    def number(self, value: str) -> float | None:
+        return number_of(value, self.decimal)
+
+    def read_table(self, path: Path, names: Sequence[str]) -> Table:
+        """A table with a line of names. Raises ``DataFault`` where one of the features is not there."""
+        if path.suffix.lower() == ".parquet":
+            table = parquet_table(str(path), Path())
+        else:
+            table = csv_table(str(path), read_text(str(path), Path()), self.separator, self.decimal)
+        missing = [name for name in names if name not in table.columns]
+        if missing:
+            help = f"its first line names {listed(table.columns)}, and the network was trained on {listed(names)}"
+            raise DataFault(f"{path} has no column {listed(missing)}", help)
+        return table
+
+    def places(self, head: Sequence[str]) -> list[int]:
+        """Which columns of a table are features, where these have no names: all but the target."""
+        targets = [name for name, column in self.columns.items() if column.target]
+        return [place for place, name in enumerate(head) if name.strip() not in targets]
+
+    def texts(self, path: Path, given: str) -> Iterator[Given]:
+        """A text, or each line of a file, as words or characters, whichever the network knows."""
+        is_file = os.path.lexists(given)  # unlike a path's own method, it takes any text, however long
+        lines = read_text(str(path), Path()).splitlines() if is_file else [given]
+        for line in filter(str.strip, lines):
+            yield Given([line], self.encoded(line))
+
+    def encoded(self, line: str) -> dict[str, Tensor]:
+        """A line as numbers, [1, T], filled up as the training rows were; with its length and padding, where read."""
+        assert self.text is not None
+        column, words = self.columns[self.text], self.words[self.text]
+        known = {word: number for number, word in enumerate(words)}
+        if not any(word != word.lower() for word in words):
+            line = line.lower()
+        numbers = []
+        for word in self.split(line, words):
+            if word not in known and UNKNOWN not in known:
+                some = " ".join(words[:40]).strip()
+                raise UsageError(
+                    f"the network does not know `{word}`; it knows {some}{' …' if len(words) > 40 else ''}"
+                )
+            numbers.append(known.get(word, known.get(UNKNOWN, 0)))
+        size = column.shape[0]
+        if column.padding is not None and size is not None:
+            filled = [*numbers, *[column.padding] * (size - len(numbers))]
+        else:
+            filled = numbers[-size:] if size is not None else numbers
+        rows = {
+            self.text: torch.tensor([filled]),
+            "lengths": torch.tensor([len(numbers)]),
+            f"{self.text}_padding": torch.tensor([[place >= len(numbers) for place in range(len(filled))]]),
+        }
+        return {name: tensor for name, tensor in rows.items() if name in self.read}
+
+    def split(self, line: str, words: Sequence[str]) -> Sequence[str]:
+        """The words or characters of a line, divided as the training texts were."""
+        if self.level is not None:
+            return split(line, "char" if self.level == "char" else "word")
+        return [*line] if by_character(words) else line.split()
+
+
+def is_array(path: Path) -> bool:
+    return path.suffix.lower() in ARRAYS
+
+
+def _fits(sizes: Sequence[int], shape: Sequence[int | None]) -> bool:
+    return len(sizes) == len(shape) and all(own in (None, size) for size, own in zip(sizes, shape))
+
+
+def by_character(words: Sequence[str]) -> bool:
+    """Whether words are characters, but for those in angle brackets."""
+    return all(len(word) == 1 for word in words if not word.startswith("<"))
+
+
+def _numbered(path: Path, count: int) -> list[str]:
+    return [str(path)] if count == 1 else [f"{path}:{number}" for number in range(1, count + 1)]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)

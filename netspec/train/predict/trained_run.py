@@ -1,0 +1,142 @@
+"""A finished run, loaded again: its network with the best weights, and what its data meant."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from netspec.diagnostics import UsageError
+from netspec.graph import Graph
+from netspec.pipeline import read_value
+from netspec.recipes import ingredients
+from netspec.recipes.recipe import Recipe
+from netspec.runtime.module import build_module
+from netspec.syntax import MapNode
+from netspec.train.data import Meaning
+from netspec.train.optimize.balance import read_loss_weights
+from netspec.train.predict.onnx_module import OnnxModule
+from netspec.train.setup import Setup, read_data, read_weights, recipe_of
+from netspec.train.store.checkpoints import digest_of
+from netspec.train.store.folder import RunFolder, damaged
+from netspec.train.store.metadata import begun_as, changes_of_data, going_on, read_meaning, read_states, rebuild
+
+
+class Finished:
+    """A run that has ended, from its folder alone. ``other`` are data that it was not trained on, as in a spec.
+
+    ``fold`` is the fold of a cross-validated run, whose weights, transforms and files lie in ``path``.
+    """
+
+    def __init__(self, folder: RunFolder, path: Path, fold: int | None = None, other: str | None = None):
+        self.folder, self.path, self.fold, self.other = folder, path, fold, other
+        self.graph: Graph = rebuild(folder, other_data(folder, other) if other is not None else ())
+        self.recipe: Recipe = recipe_of(self.graph)
+
+    @staticmethod
+    def find(run: str, other: str | None = None) -> list[Finished]:
+        """The run of a folder, or ``runs/NAME/last``; one for each fold where it was cross-validated.
+
+        Raises ``UsageError`` where there is no such run, or where it has not been trained to its end.
+        """
+        path = Path(run)
+        above, name = RunFolder(path.parent), path.name
+        if name == "last":
+            return Finished.find(str(RunFolder.find("last", path.parent).path), other)
+        if name.startswith("fold-") and name[5:].isdecimal() and above.begun:
+            guard_finished(above)
+            guard_fold(above, path)
+            return [Finished(above, path, int(name[5:]) - 1, other)]
+        folder = RunFolder(path)
+        if not folder.begun:
+            some = (
+                "" if not any(RunFolder(each).begun for each in path.glob("*")) else f" itself: name one, as {run}/last"
+            )
+            raise UsageError(f"there is no run in {run}{some or ': `netspec train` makes one, such as runs/lenet/1'}")
+        guard_finished(folder)
+        folds = sorted((each for each in path.glob("fold-*") if each.name[5:].isdecimal()), key=_number)
+        if not folds:
+            return [Finished(folder, path, None, other)]
+        return [Finished(folder, each, number, other) for number, each in enumerate(folds)]
+
+    def states(self) -> list[dict[str, Tensor]]:
+        """What the transforms have learned of the rows that it was trained on."""
+        return read_states(self.recipe.prepare, self.path)
+
+    def meaning(self) -> Meaning:
+        """The columns of its data, and what their numbers stand for."""
+        return read_meaning(self.folder)
+
+    def module(self, runtime: str) -> nn.Module:
+        """The network with the best weights, on the CPU: as PyTorch, or as its ONNX file."""
+        if runtime == "onnx":
+            self._guard_whole(self.path / "model.onnx")
+            return OnnxModule(self.path / "model.onnx").eval()
+        module, path = build_module(self.graph, "cpu"), self.path / "best.safetensors"
+        try:
+            module.load_state_dict(read_weights(path))
+        except RuntimeError:
+            raise UsageError(f"{path} holds the weights of another network than {self.folder.path}/run.json") from None
+        return module.eval()
+
+    def _guard_whole(self, path: Path) -> None:
+        """Guard: a file is as the run has left it, where it is."""
+        digests = self.folder.result().get("files", {})
+        digest = digests.get(path.relative_to(self.folder.path).as_posix())
+        if digest is not None and path.is_file() and digest_of(path) != digest:
+            raise damaged(path)
+
+    def scores(self, runtime: str, warn: Callable[[str], None] = print) -> dict[str, dict[str, float]]:
+        """Loss and metrics of every part of the data that the recipe names.
+
+        Nothing is held back of other data. Where its own are no longer as they were, ``warn`` is told.
+        """
+        data = read_data(self.graph, self.meaning())
+        for change in changes_of_data(data, self.folder) if self.other is None else ():
+            warn(f"the data are others than it was trained on: {change}; what judges may be rows that it has learned")
+        fold = self.fold if self.other is None else None
+        weights = read_loss_weights(self.path)
+        setup = Setup(self.graph, data, torch.device("cpu"), fold, self.states(), loss_weights=weights)
+        setup.model = self.module(runtime)
+        if self.other is None:
+            return setup.scores()
+        parts = {"rows": data.train, "validation": data.validation, "test": data.test}
+        if data.validation is not None or data.test is not None:
+            parts = {"train": data.train, **parts}
+            del parts["rows"]
+        return {name: setup.measure(setup.feed(rows)) for name, rows in parts.items() if rows is not None}
+
+
+def other_data(folder: RunFolder, text: str) -> list[str]:
+    """Other data as values to set: what they leave unsaid of what their rows mean is as in training."""
+    node = read_value("train.data", text)
+    ((name, trained),) = folder.facts()["recipe"]["data"].items()
+    kind = ingredients("data").get(name)
+    if kind is None or not isinstance(node, MapNode) or node.keys() != (name,):
+        return [f"train.data={text}"]
+    inside = node.entries[0][1]
+    said = inside.keys() if isinstance(inside, MapNode) else [kind.main]
+    unsaid = [key for key in getattr(kind, "meaning", ()) if key not in said and trained[key] is not None]
+    return [f"train.data={text}", *(f"train.data.{key}={json.dumps(trained[key])}" for key in unsaid)]
+
+
+def _number(fold: Path) -> int:
+    return int(fold.name[5:])
+
+
+def guard_fold(folder: RunFolder, path: Path) -> None:
+    """Guard: a run has this fold."""
+    if not path.is_dir():
+        folds = folder.facts()["recipe"]["folds"]
+        has = f"it has fold-1 to fold-{folds}" if folds else "it was not cross-validated"
+        raise UsageError(f"there is no {path.name} in {folder.path}: {has}")
+
+
+def guard_finished(folder: RunFolder) -> None:
+    """Guard: a run has ended."""
+    if not folder.ended:
+        command = going_on(begun_as(folder), folder)
+        raise UsageError(f"{folder.path} has not been trained to its end; to go on:\n  {command}")

@@ -1,0 +1,123 @@
+"""How a run is shown while it goes on: a live line on a terminal, a line an epoch elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from netspec.diagnostics import EnvironmentFault
+from netspec.diagnostics.terminal import bare
+from netspec.train.store.folder import RunFolder
+
+SHOWN_EVERY = 0.1
+LARGE = 1e6
+
+
+class Progress(Protocol):
+    """What a run tells of itself."""
+
+    def resumed(self, done: int) -> None:
+        """The run goes on after this step."""
+
+    def step(self, done: int, loss: float) -> None:
+        """A step is done."""
+
+    def epoch(self, record: Mapping[str, Any]) -> None:
+        """An epoch is done, and judged."""
+
+    def close(self) -> None: ...
+
+
+class Plain:
+    """A line an epoch, under a heading."""
+
+    def __init__(self, steps: int):
+        self.columns: list[str] = []
+
+    def resumed(self, done: int) -> None:
+        print(f"going on after step {done:,}\n", flush=True)
+
+    def step(self, done: int, loss: float) -> None:
+        pass
+
+    def epoch(self, record: Mapping[str, Any]) -> None:
+        cells = epoch_cells(record)
+        if not self.columns:
+            self.columns = [*cells]
+            print("  ".join(f"{name:>{_width(name)}}" for name in cells))
+        print("  ".join(f"{cells.get(name, ''):>{_width(name)}}" for name in self.columns), flush=True)
+
+    def close(self) -> None:
+        pass
+
+
+class Live(Plain):
+    """The same lines, and below them a bar with loss, rate and the time that is left."""
+
+    def __init__(self, steps: int):
+        super().__init__(steps)
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        self.bar = Bar(
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("loss {task.fields[loss]}"),
+            TextColumn("{task.fields[rate]}"),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=Console(file=bare(sys.stdout)),
+            transient=True,
+            auto_refresh=False,
+        )
+        self.task = self.bar.add_task("", total=steps, loss="–", rate="")
+        self.bar.start()
+        self.shown = self.began = time.perf_counter()
+        self.first: int | None = None
+
+    def step(self, done: int, loss: float) -> None:
+        now = time.perf_counter()
+        if self.first is None:
+            self.first, self.began = done, now
+        if now - self.shown >= SHOWN_EVERY:
+            self.shown = now
+            rate = (done - self.first) / max(now - self.began, 1e-9)
+            self.bar.update(self.task, completed=done, loss=f"{loss:.4g}", rate=f"{rate:,.0f} steps/s")
+            self.bar.refresh()
+
+    def close(self) -> None:
+        self.bar.stop()
+
+
+def shown(steps: int) -> Progress:
+    """What suits where the output goes."""
+    return Live(steps) if sys.stdout.isatty() else Plain(steps)
+
+
+def epoch_cells(record: Mapping[str, Any]) -> dict[str, str]:
+    """An epoch's record as the cells of a line."""
+    cells = {"epoch": str(record["epoch"])}
+    for part in ("train", "validation"):
+        cells |= {f"{part} {name}": score(value) for name, value in record.get(part, {}).items()}
+    return cells | {"lr": f"{record['lr']:.3g}", "time": f"{record['seconds']:.1f} s"}
+
+
+def score(value: float) -> str:
+    """A loss or a metric: four digits behind the point, or its power of ten where it has got out of hand."""
+    return f"{value:.4f}" if abs(value) < LARGE else f"{value:.3e}"
+
+
+def _width(name: str) -> int:
+    return max(len(name), 8 if name not in ("epoch",) else 5)
+
+
+def board(folder: RunFolder) -> Any:
+    """A writer of TensorBoard's event files. Raises ``EnvironmentFault`` where TensorBoard is not installed."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ModuleNotFoundError:
+        raise EnvironmentFault("`tensorboard: true` needs TensorBoard: `pip install 'netspec[tensorboard]'`") from None
+    return SummaryWriter(folder.path / "tensorboard")

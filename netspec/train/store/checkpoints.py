@@ -1,0 +1,229 @@
+"""Checkpoints: written whole or not at all, with digests, and read back only where these are right.
+
+One process writes a file; of a network that is divided among several, each writes its part into a folder, which any
+other number of processes can read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import pickle
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from netspec.diagnostics import EnvironmentFault
+from netspec.files import remove, replacing, temporary_folder, write_text
+from netspec.train.store.claim import guard_inside
+from netspec.train.store.snapshot import Snapshot
+from netspec.train.world import ALONE, World
+
+REST = "rest.pt"
+DIGESTS = "digests.json"
+"""The digests of a divided checkpoint's files, in its folder as in the index."""
+
+NAME = re.compile(r"step-(?P<step>\d{8,})(\.pt|\+*)")
+"""What a run calls its checkpoints: nothing else in the folder is ever removed."""
+
+Sizes = Mapping[str, tuple[torch.Size, torch.dtype]]
+
+
+class Checkpoints:
+    """The checkpoints of a run, in a folder. ``index.json`` names them, the last one last, with their SHA-256."""
+
+    def __init__(self, folder: Path, keep: int = 2, world: World = ALONE):
+        guard_inside(folder)
+        self.folder, self.keep, self.world = folder, keep, world
+
+    def _entries(self) -> tuple[list[dict[str, Any]], list[str]]:
+        """``{"name", "step", "sha256": {file: digest}}``, the oldest first, and what is wrong with the index.
+
+        Where it is damaged, or a kill came before it, these are the checkpoints beside it that are whole by themselves.
+        """
+        index = self.folder / "index.json"
+        faults = []
+        try:
+            found = json.loads(index.read_bytes())
+            if not isinstance(found, list) or not all(map(_is_entry, found)):
+                raise ValueError
+            return found, []
+        except FileNotFoundError:
+            pass
+        except OSError as refused:
+            raise EnvironmentFault(f"cannot read {index}: {refused.strerror}") from None
+        except (ValueError, RecursionError):
+            faults = [f"{index} is damaged: the checkpoints beside it are looked through"]
+        return self._found(), faults
+
+    def _found(self) -> list[dict[str, Any]]:
+        """The entries of the checkpoints that lie in the folder, and are whole by themselves."""
+        return sorted(self._whole(), key=lambda entry: (entry["step"], entry["name"]))
+
+    def _own(self) -> Iterator[Path]:
+        """The checkpoints that lie in the folder, by their names."""
+        for path in self.folder.glob("step-*"):
+            if NAME.fullmatch(path.name) and not path.is_symlink():
+                yield path
+
+    def _whole(self) -> Iterator[dict[str, Any]]:
+        """The entries of checkpoints that the index does not name: of a file with the sums of its parts, which every
+        zip file has; of a folder with the digests in it.
+        """
+        for path in self._own():
+            step = int(NAME.fullmatch(path.name)["step"])  # type: ignore[index]
+            try:
+                if path.is_dir():
+                    digests = json.loads((path / DIGESTS).read_bytes())
+                    entry = {"name": path.name, "step": step, "sha256": digests}
+                    if _is_entry(entry):
+                        yield entry
+                    continue
+                with zipfile.ZipFile(path) as file:
+                    if file.testzip() is None:
+                        yield {"name": path.name, "step": step, "sha256": {path.name: digest_of(path)}}
+            except (OSError, ValueError, zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError):
+                continue
+
+    def save(self, snapshot: Snapshot, step: int, sharded: bool = False) -> None:
+        """Write a checkpoint, then name it in the index, then drop those that are too old.
+
+        Every process calls it. Raises ``EnvironmentFault`` where the disk is full: the last good one is still there.
+        """
+        if sharded:
+            self._save_shards(snapshot, step)
+        elif self.world.is_first:
+            path = self.folder / f"step-{step:08}.pt"
+            data = saved({"tensors": snapshot.tensors, "rest": snapshot.rest})
+            with replacing(path) as temporary:
+                temporary.write_bytes(data)
+            self._name(path.name, step, {path.name: hashlib.sha256(data).hexdigest()})
+        self.world.wait()
+
+    def _save_shards(self, snapshot: Snapshot, step: int) -> None:
+        from netspec.train.distributed.sharding import write_shards
+
+        name = f"step-{step:08}"
+        temporary = self.folder / name
+        try:
+            made = temporary_folder(self.folder / name) if self.world.is_first else temporary
+            temporary = self.world.gathered(made)[0]
+            if self.world.is_first:
+                (temporary / REST).write_bytes(saved(snapshot.rest))
+            self.world.wait()
+            write_shards(snapshot.tensors, temporary)
+            mine = sorted(temporary.iterdir())[self.world.rank :: self.world.size]
+            digests = self.world.gathered({each.name: digest_of(each, sync=True) for each in mine})
+            if self.world.is_first:
+                while (self.folder / name).exists():  # the same step, saved before the run was stopped
+                    name += "+"
+                together = {f"{name}/{file}": digest for part in digests for file, digest in part.items()}
+                write_text(temporary / DIGESTS, json.dumps(together, indent=1))
+                os.replace(temporary, self.folder / name)
+                self._name(name, step, together)
+        except OSError as found:
+            raise EnvironmentFault(f"cannot write {temporary}: {found.strerror}") from None
+
+    def _name(self, name: str, step: int, digests: Mapping[str, str]) -> None:
+        before = [each for each in self._entries()[0] if each["name"] != name]
+        kept = before[len(before) - self.keep + 1 :] if self.keep > 1 else []
+        entry = {"name": name, "step": step, "sha256": dict(digests)}
+        write_text(self.folder / "index.json", json.dumps([*kept, entry], indent=1) + "\n")
+        named = {each["name"] for each in (*kept, entry)}
+        for path in self._own():  # those that are too old, and one that a kill has left unnamed
+            if path.name not in named:
+                remove(path)
+
+    def load(self, places: Callable[[Sizes], dict[str, Tensor]]) -> tuple[Snapshot | None, list[str]]:
+        """The newest state that is whole, and what was wrong with those after it. ``None`` where there is none.
+
+        ``places`` gives, for the sizes of divided tensors, those that are filled with them; tensors of a single file
+        come whole, on the CPU. Every process calls it.
+        """
+        entries, faults = self._entries()
+        path = self._newest(entries, faults)
+        if path is None and entries and (path := self._newest(self._found(), [])) is not None:
+            faults.append(f"{self.folder / 'index.json'} is damaged: {path} is whole by its own digests, and used")
+        if path is None:
+            return None, faults
+        try:
+            return (self._read_shards(path, places) if path.is_dir() else read_file(path)), faults
+        except pickle.UnpicklingError as fault:  # what it names is not called
+            message = str(fault).partition("\n")[0]
+            raise EnvironmentFault(f"{path} is no checkpoint of netspec's: {message}") from None
+
+    def _newest(self, entries: list[dict[str, Any]], faults: list[str]) -> Path | None:
+        """The last checkpoint that is as its digests say; ``faults`` gets what is wrong with those after it."""
+        for entry in reversed(entries):
+            found = [self._fault(file, digest) for file, digest in self._mine(entry["sha256"])]
+            told = [fault for part in self.world.gathered([each for each in found if each]) for fault in part]
+            if not told:
+                return self.folder / str(entry["name"])
+            faults += told[:1]
+        return None
+
+    def _mine(self, digests: Mapping[str, str]) -> list[tuple[str, str]]:
+        """The files that this process checks."""
+        return sorted(digests.items())[self.world.rank :: self.world.size]
+
+    def _fault(self, file: str, digest: str) -> str | None:
+        path = self.folder / file
+        if not path.is_file():
+            return f"{path} is gone"
+        try:
+            same = digest_of(path) == digest
+        except OSError as found:
+            raise EnvironmentFault(f"cannot read {path}: {found.strerror}") from None
+        if not same:
+            return f"{path} is damaged: its digest is another than when it was written"
+        return None
+
+    def _read_shards(self, path: Path, places: Callable[[Sizes], dict[str, Tensor]]) -> Snapshot:
+        from netspec.train.distributed.sharding import read_shards, shards_in
+
+        tensors = places(shards_in(path))
+        read_shards(tensors, path, self.world)
+        return Snapshot(tensors, torch.load(path / REST, map_location="cpu", weights_only=True))
+
+
+def saved(state: Mapping[str, Any]) -> memoryview:
+    """A state as the bytes of a file: torch does not tell a full disk apart from its own faults."""
+    buffer = io.BytesIO()
+    torch.save(dict(state), buffer)
+    return buffer.getbuffer()
+
+
+def read_file(path: Path) -> Snapshot:
+    """A checkpoint that is one file."""
+    found = torch.load(path, map_location="cpu", weights_only=True)
+    return Snapshot(found["tensors"], found["rest"])
+
+
+def digest_of(path: Path, sync: bool = False) -> str:
+    """The SHA-256 of a file; ``sync`` has it on the disk before."""
+    with path.open("rb") as file:
+        if sync:
+            os.fsync(file.fileno())
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _is_entry(found: Any) -> bool:
+    """Whether this is what the index has of a checkpoint."""
+    return (
+        isinstance(found, dict)
+        and isinstance(found.get("name"), str)
+        and NAME.fullmatch(found["name"]) is not None
+        and isinstance(found.get("step"), int)
+        and isinstance(found.get("sha256"), dict)
+        and bool(found["sha256"])
+        and all(isinstance(digest, str) for digest in found["sha256"].values())
+        and all(file.partition("/")[0] == found["name"] for file in found["sha256"])
+    )

@@ -1,0 +1,62 @@
+"""How a run went, as its folder has it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from netspec.train.store.folder import RunFolder, step_of
+
+SMOOTHED_OVER = 0.02
+"""The share of all steps that a smoothed loss remembers, unless another is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """``steps`` has a step and its loss each; ``epochs`` what was measured after each of them."""
+
+    steps: list[tuple[int, float]]
+    epochs: list[Mapping[str, Any]]
+
+    @property
+    def measures(self) -> list[str]:
+        """What was measured, the loss first."""
+        found = (name for epoch in self.epochs for part in PARTS for name in epoch.get(part, {}))
+        return list(dict.fromkeys(["loss", *found]))
+
+    def curve(self, part: str, name: str) -> list[tuple[int, float]]:
+        """A measure after each epoch, by the step that the epoch ended with."""
+        return [(epoch["step"], epoch[part][name]) for epoch in self.epochs if name in epoch.get(part, {})]
+
+    def smoothed(self, over: float = SMOOTHED_OVER) -> list[tuple[int, float]]:
+        """The loss of the steps as a running mean, which forgets; right from the first step on.
+
+        ``over`` is the share of all steps that it remembers.
+        """
+        keep = 1 - 1 / max(1.0, over * len(self.steps))
+        made, total, weight = [], 0.0, 0.0
+        for step, loss in self.steps:
+            total, weight = keep * total + loss, keep * weight + 1
+            made.append((step, total / weight))
+        return made
+
+
+PARTS = ("train", "validation")
+
+
+def read_history(folder: RunFolder) -> History:
+    """What ``metrics.jsonl`` says; a line that was torn or damaged is left out."""
+    steps: list[tuple[int, float]] = []
+    epochs: list[Mapping[str, Any]] = []
+    lines = folder.metrics.read_bytes().decode(errors="replace") if folder.metrics.is_file() else ""
+    for line in lines.splitlines():
+        if step_of(line) is None:
+            continue
+        found = json.loads(line)
+        if "epoch" in found:
+            epochs.append(found)
+        else:
+            steps.append((found["step"], found["loss"]))
+    return History(steps, epochs)

@@ -1,0 +1,205 @@
+"""What a run keeps so that it can be taken up again without its spec or its data at hand."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from netspec import zoo
+from netspec.diagnostics import Source, SpecError, TrainingFault, UsageError
+from netspec.files import write_text
+from netspec.graph import Graph
+from netspec.pipeline import Loaded, compile_loaded, load_source, read_value
+from netspec.recipes import Column, plugins
+from netspec.recipes.data.base import Transform
+from netspec.sources.imports import DISK, Disk
+from netspec.text.quoting import shell
+from netspec.train.data import Data, Meaning
+from netspec.train.data.batches import Prepared
+from netspec.train.data.digests import differences, digests_of
+from netspec.train.data.meaning import meaning_of
+from netspec.train.store.folder import RunFolder, damaged
+from netspec.train.store.sealed import read_tensors, write_tensors
+
+MEANING = "data.json"
+SOURCES = "sources"
+STATES = "transforms.safetensors"
+
+
+class Kept(Disk):
+    """The files that a run has kept of its spec's imports: no path leads out of their folder."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def project_of(self, path: Path) -> Path:
+        return self.folder.absolute()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked for besides the spec's text. ``values`` are as on the command line: ``train.epochs=2``."""
+
+    spec: str
+    variant: str | None = None
+    values: tuple[str, ...] = ()
+
+    def words(self) -> list[str]:
+        """The same as words of a command line."""
+        variant = ["--variant", self.variant] if self.variant else []
+        return [
+            as_path(self.spec),
+            *variant,
+            *(word for value in self.values for word in ("--set", value)),
+            *plugin_words(),
+        ]
+
+
+def as_path(path: str | Path) -> str:
+    """A path as a word of a command line, which is never taken for an option."""
+    return f"./{path}" if str(path).startswith("-") else str(path)
+
+
+def plugin_words() -> list[str]:
+    """The plugins in use as words of a command line."""
+    return [word for module in plugins() for word in ("--plugin", module)]
+
+
+def begun_as(folder: RunFolder) -> Asked:
+    """What a run was asked for; a spec of the zoo by its name."""
+    said = folder.facts()["asked"]
+    path = Path(os.path.relpath(folder.path / said["spec"]))
+    name = path.stem if path.resolve() in [each.resolve() for each in zoo.files()] else str(path)
+    return Asked(name, said["variant"], tuple(said["set"]))
+
+
+def going_on(asked: Asked, folder: RunFolder) -> str:
+    """The command that goes on with a run: the same recipe, so the same options."""
+    return shell(["netspec", "train", *asked.words(), "--resume", as_path(folder.path)])
+
+
+def write_sources(loaded: Loaded, asked: Asked, folder: Path) -> dict[str, Any]:
+    """Keep the files that the spec imports; gives what ``run.json`` says of what was asked for."""
+    place = Path(loaded.source.name).absolute()
+    root = DISK.project_of(place)
+    own = place.relative_to(root)
+    for source in loaded.imported:
+        write_text(folder / SOURCES / Path(source.name).absolute().relative_to(root), source.text)
+    kept = {"sources": own.as_posix()} if loaded.imported else {}
+    return {
+        "variant": asked.variant or loaded.variant,
+        "set": [*asked.values],
+        "spec": os.path.relpath(place, folder.absolute()),
+        **kept,
+    }
+
+
+def rebuild(folder: RunFolder, values: Sequence[str] = ()) -> Graph:
+    """The graph and the recipe of a run, from its folder alone; ``values`` are set on top of the run's own.
+
+    Raises ``UsageError`` where the spec in the folder is another than the one that was trained.
+    """
+    facts = folder.facts()
+    said = facts["asked"]
+    sources, other = folder.path / SOURCES, f"{folder.path}/spec.yaml is another than when the run began"
+    own = sources / said["sources"] if "sources" in said else folder.path / "spec.yaml"
+    try:
+        text = (folder.path / "spec.yaml").read_text(encoding="utf-8")
+        loaded = load_source(
+            Source(os.path.relpath(folder.path / said["spec"]), text), said["variant"], tree=Kept(sources), path=own
+        )
+    except OSError as fault:
+        raise UsageError(f"cannot read {folder.path}/spec.yaml: {fault.strerror}") from None
+    except (SpecError, UnicodeDecodeError):  # when the run began, it was right
+        raise UsageError(f"{other}, and at fault now") from None
+    if loaded.digest != facts["spec"]["sha256"]:
+        raise UsageError(f"{other}: its weights do not belong to it")
+    pairs = [text.partition("=") for text in (*said["set"], *values)]
+    return compile_loaded(loaded, overrides={key.strip(): read_value(key.strip(), value) for key, _, value in pairs})
+
+
+def write_meaning(data: Data, folder: RunFolder) -> None:
+    """Write ``data.json``: the columns, what the numbers in them stand for, and which rows there are."""
+    meaning = meaning_of(data)
+    found = {**plain_meaning(meaning), "rows": digests_of(data)}
+    folder.write(MEANING, found)
+
+
+def write_rows(data: Data, folder: RunFolder) -> None:
+    """Write which rows a run goes on with; what they mean stays."""
+    found = {**folder.read(MEANING), "rows": digests_of(data)}
+    folder.write(MEANING, found)
+
+
+def plain_meaning(meaning: Meaning) -> dict[str, Any]:
+    """What the rows of a data set mean, in plain values."""
+    return {
+        "columns": {name: asdict(column) for name, column in meaning.columns.items()},
+        "words": {name: [*words] for name, words in meaning.words.items()},
+        "names": {name: [*names] for name, names in meaning.names.items()},
+        "bytes": [*meaning.bytes],
+        "ranges": {name: [*ends] for name, ends in meaning.ranges.items()},
+    }
+
+
+def has_meaning(folder: RunFolder) -> bool:
+    """Whether it is kept what the rows of a run mean."""
+    return (folder.path / MEANING).is_file()
+
+
+def read_meaning(folder: RunFolder) -> Meaning:
+    """What the rows of a run mean. Raises ``EnvironmentFault`` where its file is damaged."""
+    found = folder.read(MEANING)
+    try:
+        return Meaning(
+            {name: Column(**{**said, "shape": tuple(said["shape"])}) for name, said in found["columns"].items()},
+            {name: tuple(words) for name, words in found["words"].items()},
+            {name: tuple(names) for name, names in found.get("names", {}).items()},
+            tuple(found.get("bytes", ())),
+            {name: (low, high) for name, (low, high) in found.get("ranges", {}).items()},
+        )
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise damaged(folder.path / MEANING) from None
+
+
+def changes_of_data(data: Data, folder: RunFolder) -> list[str]:
+    """In what the data that a run was begun with were others, in words."""
+    found = folder.read(MEANING)
+    return differences(found["rows"], digests_of(data)) if "rows" in found else []
+
+
+def guard_same_data(data: Data, folder: RunFolder) -> None:
+    """Guard: a run goes on with the data that it was begun with."""
+    if changes := changes_of_data(data, folder):
+        raise TrainingFault(
+            f"{folder.path} was begun with other data: {'; '.join(changes)}. Put the old ones back or start a new run; "
+            "`--changed-data` goes on with these"
+        )
+
+
+def write_states(prepare: Sequence[Prepared], folder: Path) -> None:
+    """Write what the transforms have learned of the training rows, where one learns."""
+    states = {f"{at}.{name}": state for at, each in enumerate(prepare) for name, state in each.states.items()}
+    if states:
+        write_tensors(states, folder / STATES)
+
+
+def has_states(folder: Path) -> bool:
+    """Whether it is kept what the transforms have learned."""
+    return (folder / STATES).is_file()
+
+
+def read_states(transforms: Sequence[Transform], folder: Path) -> list[dict[str, Tensor]]:
+    """What each transform has learned, by column; empty for those that do not learn."""
+    made: list[dict[str, Tensor]] = [{} for _ in transforms]
+    if not any(transform.fits for transform in transforms):
+        return made
+    for name, state in read_tensors(folder / STATES, "what the transforms have learned")[0].items():
+        at, _, column = name.partition(".")
+        made[int(at)][column] = state
+    return made

@@ -1,0 +1,51 @@
+"""Files of tensors that have a digest of themselves: one that is damaged is told, rather than read as other numbers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from netspec.diagnostics import EnvironmentFault
+from netspec.files import replacing
+from netspec.train.store.folder import SEAL, damaged
+
+
+def write_tensors(tensors: Mapping[str, Tensor], path: Path, said: Mapping[str, str] = {}) -> None:
+    """Write tensors, and ``said`` beside them, as safetensors. Raises ``EnvironmentFault`` where that cannot be."""
+    kept = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+    metadata = {"format": "pt", **said, SEAL: _digest(kept, said)}
+    with replacing(path) as temporary:
+        try:
+            safetensors.torch.save_file(kept, temporary, metadata=metadata)
+        except safetensors.SafetensorError as fault:  # it tells a full disk in words of its own
+            raise EnvironmentFault(f"cannot write {path}: {fault}") from None
+
+
+def read_tensors(path: Path, what: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors, and what is said beside them. Raises ``EnvironmentFault`` where the file is gone or damaged."""
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            said = dict(file.metadata() or {})
+            found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, safetensors.SafetensorError) as fault:
+        raise EnvironmentFault(f"cannot read {what} in {path}: {fault}") from None
+    said.pop("format", None)
+    seal = said.pop(SEAL, None)  # older runs have none
+    if seal is not None and seal != _digest(found, said):
+        raise damaged(path)
+    return found, said
+
+
+def _digest(tensors: Mapping[str, Tensor], said: Mapping[str, str]) -> str:
+    made = hashlib.sha256(repr(sorted((key, text) for key, text in said.items())).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        made.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        made.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return made.hexdigest()

@@ -1,0 +1,101 @@
+"""What a checkpoint holds of a network and its optimizer, by the names of the parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from netspec.train.distributed.strategies import Alone
+
+MODEL, OPTIMIZER = "model", "optimizer"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """``tensors`` has weights as ``model/NAME`` and the optimizer's state as ``optimizer/NAME/KEY``: what may be
+    divided among processes. ``rest`` is small, and all that the run has besides.
+    """
+
+    tensors: dict[str, Tensor]
+    rest: dict[str, Any]
+
+
+def taken(model: nn.Module, optimizer: torch.optim.Optimizer, rest: Mapping[str, Any]) -> Snapshot:
+    """The present state; its tensors are the live ones."""
+    tensors = {f"{MODEL}/{name}": tensor for name, tensor in model.state_dict().items()}
+    kept: dict[str, Any] = {}
+    for name, parameter in learned(model, optimizer):
+        for key, value in optimizer.state.get(parameter, {}).items():
+            if isinstance(value, Tensor):
+                tensors[f"{OPTIMIZER}/{name}/{key}"] = value
+            else:
+                kept.setdefault(name, {})[key] = value
+    groups = [{key: value for key, value in group.items() if key != "params"} for group in optimizer.param_groups]
+    return Snapshot(tensors, {**rest, OPTIMIZER: {"state": kept, "groups": groups}})
+
+
+def restore(snapshot: Snapshot, model: nn.Module, optimizer: torch.optim.Optimizer, strategy: Alone) -> None:
+    """Put a state in the place of the present one. Tensors that are whole are laid out as those of the model are."""
+    present = model.state_dict()
+    weights = {_after(MODEL, key): tensor for key, tensor in snapshot.tensors.items() if key.startswith(MODEL)}
+    model.load_state_dict({name: strategy.laid_out(tensor, present[name]) for name, tensor in weights.items()})
+    parameters = dict(learned(model, optimizer))
+    said = snapshot.rest[OPTIMIZER]
+    states: dict[str, dict[str, Any]] = {name: dict(values) for name, values in said["state"].items()}
+    for key, tensor in snapshot.tensors.items():
+        if key.startswith(OPTIMIZER):
+            name, _, entry = _after(OPTIMIZER, key).rpartition("/")
+            like = parameters[name].detach()
+            states.setdefault(name, {})[entry] = (
+                strategy.laid_out(tensor, like) if tensor.shape == like.shape else tensor
+            )
+    numbers = {name: number for number, name in enumerate(parameters)}
+    own = optimizer.state_dict()["param_groups"]
+    groups = [{**saved, "params": group["params"]} for saved, group in zip(said["groups"], own)]
+    optimizer.load_state_dict(
+        {"state": {numbers[name]: state for name, state in states.items()}, "param_groups": groups}
+    )
+
+
+def places(
+    sizes: Mapping[str, tuple[torch.Size, torch.dtype]], model: nn.Module, optimizer: torch.optim.Optimizer
+) -> dict[str, Tensor]:
+    """Tensors to be filled with what a checkpoint has: as the parameters lie where they are of one's size."""
+    weights = model.state_dict()
+    named = dict(learned(model, optimizer))
+    made = {}
+    for key, (size, dtype) in sizes.items():
+        if key.startswith(MODEL):
+            made[key] = weights[_after(MODEL, key)]
+            continue
+        like = named[_after(OPTIMIZER, key).rpartition("/")[0]].detach()
+        made[key] = torch.empty_like(like, dtype=dtype) if like.shape == size else torch.empty(size, dtype=dtype)
+    return made
+
+
+def learned(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, nn.Parameter]]:
+    """The parameters of an optimizer, in its order, by name; one that is tied has the first of its names."""
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            yield names[id(parameter)], parameter
+
+
+def random_state(device: torch.device) -> dict[str, Tensor]:
+    """The state of the generators that dropout draws from."""
+    found = {"cpu": torch.get_rng_state()}
+    return found | ({"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {})
+
+
+def set_random_state(state: Mapping[str, Tensor], device: torch.device) -> None:
+    torch.set_rng_state(state["cpu"])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state["cuda"], device)
+
+
+def _after(part: str, key: str) -> str:
+    return key[len(part) + 1 :]

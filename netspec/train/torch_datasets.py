@@ -1,0 +1,69 @@
+"""A recipe's data as PyTorch's own data sets, for loops that are not netspec's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from netspec.graph import Graph
+from netspec.train.data.batches import Feed
+from netspec.train.setup import Setup, read_data
+
+
+class Examples(Dataset[tuple[Tensor, ...]]):
+    """Rows as a network and its losses take them, prepared as the recipe says, but not augmented.
+
+    An item is a tuple of tensors that ``fields`` names: the network's inputs in the order of ``forward``, without those
+    that the data lack, then what each judged output is to be. A number gives one row; a slice, a list or a tensor of
+    numbers gives several at once, each tensor [n, …].
+    """
+
+    def __init__(self, feed: Feed, fields: tuple[str, ...]):
+        self.feed, self.fields = feed, fields
+
+    def __repr__(self) -> str:
+        return f"<netspec.Examples {', '.join(self.fields)}: {len(self):,} rows>"
+
+    def __len__(self) -> int:
+        return len(self.feed)
+
+    def __getitem__(self, index: int | slice | Sequence[int] | Tensor) -> tuple[Tensor, ...]:
+        if isinstance(index, int):
+            return tuple(tensor[0] for tensor in self[[range(len(self))[index]]])
+        batch = self.feed.take(torch.arange(len(self))[index])
+        inputs = (tensor for tensor in batch.inputs if tensor is not None)
+        return *inputs, *batch.targets.values()
+
+    def __getitems__(self, index: Sequence[int]) -> list[tuple[Tensor, ...]]:
+        """The rows of a batch, as a ``DataLoader`` asks for them: read at once."""
+        return [*zip(*self[index])]
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """The parts of a data set: the rows that ``netspec train`` trains on, judges by and tests with.
+
+    ``words`` says what the whole numbers of a column stand for: the names of classes, characters, words.
+    """
+
+    train: Examples
+    validation: Examples | None
+    test: Examples | None
+    words: Mapping[str, tuple[str, ...]] = field(repr=False)
+
+
+def read_splits(graph: Graph) -> Splits:
+    """Read the data of a graph's recipe. Raises ``SpecError`` where they do not fit the network."""
+    setup = Setup(graph, read_data(graph), torch.device("cpu"))
+    wiring = setup.wiring
+    inputs = (name for name, column in zip(graph.inputs, wiring.inputs) if column is not None)
+    fields = (*inputs, *wiring.targets.values())
+    train, validation, test = (
+        None if feed is None else Examples(feed, fields) for feed in (setup.train, setup.validation, setup.test)
+    )
+    assert train is not None
+    return Splits(train, validation, test, setup.data.words)
