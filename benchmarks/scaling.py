@@ -21,7 +21,7 @@ from pairs import Bar, alternate, collector_paused, fastest, finish, judge
 
 from netspec.elaborate import Limits
 from netspec.emit.source import emit_source
-from netspec.emit.table.table import ShapeTable
+from netspec.emit.table import ShapeTable
 from netspec.graph import Graph
 from netspec.pipeline import compile_spec
 

@@ -7,6 +7,8 @@ net = model.module(device="cuda")
 
 from __future__ import annotations
 
+from netspec.version import __version__
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
     from netspec.diagnostics import EnvironmentFault, NetspecError, SpecError, UsageError
     from netspec.model import Model, load
 
-__version__ = "0.1.0"
 __all__ = ["EnvironmentFault", "Model", "NetspecError", "SpecError", "UsageError", "__version__", "load"]
 
 

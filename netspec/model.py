@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from netspec.emit.diagram.write import write_diagram
 from netspec.emit.explorer import explorer_page
 from netspec.emit.source import emit_source
-from netspec.emit.table.table import ShapeTable
+from netspec.emit.table import ShapeTable
 from netspec.files import write_text
 from netspec.graph import Graph
 from netspec.pipeline import compile_spec

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from netspec.emit.diff.picture import diff_dot
 
 from netspec.checks.check import check_loaded
 from netspec.cli import main
@@ -28,7 +29,6 @@ from netspec.emit.diagram.dot import dot_text
 from netspec.emit.diagram.mermaid import mermaid_text
 from netspec.emit.diagram.render import drawn
 from netspec.emit.diff import Diff
-from netspec.emit.diff.picture import diff_dot
 from netspec.emit.explorer import explorer_page
 from netspec.emit.source import emit_source
 from netspec.emit.table.table import ShapeTable

@@ -1,0 +1,1 @@
+"""Analyses: what is true of a graph — costs, memory, constraints — without torch."""

@@ -17,11 +17,11 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from netspec import __version__
 from netspec.cli.machine import guard_folder, machine_fault
 from netspec.cli.program import INTERRUPTED, is_interrupted, run_as_program
 from netspec.diagnostics import EnvironmentFault, NetspecError
 from netspec.diagnostics.terminal import showing
+from netspec.version import __version__
 
 DESCRIPTION = "Write a neural network as YAML; get its shapes, PyTorch source, verified ONNX and a diagram."
 

@@ -11,7 +11,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from netspec import __version__
 from netspec.diagnostics import UsageError
 from netspec.diagnostics.terminal import bare
 from netspec.dims import evaluate
@@ -20,7 +19,7 @@ from netspec.emit.diagram.dot import dot_text
 from netspec.emit.diagram.render import RendererMissing, render
 from netspec.emit.explorer import explorer_page
 from netspec.emit.source import emit_source
-from netspec.emit.table.table import ShapeTable
+from netspec.emit.table import ShapeTable
 from netspec.files import write_text
 from netspec.graph import Graph
 from netspec.runtime.interpret import TOLERANCE as MODULE_TOLERANCE
@@ -28,6 +27,7 @@ from netspec.runtime.interpret import check_module
 from netspec.runtime.module import build_module
 from netspec.runtime.verify import Parity, export_verified
 from netspec.text.quoting import json_text
+from netspec.version import __version__
 
 VERSIONS = ("torch", "onnx", "onnx-ir", "pydantic", "numpy")
 RECORD = "build.json"

@@ -21,7 +21,7 @@ from netspec.syntax import Limits as FileLimits
 
 def build(options: Namespace) -> int:
     from netspec.cli.build import build_all
-    from netspec.emit.table.table import ShapeTable
+    from netspec.emit.table import ShapeTable
 
     graph = _graph(options)
     folder = Path(options.output) if options.output else Path("build") / graph.name
@@ -40,7 +40,7 @@ def check(options: Namespace) -> int:
 
 
 def shapes(options: Namespace) -> None:
-    from netspec.emit.table.table import ShapeTable
+    from netspec.emit.table import ShapeTable
     from netspec.view.expand import known_levels
     from netspec.view.lines import Fold, View
 
@@ -102,8 +102,8 @@ def diff(options: Namespace) -> int:
     else:
         _draw(found, ascii=options.ascii)
     if options.output:
+        from netspec.emit.diagram.pair import diff_dot
         from netspec.emit.diagram.render import render
-        from netspec.emit.diff.picture import diff_dot
 
         render(diff_dot(found, depth=options.depth), Path(options.output))
     return int(options.exit_code and not found.is_empty)

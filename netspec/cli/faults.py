@@ -7,11 +7,11 @@ import shutil
 import sys
 from collections.abc import Sequence
 
-from netspec import __version__
 from netspec.diagnostics import Diagnostic, NetspecError, SpecError
 from netspec.diagnostics.base import counted
 from netspec.diagnostics.text import render_all
 from netspec.text.quoting import github
+from netspec.version import __version__
 
 
 def tell(diagnostics: Sequence[Diagnostic], more: int, format: str) -> None:

@@ -15,7 +15,6 @@ from netspec.analysis.memory import PRECISIONS, Memory
 from netspec.diagnostics import SpecError, UsageError
 from netspec.dims import evaluate
 from netspec.elaborate.training.data_sizes import solved
-from netspec.emit.table.footer import short_bytes
 from netspec.graph import Graph
 from netspec.pipeline import Loaded
 from netspec.recipes.binding import bind_inputs, prepared
@@ -39,6 +38,7 @@ from netspec.train.store.metadata import (
     read_meaning,
 )
 from netspec.train.world import AlreadyTold, World, is_worker, joined
+from netspec.view.numbers import short_bytes
 
 RUNS = Path("runs")
 

@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-from netspec.diagnostics.base import (
-    Diagnostic,
-    EnvironmentFault,
-    Label,
-    NetspecError,
-    Report,
-    Source,
-    Span,
-    SpecError,
-    TrainingFault,
-    UsageError,
-)
+from netspec.diagnostics.base import Diagnostic, Label, Source, Span
+from netspec.diagnostics.errors import EnvironmentFault, NetspecError, SpecError, TrainingFault, UsageError
+from netspec.diagnostics.report import Report
 from netspec.diagnostics.suggest import clipped, did_you_mean, nearest, typo_of
 from netspec.diagnostics.text import render
 

@@ -18,7 +18,7 @@ from pygls.lsp.server import LanguageServer
 from pygls.uris import from_fs_path, to_fs_path
 from pygls.workspace import PositionCodec, TextDocument
 
-from netspec import __version__, library
+from netspec import library
 from netspec.diagnostics import Diagnostic, Span
 from netspec.lsp.completion import Item, complete
 from netspec.lsp.definition import definition
@@ -27,6 +27,7 @@ from netspec.lsp.hints import hints
 from netspec.lsp.hover import hover
 from netspec.lsp.messages import Protocol, speak
 from netspec.lsp.words import word_before
+from netspec.version import __version__
 
 PAUSE = 0.15
 """Seconds without a keystroke before a document is checked."""

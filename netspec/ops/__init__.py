@@ -14,29 +14,29 @@ from os.path import dirname, join
 from netspec.ops.core.base import Op
 
 FAMILIES = (
-    "conv",
-    "pool",
-    "adaptive_pool",
-    "norm",
-    "feature_norm",
+    "spatial.conv",
+    "spatial.pool",
+    "spatial.adaptive_pool",
+    "norm.channel",
+    "norm.feature",
     "linear",
-    "rectifier",
-    "activation",
-    "dropout",
+    "activation.rectifier",
+    "activation.smooth",
+    "activation.dropout",
     "shape",
     "join",
     "arithmetic",
-    "resize",
-    "upsample",
+    "spatial.resize",
+    "spatial.upsample",
     "pointwise",
     "compare",
     "reduce",
     "index",
     "create",
-    "sequence",
-    "cells",
+    "recurrent.sequence",
+    "recurrent.cells",
     "attention",
-    "positions",
+    "recurrent.positions",
     "einsum",
 )
 
@@ -68,7 +68,7 @@ class Ops(Mapping[str, type[Op]]):
 
 def _names(family: str) -> list[str]:
     """The names of the ops in a family's file."""
-    with open(join(dirname(__file__), f"{family}.py"), encoding="utf-8") as file:
+    with open(join(dirname(__file__), *family.split(".")) + ".py", encoding="utf-8") as file:
         return _NAME.findall(file.read())
 
 

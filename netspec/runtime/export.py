@@ -13,11 +13,11 @@ import onnx_ir as ir
 import torch
 from torch import nn
 
-from netspec import __version__
 from netspec.emit.onnx.graph import emit_onnx
 from netspec.emit.onnx.write import write_onnx
 from netspec.files import is_stream, put, temporary_beside
 from netspec.graph import Graph
+from netspec.version import __version__
 
 EXTERNAL_ABOVE = 1_500_000_000
 PRODUCER, HEAD = b"netspec", 64

@@ -1,0 +1,1 @@
+"""Views: how a reader sees a graph, whatever draws it."""

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from netspec.text.quoting import visible
 
 GAP = 2
+NARROWEST = 48
+"""No drawing is narrower, whatever the terminal says."""
+MARGIN = len("parameters") + GAP
+"""The width of the labels before a footer's lines."""
 DITTO = "″"
 DAGGER = "†"
 DOUBLE_DAGGER = "‡"
@@ -38,16 +44,6 @@ PLAIN_SIGNS = PLAIN_WORDS | {
     ord(sign): plain
     for sign, plain in zip("×″·─│├└…†‡−–≥", ["x", '"', "*", "-", "|", "|", "`", "~", "+", "#", "-", "-", ">"])
 }
-
-
-def number(value: int, short: bool = False) -> str:
-    """``9,408``, or in short ``9.4k``; nothing for zero."""
-    if not value:
-        return ""
-    if not short or value < 1000:
-        return f"{value:,}"
-    scaled = [(value / 1000**power, unit) for power, unit in enumerate("kMGTPE", 1)]
-    return next((f"{size:.1f}{unit}" for size, unit in scaled if round(size, 1) < 1000), f"{value:.1e}")
 
 
 def clip(text: str, width: int) -> str:
@@ -99,3 +95,19 @@ def paint(cell: Cell, colour: bool) -> str:
     return "".join(
         f"\x1b[{STYLES[style]}m{text}\x1b[0m" if STYLES.get(style) and text.strip() else text for text, style in cell
     )
+
+
+def joined(parts: Sequence[str], mark: str) -> list[str]:
+    return [part + mark for part in parts[:-1]] + list(parts[-1:])
+
+
+def wrapped(label: str, parts: Sequence[str], mark: str, width: int) -> Iterable[Cell]:
+    """``label  part · part``, going on below the first part where the line is full."""
+    rows: list[str] = []
+    for part in parts:
+        if rows and MARGIN + len(rows[-1]) + len(mark) + 1 + len(part) <= width:
+            rows[-1] += f"{mark} {part}"
+        else:
+            rows.append(part)
+    for position, row in enumerate(rows):
+        yield [(("" if position else label).ljust(MARGIN), "dim"), (clip(row, width - MARGIN), "")]

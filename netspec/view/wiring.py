@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from netspec.graph import Node, Value
-from netspec.view.folding import Card, Item
+from netspec.view.folding import Box, Card, Item
 
 ENTRY = -1
 
@@ -175,3 +175,11 @@ class _Wires:
                 around = len(self.before[position]) > 1 and self.maker[value] == self.fork[position]
                 if self.joins(position) and (around or (self.is_residual(position) and place == 1)):
                     yield position, value
+
+
+def port_names(item: Item) -> Sequence[str]:
+    """What an op calls its inputs, where it has several of different kinds: ``query``, ``key``, ``value``."""
+    if isinstance(item, Box) or not isinstance(head := item.steps[0], Node) or head.op.variadic:
+        return ()
+    ports = head.ports or head.op.ports
+    return ports if len(ports) >= len(item.reads) > 1 else ()

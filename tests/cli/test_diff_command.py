@@ -12,8 +12,8 @@ import pytest
 
 from netspec.cli import main
 from netspec.emit.diagram.labels import MARKS
+from netspec.emit.diagram.pair import diff_dot
 from netspec.emit.diff import Diff
-from netspec.emit.diff.picture import diff_dot
 from netspec.pipeline import compile_spec
 
 NET = """\

@@ -13,7 +13,7 @@ from netspec.emit.diff import Diff
 from netspec.emit.diff.text import diff_text
 from netspec.emit.explorer.data import explorer_data
 from netspec.emit.source import emit_source
-from netspec.emit.table.table import ShapeTable
+from netspec.emit.table import ShapeTable
 from netspec.graph import Call, Graph, walk
 from netspec.pipeline import compile_spec
 from netspec.runtime.module import build_module

@@ -11,7 +11,7 @@ from netspec.diagnostics import Source
 from netspec.dims import evaluate
 from netspec.elaborate import Shared
 from netspec.emit.source import emit_source
-from netspec.emit.table.table import ShapeTable
+from netspec.emit.table import ShapeTable
 from netspec.pipeline import compile_loaded, load_source, load_spec
 
 COMMON = Shared()

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from netspec.emit.diagram.dot import dot_text
-from netspec.emit.table.table import ShapeTable
+from netspec.emit.table import ShapeTable
 from netspec.graph import Graph
 from netspec.pipeline import compile_spec
 from netspec.runtime.export import export_onnx

@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 from netspec.analysis.costs import Costs
 from netspec.diagnostics import Source, Span
 from netspec.dims import Dim, plain_shape
-from netspec.emit.table.table import ShapeTable
+from netspec.emit.table import ShapeTable
 from netspec.graph import Call, Graph, Level, Node, Output, Value, walk
 from netspec.ops import OPS
 from netspec.ops.core.base import Tensor
 from netspec.pipeline import compile_spec
 from netspec.view.lines import View, table_lines
-from netspec.view.terminal import number
+from netspec.view.numbers import number
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 SOURCE = Source("net.yaml", "")

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 import netspec
-from netspec.emit.table.table import ShapeTable
+from netspec.emit.table import ShapeTable
 from netspec.pipeline import compile_spec
 
 

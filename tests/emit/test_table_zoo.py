@@ -9,7 +9,7 @@ import pytest
 
 from netspec import zoo
 from netspec.analysis.costs import Costs
-from netspec.emit.table.table import ShapeTable
+from netspec.emit.table import ShapeTable
 from netspec.pipeline import compile_loaded, compile_spec, load_spec
 from netspec.view.lines import Fold, View, table_lines
 

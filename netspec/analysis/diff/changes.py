@@ -68,7 +68,7 @@ class Entry(NamedTuple):
     new: str | None
 
 
-class Diff:
+class Differences:
     """What differs between two networks."""
 
     def __init__(self, old: Graph, new: Graph):
@@ -121,17 +121,12 @@ class Diff:
         """Whether nothing differs."""
         return not self.changes and self.keys.is_empty and not any(self.sections.values())
 
-    def text(self, width: int = 80, colour: bool = False, ascii: bool = False) -> str:
-        """What differs as people read it, in at most ``width`` columns; ``ascii`` keeps to the characters of ASCII."""
-        from netspec.emit.diff.text import diff_text
 
-        return diff_text(self, width, colour, ascii)
-
-    def to_json(self) -> str:
-        """What differs, row by row and key by key, as JSON."""
-        from netspec.emit.diff.record import diff_json
-
-        return diff_json(self)
+def labels(old: Graph, new: Graph) -> tuple[str, str]:
+    """What to call two networks: their names, or where these are equal, their files."""
+    if old.name == new.name and old.spec != new.spec:
+        return old.spec, new.spec
+    return old.name, new.name
 
 
 class _Sources:

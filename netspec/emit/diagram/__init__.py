@@ -1,0 +1,1 @@
+"""The diagram: DOT text for Graphviz, Mermaid text, and pictures of them."""

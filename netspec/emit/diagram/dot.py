@@ -27,11 +27,11 @@ from netspec.emit.diagram.labels import (
 )
 from netspec.emit.diagram.legend import heading_label
 from netspec.emit.diagram.page import Direction, Layout, breadth_of, page_layout
-from netspec.graph import Graph, Level, Node, Value
+from netspec.graph import Graph, Level, Value
 from netspec.view.cards import Face, change, face_of, heading, port_face, port_tip, sign_of, tip
 from netspec.view.folding import Box, Card, Item, fold
 from netspec.view.ties import ties
-from netspec.view.wiring import ENTRY, Wiring, wire
+from netspec.view.wiring import ENTRY, Wiring, port_names, wire
 
 FONT = "Arial"
 SPACING = "newrank=true nodesep=.2 ranksep=.09 pad=.2"
@@ -391,11 +391,3 @@ def _columned(turn: Turn | None, lines: Lines) -> Iterator[str | Lines]:
         points = [point(node, turn.high) for node in (turn.high, turn.low)]
         yield from (f"  subgraph cluster_way_{name} {{", frame, *points, "  }")
     yield from (f"  subgraph cluster_column_{name} {{", frame, lines, "  }")
-
-
-def port_names(item: Item) -> Sequence[str]:
-    """What an op calls its inputs, where it has several of different kinds: ``query``, ``key``, ``value``."""
-    if isinstance(item, Box) or not isinstance(head := item.steps[0], Node) or head.op.variadic:
-        return ()
-    ports = head.ports or head.op.ports
-    return ports if len(ports) >= len(item.reads) > 1 else ()

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from netspec.analysis.diff.changes import Change, Diff, Facet
+from netspec.analysis.costs import Costs
+from netspec.analysis.diff.changes import Change, Differences, Facet
+from netspec.analysis.rows import Row, layer_rows, record
 from netspec.dims import plain_shape
-from netspec.emit.table.table import Row, ShapeTable, record
 from netspec.graph import Graph, Node
 from netspec.text.quoting import json_text
 
 
-def diff_json(diff: Diff) -> str:
+def diff_json(diff: Differences) -> str:
     """What differs; of two values the first is the old one."""
     return json_text(_record(diff), indent=2, default=str)
 
 
-def _record(diff: Diff) -> dict[str, Any]:
+def _record(diff: Differences) -> dict[str, Any]:
     old, new = diff.totals
     keys = diff.keys
     changes = list(_told(diff.changes))
@@ -61,7 +62,7 @@ def _told(changes: Iterable[Change]) -> Iterator[Change]:
 def _rows(graph: Graph, changes: Iterable[Change]) -> Iterator[Row]:
     """The rows of whatever came or went as a whole."""
     paths = {change.path for change in changes}
-    for row in ShapeTable(graph).rows if paths else ():
+    for row in layer_rows(graph, Costs(graph.sizes)) if paths else ():
         parts = row.path.split(".")
         if any(".".join(parts[:length]) in paths for length in range(1, len(parts) + 1)):
             yield row

@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from textwrap import wrap
 
-from netspec.analysis.diff.changes import Diff, Entry
+from netspec.analysis.diff.changes import Differences, Entry, labels
 from netspec.emit.diff.key_lines import key_lines
 from netspec.emit.diff.lines import Line, diff_lines
-from netspec.emit.table.footer import bytes_text, wrapped
-from netspec.emit.table.text import EXACT_BELOW, NARROWEST
 from netspec.graph import Graph
 from netspec.text.quoting import visible
+from netspec.view.numbers import EXACT_BELOW, bytes_text, number
 from netspec.view.terminal import (
     GAP,
+    NARROWEST,
     PLAIN_SIGNS,
     PLAIN_WORDS,
     Cell,
     cell_width,
     clip,
-    number,
     padded,
     paint,
     shorten,
     shorten_shape,
+    wrapped,
 )
 
 MARK = 2
@@ -36,7 +36,7 @@ STYLES = {"added": "added", "removed": "removed", "changed": "changed", "renamed
 SIGNS = {"added": "+", "removed": "-", "changed": "~", "renamed": "~"}
 
 
-def diff_text(diff: Diff, width: int, colour: bool, ascii: bool = False) -> str:
+def diff_text(diff: Differences, width: int, colour: bool, ascii: bool = False) -> str:
     """What differs, in at most ``width`` columns (never below 48)."""
     width = max(width, NARROWEST)
     say = in_words if ascii else str
@@ -64,14 +64,7 @@ def in_words(text: str) -> str:
     return text.translate(PLAIN_WORDS)
 
 
-def labels(old: Graph, new: Graph) -> tuple[str, str]:
-    """What to call two networks: their names, or where these are equal, their files."""
-    if old.name == new.name and old.spec != new.spec:
-        return old.spec, new.spec
-    return old.name, new.name
-
-
-def _sections(diff: Diff, width: int, say: Say) -> Iterator[Cell]:
+def _sections(diff: Differences, width: int, say: Say) -> Iterator[Cell]:
     for title, entries in diff.sections.items():
         for entry in entries:
             yield from _entry(title, entry, width, say)
@@ -148,7 +141,7 @@ def _op(line: Line) -> Cell:
     return [(line.what, "dim" if line.level else line.family), (f" {line.detail}" if line.detail else "", "")]
 
 
-def _totals(diff: Diff, width: int, say: Say) -> Iterator[Cell]:
+def _totals(diff: Differences, width: int, say: Say) -> Iterator[Cell]:
     """Parameters and MACs of the whole, before and after."""
     old, new = diff.totals
     rows = [("parameters", old.params, new.params, _bytes(new.params)), ("MACs", old.macs, new.macs, _at(diff.new))]
@@ -193,7 +186,7 @@ def _at(graph: Graph) -> str:
     return f"at {sizes}" if sizes else ""
 
 
-def _keys(diff: Diff, width: int, say: Say) -> Iterator[Cell]:
+def _keys(diff: Differences, width: int, say: Say) -> Iterator[Cell]:
     """What becomes of the keys."""
     keys = diff.keys
     counts = {

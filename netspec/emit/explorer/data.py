@@ -15,7 +15,6 @@ from netspec.analysis.costs import scan_text
 from netspec.analysis.memory import Memory
 from netspec.diagnostics import Source, Span
 from netspec.dims import Dim, Floor, Size, pretty, times_shape
-from netspec.emit.diagram.dot import port_names
 from netspec.graph import (
     Call,
     Graph,
@@ -34,7 +33,7 @@ from netspec.ops.core.base import Tensor
 from netspec.view.cards import change, contents, sign_of, spelled, sum_text
 from netspec.view.folding import Box, Card, Item, fold, items_of
 from netspec.view.groups import grouped, sources_text, value_names
-from netspec.view.wiring import ENTRY, Wiring, wire
+from netspec.view.wiring import ENTRY, Wiring, port_names, wire
 
 EXACT = 2**53
 """Whole numbers from here on are not exact in JSON as browsers read it, and are written as text."""

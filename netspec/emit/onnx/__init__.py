@@ -1,0 +1,1 @@
+"""ONNX, written from the graph rather than traced."""

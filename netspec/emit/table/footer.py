@@ -12,10 +12,10 @@ from netspec.analysis.memory import PRECISIONS, Memory
 from netspec.dims import Size, evaluate, spell, times_shape
 from netspec.graph import Graph, Node, walk
 from netspec.view.lines import Line
-from netspec.view.terminal import DAGGER, DOUBLE_DAGGER, GAP, Cell, clip
+from netspec.view.numbers import bytes_text, short_bytes
+from netspec.view.terminal import DAGGER, DOUBLE_DAGGER, GAP, MARGIN, Cell, clip, joined, wrapped
 
 FLOW = "in → out"
-MARGIN = len("parameters") + GAP
 MOST_TIES = 4
 MOST_FACTS = 4
 OPTIMIZERS = {"sgd": "training by sgd", "momentum": "momentum", "adam": "adam"}
@@ -137,41 +137,8 @@ def totals_record(graph: Graph, costs: Costs, memory: Memory) -> dict[str, Any]:
     }
 
 
-def short_bytes(count: int) -> str:
-    """``46.8 MB``; megabytes are 10⁶ bytes."""
-    for limit, unit in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
-        if count >= limit:
-            return f"{count / limit:.3g} {unit}" if count < 100 * limit else f"{count / limit:,.0f} {unit}"
-    return f"{count} B"
-
-
 def tied_parameters(graph: Graph) -> Iterable[tuple[str, str]]:
     """The keys of parameters that are another's, with that one's."""
     for path, step, _ in walk(graph.body):
         if isinstance(step, Node):
             yield from ((f"{path}.{name}", target) for name, target in step.ties)
-
-
-def joined(parts: Sequence[str], mark: str) -> list[str]:
-    return [part + mark for part in parts[:-1]] + list(parts[-1:])
-
-
-def wrapped(label: str, parts: Sequence[str], mark: str, width: int) -> Iterable[Cell]:
-    """``label  part · part``, going on below the first part where the line is full."""
-    rows: list[str] = []
-    for part in parts:
-        if rows and MARGIN + len(rows[-1]) + len(mark) + 1 + len(part) <= width:
-            rows[-1] += f"{mark} {part}"
-        else:
-            rows.append(part)
-    for position, row in enumerate(rows):
-        yield [(("" if position else label).ljust(MARGIN), "dim"), (clip(row, width - MARGIN), "")]
-
-
-def bytes_text(count: int) -> str:
-    """The size of the weights: megabytes are 10⁶ bytes."""
-    if count < 100_000:
-        return f"{count:,} bytes as float32"
-    if count >= 10**10:
-        return f"{count / 1e9:,.1f} GB as float32 (GB = 10⁹ bytes)"
-    return f"{count / 1e6:,.{1 if count >= 10_000_000 else 2}f} MB as float32 (MB = 10⁶ bytes)"

@@ -11,7 +11,8 @@ from netspec.emit.table.text import marks
 from netspec.graph import Graph
 from netspec.text.quoting import html
 from netspec.view.lines import Line, table_lines
-from netspec.view.terminal import DITTO, number
+from netspec.view.numbers import number
+from netspec.view.terminal import DITTO
 
 COLUMNS = (("layer", "left"), ("op", "left"), ("output", "left"), ("params", "right"), ("MACs", "right"))
 RULE = "1px solid rgba(128,128,128,.35)"

@@ -5,40 +5,20 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
-from typing import Any
 
 from netspec.analysis.costs import Costs
 from netspec.analysis.memory import Memory
+from netspec.analysis.rows import Row, layer_rows, record
 from netspec.dims import Shape, plain_shape
 from netspec.emit.table.footer import totals_record
 from netspec.emit.table.html import table_html
 from netspec.emit.table.text import marks, table_text
-from netspec.graph import Graph, Node, Pace, visits
+from netspec.graph import Graph
 from netspec.text.quoting import cell, json_text, markdown
 from netspec.view.lines import EVERYTHING, FOLDED, Fold, View, table_lines
-from netspec.view.terminal import number
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One layer. ``path`` is its full name (``layer1.0.conv1``), ``line`` where the spec asks for it.
-
-    ``macs`` are the multiply-accumulates of one forward pass at the sizes that the graph is quoted at. ``training``
-    marks what runs in training only, ``frozen`` parameters that are not trained.
-    """
-
-    path: str
-    op: str
-    detail: str
-    inputs: tuple[Shape, ...]
-    outputs: tuple[Shape, ...]
-    params: int
-    macs: int
-    line: int
-    training: bool = False
-    frozen: bool = False
+from netspec.view.numbers import number
 
 
 class ShapeTable:
@@ -51,23 +31,7 @@ class ShapeTable:
     @cached_property
     def rows(self) -> tuple[Row, ...]:
         """One row for each node, repeats written out."""
-        known: dict[tuple[Node, Pace, bool], Row] = {}
-        rows = []
-        for path, step, training, pace, shared, frozen in visits(self.graph.body):
-            if isinstance(step, Node):
-                row = known.get((step, pace, shared))
-                if row is None:
-                    row = known[step, pace, shared] = self._row(step, pace, shared)
-                facts = row.op, row.detail, row.inputs, row.outputs, row.params, row.macs, row.line
-                rows.append(Row(path, *facts, training, frozen and row.params > 0))
-        return tuple(rows)
-
-    def _row(self, node: Node, pace: Pace, shared: bool) -> Row:
-        inputs = tuple(value.shape for value in node.inputs)
-        outputs = tuple(value.shape for value in node.outputs)
-        params, macs = self._costs.of(node, pace)
-        params = 0 if shared else params
-        return Row(node.name, node.op.name, node.op.detail(), inputs, outputs, params, macs, node.span.line)
+        return tuple(layer_rows(self.graph, self._costs))
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
@@ -150,20 +114,6 @@ class ShapeTable:
             out.append(f"| {' | '.join(told)} | {number(line.params)} | {number(line.macs)} |")
         out.append(f"| **total** | | | {self.params:,} | {self.macs:,} |")
         return "\n".join(out) + "\n"
-
-
-def record(row: Row) -> dict[str, Any]:
-    """A row as JSON has it."""
-    found: dict[str, Any] = {
-        "path": row.path,
-        "op": row.op,
-        "inputs": [plain_shape(shape) for shape in row.inputs],
-        "outputs": [plain_shape(shape) for shape in row.outputs],
-        "params": row.params,
-        "macs": row.macs,
-        "line": row.line,
-    }
-    return found | {mark: True for mark in ("training", "frozen") if getattr(row, mark)}
 
 
 def _shapes_text(shapes: Iterable[Shape]) -> str:

@@ -10,22 +10,23 @@ from netspec.analysis.costs import Costs
 from netspec.analysis.memory import Memory
 from netspec.analysis.receptive_field import field_text, receptive_fields
 from netspec.dims import evaluate
-from netspec.emit.table.footer import footer, short_bytes
+from netspec.emit.table.footer import footer
 from netspec.graph import Graph
 from netspec.text.quoting import visible
 from netspec.view.lines import FOLDED, Line, View, table_lines
+from netspec.view.numbers import EXACT_BELOW, number, short_bytes
 from netspec.view.terminal import (
     DAGGER,
     DITTO,
     DOUBLE_DAGGER,
     GAP,
+    NARROWEST,
     PLAIN_SIGNS,
     PLAIN_WORDS,
     Cell,
     Span,
     cell_width,
     clip,
-    number,
     padded,
     paint,
     shorten,
@@ -33,9 +34,7 @@ from netspec.view.terminal import (
     trimmed,
 )
 
-NARROWEST = 48
 PLAIN = 80  # columns; in no more, the table keeps to what matters most
-EXACT_BELOW = 1_000_000
 
 
 def table_text(

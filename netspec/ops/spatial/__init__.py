@@ -1,0 +1,1 @@
+"""Ops over spatial dimensions: convolution, pooling, interpolation, padding."""

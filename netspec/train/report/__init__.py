@@ -1,0 +1,1 @@
+"""How a run is shown: progress, curves, the page, activation statistics."""

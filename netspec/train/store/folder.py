@@ -15,10 +15,10 @@ from typing import Any
 
 import torch
 
-from netspec import __version__
 from netspec.diagnostics import EnvironmentFault, UsageError
 from netspec.files import write_text
 from netspec.text.quoting import json_text
+from netspec.version import __version__
 
 SEAL = "sha256"
 """The last key of a file: the digest of all the others."""

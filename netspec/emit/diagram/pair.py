@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from netspec.analysis.diff.changes import Change, Diff
+from netspec.analysis.diff.changes import Change, Differences, labels
 from netspec.emit.diagram.dot import FONT, SPACING, half_of_pair
 from netspec.emit.diagram.labels import GREY, INK, MARKS, PALE, font, hinted
-from netspec.emit.diff.text import labels
 from netspec.graph import Graph, Level
 from netspec.view.folding import Box, Card, Item, fold
 
 LEGEND = {"removed": "removed", "added": "added", "changed": "changed, or changes within"}
 
 
-def diff_dot(diff: Diff, *, depth: int | None = None) -> str:
+def diff_dot(diff: Differences, *, depth: int | None = None) -> str:
     """The text for dot. ``depth`` levels stand open, one in the other; by default, as many as a page holds."""
     names = labels(diff.old, diff.new)
     title = f"{names[0]} → {names[1]}"
@@ -31,7 +30,7 @@ def diff_dot(diff: Diff, *, depth: int | None = None) -> str:
     return "\n".join([*head, *halves, "}", ""])
 
 
-def _half(diff: Diff, graph: Graph, side: str, depth: int | None) -> list[str]:
+def _half(diff: Differences, graph: Graph, side: str, depth: int | None) -> list[str]:
     items = fold(graph, depth)
     marks: dict[Item | str, str] = {}
     for kind in ("input", "output"):

@@ -1,0 +1,66 @@
+"""The layers of a graph, one row each: what table, diff and ``shapes.json`` list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from netspec.analysis.costs import Costs
+from netspec.dims import Shape, plain_shape
+from netspec.graph import Graph, Node, Pace, visits
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One layer. ``path`` is its full name (``layer1.0.conv1``), ``line`` where the spec asks for it.
+
+    ``macs`` are the multiply-accumulates of one forward pass at the sizes that the graph is quoted at. ``training``
+    marks what runs in training only, ``frozen`` parameters that are not trained.
+    """
+
+    path: str
+    op: str
+    detail: str
+    inputs: tuple[Shape, ...]
+    outputs: tuple[Shape, ...]
+    params: int
+    macs: int
+    line: int
+    training: bool = False
+    frozen: bool = False
+
+
+def layer_rows(graph: Graph, costs: Costs) -> Iterator[Row]:
+    """Yield one row for each node in the order they run, repeats written out."""
+    known: dict[tuple[Node, Pace, bool], Row] = {}
+    for path, step, training, pace, shared, frozen in visits(graph.body):
+        if not isinstance(step, Node):
+            continue
+        row = known.get((step, pace, shared))
+        if row is None:
+            row = known[step, pace, shared] = _row(step, pace, shared, costs)
+        facts = row.op, row.detail, row.inputs, row.outputs, row.params, row.macs, row.line
+        yield Row(path, *facts, training, frozen and row.params > 0)
+
+
+def _row(node: Node, pace: Pace, shared: bool, costs: Costs) -> Row:
+    inputs = tuple(value.shape for value in node.inputs)
+    outputs = tuple(value.shape for value in node.outputs)
+    params, macs = costs.of(node, pace)
+    params = 0 if shared else params
+    return Row(node.name, node.op.name, node.op.detail(), inputs, outputs, params, macs, node.span.line)
+
+
+def record(row: Row) -> dict[str, Any]:
+    """A row as JSON has it."""
+    found: dict[str, Any] = {
+        "path": row.path,
+        "op": row.op,
+        "inputs": [plain_shape(shape) for shape in row.inputs],
+        "outputs": [plain_shape(shape) for shape in row.outputs],
+        "params": row.params,
+        "macs": row.macs,
+        "line": row.line,
+    }
+    return found | {mark: True for mark in ("training", "frozen") if getattr(row, mark)}
