@@ -98,7 +98,8 @@ def test_a_module_that_brings_nothing(folder: Path, capsys: pytest.CaptureFixtur
 
 def test_a_name_that_there_is_already(folder: Path, capsys: pytest.CaptureFixture[str]):
     (folder / "twice.py").write_text(
-        "from netspec.recipes.data.base import DataSet\nclass Mine(DataSet):\n    name = 'mnist'\n    torch = 'twice.read'\n"
+        "from netspec.recipes.data.base import DataSet\n"
+        "class Mine(DataSet):\n    name = 'mnist'\n    torch = 'twice.read'\n"
     )
     assert told(capsys, "check", "lenet", "--plugin", "twice") == (
         "netspec: twice brings a DataSet `mnist`, which there is already\n"

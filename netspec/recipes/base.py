@@ -24,8 +24,8 @@ BASES: Mapping[Kind, str] = {
     "loss": "losses.Loss",
     "optimizer": "optimizers.Optimizer",
     "schedule": "schedules.Schedule",
-    "data": "data.DataSet",
-    "transform": "data.Transform",
+    "data": "data.base.DataSet",
+    "transform": "data.base.Transform",
     "metric": "metrics.Metric",
 }
 """The class that those of a kind are derived from."""
@@ -34,7 +34,7 @@ FILES: Mapping[Kind, tuple[str, ...]] = {
     "loss": ("losses",),
     "optimizer": ("optimizers",),
     "schedule": ("schedules",),
-    "data": ("data_sets", "data_files", "data_points"),
+    "data": ("data.built_in", "data.files", "data.points"),
     "transform": ("transforms",),
     "metric": ("metrics",),
 }
@@ -79,7 +79,7 @@ def _text(value: Any) -> str:
 @cache
 def ingredients(kind: Kind) -> Mapping[str, type[Ingredient]]:
     """Every ingredient of a kind by its spec key."""
-    file, _, name = BASES[kind].partition(".")
+    file, _, name = BASES[kind].rpartition(".")
     base = getattr(import_module(f"netspec.recipes.{file}"), name)
     found: dict[str, type[Ingredient]] = {}
     for module in (*(f"netspec.recipes.{file}" for file in FILES[kind]), *_plugins):

@@ -1,0 +1,1 @@
+"""Passes over finished levels: hoisting, input ranges, sizes, initialisation."""

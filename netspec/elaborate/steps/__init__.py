@@ -1,0 +1,1 @@
+"""The elaboration of each kind of step."""

@@ -1,0 +1,1 @@
+"""Data sets and transforms, as far as they can be described before anything is read."""
