@@ -90,7 +90,7 @@ def test_our_own_reading_of_the_zoo_is_taken(path):
 
 def test_every_argument_has_a_meaning():
     missing = [(op.name, name) for op in OPS.values() for name in op.model_fields if not meaning(op, name)]
-    assert missing == [], "say what it means in netspec/ops/meanings.py"
+    assert missing == [], "say what it means in netspec/ops/core/meanings.py"
     used = {name for op in OPS.values() for name in op.model_fields}
     assert MEANINGS.keys() <= used
     assert [key for key in SPECIAL if key[0] not in OPS or key[1] not in OPS[key[0]].model_fields] == []

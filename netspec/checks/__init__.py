@@ -1,0 +1,1 @@
+"""Everything that ``netspec check`` looks at: faults, expectations, and what nothing reads."""

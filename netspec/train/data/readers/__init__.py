@@ -1,0 +1,1 @@
+"""Readers, one for each form in which data lie on disk or come with a package."""

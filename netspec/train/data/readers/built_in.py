@@ -8,7 +8,7 @@ from netspec.recipes.data.built_in import BuiltIn
 from netspec.train.data.arrays import from_arrays
 from netspec.train.data.base import Data
 
-FILES = Path(__file__).parent / "files"
+FILES = Path(__file__).parent.parent / "files"
 
 
 def read(data_set: BuiltIn, folder: Path) -> Data:
