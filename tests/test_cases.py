@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 
 import pytest
+from places import CASES
 
 from netspec.checks.check import check_loaded
 from netspec.diagnostics import SpecError
@@ -20,7 +21,6 @@ from netspec.diagnostics.text import render_all
 from netspec.pipeline import load_spec
 from netspec.syntax import Limits
 
-CASES = Path(__file__).parent / "cases"
 PASSING = sorted((CASES / "passing").glob("*.yaml"))
 FAILING = sorted(path for path in CASES.glob("*/*.yaml") if path.parent.name != "passing")
 LIMITS = re.compile(r"# limits: (\w+)=(\d+)\n")

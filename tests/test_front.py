@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
 HEAVY = ("torch", "onnx", "onnx_ir", "onnxruntime", "numpy")
-ROOT = Path(__file__).parent.parent
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from places import ROOT
 
 import netspec
 from netspec.diagnostics import SpecError
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 

@@ -6,13 +6,13 @@ import copy
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from places import CASES
 
 from netspec import zoo
 from netspec.checks.check import check_loaded
@@ -27,7 +27,6 @@ from netspec.syntax import ListNode, MapNode, ScalarNode, parse
 
 SCHEMA = spec_schema()
 VALIDATOR = Draft202012Validator(SCHEMA)
-CASES = Path(__file__).parent / "cases"
 COMMITTED = zoo.folder() / "netspec.schema.json"
 
 

@@ -11,7 +11,7 @@ class Metric(Ingredient):
 
     ``tasks`` has the full name of the class for each task that the metric can judge: an output with a score for each
     of several classes, scores for yes and no, or real numbers. It is one of torchmetrics', which takes probabilities
-    for yes and no, or a ``netspec.train.optimize.meters.Meter``, which takes the scores themselves. ``better`` says which way is
+    for yes and no, or a ``Meter`` of ``netspec.train.optimize.meters``, which takes the scores. ``better`` says which way is
     better. ``decodes`` marks one that lets the network write its own sequence, word by word.
     """
 

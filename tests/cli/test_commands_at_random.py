@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 import yaml
+from places import ROOT
 
 from netspec.cli import main
 
 MANY = int(os.environ.get("NETSPEC_MANY", "1"))
-SPECS = sorted((Path(__file__).parents[2] / "specs").glob("*.yaml"))
+SPECS = sorted((ROOT / "specs").glob("*.yaml"))
 NUMBERS = [0, -1, 1, 2, 3, 7, 10**6, 10**12, 2**63, 10**30, 1.5, -0.5, float("nan"), float("inf"), 1e308]
 WORDS = [
     "",

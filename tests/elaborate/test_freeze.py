@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 import json
 import re
-from pathlib import Path
 
 import pytest
+from places import CASES
 
 from netspec.emit.diff import Diff
 from netspec.emit.diff.text import diff_text
@@ -18,7 +18,7 @@ from netspec.graph import Call, Graph, walk
 from netspec.pipeline import compile_spec
 from netspec.runtime.module import build_module
 
-SPEC = Path(__file__).parents[1] / "cases" / "passing" / "freeze.yaml"
+SPEC = CASES / "passing" / "freeze.yaml"
 FROZEN = (
     "wte.",
     "h.0.",

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from places import CASES
 from torch import Tensor, nn
 
 import netspec
 from netspec.runtime.verify import example_inputs, export_verified
 
-EXAMPLES = Path(__file__).parents[1] / "cases/passing"
+EXAMPLES = CASES / "passing"
 CLASSIFIER = """
 netspec: 1
 name: classifier

@@ -7,7 +7,8 @@ from PIL import Image
 from train.data.reading import fault, fits, read
 
 from netspec.recipes.data.files import Images
-from netspec.train.data import TensorRows, images
+from netspec.train.data import TensorRows
+from netspec.train.data.readers import images
 from netspec.train.data.readers.images import ImageRows
 
 DRAW = np.random.default_rng(0)

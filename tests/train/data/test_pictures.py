@@ -11,8 +11,8 @@ from PIL import Image, ImageOps
 from train.data.reading import fault, read
 
 from netspec.recipes.data.files import Images
-from netspec.train.data import decoder, images
 from netspec.train.data.batches import numbers_of
+from netspec.train.data.readers import decoder, images
 
 DRAW = np.random.default_rng(3)
 ORIENTATIONS = range(1, 9)

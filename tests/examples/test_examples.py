@@ -8,10 +8,9 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+from places import EXAMPLES
 
 from netspec.train.names import import_torchvision
-
-EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
 @pytest.mark.filterwarnings("ignore:.isinstance.treespec, LeafSpec:FutureWarning")  # Lightning's own

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from pathlib import Path
+
+from places import EXAMPLES
 
 from netspec.cli import parser
 from netspec.diagnostics import Report, Source
 from netspec.syntax import parse
 
-PAGE = (Path(__file__).parent.parent / "examples" / "editors.md").read_text(encoding="utf-8")
+PAGE = (EXAMPLES / "editors.md").read_text(encoding="utf-8")
 
 
 def blocks(language: str) -> list[str]:

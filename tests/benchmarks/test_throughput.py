@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from places import ROOT
 
-SCRIPT = str(Path(__file__).parent.parent / "benchmarks" / "gpu" / "throughput.py")
+SCRIPT = str(ROOT / "benchmarks" / "gpu" / "throughput.py")
 LIST = runpy.run_path(SCRIPT)
 PARAMETERS = {
     "lenet": 61_706,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from places import CASES
 from torch import Tensor
 
 from netspec.elaborate import Shared
@@ -16,7 +17,7 @@ from netspec.graph import Call, walk
 from netspec.pipeline import compile_loaded, compile_spec, load_spec
 from netspec.runtime.module import build_module
 
-SPEC = Path(__file__).parents[1] / "cases" / "passing" / "init_on_steps.yaml"
+SPEC = CASES / "passing" / "init_on_steps.yaml"
 
 
 @pytest.fixture(scope="module")

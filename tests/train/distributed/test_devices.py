@@ -16,15 +16,15 @@ from statistics import mean
 
 import pytest
 import torch
+from places import TESTS
 from torch.distributed.elastic.rendezvous.api import RendezvousConnectionError
 from train import small
-from train.two_processes import OPTIMIZERS, begin, recipes, stopped
+from train.distributed.two_processes import OPTIMIZERS, begin, recipes, stopped
 
 from netspec.cli import main, parser
 from netspec.cli.train import how
 from netspec.train.distributed import launch
 
-TESTS = Path(__file__).parents[1]
 STRATEGIES = ("ddp", "fsdp")
 
 
@@ -40,7 +40,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
         begin(*made[name], folder / "one" / name).go()
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
-        [*command, str(TESTS / "train/two_processes.py"), str(folder)],
+        [*command, str(TESTS / "train/distributed/two_processes.py"), str(folder)],
         env=environment(),
         capture_output=True,
         text=True,

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
+from places import EXAMPLES
 
 from netspec.cli import main
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
 PAGE = (EXAMPLES / "compare.md").read_text(encoding="utf-8")
 COMMANDS = [shlex.split(text.replace("\\\n", " ")) for text in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)]
 PICTURES = re.findall(r"\(pictures/(.*?)\)", PAGE)

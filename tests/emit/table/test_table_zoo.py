@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
+from places import GOLDEN
 
 from netspec import zoo
 from netspec.analysis.costs import Costs
 from netspec.emit.table import ShapeTable
 from netspec.pipeline import compile_loaded, compile_spec, load_spec
 from netspec.view.lines import Fold, View, table_lines
-
-GOLDEN = Path(__file__).parent.parent / "golden"
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from places import CASES as ALL_CASES
 from test_loader_properties import FRAGMENTS
 
 from netspec.diagnostics import Report, Source
@@ -21,7 +21,7 @@ from netspec.syntax.pure import PureLoader
 from netspec.zoo import files
 
 MANY = int(os.environ.get("NETSPEC_MANY", "1"))
-CASES = sorted((Path(__file__).parent / "cases").rglob("*.yaml"))
+CASES = sorted(ALL_CASES.rglob("*.yaml"))
 ZOO = [path.read_text(encoding="utf-8") for path in files()]
 PIECES = [
     *FRAGMENTS,

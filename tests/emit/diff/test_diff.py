@@ -6,13 +6,13 @@ import json
 import os
 import re
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from places import GOLDEN
 from zoo.vision import models
 
 from netspec.diagnostics import Source
@@ -21,7 +21,6 @@ from netspec.graph import Graph, walk_state
 from netspec.pipeline import compile_loaded, compile_spec, load_source
 from netspec.runtime.module import build_module
 
-GOLDEN = Path(__file__).parent.parent / "golden"
 PAIRS = [
     ("resnet18", "resnet34", 80),
     ("resnet34", "resnet50", 80),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from emit.test_memory import inputs_of, kept_by_torch, parts_add_up
+from analysis.test_memory import inputs_of, kept_by_torch, parts_add_up
 from ops.kept import LiveBytes
 
 from netspec.analysis.memory import Memory

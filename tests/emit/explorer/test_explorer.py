@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from browser import Watch, launched, needs_browser
+from places import CASES
 from playwright.sync_api import Browser, Page, expect
 
 import netspec
@@ -307,7 +308,7 @@ def test_what_must_hold_of_the_sizes_leads_to_its_line(open_page: Opener):
     expect(open_page(compile_spec("lenet")).locator("#facts")).to_be_hidden()
 
 
-FREEZE = Path(__file__).parents[1] / "cases" / "passing" / "freeze.yaml"
+FREEZE = CASES / "passing" / "freeze.yaml"
 
 
 @needs_browser

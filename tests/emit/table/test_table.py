@@ -9,11 +9,11 @@ import os
 import re
 import time
 from functools import cache
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from places import GOLDEN
 
 from netspec.analysis.costs import Costs
 from netspec.diagnostics import Source, Span
@@ -26,7 +26,6 @@ from netspec.pipeline import compile_spec
 from netspec.view.lines import View, table_lines
 from netspec.view.numbers import number
 
-GOLDEN = Path(__file__).parent.parent / "golden"
 SOURCE = Source("net.yaml", "")
 N, H, W = map(Dim.symbol, "NHW")
 

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from places import EXAMPLES
 
 from netspec.cli import main
 from netspec.recipes import add_plugin, base, ingredients, plugins
 
-EXAMPLE = Path(__file__).parent.parent / "examples/plugin"
+EXAMPLE = EXAMPLES / "plugin"
 
 
 @pytest.fixture(autouse=True)

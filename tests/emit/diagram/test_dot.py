@@ -11,9 +11,9 @@ import sysconfig
 import time
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 
 import pytest
+from places import GOLDEN
 
 from netspec import zoo
 from netspec.diagnostics import Report, Source, UsageError
@@ -30,7 +30,6 @@ from netspec.view.cards import short
 from netspec.view.expand import known_levels
 from netspec.view.folding import ROOM, Box, Card, fold, size
 
-GOLDEN = Path(__file__).parent.parent / "golden"
 HOSTILE = ["<b>x</b>", r"\N\G\L", 'a"b', "]]>", "a:b", "&lt;i&gt;", "a\\", "x\x00\x1by", "{a|b}", "\ud800", "'>;}", ""]
 ZOO = [
     "alexnet",

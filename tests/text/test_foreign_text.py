@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from netspec.emit.diff.picture import diff_dot
 
 from netspec.checks.check import check_loaded
 from netspec.cli import main
@@ -27,6 +26,7 @@ from netspec.diagnostics import Source, SpecError
 from netspec.diagnostics.formats import FORMATS, render_as
 from netspec.emit.diagram.dot import dot_text
 from netspec.emit.diagram.mermaid import mermaid_text
+from netspec.emit.diagram.pair import diff_dot
 from netspec.emit.diagram.render import drawn
 from netspec.emit.diff import Diff
 from netspec.emit.explorer import explorer_page

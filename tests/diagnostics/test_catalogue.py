@@ -6,14 +6,13 @@ import re
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
 from netspec.checks.check import check_loaded
 from netspec.cli import main
 from netspec.diagnostics import SpecError
 from netspec.diagnostics.catalogue import CATALOGUE, Entry, complete
 from netspec.pipeline import load_spec
-
-ROOT = Path(__file__).parent.parent
 
 
 def found(path: Path) -> list[str]:

@@ -13,8 +13,9 @@ from train import small
 from netspec.diagnostics import TrainingFault
 from netspec.graph import Graph
 from netspec.recipes import Column
-from netspec.train.data import TensorRows, images
+from netspec.train.data import TensorRows
 from netspec.train.data.batches import AT_ONCE, sample
+from netspec.train.data.readers import images
 from netspec.train.data.readers.images import ImageRows
 from netspec.train.report.progress import Plain
 from netspec.train.run import Run
