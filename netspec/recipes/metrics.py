@@ -11,8 +11,8 @@ class Metric(Ingredient):
 
     ``tasks`` has the full name of the class for each task that the metric can judge: an output with a score for each
     of several classes, scores for yes and no, or real numbers. It is one of torchmetrics', which takes probabilities
-    for yes and no, or a ``Meter`` of ``netspec.train.optimize.meters``, which takes the scores. ``better`` says which way is
-    better. ``decodes`` marks one that lets the network write its own sequence, word by word.
+    for yes and no, or a ``Meter`` of ``netspec.train.optimize.meters``, which takes the scores. ``better`` says which
+    way is better. ``decodes`` marks one that lets the network write its own sequence, word by word.
     """
 
     tasks: ClassVar[dict[Task, str]] = {}
