@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netspec.recipes import Column
-from netspec.recipes.data.base import DataSet
+from netspec.recipes.data import DataSet
 from netspec.recipes.losses import Loss
 
 if TYPE_CHECKING:

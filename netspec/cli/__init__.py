@@ -404,7 +404,7 @@ def _done(options: argparse.Namespace) -> int:
     from netspec.cli.commands import COMMANDS
 
     if options.plugin:
-        from netspec.recipes import add_plugin
+        from netspec.plugins import add_plugin
 
         for module in options.plugin:
             add_plugin(module)

@@ -12,6 +12,7 @@ from netspec.elaborate.messages.unknowns import unknown_op, unknown_op_argument,
 from netspec.elaborate.scope import Scope
 from netspec.elaborate.values import Reader
 from netspec.ops import OPS
+from netspec.plugins import look_for_plugins
 from netspec.spec import CallStep, Spec
 
 
@@ -31,6 +32,8 @@ def _check_call(spec: Spec, step: CallStep, reader: Reader) -> None:
     key = step.key.text
     if not step.arguments and key in OPS:
         return
+    if key not in OPS and key not in spec.blocks and library.find(key) is None:
+        look_for_plugins()
     block = spec.blocks.get(key) or (None if key in OPS else library.find(key))
     if block is not None:
         for name in step.arguments.keys() - block.params.keys() - block.formal.keys():

@@ -10,7 +10,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from os.path import dirname, join
+from types import ModuleType
 
+from netspec.diagnostics import UsageError
 from netspec.ops.core.base import Op
 
 FAMILIES = (
@@ -53,8 +55,19 @@ class Ops(Mapping[str, type[Op]]):
     def __getitem__(self, name: str) -> type[Op]:
         if name not in self._loaded:
             family = import_module(f"netspec.ops.{self._families[name]}")
-            self._loaded |= {each.name: each for each in vars(family).values() if _is_op(each)}
+            self._loaded |= {each.name: each for each in ops_in(family)}
         return self._loaded[name]
+
+    def add(self, kind: type[Op]) -> None:
+        """Add an op from outside. Raises ``UsageError`` where there is one of its name already."""
+        if kind.name in self._families and self._loaded.get(kind.name) is not kind:
+            raise UsageError(f"{kind.__module__} brings an op `{kind.name}`, which there is already")
+        self._families[kind.name], self._loaded[kind.name] = kind.__module__, kind
+
+    def forget(self, modules: Sequence[str]) -> None:
+        """Drop the ops that were added from these modules."""
+        for name in [name for name, module in self._families.items() if module in modules]:
+            del self._families[name], self._loaded[name]
 
     def __contains__(self, name: object) -> bool:
         return name in self._families
@@ -72,9 +85,10 @@ def _names(family: str) -> list[str]:
         return _NAME.findall(file.read())
 
 
-def _is_op(value: object) -> bool:
-    """Whether a module's value is an op's class, rather than a base of several."""
-    return isinstance(value, type) and issubclass(value, Op) and "name" in vars(value)
+def ops_in(module: ModuleType) -> list[type[Op]]:
+    """The ops' classes in a module's sight; one without a ``name`` of its own is a base of several."""
+    classes = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Op)]
+    return [value for value in classes if "name" in vars(value)]
 
 
 OPS = Ops(FAMILIES)

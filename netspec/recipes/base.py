@@ -83,13 +83,13 @@ def ingredients(kind: Kind) -> Mapping[str, type[Ingredient]]:
     base = getattr(import_module(f"netspec.recipes.{file}"), name)
     found: dict[str, type[Ingredient]] = {}
     for module in (*(f"netspec.recipes.{file}" for file in FILES[kind]), *_plugins):
-        for value in named(import_module(module)):
+        for value in ingredients_in(import_module(module)):
             if issubclass(value, base) and found.setdefault(value.name, value) is not value:
                 raise UsageError(f"{module} brings a {name} `{value.name}`, which there is already")
     return found
 
 
-def named(module: ModuleType) -> list[type[Ingredient]]:
+def ingredients_in(module: ModuleType) -> list[type[Ingredient]]:
     """The ingredients in a module's sight that can be named in a spec."""
     classes = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Ingredient)]
     return [value for value in classes if "name" in vars(value)]
@@ -98,29 +98,9 @@ def named(module: ModuleType) -> list[type[Ingredient]]:
 _plugins: list[str] = []
 
 
-def plugins() -> tuple[str, ...]:
-    """The modules that have been added."""
-    return tuple(_plugins)
-
-
-def add_plugin(module: str) -> None:
-    """Add the ingredients of a module of the user's: classes derived from those of netspec, each with a ``name``.
-
-    It is imported as ``import`` finds it: from an installed package, or a folder on PYTHONPATH. No spec can name one.
-    Raises ``UsageError`` where it cannot be imported, or brings nothing.
-    """
-    try:
-        found = import_module(module)
-    except ModuleNotFoundError as fault:
-        if fault.name != module.partition(".")[0] and fault.name != module:
-            raise UsageError(f"the plugin `{module}` needs {fault.name}, which is not installed") from None
-        message = f"there is no module `{module}`: install it, or put its folder on PYTHONPATH"
-        raise UsageError(message) from None
-    if not any(value.__module__ == module for value in named(found)):
-        raise UsageError(f"the plugin `{module}` brings nothing: no class derived from one of netspec's, with a `name`")
-    if module not in _plugins:
-        _plugins.append(module)
-        ingredients.cache_clear()
+def plugin_modules() -> list[str]:
+    """The modules from outside that bring ingredients; ``netspec.plugins`` adds to them."""
+    return _plugins
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from PIL import Image
 
 from netspec.cli import main
 from netspec.diagnostics import UsageError
-from netspec.recipes.base import _plugins, add_plugin, ingredients
+from netspec.plugins import add_plugin, clear_plugins
 from netspec.train.data.readers.texts import split
 from netspec.train.predict.answers import Predictor
 from netspec.train.predict.trained_run import Finished
@@ -119,8 +119,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
             name = text.split()[3]
             Path(f"{name}.yaml").write_text(text)
             assert main(["train", f"{name}.yaml", "-o", name]) == 0
-        _plugins.remove("kinds_of_points")
-        ingredients.cache_clear()
+        clear_plugins()
     return folder
 
 
@@ -235,13 +234,12 @@ def test_the_scale_of_the_training_images(capsys: pytest.CaptureFixture[str]):
 def test_the_words_of_a_plugin(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     """Classes are found by their names though its reader knows nothing of a trained network."""
     monkeypatch.syspath_prepend(project)
-    monkeypatch.setattr("netspec.recipes.base._plugins", [])
+    clear_plugins()
     with_plugin = ("--plugin", "kinds_of_points")
     assert scores("kinds", "kinds: abc", capsys, *with_plugin)["rows"]["accuracy"] == 1.0
     assert scores("kinds", "kinds: cb", capsys, *with_plugin)["rows"]["accuracy"] == 1.0
     assert main(["evaluate", "kinds", "--data", "kinds: cbd", *with_plugin]) == 1
     assert "row 2: `y` is `d`, which the network was not trained on" in capsys.readouterr().err
-    ingredients.cache_clear()
 
 
 def test_an_onnx_file_says_what_it_reads_and_gives():

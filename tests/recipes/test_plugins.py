@@ -11,7 +11,9 @@ import pytest
 from places import EXAMPLES
 
 from netspec.cli import main
-from netspec.recipes import add_plugin, base, ingredients, plugins
+from netspec.plugins import add_plugin, clear_plugins, plugins
+from netspec.recipes import ingredients
+from netspec.recipes.base import plugin_modules
 
 EXAMPLE = EXAMPLES / "plugin"
 
@@ -20,10 +22,9 @@ EXAMPLE = EXAMPLES / "plugin"
 def fresh() -> Iterator[None]:
     """Without plugins, before and after."""
     yield
-    for module in base._plugins:
+    for module in plugin_modules():
         sys.modules.pop(module, None)
-    base._plugins.clear()
-    ingredients.cache_clear()
+    clear_plugins()
 
 
 @pytest.fixture
@@ -93,14 +94,14 @@ def test_a_module_that_brings_nothing(folder: Path, capsys: pytest.CaptureFixtur
     (folder / "empty.py").write_text("from netspec.recipes.losses import CrossEntropy\n")
     said = told(capsys, "check", "lenet", "--plugin", "empty")
     assert said == (
-        "netspec: the plugin `empty` brings nothing: no class derived from one of netspec's, with a `name`\n"
+        "netspec: the plugin `empty` brings nothing: no op or ingredient, that is a class derived from one of "
+        "netspec's with a `name`\n"
     )
 
 
 def test_a_name_that_there_is_already(folder: Path, capsys: pytest.CaptureFixture[str]):
     (folder / "twice.py").write_text(
-        "from netspec.recipes.data.base import DataSet\n"
-        "class Mine(DataSet):\n    name = 'mnist'\n    torch = 'twice.read'\n"
+        "from netspec.recipes.data import DataSet\nclass Mine(DataSet):\n    name = 'mnist'\n    torch = 'twice.read'\n"
     )
     assert told(capsys, "check", "lenet", "--plugin", "twice") == (
         "netspec: twice brings a DataSet `mnist`, which there is already\n"
@@ -114,3 +115,72 @@ def test_added_twice_it_is_one(monkeypatch: pytest.MonkeyPatch):
     assert plugins() == ("stripes",)
     assert {"stripes"} <= {*ingredients("data")}
     assert {"focal"} <= {*ingredients("loss")}
+
+
+OP = """
+from netspec.ops.pointwise import Pointwise
+
+
+class Reciprocal(Pointwise):
+    \"\"\"1/x.\"\"\"
+
+    name = "one_over"
+    functional = "torch.reciprocal"
+    onnx_type = "Reciprocal"
+"""
+SPEC = """
+netspec: 1
+name: inverse
+inputs: {x: {shape: [N, 6], range: [1, 2]}}
+network:
+  - one_over: {name: inverse}
+  - linear: 3
+train: {data: {noise: {shape: [6], classes: 3, rows: 8}}, loss: cross_entropy, optimizer: {sgd: 0.1}, steps: 2}
+"""
+
+
+@pytest.fixture
+def brought(folder: Path) -> Path:
+    """A folder with a module that brings an op, and a spec that has it."""
+    (folder / "inverses.py").write_text(OP)
+    (folder / "s.yaml").write_text(SPEC)
+    return folder
+
+
+def test_an_op_from_outside_goes_through_every_command(brought: Path, capsys: pytest.CaptureFixture[str]):
+    spec, plugin = str(brought / "s.yaml"), ("--plugin", "inverses")
+    assert main(["check", spec, *plugin]) == 0
+    assert main(["shapes", spec, *plugin]) == 0
+    assert main(["source", spec, *plugin]) == 0
+    printed = capsys.readouterr().out
+    assert "one_over" in printed
+    assert "torch.reciprocal(" in printed
+    assert main(["diagram", spec, "-o", str(brought / "d.dot"), *plugin]) == 0
+    assert "one_over" in (brought / "d.dot").read_text()
+    assert main(["build", spec, "-o", str(brought / "b"), *plugin]) == 0
+    assert "verified" in capsys.readouterr().out
+    assert main(["train", spec, "-o", str(brought / "run"), *plugin]) == 0
+
+
+def test_an_op_of_a_name_that_there_is_already(brought: Path, capsys: pytest.CaptureFixture[str]):
+    (brought / "again.py").write_text(OP.replace("one_over", "relu"))
+    said = told(capsys, "check", "lenet", "--plugin", "again")
+    assert said == "netspec: again brings an op `relu`, which there is already\n"
+
+
+def test_a_package_offers_its_ops_by_an_entry_point(
+    brought: Path,
+):
+    """It is asked only for names that netspec does not know."""
+    info = brought / "inverses-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: inverses\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[netspec.plugins]\ninverses = inverses\n")
+    assert main(["check", "lenet"]) == 0
+    assert "inverses" not in sys.modules
+    assert main(["check", str(brought / "s.yaml")]) == 0
+    assert "inverses" in sys.modules
+
+
+def test_an_op_that_nobody_brings(brought: Path, capsys: pytest.CaptureFixture[str]):
+    assert "no op or block is called `one_over`" in told(capsys, "check", str(brought / "s.yaml"))

@@ -13,6 +13,7 @@ from netspec.elaborate.messages.unknowns import PLAIN_WORDS, listed
 from netspec.elaborate.scope import Scope, origin_labels, show
 from netspec.elaborate.values import Failed, Reader, whole_help
 from netspec.ops.core.arguments import text_rule
+from netspec.plugins import look_for_plugins
 from netspec.recipes import Ingredient, Kind, ingredients
 from netspec.spec import Written
 from netspec.syntax import ListNode, MapNode, ScalarNode
@@ -49,9 +50,11 @@ class IngredientReader:
             if named := next((each for each in called if isinstance(each, ScalarNode)), None):
                 help = f"its name is the key: `{clipped(named.text)}: {{…}}`"
             raise self.reader.error("wrong-type", f"expected one {WORDS[kind]}", node.span, help=help)
-        found = ingredients(kind).get(key.text)
+        if key.text not in ingredients(kind):
+            look_for_plugins()
+        known = ingredients(kind)
+        found = known.get(key.text)
         if found is None:
-            known = ingredients(kind)
             help = ingredient_help(kind, key.text, known) or f"there are {listed([*known])}"
             message = f"no {WORDS[kind]} is called `{clipped(key.text)}`"
             raise self.reader.error("unknown-name", message, key.span, help=help)

@@ -15,7 +15,8 @@ from netspec.diagnostics import Source, SpecError, TrainingFault, UsageError
 from netspec.files import write_text
 from netspec.graph import Graph
 from netspec.pipeline import Loaded, compile_loaded, load_source, read_value
-from netspec.recipes import Column, plugins
+from netspec.plugins import plugins
+from netspec.recipes import Column
 from netspec.recipes.data.base import Transform
 from netspec.sources.imports import DISK, Disk
 from netspec.text.quoting import shell
