@@ -13,6 +13,7 @@ import pytest
 
 from netspec.cli import main
 from netspec.train.run import Run
+from netspec.train.store.claim import LOCK
 
 SPEC = """\
 netspec: 1
@@ -115,7 +116,8 @@ def test_changed_data_mean_what_they_meant(monkeypatch: pytest.MonkeyPatch, caps
     count = len(rows())
     assert again("--changed-data") == 0
     found = json.loads(Path("run/data.json").read_text())
-    assert {**found, "rows": None} == {**kept, "rows": None}
+    other = {"rows": None, "sha256": None}
+    assert {**found, **other} == {**kept, **other}
     assert found["rows"]["train"]["rows"] == count
     assert Path("run/transforms.safetensors").read_bytes() == states
     capsys.readouterr()
@@ -194,9 +196,10 @@ def test_best_weights_that_are_gone_are_sought_anew(
 
 
 def test_what_a_leftover_file_says_is_not_believed(capsys: pytest.CaptureFixture[str]):
-    """Where no run was begun, nothing in the folder is of it."""
+    """Where a process died before its run was begun, nothing in the folder is of one."""
     assert main(["train", "rows.yaml", "-o", "run"]) == 0
     Path("other").mkdir()
+    (Path("other") / LOCK).touch()
     shutil.copy("run/data.json", "other")
     states = Path("run/transforms.safetensors").read_bytes()
     shutil.copy("run/transforms.safetensors", "other")
