@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from netspec.diagnostics import Span, clipped, did_you_mean
-from netspec.elaborate.foreign import ingredient_help
 from netspec.elaborate.scope import Scope, origin_labels, show
 from netspec.elaborate.unknowns import PLAIN_WORDS, listed
 from netspec.elaborate.values import Failed, Reader, whole_help
@@ -51,6 +50,8 @@ class IngredientReader:
             raise self.reader.error("wrong-type", f"expected one {WORDS[kind]}", node.span, help=help)
         found = ingredients(kind).get(key.text)
         if found is None:
+            from netspec.elaborate.foreign import ingredient_help  # its tables are for faults alone
+
             known = ingredients(kind)
             help = ingredient_help(kind, key.text, known) or f"there are {listed([*known])}"
             message = f"no {WORDS[kind]} is called `{clipped(key.text)}`"
