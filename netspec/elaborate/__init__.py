@@ -8,6 +8,7 @@ from typing import Any
 from netspec.diagnostics import Label, Report, Span, UsageError, clipped, did_you_mean
 from netspec.dims import Dim, Size
 from netspec.elaborate.base import Frame, Limits
+from netspec.elaborate.init_limits import check_shapes
 from netspec.elaborate.init_rules import check_paths, read_rules, read_start
 from netspec.elaborate.init_steps import placed_rules
 from netspec.elaborate.levels import UNKNOWN, Builder
@@ -117,6 +118,7 @@ def elaborate(
     found = tuple(requirements.found.values())
     check_parameters(body, reader)
     check_paths(init, body, reader)
+    check_shapes(init, body, reader)
     report.raise_if_any()
     return Graph(
         name=variant or spec.name,
