@@ -30,6 +30,7 @@ class Loaded:
     """A spec file, read and checked in form. ``variant`` is set where a variant's name was asked for."""
 
     source: Source
+    document: SyntaxNode
     spec: Spec
     variant: str | None
     imported: tuple[Source, ...] = ()
@@ -70,14 +71,17 @@ def load_source(
     """
     report = Report()
     document = parse(source, report, limits)
-    spec = read_spec(document, report) if document is not None else None
+    if document is None:
+        report.raise_if_any()
+    assert document is not None
+    spec = read_spec(document, report)
     if spec is None or not spec.imports:
         report.raise_if_any()
         assert spec is not None
-        return Loaded(source, spec, variant)
+        return Loaded(source, document, spec, variant)
     found = import_blocks(spec, source, report, limits, tree, path)
     report.raise_if_any()
-    return Loaded(source, spec.model_copy(update={"blocks": found.blocks}), variant, tuple(found.sources))
+    return Loaded(source, document, spec.model_copy(update={"blocks": found.blocks}), variant, tuple(found.sources))
 
 
 def load_revision(target: str, revision: str, limits: FileLimits = DEFAULT) -> Loaded:

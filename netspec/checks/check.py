@@ -11,7 +11,6 @@ from netspec.diagnostics import Diagnostic, Report, SpecError
 from netspec.elaborate import Limits, Shared
 from netspec.graph import Graph
 from netspec.pipeline import Loaded, compile_loaded
-from netspec.syntax import parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +51,7 @@ def check_loaded(loaded: Loaded, limits: Limits | None = None, common: Shared | 
         for variant, graph in graphs.items():
             check_expectation(graph, expectation(loaded.spec, variant), report)
     if not report.count and len(graphs) == len(loaded.variants):
-        document = parse(loaded.source, Report())
-        return Checked(graphs, (), warnings=tuple(unused(loaded.spec, document, graphs.values())))
+        return Checked(graphs, (), warnings=tuple(unused(loaded.spec, loaded.document, graphs.values())))
     told = tuple(_without_variant(each, times.get(each.key, 1), len(variants)) for each in report.diagnostics)
     return Checked(graphs, told, report.more)
 

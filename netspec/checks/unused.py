@@ -19,7 +19,7 @@ WORD = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
 Place = tuple[str, int, int]
 
 
-def unused(spec: Spec, document: SyntaxNode | None, graphs: Iterable[Graph]) -> list[Diagnostic]:
+def unused(spec: Spec, document: SyntaxNode, graphs: Iterable[Graph]) -> list[Diagnostic]:
     """A warning for each part of a spec that nothing reads in any of its graphs, in source order."""
     graphs = [*graphs]
     found = [*unread_steps(graphs), *unread_inputs(spec, graphs)]

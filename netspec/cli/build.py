@@ -91,10 +91,15 @@ def report_parity(parity: Parity, path: Path) -> int:
         "·".join(f"{name}={size}" for name, size in each.sizes.items()) for each in parity.comparisons
     )
     places = "  ".join(each or "the fixed sizes" for each in sizes)
+    if parity.agrees and parity.is_rounding:
+        print(f"exported: at {places} PyTorch and onnxruntime give rounding alone, so that nothing can be compared")
+        return 0
     if parity.agrees:
         print(f"verified: PyTorch and onnxruntime agree to {parity.worst:.1e} (max|Δ|/max|y|) at {places}")
         if parity.probed:
             print("          with rescaled weights: as initialised, the output hardly depends on the input")
+        if not parity.telling:
+            print("          but with these it depends on the input no more: this tells little")
         if parity.positive:
             print(f"          on inputs from 0 to 1: of negative ones both give numbers that are not finite; {RANGE}")
         if parity.undefined:
@@ -157,6 +162,7 @@ def _checks(graph: Graph, parity: Parity, difference: float) -> dict[str, Any]:
             "passed": parity.agrees,
             "providers": [*parity.providers],
             "rescaled_weights": parity.probed,
+            "telling": parity.telling and not parity.is_rounding,
             "tolerance": parity.tolerance,
             "largest_difference": parity.worst,
             "comparisons": [

@@ -10,6 +10,7 @@ from netspec.dims import Dim, Size
 from netspec.elaborate.base import Frame, Limits
 from netspec.elaborate.levels import UNKNOWN, Builder
 from netspec.elaborate.names import check_names
+from netspec.elaborate.passes.init_limits import check_shapes
 from netspec.elaborate.passes.init_rules import check_paths, read_rules, read_start
 from netspec.elaborate.passes.init_steps import placed_rules
 from netspec.elaborate.passes.input_ranges import input_numbers
@@ -117,6 +118,7 @@ def elaborate(
     found = tuple(requirements.found.values())
     check_parameters(body, reader)
     check_paths(init, body, reader)
+    check_shapes(init, body, reader)
     report.raise_if_any()
     return Graph(
         name=variant or spec.name,

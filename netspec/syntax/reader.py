@@ -14,10 +14,11 @@ from netspec.syntax.characters import check_characters
 from netspec.syntax.explain import Explainer
 from netspec.syntax.files import DEFAULT, RAISE, Limits
 from netspec.syntax.nodes import ListNode, MapNode, ScalarNode, SyntaxNode
-from netspec.syntax.pure import PureLoader
 from netspec.syntax.scalars import Trap, resolve
 
-_LOADER: Any = getattr(yaml, "CSafeLoader", PureLoader)
+_LOADER: Any = getattr(yaml, "CSafeLoader", None)
+if _LOADER is None:
+    from netspec.syntax.pure import PureLoader as _LOADER
 
 
 def parse(source: Source, report: Report, limits: Limits = DEFAULT) -> SyntaxNode | None:

@@ -3,30 +3,33 @@
 What a spec, a file name, a table or a run's folder says is text, whoever wrote it. Each function here gives it in a
 form that its target shows and never obeys: no quote of it ends a docstring, no tag of it is one, and no terminal acts
 on an escape sequence in it. What a person would write comes through as it is.
+
+Every command reads this module as it starts: patterns are compiled, and ``json`` and ``shlex`` imported, when used.
 """
 
 from __future__ import annotations
 
-import json
 import re
-import shlex
 from collections.abc import Sequence
 from typing import Any
 
 _SHORT = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _WIDE_SPACE = "\u3000"  # the space of Chinese and Japanese
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028-\u202e\u2066-\u2069\ufffe\uffff]")
-_ENDING = re.compile(r'"{3,}|"+\Z')  # quotes that would end a docstring
-_MERMAID = re.compile(r"[^\w ×⌈⌉⌊⌋·…,.+\-]")
-_MARKDOWN = re.compile(r"([\\`<|\[])")
+_UNPRINTABLE = "[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028-\u202e\u2066-\u2069\ufffe\uffff]"
+_ENDING = r'"{3,}|"+\Z'  # quotes that would end a docstring
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def visible(text: str, keep: str = "") -> str:
     """Text for a terminal or a message: control characters, invisible ones and those that turn the direction of
     writing stand as escapes, but for the characters in ``keep``."""
-    return text if text.isprintable() else "".join(each if each in keep else _shown(each) for each in text)
+    rest = text
+    for each in keep:
+        rest = rest.replace(each, "")
+    if rest.isprintable():
+        return text
+    return "".join(each if each in keep else _shown(each) for each in text)
 
 
 def _shown(character: str) -> str:
@@ -40,7 +43,7 @@ def _shown(character: str) -> str:
 
 def docstring(text: str) -> str:
     """A line of Python between three double quotes, wherever in the line or between others it stands."""
-    return _ENDING.sub(lambda quotes: quotes[0].replace('"', '\\"'), visible(text.replace("\\", "\\\\")))
+    return re.sub(_ENDING, lambda quotes: quotes[0].replace('"', '\\"'), visible(text.replace("\\", "\\\\")))
 
 
 def literal(text: str) -> str:
@@ -51,7 +54,8 @@ def literal(text: str) -> str:
 
 def html(text: str) -> str:
     """Text in HTML or SVG, between tags or in a quoted attribute."""
-    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text).translate(_ENTITIES)
+    printed = text if text.isprintable() else re.sub(_UNPRINTABLE, "\N{REPLACEMENT CHARACTER}", text)
+    return printed.translate(_ENTITIES)
 
 
 def dot(text: str) -> str:
@@ -61,12 +65,12 @@ def dot(text: str) -> str:
 
 def mermaid(text: str) -> str:
     """Text in a quoted label of Mermaid: whatever it or HTML might read is a numbered character."""
-    return _MERMAID.sub(lambda found: f"#{ord(found[0])};", visible(text))
+    return re.sub(r"[^\w ×⌈⌉⌊⌋·…,.+\-]", lambda found: f"#{ord(found[0])};", visible(text))
 
 
 def markdown(text: str) -> str:
     """Text on one line of Markdown, in a cell of a table too."""
-    return _MARKDOWN.sub(r"\\\1", visible(" ".join(text.split("\n"))))
+    return re.sub(r"([\\`<|\[])", r"\\\1", visible(" ".join(text.split("\n"))))
 
 
 def code(text: str) -> str:
@@ -79,6 +83,8 @@ def code(text: str) -> str:
 
 def json_text(value: Any, indent: int | None = None, default: Any = None) -> str:
     """A value as JSON. Letters of any script stay as they are; what could not be seen is an escape."""
+    import json
+
     text = json.dumps(value, ensure_ascii=False, indent=indent, default=default)
     if text.replace("\n", "").isprintable():
         return text
@@ -119,6 +125,8 @@ def shell(words: Sequence[str]) -> str:
 def _word(word: str) -> str:
     """One word; where it holds what could not be seen, between ``$'`` and ``'``, which bash and zsh read as C does."""
     if word.isprintable():
+        import shlex
+
         return shlex.quote(word)
     shown = (each if each.isprintable() else _bytes(each) for each in word.replace("\\", "\\\\").replace("'", "\\'"))
     return f"$'{''.join(shown)}'"

@@ -68,3 +68,28 @@ def test_a_partly_undefined_output_is_compared_where_it_is_defined(tmp_path: Pat
     _, parity = export_verified(model.graph, model.module(), tmp_path / "net.onnx")
     assert parity.agrees
     assert parity.undefined
+
+
+@pytest.mark.parametrize(
+    ("network", "said"),
+    [
+        ("[linear: 6, group_norm: 6]", "exported: at N=2  N=3  N=4 PyTorch and onnxruntime give rounding alone"),
+        ("[linear: 1, {softmax: {dim: -1}}]", "but with these it depends on the input no more: this tells little"),
+    ],
+)
+def test_an_output_that_is_always_the_same_tells_nothing(
+    network: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    code, out, _ = exported(tmp_path, "[N, 4]", network, capsys)
+    assert code == 0
+    assert said in out
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_is_compared_where_it_has_digits(dtype: str, tmp_path: Path):
+    network = f"[cast: {dtype}, instance_norm2d, cast: float32]"
+    (tmp_path / "net.yaml").write_text(f"netspec: 1\nname: net\ninputs: {{x: [N, 4, H, 9]}}\nnetwork: {network}\n")
+    model = netspec.load(tmp_path / "net.yaml")
+    _, parity = export_verified(model.graph, model.module(), tmp_path / "net.onnx")
+    assert parity.agrees
+    assert {each.mean for each in parity.comparisons} == {0.0}

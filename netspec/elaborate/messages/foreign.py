@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from netspec.diagnostics import clipped, typo_of
-from netspec.recipes import Kind
+
+if TYPE_CHECKING:
+    from netspec.recipes import Kind
 
 OPS = {
     "addmm": "linear",

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from netspec import library
 from netspec.diagnostics import Label, clipped, did_you_mean, nearest
-from netspec.elaborate.messages.foreign import op_help
 from netspec.elaborate.scope import Scope, origin_labels
 from netspec.elaborate.values import Failed, Reader
 from netspec.ops import OPS
@@ -39,6 +38,8 @@ def replaced(key: ScalarNode, text: str) -> ScalarNode:
 
 def unknown_op(reader: Reader, step: CallStep, key: str, blocks: Mapping[str, BlockSpec], env: Scope) -> Failed:
     """Report a step that runs nothing."""
+    from netspec.elaborate.messages.foreign import op_help  # its tables are for faults alone
+
     help = op_help(key, [*OPS, *blocks, *STRUCTURES, *library.names()])
     if ":" in key:
         help = f"write `{clipped(key.replace(':', ': ', 1))}`, with a space after the colon"

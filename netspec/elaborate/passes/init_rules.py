@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from netspec.diagnostics import did_you_mean
+from netspec.elaborate.passes.init_limits import wrong_number
 from netspec.elaborate.scope import show
 from netspec.elaborate.values import PLAIN_TEXT, Failed, Reader
 from netspec.graph import InitRule, Level, walk_parameters
@@ -80,6 +81,8 @@ def read_rule(pattern: ScalarNode, node: Written, reader: Reader, env: Mapping[s
     for name, default in known.items():
         if default is float and name not in arguments:
             raise reader.error("missing-argument", f"`{function.text}` needs `{name}`", function.span)
+    if wrong := wrong_number(function.text, {**known, **arguments}):
+        raise reader.error("bad-argument", wrong, (argument or function).span)
     return InitRule(pattern.text, function.text, arguments, pattern.span)
 
 

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from netspec.diagnostics import Span, clipped, did_you_mean
-from netspec.elaborate.messages.foreign import ingredient_help
 from netspec.elaborate.messages.unknowns import PLAIN_WORDS, listed
 from netspec.elaborate.scope import Scope, origin_labels, show
 from netspec.elaborate.values import Failed, Reader, whole_help
@@ -55,6 +54,8 @@ class IngredientReader:
         known = ingredients(kind)
         found = known.get(key.text)
         if found is None:
+            from netspec.elaborate.messages.foreign import ingredient_help  # its tables are for faults alone
+
             help = ingredient_help(kind, key.text, known) or f"there are {listed([*known])}"
             message = f"no {WORDS[kind]} is called `{clipped(key.text)}`"
             raise self.reader.error("unknown-name", message, key.span, help=help)
