@@ -30,6 +30,7 @@ from netspec.train.kept import Asked, as_path, changes_of_data, going_on, has_me
 from netspec.train.magnitudes import magnitude_table, magnitudes_at_start
 from netspec.train.progress import score
 from netspec.train.setup import Setup, read_data, recipe_of
+from netspec.train.stopping import stopped_code
 from netspec.train.world import AlreadyTold, World, is_worker, joined
 
 RUNS = Path("runs")
@@ -95,7 +96,7 @@ def work(graph: Graph, loaded: Loaded, asked: Asked, options: Namespace, world: 
     folder = begun or folder_of(graph, options)
     with claimed(folder) if world.is_first else nullcontext():
         if not finished(Job(folder, first, loaded, asked, tell, begun is not None, options.changed_data)):
-            return 130
+            return stopped_code()
     print(what_next(folder, graph))
     return 0
 
