@@ -45,6 +45,16 @@ class Output(io.FileIO):
         self.fault = self.fault or self.closed_before
         return len(memoryview(data).cast("B"))
 
+    def has_lost_its_reader(self) -> bool:
+        """Whether nothing that is written from now on would be read, as far as the system knows before it is tried."""
+        import select
+
+        if not hasattr(select, "poll"):  # as on Windows
+            return False
+        poll = select.poll()
+        poll.register(self.fileno(), 0)
+        return bool(poll.poll(0))
+
     def _written(self, data: Any) -> int:
         count: int | None = super().write(data)
         while count is None:  # another program has made the terminal one that does not wait
@@ -83,7 +93,7 @@ def is_interrupted() -> bool:
 
 def nobody_reads() -> bool:
     """Whether what is printed gets lost."""
-    return any(each.fault is not None for each in _outputs)
+    return any(each.fault is not None or each.has_lost_its_reader() for each in _outputs)
 
 
 def _judged(code: int) -> int:
