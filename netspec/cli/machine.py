@@ -67,7 +67,7 @@ def machine_fault(found: BaseException) -> str | None:
         return f"the memory of this machine does not suffice{_detail(found)}; a smaller network or sizes take less"
     if _is_of_library(found) and any(word in str(found) for word in TOO_LARGE):
         return f"a file of this format holds at most 2 GB{_detail(found)}; a smaller network fits"
-    if isinstance(found, ModuleNotFoundError):
+    if isinstance(found, ModuleNotFoundError) and found.name:
         return _missing(found)
     if isinstance(found, ImportError):
         return _not_loaded(_origin(found))
@@ -98,7 +98,7 @@ def _detail(found: BaseException) -> str:
 
 def _missing(found: ModuleNotFoundError) -> str | None:
     package = _package(found.name)
-    if package in ("", "netspec"):
+    if package == "netspec":
         return None
     extra = EXTRAS.get(package)
     brings = f": `pip install 'netspec[{extra}]'` brings it" if extra else ""

@@ -22,7 +22,7 @@ from netspec.quoting import shell
 from netspec.recipes.binding import bind_inputs, prepared
 from netspec.runtime.machine import need_memory
 from netspec.train.beforehand import cautions
-from netspec.train.claim import claimed
+from netspec.train.claim import LOCK, claimed
 from netspec.train.data import Meaning
 from netspec.train.folder import RunFolder
 from netspec.train.job import Job, complete, first_setup, guard_same, summary_of
@@ -116,8 +116,9 @@ def left_as_it_is(folder: RunFolder, graph: Graph, world: World, tell: Callable[
                 tell(f"the data are others than it was trained on: {change}")
     except SpecError as fault:
         tell(f"the data are others than it was trained on: {fault.diagnostics[0].message}")
-    if world.is_first:
-        complete(folder, graph, tell)
+    if world.is_first:  # a lock is that of a process which still ends the run, or was killed at it
+        with claimed(folder) if (folder.path / LOCK).exists() else nullcontext():
+            complete(folder, graph, tell)
     scores, spread = summary_of(folder.result())
     print(f"\n{score_table(scores, spread, recipe_of(graph).published)}\n{what_next(folder, graph)}")
     return 0

@@ -78,6 +78,7 @@ def not_loaded(name: str | None, path: str | None, said: str) -> ImportError:
         ),
         (not_loaded("numpy._core", None, "no such symbol"), "numpy cannot be loaded: no such symbol"),
         (ImportError("it is broken"), "a package cannot be loaded: it is broken"),
+        (ModuleNotFoundError("Could not import 'A'"), "a package cannot be loaded: Could not import 'A'"),
     ],
 )
 def test_a_package_that_does_not_load_is_named_and_why(found: ImportError, told: str) -> None:
