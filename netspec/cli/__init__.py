@@ -344,6 +344,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     gc.set_threshold(100_000, *before[1:])
     # Pydantic would look through every installed package for plugins of its own, which takes as long as reading a spec.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # torchmetrics may load onnxruntime before we do
     _look_nowhere_else()
     atexit.unregister(gc.freeze)
     atexit.register(gc.freeze)  # nor is there any use in looking once more when the process ends
@@ -383,8 +384,8 @@ def _run(arguments: Sequence[str] | None) -> int:
             if fault is None or is_interrupted():
                 raise
             return _told(EnvironmentFault(fault), options.error_format)
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    except KeyboardInterrupt as found:
+        return 128 + found.args[0] if found.args else INTERRUPTED
     except Exception as found:
         if is_interrupted():  # and something has made another fault of it
             return INTERRUPTED

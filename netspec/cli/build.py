@@ -22,6 +22,7 @@ from netspec.emit.source import emit_source
 from netspec.emit.table import ShapeTable
 from netspec.files import write_text
 from netspec.graph import Graph
+from netspec.locks import locked
 from netspec.runtime.interpret import TOLERANCE as MODULE_TOLERANCE
 from netspec.runtime.interpret import check_module
 from netspec.runtime.module import build_module
@@ -34,6 +35,7 @@ RECORD = "build.json"
 FILES = ("model.py", "model.onnx", "model.rejected.onnx", "diagram.svg", "diagram.dot", "explorer.html", "shapes.json")
 """What a build writes beside its record."""
 
+LOCK = ".build.lock"
 RUNTIMES = ("onnxruntime-gpu", "onnxruntime")
 
 
@@ -41,6 +43,11 @@ def build_all(graph: Graph, folder: Path, device: str, variant: str | None) -> i
     """Write every file, verify the ONNX file, say so; gives the exit code."""
     warn_of_two_runtimes()
     guard_own(folder)
+    with locked(folder, LOCK, "built"):
+        return _built(graph, folder, device, variant)
+
+
+def _built(graph: Graph, folder: Path, device: str, variant: str | None) -> int:
     _write_record(graph, folder, variant, {}, None)  # from now on, the files beside it are a build's
     with status("writing the source and the pictures"):
         write_text(folder / "model.py", emit_source(graph).text)

@@ -23,6 +23,7 @@ from netspec.train.job import Job, first_setup
 from netspec.train.report.activation_stats import Magnitude, magnitudes_at_start, verdict
 from netspec.train.report.comparison import Compared, draw_comparison
 from netspec.train.setup import recipe_of
+from netspec.train.stopping import stopped_code
 from netspec.train.store.folder import RunFolder
 from netspec.train.store.history import History, read_history
 from netspec.train.store.metadata import Asked
@@ -77,11 +78,11 @@ def compare(options: Namespace, limits: Limits) -> int:
     compared = {label: Compared(history_of(folder, found), layers[label]) for label, found in outcomes.items()}
     if all(each.history is None for each in compared.values()):
         if stopped:
-            return 130
+            return stopped_code()
         raise TrainingFault("none of the runs has come to its end")
     draw_comparison(compared, folder / "compare.png")
     print(f"\n{folder}/: compare.png, compare.json, and a folder for each run")
-    return 130 if stopped else 0
+    return stopped_code() if stopped else 0
 
 
 def candidates_of(options: Namespace, limits: Limits) -> list[Candidate]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+from pathlib import Path
 
 from netspec.diagnostics import EnvironmentFault
 
@@ -51,6 +52,10 @@ NO_MEMORY = (
     "Storage size calculation overflowed",
     "numel: integer multiplication overflow",
 )
+NOT_MAPPED = ("failed to map segment", "cannot allocate memory", "Cannot allocate memory")
+"""How the loader of shared libraries tells that there is no memory for one."""
+
+PACKAGES = "site-packages"
 TOO_LARGE = ("exceeds maximum protobuf size", "exceeded maximum protobuf size", "larger than 2GB", "2GB limit")
 
 
@@ -62,10 +67,10 @@ def machine_fault(found: BaseException) -> str | None:
         return f"the memory of this machine does not suffice{_detail(found)}; a smaller network or sizes take less"
     if _is_of_library(found) and any(word in str(found) for word in TOO_LARGE):
         return f"a file of this format holds at most 2 GB{_detail(found)}; a smaller network fits"
-    if isinstance(found, ModuleNotFoundError):
+    if isinstance(found, ModuleNotFoundError) and found.name:
         return _missing(found)
     if isinstance(found, ImportError):
-        return f"{_package(found.name) or 'a package'} cannot be loaded: {first_line(found)}"
+        return _not_loaded(_origin(found))
     if isinstance(found, OSError) and not isinstance(found, io.UnsupportedOperation):
         return _refused(found)
     text = first_line(found)
@@ -93,11 +98,28 @@ def _detail(found: BaseException) -> str:
 
 def _missing(found: ModuleNotFoundError) -> str | None:
     package = _package(found.name)
-    if package in ("", "netspec"):
+    if package == "netspec":
         return None
     extra = EXTRAS.get(package)
     brings = f": `pip install 'netspec[{extra}]'` brings it" if extra else ""
     return f"this command needs {package}, which is not installed{brings}"
+
+
+def _not_loaded(found: BaseException) -> str:
+    """A package is installed, and does not load."""
+    if any(sign in str(found) for sign in NOT_MAPPED):
+        return f"the memory of this machine does not suffice{_detail(found)}"
+    path = Path(getattr(found, "path", None) or "")
+    after = path.parts[path.parts.index(PACKAGES) + 1] if PACKAGES in path.parts[:-1] else ""
+    name = after or _package(getattr(found, "name", None)) or "a package"
+    return f"{name} cannot be loaded: {first_line(found)}"
+
+
+def _origin(found: BaseException) -> BaseException:
+    """The exception that others were made of: packages put advice of many lines around it."""
+    while (cause := found.__cause__ or found.__context__) is not None and isinstance(cause, (ImportError, OSError)):
+        found = cause
+    return found
 
 
 def _package(name: str | None) -> str:

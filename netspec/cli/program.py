@@ -18,6 +18,9 @@ from typing import Any, TextIO
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 INTERRUPTED = 128 + signal.SIGINT
+RACE = "ignored due to race condition"
+"""What Python tells of a signal, by its number, that has come in just before it was to end the process at once."""
+
 LOOK_ALIKE = "netspec.look-alike"
 """How characters are written that an encoding lacks."""
 
@@ -42,6 +45,16 @@ class Output(io.FileIO):
         self.fault = self.fault or self.closed_before
         return len(memoryview(data).cast("B"))
 
+    def has_lost_its_reader(self) -> bool:
+        """Whether nothing that is written from now on would be read, as far as the system knows before it is tried."""
+        import select
+
+        if not hasattr(select, "poll"):  # as on Windows
+            return False
+        poll = select.poll()
+        poll.register(self.fileno(), 0)
+        return bool(poll.poll(0))
+
     def _written(self, data: Any) -> int:
         count: int | None = super().write(data)
         while count is None:  # another program has made the terminal one that does not wait
@@ -54,12 +67,12 @@ class Output(io.FileIO):
 
 def run_as_program(command: Callable[[], int]) -> int:
     """Run a command as this process; gives the exit code, 3 where its output could not be written."""
-    _keep_numbers()
-    sys.stdout, sys.stderr = _stream(1, sys.stdout), _stream(2, sys.stderr)
-    if any(action == "error" for action, *_ in warnings.filters):  # as PYTHONWARNINGS may say
-        warnings.simplefilter("ignore")  # of the packages we use: none of them is a fault of the command
-    _catch_signals()
     try:
+        _catch_signals()
+        _keep_numbers()
+        sys.stdout, sys.stderr = _stream(1, sys.stdout), _stream(2, sys.stderr)
+        if any(action == "error" for action, *_ in warnings.filters):  # as PYTHONWARNINGS may say
+            warnings.simplefilter("ignore")  # of the packages we use: none of them is a fault of the command
         code = command()
     except SystemExit as found:  # of argparse
         code = found.code if isinstance(found.code, int) else 2
@@ -80,7 +93,7 @@ def is_interrupted() -> bool:
 
 def nobody_reads() -> bool:
     """Whether what is printed gets lost."""
-    return any(each.fault is not None for each in _outputs)
+    return any(each.fault is not None or each.has_lost_its_reader() for each in _outputs)
 
 
 def _judged(code: int) -> int:
@@ -147,7 +160,10 @@ def _catch_signals() -> None:
     def told(found: Any) -> None:
         if _caught and found.exc_type is KeyboardInterrupt:  # Python has met it where nothing can be raised
             signal.raise_signal(_caught[0])
-        hook(found)
+        elif found.exc_type is not OSError or RACE not in str(found.exc_value):
+            hook(found)
+        elif not _caught:  # else the command is about to end
+            signal.raise_signal(int(str(found.exc_value).split()[1]))
 
     sys.unraisablehook = told
 

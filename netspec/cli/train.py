@@ -26,7 +26,8 @@ from netspec.train.job import Job, complete, first_setup, guard_same, summary_of
 from netspec.train.report.activation_stats import magnitude_table, magnitudes_at_start
 from netspec.train.report.progress import score
 from netspec.train.setup import Setup, read_data, recipe_of
-from netspec.train.store.claim import claimed
+from netspec.train.stopping import stopped_code
+from netspec.train.store.claim import LOCK, claimed
 from netspec.train.store.folder import RunFolder
 from netspec.train.store.metadata import (
     Asked,
@@ -103,7 +104,7 @@ def work(graph: Graph, loaded: Loaded, asked: Asked, options: Namespace, world: 
     folder = begun or folder_of(graph, options)
     with claimed(folder) if world.is_first else nullcontext():
         if not finished(Job(folder, first, loaded, asked, tell, begun is not None, options.changed_data)):
-            return 130
+            return stopped_code()
     print(what_next(folder, graph))
     return 0
 
@@ -123,8 +124,9 @@ def left_as_it_is(folder: RunFolder, graph: Graph, world: World, tell: Callable[
                 tell(f"the data are others than it was trained on: {change}")
     except SpecError as fault:
         tell(f"the data are others than it was trained on: {fault.diagnostics[0].message}")
-    if world.is_first:
-        complete(folder, graph, tell)
+    if world.is_first:  # a lock is that of a process which still ends the run, or was killed at it
+        with claimed(folder) if (folder.path / LOCK).exists() else nullcontext():
+            complete(folder, graph, tell)
     scores, spread = summary_of(folder.result())
     print(f"\n{score_table(scores, spread, recipe_of(graph).published)}\n{what_next(folder, graph)}")
     return 0

@@ -58,6 +58,7 @@ def put_model(temporary: Path, path: Path) -> None:
     data = data_of(temporary)
     if data.is_file():
         _rename_external(temporary, data.name, data_of(path).name)
+        path.unlink(missing_ok=True)  # a kill leaves no file, rather than the old one with the new weights
         put(data, data_of(path))
     put(temporary, path)
 

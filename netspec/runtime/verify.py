@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
@@ -24,6 +23,7 @@ from netspec.graph import Graph, Value, walk
 from netspec.ops.core.base import HALVES, Numbers
 from netspec.runtime.export import exported, put_model, remove_model
 from netspec.runtime.machine import free_memory, need_memory
+from netspec.runtime.session import loaded_runtime, open_session
 
 TOLERANCE = 1e-4
 TELLING = 1e-4
@@ -111,7 +111,8 @@ def export_verified(
 
     Where they disagree, it is kept as ``<name>.rejected.onnx`` and no other is left.
     """
-    tried = affordable(graph)  # before anything is written
+    loaded_runtime()  # before anything is written, as is what follows
+    tried = affordable(graph)
     with exported(graph, module, path, metadata) as temporary:
         parity = verify_onnx(tried, module, temporary)
         rejected = path.with_suffix(f".rejected{path.suffix}")
@@ -231,11 +232,7 @@ def compare_onnx(graph: Graph, module: nn.Module, path: Path, count: int = 3, se
     What it then makes may be next to nothing, from gates that are shut: it counts as large as it usually is. Half
     precision does not bear it: what differs between numbers that far off is less than their rounding.
     """
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(os.fspath(path), options, providers=_providers(_device(module)))
+    session = open_session(path, _providers(_device(module)))
     tried = [(sizes, 0.0) for sizes in other_sizes(graph, count)]
     comparisons, tolerance = [], tolerance_of(graph)
     real = any("float" in value.tensor.dtype for name, value in graph.inputs.items() if name not in graph.ranges)

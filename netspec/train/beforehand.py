@@ -3,24 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 from netspec.diagnostics import TrainingFault
 from netspec.dims import Dim, evaluate
 from netspec.graph import Node, visits
 from netspec.ops.norm.channel import BatchNorm
+from netspec.runtime.session import loaded_runtime
 from netspec.train.data import TensorRows
 from netspec.train.data.batches import Feed
 from netspec.train.optimize.metrics import nothing_counts
 from netspec.train.setup import Setup
 
+USED_LAST = ("matplotlib",)
+"""Packages that only the pictures of a run that has ended need."""
+
 
 def guard_start(setup: Setup) -> None:
-    """Guard: every step has enough rows for the network to learn from, and something in every part is judged.
+    """Guard: every step has enough rows for the network to learn from, something in every part is judged, and what is
+    written at the end can be.
 
-    Raises ``TrainingFault``.
+    Raises ``TrainingFault``; ``EnvironmentFault`` or ``ModuleNotFoundError`` where a package is too old or missing.
     """
+    if setup.world.is_first:
+        guard_packages()
     guard_targets(setup)
     guard_statistics(setup)
+
+
+def guard_packages() -> None:
+    """Guard: the packages are installed that are first used when a run ends."""
+    loaded_runtime()
+    for name in USED_LAST:
+        if find_spec(name) is None:
+            raise ModuleNotFoundError(f"No module named '{name}'", name=name)
 
 
 def cautions(setup: Setup) -> list[str]:

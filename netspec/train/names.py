@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 import warnings
@@ -12,6 +13,8 @@ from typing import Any
 import torch
 
 from netspec.diagnostics import EnvironmentFault
+
+logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it warns of a home that it cannot keep settings in
 
 ONE_AT_A_TIME = threading.Lock()
 """Threads that read data at once would import torchvision twice, and declare its operators twice."""

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
+_asked: list[int] = []
+"""The signal that has asked the present run to stop."""
+
 
 class Stoppable(Protocol):
     asked_to_stop: bool
@@ -20,9 +23,11 @@ def stopped_by_signals(run: Stoppable) -> Iterator[None]:
         if run.asked_to_stop:
             for each in before:
                 signal.signal(each, signal.SIG_DFL)
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt(number)
+        _asked.append(number)
         run.asked_to_stop = True
 
+    _asked.clear()
     before: dict[int, Any] = {}
     with suppress(ValueError):  # not in the main thread: whoever started it stops it
         before = {number: signal.signal(number, stop) for number in stopping_signals()}
@@ -31,6 +36,11 @@ def stopped_by_signals(run: Stoppable) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def stopped_code() -> int:
+    """Return the exit code of a run that was asked to stop, and has saved: 128 and the signal, by default Ctrl-C's."""
+    return 128 + (_asked[0] if _asked else signal.SIGINT)
 
 
 def stopping_signals() -> list[int]:

@@ -56,6 +56,35 @@ def test_exit_code_3_and_one_sentence(
     assert "bug" not in told
 
 
+def not_loaded(name: str | None, path: str | None, said: str) -> ImportError:
+    """As Python raises it, and numpy around it."""
+    found = ImportError("\n\nIMPORTANT: PLEASE READ THIS FOR ADVICE ON HOW TO SOLVE THIS ISSUE!\n", name="numpy")
+    found.__cause__ = ImportError(said, name=name, path=path)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        (
+            not_loaded(
+                "_C", "/x/site-packages/torch/_C.so", "libtorch_cpu.so: failed to map segment from shared object"
+            ),
+            "the memory of this machine does not suffice (libtorch_cpu.so: failed to map segment from shared object)",
+        ),
+        (
+            not_loaded("_C", "/x/site-packages/torch/_C.so", "libc.so.6: version `GLIBC_2.38' not found"),
+            "torch cannot be loaded: libc.so.6: version `GLIBC_2.38' not found",
+        ),
+        (not_loaded("numpy._core", None, "no such symbol"), "numpy cannot be loaded: no such symbol"),
+        (ImportError("it is broken"), "a package cannot be loaded: it is broken"),
+        (ModuleNotFoundError("Could not import 'A'"), "a package cannot be loaded: Could not import 'A'"),
+    ],
+)
+def test_a_package_that_does_not_load_is_named_and_why(found: ImportError, told: str) -> None:
+    assert machine_fault(found) == told
+
+
 @pytest.mark.parametrize("found", [RuntimeError("shape mismatch"), ValueError("x"), KeyError("x")])
 def test_other_faults_are_no_fault_of_the_machine(found: Exception) -> None:
     assert machine_fault(found) is None

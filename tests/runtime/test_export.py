@@ -12,6 +12,7 @@ import torch
 
 import netspec
 from netspec import zoo
+from netspec.files import put
 from netspec.graph import Node, walk
 from netspec.pipeline import compile_spec, load_spec
 from netspec.runtime import export
@@ -122,6 +123,21 @@ def test_large_weights_go_beside_the_file(tmp_path: Path, monkeypatch: pytest.Mo
     assert sorted(file.name for file in tmp_path.iterdir()) == ["model.onnx", "model.onnx.data"]
     assert path.stat().st_size < 20_000
     assert compare_onnx(model.graph, module, path).agrees
+
+
+def test_a_kill_leaves_no_file_with_the_weights_of_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(export, "EXTERNAL_ABOVE", 1000)
+    model = netspec.load("lenet")
+    path = export_onnx(model.graph, model.module(seed=1), tmp_path / "model.onnx")
+
+    def killed(temporary: Path, path: Path) -> None:
+        put(temporary, path)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(export, "put", killed)
+    with pytest.raises(KeyboardInterrupt):
+        export_onnx(model.graph, model.module(seed=2), path)
+    assert [each.name for each in tmp_path.iterdir()] == ["model.onnx.data"]
 
 
 def test_the_weights_in_the_file_are_the_module_s(tmp_path: Path):

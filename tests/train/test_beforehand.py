@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from train import small
 
-from netspec.diagnostics import TrainingFault
+from netspec.diagnostics import EnvironmentFault, TrainingFault
 from netspec.recipes import Column
 from netspec.train.beforehand import cautions, guard_start
 from netspec.train.data import Data, TensorRows
@@ -120,6 +122,17 @@ def test_the_loss_of_an_epoch_is_the_mean_of_its_rows_not_of_its_batches(tmp_pat
     begin(tmp_path, data(rows(20), rows(10)), batch="16", epochs="1").go()
     first, last = (loss for _, loss in small.losses(tmp_path / "run"))
     assert epochs(tmp_path)[0]["train"]["loss"] == pytest.approx((16 * first + 4 * last) / 20)
+
+
+def test_a_package_that_is_used_last_is_missed_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    run = begin(tmp_path, data(rows(64)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("netspec.train.beforehand.find_spec", lambda name: None)
+        with pytest.raises(ModuleNotFoundError, match="matplotlib"):
+            guard_start(run.setup)
+    monkeypatch.setitem(sys.modules, "onnxruntime", SimpleNamespace(__version__="1.16.3"))
+    with pytest.raises(EnvironmentFault, match=r"onnxruntime 1\.16\.3 is too old, as netspec needs 1\.23"):
+        guard_start(run.setup)
 
 
 @pytest.mark.parametrize("margin", [0.0, 0.05, 10.0])

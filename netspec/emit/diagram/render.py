@@ -53,7 +53,7 @@ def drawn(dot: str, kind: str) -> bytes:
         except subprocess.TimeoutExpired:
             failed = f"it took more than {_time_limit(dot):.0f} s"
         except OSError as fault:
-            failed = str(fault)
+            failed = fault.strerror or str(fault)
         else:
             if SIGNS[kind] in picture[:LONGEST_HEAD]:
                 text = picture.decode(errors="replace") if kind == "svg" else ""

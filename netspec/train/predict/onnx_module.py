@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from netspec.diagnostics import EnvironmentFault, UsageError
+from netspec.runtime.session import open_session
 
 
 class OnnxModule(nn.Module):
@@ -17,13 +17,9 @@ class OnnxModule(nn.Module):
 
     def __init__(self, path: Path):
         super().__init__()
-        import onnxruntime
-
         if not path.is_file():
             raise EnvironmentFault(f"there is no {path}: `netspec evaluate` and `predict` run on torch without it")
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        self.session = onnxruntime.InferenceSession(os.fspath(path), options, providers=["CPUExecutionProvider"])
+        self.session = open_session(path)
         self.inputs = [each.name for each in self.session.get_inputs()]
         self.outputs = [each.name for each in self.session.get_outputs()]
 

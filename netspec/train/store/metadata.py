@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from netspec.train.data import Data, Meaning
 from netspec.train.data.batches import Prepared
 from netspec.train.data.digests import differences, digests_of
 from netspec.train.data.meaning import meaning_of
+from netspec.train.store.checkpoints import digest_of
 from netspec.train.store.folder import RunFolder, damaged
 from netspec.train.store.sealed import read_tensors, write_tensors
 
@@ -91,7 +92,7 @@ def write_sources(loaded: Loaded, asked: Asked, folder: Path) -> dict[str, Any]:
     own = place.relative_to(root)
     for source in loaded.imported:
         write_text(folder / SOURCES / Path(source.name).absolute().relative_to(root), source.text)
-    kept = {"sources": own.as_posix()} if loaded.imported else {}
+    kept = {"sources": own.as_posix(), "digests": kept_digests(folder)} if loaded.imported else {}
     return {
         "variant": asked.variant or loaded.variant,
         "set": [*asked.values],
@@ -108,6 +109,7 @@ def rebuild(folder: RunFolder, values: Sequence[str] = ()) -> Graph:
     facts = folder.facts()
     said = facts["asked"]
     sources, other = folder.path / SOURCES, f"{folder.path}/spec.yaml is another than when the run began"
+    guard_sources(folder.path, said.get("digests", {}))
     own = sources / said["sources"] if "sources" in said else folder.path / "spec.yaml"
     try:
         text = (folder.path / "spec.yaml").read_text(encoding="utf-8")
@@ -122,6 +124,23 @@ def rebuild(folder: RunFolder, values: Sequence[str] = ()) -> Graph:
         raise UsageError(f"{other}: its weights do not belong to it")
     pairs = [text.partition("=") for text in (*said["set"], *values)]
     return compile_loaded(loaded, overrides={key.strip(): read_value(key.strip(), value) for key, _, value in pairs})
+
+
+def kept_digests(folder: Path) -> dict[str, str]:
+    """The digests of the files that a run keeps of its spec's imports, by their names in the run."""
+    files = sorted(path for path in (folder / SOURCES).rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): digest_of(path) for path in files}
+
+
+def guard_sources(folder: Path, digests: Mapping[str, str]) -> None:
+    """Guard: the files of a spec's imports are as the run has kept them; older runs have no digests."""
+    for name, digest in digests.items():
+        try:
+            same = digest_of(folder / name) == digest
+        except OSError as fault:
+            raise UsageError(f"cannot read {folder / name}: {fault.strerror}") from None
+        if not same:
+            raise UsageError(f"{folder / name} is another than when the run began: its weights do not belong to it")
 
 
 def write_meaning(data: Data, folder: RunFolder) -> None:

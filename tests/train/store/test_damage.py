@@ -21,8 +21,9 @@ TIMES = 40 * MANY
 SPEC = """\
 netspec: 1
 name: line
+import: [parts.yaml]
 inputs: {x: [N, 2]}
-network: [{linear: {out_features: 1, name: only}}]
+network: [last]
 train:
   data: {csv: {path: line.csv, target: y}}
   prepare: [standardize]
@@ -33,7 +34,21 @@ train:
   validation: 0.25
   checkpoint: {steps: 2}
 """
-READ_BACK = ["run.json", "spec.yaml", "data.json", "result.json", "best.safetensors", "transforms.safetensors"]
+PARTS = """\
+netspec: 1
+blocks:
+  last:
+    body: [{linear: {out_features: 1, name: only}}]
+"""
+READ_BACK = [
+    "run.json",
+    "spec.yaml",
+    "sources/parts.yaml",
+    "data.json",
+    "result.json",
+    "best.safetensors",
+    "transforms.safetensors",
+]
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +58,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = [f"{x},{y},{2 * x - y + 1}" for x in range(4) for y in range(4)]
     (folder / "line.csv").write_text("\n".join(["x,z,y", *rows]) + "\n")
     (folder / "line.yaml").write_text(SPEC)
+    (folder / "parts.yaml").write_text(PARTS)
     before = os.getcwd()
     os.chdir(folder)
     try:

@@ -1,0 +1,89 @@
+"""Folders that one process at a time writes into: it has locked a file in them."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+try:
+    import fcntl
+except ModuleNotFoundError:  # on Windows: two processes in one folder are not noticed there
+    fcntl = None  # type: ignore[assignment]
+
+from netspec.diagnostics import EnvironmentFault
+from netspec.files import cannot_write
+
+TAKEN = (errno.EACCES, errno.EAGAIN)
+
+
+@contextmanager
+def locked(folder: Path, name: str, done: str) -> Iterator[None]:
+    """Write into a folder, which is made, as the only process that does, in the block; ``name`` is that of the lock.
+
+    Raises ``EnvironmentFault``.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = lock(folder / name, done)
+    except OSError as found:
+        raise cannot_write(folder, found) from None
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            (folder / name).unlink(missing_ok=True)
+        os.close(handle)
+
+
+def lock(path: Path, done: str) -> int:
+    """Return the handle of a folder's lock, to be closed at the end. A file system that has no locks does without.
+
+    It ends with its process, whatever ends that, and is none of the processes that this forks. Raises
+    ``EnvironmentFault`` where another process has it, which says what is ``done`` there; ``OSError`` where the folder
+    cannot be written.
+    """
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+        try:
+            if fcntl is not None:
+                fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as found:
+            if found.errno in TAKEN:
+                told = _owner(handle)
+                os.close(handle)
+                raise EnvironmentFault(
+                    f"{path.parent} is being {done}{told}: wait until it ends, or name another folder"
+                ) from None
+        if _is_at(handle, path):
+            _sign(handle)
+            return handle
+        os.close(handle)  # it was removed by the process that had it
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except OSError:
+        return False
+
+
+def _sign(handle: int) -> None:
+    """Write who has the lock, for those who are refused."""
+    said = {"process": os.getpid(), "machine": platform.node(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
+    with suppress(OSError):
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, json.dumps(said).encode(), 0)
+
+
+def _owner(handle: int) -> str:
+    try:
+        said = json.loads(os.pread(handle, 10_000, 0))
+        return f" by process {said['process']} on {said['machine']}, since {said['since']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return " by another process"

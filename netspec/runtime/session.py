@@ -1,0 +1,35 @@
+"""ONNX files opened on onnxruntime, the one place where this is done."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from netspec.diagnostics import EnvironmentFault
+
+LEAST = (1, 23)
+"""The first onnxruntime that runs all that is written; ``pyproject.toml`` has the same."""
+
+
+def open_session(path: Path, providers: Sequence[Any] = ("CPUExecutionProvider",)) -> Any:
+    """Return an ``onnxruntime.InferenceSession`` of a file. Raises as ``loaded_runtime`` does."""
+    onnxruntime = loaded_runtime()
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(os.fspath(path), options, providers=[*providers])
+
+
+def loaded_runtime() -> Any:
+    """Return onnxruntime. Raises ``EnvironmentFault`` where it is too old, ``ModuleNotFoundError`` where it is gone."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it would send how it is used to its makers
+    import onnxruntime
+
+    version = onnxruntime.__version__
+    if tuple(int(part) for part in version.split(".")[:2]) < LEAST:
+        wanted = ".".join(map(str, LEAST))
+        raise EnvironmentFault(
+            f"onnxruntime {version} is too old, as netspec needs {wanted}: `pip install 'onnxruntime>={wanted}'`"
+        )
+    return onnxruntime
