@@ -25,7 +25,7 @@ from netspec.runtime.compile import compile_module, compile_regions
 from netspec.runtime.module import build_module, checked_device
 from netspec.train.ahead import chosen_workers
 from netspec.train.balance import balanced, known_weights
-from netspec.train.data import Data, DataFault, Meaning, Rows, TensorRows
+from netspec.train.data import Data, DataFault, Meaning, Rows
 from netspec.train.data.meaning import as_trained
 from netspec.train.data.targets import judged
 from netspec.train.division import divided, lone_classes
@@ -61,7 +61,8 @@ def read_data(graph: Graph, known: Meaning | None = None) -> Data:
     try:
         data: Data = resolve(recipe.data.torch)(recipe.data, here, *([known] if recipe.data.knows else []))
         ranks = {name: len(each.value.shape) for name, each in graph.outputs.items()}
-        data = judged(data, recipe.losses, ranks, trained=known is not None)
+        repair = "`classes: true` makes 0 and 1 of any two values" if hasattr(recipe.data, "classes") else None
+        data = judged(data, recipe.losses, ranks, known is not None, repair)
         data = data if known is None else as_trained(data, known)
     except DataFault as found:
         reader.error("data-mismatch", found.message, span, help=found.help)
@@ -98,7 +99,6 @@ class Setup:
         self.wiring = Wiring(tuple(bound.get(name) for name in graph.inputs), targets)
         self.padding = {name: self.columns[column].padding for name, column in targets.items()}
         self.guard_classes(targets)
-        self.guard_binary(targets)
         self.guard_numbers(bound)
         parts = divided(recipe, data, targets, fold)
         self.losses = {
@@ -210,27 +210,10 @@ class Setup:
                 wrong = high if high >= classes else low
                 self._refuse(f"the column `{column}` holds {wrong}, but the output has scores for 0 to {classes - 1}")
 
-    def guard_binary(self, targets: Mapping[str, str]) -> None:
-        """Guard: where a score says yes or no, the target is 1, 0, or the probability of yes, and can be either."""
-        rows = (self.data.train, self.data.validation, self.data.test)
-        for name, column in targets.items():
-            loss = self.recipe.losses[name]
-            if loss.task != "binary":
-                continue
-            if len(words := self.data.words.get(column, ())) == 1:
-                self._refuse(f"every row of `{column}` is `{words[0]}`, but `{loss.name}` tells two classes apart")
-            for each in (each.tensors[column].float() for each in rows if isinstance(each, TensorRows)):
-                wrong = each[(each < 0) | (each > 1) | (each != each.round() if not loss.odds else False)]
-                if len(wrong):
-                    between = ", 1 or what lies between" if loss.odds else " and 1"
-                    message = f"the column `{column}` holds {wrong[0]:g}, but `{loss.name}` compares with 0{between}"
-                    classes = hasattr(self.recipe.data, "classes")
-                    self._refuse(message, "`classes: true` makes 0 and 1 of any two values" if classes else None)
-
-    def _refuse(self, message: str, help: str | None = None) -> NoReturn:
+    def _refuse(self, message: str) -> NoReturn:
         """Raise ``SpecError`` at the line of the data."""
         report = Report()
-        Reader(report).error("data-mismatch", message, self.recipe.spans["data"], help=help)
+        Reader(report).error("data-mismatch", message, self.recipe.spans["data"])
         raise SpecError(report.diagnostics)
 
     def guard_numbers(self, bound: Mapping[str, str]) -> None:
