@@ -28,7 +28,7 @@ from netspec.train.balance import balanced, known_weights
 from netspec.train.data import Data, DataFault, Meaning, Rows
 from netspec.train.data.meaning import as_trained
 from netspec.train.data.targets import judged
-from netspec.train.division import divided, lone_classes
+from netspec.train.division import divided
 from netspec.train.feed import Feed, Wiring, prepare_transforms
 from netspec.train.folder import damaged
 from netspec.train.measures import Measures
@@ -143,20 +143,11 @@ class Setup:
         given = (self.data.columns, wiring, self.device, self.prepare, augment, subset, settings.seed, padding)
         return Feed(rows, *given, self.world, chosen_workers(settings.workers, self.world.size), drop_last)
 
-    def notes(self) -> list[str]:
-        """What is worth knowing of the data before a run, though nothing of it is at fault."""
-        found = []
-        held_back = len(self.train) < len(self.data.train)
-        if held_back and (lone := lone_classes(self.recipe, self.data, self.wiring.targets)) is not None:
-            found.append(lone)
-        for name in sorted(self.wiring.columns):
-            tensor = getattr(self.data.train, "tensors", {}).get(name)
-            if tensor is None or tensor.dtype != torch.float64 or not merges(tensor):
-                continue
-            if not any(each.fits and each.takes(self.data.columns[name]) for each in self.recipe.prepare):
-                help = "take a constant from them" if self.data.columns[name].target else "`prepare: standardize` helps"
-                found.append(f"`{name}` has numbers so large that float32 cannot tell them apart: {help}")
-        return found
+    @property
+    def steps(self) -> int:
+        """How many steps the run has."""
+        settings = self.recipe.settings
+        return settings.steps or (settings.epochs or 0) * self.train.steps(settings.batch)
 
     @cached_property
     def model(self) -> nn.Module:
@@ -266,12 +257,6 @@ class Setup:
 
 
 NOTHING = nullcontext()
-
-
-def merges(numbers: Tensor) -> bool:
-    """Whether different numbers of a feature, which are along the last dimension, are the same in float32."""
-    features = numbers.reshape(len(numbers), -1).unbind(1) if numbers.dim() < 3 else [numbers.flatten()]
-    return any(len(torch.unique(each)) > len(torch.unique(each.float())) for each in features)
 
 
 def named_tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:

@@ -22,8 +22,11 @@ MANY = int(os.environ.get("NETSPEC_MANY", "1"))
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 NUMBERS = st.floats(-(2.0**99), 2.0**99, width=32)
 MISSING = "a value that is missing is to be filled in, or its row left out"
+MISSING_WORDS = ("nan", "NaN", "NAN", "NA", "null", "NULL")
 NO_NUMBERS = "leave the column out, naming the others in `features`, or write numbers for its words"
-WORDS = st.text(string.ascii_letters + ' ,"é\n', min_size=1, max_size=5).filter(lambda text: text.strip() == text)
+WORDS = st.text(string.ascii_letters + ' ,"é\n', min_size=1, max_size=5).filter(
+    lambda text: text.strip() == text and text not in MISSING_WORDS
+)
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
