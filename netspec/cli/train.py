@@ -95,7 +95,7 @@ def work(graph: Graph, loaded: Loaded, asked: Asked, options: Namespace, world: 
             return left_as_it_is(begun, graph, world, tell)
     first = first_setup(graph, world, begun, options.changed_data)
     print(heading(graph, first), flush=True)
-    for note in (*first.notes(), *cautions(first)):
+    for note in cautions(first):
         tell(note)
     if options.dry_run:
         print(plan(graph, first))

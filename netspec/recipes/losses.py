@@ -1,5 +1,6 @@
 """Losses: what an output is compared with, and how."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -54,6 +55,11 @@ class Loss(Ingredient):
                 f"`{self.name}` takes an output of {wanted}, but it is {pretty_shape(shape)} and the target [{sizes}]"
             )
         classes = shape[1 if len(shape) > 3 else -1]
+        places = shape[2:] if len(shape) > 3 else shape[1:-1]
+        if differ(places, column.shape):
+            return (
+                f"the output has scores for {sized(places)} places of each row, but the target is {sized(column.shape)}"
+            )
         if classes == 1:
             return f"`{self.name}` takes a score for each class, but the output is one number, {pretty_shape(shape)}"
         if isinstance(classes, int) and column.classes is not None and classes < column.classes:
@@ -71,12 +77,22 @@ class Loss(Ingredient):
         row = output.shape[1:]
         if column.classes is not None and column.classes > 2 and row and isinstance(row[-1], int) and row[-1] > 2:
             return f"`{self.name}` compares numbers, but the target is one of {column.classes} classes"
-        known = [size for size in row if isinstance(size, int) and size != 1]
-        wanted = [size for size in column.shape if size != 1]
-        if len(known) == len(row) - row.count(1) and None not in wanted and known != wanted:
-            target = "×".join(map(str, column.shape)) or "one number"
-            return f"the output gives {pretty_shape(row)} for each row, but the target is {target}"
+        if differ([size for size in row if size != 1], [size for size in column.shape if size != 1]):
+            return f"the output gives {pretty_shape(row)} for each row, but the target is {sized(column.shape)}"
         return None
+
+
+def differ(output: Sequence[Any], target: Sequence[int | None]) -> bool:
+    """Whether two shapes cannot be the same. A size that is not known yet may be 1, and so none."""
+    if len(output) == len(target):
+        pairs = zip(output, target)
+        return any(isinstance(own, int) and other is not None and own != other for own, other in pairs)
+    return None not in target and all(isinstance(size, int) for size in output)
+
+
+def sized(shape: Sequence[Any]) -> str:
+    """The sizes of a row, for people."""
+    return "×".join("?" if size is None else pretty(size) for size in shape) or "one number"
 
 
 class ClassLoss(Loss):

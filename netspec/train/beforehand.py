@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib.util import find_spec
 
+import torch
+from torch import Tensor
+
 from netspec.diagnostics import TrainingFault
 from netspec.dims import Dim, evaluate
 from netspec.graph import Node, visits
@@ -12,6 +15,7 @@ from netspec.ops.norm.channel import BatchNorm
 from netspec.runtime.session import loaded_runtime
 from netspec.train.data import TensorRows
 from netspec.train.data.batches import Feed
+from netspec.train.data.division import lone_classes
 from netspec.train.optimize.metrics import nothing_counts
 from netspec.train.setup import Setup
 
@@ -41,18 +45,39 @@ def guard_packages() -> None:
 
 def cautions(setup: Setup) -> list[str]:
     """What the user may not expect of the run, a sentence each."""
-    schedule, steps = setup.recipe.schedule, steps_of(setup)
+    found = [*filter(None, [caution_of_classes(setup), caution_of_warmup(setup)])]
+    return found + [each for name in sorted(setup.wiring.columns) if (each := caution_of_digits(setup, name))]
+
+
+def caution_of_classes(setup: Setup) -> str | None:
+    """That nothing judges a class of a single row."""
+    held_back = len(setup.train) < len(setup.data.train)
+    return lone_classes(setup.recipe, setup.data, setup.wiring.targets) if held_back else None
+
+
+def caution_of_warmup(setup: Setup) -> str | None:
+    """That the rate never gets as far as the recipe's."""
+    schedule, steps = setup.recipe.schedule, setup.steps
     if schedule is None or schedule.warmup < steps:
-        return []
-    return [
-        f"the warm-up of {schedule.warmup:,} steps never ends: the run has {steps:,}, and its rate stays below `lr`"
-    ]
+        return None
+    return f"the warm-up of {schedule.warmup:,} steps never ends: the run has {steps:,}, and its rate stays below `lr`"
 
 
-def steps_of(setup: Setup) -> int:
-    """How many steps the run has."""
-    settings = setup.recipe.settings
-    return settings.steps or (settings.epochs or 0) * setup.train.steps(settings.batch)
+def caution_of_digits(setup: Setup, name: str) -> str | None:
+    """That numbers of a column which differ are equal in float32."""
+    tensor, column = getattr(setup.data.train, "tensors", {}).get(name), setup.data.columns[name]
+    if tensor is None or tensor.dtype != torch.float64 or not merges(tensor):
+        return None
+    if any(each.fits and each.takes(column) for each in setup.recipe.prepare):
+        return None
+    help = "take a constant from them" if column.target else "`prepare: standardize` helps"
+    return f"`{name}` has numbers so large that float32 cannot tell them apart: {help}"
+
+
+def merges(numbers: Tensor) -> bool:
+    """Whether different numbers of a feature, which are along the last dimension, are the same in float32."""
+    features = numbers.reshape(len(numbers), -1).unbind(1) if numbers.dim() < 3 else [numbers.flatten()]
+    return any(len(torch.unique(each)) > len(torch.unique(each.float())) for each in features)
 
 
 def guard_targets(setup: Setup) -> None:
@@ -116,7 +141,7 @@ def batch_sizes(setup: Setup, feed: Feed, batch: int | None) -> set[int]:
     """The sizes of the batches that the run gets as far as."""
     full, steps = min(batch or len(feed), len(feed)), feed.steps(batch)
     last = min(full, len(feed) - (steps - 1) * full)
-    reached = steps_of(setup) >= steps or setup.recipe.settings.group_by_length
+    reached = setup.steps >= steps or setup.recipe.settings.group_by_length
     return {full, last} if reached else {full}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any
+from typing import Any, TypedDict
 
 from torch import Tensor
 
@@ -18,7 +18,7 @@ from netspec.runtime.module import build_module
 from netspec.runtime.verify import export_verified
 from netspec.text.quoting import shell
 from netspec.train.beforehand import guard_start
-from netspec.train.optimize.balance import write_loss_weights
+from netspec.train.optimize.balance import has_loss_weights, read_loss_weights, write_loss_weights
 from netspec.train.report.curves import draw_curves
 from netspec.train.report.onnx_metadata import metadata_of
 from netspec.train.report.page import plain, write_report
@@ -73,8 +73,8 @@ def first_setup(
     data = read_data(graph, known)
     if begun is not None and known is not None and not changed_data:
         guard_same_data(data, begun)
-    states = None if begun is None else states_of(graph, folder_of_fold(begun, fold))
-    setup = Setup(graph, data, chosen_device(settings.devices), fold, states, world)
+    learned = NOTHING if begun is None else learned_in(graph, folder_of_fold(begun, fold))
+    setup = Setup(graph, data, chosen_device(settings.devices), fold, world=world, **learned)
     guard_start(setup)
     return setup
 
@@ -84,9 +84,20 @@ def folder_of_fold(folder: RunFolder, fold: int | None) -> RunFolder:
     return folder if fold is None else RunFolder(folder.path / f"fold-{fold + 1}")
 
 
-def states_of(graph: Graph, folder: RunFolder) -> list[dict[str, Tensor]] | None:
-    """What the transforms of a run have learned, if they have; it is never learned anew."""
-    return read_states(recipe_of(graph).prepare, folder.path) if has_states(folder.path) else None
+class Learned(TypedDict):
+    """What a run has learned of its rows before its first step, as ``Setup`` takes it."""
+
+    states: list[dict[str, Tensor]] | None
+    loss_weights: dict[str, Tensor]
+
+
+NOTHING: Learned = {"states": None, "loss_weights": {}}
+
+
+def learned_in(graph: Graph, folder: RunFolder) -> Learned:
+    """What the transforms and the losses of a run have learned, if they have; it is never learned anew."""
+    states = read_states(recipe_of(graph).prepare, folder.path) if has_states(folder.path) else None
+    return {"states": states, "loss_weights": read_loss_weights(folder.path)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,18 +162,17 @@ class Job:
         first = self.first
         setup = first
         if fold != first.fold:
-            states = states_of(first.graph, folder) if self.goes_on else None
-            setup = Setup(first.graph, first.data, first.device, fold, states, first.world)
+            learned = learned_in(first.graph, folder) if self.goes_on else NOTHING
+            setup = Setup(first.graph, first.data, first.device, fold, world=first.world, **learned)
             guard_start(setup)
-        settings = first.recipe.settings
         if first.world.is_first:
             folder.path.mkdir(exist_ok=True)
             if not self.goes_on or not has_states(folder.path):
                 write_states(setup.prepare, folder.path)
+            if not self.goes_on or not has_loss_weights(folder.path):
                 write_loss_weights(setup.losses, setup.recipe.losses, folder.path)
         first.world.wait()
-        steps = settings.steps or (settings.epochs or 0) * setup.train.steps(settings.batch)
-        return Run(setup, folder, shown(steps), self.warn).go()
+        return Run(setup, folder, shown(setup.steps), self.warn).go()
 
 
 def facts(graph: Graph) -> dict[str, Any]:

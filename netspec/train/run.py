@@ -91,8 +91,7 @@ class Run:
         )
         self.strategy = strategy_of(setup, Judged(model, self.objective, setup.autocast))
         self.optimizer = build_optimizer(recipe.optimizer, model, recipe.weight_decay)
-        self.steps_per_epoch = setup.train.steps(self.settings.batch)
-        self.total = self.settings.steps or (self.settings.epochs or 0) * self.steps_per_epoch
+        self.steps_per_epoch, self.total = setup.train.steps(self.settings.batch), setup.steps
         schedule = recipe.schedule or Constant()
         self.schedule = build_schedule(schedule, self.optimizer, self.total, self.steps_per_epoch)
         self.early = recipe.early_stopping
@@ -246,7 +245,7 @@ class Run:
         state = self.state
         self._level()
         rate = self.optimizer.param_groups[0]["lr"]
-        record: dict[str, Any] = {"train": {"loss": state.loss_of_epoch / max(state.counted_of_epoch, 1)}}
+        record: dict[str, Any] = {"train": {"loss": state.loss_of_epoch / (state.counted_of_epoch or 1)}}
         if self.settings.evaluate_train:
             record["train"] = self.setup.measure(self.setup.train)
         if self.setup.validation is not None:

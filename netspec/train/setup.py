@@ -23,9 +23,9 @@ from netspec.recipes.binding import bind_inputs, bind_target, prepared
 from netspec.recipes.recipe import Recipe
 from netspec.runtime.compile import compile_module, compile_regions
 from netspec.runtime.module import build_module, checked_device
-from netspec.train.data import Data, DataFault, Meaning, Rows, TensorRows
+from netspec.train.data import Data, DataFault, Meaning, Rows
 from netspec.train.data.batches import Feed, Wiring, prepare_transforms
-from netspec.train.data.division import divided, lone_classes
+from netspec.train.data.division import divided
 from netspec.train.data.meaning import as_trained
 from netspec.train.data.prefetch import chosen_workers
 from netspec.train.data.targets import judged
@@ -61,7 +61,8 @@ def read_data(graph: Graph, known: Meaning | None = None) -> Data:
     try:
         data: Data = resolve(recipe.data.torch)(recipe.data, here, *([known] if recipe.data.knows else []))
         ranks = {name: len(each.value.shape) for name, each in graph.outputs.items()}
-        data = judged(data, recipe.losses, ranks, trained=known is not None)
+        repair = "`classes: true` makes 0 and 1 of any two values" if hasattr(recipe.data, "classes") else None
+        data = judged(data, recipe.losses, ranks, known is not None, repair)
         data = data if known is None else as_trained(data, known)
     except DataFault as found:
         reader.error("data-mismatch", found.message, span, help=found.help)
@@ -98,7 +99,6 @@ class Setup:
         self.wiring = Wiring(tuple(bound.get(name) for name in graph.inputs), targets)
         self.padding = {name: self.columns[column].padding for name, column in targets.items()}
         self.guard_classes(targets)
-        self.guard_binary(targets)
         self.guard_numbers(bound)
         parts = divided(recipe, data, targets, fold)
         self.losses = {
@@ -143,20 +143,11 @@ class Setup:
         given = (self.data.columns, wiring, self.device, self.prepare, augment, subset, settings.seed, padding)
         return Feed(rows, *given, self.world, chosen_workers(settings.workers, self.world.size), drop_last)
 
-    def notes(self) -> list[str]:
-        """What is worth knowing of the data before a run, though nothing of it is at fault."""
-        found = []
-        held_back = len(self.train) < len(self.data.train)
-        if held_back and (lone := lone_classes(self.recipe, self.data, self.wiring.targets)) is not None:
-            found.append(lone)
-        for name in sorted(self.wiring.columns):
-            tensor = getattr(self.data.train, "tensors", {}).get(name)
-            if tensor is None or tensor.dtype != torch.float64 or not merges(tensor):
-                continue
-            if not any(each.fits and each.takes(self.data.columns[name]) for each in self.recipe.prepare):
-                help = "take a constant from them" if self.data.columns[name].target else "`prepare: standardize` helps"
-                found.append(f"`{name}` has numbers so large that float32 cannot tell them apart: {help}")
-        return found
+    @property
+    def steps(self) -> int:
+        """How many steps the run has."""
+        settings = self.recipe.settings
+        return settings.steps or (settings.epochs or 0) * self.train.steps(settings.batch)
 
     @cached_property
     def model(self) -> nn.Module:
@@ -210,27 +201,10 @@ class Setup:
                 wrong = high if high >= classes else low
                 self._refuse(f"the column `{column}` holds {wrong}, but the output has scores for 0 to {classes - 1}")
 
-    def guard_binary(self, targets: Mapping[str, str]) -> None:
-        """Guard: where a score says yes or no, the target is 1, 0, or the probability of yes, and can be either."""
-        rows = (self.data.train, self.data.validation, self.data.test)
-        for name, column in targets.items():
-            loss = self.recipe.losses[name]
-            if loss.task != "binary":
-                continue
-            if len(words := self.data.words.get(column, ())) == 1:
-                self._refuse(f"every row of `{column}` is `{words[0]}`, but `{loss.name}` tells two classes apart")
-            for each in (each.tensors[column].float() for each in rows if isinstance(each, TensorRows)):
-                wrong = each[(each < 0) | (each > 1) | (each != each.round() if not loss.odds else False)]
-                if len(wrong):
-                    between = ", 1 or what lies between" if loss.odds else " and 1"
-                    message = f"the column `{column}` holds {wrong[0]:g}, but `{loss.name}` compares with 0{between}"
-                    classes = hasattr(self.recipe.data, "classes")
-                    self._refuse(message, "`classes: true` makes 0 and 1 of any two values" if classes else None)
-
-    def _refuse(self, message: str, help: str | None = None) -> NoReturn:
+    def _refuse(self, message: str) -> NoReturn:
         """Raise ``SpecError`` at the line of the data."""
         report = Report()
-        Reader(report).error("data-mismatch", message, self.recipe.spans["data"], help=help)
+        Reader(report).error("data-mismatch", message, self.recipe.spans["data"])
         raise SpecError(report.diagnostics)
 
     def guard_numbers(self, bound: Mapping[str, str]) -> None:
@@ -283,12 +257,6 @@ class Setup:
 
 
 NOTHING = nullcontext()
-
-
-def merges(numbers: Tensor) -> bool:
-    """Whether different numbers of a feature, which are along the last dimension, are the same in float32."""
-    features = numbers.reshape(len(numbers), -1).unbind(1) if numbers.dim() < 3 else [numbers.flatten()]
-    return any(len(torch.unique(each)) > len(torch.unique(each.float())) for each in features)
 
 
 def named_tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:

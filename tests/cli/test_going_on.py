@@ -10,10 +10,14 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
+from torch.nn import functional as F
 
 from netspec.cli import main
+from netspec.train.optimize.balance import read_loss_weights
+from netspec.train.predict.trained_run import Finished
 from netspec.train.run import Run
-from netspec.train.store.claim import LOCK
+from netspec.train.setup import Setup, read_data
 
 SPEC = """\
 netspec: 1
@@ -108,6 +112,22 @@ def test_an_unknown_class_is_refused_though_changed_data_are_allowed(
     assert "own.csv, line 42: `y` is `new`, which the network was not trained on" in capsys.readouterr().err
 
 
+def test_classes_weigh_what_they_weighed(monkeypatch: pytest.MonkeyPatch):
+    """Also on other data, and where no transform has learned of the old ones."""
+    how = ["--set", "train.loss.weight=balanced", "--set", "train.prepare=[]"]
+    interrupted(monkeypatch, 2, *how)
+    weights = Path("run/loss_weights.safetensors").read_bytes()
+    write([*rows(), *[each for each in rows() if each[2] == "pos"] * 3])
+    assert again("--changed-data", *how) == 0
+    assert Path("run/loss_weights.safetensors").read_bytes() == weights
+    (run,) = Finished.find("run")
+    scores = run.module("torch")(torch.tensor([row[:2] for row in rows()]))
+    classes = torch.tensor([row[2] == "pos" for row in rows()]).long()
+    parts = Setup(run.graph, read_data(run.graph, run.meaning()), torch.device("cpu")).train.subset
+    wanted = F.cross_entropy(scores[parts], classes[parts], read_loss_weights(run.path)["output"].float())
+    assert run.folder.result()["scores"]["train"]["loss"] == pytest.approx(wanted.item(), abs=1e-5)
+
+
 def test_changed_data_mean_what_they_meant(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     """Classes and fitted transforms stay; from then on these are the run's data."""
     interrupted(monkeypatch, 2)
@@ -116,8 +136,8 @@ def test_changed_data_mean_what_they_meant(monkeypatch: pytest.MonkeyPatch, caps
     count = len(rows())
     assert again("--changed-data") == 0
     found = json.loads(Path("run/data.json").read_text())
-    other = {"rows": None, "sha256": None}
-    assert {**found, **other} == {**kept, **other}
+    others = {"rows": None, "sha256": None}  # the rows, and the digest of the whole file
+    assert found | others == kept | others
     assert found["rows"]["train"]["rows"] == count
     assert Path("run/transforms.safetensors").read_bytes() == states
     capsys.readouterr()
@@ -197,15 +217,13 @@ def test_best_weights_that_are_gone_are_sought_anew(
     assert json.loads(capsys.readouterr().out)["train"] == pytest.approx(result["scores"]["train"], abs=1e-6)
 
 
-def test_what_a_leftover_file_says_is_not_believed(capsys: pytest.CaptureFixture[str]):
-    """Where a process died before its run was begun, nothing in the folder is of one."""
+def test_a_folder_with_files_of_another_run_is_left_alone(capsys: pytest.CaptureFixture[str]):
+    """What they say of their data cannot be believed of others."""
     assert main(["train", "rows.yaml", "-o", "run"]) == 0
     Path("other").mkdir()
-    (Path("other") / LOCK).touch()
-    shutil.copy("run/data.json", "other")
-    states = Path("run/transforms.safetensors").read_bytes()
-    shutil.copy("run/transforms.safetensors", "other")
+    for name in ("data.json", "transforms.safetensors"):
+        shutil.copy(f"run/{name}", "other")
+    before = {each.name: each.read_bytes() for each in Path("other").iterdir()}
     write([(10 * a, b, f"not {y}") for a, b, y in rows()])
-    assert main(["train", "rows.yaml", "-o", "other"]) == 0
-    assert json.loads(Path("other/data.json").read_text())["words"] == {"y": ["not neg", "not pos"]}
-    assert Path("other/transforms.safetensors").read_bytes() != states
+    assert main(["train", "rows.yaml", "-o", "other"]) == 2
+    assert {each.name: each.read_bytes() for each in Path("other").iterdir()} == before

@@ -12,7 +12,7 @@ import pytest
 import torch
 from train import small
 
-from netspec.diagnostics import EnvironmentFault, TrainingFault
+from netspec.diagnostics import EnvironmentFault, SpecError, TrainingFault
 from netspec.recipes import Column
 from netspec.train.beforehand import cautions, guard_start
 from netspec.train.data import Data, TensorRows
@@ -55,8 +55,6 @@ def begin(folder: Path, source: Data, layer: str = "tanh", **train: str) -> Any:
         (65, {}, False),
         (64, {}, True),
         (66, {}, True),
-        (64, {"batch": "1"}, False),
-        (64, {"batch": "16", "accumulate": "16"}, False),
         (64, {"batch": "16", "accumulate": "8"}, True),
         (65, {"steps": "4", "epochs": "null"}, True),  # which never comes to the last batch
         (65, {"steps": "5", "epochs": "null"}, False),
@@ -75,6 +73,12 @@ def test_a_single_row_for_a_batch_norm_is_told_before_the_first_step(
         guard_start(run.setup)
     with pytest.raises(TrainingFault):
         run.go()
+
+
+@pytest.mark.parametrize("keys", [{"batch": "1"}, {"batch": "16", "accumulate": "16"}])
+def test_batches_of_single_rows_are_told_before_there_are_data(keys: dict[str, str], tmp_path: Path):
+    with pytest.raises(SpecError, match="batch_norm1d takes more than one value per channel: N is 1"):
+        begin(tmp_path, data(rows(64), rows(10)), "batch_norm1d", **keys)
 
 
 def test_the_batch_that_is_proposed_works(tmp_path: Path):

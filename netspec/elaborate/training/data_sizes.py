@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from netspec.diagnostics import Label, Span
-from netspec.dims import Dim, Size, pretty
+from netspec.dims import Dim, Size, evaluate, pretty
 from netspec.elaborate.requirements import explain, holds, symbols_of
 from netspec.elaborate.values import Reader
 from netspec.graph import Requirement, Value
+from netspec.ops.core.base import Tensor
 from netspec.recipes import Column
 from netspec.recipes.recipe import Recipe
 
@@ -20,8 +22,8 @@ def check_sizes(
     inputs: Mapping[str, Value],
     requirements: Sequence[Requirement],
     reader: Reader,
-) -> None:
-    """Report a size of the data, or of a batch, at which the network cannot run or learn."""
+) -> dict[str, int]:
+    """Report a size of the data, or of a batch, at which the network cannot run or learn; gives those of the data."""
     found: dict[str, tuple[int, Span]] = {}
     for name, column in bound.items():
         for size, have in zip(inputs[name].shape[1:], columns[column].shape):
@@ -33,6 +35,7 @@ def check_sizes(
             elif symbol and number is not None and found.setdefault(symbol, (number, place))[0] != number:
                 message = f"`{symbol}` is {found[symbol][0]} in one column, but {number} in the column `{column}`"
                 reader.error("data-mismatch", message, place)
+    of_rows = {symbol: size for symbol, (size, _) in found.items()}
     rows = rows_of_a_step(recipe)
     for value in inputs.values():
         symbol, at = solved(value.shape[0], rows) if value.shape else (None, None)
@@ -43,7 +46,17 @@ def check_sizes(
         names = symbols_of(each)
         if names <= sizes.keys() and not holds(each, sizes):
             tell(each, {symbol: found[symbol] for symbol in sorted(names)}, recipe, reader)
-            return
+            break
+    return of_rows
+
+
+def known(tensor: Tensor, sizes: Mapping[str, int]) -> Tensor:
+    """A tensor with numbers for the sizes of its rows that follow from these."""
+    row = (
+        evaluate(size, sizes) if isinstance(size, Dim) and size.symbols <= sizes.keys() else size
+        for size in tensor.shape[1:]
+    )
+    return replace(tensor, shape=(*tensor.shape[:1], *row))
 
 
 def tell(requirement: Requirement, found: Mapping[str, tuple[int, Span]], recipe: Recipe, reader: Reader) -> None:

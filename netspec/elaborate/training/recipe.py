@@ -7,10 +7,10 @@ from functools import partial
 from typing import Any
 
 from netspec.diagnostics import Span, clipped, did_you_mean
-from netspec.dims import pretty_shape
+from netspec.dims import pretty, pretty_shape
 from netspec.elaborate.messages.unknowns import listed
 from netspec.elaborate.scope import Scope
-from netspec.elaborate.training.data_sizes import check_sizes
+from netspec.elaborate.training.data_sizes import check_sizes, known
 from netspec.elaborate.training.ingredients import IngredientReader
 from netspec.elaborate.values import Failed, Reader
 from netspec.graph import Output, Requirement, Value
@@ -254,10 +254,13 @@ def check_columns(
             reader.error(
                 "data-mismatch", f"the column `{column}` of `{recipe.data.name}` {why} `{name}`", span, help=help
             )
+    sizes: Mapping[str, int] = {}
     if reader.report.count == before:
-        check_sizes(recipe, columns, bound, inputs, requirements, reader)
+        sizes = check_sizes(recipe, columns, bound, inputs, requirements, reader)
+    sizes = sizes if reader.report.count == before else {}
     if recipe.settings.group_by_length:
         guard_lengths(recipe, columns, {name: (inputs[name], column) for name, column in bound.items()}, reader)
+    rows = [inputs[name].shape[0] for name in bound if inputs[name].shape]
     for name, loss in recipe.losses.items():
         place = recipe.spans["loss"]
         try:
@@ -265,7 +268,12 @@ def check_columns(
         except Unbound as found:
             reader.error("data-mismatch", str(found), place, help=found.help)
             continue
-        why = loss.misfit(outputs[name].value.tensor, columns[target])
+        value = outputs[name].value
+        if rows and value.shape[:1] and value.shape[0] not in rows:
+            message = f"the output `{name}` has {pretty(value.shape[0])} rows where the data have {pretty(rows[0])}"
+            reader.error("data-mismatch", message, place, help="the first dimension of an output is the batch's")
+            continue
+        why = loss.misfit(known(value.tensor, sizes), columns[target])
         if why is not None:
             reader.error("data-mismatch", f"{why} (output `{name}`, column `{target}`)", place)
 

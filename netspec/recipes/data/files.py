@@ -1,7 +1,7 @@
 """The user's own data: files of the usual formats, by their paths, which start at the spec's folder."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -47,7 +47,7 @@ class Table(DataSet):
 
     main = "path"
     knows = True
-    meaning = ("target", "features", "classes")
+    meaning: ClassVar[tuple[str, ...]] = ("target", "features", "classes")
 
     path: Path
     target: OneOrSeveral
@@ -78,6 +78,7 @@ class CSV(Table):
 
     name = "csv"
     torch = "netspec.train.data.readers.tables.read_csv"
+    meaning = ("target", "features", "classes", "separator", "decimal")
 
     separator: Annotated[str, Field(pattern=r'^[^"\r\n]$')] | None = None
     decimal: Literal[".", ","] = "."

@@ -13,11 +13,13 @@ from netspec.recipes.losses import Loss
 from netspec.train.data.base import Data, DataFault, Rows, TensorRows
 
 
-def judged(data: Data, losses: Mapping[str, Loss], ranks: Mapping[str, int], trained: bool = False) -> Data:
+def judged(
+    data: Data, losses: Mapping[str, Loss], ranks: Mapping[str, int], trained: bool = False, repair: str | None = None
+) -> Data:
     """The data with the targets of ``losses`` as these take them; ``ranks`` has the dimensions of each output.
 
-    Raises ``DataFault`` for what is no class, or no truth; and for classes without training rows, unless a network has
-    been ``trained`` on others.
+    ``repair`` is what makes truths of numbers that are none. Raises ``DataFault`` for what is no class, or no truth;
+    and for classes without training rows, unless a network has been ``trained`` on others.
     """
     only = [name for name, column in data.columns.items() if column.target]
     for output, loss in losses.items():
@@ -27,7 +29,7 @@ def judged(data: Data, losses: Mapping[str, Loss], ranks: Mapping[str, int], tra
         if loss.per_class:
             data = as_classes(data, name, getattr(loss, "ignore_index", None), ranks[output] - 2, trained)
         elif loss.task == "binary":
-            data = as_truths(data, name, loss.name)
+            data = as_truths(data, name, loss, repair)
     return data
 
 
@@ -55,15 +57,28 @@ def as_classes(
     return _changed(data, name, lambda tensor: tensor, counted)
 
 
-def as_truths(data: Data, name: str, loss: str) -> Data:
-    """The data with a column that says no, 0, or yes, 1, or how likely it is: bytes may be 0 and 255 instead."""
-    if _holds_bytes(data, name) and max(int(tensor.max()) for tensor in _tensors(data, name)) <= 1:
+def as_truths(data: Data, name: str, loss: Loss, repair: str | None = None) -> Data:
+    """The data with a column that says no, 0, or yes, 1, or how likely it is: bytes may be 0 and 255 instead.
+
+    How many classes there are is told elsewhere, where they have been counted.
+    """
+    if len(words := data.words.get(name, ())) == 1:
+        raise DataFault(
+            f"{data.file}: every row of `{name}` is `{words[0]}`, but `{loss.name}` tells two classes apart"
+        )
+    if data.columns[name].classes is not None:
+        return data
+    white = _holds_bytes(data, name) and max(int(tensor.max()) for tensor in _tensors(data, name)) > 1
+    if _holds_bytes(data, name) and not white:
         data = _changed(data, name, Tensor.long, replace(data.columns[name], dtype="int64"))
-    if not _holds_bytes(data, name):
-        for tensor in _tensors(data, name):
-            _guard_place(tensor, (tensor < 0) | (tensor > 1), name, data.file, f"but `{loss}` compares with 0 and 1")
+    between = ", 1 or what lies between" if loss.odds else " and 1"
+    for tensor in _tensors(data, name):
+        truths = tensor / 255 if white else tensor
+        wrong = (truths < 0) | (truths > 1)
+        wrong = wrong if loss.odds else wrong | ((truths > 0) & (truths < 1))
+        _guard_place(tensor, wrong, name, data.file, f"but `{loss.name}` compares with 0{between}", repair)
     column = data.columns[name]
-    if column.dtype != "int64" or column.classes is not None:
+    if column.dtype != "int64":
         return data
     return _changed(data, name, lambda tensor: tensor, replace(column, classes=2))
 

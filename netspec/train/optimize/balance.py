@@ -81,9 +81,14 @@ def write_loss_weights(losses: Mapping[str, Loss], asked: Mapping[str, Loss], fo
             safetensors.torch.save_file(found, temporary)
 
 
+def has_loss_weights(folder: Path) -> bool:
+    """Whether it is kept what the losses know of the classes."""
+    return (folder / FILE).is_file()
+
+
 def read_loss_weights(folder: Path) -> dict[str, Tensor]:
     """The weights that a run has kept of its losses, by output."""
-    if not (folder / FILE).exists():
+    if not has_loss_weights(folder):
         return {}
     try:
         return safetensors.torch.load_file(folder / FILE)

@@ -202,7 +202,10 @@ class GivenReader:
         """A text, or each line of a file, as words or characters, whichever the network knows."""
         is_file = os.path.lexists(given)  # unlike a path's own method, it takes any text, however long
         lines = read_text(str(path), Path()).splitlines() if is_file else [given]
-        for line in filter(str.strip, lines):
+        lines = [*filter(str.strip, lines)]
+        if not lines:
+            raise UsageError(f"{path} has no text")
+        for line in lines:
             yield Given([line], self.encoded(line))
 
     def encoded(self, line: str) -> dict[str, Tensor]:

@@ -8,6 +8,7 @@ import torch
 from netspec.diagnostics import SpecError
 from netspec.pipeline import compile_spec
 from netspec.recipes import Column
+from netspec.train.beforehand import cautions
 from netspec.train.data import Data, TensorRows
 from netspec.train.setup import Setup
 
@@ -68,13 +69,13 @@ def test_folds_have_a_share_of_each_class_too(tmp_path, folds):
 def test_a_class_of_one_row_is_told(tmp_path):
     (setup,) = divide(tmp_path, [0] * 60 + [1] + [2] * 60)
     assert 60 in rows_of(setup.train)
-    assert setup.notes() == ["the class `1` of `y` has one row, which trains: nothing that is held back judges it"]
+    assert cautions(setup) == ["the class `1` of `y` has one row, which trains: nothing that is held back judges it"]
     (setup,) = divide(tmp_path, [*range(5), *[5] * 120])
-    assert setup.notes() == [
+    assert cautions(setup) == [
         "the classes `0`, `1`, `2` and 2 more of `y` have one row, which trains: nothing that is held back judges it"
     ]
     (setup,) = divide(tmp_path, [0] * 60 + [1] * 60)
-    assert setup.notes() == []
+    assert cautions(setup) == []
 
 
 def test_where_every_row_is_alone_nothing_is_held_back(tmp_path):

@@ -6,6 +6,7 @@ import torch
 
 from netspec.pipeline import compile_spec
 from netspec.recipes import Column
+from netspec.train.beforehand import cautions
 from netspec.train.data import TensorRows
 from netspec.train.data.batches import prepare_transforms
 from netspec.train.setup import Setup, read_data
@@ -66,7 +67,7 @@ def compile_spec_of(folder):
 def test_without_standardize_it_is_told(tmp_path):
     (tmp_path / "s.yaml").write_text(SPEC.replace("DATA", write(tmp_path, "npz")).replace("prepare: standardize, ", ""))
     graph = compile_spec(tmp_path / "s.yaml")
-    (note,) = Setup(graph, read_data(graph), torch.device("cpu")).notes()
+    (note,) = cautions(Setup(graph, read_data(graph), torch.device("cpu")))
     told = "`features` has numbers so large that float32 cannot tell them apart: `prepare: standardize` helps"
     assert note == told
 

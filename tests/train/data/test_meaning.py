@@ -88,7 +88,7 @@ class Drawn:
         features = torch.tensor([[float(row[name]) for name in self.names] for row in rows])
         for states in run.states():
             mean, std = states["features"]
-            features = (features - mean) / std
+            features = ((features - mean) / std).float()
         with torch.no_grad():
             found: torch.Tensor = run.module("torch")(features)
         return found

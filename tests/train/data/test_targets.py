@@ -69,7 +69,7 @@ def test_masks_of_two_are_0_and_1_or_black_and_white(tmp_path):
         found = splits(tmp_path, MASKS, "binary_cross_entropy", 1, x=x, y=given)
         assert found.train[:][1].float().reshape(6, 4, 4).equal(torch.from_numpy(y).float())
     message = told(tmp_path, MASKS, "binary_cross_entropy", 1, x=x, y=3 * y)
-    assert "is 3, but `binary_cross_entropy` compares with 0 and 1" in message
+    assert "is 3, but `binary_cross_entropy` compares with 0, 1 or what lies between" in message
 
 
 def test_pictures_as_targets_are_shares_of_white(tmp_path):
@@ -86,6 +86,58 @@ def test_labels_in_a_column_of_their_own(tmp_path, loss):
     message = told(tmp_path, ROWS, loss, 3, x=DRAW.normal(size=(6, 2)), y=np.stack([labels, labels], 1))
     why = "takes an output of one dimension more than the target, for the classes, but it is [N, 3] and the target"
     assert message.startswith(f"`{loss}` {why} [N, 2]")
+
+
+PLACES = """\
+netspec: 1
+name: places
+inputs: {x: [N, 2, T]}
+network: [conv1d: {out_channels: OUT, kernel_size: 3}, transpose: {dim0: 1, dim1: 2}]
+train: {data: {npz: d.npz}, loss: LOSS, optimizer: sgd, epochs: 1}
+"""
+HALVES = MASKS.replace("kernel_size: 1", "kernel_size: 1, stride: 2")
+
+
+@pytest.mark.parametrize(
+    ("spec", "loss", "out", "x", "y", "why"),
+    [
+        (HALVES, "cross_entropy", 3, (1, 8, 8), (8, 8), "has scores for 4×4 places of each row, but the target is 8×8"),
+        (HALVES, "nll", 3, (1, 7, 8), (4, 8), "has scores for 4×4 places of each row, but the target is 4×8"),
+        (HALVES, "binary_cross_entropy", 1, (1, 8, 8), (8, 8), "gives [1, 4, 4] for each row, but the target is 8×8"),
+        (MASKS, "binary_cross_entropy", 2, (1, 8, 8), (8, 8), "gives [2, 8, 8] for each row, but the target is 8×8"),
+        (PLACES, "cross_entropy", 3, (2, 8), (8,), "has scores for 6 places of each row, but the target is 8"),
+        (PLACES, "mse", 3, (2, 8), (3, 6), "gives [6, 3] for each row, but the target is 3×6"),
+        (PLACES, "kl_div", 3, (2, 8), (8, 3), "gives [6, 3] for each row, but the target is 8×3"),
+        (PLACES, "l1", 1, (2, 8), (), "gives [6, 1] for each row, but the target is one number"),
+    ],
+)
+def test_sizes_that_the_data_give_are_held_against_the_target(tmp_path, spec, loss, out, x, y, why):
+    y = DRAW.normal(size=(6, *y)) if loss in ("mse", "kl_div", "l1") else np.arange(6 * np.prod(y)).reshape(6, *y) % 2
+    message = told(tmp_path, spec, loss, out, x=DRAW.normal(size=(6, *x)), y=y)
+    assert message.startswith(f"the output {why}")
+
+
+@pytest.mark.parametrize(
+    ("spec", "loss", "out", "x", "y"),
+    [
+        (HALVES, "cross_entropy", 3, (1, 7, 8), (4, 4)),
+        (HALVES, "binary_cross_entropy", 1, (1, 8, 8), (4, 4)),
+        (PLACES, "mse", 3, (2, 8), (6, 3)),
+        (PLACES, "l1", 1, (2, 8), (6,)),
+        (PLACES, "huber", 1, (2, 3), ()),
+    ],
+)
+def test_sizes_that_the_data_give_may_fit(tmp_path, spec, loss, out, x, y):
+    target = DRAW.integers(0, 2, (6, *y))
+    target = target if "entropy" in loss else target.astype("float32")
+    found = splits(tmp_path, spec, loss, out, x=DRAW.normal(size=(6, *x)), y=target)
+    assert found.train[:][1].shape == (6, *y)
+
+
+def test_an_output_has_the_rows_of_the_data(tmp_path):
+    spec = ROWS.replace("[linear: OUT]", "[reshape: [N * 2, 1], linear: OUT]")
+    message = told(tmp_path, spec, "cross_entropy", 2, x=DRAW.normal(size=(6, 2)), y=np.arange(6) % 2)
+    assert message.startswith("the output `output` has 2·N rows where the data have N")
 
 
 def test_rows_without_a_label_may_be_ignored(tmp_path):

@@ -25,6 +25,8 @@ INDEX = ("", "Unnamed: 0", "__index_level_0__")
 """What the numbers of the rows are called where pandas has written them as a column."""
 MISSING = {"", "nan", "NaN", "NAN", "-nan", "-NaN", "NA", "N/A", "n/a", "<NA>", "#N/A", "#NA", "null", "NULL"}
 """How other programs write that a value is not known. A class may be called `None`, or `Na`."""
+NO_NUMBERS = "leave the column out, naming the others in `features`, or write numbers for its words"
+"""The repair of a feature that holds words."""
 A_VALUE = 64
 """Bytes that a value of a Parquet file takes while it is read."""
 
@@ -90,8 +92,9 @@ def csv_table(file: str, text: str, separator: str | None = None, decimal: str =
     for number, row in rest:
         if len(row) != len(names):
             count = f"{len(row)} value{'s' * (len(row) != 1)}"
+            named = f"{len(names)} column{'s' * (len(names) != 1)}"
             raise DataFault(
-                f"{file}, line {number}: {count}, but the first line names {len(names)} columns",
+                f"{file}, line {number}: {count}, but the first line names {named}",
                 "leave lines of comments out" if head[0].startswith("#") or row[0].startswith("#") else None,
             )
     columns = {name: [row[at] for _, row in rest] for at, name in enumerate(names)}
@@ -150,30 +153,34 @@ def _features(train: Table, data_set: TableSet) -> list[str]:
 
 def _columns(table: Table, names: Sequence[str], data_set: TableSet, codes: Mapping[str, Codes]) -> dict[str, Tensor]:
     """The rows of a table: `features` [n, count], and the targets."""
-    found = {"features": features_of(table, names)}
+    found = {"features": features_of(table, names, NO_NUMBERS)}
     if codes:
         return found | {name: _labels(table, name, codes[name]) for name in data_set.targets}
     if isinstance(data_set.target, str):
-        return found | {data_set.target: real(_numbers(table, data_set.target, target=True))}
-    return found | {"targets": real(np.stack([_numbers(table, name, target=True) for name in data_set.targets], 1))}
+        return found | {data_set.target: real(_numbers(table, data_set.target, maybe_classes(data_set.target)))}
+    targets = [_numbers(table, name, maybe_classes(name)) for name in data_set.targets]
+    return found | {"targets": real(np.stack(targets, 1))}
 
 
-def features_of(table: Table, names: Sequence[str]) -> Tensor:
-    """Columns of numbers side by side, [n, names]."""
-    return real(np.stack([_numbers(table, name) for name in names], 1))
+def maybe_classes(target: str) -> str:
+    """The repair of a target that holds words."""
+    return f"`{target}` is one of several classes? write `classes: true`"
 
 
-def _numbers(table: Table, name: str, target: bool = False) -> Array:
-    """A column's numbers, float64, [n]. Raises ``DataFault`` for the first that is none."""
+def features_of(table: Table, names: Sequence[str], help: str | None = None) -> Tensor:
+    """Columns of numbers side by side, [n, names]. ``help`` is the repair of words."""
+    return real(np.stack([_numbers(table, name, help) for name in names], 1))
+
+
+def _numbers(table: Table, name: str, help: str | None = None) -> Array:
+    """A column's numbers, float64, [n]. Raises ``DataFault`` for the first that is none, with ``help`` for words."""
     values = table.column(name)
     numbers = np.empty(len(values))
     for row, value in enumerate(values):
         number = number_of(value, table.decimal)
         if number is None or not abs(number) <= LARGEST:
-            help = _repair(value, table)
-            if target and number is None and help is None:
-                help = f"`{name}` is one of several classes? write `classes: true`"
-            raise DataFault(f"{table.place(row)}: `{name}` is {_shown(value)}, but a number is wanted", help)
+            repair = _repair(value, table) or (help if number is None else None)
+            raise DataFault(f"{table.place(row)}: `{name}` is {_shown(value)}, but a number is wanted", repair)
         numbers[row] = number
     return numbers
 
