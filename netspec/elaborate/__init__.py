@@ -98,6 +98,7 @@ def elaborate(
                     span = spec.outputs[name].source.span
                     help = f"`{name}: {{from: …, when: training}}`"
                     reader.error("training-only", f"the output `{name}` exists in training only", span, help=help)
+            _guard_inference(spec, reader, outputs)
     except Failed:
         pass
     below, ranges = _bounds(spec, reader, globals), _ranges(spec, reader, globals)
@@ -110,7 +111,12 @@ def elaborate(
         recipe = read_recipe(spec.train, reader, globals, inputs, made, [*requirements.found.values()])
         start = spec.train.get("init") if isinstance(spec.train, MapNode) else None
     report.raise_if_any()
-    body, _ = builder.close(elaborator.interned, {name: value for name, (value, _) in outputs.items()}, {})
+    body, _ = builder.close(
+        elaborator.interned,
+        {name: value for name, (value, _) in outputs.items()},
+        {},
+        training_outputs=[name for name, (_, training) in outputs.items() if training],
+    )
     init = (*init, *placed_rules(body))
     if start is not None:
         init = (*init, *read_start(start, body, reader, globals))
@@ -154,6 +160,11 @@ def _guard_names(spec: Spec, reader: Reader) -> None:
         if name in CONSTANTS:
             help = f"`{name}` is a keyword of Python: write `{name}_`"
             reader.error("bad-name", f"`{name}` cannot be a block's name", block.span, help=help)
+        for output in (block.outputs or {}).values():
+            if output.when is not None:
+                help = "leave it out here, and write it at the network's output that gives this value"
+                message = f"an output of a block has no `when`: `{name}` gives all of its own in every call"
+                reader.error("training-only", message, output.source.span, help=help)
 
 
 def _guard_output(spec: Spec, reader: Reader, name: str, value: Value) -> None:
@@ -173,6 +184,14 @@ def _guard_output(spec: Spec, reader: Reader, name: str, value: Value) -> None:
         span = given
         help = "the last step's value is called so: rename the input, or name the output: `outputs: {result: prev}`"
     reader.error("duplicate-name", f"an input and an output are called `{name}`", span, help=help, secondary=labels)
+
+
+def _guard_inference(spec: Spec, reader: Reader, outputs: Mapping[str, tuple[Value, bool]]) -> None:
+    """Guard: the network gives something when it is used, too."""
+    if spec.outputs and all(training for _, training in outputs.values()):
+        span = spec.outputs[next(iter(outputs))].source.span
+        help = "give one output without `when: training`"
+        reader.error("training-only", "every output exists in training only", span, help=help)
 
 
 def parameter_values(spec: Spec, reader: Reader, variant: Variant | None, overrides: Mapping[str, Override]) -> Scope:

@@ -28,6 +28,8 @@ from netspec.runtime.machine import free_memory, need_memory
 TOLERANCE = 1e-4
 TELLING = 1e-4
 ROUNDINGS = 8
+NOISE = 1e-6
+"""A share of the largest number that rounding alone may bring about."""
 OFF_CENTRE = 100.0
 """The mean of inputs that are not centred."""
 
@@ -177,8 +179,8 @@ def probing_copy(graph: Graph, module: nn.Module) -> nn.Module:
     probe = copy.deepcopy(module).eval()
 
     def rescale(layer: Any, inputs: Any, output: torch.Tensor) -> torch.Tensor:
-        scale = output.std() + 1e-12
-        if not scale.isfinite():
+        scale = output.std()
+        if not NOISE * output.abs().max() < scale < math.inf:  # nothing passes through it that could be scaled
             return output
         for parameter in layer.parameters(recurse=False):
             parameter.data /= scale

@@ -300,10 +300,7 @@ class Body:
         if level.kind != "network" or len(named) == 1:
             yield Statement(f"return {', '.join(named.values())}")
             return
-        training_only = {value for step in level.steps if step.training for value in step.outputs}
-        always = {
-            name: named[name] for name, value in zip(level.output_names, level.outputs) if value not in training_only
-        }
+        always = {name: variable for name, variable in named.items() if name not in level.training_outputs}
         if len(always) < len(named):
             yield Statement("if self.training:")
             yield Statement(f"return {_mapping(named)}", 1)
