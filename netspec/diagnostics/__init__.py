@@ -14,7 +14,7 @@ from netspec.diagnostics.base import (
     TrainingFault,
     UsageError,
 )
-from netspec.diagnostics.suggest import clipped, did_you_mean, nearest, typo_of
+from netspec.diagnostics.suggest import clipped, did_you_mean, nearest, one_of_these, typo_of
 from netspec.diagnostics.text import render
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "clipped",
     "did_you_mean",
     "nearest",
+    "one_of_these",
     "render",
     "typo_of",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from netspec.diagnostics import Label, Report, Span, UsageError, clipped, did_you_mean
+from netspec.diagnostics import Label, Report, Span, UsageError, clipped, did_you_mean, one_of_these
 from netspec.dims import Dim, Size
 from netspec.elaborate.base import Frame, Limits
 from netspec.elaborate.init_rules import check_paths, read_rules, read_start
@@ -147,7 +147,7 @@ def _variant(spec: Spec, name: str | None) -> Variant | None:
         return None
     if name in spec.variants:
         return spec.variants[name]
-    hint = did_you_mean(name, spec.variants) or "it has no variants"
+    hint = one_of_these(name, spec.variants, "it has no variants")
     raise UsageError(f"the spec {spec.name} has no variant `{name}`: {hint}")
 
 
@@ -198,7 +198,7 @@ def parameter_values(spec: Spec, reader: Reader, variant: Variant | None, overri
     """The value of each parameter: from outside, else from the variant, else its default."""
     for name in overrides:
         if name not in spec.params:
-            hint = did_you_mean(name, spec.params) or ("it has no parameters" if not spec.params else "")
+            hint = one_of_these(name, spec.params, "it has no parameters")
             raise UsageError(f"the spec {spec.name} has no parameter `{name}`: {hint}")
     if variant is not None:
         for name in variant.values.keys() - spec.params.keys():
@@ -363,13 +363,12 @@ def _declared_sizes(
     limits: list[Requirement] = []
     for name in given:
         if name not in symbols:
-            raise UsageError(
-                f"the inputs have no dimension `{name}`: " + (did_you_mean(name, symbols) or "they have none")
-            )
+            hint = one_of_these(name, symbols, "they have none")
+            raise UsageError(f"the inputs have no dimension `{name}`: {hint}")
     sizes = dict(given)
     for name, dim in spec.dims.items():
         if name not in symbols:
-            help = did_you_mean(name, symbols) or "the inputs have no symbolic dimension"
+            help = one_of_these(name, symbols, "the inputs have no symbolic dimension")
             reader.error("unknown-name", f"no input has the dimension `{name}`", dim.span, help=help)
             continue
         try:
