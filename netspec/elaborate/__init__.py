@@ -322,7 +322,7 @@ def _ranges(spec: Spec, reader: Reader, env: Scope) -> dict[str, tuple[float, fl
 
 
 def is_real(dtype: str) -> bool:
-    """Whether a dtype is of real numbers."""
+    """Return whether a dtype is of real numbers."""
     return dtype.startswith(("float", "bfloat"))
 
 
@@ -334,7 +334,7 @@ def _size(reader: Reader, node: SyntaxNode, env: Mapping[str, Any]) -> Size:
 
 
 def _check_required(spec: Spec, reader: Reader, env: Mapping[str, Any]) -> bool:
-    """Whether what the spec requires of its parameters holds; what does not is reported."""
+    """Return whether what the spec requires of its parameters holds; what does not is reported."""
     holds = True
     for node in spec.require:
         try:
@@ -381,11 +381,10 @@ def _declared_sizes(
             bounds = f"at least {low}" + ("" if high is None else f" and at most {high}")
             reader.error("bad-value", f"`{name}` is {size}, but must be {bounds}", dim.default.span)
             continue
-        reason = f"`{name}` is out of its bounds"
         if dim.min is not None and low > 1:
-            limits.append(Requirement(symbols[name], ">=", low, dim.min.span, reason))
+            limits.append(Requirement(symbols[name], ">=", low, dim.min.span, f"`{name}` must be at least {low}"))
         if dim.max is not None and high is not None:
-            limits.append(Requirement(high, ">=", symbols[name], dim.max.span, reason))
+            limits.append(Requirement(high, ">=", symbols[name], dim.max.span, f"`{name}` must be at most {high}"))
     for name, size in given.items():
         if size < 1:
             raise UsageError(f"the dimension `{name}` must be at least 1, not {size}")

@@ -240,9 +240,7 @@ class BlockCalls(OpCalls):
                     type = declared_type(self.reader, parameter)
                     value = self.reader.typed(written[name], env, type, f"`{name}` of `{key}`")
                     values[name] = bounded(self.reader, parameter, value, written[name].span)
-                    origins[name] = (
-                        written[name] if "str" in type else env.origin(written[name])
-                    )  # a text names nothing
+                    origins[name] = written[name] if "str" in type else env.origin(written[name])
                 elif parameter.default is not None:
                     scope = self.seen(block).extended({"shape": env["shape"], **values}, origins)
                     values[name] = default_value(self.reader, parameter, scope)

@@ -78,12 +78,12 @@ class Parity:
 
     @property
     def undefined(self) -> bool:
-        """Whether both gave what is no number, or infinite, in the same places."""
+        """Return whether both gave what is no number, or infinite, in the same places."""
         return any(each.undefined for each in self.comparisons)
 
     @property
     def compared(self) -> bool:
-        """Whether there was a number to compare in every comparison."""
+        """Return whether there was a number to compare in every comparison."""
         return not any(math.isnan(each.difference) for each in self.comparisons)
 
     @property
@@ -93,7 +93,7 @@ class Parity:
 
     @property
     def agrees(self) -> bool:
-        """Whether every difference is within the tolerance."""
+        """Return whether every difference is within the tolerance."""
         return all(each.agrees for each in self.comparisons)
 
 
@@ -155,12 +155,12 @@ def affordable(graph: Graph) -> Graph:
 
 
 def is_defined(graph: Graph, module: nn.Module) -> bool:
-    """Whether the module's outputs are finite."""
+    """Return whether the module's outputs are finite."""
     return all(np.isfinite(each).all() for each in run(module, example_inputs(graph, other_sizes(graph, 2)[-1])))
 
 
 def is_telling(graph: Graph, module: nn.Module) -> bool:
-    """Whether the module's outputs are finite and differ between two inputs by more than rounding does."""
+    """Return whether the module's outputs are finite and differ between two inputs by more than rounding does."""
     sizes = other_sizes(graph, 2)[-1]
     first, second = (run(module, example_inputs(graph, sizes, seed)) for seed in (0, 1))
     for one, other in zip(first, second):
@@ -232,9 +232,7 @@ def compare_onnx(graph: Graph, module: nn.Module, path: Path, count: int = 3, se
     tolerance = tolerance_of(graph)
     tried = [(sizes, 0.0) for sizes in other_sizes(graph, count)]
     free = any("float" in value.tensor.dtype for name, value in graph.inputs.items() if name not in graph.ranges)
-    if (
-        free and tolerance == TOLERANCE
-    ):  # in float16 and bfloat16, little is left of a deviation of 1 beside such a mean
+    if free and tolerance == TOLERANCE:  # in coarser dtypes little is left of a deviation of 1 beside it
         tried = [*(tried[:-1] or tried), (tried[-1][0], OFF_CENTRE)]
     comparisons: list[Comparison] = []
     usual: list[float] = []
@@ -257,7 +255,7 @@ def compare_onnx(graph: Graph, module: nn.Module, path: Path, count: int = 3, se
 
 
 def tolerance_of(graph: Graph) -> float:
-    """What two right answers may differ by: a few roundings of the coarsest dtype that something is computed in."""
+    """Return what two right answers may differ by: a few roundings of the coarsest dtype in the graph."""
     made = (value.tensor.dtype for _, step, _ in walk(graph.body) for value in (*step.inputs, *step.outputs))
     halves = [torch.finfo(getattr(torch, dtype)).eps for dtype in {*made} if dtype in HALVES]
     return max([TOLERANCE, *(ROUNDINGS / 2 * each for each in halves)])
