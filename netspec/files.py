@@ -107,6 +107,8 @@ def _made(path: Path) -> Path:
     if path.is_dir():
         raise IsADirectoryError(0, "it is a folder")
     folder = Path(tempfile.gettempdir()) if is_stream(path) else path.parent
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise NotADirectoryError(0, f"{folder} is no folder")
     folder.mkdir(parents=True, exist_ok=True)
     _sweep(folder.absolute())
     suffix = path.suffix if len(path.suffix) <= 8 else ""

@@ -178,6 +178,7 @@ class Level:
     ``title`` is the block's name (empty for what has none). ``arguments`` are the block's parameter values.
     ``input_names`` and ``output_names`` match ``inputs`` and ``outputs``. ``loop`` is set for a scan. ``phases`` has
     the steps that are taken out of the turns of a scan: in its own body, or in a level that its turns run.
+    ``training_outputs`` names the outputs that the network returns in training only.
     """
 
     kind: LevelKind
@@ -191,6 +192,7 @@ class Level:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     loop: Loop | None = None
     phases: Mapping[Step, Phase] = field(default_factory=dict)
+    training_outputs: frozenset[str] = frozenset()
 
     @cached_property
     def is_prepared(self) -> bool:

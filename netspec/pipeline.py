@@ -131,7 +131,7 @@ def compile_loaded(
     return elaborate(
         spec,
         Report(),
-        variant=variant or loaded.variant,
+        variant=loaded.variant if variant is None else variant,
         overrides=overrides,
         sizes=sizes,
         limits=limits,
@@ -145,6 +145,8 @@ def read_value(key: str, text: str) -> SyntaxNode | None:
     """A parameter's value as written on the command line: YAML, as it would be in the spec. Raises ``SpecError``."""
     report = Report()
     node = parse(Source(f"--set {key}", text), report)
+    if any(found.id == "yaml-empty" for found in report.diagnostics):
+        raise UsageError(f"--set {key}={text} gives no value: an empty text is written `{key}=''`, with its quotes")
     report.raise_if_any()
     return node
 

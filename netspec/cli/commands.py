@@ -78,10 +78,10 @@ def export(options: Namespace) -> int:
     from netspec.runtime.module import build_module
     from netspec.runtime.verify import export_verified
 
-    graph = _graph(options)
+    graph, output = _graph(options), _output(options)
     warn_of_two_runtimes()
     with status("exporting, and running PyTorch and onnxruntime side by side"):
-        path, parity = export_verified(graph, build_module(graph, options.device), Path(options.output))
+        path, parity = export_verified(graph, build_module(graph, options.device), output)
     print(f"{path}  {_size(path)}")
     return report_parity(parity, path)
 
@@ -89,7 +89,7 @@ def export(options: Namespace) -> int:
 def diagram(options: Namespace) -> None:
     from netspec.emit.diagram.write import write_diagram
 
-    write_diagram(_graph(options), Path(options.output), options.depth, options.expand, options.direction)
+    write_diagram(_graph(options), _output(options), options.depth, options.expand, options.direction)
 
 
 def diff(options: Namespace) -> int:
@@ -112,7 +112,7 @@ def diff(options: Namespace) -> int:
 def explorer(options: Namespace) -> None:
     from netspec.emit.explorer import explorer_page
 
-    write_text(Path(options.output), explorer_page(_graph(options)))
+    write_text(_output(options), explorer_page(_graph(options)))
 
 
 def serve(options: Namespace) -> int:
@@ -198,6 +198,14 @@ def _graph(options: Namespace) -> Graph:
     """The graph that the common options ask for."""
     overrides, sizes, limits = _asked(options)
     return compile_spec(options.spec, variant=options.variant, overrides=overrides, sizes=sizes, limits=limits)
+
+
+def _output(options: Namespace) -> Path:
+    """The file to write, which is never the spec that it is made of."""
+    output, (spec, _) = Path(options.output), find_spec(options.spec)
+    if output.exists() and output.samefile(spec):
+        raise UsageError(f"-o {options.output} is the spec itself: name another file")
+    return output
 
 
 def _asked(options: Namespace) -> tuple[dict[str, Any], dict[str, int], Limits]:

@@ -43,6 +43,9 @@ SYNONYMS = {
 """What other tools call it."""
 
 
+MOST_LISTED = 8
+"""How many names a message lists."""
+
 STATES = {"units": "hidden_size", "hidden_dim": "hidden_size", "hidden": "hidden_size"}
 """The same of layers that have a state."""
 
@@ -100,10 +103,19 @@ def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
     close = nearest(word, names)
     if close:
         return f"did you mean `{close}`?"
-    if 0 < len(names) <= 8:
+    if 0 < len(names) <= MOST_LISTED:
         listed = ", ".join(f"`{name}`" for name in names)
         return f"one of {listed}" if len(names) > 1 else f"there is only {listed}"
     return None
+
+
+def one_of_these(word: str, candidates: Iterable[str], none: str) -> str:
+    """``did_you_mean``, with the first of the candidates where there are many; ``none`` where there is no candidate."""
+    names = tuple(candidates)
+    if not names:
+        return none
+    first = ", ".join(f"`{name}`" for name in names[:MOST_LISTED])
+    return did_you_mean(word, names) or f"one of {first} and {len(names) - MOST_LISTED} more"
 
 
 def clipped(text: str, most: int = 60) -> str:

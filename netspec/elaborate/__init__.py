@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from netspec.diagnostics import Label, Report, Span, UsageError, clipped, did_you_mean
+from netspec.diagnostics import Label, Report, Span, UsageError, clipped, did_you_mean, one_of_these
 from netspec.dims import Dim, Size
 from netspec.elaborate.base import Frame, Limits
 from netspec.elaborate.levels import UNKNOWN, Builder
@@ -99,6 +99,7 @@ def elaborate(
                     span = spec.outputs[name].source.span
                     help = f"`{name}: {{from: …, when: training}}`"
                     reader.error("training-only", f"the output `{name}` exists in training only", span, help=help)
+            _guard_inference(spec, reader, outputs)
     except Failed:
         pass
     below, ranges = _bounds(spec, reader, globals), _ranges(spec, reader, globals)
@@ -111,7 +112,12 @@ def elaborate(
         recipe = read_recipe(spec.train, reader, globals, inputs, made, [*requirements.found.values()])
         start = spec.train.get("init") if isinstance(spec.train, MapNode) else None
     report.raise_if_any()
-    body, _ = builder.close(elaborator.interned, {name: value for name, (value, _) in outputs.items()}, {})
+    body, _ = builder.close(
+        elaborator.interned,
+        {name: value for name, (value, _) in outputs.items()},
+        {},
+        training_outputs=[name for name, (_, training) in outputs.items() if training],
+    )
     init = (*init, *placed_rules(body))
     if start is not None:
         init = (*init, *read_start(start, body, reader, globals))
@@ -143,7 +149,7 @@ def _variant(spec: Spec, name: str | None) -> Variant | None:
         return None
     if name in spec.variants:
         return spec.variants[name]
-    hint = did_you_mean(name, spec.variants) or "it has no variants"
+    hint = one_of_these(name, spec.variants, "it has no variants")
     raise UsageError(f"the spec {spec.name} has no variant `{name}`: {hint}")
 
 
@@ -156,6 +162,11 @@ def _guard_names(spec: Spec, reader: Reader) -> None:
         if name in CONSTANTS:
             help = f"`{name}` is a keyword of Python: write `{name}_`"
             reader.error("bad-name", f"`{name}` cannot be a block's name", block.span, help=help)
+        for output in (block.outputs or {}).values():
+            if output.when is not None:
+                help = "leave it out here, and write it at the network's output that gives this value"
+                message = f"an output of a block has no `when`: `{name}` gives all of its own in every call"
+                reader.error("training-only", message, output.source.span, help=help)
 
 
 def _guard_output(spec: Spec, reader: Reader, name: str, value: Value) -> None:
@@ -177,11 +188,19 @@ def _guard_output(spec: Spec, reader: Reader, name: str, value: Value) -> None:
     reader.error("duplicate-name", f"an input and an output are called `{name}`", span, help=help, secondary=labels)
 
 
+def _guard_inference(spec: Spec, reader: Reader, outputs: Mapping[str, tuple[Value, bool]]) -> None:
+    """Guard: the network gives something when it is used, too."""
+    if spec.outputs and all(training for _, training in outputs.values()):
+        span = spec.outputs[next(iter(outputs))].source.span
+        help = "give one output without `when: training`"
+        reader.error("training-only", "every output exists in training only", span, help=help)
+
+
 def parameter_values(spec: Spec, reader: Reader, variant: Variant | None, overrides: Mapping[str, Override]) -> Scope:
     """The value of each parameter: from outside, else from the variant, else its default."""
     for name in overrides:
         if name not in spec.params:
-            hint = did_you_mean(name, spec.params) or ("it has no parameters" if not spec.params else "")
+            hint = one_of_these(name, spec.params, "it has no parameters")
             raise UsageError(f"the spec {spec.name} has no parameter `{name}`: {hint}")
     if variant is not None:
         for name in variant.values.keys() - spec.params.keys():
@@ -305,7 +324,7 @@ def _ranges(spec: Spec, reader: Reader, env: Scope) -> dict[str, tuple[float, fl
 
 
 def is_real(dtype: str) -> bool:
-    """Whether a dtype is of real numbers."""
+    """Return whether a dtype is of real numbers."""
     return dtype.startswith(("float", "bfloat"))
 
 
@@ -317,7 +336,7 @@ def _size(reader: Reader, node: SyntaxNode, env: Mapping[str, Any]) -> Size:
 
 
 def _check_required(spec: Spec, reader: Reader, env: Mapping[str, Any]) -> bool:
-    """Whether what the spec requires of its parameters holds; what does not is reported."""
+    """Return whether what the spec requires of its parameters holds; what does not is reported."""
     holds = True
     for node in spec.require:
         try:
@@ -346,13 +365,12 @@ def _declared_sizes(
     limits: list[Requirement] = []
     for name in given:
         if name not in symbols:
-            raise UsageError(
-                f"the inputs have no dimension `{name}`: " + (did_you_mean(name, symbols) or "they have none")
-            )
+            hint = one_of_these(name, symbols, "they have none")
+            raise UsageError(f"the inputs have no dimension `{name}`: {hint}")
     sizes = dict(given)
     for name, dim in spec.dims.items():
         if name not in symbols:
-            help = did_you_mean(name, symbols) or "the inputs have no symbolic dimension"
+            help = one_of_these(name, symbols, "the inputs have no symbolic dimension")
             reader.error("unknown-name", f"no input has the dimension `{name}`", dim.span, help=help)
             continue
         try:
@@ -365,11 +383,10 @@ def _declared_sizes(
             bounds = f"at least {low}" + ("" if high is None else f" and at most {high}")
             reader.error("bad-value", f"`{name}` is {size}, but must be {bounds}", dim.default.span)
             continue
-        reason = f"`{name}` is out of its bounds"
         if dim.min is not None and low > 1:
-            limits.append(Requirement(symbols[name], ">=", low, dim.min.span, reason))
+            limits.append(Requirement(symbols[name], ">=", low, dim.min.span, f"`{name}` must be at least {low}"))
         if dim.max is not None and high is not None:
-            limits.append(Requirement(high, ">=", symbols[name], dim.max.span, reason))
+            limits.append(Requirement(high, ">=", symbols[name], dim.max.span, f"`{name}` must be at most {high}"))
     for name, size in given.items():
         if size < 1:
             raise UsageError(f"the dimension `{name}` must be at least 1, not {size}")

@@ -329,7 +329,8 @@ class Elaboration:
     def charge_layers(self, count: int, span: Span) -> None:
         self.layers += count
         if self.layers > self.limits.layers:
-            self.exhausted(f"the network has more than {self.limits.layers:,} layers", span)
+            few = self.limits.layers
+            self.exhausted(f"the network has more than {few:,} layer{'s' * (few > 1)}", span)
 
     def charge_turns(self, count: int, span: Span) -> None:
         """Turns of loops and expansions of blocks: what costs time even where it makes no layer."""

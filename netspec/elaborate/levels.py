@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Union
 
@@ -87,6 +87,7 @@ class Builder:
         outputs: Mapping[str, Value],
         arguments: Mapping[str, Any],
         loop: Loop | None = None,
+        training_outputs: Iterable[str] = (),
     ) -> tuple[Level, list[Value]]:
         """The finished level, and the values outside that its inputs stand for."""
         self._name_merges()
@@ -104,6 +105,7 @@ class Builder:
             span=self.span,
             arguments=arguments,
             loop=loop,
+            training_outputs=frozenset(training_outputs),
         )
         return interned.level(level), [outside for outside, _, _ in entered]
 
@@ -159,6 +161,7 @@ def _key(level: Level) -> Any:
         names,
         hashable(level.arguments),
         level.loop,
+        level.training_outputs,
     )
 
 

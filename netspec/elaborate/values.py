@@ -11,6 +11,7 @@ from netspec import library
 from netspec.diagnostics import Label, Report, Span, clipped, did_you_mean, nearest
 from netspec.elaborate.scope import origin_labels, show
 from netspec.expressions import ExpressionError, UnknownError, parse, parse_template
+from netspec.ops import OPS
 from netspec.ops.core.arguments import TextRule
 from netspec.spec import Parameter, Written, misfit
 from netspec.syntax import ListNode, MapNode, ScalarNode
@@ -87,6 +88,8 @@ class Reader:
             help = f"did you mean `{close}`?" if close else f"the words that stand for themselves here are {listed}"
         elif word in self.later:
             help = f"`{word}` comes later: a default reads only the parameters before it"
+        elif word in OPS:
+            help = f"""a text in an expression has quotes of its own: `"'{word}'"`"""
         if found.message == "unknown name `shape`":
             help = "`shape` is that of what a step reads; here no single value comes before"
         labels = origin_labels(env, [node], node.span)

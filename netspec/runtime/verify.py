@@ -30,6 +30,8 @@ TELLING = 1e-4
 ROUNDINGS = 8
 ALL_ROUNDING = 0.1
 """How large the rounding of an output is, as a part of it, that says nothing else."""
+NOISE = 1e-6
+"""A share of the largest number that rounding alone may bring about."""
 
 OFF_CENTRE = 100.0
 """The mean of inputs that are not centred."""
@@ -80,12 +82,12 @@ class Parity:
 
     @property
     def undefined(self) -> bool:
-        """Whether both gave what is no number, or infinite, in the same places."""
+        """Return whether both gave what is no number, or infinite, in the same places."""
         return any(each.undefined for each in self.comparisons)
 
     @property
     def compared(self) -> bool:
-        """Whether there was a number to compare in every comparison."""
+        """Return whether there was a number to compare in every comparison."""
         return not any(math.isnan(each.difference) for each in self.comparisons)
 
     @property
@@ -100,7 +102,7 @@ class Parity:
 
     @property
     def agrees(self) -> bool:
-        """Whether every difference is within the tolerance."""
+        """Return whether every difference is within the tolerance."""
         return all(each.agrees for each in self.comparisons)
 
 
@@ -163,12 +165,12 @@ def affordable(graph: Graph) -> Graph:
 
 
 def is_defined(graph: Graph, module: nn.Module) -> bool:
-    """Whether the module's outputs are finite."""
+    """Return whether the module's outputs are finite."""
     return all(np.isfinite(each).all() for each in run(module, example_inputs(graph, other_sizes(graph, 2)[-1])))
 
 
 def is_telling(graph: Graph, module: nn.Module) -> bool:
-    """Whether the module's outputs are finite and differ between two inputs by more than rounding does."""
+    """Return whether the module's outputs are finite and differ between two inputs by more than rounding does."""
     sizes = other_sizes(graph, 2)[-1]
     first, second = (run(module, example_inputs(graph, sizes, seed)) for seed in (0, 1))
     for one, other in zip(first, second):
@@ -188,8 +190,8 @@ def probing_copy(graph: Graph, module: nn.Module) -> nn.Module:
     probe = copy.deepcopy(module).eval()
 
     def rescale(layer: Any, inputs: Any, output: torch.Tensor) -> torch.Tensor:
-        scale = output.std() + 1e-12
-        if not scale.isfinite():
+        scale = output.std()
+        if not NOISE * output.abs().max() < scale < math.inf:  # nothing passes through it that could be scaled
             return output
         for parameter in layer.parameters(recurse=False):
             parameter.data /= scale
@@ -234,7 +236,8 @@ def compare_onnx(graph: Graph, module: nn.Module, path: Path, count: int = 3, se
     """
     session = open_session(path, _providers(_device(module)))
     tried = [(sizes, 0.0) for sizes in other_sizes(graph, count)]
-    comparisons, tolerance = [], tolerance_of(graph)
+    tolerance = tolerance_of(graph)
+    comparisons: list[Comparison] = []
     real = any("float" in value.tensor.dtype for name, value in graph.inputs.items() if name not in graph.ranges)
     if real and tolerance == TOLERANCE:
         tried = [*(tried[:-1] or tried), (tried[-1][0], OFF_CENTRE)]
@@ -258,7 +261,7 @@ def compare_onnx(graph: Graph, module: nn.Module, path: Path, count: int = 3, se
 
 
 def tolerance_of(graph: Graph) -> float:
-    """What two right answers may differ by: a few roundings of the coarsest dtype that something is computed in."""
+    """Return what two right answers may differ by: a few roundings of the coarsest dtype in the graph."""
     made = (value.tensor.dtype for _, step, _ in walk(graph.body) for value in (*step.inputs, *step.outputs))
     halves = [torch.finfo(getattr(torch, dtype)).eps for dtype in {*made} if dtype in HALVES]
     return max([TOLERANCE, *(ROUNDINGS / 2 * each for each in halves)])

@@ -120,7 +120,7 @@ def _path(found: Imports, node: ScalarNode, importer: Path) -> Path | None:
         return None
     real = found.tree.real(path)
     if real is None:
-        close = nearest(path.name, found.tree.beside(path))
+        close = nearest(path.name, [name for name in found.tree.beside(path) if name != importer.name])
         help = f"did you mean `{clipped(str(Path(text).parent / close))}`?" if close else f"looked for it at {path}"
         found.report.error("bad-import", f"there is no file `{clipped(text)}`", node.span, help=help)
         return None

@@ -43,6 +43,8 @@ class Writer:
         outputs: Any = {output: "prev"}
         if self.random.random() < 0.5:
             outputs[other] = self.random.choice([*scope, "prev"])
+        if self.random.random() < 0.3:
+            outputs[name] = {"from": self.random.choice([*scope, "prev"]), "when": "training"}
         made: dict[str, Any] = {"netspec": 1, "name": name, "dims": {"N": 2, "T": self.random.choice([1, 5])}}
         made["inputs"] = {first: ["N", "T", 4], second: ["N", "T", 4]}
         if self.blocks:

@@ -163,3 +163,16 @@ def test_a_scalar_stays_one(tmp_path: Path):
     model = netspec.load(spec, dims={"T": 5})
     module = model.module()
     assert compare_onnx(model.graph, module, model.export(tmp_path / "model.onnx", module)).agrees
+
+
+def test_weights_are_not_scaled_by_what_is_constant(tmp_path: Path):
+    spec = tmp_path / "dead.yaml"
+    spec.write_text(
+        "netspec: 1\nname: dead\ninputs: {x: [N, 4]}\ninit: {first.bias: {constant: -100}}\n"
+        "network:\n  - linear: {name: first, out_features: 4}\n  - relu\n"
+        "  - repeat: {count: 6, body: [{linear: 4}, tanh]}\n  - linear: 2\n"
+    )
+    model = netspec.load(spec)
+    _, parity = export_verified(model.graph, model.module(), tmp_path / "dead.onnx")
+    assert parity.compared
+    assert parity.agrees

@@ -14,7 +14,7 @@ import torch
 
 import netspec
 from netspec import zoo
-from netspec.runtime.verify import example_inputs
+from netspec.runtime.verify import example_inputs, export_verified
 
 SMALL = ["lenet", "resnet20", "googlenet", "alexnet_d2l", "mlp", "vgg11", "nin"]
 
@@ -129,3 +129,19 @@ def test_a_module_that_is_only_a_part_of_its_step_stands_in_no_chain(tmp_path: P
     x = torch.randn(2, 5, 8)
     first, places, last = module.children()
     assert torch.equal(module(x), last(first(x) + places.weight[:5]))
+
+
+def test_an_output_of_training_alone_may_be_any_value(tmp_path: Path):
+    spec = tmp_path / "vae.yaml"
+    spec.write_text(
+        "netspec: 1\nname: vae\ninputs: {x: [N, 8]}\n"
+        "network:\n  - linear: {name: mu, out_features: 2}\n  - linear: {name: deviation, from: x, out_features: 2}\n"
+        "  - exp\n  - add: {from: [mu, prev]}\n  - linear: {name: decoder, out_features: 8}\n"
+        "outputs: {deviation: {from: deviation, when: training}, x_: decoder, mu: {from: mu, when: training}}\n"
+    )
+    model = netspec.load(spec)
+    module = model.module()
+    assert list(module(torch.zeros(3, 8))) == ["deviation", "x_", "mu"]
+    assert module.eval()(torch.zeros(3, 8)).shape == (3, 8)
+    _, parity = export_verified(model.graph, module, tmp_path / "vae.onnx")
+    assert parity.agrees

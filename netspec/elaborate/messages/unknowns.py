@@ -31,6 +31,12 @@ def listed(names: Sequence[str]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
+def theirs(what: str, names: Sequence[str]) -> str:
+    """``its arguments are `a`, `b`, `c```."""
+    told = ", ".join(f"`{name}`" for name in names)
+    return f"its {what}s are {told}" if len(names) > 1 else f"its {what} is {told}"
+
+
 def replaced(key: ScalarNode, text: str) -> ScalarNode:
     """A node at the same place with another text."""
     return ScalarNode(key.span, text, text, True)
@@ -56,8 +62,7 @@ def unknown_parameter(reader: Reader, step: CallStep, key: str, block: BlockSpec
     known = [*block.params, "name", "from", "freeze", "init"]
     help = did_you_mean(name, known) if nearest(name, known) else None
     if help is None:
-        listed = ", ".join(f"`{each}`" for each in block.params)
-        help = f"its parameters are {listed}" if listed else "it has none"
+        help = theirs("parameter", [*block.params]) if block.params else "it has none"
     span = step.arguments[name][0].span
     return reader.error("unknown-argument", f"`{key}` has no parameter `{clipped(name)}`", span, help=help)
 
@@ -69,9 +74,9 @@ INFERRED = frozenset({"in_channels", "in_features", "num_features", "num_channel
 def unknown_op_argument(reader: Reader, kind: type[Op], key: ScalarNode) -> Failed:
     """Report an argument that an op does not have."""
     known = [*kind.model_fields, *(port for port in kind.ports if port != "input"), "name", "from", "freeze", "init"]
-    fields = ", ".join(f"`{field}`" for field in kind.model_fields)
+    fields = [*kind.model_fields]
     close = None if key.text in (*INFERRED, "activation") else nearest(key.text, known)
-    help = f"did you mean `{close}`?" if close else f"its arguments are {fields}" if fields else "it takes none"
+    help = f"did you mean `{close}`?" if close else theirs("argument", fields) if fields else "it takes none"
     if key.text in INFERRED:
         help = "leave it out: what a step reads is inferred"
     if key.text == "activation":

@@ -240,7 +240,7 @@ class BlockCalls(OpCalls):
                     type = declared_type(self.reader, parameter)
                     value = self.reader.typed(written[name], env, type, f"`{name}` of `{key}`")
                     values[name] = bounded(self.reader, parameter, value, written[name].span)
-                    origins[name] = env.origin(written[name])
+                    origins[name] = written[name] if "str" in type else env.origin(written[name])
                 elif parameter.default is not None:
                     scope = self.seen(block).extended({"shape": env["shape"], **values}, origins)
                     values[name] = default_value(self.reader, parameter, scope)
@@ -285,10 +285,12 @@ class BlockCalls(OpCalls):
             outputs = self.outputs(frame, block.outputs, last, block.span)
         finally:
             self.calling.pop()
+        if any(training for _, training in outputs.values()):  # which has been reported
+            raise Failed
         if any(value in self.training_only for value, _ in outputs.values()):
-            raise self.reader.error(
-                "training-only", f"the block `{key}` gives a value that exists in training only", block.span
-            )
+            help = "move the `side` into the network's own body, or leave out its `when: training`"
+            message = f"the block `{key}` gives a value that exists in training only"
+            raise self.reader.error("training-only", message, block.span, help=help)
         level, _ = builder.close(self.interned, {name: value for name, (value, _) in outputs.items()}, dict(arguments))
         return level
 

@@ -145,7 +145,10 @@ class Elaborator(Sharing):
         result = fill(Frame(builder, frame.env), entered)
         if result is UNKNOWN:
             raise Failed
-        result = self.required(self.previous(result, span), span, "an output")
+        if result is None:
+            help = "leave out its `name`: then the branches have names of their own, by which steps read them"
+            raise self.reader.error("no-value", f"`{name}` ends without a single value to give", span, help=help)
+        result = self.required(result, span, "an output")
         level, actual = builder.close(self.interned, {"output": result}, {})
         output = Value(result.tensor)
         self.mark(frame, actual, (output,), span)

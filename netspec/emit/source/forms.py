@@ -7,7 +7,7 @@ from netspec.ops.core.base import Op
 
 
 def is_chain(level: Level) -> bool:
-    """Whether each step reads just what the step before gives, and all of them have a module form."""
+    """Return whether each step reads just what the step before gives, and all of them have a module form."""
     if len(level.inputs) != 1 or len(level.outputs) != 1 or level.loop is not None or level.is_prepared:
         return False
     value = level.inputs[0]
@@ -26,12 +26,12 @@ def is_sequential(level: Level) -> bool:
 
 
 def is_inline(level: Level) -> bool:
-    """Whether a level is written as ``nn.Sequential(…)`` where it is used, with no class of its own."""
+    """Return whether a level is written as ``nn.Sequential(…)`` where it is used, with no class of its own."""
     return level.kind not in ("block", "network") and is_sequential(level)
 
 
 def is_module(step: Step, level: Level) -> bool:
-    """Whether a step of a class is an attribute: a level, what has a name, or what has state.
+    """Return whether a step of a class is an attribute: a level, what has a name, or what has state.
 
     In the turns of a scan only what has state is: a call of a module costs as much as a small activation.
     """

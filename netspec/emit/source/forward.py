@@ -110,12 +110,12 @@ def indented(lines: Iterable[Line]) -> list[Line]:
 
 
 def takes_memory(step: Step) -> bool:
-    """Whether a step is worth letting go of something before: no small one, as most that end a block are."""
+    """Return whether a step is worth letting go of something before: no small one, as most that end a block are."""
     return isinstance(step, Call) or step.op.family in ("convolution", "linear", "norm", "sequence")
 
 
 def is_usable(name: str) -> bool:
-    """Whether a value that is read later may be held under that name; those of ``POOL`` are for chains."""
+    """Return whether a value that is read later may be held under that name; those of ``POOL`` are for chains."""
     return is_variable(name) and name not in POOL
 
 
@@ -285,7 +285,7 @@ class Body:
         return next(name for name in chain(reusable, POOL, spare) if name not in live)
 
     def lives_on(self, value: Value, at: int) -> bool:
-        """Whether a value is read by more than the next step, or is one of several branches; a residual stays ``y``."""
+        """Return whether more than the next step reads a value, or it is a branch among several; a residual is ``y``."""
         readers = self.readers.get(value, [])
         if len(readers) + self.given_out[value] != 1:
             return True
@@ -300,10 +300,7 @@ class Body:
         if level.kind != "network" or len(named) == 1:
             yield Statement(f"return {', '.join(named.values())}")
             return
-        training_only = {value for step in level.steps if step.training for value in step.outputs}
-        always = {
-            name: named[name] for name, value in zip(level.output_names, level.outputs) if value not in training_only
-        }
+        always = {name: variable for name, variable in named.items() if name not in level.training_outputs}
         if len(always) < len(named):
             yield Statement("if self.training:")
             yield Statement(f"return {_mapping(named)}", 1)

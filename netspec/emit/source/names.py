@@ -19,17 +19,17 @@ RESERVED = frozenset({"self", "torch", "nn", "F", "Tensor", "_", *BUILTINS})
 
 
 def is_attribute(name: str) -> bool:
-    """Whether an attribute of that name may be written behind a dot: ``self.conv1``."""
+    """Return whether an attribute of that name may be written behind a dot: ``self.conv1``."""
     return name.isidentifier() and not keyword.iskeyword(name) and name != "__debug__" and not is_mangled(name)
 
 
 def is_mangled(name: str) -> bool:
-    """Whether Python gives the name another form inside a class: ``self.__x`` means ``self._Net__x`` there."""
+    """Return whether Python gives the name another form inside a class: ``self.__x`` means ``self._Net__x`` there."""
     return name.startswith("__") and not name.endswith("__")
 
 
 def is_variable(name: str) -> bool:
-    """Whether a variable may have that name."""
+    """Return whether a variable may have that name."""
     return is_attribute(name) and name not in RESERVED
 
 

@@ -57,7 +57,7 @@ def footer(graph: Graph, costs: Costs, memory: Memory, lines: Sequence[Line], wi
         notes.append("×N  N alike in a row, each fed by the one before; the numbers are of one")
     if any(line.closed for line in lines):
         notes.append("…   built like the one opened above it, in other sizes")
-    if any(line.training for line in lines):
+    if any(line.training for line in lines) or graph.body.training_outputs:
         notes.append(f"{DAGGER}   in training only, left out of the MACs")
     if any(line.frozen for line in lines):
         notes.append(f"{DOUBLE_DAGGER}   frozen: not trained")

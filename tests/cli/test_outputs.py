@@ -1,0 +1,34 @@
+"""Files that a command cannot, or must not, write its output to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from netspec.cli import main
+
+SPEC = "netspec: 1\nname: net\ninputs: {x: [N, 4]}\nnetwork: [{linear: 3}]\n"
+
+
+@pytest.mark.parametrize("command", ["export", "explorer"])
+@pytest.mark.parametrize("name", ["net.yaml", "folder/../net.yaml", "link.yaml"])
+def test_the_spec_is_not_replaced(command: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    spec = tmp_path / "net.yaml"
+    spec.write_text(SPEC)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link.yaml").symlink_to(spec)
+    assert main([command, str(spec), "-o", str(tmp_path / name)]) == 2
+    assert "is the spec itself" in capsys.readouterr().err
+    assert spec.read_text() == SPEC
+
+
+@pytest.mark.parametrize("name", ["file", "link"])
+def test_a_folder_that_is_a_file(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    spec = tmp_path / "net.yaml"
+    spec.write_text(SPEC)
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    assert main(["build", str(spec), "-o", str(tmp_path / name)]) == 3
+    assert f"{tmp_path / name} is no folder" in capsys.readouterr().err
+    assert (tmp_path / "file").read_text() == "mine"
