@@ -285,7 +285,7 @@ class Body:
         return next(name for name in chain(reusable, POOL, spare) if name not in live)
 
     def lives_on(self, value: Value, at: int) -> bool:
-        """Return whether others than the next step read a value, or it is a branch among several; a residual is ``y``."""
+        """Return whether more than the next step reads it, or it is one of several branches; a residual stays ``y``."""
         readers = self.readers.get(value, [])
         if len(readers) + self.given_out[value] != 1:
             return True
