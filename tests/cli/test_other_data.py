@@ -273,6 +273,12 @@ def test_arrays_that_are_none(run: str, make: object, told: str, capsys: pytest.
     assert told in capsys.readouterr().err
 
 
+def test_a_file_without_a_text_is_told(capsys: pytest.CaptureFixture[str]):
+    Path("blank.txt").write_text("\n \n")
+    assert main(["predict", "words", "blank.txt"]) == 2
+    assert capsys.readouterr().err == "netspec: blank.txt has no text\n"
+
+
 def test_a_text_that_is_longer_than_a_name_may_be():
     (run,) = Finished.find("words")
     (answer,) = Predictor(run).answers("the dog saw " * 400)

@@ -1,8 +1,11 @@
 """What each class weighs in a loss: torch's own functions say what the loss is, in one batch and in its parts."""
 
+import json
+
 import pytest
 import torch
 from torch.nn import functional as F
+from train import small
 
 from netspec.diagnostics import SpecError
 from netspec.pipeline import compile_spec
@@ -118,3 +121,12 @@ def test_weights_for_another_number_of_scores(tmp_path, loss, out, told):
     with pytest.raises(SpecError) as caught:
         compile_spec(tmp_path / "s.yaml")
     assert caught.value.diagnostics[0].message.startswith(told)
+
+
+@pytest.mark.parametrize("weight", [1e-4, 3.0])
+def test_the_loss_of_an_epoch_is_the_mean_of_its_steps_however_little_classes_weigh(tmp_path, weight):
+    loss = f"{{cross_entropy: {{weight: {[weight] * 10}}}}}"
+    small.begin(small.graph(tmp_path, loss=loss, epochs="1", batch="18"), tmp_path / "run").go()
+    steps = [loss for _, loss in small.losses(tmp_path / "run")]
+    (epoch,) = [line for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines() if "epoch" in line]
+    assert json.loads(epoch)["train"]["loss"] == pytest.approx(sum(steps) / len(steps), rel=1e-6)
