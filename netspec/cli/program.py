@@ -98,7 +98,8 @@ def nobody_reads() -> bool:
 
 def _judged(code: int) -> int:
     """The exit code of a command whose output may have been lost. A reader that has gone has had enough."""
-    sys.stdout.flush()
+    if not sys.stdout.closed:  # as by the language server, which ends with its client
+        sys.stdout.flush()
     fault = _outputs[0].fault
     if fault is None or fault.errno == errno.EPIPE:
         return code
