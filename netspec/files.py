@@ -103,12 +103,17 @@ def temporary_name(name: str) -> str:
     return f".{name[:LONGEST]}.netspec-{_machine()}-{os.getpid()}-"
 
 
+def guard_folder(folder: Path) -> None:
+    """Guard: where something is there, it is a folder. Raises ``NotADirectoryError``."""
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise NotADirectoryError(0, f"{folder} is no folder")
+
+
 def _made(path: Path) -> Path:
     if path.is_dir():
         raise IsADirectoryError(0, "it is a folder")
     folder = Path(tempfile.gettempdir()) if is_stream(path) else path.parent
-    if os.path.lexists(folder) and not folder.is_dir():
-        raise NotADirectoryError(0, f"{folder} is no folder")
+    guard_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     _sweep(folder.absolute())
     suffix = path.suffix if len(path.suffix) <= 8 else ""

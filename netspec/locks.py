@@ -17,7 +17,7 @@ except ModuleNotFoundError:  # on Windows: two processes in one folder are not n
     fcntl = None  # type: ignore[assignment]
 
 from netspec.diagnostics import EnvironmentFault
-from netspec.files import cannot_write
+from netspec.files import cannot_write, guard_folder
 
 TAKEN = (errno.EACCES, errno.EAGAIN)
 
@@ -29,6 +29,7 @@ def locked(folder: Path, name: str, done: str) -> Iterator[None]:
     Raises ``EnvironmentFault``.
     """
     try:
+        guard_folder(folder)
         folder.mkdir(parents=True, exist_ok=True)
         handle = lock(folder / name, done)
     except OSError as found:
