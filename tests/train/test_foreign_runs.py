@@ -19,7 +19,7 @@ from netspec.train.data import DataFault
 from netspec.train.data.readers.hubs import HARMLESS, guard_format
 from netspec.train.distributed.sharding import read_shards, shards_in, write_shards
 from netspec.train.store.checkpoints import Checkpoints
-from netspec.train.store.folder import RunFolder
+from netspec.train.store.folder import NEEDED, RunFolder
 from netspec.train.store.metadata import Asked, going_on
 from netspec.train.world import ALONE
 
@@ -124,8 +124,9 @@ def test_a_run_is_in_its_own_folder(name: str, tmp_path: Path):
     run, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
     elsewhere.mkdir()
     (run / name).parent.mkdir(parents=True)
-    (run / "run.json").write_text("{}")
-    assert RunFolder(run).facts() == {}
+    facts = dict.fromkeys(NEEDED["run.json"])
+    (run / "run.json").write_text(json.dumps(facts))
+    assert RunFolder(run).facts() == facts
     (run / name).symlink_to(elsewhere)
     with pytest.raises(UsageError, match=f"{name} is a link that leads out of the run"):
         RunFolder(run).facts()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from netspec.diagnostics import clipped, typo_of
@@ -296,9 +297,9 @@ def folded(word: str) -> str:
     return word.rpartition(".")[2].lower().replace("_", "").replace("-", "")
 
 
-def op_help(word: str, candidates: Iterable[str]) -> str:
-    """What to write instead of an op that does not exist."""
-    names = [*candidates]
+@lru_cache(maxsize=256)  # a loop may ask for one in every turn
+def op_help(word: str, names: tuple[str, ...]) -> str:
+    """Return what to write instead of an op that does not exist; ``names`` are those that there are."""
     if called := CALL.match(word):
         word = called[1]
     known, key = {folded(name): name for name in names}, folded(word)

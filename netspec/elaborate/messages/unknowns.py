@@ -46,7 +46,7 @@ def unknown_op(reader: Reader, step: CallStep, key: str, blocks: Mapping[str, Bl
     """Report a step that runs nothing."""
     from netspec.elaborate.messages.foreign import op_help  # its tables are for faults alone
 
-    help = op_help(key, [*OPS, *blocks, *STRUCTURES, *library.names()])
+    help = op_help(key, (*OPS, *blocks, *STRUCTURES, *library.names()))
     if ":" in key:
         help = f"write `{clipped(key.replace(':', ': ', 1))}`, with a space after the colon"
     labels: tuple[Label, ...] = ()

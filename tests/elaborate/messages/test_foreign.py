@@ -14,7 +14,11 @@ from netspec.elaborate.messages.foreign import ABSENT, FORMS, INGREDIENTS, folde
 from netspec.recipes import ingredients
 from netspec.spec import STRUCTURES
 
-NAMES = [*ops.OPS, *STRUCTURES, *library.names()]
+NAMES = (
+    *ops.OPS,
+    *STRUCTURES,
+    *library.names(),
+)
 KNOWN = {folded(name) for name in NAMES}
 MODULES = [name for name, kind in vars(nn).items() if inspect.isclass(kind) and issubclass(kind, nn.Module)]
 
