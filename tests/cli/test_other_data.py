@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -231,10 +232,18 @@ def test_the_scale_of_the_training_images(capsys: pytest.CaptureFixture[str]):
     assert "`x` holds bytes, but the network was trained on numbers from" in fault("real", "npz: own.npz", capsys)
 
 
+@pytest.fixture
+def without_plugins() -> Iterator[None]:
+    """Without plugins, before and after."""
+    clear_plugins()
+    yield
+    clear_plugins()
+
+
+@pytest.mark.usefixtures("without_plugins")
 def test_the_words_of_a_plugin(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     """Classes are found by their names though its reader knows nothing of a trained network."""
     monkeypatch.syspath_prepend(project)
-    clear_plugins()
     with_plugin = ("--plugin", "kinds_of_points")
     assert scores("kinds", "kinds: abc", capsys, *with_plugin)["rows"]["accuracy"] == 1.0
     assert scores("kinds", "kinds: cb", capsys, *with_plugin)["rows"]["accuracy"] == 1.0
