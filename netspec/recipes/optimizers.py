@@ -157,7 +157,7 @@ class Newton(Optimizer):
     """
 
     name = "newton"
-    torch = "netspec.train.optimize.newton.Newton"
+    torch = "netspec.train.newton.Newton"
     closure = True
     backward = False
 

@@ -19,9 +19,9 @@ from netspec.train.distributed.strategies import Alone, Judged, Replicated
 from netspec.train.errors import enough_rows, name_the_layer, out_of_memory, readable, too_large
 from netspec.train.optimize.metrics import better_way
 from netspec.train.optimize.objective import Objective, shares
-from netspec.train.optimize.optimizers import build_optimizer, penalised
-from netspec.train.optimize.schedules import build_schedule
+from netspec.train.optimizers import build_optimizer, penalised
 from netspec.train.report.progress import Progress, board
+from netspec.train.schedules import build_schedule
 from netspec.train.setup import Setup
 from netspec.train.stopping import stopped_by_signals
 from netspec.train.store.checkpoints import Checkpoints

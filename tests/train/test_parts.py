@@ -19,8 +19,8 @@ from netspec.recipes.recipe import WeightDecay
 from netspec.recipes.schedules import Cosine, Exponential, InverseSquareRoot, Linear, MultiStep, OneCycle, Step
 from netspec.train.names import resolve
 from netspec.train.optimize.objective import Objective, criterion, shares
-from netspec.train.optimize.optimizers import build_optimizer, penalised
-from netspec.train.optimize.schedules import build_schedule
+from netspec.train.optimizers import build_optimizer, penalised
+from netspec.train.schedules import build_schedule
 
 
 def test_every_ingredient_names_what_there_is():

@@ -1,1 +1,1 @@
-"""What training minimises, and how: losses, optimizers, schedules, metrics."""
+"""What training minimises, and what measures it: losses, class weights, metrics."""

@@ -26,8 +26,8 @@ from netspec.recipes.recipe import WeightDecay
 from netspec.recipes.schedules import Schedule
 from netspec.train.names import resolve
 from netspec.train.optimize import meters
-from netspec.train.optimize.optimizers import build_optimizer
-from netspec.train.optimize.schedules import build_schedule
+from netspec.train.optimizers import build_optimizer
+from netspec.train.schedules import build_schedule
 
 MANY = int(os.environ.get("NETSPEC_MANY", "1"))
 
