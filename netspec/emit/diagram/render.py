@@ -52,8 +52,8 @@ def drawn(dot: str, kind: str) -> bytes:
             failed = (fault.stderr or b"").decode(errors="replace").strip().partition("\n")[0] or "it drew nothing"
         except subprocess.TimeoutExpired:
             failed = f"it took more than {_time_limit(dot):.0f} s"
-        except OSError as fault:
-            failed = fault.strerror or str(fault)
+        except (OSError, RuntimeError) as fault:  # the latter where `dot` has gone
+            failed = getattr(fault, "strerror", None) or str(fault)
         else:
             if SIGNS[kind] in picture[:LONGEST_HEAD]:
                 text = picture.decode(errors="replace") if kind == "svg" else ""
@@ -65,11 +65,23 @@ def drawn(dot: str, kind: str) -> bytes:
 
 
 def _run(command: str, dot: str, kind: str) -> bytes:
-    own = Path(command).stem == "dot" or kind == "svg"
-    text = dot if own else _with_ascii_brackets(dot)
+    if Path(command).stem == "dot":
+        return _by_graphviz(dot, kind)
+    text = dot if kind == "svg" else _with_ascii_brackets(dot)
     return subprocess.run(
         [command, f"-T{kind}"], input=text.encode(), capture_output=True, timeout=_time_limit(dot), check=True
     ).stdout
+
+
+def _by_graphviz(dot: str, kind: str) -> bytes:
+    """Draw with Graphviz' own program. The package's ``pipe`` would wait for ever for one that hangs."""
+    from graphviz.backend import dot_command, execute
+
+    words = dot_command.command("dot", kind)
+    limit = _time_limit(dot)
+    done = execute.run_check(words, input=dot.encode(), capture_output=True, quiet=True, timeout=limit)
+    picture: bytes = done.stdout
+    return picture
 
 
 def _time_limit(dot: str) -> float:
