@@ -255,7 +255,7 @@ def exact_div(size: Size, divisor: Size) -> Size:
 
 
 def same(left: Size, right: Size) -> bool:
-    """Whether two sizes are equal whatever the symbols are; ``UndecidedError`` where it depends on them."""
+    """Return whether two sizes are equal whatever the symbols are; ``UndecidedError`` where it depends on them."""
     if left == right:
         return True
     difference = left - right

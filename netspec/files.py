@@ -88,7 +88,7 @@ def cannot_write(path: Path, found: OSError) -> EnvironmentFault:
 
 
 def is_stream(path: Path) -> bool:
-    """Whether a path is a device or a pipe, such as /dev/null: there is nothing that could take its place."""
+    """Return whether a path is a device or a pipe, such as /dev/null: there is nothing that could take its place."""
     if path.parent == Path("/dev") or Path("/proc") in path.parents:
         return path.exists()
     try:
@@ -141,7 +141,7 @@ def _sweep(folder: Path) -> None:
 
 
 def is_abandoned(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry of a folder has a temporary name of ours, and its process is gone."""
+    """Return whether an entry of a folder has a temporary name of ours, and its process is gone."""
     found = TEMPORARY.search(entry.name)
     if found is None or not entry.name.startswith(".") or entry.is_symlink():
         return False

@@ -79,7 +79,7 @@ class Node:
 
     @property
     def merges(self) -> bool:
-        """Whether a structure made it to merge its branches."""
+        """Return whether a structure made it to merge its branches."""
         return self.structure in ("residual", "parallel")
 
     @property
@@ -196,7 +196,7 @@ class Level:
 
     @cached_property
     def is_prepared(self) -> bool:
-        """Whether something in the level runs ahead of the scan around it."""
+        """Return whether something in the level runs ahead of the scan around it."""
         if self.loop is not None:
             return False
         inner = (step.body for step in self.steps if isinstance(step, Call))
@@ -220,7 +220,7 @@ class Level:
 
     @cached_property
     def has_init(self) -> bool:
-        """Whether a step in the level says where its parameters start."""
+        """Return whether a step in the level says where its parameters start."""
         return any(step.init or (isinstance(step, Call) and step.body.has_init) for step in self.steps)
 
     @cached_property
@@ -358,7 +358,7 @@ class InitRule:
         return self.function, tuple(self.arguments.items()), self.keys
 
     def sets(self, path: str, node: Node, parameter: str) -> bool:
-        """Whether the rule gives this parameter of the node at ``path`` its values."""
+        """Return whether the rule gives this parameter of the node at ``path`` its values."""
         if self.keys is not None:
             return state_key(path, parameter) in self.keys
         if self.op is not None:

@@ -87,7 +87,7 @@ def _last(size: Dim, start: Mapping[str, int], name: str) -> int:
 
 
 def _is_corner(size: Dim, start: Mapping[str, int], corner: Corner) -> bool:
-    """Whether it is 1 at the corner's own end too, and above 1 as soon as one dimension goes beyond it."""
+    """Return whether it is 1 at the corner's own end too, and above 1 as soon as one dimension goes beyond it."""
     ends = product(*((start[name], corner[name], corner[name] + 1) for name in corner))
     for end in ends:
         sizes = dict(zip(corner, end))

@@ -87,12 +87,12 @@ def run_as_program(command: Callable[[], int]) -> int:
 
 
 def is_interrupted() -> bool:
-    """Whether a signal has ended the command."""
+    """Return whether a signal has ended the command."""
     return bool(_caught)
 
 
 def nobody_reads() -> bool:
-    """Whether what is printed gets lost."""
+    """Return whether what is printed gets lost."""
     return any(each.fault is not None or each.has_lost_its_reader() for each in _outputs)
 
 

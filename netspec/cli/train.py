@@ -143,7 +143,7 @@ def what_next(folder: RunFolder, graph: Graph) -> str:
 
 
 def reads_text(graph: Graph, meaning: Meaning) -> bool:
-    """Whether a network is asked with a text, rather than with a file."""
+    """Return whether a network is asked with a text, rather than with a file."""
     recipe = recipe_of(graph)
     columns = prepared(meaning.columns, recipe.prepare)
     return any(column in meaning.words for column in bind_inputs(columns, graph.inputs, recipe.inputs).values())

@@ -50,7 +50,7 @@ class Watched:
         self._seen: dict[Path, Stamp | None] = {}
 
     def has_changed(self) -> bool:
-        """Whether a file is another one than when this was last asked; at first they all are."""
+        """Return whether a file is another one than when this was last asked; at first they all are."""
         before, self._seen = self._seen, self._stamps()
         return before != self._seen
 

@@ -105,7 +105,7 @@ class Elaboration:
 
     @property
     def in_loop(self) -> bool:
-        """Whether the trail goes through a loop."""
+        """Return whether the trail goes through a loop."""
         return any(not entry.startswith(("block ", "variant ")) for entry in self.reader.trail)
 
     def at(self, span: Span) -> str:

@@ -70,7 +70,7 @@ class Builder:
         return None if outer is None else self.enter(outer, name)
 
     def is_incomplete(self) -> bool:
-        """Whether a name that is not found may be missing because of a fault that has been reported."""
+        """Return whether a name that is not found may be missing because of a fault that has been reported."""
         return self.incomplete or (self.parent is not None and self.parent.is_incomplete())
 
     def path_of(self, name: str) -> str:

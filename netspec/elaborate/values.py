@@ -155,7 +155,7 @@ def whole_help(node: Written) -> str:
 
 
 def is_expression(text: str, env: Env) -> bool:
-    """Whether a text could be worked out here: it reads nothing but names that have a value."""
+    """Return whether a text could be worked out here: it reads nothing but names that have a value."""
     try:
         names = parse(text).names
     except ExpressionError:

@@ -142,7 +142,7 @@ def _equal(a: Any, b: Any) -> bool:
 
 
 def _some(test: Callable[[Any], bool], items: Iterable[Any]) -> bool:
-    """Whether the test holds for an item; undecided only where no other item decides it."""
+    """Return whether the test holds for an item; undecided only where no other item decides it."""
     undecided: UndecidedError | None = None
     for item in items:
         try:

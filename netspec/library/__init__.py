@@ -42,5 +42,5 @@ def _read(name: str) -> BlockSpec:
 
 
 def owns(source: Source) -> bool:
-    """Whether a text is one of the library's."""
+    """Return whether a text is one of the library's."""
     return source in READ

@@ -86,7 +86,7 @@ def id_of(data: Any) -> int | str | None:
 
 
 def is_sound(data: dict[str, Any]) -> bool:
-    """Whether a message is a call, or an answer to a request of ours: a damaged one is answered by nobody."""
+    """Return whether a message is a call, or an answer to a request of ours: a damaged one is answered by nobody."""
     return "method" in data or (id_of(data) is not None and ("result" in data or "error" in data))
 
 

@@ -295,7 +295,7 @@ def reshaped(run: Run) -> tuple[Place, ...]:
 
 
 def differ(left: Size, right: Size) -> bool:
-    """Whether two sizes are known to differ."""
+    """Return whether two sizes are known to differ."""
     difference = left - right
     return isinstance(difference, int) and difference != 0
 

@@ -83,7 +83,7 @@ class Loss(Ingredient):
 
 
 def differ(output: Sequence[Any], target: Sequence[int | None]) -> bool:
-    """Whether two shapes cannot be the same. A size that is not known yet may be 1, and so none."""
+    """Return whether two shapes cannot be the same. A size that is not known yet may be 1, and so none."""
     if len(output) == len(target):
         pairs = zip(output, target)
         return any(isinstance(own, int) and other is not None and own != other for own, other in pairs)

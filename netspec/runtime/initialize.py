@@ -94,7 +94,7 @@ DRAWS = frozenset(
 
 @cache
 def _draws(function: Callable[..., Any]) -> bool:
-    """Whether a function draws random numbers, from a generator that it can be given."""
+    """Return whether a function draws random numbers, from a generator that it can be given."""
     if getattr(function, "__module__", None) == "torch.nn.init":
         return "generator" in inspect.signature(function).parameters
     return function in DRAWS

@@ -92,7 +92,7 @@ class Parity:
 
     @property
     def is_rounding(self) -> bool:
-        """Whether an output is nothing but rounding, as zeros are that are the difference of equal numbers."""
+        """Return whether an output is nothing but rounding, as zeros are that are the difference of equal numbers."""
         return any(each.rounding > ALL_ROUNDING for each in self.comparisons)
 
     @property

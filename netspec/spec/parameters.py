@@ -72,7 +72,7 @@ TYPES_HELP = "types are int, float, bool, str and list[…] of these"
 
 
 def is_type(text: str) -> bool:
-    """Whether a text spells a parameter's type, as ``list[list[int]]``."""
+    """Return whether a text spells a parameter's type, as ``list[list[int]]``."""
     return bool(TYPE.match(text)) and text.count("[") == text.count("]")
 
 
@@ -98,7 +98,7 @@ def check_defaults(parameters: Mapping[str, Parameter], visible: Mapping[str, Pa
 
 
 def _reads(item: ScalarNode, visible: Mapping[str, Parameter]) -> bool:
-    """Whether a plain text computes something from parameters, or is the name of one that holds no text."""
+    """Return whether a plain text computes something from parameters, or is the name of one that holds no text."""
     if not item.plain or not isinstance(item.value, str):
         return False
     if item.text in visible:

@@ -17,7 +17,7 @@ _DIRECTIVE = re.compile(r"(?:[ ]*(?:\#[^\n]*)?\r?\n)*(%\S*)")
 
 
 def check_characters(source: Source, report: Report) -> bool:
-    """Whether the text can be read; the first character that forbids it is reported."""
+    """Return whether the text can be read; the first character that forbids it is reported."""
     fault = _character(source) or _tabs(source) or _directive(source)
     if fault is None:
         return True

@@ -112,7 +112,7 @@ class Explainer:
         return self.fault(message, help, line, column)
 
     def is_outside(self, opened: Any, line: int) -> bool:
-        """Whether a line is back at the indentation of the line where the brackets open."""
+        """Return whether a line is back at the indentation of the line where the brackets open."""
         first, text = self.source.line(opened.line + 1), self.source.line(line)
         return line > opened.line + 1 and indent(text) <= indent(first) and not re.match(r"\s*[\]},]", text)
 

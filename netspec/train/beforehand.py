@@ -75,7 +75,7 @@ def caution_of_digits(setup: Setup, name: str) -> str | None:
 
 
 def merges(numbers: Tensor) -> bool:
-    """Whether different numbers of a feature, which are along the last dimension, are the same in float32."""
+    """Return whether different numbers of a feature, which are along the last dimension, are the same in float32."""
     features = numbers.reshape(len(numbers), -1).unbind(1) if numbers.dim() < 3 else [numbers.flatten()]
     return any(len(torch.unique(each)) > len(torch.unique(each.float())) for each in features)
 

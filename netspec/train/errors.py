@@ -48,7 +48,7 @@ def name_the_layer(model: nn.Module, batch: Batch, world: World = ALONE) -> str:
 
 
 def finite(made: Any) -> bool:
-    """Whether a tensor, or all that a collection holds, is finite."""
+    """Return whether a tensor, or all that a collection holds, is finite."""
     if isinstance(made, Tensor):
         return bool(made.isfinite().all())
     if isinstance(made, dict):
@@ -74,7 +74,7 @@ def out_of_memory(settings: Settings) -> Iterator[None]:
 
 
 def is_out_of_memory(found: BaseException) -> bool:
-    """Whether torch could not allocate what it needs, on whichever device."""
+    """Return whether torch could not allocate what it needs, on whichever device."""
     return isinstance(found, torch.OutOfMemoryError) or "not enough memory" in str(found) or "alloc" in str(found)
 
 

@@ -222,7 +222,7 @@ class Run:
 
     @property
     def stopping(self) -> bool:
-        """Whether the run ends after this step: at once for a process by itself, else when all know of it."""
+        """Return whether the run ends after this step: at once for a process by itself, else when all know of it."""
         return self.asked_to_stop if self.world.size == 1 else self.agreed_to_stop
 
     def _move(self) -> None:
@@ -308,7 +308,7 @@ class Run:
     # What is kept
 
     def _is_due(self) -> bool:
-        """Whether it is time to save."""
+        """Return whether it is time to save."""
         steps = self.setup.recipe.checkpoint.steps
         return self.late if steps is None else self.state.step % steps == 0
 

@@ -96,7 +96,7 @@ ALONE = World()
 
 
 def is_worker() -> bool:
-    """Whether torchrun has started this process."""
+    """Return whether torchrun has started this process."""
     return "TORCHELASTIC_RUN_ID" in os.environ
 
 

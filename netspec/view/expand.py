@@ -18,11 +18,11 @@ class Expanding:
         self._inside: dict[Level, frozenset[str]] = {}
 
     def asks(self, *called: str) -> bool:
-        """Whether what is ``called`` one of these is asked for: a level's path, its name, its block."""
+        """Return whether what is ``called`` one of these is asked for: a level's path, its name, its block."""
         return not self.names.isdisjoint(called)
 
     def looks_into(self, level: Level, path: str) -> bool:
-        """Whether something inside a level is asked for, so that the level has to stand open as well."""
+        """Return whether something inside a level is asked for, so that the level has to stand open as well."""
         if not self.names:
             return False
         return any(name.startswith(path + ".") for name in self.names) or not self.names.isdisjoint(self._within(level))

@@ -186,7 +186,7 @@ class _Folding:
         return Box(path, name, call, items, reads, makes, training, count, pace)
 
     def is_single(self, call: Call) -> bool:
-        """Whether a call is drawn as if its block were an op."""
+        """Return whether a call is drawn as if its block were an op."""
         asked = any(name.rpartition(".")[2] in (call.name, call.body.title) for name in self.asked.names)
         return not self.every and not call.shares and not asked and is_single(call.body)
 
@@ -275,7 +275,7 @@ def _merged(items: Iterable[_T], merge: Callable[[_T, _T], _T | None]) -> Iterat
 
 
 def _shares_card(family: str, step: Node) -> bool:
-    """Whether a step stands on the card of an op of this family, or on a single block's where that is empty."""
+    """Return whether a step stands on the card of an op of this family, or on a single block's where that is empty."""
     return step.op.family in FOLLOWERS or (step.op.family == family == "shape" and len(step.outputs) == 1)
 
 

@@ -51,7 +51,7 @@ def grouped(level: Level, fold: bool) -> Iterator[Group]:
 
 
 def is_repeat(before: Step, step: Step) -> bool:
-    """Whether a step does again what the one before it did, to what that one made."""
+    """Return whether a step does again what the one before it did, to what that one made."""
     if before.training != step.training or before.shares != step.shares or before.frozen != step.frozen:
         return False
     if isinstance(before, Call):
@@ -94,7 +94,7 @@ def is_plain(level: Level) -> bool:
 
 
 def is_single(level: Level) -> bool:
-    """Whether a level is one op and the parameters that it reads, as if it were an op of its own."""
+    """Return whether a level is one op and the parameters that it reads, as if it were an op of its own."""
     others = [step for step in level.steps if step.inputs]
     if level.loop is not None or len(others) != 1 or len(level.steps) == 1 or not isinstance(others[0], Node):
         return False

@@ -208,18 +208,18 @@ class _Tree:
                 yield from self.level(step.body, place.inside(step, pace, line.path + "."))
 
     def is_deep(self, level: Level, line: Line) -> bool:
-        """Whether what is inside a level lies deeper than is asked for."""
+        """Return whether what is inside a level lies deeper than is asked for."""
         if self.view.depth is None or line.path.count(".") + 1 <= self.view.depth:
             return False
         return not self.is_asked(level, line)
 
     def is_asked(self, level: Level, line: Line) -> bool:
-        """Whether a level is asked for by its path, its name or its block's, or something inside it is."""
+        """Return whether a level is asked for by its path, its name or its block's, or something inside it is."""
         called = line.path, *line.paths, line.name, line.what
         return self.asked.asks(*called) or any(self.asked.looks_into(level, path) for path in (line.path, *line.paths))
 
     def stays_closed(self, level: Level, line: Line, opened: set[Hashable]) -> bool:
-        """Whether a block is built like one that has been opened in the same level."""
+        """Return whether a block is built like one that has been opened in the same level."""
         if self.fold < Fold.LIKE_BLOCKS or not level.title or self.is_asked(level, line):
             return False
         key = likeness(level, self.likenesses)

@@ -89,11 +89,11 @@ class _Wires:
         return isinstance(item, Card) and isinstance(item.steps[0], Node) and item.steps[0].structure == "residual"
 
     def is_source(self, position: int) -> bool:
-        """Whether an item makes something of nothing, such as a parameter."""
+        """Return whether an item makes something of nothing, such as a parameter."""
         return position > ENTRY and not self.items[position].reads
 
     def joins(self, position: int) -> bool:
-        """Whether an item brings branches together: a merge of a structure, or arithmetic on several inputs."""
+        """Return whether an item brings branches together: a merge of a structure, or arithmetic on several inputs."""
         item = self.items[position]
         if not isinstance(item, Card) or not isinstance(item.steps[0], Node):
             return False
@@ -137,7 +137,7 @@ class _Wires:
         return fork
 
     def passes(self, position: int, above: int) -> bool:
-        """Whether something on the way to an item goes through one ``above`` it."""
+        """Return whether something on the way to an item goes through one ``above`` it."""
         waiting, seen = [position], {position}
         while waiting:
             found = waiting.pop()

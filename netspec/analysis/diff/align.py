@@ -34,7 +34,7 @@ def align(old: int, new: int, score: Callable[[int, int], int]) -> list[Pair] | 
     best = before[old][new]
 
     def is_best(i: int, j: int) -> bool:
-        """Whether some alignment of the highest score pairs the two."""
+        """Return whether some alignment of the highest score pairs the two."""
         return scores[i][j] > 0 and before[i][j] + scores[i][j] + after[old - 1 - i][new - 1 - j] == best
 
     def is_alone(i: int, j: int, old_too: int, new_too: int) -> bool:

@@ -118,7 +118,7 @@ class Differences:
 
     @cached_property
     def is_empty(self) -> bool:
-        """Whether nothing differs."""
+        """Return whether nothing differs."""
         return not self.changes and self.keys.is_empty and not any(self.sections.values())
 
 
@@ -157,14 +157,14 @@ class Wires:
         self.partner = {match.old: match.new for match in matches if match.old is not None}
 
     def correspond(self, old: Value, new: Value) -> bool:
-        """Whether corresponding steps make two values, or they are one input."""
+        """Return whether corresponding steps make two values, or they are one input."""
         (before, number), (after, other) = self.old.place[old], self.new.place[new]
         if before is None or after is None:
             return before is after and (number == other or self.old.names[old] == self.new.names[new])
         return self.partner.get(before) is after and number == other
 
     def are_last(self, old: Value, new: Value) -> bool:
-        """Whether two values are what the last steps made."""
+        """Return whether two values are what the last steps made."""
         return old in self.old.last[:1] and new in self.new.last[:1]
 
     def reads(self, old: Step, new: Step) -> Iterator[Facet]:

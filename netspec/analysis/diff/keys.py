@@ -40,7 +40,7 @@ class Keys:
 
     @property
     def is_empty(self) -> bool:
-        """Whether every key has its counterpart of the same name and shape."""
+        """Return whether every key has its counterpart of the same name and shape."""
         return not (self.renamed or self.reshaped or self.removed or self.added)
 
 

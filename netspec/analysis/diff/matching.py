@@ -223,7 +223,7 @@ class Signatures:
         self._counts: dict[Level, Counter[str]] = {}
 
     def equal(self, old: Call, new: Call) -> bool:
-        """Whether two calls run equal levels."""
+        """Return whether two calls run equal levels."""
         return self.level(old.body) == self.level(new.body)
 
     def of(self, step: Step) -> int:

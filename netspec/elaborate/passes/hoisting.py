@@ -58,12 +58,12 @@ class _Ahead:
 
 
 def is_steady(step: Step) -> bool:
-    """Whether running a step once does what running it again and again would, in training too."""
+    """Return whether running a step once does what running it again and again would, in training too."""
     return step.op.is_steady() if isinstance(step, Node) else all(map(is_steady, step.body.steps))
 
 
 def is_costly(step: Step) -> bool:
-    """Whether a step multiplies anything."""
+    """Return whether a step multiplies anything."""
     return (step.macs if isinstance(step, Node) else step.body.macs) != 0
 
 
@@ -96,7 +96,7 @@ def _at_once(level: Level) -> dict[Step, Phase]:
 
 
 def runs_at_once(step: Step, fixed: Iterable[Value], length: Size) -> bool:
-    """Whether one run on the tensors of all turns does what a run in every turn does."""
+    """Return whether one run on the tensors of all turns does what a run in every turn does."""
     if not isinstance(step, Node) or step.training or not step.inputs or step.ports:
         return False
     known = set(fixed)

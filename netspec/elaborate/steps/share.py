@@ -91,7 +91,7 @@ class Sharing(Scans):
 
 
 def is_alike(left: Step, right: Step) -> bool:
-    """Whether two steps are one module: the same op and sizes, or the same steps inside."""
+    """Return whether two steps are one module: the same op and sizes, or the same steps inside."""
     if isinstance(left, Node) and isinstance(right, Node):
         return left.op == right.op and left.parameters == right.parameters and _made(left) == _made(right)
     if isinstance(left, Call) and isinstance(right, Call):

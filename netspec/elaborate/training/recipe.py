@@ -136,7 +136,7 @@ class _Recipes:
         return made
 
     def by_output(self, node: Written, outputs: Mapping[str, Output]) -> bool:
-        """Whether a loss is written for each output, rather than as one loss with its arguments."""
+        """Return whether a loss is written for each output, rather than as one loss with its arguments."""
         if not isinstance(node, MapNode):
             return False
         keys = node.keys()
@@ -330,7 +330,7 @@ def shape_help(value: Value, column: Column) -> str | None:
 
 
 def has_channels_last(wanted: Sequence[Any], found: Sequence[int | None]) -> bool:
-    """Whether rows [H, W, C] are given where [C, H, W] are wanted, for all that their sizes tell."""
+    """Return whether rows [H, W, C] are given where [C, H, W] are wanted, for all that their sizes tell."""
     channels = {wanted[0]} if isinstance(wanted[0], int) else {1, 3, 4}
     return found[0] not in channels and found[2] in (channels | {1, 3})
 

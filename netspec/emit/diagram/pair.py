@@ -80,7 +80,7 @@ class _Marks:
         return "" if is_told else "changed"
 
     def is_beside(self, change: Change, shown: str) -> bool:
-        """Whether something differs in a level that is not in the part of it which is shown."""
+        """Return whether something differs in a level that is not in the part of it which is shown."""
         path = self.path(change)
         if path == shown or path.startswith(shown + "."):
             return False

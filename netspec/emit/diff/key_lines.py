@@ -137,7 +137,7 @@ def _place(names: Sequence[str]) -> int | None:
 
 
 def _is_part(pieces: Sequence[str], at: int) -> bool:
-    """Whether a piece is all there is between two dots."""
+    """Return whether a piece is all there is between two dots."""
     before, after = "".join(pieces[:at]), "".join(pieces[at + 1 :])
     return before[-1:] in ("", ".") and after[:1] in ("", ".")
 

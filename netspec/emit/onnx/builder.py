@@ -106,7 +106,7 @@ class GraphBuilder:
         return held.const_value.numpy()
 
     def reads(self, output: int) -> bool:
-        """Whether anything reads the op's output of that number."""
+        """Return whether anything reads the op's output of that number."""
         return output not in self._unread
 
     def constant(self, value: Any, dtype: str = "int64") -> ir.Value:

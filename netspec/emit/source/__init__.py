@@ -195,7 +195,7 @@ def _initialize(graph: Graph) -> Iterator[str]:
     ops = {step.op.name: step.op.torch for _, step, _ in walk(graph.body) if isinstance(step, Node)}
 
     def by_class(rule: InitRule) -> bool:
-        """Whether the modules of the rule's op are told by their class: it has one, and has it alone."""
+        """Return whether the modules of the rule's op are told by their class: it has one, and has it alone."""
         return (
             rule.op is not None
             and not rule.pattern.endswith(".")

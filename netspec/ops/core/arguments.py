@@ -205,7 +205,7 @@ def lengths(value: Any) -> tuple[int, ...]:
 
 
 def is_integer(value: Any) -> bool:
-    """Whether it is an integer, which ``True`` is not."""
+    """Return whether it is an integer, which ``True`` is not."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 

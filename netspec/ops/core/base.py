@@ -196,7 +196,7 @@ class Op(BaseModel):
         return self.outputs
 
     def nullable(self, port: str) -> bool:
-        """Whether an optional port's argument may be ``None`` when the PyTorch runs."""
+        """Return whether an optional port's argument may be ``None`` when the PyTorch runs."""
         return False
 
     def numbers(self, port: str, *inputs: Tensor) -> Numbers | None:
@@ -246,11 +246,11 @@ class Op(BaseModel):
         return (PLACE,) * rank if local else ()
 
     def is_leading(self, rank: int) -> bool:
-        """Whether it does the same at every place of the dimensions before the last, for inputs of this rank."""
+        """Return whether it does the same at every place of the dimensions before the last, for inputs of this rank."""
         return self.leading
 
     def is_steady(self) -> bool:
-        """Whether the same inputs give the same again, in training too."""
+        """Return whether the same inputs give the same again, in training too."""
         return not self.tracks and not any(getattr(self, name, 0) for name in ("dropout", "dropout_p"))
 
     def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:

@@ -99,7 +99,7 @@ def _typical(size: Size) -> int:
 
 
 def folds(shape: Shape, strides: Strides | None, swapped: bool = False) -> bool:
-    """Whether the first two dimensions can be read as one, the second first if ``swapped``."""
+    """Return whether the first two dimensions can be read as one, the second first if ``swapped``."""
     steps = strides_of(shape, strides)
     if swapped:
         shape, steps = (shape[1], shape[0], *shape[2:]), (steps[1], steps[0], *steps[2:])

@@ -81,7 +81,7 @@ def _edges(builder: OnnxBuilder, x: Any, size: Size, axis: int, to: int) -> tupl
 
 
 def _mask(builder: OnnxBuilder, starts: Any, ends: Any, positions: Any) -> Any:
-    """Whether an input position (row) belongs to an output (column)."""
+    """Return whether an input position (row) belongs to an output (column)."""
     return builder.op("And", builder.op("GreaterOrEqual", positions, starts), builder.op("Less", positions, ends))
 
 

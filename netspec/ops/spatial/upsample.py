@@ -141,7 +141,7 @@ class Upsample(Op):
         return builder.op("Min", index, builder.op("Sub", length, builder.constant(1)))
 
     def is_left(self, builder: OnnxBuilder, x: Any, axis: int, shape: Shape) -> Any:
-        """Whether torch, taking the nearest neighbour, leaves a dimension as it is: a truth, or an ONNX value.
+        """Return whether torch, taking the nearest neighbour, leaves a dimension as it is: a truth, or an ONNX value.
 
         It does so in its way for small images, where the size stays.
         """
@@ -200,7 +200,7 @@ def scaled(size: Size, factor: float) -> Size:
 
 
 def _divides(size: Size, made: Size, factor: float) -> bool:
-    """Whether the known sizes alone say the factor."""
+    """Return whether the known sizes alone say the factor."""
     return isinstance(size, int) and isinstance(made, int) and made == size * factor
 
 

@@ -36,7 +36,7 @@ class Transform(Ingredient):
     fits: ClassVar[bool] = False
 
     def takes(self, column: Column) -> bool:
-        """Whether it is for such a column: by default for images, [C, H, W]."""
+        """Return whether it is for such a column: by default for images, [C, H, W]."""
         return not column.target and len(column.shape) == 3
 
     def infer(self, column: Column) -> Column:

@@ -141,7 +141,7 @@ def _column(name: str, parts: list[Array], target: bool, file: str) -> Column:
 
 
 def _is_bytes(array: Array, target: bool) -> bool:
-    """Whether an array is of images, or of masks: of a target it is decided once its loss is known."""
+    """Return whether an array is of images, or of masks: of a target it is decided once its loss is known."""
     return array.dtype == np.uint8 and array.ndim in ((3, 4) if target else (4,))
 
 

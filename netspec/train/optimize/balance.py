@@ -21,7 +21,7 @@ FILE = "loss_weights.safetensors"
 
 
 def is_balanced(loss: Loss) -> bool:
-    """Whether a loss has weights that depend on the rows."""
+    """Return whether a loss has weights that depend on the rows."""
     return BALANCED in (getattr(loss, "weight", None), getattr(loss, "pos_weight", None))
 
 
@@ -82,7 +82,7 @@ def write_loss_weights(losses: Mapping[str, Loss], asked: Mapping[str, Loss], fo
 
 
 def has_loss_weights(folder: Path) -> bool:
-    """Whether it is kept what the losses know of the classes."""
+    """Return whether it is kept what the losses know of the classes."""
     return (folder / FILE).is_file()
 
 

@@ -132,7 +132,7 @@ class Measures:
         return scores
 
     def looks_ahead(self, model: nn.Module, batch: Batch) -> bool:
-        """Whether what is said of the first half of a sequence changes with the words of its second half."""
+        """Return whether what is said of the first half of a sequence changes with the words of its second half."""
         assert self.read_back is not None
         inputs = [None if each is None else each[:FEW] for each in batch.inputs]
         words = inputs[self.read_back]

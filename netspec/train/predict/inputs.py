@@ -251,7 +251,7 @@ def _fits(sizes: Sequence[int], shape: Sequence[int | None]) -> bool:
 
 
 def by_character(words: Sequence[str]) -> bool:
-    """Whether words are characters, but for those in angle brackets."""
+    """Return whether words are characters, but for those in angle brackets."""
     return all(len(word) == 1 for word in words if not word.startswith("<"))
 
 

@@ -38,7 +38,7 @@ class Magnitude:
 
 
 def known(value: Any) -> bool:
-    """Whether a value is something that JSON has."""
+    """Return whether a value is something that JSON has."""
     return not isinstance(value, float) or math.isfinite(value)
 
 

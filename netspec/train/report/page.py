@@ -142,5 +142,5 @@ def duration(seconds: float) -> str:
 
 
 def _tells(value: Any) -> bool:
-    """Whether a setting says more than that there is no such thing."""
+    """Return whether a setting says more than that there is no such thing."""
     return value is not None and value is not False and value != [] and value != {}

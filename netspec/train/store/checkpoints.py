@@ -216,7 +216,7 @@ def digest_of(path: Path, sync: bool = False) -> str:
 
 
 def _is_entry(found: Any) -> bool:
-    """Whether this is what the index has of a checkpoint."""
+    """Return whether this is what the index has of a checkpoint."""
     return (
         isinstance(found, dict)
         and isinstance(found.get("name"), str)

@@ -79,12 +79,12 @@ class RunFolder:
 
     @property
     def begun(self) -> bool:
-        """Whether a run has been started here."""
+        """Return whether a run has been started here."""
         return (self.path / "run.json").is_file()
 
     @property
     def ended(self) -> bool:
-        """Whether a run has come to its end here."""
+        """Return whether a run has come to its end here."""
         return (self.path / "result.json").is_file()
 
     def begin(self, spec_text: str, facts: Mapping[str, Any]) -> None:

@@ -168,7 +168,7 @@ def plain_meaning(meaning: Meaning) -> dict[str, Any]:
 
 
 def has_meaning(folder: RunFolder) -> bool:
-    """Whether it is kept what the rows of a run mean."""
+    """Return whether it is kept what the rows of a run mean."""
     return (folder.path / MEANING).is_file()
 
 
@@ -210,7 +210,7 @@ def write_states(prepare: Sequence[Prepared], folder: Path) -> None:
 
 
 def has_states(folder: Path) -> bool:
-    """Whether it is kept what the transforms have learned."""
+    """Return whether it is kept what the transforms have learned."""
     return (folder / STATES).is_file()
 
 

@@ -96,7 +96,7 @@ def _folders(place: Path, folder: Path) -> list[Path]:
 
 
 def _holds_classes(place: Path, folder: Path) -> bool:
-    """Whether a folder holds folders, and no images beside them."""
+    """Return whether a folder holds folders, and no images beside them."""
     entries = _entries(place, folder)
     images = any(path.suffix.lower() in ENDINGS for path, mode in entries if not stat.S_ISDIR(mode))
     return not images and any(stat.S_ISDIR(mode) for _, mode in entries)
