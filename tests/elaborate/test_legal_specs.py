@@ -188,7 +188,7 @@ def test_any_dtype_that_is_allowed_is_built(sample: Sample, dtype: str, tmp_path
         check_built(model, tmp_path)
         return
     assert {each.id for each in refused.diagnostics} == {"shape-mismatch"}
-    assert dtype != "float32" or "booleans" in str(refused)
+    assert dtype != "float32" or "booleans" in str(refused) or "is bfloat16, which onnxruntime" in str(refused)
 
 
 WEIGHTED = ("linear", "conv2d", "lstm", "layer_norm", "rms_norm", "group_norm", "prelu", "batch_norm2d")

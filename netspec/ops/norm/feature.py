@@ -102,6 +102,7 @@ class GroupNorm(Op):
     """Normalisation over groups of channels (``torch.nn.GroupNorm``): (N, C, …), kept."""
 
     name = "group_norm"
+    onnx_lacks = ("float64",)
     family = "norm"
     torch = "nn.GroupNorm"
     main = "num_groups"
