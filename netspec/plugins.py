@@ -11,7 +11,7 @@ from types import ModuleType
 
 from netspec.diagnostics import UsageError
 from netspec.ops import OPS, ops_in
-from netspec.recipes.base import ingredients, ingredients_in, plugin_modules
+from netspec.recipes.base import PLUGIN_MODULES, ingredients, ingredients_in
 
 GROUP = "netspec.plugins"
 
@@ -48,8 +48,8 @@ def look_for_plugins() -> None:
 
 def clear_plugins() -> None:
     """Forget every plugin, as if the process had just begun."""
-    OPS.forget(plugin_modules())
-    plugin_modules().clear()
+    OPS.forget(PLUGIN_MODULES)
+    PLUGIN_MODULES.clear()
     _named.clear()
     _looked.clear()
     ingredients.cache_clear()
@@ -66,7 +66,7 @@ def _imported(module: str) -> ModuleType:
 
 
 def _add(name: str, module: ModuleType) -> None:
-    if name in plugin_modules():
+    if name in PLUGIN_MODULES:
         return
     ops = [kind for kind in ops_in(module) if kind.__module__ == name]
     own = [kind for kind in ingredients_in(module) if kind.__module__ == name]
@@ -77,5 +77,5 @@ def _add(name: str, module: ModuleType) -> None:
         )
     for kind in ops:
         OPS.add(kind)
-    plugin_modules().append(name)
+    PLUGIN_MODULES.append(name)
     ingredients.cache_clear()

@@ -17,7 +17,7 @@ Corner = Mapping[str, int]
 """The largest size of each dimension at which a product is 1."""
 
 LARGEST = 4096
-"""How far a corner is looked for."""
+"""The largest size that is tried in the search for a corner."""
 
 
 def is_above_one(requirement: Requirement) -> bool:

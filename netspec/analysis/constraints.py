@@ -86,7 +86,7 @@ def _facts(requirements: Sequence[Requirement], always: Sequence[Requirement]) -
 
 
 def _compared(requirement: Requirement, corner: Corner | None) -> tuple[tuple[str], str]:
-    """How the left side must compare to the right one, as a subject and what it must do."""
+    """Return how the left side must compare to the right one, as a subject and a verb phrase."""
     left, right = requirement.left, pretty(requirement.right)
     if requirement.relation == "==":
         return (pretty(left),), f"be {right}"

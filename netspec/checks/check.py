@@ -15,7 +15,7 @@ from netspec.pipeline import Loaded, compile_loaded
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What came of a check: the graphs of the variants that are sound (``None`` for the defaults), and the faults.
+    """The result of a check: the graphs of the variants that are sound (``None`` for the defaults), and the faults.
 
     ``warnings`` are of a spec without faults: it is sound, but may not be what its author means.
     """

@@ -1,4 +1,4 @@
-"""What a spec has that its network does without: steps, inputs and parameters that nothing reads.
+"""Find the steps, inputs and parameters that nothing reads.
 
 None of it is an error: the network is sound. But weights that change no output are trained, kept and paid for, and an
 argument that is never read can be set to anything.

@@ -33,7 +33,7 @@ from netspec.version import __version__
 VERSIONS = ("torch", "onnx", "onnx-ir", "pydantic", "numpy")
 RECORD = "build.json"
 FILES = ("model.py", "model.onnx", "model.rejected.onnx", "diagram.svg", "diagram.dot", "explorer.html", "shapes.json")
-"""What a build writes beside its record."""
+"""The files that a build writes beside its record."""
 
 LOCK = ".build.lock"
 RUNTIMES = ("onnxruntime-gpu", "onnxruntime")

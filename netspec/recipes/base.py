@@ -82,7 +82,7 @@ def ingredients(kind: Kind) -> Mapping[str, type[Ingredient]]:
     file, _, name = BASES[kind].rpartition(".")
     base = getattr(import_module(f"netspec.recipes.{file}"), name)
     found: dict[str, type[Ingredient]] = {}
-    for module in (*(f"netspec.recipes.{file}" for file in FILES[kind]), *_plugins):
+    for module in (*(f"netspec.recipes.{file}" for file in FILES[kind]), *PLUGIN_MODULES):
         for value in ingredients_in(import_module(module)):
             if issubclass(value, base) and found.setdefault(value.name, value) is not value:
                 raise UsageError(f"{module} brings a {name} `{value.name}`, which there is already")
@@ -95,12 +95,8 @@ def ingredients_in(module: ModuleType) -> list[type[Ingredient]]:
     return [value for value in classes if "name" in vars(value)]
 
 
-_plugins: list[str] = []
-
-
-def plugin_modules() -> list[str]:
-    """The modules from outside that bring ingredients; ``netspec.plugins`` adds to them."""
-    return _plugins
+PLUGIN_MODULES: list[str] = []
+"""The modules from outside that are looked through for ingredients; ``netspec.plugins`` adds to them."""
 
 
 @dataclass(frozen=True, slots=True)

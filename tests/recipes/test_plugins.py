@@ -13,7 +13,7 @@ from places import EXAMPLES
 from netspec.cli import main
 from netspec.plugins import add_plugin, clear_plugins, plugins
 from netspec.recipes import ingredients
-from netspec.recipes.base import plugin_modules
+from netspec.recipes.base import PLUGIN_MODULES
 
 EXAMPLE = EXAMPLES / "plugin"
 
@@ -22,7 +22,7 @@ EXAMPLE = EXAMPLES / "plugin"
 def fresh() -> Iterator[None]:
     """Without plugins, before and after."""
     yield
-    for module in plugin_modules():
+    for module in PLUGIN_MODULES:
         sys.modules.pop(module, None)
     clear_plugins()
 

@@ -123,7 +123,7 @@ class Differences:
 
 
 def labels(old: Graph, new: Graph) -> tuple[str, str]:
-    """What to call two networks: their names, or where these are equal, their files."""
+    """Return what two networks are called: their names, or where these are equal, their files."""
     if old.name == new.name and old.spec != new.spec:
         return old.spec, new.spec
     return old.name, new.name

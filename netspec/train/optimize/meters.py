@@ -7,6 +7,7 @@ any sigmoid or softmax, whose rounding would make different scores equal. What i
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 
-class Meter:
+class Meter(ABC):
     """Base of every measure; its interface is that of torchmetrics."""
 
     def __init__(self) -> None:
@@ -36,13 +37,13 @@ class Meter:
         parts = gathered(self.parts)
         return self.whole([torch.stack(each) for each in zip(*parts)]) if parts else math.nan
 
+    @abstractmethod
     def part(self, scores: Tensor, wanted: Tensor) -> Sequence[Tensor]:
-        """What is kept of a batch."""
-        raise NotImplementedError
+        """Return what is kept of a batch."""
 
+    @abstractmethod
     def whole(self, kept: Sequence[Tensor]) -> float:
-        """The measure, from what has been kept of all batches, [batches, …] each."""
-        raise NotImplementedError
+        """Return the measure, from what has been kept of all batches, [batches, …] each."""
 
 
 def gathered(parts: list[Any]) -> list[Any]:
