@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 from pathlib import Path
 
 from netspec.diagnostics import EnvironmentFault
+from netspec.diagnostics.shortage import is_of_library, is_short_of_memory
 
 EXTRAS = {
     "matplotlib": "train",
@@ -37,21 +37,6 @@ SIGNS = (
 )
 """What the messages of libraries have that pass on what the system says."""
 
-LIBRARIES = ("builtins.RuntimeError", "builtins.ValueError", "torch.", "onnx", "google.", "numpy")
-NO_MEMORY = (
-    "can't allocate memory",
-    "not enough memory",
-    "out of memory",
-    "bad_alloc",
-    "Failed to allocate",
-    "Cannot allocate memory",
-    "Unable to allocate",
-    "bad allocation",
-    "array is too big",
-    "Maximum allowed dimension exceeded",
-    "Storage size calculation overflowed",
-    "numel: integer multiplication overflow",
-)
 NOT_MAPPED = ("failed to map segment", "cannot allocate memory", "Cannot allocate memory")
 """How the loader of shared libraries tells that there is no memory for one."""
 
@@ -63,9 +48,9 @@ def machine_fault(found: BaseException) -> str | None:
     """What the machine lacks, in a sentence; ``None`` where it is not at fault."""
     if isinstance(found, RecursionError):
         return "it is nested deeper than Python's stack allows; nest it less deep"
-    if _is_short_of_memory(found):
+    if is_short_of_memory(found):
         return f"the memory of this machine does not suffice{_detail(found)}; a smaller network or sizes take less"
-    if _is_of_library(found) and any(word in str(found) for word in TOO_LARGE):
+    if is_of_library(found) and any(word in str(found) for word in TOO_LARGE):
         return f"a file of this format holds at most 2 GB{_detail(found)}; a smaller network fits"
     if isinstance(found, ModuleNotFoundError) and found.name:
         return _missing(found)
@@ -77,17 +62,6 @@ def machine_fault(found: BaseException) -> str | None:
     if any(sign in str(found) for sign in SIGNS):
         return f"the machine does not have what this takes: {text}"
     return None
-
-
-def _is_short_of_memory(found: BaseException) -> bool:
-    """Libraries tell it in exceptions of many kinds, some of which have no name but in their text."""
-    if isinstance(found, MemoryError) or (isinstance(found, OSError) and found.errno == errno.ENOMEM):
-        return True
-    return _is_of_library(found) and any(word in str(found) for word in NO_MEMORY)
-
-
-def _is_of_library(found: BaseException) -> bool:
-    return f"{type(found).__module__}.{type(found).__name__}".startswith(LIBRARIES)
 
 
 def _detail(found: BaseException) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from netspec.diagnostics import EnvironmentFault
+from netspec.view.numbers import short_bytes
 
 NO_LIMIT = 1 << 60
 """What some kernels write where a group of processes has no limit is above this."""
@@ -31,12 +32,9 @@ def need_memory(needed: int, doing: str, help: str, device: torch.device | None 
     """Guard: what is to be done fits in the memory that is left. Raises ``EnvironmentFault`` with both numbers."""
     free = free_memory(device)
     if free is not None and needed > free:
-        raise EnvironmentFault(f"{doing} takes about {gigabytes(needed)}, and {gigabytes(free)} are free here; {help}")
-
-
-def gigabytes(number: int) -> str:
-    """``40.0 GB`` (10⁹ bytes)."""
-    return f"{number / 1e9:,.1f} GB" if number >= 1e9 else f"{number / 1e6:,.1f} MB"
+        raise EnvironmentFault(
+            f"{doing} takes about {short_bytes(needed)}, and {short_bytes(free)} are free here; {help}"
+        )
 
 
 def _left_of_machine() -> Iterator[int]:

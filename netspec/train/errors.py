@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from netspec.diagnostics import EnvironmentFault, TrainingFault
+from netspec.diagnostics.shortage import is_short_of_memory
 from netspec.recipes.recipe import Settings
 from netspec.train.data import DataFault
 from netspec.train.data.batches import Batch
@@ -61,8 +62,8 @@ def out_of_memory(settings: Settings) -> Iterator[None]:
     """Tells what to do where the memory does not suffice."""
     try:
         yield
-    except (torch.OutOfMemoryError, RuntimeError, MemoryError) as found:
-        if isinstance(found, RuntimeError) and not is_out_of_memory(found):
+    except (RuntimeError, MemoryError) as found:  # torch's own is one of the former
+        if not is_short_of_memory(found):
             raise
         batch, parts = settings.batch, settings.accumulate
         help = f"`--set train.accumulate={parts * 2}` takes half of it and gives the same"
@@ -71,11 +72,6 @@ def out_of_memory(settings: Settings) -> Iterator[None]:
         else:
             help += f"; `--set train.batch={batch // 2}` trains with smaller batches"
         raise TrainingFault(f"a step with {batch or 'all'} rows does not fit in memory: {help}") from None
-
-
-def is_out_of_memory(found: BaseException) -> bool:
-    """Return whether torch could not allocate what it needs, on whichever device."""
-    return isinstance(found, torch.OutOfMemoryError) or "not enough memory" in str(found) or "alloc" in str(found)
 
 
 @contextmanager

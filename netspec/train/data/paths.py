@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from netspec.diagnostics import EnvironmentFault
+from netspec.text.quoting import visible
 from netspec.train.data.base import DataFault
 
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -27,10 +28,10 @@ def there(path: str, folder: Path) -> Path:
     try:
         found.stat()
     except FileNotFoundError:
-        gone = f"{printable(path)} is a link to nothing" if found.is_symlink() else f"there is no {printable(path)}"
+        gone = f"{visible(path)} is a link to nothing" if found.is_symlink() else f"there is no {visible(path)}"
         raise DataFault(gone, help) from None
     except (OSError, ValueError) as fault:
-        raise DataFault(f"{printable(path)} cannot be read: {reason(fault)}") from None
+        raise DataFault(f"{visible(path)} cannot be read: {reason(fault)}") from None
     return found
 
 
@@ -83,14 +84,7 @@ def reason(fault: BaseException) -> str:
     if isinstance(fault, OSError) and fault.strerror:
         return fault.strerror
     text = str(fault).strip()
-    return printable(text.splitlines()[0]) if text else type(fault).__name__
-
-
-def printable(text: str) -> str:
-    """A text on one line, with escapes for the bytes and marks that no terminal shows."""
-    if text.isprintable():
-        return text
-    return "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in text)
+    return visible(text.splitlines()[0]) if text else type(fault).__name__
 
 
 def read_text(path: str, folder: Path) -> str:
@@ -98,7 +92,7 @@ def read_text(path: str, folder: Path) -> str:
 
     Raises ``DataFault``.
     """
-    name = printable(path)
+    name = visible(path)
     with opened(there(path, folder), name) as file:
         guard_memory(os.fstat(file.fileno()).st_size, name)
         with decoding(name):

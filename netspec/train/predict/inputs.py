@@ -13,10 +13,11 @@ from torch import Tensor
 
 from netspec.diagnostics import EnvironmentFault, UsageError
 from netspec.recipes import Column
+from netspec.text.quoting import visible
 from netspec.train.data import DataFault, Meaning
 from netspec.train.data.arrays import real
 from netspec.train.data.meaning import UNKNOWN, listed
-from netspec.train.data.paths import printable, read_text
+from netspec.train.data.paths import read_text
 from netspec.train.data.readers.decoder import ENDINGS, Decoder
 from netspec.train.data.readers.lines import cut_lines, number_of
 from netspec.train.data.readers.numpy_files import arrays_of
@@ -173,7 +174,7 @@ class GivenReader:
                 raise UsageError(f"line {at} of {path} has {len(line)} values, unlike those above")
             row = [self.number(line[place]) for place in places]
             if None in row:
-                text = printable(",".join(line)[:80])
+                text = visible(",".join(line)[:80])
                 raise UsageError(f"line {at} of {path} is not a row of numbers: {text}")
             made.append(row)
         return Given(_numbered(path, len(made)), {name: real(np.array(made, np.float64))})

@@ -8,8 +8,9 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from netspec.text.quoting import visible
 from netspec.train.data.base import DataFault
-from netspec.train.data.paths import kind_of, printable, reason
+from netspec.train.data.paths import kind_of, reason
 from netspec.train.data.readers.decoder import ENDINGS, shown
 
 PARTS = {
@@ -37,12 +38,12 @@ def part_folders(root: Path, folder: Path) -> Mapping[str, Path]:
     found: dict[str, Path] = {}
     for name, part in named.items():
         if part in found:
-            both = f"`{printable(found[part].name)}` and `{printable(name)}`"
+            both = f"`{visible(found[part].name)}` and `{visible(name)}`"
             raise DataFault(f"{shown(root, folder)} has two folders for {part}, {both}", "leave one of them out")
         found[part] = root / name
     if "train" not in found:
         help = "call it `train`, or give the folder of the classes itself as the path"
-        listed = " and ".join(f"`{printable(name)}`" for name in named)
+        listed = " and ".join(f"`{visible(name)}`" for name in named)
         raise DataFault(f"{shown(root, folder)} has {listed}, but no folder for training", help)
     return found
 
@@ -60,7 +61,7 @@ def class_folders(place: Path, folder: Path) -> list[str]:
     if not names:
         raise DataFault(f"{shown(place, folder)} has no folders", "each class has a folder of its images")
     for name in names:
-        if name != printable(name):
+        if name != visible(name):
             help = "the folder is the name of a class"
             raise DataFault(f"{shown(place / name, folder)} has marks in its name that cannot be shown", help)
     if len(names) == 1 and _holds_classes(place / names[0], folder):

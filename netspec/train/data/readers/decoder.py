@@ -12,9 +12,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from netspec.text.quoting import visible
 from netspec.train.data.arrays import Array
 from netspec.train.data.base import DataFault
-from netspec.train.data.paths import decoding, opened, printable
+from netspec.train.data.paths import decoding, opened
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 """What Pillow may take a file for: it has formats that start other programs."""
@@ -125,4 +126,4 @@ def alike(images: Sequence[Array]) -> list[Array]:
 
 def shown(path: Path, folder: Path) -> str:
     """A path as the spec would write it."""
-    return printable(str(path.relative_to(folder) if path.is_relative_to(folder) else path))
+    return visible(str(path.relative_to(folder) if path.is_relative_to(folder) else path))

@@ -13,9 +13,10 @@ import numpy as np
 from netspec.diagnostics import EnvironmentFault
 from netspec.ops.core.arguments import spread
 from netspec.recipes.data.files import HuggingFace, Torchvision
+from netspec.text.quoting import visible
 from netspec.train.data.arrays import Array, from_arrays
 from netspec.train.data.base import Data, DataFault
-from netspec.train.data.paths import decoding, kind_of, package, printable, reason, there
+from netspec.train.data.paths import decoding, kind_of, package, reason, there
 from netspec.train.data.readers.decoder import Decoder, alike
 from netspec.train.names import import_torchvision
 
@@ -57,11 +58,11 @@ def read_hugging_face(data_set: HuggingFace, folder: Path) -> Data:
 def guard_plain_files(folder: Path, name: str) -> None:
     """Guard: a folder holds regular files alone, and none that runs code when it is read."""
     if not folder.is_dir():
-        raise DataFault(f"{printable(name)} is {kind_of(folder.stat().st_mode)}, but a folder is wanted")
+        raise DataFault(f"{visible(name)} is {kind_of(folder.stat().st_mode)}, but a folder is wanted")
     for place, _, files in os.walk(folder, followlinks=False):
         for each in files:
             path = Path(place, each)
-            called = f"{name}/{printable(str(path.relative_to(folder)))}"
+            called = f"{name}/{visible(str(path.relative_to(folder)))}"
             if path.suffix.lower() in RUNS_CODE:
                 message = f"{called} may run code when it is read"
                 raise DataFault(message, "save the rows as Parquet, CSV or JSON, and take it out of the folder")

@@ -17,9 +17,10 @@ from torch.utils.data import get_worker_info
 from netspec.ops.core.arguments import spread
 from netspec.recipes import Column
 from netspec.recipes.data.files import Images
+from netspec.text.quoting import visible
 from netspec.train.data.base import Data, DataFault, Rows, TensorRows
 from netspec.train.data.meaning import Meaning, listed
-from netspec.train.data.paths import package, printable, there
+from netspec.train.data.paths import package, there
 from netspec.train.data.readers.class_folders import class_folders, images_in, part_folders
 from netspec.train.data.readers.decoder import Decoder, alike, shown
 
@@ -68,7 +69,7 @@ def read(data_set: Images, folder: Path, known: Meaning | None = None) -> Data:
     package("PIL.Image", "pillow", data_set.name)
     root = there(data_set.path, folder)
     if not root.is_dir():
-        raise DataFault(f"{printable(data_set.path)} is a file, but a folder is wanted")
+        raise DataFault(f"{visible(data_set.path)} is a file, but a folder is wanted")
     size = None if data_set.size is None else spread(data_set.size, 2)
     decoder = Decoder(folder, data_set.grey, None if size is None else (size[0], size[1]))
     parts = part_folders(root, folder)

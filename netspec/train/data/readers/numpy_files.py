@@ -12,9 +12,10 @@ from typing import IO, Any
 import numpy as np
 
 from netspec.recipes.data.files import NPZ
+from netspec.text.quoting import visible
 from netspec.train.data.arrays import Array, from_arrays, parts_of
 from netspec.train.data.base import Data, DataFault
-from netspec.train.data.paths import decoding, guard_memory, opened, printable, there
+from netspec.train.data.paths import decoding, guard_memory, opened, there
 
 Check = Callable[[Mapping[str, Array]], object]
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
@@ -25,12 +26,12 @@ OBJECTS = "it holds Python objects, which might run code when they are read"
 
 def read_npz(data_set: NPZ, folder: Path) -> Data:
     """The arrays of an `.npz` file, or of a folder of `.npy` files; nothing in them is run."""
-    path, name = there(data_set.path, folder), printable(data_set.path)
+    path, name = there(data_set.path, folder), visible(data_set.path)
     if path.is_dir():
         files = sorted(file for file in path.glob("*.npy") if not file.name.startswith("."))
         if not files:
             raise DataFault(f"{name} has no .npy files")
-        arrays = {file.stem: npy(file, f"{name}/{printable(file.name)}") for file in files}
+        arrays = {file.stem: npy(file, f"{name}/{visible(file.name)}") for file in files}
         return from_arrays(arrays, data_set.targets, name)
     found = arrays_of(path, name, lambda arrays: parts_of(arrays, data_set.targets, name))
     if not isinstance(found, dict):
@@ -68,11 +69,11 @@ def _members(archive: zipfile.ZipFile, name: str, check: Check | None) -> dict[s
     for member in archive.infolist():
         own = member.filename.removesuffix(".npy")
         if own in members:
-            raise DataFault(f"{name} has two arrays `{printable(own)}`")
+            raise DataFault(f"{name} has two arrays `{visible(own)}`")
         if own != member.filename:
             members[own] = member
     guard_memory(sum(member.file_size for member in members.values()), f"{name}, unpacked,")
-    called = {own: f"`{printable(own)}` in {name}" for own in members}
+    called = {own: f"`{visible(own)}` in {name}" for own in members}
     if check is not None:
         hollow = {}
         for own, member in members.items():

@@ -15,10 +15,11 @@ from torch import Tensor
 from netspec.recipes import Column
 from netspec.recipes.data.files import CSV, Parquet
 from netspec.recipes.data.files import Table as TableSet
+from netspec.text.quoting import visible
 from netspec.train.data.arrays import LARGEST, Array, real
 from netspec.train.data.base import Data, DataFault, TensorRows
 from netspec.train.data.meaning import Coding, Meaning, class_key, coding_of, listed
-from netspec.train.data.paths import decoding, guard_memory, opened, package, printable, read_text, there
+from netspec.train.data.paths import decoding, guard_memory, opened, package, read_text, there
 from netspec.train.data.readers.lines import cut_lines, number_of
 
 INDEX = ("", "Unnamed: 0", "__index_level_0__")
@@ -48,7 +49,7 @@ class Table:
     def column(self, name: str) -> Sequence[Any]:
         """A column's values. Raises ``DataFault`` where it is not there."""
         if name not in self.columns:
-            found = ", ".join(f"`{printable(each)}`" for each in self.columns)
+            found = ", ".join(f"`{visible(each)}`" for each in self.columns)
             raise DataFault(f"{self.file} has no column `{name}`", f"its columns are {found}")
         return self.columns[name]
 
@@ -57,7 +58,7 @@ def read_csv(data_set: CSV, folder: Path, known: Meaning | None = None) -> Data:
     """A table of text in which every value is a number, but for the target's classes."""
 
     def table(path: str) -> Table:
-        return csv_table(printable(path), read_text(path, folder), data_set.separator, data_set.decimal)
+        return csv_table(visible(path), read_text(path, folder), data_set.separator, data_set.decimal)
 
     return _read(data_set, table, known)
 
@@ -69,7 +70,7 @@ def read_parquet(data_set: Parquet, folder: Path, known: Meaning | None = None) 
 
 def parquet_table(path: str, folder: Path) -> Table:
     """A table from a Parquet file. Raises ``DataFault`` where it cannot be read."""
-    parquet, name = package("pyarrow.parquet", "pyarrow", Parquet.name), printable(path)
+    parquet, name = package("pyarrow.parquet", "pyarrow", Parquet.name), visible(path)
     with opened(there(path, folder), name) as file, decoding(name):
         whole = parquet.ParquetFile(file)
         guard_memory(A_VALUE * whole.metadata.num_rows * whole.metadata.num_columns, f"{name}, unpacked,")
@@ -87,7 +88,7 @@ def csv_table(file: str, text: str, separator: str | None = None, decimal: str =
     names = [name.strip() for name in head]
     double = next((name for at, name in enumerate(names) if name in names[:at]), None)
     if double is not None:
-        called = f"called `{printable(double)}`" if double else "without a name"
+        called = f"called `{visible(double)}`" if double else "without a name"
         raise DataFault(f"{file}, line {first}: two columns are {called}", "the first line names the columns")
     for number, row in rest:
         if len(row) != len(names):
@@ -202,7 +203,7 @@ def _repair(value: Any, table: Table) -> str | None:
 def _shown(value: Any) -> str:
     if value is None or value == "":
         return "empty"
-    text = printable(str(value))
+    text = visible(str(value))
     return f"`{text[:40]}…`" if len(text) > 40 else f"`{text}`"
 
 
