@@ -13,19 +13,33 @@ from netspec.elaborate.scope import Scope
 from netspec.elaborate.values import Reader
 from netspec.ops import OPS
 from netspec.plugins import look_for_plugins
-from netspec.spec import CallStep, Spec
+from netspec.spec import CALL_KEYS, BlockSpec, CallStep, Spec
+from netspec.syntax import ScalarNode
 
 
 def check_names(spec: Spec, reader: Reader) -> None:
     """Report every call of something that does not exist, or with an argument that it does not have."""
     trail = reader.trail
     reader.trail = ()  # such a fault is the same in every variant
+    for block in spec.blocks.values():
+        _check_declared(block, reader)
     for body in (spec.network, *(block.body for block in spec.blocks.values())):
         for top in body:
             for step in nested(top):
                 if isinstance(step, CallStep) and not step.key.text.startswith("$"):
                     _check_call(spec, step, reader)
     reader.trail = trail
+
+
+def _check_declared(block: BlockSpec, reader: Reader) -> None:
+    """Guard: every call of a block can give its parameters and inputs, beside what any step may say."""
+    keys = [parameter.key for parameter in block.params.values()]
+    keys += [node for node in block.inputs or () if isinstance(node, ScalarNode)]
+    for key in keys:
+        name = key.text.removesuffix("?")
+        if name in CALL_KEYS:
+            message = f"a block's parameter or input cannot be called `{name}`"
+            reader.error("bad-name", message, key.span, help=f"every step may say `{name}:` of itself: rename it")
 
 
 def _check_call(spec: Spec, step: CallStep, reader: Reader) -> None:

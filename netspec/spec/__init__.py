@@ -29,6 +29,7 @@ from netspec.spec.reading import (
     name_help,
 )
 from netspec.spec.steps import (
+    CALL_KEYS,
     MERGES,
     RESIDUAL_MERGES,
     SHORT_FORM,
@@ -47,6 +48,7 @@ from netspec.spec.steps import (
 )
 
 __all__ = [
+    "CALL_KEYS",
     "DTYPES",
     "MERGES",
     "NAME",

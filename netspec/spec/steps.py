@@ -192,6 +192,9 @@ Step = Union[CallStep, Structure]
 STRUCTURES: dict[str, type[Form]] = {
     form.known_as: form for form in (Sequential, Repeat, For, Parallel, Residual, Scan, Share, If, Side)
 }
+CALL_KEYS = ("name", "from", "freeze", "init")
+"""What every call may say beside its arguments."""
+
 SHORT_FORM = {"residual": "body", "sequential": "body", "side": "body"}
 
 
@@ -252,10 +255,7 @@ def _read_call(key: ScalarNode, value: SyntaxNode, report: Report) -> CallStep |
         empty = isinstance(value, ScalarNode) and value.value is None
         return CallStep(key, None if empty else value, {}, None, None)
     arguments = {name.text: (name, item) for name, item in value.entries}
-    _, name = arguments.pop("name", (None, None))
-    _, source = arguments.pop("from", (None, None))
-    _, freeze = arguments.pop("freeze", (None, None))
-    _, init = arguments.pop("init", (None, None))
+    name, source, freeze, init = (arguments.pop(each, (None, None))[1] for each in CALL_KEYS)
     if name is not None and not (isinstance(name, ScalarNode) and isinstance(name.value, str)):
         misfit(report, name, "a name")
         return None

@@ -11,7 +11,7 @@ from torch import nn
 
 from netspec.elaborate.taken import why_taken
 from netspec.ops import OPS
-from netspec.spec import STRUCTURES
+from netspec.spec import CALL_KEYS, STRUCTURES
 
 ODD = """F nn torch self super cls x y z u v w x2 x3 _ __ ___ __x _x a i clas pas inp output weight bias step
 steps state name module path mask packed length angle none true false f tensor Linear linear sequential N T as_
@@ -134,8 +134,8 @@ class Writer:
 
     def declare(self, name: str) -> None:
         """A block of one parameter and two inputs; of two outputs, which may be one value, or of one."""
-        first, second, out, more = self.random.sample(VARIABLES, 4)
-        inner, width = self.random.sample([each for each in STEPS if each not in (first, second)], 2)
+        first, second, out, more = self.random.sample([each for each in VARIABLES if each not in CALL_KEYS], 4)
+        inner, width = self.random.sample([each for each in STEPS if each not in (first, second, *CALL_KEYS)], 2)
         body: list[Step] = [{"linear": {"name": inner, "out_features": width}}]
         body += [self.random.choice(["relu", "identity", "tanh"]), {"linear": {"out_features": width}}]
         body += [{"add": {"from": [inner, "prev"]}}] * self.random.randint(0, 1)

@@ -55,9 +55,7 @@ def test_what_is_too_large_to_run_is_verified_at_smaller_sizes(tmp_path: Path) -
 @pytest.mark.usefixtures("ten_megabytes")
 def test_what_can_be_run_at_no_size_leaves_no_file(tmp_path: Path) -> None:
     graph = compiled(WIDE.replace("H, W", "2000, 2000"))
-    with pytest.raises(
-        EnvironmentFault, match=r"running wide to verify it takes about \d+ MB, and 10 MB are free"
-    ):
+    with pytest.raises(EnvironmentFault, match=r"running wide to verify it takes about \d+ MB, and 10 MB are free"):
         verify.export_verified(graph, module.build_module(graph), tmp_path / "wide.onnx")
     assert not [*tmp_path.iterdir()]
 

@@ -120,14 +120,20 @@ class _Measure:
                 yield tuple(sorted(cuts))
 
     def places(self) -> Iterator[int]:
-        """The items before which a single edge joins all that is above with all that is below."""
+        """The items before which a single edge joins all that is above with all that is below.
+
+        What stands side by side is not cut apart: it may be joined by no edge, as a parameter and what is beside it.
+        """
         inputs = set(self.graph.inputs.values())
+        body = self.graph.body
+        rows = [(max(fork, 0), max(row)) for fork, row in wire(self.items, body.inputs, body.outputs).rows.items()]
         above = set(inputs)
         for place, item in enumerate(self.items):
             below = self.items[place:]
             crossing = [each for each in below if not above.isdisjoint(each.reads)]
             alone = crossing == [item] and len(set(item.reads)) == 1 and above.isdisjoint(self.late(place))
-            if place and alone and not item.training and item.reads[0] not in inputs:
+            apart = any(first < place <= last for first, last in rows)
+            if place and alone and not apart and not item.training and item.reads[0] not in inputs:
                 yield place
             above.update(item.makes)
 

@@ -30,7 +30,7 @@ def is_mangled(name: str) -> bool:
 
 def is_variable(name: str) -> bool:
     """Return whether a variable may have that name."""
-    return is_attribute(name) and name not in RESERVED
+    return is_attribute(name) and name not in RESERVED and not name.startswith("__")  # Python's own, as `__class__`
 
 
 def variable_name(name: str) -> str:
