@@ -17,11 +17,13 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from netspec.cli.machine import guard_folder, machine_fault
 from netspec.cli.program import INTERRUPTED, is_interrupted, run_as_program
-from netspec.diagnostics import EnvironmentFault, NetspecError
-from netspec.diagnostics.terminal import showing
+from netspec.text.streams import showing
 from netspec.version import __version__
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from netspec.diagnostics import NetspecError
 
 DESCRIPTION = "Write a neural network as YAML; get its shapes, PyTorch source, verified ONNX and a diagram."
 
@@ -374,6 +376,9 @@ def _shown(arguments: Sequence[str] | None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     options = parser().parse_args(arguments)
+    from netspec.cli.machine import machine_fault  # `--help` needs no words for faults
+    from netspec.diagnostics import EnvironmentFault, NetspecError
+
     try:
         try:
             return _done(options)
@@ -401,6 +406,8 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 
 def _done(options: argparse.Namespace) -> int:
+    from netspec.cli.machine import guard_folder
+
     guard_folder()
     from netspec.cli.commands import COMMANDS
 

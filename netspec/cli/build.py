@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from netspec.diagnostics import UsageError
-from netspec.diagnostics.terminal import bare
 from netspec.dims import evaluate
 from netspec.elaborate.passes.sizes import small_sizes
 from netspec.emit.diagram.dot import dot_text
@@ -28,6 +27,7 @@ from netspec.runtime.interpret import check_module
 from netspec.runtime.module import build_module
 from netspec.runtime.verify import Parity, export_verified
 from netspec.text.quoting import json_text
+from netspec.text.streams import bare
 from netspec.version import __version__
 
 VERSIONS = ("torch", "onnx", "onnx-ir", "pydantic", "numpy")

@@ -11,12 +11,12 @@ from typing import Any
 
 from netspec import zoo
 from netspec.diagnostics import EnvironmentFault, UsageError
-from netspec.diagnostics.terminal import bare
 from netspec.elaborate import Limits
 from netspec.files import write_text
 from netspec.graph import Graph
 from netspec.pipeline import compile_loaded, compile_spec, find_spec, load_spec, read_value
 from netspec.syntax import Limits as FileLimits
+from netspec.text.streams import bare
 
 
 def build(options: Namespace) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-from pathlib import Path
 
 from netspec.diagnostics import EnvironmentFault
 from netspec.diagnostics.shortage import is_of_library, is_short_of_memory
@@ -83,8 +82,8 @@ def _not_loaded(found: BaseException) -> str:
     """A package is installed, and does not load."""
     if any(sign in str(found) for sign in NOT_MAPPED):
         return f"the memory of this machine does not suffice{_detail(found)}"
-    path = Path(getattr(found, "path", None) or "")
-    after = path.parts[path.parts.index(PACKAGES) + 1] if PACKAGES in path.parts[:-1] else ""
+    parts = (getattr(found, "path", None) or "").split(os.sep)
+    after = parts[parts.index(PACKAGES) + 1] if PACKAGES in parts[:-1] else ""
     name = after or _package(getattr(found, "name", None)) or "a package"
     return f"{name} cannot be loaded: {first_line(found)}"
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from netspec.cli.check import check_all
 from netspec.cli.program import nobody_reads
 from netspec.diagnostics import NetspecError, Report, UsageError
-from netspec.diagnostics.terminal import bare
 from netspec.elaborate import Limits
 from netspec.pipeline import find_spec
 from netspec.syntax import ListNode, MapNode, ScalarNode, parse, read_source
+from netspec.text.streams import bare
 
 PAUSE = 0.1
 """Seconds between two looks at the files."""

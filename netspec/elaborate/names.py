@@ -12,7 +12,6 @@ from netspec.elaborate.messages.unknowns import unknown_op, unknown_op_argument,
 from netspec.elaborate.scope import Scope
 from netspec.elaborate.values import Reader
 from netspec.ops import OPS
-from netspec.plugins import look_for_plugins
 from netspec.spec import CALL_KEYS, BlockSpec, CallStep, Spec
 from netspec.syntax import ScalarNode
 
@@ -47,6 +46,8 @@ def _check_call(spec: Spec, step: CallStep, reader: Reader) -> None:
     if not step.arguments and key in OPS:
         return
     if key not in OPS and key not in spec.blocks and library.find(key) is None:
+        from netspec.plugins import look_for_plugins  # most specs need none
+
         look_for_plugins()
     block = spec.blocks.get(key) or (None if key in OPS else library.find(key))
     if block is not None:

@@ -12,7 +12,6 @@ from netspec.elaborate.messages.unknowns import PLAIN_WORDS, listed
 from netspec.elaborate.scope import Scope, origin_labels, show
 from netspec.elaborate.values import Failed, Reader, whole_help
 from netspec.ops.core.arguments import text_rule
-from netspec.plugins import look_for_plugins
 from netspec.recipes import Ingredient, Kind, ingredients
 from netspec.spec import Written
 from netspec.syntax import ListNode, MapNode, ScalarNode
@@ -50,6 +49,8 @@ class IngredientReader:
                 help = f"its name is the key: `{clipped(named.text)}: {{…}}`"
             raise self.reader.error("wrong-type", f"expected one {WORDS[kind]}", node.span, help=help)
         if key.text not in ingredients(kind):
+            from netspec.plugins import look_for_plugins  # most recipes need none
+
             look_for_plugins()
         known = ingredients(kind)
         found = known.get(key.text)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from netspec.diagnostics import EnvironmentFault
-from netspec.diagnostics.terminal import bare
+from netspec.text.streams import bare
 from netspec.train.store.folder import RunFolder
 
 SHOWN_EVERY = 0.1
