@@ -1,8 +1,29 @@
-"""Keeps parallel workers from fighting over the cores."""
+"""What all tests share: the cores, and the one switch that writes compared texts anew."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
 
 if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # parallel workers do not fight over the cores
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    help = "write the golden files and the JSON Schema anew, in place of comparing them: look at the difference then"
+    parser.addoption("--snapshot-update", action="store_true", help=help)
+
+
+@pytest.fixture
+def snapshot(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
+    """Compare a text with a committed file, or write the file under ``--snapshot-update``."""
+
+    def compare(path: Path, text: str) -> None:
+        if request.config.getoption("--snapshot-update"):
+            path.write_text(text, encoding="utf-8")
+        assert text == path.read_text(encoding="utf-8"), f"{path.name} differs; if it is meant to: --snapshot-update"
+
+    return compare

@@ -57,8 +57,8 @@ def test_the_schema_is_a_schema():
     Draft202012Validator.check_schema(SCHEMA)
 
 
-def test_the_schema_beside_the_zoo_is_this_one():
-    assert COMMITTED.read_text(encoding="utf-8") == schema_text(), "netspec schema -o specs/netspec.schema.json"
+def test_the_schema_beside_the_zoo_is_this_one(snapshot):
+    snapshot(COMMITTED, schema_text())
 
 
 def test_the_command_prints_and_writes_it(tmp_path, capsys):

@@ -13,9 +13,9 @@ from dataclasses import replace
 from functools import cache
 
 import pytest
+from diagram_text import edges, ids
 from places import GOLDEN
 
-from netspec import zoo
 from netspec.diagnostics import Report, Source, UsageError
 from netspec.elaborate import elaborate
 from netspec.emit.diagram import render
@@ -23,7 +23,7 @@ from netspec.emit.diagram.dot import dot_text
 from netspec.emit.diagram.labels import text_width
 from netspec.emit.diagram.page import PAGE, scale
 from netspec.ops.core.base import Op
-from netspec.pipeline import compile_loaded, compile_spec, load_spec
+from netspec.pipeline import compile_spec
 from netspec.spec import read_spec
 from netspec.syntax import parse
 from netspec.view.cards import short
@@ -31,28 +31,6 @@ from netspec.view.expand import known_levels
 from netspec.view.folding import ROOM, Box, Card, fold, size
 
 HOSTILE = ["<b>x</b>", r"\N\G\L", 'a"b', "]]>", "a:b", "&lt;i&gt;", "a\\", "x\x00\x1by", "{a|b}", "\ud800", "'>;}", ""]
-ZOO = [
-    "alexnet",
-    "bert",
-    "densenet121",
-    "googlenet",
-    "gpt2",
-    "llama",
-    "lstm_lm_gates",
-    "mobilenet_v2",
-    "preresnet1001",
-    "resnet18",
-    "resnet152",
-    "rnn_attention",
-    "rnn_self_attention",
-    "seq2seq",
-    "transformer",
-    "unet",
-    "vgg19",
-    "vit_b_16",
-]
-"""What each shows something that the others do not."""
-
 needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
 
 
@@ -187,31 +165,6 @@ def placed(graph, **options):
             _, name, x, y, *_ = line.split(" ")
             places[name] = float(x), float(y)
     return {path: places[name] for name, path in ids(text).items()}
-
-
-def ids(text):
-    return dict(re.findall(r'^ *(n\d+) \[id="([^"]*)"', text, re.MULTILINE))
-
-
-def edges(text):
-    """The edges that are seen, between spec paths, with their attributes and what is said on the way."""
-    names = ids(text)
-    said = dict(re.findall(r"^ *(n\d+) \[class=shape.*<td><font[^>]*>(.*)</font></td>", text, re.MULTILINE))
-    found = re.findall(r"^ *(?:{ rank=same; )?(n\d+) -> (n\d+) \[(.*)\];(?: })?$", text, re.MULTILINE)
-    ways = {}
-    for start, end, attributes in found:
-        if "invis" not in attributes:
-            ways.setdefault(start, []).append((end, attributes))
-    made = {}
-    for start in names:
-        for end, attributes in ways.get(start, ()):
-            label = ""
-            while end not in names:
-                label = said.get(end, label)
-                ((end, more),) = ways[end]
-                attributes += more
-            made[names[start], names[end]] = attributes + f" label={label}" * bool(label)
-    return made
 
 
 # what is folded
@@ -671,24 +624,19 @@ def test_a_thousand_layers_take_no_time():
 # what comes out
 
 
-@pytest.mark.parametrize(
-    ("name", "text"), [("lenet", LENET), ("residual", RESIDUAL), ("inception", INCEPTION), ("two_inputs", TWO)]
-)
-def test_golden(name, text):
-    assert_golden(name, compiled(text))
+@pytest.mark.parametrize(("name", "text"), [("lenet", LENET), ("residual", RESIDUAL), ("inception", INCEPTION)])
+def test_golden(name, text, snapshot):
+    snapshot(GOLDEN / f"diagram_{name}.dot", without_lines(dot_text(compiled(text))))
 
 
-@pytest.mark.parametrize("name", ZOO)
-def test_golden_zoo(name):
-    assert_golden(name, compile_spec(name))
+@pytest.mark.parametrize("name", ["gpt2", "rnn_attention", "unet"])
+def test_golden_zoo(name, snapshot):
+    snapshot(GOLDEN / f"diagram_{name}.dot", without_lines(dot_text(compile_spec(name))))
 
 
-def assert_golden(name, graph):
-    path = GOLDEN / f"diagram_{name}.dot"
-    found = re.sub(r"\.yaml:\d+", ".yaml", dot_text(graph))  # a line more in a spec is no other picture
-    if os.environ.get("NETSPEC_GOLDEN") == "write":
-        path.write_text(found)
-    assert found == path.read_text()
+def without_lines(text):
+    """The text without the lines of the spec: a line more in a spec is no other picture."""
+    return re.sub(r"\.yaml:\d+", ".yaml", text)
 
 
 def test_the_same_graph_gives_the_same_text_in_every_process():
@@ -709,20 +657,6 @@ def test_the_same_graph_gives_the_same_text_in_every_process():
 
 def test_no_path_of_this_machine_is_written():
     assert "/" not in re.sub(r"&[#\w]+;|</?\w+|/\d", "", dot_text(compiled(LENET)).replace("/>", ""))
-
-
-@pytest.mark.parametrize("path", zoo.files(), ids=lambda path: path.stem)
-def test_every_zoo_entry_fits_a_page_in_no_time(path):
-    loaded = load_spec(path)
-    for variant in loaded.variants:
-        graph = compile_loaded(loaded, variant=variant)
-        start = time.process_time()
-        text = dot_text(graph)
-        assert time.process_time() - start < 4  # a page takes a tenth of it
-        assert size(fold(graph)) <= ROOM
-        assert "URL" not in text
-        paths = list(ids(text).values())
-        assert len(paths) == len(set(paths))
 
 
 @needs_dot

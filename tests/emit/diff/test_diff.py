@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from itertools import pairwise
 from typing import Any
@@ -64,12 +63,9 @@ def paths(found: Diff, kind: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("old", "new", "width"), PAIRS)
-def test_the_text_of_zoo_pairs(old: str, new: str, width: int):
+def test_the_text_of_zoo_pairs(old: str, new: str, width: int, snapshot):
     text = Diff(compile_spec(old), compile_spec(new)).text(width) + "\n"
-    path = GOLDEN / f"diff_{old}_{new}_{width}.txt"
-    if os.environ.get("NETSPEC_GOLDEN") == "write":
-        path.write_text(text)
-    assert text == path.read_text()
+    snapshot(GOLDEN / f"diff_{old}_{new}_{width}.txt", text)
     assert max(map(len, text.splitlines())) <= width
 
 

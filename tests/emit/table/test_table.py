@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
 import time
 from functools import cache
@@ -161,11 +160,8 @@ def line_of(text, start):
     return next(line for line in body_lines(text) if line.lstrip("│├└ ").startswith(start))
 
 
-def test_text_is_as_in_the_golden_file():
-    golden = GOLDEN / "table_branches_80.txt"
-    if os.environ.get("NETSPEC_GOLDEN") == "write":
-        golden.write_text(branches().text() + "\n", encoding="utf-8")
-    assert branches().text() + "\n" == golden.read_text(encoding="utf-8")
+def test_text_is_as_in_the_golden_file(snapshot):
+    snapshot(GOLDEN / "table_branches_80.txt", branches().text() + "\n")
 
 
 def test_text_is_80_columns_wide_by_default():

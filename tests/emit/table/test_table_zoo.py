@@ -1,8 +1,6 @@
-"""The shape tables of the zoo. ``NETSPEC_GOLDEN=write`` writes the golden files anew: look at them then."""
+"""The shape tables of the zoo, whole."""
 
 from __future__ import annotations
-
-import os
 
 import pytest
 from places import GOLDEN
@@ -40,12 +38,8 @@ from netspec.view.lines import Fold, View, table_lines
         ("rnn_attention", 120),
     ],
 )
-def test_text_is_as_in_the_golden_file(name, width):
-    golden = GOLDEN / f"table_{name}_{width}.txt"
-    text = ShapeTable(compile_spec(name)).text(width) + "\n"
-    if os.environ.get("NETSPEC_GOLDEN") == "write":
-        golden.write_text(text, encoding="utf-8")
-    assert text == golden.read_text(encoding="utf-8")
+def test_text_is_as_in_the_golden_file(name, width, snapshot):
+    snapshot(GOLDEN / f"table_{name}_{width}.txt", ShapeTable(compile_spec(name)).text(width) + "\n")
 
 
 @pytest.mark.parametrize("path", zoo.files(), ids=lambda path: path.stem)
