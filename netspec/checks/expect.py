@@ -62,12 +62,12 @@ def check_expectation(graph: Graph, expect: Expect | None, report: Report) -> No
     params = graph.body.parameter_count
     macs = count_macs(graph) if expect.macs is not None else 0
     for written, fact in (
-        (expect.params, Fact(params, "parameters are {:,}", lambda: _parameters(graph))),
+        (expect.params, Fact(params, "parameters are {:,}", lambda: parameter_layers(graph))),
         (
             expect.weights,
-            Fact(params * BYTES, "weights as float32 are {:,} bytes", lambda: _parameters(graph, BYTES), True),
+            Fact(params * BYTES, "weights as float32 are {:,} bytes", lambda: parameter_layers(graph, BYTES), True),
         ),
-        (expect.macs, Fact(macs, "MACs are {:,}", lambda: _macs(graph))),
+        (expect.macs, Fact(macs, "MACs are {:,}", lambda: mac_layers(graph))),
     ):
         if written is not None:
             _check_count(reader, written, fact, graph.name, env)
@@ -115,7 +115,7 @@ def _counting(graph: Graph) -> Callable[[Node], int]:
     return of
 
 
-def _parameters(graph: Graph, each: int = 1) -> dict[Node, Layers]:
+def parameter_layers(graph: Graph, each: int = 1) -> dict[Node, Layers]:
     """What the layers learn; ``each`` number weighs so much."""
     found: dict[Node, Layers] = {}
     for path, step, _, _, shared, _ in visits(graph.body):
@@ -124,7 +124,7 @@ def _parameters(graph: Graph, each: int = 1) -> dict[Node, Layers]:
     return found
 
 
-def _macs(graph: Graph) -> dict[Node, Layers]:
+def mac_layers(graph: Graph) -> dict[Node, Layers]:
     """What the layers multiply in one inference pass."""
     of = _counting(graph)
     found: dict[Node, Layers] = {}

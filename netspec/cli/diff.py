@@ -31,7 +31,7 @@ def compared(options: Namespace, overrides: Mapping[str, Any], sizes: Mapping[st
     first, second = (variants * 2)[:2] if variants else (None, None)
     if new is None:
         new = old
-        path = _revision(old)
+        path = revision_of(old)
         if len(variants) < 2 and (variants or overrides):
             first, sets[0] = None, {}
         elif not variants:
@@ -45,11 +45,11 @@ def compared(options: Namespace, overrides: Mapping[str, Any], sizes: Mapping[st
 
 
 def _load(target: str, limits: Limits) -> Loaded:
-    revision = _revision(target)
+    revision = revision_of(target)
     return load_spec(target, limits.file) if revision is None else load_revision(*revision, limits.file)
 
 
-def _revision(target: str) -> tuple[str, str] | None:
+def revision_of(target: str) -> tuple[str, str] | None:
     """The spec and the revision of ``net.yaml@HEAD~1``; ``None`` for what names no revision."""
     if "@" not in target or Path(target).is_file() or zoo.find(target) is not None:
         return None

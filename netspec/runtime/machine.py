@@ -49,17 +49,17 @@ def _left_of_machine() -> Iterator[int]:
 
 
 def _left_of_groups() -> Iterator[int]:
-    """What the control groups of this process and those around it leave, of version 2 and of version 1."""
+    """Yield the memory that the control groups of this process and those around it leave, of either version."""
     for line in _lines("/proc/self/cgroup"):
         _, kinds, path = line.strip().split(":", 2)
         if kinds == "":
-            yield from _left_of_group(Path("/sys/fs/cgroup"), path, "memory.max", "memory.current", "inactive_file")
+            yield from left_of_group(Path("/sys/fs/cgroup"), path, "memory.max", "memory.current", "inactive_file")
         elif "memory" in kinds.split(","):
             files = "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
-            yield from _left_of_group(Path("/sys/fs/cgroup/memory"), path, *files)
+            yield from left_of_group(Path("/sys/fs/cgroup/memory"), path, *files)
 
 
-def _left_of_group(root: Path, path: str, limit: str, usage: str, cache: str) -> Iterator[int]:
+def left_of_group(root: Path, path: str, limit: str, usage: str, cache: str) -> Iterator[int]:
     """The limit less what is used; files that the kernel may forget at any time are not."""
     folder = root / path.lstrip("/")
     for each in (folder, *folder.parents):

@@ -6,7 +6,7 @@ import pytest
 
 from netspec.analysis.batch_fit import parse_memory
 from netspec.checks.check import check_loaded
-from netspec.checks.expect import _macs, _parameters, count_macs
+from netspec.checks.expect import count_macs, mac_layers, parameter_layers
 from netspec.diagnostics import Diagnostic, Source
 from netspec.emit.table.footer import short_bytes
 from netspec.pipeline import compile_loaded, compile_spec, load_source
@@ -50,13 +50,13 @@ def found(expect: str) -> list[Diagnostic]:
 @pytest.mark.parametrize("name", ["resnet50", "googlenet", "unet", "mobilenet_v2", "scan"])
 def test_the_layers_together_weigh_what_the_network_does(name: str):
     graph = compile_loaded(load_source(Source("scan.yaml", SCAN))) if name == "scan" else compile_spec(name)
-    assert sum(each.weight for each in _parameters(graph).values()) == graph.body.parameter_count
-    assert sum(each.weight for each in _macs(graph).values()) == count_macs(graph)
+    assert sum(each.weight for each in parameter_layers(graph).values()) == graph.body.parameter_count
+    assert sum(each.weight for each in mac_layers(graph).values()) == count_macs(graph)
 
 
 def test_layers_that_are_one_are_named_once():
     graph = compile_spec("resnet34")
-    layers = {each.path: each for each in _parameters(graph).values()}
+    layers = {each.path: each for each in parameter_layers(graph).values()}
     assert layers["layer3.1.conv2"].count == 5
     assert layers["layer3.1.conv2"].weight == 5 * 256 * 256 * 3 * 3
 

@@ -204,12 +204,11 @@ def test_a_request_has_its_time(monkeypatch: pytest.MonkeyPatch):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         with socket.create_connection(("127.0.0.1", server.server_port), timeout=10) as slow:
-            began = time.monotonic()
             with contextlib.suppress(OSError):  # a byte at a time never lets the socket's own clock run out
                 for byte in b"GET / HTTP/1.1\r\nX: " + b"x" * 100:
                     slow.sendall(bytes([byte]))
                     time.sleep(0.05)
-            assert time.monotonic() - began < 4
+                pytest.fail("every byte was taken, long after the time of a request was over")
             with contextlib.suppress(OSError):
                 assert slow.recv(1) == b""
     finally:

@@ -63,6 +63,7 @@ def save(path: Path, text: str) -> None:
     os.replace(beside, path)
 
 
+@pytest.mark.timing
 def test_a_save_brings_a_new_verdict_within_a_second(tmp_path):
     spec = tmp_path / "it.yaml"
     spec.write_text(SOUND, encoding="utf-8")

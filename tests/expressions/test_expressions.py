@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import math
 import re
-import time
 
 import pytest
+from clock import at_most
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -252,10 +252,8 @@ def test_refusals_say_what_and_where(text: str, message: str, under: str, help: 
     ],
 )
 def test_attacks_end_in_an_error_at_once(text: str) -> None:
-    start = time.process_time()
-    with pytest.raises(ExpressionError) as found:
+    with at_most(5), pytest.raises(ExpressionError) as found:
         parse(text).evaluate({**ENV, "x": [1]})
-    assert time.process_time() - start < 0.5
     assert 0 <= found.value.start <= found.value.end <= len(text)
 
 

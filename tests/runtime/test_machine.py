@@ -67,7 +67,7 @@ def test_what_a_control_group_and_those_around_it_leave(tmp_path: Path) -> None:
         (folder / "memory.max").write_text(most + "\n")
         (folder / "memory.current").write_text(used + "\n")
     (inner.parent / "memory.stat").write_text("anon 1500\ninactive_file 400\n")
-    left = machine._left_of_group(tmp_path, "/box/job", "memory.max", "memory.current", "inactive_file")
+    left = machine.left_of_group(tmp_path, "/box/job", "memory.max", "memory.current", "inactive_file")
     assert [*left] == [5000 - 2000 + 400, 9000 - 3000]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from netspec.cli.diff import _revision
+from netspec.cli.diff import revision_of
 from netspec.diagnostics import SpecError, UsageError
 from netspec.pipeline import Loaded, compile_loaded, load_revision
 from netspec.syntax import Limits
@@ -184,10 +184,10 @@ def test_a_file_that_the_revision_does_not_have(repository: Path):
     ],
 )
 def test_where_the_revision_begins(target: str, expected: tuple[str, str] | None):
-    assert _revision(target) == expected
+    assert revision_of(target) == expected
 
 
 def test_a_file_called_like_a_revision_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     Path("net.yaml@HEAD").write_text(NET)
-    assert _revision("net.yaml@HEAD") is None
+    assert revision_of("net.yaml@HEAD") is None

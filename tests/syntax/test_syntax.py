@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import os
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from clock import at_most
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -299,11 +299,10 @@ DEEP = "a0: &a0 [1]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 
     ],
 )
 def test_bombs_end_in_a_diagnostic_quickly(text: str, id: str) -> None:
-    start = time.process_time()
-    node, report = read(text)
+    with at_most(50):
+        node, report = read(text)
     assert node is None
     assert [found.id for found in report.diagnostics] == [id]
-    assert time.process_time() - start < 5
 
 
 @pytest.mark.parametrize(
@@ -320,9 +319,8 @@ def test_bombs_end_in_a_diagnostic_quickly(text: str, id: str) -> None:
     ],
 )
 def test_nothing_is_slow(text: str) -> None:
-    start = time.process_time()
-    read(text)
-    assert time.process_time() - start < 5
+    with at_most(50):
+        read(text)
 
 
 def test_limits_can_be_set() -> None:

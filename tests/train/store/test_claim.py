@@ -108,6 +108,7 @@ def test_a_file_is_no_folder(tmp_path: Path):
             claimed(RunFolder(path)).__enter__()
 
 
+@pytest.mark.timing
 def test_the_wait_is_short(tmp_path: Path):
     process = holder(tmp_path / "run")
     start = time.perf_counter()
