@@ -92,9 +92,7 @@ def sides(name: str, folder: Path, loss: Loss) -> tuple[Epoch, Epoch, Epoch, int
     graph = compile_spec(name)
     setup = Setup(graph, read_data(graph), torch.device("cpu"))
     run = Run(setup, RunFolder(folder), Quiet(0), print)
-    run._began = run._saved = run._flushed = time.perf_counter()
     run.total = 10**9
-    run._end_epoch = lambda: None  # type: ignore[method-assign]
     setup.model.train()
     feed, batch = setup.train, setup.recipe.settings.batch
     columns = (setup.wiring.inputs[0], *setup.wiring.targets.values())
@@ -107,7 +105,7 @@ def sides(name: str, folder: Path, loss: Loss) -> tuple[Epoch, Epoch, Epoch, int
 
     def ours() -> None:
         run.state.step_of_epoch = 0
-        run._epoch()
+        run.train_epoch()
 
     def bare() -> None:
         for inputs, targets in batches:

@@ -56,13 +56,13 @@ def rows() -> list[tuple[float, float, str]]:
 def interrupted(monkeypatch: pytest.MonkeyPatch, after: int, *options: str) -> None:
     """A run that has been stopped after so many epochs."""
     with monkeypatch.context() as patch:
-        end = Run._end_epoch
+        end = Run.end_epoch
 
         def stop(run: Run) -> None:
             end(run)
-            run.asked_to_stop = run.state.epoch == after
+            run.requests.asked_to_stop = run.state.epoch == after
 
-        patch.setattr(Run, "_end_epoch", stop)
+        patch.setattr(Run, "end_epoch", stop)
         assert main(["train", "rows.yaml", "-o", "run", *options]) == 130
 
 

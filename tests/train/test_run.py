@@ -117,7 +117,7 @@ def stop_after(run: Run, steps: int) -> None:
 
     def told(done: int, loss: float) -> None:
         step(done, loss)
-        run.asked_to_stop = run.asked_to_stop or done >= steps
+        run.requests.asked_to_stop |= done >= steps
 
     run.progress.step = told  # type: ignore[method-assign]
 

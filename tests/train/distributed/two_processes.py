@@ -111,7 +111,7 @@ def stopped(run: Run, step: int) -> None:
 
     def ask(done: int, loss: float) -> None:
         told(done, loss)
-        run.asked_to_stop = run.asked_to_stop or (done >= step and run.world.rank == run.world.size - 1)
+        run.requests.asked_to_stop |= done >= step and run.world.rank == run.world.size - 1
 
     run.progress.step = ask  # type: ignore[method-assign]
     assert run.go().interrupted

@@ -17,8 +17,8 @@ def test_the_scores_of_every_epoch_are_on_the_board(tmp_path: Path):
 
     run = small.begin(small.graph(tmp_path, tensorboard="true", metrics="[accuracy]"), tmp_path / "run")
     run.go()
-    assert run.board is not None
-    run.board.close()
+    assert run.journal.board is not None
+    run.journal.board.close()
     board = EventAccumulator(str(tmp_path / "run/tensorboard")).Reload()
     lines = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
     epochs = [line for line in lines if "epoch" in line]
