@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 
 from netspec.dims import Dim, evaluate
-from netspec.elaborate.requirements import holds, symbols_of
+from netspec.elaborate.state.requirements import holds, symbols_of
 from netspec.graph import Requirement
 
 Corner = Mapping[str, int]

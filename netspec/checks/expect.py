@@ -9,7 +9,7 @@ from typing import Any
 
 from netspec.diagnostics import Report, clipped, did_you_mean
 from netspec.dims import Dim, evaluate, evaluate_shape, pretty_shape
-from netspec.elaborate.values import Failed, Reader
+from netspec.elaborate.reading.values import Failed, Reader
 from netspec.graph import Graph, Node, Tally, parameter_count, visits
 from netspec.ops.core.base import Op, Tensor
 from netspec.spec import Expect, Spec, Written

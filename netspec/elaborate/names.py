@@ -9,11 +9,14 @@ from __future__ import annotations
 from netspec import library
 from netspec.elaborate.messages.hints import nested
 from netspec.elaborate.messages.unknowns import unknown_op, unknown_op_argument, unknown_parameter
-from netspec.elaborate.scope import Scope
-from netspec.elaborate.values import Reader
+from netspec.elaborate.reading.scope import Scope
+from netspec.elaborate.reading.values import Reader
 from netspec.ops import OPS
-from netspec.spec import CALL_KEYS, BlockSpec, CallStep, Spec
+from netspec.spec import CALL_KEYS, STRUCTURES, BlockSpec, CallStep, Spec
 from netspec.syntax import ScalarNode
+
+CONSTANTS = ("None", "True", "False")
+"""Keywords of Python that look like classes."""
 
 
 def check_names(spec: Spec, reader: Reader) -> None:
@@ -28,6 +31,23 @@ def check_names(spec: Spec, reader: Reader) -> None:
                 if isinstance(step, CallStep) and not step.key.text.startswith("$"):
                     _check_call(spec, step, reader)
     reader.trail = trail
+
+
+def check_block_names(spec: Spec, reader: Reader) -> None:
+    """Report blocks whose names mean something else, and what their outputs cannot say."""
+    for name, block in spec.blocks.items():
+        if name in OPS or name in STRUCTURES:
+            kind = "an op" if name in OPS else "a structure"
+            message = f"the block `{name}` has the name of {kind}"
+            reader.error("duplicate-name", message, block.span, help="rename the block")
+        if name in CONSTANTS:
+            help = f"`{name}` is a keyword of Python: write `{name}_`"
+            reader.error("bad-name", f"`{name}` cannot be a block's name", block.span, help=help)
+        for output in (block.outputs or {}).values():
+            if output.when is not None:
+                help = "leave it out here, and write it at the network's output that gives this value"
+                message = f"an output of a block has no `when`: `{name}` gives all of its own in every call"
+                reader.error("training-only", message, output.source.span, help=help)
 
 
 def _check_declared(block: BlockSpec, reader: Reader) -> None:

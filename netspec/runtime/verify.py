@@ -18,7 +18,7 @@ from netspec.analysis.above_one import is_above_one
 from netspec.analysis.memory import Memory
 from netspec.dims import evaluate, evaluate_shape
 from netspec.elaborate.passes.sizes import first_that_fit, other_sizes, small_sizes
-from netspec.elaborate.requirements import holds
+from netspec.elaborate.state.requirements import holds
 from netspec.graph import Graph, Value, walk
 from netspec.ops.core.base import HALVES, Numbers
 from netspec.runtime.export import exported, put_model, remove_model

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from netspec.diagnostics import Report, SpecError, UsageError
+from netspec.elaborate.reading.values import Reader
 from netspec.elaborate.training.recipe import check_columns, class_count
-from netspec.elaborate.values import Reader
 from netspec.graph import Graph
 from netspec.recipes import Column
 from netspec.recipes.binding import bind_inputs, bind_target, prepared

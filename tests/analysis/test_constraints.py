@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from netspec.analysis.constraints import Fact, facts
 from netspec.diagnostics import Source, Span
 from netspec.dims import Dim, Size, floor_div
-from netspec.elaborate.requirements import holds
+from netspec.elaborate.state.requirements import holds
 from netspec.graph import Graph, Level, Requirement
 from netspec.pipeline import compile_spec
 from netspec.runtime.module import build_module

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from netspec.elaborate.taken import why_taken
+from netspec.elaborate.building.reserved import why_taken
 from netspec.ops import OPS
 from netspec.spec import CALL_KEYS, STRUCTURES
 

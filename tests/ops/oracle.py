@@ -21,7 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from netspec.diagnostics import Source, Span
 from netspec.dims import Dim, Shape, UndecidedError, evaluate, evaluate_shape, same, spell
-from netspec.elaborate.requirements import Requirements
+from netspec.elaborate.state.requirements import Requirements
 from netspec.emit.onnx.builder import DTYPES, GraphBuilder
 from netspec.ops import OPS
 from netspec.ops.core.base import Constructor, Op, ShapeError, Tensor

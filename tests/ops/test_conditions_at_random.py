@@ -18,7 +18,7 @@ from netspec.analysis.constraints import facts
 from netspec.diagnostics import Source, SpecError
 from netspec.dims import evaluate, evaluate_shape
 from netspec.elaborate.passes.sizes import other_sizes
-from netspec.elaborate.requirements import holds
+from netspec.elaborate.state.requirements import holds
 from netspec.graph import Graph, Requirement
 from netspec.pipeline import compile_loaded, load_source
 from netspec.runtime.module import build_module

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from netspec import library
 from netspec.diagnostics import Label, clipped, did_you_mean, nearest
-from netspec.elaborate.scope import Scope, origin_labels
-from netspec.elaborate.values import Failed, Reader
+from netspec.elaborate.reading.scope import Scope, origin_labels
+from netspec.elaborate.reading.values import Failed, Reader
 from netspec.ops import OPS
 from netspec.ops.core.base import Op
 from netspec.spec import STRUCTURES, BlockSpec, CallStep

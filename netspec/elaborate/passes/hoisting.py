@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from netspec.dims import Size, UndecidedError, same
-from netspec.elaborate.levels import Interned
+from netspec.elaborate.state.levels import Interned
 from netspec.graph import Call, Level, Node, Phase, Step, Value, over_time
 from netspec.ops.core.base import ShapeError
 

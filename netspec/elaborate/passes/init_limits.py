@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from netspec.dims import Shape, times_shape
-from netspec.elaborate.values import Reader
+from netspec.elaborate.reading.values import Reader
 from netspec.graph import Call, InitRule, Level, Node, walk_parameters
 
 LARGEST = 3.4e38

@@ -7,8 +7,8 @@ from typing import Any
 
 from netspec.diagnostics import did_you_mean
 from netspec.elaborate.passes.init_limits import wrong_number
-from netspec.elaborate.scope import show
-from netspec.elaborate.values import PLAIN_TEXT, Failed, Reader
+from netspec.elaborate.reading.scope import show
+from netspec.elaborate.reading.values import PLAIN_TEXT, Failed, Reader
 from netspec.graph import InitRule, Level, walk_parameters
 from netspec.ops import OPS
 from netspec.spec import Entry, Written

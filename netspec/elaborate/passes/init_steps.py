@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from netspec.diagnostics import clipped, did_you_mean
 from netspec.elaborate.passes.init_rules import FUNCTIONS, read_rule
-from netspec.elaborate.values import Failed, Reader
+from netspec.elaborate.reading.values import Failed, Reader
 from netspec.graph import InitRule, Level, Node, Step, state_key, visits, walk_parameters
 from netspec.ops import OPS
 from netspec.spec import Written

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from netspec.elaborate.passes.draft import Draft
 from netspec.graph import Call, Level, Node, Step, Value
 from netspec.ops.core.base import Numbers, Op
 
@@ -14,6 +15,11 @@ def input_numbers(body: Level, below: Mapping[str, int]) -> dict[str, Numbers]:
     found = dict(zip(body.input_names, _numbers(body, {})))
     made = {name: each or Numbers() for name, each in found.items() if each is not None or name in below}
     return {name: replace(each, below=below.get(name, each.below)) for name, each in made.items()}
+
+
+def set_input_numbers(draft: Draft) -> None:
+    """Set ``numbers``."""
+    draft.numbers = input_numbers(draft.body, draft.below)
 
 
 def _numbers(level: Level, known: dict[Level, Sequence[Numbers | None]]) -> Sequence[Numbers | None]:

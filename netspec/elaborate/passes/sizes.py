@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from itertools import chain, islice, product
 
 from netspec.diagnostics import Report
-from netspec.elaborate.requirements import explain, holds, symbols_of
+from netspec.elaborate.passes.draft import Draft
+from netspec.elaborate.state.requirements import explain, holds, symbols_of
 from netspec.graph import Graph, Requirement, Value
 
 COMMON = (64, 128, 224, 256, 512, 32, 16, 8, 1024, 299, 100, 2048, 4096)
@@ -41,6 +42,12 @@ def choose_sizes(
             break
     report.raise_if_any()
     return sizes
+
+
+def set_sizes(draft: Draft) -> None:
+    """Set ``sizes``. Raises ``SpecError`` where none is found that meets the requirements."""
+    report = draft.reader.report
+    draft.sizes = choose_sizes(draft.inputs, draft.declared, draft.requirements, report)
 
 
 def first_that_fit(graph: Graph, fits: Callable[[Mapping[str, int]], bool]) -> dict[str, int] | None:

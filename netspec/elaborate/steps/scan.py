@@ -9,11 +9,13 @@ from pydantic import ValidationError
 
 from netspec.diagnostics import Label, did_you_mean
 from netspec.dims import Size, pretty_shape
-from netspec.elaborate.base import Frame
-from netspec.elaborate.levels import Binding, Builder, Ports
+from netspec.elaborate.building.nodes import add_node, add_step, make_op, mark_training
+from netspec.elaborate.building.references import previous, reference, required
+from netspec.elaborate.building.step_names import step_name
+from netspec.elaborate.context import Context, Frame
 from netspec.elaborate.passes.hoisting import hoisted
-from netspec.elaborate.steps.block import BlockCalls
-from netspec.elaborate.values import Failed
+from netspec.elaborate.reading.values import Failed
+from netspec.elaborate.state.levels import Binding, Builder, Ports
 from netspec.graph import Call, Loop, Value, axis_of_time, over_time
 from netspec.ops import OPS
 from netspec.ops.core.base import ShapeError, Tensor
@@ -21,170 +23,187 @@ from netspec.spec import Scan, Written
 from netspec.syntax import ListNode
 
 
-class Scans(BlockCalls):
-    """Scans become calls of a level that has a loop."""
+def elaborate(context: Context, frame: Frame, step: Scan, prev: Value | None, given: str | None) -> Value:
+    name = step_name(context, frame, step.name, given, step.span)
+    guard_keys(context, step)
+    sequences = read_each(context, step.over, lambda key, node: needed(context, frame, node, prev))
+    length = scan_length(context, step, sequences)
+    states = read_each(context, step.state, lambda key, node: first_state(context, frame, node, prev, sequences))
+    if step.index is not None:
+        sequences[step.index] = iteration_numbers(context, frame, step, length, sequences)
+    builder = Builder("scan", "", step.span, frame.builder.path_of(name), frame.builder)
+    turn = {key: Value(one_turn(value.tensor)) for key, value in sequences.items()}
+    carried = {key: Value(value.tensor) for key, value in states.items()}
+    outside = [*sequences.items(), *states.items()]
+    inside = {**turn, **carried}
+    builder.given = [(value, inside[key], key) for key, value in outside]
+    builder.names = dict(inside)
+    inner = Frame(builder, frame.env, frame.training)
+    last = context.run(inner, step.body, next(iter(turn.values())))
+    following = read_each(
+        context, step.next, lambda key, node: next_state(context, inner, key, node, last, carried, step)
+    )
+    collected = read_collected(context, inner, step, last)
+    loop = Loop(len(sequences), len(states), length, step.reverse)
+    results = {**collected, **{key: following[key] for key in states}}
+    level, actual = builder.close(context.cache.interned, results, {}, loop)
+    level = hoisted(level, context.cache.interned)
+    tensors = [over_time(value.tensor, length) for value in collected.values()]
+    outputs = tuple(Value(tensor) for tensor in [*tensors, *(value.tensor for value in states.values())])
+    if not frame.training:  # else all of it is for training
+        guard_training(context, step, results.values())
+    mark_training(context, frame, actual, outputs, step.span)
+    named = step.name is not None
+    add_step(context, frame, Call(name, level, tuple(actual), outputs, step.span, named, frame.training))
+    if named or given is not None:
+        bound: Binding = outputs[0] if len(outputs) == 1 else Ports(dict(zip(results, outputs)))
+        frame.builder.names[name] = bound
+    return outputs[0]
 
-    def scan(self, frame: Frame, step: Scan, prev: Value | None, given: str | None) -> Value:
-        name = self.place(frame, step.name, given, step.span)
-        self.guard_keys(step)
-        sequences = self.each(step.over, lambda key, node: self.needed(frame, node, prev))
-        length = self.length(step, sequences)
-        states = self.each(step.state, lambda key, node: self.first_state(frame, node, prev, sequences))
-        if step.index is not None:
-            sequences[step.index] = self.turns(frame, step, length, sequences)
-        builder = Builder("scan", "", step.span, frame.builder.path_of(name), frame.builder)
-        turn = {key: Value(one_turn(value.tensor)) for key, value in sequences.items()}
-        carried = {key: Value(value.tensor) for key, value in states.items()}
-        outside = [*sequences.items(), *states.items()]
-        inside = {**turn, **carried}
-        builder.given = [(value, inside[key], key) for key, value in outside]
-        builder.names = dict(inside)
-        inner = Frame(builder, frame.env, frame.training)
-        last = self.run(inner, step.body, next(iter(turn.values())))
-        following = self.each(step.next, lambda key, node: self.next_state(inner, key, node, last, carried, step))
-        collected = self.collected(inner, step, last)
-        loop = Loop(len(sequences), len(states), length, step.reverse)
-        results = {**collected, **{key: following[key] for key in states}}
-        level, actual = builder.close(self.interned, results, {}, loop)
-        level = hoisted(level, self.interned)
-        tensors = [over_time(value.tensor, length) for value in collected.values()]
-        outputs = tuple(Value(tensor) for tensor in [*tensors, *(value.tensor for value in states.values())])
-        if not frame.training:  # else all of it is for training
-            self.guard_training(step, results.values())
-        self.mark(frame, actual, outputs, step.span)
-        named = step.name is not None
-        self.add(frame, Call(name, level, tuple(actual), outputs, step.span, named, frame.training))
-        if named or given is not None:
-            bound: Binding = outputs[0] if len(outputs) == 1 else Ports(dict(zip(results, outputs)))
-            frame.builder.names[name] = bound
-        return outputs[0]
 
-    def needed(self, frame: Frame, node: Written, prev: Value | None) -> Value:
-        """The value that a reference means, which must be there."""
-        return self.required(self.reference(frame, node, prev), node.span, "a scan")
+def needed(context: Context, frame: Frame, node: Written, prev: Value | None) -> Value:
+    """The value that a reference means, which must be there."""
+    return required(context, reference(context, frame, node, prev), node.span, "a scan")
 
-    def guard_keys(self, step: Scan) -> None:
-        """Guard that a scan says all it must, and each name once."""
-        if not step.over:
-            help = "`over: {word: embedded}`: the body sees one step of `embedded` as `word`"
-            raise self.reader.error("missing-key", "`scan` needs a sequence to run over", step.span, help=help)
-        failed = False
-        missing = [key for key in step.state if key not in step.next]
-        for key, node in step.next.items():
-            if key not in step.state:
-                failed = True
-                help = did_you_mean(key, missing or step.state) or "name it under `state`, with its first value"
-                self.reader.error("unknown-name", f"`scan` has no state `{key}`", node.span, help=help)
-                missing = missing[1:]
-        for key in missing:
+
+def guard_keys(context: Context, step: Scan) -> None:
+    """Guard that a scan says all it must, and each name once."""
+    if not step.over:
+        help = "`over: {word: embedded}`: the body sees one step of `embedded` as `word`"
+        raise context.reader.error("missing-key", "`scan` needs a sequence to run over", step.span, help=help)
+    failed = False
+    missing = [key for key in step.state if key not in step.next]
+    for key, node in step.next.items():
+        if key not in step.state:
             failed = True
-            help = f"`next: {{{key}: …}}`, with the step of the body that makes it"
-            self.reader.error("missing-key", f"the state `{key}` has no next value", step.state[key].span, help=help)
-        taken: dict[str, Written] = dict(step.over)
-        for key, node in (*step.state.items(), *(step.collect or {}).items()):
-            clashes = key in taken if key in step.state else key in step.state
-            if clashes:
-                failed = True
-                help = "give one of them another name"
-                self.reader.error("duplicate-name", f"`scan` has two things called `{key}`", node.span, help=help)
-            taken.setdefault(key, node)
-        if step.index is not None and step.index in taken:
+            help = did_you_mean(key, missing or step.state) or "name it under `state`, with its first value"
+            context.reader.error("unknown-name", f"`scan` has no state `{key}`", node.span, help=help)
+            missing = missing[1:]
+    for key in missing:
+        failed = True
+        help = f"`next: {{{key}: …}}`, with the step of the body that makes it"
+        context.reader.error("missing-key", f"the state `{key}` has no next value", step.state[key].span, help=help)
+    taken: dict[str, Written] = dict(step.over)
+    for key, node in (*step.state.items(), *(step.collect or {}).items()):
+        clashes = key in taken if key in step.state else key in step.state
+        if clashes:
             failed = True
-            node = taken[step.index]
-            help = "give the index another name"
-            self.reader.error("duplicate-name", f"`scan` has two things called `{step.index}`", node.span, help=help)
-        if failed:
-            raise Failed
+            help = "give one of them another name"
+            context.reader.error("duplicate-name", f"`scan` has two things called `{key}`", node.span, help=help)
+        taken.setdefault(key, node)
+    if step.index is not None and step.index in taken:
+        failed = True
+        node = taken[step.index]
+        help = "give the index another name"
+        context.reader.error("duplicate-name", f"`scan` has two things called `{step.index}`", node.span, help=help)
+    if failed:
+        raise Failed
 
-    def each(self, written: Mapping[str, Written], read: Any) -> dict[str, Value]:
-        """The value of each entry; every fault in them is reported."""
-        values: dict[str, Value] = {}
-        failed = False
-        for key, node in written.items():
-            try:
-                values[key] = read(key, node)
-            except Failed:
-                failed = True
-        if failed:
-            raise Failed
-        return values
 
-    def length(self, step: Scan, sequences: Mapping[str, Value]) -> Size:
-        """How many turns the scan takes; its sequences must be equally long."""
-        lengths: dict[str, Size] = {}
-        for key, value in sequences.items():
-            if not value.shape:
-                help = "a sequence is [N, T, …], or [T]"
-                raise self.reader.error(
-                    "shape-mismatch", f"`{key}` is a single number, not a sequence", step.over[key].span, help=help
-                )
-            lengths[key] = value.shape[axis_of_sequence(value.tensor)]
-        length, *others = lengths.values()
+def read_each(context: Context, written: Mapping[str, Written], read: Any) -> dict[str, Value]:
+    """The value of each entry; every fault in them is reported."""
+    values: dict[str, Value] = {}
+    failed = False
+    for key, node in written.items():
         try:
-            why = "the sequences of a scan are equally long"
-            self.requirements.check(((length, other, why) for other in others), step.span)
-        except ShapeError as found:
-            labels = tuple(
-                Label(step.over[key].span, f"`{key}` is {pretty_shape(value.shape)}")
-                for key, value in sequences.items()
+            values[key] = read(key, node)
+        except Failed:
+            failed = True
+    if failed:
+        raise Failed
+    return values
+
+
+def scan_length(context: Context, step: Scan, sequences: Mapping[str, Value]) -> Size:
+    """How many turns the scan takes; its sequences must be equally long."""
+    lengths: dict[str, Size] = {}
+    for key, value in sequences.items():
+        if not value.shape:
+            help = "a sequence is [N, T, …], or [T]"
+            raise context.reader.error(
+                "shape-mismatch", f"`{key}` is a single number, not a sequence", step.over[key].span, help=help
             )
-            raise self.reader.error("shape-mismatch", str(found), step.span, secondary=labels) from None
-        return length
-
-    def first_state(self, frame: Frame, node: Written, prev: Value | None, sequences: Mapping[str, Value]) -> Value:
-        """What a state is before the first turn: a value, or zeros where its shape is written."""
-        if not isinstance(node, ListNode):
-            return self.needed(frame, node, prev)
-        like = next((value for value in sequences.values() if "float" in value.tensor.dtype), None)
-        sizes = self.reader.value(node, frame.env)
-        try:
-            zeros = self.make(OPS["zeros"], {"size": sizes})
-        except ValidationError:
-            help = "`[N, hidden]`: a shape makes zeros; or the name of a step"
-            raise self.reader.error("bad-value", "a state's shape is a list of sizes", node.span, help=help) from None
-        found = like or next(iter(sequences.values()))
-        arguments: Any = {"size": (None, node)}
-        made = self.node(frame, "", zeros, [found], node.span, arguments, structure="scan", ports=("like",))
-        return made.outputs[0]
-
-    def turns(self, frame: Frame, step: Scan, length: Size, sequences: Mapping[str, Value]) -> Value:
-        """The numbers of the turns, as a sequence of its own."""
-        like = next(iter(sequences.values()))
-        count = self.make(OPS["arange"], {"end": length})
-        return self.node(frame, "", count, [like], step.span, {}, structure="scan", ports=("like",)).outputs[0]
-
-    def next_state(
-        self, inner: Frame, key: str, node: Written, last: Value | None, carried: Mapping[str, Value], step: Scan
-    ) -> Value:
-        """The value that a state takes on; it keeps its shape."""
-        value, before = self.needed(inner, node, last), carried[key]
-        if value.tensor == before.tensor:
-            return value
-        shapes = [pretty_shape(each.shape) for each in (before, value)]
-        if value.shape == before.shape:
-            shapes = [each.tensor.dtype for each in (before, value)]
-        label = Label(step.state[key].span, f"begins as {shapes[0]}")
-        message = f"the state `{key}` changes from {shapes[0]} to {shapes[1]}"
-        help = "a state keeps its shape and dtype from turn to turn"
-        raise self.reader.error(
-            "shape-mismatch", message, node.span, f"becomes {shapes[1]}", secondary=(label,), help=help
+        lengths[key] = value.shape[axis_of_sequence(value.tensor)]
+    length, *others = lengths.values()
+    try:
+        why = "the sequences of a scan are equally long"
+        context.requirements.check(((length, other, why) for other in others), step.span)
+    except ShapeError as found:
+        labels = tuple(
+            Label(step.over[key].span, f"`{key}` is {pretty_shape(value.shape)}") for key, value in sequences.items()
         )
+        raise context.reader.error("shape-mismatch", str(found), step.span, secondary=labels) from None
+    return length
 
-    def collected(self, inner: Frame, step: Scan, last: Value | None) -> dict[str, Value]:
-        """What is kept of every turn: what `collect` names, else the body's last value as `output`."""
-        if step.collect is not None:
-            return self.each(step.collect, lambda key, node: self.needed(inner, node, last))
-        if "output" in step.state:
-            help = "name it under `collect`: `collect: {outputs: …}`"
-            span = step.state["output"].span
-            raise self.reader.error("duplicate-name", "`output` is what the scan collects", span, help=help)
-        return {"output": self.required(self.previous(last, step.span), step.span, "an output")}
 
-    def guard_training(self, step: Scan, results: Iterable[Value]) -> None:
-        """Guard that nothing leaves the scan that exists in training only."""
-        if any(value in self.training_only for value in results):
-            message = "the scan gives a value that exists in training only"
-            raise self.reader.error("training-only", message, step.span)
+def first_state(
+    context: Context, frame: Frame, node: Written, prev: Value | None, sequences: Mapping[str, Value]
+) -> Value:
+    """What a state is before the first turn: a value, or zeros where its shape is written."""
+    if not isinstance(node, ListNode):
+        return needed(context, frame, node, prev)
+    like = next((value for value in sequences.values() if "float" in value.tensor.dtype), None)
+    sizes = context.reader.value(node, frame.env)
+    try:
+        zeros = make_op(context, OPS["zeros"], {"size": sizes})
+    except ValidationError:
+        help = "`[N, hidden]`: a shape makes zeros; or the name of a step"
+        raise context.reader.error("bad-value", "a state's shape is a list of sizes", node.span, help=help) from None
+    found = like or next(iter(sequences.values()))
+    arguments: Any = {"size": (None, node)}
+    made = add_node(context, frame, "", zeros, [found], node.span, arguments, structure="scan", ports=("like",))
+    return made.outputs[0]
+
+
+def iteration_numbers(
+    context: Context, frame: Frame, step: Scan, length: Size, sequences: Mapping[str, Value]
+) -> Value:
+    """The numbers of the turns, as a sequence of its own."""
+    like = next(iter(sequences.values()))
+    count = make_op(context, OPS["arange"], {"end": length})
+    return add_node(context, frame, "", count, [like], step.span, {}, structure="scan", ports=("like",)).outputs[0]
+
+
+def next_state(
+    context: Context,
+    inner: Frame,
+    key: str,
+    node: Written,
+    last: Value | None,
+    carried: Mapping[str, Value],
+    step: Scan,
+) -> Value:
+    """The value that a state takes on; it keeps its shape."""
+    value, before = needed(context, inner, node, last), carried[key]
+    if value.tensor == before.tensor:
+        return value
+    shapes = [pretty_shape(each.shape) for each in (before, value)]
+    if value.shape == before.shape:
+        shapes = [each.tensor.dtype for each in (before, value)]
+    label = Label(step.state[key].span, f"begins as {shapes[0]}")
+    message = f"the state `{key}` changes from {shapes[0]} to {shapes[1]}"
+    help = "a state keeps its shape and dtype from turn to turn"
+    raise context.reader.error(
+        "shape-mismatch", message, node.span, f"becomes {shapes[1]}", secondary=(label,), help=help
+    )
+
+
+def read_collected(context: Context, inner: Frame, step: Scan, last: Value | None) -> dict[str, Value]:
+    """What is kept of every turn: what `collect` names, else the body's last value as `output`."""
+    if step.collect is not None:
+        return read_each(context, step.collect, lambda key, node: needed(context, inner, node, last))
+    if "output" in step.state:
+        help = "name it under `collect`: `collect: {outputs: …}`"
+        span = step.state["output"].span
+        raise context.reader.error("duplicate-name", "`output` is what the scan collects", span, help=help)
+    return {"output": required(context, previous(context, last, step.span), step.span, "an output")}
+
+
+def guard_training(context: Context, step: Scan, results: Iterable[Value]) -> None:
+    """Guard that nothing leaves the scan that exists in training only."""
+    if any(value in context.training_only for value in results):
+        message = "the scan gives a value that exists in training only"
+        raise context.reader.error("training-only", message, step.span)
 
 
 def axis_of_sequence(tensor: Tensor) -> int:

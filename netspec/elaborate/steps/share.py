@@ -8,86 +8,86 @@ from typing import Any
 from netspec import library
 from netspec.diagnostics import Label, clipped, did_you_mean
 from netspec.dims import pretty_shape
-from netspec.elaborate.base import Frame
-from netspec.elaborate.levels import UNKNOWN
+from netspec.elaborate.building.references import reference
+from netspec.elaborate.context import Context, Frame
 from netspec.elaborate.messages.unknowns import listed
-from netspec.elaborate.scope import Scope
-from netspec.elaborate.steps.scan import Scans
-from netspec.elaborate.values import Failed
+from netspec.elaborate.reading.scope import Scope
+from netspec.elaborate.reading.values import Failed
+from netspec.elaborate.state.levels import UNKNOWN
 from netspec.graph import Call, Level, Node, Step, Value, walk
 from netspec.ops import OPS
 from netspec.spec import CallStep, Repeat, Share
 from netspec.spec import Step as Written
 
 
-class Sharing(Scans):
-    """``share`` elaborates the step that it names once more, and marks what comes of it as the same module."""
+def elaborate(context: Context, frame: Frame, step: Share, prev: Value | None, given: str | None) -> Value | None:
+    name = context.reader.text(step.step, frame.env)
+    original = shared_step(context, frame, step, name)
+    before = len(frame.builder.steps)
+    source, env = frame.builder.authored[original.name]
+    again = rewritten(context, frame, step, source)
+    if not isinstance(source, CallStep) and step.source is not None:
+        prev = reference(context, frame, step.source, prev)
+    shape = frame.env.get("shape")
+    scope = env if shape is None else Scope({**env, "shape": shape}, env.origins)
+    with context.reader.through(f"shared: `{clipped(name)}` ({context.at(step.span)})"):
+        result = context.value(frame.seeing(scope), again, prev, given)
+    made = frame.builder.steps[before:]
+    if len(made) != 1:
+        raise Failed
+    guard_alike(context, step, name, original, made[0])
+    if isinstance(original, Call) or original.op.functional is None:  # else there is nothing to share
+        shares = original.shares or original.name
+        frame.builder.steps[-1] = replace(made[0], shares=shares, frozen=original.frozen, init=())
+    return result
 
-    def share(self, frame: Frame, step: Share, prev: Value | None, given: str | None) -> Value | None:
-        name = self.reader.text(step.step, frame.env)
-        original = self.original(frame, step, name)
-        before = len(frame.builder.steps)
-        source, env = frame.builder.authored[original.name]
-        again = self.again(frame, step, source)
-        if not isinstance(source, CallStep) and step.source is not None:
-            prev = self.reference(frame, step.source, prev)
-        shape = frame.env.get("shape")
-        scope = env if shape is None else Scope({**env, "shape": shape}, env.origins)
-        with self.through(f"shared: `{clipped(name)}` ({self.at(step.span)})"):
-            result = self.value(frame.seeing(scope), again, prev, given)
-        made = frame.builder.steps[before:]
-        if len(made) != 1:
-            raise Failed
-        self.guard_alike(step, name, original, made[0])
-        if isinstance(original, Call) or original.op.functional is None:  # else there is nothing to share
-            shares = original.shares or original.name
-            frame.builder.steps[-1] = replace(made[0], shares=shares, frozen=original.frozen, init=())
-        return result
 
-    def original(self, frame: Frame, step: Share, name: str) -> Step:
-        """The step whose module is run again: one that stands before, in the same body."""
-        authored = frame.builder.authored
-        found = next((each for each in frame.builder.steps if each.name == name and name in authored), None)
-        if found is not None:
-            return found
-        if frame.builder.is_incomplete() or frame.builder.names.get(name) is UNKNOWN:
-            raise Failed
-        help = did_you_mean(name, authored) or "a step can share one that stands before it in the same body"
-        message = f"no step `{clipped(name)}` can be shared here"
-        raise self.reader.error("unknown-reference", message, step.step.span, help=help)
+def shared_step(context: Context, frame: Frame, step: Share, name: str) -> Step:
+    """The step whose module is run again: one that stands before, in the same body."""
+    authored = frame.builder.authored
+    found = next((each for each in frame.builder.steps if each.name == name and name in authored), None)
+    if found is not None:
+        return found
+    if frame.builder.is_incomplete() or frame.builder.names.get(name) is UNKNOWN:
+        raise Failed
+    help = did_you_mean(name, authored) or "a step can share one that stands before it in the same body"
+    message = f"no step `{clipped(name)}` can be shared here"
+    raise context.reader.error("unknown-reference", message, step.step.span, help=help)
 
-    def again(self, frame: Frame, step: Share, source: Any) -> Written:
-        """The shared step as it would be written here: under its own name, reading what ``share`` says."""
-        if isinstance(source, CallStep):
-            called = source.key.text
-            block = self.blocks.get(called) or (None if called in OPS else library.find(called))
-            inputs = {*(block.formal if block is not None else OPS[called].ports if called in OPS else ()), "tie"}
-            kept = {key: entry for key, entry in source.arguments.items() if key not in inputs}
-            return replace(source, name=step.name, source=step.source, arguments=kept)
-        if isinstance(source, Repeat) and step.name is None:
-            help = "`share: {step: …, name: …}`"
-            raise self.reader.error("missing-key", "the share of a `repeat` needs a name", step.span, help=help)
-        copied: Written = source.model_copy(update={"name": step.name})
-        return copied
 
-    def guard_alike(self, step: Share, name: str, original: Step, again: Step) -> None:
-        """Guard that the module fits what it is given the second time."""
-        if is_alike(original, again):
-            return
-        first, second = learned(original), learned(again)
-        changed = next((key for key in first if key in second and first[key] != second[key]), None)
-        message = f"`{clipped(name)}` cannot be shared here: it would be another module for this input"
-        if changed is not None:
-            was, now = pretty_shape(first[changed]), pretty_shape(second[changed])
-            message = f"`{clipped(name)}` cannot be shared here: its {changed} is {was}, but {now} would be needed"
-        labels = (Label(original.span, "the step that is shared"),)
-        help = "what shares weights reads the same number of features"
-        if isinstance(original, Call) and isinstance(again, Call):
-            was, now = (listed(call.body.input_names) for call in (original, again))
-            if was != now:
-                message = f"`{clipped(name)}` cannot be shared here: it reads {was}, but here {now}"
-                help = "give it the same inputs"
-        raise self.reader.error("shape-mismatch", message, step.span, secondary=labels, help=help)
+def rewritten(context: Context, frame: Frame, step: Share, source: Any) -> Written:
+    """The shared step as it would be written here: under its own name, reading what ``share`` says."""
+    if isinstance(source, CallStep):
+        called = source.key.text
+        block = context.blocks.get(called) or (None if called in OPS else library.find(called))
+        inputs = {*(block.formal if block is not None else OPS[called].ports if called in OPS else ()), "tie"}
+        kept = {key: entry for key, entry in source.arguments.items() if key not in inputs}
+        return replace(source, name=step.name, source=step.source, arguments=kept)
+    if isinstance(source, Repeat) and step.name is None:
+        help = "`share: {step: …, name: …}`"
+        raise context.reader.error("missing-key", "the share of a `repeat` needs a name", step.span, help=help)
+    copied: Written = source.model_copy(update={"name": step.name})
+    return copied
+
+
+def guard_alike(context: Context, step: Share, name: str, original: Step, again: Step) -> None:
+    """Guard that the module fits what it is given the second time."""
+    if is_alike(original, again):
+        return
+    first, second = learned(original), learned(again)
+    changed = next((key for key in first if key in second and first[key] != second[key]), None)
+    message = f"`{clipped(name)}` cannot be shared here: it would be another module for this input"
+    if changed is not None:
+        was, now = pretty_shape(first[changed]), pretty_shape(second[changed])
+        message = f"`{clipped(name)}` cannot be shared here: its {changed} is {was}, but {now} would be needed"
+    labels = (Label(original.span, "the step that is shared"),)
+    help = "what shares weights reads the same number of features"
+    if isinstance(original, Call) and isinstance(again, Call):
+        was, now = (listed(call.body.input_names) for call in (original, again))
+        if was != now:
+            message = f"`{clipped(name)}` cannot be shared here: it reads {was}, but here {now}"
+            help = "give it the same inputs"
+    raise context.reader.error("shape-mismatch", message, step.span, secondary=labels, help=help)
 
 
 def is_alike(left: Step, right: Step) -> bool:

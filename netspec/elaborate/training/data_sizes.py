@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from netspec.diagnostics import Label, Span
 from netspec.dims import Dim, Size, evaluate, pretty
-from netspec.elaborate.requirements import explain, holds, symbols_of
-from netspec.elaborate.values import Reader
+from netspec.elaborate.reading.values import Reader
+from netspec.elaborate.state.requirements import explain, holds, symbols_of
 from netspec.graph import Requirement, Value
 from netspec.ops.core.base import Tensor
 from netspec.recipes import Column

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from netspec.diagnostics import Span, clipped, did_you_mean
 from netspec.elaborate.messages.unknowns import PLAIN_WORDS, listed
-from netspec.elaborate.scope import Scope, origin_labels, show
-from netspec.elaborate.values import Failed, Reader, whole_help
+from netspec.elaborate.reading.scope import Scope, origin_labels, show
+from netspec.elaborate.reading.values import Failed, Reader, whole_help
 from netspec.ops.core.arguments import text_rule
 from netspec.recipes import Ingredient, Kind, ingredients
 from netspec.spec import Written

@@ -9,10 +9,10 @@ from typing import Any
 from netspec.diagnostics import Span, clipped, did_you_mean
 from netspec.dims import pretty, pretty_shape
 from netspec.elaborate.messages.unknowns import listed
-from netspec.elaborate.scope import Scope
+from netspec.elaborate.reading.scope import Scope
+from netspec.elaborate.reading.values import Failed, Reader
 from netspec.elaborate.training.data_sizes import check_sizes, known
 from netspec.elaborate.training.ingredients import IngredientReader
-from netspec.elaborate.values import Failed, Reader
 from netspec.graph import Output, Requirement, Value
 from netspec.recipes import Column, ingredients
 from netspec.recipes.binding import Unbound, bind_inputs, bind_target, prepared

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import chain, count
 from typing import Any, Union
 
-from netspec.elaborate.taken import TAKEN
+from netspec.elaborate.building.reserved import TAKEN
 from netspec.emit.source.forms import is_inline, is_module, is_sequential
 from netspec.emit.source.methods import methods
 from netspec.emit.source.names import RESERVED, is_attribute, variable_name

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from netspec.elaborate.taken import TAKEN, free_name, why_taken
+from netspec.elaborate.building.reserved import TAKEN, free_name, why_taken
 
 
 def test_all_names_of_modules_are_taken() -> None:

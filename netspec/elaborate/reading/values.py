@@ -9,7 +9,7 @@ from typing import Any
 
 from netspec import library
 from netspec.diagnostics import Label, Report, Span, clipped, did_you_mean, nearest
-from netspec.elaborate.scope import origin_labels, show
+from netspec.elaborate.reading.scope import origin_labels, show
 from netspec.expressions import ExpressionError, UnknownError, parse, parse_template
 from netspec.ops import OPS
 from netspec.ops.core.arguments import TextRule
@@ -26,6 +26,21 @@ class Failed(Exception):
     """A step cannot be finished; what is wrong has been reported, or follows from what has."""
 
 
+class Through:
+    """A stretch of the elaboration with one more entry in the trail; entered for every iteration of every loop."""
+
+    __slots__ = ("before", "reader", "trail")
+
+    def __init__(self, reader: Reader, trail: str):
+        self.reader, self.trail, self.before = reader, trail, reader.trail
+
+    def __enter__(self) -> None:
+        self.reader.trail = (*self.before, self.trail)
+
+    def __exit__(self, *_: object) -> None:
+        self.reader.trail = self.before
+
+
 class Reader:
     """Evaluates written values, and reports what fails with the trail of the moment."""
 
@@ -34,6 +49,15 @@ class Reader:
         self.trail: tuple[str, ...] = ()
         self.later: Mapping[str, Any] = {}
         self.caller: Span | None = None
+
+    @property
+    def in_loop(self) -> bool:
+        """Return whether the trail goes through a loop."""
+        return any(not entry.startswith(("block ", "variant ")) for entry in self.trail)
+
+    def through(self, trail: str) -> Through:
+        """Add an entry to the trail of the diagnostics inside."""
+        return Through(self, trail)
 
     def place(self, span: Span) -> Span:
         """Where to tell what is wrong at ``span``: inside the library, at the call of its block."""

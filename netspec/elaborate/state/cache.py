@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from netspec import library
-from netspec.elaborate.levels import Interned, hashable
+from netspec.elaborate.state.levels import Interned, hashable
 from netspec.graph import Level, Requirement
 from netspec.ops.core.base import Op, Tensor
 from netspec.spec import BlockSpec, CallStep, Form

@@ -1,0 +1,1 @@
+"""What steps of every form are built with: names, references, nodes and inner levels."""

@@ -1,0 +1,77 @@
+"""Levels inside others: groups, iterations and branches, and structures that a name makes into one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from netspec.diagnostics import Span
+from netspec.elaborate.building.nodes import add_step, mark_training
+from netspec.elaborate.building.references import previous, required
+from netspec.elaborate.building.step_names import guard_reserved, step_name
+from netspec.elaborate.context import Context, Frame
+from netspec.elaborate.reading.values import Failed
+from netspec.elaborate.state.levels import UNKNOWN, Builder
+from netspec.graph import Call, LevelKind, Value
+from netspec.spec import CallStep, Parallel, Residual, Scan, Sequential, Side, Step
+
+Fill = Callable[[Frame, Value], "Value | None"]
+"""What a structure does in its level, from the value that it reads to the one that it gives."""
+
+
+def inner_level(
+    context: Context,
+    frame: Frame,
+    kind: LevelKind,
+    name: str,
+    span: Span,
+    prev: Value | None,
+    fill: Callable[[Frame, Value | None], Value | None],
+) -> Value | None:
+    """A level of its own at ``name``, filled by ``fill`` from its input."""
+    builder = Builder(kind, "", span, frame.builder.path_of(name), frame.builder)
+    entered = None if prev is None else builder.enter(prev, "input")
+    result = fill(Frame(builder, frame.env), entered)
+    if result is UNKNOWN:
+        raise Failed
+    if result is None:
+        help = "leave out its `name`: then the branches have names of their own, by which steps read them"
+        raise context.reader.error("no-value", f"`{name}` ends without a single value to give", span, help=help)
+    result = required(context, result, span, "an output")
+    level, actual = builder.close(context.cache.interned, {"output": result}, {})
+    output = Value(result.tensor)
+    mark_training(context, frame, actual, (output,), span)
+    add_step(context, frame, Call(name, level, tuple(actual), (output,), span, True, frame.training))
+    frame.builder.names[name] = output
+    return output
+
+
+def branch_level(
+    context: Context, frame: Frame, kind: LevelKind, name: str, span: Span, body: Sequence[Step], prev: Value | None
+) -> Value | None:
+    """An iteration or a branch: a lone unnamed step *is* it; anything else gets a level of that name."""
+    if len(body) == 1 and isinstance(body[0], (CallStep, Sequential, Scan)) and body[0].name is None:
+        return context.step(frame, body[0], prev, name)
+    if name in frame.builder.places:
+        step_name(context, frame, None, name, span)
+    guard_reserved(context, name, span)
+    frame.builder.places[name] = span
+    return inner_level(context, frame, kind, name, span, prev, lambda inner, value: context.run(inner, body, value))
+
+
+def grouped(
+    context: Context, frame: Frame, step: Parallel | Residual | Side, prev: Value | None, fill: Fill
+) -> Value | None:
+    """A structure that reads one value: in the level around it, or with a name in one of its own."""
+    prev = required(context, previous(context, prev, step.span), step.span, f"`{step.known_as}`")
+    if step.name is None:
+        return fill(frame, prev)
+    name = step_name(context, frame, step.name, None, step.span)
+    return inner_level(
+        context,
+        frame,
+        "sequential",
+        name,
+        step.span,
+        prev,
+        lambda inner, value: fill(inner, previous(context, value, step.span)),
+    )

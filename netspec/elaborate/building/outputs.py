@@ -1,0 +1,45 @@
+"""The inputs and outputs that a block or the network declares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from netspec.diagnostics import Span
+from netspec.elaborate.building.references import previous, reference, required
+from netspec.elaborate.context import Context, Frame
+from netspec.elaborate.reading.values import Failed
+from netspec.graph import Output, Value
+from netspec.spec import OutputSpec
+
+
+def guard_order(context: Context, inputs: Sequence[tuple[str, Span, bool]]) -> None:
+    """Guard: inputs that may be left out come after those that may not."""
+    for at, (name, span, optional) in enumerate(inputs):
+        if optional and (at == 0 or not all(later for _, _, later in inputs[at:])):
+            message = f"`{name}` may be left out, so it comes after the inputs that may not"
+            raise context.reader.error("optional-value", message, span, help="change the order of the inputs")
+
+
+def read_outputs(
+    context: Context, frame: Frame, written: Mapping[str, OutputSpec] | None, last: Value | None, span: Span
+) -> dict[str, Output]:
+    """Return the declared outputs; without any, the last step as ``output``. Raises ``Failed`` for a fault."""
+    if not written:
+        return {"output": Output(required(context, previous(context, last, span), span, "an output"))}
+    made: dict[str, Output] = {}
+    failed = False
+    for name, output in written.items():
+        try:
+            if output.test is None or context.reader.condition(output.test, frame.env, "the `if` of an output"):
+                value = reference(context, frame, output.source, last)
+                value = required(context, value, output.source.span, "an output")
+                made[name] = Output(value, output.when == "training")
+        except Failed:
+            failed = True
+    if failed:
+        raise Failed
+    if not made:
+        tests = [output.test.span for output in written.values() if output.test is not None]
+        help = "leave one output without `if`"
+        raise context.reader.error("missing-key", "no output is left: the `if` of each is false", tests[-1], help=help)
+    return made

@@ -1,0 +1,150 @@
+"""The state of an elaboration, and the one place where steps are dispatched to the function for their form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Union
+
+from netspec.diagnostics import Span, clipped, nearest
+from netspec.elaborate.messages.hints import nested
+from netspec.elaborate.reading.scope import Scope
+from netspec.elaborate.reading.values import Failed, Reader
+from netspec.elaborate.state.budget import Budget
+from netspec.elaborate.state.cache import Shared
+from netspec.elaborate.state.levels import ABSENT, UNKNOWN, Builder
+from netspec.elaborate.state.requirements import Requirements
+from netspec.expressions import UNKNOWN_VALUE
+from netspec.graph import Level, Value
+from netspec.spec import NAME, BlockSpec, CallStep, For, If, Parallel, Repeat, Scan, Sequential, Share, Step
+from netspec.syntax import ScalarNode
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Where steps are being elaborated: the level they go to, what expressions see, whether for training only, and
+    whether their parameters are frozen.
+    """
+
+    builder: Builder
+    env: Scope
+    training: bool = False
+    frozen: bool = False
+
+    def seeing(self, env: Scope) -> Frame:
+        """The same place where expressions see something else."""
+        return Frame(self.builder, env, self.training, self.frozen)
+
+
+Handler = Callable[["Context", Frame, Any, Union[Value, None], Union[str, None]], Union[Value, None]]
+"""Elaborates a step of one form: from the value before it, and the name that its place gives it, to its value."""
+
+
+@dataclass(eq=False)
+class Context:
+    """What all functions of an elaboration share.
+
+    ``globals`` are the parameters and symbolic dimensions that every block sees, ``handlers`` has the function for each
+    form of a step. ``calling`` are the blocks being expanded, from the outermost. ``expanded`` has the level of each
+    call's block (``None`` until it is finished, or where it failed), ``layers_of`` the number of layers in each.
+    """
+
+    blocks: Mapping[str, BlockSpec]
+    network: Sequence[Step]
+    globals: Scope
+    reader: Reader
+    requirements: Requirements
+    budget: Budget
+    cache: Shared
+    handlers: Mapping[type, Handler]
+    refused: set[Any] = field(default_factory=set)  # arguments that have been reported
+    expanded: dict[Any, Level | None] = field(default_factory=dict)
+    contexts: dict[tuple[str, bool], Any] = field(default_factory=dict)
+    layers_of: dict[Level, int] = field(default_factory=dict)
+    training_only: set[Value] = field(default_factory=set)
+    calling: list[tuple[str, BlockSpec]] = field(default_factory=list)
+
+    def run(self, frame: Frame, steps: Sequence[Step], prev: Value | None) -> Value | None:
+        """Elaborate a body; gives the value of its last step (``None`` where that leaves no single value)."""
+        self.budget.look_ahead(steps)
+        for step in steps:
+            prev = self.step(frame, step, prev)
+        return prev
+
+    def step(self, frame: Frame, step: Step, prev: Value | None, name: str | None = None) -> Value | None:
+        """Elaborate one step, under ``name`` where its place gives it one. A fault makes its value unknown."""
+        frame = frame.seeing(with_shape(frame.env, prev))
+        try:
+            value = self.value(frame, step, prev, name)
+        except Failed:
+            bind_unknown(self.reader, frame, step, name)
+            return UNKNOWN
+        if isinstance(step, (CallStep, Sequential, Repeat, For)):
+            last = frame.builder.steps[-1] if frame.builder.steps else None
+            if last is not None and last.span == step.span:
+                frame.builder.authored[last.name] = step, frame.env
+        return value
+
+    def value(self, frame: Frame, step: Step, prev: Value | None, name: str | None) -> Value | None:
+        """Elaborate a step with its ``freeze`` and ``init``. Raises ``Failed`` for a step at fault."""
+        elaborate = self.handlers[type(step)]
+        if isinstance(step, (Share, If)) or step.freeze is step.init is None:
+            return elaborate(self, frame, step, prev, name)
+        frozen = step.freeze is not None and self.reader.condition(step.freeze, frame.env, "`freeze`")
+        first = len(frame.builder.steps)
+        result = elaborate(self, replace(frame, frozen=frame.frozen or frozen), step, prev, name)
+        made = frame.builder.steps[first:]
+        if not made or result is UNKNOWN:
+            return result
+        key = step.key.text if isinstance(step, CallStep) else step.known_as
+        if frozen and not any(each.frozen for each in made):
+            assert step.freeze is not None
+            message = f"`{clipped(key)}` has no parameters of its own to freeze"
+            raise self.reader.error("bad-argument", message, step.freeze.span, help="leave `freeze` out")
+        if step.init is not None:
+            from netspec.elaborate.passes.init_steps import started  # most steps have none
+
+            is_level = isinstance(step, (CallStep, Sequential, Scan)) or step.name is not None
+            frame.builder.steps[first:] = started(made, step.init, key, is_level, self.reader, frame.env)
+        return result
+
+    def at(self, span: Span) -> str:
+        """A place for a trail: the line where the file goes without saying."""
+        return f"line {span.line}" if span.source is self.network[0].span.source else span.place
+
+
+def with_shape(env: Scope, prev: Value | None) -> Scope:
+    """The scope of a step that reads ``prev``; where no single value comes before, there is no ``shape``."""
+    made = Scope(env, env.origins)
+    if prev is not None:
+        made["shape"] = UNKNOWN_VALUE if prev is UNKNOWN else prev.shape
+        if prev is ABSENT:
+            del made["shape"]
+    else:
+        made.pop("shape", None)
+    return made
+
+
+def bind_unknown(reader: Reader, frame: Frame, step: Step, name: str | None) -> None:
+    """Give a faulty step its name all the same, so that what refers to it keeps quiet."""
+    written = None if isinstance(step, If) else step.name
+    try:
+        name = reader.text(written, frame.env) if written is not None else name
+    except Failed:
+        name, frame.builder.incomplete = None, True
+    names = [] if name is None else [str(name)]
+    if isinstance(step, CallStep):
+        if not step.arguments:  # it may have lost its name with everything else
+            frame.builder.incomplete = True
+        misspelt = [node for word, (_, node) in step.arguments.items() if nearest(word, ["name"])]
+        names += [node.text for node in misspelt if isinstance(node, ScalarNode)]
+    else:  # what is written inside may not have come to its name
+        names += [written.text for inner in nested(step) if (written := getattr(inner, "name", None)) is not None]
+        names += step.branches if isinstance(step, Parallel) else []
+    if any(not NAME.match(each) for each in names):  # a template, or no name at all
+        frame.builder.incomplete = True
+    for each in names:
+        if each == name or each not in frame.builder.names:
+            frame.builder.names[each] = UNKNOWN
+    if name is not None:
+        frame.builder.places.setdefault(name, step.span)

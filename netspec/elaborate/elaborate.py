@@ -1,0 +1,121 @@
+"""From a spec to its shaped graph: one forward pass that expands, resolves names and infers shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from netspec.diagnostics import Report
+from netspec.dims import Dim
+from netspec.elaborate.context import Context
+from netspec.elaborate.inputs import declared_sizes, read_bounds, read_inputs, read_ranges, symbol_names
+from netspec.elaborate.names import check_block_names, check_names
+from netspec.elaborate.network import Network, build_network
+from netspec.elaborate.parameters import Override, check_required, chosen_variant, parameter_values
+from netspec.elaborate.passes.draft import Draft
+from netspec.elaborate.passes.order import run_passes
+from netspec.elaborate.reading.scope import Scope
+from netspec.elaborate.reading.values import Reader
+from netspec.elaborate.state.budget import Budget, Limits
+from netspec.elaborate.state.cache import Shared
+from netspec.elaborate.state.requirements import Requirements
+from netspec.elaborate.steps import HANDLERS
+from netspec.graph import Graph, InitRule, Value
+from netspec.recipes.recipe import Recipe
+from netspec.spec import Spec, Written
+from netspec.syntax import MapNode
+
+
+def elaborate(
+    spec: Spec,
+    report: Report,
+    *,
+    variant: str | None = None,
+    overrides: Mapping[str, Override] | None = None,
+    sizes: Mapping[str, int] | None = None,
+    limits: Limits | None = None,
+    shared: Shared | None = None,
+    digest: str = "",
+    source: str = "",
+) -> Graph:
+    """Return the graph of a spec, for one variant and these parameter values.
+
+    ``shared`` is what other elaborations of the same spec have worked out; this one adds to it. Raises ``SpecError``
+    with everything that is wrong, and ``UsageError`` for a variant, a parameter or a dimension that does not exist.
+    """
+    reader = Reader(report)
+    chosen = chosen_variant(spec, variant)
+    if chosen is not None:
+        reader.trail = (f"variant {chosen.key.text} (line {chosen.key.span.line})",)
+    check_block_names(spec, reader)
+    check_names(spec, reader)
+    parameters = parameter_values(spec, reader, chosen, overrides or {})
+    context = new_context(spec, reader, parameters, sizes or {}, limits or Limits(), shared or Shared())
+    globals = context.globals
+    inputs = read_inputs(spec, reader, globals)
+    network = build_network(context, spec, variant or spec.name, inputs)
+    below, ranges = read_bounds(spec, reader, globals), read_ranges(spec, reader, globals)
+    rules = init_rules(spec, reader, globals)
+    recipe = training_recipe(context, spec, inputs, network)
+    report.raise_if_any()
+    draft = Draft(network.close(context), inputs, tuple(context.requirements.found.values()), reader, globals)
+    draft.declared, draft.below = context.requirements.declared, below
+    draft.rules, draft.start = rules, training_start(spec)
+    run_passes(draft)
+    assert draft.sizes is not None
+    assert draft.init is not None
+    assert draft.numbers is not None
+    return Graph(
+        name=variant or spec.name,
+        doc=spec.doc,
+        body=draft.body,
+        inputs=inputs,
+        outputs=network.outputs,
+        sizes=draft.sizes,
+        requirements=draft.requirements,
+        init=draft.init,
+        parameters=parameters,
+        numbers=draft.numbers,
+        ranges=ranges,
+        spec=source,
+        digest=digest,
+        recipe=recipe,
+    )
+
+
+def new_context(
+    spec: Spec, reader: Reader, parameters: Scope, sizes: Mapping[str, int], limits: Limits, cache: Shared
+) -> Context:
+    """Return the context that the body is elaborated in. Raises ``SpecError`` for parameters that the spec refuses."""
+    symbols = {name: Dim.symbol(name) for name in symbol_names(spec, parameters)}
+    globals = parameters.extended(symbols)
+    if not check_required(spec, reader, globals):
+        reader.report.raise_if_any()  # the rest follows from it
+    declared, bounds = declared_sizes(spec, reader, globals, symbols, sizes)
+    requirements = Requirements(declared)
+    for each in bounds:
+        requirements.add(each)
+    return Context(spec.blocks, spec.network, globals, reader, requirements, Budget(limits, reader), cache, HANDLERS)
+
+
+def init_rules(spec: Spec, reader: Reader, env: Scope) -> tuple[InitRule, ...]:
+    """Return the initialisation rules at the top of the spec."""
+    if not spec.init:
+        return ()
+    from netspec.elaborate.passes.init_rules import read_rules  # many specs have none
+
+    return read_rules(spec.init, reader, env)
+
+
+def training_recipe(context: Context, spec: Spec, inputs: Mapping[str, Value], network: Network) -> Recipe | None:
+    """Return what ``train:`` says; ``None`` where the spec has none, or a fault that the rest would follow from."""
+    if spec.train is None or context.reader.report.count:
+        return None
+    from netspec.elaborate.training.recipe import read_recipe  # most specs have none, and its classes take a while
+
+    requirements = [*context.requirements.found.values()]
+    return read_recipe(spec.train, context.reader, context.globals, inputs, network.outputs, requirements)
+
+
+def training_start(spec: Spec) -> Written | None:
+    """Return the initialisation that ``train:`` asks for."""
+    return spec.train.get("init") if isinstance(spec.train, MapNode) else None

@@ -1,0 +1,138 @@
+"""The inputs of a spec: their tensors, the symbolic dimensions in them, and the numbers that they take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from netspec.diagnostics import UsageError, one_of_these
+from netspec.dims import Dim, Size
+from netspec.elaborate.reading.scope import Scope
+from netspec.elaborate.reading.values import Failed, Reader
+from netspec.elaborate.state.levels import UNKNOWN
+from netspec.expressions import ExpressionError, parse
+from netspec.graph import Requirement, Value
+from netspec.ops.core.base import Tensor
+from netspec.spec import Spec
+from netspec.syntax import ScalarNode, SyntaxNode
+
+INNER = "bfloat16"
+"""A dtype that values have inside a network only: onnxruntime's Python takes and gives NumPy's dtypes."""
+
+
+def symbol_names(spec: Spec, parameters: Mapping[str, Any]) -> list[str]:
+    """The names in input shapes that are no parameters, in order of appearance."""
+    found: dict[str, None] = {}
+    for given in spec.inputs.values():
+        for node in given.shape:
+            if isinstance(node, ScalarNode) and isinstance(node.value, str):
+                try:
+                    names = parse(node.text).names
+                except ExpressionError:
+                    continue  # reported when the shape is read
+                found.update(dict.fromkeys(sorted(names - parameters.keys(), key=node.text.find)))
+    return list(found)
+
+
+def declared_sizes(
+    spec: Spec, reader: Reader, env: Mapping[str, Any], symbols: Mapping[str, Any], given: Mapping[str, int]
+) -> tuple[dict[str, int], list[Requirement]]:
+    """The sizes of symbolic dimensions that the author or the caller set, and what they may be."""
+    limits: list[Requirement] = []
+    for name in given:
+        if name not in symbols:
+            hint = one_of_these(name, symbols, "they have none")
+            raise UsageError(f"the inputs have no dimension `{name}`: {hint}")
+    sizes = dict(given)
+    for name, dim in spec.dims.items():
+        if name not in symbols:
+            help = one_of_these(name, symbols, "the inputs have no symbolic dimension")
+            reader.error("unknown-name", f"no input has the dimension `{name}`", dim.span, help=help)
+            continue
+        try:
+            low = 1 if dim.min is None else reader.integer(dim.min, env, f"the least `{name}`", 1)
+            high = None if dim.max is None else reader.integer(dim.max, env, f"the largest `{name}`", 1)
+            size = sizes.setdefault(name, reader.integer(dim.default, env, f"the size of `{name}`", 1))
+        except Failed:
+            continue
+        if size < low or (high is not None and size > high):
+            bounds = f"at least {low}" + ("" if high is None else f" and at most {high}")
+            reader.error("bad-value", f"`{name}` is {size}, but must be {bounds}", dim.default.span)
+            continue
+        if dim.min is not None and low > 1:
+            limits.append(Requirement(symbols[name], ">=", low, dim.min.span, f"`{name}` must be at least {low}"))
+        if dim.max is not None and high is not None:
+            limits.append(Requirement(high, ">=", symbols[name], dim.max.span, f"`{name}` must be at most {high}"))
+    for name, size in given.items():
+        if size < 1:
+            raise UsageError(f"the dimension `{name}` must be at least 1, not {size}")
+    return sizes, limits
+
+
+def read_inputs(spec: Spec, reader: Reader, env: Mapping[str, Any]) -> dict[str, Value]:
+    inputs = {}
+    for name, given in spec.inputs.items():
+        try:
+            if given.dtype == INNER:
+                help = "declare it as float32, and write `- cast: bfloat16` before what is to run in it"
+                message = f"the input `{name}` is {INNER}, which onnxruntime does not take"
+                raise reader.error("bad-value", message, given.span, help=help)
+            sizes = [_size(reader, node, env) for node in given.shape]
+            inputs[name] = Value(Tensor(tuple(sizes), given.dtype), given.optional)
+        except Failed:
+            inputs[name] = UNKNOWN
+    if not spec.inputs:
+        reader.error(
+            "missing-key", "a spec needs an input", spec.network[0].span, help="`inputs: {image: [N, 3, 224, 224]}`"
+        )
+    return inputs
+
+
+def _size(reader: Reader, node: SyntaxNode, env: Mapping[str, Any]) -> Size:
+    value = reader.value(node, env)
+    if isinstance(value, Dim) or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
+        return value
+    raise reader.misvalued(node, env, "a size is a positive integer or a name", value)
+
+
+def read_bounds(spec: Spec, reader: Reader, env: Scope) -> dict[str, int]:
+    """What the whole numbers of each input are below."""
+    bounds = {}
+    for name, given in spec.inputs.items():
+        if given.below is not None:
+            try:
+                if is_real(given.dtype):
+                    help = "write `range: [0, 1]` for real numbers"
+                    message = f"`below` is for whole numbers, and `{name}` is {given.dtype}"
+                    raise reader.error("bad-value", message, given.below.span, help=help)
+                bounds[name] = reader.integer(given.below, env, f"the bound of `{name}`", 1)
+            except Failed:
+                continue
+    return bounds
+
+
+def read_ranges(spec: Spec, reader: Reader, env: Scope) -> dict[str, tuple[float, float]]:
+    """The least and the largest number of each input of real numbers that says so."""
+    ranges = {}
+    for name, given in spec.inputs.items():
+        if given.range is None:
+            continue
+        try:
+            if not is_real(given.dtype):
+                help = "write `below: 10` for whole numbers from 0 to 9"
+                message = f"`range` is for real numbers, and `{name}` is {given.dtype}"
+                raise reader.error("bad-value", message, given.range.span, help=help)
+            ends = reader.items(given.range, env, f"the range of `{name}`")
+            numbers = [each for each in ends if isinstance(each, (int, float)) and not isinstance(each, bool)]
+            if len(ends) != 2 or len(numbers) != 2 or not numbers[0] < numbers[1]:
+                message = f"the range of `{name}` is its least and its largest number"
+                raise reader.error("bad-value", message, given.range.span, help="`range: [0, 1]`")
+            ranges[name] = float(numbers[0]), float(numbers[1])
+        except Failed:
+            continue
+    return ranges
+
+
+def is_real(dtype: str) -> bool:
+    """Return whether a dtype is of real numbers."""
+    return dtype.startswith(("float", "bfloat"))

@@ -1,0 +1,105 @@
+"""The parameters of a spec: the variant that is chosen, their values, and what is required of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from netspec.diagnostics import Label, UsageError, clipped, did_you_mean, one_of_these
+from netspec.elaborate.reading.scope import Scope, origin_labels, show
+from netspec.elaborate.reading.values import Failed, Reader, bounded, declared_type, default_value, fit
+from netspec.expressions import UNKNOWN_VALUE, parse
+from netspec.spec import Spec, Variant
+from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
+
+Override = Any
+"""A parameter's value from outside: a syntax node (from the command line) or a plain value (from Python)."""
+
+
+def chosen_variant(spec: Spec, name: str | None) -> Variant | None:
+    """Return the variant of that name; ``None`` for the defaults. Raises ``UsageError`` where there is none."""
+    if name is None or (name == spec.name and name not in spec.variants):
+        return None
+    if name in spec.variants:
+        return spec.variants[name]
+    hint = one_of_these(name, spec.variants, "it has no variants")
+    raise UsageError(f"the spec {spec.name} has no variant `{name}`: {hint}")
+
+
+def parameter_values(spec: Spec, reader: Reader, variant: Variant | None, overrides: Mapping[str, Override]) -> Scope:
+    """The value of each parameter: from outside, else from the variant, else its default."""
+    for name in overrides:
+        if name not in spec.params:
+            hint = one_of_these(name, spec.params, "it has no parameters")
+            raise UsageError(f"the spec {spec.name} has no parameter `{name}`: {hint}")
+    if variant is not None:
+        for name in variant.values.keys() - spec.params.keys():
+            span = variant.values[name][0].span
+            help = did_you_mean(name, [*spec.params, "expect", "doc"])
+            reader.error("unknown-argument", f"the spec has no parameter `{clipped(name)}`", span, help=help)
+    values = Scope({}, {})
+    origins: dict[str, SyntaxNode] = {}
+    values.origins = origins
+    reader.later = dict(spec.params)
+    for name, parameter in spec.params.items():
+        if parameter.default is not None:
+            origins[name] = parameter.default
+        try:
+            if name in overrides:
+                values[name] = _override(reader, parameter, overrides[name], values)
+                origins.pop(name, None)
+                if isinstance(overrides[name], (ScalarNode, ListNode)):
+                    origins[name] = overrides[name]
+            elif variant is not None and name in variant.values:
+                node = origins[name] = variant.values[name][1]
+                type = declared_type(reader, parameter)
+                why: tuple[Label, ...] = ()
+                if parameter.type is None and parameter.default is not None:
+                    why = (Label(parameter.default.span, f"the default makes it {type}"),)
+                value = reader.typed(node, values, type, f"`{name}`", why)
+                values[name] = bounded(reader, parameter, value, node.span)
+            elif parameter.default is not None:
+                values[name] = default_value(reader, parameter, values)
+            else:
+                help = f"give it a `default`, or a value: `--set {name}=…`"
+                raise reader.error(
+                    "missing-argument", f"the parameter `{name}` has no value", parameter.key.span, help=help
+                )
+        except Failed:
+            values[name] = UNKNOWN_VALUE
+    reader.later = {}
+    return values
+
+
+def _override(reader: Reader, parameter: Any, given: Override, values: Mapping[str, Any]) -> Any:
+    name = parameter.key.text
+    type = declared_type(reader, parameter)
+    if isinstance(given, (ScalarNode, ListNode, MapNode)):
+        return bounded(reader, parameter, reader.typed(given, values, type, f"`{name}`"), given.span)
+    fitted = fit(given, type)
+    if fitted is None:
+        raise UsageError(f"`{name}` has type {type}, not {show(given)}")
+    return bounded(reader, parameter, fitted, parameter.key.span)
+
+
+def check_required(spec: Spec, reader: Reader, env: Mapping[str, Any]) -> bool:
+    """Return whether what the spec requires of its parameters holds; what does not is reported."""
+    holds = True
+    for node in spec.require:
+        try:
+            if not reader.condition(node, env, "a requirement"):
+                holds = False
+                assert isinstance(node, ScalarNode)
+                names = sorted(parse(node.text).names & env.keys(), key=node.text.find)
+                values = ", ".join(f"{name} = {env[name]}" for name in names)
+                labels = origin_labels(env, [node], node.span)
+                reader.error(
+                    "requirement-failed",
+                    f"`{clipped(node.text, 120)}` does not hold",
+                    node.span,
+                    f"with {values}" if values else "",
+                    secondary=labels,
+                )
+        except Failed:
+            continue
+    return holds

@@ -1,0 +1,36 @@
+"""The passes over the network's body, in the order that they run in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from netspec.elaborate.passes import init
+from netspec.elaborate.passes.draft import Draft
+from netspec.elaborate.passes.input_ranges import set_input_numbers
+from netspec.elaborate.passes.parameter_count import check_parameters
+from netspec.elaborate.passes.sizes import set_sizes
+
+
+class Pass(NamedTuple):
+    """One pass: it may read the fields of the draft that it requires, and sets those that it ensures."""
+
+    name: str
+    requires: tuple[str, ...]
+    ensures: tuple[str, ...]
+    run: Callable[[Draft], None]
+
+
+PASSES = (
+    Pass("collect initialisation rules", ("body", "rules"), ("init",), init.collect_rules),
+    Pass("check the number of parameters", ("body",), (), check_parameters),
+    Pass("check initialisation rules", ("body", "init"), (), init.check_rules),
+    Pass("choose sizes", ("inputs", "declared", "requirements"), ("sizes",), set_sizes),
+    Pass("tell the numbers of inputs", ("body", "below"), ("numbers",), set_input_numbers),
+)
+
+
+def run_passes(draft: Draft) -> None:
+    """Run every pass in turn. Raises ``SpecError`` after one whose faults the next must not see."""
+    for each in PASSES:
+        each.run(draft)

@@ -1,0 +1,47 @@
+"""Calls: steps that run an op or a block, whichever of the two their key means."""
+
+from __future__ import annotations
+
+from netspec import library
+from netspec.diagnostics import did_you_mean
+from netspec.elaborate.context import Context, Frame
+from netspec.elaborate.messages.unknowns import replaced, unknown_op
+from netspec.elaborate.reading.scope import origin_labels, show
+from netspec.elaborate.reading.values import Failed
+from netspec.elaborate.steps.block import run_block
+from netspec.elaborate.steps.op import run_op
+from netspec.expressions import UNKNOWN_VALUE
+from netspec.graph import Value
+from netspec.ops import OPS
+from netspec.spec import CallStep
+
+
+def elaborate(context: Context, frame: Frame, step: CallStep, prev: Value | None, given: str | None) -> Value:
+    key = step.key.text
+    own = not library.owns(step.span.source)  # a block of the library sees none of the spec's, unless it is given
+    if key.startswith("$"):
+        key, own = dispatched(context, frame, step, key[1:]), True
+    if own and key in context.blocks:
+        return run_block(context, frame, step, key, context.blocks[key], prev, given)
+    if key in OPS:
+        return run_op(context, frame, step, OPS[key], prev, given)
+    standard = library.find(key)
+    if standard is not None:
+        return run_block(context, frame, step, key, standard, prev, given)
+    raise unknown_op(context.reader, step, key, context.blocks, frame.env)
+
+
+def dispatched(context: Context, frame: Frame, step: CallStep, parameter: str) -> str:
+    """The name that ``$parameter`` holds."""
+    held = frame.env.get(parameter)
+    if held is UNKNOWN_VALUE:
+        raise Failed
+    if isinstance(held, str):
+        return held
+    if parameter in frame.env and parameter != "shape":
+        message = f"`{parameter}` is {show(held)}, not the name of an op or a block"
+        labels = origin_labels(frame.env, [replaced(step.key, parameter)], step.span)
+        raise context.reader.error("bad-value", message, step.span, secondary=labels)
+    texts = [f"${name}" for name, value in frame.env.items() if isinstance(value, str)]
+    help = did_you_mean(step.key.text, texts) or "`$name` runs what the text parameter `name` holds"
+    raise context.reader.error("unknown-name", f"no parameter is called `{parameter}`", step.span, help=help)

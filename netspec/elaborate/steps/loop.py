@@ -1,0 +1,66 @@
+"""Loops that are unrolled: ``repeat`` and ``for``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from netspec.diagnostics import Label
+from netspec.elaborate.building.inner import branch_level, inner_level
+from netspec.elaborate.building.step_names import step_name
+from netspec.elaborate.context import Context, Frame
+from netspec.elaborate.reading.scope import Scope, origin_labels, show
+from netspec.graph import Value
+from netspec.spec import For, Repeat
+from netspec.syntax import ListNode
+
+
+def elaborate(
+    context: Context, frame: Frame, step: Repeat | For, prev: Value | None, given: str | None
+) -> Value | None:
+    rows = iterations(context, frame, step)
+    if step.name is None:
+        for env, trail in rows:
+            with context.reader.through(trail):
+                prev = context.run(frame.seeing(env), step.body, prev)
+        return prev
+    name = step_name(context, frame, step.name, None, step.span)
+
+    def unrolled(inner: Frame, value: Value | None) -> Value | None:
+        for number, (env, trail) in enumerate(rows):
+            with context.reader.through(trail):
+                iteration = inner.seeing(env)
+                value = branch_level(context, iteration, "iteration", str(number), step.span, step.body, value)
+        return value
+
+    return inner_level(context, frame, "repeat", name, step.span, prev, unrolled)
+
+
+def iterations(context: Context, frame: Frame, step: Repeat | For) -> Iterator[tuple[Scope, str]]:
+    """What expressions see in each iteration, and how a diagnostic calls it."""
+    if isinstance(step, Repeat):
+        count = context.reader.integer(step.count, frame.env, "`count`")
+        columns: dict[str, list[Any]] = {}
+    else:
+        columns = {name: context.reader.items(node, frame.env, f"`{name}`") for name, node in step.each.items()}
+        lengths = {name: len(column) for name, column in columns.items()}
+        if len(set(lengths.values())) > 1:
+            labels = tuple(
+                Label(node.span, f"`{name}` has {lengths[name]}") for name, node in step.each.items()
+            ) + origin_labels(frame.env, step.each.values(), step.span)
+            message = "the lists of `for` are not equally long"
+            help = "give each list one item for each turn"
+            raise context.reader.error("unequal-lists", message, step.span, secondary=labels, help=help)
+        count = next(iter(lengths.values()), 0)
+    context.budget.charge_iterations(count, step.span)
+    written = {} if isinstance(step, Repeat) else {name: frame.env.origin(node) for name, node in step.each.items()}
+    for turn in range(count):
+        row = {name: column[turn] for name, column in columns.items()}
+        if step.index is not None:
+            row[step.index] = turn
+        told = ", ".join(f"{name} = {show(value)}" for name, value in row.items())
+        origins = {
+            name: node.items[turn] if isinstance(node, ListNode) and len(node.items) == count else node
+            for name, node in written.items()
+        }
+        yield frame.env.extended(row, origins), f"{told or f'turn {turn + 1} of {count}'} (line {step.span.line})"

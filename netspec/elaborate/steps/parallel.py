@@ -1,0 +1,59 @@
+"""Branches that all read the same value: ``parallel``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netspec.diagnostics import Span
+from netspec.elaborate.building.inner import branch_level, grouped
+from netspec.elaborate.building.merge import merge
+from netspec.elaborate.building.references import previous, required
+from netspec.elaborate.context import Context, Frame
+from netspec.elaborate.messages.repairs import branch_labels, padding_help
+from netspec.elaborate.reading.values import Failed
+from netspec.elaborate.state.levels import UNKNOWN
+from netspec.graph import Value
+from netspec.spec import Parallel
+
+
+def elaborate(context: Context, frame: Frame, step: Parallel, prev: Value | None, given: str | None) -> Value | None:
+    """Elaborate the branches, and the node that joins them."""
+    return grouped(context, frame, step, prev, lambda inner, value: branches(context, inner, step, value))
+
+
+def branches(context: Context, frame: Frame, step: Parallel, prev: Value) -> Value | None:
+    results: dict[str, Value] = {}
+    spans: dict[str, Span] = {}
+    failed = False
+    first = len(frame.builder.steps)
+    for name, (span, body) in step.branches.items():
+        result = branch_level(context, frame, "branch", name, span, body, prev) if body else prev
+        if result is UNKNOWN:
+            failed = True
+            frame.builder.names[name] = UNKNOWN
+            continue
+        results[name] = required(context, previous(context, result, span), span, "a branch")
+        frame.builder.names[name] = results[name]
+        spans[name] = span
+    if failed:
+        raise Failed
+    if step.merge == "none":
+        return None
+    if len(results) < 2:
+        help = "for a single one, write its steps in the body itself"
+        raise context.reader.error("missing-input", "`parallel` takes two branches or more", step.span, help=help)
+    arguments: dict[str, Any] = {}
+    if step.dim is not None:
+        if step.merge not in ("concat", "stack"):
+            help = "`concat` and `stack` have one; remove it, or choose one of these"
+            raise context.reader.error(
+                "unknown-argument", f"merge `{step.merge}` has no `dim`", step.dim.span, help=help
+            )
+        arguments["dim"] = context.reader.value(step.dim, frame.env)
+    branches = branch_labels(spans, results, arguments.get("dim", 1) if step.merge == "concat" else None)
+    repair = padding_help(frame.builder.steps[first:])
+    if not isinstance(arguments.get("dim", 0), int) and step.dim is not None:
+        raise context.reader.misvalued(step.dim, frame.env, f"`dim` of `{step.merge}` is an integer", arguments["dim"])
+    return merge(
+        context, frame, step.merge, arguments, list(results.values()), step.span, "parallel", branches, None, repair
+    )

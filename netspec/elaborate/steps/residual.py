@@ -1,0 +1,58 @@
+"""Residuals: a body's result plus its input."""
+
+from __future__ import annotations
+
+from netspec.diagnostics import Label
+from netspec.elaborate.building.inner import grouped
+from netspec.elaborate.building.merge import merge
+from netspec.elaborate.building.references import previous, required
+from netspec.elaborate.context import Context, Frame
+from netspec.elaborate.messages.repairs import (
+    changing_arguments,
+    changing_steps,
+    last_step,
+    padding_help,
+    projection_help,
+    residual_message,
+)
+from netspec.elaborate.reading.scope import origin_labels
+from netspec.elaborate.reading.values import Failed
+from netspec.elaborate.state.levels import UNKNOWN
+from netspec.graph import Value
+from netspec.spec import Residual
+
+
+def elaborate(context: Context, frame: Frame, step: Residual, prev: Value | None, given: str | None) -> Value | None:
+    """Elaborate the body, the shortcut, and the node that joins them."""
+    return grouped(context, frame, step, prev, lambda inner, value: around(context, inner, step, value))
+
+
+def around(context: Context, frame: Frame, step: Residual, prev: Value) -> Value:
+    first = len(frame.builder.steps)
+    result = context.run(frame, step.body, prev)
+    ended = len(frame.builder.steps) - first
+    changed = result is not UNKNOWN and result is not None and result.shape != prev.shape
+    shortcut: Value | None = prev
+    if step.shortcut is not None:
+        shortcut = context.run(frame, step.shortcut, prev)
+    elif step.projection is not None and (changed or result is UNKNOWN):
+        shortcut = context.run(frame, step.projection, prev)
+    if result is UNKNOWN or shortcut is UNKNOWN:
+        raise Failed
+    result, shortcut = (
+        required(context, previous(context, value, step.span), step.span, "`residual`") for value in (result, shortcut)
+    )
+    labels: tuple[Label, ...] = ()
+    help = None
+    body = frame.builder.steps[first:]
+    if changed and shortcut is prev:
+        labels = changing_steps(body)
+        nodes = changing_arguments(step, labels, prev.shape, result.shape)
+        labels += origin_labels(frame.env, nodes, step.span)
+        help = padding_help(body) if result.shape[:2] == prev.shape[:2] else None
+        help = help or projection_help(prev, result)
+    elif shortcut is not prev:
+        labels = last_step(body[:ended], "the body") + last_step(body[ended:], "the projection")
+    message = residual_message(step.merge, result, shortcut)
+    values = [result, shortcut]
+    return merge(context, frame, step.merge, {}, values, step.span, "residual", labels, message, help)

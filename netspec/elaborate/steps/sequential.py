@@ -1,0 +1,16 @@
+"""Named groups."""
+
+from __future__ import annotations
+
+from netspec.elaborate.building.inner import inner_level
+from netspec.elaborate.building.step_names import step_name
+from netspec.elaborate.context import Context, Frame
+from netspec.graph import Value
+from netspec.spec import Sequential
+
+
+def elaborate(context: Context, frame: Frame, step: Sequential, prev: Value | None, given: str | None) -> Value | None:
+    name = step_name(context, frame, step.name, given, step.span)
+    return inner_level(
+        context, frame, "sequential", name, step.span, prev, lambda inner, value: context.run(inner, step.body, value)
+    )

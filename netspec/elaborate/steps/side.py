@@ -1,0 +1,22 @@
+"""Steps beside the main flow: ``side``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from netspec.elaborate.building.inner import grouped
+from netspec.elaborate.context import Context, Frame
+from netspec.graph import Value
+from netspec.spec import Side
+
+
+def elaborate(context: Context, frame: Frame, step: Side, prev: Value | None, given: str | None) -> Value | None:
+    """Elaborate the body, and give the value before it."""
+    return grouped(context, frame, step, prev, lambda inner, value: beside(context, inner, step, value))
+
+
+def beside(context: Context, frame: Frame, step: Side, prev: Value) -> Value:
+    only = step.when == "training"
+    with context.requirements.of_training(only):
+        context.run(replace(frame, training=frame.training or only), step.body, prev)
+    return prev
