@@ -2,7 +2,7 @@
 
 import pytest
 
-from netspec.ops.arithmetic import Add
+from netspec.ops.math.arithmetic import Add
 from netspec.pipeline import compile_spec
 
 HEAD = "netspec: 1\nname: tiny\ninputs: {x: [N, 8]}\nnetwork:\n"

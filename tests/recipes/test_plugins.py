@@ -118,7 +118,7 @@ def test_added_twice_it_is_one(monkeypatch: pytest.MonkeyPatch):
 
 
 OP = """
-from netspec.ops.pointwise import Pointwise
+from netspec.ops.math.pointwise import Pointwise
 
 
 class Reciprocal(Pointwise):

@@ -18,7 +18,7 @@ from netspec.emit.source.methods import Method, methods
 from netspec.emit.source.names import is_attribute
 from netspec.graph import Graph, InitRule, Node, walk, walk_parameters
 from netspec.ops import OPS
-from netspec.ops.create import PARAMETER
+from netspec.ops.tensors.create import PARAMETER
 from netspec.text.quoting import docstring, literal
 
 WIDTH = 120

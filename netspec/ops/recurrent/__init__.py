@@ -1,1 +1,1 @@
-"""Ops over sequences: recurrent layers, cells, encodings of position."""
+"""Recurrent layers and cells."""

@@ -7,8 +7,8 @@ from netspec.dims import Shape, Size, pretty_shape, product
 from netspec.ops.core.arguments import Positive
 from netspec.ops.core.base import OnnxBuilder, Op, Run, Saved, ShapeError, Tensor, assigned, known, need_rank
 from netspec.ops.core.layout import Place, like
-from netspec.ops.join import one_dtype
-from netspec.ops.shape import differ
+from netspec.ops.tensors.join import one_dtype
+from netspec.ops.tensors.reshape import differ
 
 
 class Cell(Op):

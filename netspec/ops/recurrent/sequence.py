@@ -19,7 +19,7 @@ from netspec.ops.core.base import (
     need_rank,
 )
 from netspec.ops.core.layout import NEW, Place, folds, shortened
-from netspec.ops.shape import differ
+from netspec.ops.tensors.reshape import differ
 
 
 class Recurrent(Op):

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 from netspec.dims import Dim, Shape, Size, pretty_shape
 from netspec.ops.core.base import OnnxBuilder, Op, Run, Saved, ShapeError, Tensor
 from netspec.ops.core.layout import Place
-from netspec.ops.join import one_dtype
-from netspec.ops.shape import differ
+from netspec.ops.tensors.join import one_dtype
+from netspec.ops.tensors.reshape import differ
 
 
 class Elementwise(Op):

@@ -19,7 +19,7 @@ from netspec.ops.core.base import (
     known,
 )
 from netspec.ops.core.layout import Place, shortened, strides_of
-from netspec.ops.shape import Rearrangement, differ
+from netspec.ops.tensors.reshape import Rearrangement, differ
 
 END = 2**63 - 1
 """ONNX's word for the end of a dimension, however long."""

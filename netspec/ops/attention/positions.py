@@ -6,7 +6,7 @@ from typing import Any
 from netspec.dims import Shape, pretty_shape
 from netspec.ops.core.arguments import Positive, spell_number
 from netspec.ops.core.base import Bound, Constructor, OnnxBuilder, Op, Run, Saved, ShapeError, Tensor, known, need_rank
-from netspec.ops.create import count_up
+from netspec.ops.tensors.create import count_up
 
 
 class Positions(Op):

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, ClassVar
 
 from netspec.dims import Shape, Size
-from netspec.ops.arithmetic import Infix, broadcast, repeated
 from netspec.ops.core.arguments import Number, spell_number
 from netspec.ops.core.base import OnnxBuilder, Op, Run, Saved, ShapeError, Tensor, need_rank
-from netspec.ops.join import one_dtype
+from netspec.ops.math.arithmetic import Infix, broadcast, repeated
+from netspec.ops.tensors.join import one_dtype
 
 
 class Comparison(Op):

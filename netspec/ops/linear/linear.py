@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from netspec.dims import Shape, Size, pretty_shape, product
-from netspec.ops.arithmetic import broadcast, repeated
 from netspec.ops.core.arguments import Positive
 from netspec.ops.core.base import OnnxBuilder, Op, Run, Saved, ShapeError, Tensor, known, need_rank
 from netspec.ops.core.layout import shortened, strides_of, viewed
-from netspec.ops.join import one_dtype
-from netspec.ops.shape import differ
+from netspec.ops.math.arithmetic import broadcast, repeated
+from netspec.ops.tensors.join import one_dtype
+from netspec.ops.tensors.reshape import differ
 
 
 class Linear(Op):

@@ -7,7 +7,7 @@ from netspec.dims import Dim, Shape, Size, pretty, pretty_shape, times_shape
 from netspec.ops.core.arguments import INTEGER, Argument, Dtype, Extent, Listed, Nested, is_integer, lengths
 from netspec.ops.core.base import Constructor, OnnxBuilder, Op, Run, ShapeError, Tensor
 from netspec.ops.core.layout import Place, shortened, strides_of
-from netspec.ops.shape import differ
+from netspec.ops.tensors.reshape import differ
 
 PARAMETER = "nn.Parameter({})"
 """What is written around a tensor that is learned."""

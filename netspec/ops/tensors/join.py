@@ -6,7 +6,7 @@ from typing import Any
 from netspec.dims import Shape, Size, pretty_shape, total
 from netspec.ops.core.base import PLACE, OnnxBuilder, Op, Reach, Run, ShapeError, Tensor, axis_of
 from netspec.ops.core.layout import Place
-from netspec.ops.shape import Rearrangement, differ
+from netspec.ops.tensors.reshape import Rearrangement, differ
 
 
 class Join(Rearrangement):

@@ -1,0 +1,1 @@
+"""Attention, its masks, and encodings of position."""

@@ -1,0 +1,208 @@
+"""Scaled dot-product attention: each query averages the values by its products with the keys."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from netspec.dims import Shape, Size, pretty_shape, product
+from netspec.ops.core.arguments import Probability
+from netspec.ops.core.base import (
+    Numbers,
+    OnnxBuilder,
+    Op,
+    Run,
+    Saved,
+    ShapeError,
+    Tensor,
+    assigned,
+    known,
+    need_rank,
+)
+from netspec.ops.core.layout import NEW, Place, folds, like
+from netspec.ops.math.arithmetic import broadcast, repeated
+from netspec.ops.tensors.join import one_dtype
+from netspec.ops.tensors.reshape import differ
+
+
+class ScaledDotProductAttention(Op):
+    """softmax(scale · Q·Kᵀ)·V (``F.scaled_dot_product_attention``): (…, L, E), (…, S, E), (…, S, V) -> (…, L, V).
+
+    In front stand the batch and the heads, (N, H), or N alone, or nothing. ``attn_mask`` (…, L, S) is true where a
+    query may look, or is added to the products. ``is_causal`` lets query i look at the first i + 1 keys only. With
+    ``enable_gqa`` keys and values have fewer heads, each for a group of queries. ``scale`` is 1/√E where not given.
+    """
+
+    name = "scaled_dot_product_attention"
+    family = "sequence"
+    functional = "F.scaled_dot_product_attention"
+    ports = ("query", "key", "value", "attn_mask")
+    optional = ("attn_mask",)
+    autocast = "bfloat16"
+
+    dropout_p: Probability = 0.0
+    is_causal: bool = False
+    scale: float | None = None
+    enable_gqa: bool = False
+
+    def nullable(self, port: str) -> bool:
+        return not self.is_causal
+
+    def numbers(self, port: str, *inputs: Tensor | None) -> Numbers | None:
+        return Numbers(first=1) if port == "attn_mask" else None
+
+    def requirements(self, *inputs: Tensor | None) -> Iterable[tuple[Size, Size, str]]:
+        query, key, value, mask = self.shapes(inputs)
+        yield query[-1], key[-1], "attention multiplies queries and keys, which must be equally long"
+        yield key[-2], value[-2], "attention takes as many values as keys"
+        heads = -3 if self.enable_gqa else -2
+        yield from ((left, right, "attention takes one batch") for left, right in zip(query[:heads], key[:heads]))
+        yield from ((left, right, "attention takes one batch") for left, right in zip(key[:-2], value[:-2]))
+        if mask is not None:
+            yield from repeated(self.name, [(*query[:-1], key[-2]), mask])
+
+    def shapes(self, inputs: Sequence[Tensor | None]) -> tuple[Shape, Shape, Shape, Shape | None]:
+        """The shapes of query, key, value and mask; guards the ranks."""
+        query, key, value, mask = (None if tensor is None else tensor.shape for tensor in inputs)
+        assert query is not None
+        assert key is not None
+        assert value is not None
+        need_rank(self.name, query, 2, 3, 4, layout="[N, H, L, E]")
+        if len(key) != len(query) or len(value) != len(query):
+            found = f"{pretty_shape(query)}, {pretty_shape(key)} and {pretty_shape(value)}"
+            raise ShapeError(f"{self.name} takes inputs with equally many dimensions, but got {found}")
+        return query, key, value, mask
+
+    def infer(self, *inputs: Tensor | None) -> tuple[Tensor, ...]:
+        query, key, value, mask = self.shapes(inputs)
+        one_dtype(self.name, [tensor for tensor in inputs[:3] if tensor is not None])
+        assert inputs[0] is not None
+        if "float" not in inputs[0].dtype:
+            raise ShapeError(f"{self.name} takes floating-point numbers, but its input is {inputs[0].dtype}")
+        if differ(query[-1], key[-1]) or differ(key[-2], value[-2]):
+            found = f"{pretty_shape(query)}, {pretty_shape(key)} and {pretty_shape(value)}"
+            raise ShapeError(f"{self.name} takes [N, H, L, E], [N, H, S, E] and [N, H, S, V], but got {found}")
+        batch, others = (shape[: -3 if self.enable_gqa else -2] for shape in (query, key))
+        if any(map(differ, batch, others)) or any(map(differ, key[:-2], value[:-2])):
+            found = f"{pretty_shape(query)}, {pretty_shape(key)} and {pretty_shape(value)}"
+            raise ShapeError(f"{self.name} takes equal sizes before the last two, but got {found}")
+        if self.enable_gqa:
+            self.guard_groups(query, key)
+        if mask is not None:
+            self.guard_mask(inputs[3], (*query[:-1], key[-2]), inputs[0].dtype)
+        return (Tensor((*query[:-1], value[-1]), inputs[0].dtype),)
+
+    def guard_groups(self, query: Shape, key: Shape) -> None:
+        need_rank(self.name, query, 4, layout="[N, H, L, E] for grouped queries")
+        heads, groups = (known(shape[1], f"the number of heads that {self.name} takes") for shape in (query, key))
+        if heads % groups:
+            raise ShapeError(f"{heads} heads of queries do not divide into {groups} groups", argument="enable_gqa")
+
+    def guard_mask(self, mask: Tensor | None, scores: Shape, dtype: str) -> None:
+        assert mask is not None
+        if mask.dtype not in ("bool", dtype):
+            raise ShapeError(f"{self.name} takes a mask of booleans or {dtype}, but got {mask.dtype}")
+        if len(mask.shape) > len(scores) or any(map(differ, broadcast(self.name, scores, mask.shape), scores)):
+            raise ShapeError(f"{self.name} takes a mask for {pretty_shape(scores)}, but got {pretty_shape(mask.shape)}")
+
+    def macs(self, inputs: Sequence[Tensor | None], outputs: Sequence[Tensor]) -> Size:
+        query, key, value, _ = self.shapes(inputs)
+        return product(query[:-1]) * key[-2] * (query[-1] + value[-1])
+
+    def statements(
+        self,
+        module: str | None,
+        arguments: Sequence[str | None],
+        targets: Sequence[str | None],
+        inputs: Sequence[Tensor | None],
+        fresh: Callable[[str], str],
+    ) -> list[str]:
+        """One call. PyTorch takes a mask or is_causal, not both: with both, what lies ahead is masked before it."""
+        query, key, value, given = arguments
+        if given is None or not self.is_causal:
+            return [f"{assigned(targets)} = {self.call([text for text in arguments if text is not None], inputs)}"]
+        mask, (tensor,) = fresh("mask"), inputs[3:]
+        assert tensor is not None
+        size = f"{query}.size(-2), {key}.size(-2)"
+        if tensor.dtype == "bool":
+            joined = f"{given} & torch.ones({size}, dtype=torch.bool, device={query}.device).tril()"
+        else:
+            joined = f"{given} + torch.full(({size}), -torch.inf, device={query}.device).triu(1)"
+        line = f"{mask} = {joined}"
+        return [line, f"{assigned(targets)} = {self.call([str(query), str(key), str(value), mask], inputs)}"]
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor | None]) -> str:
+        keywords = self.changed()
+        dropout = keywords.pop("dropout_p", None)
+        if arguments[3:]:
+            keywords.pop("is_causal", None)
+        named = [f"attn_mask={mask}" for mask in arguments[3:]]
+        named += [] if dropout is None else [f"dropout_p={dropout} if self.training else 0.0"]
+        named += [f"{name}={value}" for name, value in keywords.items()]
+        return f"{self.functional}({', '.join([*arguments[:3], *named])})"
+
+    def is_fused(self, run: Run) -> bool:
+        """Whether torch has one kernel for it: for four dimensions, values as wide as queries, rows without gaps."""
+        query, value = run.inputs[0].shape, run.inputs[2].shape
+        if len(query) != 4 or query[-1] != value[-1]:
+            return False
+        return all(strides is None or strides[-1] == 1 for strides in run.strides[:3])
+
+    def saved(self, run: Run) -> Saved:
+        """The fused kernel keeps what it is given, its result, and a logarithm for each query.
+
+        On CPU it takes no dropout; that is counted as on CUDA, where it does.
+        """
+        query, key, _, mask = run.inputs
+        scores = (*query.shape[:-1], key.shape[-2])
+        if not self.is_fused(run):
+            return self.saved_by_steps(run, Tensor(scores, query.dtype))
+        made = [Tensor(query.shape[:-1])]
+        if mask is None:
+            return Saved((0, 1, 2), (0,), tuple(made))
+        if self.is_causal:
+            made.append(Tensor(broadcast(self.name, mask.shape, scores[-2:]), query.dtype))
+        elif mask.dtype == "bool":
+            made.append(Tensor(mask.shape, query.dtype))
+        return Saved((0, 1, 2) if len(made) > 1 else (0, 1, 2, 3), (0,), tuple(made))
+
+    def saved_by_steps(self, run: Run, weights: Tensor) -> Saved:
+        """What products and a softmax keep: queries and keys scaled, the weights, the values."""
+        query, key, value, _ = run.inputs
+        batch = query.shape[:-2]
+        keys, values = (Tensor((*batch, *tensor.shape[-2:]), query.dtype) for tensor in (key, value))
+        asked, answered, _, masked = run.needs
+        made = [weights, *([query] if answered else []), *([keys] if asked else [])]
+        made += [Tensor(weights.shape, "bool"), weights] if self.dropout_p else []
+        if not (asked or answered or masked):
+            return Saved(made=tuple(made))
+        repeated = self.enable_gqa and key.shape[-3] != query.shape[-3]
+        if repeated or (len(batch) == 2 and not folds(value.shape, run.strides[2])):
+            return Saved(made=(*made, values))
+        return Saved((2,), made=tuple(made))
+
+    def places(self, run: Run) -> tuple[Place, ...]:
+        """The fused kernel's result lies as the queries do."""
+        return (
+            (Place(None, like(run.outputs[0].shape, [(run.inputs[0].shape, run.strides[0])])),)
+            if self.is_fused(run)
+            else (NEW,)
+        )
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor | None]) -> Any:
+        query, key, _, mask = self.shapes(tensors)
+        missing = {2: [0, 1], 3: [1], 4: []}[len(query)]
+        values = [builder.op("Unsqueeze", x, builder.constant(missing)) if missing else x for x in inputs[:3]]
+        given = inputs[3]
+        if mask is not None:
+            sizes = (1,) * (len(query) - len(mask)) + mask
+            if len(mask) < 2 or any(have != want for have, want in zip(sizes[-2:], (query[-2], key[-2]))):
+                ends = [builder.op("Shape", x, start=-2, end=-1) for x in values[:2]]
+                given = builder.op("Expand", given, builder.op("Concat", *ends, axis=0))
+            if len(query) == 3 and len(mask) == 3:
+                given = builder.op("Unsqueeze", given, builder.constant([1]))
+        attributes: dict[str, Any] = {"is_causal": 1} if self.is_causal else {}
+        attributes |= {} if self.scale is None else {"scale": self.scale}
+        made = builder.op("Attention", *values, given, **attributes)
+        return builder.op("Squeeze", made, builder.constant(missing)) if missing else made
+
+    def detail(self) -> str:
+        return "causal" if self.is_causal else ""

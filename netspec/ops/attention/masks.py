@@ -1,0 +1,106 @@
+"""Masks of attention, and a softmax under one."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from netspec.dims import Size, pretty_shape
+from netspec.ops.core.base import (
+    Numbers,
+    OnnxBuilder,
+    Op,
+    Run,
+    Saved,
+    ShapeError,
+    Tensor,
+    axis_of,
+    need_rank,
+)
+from netspec.ops.math.arithmetic import broadcast, repeated
+from netspec.ops.math.compare import need_bool
+from netspec.ops.tensors.reshape import differ
+
+LEAST = -3.4028234663852886e38
+"""The least number of float32."""
+
+
+class MaskedSoftmax(Op):
+    """Softmax along ``dim``, over what ``mask`` shows alone: any shape.
+
+    ``mask`` is true where an element counts, and broadcasts to the input. Where it hides all, all weigh the same.
+    """
+
+    name = "masked_softmax"
+    family = "sequence"
+    main = "dim"
+    ports = ("input", "mask")
+    optional = ("mask",)
+    autocast = "float32"
+
+    dim: int = -1
+
+    def numbers(self, port: str, *inputs: Tensor | None) -> Numbers | None:
+        return Numbers(first=1) if port == "mask" else None
+
+    def requirements(self, *inputs: Tensor | None) -> Iterable[tuple[Size, Size, str]]:
+        return repeated(self.name, [tensor.shape for tensor in inputs if tensor is not None])
+
+    def infer(self, *inputs: Tensor | None) -> tuple[Tensor, ...]:
+        given, mask = inputs
+        assert given is not None
+        axis_of(self.dim, len(given.shape))
+        if "float" not in given.dtype:
+            raise ShapeError(f"{self.name} takes floating-point numbers, but its input is {given.dtype}")
+        if mask is not None:
+            need_bool(self.name, mask, "mask")
+            found = broadcast(self.name, given.shape, mask.shape)
+            if len(found) != len(given.shape) or any(map(differ, found, given.shape)):
+                text = f"{self.name} takes a mask for {pretty_shape(given.shape)}, but got {pretty_shape(mask.shape)}"
+                raise ShapeError(text)
+        return (given,)
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor | None]) -> str:
+        x, *mask = arguments
+        hidden = f"{x}.masked_fill(~{mask[0]}, torch.finfo({x}.dtype).min)" if mask else x
+        return f"F.softmax({hidden}, dim={self.dim})"
+
+    def saved(self, run: Run) -> Saved:
+        mask = run.inputs[1]
+        return Saved((), (0,), made=() if mask is None else (mask,))  # where not to look
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor | None]) -> Any:
+        x, mask = inputs
+        assert tensors[0] is not None
+        least = builder.constant(LEAST, tensors[0].dtype)
+        return builder.op("Softmax", x if mask is None else builder.op("Where", mask, x, least), axis=self.dim)
+
+    def detail(self) -> str:
+        return f"dim {self.dim}"
+
+
+class CausalMask(Op):
+    """Which keys each query may see: query i the first i + 1: query (…, L, E), key (…, S, E) -> (L, S), bool."""
+
+    name = "causal_mask"
+    family = "sequence"
+    functional = "torch.tril"
+    ports = ("query", "key")
+    optional = ("key",)
+    any_dtype = True
+    keeps = "nothing"
+
+    def infer(self, *inputs: Tensor | None) -> tuple[Tensor, ...]:
+        shapes = [tensor.shape for tensor in inputs if tensor is not None]
+        for shape in shapes:
+            if len(shape) < 2:
+                need_rank(self.name, shape, 2, layout="two dimensions at least")
+        return (Tensor((shapes[0][-2], shapes[-1][-2]), "bool"),)
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor | None]) -> str:
+        first, last = arguments[0], arguments[-1]
+        return f"torch.ones({first}.size(-2), {last}.size(-2), dtype=torch.bool, device={first}.device).tril()"
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor | None]) -> Any:
+        given = [x for x in inputs if x is not None]
+        ends = [builder.op("Shape", x, start=-2, end=-1) for x in (given[0], given[-1])]
+        ones = builder.op("Expand", builder.constant(True, "bool"), builder.op("Concat", *ends, axis=0))
+        return builder.op("Trilu", ones, upper=0)
