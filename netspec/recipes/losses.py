@@ -24,7 +24,9 @@ class Loss(Ingredient):
     """
 
     scale: Weight = 1.0
+    """the loss's factor in the sum, where a network has several outputs"""
     target: str | None = None
+    """the column that the output is compared with; default: the data's only target"""
 
     task: ClassVar[Task] = "numbers"
     odds: ClassVar[bool] = True
@@ -107,7 +109,9 @@ class ClassLoss(Loss):
     metrics = ("accuracy",)
 
     weight: Balanced | list[Weight] | None = None
+    """how much a row of each class counts in the mean: a number for each, or `balanced`, n/(k·n_c)"""
     ignore_index: int | None = None
+    """the target of places that do not count; default: the one that the data mark as padding"""
 
 
 class CrossEntropy(ClassLoss):
@@ -122,6 +126,7 @@ class CrossEntropy(ClassLoss):
     torch = "torch.nn.functional.cross_entropy"
 
     label_smoothing: Probability = 0.0
+    """the share of the probability that is spread over all classes"""
 
 
 class NegativeLogLikelihood(ClassLoss):
@@ -144,6 +149,8 @@ class BinaryCrossEntropy(Loss):
     metrics = ("accuracy",)
 
     pos_weight: Balanced | Weight | list[Weight] | None = None
+    """how much more a 1 counts than a 0: a number, one for each score, or `balanced`, zeros over ones among the
+    training rows"""
 
     def misfit(self, output: Tensor, column: Column) -> str | None:
         shape = output.shape
@@ -172,6 +179,7 @@ class Huber(Loss):
     torch = "torch.nn.functional.huber_loss"
 
     delta: Weight = 1.0
+    """the error up to which the loss is squared"""
 
 
 class KLDivergence(Loss):

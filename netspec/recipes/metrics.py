@@ -43,6 +43,7 @@ class Accuracy(Metric):
     }
 
     top_k: Positive = 1
+    """the number of best scores among which the right class counts as found"""
 
     @property
     def label(self) -> str:

@@ -8,8 +8,10 @@ from netspec.ops.core.arguments import Positive
 from netspec.recipes.base import Ingredient
 
 Rate = Annotated[float, Field(gt=0)]
+"""the learning rate"""
 Share = Annotated[float, Field(ge=0, lt=1)]
 Amount = Annotated[float, Field(ge=0)]
+"""added to a divisor, against division by zero"""
 Betas = Annotated[list[Share], Field(min_length=2, max_length=2)]
 
 
@@ -45,8 +47,11 @@ class SGD(Optimizer):
 
     lr: Rate = 1e-3
     momentum: Share = 0.0
+    """the share of the last step that the next one keeps"""
     dampening: Share = 0.0
+    """the share of a new gradient that the momentum leaves out"""
     nesterov: bool = False
+    """look ahead by the momentum, as Nesterov does"""
 
     @property
     def states(self) -> int:
@@ -68,6 +73,7 @@ class Adagrad(Optimizer):
 
     lr: Rate = 1e-2
     lr_decay: Amount = 0.0
+    """how fast the rate falls: lr/(1 + t·lr_decay) at step t"""
     eps: Amount = 1e-10
 
     @property
@@ -83,9 +89,12 @@ class RMSprop(Optimizer):
 
     lr: Rate = 1e-2
     alpha: Share = 0.99
+    """the weight of the past in the mean of squared gradients"""
     eps: Amount = 1e-8
     momentum: Share = 0.0
+    """the share of the last step that the next one keeps"""
     centered: bool = False
+    """divide by the gradients' standard deviation rather than by their root mean square"""
 
     @property
     def states(self) -> int:
@@ -100,6 +109,7 @@ class Adadelta(Optimizer):
 
     lr: Rate = 1.0
     rho: Share = 0.9
+    """the weight of the past in the means of squares"""
     eps: Amount = 1e-6
 
     @property
@@ -116,8 +126,10 @@ class Adam(Optimizer):
 
     lr: Rate = 1e-3
     betas: Betas = [0.9, 0.999]
+    """the weights of the past in the means of gradients and of their squares"""
     eps: Amount = 1e-8
     amsgrad: bool = False
+    """keep the largest mean of squares there was (Reddi et al. 2018)"""
 
     @property
     def states(self) -> int:
@@ -140,8 +152,11 @@ class LBFGS(Optimizer):
 
     lr: Rate = 1.0
     max_iter: Positive = 20
+    """the most iterations within one step"""
     history_size: Positive = 100
+    """the number of past steps that tell the curvature"""
     line_search_fn: Literal["strong_wolfe"] | None = "strong_wolfe"
+    """`strong_wolfe` searches along the step by Wolfe's conditions; null takes it as it is"""
 
     @property
     def states(self) -> int:
@@ -163,3 +178,4 @@ class Newton(Optimizer):
 
     lr: Rate = 1.0
     damping: Rate = 1e-3
+    """λ, which is added to the Hessian's diagonal at first"""

@@ -62,7 +62,9 @@ class WeightDecay(Ingredient):
     main = "value"
 
     value: Annotated[float, Field(ge=0)]
+    """how strongly: the penalty's factor, or the decay"""
     skip: list[Literal["bias", "norm", "embedding"]] = []
+    """the parameters that are left alone: biases, the scales of norms, or embeddings"""
 
 
 class EarlyStopping(Ingredient):
@@ -75,9 +77,13 @@ class EarlyStopping(Ingredient):
     main = "patience"
 
     patience: Positive | None = None
+    """epochs in a row without a better value that are borne"""
     min_delta: Annotated[float, Field(ge=0)] = 0.0
+    """the least change that counts as better"""
     metric: str = "loss"
+    """the metric that is watched, or `loss`, of the validation"""
     target: float | None = None
+    """the value that ends the run as soon as it is reached"""
 
 
 class Checkpoint(Ingredient):
@@ -87,8 +93,11 @@ class Checkpoint(Ingredient):
     main = "minutes"
 
     minutes: Above | None = 1.0
+    """minutes from one save to the next; null for none"""
     steps: Positive | None = None
+    """steps from one save to the next"""
     keep: Positive = 2
+    """the number of last saves that are kept"""
 
 
 @dataclass(frozen=True, slots=True)

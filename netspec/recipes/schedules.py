@@ -14,6 +14,7 @@ from netspec.ops.core.arguments import Natural, Positive, Probability
 from netspec.recipes.base import Ingredient
 
 Factor = Annotated[float, Field(gt=0, le=1)]
+"""the factor that the rate falls by"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Schedule(Ingredient):
     """
 
     warmup: Natural = 0
+    """steps that come first, over which the rate rises evenly from nothing"""
 
     def rate(self, lr: float, step: int, length: Length) -> float:
         """The rate of a step, counted from 0, where the optimizer's own is ``lr``."""
@@ -60,6 +62,7 @@ class Step(Schedule):
     main = "step_size"
 
     step_size: Positive
+    """epochs from one fall to the next"""
     gamma: Factor = 0.1
 
     def after(self, lr: float, step: int, length: Length) -> float:
@@ -73,6 +76,7 @@ class MultiStep(Schedule):
     main = "milestones"
 
     milestones: Annotated[list[Positive], Field(min_length=1)]
+    """the epochs after which the rate falls"""
     gamma: Factor = 0.1
 
     def after(self, lr: float, step: int, length: Length) -> float:
@@ -97,6 +101,7 @@ class Cosine(Schedule):
     name = "cosine"
 
     eta_min: Annotated[float, Field(ge=0)] = 0.0
+    """the rate at the end"""
 
     def after(self, lr: float, step: int, length: Length) -> float:
         return between(lr, self.eta_min, step / self.rest(length))
@@ -108,6 +113,7 @@ class Linear(Schedule):
     name = "linear"
 
     end_factor: Probability = 0.0
+    """the share of the rate that is left at the end"""
 
     def after(self, lr: float, step: int, length: Length) -> float:
         return lr * (1 + (self.end_factor - 1) * step / self.rest(length))
@@ -121,6 +127,7 @@ class OneCycle(Schedule):
     name = "one_cycle"
 
     pct_start: Probability = 0.3
+    """the share of the steps in which the rate rises"""
 
     def after(self, lr: float, step: int, length: Length) -> float:
         first, last = lr / START_DIVISOR, lr / START_DIVISOR / END_DIVISOR
@@ -161,3 +168,4 @@ class Plateau(Schedule):
 
     factor: Factor = 0.1
     patience: Natural = 10
+    """epochs in a row without a better loss that are borne"""

@@ -26,6 +26,7 @@ class Resize(Transform):
     torch = "netspec.train.data.transforms.resize"
 
     size: Side
+    """the height and width, one number for both or two"""
 
     def infer(self, column: Column) -> Column:
         height, width = spread(self.size, 2)
@@ -40,6 +41,7 @@ class Channels(Transform):
     torch = "netspec.train.data.transforms.channels"
 
     count: Positive = 3
+    """the number of equal channels"""
 
     def infer(self, column: Column) -> Column:
         if column.shape[0] != 1:
@@ -55,6 +57,7 @@ class Permute(Transform):
     torch = "netspec.train.data.transforms.permute"
 
     dims: Annotated[list[Natural], AfterValidator(_order)]
+    """the dimensions of a row in their new order, from 0 on"""
 
     def takes(self, column: Column) -> bool:
         return not column.target and len(column.shape) == len(self.dims)
@@ -70,7 +73,9 @@ class Normalize(Transform):
     torch = "netspec.train.data.transforms.normalize"
 
     mean: float | list[float] = 0.5
+    """the number that is subtracted, for all channels or one for each"""
     std: Annotated[float, Field(gt=0)] | list[Annotated[float, Field(gt=0)]] = 0.5
+    """the number that is divided by, for all channels or one for each"""
 
     def infer(self, column: Column) -> Column:
         for values in (self.mean, self.std):
@@ -101,6 +106,7 @@ class RandomCrop(Transform):
     draws = 2
 
     padding: Positive = 4
+    """the width of the border of zeros"""
 
 
 class HorizontalFlip(Transform):
@@ -112,6 +118,7 @@ class HorizontalFlip(Transform):
     draws = 1
 
     p: Probability = 0.5
+    """the probability that an image is flipped"""
 
 
 class RandomErasing(Transform):
@@ -123,4 +130,6 @@ class RandomErasing(Transform):
     draws = 3
 
     size: Positive
+    """the side of the square"""
     p: Probability = 0.5
+    """the probability that an image gets a square"""

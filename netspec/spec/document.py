@@ -40,8 +40,11 @@ class OutputSpec(Form):
     """An output in its long form."""
 
     source: Value = Field(alias="from")
+    """the step that gives it"""
     when: Annotated[str, reader(one_of("training"))] | None = None
+    """`training`: only while training, as an auxiliary head"""
     test: Value | None = Field(default=None, alias="if")
+    """the output exists only where this condition over parameters holds"""
 
 
 def _read_output(key: ScalarNode, node: SyntaxNode, report: Report) -> OutputSpec | None:
@@ -61,10 +64,15 @@ class InputSpec(Form):
 
     span: Span
     shape: Annotated[tuple[Written, ...], reader(read_list)]
+    """its sizes: numbers, expressions, names of symbolic dimensions"""
     below: Value | None = None
+    """whole numbers from 0 up to, not including, this: a vocabulary's size"""
     range: Value | None = None
+    """the least and the largest of real numbers: `[0, 1]`; an export is verified on such"""
     dtype: Annotated[str, reader(one_of(*DTYPES))] = "float32"
+    """the type of its elements"""
     optional: Flag = False
+    """let the caller leave it out, as lengths or a mask"""
 
 
 def _read_input(key: ScalarNode, node: SyntaxNode, report: Report) -> InputSpec | None:
@@ -81,8 +89,11 @@ class DimSpec(Form):
 
     span: Span
     default: Value
+    """the size at which costs are quoted and examples are made"""
     min: Value | None = None
+    """the least size"""
     max: Value | None = None
+    """the largest size"""
 
 
 def _read_dim(key: ScalarNode, node: SyntaxNode, report: Report) -> DimSpec | None:
@@ -96,11 +107,17 @@ class BlockSpec(Form):
 
     span: Span
     body: Body
+    """the steps of the block"""
     params: Parameters = Field(default_factory=dict)
+    """the parameters of the block; one without a default is `name: int`"""
     inputs: Annotated[tuple[Written, ...], reader(read_list)] | None = None
+    """the names of its inputs, `mask?` for one that a call may leave out; default: one, `input`"""
     outputs: Outputs | None = None
+    """the outputs of the block; default: its last step"""
     require: Annotated[tuple[Written, ...], reader(read_list)] = ()
+    """conditions on its parameters, and on `shape`, that of its first input, which every call must meet"""
     doc: Text | None = None
+    """one line on what the block does"""
 
     @property
     def formal(self) -> dict[str, bool]:
@@ -119,12 +136,16 @@ class Expect(Form):
     """Facts that ``netspec check`` verifies."""
 
     params: Value | None = None
+    """the number of parameters: a count (`61_706`, `12M`) or `{min, max}`"""
     weights: Value | None = None
+    """the bytes that the parameters take as float32: `{max: 50MB}`"""
     macs: Value | None = None
+    """the multiply-accumulates of one forward pass, at the sizes in `dims`"""
     outputs: (
         Annotated[Mapping[str, Written], named_by(lambda key, value, report: value, "a mapping from outputs to shapes")]
         | None
     ) = None
+    """the shapes of the outputs"""
 
 
 def _read_expect(node: SyntaxNode, report: Report) -> Expect | None:
@@ -162,29 +183,44 @@ class Spec(Form):
     """A whole file."""
 
     netspec: Annotated[int, reader(read_version)]
+    """the version of the language: `1`"""
     name: Name
+    """the name of the network, or of its family"""
     doc: Text = ""
+    """one line: the paper, or what the network is for"""
     imports: Annotated[tuple[Written, ...], reader(read_list)] = Field(default=(), alias="import")
+    """other spec files, whose blocks this one may call"""
     params: Parameters = Field(default_factory=dict)
+    """the parameters of the family: `name: default`, or `{type, default, min, max, choices, doc}`"""
     require: Annotated[tuple[Written, ...], reader(read_list)] = ()
+    """boolean expressions that must hold"""
     variants: Annotated[
         Mapping[str, Variant], named_by(_read_variant, "a mapping from variants to parameter values")
     ] = Field(default_factory=dict)
+    """named sets of parameter values"""
     dims: Annotated[Mapping[str, DimSpec], named_by(_read_dim, "a mapping from dimensions to sizes")] = Field(
         default_factory=dict
     )
+    """the sizes of symbolic dimensions at which costs are quoted"""
     inputs: Annotated[Mapping[str, InputSpec], named_by(_read_input, "a mapping from inputs to shapes")]
+    """the inputs of the network: `image: [N, 3, H, W]`; a name that is no parameter is a symbolic dimension"""
     blocks: Annotated[Mapping[str, BlockSpec], named_by(_read_block, "a mapping from names to blocks")] = Field(
         default_factory=dict
     )
+    """reusable parts, called like ops"""
     network: Body
+    """the steps of the network"""
     outputs: Outputs | None = None
+    """the outputs of the network: `logits: fc`; default: the last step, named `output`"""
     init: Annotated[
         tuple[Entry, ...],
         reader(lambda node, report: mapping_entries(node, report, "a mapping from parameters to functions")),
     ] = ()
+    """initialisation rules: `conv2d.weight: {kaiming_normal: {mode: fan_out}}`"""
     expect: Annotated[Expect | None, reader(_read_expect)] = None
+    """facts that `netspec check` verifies"""
     train: Value | None = None
+    """how it is trained: `netspec train`"""
 
 
 def read_spec(node: SyntaxNode, report: Report) -> Spec | None:
@@ -220,40 +256,73 @@ class TrainSpec(Form):
 
     span: Span
     data: Value
+    """the data set: one of netspec's, or files of your own"""
     inputs: Annotated[Mapping[str, str], named_by(lambda key, node, report: read_text(node, report), COLUMNS)] = Field(
         default_factory=dict
     )
+    """the column of the data that each input reads, where the names do not say so"""
     prepare: Value | None = None
+    """transforms of every row"""
     augment: Value | None = None
+    """transforms that vary the training rows at random"""
     loss: Value
+    """the loss, or one for each output"""
     metrics: Value | None = None
+    """the measures of the held-back rows; default: those that suit the loss"""
     optimizer: Value
+    """the optimizer: `adam: 0.001`"""
     weight_decay: Value | None = None
+    """how strongly weights are drawn to zero: `{value, skip}`"""
     schedule: Value | None = None
+    """the course of the learning rate: `cosine`; default: it stays as it is"""
     epochs: Value | None = None
+    """how often the network sees all rows"""
     steps: Value | None = None
+    """how many steps the optimizer takes, instead of `epochs`"""
     batch: Value | None = None
+    """rows a step, over all devices; null for all rows"""
     drop_last: Value | None = None
+    """leave out the rows at the end of an epoch that make no full batch"""
     group_by_length: Value | None = None
+    """put sequences of about equal length into one batch, and leave out the padding that all of them have"""
     accumulate: Value | None = None
+    """the number of parts that a batch is worked through in, to save memory"""
     clip: Value | None = None
+    """the largest norm of the gradients; default: no limit"""
     early_stopping: Value | None = None
+    """an end when nothing gets better: `{patience, metric}`"""
     validation: Value | None = None
+    """the share of the training rows held back to judge by, where the data have no such part; of classes, an equal
+    share of each"""
     folds: Value | None = None
+    """K of K-fold cross-validation"""
     evaluate_train: Value | None = None
+    """judge the training rows too, each epoch"""
     init: Value | None = None
+    """the initialisation of all weight matrices, or rules as under the spec's `init`"""
     precision: Value | None = None
+    """the numbers to compute with: `mixed` is bfloat16 by autocast over float32 weights"""
     compile: Value | None = None
+    """torch.compile: of each repeated block (`regional`), or of the `whole`"""
     channels_last: Value | None = None
+    """keep the weights of convolutions with their channels last: fast in bfloat16"""
     devices: Value | None = None
+    """`cuda`, `cpu`, what there is (`auto`), or the number of processes on each machine, one a GPU where there are any
+    """
     strategy: Value | None = None
+    """the part that each of several devices has: the whole network (`ddp`), or a share of every block (`fsdp`)"""
     workers: Value | None = None
+    """the number of processes that read ahead what lies on disk"""
     seed: Value | None = None
+    """the seed of the weights, the order and every other chance"""
     checkpoint: Value | None = None
+    """how often the run is saved: `{minutes, steps, keep}`"""
     tensorboard: Value | None = None
+    """write TensorBoard's event files too"""
     published: Annotated[
         Mapping[str, Written], named_by(lambda key, node, report: node, "a mapping from metrics to numbers")
     ] = Field(default_factory=dict)
+    """numbers of a paper to be held against: `{accuracy: 0.99}`"""
 
 
 File = TypeVar("File", bound=Spec)

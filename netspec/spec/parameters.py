@@ -26,11 +26,17 @@ class ParamSpec(Form):
     """A parameter in its long form."""
 
     type: Text | None = None
+    """`int`, `float`, `bool`, `str` or `list[…]` of one of these"""
     default: Value | None = None
+    """the value that holds unless another is given; its type is the parameter's"""
     min: Value | None = None
+    """the least value"""
     max: Value | None = None
+    """the largest value"""
     choices: Annotated[tuple[Written, ...], reader(read_list)] | None = None
+    """the values that are allowed"""
     doc: Text | None = None
+    """what the parameter means"""
 
 
 @dataclass(frozen=True, slots=True)

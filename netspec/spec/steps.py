@@ -36,6 +36,7 @@ class CallStep:
     arguments: Mapping[str, Entry]
     name: ScalarNode | None
     source: Written | None
+    """the step that it reads, or a list of them; default: the step before it"""
     freeze: Written | None = None
     init: Written | None = None
 
@@ -52,6 +53,15 @@ def read_body(node: SyntaxNode, report: Report) -> tuple[Step, ...]:
 
 
 Body = Annotated[tuple[Any, ...], reader(read_body)]
+"""its steps"""
+StepName = Template | None
+"""the step's name, in references and in `state_dict` keys; braces hold an expression"""
+Freeze = Value | None
+"""keep its parameters as they are in training"""
+Init = Value | None
+"""where its parameters start: one function for its weights, or `{weight: {normal: 0.02}, bias: zeros}`"""
+IterationIndex = Name | None
+"""the name by which expressions know the number of the iteration, from 0"""
 
 
 class Sequential(Form):
@@ -59,10 +69,10 @@ class Sequential(Form):
 
     known_as = "sequential"
     span: Span
-    name: Template | None = None
+    name: StepName = None
     body: Body
-    freeze: Value | None = None
-    init: Value | None = None
+    freeze: Freeze = None
+    init: Init = None
 
 
 class Repeat(Form):
@@ -71,11 +81,12 @@ class Repeat(Form):
     known_as = "repeat"
     span: Span
     count: Value
+    """how many times"""
     body: Body
-    index: Name | None = None
-    name: Template | None = None
-    freeze: Value | None = None
-    init: Value | None = None
+    index: IterationIndex = None
+    name: StepName = None
+    freeze: Freeze = None
+    init: Init = None
 
 
 class For(Form):
@@ -84,11 +95,12 @@ class For(Form):
     known_as = "for"
     span: Span
     each: Annotated[Mapping[str, Written], named_by(lambda key, value, report: value, "a mapping from names to lists")]
+    """lists of equal length; each iteration sees one item of each by its name"""
     body: Body
-    index: Name | None = None
-    name: Template | None = None
-    freeze: Value | None = None
-    init: Value | None = None
+    index: IterationIndex = None
+    name: StepName = None
+    freeze: Freeze = None
+    init: Init = None
 
 
 MERGES = ("concat", "add", "multiply", "mean", "maximum", "stack")
@@ -106,11 +118,14 @@ class Parallel(Form):
             lambda key, value, report: (key.span, read_body(value, report)), "a mapping from names to lists of steps"
         ),
     ]
+    """named branches, each a list of steps; all read the same value"""
     merge: Annotated[str, reader(one_of(*MERGES, "none"))]
+    """how the branches are joined; `none` leaves them apart"""
     dim: Value | None = None
-    name: Template | None = None
-    freeze: Value | None = None
-    init: Value | None = None
+    """the dimension of `concat` and `stack`"""
+    name: StepName = None
+    freeze: Freeze = None
+    init: Init = None
 
 
 class Residual(Form):
@@ -120,11 +135,14 @@ class Residual(Form):
     span: Span
     body: Body
     projection: Body | None = None
+    """the shortcut's steps, built only where the body changes the shape"""
     shortcut: Body | None = None
+    """the shortcut's steps, built always"""
     merge: Annotated[str, reader(one_of(*RESIDUAL_MERGES))] = "add"
-    name: Template | None = None
-    freeze: Value | None = None
-    init: Value | None = None
+    """how the body's result and the shortcut join, in this order; default: `add`"""
+    name: StepName = None
+    freeze: Freeze = None
+    init: Init = None
 
 
 def _named_values(wanted: str) -> reader:
@@ -138,21 +156,27 @@ class Scan(Form):
     known_as = "scan"
     span: Span
     over: Annotated[Mapping[str, Written], _named_values("a mapping from names to sequences")]
+    """sequences [N, T, …] by the names that the body has for one step of each; equally long"""
     body: Body
     state: Annotated[Mapping[str, Written], _named_values("a mapping from states to their first values")] = Field(
         default_factory=dict
     )
+    """the values carried from iteration to iteration: the first value of each, or its shape for zeros"""
     next: Annotated[Mapping[str, Written], _named_values("a mapping from states to their next values")] = Field(
         default_factory=dict
     )
+    """the value of the body that each state becomes"""
     collect: Annotated[Mapping[str, Written], _named_values("a mapping from outputs to values of the body")] | None = (
         None
     )
+    """the values of the body kept of every iteration, by output; default: its last value as `output`"""
     index: Name | None = None
+    """a name for the number of the iteration, from 0: an integer tensor without dimensions"""
     reverse: Flag = False
-    name: Template | None = None
-    freeze: Value | None = None
-    init: Value | None = None
+    """take the last step first; what is collected keeps its order"""
+    name: StepName = None
+    freeze: Freeze = None
+    init: Init = None
 
 
 class Share(Form):
@@ -161,8 +185,10 @@ class Share(Form):
     known_as = "share"
     span: Span
     step: Template
+    """a step that stands before it in the same body"""
     source: Value | None = Field(default=None, alias="from")
-    name: Template | None = None
+    """the step that it reads; default: the step before it"""
+    name: StepName = None
 
 
 class If(Form):
@@ -171,8 +197,11 @@ class If(Form):
     known_as = "if"
     span: Span
     test: Value
+    """a condition over parameters, loop indices and `shape`"""
     then: Body
+    """the steps where the test holds"""
     otherwise: Body = Field(default=(), alias="else")
+    """the steps where it does not"""
 
 
 class Side(Form):
@@ -182,9 +211,10 @@ class Side(Form):
     span: Span
     body: Body
     when: Annotated[str, reader(one_of("training"))] | None = None
-    name: Template | None = None
-    freeze: Value | None = None
-    init: Value | None = None
+    """`training`: only while training"""
+    name: StepName = None
+    freeze: Freeze = None
+    init: Init = None
 
 
 Structure = Union[Sequential, Repeat, For, Parallel, Residual, Scan, Share, If, Side]

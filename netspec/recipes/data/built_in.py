@@ -66,6 +66,7 @@ class Alice(DataSet):
     torch = "netspec.train.data.readers.texts.read_alice"
 
     length: Positive = 35
+    """the number of characters in a window"""
 
     def columns(self) -> Mapping[str, Column]:
         column = Column((self.length,), "int64", 27)

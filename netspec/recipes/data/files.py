@@ -10,7 +10,14 @@ from netspec.recipes.base import Column
 from netspec.recipes.data.base import DataSet
 
 Side = Annotated[Any, PerDimension(2, 1)]
+"""the height and width that all images are brought to, one number for both or two"""
 Path = Annotated[str, Field(min_length=1)]
+Folder = Path
+"""the folder"""
+Level = Literal["char", "word"]
+"""the units that a text is cut into: characters or words"""
+FurtherFile = Path
+"""a file of the same form with the rows of this part"""
 
 
 def _one_or_two(files: str | list[str]) -> str | list[str]:
@@ -20,6 +27,8 @@ def _one_or_two(files: str | list[str]) -> str | list[str]:
 
 
 OneOrTwoFiles = Annotated[Path | list[Path], AfterValidator(_one_or_two)]
+FurtherTexts = OneOrTwoFiles
+"""a file, or two, of the same form with the pairs of this part"""
 
 
 def _different(names: str | list[str]) -> str | list[str]:
@@ -50,11 +59,15 @@ class Table(DataSet):
     meaning: ClassVar[tuple[str, ...]] = ("target", "features", "classes")
 
     path: Path
+    """the file"""
     target: OneOrSeveral
+    """the column to be predicted, or several"""
     features: Annotated[list[Path], Field(min_length=1)] | None = None
+    """the columns to predict from; default: all but the target"""
     classes: bool = False
-    validation: Path | None = None
-    test: Path | None = None
+    """take the target as one of several words or numbers, rather than as a number"""
+    validation: FurtherFile | None = None
+    test: FurtherFile | None = None
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -81,7 +94,9 @@ class CSV(Table):
     meaning = ("target", "features", "classes", "separator", "decimal")
 
     separator: Annotated[str, Field(pattern=r'^[^"\r\n]$')] | None = None
+    """the character between two values; default: the one of comma, semicolon, tab and bar that cuts the lines alike"""
     decimal: Literal[".", ","] = "."
+    """the mark before the digits behind the whole number"""
 
 
 class Parquet(Table):
@@ -105,7 +120,9 @@ class NPZ(DataSet):
     meaning = ("target",)
 
     path: Path
+    """the `.npz` file, or the folder of `.npy` files"""
     target: OneOrSeveral = "y"
+    """the array to be predicted, or several"""
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -120,7 +137,7 @@ class IDX(DataSet):
     main = "path"
     torch = "netspec.train.data.readers.archives.read_idx"
 
-    path: Path
+    path: Folder
 
     def columns(self) -> Mapping[str, Column]:
         return {"image": Column((1, None, None)), "label": Column((), "int64", target=True)}
@@ -134,8 +151,9 @@ class CIFAR(DataSet):
     torch = "netspec.train.data.readers.archives.read_cifar"
     meaning = ("classes",)
 
-    path: Path
+    path: Folder
     classes: Literal[10, 100] = 10
+    """10 for CIFAR-10, 100 for CIFAR-100"""
 
     def columns(self) -> Mapping[str, Column]:
         return {"image": Column((3, 32, 32)), "label": Column((), "int64", self.classes, target=True)}
@@ -155,9 +173,10 @@ class Images(DataSet):
     knows = True
     meaning = ("size", "grey")
 
-    path: Path
+    path: Folder
     size: Side | None = None
     grey: bool = False
+    """read images with one channel rather than three"""
 
     def columns(self) -> Mapping[str, Column]:
         sides = (None, None) if self.size is None else spread(self.size, 2)
@@ -177,11 +196,14 @@ class Text(DataSet):
     meaning = ("length", "level", "least")
 
     path: Path
+    """the file"""
     length: Positive = 35
-    level: Literal["char", "word"] = "char"
+    """the number of words or characters in a window"""
+    level: Level = "char"
     least: Positive = 1
-    validation: Path | None = None
-    test: Path | None = None
+    """how often a word stands in the training text at least; rarer ones are 0"""
+    validation: FurtherFile | None = None
+    test: FurtherFile | None = None
 
     def columns(self) -> Mapping[str, Column]:
         shape = (self.length,)
@@ -203,12 +225,16 @@ class Pairs(DataSet):
     meaning = ("level", "least", "longest", "shared")
 
     path: OneOrTwoFiles
-    level: Literal["char", "word"] = "word"
+    """the file with a tab between the two texts, or two files"""
+    level: Level = "word"
     least: Positive = 1
+    """how often a word stands in the training pairs at least; rarer ones are 3"""
     longest: Positive | None = None
+    """the most words or characters of a text; longer pairs are left out"""
     shared: bool = False
-    validation: OneOrTwoFiles | None = None
-    test: OneOrTwoFiles | None = None
+    """give a word the same number in both texts"""
+    validation: FurtherTexts | None = None
+    test: FurtherTexts | None = None
 
     def columns(self) -> Mapping[str, Column]:
         return {
@@ -232,10 +258,14 @@ class HuggingFace(DataSet):
     meaning = ("target", "size", "grey")
 
     path: Path
+    """the name of the data set on the hub, or a folder"""
     target: OneOrSeveral = "label"
+    """the column to be predicted, or several"""
     configuration: Path | None = None
+    """the name of the configuration, where the data set has several"""
     size: Side | None = None
     grey: bool = False
+    """read images with one channel rather than three"""
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -251,8 +281,11 @@ class Torchvision(DataSet):
     torch = "netspec.train.data.readers.hubs.read_torchvision"
 
     of: Literal["MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CIFAR100"]
+    """the data set, by torchvision's name"""
     root: Path
+    """the folder that it lies in"""
     download: bool = False
+    """load it from the internet where it is not there"""
 
     def columns(self) -> Mapping[str, Column]:
         shape = (3, 32, 32) if self.of.startswith("CIFAR") else (1, 28, 28)

@@ -10,7 +10,10 @@ from netspec.recipes.base import Column
 from netspec.recipes.data.base import DataSet
 
 Margin = Annotated[float, Field(gt=0, le=1)]
+Seed = Natural
+"""the seed of the numbers drawn at random"""
 Spread = Annotated[float, Field(ge=0)]
+"""the standard deviation of the noise"""
 
 
 class Logic(DataSet):
@@ -21,6 +24,7 @@ class Logic(DataSet):
     torch = "netspec.train.data.readers.points.logic"
 
     of: Literal["and", "or", "xor"]
+    """the function"""
 
     def columns(self) -> Mapping[str, Column]:
         return {"x": Column((2,)), "label": Column((), "int64", 2, target=True)}
@@ -33,8 +37,10 @@ class Separable(DataSet):
     torch = "netspec.train.data.readers.points.separable"
 
     rows: Annotated[int, Field(ge=2)] = 200
+    """the number of points"""
     margin: Margin = 0.1
-    seed: Natural = 0
+    """the least distance of a point from the line"""
+    seed: Seed = 0
 
     def columns(self) -> Mapping[str, Column]:
         return {"x": Column((2,)), "label": Column((), "int64", 2, target=True)}
@@ -47,8 +53,9 @@ class Line(DataSet):
     torch = "netspec.train.data.readers.points.line"
 
     rows: Positive = 1000
+    """the number of points"""
     noise: Spread = 0.01
-    seed: Natural = 0
+    seed: Seed = 0
 
     def columns(self) -> Mapping[str, Column]:
         return {"x": Column((2,)), "y": Column((), target=True)}
@@ -65,9 +72,11 @@ class Polynomial(DataSet):
     torch = "netspec.train.data.readers.points.polynomial"
 
     degree: Annotated[int, Field(ge=1, le=20)] = 1
+    """the highest power of x that the network sees"""
     rows: Annotated[int, Field(ge=2)] = 200
+    """the number of points, half of them for the test"""
     noise: Spread = 0.1
-    seed: Natural = 0
+    seed: Seed = 0
 
     def columns(self) -> Mapping[str, Column]:
         return {"x": Column((self.degree,)), "y": Column((), target=True)}
@@ -81,9 +90,12 @@ class Noise(DataSet):
     torch = "netspec.train.data.readers.points.noise"
 
     shape: Annotated[list[Positive], Field(min_length=1)]
+    """the sizes of a row"""
     classes: Positive = 10
+    """the number of classes"""
     rows: Positive = 1000
-    seed: Natural = 0
+    """the number of rows"""
+    seed: Seed = 0
 
     def columns(self) -> Mapping[str, Column]:
         return {"image": Column(tuple(self.shape)), "label": Column((), "int64", self.classes, target=True)}
