@@ -13,7 +13,7 @@ from netspec.cli import main
 HOLDER = """
 import sys, time
 from pathlib import Path
-from netspec.cli.build import LOCK
+from netspec.cli.commands.network.build.artefacts import LOCK
 from netspec.locks import locked
 with locked(Path(sys.argv[1]), LOCK, "built"):
     print("held", flush=True)

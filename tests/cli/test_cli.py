@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from netspec.cli import main
+from netspec.cli.commands.network import shapes
 from netspec.emit.diagram import render as render_module
 
 TINY = """\
@@ -46,11 +47,11 @@ def test_build_leaves_everything(tiny: str, capsys: pytest.CaptureFixture[str]):
     assert "verified: PyTorch and onnxruntime agree to" in out
     assert "conv2d 3×3, 8" in out
 
-    shapes = json.loads((folder / "shapes.json").read_text())
-    assert list(shapes["totals"]) == ["params", "frozen", "macs"]
-    assert shapes["inputs"] == {"image": ["N", 3, "H", "W"]}
-    assert shapes["rows"][0]["outputs"] == [["N", 8, "H - 2", "W - 2"]]
-    assert sum(row["params"] for row in shapes["rows"]) == shapes["totals"]["params"]
+    table = json.loads((folder / "shapes.json").read_text())
+    assert list(table["totals"]) == ["params", "frozen", "macs"]
+    assert table["inputs"] == {"image": ["N", 3, "H", "W"]}
+    assert table["rows"][0]["outputs"] == [["N", 8, "H - 2", "W - 2"]]
+    assert sum(row["params"] for row in table["rows"]) == table["totals"]["params"]
 
     build = json.loads((folder / "build.json").read_text())
     assert build["parameters"] == {"width": 8, "activation": "relu"}
@@ -111,12 +112,10 @@ def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]):
 
 
 def test_a_bug_of_ours_is_called_one(tiny: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    from netspec.cli.commands import COMMANDS
-
     def broken(options: object) -> int:
         raise ValueError("oops")
 
-    monkeypatch.setitem(COMMANDS, "shapes", broken)
+    monkeypatch.setattr(shapes, "run", broken)
     assert main(["shapes", tiny]) == 4
     assert "a bug of netspec" in capsys.readouterr().err
 

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from netspec.cli import main
-from netspec.cli.compare import split
-from netspec.cli.compared import summary
-from netspec.cli.train import finished
+from netspec.cli.commands.training.compare.candidates import split
+from netspec.cli.commands.training.compare.summary import summary
+from netspec.cli.commands.training.train.work import finished
 from netspec.pipeline import compile_spec
 from netspec.train.job import Job
 
@@ -109,7 +109,7 @@ def test_an_interruption_shows_what_has_come_to_its_end(
         begun.append(job)
         return finished(job) if len(begun) == 1 else False
 
-    monkeypatch.setattr("netspec.cli.compare.finished", interrupted)
+    monkeypatch.setattr("netspec.cli.commands.training.compare.candidates.finished", interrupted)
     assert main(["compare", "tumours.yaml", "--over", "train.optimizer=sgd,adam,adadelta"]) == 130
     rows = {
         line.split()[0]: line.split()[1:]

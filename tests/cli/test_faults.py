@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from netspec import cli
-from netspec.cli import commands
+from netspec.cli.commands.reference import schema
 from netspec.cli.machine import machine_fault
 
 
@@ -48,8 +48,8 @@ def too_deep() -> None:
 def test_exit_code_3_and_one_sentence(
     fails: Callable[[], None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(commands.COMMANDS, "list", lambda options: fails())
-    assert cli.main(["list"]) == 3
+    monkeypatch.setattr(schema, "run", lambda options: fails())
+    assert cli.main(["schema"]) == 3
     told = capsys.readouterr().err
     assert told.count("\n") == 1
     assert told.startswith("netspec: the memory of this machine" if fails is not too_deep else "netspec: it is nested")

@@ -21,7 +21,7 @@ import pytest
 from browser import Watch, launched, needs_browser
 from playwright.sync_api import expect
 
-from netspec.cli import serve
+from netspec.cli.commands.network.serve import site
 
 SOUND = "netspec: 1\nname: it\ninputs: {x: [N, 4]}\nnetwork:\n  - linear: {name: fc, out_features: 3}\n"
 FAULTY = SOUND.replace("linear", "liner")
@@ -199,8 +199,8 @@ def test_a_spec_that_was_never_right_is_told_until_it_is(tmp_path: Path):
 
 
 def test_a_request_has_its_time(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(serve, "PATIENCE", 0.4)
-    server = serve.Server(serve.Site(), 0)
+    monkeypatch.setattr(site, "PATIENCE", 0.4)
+    server = site.Server(site.Site(), 0)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         with socket.create_connection(("127.0.0.1", server.server_port), timeout=10) as slow:

@@ -8,7 +8,7 @@ import tomllib
 
 from places import EXAMPLES
 
-from netspec.cli import parser
+from netspec.cli.parser import make_parser
 from netspec.diagnostics import Report, Source
 from netspec.syntax import parse
 
@@ -33,7 +33,7 @@ def test_the_commands_are_there():
     assert commands
     for command in commands:
         if not command.endswith("--help"):
-            parser().parse_args(command.split())
+            make_parser(command.split()).parse_args(command.split())
     for block in blocks("lua"):
         assert "cmd = { 'netspec', 'lsp' }" in block
         assert block.count("{") == block.count("}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from netspec.cli.diff import revision_of
+from netspec.cli.commands.network.diff.sides import revision_of
 from netspec.diagnostics import SpecError, UsageError
 from netspec.pipeline import Loaded, compile_loaded, load_revision
 from netspec.syntax import Limits

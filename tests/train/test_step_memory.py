@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from netspec.cli.train import guard_memory, step_memory
+from netspec.cli.commands.training.train.memory import guard_memory, step_memory
 from netspec.diagnostics import EnvironmentFault
 from netspec.pipeline import compile_spec, read_value
 from netspec.recipes import ingredients

@@ -21,8 +21,9 @@ from torch.distributed.elastic.rendezvous.api import RendezvousConnectionError
 from train import small
 from train.distributed.two_processes import OPTIMIZERS, begin, recipes, stopped
 
-from netspec.cli import main, parser
-from netspec.cli.train import how
+from netspec.cli import main
+from netspec.cli.commands.training.train.work import how
+from netspec.cli.parser import make_parser
 from netspec.train.distributed import launch
 
 STRATEGIES = ("ddp", "fsdp")
@@ -284,8 +285,8 @@ def test_gpus_that_are_not_there(
 
 def test_every_process_gets_the_options_of_the_command():
     words = ["--error-format", "json", "--max-layers", "30000", "--max-file-size", "9"]
-    assert how(parser().parse_args(["train", "lenet", *words])) == words
-    assert how(parser().parse_args(["train", "lenet"])) == [*words[:1], "text"]
+    assert how(make_parser(["train"]).parse_args(["train", "lenet", *words])) == words
+    assert how(make_parser(["train"]).parse_args(["train", "lenet"])) == [*words[:1], "text"]
 
 
 def test_machines_that_cannot_meet(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
@@ -320,6 +321,6 @@ def test_the_commands_of_the_page_are_commands():
     commands = [each[each.index("train") :] for each in words]
     assert len(commands) == 4
     for each in commands:
-        options = parser().parse_args(each)
+        options = make_parser(each).parse_args(each)
         assert options.command == "train"
         assert options.output or options.devices

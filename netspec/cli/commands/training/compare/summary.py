@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 
-from netspec.cli.train import aligned
+from netspec.cli.scores import aligned
 from netspec.graph import Graph
 from netspec.train.optimize.metrics import better_way
 from netspec.train.report.page import duration

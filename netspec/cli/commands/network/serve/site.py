@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from netspec.cli.faults import tell_error
-from netspec.cli.watch import PAUSE, Watched
+from netspec.cli.watched import PAUSE, Watched
 from netspec.diagnostics import EnvironmentFault, NetspecError, SpecError
 from netspec.diagnostics.text import render_all
 from netspec.emit.explorer import explorer_page, waiting_page

@@ -1,46 +1,24 @@
-"""``netspec evaluate`` and ``netspec predict``: what has been trained, put to use."""
+"""What ``netspec predict`` prints: a line, an object or a row for each answer."""
 
 from __future__ import annotations
 
 import csv
 import json
 import sys
-from argparse import Namespace
 from collections.abc import Sequence
-from statistics import stdev
 
-from netspec.cli.train import score_table, silent, warn
-from netspec.diagnostics import UsageError
 from netspec.text.quoting import cell, json_text
-from netspec.train.job import average, over_folds
-from netspec.train.predict.answers import Answer, Predictor
-from netspec.train.predict.trained_run import Finished
+from netspec.train.predict.answers import Answer
 
 MOST_SHOWN = 3
 """Classes that a line names, the likeliest ones."""
 
 
-def evaluate(options: Namespace) -> None:
-    """Print the scores of a run."""
-    runs = Finished.find(options.run, options.data)
-    found = [run.scores(options.runtime, warn if number == 0 else silent) for number, run in enumerate(runs)]
-    if options.format == "json":
-        print(json.dumps(average(found), indent=2))
-        return
-    spread = over_folds(stdev, found) if len(found) > 1 else {}
-    print(score_table(average(found), spread, {} if options.data is not None else runs[0].recipe.published))
-
-
-def predict(options: Namespace) -> None:
-    """Print what a run's network says of files or texts."""
-    runs = Finished.find(options.run)
-    if len(runs) > 1:
-        raise UsageError(f"{options.run} has a network for each fold: name one, such as {options.run}/fold-1")
-    predictor = Predictor(runs[0], options.runtime)
-    answers = [answer for given in options.given for answer in predictor.answers(given)]
-    if options.format == "json":
+def print_answers(answers: Sequence[Answer], format: str) -> None:
+    """Print the answers as text, JSON or CSV."""
+    if format == "json":
         print(json_text([answer.plain() for answer in answers], indent=2))
-    elif options.format == "csv":
+    elif format == "csv":
         write_csv(answers)
     else:
         width = max((len(answer.of) for answer in answers), default=0)
@@ -48,7 +26,7 @@ def predict(options: Namespace) -> None:
 
 
 def told(answer: Answer) -> str:
-    """An answer in a line."""
+    """Return an answer in a line."""
     if answer.text is not None:
         return answer.text
     if answer.probabilities is not None:
@@ -61,7 +39,7 @@ def told(answer: Answer) -> str:
 
 
 def write_csv(answers: Sequence[Answer]) -> None:
-    """A row each, classes in the order of their names."""
+    """Print a row for each answer, with classes in the order of their names."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
     for number, answer in enumerate(answers):
         if answer.probabilities is None:

@@ -11,7 +11,7 @@ WIDTH = 88
 MOST_LINES = 12
 
 
-def explain(id: str) -> str:
+def explain_id(id: str) -> str:
     """An entry of the catalogue in words. Raises ``UsageError`` where there is none."""
     if id not in CATALOGUE:
         hint = did_you_mean(id, CATALOGUE) or "`netspec explain` lists them all"

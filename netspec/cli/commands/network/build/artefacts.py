@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from netspec.cli.output import status
+from netspec.cli.parity import report_parity, runtimes, warn_of_two_runtimes
 from netspec.diagnostics import UsageError
 from netspec.dims import evaluate
 from netspec.elaborate.passes.sizes import small_sizes
@@ -27,7 +28,6 @@ from netspec.runtime.interpret import check_module
 from netspec.runtime.module import build_module
 from netspec.runtime.verify import Parity, export_verified
 from netspec.text.quoting import json_text
-from netspec.text.streams import bare
 from netspec.version import __version__
 
 VERSIONS = ("torch", "onnx", "onnx-ir", "pydantic", "numpy")
@@ -36,7 +36,6 @@ FILES = ("model.py", "model.onnx", "model.rejected.onnx", "diagram.svg", "diagra
 """The files that a build writes beside its record."""
 
 LOCK = ".build.lock"
-RUNTIMES = ("onnxruntime-gpu", "onnxruntime")
 
 
 def build_all(graph: Graph, folder: Path, device: str, variant: str | None) -> int:
@@ -65,18 +64,6 @@ def _built(graph: Graph, folder: Path, device: str, variant: str | None) -> int:
     return report_parity(parity, path)
 
 
-@contextmanager
-def status(doing: str) -> Iterator[None]:
-    """Shows what is being done, on a terminal only, while it is done."""
-    if not sys.stderr.isatty():
-        yield
-        return
-    from rich.console import Console
-
-    with Console(file=bare(sys.stderr)).status(f"{doing} …"):
-        yield
-
-
 def _draw(graph: Graph, folder: Path) -> str:
     """Draw the diagram; without a renderer its text alone, and a word on how to get one."""
     dot = dot_text(graph)
@@ -87,44 +74,6 @@ def _draw(graph: Graph, folder: Path) -> str:
         print(f"netspec: {found}", file=sys.stderr)
         return "diagram.dot"
     return "diagram.svg, diagram.dot"
-
-
-RANGE = "say in what range an input lies: `{shape: …, range: [0, 1]}`"
-
-
-def report_parity(parity: Parity, path: Path) -> int:
-    """Say what was verified; 1 where PyTorch and onnxruntime disagree."""
-    sizes = dict.fromkeys(
-        "·".join(f"{name}={size}" for name, size in each.sizes.items()) for each in parity.comparisons
-    )
-    places = "  ".join(each or "the fixed sizes" for each in sizes)
-    if parity.agrees and parity.is_rounding:
-        print(f"exported: at {places} PyTorch and onnxruntime give rounding alone, so that nothing can be compared")
-        return 0
-    if parity.agrees:
-        print(f"verified: PyTorch and onnxruntime agree to {parity.worst:.1e} (max|Δ|/max|y|) at {places}")
-        if parity.probed:
-            print("          with rescaled weights: as initialised, the output hardly depends on the input")
-        if not parity.telling:
-            print("          but with these it depends on the input no more: this tells little")
-        if parity.positive:
-            print(f"          on inputs from 0 to 1: of negative ones both give numbers that are not finite; {RANGE}")
-        if parity.undefined:
-            print(f"          but for places where both give no finite number; {RANGE}")
-        return 0
-    if not parity.compared:
-        print(
-            f"netspec: PyTorch and onnxruntime both give no finite number for random inputs at {places}, so that "
-            f"nothing can be compared; {RANGE}; the file is kept as {path}",
-            file=sys.stderr,
-        )
-        return 1
-    print(
-        f"netspec: PyTorch and onnxruntime differ by {parity.worst:.1e} "
-        f"(max|Δ|/max|y|; {parity.tolerance:.0e} would do) at {places}; the file is kept as {path}",
-        file=sys.stderr,
-    )
-    return 1
 
 
 def guard_own(folder: Path) -> None:
@@ -181,24 +130,4 @@ def _checks(graph: Graph, parity: Parity, difference: float) -> dict[str, Any]:
 
 
 def _versions() -> dict[str, str]:
-    return {name: version(name) for name in VERSIONS} | _runtimes()
-
-
-def _runtimes() -> dict[str, str]:
-    found = {}
-    for name in RUNTIMES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def warn_of_two_runtimes() -> None:
-    """Both wheels write the same package: the last one installed wins, and removing either breaks both."""
-    if len(_runtimes()) > 1:
-        print(
-            "netspec: onnxruntime and onnxruntime-gpu are both installed, and overwrite each other; "
-            "uninstall both, then install one",
-            file=sys.stderr,
-        )
+    return {name: version(name) for name in VERSIONS} | runtimes()

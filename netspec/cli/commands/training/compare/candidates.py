@@ -11,8 +11,10 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from netspec.cli.compared import summary
-from netspec.cli.train import RUNS, finished, heading, warn
+from netspec.cli.commands.training.compare.summary import summary
+from netspec.cli.commands.training.train.texts import heading
+from netspec.cli.commands.training.train.work import RUNS, finished
+from netspec.cli.output import warn
 from netspec.diagnostics import TrainingFault, UsageError
 from netspec.elaborate import Limits
 from netspec.files import write_text

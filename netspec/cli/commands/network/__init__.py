@@ -1,0 +1,1 @@
+"""Commands on a network: what is made of it, and what is true of it."""

@@ -1,0 +1,40 @@
+"""``netspec build``: all of it: table, source, verified ONNX, diagram."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from netspec.cli.options import add_command, add_device_argument, add_spec_arguments
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from netspec.cli.options import Commands
+
+
+def add(commands: Commands) -> None:
+    """Add its parser."""
+    command = add_command(
+        commands,
+        "build",
+        "Print the shape table and write model.py, model.onnx, diagram.svg, diagram.dot, explorer.html, shapes.json "
+        "and build.json. The ONNX file is run on onnxruntime and compared with PyTorch at three sizes of every "
+        "symbolic dimension; where they disagree the file is kept as model.rejected.onnx and the command fails.",
+    )
+    add_spec_arguments(command)
+    command.add_argument("-o", "--output", metavar="DIR", help="the folder to write into (default: build/NAME)")
+    add_device_argument(command)
+
+
+def run(options: Namespace) -> int:
+    """Print the shape table, then write every artefact."""
+    from pathlib import Path
+
+    from netspec.cli.commands.network.build.artefacts import build_all
+    from netspec.cli.output import draw
+    from netspec.cli.resolve import graph_of
+    from netspec.emit.table import ShapeTable
+
+    graph = graph_of(options)
+    folder = Path(options.output) if options.output else Path("build") / graph.name
+    draw(ShapeTable(graph))
+    return build_all(graph, folder, options.device, options.variant)

@@ -1,0 +1,36 @@
+"""``netspec check``: every variant of the specs, without building."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from netspec.cli.options import add_command, add_limit_arguments
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from netspec.cli.options import Commands
+
+
+def add(commands: Commands) -> None:
+    """Add its parser."""
+    command = add_command(
+        commands,
+        "check",
+        "Check specs: form, names, shapes, what they `require` and what they `expect`, for the defaults and for every "
+        "variant. Takes milliseconds a spec, and does not need torch.",
+    )
+    command.add_argument("specs", metavar="SPEC", nargs="+", help="a path, or the name of a zoo entry")
+    command.add_argument("--watch", action="store_true", help="check again whenever a file is saved; Ctrl-C ends it")
+    add_limit_arguments(command)
+
+
+def run(options: Namespace) -> int:
+    """Check every spec once, or whenever a file is saved."""
+    from netspec.cli.commands.network.check.verdicts import check_all
+    from netspec.cli.resolve import limits_of
+
+    if options.watch:
+        from netspec.cli.commands.network.check.watch import watch
+
+        return watch(options.specs, limits_of(options), options.error_format)
+    return check_all(options.specs, limits_of(options), options.error_format)

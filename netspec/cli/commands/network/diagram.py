@@ -1,0 +1,35 @@
+"""``netspec diagram``: a picture of the architecture."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from netspec.cli.options import add_command, add_expand_argument, add_spec_arguments
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from netspec.cli.options import Commands
+
+
+def add(commands: Commands) -> None:
+    """Add its parser."""
+    command = add_command(commands, "diagram", "Draw the network with Graphviz.")
+    add_spec_arguments(command)
+    command.add_argument("-o", "--output", metavar="FILE", required=True, help="a .svg, .png, .pdf, .dot or .mmd file")
+    command.add_argument(
+        "--depth", type=int, metavar="N", help="how many levels to draw open (default: what is readable)"
+    )
+    add_expand_argument(command)
+    command.add_argument(
+        "--direction",
+        choices=["TB", "LR"],
+        help="from top to bottom or from left to right (default: what fits a page best, in columns if need be)",
+    )
+
+
+def run(options: Namespace) -> None:
+    """Draw the network into a file."""
+    from netspec.cli.resolve import graph_of, output_of
+    from netspec.emit.diagram.write import write_diagram
+
+    write_diagram(graph_of(options), output_of(options), options.depth, options.expand, options.direction)

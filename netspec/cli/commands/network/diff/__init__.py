@@ -1,0 +1,66 @@
+"""``netspec diff``: what differs between two networks."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from netspec.cli.options import add_command, add_limit_arguments, add_value_arguments
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from netspec.cli.options import Commands
+
+
+def add(commands: Commands) -> None:
+    """Add its parser."""
+    command = add_command(
+        commands,
+        "diff",
+        "Compare two networks by structure: layers added, removed and changed, with what they cost; the totals; and "
+        "what becomes of every state_dict key. A key counts as renamed only where nothing else could be meant. "
+        "Of one SPEC alone: its defaults against --variant or --set, else the file's last commit against the file.",
+    )
+    command.add_argument("old", metavar="SPEC", help="as elsewhere, or as git has it: net.yaml@HEAD~1")
+    command.add_argument("new", metavar="SPEC", nargs="?", help="what to compare it with")
+    command.add_argument(
+        "--variant",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a variant of the specs; given twice, one for each side",
+    )
+    add_value_arguments(command)
+    add_limit_arguments(command)
+    command.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
+    command.add_argument("--ascii", action="store_true", help="keep to the characters of ASCII")
+    command.add_argument(
+        "-o", "--output", metavar="FILE", help="draw both side by side, too: a .svg, .png, .pdf or .dot file"
+    )
+    command.add_argument(
+        "--depth", type=int, metavar="N", help="how many levels to draw open (default: what is readable)"
+    )
+    command.add_argument(
+        "--exit-code", action="store_true", help="exit with 1 where they differ (default: 0 either way)"
+    )
+
+
+def run(options: Namespace) -> int:
+    """Print what differs, and draw it where a file is named; gives 1 for a difference with ``--exit-code``."""
+    from pathlib import Path
+
+    from netspec.cli.commands.network.diff.sides import compared
+    from netspec.cli.output import draw
+    from netspec.cli.resolve import limits_of, overrides_of, sizes_of
+    from netspec.emit.diff import Diff
+
+    found = Diff(*compared(options, overrides_of(options), sizes_of(options), limits_of(options)))
+    if options.format == "json":
+        print(found.to_json())
+    else:
+        draw(found, ascii=options.ascii)
+    if options.output:
+        from netspec.emit.diagram.pair import diff_dot
+        from netspec.emit.diagram.render import render
+
+        render(diff_dot(found, depth=options.depth), Path(options.output))
+    return int(options.exit_code and not found.is_empty)

@@ -1,0 +1,32 @@
+"""``netspec explorer``: one page to look into it."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from netspec.cli.options import add_command, add_spec_arguments
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from netspec.cli.options import Commands
+
+
+def add(commands: Commands) -> None:
+    """Add its parser."""
+    command = add_command(
+        commands,
+        "explorer",
+        "Write one HTML file that needs nothing else: the diagram, the shape table and the YAML side by side, levels "
+        "to open and close, search, heat by cost, and sliders for the symbolic dimensions.",
+    )
+    add_spec_arguments(command)
+    command.add_argument("-o", "--output", metavar="FILE", required=True, help="the file to write, such as net.html")
+
+
+def run(options: Namespace) -> None:
+    """Write the page."""
+    from netspec.cli.resolve import graph_of, output_of
+    from netspec.emit.explorer import explorer_page
+    from netspec.files import write_text
+
+    write_text(output_of(options), explorer_page(graph_of(options)))

@@ -1,0 +1,39 @@
+"""``netspec export``: a verified ONNX file."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from netspec.cli.options import add_command, add_device_argument, add_spec_arguments
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from netspec.cli.options import Commands
+
+
+def add(commands: Commands) -> None:
+    """Add its parser."""
+    command = add_command(
+        commands,
+        "export",
+        "Write ONNX with freshly initialised weights; it has been run on onnxruntime and compared with PyTorch.",
+    )
+    add_spec_arguments(command)
+    command.add_argument("-o", "--output", metavar="FILE", required=True, help="the file to write, such as model.onnx")
+    add_device_argument(command)
+
+
+def run(options: Namespace) -> int:
+    """Write the ONNX file and verify it; gives 1 where PyTorch and onnxruntime disagree."""
+    from netspec.cli.output import file_size, status
+    from netspec.cli.parity import report_parity, warn_of_two_runtimes
+    from netspec.cli.resolve import graph_of, output_of
+    from netspec.runtime.module import build_module
+    from netspec.runtime.verify import export_verified
+
+    graph, output = graph_of(options), output_of(options)
+    warn_of_two_runtimes()
+    with status("exporting, and running PyTorch and onnxruntime side by side"):
+        path, parity = export_verified(graph, build_module(graph, options.device), output)
+    print(f"{path}  {file_size(path)}")
+    return report_parity(parity, path)

@@ -1,0 +1,37 @@
+"""``netspec serve``: the explorer in a browser, as you edit."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from netspec.cli.options import add_command, add_spec_arguments
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from netspec.cli.options import Commands
+
+
+def add(commands: Commands) -> None:
+    """Add its parser."""
+    command = add_command(
+        commands,
+        "serve",
+        "Serve the explorer to browsers on this machine. It is loaded anew whenever the spec or a file that it imports "
+        "is saved; a fault is shown over the last good page. Ctrl-C ends it.",
+    )
+    add_spec_arguments(command)
+    command.add_argument("--port", type=int, metavar="N", help="the port to listen on (default: 4800, or a free one)")
+    command.add_argument("--open", action="store_true", help="open it in a browser")
+
+
+def run(options: Namespace) -> int:
+    """Serve the page until Ctrl-C."""
+    from netspec.cli.commands.network.serve.site import serve
+    from netspec.cli.resolve import graph_of
+    from netspec.diagnostics import UsageError
+    from netspec.pipeline import find_spec
+
+    if options.port is not None and not 0 <= options.port <= 65535:
+        raise UsageError(f"--port takes a number up to 65535, not {options.port}")
+    spec, _ = find_spec(options.spec)
+    return serve(spec, lambda: graph_of(options), options.port, options.open)

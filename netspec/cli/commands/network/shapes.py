@@ -1,0 +1,71 @@
+"""``netspec shapes``: the shape table."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from netspec.cli.options import add_command, add_expand_argument, add_spec_arguments
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from netspec.cli.options import Commands
+
+
+def add(commands: Commands) -> None:
+    """Add its parser."""
+    command = add_command(commands, "shapes", "Print shapes, parameters and MACs, layer by layer.")
+    add_spec_arguments(command)
+    command.add_argument(
+        "--format", choices=["text", "json", "csv", "md", "html"], default="text", help="default: text"
+    )
+    command.add_argument("--depth", metavar="N", type=int, help="levels that stand open, one in the other")
+    add_expand_argument(command)
+    command.add_argument("--sort", choices=["macs", "params"], default="", help="single ops, the heaviest first")
+    command.add_argument("--full", action="store_true", help="fold nothing but repeats")
+    command.add_argument("--ascii", action="store_true", help="keep to the characters of ASCII")
+    command.add_argument(
+        "--budget-memory",
+        metavar="SIZE",
+        help="instead of the table, the largest batch that trains and that infers within SIZE, such as 24GiB",
+    )
+    command.add_argument(
+        "--optimizer", choices=["sgd", "momentum", "adam", "adamw"], default="adam", help="default: adam"
+    )
+    command.add_argument(
+        "--precision",
+        choices=["float32", "mixed", "bfloat16"],
+        default="float32",
+        help="for --budget-memory; mixed is bfloat16 by autocast over float32 weights (default: float32)",
+    )
+
+
+def run(options: Namespace) -> None:
+    """Print the shape table in the format asked for, or the largest batch within a memory."""
+    from netspec.cli.output import draw
+    from netspec.cli.resolve import graph_of
+    from netspec.diagnostics import UsageError
+    from netspec.emit.table import ShapeTable
+    from netspec.view.expand import known_levels
+    from netspec.view.lines import Fold, View
+
+    if options.budget_memory is not None:
+        from netspec.analysis.batch_fit import budget_text
+
+        print(budget_text(graph_of(options), options.budget_memory, options.optimizer, options.precision))
+        return
+    if options.depth is not None and options.depth < 0:
+        raise UsageError(f"--depth takes a number from 0 on, not {options.depth}")
+    graph = graph_of(options)
+    expand = known_levels(graph, options.expand)
+    view = View(Fold.REPEATS if options.full else None, options.depth, expand, options.sort)
+    table = ShapeTable(graph)
+    if options.format == "text":
+        draw(table, view=view, ascii=options.ascii)
+        return
+    formats = {
+        "json": table.to_json,
+        "csv": table.to_csv,
+        "md": table.to_markdown,
+        "html": table._repr_html_,
+    }
+    print(formats[options.format]().rstrip("\n"))

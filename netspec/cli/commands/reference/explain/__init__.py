@@ -1,0 +1,29 @@
+"""``netspec explain``: what a diagnostic means."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from netspec.cli.options import add_command
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from netspec.cli.options import Commands
+
+
+def add(commands: Commands) -> None:
+    """Add its parser."""
+    command = add_command(
+        commands,
+        "explain",
+        "Explain a diagnostic by its id: what it means, why it is refused, a wrong and a right spec. Without an id, "
+        "list them all.",
+    )
+    command.add_argument("id", metavar="ID", nargs="?", help="an id, such as shape-mismatch")
+
+
+def run(options: Namespace) -> None:
+    """Print every id, or what one means."""
+    from netspec.cli.commands.reference.explain.catalogue import explain_id, list_ids
+
+    print(explain_id(options.id) if options.id else list_ids())

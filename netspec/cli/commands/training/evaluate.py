@@ -1,0 +1,48 @@
+"""``netspec evaluate``: score a trained run again."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from netspec.cli.options import add_command, add_run_arguments
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from netspec.cli.options import Commands
+
+
+def add(commands: Commands) -> None:
+    """Add its parser."""
+    command = add_command(
+        commands,
+        "evaluate",
+        "Load the best weights of a run and print loss and metrics of every part of its data, or of other data. All "
+        "that it needs is in the run's folder: transforms, classes and words are as in training, and columns are found "
+        "by name.",
+    )
+    add_run_arguments(command)
+    command.add_argument(
+        "--data",
+        metavar="TEXT",
+        help="other data, written as under `train.data`; of the same kind, their path: 'csv: new.csv'",
+    )
+    command.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
+
+
+def run(options: Namespace) -> None:
+    """Print the scores of the run."""
+    import json
+    from statistics import stdev
+
+    from netspec.cli.output import silent, warn
+    from netspec.cli.scores import score_table
+    from netspec.train.job import average, over_folds
+    from netspec.train.predict.trained_run import Finished
+
+    runs = Finished.find(options.run, options.data)
+    found = [each.scores(options.runtime, warn if number == 0 else silent) for number, each in enumerate(runs)]
+    if options.format == "json":
+        print(json.dumps(average(found), indent=2))
+        return
+    spread = over_folds(stdev, found) if len(found) > 1 else {}
+    print(score_table(average(found), spread, {} if options.data is not None else runs[0].recipe.published))

@@ -1,0 +1,65 @@
+"""``netspec train``: train it on real data."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from netspec.cli.options import add_command, add_spec_arguments
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from netspec.cli.options import Commands
+
+
+def add(commands: Commands) -> None:
+    """Add its parser."""
+    command = add_command(
+        commands,
+        "train",
+        "Train a network as its `train:` says. The run goes into runs/NAME/1, 2, …: metrics, checkpoints, the best "
+        "weights. Ctrl-C finishes the step and saves; --resume goes on bit for bit. Any key of the recipe can be set: "
+        "--set train.epochs=10 --set train.optimizer.lr=0.01.",
+    )
+    add_spec_arguments(command)
+    command.add_argument(
+        "--devices",
+        metavar="N",
+        help="how many processes share the work on this machine, one a GPU where there are any; or auto, cpu or cuda "
+        "(default: as the spec says, else auto)",
+    )
+    command.add_argument(
+        "--nodes", metavar="N", help="how many machines do, or MIN:MAX of them; give the same command on each"
+    )
+    command.add_argument(
+        "--rendezvous", metavar="HOST:PORT", help="where the machines meet: one of them, and a free port of it"
+    )
+    command.add_argument(
+        "--restarts",
+        type=int,
+        metavar="N",
+        default=0,
+        help="how often the processes start again from the last checkpoint when one of them dies (default: 0)",
+    )
+    command.add_argument("--resume", metavar="RUN", help="go on with a run: its folder, its number, or `last`")
+    command.add_argument(
+        "--changed-data",
+        action="store_true",
+        help="go on with a run although its data are not those that it was begun with",
+    )
+    command.add_argument("--dry-run", action="store_true", help="print the plan and the first batch, and stop")
+    command.add_argument("-o", "--output", metavar="DIR", help="the run's folder (default: the next in runs/NAME)")
+
+
+def run(options: Namespace) -> int:
+    """Train the network, or print the plan."""
+    from netspec.cli.resolve import limits_of, overrides_of, sizes_of
+    from netspec.pipeline import compile_loaded, load_spec
+
+    if options.devices is not None:
+        options.set.append(f"train.devices={options.devices}")
+    overrides, sizes, limits = overrides_of(options), sizes_of(options), limits_of(options)
+    loaded = load_spec(options.spec, limits.file)
+    graph = compile_loaded(loaded, variant=options.variant, overrides=overrides, sizes=sizes, limits=limits)
+    from netspec.cli.commands.training.train.work import train  # loads torch, so a spec at fault is told before
+
+    return train(graph, loaded, options)

@@ -1,0 +1,79 @@
+"""What ``netspec train`` prints: what it is about to do, the plan of a dry run, and what can be done with the run."""
+
+from __future__ import annotations
+
+import torch
+
+from netspec.cli.commands.training.train.memory import step_memory
+from netspec.graph import Graph
+from netspec.recipes.binding import bind_inputs, prepared
+from netspec.text.quoting import shell
+from netspec.train.data import Meaning
+from netspec.train.report.activation_stats import magnitude_table, magnitudes_at_start
+from netspec.train.setup import Setup, recipe_of
+from netspec.train.store.folder import RunFolder
+from netspec.train.store.metadata import as_path, has_meaning, plugin_words, read_meaning
+from netspec.view.numbers import short_bytes
+
+
+def heading(graph: Graph, setup: Setup) -> str:
+    """Two lines: what is trained on what, and how."""
+    recipe, settings = setup.recipe, setup.recipe.settings
+    steps = setup.train.steps(settings.batch)
+    rows = f"{len(setup.train):,} rows"
+    rows += f", {len(setup.validation):,} to judge by" if setup.validation is not None else ""
+    rows += f", {len(setup.test):,} for the test" if setup.test is not None else ""
+    how = (
+        f"{settings.epochs} epoch{'s' * (settings.epochs != 1)} of {steps} steps"
+        if settings.epochs
+        else f"{settings.steps} steps"
+    )
+    world, device = setup.world, setup.device
+    where = str(device) if world.size == 1 else f"{world.size} × {device.type} ({settings.strategy})"
+    batch = f"batches of {settings.batch}" if settings.batch else "whole batches"
+    return (
+        f"{graph.name}: {graph.body.parameter_count:,} parameters · {recipe.data.detail()}: {rows}\n"
+        f"{recipe.optimizer.detail()} · {', '.join(loss.detail() for loss in recipe.losses.values())} · {how}, {batch} "
+        f"on {where}\n"
+    )
+
+
+def plan(graph: Graph, setup: Setup) -> str:
+    """What a dry run tells: the first batch, how large activations and gradients are, and the memory of a step."""
+    settings = setup.recipe.settings
+    batch = next(iter(setup.train.shuffled(0, settings.batch)))
+    devices = settings.devices if isinstance(settings.devices, int) else 1
+    lines = [f"first batch, shared by {devices} processes ({settings.strategy})" if devices > 1 else "first batch"]
+    for name, tensor in zip(graph.inputs, batch.inputs):
+        if tensor is not None:
+            lines.append(f"  {name:<12} {described(tensor)}")
+    lines += [f"  {setup.wiring.targets[name]:<12} {described(tensor)}" for name, tensor in batch.targets.items()]
+    lines += ["", magnitude_table(magnitudes_at_start(setup))]
+    each = " in each process" if devices > 1 else ""
+    shapes = [None if tensor is None else tensor.shape for tensor in batch.inputs]
+    memory = short_bytes(step_memory(graph, setup, shapes, -(-batch.rows // devices)))
+    lines += ["", f"memory of a step  about {memory}{each}"]
+    return "\n".join(lines)
+
+
+def described(tensor: torch.Tensor) -> str:
+    """A tensor's shape, type and range."""
+    shape = "×".join(map(str, tensor.shape)) or "()"
+    return f"{shape} {str(tensor.dtype).removeprefix('torch.')}, {tensor.min().item():.4g} to {tensor.max().item():.4g}"
+
+
+def what_next(folder: RunFolder, graph: Graph) -> str:
+    """The files of a run that has ended, and the commands that put it to use."""
+    asked_of = folder.path / "fold-1" if recipe_of(graph).settings.folds else folder.path
+    what = "a text" if has_meaning(folder) and reads_text(graph, read_meaning(folder)) else "FILE"
+    files = ", ".join(sorted(each.name for each in folder.path.iterdir() if not each.name.startswith(".")))
+    evaluate = shell(["netspec", "evaluate", as_path(folder.path), *plugin_words()])
+    predict = shell(["netspec", "predict", as_path(asked_of), what, *plugin_words()])
+    return f"\n{folder.path}/: {files}\n  {evaluate}\n  {predict}"
+
+
+def reads_text(graph: Graph, meaning: Meaning) -> bool:
+    """Return whether a network is asked with a text, rather than with a file."""
+    recipe = recipe_of(graph)
+    columns = prepared(meaning.columns, recipe.prepare)
+    return any(column in meaning.words for column in bind_inputs(columns, graph.inputs, recipe.inputs).values())

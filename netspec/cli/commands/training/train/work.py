@@ -1,0 +1,126 @@
+"""``netspec train``: a run from its recipe, shown while it goes on, and what it leaves."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+
+from netspec.cli.commands.training.train.memory import guard_memory
+from netspec.cli.commands.training.train.texts import heading, plan, what_next
+from netspec.cli.output import silent, warn
+from netspec.cli.scores import score_table
+from netspec.diagnostics import SpecError, UsageError
+from netspec.graph import Graph
+from netspec.pipeline import Loaded
+from netspec.train.beforehand import cautions
+from netspec.train.job import Job, complete, first_setup, guard_same, summary_of
+from netspec.train.setup import read_data, recipe_of
+from netspec.train.stopping import stopped_code
+from netspec.train.store.claim import LOCK, claimed
+from netspec.train.store.folder import RunFolder
+from netspec.train.store.metadata import Asked, changes_of_data, going_on, has_meaning, read_meaning
+from netspec.train.world import AlreadyTold, World, is_worker, joined
+
+RUNS = Path("runs")
+
+
+def train(graph: Graph, loaded: Loaded, options: Namespace) -> int:
+    """Train a network; gives the exit code."""
+    asked = Asked(options.spec, options.variant, tuple(options.set))
+    devices = recipe_of(graph).settings.devices
+    several = devices not in ("auto", "cpu", "cuda", 1) or options.nodes is not None or options.restarts
+    if several and not options.dry_run and not is_worker():
+        from netspec.train.distributed.launch import Launch
+
+        team = Launch(devices, options.nodes, options.rendezvous, options.restarts)
+        folder = folder_of(graph, options)  # chosen here, as a process that starts again must find it
+        words = ["train", *asked.words(), *how(options), "--output", str(folder.path)]
+        try:
+            return team.run(words, going_on(asked, folder))
+        finally:
+            folder.drop_empty()
+    try:
+        with joined() as world:
+            return work(graph, loaded, asked, options, world)
+    except AlreadyTold as fault:
+        return fault.exit_code
+
+
+def how(options: Namespace) -> list[str]:
+    """The options that change nothing of what is trained, as every process needs them."""
+    given = {name: getattr(options, name) for name in ("error_format", "max_layers", "max_file_size")}
+    pairs = [(f"--{name.replace('_', '-')}", str(value)) for name, value in given.items() if value is not None]
+    return [*(["--changed-data"] if options.changed_data else []), *(word for pair in pairs for word in pair)]
+
+
+def folder_of(graph: Graph, options: Namespace) -> RunFolder:
+    """Where the run goes, or goes on."""
+    parent = RUNS / graph.name
+    if options.resume:
+        return RunFolder.find(options.resume, parent)
+    if options.output:
+        return RunFolder(Path(options.output))
+    if options.nodes is not None or is_worker():
+        raise UsageError("machines that train together need one folder that all of them see: name it with --output")
+    return RunFolder.new(parent)
+
+
+def work(graph: Graph, loaded: Loaded, asked: Asked, options: Namespace, world: World) -> int:
+    """What one process of a world does; gives the exit code."""
+    begun = begun_folder(graph, options)
+    tell = warn if world.is_first else silent
+    if begun is not None:
+        guard_same(begun, graph)
+        if begun.ended and not options.dry_run:
+            return left_as_it_is(begun, graph, world, tell)
+    first = first_setup(graph, world, begun, options.changed_data)
+    print(heading(graph, first), flush=True)
+    for note in cautions(first):
+        tell(note)
+    if options.dry_run:
+        print(plan(graph, first))
+        return 0
+    guard_memory(graph, first)
+    folder = begun or folder_of(graph, options)
+    with claimed(folder) if world.is_first else nullcontext():
+        if not finished(Job(folder, first, loaded, asked, tell, begun is not None, options.changed_data)):
+            return stopped_code()
+    print(what_next(folder, graph))
+    return 0
+
+
+def begun_folder(graph: Graph, options: Namespace) -> RunFolder | None:
+    """The folder of a run that is to go on; ``None`` where a new one is begun."""
+    folder = folder_of(graph, options) if options.resume or options.output else None
+    return folder if folder is not None and folder.begun else None
+
+
+def left_as_it_is(folder: RunFolder, graph: Graph, world: World, tell: Callable[[str], None]) -> int:
+    """Tell how a run ended that has nothing left to do; of its files, those that are missing are made."""
+    print(f"{folder.path} has been trained to its end; for more epochs, start a new run")
+    try:
+        if has_meaning(folder):
+            for change in changes_of_data(read_data(graph, read_meaning(folder)), folder):
+                tell(f"the data are others than it was trained on: {change}")
+    except SpecError as fault:
+        tell(f"the data are others than it was trained on: {fault.diagnostics[0].message}")
+    if world.is_first:  # a lock is that of a process which still ends the run, or was killed at it
+        with claimed(folder) if (folder.path / LOCK).exists() else nullcontext():
+            complete(folder, graph, tell)
+    scores, spread = summary_of(folder.result())
+    print(f"\n{score_table(scores, spread, recipe_of(graph).published)}\n{what_next(folder, graph)}")
+    return 0
+
+
+def finished(job: Job) -> bool:
+    """Do a job and print how it ended; false where it was interrupted."""
+    ending = job.go()
+    if ending.stopped_after is not None:
+        command = going_on(job.asked, job.folder)
+        print(f"\nstopped after step {ending.stopped_after}, and saved; to go on:\n  {command}")
+        return False
+    print()
+    print(score_table(ending.scores, ending.spread, job.first.recipe.published))
+    return True

@@ -1,0 +1,86 @@
+"""The options that several commands share. This module loads nothing but argparse."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+    from typing import TypeAlias
+
+    Commands: TypeAlias = _SubParsersAction[ArgumentParser]
+    """The commands of the command line, as argparse collects them."""
+
+
+def add_command(commands: Commands, name: str, description: str) -> ArgumentParser:
+    """Add a command, with the options that every command has."""
+    command = commands.add_parser(name, description=description)
+    command.add_argument(
+        "--error-format",
+        choices=["text", "json", "sarif", "github"],
+        default="text",
+        help="how faults are told: text goes to stderr, the others to stdout (default: text)",
+    )
+    command.add_argument(
+        "--plugin",
+        metavar="MODULE",
+        action="append",
+        default=[],
+        help="a Python module with data sets, losses, transforms, … of your own; may be repeated",
+    )
+    return command
+
+
+def add_spec_arguments(command: ArgumentParser) -> None:
+    """Add a spec, its variant, and values for it."""
+    command.add_argument("spec", metavar="SPEC", help="a path, or the name of a zoo entry or variant")
+    command.add_argument("--variant", metavar="NAME", help="a variant of the spec")
+    add_value_arguments(command)
+    add_limit_arguments(command)
+
+
+def add_run_arguments(command: ArgumentParser) -> None:
+    """Add a trained run, and what runs its network."""
+    command.add_argument("run", metavar="RUN", help="a run's folder, such as runs/lenet/1, or runs/lenet/last")
+    command.add_argument(
+        "--runtime", choices=["torch", "onnx"], default="torch", help="what runs the network (default: torch)"
+    )
+
+
+def add_value_arguments(command: ArgumentParser) -> None:
+    """Add values of parameters and sizes of dimensions."""
+    command.add_argument(
+        "--set", metavar="KEY=VALUE", action="append", default=[], help="a parameter's value; may be repeated"
+    )
+    command.add_argument(
+        "--dim",
+        metavar="NAME=SIZE",
+        action="append",
+        default=[],
+        help="the size of a symbolic dimension that costs are quoted at",
+    )
+
+
+def add_expand_argument(command: ArgumentParser) -> None:
+    """Add the levels that are kept open."""
+    command.add_argument(
+        "--expand", metavar="NAME", action="append", default=[], help="keep this level open: its path, name or block"
+    )
+
+
+def add_limit_arguments(command: ArgumentParser) -> None:
+    """Add the bounds on a network and a file."""
+    command.add_argument(
+        "--max-layers", type=int, metavar="N", help="how many layers a network may have (default: 20000)"
+    )
+    command.add_argument(
+        "--max-file-size", type=int, metavar="MB", help="how large a spec file may be, with what it holds (default: 4)"
+    )
+
+
+def add_device_argument(command: ArgumentParser) -> None:
+    """Add where a network is verified."""
+    command.add_argument(
+        "--device", default="auto", help="auto, cpu or cuda: where the network is run to verify it (default: auto)"
+    )

@@ -1,0 +1,55 @@
+"""What commands print: tables, a line on stderr, and what is being done."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from netspec.text.streams import bare
+
+
+def draw(table: Any, ascii: bool = False, **how: Any) -> None:
+    """Print a text as wide as the terminal, coloured on a terminal only; in ASCII where its encoding lacks a sign."""
+    width = shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80
+    how |= {"width": max(80, min(width, 160)), "colour": sys.stdout.isatty()}
+    drawn: str = table.text(ascii=ascii, **how)
+    try:
+        drawn.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        drawn = table.text(ascii=True, **how)
+    print(drawn.rstrip("\n"), file=bare(sys.stdout), flush=True)
+
+
+def warn(text: str) -> None:
+    """Print a line on stderr, as netspec's."""
+    print(f"netspec: {text}", file=sys.stderr)
+
+
+def silent(text: str) -> None:
+    """Print nothing: another process says it already."""
+
+
+@contextmanager
+def status(doing: str) -> Iterator[None]:
+    """Show what is being done, on a terminal only, while it is done."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(file=bare(sys.stderr)).status(f"{doing} …"):
+        yield
+
+
+def file_size(path: Path) -> str:
+    """Return the size of a file: ``9.41 kB``."""
+    size = float(path.stat().st_size)
+    unit = next((unit for unit, scale in UNITS if size < 1000 * scale), "GB")
+    return f"{size / dict(UNITS).get(unit, 1e9):.3g} {unit}"
+
+
+UNITS = (("B", 1.0), ("kB", 1e3), ("MB", 1e6))

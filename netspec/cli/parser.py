@@ -1,0 +1,40 @@
+"""The parser of the command line."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from netspec.cli.commands import command_files, command_help, load_command
+from netspec.version import __version__
+
+DESCRIPTION = "Write a neural network as YAML; get its shapes, PyTorch source, verified ONNX and a diagram."
+
+EPILOG = """\
+SPEC is a path to a YAML file, or the name of a zoo entry or of one of its variants (netspec list).
+
+  netspec build lenet                      table, source, ONNX and diagram into build/lenet/
+  netspec build my.yaml --set width=128    with another value for a parameter of the spec
+  netspec shapes resnet50 --dim H=512      costs at another size of a symbolic dimension
+  netspec check specs/*.yaml               every variant, with what it requires and expects
+  netspec diff net.yaml                    what has changed since the last commit
+
+Exit codes: 0 fine, 1 the spec is at fault, 2 wrong usage, 3 the environment, 4 a bug of netspec.
+"""
+
+
+def make_parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """Return the parser for these words: of the command that they name, or of none, which knows the names alone."""
+    top = argparse.ArgumentParser(
+        "netspec", description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    top.add_argument("--version", action="version", version=f"netspec {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    files = command_files()
+    named = next((word for word in words if not word.startswith("-")), None)
+    if named in files:
+        load_command(named, files[named]).add(commands)
+        return top
+    for name, file in files.items():
+        commands.add_parser(name, help=command_help(file))
+    return top

@@ -1,0 +1,69 @@
+"""The graph, the limits and the files that the common options ask for."""
+
+from __future__ import annotations
+
+import re
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from netspec.diagnostics import UsageError
+from netspec.elaborate import Limits
+from netspec.graph import Graph
+from netspec.pipeline import compile_spec, find_spec, read_value
+from netspec.syntax import Limits as FileLimits
+
+
+def graph_of(options: Namespace) -> Graph:
+    """Compile the spec that is named. Raises ``UsageError`` and ``SpecError`` as ``compile_spec`` does."""
+    overrides, sizes, limits = overrides_of(options), sizes_of(options), limits_of(options)
+    return compile_spec(options.spec, variant=options.variant, overrides=overrides, sizes=sizes, limits=limits)
+
+
+def output_of(options: Namespace) -> Path:
+    """Return the file to write. Raises ``UsageError`` where it is the spec itself."""
+    output, (spec, _) = Path(options.output), find_spec(options.spec)
+    if output.exists() and output.samefile(spec):
+        raise UsageError(f"-o {options.output} is the spec itself: name another file")
+    return output
+
+
+def overrides_of(options: Namespace) -> dict[str, Any]:
+    """Return the values of ``--set`` by parameter, or by the path of a key of the recipe."""
+    return {key: read_value(key, text) for key, text in pairs(options.set, "--set")}
+
+
+def sizes_of(options: Namespace) -> dict[str, int]:
+    """Return the sizes of ``--dim`` by symbolic dimension."""
+    return {name: _dimension(name, text) for name, text in pairs(options.dim, "--dim")}
+
+
+def limits_of(options: Namespace) -> Limits:
+    """Return the bounds on a network and a file. Raises ``UsageError`` for one below 1."""
+    for option, value in (("--max-layers", options.max_layers), ("--max-file-size", options.max_file_size)):
+        if value is not None and value < 1:
+            raise UsageError(f"{option} takes a positive integer, not {value}")
+    usual = Limits()
+    return Limits(
+        iterations=max(options.max_layers or 0, usual.iterations),
+        layers=options.max_layers or usual.layers,
+        file=FileLimits.of(options.max_file_size) if options.max_file_size else usual.file,
+    )
+
+
+def pairs(texts: Sequence[str], option: str) -> list[tuple[str, str]]:
+    """Divide ``NAME=VALUE``. Raises ``UsageError`` for a text that is not so written."""
+    divided = []
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise UsageError(f"{option} takes NAME=VALUE, not `{text}`")
+        divided.append((key.strip(), value))
+    return divided
+
+
+def _dimension(name: str, text: str) -> int:
+    if not re.fullmatch(r"[0-9][0-9_]*", text) or int(text) < 1:
+        raise UsageError(f"--dim {name} takes a positive integer, not `{text}`")
+    return int(text)
