@@ -20,8 +20,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar, Un
 
 from netspec.diagnostics import Span
 from netspec.dims import Shape, Size, total
-from netspec.ops import OPS
-from netspec.ops.core.base import Numbers, Op, Tensor
+from netspec.ops import OPS, Numbers, Op, Tensor
 
 if TYPE_CHECKING:
     from netspec.recipes.recipe import Recipe

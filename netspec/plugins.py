@@ -10,7 +10,8 @@ from importlib import import_module
 from types import ModuleType
 
 from netspec.diagnostics import UsageError
-from netspec.ops import OPS, ops_in
+from netspec.ops import OPS
+from netspec.ops.registry import ops_in
 from netspec.recipes.base import PLUGIN_MODULES, ingredients, ingredients_in
 
 GROUP = "netspec.plugins"

@@ -13,8 +13,7 @@ from typing import Any, get_args
 
 from netspec import library
 from netspec.elaborate.passes.init_rules import ALONE, FUNCTIONS, TEXTS
-from netspec.ops import OPS
-from netspec.ops.core.base import Op
+from netspec.ops import OPS, Op
 from netspec.ops.core.meanings import meaning
 from netspec.recipes import Ingredient, Kind, ingredients
 from netspec.recipes.recipe import Checkpoint, EarlyStopping, Settings, WeightDecay

@@ -38,7 +38,7 @@ from typing import Any, NamedTuple, Union
 from netspec.analysis.scan_schedule import Parts, Turns
 from netspec.dims import Shape, Size, evaluate, product, total
 from netspec.graph import Call, Graph, Level, Node, Step, Value, axis_of_time, over_time, visits
-from netspec.ops.core.base import Op, Run, Tensor
+from netspec.ops import Op, Run, Tensor
 from netspec.ops.core.layout import Strides, shortened, strides_of
 
 BYTES = {

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from netspec.graph import Call, Graph, Level, Node, Value
-from netspec.ops.core.base import Reach
+from netspec.ops import Reach
 
 Field = tuple[Reach, ...]
 ALL: Field = ()

@@ -11,7 +11,7 @@ from netspec.diagnostics import Report, clipped, did_you_mean
 from netspec.dims import Dim, evaluate, evaluate_shape, pretty_shape
 from netspec.elaborate.reading.values import Failed, Reader
 from netspec.graph import Graph, Node, Tally, parameter_count, visits
-from netspec.ops.core.base import Op, Tensor
+from netspec.ops import Op, Tensor
 from netspec.spec import Expect, Spec, Written
 from netspec.syntax import MapNode, ScalarNode
 from netspec.text.quantities import UNITS, quantity

@@ -12,7 +12,7 @@ from netspec.elaborate.reading.values import Failed, Reader
 from netspec.elaborate.state.levels import UNKNOWN
 from netspec.expressions import ExpressionError, parse
 from netspec.graph import Requirement, Value
-from netspec.ops.core.base import Tensor
+from netspec.ops import Tensor
 from netspec.spec import Spec
 from netspec.syntax import ScalarNode, SyntaxNode
 

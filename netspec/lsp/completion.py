@@ -16,9 +16,8 @@ from netspec.lsp.document import Document
 from netspec.lsp.hover import arguments_text
 from netspec.lsp.outline import Block, Mention, Outline
 from netspec.lsp.words import word_before
-from netspec.ops import OPS
+from netspec.ops import OPS, Op
 from netspec.ops.core.arguments import text_rule
-from netspec.ops.core.base import Op
 from netspec.ops.core.meanings import meaning
 from netspec.schema import MARKS, documentation, form_keys, required_arguments
 from netspec.spec import MERGES, RESIDUAL_MERGES, STRUCTURES

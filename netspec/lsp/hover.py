@@ -9,8 +9,7 @@ from netspec.dims import pretty_shape
 from netspec.lsp.document import Document, Instance
 from netspec.lsp.outline import Block, Mention
 from netspec.lsp.words import word_at
-from netspec.ops import OPS
-from netspec.ops.core.base import Op
+from netspec.ops import OPS, Op
 from netspec.ops.core.meanings import meaning
 from netspec.schema import MARKS, documentation, form_keys
 from netspec.spec import STRUCTURES

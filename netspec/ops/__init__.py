@@ -1,96 +1,110 @@
-"""The ops: ``OPS`` maps each spec key to its class. A family is a file; an op is a class in it.
+"""The ops, and all that an op of one's own is made of.
 
-A family is imported when one of its ops is first asked for: most specs use few, and defining the classes of all takes
-longer than checking most specs. Which ops a family has is read from its text.
+    from netspec.ops import Pointwise
+
+    class Square(Pointwise):
+        '''x²: any shape.'''
+
+        name = "square"
+        functional = "torch.square"
+
+        def onnx(self, builder, *inputs, tensors):
+            return builder.op("Mul", inputs[0], inputs[0])
+
+A module with such classes is named with ``--plugin``, or offered by an installed package as an entry point of the
+group ``netspec.plugins``; ``netspec.testing.check_op`` holds an op against torch and onnxruntime. The names in
+``__all__`` are public; whatever else is in this package may change.
+
+- ``OPS`` maps spec keys to classes. ``Op`` is the base class of all; its roles (``help(Op)``) say what an op must say
+  and what it may. ``Activation``, ``Pointwise`` and ``Elementwise`` are bases of ops of one input, and of several.
+- ``Tensor`` is the shape and dtype of an input, ``Dim`` a symbolic size; ``product``, ``floor_div`` and ``ceil_div``
+  compute with them. ``ShapeError`` refuses inputs; ``Bound``, ``Numbers``, ``known``, ``need_rank`` and ``axis_of`` say
+  which ones.
+- ``Argument`` and those derived from it are types of arguments: ``kernel_size: Annotated[Any, PerDimension(2, 1)]``.
+- ``Run``, ``Saved`` and ``Place`` speak of memory, ``Reach`` of receptive fields, ``Constructor`` and ``assigned`` of
+  PyTorch's source, ``OnnxBuilder`` of ONNX.
 """
 
-from __future__ import annotations
-
-import re
-from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
-from os.path import dirname, join
-from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-from netspec.diagnostics import UsageError
-from netspec.ops.core.base import Op
-
-FAMILIES = (
-    "spatial.conv",
-    "spatial.pool",
-    "spatial.adaptive_pool",
-    "norm.channel",
-    "norm.feature",
-    "linear.linear",
-    "activation.rectifier",
-    "activation.smooth",
-    "activation.dropout",
-    "tensors.reshape",
-    "tensors.join",
-    "math.arithmetic",
-    "spatial.resize",
-    "spatial.upsample",
-    "math.pointwise",
-    "math.compare",
-    "math.reduce",
-    "tensors.index",
-    "tensors.create",
-    "recurrent.sequence",
-    "recurrent.cells",
-    "attention.dot_product",
-    "attention.multihead",
-    "attention.masks",
-    "attention.positions",
-    "linear.einsum",
+from netspec.dims import Dim, Shape, Size, ceil_div, floor_div, product
+from netspec.ops.core.arguments import (
+    Argument,
+    Axes,
+    Dtype,
+    Extent,
+    Listed,
+    Natural,
+    Nested,
+    Number,
+    OneOrMany,
+    PerDimension,
+    Positive,
+    Probability,
 )
+from netspec.ops.core.layout import Place
+from netspec.ops.core.op import Op
+from netspec.ops.core.roles.behaviour import Reach
+from netspec.ops.core.roles.memory import Run, Saved
+from netspec.ops.core.roles.onnx_form import OnnxBuilder
+from netspec.ops.core.roles.signature import Family
+from netspec.ops.core.roles.torch_form import Constructor, assigned
+from netspec.ops.core.tensors import HALVES, Bound, Numbers, ShapeError, Tensor, axis_of, known, need_rank
+from netspec.ops.registry import OPS
 
-_NAME = re.compile(r'^    name = "(\w+)"$', re.MULTILINE)
+if TYPE_CHECKING:
+    from netspec.ops.activation.base import Activation
+    from netspec.ops.math.arithmetic import Elementwise
+    from netspec.ops.math.pointwise import Pointwise
+
+__all__ = [
+    "HALVES",
+    "OPS",
+    "Activation",
+    "Argument",
+    "Axes",
+    "Bound",
+    "Constructor",
+    "Dim",
+    "Dtype",
+    "Elementwise",
+    "Extent",
+    "Family",
+    "Listed",
+    "Natural",
+    "Nested",
+    "Number",
+    "Numbers",
+    "OneOrMany",
+    "OnnxBuilder",
+    "Op",
+    "PerDimension",
+    "Place",
+    "Pointwise",
+    "Positive",
+    "Probability",
+    "Reach",
+    "Run",
+    "Saved",
+    "Shape",
+    "ShapeError",
+    "Size",
+    "Tensor",
+    "assigned",
+    "axis_of",
+    "ceil_div",
+    "floor_div",
+    "known",
+    "need_rank",
+    "product",
+]
+
+_BASES = {"Activation": "activation.base", "Elementwise": "math.arithmetic", "Pointwise": "math.pointwise"}
 
 
-class Ops(Mapping[str, type[Op]]):
-    """Every op by its spec key, in the order of the families and of their texts."""
-
-    def __init__(self, families: Sequence[str]):
-        self._families = {name: family for family in families for name in _names(family)}
-        self._loaded: dict[str, type[Op]] = {}
-
-    def __getitem__(self, name: str) -> type[Op]:
-        if name not in self._loaded:
-            family = import_module(f"netspec.ops.{self._families[name]}")
-            self._loaded |= {each.name: each for each in ops_in(family)}
-        return self._loaded[name]
-
-    def add(self, kind: type[Op]) -> None:
-        """Add an op from outside. Raises ``UsageError`` where there is one of its name already."""
-        if kind.name in self._families and self._loaded.get(kind.name) is not kind:
-            raise UsageError(f"{kind.__module__} brings an op `{kind.name}`, which there is already")
-        self._families[kind.name], self._loaded[kind.name] = kind.__module__, kind
-
-    def forget(self, modules: Sequence[str]) -> None:
-        """Drop the ops that were added from these modules."""
-        for name in [name for name, module in self._families.items() if module in modules]:
-            del self._families[name], self._loaded[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._families
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._families)
-
-    def __len__(self) -> int:
-        return len(self._families)
-
-
-def _names(family: str) -> list[str]:
-    """The names of the ops in a family's file."""
-    with open(join(dirname(__file__), *family.split(".")) + ".py", encoding="utf-8") as file:
-        return _NAME.findall(file.read())
-
-
-def ops_in(module: ModuleType) -> list[type[Op]]:
-    """The ops' classes in a module's sight; one without a ``name`` of its own is a base of several."""
-    classes = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Op)]
-    return [value for value in classes if "name" in vars(value)]
-
-
-OPS = Ops(FAMILIES)
+def __getattr__(name: str) -> Any:
+    """Import a base class of one family's ops when it is asked for: most specs need few families."""
+    if name not in _BASES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_BASES[name]}"), name)

@@ -6,8 +6,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from netspec.dims import pretty, pretty_shape
+from netspec.ops import Tensor
 from netspec.ops.core.arguments import Probability
-from netspec.ops.core.base import Tensor
 from netspec.recipes.base import Column, Ingredient, Task
 
 Weight = Annotated[float, Field(gt=0)]

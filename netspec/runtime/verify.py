@@ -20,7 +20,7 @@ from netspec.dims import evaluate, evaluate_shape
 from netspec.elaborate.passes.sizes import first_that_fit, other_sizes, small_sizes
 from netspec.elaborate.state.requirements import holds
 from netspec.graph import Graph, Value, walk
-from netspec.ops.core.base import HALVES, Numbers
+from netspec.ops import HALVES, Numbers
 from netspec.runtime.export import exported, put_model, remove_model
 from netspec.runtime.machine import free_memory, need_memory
 from netspec.runtime.session import loaded_runtime, open_session

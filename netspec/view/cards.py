@@ -12,7 +12,7 @@ from typing import NamedTuple
 from netspec.analysis.costs import Cost, Costs, scan_text
 from netspec.dims import Shape, Size, pretty, times_shape
 from netspec.graph import Call, Graph, Level, Node, Step, Value
-from netspec.ops.core.base import Op
+from netspec.ops import Op
 from netspec.ops.math.arithmetic import Infix
 from netspec.view.folding import FOLLOWERS, Box, Card, Item
 from netspec.view.lines import single_text

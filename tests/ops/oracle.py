@@ -23,8 +23,7 @@ from netspec.diagnostics import Source, Span
 from netspec.dims import Dim, Shape, UndecidedError, evaluate, evaluate_shape, same, spell
 from netspec.elaborate.state.requirements import Requirements
 from netspec.emit.onnx.builder import DTYPES, GraphBuilder
-from netspec.ops import OPS
-from netspec.ops.core.base import Constructor, Op, ShapeError, Tensor
+from netspec.ops import OPS, Constructor, Op, ShapeError, Tensor
 
 torch.set_num_threads(1)
 

@@ -22,8 +22,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from netspec.dims import Dim, evaluate, evaluate_shape, plain_shape
 from netspec.emit.onnx.builder import DTYPES, GraphBuilder
-from netspec.ops import OPS
-from netspec.ops.core.base import Op, Tensor
+from netspec.ops import OPS, Op, Tensor
 
 SIZES = ({"N": 2, "T": 5, "S": 3}, {"N": 1, "T": 1, "S": 1}, {"N": 3, "T": 8, "S": 11})
 Values = list[torch.Tensor | None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from ops.oracle import Case, case, cases, check, check_refused, refused
 
-from netspec.ops.core.base import ShapeError, Tensor
+from netspec.ops import ShapeError, Tensor
 
 SMALLER = ({"N": 2, "L": 5, "D": 4, "H": 5, "W": 3}, {"N": 1, "L": 9, "D": 6, "H": 13, "W": 6})
 

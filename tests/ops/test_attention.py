@@ -9,7 +9,7 @@ import torch
 from ops.oracle import bounded, constructor_text
 from ops.several import SIZES, Several, Values, check_several, each, lines_of, run_lines, several
 
-from netspec.ops.core.base import ShapeError, Tensor
+from netspec.ops import ShapeError, Tensor
 
 
 def open_first(values: Values) -> Values:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from ops.several import Several, check_several, each, lines_of, several
 
-from netspec.ops.core.base import ShapeError
+from netspec.ops import ShapeError
 
 
 @each(

@@ -7,7 +7,7 @@ from ops.oracle import bounded, constructor_text
 from ops.several import Several, check_several, each, lines_of, several
 
 from netspec.dims import Dim
-from netspec.ops.core.base import ShapeError, Tensor
+from netspec.ops import ShapeError, Tensor
 
 N, T = Dim.symbol("N"), Dim.symbol("T")
 LONG = ({"N": 2, "T": 5, "S": 4}, {"N": 1, "T": 3, "S": 3}, {"N": 3, "T": 8, "S": 11})

@@ -6,7 +6,7 @@ import pytest
 from ops.oracle import Case, case, cases, check, check_refused, read_shape, refused
 from ops.several import Several, check_several, each, several
 
-from netspec.ops.core.base import ShapeError, Tensor
+from netspec.ops import ShapeError, Tensor
 
 
 @cases(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from ops.oracle import Case, case, cases, check, check_refused, constructor_text, read_shape, refused
 
-from netspec.ops.core.base import ShapeError, Tensor
+from netspec.ops import ShapeError, Tensor
 
 
 @cases(

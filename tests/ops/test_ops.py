@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import netspec.ops
-from netspec.ops import FAMILIES, OPS
-from netspec.ops.core.base import Op
+from netspec.ops import OPS, Op
+from netspec.ops.registry import FAMILIES
 
 ROOT = Path(netspec.ops.__file__).parent
 FILES = sorted(

@@ -14,8 +14,7 @@ from ops.oracle import Case, constructor_text, scope
 from ops.several import Several, lines_of
 from torch import nn
 
-from netspec.ops import OPS
-from netspec.ops.core.base import Op, Run, Tensor
+from netspec.ops import OPS, Op, Run, Tensor
 
 Made = list[torch.Tensor | None]
 Laid = Callable[[torch.Tensor], torch.Tensor]

@@ -7,7 +7,7 @@ import torch
 from ops.oracle import constructor_text, read_shape
 from ops.several import SIZES, Several, Values, built, check_several, each, lines_of, run_lines, several
 
-from netspec.ops.core.base import ShapeError, Tensor
+from netspec.ops import ShapeError, Tensor
 
 
 def lengths(values: Values) -> Values:

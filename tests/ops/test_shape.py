@@ -6,7 +6,7 @@ import pytest
 from ops.oracle import Case, case, cases, check, check_refused, infer, read_shape, refused
 
 from netspec.dims import Dim, product
-from netspec.ops.core.base import ShapeError, Tensor
+from netspec.ops import ShapeError, Tensor
 
 N, H, W = (Dim.symbol(name) for name in "NHW")
 

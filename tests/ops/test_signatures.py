@@ -9,8 +9,7 @@ import pytest
 from pydantic_core import PydanticUndefined
 from torch import nn
 
-from netspec.ops import OPS
-from netspec.ops.core.base import Op
+from netspec.ops import OPS, Op
 
 INFERRED = {
     *("in_channels", "in_features", "num_features", "num_channels", "device", "dtype"),

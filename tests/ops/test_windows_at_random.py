@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from ops.oracle import Case, build_module, infer, torch_result
 
 from netspec.dims import Dim, evaluate_shape
-from netspec.ops import OPS
-from netspec.ops.core.base import ShapeError, Tensor
+from netspec.ops import OPS, ShapeError, Tensor
 
 H, W = Dim.symbol("H"), Dim.symbol("W")
 sizes = st.integers(1, 12)

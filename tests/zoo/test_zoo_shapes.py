@@ -21,7 +21,7 @@ from zoo.networks import NAMES, SEQUENCES, batch_of_two, compiled, meta_inputs, 
 from netspec.dims import evaluate_shape
 from netspec.emit.source import Program
 from netspec.graph import Call, Graph, Level, Node, Step, over_time
-from netspec.ops.core.base import Op
+from netspec.ops import Op
 from netspec.ops.recurrent.sequence import Recurrent
 
 

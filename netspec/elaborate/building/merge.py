@@ -10,8 +10,7 @@ from netspec.diagnostics import Label, Span
 from netspec.elaborate.building.nodes import add_node, infer, make_op
 from netspec.elaborate.context import Context, Frame
 from netspec.graph import Value
-from netspec.ops import OPS
-from netspec.ops.core.base import ShapeError
+from netspec.ops import OPS, ShapeError
 
 
 def merge(

@@ -13,7 +13,7 @@ from netspec.elaborate.reading.scope import origin_labels, show
 from netspec.elaborate.reading.values import Failed
 from netspec.elaborate.state.levels import hashable
 from netspec.graph import Call, Node, Requirement, Value, parameter_count
-from netspec.ops.core.base import Op, ShapeError, Tensor
+from netspec.ops import Op, ShapeError, Tensor
 from netspec.spec import Entry, Written
 
 AnyStep = TypeVar("AnyStep", Node, Call)

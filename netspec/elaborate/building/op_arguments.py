@@ -15,8 +15,8 @@ from netspec.elaborate.messages.unknowns import PLAIN_WORDS, listed, unknown_op_
 from netspec.elaborate.reading.scope import Scope, origin_labels, show
 from netspec.elaborate.reading.values import Failed, is_expression, whole_help
 from netspec.elaborate.state.levels import hashable
+from netspec.ops import Op
 from netspec.ops.core.arguments import text_rule
-from netspec.ops.core.base import Op
 from netspec.spec import CallStep, Entry, Written
 
 

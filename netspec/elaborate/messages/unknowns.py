@@ -8,8 +8,7 @@ from netspec import library
 from netspec.diagnostics import Label, clipped, did_you_mean, nearest
 from netspec.elaborate.reading.scope import Scope, origin_labels
 from netspec.elaborate.reading.values import Failed, Reader
-from netspec.ops import OPS
-from netspec.ops.core.base import Op
+from netspec.ops import OPS, Op
 from netspec.spec import STRUCTURES, BlockSpec, CallStep
 from netspec.syntax import ScalarNode
 

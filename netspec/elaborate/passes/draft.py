@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from netspec.elaborate.reading.scope import Scope
 from netspec.elaborate.reading.values import Reader
 from netspec.graph import InitRule, Level, Requirement, Value
-from netspec.ops.core.base import Numbers
+from netspec.ops import Numbers
 from netspec.spec import Written
 
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from netspec.dims import Size, UndecidedError, same
 from netspec.elaborate.state.levels import Interned
 from netspec.graph import Call, Level, Node, Phase, Step, Value, over_time
-from netspec.ops.core.base import ShapeError
+from netspec.ops import ShapeError
 
 
 def hoisted(level: Level, interned: Interned) -> Level:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from netspec.elaborate.passes.draft import Draft
 from netspec.graph import Call, Level, Node, Step, Value
-from netspec.ops.core.base import Numbers, Op
+from netspec.ops import Numbers, Op
 
 
 def input_numbers(body: Level, below: Mapping[str, int]) -> dict[str, Numbers]:

@@ -9,7 +9,7 @@ from typing import Any
 from netspec import library
 from netspec.elaborate.state.levels import Interned, hashable
 from netspec.graph import Level, Requirement
-from netspec.ops.core.base import Op, Tensor
+from netspec.ops import Op, Tensor
 from netspec.spec import BlockSpec, CallStep, Form
 from netspec.syntax import ListNode, MapNode, ScalarNode
 

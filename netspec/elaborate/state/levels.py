@@ -8,7 +8,7 @@ from typing import Any, Union
 
 from netspec.diagnostics import Span
 from netspec.graph import Call, Level, LevelKind, Loop, Node, Step, Value
-from netspec.ops.core.base import Tensor
+from netspec.ops import Tensor
 
 UNKNOWN = Value(Tensor(()))
 """Stands for what a faulty step would have made; whatever reads it keeps quiet."""

@@ -10,7 +10,7 @@ from functools import lru_cache
 from netspec.diagnostics import Span
 from netspec.dims import Dim, Size, UndecidedError, evaluate, pretty, same
 from netspec.graph import Requirement
-from netspec.ops.core.base import Bound, ShapeError, Tensor
+from netspec.ops import Bound, ShapeError, Tensor
 
 
 class Requirements:

@@ -20,7 +20,7 @@ from netspec.elaborate.reading.values import Failed
 from netspec.elaborate.state.levels import ABSENT, Binding, Builder, Ports, hashable
 from netspec.expressions import UNKNOWN_VALUE
 from netspec.graph import Call, Level, Value
-from netspec.ops.core.base import ShapeError
+from netspec.ops import ShapeError
 from netspec.spec import NAME, BlockSpec, CallStep, Written
 from netspec.syntax import ScalarNode
 

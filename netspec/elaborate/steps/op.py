@@ -17,7 +17,7 @@ from netspec.elaborate.reading.values import Failed
 from netspec.elaborate.state.levels import ABSENT, Binding, Ports
 from netspec.expressions import UNKNOWN_VALUE
 from netspec.graph import Node, Value
-from netspec.ops.core.base import Op, ShapeError
+from netspec.ops import Op, ShapeError
 from netspec.spec import CallStep, Written
 from netspec.syntax import ListNode
 

@@ -17,8 +17,7 @@ from netspec.elaborate.passes.hoisting import hoisted
 from netspec.elaborate.reading.values import Failed
 from netspec.elaborate.state.levels import Binding, Builder, Ports
 from netspec.graph import Call, Loop, Value, axis_of_time, over_time
-from netspec.ops import OPS
-from netspec.ops.core.base import ShapeError, Tensor
+from netspec.ops import OPS, ShapeError, Tensor
 from netspec.spec import Scan, Written
 from netspec.syntax import ListNode
 

@@ -10,7 +10,7 @@ from netspec.dims import Dim, Size, evaluate, pretty
 from netspec.elaborate.reading.values import Reader
 from netspec.elaborate.state.requirements import explain, holds, symbols_of
 from netspec.graph import Requirement, Value
-from netspec.ops.core.base import Tensor
+from netspec.ops import Tensor
 from netspec.recipes import Column
 from netspec.recipes.recipe import Recipe
 

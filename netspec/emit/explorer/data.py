@@ -29,7 +29,7 @@ from netspec.graph import (
     parameter_count,
     visits,
 )
-from netspec.ops.core.base import Tensor
+from netspec.ops import Tensor
 from netspec.view.cards import change, contents, sign_of, spelled, sum_text
 from netspec.view.folding import Box, Card, Item, fold, items_of
 from netspec.view.groups import grouped, sources_text, value_names

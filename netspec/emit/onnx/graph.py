@@ -13,7 +13,7 @@ from netspec.analysis.scan_schedule import Parts, Turns
 from netspec.dims import Shape, plain_shape
 from netspec.emit.onnx.builder import DTYPES, GraphBuilder
 from netspec.graph import Graph, Level, Node, Step, Value, axis_of_time, over_time
-from netspec.ops.core.base import Tensor
+from netspec.ops import Tensor
 from netspec.text.quoting import visible
 
 IR_VERSION = 11

@@ -19,7 +19,7 @@ from netspec.emit.source.forms import is_inline, is_module, is_sequential
 from netspec.emit.source.methods import methods
 from netspec.emit.source.names import RESERVED, is_attribute, variable_name
 from netspec.graph import Call, Level, Node, Step
-from netspec.ops.core.base import Op
+from netspec.ops import Op
 
 NO_DEFAULT = object()
 WORD = re.compile(r"\w+")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netspec.graph import Call, Level, Node, Step
-from netspec.ops.core.base import Op
+from netspec.ops import Op
 
 
 def is_chain(level: Level) -> bool:

@@ -12,7 +12,7 @@ from netspec.dims import Shape, times_shape
 from netspec.emit.source.forms import is_module
 from netspec.emit.source.names import is_attribute, is_variable, variable_name, variable_names
 from netspec.graph import Call, Level, Node, Step, Value
-from netspec.ops.core.base import Op, Tensor, assigned
+from netspec.ops import Op, Tensor, assigned
 from netspec.text.quoting import literal
 
 POOL = ("x", "y", "z", "u", "v", "w")

@@ -9,7 +9,7 @@ from netspec.dims import Shape
 from netspec.emit.source.forward import Body, Statement, argument_names, is_usable
 from netspec.emit.source.names import variable_names
 from netspec.graph import Level, Node, Step, Value, axis_of_time, over_time
-from netspec.ops.core.base import Op
+from netspec.ops import Op
 
 
 def loop_arguments(level: Level) -> list[str]:

@@ -15,7 +15,7 @@ from netspec.emit.source.forward import (
 )
 from netspec.emit.source.loop import loop_arguments, loop_statements
 from netspec.graph import Level, Node
-from netspec.ops.core.base import Op
+from netspec.ops import Op
 
 
 @dataclass(frozen=True, slots=True)

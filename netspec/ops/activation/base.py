@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from netspec.ops.core.base import OnnxBuilder, Op, Tensor
+from netspec.ops.core.op import Op
+from netspec.ops.core.roles.onnx_form import OnnxBuilder
+from netspec.ops.core.tensors import Tensor
 
 
 class Activation(Op):

@@ -5,8 +5,11 @@ from typing import Any, ClassVar
 
 from netspec.dims import Shape
 from netspec.ops.core.arguments import Probability
-from netspec.ops.core.base import OnnxBuilder, Op, Run, Saved, Tensor, need_rank
 from netspec.ops.core.layout import Place
+from netspec.ops.core.op import Op
+from netspec.ops.core.roles.memory import Run, Saved
+from netspec.ops.core.roles.onnx_form import OnnxBuilder
+from netspec.ops.core.tensors import Tensor, need_rank
 from netspec.ops.core.window import LAYOUT
 
 

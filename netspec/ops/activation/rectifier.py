@@ -6,7 +6,9 @@ from typing import Any
 from netspec.dims import Shape
 from netspec.ops.activation.base import Activation
 from netspec.ops.core.arguments import Positive
-from netspec.ops.core.base import OnnxBuilder, Run, Saved, ShapeError, Tensor, known
+from netspec.ops.core.roles.memory import Run, Saved
+from netspec.ops.core.roles.onnx_form import OnnxBuilder
+from netspec.ops.core.tensors import ShapeError, Tensor, known
 
 
 class ReLU(Activation):

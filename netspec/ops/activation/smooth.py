@@ -7,8 +7,10 @@ from pydantic import Field
 
 from netspec.dims import Shape, Size, floor_div
 from netspec.ops.activation.base import Activation
-from netspec.ops.core.base import OnnxBuilder, Run, Saved, ShapeError, Tensor, axis_of, need_rank
 from netspec.ops.core.layout import Place, dense
+from netspec.ops.core.roles.memory import Run, Saved
+from netspec.ops.core.roles.onnx_form import OnnxBuilder
+from netspec.ops.core.tensors import ShapeError, Tensor, axis_of, need_rank
 from netspec.ops.core.window import LAYOUT
 
 Natural = Annotated[float, Field(ge=0)]

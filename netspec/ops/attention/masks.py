@@ -4,17 +4,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from netspec.dims import Size, pretty_shape
-from netspec.ops.core.base import (
-    Numbers,
-    OnnxBuilder,
-    Op,
-    Run,
-    Saved,
-    ShapeError,
-    Tensor,
-    axis_of,
-    need_rank,
-)
+from netspec.ops.core.op import Op
+from netspec.ops.core.roles.memory import Run, Saved
+from netspec.ops.core.roles.onnx_form import OnnxBuilder
+from netspec.ops.core.tensors import Numbers, ShapeError, Tensor, axis_of, need_rank
 from netspec.ops.math.arithmetic import broadcast, repeated
 from netspec.ops.math.compare import need_bool
 from netspec.ops.tensors.reshape import differ

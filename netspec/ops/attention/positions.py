@@ -5,7 +5,11 @@ from typing import Any
 
 from netspec.dims import Shape, pretty_shape
 from netspec.ops.core.arguments import Positive, spell_number
-from netspec.ops.core.base import Bound, Constructor, OnnxBuilder, Op, Run, Saved, ShapeError, Tensor, known, need_rank
+from netspec.ops.core.op import Op
+from netspec.ops.core.roles.memory import Run, Saved
+from netspec.ops.core.roles.onnx_form import OnnxBuilder
+from netspec.ops.core.roles.torch_form import Constructor
+from netspec.ops.core.tensors import Bound, ShapeError, Tensor, known, need_rank
 from netspec.ops.tensors.create import count_up
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from netspec.ops.core.base import OnnxBuilder
+from netspec.ops.core.roles.onnx_form import OnnxBuilder
 
 
 def mean_over(builder: OnnxBuilder, x: Any, axes: Iterable[int], keepdims: bool = False) -> Any:

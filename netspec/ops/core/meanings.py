@@ -6,7 +6,7 @@ its own, it is in ``SPECIAL``.
 
 from __future__ import annotations
 
-from netspec.ops.core.base import Op
+from netspec.ops.core.op import Op
 
 MEANINGS = {
     "affine": "whether to learn a scale and a shift for each channel",

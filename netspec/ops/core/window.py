@@ -7,7 +7,8 @@ from functools import lru_cache
 from typing import Any
 
 from netspec.dims import Size, ceil_div, floor_div
-from netspec.ops.core.base import Bound, OnnxBuilder, ShapeError
+from netspec.ops.core.roles.onnx_form import OnnxBuilder
+from netspec.ops.core.tensors import Bound, ShapeError
 
 PADDING_MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 """ONNX's words for torch's padding modes."""

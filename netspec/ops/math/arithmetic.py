@@ -4,8 +4,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from netspec.dims import Dim, Shape, Size, pretty_shape
-from netspec.ops.core.base import OnnxBuilder, Op, Run, Saved, ShapeError, Tensor
 from netspec.ops.core.layout import Place
+from netspec.ops.core.op import Op
+from netspec.ops.core.roles.memory import Run, Saved
+from netspec.ops.core.roles.onnx_form import OnnxBuilder
+from netspec.ops.core.tensors import ShapeError, Tensor
 from netspec.ops.tensors.join import one_dtype
 from netspec.ops.tensors.reshape import differ
 

@@ -5,7 +5,10 @@ from typing import Annotated, Any, ClassVar
 
 from netspec.dims import Shape, Size
 from netspec.ops.core.arguments import Number, spell_number
-from netspec.ops.core.base import OnnxBuilder, Op, Run, Saved, ShapeError, Tensor, need_rank
+from netspec.ops.core.op import Op
+from netspec.ops.core.roles.memory import Run, Saved
+from netspec.ops.core.roles.onnx_form import OnnxBuilder
+from netspec.ops.core.tensors import ShapeError, Tensor, need_rank
 from netspec.ops.math.arithmetic import Infix, broadcast, repeated
 from netspec.ops.tensors.join import one_dtype
 

@@ -7,7 +7,9 @@ from typing import Annotated, Any, ClassVar
 from netspec.dims import Shape
 from netspec.ops.core.arguments import Axes
 from netspec.ops.core.averages import mean_over
-from netspec.ops.core.base import OnnxBuilder, Op, ShapeError, Tensor, axis_of
+from netspec.ops.core.op import Op
+from netspec.ops.core.roles.onnx_form import OnnxBuilder
+from netspec.ops.core.tensors import ShapeError, Tensor, axis_of
 
 
 class Reduction(Op):

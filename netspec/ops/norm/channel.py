@@ -6,19 +6,11 @@ from typing import Any, ClassVar
 from netspec.dims import Shape, Size, product
 from netspec.ops.core.arguments import Positive
 from netspec.ops.core.averages import centred, mean_over
-from netspec.ops.core.base import (
-    HALVES,
-    PLACE,
-    Bound,
-    OnnxBuilder,
-    Op,
-    Reach,
-    Run,
-    Saved,
-    Tensor,
-    known,
-    need_rank,
-)
+from netspec.ops.core.op import Op
+from netspec.ops.core.roles.behaviour import PLACE, Reach
+from netspec.ops.core.roles.memory import Run, Saved
+from netspec.ops.core.roles.onnx_form import OnnxBuilder
+from netspec.ops.core.tensors import HALVES, Bound, Tensor, known, need_rank
 
 LAYOUTS = {2: "[N, C]", 3: "[N, C, L]", 4: "[N, C, H, W]", 5: "[N, C, D, H, W]"}
 

@@ -6,7 +6,11 @@ from typing import Annotated, Any
 from netspec.dims import Shape, Size, pretty_shape, product
 from netspec.ops.core.arguments import OneOrMany, Positive
 from netspec.ops.core.averages import centred
-from netspec.ops.core.base import Bound, Constructor, OnnxBuilder, Op, Run, Saved, ShapeError, Tensor, known
+from netspec.ops.core.op import Op
+from netspec.ops.core.roles.memory import Run, Saved
+from netspec.ops.core.roles.onnx_form import OnnxBuilder
+from netspec.ops.core.roles.torch_form import Constructor
+from netspec.ops.core.tensors import Bound, ShapeError, Tensor, known
 from netspec.ops.norm.channel import filled, learned, scale_and_shift
 
 EPSILONS = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}

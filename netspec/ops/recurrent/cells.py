@@ -5,8 +5,12 @@ from typing import Any, ClassVar, Literal
 
 from netspec.dims import Shape, Size, pretty_shape, product
 from netspec.ops.core.arguments import Positive
-from netspec.ops.core.base import OnnxBuilder, Op, Run, Saved, ShapeError, Tensor, assigned, known, need_rank
 from netspec.ops.core.layout import Place, like
+from netspec.ops.core.op import Op
+from netspec.ops.core.roles.memory import Run, Saved
+from netspec.ops.core.roles.onnx_form import OnnxBuilder
+from netspec.ops.core.roles.torch_form import assigned
+from netspec.ops.core.tensors import ShapeError, Tensor, known, need_rank
 from netspec.ops.tensors.join import one_dtype
 from netspec.ops.tensors.reshape import differ
 

@@ -6,19 +6,12 @@ from typing import Any, ClassVar, Literal
 
 from netspec.dims import Shape, Size, pretty_shape, product
 from netspec.ops.core.arguments import Natural, Positive, Probability
-from netspec.ops.core.base import (
-    Constructor,
-    Numbers,
-    OnnxBuilder,
-    Op,
-    Run,
-    Saved,
-    ShapeError,
-    Tensor,
-    known,
-    need_rank,
-)
 from netspec.ops.core.layout import NEW, Place, folds, shortened
+from netspec.ops.core.op import Op
+from netspec.ops.core.roles.memory import Run, Saved
+from netspec.ops.core.roles.onnx_form import OnnxBuilder
+from netspec.ops.core.roles.torch_form import Constructor
+from netspec.ops.core.tensors import Numbers, ShapeError, Tensor, known, need_rank
 from netspec.ops.tensors.reshape import differ
 
 

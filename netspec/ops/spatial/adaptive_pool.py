@@ -6,7 +6,11 @@ from typing import Annotated, Any, ClassVar
 from netspec.dims import Shape, Size
 from netspec.ops.core.arguments import PerDimension, spread
 from netspec.ops.core.averages import mean_over
-from netspec.ops.core.base import OnnxBuilder, Op, Reach, Run, Saved, Tensor, need_rank
+from netspec.ops.core.op import Op
+from netspec.ops.core.roles.behaviour import Reach
+from netspec.ops.core.roles.memory import Run, Saved
+from netspec.ops.core.roles.onnx_form import OnnxBuilder
+from netspec.ops.core.tensors import Tensor, need_rank
 from netspec.ops.core.window import LAYOUT
 
 

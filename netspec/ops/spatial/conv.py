@@ -5,7 +5,11 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from netspec.dims import Shape, Size, product
 from netspec.ops.core.arguments import PerDimension, Positive, spell_window, spread
-from netspec.ops.core.base import Bound, OnnxBuilder, Op, Reach, Run, Saved, ShapeError, Tensor, known, need_rank
+from netspec.ops.core.op import Op
+from netspec.ops.core.roles.behaviour import Reach
+from netspec.ops.core.roles.memory import Run, Saved
+from netspec.ops.core.roles.onnx_form import OnnxBuilder
+from netspec.ops.core.tensors import Bound, ShapeError, Tensor, known, need_rank
 from netspec.ops.core.window import LAYOUT, PADDING_MODES, enough_to_repeat, padded, slide
 
 

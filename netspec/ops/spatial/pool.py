@@ -6,7 +6,11 @@ from typing import Annotated, Any, ClassVar
 
 from netspec.dims import Shape, Size
 from netspec.ops.core.arguments import PerDimension, Positive, spell_window, spread
-from netspec.ops.core.base import HALVES, Bound, OnnxBuilder, Op, Reach, Run, Saved, ShapeError, Tensor, need_rank
+from netspec.ops.core.op import Op
+from netspec.ops.core.roles.behaviour import Reach
+from netspec.ops.core.roles.memory import Run, Saved
+from netspec.ops.core.roles.onnx_form import OnnxBuilder
+from netspec.ops.core.tensors import HALVES, Bound, ShapeError, Tensor, need_rank
 from netspec.ops.core.window import LAYOUT, slide
 
 

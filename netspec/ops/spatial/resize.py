@@ -5,7 +5,10 @@ from typing import Any, Literal
 
 from netspec.dims import Shape, Size, floor_div
 from netspec.ops.core.arguments import Integers, Positive
-from netspec.ops.core.base import Bound, OnnxBuilder, Op, Run, Saved, ShapeError, Tensor, known, need_rank
+from netspec.ops.core.op import Op
+from netspec.ops.core.roles.memory import Run, Saved
+from netspec.ops.core.roles.onnx_form import OnnxBuilder
+from netspec.ops.core.tensors import Bound, ShapeError, Tensor, known, need_rank
 from netspec.ops.core.window import LAYOUT, PADDING_MODES, enough_to_repeat, padded
 
 

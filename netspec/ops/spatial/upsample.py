@@ -6,7 +6,10 @@ from typing import Annotated, Any, Literal
 
 from netspec.dims import Shape, Size, floor_div, pretty_shape
 from netspec.ops.core.arguments import OneOrMany
-from netspec.ops.core.base import OnnxBuilder, Op, Reach, ShapeError, Tensor
+from netspec.ops.core.op import Op
+from netspec.ops.core.roles.behaviour import Reach
+from netspec.ops.core.roles.onnx_form import OnnxBuilder
+from netspec.ops.core.tensors import ShapeError, Tensor
 from netspec.ops.core.window import LAYOUT
 
 INTERPOLATIONS = {

@@ -5,8 +5,12 @@ from typing import Annotated, Any, ClassVar
 
 from netspec.dims import Dim, Shape, Size, pretty, pretty_shape, times_shape
 from netspec.ops.core.arguments import INTEGER, Argument, Dtype, Extent, Listed, Nested, is_integer, lengths
-from netspec.ops.core.base import Constructor, OnnxBuilder, Op, Run, ShapeError, Tensor
 from netspec.ops.core.layout import Place, shortened, strides_of
+from netspec.ops.core.op import Op
+from netspec.ops.core.roles.memory import Run
+from netspec.ops.core.roles.onnx_form import OnnxBuilder
+from netspec.ops.core.roles.torch_form import Constructor
+from netspec.ops.core.tensors import ShapeError, Tensor
 from netspec.ops.tensors.reshape import differ
 
 PARAMETER = "nn.Parameter({})"

@@ -5,20 +5,12 @@ from typing import Annotated, Any
 
 from netspec.dims import Dim, Shape, Size, ceil_div, floor_div, pretty, pretty_shape
 from netspec.ops.core.arguments import INTEGER, Argument, Integers, Positive, is_integer
-from netspec.ops.core.base import (
-    Bound,
-    Constructor,
-    Numbers,
-    OnnxBuilder,
-    Op,
-    Run,
-    ShapeError,
-    Tensor,
-    assigned,
-    axis_of,
-    known,
-)
 from netspec.ops.core.layout import Place, shortened, strides_of
+from netspec.ops.core.op import Op
+from netspec.ops.core.roles.memory import Run
+from netspec.ops.core.roles.onnx_form import OnnxBuilder
+from netspec.ops.core.roles.torch_form import Constructor, assigned
+from netspec.ops.core.tensors import Bound, Numbers, ShapeError, Tensor, axis_of, known
 from netspec.ops.tensors.reshape import Rearrangement, differ
 
 END = 2**63 - 1

@@ -4,8 +4,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from netspec.dims import Shape, Size, pretty_shape, total
-from netspec.ops.core.base import PLACE, OnnxBuilder, Op, Reach, Run, ShapeError, Tensor, axis_of
 from netspec.ops.core.layout import Place
+from netspec.ops.core.op import Op
+from netspec.ops.core.roles.behaviour import PLACE, Reach
+from netspec.ops.core.roles.memory import Run
+from netspec.ops.core.roles.onnx_form import OnnxBuilder
+from netspec.ops.core.tensors import ShapeError, Tensor, axis_of
 from netspec.ops.tensors.reshape import Rearrangement, differ
 
 

@@ -6,8 +6,11 @@ from typing import Annotated, Any
 
 from netspec.dims import Dim, InexactError, Shape, Size, exact_div, floor_div, pretty_shape, product
 from netspec.ops.core.arguments import INTEGER, Integers, Listed, is_integer
-from netspec.ops.core.base import OnnxBuilder, Op, Run, ShapeError, Tensor, axis_of
 from netspec.ops.core.layout import NEW, Place, shortened, strides_of, viewed
+from netspec.ops.core.op import Op
+from netspec.ops.core.roles.memory import Run
+from netspec.ops.core.roles.onnx_form import OnnxBuilder
+from netspec.ops.core.tensors import ShapeError, Tensor, axis_of
 
 
 class Rearrangement(Op):

@@ -22,7 +22,7 @@ from netspec.emit.diagram import render
 from netspec.emit.diagram.dot import dot_text
 from netspec.emit.diagram.labels import text_width
 from netspec.emit.diagram.page import PAGE, scale
-from netspec.ops.core.base import Op
+from netspec.ops import Op
 from netspec.pipeline import compile_spec
 from netspec.spec import read_spec
 from netspec.syntax import parse

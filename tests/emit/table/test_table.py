@@ -19,8 +19,7 @@ from netspec.diagnostics import Source, Span
 from netspec.dims import Dim, plain_shape
 from netspec.emit.table import ShapeTable
 from netspec.graph import Call, Graph, Level, Node, Output, Value, walk
-from netspec.ops import OPS
-from netspec.ops.core.base import Tensor
+from netspec.ops import OPS, Tensor
 from netspec.pipeline import compile_spec
 from netspec.view.lines import View, table_lines
 from netspec.view.numbers import number

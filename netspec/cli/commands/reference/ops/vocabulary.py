@@ -9,8 +9,7 @@ from pydantic_core import PydanticUndefined
 
 from netspec import library
 from netspec.diagnostics import UsageError, did_you_mean
-from netspec.ops import OPS
-from netspec.ops.core.base import Op
+from netspec.ops import OPS, Op
 from netspec.ops.core.meanings import meaning
 from netspec.spec import BlockSpec, Written
 from netspec.syntax import ScalarNode

@@ -1,0 +1,49 @@
+"""How an op treats the positions of its input, and what it does when it runs again."""
+
+from typing import ClassVar, NamedTuple
+
+from netspec.ops.core.roles.signature import Signature
+
+
+class Reach(NamedTuple):
+    """The places of an input's dimension that place ``i`` of the output reads: ``stride·i + first`` to
+    ``stride·i + last``. All may be fractions, where the output is the finer one.
+    """
+
+    stride: float
+    first: float
+    last: float
+
+
+PLACE = Reach(1, 0, 0)
+"""Each place reads its own."""
+
+
+class Behaviour(Signature):
+    """What may be moved, merged or traced through the op.
+
+    May say: ``leading``, whether it does the same at every place of the leading dimensions; ``tracks``, whether what it
+    gives depends on more than its inputs and parameters: on chance, on earlier batches; ``reach``, for an op over
+    spatial dimensions.
+    """
+
+    leading: ClassVar[bool] = False
+    tracks: ClassVar[bool] = False
+
+    def is_leading(self, rank: int) -> bool:
+        """Return whether the op acts independently on every index of the dimensions before the last, for this rank."""
+        return self.leading
+
+    def is_steady(self) -> bool:
+        """Return whether the same inputs give the same outputs again, in training too."""
+        return not self.tracks and not any(getattr(self, name, 0) for name in ("dropout", "dropout_p"))
+
+    def reach(self, rank: int) -> tuple[Reach, ...] | None:
+        """Return what a place of the output reads of each of ``rank`` spatial dimensions.
+
+        ``None`` where it reads all of them, nothing where it cannot be said place by place.
+        """
+        if self.family == "norm":
+            return None
+        local = self.family in ("activation", "dropout", "arithmetic") or self.name == "identity"
+        return (PLACE,) * rank if local else ()

@@ -1,0 +1,74 @@
+"""The memory that a run of an op takes: what autograd saves, what is there for a moment, where outputs lie."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from netspec.ops.core.layout import NEW, Place, Strides, like
+from netspec.ops.core.roles.signature import Signature
+from netspec.ops.core.tensors import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of an op, as far as its memory depends on it.
+
+    ``strides`` are those of the inputs (``None``: contiguous); ``needs`` says which inputs gradients flow to, ``reads``
+    which outputs anything reads, and ``learns`` which of its parameters are trained.
+    """
+
+    inputs: tuple[Any, ...]
+    outputs: tuple[Tensor, ...]
+    strides: tuple[Strides | None, ...]
+    needs: tuple[bool, ...]
+    reads: tuple[bool, ...]
+    training: bool = True
+    learns: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What autograd saves of an op's run for the backward pass, besides parameters: inputs and outputs by their
+    numbers, and tensors ``made`` on the way.
+    """
+
+    inputs: tuple[int, ...] = ()
+    outputs: tuple[int, ...] = ()
+    made: tuple[Tensor, ...] = ()
+
+
+class MemoryUse(Signature):
+    """How much memory the op takes, and for how long.
+
+    May say: ``keeps``, what autograd keeps of it (``nothing``, ``input``, ``output``, ``both``), or ``saved``, where it
+    depends on the run; ``elementwise``, whether its output lies in memory as its input does, or else ``places``;
+    ``passing``; ``autocast``, how torch's autocast runs it on CUDA: in ``bfloat16``, in ``float32``, or (empty) as its
+    inputs are.
+    """
+
+    keeps: ClassVar[str] = "both"
+    elementwise: ClassVar[bool] = False
+    autocast: ClassVar[str] = ""
+
+    def saved(self, run: Run) -> Saved:
+        """Return what autograd saves, where gradients flow through the op or to its parameters.
+
+        Judged by ``torch.autograd.graph.saved_tensors_hooks``. An op that says nothing keeps everything.
+        """
+        inputs = tuple(at for at, tensor in enumerate(run.inputs) if tensor is not None)
+        return Saved(
+            inputs if self.keeps in ("input", "both") else (),
+            tuple(range(len(run.outputs))) if self.keeps in ("output", "both") else (),
+        )
+
+    def passing(self, run: Run) -> tuple[Tensor, ...]:
+        """Return the temporary tensors of a run in inference; default: those that training saves."""
+        return self.saved(run).made
+
+    def places(self, run: Run) -> tuple[Place, ...]:
+        """Return where each output lies: in memory of its own, or in an input's."""
+        if getattr(self, "inplace", False):
+            return (Place(0, run.strides[0]),)
+        if self.elementwise:
+            given = [(tensor.shape, strides) for tensor, strides in zip(run.inputs, run.strides) if tensor is not None]
+            return (Place(None, like(run.outputs[0].shape, given)),)
+        return (NEW,) * len(run.outputs)

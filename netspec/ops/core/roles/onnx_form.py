@@ -1,0 +1,49 @@
+"""The ONNX nodes that an op becomes."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Protocol
+
+from netspec.ops.core.roles.signature import Signature
+from netspec.ops.core.tensors import CARRIERS, HALVES, Tensor
+
+
+class OnnxBuilder(Protocol):
+    """What an op writes its ONNX nodes with. Values are opaque; ``None`` stands for an input left out."""
+
+    def op(self, type: str, *inputs: Any, outputs: int = 1, **attributes: Any) -> Any:
+        """Add a node; return its output, or a tuple of them when ``outputs`` is above one."""
+
+    def parameter(self, name: str) -> Any:
+        """Return the initializer of this op's own parameter or buffer, by its torch name; ``None`` if it has none."""
+
+    def gates(self, name: str, rows: Sequence[Sequence[str]], order: Sequence[int]) -> Any:
+        """Return an initializer made of parameters: each is cut into ``len(order)`` equal blocks along its first
+        dimension, which are put in that order; those of a row are joined, and the rows stacked.
+        """
+
+    def reads(self, output: int) -> bool:
+        """Return whether anything reads the op's output of that number; the value of an unread one may be ``None``."""
+
+    def constant(self, value: Any, dtype: str = "int64") -> Any:
+        """Return a constant tensor from a number or nested lists."""
+
+    def cast(self, x: Any, dtype: str) -> Any:
+        """Return the value in another dtype, by torch's name of it."""
+
+
+class OnnxForm(Signature):
+    """What the op is in ONNX.
+
+    Must say: ``onnx``. May say: ``onnx_lacks``, the dtypes, beside the 16-bit ones, for which onnxruntime has no
+    kernel: there the nodes run in another dtype, between casts.
+    """
+
+    onnx_lacks: ClassVar[tuple[str, ...]] = ()
+
+    def carrier(self, dtype: str) -> str:
+        """Return the dtype in which the ONNX nodes run for inputs of this one."""
+        return CARRIERS[dtype] if dtype in HALVES or dtype in self.onnx_lacks else dtype
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        """Write the nodes that do the op's work; return the output value (a tuple of them for several)."""
+        raise AssertionError(f"{self.name} has no ONNX form")

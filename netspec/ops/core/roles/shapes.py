@@ -1,0 +1,54 @@
+"""The shapes and dtypes that an op takes and gives."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from netspec.dims import Shape, Size
+from netspec.ops.core.roles.signature import Signature
+from netspec.ops.core.tensors import CARRIERS, Bound, Numbers, ShapeError, Tensor
+
+
+class Shapes(Signature):
+    """What follows for the outputs from the inputs; sizes may be symbolic.
+
+    Must say: nothing, if the output is as the first input; ``output_shape``, if its shape alone is another one;
+    ``infer``, if there are several outputs, or dtypes differ.
+
+    May say: ``any_dtype``, whether it takes integers and booleans too; ``torch_lacks``, the dtypes for which torch has
+    no kernel on a CPU; ``numbers``, ``requirements`` and ``bounds``, what inputs it takes.
+    """
+
+    any_dtype: ClassVar[bool] = False
+    torch_lacks: ClassVar[tuple[str, ...]] = ()
+
+    def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """Return the outputs' shapes and dtypes. Raises ``ShapeError`` where the op cannot take the inputs."""
+        for tensor in inputs:
+            if not self.any_dtype and "float" not in tensor.dtype:
+                raise ShapeError(f"{self.name} takes floating-point numbers, but its input is {tensor.dtype}")
+            if tensor.dtype in self.torch_lacks:
+                help = f"`- cast: {CARRIERS[tensor.dtype]}` before it"
+                raise ShapeError(f"torch has no {self.name} of {tensor.dtype} on a CPU", help=help)
+        return (Tensor(self.output_shape(*(tensor.shape for tensor in inputs)), inputs[0].dtype),)
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        """Return the shape of the only output, whose dtype is the first input's; default: the first input's shape."""
+        return shapes[0]
+
+    def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
+        """Yield sizes that must be equal, as (left, right, why). Checked before ``infer``, which may rely on them.
+
+        A symbolic pair that is equal for some sizes only becomes a requirement of the network.
+        """
+        return ()
+
+    def bounds(self, *inputs: Tensor) -> Iterable[Bound]:
+        """Yield sizes that must not be too small or too large; that outputs are left something is asked of every op.
+
+        Checked after ``infer``. One that holds for some sizes only becomes a requirement of the network.
+        """
+        return ()
+
+    def numbers(self, port: str, *inputs: Tensor) -> Numbers | None:
+        """Return which whole numbers a port takes, where not all will do."""
+        return None

@@ -1,0 +1,71 @@
+"""The signature of an op: its name, its ports, its arguments."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from netspec.ops.core.named import Named, named
+from netspec.ops.core.tensors import Tensor
+
+Family = Literal["convolution", "linear", "norm", "activation", "pooling", "shape", "arithmetic", "dropout", "sequence"]
+
+
+class Signature(BaseModel):
+    """How a spec writes the op. The Pydantic fields of an op's class are its arguments.
+
+    Must say: ``name``, the spec key; ``family``, the group that it is listed and drawn in; and each argument as a
+    field, with PyTorch's name and default.
+
+    May say: ``main``, the argument that a lone value goes to; ``keyword_main``, whether PyTorch's call names it all the
+    same (``F.softmax(x, dim=1)``); ``ports``, the inputs in order, or ``variadic`` for any number of them;
+    ``optional``, the ports that may be left out (``None`` stands in their place, in every method); ``outputs``, in
+    order; ``torch_defaults``, torch's defaults of the arguments that have another one here.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True, allow_inf_nan=False)
+
+    name: ClassVar[str]
+    family: ClassVar[Family]
+    main: ClassVar[str | None] = None
+    keyword_main: ClassVar[bool] = False
+    ports: ClassVar[tuple[str, ...]] = ("input",)
+    variadic: ClassVar[bool] = False
+    optional: ClassVar[tuple[str, ...]] = ()
+    outputs: ClassVar[tuple[str, ...]] = ("output",)
+    torch_defaults: ClassVar[Mapping[str, Any]] = {}
+
+    def output_names(self, *inputs: Tensor) -> tuple[str, ...]:
+        """Return the output ports: ``outputs``, except where their number depends on the arguments."""
+        return self.outputs
+
+    def nullable(self, port: str) -> bool:
+        """Return whether an optional port's argument may be ``None`` when the PyTorch runs."""
+        return False
+
+    def changed(self) -> dict[str, Any]:
+        """Return the arguments that differ from torch's defaults, and those that stand for a name."""
+        given = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: it for name, it in given.items() if isinstance(it, Named) or it != self.default(name)}
+
+    def with_names(self, name_of: Callable[[str, Any], str | None]) -> Self:
+        """Return the op whose arguments are written as names where ``name_of`` gives their place one; see ``named``."""
+        given = {name: getattr(self, name) for name in type(self).model_fields}
+        return self.model_copy(update={name: named(value, name_of, name) for name, value in given.items()})
+
+    @classmethod
+    def default(cls, argument: str) -> Any:
+        """Return torch's default of an argument; Pydantic's ``PydanticUndefined`` where it has none."""
+        return cls.torch_defaults.get(argument, cls.model_fields[argument].default)
+
+    def detail(self) -> str:
+        """Return the telling arguments in few characters, for tables and diagrams: ``7×7, 64, /2``."""
+        value = None if self.main is None else getattr(self, self.main)
+        if isinstance(value, float):
+            return f"{value:.6g}"
+        return "" if value is None else "×".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+    @classmethod
+    def summary(cls) -> str:
+        """Return the first line of the op's docstring, which ends in its shapes."""
+        return (cls.__doc__ or "").strip().split("\n")[0]

@@ -1,0 +1,80 @@
+"""The PyTorch that an op compiles to: a module's constructor, a call, or lines of ``forward``."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from netspec.ops.core.roles.signature import Signature
+from netspec.ops.core.tensors import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Constructor:
+    """A call that makes a module: ``nn.Conv2d(3, 64, kernel_size=7)``. Positional arguments carry names too.
+
+    ``wrap`` is what is written around the call: ``nn.Parameter({})``.
+    """
+
+    callee: str
+    positional: Mapping[str, Any]
+    keywords: Mapping[str, Any]
+    wrap: str = "{}"
+
+
+class TorchForm(Signature):
+    """What is written of the op in PyTorch.
+
+    Must say: ``torch``, the module class (``nn.ReLU``), or ``functional``, the function that does it without a module
+    (``F.relu``), or both where the op has no state; or else ``call`` or ``statements``. ``sizes``, if the constructor
+    takes a size of the inputs.
+    """
+
+    torch: ClassVar[str | None] = None
+    functional: ClassVar[str | None] = None
+
+    def sizes(self, *inputs: Tensor) -> Mapping[str, Any]:
+        """Return the constructor arguments that the inputs decide: ``{"in_channels": 3}``."""
+        return {}
+
+    def module(self, *inputs: Tensor) -> Constructor:
+        """Return the call that makes the module: first sizes and the main argument, then whatever is not a default."""
+        assert self.torch is not None, f"{self.name} has no module form"
+        positional = dict(self.sizes(*inputs))
+        keywords = self.changed()
+        if self.main is not None and not self.keyword_main:
+            positional[self.main] = keywords.pop(self.main, getattr(self, self.main))
+        return Constructor(self.torch, positional, keywords)
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
+        """Return the expression that does it without a module: ``F.relu(x)``. ``arguments`` are the inputs' names."""
+        assert self.functional is not None, f"{self.name} has no functional form"
+        keywords = self.changed()
+        positional = list(arguments)
+        if self.main is not None and not self.keyword_main:
+            positional.append(repr(keywords.pop(self.main, getattr(self, self.main))))
+        named = [f"{name}={value!r}" for name, value in keywords.items()]
+        return f"{self.functional}({', '.join([*positional, *named])})"
+
+    def statements(
+        self,
+        module: str | None,
+        arguments: Sequence[str | None],
+        targets: Sequence[str | None],
+        inputs: Sequence[Tensor],
+        fresh: Callable[[str], str],
+    ) -> list[str]:
+        """Return the lines of ``forward`` that run the op: ``y = self.conv1(x)``.
+
+        ``module`` is the submodule (``self.conv1``), or ``None`` for an op without one. ``targets`` are the variables
+        for the outputs, ``None`` for one that nothing reads; a target may be an argument's variable. ``fresh`` gives a
+        variable that nothing else uses, named like its argument where that is free.
+        """
+        given = [argument for argument in arguments if argument is not None]
+        if module is None:
+            return [f"{assigned(targets)} = {self.call(given, inputs)}"]
+        return [f"{assigned(targets)} = {module}({', '.join(given)})"]
+
+
+def assigned(targets: Sequence[str | None]) -> str:
+    """Return the left side of an assignment; an output that nothing reads goes to ``_``."""
+    return ", ".join(target or "_" for target in targets)

@@ -1,0 +1,78 @@
+"""Tensors before anything runs: shapes and dtypes, demands on sizes, and the guards of ``infer``."""
+
+from dataclasses import dataclass
+
+from netspec.dims import Dim, Shape, Size, pretty_shape
+
+HALVES = ("float16", "bfloat16")
+"""Dtypes in which torch computes single precision and rounds, op by op; onnxruntime has few kernels for them."""
+
+CARRIERS = {"float16": "float32", "bfloat16": "float32", "float64": "float32", "bool": "int32"}
+"""The dtype to compute in instead of one that a framework has no kernel for."""
+
+
+class ShapeError(Exception):
+    """An op cannot take these inputs. ``argument`` names the argument at fault, where one is; ``help`` a repair."""
+
+    def __init__(self, message: str, *, argument: str | None = None, help: str | None = None):
+        super().__init__(message)
+        self.argument = argument
+        self.help = help
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """The shape of a tensor, whose sizes may be symbolic, and the name of its torch dtype."""
+
+    shape: Shape
+    dtype: str = "float32"
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Which whole numbers an input takes: from ``least`` up to, not including, ``below`` (truth values are 0 and 1).
+
+    ``first`` is what the first along the last dimension must be: a mask that hides everything says nothing.
+    """
+
+    least: Size = 0
+    below: Size | None = None
+    first: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A size that an op takes from ``least`` on, or up to ``most`` only; ``reason`` says it as a sentence.
+
+    ``argument`` names the argument that asks for it. ``training`` marks a bound that holds in training mode only.
+    """
+
+    size: Size
+    reason: str
+    least: Size | None = None
+    most: Size | None = None
+    argument: str | None = None
+    training: bool = False
+
+
+def known(size: Size, what: str) -> int:
+    """Return a size that must be a number. Raises ``ShapeError``, which names it as ``what``, if it is symbolic."""
+    if isinstance(size, Dim):
+        raise ShapeError(f"{what} must be a known number, but is {size}")
+    return size
+
+
+def need_rank(name: str, shape: Shape, *ranks: int, layout: str) -> None:
+    """Raise ``ShapeError`` unless the shape has one of these ranks; ``layout`` says it in letters: ``[N, C, H, W]``."""
+    if len(shape) not in ranks:
+        raise ShapeError(f"{name} takes {layout}, but its input is {pretty_shape(shape)}")
+
+
+def axis_of(dim: int, rank: int, argument: str = "dim") -> int:
+    """Return the dimension that ``dim`` means, counted from 0; a negative one counts from the end, as in torch.
+
+    Raises ``ShapeError`` where a tensor of ``rank`` dimensions has no such one.
+    """
+    if not -rank <= dim < rank:
+        raise ShapeError(f"there is no dim {dim} in {rank} dimensions", argument=argument)
+    return dim % rank

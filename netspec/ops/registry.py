@@ -1,0 +1,96 @@
+"""The registry of the ops: ``OPS`` maps each spec key to its class. A family is a file; an op is a class in it.
+
+A family is imported when one of its ops is first asked for: most specs use few, and defining the classes of all takes
+longer than checking most specs. Which ops a family has is read from its text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
+from os.path import dirname, join
+from types import ModuleType
+
+from netspec.diagnostics import UsageError
+from netspec.ops.core.op import Op
+
+FAMILIES = (
+    "spatial.conv",
+    "spatial.pool",
+    "spatial.adaptive_pool",
+    "norm.channel",
+    "norm.feature",
+    "linear.linear",
+    "activation.rectifier",
+    "activation.smooth",
+    "activation.dropout",
+    "tensors.reshape",
+    "tensors.join",
+    "math.arithmetic",
+    "spatial.resize",
+    "spatial.upsample",
+    "math.pointwise",
+    "math.compare",
+    "math.reduce",
+    "tensors.index",
+    "tensors.create",
+    "recurrent.sequence",
+    "recurrent.cells",
+    "attention.dot_product",
+    "attention.multihead",
+    "attention.masks",
+    "attention.positions",
+    "linear.einsum",
+)
+
+_NAME = re.compile(r'^    name = "(\w+)"$', re.MULTILINE)
+
+
+class Ops(Mapping[str, type[Op]]):
+    """Every op by its spec key, in the order of the families and of their texts."""
+
+    def __init__(self, families: Sequence[str]):
+        self._families = {name: family for family in families for name in _names(family)}
+        self._loaded: dict[str, type[Op]] = {}
+
+    def __getitem__(self, name: str) -> type[Op]:
+        if name not in self._loaded:
+            family = import_module(f"netspec.ops.{self._families[name]}")
+            self._loaded |= {each.name: each for each in ops_in(family)}
+        return self._loaded[name]
+
+    def add(self, kind: type[Op]) -> None:
+        """Add an op from outside. Raises ``UsageError`` where there is one of its name already."""
+        if kind.name in self._families and self._loaded.get(kind.name) is not kind:
+            raise UsageError(f"{kind.__module__} brings an op `{kind.name}`, which there is already")
+        self._families[kind.name], self._loaded[kind.name] = kind.__module__, kind
+
+    def forget(self, modules: Sequence[str]) -> None:
+        """Drop the ops that were added from these modules."""
+        for name in [name for name, module in self._families.items() if module in modules]:
+            del self._families[name], self._loaded[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._families
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._families)
+
+    def __len__(self) -> int:
+        return len(self._families)
+
+
+def _names(family: str) -> list[str]:
+    """The names of the ops in a family's file."""
+    with open(join(dirname(__file__), *family.split(".")) + ".py", encoding="utf-8") as file:
+        return _NAME.findall(file.read())
+
+
+def ops_in(module: ModuleType) -> list[type[Op]]:
+    """The ops' classes in a module's sight; one without a ``name`` of its own is a base of several."""
+    classes = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Op)]
+    return [value for value in classes if "name" in vars(value)]
+
+
+OPS = Ops(FAMILIES)
