@@ -1,0 +1,59 @@
+"""The memory of recurrent layers."""
+
+from netspec.ops.core.layout import NEW, Place, folds, shortened
+from netspec.ops.core.roles.memory import Run, Saved
+from netspec.ops.core.tensors import Tensor
+from netspec.ops.recurrent.roles.shapes import RecurrentShapes
+
+
+class RecurrentMemory(RecurrentShapes):
+    """Tensors that autograd saves, and temporary ones, as torch runs the layers step by step on a CPU."""
+
+    def saved(self, run: Run) -> Saved:
+        """As torch does it step by step; the kernels of cuDNN and oneDNN keep the same in a block of their own."""
+        x = run.inputs[0]
+        batch, length = x.shape[:2] if self.batch_first else (x.shape[1], x.shape[0])
+        runs = self.num_layers * self.directions
+        states = [Tensor(shape, x.dtype) for shape in self.state_shapes(batch).values()]
+        between = [Tensor((length, batch, self.output_size * self.directions), x.dtype)] * (self.num_layers - 1)
+        made = [*between, *between] if self.dropout else between  # what goes from layer to layer, and masks
+        made += [Tensor((runs, length, batch, self.saved_per_step), x.dtype)]
+        made += [Tensor((runs, length - 1, batch, state.shape[-1]), x.dtype) for state in states]
+        inputs: tuple[int, ...] = ()
+        if run.inputs[-1] is not None:  # packed, with lengths and orders
+            made += [x, *(Tensor((size,), "int64") for size in (length, batch, batch))]
+        elif folds(x.shape, run.strides[0], self.batch_first):
+            inputs = (0,)
+        else:
+            made += [x] * self.directions
+        if run.inputs[1] is None:
+            return Saved(inputs, made=(*made, *states))
+        return Saved((*inputs, *range(1, 1 + len(states))), made=tuple(made))
+
+    def passing(self, run: Run) -> tuple[Tensor, ...]:
+        """What torch has on CPU: the input's products for all turns, once more as the bias is added, or beside them the
+        turns' results before they are stacked.
+        """
+        places, width = run.outputs[0].shape[:-1], self.output_size * self.directions
+        products = self.gates * self.hidden_size
+        more = max(width, products - width if self.bias else 0)
+        return (*self.passed_on(run), *(Tensor((*places, size), run.outputs[0].dtype) for size in (products, more)))
+
+    def passed_on(self, run: Run) -> tuple[Tensor, ...]:
+        """What goes from layer to layer, and what is packed and unpacked."""
+        between = (run.outputs[0],) if self.num_layers > 1 else ()
+        packed = () if run.inputs[-1] is None else (run.inputs[0], run.outputs[0])
+        return (*between, *packed)
+
+    @property
+    def saved_per_step(self) -> int:
+        """How many numbers a step of one layer keeps of each sample, besides the states that it is given."""
+        raise AssertionError("each kind of layer keeps something else")
+
+    def places(self, run: Run) -> tuple[Place, ...]:
+        """The output is made as [T, N, H]."""
+        others = (NEW,) * (len(run.outputs) - 1)
+        if not self.batch_first:
+            return (NEW, *others)
+        batch, _, width = run.outputs[0].shape
+        return (Place(None, shortened(run.outputs[0].shape, (width, batch * width, 1))), *others)

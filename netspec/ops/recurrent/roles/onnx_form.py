@@ -1,0 +1,89 @@
+"""Recurrent layers in ONNX: one node a layer."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from netspec.ops.core.roles.onnx_form import OnnxBuilder
+from netspec.ops.core.tensors import Tensor
+from netspec.ops.recurrent.roles.shapes import RecurrentShapes
+
+
+class RecurrentOnnx(RecurrentShapes):
+    """The ONNX nodes of the layers.
+
+    ``onnx_type`` is the op of a layer; ``onnx_order`` says which of torch's gates stands where in ONNX.
+    """
+
+    onnx_type: ClassVar[str]
+    onnx_order: ClassVar[tuple[int, ...]]
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor | None]) -> Any:
+        """One node a layer, over both directions. onnxruntime wants time first."""
+        x, *states, lengths = inputs
+        swap = [1, 0, 2]
+        if self.batch_first:
+            x = builder.op("Transpose", x, perm=swap)
+        if lengths is not None:
+            lengths = builder.cast(lengths, "int32")
+        starts = [self.split(builder, state) for state in states]
+        finals: list[list[Any]] = [[] for _ in states]
+        for layer in range(self.num_layers):
+            begin = [parts[layer] for parts in starts]
+            x, *ends = self.layer(builder, layer, x, begin, lengths)
+            for found, end in zip(finals, ends):
+                found.append(end)
+        output = None
+        if builder.reads(0):
+            output = builder.op("Transpose", x, perm=swap) if self.batch_first else x
+        joined = [
+            (found[0] if len(found) == 1 else builder.op("Concat", *found, axis=0)) if builder.reads(1 + at) else None
+            for at, found in enumerate(finals)
+        ]
+        last = self.merged(builder, finals[0][-1]) if builder.reads(1 + len(finals)) else None
+        return (output, *joined, last)
+
+    def merged(self, builder: OnnxBuilder, state: Any) -> Any:
+        """The final state [directions, N, H] of a layer as [N, directions · H]."""
+        if not self.bidirectional:
+            return builder.op("Squeeze", state, builder.constant([0]))
+        return builder.op("Reshape", builder.op("Transpose", state, perm=[1, 0, 2]), builder.constant([0, -1]))
+
+    def split(self, builder: OnnxBuilder, state: Any) -> Sequence[Any]:
+        """An initial state's part for each layer."""
+        if state is None or self.num_layers == 1:
+            return [state] * self.num_layers
+        parts: Sequence[Any] = builder.op("Split", state, outputs=self.num_layers, axis=0, num_outputs=self.num_layers)
+        return parts
+
+    def layer(self, builder: OnnxBuilder, layer: int, x: Any, states: Sequence[Any], lengths: Any) -> tuple[Any, ...]:
+        """One layer over [T, N, C]: its output [T, N, directions · H] and its final states [directions, N, H]."""
+        taken, kept = (
+            builder.gates(
+                f"{letter}_l{layer}", [[f"{kind}_l{layer}{suffix}"] for suffix in self.suffixes], self.onnx_order
+            )
+            for letter, kind in (("W", "weight_ih"), ("R", "weight_hh"))
+        )
+        projector = self.projector(builder, layer)
+        if projector is not None:
+            kept = builder.op("MatMul", kept, projector)
+        biases = [[f"bias_ih_l{layer}{suffix}", f"bias_hh_l{layer}{suffix}"] for suffix in self.suffixes]
+        bias = builder.gates(f"B_l{layer}", biases, self.onnx_order) if self.bias else None
+        direction = "bidirectional" if self.bidirectional else "forward"
+        attributes = {"hidden_size": self.hidden_size, "direction": direction, **self.attributes()}
+        given = (x, taken, kept, bias, lengths, *states)
+        made = builder.op(self.onnx_type, *given, outputs=1 + len(states), **attributes)
+        if projector is not None:
+            back = builder.op("Transpose", projector, perm=[0, 2, 1])
+            made = (*(builder.op("MatMul", each, back) for each in made[:2]), *made[2:])
+        if not self.bidirectional:
+            return (builder.op("Squeeze", made[0], builder.constant([1])), *made[1:])
+        output = builder.op("Transpose", made[0], perm=[0, 2, 1, 3])
+        return (builder.op("Reshape", output, builder.constant([0, 0, -1])), *made[1:])
+
+    def projector(self, builder: OnnxBuilder, layer: int) -> Any:
+        """What projects a layer's state in ONNX [directions, proj_size, hidden_size], if anything does."""
+        return None
+
+    def attributes(self) -> dict[str, Any]:
+        """The attributes that one kind of layer adds in ONNX."""
+        return {}
