@@ -297,28 +297,6 @@ def substitute(size: Size, sizes: Mapping[str, int]) -> Size:
     return total
 
 
-def formula(size: Size) -> str:
-    """A count as a person would say it: ``1.81 G·N``, ``85.1 M·N·T + 18.4 k·N·T²``."""
-    if isinstance(size, int):
-        return _scaled(size)
-    terms = sorted(size.terms.items(), key=lambda term: -sum(power for _, power in term[0]))
-    texts: list[str] = []
-    for monomial, coefficient in terms:
-        symbols = _term_text(monomial, 1, UNICODE)
-        sign = "− " if coefficient < 0 and texts else "−" if coefficient < 0 else ""
-        number = _scaled(abs(coefficient))
-        texts.append(sign + (number if not monomial else symbols if abs(coefficient) == 1 else f"{number}·{symbols}"))
-    return " + ".join(texts).replace("+ − ", "− ")
-
-
-def _scaled(number: int) -> str:
-    """``1.81 G``; exact below a thousand."""
-    for limit, unit in ((10**15, "P"), (10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k")):
-        if number >= limit:
-            return f"{number / limit:.3g} {unit}"
-    return str(number)
-
-
 def evaluate_shape(shape: Shape, sizes: Mapping[str, int]) -> tuple[int, ...]:
     return tuple(evaluate(size, sizes) for size in shape)
 
@@ -383,7 +361,7 @@ def _sum_text(size: Dim, style: _Style) -> str:
             shifted = atom.numerator + constant * atom.divisor  # ⌊A/d⌋ + c reads better as ⌊(A + c·d)/d⌋
             return _division_text(shifted, atom.divisor, style.floor, style)
     texts = sorted(
-        ((_term_text(monomial, abs(coefficient), style), coefficient < 0) for monomial, coefficient in rest.items()),
+        ((term_text(monomial, abs(coefficient), style), coefficient < 0) for monomial, coefficient in rest.items()),
         key=lambda item: (item[1], item[0]),
     )
     if constant:
@@ -393,7 +371,8 @@ def _sum_text(size: Dim, style: _Style) -> str:
     return text + "".join((style.minus if minus else " + ") + term for term, minus in texts[1:])
 
 
-def _term_text(monomial: Monomial, coefficient: int, style: _Style) -> str:
+def term_text(monomial: Monomial, coefficient: int, style: _Style) -> str:
+    """Return a term of a sum: ``4·H·W²``, or ``4*H*W**2``, by the style."""
     factors = [] if coefficient == 1 else [str(coefficient)]
     for atom, power in monomial:
         text = _atom_text(atom, style)

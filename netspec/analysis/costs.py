@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from netspec.dims import Size, evaluate, formula, pretty, substitute, symbols
+from netspec.dims import UNICODE, Size, evaluate, pretty, substitute, symbols, term_text
 from netspec.graph import ONCE, Call, Graph, Level, Loop, Node, Pace, Step, Tally, parameter_count
 
 MOST_TERMS = 3
@@ -54,13 +54,35 @@ def cost_formula(cost: Size, graph: Graph) -> tuple[str, Mapping[str, int]]:
     if isinstance(cost, int):
         return "", {}
     if len(cost.terms) <= MOST_TERMS and all(isinstance(atom, str) for term in cost.terms for atom, _ in term):
-        return formula(cost), {}
+        return _short(cost), {}
     batches = symbols(value.shape[0] for value in graph.inputs.values() if value.shape)
     fixed = {name: size for name, size in graph.sizes.items() if name in cost.symbols - batches}
     rest = substitute(cost, fixed)
-    return ("", {}) if isinstance(rest, int) or len(rest.terms) > MOST_TERMS else (formula(rest), fixed)
+    return ("", {}) if isinstance(rest, int) or len(rest.terms) > MOST_TERMS else (_short(rest), fixed)
 
 
 def scan_text(loop: Loop) -> str:
     """``over T``, ``over T, backwards``."""
     return f"over {pretty(loop.length)}" + (", backwards" if loop.reverse else "")
+
+
+def _short(size: Size) -> str:
+    """Return a cost to three digits: ``1.81 G·N``, ``85.1 M·N·T + 18.4 k·N·T²``."""
+    if isinstance(size, int):
+        return _scaled(size)
+    terms = sorted(size.terms.items(), key=lambda term: -sum(power for _, power in term[0]))
+    texts: list[str] = []
+    for monomial, coefficient in terms:
+        symbols = term_text(monomial, 1, UNICODE)
+        sign = "− " if coefficient < 0 and texts else "−" if coefficient < 0 else ""
+        number = _scaled(abs(coefficient))
+        texts.append(sign + (number if not monomial else symbols if abs(coefficient) == 1 else f"{number}·{symbols}"))
+    return " + ".join(texts).replace("+ − ", "− ")
+
+
+def _scaled(number: int) -> str:
+    """Return ``1.81 G``; exact below a thousand."""
+    for limit, unit in ((10**15, "P"), (10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if number >= limit:
+            return f"{number / limit:.3g} {unit}"
+    return str(number)
