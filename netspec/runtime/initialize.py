@@ -127,5 +127,5 @@ def ruled_parameters(graph: Graph) -> frozenset[str]:
     return frozenset(
         key
         for path, node, name, key in walk_parameters(graph.body)
-        if any(rule.sets(path, node, name) for rule in graph.init)
+        if any(rule.sets(path, node.op.name, name) for rule in graph.init)
     )

@@ -76,7 +76,7 @@ def _filled(rule: InitRule, body: Level) -> Iterator[tuple[str, Shape]]:
     """The parameters that a rule is for, under the names that it calls them; those of a level that repeats once."""
     if rule.op is None:
         for path, node, name, key in walk_parameters(body):
-            if rule.sets(path, node, name):
+            if rule.sets(path, node.op.name, name):
                 yield key, node.parameters[name]
         return
     name = rule.pattern.partition(".")[2]

@@ -226,7 +226,7 @@ def _op_rule(rule: InitRule, op: str, graph: Graph) -> Iterator[str]:
 
 
 def _path_rule(rule: InitRule, graph: Graph) -> Iterator[str]:
-    paths = [key for path, node, name, key in walk_parameters(graph.body) if rule.sets(path, node, name)]
+    paths = [key for path, node, name, key in walk_parameters(graph.body) if rule.sets(path, node.op.name, name)]
     if len(paths) == 1:
         yield f"{INDENT * 2}{_init_call(rule, f'self.get_parameter({literal(paths[0])})')}"
         return

@@ -1,29 +1,16 @@
-"""The shaped graph: what a spec means once every block is expanded and every shape is known.
-
-A ``Graph`` is a tree. Its ``body`` is a level; a level holds steps in the order they run; a step is a ``Node``
-(one op) or a ``Call`` (another level). Values connect them: a level has formal inputs, its steps make new
-values, and it names some of them as its outputs. Nothing refers to a value of another level: what a level takes
-from around it is an input of its own.
-
-Equal levels are one object (``elaborate`` interns them), so ``is`` tells a repeat from a change, and whatever is
-computed for a level is computed once. Paths are not stored: a level knows its steps' names, and ``walk`` joins them.
-"""
+"""Levels and their steps: what is in a graph."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from functools import cached_property
-from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar, Union
+from typing import Any, Generic, Literal, TypeVar, Union
 
 from netspec.diagnostics import Span
 from netspec.dims import Shape, Size, total
-from netspec.ops import OPS, Numbers, Op, Tensor
-
-if TYPE_CHECKING:
-    from netspec.recipes.recipe import Recipe
+from netspec.graph.init_rule import InitRule
+from netspec.ops import Op, Tensor
 
 Item = TypeVar("Item")
 
@@ -132,8 +119,8 @@ class Call:
 
 
 Step = Union[Node, Call]
-LevelKind = Literal["network", "block", "sequential", "repeat", "iteration", "branch", "scan"]
 
+LevelKind = Literal["network", "block", "sequential", "repeat", "iteration", "branch", "scan"]
 
 Phase = Literal["ahead", "before", "after"]
 """When a step runs that need not run in every turn of a scan.
@@ -260,22 +247,6 @@ def frozen_count(step: Step) -> int:
     return 0 if isinstance(step, Node) or step.shares else step.body.frozen_count
 
 
-class Pace(NamedTuple):
-    """How often the steps of a level run in one pass through the network: as a rule, and those that run ahead."""
-
-    run: Size = 1
-    ahead: Size = 1
-
-    def at(self, level: Level, step: Step) -> Pace:
-        """The pace of a step of the level."""
-        return Pace(self.ahead, self.ahead) if level.phases.get(step) == "ahead" else self
-
-    def inside(self, body: Level) -> Pace:
-        """The pace in a level that a step of this pace runs."""
-        return self if body.loop is None else Pace(self.run * body.loop.length, self.run)
-
-
-ONCE = Pace()
 Count = TypeVar("Count", int, Size)
 
 
@@ -305,145 +276,3 @@ class Tally(Generic[Count]):
                 all_ahead.append(ahead)
                 (all_ahead if level.phases.get(step) == "ahead" else all_run).append(run)
         return total(all_ahead), total(all_run)
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """A result of the network. ``training`` marks one that is returned in training only (an auxiliary head)."""
-
-    value: Value
-    training: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Requirement:
-    """What must hold of the symbolic dimensions for the network to run: ``left == right`` or ``left >= right``.
-
-    ``training`` marks what only training-only steps need: inference is not bound by it.
-    """
-
-    left: Size
-    relation: Literal["==", ">="]
-    right: Size
-    span: Span
-    reason: str
-    training: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class InitRule:
-    """One rule of ``init``: which parameters (an ``op.parameter`` pair or a path pattern) get which initial values.
-
-    Of a rule that stands on a step ``keys`` has the parameters one by one, as the step's own ``state_dict`` calls them;
-    in a graph's rules, as the network's does.
-    """
-
-    pattern: str
-    function: str
-    arguments: Mapping[str, Any]
-    span: Span
-    keys: frozenset[str] | None = None
-
-    @property
-    def op(self) -> str | None:
-        """The op that the rule is for; ``None`` where the pattern is a path: an op that learns nothing is a name."""
-        op, dot, parameter = self.pattern.partition(".")
-        learns = op in OPS and OPS[op].parameters is not Op.parameters
-        return op if learns and dot and "." not in parameter and self.keys is None else None
-
-    @property
-    def meaning(self) -> tuple[Any, ...]:
-        """What two rules have in common that do the same to the same parameters."""
-        return self.function, tuple(self.arguments.items()), self.keys
-
-    def sets(self, path: str, node: Node, parameter: str) -> bool:
-        """Return whether the rule gives this parameter of the node at ``path`` its values."""
-        if self.keys is not None:
-            return state_key(path, parameter) in self.keys
-        if self.op is not None:
-            return self.pattern == f"{node.op.name}.{parameter}"
-        return fnmatchcase(state_key(path, parameter), self.pattern)
-
-
-@dataclass(frozen=True, slots=True)
-class Graph:
-    """A compiled spec.
-
-    ``sizes`` gives every symbolic dimension the size at which costs are quoted; ``numbers`` says which whole numbers
-    the inputs take that have such, ``ranges`` between which two an input's real numbers lie; ``recipe`` says how it is
-    trained, where the spec does.
-    """
-
-    name: str
-    doc: str
-    body: Level
-    inputs: Mapping[str, Value]
-    outputs: Mapping[str, Output]
-    sizes: Mapping[str, int]
-    requirements: tuple[Requirement, ...]
-    init: tuple[InitRule, ...]
-    parameters: Mapping[str, Any]
-    spec: str
-    digest: str
-    numbers: Mapping[str, Numbers] = field(default_factory=dict)
-    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    recipe: Recipe | None = None
-
-    @property
-    def file(self) -> str:
-        """The name of the spec's file; what is not UTF-8 in it is escaped, as in a text that is."""
-        return PurePath(self.spec).name.encode(errors="backslashreplace").decode()
-
-
-class Visit(NamedTuple):
-    """A step on a walk: its path, if it runs in training only, how often, if its weights are another's or frozen."""
-
-    path: str
-    step: Step
-    training: bool
-    pace: Pace
-    shared: bool
-    frozen: bool
-
-
-def visits(
-    level: Level,
-    prefix: str = "",
-    training: bool = False,
-    pace: Pace = ONCE,
-    shared: bool = False,
-    frozen: bool = False,
-) -> Iterator[Visit]:
-    """Every step of a level, and of those that it calls; levels before what is in them."""
-    for step in level.steps:
-        path, only, own = prefix + step.name, training or step.training, pace.at(level, step)
-        found = Visit(path, step, only, own, shared or bool(step.shares), frozen or step.frozen)
-        yield found
-        if isinstance(step, Call):
-            yield from visits(step.body, path + ".", only, own.inside(step.body), found.shared, found.frozen)
-
-
-def walk(level: Level) -> Iterator[tuple[str, Step, bool]]:
-    """Every step with its path and whether it runs in training only, levels before what is in them."""
-    return (visit[:3] for visit in visits(level))
-
-
-def walk_parameters(level: Level) -> Iterator[tuple[str, Node, str, str]]:
-    """Every learned parameter: its node's path, the node, its torch name, and its ``state_dict`` key."""
-    for path, step, _, _, shared, _ in visits(level):
-        if isinstance(step, Node) and not shared:
-            for name in step.parameters:
-                yield path, step, name, state_key(path, name)
-
-
-def walk_state(level: Level) -> Iterator[tuple[str, Shape]]:
-    """Every key of the ``state_dict`` with its shape: parameters and buffers, node by node."""
-    for path, step, _, _, shared, _ in visits(level):
-        if isinstance(step, Node) and not shared:
-            for name, shape in step.state.items():
-                yield state_key(path, name), shape
-
-
-def state_key(path: str, name: str) -> str:
-    """The ``state_dict`` key of a node's parameter or buffer; that of a bare parameter is the node's path."""
-    return f"{path}.{name}" if name else path

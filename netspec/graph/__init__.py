@@ -1,0 +1,57 @@
+"""The shaped graph: what a spec means once every block is expanded and every shape is known.
+
+A ``Graph`` is a tree. Its ``body`` is a level; a level holds steps in the order they run; a step is a ``Node``
+(one op) or a ``Call`` (another level). Values connect them: a level has formal inputs, its steps make new
+values, and it names some of them as its outputs. Nothing refers to a value of another level: what a level takes
+from around it is an input of its own.
+
+Equal levels are one object (``elaborate`` interns them), so ``is`` tells a repeat from a change, and whatever is
+computed for a level is computed once. Paths are not stored: a level knows its steps' names, and ``walk`` joins them.
+"""
+
+from netspec.graph.graph import Graph, Output, Requirement
+from netspec.graph.init_rule import InitRule, state_key
+from netspec.graph.level import (
+    Call,
+    Level,
+    LevelKind,
+    Loop,
+    Node,
+    Phase,
+    Step,
+    Tally,
+    Value,
+    axis_of_time,
+    frozen_count,
+    over_time,
+    parameter_count,
+)
+from netspec.graph.walk import ONCE, Pace, Visit, visits, walk, walk_parameters, walk_state
+
+__all__ = [
+    "ONCE",
+    "Call",
+    "Graph",
+    "InitRule",
+    "Level",
+    "LevelKind",
+    "Loop",
+    "Node",
+    "Output",
+    "Pace",
+    "Phase",
+    "Requirement",
+    "Step",
+    "Tally",
+    "Value",
+    "Visit",
+    "axis_of_time",
+    "frozen_count",
+    "over_time",
+    "parameter_count",
+    "state_key",
+    "visits",
+    "walk",
+    "walk_parameters",
+    "walk_state",
+]

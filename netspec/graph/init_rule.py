@@ -1,0 +1,51 @@
+"""The rules of ``init``: which parameters get which initial values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from netspec.diagnostics import Span
+from netspec.ops import OPS, Op
+
+
+@dataclass(frozen=True, slots=True)
+class InitRule:
+    """One rule of ``init``: which parameters (an ``op.parameter`` pair or a path pattern) get which initial values.
+
+    Of a rule that stands on a step ``keys`` has the parameters one by one, as the step's own ``state_dict`` calls them;
+    in a graph's rules, as the network's does.
+    """
+
+    pattern: str
+    function: str
+    arguments: Mapping[str, Any]
+    span: Span
+    keys: frozenset[str] | None = None
+
+    @property
+    def op(self) -> str | None:
+        """The op that the rule is for; ``None`` where the pattern is a path: an op that learns nothing is a name."""
+        op, dot, parameter = self.pattern.partition(".")
+        learns = op in OPS and OPS[op].parameters is not Op.parameters
+        return op if learns and dot and "." not in parameter and self.keys is None else None
+
+    @property
+    def meaning(self) -> tuple[Any, ...]:
+        """What two rules have in common that do the same to the same parameters."""
+        return self.function, tuple(self.arguments.items()), self.keys
+
+    def sets(self, path: str, op: str, parameter: str) -> bool:
+        """Return whether the rule gives this parameter of the node at ``path``, which runs ``op``, its values."""
+        if self.keys is not None:
+            return state_key(path, parameter) in self.keys
+        if self.op is not None:
+            return self.pattern == f"{op}.{parameter}"
+        return fnmatchcase(state_key(path, parameter), self.pattern)
+
+
+def state_key(path: str, name: str) -> str:
+    """The ``state_dict`` key of a node's parameter or buffer; that of a bare parameter is the node's path."""
+    return f"{path}.{name}" if name else path

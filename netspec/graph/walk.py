@@ -1,0 +1,77 @@
+"""Walks over a graph's steps, with their paths and how often each runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from netspec.dims import Shape, Size
+from netspec.graph.init_rule import state_key
+from netspec.graph.level import Call, Level, Node, Step
+
+
+class Pace(NamedTuple):
+    """How often the steps of a level run in one pass through the network: as a rule, and those that run ahead."""
+
+    run: Size = 1
+    ahead: Size = 1
+
+    def at(self, level: Level, step: Step) -> Pace:
+        """The pace of a step of the level."""
+        return Pace(self.ahead, self.ahead) if level.phases.get(step) == "ahead" else self
+
+    def inside(self, body: Level) -> Pace:
+        """The pace in a level that a step of this pace runs."""
+        return self if body.loop is None else Pace(self.run * body.loop.length, self.run)
+
+
+ONCE = Pace()
+
+
+class Visit(NamedTuple):
+    """A step on a walk: its path, if it runs in training only, how often, if its weights are another's or frozen."""
+
+    path: str
+    step: Step
+    training: bool
+    pace: Pace
+    shared: bool
+    frozen: bool
+
+
+def visits(
+    level: Level,
+    prefix: str = "",
+    training: bool = False,
+    pace: Pace = ONCE,
+    shared: bool = False,
+    frozen: bool = False,
+) -> Iterator[Visit]:
+    """Every step of a level, and of those that it calls; levels before what is in them."""
+    for step in level.steps:
+        path, only, own = prefix + step.name, training or step.training, pace.at(level, step)
+        found = Visit(path, step, only, own, shared or bool(step.shares), frozen or step.frozen)
+        yield found
+        if isinstance(step, Call):
+            yield from visits(step.body, path + ".", only, own.inside(step.body), found.shared, found.frozen)
+
+
+def walk(level: Level) -> Iterator[tuple[str, Step, bool]]:
+    """Every step with its path and whether it runs in training only, levels before what is in them."""
+    return (visit[:3] for visit in visits(level))
+
+
+def walk_parameters(level: Level) -> Iterator[tuple[str, Node, str, str]]:
+    """Every learned parameter: its node's path, the node, its torch name, and its ``state_dict`` key."""
+    for path, step, _, _, shared, _ in visits(level):
+        if isinstance(step, Node) and not shared:
+            for name in step.parameters:
+                yield path, step, name, state_key(path, name)
+
+
+def walk_state(level: Level) -> Iterator[tuple[str, Shape]]:
+    """Every key of the ``state_dict`` with its shape: parameters and buffers, node by node."""
+    for path, step, _, _, shared, _ in visits(level):
+        if isinstance(step, Node) and not shared:
+            for name, shape in step.state.items():
+                yield state_key(path, name), shape
