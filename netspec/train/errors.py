@@ -15,10 +15,10 @@ from netspec.diagnostics.shortage import is_short_of_memory
 from netspec.recipes.recipe import Settings
 from netspec.train.data import DataFault
 from netspec.train.data.batches import Batch
-from netspec.train.world import ALONE, World
+from netspec.train.world import SINGLE_PROCESS, World
 
 
-def name_the_layer(model: nn.Module, batch: Batch, world: World = ALONE) -> str:
+def name_the_layer(model: nn.Module, batch: Batch, world: World = SINGLE_PROCESS) -> str:
     """Where the first number that is none comes from: a parameter, the data, or a layer.
 
     Every process calls it, and all get the same answer, whoever has the row that it comes from.

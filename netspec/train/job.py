@@ -43,7 +43,7 @@ from netspec.train.store.metadata import (
     write_sources,
     write_states,
 )
-from netspec.train.world import ALONE, World
+from netspec.train.world import SINGLE_PROCESS, World
 
 Scores = Mapping[str, Mapping[str, float]]
 """Loss and metrics by the part of the data that they are of."""
@@ -60,7 +60,7 @@ class Ending:
 
 
 def first_setup(
-    graph: Graph, world: World = ALONE, begun: RunFolder | None = None, changed_data: bool = False
+    graph: Graph, world: World = SINGLE_PROCESS, begun: RunFolder | None = None, changed_data: bool = False
 ) -> Setup:
     """The only setup of a network, or that of its first fold, its data read.
 

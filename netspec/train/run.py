@@ -9,7 +9,7 @@ from typing import Any
 
 from netspec.diagnostics import EnvironmentFault, TrainingFault, UsageError
 from netspec.recipes.schedules import Constant
-from netspec.train.distributed.strategies import Alone, Judged, Replicated
+from netspec.train.distributed.strategies import DDP, ModelWithLoss, SingleProcess, Strategy
 from netspec.train.errors import enough_rows, out_of_memory, readable
 from netspec.train.loop.journal import Journal
 from netspec.train.loop.requests import Requests
@@ -56,7 +56,7 @@ class Run:
             penalised(recipe.optimizer, model, recipe.weight_decay),
             recipe.weight_decay.value if recipe.weight_decay is not None else 0.0,
         )
-        self.strategy = strategy_of(setup, Judged(model, objective, setup.autocast))
+        self.strategy = strategy_of(setup, ModelWithLoss(model, objective, setup.autocast))
         self.optimizer = build_optimizer(recipe.optimizer, model, recipe.weight_decay)
         self.steps_per_epoch, self.total = setup.train.steps(self.settings.batch), setup.steps
         self.schedule = build_schedule(recipe.schedule or Constant(), self.optimizer, self.total, self.steps_per_epoch)
@@ -219,15 +219,15 @@ class Run:
         self._saved_at = None
 
 
-def strategy_of(setup: Setup, judged: Judged) -> Alone:
-    """Return how the processes of a world share a network. Raises ``UsageError`` if its optimizer forbids sharing."""
+def strategy_of(setup: Setup, module: ModelWithLoss) -> Strategy:
+    """Return the strategy of a setup. Raises ``UsageError`` if its optimizer works in a single process alone."""
     world, optimizer, strategy = setup.world, setup.recipe.optimizer, setup.recipe.settings.strategy
     if world.size == 1:
-        return Alone(judged)
+        return SingleProcess(module)
     if optimizer.closure:
         raise UsageError(f"`{optimizer.name}` evaluates the loss several times a step, which is for one device")
     if strategy == "fsdp":
-        from netspec.train.distributed.sharding import Sharded
+        from netspec.train.distributed.sharding import FSDP
 
-        return Sharded(judged, setup.device, world)
-    return Replicated(judged, all_judged={*setup.graph.outputs} == {*setup.recipe.losses})
+        return FSDP(module, setup.device, world)
+    return DDP(module, all_judged={*setup.graph.outputs} == {*setup.recipe.losses})

@@ -29,14 +29,14 @@ from netspec.train.data.division import divided
 from netspec.train.data.meaning import as_trained
 from netspec.train.data.prefetch import chosen_workers
 from netspec.train.data.targets import judged
-from netspec.train.distributed.strategies import Alone
+from netspec.train.distributed.strategies import Strategy
 from netspec.train.names import resolve
 from netspec.train.optimize.balance import balanced, known_weights
 from netspec.train.optimize.metrics import Measures
 from netspec.train.optimize.objective import Objective
 from netspec.train.store.folder import damaged
 from netspec.train.store.sealed import read_tensors, write_tensors
-from netspec.train.world import ALONE, World, is_worker, local_rank
+from netspec.train.world import SINGLE_PROCESS, World, is_worker, local_rank
 
 FREE = frozenset({"devices", "strategy", "workers", "checkpoint", "tensorboard", "published"})
 """Keys that a run may go on with other values of: they do not change what it learns."""
@@ -86,7 +86,7 @@ class Setup:
         device: torch.device,
         fold: int | None = None,
         states: list[dict[str, Tensor]] | None = None,
-        world: World = ALONE,
+        world: World = SINGLE_PROCESS,
         loss_weights: Mapping[str, Tensor] | None = None,
     ):
         self.fold, self.world = fold, world
@@ -237,7 +237,7 @@ class Setup:
         """Loss and metrics of every part of the data."""
         return {name: self.measure(feed) for name, feed in self.parts.items()}
 
-    def write_weights(self, weights: Mapping[str, Tensor], path: Path, strategy: Alone) -> None:
+    def write_weights(self, weights: Mapping[str, Tensor], path: Path, strategy: Strategy) -> None:
         """Write weights as safetensors; what is tied is written once. Every process calls it."""
         kept: dict[str, Tensor] = {}
         seen: dict[int, str] = {}
@@ -247,7 +247,7 @@ class Setup:
                 aliases[name] = seen[id(tensor)]
                 continue
             seen[id(tensor)] = name
-            kept[name] = strategy.whole(weights[name].detach()).cpu()
+            kept[name] = strategy.full_tensor(weights[name].detach()).cpu()
         if not self.world.is_first:
             return
         write_tensors(kept, path, {"tied": json.dumps(aliases)})

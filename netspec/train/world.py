@@ -92,7 +92,7 @@ class World:
         return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
 
 
-ALONE = World()
+SINGLE_PROCESS = World()
 
 
 def is_worker() -> bool:
@@ -107,13 +107,13 @@ def local_rank() -> int:
 
 @contextmanager
 def joined() -> Iterator[World]:
-    """The world that torchrun has put this process into, or ``ALONE``.
+    """The world that torchrun has put this process into, or ``SINGLE_PROCESS``.
 
     All processes but the first are silent. Of faults, the first process to meet one raises it, and the others
     ``AlreadyTold``; that another process has gone is a ``TrainingFault``.
     """
     if not is_worker():
-        yield ALONE
+        yield SINGLE_PROCESS
         return
     _end_with_the_launcher()
     store, rank, size = next(rendezvous("env://"))

@@ -21,7 +21,7 @@ from netspec.train.distributed.sharding import read_shards, shards_in, write_sha
 from netspec.train.store.checkpoints import Checkpoints
 from netspec.train.store.folder import NEEDED, RunFolder
 from netspec.train.store.metadata import Asked, going_on
-from netspec.train.world import ALONE
+from netspec.train.world import SINGLE_PROCESS
 
 
 class Calls:
@@ -65,7 +65,7 @@ def test_parts_are_read_as_they_were_written(tmp_path: Path):
     written(tmp_path)
     assert shards_in(tmp_path / "step-00000001")["c"] == (torch.Size([2]), torch.bfloat16)
     tensors = {"a": torch.zeros(3, 2), "b": torch.tensor(False), "c": torch.ones(2).bfloat16()}
-    read_shards(tensors, tmp_path / "step-00000001", ALONE)
+    read_shards(tensors, tmp_path / "step-00000001", SINGLE_PROCESS)
     assert tensors["a"].sum() == 6
     assert tensors["b"]
     assert tensors["c"].sum() == 0

@@ -17,7 +17,7 @@ from netspec.recipes.data.base import Transform
 from netspec.train.data import Rows, TensorRows
 from netspec.train.data.prefetch import read_ahead
 from netspec.train.names import resolve
-from netspec.train.world import ALONE, World
+from netspec.train.world import SINGLE_PROCESS, World
 
 AT_ONCE = 2**30
 """Bytes that prepared rows may take in memory; where they would be more, each batch is prepared by itself."""
@@ -76,7 +76,7 @@ class Feed:
         subset: Tensor | None = None,
         seed: int = 0,
         padding: Mapping[str, int] | None = None,
-        world: World = ALONE,
+        world: World = SINGLE_PROCESS,
         workers: int = 0,
         drop_last: bool = False,
     ):
@@ -124,7 +124,7 @@ class Feed:
         """All rows, for those who do not mind in which order: where padding is left out, by their lengths."""
         order = self.lengths[self.subset].argsort(stable=True) if len(self.lengths) else torch.arange(len(self))
         # Of too few rows for all processes each has all: what is measured of none has no value.
-        world = self.world if len(self) >= self.world.size else ALONE
+        world = self.world if len(self) >= self.world.size else SINGLE_PROCESS
         yield from self._batches(torch.split(self.subset[order], batch), world=world)
 
     def take(self, index: Tensor) -> Batch:

@@ -22,7 +22,7 @@ from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from netspec.runtime.compile import repeated_blocks
-from netspec.train.distributed.strategies import Alone, Judged
+from netspec.train.distributed.strategies import ModelWithLoss, Strategy
 from netspec.train.world import World
 
 PARTS = {
@@ -43,33 +43,33 @@ PARTS = {
 """What the index of a checkpoint of tensors is made of, by module."""
 
 
-class Sharded(Alone):
-    """Every process keeps a part of each block's parameters, gradients and optimizer's state, and gathers a block's
-    parameters only while it runs. To be made before the optimizer.
+class FSDP(Strategy):
+    """Every process keeps a shard of each block's parameters, gradients and optimizer state, and gathers a block's
+    parameters only while it runs: torch's ``fully_shard``. It is constructed before the optimizer.
     """
 
     sharded = True
 
-    def __init__(self, judged: Judged, device: torch.device, world: World):
+    def __init__(self, module: ModelWithLoss, device: torch.device, world: World):
         mesh = init_device_mesh(device.type, (world.size,))
-        for parameter in judged.model.parameters():
+        for parameter in module.model.parameters():
             parameter.data = parameter.data.contiguous()  # it is divided by rows: only inputs have their channels last
-        for block in own_blocks(judged.model):
+        for block in own_blocks(module.model):
             fully_shard(block, mesh=mesh)
-        fully_shard(judged.model, mesh=mesh)
-        self.judged = judged
+        fully_shard(module.model, mesh=mesh)
+        super().__init__(module)
 
     @contextmanager
-    def gathering(self, last: bool) -> Iterator[None]:
-        root = self.judged.model
+    def gradient_sync(self, last: bool) -> Iterator[None]:
+        root = self.module.model
         assert isinstance(root, FSDPModule)
         root.set_requires_gradient_sync(last)
         yield
 
-    def whole(self, tensor: Tensor) -> Tensor:
+    def full_tensor(self, tensor: Tensor) -> Tensor:
         return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
-    def laid_out(self, tensor: Tensor, like: Tensor) -> Tensor:
+    def placed_like(self, tensor: Tensor, like: Tensor) -> Tensor:
         tensor = tensor.to(like.device)
         if not isinstance(like, DTensor) or isinstance(tensor, DTensor):
             return tensor

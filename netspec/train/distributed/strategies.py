@@ -1,4 +1,4 @@
-"""How the processes of a world share the work on a network. ``sharding`` has the one that divides the network too."""
+"""Strategies: how the processes of a world share the training of a network. ``sharding`` has the one for FSDP."""
 
 from __future__ import annotations
 
@@ -13,11 +13,9 @@ from torch.nn.parallel import DistributedDataParallel
 from netspec.train.data.batches import Batch
 from netspec.train.optimize.objective import Objective
 
-NOTHING = nullcontext()
 
-
-class Judged(nn.Module):
-    """A network and its loss as one module: (batch, shares) -> the loss, a scalar."""
+class ModelWithLoss(nn.Module):
+    """A network and its objective as one module: ``(batch, shares) -> loss``, a scalar."""
 
     def __init__(self, model: nn.Module, objective: Objective, autocast: Callable[[], AbstractContextManager[Any]]):
         super().__init__()
@@ -29,42 +27,47 @@ class Judged(nn.Module):
         return self.objective(outputs, batch.targets, shares)
 
 
-class Alone:
-    """One process has the network, and its gradients are its own."""
+class Strategy:
+    """Base of all strategies; the methods do what suits a process that has the whole network. ``sharded`` says that
+    parameters are divided among the processes.
+    """
 
     sharded = False
-    judged: nn.Module
 
-    def __init__(self, judged: Judged):
-        self.judged = judged
+    def __init__(self, module: nn.Module):
+        self.module = module
 
     def __call__(self, batch: Batch, shares: Mapping[str, float] | None = None) -> Tensor:
-        """The loss of this process's rows, whose gradients are part of the whole batch's."""
-        loss: Tensor = self.judged(batch, shares)
+        """Return the loss of this process's rows, a scalar, whose gradients are part of the whole batch's."""
+        loss: Tensor = self.module(batch, shares)
         return loss
 
-    def gathering(self, last: bool) -> AbstractContextManager[Any]:
-        """Around a part of a batch: the processes exchange gradients in the backward pass of the ``last`` one."""
-        return NOTHING
+    def gradient_sync(self, last: bool) -> AbstractContextManager[Any]:
+        """Return the context of a part of a batch: gradients are exchanged in the backward pass of the ``last`` one."""
+        return nullcontext()
 
-    def whole(self, tensor: Tensor) -> Tensor:
-        """All of a parameter or its state, of which this process may have a part; every process has to ask."""
+    def full_tensor(self, tensor: Tensor) -> Tensor:
+        """Return all of a parameter, or of its state, that may be sharded. Every process calls this."""
         return tensor
 
-    def laid_out(self, tensor: Tensor, like: Tensor) -> Tensor:
-        """A whole tensor, which every process has, placed or divided as ``like`` is."""
+    def placed_like(self, tensor: Tensor, like: Tensor) -> Tensor:
+        """Return a full tensor, which every process has, on the device of ``like`` and sharded as that is."""
         return tensor.to(like.device)
 
 
-class Replicated(Alone):
+class SingleProcess(Strategy):
+    """One process trains the network."""
+
+
+class DDP(Strategy):
     """Every process has the whole network, and all take the same step: torch's ``DistributedDataParallel``.
 
-    ``all_judged`` says that every output has a loss; else parameters may be left without a gradient.
+    Unless ``all_judged``, some outputs have no loss, and parameters may be left without a gradient.
     """
 
-    def __init__(self, judged: Judged, all_judged: bool):
+    def __init__(self, module: ModelWithLoss, all_judged: bool):
         warnings.filterwarnings("ignore", "find_unused_parameters=True was specified")  # it cannot be known before
-        self.judged = DistributedDataParallel(judged, find_unused_parameters=not all_judged)
+        super().__init__(DistributedDataParallel(module, find_unused_parameters=not all_judged))
 
-    def gathering(self, last: bool) -> AbstractContextManager[Any]:
-        return NOTHING if last else self.judged.no_sync()  # type: ignore[operator]
+    def gradient_sync(self, last: bool) -> AbstractContextManager[Any]:
+        return nullcontext() if last else self.module.no_sync()  # type: ignore[operator]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from netspec.train.distributed.strategies import Alone
+from netspec.train.distributed.strategies import Strategy
 from netspec.train.loop.state import State
 from netspec.train.optimize.metrics import better_way
 from netspec.train.setup import Setup
@@ -63,16 +63,16 @@ class Selection:
     def _copy_weights(self) -> None:
         self.weights = {name: tensor.clone() for name, tensor in self.setup.model.state_dict().items()}
 
-    def write(self, state: State, folder: RunFolder, strategy: Alone) -> None:
+    def write(self, state: State, folder: RunFolder, strategy: Strategy) -> None:
         """Write the best weights, unless the folder has them. Every process calls this."""
         if self.weights is not None and self._step_on_disk != state.best_step:
             self.setup.write_weights(self.weights, folder.best, strategy)
             self._step_on_disk = state.best_step
 
-    def read(self, state: State, folder: RunFolder, strategy: Alone) -> None:
+    def read(self, state: State, folder: RunFolder, strategy: Strategy) -> None:
         """Read the best weights of a run that is resumed. Every process calls this."""
         best, present = self.setup.read_weights(folder.best), self.setup.model.state_dict()
-        self.weights = {name: strategy.laid_out(tensor, present[name]) for name, tensor in best.items()}
+        self.weights = {name: strategy.placed_like(tensor, present[name]) for name, tensor in best.items()}
         self._step_on_disk = state.best_step
 
     def restart(self, state: State) -> None:

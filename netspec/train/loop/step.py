@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from netspec.diagnostics import TrainingFault
 from netspec.train.data.batches import Batch, split
-from netspec.train.distributed.strategies import Alone
+from netspec.train.distributed.strategies import Strategy
 from netspec.train.errors import name_the_layer
 from netspec.train.loop.requests import Requests
 from netspec.train.optimize.objective import Objective, shares
@@ -37,7 +37,7 @@ class Stepper:
         self,
         setup: Setup,
         objective: Objective,
-        strategy: Alone,
+        strategy: Strategy,
         optimizer: torch.optim.Optimizer,
         schedule: Scheduled,
         requests: Requests,
@@ -66,7 +66,7 @@ class Stepper:
         value = 0.0
         parts = split(batch, min(self.settings.accumulate, max(batch.whole // self.world.size, 1)))
         for part in parts:
-            with self.strategy.gathering(last=part is parts[-1]):
+            with self.strategy.gradient_sync(last=part is parts[-1]):
                 loss = self.strategy(part, shares(self._counts(part), total_of))
                 value += loss.item()
                 (loss * self.world.size).backward()  # type: ignore[no-untyped-call]  # gradients are averaged

@@ -18,7 +18,7 @@ from netspec.train.data.batches import Batch, Feed
 from netspec.train.names import resolve
 from netspec.train.optimize.meters import Meter
 from netspec.train.optimize.objective import Objective
-from netspec.train.world import ALONE, World
+from netspec.train.world import SINGLE_PROCESS, World
 
 EVALUATION_BATCH = 256
 YES = 0.5
@@ -150,7 +150,7 @@ class Measures:
             return same[(target != self.ignored).any(1)].all(1).float()
         return same.all(1).float()
 
-    def decoded(self, model: nn.Module, batch: Batch, world: World = ALONE) -> Tensor:
+    def decoded(self, model: nn.Module, batch: Batch, world: World = SINGLE_PROCESS) -> Tensor:
         """What the network writes when it reads back its own words, the likeliest at each place: (N, T)."""
         assert self.read_back is not None
         inputs = list(batch.inputs)
@@ -197,7 +197,7 @@ class Losses:
                 self.sums[name] += float(mean) * counts[name]
                 self.counts[name] += counts[name]
 
-    def mean(self, world: World = ALONE) -> float:
+    def mean(self, world: World = SINGLE_PROCESS) -> float:
         """Over all processes. Raises ``TrainingFault`` where nothing of the rows counts."""
         terms = self.objective.terms.values()
         sums, counts = (world.sums(*each.values()) for each in (self.sums, self.counts))

@@ -25,7 +25,7 @@ from netspec.diagnostics import EnvironmentFault
 from netspec.files import remove, replacing, temporary_folder, write_text
 from netspec.train.store.claim import guard_inside
 from netspec.train.store.snapshot import Snapshot
-from netspec.train.world import ALONE, World
+from netspec.train.world import SINGLE_PROCESS, World
 
 REST = "rest.pt"
 DIGESTS = "digests.json"
@@ -40,7 +40,7 @@ Sizes = Mapping[str, tuple[torch.Size, torch.dtype]]
 class Checkpoints:
     """The checkpoints of a run, in a folder. ``index.json`` names them, the last one last, with their SHA-256."""
 
-    def __init__(self, folder: Path, keep: int = 2, world: World = ALONE):
+    def __init__(self, folder: Path, keep: int = 2, world: World = SINGLE_PROCESS):
         guard_inside(folder)
         self.folder, self.keep, self.world = folder, keep, world
 

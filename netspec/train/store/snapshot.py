@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from netspec.train.distributed.strategies import Alone
+from netspec.train.distributed.strategies import Strategy
 
 MODEL, OPTIMIZER = "model", "optimizer"
 
@@ -38,11 +38,11 @@ def taken(model: nn.Module, optimizer: torch.optim.Optimizer, rest: Mapping[str,
     return Snapshot(tensors, {**rest, OPTIMIZER: {"state": kept, "groups": groups}})
 
 
-def restore(snapshot: Snapshot, model: nn.Module, optimizer: torch.optim.Optimizer, strategy: Alone) -> None:
+def restore(snapshot: Snapshot, model: nn.Module, optimizer: torch.optim.Optimizer, strategy: Strategy) -> None:
     """Put a state in the place of the present one. Tensors that are whole are laid out as those of the model are."""
     present = model.state_dict()
     weights = {_after(MODEL, key): tensor for key, tensor in snapshot.tensors.items() if key.startswith(MODEL)}
-    model.load_state_dict({name: strategy.laid_out(tensor, present[name]) for name, tensor in weights.items()})
+    model.load_state_dict({name: strategy.placed_like(tensor, present[name]) for name, tensor in weights.items()})
     parameters = dict(learned(model, optimizer))
     said = snapshot.rest[OPTIMIZER]
     states: dict[str, dict[str, Any]] = {name: dict(values) for name, values in said["state"].items()}
@@ -51,7 +51,7 @@ def restore(snapshot: Snapshot, model: nn.Module, optimizer: torch.optim.Optimiz
             name, _, entry = _after(OPTIMIZER, key).rpartition("/")
             like = parameters[name].detach()
             states.setdefault(name, {})[entry] = (
-                strategy.laid_out(tensor, like) if tensor.shape == like.shape else tensor
+                strategy.placed_like(tensor, like) if tensor.shape == like.shape else tensor
             )
     numbers = {name: number for number, name in enumerate(parameters)}
     own = optimizer.state_dict()["param_groups"]

@@ -20,7 +20,7 @@ from netspec.train.report.progress import Plain
 from netspec.train.run import Run
 from netspec.train.setup import Setup
 from netspec.train.store.folder import RunFolder
-from netspec.train.world import ALONE, World, joined, leave
+from netspec.train.world import SINGLE_PROCESS, World, joined, leave
 
 STEADY = small.SPEC.replace("dropout: 0.2", "dropout: 0.0")
 """Without dropout, which differs from process to process."""
@@ -100,7 +100,7 @@ def recipes(folder: Path, strategy: str = "ddp") -> dict[str, tuple[Graph, Data]
     return graphs
 
 
-def begin(graph: Graph, data: Data, folder: Path, world: World = ALONE) -> Run:
+def begin(graph: Graph, data: Data, folder: Path, world: World = SINGLE_PROCESS) -> Run:
     folder.mkdir(parents=True, exist_ok=True)
     return Run(Setup(graph, data, torch.device("cpu"), world=world), RunFolder(folder), Plain(0), print)
 
