@@ -25,7 +25,7 @@ from torch.nn import functional as F
 
 import netspec
 from netspec.pipeline import compile_spec
-from netspec.train.data.batches import Feed, seeded
+from netspec.train.data.batches import Batches, seeded
 from netspec.train.report.progress import Plain
 from netspec.train.run import Run
 from netspec.train.setup import Setup, read_data
@@ -49,19 +49,19 @@ class Quiet(Plain):
 
 
 @dataclass(frozen=True, slots=True)
-class Batches:
+class BareLoader:
     """The batches of an epoch, in an order of their own: what a person would write."""
 
-    feed: Feed
+    rows: Batches
     inputs: Tensor
     targets: Tensor
     batch: int
 
     def __len__(self) -> int:
-        return self.feed.steps(self.batch)
+        return self.rows.steps(self.batch)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        order = self.feed.subset[torch.randperm(len(self.feed), generator=seeded(0, 0))]
+        order = self.rows.subset[torch.randperm(len(self.rows), generator=seeded(0, 0))]
         for index in order.split(self.batch):
             yield self.inputs[index], self.targets[index]
 
@@ -94,10 +94,10 @@ def sides(name: str, folder: Path, loss: Loss) -> tuple[Epoch, Epoch, Epoch, int
     run = Run(setup, RunFolder(folder), Quiet(0), print)
     run.total = 10**9
     setup.model.train()
-    feed, batch = setup.train, setup.recipe.settings.batch
+    rows, batch = setup.train, setup.recipe.settings.batch
     columns = (setup.wiring.inputs[0], *setup.wiring.targets.values())
-    inputs, targets = (feed.rows.tensors[column] for column in columns)  # type: ignore[attr-defined]
-    batches = Batches(feed, inputs, targets, batch or len(feed))
+    inputs, targets = (rows.rows.tensors[column] for column in columns)  # type: ignore[attr-defined]
+    batches = BareLoader(rows, inputs, targets, batch or len(rows))
     make = partial(type(run.optimizer), lr=1e-3, fused=True)
     model = netspec.load(name).module()
     optimizer = make(model.parameters())

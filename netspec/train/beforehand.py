@@ -14,7 +14,7 @@ from netspec.graph import Node, visits
 from netspec.ops.norm.channel import BatchNorm
 from netspec.runtime.session import loaded_runtime
 from netspec.train.data import TensorRows
-from netspec.train.data.batches import Feed
+from netspec.train.data.batches import Batches
 from netspec.train.data.division import lone_classes
 from netspec.train.optimize.metrics import nothing_counts
 from netspec.train.setup import Setup
@@ -83,13 +83,13 @@ def merges(numbers: Tensor) -> bool:
 def guard_targets(setup: Setup) -> None:
     """Guard: some target of each part of the data counts. Of rows on disk it is told when they are judged."""
     objective = setup.measures.objective
-    for part, feed in setup.parts.items():
+    for part, batches in setup.parts.items():
         for output in objective.terms if part == "train" else (objective.main,):
             ignored = objective.terms[output].ignored
-            if ignored is None or not isinstance(feed.rows, TensorRows):
+            if ignored is None or not isinstance(batches.rows, TensorRows):
                 continue
-            targets = feed.rows.tensors[setup.wiring.targets[output]]
-            if not (targets[feed.subset.to(targets.device)] != ignored).any():
+            targets = batches.rows.tensors[setup.wiring.targets[output]]
+            if not (targets[batches.subset.to(targets.device)] != ignored).any():
                 raise TrainingFault(nothing_counts(PARTS[part], output, ignored))
 
 
@@ -137,10 +137,10 @@ def least_rows(setup: Setup) -> int:
     return min(rows_at_once(setup, size) for size in batch_sizes(setup, setup.train, setup.recipe.settings.batch))
 
 
-def batch_sizes(setup: Setup, feed: Feed, batch: int | None) -> set[int]:
+def batch_sizes(setup: Setup, batches: Batches, batch: int | None) -> set[int]:
     """The sizes of the batches that the run gets as far as."""
-    full, steps = min(batch or len(feed), len(feed)), feed.steps(batch)
-    last = min(full, len(feed) - (steps - 1) * full)
+    full, steps = min(batch or len(batches), len(batches)), batches.steps(batch)
+    last = min(full, len(batches) - (steps - 1) * full)
     reached = setup.steps >= steps or setup.recipe.settings.group_by_length
     return {full, last} if reached else {full}
 

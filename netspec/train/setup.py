@@ -24,7 +24,7 @@ from netspec.recipes.recipe import Recipe
 from netspec.runtime.compile import compile_module, compile_regions
 from netspec.runtime.module import build_module, checked_device
 from netspec.train.data import Data, DataFault, Meaning, Rows
-from netspec.train.data.batches import Feed, Wiring, prepare_transforms
+from netspec.train.data.batches import Batches, Wiring, prepare_transforms
 from netspec.train.data.division import divided
 from netspec.train.data.meaning import as_trained
 from netspec.train.data.prefetch import chosen_workers
@@ -73,7 +73,7 @@ def read_data(graph: Graph, known: Meaning | None = None) -> Data:
 
 
 class Setup:
-    """The network on its device, and the feeds of its data. ``fold`` is which part judges, in cross-validation.
+    """The network on its device, and the batches of its data. ``fold`` is which part judges, in cross-validation.
 
     ``states`` is what the transforms have learned, ``loss_weights`` what losses know of the classes, of a run that has
     ended; else they learn it from the rows that train.
@@ -112,12 +112,12 @@ class Setup:
             (transform, tuple(name for name, column in self.columns.items() if transform.takes(column)))
             for transform in recipe.augment
         ]
-        self.train = self.feed(data.train, parts.train, augment, settings.drop_last)
+        self.train = self.batches(data.train, parts.train, augment, settings.drop_last)
         self.guard_full_batch()
-        self.validation = None if parts.validation is None else self.feed(data.train, parts.validation)
+        self.validation = None if parts.validation is None else self.batches(data.train, parts.validation)
         if fold is None and parts.validation is None and data.validation is not None:
-            self.validation = self.feed(data.validation)
-        self.test = None if data.test is None or fold is not None else self.feed(data.test)
+            self.validation = self.batches(data.validation)
+        self.test = None if data.test is None or fold is not None else self.batches(data.test)
         main = next(iter(recipe.losses))
         loss, column = recipe.losses[main], self.columns[targets[main]]
         self.watched = recipe.metrics[0].label if recipe.metrics else "loss"
@@ -135,13 +135,13 @@ class Setup:
         self.fingerprint = hashlib.sha256(text.encode()).hexdigest()
         self._batch = settings.batch
 
-    def feed(self, rows: Rows, subset: Tensor | None = None, augment: Any = (), drop_last: bool = False) -> Feed:
+    def batches(self, rows: Rows, subset: Tensor | None = None, augment: Any = (), drop_last: bool = False) -> Batches:
         """Batches of some rows, prepared as those that train."""
         settings, wiring = self.recipe.settings, self.wiring
         padding = {name: pad for name in wiring.columns if (pad := self.columns[name].padding) is not None}
         padding = padding if settings.group_by_length else {}
         given = (self.data.columns, wiring, self.device, self.prepare, augment, subset, settings.seed, padding)
-        return Feed(rows, *given, self.world, chosen_workers(settings.workers, self.world.size), drop_last)
+        return Batches(rows, *given, self.world, chosen_workers(settings.workers, self.world.size), drop_last)
 
     @property
     def steps(self) -> int:
@@ -223,19 +223,19 @@ class Setup:
             return NOTHING
         return torch.autocast(self.device.type, torch.bfloat16)
 
-    def measure(self, feed: Feed) -> dict[str, float]:
-        """Loss and metrics over the rows of a feed."""
-        return self.measures.of(self.model, feed, self._batch, self.autocast())
+    def measure(self, batches: Batches) -> dict[str, float]:
+        """Return loss and metrics over the rows of ``batches``."""
+        return self.measures.of(self.model, batches, self._batch, self.autocast())
 
     @property
-    def parts(self) -> dict[str, Feed]:
+    def parts(self) -> dict[str, Batches]:
         """The parts of the data that there are."""
         parts = {"train": self.train, "validation": self.validation, "test": self.test}
-        return {name: feed for name, feed in parts.items() if feed is not None}
+        return {name: batches for name, batches in parts.items() if batches is not None}
 
     def scores(self) -> dict[str, dict[str, float]]:
         """Loss and metrics of every part of the data."""
-        return {name: self.measure(feed) for name, feed in self.parts.items()}
+        return {name: self.measure(batches) for name, batches in self.parts.items()}
 
     def write_weights(self, weights: Mapping[str, Tensor], path: Path, strategy: Strategy) -> None:
         """Write weights as safetensors; what is tied is written once. Every process calls it."""

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from netspec.graph import Graph
-from netspec.train.data.batches import Feed
+from netspec.train.data.batches import Batches
 from netspec.train.setup import Setup, read_data
 
 
@@ -22,19 +22,19 @@ class Examples(Dataset[tuple[Tensor, ...]]):
     numbers gives several at once, each tensor [n, …].
     """
 
-    def __init__(self, feed: Feed, fields: tuple[str, ...]):
-        self.feed, self.fields = feed, fields
+    def __init__(self, batches: Batches, fields: tuple[str, ...]):
+        self.batches, self.fields = batches, fields
 
     def __repr__(self) -> str:
         return f"<netspec.Examples {', '.join(self.fields)}: {len(self):,} rows>"
 
     def __len__(self) -> int:
-        return len(self.feed)
+        return len(self.batches)
 
     def __getitem__(self, index: int | slice | Sequence[int] | Tensor) -> tuple[Tensor, ...]:
         if isinstance(index, int):
             return tuple(tensor[0] for tensor in self[[range(len(self))[index]]])
-        batch = self.feed.take(torch.arange(len(self))[index])
+        batch = self.batches.take(torch.arange(len(self))[index])
         inputs = (tensor for tensor in batch.inputs if tensor is not None)
         return *inputs, *batch.targets.values()
 
@@ -63,7 +63,8 @@ def read_splits(graph: Graph) -> Splits:
     inputs = (name for name, column in zip(graph.inputs, wiring.inputs) if column is not None)
     fields = (*inputs, *wiring.targets.values())
     train, validation, test = (
-        None if feed is None else Examples(feed, fields) for feed in (setup.train, setup.validation, setup.test)
+        None if batches is None else Examples(batches, fields)
+        for batches in (setup.train, setup.validation, setup.test)
     )
     assert train is not None
     return Splits(train, validation, test, setup.data.words)

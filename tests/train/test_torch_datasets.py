@@ -18,11 +18,11 @@ from netspec.train.setup import Setup, read_data
 def test_the_rows_are_those_of_a_run():
     model = netspec.load("lenet")
     data, setup = model.data(), Setup(model.graph, read_data(model.graph), torch.device("cpu"))
-    for part, feed in ((data.train, setup.train), (data.validation, setup.validation), (data.test, setup.test)):
+    for part, batches in ((data.train, setup.train), (data.validation, setup.validation), (data.test, setup.test)):
         assert part is not None
-        assert feed is not None
+        assert batches is not None
         image, label = part[:]
-        rows = [*feed.in_order(1000)]
+        rows = [*batches.in_order(1000)]
         assert image.equal(torch.cat([batch.inputs[0] for batch in rows]))
         assert label.equal(torch.cat([batch.targets["output"] for batch in rows]))
     assert (len(data.train), len(data.validation or ()), len(data.test or ())) == (3600, 400, 1000)
@@ -53,8 +53,8 @@ def test_one_row_some_rows_and_all_of_them():
 def test_a_loader_reads_a_batch_at_once(monkeypatch: pytest.MonkeyPatch):
     data = netspec.load("mlp").data().train
     asked = []
-    take = data.feed.take
-    monkeypatch.setattr(data.feed, "take", lambda index: asked.append(len(index)) or take(index))
+    take = data.batches.take
+    monkeypatch.setattr(data.batches, "take", lambda index: asked.append(len(index)) or take(index))
     image, label = next(iter(DataLoader(data, batch_size=50)))
     assert asked == [50]
     assert image.equal(data[:50][0])

@@ -55,7 +55,7 @@ class Wiring:
         return {name for name in self.inputs if name is not None} | {*self.targets.values()}
 
 
-class Feed:
+class Batches:
     """Batches of some rows of a data set. ``subset`` are the numbers of those that belong to it, all by default.
 
     ``padding`` has the columns of sequences, and what pads each, where batches are to be of rows of like length, and

@@ -14,7 +14,7 @@ from netspec.diagnostics import TrainingFault, UsageError
 from netspec.recipes import Column
 from netspec.recipes.losses import Loss
 from netspec.recipes.metrics import Metric
-from netspec.train.data.batches import Batch, Feed
+from netspec.train.data.batches import Batch, Batches
 from netspec.train.names import resolve
 from netspec.train.optimize.meters import Meter
 from netspec.train.optimize.objective import Objective
@@ -60,25 +60,25 @@ class Measures:
             (self.decoding if metric.decodes else self.meters)[metric.label] = meter
 
     def of(
-        self, model: nn.Module, feed: Feed, batch: int | None, autocast: AbstractContextManager[Any]
+        self, model: nn.Module, batches: Batches, batch: int | None, autocast: AbstractContextManager[Any]
     ) -> dict[str, float]:
         """``{"loss": …, "accuracy": …}`` of a network in evaluation; a metric that is not defined is left out."""
         training = model.training
         model.eval()
         for meter in (*self.meters.values(), *self.decoding.values()):
-            meter.to(feed.device).reset()
+            meter.to(batches.device).reset()
         losses = Losses(self.objective)
         with torch.inference_mode():
-            for each in feed.every(max(batch or len(feed), EVALUATION_BATCH)):
+            for each in batches.every(max(batch or len(batches), EVALUATION_BATCH)):
                 with autocast:
                     outputs = model(*each.inputs)
                 if each.rows:
                     losses.add(outputs, each)
                     self._update(outputs, each)
                 if self.decoding:
-                    self._decode(model, each, outputs, feed.world)
+                    self._decode(model, each, outputs, batches.world)
         model.train(training)
-        found = {"loss": losses.mean(feed.world)}
+        found = {"loss": losses.mean(batches.world)}
         values = {name: float(meter.compute()) for name, meter in (*self.meters.items(), *self.decoding.items())}
         return found | {name: value for name, value in values.items() if math.isfinite(value)}
 

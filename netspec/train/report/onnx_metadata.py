@@ -1,4 +1,4 @@
-"""What the ONNX file of a run says of itself: enough to feed it, and to read what it gives."""
+"""The metadata in the ONNX file of a run: enough to prepare its inputs and to read its outputs."""
 
 from __future__ import annotations
 

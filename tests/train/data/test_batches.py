@@ -8,7 +8,7 @@ import torch
 
 from netspec.recipes import Column
 from netspec.train.data import TensorRows
-from netspec.train.data.batches import Batch, Feed, Wiring
+from netspec.train.data.batches import Batch, Batches, Wiring
 from netspec.train.world import World
 
 ROWS, BATCH = 1050, 8
@@ -21,7 +21,7 @@ COLUMNS = {
 }
 
 
-def feed(grouped: bool = True, seed: int = 0) -> Feed:
+def batches(grouped: bool = True, seed: int = 0) -> Batches:
     """Sources of 1 to 30 words and targets of 1 to 20, the first of each word being the row's number."""
     lengths = 1 + torch.arange(ROWS) * 7 % 30
     shorter = (2 * lengths + 2) // 3
@@ -33,7 +33,7 @@ def feed(grouped: bool = True, seed: int = 0) -> Feed:
     )
     pads = {name: column.padding for name, column in COLUMNS.items() if column.padding is not None}
     wiring = Wiring(("source", "source_padding", "lengths", "target", None), {"output": "next"})
-    return Feed(rows, COLUMNS, wiring, torch.device("cpu"), seed=seed, padding=pads if grouped else {})
+    return Batches(rows, COLUMNS, wiring, torch.device("cpu"), seed=seed, padding=pads if grouped else {})
 
 
 def numbers(batches: list[Batch]) -> list[list[int]]:
@@ -42,15 +42,17 @@ def numbers(batches: list[Batch]) -> list[list[int]]:
 
 
 def test_each_epoch_has_every_row_once_in_another_order():
-    epochs = [numbers([*feed().shuffled(epoch, BATCH)]) for epoch in (0, 1)]
+    epochs = [numbers([*batches().shuffled(epoch, BATCH)]) for epoch in (0, 1)]
     assert [sorted(chain(*epoch)) for epoch in epochs] == [[*range(1, ROWS + 1)]] * 2
-    assert epochs[0] != epochs[1] != numbers([*feed(seed=1).shuffled(1, BATCH)])
-    assert len(epochs[0]) == feed().steps(BATCH) == 132
-    assert epochs[0][40:] == numbers([*feed().shuffled(0, BATCH, skip=40)])  # what goes on sees what it would have seen
+    assert epochs[0] != epochs[1] != numbers([*batches(seed=1).shuffled(1, BATCH)])
+    assert len(epochs[0]) == batches().steps(BATCH) == 132
+    assert epochs[0][40:] == numbers(
+        [*batches().shuffled(0, BATCH, skip=40)]
+    )  # what goes on sees what it would have seen
 
 
 def test_a_batch_ends_where_its_longest_sequences_do():
-    for batch in [*feed().shuffled(0, BATCH), *feed().in_order(256), *feed().every(256)]:
+    for batch in [*batches().shuffled(0, BATCH), *batches().in_order(256), *batches().every(256)]:
         source, padding, lengths, target, nothing = batch.inputs
         assert nothing is None
         assert source.shape == padding.shape == (batch.rows, lengths.max())
@@ -63,34 +65,34 @@ def test_little_of_a_batch_is_padding():
     def padded(batches: list[Batch]) -> float:
         return torch.cat([batch.inputs[0].flatten() for batch in batches]).eq(0).double().mean().item()
 
-    assert padded([*feed(grouped=False).shuffled(0, BATCH)]) > 0.48
-    assert padded([*feed().shuffled(0, BATCH)]) < 0.05
+    assert padded([*batches(grouped=False).shuffled(0, BATCH)]) > 0.48
+    assert padded([*batches().shuffled(0, BATCH)]) < 0.05
 
 
 def test_the_order_of_lengths_is_left_to_chance():
-    lengths = torch.tensor([batch.inputs[0].shape[1] for batch in feed().shuffled(0, BATCH)], dtype=torch.float64)
+    lengths = torch.tensor([batch.inputs[0].shape[1] for batch in batches().shuffled(0, BATCH)], dtype=torch.float64)
     assert abs(torch.corrcoef(torch.stack([lengths[1:], lengths[:-1]]))[0, 1]) < 0.3
 
 
 def test_who_does_not_mind_the_order_reads_less_padding():
-    assert [row for batch in numbers([*feed().in_order(256)]) for row in batch] == [*range(1, ROWS + 1)]
-    assert sorted(chain(*numbers([*feed().every(256)]))) == [*range(1, ROWS + 1)]
-    widths = [batch.inputs[0].shape[1] for batch in feed().every(ROWS // 4)]
+    assert [row for batch in numbers([*batches().in_order(256)]) for row in batch] == [*range(1, ROWS + 1)]
+    assert sorted(chain(*numbers([*batches().every(256)]))) == [*range(1, ROWS + 1)]
+    widths = [batch.inputs[0].shape[1] for batch in batches().every(ROWS // 4)]
     assert widths == sorted(widths)
     assert widths[0] <= 8
 
 
 def test_rows_that_one_asks_for_are_as_long_as_ever():
-    assert feed().take(torch.tensor([0, 5])).inputs[0].shape == (2, 30)
-    assert [batch.inputs[0].shape[1] for batch in feed(grouped=False).shuffled(0, BATCH)] == [30] * 132
+    assert batches().take(torch.tensor([0, 5])).inputs[0].shape == (2, 30)
+    assert [batch.inputs[0].shape[1] for batch in batches(grouped=False).shuffled(0, BATCH)] == [30] * 132
 
 
-def shared(rows: int, rank: int, size: int) -> Feed:
-    """The feed of one of several processes."""
+def shared(rows: int, rank: int, size: int) -> Batches:
+    """The batches of one of several processes."""
     tensors = {"x": torch.arange(rows).float()[:, None], "y": torch.arange(rows).float()}
     columns = {"x": Column((1,)), "y": Column((), target=True)}
     wiring = Wiring(("x",), {"output": "y"})
-    return Feed(TensorRows(tensors), columns, wiring, torch.device("cpu"), world=World(rank, size))
+    return Batches(TensorRows(tensors), columns, wiring, torch.device("cpu"), world=World(rank, size))
 
 
 def test_processes_share_every_row_and_judge_each_once():

@@ -33,8 +33,8 @@ def divide(tmp_path, labels, how="", loss="cross_entropy"):
     return [Setup(graph, data, torch.device("cpu"), fold) for fold in (range(folds) if folds else [None])]
 
 
-def rows_of(feed):
-    return [] if feed is None else feed.subset.tolist()
+def rows_of(batches):
+    return [] if batches is None else batches.subset.tolist()
 
 
 def test_each_class_is_held_back_by_its_share(tmp_path):

@@ -11,7 +11,7 @@ from netspec.recipes import Column
 from netspec.recipes.losses import CrossEntropy
 from netspec.recipes.metrics import ExactMatch
 from netspec.train.data import TensorRows
-from netspec.train.data.batches import Feed, Wiring
+from netspec.train.data.batches import Batches, Wiring
 from netspec.train.optimize.metrics import Measures
 from netspec.train.optimize.objective import Objective
 
@@ -43,7 +43,7 @@ def measures() -> Measures:
     return Measures([ExactMatch()], Objective({"output": loss}, {"output": 0}), loss, COLUMNS["next"], WORDS, 1)
 
 
-def rows(right: int) -> Feed:
+def rows(right: int) -> Batches:
     """Sources with what ``Sums`` writes of them, of some lengths; a word is wrong in all but ``right``."""
     source = torch.arange(ROWS)[:, None] % WORDS
     target = torch.ones(ROWS, LENGTH, dtype=torch.int64)
@@ -56,22 +56,22 @@ def rows(right: int) -> Feed:
     target, following = target.masked_fill(behind, 0), following.masked_fill(behind, 0)
     following[right:, 1] = following[right:, 1] % (WORDS - 1) + 1
     tensors = TensorRows({"source": source, "target": target, "next": following})
-    return Feed(tensors, COLUMNS, Wiring(("source", "target"), {"output": "next"}), torch.device("cpu"))
+    return Batches(tensors, COLUMNS, Wiring(("source", "target"), {"output": "next"}), torch.device("cpu"))
 
 
 def test_one_pass_tells_what_reading_back_would():
-    feed, judge = rows(right=13), measures()
-    (batch,) = feed.in_order(ROWS)
+    batches, judge = rows(right=13), measures()
+    (batch,) = batches.in_order(ROWS)
     assert not judge.looks_ahead(Sums(), batch)
     written, wanted = judge.decoded(Sums(), batch), batch.targets["output"]
     assert ((written == wanted) | (wanted == 0)).all(1).sum() == 13
-    assert judge.of(Sums(), feed, None, nullcontext())["exact_match"] == torch.tensor(13 / ROWS)
+    assert judge.of(Sums(), batches, None, nullcontext())["exact_match"] == torch.tensor(13 / ROWS)
 
 
 def test_who_looks_ahead_is_judged_by_what_it_writes_by_itself():
-    feed, judge = rows(right=ROWS), measures()
-    (batch,) = feed.in_order(ROWS)
+    batches, judge = rows(right=ROWS), measures()
+    (batch,) = batches.in_order(ROWS)
     behind = batch.inputs[1].roll(-1, 1)
     assert (behind[:, :1] == batch.targets["output"][:, :1]).all()  # given the words, it would know the next one
     assert judge.looks_ahead(LooksAhead(), batch)
-    assert judge.of(LooksAhead(), feed, None, nullcontext())["exact_match"] < 0.5
+    assert judge.of(LooksAhead(), batches, None, nullcontext())["exact_match"] < 0.5
