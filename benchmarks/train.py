@@ -95,7 +95,7 @@ def sides(name: str, folder: Path, loss: Loss) -> tuple[Epoch, Epoch, Epoch, int
     run.total = 10**9
     setup.model.train()
     rows, batch = setup.train, setup.recipe.settings.batch
-    columns = (setup.wiring.inputs[0], *setup.wiring.targets.values())
+    columns = (setup.binding.inputs[0], *setup.binding.targets.values())
     inputs, targets = (rows.rows.tensors[column] for column in columns)  # type: ignore[attr-defined]
     batches = BareLoader(rows, inputs, targets, batch or len(rows))
     make = partial(type(run.optimizer), lr=1e-3, fused=True)

@@ -46,13 +46,13 @@ def guard_packages() -> None:
 def cautions(setup: Setup) -> list[str]:
     """What the user may not expect of the run, a sentence each."""
     found = [*filter(None, [caution_of_classes(setup), caution_of_warmup(setup)])]
-    return found + [each for name in sorted(setup.wiring.columns) if (each := caution_of_digits(setup, name))]
+    return found + [each for name in sorted(setup.binding.columns) if (each := caution_of_digits(setup, name))]
 
 
 def caution_of_classes(setup: Setup) -> str | None:
     """That nothing judges a class of a single row."""
     held_back = len(setup.train) < len(setup.data.train)
-    return lone_classes(setup.recipe, setup.data, setup.wiring.targets) if held_back else None
+    return lone_classes(setup.recipe, setup.data, setup.binding.targets) if held_back else None
 
 
 def caution_of_warmup(setup: Setup) -> str | None:
@@ -88,7 +88,7 @@ def guard_targets(setup: Setup) -> None:
             ignored = objective.terms[output].ignored
             if ignored is None or not isinstance(batches.rows, TensorRows):
                 continue
-            targets = batches.rows.tensors[setup.wiring.targets[output]]
+            targets = batches.rows.tensors[setup.binding.targets[output]]
             if not (targets[batches.subset.to(targets.device)] != ignored).any():
                 raise TrainingFault(nothing_counts(PARTS[part], output, ignored))
 
@@ -119,7 +119,7 @@ def batch_norms(setup: Setup) -> Iterator[tuple[str, Node]]:
 def samples(setup: Setup, norm: Node, rows: int) -> int | None:
     """How many numbers of each channel a batch norm sees in a step with so many rows; ``None`` if it is not known."""
     sizes: dict[str, int] = {}
-    for name, column in zip(setup.graph.inputs, setup.wiring.inputs):
+    for name, column in zip(setup.graph.inputs, setup.binding.inputs):
         known = (rows, *setup.columns[column].shape) if column is not None else ()
         for size, own in zip(setup.graph.inputs[name].shape, known):
             if not isinstance(size, int) and len(size.symbols) == 1 and own is not None:

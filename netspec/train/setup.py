@@ -24,7 +24,7 @@ from netspec.recipes.recipe import Recipe
 from netspec.runtime.compile import compile_module, compile_regions
 from netspec.runtime.module import build_module, checked_device
 from netspec.train.data import Data, DataFault, Meaning, Rows
-from netspec.train.data.batches import Batches, Wiring, prepare_transforms
+from netspec.train.data.batches import Batches, ColumnBinding, prepare_transforms
 from netspec.train.data.division import divided
 from netspec.train.data.meaning import as_trained
 from netspec.train.data.prefetch import chosen_workers
@@ -96,7 +96,7 @@ class Setup:
         bound = bind_inputs(self.columns, graph.inputs, recipe.inputs)
         read = [*bound.values()]
         targets = {name: bind_target(self.columns, loss, read) for name, loss in recipe.losses.items()}
-        self.wiring = Wiring(tuple(bound.get(name) for name in graph.inputs), targets)
+        self.binding = ColumnBinding(tuple(bound.get(name) for name in graph.inputs), targets)
         self.padding = {name: self.columns[column].padding for name, column in targets.items()}
         self.guard_classes(targets)
         self.guard_numbers(bound)
@@ -137,10 +137,10 @@ class Setup:
 
     def batches(self, rows: Rows, subset: Tensor | None = None, augment: Any = (), drop_last: bool = False) -> Batches:
         """Batches of some rows, prepared as those that train."""
-        settings, wiring = self.recipe.settings, self.wiring
-        padding = {name: pad for name in wiring.columns if (pad := self.columns[name].padding) is not None}
+        settings, binding = self.recipe.settings, self.binding
+        padding = {name: pad for name in binding.columns if (pad := self.columns[name].padding) is not None}
         padding = padding if settings.group_by_length else {}
-        given = (self.data.columns, wiring, self.device, self.prepare, augment, subset, settings.seed, padding)
+        given = (self.data.columns, binding, self.device, self.prepare, augment, subset, settings.seed, padding)
         return Batches(rows, *given, self.world, chosen_workers(settings.workers, self.world.size), drop_last)
 
     @property

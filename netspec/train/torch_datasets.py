@@ -59,12 +59,11 @@ class Splits:
 def read_splits(graph: Graph) -> Splits:
     """Read the data of a graph's recipe. Raises ``SpecError`` where they do not fit the network."""
     setup = Setup(graph, read_data(graph), torch.device("cpu"))
-    wiring = setup.wiring
-    inputs = (name for name, column in zip(graph.inputs, wiring.inputs) if column is not None)
-    fields = (*inputs, *wiring.targets.values())
+    binding = setup.binding
+    inputs = (name for name, column in zip(graph.inputs, binding.inputs) if column is not None)
+    fields = (*inputs, *binding.targets.values())
     train, validation, test = (
-        None if batches is None else Examples(batches, fields)
-        for batches in (setup.train, setup.validation, setup.test)
+        None if part is None else Examples(part, fields) for part in (setup.train, setup.validation, setup.test)
     )
     assert train is not None
     return Splits(train, validation, test, setup.data.words)

@@ -44,7 +44,7 @@ def seeded(*parts: object) -> torch.Generator:
 
 
 @dataclass(frozen=True, slots=True)
-class Wiring:
+class ColumnBinding:
     """``inputs`` has the column of each input of the network, ``targets`` that of each output that is judged."""
 
     inputs: tuple[str | None, ...]
@@ -69,7 +69,7 @@ class Batches:
         self,
         rows: Rows,
         columns: Mapping[str, Column],
-        wiring: Wiring,
+        binding: ColumnBinding,
         device: torch.device,
         prepare: Sequence[Prepared] = (),
         augment: Sequence[tuple[Transform, tuple[str, ...]]] = (),
@@ -81,13 +81,13 @@ class Batches:
         drop_last: bool = False,
     ):
         self.world, self.workers, self.drop_last = world, workers, drop_last
-        self.columns, self.wiring, self.device, self.seed = columns, wiring, device, seed
+        self.columns, self.binding, self.device, self.seed = columns, binding, device, seed
         self.prepare, self.augment = tuple(prepare), tuple(augment)
         self.subset = torch.arange(len(rows)) if subset is None else subset
         self.rows, self.padding, self.lengths = rows, padding or {}, torch.empty(0)
         self.ready = False  # whether the rows are prepared once and for all
         if isinstance(rows, TensorRows):
-            needed = {name: tensor for name, tensor in rows.tensors.items() if name in wiring.columns}
+            needed = {name: tensor for name, tensor in rows.tensors.items() if name in binding.columns}
             self.rows = TensorRows(needed).to(device)
             if 4 * sum(tensor.numel() for tensor in needed.values()) <= AT_ONCE:
                 self.rows, self.ready = TensorRows(self._prepared(dict(self.rows.tensors))), True
@@ -143,7 +143,7 @@ class Batches:
         """A batch without the places at the end that are padding in all of its rows."""
         if not self.padding:
             return batch
-        inputs, targets = zip(self.wiring.inputs, batch.inputs), self.wiring.targets.items()
+        inputs, targets = zip(self.binding.inputs, batch.inputs), self.binding.targets.items()
         return batch._replace(
             inputs=tuple(trimmed(tensor, self.padding.get(name or "")) for name, tensor in inputs),
             targets={output: trimmed(batch.targets[output], self.padding.get(name)) for output, name in targets},
@@ -184,8 +184,8 @@ class Batches:
             change = resolve(transform.torch)
             given = (numbers[index].to(self.device),) if transform.draws else ()
             taken |= {name: change(transform, taken[name], *given) for name in names}
-        inputs = tuple(None if name is None else taken[name] for name in self.wiring.inputs)
-        return Batch(inputs, {output: taken[name] for output, name in self.wiring.targets.items()}, count, whole)
+        inputs = tuple(None if name is None else taken[name] for name in self.binding.inputs)
+        return Batch(inputs, {output: taken[name] for output, name in self.binding.targets.items()}, count, whole)
 
     def _prepared(self, taken: dict[str, Tensor]) -> dict[str, Tensor]:
         """Rows as the network takes them: bytes as numbers from 0 to 1, then the transforms, at last float32."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from netspec.diagnostics import UsageError
 from netspec.recipes.binding import bind_inputs, bind_target, prepared
 from netspec.train.data import TensorRows
-from netspec.train.data.batches import Batch, Batches, Wiring, prepare_transforms
+from netspec.train.data.batches import Batch, Batches, ColumnBinding, prepare_transforms
 from netspec.train.predict.inputs import Given, GivenReader, by_character
 from netspec.train.predict.trained_run import Finished
 
@@ -92,7 +92,7 @@ class Predictor:
     def output(self, rows: Mapping[str, Tensor]) -> Iterator[Tensor]:
         """The judged output for rows as they are given, a batch at a time, [n, …]."""
         inputs = tuple(name if name in rows else None for name in self.inputs)
-        batches = Batches(TensorRows(rows), self.columns, Wiring(inputs, {}), torch.device("cpu"), self.prepare)
+        batches = Batches(TensorRows(rows), self.columns, ColumnBinding(inputs, {}), torch.device("cpu"), self.prepare)
         for batch in batches.in_order(BATCH):
             yield self.ran(batch)
 

@@ -8,7 +8,7 @@ import torch
 
 from netspec.recipes import Column
 from netspec.train.data import TensorRows
-from netspec.train.data.batches import Batch, Batches, Wiring
+from netspec.train.data.batches import Batch, Batches, ColumnBinding
 from netspec.train.world import World
 
 ROWS, BATCH = 1050, 8
@@ -32,8 +32,8 @@ def batches(grouped: bool = True, seed: int = 0) -> Batches:
         {"source": source, "source_padding": padding, "lengths": lengths, "target": target, "next": target.clone()}
     )
     pads = {name: column.padding for name, column in COLUMNS.items() if column.padding is not None}
-    wiring = Wiring(("source", "source_padding", "lengths", "target", None), {"output": "next"})
-    return Batches(rows, COLUMNS, wiring, torch.device("cpu"), seed=seed, padding=pads if grouped else {})
+    binding = ColumnBinding(("source", "source_padding", "lengths", "target", None), {"output": "next"})
+    return Batches(rows, COLUMNS, binding, torch.device("cpu"), seed=seed, padding=pads if grouped else {})
 
 
 def numbers(batches: list[Batch]) -> list[list[int]]:
@@ -46,9 +46,7 @@ def test_each_epoch_has_every_row_once_in_another_order():
     assert [sorted(chain(*epoch)) for epoch in epochs] == [[*range(1, ROWS + 1)]] * 2
     assert epochs[0] != epochs[1] != numbers([*batches(seed=1).shuffled(1, BATCH)])
     assert len(epochs[0]) == batches().steps(BATCH) == 132
-    assert epochs[0][40:] == numbers(
-        [*batches().shuffled(0, BATCH, skip=40)]
-    )  # what goes on sees what it would have seen
+    assert epochs[0][40:] == numbers([*batches().shuffled(0, BATCH, skip=40)])  # as after a resumption
 
 
 def test_a_batch_ends_where_its_longest_sequences_do():
@@ -91,8 +89,8 @@ def shared(rows: int, rank: int, size: int) -> Batches:
     """The batches of one of several processes."""
     tensors = {"x": torch.arange(rows).float()[:, None], "y": torch.arange(rows).float()}
     columns = {"x": Column((1,)), "y": Column((), target=True)}
-    wiring = Wiring(("x",), {"output": "y"})
-    return Batches(TensorRows(tensors), columns, wiring, torch.device("cpu"), world=World(rank, size))
+    binding = ColumnBinding(("x",), {"output": "y"})
+    return Batches(TensorRows(tensors), columns, binding, torch.device("cpu"), world=World(rank, size))
 
 
 def test_processes_share_every_row_and_judge_each_once():

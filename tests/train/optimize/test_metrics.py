@@ -11,7 +11,7 @@ from netspec.recipes import Column
 from netspec.recipes.losses import CrossEntropy
 from netspec.recipes.metrics import ExactMatch
 from netspec.train.data import TensorRows
-from netspec.train.data.batches import Batches, Wiring
+from netspec.train.data.batches import Batches, ColumnBinding
 from netspec.train.optimize.metrics import Measures
 from netspec.train.optimize.objective import Objective
 
@@ -56,7 +56,7 @@ def rows(right: int) -> Batches:
     target, following = target.masked_fill(behind, 0), following.masked_fill(behind, 0)
     following[right:, 1] = following[right:, 1] % (WORDS - 1) + 1
     tensors = TensorRows({"source": source, "target": target, "next": following})
-    return Batches(tensors, COLUMNS, Wiring(("source", "target"), {"output": "next"}), torch.device("cpu"))
+    return Batches(tensors, COLUMNS, ColumnBinding(("source", "target"), {"output": "next"}), torch.device("cpu"))
 
 
 def test_one_pass_tells_what_reading_back_would():

@@ -17,7 +17,7 @@ def guard_memory(graph: Graph, setup: Setup) -> None:
     settings = setup.recipe.settings
     devices = settings.devices if isinstance(settings.devices, int) else 1
     rows = min(settings.batch or len(setup.train), len(setup.train))
-    columns = [None if column is None else setup.columns[column] for column in setup.wiring.inputs]
+    columns = [None if column is None else setup.columns[column] for column in setup.binding.inputs]
     shapes = [None if column is None else (None, *column.shape) for column in columns]
     needed = step_memory(graph, setup, shapes, -(-rows // devices))
     help = "a smaller `train.batch`, a larger `train.accumulate` or a smaller network takes less"

@@ -47,7 +47,7 @@ def plan(graph: Graph, setup: Setup) -> str:
     for name, tensor in zip(graph.inputs, batch.inputs):
         if tensor is not None:
             lines.append(f"  {name:<12} {described(tensor)}")
-    lines += [f"  {setup.wiring.targets[name]:<12} {described(tensor)}" for name, tensor in batch.targets.items()]
+    lines += [f"  {setup.binding.targets[name]:<12} {described(tensor)}" for name, tensor in batch.targets.items()]
     lines += ["", magnitude_table(magnitudes_at_start(setup))]
     each = " in each process" if devices > 1 else ""
     shapes = [None if tensor is None else tensor.shape for tensor in batch.inputs]
