@@ -14,7 +14,7 @@ from PIL import Image
 from netspec.cli import main
 from netspec.cli.commands.training.compare.candidates import split
 from netspec.cli.commands.training.compare.summary import summary
-from netspec.cli.commands.training.train.work import finished
+from netspec.cli.commands.training.train.work import completed
 from netspec.pipeline import compile_spec
 from netspec.train.job import Job
 
@@ -107,9 +107,9 @@ def test_an_interruption_shows_what_has_come_to_its_end(
 
     def interrupted(job: Job) -> bool:
         begun.append(job)
-        return finished(job) if len(begun) == 1 else False
+        return completed(job) if len(begun) == 1 else False
 
-    monkeypatch.setattr("netspec.cli.commands.training.compare.candidates.finished", interrupted)
+    monkeypatch.setattr("netspec.cli.commands.training.compare.candidates.completed", interrupted)
     assert main(["compare", "tumours.yaml", "--over", "train.optimizer=sgd,adam,adadelta"]) == 130
     rows = {
         line.split()[0]: line.split()[1:]

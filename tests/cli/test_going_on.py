@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from netspec.cli import main
 from netspec.train.optimize.balance import read_loss_weights
-from netspec.train.predict.trained_run import Finished
+from netspec.train.predict.trained_run import TrainedRun
 from netspec.train.run import Run
 from netspec.train.setup import Setup, read_data
 
@@ -120,7 +120,7 @@ def test_classes_weigh_what_they_weighed(monkeypatch: pytest.MonkeyPatch):
     write([*rows(), *[each for each in rows() if each[2] == "pos"] * 3])
     assert again("--changed-data", *how) == 0
     assert Path("run/loss_weights.safetensors").read_bytes() == weights
-    (run,) = Finished.find("run")
+    (run,) = TrainedRun.find("run")
     scores = run.module("torch")(torch.tensor([row[:2] for row in rows()]))
     classes = torch.tensor([row[2] == "pos" for row in rows()]).long()
     parts = Setup(run.graph, read_data(run.graph, run.meaning()), torch.device("cpu")).train.subset

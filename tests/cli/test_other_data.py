@@ -19,7 +19,7 @@ from netspec.diagnostics import UsageError
 from netspec.plugins import add_plugin, clear_plugins
 from netspec.train.data.readers.texts import split
 from netspec.train.predict.answers import Predictor
-from netspec.train.predict.trained_run import Finished
+from netspec.train.predict.trained_run import TrainedRun
 
 COLOURS = {"cat": (250, 9, 9), "dog": (9, 250, 9), "fox": (9, 9, 250)}
 PICTURES = """\
@@ -103,7 +103,7 @@ def pictures(folder: str, *classes: str, size: int = 4) -> None:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a finished run of each network."""
+    """A folder with a trained run of each network."""
     folder = tmp_path_factory.mktemp("project")
     with contextlib.chdir(folder), pytest.MonkeyPatch.context() as patch:
         pictures("animals", *COLOURS)
@@ -167,7 +167,7 @@ def test_words_keep_their_numbers(capsys: pytest.CaptureFixture[str]):
     """Words that are rarer, in another order or unknown; texts are divided as the training text was."""
     text = "a fox saw a fox . a zebra , the dog saw the cat . a fox"
     Path("new.txt").write_text(text)
-    (run,) = Finished.find("words")
+    (run,) = TrainedRun.find("words")
     known = run.meaning().words["tokens"]
     numbers = [known.index(word) if word in known else 0 for word in split(text, "word")]
     count = (len(numbers) - 1) // 4 * 4
@@ -183,7 +183,7 @@ def test_words_keep_their_numbers(capsys: pytest.CaptureFixture[str]):
 
 def test_pairs_keep_the_words_of_both_sides(capsys: pytest.CaptureFixture[str]):
     Path("new.tsv").write_text("dog a\tun chien\nthe zebra\tle zèbre\n")
-    (run,) = Finished.find("both")
+    (run,) = TrainedRun.find("both")
     words = run.meaning().words
     encoded = [
         [[words[side].index(word) if word in words[side] else 3 for word in text.split()] for text in texts]
@@ -201,7 +201,7 @@ def test_some_of_the_classes_of_arrays(capsys: pytest.CaptureFixture[str]):
     with np.load("own.npz") as own:
         x, y = own["x"], own["y"]
     np.savez("ones.npz", x=x[y == 1], y=y[y == 1])
-    (run,) = Finished.find("arrays")
+    (run,) = TrainedRun.find("arrays")
     wanted = run.module("torch")(torch.from_numpy(x[y == 1, None] / np.float32(255)))
     loss = torch.nn.functional.cross_entropy(wanted, torch.ones(len(wanted), dtype=torch.int64)).item()
     assert scores("arrays", "npz: ones.npz", capsys)["rows"]["loss"] == pytest.approx(loss, abs=1e-5)
@@ -216,7 +216,7 @@ def test_the_scale_of_the_training_images(capsys: pytest.CaptureFixture[str]):
     np.save("bytes.npy", x)
     np.save("whole.npy", x.astype(np.int64)[:, None])
     np.save("shares.npy", (x / np.float32(255))[:, None])
-    (run,) = Finished.find("arrays")
+    (run,) = TrainedRun.find("arrays")
     wanted = run.module("torch")(torch.from_numpy(x[:, None] / np.float32(255))).softmax(-1)
     for file in ("bytes.npy", "whole.npy", "shares.npy"):
         for answer, row in zip(Predictor(run).answers(file), wanted, strict=True):
@@ -252,7 +252,7 @@ def test_the_words_of_a_plugin(project: Path, monkeypatch: pytest.MonkeyPatch, c
 
 
 def test_an_onnx_file_says_what_it_reads_and_gives():
-    (run,) = Finished.find("pictures")
+    (run,) = TrainedRun.find("pictures")
     found = {each.key: each.value for each in onnx.load("pictures/model.onnx").metadata_props}
     said = {key: json.loads(found[f"netspec.{key}"]) for key in ("inputs", "targets", "classes", "data", "prepare")}
     assert said["inputs"] == {"image": "image"}
@@ -289,13 +289,13 @@ def test_a_file_without_a_text_is_told(capsys: pytest.CaptureFixture[str]):
 
 
 def test_a_text_that_is_longer_than_a_name_may_be():
-    (run,) = Finished.find("words")
+    (run,) = TrainedRun.find("words")
     (answer,) = Predictor(run).answers("the dog saw " * 400)
     assert answer.text is not None
 
 
 def test_a_text_of_another_length_than_the_network_takes():
-    (run,) = Finished.find("fixed")
+    (run,) = TrainedRun.find("fixed")
     with pytest.raises(UsageError, match="`a dog` is 2 long, but the network reads 4 at a time"):
         [*Predictor(run).answers("a dog")]
     (answer,) = Predictor(run).answers("the dog saw a fox")  # the last words are what is read

@@ -16,7 +16,7 @@ from PIL import Image
 from netspec.cli import main
 from netspec.train.predict.answers import Predictor
 from netspec.train.predict.inputs import GivenReader
-from netspec.train.predict.trained_run import Finished
+from netspec.train.predict.trained_run import TrainedRun
 from netspec.train.setup import read_data
 
 TUMOURS = """\
@@ -75,7 +75,7 @@ train: {data: dates, loss: cross_entropy, optimizer: adam, steps: 3, batch: 256}
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a finished run of each network."""
+    """A folder with a trained run of each network."""
     folder = tmp_path_factory.mktemp("project")
     with contextlib.chdir(folder):
         for text in (TUMOURS, DIGITS, LINE, SIDES, LETTERS, DATES):
@@ -107,7 +107,7 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, 
 
 def test_rows_of_a_table(capsys: pytest.CaptureFixture[str]):
     """The table's rows are standardised as the training rows were, not by themselves."""
-    (run,) = Finished.find("runs/tumours/1")
+    (run,) = TrainedRun.find("runs/tumours/1")
     rows = read_data(run.graph).train.take(torch.arange(5))["features"]
     mean, std = run.states()[0]["features"]
     wanted = run.module("torch")(((rows - mean) / std).float()).softmax(-1)
@@ -125,7 +125,7 @@ def test_rows_of_a_table(capsys: pytest.CaptureFixture[str]):
 
 def test_an_image(capsys: pytest.CaptureFixture[str]):
     """A picture is grey and as large as the training images, or is made so."""
-    (run,) = Finished.find("runs/digits/1")
+    (run,) = TrainedRun.find("runs/digits/1")
     pixels = np.arange(0, 256, 4, dtype=np.uint8).reshape(8, 8)
     Image.fromarray(pixels).save("grey.png")
     Image.fromarray(np.stack([pixels] * 3, -1).repeat(4, 0).repeat(4, 1)).save("large.png")
@@ -137,7 +137,7 @@ def test_an_image(capsys: pytest.CaptureFixture[str]):
 
 
 def test_numbers(capsys: pytest.CaptureFixture[str]):
-    (run,) = Finished.find("runs/line/1")
+    (run,) = TrainedRun.find("runs/line/1")
     weight, bias = run.module("torch").state_dict().values()
     Path("points.csv").write_text("x1,x2,y\n1,2,0\n3,4,0\n")
     found = said(capsys, "runs/line/1", "points.csv")
@@ -147,7 +147,7 @@ def test_numbers(capsys: pytest.CaptureFixture[str]):
 
 def test_a_side_without_probabilities(capsys: pytest.CaptureFixture[str]):
     """A perceptron's score says on which side a point is, but nothing of odds."""
-    (run,) = Finished.find("runs/sides/1")
+    (run,) = TrainedRun.find("runs/sides/1")
     points = torch.tensor([[0.9, 0.1], [-0.9, -0.1], [0.1, -0.9]])
     np.save("points.npy", points.numpy())
     wanted = run.module("torch")(points).flatten().tolist()
@@ -158,7 +158,7 @@ def test_a_side_without_probabilities(capsys: pytest.CaptureFixture[str]):
 
 
 def test_a_text_goes_on_as_the_network_says(capsys: pytest.CaptureFixture[str]):
-    (run,) = Finished.find("runs/letters/1")
+    (run,) = TrainedRun.find("runs/letters/1")
     letters = " abcdefghijklmnopqrstuvwxyz"
     tokens = [letters.index(letter) for letter in "the cat"]
     for _ in range(12):
@@ -168,7 +168,7 @@ def test_a_text_goes_on_as_the_network_says(capsys: pytest.CaptureFixture[str]):
 
 
 def test_a_text_is_written_word_by_word(capsys: pytest.CaptureFixture[str]):
-    (run,) = Finished.find("runs/dates/1")
+    (run,) = TrainedRun.find("runs/dates/1")
     predictor = Predictor(run)
     (answer,) = predictor.answers("1 may 2001")
     words = predictor.words["source"]
@@ -186,7 +186,7 @@ def test_a_text_is_written_word_by_word(capsys: pytest.CaptureFixture[str]):
 
 def test_what_is_read_beside_a_text():
     """Its length and what of it is padding are as in the rows of the data."""
-    (run,) = Finished.find("runs/dates/1")
+    (run,) = TrainedRun.find("runs/dates/1")
     data = read_data(run.graph)
     row = data.train.take(torch.tensor([5]))
     text = "".join(data.words["source"][number] for number in row["source"][0, : int(row["lengths"])].tolist())

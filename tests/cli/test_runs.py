@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from netspec.cli import main
-from netspec.train.predict.trained_run import Finished
+from netspec.train.predict.trained_run import TrainedRun
 from netspec.train.setup import read_data
 
 SPEC = """\
@@ -59,8 +59,8 @@ def begin(folder: Path, spec: str, *options: str) -> int:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a finished run, whose spec and blocks are gone."""
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a trained run, whose spec and blocks are gone."""
     folder = tmp_path_factory.mktemp("project")
     with contextlib.chdir(folder):
         assert begin(folder, SPEC, "--set", "width=10", "--set", "train.epochs=4") == 0
@@ -70,9 +70,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def project(finished: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(finished)
-    return finished
+def project(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(trained)
+    return trained
 
 
 def scores(*options: str, capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, float]]:
@@ -114,7 +114,7 @@ def test_other_data_keep_the_transforms_of_the_training_rows(project: Path, caps
     """All rows at once have the mean of the parts' losses: not so, were they standardised by themselves."""
     parts = scores("runs/tumours/1", capsys=capsys)
     whole = scores("runs/tumours/1", "--data", "breast_cancer", capsys=capsys)
-    (run,) = Finished.find("runs/tumours/1")
+    (run,) = TrainedRun.find("runs/tumours/1")
     rows = len(read_data(run.graph).train)
     held = round(0.2 * rows)
     mean = (parts["train"]["loss"] * (rows - held) + parts["validation"]["loss"] * held) / rows
@@ -123,7 +123,7 @@ def test_other_data_keep_the_transforms_of_the_training_rows(project: Path, caps
 
 def test_a_file_of_other_rows(project: Path, capsys: pytest.CaptureFixture[str]):
     """One row is enough; its path starts here."""
-    (run,) = Finished.find("runs/tumours/1")
+    (run,) = TrainedRun.find("runs/tumours/1")
     row = read_data(run.graph).train.take(torch.tensor([3, 7]))
     lines = [
         ",".join(map(str, [*features, label])) for features, label in zip(*(each.tolist() for each in row.values()))

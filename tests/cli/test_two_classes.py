@@ -10,7 +10,7 @@ import torch
 
 from netspec.cli import main
 from netspec.train.predict.answers import Predictor
-from netspec.train.predict.trained_run import Finished
+from netspec.train.predict.trained_run import TrainedRun
 
 SPEC = """\
 netspec: 1
@@ -41,7 +41,7 @@ def test_two_classes_have_their_names(
     labels: tuple[str, str], loss: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     assert begin(tmp_path, labels, loss, classes=True) == 0
-    (run,) = Finished.find("run")
+    (run,) = TrainedRun.find("run")
     Path("new.csv").write_text("x\n-0.5\n0.5\n")
     scores = run.module("torch")(torch.tensor([[-0.5], [0.5]])).flatten().tolist()
     said = [answer.plain()["class"] for answer in Predictor(run).answers("new.csv")]

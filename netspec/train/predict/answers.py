@@ -14,7 +14,7 @@ from netspec.recipes.binding import bind_inputs, bind_target, prepared
 from netspec.train.data import TensorRows
 from netspec.train.data.batches import Batch, Batches, ColumnBinding, prepare_transforms
 from netspec.train.predict.inputs import Given, GivenReader, by_character
-from netspec.train.predict.trained_run import Finished
+from netspec.train.predict.trained_run import TrainedRun
 
 BATCH = 256
 SAID = ("level", "separator", "decimal")
@@ -47,9 +47,9 @@ class Answer:
 
 
 class Predictor:
-    """A finished run, asked. ``runtime`` is ``torch`` or ``onnx``; both say the same, on the CPU."""
+    """A trained run, asked about new rows. ``runtime`` is ``torch`` or ``onnx``; both say the same, on the CPU."""
 
-    def __init__(self, run: Finished, runtime: str = "torch"):
+    def __init__(self, run: TrainedRun, runtime: str = "torch"):
         recipe, graph, meaning = run.recipe, run.graph, run.meaning()
         self.module = run.module(runtime)
         self.columns, self.words = meaning.columns, meaning.words

@@ -1,4 +1,4 @@
-"""A finished run, loaded again: its network with the best weights, and what its data meant."""
+"""A trained run, loaded again: its network with the best weights, and what its data meant."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from netspec.train.store.folder import RunFolder, damaged
 from netspec.train.store.metadata import begun_as, changes_of_data, going_on, read_meaning, read_states, rebuild
 
 
-class Finished:
+class TrainedRun:
     """A run that has ended, from its folder alone. ``other`` are data that it was not trained on, as in a spec.
 
     ``fold`` is the fold of a cross-validated run, whose weights, transforms and files lie in ``path``.
@@ -37,7 +37,7 @@ class Finished:
         self.recipe: Recipe = recipe_of(self.graph)
 
     @staticmethod
-    def find(run: str, other: str | None = None) -> list[Finished]:
+    def find(run: str, other: str | None = None) -> list[TrainedRun]:
         """The run of a folder, or ``runs/NAME/last``; one for each fold where it was cross-validated.
 
         Raises ``UsageError`` where there is no such run, or where it has not been trained to its end.
@@ -45,22 +45,22 @@ class Finished:
         path = Path(run)
         above, name = RunFolder(path.parent), path.name
         if name == "last":
-            return Finished.find(str(RunFolder.find("last", path.parent).path), other)
+            return TrainedRun.find(str(RunFolder.find("last", path.parent).path), other)
         if name.startswith("fold-") and name[5:].isdecimal() and above.begun:
-            guard_finished(above)
+            guard_ended(above)
             guard_fold(above, path)
-            return [Finished(above, path, int(name[5:]) - 1, other)]
+            return [TrainedRun(above, path, int(name[5:]) - 1, other)]
         folder = RunFolder(path)
         if not folder.begun:
             some = (
                 "" if not any(RunFolder(each).begun for each in path.glob("*")) else f" itself: name one, as {run}/last"
             )
             raise UsageError(f"there is no run in {run}{some or ': `netspec train` makes one, such as runs/lenet/1'}")
-        guard_finished(folder)
+        guard_ended(folder)
         folds = sorted((each for each in path.glob("fold-*") if each.name[5:].isdecimal()), key=_number)
         if not folds:
-            return [Finished(folder, path, None, other)]
-        return [Finished(folder, each, number, other) for number, each in enumerate(folds)]
+            return [TrainedRun(folder, path, None, other)]
+        return [TrainedRun(folder, each, number, other) for number, each in enumerate(folds)]
 
     def states(self) -> list[dict[str, Tensor]]:
         """What the transforms have learned of the rows that it was trained on."""
@@ -135,7 +135,7 @@ def guard_fold(folder: RunFolder, path: Path) -> None:
         raise UsageError(f"there is no {path.name} in {folder.path}: {has}")
 
 
-def guard_finished(folder: RunFolder) -> None:
+def guard_ended(folder: RunFolder) -> None:
     """Guard: a run has ended."""
     if not folder.ended:
         command = going_on(begun_as(folder), folder)

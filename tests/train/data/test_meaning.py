@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from netspec.cli import main
 from netspec.diagnostics import NetspecError, SpecError, UsageError
 from netspec.train.predict.answers import Predictor
-from netspec.train.predict.trained_run import Finished
+from netspec.train.predict.trained_run import TrainedRun
 
 MANY = int(os.environ.get("NETSPEC_MANY", "1"))
 SPEC = """\
@@ -83,7 +83,7 @@ class Drawn:
             for label in labels
         ]
 
-    def output(self, rows: Sequence[dict[str, str]], run: Finished) -> torch.Tensor:
+    def output(self, rows: Sequence[dict[str, str]], run: TrainedRun) -> torch.Tensor:
         """What the module says of rows, which are found by name and prepared as the training rows were."""
         features = torch.tensor([[float(row[name]) for name in self.names] for row in rows])
         for states in run.states():
@@ -108,7 +108,7 @@ def drawn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def test_other_tables_are_read_by_name(drawn: Drawn):
-    (run,) = Finished.find("run")
+    (run,) = TrainedRun.find("run")
     predictors = [Predictor(run, runtime) for runtime in ("torch", "onnx")]
     for _ in range(6):
         used = drawn.draw.sample(drawn.classes, drawn.draw.randint(1, len(drawn.classes)))
@@ -126,7 +126,7 @@ def test_other_tables_are_read_by_name(drawn: Drawn):
         labels = torch.tensor([drawn.classes.index(row["y"]) for row in rows])
         for written in ("csv: new.csv", "csv: {path: new.csv, target: y, classes: true}"):
             for runtime in ("torch", "onnx"):
-                (other,) = Finished.find("run", written)
+                (other,) = TrainedRun.find("run", written)
                 found = other.scores(runtime)["rows"]
                 assert found["loss"] == pytest.approx(F.cross_entropy(wanted, labels).item(), abs=1e-4)
                 assert found["accuracy"] == pytest.approx((wanted.argmax(1) == labels).float().mean().item())
@@ -139,7 +139,7 @@ def test_other_tables_are_read_by_name(drawn: Drawn):
 
 
 def test_what_is_missing_or_unknown_is_named(drawn: Drawn):
-    (run,) = Finished.find("run")
+    (run,) = TrainedRun.find("run")
     missing = drawn.draw.choice(drawn.names)
     rows = drawn.new_rows(drawn.classes, 2)
     write("other.csv", [*(name for name in drawn.names if name != missing), "note", "y"], rows)
@@ -154,7 +154,7 @@ def test_what_is_missing_or_unknown_is_named(drawn: Drawn):
 
 def refused(written: str) -> str:
     """What is said of data that the network cannot be held against."""
-    (run,) = Finished.find("run", written)
+    (run,) = TrainedRun.find("run", written)
     with pytest.raises(NetspecError) as fault:
         run.scores("torch")
     assert isinstance(fault.value, SpecError)

@@ -53,7 +53,7 @@ READ_BACK = [
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run, and one that was stopped after its second epoch."""
+    """A trained run, and one that was stopped after its second epoch."""
     folder = tmp_path_factory.mktemp("damage")
     rows = [f"{x},{y},{2 * x - y + 1}" for x in range(4) for y in range(4)]
     (folder / "line.csv").write_text("\n".join(["x,z,y", *rows]) + "\n")

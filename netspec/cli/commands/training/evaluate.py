@@ -37,9 +37,9 @@ def run(options: Namespace) -> None:
     from netspec.cli.output import silent, warn
     from netspec.cli.scores import score_table
     from netspec.train.job import average, over_folds
-    from netspec.train.predict.trained_run import Finished
+    from netspec.train.predict.trained_run import TrainedRun
 
-    runs = Finished.find(options.run, options.data)
+    runs = TrainedRun.find(options.run, options.data)
     found = [each.scores(options.runtime, warn if number == 0 else silent) for number, each in enumerate(runs)]
     if options.format == "json":
         print(json.dumps(average(found), indent=2))

@@ -13,7 +13,7 @@ from typing import Any
 
 from netspec.cli.commands.training.compare.summary import summary
 from netspec.cli.commands.training.train.texts import heading
-from netspec.cli.commands.training.train.work import RUNS, finished
+from netspec.cli.commands.training.train.work import RUNS, completed
 from netspec.cli.output import warn
 from netspec.diagnostics import TrainingFault, UsageError
 from netspec.elaborate import Limits
@@ -65,7 +65,7 @@ def compare(options: Namespace, limits: Limits) -> int:
             first = first_setup(each.graph)
             print(heading(each.graph, first))
             layers[each.label] = magnitudes_at_start(first)
-            stopped = not finished(Job(run, first, each.loaded, asked, warn))
+            stopped = not completed(Job(run, first, each.loaded, asked, warn))
             if stopped:
                 break
             outcomes[each.label] |= run.result()

@@ -30,9 +30,9 @@ def run(options: Namespace) -> None:
     from netspec.cli.commands.training.predict.answers import print_answers
     from netspec.diagnostics import UsageError
     from netspec.train.predict.answers import Predictor
-    from netspec.train.predict.trained_run import Finished
+    from netspec.train.predict.trained_run import TrainedRun
 
-    runs = Finished.find(options.run)
+    runs = TrainedRun.find(options.run)
     if len(runs) > 1:
         raise UsageError(f"{options.run} has a network for each fold: name one, such as {options.run}/fold-1")
     predictor = Predictor(runs[0], options.runtime)

@@ -85,7 +85,7 @@ def work(graph: Graph, loaded: Loaded, asked: Asked, options: Namespace, world: 
     guard_memory(graph, first)
     folder = begun or folder_of(graph, options)
     with claimed(folder) if world.is_first else nullcontext():
-        if not finished(Job(folder, first, loaded, asked, tell, begun is not None, options.changed_data)):
+        if not completed(Job(folder, first, loaded, asked, tell, begun is not None, options.changed_data)):
             return stopped_code()
     print(what_next(folder, graph))
     return 0
@@ -114,7 +114,7 @@ def left_as_it_is(folder: RunFolder, graph: Graph, world: World, tell: Callable[
     return 0
 
 
-def finished(job: Job) -> bool:
+def completed(job: Job) -> bool:
     """Do a job and print how it ended; false where it was interrupted."""
     ending = job.go()
     if ending.stopped_after is not None:
