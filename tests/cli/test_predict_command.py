@@ -15,7 +15,7 @@ from PIL import Image
 
 from netspec.cli import main
 from netspec.train.predict.answers import Predictor
-from netspec.train.predict.inputs import GivenReader
+from netspec.train.predict.inputs import InputReader
 from netspec.train.predict.trained_run import TrainedRun
 from netspec.train.setup import read_data
 
@@ -191,7 +191,7 @@ def test_what_is_read_beside_a_text():
     row = data.train.take(torch.tensor([5]))
     text = "".join(data.words["source"][number] for number in row["source"][0, : int(row["lengths"])].tolist())
     columns = ["source", "source_padding", "lengths"]
-    encoded = GivenReader(run.meaning(), columns, "source").encoded(text)
+    encoded = InputReader(run.meaning(), columns, "source").encoded(text)
     assert encoded.keys() == set(columns)
     for name in columns:
         assert torch.equal(encoded[name], row[name])

@@ -1,4 +1,4 @@
-"""What a trained network says of new rows: classes with their probabilities, numbers, or a text."""
+"""Predictions of a trained network for new rows: classes with their probabilities, numbers, or a text."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from netspec.diagnostics import UsageError
 from netspec.recipes.binding import bind_inputs, bind_target, prepared
 from netspec.train.data import TensorRows
 from netspec.train.data.batches import Batch, Batches, ColumnBinding, prepare_transforms
-from netspec.train.predict.inputs import Given, GivenReader, by_character
+from netspec.train.predict.inputs import PredictInputs, InputReader, by_character
 from netspec.train.predict.trained_run import TrainedRun
 
 BATCH = 256
-SAID = ("level", "separator", "decimal")
-"""What a data set says of how its files are written."""
+FILE_SETTINGS = ("level", "separator", "decimal")
+"""The keys of a data set that say how its files are written."""
 BEGIN, END = "<bos>", "<eos>"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is said of one row.
+    """The prediction for one row, which ``of`` names.
 
-    There are ``probabilities`` of the classes, the likeliest first; or ``values``, numbers, and the ``label`` of the
-    class that they speak for, where they do; or ``classes``, one for each place; or a ``text``.
+    It has ``probabilities`` of the classes, the likeliest first; or ``values``, numbers, and the ``label`` of the class
+    that they decide for, if they do; or ``classes``, one for each position; or a ``text``.
     """
 
     of: str
@@ -38,16 +38,16 @@ class Answer:
     label: str | None = None
 
     def plain(self) -> dict[str, Any]:
-        """The same for JSON."""
-        found: dict[str, Any] = {"of": self.of}
+        """Return the parts that there are, by name, as JSON takes them."""
+        parts: dict[str, Any] = {"of": self.of}
         if self.probabilities is not None:
-            found |= {"class": next(iter(self.probabilities)), "probabilities": dict(self.probabilities)}
+            parts |= {"class": next(iter(self.probabilities)), "probabilities": dict(self.probabilities)}
         others = {"class": self.label, "values": self.values, "classes": self.classes, "text": self.text}
-        return found | {name: value for name, value in others.items() if value is not None}
+        return parts | {name: value for name, value in others.items() if value is not None}
 
 
 class Predictor:
-    """A trained run, asked about new rows. ``runtime`` is ``torch`` or ``onnx``; both say the same, on the CPU."""
+    """Answers for new rows, by a trained run. ``runtime`` is ``torch`` or ``onnx``; both run on the CPU."""
 
     def __init__(self, run: TrainedRun, runtime: str = "torch"):
         recipe, graph, meaning = run.recipe, run.graph, run.meaning()
@@ -65,53 +65,55 @@ class Predictor:
         read = list(dict.fromkeys(name for name in self.inputs if name is not None))
         texts = [name for name in read if name in self.words]
         self.text = next((name for name in texts if name != self.shifted), next(iter(texts), None))
-        said = {name: getattr(recipe.data, name) for name in SAID if hasattr(recipe.data, name)}
-        self.reader = GivenReader(meaning, read, self.text, **said)
+        settings = {name: getattr(recipe.data, name) for name in FILE_SETTINGS if hasattr(recipe.data, name)}
+        self.reader = InputReader(meaning, read, self.text, **settings)
 
-    def answers(self, given: str) -> Iterator[Answer]:
-        """What it says of each row of a file, or of a text. Raises ``UsageError`` where it cannot take them."""
-        for each in self.reader.all(given):
-            self.guard_length(each)
+    def answers(self, argument: str) -> Iterator[Answer]:
+        """Yield the answer for each row of a file, or for a text. Raises ``UsageError`` for inputs of another kind."""
+        for inputs in self.reader.read_argument(argument):
+            self.guard_length(inputs)
             if self.shifted is None:
-                yield from self.judged(each)
-            elif self.text is None or each.rows[self.text].shape[0] != 1:
+                yield from self.judged(inputs)
+            elif self.text is None or inputs.rows[self.text].shape[0] != 1:
                 raise UsageError("a network that writes takes one text at a time")
             elif self.text == self.shifted:
-                yield Answer(each.names[0], text=self.spelled(self.continued(each.rows[self.text])))
+                yield Answer(inputs.names[0], text=self.spelled(self.continued(inputs.rows[self.text])))
             else:
-                yield Answer(each.names[0], text=self.spelled(self.translated(each.rows)))
+                yield Answer(inputs.names[0], text=self.spelled(self.translated(inputs.rows)))
 
-    def guard_length(self, given: Given) -> None:
-        """Guard: a text is as long as the network takes it, where it takes but one length."""
+    def guard_length(self, inputs: PredictInputs) -> None:
+        """Guard: a text has the length of the network's input, if that is fixed."""
         for value, column in zip(self.values, self.inputs):
             size = value.shape[1] if column is not None and column == self.text else None
-            if isinstance(size, int) and given.rows[column or ""].shape[1] != size:
-                length = given.rows[column or ""].shape[1]
-                raise UsageError(f"`{given.names[0][:40]}` is {length} long, but the network reads {size} at a time")
+            if isinstance(size, int) and inputs.rows[column or ""].shape[1] != size:
+                length = inputs.rows[column or ""].shape[1]
+                raise UsageError(f"`{inputs.names[0][:40]}` is {length} long, but the network reads {size} at a time")
 
     def output(self, rows: Mapping[str, Tensor]) -> Iterator[Tensor]:
-        """The judged output for rows as they are given, a batch at a time, [n, …]."""
+        """Yield the first judged output, [n, …], of raw rows, a batch at a time."""
         inputs = tuple(name if name in rows else None for name in self.inputs)
         batches = Batches(TensorRows(rows), self.columns, ColumnBinding(inputs, {}), torch.device("cpu"), self.prepare)
         for batch in batches.in_order(BATCH):
-            yield self.ran(batch)
+            yield self.run(batch)
 
-    def ran(self, batch: Batch) -> Tensor:
+    def run(self, batch: Batch) -> Tensor:
+        """Return the first judged output for a batch, float32, [n, …]."""
         with torch.inference_mode():
-            made = self.module(*batch.inputs)
-        found: Tensor = made[self.main] if isinstance(made, dict) else made
-        return found.float()
+            outputs = self.module(*batch.inputs)
+        output: Tensor = outputs[self.main] if isinstance(outputs, dict) else outputs
+        return output.float()
 
-    # What is judged
+    # Rows that are judged
 
-    def judged(self, given: Given) -> Iterator[Answer]:
-        names = iter(given.names)
-        for output in self.output(given.rows):
+    def judged(self, inputs: PredictInputs) -> Iterator[Answer]:
+        """Yield the answer for each row of a network that does not write its target."""
+        names = iter(inputs.names)
+        for output in self.output(inputs.rows):
             for row in output:
                 yield self.answer(next(names), row)
 
     def answer(self, name: str, row: Tensor) -> Answer:
-        """What the output of one row means."""
+        """Return the answer that the output of one row, […], stands for."""
         if self.loss.task == "numbers":
             return Answer(name, values=row.squeeze().tolist())
         if self.loss.task == "binary":
@@ -125,20 +127,21 @@ class Predictor:
             return Answer(name, classes=row.argmax(0 if row.dim() > 2 else -1).tolist())
         return self.likeliest(name, row.softmax(-1))
 
-    def likeliest(self, name: str, shares: Tensor) -> Answer:
-        words = self.names(len(shares))
-        order = shares.argsort(descending=True, stable=True).tolist()
-        return Answer(name, {words[place]: float(shares[place]) for place in order})
+    def likeliest(self, name: str, probabilities: Tensor) -> Answer:
+        """Return an answer with the probabilities of the classes, [classes], the likeliest first."""
+        words = self.names(len(probabilities))
+        order = probabilities.argsort(descending=True, stable=True).tolist()
+        return Answer(name, {words[number]: float(probabilities[number]) for number in order})
 
     def names(self, count: int) -> Sequence[str]:
-        """What the classes are called: those that have no name, as the data have none of them, by their numbers."""
+        """Return the names of ``count`` classes: the numbers of those that the data have no names for."""
         words = self.words.get(self.target, ())
         return [*words, *map(str, range(len(words), count))]
 
-    # What is written
+    # Texts that are written
 
     def continued(self, words: Tensor) -> Tensor:
-        """The likeliest next words of a text, [1, T] -> [1, T']: as many as a training row has, one at a time."""
+        """Return the likeliest next words of a text, [1, T] -> [1, T'], as many as a training row has, one at a time."""
         assert self.text is not None
         length = self.columns[self.text].shape[0] or words.shape[1]
         for _ in range(length):
@@ -147,20 +150,21 @@ class Predictor:
         return words[:, -length:]
 
     def translated(self, rows: Mapping[str, Tensor]) -> Tensor:
-        """What the network writes of a text, the likeliest word at each place, as it reads back its own, [1, T]."""
+        """Return the likeliest words for a source text, [1, T]: each is chosen with those before it read back."""
         assert self.shifted is not None
         column, words = self.columns[self.shifted], self.words[self.shifted]
         size, begin = column.shape[0] or 2 * rows[self.text or ""].shape[1], words.index(BEGIN)
         written = torch.full((1, size), column.padding or 0)
         written[:, 0] = begin
-        for place in range(size):
+        for position in range(size):
             (scores,) = self.output({**rows, self.shifted: written})
-            found = scores[:, place].argmax(-1)
-            if place + 1 == size or words[int(found)] == END:
+            word = scores[:, position].argmax(-1)
+            if position + 1 == size or words[int(word)] == END:
                 break
-            written[:, place + 1] = found
-        return written[:, 1 : place + 1]
+            written[:, position + 1] = word
+        return written[:, 1 : position + 1]
 
     def spelled(self, numbers: Tensor) -> str:
+        """Return the text of words by their numbers, [1, T]."""
         words = self.words[self.target]
         return ("" if by_character(words) else " ").join(words[number] for number in numbers[0].tolist())

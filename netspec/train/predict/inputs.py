@@ -1,4 +1,4 @@
-"""What a network is asked about: files and texts, as rows of the columns that it was trained on."""
+"""The inputs of a prediction: files and texts, read as rows of the columns that the network was trained on."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ ARRAYS = (".npy", ".npz")
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """Rows that belong together: ``names`` has one for each, ``rows`` their columns, [n, …]."""
+class PredictInputs:
+    """Rows of one file or text: ``names`` has a name for each row, ``rows`` the columns, [n, …] each."""
 
     names: Sequence[str]
     rows: Mapping[str, Tensor]
 
 
-class GivenReader:
-    """Reads what is given, by what a run knows of its data.
+class InputReader:
+    """Reads the arguments of ``netspec predict`` as a run's own data were read.
 
-    ``read`` are the columns that the network reads, ``text`` the one that holds words, of the ``level`` that its data
-    set divides texts into. Tables are written with its ``separator`` and ``decimal``.
+    ``read`` names the columns that the network reads, ``text`` the one of words, if any; ``level``, ``separator`` and
+    ``decimal`` are those of the run's data set. Methods raise ``UsageError`` for inputs that the network cannot take.
     """
 
     def __init__(
@@ -55,30 +55,32 @@ class GivenReader:
         self.read, self.text, self.level = read, text, level
         self.separator, self.decimal = separator, decimal
 
-    def all(self, given: str) -> Iterator[Given]:
-        """The rows of one argument. Raises ``UsageError`` where the network cannot take them."""
-        for each in self.read_all(given):
-            for name, tensor in each.rows.items():
+    def read_argument(self, argument: str) -> Iterator[PredictInputs]:
+        """Yield the rows of a file, or of each line of a text. Raises ``EnvironmentFault`` if it cannot be read."""
+        for inputs in self._read_argument(argument):
+            for name, tensor in inputs.rows.items():
                 if not tensor.isfinite().all():
-                    raise UsageError(f"`{name}` in {given} holds a number that is not finite")
-            yield each
+                    raise UsageError(f"`{name}` in {argument} holds a number that is not finite")
+            yield inputs
 
-    def read_all(self, given: str) -> Iterator[Given]:
-        """The rows of one argument, whatever numbers they hold."""
-        path = Path(given)
-        if not given.strip():
+    def _read_argument(self, argument: str) -> Iterator[PredictInputs]:
+        path = Path(argument)
+        if not argument.strip():
             raise UsageError("there is nothing to be asked about: give a file, or a text where the network reads one")
         try:
-            if os.path.isdir(given):
-                raise UsageError(f"{given} is a folder: name the files in it, as in {given.rstrip('/')}/*")
-            yield from self.texts(path, given) if self.text is not None and not is_array(path) else [self.rows(path)]
+            if os.path.isdir(argument):
+                raise UsageError(f"{argument} is a folder: name the files in it, as in {argument.rstrip('/')}/*")
+            if self.text is not None and not is_array(path):
+                yield from self.texts(path, argument)
+            else:
+                yield self.rows(path)
         except DataFault as fault:
             raise UsageError(f"{fault.message}{f': {fault.help}' if fault.help else ''}") from None
         except (OSError, UnicodeDecodeError) as fault:
-            raise EnvironmentFault(f"cannot read {given}: {fault}") from None
+            raise EnvironmentFault(f"cannot read {argument}: {fault}") from None
 
-    def rows(self, path: Path) -> Given:
-        """The rows of a file."""
+    def rows(self, path: Path) -> PredictInputs:
+        """Return the rows of a file of images, numbers or arrays."""
         if not path.exists():
             raise UsageError(f"there is no file {path}")
         if is_array(path):
@@ -91,14 +93,14 @@ class GivenReader:
         raise UsageError(f"{path} is neither an image nor a table (.csv) nor arrays (.npy, .npz)")
 
     def only(self, path: Path, what: str, dims: int) -> tuple[str, Column]:
-        """The column that a file of one kind is for: the only one that the network reads, of so many dimensions."""
+        """Return the only column that the network reads. Raises ``UsageError`` unless its rows have ``dims`` dimensions."""
         if len(self.read) != 1 or len(self.columns[self.read[0]].shape) != dims:
             shapes = ", ".join(f"`{name}` {list(self.columns[name].shape)}" for name in self.read)
             raise UsageError(f"{path} is {what}, but a row of the network's is {shapes}")
         return self.read[0], self.columns[self.read[0]]
 
-    def image(self, path: Path) -> Given:
-        """An image in the size of the training images, grey or in colour as they were."""
+    def image(self, path: Path) -> PredictInputs:
+        """Return an image, [1, C, H, W], in the size of the training images, grey or in colour as they were."""
         name, column = self.only(path, "an image", 3)
         shape, last = column.shape, column.shape[0] not in (1, 3) and column.shape[2] in (1, 3)
         channels, height, width = (shape[2], *shape[:2]) if last else shape
@@ -107,28 +109,28 @@ class GivenReader:
         size = None if height is None or width is None else (height, width)
         pixels = torch.from_numpy(Decoder(Path(), channels == 1, size)(path))
         pixels = pixels.permute(1, 2, 0).contiguous() if last else pixels
-        return Given([str(path)], {name: self.meaning.scaled(name, str(path), pixels[None])})
+        return PredictInputs([str(path)], {name: self.meaning.scaled(name, str(path), pixels[None])})
 
-    def arrays(self, path: Path) -> Given:
-        """The rows of a ``.npy`` file for the only column, or of a ``.npz`` file by the columns' names."""
-        found = arrays_of(path, str(path))
-        if not isinstance(found, dict):
+    def arrays(self, path: Path) -> PredictInputs:
+        """Return the rows of a ``.npy`` file for the only column, or of a ``.npz`` file by the names of columns."""
+        arrays = arrays_of(path, str(path))
+        if not isinstance(arrays, dict):
             if len(self.read) != 1:
                 raise UsageError(f"{path} is one array, but the network reads {_listed(self.read)}: give an .npz file")
-            found = {self.read[0]: found}
-        missing = [name for name in self.read if name not in found]
+            arrays = {self.read[0]: arrays}
+        missing = [name for name in self.read if name not in arrays]
         if missing:
             raise UsageError(f"{path} has no array {_listed(missing)}: the network reads {_listed(self.read)}")
-        rows = {name: self.typed(path, name, found[name]) for name in self.read}
+        rows = {name: self.typed(path, name, arrays[name]) for name in self.read}
         counts = {len(tensor) for tensor in rows.values()}
         if len(counts) > 1:
             raise UsageError(f"the arrays in {path} have different numbers of rows: {sorted(counts)}")
         if counts == {0}:
             raise UsageError(f"{path} has no rows")
-        return Given(_numbered(path, counts.pop()), rows)
+        return PredictInputs(_numbered(path, counts.pop()), rows)
 
     def typed(self, path: Path, name: str, array: np.ndarray) -> Tensor:
-        """An array as a column's rows; one row alone is one of them, and grey images may lack their one channel."""
+        """Return an array as rows of a column, [n, …]; a single row, or grey images without their channel, will do."""
         column, what = self.columns[name], f"`{name}` in {path}"
         shape = column.shape
         if len(shape) == 3 and shape[0] == 1 and array.ndim in (2, 3) and _fits(array.shape[-2:], shape[1:]):
@@ -141,49 +143,53 @@ class GivenReader:
         dtype = getattr(torch, column.dtype)
         if dtype.is_floating_point:
             plain = array if array.dtype == np.uint8 else array.astype(np.int64)
-            read = real(array) if array.dtype.kind == "f" else torch.from_numpy(np.ascontiguousarray(plain))
-            tensor = self.meaning.scaled(name, what, read)
+            raw = real(array) if array.dtype.kind == "f" else torch.from_numpy(np.ascontiguousarray(plain))
+            tensor = self.meaning.scaled(name, what, raw)
             in_bytes = tensor.dtype == torch.uint8 and (name in self.meaning.bytes or len(shape) == 3)
             return tensor if in_bytes else tensor if tensor.dtype == torch.float64 else tensor.to(dtype)
         if array.dtype.kind == "f" and not (np.isfinite(array) & (array == np.round(array))).all():
             raise UsageError(f"{what} holds real numbers, but the network reads whole ones")
         return torch.from_numpy(array.astype(np.int64)).to(dtype)
 
-    def table(self, path: Path) -> Given:
-        """Rows of numbers: by the names that the features had in training, if they had names, else as they stand."""
+    def table(self, path: Path) -> PredictInputs:
+        """Return rows of numbers, [n, features]: by the features' names, or in the file's order if they have none."""
         name, column = self.only(path, "a table", 1)
         if name in self.meaning.names:
             table = self.read_table(path, self.meaning.names[name])
             if not table.numbers:
                 raise UsageError(f"{path} has no rows")
-            return Given(_numbered(path, len(table.numbers)), {name: features_of(table, self.meaning.names[name])})
+            return PredictInputs(
+                _numbered(path, len(table.numbers)), {name: features_of(table, self.meaning.names[name])}
+            )
         if path.suffix.lower() == ".parquet":
             raise UsageError(f"the network's features have no names to be found by in {path}: give a .csv or an array")
         lines = cut_lines(str(path), read_text(str(path), Path()), self.separator)
-        head = lines.pop(0)[1] if lines and not all(self.number(value) is not None for value in lines[0][1]) else None
+        has_head = bool(lines) and any(self.number(value) is None for value in lines[0][1])
+        head = lines.pop(0)[1] if has_head else None
         if not lines:
             raise UsageError(f"{path} has no rows")
-        places = self.places(head) if head is not None else [*range(len(lines[0][1]))]
+        features = self.features(head) if head is not None else [*range(len(lines[0][1]))]
         count, width = len(lines[0][1] if head is None else head), column.shape[0]
-        if width not in (None, len(places)):
-            has = f"{len(places)} column{'s' * (len(places) != 1)}"
+        if width not in (None, len(features)):
+            has = f"{len(features)} column{'s' * (len(features) != 1)}"
             raise UsageError(f"{path} has {has}, but a row of `{name}` has {width} numbers")
-        made = []
-        for at, line in lines:
+        rows = []
+        for number, line in lines:
             if len(line) != count:
-                raise UsageError(f"line {at} of {path} has {len(line)} values, unlike those above")
-            row = [self.number(line[place]) for place in places]
+                raise UsageError(f"line {number} of {path} has {len(line)} values, unlike those above")
+            row = [self.number(line[column]) for column in features]
             if None in row:
                 text = visible(",".join(line)[:80])
-                raise UsageError(f"line {at} of {path} is not a row of numbers: {text}")
-            made.append(row)
-        return Given(_numbered(path, len(made)), {name: real(np.array(made, np.float64))})
+                raise UsageError(f"line {number} of {path} is not a row of numbers: {text}")
+            rows.append(row)
+        return PredictInputs(_numbered(path, len(rows)), {name: real(np.array(rows, np.float64))})
 
     def number(self, value: str) -> float | None:
+        """Return the number that a cell of a table holds; ``None`` if it holds something else."""
         return number_of(value, self.decimal)
 
     def read_table(self, path: Path, names: Sequence[str]) -> Table:
-        """A table with a line of names. Raises ``DataFault`` where one of the features is not there."""
+        """Read a table whose first line names its columns. Raises ``DataFault`` if one of the features is missing."""
         if path.suffix.lower() == ".parquet":
             table = parquet_table(str(path), Path())
         else:
@@ -194,23 +200,23 @@ class GivenReader:
             raise DataFault(f"{path} has no column {listed(missing)}", help)
         return table
 
-    def places(self, head: Sequence[str]) -> list[int]:
-        """Which columns of a table are features, where these have no names: all but the target."""
+    def features(self, head: Sequence[str]) -> list[int]:
+        """Return the numbers of a table's columns that are features, if these have no names: all but the target."""
         targets = [name for name, column in self.columns.items() if column.target]
-        return [place for place, name in enumerate(head) if name.strip() not in targets]
+        return [number for number, name in enumerate(head) if name.strip() not in targets]
 
-    def texts(self, path: Path, given: str) -> Iterator[Given]:
-        """A text, or each line of a file, as words or characters, whichever the network knows."""
-        is_file = os.path.lexists(given)  # unlike a path's own method, it takes any text, however long
-        lines = read_text(str(path), Path()).splitlines() if is_file else [given]
+    def texts(self, path: Path, argument: str) -> Iterator[PredictInputs]:
+        """Yield the argument itself, or each line of the file that it names, as words or characters, [1, T]."""
+        is_file = os.path.lexists(argument)  # unlike a path's own method, it takes any text, however long
+        lines = read_text(str(path), Path()).splitlines() if is_file else [argument]
         lines = [*filter(str.strip, lines)]
         if not lines:
             raise UsageError(f"{path} has no text")
         for line in lines:
-            yield Given([line], self.encoded(line))
+            yield PredictInputs([line], self.encoded(line))
 
     def encoded(self, line: str) -> dict[str, Tensor]:
-        """A line as numbers, [1, T], filled up as the training rows were; with its length and padding, where read."""
+        """Return a line as numbers, [1, T], padded as in training; with its length and padding mask, if read."""
         assert self.text is not None
         column, words = self.columns[self.text], self.words[self.text]
         known = {word: number for number, word in enumerate(words)}
@@ -232,18 +238,19 @@ class GivenReader:
         rows = {
             self.text: torch.tensor([filled]),
             "lengths": torch.tensor([len(numbers)]),
-            f"{self.text}_padding": torch.tensor([[place >= len(numbers) for place in range(len(filled))]]),
+            f"{self.text}_padding": torch.tensor([[position >= len(numbers) for position in range(len(filled))]]),
         }
         return {name: tensor for name, tensor in rows.items() if name in self.read}
 
     def split(self, line: str, words: Sequence[str]) -> Sequence[str]:
-        """The words or characters of a line, divided as the training texts were."""
+        """Return the words or characters of a line, as the training texts were split."""
         if self.level is not None:
             return split(line, "char" if self.level == "char" else "word")
         return [*line] if by_character(words) else line.split()
 
 
 def is_array(path: Path) -> bool:
+    """Return whether a file is one of NumPy's, by its ending."""
     return path.suffix.lower() in ARRAYS
 
 
@@ -252,7 +259,7 @@ def _fits(sizes: Sequence[int], shape: Sequence[int | None]) -> bool:
 
 
 def by_character(words: Sequence[str]) -> bool:
-    """Return whether words are characters, but for those in angle brackets."""
+    """Return whether a vocabulary is of characters, special words in angle brackets apart."""
     return all(len(word) == 1 for word in words if not word.startswith("<"))
 
 

@@ -21,7 +21,7 @@ def add(commands: Commands) -> None:
         "the size of the training images; transforms are as the training rows have fitted them.",
     )
     add_run_arguments(command)
-    command.add_argument("given", metavar="FILE", nargs="+", help="a file, or a text for a network that reads such")
+    command.add_argument("inputs", metavar="FILE", nargs="+", help="a file, or a text for a network that reads such")
     command.add_argument("--format", choices=["text", "json", "csv"], default="text", help="default: text")
 
 
@@ -36,4 +36,4 @@ def run(options: Namespace) -> None:
     if len(runs) > 1:
         raise UsageError(f"{options.run} has a network for each fold: name one, such as {options.run}/fold-1")
     predictor = Predictor(runs[0], options.runtime)
-    print_answers([answer for given in options.given for answer in predictor.answers(given)], options.format)
+    print_answers([answer for text in options.inputs for answer in predictor.answers(text)], options.format)
