@@ -13,7 +13,7 @@ from netspec.diagnostics import UsageError
 from netspec.recipes.binding import bind_inputs, bind_target, prepared
 from netspec.train.data import TensorRows
 from netspec.train.data.batches import Batch, Batches, ColumnBinding, prepare_transforms
-from netspec.train.predict.inputs import PredictInputs, InputReader, by_character
+from netspec.train.predict.inputs import InputReader, PredictInputs, by_character
 from netspec.train.predict.trained_run import TrainedRun
 
 BATCH = 256
@@ -141,7 +141,7 @@ class Predictor:
     # Texts that are written
 
     def continued(self, words: Tensor) -> Tensor:
-        """Return the likeliest next words of a text, [1, T] -> [1, T'], as many as a training row has, one at a time."""
+        """Return the likeliest next words of a text, [1, T] -> [1, T'], as many as a training row has."""
         assert self.text is not None
         length = self.columns[self.text].shape[0] or words.shape[1]
         for _ in range(length):

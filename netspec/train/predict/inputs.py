@@ -93,7 +93,7 @@ class InputReader:
         raise UsageError(f"{path} is neither an image nor a table (.csv) nor arrays (.npy, .npz)")
 
     def only(self, path: Path, what: str, dims: int) -> tuple[str, Column]:
-        """Return the only column that the network reads. Raises ``UsageError`` unless its rows have ``dims`` dimensions."""
+        """Return the only column that is read. Raises ``UsageError`` unless its rows have ``dims`` dimensions."""
         if len(self.read) != 1 or len(self.columns[self.read[0]].shape) != dims:
             shapes = ", ".join(f"`{name}` {list(self.columns[name].shape)}" for name in self.read)
             raise UsageError(f"{path} is {what}, but a row of the network's is {shapes}")
