@@ -21,7 +21,8 @@ from netspec.diagnostics import Report, Source, SpecError
 from netspec.ops import OPS
 from netspec.ops.core.meanings import MEANINGS, SPECIAL, meaning
 from netspec.pipeline import load_source
-from netspec.schema import KEYS, STRUCTURE_KEYS, form_keys, schema_text, spec_schema
+from netspec.reference.sources.forms import HOLDS, STEP_HOLDS, form_keys
+from netspec.schema import schema_text, spec_schema
 from netspec.spec import STRUCTURES
 from netspec.syntax import ListNode, MapNode, ScalarNode, parse
 
@@ -96,12 +97,12 @@ def test_every_argument_has_a_meaning():
 
 
 def test_every_key_of_a_form_is_described():
-    for form, keys in KEYS.items():
-        known = form_keys(form)
-        assert [key for key, (holds, _, _) in known.items() if holds == {} and key != "default"] == []
-        if form.known_as not in STRUCTURES:
-            assert keys.keys() == known.keys(), form
-    assert [pair for pair in STRUCTURE_KEYS if pair[1] not in form_keys(STRUCTURES[pair[0]])] == []
+    for form in {*HOLDS, *STRUCTURES.values()}:
+        keys = form_keys(form)
+        assert [key for key, each in keys.items() if each.holds == {} and key != "default"] == []
+        assert [key for key, each in keys.items() if not each.doc] == [], form
+        assert HOLDS.get(form, {}).keys() <= keys.keys(), form
+    assert STEP_HOLDS.keys() <= {key for form in STRUCTURES.values() for key in form_keys(form)}
 
 
 @pytest.mark.parametrize("path", sorted(CASES.rglob("*.yaml")), ids=lambda path: path.stem)

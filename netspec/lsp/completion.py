@@ -12,28 +12,23 @@ from typing import Literal, get_args
 
 from netspec.diagnostics import Report, Source
 from netspec.elaborate.passes.init_rules import FUNCTIONS as INITIALISATIONS
+from netspec.expressions.values import TABLE as FUNCTIONS
 from netspec.lsp.document import Document
 from netspec.lsp.hover import arguments_text
 from netspec.lsp.outline import Block, Mention, Outline
 from netspec.lsp.words import word_before
 from netspec.ops import OPS, Op
 from netspec.ops.core.arguments import text_rule
-from netspec.ops.core.meanings import meaning
-from netspec.schema import MARKS, documentation, form_keys, required_arguments
-from netspec.spec import MERGES, RESIDUAL_MERGES, STRUCTURES
+from netspec.reference.sources.forms import call_keys, form_keys
+from netspec.reference.sources.ops import PORT, described_arguments
+from netspec.spec import STRUCTURES
 from netspec.syntax import parse
+from netspec.text.docstrings import documentation
 from netspec.text.quoting import markdown
 
 Kind = Literal["op", "block", "structure", "argument", "reference", "parameter", "function", "word"]
 
 MARK = "cursor_7f3a"
-FUNCTIONS = ("min", "max", "ceil", "floor", "round", "abs", "len", "sum", "range", "reversed")
-WORDS = {
-    "parallel.merge": (*MERGES, "none"),
-    "residual.merge": RESIDUAL_MERGES,
-    "side.when": ("training",),
-}
-"""The words that a structure's key takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +104,9 @@ def _offers(mention: Mention, outline: Outline, blocks: dict[str, Block], params
         case "argument":
             yield from _arguments(mention, blocks)
         case "key" if mention.form is not None:
-            for key, (_, doc, needed) in form_keys(mention.form).items():
-                if key not in mention.siblings:
-                    yield Item(key, "argument", f"{key}: ", "required" if needed else "", doc)
+            for name, key in form_keys(mention.form).items():
+                if name not in mention.siblings:
+                    yield Item(name, "argument", f"{name}: ", "required" if key.required else "", key.doc)
         case "reference":
             yield Item("prev", "reference", "prev", "the step before")
             for name, span in reversed(mention.scope.all_steps().items()):
@@ -134,9 +129,10 @@ def _steps(blocks: dict[str, Block], params: dict[str, tuple]) -> Iterator[Item]
     for word, form in STRUCTURES.items():
         yield Item(word, "structure", f"{word}:", "structure", documentation(form))
     for op in OPS.values():
-        needed = required_arguments(op)
+        arguments = described_arguments(op)
+        needed = [name for name, argument in arguments.items() if argument.required]
         needed += ["from"] if op.variadic else []
-        doc = f"{documentation(op)}\n\n{arguments_text(op)}".rstrip()
+        doc = f"{documentation(op)}\n\n{arguments_text(arguments)}".rstrip()
         yield Item(op.name, "op", _call(op.name, needed, op.main), op.family, doc)
 
 
@@ -154,10 +150,10 @@ def _arguments(mention: Mention, blocks: dict[str, Block]) -> Iterator[Item]:
     owner, given = mention.owner, mention.siblings
     if owner in OPS:
         op = OPS[owner]
-        for name, field in op.model_fields.items():
+        for name, known in described_arguments(op).items():
             if name not in given:
-                detail = "required" if field.is_required() else f"default {field.default}"
-                yield Item(name, "argument", f"{name}: ", detail, meaning(op, name))
+                detail = "required" if known.required else f"default {known.default}"
+                yield Item(name, "argument", f"{name}: ", detail, known.doc)
         ports: Iterable[str] = op.ports if len(op.ports) > 1 else ()
     else:
         block = blocks.get(owner)
@@ -167,22 +163,25 @@ def _arguments(mention: Mention, blocks: dict[str, Block]) -> Iterator[Item]:
                     name, "argument", f"{name}: ", default, markdown(block.meanings.get(name, "")) if block else ""
                 )
         ports = block.inputs if block and len(block.inputs) > 1 else ()
-    for name in (*ports, "name", "from", *MARKS):
+    for port in ports:
+        if port not in given:
+            yield Item(port, "argument", f"{port}: ", "input", PORT)
+    for name, key in call_keys().items():
         if name not in given:
-            meaning_of = MARKS.get(name, "")
-            yield Item(name, "argument", f"{name}: ", "input" if name in ports else "", meaning_of)
+            yield Item(name, "argument", f"{name}: ", "", key.doc)
 
 
 def _values(mention: Mention, outline: Outline, blocks: dict[str, Block], params: dict[str, tuple]) -> Iterator[Item]:  # type: ignore[type-arg]
     owner, _, argument = mention.owner.partition(".")
     if argument == "init":
         yield from (Item(name, "function", name, "where weights start") for name in INITIALISATIONS)
-    for word in WORDS.get(mention.owner, ()) or _words(owner, argument):
+    words = _structure_words(owner, argument)
+    for word in words or _words(owner, argument):
         yield Item(word, "word", word)
     if mention.owner in params and params[mention.owner][1] in blocks:
         for block in blocks.values():
             yield Item(block.name, "block", block.name, "block", markdown(block.doc))
-    if mention.owner in WORDS:
+    if words:
         return
     for name, span in mention.scope.all_values().items():
         yield Item(name, "parameter", name, f"line {span.line}")
@@ -190,6 +189,13 @@ def _values(mention: Mention, outline: Outline, blocks: dict[str, Block], params
         yield Item("shape", "parameter", "shape", "the shape of the step's input")
     for name in FUNCTIONS:
         yield Item(name, "function", f"{name}($0)")
+
+
+def _structure_words(owner: str, key: str) -> list[str]:
+    """The words that a structure's key takes, where it takes nothing else."""
+    keys = form_keys(STRUCTURES[owner]) if owner in STRUCTURES else {}
+    holds = keys[key].holds if key in keys else {}
+    return [holds["const"]] if "const" in holds else holds.get("enum", [])
 
 
 def _words(owner: str, argument: str) -> Iterator[str]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from netspec.analysis.costs import Costs
 from netspec.dims import pretty_shape
 from netspec.lsp.document import Document, Instance
 from netspec.lsp.outline import Block, Mention
 from netspec.lsp.words import word_at
-from netspec.ops import OPS, Op
-from netspec.ops.core.meanings import meaning
-from netspec.schema import MARKS, documentation, form_keys
+from netspec.ops import OPS
+from netspec.reference.sources.forms import call_keys, form_keys
+from netspec.reference.sources.ops import described_arguments
+from netspec.reference.word import Argument
 from netspec.spec import STRUCTURES
+from netspec.text.docstrings import documentation
 from netspec.text.quoting import code, markdown
 
 
@@ -34,8 +36,8 @@ def describe(document: Document, mention: Mention, line: int, column: int) -> st
         case "argument":
             return _argument(document, mention)
         case "key" if mention.form is not None:
-            holds = form_keys(mention.form).get(mention.word)
-            return f"`{mention.word}`: {holds[1]}" if holds and holds[1] else None
+            key = form_keys(mention.form).get(mention.word)
+            return f"`{mention.word}`: {key.doc}" if key is not None and key.doc else None
         case "reference":
             return _reference(document, mention)
         case "expression" | "parameter":
@@ -53,20 +55,21 @@ def _join(*parts: str | None) -> str | None:
 
 def _step_doc(document: Document, word: str) -> str | None:
     if word in OPS:
-        return f"**{word}** · {documentation(OPS[word])}\n\n{arguments_text(OPS[word])}".rstrip()
+        return f"**{word}** · {documentation(OPS[word])}\n\n{arguments_text(described_arguments(OPS[word]))}".rstrip()
     if word in STRUCTURES:
         return f"**{word}** · {documentation(STRUCTURES[word])}"
     block = document.blocks.get(word)
     return _block_doc(block) if block is not None else None
 
 
-def arguments_text(op: type[Op]) -> str:
-    """A line of Markdown for each argument."""
-    lines = []
-    for name, field in op.model_fields.items():
-        default = "required" if field.is_required() else f"default `{field.default}`"
-        lines.append(f"- `{name}` ({default}): {meaning(op, name)}")
-    return "\n".join(lines)
+def arguments_text(arguments: Mapping[str, Argument]) -> str:
+    """Return a line of Markdown for each argument."""
+    return "\n".join(f"- `{name}` ({needed(argument)}): {argument.doc}" for name, argument in arguments.items())
+
+
+def needed(argument: Argument) -> str:
+    """Return `required`, or an argument's default, as Markdown."""
+    return "required" if argument.required else f"default `{argument.default}`"
 
 
 def _block_doc(block: Block) -> str:
@@ -85,16 +88,11 @@ def _parameter_doc(block: Block, name: str) -> str:
 
 def _argument(document: Document, mention: Mention) -> str | None:
     owner, word = mention.owner, mention.word
-    if word == "name":
-        return "`name`: the step's place in references and in `state_dict` keys"
-    if word in MARKS:
-        return f"`{word}`: {MARKS[word]}"
-    if word == "from":
-        return "`from`: what the step reads; without it, the step before"
+    if word in call_keys():
+        return f"`{word}`: {call_keys()[word].doc}"
     if owner in OPS and word in OPS[owner].model_fields:
-        field = OPS[owner].model_fields[word]
-        default = "required" if field.is_required() else f"default `{field.default}`"
-        return f"`{word}` of `{owner}` ({default}): {meaning(OPS[owner], word)}"
+        argument = described_arguments(OPS[owner])[word]
+        return f"`{word}` of `{owner}` ({needed(argument)}): {argument.doc}"
     block = document.blocks.get(owner)
     if block is not None and word in block.params:
         return f"{_parameter_doc(block, word)} (a parameter of `{owner}`)"

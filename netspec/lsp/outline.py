@@ -32,16 +32,16 @@ Role = Literal["key", "step", "argument", "reference", "expression", "definition
 
 
 @dataclass(slots=True)
-class Scope:
+class VisibleNames:
     """The names that are visible in a body: steps and values of its own, and those of the bodies around it."""
 
-    parent: Scope | None = None
+    parent: VisibleNames | None = None
     steps: dict[str, Span] = field(default_factory=dict)
     values: dict[str, Span] = field(default_factory=dict)
 
-    def inner(self, *, transparent: bool = False) -> Scope:
+    def inner(self, *, transparent: bool = False) -> VisibleNames:
         """A scope within; the steps of a transparent one are seen from outside."""
-        made = Scope(self)
+        made = VisibleNames(self)
         if transparent:
             made.steps = self.steps
         return made
@@ -70,7 +70,7 @@ class Mention:
     role: Role
     word: str
     span: Span
-    scope: Scope
+    scope: VisibleNames
     owner: str = ""
     form: type[Form] | None = None
     siblings: tuple[str, ...] = ()
@@ -99,7 +99,7 @@ class Outline:
         self.mentions: list[Mention] = []
         self.blocks: dict[str, Block] = {}
         self.params: dict[str, tuple[Span, str]] = {}
-        self.top = Scope()
+        self.top = VisibleNames()
         if isinstance(tree, MapNode):
             self._spec(tree)
 
@@ -112,10 +112,10 @@ class Outline:
         """The steps whose key stands on a line."""
         return [mention for mention in self.mentions if mention.role == "step" and mention.span.line == line]
 
-    def _add(self, role: Role, node: ScalarNode, scope: Scope, owner: str = "", **more: object) -> None:
+    def _add(self, role: Role, node: ScalarNode, scope: VisibleNames, owner: str = "", **more: object) -> None:
         self.mentions.append(Mention(role, node.text, node.span, scope, owner, **more))  # type: ignore[arg-type]
 
-    def _keys(self, node: SyntaxNode | None, form: type[Form], scope: Scope) -> Iterator[tuple[str, SyntaxNode]]:
+    def _keys(self, node: SyntaxNode | None, form: type[Form], scope: VisibleNames) -> Iterator[tuple[str, SyntaxNode]]:
         """The entries of a form; its keys are mentioned."""
         if not isinstance(node, MapNode):
             if isinstance(node, ScalarNode):
@@ -156,7 +156,7 @@ class Outline:
                 case "init":
                     self._expressions(value, self.top)
 
-    def _parameters(self, node: SyntaxNode | None, scope: Scope, into: dict[str, tuple[Span, str]]) -> None:
+    def _parameters(self, node: SyntaxNode | None, scope: VisibleNames, into: dict[str, tuple[Span, str]]) -> None:
         if not isinstance(node, MapNode):
             return
         for key, value in node.entries:
@@ -169,7 +169,7 @@ class Outline:
             else:
                 self._expressions(value, scope)
 
-    def _named_forms(self, node: SyntaxNode, form: type[Form], scope: Scope) -> None:
+    def _named_forms(self, node: SyntaxNode, form: type[Form], scope: VisibleNames) -> None:
         for key, value in node.entries if isinstance(node, MapNode) else ():
             self._add("definition", key, scope)
             if isinstance(value, MapNode):
@@ -212,7 +212,7 @@ class Outline:
                 elif word == "outputs":
                     self._outputs(inner, scope)
 
-    def _outputs(self, node: SyntaxNode, scope: Scope) -> None:
+    def _outputs(self, node: SyntaxNode, scope: VisibleNames) -> None:
         for key, value in node.entries if isinstance(node, MapNode) else ():
             self._add("definition", key, scope)
             if isinstance(value, MapNode):
@@ -222,12 +222,12 @@ class Outline:
             else:
                 self._references(value, scope)
 
-    def _references(self, node: SyntaxNode, scope: Scope) -> None:
+    def _references(self, node: SyntaxNode, scope: VisibleNames) -> None:
         for item in node.items if isinstance(node, ListNode) else (node,):
             if isinstance(item, ScalarNode):
                 self._add("reference", item, scope)
 
-    def _expressions(self, node: SyntaxNode, scope: Scope, owner: str = "") -> None:
+    def _expressions(self, node: SyntaxNode, scope: VisibleNames, owner: str = "") -> None:
         if isinstance(node, ScalarNode):
             self._add("expression", node, scope, owner)
         elif isinstance(node, ListNode):
@@ -237,7 +237,7 @@ class Outline:
             for _, value in node.entries:
                 self._expressions(value, scope, owner)
 
-    def _body(self, node: SyntaxNode, scope: Scope) -> None:
+    def _body(self, node: SyntaxNode, scope: VisibleNames) -> None:
         if isinstance(node, ScalarNode):
             self._add("step", node, scope)
         for item in node.items if isinstance(node, ListNode) else ():
@@ -251,7 +251,7 @@ class Outline:
                     else:
                         self._call(key, value, scope)
 
-    def _call(self, key: ScalarNode, node: SyntaxNode, scope: Scope) -> None:
+    def _call(self, key: ScalarNode, node: SyntaxNode, scope: VisibleNames) -> None:
         if not isinstance(node, MapNode):
             below = isinstance(node, ScalarNode) and node.span.line > key.span.line
             if below and isinstance(node, ScalarNode):  # an argument that is being typed
@@ -281,12 +281,12 @@ class Outline:
     def _is_field(self, call: str, argument: str) -> bool:
         return call in OPS and argument in OPS[call].model_fields
 
-    def _name(self, node: SyntaxNode, scope: Scope) -> None:
+    def _name(self, node: SyntaxNode, scope: VisibleNames) -> None:
         if isinstance(node, ScalarNode):
             scope.steps.setdefault(node.text, node.span)
             self._add("definition", node, scope)
 
-    def _structure(self, word: str, node: SyntaxNode, scope: Scope) -> None:
+    def _structure(self, word: str, node: SyntaxNode, scope: VisibleNames) -> None:
         form = STRUCTURES[word]
         if word in SHORT_FORM and isinstance(node, ListNode):
             self._body(node, scope.inner(transparent=word != "sequential"))
@@ -331,7 +331,7 @@ class Outline:
                 case _:
                     self._expressions(value, scope, f"{word}.{key}")
 
-    def _scan_names(self, node: MapNode, inner: Scope) -> None:
+    def _scan_names(self, node: MapNode, inner: VisibleNames) -> None:
         """What a scan's body sees beside its own steps: a step of each sequence, the states, the turn's number."""
         for word in ("over", "state"):
             named = node.get(word)

@@ -178,8 +178,16 @@ def _line(text: str, number: int) -> str:
 
 
 def make_server() -> NetspecServer:
-    """The server with everything that it answers."""
+    """Return the server with everything that it answers."""
     server = NetspecServer()
+    _follow_documents(server)
+    _complete_words(server)
+    _explain_words(server)
+    return server
+
+
+def _follow_documents(server: NetspecServer) -> None:
+    """Have the server keep up with the client's documents."""
 
     @server.feature(types.INITIALIZED)
     def initialized(_: types.InitializedParams) -> None:
@@ -207,6 +215,10 @@ def make_server() -> NetspecServer:
     def closed(params: types.DidCloseTextDocumentParams) -> None:
         server.close(params.text_document.uri)
 
+
+def _complete_words(server: NetspecServer) -> None:
+    """Have the server offer what may stand at the cursor."""
+
     @server.feature(
         types.TEXT_DOCUMENT_COMPLETION, types.CompletionOptions(trigger_characters=["-", " ", "{", "[", "$", ":"])
     )
@@ -221,6 +233,10 @@ def make_server() -> NetspecServer:
         return types.CompletionList(
             False, [_item(item, number, written, server.snippets) for number, item in enumerate(found)]
         )
+
+
+def _explain_words(server: NetspecServer) -> None:
+    """Have the server answer for words and lines: what they mean, where they are declared, which shapes they give."""
 
     @server.feature(types.TEXT_DOCUMENT_HOVER)
     async def hovered(params: types.HoverParams) -> types.Hover | None:
@@ -247,8 +263,6 @@ def make_server() -> NetspecServer:
             types.InlayHint(server.position(lines, line, len(lines[line - 1]) + 1), text, padding_left=True)
             for line, text in found
         ]
-
-    return server
 
 
 def _written(server: NetspecServer, text: str, position: types.Position, line: int, column: int) -> types.Range:

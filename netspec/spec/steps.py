@@ -36,7 +36,6 @@ class CallStep:
     arguments: Mapping[str, Entry]
     name: ScalarNode | None
     source: Written | None
-    """the step that it reads, or a list of them; default: the step before it"""
     freeze: Written | None = None
     init: Written | None = None
 
@@ -187,7 +186,7 @@ class Share(Form):
     step: Template
     """a step that stands before it in the same body"""
     source: Value | None = Field(default=None, alias="from")
-    """the step that it reads; default: the step before it"""
+    """the step that it reads, or a list of them; default: the step before it"""
     name: StepName = None
 
 

@@ -1,0 +1,33 @@
+"""What training is made of: losses, optimizers, schedules, data sets, transforms, metrics, and the keys of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from netspec.recipes import Ingredient
+from netspec.recipes.recipe import Checkpoint, EarlyStopping, Settings, WeightDecay
+from netspec.reference.sources.forms import form_keys
+from netspec.reference.word import Argument
+from netspec.spec import TrainSpec
+from netspec.text.docstrings import field_docs
+
+PARTS: tuple[type[Ingredient], ...] = (WeightDecay, EarlyStopping, Checkpoint)
+"""The keys of ``train`` that have keys of their own."""
+
+
+def ingredient_arguments(kind: type[Ingredient]) -> Mapping[str, Argument]:
+    """Return the arguments of an ingredient by name, in their order."""
+    docs, holds = field_docs(kind), kind.model_json_schema().get("properties", {})
+    return {
+        name: Argument(name, docs.get(name, ""), holds.get(name, {}), field.is_required(), name == kind.main)
+        for name, field in kind.model_fields.items()
+    }
+
+
+def settings() -> Mapping[str, Argument]:
+    """Return the keys of ``train`` that hold a number or a word each, with their values' schema and default."""
+    keys = form_keys(TrainSpec)
+    return {
+        name: Argument(name, keys[name].doc, argument.holds)
+        for name, argument in ingredient_arguments(Settings).items()
+    }

@@ -1,0 +1,79 @@
+"""A word of the language, with everything there is to say about it; and an argument of one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Json = dict[str, Any]
+
+Kind = Literal[
+    "structure",
+    "op",
+    "block",
+    "key",
+    "loss",
+    "optimizer",
+    "schedule",
+    "data",
+    "transform",
+    "metric",
+    "initialisation",
+    "type",
+    "function",
+    "expression word",
+    "diagnostic",
+    "argument",
+    "value",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """An argument of an op, a block or an ingredient, or a key of a form.
+
+    ``holds`` is the JSON Schema of its value, with its default where it has one; wherever a value may be computed, an
+    expression may stand in its place, which ``holds`` need not say. ``main`` marks the argument that a value by itself
+    is taken for, ``reads`` an input: a step's name.
+    """
+
+    name: str
+    doc: str
+    holds: Json
+    required: bool = False
+    main: bool = False
+    reads: bool = False
+
+    @property
+    def default(self) -> str | None:
+        """Its default as YAML writes it; ``None`` where it has none."""
+        if "default" not in self.holds:
+            return None
+        value = self.holds["default"]
+        return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One meaning of a word.
+
+    ``group`` is the family of an op, or the form that a key belongs to; ``doc`` is Markdown; ``place`` says where the
+    word is written; ``examples`` are specs in YAML, but for the keys that every spec needs; ``details`` are further
+    facts, each with a title; ``related`` are other words.
+    """
+
+    name: str
+    kind: Kind
+    doc: str
+    group: str = ""
+    place: str = ""
+    arguments: tuple[Argument, ...] = ()
+    details: tuple[tuple[str, str], ...] = ()
+    examples: tuple[str, ...] = ()
+    related: tuple[str, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """The first line of its documentation, without marks of Markdown."""
+        return self.doc.strip().split("\n")[0].replace("`", "")
