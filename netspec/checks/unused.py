@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from netspec import library
 from netspec.diagnostics import Diagnostic, Label, Span
-from netspec.graph import Call, Graph, Level, Step, Value, parameter_count, visits
+from netspec.graph import Call, Graph, Level, Step, Value, parameter_count
 from netspec.spec import Spec
 from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
 
@@ -21,8 +21,8 @@ Place = tuple[str, int, int]
 
 def unused(spec: Spec, document: SyntaxNode, graphs: Iterable[Graph]) -> list[Diagnostic]:
     """A warning for each part of a spec that nothing reads in any of its graphs, in source order."""
-    graphs = [*graphs]
-    found = [*unread_steps(graphs), *unread_inputs(spec, graphs)]
+    readings = [Reading(graph) for graph in graphs]
+    found = [*unread_steps(readings), *unread_inputs(spec, readings)]
     if isinstance(document, MapNode):
         found += unread_words(spec, document)
     return sorted(found, key=lambda each: each.primary.span.order)
@@ -39,10 +39,11 @@ class Reading:
     """Which steps of a graph some output depends on: ``lives`` has those of each level, ``read`` the values."""
 
     def __init__(self, graph: Graph):
+        self.graph = graph
         self.lives: dict[Level, set[Step]] = {}
         self.wanted: dict[Level, set[int]] = {}
         self.read: set[Value] = set()
-        self.tied = {target for _, step, *_ in visits(graph.body) for target in tied_to(step)}
+        self.tied = {target for step in graph.body.steps for target in tied_to(step)}  # ties stand nowhere else
         self._mark(graph.body, set(range(len(graph.body.outputs))), "")
 
     def _mark(self, level: Level, wanted: set[int], prefix: str) -> None:
@@ -75,13 +76,17 @@ def tied_to(step: Step) -> Iterator[str]:
         yield from (source.rpartition(".")[0] or source for _, source in step.ties)
 
 
-def unread_steps(graphs: Iterable[Graph]) -> Iterator[Diagnostic]:
+def unread_steps(readings: Iterable[Reading]) -> Iterator[Diagnostic]:
     """Steps that no output of any graph depends on, and that no other step reads."""
     useful: set[Place] = set()
     useless: dict[Place, tuple[Step, bool]] = {}
-    for graph in graphs:
-        reading = Reading(graph)
+    settled: set[Level] = set()  # all of their steps are useful, as an earlier graph has shown
+    for reading in readings:
         for level, live in reading.lives.items():
+            if level in settled:
+                continue
+            if len(live) == len(level.steps):
+                settled.add(level)
             inside = {value for step in level.steps for value in step.inputs}
             for step in level.steps:
                 place = step.span.order
@@ -106,15 +111,9 @@ def _unread_step(step: Step) -> Diagnostic:
 # Inputs and parameters
 
 
-def unread_inputs(spec: Spec, graphs: Iterable[Graph]) -> Iterator[Diagnostic]:
+def unread_inputs(spec: Spec, readings: Iterable[Reading]) -> Iterator[Diagnostic]:
     """Inputs of the network that no output of any graph depends on."""
-    read = {
-        name
-        for graph in graphs
-        for reading in [Reading(graph)]
-        for name, value in graph.inputs.items()
-        if value in reading.read
-    }
+    read = {name for each in readings for name, value in each.graph.inputs.items() if value in each.read}
     for name, given in spec.inputs.items():
         if name not in read:
             help = f"let a step read it: `from: {name}`, or leave it out"
