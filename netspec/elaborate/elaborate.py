@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from netspec.diagnostics import Report
 from netspec.dims import Dim
@@ -20,9 +21,11 @@ from netspec.elaborate.state.cache import Shared
 from netspec.elaborate.state.requirements import Requirements
 from netspec.elaborate.steps import HANDLERS
 from netspec.graph import Graph, InitRule, Value
-from netspec.recipes.recipe import Recipe
 from netspec.spec import Spec, Written
 from netspec.syntax import MapNode
+
+if TYPE_CHECKING:
+    from netspec.recipes.recipe import Recipe
 
 
 def elaborate(
