@@ -6,59 +6,61 @@ from collections.abc import Mapping
 from typing import Any
 
 from netspec.diagnostics import Label
-from netspec.elaborate.building.op_arguments import missing_arguments
 from netspec.elaborate.context import Context
 from netspec.elaborate.messages.unknowns import unknown_parameter
+from netspec.elaborate.reading.arguments import Signature, read_arguments
 from netspec.elaborate.reading.scope import Scope
-from netspec.elaborate.reading.values import Failed, bounded, declared_type, default_value
+from netspec.elaborate.reading.values import Failed, Reader, bounded, declared_type, default_value
 from netspec.expressions import UNKNOWN_VALUE
 from netspec.spec import BlockSpec, CallStep, Written
+from netspec.syntax import ScalarNode
 
 
 def block_arguments(
     context: Context, step: CallStep, key: str, block: BlockSpec, inputs: Mapping[str, Written], env: Scope
 ) -> tuple[dict[str, Any], dict[str, Written]]:
-    """The values of a block's parameters at a call, and where each was set; every fault in them is reported."""
-    written = {name: entry[1] for name, entry in step.arguments.items() if name not in inputs}
-    if step.main is not None:
-        if not block.params:
-            raise context.reader.error(
-                "bad-argument", f"`{key}` has no parameters", step.main.span, help=f"write `- {key}` alone"
-            )
-        written[next(iter(block.params))] = step.main
-    failed = False
-    missing: list[str] = []
-    unknown = written.keys() - block.params.keys()
-    for name in unknown:
-        failed = True
-        unknown_parameter(context.reader, step, key, block, name)
-    values: dict[str, Any] = {}
+    """Return the values of a block's parameters at a call, and where each was set.
+
+    Raises ``Failed`` where one is at fault; every fault is reported.
+    """
+    reader = context.reader
+    written = {name: entry for name, entry in step.arguments.items() if name not in inputs}
+    found = read_arguments(reader, _signature(reader, step, key, block, env), written, step.main, step.span)
+    sound, values = found.sound, dict(found.values)
     origins: dict[str, Written] = {}
     for name, parameter in block.params.items():
-        try:
-            if name in written:
-                type = declared_type(context.reader, parameter)
-                value = context.reader.typed(written[name], env, type, f"`{name}` of `{key}`")
-                values[name] = bounded(context.reader, parameter, value, written[name].span)
-                origins[name] = written[name] if "str" in type else env.origin(written[name])
-            elif parameter.default is not None:
-                scope = visible_to(context, block).extended({"shape": env["shape"], **values}, origins)
-                values[name] = default_value(context.reader, parameter, scope)
-                origins[name] = parameter.default
-            elif unknown:  # most likely it is among them, misspelt
-                values[name] = UNKNOWN_VALUE
-            else:
-                missing.append(name)
-                raise Failed
-        except Failed:
-            failed, values[name] = True, UNKNOWN_VALUE
-    if missing:
-        span = block.params[missing[0]].key.span
-        labels = (Label(span, "declared here without a default"),)
-        missing_arguments(context, key, step, missing, labels)
-    if failed:
+        if name in found.nodes:
+            node = found.nodes[name]
+            is_text = name in values and "str" in declared_type(reader, parameter)
+            origins[name] = node if is_text else env.origin(node)
+        elif parameter.default is not None:
+            scope = visible_to(context, block).extended({"shape": env["shape"], **values}, origins)
+            try:
+                values[name] = default_value(reader, parameter, scope)
+            except Failed:
+                sound = False
+            origins[name] = parameter.default
+        values.setdefault(name, UNKNOWN_VALUE)
+    if not sound:
         raise Failed
-    return values, origins
+    return {name: values[name] for name in block.params}, origins
+
+
+def _signature(reader: Reader, step: CallStep, key: str, block: BlockSpec, env: Scope) -> Signature:
+    def read(name: str, node: Written) -> Any:
+        parameter = block.params[name]
+        value = reader.typed(node, env, declared_type(reader, parameter), f"`{name}` of `{key}`")
+        return bounded(reader, parameter, value, node.span)
+
+    def declared(name: str) -> Label:
+        return Label(block.params[name].key.span, "declared here without a default")
+
+    def unknown(argument: ScalarNode) -> object:
+        return unknown_parameter(reader, step, key, block, argument.text)
+
+    main = next(iter(block.params), None)
+    required = [name for name, parameter in block.params.items() if parameter.default is None]
+    return Signature(key, block.params, main, read, unknown, required, declared)
 
 
 def visible_to(context: Context, block: BlockSpec) -> Scope:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from netspec.diagnostics import clipped, did_you_mean
 from netspec.dims import Shape, pretty_shape
 from netspec.elaborate.context import Context, Frame
-from netspec.elaborate.messages.unknowns import listed
+from netspec.elaborate.reading.scope import listed
 from netspec.elaborate.reading.values import Failed
 from netspec.elaborate.state.levels import UNKNOWN
 from netspec.graph import Call, Node, Step

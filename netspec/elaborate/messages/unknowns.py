@@ -12,22 +12,7 @@ from netspec.ops import OPS, Op
 from netspec.spec import STRUCTURES, BlockSpec, CallStep
 from netspec.syntax import ScalarNode
 
-PLAIN_WORDS = {
-    "a valid ": "a ",
-    "a integer": "an integer",
-    "greater than or equal to": "at least",
-    "less than or equal to": "at most",
-    "a boolean": "true or false",
-}
-"""Pydantic's words in ours."""
-
 JOIN_HELP = "`concat`, `add`, `mean` and their like join several values into one"
-
-
-def listed(names: Sequence[str]) -> str:
-    """`a`, `b` and `c`."""
-    *first, last = (f"`{name}`" for name in names)
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 def theirs(what: str, names: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from netspec.diagnostics import did_you_mean
 from netspec.elaborate.passes.init_limits import wrong_number
+from netspec.elaborate.reading.arguments import Signature, read_arguments
 from netspec.elaborate.reading.scope import show
 from netspec.elaborate.reading.values import PLAIN_TEXT, Failed, Reader
 from netspec.graph import InitRule, Level, walk_parameters
@@ -78,9 +79,6 @@ def read_rule(pattern: ScalarNode, node: Written, reader: Reader, env: Mapping[s
         hint = did_you_mean(function.text.removesuffix("_"), FUNCTIONS) or "they are those of torch.nn.init"
         raise reader.error("unknown-name", f"no initialisation is called `{function.text}`", function.span, help=hint)
     arguments = _arguments(function, argument, known, reader, env)
-    for name, default in known.items():
-        if default is float and name not in arguments:
-            raise reader.error("missing-argument", f"`{function.text}` needs `{name}`", function.span)
     if wrong := wrong_number(function.text, {**known, **arguments}):
         raise reader.error("bad-argument", wrong, (argument or function).span)
     return InitRule(pattern.text, function.text, arguments, pattern.span)
@@ -89,38 +87,35 @@ def read_rule(pattern: ScalarNode, node: Written, reader: Reader, env: Mapping[s
 def _arguments(
     function: ScalarNode, written: Written | None, known: Mapping[str, Any], reader: Reader, env: Mapping[str, Any]
 ) -> dict[str, Any]:
-    if written is None:
-        return {}
-    if not isinstance(written, MapNode):
-        if not known:
-            raise reader.error("bad-argument", f"`{function.text}` takes no arguments", written.span)
-        name = ALONE.get(function.text, next(iter(known)))
-        if name is None:
-            takes = " and ".join(f"`{each}`" for each in known)
-            raise reader.error("bad-argument", f"`{function.text}` takes {takes}, not one number", written.span)
-        return {name: _argument(name, written, known, reader, env)}
-    made = {}
-    for key, node in written.entries:
-        if key.text not in known:
-            help = did_you_mean(key.text, known)
-            raise reader.error(
-                "unknown-argument", f"`{function.text}` has no argument `{key.text}`", key.span, help=help
-            )
-        made[key.text] = _argument(key.text, node, known, reader, env)
-    return made
+    """Return the arguments of a function. Raises ``Failed`` where one is at fault; every fault is reported."""
+
+    def read(name: str, node: Written) -> Any:
+        return _text(name, node, reader, env) if name in TEXTS else _number(name, node, reader, env)
+
+    def unknown(key: ScalarNode) -> object:
+        message = f"`{function.text}` has no argument `{key.text}`"
+        return reader.error("unknown-argument", message, key.span, help=did_you_mean(key.text, known))
+
+    main = ALONE.get(function.text, next(iter(known), None))
+    required = [name for name, default in known.items() if default is float]
+    signature = Signature(function.text, known, main, read, unknown, required)
+    entries = written.entries if isinstance(written, MapNode) else ()
+    alone = None if isinstance(written, MapNode) else written
+    found = read_arguments(reader, signature, {key.text: (key, node) for key, node in entries}, alone, function.span)
+    if not found.sound:
+        raise Failed
+    return found.values
 
 
-def _argument(name: str, node: Written, known: Mapping[str, Any], reader: Reader, env: Mapping[str, Any]) -> Any:
-    if name in TEXTS:
-        value = reader.value(node, env, PLAIN_TEXT)
-        if value not in TEXTS[name]:
-            raise reader.error(
-                "bad-argument",
-                f"`{name}` cannot be {show(value)}",
-                node.span,
-                help=did_you_mean(str(value), TEXTS[name]),
-            )
-        return value
+def _text(name: str, node: Written, reader: Reader, env: Mapping[str, Any]) -> str:
+    value = reader.value(node, env, PLAIN_TEXT)
+    if value in TEXTS[name]:
+        return str(value)
+    help = did_you_mean(str(value), TEXTS[name])
+    raise reader.error("bad-argument", f"`{name}` cannot be {show(value)}", node.span, help=help)
+
+
+def _number(name: str, node: Written, reader: Reader, env: Mapping[str, Any]) -> float:
     value = reader.value(node, env)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise reader.error("bad-argument", f"`{name}` is a number, not {show(value)}", node.span)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from netspec.diagnostics import Label, Span, clipped
@@ -79,3 +79,9 @@ def show(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return clipped("[" + ", ".join(item if isinstance(item, str) else show(item) for item in value) + "]")
     return f"the symbolic size {value}" if isinstance(value, Dim) else str(value)
+
+
+def listed(names: Sequence[str], word: str = "and") -> str:
+    """Return names for a message: `a`, `b` and `c`."""
+    *first, last = (f"`{name}`" for name in names)
+    return f"{', '.join(first)} {word} {last}" if first else last

@@ -12,7 +12,8 @@ from netspec.elaborate.building.references import previous, reference, reference
 from netspec.elaborate.building.step_names import step_name
 from netspec.elaborate.building.ties import guard_ties, read_ties
 from netspec.elaborate.context import Context, Frame
-from netspec.elaborate.messages.unknowns import JOIN_HELP, listed
+from netspec.elaborate.messages.unknowns import JOIN_HELP
+from netspec.elaborate.reading.scope import listed
 from netspec.elaborate.reading.values import Failed
 from netspec.elaborate.state.levels import ABSENT, Binding, Ports
 from netspec.expressions import UNKNOWN_VALUE

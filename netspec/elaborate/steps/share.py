@@ -10,8 +10,7 @@ from netspec.diagnostics import Label, clipped, did_you_mean
 from netspec.dims import pretty_shape
 from netspec.elaborate.building.references import reference
 from netspec.elaborate.context import Context, Frame
-from netspec.elaborate.messages.unknowns import listed
-from netspec.elaborate.reading.scope import Scope
+from netspec.elaborate.reading.scope import Scope, listed
 from netspec.elaborate.reading.values import Failed
 from netspec.elaborate.state.levels import UNKNOWN
 from netspec.graph import Call, Level, Node, Step, Value, walk

@@ -8,8 +8,7 @@ from typing import Any
 
 from netspec.diagnostics import Span, clipped, did_you_mean
 from netspec.dims import pretty, pretty_shape
-from netspec.elaborate.messages.unknowns import listed
-from netspec.elaborate.reading.scope import Scope
+from netspec.elaborate.reading.scope import Scope, listed
 from netspec.elaborate.reading.values import Failed, Reader
 from netspec.elaborate.training.data_sizes import check_sizes, known
 from netspec.elaborate.training.ingredients import IngredientReader
@@ -64,7 +63,7 @@ class _Recipes:
         decay = self.part(WeightDecay, form.weight_decay)
         checkpoint = self.part(Checkpoint, form.checkpoint)
         entries = {key.text: (key, value) for key, value in self.node.entries if key.text in Settings.model_fields}
-        settings = self.attempt(lambda: ingredients.made(Settings, entries, self.form.span))
+        settings = self.attempt(lambda: ingredients.made(Settings, entries, None, self.form.span))
         published = self.published()
         metrics = ingredients.several("metric", form.metrics)
         prepare, augment = (ingredients.several("transform", each) for each in (form.prepare, form.augment))
