@@ -1,0 +1,41 @@
+"""What the steps of a level keep, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from netspec.dims import Size, total
+
+
+@dataclass(eq=False, slots=True)
+class Record:
+    """What the steps of a level keep in one run, by name; ``calls`` has what is inside, and how often that runs."""
+
+    steps: dict[str, Size] = field(default_factory=dict)
+    calls: dict[str, list[tuple[Size, Record]]] = field(default_factory=dict)
+
+    @property
+    def total(self) -> Size:
+        return total(self.steps.values())
+
+    def add(self, name: str, size: Size, inside: Record | None = None) -> None:
+        self.steps[name] = self.steps.get(name, 0) + size
+        if inside is not None:
+            self.calls.setdefault(name, []).append((1, inside))
+
+    def add_all(self, other: Record, times: Size) -> None:
+        """All that another run of the same level keeps, so many times."""
+        for name, size in other.steps.items():
+            self.steps[name] = self.steps.get(name, 0) + size * times
+        for name, calls in other.calls.items():
+            self.calls.setdefault(name, []).extend((count * times, inside) for count, inside in calls)
+
+    def at(self, path: Sequence[str]) -> Size:
+        if len(path) == 1:
+            return self.steps[path[0]]
+        found: Size = 0
+        for times, inside in self.calls[path[0]]:
+            if path[1] in inside.steps:  # a part of the level may run ahead of the rest
+                found = found + times * inside.at(path[1:])
+        return found

@@ -1,0 +1,40 @@
+"""Pieces of memory, and the tensors that lie in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from netspec.analysis.memory.precision import bytes_of
+from netspec.dims import Size
+from netspec.ops import Tensor
+from netspec.ops.core.layout import Strides
+
+
+@dataclass(eq=False, slots=True)
+class Storage:
+    """A piece of memory: ``size`` bytes; ``kept`` where autograd keeps it already. Weights are not ``counted``."""
+
+    size: Size
+    kept: bool = False
+    counted: bool = True
+
+
+class PlacedTensor(NamedTuple):
+    """A tensor in its ``home``. ``needs``: gradients flow to it."""
+
+    tensor: Tensor
+    home: Storage
+    strides: Strides | None = None
+    needs: bool = False
+
+
+def likeness(placed: PlacedTensor) -> tuple[object, ...]:
+    """What two tensors have in common that a level cannot tell apart."""
+    home = placed.home
+    return placed.tensor, placed.strides, placed.needs, home.size, home.kept, home.counted
+
+
+def fresh(tensor: Tensor, strides: Strides | None = None, needs: bool = False) -> PlacedTensor:
+    """A tensor in memory of its own."""
+    return PlacedTensor(tensor, Storage(bytes_of(tensor)), strides, needs)
