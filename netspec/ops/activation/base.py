@@ -13,7 +13,7 @@ class Activation(Op):
 
     family = "activation"
     leading = True
-    keeps = "input"
+    saved_for_backward = "input"
     elementwise = True
 
     def scalar(self, builder: OnnxBuilder, value: float, tensors: Sequence[Tensor]) -> Any:

@@ -17,7 +17,7 @@ class ReLU(Activation):
     name = "relu"
     torch = "nn.ReLU"
     functional = "F.relu"
-    keeps = "output"
+    saved_for_backward = "output"
 
     inplace: bool = False
 

@@ -197,7 +197,7 @@ class Sigmoid(Activation):
     name = "sigmoid"
     torch = "nn.Sigmoid"
     functional = "torch.sigmoid"
-    keeps = "output"
+    saved_for_backward = "output"
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.op("Sigmoid", inputs[0])
@@ -225,7 +225,7 @@ class Tanh(Activation):
     name = "tanh"
     torch = "nn.Tanh"
     functional = "torch.tanh"
-    keeps = "output"
+    saved_for_backward = "output"
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.op("Tanh", inputs[0])
@@ -302,7 +302,7 @@ class Softmax(AlongDimension):
     name = "softmax"
     torch = "nn.Softmax"
     functional = "F.softmax"
-    keeps = "output"
+    saved_for_backward = "output"
     autocast = "float32"
     elementwise = False
 
@@ -316,7 +316,7 @@ class LogSoftmax(AlongDimension):
     name = "log_softmax"
     torch = "nn.LogSoftmax"
     functional = "F.log_softmax"
-    keeps = "output"
+    saved_for_backward = "output"
     autocast = "float32"
     elementwise = False
 
@@ -330,7 +330,7 @@ class Softmin(AlongDimension):
     name = "softmin"
     torch = "nn.Softmin"
     functional = "F.softmin"
-    keeps = "output"
+    saved_for_backward = "output"
     autocast = "float32"
     elementwise = False
 
@@ -345,7 +345,7 @@ class Softmax2d(Activation):
     torch = "nn.Softmax2d"
     functional = "F.softmax"
     leading = False
-    keeps = "output"
+    saved_for_backward = "output"
     autocast = "float32"
     elementwise = False
 

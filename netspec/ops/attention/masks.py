@@ -79,7 +79,7 @@ class CausalMask(Op):
     ports = ("query", "key")
     optional = ("key",)
     any_dtype = True
-    keeps = "nothing"
+    saved_for_backward = "nothing"
 
     def infer(self, *inputs: Tensor | None) -> tuple[Tensor, ...]:
         shapes = [tensor.shape for tensor in inputs if tensor is not None]

@@ -17,7 +17,7 @@ class Positions(Op):
     """What encodings of position share: (…, T, C), kept."""
 
     family = "sequence"
-    keeps = "nothing"
+    saved_for_backward = "nothing"
 
     def width(self, shape: Shape) -> int:
         """The size of the last dimension; guards the input's rank."""

@@ -23,7 +23,7 @@ class Linear(Op):
     torch = "nn.Linear"
     main = "out_features"
     leading = True
-    keeps = "input"
+    saved_for_backward = "input"
     autocast = "bfloat16"
 
     out_features: Positive
@@ -83,7 +83,7 @@ class Affine(Op):
     functional = "F.linear"
     ports = ("input", "weight", "bias")
     optional = ("bias",)
-    keeps = "input"
+    saved_for_backward = "input"
     autocast = "bfloat16"
 
     def requirements(self, *inputs: Tensor | None) -> Iterable[tuple[Size, Size, str]]:
@@ -161,7 +161,7 @@ class MatMul(Op):
     family = "linear"
     functional = "torch.matmul"
     ports = ("input", "other")
-    keeps = "input"
+    saved_for_backward = "input"
     autocast = "bfloat16"
 
     def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:

@@ -23,7 +23,7 @@ class Comparison(Op):
     any_dtype = True
     sign: ClassVar[str]
     onnx_type: ClassVar[str]
-    keeps = "nothing"
+    saved_for_backward = "nothing"
     elementwise = True
     onnx_lacks = ("bool",)
 
@@ -141,7 +141,7 @@ class LogicalNot(Op):
     family = "arithmetic"
     functional = "torch.logical_not"
     any_dtype = True
-    keeps = "nothing"
+    saved_for_backward = "nothing"
     elementwise = True
 
     def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
@@ -218,7 +218,7 @@ class Triangle(Op):
     main = "diagonal"
     any_dtype = True
     upper: ClassVar[int]
-    keeps = "nothing"
+    saved_for_backward = "nothing"
 
     diagonal: int = 0
 

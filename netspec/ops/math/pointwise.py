@@ -18,7 +18,7 @@ class Pointwise(Op):
     family = "arithmetic"
     leading = True
     onnx_type: ClassVar[str]
-    keeps = "input"
+    saved_for_backward = "input"
     elementwise = True
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
@@ -31,7 +31,7 @@ class Exp(Pointwise):
     name = "exp"
     functional = "torch.exp"
     onnx_type = "Exp"
-    keeps = "output"
+    saved_for_backward = "output"
     autocast = "float32"
 
 
@@ -50,7 +50,7 @@ class Sqrt(Pointwise):
     name = "sqrt"
     functional = "torch.sqrt"
     onnx_type = "Sqrt"
-    keeps = "output"
+    saved_for_backward = "output"
 
 
 class Reciprocal(Pointwise):
@@ -59,7 +59,7 @@ class Reciprocal(Pointwise):
     name = "reciprocal"
     functional = "torch.reciprocal"
     onnx_type = "Reciprocal"
-    keeps = "output"
+    saved_for_backward = "output"
     autocast = "float32"
 
 
@@ -85,7 +85,7 @@ class Neg(Pointwise):
     name = "neg"
     functional = "torch.neg"
     onnx_type = "Neg"
-    keeps = "nothing"
+    saved_for_backward = "nothing"
 
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return f"-{arguments[0]}"
@@ -126,7 +126,7 @@ class Scale(WithNumber):
     main = "factor"
     sign = "*"
     onnx_type = "Mul"
-    keeps = "nothing"
+    saved_for_backward = "nothing"
 
     factor: float
 
@@ -138,7 +138,7 @@ class Shift(WithNumber):
     main = "amount"
     sign = "+"
     onnx_type = "Add"
-    keeps = "nothing"
+    saved_for_backward = "nothing"
 
     amount: float
 
@@ -189,7 +189,7 @@ class Cast(Op):
     family = "shape"
     main = "dtype"
     any_dtype = True
-    keeps = "nothing"
+    saved_for_backward = "nothing"
     elementwise = True
 
     dtype: Dtype

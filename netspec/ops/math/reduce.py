@@ -69,7 +69,7 @@ class ReduceSum(Reduction):
     any_dtype = True
     widens = True
     onnx_type = "ReduceSum"
-    keeps = "nothing"
+    saved_for_backward = "nothing"
     autocast = "float32"
 
 
@@ -78,7 +78,7 @@ class ReduceMean(Reduction):
 
     name = "reduce_mean"
     method = "mean"
-    keeps = "nothing"
+    saved_for_backward = "nothing"
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return mean_over(builder, inputs[0], self.axes(len(tensors[0].shape)), self.keepdim)
@@ -118,7 +118,7 @@ class ReduceProd(Reduction):
 class Arg(Reduction):
     """What finding an index shares."""
 
-    keeps = "nothing"
+    saved_for_backward = "nothing"
     any_dtype = True
 
     dim: int
@@ -158,7 +158,7 @@ class CumSum(Op):
     keyword_main = True
     any_dtype = True
     autocast = "float32"
-    keeps = "nothing"
+    saved_for_backward = "nothing"
 
     dim: int
 

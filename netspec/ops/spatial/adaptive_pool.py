@@ -25,7 +25,7 @@ class AdaptivePool(Op):
     main = "output_size"
     rank: ClassVar[int]
     window_type: ClassVar[str]
-    keeps = "input"
+    saved_for_backward = "input"
 
     output_size: Any
 
@@ -235,7 +235,7 @@ class GlobalAveragePool(GlobalPool):
     name = "global_avg_pool"
     functional = "torch.mean"
     method = "mean"
-    keeps = "nothing"
+    saved_for_backward = "nothing"
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return mean_over(builder, inputs[0], range(2, len(tensors[0].shape)))

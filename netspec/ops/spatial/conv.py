@@ -19,7 +19,7 @@ class Convolution(Op):
     family = "convolution"
     main = "out_channels"
     rank: ClassVar[int]
-    keeps = "input"
+    saved_for_backward = "input"
     autocast = "bfloat16"
 
     out_channels: Positive

@@ -20,7 +20,7 @@ class WindowPool(Op):
     family = "pooling"
     main = "kernel_size"
     rank: ClassVar[int]
-    keeps = "input"
+    saved_for_backward = "input"
 
     kernel_size: Any
     stride: Any = None

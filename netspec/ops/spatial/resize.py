@@ -87,7 +87,7 @@ class PixelShuffle(Op):
     functional = "F.pixel_shuffle"
     main = "upscale_factor"
     any_dtype = True
-    keeps = "nothing"
+    saved_for_backward = "nothing"
 
     upscale_factor: Positive
 
@@ -120,7 +120,7 @@ class PixelUnshuffle(Op):
     functional = "F.pixel_unshuffle"
     main = "downscale_factor"
     any_dtype = True
-    keeps = "nothing"
+    saved_for_backward = "nothing"
 
     downscale_factor: Positive
 

@@ -38,7 +38,7 @@ class Upsample(Op):
     functional = "F.interpolate"
     main = "scale_factor"
     keyword_main = True
-    keeps = "nothing"
+    saved_for_backward = "nothing"
 
     size: Annotated[Any, OneOrMany(1, optional=True)] = None
     scale_factor: Annotated[Any, OneOrMany(0, whole=False, optional=True)] = None

@@ -25,7 +25,7 @@ class Parameter(Op):
     torch = "nn.Parameter"
     main = "shape"
     ports = ()
-    keeps = "nothing"
+    saved_for_backward = "nothing"
 
     shape: Annotated[Any, Listed("a list of sizes", lambda value: is_integer(value) and value > 0, INTEGER)]
 
@@ -64,7 +64,7 @@ class Constant(Op):
     ports = ("like",)
     optional = ("like",)
     any_dtype = True
-    keeps = "nothing"
+    saved_for_backward = "nothing"
 
     value: Annotated[Any, Nested()]
     dtype: Dtype = "float32"
@@ -91,7 +91,7 @@ class Arange(Op):
     ports = ("like",)
     optional = ("like",)
     any_dtype = True
-    keeps = "nothing"
+    saved_for_backward = "nothing"
 
     end: Annotated[Any, Extent()]
 
@@ -131,7 +131,7 @@ class Filled(Op):
     optional = ("like",)
     any_dtype = True
     number: ClassVar[int]
-    keeps = "nothing"
+    saved_for_backward = "nothing"
 
     size: Annotated[Any, Sizes()]
 
@@ -194,7 +194,7 @@ class Expand(Op):
     ports = ("input", "like")
     optional = ("like",)
     any_dtype = True
-    keeps = "nothing"
+    saved_for_backward = "nothing"
 
     shape: Annotated[Any, Growth()]
 

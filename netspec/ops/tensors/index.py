@@ -26,7 +26,7 @@ class Embedding(Op):
     main = "embedding_dim"
     any_dtype = True
     leading = True
-    keeps = "input"
+    saved_for_backward = "input"
 
     num_embeddings: Positive
     embedding_dim: Positive
@@ -65,7 +65,7 @@ class OneHot(Op):
     functional = "F.one_hot"
     main = "num_classes"
     any_dtype = True
-    keeps = "nothing"
+    saved_for_backward = "nothing"
 
     num_classes: Positive
 
@@ -87,7 +87,7 @@ class Gather(Rearrangement):
     functional = "torch.gather"
     main = "dim"
     ports = ("input", "index")
-    keeps = "input"
+    saved_for_backward = "input"
 
     dim: int
 

@@ -77,7 +77,7 @@ class Coalesce(Op):
     ports = ("input", "default")
     optional = ("input",)
     any_dtype = True
-    keeps = "nothing"
+    saved_for_backward = "nothing"
 
     def requirements(self, *inputs: Tensor | None) -> Iterable[tuple[Size, Size, str]]:
         given, default = inputs

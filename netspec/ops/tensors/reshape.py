@@ -18,7 +18,7 @@ class Rearrangement(Op):
 
     family = "shape"
     any_dtype = True
-    keeps = "nothing"
+    saved_for_backward = "nothing"
 
 
 class Identity(Rearrangement):

@@ -39,13 +39,13 @@ class Saved:
 class MemoryUse(Signature):
     """How much memory the op takes, and for how long.
 
-    May say: ``keeps``, what autograd keeps of it (``nothing``, ``input``, ``output``, ``both``), or ``saved``, where it
+    May say: ``saved_for_backward``, what autograd saves of it (``nothing``, ``input``, ``output``, ``both``), or ``saved``, where it
     depends on the run; ``elementwise``, whether its output lies in memory as its input does, or else ``places``;
     ``passing``; ``autocast``, how torch's autocast runs it on CUDA: in ``bfloat16``, in ``float32``, or (empty) as its
     inputs are.
     """
 
-    keeps: ClassVar[str] = "both"
+    saved_for_backward: ClassVar[str] = "both"
     elementwise: ClassVar[bool] = False
     autocast: ClassVar[str] = ""
 
@@ -56,8 +56,8 @@ class MemoryUse(Signature):
         """
         inputs = tuple(at for at, tensor in enumerate(run.inputs) if tensor is not None)
         return Saved(
-            inputs if self.keeps in ("input", "both") else (),
-            tuple(range(len(run.outputs))) if self.keeps in ("output", "both") else (),
+            inputs if self.saved_for_backward in ("input", "both") else (),
+            tuple(range(len(run.outputs))) if self.saved_for_backward in ("output", "both") else (),
         )
 
     def passing(self, run: Run) -> tuple[Tensor, ...]:
