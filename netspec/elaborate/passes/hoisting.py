@@ -104,7 +104,9 @@ def runs_at_once(step: Step, fixed: Iterable[Value], length: Size) -> bool:
     if len(ranks) != 1:
         return False
     (rank,) = ranks
-    if not step.op.is_leading(rank) or any(len(value.shape) >= rank for value in step.inputs if value in known):
+    if not step.op.is_batched_over_leading_dims(rank) or any(
+        len(value.shape) >= rank for value in step.inputs if value in known
+    ):
         return False
     tensors = [value.tensor if value in known else over_time(value.tensor, length) for value in step.inputs]
     wanted = tuple(over_time(value.tensor, length) for value in step.outputs)

@@ -12,7 +12,7 @@ class Activation(Op):
     """What every activation shares: the output has the input's shape."""
 
     family = "activation"
-    leading = True
+    batched_over_leading_dims = True
     saved_for_backward = "input"
     elementwise = True
 

@@ -62,7 +62,7 @@ class Dropout(AnyDropout):
     name = "dropout"
     torch = "nn.Dropout"
     functional = "F.dropout"
-    leading = True
+    batched_over_leading_dims = True
 
     def mask(self, output: Tensor) -> Tensor:
         """As on CUDA; on CPU torch keeps a mask of floating-point numbers, as it does in place."""

@@ -59,7 +59,7 @@ class PReLU(Activation):
 
     name = "prelu"
     torch = "nn.PReLU"
-    leading = False
+    batched_over_leading_dims = False
     main = "num_parameters"
 
     num_parameters: Positive = 1

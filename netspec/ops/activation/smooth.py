@@ -255,7 +255,7 @@ class AlongDimension(Activation):
 
     dim: int
 
-    def is_leading(self, rank: int) -> bool:
+    def is_batched_over_leading_dims(self, rank: int) -> bool:
         return 1 - rank <= self.dim < 0
 
     def output_shape(self, *shapes: Shape) -> Shape:
@@ -344,7 +344,7 @@ class Softmax2d(Activation):
     name = "softmax2d"
     torch = "nn.Softmax2d"
     functional = "F.softmax"
-    leading = False
+    batched_over_leading_dims = False
     saved_for_backward = "output"
     autocast = "float32"
     elementwise = False

@@ -22,7 +22,7 @@ class Linear(Op):
     family = "linear"
     torch = "nn.Linear"
     main = "out_features"
-    leading = True
+    batched_over_leading_dims = True
     saved_for_backward = "input"
     autocast = "bfloat16"
 

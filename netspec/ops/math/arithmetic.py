@@ -19,7 +19,7 @@ class Elementwise(Op):
     family = "arithmetic"
     variadic = True
     any_dtype = True
-    leading = True
+    batched_over_leading_dims = True
     onnx_type: ClassVar[str]
     elementwise = True
     onnx_lacks: ClassVar[tuple[str, ...]] = ("bool",)

@@ -16,7 +16,7 @@ class Pointwise(Op):
     """What functions of single elements share. ``onnx_type`` is the ONNX op that does the same."""
 
     family = "arithmetic"
-    leading = True
+    batched_over_leading_dims = True
     onnx_type: ClassVar[str]
     saved_for_backward = "input"
     elementwise = True

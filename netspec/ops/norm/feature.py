@@ -21,7 +21,7 @@ class TrailingNorm(Op):
 
     family = "norm"
     main = "normalized_shape"
-    leading = True
+    batched_over_leading_dims = True
     autocast = "float32"
 
     normalized_shape: Annotated[Any, OneOrMany(1, optional=True)] = None

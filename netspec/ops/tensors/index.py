@@ -25,7 +25,7 @@ class Embedding(Op):
     torch = "nn.Embedding"
     main = "embedding_dim"
     any_dtype = True
-    leading = True
+    batched_over_leading_dims = True
     saved_for_backward = "input"
 
     num_embeddings: Positive

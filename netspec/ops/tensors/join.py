@@ -38,7 +38,7 @@ class Concat(Join):
     name = "concat"
     functional = "torch.cat"
 
-    def is_leading(self, rank: int) -> bool:
+    def is_batched_over_leading_dims(self, rank: int) -> bool:
         return 1 - rank <= self.dim < 0
 
     def reach(self, rank: int) -> tuple[Reach, ...] | None:

@@ -22,17 +22,17 @@ PLACE = Reach(1, 0, 0)
 class Behaviour(Signature):
     """What may be moved, merged or traced through the op.
 
-    May say: ``leading``, whether it does the same at every place of the leading dimensions; ``tracks``, whether what it
+    May say: ``batched_over_leading_dims``, whether it does the same at every place of the leading dimensions; ``tracks``, whether what it
     gives depends on more than its inputs and parameters: on chance, on earlier batches; ``reach``, for an op over
     spatial dimensions.
     """
 
-    leading: ClassVar[bool] = False
+    batched_over_leading_dims: ClassVar[bool] = False
     tracks: ClassVar[bool] = False
 
-    def is_leading(self, rank: int) -> bool:
+    def is_batched_over_leading_dims(self, rank: int) -> bool:
         """Return whether the op acts independently on every index of the dimensions before the last, for this rank."""
-        return self.leading
+        return self.batched_over_leading_dims
 
     def is_steady(self) -> bool:
         """Return whether the same inputs give the same outputs again, in training too."""
