@@ -59,7 +59,7 @@ class NodePass:
             results.append(PlacedTensor(tensor, home, place.strides, backward and "float" in tensor.dtype))
         if backward:
             self.keep(frame, node, run, given, results)
-        elif not self.training and not op.tracks:
+        elif not self.training and not op.stateful:
             everything = tuple(tensor is not None for tensor in tensors)
             run = replace(run, needs=everything, learns=frozenset(self.parameters(op, tensors)))
             self.pass_on(frame, run, op, results)

@@ -18,7 +18,7 @@ class AnyDropout(Op):
 
     family = "dropout"
     main = "p"
-    tracks = True
+    stateful = True
     elementwise = True
 
     p: Probability = 0.5

@@ -91,7 +91,7 @@ class RReLU(Activation):
     onnx_lacks = ("float64",)
     torch = "nn.RReLU"
     functional = "F.rrelu"
-    tracks = True
+    stateful = True
     elementwise = False
 
     lower: float = 1 / 8

@@ -95,7 +95,7 @@ def filled(shape: tuple[int, ...], value: float) -> Any:
 class BatchNorm(ChannelNorm):
     """What batch normalisation shares. Outside training it uses the tracked mean and variance, where it tracks."""
 
-    tracks = True
+    stateful = True
 
     def reach(self, rank: int) -> tuple[Reach, ...] | None:
         """Outside training, where the statistics are fixed."""

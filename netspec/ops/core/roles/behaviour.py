@@ -22,13 +22,13 @@ PLACE = Reach(1, 0, 0)
 class Behaviour(Signature):
     """What may be moved, merged or traced through the op.
 
-    May say: ``batched_over_leading_dims``, whether it does the same at every place of the leading dimensions; ``tracks``, whether what it
+    May say: ``batched_over_leading_dims``, whether it does the same at every place of the leading dimensions; ``stateful``, whether what it
     gives depends on more than its inputs and parameters: on chance, on earlier batches; ``reach``, for an op over
     spatial dimensions.
     """
 
     batched_over_leading_dims: ClassVar[bool] = False
-    tracks: ClassVar[bool] = False
+    stateful: ClassVar[bool] = False
 
     def is_batched_over_leading_dims(self, rank: int) -> bool:
         """Return whether the op acts independently on every index of the dimensions before the last, for this rank."""
@@ -36,7 +36,7 @@ class Behaviour(Signature):
 
     def is_steady(self) -> bool:
         """Return whether the same inputs give the same outputs again, in training too."""
-        return not self.tracks and not any(getattr(self, name, 0) for name in ("dropout", "dropout_p"))
+        return not self.stateful and not any(getattr(self, name, 0) for name in ("dropout", "dropout_p"))
 
     def reach(self, rank: int) -> tuple[Reach, ...] | None:
         """Return what a place of the output reads of each of ``rank`` spatial dimensions.
