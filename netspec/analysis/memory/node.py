@@ -67,7 +67,7 @@ class NodePass:
 
     def pass_on(self, frame: RunningLevel, run: Run, op: Op, results: Sequence[PlacedTensor | None]) -> None:
         """Count what an op makes on the way to its results."""
-        made = op.passing(run)
+        made = op.workspace(run)
         if not made:
             return
         homes = [placed.home for placed in results if placed is not None]

@@ -164,7 +164,7 @@ class MultiheadAttention(Op):
         scaled = query
         return Saved(projected.inputs, made=(*projected.made, scaled, *joined, weights, *dropped))
 
-    def passing(self, run: Run) -> tuple[Tensor, ...]:
+    def workspace(self, run: Run) -> tuple[Tensor, ...]:
         """The heads' results are as large as the output, which comes when queries, keys and values are gone."""
         if run.reads[1]:
             return self.saved(run).made

@@ -58,7 +58,7 @@ class Linear(Op):
     def saved(self, run: Run) -> Saved:
         return folded(run, 0) if "weight" in run.learns else Saved()
 
-    def passing(self, run: Run) -> tuple[Tensor, ...]:
+    def workspace(self, run: Run) -> tuple[Tensor, ...]:
         """Where the input has to be copied, the bias is added in a step of its own, when the copy is gone."""
         copied = folded(run, 0).made
         widens = self.bias and self.out_features > self.sizes(*run.inputs)["in_features"]

@@ -81,7 +81,7 @@ class LSTM(Recurrent):
 
     proj_size: Natural = 0
 
-    def passing(self, run: Run) -> tuple[Tensor, ...]:
+    def workspace(self, run: Run) -> tuple[Tensor, ...]:
         """A kernel does all turns, oneDNN's on CPU too."""
         return self.passed_on(run)
 

@@ -41,7 +41,7 @@ class MemoryUse(Signature):
 
     May say: ``saved_for_backward``, what autograd saves of it (``nothing``, ``input``, ``output``, ``both``), or ``saved``, where it
     depends on the run; ``elementwise``, whether its output lies in memory as its input does, or else ``places``;
-    ``passing``; ``autocast``, how torch's autocast runs it on CUDA: in ``bfloat16``, in ``float32``, or (empty) as its
+    ``workspace``; ``autocast``, how torch's autocast runs it on CUDA: in ``bfloat16``, in ``float32``, or (empty) as its
     inputs are.
     """
 
@@ -60,7 +60,7 @@ class MemoryUse(Signature):
             tuple(range(len(run.outputs))) if self.saved_for_backward in ("output", "both") else (),
         )
 
-    def passing(self, run: Run) -> tuple[Tensor, ...]:
+    def workspace(self, run: Run) -> tuple[Tensor, ...]:
         """Return the temporary tensors of a run in inference; default: those that training saves."""
         return self.saved(run).made
 

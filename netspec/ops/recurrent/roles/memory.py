@@ -30,7 +30,7 @@ class RecurrentMemory(RecurrentShapes):
             return Saved(inputs, made=(*made, *states))
         return Saved((*inputs, *range(1, 1 + len(states))), made=tuple(made))
 
-    def passing(self, run: Run) -> tuple[Tensor, ...]:
+    def workspace(self, run: Run) -> tuple[Tensor, ...]:
         """What torch has on CPU: the input's products for all turns, once more as the bias is added, or beside them the
         turns' results before they are stacked.
         """
