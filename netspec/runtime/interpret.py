@@ -141,7 +141,7 @@ class _Interpreter:
         op, held, tensors = node.op, node.arranged(inputs), [*node.tensors]
         given = [value is not None for value in node.arranged(node.inputs)]
         absent = [at for at, port in enumerate(op.ports[: len(held)]) if given[at] and held[at] is None]
-        for at in (at for at in absent if not op.nullable(op.ports[at])):
+        for at in (at for at in absent if not op.may_be_none(op.ports[at])):
             if node.outputs[0].optional:
                 return [None] * len(node.outputs)
             given[at], tensors[at] = False, None

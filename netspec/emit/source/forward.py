@@ -219,7 +219,7 @@ class Body:
         optional = [
             at
             for at, (port, value) in enumerate(zip(step.op.ports, step.arranged(step.inputs)))
-            if value is not None and value.optional and not step.op.nullable(port)
+            if value is not None and value.optional and not step.op.may_be_none(port)
         ]
         return self.branches(step, module, step.arranged(arguments), [*step.tensors], targets, optional)
 

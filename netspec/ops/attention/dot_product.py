@@ -36,7 +36,7 @@ class ScaledDotProductAttention(Op):
     scale: float | None = None
     enable_gqa: bool = False
 
-    def nullable(self, port: str) -> bool:
+    def may_be_none(self, port: str) -> bool:
         return not self.is_causal
 
     def numbers(self, port: str, *inputs: Tensor | None) -> Numbers | None:

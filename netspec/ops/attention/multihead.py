@@ -40,7 +40,7 @@ class MultiheadAttention(Op):
     batch_first: bool = True
     is_causal: bool = False
 
-    def nullable(self, port: str) -> bool:
+    def may_be_none(self, port: str) -> bool:
         return port == "key_padding_mask" or (port == "attn_mask" and not self.is_causal)
 
     def numbers(self, port: str, *inputs: Tensor | None) -> Numbers | None:

@@ -39,7 +39,7 @@ class Signature(BaseModel):
         """Return the output ports: ``outputs``, except where their number depends on the arguments."""
         return self.outputs
 
-    def nullable(self, port: str) -> bool:
+    def may_be_none(self, port: str) -> bool:
         """Return whether an optional port's argument may be ``None`` when the PyTorch runs."""
         return False
 

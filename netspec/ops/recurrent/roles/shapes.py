@@ -101,7 +101,7 @@ class RecurrentShapes(Op):
         shapes = [(*x.shape[:2], width), *self.state_shapes(batch).values(), (batch, width)]
         return tuple(Tensor(shape, x.dtype) for shape in shapes)
 
-    def nullable(self, port: str) -> bool:
+    def may_be_none(self, port: str) -> bool:
         return port == "h_0" and "c_0" not in self.ports
 
     def numbers(self, port: str, *inputs: Tensor | None) -> Numbers | None:
