@@ -21,7 +21,7 @@ group ``netspec.plugins``; ``netspec.testing.check_op`` holds an op against torc
   compute with them. ``ShapeError`` refuses inputs; ``Bound``, ``Numbers``, ``known``, ``need_rank`` and ``axis_of`` say
   which ones.
 - ``Argument`` and those derived from it are types of arguments: ``kernel_size: Annotated[Any, PerDimension(2, 1)]``.
-- ``Run``, ``Saved`` and ``Place`` speak of memory, ``Reach`` of receptive fields, ``Constructor`` and ``assigned`` of
+- ``Run``, ``Saved`` and ``OutputLayout`` speak of memory, ``Reach`` of receptive fields, ``Constructor`` and ``assigned`` of
   PyTorch's source, ``OnnxBuilder`` of ONNX.
 """
 
@@ -43,7 +43,7 @@ from netspec.ops.core.arguments import (
     Positive,
     Probability,
 )
-from netspec.ops.core.layout import Place
+from netspec.ops.core.layout import OutputLayout
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.behaviour import Reach
 from netspec.ops.core.roles.memory import Run, Saved
@@ -79,8 +79,8 @@ __all__ = [
     "OneOrMany",
     "OnnxBuilder",
     "Op",
+    "OutputLayout",
     "PerDimension",
-    "Place",
     "Pointwise",
     "Positive",
     "Probability",

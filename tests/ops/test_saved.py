@@ -196,7 +196,7 @@ def check(
     kept_inputs = {inputs[where] for where in found if where in inputs}
     kept_outputs = {outputs[where] for where in found if where in outputs and where not in inputs}
     others = sorted(nbytes(tensor) for where, tensor in found.items() if where not in inputs and where not in outputs)
-    places = op.places(run)
+    places = op.output_layout(run)
     sources = {at for at in (claimed.inputs if claimed else ())}
     own = {at for at in (claimed.outputs if claimed else ()) if places[at].source is None}
     sources |= {places[at].source for at in (claimed.outputs if claimed else ()) if places[at].source is not None}

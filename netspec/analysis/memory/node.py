@@ -50,7 +50,7 @@ class NodePass:
         run = Run(tensors, outputs, strides, flows, reads, self.training, learns)
         backward = self.training and (any(flows) or bool(learns))
         results: list[PlacedTensor | None] = []
-        for tensor, place, read in zip(outputs, op.places(run), reads):
+        for tensor, place, read in zip(outputs, op.output_layout(run), reads):
             if not (self.training or read):  # the weights of an attention, which are not made then
                 results.append(None)
                 continue

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from netspec.dims import Shape
 from netspec.ops.core.arguments import Probability
-from netspec.ops.core.layout import Place
+from netspec.ops.core.layout import OutputLayout
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import Run, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
@@ -35,9 +35,9 @@ class AnyDropout(Op):
         """What says which elements stay, in the output's dtype."""
         return output
 
-    def places(self, run: Run) -> tuple[Place, ...]:
+    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
         same = self.inplace or self.p == 0 or not run.training
-        return (Place(0, run.strides[0]),) if same else super().places(run)
+        return (OutputLayout(0, run.strides[0]),) if same else super().output_layout(run)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return inputs[0]

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from netspec.dims import Shape, Size, floor_div
 from netspec.ops.activation.base import Activation
-from netspec.ops.core.layout import Place, dense
+from netspec.ops.core.layout import OutputLayout, dense
 from netspec.ops.core.roles.memory import Run, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import ShapeError, Tensor, axis_of, need_rank
@@ -286,9 +286,9 @@ class GLU(AlongDimension):
             raise ShapeError(f"glu halves dim {self.dim}, which must be even but is {size}", argument="dim")
         return (*shapes[0][:axis], floor_div(size, 2), *shapes[0][axis + 1 :])
 
-    def places(self, run: Run) -> tuple[Place, ...]:
+    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
         strides = run.strides[0]
-        return (Place(None, None if strides is None else dense(run.outputs[0].shape, strides)),)
+        return (OutputLayout(None, None if strides is None else dense(run.outputs[0].shape, strides)),)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         axis = axis_of(self.dim, len(tensors[0].shape))

@@ -5,7 +5,7 @@ from typing import Any
 
 from netspec.dims import Shape, Size, pretty_shape, product
 from netspec.ops.core.arguments import Probability
-from netspec.ops.core.layout import NEW, Place, folds, like
+from netspec.ops.core.layout import NEW, OutputLayout, folds, like
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import Run, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
@@ -172,10 +172,10 @@ class ScaledDotProductAttention(Op):
             return Saved(made=(*made, values))
         return Saved((2,), made=tuple(made))
 
-    def places(self, run: Run) -> tuple[Place, ...]:
+    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
         """The fused kernel's result lies as the queries do."""
         return (
-            (Place(None, like(run.outputs[0].shape, [(run.inputs[0].shape, run.strides[0])])),)
+            (OutputLayout(None, like(run.outputs[0].shape, [(run.inputs[0].shape, run.strides[0])])),)
             if self.is_fused(run)
             else (NEW,)
         )

@@ -5,7 +5,7 @@ from typing import Any
 
 from netspec.dims import Shape, Size, pretty_shape
 from netspec.ops.core.arguments import Positive, Probability
-from netspec.ops.core.layout import NEW, Place, folds, shortened
+from netspec.ops.core.layout import NEW, OutputLayout, folds, shortened
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import Run, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
@@ -207,12 +207,12 @@ class MultiheadAttention(Op):
             return (Tensor((batch, self.num_heads, 1, others), dtype),)
         return (Tensor((batch, self.num_heads, length, others), dtype),)
 
-    def places(self, run: Run) -> tuple[Place, ...]:
+    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
         """The result is made as (L, N, E)."""
         if not self.batch_first:
             return NEW, NEW
         batch, _, width = run.outputs[0].shape
-        return Place(None, shortened(run.outputs[0].shape, (width, batch * width, 1))), NEW
+        return OutputLayout(None, shortened(run.outputs[0].shape, (width, batch * width, 1))), NEW
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor | None]) -> Any:
         swap = [1, 0, 2]

@@ -14,14 +14,14 @@ from netspec.dims import Shape, Size, evaluate
 Strides = tuple[Size, ...]
 
 
-class Place(NamedTuple):
+class OutputLayout(NamedTuple):
     """Where an output lies: in the memory of the input of number ``source``, or in its own; and its strides."""
 
     source: int | None = None
     strides: Strides | None = None
 
 
-NEW = Place()
+NEW = OutputLayout()
 """Memory of its own, contiguous."""
 
 
@@ -43,10 +43,10 @@ def shortened(shape: Shape, strides: Strides) -> Strides | None:
     return None if all(size == 1 or have == wanted for size, have, wanted in pairs) else strides
 
 
-def viewed(shape: Shape, strides: Strides | None, target: Shape) -> Place | None:
+def viewed(shape: Shape, strides: Strides | None, target: Shape) -> OutputLayout | None:
     """The place of a tensor of another shape in the same memory; ``None`` where torch's ``reshape`` must copy."""
     if strides is None:
-        return Place(0)
+        return OutputLayout(0)
     chunks = _chunks(shape, strides)
     made: list[Size] = []
     at = len(target)
@@ -61,7 +61,7 @@ def viewed(shape: Shape, strides: Strides | None, target: Shape) -> Place | None
         if taken != count:
             return None
     made += [1] * at
-    return Place(0, shortened(target, tuple(reversed(made))))
+    return OutputLayout(0, shortened(target, tuple(reversed(made))))
 
 
 def _chunks(shape: Shape, strides: Strides) -> list[tuple[Size, Size]]:

@@ -4,7 +4,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from netspec.dims import Shape, Size, pretty_shape, product
-from netspec.ops.core.layout import NEW, Place, like, shortened, strides_of, viewed
+from netspec.ops.core.layout import NEW, OutputLayout, like, shortened, strides_of, viewed
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import Run, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
@@ -145,12 +145,12 @@ class Einsum(Op):
             left = Operand(letters, dict(zip(letters, strides)), -1, left.needs or right.needs)
         return Saved(tuple(kept), made=tuple(made))
 
-    def places(self, run: Run) -> tuple[Place, ...]:
+    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
         terms, result = self.letters(len(run.inputs))
         if any(term != result for term in terms):
             return (NEW,)
         given = [(tensor.shape, strides) for tensor, strides in zip(run.inputs, run.strides)]
-        return (Place(None, like(run.outputs[0].shape, given)),)
+        return (OutputLayout(None, like(run.outputs[0].shape, given)),)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.op("Einsum", *inputs, equation=self.equation.replace(" ", ""))

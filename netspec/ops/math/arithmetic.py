@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from netspec.dims import Dim, Shape, Size, pretty_shape
-from netspec.ops.core.layout import Place
+from netspec.ops.core.layout import OutputLayout
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import Run, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
@@ -53,8 +53,8 @@ class Elementwise(Op):
                 made.append(Tensor(shape, run.outputs[0].dtype))
         return Saved(tuple(inputs), made=tuple(made))
 
-    def places(self, run: Run) -> tuple[Place, ...]:
-        return (Place(0, run.strides[0]),) if len(run.inputs) == 1 else super().places(run)
+    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
+        return (OutputLayout(0, run.strides[0]),) if len(run.inputs) == 1 else super().output_layout(run)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         made = inputs[0]

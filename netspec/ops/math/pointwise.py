@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from netspec.dims import Shape
 from netspec.ops.core.arguments import Dtype, spell_number
-from netspec.ops.core.layout import Place
+from netspec.ops.core.layout import OutputLayout
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import Run
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
@@ -200,8 +200,8 @@ class Cast(Op):
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return f"{arguments[0]}.to(torch.{self.dtype})"
 
-    def places(self, run: Run) -> tuple[Place, ...]:
-        return (Place(0, run.strides[0]),) if run.inputs[0].dtype == self.dtype else super().places(run)
+    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
+        return (OutputLayout(0, run.strides[0]),) if run.inputs[0].dtype == self.dtype else super().output_layout(run)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.cast(inputs[0], self.dtype)

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 
 from netspec.dims import Shape, Size, pretty_shape, product
 from netspec.ops.core.arguments import Positive
-from netspec.ops.core.layout import Place, like
+from netspec.ops.core.layout import OutputLayout, like
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import Run, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
@@ -109,8 +109,8 @@ class GRUCell(Cell):
         gates = Tensor((*state.shape[:-1], 3 * self.hidden_size), state.dtype)
         return Saved((0, 1) if run.learns else (), made=(gates, state, state, state))
 
-    def places(self, run: Run) -> tuple[Place, ...]:
-        return (Place(None, like(run.outputs[0].shape, [(run.inputs[1].shape, run.strides[1])])),)
+    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
+        return (OutputLayout(None, like(run.outputs[0].shape, [(run.inputs[1].shape, run.strides[1])])),)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         given, kept = (self.split(builder, value) for value in self.products(builder, *inputs))

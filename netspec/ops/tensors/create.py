@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar
 
 from netspec.dims import Dim, Shape, Size, pretty, pretty_shape, times_shape
 from netspec.ops.core.arguments import INTEGER, Argument, Dtype, Extent, Listed, Nested, is_integer, lengths
-from netspec.ops.core.layout import Place, shortened, strides_of
+from netspec.ops.core.layout import OutputLayout, shortened, strides_of
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import Run
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
@@ -229,12 +229,12 @@ class Expand(Op):
         sizes = (spell_size("expand", size, arguments, inputs) for size in self.shape)
         return f"{arguments[0]}.expand({', '.join(sizes)})"
 
-    def places(self, run: Run) -> tuple[Place, ...]:
+    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
         source = run.inputs[0].shape
         added = len(run.outputs[0].shape) - len(source)
         steps = zip((1,) * added + source, (0,) * added + strides_of(source, run.strides[0]), run.outputs[0].shape)
         strides = tuple(0 if have == 1 and made != 1 else step for have, step, made in steps)
-        return (Place(0, shortened(run.outputs[0].shape, strides)),)
+        return (OutputLayout(0, shortened(run.outputs[0].shape, strides)),)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor | None]) -> Any:
         if all(isinstance(size, int) for size in self.shape):

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from netspec.dims import Dim, Shape, Size, ceil_div, floor_div, pretty, pretty_shape
 from netspec.ops.core.arguments import INTEGER, Argument, Integers, Positive, is_integer
-from netspec.ops.core.layout import Place, shortened, strides_of
+from netspec.ops.core.layout import OutputLayout, shortened, strides_of
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import Run
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
@@ -149,10 +149,10 @@ class Select(Rearrangement):
         axis = axis_of(self.dim, len(inputs[0].shape))
         return f"{arguments[0]}[{':, ' * axis}{self.index}]"
 
-    def places(self, run: Run) -> tuple[Place, ...]:
+    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
         strides = strides_of(run.inputs[0].shape, run.strides[0])
         axis = axis_of(self.dim, len(strides))
-        return (Place(0, shortened(run.outputs[0].shape, (*strides[:axis], *strides[axis + 1 :]))),)
+        return (OutputLayout(0, shortened(run.outputs[0].shape, (*strides[:axis], *strides[axis + 1 :]))),)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         axis = axis_of(self.dim, len(tensors[0].shape))
@@ -201,11 +201,11 @@ class Slice(Rearrangement):
         axis = axis_of(self.dim, len(inputs[0].shape))
         return f"{arguments[0]}[{':, ' * axis}{self.spelled()}]"
 
-    def places(self, run: Run) -> tuple[Place, ...]:
+    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
         strides = strides_of(run.inputs[0].shape, run.strides[0])
         axis = axis_of(self.dim, len(strides))
         steps = (*strides[:axis], strides[axis] * self.step, *strides[axis + 1 :])
-        return (Place(0, shortened(run.outputs[0].shape, steps)),)
+        return (OutputLayout(0, shortened(run.outputs[0].shape, steps)),)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         axis = axis_of(self.dim, len(tensors[0].shape))
@@ -295,9 +295,9 @@ class Parts(Rearrangement):
         made = self.call([argument for argument in arguments if argument is not None], inputs)
         return [f"{assigned(targets)} = {made}" if len(targets) > 1 else f"{targets[0]} = {made}[0]"]
 
-    def places(self, run: Run) -> tuple[Place, ...]:
+    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
         strides = strides_of(run.inputs[0].shape, run.strides[0])
-        return tuple(Place(0, shortened(part.shape, strides)) for part in run.outputs)
+        return tuple(OutputLayout(0, shortened(part.shape, strides)) for part in run.outputs)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         axis, sizes = axis_of(self.dim, len(tensors[0].shape)), self.sizes_of(tensors[0])

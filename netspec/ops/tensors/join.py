@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from netspec.dims import Shape, Size, pretty_shape, total
-from netspec.ops.core.layout import Place
+from netspec.ops.core.layout import OutputLayout
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.behaviour import PLACE, Reach
 from netspec.ops.core.roles.memory import Run
@@ -99,8 +99,8 @@ class Coalesce(Op):
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor | None]) -> str:
         return arguments[0]
 
-    def places(self, run: Run) -> tuple[Place, ...]:
-        return (Place(1, run.strides[1]) if run.inputs[0] is None else Place(0, run.strides[0]),)
+    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
+        return (OutputLayout(1, run.strides[1]) if run.inputs[0] is None else OutputLayout(0, run.strides[0]),)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor | None]) -> Any:
         return inputs[1] if inputs[0] is None else inputs[0]

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from netspec.dims import Dim, InexactError, Shape, Size, exact_div, floor_div, pretty_shape, product
 from netspec.ops.core.arguments import INTEGER, Integers, Listed, is_integer
-from netspec.ops.core.layout import NEW, Place, shortened, strides_of, viewed
+from netspec.ops.core.layout import NEW, OutputLayout, shortened, strides_of, viewed
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import Run
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
@@ -27,8 +27,8 @@ class Identity(Rearrangement):
     name = "identity"
     torch = "nn.Identity"
 
-    def places(self, run: Run) -> tuple[Place, ...]:
-        return (Place(0, run.strides[0]),)
+    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
+        return (OutputLayout(0, run.strides[0]),)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return inputs[0]
@@ -56,7 +56,7 @@ class Flatten(Rearrangement):
         end = "" if self.end_dim == -1 else f", {self.end_dim}"
         return f"torch.flatten({arguments[0]}, {self.start_dim}{end})"
 
-    def places(self, run: Run) -> tuple[Place, ...]:
+    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
         return reshaped(run)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
@@ -101,7 +101,7 @@ class Unflatten(Rearrangement):
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return f"torch.unflatten({arguments[0]}, {self.dim}, {self.unflattened_size})"
 
-    def places(self, run: Run) -> tuple[Place, ...]:
+    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
         return reshaped(run)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
@@ -150,7 +150,7 @@ class Reshape(Rearrangement):
         ]
         return f"{x}.reshape({', '.join(sizes)})"
 
-    def places(self, run: Run) -> tuple[Place, ...]:
+    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
         return reshaped(run)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
@@ -183,10 +183,10 @@ class Permute(Rearrangement):
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return f"{arguments[0]}.permute({', '.join(map(str, self.dims))})"
 
-    def places(self, run: Run) -> tuple[Place, ...]:
+    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
         strides = strides_of(run.inputs[0].shape, run.strides[0])
         order = self.order(len(strides))
-        return (Place(0, shortened(run.outputs[0].shape, tuple(strides[axis] for axis in order))),)
+        return (OutputLayout(0, shortened(run.outputs[0].shape, tuple(strides[axis] for axis in order))),)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.op("Transpose", inputs[0], perm=self.order(len(tensors[0].shape)))
@@ -217,10 +217,10 @@ class Transpose(Rearrangement):
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return f"{arguments[0]}.transpose({self.dim0}, {self.dim1})"
 
-    def places(self, run: Run) -> tuple[Place, ...]:
+    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
         strides = strides_of(run.inputs[0].shape, run.strides[0])
         order = self.order(len(strides))
-        return (Place(0, shortened(run.outputs[0].shape, tuple(strides[axis] for axis in order))),)
+        return (OutputLayout(0, shortened(run.outputs[0].shape, tuple(strides[axis] for axis in order))),)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.op("Transpose", inputs[0], perm=self.order(len(tensors[0].shape)))
@@ -252,10 +252,10 @@ class Squeeze(Rearrangement):
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return f"{arguments[0]}.squeeze({self.dim})"
 
-    def places(self, run: Run) -> tuple[Place, ...]:
+    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
         strides = strides_of(run.inputs[0].shape, run.strides[0])
         axis = axis_of(self.dim, len(strides))
-        return (Place(0, shortened(run.outputs[0].shape, (*strides[:axis], *strides[axis + 1 :]))),)
+        return (OutputLayout(0, shortened(run.outputs[0].shape, (*strides[:axis], *strides[axis + 1 :]))),)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.op("Squeeze", inputs[0], builder.constant([axis_of(self.dim, len(tensors[0].shape))]))
@@ -280,10 +280,10 @@ class Unsqueeze(Rearrangement):
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return f"{arguments[0]}.unsqueeze({self.dim})"
 
-    def places(self, run: Run) -> tuple[Place, ...]:
+    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
         strides = strides_of(run.inputs[0].shape, run.strides[0])
         axis = axis_of(self.dim, len(strides) + 1)
-        return (Place(0, shortened(run.outputs[0].shape, (*strides[:axis], 1, *strides[axis:]))),)
+        return (OutputLayout(0, shortened(run.outputs[0].shape, (*strides[:axis], 1, *strides[axis:]))),)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.op("Unsqueeze", inputs[0], builder.constant([axis_of(self.dim, len(tensors[0].shape) + 1)]))
@@ -292,7 +292,7 @@ class Unsqueeze(Rearrangement):
         return f"dim {self.dim}"
 
 
-def reshaped(run: Run) -> tuple[Place, ...]:
+def reshaped(run: Run) -> tuple[OutputLayout, ...]:
     """The place of the input's elements in another shape: the same memory where that is possible."""
     return (viewed(run.inputs[0].shape, run.strides[0], run.outputs[0].shape) or NEW,)
 

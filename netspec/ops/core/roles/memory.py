@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from netspec.ops.core.layout import NEW, Place, Strides, like
+from netspec.ops.core.layout import NEW, OutputLayout, Strides, like
 from netspec.ops.core.roles.signature import Signature
 from netspec.ops.core.tensors import Tensor
 
@@ -40,7 +40,7 @@ class MemoryUse(Signature):
     """How much memory the op takes, and for how long.
 
     May say: ``saved_for_backward``, what autograd saves of it (``nothing``, ``input``, ``output``, ``both``), or ``saved``, where it
-    depends on the run; ``elementwise``, whether its output lies in memory as its input does, or else ``places``;
+    depends on the run; ``elementwise``, whether its output lies in memory as its input does, or else ``output_layout``;
     ``workspace``; ``autocast``, how torch's autocast runs it on CUDA: in ``bfloat16``, in ``float32``, or (empty) as its
     inputs are.
     """
@@ -64,11 +64,11 @@ class MemoryUse(Signature):
         """Return the temporary tensors of a run in inference; default: those that training saves."""
         return self.saved(run).made
 
-    def places(self, run: Run) -> tuple[Place, ...]:
+    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
         """Return where each output lies: in memory of its own, or in an input's."""
         if getattr(self, "inplace", False):
-            return (Place(0, run.strides[0]),)
+            return (OutputLayout(0, run.strides[0]),)
         if self.elementwise:
             given = [(tensor.shape, strides) for tensor, strides in zip(run.inputs, run.strides) if tensor is not None]
-            return (Place(None, like(run.outputs[0].shape, given)),)
+            return (OutputLayout(None, like(run.outputs[0].shape, given)),)
         return (NEW,) * len(run.outputs)

@@ -1,6 +1,6 @@
 """The memory of recurrent layers."""
 
-from netspec.ops.core.layout import NEW, Place, folds, shortened
+from netspec.ops.core.layout import NEW, OutputLayout, folds, shortened
 from netspec.ops.core.roles.memory import Run, Saved
 from netspec.ops.core.tensors import Tensor
 from netspec.ops.recurrent.roles.shapes import RecurrentShapes
@@ -50,10 +50,10 @@ class RecurrentMemory(RecurrentShapes):
         """How many numbers a step of one layer keeps of each sample, besides the states that it is given."""
         raise AssertionError("each kind of layer keeps something else")
 
-    def places(self, run: Run) -> tuple[Place, ...]:
+    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
         """The output is made as [T, N, H]."""
         others = (NEW,) * (len(run.outputs) - 1)
         if not self.batch_first:
             return (NEW, *others)
         batch, _, width = run.outputs[0].shape
-        return (Place(None, shortened(run.outputs[0].shape, (width, batch * width, 1))), *others)
+        return (OutputLayout(None, shortened(run.outputs[0].shape, (width, batch * width, 1))), *others)
