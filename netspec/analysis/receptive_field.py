@@ -11,9 +11,9 @@ import math
 from collections.abc import Mapping, Sequence
 
 from netspec.graph import Call, Graph, Level, Node, Value
-from netspec.ops import Reach
+from netspec.ops import AccessWindow
 
-Field = tuple[Reach, ...]
+Field = tuple[AccessWindow, ...]
 ALL: Field = ()
 """Every place of the input."""
 
@@ -23,7 +23,7 @@ def receptive_fields(graph: Graph) -> Mapping[str, Field]:
     known: dict[Value, Field] = {}
     for value in graph.inputs.values():
         if len(value.shape) > 2 and "float" in value.tensor.dtype:
-            known[value] = (Reach(1, 0, 0),) * (len(value.shape) - 2)
+            known[value] = (AccessWindow(1, 0, 0),) * (len(value.shape) - 2)
     found: dict[str, Field] = {}
     _walk(graph.body, known, "", found)
     return found
@@ -53,21 +53,23 @@ def _through(node: Node, fields: Sequence[Field]) -> Field | None:
     rank = len(node.inputs[0].shape) - 2 if node.inputs else 0
     if not fields or rank < 1 or any(len(value.shape) != rank + 2 for value in node.outputs):
         return None
-    reach = node.op.reach(rank)
-    if reach == ():
+    windows = node.op.access_windows(rank)
+    if windows == ():
         return None
-    if reach is None or ALL in fields:
+    if windows is None or ALL in fields:
         return ALL
     merged = (hull(spans) for spans in zip(*fields))
     return tuple(
-        Reach(span.stride * step.stride, span.first + span.stride * step.first, span.last + span.stride * step.last)
-        for span, step in zip(merged, reach)
+        AccessWindow(
+            span.stride * step.stride, span.first + span.stride * step.first, span.last + span.stride * step.last
+        )
+        for span, step in zip(merged, windows)
     )
 
 
-def hull(spans: Sequence[Reach]) -> Reach:
+def hull(spans: Sequence[AccessWindow]) -> AccessWindow:
     """The least span that holds all of them."""
-    return Reach(spans[0].stride, min(span.first for span in spans), max(span.last for span in spans))
+    return AccessWindow(spans[0].stride, min(span.first for span in spans), max(span.last for span in spans))
 
 
 def field_text(field: Field) -> str:

@@ -21,7 +21,7 @@ group ``netspec.plugins``; ``netspec.testing.check_op`` holds an op against torc
   compute with them. ``ShapeError`` refuses inputs; ``Bound``, ``Numbers``, ``known``, ``need_rank`` and ``axis_of`` say
   which ones.
 - ``Argument`` and those derived from it are types of arguments: ``kernel_size: Annotated[Any, PerDimension(2, 1)]``.
-- ``Run``, ``Saved`` and ``OutputLayout`` speak of memory, ``Reach`` of receptive fields, ``Constructor`` and ``assigned`` of
+- ``Run``, ``Saved`` and ``OutputLayout`` speak of memory, ``AccessWindow`` of receptive fields, ``Constructor`` and ``assigned`` of
   PyTorch's source, ``OnnxBuilder`` of ONNX.
 """
 
@@ -45,7 +45,7 @@ from netspec.ops.core.arguments import (
 )
 from netspec.ops.core.layout import OutputLayout
 from netspec.ops.core.op import Op
-from netspec.ops.core.roles.behaviour import Reach
+from netspec.ops.core.roles.behaviour import AccessWindow
 from netspec.ops.core.roles.memory import Run, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.roles.signature import Family
@@ -61,6 +61,7 @@ if TYPE_CHECKING:
 __all__ = [
     "HALVES",
     "OPS",
+    "AccessWindow",
     "Activation",
     "Argument",
     "Axes",
@@ -84,7 +85,6 @@ __all__ = [
     "Pointwise",
     "Positive",
     "Probability",
-    "Reach",
     "Run",
     "Saved",
     "Shape",

@@ -7,7 +7,7 @@ from netspec.dims import Shape, Size, product
 from netspec.ops.core.arguments import Positive
 from netspec.ops.core.averages import centred, mean_over
 from netspec.ops.core.op import Op
-from netspec.ops.core.roles.behaviour import PLACE, Reach
+from netspec.ops.core.roles.behaviour import PLACE, AccessWindow
 from netspec.ops.core.roles.memory import Run, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import HALVES, Bound, Tensor, known, need_rank
@@ -97,7 +97,7 @@ class BatchNorm(ChannelNorm):
 
     stateful = True
 
-    def reach(self, rank: int) -> tuple[Reach, ...] | None:
+    def access_windows(self, rank: int) -> tuple[AccessWindow, ...] | None:
         """Outside training, where the statistics are fixed."""
         return (PLACE,) * rank if self.track_running_stats else None
 
@@ -207,7 +207,7 @@ class LocalResponseNorm(Op):
     beta: float = 0.75
     k: float = 1.0
 
-    def reach(self, rank: int) -> tuple[Reach, ...] | None:
+    def access_windows(self, rank: int) -> tuple[AccessWindow, ...] | None:
         return (PLACE,) * rank
 
     def output_shape(self, *shapes: Shape) -> Shape:

@@ -7,7 +7,7 @@ from netspec.dims import Shape, Size
 from netspec.ops.core.arguments import PerDimension, spread
 from netspec.ops.core.averages import mean_over
 from netspec.ops.core.op import Op
-from netspec.ops.core.roles.behaviour import Reach
+from netspec.ops.core.roles.behaviour import AccessWindow
 from netspec.ops.core.roles.memory import Run, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import Tensor, need_rank
@@ -56,7 +56,7 @@ class AdaptivePool(Op):
         """The nodes that pool one dimension to the size ``to``."""
         raise AssertionError("each kind of pooling reduces in its own way")
 
-    def reach(self, rank: int) -> tuple[Reach, ...] | None:
+    def access_windows(self, rank: int) -> tuple[AccessWindow, ...] | None:
         return None if set(spread(self.output_size, rank)) == {1} else ()
 
     def detail(self) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from netspec.dims import Shape, Size, product
 from netspec.ops.core.arguments import PerDimension, Positive, spell_window, spread
 from netspec.ops.core.op import Op
-from netspec.ops.core.roles.behaviour import Reach
+from netspec.ops.core.roles.behaviour import AccessWindow
 from netspec.ops.core.roles.memory import Run, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import Bound, ShapeError, Tensor, known, need_rank
@@ -96,10 +96,10 @@ class ForwardConvolution(Convolution):
             return [(total // 2, total - total // 2) for total in totals]
         return [(padding, padding) for padding in spread(self.padding, self.rank)]
 
-    def reach(self, rank: int) -> tuple[Reach, ...] | None:
+    def access_windows(self, rank: int) -> tuple[AccessWindow, ...] | None:
         windows = zip(self.kernel(), spread(self.stride, rank), self.pads(), spread(self.dilation, rank))
         return tuple(
-            Reach(stride, -before, dilation * (kernel - 1) - before)
+            AccessWindow(stride, -before, dilation * (kernel - 1) - before)
             for kernel, stride, (before, _), dilation in windows
         )
 
@@ -158,10 +158,10 @@ class TransposedConvolution(Convolution):
             spatial.append(made)
         return (shapes[0][0], self.out_channels, *spatial)
 
-    def reach(self, rank: int) -> tuple[Reach, ...] | None:
+    def access_windows(self, rank: int) -> tuple[AccessWindow, ...] | None:
         options = (spread(value, rank) for value in (self.stride, self.padding, self.dilation))
         return tuple(
-            Reach(1 / stride, (padding - dilation * (kernel - 1)) / stride, padding / stride)
+            AccessWindow(1 / stride, (padding - dilation * (kernel - 1)) / stride, padding / stride)
             for kernel, stride, padding, dilation in zip(self.kernel(), *options)
         )
 

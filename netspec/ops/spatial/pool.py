@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 from netspec.dims import Shape, Size
 from netspec.ops.core.arguments import PerDimension, Positive, spell_window, spread
 from netspec.ops.core.op import Op
-from netspec.ops.core.roles.behaviour import Reach
+from netspec.ops.core.roles.behaviour import AccessWindow
 from netspec.ops.core.roles.memory import Run, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import HALVES, Bound, ShapeError, Tensor, need_rank
@@ -40,9 +40,9 @@ class WindowPool(Op):
         dilation = getattr(self, "dilation", 1)
         return list(zip(*(spread(value, self.rank) for value in (self.kernel_size, stride, self.padding, dilation))))
 
-    def reach(self, rank: int) -> tuple[Reach, ...] | None:
+    def access_windows(self, rank: int) -> tuple[AccessWindow, ...] | None:
         return tuple(
-            Reach(stride, -padding, dilation * (kernel - 1) - padding)
+            AccessWindow(stride, -padding, dilation * (kernel - 1) - padding)
             for kernel, stride, padding, dilation in self.windows()
         )
 

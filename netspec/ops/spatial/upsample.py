@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from netspec.dims import Shape, Size, floor_div, pretty_shape
 from netspec.ops.core.arguments import OneOrMany
 from netspec.ops.core.op import Op
-from netspec.ops.core.roles.behaviour import Reach
+from netspec.ops.core.roles.behaviour import AccessWindow
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import ShapeError, Tensor
 from netspec.ops.core.window import LAYOUT
@@ -59,11 +59,11 @@ class Upsample(Op):
             raise ShapeError(text, argument="scale_factor", help="give a factor of 1, or a larger one")
         return (*shapes[0][:2], *made)
 
-    def reach(self, rank: int) -> tuple[Reach, ...] | None:
+    def access_windows(self, rank: int) -> tuple[AccessWindow, ...] | None:
         if self.scale_factor is None or self.mode != "nearest":
             return ()
         factors = self.scale_factor if isinstance(self.scale_factor, tuple) else (self.scale_factor,) * rank
-        return tuple(Reach(1 / factor, 1 / factor - 1, 0) for factor in factors)
+        return tuple(AccessWindow(1 / factor, 1 / factor - 1, 0) for factor in factors)
 
     def guard(self, shape: Shape) -> None:
         """What torch asks of the arguments together, and of the input's rank."""

@@ -6,7 +6,7 @@ from typing import Any
 from netspec.dims import Shape, Size, pretty_shape, total
 from netspec.ops.core.layout import OutputLayout
 from netspec.ops.core.op import Op
-from netspec.ops.core.roles.behaviour import PLACE, Reach
+from netspec.ops.core.roles.behaviour import PLACE, AccessWindow
 from netspec.ops.core.roles.memory import Run
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import ShapeError, Tensor, axis_of
@@ -41,7 +41,7 @@ class Concat(Join):
     def is_batched_over_leading_dims(self, rank: int) -> bool:
         return 1 - rank <= self.dim < 0
 
-    def reach(self, rank: int) -> tuple[Reach, ...] | None:
+    def access_windows(self, rank: int) -> tuple[AccessWindow, ...] | None:
         return (PLACE,) * rank if self.dim in (1, -1 - rank) else ()
 
     def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:

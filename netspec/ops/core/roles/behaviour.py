@@ -5,7 +5,7 @@ from typing import ClassVar, NamedTuple
 from netspec.ops.core.roles.signature import Signature
 
 
-class Reach(NamedTuple):
+class AccessWindow(NamedTuple):
     """The places of an input's dimension that place ``i`` of the output reads: ``stride·i + first`` to
     ``stride·i + last``. All may be fractions, where the output is the finer one.
     """
@@ -15,7 +15,7 @@ class Reach(NamedTuple):
     last: float
 
 
-PLACE = Reach(1, 0, 0)
+PLACE = AccessWindow(1, 0, 0)
 """Each place reads its own."""
 
 
@@ -23,7 +23,7 @@ class Behaviour(Signature):
     """What may be moved, merged or traced through the op.
 
     May say: ``batched_over_leading_dims``, whether it does the same at every place of the leading dimensions; ``stateful``, whether what it
-    gives depends on more than its inputs and parameters: on chance, on earlier batches; ``reach``, for an op over
+    gives depends on more than its inputs and parameters: on chance, on earlier batches; ``access_windows``, for an op over
     spatial dimensions.
     """
 
@@ -38,7 +38,7 @@ class Behaviour(Signature):
         """Return whether the same inputs give the same outputs again, in training too."""
         return not self.stateful and not any(getattr(self, name, 0) for name in ("dropout", "dropout_p"))
 
-    def reach(self, rank: int) -> tuple[Reach, ...] | None:
+    def access_windows(self, rank: int) -> tuple[AccessWindow, ...] | None:
         """Return what a place of the output reads of each of ``rank`` spatial dimensions.
 
         ``None`` where it reads all of them, nothing where it cannot be said place by place.
