@@ -21,8 +21,8 @@ group ``netspec.plugins``; ``netspec.testing.check_op`` holds an op against torc
   compute with them. ``ShapeError`` refuses inputs; ``Bound``, ``Numbers``, ``known``, ``need_rank`` and ``axis_of`` say
   which ones.
 - ``Argument`` and those derived from it are types of arguments: ``kernel_size: Annotated[Any, PerDimension(2, 1)]``.
-- ``Run``, ``Saved`` and ``OutputLayout`` speak of memory, ``AccessWindow`` of receptive fields, ``Constructor`` and ``assigned`` of
-  PyTorch's source, ``OnnxBuilder`` of ONNX.
+- ``Run``, ``Saved`` and ``OutputLayout`` speak of memory, ``AccessWindow`` of receptive fields, ``Constructor`` and
+  ``assigned`` of PyTorch's source, ``OnnxBuilder`` of ONNX.
 """
 
 from importlib import import_module

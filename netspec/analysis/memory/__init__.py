@@ -18,8 +18,8 @@ them.
 
 *Peaks* count tensors, not what an allocator adds, nor the workspace inside a kernel. In inference a tensor lives from
 the step that makes it to the last that reads it, and the inputs of a block as long as the block runs; an op of many
-steps says what it has at once on its way (``Op.workspace``), recurrent layers as torch runs them on CPU. In training the
-peak is where the backward pass starts: all that is kept, gradients for all parameters that are trained, and the
+steps says what it has at once on its way (``Op.workspace``), recurrent layers as torch runs them on CPU. In training
+the peak is where the backward pass starts: all that is kept, gradients for all parameters that are trained, and the
 gradients of one step's inputs and outputs. What is frozen has neither gradients nor state, and keeps less; recurrent
 layers keep as much, as the kernels of cuDNN do. Statistics that norms track are left out (a few numbers a channel).
 

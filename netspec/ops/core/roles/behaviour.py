@@ -22,9 +22,9 @@ PLACE = AccessWindow(1, 0, 0)
 class Behaviour(Signature):
     """What may be moved, merged or traced through the op.
 
-    May say: ``batched_over_leading_dims``, whether it does the same at every place of the leading dimensions; ``stateful``, whether what it
-    gives depends on more than its inputs and parameters: on chance, on earlier batches; ``access_windows``, for an op over
-    spatial dimensions.
+    May say: ``batched_over_leading_dims``, whether it does the same at every place of the leading dimensions;
+    ``stateful``, whether what it gives depends on more than its inputs and parameters: on chance, on earlier batches;
+    ``access_windows``, for an op over spatial dimensions.
     """
 
     batched_over_leading_dims: ClassVar[bool] = False

@@ -39,10 +39,10 @@ class Saved:
 class MemoryUse(Signature):
     """How much memory the op takes, and for how long.
 
-    May say: ``saved_for_backward``, what autograd saves of it (``nothing``, ``input``, ``output``, ``both``), or ``saved``, where it
-    depends on the run; ``elementwise``, whether its output lies in memory as its input does, or else ``output_layout``;
-    ``workspace``; ``autocast``, how torch's autocast runs it on CUDA: in ``bfloat16``, in ``float32``, or (empty) as its
-    inputs are.
+    May say: ``saved_for_backward``, what autograd saves of it (``nothing``, ``input``, ``output``, ``both``), or
+    ``saved``, where it depends on the run; ``elementwise``, whether its output lies in memory as its input does, or
+    else ``output_layout``; ``workspace``; ``autocast``, how torch's autocast runs it on CUDA: in ``bfloat16``, in
+    ``float32``, or (empty) as its inputs are.
     """
 
     saved_for_backward: ClassVar[str] = "both"
