@@ -66,7 +66,7 @@ def elaborate(
     run_passes(draft)
     assert draft.sizes is not None
     assert draft.init is not None
-    assert draft.numbers is not None
+    assert draft.input_ranges is not None
     return Graph(
         name=variant or spec.name,
         doc=spec.doc,
@@ -77,7 +77,7 @@ def elaborate(
         requirements=draft.requirements,
         init=draft.init,
         parameters=parameters,
-        numbers=draft.numbers,
+        input_ranges=draft.input_ranges,
         ranges=ranges,
         spec=source,
         digest=digest,

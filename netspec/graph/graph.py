@@ -11,7 +11,7 @@ from netspec.diagnostics import Span
 from netspec.dims import Size
 from netspec.graph.init_rule import InitRule
 from netspec.graph.level import Level, Value
-from netspec.ops import Numbers
+from netspec.ops import InputRange
 
 if TYPE_CHECKING:
     from netspec.recipes.recipe import Recipe
@@ -44,9 +44,9 @@ class Requirement:
 class Graph:
     """A compiled spec.
 
-    ``sizes`` gives every symbolic dimension the size at which costs are quoted; ``numbers`` says which whole numbers
-    the inputs take that have such, ``ranges`` between which two an input's real numbers lie; ``recipe`` says how it is
-    trained, where the spec does.
+    ``sizes`` gives every symbolic dimension the size at which costs are quoted; ``input_ranges`` says which whole
+    numbers the inputs take that have such, ``ranges`` between which two an input's real numbers lie; ``recipe`` says
+    how it is trained, where the spec does.
     """
 
     name: str
@@ -60,7 +60,7 @@ class Graph:
     parameters: Mapping[str, Any]
     spec: str
     digest: str
-    numbers: Mapping[str, Numbers] = field(default_factory=dict)
+    input_ranges: Mapping[str, InputRange] = field(default_factory=dict)
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     recipe: Recipe | None = None
 

@@ -18,8 +18,8 @@ group ``netspec.plugins``; ``netspec.testing.check_op`` holds an op against torc
 - ``OPS`` maps spec keys to classes. ``Op`` is the base class of all; its roles (``help(Op)``) say what an op must say
   and what it may. ``Activation``, ``Pointwise`` and ``Elementwise`` are bases of ops of one input, and of several.
 - ``Tensor`` is the shape and dtype of an input, ``Dim`` a symbolic size; ``product``, ``floor_div`` and ``ceil_div``
-  compute with them. ``ShapeError`` refuses inputs; ``Bound``, ``Numbers``, ``known``, ``need_rank`` and ``axis_of`` say
-  which ones.
+  compute with them. ``ShapeError`` refuses inputs; ``Bound``, ``InputRange``, ``known``, ``need_rank`` and ``axis_of``
+  say which ones.
 - ``Argument`` and those derived from it are types of arguments: ``kernel_size: Annotated[Any, PerDimension(2, 1)]``.
 - ``Run``, ``Saved`` and ``OutputLayout`` speak of memory, ``AccessWindow`` of receptive fields, ``Constructor`` and
   ``assigned`` of PyTorch's source, ``OnnxBuilder`` of ONNX.
@@ -50,7 +50,7 @@ from netspec.ops.core.roles.memory import Run, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.roles.signature import Family
 from netspec.ops.core.roles.torch_form import Constructor, assigned
-from netspec.ops.core.tensors import HALVES, Bound, Numbers, ShapeError, Tensor, axis_of, known, need_rank
+from netspec.ops.core.tensors import HALVES, Bound, InputRange, ShapeError, Tensor, axis_of, known, need_rank
 from netspec.ops.registry import OPS
 
 if TYPE_CHECKING:
@@ -72,11 +72,11 @@ __all__ = [
     "Elementwise",
     "Extent",
     "Family",
+    "InputRange",
     "Listed",
     "Natural",
     "Nested",
     "Number",
-    "Numbers",
     "OneOrMany",
     "OnnxBuilder",
     "Op",

@@ -20,7 +20,7 @@ from netspec.dims import evaluate, evaluate_shape
 from netspec.elaborate.passes.sizes import first_that_fit, other_sizes, small_sizes
 from netspec.elaborate.state.requirements import holds
 from netspec.graph import Graph, Value, walk
-from netspec.ops import HALVES, Numbers
+from netspec.ops import HALVES, InputRange
 from netspec.runtime.export import exported, put_model, remove_model
 from netspec.runtime.machine import free_memory, need_memory
 from netspec.runtime.session import loaded_runtime, open_session
@@ -293,9 +293,9 @@ def example_inputs(graph: Graph, sizes: Mapping[str, int], seed: int = 0, mean: 
     take where they are whole.
     """
     generator = torch.Generator().manual_seed(seed)
-    anything = Numbers()
+    anything = InputRange()
     return {
-        name: _example(value, sizes, graph.numbers.get(name, anything), graph.ranges.get(name), generator, mean)
+        name: _example(value, sizes, graph.input_ranges.get(name, anything), graph.ranges.get(name), generator, mean)
         for name, value in graph.inputs.items()
     }
 
@@ -303,7 +303,7 @@ def example_inputs(graph: Graph, sizes: Mapping[str, int], seed: int = 0, mean: 
 def _example(
     value: Value,
     sizes: Mapping[str, int],
-    numbers: Numbers,
+    input_range: InputRange,
     ends: tuple[float, float] | None,
     generator: torch.Generator,
     mean: float,
@@ -313,11 +313,11 @@ def _example(
         return torch.rand(shape, generator=generator).mul(ends[1] - ends[0]).add(ends[0]).to(dtype)
     if dtype.is_floating_point:
         return (torch.randn(shape, generator=generator) + mean).to(dtype)
-    least = evaluate(numbers.least, sizes)
-    below = 2 if dtype == torch.bool or numbers.below is None else evaluate(numbers.below, sizes)
+    least = evaluate(input_range.least, sizes)
+    below = 2 if dtype == torch.bool or input_range.below is None else evaluate(input_range.below, sizes)
     made = torch.randint(least, below, shape, generator=generator)
-    if numbers.first is not None:
-        made[..., :1] = numbers.first
+    if input_range.first is not None:
+        made[..., :1] = input_range.first
     return made.to(dtype)
 
 

@@ -211,8 +211,8 @@ class Setup:
         """Guard: whole numbers that the network reads are below what it has a place for, as an embedding."""
         tensors = getattr(self.data.train, "tensors", {})
         for name, column in bound.items():
-            numbers, tensor = self.graph.numbers.get(name), tensors.get(column)
-            below = numbers.below if numbers is not None else None
+            input_range, tensor = self.graph.input_ranges.get(name), tensors.get(column)
+            below = input_range.below if input_range is not None else None
             if isinstance(below, int) and tensor is not None and tensor.numel() and int(tensor.max()) >= below:
                 largest = int(tensor.max())
                 self._refuse(f"the column `{column}` holds {largest}, but the input `{name}` takes 0 to {below - 1}")

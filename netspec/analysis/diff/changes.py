@@ -334,10 +334,10 @@ def _sections(graph: Graph) -> dict[str, dict[str, str]]:
 
 
 def _input_text(graph: Graph, name: str, value: Value) -> str:
-    numbers = graph.numbers.get(name)
+    input_range = graph.input_ranges.get(name)
     parts = [_output_text(value, False), "optional" if value.optional else ""]
-    if numbers is not None and numbers.below is not None:
-        parts.append(f"from {pretty(numbers.least)}, below {pretty(numbers.below)}")
+    if input_range is not None and input_range.below is not None:
+        parts.append(f"from {pretty(input_range.least)}, below {pretty(input_range.below)}")
     return ", ".join(filter(None, parts))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from netspec.elaborate.reading.scope import Scope
 from netspec.elaborate.reading.values import Reader
 from netspec.graph import InitRule, Level, Requirement, Value
-from netspec.ops import Numbers
+from netspec.ops import InputRange
 from netspec.spec import Written
 
 
@@ -31,4 +31,4 @@ class Draft:
     start: Written | None = None
     init: tuple[InitRule, ...] | None = None
     sizes: Mapping[str, int] | None = None
-    numbers: Mapping[str, Numbers] | None = None
+    input_ranges: Mapping[str, InputRange] | None = None

@@ -7,27 +7,27 @@ from dataclasses import replace
 
 from netspec.elaborate.passes.draft import Draft
 from netspec.graph import Call, Level, Node, Step, Value
-from netspec.ops import Numbers, Op
+from netspec.ops import InputRange, Op
 
 
-def input_numbers(body: Level, below: Mapping[str, int]) -> dict[str, Numbers]:
+def input_ranges(body: Level, below: Mapping[str, int]) -> dict[str, InputRange]:
     """What the ops take of each input of the network; ``below`` is what the author says."""
-    found = dict(zip(body.input_names, _numbers(body, {})))
-    made = {name: each or Numbers() for name, each in found.items() if each is not None or name in below}
+    found = dict(zip(body.input_names, _ranges(body, {})))
+    made = {name: each or InputRange() for name, each in found.items() if each is not None or name in below}
     return {name: replace(each, below=below.get(name, each.below)) for name, each in made.items()}
 
 
-def set_input_numbers(draft: Draft) -> None:
-    """Set ``numbers``."""
-    draft.numbers = input_numbers(draft.body, draft.below)
+def set_input_ranges(draft: Draft) -> None:
+    """Set ``input_ranges``."""
+    draft.input_ranges = input_ranges(draft.body, draft.below)
 
 
-def _numbers(level: Level, known: dict[Level, Sequence[Numbers | None]]) -> Sequence[Numbers | None]:
+def _ranges(level: Level, known: dict[Level, Sequence[InputRange | None]]) -> Sequence[InputRange | None]:
     """What the steps of a level take of each of its inputs; the first reader with something to say has it."""
     if all("float" in value.tensor.dtype for value in level.inputs):
         return [None] * len(level.inputs)
     if level not in known:
-        taken: dict[Value, Numbers] = {}
+        taken: dict[Value, InputRange] = {}
         for step in reversed(level.steps):
             taken.update(_taken(step, taken, known))
         known[level] = [taken.get(value) for value in level.inputs]
@@ -35,26 +35,26 @@ def _numbers(level: Level, known: dict[Level, Sequence[Numbers | None]]) -> Sequ
 
 
 def _taken(
-    step: Step, taken: Mapping[Value, Numbers], known: dict[Level, Sequence[Numbers | None]]
-) -> dict[Value, Numbers]:
+    step: Step, taken: Mapping[Value, InputRange], known: dict[Level, Sequence[InputRange | None]]
+) -> dict[Value, InputRange]:
     if all("float" in value.tensor.dtype for value in step.inputs):
         return {}
     if isinstance(step, Call):
-        return {value: each for value, each in zip(step.inputs, _numbers(step.body, known)) if each is not None}
+        return {value: each for value, each in zip(step.inputs, _ranges(step.body, known)) if each is not None}
     made = {}
     for port, value in zip(step.ports or step.op.ports, step.inputs):
-        numbers = step.op.numbers(port, *step.tensors) or _through(step, taken)
-        if numbers is not None:
-            made[value] = numbers
+        input_range = step.op.input_range(port, *step.tensors) or _through(step, taken)
+        if input_range is not None:
+            made[value] = input_range
     return made
 
 
-def _through(node: Node, taken: Mapping[Value, Numbers]) -> Numbers | None:
+def _through(node: Node, taken: Mapping[Value, InputRange]) -> InputRange | None:
     """What is taken of a node's result, as said of its input: numbers that are cast, reshaped or coalesced."""
-    numbers = taken.get(node.outputs[0])
+    input_range = taken.get(node.outputs[0])
     whole = len(node.inputs) == 1 or node.op.name == "coalesce"
-    if numbers is None or not whole or type(node.op).parameters is not Op.parameters:
+    if input_range is None or not whole or type(node.op).parameters is not Op.parameters:
         return None
-    if node.op.name == "logical_not" and numbers.first is not None:
-        return replace(numbers, first=1 - numbers.first)
-    return numbers if "float" not in node.outputs[0].tensor.dtype else None
+    if node.op.name == "logical_not" and input_range.first is not None:
+        return replace(input_range, first=1 - input_range.first)
+    return input_range if "float" not in node.outputs[0].tensor.dtype else None

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from netspec.elaborate.passes import init
 from netspec.elaborate.passes.draft import Draft
-from netspec.elaborate.passes.input_ranges import set_input_numbers
+from netspec.elaborate.passes.input_ranges import set_input_ranges
 from netspec.elaborate.passes.parameter_count import check_parameters
 from netspec.elaborate.passes.sizes import set_sizes
 
@@ -26,7 +26,7 @@ PASSES = (
     Pass("check the number of parameters", ("body",), (), check_parameters),
     Pass("check initialisation rules", ("body", "init"), (), init.check_rules),
     Pass("choose sizes", ("inputs", "declared", "requirements"), ("sizes",), set_sizes),
-    Pass("tell the numbers of inputs", ("body", "below"), ("numbers",), set_input_numbers),
+    Pass("tell the ranges of inputs", ("body", "below"), ("input_ranges",), set_input_ranges),
 )
 
 

@@ -10,7 +10,7 @@ from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import Run, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.roles.torch_form import assigned
-from netspec.ops.core.tensors import Numbers, ShapeError, Tensor, known, need_rank
+from netspec.ops.core.tensors import InputRange, ShapeError, Tensor, known, need_rank
 from netspec.ops.math.arithmetic import broadcast, repeated
 from netspec.ops.tensors.join import one_dtype
 from netspec.ops.tensors.reshape import differ
@@ -39,8 +39,8 @@ class ScaledDotProductAttention(Op):
     def may_be_none(self, port: str) -> bool:
         return not self.is_causal
 
-    def numbers(self, port: str, *inputs: Tensor | None) -> Numbers | None:
-        return Numbers(first=1) if port == "attn_mask" else None
+    def input_range(self, port: str, *inputs: Tensor | None) -> InputRange | None:
+        return InputRange(first=1) if port == "attn_mask" else None
 
     def requirements(self, *inputs: Tensor | None) -> Iterable[tuple[Size, Size, str]]:
         query, key, value, mask = self.shapes(inputs)

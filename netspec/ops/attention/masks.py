@@ -7,7 +7,7 @@ from netspec.dims import Size, pretty_shape
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import Run, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
-from netspec.ops.core.tensors import Numbers, ShapeError, Tensor, axis_of, need_rank
+from netspec.ops.core.tensors import InputRange, ShapeError, Tensor, axis_of, need_rank
 from netspec.ops.math.arithmetic import broadcast, repeated
 from netspec.ops.math.compare import need_bool
 from netspec.ops.tensors.reshape import differ
@@ -31,8 +31,8 @@ class MaskedSoftmax(Op):
 
     dim: int = -1
 
-    def numbers(self, port: str, *inputs: Tensor | None) -> Numbers | None:
-        return Numbers(first=1) if port == "mask" else None
+    def input_range(self, port: str, *inputs: Tensor | None) -> InputRange | None:
+        return InputRange(first=1) if port == "mask" else None
 
     def requirements(self, *inputs: Tensor | None) -> Iterable[tuple[Size, Size, str]]:
         return repeated(self.name, [tensor.shape for tensor in inputs if tensor is not None])

@@ -10,7 +10,7 @@ from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import Run, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.roles.torch_form import Constructor, assigned
-from netspec.ops.core.tensors import Numbers, ShapeError, Tensor, known, need_rank
+from netspec.ops.core.tensors import InputRange, ShapeError, Tensor, known, need_rank
 from netspec.ops.math.compare import need_bool
 from netspec.ops.tensors.join import one_dtype
 from netspec.ops.tensors.reshape import differ
@@ -43,8 +43,8 @@ class MultiheadAttention(Op):
     def may_be_none(self, port: str) -> bool:
         return port == "key_padding_mask" or (port == "attn_mask" and not self.is_causal)
 
-    def numbers(self, port: str, *inputs: Tensor | None) -> Numbers | None:
-        return Numbers(first=0) if port in ("key_padding_mask", "attn_mask") else None
+    def input_range(self, port: str, *inputs: Tensor | None) -> InputRange | None:
+        return InputRange(first=0) if port in ("key_padding_mask", "attn_mask") else None
 
     def three(self, inputs: Sequence[Any]) -> tuple[Any, Any, Any]:
         """Query, key and value; what is left out is the one before."""

@@ -29,7 +29,7 @@ class Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
+class InputRange:
     """Which whole numbers an input takes: from ``least`` up to, not including, ``below`` (truth values are 0 and 1).
 
     ``first`` is what the first along the last dimension must be: a mask that hides everything says nothing.

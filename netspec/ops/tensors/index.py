@@ -10,7 +10,7 @@ from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import Run
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.roles.torch_form import Constructor, assigned
-from netspec.ops.core.tensors import Bound, Numbers, ShapeError, Tensor, axis_of, known
+from netspec.ops.core.tensors import Bound, InputRange, ShapeError, Tensor, axis_of, known
 from netspec.ops.tensors.reshape import Rearrangement, differ
 
 END = 2**63 - 1
@@ -42,8 +42,8 @@ class Embedding(Op):
     def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:
         return {"weight": (self.num_embeddings, self.embedding_dim)}
 
-    def numbers(self, port: str, *inputs: Tensor) -> Numbers | None:
-        return Numbers(below=self.num_embeddings)
+    def input_range(self, port: str, *inputs: Tensor) -> InputRange | None:
+        return InputRange(below=self.num_embeddings)
 
     def module(self, *inputs: Tensor) -> Constructor:
         sizes = {"num_embeddings": self.num_embeddings, "embedding_dim": self.embedding_dim}
@@ -73,8 +73,8 @@ class OneHot(Op):
         need_integers(self.name, inputs[0], "int64")
         return (Tensor((*inputs[0].shape, self.num_classes), "int64"),)
 
-    def numbers(self, port: str, *inputs: Tensor) -> Numbers | None:
-        return Numbers(below=self.num_classes)
+    def input_range(self, port: str, *inputs: Tensor) -> InputRange | None:
+        return InputRange(below=self.num_classes)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.op("OneHot", inputs[0], builder.constant(self.num_classes), builder.constant([0, 1]))
@@ -107,9 +107,9 @@ class Gather(Rearrangement):
             if place != axis:
                 yield Bound(want, f"gather takes an index of at most {pretty(have)} in dim {place}", most=have)
 
-    def numbers(self, port: str, *inputs: Tensor) -> Numbers | None:
+    def input_range(self, port: str, *inputs: Tensor) -> InputRange | None:
         size = inputs[0].shape[axis_of(self.dim, len(inputs[0].shape))]
-        return Numbers(below=size) if port == "index" else None
+        return InputRange(below=size) if port == "index" else None
 
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return f"{arguments[0]}.gather({self.dim}, {arguments[1]})"

@@ -30,7 +30,7 @@ def test_each_pass_sets_what_it_ensures(target):
         changed = {name for name in NAMES if getattr(draft, name) is not before[name]}
         assert changed <= {*each.ensures}, each.name
         assert all(getattr(draft, name) is not None for name in each.ensures), each.name
-    assert draft.numbers == graph.numbers
+    assert draft.input_ranges == graph.input_ranges
     assert draft.sizes.keys() == graph.sizes.keys()
 
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from netspec.dims import Shape, Size
 from netspec.ops.core.roles.signature import Signature
-from netspec.ops.core.tensors import CARRIERS, Bound, Numbers, ShapeError, Tensor
+from netspec.ops.core.tensors import CARRIERS, Bound, InputRange, ShapeError, Tensor
 
 
 class Shapes(Signature):
@@ -15,7 +15,7 @@ class Shapes(Signature):
     ``infer``, if there are several outputs, or dtypes differ.
 
     May say: ``any_dtype``, whether it takes integers and booleans too; ``torch_lacks``, the dtypes for which torch has
-    no kernel on a CPU; ``numbers``, ``requirements`` and ``bounds``, what inputs it takes.
+    no kernel on a CPU; ``input_range``, ``requirements`` and ``bounds``, what inputs it takes.
     """
 
     any_dtype: ClassVar[bool] = False
@@ -49,6 +49,6 @@ class Shapes(Signature):
         """
         return ()
 
-    def numbers(self, port: str, *inputs: Tensor) -> Numbers | None:
+    def input_range(self, port: str, *inputs: Tensor) -> InputRange | None:
         """Return which whole numbers a port takes, where not all will do."""
         return None

@@ -6,7 +6,7 @@ from typing import ClassVar
 from netspec.dims import Shape, Size, pretty_shape, product
 from netspec.ops.core.arguments import Positive, Probability
 from netspec.ops.core.op import Op
-from netspec.ops.core.tensors import Numbers, ShapeError, Tensor, known, need_rank
+from netspec.ops.core.tensors import InputRange, ShapeError, Tensor, known, need_rank
 from netspec.ops.tensors.reshape import differ
 
 
@@ -104,9 +104,9 @@ class RecurrentShapes(Op):
     def may_be_none(self, port: str) -> bool:
         return port == "h_0" and "c_0" not in self.ports
 
-    def numbers(self, port: str, *inputs: Tensor | None) -> Numbers | None:
+    def input_range(self, port: str, *inputs: Tensor | None) -> InputRange | None:
         time = self.given(inputs)["input"].shape[1 if self.batch_first else 0]
-        return Numbers(1, time + 1) if port == "lengths" else None
+        return InputRange(1, time + 1) if port == "lengths" else None
 
     def parameters(self, *inputs: Tensor | None) -> Mapping[str, Shape]:
         rows = self.gates * self.hidden_size
