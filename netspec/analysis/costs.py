@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from netspec.dims import UNICODE, Size, evaluate, pretty, substitute, symbols, term_text
-from netspec.graph import ONCE, Call, Graph, Level, Loop, Node, Pace, Step, Tally, parameter_count
+from netspec.graph import ONCE, Call, ExecutionCount, Graph, Level, Loop, Node, Step, Tally, parameter_count
 
 MOST_TERMS = 3
 
@@ -29,13 +29,13 @@ class Costs:
             lambda loop: evaluate(loop.length, sizes),
         )
 
-    def of(self, what: Step | Level, pace: Pace = ONCE) -> Cost:
+    def of(self, what: Step | Level, executions: ExecutionCount = ONCE) -> Cost:
         """The cost of a step, or of a level: parameters with, MACs without its training-only steps.
 
-        ``pace`` says how often it runs in one forward pass of the network.
+        ``executions`` says how often it runs in one forward pass of the network.
         """
         ahead, run = self._macs.work(what)
-        macs = ahead * evaluate(pace.ahead, self.sizes) + run * evaluate(pace.run, self.sizes)
+        macs = ahead * evaluate(executions.ahead, self.sizes) + run * evaluate(executions.run, self.sizes)
         if not isinstance(what, Level) and what.shares:
             return Cost(0, macs)
         return Cost(self._learned(what.body if isinstance(what, Call) else what), macs)

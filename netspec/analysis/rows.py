@@ -8,7 +8,7 @@ from typing import Any
 
 from netspec.analysis.costs import Costs
 from netspec.dims import Shape, plain_shape
-from netspec.graph import Graph, Node, Pace, visits
+from netspec.graph import ExecutionCount, Graph, Node, visits
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +33,21 @@ class Row:
 
 def layer_rows(graph: Graph, costs: Costs) -> Iterator[Row]:
     """Yield one row for each node in the order they run, repeats written out."""
-    known: dict[tuple[Node, Pace, bool], Row] = {}
-    for path, step, training, pace, shared, frozen in visits(graph.body):
+    known: dict[tuple[Node, ExecutionCount, bool], Row] = {}
+    for path, step, training, executions, shared, frozen in visits(graph.body):
         if not isinstance(step, Node):
             continue
-        row = known.get((step, pace, shared))
+        row = known.get((step, executions, shared))
         if row is None:
-            row = known[step, pace, shared] = _row(step, pace, shared, costs)
+            row = known[step, executions, shared] = _row(step, executions, shared, costs)
         facts = row.op, row.detail, row.inputs, row.outputs, row.params, row.macs, row.line
         yield Row(path, *facts, training, frozen and row.params > 0)
 
 
-def _row(node: Node, pace: Pace, shared: bool, costs: Costs) -> Row:
+def _row(node: Node, executions: ExecutionCount, shared: bool, costs: Costs) -> Row:
     inputs = tuple(value.shape for value in node.inputs)
     outputs = tuple(value.shape for value in node.outputs)
-    params, macs = costs.of(node, pace)
+    params, macs = costs.of(node, executions)
     params = 0 if shared else params
     return Row(node.name, node.op.name, node.op.detail(), inputs, outputs, params, macs, node.span.line)
 

@@ -128,9 +128,9 @@ def mac_layers(graph: Graph) -> dict[Node, Layers]:
     """What the layers multiply in one inference pass."""
     of = _counting(graph)
     found: dict[Node, Layers] = {}
-    for path, step, training, pace, *_ in visits(graph.body):
+    for path, step, training, executions, *_ in visits(graph.body):
         if isinstance(step, Node) and not training:
-            _add(found, path, step, of(step) * evaluate(pace.run, graph.sizes))
+            _add(found, path, step, of(step) * evaluate(executions.run, graph.sizes))
     return found
 
 

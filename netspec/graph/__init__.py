@@ -26,11 +26,12 @@ from netspec.graph.level import (
     over_time,
     parameter_count,
 )
-from netspec.graph.walk import ONCE, Pace, Visit, visits, walk, walk_parameters, walk_state
+from netspec.graph.walk import ONCE, ExecutionCount, Visit, visits, walk, walk_parameters, walk_state
 
 __all__ = [
     "ONCE",
     "Call",
+    "ExecutionCount",
     "Graph",
     "InitRule",
     "Level",
@@ -38,7 +39,6 @@ __all__ = [
     "Loop",
     "Node",
     "Output",
-    "Pace",
     "Phase",
     "Requirement",
     "Step",

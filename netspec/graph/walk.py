@@ -10,22 +10,22 @@ from netspec.graph.init_rule import state_key
 from netspec.graph.level import Call, Level, Node, Step
 
 
-class Pace(NamedTuple):
+class ExecutionCount(NamedTuple):
     """How often the steps of a level run in one pass through the network: as a rule, and those that run ahead."""
 
     run: Size = 1
     ahead: Size = 1
 
-    def at(self, level: Level, step: Step) -> Pace:
-        """The pace of a step of the level."""
-        return Pace(self.ahead, self.ahead) if level.phases.get(step) == "ahead" else self
+    def at(self, level: Level, step: Step) -> ExecutionCount:
+        """Return how often a step of the level runs."""
+        return ExecutionCount(self.ahead, self.ahead) if level.phases.get(step) == "ahead" else self
 
-    def inside(self, body: Level) -> Pace:
-        """The pace in a level that a step of this pace runs."""
-        return self if body.loop is None else Pace(self.run * body.loop.length, self.run)
+    def inside(self, body: Level) -> ExecutionCount:
+        """Return how often the steps run in a level that a step of this count runs."""
+        return self if body.loop is None else ExecutionCount(self.run * body.loop.length, self.run)
 
 
-ONCE = Pace()
+ONCE = ExecutionCount()
 
 
 class Visit(NamedTuple):
@@ -34,7 +34,7 @@ class Visit(NamedTuple):
     path: str
     step: Step
     training: bool
-    pace: Pace
+    executions: ExecutionCount
     shared: bool
     frozen: bool
 
@@ -43,13 +43,13 @@ def visits(
     level: Level,
     prefix: str = "",
     training: bool = False,
-    pace: Pace = ONCE,
+    executions: ExecutionCount = ONCE,
     shared: bool = False,
     frozen: bool = False,
 ) -> Iterator[Visit]:
     """Every step of a level, and of those that it calls; levels before what is in them."""
     for step in level.steps:
-        path, only, own = prefix + step.name, training or step.training, pace.at(level, step)
+        path, only, own = prefix + step.name, training or step.training, executions.at(level, step)
         found = Visit(path, step, only, own, shared or bool(step.shares), frozen or step.frozen)
         yield found
         if isinstance(step, Call):

@@ -10,7 +10,7 @@ from functools import cache, cached_property
 from netspec import library
 from netspec.checks.check import check_loaded
 from netspec.diagnostics import Diagnostic, Label, Report, Source, Span, SpecError
-from netspec.graph import Call, Graph, Pace, Step, visits
+from netspec.graph import Call, ExecutionCount, Graph, Step, visits
 from netspec.lsp.outline import Block, Outline, written
 from netspec.pipeline import load_source
 from netspec.spec import BlockSpec
@@ -26,7 +26,7 @@ class Instance:
     path: str
     step: Step
     training: bool
-    pace: Pace
+    executions: ExecutionCount
 
 
 class Built:
@@ -50,11 +50,11 @@ class Built:
         """Every step of a variant by the line and column of its key; the outermost of a place alone."""
         if variant not in self._steps:
             found: dict[Place, list[Instance]] = {}
-            for path, step, training, pace, *_ in visits(self.graphs[variant].body):
+            for path, step, training, executions, *_ in visits(self.graphs[variant].body):
                 if step.span.source.name == self.source.name:
                     here = found.setdefault((step.span.line, step.span.column), [])
                     if not here or _kind(here[0].step) == _kind(step):
-                        here.append(Instance(path, step, training, pace))
+                        here.append(Instance(path, step, training, executions))
             self._steps[variant] = found
         return self._steps[variant]
 

@@ -135,7 +135,7 @@ def built_text(document: Document, mention: Mention) -> str | None:
         return None
     graph = document.built.graphs[variant]
     first = instances[0]
-    cost = Costs(graph.sizes).of(first.step, first.pace)
+    cost = Costs(graph.sizes).of(first.step, first.executions)
     shapes = f"{_shapes([value.shape for value in first.step.inputs])} → "
     shapes += _shapes([value.shape for value in first.step.outputs])
     sizes = ", ".join(f"{name} = {size}" for name, size in graph.sizes.items())

@@ -124,7 +124,7 @@ def _header(box: Box, costs: Costs) -> Face:
 
 def _of(steps: Iterable[Step], item: Item, costs: Costs) -> Iterator[Cost]:
     """What steps of an item cost in one forward pass."""
-    return (costs.of(step, item.pace) for step in steps)
+    return (costs.of(step, item.executions) for step in steps)
 
 
 def _named(name: str, what: str) -> tuple[str, str]:

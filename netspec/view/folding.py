@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeGuard, TypeVar, Union
 
-from netspec.graph import ONCE, Call, Graph, Level, Node, Pace, Step, Value
+from netspec.graph import ONCE, Call, ExecutionCount, Graph, Level, Node, Step, Value
 from netspec.view.expand import Expanding
 from netspec.view.groups import is_single
 
@@ -35,8 +35,8 @@ class Card:
     """One rectangle. ``steps`` is what it stands for; ``op`` cards hold nodes, the first of which gives the title.
     In a ``single`` card the first is the call of a block that is one op and the parameters it reads.
 
-    ``reads`` and ``makes`` are values of the level around it. A ``count`` above one says how many such cards in
-    a row it stands for; ``steps`` are those of the first. ``name`` is empty where the author gave none. ``pace`` says
+    ``reads`` and ``makes`` are values of the level around it. A ``count`` above one says how many such cards in a row
+    it stands for; ``steps`` are those of the first. ``name`` is empty where the author gave none. ``executions`` says
     how often they run.
     """
 
@@ -48,7 +48,7 @@ class Card:
     makes: tuple[Value, ...]
     training: bool = False
     count: int = 1
-    pace: Pace = ONCE
+    executions: ExecutionCount = ONCE
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +63,7 @@ class Box:
     makes: tuple[Value, ...]
     training: bool = False
     count: int = 1
-    pace: Pace = ONCE
+    executions: ExecutionCount = ONCE
 
     @property
     def level(self) -> Level:
@@ -89,10 +89,10 @@ def fold(graph: Graph, depth: int | None = None, expand: Sequence[str] = ()) -> 
     return _Folding(0, every=False, longest=STRETCH, kept=STRETCH, asked=asked).items(graph.body)
 
 
-def items_of(level: Level, pace: Pace) -> tuple[Item, ...]:
+def items_of(level: Level, executions: ExecutionCount) -> tuple[Item, ...]:
     """The items of one level by itself, all of them, its own levels as boxes; paths begin at the level."""
     length = len(level.steps)
-    return _Folding(1, every=True, longest=length, kept=length, asked=Expanding()).items(level, pace=pace)
+    return _Folding(1, every=True, longest=length, kept=length, asked=Expanding()).items(level, executions=executions)
 
 
 def size(items: Iterable[Item]) -> int:
@@ -135,24 +135,24 @@ class _Folding:
         self._numbers: dict[object, int] = {}
 
     def items(
-        self, level: Level, prefix: str = "", training: bool = False, depth: int = 0, pace: Pace = ONCE
+        self, level: Level, prefix: str = "", training: bool = False, depth: int = 0, executions: ExecutionCount = ONCE
     ) -> tuple[Item, ...]:
         """The items of a level, in the order they run."""
         made = [
-            self.item(run, prefix, training or run.first[0].training, depth, pace.at(level, run.first[0]))
+            self.item(run, prefix, training or run.first[0].training, depth, executions.at(level, run.first[0]))
             for run in self.runs(level)
         ]
         if not self.every and level.kind == "repeat":
             made = list(_merged(made, self.gather))
-        return tuple(made) if len(made) <= self.longest else self.cut(made, level, prefix, pace)
+        return tuple(made) if len(made) <= self.longest else self.cut(made, level, prefix, executions)
 
-    def item(self, run: _Run, prefix: str, training: bool, depth: int, pace: Pace) -> Item:
+    def item(self, run: _Run, prefix: str, training: bool, depth: int, executions: ExecutionCount) -> Item:
         """A run as a card or an open box. A call that only wraps one other item is drawn as that item."""
         path, reads, makes, count = prefix + run.first[0].name, run.reads, run.makes, run.count
         if run.call is None:
-            return Card("op", path, _op_name(run), run.first, reads, makes, training, count, pace)
+            return Card("op", path, _op_name(run), run.first, reads, makes, training, count, executions)
         name = _call_name(run, prefix)
-        closed = Card("level", path, name, run.first, reads, makes, training, count, pace)
+        closed = Card("level", path, name, run.first, reads, makes, training, count, executions)
         call = run.call
         if call.shares:
             return closed
@@ -165,25 +165,25 @@ class _Folding:
             makes = tuple(outward.get(value, value) for value in inner.makes)
             path, count = f"{path}.{inner.first[0].name}", count * inner.count
             training = training or inner.first[0].training
-            pace = pace.inside(call.body).at(call.body, inner.first[0])
+            executions = executions.inside(call.body).at(call.body, inner.first[0])
             if inner.call is None:
                 shown = "" if call.name.isdigit() else name
-                return Card("op", path, shown, inner.first, reads, makes, training, count, pace)
+                return Card("op", path, shown, inner.first, reads, makes, training, count, executions)
             call = inner.call
             if self.is_single(call):
                 shown = "" if call.name.isdigit() else name
-                return Card("single", path, shown, inner.first, reads, makes, training, count, pace)
+                return Card("single", path, shown, inner.first, reads, makes, training, count, executions)
             name = f"{name}.{call.name}" if call.named else name
             asked = asked or self.asked.asks(path, call.name, call.body.title)
         asked = asked or self.asked.looks_into(call.body, path)
         known = not self.every and call.body.kind != "branch" and self.structure(call.body) in self.seen
         if not asked and (known or depth >= self.deepest):
             return closed
-        items = self.items(call.body, path + ".", training, depth + 1, pace.inside(call.body))
+        items = self.items(call.body, path + ".", training, depth + 1, executions.inside(call.body))
         if not asked and not self.every and call.body.kind != "branch" and all(map(_is_closed, items)):
             return closed
         self.seen.add(self.structure(call.body))
-        return Box(path, name, call, items, reads, makes, training, count, pace)
+        return Box(path, name, call, items, reads, makes, training, count, executions)
 
     def is_single(self, call: Call) -> bool:
         """Return whether a call is drawn as if its block were an op."""
@@ -211,7 +211,7 @@ class _Folding:
         name = f"{before.name.partition('–')[0]}–{last}"
         return replace(before, name=name, steps=(*_steps(before), *_steps(item)), makes=item.makes, count=1)
 
-    def cut(self, items: Sequence[Item], level: Level, prefix: str, pace: Pace) -> tuple[Item, ...]:
+    def cut(self, items: Sequence[Item], level: Level, prefix: str, executions: ExecutionCount) -> tuple[Item, ...]:
         """The first and the last items of a long row, with one card for all between them."""
         head, tail = items[: self.kept // 2], items[-(self.kept // 4) :]
         middle = items[len(head) : len(items) - len(tail)]
@@ -220,7 +220,7 @@ class _Folding:
         reads = dict.fromkeys(value for item in middle for value in item.reads if value not in inside)
         makes = tuple(value for item in middle for value in item.makes if value in wanted)
         steps = tuple(step for item in middle for step in _steps(item))
-        return (*head, Card("rest", f"{prefix}…", "", steps, tuple(reads), makes, pace=pace), *tail)
+        return (*head, Card("rest", f"{prefix}…", "", steps, tuple(reads), makes, executions=executions), *tail)
 
     def runs(self, level: Level) -> tuple[_Run, ...]:
         """The level's steps, joined: what follows an op is part of its run, and equal ones in a row are counted."""

@@ -10,7 +10,7 @@ from typing import Literal
 
 from netspec.analysis.costs import Costs, scan_text
 from netspec.dims import Shape, times_shape
-from netspec.graph import ONCE, Call, Graph, Level, Node, Pace, Value
+from netspec.graph import ONCE, Call, ExecutionCount, Graph, Level, Node, Value
 from netspec.view.expand import Expanding
 from netspec.view.groups import Group, grouped, is_plain, is_single, likeness, sources_text, value_names
 
@@ -114,14 +114,14 @@ class Place:
     prefix: str = ""
     guides: tuple[bool, ...] = ()
     training: bool = False
-    pace: Pace = ONCE
+    executions: ExecutionCount = ONCE
     first: str = ""
     frozen: bool = False
 
-    def inside(self, step: Call, pace: Pace, prefix: str) -> Place:
+    def inside(self, step: Call, executions: ExecutionCount, prefix: str) -> Place:
         """The place of what is in a step that stands here."""
         training, frozen = self.training or step.training, self.frozen or step.frozen
-        return Place(prefix, self.guides, training, pace, f"{self.first}{step.name}.", frozen)
+        return Place(prefix, self.guides, training, executions, f"{self.first}{step.name}.", frozen)
 
 
 class _Tree:
@@ -154,8 +154,8 @@ class _Tree:
         for group in groups:
             guides = (*place.guides, group is not groups[-1]) if place.prefix else ()
             sources = sources_text(group.steps[0], above, names)
-            pace = place.pace.at(level, group.steps[0])
-            here = replace(place, guides=guides, pace=pace)
+            executions = place.executions.at(level, group.steps[0])
+            here = replace(place, guides=guides, executions=executions)
             yield from self.group(group, group.name, sources, here, opened)
             above = group.last.outputs[0] if group.last.outputs else None
 
@@ -166,12 +166,12 @@ class _Tree:
         if isinstance(step, Call) and wraps and len(group.steps) == 1:
             inside = self.grouped(step.body)
             if len(inside) == 1:
-                pace = place.pace.inside(step.body).at(step.body, inside[0].steps[0])
-                inner = place.inside(step, pace, place.prefix)
+                executions = place.executions.inside(step.body).at(step.body, inside[0].steps[0])
+                inner = place.inside(step, executions, place.prefix)
                 yield from self.group(inside[0], f"{name}.{inside[0].name}", sources, inner, opened)
                 return
         line = Line("op", name, place.prefix + name, place.guides, len(group.steps), sources=sources)
-        line.params, line.macs = self.costs.of(step, place.pace)
+        line.params, line.macs = self.costs.of(step, place.executions)
         line.training = place.training or step.training
         line.frozen = (place.frozen or step.frozen) and line.params > 0
         line.last = place.first + group.last.name
@@ -204,8 +204,8 @@ class _Tree:
             line.closed = not step.shares and self.stays_closed(step.body, line, opened)
             yield line
             if not line.closed and not step.shares and not self.is_deep(step.body, line):
-                pace = place.pace.inside(step.body)
-                yield from self.level(step.body, place.inside(step, pace, line.path + "."))
+                executions = place.executions.inside(step.body)
+                yield from self.level(step.body, place.inside(step, executions, line.path + "."))
 
     def is_deep(self, level: Level, line: Line) -> bool:
         """Return whether what is inside a level lies deeper than is asked for."""

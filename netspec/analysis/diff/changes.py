@@ -11,7 +11,7 @@ from netspec.analysis.costs import Cost, Costs, scan_text
 from netspec.analysis.diff.keys import Keys, compare_keys
 from netspec.analysis.diff.matching import Match, Matching
 from netspec.dims import Dim, Shape, pretty, times_shape
-from netspec.graph import ONCE, Call, Graph, Level, Node, Pace, Step, Value
+from netspec.graph import ONCE, Call, ExecutionCount, Graph, Level, Node, Step, Value
 
 Kind = Literal["added", "removed", "changed", "follows", "inside"]
 
@@ -204,7 +204,7 @@ class _Comparison:
         new: Level,
         matches: Sequence[Match],
         prefixes: tuple[str, str] = ("", ""),
-        paces: tuple[Pace, Pace] = (ONCE, ONCE),
+        executions: tuple[ExecutionCount, ExecutionCount] = (ONCE, ONCE),
     ) -> tuple[Change, ...]:
         """The changes of two levels that correspond."""
         wires = Wires(old, new, matches)
@@ -212,7 +212,7 @@ class _Comparison:
         for match in matches:
             before, after = match.old, match.new
             paths = prefixes[0] + before.name if before else "", prefixes[1] + after.name if after else ""
-            own = paces[0].at(old, before) if before else ONCE, paces[1].at(new, after) if after else ONCE
+            own = executions[0].at(old, before) if before else ONCE, executions[1].at(new, after) if after else ONCE
             costs = (
                 self.costs[0].of(before, own[0]) if before else Cost(0, 0),
                 self.costs[1].of(after, own[1]) if after else Cost(0, 0),
@@ -234,7 +234,7 @@ class _Comparison:
         new: Step,
         wires: Wires,
         paths: tuple[str, str],
-        paces: tuple[Pace, Pace],
+        executions: tuple[ExecutionCount, ExecutionCount],
         costs: tuple[Cost, Cost],
     ) -> Change | None:
         """How two steps that correspond differ, if they do."""
@@ -245,7 +245,7 @@ class _Comparison:
             if within is None and costs[0] != costs[1]:  # equal levels, quoted at other sizes
                 within = tuple(Match(one, other) for one, other in zip(old.body.steps, new.body.steps))
             if within is not None:
-                below = paces[0].inside(old.body), paces[1].inside(new.body)
+                below = executions[0].inside(old.body), executions[1].inside(new.body)
                 prefixes = paths[0] + ".", paths[1] + "."
                 inner = self.level(old.body, new.body, within, prefixes, below)
                 facets += [*_of_levels(old, new), *Wires(old.body, new.body, within).gives(old, new)]

@@ -17,12 +17,12 @@ from netspec.diagnostics import Source, Span
 from netspec.dims import Dim, Floor, Size, pretty, times_shape
 from netspec.graph import (
     Call,
+    ExecutionCount,
     Graph,
     Level,
     Loop,
     Node,
     Output,
-    Pace,
     Requirement,
     Step,
     Value,
@@ -39,7 +39,7 @@ EXACT = 2**53
 """Whole numbers from here on are not exact in JSON as browsers read it, and are written as text."""
 
 RUN, AHEAD = Dim.symbol("run"), Dim.symbol("ahead")
-"""A pace that says of an item which of the two it has."""
+"""Symbols for the two counts, which say of an item which of them it has."""
 
 
 def explorer_data(graph: Graph) -> dict[str, Any]:
@@ -162,7 +162,7 @@ class _Data:
             return self._level_numbers[level]
         number = self._level_numbers[level] = len(self.levels)
         self.levels.append({})
-        items = items_of(level, Pace(RUN, AHEAD))
+        items = items_of(level, ExecutionCount(RUN, AHEAD))
         wiring = wire(items, level.inputs, level.outputs)
         makers = _makers(items, level.inputs)
         names = level.input_names if len(level.inputs) > 1 else [""] * len(level.inputs)
@@ -190,7 +190,7 @@ class _Data:
         inputs, outputs = list(graph.inputs.values()), list(graph.outputs.values())
         number = self._level_numbers[level] = len(self.levels)
         self.levels.append({})
-        items = items_of(level, Pace(RUN, AHEAD))
+        items = items_of(level, ExecutionCount(RUN, AHEAD))
         wiring = wire(items, inputs, [output.value for output in outputs])
         makers = _makers(items, inputs)
         shift = len(inputs)
@@ -254,7 +254,7 @@ class _Data:
             "name": item.name,
             "covers": covers if len(covers) > 1 else [],
             "count": item.count if item.count > 1 else 0,
-            "ahead": item.pace.run == AHEAD,
+            "ahead": item.executions.run == AHEAD,
             "training": item.training,
             "sources": sources,
             "sign": sign_of(item),
