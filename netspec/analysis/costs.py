@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from netspec.dims import UNICODE, Size, evaluate, pretty, substitute, symbols, term_text
-from netspec.graph import ONCE, Call, ExecutionCount, Graph, Level, Loop, Node, Step, Tally, parameter_count
+from netspec.graph import ONCE, Call, CostSum, ExecutionCount, Graph, Level, Loop, Node, Step, parameter_count
 
 MOST_TERMS = 3
 
@@ -24,7 +24,7 @@ class Costs:
     def __init__(self, sizes: Mapping[str, int]):
         self.sizes = sizes
         self._params: dict[Node | Level, int] = {}
-        self._macs = Tally[int](
+        self._macs = CostSum[int](
             lambda node: evaluate(node.macs, sizes),
             lambda loop: evaluate(loop.length, sizes),
         )

@@ -10,7 +10,7 @@ from typing import Any
 from netspec.diagnostics import Report, clipped, did_you_mean
 from netspec.dims import Dim, evaluate, evaluate_shape, pretty_shape
 from netspec.elaborate.reading.values import Failed, Reader
-from netspec.graph import Graph, Node, Tally, parameter_count, visits
+from netspec.graph import CostSum, Graph, Node, parameter_count, visits
 from netspec.ops import Op, Tensor
 from netspec.spec import Expect, Spec, Written
 from netspec.syntax import MapNode, ScalarNode
@@ -94,7 +94,7 @@ def count_macs(graph: Graph) -> int:
 
     The same as ``graph.body.macs`` evaluated; counting with numbers from the start is many times faster.
     """
-    return sum(Tally(_counting(graph), lambda loop: evaluate(loop.length, graph.sizes)).work(graph.body))
+    return sum(CostSum(_counting(graph), lambda loop: evaluate(loop.length, graph.sizes)).work(graph.body))
 
 
 def _counting(graph: Graph) -> Callable[[Node], int]:

@@ -13,13 +13,13 @@ from netspec.graph.graph import Graph, Output, Requirement
 from netspec.graph.init_rule import InitRule, state_key
 from netspec.graph.level import (
     Call,
+    CostSum,
     Level,
     LevelKind,
     Loop,
     Node,
     Phase,
     Step,
-    Tally,
     Value,
     axis_of_time,
     frozen_count,
@@ -31,6 +31,7 @@ from netspec.graph.walk import ONCE, ExecutionCount, Visit, visits, walk, walk_p
 __all__ = [
     "ONCE",
     "Call",
+    "CostSum",
     "ExecutionCount",
     "Graph",
     "InitRule",
@@ -42,7 +43,6 @@ __all__ = [
     "Phase",
     "Requirement",
     "Step",
-    "Tally",
     "Value",
     "Visit",
     "axis_of_time",

@@ -191,7 +191,7 @@ class Level:
     @cached_property
     def macs(self) -> Size:
         """Multiply-accumulates of one inference pass through the level; training-only steps left out."""
-        ahead, run = Tally[Size](lambda node: node.macs, lambda loop: loop.length).work(self)
+        ahead, run = CostSum[Size](lambda node: node.macs, lambda loop: loop.length).work(self)
         return ahead + run
 
     @cached_property
@@ -250,19 +250,19 @@ def frozen_count(step: Step) -> int:
 Count = TypeVar("Count", int, Size)
 
 
-class Tally(Generic[Count]):
-    """Adds up ``of`` over the nodes that run in inference; what a scan repeats counts as often as ``turns`` says."""
+class CostSum(Generic[Count]):
+    """The sum of ``of`` over the nodes that run in inference; a scan's body counts as often as ``iterations`` says."""
 
-    def __init__(self, of: Callable[[Node], Count], turns: Callable[[Loop], Count]):
+    def __init__(self, of: Callable[[Node], Count], iterations: Callable[[Loop], Count]):
         self.of: Callable[[Node], Count] = of
-        self.turns: Callable[[Loop], Count] = turns
+        self.iterations: Callable[[Loop], Count] = iterations
         self._known: dict[Node | Level, tuple[Count, Count]] = {}
 
     def work(self, what: Step | Level) -> tuple[Count, Count]:
         """What one run takes: once, ahead of the scan around it, and each time. Of a scan: all of its turns."""
         if isinstance(what, Call):
             ahead, run = self.work(what.body)
-            return (ahead, run) if what.body.loop is None else (0, ahead + self.turns(what.body.loop) * run)
+            return (ahead, run) if what.body.loop is None else (0, ahead + self.iterations(what.body.loop) * run)
         if what not in self._known:
             self._known[what] = self._level(what) if isinstance(what, Level) else (0, self.of(what))
         return self._known[what]
