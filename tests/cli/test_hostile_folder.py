@@ -91,8 +91,19 @@ def test_the_front_half(folder: Path):
 
 
 def test_workers(folder: Path):
-    """One of them is enough: ``--restarts`` starts it as ``--devices`` starts several."""
-    words = ["train", "xor", "--restarts", "1", "--set", "train.epochs=1", "--set", "train.compile=none", "-o", "run"]
+    """One of them is enough: ``--max-restarts`` starts it as ``--devices`` starts several."""
+    words = [
+        "train",
+        "xor",
+        "--max-restarts",
+        "1",
+        "--set",
+        "train.epochs=1",
+        "--set",
+        "train.compile=none",
+        "-o",
+        "run",
+    ]
     code, told = run(folder, *words)
     assert code == 0, told
 

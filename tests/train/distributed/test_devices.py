@@ -160,7 +160,7 @@ def test_killed_at_random_steps_two_processes_go_on_bit_for_bit(tmp_path: Path, 
     whole.communicate(timeout=300)
     steps = len(small.losses(tmp_path / "whole"))
     assert steps == EPOCHS * 180
-    process = start(tmp_path, str(path), "--devices", "2", "--restarts", str(KILLS), "-o", "killed")
+    process = start(tmp_path, str(path), "--devices", "2", "--max-restarts", str(KILLS), "-o", "killed")
     gone: set[int] = set()
     for due in sorted(chance.sample(range(20, steps - 20), KILLS)):
         while len(fresh := workers(process.pid) - gone) < 2 or step_of(tmp_path / "killed") < due:
@@ -180,7 +180,7 @@ def test_two_machines_meet(tmp_path: Path):
     with socket.socket() as free:
         free.bind(("localhost", 0))
         place = f"localhost:{free.getsockname()[1]}"
-    words = (str(spec(tmp_path)), "--devices", "1", "--nodes", "2", "--rendezvous", place, "-o", "run")
+    words = (str(spec(tmp_path)), "--devices", "1", "--nnodes", "2", "--rdzv-endpoint", place, "-o", "run")
     machines = [start(tmp_path, *words) for _ in range(2)]
     told = sorted(machine.communicate(timeout=300)[0] for machine in machines)
     assert [machine.returncode for machine in machines] == [0, 0]
@@ -255,16 +255,16 @@ def test_where_the_launcher_is_killed_the_others_save_and_end(tmp_path: Path):
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
-        (["--nodes", "2"], 2, "several machines need a place to meet: --rendezvous HOST:PORT, the same on each"),
-        (["--nodes", "3:2"], 2, "--nodes takes a number, or the least and the most as MIN:MAX, not `3:2`"),
-        (["--nodes", "two"], 2, "--nodes takes a number, or the least and the most as MIN:MAX, not `two`"),
-        (["--nodes", "2", "--rendezvous", "here"], 2, "--rendezvous takes HOST:PORT, not `here`"),
+        (["--nnodes", "2"], 2, "several machines need a place to meet: --rdzv-endpoint HOST:PORT, the same on each"),
+        (["--nnodes", "3:2"], 2, "--nnodes takes a number, or the least and the most as MIN:MAX, not `3:2`"),
+        (["--nnodes", "two"], 2, "--nnodes takes a number, or the least and the most as MIN:MAX, not `two`"),
+        (["--nnodes", "2", "--rdzv-endpoint", "here"], 2, "--rdzv-endpoint takes HOST:PORT, not `here`"),
         (
-            ["--nodes", "2", "--rendezvous", "nobody.invalid:1"],
+            ["--nnodes", "2", "--rdzv-endpoint", "nobody.invalid:1"],
             3,
-            "there is no machine `nobody.invalid`, as far as this one knows: --rendezvous names it",
+            "there is no machine `nobody.invalid`, as far as this one knows: --rdzv-endpoint names it",
         ),
-        (["--restarts", "-1"], 2, "--restarts takes a number from 0 on, not -1"),
+        (["--max-restarts", "-1"], 2, "--max-restarts takes a number from 0 on, not -1"),
     ],
 )
 def test_what_cannot_be_started_is_said(
@@ -294,7 +294,7 @@ def test_machines_that_cannot_meet(tmp_path: Path, capsys: pytest.CaptureFixture
         raise RendezvousConnectionError("the store has failed") from RuntimeError("nobody answers\nframe #1: main")
 
     monkeypatch.setattr(launch, "elastic_launch", lambda *given: fail)
-    words = ["--nodes", "2", "--rendezvous", "localhost:1"]
+    words = ["--nnodes", "2", "--rdzv-endpoint", "localhost:1"]
     assert main(["train", str(spec(tmp_path)), "-o", str(tmp_path / "run"), *words]) == 3
     assert capsys.readouterr().err == (
         "netspec: waiting at localhost:1 for other machines\n"
@@ -303,7 +303,7 @@ def test_machines_that_cannot_meet(tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 def test_machines_need_a_folder_that_all_see(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    assert main(["train", str(spec(tmp_path)), "--nodes", "2", "--rendezvous", "here:1"]) == 2
+    assert main(["train", str(spec(tmp_path)), "--nnodes", "2", "--rdzv-endpoint", "here:1"]) == 2
     told = "machines that train together need one folder that all of them see: name it with --output"
     assert capsys.readouterr().err == f"netspec: {told}\n"
 

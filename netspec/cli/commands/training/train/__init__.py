@@ -28,17 +28,17 @@ def add(commands: Commands) -> None:
         "(default: as the spec says, else auto)",
     )
     command.add_argument(
-        "--nodes", metavar="N", help="how many machines do, or MIN:MAX of them; give the same command on each"
+        "--nnodes", metavar="N", help="the number of machines, or MIN:MAX; run the same command on each"
     )
     command.add_argument(
-        "--rendezvous", metavar="HOST:PORT", help="where the machines meet: one of them, and a free port of it"
+        "--rdzv-endpoint", metavar="HOST:PORT", help="where the machines meet: the name of one of them and a free port"
     )
     command.add_argument(
-        "--restarts",
+        "--max-restarts",
         type=int,
         metavar="N",
         default=0,
-        help="how often the processes start again from the last checkpoint when one of them dies (default: 0)",
+        help="how often all processes are restarted from the last checkpoint when one dies (default: 0)",
     )
     command.add_argument("--resume", metavar="RUN", help="go on with a run: its folder, its number, or `last`")
     command.add_argument(

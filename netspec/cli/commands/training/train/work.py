@@ -30,11 +30,11 @@ def train(graph: Graph, loaded: Loaded, options: Namespace) -> int:
     """Train a network; gives the exit code."""
     asked = Asked(options.spec, options.variant, tuple(options.set))
     devices = recipe_of(graph).settings.devices
-    several = devices not in ("auto", "cpu", "cuda", 1) or options.nodes is not None or options.restarts
+    several = devices not in ("auto", "cpu", "cuda", 1) or options.nnodes is not None or options.max_restarts
     if several and not options.dry_run and not is_worker():
         from netspec.train.distributed.launch import Launch
 
-        team = Launch(devices, options.nodes, options.rendezvous, options.restarts)
+        team = Launch(devices, options.nnodes, options.rdzv_endpoint, options.max_restarts)
         folder = folder_of(graph, options)  # chosen here, as a process that starts again must find it
         words = ["train", *asked.words(), *how(options), "--output", str(folder.path)]
         try:
@@ -62,7 +62,7 @@ def folder_of(graph: Graph, options: Namespace) -> RunFolder:
         return RunFolder.find(options.resume, parent)
     if options.output:
         return RunFolder(Path(options.output))
-    if options.nodes is not None or is_worker():
+    if options.nnodes is not None or is_worker():
         raise UsageError("machines that train together need one folder that all of them see: name it with --output")
     return RunFolder.new(parent)
 
