@@ -13,6 +13,8 @@ from netspec.emit.table import ShapeTable
 from netspec.files import write_text
 from netspec.graph import Graph
 from netspec.pipeline import compile_spec
+from netspec.plugins import emitted, find_target
+from netspec.targets import blamed
 
 if TYPE_CHECKING:
     import torch
@@ -98,6 +100,23 @@ class Model:
         """
         write_diagram(self.graph, Path(path), depth, expand, direction)
         return Path(path)
+
+    def emit(self, target: str) -> str:
+        """Return the network as a target that is text: ``source``, ``shapes``, …, or one of a plugin's.
+
+        ``netspec emit`` lists them all. Raises ``UsageError`` for another name, and for one that is no text.
+        """
+        return emitted(target, lambda: self.graph)
+
+    def write(self, target: str, folder: str | Path, device: str = "auto") -> tuple[Path, ...]:
+        """Write the files of a target into a folder; gives their paths.
+
+        ``device`` (``auto``, ``cpu``, ``cuda``, …) is where the network is run, for a target that is verified by that.
+        Raises ``UsageError`` for another name, ``EnvironmentFault`` where a file cannot be written.
+        """
+        found = find_target(target)
+        with blamed(found):
+            return found.write(self.graph, Path(folder), device).files
 
     def explorer(self, path: str | Path) -> Path:
         """Write one HTML file with the diagram, the table and the YAML to look into; gives the path."""

@@ -1,18 +1,21 @@
-"""Ops and ingredients from outside: classes of a module that the command line names or an installed package offers.
+"""What comes from outside: ops, ingredients and targets of a module that the command line names or a package offers.
 
 A spec never names Python to import. ``--plugin MODULE`` does, and so does a package, by an entry point of the group
-``netspec.plugins`` whose value is a module; those are looked for when a spec has a name that netspec does not know.
+``netspec.plugins`` whose value is a module; those are looked for when a name is not known, or targets are listed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
 
-from netspec.diagnostics import UsageError
+from netspec.diagnostics import UsageError, did_you_mean
+from netspec.graph import Graph
 from netspec.ops import OPS
 from netspec.ops.registry import ops_in
 from netspec.recipes.base import PLUGIN_MODULES, ingredients, ingredients_in
+from netspec.targets import Target, add_target, blamed, forget_targets, loaded_target, target_names, targets_in
 
 GROUP = "netspec.plugins"
 
@@ -26,7 +29,7 @@ def plugins() -> tuple[str, ...]:
 
 
 def add_plugin(module: str) -> None:
-    """Add the ops and ingredients of a module: classes derived from those of netspec, each with a ``name``.
+    """Add the ops and ingredients of a module (classes derived from those of netspec, with a ``name``) and its targets.
 
     It is imported as ``import`` finds it: from an installed package, or a folder on PYTHONPATH. Raises ``UsageError``
     where it cannot be imported, brings nothing, or brings a name that there is already.
@@ -47,9 +50,41 @@ def look_for_plugins() -> None:
         _add(point.value, _imported(point.value))
 
 
+def find_target(name: str) -> Target:
+    """Return a target by its name, one of netspec's or of a plugin's. Raises ``UsageError`` where there is none."""
+    found = loaded_target(name)
+    if found is None:
+        look_for_plugins()
+        found = loaded_target(name)
+    if found is None:
+        hint = did_you_mean(name, target_names()) or "`netspec emit` lists them all"
+        raise UsageError(f"no target is called `{name}`: {hint}")
+    return found
+
+
+def all_targets() -> list[Target]:
+    """Return netspec's targets, then those of every plugin."""
+    look_for_plugins()
+    return [find_target(name) for name in target_names()]
+
+
+def emitted(name: str, graph: Callable[[], Graph]) -> str:
+    """Return the text of a target for a graph, which is compiled once the target is known.
+
+    Raises ``UsageError`` where there is no such target, or it is no text.
+    """
+    target = find_target(name)
+    if target.text is None:
+        raise UsageError(f"`{name}` is no text: `netspec build SPEC --only {name}` writes it")
+    compiled = graph()
+    with blamed(target):
+        return target.text(compiled)
+
+
 def clear_plugins() -> None:
     """Forget every plugin, as if the process had just begun."""
     OPS.forget(PLUGIN_MODULES)
+    forget_targets()
     PLUGIN_MODULES.clear()
     _named.clear()
     _looked.clear()
@@ -71,12 +106,15 @@ def _add(name: str, module: ModuleType) -> None:
         return
     ops = [kind for kind in ops_in(module) if kind.__module__ == name]
     own = [kind for kind in ingredients_in(module) if kind.__module__ == name]
-    if not ops and not own:
+    targets = targets_in(module)
+    if not ops and not own and not targets:
         raise UsageError(
             f"the plugin `{name}` brings nothing: no op or ingredient, that is a class derived from one of netspec's "
-            "with a `name`"
+            "with a `name`, and no target"
         )
     for kind in ops:
         OPS.add(kind)
+    for target in targets:
+        add_target(target)
     PLUGIN_MODULES.append(name)
     ingredients.cache_clear()

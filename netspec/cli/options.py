@@ -27,14 +27,15 @@ def add_command(commands: Commands, name: str, description: str) -> ArgumentPars
         metavar="MODULE",
         action="append",
         default=[],
-        help="a Python module with data sets, losses, transforms, … of your own; may be repeated",
+        help="a Python module with ops, data sets, losses, targets, … of your own; may be repeated",
     )
     return command
 
 
-def add_spec_arguments(command: ArgumentParser) -> None:
+def add_spec_arguments(command: ArgumentParser, required: bool = True) -> None:
     """Add a spec, its variant, and values for it."""
-    command.add_argument("spec", metavar="SPEC", help="a path, or the name of a zoo entry or variant")
+    help = "a path, or the name of a zoo entry or variant"
+    command.add_argument("spec", metavar="SPEC", nargs=None if required else "?", help=help)
     command.add_argument("--variant", metavar="NAME", help="a variant of the spec")
     add_value_arguments(command)
     add_limit_arguments(command)

@@ -95,7 +95,7 @@ def test_a_module_that_brings_nothing(folder: Path, capsys: pytest.CaptureFixtur
     said = told(capsys, "check", "lenet", "--plugin", "empty")
     assert said == (
         "netspec: the plugin `empty` brings nothing: no op or ingredient, that is a class derived from one of "
-        "netspec's with a `name`\n"
+        "netspec's with a `name`, and no target\n"
     )
 
 

@@ -10,7 +10,6 @@ import torch
 
 import netspec
 from netspec.cli import main
-from netspec.cli.commands.network.build import artefacts
 from netspec.elaborate.passes.sizes import small_sizes
 from netspec.runtime.interpret import Misbuilt, check_module
 from netspec.runtime.verify import probing_copy
@@ -54,6 +53,6 @@ def test_a_build_says_what_was_checked(tmp_path: Path):
 
 def test_a_build_of_another_module_is_a_bug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
     _, module = exchanged()
-    monkeypatch.setattr(artefacts, "build_module", lambda *_: module)
+    monkeypatch.setattr("netspec.runtime.module.build_module", lambda *_: module)
     assert main(["build", "lenet", "-o", str(tmp_path), "--device", "cpu"]) == 4
     assert "a bug of netspec, not of your spec" in capsys.readouterr().err

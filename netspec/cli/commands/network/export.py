@@ -25,15 +25,21 @@ def add(commands: Commands) -> None:
 
 def run(options: Namespace) -> int:
     """Write the ONNX file and verify it; gives 1 where PyTorch and onnxruntime disagree."""
-    from netspec.cli.output import file_size, status
-    from netspec.cli.parity import report_parity, warn_of_two_runtimes
+    from netspec.cli.output import file_size, status, warn
     from netspec.cli.resolve import graph_of, output_of
     from netspec.runtime.module import build_module
+    from netspec.runtime.report import parity_report, two_runtimes
     from netspec.runtime.verify import export_verified
 
     graph, output = graph_of(options), output_of(options)
-    warn_of_two_runtimes()
+    for text in two_runtimes():
+        warn(text)
     with status("exporting, and running PyTorch and onnxruntime side by side"):
         path, parity = export_verified(graph, build_module(graph, options.device), output)
     print(f"{path}  {file_size(path)}")
-    return report_parity(parity, path)
+    notes, failure = parity_report(parity, path)
+    for text in notes:
+        print(text)
+    if failure is not None:
+        warn(failure)
+    return 0 if failure is None else 1

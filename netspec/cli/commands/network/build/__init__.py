@@ -22,6 +22,13 @@ def add(commands: Commands) -> None:
     )
     add_spec_arguments(command)
     command.add_argument("-o", "--output", metavar="DIR", help="the folder to write into (default: build/NAME)")
+    command.add_argument(
+        "--only",
+        metavar="TARGET",
+        action="append",
+        default=[],
+        help="write this target alone, one of `netspec emit`; may be repeated",
+    )
     add_device_argument(command)
 
 
@@ -37,4 +44,4 @@ def run(options: Namespace) -> int:
     graph = graph_of(options)
     folder = Path(options.output) if options.output else Path("build") / graph.name
     draw(ShapeTable(graph))
-    return build_all(graph, folder, options.device, options.variant)
+    return build_all(graph, folder, options.device, options.variant, options.only)

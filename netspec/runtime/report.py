@@ -1,0 +1,69 @@
+"""What is told of PyTorch and onnxruntime, which run the same network."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from netspec.runtime.verify import Parity
+
+RUNTIMES = ("onnxruntime-gpu", "onnxruntime")
+RANGE = "say in what range an input lies: `{shape: …, range: [0, 1]}`"
+
+
+def parity_report(parity: Parity, path: Path) -> tuple[tuple[str, ...], str | None]:
+    """Return lines that say what was verified of an ONNX file, and why it fails, if it does."""
+    sizes = dict.fromkeys(
+        "·".join(f"{name}={size}" for name, size in each.sizes.items()) for each in parity.comparisons
+    )
+    places = "  ".join(each or "the fixed sizes" for each in sizes)
+    if parity.agrees and parity.is_rounding:
+        exported = f"exported: at {places} PyTorch and onnxruntime give rounding alone, so that nothing can be compared"
+        return (exported,), None
+    if parity.agrees:
+        verified = f"verified: PyTorch and onnxruntime agree to {parity.worst:.1e} (max|Δ|/max|y|) at {places}"
+        return (verified, *_reservations(parity)), None
+    if not parity.compared:
+        return (), (
+            f"PyTorch and onnxruntime both give no finite number for random inputs at {places}, so that "
+            f"nothing can be compared; {RANGE}; the file is kept as {path}"
+        )
+    return (), (
+        f"PyTorch and onnxruntime differ by {parity.worst:.1e} "
+        f"(max|Δ|/max|y|; {parity.tolerance:.0e} would do) at {places}; the file is kept as {path}"
+    )
+
+
+def _reservations(parity: Parity) -> list[str]:
+    """Lines that say how far an agreement goes."""
+    said = []
+    if parity.probed:
+        said.append("with rescaled weights: as initialised, the output hardly depends on the input")
+    if not parity.telling:
+        said.append("but with these it depends on the input no more: this tells little")
+    if parity.positive:
+        said.append(f"on inputs from 0 to 1: of negative ones both give numbers that are not finite; {RANGE}")
+    if parity.undefined:
+        said.append(f"but for places where both give no finite number; {RANGE}")
+    return [f"{'':<10}{each}" for each in said]
+
+
+def runtimes() -> dict[str, str]:
+    """Return the versions of the onnxruntime packages that are installed."""
+    found = {}
+    for name in RUNTIMES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def two_runtimes() -> tuple[str, ...]:
+    """Return a warning where two are installed: both write the same package, and removing either breaks the other."""
+    if len(runtimes()) < 2:
+        return ()
+    return (
+        "onnxruntime and onnxruntime-gpu are both installed, and overwrite each other; uninstall both, "
+        "then install one",
+    )

@@ -1,0 +1,62 @@
+"""The verified ONNX file as a target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from netspec.graph import Graph
+from netspec.targets import Target, Written
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from netspec.runtime.verify import Parity
+
+FILES = ("model.onnx", "model.rejected.onnx")
+
+
+def write(graph: Graph, folder: Path, device: str) -> Written:
+    """Export the network as initialised, verified on onnxruntime; the module too is held against the graph."""
+    from netspec.runtime.interpret import check_module
+    from netspec.runtime.module import build_module
+    from netspec.runtime.report import parity_report, two_runtimes
+    from netspec.runtime.verify import export_verified
+
+    path, parity = export_verified(graph, build_module(graph, device), folder / FILES[0])
+    difference = check_module(graph, parity.module)
+    notes, failure = parity_report(parity, path)
+    return Written((path,), checks(graph, parity, difference), two_runtimes(), notes, failure)
+
+
+def checks(graph: Graph, parity: Parity, difference: float) -> Mapping[str, object]:
+    """Return what was checked of the module and of the ONNX file, as ``build.json`` has it.
+
+    ``difference`` is the module's from the graph whose nodes are run one by one.
+    """
+    from netspec.elaborate.passes.sizes import small_sizes
+    from netspec.runtime.interpret import TOLERANCE
+
+    return {
+        "node_by_node": {
+            "passed": True,  # where it does not, nothing is recorded
+            "tolerance": TOLERANCE,
+            "sizes": small_sizes(graph),
+            "difference": difference,
+        },
+        "onnx.checker": "passed",
+        "onnxruntime": {
+            "passed": parity.agrees,
+            "providers": [*parity.providers],
+            "rescaled_weights": parity.probed,
+            "telling": parity.telling and not parity.is_rounding,
+            "tolerance": parity.tolerance,
+            "largest_difference": parity.worst,
+            "comparisons": [
+                {"sizes": dict(each.sizes), "mean": each.mean, "difference": each.difference}
+                for each in parity.comparisons
+            ],
+        },
+    }
+
+
+onnx = Target("onnx", "ONNX, run on onnxruntime and compared with PyTorch", FILES, write, needs_torch=True)
