@@ -23,7 +23,7 @@ LONGEST_PERIOD = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class SizeConstraint:
     """What must hold of some dimensions (``must``: ``be multiples of 16``), and what happens ``else``.
 
     ``causes`` are requirements that ask for it. ``training`` marks what binds training only.
@@ -47,21 +47,21 @@ class Fact:
         return self.causes[0].span.line
 
 
-def facts(graph: Graph) -> list[Fact]:
-    """The facts of a network: of one dimension each, alike ones together, then those that tie dimensions."""
+def size_constraints(graph: Graph) -> list[SizeConstraint]:
+    """The constraints of a network: of one dimension each, alike ones together, then those that tie dimensions."""
     always = [each for each in graph.requirements if not each.training]
     training = [each for each in graph.requirements if each.training]
-    return [*_facts(always, ()), *_facts(training, always)]
+    return [*_constraints(always, ()), *_constraints(training, always)]
 
 
-def _facts(requirements: Sequence[Requirement], always: Sequence[Requirement]) -> Iterator[Fact]:
-    """The facts of these requirements, where those in ``always`` hold."""
+def _constraints(requirements: Sequence[Requirement], always: Sequence[Requirement]) -> Iterator[SizeConstraint]:
+    """The constraints of these requirements, where those in ``always`` hold."""
     alike: dict[tuple[str, tuple[tuple[str, int], ...]], list[tuple[str, tuple[Requirement, ...]]]] = {}
     rest: list[Requirement] = []
     by_symbol: dict[str, list[tuple[Requirement, Allowed]]] = {}
     impossible = [each for each in requirements if isinstance(each.left - each.right, int)]
     if impossible:
-        yield Fact((), "is impossible", tuple(impossible), True)
+        yield SizeConstraint((), "is impossible", tuple(impossible), True)
     for each in requirements:
         if each in impossible:
             continue
@@ -79,10 +79,10 @@ def _facts(requirements: Sequence[Requirement], always: Sequence[Requirement]) -
     for (must, _), entries in alike.items():
         symbols = tuple(symbol for symbol, _ in entries)
         plural = must.replace("be a multiple of", "be multiples of") if len(symbols) > 1 else must
-        yield Fact(symbols, plural, entries[0][1], requirements[0].training)
+        yield SizeConstraint(symbols, plural, entries[0][1], requirements[0].training)
     said = [each for given in by_symbol.values() for each, _ in given]
     for each, corner in unimplied(rest, [*always, *said]):
-        yield Fact(*_compared(each, corner), (each,), each.training)
+        yield SizeConstraint(*_compared(each, corner), (each,), each.training)
 
 
 def _compared(requirement: Requirement, corner: Corner | None) -> tuple[tuple[str], str]:

@@ -10,7 +10,7 @@ import torch
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from netspec.analysis.constraints import Fact, facts
+from netspec.analysis.constraints import SizeConstraint, size_constraints
 from netspec.diagnostics import Source, Span
 from netspec.dims import Dim, Size, floor_div
 from netspec.elaborate.state.requirements import holds
@@ -46,7 +46,7 @@ ZOO = {
 
 @pytest.mark.parametrize("name", ZOO)
 def test_the_zoo(name: str) -> None:
-    assert [*map(str, facts(compile_spec(name)))] == ZOO[name]
+    assert [*map(str, size_constraints(compile_spec(name)))] == ZOO[name]
 
 
 FOUR_INPUTS = """
@@ -66,7 +66,7 @@ def test_other_facts(tmp_path: Path) -> None:
     path = tmp_path / "four.yaml"
     path.write_text(FOUR_INPUTS.replace("[M, H, W]", "[N, 4, H, W]"))
     graph = compile_spec(path, sizes={"N": 2, "T": 5, "S": 5, "L": 4, "H": 7, "W": 13})
-    assert [*map(str, facts(graph))] == [
+    assert [*map(str, size_constraints(graph))] == [
         "L must be even, or the glu at line 7 fails",
         "H and W must leave one of 1, 2 when divided by 6, or the pixel_unshuffle at line 9 fails",
         "H and W must be at least 7, or the pixel_unshuffle at line 9 leaves nothing",
@@ -121,19 +121,21 @@ def requirements(draw: st.DrawFn) -> Requirement:
 @example([Requirement(floor_div(H, 4), "==", floor_div(3 * floor_div(H, 3), 4), SPAN, "concat")])  # many remainders
 def test_facts_say_no_more_and_no_less_than_is_required(needed: list[Requirement]) -> None:
     level = Level("network", "", (), (), (), (), (), SPAN)
-    found = facts(Graph("net", "", level, {}, {}, {"H": 1}, tuple(needed), (), {}, "", ""))
+    found = size_constraints(Graph("net", "", level, {}, {}, {"H": 1}, tuple(needed), (), {}, "", ""))
     for size in range(1, 150):
-        assert all(is_met(fact, size) for fact in found) == all(holds(each, {"H": size}) for each in needed), size
+        assert all(is_met(constraint, size) for constraint in found) == all(
+            holds(each, {"H": size}) for each in needed
+        ), size
 
 
-def is_as_said(fact: Fact, size: int) -> bool:
-    """Whether a size is as the fact says, going by its words."""
-    numbers = [int(number) for number in re.findall(r"\d+", fact.must)]
-    match re.sub(r"\d+(, \d+)*", "#", fact.must):
+def is_as_said(constraint: SizeConstraint, size: int) -> bool:
+    """Whether a size is as the constraint says, going by its words."""
+    numbers = [int(number) for number in re.findall(r"\d+", constraint.must)]
+    match re.sub(r"\d+(, \d+)*", "#", constraint.must):
         case "be a multiple of #":
             return size % numbers[0] == 0
         case "be even" | "be odd":
-            return size % 2 == (fact.must == "be odd")
+            return size % 2 == (constraint.must == "be odd")
         case "leave # when divided by #" | "leave one of # when divided by #":
             return size % numbers[-1] in numbers[:-1]
         case "be at least #":
@@ -144,12 +146,12 @@ def is_as_said(fact: Fact, size: int) -> bool:
             return size == numbers[0]
         case "fit, which no size does":
             return False
-    raise AssertionError(fact.must)
+    raise AssertionError(constraint.must)
 
 
-def is_met(fact: Fact, size: int) -> bool:
-    """Whether a size is as the fact says; of one that is said as it is required, as is required."""
-    if fact.symbols == ("H",) and not re.search("[⌊⌈H]", fact.must):
-        return is_as_said(fact, size)
-    (cause,) = fact.causes
+def is_met(constraint: SizeConstraint, size: int) -> bool:
+    """Whether a size is as the constraint says; of one that is said as it is required, as is required."""
+    if constraint.symbols == ("H",) and not re.search("[⌊⌈H]", constraint.must):
+        return is_as_said(constraint, size)
+    (cause,) = constraint.causes
     return holds(cause, {"H": size})

@@ -14,7 +14,7 @@ import pytest
 import torch
 import yaml
 
-from netspec.analysis.constraints import facts
+from netspec.analysis.constraints import size_constraints
 from netspec.diagnostics import Source, SpecError
 from netspec.dims import evaluate, evaluate_shape
 from netspec.elaborate.passes.sizes import other_sizes
@@ -420,7 +420,7 @@ def check(kind: Callable[[Draw], Drawn], draw: Draw, count: int = 6) -> None:
     if graph is None:
         return
     module = build_module(graph)
-    told = [cause for fact in facts(graph) if fact.training for cause in fact.causes]
+    told = [cause for constraint in size_constraints(graph) if constraint.training for cause in constraint.causes]
     for sizes in [graph.sizes, *other_sizes(graph, 2)[1:], *assignments(draw, names, count)]:
         for found in disagreements(graph, module, sizes):
             raise AssertionError(f"{text}{found}")

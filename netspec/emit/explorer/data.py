@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PureWindowsPath
 from typing import Any
 
-from netspec.analysis.constraints import facts
+from netspec.analysis.constraints import size_constraints
 from netspec.analysis.costs import scan_text
 from netspec.analysis.memory import Memory
 from netspec.diagnostics import Source, Span
@@ -84,7 +84,10 @@ class _Data:
             "sizes": self.sizes,
             "requirements": requirements,
             "frozen": {"paths": frozen_paths(graph.body), "params": graph.body.frozen_count},
-            "facts": [{"text": str(fact), "at": self.place(fact.causes[0].span)} for fact in facts(graph)],
+            "facts": [
+                {"text": str(constraint), "at": self.place(constraint.causes[0].span)}
+                for constraint in size_constraints(graph)
+            ],
             "sources": [{"name": _file_name(source), "text": source.text} for source in self.sources],
         }
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 
-from netspec.analysis.constraints import facts
+from netspec.analysis.constraints import size_constraints
 from netspec.analysis.costs import Costs, cost_formula
 from netspec.analysis.memory import PRECISIONS, Memory
 from netspec.dims import Size, evaluate, spell, times_shape
@@ -17,7 +17,7 @@ from netspec.view.terminal import DAGGER, DOUBLE_DAGGER, GAP, MARGIN, Cell, clip
 
 FLOW = "in → out"
 MOST_TIES = 4
-MOST_FACTS = 4
+MOST_CONSTRAINTS = 4
 OPTIMIZERS = {"sgd": "training by sgd", "momentum": "momentum", "adam": "adam"}
 """The columns for training, by optimizer; adamw takes what adam does."""
 
@@ -50,7 +50,7 @@ def footer(graph: Graph, costs: Costs, memory: Memory, lines: Sequence[Line], wi
         ),
         *wrapped("", [f"= {told}"] if told else [], " ·", width),
         *wrapped(FLOW, flow, "", width),
-        *fact_cells(graph, width),
+        *constraint_cells(graph, width),
     ]
     notes = []
     if any(line.count > 1 for line in lines):
@@ -104,11 +104,11 @@ def formula_text(size: Size, graph: Graph, of: str = "") -> str:
     return told and told + of + (f" at {given}" if given else "")
 
 
-def fact_cells(graph: Graph, width: int) -> Iterator[Cell]:
+def constraint_cells(graph: Graph, width: int) -> Iterator[Cell]:
     """What must hold of the symbolic sizes."""
-    found = facts(graph)
-    texts = [str(fact) for fact in found[:MOST_FACTS]]
-    texts += [f"and {len(found) - MOST_FACTS} more"] if len(found) > MOST_FACTS else []
+    found = size_constraints(graph)
+    texts = [str(constraint) for constraint in found[:MOST_CONSTRAINTS]]
+    texts += [f"and {len(found) - MOST_CONSTRAINTS} more"] if len(found) > MOST_CONSTRAINTS else []
     label = "sizes"
     for text in texts:
         for row in wrap(text, width - MARGIN):
@@ -133,7 +133,10 @@ def totals_record(graph: Graph, costs: Costs, memory: Memory) -> dict[str, Any]:
         "macs_formula": spell(graph.body.macs),
         "tied": dict(tied_parameters(graph)),
         "memory": {"inference": inference, "training": training if memory.trained else {}},
-        "needs": [{"text": str(fact), "training": fact.training, "line": fact.line} for fact in facts(graph)],
+        "needs": [
+            {"text": str(constraint), "training": constraint.training, "line": constraint.line}
+            for constraint in size_constraints(graph)
+        ],
     }
 
 
