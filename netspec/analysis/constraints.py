@@ -127,9 +127,9 @@ def _allowed(requirement: Requirement, symbol: str) -> Allowed | None:
     if requirement.relation == "==":
         return _alone(at - value // slope * period for at, value in enumerate(first, 1) if value % slope == 0)
     # after how many periods each remainder comes to hold, or ceases to
-    turns = [max(0, -(value // slope) if slope > 0 else value // -slope + 1) for value in first]
-    last = max((at + (turn - 1) * period for at, turn in enumerate(turns, 1) if turn), default=0)
-    if sum(turns) != last:  # with gaps
+    iterations = [max(0, -(value // slope) if slope > 0 else value // -slope + 1) for value in first]
+    last = max((at + (iteration - 1) * period for at, iteration in enumerate(iterations, 1) if iteration), default=0)
+    if sum(iterations) != last:  # with gaps
         return None
     return Allowed(least=last + 1) if slope > 0 else Allowed(most=last)
 

@@ -1,4 +1,5 @@
-"""What runs when in a scan, and in the levels that its turns run: one reading of the phases for source and ONNX."""
+"""What runs when in a scan, and in the levels that its iterations run: one reading of the phases for source and
+ONNX."""
 
 from __future__ import annotations
 
@@ -10,13 +11,13 @@ from netspec.graph import Call, Level, Phase, Step, Value
 
 
 @dataclass(frozen=True)
-class Parts:
+class LevelSchedule:
     """A level by phase. A step of no phase that reads nothing (a parameter) is in every part that needs it."""
 
     level: Level
 
     def steps(self, phase: Phase | None) -> list[Step]:
-        """The steps of a phase; ``None`` is the turn itself."""
+        """The steps of a phase; ``None`` is the iteration itself."""
         level = self.level
         free = {step for step in level.steps if not step.inputs and step not in level.phases}
         chosen = {step for step in level.steps if level.phases.get(step) == phase} - free
@@ -27,9 +28,9 @@ class Parts:
         return [step for step in level.steps if step in chosen]
 
     def reads(self, step: Step, phase: Phase | None) -> list[Value]:
-        """What a step reads: in the turn, a prepared level does without what only its first part reads."""
+        """What a step reads: in the iteration, a prepared level does without what only its first part reads."""
         if phase is None and isinstance(step, Call) and step.body.is_prepared:
-            return [step.inputs[position] for position in Parts(step.body).late_inputs]
+            return [step.inputs[position] for position in LevelSchedule(step.body).late_inputs]
         return [*step.inputs]
 
     @cached_property
@@ -37,19 +38,19 @@ class Parts:
         return self.steps("ahead")
 
     @cached_property
-    def turn(self) -> list[Step]:
+    def iteration(self) -> list[Step]:
         return self.steps(None)
 
     @cached_property
     def prepared(self) -> list[Call]:
-        """The calls of the turn that have something to run ahead."""
-        return [step for step in self.turn if isinstance(step, Call) and step.body.is_prepared]
+        """The calls of the iteration that have something to run ahead."""
+        return [step for step in self.iteration if isinstance(step, Call) and step.body.is_prepared]
 
     @cached_property
     def handed_on(self) -> list[Value]:
-        """What was made ahead and is read in the turn."""
+        """What was made ahead and is read in the iteration."""
         made = {value for step in self.ahead if step in self.level.phases for value in step.outputs}
-        read = {value for step in self.turn for value in self.reads(step, None)} | {*self.level.outputs}
+        read = {value for step in self.iteration for value in self.reads(step, None)} | {*self.level.outputs}
         return [value for step in self.ahead for value in step.outputs if value in made & read]
 
     @cached_property
@@ -57,17 +58,17 @@ class Parts:
         """The positions of the inputs that the first part reads."""
         read = {value for step in self.ahead for value in step.inputs}
         for call in self.prepared:
-            read.update(call.inputs[position] for position in Parts(call.body).early_inputs)
+            read.update(call.inputs[position] for position in LevelSchedule(call.body).early_inputs)
         return [position for position, value in enumerate(self.level.inputs) if value in read]
 
     @cached_property
     def late_inputs(self) -> list[int]:
-        """The positions of the inputs that the turn reads."""
-        read = {value for step in self.turn for value in self.reads(step, None)} | {*self.level.outputs}
+        """The positions of the inputs that the iteration reads."""
+        read = {value for step in self.iteration for value in self.reads(step, None)} | {*self.level.outputs}
         return [position for position, value in enumerate(self.level.inputs) if value in read]
 
 
-class Turns(Parts):
+class ScanSchedule(LevelSchedule):
     """The parts of a scan's own body."""
 
     @cached_property
@@ -100,20 +101,20 @@ class Turns(Parts):
 
     @cached_property
     def whole(self) -> frozenset[Value]:
-        """What is there for all turns at once, before the first."""
+        """What is there for all iterations at once, before the first."""
         made = (value for step in self.before for value in step.outputs)
         return frozenset((*self.sequences, *made))
 
     @cached_property
     def cut(self) -> list[Value]:
-        """What is there for all turns and read in each: it is cut into steps."""
-        read = {value for step in self.turn for value in self.reads(step, None)} | {*self.following}
+        """What is there for all iterations and read in each: it is cut into steps."""
+        read = {value for step in self.iteration for value in self.reads(step, None)} | {*self.following}
         made = (value for step in self.before for value in step.outputs)
         return [value for value in (*self.sequences, *made) if value in read]
 
     @cached_property
     def kept(self) -> list[Value]:
-        """What each turn leaves: results that are collected, and what the steps after the loop read."""
+        """What each iteration leaves: results that are collected, and what the steps after the loop read."""
         late = {value for step in self.after for value in step.outputs}
         fixed = {*self.level.inputs[len(self.sequences) + len(self.states) :]}
         fixed.update(value for step in self.ahead for value in step.outputs)
@@ -123,8 +124,8 @@ class Turns(Parts):
 
 
 def prepared_values(level: Level) -> Iterator[tuple[tuple[Call, ...], Value]]:
-    """What the first part of a level hands on to its turn, from the levels that it calls too: the calls, the value."""
-    parts = Parts(level)
-    yield from (((), value) for value in parts.handed_on)
-    for call in parts.prepared:
+    """Yield the values that a level prepares ahead for its iteration, each with the calls on the way to it."""
+    schedule = LevelSchedule(level)
+    yield from (((), value) for value in schedule.handed_on)
+    for call in schedule.prepared:
         yield from (((call, *inner), value) for inner, value in prepared_values(call.body))

@@ -36,7 +36,7 @@ class Node:
 
     ``name`` is its place in its level; ``named`` says that the author chose it. ``structure`` is ``residual`` or
     ``parallel`` for a node that a structure made to merge its branches (a residual's inputs are the body's
-    result and the shortcut, in this order), ``scan`` for what a scan begins with: zeros, the numbers of its turns.
+    result and the shortcut, in this order), ``scan`` for what a scan begins with: zeros, the numbers of its iterations.
     ``training`` marks what runs in training only. ``ports`` names the inputs of an op that has optional ones. ``ties``
     maps parameters that are another's to the path of that one. ``shares`` is the step of the same level whose module
     this runs again. ``frozen`` says that its own parameters are not trained, ``init`` where they start.
@@ -123,10 +123,10 @@ Step = Union[Node, Call]
 LevelKind = Literal["network", "block", "sequential", "repeat", "iteration", "branch", "scan"]
 
 Phase = Literal["ahead", "before", "after"]
-"""When a step runs that need not run in every turn of a scan.
+"""When a step runs that need not run in every iteration of a scan.
 
-``ahead``: once, as it gives the same in every turn. ``before`` and ``after``: for all turns at once, ahead of the loop,
-as no state needs to be known for it, or behind it, as no state depends on it.
+``ahead``: once, as it gives the same in every iteration. ``before`` and ``after``: for all iterations at once, ahead of
+the loop, as no state needs to be known for it, or behind it, as no state depends on it.
 """
 
 
@@ -146,13 +146,13 @@ class Loop:
     reverse: bool = False
 
 
-def axis_of_time(per_turn: Shape) -> int:
-    """The dimension that holds the turns, where all are in one tensor: the second, behind the batch."""
-    return min(1, len(per_turn))
+def axis_of_time(per_iteration: Shape) -> int:
+    """The dimension that holds the iterations, where all are in one tensor: the second, behind the batch."""
+    return min(1, len(per_iteration))
 
 
 def over_time(tensor: Tensor, length: Size) -> Tensor:
-    """All turns' tensors in one."""
+    """All iterations' tensors in one."""
     axis = axis_of_time(tensor.shape)
     return Tensor((*tensor.shape[:axis], length, *tensor.shape[axis:]), tensor.dtype)
 
@@ -163,7 +163,7 @@ class Level:
 
     ``title`` is the block's name (empty for what has none). ``arguments`` are the block's parameter values.
     ``input_names`` and ``output_names`` match ``inputs`` and ``outputs``. ``loop`` is set for a scan. ``phases`` has
-    the steps that are taken out of the turns of a scan: in its own body, or in a level that its turns run.
+    the steps that are taken out of the iterations of a scan: in its own body, or in a level that its iterations run.
     ``training_outputs`` names the outputs that the network returns in training only.
     """
 
@@ -259,7 +259,7 @@ class CostSum(Generic[Count]):
         self._known: dict[Node | Level, tuple[Count, Count]] = {}
 
     def work(self, what: Step | Level) -> tuple[Count, Count]:
-        """What one run takes: once, ahead of the scan around it, and each time. Of a scan: all of its turns."""
+        """What one run takes: once, ahead of the scan around it, and each time. Of a scan: all of its iterations."""
         if isinstance(what, Call):
             ahead, run = self.work(what.body)
             return (ahead, run) if what.body.loop is None else (0, ahead + self.iterations(what.body.loop) * run)

@@ -10,11 +10,11 @@ Each is a symbolic size in bytes (``4·N + 8``); ``dims.evaluate(size, graph.siz
 moments could be the peak, the formula is that of the largest at ``sizes``.
 
 *Kept* is what ``torch.autograd.graph.saved_tensors_hooks`` sees, each piece of memory once: parameters and buffers are
-left out, a network's input counts where a step keeps it, a view counts as what it looks at, and what several steps
-keep counts for the first of them. Dropout keeps the mask of CUDA, a byte an element (on CPU it is four). In a scan,
-what a turn keeps counts once for each turn. Recurrent layers count what torch keeps step by step; the kernels of cuDNN
-and oneDNN keep about as much in a block of their own. Inputs that may be left out are there, unless ``without`` names
-them.
+left out, a network's input counts where a step keeps it, a view counts as what it looks at, and what several steps keep
+counts for the first of them. Dropout keeps the mask of CUDA, a byte an element (on CPU it is four). In a scan, what a
+iteration keeps counts once for each iteration. Recurrent layers count what torch keeps step by step; the kernels of
+cuDNN and oneDNN keep about as much in a block of their own. Inputs that may be left out are there, unless ``without``
+names them.
 
 *Peaks* count tensors, not what an allocator adds, nor the workspace inside a kernel. In inference a tensor lives from
 the step that makes it to the last that reads it, and the inputs of a block as long as the block runs; an op of many

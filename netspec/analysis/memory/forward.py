@@ -9,7 +9,7 @@ from netspec.analysis.memory.node import NodePass
 from netspec.analysis.memory.running import LevelSummary, LiveStorages, RunningLevel
 from netspec.analysis.memory.scan import ScanPass
 from netspec.analysis.memory.storage import PlacedTensor, Storage, likeness
-from netspec.analysis.scan_schedule import Parts
+from netspec.analysis.scan_schedule import LevelSchedule
 from netspec.graph import Call, Level, Node, Step, Value, visits
 from netspec.ops import Tensor
 
@@ -70,8 +70,8 @@ class ForwardPass:
         known_as: Callable[[Tensor], Tensor] = lambda tensor: tensor,
     ) -> None:
         """Run steps of a level. The values in ``ends`` stay; ``known_as`` says what a value's tensor is here."""
-        parts = Parts(frame.level)
-        reads = [parts.reads(step, None) for step in steps]
+        schedule = LevelSchedule(frame.level)
+        reads = [schedule.reads(step, None) for step in steps]
         last = {value: at for at, read in enumerate(reads) for value in read}
         last |= dict.fromkeys(ends, len(steps))
         for at, step in enumerate(steps):
@@ -118,21 +118,21 @@ class ForwardPass:
 
     def prepare(self, frame: RunningLevel, call: Call) -> None:
         """Run ahead what a level has to run ahead."""
-        parts = Parts(call.body)
-        values = {call.body.inputs[at]: frame.values.get(call.inputs[at]) for at in parts.early_inputs}
+        schedule = LevelSchedule(call.body)
+        values = {call.body.inputs[at]: frame.values.get(call.inputs[at]) for at in schedule.early_inputs}
         inner = frame.prepared[call] = frame.beside(call, values)
-        self.run(inner, self.chosen(parts.ahead), [value for step in parts.ahead for value in step.outputs])
-        for each in parts.prepared:
+        self.run(inner, self.chosen(schedule.ahead), [value for step in schedule.ahead for value in step.outputs])
+        for each in schedule.prepared:
             self.prepare(inner, each)
         frame.record.add(call.name, inner.record.total, inner.record)
 
     def late(self, frame: RunningLevel, call: Call) -> list[PlacedTensor | None]:
-        """Run what a prepared level runs in each turn."""
-        parts, early = Parts(call.body), frame.prepared[call]
+        """Run what a prepared level runs in each iteration."""
+        schedule, early = LevelSchedule(call.body), frame.prepared[call]
         inner = frame.beside(call, dict(early.values))
-        inner.values |= {call.body.inputs[at]: frame.values.get(call.inputs[at]) for at in parts.late_inputs}
+        inner.values |= {call.body.inputs[at]: frame.values.get(call.inputs[at]) for at in schedule.late_inputs}
         inner.prepared = early.prepared
-        self.run(inner, self.chosen(parts.turn), call.body.outputs)
+        self.run(inner, self.chosen(schedule.iteration), call.body.outputs)
         frame.record.add(call.name, inner.record.total, inner.record)
         frame.transient = max(frame.transient, inner.transient, key=lambda peak: peak.number)
         return [inner.values.get(value) for value in call.body.outputs]

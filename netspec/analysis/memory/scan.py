@@ -9,7 +9,7 @@ from netspec.analysis.memory.precision import bytes_of
 from netspec.analysis.memory.record import Record
 from netspec.analysis.memory.running import RunningLevel
 from netspec.analysis.memory.storage import PlacedTensor, Storage
-from netspec.analysis.scan_schedule import Turns
+from netspec.analysis.scan_schedule import ScanSchedule
 from netspec.graph import Call, Step, Value, axis_of_time, over_time
 from netspec.ops import Tensor
 from netspec.ops.core.layout import shortened, strides_of
@@ -35,51 +35,53 @@ class Walk(Protocol):
 
 
 class ScanPass:
-    """A run of a scan: what is ahead, one turn for the first and one for each of the others, what is behind."""
+    """A run of a scan: what is ahead, one iteration for the first and one for each of the others, what is behind."""
 
     def __init__(self, walk: Walk, frame: RunningLevel, given: Sequence[PlacedTensor | None]):
         assert frame.level.loop is not None
         self.walk, self.frame, self.given = walk, frame, given
-        self.loop, self.turns = frame.level.loop, Turns(frame.level)
-        self.whole: dict[Value, PlacedTensor | None] = dict(zip(self.turns.sequences, given))
+        self.loop, self.schedule = frame.level.loop, ScanSchedule(frame.level)
+        self.whole: dict[Value, PlacedTensor | None] = dict(zip(self.schedule.sequences, given))
 
     def results(self) -> list[PlacedTensor | None]:
-        walk, frame, turns = self.walk, self.frame, self.turns
-        walk.run(frame, walk.chosen(turns.ahead), [value for step in turns.ahead for value in step.outputs])
-        for call in turns.prepared:
+        walk, frame, schedule = self.walk, self.frame, self.schedule
+        walk.run(frame, walk.chosen(schedule.ahead), [value for step in schedule.ahead for value in step.outputs])
+        for call in schedule.prepared:
             walk.prepare(frame, call)
         fixed = dict(frame.values)
         frame.values = {**fixed, **self.whole}
-        walk.run(frame, walk.chosen(turns.before), [*turns.cut, *turns.collected], self.all_turns)
-        self.whole |= {value: frame.values.get(value) for step in turns.before for value in step.outputs}
-        states = [fixed.get(value) for value in turns.states]
+        walk.run(frame, walk.chosen(schedule.before), [*schedule.cut, *schedule.collected], self.all_iterations)
+        self.whole |= {value: frame.values.get(value) for step in schedule.before for value in step.outputs}
+        states = [fixed.get(value) for value in schedule.states]
         rest = self.loop.length - 1
         record = frame.record
-        parts: dict[Value, Storage] = {}  # what each turn leaves, until it is one tensor
+        parts: dict[Value, Storage] = {}  # what each iteration leaves, until it is one tensor
         for times in (1, rest):
             frame.record = Record()
-            frame.values = {**fixed, **{value: self.slice(value) for value in turns.cut}}
-            frame.values |= dict(zip(turns.states, states))
-            self.hold(turns.cut)
-            walk.run(frame, walk.chosen(turns.turn), [*turns.following, *turns.kept])
+            frame.values = {**fixed, **{value: self.slice(value) for value in schedule.cut}}
+            frame.values |= dict(zip(schedule.states, states))
+            self.hold(schedule.cut)
+            walk.run(frame, walk.chosen(schedule.iteration), [*schedule.following, *schedule.kept])
             if not parts:
-                kept = ((value, frame.values.get(value)) for value in turns.kept)
-                parts = {value: Storage(bytes_of(self.all_turns(placed.tensor))) for value, placed in kept if placed}
+                kept = ((value, frame.values.get(value)) for value in schedule.kept)
+                parts = {
+                    value: Storage(bytes_of(self.all_iterations(placed.tensor))) for value, placed in kept if placed
+                }
                 for storage in parts.values():
                     frame.live.add(storage)
             record.add_all(frame.record, times)
-            states = [frame.values.get(value) for value in turns.following]
+            states = [frame.values.get(value) for value in schedule.following]
         frame.record = record
-        stacked = {value: self.stack(frame.values.get(value), parts.get(value)) for value in turns.kept}
+        stacked = {value: self.stack(frame.values.get(value), parts.get(value)) for value in schedule.kept}
         frame.values = {**fixed, **self.whole, **stacked}
-        walk.run(frame, walk.chosen(turns.after), turns.collected, self.all_turns)
-        return [*(frame.values.get(value) for value in turns.collected), *states]
+        walk.run(frame, walk.chosen(schedule.after), schedule.collected, self.all_iterations)
+        return [*(frame.values.get(value) for value in schedule.collected), *states]
 
-    def all_turns(self, tensor: Tensor) -> Tensor:
+    def all_iterations(self, tensor: Tensor) -> Tensor:
         return over_time(tensor, self.loop.length)
 
     def slice(self, value: Value) -> PlacedTensor | None:
-        """One turn's part of what is there for all of them."""
+        """One iteration's part of what is there for all of them."""
         placed = self.whole.get(value)
         if placed is None:
             return None
@@ -89,17 +91,17 @@ class ScanPass:
         return PlacedTensor(Tensor(value.shape, placed.tensor.dtype), placed.home, strides, placed.needs)
 
     def hold(self, values: Iterable[Value]) -> None:
-        """Keep what is there for all turns from being let go of by one that reads it last."""
+        """Keep what is there for all iterations from being let go of by one that reads it last."""
         for value in values:
             placed = self.frame.values[value]
             if placed is not None and placed.home not in self.frame.own:
                 self.frame.live.add(placed.home)
 
     def stack(self, placed: PlacedTensor | None, parts: Storage | None) -> PlacedTensor | None:
-        """All turns' values in one tensor; until it is made, each has its own, the ``parts``."""
+        """All iterations' values in one tensor; until it is made, each has its own, the ``parts``."""
         if placed is None or parts is None:
             return None
-        tensor = self.all_turns(placed.tensor)
+        tensor = self.all_iterations(placed.tensor)
         whole = Storage(bytes_of(tensor))
         live = self.frame.live
         live.add(whole)

@@ -1,8 +1,8 @@
-"""What a scan need not do in every turn: found once, for the source, ONNX and the costs alike.
+"""What a scan need not do in every iteration: found once, for the source, ONNX and the costs alike.
 
-A step that reads nothing but what lies outside the scan gives the same in every turn: it runs ahead of the loop, from
-inside a block too (the keys of an attention are projected once). A step that treats every place of the leading
-dimensions alike can run for all turns at once: before the loop where it knows no state, after it where no state
+A step that reads nothing but what lies outside the scan gives the same in every iteration: it runs ahead of the loop,
+from inside a block too (the keys of an attention are projected once). A step that treats every place of the leading
+dimensions alike can run for all iterations at once: before the loop where it knows no state, after it where no state
 depends on it (the classifier over a vocabulary is one large product).
 """
 
@@ -27,13 +27,13 @@ def hoisted(level: Level, interned: Interned) -> Level:
 
 
 class _Ahead:
-    """Marks what gives the same in every turn, in a level and in those that it calls."""
+    """Marks what gives the same in every iteration, in a level and in those that it calls."""
 
     def __init__(self, interned: Interned):
         self.interned = interned
 
     def level(self, level: Level, fixed: frozenset[Value], whole: bool = False) -> Level:
-        """The level, where these inputs are the same in every turn.
+        """The level, where these inputs are the same in every iteration.
 
         Outside the scan's own body (``whole``) it is left as it is unless something is multiplied: a block is not
         taken apart for the sake of a reshape.
@@ -68,11 +68,11 @@ def is_costly(step: Step) -> bool:
 
 
 def _at_once(level: Level) -> dict[Step, Phase]:
-    """The steps of a scan's body that run for all turns at once."""
+    """The steps of a scan's body that run for all iterations at once."""
     assert level.loop is not None
     length = level.loop.length
     phases: dict[Step, Phase] = {}
-    varying = set(level.inputs[: level.loop.sequences])  # known for all turns before the loop
+    varying = set(level.inputs[: level.loop.sequences])  # known for all iterations before the loop
     fixed = set(level.inputs[level.loop.sequences + level.loop.states :])
     fixed |= {value for step in level.steps if not step.inputs for value in step.outputs}
     for step in level.steps:
@@ -96,7 +96,7 @@ def _at_once(level: Level) -> dict[Step, Phase]:
 
 
 def runs_at_once(step: Step, fixed: Iterable[Value], length: Size) -> bool:
-    """Return whether one run on the tensors of all turns does what a run in every turn does."""
+    """Return whether one run on the tensors of all iterations does what a run in every iteration does."""
     if not isinstance(step, Node) or step.training or not step.inputs or step.ports:
         return False
     known = set(fixed)

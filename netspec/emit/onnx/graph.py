@@ -9,7 +9,7 @@ from typing import Any, Union
 import numpy as np
 import onnx_ir as ir
 
-from netspec.analysis.scan_schedule import Parts, Turns
+from netspec.analysis.scan_schedule import LevelSchedule, ScanSchedule
 from netspec.dims import Shape, plain_shape
 from netspec.emit.onnx.builder import DTYPES, GraphBuilder
 from netspec.graph import Graph, Level, Node, Step, Value, axis_of_time, over_time
@@ -49,7 +49,7 @@ def emit_onnx(graph: Graph, weights: Mapping[str, np.ndarray], version: str) -> 
 
 
 class _Emitter:
-    """Writes levels into one flat ONNX graph; the turns of a scan into a graph of their own.
+    """Writes levels into one flat ONNX graph; the iterations of a scan into a graph of their own.
 
     ``ready`` has the results of steps that ran ahead of the scan around them, by path; ``shared`` the path of the
     module that a step runs again.
@@ -122,7 +122,7 @@ class _Emitter:
 
     def ahead(self, level: Level, values: Values, prefix: str) -> None:
         """Write what a level, and those that it calls, do ahead of the scan around; ``values`` has what they read."""
-        parts = Parts(level)
+        parts = LevelSchedule(level)
         self.steps(level, parts.ahead, values, prefix)
         for step in parts.ahead:
             if step in level.phases:
@@ -132,31 +132,31 @@ class _Emitter:
             self.ahead(call.body, inner, f"{prefix}{call.name}.")
 
     def scan(self, body: Level, inputs: Sequence[ir.Value | None], path: str) -> list[ir.Value | None]:
-        """The results of a scan: one Scan node, with what need not be done in every turn ahead of it and behind it."""
+        """Return the results of a scan: one Scan node, with loop-invariant steps ahead of it and behind it."""
         assert body.loop is not None
-        loop, turns = body.loop, Turns(body)
+        loop, schedule = body.loop, ScanSchedule(body)
         prefix = path + "."
         given = dict(zip(body.inputs, inputs))
-        whole: Values = {value: given[value] for value in turns.sequences}
-        values: Values = {value: made for value, made in given.items() if value not in {*whole, *turns.states}}
+        whole: Values = {value: given[value] for value in schedule.sequences}
+        values: Values = {value: made for value, made in given.items() if value not in {*whole, *schedule.states}}
         self.ahead(body, values, prefix)
-        self.at_once(body, turns.before, values, whole, prefix)
-        states: Sequence[ir.Value | None] = [given[state] for state in turns.states]
-        if turns.kept or states:
-            cut = turns.cut or [turns.sequences[0]]
-            made = self.turns(body, turns, cut, values, states, [whole[value] for value in cut], path)
+        self.at_once(body, schedule.before, values, whole, prefix)
+        states: Sequence[ir.Value | None] = [given[state] for state in schedule.states]
+        if schedule.kept or states:
+            cut = schedule.cut or [schedule.sequences[0]]
+            made = self.iterations(body, schedule, cut, values, states, [whole[value] for value in cut], path)
             last, kept = made[: len(states)], made[len(states) :]
-            for value, result in zip(turns.kept, kept):
+            for value, result in zip(schedule.kept, kept):
                 self.describe(result, over_time(value.tensor, loop.length))
-            whole.update(zip(turns.kept, kept))
-            for state, result in zip(turns.states, last):
+            whole.update(zip(schedule.kept, kept))
+            for state, result in zip(schedule.states, last):
                 self.describe(result, state.tensor)
             states = last
-        self.at_once(body, turns.after, values, whole, prefix)
-        return [*(whole[value] for value in turns.collected), *states]
+        self.at_once(body, schedule.after, values, whole, prefix)
+        return [*(whole[value] for value in schedule.collected), *states]
 
     def at_once(self, body: Level, steps: Sequence[Step], fixed: Values, whole: Values, prefix: str) -> None:
-        """Write steps of a scan for all of its turns; ``whole`` has the tensors that hold every turn's value."""
+        """Write steps of a scan for all its iterations; ``whole`` has the tensors that hold every iteration's value."""
         assert body.loop is not None
         length = body.loop.length
 
@@ -164,33 +164,33 @@ class _Emitter:
             return value.tensor if value in fixed else over_time(value.tensor, length)
 
         for step in steps:
-            assert isinstance(step, Node), "only nodes run for all turns at once"
+            assert isinstance(step, Node), "only nodes run for all iterations at once"
             inputs = [fixed[value] if value in fixed else whole[value] for value in step.inputs]
             whole.update(zip(step.outputs, self.node(step, inputs, prefix + step.name, body, seen)))
 
-    def turns(
+    def iterations(
         self,
         body: Level,
-        turns: Turns,
+        schedule: ScanSchedule,
         cut: Sequence[Value],
         fixed: Values,
         states: Sequence[ir.Value | None],
         sequences: Sequence[ir.Value | None],
         path: str,
     ) -> list[ir.Value]:
-        """The Scan node: the states after the last turn, then what each turn leaves."""
+        """The Scan node: the states after the last iteration, then what each iteration leaves."""
         assert body.loop is not None
         outer, prefix = self.builder, path + "."
         self.builder = GraphBuilder(outer)
         names = dict(zip(body.inputs, body.input_names))
         formal: Values = {}
-        for value in (*turns.states, *cut):
+        for value in (*schedule.states, *cut):
             name = f"{prefix}{names.get(value, 'step')}"
             formal[value] = self.builder.input(name, plain_shape(value.shape), value.tensor.dtype)
         values: Values = {**fixed, **formal}
-        self.steps(body, turns.turn, values, prefix)
+        self.steps(body, schedule.iteration, values, prefix)
         results: list[ir.Value] = []
-        for value in (*turns.following, *turns.kept):
+        for value in (*schedule.following, *schedule.kept):
             results.append(self.own(values[value], results, value.tensor, path))
         graph = self.builder.graph(path, [value for value in formal.values() if value is not None], results)
         self.builder = outer
@@ -204,9 +204,9 @@ class _Emitter:
             body=graph,
             num_scan_inputs=len(cut),
             scan_input_axes=[axis_of_time(value.shape) for value in cut],
-            scan_output_axes=[axis_of_time(value.shape) for value in turns.kept],
+            scan_output_axes=[axis_of_time(value.shape) for value in schedule.kept],
             scan_input_directions=directions * len(cut),
-            scan_output_directions=directions * len(turns.kept),
+            scan_output_directions=directions * len(schedule.kept),
         )
         return list(made) if isinstance(made, tuple) else [made]
 

@@ -33,7 +33,7 @@ def is_inline(level: Level) -> bool:
 def is_module(step: Step, level: Level) -> bool:
     """Return whether a step of a class is an attribute: a level, what has a name, or what has state.
 
-    In the turns of a scan only what has state is: a call of a module costs as much as a small activation.
+    In the iterations of a scan only what has state is: a call of a module costs as much as a small activation.
     """
     if isinstance(step, Call):
         return True

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from itertools import chain, count
 
-from netspec.analysis.scan_schedule import Parts, prepared_values
+from netspec.analysis.scan_schedule import LevelSchedule, prepared_values
 from netspec.dims import Shape, times_shape
 from netspec.emit.source.forms import is_module
 from netspec.emit.source.names import is_attribute, is_variable, variable_name, variable_names
@@ -31,10 +31,10 @@ class Statement:
 
 
 def forward_arguments(level: Level) -> list[str]:
-    """The names that ``forward`` takes its inputs under; behind them, in a turn, what was prepared for it."""
+    """The names that ``forward`` takes its inputs under; behind them, in a iteration, what was prepared for it."""
     positions = range(len(level.inputs))
     if level.is_prepared:
-        return argument_names(level, Parts(level).late_inputs) + prepared_names(level)
+        return argument_names(level, LevelSchedule(level).late_inputs) + prepared_names(level)
     if level.kind != "network" and len(level.inputs) == 1:
         return ["x"]
     return argument_names(level, positions)
@@ -42,7 +42,7 @@ def forward_arguments(level: Level) -> list[str]:
 
 def prepare_arguments(level: Level) -> list[str]:
     """The names that ``prepare`` takes its inputs under."""
-    return argument_names(level, Parts(level).early_inputs)
+    return argument_names(level, LevelSchedule(level).early_inputs)
 
 
 def argument_names(level: Level, positions: Iterable[int]) -> list[str]:
@@ -50,7 +50,7 @@ def argument_names(level: Level, positions: Iterable[int]) -> list[str]:
 
 
 def prepared_names(level: Level) -> list[str]:
-    """What is prepared for a level's turn, called by the steps that make it."""
+    """What is prepared for a level's iteration, called by the steps that make it."""
     names: list[str] = []
     for calls, value in prepared_values(level):
         maker = next(step for step in (calls[-1].body if calls else level).steps if value in step.outputs)
@@ -77,7 +77,7 @@ def attribute(name: str) -> str:
 def forward_statements(level: Level, shapes: bool, ops: Mapping[Node, Op]) -> Iterator[Statement]:
     """The body of ``forward``; with ``shapes``, each line says what shape it makes."""
     body = Body(level, shapes, ops)
-    parts = Parts(level)
+    parts = LevelSchedule(level)
     arguments = forward_arguments(level)
     if level.is_prepared:
         inputs = [level.inputs[position] for position in parts.late_inputs]
@@ -86,18 +86,18 @@ def forward_statements(level: Level, shapes: bool, ops: Mapping[Node, Op]) -> It
     else:
         body.variables = dict(zip(level.inputs, arguments))
     body.arguments = frozenset(arguments)
-    yield from body.statements(parts.turn, level.outputs)
+    yield from body.statements(parts.iteration, level.outputs)
     yield from body.returns()
 
 
 def prepare_statements(level: Level, shapes: bool, ops: Mapping[Node, Op]) -> Iterator[Statement]:
     """The body of ``prepare``: what runs ahead of the scan around it."""
-    parts = Parts(level)
+    parts = LevelSchedule(level)
     body = Body(level, shapes, ops)
     arguments = prepare_arguments(level)
     body.variables = dict(zip((level.inputs[position] for position in parts.early_inputs), arguments))
     body.arguments = frozenset(arguments)
-    read = [call.inputs[position] for call in parts.prepared for position in Parts(call.body).early_inputs]
+    read = [call.inputs[position] for call in parts.prepared for position in LevelSchedule(call.body).early_inputs]
     yield from body.statements(parts.ahead, [*parts.handed_on, *read])
     yield from body.prepare_calls(parts)
     own = [body.variables[value] for value in parts.handed_on]
@@ -144,7 +144,7 @@ class Body:
         self.wanted: dict[Value, str] = {}
         self.last_use: dict[Value, int] = {}
 
-    def prepare(self, parts: Parts, names: Sequence[str]) -> None:
+    def prepare(self, parts: LevelSchedule, names: Sequence[str]) -> None:
         """Take what was prepared under these names."""
         left = list(names)
         for value in parts.handed_on:
@@ -153,14 +153,14 @@ class Body:
             count = len(list(prepared_values(call.body)))
             self.prepared[call], left = left[:count], left[count:]
 
-    def prepare_calls(self, parts: Parts) -> Iterator[Statement]:
-        """Run ahead what the calls of the turn have to run ahead."""
+    def prepare_calls(self, parts: LevelSchedule) -> Iterator[Statement]:
+        """Run ahead what the calls of the iteration have to run ahead."""
         for call in parts.prepared:
             names: list[str] = []
             for name in prepared_names(call.body):
                 names.append(self.fresh(f"{call.name}_{name}" if is_usable(call.name) else name, names))
             self.prepared[call] = names
-            given = [self.variables[call.inputs[position]] for position in Parts(call.body).early_inputs]
+            given = [self.variables[call.inputs[position]] for position in LevelSchedule(call.body).early_inputs]
             yield Statement(f"{', '.join(names)} = {attribute(call.name)}.prepare({', '.join(given)})")
 
     def statements(
@@ -173,7 +173,7 @@ class Body:
         """The statements of these steps. The values in ``ends`` are read behind them; the variables of others are used
         anew when nothing reads them any more.
         """
-        parts = Parts(self.level)
+        parts = LevelSchedule(self.level)
         self.last_use = {value: at for at, step in enumerate(steps) for value in parts.reads(step, None)}
         self.last_use |= dict.fromkeys(ends, len(steps))
         training = False

@@ -82,7 +82,7 @@ class LSTM(Recurrent):
     proj_size: Natural = 0
 
     def workspace(self, run: Run) -> tuple[Tensor, ...]:
-        """A kernel does all turns, oneDNN's on CPU too."""
+        """A kernel does all iterations, oneDNN's on CPU too."""
         return self.passed_on(run)
 
     @property

@@ -31,8 +31,8 @@ class RecurrentMemory(RecurrentShapes):
         return Saved((*inputs, *range(1, 1 + len(states))), made=tuple(made))
 
     def workspace(self, run: Run) -> tuple[Tensor, ...]:
-        """What torch has on CPU: the input's products for all turns, once more as the bias is added, or beside them the
-        turns' results before they are stacked.
+        """What torch has on CPU: the input's products for all iterations, once more as the bias is added, or beside
+        them the iterations' results before they are stacked.
         """
         places, width = run.outputs[0].shape[:-1], self.output_size * self.directions
         products = self.gates * self.hidden_size
