@@ -21,7 +21,7 @@ group ``netspec.plugins``; ``netspec.testing.check_op`` holds an op against torc
   compute with them. ``ShapeError`` refuses inputs; ``Bound``, ``InputRange``, ``known``, ``need_rank`` and ``axis_of``
   say which ones.
 - ``Argument`` and those derived from it are types of arguments: ``kernel_size: Annotated[Any, PerDimension(2, 1)]``.
-- ``Run``, ``Saved`` and ``OutputLayout`` speak of memory, ``AccessWindow`` of receptive fields, ``Constructor`` and
+- ``OpRun``, ``Saved`` and ``OutputLayout`` speak of memory, ``AccessWindow`` of receptive fields, ``Constructor`` and
   ``assigned`` of PyTorch's source, ``OnnxBuilder`` of ONNX.
 """
 
@@ -46,7 +46,7 @@ from netspec.ops.core.arguments import (
 from netspec.ops.core.layout import OutputLayout
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.behaviour import AccessWindow
-from netspec.ops.core.roles.memory import Run, Saved
+from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.roles.signature import Family
 from netspec.ops.core.roles.torch_form import Constructor, assigned
@@ -80,12 +80,12 @@ __all__ = [
     "OneOrMany",
     "OnnxBuilder",
     "Op",
+    "OpRun",
     "OutputLayout",
     "PerDimension",
     "Pointwise",
     "Positive",
     "Probability",
-    "Run",
     "Saved",
     "Shape",
     "ShapeError",

@@ -14,7 +14,7 @@ from ops.oracle import Case, constructor_text, scope
 from ops.several import Several, lines_of
 from torch import nn
 
-from netspec.ops import OPS, Op, Run, Tensor
+from netspec.ops import OPS, Op, OpRun, Tensor
 
 Made = list[torch.Tensor | None]
 Laid = Callable[[torch.Tensor], torch.Tensor]
@@ -153,7 +153,7 @@ def test_recurrent_layers_keep_as_much_as_torch_does_step_by_step(case: Several)
     with torch.backends.mkldnn.flags(enabled=False), recording(besides=state_of(module)) as found:  # type: ignore[no-untyped-call]
         run_op(op, module, tensors, leaves, (True,) * len(op.output_names(*tensors)))
     needs = tuple(value is not None and value.requires_grad for value in leaves)
-    run = Run(
+    run = OpRun(
         tuple(tensors),
         op.infer(*tensors),
         (None,) * len(tensors),
@@ -188,7 +188,7 @@ def check(
     needs = tuple(value is not None and value.requires_grad for value in values)
     strides = tuple(None if value is None or value.is_contiguous() else value.stride() for value in values)
     learns = frozenset(() if frozen else op.parameters(*tensors))
-    run = Run(tuple(tensors), op.infer(*tensors), strides, needs, reads, learns=learns)
+    run = OpRun(tuple(tensors), op.infer(*tensors), strides, needs, reads, learns=learns)
     claimed = op.saved(run) if any(needs) or learns else None
 
     inputs = {address(value): at for at, value in reversed([*enumerate(values)]) if value is not None}

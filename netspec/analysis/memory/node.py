@@ -11,7 +11,7 @@ from netspec.analysis.memory.running import Peak, RunningLevel
 from netspec.analysis.memory.storage import PlacedTensor, Storage, fresh
 from netspec.dims import Shape, Size, evaluate, total
 from netspec.graph import Node
-from netspec.ops import Op, Run, Tensor
+from netspec.ops import Op, OpRun, Tensor
 
 
 class NodePass:
@@ -47,7 +47,7 @@ class NodePass:
         strides = tuple(None if placed is None else placed.strides for placed in given)
         reads = tuple(value in frame.level.uses for value in node.outputs)
         learns = frozenset(self.learns(frame, node, tensors))
-        run = Run(tensors, outputs, strides, flows, reads, self.training, learns)
+        run = OpRun(tensors, outputs, strides, flows, reads, self.training, learns)
         backward = self.training and (any(flows) or bool(learns))
         results: list[PlacedTensor | None] = []
         for tensor, place, read in zip(outputs, op.output_layout(run), reads):
@@ -65,7 +65,7 @@ class NodePass:
             self.pass_on(frame, run, op, results)
         return results
 
-    def pass_on(self, frame: RunningLevel, run: Run, op: Op, results: Sequence[PlacedTensor | None]) -> None:
+    def pass_on(self, frame: RunningLevel, run: OpRun, op: Op, results: Sequence[PlacedTensor | None]) -> None:
         """Count what an op makes on the way to its results."""
         made = op.workspace(run)
         if not made:
@@ -79,7 +79,7 @@ class NodePass:
         self,
         frame: RunningLevel,
         node: Node,
-        run: Run,
+        run: OpRun,
         given: Sequence[PlacedTensor | None],
         results: Sequence[PlacedTensor | None],
     ) -> None:
@@ -104,7 +104,7 @@ class NodePass:
         if number > frame.transient.number:
             frame.transient = Peak(number, gradients)
 
-    def weights(self, op: Op, run: Run) -> list[Storage]:
+    def weights(self, op: Op, run: OpRun) -> list[Storage]:
         """The copies of the weights that autocast makes, where they are kept: for the gradients of the input; a
         convolution keeps them always.
         """

@@ -7,7 +7,7 @@ from netspec.dims import Shape
 from netspec.ops.core.arguments import Probability
 from netspec.ops.core.layout import OutputLayout
 from netspec.ops.core.op import Op
-from netspec.ops.core.roles.memory import Run, Saved
+from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import Tensor, need_rank
 from netspec.ops.core.window import LAYOUT
@@ -28,14 +28,14 @@ class AnyDropout(Op):
         inplace = ", inplace=True" if self.inplace else ""
         return f"{self.functional}({arguments[0]}, p={self.p}, training=self.training{inplace})"
 
-    def saved(self, run: Run) -> Saved:
+    def saved(self, run: OpRun) -> Saved:
         return Saved(made=(self.mask(run.outputs[0]),)) if self.p > 0 else Saved()
 
     def mask(self, output: Tensor) -> Tensor:
         """What says which elements stay, in the output's dtype."""
         return output
 
-    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
+    def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
         same = self.inplace or self.p == 0 or not run.training
         return (OutputLayout(0, run.strides[0]),) if same else super().output_layout(run)
 

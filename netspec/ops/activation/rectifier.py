@@ -6,7 +6,7 @@ from typing import Any
 from netspec.dims import Shape
 from netspec.ops.activation.base import Activation
 from netspec.ops.core.arguments import Positive
-from netspec.ops.core.roles.memory import Run, Saved
+from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import ShapeError, Tensor, known
 
@@ -106,7 +106,7 @@ class RReLU(Activation):
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return super().call(arguments, inputs)[:-1] + ", training=self.training)"
 
-    def saved(self, run: Run) -> Saved:
+    def saved(self, run: OpRun) -> Saved:
         return Saved((0,), made=run.outputs)  # the slopes
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:

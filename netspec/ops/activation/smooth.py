@@ -8,7 +8,7 @@ from pydantic import Field
 from netspec.dims import Shape, Size, floor_div
 from netspec.ops.activation.base import Activation
 from netspec.ops.core.layout import OutputLayout, dense
-from netspec.ops.core.roles.memory import Run, Saved
+from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import ShapeError, Tensor, axis_of, need_rank
 from netspec.ops.core.window import LAYOUT
@@ -143,7 +143,7 @@ class TanhShrink(Activation):
     torch = "nn.Tanhshrink"
     functional = "F.tanhshrink"
 
-    def saved(self, run: Run) -> Saved:
+    def saved(self, run: OpRun) -> Saved:
         return Saved(made=run.outputs)  # tanh(x)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
@@ -184,7 +184,7 @@ class SoftSign(Activation):
     torch = "nn.Softsign"
     functional = "F.softsign"
 
-    def saved(self, run: Run) -> Saved:
+    def saved(self, run: OpRun) -> Saved:
         return Saved((0,), made=run.outputs)  # 1 + |x|
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
@@ -212,7 +212,7 @@ class LogSigmoid(Activation):
     functional = "F.logsigmoid"
     elementwise = False
 
-    def saved(self, run: Run) -> Saved:
+    def saved(self, run: OpRun) -> Saved:
         return Saved((0,), made=run.outputs)  # exp(−|x|)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
@@ -286,7 +286,7 @@ class GLU(AlongDimension):
             raise ShapeError(f"glu halves dim {self.dim}, which must be even but is {size}", argument="dim")
         return (*shapes[0][:axis], floor_div(size, 2), *shapes[0][axis + 1 :])
 
-    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
+    def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
         strides = run.strides[0]
         return (OutputLayout(None, None if strides is None else dense(run.outputs[0].shape, strides)),)
 

@@ -7,7 +7,7 @@ from netspec.dims import Shape, Size, pretty_shape, product
 from netspec.ops.core.arguments import Probability
 from netspec.ops.core.layout import NEW, OutputLayout, folds, like
 from netspec.ops.core.op import Op
-from netspec.ops.core.roles.memory import Run, Saved
+from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.roles.torch_form import assigned
 from netspec.ops.core.tensors import InputRange, ShapeError, Tensor, known, need_rank
@@ -132,14 +132,14 @@ class ScaledDotProductAttention(Op):
         named += [f"{name}={value}" for name, value in keywords.items()]
         return f"{self.functional}({', '.join([*arguments[:3], *named])})"
 
-    def is_fused(self, run: Run) -> bool:
+    def is_fused(self, run: OpRun) -> bool:
         """Whether torch has one kernel for it: for four dimensions, values as wide as queries, rows without gaps."""
         query, value = run.inputs[0].shape, run.inputs[2].shape
         if len(query) != 4 or query[-1] != value[-1]:
             return False
         return all(strides is None or strides[-1] == 1 for strides in run.strides[:3])
 
-    def saved(self, run: Run) -> Saved:
+    def saved(self, run: OpRun) -> Saved:
         """The fused kernel keeps what it is given, its result, and a logarithm for each query.
 
         On CPU it takes no dropout; that is counted as on CUDA, where it does.
@@ -157,7 +157,7 @@ class ScaledDotProductAttention(Op):
             made.append(Tensor(mask.shape, query.dtype))
         return Saved((0, 1, 2) if len(made) > 1 else (0, 1, 2, 3), (0,), tuple(made))
 
-    def saved_by_steps(self, run: Run, weights: Tensor) -> Saved:
+    def saved_by_steps(self, run: OpRun, weights: Tensor) -> Saved:
         """What products and a softmax keep: queries and keys scaled, the weights, the values."""
         query, key, value, _ = run.inputs
         batch = query.shape[:-2]
@@ -172,7 +172,7 @@ class ScaledDotProductAttention(Op):
             return Saved(made=(*made, values))
         return Saved((2,), made=tuple(made))
 
-    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
+    def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
         """The fused kernel's result lies as the queries do."""
         return (
             (OutputLayout(None, like(run.outputs[0].shape, [(run.inputs[0].shape, run.strides[0])])),)

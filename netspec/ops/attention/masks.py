@@ -5,7 +5,7 @@ from typing import Any
 
 from netspec.dims import Size, pretty_shape
 from netspec.ops.core.op import Op
-from netspec.ops.core.roles.memory import Run, Saved
+from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import InputRange, ShapeError, Tensor, axis_of, need_rank
 from netspec.ops.math.arithmetic import broadcast, repeated
@@ -56,7 +56,7 @@ class MaskedSoftmax(Op):
         hidden = f"{x}.masked_fill(~{mask[0]}, torch.finfo({x}.dtype).min)" if mask else x
         return f"F.softmax({hidden}, dim={self.dim})"
 
-    def saved(self, run: Run) -> Saved:
+    def saved(self, run: OpRun) -> Saved:
         mask = run.inputs[1]
         return Saved((), (0,), made=() if mask is None else (mask,))  # where not to look
 

@@ -7,7 +7,7 @@ from netspec.dims import Shape, Size, pretty_shape
 from netspec.ops.core.arguments import Positive, Probability
 from netspec.ops.core.layout import NEW, OutputLayout, folds, shortened
 from netspec.ops.core.op import Op
-from netspec.ops.core.roles.memory import Run, Saved
+from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.roles.torch_form import Constructor, assigned
 from netspec.ops.core.tensors import InputRange, ShapeError, Tensor, known, need_rank
@@ -148,7 +148,7 @@ class MultiheadAttention(Op):
         read = ", ".join(map(str, [query, key, value, *keywords]))
         return [*lines, f"{assigned(targets)} = {module}({read})"]
 
-    def saved(self, run: Run) -> Saved:
+    def saved(self, run: OpRun) -> Saved:
         """As ``F.multi_head_attention_forward``: in the fused kernel, or step by step where the weights are read."""
         query = run.inputs[0]
         batch, length, others = self.lengths(run.inputs)
@@ -164,7 +164,7 @@ class MultiheadAttention(Op):
         scaled = query
         return Saved(projected.inputs, made=(*projected.made, scaled, *joined, weights, *dropped))
 
-    def workspace(self, run: Run) -> tuple[Tensor, ...]:
+    def workspace(self, run: OpRun) -> tuple[Tensor, ...]:
         """The heads' results are as large as the output, which comes when queries, keys and values are gone."""
         if run.reads[1]:
             return self.saved(run).made
@@ -172,7 +172,7 @@ class MultiheadAttention(Op):
         logarithms = Tensor((batch, self.num_heads, length))
         return (*self.projections(run).made, logarithms, *self.numeric_masks(run))
 
-    def projections(self, run: Run) -> Saved:
+    def projections(self, run: OpRun) -> Saved:
         """What the projections keep of their inputs, and the queries, keys and values that they give."""
         batch, length, others = self.lengths(run.inputs)
         widths = self.widths(run.inputs)
@@ -195,7 +195,7 @@ class MultiheadAttention(Op):
         made += [Tensor((size, batch, count * widths[0]), dtype) for _, size, count in results[scaled:]]
         return Saved(tuple(inputs), made=tuple(made))
 
-    def numeric_masks(self, run: Run) -> tuple[Tensor, ...]:
+    def numeric_masks(self, run: OpRun) -> tuple[Tensor, ...]:
         """The mask of numbers that torch makes of those of truth values."""
         padding, mask = run.inputs[3:]
         batch, length, others = self.lengths(run.inputs)
@@ -207,7 +207,7 @@ class MultiheadAttention(Op):
             return (Tensor((batch, self.num_heads, 1, others), dtype),)
         return (Tensor((batch, self.num_heads, length, others), dtype),)
 
-    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
+    def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
         """The result is made as (L, N, E)."""
         if not self.batch_first:
             return NEW, NEW

@@ -6,7 +6,7 @@ from typing import Any
 from netspec.dims import Shape, pretty_shape
 from netspec.ops.core.arguments import Positive, spell_number
 from netspec.ops.core.op import Op
-from netspec.ops.core.roles.memory import Run, Saved
+from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.roles.torch_form import Constructor
 from netspec.ops.core.tensors import Bound, ShapeError, Tensor, known, need_rank
@@ -68,7 +68,7 @@ class LearnedPositions(Positions):
         x = arguments[0]
         return [f"{targets[0]} = {x} + {module}(torch.arange({x}.size(-2), device={x}.device))"]
 
-    def saved(self, run: Run) -> Saved:
+    def saved(self, run: OpRun) -> Saved:
         positions = Tensor((run.inputs[0].shape[-2],), "int64")
         return Saved(made=(positions,) if run.learns else ())
 
@@ -165,7 +165,7 @@ class RotaryEmbedding(Waves):
             f"{targets[0]} = {joined}",
         ]
 
-    def saved(self, run: Run) -> Saved:
+    def saved(self, run: OpRun) -> Saved:
         *_, length, width = run.inputs[0].shape
         return Saved(made=(Tensor((length, width // 2), run.inputs[0].dtype),) * 2)  # sine and cosine
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from netspec.dims import Shape, Size, pretty_shape, product
 from netspec.ops.core.layout import NEW, OutputLayout, like, shortened, strides_of, viewed
 from netspec.ops.core.op import Op
-from netspec.ops.core.roles.memory import Run, Saved
+from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import ShapeError, Tensor
 from netspec.ops.math.arithmetic import dominant
@@ -119,7 +119,7 @@ class Einsum(Op):
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return f'torch.einsum("{self.equation}", {", ".join(arguments)})'
 
-    def saved(self, run: Run) -> Saved:
+    def saved(self, run: OpRun) -> Saved:
         """As torch does it: from left to right, two at a time, each a product of stacks of matrices."""
         terms, result = self.letters(len(run.inputs))
         named = self.named([tensor.shape for tensor in run.inputs])
@@ -145,7 +145,7 @@ class Einsum(Op):
             left = Operand(letters, dict(zip(letters, strides)), -1, left.needs or right.needs)
         return Saved(tuple(kept), made=tuple(made))
 
-    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
+    def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
         terms, result = self.letters(len(run.inputs))
         if any(term != result for term in terms):
             return (NEW,)

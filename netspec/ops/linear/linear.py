@@ -7,7 +7,7 @@ from netspec.dims import Shape, Size, pretty_shape, product
 from netspec.ops.core.arguments import Positive
 from netspec.ops.core.layout import shortened, strides_of, viewed
 from netspec.ops.core.op import Op
-from netspec.ops.core.roles.memory import Run, Saved
+from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import ShapeError, Tensor, known, need_rank
 from netspec.ops.math.arithmetic import broadcast, repeated
@@ -55,10 +55,10 @@ class Linear(Op):
     def macs(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Size:
         return product(inputs[0].shape) * self.out_features
 
-    def saved(self, run: Run) -> Saved:
+    def saved(self, run: OpRun) -> Saved:
         return folded(run, 0) if "weight" in run.learns else Saved()
 
-    def workspace(self, run: Run) -> tuple[Tensor, ...]:
+    def workspace(self, run: OpRun) -> tuple[Tensor, ...]:
         """Where the input has to be copied, the bias is added in a step of its own, when the copy is gone."""
         copied = folded(run, 0).made
         widens = self.bias and self.out_features > self.sizes(*run.inputs)["in_features"]
@@ -123,7 +123,7 @@ class Affine(Op):
         x, weight, *bias = arguments
         return f"F.linear({', '.join([x, f'{weight}.t()', *bias])})"
 
-    def saved(self, run: Run) -> Saved:
+    def saved(self, run: OpRun) -> Saved:
         weight = (1,) if run.needs[0] else ()
         given = folded(run, 0) if run.needs[1] else Saved()
         return Saved((*given.inputs, *weight), made=given.made)
@@ -136,7 +136,7 @@ class Affine(Op):
         return made if bias is None else builder.op("Add", made, bias)
 
 
-def folded(run: Run, at: int, transposed: bool = False) -> Saved:
+def folded(run: OpRun, at: int, transposed: bool = False) -> Saved:
     """An input as a product with a matrix keeps it: copied where all dimensions but the last do not fold into one."""
     x, strides = run.inputs[at], run.strides[at]
     shape = x.shape
@@ -190,13 +190,13 @@ class MatMul(Op):
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return f"{arguments[0]} @ {arguments[1]}"
 
-    def saved(self, run: Run) -> Saved:
+    def saved(self, run: OpRun) -> Saved:
         parts = [self.operand(run, at) for at in (0, 1) if run.needs[1 - at]]
         return Saved(
             tuple(at for part in parts for at in part.inputs), made=tuple(x for part in parts for x in part.made)
         )
 
-    def operand(self, run: Run, at: int) -> Saved:
+    def operand(self, run: OpRun, at: int) -> Saved:
         """An input as the product keeps it: copied where its leading dimensions do not fold into one."""
         shapes = [tensor.shape for tensor in run.inputs]
         if len(shapes[at]) == 2 and len(shapes[1 - at]) == 2:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from netspec.dims import Dim, Shape, Size, pretty_shape
 from netspec.ops.core.layout import OutputLayout
 from netspec.ops.core.op import Op
-from netspec.ops.core.roles.memory import Run, Saved
+from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import ShapeError, Tensor
 from netspec.ops.tensors.join import one_dtype
@@ -38,7 +38,7 @@ class Elementwise(Op):
         """Which of two inputs are kept, where gradients flow to the left or the right one."""
         return False, False
 
-    def saved(self, run: Run) -> Saved:
+    def saved(self, run: OpRun) -> Saved:
         """From left to right: what two of them give is the left one of the next two."""
         inputs: list[int] = []
         made: list[Tensor] = []
@@ -53,7 +53,7 @@ class Elementwise(Op):
                 made.append(Tensor(shape, run.outputs[0].dtype))
         return Saved(tuple(inputs), made=tuple(made))
 
-    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
+    def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
         return (OutputLayout(0, run.strides[0]),) if len(run.inputs) == 1 else super().output_layout(run)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 from netspec.dims import Shape, Size
 from netspec.ops.core.arguments import Number, spell_number
 from netspec.ops.core.op import Op
-from netspec.ops.core.roles.memory import Run, Saved
+from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import ShapeError, Tensor, need_rank
 from netspec.ops.math.arithmetic import Infix, broadcast, repeated
@@ -172,7 +172,7 @@ class Where(Op):
         one_dtype(self.name, inputs[1:])
         return (Tensor(broadcast(self.name, *(tensor.shape for tensor in inputs)), inputs[1].dtype),)
 
-    def saved(self, run: Run) -> Saved:
+    def saved(self, run: OpRun) -> Saved:
         return Saved((0,))
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
@@ -204,7 +204,7 @@ class MaskedFill(Op):
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return f"{arguments[0]}.masked_fill({arguments[1]}, {spell_number(self.value)})"
 
-    def saved(self, run: Run) -> Saved:
+    def saved(self, run: OpRun) -> Saved:
         return Saved((1,))
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:

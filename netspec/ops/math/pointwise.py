@@ -7,7 +7,7 @@ from netspec.dims import Shape
 from netspec.ops.core.arguments import Dtype, spell_number
 from netspec.ops.core.layout import OutputLayout
 from netspec.ops.core.op import Op
-from netspec.ops.core.roles.memory import Run
+from netspec.ops.core.roles.memory import OpRun
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import ShapeError, Tensor
 
@@ -200,7 +200,7 @@ class Cast(Op):
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return f"{arguments[0]}.to(torch.{self.dtype})"
 
-    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
+    def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
         return (OutputLayout(0, run.strides[0]),) if run.inputs[0].dtype == self.dtype else super().output_layout(run)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:

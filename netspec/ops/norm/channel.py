@@ -8,7 +8,7 @@ from netspec.ops.core.arguments import Positive
 from netspec.ops.core.averages import centred, mean_over
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.behaviour import PLACE, AccessWindow
-from netspec.ops.core.roles.memory import Run, Saved
+from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import HALVES, Bound, Tensor, known, need_rank
 
@@ -104,7 +104,7 @@ class BatchNorm(ChannelNorm):
     def samples(self, shape: Shape) -> Size:
         return product((shape[0], *shape[2:]))
 
-    def saved(self, run: Run) -> Saved:
+    def saved(self, run: OpRun) -> Saved:
         channels = (self.channels(run.inputs[0].shape),)
         return Saved((0,), made=(Tensor(channels),) * 2)  # mean and 1/deviation
 
@@ -155,7 +155,7 @@ class InstanceNorm(ChannelNorm):
     def samples(self, shape: Shape) -> Size:
         return product(shape[2:])
 
-    def saved(self, run: Run) -> Saved:
+    def saved(self, run: OpRun) -> Saved:
         """As torch does it: a batch norm of N·C channels, with copies of the weight and of the tracked statistics."""
         x = run.inputs[0]
         each = (Tensor(x.shape[:2]),) * (2 + self.affine + 2 * self.track_running_stats)
@@ -215,7 +215,7 @@ class LocalResponseNorm(Op):
             need_rank(self.name, shapes[0], 3, layout="[N, C, …] of at least three dimensions")
         return shapes[0]
 
-    def saved(self, run: Run) -> Saved:
+    def saved(self, run: OpRun) -> Saved:
         x = run.inputs[0]
         batch, channels, *spatial = x.shape
         squares = Tensor((batch, channels + self.size - 1, *spatial), x.dtype)

@@ -7,7 +7,7 @@ from netspec.dims import Shape, Size, pretty_shape, product
 from netspec.ops.core.arguments import OneOrMany, Positive
 from netspec.ops.core.averages import centred
 from netspec.ops.core.op import Op
-from netspec.ops.core.roles.memory import Run, Saved
+from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.roles.torch_form import Constructor
 from netspec.ops.core.tensors import Bound, ShapeError, Tensor, known
@@ -68,7 +68,7 @@ class LayerNorm(TrailingNorm):
     def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:
         return learned(self.normalized(inputs[0].shape), self.elementwise_affine, self.bias)
 
-    def saved(self, run: Run) -> Saved:
+    def saved(self, run: OpRun) -> Saved:
         means = Tensor(run.inputs[0].shape[: -len(self.normalized(run.inputs[0].shape))])
         return Saved((0,), made=(means, means))  # and 1/deviation
 
@@ -90,7 +90,7 @@ class RMSNorm(TrailingNorm):
     def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:
         return learned(self.normalized(inputs[0].shape), self.elementwise_affine, False)
 
-    def saved(self, run: Run) -> Saved:
+    def saved(self, run: OpRun) -> Saved:
         x = run.inputs[0]
         scales = Tensor(x.shape[: -len(self.normalized(x.shape))], x.dtype)
         return Saved((0,), made=(scales, x) if self.elementwise_affine and run.learns else (scales,))
@@ -144,7 +144,7 @@ class GroupNorm(Op):
     def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:
         return learned((self.channels(inputs[0].shape),), self.affine, self.bias)
 
-    def saved(self, run: Run) -> Saved:
+    def saved(self, run: OpRun) -> Saved:
         x = run.inputs[0]
         means = (Tensor((x.shape[0], self.num_groups)),) * 2  # and 1/deviation
         return Saved((0,), made=means) if run.strides[0] is None else Saved(made=(x, *means))

@@ -7,7 +7,7 @@ from netspec.dims import Shape, Size, pretty_shape, product
 from netspec.ops.core.arguments import Positive
 from netspec.ops.core.layout import OutputLayout, like
 from netspec.ops.core.op import Op
-from netspec.ops.core.roles.memory import Run, Saved
+from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.roles.torch_form import assigned
 from netspec.ops.core.tensors import ShapeError, Tensor, known, need_rank
@@ -90,7 +90,7 @@ class RNNCell(Cell):
 
     nonlinearity: Literal["tanh", "relu"] = "tanh"
 
-    def saved(self, run: Run) -> Saved:
+    def saved(self, run: OpRun) -> Saved:
         return Saved((0, 1) if run.learns else (), (0,))
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
@@ -104,12 +104,12 @@ class GRUCell(Cell):
     torch = "nn.GRUCell"
     gates = 3
 
-    def saved(self, run: Run) -> Saved:
+    def saved(self, run: OpRun) -> Saved:
         state = run.outputs[0]
         gates = Tensor((*state.shape[:-1], 3 * self.hidden_size), state.dtype)
         return Saved((0, 1) if run.learns else (), made=(gates, state, state, state))
 
-    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
+    def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
         return (OutputLayout(None, like(run.outputs[0].shape, [(run.inputs[1].shape, run.strides[1])])),)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
@@ -139,7 +139,7 @@ class LSTMCell(Cell):
         x, h, c = arguments
         return [f"{assigned(targets)} = {module}({x}, ({h}, {c}))"]
 
-    def saved(self, run: Run) -> Saved:
+    def saved(self, run: OpRun) -> Saved:
         state = run.outputs[0]
         gates = Tensor((*state.shape[:-1], 4 * self.hidden_size), state.dtype)
         return Saved((0, 1, 2) if run.learns else (2,), made=(gates, state))  # and tanh(c)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from netspec.dims import Shape, Size
 from netspec.ops.core.arguments import Natural
-from netspec.ops.core.roles.memory import Run, Saved
+from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import ShapeError, Tensor
 from netspec.ops.recurrent.roles.memory import RecurrentMemory
@@ -44,7 +44,7 @@ class RNN(Recurrent):
     def saved_per_step(self) -> int:
         return 0  # the output is the next state
 
-    def saved(self, run: Run) -> Saved:
+    def saved(self, run: OpRun) -> Saved:
         made = super().saved(run)
         last = Tensor(run.outputs[1].shape, run.inputs[0].dtype)  # what tanh gives is kept, the last state too
         return replace(made, made=(*made.made, last))
@@ -81,7 +81,7 @@ class LSTM(Recurrent):
 
     proj_size: Natural = 0
 
-    def workspace(self, run: Run) -> tuple[Tensor, ...]:
+    def workspace(self, run: OpRun) -> tuple[Tensor, ...]:
         """A kernel does all iterations, oneDNN's on CPU too."""
         return self.passed_on(run)
 

@@ -8,7 +8,7 @@ from netspec.ops.core.arguments import PerDimension, spread
 from netspec.ops.core.averages import mean_over
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.behaviour import AccessWindow
-from netspec.ops.core.roles.memory import Run, Saved
+from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import Tensor, need_rank
 from netspec.ops.core.window import LAYOUT
@@ -110,7 +110,7 @@ class AdaptiveAveragePool(AdaptivePool):
         made = builder.op("MatMul", builder.op("Transpose", x, perm=swap), matrix)
         return builder.op("Transpose", made, perm=swap)
 
-    def saved(self, run: Run) -> Saved:
+    def saved(self, run: OpRun) -> Saved:
         everything = all(size == 1 for size in run.outputs[0].shape[2:])  # then torch takes the mean
         return Saved() if everything else super().saved(run)
 
@@ -132,7 +132,7 @@ class AdaptiveMaxPool(AdaptivePool):
         kept = builder.op("Where", mask, spread_out, builder.constant(float("-inf"), tensor.dtype))
         return builder.op("ReduceMax", kept, builder.constant([axis]), keepdims=0)
 
-    def saved(self, run: Run) -> Saved:
+    def saved(self, run: OpRun) -> Saved:
         return Saved((0,), made=(Tensor(run.outputs[0].shape, "int64"),))
 
 
@@ -248,7 +248,7 @@ class GlobalMaxPool(GlobalPool):
     functional = "torch.amax"
     method = "amax"
 
-    def saved(self, run: Run) -> Saved:
+    def saved(self, run: OpRun) -> Saved:
         return Saved((0,), (0,))
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:

@@ -7,7 +7,7 @@ from netspec.dims import Shape, Size, product
 from netspec.ops.core.arguments import PerDimension, Positive, spell_window, spread
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.behaviour import AccessWindow
-from netspec.ops.core.roles.memory import Run, Saved
+from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import Bound, ShapeError, Tensor, known, need_rank
 from netspec.ops.core.window import LAYOUT, PADDING_MODES, enough_to_repeat, padded, slide
@@ -109,7 +109,7 @@ class ForwardConvolution(Convolution):
     def macs(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Size:
         return product(outputs[0].shape) * product(self.parameters(*inputs)["weight"][1:])
 
-    def saved(self, run: Run) -> Saved:
+    def saved(self, run: OpRun) -> Saved:
         made = self.padded(run.inputs[0])
         if made is None:
             return super().saved(run)

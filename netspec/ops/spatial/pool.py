@@ -8,7 +8,7 @@ from netspec.dims import Shape, Size
 from netspec.ops.core.arguments import PerDimension, Positive, spell_window, spread
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.behaviour import AccessWindow
-from netspec.ops.core.roles.memory import Run, Saved
+from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import HALVES, Bound, ShapeError, Tensor, need_rank
 from netspec.ops.core.window import LAYOUT, slide
@@ -70,7 +70,7 @@ class MaxPool(WindowPool):
         guard_half(padding, kernel)
         return slide(size, kernel, stride, 2 * padding, dilation, self.ceil_mode)
 
-    def saved(self, run: Run) -> Saved:
+    def saved(self, run: OpRun) -> Saved:
         return Saved((0,), made=(Tensor(run.outputs[0].shape, "int64"),))
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:

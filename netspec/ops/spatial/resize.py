@@ -6,7 +6,7 @@ from typing import Any, Literal
 from netspec.dims import Shape, Size, floor_div
 from netspec.ops.core.arguments import Integers, Positive
 from netspec.ops.core.op import Op
-from netspec.ops.core.roles.memory import Run, Saved
+from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import Bound, ShapeError, Tensor, known, need_rank
 from netspec.ops.core.window import LAYOUT, PADDING_MODES, enough_to_repeat, padded
@@ -65,7 +65,7 @@ class Pad(Op):
         if self.value is not None:
             raise ShapeError(f"{self.mode} padding takes no value", argument="value")
 
-    def saved(self, run: Run) -> Saved:
+    def saved(self, run: OpRun) -> Saved:
         return Saved((0,) if self.mode in ("reflect", "replicate") else ())
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:

@@ -7,7 +7,7 @@ from netspec.dims import Dim, Shape, Size, pretty, pretty_shape, times_shape
 from netspec.ops.core.arguments import INTEGER, Argument, Dtype, Extent, Listed, Nested, is_integer, lengths
 from netspec.ops.core.layout import OutputLayout, shortened, strides_of
 from netspec.ops.core.op import Op
-from netspec.ops.core.roles.memory import Run
+from netspec.ops.core.roles.memory import OpRun
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.roles.torch_form import Constructor
 from netspec.ops.core.tensors import ShapeError, Tensor
@@ -229,7 +229,7 @@ class Expand(Op):
         sizes = (spell_size("expand", size, arguments, inputs) for size in self.shape)
         return f"{arguments[0]}.expand({', '.join(sizes)})"
 
-    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
+    def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
         source = run.inputs[0].shape
         added = len(run.outputs[0].shape) - len(source)
         steps = zip((1,) * added + source, (0,) * added + strides_of(source, run.strides[0]), run.outputs[0].shape)

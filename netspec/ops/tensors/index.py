@@ -7,7 +7,7 @@ from netspec.dims import Dim, Shape, Size, ceil_div, floor_div, pretty, pretty_s
 from netspec.ops.core.arguments import INTEGER, Argument, Integers, Positive, is_integer
 from netspec.ops.core.layout import OutputLayout, shortened, strides_of
 from netspec.ops.core.op import Op
-from netspec.ops.core.roles.memory import Run
+from netspec.ops.core.roles.memory import OpRun
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.roles.torch_form import Constructor, assigned
 from netspec.ops.core.tensors import Bound, InputRange, ShapeError, Tensor, axis_of, known
@@ -149,7 +149,7 @@ class Select(Rearrangement):
         axis = axis_of(self.dim, len(inputs[0].shape))
         return f"{arguments[0]}[{':, ' * axis}{self.index}]"
 
-    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
+    def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
         strides = strides_of(run.inputs[0].shape, run.strides[0])
         axis = axis_of(self.dim, len(strides))
         return (OutputLayout(0, shortened(run.outputs[0].shape, (*strides[:axis], *strides[axis + 1 :]))),)
@@ -201,7 +201,7 @@ class Slice(Rearrangement):
         axis = axis_of(self.dim, len(inputs[0].shape))
         return f"{arguments[0]}[{':, ' * axis}{self.spelled()}]"
 
-    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
+    def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
         strides = strides_of(run.inputs[0].shape, run.strides[0])
         axis = axis_of(self.dim, len(strides))
         steps = (*strides[:axis], strides[axis] * self.step, *strides[axis + 1 :])
@@ -295,7 +295,7 @@ class Parts(Rearrangement):
         made = self.call([argument for argument in arguments if argument is not None], inputs)
         return [f"{assigned(targets)} = {made}" if len(targets) > 1 else f"{targets[0]} = {made}[0]"]
 
-    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
+    def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
         strides = strides_of(run.inputs[0].shape, run.strides[0])
         return tuple(OutputLayout(0, shortened(part.shape, strides)) for part in run.outputs)
 

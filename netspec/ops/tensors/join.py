@@ -7,7 +7,7 @@ from netspec.dims import Shape, Size, pretty_shape, total
 from netspec.ops.core.layout import OutputLayout
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.behaviour import PLACE, AccessWindow
-from netspec.ops.core.roles.memory import Run
+from netspec.ops.core.roles.memory import OpRun
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import ShapeError, Tensor, axis_of
 from netspec.ops.tensors.reshape import Rearrangement, differ
@@ -99,7 +99,7 @@ class Coalesce(Op):
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor | None]) -> str:
         return arguments[0]
 
-    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
+    def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
         return (OutputLayout(1, run.strides[1]) if run.inputs[0] is None else OutputLayout(0, run.strides[0]),)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor | None]) -> Any:

@@ -8,7 +8,7 @@ from netspec.dims import Dim, InexactError, Shape, Size, exact_div, floor_div, p
 from netspec.ops.core.arguments import INTEGER, Integers, Listed, is_integer
 from netspec.ops.core.layout import NEW, OutputLayout, shortened, strides_of, viewed
 from netspec.ops.core.op import Op
-from netspec.ops.core.roles.memory import Run
+from netspec.ops.core.roles.memory import OpRun
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import ShapeError, Tensor, axis_of
 
@@ -27,7 +27,7 @@ class Identity(Rearrangement):
     name = "identity"
     torch = "nn.Identity"
 
-    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
+    def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
         return (OutputLayout(0, run.strides[0]),)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
@@ -56,7 +56,7 @@ class Flatten(Rearrangement):
         end = "" if self.end_dim == -1 else f", {self.end_dim}"
         return f"torch.flatten({arguments[0]}, {self.start_dim}{end})"
 
-    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
+    def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
         return reshaped(run)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
@@ -101,7 +101,7 @@ class Unflatten(Rearrangement):
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return f"torch.unflatten({arguments[0]}, {self.dim}, {self.unflattened_size})"
 
-    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
+    def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
         return reshaped(run)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
@@ -150,7 +150,7 @@ class Reshape(Rearrangement):
         ]
         return f"{x}.reshape({', '.join(sizes)})"
 
-    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
+    def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
         return reshaped(run)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
@@ -183,7 +183,7 @@ class Permute(Rearrangement):
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return f"{arguments[0]}.permute({', '.join(map(str, self.dims))})"
 
-    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
+    def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
         strides = strides_of(run.inputs[0].shape, run.strides[0])
         order = self.order(len(strides))
         return (OutputLayout(0, shortened(run.outputs[0].shape, tuple(strides[axis] for axis in order))),)
@@ -217,7 +217,7 @@ class Transpose(Rearrangement):
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return f"{arguments[0]}.transpose({self.dim0}, {self.dim1})"
 
-    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
+    def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
         strides = strides_of(run.inputs[0].shape, run.strides[0])
         order = self.order(len(strides))
         return (OutputLayout(0, shortened(run.outputs[0].shape, tuple(strides[axis] for axis in order))),)
@@ -252,7 +252,7 @@ class Squeeze(Rearrangement):
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return f"{arguments[0]}.squeeze({self.dim})"
 
-    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
+    def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
         strides = strides_of(run.inputs[0].shape, run.strides[0])
         axis = axis_of(self.dim, len(strides))
         return (OutputLayout(0, shortened(run.outputs[0].shape, (*strides[:axis], *strides[axis + 1 :]))),)
@@ -280,7 +280,7 @@ class Unsqueeze(Rearrangement):
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return f"{arguments[0]}.unsqueeze({self.dim})"
 
-    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
+    def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
         strides = strides_of(run.inputs[0].shape, run.strides[0])
         axis = axis_of(self.dim, len(strides) + 1)
         return (OutputLayout(0, shortened(run.outputs[0].shape, (*strides[:axis], 1, *strides[axis:]))),)
@@ -292,7 +292,7 @@ class Unsqueeze(Rearrangement):
         return f"dim {self.dim}"
 
 
-def reshaped(run: Run) -> tuple[OutputLayout, ...]:
+def reshaped(run: OpRun) -> tuple[OutputLayout, ...]:
     """The place of the input's elements in another shape: the same memory where that is possible."""
     return (viewed(run.inputs[0].shape, run.strides[0], run.outputs[0].shape) or NEW,)
 

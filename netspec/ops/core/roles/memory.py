@@ -9,7 +9,7 @@ from netspec.ops.core.tensors import Tensor
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class OpRun:
     """One run of an op, as far as its memory depends on it.
 
     ``strides`` are those of the inputs (``None``: contiguous); ``needs`` says which inputs gradients flow to, ``reads``
@@ -49,7 +49,7 @@ class MemoryUse(Signature):
     elementwise: ClassVar[bool] = False
     autocast: ClassVar[str] = ""
 
-    def saved(self, run: Run) -> Saved:
+    def saved(self, run: OpRun) -> Saved:
         """Return what autograd saves, where gradients flow through the op or to its parameters.
 
         Judged by ``torch.autograd.graph.saved_tensors_hooks``. An op that says nothing keeps everything.
@@ -60,11 +60,11 @@ class MemoryUse(Signature):
             tuple(range(len(run.outputs))) if self.saved_for_backward in ("output", "both") else (),
         )
 
-    def workspace(self, run: Run) -> tuple[Tensor, ...]:
+    def workspace(self, run: OpRun) -> tuple[Tensor, ...]:
         """Return the temporary tensors of a run in inference; default: those that training saves."""
         return self.saved(run).made
 
-    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
+    def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
         """Return where each output lies: in memory of its own, or in an input's."""
         if getattr(self, "inplace", False):
             return (OutputLayout(0, run.strides[0]),)

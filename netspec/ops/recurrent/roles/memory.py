@@ -1,7 +1,7 @@
 """The memory of recurrent layers."""
 
 from netspec.ops.core.layout import NEW, OutputLayout, folds, shortened
-from netspec.ops.core.roles.memory import Run, Saved
+from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.tensors import Tensor
 from netspec.ops.recurrent.roles.shapes import RecurrentShapes
 
@@ -9,7 +9,7 @@ from netspec.ops.recurrent.roles.shapes import RecurrentShapes
 class RecurrentMemory(RecurrentShapes):
     """Tensors that autograd saves, and temporary ones, as torch runs the layers step by step on a CPU."""
 
-    def saved(self, run: Run) -> Saved:
+    def saved(self, run: OpRun) -> Saved:
         """As torch does it step by step; the kernels of cuDNN and oneDNN keep the same in a block of their own."""
         x = run.inputs[0]
         batch, length = x.shape[:2] if self.batch_first else (x.shape[1], x.shape[0])
@@ -30,7 +30,7 @@ class RecurrentMemory(RecurrentShapes):
             return Saved(inputs, made=(*made, *states))
         return Saved((*inputs, *range(1, 1 + len(states))), made=tuple(made))
 
-    def workspace(self, run: Run) -> tuple[Tensor, ...]:
+    def workspace(self, run: OpRun) -> tuple[Tensor, ...]:
         """What torch has on CPU: the input's products for all iterations, once more as the bias is added, or beside
         them the iterations' results before they are stacked.
         """
@@ -39,7 +39,7 @@ class RecurrentMemory(RecurrentShapes):
         more = max(width, products - width if self.bias else 0)
         return (*self.passed_on(run), *(Tensor((*places, size), run.outputs[0].dtype) for size in (products, more)))
 
-    def passed_on(self, run: Run) -> tuple[Tensor, ...]:
+    def passed_on(self, run: OpRun) -> tuple[Tensor, ...]:
         """What goes from layer to layer, and what is packed and unpacked."""
         between = (run.outputs[0],) if self.num_layers > 1 else ()
         packed = () if run.inputs[-1] is None else (run.inputs[0], run.outputs[0])
@@ -50,7 +50,7 @@ class RecurrentMemory(RecurrentShapes):
         """How many numbers a step of one layer keeps of each sample, besides the states that it is given."""
         raise AssertionError("each kind of layer keeps something else")
 
-    def output_layout(self, run: Run) -> tuple[OutputLayout, ...]:
+    def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
         """The output is made as [T, N, H]."""
         others = (NEW,) * (len(run.outputs) - 1)
         if not self.batch_first:
