@@ -11,7 +11,7 @@ from netspec.elaborate.context import Context, Frame
 from netspec.elaborate.inputs import INNER
 from netspec.elaborate.reading.values import Failed, Reader
 from netspec.elaborate.state.levels import UNKNOWN, Builder
-from netspec.graph import Level, Output, Value
+from netspec.graph import Level, NetworkOutput, Value
 from netspec.spec import Spec
 
 
@@ -19,7 +19,7 @@ class Network(NamedTuple):
     """The body as it was built, not yet closed, and its outputs: none where they are at fault."""
 
     builder: Builder
-    outputs: Mapping[str, Output]
+    outputs: Mapping[str, NetworkOutput]
 
     def close(self, context: Context) -> Level:
         """Return the finished level."""
@@ -54,7 +54,7 @@ def build_network(context: Context, spec: Spec, title: str, inputs: Mapping[str,
     return Network(builder, outputs)
 
 
-def _guard_output(context: Context, spec: Spec, name: str, output: Output) -> None:
+def _guard_output(context: Context, spec: Spec, name: str, output: NetworkOutput) -> None:
     """Guard: onnxruntime can give the output, under a name of its own, and it exists whenever it is asked for."""
     reader = context.reader
     if output.value.tensor.dtype == INNER:
@@ -81,7 +81,7 @@ def _report_clash(spec: Spec, reader: Reader, name: str) -> None:
     reader.error("duplicate-name", f"an input and an output are called `{name}`", span, help=help, secondary=labels)
 
 
-def _guard_inference(spec: Spec, reader: Reader, outputs: Mapping[str, Output]) -> None:
+def _guard_inference(spec: Spec, reader: Reader, outputs: Mapping[str, NetworkOutput]) -> None:
     """Guard: the network gives something when it is used, too."""
     if spec.outputs and all(output.training for output in outputs.values()):
         span = spec.outputs[next(iter(outputs))].source.span

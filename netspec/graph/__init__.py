@@ -9,7 +9,7 @@ Equal levels are one object (``elaborate`` interns them), so ``is`` tells a repe
 computed for a level is computed once. Paths are not stored: a level knows its steps' names, and ``walk`` joins them.
 """
 
-from netspec.graph.graph import Graph, Output, Requirement
+from netspec.graph.graph import Graph, NetworkOutput, Requirement
 from netspec.graph.init_rule import InitRule, state_key
 from netspec.graph.level import (
     Call,
@@ -38,8 +38,8 @@ __all__ = [
     "Level",
     "LevelKind",
     "Loop",
+    "NetworkOutput",
     "Node",
-    "Output",
     "Phase",
     "Requirement",
     "Step",

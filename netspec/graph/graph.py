@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class NetworkOutput:
     """A result of the network. ``training`` marks one that is returned in training only (an auxiliary head)."""
 
     value: Value
@@ -53,7 +53,7 @@ class Graph:
     doc: str
     body: Level
     inputs: Mapping[str, Value]
-    outputs: Mapping[str, Output]
+    outputs: Mapping[str, NetworkOutput]
     sizes: Mapping[str, int]
     requirements: tuple[Requirement, ...]
     init: tuple[InitRule, ...]

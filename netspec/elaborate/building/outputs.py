@@ -8,7 +8,7 @@ from netspec.diagnostics import Span
 from netspec.elaborate.building.references import previous, reference, required
 from netspec.elaborate.context import Context, Frame
 from netspec.elaborate.reading.values import Failed
-from netspec.graph import Output, Value
+from netspec.graph import NetworkOutput, Value
 from netspec.spec import OutputSpec
 
 
@@ -22,18 +22,18 @@ def guard_order(context: Context, inputs: Sequence[tuple[str, Span, bool]]) -> N
 
 def read_outputs(
     context: Context, frame: Frame, written: Mapping[str, OutputSpec] | None, last: Value | None, span: Span
-) -> dict[str, Output]:
+) -> dict[str, NetworkOutput]:
     """Return the declared outputs; without any, the last step as ``output``. Raises ``Failed`` for a fault."""
     if not written:
-        return {"output": Output(required(context, previous(context, last, span), span, "an output"))}
-    made: dict[str, Output] = {}
+        return {"output": NetworkOutput(required(context, previous(context, last, span), span, "an output"))}
+    made: dict[str, NetworkOutput] = {}
     failed = False
     for name, output in written.items():
         try:
             if output.test is None or context.reader.condition(output.test, frame.env, "the `if` of an output"):
                 value = reference(context, frame, output.source, last)
                 value = required(context, value, output.source.span, "an output")
-                made[name] = Output(value, output.when == "training")
+                made[name] = NetworkOutput(value, output.when == "training")
         except Failed:
             failed = True
     if failed:

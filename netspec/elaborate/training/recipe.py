@@ -12,7 +12,7 @@ from netspec.elaborate.reading.scope import Scope, listed
 from netspec.elaborate.reading.values import Failed, Reader
 from netspec.elaborate.training.data_sizes import check_sizes, known
 from netspec.elaborate.training.ingredients import IngredientReader
-from netspec.graph import Output, Requirement, Value
+from netspec.graph import NetworkOutput, Requirement, Value
 from netspec.recipes import Column, ingredients
 from netspec.recipes.binding import Unbound, bind_inputs, bind_target, prepared
 from netspec.recipes.losses import Loss
@@ -28,7 +28,7 @@ def read_recipe(
     reader: Reader,
     env: Scope,
     inputs: Mapping[str, Value],
-    outputs: Mapping[str, Output],
+    outputs: Mapping[str, NetworkOutput],
     requirements: Sequence[Requirement],
 ) -> Recipe | None:
     """The recipe under ``train:``. ``None`` where it is at fault; everything that is has been reported."""
@@ -53,7 +53,7 @@ class _Recipes:
         self.ingredients = IngredientReader(reader, env)
         self.failed = False
 
-    def recipe(self, outputs: Mapping[str, Output]) -> Recipe | None:
+    def recipe(self, outputs: Mapping[str, NetworkOutput]) -> Recipe | None:
         form, ingredients = self.form, self.ingredients
         data = self.attempt(lambda: ingredients.one("data", form.data))
         losses = self.losses(form.loss, outputs)
@@ -114,7 +114,7 @@ class _Recipes:
         """Settings that are a mapping of their own, or their main number alone."""
         return None if node is None else self.attempt(lambda: self.ingredients.settings(kind, node, node.span))
 
-    def losses(self, node: Written, outputs: Mapping[str, Output]) -> dict[str, Loss]:
+    def losses(self, node: Written, outputs: Mapping[str, NetworkOutput]) -> dict[str, Loss]:
         """The loss of each output: a lone one is for the only output, or the first one that is always there."""
         if not self.by_output(node, outputs):
             loss = self.attempt(lambda: self.ingredients.one("loss", node))
@@ -134,7 +134,7 @@ class _Recipes:
                 made[key.text] = loss
         return made
 
-    def by_output(self, node: Written, outputs: Mapping[str, Output]) -> bool:
+    def by_output(self, node: Written, outputs: Mapping[str, NetworkOutput]) -> bool:
         """Return whether a loss is written for each output, rather than as one loss with its arguments."""
         if not isinstance(node, MapNode):
             return False
@@ -148,7 +148,7 @@ class _Recipes:
         return {name: value for name, value in read.items() if value is not None}
 
     def guard_metrics(
-        self, metrics: Sequence[Metric], losses: Mapping[str, Loss], outputs: Mapping[str, Output]
+        self, metrics: Sequence[Metric], losses: Mapping[str, Loss], outputs: Mapping[str, NetworkOutput]
     ) -> None:
         """Guard: what is measured is something that the first judged output says."""
         form = self.form
@@ -226,7 +226,7 @@ def check_columns(
     recipe: Recipe,
     columns: Mapping[str, Column],
     inputs: Mapping[str, Value],
-    outputs: Mapping[str, Output],
+    outputs: Mapping[str, NetworkOutput],
     requirements: Sequence[Requirement],
     reader: Reader,
 ) -> None:

@@ -21,8 +21,8 @@ from netspec.graph import (
     Graph,
     Level,
     Loop,
+    NetworkOutput,
     Node,
-    Output,
     Requirement,
     Step,
     Value,
@@ -218,7 +218,7 @@ class _Data:
             port=kind, path=f"{kind}:{name}", name=name, tensor=self.tensor(value.tensor), optional=value.optional
         ) | {"edges": [], "fork": ENTRY}
 
-    def output(self, name: str, output: Output, maker: int, column: int) -> dict[str, Any]:
+    def output(self, name: str, output: NetworkOutput, maker: int, column: int) -> dict[str, Any]:
         """An output as an item; it goes on in the column of its maker, unless something else does."""
         record = self.port(name, "output", output.value)
         record |= {"edges": [[maker, 0, -1, ""]], "fork": maker, "column": column}

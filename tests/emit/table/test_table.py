@@ -18,7 +18,7 @@ from netspec.analysis.costs import Costs
 from netspec.diagnostics import Source, Span
 from netspec.dims import Dim, plain_shape
 from netspec.emit.table import ShapeTable
-from netspec.graph import Call, Graph, Level, Node, Output, Value, walk
+from netspec.graph import Call, Graph, Level, NetworkOutput, Node, Value, walk
 from netspec.ops import OPS, Tensor
 from netspec.pipeline import compile_spec
 from netspec.view.lines import View, table_lines
@@ -67,7 +67,7 @@ class Body:
 
 
 def table(body, name="net", doc="", sizes=None, **outputs):
-    outputs = outputs or {"output": Output(body.last)}
+    outputs = outputs or {"output": NetworkOutput(body.last)}
     level = body.close("network", "", **{key: output.value for key, output in outputs.items()})
     return ShapeTable(Graph(name, doc, level, body.inputs, outputs, sizes or {"N": 1}, (), (), {}, "", ""))
 
@@ -110,7 +110,7 @@ def resnet(depth=2):
     body.op("9", "flatten")
     body.op("fc", "linear", out_features=1000)
     doc = "Deep Residual Learning for Image Recognition, He et al. 2015 (arXiv:1512.03385)."
-    return table(body, "resnet18", doc, {"N": 1, "H": 224, "W": 224}, logits=Output(body.last))
+    return table(body, "resnet18", doc, {"N": 1, "H": 224, "W": 224}, logits=NetworkOutput(body.last))
 
 
 def branch(shape, *kernels):
@@ -136,7 +136,7 @@ def branches():
     head.op("fc", "linear", out_features=10)
     aux = body.call("aux", head.close(title="head"), training=True)
     logits = body.op("conv", "conv2d", joined, out_channels=10, kernel_size=1)
-    return table(body, "branches", logits=Output(logits), aux=Output(aux, training=True))
+    return table(body, "branches", logits=NetworkOutput(logits), aux=NetworkOutput(aux, training=True))
 
 
 def chain(count, width=64):
