@@ -12,7 +12,7 @@ from netspec.graph import ExecutionCount, Graph, Node, visits
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class LayerRow:
     """One layer. ``path`` is its full name (``layer1.0.conv1``), ``line`` where the spec asks for it.
 
     ``macs`` are the multiply-accumulates of one forward pass at the sizes that the graph is quoted at. ``training``
@@ -31,9 +31,9 @@ class Row:
     frozen: bool = False
 
 
-def layer_rows(graph: Graph, costs: Costs) -> Iterator[Row]:
+def layer_rows(graph: Graph, costs: Costs) -> Iterator[LayerRow]:
     """Yield one row for each node in the order they run, repeats written out."""
-    known: dict[tuple[Node, ExecutionCount, bool], Row] = {}
+    known: dict[tuple[Node, ExecutionCount, bool], LayerRow] = {}
     for path, step, training, executions, shared, frozen in visits(graph.body):
         if not isinstance(step, Node):
             continue
@@ -41,18 +41,18 @@ def layer_rows(graph: Graph, costs: Costs) -> Iterator[Row]:
         if row is None:
             row = known[step, executions, shared] = _row(step, executions, shared, costs)
         facts = row.op, row.detail, row.inputs, row.outputs, row.params, row.macs, row.line
-        yield Row(path, *facts, training, frozen and row.params > 0)
+        yield LayerRow(path, *facts, training, frozen and row.params > 0)
 
 
-def _row(node: Node, executions: ExecutionCount, shared: bool, costs: Costs) -> Row:
+def _row(node: Node, executions: ExecutionCount, shared: bool, costs: Costs) -> LayerRow:
     inputs = tuple(value.shape for value in node.inputs)
     outputs = tuple(value.shape for value in node.outputs)
     params, macs = costs.of(node, executions)
     params = 0 if shared else params
-    return Row(node.name, node.op.name, node.op.detail(), inputs, outputs, params, macs, node.span.line)
+    return LayerRow(node.name, node.op.name, node.op.detail(), inputs, outputs, params, macs, node.span.line)
 
 
-def record(row: Row) -> dict[str, Any]:
+def record(row: LayerRow) -> dict[str, Any]:
     """A row as JSON has it."""
     found: dict[str, Any] = {
         "path": row.path,

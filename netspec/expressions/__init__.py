@@ -22,7 +22,7 @@ from netspec.expressions.base import (
     ExpressionError,
     UnknownError,
 )
-from netspec.expressions.build import Builder
+from netspec.expressions.build import ExpressionBuilder
 from netspec.expressions.values import FUNCTIONS, show
 from netspec.expressions.words import check_words, syntax_error
 
@@ -103,7 +103,7 @@ def parse(text: str) -> Expression:
         )
     called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
     names = frozenset(node.id for node in nodes if isinstance(node, ast.Name) and id(node) not in called)
-    return Expression(text, names, Builder(offset).build(tree))
+    return Expression(text, names, ExpressionBuilder(offset).build(tree))
 
 
 @lru_cache(maxsize=4096)

@@ -43,7 +43,7 @@ def name_help(name: str, env: Environment) -> str | None:
     return "declare it under `params`" if env else None
 
 
-class Builder:
+class ExpressionBuilder:
     """Turns each node into a closure that knows where it stands in the text."""
 
     def __init__(self, offset: int):

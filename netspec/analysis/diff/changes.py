@@ -60,7 +60,7 @@ class Change:
         return self.new_cost.macs - self.old_cost.macs
 
 
-class Entry(NamedTuple):
+class ChangedEntry(NamedTuple):
     """A parameter, input, output, size or initial value that differs, in words; ``None`` where there is none."""
 
     name: str
@@ -87,7 +87,7 @@ class Differences:
         return compare_keys(self.old, self.new, self.matching.steps)
 
     @cached_property
-    def sections(self) -> Mapping[str, tuple[Entry, ...]]:
+    def sections(self) -> Mapping[str, tuple[ChangedEntry, ...]]:
         """What differs around the layers: the spec's parameters, inputs, outputs, initial values, quoted sizes."""
         sides = _sections(self.old), _sections(self.new)
         outputs = {name: self._gives(name) for name in self.old.outputs.keys() & self.new.outputs.keys()}
@@ -95,13 +95,13 @@ class Differences:
         for title, before in sides[0].items():
             after = sides[1][title]
             names = dict.fromkeys([*before, *after])
-            entries = [Entry(name, before.get(name), after.get(name)) for name in names]
+            entries = [ChangedEntry(name, before.get(name), after.get(name)) for name in names]
             if title == "output":
                 entries = [outputs.get(each.name) or each for each in entries]
             found[title] = tuple(each for each in entries if each.old != each.new)
         return found
 
-    def _gives(self, name: str) -> Entry | None:
+    def _gives(self, name: str) -> ChangedEntry | None:
         """An output of both networks that is not what a corresponding step gives."""
         wires = Wires(self.old.body, self.new.body, self.matching.steps)
         old, new = self.old.outputs[name], self.new.outputs[name]
@@ -109,7 +109,7 @@ class Differences:
             return None
         texts = _output_text(old.value, old.training), _output_text(new.value, new.training)
         sources = wires.old.names[old.value], wires.new.names[new.value]
-        return Entry(name, f"{texts[0]} of {sources[0]}", f"{texts[1]} of {sources[1]}")
+        return ChangedEntry(name, f"{texts[0]} of {sources[0]}", f"{texts[1]} of {sources[1]}")
 
     @property
     def totals(self) -> tuple[Cost, Cost]:

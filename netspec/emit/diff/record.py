@@ -7,7 +7,7 @@ from typing import Any
 
 from netspec.analysis.costs import Costs
 from netspec.analysis.diff.changes import Change, Differences, Facet
-from netspec.analysis.rows import Row, layer_rows, record
+from netspec.analysis.rows import LayerRow, layer_rows, record
 from netspec.dims import plain_shape
 from netspec.graph import Graph, Node
 from netspec.text.quoting import json_text
@@ -59,7 +59,7 @@ def _told(changes: Iterable[Change]) -> Iterator[Change]:
         yield from _told(change.inner)
 
 
-def _rows(graph: Graph, changes: Iterable[Change]) -> Iterator[Row]:
+def _rows(graph: Graph, changes: Iterable[Change]) -> Iterator[LayerRow]:
     """The rows of whatever came or went as a whole."""
     paths = {change.path for change in changes}
     for row in layer_rows(graph, Costs(graph.sizes)) if paths else ():

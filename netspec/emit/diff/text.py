@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from textwrap import wrap
 
-from netspec.analysis.diff.changes import Differences, Entry, labels
+from netspec.analysis.diff.changes import ChangedEntry, Differences, labels
 from netspec.emit.diff.key_lines import key_lines
 from netspec.emit.diff.lines import Line, diff_lines
 from netspec.graph import Graph
@@ -70,7 +70,7 @@ def _sections(diff: Differences, width: int, say: Say) -> Iterator[Cell]:
             yield from _entry(title, entry, width, say)
 
 
-def _entry(title: str, entry: Entry, width: int, say: Say) -> Iterator[Cell]:
+def _entry(title: str, entry: ChangedEntry, width: int, say: Say) -> Iterator[Cell]:
     """``~ parameter depths  [2, 2] → [3, 4]``."""
     kind = "added" if entry.old is None else "removed" if entry.new is None else "changed"
     text = say(" → ".join(each for each in (entry.old, entry.new) if each is not None))

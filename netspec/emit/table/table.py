@@ -10,7 +10,7 @@ from functools import cached_property
 
 from netspec.analysis.costs import Costs
 from netspec.analysis.memory import Memory
-from netspec.analysis.rows import Row, layer_rows, record
+from netspec.analysis.rows import LayerRow, layer_rows, record
 from netspec.dims import Shape, plain_shape
 from netspec.emit.table.footer import totals_record
 from netspec.emit.table.html import table_html
@@ -29,11 +29,11 @@ class ShapeTable:
         self._costs, self._memory = Costs(graph.sizes), Memory(graph)
 
     @cached_property
-    def rows(self) -> tuple[Row, ...]:
+    def rows(self) -> tuple[LayerRow, ...]:
         """One row for each node, repeats written out."""
         return tuple(layer_rows(self.graph, self._costs))
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[LayerRow]:
         return iter(self.rows)
 
     def __len__(self) -> int:

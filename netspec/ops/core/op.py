@@ -5,14 +5,14 @@ anew for every class that inherits it, which is half the time that importing the
 """
 
 from netspec.ops.core.roles.behaviour import Behaviour
-from netspec.ops.core.roles.costs import Costs
+from netspec.ops.core.roles.costs import OpCosts
 from netspec.ops.core.roles.memory import MemoryUse
 from netspec.ops.core.roles.onnx_form import OnnxForm
 from netspec.ops.core.roles.shapes import Shapes
 from netspec.ops.core.roles.torch_form import TorchForm
 
 
-class Op(Shapes, Behaviour, Costs, MemoryUse, TorchForm, OnnxForm):
+class Op(Shapes, Behaviour, OpCosts, MemoryUse, TorchForm, OnnxForm):
     """Base of every op: one class says how a spec writes it, what shapes it gives, what it costs and what it becomes.
 
     A docstring's first line says what the op computes and ends in its shapes (``(N, C) -> (N, D)``). The roles say
@@ -21,7 +21,7 @@ class Op(Shapes, Behaviour, Costs, MemoryUse, TorchForm, OnnxForm):
     - ``Signature``: the spec key, ports and arguments, by PyTorch's names.
     - ``Shapes``: the outputs' shapes and dtypes, and the inputs that it takes.
     - ``Behaviour``: what may be moved, merged or traced through it.
-    - ``Costs``: parameters, buffers, multiply-accumulates.
+    - ``OpCosts``: parameters, buffers, multiply-accumulates.
     - ``MemoryUse``: what autograd saves, temporary tensors, where outputs lie.
     - ``TorchForm``: the module or the function of PyTorch.
     - ``OnnxForm``: the nodes of ONNX.

@@ -13,7 +13,7 @@ from netspec.ops.math.arithmetic import Infix, broadcast, repeated
 from netspec.ops.tensors.join import one_dtype
 
 
-class Comparison(Op):
+class NumberComparison(Op):
     """What comparisons share: the input with another one, or with a fixed number; gives booleans."""
 
     family = "arithmetic"
@@ -54,7 +54,7 @@ class Comparison(Op):
         return "" if self.value is None else str(self.value)
 
 
-class Equal(Comparison):
+class Equal(NumberComparison):
     """Whether x = y (``torch.eq``): shapes broadcast as in torch, bool."""
 
     name = "equal"
@@ -62,7 +62,7 @@ class Equal(Comparison):
     onnx_type = "Equal"
 
 
-class NotEqual(Comparison):
+class NotEqual(NumberComparison):
     """Whether x ≠ y (``torch.ne``): shapes broadcast as in torch, bool."""
 
     name = "not_equal"
@@ -73,7 +73,7 @@ class NotEqual(Comparison):
         return builder.op("Not", super().onnx(builder, *inputs, tensors=tensors))
 
 
-class Less(Comparison):
+class Less(NumberComparison):
     """Whether x < y (``torch.lt``): shapes broadcast as in torch, bool."""
 
     name = "less"
@@ -81,7 +81,7 @@ class Less(Comparison):
     onnx_type = "Less"
 
 
-class LessEqual(Comparison):
+class LessEqual(NumberComparison):
     """Whether x ≤ y (``torch.le``): shapes broadcast as in torch, bool."""
 
     name = "less_equal"
@@ -89,7 +89,7 @@ class LessEqual(Comparison):
     onnx_type = "LessOrEqual"
 
 
-class Greater(Comparison):
+class Greater(NumberComparison):
     """Whether x > y (``torch.gt``): shapes broadcast as in torch, bool."""
 
     name = "greater"
@@ -97,7 +97,7 @@ class Greater(Comparison):
     onnx_type = "Greater"
 
 
-class GreaterEqual(Comparison):
+class GreaterEqual(NumberComparison):
     """Whether x ≥ y (``torch.ge``): shapes broadcast as in torch, bool."""
 
     name = "greater_equal"
@@ -105,7 +105,7 @@ class GreaterEqual(Comparison):
     onnx_type = "GreaterOrEqual"
 
 
-class Logic(Infix):
+class LogicalOp(Infix):
     """What logic on booleans shares."""
 
     onnx_lacks = ()
@@ -116,7 +116,7 @@ class Logic(Infix):
         return super().infer(*inputs)
 
 
-class LogicalAnd(Logic):
+class LogicalAnd(LogicalOp):
     """Whether all inputs are true (``torch.logical_and``): shapes broadcast as in torch, bool."""
 
     name = "logical_and"
@@ -125,7 +125,7 @@ class LogicalAnd(Logic):
     onnx_type = "And"
 
 
-class LogicalOr(Logic):
+class LogicalOr(LogicalOp):
     """Whether any input is true (``torch.logical_or``): shapes broadcast as in torch, bool."""
 
     name = "logical_or"

@@ -263,7 +263,7 @@ class Sections(Argument):
         return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
 
 
-class Parts(Rearrangement):
+class Partition(Rearrangement):
     """What cutting a dimension into parts shares; the outputs are called ``0``, ``1``, …"""
 
     dim: int = 0
@@ -309,7 +309,7 @@ class Parts(Rearrangement):
         return made if count > 1 else (made,)
 
 
-class Split(Parts):
+class Split(Partition):
     """Cuts a dimension into parts of the sizes given (``torch.split``): (…, A + B, …) -> (…, A, …) and (…, B, …)."""
 
     name = "split"
@@ -340,7 +340,7 @@ class Split(Parts):
         return f"{arguments[0]}.split({self.split_size_or_sections}, dim={self.dim})"
 
 
-class Chunk(Parts):
+class Chunk(Partition):
     """Cuts a dimension into a number of equal parts (``torch.chunk``): (…, n·A, …) -> n times (…, A, …)."""
 
     name = "chunk"

@@ -7,7 +7,7 @@ from netspec.ops.core.roles.signature import Signature
 from netspec.ops.core.tensors import Tensor
 
 
-class Costs(Signature):
+class OpCosts(Signature):
     """What the op learns and computes.
 
     Must say: ``parameters``, if it learns; ``buffers``, if its module has such; ``macs``, if it multiplies matrices.
