@@ -6,12 +6,16 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from itertools import chain, islice, product
 
 from netspec.diagnostics import Report
+from netspec.dims import evaluate
 from netspec.elaborate.passes.draft import Draft
 from netspec.elaborate.state.requirements import explain, holds, symbols_of
-from netspec.graph import Graph, Requirement, Value
+from netspec.graph import Graph, Requirement, Value, walk
 
 COMMON = (64, 128, 224, 256, 512, 32, 16, 8, 1024, 299, 100, 2048, 4096)
 """Sizes to try for a dimension that the author gave none, most usual first."""
+
+TELLING = 3
+"""The least size inside a network at which all weights of the usual kernels count."""
 
 LARGEST, LARGEST_BATCH, MOST_ATTEMPTS = 300, 65, 4096
 """Where none of them will do: up to which size others are tried, and how many combinations of several."""
@@ -158,6 +162,51 @@ def small_sizes(graph: Graph) -> dict[str, int]:
         if all(holds(requirement, attempt) for requirement in requirements):
             return attempt
     return other_sizes(graph, 2)[-1]
+
+
+def quick_sizes(graph: Graph) -> list[dict[str, int]]:
+    """Return three assignments, where there are as many, that inference can run at, cheap but telling.
+
+    ``small_sizes``; the smallest of all, 1 where it will do; and uneven ones, primes where they will do, at which no
+    size inside the network is below ``TELLING``: of a 3×3 kernel on a single pixel eight weights count for nothing.
+    """
+    requirements = [requirement for requirement in graph.requirements if not requirement.training]
+    batch = {symbol for value in graph.inputs.values() for symbol in _symbols(value.shape[:1])}
+    made = (value for _, step, training in walk(graph.body) if not training for value in step.outputs)
+    inner = {size for value in made for size in value.shape}
+    least = {size: min(TELLING, evaluate(size, graph.sizes)) for size in inner if not isinstance(size, int)}
+
+    def possible(usual: Sequence[int], found: Sequence[Mapping[str, int]]) -> dict[str, list[int]]:
+        """The sizes of each dimension that it has in no assignment yet."""
+        fit = {name: _possible(name, {}, usual, requirements) for name in graph.sizes}
+        return {
+            name: [size for size in sizes if size not in {each[name] for each in found}] or [found[0][name]]
+            for name, sizes in fit.items()
+        }
+
+    def is_telling(sizes: Mapping[str, int]) -> bool:
+        return all(evaluate(size, sizes) >= few for size, few in least.items())
+
+    found = [small_sizes(graph)]
+    _extend(found, 2, _together(possible(range(1, LARGEST), found)), (), requirements)
+    uneven = sorted(range(3, LARGEST), key=lambda size: not _is_prime(size))
+    attempts = chain(_apart(possible(uneven, found), batch), _candidates(graph), (dict(graph.sizes),))
+    _extend(found, 3, filter(is_telling, attempts), (), requirements)
+    return found
+
+
+def _apart(possible: Mapping[str, Sequence[int]], batch: Collection[str]) -> Iterator[dict[str, int]]:
+    """The first size of each batch, and ever later ones of the other dimensions, all different where they can be."""
+    for start in range(max(map(len, possible.values()), default=0)):
+        attempt: dict[str, int] = {}
+        for name, sizes in possible.items():
+            later = sizes if name in batch else [*sizes[start:], *sizes]
+            attempt[name] = next((size for size in later if size not in attempt.values()), later[0])
+        yield attempt
+
+
+def _is_prime(number: int) -> bool:
+    return number > 1 and all(number % divisor for divisor in range(2, int(number**0.5) + 1))
 
 
 def _candidates(graph: Graph) -> Iterator[dict[str, int]]:
