@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from netspec.elaborate.passes.sizes import small_sizes
 from netspec.graph import Graph, Level, Node, Step, Value, axis_of_time, state_key
 from netspec.ops import Constructor
+from netspec.runtime.examples import example_inputs
 from netspec.runtime.initialize import Suppressed
-from netspec.runtime.verify import example_inputs
 
 VARIABLES = "abcdefghijklmnopqrstuvwxyz"
 

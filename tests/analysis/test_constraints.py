@@ -16,8 +16,8 @@ from netspec.dims import Dim, Size, floor_div
 from netspec.elaborate.state.requirements import holds
 from netspec.graph import Graph, Level, Requirement
 from netspec.pipeline import compile_spec
+from netspec.runtime.examples import example_inputs
 from netspec.runtime.module import build_module
-from netspec.runtime.verify import example_inputs
 
 ZOO = {
     "unet": [

@@ -18,8 +18,8 @@ from netspec.analysis.memory import OPTIMIZERS, Memory
 from netspec.dims import Dim, evaluate, pretty
 from netspec.graph import Graph, visits
 from netspec.pipeline import compile_spec
+from netspec.runtime.examples import example_inputs
 from netspec.runtime.module import build_module
-from netspec.runtime.verify import example_inputs
 
 SMALL: dict[str, dict[str, Any]] = {
     "gpt2": {"layers": 2, "vocab": 99, "width": 48},

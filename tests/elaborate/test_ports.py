@@ -10,7 +10,8 @@ import torch
 
 import netspec
 from netspec.elaborate.passes.sizes import other_sizes
-from netspec.runtime.verify import example_inputs, verify_onnx
+from netspec.runtime.examples import example_inputs
+from netspec.runtime.verify import verify_onnx
 
 LANGUAGE_MODEL = """\
 netspec: 1

@@ -17,7 +17,8 @@ from netspec.graph import Node, walk
 from netspec.pipeline import compile_spec, load_spec
 from netspec.runtime import export
 from netspec.runtime.export import export_onnx
-from netspec.runtime.verify import compare_onnx, export_verified, probing_copy, verify_onnx
+from netspec.runtime.probing import probing_copy
+from netspec.runtime.verify import compare_onnx, export_verified, verify_onnx
 
 CHEAP = [
     "lenet", "lenet_batch_norm", "alexnet_d2l", "alexnet_torchvision", "vgg11_small", "nin", "googlenet",
@@ -48,7 +49,7 @@ def test_onnxruntime_agrees(name: str, tmp_path: Path):
     parity = compare_onnx(model.graph, module, path)
     assert parity.agrees
     assert parity.worst < 2e-3
-    assert len(parity.comparisons) == (3 if model.graph.sizes else 2)
+    assert parity.comparisons[-1].mean
     for dimension in model.graph.sizes:
         assert len({each.sizes[dimension] for each in parity.comparisons}) == 3
 

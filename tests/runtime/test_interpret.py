@@ -12,7 +12,7 @@ import netspec
 from netspec.cli import main
 from netspec.elaborate.passes.sizes import small_sizes
 from netspec.runtime.interpret import Misbuilt, check_module
-from netspec.runtime.verify import probing_copy
+from netspec.runtime.probing import probing_copy
 
 torch.set_num_threads(1)
 

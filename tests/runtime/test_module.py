@@ -14,7 +14,8 @@ import torch
 
 import netspec
 from netspec import zoo
-from netspec.runtime.verify import example_inputs, export_verified
+from netspec.runtime.examples import example_inputs
+from netspec.runtime.verify import export_verified
 
 SMALL = ["lenet", "resnet20", "googlenet", "alexnet_d2l", "mlp", "vgg11", "nin"]
 

@@ -12,7 +12,8 @@ from places import CASES
 from torch import Tensor, nn
 
 import netspec
-from netspec.runtime.verify import example_inputs, export_verified
+from netspec.runtime.examples import example_inputs
+from netspec.runtime.verify import export_verified
 
 EXAMPLES = CASES / "passing"
 CLASSIFIER = """

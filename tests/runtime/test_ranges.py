@@ -9,7 +9,9 @@ import pytest
 
 import netspec
 from netspec.cli import main
-from netspec.runtime.verify import example_inputs, export_verified, relative_difference
+from netspec.runtime.comparison import relative_difference
+from netspec.runtime.examples import example_inputs
+from netspec.runtime.verify import export_verified
 
 RANGE = "say in what range an input lies: `{shape: …, range: [0, 1]}`"
 

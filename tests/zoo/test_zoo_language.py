@@ -18,7 +18,9 @@ from zoo.networks import compiled, on_meta
 from zoo.vision import difference
 
 import netspec
-from netspec.runtime.verify import example_inputs, largest_difference, run
+from netspec.runtime.comparison import largest_difference
+from netspec.runtime.examples import example_inputs
+from netspec.runtime.reference import run
 
 SIZES = ((1, 1), (3, 7), (2, 32))
 GPT2 = {"vocab": 97, "context": 32, "width": 48, "heads": 4, "layers": 2}

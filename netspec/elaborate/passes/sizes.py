@@ -57,13 +57,18 @@ def set_sizes(draft: Draft) -> None:
 def first_that_fit(graph: Graph, fits: Callable[[Mapping[str, int]], bool]) -> dict[str, int] | None:
     """The graph's sizes if they fit, else the usual ones, the smallest first, that inference runs at and that do."""
     requirements = [requirement for requirement in graph.requirements if not requirement.training]
-    batch = {symbol for value in graph.inputs.values() for symbol in _symbols(value.shape[:1])}
+    batch = batch_dims(graph)
     names = [*graph.sizes]
     smaller = sorted((*_usual(names, batch),), key=lambda sizes: [*sizes.values()])
     for attempt in chain((dict(graph.sizes),), smaller, _searched(names, batch, {}, requirements)):
         if all(holds(requirement, attempt) for requirement in requirements) and fits(attempt):
             return attempt
     return None
+
+
+def batch_dims(graph: Graph) -> frozenset[str]:
+    """Return the symbolic dimensions that come first in an input: batches, as a rule."""
+    return frozenset(symbol for value in graph.inputs.values() for symbol in _symbols(value.shape[:1]))
 
 
 def _usual(names: Sequence[str], batch: Collection[str]) -> Iterator[dict[str, int]]:
@@ -140,7 +145,7 @@ def _extend(
 
 def _near(graph: Graph, requirements: Sequence[Requirement]) -> dict[str, list[int]]:
     """What each dimension may be by itself, sizes of about half of what it is first."""
-    batch = {symbol for value in graph.inputs.values() for symbol in _symbols(value.shape[:1])}
+    batch = batch_dims(graph)
     made = {}
     for name, size in graph.sizes.items():
         usual = sorted(range(1, max(LARGEST_BATCH, 2 * size)), key=lambda to: abs(2 * to - size))
@@ -154,7 +159,7 @@ def small_sizes(graph: Graph) -> dict[str, int]:
     A batch is 2; where the rest is fixed, and so may be large, it is 1.
     """
     requirements = [requirement for requirement in graph.requirements if not requirement.training]
-    batch = {symbol for value in graph.inputs.values() for symbol in _symbols(value.shape[:1])}
+    batch = batch_dims(graph)
     samples = 2 if graph.sizes.keys() - batch else 1
     for unit, least in product((1, 2, 4, 8, 16, 32, 64), range(2, 66)):
         attempt = {name: unit * (least + position) for position, name in enumerate(graph.sizes)}
@@ -171,7 +176,7 @@ def quick_sizes(graph: Graph) -> list[dict[str, int]]:
     size inside the network is below ``TELLING``: of a 3×3 kernel on a single pixel eight weights count for nothing.
     """
     requirements = [requirement for requirement in graph.requirements if not requirement.training]
-    batch = {symbol for value in graph.inputs.values() for symbol in _symbols(value.shape[:1])}
+    batch = batch_dims(graph)
     made = (value for _, step, training in walk(graph.body) if not training for value in step.outputs)
     inner = {size for value in made for size in value.shape}
     least = {size: min(TELLING, evaluate(size, graph.sizes)) for size in inner if not isinstance(size, int)}
@@ -211,7 +216,7 @@ def _is_prime(number: int) -> bool:
 
 def _candidates(graph: Graph) -> Iterator[dict[str, int]]:
     sizes = graph.sizes
-    batch = {symbol for value in graph.inputs.values() for symbol in _symbols(value.shape[:1])}
+    batch = batch_dims(graph)
     spatial = [name for name in sizes if name not in batch]
     for unit in (1, 2, 4, 8, 16, 32, 64):  # networks that halve and join again take multiples of a power of two
         for step in range(4 * max((sizes[name] // unit for name in spatial), default=4)):

@@ -18,9 +18,9 @@ from netspec.elaborate.passes.sizes import small_sizes
 from netspec.emit.source import emit_source
 from netspec.graph import Graph
 from netspec.pipeline import compile_spec
+from netspec.runtime.examples import example_inputs
 from netspec.runtime.interpret import difference_from_graph, interpret
 from netspec.runtime.module import build_module
-from netspec.runtime.verify import example_inputs
 
 torch.set_num_threads(1)
 

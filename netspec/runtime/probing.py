@@ -1,0 +1,81 @@
+"""Weights from which something can be told: with them the outputs are finite, and depend on the inputs."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from netspec.analysis.above_one import is_above_one
+from netspec.elaborate.passes.sizes import batch_dims
+from netspec.elaborate.state.requirements import holds
+from netspec.graph import Graph
+from netspec.runtime.examples import example_inputs
+from netspec.runtime.reference import Reference, device_of
+
+TELLING = 1e-4
+NOISE = 1e-6
+"""A share of the largest number that rounding alone may bring about."""
+
+
+def is_defined(reference: Reference, sizes: Mapping[str, int]) -> bool:
+    """Return whether the outputs are finite."""
+    return all(np.isfinite(each).all() for each in reference.outputs(sizes))
+
+
+def is_telling(reference: Reference, sizes: Mapping[str, int]) -> bool:
+    """Return whether the outputs are finite and differ between two inputs by more than rounding does."""
+    for other, one in zip(reference.outputs(sizes, seed=1), reference.outputs(sizes)):
+        if not (np.isfinite(one).all() and np.isfinite(other).all()):
+            return False
+        if np.abs(one - other).max(initial=0.0) <= TELLING * np.abs(one).max(initial=0.0):
+            return False
+    return True
+
+
+def probing_copy(graph: Graph, module: nn.Module) -> nn.Module:
+    """A copy whose layers keep the scale of what passes through them.
+
+    In one forward pass each weighted layer is divided by the standard deviation of what it makes (Mishkin and Matas
+    2016), and batch norms take the statistics of the batch. What runs in training only stays as it is.
+    """
+    probe = copy.deepcopy(module).eval()
+
+    def rescale(layer: Any, inputs: Any, output: torch.Tensor) -> torch.Tensor:
+        scale = output.std()
+        if not NOISE * output.abs().max() < scale < math.inf:  # nothing passes through it that could be scaled
+            return output
+        for parameter in layer.parameters(recurse=False):
+            parameter.data /= scale
+        return output / scale
+
+    hooks = []
+    sizes = _larger_batch(graph)
+    for layer in probe.modules():
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+            if sizes is not None:
+                layer.train().momentum = None
+        elif isinstance(getattr(layer, "weight", None), nn.Parameter) and layer.weight.dim() > 1:  # type: ignore[operator]
+            hooks.append(layer.register_forward_hook(rescale))
+    inputs = example_inputs(graph, sizes or graph.sizes)
+    with torch.no_grad():
+        probe(*(tensor.to(device_of(probe)) for tensor in inputs.values()))
+    for hook in hooks:
+        hook.remove()
+    return probe.eval()
+
+
+def _larger_batch(graph: Graph) -> dict[str, int] | None:
+    """Sizes with a few rows more, at which batch norms have something to measure; ``None`` where there are none."""
+    batches = batch_dims(graph)
+    for more in (4, 3, 2, 1, 0):
+        sizes = dict(graph.sizes)
+        sizes.update((name, size + more) for name, size in sizes.items() if name in batches)
+        if all(holds(each, sizes) for each in graph.requirements if not each.training or is_above_one(each)):
+            return sizes
+    return None
