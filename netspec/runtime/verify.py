@@ -43,9 +43,9 @@ def export_verified(
     Where they disagree, it is kept as ``<name>.rejected.onnx`` and no other is left.
     """
     loaded_runtime()  # before anything is written, as is what follows
-    graph_that_fits = affordable(graph) if effort == "full" else graph
+    tried = sizes_to_try(graph, effort)
     with exported(graph, module, path, metadata) as temporary:
-        parity = verify_onnx(graph_that_fits, module, temporary, effort)
+        parity = verify_onnx(graph, module, temporary, tried)
         rejected = path.with_suffix(f".rejected{path.suffix}")
         kept, other = (path, rejected) if parity.agrees else (rejected, path)
         put_model(temporary, kept)
@@ -53,14 +53,16 @@ def export_verified(
     return kept, parity
 
 
-def verify_onnx(graph: Graph, module: nn.Module, path: Path, effort: Effort = "quick") -> Parity:
-    """Compare at three sizes of every symbolic dimension, with weights from which something can be told.
+def verify_onnx(
+    graph: Graph, module: nn.Module, path: Path, tried: Sequence[Mapping[str, int]] | None = None
+) -> Parity:
+    """Compare at these sizes, by default those of a quick trial, with weights from which something can be told.
 
     Inputs that do not say in what range they lie are on both sides of 0, unless only outputs of positive ones are
     defined.
     """
-    reference, tried = Reference(graph, module), sizes_to_try(graph, effort)
-    sizes = tried[0] if effort == "quick" else tried[-1]
+    tried = quick_sizes(graph) if tried is None else tried
+    reference, sizes = Reference(graph, module), tried[0]
     if is_telling(reference, sizes):
         return compare(reference, path, tried)
     above = replace(graph, ranges={**dict.fromkeys(graph.inputs, (0.0, 1.0)), **graph.ranges})
@@ -69,34 +71,32 @@ def verify_onnx(graph: Graph, module: nn.Module, path: Path, effort: Effort = "q
         and not is_defined(reference, sizes)
         and is_defined(Reference(above, module), sizes)
     ):
-        return replace(verify_onnx(above, module, path, effort), positive=True)
+        return replace(verify_onnx(above, module, path, tried), positive=True)
     probe = Reference(graph, probing_copy(graph, module))
     with exported(graph, probe.module, path) as temporary:
         parity = compare(probe, temporary, tried)
     return replace(parity, probed=True, telling=is_telling(probe, sizes))
 
 
-def affordable(graph: Graph) -> Graph:
-    """The graph, at smaller sizes where this machine lacks the memory to run it at its own beside its weights.
+def sizes_to_try(graph: Graph, effort: Effort) -> list[dict[str, int]]:
+    """Return three assignments of the symbolic dimensions, or as many as there are, which this machine has memory for.
 
-    Raises ``EnvironmentFault`` where it could run it at none.
+    Raises ``EnvironmentFault`` where it could run the network at none.
     """
     free = free_memory()
-    if free is None:
-        return graph
-    peak = Memory(graph).inference_peak
-    held = 4 * graph.body.parameter_count
-    sizes = first_that_fit(graph, lambda sizes: COPIES * evaluate(peak, sizes) - held <= free)
-    if sizes is None:
+    peak, held = Memory(graph).inference_peak, 4 * graph.body.parameter_count
+
+    def fits(sizes: Mapping[str, int]) -> bool:
+        return free is None or COPIES * evaluate(peak, sizes) - held <= free
+
+    found = [*filter(fits, quick_sizes(graph) if effort == "quick" else other_sizes(graph, 3)[::-1])]
+    if found:
+        return found
+    smaller = first_that_fit(graph, fits)
+    if smaller is None:
         needed = COPIES * evaluate(peak, graph.sizes) - held
         need_memory(needed, f"running {graph.name} to verify it", "export it on a machine with more memory")
-        return graph
-    return graph if sizes == graph.sizes else replace(graph, sizes=sizes)
-
-
-def sizes_to_try(graph: Graph, effort: Effort) -> list[dict[str, int]]:
-    """Return three assignments of the symbolic dimensions, or as many as there are."""
-    return quick_sizes(graph) if effort == "quick" else other_sizes(graph, 3)
+    return other_sizes(replace(graph, sizes=smaller or graph.sizes), 3)[::-1]
 
 
 def compare_onnx(

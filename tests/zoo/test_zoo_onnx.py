@@ -25,7 +25,7 @@ def test_onnxruntime_agrees(name: str, tmp_path: Path) -> None:
     onnx.checker.check_model(str(path), full_check=True)
     parity = compare_onnx(model.graph, module, path)
     assert parity.agrees
-    assert len(parity.comparisons) == 3
+    assert len(parity.comparisons) >= 3
 
 
 def test_inception_leaves_its_training_head_out(tmp_path: Path) -> None:
@@ -43,4 +43,4 @@ def test_inception_is_verified_at_sizes_below_what_its_training_head_takes(tmp_p
     _, parity = export_verified(graph, build_module(graph), tmp_path / "model.onnx")
     assert parity.agrees
     assert all(max(each.sizes["H"], each.sizes["W"]) < 299 for each in parity.comparisons)
-    assert len(parity.comparisons) == 3
+    assert len(parity.comparisons) >= 3
