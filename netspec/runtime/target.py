@@ -10,7 +10,7 @@ from netspec.targets import Target, Written
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from netspec.runtime.verify import Parity
+    from netspec.runtime.comparison import Parity
 
 FILES = ("model.onnx", "model.rejected.onnx")
 
