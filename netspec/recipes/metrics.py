@@ -39,7 +39,7 @@ class Accuracy(Metric):
     main = "top_k"
     tasks = {
         "classes": "torchmetrics.classification.MulticlassAccuracy",
-        "binary": "netspec.train.optimize.meters.Accuracy",
+        "binary": "netspec.train.optimize.meters.AccuracyMeter",
     }
 
     top_k: Positive = 1
@@ -58,8 +58,8 @@ class F1(Metric):
 
     name = "f1"
     tasks = {
-        "classes": "netspec.train.optimize.meters.F1",
-        "binary": "netspec.train.optimize.meters.QuestionsF1",
+        "classes": "netspec.train.optimize.meters.F1Meter",
+        "binary": "netspec.train.optimize.meters.MultilabelF1Meter",
     }
 
     def keywords(self, task: Task, classes: int | None) -> dict[str, Any]:
@@ -73,8 +73,8 @@ class AUROC(Metric):
 
     name = "auroc"
     tasks = {
-        "classes": "netspec.train.optimize.meters.AUROC",
-        "binary": "netspec.train.optimize.meters.AUROC",
+        "classes": "netspec.train.optimize.meters.AUROCMeter",
+        "binary": "netspec.train.optimize.meters.AUROCMeter",
     }
 
     def keywords(self, task: Task, classes: int | None) -> dict[str, Any]:
@@ -101,14 +101,14 @@ class R2(Metric):
     """The share of the target's variance that the output explains; of several numbers a row, the mean over them."""
 
     name = "r2"
-    tasks = {"numbers": "netspec.train.optimize.meters.R2"}
+    tasks = {"numbers": "netspec.train.optimize.meters.R2Meter"}
 
 
 class Perplexity(Metric):
     """e to the mean cross-entropy: how many words the network hesitates between."""
 
     name = "perplexity"
-    tasks = {"classes": "netspec.train.optimize.meters.Perplexity"}
+    tasks = {"classes": "netspec.train.optimize.meters.PerplexityMeter"}
     better = "lower"
 
     def keywords(self, task: Task, classes: int | None) -> dict[str, Any]:

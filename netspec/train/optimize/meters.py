@@ -60,7 +60,7 @@ def mean_of_defined(values: Tensor) -> float:
     return float(values[~values.isnan()].mean())
 
 
-class Accuracy(Meter):
+class AccuracyMeter(Meter):
     """The share of right answers: a score above 0 says yes. Scores and truths: (n, …)."""
 
     def part(self, scores: Tensor, wanted: Tensor) -> Sequence[Tensor]:
@@ -72,7 +72,7 @@ class Accuracy(Meter):
         return float(right.double() / count)
 
 
-class F1(Meter):
+class F1Meter(Meter):
     """2·hits / (2·hits + misses + false alarms) of each class, averaged over those that occur, wanted or found.
 
     Scores (n, classes) and classes (n), where the highest score is taken; or scores and truths (n, questions), where a
@@ -93,7 +93,7 @@ class F1(Meter):
         return mean_of_defined(2 * hits / named)
 
 
-class QuestionsF1(F1):
+class MultilabelF1Meter(F1Meter):
     """The same for questions of yes and no."""
 
     def whole(self, kept: Sequence[Tensor]) -> float:
@@ -101,7 +101,7 @@ class QuestionsF1(F1):
         return float((2 * hits / named).nan_to_num(0.0).mean())
 
 
-class AUROC(Meter):
+class AUROCMeter(Meter):
     """The share of pairs, one of a class and one not, in which the former has the higher score; a tie is half a pair
     (Hanley and McNeil 1982). Averaged over the classes that have such pairs.
 
@@ -140,7 +140,7 @@ def log_odds(scores: Tensor) -> Tensor:
     return odds.scatter(1, best, scores.gather(1, best) - others)
 
 
-class R2(Meter):
+class R2Meter(Meter):
     """1 − Σ(ŷ − y)²/Σ(y − ȳ)², averaged over the numbers of a row. Both: (n, …).
 
     Of a number that is the same in every row it is 1 where it is met exactly and else 0, as in scikit-learn; of fewer
@@ -172,7 +172,7 @@ def merged(kept: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return counts.sum(), mean, spreads.sum(0) + (weights * (means - mean) ** 2).sum(0), missed.sum(0)
 
 
-class Perplexity(Meter):
+class PerplexityMeter(Meter):
     """e to the mean of −log p of the right class. Scores (n, classes), classes (n)."""
 
     def part(self, scores: Tensor, wanted: Tensor) -> Sequence[Tensor]:
