@@ -172,7 +172,7 @@ class Newton(Optimizer):
     """
 
     name = "newton"
-    torch = "netspec.train.newton.Newton"
+    torch = "netspec.train.newton.DampedNewton"
     closure = True
     backward = False
 

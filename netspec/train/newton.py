@@ -12,7 +12,7 @@ MOST_PARAMETERS = 5_000
 TRIES = 12
 
 
-class Newton(torch.optim.Optimizer):
+class DampedNewton(torch.optim.Optimizer):
     """w ← w − lr·(H + λI)⁻¹·g on the whole batch, where λ grows until the step lowers the loss.
 
     The Hessian has the square of the number of parameters as entries: ``ValueError`` above 5,000 of them.
