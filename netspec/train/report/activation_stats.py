@@ -23,7 +23,7 @@ the same of activations, against the first layer's."""
 
 
 @dataclass(frozen=True, slots=True)
-class Magnitude:
+class LayerStats:
     """A layer with weights. ``activation`` is the root mean square of what it makes, ``gradient`` that of the loss's
     gradient with respect to its weights, absent where they are frozen.
     """
@@ -42,7 +42,7 @@ def known(value: Any) -> bool:
     return not isinstance(value, float) or math.isfinite(value)
 
 
-def magnitudes_at_start(setup: Setup) -> list[Magnitude]:
+def stats_at_start(setup: Setup) -> list[LayerStats]:
     """Those of a network as it is initialised, for the first batch, or part of one, that it is to learn from.
 
     Raises ``TrainingFault`` where that does not fit in memory.
@@ -51,10 +51,10 @@ def magnitudes_at_start(setup: Setup) -> list[Magnitude]:
     batch = next(iter(setup.train.shuffled(0, settings.batch)))
     part = split(batch, min(settings.accumulate, batch.rows))[0]
     with out_of_memory(settings), readable(), setup.autocast():
-        return magnitudes(setup.model.train(), Objective(setup.losses, setup.padding), part)
+        return activation_stats(setup.model.train(), Objective(setup.losses, setup.padding), part)
 
 
-def magnitudes(model: nn.Module, objective: Objective, batch: Batch) -> list[Magnitude]:
+def activation_stats(model: nn.Module, objective: Objective, batch: Batch) -> list[LayerStats]:
     """The layers of a network in the order they run, for one batch: one forward and one backward pass.
 
     Nothing of it is left behind: random numbers, statistics and gradients are as they were.
@@ -82,7 +82,7 @@ def magnitudes(model: nn.Module, objective: Objective, batch: Batch) -> list[Mag
             handle.remove()
     gradients = {name: [next(found) for _ in parts] for name, parts in trained.items()}
     return [
-        Magnitude(name, activation, root_mean_square(gradients[name]) if trained[name] else None)
+        LayerStats(name, activation, root_mean_square(gradients[name]) if trained[name] else None)
         for name, activation in made.items()
     ]
 
@@ -116,7 +116,7 @@ def root_mean_square(tensors: Sequence[Tensor | None]) -> float:
     return math.sqrt(sum(squares) / count) if count else 0.0
 
 
-def verdict(found: Sequence[Magnitude]) -> str:
+def verdict(found: Sequence[LayerStats]) -> str:
     """In a sentence, which layer's gradient or activation is lost, or gets out of hand; empty where all learn."""
     for each in found:
         if not math.isfinite(each.activation):
@@ -141,7 +141,7 @@ def _out_of_hand(what: str, sizes: Sequence[tuple[str, float]], measure: int) ->
     return ""
 
 
-def magnitude_table(found: Sequence[Magnitude], most: int = 24) -> str:
+def stats_table(found: Sequence[LayerStats], most: int = 24) -> str:
     """A line a layer, with a bar for the gradient on a logarithmic scale; of many layers, evenly spread ones."""
     shown = (
         list(found) if len(found) <= most else [found[round(at * (len(found) - 1) / (most - 1))] for at in range(most)]

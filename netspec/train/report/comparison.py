@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from netspec.files import replacing
-from netspec.train.report.activation_stats import EXPLODED, VANISHED, Magnitude
+from netspec.train.report.activation_stats import EXPLODED, VANISHED, LayerStats
 from netspec.train.report.curves import (
     COLOURS,
     DASHES,
@@ -43,7 +43,7 @@ class Compared:
     """A run as the picture has it. ``layers`` are of before its first step; one that failed has no ``history``."""
 
     history: History | None = None
-    layers: Sequence[Magnitude] = field(default=())
+    layers: Sequence[LayerStats] = field(default=())
 
 
 def draw_comparison(runs: Mapping[str, Compared], path: Path) -> None:
@@ -66,7 +66,7 @@ def draw_comparison(runs: Mapping[str, Compared], path: Path) -> None:
             drawn.savefig(temporary, dpi=160, facecolor=PAPER)
 
 
-def begin_differently(layers: Iterable[Sequence[Magnitude]]) -> bool:
+def begin_differently(layers: Iterable[Sequence[LayerStats]]) -> bool:
     """Whether a picture by layer says something: of networks that are deep enough, and do not all start the same."""
     found = {tuple(each) for each in layers if each}
     return len(found) > 1 and max(map(len, found)) >= FEWEST_LAYERS

@@ -13,7 +13,7 @@ from train import small
 from netspec.recipes import ingredients
 from netspec.train.data.batches import Batch
 from netspec.train.optimize.objective import Objective
-from netspec.train.report.activation_stats import magnitude_table, magnitudes, magnitudes_at_start, verdict
+from netspec.train.report.activation_stats import activation_stats, stats_at_start, stats_table, verdict
 
 
 def deep(activation: type[nn.Module], gain: float, layers: int = 12) -> tuple[nn.Module, Batch, Objective]:
@@ -44,7 +44,7 @@ def test_the_layer_is_named(activation: type[nn.Module], gain: float, layers: in
     for each in model:
         if isinstance(each, nn.Linear):
             nn.init.zeros_(each.bias)
-    found = magnitudes(model, objective, batch)
+    found = activation_stats(model, objective, batch)
     assert [each.path for each in found] == [str(2 * at) for at in range(layers + 1)]
     assert re.fullmatch(says, verdict(found))
     assert all(parameter.grad is None for parameter in model.parameters())
@@ -52,7 +52,7 @@ def test_the_layer_is_named(activation: type[nn.Module], gain: float, layers: in
 
 def test_a_number_that_is_none_is_named_first():
     model, batch, objective = deep(nn.Identity, 1e20)
-    found = magnitudes(model, objective, batch)
+    found = activation_stats(model, objective, batch)
     assert re.fullmatch(r"activations explode: at `\d` they are no longer finite", verdict(found))
     assert {each.plain()["activation"] for each in found} >= {None}
 
@@ -60,12 +60,12 @@ def test_a_number_that_is_none_is_named_first():
 def test_what_is_frozen_has_no_gradient():
     model, batch, objective = deep(nn.Tanh, 1.0, 2)
     model[0].requires_grad_(False)  # type: ignore[index]
-    found = magnitudes(model, objective, batch)
+    found = activation_stats(model, objective, batch)
     assert [each.gradient is None for each in found] == [True, False, False]
-    assert magnitude_table(found).splitlines()[1].split()[2] == "frozen"
+    assert stats_table(found).splitlines()[1].split()[2] == "frozen"
     assert verdict(found) == ""
     model.requires_grad_(False)
-    assert verdict(magnitudes(model, objective, batch)) == ""
+    assert verdict(activation_stats(model, objective, batch)) == ""
 
 
 SPEC = small.SPEC.replace("  - relu\n", "  - batch_norm1d\n  - relu\n  - dropout: 0.3\n")
@@ -79,7 +79,7 @@ def test_a_run_goes_as_if_nobody_had_looked(compiling: str, tmp_path: Path, monk
     small.begin(graph, tmp_path / "plain").go()
     looked = small.begin(graph, tmp_path / "looked")
     before = {name: tensor.clone() for name, tensor in looked.setup.model.state_dict().items()}
-    assert [each.path for each in magnitudes_at_start(looked.setup)] == ["first", "head"]
+    assert [each.path for each in stats_at_start(looked.setup)] == ["first", "head"]
     assert all(torch.equal(tensor, before[name]) for name, tensor in looked.setup.model.state_dict().items())
     looked.go()
     assert small.losses(tmp_path / "looked") == small.losses(tmp_path / "plain")
@@ -91,13 +91,13 @@ def test_it_costs_one_pass_forward_and_one_backward_over_a_part_of_a_batch(tmp_p
     head: nn.Module = setup.model.head  # type: ignore[assignment]
     head.register_forward_hook(lambda _, inputs, made: passes.append(("forward", len(made))))
     head.register_full_backward_hook(lambda _, given, gradients: passes.append(("backward", len(gradients[0]))))
-    magnitudes_at_start(setup)
+    stats_at_start(setup)
     assert passes == [("forward", 5), ("backward", 5)]
 
 
 def test_they_are_those_of_torch():
     model, batch, objective = deep(nn.Tanh, 1.0, 2)
-    found = magnitudes(model, objective, batch)
+    found = activation_stats(model, objective, batch)
     first = model[0](batch.inputs[0])  # type: ignore[index]
     assert found[0].activation == pytest.approx(first.square().mean().sqrt().item(), rel=1e-5)
     objective(model(*batch.inputs), batch.targets).backward()
@@ -106,7 +106,7 @@ def test_they_are_those_of_torch():
 
 def test_a_table_of_many_layers_stays_short():
     model, batch, objective = deep(nn.Sigmoid, 1.0, 60)
-    lines = magnitude_table(magnitudes(model, objective, batch)).splitlines()
+    lines = stats_table(activation_stats(model, objective, batch)).splitlines()
     assert len(lines) == 1 + 24 + 1
     assert lines[1].startswith("0 ")
     assert lines[-1].startswith("gradients vanish: at `0` they are ")

@@ -22,7 +22,7 @@ from netspec.graph import Graph
 from netspec.pipeline import Loaded, compile_loaded, load_spec, read_value
 from netspec.text.quoting import json_text
 from netspec.train.job import Job, first_setup
-from netspec.train.report.activation_stats import Magnitude, magnitudes_at_start, verdict
+from netspec.train.report.activation_stats import LayerStats, stats_at_start, verdict
 from netspec.train.report.comparison import Compared, draw_comparison
 from netspec.train.setup import recipe_of
 from netspec.train.stopping import stopped_code
@@ -53,7 +53,7 @@ def compare(options: Namespace, limits: Limits) -> int:
     candidates = candidates_of(options, limits)
     folder = RunFolder.new(RUNS / "compare").path
     outcomes: dict[str, dict[str, Any]] = {}
-    layers: dict[str, list[Magnitude]] = {}
+    layers: dict[str, list[LayerStats]] = {}
     stopped = False
     for number, each in enumerate(candidates, 1):
         print(f"{each.label} ({number} of {len(candidates)})")
@@ -64,7 +64,7 @@ def compare(options: Namespace, limits: Limits) -> int:
         try:
             first = first_setup(each.graph)
             print(heading(each.graph, first))
-            layers[each.label] = magnitudes_at_start(first)
+            layers[each.label] = stats_at_start(first)
             stopped = not completed(Job(run, first, each.loaded, asked, warn))
             if stopped:
                 break

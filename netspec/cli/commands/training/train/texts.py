@@ -9,7 +9,7 @@ from netspec.graph import Graph
 from netspec.recipes.binding import bind_inputs, prepared
 from netspec.text.quoting import shell
 from netspec.train.data import Meaning
-from netspec.train.report.activation_stats import magnitude_table, magnitudes_at_start
+from netspec.train.report.activation_stats import stats_at_start, stats_table
 from netspec.train.setup import Setup, recipe_of
 from netspec.train.store.folder import RunFolder
 from netspec.train.store.metadata import as_path, has_meaning, plugin_words, read_meaning
@@ -48,7 +48,7 @@ def plan(graph: Graph, setup: Setup) -> str:
         if tensor is not None:
             lines.append(f"  {name:<12} {described(tensor)}")
     lines += [f"  {setup.binding.targets[name]:<12} {described(tensor)}" for name, tensor in batch.targets.items()]
-    lines += ["", magnitude_table(magnitudes_at_start(setup))]
+    lines += ["", stats_table(stats_at_start(setup))]
     each = " in each process" if devices > 1 else ""
     shapes = [None if tensor is None else tensor.shape for tensor in batch.inputs]
     memory = short_bytes(step_memory(graph, setup, shapes, -(-batch.rows // devices)))
