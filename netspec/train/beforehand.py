@@ -82,7 +82,7 @@ def merges(numbers: Tensor) -> bool:
 
 def guard_targets(setup: Setup) -> None:
     """Guard: some target of each part of the data counts. Of rows on disk it is told when they are judged."""
-    objective = setup.measures.objective
+    objective = setup.evaluator.objective
     for part, batches in setup.parts.items():
         for output in objective.terms if part == "train" else (objective.main,):
             ignored = objective.terms[output].ignored

@@ -130,14 +130,14 @@ class Run:
         setup = self.setup
         measured = {"train": {"loss": self.state.mean_loss()}}
         if self.settings.evaluate_train or (setup.validation is None and setup.recipe.metrics):
-            measured["train"] = setup.measure(setup.train)
+            measured["train"] = setup.evaluate(setup.train)
         if setup.validation is not None:
-            measured["validation"] = setup.measure(setup.validation)
+            measured["validation"] = setup.evaluate(setup.validation)
         return measured
 
     def _warn_of_undefined(self, scores: Mapping[str, float]) -> None:
         """Warn, once each, of metrics that have no value for the rows that are scored."""
-        for label in self.setup.measures.labels:
+        for label in self.setup.evaluator.labels:
             if label not in scores and label not in self._undefined:
                 self._undefined.add(label)
                 self.warn(f"`{label}` has no value for the rows that are judged: they are too few, or all of one class")

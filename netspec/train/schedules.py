@@ -13,7 +13,7 @@ FALLEN = 1e-4
 
 
 class Scheduled:
-    """Sets the rate of every step. ``step`` follows a step of the optimizer, ``epoch`` the measures of an epoch."""
+    """Sets the rate of every step. ``step`` follows a step of the optimizer, ``epoch`` the scores of an epoch."""
 
     def __init__(self, schedule: Schedule, optimizer: Optimizer, length: Length):
         self.schedule, self.optimizer, self.length = schedule, optimizer, length

@@ -32,7 +32,7 @@ from netspec.train.data.targets import judged
 from netspec.train.distributed.strategies import Strategy
 from netspec.train.names import resolve
 from netspec.train.optimize.balance import balanced, known_weights
-from netspec.train.optimize.metrics import Measures
+from netspec.train.optimize.metrics import Evaluator
 from netspec.train.optimize.objective import Objective
 from netspec.train.store.folder import damaged
 from netspec.train.store.sealed import read_tensors, write_tensors
@@ -121,7 +121,7 @@ class Setup:
         main = next(iter(recipe.losses))
         loss, column = recipe.losses[main], self.columns[targets[main]]
         self.watched = recipe.metrics[0].label if recipe.metrics else "loss"
-        self.measures = Measures(
+        self.evaluator = Evaluator(
             recipe.metrics,
             Objective(self.losses, self.padding),
             loss,
@@ -223,9 +223,9 @@ class Setup:
             return NOTHING
         return torch.autocast(self.device.type, torch.bfloat16)
 
-    def measure(self, batches: Batches) -> dict[str, float]:
+    def evaluate(self, batches: Batches) -> dict[str, float]:
         """Return loss and metrics over the rows of ``batches``."""
-        return self.measures.of(self.model, batches, self._batch, self.autocast())
+        return self.evaluator.evaluate(self.model, batches, self._batch, self.autocast())
 
     @property
     def parts(self) -> dict[str, Batches]:
@@ -235,7 +235,7 @@ class Setup:
 
     def scores(self) -> dict[str, dict[str, float]]:
         """Loss and metrics of every part of the data."""
-        return {name: self.measure(batches) for name, batches in self.parts.items()}
+        return {name: self.evaluate(batches) for name, batches in self.parts.items()}
 
     def write_weights(self, weights: Mapping[str, Tensor], path: Path, strategy: Strategy) -> None:
         """Write weights as safetensors; what is tied is written once. Every process calls it."""

@@ -211,7 +211,7 @@ def test_warm_up_comes_first():
     assert found[4:] == pytest.approx([(4 / (4 + step)) ** 0.5 for step in range(16)])
 
 
-# Measures
+# Evaluator
 
 
 def test_measures_are_what_their_definitions_say(tmp_path: Path):
@@ -221,7 +221,7 @@ def test_measures_are_what_their_definitions_say(tmp_path: Path):
     (batch,) = setup.test.in_order(100)
     scores = setup.model.eval()(*batch.inputs)
     label = batch.targets["output"]
-    found = setup.measure(setup.test)
+    found = setup.evaluate(setup.test)
     assert found["loss"] == pytest.approx(F.cross_entropy(scores, label).item(), rel=1e-5)
     best = scores.topk(2).indices
     assert found["accuracy"] == pytest.approx((scores.argmax(1) == label).float().mean().item())

@@ -1,4 +1,4 @@
-"""Measures over all rows, whatever the batches and the processes were that had them.
+"""Evaluator over all rows, whatever the batches and the processes were that had them.
 
 Each keeps what it needs of every batch and works the measure out at the end. The scores are a network's own, before
 any sigmoid or softmax, whose rounding would make different scores equal. What is not defined is ``nan``.

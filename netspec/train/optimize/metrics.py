@@ -27,7 +27,7 @@ FEW = 8
 """Rows that tell whether a network looks ahead."""
 
 
-class Measures:
+class Evaluator:
     """The metrics of a network's first judged output, and its loss.
 
     ``read_back`` is the place among the inputs of the one that holds the target shifted by one, for metrics that let
@@ -59,7 +59,7 @@ class Measures:
             meter = resolve(metric.tasks[task])(**metric.keywords(task, classes))
             (self.decoding if metric.decodes else self.meters)[metric.label] = meter
 
-    def of(
+    def evaluate(
         self, model: nn.Module, batches: Batches, batch: int | None, autocast: AbstractContextManager[Any]
     ) -> dict[str, float]:
         """``{"loss": …, "accuracy": …}`` of a network in evaluation; a metric that is not defined is left out."""

@@ -107,7 +107,7 @@ class TrainedRun:
         if data.validation is not None or data.test is not None:
             parts = {"train": data.train, **parts}
             del parts["rows"]
-        return {name: setup.measure(setup.batches(rows)) for name, rows in parts.items() if rows is not None}
+        return {name: setup.evaluate(setup.batches(rows)) for name, rows in parts.items() if rows is not None}
 
 
 def other_data(folder: RunFolder, text: str) -> list[str]:

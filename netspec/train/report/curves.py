@@ -106,8 +106,8 @@ def figure(count: int, width: float, in_row: int, above: float = 0.0) -> Iterato
 @contextmanager
 def _curves(history: History, published: Mapping[str, float]) -> Iterator[Any]:
     """The figure of a run: its loss, then each metric."""
-    with figure(len(history.measures), 4.6, len(history.measures)) as (drawn, axes):
-        for name, axis in zip(history.measures, axes):
+    with figure(len(history.labels), 4.6, len(history.labels)) as (drawn, axes):
+        for name, axis in zip(history.labels, axes):
             seen: list[float] = []
             if name == "loss" and len(history.steps) > len(history.epochs):
                 smooth = history.smoothed()

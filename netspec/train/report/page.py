@@ -89,7 +89,7 @@ def _scores(result: Mapping[str, Any], published: Mapping[str, float]) -> str:
 
 
 def _epochs(history: History, best: int) -> str:
-    measured = [(part, name) for name in history.measures for part in ("train", "validation")]
+    measured = [(part, name) for name in history.labels for part in ("train", "validation")]
     measured = [(part, name) for part, name in measured if history.curve(part, name)]
     rows = []
     for epoch in history.epochs:

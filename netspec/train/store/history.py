@@ -21,8 +21,8 @@ class History:
     epochs: list[Mapping[str, Any]]
 
     @property
-    def measures(self) -> list[str]:
-        """What was measured, the loss first."""
+    def labels(self) -> list[str]:
+        """Return the labels of all scores, the loss first."""
         found = (name for epoch in self.epochs for part in PARTS for name in epoch.get(part, {}))
         return list(dict.fromkeys(["loss", *found]))
 

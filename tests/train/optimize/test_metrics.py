@@ -12,7 +12,7 @@ from netspec.recipes.losses import CrossEntropy
 from netspec.recipes.metrics import ExactMatch
 from netspec.train.data import TensorRows
 from netspec.train.data.batches import Batches, ColumnBinding
-from netspec.train.optimize.metrics import Measures
+from netspec.train.optimize.metrics import Evaluator
 from netspec.train.optimize.objective import Objective
 
 WORDS, LENGTH, ROWS = 7, 5, 40
@@ -38,9 +38,9 @@ class LooksAhead(nn.Module):
         return nn.functional.one_hot(target.roll(-1, 1), WORDS).float()
 
 
-def measures() -> Measures:
+def evaluator() -> Evaluator:
     loss = CrossEntropy()
-    return Measures([ExactMatch()], Objective({"output": loss}, {"output": 0}), loss, COLUMNS["next"], WORDS, 1)
+    return Evaluator([ExactMatch()], Objective({"output": loss}, {"output": 0}), loss, COLUMNS["next"], WORDS, 1)
 
 
 def rows(right: int) -> Batches:
@@ -60,18 +60,18 @@ def rows(right: int) -> Batches:
 
 
 def test_one_pass_tells_what_reading_back_would():
-    batches, judge = rows(right=13), measures()
+    batches, judge = rows(right=13), evaluator()
     (batch,) = batches.in_order(ROWS)
     assert not judge.looks_ahead(Sums(), batch)
     written, wanted = judge.decoded(Sums(), batch), batch.targets["output"]
     assert ((written == wanted) | (wanted == 0)).all(1).sum() == 13
-    assert judge.of(Sums(), batches, None, nullcontext())["exact_match"] == torch.tensor(13 / ROWS)
+    assert judge.evaluate(Sums(), batches, None, nullcontext())["exact_match"] == torch.tensor(13 / ROWS)
 
 
 def test_who_looks_ahead_is_judged_by_what_it_writes_by_itself():
-    batches, judge = rows(right=ROWS), measures()
+    batches, judge = rows(right=ROWS), evaluator()
     (batch,) = batches.in_order(ROWS)
     behind = batch.inputs[1].roll(-1, 1)
     assert (behind[:, :1] == batch.targets["output"][:, :1]).all()  # given the words, it would know the next one
     assert judge.looks_ahead(LooksAhead(), batch)
-    assert judge.of(LooksAhead(), batches, None, nullcontext())["exact_match"] < 0.5
+    assert judge.evaluate(LooksAhead(), batches, None, nullcontext())["exact_match"] < 0.5

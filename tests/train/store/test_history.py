@@ -26,7 +26,7 @@ def test_steps_epochs_and_a_torn_line(tmp_path: Path):
     lines = ['{"step": 1, "loss": 2.0}', '{"step": 2, "loss": 1.0}', json.dumps(epoch), '{"step": 3, "lo']
     found = written(tmp_path, lines)
     assert found.steps == [(1, 2.0), (2, 1.0)]
-    assert found.measures == ["loss", "accuracy"]
+    assert found.labels == ["loss", "accuracy"]
     assert found.curve("validation", "accuracy") == [(2, 0.5)]
     assert found.curve("train", "accuracy") == []
 
