@@ -25,7 +25,7 @@ from netspec.runtime.compile import compile_module, compile_regions
 from netspec.runtime.module import build_module, checked_device
 from netspec.train.data import Data, DataFault, Meaning, Rows
 from netspec.train.data.batches import Batches, ColumnBinding, prepare_transforms
-from netspec.train.data.division import divided
+from netspec.train.data.division import split_rows
 from netspec.train.data.meaning import as_trained
 from netspec.train.data.prefetch import chosen_workers
 from netspec.train.data.targets import judged
@@ -100,7 +100,7 @@ class Setup:
         self.padding = {name: self.columns[column].padding for name, column in targets.items()}
         self.guard_classes(targets)
         self.guard_numbers(bound)
-        parts = divided(recipe, data, targets, fold)
+        parts = split_rows(recipe, data, targets, fold)
         self.losses = {
             name: balanced(
                 known_weights(loss, loss_weights or {}, name), data, targets[name], parts.train, self._classes(name)

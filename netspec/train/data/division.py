@@ -22,14 +22,14 @@ SOME = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class RowSplit:
     """Which rows train, and which judge: numbers into the training rows, or rows of their own."""
 
     train: Tensor
     validation: Tensor | None = None
 
 
-def divided(recipe: Recipe, data: Data, targets: Mapping[str, str], fold: int | None = None) -> Parts:
+def split_rows(recipe: Recipe, data: Data, targets: Mapping[str, str], fold: int | None = None) -> RowSplit:
     """Hold rows back to judge by, as the recipe says; the same ones for the same seed.
 
     Where the rows have classes, as large a share of each is held back, and a class of one row stays. ``targets`` has
@@ -47,7 +47,7 @@ def divided(recipe: Recipe, data: Data, targets: Mapping[str, str], fold: int | 
     if share is None and data.validation is None and count >= FEWEST_TO_HOLD_BACK:
         share = HELD_BACK
     if share is None:
-        return Parts(everything)
+        return RowSplit(everything)
     held = max(1, round(count * share))
     order = torch.randperm(count, generator=seeded(settings.seed, "validation"))
     return _without(everything, order[:held] if classes is None else _share_of_each(order, held, classes))
@@ -87,12 +87,12 @@ def lone_classes(recipe: Recipe, data: Data, targets: Mapping[str, str]) -> str 
     return None
 
 
-def _without(everything: Tensor, held: Tensor) -> Parts:
+def _without(everything: Tensor, held: Tensor) -> RowSplit:
     if not len(held):
-        return Parts(everything)
+        return RowSplit(everything)
     kept = torch.ones(len(everything), dtype=torch.bool)
     kept[held] = False
-    return Parts(everything[kept], held.sort().values)
+    return RowSplit(everything[kept], held.sort().values)
 
 
 def _folds(order: Tensor, count: int, classes: Tensor | None) -> list[Tensor]:
