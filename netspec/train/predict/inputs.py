@@ -21,7 +21,7 @@ from netspec.train.data.paths import read_text
 from netspec.train.data.readers.decoder import ENDINGS, Decoder
 from netspec.train.data.readers.lines import cut_lines, number_of
 from netspec.train.data.readers.numpy_files import arrays_of
-from netspec.train.data.readers.tables import Table, csv_table, features_of, parquet_table
+from netspec.train.data.readers.tables import RawTable, csv_table, features_of, parquet_table
 from netspec.train.data.readers.texts import split
 
 ARRAYS = (".npy", ".npz")
@@ -188,7 +188,7 @@ class InputReader:
         """Return the number that a cell of a table holds; ``None`` if it holds something else."""
         return number_of(value, self.decimal)
 
-    def read_table(self, path: Path, names: Sequence[str]) -> Table:
+    def read_table(self, path: Path, names: Sequence[str]) -> RawTable:
         """Read a table whose first line names its columns. Raises ``DataFault`` if one of the features is missing."""
         if path.suffix.lower() == ".parquet":
             table = parquet_table(str(path), Path())

@@ -14,11 +14,11 @@ SEPARATORS = ",;\t|"
 LOOKED_AT = 20
 """Lines that say which character separates the values."""
 
-Line = tuple[int, list[str]]
+NumberedLine = tuple[int, list[str]]
 """The number of a line, from 1 on, and the values in it."""
 
 
-def cut_lines(file: str, text: str, separator: str | None = None) -> list[Line]:
+def cut_lines(file: str, text: str, separator: str | None = None) -> list[NumberedLine]:
     """The lines of a table that are not blank, cut into values. Raises ``DataFault`` where quotes do not end.
 
     Without a ``separator`` it is the one that cuts the first lines alike, into the most values; else the comma.
@@ -26,7 +26,7 @@ def cut_lines(file: str, text: str, separator: str | None = None) -> list[Line]:
     if separator is None:
         widths = {each: _width(text, each) for each in SEPARATORS}
         separator = max(SEPARATORS, key=lambda each: widths[each])  # the first of those that cut alike
-    lines: list[Line] = []
+    lines: list[NumberedLine] = []
     try:
         lines.extend(_cut(text, separator))
     except csv.Error as fault:
@@ -35,7 +35,7 @@ def cut_lines(file: str, text: str, separator: str | None = None) -> list[Line]:
     return lines
 
 
-def _cut(text: str, separator: str) -> Iterator[Line]:
+def _cut(text: str, separator: str) -> Iterator[NumberedLine]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True)
     for row in reader:
         if len(row) > 1 or (row and row[0].strip()):

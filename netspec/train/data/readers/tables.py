@@ -33,7 +33,7 @@ A_VALUE = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class RawTable:
     """A table as it is in its file. ``numbers`` are those of the rows there, which are called ``unit``."""
 
     file: str
@@ -57,7 +57,7 @@ class Table:
 def read_csv(data_set: CSV, folder: Path, known: Meaning | None = None) -> Data:
     """A table of text in which every value is a number, but for the target's classes."""
 
-    def table(path: str) -> Table:
+    def table(path: str) -> RawTable:
         return csv_table(visible(path), read_text(path, folder), data_set.separator, data_set.decimal)
 
     return _read(data_set, table, known)
@@ -68,7 +68,7 @@ def read_parquet(data_set: Parquet, folder: Path, known: Meaning | None = None) 
     return _read(data_set, lambda path: parquet_table(path, folder), known)
 
 
-def parquet_table(path: str, folder: Path) -> Table:
+def parquet_table(path: str, folder: Path) -> RawTable:
     """A table from a Parquet file. Raises ``DataFault`` where it cannot be read."""
     parquet, name = package("pyarrow.parquet", "pyarrow", Parquet.name), visible(path)
     with opened(there(path, folder), name) as file, decoding(name):
@@ -76,10 +76,10 @@ def parquet_table(path: str, folder: Path) -> Table:
         guard_memory(A_VALUE * whole.metadata.num_rows * whole.metadata.num_columns, f"{name}, unpacked,")
         found = whole.read()
         columns = {each: found.column(each).to_pylist() for each in found.column_names}
-        return Table(name, columns, range(found.num_rows), "row")
+        return RawTable(name, columns, range(found.num_rows), "row")
 
 
-def csv_table(file: str, text: str, separator: str | None = None, decimal: str = ".") -> Table:
+def csv_table(file: str, text: str, separator: str | None = None, decimal: str = ".") -> RawTable:
     """A table from its text. Raises ``DataFault`` where the lines are not alike."""
     lines = cut_lines(file, text, separator)
     if not lines:
@@ -99,10 +99,10 @@ def csv_table(file: str, text: str, separator: str | None = None, decimal: str =
                 "leave lines of comments out" if head[0].startswith("#") or row[0].startswith("#") else None,
             )
     columns = {name: [row[at] for _, row in rest] for at, name in enumerate(names)}
-    return Table(file, columns, [number for number, _ in rest], "line", decimal)
+    return RawTable(file, columns, [number for number, _ in rest], "line", decimal)
 
 
-def _read(data_set: TableSet, read: Callable[[str], Table], known: Meaning | None) -> Data:
+def _read(data_set: TableSet, read: Callable[[str], RawTable], known: Meaning | None) -> Data:
     paths = {"train": data_set.path, "validation": data_set.validation, "test": data_set.test}
     tables = {part: read(path) for part, path in paths.items() if path is not None}
     for table in tables.values():
@@ -134,7 +134,7 @@ def known_names(data_set: TableSet, trained: Sequence[str]) -> Sequence[str]:
     return trained
 
 
-def _features(train: Table, data_set: TableSet) -> list[str]:
+def _features(train: RawTable, data_set: TableSet) -> list[str]:
     """The names of the columns that are the row's features."""
     if "features" in data_set.targets:
         raise DataFault(f"{train.file}: the target cannot be called `features`, as the other columns together are")
@@ -152,7 +152,9 @@ def _features(train: Table, data_set: TableSet) -> list[str]:
     return names
 
 
-def _columns(table: Table, names: Sequence[str], data_set: TableSet, codes: Mapping[str, Codes]) -> dict[str, Tensor]:
+def _columns(
+    table: RawTable, names: Sequence[str], data_set: TableSet, codes: Mapping[str, Codes]
+) -> dict[str, Tensor]:
     """The rows of a table: `features` [n, count], and the targets."""
     found = {"features": features_of(table, names, NO_NUMBERS)}
     if codes:
@@ -168,12 +170,12 @@ def maybe_classes(target: str) -> str:
     return f"`{target}` is one of several classes? write `classes: true`"
 
 
-def features_of(table: Table, names: Sequence[str], help: str | None = None) -> Tensor:
+def features_of(table: RawTable, names: Sequence[str], help: str | None = None) -> Tensor:
     """Columns of numbers side by side, [n, names]. ``help`` is the repair of words."""
     return real(np.stack([_numbers(table, name, help) for name in names], 1))
 
 
-def _numbers(table: Table, name: str, help: str | None = None) -> Array:
+def _numbers(table: RawTable, name: str, help: str | None = None) -> Array:
     """A column's numbers, float64, [n]. Raises ``DataFault`` for the first that is none, with ``help`` for words."""
     values = table.column(name)
     numbers = np.empty(len(values))
@@ -186,7 +188,7 @@ def _numbers(table: Table, name: str, help: str | None = None) -> Array:
     return numbers
 
 
-def _repair(value: Any, table: Table) -> str | None:
+def _repair(value: Any, table: RawTable) -> str | None:
     """What to do about a value that is no number."""
     text = "" if value is None else str(value).strip()
     if text in MISSING:
@@ -215,7 +217,7 @@ class Codes:
     trained: bool
 
 
-def _codes(train: Table, name: str, data_set: TableSet, known: Meaning | None) -> Codes:
+def _codes(train: RawTable, name: str, data_set: TableSet, known: Meaning | None) -> Codes:
     trained = None
     if known is not None:
         trained = known.target_classes() if len(data_set.targets) == 1 else known.classes_of(name)
@@ -242,7 +244,7 @@ def _text(value: Any) -> str:
     return "" if value is None else str(value).strip()
 
 
-def _labels(table: Table, name: str, codes: Codes) -> Tensor:
+def _labels(table: RawTable, name: str, codes: Codes) -> Tensor:
     values = [*map(_text, table.column(name))]
     coding = coding_of(codes.words, {*values} - MISSING) if codes.trained else Coding(codes.words)
     labels = []
