@@ -15,7 +15,7 @@ from torch import Tensor
 from netspec.recipes import Column
 from netspec.recipes.data.base import Transform
 from netspec.train.data import Rows, TensorRows
-from netspec.train.data.prefetch import read_ahead
+from netspec.train.data.prefetch import prefetch
 from netspec.train.names import resolve
 from netspec.train.world import SINGLE_PROCESS, World
 
@@ -164,7 +164,7 @@ class Batches:
         if isinstance(self.rows, TensorRows) or self.workers == 0:
             yield from map(self._taken, batches)
             return
-        for taken in read_ahead(self.rows, batches, self.workers, pinned=self.device.type == "cuda"):
+        for taken in prefetch(self.rows, batches, self.workers, pinned=self.device.type == "cuda"):
             yield self._moved(taken)
 
     def _taken(self, index: Tensor) -> dict[str, Tensor]:

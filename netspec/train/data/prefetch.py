@@ -15,7 +15,7 @@ MOST = 8
 """Workers where the recipe names no number: a disk seldom feeds more."""
 
 
-class Taken(Dataset[dict[str, Tensor] | DataFault]):
+class RowsByIndex(Dataset[dict[str, Tensor] | DataFault]):
     """Rows by lists of their numbers. A fault is given rather than raised, as it would lose its words on the way."""
 
     def __init__(self, rows: Rows):
@@ -28,13 +28,13 @@ class Taken(Dataset[dict[str, Tensor] | DataFault]):
             return found
 
 
-def read_ahead(rows: Rows, batches: Sequence[Tensor], workers: int, pinned: bool) -> Iterator[dict[str, Tensor]]:
+def prefetch(rows: Rows, batches: Sequence[Tensor], workers: int, pinned: bool) -> Iterator[dict[str, Tensor]]:
     """The rows of each batch (their numbers, int64, [n]), in order; ``pinned`` are ready to be copied to a GPU.
 
     Raises ``DataFault`` at the batch whose rows cannot be read.
     """
     loader = DataLoader(
-        Taken(rows),
+        RowsByIndex(rows),
         batch_size=None,
         sampler=[batch.tolist() for batch in batches],
         num_workers=min(workers, len(batches)),
