@@ -24,7 +24,7 @@ from netspec.train.setup import Setup
 from netspec.train.stopping import stopped_by_signals
 from netspec.train.store.checkpoints import Checkpoints
 from netspec.train.store.folder import RunFolder
-from netspec.train.store.snapshot import places, random_state, restore, set_random_state, taken
+from netspec.train.store.snapshot import empty_tensors, random_state, restore, set_random_state, snapshot_of
 
 
 @dataclass(slots=True)
@@ -167,7 +167,7 @@ class Run:
             "recipe": self.setup.fingerprint,
             "metrics": self.journal.digest(),
         }
-        snapshot = taken(self.setup.model, self.optimizer, rest)
+        snapshot = snapshot_of(self.setup.model, self.optimizer, rest)
         self.checkpoints.save(snapshot, state.step, self.strategy.sharded)
         self.requests.saved()
         self._saved_at = (state.epoch, state.step)
@@ -194,7 +194,7 @@ class Run:
     def _restored(self) -> dict[str, Any] | None:
         """Restore weights and optimizer, and return the rest of the checkpoint; ``None`` if there is no checkpoint."""
         model = self.setup.model
-        snapshot, damages = self.checkpoints.load(lambda sizes: places(sizes, model, self.optimizer))
+        snapshot, damages = self.checkpoints.load(lambda sizes: empty_tensors(sizes, model, self.optimizer))
         for damage in damages:
             self.warn(damage)
         if snapshot is None:

@@ -24,7 +24,7 @@ class Snapshot:
     rest: dict[str, Any]
 
 
-def taken(model: nn.Module, optimizer: torch.optim.Optimizer, rest: Mapping[str, Any]) -> Snapshot:
+def snapshot_of(model: nn.Module, optimizer: torch.optim.Optimizer, rest: Mapping[str, Any]) -> Snapshot:
     """The present state; its tensors are the live ones."""
     tensors = {f"{MODEL}/{name}": tensor for name, tensor in model.state_dict().items()}
     kept: dict[str, Any] = {}
@@ -61,7 +61,7 @@ def restore(snapshot: Snapshot, model: nn.Module, optimizer: torch.optim.Optimiz
     )
 
 
-def places(
+def empty_tensors(
     sizes: Mapping[str, tuple[torch.Size, torch.dtype]], model: nn.Module, optimizer: torch.optim.Optimizer
 ) -> dict[str, Tensor]:
     """Tensors to be filled with what a checkpoint has: as the parameters lie where they are of one's size."""
