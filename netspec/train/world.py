@@ -34,7 +34,7 @@ LOST = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", 
 """What torch's messages have where another process has gone."""
 
 
-class AlreadyTold(Exception):
+class AlreadyReported(Exception):
     """A fault that ends this process, and that another one of its world has told."""
 
     def __init__(self, exit_code: int):
@@ -110,7 +110,7 @@ def joined() -> Iterator[World]:
     """The world that torchrun has put this process into, or ``SINGLE_PROCESS``.
 
     All processes but the first are silent. Of faults, the first process to meet one raises it, and the others
-    ``AlreadyTold``; that another process has gone is a ``TrainingFault``.
+    ``AlreadyReported``; that another process has gone is a ``TrainingFault``.
     """
     if not is_worker():
         yield SINGLE_PROCESS
@@ -127,12 +127,12 @@ def joined() -> Iterator[World]:
         with open(os.devnull, "w") as nowhere, redirect_stdout(sys.stdout if rank == 0 else nowhere):
             yield World(rank, size)
     except NetspecError as fault:
-        raise fault if is_first_to_tell(store) else AlreadyTold(fault.exit_code) from None
+        raise fault if is_first_to_report(store) else AlreadyReported(fault.exit_code) from None
     except RuntimeError as found:
         if not any(sign in str(found) for sign in LOST):
             raise
         lost = TrainingFault("another process of the run has ended; what was saved is whole")
-        raise lost if is_first_to_tell(store) else AlreadyTold(lost.exit_code) from None
+        raise lost if is_first_to_report(store) else AlreadyReported(lost.exit_code) from None
     dist.destroy_process_group()
 
 
@@ -161,7 +161,7 @@ def leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-def is_first_to_tell(store: Store) -> bool:
+def is_first_to_report(store: Store) -> bool:
     """Whether no other process of this start has met a fault before. Where the store is gone, none will tell it."""
     try:
         return int(store.add("faults", 1)) == 1
