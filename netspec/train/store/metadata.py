@@ -33,7 +33,7 @@ SOURCES = "sources"
 STATES = "transforms.safetensors"
 
 
-class Kept(Disk):
+class RunSources(Disk):
     """The files that a run has kept of its spec's imports: no path leads out of their folder."""
 
     def __init__(self, folder: Path):
@@ -92,7 +92,7 @@ def write_sources(loaded: Loaded, asked: Asked, folder: Path) -> dict[str, Any]:
     own = place.relative_to(root)
     for source in loaded.imported:
         write_text(folder / SOURCES / Path(source.name).absolute().relative_to(root), source.text)
-    kept = {"sources": own.as_posix(), "digests": kept_digests(folder)} if loaded.imported else {}
+    kept = {"sources": own.as_posix(), "digests": source_digests(folder)} if loaded.imported else {}
     return {
         "variant": asked.variant or loaded.variant,
         "set": [*asked.values],
@@ -114,7 +114,10 @@ def rebuild(folder: RunFolder, values: Sequence[str] = ()) -> Graph:
     try:
         text = (folder.path / "spec.yaml").read_text(encoding="utf-8")
         loaded = load_source(
-            Source(os.path.relpath(folder.path / said["spec"]), text), said["variant"], tree=Kept(sources), path=own
+            Source(os.path.relpath(folder.path / said["spec"]), text),
+            said["variant"],
+            tree=RunSources(sources),
+            path=own,
         )
     except OSError as fault:
         raise UsageError(f"cannot read {folder.path}/spec.yaml: {fault.strerror}") from None
@@ -126,7 +129,7 @@ def rebuild(folder: RunFolder, values: Sequence[str] = ()) -> Graph:
     return compile_loaded(loaded, overrides={key.strip(): read_value(key.strip(), value) for key, _, value in pairs})
 
 
-def kept_digests(folder: Path) -> dict[str, str]:
+def source_digests(folder: Path) -> dict[str, str]:
     """The digests of the files that a run keeps of its spec's imports, by their names in the run."""
     files = sorted(path for path in (folder / SOURCES).rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): digest_of(path) for path in files}
