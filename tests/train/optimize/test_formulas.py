@@ -317,10 +317,10 @@ def test_measures_of_classes_are_their_definitions_also_where_a_class_is_absent(
                 curves = [auroc(chances[:, each], truth[:, each]) for each in range(classes)]
                 means = [f1(found[:, each], truth[:, each]) for each in range(classes)]
             expected = float(np.nanmean(curves)) if not np.isnan(curves).all() else math.nan
-            assert measured(meters.AUROC(), scores, wanted) == pytest.approx(expected, nan_ok=True)
-            assert measured(meters.F1(), scores, wanted) == pytest.approx(np.nanmean(means))
+            assert measured(meters.AUROCMeter(), scores, wanted) == pytest.approx(expected, nan_ok=True)
+            assert measured(meters.F1Meter(), scores, wanted) == pytest.approx(np.nanmean(means))
             nats = -np.log(chances[np.arange(rows), wanted.numpy()]).mean()
-            assert measured(meters.Perplexity(), scores, wanted) == pytest.approx(math.exp(nats))
+            assert measured(meters.PerplexityMeter(), scores, wanted) == pytest.approx(math.exp(nats))
 
 
 def test_measures_of_questions_are_their_definitions():
@@ -332,22 +332,24 @@ def test_measures_of_questions_are_their_definitions():
             truth, found, chances = wanted.numpy(), (scores > 0).numpy(), scores.numpy()
             curves = [auroc(chances[:, each], truth[:, each]) for each in range(questions)]
             means = [f1(found[:, each], truth[:, each]) for each in range(questions)]
-            assert measured(meters.AUROC(), scores, wanted) == pytest.approx(np.nanmean(curves))
-            assert measured(meters.QuestionsF1(), scores, wanted) == pytest.approx(np.nan_to_num(means).mean())
-            assert measured(meters.Accuracy(), scores, wanted) == pytest.approx((found == truth).mean())
+            assert measured(meters.AUROCMeter(), scores, wanted) == pytest.approx(np.nanmean(curves))
+            assert measured(meters.MultilabelF1Meter(), scores, wanted) == pytest.approx(np.nan_to_num(means).mean())
+            assert measured(meters.AccuracyMeter(), scores, wanted) == pytest.approx((found == truth).mean())
 
 
 def test_saturated_scores_keep_their_order():
     scores = torch.tensor([[-30.0], [20.0], [40.0], [90.0], [120.0], [60.0]])
     wanted = torch.tensor([[0], [0], [1], [0], [1], [1]]).bool()
-    assert measured(meters.AUROC(), scores, wanted) == pytest.approx(auroc(scores.numpy()[:, 0], wanted.numpy()[:, 0]))
+    assert measured(meters.AUROCMeter(), scores, wanted) == pytest.approx(
+        auroc(scores.numpy()[:, 0], wanted.numpy()[:, 0])
+    )
     both = torch.cat([-scores, scores], 1)
-    assert measured(meters.AUROC(), both, wanted[:, 0].long()) == pytest.approx(7 / 9)
+    assert measured(meters.AUROCMeter(), both, wanted[:, 0].long()) == pytest.approx(7 / 9)
 
 
 def test_a_confident_mistake_has_a_perplexity():
     scores = torch.tensor([[200.0, 0.0], [0.0, 0.0]])
-    assert measured(meters.Perplexity(), scores, torch.tensor([1, 0])) == pytest.approx(
+    assert measured(meters.PerplexityMeter(), scores, torch.tensor([1, 0])) == pytest.approx(
         math.exp((200 + math.log(2)) / 2)
     )
 
@@ -360,19 +362,19 @@ def test_r2_of_several_numbers_is_the_mean_of_theirs():
         columns = zip(predicted.double().numpy().T, wanted.double().numpy().T)
         expected = np.mean([r2(*each) for each in columns])
         for batch in (1, 7, 40):
-            assert measured(meters.R2(), predicted, wanted, batch) == pytest.approx(expected, rel=1e-6)
+            assert measured(meters.R2Meter(), predicted, wanted, batch) == pytest.approx(expected, rel=1e-6)
 
 
 def test_r2_of_what_does_not_vary_and_of_one_row():
     same = torch.ones(4, 1)
-    assert measured(meters.R2(), same, same) == 1.0
-    assert measured(meters.R2(), same + 0.5, same) == 0.0
-    assert math.isnan(measured(meters.R2(), same[:1], same[:1]))
+    assert measured(meters.R2Meter(), same, same) == 1.0
+    assert measured(meters.R2Meter(), same + 0.5, same) == 0.0
+    assert math.isnan(measured(meters.R2Meter(), same[:1], same[:1]))
 
 
 def test_a_measure_that_has_no_value_is_nan_not_a_number_that_looks_like_one():
     scores, wanted = torch.randn(6, 1), torch.ones(6, 1).bool()
-    assert math.isnan(measured(meters.AUROC(), scores, wanted))
-    assert math.isnan(measured(meters.AUROC(), torch.randn(6, 3), torch.zeros(6, dtype=torch.int64)))
-    assert math.isnan(meters.Perplexity().compute())
-    assert copy.deepcopy(meters.AUROC()).to(torch.device("cpu")).compute() != 0
+    assert math.isnan(measured(meters.AUROCMeter(), scores, wanted))
+    assert math.isnan(measured(meters.AUROCMeter(), torch.randn(6, 3), torch.zeros(6, dtype=torch.int64)))
+    assert math.isnan(meters.PerplexityMeter().compute())
+    assert copy.deepcopy(meters.AUROCMeter()).to(torch.device("cpu")).compute() != 0
