@@ -31,9 +31,9 @@ ABANDONED = 24 * 3600.0
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path`` that takes its place when the block ends well.
+    """Yield a temporary path beside ``path`` that replaces it when the block ends without an error.
 
-    Raises ``EnvironmentFault`` where the disk or its permissions forbid it.
+    Raises ``EnvironmentFault`` if the disk or its permissions forbid it.
     """
     with temporary_beside(path) as temporary:
         yield temporary
@@ -42,9 +42,9 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def temporary_beside(path: Path) -> Iterator[Path]:
-    """An empty file in the folder of ``path``, which is made, and removed at the end unless it has been put elsewhere.
+    """Yield an empty file in the folder of ``path``, which is made, and remove it at the end unless it has been moved.
 
-    Raises ``EnvironmentFault`` where it cannot be written, in the block too.
+    Raises ``EnvironmentFault`` if it cannot be written, in the block too.
     """
     try:
         temporary = _made(path)
@@ -59,14 +59,14 @@ def temporary_beside(path: Path) -> Iterator[Path]:
 
 
 def temporary_folder(path: Path) -> Path:
-    """An empty folder beside ``path``, to be filled and then called so. Raises ``OSError``."""
+    """Make an empty folder beside ``path``, to be filled and then renamed to it. Raises ``OSError``."""
     path.parent.mkdir(parents=True, exist_ok=True)
     _sweep(path.parent.absolute())
     return Path(tempfile.mkdtemp(prefix=temporary_name(path.name), dir=path.parent))
 
 
 def put(temporary: Path, path: Path) -> None:
-    """Have a file take the place of ``path``; a device or a pipe is given what the file holds. Raises ``OSError``."""
+    """Move a file to ``path``; a device or a pipe is given the file's contents. Raises ``OSError``."""
     if is_stream(path):
         _pour(temporary, path)
         return
@@ -77,18 +77,18 @@ def put(temporary: Path, path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all. A name in it that is not UTF-8 is written as its bytes are."""
+    """Write a text file, whole or not at all. Surrogates, which stand for bytes of names, are written as those."""
     with replacing(path) as temporary:
         temporary.write_bytes(text.encode("utf-8", "surrogateescape"))
 
 
 def cannot_write(path: Path, found: OSError) -> EnvironmentFault:
-    """What the machine says, as a fault."""
+    """Return an error of the system as an ``EnvironmentFault``."""
     return EnvironmentFault(f"cannot write {path}: {found.strerror or found}")
 
 
 def is_stream(path: Path) -> bool:
-    """Return whether a path is a device or a pipe, such as /dev/null: there is nothing that could take its place."""
+    """Return whether a path is a device or a pipe, such as /dev/null, which nothing can replace."""
     if path.parent == Path("/dev") or Path("/proc") in path.parents:
         return path.exists()
     try:
@@ -99,12 +99,12 @@ def is_stream(path: Path) -> bool:
 
 
 def temporary_name(name: str) -> str:
-    """How the temporary name of a file or a folder begins."""
+    """Return the beginning of the temporary name of a file or a folder."""
     return f".{name[:LONGEST]}.netspec-{_machine()}-{os.getpid()}-"
 
 
 def guard_folder(folder: Path) -> None:
-    """Guard: where something is there, it is a folder. Raises ``NotADirectoryError``."""
+    """Guard: a path that exists is a folder. Raises ``NotADirectoryError``."""
     if os.path.lexists(folder) and not folder.is_dir():
         raise NotADirectoryError(0, f"{folder} is no folder")
 
@@ -141,7 +141,7 @@ def _sweep(folder: Path) -> None:
 
 
 def is_abandoned(entry: os.DirEntry[str]) -> bool:
-    """Return whether an entry of a folder has a temporary name of ours, and its process is gone."""
+    """Return whether an entry of a folder is a temporary file of a process that is gone."""
     found = TEMPORARY.search(entry.name)
     if found is None or not entry.name.startswith(".") or entry.is_symlink():
         return False
@@ -151,7 +151,7 @@ def is_abandoned(entry: os.DirEntry[str]) -> bool:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder, if it is there; of a link, the link alone."""
+    """Remove a file or a folder, if it exists; of a link, the link alone."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

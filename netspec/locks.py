@@ -1,4 +1,4 @@
-"""Folders that one process at a time writes into: it has locked a file in them."""
+"""Locks of folders that one process at a time writes into."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ TAKEN = (errno.EACCES, errno.EAGAIN)
 
 @contextmanager
 def locked(folder: Path, name: str, done: str) -> Iterator[None]:
-    """Write into a folder, which is made, as the only process that does, in the block; ``name`` is that of the lock.
+    """Hold the lock of a folder, which is made, during the block; ``name`` is that of the lock's file.
 
-    Raises ``EnvironmentFault``.
+    Raises ``EnvironmentFault`` if another process holds it, or the folder cannot be written.
     """
     try:
         guard_folder(folder)
@@ -43,11 +43,11 @@ def locked(folder: Path, name: str, done: str) -> Iterator[None]:
 
 
 def lock(path: Path, done: str) -> int:
-    """Return the handle of a folder's lock, to be closed at the end. A file system that has no locks does without.
+    """Return the handle of a folder's lock, to be closed at the end. On a file system without locks there is none.
 
-    It ends with its process, whatever ends that, and is none of the processes that this forks. Raises
-    ``EnvironmentFault`` where another process has it, which says what is ``done`` there; ``OSError`` where the folder
-    cannot be written.
+    It ends with its process, whatever ends that, and forked processes do not inherit it. Raises ``EnvironmentFault`` if
+    another process holds it (``done`` says what is being done to the folder), ``OSError`` if the folder cannot be
+    written.
     """
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)

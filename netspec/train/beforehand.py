@@ -1,4 +1,4 @@
-"""What can be told of a run before its first step, as rows, batches and targets are known by then."""
+"""Checks before the first step of a run, when rows, batches and targets are known."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ USED_LAST = ("matplotlib",)
 
 
 def guard_start(setup: Setup) -> None:
-    """Guard: every step has enough rows for the network to learn from, something in every part is judged, and what is
-    written at the end can be.
+    """Guard: every step has enough rows for the network to learn from, some target of every part counts, and the files
+    of the end can be written.
 
-    Raises ``TrainingFault``; ``EnvironmentFault`` or ``ModuleNotFoundError`` where a package is too old or missing.
+    Raises ``TrainingFault``; ``EnvironmentFault`` or ``ModuleNotFoundError`` if a package is too old or missing.
     """
     if setup.world.is_first:
         guard_packages()
@@ -36,7 +36,7 @@ def guard_start(setup: Setup) -> None:
 
 
 def guard_packages() -> None:
-    """Guard: the packages are installed that are first used when a run ends."""
+    """Guard: the packages that are first used at the end of a run are installed."""
     loaded_runtime()
     for name in USED_LAST:
         if find_spec(name) is None:
@@ -44,19 +44,19 @@ def guard_packages() -> None:
 
 
 def cautions(setup: Setup) -> list[str]:
-    """What the user may not expect of the run, a sentence each."""
+    """Return warnings about the run, a sentence each."""
     found = [*filter(None, [caution_of_classes(setup), caution_of_warmup(setup)])]
     return found + [each for name in sorted(setup.binding.columns) if (each := caution_of_digits(setup, name))]
 
 
 def caution_of_classes(setup: Setup) -> str | None:
-    """That nothing judges a class of a single row."""
+    """Warn of classes of a single row, which no held-back row judges."""
     held_back = len(setup.train) < len(setup.data.train)
     return lone_classes(setup.recipe, setup.data, setup.binding.targets) if held_back else None
 
 
 def caution_of_warmup(setup: Setup) -> str | None:
-    """That the rate never gets as far as the recipe's."""
+    """Warn of a warm-up that is longer than the run."""
     schedule, steps = setup.recipe.schedule, setup.steps
     if schedule is None or schedule.warmup < steps:
         return None
@@ -64,7 +64,7 @@ def caution_of_warmup(setup: Setup) -> str | None:
 
 
 def caution_of_digits(setup: Setup, name: str) -> str | None:
-    """That numbers of a column which differ are equal in float32."""
+    """Warn of a column whose different numbers are equal in float32."""
     tensor, column = getattr(setup.data.train, "tensors", {}).get(name), setup.data.columns[name]
     if tensor is None or tensor.dtype != torch.float64 or not merges(tensor):
         return None
@@ -75,13 +75,13 @@ def caution_of_digits(setup: Setup, name: str) -> str | None:
 
 
 def merges(numbers: Tensor) -> bool:
-    """Return whether different numbers of a feature, which are along the last dimension, are the same in float32."""
+    """Return whether different numbers of a feature, along the last dimension, are equal in float32."""
     features = numbers.reshape(len(numbers), -1).unbind(1) if numbers.dim() < 3 else [numbers.flatten()]
     return any(len(torch.unique(each)) > len(torch.unique(each.float())) for each in features)
 
 
 def guard_targets(setup: Setup) -> None:
-    """Guard: some target of each part of the data counts. Of rows on disk it is told when they are judged."""
+    """Guard: some target of each part of the data counts. Rows on disk are checked when they are evaluated."""
     objective = setup.evaluator.objective
     for part, batches in setup.parts.items():
         for output in objective.terms if part == "train" else (objective.main,):
@@ -97,7 +97,7 @@ PARTS = {"train": "to train on", "validation": "to judge by", "test": "for the t
 
 
 def guard_statistics(setup: Setup) -> None:
-    """Guard: a batch norm never has a single number of each channel, which has no spread."""
+    """Guard: no batch norm sees a single number of each channel, whose variance is not defined."""
     rows = least_rows(setup)
     for path, norm in batch_norms(setup):
         numbers = samples(setup, norm, rows)
@@ -110,14 +110,16 @@ def guard_statistics(setup: Setup) -> None:
 
 
 def batch_norms(setup: Setup) -> Iterator[tuple[str, Node]]:
-    """The batch norms of the network, by their paths."""
+    """Yield the batch norms of the network with their paths."""
     for path, step, *_ in visits(setup.graph.body):
         if isinstance(step, Node) and isinstance(step.op, BatchNorm):
             yield path, step
 
 
 def samples(setup: Setup, norm: Node, rows: int) -> int | None:
-    """How many numbers of each channel a batch norm sees in a step with so many rows; ``None`` if it is not known."""
+    """Return how many numbers of each channel a batch norm sees in a step of ``rows`` rows; ``None`` if that is
+    unknown.
+    """
     sizes: dict[str, int] = {}
     for name, column in zip(setup.graph.inputs, setup.binding.inputs):
         known = (rows, *setup.columns[column].shape) if column is not None else ()
@@ -133,12 +135,12 @@ def samples(setup: Setup, norm: Node, rows: int) -> int | None:
 
 
 def least_rows(setup: Setup) -> int:
-    """The fewest rows that the network is given at once, in any process and any part of a batch."""
+    """Return the fewest rows that the network is given at once, in any process and any part of a batch."""
     return min(rows_at_once(setup, size) for size in batch_sizes(setup, setup.train, setup.recipe.settings.batch))
 
 
 def batch_sizes(setup: Setup, batches: Batches, batch: int | None) -> set[int]:
-    """The sizes of the batches that the run gets as far as."""
+    """Return the sizes of the batches, in rows, that the run reaches."""
     full, steps = min(batch or len(batches), len(batches)), batches.steps(batch)
     last = min(full, len(batches) - (steps - 1) * full)
     reached = setup.steps >= steps or setup.recipe.settings.group_by_length
@@ -146,7 +148,7 @@ def batch_sizes(setup: Setup, batches: Batches, batch: int | None) -> set[int]:
 
 
 def rows_at_once(setup: Setup, size: int) -> int:
-    """The fewest rows of a batch of so many that the network is given at once."""
+    """Return the fewest rows of a batch of ``size`` rows that the network is given at once."""
     settings = setup.recipe.settings
     devices = settings.devices if isinstance(settings.devices, int) else setup.world.size
     own = max(1, size // devices)
@@ -154,7 +156,7 @@ def rows_at_once(setup: Setup, size: int) -> int:
 
 
 def rows_told(setup: Setup) -> str:
-    """Where a single row comes from."""
+    """Explain where a single row comes from."""
     count, batch = len(setup.train), setup.recipe.settings.batch or len(setup.train)
     last = count - (setup.train.steps(batch) - 1) * batch
     if rows_at_once(setup, min(batch, count)) == 1:
@@ -163,7 +165,7 @@ def rows_told(setup: Setup) -> str:
 
 
 def repair(setup: Setup, norm: Node) -> str:
-    """Another batch with which no step has a single row."""
+    """Return a proposal for another batch, with which no step has a single row."""
     settings = setup.recipe.settings
     batch = settings.batch or len(setup.train)
     for step in range(1, batch + 1):

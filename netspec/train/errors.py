@@ -1,4 +1,4 @@
-"""What can go wrong in a run, in words that help."""
+"""Errors of a run, with what caused them and what helps."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from netspec.train.world import SINGLE_PROCESS, World
 
 
 def name_the_layer(model: nn.Module, batch: Batch, world: World = SINGLE_PROCESS) -> str:
-    """Where the first number that is none comes from: a parameter, the data, or a layer.
+    """Explain where the first number that is not finite comes from: a parameter, the data, or a layer.
 
-    Every process calls it, and all get the same answer, whoever has the row that it comes from.
+    Every process calls this, and all get the same answer, whichever has the row that it comes from.
     """
     for name, parameter in model.named_parameters():
         if not parameter.isfinite().all():
@@ -49,7 +49,7 @@ def name_the_layer(model: nn.Module, batch: Batch, world: World = SINGLE_PROCESS
 
 
 def finite(made: Any) -> bool:
-    """Return whether a tensor, or all that a collection holds, is finite."""
+    """Return whether a tensor, or all tensors in a collection, are finite."""
     if isinstance(made, Tensor):
         return bool(made.isfinite().all())
     if isinstance(made, dict):
@@ -59,7 +59,7 @@ def finite(made: Any) -> bool:
 
 @contextmanager
 def out_of_memory(settings: Settings) -> Iterator[None]:
-    """Tells what to do where the memory does not suffice."""
+    """Report that memory is short as a ``TrainingFault``, with settings that need less."""
     try:
         yield
     except (RuntimeError, MemoryError) as found:  # torch's own is one of the former
@@ -76,7 +76,7 @@ def out_of_memory(settings: Settings) -> Iterator[None]:
 
 @contextmanager
 def enough_rows() -> Iterator[None]:
-    """Tells of a batch norm that has a single number of each channel, which has no spread."""
+    """Report a batch norm that sees a single number of each channel as a ``TrainingFault``."""
     try:
         yield
     except ValueError as found:
@@ -90,7 +90,7 @@ def enough_rows() -> Iterator[None]:
 
 @contextmanager
 def readable() -> Iterator[None]:
-    """Files of the data that turn out to be at fault while the run goes on, told as such."""
+    """Report files of the data that cannot be read during the run as a ``TrainingFault``."""
     try:
         yield
     except DataFault as found:
@@ -99,7 +99,7 @@ def readable() -> Iterator[None]:
 
 @contextmanager
 def too_large(path: Path) -> Iterator[None]:
-    """A full or read-only disk, told as such."""
+    """Report a full or read-only disk as an ``EnvironmentFault``."""
     try:
         yield
     except OSError as found:

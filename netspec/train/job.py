@@ -1,4 +1,4 @@
-"""A whole training: every fold of a recipe into its folder, and what is left at the end."""
+"""A whole training: every fold of a recipe into its folder, and the files that are written at the end."""
 
 from __future__ import annotations
 
@@ -51,8 +51,10 @@ Scores = Mapping[str, Mapping[str, float]]
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a training ended. ``spread`` is the standard deviation over folds, ``stopped_after`` the step of an
-    interruption, which leaves no scores."""
+    """The end of a training: the mean ``scores`` over folds, and their standard deviation as ``spread``.
+
+    After an interruption there are no scores, and ``stopped_after`` is the step.
+    """
 
     scores: Scores = field(default_factory=dict)
     spread: Scores = field(default_factory=dict)
@@ -62,10 +64,10 @@ class Ending:
 def first_setup(
     graph: Graph, world: World = SINGLE_PROCESS, begun: RunFolder | None = None, changed_data: bool = False
 ) -> Setup:
-    """The only setup of a network, or that of its first fold, its data read.
+    """Return the only setup of a network, or that of its first fold, with its data.
 
-    What has ``begun`` goes on with what its data mean, and with the same rows unless ``changed_data`` allows others.
-    Raises ``TrainingFault`` where it is known before the first step that the run cannot go on to its end.
+    A run in the folder ``begun`` is resumed by the meaning of its data, and with the same rows unless ``changed_data``
+    allows others. Raises ``TrainingFault`` if it is known before the first step that the run cannot reach its end.
     """
     settings = recipe_of(graph).settings
     fold = 0 if settings.folds else None
@@ -80,12 +82,12 @@ def first_setup(
 
 
 def folder_of_fold(folder: RunFolder, fold: int | None) -> RunFolder:
-    """Where a fold of a run lies; the run itself where it is not cross-validated."""
+    """Return the folder of a fold; that of the run if it is not cross-validated."""
     return folder if fold is None else RunFolder(folder.path / f"fold-{fold + 1}")
 
 
 class Learned(TypedDict):
-    """What a run has learned of its rows before its first step, as ``Setup`` takes it."""
+    """The state of transforms and losses that a run has learned from its rows, as arguments of ``Setup``."""
 
     states: list[dict[str, Tensor]] | None
     loss_weights: dict[str, Tensor]
@@ -95,7 +97,7 @@ NOTHING: Learned = {"states": None, "loss_weights": {}}
 
 
 def learned_in(graph: Graph, folder: RunFolder) -> Learned:
-    """What the transforms and the losses of a run have learned, if they have; it is never learned anew."""
+    """Return what the transforms and losses of a run have learned, if they have; it is never learned anew."""
     states = read_states(recipe_of(graph).prepare, folder.path) if has_states(folder.path) else None
     return {"states": states, "loss_weights": read_loss_weights(folder.path)}
 
@@ -103,7 +105,7 @@ def learned_in(graph: Graph, folder: RunFolder) -> Learned:
 @dataclass(frozen=True, slots=True)
 class Job:
     """A training of a network into a folder. ``first`` is its only setup, or that of its first fold; ``goes_on`` says
-    that it has been begun there before, ``changed_data`` with other data.
+    that the folder has a run already, ``changed_data`` that its data may be others.
 
     Every process of its world does the same job; the first one alone writes.
     """
@@ -117,7 +119,7 @@ class Job:
     changed_data: bool = False
 
     def go(self) -> Ending:
-        """Train every fold, and leave all that a run leaves; what was begun in the folder goes on."""
+        """Train every fold, and write all files of a run; a run that the folder has is resumed."""
         recipe = self.first.recipe
         self._begin()
         results: list[Result] = []
@@ -136,7 +138,9 @@ class Job:
         return Ending(average(found), over_folds(stdev, found) if len(found) > 1 else {})
 
     def _begin(self) -> None:
-        """Write what the run starts from. What goes on is what was begun: its checkpoint refuses another recipe."""
+        """Write the files that the run starts from. Those of a resumed run stay, as its checkpoint refuses other
+        recipes.
+        """
         if not self.first.world.is_first:
             return
         self.folder.path.mkdir(parents=True, exist_ok=True)
@@ -151,7 +155,7 @@ class Job:
             self._guard_environment()
 
     def _guard_environment(self) -> None:
-        """See that ``environment.json`` can be read, as the report does at the end; else write the present one."""
+        """See that ``environment.json``, which the report needs, can be read; else write the present one."""
         try:
             self.folder.environment()
         except EnvironmentFault as found:
@@ -176,7 +180,7 @@ class Job:
 
 
 def facts(graph: Graph) -> dict[str, Any]:
-    """What a run is of."""
+    """Return the contents of ``run.json``: model, weights, spec, parameters, recipe."""
     return {
         "model": graph.name,
         "weights": graph.body.parameter_count,
@@ -187,7 +191,7 @@ def facts(graph: Graph) -> dict[str, Any]:
 
 
 def guard_same(folder: RunFolder, graph: Graph) -> None:
-    """Guard: a run goes on as it began. The fault tells what is other than it was."""
+    """Guard: a run is resumed with its own spec and recipe. Raises ``TrainingFault`` with the differences."""
     was, now = folder.facts(), json.loads(json.dumps(facts(graph)))
     if was["model"] != now["model"]:
         raise TrainingFault(f"{folder.path} is a run of {was['model']}, not of {now['model']}")
@@ -208,7 +212,7 @@ def guard_same(folder: RunFolder, graph: Graph) -> None:
 
 
 def complete(folder: RunFolder, graph: Graph, warn: Callable[[str], None]) -> None:
-    """Write what is missing of the files of a run that has ended; those that are there stay as they are."""
+    """Write the missing files of a run that has ended; those that exist stay as they are."""
     result = folder.result()
     known = result.get("files", {})
     files = write_models(folder, graph, warn, missing_only=True)
@@ -220,7 +224,7 @@ def complete(folder: RunFolder, graph: Graph, warn: Callable[[str], None]) -> No
 def write_models(
     folder: RunFolder, graph: Graph, warn: Callable[[str], None], missing_only: bool = False
 ) -> dict[str, str]:
-    """Write the best weights of every fold as ONNX; gives the digests of the files by their names in the run."""
+    """Write the best weights of every fold as ONNX; return the digests of the files by their names in the run."""
     made = {}
     for each in runs_of(folder, graph):
         there = any((each.path / name).is_file() for name in ("model.onnx", "model.rejected.onnx"))
@@ -241,13 +245,13 @@ def write_pictures(folder: RunFolder, graph: Graph, missing_only: bool = False) 
 
 
 def runs_of(folder: RunFolder, graph: Graph) -> list[RunFolder]:
-    """The folders of a run's folds; the run's own where it is not cross-validated."""
+    """Return the folders of a run's folds; the run's own if it is not cross-validated."""
     folds = recipe_of(graph).settings.folds
     return [folder_of_fold(folder, fold) for fold in (range(folds) if folds else [None])]
 
 
 def export(graph: Graph, folder: RunFolder, metadata: Mapping[str, str], warn: Callable[[str], None]) -> Path:
-    """Write the best weights as ONNX; a file that does not agree with PyTorch is told, and called ``rejected``."""
+    """Write the best weights as ONNX and return the path; warn of a file that differs from PyTorch."""
     module = build_module(graph, "cpu")
     module.load_state_dict(read_weights(folder.best))
     path, parity = export_verified(graph, module, folder.path / "model.onnx", metadata)
@@ -259,7 +263,7 @@ def export(graph: Graph, folder: RunFolder, metadata: Mapping[str, str], warn: C
 
 
 def record(results: Sequence[Result], scores: Scores, published: Mapping[str, float]) -> dict[str, Any]:
-    """How a training ended, as ``result.json`` has it."""
+    """Return the contents of ``result.json``."""
     return {
         "scores": scores,
         "folds": [result.scores for result in results] if len(results) > 1 else [],
@@ -271,18 +275,18 @@ def record(results: Sequence[Result], scores: Scores, published: Mapping[str, fl
 
 
 def summary_of(result: Mapping[str, Any]) -> tuple[Scores, Scores]:
-    """The scores that ``result.json`` has, and their spread over folds."""
+    """Return the scores in ``result.json``, and their spread over folds."""
     folds = result["folds"]
     return result["scores"], over_folds(stdev, folds) if folds else {}
 
 
 def average(scores: Sequence[Scores]) -> Scores:
-    """The mean of each score over the folds."""
+    """Return the mean of each score over the folds."""
     return over_folds(mean, scores)
 
 
 def over_folds(summary: Callable[[list[float]], float], scores: Sequence[Scores]) -> Scores:
-    """One number for each score of several folds."""
+    """Return one number for each score of several folds, by the function ``summary``."""
     return {
         part: {
             name: summary([each[part][name] for each in scores])

@@ -1,4 +1,4 @@
-"""Functions and classes by the full names that ingredients give them."""
+"""Functions and classes of the ingredients, by their full names."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TORCHVISION_OPERATORS = (("torchvision::nms", BOXES), ("torchvision::qnms", BOXE
 
 @cache
 def resolve(name: str) -> Any:
-    """What a full name means: ``torch.optim.Adam``. Raises ``EnvironmentFault`` where its package is not installed."""
+    """Return the object of a full name, such as ``torch.optim.Adam``. Raises ``EnvironmentFault``."""
     module, _, attribute = name.rpartition(".")
     if module.startswith("torchmetrics"):
         with ONE_AT_A_TIME:
@@ -38,7 +38,7 @@ def resolve(name: str) -> Any:
 
 
 def import_torchvision() -> None:
-    """Import torchvision where it is installed, as torchmetrics will, though nothing here needs it.
+    """Import torchvision if it is installed, as torchmetrics will, though nothing here needs it.
 
     One that was built for another torch fails at import, as torch lacks two of its operators: they are declared then.
     """

@@ -15,7 +15,8 @@ TRIES = 12
 class DampedNewton(torch.optim.Optimizer):
     """w ← w − lr·(H + λI)⁻¹·g on the whole batch, where λ grows until the step lowers the loss.
 
-    The Hessian has the square of the number of parameters as entries: ``ValueError`` above 5,000 of them.
+    The Hessian has the square of the number of parameters as entries. Raises ``ValueError`` for more than 5,000
+    parameters.
     """
 
     def __init__(self, params: Iterable[Any], lr: float = 1.0, damping: float = 1e-3):
@@ -30,7 +31,7 @@ class DampedNewton(torch.optim.Optimizer):
         return [each for each in self.param_groups[0]["params"] if each.requires_grad]
 
     def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor:  # type: ignore[override]
-        """One step; ``closure`` gives the loss of the batch, without calling ``backward``."""
+        """Take one step and return the loss before it; ``closure`` returns the loss without calling ``backward``."""
         assert closure is not None, "Newton's method evaluates the loss itself"
         group, parameters = self.param_groups[0], self._parameters()
         with torch.enable_grad():
@@ -64,5 +65,5 @@ class DampedNewton(torch.optim.Optimizer):
 
 
 def flat(tensors: Iterable[Tensor]) -> Tensor:
-    """Tensors as one vector."""
+    """Return tensors as one vector, [n]."""
     return torch.cat([tensor.reshape(-1) for tensor in tensors])

@@ -1,4 +1,4 @@
-"""The optimizer of a recipe, with the parameters that decay and those that do not."""
+"""The optimizer of a recipe, with weight decay for the parameters that decay."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 
 
 def build_optimizer(optimizer: Optimizer, model: nn.Module, decay: WeightDecay | None) -> torch.optim.Optimizer:
-    """The torch optimizer of all parameters that are learned. Weights decay only where the recipe says so.
+    """Return the torch optimizer of all parameters that are learned.
 
-    Raises ``UsageError`` where the optimizer cannot take the network.
+    ``decay`` applies to the parameters that the recipe names. Raises ``UsageError`` if the optimizer cannot take the
+    network.
     """
     kind, keywords = resolve(optimizer.torch), optimizer.keywords()
     learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -45,7 +46,7 @@ def build_optimizer(optimizer: Optimizer, model: nn.Module, decay: WeightDecay |
 
 
 def penalised(optimizer: Optimizer, model: nn.Module, decay: WeightDecay | None) -> list[Tensor]:
-    """The parameters whose decay must be a term of the loss, as the optimizer has no decay of its own."""
+    """Return the parameters whose decay is a term of the loss, as the optimizer has none of its own."""
     if decay is None or not decay.value or "weight_decay" in inspect.signature(resolve(optimizer.torch)).parameters:
         return []
     left_out = {id(parameter) for parameter in skipped(model, decay)}
@@ -53,7 +54,7 @@ def penalised(optimizer: Optimizer, model: nn.Module, decay: WeightDecay | None)
 
 
 def skipped(model: nn.Module, decay: WeightDecay) -> Iterator[nn.Parameter]:
-    """The parameters that do not decay."""
+    """Yield the parameters that do not decay."""
     for module in model.modules():
         for name, parameter in module.named_parameters(recurse=False):
             bias = "bias" in decay.skip and "bias" in name

@@ -1,4 +1,4 @@
-"""The learning rate of an optimizer from step to step, as a schedule's formula has it."""
+"""Learning rates from step to step, by the formula of a schedule."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FALLEN = 1e-4
 
 
 class Scheduled:
-    """Sets the rate of every step. ``step`` follows a step of the optimizer, ``epoch`` the scores of an epoch."""
+    """Sets the learning rate of every step: ``step`` follows a step of the optimizer, ``epoch`` an evaluation."""
 
     def __init__(self, schedule: Schedule, optimizer: Optimizer, length: Length):
         self.schedule, self.optimizer, self.length = schedule, optimizer, length
@@ -22,28 +22,29 @@ class Scheduled:
         self._set()
 
     def step(self) -> None:
+        """Set the rate of the next step."""
         self.done += 1
         self._set()
 
     def epoch(self, loss: float) -> None:
-        """What is watched stays as it is, but for schedules that wait for it."""
+        """Take note of the loss of an epoch; schedules that do not watch it ignore it."""
 
     def _set(self) -> None:
         for group, rate in zip(self.optimizer.param_groups, self.rates):
             group["lr"] = self.schedule.rate(rate, self.done, self.length)
 
     def state_dict(self) -> dict[str, Any]:
-        """What is to be known besides the number of steps that are done."""
+        """Return the state besides the number of steps that are done."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any], done: int) -> None:
-        """Go on after so many steps."""
+        """Resume after ``done`` steps."""
         self.done = done
         self._set()
 
 
 class Watching(Scheduled):
-    """Lowers the rates where the loss no longer falls; the warm-up goes on meanwhile."""
+    """Lowers the rates when the loss stops falling; the warm-up goes on meanwhile."""
 
     def __init__(self, schedule: Plateau, optimizer: Optimizer, length: Length):
         self.factor, self.patience = schedule.factor, schedule.patience
@@ -69,7 +70,7 @@ class Watching(Scheduled):
 
 
 def build_schedule(schedule: Schedule, optimizer: Optimizer, steps: int, steps_per_epoch: int) -> Scheduled:
-    """The rates of a run of so many steps."""
+    """Return the rates of a run of ``steps`` steps."""
     length = Length(steps, steps_per_epoch)
     if isinstance(schedule, Plateau):
         return Watching(schedule, optimizer, length)

@@ -1,4 +1,4 @@
-"""What a recipe comes to on this machine: the network, its data, and what measures it."""
+"""A recipe as it is carried out on this machine: the network, its data, and its evaluator."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ FREE = frozenset({"devices", "strategy", "workers", "checkpoint", "tensorboard",
 
 
 def recipe_of(graph: Graph) -> Recipe:
-    """The recipe of a graph. Raises ``UsageError`` where its spec says nothing of training."""
+    """Return the recipe of a graph. Raises ``UsageError`` if its spec does not say how it is trained."""
     if graph.recipe is None:
         help = "`train: {data: mnist, loss: cross_entropy, optimizer: adam, epochs: 3}`"
         raise UsageError(f"the spec of {graph.name} does not say how it is trained: add {help}")
@@ -51,9 +51,9 @@ def recipe_of(graph: Graph) -> Recipe:
 
 
 def read_data(graph: Graph, known: Meaning | None = None) -> Data:
-    """Read the data of a graph's recipe, and hold them against the network. Raises ``SpecError`` at the spec's line.
+    """Read the data of a graph's recipe, and check them against the network. Raises ``SpecError`` at the spec's line.
 
-    A network that has been trained reads them by what is ``known`` of the data that it was trained on.
+    Data for a trained network are read by the meaning of its own, ``known``.
     """
     recipe, report = recipe_of(graph), Report()
     reader, span = Reader(report), recipe.spans["data"]
@@ -73,10 +73,11 @@ def read_data(graph: Graph, known: Meaning | None = None) -> Data:
 
 
 class Setup:
-    """The network on its device, and the batches of its data. ``fold`` is which part judges, in cross-validation.
+    """The network on its device, and the batches of its data. ``fold`` is the part that validates, in cross-validation.
 
-    ``states`` is what the transforms have learned, ``loss_weights`` what losses know of the classes, of a run that has
-    ended; else they learn it from the rows that train.
+    ``states`` is what the transforms of a trained run have learned, ``loss_weights`` the weights of its losses by
+    output; else both are learned from the training rows. Raises ``SpecError`` or ``UsageError`` for data that do not
+    fit.
     """
 
     def __init__(
@@ -136,7 +137,7 @@ class Setup:
         self._batch = settings.batch
 
     def batches(self, rows: Rows, subset: Tensor | None = None, augment: Any = (), drop_last: bool = False) -> Batches:
-        """Batches of some rows, prepared as those that train."""
+        """Return the batches of some rows, prepared as those that train."""
         settings, binding = self.recipe.settings, self.binding
         padding = {name: pad for name in binding.columns if (pad := self.columns[name].padding) is not None}
         padding = padding if settings.group_by_length else {}
@@ -145,13 +146,13 @@ class Setup:
 
     @property
     def steps(self) -> int:
-        """How many steps the run has."""
+        """Return the number of steps of the run."""
         settings = self.recipe.settings
         return settings.steps or (settings.epochs or 0) * self.train.steps(settings.batch)
 
     @cached_property
     def model(self) -> nn.Module:
-        """The network, made when it is first asked for: who wants the data alone need not wait for it."""
+        """The network, built when it is first asked for: readers of the data alone need not wait for it."""
         settings = self.recipe.settings
         dtype = torch.bfloat16 if settings.precision == "bfloat16" else None
         model = build_module(self.graph, self.device, dtype, settings.seed)
@@ -170,7 +171,7 @@ class Setup:
         return class_count(self.graph.outputs[output].value)
 
     def _read_back(self, column: Column, bound: Mapping[str, str]) -> int | None:
-        """The place of the input that holds the target's words, shifted by one."""
+        """Return the number of the input that holds the target's words, shifted by one; ``None`` if there is none."""
         if column.shifted is None:
             return None
         places = [at for at, name in enumerate(self.graph.inputs) if bound.get(name) == column.shifted]
@@ -208,7 +209,7 @@ class Setup:
         raise SpecError(report.diagnostics)
 
     def guard_numbers(self, bound: Mapping[str, str]) -> None:
-        """Guard: whole numbers that the network reads are below what it has a place for, as an embedding."""
+        """Guard: whole numbers that the network reads are below its bound, as that of an embedding."""
         tensors = getattr(self.data.train, "tensors", {})
         for name, column in bound.items():
             input_range, tensor = self.graph.input_ranges.get(name), tensors.get(column)
@@ -218,7 +219,7 @@ class Setup:
                 self._refuse(f"the column `{column}` holds {largest}, but the input `{name}` takes 0 to {below - 1}")
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """The precision that the network runs in."""
+        """Return the context that sets the precision of the network."""
         if self.recipe.settings.precision != "mixed":
             return NOTHING
         return torch.autocast(self.device.type, torch.bfloat16)
@@ -229,16 +230,16 @@ class Setup:
 
     @property
     def parts(self) -> dict[str, Batches]:
-        """The parts of the data that there are."""
+        """Return the batches of the parts that there are, by name."""
         parts = {"train": self.train, "validation": self.validation, "test": self.test}
         return {name: batches for name, batches in parts.items() if batches is not None}
 
     def scores(self) -> dict[str, dict[str, float]]:
-        """Loss and metrics of every part of the data."""
+        """Return loss and metrics of every part of the data."""
         return {name: self.evaluate(batches) for name, batches in self.parts.items()}
 
     def write_weights(self, weights: Mapping[str, Tensor], path: Path, strategy: Strategy) -> None:
-        """Write weights as safetensors; what is tied is written once. Every process calls it."""
+        """Write weights as safetensors; tied ones are written once. Every process calls this."""
         kept: dict[str, Tensor] = {}
         seen: dict[int, str] = {}
         aliases: dict[str, str] = {}
@@ -253,6 +254,7 @@ class Setup:
         write_tensors(kept, path, {"tied": json.dumps(aliases)})
 
     def read_weights(self, path: Path) -> dict[str, Tensor]:
+        """Read the weights in a safetensors file of a run."""
         return read_weights(path)
 
 
@@ -260,7 +262,7 @@ NOTHING = nullcontext()
 
 
 def named_tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """What a state dict has, as the very objects: tied parameters are one."""
+    """Yield the tensors of a state dict, as the very objects: tied parameters are one."""
     kept = model.state_dict()
     for name, tensor in chain(
         model.named_parameters(remove_duplicate=False), model.named_buffers(remove_duplicate=False)
@@ -270,7 +272,9 @@ def named_tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The weights in a safetensors file of a run, each under every name that it has."""
+    """Return the weights in a safetensors file of a run, tied ones under each of their names. Raises
+    ``EnvironmentFault``.
+    """
     found, said = read_tensors(path, "the weights")
     try:
         return found | {name: found[own] for name, own in json.loads(said.get("tied", "{}")).items()}
@@ -279,19 +283,21 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def put_channels_last(model: nn.Module) -> None:
-    """Lay out images and the weights of 2d convolutions with their channels last, as is then all that they make."""
+    """Give images and the weights of 2d convolutions the memory format channels_last, which their outputs then have
+    too.
+    """
     for parameter in model.parameters():
         parameter.data = channels_last(parameter.data)
     change_inputs(model, channels_last)
 
 
 def channels_last(tensor: Tensor) -> Tensor:
-    """A tensor [N, C, H, W] with its channels last in memory; any other as it is."""
+    """Return a tensor [N, C, H, W] with its channels last in memory; others unchanged."""
     return tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
 
 
 def change_inputs(model: nn.Module, change: Callable[[Tensor], Tensor]) -> None:
-    """Have a network change the inputs that hold real numbers before it reads them."""
+    """Have a network apply ``change`` to its inputs of real numbers."""
 
     def changed(_: nn.Module, inputs: tuple[Tensor | None, ...]) -> tuple[Tensor | None, ...]:
         return tuple(each if each is None or not each.is_floating_point() else change(each) for each in inputs)
@@ -300,6 +306,6 @@ def change_inputs(model: nn.Module, change: Callable[[Tensor], Tensor]) -> None:
 
 
 def chosen_device(devices: str | int) -> torch.device:
-    """The device of this process."""
+    """Return the device of this process."""
     device = checked_device("auto" if isinstance(devices, int) else devices)
     return torch.device("cuda", local_rank()) if device.type == "cuda" and is_worker() else device

@@ -12,12 +12,16 @@ _asked: list[int] = []
 
 
 class Stoppable(Protocol):
+    """The interface of a run that signals can stop."""
+
     asked_to_stop: bool
 
 
 @contextmanager
 def stopped_by_signals(run: Stoppable) -> Iterator[None]:
-    """The first Ctrl-C (or SIGTERM, SIGHUP) lets the step end and saves; a second ends the run, a third the process."""
+    """Handle signals: the first Ctrl-C (or SIGTERM, SIGHUP) stops after the step and saves, a second ends the run, a
+    third the process.
+    """
 
     def stop(number: int, frame: Any) -> None:
         if run.asked_to_stop:
@@ -39,12 +43,12 @@ def stopped_by_signals(run: Stoppable) -> Iterator[None]:
 
 
 def stopped_code() -> int:
-    """Return the exit code of a run that was asked to stop, and has saved: 128 and the signal, by default Ctrl-C's."""
+    """Return the exit code of a run that was asked to stop and has saved: 128 plus the signal, by default Ctrl-C's."""
     return 128 + (_asked[0] if _asked else signal.SIGINT)
 
 
 def stopping_signals() -> list[int]:
-    """Those that ask a run to stop: not of a terminal that closes, where nohup has the run go on."""
+    """Return the signals that ask a run to stop; SIGHUP is left out under nohup."""
     found: list[int] = [signal.SIGINT, signal.SIGTERM]
     hangup = getattr(signal, "SIGHUP", None)
     return found if hangup is None or signal.getsignal(hangup) == signal.SIG_IGN else [*found, hangup]

@@ -1,4 +1,4 @@
-"""A recipe's data as PyTorch's own data sets, for loops that are not netspec's."""
+"""A recipe's data as PyTorch data sets, for training loops of one's own."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ class Examples(Dataset[tuple[Tensor, ...]]):
 
 @dataclass(frozen=True, slots=True)
 class Splits:
-    """The parts of a data set: the rows that ``netspec train`` trains on, judges by and tests with.
+    """The parts of a data set: the rows that ``netspec train`` trains, validates and tests with.
 
-    ``words`` says what the whole numbers of a column stand for: the names of classes, characters, words.
+    ``words`` has the names of classes, characters or words by their numbers, for each column that has them.
     """
 
     train: Examples
@@ -57,7 +57,7 @@ class Splits:
 
 
 def read_splits(graph: Graph) -> Splits:
-    """Read the data of a graph's recipe. Raises ``SpecError`` where they do not fit the network."""
+    """Read the data of a graph's recipe. Raises ``SpecError`` if they do not fit the network."""
     setup = Setup(graph, read_data(graph), torch.device("cpu"))
     binding = setup.binding
     inputs = (name for name, column in zip(graph.inputs, binding.inputs) if column is not None)

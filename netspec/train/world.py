@@ -1,4 +1,4 @@
-"""The processes that train one network together; a process by itself is a world of one."""
+"""The processes that train one network together; a single process is a world of one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ LOST = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", 
 
 
 class AlreadyReported(Exception):
-    """A fault that ends this process, and that another one of its world has told."""
+    """An error that ends this process, and that another process of its world reports."""
 
     def __init__(self, exit_code: int):
         self.exit_code = exit_code
@@ -43,17 +43,20 @@ class AlreadyReported(Exception):
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """``rank`` counts from 0 to ``size`` − 1; the first process alone prints and writes files."""
+    """``rank`` counts from 0 to ``size`` − 1; the first process alone prints and writes files. Every process has to
+    call the methods that communicate.
+    """
 
     rank: int = 0
     size: int = 1
 
     @property
     def is_first(self) -> bool:
+        """Return whether this is the process that prints and writes."""
         return self.rank == 0
 
     def sums(self, *numbers: float) -> list[float]:
-        """Each number, added up over all processes."""
+        """Return the sum of each number over all processes."""
         if self.size == 1:
             return [*numbers]
         given = torch.tensor(numbers, dtype=torch.float64)
@@ -61,7 +64,7 @@ class World:
         return given.tolist()
 
     def most(self, number: int) -> int:
-        """The largest of the numbers of all processes."""
+        """Return the largest of the numbers of all processes."""
         if self.size == 1:
             return number
         given = torch.tensor(number)
@@ -69,7 +72,7 @@ class World:
         return int(given)
 
     def gathered(self, value: T) -> list[T]:
-        """The values of all processes, in the order of their ranks."""
+        """Return the values of all processes, in the order of their ranks."""
         if self.size == 1:
             return [value]
         found: list[T] = [value] * self.size
@@ -77,18 +80,18 @@ class World:
         return found
 
     def from_first(self, tensors: Iterable[Tensor]) -> None:
-        """Give all processes the first one's values of some tensors, in place."""
+        """Overwrite tensors with those of the first process."""
         if self.size > 1:
             for tensor in tensors:
                 dist.broadcast(tensor, 0)
 
     def wait(self) -> None:
-        """Go on when all processes have come this far."""
+        """Wait until all processes have come this far."""
         if self.size > 1:
             dist.barrier()
 
     def part(self, count: int) -> slice:
-        """Which of ``count`` rows are this process's: an equal share, to one row."""
+        """Return the share of ``count`` rows that is this process's; shares differ by one row at most."""
         return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
 
 
@@ -101,16 +104,16 @@ def is_worker() -> bool:
 
 
 def local_rank() -> int:
-    """The number of this process among those on its machine: the GPU that it takes."""
+    """Return the number of this process on its machine, which is that of its GPU."""
     return int(os.environ.get("LOCAL_RANK", 0))
 
 
 @contextmanager
 def joined() -> Iterator[World]:
-    """The world that torchrun has put this process into, or ``SINGLE_PROCESS``.
+    """Join the world that torchrun has put this process into; ``SINGLE_PROCESS`` without torchrun.
 
-    All processes but the first are silent. Of faults, the first process to meet one raises it, and the others
-    ``AlreadyReported``; that another process has gone is a ``TrainingFault``.
+    All processes but the first are silent. The first process to meet an error raises it, and the others raise
+    ``AlreadyReported``; the loss of another process is a ``TrainingFault``.
     """
     if not is_worker():
         yield SINGLE_PROCESS
@@ -137,7 +140,7 @@ def joined() -> Iterator[World]:
 
 
 def _end_with_the_launcher() -> None:
-    """Have this process save and end when the one that has started it is gone, however that was killed."""
+    """Have this process save and end when its launcher is gone, however that was killed."""
     launcher = int(os.environ.get(LAUNCHER, 0))
 
     def watch() -> None:
@@ -152,9 +155,9 @@ def _end_with_the_launcher() -> None:
 
 
 def leave(code: int) -> NoReturn:
-    """End a process that torchrun has started, here and now.
+    """End a process that torchrun has started, without tearing the interpreter down.
 
-    As the interpreter is torn down, a thread of torch's now and then aborts a process that has done all it should.
+    While that is torn down, a thread of torch's now and then aborts a process that has done all its work.
     """
     sys.stdout.flush()
     sys.stderr.flush()
@@ -162,7 +165,7 @@ def leave(code: int) -> NoReturn:
 
 
 def is_first_to_report(store: Store) -> bool:
-    """Whether no other process of this start has met a fault before. Where the store is gone, none will tell it."""
+    """Return whether no other process of this start has met an error before; true if the store is gone."""
     try:
         return int(store.add("faults", 1)) == 1
     except RuntimeError:

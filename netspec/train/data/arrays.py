@@ -1,4 +1,4 @@
-"""Data from numpy arrays, one a column: what each holds is told by its dtype and shape."""
+"""Data from numpy arrays, one for each column, interpreted by dtype and shape."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ BLURRED = 100
 def from_arrays(
     arrays: Mapping[str, Array], targets: Sequence[str], file: str, words: Mapping[str, tuple[str, ...]] | None = None
 ) -> Data:
-    """Data from arrays called `<column>`, or `<column>_train`, `<column>_validation` and `<column>_test`.
+    """Return data from arrays called `<column>`, or `<column>_train`, `<column>_validation` and `<column>_test`.
 
-    Real numbers become float32, or stay float64 where that has too few digits; bytes of two or three dimensions a row
-    stay bytes, as images or masks; whole numbers become int64. Raises ``DataFault`` for parts that do not go together
-    and for numbers that are none.
+    Real numbers become float32, or stay float64 if that has too few digits; bytes of two or three dimensions a row stay
+    bytes, as images or masks; whole numbers become int64. Raises ``DataFault`` for parts that do not fit together and
+    for numbers that are not finite.
     """
     parts = parts_of(arrays, targets, file)
     columns: dict[str, Column] = {}
@@ -43,7 +43,7 @@ def from_arrays(
 
 
 def parts_of(arrays: Mapping[str, Array], targets: Sequence[str], file: str) -> dict[str, dict[str, Array]]:
-    """Arrays by part and column. Raises ``DataFault`` where they do not go together, for all that their shapes tell."""
+    """Return arrays by part and column. Raises ``DataFault`` if their names and shapes do not fit together."""
     parts = _parts(arrays, file)
     for target in targets:
         if target not in parts["train"]:
@@ -57,7 +57,7 @@ def parts_of(arrays: Mapping[str, Array], targets: Sequence[str], file: str) -> 
 
 
 def guard_equal_lengths(arrays: Mapping[str, Array], file: str) -> None:
-    """Guard: every column has as many rows, and there are some."""
+    """Guard: all columns have the same number of rows, and there are some."""
     lengths = {name: len(array) if array.ndim else 0 for name, array in arrays.items()}
     first = next(iter(lengths))
     for name, length in lengths.items():
@@ -68,7 +68,7 @@ def guard_equal_lengths(arrays: Mapping[str, Array], file: str) -> None:
 
 
 def guard_numbers(array: Array, name: str, file: str) -> None:
-    """Guard: no value is infinite or NaN, or larger than the numbers that a network computes with."""
+    """Guard: no value is infinite or NaN, or larger than float32 or int64 can hold."""
     if not array.size or array.dtype.kind not in "fu":
         return
     if array.dtype.kind == "u":
@@ -86,7 +86,7 @@ def guard_numbers(array: Array, name: str, file: str) -> None:
 
 
 def real(array: Array) -> torch.Tensor:
-    """Real numbers as float32, or as float64 where a feature lies so far from 0 that float32 would blur it.
+    """Return real numbers as float32, or as float64 if a feature is so far from 0 that float32 would blur it.
 
     Features are along the last dimension of tables, and along the channels of images, as for `standardize`.
     """
@@ -104,7 +104,7 @@ def real(array: Array) -> torch.Tensor:
 
 
 def _parts(arrays: Mapping[str, Array], file: str) -> dict[str, dict[str, Array]]:
-    """The arrays by part and column; those without a part in their name are for training."""
+    """Return the arrays by part and column; those without a part in their name are for training."""
     parts: dict[str, dict[str, Array]] = {"train": {}}
     for name, array in arrays.items():
         column, _, part = name.rpartition("_")
@@ -119,7 +119,7 @@ def _parts(arrays: Mapping[str, Array], file: str) -> dict[str, dict[str, Array]
 
 
 def _as_images(array: Array) -> Array:
-    """Grey images with their one channel."""
+    """Return grey images with a channel dimension."""
     return array[:, None] if array.dtype == np.uint8 and array.ndim == 3 else array
 
 
@@ -150,7 +150,7 @@ def _row(array: Array) -> tuple[int, ...]:
 
 
 def _tensor(array: Array, column: Column) -> torch.Tensor:
-    """Its values as float32, float64 or int64; images and masks stay bytes."""
+    """Return the array as float32, float64 or int64; images and masks stay bytes."""
     if array.dtype.kind == "f":
         return real(array)
     return torch.from_numpy(np.ascontiguousarray(array) if column.dtype == "float32" else array.astype(np.int64))

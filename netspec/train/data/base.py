@@ -1,4 +1,4 @@
-"""What reading a data set gives: its columns, and its rows for training, validation and test."""
+"""Data sets in memory or on disk: columns, and rows for training, validation and test."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from netspec.recipes import Column
 
 
 class DataFault(Exception):
-    """The files of a data set are at fault; ``message`` names the file and the row. ``help`` is a repair."""
+    """An error in the files of a data set; ``message`` names the file and the row, ``help`` is a repair."""
 
     def __init__(self, message: str, help: str | None = None):
         super().__init__(message)
@@ -21,17 +21,17 @@ class DataFault(Exception):
 
 
 class Rows(Protocol):
-    """Rows that can be had by number, a batch at a time."""
+    """Rows that are read by their numbers, a batch at a time."""
 
     def __len__(self) -> int: ...
 
     def take(self, index: Tensor) -> dict[str, Tensor]:
-        """The rows of these numbers (int64, [n]): each column as one tensor, [n, …]."""
+        """Return the rows of ``index`` (int64, [n]): each column as one tensor, [n, …]."""
 
 
 @dataclass(frozen=True, slots=True)
 class TensorRows:
-    """Rows that lie in memory, one tensor a column. Images are uint8 or float32, [n, C, H, W]."""
+    """Rows in memory, one tensor for each column. Images are uint8 or float32, [n, C, H, W]."""
 
     tensors: Mapping[str, Tensor]
 
@@ -39,23 +39,25 @@ class TensorRows:
         return len(next(iter(self.tensors.values())))
 
     def column(self, name: str) -> Tensor | None:
-        """All values of a column, [n, …]; ``None`` where it is not there."""
+        """Return all values of a column, [n, …]; ``None`` if there is no such column."""
         return self.tensors.get(name)
 
     def take(self, index: Tensor) -> dict[str, Tensor]:
+        """Return the rows of ``index`` (int64, [n], on the device of the columns), [n, …] each."""
         return {name: tensor.index_select(0, index) for name, tensor in self.tensors.items()}
 
     def to(self, device: torch.device) -> TensorRows:
+        """Return the rows on another device."""
         return TensorRows({name: tensor.to(device) for name, tensor in self.tensors.items()})
 
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """A data set that has been read. ``words`` says what the whole numbers of a column stand for: classes, words;
-    ``names`` what the features in a row of one are called, where its file says so.
+    """A data set. ``words`` has the names of the classes, or the words, that a column's whole numbers stand for;
+    ``names`` the names of the features in a row of a column, if the file has them.
 
-    Bytes (uint8) in a column that is declared as ``float32`` are numbers from 0 to 255, and become 0 to 1; float64 is
-    for numbers that transforms are to see with all their digits. ``file`` is what messages call the data.
+    Bytes (uint8) in a column that is declared as ``float32`` are numbers from 0 to 255 and become 0 to 1; float64 is
+    for numbers that transforms need with all their digits. ``file`` is the name of the data in messages.
     """
 
     columns: Mapping[str, Column]

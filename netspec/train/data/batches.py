@@ -1,4 +1,4 @@
-"""Batches: which rows, in which order, prepared and varied, as the network and its losses take them."""
+"""Batches: the rows of an epoch in their order, prepared and augmented, as the network and its losses take them."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ POOL = 50
 
 
 class Batch(NamedTuple):
-    """``inputs`` in the order of the network's; ``targets`` by output; ``rows`` is how many rows there are.
+    """One batch: ``inputs`` in the order of the network's, ``targets`` by output, [rows, …] each.
 
-    ``whole`` is how many the batch has over all processes. One that has none of them gets a row that does not count.
+    ``rows`` is the number of rows in this process and ``whole`` that in all of them. A process without rows of its own
+    gets one that does not count, and ``rows`` is 0.
     """
 
     inputs: tuple[Tensor | None, ...]
@@ -38,31 +39,31 @@ class Batch(NamedTuple):
 
 
 def seeded(*parts: object) -> torch.Generator:
-    """A generator whose numbers depend on these alone: on a seed, an epoch, what they are for."""
+    """Return a generator whose numbers depend on ``parts`` alone: a seed, an epoch, a purpose."""
     digest = hashlib.sha256(":".join(map(str, parts)).encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnBinding:
-    """``inputs`` has the column of each input of the network, ``targets`` that of each output that is judged."""
+    """The columns of the network's inputs, ``None`` for one that the data lack, and of the outputs that have a loss."""
 
     inputs: tuple[str | None, ...]
     targets: Mapping[str, str]
 
     @property
     def columns(self) -> set[str]:
+        """Return the names of all columns that are used."""
         return {name for name in self.inputs if name is not None} | {*self.targets.values()}
 
 
 class Batches:
-    """Batches of some rows of a data set. ``subset`` are the numbers of those that belong to it, all by default.
+    """Batches of some rows of a data set. ``subset`` has the numbers of those rows, int64, [n]; all by default.
 
-    ``padding`` has the columns of sequences, and what pads each, where batches are to be of rows of like length, and
-    without the padding that all of them have.
-
-    Each process of ``world`` gets its share of every batch, and as many batches as the others. Rows that do not lie in
-    memory are read ahead by ``workers`` processes. ``drop_last`` leaves a batch out of an epoch that is not full.
+    ``padding`` maps columns of sequences to the number that pads them, for batches of rows of like length, cut to the
+    longest. Each process of ``world`` gets its share of every batch, and as many batches as the others. Rows that are
+    not in memory are prefetched by ``workers`` processes. ``drop_last`` leaves out the last batch of an epoch unless it
+    is full.
     """
 
     def __init__(
@@ -98,12 +99,12 @@ class Batches:
         return len(self.subset)
 
     def steps(self, batch: int | None) -> int:
-        """Batches an epoch, the last one perhaps smaller, where it is not left out."""
+        """Return the number of batches of ``batch`` rows in an epoch, all rows being one batch if that is ``None``."""
         size = batch or len(self)
         return len(self) // size if self.drop_last else -(-len(self) // size)
 
     def shuffled(self, epoch: int, batch: int | None, skip: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch, in an order that the seed and the epoch decide; the first ``skip`` are left out."""
+        """Yield the batches of an epoch but for the first ``skip``, in an order that seed and epoch decide."""
         order = self.subset[torch.randperm(len(self), generator=seeded(self.seed, "order", epoch))]
         draws = [
             torch.rand(len(self.rows), transform.draws, generator=seeded(self.seed, transform.name, number, epoch))
@@ -117,30 +118,30 @@ class Batches:
         yield from self._batches(batches[skip:], draws)
 
     def in_order(self, batch: int) -> Iterator[Batch]:
-        """All rows, as they stand."""
+        """Yield all rows in their own order."""
         yield from self._batches(torch.split(self.subset, batch))
 
     def every(self, batch: int) -> Iterator[Batch]:
-        """All rows, for those who do not mind in which order: where padding is left out, by their lengths."""
+        """Yield all rows in the order that is fastest: by length, if batches are cut to the longest row."""
         order = self.lengths[self.subset].argsort(stable=True) if len(self.lengths) else torch.arange(len(self))
         # Of too few rows for all processes each has all: what is measured of none has no value.
         world = self.world if len(self) >= self.world.size else SINGLE_PROCESS
         yield from self._batches(torch.split(self.subset[order], batch), world=world)
 
     def take(self, index: Tensor) -> Batch:
-        """The rows of these numbers (int64, [n]), counted among those that belong to it."""
+        """Return the rows of ``index`` (int64, [n]), which counts the rows of the subset."""
         index = self.subset[index]
         return self._batch(self._taken(index), index, (), len(index), len(index))
 
     def _by_length(self, order: Tensor, batch: int, epoch: int) -> Sequence[Tensor]:
-        """The rows of an epoch in batches of like length, the batches in an order of chance again."""
+        """Return the rows of an epoch in batches of like length, the batches shuffled again."""
         pools = [pool[self.lengths[pool].argsort(stable=True)] for pool in torch.split(order, POOL * batch)]
         batches = torch.split(torch.cat(pools), batch)
         chance = torch.randperm(len(batches), generator=seeded(self.seed, "batches", epoch))
         return [batches[number] for number in chance]
 
     def _trimmed(self, batch: Batch) -> Batch:
-        """A batch without the places at the end that are padding in all of its rows."""
+        """Return a batch without the positions at the end that are padding in all of its rows."""
         if not self.padding:
             return batch
         inputs, targets = zip(self.binding.inputs, batch.inputs), self.binding.targets.items()
@@ -152,7 +153,7 @@ class Batches:
     def _batches(
         self, batches: Sequence[Tensor], draws: Sequence[Tensor] = (), world: World | None = None
     ) -> Iterator[Batch]:
-        """Batches of the rows of these numbers, this process's share of each."""
+        """Yield this process's share of the batches whose row numbers are given."""
         parts = [batch[(world or self.world).part(len(batch))] for batch in batches]
         counts = [len(part) for part in parts]
         mine = [part if count else batch[:1] for batch, part, count in zip(batches, parts, counts)]
@@ -160,7 +161,7 @@ class Batches:
             yield self._trimmed(self._batch(taken, index, draws, count, len(batch)))
 
     def _read(self, batches: Sequence[Tensor]) -> Iterator[dict[str, Tensor]]:
-        """The rows of each batch, on the device."""
+        """Yield the rows of each batch, on the device."""
         if isinstance(self.rows, TensorRows) or self.workers == 0:
             yield from map(self._taken, batches)
             return
@@ -168,7 +169,7 @@ class Batches:
             yield self._moved(taken)
 
     def _taken(self, index: Tensor) -> dict[str, Tensor]:
-        """Rows by their numbers, on the device."""
+        """Return rows by their numbers, on the device."""
         if isinstance(self.rows, TensorRows):
             return self.rows.take(index.to(self.device))
         return self._moved(self.rows.take(index))
@@ -177,7 +178,7 @@ class Batches:
         return {name: tensor.to(self.device, non_blocking=True) for name, tensor in taken.items()}
 
     def _batch(self, taken: dict[str, Tensor], index: Tensor, draws: Sequence[Tensor], count: int, whole: int) -> Batch:
-        """Rows as the network takes them: prepared, and varied by what was drawn for each."""
+        """Return rows as the network takes them: prepared, and augmented by the random numbers of each row."""
         if not self.ready:
             taken = self._prepared(taken)
         for (transform, names), numbers in zip(self.augment, draws):
@@ -188,7 +189,7 @@ class Batches:
         return Batch(inputs, {output: taken[name] for output, name in self.binding.targets.items()}, count, whole)
 
     def _prepared(self, taken: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Rows as the network takes them: bytes as numbers from 0 to 1, then the transforms, at last float32."""
+        """Return rows as numbers from 0 to 1 where they are bytes, transformed, and as float32 at last."""
         taken = numbers_of(taken, self.columns)
         for transform in self.prepare:
             taken |= {name: change(taken[name]) for name, change in transform.changes.items() if name in taken}
@@ -196,7 +197,7 @@ class Batches:
 
 
 def split(batch: Batch, count: int) -> list[Batch]:
-    """A batch in ``count`` parts that are equal to one row."""
+    """Return a batch in ``count`` parts, whose sizes differ by one row at most."""
     if count == 1:
         return [batch]
     places = torch.arange(batch.rows).tensor_split(count)
@@ -204,13 +205,14 @@ def split(batch: Batch, count: int) -> list[Batch]:
 
 
 def part_of(batch: Batch, part: slice) -> Batch:
+    """Return some rows of a batch."""
     inputs = tuple(None if tensor is None else tensor[part] for tensor in batch.inputs)
     rows = part.stop - part.start
     return Batch(inputs, {name: tensor[part] for name, tensor in batch.targets.items()}, rows, batch.whole)
 
 
 def trimmed(rows: Any, padding: int | None) -> Any:
-    """Sequences [n, T, …] without the places at the end where all of them hold ``padding``; others as they are."""
+    """Return sequences, [n, T, …], without the positions at the end that are padding in all rows; others unchanged."""
     if rows is None or padding is None:
         return rows
     places = (rows != padding).any(0).nonzero()
@@ -218,7 +220,7 @@ def trimmed(rows: Any, padding: int | None) -> Any:
 
 
 def numbers_of(rows: Mapping[str, Tensor], columns: Mapping[str, Column]) -> dict[str, Tensor]:
-    """Rows with bytes that stand for real numbers as numbers from 0 to 1."""
+    """Return columns with bytes that stand for real numbers as float32 from 0 to 1."""
     return {
         name: tensor.to(torch.float32).div_(255)
         if tensor.dtype == torch.uint8 and columns[name].dtype.startswith("float")
@@ -229,7 +231,7 @@ def numbers_of(rows: Mapping[str, Tensor], columns: Mapping[str, Column]) -> dic
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A transform, ready: what it does to each column that it is for. ``states`` is what it has learned of them."""
+    """A transform with the function for each column that it applies to, and the states that it has learned of them."""
 
     transform: Transform
     changes: Mapping[str, Any]
@@ -243,7 +245,7 @@ def prepare_transforms(
     subset: Tensor,
     known: Sequence[Mapping[str, Tensor]] | None = None,
 ) -> list[Prepared]:
-    """The transforms of a recipe with what they learn from the rows of ``subset``, or with the states ``known``."""
+    """Return the transforms of a recipe, fitted to the rows of ``subset``, or with the states that are ``known``."""
     made: list[Prepared] = []
     shapes = dict(columns)
     for number, transform in enumerate(transforms):
@@ -266,7 +268,7 @@ def prepare_transforms(
 
 
 def sample(rows: Rows, subset: Tensor, columns: Mapping[str, Column]) -> Tensor:
-    """The rows that a transform learns from: all, or of those on disk as many as memory may hold, by chance."""
+    """Return the numbers of the rows that a transform is fitted to: all, or a random share of those on disk."""
     if isinstance(rows, TensorRows):
         return subset
     each = sum(4 * math.prod(size or 1 for size in column.shape) for column in columns.values())

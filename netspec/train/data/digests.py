@@ -1,4 +1,4 @@
-"""Which rows a run was begun with: how many, and a digest of what is in them."""
+"""Digests of a run's rows, by which changed data are noticed."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ Digests = Mapping[str, Mapping[str, Any]]
 
 
 def digests_of(data: Data) -> dict[str, dict[str, Any]]:
-    """The number of rows and a digest of each part of a data set."""
+    """Return the number of rows and a digest of each part of a data set."""
     parts = {"train": data.train, "validation": data.validation, "test": data.test}
     return {part: {"rows": len(rows), "sha256": digest_of(rows)} for part, rows in parts.items() if rows is not None}
 
 
 def digest_of(rows: Rows) -> str:
-    """The SHA-256 of rows, of their types and shapes."""
+    """Return the SHA-256 of rows, of their types and shapes."""
     own = getattr(rows, "digest", None)
     if own is not None:
         return str(own())
@@ -41,6 +41,7 @@ def digest_of(rows: Rows) -> str:
 
 
 def digest_of_tensors(tensors: Iterable[tuple[str, Tensor]]) -> str:
+    """Return the SHA-256 of tensors with their names, types and shapes."""
     made = hashlib.sha256()
     for name, tensor in tensors:
         made.update(f"{name} {tensor.dtype} {[*tensor.shape]}\n".encode())
@@ -49,7 +50,7 @@ def digest_of_tensors(tensors: Iterable[tuple[str, Tensor]]) -> str:
 
 
 def differences(was: Digests, now: Digests) -> list[str]:
-    """What is other in the one data than in the other, in words."""
+    """Return the differences between two data sets, a sentence each."""
     told = []
     for part in {**was, **now}:
         before, after = was.get(part), now.get(part)

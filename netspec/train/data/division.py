@@ -1,4 +1,4 @@
-"""Which of the training rows train, and which are held back to judge by."""
+"""The division of the training rows: those that train, and those that are held back for validation."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ SOME = 3
 
 @dataclass(frozen=True, slots=True)
 class RowSplit:
-    """Which rows train, and which judge: numbers into the training rows, or rows of their own."""
+    """Numbers of the training rows that train and that validate, int64, [n]; ``None`` if rows of their own validate."""
 
     train: Tensor
     validation: Tensor | None = None
 
 
 def split_rows(recipe: Recipe, data: Data, targets: Mapping[str, str], fold: int | None = None) -> RowSplit:
-    """Hold rows back to judge by, as the recipe says; the same ones for the same seed.
+    """Hold rows back for validation as the recipe says; the same ones for the same seed.
 
-    Where the rows have classes, as large a share of each is held back, and a class of one row stays. ``targets`` has
-    the column that each output is compared with.
+    If the rows have classes, an equal share of each is held back, and a class of one row trains. ``targets`` has the
+    column of each output's target. Raises ``UsageError`` for more folds than rows.
     """
     count, settings = len(data.train), recipe.settings
     everything, classes = torch.arange(count), first_classes(recipe, data, targets)
@@ -54,13 +54,13 @@ def split_rows(recipe: Recipe, data: Data, targets: Mapping[str, str], fold: int
 
 
 def first_classes(recipe: Recipe, data: Data, targets: Mapping[str, str]) -> Tensor | None:
-    """The class of each training row, int64, [n], by the first loss that compares rows with classes."""
+    """Return the class of each training row, int64, [n], by the first loss that compares rows with classes."""
     found = (classes_of(data, targets[name], loss) for name, loss in recipe.losses.items())
     return next((classes for classes in found if classes is not None), None)
 
 
 def classes_of(data: Data, name: str, loss: Loss) -> Tensor | None:
-    """The class of each training row, int64, [n]; ``None`` where rows have none, or only reading them would tell."""
+    """Return the class of each training row, int64, [n]; ``None`` if they have none, or must be read for it."""
     column = getattr(data.train, "column", None)
     found: Tensor | None = None if column is None else column(name)
     if found is None or found.dim() != 1 or loss.task == "numbers":
@@ -69,7 +69,7 @@ def classes_of(data: Data, name: str, loss: Loss) -> Tensor | None:
 
 
 def lone_classes(recipe: Recipe, data: Data, targets: Mapping[str, str]) -> str | None:
-    """What there is to be told of classes of a single row; ``None`` where there are none."""
+    """Return a warning about classes of a single row; ``None`` if there are none."""
     for output, name in targets.items():
         loss = recipe.losses[output]
         classes = classes_of(data, name, loss)
@@ -96,7 +96,9 @@ def _without(everything: Tensor, held: Tensor) -> RowSplit:
 
 
 def _folds(order: Tensor, count: int, classes: Tensor | None) -> list[Tensor]:
-    """Rows in parts that are equal to one row: those of each class are dealt out in turn, but for one alone."""
+    """Return rows in ``count`` folds that differ by one row at most; each class is dealt out in turn, but for single
+    rows.
+    """
     if classes is None:
         return [*order.tensor_split(count)]
     found, counts = torch.unique(classes, return_counts=True)
@@ -106,16 +108,16 @@ def _folds(order: Tensor, count: int, classes: Tensor | None) -> list[Tensor]:
 
 
 def _share_of_each(order: Tensor, held: int, classes: Tensor) -> Tensor:
-    """The first rows of each class in ``order``, ``held`` in all or as many as there are."""
+    """Return the first rows of each class in ``order``, ``held`` in all or as many as there are."""
     counts = torch.unique(classes, return_counts=True)[1]
     by_class = torch.split(order[classes[order].argsort(stable=True)], counts.tolist())
     return torch.cat([rows[:few] for rows, few in zip(by_class, _quotas(counts, held).tolist())])
 
 
 def _quotas(counts: Tensor, held: int) -> Tensor:
-    """How many rows of each class are held back, by how many it has: as large a share of each, to one row.
+    """Return how many rows of each class are held back: the same share of each, to one row.
 
-    One row of each class stays, and one is held back where the class has two and enough are held for all.
+    One row of each class stays, and one is held back if the class has two and enough are held for all.
     """
     most = counts - 1
     least = most.clamp(max=1) if held >= int((most > 0).sum()) else torch.zeros_like(most)

@@ -1,4 +1,4 @@
-"""What the rows of a data set mean: by this a network that has been trained reads all other data."""
+"""The meaning of a data set's rows, by which a trained network reads other data."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FEW = 10
 class Meaning:
     """The columns of the data that a network is trained on, before they are prepared.
 
-    ``words`` says what the whole numbers of a column stand for, ``names`` what the features in a row of one are called.
+    ``words`` has the names of classes or words by number, ``names`` those of the features in a row of a column.
     ``bytes`` are the columns of real numbers that are read as bytes, 0 to 255 as 0 to 1; ``ranges`` has the least and
     the largest number of other images.
     """
@@ -35,7 +35,9 @@ class Meaning:
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def counterpart(self, name: str, columns: Mapping[str, Column]) -> str | None:
-        """The trained column that a column of other data is: of the same name, or the only one of its kind."""
+        """Return the trained column that a column of other data corresponds to: of the same name, or the only one of
+        its kind.
+        """
         if name in self.columns:
             return name
         own, theirs = (
@@ -45,19 +47,19 @@ class Meaning:
         return own[0] if len(own) == len(theirs) == 1 else None
 
     def classes_of(self, name: str | None) -> tuple[str, ...] | None:
-        """What the classes, or words, of a trained column are called: by their numbers where they have no names."""
+        """Return the names of a trained column's classes or words: their numbers if they have no names."""
         if name is None or name in self.words:
             return self.words.get(name or "")
         count = self.columns[name].classes if self.columns[name].target else None
         return None if count is None else tuple(map(str, range(count)))
 
     def target_classes(self) -> tuple[str, ...] | None:
-        """The classes of the only target."""
+        """Return the classes of the only target; ``None`` if there are several targets, or no classes."""
         targets = [name for name, column in self.columns.items() if column.target]
         return self.classes_of(targets[0]) if len(targets) == 1 else None
 
     def scaled(self, name: str, what: str, tensor: Tensor) -> Tensor:
-        """A trained column's rows in the scale that it was trained in. Raises ``DataFault`` where theirs is another."""
+        """Return a trained column's rows in the scale of training. Raises ``DataFault`` if their scale is another."""
         if name in self.bytes and tensor.dtype != torch.uint8:
             low, high = extent(tensor)
             if tensor.is_floating_point() and low >= 0 and high <= 1:
@@ -75,7 +77,7 @@ class Meaning:
 
 
 def meaning_of(data: Data) -> Meaning:
-    """What the rows of a data set mean."""
+    """Return the meaning of a data set's rows."""
     first = data.train.take(torch.tensor([0]))
     real = [name for name, column in data.columns.items() if column.dtype.startswith("float") and name in first]
     in_bytes = tuple(name for name in real if first[name].dtype == torch.uint8)
@@ -87,7 +89,7 @@ def meaning_of(data: Data) -> Meaning:
 
 
 def extent(tensor: Tensor) -> tuple[float, float]:
-    """The least and the largest number."""
+    """Return the least and the largest number; zeros for a tensor without numbers."""
     if not tensor.numel():
         return 0.0, 0.0
     low, high = tensor.aminmax()
@@ -98,7 +100,7 @@ def extent(tensor: Tensor) -> tuple[float, float]:
 
 
 def class_key(text: str) -> str | float:
-    """By what two spellings of a class are the same: ``1`` and ``1.0`` are one number, other words are themselves."""
+    """Return a key by which two spellings of a class are equal: ``1`` and ``1.0`` are one number."""
     for read in (int, float):
         try:
             number: float = read(text)
@@ -109,11 +111,12 @@ def class_key(text: str) -> str | float:
 
 
 def is_named_by_number(text: str) -> bool:
+    """Return whether the name of a class is a number."""
     return not isinstance(class_key(text), str)
 
 
 class Coding:
-    """The numbers of classes by what they are called, however that is spelled: ``1``, ``1.0`` and, of two, ``true``."""
+    """The numbers of classes by their names, in any spelling: ``1``, ``1.0`` and, of two, ``true``."""
 
     def __init__(self, words: Sequence[str]):
         self.words = words
@@ -123,21 +126,21 @@ class Coding:
         self.truths = {} if None in truths else dict(zip(truths, range(len(words))))
 
     def __getitem__(self, text: str) -> int | None:
-        """The number of a class; ``None`` where there is no such."""
+        """Return the number of a class; ``None`` if there is no such class."""
         found = self.numbers.get(text, self.numbers.get(class_key(text)))
         return self.truths.get(truth(text)) if found is None and truth(text) is not None else found
 
 
 def truth(text: str) -> int | None:
-    """0 or 1 as a number or a word."""
+    """Return 0 or 1 for a number or a word of truth; ``None`` for other texts."""
     key = TRUTHS.get(text.lower(), class_key(text))
     return int(key) if key in (0, 1) else None
 
 
 def coding_of(words: Sequence[str], used: Iterable[str]) -> Coding:
-    """How classes that a network knows are spelled in other data, which use these words.
+    """Return the coding of a network's classes for other data, which use the names in ``used``.
 
-    Numbers from 0 on are the classes themselves where none is called by a number, as formats without names have them.
+    Numbers from 0 on are the classes themselves if none is called by a number, as formats without names have them.
     """
     if not any(map(is_named_by_number, words)) and {*used} <= {*map(str, range(len(words)))}:
         return Coding([*map(str, range(len(words)))])
@@ -145,7 +148,7 @@ def coding_of(words: Sequence[str], used: Iterable[str]) -> Coding:
 
 
 def listed(words: Iterable[str]) -> str:
-    """Some words, those that many would be too many of cut off."""
+    """Return words as a list for a message, cut off after ten."""
     some = [*words]
     return ", ".join(f"`{word}`" for word in some[:FEW]) + (f" and {len(some) - FEW} more" if len(some) > FEW else "")
 
@@ -155,7 +158,7 @@ def listed(words: Iterable[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """Rows with some of their columns changed, as they are taken."""
+    """Rows on disk, some of whose columns are changed as they are read."""
 
     rows: Rows
     changes: Mapping[str, Callable[[Tensor], Tensor]]
@@ -169,9 +172,9 @@ class Changed:
 
 
 def as_trained(data: Data, meaning: Meaning) -> Data:
-    """Data by the classes, the words, the order of features and the scale that a network was trained with.
+    """Return data by the classes, words, order of features and scale that a network was trained with.
 
-    Raises ``DataFault`` where they hold what it does not know.
+    Raises ``DataFault`` if they hold what it does not know.
     """
     changes: dict[str, list[Callable[[Tensor], Tensor]]] = {}
     columns, words, names = dict(data.columns), dict(data.words), dict(data.names)
@@ -198,7 +201,7 @@ def as_trained(data: Data, meaning: Meaning) -> Data:
 
 
 def changed(rows: Rows, changes: Mapping[str, Callable[[Tensor], Tensor]]) -> Rows:
-    """Rows with some of their columns changed: at once where they lie in memory."""
+    """Return rows with some of their columns changed: at once if they are in memory."""
     if not changes:
         return rows
     if isinstance(rows, TensorRows):
@@ -207,6 +210,8 @@ def changed(rows: Rows, changes: Mapping[str, Callable[[Tensor], Tensor]]) -> Ro
 
 
 def chained(changes: Sequence[Callable[[Tensor], Tensor]]) -> Callable[[Tensor], Tensor]:
+    """Return one change that applies several in turn."""
+
     def change(rows: Tensor) -> Tensor:
         for each in changes:
             rows = each(rows)
@@ -216,7 +221,7 @@ def chained(changes: Sequence[Callable[[Tensor], Tensor]]) -> Callable[[Tensor],
 
 
 def recoding(name: str, found: Sequence[str], known: Sequence[str]) -> Callable[[Tensor], Tensor]:
-    """Whole numbers that stand for the one words as those that stand for the other."""
+    """Return a change of whole numbers that stand for the words ``found`` into those of ``known``."""
     coding = coding_of(known, found)
     other = known.index(UNKNOWN) if UNKNOWN in known else NO_WORD
     table = (coding[word] for word in found)
@@ -236,7 +241,7 @@ def recoding(name: str, found: Sequence[str], known: Sequence[str]) -> Callable[
 
 
 def known_only(name: str, count: int) -> Callable[[Tensor], Tensor]:
-    """Guard: whole numbers are classes that a network was trained with."""
+    """Return a change that changes nothing, and raises ``DataFault`` for classes that a network was not trained on."""
 
     def guarded(rows: Tensor) -> Tensor:
         if not rows.is_floating_point() and rows.numel() and int(rows.max()) >= count:
@@ -249,7 +254,7 @@ def known_only(name: str, count: int) -> Callable[[Tensor], Tensor]:
 
 
 def reordering(found: Sequence[str], known: Sequence[str]) -> Callable[[Tensor], Tensor]:
-    """Features by their names. Raises ``DataFault`` where one is not there."""
+    """Return a change that puts features in the order of ``known``. Raises ``DataFault`` if one is missing."""
     missing = [name for name in known if name not in found]
     if missing:
         raise DataFault(f"the data have no column {listed(missing)}", f"their columns are {listed(found)}")

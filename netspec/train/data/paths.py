@@ -1,7 +1,7 @@
-"""Where the user's files are, how they are opened, and packages that only some data need.
+"""Files of the user's data, and packages that only some data need.
 
-Every file of data goes through ``opened``, which takes regular files alone, and every decoder of somebody else's
-runs inside ``decoding``: so a pipe, a device or a broken file is told, and never waited for.
+Every file of data is opened by ``opened``, which takes regular files alone, and every decoder of another package runs
+inside ``decoding``: a pipe, a device or a broken file is reported, never waited for.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def there(path: str, folder: Path) -> Path:
-    """A file or folder that exists. Raises ``DataFault``."""
+    """Return the path of a file or folder that exists. Raises ``DataFault``."""
     found = folder / path
     help = None if Path(path).is_absolute() else "paths start at the folder of the spec"
     try:
@@ -37,7 +37,7 @@ def there(path: str, folder: Path) -> Path:
 
 @contextmanager
 def opened(file: Path, name: str) -> Iterator[BinaryIO]:
-    """A regular file, open for reading; ``name`` is what messages call it. Raises ``DataFault``."""
+    """Open a regular file for reading; ``name`` is its name in messages. Raises ``DataFault``."""
     try:
         # Without O_NONBLOCK, opening a FIFO would wait for its writer.
         handle = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
@@ -53,7 +53,7 @@ def opened(file: Path, name: str) -> Iterator[BinaryIO]:
 
 
 def kind_of(mode: int) -> str:
-    """What a file that is not a regular one is called."""
+    """Return the name of a kind of file, by its mode."""
     kinds = {stat.S_IFREG: "a file", stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe (FIFO)", stat.S_IFSOCK: "a socket"}
     return kinds.get(stat.S_IFMT(mode), "a device")
 
@@ -68,7 +68,7 @@ def _is_special(file: Path) -> bool:
 
 @contextmanager
 def decoding(name: str) -> Iterator[None]:
-    """Tell of a file that is broken. Decoders raise whatever their code runs into, so that every fault is caught."""
+    """Report a broken file as a ``DataFault``. Decoders raise whatever their code runs into: all errors are caught."""
     try:
         yield
     except (DataFault, EnvironmentFault):
@@ -80,7 +80,7 @@ def decoding(name: str) -> Iterator[None]:
 
 
 def reason(fault: BaseException) -> str:
-    """The first line of what a fault says; of a fault of the system, without the path."""
+    """Return the first line of an error's message; of an error of the system, without the path."""
     if isinstance(fault, OSError) and fault.strerror:
         return fault.strerror
     text = str(fault).strip()
@@ -88,10 +88,7 @@ def reason(fault: BaseException) -> str:
 
 
 def read_text(path: str, folder: Path) -> str:
-    """A file of UTF-8, its lines ended by ``\\n``, without the mark that some programs put first.
-
-    Raises ``DataFault``.
-    """
+    """Return the text of a UTF-8 file with lines ended by ``\\n``, without a byte order mark. Raises ``DataFault``."""
     name = visible(path)
     with opened(there(path, folder), name) as file:
         guard_memory(os.fstat(file.fileno()).st_size, name)
@@ -101,7 +98,7 @@ def read_text(path: str, folder: Path) -> str:
 
 
 def decoded(content: bytes, name: str) -> str:
-    """The text of a file's bytes. Raises ``DataFault`` where they are not UTF-8, or no text."""
+    """Return the text of a file's bytes. Raises ``DataFault`` if they are not UTF-8, or not text."""
     help = "save it as UTF-8"
     if content.startswith(UTF_16):
         raise DataFault(f"{name} is not UTF-8, but UTF-16", help)
@@ -118,13 +115,13 @@ def decoded(content: bytes, name: str) -> str:
 
 
 def guard_memory(size: int, name: str) -> None:
-    """Guard: so many bytes fit in the memory that is free."""
+    """Guard: ``size`` bytes fit in the memory that is free."""
     if size > free_memory():
         raise DataFault(f"{name} has {size / 1e9:,.1f} GB, which do not fit in memory")
 
 
 def free_memory() -> int:
-    """Bytes of memory that are free, or could be; where the system does not say, as many as it has."""
+    """Return the bytes of memory that are free or can be freed; all of it if the system does not say."""
     try:
         lines = Path("/proc/meminfo").read_text("ascii").splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
@@ -137,7 +134,7 @@ def free_memory() -> int:
 
 
 def package(name: str, distribution: str, data_set: str) -> Any:
-    """A package that a data set needs. Raises ``EnvironmentFault`` where it is not installed."""
+    """Import a package that a data set needs. Raises ``EnvironmentFault`` if it is not installed."""
     try:
         return import_module(name)
     except ModuleNotFoundError:

@@ -1,4 +1,4 @@
-"""Rows that lie on disk, read ahead by worker processes while the network learns from those before."""
+"""Prefetching: worker processes read rows from disk while the network learns from those before."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST = 8
 
 
 class RowsByIndex(Dataset[dict[str, Tensor] | DataFault]):
-    """Rows by lists of their numbers. A fault is given rather than raised, as it would lose its words on the way."""
+    """Rows by lists of their numbers. An error is returned rather than raised: a worker would lose its message."""
 
     def __init__(self, rows: Rows):
         self.rows = rows
@@ -29,7 +29,7 @@ class RowsByIndex(Dataset[dict[str, Tensor] | DataFault]):
 
 
 def prefetch(rows: Rows, batches: Sequence[Tensor], workers: int, pinned: bool) -> Iterator[dict[str, Tensor]]:
-    """The rows of each batch (their numbers, int64, [n]), in order; ``pinned`` are ready to be copied to a GPU.
+    """Yield the rows of each batch (their numbers, int64, [n]), in order, in pinned memory if ``pinned``.
 
     Raises ``DataFault`` at the batch whose rows cannot be read.
     """
@@ -48,6 +48,6 @@ def prefetch(rows: Rows, batches: Sequence[Tensor], workers: int, pinned: bool) 
 
 
 def chosen_workers(asked: int | None, processes: int) -> int:
-    """How many workers read for this process: as many as ``asked``, or its share of the cores but one."""
+    """Return the number of workers of this process: as ``asked``, or its share of the cores less one."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(MOST, max(1, cores // processes - 1)) if asked is None else asked

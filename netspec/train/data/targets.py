@@ -1,4 +1,4 @@
-"""Targets as their losses take them: whether numbers are classes, and how many there are, only these tell."""
+"""Targets as their losses need them: only these say whether numbers are classes, and how many."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from netspec.train.data.base import Data, DataFault, Rows, TensorRows
 def judged(
     data: Data, losses: Mapping[str, Loss], ranks: Mapping[str, int], trained: bool = False, repair: str | None = None
 ) -> Data:
-    """The data with the targets of ``losses`` as these take them; ``ranks`` has the dimensions of each output.
+    """Return the data with the targets of ``losses`` as these need them; ``ranks`` has the dimensions of each output.
 
-    ``repair`` is what makes truths of numbers that are none. Raises ``DataFault`` for what is no class, or no truth;
-    and for classes without training rows, unless a network has been ``trained`` on others.
+    ``repair`` is the help for numbers that are not truths. Raises ``DataFault`` for values that are not classes or
+    truths; and for classes without training rows, unless a network has been ``trained`` on others.
     """
     only = [name for name, column in data.columns.items() if column.target]
     for output, loss in losses.items():
@@ -36,10 +36,10 @@ def judged(
 def as_classes(
     data: Data, name: str, ignored: int | None = None, rank: int | None = None, trained: bool = False
 ) -> Data:
-    """The data with the numbers of a column as classes, counted without those that are ``ignored``.
+    """Return the data with the numbers of a column as classes, counted without those that are ``ignored``.
 
-    Bytes become classes; of a row with a dimension more than ``rank``, one of size 1 is taken away. What has been
-    counted stays as it is.
+    Bytes become classes; of a row with a dimension more than ``rank``, one of size 1 is removed. A column whose classes
+    have been counted is unchanged.
     """
     column = data.columns[name]
     if column.classes is not None or (column.dtype != "int64" and not _holds_bytes(data, name)):
@@ -58,9 +58,9 @@ def as_classes(
 
 
 def as_truths(data: Data, name: str, loss: Loss, repair: str | None = None) -> Data:
-    """The data with a column that says no, 0, or yes, 1, or how likely it is: bytes may be 0 and 255 instead.
+    """Return the data with a column of 0, 1, or probabilities; bytes may be 0 and 255 instead.
 
-    How many classes there are is told elsewhere, where they have been counted.
+    A column whose classes have been counted is unchanged, as that is checked elsewhere.
     """
     if len(words := data.words.get(name, ())) == 1:
         raise DataFault(
@@ -84,7 +84,7 @@ def as_truths(data: Data, name: str, loss: Loss, repair: str | None = None) -> D
 
 
 def _count(tensor: Tensor, name: str, file: str, ignored: int | None) -> int:
-    """One more than the largest class; 0 where all are ignored. Raises ``DataFault`` where one is negative."""
+    """Return the largest class plus one; 0 if all are ignored. Raises ``DataFault`` for a negative class."""
     counts = torch.ones_like(tensor, dtype=torch.bool) if ignored is None else tensor != ignored
     why = "but classes are whole numbers from 0 on"
     help = "real numbers are no classes: store them as float32; what is to be left out, `ignore_index` names"
@@ -94,7 +94,7 @@ def _count(tensor: Tensor, name: str, file: str, ignored: int | None) -> int:
 
 
 def _guard_place(tensor: Tensor, wrong: Tensor, name: str, file: str, why: str, help: str | None = None) -> None:
-    """Guard: no value is ``wrong``. The fault names the place of the first."""
+    """Guard: no value is ``wrong``. The error names the position of the first."""
     if bool(wrong.any()):
         place = tuple(wrong.nonzero()[0].tolist())
         value = tensor[place].item()
@@ -126,7 +126,7 @@ def _in_memory(data: Data) -> bool:
 
 
 def _tensors(data: Data, name: str) -> list[Tensor]:
-    """A column's values in each part, that for training first."""
+    """Return a column's values in each part, those for training first."""
     return [rows.tensors[name] for rows in _parts(data).values() if isinstance(rows, TensorRows)]
 
 
@@ -135,7 +135,7 @@ def _holds_bytes(data: Data, name: str) -> bool:
 
 
 def _changed(data: Data, name: str, change: Callable[[Tensor], Tensor], column: Column) -> Data:
-    """The data with another column of this name, its values changed in every part."""
+    """Return the data with another column of this name, its values changed in every part."""
     train, validation, test = (
         TensorRows({**rows.tensors, name: change(rows.tensors[name])}) if isinstance(rows, TensorRows) else None
         for rows in (data.train, data.validation, data.test)

@@ -1,7 +1,7 @@
 """Transforms of whole batches, on their device. Images are floats, [n, C, H, W].
 
-Each is a pure function of the rows and, where it varies them, of ``draws``, [n, count], uniform in [0, 1): so a row
-comes out the same in any batch, on any device and after a resumption.
+Each is a pure function of the rows and, if it augments them, of ``draws``, [n, count], uniform in [0, 1): a row comes
+out the same in any batch, on any device and after a resumption.
 """
 
 import torch
@@ -22,33 +22,33 @@ from netspec.recipes.transforms import (
 
 
 def resize(transform: Resize, rows: Tensor) -> Tensor:
-    """[n, C, H, W] to the size, smoothed before it is made smaller."""
+    """Return images, [n, C, H, W], in another size, smoothed before they are made smaller."""
     return F.interpolate(rows, spread(transform.size, 2), mode="bilinear", antialias=True)
 
 
 def channels(transform: Channels, rows: Tensor) -> Tensor:
-    """[n, 1, H, W] to [n, count, H, W]."""
+    """Return images, [n, 1, H, W], with their channel repeated, [n, count, H, W]."""
     return rows.expand(-1, transform.count, -1, -1)
 
 
 def permute(transform: Permute, rows: Tensor) -> Tensor:
-    """[n, …] with the dimensions behind the first in another order."""
+    """Return rows, [n, …], with the dimensions after the first in another order."""
     return rows.permute(0, *(dim + 1 for dim in transform.dims)).contiguous()
 
 
 def normalize(transform: Normalize, rows: Tensor) -> Tensor:
-    """(x − mean)/std."""
+    """Return (x − mean)/std."""
     mean, std = (rows.new_tensor(value).view(1, -1, 1, 1) for value in (transform.mean, transform.std))
     return (rows - mean) / std
 
 
 class _Standardize:
-    """Features are along the last dimension, in images along the channels."""
+    """Standardizes features, which are along the last dimension, or along the channels of images."""
 
     def fit(self, transform: Standardize, rows: Tensor) -> Tensor:
-        """Mean and standard deviation of each feature, float64, [2, …], such that they broadcast over rows.
+        """Return mean and standard deviation of each feature, float64, [2, …], such that they broadcast over rows.
 
-        A feature that is always the same keeps a deviation of 1: it becomes 0. Bytes count as 0 to 1.
+        A feature that is constant keeps a deviation of 1: it becomes 0. Bytes count as 0 to 1.
         """
         feature = {1: 0, 4: 1}.get(rows.dim(), rows.dim() - 1)
         others = [dim for dim in range(rows.dim()) if dim != feature or rows.dim() == 1]
@@ -67,7 +67,7 @@ standardize = _Standardize()
 
 
 def random_crop(transform: RandomCrop, rows: Tensor, draws: Tensor) -> Tensor:
-    """Windows of the images' own size in the padded images; ``draws`` [n, 2] say where."""
+    """Return windows of the images' own size in the padded images; ``draws`` [n, 2] are their positions."""
     height, width = rows.shape[-2:]
     start = _whole(draws, 2 * transform.padding + 1)
     y = start[:, :1] + torch.arange(height, device=rows.device)
@@ -78,14 +78,14 @@ def random_crop(transform: RandomCrop, rows: Tensor, draws: Tensor) -> Tensor:
 
 
 def horizontal_flip(transform: HorizontalFlip, rows: Tensor, draws: Tensor) -> Tensor:
-    """Those whose draw, [n, 1], is below ``p`` turned left to right."""
+    """Return rows with those whose draw, [n, 1], is below ``p`` flipped left to right."""
     return torch.where((draws[:, 0] < transform.p).view(-1, 1, 1, 1), rows.flip(-1), rows)
 
 
 def random_erasing(transform: RandomErasing, rows: Tensor, draws: Tensor) -> Tensor:
-    """A square of zeros, cut off at the border, where the first of the draws, [n, 3], is below ``p``.
+    """Return rows with a square of zeros, cut off at the border, where the first draw of [n, 3] is below ``p``.
 
-    The others say where its centre is, anywhere in the image.
+    The other draws say where its centre is, anywhere in the image.
     """
     inside = []
     for draw, size in zip(draws[:, 1:].unbind(1), rows.shape[-2:]):
@@ -97,5 +97,5 @@ def random_erasing(transform: RandomErasing, rows: Tensor, draws: Tensor) -> Ten
 
 
 def _whole(draws: Tensor, count: int) -> Tensor:
-    """Uniform numbers as whole ones from 0 to ``count`` − 1."""
+    """Return uniform numbers as whole ones from 0 to ``count`` − 1."""
     return (draws * count).long().clamp(max=count - 1)

@@ -1,4 +1,4 @@
-"""A network divided among processes, as FSDP2 does it, and its checkpoints, as torch's distributed ones."""
+"""FSDP2: a network sharded among processes, and its checkpoints, which are torch's distributed ones."""
 
 from __future__ import annotations
 
@@ -77,9 +77,9 @@ class FSDP(Strategy):
 
 
 def own_blocks(model: nn.Module) -> list[nn.Module]:
-    """The repeated blocks of a network that share no parameter with what is outside of them.
+    """Return the repeated blocks of a network that share no parameter with what is outside of them.
 
-    Those that do are left to the whole, which is gathered while any of it runs.
+    Others are sharded with the whole network, whose parameters are gathered while any of it runs.
     """
     uses = Counter(id(parameter) for _, parameter in model.named_parameters(remove_duplicate=False))
 
@@ -91,9 +91,9 @@ def own_blocks(model: nn.Module) -> list[nn.Module]:
 
 
 def write_shards(tensors: Mapping[str, Tensor], folder: Path) -> None:
-    """Write what each process has of some tensors into a folder, each into a file of its own.
+    """Write the shards of tensors that this process has into a file of its own in a folder.
 
-    Raises ``OSError`` where one of them could not.
+    Raises ``OSError`` if one of the processes could not.
     """
     try:
         save(dict(tensors), storage_writer=FileSystemWriter(folder))
@@ -103,7 +103,7 @@ def write_shards(tensors: Mapping[str, Tensor], folder: Path) -> None:
 
 
 class Shards(FileSystemReader):
-    """Such a folder, whoever wrote it: torch unpickles its index, which could name any function to be called."""
+    """Reads such a folder. torch unpickles its index, which could name any function to be called; this does not."""
 
     def read_metadata(self, *args: Any, **kwargs: Any) -> Metadata:
         with open(self._get_metadata_path(kwargs.get("rank")), "rb") as file:
@@ -113,9 +113,10 @@ class Shards(FileSystemReader):
 
 
 class Index(pickle.Unpickler):
-    """Reads the index of a checkpoint, which is made of ``PARTS`` and of dtypes. Raises ``UnpicklingError`` for others.
+    """Unpickles the index of a checkpoint, which consists of ``PARTS`` and dtypes. Raises ``UnpicklingError`` for
+    others.
 
-    There are tensors alone in it: bytes would be unpickled in their turn.
+    It has tensors only: bytes would be unpickled in their turn.
     """
 
     def find_class(self, module: str, name: str) -> Any:
@@ -126,7 +127,7 @@ class Index(pickle.Unpickler):
 
 
 def shards_in(folder: Path) -> dict[str, tuple[torch.Size, torch.dtype]]:
-    """Size and type of every tensor that such a folder has."""
+    """Return size and dtype of every tensor in such a folder."""
     entries = Shards(folder).read_metadata().state_dict_metadata
     return {
         name: (found.size, found.properties.dtype)
@@ -136,7 +137,7 @@ def shards_in(folder: Path) -> dict[str, tuple[torch.Size, torch.dtype]]:
 
 
 def read_shards(tensors: Mapping[str, Tensor], folder: Path, world: World) -> None:
-    """Fill tensors with what a folder has of them, however many processes wrote it and however they are divided now."""
+    """Fill tensors from a folder, however many processes wrote it and however the tensors are sharded now."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "torch.distributed is disabled")  # as is right for a single process
         load(dict(tensors), storage_reader=Shards(folder), no_dist=world.size == 1)

@@ -1,1 +1,1 @@
-"""What training minimises, and what measures it: losses, class weights, metrics."""
+"""Objectives and scores: losses, class weights, metrics."""

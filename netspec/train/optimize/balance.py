@@ -1,4 +1,4 @@
-"""What rows of each class weigh, where a loss asks for classes to weigh as much as each other."""
+"""Weights of classes for losses that ask for balanced ones."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def is_balanced(loss: Loss) -> bool:
 
 
 def balanced(loss: Loss, data: Data, name: str, rows: Tensor, classes: int | None) -> Loss:
-    """A loss with its weights as numbers, from the training rows of these numbers; any other as it is.
+    """Return a loss whose balanced weights are numbers, from the training rows ``rows`` (int64, [n]); others unchanged.
 
-    ``name`` is the column that it compares with, ``classes`` how many scores there are. Raises ``UsageError`` where
-    only reading all rows would tell how many there are of each class.
+    ``name`` is the column of its target, ``classes`` the number of scores. Raises ``UsageError`` if the classes are
+    known only after reading all rows.
     """
     if not is_balanced(loss):
         return loss
@@ -45,14 +45,14 @@ def balanced(loss: Loss, data: Data, name: str, rows: Tensor, classes: int | Non
 
 
 def class_weights(values: Tensor, classes: int | None) -> list[float]:
-    """n/(k·n_c) of each class; a class without rows, which counts nowhere, has 1."""
+    """Return n/(k·n_c) for each class; 1 for a class without rows, which counts nowhere."""
     counts = torch.bincount(values.flatten(), minlength=classes or 0).double()
     present = int((counts > 0).sum())
     return torch.where(counts > 0, counts.sum() / (present * counts), 1.0).tolist()
 
 
 def positive_weights(values: Tensor, column: Column) -> float | list[float]:
-    """How many zeros there are for each one: of each answer in a row of several, or of all."""
+    """Return the number of zeros for each one: by answer, if a row has several, or of all."""
     share = values.double() / (255 if values.dtype == torch.uint8 else 1)
     if len(column.shape) != 1:
         share = share.flatten()
@@ -62,7 +62,7 @@ def positive_weights(values: Tensor, column: Column) -> float | list[float]:
 
 
 def known_weights(loss: Loss, weights: Mapping[str, Tensor], output: str) -> Loss:
-    """A loss with the weights that a run has kept of it."""
+    """Return a loss with the weights that a run has saved for it."""
     if not is_balanced(loss) or output not in weights:
         return loss
     argument = "weight" if isinstance(loss, ClassLoss) else "pos_weight"
@@ -70,7 +70,7 @@ def known_weights(loss: Loss, weights: Mapping[str, Tensor], output: str) -> Los
 
 
 def write_loss_weights(losses: Mapping[str, Loss], asked: Mapping[str, Loss], folder: Path) -> None:
-    """Write the weights of those losses that had them from the rows: other data are judged by the same."""
+    """Write the weights that losses have learned from the rows, by which other data are scored."""
     found = {}
     for output, loss in losses.items():
         if is_balanced(asked[output]):
@@ -82,12 +82,12 @@ def write_loss_weights(losses: Mapping[str, Loss], asked: Mapping[str, Loss], fo
 
 
 def has_loss_weights(folder: Path) -> bool:
-    """Return whether it is kept what the losses know of the classes."""
+    """Return whether a run has saved the weights of its losses."""
     return (folder / FILE).is_file()
 
 
 def read_loss_weights(folder: Path) -> dict[str, Tensor]:
-    """The weights that a run has kept of its losses, by output."""
+    """Return the weights that a run has saved of its losses, by output. Raises ``EnvironmentFault``."""
     if not has_loss_weights(folder):
         return {}
     try:

@@ -1,4 +1,4 @@
-"""Losses that torch does not have by themselves."""
+"""Losses that torch does not have."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 
 def perceptron(output: Tensor, target: Tensor) -> Tensor:
-    """Rosenblatt's criterion: the mean of max(0, −y·f(x)), y = 2·target − 1. ``output`` and ``target``: (N, …).
+    """Return Rosenblatt's criterion: the mean of max(0, −y·f(x)), y = 2·target − 1. ``output`` and ``target``: (N, …).
 
     A score of 0 is on the wrong side of either class: it counts as 0, but its gradient is −y.
     """
@@ -17,5 +17,5 @@ def perceptron(output: Tensor, target: Tensor) -> Tensor:
 
 
 def kl_divergence(output: Tensor, target: Tensor) -> Tensor:
-    """KL(target ‖ softmax(output)) in nats, summed over the last dimension and averaged over the others."""
+    """Return KL(target ‖ softmax(output)) in nats, summed over the last dimension and averaged over the others."""
     return F.kl_div(F.log_softmax(output, -1), target, reduction="none").sum(-1).mean()

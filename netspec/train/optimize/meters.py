@@ -1,7 +1,7 @@
-"""Evaluator over all rows, whatever the batches and the processes were that had them.
+"""Meters: metrics over all rows, whatever the batches and the processes were that had them.
 
-Each keeps what it needs of every batch and works the measure out at the end. The scores are a network's own, before
-any sigmoid or softmax, whose rounding would make different scores equal. What is not defined is ``nan``.
+Each collects statistics of every batch and computes the metric at the end. The scores are a network's own, before any
+sigmoid or softmax, whose rounding would make different scores equal. A metric that is not defined is ``nan``.
 """
 
 from __future__ import annotations
@@ -17,37 +17,39 @@ from torch import Tensor
 
 
 class Meter(ABC):
-    """Base of every measure; its interface is that of torchmetrics."""
+    """Base of every meter; its interface is that of torchmetrics."""
 
     def __init__(self) -> None:
         self.parts: list[tuple[Tensor, ...]] = []
 
     def to(self, device: torch.device) -> Meter:
+        """Return the meter itself: statistics are kept on the CPU."""
         return self
 
     def reset(self) -> None:
+        """Forget all batches."""
         self.parts = []
 
     def update(self, scores: Tensor, wanted: Tensor) -> None:
-        """Take in a batch, [n, …] both."""
+        """Add a batch of scores and targets, [n, …] each."""
         self.parts.append(tuple(each.cpu() for each in self.part(scores, wanted)))
 
     def compute(self) -> float:
-        """The measure over the batches of all processes."""
+        """Return the metric over the batches of all processes."""
         parts = gathered(self.parts)
         return self.whole([torch.stack(each) for each in zip(*parts)]) if parts else math.nan
 
     @abstractmethod
     def part(self, scores: Tensor, wanted: Tensor) -> Sequence[Tensor]:
-        """Return what is kept of a batch."""
+        """Return the statistics of a batch."""
 
     @abstractmethod
     def whole(self, kept: Sequence[Tensor]) -> float:
-        """Return the measure, from what has been kept of all batches, [batches, …] each."""
+        """Return the metric from the statistics of all batches, [batches, …] each."""
 
 
 def gathered(parts: list[Any]) -> list[Any]:
-    """The parts of all processes."""
+    """Return the parts of all processes."""
     if not dist.is_initialized():
         return parts
     found: list[list[Any]] = [[] for _ in range(dist.get_world_size())]
@@ -56,7 +58,7 @@ def gathered(parts: list[Any]) -> list[Any]:
 
 
 def mean_of_defined(values: Tensor) -> float:
-    """The mean of the values that are numbers; ``nan`` where none is."""
+    """Return the mean of the values that are not ``nan``; ``nan`` if there is none."""
     return float(values[~values.isnan()].mean())
 
 
@@ -122,7 +124,7 @@ class AUROCMeter(Meter):
         return mean_of_defined(torch.stack([self.of_one(*each) for each in zip(scores.unbind(1), wanted.unbind(1))]))
 
     def of_one(self, scores: Tensor, wanted: Tensor) -> Tensor:
-        """For a single question; 0/0 where all have the same answer."""
+        """Return the metric of a single question; 0/0 if all rows have the same answer."""
         _, place, counts = torch.unique(scores, return_inverse=True, return_counts=True)
         counts = counts.double()
         ranks = (counts.cumsum(0) - (counts - 1) / 2)[place]
@@ -132,7 +134,7 @@ class AUROCMeter(Meter):
 
 
 def log_odds(scores: Tensor) -> Tensor:
-    """The logarithm of p/(1 − p) of each class, p from the softmax of scores (n, classes); as exact at 1 as at 0."""
+    """Return log(p/(1 − p)) of each class, p from the softmax of scores (n, classes); as exact at 1 as at 0."""
     best = scores.argmax(1, keepdim=True)
     logs = scores.log_softmax(1)
     others = scores.scatter(1, best, -math.inf).logsumexp(1, keepdim=True)
@@ -165,7 +167,9 @@ class R2Meter(Meter):
 
 
 def merged(kept: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Number, mean, Σ(y − ȳ)² and Σ(ŷ − y)² of all rows, from those of parts, [parts, …] each (Chan et al. 1979)."""
+    """Return number, mean, Σ(y − ȳ)² and Σ(ŷ − y)² of all rows, from those of parts, [parts, …] each (Chan et al.
+    1979).
+    """
     counts, means, spreads, missed = kept
     weights = counts[:, None].double()
     mean = (weights * means).sum(0) / weights.sum()

@@ -1,4 +1,4 @@
-"""How well a network does on some rows: its loss, and its metrics."""
+"""The loss and the metrics of a network on some rows."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ FEW = 8
 
 
 class Evaluator:
-    """The metrics of a network's first judged output, and its loss.
+    """Evaluates the loss of a network, and the metrics of its first output with a loss.
 
-    ``read_back`` is the place among the inputs of the one that holds the target shifted by one, for metrics that let
-    the network read what it wrote. ``fixed`` says that all rows of the output have one size.
+    ``read_back`` is the number of the input that holds the target shifted by one, for metrics that let the network read
+    what it wrote. ``fixed`` says that all rows of the output have one size.
     """
 
     def __init__(
@@ -62,7 +62,9 @@ class Evaluator:
     def evaluate(
         self, model: nn.Module, batches: Batches, batch: int | None, autocast: AbstractContextManager[Any]
     ) -> dict[str, float]:
-        """``{"loss": …, "accuracy": …}`` of a network in evaluation; a metric that is not defined is left out."""
+        """Return ``{"loss": …, "accuracy": …}`` of a network in evaluation mode; metrics that are not defined are left
+        out.
+        """
         training = model.training
         model.eval()
         for meter in (*self.meters.values(), *self.decoding.values()):
@@ -84,7 +86,7 @@ class Evaluator:
 
     @property
     def labels(self) -> list[str]:
-        """What is measured besides the loss."""
+        """Return the labels of the metrics."""
         return [*self.meters, *self.decoding]
 
     def _update(self, outputs: Any, batch: Batch) -> None:
@@ -108,18 +110,19 @@ class Evaluator:
                 meter.update(scores if self.loss.task == "classes" else scores.flatten(), wanted.flatten())
 
     def _columns(self, rows: Tensor) -> Tensor:
-        """Numbers, or answers to questions: (n, …) with a place for each in a row; of rows of any size, (n, 1) of all.
+        """Return numbers, or answers to questions, as (n, columns), a column for each position of a row, or (n, 1) of
+        all.
 
-        The places of images and sequences answer one and the same question.
+        The positions of images and sequences answer one and the same question.
         """
         apart = self.fixed and (rows.dim() == 2 or self.loss.task == "numbers")
         return rows.reshape(len(rows), -1) if apart else rows.reshape(-1, 1)
 
     def _decode(self, model: nn.Module, batch: Batch, outputs: Any, world: World) -> None:
-        """Judge what a network writes when it reads back its own words.
+        """Score the sequences that a network writes when it reads back its own words.
 
-        It writes the target from end to end where it predicts every word of it from the target's words before that
-        one: so one pass says it all, unless the network looks ahead at words that it is yet to write.
+        It writes the target from end to end if it predicts every word of it from the target's words before that one: so
+        one pass suffices, unless the network looks ahead at words that it is yet to write.
         """
         ahead = world.most(self.looks_ahead(model, batch))  # all processes, which may share the network, do the same
         written = self.decoded(model, batch, world) if ahead else self._scores(outputs).argmax(-1)
@@ -132,7 +135,7 @@ class Evaluator:
         return scores
 
     def looks_ahead(self, model: nn.Module, batch: Batch) -> bool:
-        """Return whether what is said of the first half of a sequence changes with the words of its second half."""
+        """Return whether the output of the first half of a sequence changes with the words of its second half."""
         assert self.read_back is not None
         inputs = [None if each is None else each[:FEW] for each in batch.inputs]
         words = inputs[self.read_back]
@@ -143,7 +146,7 @@ class Evaluator:
         return not torch.allclose(before, self._scores(model(*inputs))[:, :half], rtol=1e-4, atol=1e-4)
 
     def _right(self, written: Tensor, target: Tensor) -> Tensor:
-        """Which sequences are right from end to end, as 0 and 1; padding does not count, nor do rows of it."""
+        """Return 1 for sequences that are right from end to end, else 0; padding and rows of padding do not count."""
         same = written == target
         if self.ignored is not None:
             same |= target == self.ignored
@@ -151,7 +154,7 @@ class Evaluator:
         return same.all(1).float()
 
     def decoded(self, model: nn.Module, batch: Batch, world: World = SINGLE_PROCESS) -> Tensor:
-        """What the network writes when it reads back its own words, the likeliest at each place: (N, T)."""
+        """Return the words that the network writes as it reads back its own, the likeliest ones, (N, T)."""
         assert self.read_back is not None
         inputs = list(batch.inputs)
         given = inputs[self.read_back]
@@ -173,7 +176,7 @@ class Evaluator:
 
 
 def nothing_counts(which: str, output: str, ignored: int | None) -> str:
-    """Why some rows cannot be judged."""
+    """Return the message about rows of which nothing counts."""
     return (
         f"nothing counts of the rows {which}: every target of `{output}` is {ignored}, which the loss ignores; take "
         "rows with other targets, or another `ignore_index`"
@@ -181,7 +184,7 @@ def nothing_counts(which: str, output: str, ignored: int | None) -> str:
 
 
 class Losses:
-    """The loss of many batches: the mean over all that counts in them, whatever the batches were."""
+    """The mean loss over all that counts in many batches, however the rows are divided into them."""
 
     def __init__(self, objective: Objective):
         self.objective = objective
@@ -189,7 +192,7 @@ class Losses:
         self.counts = dict.fromkeys(objective.terms, 0.0)
 
     def add(self, outputs: Any, batch: Batch) -> None:
-        """What the network gave for a batch."""
+        """Add the outputs of a batch."""
         counts = self.objective.counts(batch.targets)
         for name, output in self.objective.named(outputs).items():
             if counts[name]:
@@ -198,7 +201,7 @@ class Losses:
                 self.counts[name] += counts[name]
 
     def mean(self, world: World = SINGLE_PROCESS) -> float:
-        """Over all processes. Raises ``TrainingFault`` where nothing of the rows counts."""
+        """Return the mean over all processes. Raises ``TrainingFault`` if nothing of the rows counts."""
         terms = self.objective.terms.values()
         sums, counts = (world.sums(*each.values()) for each in (self.sums, self.counts))
         if not any(counts):
@@ -208,12 +211,12 @@ class Losses:
 
 
 def scores_of_places(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Scores (places, classes) and classes (places), of images, of sequences or of rows."""
+    """Return scores (positions, classes) and classes (positions), of images, sequences or rows."""
     if output.dim() > 3:
         output = output.movedim(1, -1)
     return output.flatten(0, -2), target.flatten().long()
 
 
 def better_way(metrics: Iterable[Metric], watched: str) -> int:
-    """1 where more of what is watched is better, −1 where less is."""
+    """Return 1 if a higher value of ``watched`` is better, −1 if a lower one is."""
     return next((1 for metric in metrics if metric.label == watched and metric.better == "higher"), -1)

@@ -1,4 +1,4 @@
-"""What is made small: the losses of the outputs, added up."""
+"""The training objective: the sum of the outputs' losses."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ WEIGHTS = ("weight", "pos_weight")
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """The loss of one output. ``ignored`` is the class whose places do not count, as padding; ``weight`` is how much
-    those of each class do, [classes], where they count differently.
+    """The loss of one output. ``ignored`` is the class whose positions do not count, as padding; ``weight`` is the
+    weight of each class, [classes], if they differ.
     """
 
     scale: float
@@ -29,7 +29,7 @@ class Term:
     weight: Tensor | None = None
 
     def count(self, target: Tensor) -> float:
-        """The places, or rows, that the mean is over, or what they weigh."""
+        """Return the number of rows or positions that the mean is over, or the sum of their weights."""
         if self.weight is not None:
             kept = target if self.ignored is None else target[target != self.ignored]
             return float(self.weight.to(target.device)[kept].sum(dtype=torch.float64))
@@ -53,10 +53,11 @@ class Objective:
     def __call__(
         self, outputs: Any, targets: Mapping[str, Tensor], shares: Mapping[str, float] | None = None
     ) -> Tensor:
-        """The loss of what the network gave: a tensor, or a mapping of several, some of which may be absent.
+        """Return the loss, a scalar, of a network's output: a tensor, or a mapping of several, some of which may be
+        absent.
 
-        ``shares`` says, for a part of a batch, how much of what counts in the whole it has for each output: the losses
-        of all parts then add up to that of the batch, however long the padding is in each.
+        ``shares`` is, for a part of a batch and each output, the part's share of what counts in the whole batch: the
+        losses of all parts then add up to that of the batch, however much padding each has.
         """
         named = self.named(outputs)
         if shares is None:  # all that counts in a whole batch may be nothing
@@ -71,13 +72,13 @@ class Objective:
         return total
 
     def named(self, outputs: Any) -> dict[str, Tensor]:
-        """The outputs that are judged, those that there are, by name."""
+        """Return the outputs that have a loss and are present, by name."""
         if not isinstance(outputs, dict):
             return {self.main: outputs}
         return {name: outputs[name] for name in self.terms if name in outputs}
 
     def counts(self, targets: Mapping[str, Tensor]) -> dict[str, float]:
-        """How many places, or rows, the loss of each output is the mean of, or what they weigh."""
+        """Return, for each output, the number of rows or positions that its loss is the mean of, or their weight."""
         return {name: each.count(targets[name]) for name, each in self.terms.items()}
 
     def _part(self, name: str, output: Tensor, target: Tensor, share: float) -> Tensor:
@@ -90,19 +91,19 @@ class Objective:
 
 
 def term(loss: Loss, padding: int | None) -> Term:
-    """A loss, ready for an output whose column is padded with ``padding``."""
+    """Return the term of a loss for an output whose target is padded with ``padding``."""
     ignored = loss.keywords().get("ignore_index", padding) if loss.per_class else None
     weight = loss.keywords().get("weight")
     return Term(loss.scale, criterion(loss, padding), ignored, None if weight is None else torch.tensor(weight))
 
 
 def shares(counts: Mapping[str, float], wholes: Mapping[str, float]) -> dict[str, float]:
-    """How much of what counts in a batch a part of it has, for each output."""
+    """Return the share of a batch's counts that a part of it has, for each output."""
     return {name: count / wholes[name] if wholes[name] else 0.0 for name, count in counts.items()}
 
 
 def criterion(loss: Loss, padding: int | None) -> Callable[[Tensor, Tensor], Tensor]:
-    """A loss as a function of an output (N, …) and its target (N, …), averaged over both."""
+    """Return a loss as a function of an output (N, …) and its target (N, …), averaged over both."""
     function, keywords = resolve(loss.torch), loss.keywords()
     weights = {name: torch.tensor(keywords.pop(name)) for name in WEIGHTS if name in keywords}
     if loss.per_class and padding is not None:
@@ -114,7 +115,7 @@ def criterion(loss: Loss, padding: int | None) -> Callable[[Tensor, Tensor], Ten
 
 
 def _weighted(function: Callable[..., Tensor], weights: Mapping[str, Tensor], output: Tensor, target: Tensor) -> Tensor:
-    """A loss with a weight for each score, which are along dim 1 of images."""
+    """Return a loss with a weight for each score, along dim 1 of images."""
     sides = (1,) * (output.dim() - 2) if output.dim() > 3 else ()
     placed = {
         name: weight.to(output.device).reshape(-1, *(sides if name == "pos_weight" else ()))

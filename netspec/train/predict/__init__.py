@@ -1,1 +1,1 @@
-"""A trained run put to use: it is loaded again and asked about new rows."""
+"""Trained runs put to use: loaded again and asked about new rows."""

@@ -1,4 +1,4 @@
-"""An ONNX file that is called like the module it was written from."""
+"""An ONNX file that is called like the module it was exported from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trained run, loaded again: its network with the best weights, and what its data meant."""
+"""A trained run, loaded again: its network with the best weights, and the meaning of its data."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from netspec.train.store.metadata import begun_as, changes_of_data, going_on, re
 
 
 class TrainedRun:
-    """A run that has ended, from its folder alone. ``other`` are data that it was not trained on, as in a spec.
+    """A run that has ended, read from its folder alone. ``other`` are data that it was not trained on, as in a spec.
 
-    ``fold`` is the fold of a cross-validated run, whose weights, transforms and files lie in ``path``.
+    ``fold`` is the fold of a cross-validated run, whose weights, transforms and files are in ``path``.
     """
 
     def __init__(self, folder: RunFolder, path: Path, fold: int | None = None, other: str | None = None):
@@ -38,9 +38,9 @@ class TrainedRun:
 
     @staticmethod
     def find(run: str, other: str | None = None) -> list[TrainedRun]:
-        """The run of a folder, or ``runs/NAME/last``; one for each fold where it was cross-validated.
+        """Return the run of a folder, or ``runs/NAME/last``; one for each fold of a cross-validated run.
 
-        Raises ``UsageError`` where there is no such run, or where it has not been trained to its end.
+        Raises ``UsageError`` if there is no such run, or if it has not been trained to its end.
         """
         path = Path(run)
         above, name = RunFolder(path.parent), path.name
@@ -63,15 +63,15 @@ class TrainedRun:
         return [TrainedRun(folder, each, number, other) for number, each in enumerate(folds)]
 
     def states(self) -> list[dict[str, Tensor]]:
-        """What the transforms have learned of the rows that it was trained on."""
+        """Return the states that the transforms have learned from the training rows, by transform and column."""
         return read_states(self.recipe.prepare, self.path)
 
     def meaning(self) -> Meaning:
-        """The columns of its data, and what their numbers stand for."""
+        """Return the meaning of its data. Raises ``EnvironmentFault`` if the file is damaged."""
         return read_meaning(self.folder)
 
     def module(self, runtime: str) -> nn.Module:
-        """The network with the best weights, on the CPU: as PyTorch, or as its ONNX file."""
+        """Return the network with the best weights, on the CPU: as PyTorch, or as its ONNX file."""
         if runtime == "onnx":
             self._guard_whole(self.path / "model.onnx")
             return OnnxModule(self.path / "model.onnx").eval()
@@ -83,16 +83,16 @@ class TrainedRun:
         return module.eval()
 
     def _guard_whole(self, path: Path) -> None:
-        """Guard: a file is as the run has left it, where it is."""
+        """Guard: a file, if it exists, is as the run has written it."""
         digests = self.folder.result().get("files", {})
         digest = digests.get(path.relative_to(self.folder.path).as_posix())
         if digest is not None and path.is_file() and digest_of(path) != digest:
             raise damaged(path)
 
     def scores(self, runtime: str, warn: Callable[[str], None] = print) -> dict[str, dict[str, float]]:
-        """Loss and metrics of every part of the data that the recipe names.
+        """Return loss and metrics by the part of the data.
 
-        Nothing is held back of other data. Where its own are no longer as they were, ``warn`` is told.
+        Other data are not split: all of their rows are scored. ``warn`` is called if the run's own data have changed.
         """
         data = read_data(self.graph, self.meaning())
         for change in changes_of_data(data, self.folder) if self.other is None else ():
@@ -111,7 +111,7 @@ class TrainedRun:
 
 
 def other_data(folder: RunFolder, text: str) -> list[str]:
-    """Other data as values to set: what they leave unsaid of what their rows mean is as in training."""
+    """Return other data as values to set; keys that give rows a meaning are as in training, unless they are named."""
     node = read_value("train.data", text)
     ((name, trained),) = folder.facts()["recipe"]["data"].items()
     kind = ingredients("data").get(name)

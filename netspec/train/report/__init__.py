@@ -1,1 +1,1 @@
-"""How a run is shown: progress, curves, the page, activation statistics."""
+"""Reports of a run: progress, curves, the page, activation statistics."""

@@ -1,4 +1,4 @@
-"""How large activations and gradients are, layer by layer: where they vanish, and where they explode."""
+"""The size of activations and gradients by layer: where they vanish, and where they explode."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ the same of activations, against the first layer's."""
 
 @dataclass(frozen=True, slots=True)
 class LayerStats:
-    """A layer with weights. ``activation`` is the root mean square of what it makes, ``gradient`` that of the loss's
-    gradient with respect to its weights, absent where they are frozen.
+    """A layer with weights. ``activation`` is the root mean square of its output, ``gradient`` that of the loss's
+    gradient with respect to its weights, ``None`` if they are frozen.
     """
 
     path: str
@@ -33,19 +33,19 @@ class LayerStats:
     gradient: float | None
 
     def plain(self) -> dict[str, Any]:
-        """The same for a file; what is not finite is absent."""
+        """Return the fields for a file; numbers that are not finite become ``None``."""
         return {key: value if known(value) else None for key, value in asdict(self).items()}
 
 
 def known(value: Any) -> bool:
-    """Return whether a value is something that JSON has."""
+    """Return whether JSON has this value."""
     return not isinstance(value, float) or math.isfinite(value)
 
 
 def stats_at_start(setup: Setup) -> list[LayerStats]:
-    """Those of a network as it is initialised, for the first batch, or part of one, that it is to learn from.
+    """Return the statistics of a network as initialised, on its first batch, or the first part of that.
 
-    Raises ``TrainingFault`` where that does not fit in memory.
+    Raises ``TrainingFault`` if that does not fit in memory.
     """
     settings = setup.recipe.settings
     batch = next(iter(setup.train.shuffled(0, settings.batch)))
@@ -55,9 +55,9 @@ def stats_at_start(setup: Setup) -> list[LayerStats]:
 
 
 def activation_stats(model: nn.Module, objective: Objective, batch: Batch) -> list[LayerStats]:
-    """The layers of a network in the order they run, for one batch: one forward and one backward pass.
+    """Return the statistics of a network's layers in the order they run, by one forward and one backward pass.
 
-    Nothing of it is left behind: random numbers, statistics and gradients are as they were.
+    Random numbers, buffers and gradients are left as they were.
     """
     made: dict[str, float] = {}
     layers = {name: each for name, each in model.named_modules() if weights_of(each)}
@@ -88,7 +88,7 @@ def activation_stats(model: nn.Module, objective: Objective, batch: Batch) -> li
 
 
 def weights_of(layer: nn.Module) -> list[nn.Parameter]:
-    """The weights of one of torch's own layers, without biases and scales."""
+    """Return the weights of one of torch's own layers, without biases and scales."""
     if not type(layer).__module__.startswith("torch.nn."):
         return []
     return [each for each in layer.parameters(recurse=False) if each.dim() > 1]
@@ -96,7 +96,7 @@ def weights_of(layer: nn.Module) -> list[nn.Parameter]:
 
 @contextmanager
 def undisturbed(model: nn.Module) -> Iterator[None]:
-    """Puts random numbers and the statistics of batch norms back; what is compiled runs as it stands."""
+    """Restore random numbers and the statistics of batch norms at the end; compiled modules run without compilation."""
     before = {name: each.clone() for name, each in model.named_buffers()}
     devices = {each.device for each in model.parameters() if each.device.type == "cuda"}
     with torch.random.fork_rng(devices), torch.compiler.set_stance("force_eager"):
@@ -107,7 +107,7 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
 
 
 def root_mean_square(tensors: Sequence[Tensor | None]) -> float:
-    """Over all numbers of some tensors; an absent one is of zeros."""
+    """Return the root mean square of all numbers in tensors; absent ones are left out."""
     there = [each.detach() for each in tensors if each is not None]
     count = sum(each.numel() for each in there)
     squares = (
@@ -117,7 +117,7 @@ def root_mean_square(tensors: Sequence[Tensor | None]) -> float:
 
 
 def verdict(found: Sequence[LayerStats]) -> str:
-    """In a sentence, which layer's gradient or activation is lost, or gets out of hand; empty where all learn."""
+    """Return a sentence on the first layer whose gradient or activation vanishes or explodes; empty if none does."""
     for each in found:
         if not math.isfinite(each.activation):
             return f"activations explode: at `{each.path}` they are no longer finite"
@@ -142,7 +142,7 @@ def _out_of_hand(what: str, sizes: Sequence[tuple[str, float]], measure: int) ->
 
 
 def stats_table(found: Sequence[LayerStats], most: int = 24) -> str:
-    """A line a layer, with a bar for the gradient on a logarithmic scale; of many layers, evenly spread ones."""
+    """Return a line for each layer, with a logarithmic bar for the gradient; ``most`` evenly spread layers."""
     shown = (
         list(found) if len(found) <= most else [found[round(at * (len(found) - 1) / (most - 1))] for at in range(most)]
     )

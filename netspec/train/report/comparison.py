@@ -1,4 +1,4 @@
-"""The picture of several runs side by side: their losses, and how large gradients and activations are by layer."""
+"""The picture of several runs side by side: their losses, and gradients and activations by layer."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Styles = Mapping[str, dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A run as the picture has it. ``layers`` are of before its first step; one that failed has no ``history``."""
+    """A run in the picture. ``layers`` are of before its first step; ``history`` is ``None`` for one that failed."""
 
     history: History | None = None
     layers: Sequence[LayerStats] = field(default=())
@@ -67,7 +67,7 @@ def draw_comparison(runs: Mapping[str, Compared], path: Path) -> None:
 
 
 def begin_differently(layers: Iterable[Sequence[LayerStats]]) -> bool:
-    """Whether a picture by layer says something: of networks that are deep enough, and do not all start the same."""
+    """Return whether a picture by layer is useful: for networks that are deep enough and start differently."""
     found = {tuple(each) for each in layers if each}
     return len(found) > 1 and max(map(len, found)) >= FEWEST_LAYERS
 
@@ -108,7 +108,7 @@ KINDS = {
 
 
 def _draw_layers(runs: Mapping[str, Compared], styles: Styles, kind: str, axis: Any) -> None:
-    """One kind of magnitude, as a share of one layer's, from the first layer (0) to the last (1)."""
+    """Draw gradients or activations as multiples of one layer's, from the first layer (0) to the last (1)."""
     title, unit, measure = KINDS[kind]
     seen: list[float] = []
     for label, run in runs.items():

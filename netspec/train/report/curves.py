@@ -1,4 +1,4 @@
-"""Pictures of how runs went, drawn with matplotlib: one for a file, one for a page that is light or dark."""
+"""Pictures of runs, drawn with matplotlib: for a file, and for a page that is light or dark."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def curves_svg(history: History, published: Mapping[str, float] = {}) -> str:
 
 @contextmanager
 def figure(count: int, width: float, in_row: int, above: float = 0.0) -> Iterator[tuple[Any, Sequence[Any]]]:
-    """A figure of panels, each ``width`` inches wide, so many in a row, with as many inches more ``above`` them."""
+    """Make a figure of ``count`` panels, ``width`` inches wide, ``in_row`` in a row, with ``above`` inches on top."""
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -134,6 +134,7 @@ def _mark(points: Sequence[Any], marker: str) -> dict[str, Any]:
 
 
 def columns(points: Sequence[tuple[int, float]]) -> tuple[list[int], list[float]]:
+    """Return the two coordinates of points."""
     return [step for step, _ in points], [value for _, value in points]
 
 

@@ -14,11 +14,13 @@ from netspec.train.store.metadata import plain_meaning, read_meaning, read_state
 
 
 def metadata_of(graph: Graph, run: RunFolder, fold: RunFolder) -> dict[str, str]:
-    """Properties of an ONNX file, each a JSON text. ``fold`` has the transforms, which is the run itself or one of it.
+    """Return the properties of an ONNX file, each a JSON text. ``fold`` has the transforms: a fold of the run, or the
+    run.
 
-    ``netspec.inputs`` has the column of each input, ``netspec.targets`` that of each judged output; ``netspec.data``
-    what the columns mean, as ``data.json`` has it; ``netspec.classes`` what the classes of an output are called;
-    ``netspec.prepare`` the transforms, in their order, with what each has learned (``states``, by column).
+    ``netspec.inputs`` has the column of each input, ``netspec.targets`` that of each output with a loss;
+    ``netspec.data`` is the meaning of the columns, as in ``data.json``; ``netspec.classes`` has the names of an
+    output's classes; ``netspec.prepare`` the transforms, in their order, with what each has learned (``states``, by
+    column).
     """
     recipe, meaning = recipe_of(graph), read_meaning(run)
     inputs = bind_inputs(prepared(meaning.columns, recipe.prepare), graph.inputs, recipe.inputs)

@@ -1,4 +1,4 @@
-"""The page of a run: what was trained on what, and how it went. It needs nothing besides itself."""
+"""The report page of a run: its recipe, its scores and how they developed. It needs no other file."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def _said(value: Any) -> str:
 
 
 def plain(value: Any) -> str:
-    """A setting in words: ``adam (lr 0.002)``."""
+    """Return a setting as text: ``adam (lr 0.002)``."""
     if isinstance(value, Mapping):
         if len(value) == 1 and isinstance(inside := next(iter(value.values())), Mapping):
             told = ", ".join(f"{key} {plain(each)}" for key, each in inside.items() if _tells(each))
@@ -134,7 +134,7 @@ def _number(value: float | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time as a reader says it: ``3 min 02 s``."""
+    """Return a time in seconds as text: ``3 min 02 s``."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -142,5 +142,5 @@ def duration(seconds: float) -> str:
 
 
 def _tells(value: Any) -> bool:
-    """Return whether a setting says more than that there is no such thing."""
+    """Return whether a setting is set to something."""
     return value is not None and value is not False and value != [] and value != {}

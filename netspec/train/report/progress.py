@@ -1,4 +1,4 @@
-"""How a run is shown while it goes on: a live line on a terminal, a line an epoch elsewhere."""
+"""The progress of a run: a live line on a terminal, a line for each epoch elsewhere."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ LARGE = 1e6
 
 
 class Progress(Protocol):
-    """What a run tells of itself."""
+    """The interface by which a run reports its progress."""
 
     def resumed(self, done: int) -> None:
-        """The run goes on after this step."""
+        """Report that the run is resumed after ``done`` steps."""
 
     def step(self, done: int, loss: float) -> None:
-        """A step is done."""
+        """Report a step and its loss."""
 
     def epoch(self, record: Mapping[str, Any]) -> None:
-        """An epoch is done, and judged."""
+        """Report an epoch and its scores."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Clear what is only shown during the run."""
 
 
 class Plain:
-    """A line an epoch, under a heading."""
+    """Prints a line for each epoch, under a heading."""
 
     def __init__(self, steps: int):
         self.columns: list[str] = []
@@ -54,7 +55,7 @@ class Plain:
 
 
 class Live(Plain):
-    """The same lines, and below them a bar with loss, rate and the time that is left."""
+    """Prints the same lines, and below them a bar with loss, rate and the time that is left."""
 
     def __init__(self, steps: int):
         super().__init__(steps)
@@ -93,12 +94,12 @@ class Live(Plain):
 
 
 def shown(steps: int) -> Progress:
-    """What suits where the output goes."""
+    """Return the progress report that suits the standard output."""
     return Live(steps) if sys.stdout.isatty() else Plain(steps)
 
 
 def epoch_cells(record: Mapping[str, Any]) -> dict[str, str]:
-    """An epoch's record as the cells of a line."""
+    """Return an epoch's record as the cells of a line."""
     cells = {"epoch": str(record["epoch"])}
     for part in ("train", "validation"):
         cells |= {f"{part} {name}": score(value) for name, value in record.get(part, {}).items()}
@@ -106,7 +107,7 @@ def epoch_cells(record: Mapping[str, Any]) -> dict[str, str]:
 
 
 def score(value: float) -> str:
-    """A loss or a metric: four digits behind the point, or its power of ten where it has got out of hand."""
+    """Return a loss or a metric as text, with four decimals, or with its power of ten above a million."""
     return f"{value:.4f}" if abs(value) < LARGE else f"{value:.3e}"
 
 
@@ -115,7 +116,7 @@ def _width(name: str) -> int:
 
 
 def board(folder: RunFolder) -> Any:
-    """A writer of TensorBoard's event files. Raises ``EnvironmentFault`` where TensorBoard is not installed."""
+    """Return a writer of TensorBoard's event files. Raises ``EnvironmentFault`` if TensorBoard is not installed."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ModuleNotFoundError:

@@ -1,1 +1,1 @@
-"""What a run keeps on disk: its folder, checkpoints, history and metadata."""
+"""The files of a run: its folder, checkpoints, history and metadata."""

@@ -38,16 +38,16 @@ Sizes = Mapping[str, tuple[torch.Size, torch.dtype]]
 
 
 class Checkpoints:
-    """The checkpoints of a run, in a folder. ``index.json`` names them, the last one last, with their SHA-256."""
+    """The checkpoints of a run, in a folder. ``index.json`` names them with their SHA-256, the last one last."""
 
     def __init__(self, folder: Path, keep: int = 2, world: World = SINGLE_PROCESS):
         guard_inside(folder)
         self.folder, self.keep, self.world = folder, keep, world
 
     def _entries(self) -> tuple[list[dict[str, Any]], list[str]]:
-        """``{"name", "step", "sha256": {file: digest}}``, the oldest first, and what is wrong with the index.
+        """Return ``{"name", "step", "sha256": {file: digest}}``, the oldest first, and warnings about the index.
 
-        Where it is damaged, or a kill came before it, these are the checkpoints beside it that are whole by themselves.
+        If it is damaged, or was not written before a kill, these are the checkpoints in the folder that are intact.
         """
         index = self.folder / "index.json"
         faults = []
@@ -65,18 +65,18 @@ class Checkpoints:
         return self._found(), faults
 
     def _found(self) -> list[dict[str, Any]]:
-        """The entries of the checkpoints that lie in the folder, and are whole by themselves."""
+        """Return the entries of the checkpoints in the folder that are intact by their own digests."""
         return sorted(self._whole(), key=lambda entry: (entry["step"], entry["name"]))
 
     def _own(self) -> Iterator[Path]:
-        """The checkpoints that lie in the folder, by their names."""
+        """Yield the checkpoints in the folder, by their names."""
         for path in self.folder.glob("step-*"):
             if NAME.fullmatch(path.name) and not path.is_symlink():
                 yield path
 
     def _whole(self) -> Iterator[dict[str, Any]]:
-        """The entries of checkpoints that the index does not name: of a file with the sums of its parts, which every
-        zip file has; of a folder with the digests in it.
+        """Yield entries of checkpoints that the index does not name: a file is checked by the sums that a zip file has
+        of its parts, a folder by the digests in it.
         """
         for path in self._own():
             step = int(NAME.fullmatch(path.name)["step"])  # type: ignore[index]
@@ -94,9 +94,9 @@ class Checkpoints:
                 continue
 
     def save(self, snapshot: Snapshot, step: int, sharded: bool = False) -> None:
-        """Write a checkpoint, then name it in the index, then drop those that are too old.
+        """Write a checkpoint, name it in the index, then remove those that are too old.
 
-        Every process calls it. Raises ``EnvironmentFault`` where the disk is full: the last good one is still there.
+        Every process calls this. Raises ``EnvironmentFault`` if the disk is full: the last good one is still there.
         """
         if sharded:
             self._save_shards(snapshot, step)
@@ -143,10 +143,10 @@ class Checkpoints:
                 remove(path)
 
     def load(self, places: Callable[[Sizes], dict[str, Tensor]]) -> tuple[Snapshot | None, list[str]]:
-        """The newest state that is whole, and what was wrong with those after it. ``None`` where there is none.
+        """Return the newest state that is intact, ``None`` if there is none, and warnings about later ones.
 
-        ``places`` gives, for the sizes of divided tensors, those that are filled with them; tensors of a single file
-        come whole, on the CPU. Every process calls it.
+        ``places`` makes the tensors that shards are read into, by their sizes; tensors of a single file are read whole,
+        on the CPU. Every process calls this.
         """
         entries, faults = self._entries()
         path = self._newest(entries, faults)
@@ -161,7 +161,7 @@ class Checkpoints:
             raise EnvironmentFault(f"{path} is no checkpoint of netspec's: {message}") from None
 
     def _newest(self, entries: list[dict[str, Any]], faults: list[str]) -> Path | None:
-        """The last checkpoint that is as its digests say; ``faults`` gets what is wrong with those after it."""
+        """Return the last checkpoint that is as its digests say; append what is wrong with later ones to ``faults``."""
         for entry in reversed(entries):
             found = [self._fault(file, digest) for file, digest in self._mine(entry["sha256"])]
             told = [fault for part in self.world.gathered([each for each in found if each]) for fault in part]
@@ -171,7 +171,7 @@ class Checkpoints:
         return None
 
     def _mine(self, digests: Mapping[str, str]) -> list[tuple[str, str]]:
-        """The files that this process checks."""
+        """Return the files that this process checks, with their digests."""
         return sorted(digests.items())[self.world.rank :: self.world.size]
 
     def _fault(self, file: str, digest: str) -> str | None:
@@ -195,20 +195,20 @@ class Checkpoints:
 
 
 def saved(state: Mapping[str, Any]) -> memoryview:
-    """A state as the bytes of a file: torch does not tell a full disk apart from its own faults."""
+    """Return a state as the bytes of a file: torch does not tell a full disk apart from its own errors."""
     buffer = io.BytesIO()
     torch.save(dict(state), buffer)
     return buffer.getbuffer()
 
 
 def read_file(path: Path) -> Snapshot:
-    """A checkpoint that is one file."""
+    """Read a checkpoint that is one file."""
     found = torch.load(path, map_location="cpu", weights_only=True)
     return Snapshot(found["tensors"], found["rest"])
 
 
 def digest_of(path: Path, sync: bool = False) -> str:
-    """The SHA-256 of a file; ``sync`` has it on the disk before."""
+    """Return the SHA-256 of a file, written to the disk before if ``sync``."""
     with path.open("rb") as file:
         if sync:
             os.fsync(file.fileno())
@@ -216,7 +216,7 @@ def digest_of(path: Path, sync: bool = False) -> str:
 
 
 def _is_entry(found: Any) -> bool:
-    """Return whether this is what the index has of a checkpoint."""
+    """Return whether a value is an entry of the index."""
     return (
         isinstance(found, dict)
         and isinstance(found.get("name"), str)

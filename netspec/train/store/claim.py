@@ -1,4 +1,4 @@
-"""Whose a run's folder is: of no files but a run's own, and of one process at a time."""
+"""Claims of a run's folder: it holds no files but a run's, and one process writes at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The folder of a run: what was trained, from what, and how it went."""
+"""The folder of a run: its spec, its recipe, its metrics and its result."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class RunFolder:
 
     @staticmethod
     def new(parent: Path) -> RunFolder:
-        """The next free folder under a network's: ``runs/lenet/3``."""
+        """Make the next free folder under a network's: ``runs/lenet/3``. Raises ``EnvironmentFault``."""
         number = max(numbers_in(parent), default=0) + 1
         while True:
             try:
@@ -65,7 +65,7 @@ class RunFolder:
 
     @staticmethod
     def find(run: str, parent: Path) -> RunFolder:
-        """The folder of a run by its path, its number, or ``last``. Raises ``UsageError`` where there is none."""
+        """Return the folder of a run by its path, its number, or ``last``. Raises ``UsageError`` if there is none."""
         if run == "last":
             runs = [RunFolder(parent / str(number)) for number in sorted(numbers_in(parent))]
             begun = [each for each in runs if each.begun]
@@ -88,7 +88,7 @@ class RunFolder:
         return (self.path / "result.json").is_file()
 
     def begin(self, spec_text: str, facts: Mapping[str, Any]) -> None:
-        """Write what the run starts from."""
+        """Write the files that the run starts from."""
         write_text(self.path / "spec.yaml", spec_text)
         self.write("environment.json", environment())
         self.write("run.json", facts)
@@ -99,7 +99,7 @@ class RunFolder:
             self.path.rmdir()
 
     def facts(self) -> dict[str, Any]:
-        """What ``run.json`` says. Raises ``UsageError`` where a link leads out of the folder: a run is its own."""
+        """Return ``run.json``. Raises ``UsageError`` for a link that leads out of the folder, which is a run's own."""
         here = Path(os.path.realpath(self.path))
         for each in self.path.rglob("*"):
             if each.is_symlink() and not Path(os.path.realpath(each)).is_relative_to(here):
@@ -107,14 +107,15 @@ class RunFolder:
         return self.read("run.json")
 
     def result(self) -> dict[str, Any]:
-        """What ``result.json`` says."""
+        """Return ``result.json``. Raises ``EnvironmentFault`` if it is gone or damaged."""
         return self.read("result.json")
 
     def environment(self) -> dict[str, Any]:
-        """What ``environment.json`` says."""
+        """Return ``environment.json``. Raises ``EnvironmentFault`` if it is gone or damaged."""
         return self.read("environment.json")
 
     def finish(self, result: Mapping[str, Any]) -> None:
+        """Write ``result.json``."""
         self.write("result.json", result)
 
     def write(self, name: str, value: Mapping[str, Any]) -> None:
@@ -123,7 +124,7 @@ class RunFolder:
         write_text(self.path / name, json_text(sealed, indent=2) + "\n")
 
     def read(self, name: str) -> dict[str, Any]:
-        """What a JSON file of the run says. Raises ``EnvironmentFault`` where it is gone or damaged."""
+        """Return a JSON file of the run. Raises ``EnvironmentFault`` if it is gone or damaged."""
         path = self.path / name
         try:
             found = json.loads(path.read_bytes().decode("utf-8", "surrogateescape"))
@@ -145,9 +146,9 @@ class RunFolder:
             file.write(data)
 
     def cut_metrics(self, step: int) -> int:
-        """Drop the lines of steps that a resumed run takes again, and those that are damaged; gives how many these are.
+        """Drop the lines after ``step``, and damaged ones; return how many these are.
 
-        One at the end of the file is none of them: it was torn as the run was killed.
+        One at the end of the file does not count: it was torn as the run was killed.
         """
         if not self.metrics.is_file():
             return 0
@@ -160,17 +161,17 @@ class RunFolder:
 
 
 def numbers_in(parent: Path) -> list[int]:
-    """The runs in a network's folder."""
+    """Return the numbers of the runs in a network's folder."""
     return [int(each.name) for each in parent.glob("[0-9]*") if each.name.isdecimal()]
 
 
 def damaged(path: Path) -> EnvironmentFault:
-    """A file is not as the run has written it."""
+    """Return the error about a file that is not as the run has written it."""
     return EnvironmentFault(f"{path} is damaged: it is another than when the run wrote it")
 
 
 def step_of(line: str) -> int | None:
-    """The step of a line of ``metrics.jsonl``; none of one that is damaged."""
+    """Return the step of a line of ``metrics.jsonl``; ``None`` for a damaged line."""
     try:
         found = json.loads(line)
         whole = _is_number(found["loss"]) if "loss" in found else _is_epoch(found)
@@ -194,7 +195,7 @@ def _digest(value: Any) -> str:
 
 
 def environment() -> dict[str, Any]:
-    """Versions and the machine, without its name."""
+    """Return versions and the machine, without its name."""
     found = {"netspec": __version__, "python": platform.python_version(), "platform": sys.platform}
     for name in PACKAGES:
         try:

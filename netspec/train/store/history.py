@@ -1,4 +1,4 @@
-"""How a run went, as its folder has it."""
+"""The history of a run, read from its folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ SMOOTHED_OVER = 0.02
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """``steps`` has a step and its loss each; ``epochs`` what was measured after each of them."""
+    """``steps`` has pairs of a step and its loss, ``epochs`` the records of epochs: step, scores by part, rate,
+    seconds.
+    """
 
     steps: list[tuple[int, float]]
     epochs: list[Mapping[str, Any]]
@@ -27,13 +29,13 @@ class History:
         return list(dict.fromkeys(["loss", *found]))
 
     def curve(self, part: str, name: str) -> list[tuple[int, float]]:
-        """A measure after each epoch, by the step that the epoch ended with."""
+        """Return a score after each epoch, by the step that the epoch ended with."""
         return [(epoch["step"], epoch[part][name]) for epoch in self.epochs if name in epoch.get(part, {})]
 
     def smoothed(self, over: float = SMOOTHED_OVER) -> list[tuple[int, float]]:
-        """The loss of the steps as a running mean, which forgets; right from the first step on.
+        """Return the running mean of the steps' losses, unbiased from the first step on.
 
-        ``over`` is the share of all steps that it remembers.
+        ``over`` is the share of all steps that it averages over.
         """
         keep = 1 - 1 / max(1.0, over * len(self.steps))
         made, total, weight = [], 0.0, 0.0
@@ -47,7 +49,7 @@ PARTS = ("train", "validation")
 
 
 def read_history(folder: RunFolder) -> History:
-    """What ``metrics.jsonl`` says; a line that was torn or damaged is left out."""
+    """Read ``metrics.jsonl``; lines that are torn or damaged are left out."""
     steps: list[tuple[int, float]] = []
     epochs: list[Mapping[str, Any]] = []
     lines = folder.metrics.read_bytes().decode(errors="replace") if folder.metrics.is_file() else ""

@@ -1,4 +1,4 @@
-"""What a run keeps so that it can be taken up again without its spec or its data at hand."""
+"""The metadata by which a run is loaded again without its spec or its data at hand."""
 
 from __future__ import annotations
 
@@ -34,25 +34,26 @@ STATES = "transforms.safetensors"
 
 
 class RunSources(Disk):
-    """The files that a run has kept of its spec's imports: no path leads out of their folder."""
+    """The files that a run has saved of its spec's imports: no path leads out of their folder."""
 
     def __init__(self, folder: Path):
         self.folder = folder
 
     def project_of(self, path: Path) -> Path:
+        """Return the folder that imports may not leave."""
         return self.folder.absolute()
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What was asked for besides the spec's text. ``values`` are as on the command line: ``train.epochs=2``."""
+    """The request for a run besides the spec's text. ``values`` are as on the command line: ``train.epochs=2``."""
 
     spec: str
     variant: str | None = None
     values: tuple[str, ...] = ()
 
     def words(self) -> list[str]:
-        """The same as words of a command line."""
+        """Return the request as words of a command line."""
         variant = ["--variant", self.variant] if self.variant else []
         return [
             as_path(self.spec),
@@ -63,17 +64,17 @@ class Asked:
 
 
 def as_path(path: str | Path) -> str:
-    """A path as a word of a command line, which is never taken for an option."""
+    """Return a path as a word of a command line that is never taken for an option."""
     return f"./{path}" if str(path).startswith("-") else str(path)
 
 
 def plugin_words() -> list[str]:
-    """The plugins in use as words of a command line."""
+    """Return the plugins in use as words of a command line."""
     return [word for module in plugins() for word in ("--plugin", module)]
 
 
 def begun_as(folder: RunFolder) -> Asked:
-    """What a run was asked for; a spec of the zoo by its name."""
+    """Return the request that a run was begun with; a spec of the zoo by its name."""
     said = folder.facts()["asked"]
     path = Path(os.path.relpath(folder.path / said["spec"]))
     name = path.stem if path.resolve() in [each.resolve() for each in zoo.files()] else str(path)
@@ -81,12 +82,12 @@ def begun_as(folder: RunFolder) -> Asked:
 
 
 def going_on(asked: Asked, folder: RunFolder) -> str:
-    """The command that goes on with a run: the same recipe, so the same options."""
+    """Return the command that resumes a run: with the same recipe, so the same options."""
     return shell(["netspec", "train", *asked.words(), "--resume", as_path(folder.path)])
 
 
 def write_sources(loaded: Loaded, asked: Asked, folder: Path) -> dict[str, Any]:
-    """Keep the files that the spec imports; gives what ``run.json`` says of what was asked for."""
+    """Save the files that the spec imports; return the request as ``run.json`` has it."""
     place = Path(loaded.source.name).absolute()
     root = DISK.project_of(place)
     own = place.relative_to(root)
@@ -102,9 +103,9 @@ def write_sources(loaded: Loaded, asked: Asked, folder: Path) -> dict[str, Any]:
 
 
 def rebuild(folder: RunFolder, values: Sequence[str] = ()) -> Graph:
-    """The graph and the recipe of a run, from its folder alone; ``values`` are set on top of the run's own.
+    """Return the graph and the recipe of a run, from its folder alone; ``values`` are set on top of the run's own.
 
-    Raises ``UsageError`` where the spec in the folder is another than the one that was trained.
+    Raises ``UsageError`` if the spec in the folder has changed since the run began.
     """
     facts = folder.facts()
     said = facts["asked"]
@@ -130,13 +131,13 @@ def rebuild(folder: RunFolder, values: Sequence[str] = ()) -> Graph:
 
 
 def source_digests(folder: Path) -> dict[str, str]:
-    """The digests of the files that a run keeps of its spec's imports, by their names in the run."""
+    """Return the digests of the files that a run has saved of its spec's imports, by their names in the run."""
     files = sorted(path for path in (folder / SOURCES).rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): digest_of(path) for path in files}
 
 
 def guard_sources(folder: Path, digests: Mapping[str, str]) -> None:
-    """Guard: the files of a spec's imports are as the run has kept them; older runs have no digests."""
+    """Guard: the files of a spec's imports are as the run has saved them; older runs have no digests."""
     for name, digest in digests.items():
         try:
             same = digest_of(folder / name) == digest
@@ -147,20 +148,20 @@ def guard_sources(folder: Path, digests: Mapping[str, str]) -> None:
 
 
 def write_meaning(data: Data, folder: RunFolder) -> None:
-    """Write ``data.json``: the columns, what the numbers in them stand for, and which rows there are."""
+    """Write ``data.json``: the columns, the meaning of their numbers, and the digests of the rows."""
     meaning = meaning_of(data)
     found = {**plain_meaning(meaning), "rows": digests_of(data)}
     folder.write(MEANING, found)
 
 
 def write_rows(data: Data, folder: RunFolder) -> None:
-    """Write which rows a run goes on with; what they mean stays."""
+    """Write the digests of other rows that a run is resumed with; their meaning stays."""
     found = {**folder.read(MEANING), "rows": digests_of(data)}
     folder.write(MEANING, found)
 
 
 def plain_meaning(meaning: Meaning) -> dict[str, Any]:
-    """What the rows of a data set mean, in plain values."""
+    """Return the meaning of rows as plain values."""
     return {
         "columns": {name: asdict(column) for name, column in meaning.columns.items()},
         "words": {name: [*words] for name, words in meaning.words.items()},
@@ -171,12 +172,12 @@ def plain_meaning(meaning: Meaning) -> dict[str, Any]:
 
 
 def has_meaning(folder: RunFolder) -> bool:
-    """Return whether it is kept what the rows of a run mean."""
+    """Return whether a run has saved the meaning of its rows."""
     return (folder.path / MEANING).is_file()
 
 
 def read_meaning(folder: RunFolder) -> Meaning:
-    """What the rows of a run mean. Raises ``EnvironmentFault`` where its file is damaged."""
+    """Return the meaning of a run's rows. Raises ``EnvironmentFault`` if the file is damaged."""
     found = folder.read(MEANING)
     try:
         return Meaning(
@@ -191,13 +192,13 @@ def read_meaning(folder: RunFolder) -> Meaning:
 
 
 def changes_of_data(data: Data, folder: RunFolder) -> list[str]:
-    """In what the data that a run was begun with were others, in words."""
+    """Return the differences between these data and those that a run was begun with, a sentence each."""
     found = folder.read(MEANING)
     return differences(found["rows"], digests_of(data)) if "rows" in found else []
 
 
 def guard_same_data(data: Data, folder: RunFolder) -> None:
-    """Guard: a run goes on with the data that it was begun with."""
+    """Guard: a run is resumed with the data that it was begun with."""
     if changes := changes_of_data(data, folder):
         raise TrainingFault(
             f"{folder.path} was begun with other data: {'; '.join(changes)}. Put the old ones back or start a new run; "
@@ -206,19 +207,19 @@ def guard_same_data(data: Data, folder: RunFolder) -> None:
 
 
 def write_states(prepare: Sequence[Prepared], folder: Path) -> None:
-    """Write what the transforms have learned of the training rows, where one learns."""
+    """Write the states that the transforms have learned from the training rows, if any learns."""
     states = {f"{at}.{name}": state for at, each in enumerate(prepare) for name, state in each.states.items()}
     if states:
         write_tensors(states, folder / STATES)
 
 
 def has_states(folder: Path) -> bool:
-    """Return whether it is kept what the transforms have learned."""
+    """Return whether a run has saved the states of its transforms."""
     return (folder / STATES).is_file()
 
 
 def read_states(transforms: Sequence[Transform], folder: Path) -> list[dict[str, Tensor]]:
-    """What each transform has learned, by column; empty for those that do not learn."""
+    """Return the state of each transform, by column; empty for those that do not learn."""
     made: list[dict[str, Tensor]] = [{} for _ in transforms]
     if not any(transform.fits for transform in transforms):
         return made

@@ -1,4 +1,4 @@
-"""Files of tensors that have a digest of themselves: one that is damaged is told, rather than read as other numbers."""
+"""Files of tensors that hold a digest of themselves: damage is reported rather than read as other numbers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from netspec.train.store.folder import SEAL, damaged
 
 
 def write_tensors(tensors: Mapping[str, Tensor], path: Path, said: Mapping[str, str] = {}) -> None:
-    """Write tensors, and ``said`` beside them, as safetensors. Raises ``EnvironmentFault`` where that cannot be."""
+    """Write tensors and the texts ``said`` as safetensors. Raises ``EnvironmentFault``."""
     kept = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
     metadata = {"format": "pt", **said, SEAL: _digest(kept, said)}
     with replacing(path) as temporary:
@@ -28,7 +28,7 @@ def write_tensors(tensors: Mapping[str, Tensor], path: Path, said: Mapping[str, 
 
 
 def read_tensors(path: Path, what: str) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors, and what is said beside them. Raises ``EnvironmentFault`` where the file is gone or damaged."""
+    """Return the tensors and the texts of a file. Raises ``EnvironmentFault`` if it is gone or damaged."""
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             said = dict(file.metadata() or {})

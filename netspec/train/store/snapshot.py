@@ -1,4 +1,4 @@
-"""What a checkpoint holds of a network and its optimizer, by the names of the parameters."""
+"""Snapshots: the state of a network and its optimizer, by the names of the parameters."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ MODEL, OPTIMIZER = "model", "optimizer"
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """``tensors`` has weights as ``model/NAME`` and the optimizer's state as ``optimizer/NAME/KEY``: what may be
-    divided among processes. ``rest`` is small, and all that the run has besides.
+    """``tensors`` has weights as ``model/NAME`` and the optimizer's state as ``optimizer/NAME/KEY``, which may be
+    sharded. ``rest`` is small, and all that the run has besides.
     """
 
     tensors: dict[str, Tensor]
@@ -25,7 +25,7 @@ class Snapshot:
 
 
 def snapshot_of(model: nn.Module, optimizer: torch.optim.Optimizer, rest: Mapping[str, Any]) -> Snapshot:
-    """The present state; its tensors are the live ones."""
+    """Return the present state; its tensors are the live ones."""
     tensors = {f"{MODEL}/{name}": tensor for name, tensor in model.state_dict().items()}
     kept: dict[str, Any] = {}
     for name, parameter in learned(model, optimizer):
@@ -39,7 +39,7 @@ def snapshot_of(model: nn.Module, optimizer: torch.optim.Optimizer, rest: Mappin
 
 
 def restore(snapshot: Snapshot, model: nn.Module, optimizer: torch.optim.Optimizer, strategy: Strategy) -> None:
-    """Put a state in the place of the present one. Tensors that are whole are laid out as those of the model are."""
+    """Replace the present state by a snapshot. Full tensors are placed and sharded as those of the model are."""
     present = model.state_dict()
     weights = {_after(MODEL, key): tensor for key, tensor in snapshot.tensors.items() if key.startswith(MODEL)}
     model.load_state_dict({name: strategy.placed_like(tensor, present[name]) for name, tensor in weights.items()})
@@ -64,7 +64,7 @@ def restore(snapshot: Snapshot, model: nn.Module, optimizer: torch.optim.Optimiz
 def empty_tensors(
     sizes: Mapping[str, tuple[torch.Size, torch.dtype]], model: nn.Module, optimizer: torch.optim.Optimizer
 ) -> dict[str, Tensor]:
-    """Tensors to be filled with what a checkpoint has: as the parameters lie where they are of one's size."""
+    """Return tensors to read a sharded checkpoint into: sharded as the parameter of the same size is, else whole."""
     weights = model.state_dict()
     named = dict(learned(model, optimizer))
     made = {}
@@ -78,7 +78,7 @@ def empty_tensors(
 
 
 def learned(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, nn.Parameter]]:
-    """The parameters of an optimizer, in its order, by name; one that is tied has the first of its names."""
+    """Yield the parameters of an optimizer, in its order, by name; a tied one by its first name."""
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     for group in optimizer.param_groups:
         for parameter in group["params"]:
@@ -86,12 +86,13 @@ def learned(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[tupl
 
 
 def random_state(device: torch.device) -> dict[str, Tensor]:
-    """The state of the generators that dropout draws from."""
+    """Return the state of the generators that dropout draws from."""
     found = {"cpu": torch.get_rng_state()}
     return found | ({"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {})
 
 
 def set_random_state(state: Mapping[str, Tensor], device: torch.device) -> None:
+    """Restore the state of the generators that dropout draws from."""
     torch.set_rng_state(state["cpu"])
     if device.type == "cuda":
         torch.cuda.set_rng_state(state["cuda"], device)

@@ -27,7 +27,7 @@ AT_ONCE = 2**24
 
 
 def read_idx(data_set: IDX, folder: Path) -> Data:
-    """Images and labels, for training and for the test."""
+    """Read images and labels, for training and test."""
     path = there(data_set.path, folder)
     arrays = {name: _idx(path, file, rank, data_set.path) for name, (file, rank) in IDX_FILES.items()}
     return from_arrays(arrays, ("label",), data_set.path)
@@ -64,7 +64,7 @@ def _idx_bytes(file: IO[bytes] | gzip.GzipFile, rank: int, shown: str) -> Array:
 
 
 def _at_most(file: IO[bytes] | gzip.GzipFile, size: int) -> bytearray:
-    """The next bytes of a file, ``size`` or as many as there are: memory is taken for what is there alone."""
+    """Return the next ``size`` bytes of a file, or as many as there are; memory is allocated only for those."""
     found = bytearray()
     while len(found) < size and (part := file.read(min(size - len(found), AT_ONCE))):
         found += part

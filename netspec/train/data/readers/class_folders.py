@@ -104,7 +104,9 @@ def _holds_classes(place: Path, folder: Path) -> bool:
 
 
 def _entries(place: Path, folder: Path) -> list[tuple[Path, int]]:
-    """What is in a folder, with the kind of each, but for what is hidden or left behind. Links count as their ends."""
+    """Return the entries of a folder with their modes, without hidden and left-over files. Links count as their
+    targets.
+    """
     found = []
     try:
         with os.scandir(place) as entries:
@@ -118,7 +120,7 @@ def _entries(place: Path, folder: Path) -> list[tuple[Path, int]]:
 
 
 def _mode(entry: os.DirEntry[str], folder: Path) -> int:
-    """The kind of an entry, told without asking the disk where it is a plain file or folder."""
+    """Return the mode of an entry, without asking the disk if it is a plain file or folder."""
     if entry.is_dir(follow_symlinks=False):
         return stat.S_IFDIR
     if entry.is_file(follow_symlinks=False):

@@ -1,4 +1,4 @@
-"""How a file becomes an image: upright, with the numbers that it holds."""
+"""The decoder of image files: upright, with the numbers that they hold."""
 
 from __future__ import annotations
 
@@ -31,9 +31,10 @@ ORIENTATION, ON_ITS_SIDE = 0x112, (5, 6, 7, 8)
 
 @dataclass(frozen=True, slots=True)
 class Decoder:
-    """How a file becomes an image: [1 or 3, height, width], bytes, or float32 where bytes are too coarse.
+    """Reads a file as an image, [1 or 3, height, width]: bytes, or float32 if bytes are too coarse.
 
-    ``folder`` is what names in messages start at. Transparency is left out, and of several images the first is taken.
+    ``folder`` is the folder that names in messages are relative to. Transparency is dropped, and the first of several
+    images is taken. Methods raise ``DataFault`` for files that cannot be read.
     """
 
     folder: Path
@@ -46,7 +47,7 @@ class Decoder:
         return import_module("PIL.Image")
 
     def sides(self, file: Path) -> tuple[int, int]:
-        """Height and width, from the file's header alone where no size is asked for. Raises ``DataFault``."""
+        """Return height and width, from the file's header alone if no size is asked for. Raises ``DataFault``."""
         if self.size is not None:
             return self.size
         name = shown(file, self.folder)
@@ -58,13 +59,13 @@ class Decoder:
             return sides if behind or image.getexif().get(ORIENTATION) not in ON_ITS_SIDE else sides[::-1]
 
     def __call__(self, file: Path) -> Array:
-        """The image. Raises ``DataFault`` where it cannot be read."""
+        """Return the image of a file. Raises ``DataFault`` if it cannot be read."""
         name = shown(file, self.folder)
         with opened(file, name) as stream, self._image(stream, name) as image:
             return self.converted(image, name)
 
     def converted(self, image: Any, name: str) -> Array:
-        """An image that is open, which messages call ``name``."""
+        """Return an open image, which messages call ``name``, as an array."""
         white = _white(image, name)
         image = import_module("PIL.ImageOps").exif_transpose(image)
         if white is None:
@@ -81,13 +82,13 @@ class Decoder:
         return np.ascontiguousarray(array.transpose(2, 0, 1))
 
     def _in_bytes(self, image: Any) -> Any:
-        """An image of any colours as grey, or as red, green and blue."""
+        """Return an image as grey, or as red, green and blue."""
         if "transparency" in image.info and image.mode == "P":
             image = image.convert("RGBA")  # a palette may have a transparency for each colour
         return image.convert("L" if self.grey else "RGB")
 
     def unequal(self, file: Path, own: Sequence[int], first: Path, sides: Sequence[int]) -> DataFault:
-        """That two images differ in height and width."""
+        """Return the error of two images that differ in height and width."""
         names = [shown(each, self.folder) for each in (file, first)]
         message = f"{names[0]} is {own[0]}×{own[1]}, but {names[1]} is {sides[0]}×{sides[1]}"
         return DataFault(message, f"`size: [{sides[0]}, {sides[1]}]` makes all of them equal")
@@ -106,7 +107,7 @@ class Decoder:
 
 
 def _white(image: Any, name: str) -> int | None:
-    """The number that is white, where an image has more than bytes for its numbers; 1 of real ones."""
+    """Return the number of white in an image with more than 8 bits; 1 for real numbers, ``None`` for bytes."""
     if image.mode == "F":
         return 1
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):
@@ -118,12 +119,12 @@ def _white(image: Any, name: str) -> int | None:
 
 
 def alike(images: Sequence[Array]) -> list[Array]:
-    """Images as bytes, or all as float32 where some are."""
+    """Return images as bytes, or all as float32 if some are."""
     if all(image.dtype == np.uint8 for image in images):
         return [*images]
     return [image / np.float32(255) if image.dtype == np.uint8 else image for image in images]
 
 
 def shown(path: Path, folder: Path) -> str:
-    """A path as the spec would write it."""
+    """Return a path as the spec would write it."""
     return visible(str(path.relative_to(folder) if path.is_relative_to(folder) else path))

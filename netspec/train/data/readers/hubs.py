@@ -28,7 +28,7 @@ RUNS_CODE = {".pkl", ".pickle", ".py"}
 
 
 def read_hugging_face(data_set: HuggingFace, folder: Path) -> Data:
-    """Its splits `train`, `validation` and `test`, with the columns that are numbers, classes or images."""
+    """Read the splits `train`, `validation` and `test`: their columns of numbers, classes and images."""
     datasets = package("datasets", "datasets", data_set.name)
     local = folder / data_set.path
     if os.path.lexists(local):
@@ -75,7 +75,7 @@ def guard_plain_files(folder: Path, name: str) -> None:
 
 
 def guard_format(module: str, data_set: HuggingFace) -> None:
-    """Guard: what reads the files runs nothing that they hold. ``module`` is where the reader is defined."""
+    """Guard: the reader of the files, defined in ``module``, runs no code that they hold."""
     kind = module.rpartition(".")[2]
     if not module.startswith("datasets.packaged_modules.") or kind not in HARMLESS:
         raise DataFault(
@@ -91,7 +91,7 @@ def _usable(feature: Any) -> bool:
 
 
 def _column(split: Any, name: str, data_set: HuggingFace) -> Array:
-    """A column of one split. Raises ``DataFault`` for what is missing, and for images that differ in size."""
+    """Return a column of one split. Raises ``DataFault`` for missing values, and for images that differ in size."""
     values = split[name]
     if type(split.features[name]).__name__ != "Image":
         missing = next((row for row, value in enumerate(values) if value is None), None)
@@ -114,7 +114,7 @@ def _column(split: Any, name: str, data_set: HuggingFace) -> Array:
 
 
 def read_torchvision(data_set: Torchvision, folder: Path) -> Data:
-    """Its images and labels. torchvision checks the files of CIFAR against their checksums before it unpickles them."""
+    """Read images and labels. torchvision compares the files of CIFAR with checksums before it unpickles them."""
     import_torchvision()
     kind = getattr(package("torchvision.datasets", "torchvision", data_set.name), data_set.of)
     arrays: dict[str, Array] = {}

@@ -32,7 +32,7 @@ MOST_LOOKED_AT = 10_000
 
 @dataclass(frozen=True, slots=True)
 class ImageRows:
-    """Rows whose images are read from their files as they are taken, several at once."""
+    """Rows whose images are read from their files when they are taken, several at once."""
 
     files: Sequence[Path]
     labels: Tensor
@@ -46,6 +46,7 @@ class ImageRows:
         return self.labels if name == "label" else None
 
     def take(self, index: Tensor) -> dict[str, Tensor]:
+        """Return `image`, [n, C, H, W], and `label`, [n], of these rows. Raises ``DataFault``."""
         files = [self.files[number] for number in index.tolist()]
         with ThreadPoolExecutor(1 if get_worker_info() else os.cpu_count()) as pool:
             images = list(pool.map(self.decoder, files))
@@ -55,7 +56,7 @@ class ImageRows:
         return {"image": torch.from_numpy(np.stack(alike(images))), "label": self.labels[index]}
 
     def digest(self) -> str:
-        """A digest of the files' names, sizes and classes; of very many, every so manyth is looked at."""
+        """Return a digest of the files' names, sizes and classes; of very many files, of evenly spaced ones."""
         made = hashlib.sha256(self.labels.numpy().data)
         every = -(-len(self.files) // MOST_LOOKED_AT) or 1
         for number, file in enumerate(self.files):
@@ -65,7 +66,7 @@ class ImageRows:
 
 
 def read(data_set: Images, folder: Path, known: Meaning | None = None) -> Data:
-    """`image` [1 or 3, height, width] and `label`, the classes in the order of their names, or as ``known``."""
+    """Read `image` [1 or 3, height, width] and `label`, the classes in the order of their names, or as ``known``."""
     package("PIL.Image", "pillow", data_set.name)
     root = there(data_set.path, folder)
     if not root.is_dir():
@@ -91,7 +92,9 @@ def read(data_set: Images, folder: Path, known: Meaning | None = None) -> Data:
 
 
 def _files(place: Path, words: Sequence[str], folder: Path, trained: Sequence[str] | None) -> tuple[list[Path], Tensor]:
-    """The images of a part and their classes. Raises ``DataFault`` for a class without images, or without training."""
+    """Return the images of a part and their classes. Raises ``DataFault`` for a class without images, or without
+    training.
+    """
     files: list[Path] = []
     labels: list[int] = []
     numbers: Mapping[str, int] = {word: number for number, word in enumerate(words)}
@@ -108,7 +111,7 @@ def _files(place: Path, words: Sequence[str], folder: Path, trained: Sequence[st
 
 
 def _sides(decoder: Decoder, files: Sequence[Path]) -> tuple[int, int]:
-    """Height and width of all images. Raises ``DataFault`` where they differ."""
+    """Return height and width of all images. Raises ``DataFault`` if they differ."""
     first = decoder.sides(files[0])
     for file in files if decoder.size is None else ():
         own = decoder.sides(file)

@@ -1,4 +1,4 @@
-"""The lines of a table of text: which character cuts them, and which of their values are numbers."""
+"""The lines of a table of text: the character that separates values, and the values that are numbers."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ NumberedLine = tuple[int, list[str]]
 
 
 def cut_lines(file: str, text: str, separator: str | None = None) -> list[NumberedLine]:
-    """The lines of a table that are not blank, cut into values. Raises ``DataFault`` where quotes do not end.
+    """Return the lines of a table that are not blank, split into values. Raises ``DataFault`` for unfinished quotes.
 
-    Without a ``separator`` it is the one that cuts the first lines alike, into the most values; else the comma.
+    Without a ``separator`` it is the one that splits the first lines alike, into the most values; else the comma.
     """
     if separator is None:
         widths = {each: _width(text, each) for each in SEPARATORS}
@@ -43,7 +43,7 @@ def _cut(text: str, separator: str) -> Iterator[NumberedLine]:
 
 
 def _width(text: str, separator: str) -> int:
-    """How many values each of the first lines has; 0 where they differ, or have one."""
+    """Return the number of values in each of the first lines; 0 if they differ, or have one."""
     try:
         widths = {len(row) for _, row in islice(_cut(text, separator), LOOKED_AT)}
     except csv.Error:
@@ -52,7 +52,7 @@ def _width(text: str, separator: str) -> int:
 
 
 def number_of(value: Any, decimal: str = ".") -> float | None:
-    """The number that a value is, or a text says; ``None`` where it is none. Marks between digits make it none."""
+    """Return the number that a value is, or spells; ``None`` for others. Digit separators are not allowed."""
     if isinstance(value, str):
         if "_" in value or not value.isascii() or (decimal != "." and "." in value):
             return None

@@ -1,4 +1,4 @@
-"""Reads NumPy's own files, `.npy` and `.npz`. A header is held against its file before memory is taken for it."""
+"""Reads NumPy's own files, `.npy` and `.npz`. A header is compared with its file before memory is allocated."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OBJECTS = "it holds Python objects, which might run code when they are read"
 
 
 def read_npz(data_set: NPZ, folder: Path) -> Data:
-    """The arrays of an `.npz` file, or of a folder of `.npy` files; nothing in them is run."""
+    """Read the arrays of an `.npz` file, or of a folder of `.npy` files; no code in them is run."""
     path, name = there(data_set.path, folder), visible(data_set.path)
     if path.is_dir():
         files = sorted(file for file in path.glob("*.npy") if not file.name.startswith("."))
@@ -40,9 +40,9 @@ def read_npz(data_set: NPZ, folder: Path) -> Data:
 
 
 def arrays_of(path: Path, name: str, check: Check | None = None) -> dict[str, Array] | Array:
-    """The arrays of an `.npz` file by their names, or the one of an `.npy` file. Raises ``DataFault``.
+    """Return the arrays of an `.npz` file by their names, or the one of an `.npy` file. Raises ``DataFault``.
 
-    ``check`` sees arrays of the same types and shapes, before any of an archive is unpacked.
+    ``check`` is called with arrays of the same dtypes and shapes, before any of an archive is unpacked.
     """
     with opened(path, name) as file, decoding(name):
         begin = file.read(len(ZIP))
@@ -58,13 +58,13 @@ def arrays_of(path: Path, name: str, check: Check | None = None) -> dict[str, Ar
 
 
 def npy(path: Path, name: str) -> Array:
-    """The array of an `.npy` file. Raises ``DataFault``."""
+    """Return the array of an `.npy` file. Raises ``DataFault``."""
     with opened(path, name) as file, decoding(name):
         return _array(file, _size(file), name)
 
 
 def _members(archive: zipfile.ZipFile, name: str, check: Check | None) -> dict[str, Array]:
-    """The arrays of an archive. Its sizes are what it unpacks to: no member gives more than it says."""
+    """Return the arrays of an archive. Memory is checked by its sizes: no member unpacks to more than it says."""
     members: dict[str, zipfile.ZipInfo] = {}
     for member in archive.infolist():
         own = member.filename.removesuffix(".npy")
@@ -89,7 +89,7 @@ def _members(archive: zipfile.ZipFile, name: str, check: Check | None) -> dict[s
 
 
 def _array(file: IO[bytes], size: int, name: str) -> Array:
-    """The array that begins here, in a file of ``size`` bytes."""
+    """Return the array that begins here, in a file of ``size`` bytes."""
     _header(file, size, name)
     with decoding(name):
         file.seek(0)
@@ -98,7 +98,7 @@ def _array(file: IO[bytes], size: int, name: str) -> Array:
 
 
 def _header(file: IO[bytes], size: int, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Shape and dtype of the array that begins here. Raises ``DataFault`` where the file cannot hold it."""
+    """Return shape and dtype of the array that begins here. Raises ``DataFault`` if the file cannot hold it."""
     with decoding(name):
         read_header = HEADERS.get(np.lib.format.read_magic(file))
         if read_header is None:

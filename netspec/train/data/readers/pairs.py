@@ -1,4 +1,4 @@
-"""Pairs of texts, to learn the one from the other."""
+"""Reads pairs of texts, of which the second is learned from the first."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ Pair = tuple[Sequence[str], Sequence[str]]
 
 
 def read_dates(data_set: Dates, folder: Path) -> Data:
-    """The dates by their characters; ``folder`` does not matter."""
+    """Read the dates by their characters; ``folder`` is not used."""
     lines = (FILES / "dates.tsv").read_text("utf-8").splitlines()
     pairs = [(source, target) for source, target in (line.split("\t") for line in lines)]
     return from_pairs(pairs[:-HELD_BACK], {"test": pairs[-HELD_BACK:]}, shared=True)
 
 
 def read_pairs(data_set: Pairs, folder: Path, known: Meaning | None = None) -> Data:
-    """The user's pairs, in words that are ``known``, if any. Raises ``DataFault`` for a line that is none."""
+    """Read the user's pairs, in words that are ``known``, if any. Raises ``DataFault`` for other lines."""
     paths = {"train": data_set.path, "validation": data_set.validation, "test": data_set.test}
     parts = {part: _user_pairs(path, data_set, folder) for part, path in paths.items() if path is not None}
     words = None if known is None else [known.words[side] for side in ("source", "target") if side in known.words]
@@ -84,11 +84,11 @@ def from_pairs(
     shared: bool = False,
     words: Sequence[tuple[str, ...]] | None = None,
 ) -> Data:
-    """Pairs as numbers: `source` [S], `target` [T] from `<bos>` on and `next` [T] up to `<eos>`.
+    """Return pairs as numbers: `source` [S], `target` [T] from `<bos>` on and `next` [T] up to `<eos>`.
 
-    `lengths` [] and `source_padding` [S] say how much of a source is text. The words are those of the training pairs
-    that occur ``least`` times or more there, on either side if they are ``shared``; others are `<unk>`. ``others`` has
-    the pairs for validation and test, ``words`` those of both sides, where they are known.
+    `lengths` [] and `source_padding` [S] say how much of a source is text. The words are those that occur ``least``
+    times or more in the training pairs, on either side if they are ``shared``; others are `<unk>`. ``others`` has the
+    pairs for validation and test, ``words`` the words of both sides, if they are known.
     """
     every = [*train, *(pair for pairs in others.values() for pair in pairs)]
     sizes = max(len(source) for source, _ in every), max(len(target) for _, target in every) + 1
@@ -124,5 +124,5 @@ def _rows(pairs: Sequence[Pair], sizes: tuple[int, int], words: Sequence[Sequenc
 
 
 def padded(rows: Sequence[Sequence[int]], size: int) -> Tensor:
-    """Rows of different lengths as one tensor, int64, [n, size], with ``PAD`` behind."""
+    """Return rows of different lengths as one tensor, int64, [n, size], padded with ``PAD``."""
     return torch.tensor([[*row, *[PAD] * (size - len(row))] for row in rows], dtype=torch.int64)

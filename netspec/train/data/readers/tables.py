@@ -34,7 +34,7 @@ A_VALUE = 64
 
 @dataclass(frozen=True, slots=True)
 class RawTable:
-    """A table as it is in its file. ``numbers`` are those of the rows there, which are called ``unit``."""
+    """A table as it is in its file. ``numbers`` has the number of each row there; ``unit`` names them in messages."""
 
     file: str
     columns: Mapping[str, Sequence[Any]]
@@ -43,11 +43,11 @@ class RawTable:
     decimal: str = "."
 
     def place(self, row: int) -> str:
-        """Where a row stands in its file."""
+        """Return the position of a row in its file, for a message."""
         return f"{self.file}, {self.unit} {self.numbers[row]}"
 
     def column(self, name: str) -> Sequence[Any]:
-        """A column's values. Raises ``DataFault`` where it is not there."""
+        """Return a column's values. Raises ``DataFault`` if there is no such column."""
         if name not in self.columns:
             found = ", ".join(f"`{visible(each)}`" for each in self.columns)
             raise DataFault(f"{self.file} has no column `{name}`", f"its columns are {found}")
@@ -55,7 +55,7 @@ class RawTable:
 
 
 def read_csv(data_set: CSV, folder: Path, known: Meaning | None = None) -> Data:
-    """A table of text in which every value is a number, but for the target's classes."""
+    """Read a table of text in which every value is a number, but for the target's classes."""
 
     def table(path: str) -> RawTable:
         return csv_table(visible(path), read_text(path, folder), data_set.separator, data_set.decimal)
@@ -64,12 +64,12 @@ def read_csv(data_set: CSV, folder: Path, known: Meaning | None = None) -> Data:
 
 
 def read_parquet(data_set: Parquet, folder: Path, known: Meaning | None = None) -> Data:
-    """The same from Parquet."""
+    """Read the same from Parquet."""
     return _read(data_set, lambda path: parquet_table(path, folder), known)
 
 
 def parquet_table(path: str, folder: Path) -> RawTable:
-    """A table from a Parquet file. Raises ``DataFault`` where it cannot be read."""
+    """Read a table from a Parquet file. Raises ``DataFault`` if it cannot be read."""
     parquet, name = package("pyarrow.parquet", "pyarrow", Parquet.name), visible(path)
     with opened(there(path, folder), name) as file, decoding(name):
         whole = parquet.ParquetFile(file)
@@ -80,7 +80,7 @@ def parquet_table(path: str, folder: Path) -> RawTable:
 
 
 def csv_table(file: str, text: str, separator: str | None = None, decimal: str = ".") -> RawTable:
-    """A table from its text. Raises ``DataFault`` where the lines are not alike."""
+    """Read a table from text. Raises ``DataFault`` if the lines differ in length."""
     lines = cut_lines(file, text, separator)
     if not lines:
         raise DataFault(f"{file} is empty")
@@ -127,7 +127,7 @@ def _read(data_set: TableSet, read: Callable[[str], RawTable], known: Meaning | 
 
 
 def known_names(data_set: TableSet, trained: Sequence[str]) -> Sequence[str]:
-    """The features that a network was trained on, in their order; whatever other columns there are."""
+    """Return the features that a network was trained on, in their order, whatever other columns there are."""
     if data_set.features is not None and {*data_set.features} != {*trained}:
         message = f"`features` are {listed(data_set.features)}, but the network was trained on {listed(trained)}"
         raise DataFault(message, "leave `features` out: they are found by their names")
@@ -135,7 +135,7 @@ def known_names(data_set: TableSet, trained: Sequence[str]) -> Sequence[str]:
 
 
 def _features(train: RawTable, data_set: TableSet) -> list[str]:
-    """The names of the columns that are the row's features."""
+    """Return the names of the columns that are features."""
     if "features" in data_set.targets:
         raise DataFault(f"{train.file}: the target cannot be called `features`, as the other columns together are")
     if data_set.features is not None:
@@ -155,7 +155,7 @@ def _features(train: RawTable, data_set: TableSet) -> list[str]:
 def _columns(
     table: RawTable, names: Sequence[str], data_set: TableSet, codes: Mapping[str, Codes]
 ) -> dict[str, Tensor]:
-    """The rows of a table: `features` [n, count], and the targets."""
+    """Return the rows of a table: `features` [n, count], and the targets."""
     found = {"features": features_of(table, names, NO_NUMBERS)}
     if codes:
         return found | {name: _labels(table, name, codes[name]) for name in data_set.targets}
@@ -166,17 +166,17 @@ def _columns(
 
 
 def maybe_classes(target: str) -> str:
-    """The repair of a target that holds words."""
+    """Return the repair of a target that holds words."""
     return f"`{target}` is one of several classes? write `classes: true`"
 
 
 def features_of(table: RawTable, names: Sequence[str], help: str | None = None) -> Tensor:
-    """Columns of numbers side by side, [n, names]. ``help`` is the repair of words."""
+    """Return columns of numbers side by side, [n, names]. ``help`` is the repair of words."""
     return real(np.stack([_numbers(table, name, help) for name in names], 1))
 
 
 def _numbers(table: RawTable, name: str, help: str | None = None) -> Array:
-    """A column's numbers, float64, [n]. Raises ``DataFault`` for the first that is none, with ``help`` for words."""
+    """Return a column's numbers, float64, [n]. Raises ``DataFault`` for other values, with ``help`` for words."""
     values = table.column(name)
     numbers = np.empty(len(values))
     for row, value in enumerate(values):
@@ -189,7 +189,7 @@ def _numbers(table: RawTable, name: str, help: str | None = None) -> Array:
 
 
 def _repair(value: Any, table: RawTable) -> str | None:
-    """What to do about a value that is no number."""
+    """Return a repair of a value that is not a number."""
     text = "" if value is None else str(value).strip()
     if text in MISSING:
         return "a value that is missing is to be filled in, or its row left out"
@@ -211,7 +211,7 @@ def _shown(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Codes:
-    """The classes of a target: ``words`` are what they are called, ``trained`` marks those that a network knows."""
+    """The classes of a target: ``words`` has their names; ``trained`` says that a network was trained on them."""
 
     words: tuple[str, ...]
     trained: bool
@@ -225,7 +225,7 @@ def _codes(train: RawTable, name: str, data_set: TableSet, known: Meaning | None
 
 
 def _classes(values: Sequence[Any]) -> tuple[str, ...]:
-    """The different values as texts: numbers in their order, then words in that of the alphabet.
+    """Return the different values as texts: numbers in order, then words in alphabetical order.
 
     A number that is spelled in several ways is one class, called by the shortest.
     """

@@ -1,4 +1,4 @@
-"""Texts as numbers, in windows of one length, each with the same window one place on."""
+"""Reads texts as numbers, in windows of one length, each with the same window shifted by one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LETTERS = " abcdefghijklmnopqrstuvwxyz"
 
 
 def read_alice(data_set: Alice, folder: Path) -> Data:
-    """The book's letters; ``folder`` does not matter."""
+    """Read the book's letters; ``folder`` is not used."""
     text = re.sub("[^a-z]+", " ", (FILES / "alice.txt").read_text("ascii").lower()).strip()
     tokens = encoded(text, {letter: number for number, letter in enumerate(LETTERS)})
     train, test = tokens[: len(tokens) * 9 // 10], tokens[len(tokens) * 9 // 10 :]
@@ -32,7 +32,7 @@ def read_alice(data_set: Alice, folder: Path) -> Data:
 
 
 def read_text(data_set: Text, folder: Path, known: Meaning | None = None) -> Data:
-    """The user's text, in words that are ``known``, if any. Raises ``DataFault`` where it is shorter than a window."""
+    """Read the user's text, in words that are ``known``, if any. Raises ``DataFault`` for too short a text."""
     paths = {"train": data_set.path, "validation": data_set.validation, "test": data_set.test}
     texts = {part: split(text_of(path, folder), data_set.level) for part, path in paths.items() if path is not None}
     words = known.words.get("tokens") if known is not None else None
@@ -54,19 +54,19 @@ def read_text(data_set: Text, folder: Path, known: Meaning | None = None) -> Dat
 
 
 def split(text: str, level: Literal["char", "word"]) -> Sequence[str]:
-    """A text's characters, or its words and marks."""
+    """Return a text's characters, or its words and punctuation marks."""
     return text if level == "char" else re.findall(r"\w+|[^\w\s]", text)
 
 
 def vocabulary(texts: Iterable[Sequence[str]], least: int, special: tuple[str, ...]) -> tuple[str, ...]:
-    """The special words, then those that occur ``least`` times or more, the most frequent first."""
+    """Return the special words, then those that occur ``least`` times or more, the most frequent first."""
     counts = Counter(word for text in texts for word in text)
     found = (word for word, count in counts.items() if count >= least and word not in special)
     return (*special, *sorted(found, key=lambda word: (-counts[word], word)))
 
 
 def guard_known(text: Sequence[str], numbers: Mapping[str, int], file: str) -> None:
-    """Guard: a vocabulary that has no word for what is unknown has every word of a text."""
+    """Guard: a vocabulary without a word for unknown ones has every word of a text."""
     if UNKNOWN not in numbers and (missing := sorted({*text} - {*numbers})):
         raise DataFault(
             f"{file} has {listed(missing)}, which the network was not trained on", f"it knows {listed(numbers)}"
@@ -74,12 +74,12 @@ def guard_known(text: Sequence[str], numbers: Mapping[str, int], file: str) -> N
 
 
 def encoded(text: Sequence[str], numbers: Mapping[str, int], unknown: int = 0) -> Tensor:
-    """The words of a text as their numbers, int64, [n]."""
+    """Return the words of a text as their numbers, int64, [n]."""
     return torch.tensor([numbers.get(word, unknown) for word in text], dtype=torch.int64)
 
 
 def windows(tokens: Tensor, length: int) -> TensorRows:
-    """All full windows, one after another: `tokens` and `next`, both [n, length]."""
+    """Return all full windows, one after another: `tokens` and `next`, both int64, [n, length]."""
     count = max(0, (len(tokens) - 1) // length)
     size = count * length
     return TensorRows({"tokens": tokens[:size].view(count, length), "next": tokens[1 : size + 1].view(count, length)})
