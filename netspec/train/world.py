@@ -22,16 +22,16 @@ from netspec.diagnostics import NetspecError, TrainingFault
 
 T = TypeVar("T")
 LAUNCHER = "NETSPEC_LAUNCHER"
-"""The variable that has the process which has started this one, and watches over it."""
+"""The environment variable with the number of the process that has started this one and watches over it."""
 
 TIME_TO_SAVE = 120
-"""Seconds that processes have to end their step and save, when they are told to stop."""
+"""Seconds that processes have to finish their step and save when they are asked to stop."""
 
 LOOK_EVERY = 1.0
-"""Seconds between two looks at whether the launcher is still there."""
+"""Seconds between two checks for the launcher."""
 
 LOST = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "NCCL", "gloo", "Socket")
-"""What torch's messages have where another process has gone."""
+"""Parts of torch's messages about another process that is gone."""
 
 
 class AlreadyReported(Exception):

@@ -16,7 +16,7 @@ Array = NDArray[Any]
 PARTS = ("train", "validation", "test")
 LARGEST, LARGEST_WHOLE = float(np.finfo(np.float32).max), np.uint64(2**63 - 1)
 BLURRED = 100
-"""How many times farther from 0 than from each other numbers are, where float32 has too few digits for them."""
+"""The ratio of the distance from 0 to the range of numbers from which float32 has too few digits for them."""
 
 
 def from_arrays(

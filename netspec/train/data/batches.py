@@ -20,9 +20,9 @@ from netspec.train.names import resolve
 from netspec.train.world import SINGLE_PROCESS, World
 
 AT_ONCE = 2**30
-"""Bytes that prepared rows may take in memory; where they would be more, each batch is prepared by itself."""
+"""Bytes that prepared rows may take in memory; if they take more, each batch is prepared by itself."""
 POOL = 50
-"""Batches whose rows are sorted by length together: enough for likeness, few enough for chance."""
+"""Batches whose rows are sorted by length together: enough for equal lengths, few enough for randomness."""
 
 
 class Batch(NamedTuple):

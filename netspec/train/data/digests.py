@@ -12,7 +12,7 @@ from torch import Tensor
 from netspec.train.data.base import Data, Rows, TensorRows
 
 AT_ONCE = 2**30
-"""Bytes that are read for a digest; of more, every so manyth row is."""
+"""Bytes that are read for a digest; of larger data, evenly spaced rows."""
 SAMPLE = 256
 """Rows that are taken for a digest where they do not lie in memory."""
 

@@ -16,7 +16,7 @@ from netspec.train.data.batches import seeded
 
 HELD_BACK = 0.1
 FEWEST_TO_HOLD_BACK = 100
-"""Where neither the data nor the recipe say what to judge by, a tenth is held back; of fewer rows, none is."""
+"""If neither data nor recipe have rows for validation, a tenth is held back, but none of fewer rows than these."""
 SOME = 3
 """Classes that a message names."""
 

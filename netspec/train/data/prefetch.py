@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from netspec.train.data import DataFault, Rows
 
 MOST = 8
-"""Workers where the recipe names no number: a disk seldom feeds more."""
+"""The largest number of workers by default: a disk seldom keeps more busy."""
 
 
 class RowsByIndex(Dataset[dict[str, Tensor] | DataFault]):

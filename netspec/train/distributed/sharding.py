@@ -40,7 +40,7 @@ PARTS = {
         "_MEM_FORMAT_ENCODING",
     ),
 }
-"""What the index of a checkpoint of tensors is made of, by module."""
+"""The classes that the index of a checkpoint of tensors consists of, by module."""
 
 
 class FSDP(Strategy):

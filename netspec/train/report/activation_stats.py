@@ -18,8 +18,7 @@ from netspec.train.setup import Setup
 
 VANISHED = 1e-3
 EXPLODED = 1e3
-"""How much smaller or larger than the last layer's a gradient is where a layer learns nothing, or everything at once;
-the same of activations, against the first layer's."""
+"""The ratios to the last layer's gradient, or to the first layer's activation, at which a layer no longer learns."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,10 @@ PART_MARKS = {"train": "o", "validation": "s"}
 MOST_MARKED = 30
 INK, FAINT, PAPER = "#1f2328", "#8c959f", "#ffffff"
 LARGE_RANGE = 30
-"""How many times the smallest loss the largest is where a picture takes the logarithm."""
+"""The ratio of the largest to the smallest loss from which the scale is logarithmic."""
 
 FEW_DECADES = 300
-"""As many times that it takes more than the powers of ten to read a logarithmic scale."""
+"""The ratio below which a logarithmic scale needs labels between the powers of ten."""
 
 STYLE: Any = {
     "font.family": "sans-serif",

@@ -32,7 +32,7 @@ DIGESTS = "digests.json"
 """The digests of a divided checkpoint's files, in its folder as in the index."""
 
 NAME = re.compile(r"step-(?P<step>\d{8,})(\.pt|\+*)")
-"""What a run calls its checkpoints: nothing else in the folder is ever removed."""
+"""The names of checkpoints: nothing else in the folder is ever removed."""
 
 Sizes = Mapping[str, tuple[torch.Size, torch.dtype]]
 

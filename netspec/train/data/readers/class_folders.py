@@ -18,7 +18,7 @@ PARTS = {
     "validation": {"val", "valid", "validation", "dev"},
     "test": {"test", "testing"},
 }
-"""What people call the folders of the parts: also as `Train`, `train_set`, `trainset`, `seg_train`, `train2017`."""
+"""The usual names of the folders of the parts: also as `Train`, `train_set`, `trainset`, `seg_train`, `train2017`."""
 LEFT_BEHIND = ("__MACOSX", "@eaDir", "$RECYCLE.BIN", "lost+found")
 """Folders that other programs leave among the user's, and that do not begin with a dot."""
 

@@ -18,7 +18,7 @@ from netspec.train.data.base import DataFault
 from netspec.train.data.paths import decoding, opened
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
-"""What Pillow may take a file for: it has formats that start other programs."""
+"""The formats that Pillow may read: others start programs."""
 ENDINGS = {
     *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff"),
     *(".ppm", ".pgm", ".pbm", ".pnm"),

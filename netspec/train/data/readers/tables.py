@@ -23,9 +23,9 @@ from netspec.train.data.paths import decoding, guard_memory, opened, package, re
 from netspec.train.data.readers.lines import cut_lines, number_of
 
 INDEX = ("", "Unnamed: 0", "__index_level_0__")
-"""What the numbers of the rows are called where pandas has written them as a column."""
+"""The names that pandas gives to a column of row numbers."""
 MISSING = {"", "nan", "NaN", "NAN", "-nan", "-NaN", "NA", "N/A", "n/a", "<NA>", "#N/A", "#NA", "null", "NULL"}
-"""How other programs write that a value is not known. A class may be called `None`, or `Na`."""
+"""Spellings of missing values by other programs. A class may be called `None`, or `Na`."""
 NO_NUMBERS = "leave the column out, naming the others in `features`, or write numbers for its words"
 """The repair of a feature that holds words."""
 A_VALUE = 64
