@@ -11,7 +11,7 @@ import pytest
 import torch
 from clock import at_most
 from elaborate import test_scans as scans
-from ops.kept import LiveBytes, dropout_as_on_cuda, nbytes, recording
+from ops.kept import LiveBytes
 from torch import nn
 
 from netspec.analysis.memory import OPTIMIZERS, Memory
@@ -20,6 +20,7 @@ from netspec.graph import Graph, visits
 from netspec.pipeline import compile_spec
 from netspec.runtime.examples import example_inputs
 from netspec.runtime.module import build_module
+from netspec.testing.memory import dropout_as_on_cuda, nbytes, recording
 
 SMALL: dict[str, dict[str, Any]] = {
     "gpt2": {"layers": 2, "vocab": 99, "width": 48},

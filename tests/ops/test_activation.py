@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ops.oracle import Case, case, cases, check, check_refused, refused
+from ops.oracle import case, cases, check, check_refused, refused
+
+from netspec.testing.case import OpCase
 
 
 @cases(
@@ -47,7 +49,7 @@ from ops.oracle import Case, case, cases, check, check_refused, refused
     case("softmin", "N L 4", dim=-2),
     case("softmax2d", "N 3 H W"),
 )
-def test_matches_torch(case: Case) -> None:
+def test_matches_torch(case: OpCase) -> None:
     check(case)
 
 
@@ -63,5 +65,5 @@ def test_matches_torch(case: Case) -> None:
     refused("rrelu", "4", lower=1, upper=0),
     refused("gelu", "4", dtype="int64"),
 )
-def test_refuses_what_torch_refuses(case: Case) -> None:
+def test_refuses_what_torch_refuses(case: OpCase) -> None:
     check_refused(case)

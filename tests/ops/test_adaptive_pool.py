@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from ops.oracle import Case, case, cases, check, check_refused, refused
+from ops.oracle import case, cases, check, check_refused, refused
 
 from netspec.ops import ShapeError, Tensor
+from netspec.testing.case import OpCase
 
 SMALLER = ({"N": 2, "L": 5, "D": 4, "H": 5, "W": 3}, {"N": 1, "L": 9, "D": 6, "H": 13, "W": 6})
 
@@ -37,7 +38,7 @@ SMALLER = ({"N": 2, "L": 5, "D": 4, "H": 5, "W": 3}, {"N": 1, "L": 9, "D": 6, "H
     case("global_avg_pool", "N 3 D H W"),
     case("global_max_pool", "N 3 H W"),
 )
-def test_matches_torch(case: Case) -> None:
+def test_matches_torch(case: OpCase) -> None:
     check(case)
 
 
@@ -46,7 +47,7 @@ def test_matches_torch(case: Case) -> None:
     refused("adaptive_avg_pool2d", "2 3", output_size=2),
     refused("adaptive_max_pool3d", "2 3 8", output_size=1),
 )
-def test_refuses_what_torch_refuses(case: Case) -> None:
+def test_refuses_what_torch_refuses(case: OpCase) -> None:
     check_refused(case)
 
 
@@ -65,5 +66,5 @@ def test_global_pool_needs_something_to_pool() -> None:
     ],
     ids=str,
 )
-def test_detail(made: Case, text: str) -> None:
+def test_detail(made: OpCase, text: str) -> None:
     assert made.op().detail() == text

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 import torch
-from ops.oracle import bounded, constructor_text
-from ops.several import SIZES, Several, Values, check_several, each, lines_of, run_lines, several
+from ops.oracle import bounded
+from ops.several import SIZES, check_several, each, several
 
 from netspec.ops import ShapeError, Tensor
+from netspec.testing.case import OpCase, Values
+from netspec.testing.pytorch import constructor_text, lines_of, run_lines
 
 
 def open_first(values: Values) -> Values:
@@ -55,7 +57,7 @@ SDPA = "scaled_dot_product_attention"
     several("causal_mask", "N T 4", None),
     several("causal_mask", "N T 4", "N S 4"),
 )
-def test_attention_matches_torch(case: Several) -> None:
+def test_attention_matches_torch(case: OpCase) -> None:
     check_several(case)
 
 
@@ -72,7 +74,7 @@ MHA = "multihead_attention"
     several(MHA, "N T 8", "N S 8", "N S 8", "N S bool", "T S bool", num_heads=2, values=open_first),
     several(MHA, "N T 8", None, None, None, "T T bool", num_heads=2, is_causal=True, values=open_first),
 )
-def test_multihead_matches_torch(case: Several) -> None:
+def test_multihead_matches_torch(case: OpCase) -> None:
     check_several(case)
 
 
@@ -83,7 +85,7 @@ def test_multihead_matches_torch(case: Several) -> None:
     several("rotary_embedding", "N 2 T 8"),
     several("rotary_embedding", "N 2 T 8", interleaved=True, base=500.0),
 )
-def test_positions_match_torch(case: Several) -> None:
+def test_positions_match_torch(case: OpCase) -> None:
     check_several(case)
 
 
@@ -116,10 +118,10 @@ def test_sinusoidal_positions_are_those_of_the_paper() -> None:
     several("einsum", "N T 4", equation="ntc->nt"),
     several("einsum", "N T", "N T", equation="nt,nt->"),
 )
-def test_einsum_matches_torch(case: Several) -> None:
+def test_einsum_matches_torch(case: OpCase) -> None:
     """MACs too, except at sizes of 1, where torch multiplies element by element, which its counter leaves out."""
     check_several(replace(case, sizes=SIZES[::2]))
-    check_several(replace(case, counted=False))
+    check_several(replace(case, macs=False))
 
 
 @pytest.mark.parametrize(
@@ -166,7 +168,7 @@ def test_einsum_matches_torch(case: Several) -> None:
     ],
     ids=str,
 )
-def test_lines(case: Several, reads: tuple[int, ...], lines: list[str]) -> None:
+def test_lines(case: OpCase, reads: tuple[int, ...], lines: list[str]) -> None:
     op, tensors = case.op(), case.tensors()
     count = len(op.outputs)
     assert lines_of(op, tensors, ["xy"[at] if at in reads else None for at in range(count)]) == lines
@@ -219,7 +221,7 @@ def test_constructors() -> None:
     ],
     ids=str,
 )
-def test_refuses(case: Several, text: str) -> None:
+def test_refuses(case: OpCase, text: str) -> None:
     with pytest.raises(ShapeError) as found:
         bounded(case.op(), case.tensors())
     assert str(found.value) == text

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from ops.several import Several, check_several, each, lines_of, several
+from ops.several import check_several, each, several
 
 from netspec.ops import ShapeError
+from netspec.testing.case import OpCase
+from netspec.testing.pytorch import lines_of
 
 
 @each(
@@ -16,7 +18,7 @@ from netspec.ops import ShapeError
     several("lstm_cell", "N 4", "N 6", "N 6", hidden_size=6),
     several("lstm_cell", "N 4", "N 6", "N 6", hidden_size=6, bias=False),
 )
-def test_matches_torch(case: Several) -> None:
+def test_matches_torch(case: OpCase) -> None:
     check_several(case)
 
 
@@ -33,7 +35,7 @@ def test_lines() -> None:
     ],
     ids=str,
 )
-def test_refuses(case: Several, text: str) -> None:
+def test_refuses(case: OpCase, text: str) -> None:
     with pytest.raises(ShapeError) as found:
         case.op().infer(*case.tensors())
     assert str(found.value) == text

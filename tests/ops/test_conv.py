@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from ops.oracle import Case, case, cases, check, check_refused, refused
+from ops.oracle import case, cases, check, check_refused, refused
+
+from netspec.testing.case import OpCase
 
 
 @cases(
@@ -28,7 +30,7 @@ from ops.oracle import Case, case, cases, check, check_refused, refused
     case("conv_transpose3d", "N 2 D H W", out_channels=3, kernel_size=2, stride=[1, 2, 2], output_padding=[0, 1, 0]),
 )
 @pytest.mark.filterwarnings("ignore:Using padding='same'")
-def test_matches_torch(case: Case) -> None:
+def test_matches_torch(case: OpCase) -> None:
     check(case)
 
 
@@ -46,7 +48,7 @@ def test_matches_torch(case: Case) -> None:
     refused("conv_transpose2d", "2 3 1 1", out_channels=4, kernel_size=1, padding=1),
     refused("conv_transpose2d", "2 3 8 8", out_channels=4, kernel_size=3, groups=2),
 )
-def test_refuses_what_torch_refuses(case: Case) -> None:
+def test_refuses_what_torch_refuses(case: OpCase) -> None:
     check_refused(case)
 
 
@@ -59,5 +61,5 @@ def test_refuses_what_torch_refuses(case: Case) -> None:
     ],
     ids=str,
 )
-def test_detail(made: Case, text: str) -> None:
+def test_detail(made: OpCase, text: str) -> None:
     assert made.op().detail() == text

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from ops.oracle import Case, case, cases, check, check_refused, refused
+from ops.oracle import case, cases, check, check_refused, refused
 from pydantic import ValidationError
+
+from netspec.testing.case import OpCase
 
 
 @cases(
@@ -17,12 +19,12 @@ from pydantic import ValidationError
     case("alpha_dropout", "N 3"),
     case("feature_alpha_dropout", "N 3 H W"),
 )
-def test_matches_torch(case: Case) -> None:
+def test_matches_torch(case: OpCase) -> None:
     check(case)
 
 
 @cases(refused("dropout1d", "2 3 4 5"))
-def test_refuses_what_torch_refuses(case: Case) -> None:
+def test_refuses_what_torch_refuses(case: OpCase) -> None:
     check_refused(case)
 
 

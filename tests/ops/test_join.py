@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from ops.oracle import Case, case, cases, check, check_refused, read_shape, refused
+from ops.oracle import case, cases, check, check_refused, refused
 
 from netspec.ops import ShapeError, Tensor
+from netspec.testing.case import OpCase, read_shape
 
 
 @cases(
@@ -30,7 +31,7 @@ from netspec.ops import ShapeError, Tensor
     case("maximum", "N 3 L", "N 3 L", "3 L"),
     case("minimum", "N 3 L", "L"),
 )
-def test_matches_torch(case: Case) -> None:
+def test_matches_torch(case: OpCase) -> None:
     check(case)
 
 
@@ -45,7 +46,7 @@ def test_matches_torch(case: Case) -> None:
     refused("multiply", "2 3", "2"),
     refused("maximum", "2 3", "2 4"),
 )
-def test_refuses_what_torch_refuses(case: Case) -> None:
+def test_refuses_what_torch_refuses(case: OpCase) -> None:
     check_refused(case)
 
 
@@ -60,8 +61,8 @@ def test_refuses_what_torch_refuses(case: Case) -> None:
     ],
     ids=str,
 )
-def test_text(made: Case, text: str) -> None:
-    assert made.op().call(["a", "b", "c"][: len(made.shapes)], made.tensors()) == text
+def test_text(made: OpCase, text: str) -> None:
+    assert made.op().call(["a", "b", "c"][: len(made.inputs)], made.tensors()) == text
 
 
 def test_symbolic_sizes_that_may_differ_are_required_to_be_equal() -> None:

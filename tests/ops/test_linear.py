@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from ops.oracle import Case, case, cases, check, check_refused, read_shape, refused
-from ops.several import Several, check_several, each, several
+from ops.oracle import case, cases, check, check_refused, refused
+from ops.several import check_several, each, several
 
 from netspec.ops import ShapeError, Tensor
+from netspec.testing.case import OpCase, read_shape
 
 
 @cases(
@@ -20,7 +21,7 @@ from netspec.ops import ShapeError, Tensor
     case("matmul", "N 3 L H", "1 3 H 2"),
     case("matmul", "L H", "H W"),
 )
-def test_matches_torch(case: Case) -> None:
+def test_matches_torch(case: OpCase) -> None:
     check(case)
 
 
@@ -29,7 +30,7 @@ def test_matches_torch(case: Case) -> None:
     refused("matmul", "2 3 4", "3 5"),
     refused("matmul", "2 3 4", "3 4 5"),
 )
-def test_refuses_what_torch_refuses(case: Case) -> None:
+def test_refuses_what_torch_refuses(case: OpCase) -> None:
     check_refused(case)
 
 
@@ -39,7 +40,7 @@ def test_refuses_what_torch_refuses(case: Case) -> None:
     several("affine", "N 2 T 5", "5 3", "3"),
     several("affine", "N S", "S T", "T"),
 )
-def test_affine_matches_torch(case: Several) -> None:
+def test_affine_matches_torch(case: OpCase) -> None:
     check_several(case)
 
 

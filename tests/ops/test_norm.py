@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from ops.oracle import Case, case, cases, check, check_refused, constructor_text, read_shape, refused
+from ops.oracle import case, cases, check, check_refused, refused
 
 from netspec.ops import ShapeError, Tensor
+from netspec.testing.case import OpCase, read_shape
+from netspec.testing.pytorch import constructor_text
 
 
 @cases(
@@ -38,7 +40,7 @@ from netspec.ops import ShapeError, Tensor
     case("local_response_norm", "N 7 L", size=3, alpha=0.5),
     case("local_response_norm", "N 3 D H W", size=2, alpha=0.5),
 )
-def test_matches_torch(case: Case) -> None:
+def test_matches_torch(case: OpCase) -> None:
     check(case)
 
 
@@ -57,7 +59,7 @@ def test_matches_torch(case: Case) -> None:
     refused("group_norm", "6", num_groups=1),
     refused("local_response_norm", "2 6", size=3),
 )
-def test_refuses_what_torch_refuses(case: Case) -> None:
+def test_refuses_what_torch_refuses(case: OpCase) -> None:
     check_refused(case)
 
 
@@ -73,7 +75,7 @@ def test_refuses_what_torch_refuses(case: Case) -> None:
     ],
     ids=str,
 )
-def test_constructor(made: Case, text: str) -> None:
+def test_constructor(made: OpCase, text: str) -> None:
     assert constructor_text(made.op().module(*made.tensors())) == text
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from ops.several import Several, Values, check_several, each, lines_of, several
+from ops.several import check_several, each, several
 
 from netspec.ops import ShapeError
+from netspec.testing.case import OpCase, Values
+from netspec.testing.pytorch import lines_of
 
 
 def positive(values: Values) -> Values:
@@ -48,7 +50,7 @@ def positive(values: Values) -> Values:
     several("cumsum", "N T", dim=1),
     several("cumsum", "N T bool", dim=-1),
 )
-def test_matches_torch(case: Several) -> None:
+def test_matches_torch(case: OpCase) -> None:
     check_several(case)
 
 
@@ -67,7 +69,7 @@ def test_matches_torch(case: Several) -> None:
     ],
     ids=str,
 )
-def test_lines(case: Several, line: str) -> None:
+def test_lines(case: OpCase, line: str) -> None:
     assert lines_of(case.op(), case.tensors(), ["y"]) == [line]
 
 
@@ -89,7 +91,7 @@ def test_lines(case: Several, line: str) -> None:
     ],
     ids=str,
 )
-def test_refuses(case: Several, text: str) -> None:
+def test_refuses(case: OpCase, text: str) -> None:
     with pytest.raises(ShapeError) as found:
         case.op().infer(*case.tensors())
     assert str(found.value) == text

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from ops.oracle import Case, case, cases, check, check_refused, refused
+from ops.oracle import case, cases, check, check_refused, refused
+
+from netspec.testing.case import OpCase
 
 
 @cases(
@@ -32,7 +34,7 @@ from ops.oracle import Case, case, cases, check, check_refused, refused
     case("avg_pool3d", "N 2 D H W", kernel_size=2, stride=1, padding=1),
     case("avg_pool3d", "N 2 D H W", kernel_size=3, stride=2, ceil_mode=True, divisor_override=4),
 )
-def test_matches_torch(case: Case) -> None:
+def test_matches_torch(case: OpCase) -> None:
     check(case)
 
 
@@ -47,7 +49,7 @@ def test_matches_torch(case: Case) -> None:
     refused("avg_pool3d", "2 3", kernel_size=3),
     refused("avg_pool2d", "2 3 8 8", kernel_size=2, dtype="int32"),
 )
-def test_refuses_what_torch_refuses(case: Case) -> None:
+def test_refuses_what_torch_refuses(case: OpCase) -> None:
     check_refused(case)
 
 
@@ -62,5 +64,5 @@ def test_refuses_what_torch_refuses(case: Case) -> None:
     ],
     ids=str,
 )
-def test_detail(made: Case, text: str) -> None:
+def test_detail(made: OpCase, text: str) -> None:
     assert made.op().detail() == text

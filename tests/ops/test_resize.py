@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from ops.oracle import Case, case, cases, check, check_refused, refused
+from ops.oracle import case, cases, check, check_refused, refused
+
+from netspec.testing.case import OpCase
 
 EVEN = ({"N": 2, "H": 6, "W": 9}, {"N": 1, "H": 12, "W": 3})
 
@@ -22,7 +24,7 @@ EVEN = ({"N": 2, "H": 6, "W": 9}, {"N": 1, "H": 12, "W": 3})
     case("pixel_unshuffle", "N 2 H W", downscale_factor=3, at=EVEN),
     case("pixel_unshuffle", "N 3 2*H 2*W", downscale_factor=2),
 )
-def test_matches_torch(case: Case) -> None:
+def test_matches_torch(case: OpCase) -> None:
     check(case)
 
 
@@ -38,7 +40,7 @@ def test_matches_torch(case: Case) -> None:
     refused("pixel_unshuffle", "2 6 4 5", downscale_factor=2),
     refused("pixel_shuffle", "2 4", upscale_factor=2),
 )
-def test_refuses_what_torch_refuses(case: Case) -> None:
+def test_refuses_what_torch_refuses(case: OpCase) -> None:
     check_refused(case)
 
 
@@ -50,5 +52,5 @@ def test_refuses_what_torch_refuses(case: Case) -> None:
     ],
     ids=str,
 )
-def test_detail(made: Case, text: str) -> None:
+def test_detail(made: OpCase, text: str) -> None:
     assert made.op().detail() == text

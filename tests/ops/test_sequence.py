@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from ops.oracle import constructor_text, read_shape
-from ops.several import SIZES, Several, Values, built, check_several, each, lines_of, run_lines, several
+from ops.several import SIZES, check_several, each, several
 
 from netspec.ops import ShapeError, Tensor
+from netspec.testing.case import OpCase, Values, read_shape
+from netspec.testing.pytorch import constructor_text, lines_of, random_module, run_lines
 
 
 def lengths(values: Values) -> Values:
@@ -33,7 +34,7 @@ STATE = "2 N 6"
     several("rnn", "N T 4", None, None, hidden_size=6, nonlinearity="relu", num_layers=3),
 )
 @pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
-def test_matches_torch(case: Several) -> None:
+def test_matches_torch(case: OpCase) -> None:
     check_several(case)
 
 
@@ -63,10 +64,10 @@ def test_matches_torch(case: Several) -> None:
         values=lengths,
     ),
 )
-def test_padded_batches_match_torch_and_each_sequence_alone(case: Several) -> None:
+def test_padded_batches_match_torch_and_each_sequence_alone(case: OpCase) -> None:
     check_several(case)
     op, tensors = case.op(), case.tensors()
-    module = built(op, tensors)
+    module = random_module(op, tensors)
     for sizes in SIZES:
         values = case.values(sizes)
         *others, ends = values
@@ -80,7 +81,7 @@ def test_padded_batches_match_torch_and_each_sequence_alone(case: Several) -> No
             assert not whole[0][row, ends[row] :].any()
 
 
-def spelled(case: Several, *reads: int) -> list[str]:
+def spelled(case: OpCase, *reads: int) -> list[str]:
     op = case.op()
     return lines_of(op, case.tensors(), ["xyzu"[at] if at in reads else None for at in range(len(op.outputs))])
 
@@ -111,7 +112,7 @@ def spelled(case: Several, *reads: int) -> list[str]:
     ],
     ids=str,
 )
-def test_lines(case: Several, reads: tuple[int, ...], lines: list[str]) -> None:
+def test_lines(case: OpCase, reads: tuple[int, ...], lines: list[str]) -> None:
     assert spelled(case, *reads) == lines
 
 
@@ -151,7 +152,7 @@ def test_constructor_says_batch_first_where_torch_would_not() -> None:
     ],
     ids=str,
 )
-def test_refuses(case: Several, text: str) -> None:
+def test_refuses(case: OpCase, text: str) -> None:
     with pytest.raises(ShapeError) as found:
         case.op().infer(*case.tensors())
     assert str(found.value) == text

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from ops.oracle import Case, case, cases, check, check_refused, infer, read_shape, refused
+from ops.oracle import case, cases, check, check_refused, infer, refused
 
 from netspec.dims import Dim, product
 from netspec.ops import ShapeError, Tensor
+from netspec.testing.case import OpCase, read_shape
 
 N, H, W = (Dim.symbol(name) for name in "NHW")
 
@@ -39,7 +40,7 @@ N, H, W = (Dim.symbol(name) for name in "NHW")
     case("unsqueeze", "N L", dim=1),
     case("unsqueeze", "N L", dim=-1),
 )
-def test_matches_torch(case: Case) -> None:
+def test_matches_torch(case: OpCase) -> None:
     check(case)
 
 
@@ -57,7 +58,7 @@ def test_matches_torch(case: Case) -> None:
     refused("squeeze", "2 3", dim=2),
     refused("unsqueeze", "2 3", dim=3),
 )
-def test_refuses_what_torch_refuses(case: Case) -> None:
+def test_refuses_what_torch_refuses(case: OpCase) -> None:
     check_refused(case)
 
 

@@ -6,17 +6,18 @@ import warnings
 
 import pytest
 import torch
-from ops.oracle import scope
-from ops.several import Several, built, each, lines_of, several
+from ops.several import each, several
 from torch import nn
 
 from netspec.dims import Dim
+from netspec.testing.case import OpCase
+from netspec.testing.pytorch import lines_of, random_module, scope
 
 N, T = Dim.symbol("N"), Dim.symbol("T")
 LARGE = {"N": 3, "T": 6, "S": 5}
 
 
-def as_module(case: Several) -> nn.Module:
+def as_module(case: OpCase) -> nn.Module:
     """The op alone in a module, its lines as ``forward``; gives all outputs."""
     op, tensors = case.op(), case.tensors()
     count = len(op.output_names(*tensors))
@@ -28,7 +29,7 @@ def as_module(case: Several) -> nn.Module:
     exec(f"def forward(self, {names}):\n    {body}", variables)
     module = type("Alone", (nn.Module,), {"forward": variables["forward"]})()
     if op.torch:
-        module.op = built(op, tensors)
+        module.op = random_module(op, tensors)
     return module.eval()
 
 
@@ -53,7 +54,7 @@ CASES = [
 # torch itself unrolls recurrent layers over time, so their length is fixed
 @each(*CASES, several("lstm", "N 6 4", None, None, None, hidden_size=6, bidirectional=True))
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
-def test_exports(case: Several) -> None:
+def test_exports(case: OpCase) -> None:
     module = as_module(case)
     values = [value for value in case.values(LARGE) if value is not None]
     dynamic = [
@@ -69,7 +70,7 @@ def test_exports(case: Several) -> None:
 
 
 @each(*CASES)
-def test_compiles_in_one_graph(case: Several) -> None:
+def test_compiles_in_one_graph(case: OpCase) -> None:
     module = as_module(case)
     compiled = torch.compile(module, fullgraph=True, backend="eager", dynamic=True)
     for sizes in (LARGE, {"N": 2, "T": 9, "S": 7}):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from ops.oracle import Case, case, cases, check, check_refused, read_shape, refused
+from ops.oracle import case, cases, check, check_refused, refused
 
 from netspec.ops import ShapeError, Tensor
+from netspec.testing.case import OpCase, read_shape
 
 TINY = ({"N": 1, "L": 2, "H": 2, "W": 3}, {"N": 1, "L": 4, "H": 6, "W": 1})
 
@@ -39,7 +40,7 @@ TINY = ({"N": 1, "L": 2, "H": 2, "W": 3}, {"N": 1, "L": 4, "H": 6, "W": 1})
     case("upsample", "N 1 L", scale_factor=1.5, mode="nearest-exact"),
     case("upsample", "N 1 H W", size=[20, 7], mode="nearest"),
 )
-def test_matches_torch(case: Case) -> None:
+def test_matches_torch(case: OpCase) -> None:
     check(case)
 
 
@@ -53,7 +54,7 @@ def test_matches_torch(case: Case) -> None:
     refused("upsample", "2 3 4 5", scale_factor=0.1),
     refused("upsample", "2 3", scale_factor=2),
 )
-def test_refuses_what_torch_refuses(case: Case) -> None:
+def test_refuses_what_torch_refuses(case: OpCase) -> None:
     check_refused(case)
 
 
@@ -72,7 +73,7 @@ def test_a_symbolic_size_needs_an_exact_factor() -> None:
     ],
     ids=str,
 )
-def test_detail(made: Case, text: str) -> None:
+def test_detail(made: OpCase, text: str) -> None:
     assert made.op().detail() == text
 
 

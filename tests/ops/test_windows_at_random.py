@@ -9,10 +9,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ops.oracle import Case, build_module, infer, torch_result
+from ops.oracle import infer, torch_result
 
 from netspec.dims import Dim, evaluate_shape
 from netspec.ops import OPS, ShapeError, Tensor
+from netspec.testing.case import OpCase
+from netspec.testing.pytorch import random_module
 
 H, W = Dim.symbol("H"), Dim.symbol("W")
 sizes = st.integers(1, 12)
@@ -46,10 +48,10 @@ def test_agrees_with_torch(name: str, arguments: Mapping[str, st.SearchStrategy[
             (made,) = infer(op, (tensor,))
         except ShapeError:
             with pytest.raises((RuntimeError, ValueError)):
-                torch_result(op, (tensor,), Case(name, (f"2 6 {height} {width}",), chosen))
+                torch_result(op, (tensor,), OpCase(OPS[name], (f"2 6 {height} {width}",), chosen))
             return
         with torch.no_grad():
-            expected = build_module(op, (tensor,))(torch.zeros(2, 6, height, width))
+            expected = random_module(op, (tensor,))(torch.zeros(2, 6, height, width))
         assert made.shape == tuple(expected.shape)
         (symbolic,) = op.infer(Tensor((2, 6, H, W)))
         assert evaluate_shape(symbolic.shape, {"H": height, "W": width}) == made.shape

@@ -1,0 +1,61 @@
+"""An op alone as an ONNX model, and its runs on onnxruntime."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import onnxruntime
+
+from netspec.dims import plain_shape
+from netspec.emit.onnx.builder import DTYPES, GraphBuilder
+from netspec.ops import Op
+from netspec.testing.case import Values
+from netspec.testing.pytorch import state_of
+
+Array = np.ndarray[Any, Any]
+
+
+def onnx_model(op: Op, tensors: Sequence[Any], module: Any, reads: Collection[int] = (0,)) -> onnx.ModelProto:
+    """Return the op as a model, checked by onnx, whose inputs are ``x0``, ``x1``, … and outputs those that are read."""
+    builder = GraphBuilder()
+    inputs = [
+        None if tensor is None else builder.input(f"x{at}", plain_shape(tensor.shape), tensor.dtype)
+        for at, tensor in enumerate(tensors)
+    ]
+    inferred = op.infer(*tensors)
+    weights = {name: tensor.numpy() for name, tensor in state_of(module).items()}
+    builder.begin("layer", weights, unread={port for port in range(len(inferred)) if port not in reads})
+    written = op.onnx(builder, *inputs, tensors=tensors)
+    results = written if isinstance(written, tuple) else (written,)
+    assert len(results) == len(inferred), f"`onnx` gives {len(results)} values, `infer` {len(inferred)}"
+    outputs: list[Any] = []
+    for port in sorted(reads):
+        result = results[port]
+        is_own = result not in inputs and result not in outputs and result.producer() is not None
+        result = result if is_own else builder.op("Identity", result)
+        result.type = ir.TensorType(DTYPES[inferred[port].dtype])
+        result.shape = ir.Shape(plain_shape(inferred[port].shape))
+        outputs.append(result)
+    given = [value for value in inputs if value is not None]
+    proto = ir.to_proto(ir.Model(builder.graph("case", given, outputs), ir_version=10))
+    onnx.checker.check_model(proto, full_check=True)
+    return proto
+
+
+class OnnxRun:
+    """An op's model in onnxruntime, on the CPU."""
+
+    def __init__(self, op: Op, tensors: Sequence[Any], module: Any, reads: Collection[int] = (0,)):
+        model = onnx_model(op, tensors, module, reads).SerializeToString()
+        self.session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+        self.names = {each.name for each in self.session.get_inputs()}
+
+    def __call__(self, values: Values) -> list[Array]:
+        """Return the outputs that are read."""
+        named = {f"x{at}": value.numpy() for at, value in enumerate(values) if value is not None}
+        results: list[Array] = self.session.run(None, {name: named[name] for name in self.names})
+        return results

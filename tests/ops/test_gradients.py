@@ -1,0 +1,25 @@
+"""The backward pass through what each op writes agrees with differences of its outputs."""
+
+from __future__ import annotations
+
+import pytest
+from ops.all_cases import CASES
+
+from netspec.testing.case import OpCase
+from netspec.testing.gradients import check_gradients
+
+NOT_TORCHS_OWN = {
+    "upsample(size=82)-N1L",
+    "upsample(scale_factor=41)-N1L",
+    "upsample(scale_factor=[2.5,47])-N1HW",
+    "upsample(size=61,mode=nearest-exact)-N1L",
+    "upsample(size=55,mode=nearest-exact)-N1L",
+    "masked_fill(value=-inf)-NTS-TSbool",
+}
+"""Where torch rounds a ratio otherwise in its forward pass than in its backward pass; and infinities."""
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if str(case) not in NOT_TORCHS_OWN], ids=str)
+@pytest.mark.filterwarnings("ignore::UserWarning")  # torch's, of even windows and of mixed masks
+def test_gradients_match_differences(case: OpCase) -> None:
+    check_gradients(case)
