@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from netspec.dims import UNICODE, Size, evaluate, pretty, substitute, symbols, term_text
 from netspec.graph import ONCE, Call, CostSum, ExecutionCount, Graph, Level, Loop, Node, Step, parameter_count
+from netspec.text.quantities import short
 
 MOST_TERMS = 3
 
@@ -67,22 +68,14 @@ def scan_text(loop: Loop) -> str:
 
 
 def _short(size: Size) -> str:
-    """Return a cost to three digits: ``1.81 G·N``, ``85.1 M·N·T + 18.4 k·N·T²``."""
+    """Return a cost to three digits: ``1.81G·N``, ``85.1M·N·T + 18.4k·N·T²``."""
     if isinstance(size, int):
-        return _scaled(size)
+        return short(size)
     terms = sorted(size.terms.items(), key=lambda term: -sum(power for _, power in term[0]))
     texts: list[str] = []
     for monomial, coefficient in terms:
         symbols = term_text(monomial, 1, UNICODE)
         sign = "− " if coefficient < 0 and texts else "−" if coefficient < 0 else ""
-        number = _scaled(abs(coefficient))
-        texts.append(sign + (number if not monomial else symbols if abs(coefficient) == 1 else f"{number}·{symbols}"))
+        scaled = short(abs(coefficient))
+        texts.append(sign + (scaled if not monomial else symbols if abs(coefficient) == 1 else f"{scaled}·{symbols}"))
     return " + ".join(texts).replace("+ − ", "− ")
-
-
-def _scaled(number: int) -> str:
-    """Return ``1.81 G``; exact below a thousand."""
-    for limit, unit in ((10**15, "P"), (10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k")):
-        if number >= limit:
-            return f"{number / limit:.3g} {unit}"
-    return str(number)

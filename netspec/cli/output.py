@@ -6,7 +6,6 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from netspec.text.streams import bare
@@ -43,13 +42,3 @@ def status(doing: str) -> Iterator[None]:
 
     with Console(file=bare(sys.stderr)).status(f"{doing} …"):
         yield
-
-
-def file_size(path: Path) -> str:
-    """Return the size of a file: ``9.41 kB``."""
-    size = float(path.stat().st_size)
-    unit = next((unit for unit, scale in UNITS if size < 1000 * scale), "GB")
-    return f"{size / dict(UNITS).get(unit, 1e9):.3g} {unit}"
-
-
-UNITS = (("B", 1.0), ("kB", 1e3), ("MB", 1e6))

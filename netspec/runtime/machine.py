@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from netspec.diagnostics import EnvironmentFault
-from netspec.view.numbers import short_bytes
+from netspec.text.quantities import short_bytes
 
 NO_LIMIT = 1 << 60
 """What some kernels write where a group of processes has no limit is above this."""

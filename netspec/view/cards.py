@@ -14,6 +14,7 @@ from netspec.dims import Shape, Size, pretty, times_shape
 from netspec.graph import Call, Graph, Level, Node, Step, Value
 from netspec.ops import Op
 from netspec.ops.math.arithmetic import Infix
+from netspec.text.quantities import short
 from netspec.view.folding import FOLLOWERS, Box, Card, Item
 from netspec.view.lines import single_text
 
@@ -187,7 +188,7 @@ def _total(sizes: Iterable[Size]) -> Size:
 
 
 def cost_text(costs: Iterable[Cost], count: int = 1) -> str:
-    """Parameters and MACs in short: ``9.4K · 118.0M``; parameters alone where nothing is multiplied."""
+    """Parameters and MACs in short: ``9.41k · 118M``; parameters alone where nothing is multiplied."""
     found = list(costs)
     params, macs = sum(cost.params for cost in found), sum(cost.macs for cost in found)
     if not params and not macs:
@@ -195,23 +196,15 @@ def cost_text(costs: Iterable[Cost], count: int = 1) -> str:
     return (f"{short(params)} · {short(macs)}" if macs else short(params)) + (" each" if count > 1 else "")
 
 
-def short(number: int, digits: int = 1) -> str:
-    """``9.4K``, ``118.0M``, ``1.8G``."""
-    for limit, unit in ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "K")):
-        if number >= limit and (number < 1000 * limit or unit == "T"):
-            return f"{number / limit:.{digits}f}{unit}"
-    return str(number)
-
-
 def heading(graph: Graph, costs: Costs) -> tuple[str, ...]:
     """The lines above a diagram: its name, its cost, what goes in and comes out, how to read the cards."""
     total, aside = costs.of(graph.body), _training_only(graph.body, costs)
-    params = f"{short(total.params - aside, 2)} params" + (f" (+ {short(aside, 2)} in training)" if aside else "")
+    params = f"{short(total.params - aside)} params" + (f" (+ {short(aside)} in training)" if aside else "")
     sizes = ", ".join(f"{name} = {size}" for name, size in graph.sizes.items())
     outputs = [output.value for output in graph.outputs.values() if not output.training]
     return (
         graph.name,
-        f"{params} · {short(total.macs, 2)} MACs" + (f" at {sizes}" if sizes else ""),
+        f"{params} · {short(total.macs)} MACs" + (f" at {sizes}" if sizes else ""),
         f"{_shapes(value.shape for value in graph.inputs.values())} → {_shapes(value.shape for value in outputs)}",
         "on cards: parameters · MACs; on edges: shapes, where they change",
     )

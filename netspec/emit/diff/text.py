@@ -9,8 +9,8 @@ from netspec.analysis.diff.changes import ChangedEntry, Differences, labels
 from netspec.emit.diff.key_lines import key_lines
 from netspec.emit.diff.lines import Line, diff_lines
 from netspec.graph import Graph
+from netspec.text.quantities import EXACT_BELOW, bytes_text, number
 from netspec.text.quoting import visible
-from netspec.view.numbers import EXACT_BELOW, bytes_text, number
 from netspec.view.terminal import (
     GAP,
     NARROWEST,

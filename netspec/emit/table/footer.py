@@ -11,8 +11,8 @@ from netspec.analysis.costs import Costs, cost_formula
 from netspec.analysis.memory import PRECISIONS, Memory
 from netspec.dims import Size, evaluate, spell, times_shape
 from netspec.graph import Graph, Node, walk
+from netspec.text.quantities import bytes_text, short_bytes
 from netspec.view.lines import Line
-from netspec.view.numbers import bytes_text, short_bytes
 from netspec.view.terminal import DAGGER, DOUBLE_DAGGER, GAP, MARGIN, Cell, clip, joined, wrapped
 
 FLOW = "in → out"

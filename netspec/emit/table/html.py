@@ -9,9 +9,9 @@ from netspec.analysis.memory import Memory
 from netspec.emit.table.footer import footer
 from netspec.emit.table.text import marks
 from netspec.graph import Graph
+from netspec.text.quantities import number
 from netspec.text.quoting import html
 from netspec.view.lines import Line, table_lines
-from netspec.view.numbers import number
 from netspec.view.terminal import DITTO
 
 COLUMNS = (("layer", "left"), ("op", "left"), ("output", "left"), ("params", "right"), ("MACs", "right"))

@@ -16,9 +16,9 @@ from netspec.emit.table.footer import totals_record
 from netspec.emit.table.html import table_html
 from netspec.emit.table.text import marks, table_text
 from netspec.graph import Graph
+from netspec.text.quantities import number
 from netspec.text.quoting import cell, json_text, markdown
 from netspec.view.lines import EVERYTHING, FOLDED, Fold, View, table_lines
-from netspec.view.numbers import number
 
 
 class ShapeTable:

@@ -12,9 +12,9 @@ from netspec.analysis.receptive_field import field_text, receptive_fields
 from netspec.dims import evaluate
 from netspec.emit.table.footer import footer
 from netspec.graph import Graph
+from netspec.text.quantities import EXACT_BELOW, number, short_bytes
 from netspec.text.quoting import visible
 from netspec.view.lines import FOLDED, Line, View, table_lines
-from netspec.view.numbers import EXACT_BELOW, number, short_bytes
 from netspec.view.terminal import (
     DAGGER,
     DITTO,

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from netspec.diagnostics import EnvironmentFault
+from netspec.text.quantities import short_bytes
 from netspec.text.quoting import visible
 from netspec.train.data.base import DataFault
 
@@ -117,7 +118,7 @@ def decoded(content: bytes, name: str) -> str:
 def guard_memory(size: int, name: str) -> None:
     """Guard: ``size`` bytes fit in the memory that is free."""
     if size > free_memory():
-        raise DataFault(f"{name} has {size / 1e9:,.1f} GB, which do not fit in memory")
+        raise DataFault(f"{name} has {short_bytes(size)}, which do not fit in memory")
 
 
 def free_memory() -> int:

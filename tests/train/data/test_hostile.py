@@ -172,7 +172,7 @@ def test_an_archive_is_judged_before_it_is_unpacked(tmp_path, monkeypatch):
         archive.writestr("y.npy", Y)
     assert fault(NPZ(path="a.npz"), tmp_path) == "a.npz: `x` has 16777216 rows, but `y` has 4"
     monkeypatch.setattr(paths, "free_memory", lambda: 2**25)
-    assert fault(NPZ(path="a.npz"), tmp_path) == "a.npz, unpacked, has 0.1 GB, which do not fit in memory"
+    assert fault(NPZ(path="a.npz"), tmp_path) == "a.npz, unpacked, has 67.1 MB, which do not fit in memory"
 
 
 def test_an_archive_with_two_members_of_a_name(tmp_path):

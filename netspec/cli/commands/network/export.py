@@ -25,18 +25,19 @@ def add(commands: Commands) -> None:
 
 def run(options: Namespace) -> int:
     """Write the ONNX file and verify it; gives 1 where PyTorch and onnxruntime disagree."""
-    from netspec.cli.output import file_size, status, warn
+    from netspec.cli.output import status, warn
     from netspec.cli.resolve import graph_of, output_of
     from netspec.runtime.module import build_module
     from netspec.runtime.report import parity_report, two_runtimes
     from netspec.runtime.verify import export_verified
+    from netspec.text.quantities import short_bytes
 
     graph, output = graph_of(options), output_of(options)
     for text in two_runtimes():
         warn(text)
     with status("exporting, and running PyTorch and onnxruntime side by side"):
         path, parity = export_verified(graph, build_module(graph, options.device), output)
-    print(f"{path}  {file_size(path)}")
+    print(f"{path}  {short_bytes(path.stat().st_size)}")
     notes, failure = parity_report(parity, path)
     for text in notes:
         print(text)

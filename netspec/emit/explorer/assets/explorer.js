@@ -229,10 +229,10 @@ function refreshNow() {
 function showTotals() {
   const { params, macs, memory, aside } = totals();
   const told = [
-    ["parameters", short(params - aside, 2), `${exact(params)}${aside ? `, ${exact(aside)} of them in training only` : ""}`],
+    ["parameters", short(params - aside), `${exact(params)}${aside ? `, ${exact(aside)} of them in training only` : ""}`],
     ...trainedTotal(params),
-    ["MACs", short(macs, 2), exact(macs) || "0"],
-    ["FLOPs", short(2n * macs, 2), `${exact(2n * macs) || "0"}: two for each MAC`],
+    ["MACs", short(macs), exact(macs) || "0"],
+    ["FLOPs", short(2n * macs), `${exact(2n * macs) || "0"}: two for each MAC`],
     ["kept in training", shortBytes(memory), `${exact(memory) || "0"} bytes that one forward pass keeps for the backward pass, in float32`],
   ];
   const sizes = [...state.sizes].map(([name, size]) => `${name}=${size}`);
@@ -245,7 +245,7 @@ function showTotals() {
 /** How many parameters are trained, where some are not. */
 function trainedTotal(params) {
   const still = BigInt(network.frozen.params);
-  return still ? [["trained", short(params - still, 2) || "0", `${exact(params - still) || "0"}, the other ${exact(still)} are frozen`]] : [];
+  return still ? [["trained", short(params - still) || "0", `${exact(params - still) || "0"}, the other ${exact(still)} are frozen`]] : [];
 }
 
 /** What must hold of the sizes, each with a way to the line that asks for it. */

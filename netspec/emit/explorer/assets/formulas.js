@@ -24,20 +24,26 @@ function evaluateAtom(atom, sizes) {
   return numerator < 0n && quotient * divisor !== numerator ? quotient - 1n : quotient;
 }
 
-const UNITS = [[10n ** 12n, "T"], [10n ** 9n, "G"], [10n ** 6n, "M"], [10n ** 3n, "K"]];
+const PREFIXES = "kMGTPE";
 
-/** `9.4K`, `118.0M`, `1.8G`. */
-function short(number, digits = 1) {
-  const found = UNITS.find(([limit]) => number >= limit);
-  if (!found) return String(number);
-  return (Number(number) / Number(found[0])).toFixed(digits) + found[1];
+/** A count to three significant digits: `847`, `9.41k`, `118M`, `1.81G`. The same as `netspec/text/quantities.py`. */
+function short(count) {
+  count = BigInt(count);
+  if (count < 1000n) return String(count);
+  for (let power = 1; power <= PREFIXES.length; power++) {
+    const unit = 1000n ** BigInt(power);
+    for (const scale of [100n, 10n, 1n]) {
+      const digits = (2n * count * scale + unit) / (2n * unit);
+      if (digits < 1000n) return Number(digits) / Number(scale) + PREFIXES[power - 1];
+    }
+  }
+  return Number(count).toExponential(2);
 }
 
-/** `3.2 MB`; megabytes are 10⁶ bytes. */
-function shortBytes(number) {
-  if (number < 1000n) return `${number} B`;
-  const text = short(number);
-  return `${text.slice(0, -1)} ${text.slice(-1).replace("K", "k")}B`;
+/** `46.8 MB`; megabytes are 10⁶ bytes. */
+function shortBytes(count) {
+  const text = short(count);
+  return PREFIXES.includes(text.slice(-1)) ? `${text.slice(0, -1)} ${text.slice(-1)}B` : `${text} B`;
 }
 
 /** `9,408`; nothing for zero. */

@@ -7,13 +7,13 @@ import torch
 from netspec.cli.commands.training.train.memory import step_memory
 from netspec.graph import Graph
 from netspec.recipes.binding import bind_inputs, prepared
+from netspec.text.quantities import short_bytes
 from netspec.text.quoting import shell
 from netspec.train.data import Meaning
 from netspec.train.report.activation_stats import stats_at_start, stats_table
 from netspec.train.setup import Setup, recipe_of
 from netspec.train.store.folder import RunFolder
 from netspec.train.store.metadata import as_path, has_meaning, plugin_words, read_meaning
-from netspec.view.numbers import short_bytes
 
 
 def heading(graph: Graph, setup: Setup) -> str:
