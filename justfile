@@ -6,6 +6,10 @@ default:
 test *ARGS:
     .venv/bin/pytest -n 2 {{ARGS}}
 
+# The loop while one works: all tests but those that take seconds
+quick *ARGS:
+    .venv/bin/pytest -n 2 -m "not slow and not timing" {{ARGS}}
+
 # Style, types, and the contracts of the imports
 lint:
     .venv/bin/ruff check .
@@ -13,9 +17,9 @@ lint:
     .venv/bin/mypy
     .venv/bin/lint-imports
 
-# The JSON Schema, written anew
-schema:
-    .venv/bin/netspec schema > specs/netspec.schema.json
+# The golden files and the JSON Schema, written anew
+snapshots:
+    .venv/bin/pytest -n 2 tests/emit tests/test_schema.py --snapshot-update
 
 # What must pass before a change lands
 all: lint test

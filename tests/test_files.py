@@ -28,6 +28,7 @@ for number in itertools.count(int(sys.argv[2])):
 """
 
 
+@pytest.mark.slow
 def test_kills_leave_a_whole_file(tmp_path: Path):
     path = tmp_path / "model.py"
     rng = random.Random(1)

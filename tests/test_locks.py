@@ -21,6 +21,7 @@ with locked(Path(sys.argv[1]), LOCK, "built"):
 """
 
 
+@pytest.mark.slow
 def test_a_second_build_is_told_who_has_the_folder_until_that_is_gone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

@@ -48,6 +48,7 @@ def test_ci_runs_the_test_command():
     assert f"\n{command}\n" in (ROOT / ".ci" / "run").read_text()
 
 
+@pytest.mark.slow
 def test_the_tour_runs(tmp_path: Path):
     done = subprocess.run(
         [sys.executable, ROOT / "examples" / "tour.py"], cwd=tmp_path, capture_output=True, text=True, timeout=300

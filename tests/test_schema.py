@@ -69,6 +69,7 @@ def test_the_command_prints_and_writes_it(tmp_path, capsys):
     assert (tmp_path / "made.json").read_text(encoding="utf-8") == schema_text()
 
 
+@pytest.mark.slow
 def test_check_jsonschema_takes_the_zoo():
     command = [sys.executable, "-m", "check_jsonschema"]
     files = list(map(str, zoo.files()))
@@ -268,6 +269,7 @@ def test_the_base_document_is_sound():
     assert accepted(json.dumps(BASE))
 
 
+@pytest.mark.slow
 @given(documents())
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_what_the_schema_refuses_check_refuses(document):

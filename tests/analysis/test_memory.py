@@ -66,6 +66,7 @@ def kept_by_torch(graph: Graph, sizes: Mapping[str, int], without: tuple[str, ..
     return sum(map(nbytes, found.values()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*CONVOLUTIONAL, *OTHERS])
 def test_what_is_kept_is_what_the_hooks_see(name: str) -> None:
     graph, sizes = small(name)
@@ -109,6 +110,7 @@ def test_a_path_keeps_what_is_in_it(scan: Graph) -> None:
     parts_add_up(scan)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet18", "densenet121", "gpt2", "transformer", "unet"])
 def test_parts_add_up(name: str) -> None:
     parts_add_up(small(name)[0])
@@ -182,6 +184,7 @@ def peak_of_torch(graph: Graph, sizes: Mapping[str, int], monkeypatch: pytest.Mo
     return live.peak
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXACT)
 def test_the_peak_of_inference_is_that_of_torch(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     graph, sizes = small(name)
@@ -221,6 +224,7 @@ OPTIMIZER = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("name", ["resnet18", "unet", "densenet121", "gpt2"])
 def test_training_takes_no_more_than_its_peak_and_not_much_less(name: str, optimizer: str) -> None:

@@ -29,6 +29,7 @@ def measured(path: Path, variant: str | None, step: str, size: int) -> list[int]
     return [int(touched.any(1 - axis).sum()) for axis in (0, 1)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "variant", "step", "size"),
     [

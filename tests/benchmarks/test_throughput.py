@@ -48,6 +48,7 @@ def test_every_network_trains_as_the_book_does(name: str, column: str):
     assert 0.9 * graph.recipe.data.rows > 9 * network.batch
 
 
+@pytest.mark.slow
 def test_the_table(run, tmp_path: Path):
     file = tmp_path / "cpu.md"
     columns = ("TF32", "bf16", "channels last")

@@ -56,7 +56,7 @@ def test_build_leaves_everything(tiny: str, capsys: pytest.CaptureFixture[str]):
     build = json.loads((folder / "build.json").read_text())
     assert build["parameters"] == {"width": 8, "activation": "relu"}
     assert build["checks"]["onnxruntime"]["passed"]
-    assert len(build["checks"]["onnxruntime"]["comparisons"]) == 3
+    assert len(build["checks"]["onnxruntime"]["comparisons"]) == 4
     onnx.checker.check_model(str(folder / "model.onnx"), full_check=True)
 
 

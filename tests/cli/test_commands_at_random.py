@@ -89,6 +89,7 @@ def command(random: Random, spec: Path, folder: Path) -> list[str]:
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(60 * MANY))
 def test_every_command_answers(seed: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     random = Random(seed)

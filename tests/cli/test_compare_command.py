@@ -18,6 +18,8 @@ from netspec.cli.commands.training.train.work import completed
 from netspec.pipeline import compile_spec
 from netspec.train.job import Job
 
+pytestmark = pytest.mark.slow
+
 SPEC = """\
 netspec: 1
 name: tumours

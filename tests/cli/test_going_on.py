@@ -19,6 +19,8 @@ from netspec.train.predict.trained_run import TrainedRun
 from netspec.train.run import Run
 from netspec.train.setup import Setup, read_data
 
+pytestmark = pytest.mark.slow
+
 SPEC = """\
 netspec: 1
 name: rows

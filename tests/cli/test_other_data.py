@@ -147,6 +147,7 @@ def fault(run: str, data: str, capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_some_of_the_classes_of_images(capsys: pytest.CaptureFixture[str]):
     """Those that are there have their own numbers; images have the size of those that it was trained on."""
     pictures("some", "dog", "fox", size=8)
@@ -163,6 +164,7 @@ def test_some_of_the_classes_of_images(capsys: pytest.CaptureFixture[str]):
     assert "it knows `cat`, `dog`, `fox`" in told
 
 
+@pytest.mark.slow
 def test_words_keep_their_numbers(capsys: pytest.CaptureFixture[str]):
     """Words that are rarer, in another order or unknown; texts are divided as the training text was."""
     text = "a fox saw a fox . a zebra , the dog saw the cat . a fox"

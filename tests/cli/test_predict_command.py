@@ -105,6 +105,7 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, 
     return ours
 
 
+@pytest.mark.slow
 def test_rows_of_a_table(capsys: pytest.CaptureFixture[str]):
     """The table's rows are standardised as the training rows were, not by themselves."""
     (run,) = TrainedRun.find("runs/tumours/1")
@@ -123,6 +124,7 @@ def test_rows_of_a_table(capsys: pytest.CaptureFixture[str]):
     ]
 
 
+@pytest.mark.slow
 def test_an_image(capsys: pytest.CaptureFixture[str]):
     """A picture is grey and as large as the training images, or is made so."""
     (run,) = TrainedRun.find("runs/digits/1")

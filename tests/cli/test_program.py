@@ -21,6 +21,8 @@ import pytest
 from cli.forks import Forks
 from train import small
 
+pytestmark = pytest.mark.slow
+
 MANY = int(os.environ.get("NETSPEC_MANY", "1"))
 XOR = ["train", "xor", "--set", "train.epochs=2", "-o", "run"]
 

@@ -149,6 +149,7 @@ def test_the_data_of_a_spec_lie_beside_it(tmp_path: Path, capsys: pytest.Capture
     assert found["train"] == pytest.approx(wanted["train"], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_a_refused_resumption_leaves_the_run_as_it_was(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     with contextlib.chdir(tmp_path):
         assert begin(tmp_path, SPEC) == 0

@@ -23,6 +23,8 @@ from playwright.sync_api import expect
 
 from netspec.cli.commands.network.serve import site
 
+pytestmark = pytest.mark.slow
+
 SOUND = "netspec: 1\nname: it\ninputs: {x: [N, 4]}\nnetwork:\n  - linear: {name: fc, out_features: 3}\n"
 FAULTY = SOUND.replace("linear", "liner")
 PATIENCE = 60

@@ -33,6 +33,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("labels", "loss"),
     [(("-1", "1"), "binary_cross_entropy"), (("no", "yes"), "perceptron"), (("0", "5"), "binary_cross_entropy")],

@@ -15,6 +15,8 @@ from typing import IO, Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SOUND = "netspec: 1\nname: it\ninputs: {x: [N, 4]}\nnetwork:\n  - linear: 3\n"
 FAULTY = SOUND.replace("linear", "liner")
 PATIENCE = 60

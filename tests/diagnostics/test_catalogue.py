@@ -35,6 +35,7 @@ def written(folder: Path, text: str, entry: Entry, encoding: str = "utf-8") -> P
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("id", CATALOGUE)
 def test_the_wrong_spec_gives_its_id_and_no_other(id: str, tmp_path: Path):
     entry = CATALOGUE[id]

@@ -57,6 +57,7 @@ def test_messages_are_escaped_and_bounded():
     assert len(text) < 1000
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.text(max_size=300), st.integers(1, 320), st.integers(0, 320), st.integers(20, 120))
 def test_any_line_is_drawn_within_the_width(line: str, start: int, length: int, width: int):

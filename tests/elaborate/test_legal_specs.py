@@ -138,6 +138,7 @@ def names_at(place: str) -> list[str]:
     return [*random.sample(TRAPS, 5), *random.sample([*STEPS, *VARIABLES], 2 * MANY)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
 def test_any_name_that_is_allowed_is_built(place: str, tmp_path: Path) -> None:
     built = 0

@@ -345,6 +345,7 @@ def bodies(draw: st.DrawFn) -> tuple[str, list[str]]:
     return "\n".join("        " + line for line in lines), names
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), body=bodies(), reverse=st.booleans())
 def test_random_bodies_give_the_same_whatever_runs_when(

@@ -20,6 +20,7 @@ COMMON = Shared()
 LARGE = {"resnet1202", "resnet_cifar", "preresnet1001"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", zoo.files(), ids=lambda path: path.stem)
 def test_a_variant_is_what_it_is_alone(path):
     loaded = load_spec(path)

@@ -13,6 +13,8 @@ from places import EXAMPLES
 
 from netspec.cli import main
 
+pytestmark = pytest.mark.slow
+
 PAGE = (EXAMPLES / "compare.md").read_text(encoding="utf-8")
 COMMANDS = [shlex.split(text.replace("\\\n", " ")) for text in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)]
 PICTURES = re.findall(r"\(pictures/(.*?)\)", PAGE)

@@ -12,6 +12,8 @@ from places import EXAMPLES
 
 from netspec.train.names import import_torchvision
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.filterwarnings("ignore:.isinstance.treespec, LeafSpec:FutureWarning")  # Lightning's own
 @pytest.mark.filterwarnings("ignore:The 'train_dataloader' does not have many workers")

@@ -277,6 +277,7 @@ LLAMA = SPEC.replace("- part: {name: stem, out: width}", "- part: {name: stem, o
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("encoding", "extra"), [("utf-16", 1), ("utf-8", 3), ("utf-32", 0)])
 def test_positions_count_in_the_units_of_the_client(encoding, extra):
     client = Client(general={"positionEncodings": [encoding]})

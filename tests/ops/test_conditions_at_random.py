@@ -438,6 +438,7 @@ def names_no_size(steps: list[Any]) -> bool:
     return not any(name in str(steps) for name in ("'N'", "'T'"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 @pytest.mark.filterwarnings("ignore")
 def test_what_must_hold_is_true_exactly_where_torch_runs(kind: Callable[[Draw], Drawn]) -> None:

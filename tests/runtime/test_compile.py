@@ -17,7 +17,10 @@ import netspec
 from netspec.runtime.compile import compile_module, compile_regions
 
 # torch looks at the gradients of what it traces, and warns itself
-pytestmark = pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf"),
+]
 
 
 @pytest.fixture

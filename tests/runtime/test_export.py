@@ -40,6 +40,7 @@ def names() -> list[str]:
     return [name for name in found if compile_spec(name).body.parameter_count <= MOST_PARAMETERS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", names())
 def test_onnxruntime_agrees(name: str, tmp_path: Path):
     model = netspec.load(name)
@@ -54,6 +55,7 @@ def test_onnxruntime_agrees(name: str, tmp_path: Path):
         assert len({each.sizes[dimension] for each in parity.comparisons}) == 3
 
 
+@pytest.mark.slow
 def test_weights_that_tell_nothing_are_rescaled(tmp_path: Path):
     """As initialised, GoogLeNet in eval mode gives one output for every input, and ResNet-1202 none that is finite."""
     model = netspec.load("googlenet")

@@ -17,6 +17,7 @@ from netspec.runtime.probing import probing_copy
 torch.set_num_threads(1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lenet", "resnet20", "googlenet_d2l", "seq2seq", "rnn_attention", "gru_lm"])
 def test_networks_do_what_their_graphs_say(name: str):
     model = netspec.load(name)

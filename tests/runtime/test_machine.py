@@ -71,6 +71,7 @@ def test_what_a_control_group_and_those_around_it_leave(tmp_path: Path) -> None:
     assert [*left] == [5000 - 2000 + 400, 9000 - 3000]
 
 
+@pytest.mark.slow
 def test_the_limit_of_a_process_counts() -> None:
     code = (
         "import resource; from netspec.runtime.machine import free_memory\n"

@@ -39,6 +39,7 @@ def test_deepcopy(lenet):
     assert not torch.equal(run(twin, inputs), run(module, inputs))
 
 
+@pytest.mark.slow
 def test_a_fresh_process_unpickles(lenet, tmp_path: Path):
     _, module, inputs = lenet
     file = tmp_path / "module.pickle"
@@ -65,6 +66,7 @@ def test_tracebacks_show_the_source():
     assert "x = self.conv1(image)" in shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
 def test_compile_takes_the_whole_graph(name: str):
     torch.compiler.reset()
@@ -74,6 +76,7 @@ def test_compile_takes_the_whole_graph(name: str):
     torch.testing.assert_close(run(compiled, inputs), run(module, inputs))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
 def test_torch_export_with_dynamic_batch(name: str):
     model = netspec.load(name)

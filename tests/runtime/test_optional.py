@@ -142,6 +142,7 @@ network:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", [(), ("mask",), ("weights",), ("mask", "weights")], ids=str)
 def test_torch_compiles_and_exports_with_and_without(given: tuple[str, ...], tmp_path: Path) -> None:
     path = tmp_path / "masked.yaml"

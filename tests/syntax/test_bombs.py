@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from clock import yardstick
 
+pytestmark = pytest.mark.slow
+
 HEAD = "netspec: 1\nname: net\ninputs: {image: [N, 3, 32, 32]}\n"
 YARDSTICKS = 20
 """Processor time. The aim is one second on a quiet machine, ten yardsticks; `pytest -s` prints what each takes."""

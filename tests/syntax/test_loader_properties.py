@@ -9,6 +9,7 @@ import os
 import random
 from collections.abc import Callable
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -95,6 +96,7 @@ CHARACTERS = st.text(alphabet=":-?[]{},&*!|>'\"%@`#\n \t\\uax0~<=.$()\u2028é\ud
 WORDS = st.sampled_from(FRAGMENTS)
 
 
+@pytest.mark.slow
 @share(0.7)
 @given(CHARACTERS | st.lists(WORDS, max_size=12).map("".join) | st.lists(WORDS, max_size=16).map("\n".join), SEEDS)
 def test_any_text(text: str, seed: int):

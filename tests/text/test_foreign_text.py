@@ -180,6 +180,7 @@ def test_pages_have_the_same_tags(harmless: Graph):
         assert tags(explorer_page(graph)) == page
 
 
+@pytest.mark.slow
 def test_pictures_have_the_same_marks(harmless: Graph):
     def marks(dot: str) -> tuple[int, int, int]:
         """How many edges, lists of attributes and tags there are outside of texts."""

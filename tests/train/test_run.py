@@ -77,6 +77,7 @@ def _train(folder: Path) -> None:
     small.begin(small.graph(folder, **AUGMENTED), folder / "run").go()
 
 
+@pytest.mark.slow
 def test_killed_at_random_steps_it_goes_on_bit_for_bit(tmp_path: Path):
     (tmp_path / "whole").mkdir()
     (tmp_path / "killed").mkdir()

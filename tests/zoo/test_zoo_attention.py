@@ -159,6 +159,7 @@ def test_vit_computes_what_torchvision_s_does(patch: int, tmp_path: Path) -> Non
     assert parity.worst < 1e-5
 
 
+@pytest.mark.slow
 def test_vit_loads_a_whole_checkpoint() -> None:
     with torch.device("meta"):
         theirs = models.get_model("vit_b_32", weights=None)

@@ -57,6 +57,7 @@ def test_attention_keeps_up_only_if_it_is_well_ahead_where_sources_are_long():
     assert not keeps_up({PLAIN: most, ATTENTION: half})
 
 
+@pytest.mark.slow
 def test_the_command_tells_and_draws_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     picture = tmp_path / "new" / "picture.png"
     assert attention_by_length.main([*(word for text in TINY for word in ("--set", text)), "-o", str(picture)]) == 1

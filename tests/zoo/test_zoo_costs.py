@@ -10,12 +10,14 @@ from zoo.networks import NAMES, compiled, meta_inputs, on_meta
 from netspec.dims import evaluate
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_parameters_are_those_of_the_module(name: str) -> None:
     graph, _ = compiled(name)
     assert graph.body.parameter_count == sum(parameter.numel() for parameter in on_meta(name).parameters())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_macs_are_those_that_torch_counts(name: str) -> None:
     graph, _ = compiled(name)

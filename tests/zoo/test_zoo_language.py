@@ -171,6 +171,7 @@ def test_gpt2_starts_as_published() -> None:
         assert sum(deviations) / len(deviations) == pytest.approx(wanted[name], rel=0.05), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
 def test_it_compiles_and_exports_whole(name: str) -> None:
     model, module, _ = loaded(name)

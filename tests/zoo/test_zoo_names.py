@@ -24,6 +24,7 @@ def test_a_file_is_called_as_its_spec_and_says_where_it_comes_from(path: Path) -
     assert spec.doc
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [path for path in zoo.files() if zoo.variants(path)], ids=lambda path: path.stem)
 def test_a_family_by_its_own_name_is_one_of_its_variants(path: Path) -> None:
     """The one that bears the name, where there is one."""

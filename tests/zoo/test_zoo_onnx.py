@@ -17,6 +17,7 @@ from netspec.runtime.verify import compare_onnx, export_verified
 NAMES = ["densenet121", "mobilenet_v2", "conv_shapes", "pooling", "edge_detector", "linear_regression", "polynomial19"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_onnxruntime_agrees(name: str, tmp_path: Path) -> None:
     model = netspec.load(name)
@@ -28,6 +29,7 @@ def test_onnxruntime_agrees(name: str, tmp_path: Path) -> None:
     assert len(parity.comparisons) >= 3
 
 
+@pytest.mark.slow
 def test_inception_leaves_its_training_head_out(tmp_path: Path) -> None:
     model = netspec.load("inception_v3")
     module = probing_copy(model.graph, model.module())
@@ -38,6 +40,7 @@ def test_inception_leaves_its_training_head_out(tmp_path: Path) -> None:
     assert compare_onnx(model.graph, module, path, [model.graph.sizes]).agrees
 
 
+@pytest.mark.slow
 def test_inception_is_verified_at_sizes_below_what_its_training_head_takes(tmp_path: Path) -> None:
     graph = compile_spec("inception_v3", sizes={"H": 80, "W": 96})
     _, parity = export_verified(graph, build_module(graph), tmp_path / "model.onnx")

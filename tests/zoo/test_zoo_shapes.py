@@ -139,11 +139,13 @@ def assert_inferred(name: str, sizes: Mapping[str, int]) -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_every_step_makes_the_inferred_shape(name: str) -> None:
     assert_inferred(name, batch_of_two(compiled(name)[0]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [1, 7])
 @pytest.mark.parametrize("name", SEQUENCES)
 def test_every_step_makes_the_inferred_shape_at_other_lengths(name: str, length: int) -> None:

@@ -44,6 +44,7 @@ def images(*sizes: int) -> Tensor:
     return torch.randn(count, 3, height, width, generator=torch.Generator().manual_seed(height))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", THEIRS)
 def test_a_checkpoint_loads_and_gives_the_same_outputs(name: str) -> None:
     theirs = built(name).eval()
@@ -78,6 +79,7 @@ def test_googlenet_without_heads_takes_a_checkpoint_without_them() -> None:
         assert difference(theirs(images(1, 70, 90)), ours(images(1, 70, 90))) < TOLERANCE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "sizes", "heads"),
     [
@@ -120,6 +122,7 @@ def test_mobilenet_is_as_wide_as_theirs_by_any_multiplier(multiplier: float) -> 
         assert difference(theirs(images(1, 41, 64)), ours(images(1, 41, 64))) < TOLERANCE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options"),
     [

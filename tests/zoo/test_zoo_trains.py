@@ -13,6 +13,8 @@ import pytest
 import trains
 from trains import PROMISES, Band, Promise, train
 
+pytestmark = pytest.mark.slow
+
 EVERY = [each.shortened() for several in PROMISES.values() for each in several]
 
 

@@ -69,6 +69,7 @@ def test_the_text_of_zoo_pairs(old: str, new: str, width: int, snapshot):
     assert max(map(len, text.splitlines())) <= width
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [48, 60, 80, 100, 160])
 def test_no_line_is_longer_than_asked(width: int):
     for old, new, _ in PAIRS:
@@ -76,6 +77,7 @@ def test_no_line_is_longer_than_asked(width: int):
         assert max(map(len, text.splitlines())) <= width
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_ascii_is_ascii(width: int):
     for old, new, _ in [*PAIRS, ("resnet18", "gpt2", 0), ("resnet18", "resnet18", 0)]:
@@ -387,6 +389,7 @@ def written(steps: list[tuple[str, str, bool]], **instead: str) -> str:
     return "".join(lines)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(STEPS, st.data())
 def test_a_single_edit_is_named(kinds: list[tuple[str, bool]], data: st.DataObject):
@@ -434,6 +437,7 @@ def test_a_single_edit_is_named(kinds: list[tuple[str, bool]], data: st.DataObje
     assert Diff(new, new).is_empty
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(STEPS, STEPS)
 def test_any_two_networks(old: list[tuple[str, bool]], new: list[tuple[str, bool]]):

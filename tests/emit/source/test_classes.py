@@ -38,6 +38,7 @@ def classes(graph: Graph) -> list[str]:
     return [re.sub(r'""".*?"""', "", part) for part in parts]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(25 * MANY))
 def test_a_module_does_what_its_graph_says(seed: int):
     graph = compiled(random_spec(Random(seed)))

@@ -166,6 +166,7 @@ def test_text_is_80_columns_wide_by_default():
     assert str(resnet()) == resnet().text(80)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(name=st.sampled_from(sorted(TABLES)), width=st.integers(48, 160))
 def test_text_is_never_wider_than_asked(name, width):

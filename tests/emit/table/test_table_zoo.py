@@ -12,6 +12,7 @@ from netspec.pipeline import compile_loaded, compile_spec, load_spec
 from netspec.view.lines import Fold, View, table_lines
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "width"),
     [
@@ -42,6 +43,7 @@ def test_text_is_as_in_the_golden_file(name, width, snapshot):
     snapshot(GOLDEN / f"table_{name}_{width}.txt", ShapeTable(compile_spec(name)).text(width) + "\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", zoo.files(), ids=lambda path: path.stem)
 def test_every_table_keeps_its_width_and_adds_up(path):
     loaded = load_spec(path)
@@ -55,6 +57,7 @@ def test_every_table_keeps_its_width_and_adds_up(path):
             assert any(f"{made.params:,}" in line for line in lines)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", zoo.files(), ids=lambda path: path.stem)
 @pytest.mark.parametrize("fold", Fold)
 def test_the_lines_that_stand_outermost_add_up(path, fold):

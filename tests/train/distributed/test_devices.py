@@ -26,6 +26,8 @@ from netspec.cli.commands.training.train.work import how
 from netspec.cli.parser import make_parser
 from netspec.train.distributed import launch
 
+pytestmark = pytest.mark.slow
+
 STRATEGIES = ("ddp", "fsdp")
 
 

@@ -39,6 +39,7 @@ def holder(path: Path, *more: str) -> subprocess.Popen[str]:
     return process
 
 
+@pytest.mark.slow
 def test_a_second_process_is_told_who_has_the_folder_until_that_is_gone(tmp_path: Path):
     process = holder(tmp_path / "run")
     with pytest.raises(EnvironmentFault) as found, claimed(RunFolder(tmp_path / "run")):

@@ -86,6 +86,7 @@ def damage(path: Path, rng: random.Random) -> str:
     return f"{path.name}: a bit at {at}"
 
 
+@pytest.mark.slow
 def test_damaged_files_are_named_or_do_no_harm(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

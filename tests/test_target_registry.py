@@ -42,6 +42,7 @@ Total params: 61,706
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
     """Without plugins, before and after."""
+    clear_plugins()
     yield
     for module in (*PLUGIN_MODULES, "mine"):
         sys.modules.pop(module, None)
