@@ -152,7 +152,7 @@ def _arguments(mention: Mention, blocks: dict[str, Block]) -> Iterator[Item]:
         op = OPS[owner]
         for name, known in described_arguments(op).items():
             if name not in given:
-                detail = "required" if known.required else f"default {known.default}"
+                detail = "required" if known.required else f"default {known.default or 'null'}"
                 yield Item(name, "argument", f"{name}: ", detail, known.doc)
         ports: Iterable[str] = op.ports if len(op.ports) > 1 else ()
     else:

@@ -69,7 +69,7 @@ def arguments_text(arguments: Mapping[str, Argument]) -> str:
 
 def needed(argument: Argument) -> str:
     """Return `required`, or an argument's default, as Markdown."""
-    return "required" if argument.required else f"default `{argument.default}`"
+    return "required" if argument.required else f"default `{argument.default or 'null'}`"
 
 
 def _block_doc(block: Block) -> str:

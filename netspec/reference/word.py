@@ -47,10 +47,10 @@ class Argument:
 
     @property
     def default(self) -> str | None:
-        """Its default as YAML writes it; ``None`` where it has none."""
-        if "default" not in self.holds:
+        """Its default as YAML writes it; ``None`` where it has none, or null."""
+        value = self.holds.get("default")
+        if value is None:
             return None
-        value = self.holds["default"]
         return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
 
 
@@ -60,7 +60,7 @@ class Word:
 
     ``group`` is the family of an op, or the form that a key belongs to; ``doc`` is Markdown; ``place`` says where the
     word is written; ``examples`` are specs in YAML, but for the keys that every spec needs; ``details`` are further
-    facts, each with a title; ``related`` are other words.
+    facts, each with a title; ``related`` are other words; ``holds`` is the schema of a key's value.
     """
 
     name: str
@@ -72,6 +72,7 @@ class Word:
     details: tuple[tuple[str, str], ...] = ()
     examples: tuple[str, ...] = ()
     related: tuple[str, ...] = ()
+    holds: Json | None = None
 
     @property
     def summary(self) -> str:

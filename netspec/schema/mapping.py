@@ -36,7 +36,8 @@ def required(arguments: Mapping[str, Argument]) -> list[str]:
 
 def key_schema(key: Argument) -> Json:
     """Return what a key of a form holds, with its text; a step's name has its text in its definition."""
-    return {**key.holds, "description": key.doc} if key.doc and key.holds != TEMPLATE else key.holds
+    holds = {word: value for word, value in key.holds.items() if word != "default"}
+    return {**holds, "description": key.doc} if key.doc and key.holds != TEMPLATE else holds
 
 
 def form_schema(form: type[Form]) -> Json:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 ROOMS = ("network", "training", "reference")
 ORDER = (
     *("build", "check", "shapes", "source", "export", "diagram", "emit", "diff", "explorer", "serve"),
-    *("train", "evaluate", "predict", "compare", "list", "ops", "explain", "schema", "lsp"),
+    *("train", "evaluate", "predict", "compare", "list", "help", "ops", "explain", "schema", "lsp"),
 )
 """The order in which ``netspec --help`` names commands; any other follows, by room."""
 

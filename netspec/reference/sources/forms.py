@@ -185,6 +185,8 @@ def form_keys(form: type[Form]) -> Mapping[str, Argument]:
         if key == "span":
             continue
         holds = HOLDS.get(form, {}).get(key) or STEP_HOLDS.get(key, ANY)
+        if isinstance(field.default, (str, bool)) and field.default != "":
+            holds = {**holds, "default": field.default}
         main = SHORT_FORM.get(form.known_as) == key or (form is Share and key == "step")
         keys[key] = Argument(key, docs.get(name, ""), holds, field.is_required(), main)
     return keys

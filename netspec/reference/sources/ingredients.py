@@ -31,3 +31,8 @@ def settings() -> Mapping[str, Argument]:
         name: Argument(name, keys[name].doc, argument.holds)
         for name, argument in ingredient_arguments(Settings).items()
     }
+
+
+def train_keys() -> Mapping[str, Argument]:
+    """Return the keys of ``train`` with what each of them takes."""
+    return {**form_keys(TrainSpec), **settings()}

@@ -55,6 +55,11 @@ def op_call_keys(op: type[Op]) -> Mapping[str, Argument]:
     return {"from": source, "name": keys["name"], "freeze": keys["freeze"], "init": keys["init"], "tie": TIE}
 
 
+def step_keys() -> Mapping[str, Argument]:
+    """Return the keys that a call of an op, a block or a structure takes beside its arguments, each by its name."""
+    return {**call_keys(), "tie": TIE}
+
+
 def families() -> Mapping[str, tuple[str, ...]]:
     """Return the names of the ops by family, in the order of the families."""
     found: dict[str, list[str]] = {}

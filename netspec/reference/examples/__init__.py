@@ -1,0 +1,1 @@
+"""Specs that show each word; every one passes ``netspec check``."""

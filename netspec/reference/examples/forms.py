@@ -1,0 +1,329 @@
+"""Examples of the keys of each form, and of the structures and the library's blocks. Together they show every key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from netspec.spec import (
+    BlockSpec,
+    DimSpec,
+    Expect,
+    For,
+    Form,
+    If,
+    InputSpec,
+    OutputSpec,
+    Parallel,
+    ParamSpec,
+    Repeat,
+    Residual,
+    Scan,
+    Sequential,
+    Share,
+    Side,
+    Spec,
+    TrainSpec,
+)
+
+FORMS: Mapping[type[Form], Sequence[str]] = {
+    Spec: (
+        """\
+netspec: 1
+name: classifier
+doc: an MLP of two layers
+params: {width: 64}
+require: [width % 2 == 0]
+variants: {wide: {width: 256}}
+dims: {T: 128}
+inputs: {x: [N, T, 16]}
+blocks:
+  hidden: {params: {width: int}, body: [linear: width, relu]}
+network:
+  - hidden: width
+  - linear: {name: fc, out_features: 10}
+outputs: {logits: fc}
+init: {linear.weight: xavier_uniform, linear.bias: zeros}
+expect: {params: {max: 10k}}""",
+        """\
+import: [blocks.yaml]
+network: [hidden]""",
+        """\
+network: [flatten, linear: 10]
+train: {data: digits, loss: cross_entropy, optimizer: adam, epochs: 10}""",
+    ),
+    TrainSpec: (
+        """\
+train:
+  data: mnist
+  prepare: {normalize: {mean: 0.13, std: 0.31}}
+  augment: [random_crop: 2, random_erasing: 4]
+  loss: {cross_entropy: {label_smoothing: 0.1}}
+  metrics: [accuracy, f1]
+  optimizer: {adamw: 0.001}
+  weight_decay: {value: 0.01, skip: [bias, norm]}
+  schedule: {one_cycle: {pct_start: 0.2}}
+  epochs: 10
+  batch: 128
+  clip: 1.0
+  early_stopping: {patience: 3, metric: accuracy}
+  validation: 0.1
+  seed: 1
+  published: {accuracy: 0.99}""",
+        """\
+train:
+  data: mnist
+  inputs: {x: image}
+  loss: cross_entropy
+  optimizer: {sgd: {lr: 0.1, momentum: 0.9}}
+  steps: 1000
+  batch: 256
+  accumulate: 4
+  drop_last: true
+  init: orthogonal
+  precision: mixed
+  compile: regional
+  channels_last: true
+  devices: cuda
+  strategy: ddp
+  workers: 2
+  evaluate_train: true
+  checkpoint: {minutes: 5, keep: 3}
+  tensorboard: true""",
+        """\
+train:
+  data: digits
+  loss: cross_entropy
+  optimizer: adam
+  epochs: 20
+  folds: 5""",
+        """\
+train:
+  data: {pairs: english_french.tsv}
+  loss: cross_entropy
+  optimizer: adam
+  epochs: 5
+  group_by_length: true""",
+    ),
+    BlockSpec: (
+        """\
+blocks:
+  gated:
+    doc: the input, let through by a gate
+    params: {width: int}
+    inputs: [input, mask?]
+    require: ["shape[-1] == width"]
+    body:
+      - linear: {name: gate, out_features: width}
+      - sigmoid
+      - multiply: {name: out, from: [input, prev]}
+    outputs: {gated: out}
+network:
+  - gated: 16""",
+    ),
+    ParamSpec: (
+        """\
+params:
+  width: {default: 64, min: 8, max: 1024, doc: the width of the hidden layer}
+  activation: {type: str, default: relu, choices: [relu, gelu]}
+network:
+  - linear: width""",
+    ),
+    InputSpec: (
+        """\
+inputs:
+  tokens: {shape: [N, T], below: 1000, dtype: int64}
+  weights: {shape: [N, T], range: [0, 1], optional: true}
+network:
+  - embedding: {from: tokens, num_embeddings: 1000, embedding_dim: 16}""",
+    ),
+    OutputSpec: (
+        """\
+params: {with_head: true}
+network:
+  - linear: {name: hidden, out_features: 32}
+  - side: [linear: {name: early, out_features: 10, from: hidden}]
+  - linear: {name: fc, out_features: 10, from: hidden}
+outputs:
+  logits: fc
+  auxiliary: {from: early, when: training, if: with_head}""",
+    ),
+    DimSpec: (
+        """\
+dims: {T: {default: 128, min: 1, max: 512}}
+inputs: {x: [N, T, 16]}
+network: [linear: 8]""",
+    ),
+    Expect: (
+        """\
+inputs: {image: [N, 1, 28, 28]}
+network: [flatten, linear: 10]
+expect: {params: 7_850, weights: {max: 40kB}, macs: 7_840, outputs: {output: [N, 10]}}""",
+    ),
+    Sequential: (
+        """\
+network:
+  - sequential: {name: head, body: [linear: 32, relu], freeze: true, init: {linear.weight: xavier_normal}}
+  - linear: 10""",
+        """\
+network:
+  - sequential: [linear: 32, relu]""",
+    ),
+    Repeat: (
+        """\
+network:
+  - repeat: {name: stage, count: 3, index: i, body: [linear: 8 * (i + 1), relu], freeze: false, init: orthogonal}""",
+    ),
+    For: (
+        """\
+network:
+  - for:
+      name: stage
+      each: {width: [64, 32, 16], p: [0.1, 0.2, 0.3]}
+      index: i
+      body: [linear: width, relu, dropout: p]
+      freeze: false
+      init: orthogonal""",
+    ),
+    Parallel: (
+        """\
+network:
+  - parallel:
+      name: two_ways
+      branches: {left: [linear: 8], right: [linear: 8, relu]}
+      merge: concat
+      dim: 1
+      freeze: false
+      init: orthogonal""",
+    ),
+    Residual: (
+        """\
+inputs: {x: [N, 16, 32, 32]}
+network:
+  - residual:
+      name: unit
+      body: [conv2d: {out_channels: 32, kernel_size: 3, padding: 1}, relu]
+      projection: [conv2d: {out_channels: 32, kernel_size: 1}]
+      merge: add
+      freeze: false
+      init: {conv2d.weight: kaiming_normal}""",
+        """\
+network:
+  - residual: {body: [linear: 8], shortcut: [linear: 8]}""",
+        """\
+network:
+  - residual: [linear: 16, relu]""",
+    ),
+    Scan: (
+        """\
+inputs: {x: [N, T, 16]}
+network:
+  - scan:
+      name: cell
+      over: {token: x}
+      state: {h: [N, 32]}
+      index: t
+      body:
+        - concat: {from: [token, h], dim: 1}
+        - linear: 32
+        - tanh: {name: new}
+      next: {h: new}
+      collect: {outputs: new}
+      reverse: false
+      freeze: false
+      init: orthogonal""",
+    ),
+    Share: (
+        """\
+inputs: {a: [N, 16], b: [N, 16]}
+network:
+  - linear: {name: encoder, out_features: 8, from: a}
+  - share: {step: encoder, name: again, from: b}
+  - concat: {from: [encoder, again], dim: 1}""",
+    ),
+    If: (
+        """\
+params: {normalised: true}
+network:
+  - if: {test: normalised, then: [layer_norm], else: [relu]}""",
+    ),
+    Side: (
+        """\
+network:
+  - linear: {name: hidden, out_features: 32}
+  - side: {name: early, when: training, body: [linear: 10], freeze: false, init: orthogonal}
+  - linear: 10
+outputs: {logits: prev, auxiliary: {from: early, when: training}}""",
+    ),
+}
+"""Specs by the form whose keys they show, but for the keys that every spec needs."""
+
+STEPS: Mapping[str, str] = {
+    "name": """\
+network:
+  - linear: {name: fc, out_features: 10}""",
+    "from": """\
+network:
+  - linear: {name: left, out_features: 8}
+  - linear: {name: right, out_features: 8, from: x}
+  - add: {from: [left, right]}""",
+    "freeze": """\
+network:
+  - linear: {out_features: 32, freeze: true}
+  - linear: 10""",
+    "init": """\
+network:
+  - linear: {out_features: 10, init: {weight: {normal: 0.02}, bias: zeros}}""",
+    "tie": """\
+inputs: {tokens: {shape: [N, T], dtype: int64, below: 1000}}
+network:
+  - embedding: {name: wte, num_embeddings: 1000, embedding_dim: 64}
+  - linear: {name: head, out_features: 1000, bias: false, tie: {weight: wte.weight}}""",
+}
+"""The same of the keys that every step takes."""
+
+BLOCKS: Mapping[str, str] = {
+    "additive_attention": """\
+inputs: {q: [N, 16], k: [N, T, 16], v: [N, T, 8]}
+network:
+  - additive_attention: {query: q, key: k, value: v, hidden: 32}""",
+    "conv_norm_activation": """\
+inputs: {x: [N, 3, 32, 32]}
+network:
+  - conv_norm_activation: {out_channels: 16, stride: 2}""",
+    "cross_attention": """\
+inputs: {x: [N, T, 16], memory: [N, S, 16]}
+network:
+  - cross_attention: {query: x, key: memory, num_heads: 4}""",
+    "dot_attention": """\
+inputs: {q: [N, 16], k: [N, T, 16], v: [N, T, 8]}
+network:
+  - dot_attention: {query: q, key: k, value: v}""",
+    "feed_forward": """\
+inputs: {x: [N, T, 16]}
+network:
+  - feed_forward: 64""",
+    "inverted_residual": """\
+inputs: {x: [N, 16, 32, 32]}
+network:
+  - inverted_residual: {out_channels: 24, stride: 2}""",
+    "self_attention": """\
+inputs: {x: [N, T, 16]}
+network:
+  - self_attention: {num_heads: 4, causal: true}""",
+    "squeeze_excite": """\
+inputs: {x: [N, 16, 32, 32]}
+network:
+  - squeeze_excite: 4""",
+    "transformer_decoder_layer": """\
+inputs: {x: [N, T, 16], memory: [N, S, 16]}
+network:
+  - transformer_decoder_layer: {tgt: x, memory: memory, nhead: 4, dim_feedforward: 64}""",
+    "transformer_encoder_layer": """\
+inputs: {x: [N, T, 16]}
+network:
+  - transformer_encoder_layer: {nhead: 4, dim_feedforward: 64}""",
+    "transposed_linear": """\
+inputs: {x: [N, 16]}
+network:
+  - transposed_linear: 10""",
+}

@@ -1,0 +1,1 @@
+"""Words as a reader sees them: a page, a list, JSON."""
