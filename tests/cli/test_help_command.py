@@ -58,10 +58,10 @@ def test_an_unknown_word(capsys: pytest.CaptureFixture[str]):
 
 
 def test_a_command(capsys: pytest.CaptureFixture[str]):
-    with pytest.raises(SystemExit) as ended:
-        main(["help", "build"])
-    assert ended.value.code == 0
-    assert capsys.readouterr().out.startswith("usage: netspec build")
+    with pytest.raises(SystemExit):
+        main(["build", "--help"])
+    told = capsys.readouterr().out
+    assert said(capsys, "build") == told
     assert said(capsys, "train").endswith("\n`netspec train` is a command, too: netspec train --help\n")
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 
+from netspec.cli.commands import command_files, load_command
 from netspec.cli.options import add_command
 
 TYPE_CHECKING = False
@@ -25,9 +26,7 @@ def add(commands: Commands) -> None:
 
 def run(options: Namespace) -> int:
     """Explain a word, or a command as its own ``--help`` does; list all words."""
-    from netspec.cli.commands import command_files
     from netspec.cli.output import draw
-    from netspec.cli.parser import make_parser
     from netspec.diagnostics import UsageError
     from netspec.reference.registry import find
     from netspec.reference.show.page import Index, Page
@@ -36,17 +35,25 @@ def run(options: Namespace) -> int:
     if options.name is None:
         print(index_json()) if options.format == "json" else draw(Index())
         return 0
-    is_command = options.name in command_files()
+    file = command_files().get(options.name)
     try:
         words = find(options.name)
     except UsageError:
-        if not is_command:
+        if file is None:
             raise
-        make_parser([options.name, "--help"]).parse_args([options.name, "--help"])
+        _help_of_command(options.name, file)
+        return 0
     if options.format == "json":
         print(words_json(words))
         return 0
     draw(Page(words))
-    if is_command:
+    if file is not None:
         print(f"\n`netspec {options.name}` is a command, too: netspec {options.name} --help")
     return 0
+
+
+def _help_of_command(name: str, file: str) -> None:
+    """Print what a command's own ``--help`` does."""
+    commands = ArgumentParser("netspec").add_subparsers()
+    load_command(name, file).add(commands)
+    commands.choices[name].print_help()
