@@ -12,9 +12,9 @@ from types import ModuleType
 
 from netspec.diagnostics import UsageError, did_you_mean
 from netspec.graph import Graph
-from netspec.ops import OPS
+from netspec.ops import OPS, Op
 from netspec.ops.registry import ops_in
-from netspec.recipes.base import PLUGIN_MODULES, ingredients, ingredients_in
+from netspec.recipes.base import PLUGIN_MODULES, Ingredient, ingredients, ingredients_in
 from netspec.targets import Target, add_target, blamed, forget_targets, loaded_target, target_names, targets_in
 
 GROUP = "netspec.plugins"
@@ -108,13 +108,22 @@ def _add(name: str, module: ModuleType) -> None:
     own = [kind for kind in ingredients_in(module) if kind.__module__ == name]
     targets = targets_in(module)
     if not ops and not own and not targets:
-        raise UsageError(
-            f"the plugin `{name}` brings nothing: no op or ingredient, that is a class derived from one of netspec's "
-            "with a `name`, and no target"
-        )
+        raise UsageError(f"the plugin `{name}` brings nothing: {_nothing(name, module)}")
     for kind in ops:
         OPS.add(kind)
     for target in targets:
         add_target(target)
     PLUGIN_MODULES.append(name)
     ingredients.cache_clear()
+
+
+def _nothing(name: str, module: ModuleType) -> str:
+    """Return why a module brings no op, no ingredient and no target."""
+    classes = [each for each in vars(module).values() if isinstance(each, type) and issubclass(each, (Op, Ingredient))]
+    nameless = [each for each in classes if each.__module__ == name]
+    if nameless:
+        return f"its class `{nameless[0].__name__}` has no `name`"
+    foreign = [each for each in classes if not each.__module__.startswith("netspec.")]
+    if foreign:
+        return f"`{foreign[0].__name__}` is a class of `{foreign[0].__module__}`, which is the module to name"
+    return "it has no class of its own that is derived from one of netspec's ops or ingredients, and no target"

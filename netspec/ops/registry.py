@@ -11,9 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from os.path import dirname, join
 from types import ModuleType
+from typing import get_args
 
 from netspec.diagnostics import UsageError
 from netspec.ops.core.op import Op
+from netspec.ops.core.roles.signature import Family
 
 FAMILIES = (
     "spatial.conv",
@@ -61,7 +63,10 @@ class Ops(Mapping[str, type[Op]]):
         return self._loaded[name]
 
     def add(self, kind: type[Op]) -> None:
-        """Add an op from outside. Raises ``UsageError`` where there is one of its name already."""
+        """Add an op from outside. Raises ``UsageError`` where it lacks something, or its name is there already."""
+        lacking = _lacking(kind)
+        if lacking:
+            raise UsageError(f"the op `{kind.__name__}` of {kind.__module__} cannot be used: {lacking}")
         if kind.name in self._families and self._loaded.get(kind.name) is not kind:
             raise UsageError(f"{kind.__module__} brings an op `{kind.name}`, which there is already")
         self._families[kind.name], self._loaded[kind.name] = kind.__module__, kind
@@ -79,6 +84,20 @@ class Ops(Mapping[str, type[Op]]):
 
     def __len__(self) -> int:
         return len(self._families)
+
+
+def _lacking(kind: type[Op]) -> str:
+    """Return what an op's class does not say, but must; empty where nothing is missing."""
+    if not isinstance(kind.name, str) or not kind.name.isidentifier():
+        return f"its `name` is {kind.name!r}, but a spec writes a word of letters, digits and `_`"
+    if getattr(kind, "family", None) not in get_args(Family):
+        return f"its `family` must be one of {', '.join(get_args(Family))}"
+    if kind.main is not None and kind.main not in kind.model_fields:
+        return f"its `main` is `{kind.main}`, which is none of its arguments"
+    written = kind.torch or kind.functional or kind.call is not Op.call or kind.statements is not Op.statements
+    if not written:
+        return "it needs `torch` or `functional`, or a method `call` or `statements`, to be written in PyTorch"
+    return "it needs a method `onnx`" if kind.onnx is Op.onnx else ""
 
 
 def _names(family: str) -> list[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from netspec.cli import main
 from netspec.plugins import add_plugin, clear_plugins, plugins
 from netspec.recipes import ingredients
 from netspec.recipes.base import PLUGIN_MODULES
+from netspec.testing import check_op
 
 EXAMPLE = EXAMPLES / "plugin"
 
@@ -28,10 +30,13 @@ def fresh() -> Iterator[None]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that Python imports from."""
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder that Python imports from, and forgets."""
     monkeypatch.syspath_prepend(tmp_path)
-    return tmp_path
+    yield tmp_path
+    for name, module in [*sys.modules.items()]:
+        if str(getattr(module, "__file__", None) or "").startswith(str(tmp_path)):
+            del sys.modules[name]
 
 
 def told(capsys: pytest.CaptureFixture[str], *words: str) -> str:
@@ -90,13 +95,52 @@ def test_a_module_that_needs_another(folder: Path, capsys: pytest.CaptureFixture
     assert said == "netspec: the plugin `needy` needs nowhere_at_all, which is not installed\n"
 
 
-def test_a_module_that_brings_nothing(folder: Path, capsys: pytest.CaptureFixture[str]):
-    (folder / "empty.py").write_text("from netspec.recipes.losses import CrossEntropy\n")
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (
+            "from netspec.recipes.losses import CrossEntropy",
+            "it has no class of its own that is derived from one of netspec's ops or ingredients, and no target",
+        ),
+        ("from netspec.ops import Op\nclass Twice(Op): pass", "its class `Twice` has no `name`"),
+        ("from netspec.recipes.losses import Loss\nclass Mine(Loss): pass", "its class `Mine` has no `name`"),
+        ("from inverses import OneOver", "`OneOver` is a class of `inverses`, which is the module to name"),
+    ],
+)
+def test_a_module_that_brings_nothing(brought: Path, text: str, why: str, capsys: pytest.CaptureFixture[str]):
+    (brought / "empty.py").write_text(text + "\n")
     said = told(capsys, "check", "lenet", "--plugin", "empty")
-    assert said == (
-        "netspec: the plugin `empty` brings nothing: no op or ingredient, that is a class derived from one of "
-        "netspec's with a `name`, and no target\n"
+    assert said == f"netspec: the plugin `empty` brings nothing: {why}\n"
+
+
+FAMILIES = "convolution, linear, norm, activation, pooling, shape, arithmetic, dropout, sequence"
+
+
+@pytest.mark.parametrize(
+    ("base", "body", "why"),
+    [
+        ("Op", "functional = 'torch.abs'", f"its `family` must be one of {FAMILIES}"),
+        ("Op", "family = 'pointwise'", f"its `family` must be one of {FAMILIES}"),
+        ("Pointwise", "functional, main = 'torch.abs', 'size'", "its `main` is `size`, which is none of its arguments"),
+        (
+            "Pointwise",
+            "onnx_type = 'Abs'",
+            "it needs `torch` or `functional`, or a method `call` or `statements`, to be written in PyTorch",
+        ),
+        ("Op", "family, functional = 'arithmetic', 'torch.abs'", "it needs a method `onnx`"),
+        (
+            "Pointwise",
+            "functional, name = 'torch.abs', 'my abs'",
+            "its `name` is 'my abs', but a spec writes a word of letters, digits and `_`",
+        ),
+    ],
+)
+def test_an_op_that_lacks_something(folder: Path, base: str, body: str, why: str, capsys: pytest.CaptureFixture[str]):
+    (folder / "lacking.py").write_text(
+        f"from netspec.ops import {base}\nclass Mine({base}):\n    name = 'mine'\n    {body}\n"
     )
+    said = told(capsys, "check", "lenet", "--plugin", "lacking")
+    assert said == f"netspec: the op `Mine` of lacking cannot be used: {why}\n"
 
 
 def test_a_name_that_there_is_already(folder: Path, capsys: pytest.CaptureFixture[str]):
@@ -118,15 +162,16 @@ def test_added_twice_it_is_one(monkeypatch: pytest.MonkeyPatch):
 
 
 OP = """
-from netspec.ops.math.pointwise import Pointwise
+from netspec.ops import Pointwise
 
 
-class Reciprocal(Pointwise):
-    \"\"\"1/x.\"\"\"
+class OneOver(Pointwise):
+    \"\"\"1/x (`torch.reciprocal`): any shape.\"\"\"
 
     name = "one_over"
     functional = "torch.reciprocal"
     onnx_type = "Reciprocal"
+    saved_for_backward = "output"
 """
 SPEC = """
 netspec: 1
@@ -147,8 +192,28 @@ def brought(folder: Path) -> Path:
     return folder
 
 
-def test_an_op_from_outside_goes_through_every_command(brought: Path, capsys: pytest.CaptureFixture[str]):
-    spec, plugin = str(brought / "s.yaml"), ("--plugin", "inverses")
+def by_name(folder: Path) -> tuple[str, ...]:
+    return "--plugin", "inverses"
+
+
+def by_entry_point(folder: Path) -> tuple[str, ...]:
+    """As an installed package offers it."""
+    info = folder / "inverses-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: inverses\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[netspec.plugins]\ninverses = inverses\n")
+    return ()
+
+
+def test_its_test_is_two_lines(brought: Path):
+    check_op(import_module("inverses").OneOver, "N 6 H W", values=lambda values: [value.abs() + 1 for value in values])
+
+
+@pytest.mark.parametrize("offer", [by_name, by_entry_point])
+def test_an_op_from_outside_goes_through_every_command(
+    brought: Path, offer: Callable[[Path], tuple[str, ...]], capsys: pytest.CaptureFixture[str]
+):
+    spec, plugin = str(brought / "s.yaml"), offer(brought)
     assert main(["check", spec, *plugin]) == 0
     assert main(["shapes", spec, *plugin]) == 0
     assert main(["source", spec, *plugin]) == 0
@@ -159,6 +224,8 @@ def test_an_op_from_outside_goes_through_every_command(brought: Path, capsys: py
     assert "one_over" in (brought / "d.dot").read_text()
     assert main(["build", spec, "-o", str(brought / "b"), *plugin]) == 0
     assert "verified" in capsys.readouterr().out
+    assert main(["build", spec, "-o", str(brought / "page"), "--only", "explorer", *plugin]) == 0
+    assert "one_over" in next((brought / "page").glob("*.html")).read_text()
     assert main(["train", spec, "-o", str(brought / "run"), *plugin]) == 0
 
 
@@ -172,10 +239,7 @@ def test_a_package_offers_its_ops_by_an_entry_point(
     brought: Path,
 ):
     """It is asked only for names that netspec does not know."""
-    info = brought / "inverses-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: inverses\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[netspec.plugins]\ninverses = inverses\n")
+    by_entry_point(brought)
     assert main(["check", "lenet"]) == 0
     assert "inverses" not in sys.modules
     assert main(["check", str(brought / "s.yaml")]) == 0
