@@ -216,7 +216,7 @@ def floor_div(size: Size, divisor: int) -> Size:
 
 
 def _divided(size: Dim, divisor: int) -> tuple[dict[Monomial, int], dict[Monomial, int]]:
-    """What comes out of a floor whole, and what is left in it.
+    """Return the terms that come out of a floor whole, and those that are left in it.
 
     Of a floor within only a multiple of the divisor comes out, not a part: nested floors would double at every level.
     """
@@ -307,7 +307,7 @@ def symbols(shape: Iterable[Size]) -> frozenset[str]:
 
 
 class _Style:
-    """How sizes are spelled: for people (``4·⌊H/16⌋``) or for machines (``4*floor(H/16)``)."""
+    """The spelling of sizes: for people (``4·⌊H/16⌋``) or for machines (``4*floor(H/16)``)."""
 
     def __init__(self, times: str, floor: tuple[str, str], ceil: tuple[str, str], minus: str, powers: bool):
         self.times, self.floor, self.ceil, self.minus, self.powers = times, floor, ceil, minus, powers

@@ -1,4 +1,4 @@
-"""What comes from outside: ops, ingredients and targets of a module that the command line names or a package offers.
+"""Plugins: ops, ingredients and targets of a module that the command line names or a package offers.
 
 A spec never names Python to import. ``--plugin MODULE`` does, and so does a package, by an entry point of the group
 ``netspec.plugins`` whose value is a module; those are looked for when a name is not known, or targets are listed.

@@ -14,7 +14,7 @@ H, W = Dim.symbol("H"), Dim.symbol("W")
 
 
 def nested(depth: int, times: int = 3, by: int = 2) -> Size:
-    """What convolutions of stride 2 and upsampling in turns make of H."""
+    """Return what convolutions of stride 2 and upsampling in turns make of H."""
     size: Size = H
     for _ in range(depth):
         size = floor_div(size + 1, by) * times

@@ -59,7 +59,7 @@ def _least(requirements: Sequence[Requirement], others: Iterable[Requirement]) -
 
 
 def _corner(requirement: Requirement, least: Mapping[str, int]) -> Corner | None:
-    """Where a product is 1; empty where it never is, ``None`` where that is no corner."""
+    """Return where a product is 1; empty where it never is, ``None`` where that is no corner."""
     assert isinstance(requirement.left, Dim)
     start = {name: least[name] for name in requirement.left.symbols}
     if evaluate(requirement.left, start) > 1:

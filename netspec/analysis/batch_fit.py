@@ -68,7 +68,7 @@ def solve(formula: Size, symbol: str, budget: int, most: int) -> int:
 
 
 def budget_text(graph: Graph, budget: str, optimizer: str, precision: str) -> str:
-    """What fits into the budget, as two lines to read, each with its formula in bytes."""
+    """Return what fits into the budget, as two lines to read, each with its formula in bytes."""
     amount, symbol = parse_memory(budget), batch_symbol(graph)
     trains = largest(graph, symbol, amount, lambda memory: memory.training_peak(optimizer, precision))
     infers = largest(graph, symbol, amount, lambda memory: memory.inference_peak_in(precision))

@@ -1,4 +1,4 @@
-"""What must hold of the symbolic dimensions for a network to run, derived from what its ops require, in words.
+"""The constraints on the symbolic dimensions of a network, derived from what its ops require, in words.
 
 ``H and W must be multiples of 16, or the concat at line 39 fails``: sixteen requirements of four concats, said once.
 
@@ -24,7 +24,7 @@ LONGEST_PERIOD = 10_000
 
 @dataclass(frozen=True, slots=True)
 class SizeConstraint:
-    """What must hold of some dimensions (``must``: ``be multiples of 16``), and what happens ``else``.
+    """A condition on some dimensions (``must``: ``be multiples of 16``).
 
     ``causes`` are requirements that ask for it. ``training`` marks what binds training only.
     """
@@ -149,7 +149,7 @@ def _atoms(size: Dim) -> Iterator[tuple[object, int]]:
 
 
 def _period(size: Size) -> int:
-    """How far a dimension goes until all floors have gone whole steps; 0 where that is too far to look."""
+    """Return how far a dimension goes until all floors have gone whole steps; 0 where that is too far to look."""
     period = 1
     for atom, _ in _atoms(size) if isinstance(size, Dim) else ():
         if not isinstance(atom, str):
@@ -160,7 +160,7 @@ def _period(size: Size) -> int:
 def _said(
     given: Sequence[tuple[Requirement, Allowed]], known: Sequence[Allowed]
 ) -> Iterator[tuple[str, tuple[Requirement, ...]]]:
-    """What all requirements of one dimension ask for, each with those that do; what is ``known`` is not said."""
+    """Yield what all requirements of one dimension ask for, each with those that do; what is ``known`` is not said."""
     steps = [(each, sizes) for each, sizes in given if sizes.period > 1]
     period, remainders = _common([sizes for _, sizes in steps])
     if len(remainders) < period:
@@ -227,7 +227,7 @@ def consequence(causes: Sequence[Requirement], conjunction: str = "or ") -> str:
 
 
 def _op(requirement: Requirement) -> str:
-    """What stands at the place of a requirement, with the file's name where that is a block's of another."""
+    """Return the op at the place of a requirement, with the file's name where that is a block's of another."""
     span = requirement.span
     text = span.source.line(span.line)[span.column - 1 :]
     word = text.partition(":")[0].split("}")[0].strip(" -,[]{")

@@ -1,4 +1,4 @@
-"""What runs when in a scan, and in the levels that its iterations run: one reading of the phases for source and
+"""The schedule of a scan, and of the levels that its iterations run: one reading of the phases for source and
 ONNX."""
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class LevelSchedule:
         return [step for step in level.steps if step in chosen]
 
     def reads(self, step: Step, phase: Phase | None) -> list[Value]:
-        """What a step reads: in the iteration, a prepared level does without what only its first part reads."""
+        """Return what a step reads; in the iteration, a prepared level does without what only its first part reads."""
         if phase is None and isinstance(step, Call) and step.body.is_prepared:
             return [step.inputs[position] for position in LevelSchedule(step.body).late_inputs]
         return [*step.inputs]
@@ -48,7 +48,7 @@ class LevelSchedule:
 
     @cached_property
     def handed_on(self) -> list[Value]:
-        """What was made ahead and is read in the iteration."""
+        """The values that are made ahead and read in the iteration."""
         made = {value for step in self.ahead if step in self.level.phases for value in step.outputs}
         read = {value for step in self.iteration for value in self.reads(step, None)} | {*self.level.outputs}
         return [value for step in self.ahead for value in step.outputs if value in made & read]
@@ -101,20 +101,20 @@ class ScanSchedule(LevelSchedule):
 
     @cached_property
     def whole(self) -> frozenset[Value]:
-        """What is there for all iterations at once, before the first."""
+        """The values that are there for all iterations at once, before the first."""
         made = (value for step in self.before for value in step.outputs)
         return frozenset((*self.sequences, *made))
 
     @cached_property
     def cut(self) -> list[Value]:
-        """What is there for all iterations and read in each: it is cut into steps."""
+        """The values that are there for all iterations and read in each: they are cut into steps."""
         read = {value for step in self.iteration for value in self.reads(step, None)} | {*self.following}
         made = (value for step in self.before for value in step.outputs)
         return [value for value in (*self.sequences, *made) if value in read]
 
     @cached_property
     def kept(self) -> list[Value]:
-        """What each iteration leaves: results that are collected, and what the steps after the loop read."""
+        """The values that each iteration leaves: results that are collected, and inputs of the steps after the loop."""
         late = {value for step in self.after for value in step.outputs}
         fixed = {*self.level.inputs[len(self.sequences) + len(self.states) :]}
         fixed.update(value for step in self.ahead for value in step.outputs)

@@ -1,4 +1,4 @@
-"""What every part of the expression language shares: its bounds, its error, and what a value is refused with."""
+"""The bounds and the error that every part of the expression language shares."""
 
 from __future__ import annotations
 

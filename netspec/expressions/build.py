@@ -34,7 +34,7 @@ from netspec.expressions.values import (
 
 
 def name_help(name: str, env: Environment) -> str | None:
-    """What an unknown name may have meant."""
+    """Return what an unknown name may have meant."""
     close = nearest(name, [*env, "True", "False", *FUNCTIONS])
     if close:
         return f"did you mean `{close}`?"

@@ -49,7 +49,7 @@ def bounded(value: Any) -> Any:
 
 
 def _weight(value: Any) -> int:
-    """How many items a value holds, lists in lists counted through; counting ends at the bound."""
+    """Return how many items a value holds, lists in lists counted through; counting ends at the bound."""
     total, left = 0, [value]
     while left:
         item = left.pop()

@@ -85,7 +85,7 @@ _UNITS = {"k": 10**3, "K": 10**3, "m": 10**6, "M": 10**6, "G": 10**9}
 
 
 def unit_help(text: str) -> str:
-    """How to write ``4k``."""
+    """Return how to write ``4k``."""
     found = re.fullmatch(r"([0-9]+)([kKmMG])", text)
     return f"write {int(found[1]) * _UNITS[found[2]]}" if found else "write 12_000_000 for 12M, `2 * x` for 2x"
 
@@ -97,7 +97,7 @@ def _word_start(text: str, place: int) -> int:
 
 
 def _no_word(text: str, place: int) -> ExpressionError:
-    """What to say about a character that starts no word."""
+    """Return the fault of a character that starts no word."""
     character = text[place]
     if character in "'\"":
         rest = text[place:].split("\n", 1)[0]

@@ -27,7 +27,7 @@ class NetworkOutput:
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """What must hold of the symbolic dimensions for the network to run: ``left == right`` or ``left >= right``.
+    """A condition on the symbolic dimensions for the network to run: ``left == right`` or ``left >= right``.
 
     ``training`` marks what only training-only steps need: inference is not bound by it.
     """

@@ -34,7 +34,7 @@ class InitRule:
 
     @property
     def meaning(self) -> tuple[Any, ...]:
-        """What two rules have in common that do the same to the same parameters."""
+        """The key that is equal for two rules that do the same to the same parameters."""
         return self.function, tuple(self.arguments.items()), self.keys
 
     def sets(self, path: str, op: str, parameter: str) -> bool:

@@ -70,7 +70,7 @@ class Node:
 
     @property
     def tensors(self) -> tuple[Any, ...]:
-        """What is known of the inputs, as the op's methods take it."""
+        """The shapes and dtypes of the inputs, as the op's methods take them: ``None`` for a port left out."""
         return tuple(self.arranged([value.tensor for value in self.inputs]))
 
     @property
@@ -85,7 +85,7 @@ class Node:
 
     @property
     def state(self) -> Mapping[str, Shape]:
-        """What the ``state_dict`` has of the node, by torch name: learned parameters, then buffers."""
+        """The shapes in the ``state_dict`` of the node, by torch name: learned parameters, then buffers."""
         return {**self.parameters, **self.op.buffers(*self.tensors)}
 
     @property
@@ -132,7 +132,7 @@ the loop, as no state needs to be known for it, or behind it, as no state depend
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """How a scan runs its body: once for each of ``length`` steps of its sequences, the last first where ``reverse``.
+    """The loop of a scan: its body runs for each of ``length`` steps of its sequences, backwards if ``reverse``.
 
     The body's inputs are one step of each of ``sequences`` sequences, then ``states`` states, then what it reads from
     around it; its outputs are what is collected, then the next states. To the outside, the first inputs are the whole
@@ -211,7 +211,7 @@ class Level:
 
     @cached_property
     def uses(self) -> Mapping[Value, int]:
-        """How often each value is read within the level, as an output of the level too."""
+        """The number of times that each value is read within the level, as an output of the level too."""
         counts: dict[Value, int] = {}
         for step in self.steps:
             for value in step.inputs:
@@ -259,7 +259,7 @@ class CostSum(Generic[Count]):
         self._known: dict[Node | Level, tuple[Count, Count]] = {}
 
     def work(self, what: Step | Level) -> tuple[Count, Count]:
-        """What one run takes: once, ahead of the scan around it, and each time. Of a scan: all of its iterations."""
+        """Return the sums of one run: once, ahead of the scan around it, and each time; of a scan, all iterations."""
         if isinstance(what, Call):
             ahead, run = self.work(what.body)
             return (ahead, run) if what.body.loop is None else (0, ahead + self.iterations(what.body.loop) * run)

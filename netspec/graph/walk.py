@@ -11,7 +11,7 @@ from netspec.graph.level import Call, Level, Node, Step
 
 
 class ExecutionCount(NamedTuple):
-    """How often the steps of a level run in one pass through the network: as a rule, and those that run ahead."""
+    """The number of times that steps of a level run in one pass of the network: as a rule, and if they run ahead."""
 
     run: Size = 1
     ahead: Size = 1

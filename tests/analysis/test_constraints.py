@@ -1,4 +1,4 @@
-"""What must hold of the sizes, against what the ops require and against the running module."""
+"""The constraints on sizes, against what the ops require and against the running module."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_facts_say_no_more_and_no_less_than_is_required(needed: list[Requirement
 
 
 def is_as_said(constraint: SizeConstraint, size: int) -> bool:
-    """Whether a size is as the constraint says, going by its words."""
+    """Return whether a size is as the constraint says, going by its words."""
     numbers = [int(number) for number in re.findall(r"\d+", constraint.must)]
     match re.sub(r"\d+(, \d+)*", "#", constraint.must):
         case "be a multiple of #":
@@ -150,7 +150,7 @@ def is_as_said(constraint: SizeConstraint, size: int) -> bool:
 
 
 def is_met(constraint: SizeConstraint, size: int) -> bool:
-    """Whether a size is as the constraint says; of one that is said as it is required, as is required."""
+    """Return whether a size is as the constraint says; of one that is said as it is required, as is required."""
     if constraint.symbols == ("H",) and not re.search("[⌊⌈H]", constraint.must):
         return is_as_said(constraint, size)
     (cause,) = constraint.causes

@@ -14,7 +14,7 @@ from netspec.runtime.module import build_module
 
 
 def measured(path: Path, variant: str | None, step: str, size: int) -> list[int]:
-    """How wide the part of an input is on which one place in the middle of a step's output depends."""
+    """Return the width of the part of an input on which one place in the middle of a step's output depends."""
     graph = compile_spec(path, variant=variant)
     module = build_module(graph).double().eval()
     kept: list[torch.Tensor] = []

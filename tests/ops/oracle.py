@@ -45,7 +45,7 @@ def refused(name: str, *shapes: str, dtype: str = "float32", **args: Any) -> OpC
 
 
 def check_refused(case: OpCase) -> ShapeError:
-    """What torch refuses on real tensors netspec refuses too, with a ``ShapeError``; gives that error."""
+    """Return netspec's ``ShapeError`` for inputs that torch refuses on real tensors."""
     op = case.op()
     tensors = case.tensors(case.sizes[0])
     with pytest.raises(ShapeError) as found:
@@ -77,7 +77,7 @@ def bounded(op: Op, tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
 
 
 def torch_result(op: Op, tensors: tuple[Tensor, ...], case: OpCase) -> torch.Tensor:
-    """What torch makes of arguments that netspec refuses: the module or function by the op's fields."""
+    """Return torch's result for arguments that netspec refuses: the module or function by the op's fields."""
     values = case.values(case.sizes[0])
     if op.torch is None:
         names = [f"x{at}" for at in range(len(values))]

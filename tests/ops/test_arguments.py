@@ -1,4 +1,4 @@
-"""What arguments take, what they say when they get something else, and how text in their place is read."""
+"""Arguments: the values that they take, their errors, and the reading of text in their place."""
 
 from __future__ import annotations
 

@@ -386,7 +386,7 @@ def shapes_in_torch(module: torch.nn.Module, inputs: list[torch.Tensor]) -> list
 
 
 def disagreements(graph: Graph, module: torch.nn.Module, sizes: Mapping[str, int]) -> Iterator[str]:
-    """Where netspec and torch do not say the same of these sizes, in inference and in training.
+    """Return where netspec and torch do not say the same of these sizes, in inference and in training.
 
     Not counted are sizes of 1 that torch repeats, as netspec asks that two names be equal sizes where they meet, and
     tensors that are empty on the way, which it lets none be.

@@ -1,4 +1,4 @@
-"""Where the ops are found, and when they are imported."""
+"""The ops are found in the files of their families, and imported when they are needed."""
 
 from __future__ import annotations
 

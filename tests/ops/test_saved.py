@@ -1,4 +1,4 @@
-"""What each op says that autograd keeps of it, and where its results lie, is what torch does."""
+"""Each op's claims about what autograd saves, and where its results lie, are true of torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ops write for ``forward`` survives torch.export with dynamic sizes, and torch.compile in one graph."""
+"""The lines that ops write for ``forward`` survive torch.export with dynamic sizes, and torch.compile in one graph."""
 
 from __future__ import annotations
 

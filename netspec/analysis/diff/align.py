@@ -1,4 +1,4 @@
-"""Which items of two sequences correspond: the alignment of the highest score, and which of its pairs are certain.
+"""The alignment of two sequences of the highest score, and the pairs of it that are certain.
 
 Global alignment without a cost for gaps (Needleman and Wunsch 1970). A pair is certain where every alignment of the
 highest score has it.
@@ -38,7 +38,7 @@ def align(old: int, new: int, score: Callable[[int, int], int]) -> list[Pair] | 
         return scores[i][j] > 0 and before[i][j] + scores[i][j] + after[old - 1 - i][new - 1 - j] == best
 
     def is_alone(i: int, j: int, old_too: int, new_too: int) -> bool:
-        """Whether some alignment of the highest score passes by an item between the first ``i`` and the first ``j``."""
+        """Return whether some best alignment skips an item between the first ``i`` and the first ``j``."""
         return before[i][j] + after[old - i - old_too][new - j - new_too] == best
 
     alone_old = {i for i in range(old) if any(is_alone(i, j, 1, 0) for j in range(new + 1))}

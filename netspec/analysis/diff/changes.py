@@ -1,4 +1,4 @@
-"""What differs between two networks, as a tree of changes, with what they are worth."""
+"""The differences between two networks, as a tree of changes, with what they are worth."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class ChangedEntry(NamedTuple):
 
 
 class Differences:
-    """What differs between two networks."""
+    """The differences between two networks."""
 
     def __init__(self, old: Graph, new: Graph):
         self.old, self.new = old, new
@@ -83,12 +83,12 @@ class Differences:
 
     @cached_property
     def keys(self) -> Keys:
-        """What becomes of the ``state_dict`` keys."""
+        """The changes of the ``state_dict`` keys."""
         return compare_keys(self.old, self.new, self.matching.steps)
 
     @cached_property
     def sections(self) -> Mapping[str, tuple[ChangedEntry, ...]]:
-        """What differs around the layers: the spec's parameters, inputs, outputs, initial values, quoted sizes."""
+        """The differences around the layers: the spec's parameters, inputs, outputs, initial values, quoted sizes."""
         sides = _sections(self.old), _sections(self.new)
         outputs = {name: self._gives(name) for name in self.old.outputs.keys() & self.new.outputs.keys()}
         found = {}
@@ -130,7 +130,7 @@ def labels(old: Graph, new: Graph) -> tuple[str, str]:
 
 
 class _Sources:
-    """Where the values of a level come from: ``place`` is the step (``None`` for an input of the level) and which one
+    """The origin of the values of a level: ``place`` is the step (``None`` for an input of the level) and which one
     of its values, ``above`` what the line above a step made.
     """
 
@@ -150,7 +150,7 @@ class _Sources:
 
 
 class Wires:
-    """Which values of two levels correspond."""
+    """The values of two levels that correspond."""
 
     def __init__(self, old: Level, new: Level, matches: Sequence[Match]):
         self.old, self.new = _Sources(old), _Sources(new)
@@ -168,7 +168,7 @@ class Wires:
         return old in self.old.last[:1] and new in self.new.last[:1]
 
     def reads(self, old: Step, new: Step) -> Iterator[Facet]:
-        """What a step reads now, where that is not what it read; that it reads the step before goes without saying."""
+        """Return what a step reads now, where that has changed; reading the step before goes without saying."""
         above = self.old.above[old], self.new.above[new]
         same = len(old.inputs) == len(new.inputs) and all(
             self.correspond(was, now) or (was in above[0] and now in above[1])
@@ -179,7 +179,7 @@ class Wires:
             yield Facet("reads", ", ".join(names[0]), ", ".join(names[1]))
 
     def gives(self, old: Call, new: Call) -> Iterator[Facet]:
-        """What a level gives, where these are other values than before."""
+        """Return what a level gives, where these are other values than before."""
         values = old.body.outputs, new.body.outputs
         same = len(values[0]) == len(values[1]) and all(
             self.correspond(*pair) or self.are_last(*pair) for pair in zip(*values)
@@ -237,7 +237,7 @@ class _Comparison:
         executions: tuple[ExecutionCount, ExecutionCount],
         costs: tuple[Cost, Cost],
     ) -> Change | None:
-        """How two steps that correspond differ, if they do."""
+        """Return how two steps that correspond differ, if they do."""
         facets = [*_common(old, new), *wires.reads(old, new)]
         inner: tuple[Change, ...] = ()
         if isinstance(old, Call) and isinstance(new, Call):
@@ -317,7 +317,7 @@ def _sizes(old: Step, new: Step) -> Iterator[Facet]:
 
 
 def _sections(graph: Graph) -> dict[str, dict[str, str]]:
-    """What there is around the layers of a network, in words."""
+    """Return the sections of a spec around the layers of a network, in words."""
     inputs = {name: _input_text(graph, name, value) for name, value in graph.inputs.items()}
     outputs = {name: _output_text(output.value, output.training) for name, output in graph.outputs.items()}
     init: dict[str, str] = {}

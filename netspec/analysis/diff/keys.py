@@ -1,4 +1,4 @@
-"""What becomes of the ``state_dict`` keys, of parameters and buffers, so that a checkpoint can be carried over."""
+"""The changes of the ``state_dict`` keys, of parameters and buffers, so that a checkpoint can be carried over."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Keys:
 
 
 def compare_keys(old: Graph, new: Graph, matches: Sequence[Match]) -> Keys:
-    """What becomes of each key. A key is renamed only where nothing else could be meant."""
+    """Return the change of each key. A key is renamed only where nothing else could be meant."""
     before, after = dict(walk_state(old.body)), dict(walk_state(new.body))
     partners = _partners(before, after, matches)
     found = Keys()

@@ -1,4 +1,4 @@
-"""Which steps of two networks correspond, level by level from the network down."""
+"""The steps of two networks that correspond, level by level from the network down."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def _order(graph: Graph) -> list[str]:
 
 
 class Profile(NamedTuple):
-    """What is compared of a step. ``ops`` counts the ops of a level by name; ``None`` for a node."""
+    """The properties of a step that are compared. ``ops`` counts the ops of a level by name; ``None`` for a node."""
 
     name: str
     named: bool
@@ -182,7 +182,7 @@ class Profile(NamedTuple):
 
 
 def score(old: Profile, new: Profile) -> int:
-    """How well two steps go together; 0 for those that do not.
+    """Return how well two steps go together; 0 for those that do not.
 
     What they do counts most, then how the author calls them, then their sizes. That their numbers are equal decides
     only between what is equal otherwise.
@@ -200,7 +200,7 @@ def score(old: Profile, new: Profile) -> int:
 
 
 def _alike(old: Profile, new: Profile) -> int:
-    """How much two steps do the same thing: nodes by their ops, levels by their blocks and what is in them."""
+    """Return how much two steps do the same: nodes by their ops, levels by their blocks and what is in them."""
     if old.ops is None or new.ops is None:
         if old.ops is not new.ops:
             return 0
@@ -249,7 +249,7 @@ class Signatures:
         return self._levels[level]
 
     def profile(self, step: Step) -> Profile:
-        """What is compared of a step."""
+        """Return the properties of a step that are compared."""
         made = tuple(value.shape for value in step.outputs)
         if isinstance(step, Call):
             body = step.body

@@ -15,7 +15,7 @@ from netspec.ops import Tensor
 
 
 def frozen_keys(body: Level, keys: Collection[str]) -> frozenset[str]:
-    """Which of these parameters are not trained."""
+    """Return those of these parameters that are not trained."""
     if not keys:
         return frozenset()
     nodes = {visit.path: visit.frozen for visit in visits(body)}

@@ -1,4 +1,4 @@
-"""What a run of an op makes and keeps."""
+"""The tensors that a run of an op makes and saves."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ class NodePass:
         return fresh(tensor, placed.strides, placed.needs)
 
     def made(self, op: Op, tensor: Tensor, inputs: Sequence[Tensor | None]) -> Tensor:
-        """What an op makes, in the precision that it runs in."""
+        """Return the tensor that an op makes, in the precision that it runs in."""
         if self.precision == "mixed" and tensor.dtype == "float32":
             given = {each.dtype for each in inputs if each is not None and "float" in each.dtype}
             low = op.autocast == "bfloat16" or (not op.autocast and given == {"bfloat16"})

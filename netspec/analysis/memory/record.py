@@ -1,4 +1,4 @@
-"""What the steps of a level keep, by name."""
+"""The record of what the steps of a level save, by name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from netspec.dims import Size, total
 
 @dataclass(eq=False, slots=True)
 class Record:
-    """What the steps of a level keep in one run, by name; ``calls`` has what is inside, and how often that runs."""
+    """The bytes that the steps of a level save in one run, by name; ``calls`` has inner records with their counts."""
 
     steps: dict[str, Size] = field(default_factory=dict)
     calls: dict[str, list[tuple[Size, Record]]] = field(default_factory=dict)

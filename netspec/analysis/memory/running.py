@@ -39,7 +39,7 @@ class LevelSummary:
 
 
 class LiveStorages:
-    """What is alive as a level runs, by the values that lie in it, and the largest that it ever was."""
+    """The storages that are alive as a level runs, by the values that lie in them, and their largest sum so far."""
 
     def __init__(self, number: Callable[[Size], int]):
         self.number = number

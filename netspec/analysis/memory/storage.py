@@ -30,7 +30,7 @@ class PlacedTensor(NamedTuple):
 
 
 def likeness(placed: PlacedTensor) -> tuple[object, ...]:
-    """What two tensors have in common that a level cannot tell apart."""
+    """Return what two tensors have in common that a level cannot tell apart."""
     home = placed.home
     return placed.tensor, placed.strides, placed.needs, home.size, home.kept, home.counted
 

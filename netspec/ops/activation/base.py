@@ -1,4 +1,4 @@
-"""What the families of activations share."""
+"""The base of the activations."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from netspec.ops.core.tensors import Tensor
 
 
 class Activation(Op):
-    """What every activation shares: the output has the input's shape."""
+    """Base of the activations: the output has the input's shape."""
 
     family = "activation"
     batched_over_leading_dims = True

@@ -14,7 +14,7 @@ from netspec.ops.core.window import LAYOUT
 
 
 class AnyDropout(Op):
-    """What every dropout shares: outside training it is the identity."""
+    """Base of the dropouts: outside training each is the identity."""
 
     family = "dropout"
     main = "p"
@@ -32,7 +32,7 @@ class AnyDropout(Op):
         return Saved(made=(self.mask(run.outputs[0]),)) if self.p > 0 else Saved()
 
     def mask(self, output: Tensor) -> Tensor:
-        """What says which elements stay, in the output's dtype."""
+        """The tensors that say which elements stay, in the output's dtype."""
         return output
 
     def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
@@ -44,7 +44,7 @@ class AnyDropout(Op):
 
 
 class ChannelDropout(AnyDropout):
-    """What dropout of whole channels shares. ``rank`` counts the spatial dimensions."""
+    """Base of dropouts of whole channels; ``rank`` counts the spatial dimensions."""
 
     rank: ClassVar[int]
 

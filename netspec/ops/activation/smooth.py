@@ -248,7 +248,7 @@ class Threshold(Activation):
 
 
 class AlongDimension(Activation):
-    """What activations along one dimension share."""
+    """Base of activations along one dimension."""
 
     main = "dim"
     keyword_main = True

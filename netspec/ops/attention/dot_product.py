@@ -133,7 +133,7 @@ class ScaledDotProductAttention(Op):
         return f"{self.functional}({', '.join([*arguments[:3], *named])})"
 
     def is_fused(self, run: OpRun) -> bool:
-        """Whether torch has one kernel for it: for four dimensions, values as wide as queries, rows without gaps."""
+        """Return whether torch has one kernel: for four dimensions, values as wide as queries, rows without gaps."""
         query, value = run.inputs[0].shape, run.inputs[2].shape
         if len(query) != 4 or query[-1] != value[-1]:
             return False
@@ -158,7 +158,7 @@ class ScaledDotProductAttention(Op):
         return Saved((0, 1, 2) if len(made) > 1 else (0, 1, 2, 3), (0,), tuple(made))
 
     def saved_by_steps(self, run: OpRun, weights: Tensor) -> Saved:
-        """What products and a softmax keep: queries and keys scaled, the weights, the values."""
+        """Return what products and a softmax save: queries and keys scaled, the weights, the values."""
         query, key, value, _ = run.inputs
         batch = query.shape[:-2]
         keys, values = (Tensor((*batch, *tensor.shape[-2:]), query.dtype) for tensor in (key, value))

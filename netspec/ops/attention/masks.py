@@ -71,7 +71,7 @@ class MaskedSoftmax(Op):
 
 
 class CausalMask(Op):
-    """Which keys each query may see: query i the first i + 1: query (…, L, E), key (…, S, E) -> (L, S), bool."""
+    """The keys that each query may see, query i the first i + 1: query (…, L, E), key (…, S, E) -> (L, S), bool."""
 
     name = "causal_mask"
     family = "sequence"

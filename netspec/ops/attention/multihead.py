@@ -69,7 +69,7 @@ class MultiheadAttention(Op):
         return query.shape[batch], query.shape[time], key.shape[time]
 
     def expected(self, inputs: Sequence[Tensor | None]) -> list[tuple[str, Shape, Shape]]:
-        """What must be equal: the port, what it has and what it needs."""
+        """Return the shapes that must be equal: the port, the one it has and the one it needs."""
         self.widths(inputs)
         batch, queries, keys = self.lengths(inputs)
         needed = (batch, keys) if self.batch_first else (keys, batch)
@@ -173,7 +173,7 @@ class MultiheadAttention(Op):
         return (*self.projections(run).made, logarithms, *self.numeric_masks(run))
 
     def projections(self, run: OpRun) -> Saved:
-        """What the projections keep of their inputs, and the queries, keys and values that they give."""
+        """Return what the projections save of their inputs, and the queries, keys and values that they give."""
         batch, length, others = self.lengths(run.inputs)
         widths = self.widths(run.inputs)
         ports = self.three([0, *(None if tensor is None else at for at, tensor in enumerate(run.inputs[1:], 1))])

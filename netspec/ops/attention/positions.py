@@ -14,7 +14,7 @@ from netspec.ops.tensors.create import count_up
 
 
 class Positions(Op):
-    """What encodings of position share: (…, T, C), kept."""
+    """Base of the encodings of position: (…, T, C), kept."""
 
     family = "sequence"
     saved_for_backward = "nothing"
@@ -79,7 +79,7 @@ class LearnedPositions(Positions):
 
 
 class Waves(Positions):
-    """What encodings by sine and cosine share: position t turns pair i by the angle t · base^(−2·i/C)."""
+    """Base of the encodings by sine and cosine: position t turns pair i by the angle t · base^(−2·i/C)."""
 
     base: float = 10_000.0
 

@@ -215,7 +215,7 @@ Integers = Annotated[Any, Listed("a list of integers", is_integer, INTEGER)]
 
 @dataclass(frozen=True, slots=True)
 class TextRule:
-    """How text is read as an argument: as it stands where it is one of ``literal`` (or ``any``), else an expression."""
+    """The reading of text as an argument: as it stands if it is one of ``literal`` (or ``any``), else an expression."""
 
     any: bool
     literal: frozenset[str]

@@ -14,5 +14,5 @@ def mean_over(builder: OnnxBuilder, x: Any, axes: Iterable[int], keepdims: bool 
 
 
 def centred(builder: OnnxBuilder, x: Any, axes: Iterable[int]) -> Any:
-    """What differs from the mean over some dimensions: whoever squares it loses nothing, however large the mean."""
+    """Return the difference from the mean over some dimensions; its square is exact, however large the mean."""
     return builder.op("Sub", x, mean_over(builder, x, axes, keepdims=True))

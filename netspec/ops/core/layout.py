@@ -1,4 +1,4 @@
-"""How tensors lie in memory: strides, and whether other sizes can be read from the same memory without a copy.
+"""The layout of tensors in memory: strides, and the shapes that can be read from the same memory without a copy.
 
 Strides count elements, as in torch. ``None`` stands for those of a contiguous tensor. Symbolic sizes are taken to be
 above 1.
@@ -15,7 +15,7 @@ Strides = tuple[Size, ...]
 
 
 class OutputLayout(NamedTuple):
-    """Where an output lies: in the memory of the input of number ``source``, or in its own; and its strides."""
+    """The memory of an output, that of the input of number ``source`` or its own, and its strides."""
 
     source: int | None = None
     strides: Strides | None = None

@@ -1,4 +1,4 @@
-"""What the arguments of ops mean, a line each: for ``netspec ops``, the JSON Schema and the language server.
+"""The meanings of the arguments of ops, a line each: for ``netspec ops``, the JSON Schema and the language server.
 
 An argument means the same wherever it stands, so one table serves them all; where an op gives a word a meaning of
 its own, it is in ``SPECIAL``.
@@ -134,5 +134,5 @@ SPECIAL = {
 
 
 def meaning(op: type[Op], argument: str) -> str:
-    """What an argument of an op means; empty where nobody has said."""
+    """Return the meaning of an argument of an op; empty where nobody has said."""
     return SPECIAL.get((op.name, argument)) or MEANINGS.get(argument, "")

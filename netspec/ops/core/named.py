@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Named:
-    """What every named argument shares."""
+    """Base of the named arguments."""
 
     text: str
 

@@ -30,7 +30,7 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class InputRange:
-    """Which whole numbers an input takes: from ``least`` up to, not including, ``below`` (truth values are 0 and 1).
+    """The whole numbers that an input takes, from ``least`` up to, not including, ``below`` (truth values are 0 and 1).
 
     ``first`` is what the first along the last dimension must be: a mask that hides everything says nothing.
     """

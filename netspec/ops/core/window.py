@@ -17,7 +17,7 @@ LAYOUT = {1: "[N, C, L]", 2: "[N, C, H, W]", 3: "[N, C, D, H, W]"}
 
 @lru_cache(maxsize=4096)  # the same few windows slide over the same few sizes
 def slide(size: Size, kernel: int, stride: int, padding: int, dilation: int = 1, ceil_mode: bool = False) -> Size:
-    """How many windows fit: ``⌊(size + padding − dilation·(kernel − 1) − 1)/stride⌋ + 1``.
+    """Return how many windows fit: ``⌊(size + padding − dilation·(kernel − 1) − 1)/stride⌋ + 1``.
 
     ``padding`` is the total of both sides. With ``ceil_mode`` the division rounds up, but a window that would
     start in the padding after the input is left out (as torch's pooling does); ``padding`` must be even then.
@@ -36,14 +36,14 @@ def slide(size: Size, kernel: int, stride: int, padding: int, dilation: int = 1,
 
 
 def fitting(size: int, reach: int, stride: int) -> str:
-    """How to make a window fit: the padding that keeps the size, or the least that is enough."""
+    """Return how to make a window fit: the padding that keeps the size, or the least that is enough."""
     if stride == 1 and reach % 2:
         return f"`padding: {reach // 2}` keeps {size} as it is; or take a smaller window, or reduce less before this"
     return "take a smaller window, or reduce less before this"
 
 
 def enough_to_repeat(mode: str, size: Size, pads: tuple[int, int], argument: str) -> Iterator[Bound]:
-    """What a padding mode that repeats the input asks of a size: reflection leaves out the border itself."""
+    """Yield what a padding mode that repeats the input asks of a size: reflection leaves out the border itself."""
     most = max(pads)
     if mode in ("reflect", "circular") and most > 0:
         least = most + (mode == "reflect")

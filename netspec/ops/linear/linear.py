@@ -59,7 +59,7 @@ class Linear(Op):
         return folded(run, 0) if "weight" in run.learns else Saved()
 
     def workspace(self, run: OpRun) -> tuple[Tensor, ...]:
-        """Where the input has to be copied, the bias is added in a step of its own, when the copy is gone."""
+        """Nothing but the copy, where one is made: the bias is added in a step of its own, when the copy is gone."""
         copied = folded(run, 0).made
         widens = self.bias and self.out_features > self.sizes(*run.inputs)["in_features"]
         return run.outputs if copied and widens else copied
@@ -149,7 +149,7 @@ def folded(run: OpRun, at: int, transposed: bool = False) -> Saved:
 
 
 def fixing(shape: Shape) -> str:
-    """How to get a known size out of a symbolic one."""
+    """Return how to get a known size out of a symbolic one."""
     where = "before the `flatten`" if len(shape) == 2 else "and `flatten` before this"
     return f"put `adaptive_avg_pool2d: 1` {where}, or write the size of the input as numbers"
 

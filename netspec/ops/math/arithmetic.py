@@ -14,7 +14,7 @@ from netspec.ops.tensors.reshape import differ
 
 
 class Elementwise(Op):
-    """What arithmetic of any number of inputs shares. ``onnx_type`` is the ONNX op of two of them."""
+    """Base of arithmetic on any number of inputs; ``onnx_type`` is the ONNX op of two of them."""
 
     family = "arithmetic"
     variadic = True
@@ -35,7 +35,7 @@ class Elementwise(Op):
         return broadcast(self.name, *shapes)
 
     def kept_of_two(self, left: bool, right: bool) -> tuple[bool, bool]:
-        """Which of two inputs are kept, where gradients flow to the left or the right one."""
+        """Return which of two inputs are saved, where gradients flow to the left or the right one."""
         return False, False
 
     def saved(self, run: OpRun) -> Saved:
@@ -177,7 +177,7 @@ def broadcast(name: str, *shapes: Shape) -> Shape:
 
 
 def repeated(name: str, shapes: Sequence[Shape]) -> Iterable[tuple[Size, Size, str]]:
-    """What must be equal for the shapes to broadcast, in the form of ``Op.requirements``."""
+    """Yield the sizes that must be equal for the shapes to broadcast, in the form of ``Op.requirements``."""
     for axis, sizes in aligned(shapes):
         kept = dominant(sizes)
         why = f"{name} needs equal sizes (or 1) in dim {axis}"

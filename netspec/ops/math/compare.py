@@ -14,7 +14,7 @@ from netspec.ops.tensors.join import one_dtype
 
 
 class NumberComparison(Op):
-    """What comparisons share: the input with another one, or with a fixed number; gives booleans."""
+    """Base of the comparisons of the input with another one, or with a fixed number; they give booleans."""
 
     family = "arithmetic"
     main = "value"
@@ -55,7 +55,7 @@ class NumberComparison(Op):
 
 
 class Equal(NumberComparison):
-    """Whether x = y (``torch.eq``): shapes broadcast as in torch, bool."""
+    """True where x = y (``torch.eq``): shapes broadcast as in torch, bool."""
 
     name = "equal"
     sign = "=="
@@ -63,7 +63,7 @@ class Equal(NumberComparison):
 
 
 class NotEqual(NumberComparison):
-    """Whether x ≠ y (``torch.ne``): shapes broadcast as in torch, bool."""
+    """True where x ≠ y (``torch.ne``): shapes broadcast as in torch, bool."""
 
     name = "not_equal"
     sign = "!="
@@ -74,7 +74,7 @@ class NotEqual(NumberComparison):
 
 
 class Less(NumberComparison):
-    """Whether x < y (``torch.lt``): shapes broadcast as in torch, bool."""
+    """True where x < y (``torch.lt``): shapes broadcast as in torch, bool."""
 
     name = "less"
     sign = "<"
@@ -82,7 +82,7 @@ class Less(NumberComparison):
 
 
 class LessEqual(NumberComparison):
-    """Whether x ≤ y (``torch.le``): shapes broadcast as in torch, bool."""
+    """True where x ≤ y (``torch.le``): shapes broadcast as in torch, bool."""
 
     name = "less_equal"
     sign = "<="
@@ -90,7 +90,7 @@ class LessEqual(NumberComparison):
 
 
 class Greater(NumberComparison):
-    """Whether x > y (``torch.gt``): shapes broadcast as in torch, bool."""
+    """True where x > y (``torch.gt``): shapes broadcast as in torch, bool."""
 
     name = "greater"
     sign = ">"
@@ -98,7 +98,7 @@ class Greater(NumberComparison):
 
 
 class GreaterEqual(NumberComparison):
-    """Whether x ≥ y (``torch.ge``): shapes broadcast as in torch, bool."""
+    """True where x ≥ y (``torch.ge``): shapes broadcast as in torch, bool."""
 
     name = "greater_equal"
     sign = ">="
@@ -106,7 +106,7 @@ class GreaterEqual(NumberComparison):
 
 
 class LogicalOp(Infix):
-    """What logic on booleans shares."""
+    """Base of the logic on booleans."""
 
     onnx_lacks = ()
 
@@ -117,7 +117,7 @@ class LogicalOp(Infix):
 
 
 class LogicalAnd(LogicalOp):
-    """Whether all inputs are true (``torch.logical_and``): shapes broadcast as in torch, bool."""
+    """True where all inputs are (``torch.logical_and``): shapes broadcast as in torch, bool."""
 
     name = "logical_and"
     functional = "torch.logical_and"
@@ -126,7 +126,7 @@ class LogicalAnd(LogicalOp):
 
 
 class LogicalOr(LogicalOp):
-    """Whether any input is true (``torch.logical_or``): shapes broadcast as in torch, bool."""
+    """True where any input is (``torch.logical_or``): shapes broadcast as in torch, bool."""
 
     name = "logical_or"
     functional = "torch.logical_or"
@@ -212,7 +212,7 @@ class MaskedFill(Op):
 
 
 class Triangle(Op):
-    """What keeping one side of a diagonal shares."""
+    """Base of the ops that keep one side of a diagonal."""
 
     family = "arithmetic"
     main = "diagonal"

@@ -13,7 +13,7 @@ from netspec.ops.core.tensors import ShapeError, Tensor
 
 
 class Pointwise(Op):
-    """What functions of single elements share. ``onnx_type`` is the ONNX op that does the same."""
+    """Base of the functions of single elements; ``onnx_type`` is the ONNX op that does the same."""
 
     family = "arithmetic"
     batched_over_leading_dims = True

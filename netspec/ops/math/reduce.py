@@ -13,7 +13,7 @@ from netspec.ops.core.tensors import ShapeError, Tensor, axis_of
 
 
 class Reduction(Op):
-    """What reductions share. ``method`` is the tensor's method; ``widens`` whether integers become int64."""
+    """Base of the reductions. ``method`` is the tensor's method; ``widens`` says that integers become int64."""
 
     family = "arithmetic"
     main = "dim"
@@ -116,7 +116,7 @@ class ReduceProd(Reduction):
 
 
 class Arg(Reduction):
-    """What finding an index shares."""
+    """Base of the ops that find an index."""
 
     saved_for_backward = "nothing"
     any_dtype = True

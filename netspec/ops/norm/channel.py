@@ -16,7 +16,7 @@ LAYOUTS = {2: "[N, C]", 3: "[N, C, L]", 4: "[N, C, H, W]", 5: "[N, C, D, H, W]"}
 
 
 class ChannelNorm(Op):
-    """What batch and instance normalisation share: one weight and bias for each channel."""
+    """Base of batch and instance normalisation: one weight and bias for each channel."""
 
     family = "norm"
     ranks: ClassVar[tuple[int, ...]]
@@ -40,12 +40,12 @@ class ChannelNorm(Op):
         return shapes[0]
 
     def bounds(self, *inputs: Tensor) -> Iterable[Bound]:
-        """What is measured is measured of more than one value; what is tracked is measured in training only."""
+        """Yield the bound that each statistic is taken over two values at least; tracked ones in training only."""
         reason = f"{self.name} takes more than one value per channel"
         yield Bound(self.samples(inputs[0].shape), reason, least=2, training=self.track_running_stats)
 
     def samples(self, shape: Shape) -> Size:
-        """How many values each mean is taken over."""
+        """Return how many values each mean is taken over."""
         raise AssertionError("each kind of normalisation says what it measures")
 
     def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:
@@ -93,7 +93,7 @@ def filled(shape: tuple[int, ...], value: float) -> Any:
 
 
 class BatchNorm(ChannelNorm):
-    """What batch normalisation shares. Outside training it uses the tracked mean and variance, where it tracks."""
+    """Base of batch normalisation. Outside training it uses the tracked mean and variance, where it tracks."""
 
     stateful = True
 
@@ -145,7 +145,7 @@ class BatchNorm3d(BatchNorm):
 
 
 class InstanceNorm(ChannelNorm):
-    """What instance normalisation shares: mean and variance of each channel of each sample."""
+    """Base of instance normalisation: mean and variance of each channel of each sample."""
 
     onnx_lacks = ("float64",)
     momentum: float = 0.1

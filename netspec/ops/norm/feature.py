@@ -17,7 +17,7 @@ EPSILONS = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "floa
 
 
 class TrailingNorm(Op):
-    """What normalisation over the last dimensions shares; without ``normalized_shape`` it takes the very last."""
+    """Base of normalisation over the last dimensions; without ``normalized_shape`` it takes the very last."""
 
     family = "norm"
     main = "normalized_shape"

@@ -16,7 +16,7 @@ from netspec.ops.tensors.reshape import differ
 
 
 class Cell(Op):
-    """What the recurrent cells share: an input [N, C] and a state [N, hidden_size]. ``gates`` counts the gates."""
+    """Base of the recurrent cells: an input [N, C] and a state [N, hidden_size]; ``gates`` counts the gates."""
 
     family = "sequence"
     main = "hidden_size"

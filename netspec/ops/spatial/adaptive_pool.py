@@ -15,7 +15,7 @@ from netspec.ops.core.window import LAYOUT
 
 
 class AdaptivePool(Op):
-    """What pooling to a given size shares: output i covers ⌊i·size/output⌋ up to ⌈(i + 1)·size/output⌉.
+    """Base of pooling to a given size: output i covers ⌊i·size/output⌋ up to ⌈(i + 1)·size/output⌉.
 
     In ONNX it is a global pool where every output is 1, a window pool where the sizes are known and divide, and
     otherwise one reduction for each dimension under a mask, which for a symbolic size is made as the network runs.
@@ -69,7 +69,7 @@ def _step(size: Size, to: Size) -> int:
 
 
 def _edges(builder: OnnxBuilder, x: Any, size: Size, axis: int, to: int) -> tuple[Any, Any, Any]:
-    """Where each output's stretch of the input starts and ends, and the input's positions, as a column."""
+    """Return the start and end of each output's stretch of the input, and the input's positions, as a column."""
     if isinstance(size, int):
         starts = [i * size // to for i in range(to)]
         ends = [-(-(i + 1) * size // to) for i in range(to)]
@@ -90,7 +90,7 @@ def _mask(builder: OnnxBuilder, starts: Any, ends: Any, positions: Any) -> Any:
 
 
 class AdaptiveAveragePool(AdaptivePool):
-    """What adaptive average pooling shares: along each dimension, a product with a matrix of weights."""
+    """Base of adaptive average pooling: along each dimension, a product with a matrix of weights."""
 
     onnx_lacks = ("float64",)
     window_type = "AveragePool"
@@ -116,7 +116,7 @@ class AdaptiveAveragePool(AdaptivePool):
 
 
 class AdaptiveMaxPool(AdaptivePool):
-    """What adaptive max pooling shares: along each dimension, the maximum of what a mask leaves."""
+    """Base of adaptive max pooling: along each dimension, the maximum of what a mask leaves."""
 
     window_type = "MaxPool"
 
@@ -210,7 +210,7 @@ class AdaptiveMaxPool3d(AdaptiveMaxPool):
 
 
 class GlobalPool(Op):
-    """What pooling over every spatial dimension shares. ``method`` is the tensor's."""
+    """Base of pooling over every spatial dimension; ``method`` is the tensor's."""
 
     family = "pooling"
     method: ClassVar[str]

@@ -14,7 +14,7 @@ from netspec.ops.core.window import LAYOUT, PADDING_MODES, enough_to_repeat, pad
 
 
 class Convolution(Op):
-    """What every convolution shares. ``rank`` counts the spatial dimensions."""
+    """Base of the convolutions; ``rank`` counts the spatial dimensions."""
 
     family = "convolution"
     main = "out_channels"
@@ -86,7 +86,7 @@ class ForwardConvolution(Convolution):
             yield from enough_to_repeat(self.padding_mode, size, pads, "padding")
 
     def pads(self) -> list[tuple[int, int]]:
-        """What is added before and after each spatial dimension."""
+        """The padding before and after each spatial dimension."""
         if self.padding == "valid":
             return [(0, 0)] * self.rank
         if self.padding == "same":  # torch puts the odd one at the end

@@ -15,7 +15,7 @@ from netspec.ops.core.window import LAYOUT, slide
 
 
 class WindowPool(Op):
-    """What pooling over sliding windows shares. ``rank`` counts the spatial dimensions."""
+    """Base of pooling over sliding windows; ``rank`` counts the spatial dimensions."""
 
     family = "pooling"
     main = "kernel_size"
@@ -61,7 +61,7 @@ class WindowPool(Op):
 
 
 class MaxPool(WindowPool):
-    """What max pooling shares."""
+    """Base of max pooling."""
 
     dilation: Any = 1
     ceil_mode: bool = False
@@ -78,7 +78,7 @@ class MaxPool(WindowPool):
 
 
 class AveragePool(WindowPool):
-    """What average pooling shares."""
+    """Base of average pooling."""
 
     onnx_lacks = ("float64",)
 

@@ -39,7 +39,7 @@ class Pad(Op):
         return tuple(size + before + after for size, (before, after) in zip(shapes[0], self.amounts(shapes[0])))
 
     def amounts(self, shape: Shape) -> list[tuple[int, int]]:
-        """What each dimension gets before and after it."""
+        """Return the padding before and after each dimension."""
         if len(self.pad) % 2 or len(self.pad) > 2 * len(shape):
             wanted = f"at most {len(shape)} pairs of amounts, the last dimension first"
             raise ShapeError(f"pad takes {wanted}, but got {len(self.pad)} numbers", argument="pad")
@@ -57,7 +57,7 @@ class Pad(Op):
                 yield Bound(size, f"pad takes a size of at least {cropped} to crop", least=cropped, argument="pad")
 
     def guard_mode(self, shape: Shape, pairs: Sequence[tuple[int, int]]) -> None:
-        """What torch asks of the modes that repeat the input."""
+        """Raise ``ShapeError`` where torch refuses a mode that repeats the input."""
         if len(pairs) > 3 or len(shape) not in (len(pairs) + 1, len(pairs) + 2):
             raise ShapeError(f"{self.mode} padding pads all dimensions but [N, C] or [C], at most 3", argument="pad")
         if min(self.pad) < 0:

@@ -66,7 +66,7 @@ class Upsample(Op):
         return tuple(AccessWindow(1 / factor, 1 / factor - 1, 0) for factor in factors)
 
     def guard(self, shape: Shape) -> None:
-        """What torch asks of the arguments together, and of the input's rank."""
+        """Raise ``ShapeError`` where torch refuses the arguments together, or the input's rank."""
         if (self.size is None) == (self.scale_factor is None):
             raise ShapeError("upsample takes either size or scale_factor", argument="scale_factor")
         if self.align_corners is not None and self.mode.startswith("nearest"):
@@ -117,14 +117,14 @@ class Upsample(Op):
         return builder.op("Concat", *made, axis=0)
 
     def stays(self, builder: OnnxBuilder, x: Any, axis: int, size: Size, factor: float) -> Any:
-        """Whether a dimension keeps its size: a truth, or an ONNX value of one element where it depends on a symbol."""
+        """Return whether a dimension keeps its size, as an ONNX value of one element where it depends on a symbol."""
         if isinstance(size, int) or not 1 <= factor < 2:
             return isinstance(size, int) and scaled(size, factor) == size
         length = builder.op("Shape", x, start=axis, end=axis + 1)
         return builder.op("Equal", _count(builder, length, factor), length)
 
     def nearest(self, builder: OnnxBuilder, x: Any, axis: int, to: Size, factor: float | None) -> Any:
-        """Which input each output along ``axis`` is a copy of, in single precision as torch computes it."""
+        """Return the input that each output along ``axis`` copies, in single precision as torch computes it."""
         length = builder.op("Squeeze", builder.op("Shape", x, start=axis, end=axis + 1), builder.constant([0]))
         count = builder.constant(to) if isinstance(to, int) else _count(builder, length, factor or 1)
         places = builder.op("Range", builder.constant(0), count, builder.constant(1))
@@ -167,7 +167,7 @@ class Upsample(Op):
         return self.scale_factor if isinstance(self.scale_factor, tuple) else (self.scale_factor,) * rank
 
     def interpolation(self) -> dict[str, Any]:
-        """How ONNX's Resize is told to interpolate as torch does."""
+        """Return the attributes with which ONNX's Resize interpolates as torch does."""
         match self.mode:
             case "nearest":
                 return {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
@@ -208,7 +208,7 @@ def _divides(size: Size, made: Size, factor: float) -> bool:
 
 
 def _agrees(factor: float | None) -> bool:
-    """Whether torch and ONNX take the same neighbour: torch multiplies by the factor's rounded inverse, ONNX divides.
+    """Return whether torch and ONNX take the same neighbour: torch multiplies by the factor's inverse, ONNX divides.
 
     That was so for every whole factor up to 40 at the first 2^20 positions.
     """
@@ -216,6 +216,6 @@ def _agrees(factor: float | None) -> bool:
 
 
 def _count(builder: OnnxBuilder, length: Any, factor: float) -> Any:
-    """How many outputs a symbolic length scaled by a factor gives."""
+    """Return how many outputs a symbolic length scaled by a factor gives."""
     above, below = factor.as_integer_ratio()
     return builder.op("Div", builder.op("Mul", length, builder.constant(above)), builder.constant(below))

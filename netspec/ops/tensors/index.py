@@ -182,7 +182,7 @@ class Slice(Rearrangement):
         return slice(self.start, self.end, self.step)
 
     def of_symbolic(self, size: Dim) -> Size:
-        """How much a range takes of a symbolic size, which is taken to hold what is named."""
+        """Return how much a range takes of a symbolic size, which is taken to hold what is named."""
         start, end = self.start or 0, self.end
         if start < -1 or (end is not None and end >= 0):
             text = f"how much {self.spelled()} takes of a dimension of {pretty(size)} depends on it"
@@ -264,7 +264,7 @@ class Sections(Argument):
 
 
 class Partition(Rearrangement):
-    """What cutting a dimension into parts shares; the outputs are called ``0``, ``1``, …"""
+    """Base of the ops that cut a dimension into parts; the outputs are called ``0``, ``1``, …"""
 
     dim: int = 0
 

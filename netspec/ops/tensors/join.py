@@ -14,7 +14,7 @@ from netspec.ops.tensors.reshape import Rearrangement, differ
 
 
 class Join(Rearrangement):
-    """What joining several tensors along a dimension shares."""
+    """Base of the ops that join several tensors along a dimension."""
 
     variadic = True
     main = "dim"

@@ -14,7 +14,7 @@ from netspec.ops.core.tensors import ShapeError, Tensor, axis_of
 
 
 class Rearrangement(Op):
-    """What every op of this file shares."""
+    """Base of the ops that rearrange elements."""
 
     family = "shape"
     any_dtype = True
@@ -88,7 +88,7 @@ class Unflatten(Rearrangement):
         yield shape[axis], product(self.parts(shape[axis])), f"unflatten splits dim {self.dim} without remainder"
 
     def parts(self, size: Size) -> Shape:
-        """What the dimension becomes; a remainder is left to ``requirements``."""
+        """Return the sizes that the dimension becomes; a remainder is left to ``requirements``."""
         return resolve(self.unflattened_size, size, "unflattened_size")
 
     def output_shape(self, *shapes: Shape) -> Shape:

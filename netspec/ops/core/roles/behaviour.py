@@ -1,4 +1,4 @@
-"""How an op treats the positions of its input, and what it does when it runs again."""
+"""The behaviour of an op: over the positions of its input, and when it runs again."""
 
 from typing import ClassVar, NamedTuple
 
@@ -20,7 +20,7 @@ PLACE = AccessWindow(1, 0, 0)
 
 
 class Behaviour(Signature):
-    """What may be moved, merged or traced through the op.
+    """The role that tells what may be moved, merged or traced through the op.
 
     May say: ``batched_over_leading_dims``, whether it does the same at every place of the leading dimensions;
     ``stateful``, whether what it gives depends on more than its inputs and parameters: on chance, on earlier batches;

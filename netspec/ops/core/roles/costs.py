@@ -8,7 +8,7 @@ from netspec.ops.core.tensors import Tensor
 
 
 class OpCosts(Signature):
-    """What the op learns and computes.
+    """The role that tells what the op learns and computes.
 
     Must say: ``parameters``, if it learns; ``buffers``, if its module has such; ``macs``, if it multiplies matrices.
     """

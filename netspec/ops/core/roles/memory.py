@@ -27,7 +27,7 @@ class OpRun:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What autograd saves of an op's run for the backward pass, besides parameters: inputs and outputs by their
+    """The tensors that autograd saves of an op's run, besides parameters: inputs and outputs by their
     numbers, and tensors ``made`` on the way.
     """
 
@@ -37,7 +37,7 @@ class Saved:
 
 
 class MemoryUse(Signature):
-    """How much memory the op takes, and for how long.
+    """The role that tells how much memory the op takes, and for how long.
 
     May say: ``saved_for_backward``, what autograd saves of it (``nothing``, ``input``, ``output``, ``both``), or
     ``saved``, where it depends on the run; ``elementwise``, whether its output lies in memory as its input does, or

@@ -8,7 +8,7 @@ from netspec.ops.core.tensors import CARRIERS, HALVES, Tensor
 
 
 class OnnxBuilder(Protocol):
-    """What an op writes its ONNX nodes with. Values are opaque; ``None`` stands for an input left out."""
+    """The writer of an op's ONNX nodes. Values are opaque; ``None`` stands for an input left out."""
 
     def op(self, type: str, *inputs: Any, outputs: int = 1, **attributes: Any) -> Any:
         """Add a node; return its output, or a tuple of them when ``outputs`` is above one."""
@@ -32,7 +32,7 @@ class OnnxBuilder(Protocol):
 
 
 class OnnxForm(Signature):
-    """What the op is in ONNX.
+    """The role that writes the op in ONNX.
 
     Must say: ``onnx``. May say: ``onnx_lacks``, the dtypes, beside the 16-bit ones, for which onnxruntime has no
     kernel: there the nodes run in another dtype, between casts.

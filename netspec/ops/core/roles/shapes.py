@@ -9,7 +9,7 @@ from netspec.ops.core.tensors import CARRIERS, Bound, InputRange, ShapeError, Te
 
 
 class Shapes(Signature):
-    """What follows for the outputs from the inputs; sizes may be symbolic.
+    """The role that tells the outputs from the inputs; sizes may be symbolic.
 
     Must say: nothing, if the output is as the first input; ``output_shape``, if its shape alone is another one;
     ``infer``, if there are several outputs, or dtypes differ.

@@ -12,7 +12,7 @@ Family = Literal["convolution", "linear", "norm", "activation", "pooling", "shap
 
 
 class Signature(BaseModel):
-    """How a spec writes the op. The Pydantic fields of an op's class are its arguments.
+    """The role that tells how a spec writes the op. The Pydantic fields of an op's class are its arguments.
 
     Must say: ``name``, the spec key; ``family``, the group that it is listed and drawn in; and each argument as a
     field, with PyTorch's name and default.

@@ -22,7 +22,7 @@ class Constructor:
 
 
 class TorchForm(Signature):
-    """What is written of the op in PyTorch.
+    """The role that writes the op in PyTorch.
 
     Must say: ``torch``, the module class (``nn.ReLU``), or ``functional``, the function that does it without a module
     (``F.relu``), or both where the op has no state; or else ``call`` or ``statements``. ``sizes``, if the constructor

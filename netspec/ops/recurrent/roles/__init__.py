@@ -1,1 +1,1 @@
-"""What the recurrent layers share, role by role as in ``netspec.ops.core.roles``."""
+"""The roles that the recurrent layers share, as in ``netspec.ops.core.roles``."""

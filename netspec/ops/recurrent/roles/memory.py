@@ -31,7 +31,7 @@ class RecurrentMemory(RecurrentShapes):
         return Saved((*inputs, *range(1, 1 + len(states))), made=tuple(made))
 
     def workspace(self, run: OpRun) -> tuple[Tensor, ...]:
-        """What torch has on CPU: the input's products for all iterations, once more as the bias is added, or beside
+        """Return what torch has on CPU: the input's products for all iterations, again as the bias is added, or beside
         them the iterations' results before they are stacked.
         """
         places, width = run.outputs[0].shape[:-1], self.output_size * self.directions
@@ -40,14 +40,14 @@ class RecurrentMemory(RecurrentShapes):
         return (*self.passed_on(run), *(Tensor((*places, size), run.outputs[0].dtype) for size in (products, more)))
 
     def passed_on(self, run: OpRun) -> tuple[Tensor, ...]:
-        """What goes from layer to layer, and what is packed and unpacked."""
+        """Return the tensors that go from layer to layer, and those that are packed and unpacked."""
         between = (run.outputs[0],) if self.num_layers > 1 else ()
         packed = () if run.inputs[-1] is None else (run.inputs[0], run.outputs[0])
         return (*between, *packed)
 
     @property
     def saved_per_step(self) -> int:
-        """How many numbers a step of one layer keeps of each sample, besides the states that it is given."""
+        """The number of elements that a step of one layer saves of each sample, besides the states that it is given."""
         raise AssertionError("each kind of layer keeps something else")
 
     def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:

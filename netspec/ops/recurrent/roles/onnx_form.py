@@ -81,7 +81,7 @@ class RecurrentOnnx(RecurrentShapes):
         return (builder.op("Reshape", output, builder.constant([0, 0, -1])), *made[1:])
 
     def projector(self, builder: OnnxBuilder, layer: int) -> Any:
-        """What projects a layer's state in ONNX [directions, proj_size, hidden_size], if anything does."""
+        """Return the weights that project a layer's state in ONNX [directions, proj_size, hidden_size], if any do."""
         return None
 
     def attributes(self) -> dict[str, Any]:

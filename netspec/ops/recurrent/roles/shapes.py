@@ -41,7 +41,7 @@ class RecurrentShapes(Op):
 
     @property
     def suffixes(self) -> list[str]:
-        """What torch appends to the names of the parameters of each direction."""
+        """The suffixes of torch's names for the parameters of each direction."""
         return ["", "_reverse"][: self.directions]
 
     @property
