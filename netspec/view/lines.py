@@ -44,7 +44,7 @@ class View:
 
 
 @dataclass(slots=True)
-class Line:
+class TableLine:
     """One line of the table, before it is fitted into columns.
 
     ``guides`` says for each level around it, from the outermost, whether that level goes on below. ``count``
@@ -82,7 +82,7 @@ EVERYTHING = View(Fold.REPEATS)
 FOLDED = View()
 
 
-def table_lines(graph: Graph, costs: Costs, view: View = FOLDED) -> list[Line]:
+def table_lines(graph: Graph, costs: Costs, view: View = FOLDED) -> list[TableLine]:
     """The lines of the whole network, its inputs first; by default folded as little as there is room for."""
     tree = _Tree(graph, costs, view)
     if view.sort:
@@ -96,7 +96,7 @@ def table_lines(graph: Graph, costs: Costs, view: View = FOLDED) -> list[Line]:
     return list(tree.lines(Fold.LIKE_BLOCKS))
 
 
-def sorted_lines(lines: Iterable[Line], by: Literal["macs", "params"]) -> list[Line]:
+def sorted_lines(lines: Iterable[TableLine], by: Literal["macs", "params"]) -> list[TableLine]:
     """Single ops by what all alike in a row take, the heaviest first; what takes nothing is left out."""
     ops = [line for line in lines if line.kind == "op" and getattr(line, by)]
     ops.sort(key=lambda line: -getattr(line, by) * line.count)
@@ -106,7 +106,7 @@ def sorted_lines(lines: Iterable[Line], by: Literal["macs", "params"]) -> list[L
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LinePlace:
     """Where a line stands: the path before its name, its guides, whether what is around it is training only, how often
     that runs, where in the network the first of those that share the line is, and whether what is around is frozen.
     """
@@ -118,10 +118,10 @@ class Place:
     first: str = ""
     frozen: bool = False
 
-    def inside(self, step: Call, executions: ExecutionCount, prefix: str) -> Place:
+    def inside(self, step: Call, executions: ExecutionCount, prefix: str) -> LinePlace:
         """The place of what is in a step that stands here."""
         training, frozen = self.training or step.training, self.frozen or step.frozen
-        return Place(prefix, self.guides, training, executions, f"{self.first}{step.name}.", frozen)
+        return LinePlace(prefix, self.guides, training, executions, f"{self.first}{step.name}.", frozen)
 
 
 class _Tree:
@@ -136,16 +136,16 @@ class _Tree:
         self.shapes: dict[Shape, str] = {}
         self.likenesses: dict[Level, Hashable] = {}
 
-    def lines(self, fold: Fold) -> Iterator[Line]:
+    def lines(self, fold: Fold) -> Iterator[TableLine]:
         self.fold = fold
         for name, value in self.graph.inputs.items():
             dtype = value.tensor.dtype
             parts = "" if dtype == "float32" else dtype, "optional" if value.optional else ""
             detail = ", ".join(filter(None, parts))
-            yield Line("input", name, name, what="input", detail=detail, shape=self.shape(value))
-        yield from self.level(self.graph.body, Place())
+            yield TableLine("input", name, name, what="input", detail=detail, shape=self.shape(value))
+        yield from self.level(self.graph.body, LinePlace())
 
-    def level(self, level: Level, place: Place) -> Iterator[Line]:
+    def level(self, level: Level, place: LinePlace) -> Iterator[TableLine]:
         """The lines of a level's steps."""
         groups = self.grouped(level)
         names = value_names(level, groups)
@@ -159,7 +159,9 @@ class _Tree:
             yield from self.group(group, group.name, sources, here, opened)
             above = group.last.outputs[0] if group.last.outputs else None
 
-    def group(self, group: Group, name: str, sources: str, place: Place, opened: set[Hashable]) -> Iterator[Line]:
+    def group(
+        self, group: Group, name: str, sources: str, place: LinePlace, opened: set[Hashable]
+    ) -> Iterator[TableLine]:
         """The line of a group, and those of what is in it. A nameless level around one group shares its line."""
         step = group.steps[0]
         wraps = isinstance(step, Call) and not step.body.title and step.body.loop is None and not step.shares
@@ -170,7 +172,7 @@ class _Tree:
                 inner = place.inside(step, executions, place.prefix)
                 yield from self.group(inside[0], f"{name}.{inside[0].name}", sources, inner, opened)
                 return
-        line = Line("op", name, place.prefix + name, place.guides, len(group.steps), sources=sources)
+        line = TableLine("op", name, place.prefix + name, place.guides, len(group.steps), sources=sources)
         line.params, line.macs = self.costs.of(step, place.executions)
         line.training = place.training or step.training
         line.frozen = (place.frozen or step.frozen) and line.params > 0
@@ -207,18 +209,18 @@ class _Tree:
                 executions = place.executions.inside(step.body)
                 yield from self.level(step.body, place.inside(step, executions, line.path + "."))
 
-    def is_deep(self, level: Level, line: Line) -> bool:
+    def is_deep(self, level: Level, line: TableLine) -> bool:
         """Return whether what is inside a level lies deeper than is asked for."""
         if self.view.depth is None or line.path.count(".") + 1 <= self.view.depth:
             return False
         return not self.is_asked(level, line)
 
-    def is_asked(self, level: Level, line: Line) -> bool:
+    def is_asked(self, level: Level, line: TableLine) -> bool:
         """Return whether a level is asked for by its path, its name or its block's, or something inside it is."""
         called = line.path, *line.paths, line.name, line.what
         return self.asked.asks(*called) or any(self.asked.looks_into(level, path) for path in (line.path, *line.paths))
 
-    def stays_closed(self, level: Level, line: Line, opened: set[Hashable]) -> bool:
+    def stays_closed(self, level: Level, line: TableLine, opened: set[Hashable]) -> bool:
         """Return whether a block is built like one that has been opened in the same level."""
         if self.fold < Fold.LIKE_BLOCKS or not level.title or self.is_asked(level, line):
             return False
@@ -250,7 +252,7 @@ def single_text(level: Level) -> str:
     return str(first) if isinstance(first, int) and not isinstance(first, bool) else ""
 
 
-def say(line: Line, nodes: list[Node]) -> None:
+def say(line: TableLine, nodes: list[Node]) -> None:
     """Put ops on a line: the first in full, the others after it."""
     op = nodes[0].op
     shared = f"= {nodes[0].shares}" if nodes[0].shares else ""

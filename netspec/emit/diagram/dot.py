@@ -26,7 +26,7 @@ from netspec.emit.diagram.labels import (
     quoted,
 )
 from netspec.emit.diagram.legend import heading_label
-from netspec.emit.diagram.page import Direction, Layout, breadth_of, page_layout
+from netspec.emit.diagram.page import Direction, PageLayout, breadth_of, page_layout
 from netspec.graph import Graph, Level, Value
 from netspec.view.cards import Face, change, face_of, heading, port_face, port_tip, sign_of, tip
 from netspec.view.folding import Box, Card, Item, fold
@@ -46,7 +46,7 @@ def dot_text(
     The levels in ``expand`` stand open as well, by their path, name or block. Values flow in ``direction``: ``TB``,
     from top to bottom, or ``LR``, from left to right; by default, what fits a page best, in columns if need be.
     """
-    return _Drawing(graph, fold(graph, depth, expand)).text(direction)
+    return _DotDrawing(graph, fold(graph, depth, expand)).text(direction)
 
 
 def half_of_pair(graph: Graph, items: tuple[Item, ...], marks: Mapping[Item | str, str], side: str) -> list[str]:
@@ -55,8 +55,8 @@ def half_of_pair(graph: Graph, items: tuple[Item, ...], marks: Mapping[Item | st
     ``marks`` says what is ``added``, ``removed`` or ``changed``: items, and inputs and outputs as ``input:NAME``.
     ``side`` keeps the two halves' ids apart.
     """
-    drawing = _Drawing(graph, items, marks, side)
-    body = drawing.body(Layout("TB"))
+    drawing = _DotDrawing(graph, items, marks, side)
+    body = drawing.body(PageLayout("TB"))
     margin = f'id="{side}diagram" margin=12 labelloc=t labeljust=l style=invis'
     return [f"subgraph cluster_{side} {{", f"  graph [{margin} label=<{drawing.title()}>];", *body, "}"]
 
@@ -83,7 +83,7 @@ class _Place:
     turns: dict[int, Turn] = field(default_factory=dict)
 
 
-class _Drawing:
+class _DotDrawing:
     """The lines of a diagram: nodes and clusters, then edges, then what keeps things in their rows and columns."""
 
     def __init__(
@@ -107,12 +107,12 @@ class _Drawing:
         self.through: dict[tuple[str, str], str] = {}
         self.cards: dict[str, str] = {}
         self.kinds: set[str] = set()
-        self.layout = Layout("TB")
+        self.layout = PageLayout("TB")
         self._nodes = self._groups = -1
 
     def text(self, direction: Direction | None) -> str:
         page = page_layout(self.graph, self.items, self.faces, self.width)
-        body = self.body(Layout(direction) if direction else page)
+        body = self.body(PageLayout(direction) if direction else page)
         head = [
             "digraph network {",
             f'  graph [id="diagram" rankdir={self.layout.direction} {SPACING}',
@@ -123,7 +123,7 @@ class _Drawing:
         ]
         return "\n".join([*head, *body, "}", ""])
 
-    def body(self, layout: Layout) -> list[str]:
+    def body(self, layout: PageLayout) -> list[str]:
         """The lines of all nodes, clusters and edges."""
         self.layout = layout
         self._network()

@@ -34,10 +34,10 @@ def mermaid_text(
     graph: Graph, *, depth: int | None = None, expand: Sequence[str] = (), direction: Direction | None = None
 ) -> str:
     """The diagram of a graph, as ``dot_text`` has it; from top to bottom if no ``direction`` is given."""
-    return _Drawing(graph).text(fold(graph, depth, expand), direction or "TB")
+    return _MermaidDrawing(graph).text(fold(graph, depth, expand), direction or "TB")
 
 
-class _Drawing:
+class _MermaidDrawing:
     """The nodes, the levels around them, then the edges; names are synthetic, and every text is escaped.
 
     ``anchors`` has the node that makes a value of the network, ``new`` the shapes that no edge has said yet, ``cards``

@@ -33,14 +33,14 @@ GAIN = 1.06
 HEADING, GAP, SAID, BESIDE, FRAME, TURN = 96, 13, 12, 14, 20, 40
 
 
-class Layout(NamedTuple):
+class PageLayout(NamedTuple):
     """The direction in which values flow, and the items of the network that each begin a new column."""
 
     direction: Direction
     cuts: tuple[int, ...] = ()
 
 
-class Span(NamedTuple):
+class ItemSpan(NamedTuple):
     """What an item takes: from where to where along the flow, and across it. In points."""
 
     start: float
@@ -54,22 +54,24 @@ def scale(width: float, height: float) -> float:
     return min(1.0, max(min(short / width, long / height), min(long / width, short / height)))
 
 
-def page_layout(graph: Graph, items: Sequence[Item], faces: Mapping[Item, Face], width: int) -> Layout:
+def page_layout(graph: Graph, items: Sequence[Item], faces: Mapping[Item, Face], width: int) -> PageLayout:
     """The layout that fits a page best; ``width`` is that of cards, in points."""
-    found, measure = Layout("TB"), _Measure(graph, items, faces, width, "TB")
+    found, measure = PageLayout("TB"), _Measure(graph, items, faces, width, "TB")
     best = measure.scale()
     if best >= READABLE:
         return found
     needed = best * GAIN
     for cuts in measure.cuttings():
         if measure.scale(cuts) > max(best, needed):
-            found, best = Layout("TB", cuts), measure.scale(cuts)
+            found, best = PageLayout("TB", cuts), measure.scale(cuts)
     if _Measure(graph, items, faces, width, "LR").scale() > max(best * GAIN, needed):
-        return Layout("LR")
+        return PageLayout("LR")
     return found
 
 
-def breadth_of(graph: Graph, items: Sequence[Item], faces: Mapping[Item, Face], width: int, layout: Layout) -> float:
+def breadth_of(
+    graph: Graph, items: Sequence[Item], faces: Mapping[Item, Face], width: int, layout: PageLayout
+) -> float:
     """About how wide a picture is, in points."""
     return _Measure(graph, items, faces, width, layout.direction).size(layout.cuts)[0]
 
@@ -100,7 +102,7 @@ class _Measure:
         across = sum(_breadth(column) for column in columns) + TURN * len(cuts)
         return self.turned(along, max(across, inputs))
 
-    def columns(self, cuts: Sequence[int]) -> list[Sequence[Span]]:
+    def columns(self, cuts: Sequence[int]) -> list[Sequence[ItemSpan]]:
         """The spans of each column."""
         return [self.spans[start:end] for start, end in pairwise([0, *cuts, len(self.items)])]
 
@@ -142,14 +144,14 @@ class _Measure:
         made = {value for item in self.items[:place] for value in item.makes}
         return {output.value for output in self.graph.outputs.values() if not output.training} & made
 
-    def level(self, items: Sequence[Item]) -> list[Span]:
+    def level(self, items: Sequence[Item]) -> list[ItemSpan]:
         """The spans of a level's items."""
         ends: dict[Value, float] = {}
         spans = []
         for item in items:
             start = max((ends.get(value, 0.0) for value in item.reads), default=0.0)
             along, across = self.item(item)
-            spans.append(Span(start, start + along, across))
+            spans.append(ItemSpan(start, start + along, across))
             for value in item.makes:
                 ends[value] = start + along + GAP + self.said(value, item)
         return spans
@@ -176,11 +178,11 @@ class _Measure:
         return sides if self.direction == "TB" else (sides[1], sides[0])
 
 
-def _length(spans: Sequence[Span]) -> float:
+def _length(spans: Sequence[ItemSpan]) -> float:
     return max((span.end for span in spans), default=0.0) - min((span.start for span in spans), default=0.0)
 
 
-def _breadth(spans: Iterable[Span]) -> float:
+def _breadth(spans: Iterable[ItemSpan]) -> float:
     """The most that is side by side."""
     events = sorted(
         event for span in spans for event in ((span.start, span.across + BESIDE), (span.end, -span.across - BESIDE))

@@ -19,7 +19,7 @@ FOLLOWING = 3
 
 
 @dataclass(slots=True)
-class Line:
+class DiffLine:
     """One line, before it is fitted into columns.
 
     ``guides`` and ``count`` are as in the shape table. ``notes`` say what differs, ``shape`` what an added or removed
@@ -44,13 +44,13 @@ class Line:
         """``+`` added, ``-`` removed, ``~`` changed, ``·`` other sizes only."""
         return MARKS[self.kind]
 
-    def said(self, say: Callable[[str], str]) -> Line:
+    def said(self, say: Callable[[str], str]) -> DiffLine:
         """The line with what it tells in other words."""
         notes = tuple(map(say, self.notes))
         return replace(self, name=say(self.name), detail=say(self.detail), shape=say(self.shape), notes=notes)
 
 
-def diff_lines(changes: Sequence[Change]) -> list[Line]:
+def diff_lines(changes: Sequence[Change]) -> list[DiffLine]:
     """The lines of all changes; where they are too many, levels that change like one above stay closed."""
     lines = list(_lines(changes, ()))
     return lines if len(lines) <= ROOM else list(_lines(changes, (), {}))
@@ -58,7 +58,7 @@ def diff_lines(changes: Sequence[Change]) -> list[Line]:
 
 def _lines(
     changes: Sequence[Change], guides: tuple[bool, ...], told: dict[object, str] | None = None, nested: bool = False
-) -> Iterator[Line]:
+) -> Iterator[DiffLine]:
     groups = list(_grouped(changes))
     for group in groups:
         here = (*guides, group is not groups[-1]) if nested else ()
@@ -102,10 +102,10 @@ def _grouped(changes: Sequence[Change]) -> Iterator[list[Change]]:
             yield run
 
 
-def _line(group: Sequence[Change], guides: tuple[bool, ...]) -> Line:
+def _line(group: Sequence[Change], guides: tuple[bool, ...]) -> DiffLine:
     change = group[0]
     step = change.match.step
-    line = Line(change.kind, names_text([each.path.rpartition(".")[2] for each in group]), guides, len(group))
+    line = DiffLine(change.kind, names_text([each.path.rpartition(".")[2] for each in group]), guides, len(group))
     line.params, line.macs = change.params, change.macs
     if isinstance(step, Node):
         line.what, line.detail, line.family = step.op.name, step.op.detail(), step.op.family
@@ -119,10 +119,10 @@ def _line(group: Sequence[Change], guides: tuple[bool, ...]) -> Line:
     return line
 
 
-def _following(group: Sequence[Change], guides: tuple[bool, ...]) -> Line:
+def _following(group: Sequence[Change], guides: tuple[bool, ...]) -> DiffLine:
     """Steps in a row that have other sizes only."""
     names = [change.path.rpartition(".")[2] for change in group]
-    line = Line("follows", f"{names[0]}…{names[-1]}", guides, what=f"{len(group)} steps")
+    line = DiffLine("follows", f"{names[0]}…{names[-1]}", guides, what=f"{len(group)} steps")
     line.notes = ("in other sizes",)
     line.params, line.macs = sum(change.params for change in group), sum(change.macs for change in group)
     return line

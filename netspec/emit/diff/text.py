@@ -7,7 +7,7 @@ from textwrap import wrap
 
 from netspec.analysis.diff.changes import ChangedEntry, Differences, labels
 from netspec.emit.diff.key_lines import key_lines
-from netspec.emit.diff.lines import Line, diff_lines
+from netspec.emit.diff.lines import DiffLine, diff_lines
 from netspec.graph import Graph
 from netspec.text.quantities import EXACT_BELOW, bytes_text, number
 from netspec.text.quoting import visible
@@ -85,7 +85,7 @@ def signed(value: int, short: bool = False) -> str:
     return ("+" if value > 0 else "−") + number(abs(value), short) if value else ""
 
 
-def _table(lines: Sequence[Line], width: int) -> Iterator[Cell]:
+def _table(lines: Sequence[DiffLine], width: int) -> Iterator[Cell]:
     """The lines in columns: the layer, what it is and what differs, the numbers."""
     short = [any(abs(value) >= EXACT_BELOW for value in values) for values in _numbers(lines)]
     texts = [[signed(value, brief) for value in values] for values, brief in zip(_numbers(lines), short)]
@@ -125,11 +125,11 @@ def _table(lines: Sequence[Line], width: int) -> Iterator[Cell]:
     yield [("─" * whole, "dim")]
 
 
-def _numbers(lines: Sequence[Line]) -> tuple[list[int], list[int]]:
+def _numbers(lines: Sequence[DiffLine]) -> tuple[list[int], list[int]]:
     return [line.params for line in lines], [line.macs for line in lines]
 
 
-def _name(line: Line, width: int = 1_000_000) -> Cell:
+def _name(line: DiffLine, width: int = 1_000_000) -> Cell:
     tail = f" ×{line.count}" if line.count > 1 else ""
     guides = "".join("│ " if more else "  " for more in line.guides[:-1])
     guides += "".join("├ " if more else "└ " for more in line.guides[-1:])
@@ -137,7 +137,7 @@ def _name(line: Line, width: int = 1_000_000) -> Cell:
     return [(guides, "dim"), (clip(line.name, room), "bold" if line.level else ""), (tail, "")]
 
 
-def _op(line: Line) -> Cell:
+def _op(line: DiffLine) -> Cell:
     return [(line.what, "dim" if line.level else line.family), (f" {line.detail}" if line.detail else "", "")]
 
 

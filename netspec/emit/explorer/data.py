@@ -14,7 +14,9 @@ from netspec.analysis.constraints import size_constraints
 from netspec.analysis.costs import scan_text
 from netspec.analysis.memory import Memory
 from netspec.diagnostics import Source, Span
-from netspec.dims import Dim, Floor, Size, pretty, times_shape
+from netspec.dims import Dim, Size, pretty, times_shape
+from netspec.emit.explorer.formulas import formula
+from netspec.emit.explorer.paths import covered_paths, frozen_paths, open_paths
 from netspec.graph import (
     Call,
     ExecutionCount,
@@ -27,16 +29,12 @@ from netspec.graph import (
     Step,
     Value,
     parameter_count,
-    visits,
 )
 from netspec.ops import Tensor
 from netspec.view.cards import change, contents, sign_of, spelled, sum_text
 from netspec.view.folding import Box, Card, Item, fold, items_of
 from netspec.view.groups import grouped, sources_text, value_names
 from netspec.view.wiring import ENTRY, Wiring, port_names, wire
-
-EXACT = 2**53
-"""Whole numbers from here on are not exact in JSON as browsers read it, and are written as text."""
 
 RUN, AHEAD = Dim.symbol("run"), Dim.symbol("ahead")
 """Symbols for the two counts, which say of an item which of them it has."""
@@ -76,7 +74,7 @@ class _Data:
                 for name, size in graph.sizes.items()
             ],
             "root": root,
-            "open": list(_open_paths(fold(graph))),
+            "open": list(open_paths(fold(graph))),
             "levels": self.levels,
             "nodes": self.nodes,
             "tensors": self.tensors,
@@ -251,7 +249,7 @@ class _Data:
         return records
 
     def item(self, item: Item, covered: Sequence[Step], sources: str) -> dict[str, Any]:
-        covers = list(_covers(covered, item.path))
+        covers = list(covered_paths(covered, item.path))
         record: dict[str, Any] = {
             "path": item.path,
             "name": item.name,
@@ -307,33 +305,6 @@ class _Data:
         }
 
 
-def formula(size: Size) -> Any:
-    """A size for JSON: a number, or a list of terms, each its coefficient and then ``[atom, power]`` pairs.
-
-    An atom is a name, or ``[formula, divisor]`` for a floor.
-    """
-    if isinstance(size, int):
-        return _number(size)
-    return [[_number(factor), *([_atom(a), power] for a, power in term)] for term, factor in size.terms.items()]
-
-
-def _atom(atom: str | Floor) -> Any:
-    return atom if isinstance(atom, str) else [formula(atom.numerator), _number(atom.divisor)]
-
-
-def _number(number: int) -> int | str:
-    return number if abs(number) < EXACT else str(number)
-
-
-def frozen_paths(body: Level) -> list[str]:
-    """The outermost steps whose parameters are not trained: all that is in them is frozen too."""
-    found: list[str] = []
-    for visit in visits(body):  # levels before what is in them
-        if visit.step.frozen and not visit.shared and not (found and visit.path.startswith(f"{found[-1]}.")):
-            found.append(visit.path)
-    return found
-
-
 def _without_empty(**record: Any) -> dict[str, Any]:
     """A record without what is empty, but with a level's items; truth is 1."""
     kept = {key: value for key, value in record.items() if value not in (None, "", 0, [], {})}
@@ -379,19 +350,6 @@ def _place_of(path: str, places: Mapping[str, int]) -> int:
     return places[name]
 
 
-def _covers(steps: Sequence[Step], path: str) -> Iterator[str]:
-    """The paths of all steps that an item stands for: copies, and what follows an op on its card.
-
-    The item's own path says how deep they lie, in levels that hold nothing else.
-    """
-    first, rest = steps[0], path[len(steps[0].name) + 1 :]
-    if not rest or not isinstance(first, Call):
-        yield from (step.name for step in steps)
-        return
-    for step in steps:
-        yield from (f"{step.name}.{inner}" for inner in _covers(first.body.steps, rest))
-
-
 def _sources(level: Level) -> list[str]:
     """What each step of a level says that it reads."""
     names = value_names(level, list(grouped(level, False)))
@@ -401,14 +359,6 @@ def _sources(level: Level) -> list[str]:
         found.append(sources_text(step, above, names))
         above = step.outputs[0] if step.outputs else None
     return found
-
-
-def _open_paths(items: Sequence[Item]) -> Iterator[str]:
-    """The paths of the levels that stand open in the diagram."""
-    for item in items:
-        if isinstance(item, Box):
-            yield item.path
-            yield from _open_paths(item.items)
 
 
 def _least(name: str, requirements: Sequence[Requirement]) -> int:

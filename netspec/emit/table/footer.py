@@ -12,7 +12,7 @@ from netspec.analysis.memory import PRECISIONS, Memory
 from netspec.dims import Size, evaluate, spell, times_shape
 from netspec.graph import Graph, Node, walk
 from netspec.text.quantities import bytes_text, short_bytes
-from netspec.view.lines import Line
+from netspec.view.lines import TableLine
 from netspec.view.terminal import DAGGER, DOUBLE_DAGGER, GAP, MARGIN, Cell, clip, joined, wrapped
 
 FLOW = "in → out"
@@ -22,7 +22,7 @@ OPTIMIZERS = {"sgd": "training by sgd", "momentum": "momentum", "adam": "adam"}
 """The columns for training, by optimizer; adamw takes what adam does."""
 
 
-def footer(graph: Graph, costs: Costs, memory: Memory, lines: Sequence[Line], width: int) -> list[Cell]:
+def footer(graph: Graph, costs: Costs, memory: Memory, lines: Sequence[TableLine], width: int) -> list[Cell]:
     """The exact totals, what flows in and out, and what the signs in the table mean."""
     params, macs = costs.of(graph.body)
     aside = sum(costs.of(step).params for _, step, only in walk(graph.body) if only and isinstance(step, Node))

@@ -11,7 +11,7 @@ from netspec.emit.table.text import marks
 from netspec.graph import Graph
 from netspec.text.quantities import number
 from netspec.text.quoting import html
-from netspec.view.lines import Line, table_lines
+from netspec.view.lines import TableLine, table_lines
 from netspec.view.terminal import DITTO
 
 COLUMNS = (("layer", "left"), ("op", "left"), ("output", "left"), ("params", "right"), ("MACs", "right"))
@@ -38,7 +38,7 @@ def table_html(graph: Graph, costs: Costs, memory: Memory) -> str:
     )
 
 
-def _rows(lines: list[Line]) -> Iterator[str]:
+def _rows(lines: list[TableLine]) -> Iterator[str]:
     above = ""
     for line in lines:
         same = line.shape == above and not line.more
@@ -51,13 +51,13 @@ def _rows(lines: list[Line]) -> Iterator[str]:
         yield f'<tr style="background:none">{inner}</tr>'
 
 
-def _name(line: Line) -> str:
+def _name(line: TableLine) -> str:
     name = f"<b>{html(line.name)}</b>" if line.kind == "level" else html(line.name)
     times = f" ×{line.count}" if line.count > 1 else ""
     return f"<code style='background:none;color:inherit'>{name}</code>{times}{marks(line)}"
 
 
-def _op(line: Line) -> str:
+def _op(line: TableLine) -> str:
     then = "".join(f" · {op}" for op in line.then)
     said = " ".join(part for part in (line.what, line.detail) if part)
     return html(said) + _faint(f" {line.sources}{then}{' …' if line.closed else ''}".rstrip())

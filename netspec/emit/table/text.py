@@ -14,7 +14,7 @@ from netspec.emit.table.footer import footer
 from netspec.graph import Graph
 from netspec.text.quantities import EXACT_BELOW, number, short_bytes
 from netspec.text.quoting import visible
-from netspec.view.lines import FOLDED, Line, View, table_lines
+from netspec.view.lines import FOLDED, TableLine, View, table_lines
 from netspec.view.terminal import (
     DAGGER,
     DITTO,
@@ -55,7 +55,7 @@ def table_text(
     return text.translate(PLAIN_SIGNS) if ascii else text
 
 
-def in_ascii(line: Line) -> Line:
+def in_ascii(line: TableLine) -> TableLine:
     """The line with words for the signs that ASCII has no single character for, before it is fitted."""
     texts = {name: getattr(line, name).translate(PLAIN_WORDS) for name in ("detail", "sources", "shape", "takes")}
     return replace(line, **texts, then=tuple(text.translate(PLAIN_WORDS) for text in line.then))
@@ -78,7 +78,7 @@ class Extra:
 
     title: str
     width: int
-    text: Callable[[Line], str]
+    text: Callable[[TableLine], str]
     left: bool = False
 
     def placed(self, text: str) -> str:
@@ -86,14 +86,14 @@ class Extra:
         return text.ljust(self.width) if self.left else text.rjust(self.width)
 
 
-def extra_columns(graph: Graph, costs: Costs, memory: Memory, lines: Sequence[Line]) -> list[Extra]:
+def extra_columns(graph: Graph, costs: Costs, memory: Memory, lines: Sequence[TableLine]) -> list[Extra]:
     """The further columns, in the order in which room is given to them."""
     macs = costs.of(graph.body).macs
     bytes_kept = [sum(kept_bytes(graph, memory, path) for path in line.paths) for line in lines]
     texts = {id(line): short_bytes(count) if count else "" for line, count in zip(lines, bytes_kept)}
     kept = max([len("kept"), *map(len, texts.values())])
 
-    def share(line: Line) -> str:
+    def share(line: TableLine) -> str:
         part = 100 * line.macs / macs if macs else 0
         return "" if not part else f"{part:.0f}%" if part >= 9.95 else f"{part:.1f}%"
 
@@ -119,7 +119,7 @@ def kept_bytes(graph: Graph, memory: Memory, path: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class ColumnWidths:
     """How wide each column is. ``flow`` holds the output shape from its left and the parameters from its right."""
 
     name: int
@@ -135,7 +135,7 @@ class Layout:
         extras = sum(GAP + extra.width for extra in self.extras)
         return self.name + self.op + self.flow + self.macs + 3 * GAP + extras
 
-    def draw(self, lines: Iterable[Line]) -> Iterable[Cell]:
+    def draw(self, lines: Iterable[TableLine]) -> Iterable[Cell]:
         """The header, the lines and the rules around them."""
         head = self.row([("layer", "")], [("op", "")], ("output", ""), "params", "MACs")
         head += [(" " * GAP + extra.placed(extra.title), "") for extra in self.extras]
@@ -147,7 +147,7 @@ class Layout:
             above = line.shape
         yield [("─" * self.width, "dim")]
 
-    def line(self, line: Line, above: str) -> Cell:
+    def line(self, line: TableLine, above: str) -> Cell:
         params = number(line.params, self.short_params)
         shape = (DITTO, "dim") if line.shape == above and not line.more else (line.shape, "")
         row = self.row(
@@ -172,7 +172,7 @@ class Layout:
         ]
 
 
-def fit_columns(lines: Sequence[Line], width: int) -> Layout:
+def fit_columns(lines: Sequence[TableLine], width: int) -> ColumnWidths:
     """The widest layout that is no wider than ``width``: first the ops give way, then the shapes, then the names."""
     name = max([len("layer"), *(cell_width(name_cell(line)) for line in lines)])
     op = max([len("op"), *(cell_width(op_cell(line)) for line in lines)])
@@ -197,15 +197,15 @@ def fit_columns(lines: Sequence[Line], width: int) -> Layout:
     ):
         over = sum(columns.values()) + macs + 3 * GAP - width
         columns[column] -= max(0, min(over, columns[column] - least))
-    return Layout(columns["name"], columns["op"], columns["flow"], macs, short_params, short_macs)
+    return ColumnWidths(columns["name"], columns["op"], columns["flow"], macs, short_params, short_macs)
 
 
-def flow_width(line: Line, short: bool) -> int:
+def flow_width(line: TableLine, short: bool) -> int:
     params = number(line.params, short)
     return len(line.shape) + (len(f" +{line.more}") if line.more else 0) + (GAP + len(params) if params else 0)
 
 
-def name_cell(line: Line, width: int = 1_000_000) -> Cell:
+def name_cell(line: TableLine, width: int = 1_000_000) -> Cell:
     """``│ ├ conv1 ×3 †``; the name alone gives way where there is no room."""
     tail = (f" ×{line.count}" if line.count > 1 else "") + marks(line)
     guides = "".join("│ " if more else "  " for more in line.guides[:-1])
@@ -214,12 +214,12 @@ def name_cell(line: Line, width: int = 1_000_000) -> Cell:
     return [(guides, "dim"), (clip(line.name, room), "bold" if line.kind == "level" else ""), (tail, "")]
 
 
-def marks(line: Line) -> str:
+def marks(line: TableLine) -> str:
     """`` †`` for what runs in training only, `` ‡`` for what is frozen."""
     return (f" {DAGGER}" if line.training else "") + (f" {DOUBLE_DAGGER}" if line.frozen else "")
 
 
-def op_cell(line: Line, say_all: bool = True) -> Cell:
+def op_cell(line: TableLine, say_all: bool = True) -> Cell:
     """``conv2d 3×3, 64 ← input · relu``; what is folded into the line only where all is to be said."""
     cell = [(line.what, line.family if line.kind == "op" else "dim")]
     if line.detail:

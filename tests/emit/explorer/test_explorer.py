@@ -21,7 +21,8 @@ from netspec.diagnostics import Report, Source
 from netspec.dims import Dim, evaluate, evaluate_shape, floor_div
 from netspec.elaborate import elaborate
 from netspec.emit.explorer import explorer_page
-from netspec.emit.explorer.data import explorer_data, formula
+from netspec.emit.explorer.data import explorer_data
+from netspec.emit.explorer.formulas import formula
 from netspec.emit.table import ShapeTable
 from netspec.graph import Graph
 from netspec.pipeline import compile_spec
