@@ -81,7 +81,7 @@ class Model:
 
     def export(self, path: str | Path, module: nn.Module | None = None) -> Path:
         """Write ONNX with the weights of ``module`` (default: freshly initialised); gives the path."""
-        from netspec.runtime.export import export_onnx
+        from netspec.runtime.onnx.export import export_onnx
 
         return export_onnx(self.graph, module if module is not None else self.module(), Path(path))
 

@@ -33,7 +33,7 @@ __all__ = ["Graph", "Target", "Written", "target"]
 
 OWN: Mapping[str, str] = {
     "source": "netspec.emit.source.target",
-    "onnx": "netspec.runtime.target",
+    "onnx": "netspec.runtime.onnx.target",
     "diagram": "netspec.emit.diagram.target",
     "explorer": "netspec.emit.explorer.target",
     "shapes": "netspec.emit.table.target",

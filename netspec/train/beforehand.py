@@ -12,7 +12,7 @@ from netspec.diagnostics import TrainingFault
 from netspec.dims import Dim, evaluate
 from netspec.graph import Node, visits
 from netspec.ops.norm.channel import BatchNorm
-from netspec.runtime.session import loaded_runtime
+from netspec.runtime.onnx.session import loaded_runtime
 from netspec.train.data import TensorRows
 from netspec.train.data.batches import Batches
 from netspec.train.data.division import lone_classes

@@ -15,7 +15,7 @@ from netspec.diagnostics import EnvironmentFault, TrainingFault
 from netspec.graph import Graph
 from netspec.pipeline import Loaded
 from netspec.runtime.module import build_module
-from netspec.runtime.verify import export_verified
+from netspec.runtime.onnx.verify import export_verified
 from netspec.text.quoting import shell
 from netspec.train.beforehand import guard_start
 from netspec.train.optimize.balance import has_loss_weights, read_loss_weights, write_loss_weights

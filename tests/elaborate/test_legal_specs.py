@@ -26,9 +26,9 @@ from netspec.emit.source.names import BUILTINS
 from netspec.graph import Graph, walk_state
 from netspec.ops import OPS
 from netspec.runtime.examples import example_inputs
-from netspec.runtime.export import export_onnx
 from netspec.runtime.module import build_module
-from netspec.runtime.verify import verify_onnx
+from netspec.runtime.onnx.export import export_onnx
+from netspec.runtime.onnx.verify import verify_onnx
 
 MANY = int(os.environ.get("NETSPEC_MANY", "1"))
 DTYPES = ("float32", "float64", "float16", "bfloat16", "int64", "int32", "bool")

@@ -11,7 +11,7 @@ import torch
 import netspec
 from netspec.elaborate.passes.sizes import other_sizes
 from netspec.runtime.examples import example_inputs
-from netspec.runtime.verify import verify_onnx
+from netspec.runtime.onnx.verify import verify_onnx
 
 LANGUAGE_MODEL = """\
 netspec: 1

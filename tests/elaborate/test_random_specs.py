@@ -17,10 +17,10 @@ from netspec.diagnostics import SpecError
 from netspec.elaborate.passes.sizes import other_sizes
 from netspec.emit.source import emit_source
 from netspec.runtime.examples import example_inputs
-from netspec.runtime.export import export_onnx
 from netspec.runtime.module import build_module
+from netspec.runtime.onnx.export import export_onnx
+from netspec.runtime.onnx.verify import compare_onnx
 from netspec.runtime.probing import probing_copy
-from netspec.runtime.verify import compare_onnx
 
 Step = Any
 

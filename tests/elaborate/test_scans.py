@@ -19,10 +19,10 @@ from netspec.elaborate.steps import scan as scans
 from netspec.graph import Call, Graph, Level
 from netspec.pipeline import compile_spec
 from netspec.runtime.examples import example_inputs
-from netspec.runtime.export import export_onnx
 from netspec.runtime.module import build_module
+from netspec.runtime.onnx.export import export_onnx
+from netspec.runtime.onnx.verify import compare_onnx
 from netspec.runtime.reference import run
-from netspec.runtime.verify import compare_onnx
 
 Compile = Callable[..., Graph]
 

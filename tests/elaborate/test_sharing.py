@@ -15,9 +15,9 @@ from netspec.emit.table import ShapeTable
 from netspec.graph import Graph
 from netspec.pipeline import compile_spec
 from netspec.runtime.examples import example_inputs
-from netspec.runtime.export import export_onnx
 from netspec.runtime.module import build_module
-from netspec.runtime.verify import compare_onnx
+from netspec.runtime.onnx.export import export_onnx
+from netspec.runtime.onnx.verify import compare_onnx
 
 Compile = Callable[[str], Graph]
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from zoo.vision import randomised, torchvision
 
 import netspec
-from netspec.runtime.verify import compare_onnx
+from netspec.runtime.onnx.verify import compare_onnx
 
 SIZES = ((3, 7, 5), (1, 1, 1), (2, 4, 9))
 INPUTS = {

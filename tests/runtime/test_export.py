@@ -15,10 +15,10 @@ from netspec import zoo
 from netspec.files import put
 from netspec.graph import Node, walk
 from netspec.pipeline import compile_spec, load_spec
-from netspec.runtime import export
-from netspec.runtime.export import export_onnx
+from netspec.runtime.onnx import export
+from netspec.runtime.onnx.export import export_onnx
+from netspec.runtime.onnx.verify import compare_onnx, export_verified, verify_onnx
 from netspec.runtime.probing import probing_copy
-from netspec.runtime.verify import compare_onnx, export_verified, verify_onnx
 
 CHEAP = [
     "lenet", "lenet_batch_norm", "alexnet_d2l", "alexnet_torchvision", "vgg11_small", "nin", "googlenet",

@@ -18,8 +18,8 @@ from random_blocks import MANY
 
 from netspec.diagnostics import SpecError
 from netspec.pipeline import compile_spec
-from netspec.runtime.export import export_onnx
 from netspec.runtime.module import build_module
+from netspec.runtime.onnx.export import export_onnx
 
 torch.set_num_threads(1)
 

@@ -11,7 +11,8 @@ import pytest
 from netspec.diagnostics import EnvironmentFault, Source
 from netspec.graph import Graph
 from netspec.pipeline import compile_loaded, load_source
-from netspec.runtime import machine, module, verify
+from netspec.runtime import machine, module
+from netspec.runtime.onnx import verify
 
 WIDE = """\
 netspec: 1

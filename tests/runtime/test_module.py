@@ -15,7 +15,7 @@ import torch
 import netspec
 from netspec import zoo
 from netspec.runtime.examples import example_inputs
-from netspec.runtime.verify import export_verified
+from netspec.runtime.onnx.verify import export_verified
 
 SMALL = ["lenet", "resnet20", "googlenet", "alexnet_d2l", "mlp", "vgg11", "nin"]
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import netspec
 from netspec.runtime.examples import example_inputs
-from netspec.runtime.verify import export_verified
+from netspec.runtime.onnx.verify import export_verified
 
 EXAMPLES = CASES / "passing"
 CLASSIFIER = """

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from netspec.cli import main
-from netspec.runtime.session import LEAST
+from netspec.runtime.onnx.session import LEAST
 
 PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 

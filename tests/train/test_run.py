@@ -18,7 +18,7 @@ from netspec.diagnostics import EnvironmentFault, SpecError, TrainingFault, Usag
 from netspec.pipeline import compile_spec, read_value
 from netspec.recipes import ingredients
 from netspec.runtime.module import build_module
-from netspec.runtime.verify import export_verified
+from netspec.runtime.onnx.verify import export_verified
 from netspec.train.run import Run
 from netspec.train.setup import Setup, read_data, read_weights
 from netspec.train.store.folder import RunFolder

@@ -19,11 +19,11 @@ from zoo.vision import difference, models, randomised, torchvision
 
 import netspec
 from netspec.dims import evaluate
-from netspec.runtime.comparison import largest_difference
 from netspec.runtime.examples import example_inputs
+from netspec.runtime.onnx.comparison import largest_difference
+from netspec.runtime.onnx.verify import compare_onnx
 from netspec.runtime.probing import probing_copy
 from netspec.runtime.reference import run
-from netspec.runtime.verify import compare_onnx
 
 SIZES = ((1, 1, 1), (3, 7, 4), (2, 5, 9))  # of the batch, the source and the target
 SMALL = {"vocab": 61, "width": 24, "hidden": 40, "heads": 4, "layers": 2}

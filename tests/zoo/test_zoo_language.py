@@ -18,8 +18,8 @@ from zoo.networks import compiled, on_meta
 from zoo.vision import difference
 
 import netspec
-from netspec.runtime.comparison import largest_difference
 from netspec.runtime.examples import example_inputs
+from netspec.runtime.onnx.comparison import largest_difference
 from netspec.runtime.reference import run
 
 SIZES = ((1, 1), (3, 7), (2, 32))

@@ -9,10 +9,10 @@ import pytest
 
 import netspec
 from netspec.pipeline import compile_spec
-from netspec.runtime.export import export_onnx
 from netspec.runtime.module import build_module
+from netspec.runtime.onnx.export import export_onnx
+from netspec.runtime.onnx.verify import compare_onnx, export_verified
 from netspec.runtime.probing import probing_copy
-from netspec.runtime.verify import compare_onnx, export_verified
 
 NAMES = ["densenet121", "mobilenet_v2", "conv_shapes", "pooling", "edge_detector", "linear_regression", "polynomial19"]
 

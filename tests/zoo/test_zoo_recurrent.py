@@ -15,9 +15,9 @@ from zoo.vision import difference, randomised
 
 import netspec
 from netspec.graph import Call, walk
-from netspec.runtime.export import export_onnx
+from netspec.runtime.onnx.export import export_onnx
+from netspec.runtime.onnx.verify import compare_onnx
 from netspec.runtime.probing import probing_copy
-from netspec.runtime.verify import compare_onnx
 
 LENGTHS = [1, 2, 7, 40]
 RECURRENT = [name for name in SEQUENCES if "rnn" in name or "lstm" in name or name in ("gru_lm", "seq2seq")]

@@ -13,9 +13,9 @@ from zoo.vision import difference, randomised
 import netspec
 from netspec.diagnostics import SpecError
 from netspec.pipeline import compile_spec
-from netspec.runtime.export import export_onnx
+from netspec.runtime.onnx.export import export_onnx
+from netspec.runtime.onnx.verify import compare_onnx
 from netspec.runtime.probing import probing_copy
-from netspec.runtime.verify import compare_onnx
 
 
 def twice(before: int, width: int) -> nn.Sequential:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from netspec.diagnostics import EnvironmentFault, UsageError
-from netspec.runtime.session import open_session
+from netspec.runtime.onnx.session import open_session
 
 
 class OnnxModule(nn.Module):

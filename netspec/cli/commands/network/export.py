@@ -28,8 +28,8 @@ def run(options: Namespace) -> int:
     from netspec.cli.output import status, warn
     from netspec.cli.resolve import graph_of, output_of
     from netspec.runtime.module import build_module
-    from netspec.runtime.report import parity_report, two_runtimes
-    from netspec.runtime.verify import export_verified
+    from netspec.runtime.onnx.report import parity_report, two_runtimes
+    from netspec.runtime.onnx.verify import export_verified
     from netspec.text.quantities import short_bytes
 
     graph, output = graph_of(options), output_of(options)

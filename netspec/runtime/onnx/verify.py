@@ -18,12 +18,12 @@ from netspec.dims import evaluate
 from netspec.elaborate.passes.sizes import batch_dims, first_that_fit, other_sizes, quick_sizes
 from netspec.graph import Graph, walk
 from netspec.ops import HALVES
-from netspec.runtime.comparison import ROUNDINGS, TOLERANCE, Comparison, Parity, largest_difference
-from netspec.runtime.export import exported, put_model, remove_model
 from netspec.runtime.machine import free_memory, need_memory
+from netspec.runtime.onnx.comparison import ROUNDINGS, TOLERANCE, Comparison, Parity, largest_difference
+from netspec.runtime.onnx.export import exported, put_model, remove_model
+from netspec.runtime.onnx.session import loaded_runtime, open_session
 from netspec.runtime.probing import is_defined, is_telling, probing_copy
 from netspec.runtime.reference import Reference, device_of, run
-from netspec.runtime.session import loaded_runtime, open_session
 
 Effort = Literal["quick", "full"]
 """``quick`` tries small sizes of every symbolic dimension, ``full`` those that costs are quoted at and two more."""

@@ -10,7 +10,7 @@ from netspec.targets import Target, Written
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from netspec.runtime.comparison import Parity
+    from netspec.runtime.onnx.comparison import Parity
 
 FILES = ("model.onnx", "model.rejected.onnx")
 
@@ -19,8 +19,8 @@ def write(graph: Graph, folder: Path, device: str) -> Written:
     """Export the network as initialised, verified on onnxruntime; the module too is held against the graph."""
     from netspec.runtime.interpret import check_module
     from netspec.runtime.module import build_module
-    from netspec.runtime.report import parity_report, two_runtimes
-    from netspec.runtime.verify import export_verified
+    from netspec.runtime.onnx.report import parity_report, two_runtimes
+    from netspec.runtime.onnx.verify import export_verified
 
     path, parity = export_verified(graph, build_module(graph, device), folder / FILES[0])
     difference = check_module(graph, parity.module)

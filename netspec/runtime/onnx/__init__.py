@@ -1,0 +1,1 @@
+"""The ONNX file as it is run: written with weights, verified on onnxruntime against PyTorch, and told of."""
