@@ -12,7 +12,7 @@ from netspec.lsp.words import word_at
 from netspec.ops import OPS
 from netspec.reference.sources.forms import call_keys, form_keys
 from netspec.reference.sources.ops import described_arguments
-from netspec.reference.word import Argument
+from netspec.reference.word import WordArgument
 from netspec.spec import STRUCTURES
 from netspec.text.docstrings import documentation
 from netspec.text.quoting import code, markdown
@@ -62,12 +62,12 @@ def _step_doc(document: Document, word: str) -> str | None:
     return _block_doc(block) if block is not None else None
 
 
-def arguments_text(arguments: Mapping[str, Argument]) -> str:
+def arguments_text(arguments: Mapping[str, WordArgument]) -> str:
     """Return a line of Markdown for each argument."""
     return "\n".join(f"- `{name}` ({needed(argument)}): {argument.doc}" for name, argument in arguments.items())
 
 
-def needed(argument: Argument) -> str:
+def needed(argument: WordArgument) -> str:
     """Return `required`, or an argument's default, as Markdown."""
     return "required" if argument.required else f"default `{argument.default or 'null'}`"
 

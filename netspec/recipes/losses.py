@@ -114,7 +114,7 @@ class ClassLoss(Loss):
     """the target of places that do not count; default: the one that the data mark as padding"""
 
 
-class CrossEntropy(ClassLoss):
+class CrossEntropyLoss(ClassLoss):
     """Cross-entropy of the softmax of scores, in nats: −log p of the right class, averaged (maximum likelihood).
 
     ``label_smoothing`` spreads that share of the probability over all classes (Szegedy et al. 2015). ``weight`` is how
@@ -129,14 +129,14 @@ class CrossEntropy(ClassLoss):
     """the share of the probability that is spread over all classes"""
 
 
-class NegativeLogLikelihood(ClassLoss):
+class NLLLoss(ClassLoss):
     """Negative log-likelihood of outputs that are log-probabilities, as of a `log_softmax`."""
 
     name = "nll"
     torch = "torch.nn.functional.nll_loss"
 
 
-class BinaryCrossEntropy(Loss):
+class BCEWithLogitsLoss(Loss):
     """Binary cross-entropy of the sigmoid of scores, in nats; the target is 0 or 1, or a probability.
 
     ``pos_weight`` is how much more a 1 counts than a 0: a number, one for each score, or `balanced`, which is how many
@@ -158,21 +158,21 @@ class BinaryCrossEntropy(Loss):
         return super().misfit(output, column) or self._unequal_weights("pos_weight", scores)
 
 
-class MeanSquaredError(Loss):
+class MSELoss(Loss):
     """Mean squared error, (ŷ − y)²."""
 
     name = "mse"
     torch = "torch.nn.functional.mse_loss"
 
 
-class MeanAbsoluteError(Loss):
+class L1Loss(Loss):
     """Mean absolute error, |ŷ − y|."""
 
     name = "l1"
     torch = "torch.nn.functional.l1_loss"
 
 
-class Huber(Loss):
+class HuberLoss(Loss):
     """Huber's loss: squared up to ``delta``, linear beyond (Huber 1964)."""
 
     name = "huber"
@@ -182,14 +182,14 @@ class Huber(Loss):
     """the error up to which the loss is squared"""
 
 
-class KLDivergence(Loss):
+class KLDivLoss(Loss):
     """Kullback–Leibler divergence of the softmax of scores from target probabilities, in nats, a row."""
 
     name = "kl_div"
     torch = "netspec.train.optimize.criteria.kl_divergence"
 
 
-class PerceptronCriterion(Loss):
+class PerceptronLoss(Loss):
     """Rosenblatt's criterion, max(0, −y·f(x)) with y in {−1, 1} from a target of 0 and 1.
 
     With `sgd: 1.0` and a batch of 1 it is the perceptron rule: only a row on the wrong side moves the line.

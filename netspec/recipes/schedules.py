@@ -49,13 +49,13 @@ class Schedule(Ingredient):
         return max(1, length.steps - self.warmup)
 
 
-class Constant(Schedule):
+class ConstantLR(Schedule):
     """The same rate throughout, after the warm-up."""
 
     name = "constant"
 
 
-class Step(Schedule):
+class StepLR(Schedule):
     """The rate times `gamma` every `step_size` epochs of the run."""
 
     name = "step"
@@ -69,7 +69,7 @@ class Step(Schedule):
         return lr * self.gamma ** ((step + self.warmup) // (self.step_size * length.epoch))
 
 
-class MultiStep(Schedule):
+class MultiStepLR(Schedule):
     """The rate times `gamma` at each of the epochs in `milestones`: after so many epochs of the run."""
 
     name = "multi_step"
@@ -83,7 +83,7 @@ class MultiStep(Schedule):
         return lr * self.gamma ** sum(step + self.warmup >= epoch * length.epoch for epoch in self.milestones)
 
 
-class Exponential(Schedule):
+class ExponentialLR(Schedule):
     """The rate times `gamma` every epoch, a little at each step."""
 
     name = "exponential"
@@ -95,7 +95,7 @@ class Exponential(Schedule):
         return float(lr * self.gamma ** (step / length.epoch))
 
 
-class Cosine(Schedule):
+class CosineAnnealingLR(Schedule):
     """Half a cosine from the rate down to `eta_min` at the end (Loshchilov and Hutter 2016)."""
 
     name = "cosine"
@@ -107,7 +107,7 @@ class Cosine(Schedule):
         return between(lr, self.eta_min, step / self.rest(length))
 
 
-class Linear(Schedule):
+class LinearLR(Schedule):
     """A straight line from the rate down to `end_factor` of it at the end."""
 
     name = "linear"
@@ -119,7 +119,7 @@ class Linear(Schedule):
         return lr * (1 + (self.end_factor - 1) * step / self.rest(length))
 
 
-class OneCycle(Schedule):
+class OneCycleLR(Schedule):
     """Half a cosine from a 25th of the rate up to it, over `pct_start` of the steps, and another one down to nearly
     nothing at the last step (Smith and Topin 2017). The momentum stays as it is.
     """
@@ -149,7 +149,7 @@ def between(start: float, end: float, share: float) -> float:
     return end + (start - end) * (1 + cos(pi * share)) / 2
 
 
-class InverseSquareRoot(Schedule):
+class InverseSquareRootLR(Schedule):
     """The rate at the end of the warm-up, then falling with the square root of the steps (Vaswani et al. 2017)."""
 
     name = "inverse_sqrt"
@@ -159,7 +159,7 @@ class InverseSquareRoot(Schedule):
         return float(lr * (warmup / (warmup + step)) ** 0.5)
 
 
-class Plateau(Schedule):
+class ReduceLROnPlateau(Schedule):
     """The rate times `factor` after the first epoch beyond `patience` ones in a row in which the validation's loss has
     not fallen, by a ten-thousandth of it at least.
     """

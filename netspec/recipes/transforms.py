@@ -49,7 +49,7 @@ class Channels(Transform):
         return Column((self.count, *column.shape[1:]), column.dtype)
 
 
-class Permute(Transform):
+class PermuteDims(Transform):
     """The dimensions of a row in another order: `[2, 0, 1]` puts the channels of images [H, W, C] first."""
 
     name = "permute"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 
 from netspec import library
-from netspec.diagnostics.catalogue import CATALOGUE, PHASES, Entry
+from netspec.diagnostics.catalogue import CATALOGUE, PHASES, Explanation
 from netspec.elaborate.passes.init_rules import FUNCTIONS as RULES
 from netspec.ops import OPS
 from netspec.recipes import Ingredient, ingredients
@@ -20,7 +20,7 @@ from netspec.reference.sources.ingredients import PARTS, ingredient_arguments, t
 from netspec.reference.sources.library import block_arguments, find_block
 from netspec.reference.sources.ops import families, op_arguments, step_keys
 from netspec.reference.sources.rules import DOCS, rule_arguments
-from netspec.reference.word import Argument, Word
+from netspec.reference.word import Word, WordArgument
 from netspec.spec import (
     STRUCTURES,
     BlockSpec,
@@ -178,7 +178,7 @@ def step_key_word(_: str, name: str) -> Word:
     )
 
 
-def _keys(form: type[Form]) -> Mapping[str, Argument]:
+def _keys(form: type[Form]) -> Mapping[str, WordArgument]:
     return train_keys() if form is TrainSpec else form_keys(form)
 
 
@@ -266,7 +266,7 @@ def diagnostic_word(phase: str, name: str) -> Word:
     )
 
 
-def _is_plain(entry: Entry) -> bool:
+def _is_plain(entry: Explanation) -> bool:
     """Return whether an entry's specs can be shown as they stand."""
     short = max(len(entry.wrong), len(entry.right)) < 600 and entry.wrong.replace("\n", "").isprintable()
     return short and entry.encoding == "utf-8" and entry.repeated == 1 and not entry.beside

@@ -19,7 +19,7 @@ from netspec.reference import entries
 from netspec.reference.sources.expressions import FUNCTIONS, REFERENCES, TYPES, WORDS
 from netspec.reference.sources.forms import form_keys
 from netspec.reference.sources.ops import families, step_keys
-from netspec.reference.word import Argument, Kind, Word
+from netspec.reference.word import Kind, Word, WordArgument
 from netspec.spec import STRUCTURES
 
 Groups = Mapping[str, Sequence[str]]
@@ -137,7 +137,7 @@ def all_names() -> list[str]:
 
 def _argument_words(name: str, owners: Iterable[Word]) -> list[Word]:
     """An argument's entry for each thing that it means, with the words that have it so."""
-    having: dict[tuple[str, str], list[tuple[Word, Argument]]] = {}
+    having: dict[tuple[str, str], list[tuple[Word, WordArgument]]] = {}
     for word in owners:
         for argument in word.arguments:
             if argument.name == name:
@@ -145,7 +145,7 @@ def _argument_words(name: str, owners: Iterable[Word]) -> list[Word]:
     return [_argument_word(*pairs[0], [word.name for word, _ in pairs]) for pairs in having.values()]
 
 
-def _argument_word(owner: Word, argument: Argument, owners: Sequence[str]) -> Word:
+def _argument_word(owner: Word, argument: WordArgument, owners: Sequence[str]) -> Word:
     kind = "key" if owner.kind in ("structure", "key") else "argument"
     return Word(
         argument.name,
@@ -161,9 +161,9 @@ def _argument_word(owner: Word, argument: Argument, owners: Sequence[str]) -> Wo
 
 def _value_words(name: str) -> list[Word]:
     """The entry of a word that an argument or a key chooses from others."""
-    having: dict[str, tuple[Word, Argument]] = {}
+    having: dict[str, tuple[Word, WordArgument]] = {}
     for word in (section.entry(*each) for section in SECTIONS for each in section.names()):
-        own = Argument(word.name, word.doc, word.holds or {})
+        own = WordArgument(word.name, word.doc, word.holds or {})
         for argument in (own, *word.arguments):
             if name in _choices(argument.holds):
                 having.setdefault(argument.name, (word, argument))

@@ -30,7 +30,7 @@ Kind = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class Argument:
+class WordArgument:
     """An argument of an op, a block or an ingredient, or a key of a form.
 
     ``holds`` is the JSON Schema of its value, with its default where it has one; wherever a value may be computed, an
@@ -68,7 +68,7 @@ class Word:
     doc: str
     group: str = ""
     place: str = ""
-    arguments: tuple[Argument, ...] = ()
+    arguments: tuple[WordArgument, ...] = ()
     details: tuple[tuple[str, str], ...] = ()
     examples: tuple[str, ...] = ()
     related: tuple[str, ...] = ()

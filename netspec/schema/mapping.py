@@ -7,7 +7,7 @@ from typing import Any
 
 from netspec.reference.sources.forms import form_keys
 from netspec.reference.values import TEMPLATE, or_expression
-from netspec.reference.word import Argument, Json
+from netspec.reference.word import Json, WordArgument
 from netspec.spec import Form
 from netspec.text.docstrings import documentation
 
@@ -29,12 +29,12 @@ def one_key(properties: Json) -> Json:
     return {**bounds, "properties": properties, "additionalProperties": False}
 
 
-def required(arguments: Mapping[str, Argument]) -> list[str]:
+def required(arguments: Mapping[str, WordArgument]) -> list[str]:
     """Return the names of the arguments that must be there."""
     return [name for name, argument in arguments.items() if argument.required]
 
 
-def key_schema(key: Argument) -> Json:
+def key_schema(key: WordArgument) -> Json:
     """Return what a key of a form holds, with its text; a step's name has its text in its definition."""
     holds = {word: value for word, value in key.holds.items() if word != "default"}
     return {**holds, "description": key.doc} if key.doc and key.holds != TEMPLATE else holds
@@ -47,7 +47,7 @@ def form_schema(form: type[Form]) -> Json:
     return {"description": documentation(form), **closed(properties, required(keys))}
 
 
-def argument_schema(argument: Argument) -> Json:
+def argument_schema(argument: WordArgument) -> Json:
     """Return what an argument takes: its own values, or an expression for one."""
     kept = {key: item for key, item in argument.holds.items() if key in CONSTRAINTS}
     schema = or_expression(_with_expressions(kept))
@@ -56,7 +56,7 @@ def argument_schema(argument: Argument) -> Json:
     return {**schema, "default": argument.holds["default"]} if "default" in argument.holds else schema
 
 
-def called_options(arguments: Mapping[str, Argument], properties: Json, required: list[str]) -> list[Json]:
+def called_options(arguments: Mapping[str, WordArgument], properties: Json, required: list[str]) -> list[Json]:
     """Return the ways to write what stands under a name: a mapping, the main argument alone, or nothing.
 
     ``arguments`` are the callee's own; ``properties`` all keys of the mapping, of which ``required`` must be there.

@@ -7,7 +7,7 @@ from typing import get_args
 from netspec.recipes import Ingredient, Kind, ingredients
 from netspec.reference.sources.ingredients import PARTS, ingredient_arguments, settings
 from netspec.reference.values import any_of, definition, one_or_several
-from netspec.reference.word import Argument, Json
+from netspec.reference.word import Json, WordArgument
 from netspec.schema.mapping import argument_schema, called_options, one_key, required
 from netspec.text.docstrings import documentation
 
@@ -36,6 +36,6 @@ def _kind_schema(kind: Kind) -> Json:
     return any_of(*words, one_key({name: ingredient_schema(each) for name, each in known.items()}))
 
 
-def _without_doc(key: Argument) -> Argument:
+def _without_doc(key: WordArgument) -> WordArgument:
     """The key as its definition has it: its text stands where ``train`` refers to it."""
-    return Argument(key.name, "", key.holds)
+    return WordArgument(key.name, "", key.holds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from netspec.elaborate.passes.init_rules import ALONE, FUNCTIONS
 from netspec.reference.sources.rules import rule_arguments
 from netspec.reference.values import any_of, or_expression
-from netspec.reference.word import Argument, Json
+from netspec.reference.word import Json, WordArgument
 from netspec.schema.mapping import closed, one_key, required
 
 
@@ -24,7 +24,7 @@ def _function_schema(function: str) -> Json:
     return any_of(*options, *([] if needed else [{"type": "null"}]))
 
 
-def _argument_schema(argument: Argument) -> Json:
+def _argument_schema(argument: WordArgument) -> Json:
     """A number, or one of some words; either may be computed, a word by an expression in braces."""
     words = argument.holds.get("enum")
     values = or_expression({"type": "number"})

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from netspec.diagnostics import EnvironmentFault, TrainingFault, UsageError
-from netspec.recipes.schedules import Constant
+from netspec.recipes.schedules import ConstantLR
 from netspec.train.distributed.strategies import DDP, ModelWithLoss, SingleProcess, Strategy
 from netspec.train.errors import enough_rows, out_of_memory, readable
 from netspec.train.loop.journal import Journal
@@ -59,7 +59,9 @@ class Run:
         self.strategy = strategy_of(setup, ModelWithLoss(model, objective, setup.autocast))
         self.optimizer = build_optimizer(recipe.optimizer, model, recipe.weight_decay)
         self.steps_per_epoch, self.total = setup.train.steps(self.settings.batch), setup.steps
-        self.schedule = build_schedule(recipe.schedule or Constant(), self.optimizer, self.total, self.steps_per_epoch)
+        self.schedule = build_schedule(
+            recipe.schedule or ConstantLR(), self.optimizer, self.total, self.steps_per_epoch
+        )
         self.state = State()
         self.requests = Requests(self.world, recipe.checkpoint.minutes)
         self.stepper = Stepper(setup, objective, self.strategy, self.optimizer, self.schedule, self.requests)

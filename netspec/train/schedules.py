@@ -6,7 +6,7 @@ from typing import Any
 
 from torch.optim import Optimizer
 
-from netspec.recipes.schedules import Length, Plateau, Schedule
+from netspec.recipes.schedules import Length, ReduceLROnPlateau, Schedule
 
 FALLEN = 1e-4
 """The share by which a loss must fall to count as lower, as in torch's ``ReduceLROnPlateau``."""
@@ -46,7 +46,7 @@ class Scheduled:
 class Watching(Scheduled):
     """Lowers the rates when the loss stops falling; the warm-up goes on meanwhile."""
 
-    def __init__(self, schedule: Plateau, optimizer: Optimizer, length: Length):
+    def __init__(self, schedule: ReduceLROnPlateau, optimizer: Optimizer, length: Length):
         self.factor, self.patience = schedule.factor, schedule.patience
         self.best: float | None = None
         self.waited = 0
@@ -72,6 +72,6 @@ class Watching(Scheduled):
 def build_schedule(schedule: Schedule, optimizer: Optimizer, steps: int, steps_per_epoch: int) -> Scheduled:
     """Return the rates of a run of ``steps`` steps."""
     length = Length(steps, steps_per_epoch)
-    if isinstance(schedule, Plateau):
+    if isinstance(schedule, ReduceLROnPlateau):
         return Watching(schedule, optimizer, length)
     return Scheduled(schedule, optimizer, length)

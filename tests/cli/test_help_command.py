@@ -15,7 +15,7 @@ from netspec.cli import main
 from netspec.plugins import clear_plugins
 from netspec.recipes.base import PLUGIN_MODULES
 from netspec.reference.registry import SECTIONS, find
-from netspec.reference.show.page import BOLD, Index, Page
+from netspec.reference.show.page import BOLD, Page, WordList
 
 RESIDUAL = """\
 residual · structure
@@ -67,14 +67,14 @@ def test_a_command(capsys: pytest.CaptureFixture[str]):
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_list_has_every_word_and_fits_the_terminal(width: int):
-    text = Index().text(width)
+    text = WordList().text(width)
     listed = set(text.split())
     assert {name for section in SECTIONS for _, name in section.names()} <= listed
     assert max(map(len, text.split("\n"))) <= width
 
 
 def test_the_list_is_printed(capsys: pytest.CaptureFixture[str]):
-    assert said(capsys) == Index().text(80)
+    assert said(capsys) == WordList().text(80)
 
 
 def test_json(capsys: pytest.CaptureFixture[str]):

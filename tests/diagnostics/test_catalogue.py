@@ -11,7 +11,7 @@ from places import ROOT
 from netspec.checks.check import check_loaded
 from netspec.cli import main
 from netspec.diagnostics import SpecError
-from netspec.diagnostics.catalogue import CATALOGUE, Entry, complete
+from netspec.diagnostics.catalogue import CATALOGUE, Explanation, complete
 from netspec.pipeline import load_spec
 
 
@@ -24,7 +24,7 @@ def found(path: Path) -> list[str]:
         return [each.id for each in fault.diagnostics]
 
 
-def written(folder: Path, text: str, entry: Entry, encoding: str = "utf-8") -> Path:
+def written(folder: Path, text: str, entry: Explanation, encoding: str = "utf-8") -> Path:
     for name, other in entry.beside:
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(other)

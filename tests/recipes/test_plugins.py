@@ -99,7 +99,7 @@ def test_a_module_that_needs_another(folder: Path, capsys: pytest.CaptureFixture
     ("text", "why"),
     [
         (
-            "from netspec.recipes.losses import CrossEntropy",
+            "from netspec.recipes.losses import CrossEntropyLoss",
             "it has no class of its own that is derived from one of netspec's ops or ingredients, and no target",
         ),
         ("from netspec.ops import Op\nclass Twice(Op): pass", "its class `Twice` has no `name`"),

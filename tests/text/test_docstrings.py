@@ -8,7 +8,7 @@ from typing import Annotated
 import pytest
 from pydantic import BaseModel, Field
 
-from netspec.recipes.losses import CrossEntropy, Huber
+from netspec.recipes.losses import CrossEntropyLoss, HuberLoss
 from netspec.recipes.optimizers import AdamW
 from netspec.text.docstrings import documentation, field_docs
 
@@ -49,8 +49,8 @@ def test_inherited_fields() -> None:
 
 
 def test_fields_of_other_modules() -> None:
-    assert field_docs(Huber)["delta"] == "the error up to which the loss is squared"
-    assert {*field_docs(CrossEntropy)} >= {"scale", "target", "weight", "ignore_index", "label_smoothing"}
+    assert field_docs(HuberLoss)["delta"] == "the error up to which the loss is squared"
+    assert {*field_docs(CrossEntropyLoss)} >= {"scale", "target", "weight", "ignore_index", "label_smoothing"}
     assert field_docs(AdamW)["lr"] == "the learning rate"
 
 

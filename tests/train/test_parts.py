@@ -16,7 +16,15 @@ from netspec.recipes import ingredients
 from netspec.recipes.losses import Loss
 from netspec.recipes.optimizers import LBFGS, SGD, Adam, AdamW, Newton
 from netspec.recipes.recipe import WeightDecay
-from netspec.recipes.schedules import Cosine, Exponential, InverseSquareRoot, Linear, MultiStep, OneCycle, Step
+from netspec.recipes.schedules import (
+    CosineAnnealingLR,
+    ExponentialLR,
+    InverseSquareRootLR,
+    LinearLR,
+    MultiStepLR,
+    OneCycleLR,
+    StepLR,
+)
 from netspec.train.names import resolve
 from netspec.train.optimize.objective import Objective, criterion, shares
 from netspec.train.optimizers import build_optimizer, penalised
@@ -193,21 +201,21 @@ def rates(schedule: Any, steps: int = 20, per_epoch: int = 5) -> list[float]:
 
 
 def test_schedules_are_as_they_say():
-    assert rates(Step(step_size=2)) == pytest.approx([1.0] * 10 + [0.1] * 10)
-    assert rates(MultiStep(milestones=[1, 3])) == pytest.approx([1.0] * 5 + [0.1] * 10 + [0.01] * 5)
-    assert rates(Exponential(gamma=0.5))[::5] == pytest.approx([1, 0.5, 0.25, 0.125])
-    assert rates(Cosine()) == pytest.approx([(1 + math.cos(math.pi * step / 20)) / 2 for step in range(20)])
-    assert rates(Linear()) == pytest.approx([1 - step / 20 for step in range(20)])
-    cycle = rates(OneCycle())
+    assert rates(StepLR(step_size=2)) == pytest.approx([1.0] * 10 + [0.1] * 10)
+    assert rates(MultiStepLR(milestones=[1, 3])) == pytest.approx([1.0] * 5 + [0.1] * 10 + [0.01] * 5)
+    assert rates(ExponentialLR(gamma=0.5))[::5] == pytest.approx([1, 0.5, 0.25, 0.125])
+    assert rates(CosineAnnealingLR()) == pytest.approx([(1 + math.cos(math.pi * step / 20)) / 2 for step in range(20)])
+    assert rates(LinearLR()) == pytest.approx([1 - step / 20 for step in range(20)])
+    cycle = rates(OneCycleLR())
     assert max(cycle) == pytest.approx(1.0, abs=0.05)
     assert cycle[0] < 0.1 > cycle[-1]
 
 
 def test_warm_up_comes_first():
-    found = rates(Cosine(warmup=4))
+    found = rates(CosineAnnealingLR(warmup=4))
     assert found[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
     assert found[4:] == pytest.approx([(1 + math.cos(math.pi * step / 16)) / 2 for step in range(16)])
-    found = rates(InverseSquareRoot(warmup=4))
+    found = rates(InverseSquareRootLR(warmup=4))
     assert found[4:] == pytest.approx([(4 / (4 + step)) ** 0.5 for step in range(16)])
 
 

@@ -5,18 +5,18 @@ The tests run each wrong spec, which must give its id and no other, and each rig
 
 from __future__ import annotations
 
-from netspec.diagnostics.catalogue.base import Entry, complete
+from netspec.diagnostics.catalogue.base import Explanation, complete
 from netspec.diagnostics.catalogue.form import FORM
 from netspec.diagnostics.catalogue.meaning import MEANING
 from netspec.diagnostics.catalogue.network import NETWORK
 from netspec.diagnostics.catalogue.yaml import YAML
 
-__all__ = ["CATALOGUE", "PHASES", "Entry", "complete"]
+__all__ = ["CATALOGUE", "PHASES", "Explanation", "complete"]
 
-PHASES: dict[str, dict[str, Entry]] = {
+PHASES: dict[str, dict[str, Explanation]] = {
     "The text of a file": YAML,
     "The form of a spec": FORM,
     "Names and values": MEANING,
     "The network": NETWORK,
 }
-CATALOGUE: dict[str, Entry] = {id: entry for entries in PHASES.values() for id, entry in entries.items()}
+CATALOGUE: dict[str, Explanation] = {id: entry for entries in PHASES.values() for id, entry in entries.items()}

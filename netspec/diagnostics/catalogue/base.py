@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Explanation:
     """``what`` the id means in one sentence, ``why`` it is refused, and two specs.
 
     The specs hold what matters; ``complete`` adds the rest. ``encoding`` is how the wrong one is saved, ``repeated``

@@ -2,54 +2,54 @@
 
 from __future__ import annotations
 
-from netspec.diagnostics.catalogue.base import Entry
+from netspec.diagnostics.catalogue.base import Explanation
 
 MEANING = {
-    "bad-expression": Entry(
+    "bad-expression": Explanation(
         "An expression cannot be read, or has no value.",
         "Expressions are Python's arithmetic over parameters, loop indices and `shape`, with a few functions "
         "(min, max, ceil, floor, round, abs, len, sum, range, reversed) and nothing else.",
         "params: {width: 8}\nnetwork:\n  - linear: widht * 2",
         "params: {width: 8}\nnetwork:\n  - linear: width * 2",
     ),
-    "bad-value": Entry(
+    "bad-value": Explanation(
         "A value does not fit where it is used: its type, its bounds or its choices are others.",
         "A parameter's type is that of its default; `min`, `max` and `choices` say what else must hold.",
         "params: {norm: {default: batch, choices: [batch, none]}}\nvariants: {plain: {norm: nothing}}",
         "params: {norm: {default: batch, choices: [batch, none]}}\nvariants: {plain: {norm: none}}",
     ),
-    "unknown-name": Entry(
+    "unknown-name": Explanation(
         "A name that nothing has: a dimension, a parameter behind `$`, an initialisation.",
         "Most often it is a typo; the nearest names are proposed.",
         "network:\n  - conv2d: {out_channels: 8, kernel_size: 3}\ninit: {conv2d.weight: kaiming}",
         "network:\n  - conv2d: {out_channels: 8, kernel_size: 3}\ninit: {conv2d.weight: kaiming_normal}",
     ),
-    "duplicate-name": Entry(
+    "duplicate-name": Explanation(
         "Two steps of one level, or two blocks, have the same name.",
         "A name is a step's place in the state dict and in the ONNX file; two cannot share it.",
         "network:\n  - linear: {name: fc, out_features: 8}\n  - linear: {name: fc, out_features: 4}",
         "network:\n  - linear: {name: fc1, out_features: 8}\n  - linear: {name: fc2, out_features: 4}",
     ),
-    "requirement-failed": Entry(
+    "requirement-failed": Explanation(
         "A condition under `require` does not hold.",
         "The author of the spec says what must be true of its parameters, and here it is not.",
         "params: {width: 30, heads: 4}\nrequire: [width % heads == 0]",
         "params: {width: 32, heads: 4}\nrequire: [width % heads == 0]",
     ),
-    "expectation-failed": Entry(
+    "expectation-failed": Explanation(
         "The network is not what `expect` says: its parameters, MACs or outputs are others.",
         "Expectations hold a spec against a paper or a reference; one that fails is a regression, or outdated.",
         "network:\n  - linear: 10\nexpect: {params: 300}",
         "network:\n  - linear: 10\nexpect: {params: 330}",
     ),
-    "unequal-lists": Entry(
+    "unequal-lists": Explanation(
         "The lists of a `for` are not equally long.",
         "The body runs once for each row; a short list would leave rows without a value.",
         "network:\n  - for: {each: {out: [8, 16], bias: [true]}, body: [{linear: {out_features: out, bias: bias}}]}",
         "network:\n  - for: {each: {out: [8, 16], bias: [true, true]}, "
         "body: [{linear: {out_features: out, bias: bias}}]}",
     ),
-    "data-mismatch": Entry(
+    "data-mismatch": Explanation(
         "The data cannot be read or do not fit the network, or the loss does not fit what it compares.",
         "Training would fail at its first step, or learn something else than what is meant.",
         "inputs: {image: [N, 3, 28, 28]}\nnetwork: [flatten, linear: 10]\n"
@@ -57,7 +57,7 @@ MEANING = {
         "inputs: {image: [N, 1, 28, 28]}\nnetwork: [flatten, linear: 10]\n"
         "train: {data: mnist, loss: cross_entropy, optimizer: adam, epochs: 3}",
     ),
-    "too-large": Entry(
+    "too-large": Explanation(
         "The loops of the spec make more turns, or more layers, than are allowed.",
         "20,000 of each is more than any published network has; `--max-layers` raises the bound.",
         "network:\n  - repeat: {count: 10 ** 9, body: [relu]}",

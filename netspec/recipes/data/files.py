@@ -46,7 +46,7 @@ def several(names: str | list[str]) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(names)
 
 
-class Table(DataSet):
+class TableFile(DataSet):
     """Base of tables: the columns named in ``features``, or all but the ``target``, are the row's `features`.
 
     Every value is a number; with ``classes`` the target is one of several words or numbers, in their order. Several
@@ -82,7 +82,7 @@ class Table(DataSet):
         return found | {name: Column((), dtype, target=True) for name in self.targets}
 
 
-class CSV(Table):
+class CSV(TableFile):
     """A file of comma-separated values whose first line names its columns.
 
     ``separator`` is what stands between two values: by default the one of comma, semicolon, tab and bar that cuts the
@@ -99,7 +99,7 @@ class CSV(Table):
     """the mark before the digits behind the whole number"""
 
 
-class Parquet(Table):
+class Parquet(TableFile):
     """A Parquet file; needs the package pyarrow."""
 
     name = "parquet"

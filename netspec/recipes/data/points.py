@@ -16,7 +16,7 @@ Spread = Annotated[float, Field(ge=0)]
 """the standard deviation of the noise"""
 
 
-class Logic(DataSet):
+class LogicPoints(DataSet):
     """The four points of a function of two truths: `and`, `or`, or `xor`, which no line separates."""
 
     name = "logic"
@@ -46,7 +46,7 @@ class Separable(DataSet):
         return {"x": Column((2,)), "label": Column((), "int64", 2, target=True)}
 
 
-class Line(DataSet):
+class LinePoints(DataSet):
     """y = 2·x₁ − 3.4·x₂ + 4.2, and normal noise."""
 
     name = "line"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from netspec.reference.registry import SECTIONS, Section
 from netspec.reference.show.types import type_text
 from netspec.reference.usage import used_in
-from netspec.reference.word import Argument, Word
+from netspec.reference.word import Word, WordArgument
 
 INDENT = "  "
 MOST_USED = 8
@@ -36,7 +36,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Index:
+class WordList:
     """Every word by its kind."""
 
     def text(self, width: int = 80, colour: bool = False, ascii: bool = False) -> str:
@@ -102,7 +102,7 @@ def _article(group: str) -> str:
     )
 
 
-def _argument(argument: Argument, alone: bool, width: int) -> Iterator[str]:
+def _argument(argument: WordArgument, alone: bool, width: int) -> Iterator[str]:
     """An argument's name with what it takes, and its text below; ``alone`` where a value by itself is taken for it."""
     default = "required" if argument.required else f"default `{argument.default}`" if argument.default else ""
     takes = " · ".join(part for part in (type_text(argument.holds), default) if part)
@@ -133,7 +133,7 @@ def _facts(word: Word, width: int) -> Iterator[str]:
 
 def _takes(word: Word) -> str:
     """What a key or an argument takes, with its default."""
-    default = Argument("", "", word.holds or {}).default
+    default = WordArgument("", "", word.holds or {}).default
     return type_text(word.holds or {}) + (f" · default `{default}`" if default is not None else "")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from netspec.reference.registry import SECTIONS
 from netspec.reference.show.types import type_text
-from netspec.reference.word import Argument, Json, Word
+from netspec.reference.word import Json, Word, WordArgument
 
 
 def words_json(words: Sequence[Word]) -> str:
@@ -39,7 +39,7 @@ def _record(word: Word) -> Json:
     return record if word.holds is None else {**record, "takes": type_text(word.holds)}
 
 
-def _argument(argument: Argument) -> Json:
+def _argument(argument: WordArgument) -> Json:
     made: Json = {"name": argument.name, "doc": argument.doc, "takes": type_text(argument.holds)}
     made |= {"required": argument.required, "main": argument.main}
     return made | ({"default": argument.holds["default"]} if "default" in argument.holds else {})

@@ -32,7 +32,7 @@ from netspec.reference.values import (
     named,
     or_expression,
 )
-from netspec.reference.word import Argument, Json
+from netspec.reference.word import Json, WordArgument
 from netspec.spec import (
     DTYPES,
     MERGES,
@@ -177,7 +177,7 @@ STEP_HOLDS: Mapping[str, Json] = {
 
 
 @cache
-def form_keys(form: type[Form]) -> Mapping[str, Argument]:
+def form_keys(form: type[Form]) -> Mapping[str, WordArgument]:
     """Return every key of a form by its name, in the form's order."""
     docs, keys = field_docs(form), {}
     for name, field in form.model_fields.items():
@@ -188,11 +188,11 @@ def form_keys(form: type[Form]) -> Mapping[str, Argument]:
         if isinstance(field.default, (str, bool)) and field.default != "":
             holds = {**holds, "default": field.default}
         main = SHORT_FORM.get(form.known_as) == key or (form is Share and key == "step")
-        keys[key] = Argument(key, docs.get(name, ""), holds, field.is_required(), main)
+        keys[key] = WordArgument(key, docs.get(name, ""), holds, field.is_required(), main)
     return keys
 
 
-def call_keys() -> Mapping[str, Argument]:
+def call_keys() -> Mapping[str, WordArgument]:
     """Return the keys that a call of any op or block takes beside its arguments, by their names."""
     group = form_keys(STRUCTURES["sequential"])
     source = form_keys(Share)["from"]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from netspec import library
 from netspec.reference.sources.ops import PORT
 from netspec.reference.values import TEXT
-from netspec.reference.word import Argument, Json
+from netspec.reference.word import Json, WordArgument
 from netspec.spec import BlockSpec
 from netspec.syntax import ScalarNode
 
@@ -27,7 +27,7 @@ def find_block(name: str) -> BlockSpec:
     return block
 
 
-def block_arguments(block: BlockSpec) -> Mapping[str, Argument]:
+def block_arguments(block: BlockSpec) -> Mapping[str, WordArgument]:
     """Return a block's parameters by name, in their order; the first is what a value by itself is taken for."""
     made = {}
     for at, (name, parameter) in enumerate(block.params.items()):
@@ -37,10 +37,10 @@ def block_arguments(block: BlockSpec) -> Mapping[str, Argument]:
         holds: Json = dict(TYPES.get(parameter.type or type(value).__name__, {}))
         if default is not None:
             holds["default"] = value
-        made[name] = Argument(name, doc or "", holds, default is None, at == 0)
+        made[name] = WordArgument(name, doc or "", holds, default is None, at == 0)
     return made
 
 
-def block_inputs(block: BlockSpec) -> Mapping[str, Argument]:
+def block_inputs(block: BlockSpec) -> Mapping[str, WordArgument]:
     """Return a block's inputs as arguments of a call, which give each a step."""
-    return {name: Argument(name, PORT, TEXT, reads=True) for name in block.formal}
+    return {name: WordArgument(name, PORT, TEXT, reads=True) for name in block.formal}

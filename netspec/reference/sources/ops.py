@@ -9,24 +9,24 @@ from netspec.ops import OPS, Op
 from netspec.ops.core.meanings import meaning
 from netspec.reference.sources.forms import call_keys
 from netspec.reference.values import SOURCE, TEXT, TEXTS, TIES
-from netspec.reference.word import Argument
+from netspec.reference.word import WordArgument
 from netspec.text.docstrings import field_docs
 
 PORT = "the step that this input reads"
-TIE = Argument("tie", "parameters that are another step's: `{weight: wte.weight}`", TIES)
+TIE = WordArgument("tie", "parameters that are another step's: `{weight: wte.weight}`", TIES)
 
 
-def op_arguments(op: type[Op]) -> Mapping[str, Argument]:
+def op_arguments(op: type[Op]) -> Mapping[str, WordArgument]:
     """Return an op's own arguments by name, in their order. ``holds`` is as Pydantic writes it, with titles and all."""
     holds = op.model_json_schema().get("properties", {})
     return {name: replace(argument, holds=holds[name]) for name, argument in described_arguments(op).items()}
 
 
-def described_arguments(op: type[Op]) -> Mapping[str, Argument]:
+def described_arguments(op: type[Op]) -> Mapping[str, WordArgument]:
     """Return the same with nothing but the default in ``holds``: Pydantic takes 3 ms an op to say the rest."""
     docs = field_docs(op)
     return {
-        name: Argument(
+        name: WordArgument(
             name,
             docs.get(name) or meaning(op, name),
             {} if field.is_required() else {"default": field.default},
@@ -37,25 +37,25 @@ def described_arguments(op: type[Op]) -> Mapping[str, Argument]:
     }
 
 
-def op_inputs(op: type[Op]) -> Mapping[str, Argument]:
+def op_inputs(op: type[Op]) -> Mapping[str, WordArgument]:
     """Return an op's inputs as arguments of a call, which give each a step."""
-    return {port: Argument(port, PORT, TEXT, reads=True) for port in op.ports}
+    return {port: WordArgument(port, PORT, TEXT, reads=True) for port in op.ports}
 
 
-def op_call_keys(op: type[Op]) -> Mapping[str, Argument]:
+def op_call_keys(op: type[Op]) -> Mapping[str, WordArgument]:
     """Return the keys that a call of an op takes beside its arguments and inputs."""
     keys = call_keys()
     source = keys["from"]
     if op.variadic:
         holds = {**TEXTS, "minItems": 2}
-        source = Argument("from", source.doc, holds, required=True)
+        source = WordArgument("from", source.doc, holds, required=True)
     else:
         several = {**TEXTS, "minItems": 1, "maxItems": len(op.ports)}
-        source = Argument("from", source.doc, {"anyOf": [SOURCE["anyOf"][0], several]})
+        source = WordArgument("from", source.doc, {"anyOf": [SOURCE["anyOf"][0], several]})
     return {"from": source, "name": keys["name"], "freeze": keys["freeze"], "init": keys["init"], "tie": TIE}
 
 
-def step_keys() -> Mapping[str, Argument]:
+def step_keys() -> Mapping[str, WordArgument]:
     """Return the keys that a call of an op, a block or a structure takes beside its arguments, each by its name."""
     return {**call_keys(), "tie": TIE}
 

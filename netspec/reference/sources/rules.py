@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from netspec.elaborate.passes.init_rules import ALONE, FUNCTIONS, TEXTS
-from netspec.reference.word import Argument, Json
+from netspec.reference.word import Json, WordArgument
 
 DOCS = {
     "uniform": "Evenly spread between `a` and `b`.",
@@ -40,7 +40,7 @@ ARGUMENT_DOCS = {
 SLOPE = "the negative slope of the `leaky_relu` that follows"
 
 
-def rule_arguments(function: str) -> Mapping[str, Argument]:
+def rule_arguments(function: str) -> Mapping[str, WordArgument]:
     """Return the arguments of an initialisation by name."""
     alone = ALONE.get(function, next(iter(FUNCTIONS[function]), None))
     made = {}
@@ -49,5 +49,5 @@ def rule_arguments(function: str) -> Mapping[str, Argument]:
         if default is not float:
             holds["default"] = default
         doc = SLOPE if name == "a" and function.startswith("kaiming") else ARGUMENT_DOCS[name]
-        made[name] = Argument(name, doc, holds, default is float, name == alone)
+        made[name] = WordArgument(name, doc, holds, default is float, name == alone)
     return made

@@ -13,7 +13,7 @@ from netspec.recipes.transforms import (
     Channels,
     HorizontalFlip,
     Normalize,
-    Permute,
+    PermuteDims,
     RandomCrop,
     RandomErasing,
     Resize,
@@ -31,7 +31,7 @@ def channels(transform: Channels, rows: Tensor) -> Tensor:
     return rows.expand(-1, transform.count, -1, -1)
 
 
-def permute(transform: Permute, rows: Tensor) -> Tensor:
+def permute(transform: PermuteDims, rows: Tensor) -> Tensor:
     """Return rows, [n, …], with the dimensions after the first in another order."""
     return rows.permute(0, *(dim + 1 for dim in transform.dims)).contiguous()
 

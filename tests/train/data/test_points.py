@@ -4,11 +4,12 @@ import pytest
 import torch
 from train.data.reading import read
 
-from netspec.recipes.data.points import Edges, Line, Logic, Noise, Polynomial, Separable
+from netspec.recipes.data.points import Edges, LinePoints, LogicPoints, Noise, Polynomial, Separable
 
 
 @pytest.mark.parametrize(
-    "data_set", [Logic(of="xor"), Separable(), Line(), Polynomial(degree=5), Edges(), Noise(shape=[2, 6, 8])]
+    "data_set",
+    [LogicPoints(of="xor"), Separable(), LinePoints(), Polynomial(degree=5), Edges(), Noise(shape=[2, 6, 8])],
 )
 def test_columns_are_as_declared_and_the_same_each_time(data_set):
     data, again = read(data_set), read(data_set)
@@ -20,7 +21,7 @@ def test_columns_are_as_declared_and_the_same_each_time(data_set):
 
 @pytest.mark.parametrize(("of", "function"), [("and", int.__and__), ("or", int.__or__), ("xor", int.__xor__)])
 def test_logic(of, function):
-    rows = read(Logic(of=of)).train.tensors
+    rows = read(LogicPoints(of=of)).train.tensors
     assert [function(int(a), int(b)) for a, b in rows["x"]] == rows["label"].tolist()
     assert len({tuple(row) for row in rows["x"].tolist()}) == 4
 
@@ -37,7 +38,7 @@ def test_separable_points_keep_their_distance_from_a_line(margin, seed):
 
 
 def test_line_and_polynomial_are_fitted_by_their_coefficients():
-    rows = read(Line()).train.tensors
+    rows = read(LinePoints()).train.tensors
     ones = torch.ones(1000, 1)
     found = torch.linalg.lstsq(torch.hstack([rows["x"], ones]), rows["y"][:, None]).solution.flatten()
     torch.testing.assert_close(found, torch.tensor([2.0, -3.4, 4.2]), atol=2e-3, rtol=0)

@@ -10,7 +10,7 @@ from train import small
 from netspec.diagnostics import SpecError
 from netspec.pipeline import compile_spec
 from netspec.recipes import Column
-from netspec.recipes.losses import BinaryCrossEntropy, CrossEntropy, NegativeLogLikelihood
+from netspec.recipes.losses import BCEWithLogitsLoss, CrossEntropyLoss, NLLLoss
 from netspec.train.data import Data, TensorRows
 from netspec.train.optimize.balance import read_loss_weights, write_loss_weights
 from netspec.train.optimize.objective import Objective, shares
@@ -42,7 +42,7 @@ def test_classes_weigh_as_torch_has_it_in_one_batch_and_in_parts(smoothing, igno
     target = TARGET.clone()
     if ignored == -100:
         target[::5] = -100
-    loss = CrossEntropy(weight=WEIGHT, label_smoothing=smoothing, ignore_index=ignored)
+    loss = CrossEntropyLoss(weight=WEIGHT, label_smoothing=smoothing, ignore_index=ignored)
     objective = Objective({"y": loss}, {"y": None})
     how = {} if ignored is None else {"ignore_index": ignored}
     wanted = F.cross_entropy(OUTPUT, target, torch.tensor(WEIGHT), label_smoothing=smoothing, **how)
@@ -60,12 +60,12 @@ def test_classes_weigh_as_torch_has_it_in_one_batch_and_in_parts(smoothing, igno
 
 def test_places_of_sequences_and_images_weigh_too():
     output, target = torch.randn(2, 3, 4, 5), torch.randint(3, (2, 4, 5))
-    loss = NegativeLogLikelihood(weight=WEIGHT)
+    loss = NLLLoss(weight=WEIGHT)
     wanted = F.nll_loss(output, target, torch.tensor(WEIGHT))
     assert Objective({"y": loss}, {})(output, {"y": target}).allclose(wanted)
     output, target = torch.randn(2, 4, 3), torch.randint(3, (2, 4))
     wanted = F.cross_entropy(output.movedim(-1, 1), target, torch.tensor(WEIGHT))
-    assert Objective({"y": CrossEntropy(weight=WEIGHT)}, {})(output, {"y": target}).allclose(wanted)
+    assert Objective({"y": CrossEntropyLoss(weight=WEIGHT)}, {})(output, {"y": target}).allclose(wanted)
 
 
 @pytest.mark.parametrize("weight", [2.5, [0.5, 1.0, 4.0]])
@@ -74,7 +74,7 @@ def test_a_yes_weighs_more(weight):
     for shape, view in (((6, 3), (-1,)), ((6, 3, 4, 5), (-1, 1, 1))):
         output, target = torch.randn(shape), torch.randint(2, shape).float()
         wanted = F.binary_cross_entropy_with_logits(output, target, pos_weight=placed.view(view))
-        assert Objective({"y": BinaryCrossEntropy(pos_weight=weight)}, {})(output, {"y": target}).allclose(wanted)
+        assert Objective({"y": BCEWithLogitsLoss(pos_weight=weight)}, {})(output, {"y": target}).allclose(wanted)
 
 
 def test_balanced_classes_weigh_as_much_as_each_other(tmp_path):

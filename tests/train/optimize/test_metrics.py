@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from netspec.recipes import Column
-from netspec.recipes.losses import CrossEntropy
+from netspec.recipes.losses import CrossEntropyLoss
 from netspec.recipes.metrics import ExactMatch
 from netspec.train.data import TensorRows
 from netspec.train.data.batches import Batches, ColumnBinding
@@ -39,7 +39,7 @@ class LooksAhead(nn.Module):
 
 
 def evaluator() -> Evaluator:
-    loss = CrossEntropy()
+    loss = CrossEntropyLoss()
     return Evaluator([ExactMatch()], Objective({"output": loss}, {"output": 0}), loss, COLUMNS["next"], WORDS, 1)
 
 

@@ -29,11 +29,11 @@ def run(options: Namespace) -> int:
     from netspec.cli.output import draw
     from netspec.diagnostics import UsageError
     from netspec.reference.registry import find
-    from netspec.reference.show.page import Index, Page
+    from netspec.reference.show.page import Page, WordList
     from netspec.reference.show.record import index_json, words_json
 
     if options.name is None:
-        print(index_json()) if options.format == "json" else draw(Index())
+        print(index_json()) if options.format == "json" else draw(WordList())
         return 0
     file = command_files().get(options.name)
     try:

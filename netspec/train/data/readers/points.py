@@ -5,11 +5,11 @@ from pathlib import Path
 
 import torch
 
-from netspec.recipes.data.points import Edges, Line, Logic, Noise, Polynomial, Separable
+from netspec.recipes.data.points import Edges, LinePoints, LogicPoints, Noise, Polynomial, Separable
 from netspec.train.data.base import Data, TensorRows
 
 
-def logic(data_set: Logic, folder: Path) -> Data:
+def logic(data_set: LogicPoints, folder: Path) -> Data:
     """Four rows: x [2], label."""
     x = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
     labels = {"and": [0, 0, 0, 1], "or": [0, 1, 1, 1], "xor": [0, 1, 1, 0]}
@@ -29,7 +29,7 @@ def separable(data_set: Separable, folder: Path) -> Data:
     return Data(data_set.columns(), TensorRows({"x": x, "label": label}))
 
 
-def line(data_set: Line, folder: Path) -> Data:
+def line(data_set: LinePoints, folder: Path) -> Data:
     """x [2], standard normal, and y."""
     draw = _generator(data_set.seed)
     x = torch.randn(data_set.rows, 2, generator=draw)

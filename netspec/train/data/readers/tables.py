@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from netspec.recipes import Column
-from netspec.recipes.data.files import CSV, Parquet
-from netspec.recipes.data.files import Table as TableSet
+from netspec.recipes.data.files import CSV, Parquet, TableFile
 from netspec.text.quoting import visible
 from netspec.train.data.arrays import LARGEST, Array, real
 from netspec.train.data.base import Data, DataFault, TensorRows
@@ -102,7 +101,7 @@ def csv_table(file: str, text: str, separator: str | None = None, decimal: str =
     return RawTable(file, columns, [number for number, _ in rest], "line", decimal)
 
 
-def _read(data_set: TableSet, read: Callable[[str], RawTable], known: Meaning | None) -> Data:
+def _read(data_set: TableFile, read: Callable[[str], RawTable], known: Meaning | None) -> Data:
     paths = {"train": data_set.path, "validation": data_set.validation, "test": data_set.test}
     tables = {part: read(path) for part, path in paths.items() if path is not None}
     for table in tables.values():
@@ -126,7 +125,7 @@ def _read(data_set: TableSet, read: Callable[[str], RawTable], known: Meaning | 
     return Data(found, rows["train"], rows.get("validation"), rows.get("test"), words, called, train.file)
 
 
-def known_names(data_set: TableSet, trained: Sequence[str]) -> Sequence[str]:
+def known_names(data_set: TableFile, trained: Sequence[str]) -> Sequence[str]:
     """Return the features that a network was trained on, in their order, whatever other columns there are."""
     if data_set.features is not None and {*data_set.features} != {*trained}:
         message = f"`features` are {listed(data_set.features)}, but the network was trained on {listed(trained)}"
@@ -134,7 +133,7 @@ def known_names(data_set: TableSet, trained: Sequence[str]) -> Sequence[str]:
     return trained
 
 
-def _features(train: RawTable, data_set: TableSet) -> list[str]:
+def _features(train: RawTable, data_set: TableFile) -> list[str]:
     """Return the names of the columns that are features."""
     if "features" in data_set.targets:
         raise DataFault(f"{train.file}: the target cannot be called `features`, as the other columns together are")
@@ -153,7 +152,7 @@ def _features(train: RawTable, data_set: TableSet) -> list[str]:
 
 
 def _columns(
-    table: RawTable, names: Sequence[str], data_set: TableSet, codes: Mapping[str, Codes]
+    table: RawTable, names: Sequence[str], data_set: TableFile, codes: Mapping[str, Codes]
 ) -> dict[str, Tensor]:
     """Return the rows of a table: `features` [n, count], and the targets."""
     found = {"features": features_of(table, names, NO_NUMBERS)}
@@ -217,7 +216,7 @@ class Codes:
     trained: bool
 
 
-def _codes(train: RawTable, name: str, data_set: TableSet, known: Meaning | None) -> Codes:
+def _codes(train: RawTable, name: str, data_set: TableFile, known: Meaning | None) -> Codes:
     trained = None
     if known is not None:
         trained = known.target_classes() if len(data_set.targets) == 1 else known.classes_of(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from netspec.diagnostics import UsageError, did_you_mean
-from netspec.diagnostics.catalogue import CATALOGUE, PHASES, Entry
+from netspec.diagnostics.catalogue import CATALOGUE, PHASES, Explanation
 
 WIDTH = 88
 MOST_LINES = 12
@@ -23,7 +23,7 @@ def explain_id(id: str) -> str:
     return "\n\n".join(parts)
 
 
-def _spec(text: str, entry: Entry | None = None) -> str:
+def _spec(text: str, entry: Explanation | None = None) -> str:
     lines = text.rstrip("\n").split("\n")
     if len(lines) > MOST_LINES:
         lines = [*lines[: MOST_LINES // 2], "…", *lines[-MOST_LINES // 3 :]]
