@@ -18,8 +18,9 @@ from pathlib import Path
 from netspec import zoo
 from netspec.checks.check import check_loaded
 from netspec.diagnostics import Diagnostic, Report, Source, SpecError
+from netspec.elaborate.steps import STRUCTURES
 from netspec.pipeline import load_source
-from netspec.spec import NAME, STRUCTURES
+from netspec.spec import NAME
 from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode, parse
 
 Edit = tuple[int, int, str]

@@ -18,12 +18,13 @@ from netspec import zoo
 from netspec.checks.check import check_loaded
 from netspec.cli import main
 from netspec.diagnostics import Report, Source, SpecError
+from netspec.elaborate.steps import STRUCTURES
 from netspec.ops import OPS
 from netspec.ops.core.meanings import MEANINGS, SPECIAL, meaning
 from netspec.pipeline import load_source
-from netspec.reference.sources.forms import HOLDS, STEP_HOLDS, form_keys
+from netspec.reference.sources.forms import HELD, HOLDS, form_keys
 from netspec.schema import schema_text, spec_schema
-from netspec.spec import STRUCTURES
+from netspec.spec.reading import form_fields
 from netspec.syntax import ListNode, MapNode, ScalarNode, parse
 
 SCHEMA = spec_schema()
@@ -103,7 +104,8 @@ def test_every_key_of_a_form_is_described():
         assert [key for key, each in keys.items() if each.holds == {} and key != "default"] == []
         assert [key for key, each in keys.items() if not each.doc] == [], form
         assert HOLDS.get(form, {}).keys() <= keys.keys(), form
-    assert STEP_HOLDS.keys() <= {key for form in STRUCTURES.values() for key in form_keys(form)}
+    kinds = {field.holds for form in {*HOLDS, *STRUCTURES.values()} for field in form_fields(form).values()}
+    assert HELD.keys() <= kinds
 
 
 @pytest.mark.parametrize("path", sorted(CASES.rglob("*.yaml")), ids=lambda path: path.stem)

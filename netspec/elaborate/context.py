@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Union
+from typing import Any, TypeVar, Union
 
 from netspec.diagnostics import Span, clipped, nearest
 from netspec.elaborate.messages.hints import nested
@@ -16,7 +16,8 @@ from netspec.elaborate.state.levels import ABSENT, UNKNOWN, Builder
 from netspec.elaborate.state.requirements import Requirements
 from netspec.expressions import UNKNOWN_VALUE
 from netspec.graph import Level, Value
-from netspec.spec import NAME, BlockSpec, CallStep, For, If, Parallel, Repeat, Scan, Sequential, Share, Step
+from netspec.spec import NAME, BlockSpec, CallStep, Step
+from netspec.spec.steps import TrainableStructure
 from netspec.syntax import ScalarNode
 
 
@@ -38,15 +39,30 @@ class Frame:
 
 Handler = Callable[["Context", Frame, Any, Union[Value, None], Union[str, None]], Union[Value, None]]
 """Elaborates a step of one form: from the value before it, and the name that its place gives it, to its value."""
+Registered = TypeVar("Registered", bound=Callable[..., Any])
+
+
+HANDLERS: dict[type, Handler] = {}
+"""The function for each form of a step."""
+
+
+def elaborates(*forms: type) -> Callable[[Registered], Registered]:
+    """Enter a function into the table, for these forms."""
+
+    def register(handler: Registered) -> Registered:
+        HANDLERS.update(dict.fromkeys(forms, handler))
+        return handler
+
+    return register
 
 
 @dataclass(eq=False)
 class Context:
     """What all functions of an elaboration share.
 
-    ``globals`` are the parameters and symbolic dimensions that every block sees, ``handlers`` has the function for each
-    form of a step. ``calling`` are the blocks being expanded, from the outermost. ``expanded`` has the level of each
-    call's block (``None`` until it is finished, or where it failed), ``layers_of`` the number of layers in each.
+    ``globals`` are the parameters and symbolic dimensions that every block sees. ``calling`` are the blocks being
+    expanded, from the outermost. ``expanded`` has the level of each call's block (``None`` until it is finished, or
+    where it failed), ``layers_of`` the number of layers in each.
     """
 
     blocks: Mapping[str, BlockSpec]
@@ -56,7 +72,6 @@ class Context:
     requirements: Requirements
     budget: Budget
     cache: Shared
-    handlers: Mapping[type, Handler]
     refused: set[Any] = field(default_factory=set)  # arguments that have been reported
     expanded: dict[Any, Level | None] = field(default_factory=dict)
     contexts: dict[tuple[str, bool], Any] = field(default_factory=dict)
@@ -79,7 +94,7 @@ class Context:
         except Failed:
             bind_unknown(self.reader, frame, step, name)
             return UNKNOWN
-        if isinstance(step, (CallStep, Sequential, Repeat, For)):
+        if step.shareable:
             last = frame.builder.steps[-1] if frame.builder.steps else None
             if last is not None and last.span == step.span:
                 frame.builder.authored[last.name] = step, frame.env
@@ -87,8 +102,8 @@ class Context:
 
     def value(self, frame: Frame, step: Step, prev: Value | None, name: str | None) -> Value | None:
         """Elaborate a step with its ``freeze`` and ``init``. Raises ``Failed`` for a step at fault."""
-        elaborate = self.handlers[type(step)]
-        if isinstance(step, (Share, If)) or step.freeze is step.init is None:
+        elaborate = HANDLERS[type(step)]
+        if not isinstance(step, (CallStep, TrainableStructure)) or step.freeze is step.init is None:
             return elaborate(self, frame, step, prev, name)
         frozen = step.freeze is not None and self.reader.condition(step.freeze, frame.env, "`freeze`")
         first = len(frame.builder.steps)
@@ -104,7 +119,7 @@ class Context:
         if step.init is not None:
             from netspec.elaborate.passes.init_steps import started  # most steps have none
 
-            is_level = isinstance(step, (CallStep, Sequential, Scan)) or step.name is not None
+            is_level = step.is_level or step.name is not None
             frame.builder.steps[first:] = started(made, step.init, key, is_level, self.reader, frame.env)
         return result
 
@@ -127,7 +142,7 @@ def with_shape(env: Scope, prev: Value | None) -> Scope:
 
 def bind_unknown(reader: Reader, frame: Frame, step: Step, name: str | None) -> None:
     """Give a faulty step its name all the same, so that what refers to it keeps quiet."""
-    written = None if isinstance(step, If) else step.name
+    written: ScalarNode | None = getattr(step, "name", None)
     try:
         name = reader.text(written, frame.env) if written is not None else name
     except Failed:
@@ -140,7 +155,7 @@ def bind_unknown(reader: Reader, frame: Frame, step: Step, name: str | None) -> 
         names += [node.text for node in misspelt if isinstance(node, ScalarNode)]
     else:  # what is written inside may not have come to its name
         names += [written.text for inner in nested(step) if (written := getattr(inner, "name", None)) is not None]
-        names += step.branches if isinstance(step, Parallel) else []
+        names += step.bound_names()
     if any(not NAME.match(each) for each in names):  # a template, or no name at all
         frame.builder.incomplete = True
     for each in names:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from netspec.diagnostics import Report
 from netspec.dims import Dim
+from netspec.elaborate import steps  # noqa: F401 (they register themselves)
 from netspec.elaborate.context import Context
 from netspec.elaborate.inputs import declared_sizes, read_bounds, read_inputs, read_ranges, symbol_names
 from netspec.elaborate.names import check_block_names, check_names
@@ -19,7 +20,6 @@ from netspec.elaborate.reading.values import Reader
 from netspec.elaborate.state.budget import Budget, Limits
 from netspec.elaborate.state.cache import Shared
 from netspec.elaborate.state.requirements import Requirements
-from netspec.elaborate.steps import HANDLERS
 from netspec.graph import Graph, InitRule, Value
 from netspec.spec import Spec, Written
 from netspec.syntax import MapNode
@@ -97,7 +97,7 @@ def new_context(
     requirements = Requirements(declared)
     for each in bounds:
         requirements.add(each)
-    return Context(spec.blocks, spec.network, globals, reader, requirements, Budget(limits, reader), cache, HANDLERS)
+    return Context(spec.blocks, spec.network, globals, reader, requirements, Budget(limits, reader), cache)
 
 
 def init_rules(spec: Spec, reader: Reader, env: Scope) -> tuple[InitRule, ...]:

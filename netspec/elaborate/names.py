@@ -12,7 +12,8 @@ from netspec.elaborate.messages.unknowns import unknown_op, unknown_op_argument,
 from netspec.elaborate.reading.scope import Scope
 from netspec.elaborate.reading.values import Reader
 from netspec.ops import OPS
-from netspec.spec import CALL_KEYS, STRUCTURES, BlockSpec, CallStep, Spec
+from netspec.spec import CALL_KEYS, BlockSpec, CallStep, Spec
+from netspec.spec.steps import STRUCTURES
 from netspec.syntax import ScalarNode
 
 CONSTANTS = ("None", "True", "False")

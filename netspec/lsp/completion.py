@@ -12,6 +12,7 @@ from typing import Literal, get_args
 
 from netspec.diagnostics import Report, Source
 from netspec.elaborate.passes.init_rules import FUNCTIONS as INITIALISATIONS
+from netspec.elaborate.steps import STRUCTURES
 from netspec.expressions.values import TABLE as FUNCTIONS
 from netspec.lsp.document import Document
 from netspec.lsp.hover import arguments_text
@@ -21,7 +22,6 @@ from netspec.ops import OPS, Op
 from netspec.ops.core.arguments import text_rule
 from netspec.reference.sources.forms import call_keys, form_keys
 from netspec.reference.sources.ops import PORT, described_arguments
-from netspec.spec import STRUCTURES
 from netspec.syntax import parse
 from netspec.text.docstrings import documentation
 from netspec.text.quoting import markdown

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from netspec.analysis.costs import Costs
 from netspec.dims import pretty_shape
+from netspec.elaborate.steps import STRUCTURES
 from netspec.lsp.document import Document, Instance
 from netspec.lsp.outline import Block, Mention
 from netspec.lsp.words import word_at
@@ -13,7 +14,6 @@ from netspec.ops import OPS
 from netspec.reference.sources.forms import call_keys, form_keys
 from netspec.reference.sources.ops import described_arguments
 from netspec.reference.word import WordArgument
-from netspec.spec import STRUCTURES
 from netspec.text.docstrings import documentation
 from netspec.text.quoting import code, markdown
 

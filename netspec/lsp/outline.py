@@ -11,10 +11,9 @@ from typing import Literal
 
 from netspec import library
 from netspec.diagnostics import Span
+from netspec.elaborate.steps import STRUCTURES
 from netspec.ops import OPS
 from netspec.spec import (
-    SHORT_FORM,
-    STRUCTURES,
     BlockSpec,
     DimSpec,
     Expect,
@@ -24,6 +23,8 @@ from netspec.spec import (
     ParamSpec,
     Spec,
 )
+from netspec.spec.reading import FormField, form_fields
+from netspec.spec.steps import is_main
 from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
 
 Role = Literal["key", "step", "argument", "reference", "expression", "definition", "parameter"]
@@ -288,58 +289,59 @@ class Outline:
 
     def _structure(self, word: str, node: SyntaxNode, scope: VisibleNames) -> None:
         form = STRUCTURES[word]
-        if word in SHORT_FORM and isinstance(node, ListNode):
-            self._body(node, scope.inner(transparent=word != "sequential"))
-            return
-        if word == "share" and isinstance(node, ScalarNode):
-            self._references(node, scope)
-            return
+        fields = form_fields(form)
         named = isinstance(node, MapNode) and node.get("name") is not None
-        inner = scope.inner(transparent=word not in ("sequential", "scan") and not named)
-        if isinstance(node, MapNode) and word == "scan":
-            self._scan_names(node, inner)
-        elif isinstance(node, MapNode):
-            index, each = node.get("index"), node.get("each")
-            if isinstance(index, ScalarNode):
-                inner.values[index.text] = index.span
-            if isinstance(each, MapNode):
-                inner.values.update((key.text, key.span) for key, _ in each.entries)
+        inner = scope.inner(transparent=not form.is_level and not named)
+        if is_main(form, node):
+            self._held(fields[form.main], node, scope, inner, word)
+            return
+        for written_key, value in node.entries if isinstance(node, MapNode) else ():
+            if written_key.text in fields:
+                self._declare(fields[written_key.text], value, inner)
         for key, value in self._keys(node, form, scope):
-            match key:
-                case "name":
-                    self._name(value, scope)
-                case "body" | "then" | "else" | "projection" | "shortcut":
-                    self._body(value, inner)
-                case "branches":
-                    for name, body in value.entries if isinstance(value, MapNode) else ():
-                        scope.steps.setdefault(name.text, name.span)
-                        self._add("definition", name, scope)
-                        self._body(body, inner.inner())
-                case "merge" | "when" | "freeze" | "init":
-                    self._expressions(value, scope, f"{word}.{key}")
-                case "index":
-                    if isinstance(value, ScalarNode):
-                        self._add("definition", value, inner)
-                case "step" | "from":
-                    self._references(value, scope)
-                case "over" | "state" | "next" | "collect":
-                    for name, reference in value.entries if isinstance(value, MapNode) else ():
-                        outside = key in ("over", "state")
-                        if outside:
-                            self._add("definition", name, inner)
-                        self._references(reference, scope if outside else inner)
-                case _:
-                    self._expressions(value, scope, f"{word}.{key}")
+            if key in fields:
+                self._held(fields[key], value, scope, inner, f"{word}.{key}")
+            else:
+                self._expressions(value, scope, f"{word}.{key}")
 
-    def _scan_names(self, node: MapNode, inner: VisibleNames) -> None:
-        """What a scan's body sees beside its own steps: a step of each sequence, the states, the turn's number."""
-        for word in ("over", "state"):
-            named = node.get(word)
-            for name, _ in named.entries if isinstance(named, MapNode) else ():
-                inner.steps.setdefault(name.text, name.span)
-        index = node.get("index")
-        if isinstance(index, ScalarNode):
-            inner.steps.setdefault(index.text, index.span)
+    def _declare(self, field: FormField, value: SyntaxNode, inner: VisibleNames) -> None:
+        """Enter the names that a key gives to what stands inside: lists and numbers of iterations, inputs of a scan."""
+        names = [value] if isinstance(value, ScalarNode) else []
+        names = [key for key, _ in value.entries] if isinstance(value, MapNode) else names
+        match field.holds:
+            case "index" | "lists":
+                inner.values.update((name.text, name.span) for name in names)
+            case "counter" | "sequences" | "states":
+                for name in names:
+                    inner.steps.setdefault(name.text, name.span)
+
+    def _held(self, field: FormField, value: SyntaxNode, scope: VisibleNames, inner: VisibleNames, owner: str) -> None:
+        """Read the words under a key of a structure, by what the key holds."""
+        entries = value.entries if isinstance(value, MapNode) else ()
+        match field.holds:
+            case "template":
+                self._name(value, scope)
+            case "body":
+                self._body(value, inner)
+            case "branches":
+                for name, body in entries:
+                    scope.steps.setdefault(name.text, name.span)
+                    self._add("definition", name, scope)
+                    self._body(body, inner.inner())
+            case "index" | "counter":
+                if isinstance(value, ScalarNode):
+                    self._add("definition", value, inner)
+            case "reference" | "source":
+                self._references(value, scope)
+            case "sequences" | "states":
+                for name, reference in entries:
+                    self._add("definition", name, inner)
+                    self._references(reference, scope)
+            case "results":
+                for _, reference in entries:
+                    self._references(reference, inner)
+            case _:
+                self._expressions(value, scope, owner)
 
 
 def _block(key: ScalarNode, node: SyntaxNode) -> Block:

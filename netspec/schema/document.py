@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from netspec.elaborate.steps import STRUCTURES
 from netspec.reference.sources.forms import form_keys
 from netspec.reference.values import ANY, NAME, SHAPE, SIZE, TEXT, any_of, definition
 from netspec.reference.word import Json
@@ -14,7 +15,6 @@ from netspec.schema.rules import rule_schema
 from netspec.schema.steps import call_schema, step_schema, step_schemas
 from netspec.spec import (
     RESERVED,
-    STRUCTURES,
     BlockSpec,
     DimSpec,
     Expect,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from netspec import library
+from netspec.elaborate.steps import STRUCTURES
 from netspec.ops import OPS, Op
-from netspec.reference.sources.forms import call_keys
+from netspec.reference.sources.forms import call_keys, form_keys
 from netspec.reference.sources.library import block_arguments, block_inputs, find_block
 from netspec.reference.sources.ops import op_arguments, op_call_keys, op_inputs
-from netspec.reference.values import BODY, TEXT, any_of, definition
+from netspec.reference.values import any_of, definition
 from netspec.reference.word import Json
 from netspec.schema.mapping import argument_schema, called_options, form_schema, key_schema, required
-from netspec.spec import SHORT_FORM, STRUCTURES, Share
 from netspec.text.docstrings import documentation
 
 
@@ -65,7 +65,8 @@ def structure_schema(word: str) -> Json:
     """Return what stands under a structure's key."""
     whole = form_schema(STRUCTURES[word])
     description = whole.pop("description")
-    options = [whole, BODY] if word in SHORT_FORM else [whole, TEXT] if word == Share.known_as else [whole]
+    main = next((key.holds for key in form_keys(STRUCTURES[word]).values() if key.main), None)
+    options = [whole] if main is None else [whole, main]
     return {"description": description, **(any_of(*options) if len(options) > 1 else whole)}
 
 

@@ -25,19 +25,26 @@ class Form(BaseModel):
     """Base of the authored forms. ``span`` is where the form's key stands.
 
     ``fill`` reads them, not Pydantic's validator: building one for each form would take longer than most checks.
+    ``examples`` says how to write a key that must be there.
     """
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, arbitrary_types_allowed=True, populate_by_name=False, defer_build=True
     )
     known_as: ClassVar[str] = ""
+    examples: ClassVar[Mapping[str, str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class reader:
-    """Marks a field that reads its node with ``read``, which reports what does not fit and gives ``None`` for it."""
+    """Marks a field that reads its node with ``read``, which reports what does not fit and gives ``None`` for it.
+
+    ``holds`` says what the field holds, for the schema and the editor: the name of one of the types below and in
+    ``steps``, or the words that it takes.
+    """
 
     read: Callable[[Any, Report], Any]
+    holds: str | tuple[str, ...] = ""
 
 
 def misfit(report: Report, node: SyntaxNode, wanted: str, help: str | None = None) -> None:
@@ -66,7 +73,8 @@ def read_text(node: SyntaxNode, report: Report) -> str | None:
     return None
 
 
-def _read_name(node: SyntaxNode, report: Report) -> str | None:
+def read_name(node: SyntaxNode, report: Report) -> str | None:
+    """Read a text that can be a name."""
     if isinstance(node, ScalarNode) and isinstance(node.value, str) and NAME.match(node.value):
         return node.value
     misfit(report, node, "a name", name_help(node.text if isinstance(node, ScalarNode) else ""))
@@ -126,16 +134,20 @@ def one_of(*words: str) -> Callable[[SyntaxNode, Report], str | None]:
     return read
 
 
-def mapping_entries(node: SyntaxNode, report: Report, wanted: str) -> tuple[Entry, ...]:
+def choice(*words: str) -> reader:
+    """A field that is one of these words."""
+    return reader(one_of(*words), words)
+
+
+def mapping_entries(node: SyntaxNode, report: Report, wanted: str, example: str | None = None) -> tuple[Entry, ...]:
+    """Return the entries of a mapping; anything else is reported, with an ``example``, and has none."""
     if isinstance(node, MapNode):
         return node.entries
-    misfit(report, node, wanted, MAPPING_EXAMPLES.get(wanted))
+    misfit(report, node, wanted, example or MAPPING_EXAMPLES.get(wanted))
     return ()
 
 
 MAPPING_EXAMPLES = {
-    "a mapping from names to lists": "write `each: {width: [64, 128]}`",
-    "a mapping from names to lists of steps": "name each: `branches: {left: [relu], right: [sigmoid]}`",
     "a mapping from parameters to defaults": "write `params: {width: 64}`",
     "a mapping from variants to parameter values": "write `variants: {small: {width: 32}}`",
     "a mapping from output names to steps": "write `outputs: {logits: fc}`",
@@ -147,12 +159,14 @@ MAPPING_EXAMPLES = {
 }
 
 
-def named_by(read: Callable[[ScalarNode, SyntaxNode, Report], Any], wanted: str) -> reader:
+def named_by(
+    read: Callable[[ScalarNode, SyntaxNode, Report], Any], wanted: str, holds: str = "", example: str | None = None
+) -> reader:
     """A field that is a mapping from names to whatever ``read`` makes of each entry."""
 
     def read_all(node: SyntaxNode, report: Report) -> dict[str, Any]:
         made = {}
-        for key, value in mapping_entries(node, report, wanted):
+        for key, value in mapping_entries(node, report, wanted, example):
             if key.text in RESERVED or not NAME.match(key.text):
                 reserved = key.text in RESERVED
                 help = "`prev` and `shape` have a meaning of their own" if reserved else name_help(key.text)
@@ -163,14 +177,20 @@ def named_by(read: Callable[[ScalarNode, SyntaxNode, Report], Any], wanted: str)
                 made[key.text] = item
         return made
 
-    return reader(read_all)
+    return reader(read_all, holds)
 
 
-Text = Annotated[str, reader(read_text)]
-Name = Annotated[str, reader(_read_name)]
-Template = Annotated[ScalarNode, reader(_read_scalar)]
-Flag = Annotated[bool, reader(_read_flag)]
+Text = Annotated[str, reader(read_text, "text")]
+Name = Annotated[str, reader(read_name, "name")]
+Template = Annotated[ScalarNode, reader(_read_scalar, "template")]
+StepReference = Annotated[ScalarNode, reader(_read_scalar, "reference")]
+Flag = Annotated[bool, reader(_read_flag, "flag")]
 Value = Annotated[Written, reader(_read_written)]
+Count = Annotated[Written, reader(_read_written, "count")]
+Integer = Annotated[Written, reader(_read_written, "integer")]
+Condition = Annotated[Written, reader(_read_written, "condition")]
+Source = Annotated[Written, reader(_read_written, "source")]
+Initialisation = Annotated[Written, reader(_read_written, "start")]
 
 Read = TypeVar("Read", bound=Form)
 
@@ -187,7 +207,7 @@ def read_form(form: type[Read], node: SyntaxNode, report: Report, what: str, spa
             return None
         data["span"] = span or node.span
     faults = report.count
-    fields = _fields(form)
+    fields = form_fields(form)
     missing = [key for key, field in fields.items() if field.required and key not in data]
     unknown = [key for key in data if key not in fields]
     made = fill(form, data, report)
@@ -198,29 +218,37 @@ def read_form(form: type[Read], node: SyntaxNode, report: Report, what: str, spa
 
 
 @dataclass(frozen=True, slots=True)
-class _Field:
-    """A field of a form: the attribute, how its node is read, and whether it must be there."""
+class FormField:
+    """A field of a form: the attribute, how its node is read (without a mark as it is), and if it must be there."""
 
     name: str
-    read: Callable[[Any, Report], Any] | None
+    mark: reader | None
     required: bool
+
+    @property
+    def holds(self) -> str | tuple[str, ...]:
+        """What the field holds, as its mark says."""
+        return "" if self.mark is None else self.mark.holds
 
 
 @cache
-def _fields(form: type[Form]) -> Mapping[str, _Field]:
-    """The fields of a form by the keys that authors write."""
-    return {
-        field.alias or name: _Field(name, _reading([*field.metadata, field.annotation]), field.is_required())
-        for name, field in form.model_fields.items()
-    }
+def form_fields(form: type[Form]) -> Mapping[str, FormField]:
+    """Return the fields of a form by the keys that authors write: its own, then those that it has from its base."""
+    own = [name for name in form.model_fields if name in form.__annotations__]
+    names = [*own, *(name for name in form.model_fields if name not in own)]
+    fields = {}
+    for name in names:
+        field = form.model_fields[name]
+        fields[field.alias or name] = FormField(name, _mark([*field.metadata, field.annotation]), field.is_required())
+    return fields
 
 
-def _reading(marks: Iterable[Any]) -> Callable[[Any, Report], Any] | None:
+def _mark(marks: Iterable[Any]) -> reader | None:
     """The reader among the marks of a field, or inside an optional type."""
     for mark in marks:
         if isinstance(mark, reader):
-            return mark.read
-        found = _reading((*getattr(mark, "__metadata__", ()), *get_args(mark)))
+            return mark
+        found = _mark((*getattr(mark, "__metadata__", ()), *get_args(mark)))
         if found is not None:
             return found
     return None
@@ -229,9 +257,9 @@ def _reading(marks: Iterable[Any]) -> Callable[[Any, Report], Any] | None:
 def fill(form: type[Read], data: Mapping[str, Any], report: Report) -> Read:
     """A form with its keys read; keys that it does not have are passed over."""
     values: dict[str, Any] = {}
-    for key, field in _fields(form).items():
+    for key, field in form_fields(form).items():
         if key in data:
-            values[field.name] = data[key] if field.read is None else field.read(data[key], report)
+            values[field.name] = data[key] if field.mark is None else field.mark.read(data[key], report)
     return cast(Read, form.model_construct(None, **values))
 
 
@@ -278,7 +306,7 @@ ELSEWHERE = {
 
 
 def _keys(form: type[Form]) -> list[str]:
-    return [field.alias or name for name, field in form.model_fields.items() if name != "span"]
+    return [key for key in form_fields(form) if key != "span"]
 
 
 EXAMPLES = {
@@ -287,12 +315,6 @@ EXAMPLES = {
     "inputs": "write `inputs: {image: [N, 3, 224, 224]}`",
     "network": "write `network:` and below it the steps, each after a dash",
     "body": "write `body:` and below it the steps, each after a dash",
-    "then": "write `then: [relu]`: the steps to take where the test holds",
-    "count": "write `count: 3`",
-    "each": "write `each: {width: [64, 128, 256]}`",
-    "branches": "write `branches: {left: [relu], right: [sigmoid]}`",
-    "merge": "write `merge: concat`, or add, multiply, mean, maximum, stack, none",
-    "test": "write `test: stride == 1`",
     "shape": "write `shape: [N, 3, 224, 224]`",
     "from": "write `from:` and the name of a step",
     "default": "write `default: 1024`",
@@ -301,7 +323,7 @@ EXAMPLES = {
 
 
 def _missing_help(form: type[Form], key: str) -> str:
-    return EXAMPLES.get(key) or _keys_help(form)
+    return form.examples.get(key) or EXAMPLES.get(key) or _keys_help(form)
 
 
 def _keys_help(form: type[Form]) -> str:

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Union
-
-from pydantic import Field
+from typing import Annotated, Any, ClassVar, Union
 
 from netspec.diagnostics import Label, Report, Span
 from netspec.spec.reading import (
+    Condition,
     Entry,
-    Flag,
     Form,
-    Name,
+    Initialisation,
     Template,
-    Value,
     Written,
     fill,
+    form_fields,
     misfit,
     named_by,
-    one_of,
     read_form,
+    read_name,
     reader,
 )
 from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
@@ -38,6 +36,8 @@ class CallStep:
     source: Written | None
     freeze: Written | None = None
     init: Written | None = None
+    is_level: ClassVar[bool] = True
+    shareable: ClassVar[bool] = True
 
     @property
     def span(self) -> Span:
@@ -51,180 +51,73 @@ def read_body(node: SyntaxNode, report: Report) -> tuple[Step, ...]:
     return ()
 
 
-Body = Annotated[tuple[Any, ...], reader(read_body)]
+Body = Annotated[tuple[Any, ...], reader(read_body, "body")]
 """its steps"""
+Branches = Annotated[
+    Mapping[str, tuple[Span, tuple[Any, ...]]],
+    named_by(
+        lambda key, value, report: (key.span, read_body(value, report)),
+        "a mapping from names to lists of steps",
+        "branches",
+        "name each: `branches: {left: [relu], right: [sigmoid]}`",
+    ),
+]
 StepName = Template | None
 """the step's name, in references and in `state_dict` keys; braces hold an expression"""
-Freeze = Value | None
+Freeze = Condition | None
 """keep its parameters as they are in training"""
-Init = Value | None
+Init = Initialisation | None
 """where its parameters start: one function for its weights, or `{weight: {normal: 0.02}, bias: zeros}`"""
-IterationIndex = Name | None
+IterationIndex = Annotated[str, reader(read_name, "index")]
 """the name by which expressions know the number of the iteration, from 0"""
 
 
-class Sequential(Form):
-    """A named group."""
+def values_by_name(wanted: str, holds: str, example: str | None = None) -> reader:
+    """A field that is a mapping from names to values, which wait for the parameters."""
+    return named_by(lambda key, value, report: value, wanted, holds, example)
 
-    known_as = "sequential"
+
+class Structure(Form):
+    """Base of the structures. A subclass with a ``known_as`` is what a step of that word is read as.
+
+    ``main`` is the key that may stand alone, without a mapping. ``is_level`` says that it always becomes one step,
+    which takes the name of its place where it has none; ``shareable`` that ``share`` may run it again.
+    """
+
     span: Span
+    main: ClassVar[str] = ""
+    is_level: ClassVar[bool] = False
+    shareable: ClassVar[bool] = False
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **options: Any) -> None:
+        if cls.known_as:
+            STRUCTURES[cls.known_as] = cls
+
+    def bound_names(self) -> Iterable[str]:
+        """Return the names that it gives to steps beside its own."""
+        return ()
+
+
+class NamedStructure(Structure):
+    """A structure that may have a name, and then is a step of its own."""
+
     name: StepName = None
-    body: Body
+
+
+class TrainableStructure(NamedStructure):
+    """A structure that may say how the parameters inside start, and that they stay."""
+
     freeze: Freeze = None
     init: Init = None
 
 
-class Repeat(Form):
-    """The body ``count`` times in a row."""
-
-    known_as = "repeat"
-    span: Span
-    count: Value
-    """how many times"""
-    body: Body
-    index: IterationIndex = None
-    name: StepName = None
-    freeze: Freeze = None
-    init: Init = None
-
-
-class For(Form):
-    """The body once for each row of the lists."""
-
-    known_as = "for"
-    span: Span
-    each: Annotated[Mapping[str, Written], named_by(lambda key, value, report: value, "a mapping from names to lists")]
-    """lists of equal length; each iteration sees one item of each by its name"""
-    body: Body
-    index: IterationIndex = None
-    name: StepName = None
-    freeze: Freeze = None
-    init: Init = None
-
-
-MERGES = ("concat", "add", "multiply", "mean", "maximum", "stack")
-RESIDUAL_MERGES = ("add", "multiply", "maximum", "concat")
-
-
-class Parallel(Form):
-    """Branches that all read the same value."""
-
-    known_as = "parallel"
-    span: Span
-    branches: Annotated[
-        Mapping[str, tuple[Span, tuple[Any, ...]]],
-        named_by(
-            lambda key, value, report: (key.span, read_body(value, report)), "a mapping from names to lists of steps"
-        ),
-    ]
-    """named branches, each a list of steps; all read the same value"""
-    merge: Annotated[str, reader(one_of(*MERGES, "none"))]
-    """how the branches are joined; `none` leaves them apart"""
-    dim: Value | None = None
-    """the dimension of `concat` and `stack`"""
-    name: StepName = None
-    freeze: Freeze = None
-    init: Init = None
-
-
-class Residual(Form):
-    """The body's result plus its input; another ``merge`` takes the two in this order."""
-
-    known_as = "residual"
-    span: Span
-    body: Body
-    projection: Body | None = None
-    """the shortcut's steps, built only where the body changes the shape"""
-    shortcut: Body | None = None
-    """the shortcut's steps, built always"""
-    merge: Annotated[str, reader(one_of(*RESIDUAL_MERGES))] = "add"
-    """how the body's result and the shortcut join, in this order; default: `add`"""
-    name: StepName = None
-    freeze: Freeze = None
-    init: Init = None
-
-
-def _named_values(wanted: str) -> reader:
-    """A mapping from names to references."""
-    return named_by(lambda key, value, report: value, wanted)
-
-
-class Scan(Form):
-    """A recurrent cell: the body once for each step of the sequences, with state that is carried on."""
-
-    known_as = "scan"
-    span: Span
-    over: Annotated[Mapping[str, Written], _named_values("a mapping from names to sequences")]
-    """sequences [N, T, …] by the names that the body has for one step of each; equally long"""
-    body: Body
-    state: Annotated[Mapping[str, Written], _named_values("a mapping from states to their first values")] = Field(
-        default_factory=dict
-    )
-    """the values carried from iteration to iteration: the first value of each, or its shape for zeros"""
-    next: Annotated[Mapping[str, Written], _named_values("a mapping from states to their next values")] = Field(
-        default_factory=dict
-    )
-    """the value of the body that each state becomes"""
-    collect: Annotated[Mapping[str, Written], _named_values("a mapping from outputs to values of the body")] | None = (
-        None
-    )
-    """the values of the body kept of every iteration, by output; default: its last value as `output`"""
-    index: Name | None = None
-    """a name for the number of the iteration, from 0: an integer tensor without dimensions"""
-    reverse: Flag = False
-    """take the last step first; what is collected keeps its order"""
-    name: StepName = None
-    freeze: Freeze = None
-    init: Init = None
-
-
-class Share(Form):
-    """Another step's module once more, with the same weights."""
-
-    known_as = "share"
-    span: Span
-    step: Template
-    """a step that stands before it in the same body"""
-    source: Value | None = Field(default=None, alias="from")
-    """the step that it reads, or a list of them; default: the step before it"""
-    name: StepName = None
-
-
-class If(Form):
-    """A choice made while compiling."""
-
-    known_as = "if"
-    span: Span
-    test: Value
-    """a condition over parameters, loop indices and `shape`"""
-    then: Body
-    """the steps where the test holds"""
-    otherwise: Body = Field(default=(), alias="else")
-    """the steps where it does not"""
-
-
-class Side(Form):
-    """Steps beside the main flow, which goes on unchanged."""
-
-    known_as = "side"
-    span: Span
-    body: Body
-    when: Annotated[str, reader(one_of("training"))] | None = None
-    """`training`: only while training"""
-    name: StepName = None
-    freeze: Freeze = None
-    init: Init = None
-
-
-Structure = Union[Sequential, Repeat, For, Parallel, Residual, Scan, Share, If, Side]
 Step = Union[CallStep, Structure]
-STRUCTURES: dict[str, type[Form]] = {
-    form.known_as: form for form in (Sequential, Repeat, For, Parallel, Residual, Scan, Share, If, Side)
-}
+STRUCTURES: dict[str, type[Structure]] = {}
+"""Every structure by its word; each registers itself, from ``netspec.elaborate.steps`` or from a plugin."""
+
 CALL_KEYS = ("name", "from", "freeze", "init")
 """What every call may say beside its arguments."""
-
-SHORT_FORM = {"residual": "body", "sequential": "body", "side": "body"}
 
 
 def read_step(node: SyntaxNode, report: Report) -> Step | None:
@@ -268,15 +161,22 @@ def read_step(node: SyntaxNode, report: Report) -> Step | None:
         )
         return None
     ((key, value),) = node.entries
-    if key.text in STRUCTURES:
-        form = STRUCTURES[key.text]
-        if form is Share and isinstance(value, ScalarNode) and isinstance(value.value, str):
-            return fill(Share, {"span": key.span, "step": value}, report)
-        short = SHORT_FORM.get(key.text)
-        if short and isinstance(value, ListNode):
-            return fill(form, {"span": key.span, short: value}, report)  # type: ignore[return-value]
-        return read_form(form, value, report, f"`{key.text}`", key.span)  # type: ignore[return-value]
-    return _read_call(key, value, report)
+    assert STRUCTURES, "a spec is read when netspec.elaborate.steps has been imported"
+    form = STRUCTURES.get(key.text)
+    if form is None:
+        return _read_call(key, value, report)
+    if is_main(form, value):
+        return fill(form, {"span": key.span, form.main: value}, report)
+    return read_form(form, value, report, f"`{key.text}`", key.span)
+
+
+def is_main(form: type[Structure], node: SyntaxNode) -> bool:
+    """Return whether what stands under a structure's word is its main key alone."""
+    if not form.main:
+        return False
+    if form_fields(form)[form.main].holds == "body":
+        return isinstance(node, ListNode)
+    return isinstance(node, ScalarNode) and isinstance(node.value, str)
 
 
 def _read_call(key: ScalarNode, value: SyntaxNode, report: Report) -> CallStep | None:

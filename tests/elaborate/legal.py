@@ -10,8 +10,9 @@ from typing import Any
 from torch import nn
 
 from netspec.elaborate.building.reserved import why_taken
+from netspec.elaborate.steps import STRUCTURES
 from netspec.ops import OPS
-from netspec.spec import CALL_KEYS, STRUCTURES
+from netspec.spec import CALL_KEYS
 
 ODD = """F nn torch self super cls x y z u v w x2 x3 _ __ ___ __x _x a i clas pas inp output weight bias step
 steps state name module path mask packed length angle none true false f tensor Linear linear sequential N T as_

@@ -12,10 +12,10 @@ from netspec import library
 from netspec.checks.check import check_loaded
 from netspec.cli import main
 from netspec.diagnostics import Diagnostic, SpecError
+from netspec.elaborate.steps import STRUCTURES
 from netspec.graph import Call, Level, Node
 from netspec.ops import OPS
 from netspec.pipeline import compile_spec, load_spec
-from netspec.spec import STRUCTURES
 
 HEAD = "netspec: 1\nname: net\nparams: {width: 8}\ninputs: {x: [N, T, 8]}\n"
 

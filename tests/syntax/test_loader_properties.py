@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from netspec.checks.check import check_loaded
 from netspec.diagnostics import Source, SpecError, render
+from netspec.elaborate.steps import STRUCTURES
 from netspec.pipeline import load_source
-from netspec.spec import STRUCTURES
 from netspec.zoo import files
 
 TIMES = 5

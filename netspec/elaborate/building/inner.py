@@ -12,7 +12,8 @@ from netspec.elaborate.context import Context, Frame
 from netspec.elaborate.reading.values import Failed
 from netspec.elaborate.state.levels import UNKNOWN, Builder
 from netspec.graph import Call, LevelKind, Value
-from netspec.spec import CallStep, Parallel, Residual, Scan, Sequential, Side, Step
+from netspec.spec import Step
+from netspec.spec.steps import NamedStructure
 
 Fill = Callable[[Frame, Value], "Value | None"]
 """What a structure does in its level, from the value that it reads to the one that it gives."""
@@ -49,7 +50,7 @@ def branch_level(
     context: Context, frame: Frame, kind: LevelKind, name: str, span: Span, body: Sequence[Step], prev: Value | None
 ) -> Value | None:
     """An iteration or a branch: a lone unnamed step *is* it; anything else gets a level of that name."""
-    if len(body) == 1 and isinstance(body[0], (CallStep, Sequential, Scan)) and body[0].name is None:
+    if len(body) == 1 and body[0].is_level and getattr(body[0], "name", None) is None:
         return context.step(frame, body[0], prev, name)
     if name in frame.builder.places:
         step_name(context, frame, None, name, span)
@@ -58,9 +59,7 @@ def branch_level(
     return inner_level(context, frame, kind, name, span, prev, lambda inner, value: context.run(inner, body, value))
 
 
-def grouped(
-    context: Context, frame: Frame, step: Parallel | Residual | Side, prev: Value | None, fill: Fill
-) -> Value | None:
+def grouped(context: Context, frame: Frame, step: NamedStructure, prev: Value | None, fill: Fill) -> Value | None:
     """A structure that reads one value: in the level around it, or with a name in one of its own."""
     prev = required(context, previous(context, prev, step.span), step.span, f"`{step.known_as}`")
     if step.name is None:

@@ -10,7 +10,7 @@ from netspec.dims import Shape, pretty_shape
 from netspec.elaborate.messages.hints import nested
 from netspec.graph import Call, Node, Value
 from netspec.ops.core.arguments import spread
-from netspec.spec import CallStep, Residual, Written
+from netspec.spec import CallStep, Step, Written
 
 VERBS = {"add": "adds", "multiply": "multiplies", "maximum": "compares", "concat": "joins"}
 WIDTHS = frozenset({"out_channels", "out_features", "width", "groups"})
@@ -38,7 +38,7 @@ def last_step(steps: Sequence[Node | Call], what: str) -> tuple[Label, ...]:
     return (Label(steps[-1].span, f"{what} gives {pretty_shape(steps[-1].outputs[0].shape)}"),) if steps else ()
 
 
-def changing_arguments(step: Residual, labels: Iterable[Label], before: Shape, after: Shape) -> list[Written]:
+def changing_arguments(step: Step, labels: Iterable[Label], before: Shape, after: Shape) -> list[Written]:
     """The arguments, of the calls in a residual that these labels stand at, that can have changed the shape so."""
     spans = [label.span for label in labels]
     calls = [call for call in nested(step) if isinstance(call, CallStep) and call.span in spans]

@@ -9,7 +9,8 @@ from netspec.diagnostics import Label, clipped, did_you_mean, nearest
 from netspec.elaborate.reading.scope import Scope, origin_labels
 from netspec.elaborate.reading.values import Failed, Reader
 from netspec.ops import OPS, Op
-from netspec.spec import STRUCTURES, BlockSpec, CallStep
+from netspec.spec import BlockSpec, CallStep
+from netspec.spec.steps import STRUCTURES
 from netspec.syntax import ScalarNode
 
 JOIN_HELP = "`concat`, `add`, `mean` and their like join several values into one"

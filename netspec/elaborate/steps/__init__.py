@@ -1,26 +1,20 @@
-"""The forms of steps, each with the function that elaborates it: one file a structure, all alike.
+"""The forms of steps: one file a structure, with its form, its documentation and the function that elaborates it.
 
-A function takes the context, the frame (the level that its nodes go to), the step, the value before it and the name
-that its place gives it; it returns the step's value, or raises. What it runs inside, it runs through the context.
+A file in this folder is all that a structure needs. Its form is a subclass of ``Structure``, with the word that starts
+it, its keys, what each holds and a text on each; ``@elaborates`` enters its function into the table that the context
+dispatches by. The function takes the context, the frame (the level that its nodes go to), the step, the value before
+it and the name that its place gives it; it returns the step's value, or raises. It runs what stands inside it through
+the context, and imports no other structure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from importlib import import_module
+from pkgutil import iter_modules
 
-from netspec.elaborate.context import Handler
-from netspec.elaborate.steps import call, condition, loop, parallel, residual, scan, sequential, share, side
-from netspec.spec import CallStep, For, If, Parallel, Repeat, Residual, Scan, Sequential, Share, Side
+from netspec.spec.steps import STRUCTURES
 
-HANDLERS: Mapping[type, Handler] = {
-    CallStep: call.elaborate,
-    Sequential: sequential.elaborate,
-    Repeat: loop.elaborate,
-    For: loop.elaborate,
-    Parallel: parallel.elaborate,
-    Residual: residual.elaborate,
-    Scan: scan.elaborate,
-    Share: share.elaborate,
-    If: condition.elaborate,
-    Side: side.elaborate,
-}
+__all__ = ["STRUCTURES"]
+
+for module in iter_modules(__path__):
+    import_module(f"{__name__}.{module.name}")

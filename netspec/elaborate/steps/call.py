@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from netspec import library
 from netspec.diagnostics import did_you_mean
-from netspec.elaborate.context import Context, Frame
+from netspec.elaborate.context import Context, Frame, elaborates
 from netspec.elaborate.messages.unknowns import replaced, unknown_op
 from netspec.elaborate.reading.scope import origin_labels, show
 from netspec.elaborate.reading.values import Failed
@@ -16,6 +16,7 @@ from netspec.ops import OPS
 from netspec.spec import CallStep
 
 
+@elaborates(CallStep)
 def elaborate(context: Context, frame: Frame, step: CallStep, prev: Value | None, given: str | None) -> Value:
     key = step.key.text
     own = not library.owns(step.span.source)  # a block of the library sees none of the spec's, unless it is given

@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
-from netspec.elaborate.context import Context, Frame
+from pydantic import Field
+
+from netspec.elaborate.context import Context, Frame, elaborates
 from netspec.graph import Value
-from netspec.spec import If
+from netspec.spec.reading import Condition
+from netspec.spec.steps import Body, Structure
 
 
+class If(Structure):
+    """A choice made while compiling."""
+
+    known_as = "if"
+    examples = {
+        "then": "write `then: [relu]`: the steps to take where the test holds",
+        "test": "write `test: stride == 1`",
+    }
+    test: Condition
+    """a condition over parameters, loop indices and `shape`"""
+    then: Body
+    """the steps where the test holds"""
+    otherwise: Body = Field(default=(), alias="else")
+    """the steps where it does not"""
+
+
+@elaborates(If)
 def elaborate(context: Context, frame: Frame, step: If, prev: Value | None, given: str | None) -> Value | None:
     """Elaborate the steps of the branch that the test chooses."""
     test = context.reader.condition(step.test, frame.env, "the test of `if`")

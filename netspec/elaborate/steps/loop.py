@@ -2,19 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
 
 from netspec.diagnostics import Label
 from netspec.elaborate.building.inner import branch_level, inner_level
 from netspec.elaborate.building.step_names import step_name
-from netspec.elaborate.context import Context, Frame
+from netspec.elaborate.context import Context, Frame, elaborates
 from netspec.elaborate.reading.scope import Scope, origin_labels, show
 from netspec.graph import Value
-from netspec.spec import For, Repeat
+from netspec.spec.reading import Count, Written
+from netspec.spec.steps import Body, IterationIndex, TrainableStructure, values_by_name
 from netspec.syntax import ListNode
 
+Lists = Annotated[
+    Mapping[str, Written],
+    values_by_name("a mapping from names to lists", "lists", "write `each: {width: [64, 128]}`"),
+]
 
+
+class Repeat(TrainableStructure):
+    """The body ``count`` times in a row."""
+
+    known_as = "repeat"
+    shareable = True
+    examples = {"count": "write `count: 3`"}
+
+    count: Count
+    """how many times"""
+    body: Body
+    index: IterationIndex | None = None
+
+
+class For(TrainableStructure):
+    """The body once for each row of the lists."""
+
+    known_as = "for"
+    shareable = True
+    examples = {"each": "write `each: {width: [64, 128, 256]}`"}
+
+    each: Lists
+    """lists of equal length; each iteration sees one item of each by its name"""
+    body: Body
+    index: IterationIndex | None = None
+
+
+@elaborates(Repeat, For)
 def elaborate(
     context: Context, frame: Frame, step: Repeat | For, prev: Value | None, given: str | None
 ) -> Value | None:

@@ -2,20 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Annotated, Any
 
 from netspec.diagnostics import Span
 from netspec.elaborate.building.inner import branch_level, grouped
 from netspec.elaborate.building.merge import merge
 from netspec.elaborate.building.references import previous, required
-from netspec.elaborate.context import Context, Frame
+from netspec.elaborate.context import Context, Frame, elaborates
 from netspec.elaborate.messages.repairs import branch_labels, padding_help
 from netspec.elaborate.reading.values import Failed
 from netspec.elaborate.state.levels import UNKNOWN
 from netspec.graph import Value
-from netspec.spec import Parallel
+from netspec.spec.reading import Integer, choice
+from netspec.spec.steps import Branches, TrainableStructure
+
+MERGES = ("concat", "add", "multiply", "mean", "maximum", "stack")
 
 
+class Parallel(TrainableStructure):
+    """Branches that all read the same value."""
+
+    known_as = "parallel"
+    examples = {
+        "branches": "write `branches: {left: [relu], right: [sigmoid]}`",
+        "merge": "write `merge: concat`, or add, multiply, mean, maximum, stack, none",
+    }
+    branches: Branches
+    """named branches, each a list of steps; all read the same value"""
+    merge: Annotated[str, choice(*MERGES, "none")]
+    """how the branches are joined; `none` leaves them apart"""
+    dim: Integer | None = None
+    """the dimension of `concat` and `stack`"""
+
+    def bound_names(self) -> Iterable[str]:
+        """Return the names of the branches."""
+        return self.branches
+
+
+@elaborates(Parallel)
 def elaborate(context: Context, frame: Frame, step: Parallel, prev: Value | None, given: str | None) -> Value | None:
     """Elaborate the branches, and the node that joins them."""
     return grouped(context, frame, step, prev, lambda inner, value: branches(context, inner, step, value))

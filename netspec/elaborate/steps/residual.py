@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from netspec.diagnostics import Label
 from netspec.elaborate.building.inner import grouped
 from netspec.elaborate.building.merge import merge
 from netspec.elaborate.building.references import previous, required
-from netspec.elaborate.context import Context, Frame
+from netspec.elaborate.context import Context, Frame, elaborates
 from netspec.elaborate.messages.repairs import (
     changing_arguments,
     changing_steps,
@@ -19,9 +21,28 @@ from netspec.elaborate.reading.scope import origin_labels
 from netspec.elaborate.reading.values import Failed
 from netspec.elaborate.state.levels import UNKNOWN
 from netspec.graph import Value
-from netspec.spec import Residual
+from netspec.spec.reading import choice
+from netspec.spec.steps import Body, TrainableStructure
+
+MERGES = ("add", "multiply", "maximum", "concat")
 
 
+class Residual(TrainableStructure):
+    """The body's result plus its input; another ``merge`` takes the two in this order."""
+
+    known_as = "residual"
+    main = "body"
+
+    body: Body
+    projection: Body | None = None
+    """the shortcut's steps, built only where the body changes the shape"""
+    shortcut: Body | None = None
+    """the shortcut's steps, built always"""
+    merge: Annotated[str, choice(*MERGES)] = "add"
+    """how the body's result and the shortcut join, in this order; default: `add`"""
+
+
+@elaborates(Residual)
 def elaborate(context: Context, frame: Frame, step: Residual, prev: Value | None, given: str | None) -> Value | None:
     """Elaborate the body, the shortcut, and the node that joins them."""
     return grouped(context, frame, step, prev, lambda inner, value: around(context, inner, step, value))

@@ -3,25 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from netspec.diagnostics import Label, did_you_mean
 from netspec.dims import Size, pretty_shape
 from netspec.elaborate.building.nodes import add_node, add_step, make_op, mark_training
 from netspec.elaborate.building.references import previous, reference, required
 from netspec.elaborate.building.step_names import step_name
-from netspec.elaborate.context import Context, Frame
+from netspec.elaborate.context import Context, Frame, elaborates
 from netspec.elaborate.passes.hoisting import hoisted
 from netspec.elaborate.reading.values import Failed
 from netspec.elaborate.state.levels import Binding, Builder, Ports
 from netspec.graph import Call, Loop, Value, axis_of_time, over_time
 from netspec.ops import OPS, ShapeError, Tensor
-from netspec.spec import Scan, Written
+from netspec.spec.reading import Flag, Written, read_name, reader
+from netspec.spec.steps import Body, TrainableStructure, values_by_name
 from netspec.syntax import ListNode
 
+Sequences = Annotated[Mapping[str, Written], values_by_name("a mapping from names to sequences", "sequences")]
+States = Annotated[Mapping[str, Written], values_by_name("a mapping from states to their first values", "states")]
+Results = Annotated[Mapping[str, Written], values_by_name("a mapping from names to values of the body", "results")]
+IterationInput = Annotated[str, reader(read_name, "counter")]
 
+
+class Scan(TrainableStructure):
+    """A recurrent cell: the body once for each step of the sequences, with state that is carried on."""
+
+    known_as = "scan"
+    is_level = True
+
+    over: Sequences
+    """sequences [N, T, …] by the names that the body has for one step of each; equally long"""
+    body: Body
+    state: States = Field(default_factory=dict)
+    """the values carried from iteration to iteration: the first value of each, or its shape for zeros"""
+    next: Results = Field(default_factory=dict)
+    """the value of the body that each state becomes"""
+    collect: Results | None = None
+    """the values of the body kept of every iteration, by output; default: its last value as `output`"""
+    index: IterationInput | None = None
+    """a name for the number of the iteration, from 0: an integer tensor without dimensions"""
+    reverse: Flag = False
+    """take the last step first; what is collected keeps its order"""
+
+
+@elaborates(Scan)
 def elaborate(context: Context, frame: Frame, step: Scan, prev: Value | None, given: str | None) -> Value:
     name = step_name(context, frame, step.name, given, step.span)
     guard_keys(context, step)

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from netspec.elaborate.building.inner import inner_level
 from netspec.elaborate.building.step_names import step_name
-from netspec.elaborate.context import Context, Frame
+from netspec.elaborate.context import Context, Frame, elaborates
 from netspec.graph import Value
-from netspec.spec import Sequential
+from netspec.spec.steps import Body, TrainableStructure
 
 
+class Sequential(TrainableStructure):
+    """A named group."""
+
+    known_as = "sequential"
+    main = "body"
+    is_level = True
+    shareable = True
+
+    body: Body
+
+
+@elaborates(Sequential)
 def elaborate(context: Context, frame: Frame, step: Sequential, prev: Value | None, given: str | None) -> Value | None:
     name = step_name(context, frame, step.name, given, step.span)
     return inner_level(

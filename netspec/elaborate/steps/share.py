@@ -5,20 +5,36 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from pydantic import Field
+
 from netspec import library
 from netspec.diagnostics import Label, clipped, did_you_mean
 from netspec.dims import pretty_shape
 from netspec.elaborate.building.references import reference
-from netspec.elaborate.context import Context, Frame
+from netspec.elaborate.context import Context, Frame, elaborates
 from netspec.elaborate.reading.scope import Scope, listed
 from netspec.elaborate.reading.values import Failed
 from netspec.elaborate.state.levels import UNKNOWN
 from netspec.graph import Call, Level, Node, Step, Value, walk
 from netspec.ops import OPS
-from netspec.spec import CallStep, Repeat, Share
-from netspec.spec import Step as Written
+from netspec.spec.reading import Source, StepReference
+from netspec.spec.steps import CallStep, NamedStructure
+from netspec.spec.steps import Step as Written
 
 
+class Share(NamedStructure):
+    """Another step's module once more, with the same weights."""
+
+    known_as = "share"
+    main = "step"
+
+    step: StepReference
+    """a step that stands before it in the same body"""
+    source: Source | None = Field(default=None, alias="from")
+    """the step that it reads, or a list of them; default: the step before it"""
+
+
+@elaborates(Share)
 def elaborate(context: Context, frame: Frame, step: Share, prev: Value | None, given: str | None) -> Value | None:
     name = context.reader.text(step.step, frame.env)
     original = shared_step(context, frame, step, name)
@@ -62,9 +78,11 @@ def rewritten(context: Context, frame: Frame, step: Share, source: Any) -> Writt
         inputs = {*(block.formal if block is not None else OPS[called].ports if called in OPS else ()), "tie"}
         kept = {key: entry for key, entry in source.arguments.items() if key not in inputs}
         return replace(source, name=step.name, source=step.source, arguments=kept)
-    if isinstance(source, Repeat) and step.name is None:
+    if not source.is_level and step.name is None:
         help = "`share: {step: …, name: …}`"
-        raise context.reader.error("missing-key", "the share of a `repeat` needs a name", step.span, help=help)
+        raise context.reader.error(
+            "missing-key", f"the share of a `{source.known_as}` needs a name", step.span, help=help
+        )
     copied: Written = source.model_copy(update={"name": step.name})
     return copied
 

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Annotated
 
 from netspec.elaborate.building.inner import grouped
-from netspec.elaborate.context import Context, Frame
+from netspec.elaborate.context import Context, Frame, elaborates
 from netspec.graph import Value
-from netspec.spec import Side
+from netspec.spec.reading import choice
+from netspec.spec.steps import Body, TrainableStructure
 
 
+class Side(TrainableStructure):
+    """Steps beside the main flow, which goes on unchanged."""
+
+    known_as = "side"
+    main = "body"
+
+    body: Body
+    when: Annotated[str, choice("training")] | None = None
+    """`training`: only while training"""
+
+
+@elaborates(Side)
 def elaborate(context: Context, frame: Frame, step: Side, prev: Value | None, given: str | None) -> Value | None:
     """Elaborate the body, and give the value before it."""
     return grouped(context, frame, step, prev, lambda inner, value: beside(context, inner, step, value))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
+from netspec.elaborate.steps import STRUCTURES
 from netspec.reference.values import (
     ANY,
     BODY,
@@ -35,28 +36,19 @@ from netspec.reference.values import (
 from netspec.reference.word import Json, WordArgument
 from netspec.spec import (
     DTYPES,
-    MERGES,
-    RESIDUAL_MERGES,
-    SHORT_FORM,
-    STRUCTURES,
     VERSION,
     BlockSpec,
     DimSpec,
     Expect,
-    For,
     Form,
-    If,
     InputSpec,
     OutputSpec,
-    Parallel,
     ParamSpec,
-    Repeat,
-    Residual,
-    Scan,
-    Share,
     Spec,
     TrainSpec,
 )
+from netspec.spec.reading import FormField, form_fields
+from netspec.spec.steps import Structure
 from netspec.text.docstrings import field_docs
 
 RECIPE_KEYS = (
@@ -146,54 +138,57 @@ HOLDS: Mapping[type[Form], Mapping[str, Json]] = {
         "macs": FACT,
         "outputs": named(or_expression(SHAPE)),
     },
-    Repeat: {"count": COUNT},
-    For: {"each": named(or_expression({"type": "array"}))},
-    Parallel: {
-        "branches": BRANCHES,
-        "merge": {"enum": [*MERGES, "none"]},
-        "dim": or_expression({"type": "integer"}),
-    },
-    Residual: {"projection": BODY, "shortcut": BODY, "merge": {"enum": list(RESIDUAL_MERGES)}},
-    Scan: {
-        "over": REFERENCES,
-        "state": STATES,
-        "next": REFERENCES,
-        "collect": REFERENCES,
-        "reverse": {"type": "boolean"},
-    },
-    Share: {"step": TEXT, "from": SOURCE},
-    If: {"test": FLAG_OR_TEST, "then": BODY, "else": BODY},
 }
-"""What each key of a form holds; ``STEP_HOLDS`` has those that several structures share."""
+"""What each key of a form holds, where its type does not say it."""
 
-STEP_HOLDS: Mapping[str, Json] = {
-    "name": TEMPLATE,
+HELD: Mapping[str, Json] = {
     "body": BODY,
+    "branches": BRANCHES,
+    "condition": FLAG_OR_TEST,
+    "count": COUNT,
+    "counter": NAME_TEXT,
+    "flag": {"type": "boolean"},
     "index": NAME_TEXT,
-    "when": TRAINING,
-    "freeze": FLAG_OR_TEST,
-    "init": definition("start"),
+    "integer": or_expression({"type": "integer"}),
+    "lists": named(or_expression({"type": "array"})),
+    "name": NAME_TEXT,
+    "reference": TEXT,
+    "results": REFERENCES,
+    "sequences": REFERENCES,
+    "source": SOURCE,
+    "start": definition("start"),
+    "states": STATES,
+    "template": TEMPLATE,
+    "text": TEXT,
 }
+"""What the types of fields hold, by the names that their readers have for them."""
+
+
+def held(field: FormField) -> Json:
+    """Return what a field holds, as its type says; anything, where it does not."""
+    if isinstance(field.holds, str):
+        return HELD.get(field.holds, ANY)
+    return {"const": field.holds[0]} if len(field.holds) == 1 else {"enum": [*field.holds]}
 
 
 @cache
 def form_keys(form: type[Form]) -> Mapping[str, WordArgument]:
     """Return every key of a form by its name, in the form's order."""
     docs, keys = field_docs(form), {}
-    for name, field in form.model_fields.items():
-        key = field.alias or name
+    main = form.main if issubclass(form, Structure) else ""
+    for key, field in form_fields(form).items():
         if key == "span":
             continue
-        holds = HOLDS.get(form, {}).get(key) or STEP_HOLDS.get(key, ANY)
-        if isinstance(field.default, (str, bool)) and field.default != "":
-            holds = {**holds, "default": field.default}
-        main = SHORT_FORM.get(form.known_as) == key or (form is Share and key == "step")
-        keys[key] = WordArgument(key, docs.get(name, ""), holds, field.is_required(), main)
+        holds = HOLDS.get(form, {}).get(key) or held(field)
+        default = form.model_fields[field.name].default
+        if isinstance(default, (str, bool)) and default != "":
+            holds = {**holds, "default": default}
+        keys[key] = WordArgument(key, docs.get(field.name, ""), holds, field.required, key == main)
     return keys
 
 
 def call_keys() -> Mapping[str, WordArgument]:
     """Return the keys that a call of any op or block takes beside its arguments, by their names."""
     group = form_keys(STRUCTURES["sequential"])
-    source = form_keys(Share)["from"]
+    source = form_keys(STRUCTURES["share"])["from"]
     return {"name": group["name"], "from": source, "freeze": group["freeze"], "init": group["init"]}

@@ -11,8 +11,8 @@ from torch.optim import lr_scheduler
 from netspec import library, ops
 from netspec.elaborate.messages import foreign
 from netspec.elaborate.messages.foreign import ABSENT, FORMS, INGREDIENTS, folded, ingredient_help, op_help
+from netspec.elaborate.steps import STRUCTURES
 from netspec.recipes import ingredients
-from netspec.spec import STRUCTURES
 
 NAMES = (
     *ops.OPS,
