@@ -80,7 +80,7 @@ def test_a_share_is_as_frozen_as_what_it_shares(graph: Graph) -> None:
 def test_the_table_marks_it(graph: Graph) -> None:
     table = ShapeTable(graph)
     text = table.text()
-    assert "1,560 · 6,240 bytes as float32 · 216 trained, 1,344 frozen ‡" in text
+    assert "216 trained, 1,344 frozen ‡" in text
     assert "├ 0–1 ×2 ‡     layer" in text
     assert "\n‡   frozen: not trained" in text
     read = json.loads(table.to_json())
