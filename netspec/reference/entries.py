@@ -8,10 +8,11 @@ from collections.abc import Collection, Mapping, Sequence
 from netspec import library
 from netspec.diagnostics.catalogue import CATALOGUE, PHASES, Explanation
 from netspec.elaborate.passes.init_rules import FUNCTIONS as RULES
+from netspec.elaborate.steps import STRUCTURES
 from netspec.ops import OPS
 from netspec.recipes import Ingredient, ingredients
 from netspec.recipes import Kind as IngredientKind
-from netspec.reference.examples.forms import BLOCKS, FORMS, STEPS
+from netspec.reference.examples.forms import BLOCKS, STEPS, form_examples
 from netspec.reference.examples.ops import op_example
 from netspec.reference.examples.recipes import KEYS, ingredient_example
 from netspec.reference.sources.expressions import FUNCTIONS, REFERENCES, TYPES, WORDS
@@ -22,7 +23,6 @@ from netspec.reference.sources.ops import families, op_arguments, step_keys
 from netspec.reference.sources.rules import DOCS, rule_arguments
 from netspec.reference.word import Word, WordArgument
 from netspec.spec import (
-    STRUCTURES,
     BlockSpec,
     DimSpec,
     Expect,
@@ -83,7 +83,7 @@ def structure_word(_: str, name: str) -> Word:
         documentation(form),
         place="a step of a body",
         arguments=tuple(form_keys(form).values()),
-        examples=tuple(FORMS[form]),
+        examples=tuple(form_examples(form)),
         related=_others(name, list(STRUCTURES)),
     )
 
@@ -185,8 +185,8 @@ def _keys(form: type[Form]) -> Mapping[str, WordArgument]:
 def _key_example(form: type[Form], inner: type[Form] | None, name: str) -> str:
     """The first example of a form that shows a key; of ``train`` that key alone; of a form within, that form's."""
     if inner not in (None, TrainSpec):
-        return FORMS[inner][0]
-    shown = next(text for text in FORMS[form] if re.search(rf"(^|[ {{]){name}:", text, re.MULTILINE))
+        return form_examples(inner)[0]
+    shown = next(text for text in form_examples(form) if re.search(rf"(^|[ {{]){name}:", text, re.MULTILINE))
     if form is not TrainSpec or name == "group_by_length":
         return shown
     return "\n".join(line for line in shown.split("\n") if line.startswith(("train:", f"  {name}:")))

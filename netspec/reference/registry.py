@@ -11,6 +11,7 @@ from netspec.diagnostics import UsageError
 from netspec.diagnostics.catalogue import PHASES
 from netspec.diagnostics.suggest import SYNONYMS, nearest
 from netspec.elaborate.passes.init_rules import FUNCTIONS as RULES
+from netspec.elaborate.steps import STRUCTURES
 from netspec.ops import OPS
 from netspec.plugins import look_for_plugins
 from netspec.recipes import Kind as IngredientKind
@@ -20,7 +21,6 @@ from netspec.reference.sources.expressions import FUNCTIONS, REFERENCES, TYPES, 
 from netspec.reference.sources.forms import form_keys
 from netspec.reference.sources.ops import families, step_keys
 from netspec.reference.word import Kind, Word, WordArgument
-from netspec.spec import STRUCTURES
 
 Groups = Mapping[str, Sequence[str]]
 

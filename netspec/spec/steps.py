@@ -82,12 +82,14 @@ class Structure(Form):
 
     ``main`` is the key that may stand alone, without a mapping. ``is_level`` says that it always becomes one step,
     which takes the name of its place where it has none; ``shareable`` that ``share`` may run it again.
+    ``usage`` are specs that together show every key, but for the keys that every spec needs.
     """
 
     span: Span
     main: ClassVar[str] = ""
     is_level: ClassVar[bool] = False
     shareable: ClassVar[bool] = False
+    usage: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def __pydantic_init_subclass__(cls, **options: Any) -> None:

@@ -10,20 +10,20 @@ import pytest
 
 from netspec.checks.check import check_loaded
 from netspec.diagnostics import UsageError
+from netspec.elaborate.steps import STRUCTURES
 from netspec.expressions import parse
 from netspec.ops import OPS
 from netspec.pipeline import load_spec
 from netspec.recipes import ingredients
 from netspec.recipes.base import BASES
 from netspec.reference.examples.complete import complete
-from netspec.reference.examples.forms import FORMS
+from netspec.reference.examples.forms import FORMS, form_examples
 from netspec.reference.registry import SECTIONS, all_names, find
 from netspec.reference.show.page import Page
 from netspec.reference.show.types import type_text
 from netspec.reference.sources.expressions import FUNCTIONS, WORDS
 from netspec.reference.sources.forms import HOLDS, form_keys
 from netspec.reference.word import Word
-from netspec.spec import STRUCTURES
 
 ALL = [(section, group, name) for section in SECTIONS for group, name in section.names()]
 WORD_IDS = [f"{section.kind}-{group}-{name}" for section, group, name in ALL]
@@ -72,12 +72,12 @@ def test_every_form_structure_op_and_ingredient_has_an_entry():
     assert {(kind, name) for kind in BASES for name in ingredients(kind)} <= names
 
 
-@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
+@pytest.mark.parametrize("form", [*FORMS, *STRUCTURES.values()], ids=lambda form: form.__name__)
 def test_the_examples_of_a_form_show_each_of_its_keys(form, tmp_path):
-    shown = "\n".join(FORMS[form])
+    shown = "\n".join(form_examples(form))
     missing = [key for key in form_keys(form) if not re.search(rf"\b{key}:", shown)]
     assert missing == [] or (form.known_as == "share" and missing == ["freeze"])
-    for at, example in enumerate(FORMS[form]):
+    for at, example in enumerate(form_examples(form)):
         path = tmp_path / f"{at}.yaml"
         path.write_text(complete(example), encoding="utf-8")
         (tmp_path / "blocks.yaml").write_text(complete("blocks: {hidden: {body: [linear: 8]}}\nnetwork: [hidden]"))

@@ -24,6 +24,12 @@ class If(Structure):
     """the steps where the test holds"""
     otherwise: Body = Field(default=(), alias="else")
     """the steps where it does not"""
+    usage = (
+        """\
+params: {normalised: true}
+network:
+  - if: {test: normalised, then: [layer_norm], else: [relu]}""",
+    )
 
 
 @elaborates(If)

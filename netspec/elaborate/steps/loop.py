@@ -27,6 +27,11 @@ class Repeat(TrainableStructure):
     known_as = "repeat"
     shareable = True
     examples = {"count": "write `count: 3`"}
+    usage = (
+        """\
+network:
+  - repeat: {name: stage, count: 3, index: i, body: [linear: 8 * (i + 1), relu], freeze: false, init: orthogonal}""",
+    )
 
     count: Count
     """how many times"""
@@ -40,6 +45,17 @@ class For(TrainableStructure):
     known_as = "for"
     shareable = True
     examples = {"each": "write `each: {width: [64, 128, 256]}`"}
+    usage = (
+        """\
+network:
+  - for:
+      name: stage
+      each: {width: [64, 32, 16], p: [0.1, 0.2, 0.3]}
+      index: i
+      body: [linear: width, relu, dropout: p]
+      freeze: false
+      init: orthogonal""",
+    )
 
     each: Lists
     """lists of equal length; each iteration sees one item of each by its name"""

@@ -34,6 +34,17 @@ class Parallel(TrainableStructure):
     """how the branches are joined; `none` leaves them apart"""
     dim: Integer | None = None
     """the dimension of `concat` and `stack`"""
+    usage = (
+        """\
+network:
+  - parallel:
+      name: two_ways
+      branches: {left: [linear: 8], right: [linear: 8, relu]}
+      merge: concat
+      dim: 1
+      freeze: false
+      init: orthogonal""",
+    )
 
     def bound_names(self) -> Iterable[str]:
         """Return the names of the branches."""

@@ -32,6 +32,24 @@ class Residual(TrainableStructure):
 
     known_as = "residual"
     main = "body"
+    usage = (
+        """\
+inputs: {x: [N, 16, 32, 32]}
+network:
+  - residual:
+      name: unit
+      body: [conv2d: {out_channels: 32, kernel_size: 3, padding: 1}, relu]
+      projection: [conv2d: {out_channels: 32, kernel_size: 1}]
+      merge: add
+      freeze: false
+      init: {conv2d.weight: kaiming_normal}""",
+        """\
+network:
+  - residual: {body: [linear: 8], shortcut: [linear: 8]}""",
+        """\
+network:
+  - residual: [linear: 16, relu]""",
+    )
 
     body: Body
     projection: Body | None = None

@@ -33,6 +33,25 @@ class Scan(TrainableStructure):
 
     known_as = "scan"
     is_level = True
+    usage = (
+        """\
+inputs: {x: [N, T, 16]}
+network:
+  - scan:
+      name: cell
+      over: {token: x}
+      state: {h: [N, 32]}
+      index: t
+      body:
+        - concat: {from: [token, h], dim: 1}
+        - linear: 32
+        - tanh: {name: new}
+      next: {h: new}
+      collect: {outputs: new}
+      reverse: false
+      freeze: false
+      init: orthogonal""",
+    )
 
     over: Sequences
     """sequences [N, T, …] by the names that the body has for one step of each; equally long"""

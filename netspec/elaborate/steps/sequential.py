@@ -16,6 +16,15 @@ class Sequential(TrainableStructure):
     main = "body"
     is_level = True
     shareable = True
+    usage = (
+        """\
+network:
+  - sequential: {name: head, body: [linear: 32, relu], freeze: true, init: {linear.weight: xavier_normal}}
+  - linear: 10""",
+        """\
+network:
+  - sequential: [linear: 32, relu]""",
+    )
 
     body: Body
 

@@ -27,6 +27,14 @@ class Share(NamedStructure):
 
     known_as = "share"
     main = "step"
+    usage = (
+        """\
+inputs: {a: [N, 16], b: [N, 16]}
+network:
+  - linear: {name: encoder, out_features: 8, from: a}
+  - share: {step: encoder, name: again, from: b}
+  - concat: {from: [encoder, again], dim: 1}""",
+    )
 
     step: StepReference
     """a step that stands before it in the same body"""

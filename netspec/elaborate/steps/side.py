@@ -17,6 +17,14 @@ class Side(TrainableStructure):
 
     known_as = "side"
     main = "body"
+    usage = (
+        """\
+network:
+  - linear: {name: hidden, out_features: 32}
+  - side: {name: early, when: training, body: [linear: 10], freeze: false, init: orthogonal}
+  - linear: 10
+outputs: {logits: prev, auxiliary: {from: early, when: training}}""",
+    )
 
     body: Body
     when: Annotated[str, choice("training")] | None = None

@@ -8,22 +8,14 @@ from netspec.spec import (
     BlockSpec,
     DimSpec,
     Expect,
-    For,
     Form,
-    If,
     InputSpec,
     OutputSpec,
-    Parallel,
     ParamSpec,
-    Repeat,
-    Residual,
-    Scan,
-    Sequential,
-    Share,
-    Side,
     Spec,
     TrainSpec,
 )
+from netspec.spec.steps import Structure
 
 FORMS: Mapping[type[Form], Sequence[str]] = {
     Spec: (
@@ -159,103 +151,14 @@ inputs: {image: [N, 1, 28, 28]}
 network: [flatten, linear: 10]
 expect: {params: 7_850, weights: {max: 40kB}, macs: 7_840, outputs: {output: [N, 10]}}""",
     ),
-    Sequential: (
-        """\
-network:
-  - sequential: {name: head, body: [linear: 32, relu], freeze: true, init: {linear.weight: xavier_normal}}
-  - linear: 10""",
-        """\
-network:
-  - sequential: [linear: 32, relu]""",
-    ),
-    Repeat: (
-        """\
-network:
-  - repeat: {name: stage, count: 3, index: i, body: [linear: 8 * (i + 1), relu], freeze: false, init: orthogonal}""",
-    ),
-    For: (
-        """\
-network:
-  - for:
-      name: stage
-      each: {width: [64, 32, 16], p: [0.1, 0.2, 0.3]}
-      index: i
-      body: [linear: width, relu, dropout: p]
-      freeze: false
-      init: orthogonal""",
-    ),
-    Parallel: (
-        """\
-network:
-  - parallel:
-      name: two_ways
-      branches: {left: [linear: 8], right: [linear: 8, relu]}
-      merge: concat
-      dim: 1
-      freeze: false
-      init: orthogonal""",
-    ),
-    Residual: (
-        """\
-inputs: {x: [N, 16, 32, 32]}
-network:
-  - residual:
-      name: unit
-      body: [conv2d: {out_channels: 32, kernel_size: 3, padding: 1}, relu]
-      projection: [conv2d: {out_channels: 32, kernel_size: 1}]
-      merge: add
-      freeze: false
-      init: {conv2d.weight: kaiming_normal}""",
-        """\
-network:
-  - residual: {body: [linear: 8], shortcut: [linear: 8]}""",
-        """\
-network:
-  - residual: [linear: 16, relu]""",
-    ),
-    Scan: (
-        """\
-inputs: {x: [N, T, 16]}
-network:
-  - scan:
-      name: cell
-      over: {token: x}
-      state: {h: [N, 32]}
-      index: t
-      body:
-        - concat: {from: [token, h], dim: 1}
-        - linear: 32
-        - tanh: {name: new}
-      next: {h: new}
-      collect: {outputs: new}
-      reverse: false
-      freeze: false
-      init: orthogonal""",
-    ),
-    Share: (
-        """\
-inputs: {a: [N, 16], b: [N, 16]}
-network:
-  - linear: {name: encoder, out_features: 8, from: a}
-  - share: {step: encoder, name: again, from: b}
-  - concat: {from: [encoder, again], dim: 1}""",
-    ),
-    If: (
-        """\
-params: {normalised: true}
-network:
-  - if: {test: normalised, then: [layer_norm], else: [relu]}""",
-    ),
-    Side: (
-        """\
-network:
-  - linear: {name: hidden, out_features: 32}
-  - side: {name: early, when: training, body: [linear: 10], freeze: false, init: orthogonal}
-  - linear: 10
-outputs: {logits: prev, auxiliary: {from: early, when: training}}""",
-    ),
 }
-"""Specs by the form whose keys they show, but for the keys that every spec needs."""
+"""Specs by the form whose keys they show, but for the keys that every spec needs; a structure has its own."""
+
+
+def form_examples(form: type[Form]) -> Sequence[str]:
+    """Return the specs that show the keys of a form, but for the keys that every spec needs."""
+    return form.usage if issubclass(form, Structure) else FORMS[form]
+
 
 STEPS: Mapping[str, str] = {
     "name": """\
