@@ -75,6 +75,7 @@ class Dim:
 
     @staticmethod
     def symbol(name: str) -> Dim:
+        """Return the size that a symbolic dimension stands for."""
         return Dim({((name, 1),): 1})
 
     def __eq__(self, other: object) -> bool:
@@ -298,6 +299,7 @@ def substitute(size: Size, sizes: Mapping[str, int]) -> Size:
 
 
 def evaluate_shape(shape: Shape, sizes: Mapping[str, int]) -> tuple[int, ...]:
+    """Return the numbers of a shape when its symbols have these values. Raises ``KeyError`` where one has none."""
     return tuple(evaluate(size, sizes) for size in shape)
 
 
@@ -316,8 +318,6 @@ class _Style:
 UNICODE = _Style("·", ("⌊", "⌋"), ("⌈", "⌉"), " − ", True)
 ASCII = _Style("*", ("floor(", ")"), ("ceil(", ")"), " - ", False)
 _SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
 LONGEST_TEXT = 120
 
 

@@ -21,6 +21,7 @@ LARGEST = 4096
 
 
 def is_above_one(requirement: Requirement) -> bool:
+    """Return whether a requirement is that its left side is above 1."""
     return requirement.relation == ">=" and requirement.right == 2
 
 

@@ -35,10 +35,12 @@ class LevelSchedule:
 
     @cached_property
     def ahead(self) -> list[Step]:
+        """The steps that run once, ahead of the scan."""
         return self.steps("ahead")
 
     @cached_property
     def iteration(self) -> list[Step]:
+        """The steps that run in every iteration."""
         return self.steps(None)
 
     @cached_property
@@ -73,19 +75,23 @@ class ScanSchedule(LevelSchedule):
 
     @cached_property
     def before(self) -> list[Step]:
+        """The steps that run for all iterations at once, ahead of the loop."""
         return self.steps("before")
 
     @cached_property
     def after(self) -> list[Step]:
+        """The steps that run for all iterations at once, behind the loop."""
         return self.steps("after")
 
     @cached_property
     def sequences(self) -> tuple[Value, ...]:
+        """One step of each sequence, as the body reads it."""
         assert self.level.loop is not None
         return self.level.inputs[: self.level.loop.sequences]
 
     @cached_property
     def states(self) -> tuple[Value, ...]:
+        """The states, as the body reads them."""
         assert self.level.loop is not None
         return self.level.inputs[self.level.loop.sequences :][: self.level.loop.states]
 
@@ -96,6 +102,7 @@ class ScanSchedule(LevelSchedule):
 
     @cached_property
     def collected(self) -> tuple[Value, ...]:
+        """The results of an iteration that are collected."""
         assert self.level.loop is not None
         return self.level.outputs[: len(self.level.outputs) - self.level.loop.states]
 

@@ -50,6 +50,7 @@ class ExpressionBuilder:
         self.offset = offset
 
     def fault(self, node: ast.expr, message: str, help: str | None = None) -> ExpressionError:
+        """Return the error for a node, whose place is counted from the start of the text."""
         end = node.end_col_offset or node.col_offset
         return ExpressionError(message, self.offset + node.col_offset, self.offset + end, help)
 
@@ -72,6 +73,7 @@ class ExpressionBuilder:
         return lambda env: apply(*[part(env) for part in built])
 
     def build(self, node: ast.expr) -> Evaluator:
+        """Return the evaluator of a node. Raises ``ExpressionError`` where the language has no such expression."""
         match node:
             case ast.Constant(value=bool() | int() | float() | str() as value):
                 self.placed(node, bounded)(value)
@@ -110,6 +112,8 @@ class ExpressionBuilder:
         raise self.fault(node, "this is not part of an expression")
 
     def name(self, node: ast.expr, name: str) -> Evaluator:
+        """Return the evaluator of a name; it raises ``ExpressionError`` where nothing has that name."""
+
         def evaluate(env: Environment) -> Any:
             if name in env:
                 value = env[name]
@@ -123,6 +127,7 @@ class ExpressionBuilder:
         return evaluate
 
     def arithmetic(self, node: ast.BinOp) -> Evaluator:
+        """Return the evaluator of ``a + b`` and the like."""
         left, right = self.build(node.left), self.build(node.right)
         general, quick = self.placed(node, ARITHMETIC[type(node.op)]), QUICK.get(type(node.op))
 
@@ -135,6 +140,7 @@ class ExpressionBuilder:
         return evaluate
 
     def condition(self, node: ast.expr, word: str) -> Evaluator:
+        """Return the evaluator of a truth value that ``word`` asks for."""
         run = self.build(node)
 
         def evaluate(env: Environment) -> bool:
@@ -172,6 +178,7 @@ class ExpressionBuilder:
         return evaluate
 
     def call(self, node: ast.expr, function: ast.expr, arguments: Sequence[ast.expr]) -> Evaluator:
+        """Return the evaluator of a call of one of the language's functions."""
         if not isinstance(function, ast.Name):
             raise self.fault(function, "only functions are called, by name")
         if function.id not in TABLE:

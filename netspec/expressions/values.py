@@ -250,6 +250,7 @@ def _range(*bounds: Any) -> list[int]:
 
 
 def item_of(items: Any, index: Any) -> Any:
+    """Return ``items[index]``, counted from 0; a negative index counts from the end. Raises ``Refusal``."""
     if not isinstance(items, (list, tuple, str)):
         raise Refusal(f"only a list has items, and this is {show(items)}")
     if type(index) is not int:
@@ -260,6 +261,7 @@ def item_of(items: Any, index: Any) -> Any:
 
 
 def slice_of(items: Any, *bounds: Any) -> Any:
+    """Return ``items[start:stop:step]``. Raises ``Refusal`` where it has no items, or a bound is no integer."""
     if not isinstance(items, (list, tuple, str)):
         raise Refusal(f"only a list has items, and this is {show(items)}")
     for bound in bounds:

@@ -27,6 +27,7 @@ class Value:
 
     @property
     def shape(self) -> Shape:
+        """The sizes of the tensor."""
         return self.tensor.shape
 
 
@@ -115,6 +116,7 @@ class Call:
 
     @property
     def output_names(self) -> tuple[str, ...]:
+        """The names of the level's outputs."""
         return self.body.output_names
 
 

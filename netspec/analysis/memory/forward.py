@@ -60,6 +60,7 @@ class ForwardPass:
         return LevelSummary(frame.record, touched, outputs, frame.live.peak, frame.transient)
 
     def chosen(self, steps: Iterable[Step]) -> list[Step]:
+        """Return the steps that run: in inference, all but those of training."""
         return [step for step in steps if self.training or not step.training]
 
     def run(
@@ -87,6 +88,7 @@ class ForwardPass:
                     frame.live.drop(gone.home)
 
     def step(self, frame: RunningLevel, step: Step, known_as: Callable[[Tensor], Tensor]) -> list[PlacedTensor | None]:
+        """Run a step; return its outputs, ``None`` for one that is not made."""
         if isinstance(step, Node):
             return self.nodes.node(frame, step, known_as)
         if step in frame.prepared:

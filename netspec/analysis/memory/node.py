@@ -26,11 +26,13 @@ class NodePass:
         self._numbers: dict[Size, int] = {}
 
     def number(self, size: Size) -> int:
+        """Return the number of a size, at the pass's sizes."""
         if size not in self._numbers:
             self._numbers[size] = evaluate(size, self.sizes)
         return self._numbers[size]
 
     def node(self, frame: RunningLevel, node: Node, known_as: Callable[[Tensor], Tensor]) -> list[PlacedTensor | None]:
+        """Run a node; return its outputs, ``None`` for one that is not made."""
         taken = [frame.values.get(value) for value in node.inputs]
         if node.outputs[0].optional and any(
             placed is None and value.optional for placed, value in zip(taken, node.inputs)
@@ -122,6 +124,7 @@ class NodePass:
                 yield name
 
     def parameters(self, op: Op, tensors: Sequence[Any]) -> Mapping[str, Shape]:
+        """Return the shapes of an op's parameters by torch name."""
         return {} if type(op).parameters is Op.parameters else op.parameters(*tensors)
 
     def cast(self, op: Op, placed: PlacedTensor | None) -> PlacedTensor | None:

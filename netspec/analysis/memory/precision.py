@@ -31,6 +31,7 @@ OPTIMIZERS = {"sgd": 0, "momentum": 1, "adam": 2, "adamw": 2}
 
 @lru_cache(maxsize=4096)
 def bytes_of(tensor: Tensor) -> Size:
+    """Return the bytes of a tensor's elements."""
     return product(tensor.shape) * BYTES[tensor.dtype]
 
 

@@ -17,9 +17,11 @@ class Record:
 
     @property
     def total(self) -> Size:
+        """Bytes that all steps save."""
         return total(self.steps.values())
 
     def add(self, name: str, size: Size, inside: Record | None = None) -> None:
+        """Add the bytes that a step saves, with the record of the level ``inside``."""
         self.steps[name] = self.steps.get(name, 0) + size
         if inside is not None:
             self.calls.setdefault(name, []).append((1, inside))
@@ -32,6 +34,7 @@ class Record:
             self.calls.setdefault(name, []).extend((count * times, inside) for count, inside in calls)
 
     def at(self, path: Sequence[str]) -> Size:
+        """Return the bytes of the step at a path. Raises ``KeyError`` where there is none."""
         if len(path) == 1:
             return self.steps[path[0]]
         found: Size = 0

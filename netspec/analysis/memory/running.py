@@ -49,6 +49,7 @@ class LiveStorages:
         self.peak = NONE
 
     def add(self, storage: Storage) -> None:
+        """Count a storage as alive, once more if it is."""
         if storage not in self.values:
             self.values[storage] = 0
             self.now += self.number(storage.size)
@@ -56,6 +57,7 @@ class LiveStorages:
         self.values[storage] += 1
 
     def drop(self, storage: Storage) -> None:
+        """Count a storage as alive once less; it is gone at zero."""
         if storage in self.values:
             self.values[storage] -= 1
             if not self.values[storage]:
@@ -64,6 +66,7 @@ class LiveStorages:
                 self.size = self.size - storage.size
 
     def moment(self, besides: Peak = NONE) -> None:
+        """Compare what is alive now, and ``besides``, with the peak."""
         if self.now + besides.number > self.peak.number:
             self.peak = Peak(self.now + besides.number, self.size + besides.size)
 

@@ -44,6 +44,7 @@ class ScanPass:
         self.whole: dict[Value, PlacedTensor | None] = dict(zip(self.schedule.sequences, given))
 
     def results(self) -> list[PlacedTensor | None]:
+        """Run the scan; return its outputs: everything collected, then the last states."""
         walk, frame, schedule = self.walk, self.frame, self.schedule
         walk.run(frame, walk.chosen(schedule.ahead), [value for step in schedule.ahead for value in step.outputs])
         for call in schedule.prepared:
@@ -78,6 +79,7 @@ class ScanPass:
         return [*(frame.values.get(value) for value in schedule.collected), *states]
 
     def all_iterations(self, tensor: Tensor) -> Tensor:
+        """Return the tensor that holds one of every iteration."""
         return over_time(tensor, self.loop.length)
 
     def slice(self, value: Value) -> PlacedTensor | None:

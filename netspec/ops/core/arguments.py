@@ -64,9 +64,11 @@ class PerDimension(Argument):
         self.wanted += "".join(f", or `{text}`" for text in texts)
 
     def fits(self, value: Any) -> bool:
+        """Return whether a value is one integer of at least ``least``."""
         return isinstance(value, int) and not isinstance(value, bool) and value >= self.least
 
     def fits_item(self, value: Any) -> bool:
+        """Return whether a value may stand in the list."""
         return self.fits(value) or (self.keep and value is None)
 
     def read(self, value: Any) -> Any:
@@ -113,6 +115,7 @@ class OneOrMany(Argument):
         )
 
     def fits(self, value: Any) -> bool:
+        """Return whether a value is one number above, or of at least, ``least``."""
         if self.whole:
             return is_integer(value) and value >= self.least
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
@@ -221,6 +224,7 @@ class TextRule:
     literal: frozenset[str]
 
     def takes(self, text: str) -> bool:
+        """Return whether a text is taken as it stands."""
         return self.any or text in self.literal
 
 
