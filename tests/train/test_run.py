@@ -69,7 +69,7 @@ def test_parts_of_a_batch_add_up(tmp_path: Path):
 
 
 KILLS = int(os.environ.get("NETSPEC_KILLS", "3"))
-AUGMENTED = {"augment": "[{random_crop: 2}]", "schedule": "cosine", "checkpoint": "{steps: 1, keep: 2}", "epochs": "40"}
+AUGMENTED = {"augment": "[{random_crop: 2}]", "schedule": "cosine", "checkpoint": "{steps: 1, keep: 2}", "epochs": "16"}
 
 
 def _train(folder: Path) -> None:
@@ -102,7 +102,7 @@ def test_killed_at_random_steps_it_goes_on_bit_for_bit(tmp_path: Path):
         _train(tmp_path / "killed")
     assert kills == KILLS
     assert small.losses(tmp_path / "killed/run") == small.losses(tmp_path / "whole/run")
-    assert len(small.losses(tmp_path / "whole/run")) == 40 * 5
+    assert len(small.losses(tmp_path / "whole/run")) == 16 * 5
 
 
 def _step(index: Path) -> int:

@@ -110,13 +110,13 @@ def test_a_run_goes_on_with_another_number_of_processes(two: Path, strategy: str
 # The command
 
 KILLS = int(os.environ.get("NETSPEC_KILLS", "1"))
-EPOCHS = 1 + KILLS // 5
+STEPS = 40 + 20 * KILLS
 
 
 def spec(folder: Path, **train: str) -> Path:
     """A spec with dropout, augmentation and a schedule, on MNIST; a checkpoint every five steps."""
-    keys = {"epochs": str(EPOCHS), "checkpoint": "{steps: 5}", "augment": "[{random_crop: 2}]", "schedule": "cosine"}
-    small.graph(folder, small.SPEC, **keys | train)
+    keys = {"steps": str(STEPS), "checkpoint": "{steps: 5}", "augment": "[{random_crop: 2}]", "schedule": "cosine"}
+    small.graph(folder, small.SPEC.replace("  epochs: 3\n", ""), **keys | train)
     return folder / "small.yaml"
 
 
@@ -160,11 +160,10 @@ def test_killed_at_random_steps_two_processes_go_on_bit_for_bit(tmp_path: Path, 
     path, chance = spec(tmp_path, strategy=strategy), random.Random(strategy)
     whole = start(tmp_path, str(path), "--devices", "2", "-o", "whole")
     whole.communicate(timeout=300)
-    steps = len(small.losses(tmp_path / "whole"))
-    assert steps == EPOCHS * 180
+    assert len(small.losses(tmp_path / "whole")) == STEPS
     process = start(tmp_path, str(path), "--devices", "2", "--max-restarts", str(KILLS), "-o", "killed")
     gone: set[int] = set()
-    for due in sorted(chance.sample(range(20, steps - 20), KILLS)):
+    for due in sorted(chance.sample(range(10, STEPS - 10), KILLS)):
         while len(fresh := workers(process.pid) - gone) < 2 or step_of(tmp_path / "killed") < due:
             assert process.poll() is None, process.communicate()
             time.sleep(0.01)
@@ -182,7 +181,7 @@ def test_two_machines_meet(tmp_path: Path):
     with socket.socket() as free:
         free.bind(("localhost", 0))
         place = f"localhost:{free.getsockname()[1]}"
-    words = (str(spec(tmp_path)), "--devices", "1", "--nnodes", "2", "--rdzv-endpoint", place, "-o", "run")
+    words = (str(spec(tmp_path, steps="10")), "--devices", "1", "--nnodes", "2", "--rdzv-endpoint", place, "-o", "run")
     machines = [start(tmp_path, *words) for _ in range(2)]
     told = sorted(machine.communicate(timeout=300)[0] for machine in machines)
     assert [machine.returncode for machine in machines] == [0, 0]
@@ -191,9 +190,8 @@ def test_two_machines_meet(tmp_path: Path):
     assert (tmp_path / "run/model.onnx").is_file()
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
-def test_a_fault_is_told_once(tmp_path: Path, strategy: str):
-    process = start(tmp_path, str(spec(tmp_path, strategy=strategy, optimizer="{sgd: 1e30}")), "--devices", "2")
+def test_a_fault_is_told_once(tmp_path: Path):
+    process = start(tmp_path, str(spec(tmp_path, optimizer="{sgd: 1e30}")), "--devices", "2")
     _, faults = process.communicate(timeout=300)
     assert process.returncode == 1
     assert faults.count("netspec: the loss is nan at step") == 1
@@ -202,7 +200,7 @@ def test_a_fault_is_told_once(tmp_path: Path, strategy: str):
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds the processes by /proc")
 def test_without_restarts_a_death_is_told_with_the_command_that_goes_on(tmp_path: Path):
-    process = start(tmp_path, str(spec(tmp_path, epochs="50")), "--devices", "2", "-o", "run")
+    process = start(tmp_path, str(spec(tmp_path, steps="9000")), "--devices", "2", "-o", "run")
     while step_of(tmp_path / "run") < 10:
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)
@@ -224,7 +222,7 @@ def test_data_that_are_not_there_are_told_once_and_leave_no_folder(tmp_path: Pat
 
 
 def test_interrupted_they_save_and_say_how_to_go_on(tmp_path: Path):
-    process = start(tmp_path, str(spec(tmp_path, epochs="50")), "--devices", "2", "-o", "run")
+    process = start(tmp_path, str(spec(tmp_path, steps="9000")), "--devices", "2", "-o", "run")
     while step_of(tmp_path / "run") < 20:
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)
@@ -238,7 +236,7 @@ def test_interrupted_they_save_and_say_how_to_go_on(tmp_path: Path):
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds the processes by /proc")
 def test_where_the_launcher_is_killed_the_others_save_and_end(tmp_path: Path):
-    process = start(tmp_path, str(spec(tmp_path, epochs="100000")), "--devices", "2", "-o", "run")
+    process = start(tmp_path, str(spec(tmp_path, steps="1000000")), "--devices", "2", "-o", "run")
     while step_of(tmp_path / "run") < 5:
         assert process.poll() is None, process.communicate()
         time.sleep(0.05)
