@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from netspec.emit.diagram.write import write_diagram
 from netspec.emit.explorer import explorer_page
@@ -23,8 +23,12 @@ if TYPE_CHECKING:
     from netspec.train.torch_datasets import Splits
 
 
+ParameterValue: TypeAlias = "bool | int | float | str | Sequence[ParameterValue] | None"
+"""The value of a spec's parameter."""
+
+
 def load(
-    spec: str | Path, *, variant: str | None = None, dims: Mapping[str, int] | None = None, **params: Any
+    spec: str | Path, *, variant: str | None = None, dims: Mapping[str, int] | None = None, **params: ParameterValue
 ) -> Model:
     """Load and compile a spec: ``netspec.load("specs/resnet.yaml", variant="resnet50", classes=10)``.
 
@@ -36,7 +40,7 @@ def load(
 
 
 class Model:
-    """A network, checked and shaped. Nothing is allocated until ``module`` is called."""
+    """A network, checked and shaped: ``graph`` has its steps. Nothing is allocated until ``module`` is called."""
 
     def __init__(self, graph: Graph):
         self.graph = graph
@@ -45,42 +49,56 @@ class Model:
         return f"<netspec.Model {self.graph.name}: {self.graph.body.parameter_count:,} parameters>"
 
     def _repr_html_(self) -> str:
-        """What notebooks show: the shape table."""
+        """Return the shape table, which notebooks show."""
         return self.shapes()._repr_html_()
 
     @property
     def name(self) -> str:
+        """The name that the spec, or its variant, gives the network."""
         return self.graph.name
 
     def shapes(self) -> ShapeTable:
-        """The table of shapes, parameters and MACs: prints, iterates, has totals, ``to_json()``."""
+        """Return the table of shapes, parameters and MACs: it prints, iterates, has totals and ``to_json()``.
+
+        Shapes are tuples of numbers and formulas of the symbolic dimensions. Parameters are counted once where they are
+        shared; MACs are those of one forward pass in inference at ``graph.sizes``.
+        """
         return ShapeTable(self.graph)
 
     def source(self) -> str:
-        """Standalone PyTorch source."""
+        """Return the network as standalone PyTorch source, which imports torch alone: one class a block."""
         return emit_source(self.graph).text
 
     def module(
         self, device: str | torch.device | None = None, dtype: torch.dtype | None = None, seed: int = 0
     ) -> nn.Module:
-        """The network as an ``nn.Module``, initialised once; see ``netspec.runtime.module.build_module``."""
+        """Return the network as an ``nn.Module`` in training mode on ``device`` (default: the CPU), initialised once.
+
+        ``forward`` takes the spec's inputs in their order and gives a tensor, or where there are several outputs a dict
+        of tensors by their names. A parameter's values depend on ``seed`` and its path alone. Raises
+        ``EnvironmentFault`` where there is no such device, or not memory enough.
+        """
         from netspec.runtime.module import build_module
 
         return build_module(self.graph, device, dtype, seed)
 
     def data(self) -> Splits:
-        """What the spec is trained on, read and prepared as for ``netspec train``: ``train``, ``validation``, ``test``.
+        """Return the data of the spec's recipe, read and prepared as for ``netspec train``.
 
-        Each is a PyTorch data set, ready for a ``DataLoader``; ``images, labels = model.data().test[:]`` are all of its
-        rows. Needs ``netspec[train]``. Raises ``UsageError`` where the spec has no ``train``, ``SpecError`` for data
-        that cannot be read or do not fit the network.
+        ``train``, ``validation`` and ``test`` are PyTorch data sets, ready for a ``DataLoader``; ``images, labels =
+        model.data().test[:]`` are all rows of one. Needs ``netspec[train]``. Raises ``UsageError`` where the spec has
+        no ``train``, ``SpecError`` for data that cannot be read or do not fit the network.
         """
         from netspec.train.torch_datasets import read_splits
 
         return read_splits(self.graph)
 
     def export(self, path: str | Path, module: nn.Module | None = None) -> Path:
-        """Write ONNX with the weights of ``module`` (default: freshly initialised); gives the path."""
+        """Write ONNX with the weights of ``module`` (default: freshly initialised); gives the path.
+
+        Symbolic dimensions stay dynamic. The file is checked in form, but not run: ``write("onnx", folder)`` holds it
+        against PyTorch, too. Raises ``EnvironmentFault`` where the file cannot be written.
+        """
         from netspec.runtime.onnx.export import export_onnx
 
         return export_onnx(self.graph, module if module is not None else self.module(), Path(path))
@@ -119,6 +137,9 @@ class Model:
             return found.write(self.graph, Path(folder), device).files
 
     def explorer(self, path: str | Path) -> Path:
-        """Write one HTML file with the diagram, the table and the YAML to look into; gives the path."""
+        """Write one HTML file with the diagram, the table and the YAML to look into; gives the path.
+
+        Raises ``EnvironmentFault`` where the file cannot be written.
+        """
         write_text(Path(path), explorer_page(self.graph))
         return Path(path)
