@@ -9,6 +9,7 @@ from netspec.ops.core.roles.costs import OpCosts
 from netspec.ops.core.roles.memory import MemoryUse
 from netspec.ops.core.roles.onnx_form import OnnxForm
 from netspec.ops.core.roles.shapes import Shapes
+from netspec.ops.core.roles.signature import Signature
 from netspec.ops.core.roles.torch_form import TorchForm
 
 
@@ -26,3 +27,8 @@ class Op(Shapes, Behaviour, OpCosts, MemoryUse, TorchForm, OnnxForm):
     - ``TorchForm``: the module or the function of PyTorch.
     - ``OnnxForm``: the nodes of ONNX.
     """
+
+
+for role in Op.__mro__:
+    if issubclass(role, Signature):
+        role.__annotations__ = {}  # class variables alone: Pydantic would evaluate them again for every op's class
