@@ -9,7 +9,7 @@ from typing import Any
 
 from netspec.diagnostics import Report, clipped, did_you_mean
 from netspec.dims import Dim, evaluate, evaluate_shape, pretty_shape
-from netspec.elaborate.reading.values import Failed, Reader
+from netspec.elaborate.reading.values import AlreadyReported, Reader
 from netspec.graph import CostSum, Graph, Node, parameter_count, visits
 from netspec.ops import Op, Tensor
 from netspec.spec import Expect, Spec, Written
@@ -82,7 +82,7 @@ def check_expectation(graph: Graph, expect: Expect | None, report: Report) -> No
             if not all(isinstance(size, (int, Dim)) and not isinstance(size, bool) for size in wanted):
                 help = "write numbers and the names of dimensions: `[N, 1000]`"
                 raise reader.error("bad-value", "a shape is a list of sizes", node.span, help=help)
-        except Failed:
+        except AlreadyReported:
             continue
         if wanted != shape:
             message = f"{graph.name}: the output `{name}` is {pretty_shape(shape)}, not {pretty_shape(wanted)}"
@@ -170,7 +170,7 @@ def _check_count(reader: Reader, written: Written, fact: Fact, name: str, env: d
                 reader.error("expectation-failed", over, node.span, notes=_heaviest(fact))
             elif key.text == "min" and found < bound:
                 reader.error("expectation-failed", f"{are}, but must be at least {bound:,}", node.span)
-    except Failed:
+    except AlreadyReported:
         pass
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, Union
 from netspec.diagnostics import Span, clipped, nearest
 from netspec.elaborate.messages.hints import nested
 from netspec.elaborate.reading.scope import Scope
-from netspec.elaborate.reading.values import Failed, Reader
+from netspec.elaborate.reading.values import AlreadyReported, Reader
 from netspec.elaborate.state.budget import Budget
 from netspec.elaborate.state.cache import Shared
 from netspec.elaborate.state.levels import ABSENT, UNKNOWN, Builder
@@ -91,7 +91,7 @@ class Context:
         frame = frame.seeing(with_shape(frame.env, prev))
         try:
             value = self.value(frame, step, prev, name)
-        except Failed:
+        except AlreadyReported:
             bind_unknown(self.reader, frame, step, name)
             return UNKNOWN
         if step.shareable:
@@ -101,7 +101,7 @@ class Context:
         return value
 
     def value(self, frame: Frame, step: Step, prev: Value | None, name: str | None) -> Value | None:
-        """Elaborate a step with its ``freeze`` and ``init``. Raises ``Failed`` for a step at fault."""
+        """Elaborate a step with its ``freeze`` and ``init``. Raises ``AlreadyReported`` for a step at fault."""
         elaborate = HANDLERS[type(step)]
         if not isinstance(step, (CallStep, TrainableStructure)) or step.freeze is step.init is None:
             return elaborate(self, frame, step, prev, name)
@@ -145,7 +145,7 @@ def bind_unknown(reader: Reader, frame: Frame, step: Step, name: str | None) -> 
     written: ScalarNode | None = getattr(step, "name", None)
     try:
         name = reader.text(written, frame.env) if written is not None else name
-    except Failed:
+    except AlreadyReported:
         name, frame.builder.incomplete = None, True
     names = [] if name is None else [str(name)]
     if isinstance(step, CallStep):

@@ -8,7 +8,7 @@ from typing import Any
 from netspec.diagnostics import UsageError, one_of_these
 from netspec.dims import Dim, Size
 from netspec.elaborate.reading.scope import Scope
-from netspec.elaborate.reading.values import Failed, Reader
+from netspec.elaborate.reading.values import AlreadyReported, Reader
 from netspec.elaborate.state.levels import UNKNOWN
 from netspec.expressions import ExpressionError, parse
 from netspec.graph import Requirement, Value
@@ -53,7 +53,7 @@ def declared_sizes(
             low = 1 if dim.min is None else reader.integer(dim.min, env, f"the least `{name}`", 1)
             high = None if dim.max is None else reader.integer(dim.max, env, f"the largest `{name}`", 1)
             size = sizes.setdefault(name, reader.integer(dim.default, env, f"the size of `{name}`", 1))
-        except Failed:
+        except AlreadyReported:
             continue
         if size < low or (high is not None and size > high):
             bounds = f"at least {low}" + ("" if high is None else f" and at most {high}")
@@ -79,7 +79,7 @@ def read_inputs(spec: Spec, reader: Reader, env: Mapping[str, Any]) -> dict[str,
                 raise reader.error("bad-value", message, given.span, help=help)
             sizes = [_size(reader, node, env) for node in given.shape]
             inputs[name] = Value(Tensor(tuple(sizes), given.dtype), given.optional)
-        except Failed:
+        except AlreadyReported:
             inputs[name] = UNKNOWN
     if not spec.inputs:
         reader.error(
@@ -106,7 +106,7 @@ def read_bounds(spec: Spec, reader: Reader, env: Scope) -> dict[str, int]:
                     message = f"`below` is for whole numbers, and `{name}` is {given.dtype}"
                     raise reader.error("bad-value", message, given.below.span, help=help)
                 bounds[name] = reader.integer(given.below, env, f"the bound of `{name}`", 1)
-            except Failed:
+            except AlreadyReported:
                 continue
     return bounds
 
@@ -128,7 +128,7 @@ def read_ranges(spec: Spec, reader: Reader, env: Scope) -> dict[str, tuple[float
                 message = f"the range of `{name}` is its least and its largest number"
                 raise reader.error("bad-value", message, given.range.span, help="`range: [0, 1]`")
             ranges[name] = float(numbers[0]), float(numbers[1])
-        except Failed:
+        except AlreadyReported:
             continue
     return ranges
 

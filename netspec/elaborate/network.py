@@ -9,7 +9,7 @@ from netspec.diagnostics import Label
 from netspec.elaborate.building.outputs import guard_order, read_outputs
 from netspec.elaborate.context import Context, Frame
 from netspec.elaborate.inputs import INNER
-from netspec.elaborate.reading.values import Failed, Reader
+from netspec.elaborate.reading.values import AlreadyReported, Reader
 from netspec.elaborate.state.levels import UNKNOWN, Builder
 from netspec.graph import Level, NetworkOutput, Value
 from netspec.spec import Spec
@@ -34,7 +34,7 @@ def build_network(context: Context, spec: Spec, title: str, inputs: Mapping[str,
     builder = Builder("network", title, spec.network[0].span, "")
     try:
         guard_order(context, [(name, given.span, given.optional) for name, given in spec.inputs.items()])
-    except Failed:
+    except AlreadyReported:
         reader.report.raise_if_any()
     if not inputs:
         reader.report.raise_if_any()
@@ -48,7 +48,7 @@ def build_network(context: Context, spec: Spec, title: str, inputs: Mapping[str,
         outputs = read_outputs(context, frame, spec.outputs, last, builder.span)
         for name, output in outputs.items():
             _guard_output(context, spec, name, output)
-    except Failed:
+    except AlreadyReported:
         return Network(builder, {})
     _guard_inference(spec, reader, outputs)
     return Network(builder, outputs)

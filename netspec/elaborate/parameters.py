@@ -7,7 +7,7 @@ from typing import Any
 
 from netspec.diagnostics import Label, UsageError, clipped, did_you_mean, one_of_these
 from netspec.elaborate.reading.scope import Scope, origin_labels, show
-from netspec.elaborate.reading.values import Failed, Reader, bounded, declared_type, default_value, fit
+from netspec.elaborate.reading.values import AlreadyReported, Reader, bounded, declared_type, default_value, fit
 from netspec.expressions import UNKNOWN_VALUE, parse
 from netspec.spec import Spec, Variant
 from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
@@ -65,7 +65,7 @@ def parameter_values(spec: Spec, reader: Reader, variant: Variant | None, overri
                 raise reader.error(
                     "missing-argument", f"the parameter `{name}` has no value", parameter.key.span, help=help
                 )
-        except Failed:
+        except AlreadyReported:
             values[name] = UNKNOWN_VALUE
     reader.later = {}
     return values
@@ -100,6 +100,6 @@ def check_required(spec: Spec, reader: Reader, env: Mapping[str, Any]) -> bool:
                     f"with {values}" if values else "",
                     secondary=labels,
                 )
-        except Failed:
+        except AlreadyReported:
             continue
     return holds

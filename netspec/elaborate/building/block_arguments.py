@@ -10,7 +10,7 @@ from netspec.elaborate.context import Context
 from netspec.elaborate.messages.unknowns import unknown_parameter
 from netspec.elaborate.reading.arguments import Signature, read_arguments
 from netspec.elaborate.reading.scope import Scope
-from netspec.elaborate.reading.values import Failed, Reader, bounded, declared_type, default_value
+from netspec.elaborate.reading.values import AlreadyReported, Reader, bounded, declared_type, default_value
 from netspec.expressions import UNKNOWN_VALUE
 from netspec.spec import BlockSpec, CallStep, Written
 from netspec.syntax import ScalarNode
@@ -21,7 +21,7 @@ def block_arguments(
 ) -> tuple[dict[str, Any], dict[str, Written]]:
     """Return the values of a block's parameters at a call, and where each was set.
 
-    Raises ``Failed`` where one is at fault; every fault is reported.
+    Raises ``AlreadyReported`` where one is at fault; every fault is reported.
     """
     reader = context.reader
     written = {name: entry for name, entry in step.arguments.items() if name not in inputs}
@@ -37,12 +37,12 @@ def block_arguments(
             scope = visible_to(context, block).extended({"shape": env["shape"], **values}, origins)
             try:
                 values[name] = default_value(reader, parameter, scope)
-            except Failed:
+            except AlreadyReported:
                 sound = False
             origins[name] = parameter.default
         values.setdefault(name, UNKNOWN_VALUE)
     if not sound:
-        raise Failed
+        raise AlreadyReported
     return {name: values[name] for name in block.params}, origins
 
 

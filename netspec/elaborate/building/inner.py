@@ -9,7 +9,7 @@ from netspec.elaborate.building.nodes import add_step, mark_training
 from netspec.elaborate.building.references import previous, required
 from netspec.elaborate.building.step_names import guard_reserved, step_name
 from netspec.elaborate.context import Context, Frame
-from netspec.elaborate.reading.values import Failed
+from netspec.elaborate.reading.values import AlreadyReported
 from netspec.elaborate.state.levels import UNKNOWN, Builder
 from netspec.graph import Call, LevelKind, Value
 from netspec.spec import Step
@@ -33,7 +33,7 @@ def inner_level(
     entered = None if prev is None else builder.enter(prev, "input")
     result = fill(Frame(builder, frame.env), entered)
     if result is UNKNOWN:
-        raise Failed
+        raise AlreadyReported
     if result is None:
         help = "leave out its `name`: then the branches have names of their own, by which steps read them"
         raise context.reader.error("no-value", f"`{name}` ends without a single value to give", span, help=help)

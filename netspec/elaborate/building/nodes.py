@@ -10,7 +10,7 @@ from netspec.diagnostics import Label, Span
 from netspec.dims import TooComplexError, pretty_shape
 from netspec.elaborate.context import Context, Frame
 from netspec.elaborate.reading.scope import origin_labels, show
-from netspec.elaborate.reading.values import Failed
+from netspec.elaborate.reading.values import AlreadyReported
 from netspec.elaborate.state.levels import hashable
 from netspec.graph import Call, Node, Requirement, Value, parameter_count
 from netspec.ops import Op, ShapeError, Tensor
@@ -44,7 +44,7 @@ def add_node(
         made = infer(context, op, Node(name, op, tuple(inputs), (), *marks).tensors, span)
     except ShapeError as found:
         report_shape_fault(context, frame, found, op, inputs, span, arguments, structure, wires)
-        raise Failed from None
+        raise AlreadyReported from None
     context.budget.charge_layers(1, span)
     outputs = tuple(Value(tensor, optional) for tensor in made)
     mark_training(context, frame, inputs, outputs, span)

@@ -10,26 +10,26 @@ from netspec.elaborate.context import Context
 from netspec.elaborate.messages.unknowns import unknown_op_argument
 from netspec.elaborate.reading.arguments import build, model_signature, read_arguments
 from netspec.elaborate.reading.scope import Scope
-from netspec.elaborate.reading.values import Failed
+from netspec.elaborate.reading.values import AlreadyReported
 from netspec.elaborate.state.levels import hashable
 from netspec.ops import Op
 from netspec.spec import CallStep, Entry
 
 
 def read_op(context: Context, step: CallStep, kind: type[Op], arguments: Mapping[str, Entry], env: Scope) -> Op:
-    """Return the op that a call runs. Raises ``Failed`` where its arguments are at fault; every fault is reported."""
+    """Return the op that a call runs. Raises ``AlreadyReported`` where its arguments are at fault; every fault is reported."""
     reader = context.reader
     signature = model_signature(reader, kind, env, lambda key: unknown_op_argument(reader, kind, key))
     found = read_arguments(reader, signature, arguments, step.main, step.span)
     refusal = id(step), hashable(found.values)
     if refusal in context.refused:
-        raise Failed
+        raise AlreadyReported
 
     def create(values: Mapping[str, Any]) -> Op:
         return make_op(context, kind, values)
 
     try:
         return build(create, reader, kind.name, found, env, step.span)
-    except Failed:
+    except AlreadyReported:
         context.refused.add(refusal)
         raise

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from netspec.diagnostics import Span
 from netspec.elaborate.building.references import previous, reference, required
 from netspec.elaborate.context import Context, Frame
-from netspec.elaborate.reading.values import Failed
+from netspec.elaborate.reading.values import AlreadyReported
 from netspec.graph import NetworkOutput, Value
 from netspec.spec import OutputSpec
 
@@ -23,7 +23,7 @@ def guard_order(context: Context, inputs: Sequence[tuple[str, Span, bool]]) -> N
 def read_outputs(
     context: Context, frame: Frame, written: Mapping[str, OutputSpec] | None, last: Value | None, span: Span
 ) -> dict[str, NetworkOutput]:
-    """Return the declared outputs; without any, the last step as ``output``. Raises ``Failed`` for a fault."""
+    """Return the declared outputs; without any, the last step as ``output``. Raises ``AlreadyReported`` for a fault."""
     if not written:
         return {"output": NetworkOutput(required(context, previous(context, last, span), span, "an output"))}
     made: dict[str, NetworkOutput] = {}
@@ -34,10 +34,10 @@ def read_outputs(
                 value = reference(context, frame, output.source, last)
                 value = required(context, value, output.source.span, "an output")
                 made[name] = NetworkOutput(value, output.when == "training")
-        except Failed:
+        except AlreadyReported:
             failed = True
     if failed:
-        raise Failed
+        raise AlreadyReported
     if not made:
         tests = [output.test.span for output in written.values() if output.test is not None]
         help = "leave one output without `if`"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from netspec.diagnostics import Label, Span, clipped, did_you_mean
 from netspec.elaborate.context import Context, Frame
 from netspec.elaborate.messages.hints import elsewhere_help, find_named
-from netspec.elaborate.reading.values import Failed
+from netspec.elaborate.reading.values import AlreadyReported
 from netspec.elaborate.state.levels import ABSENT, UNKNOWN, Ports
 from netspec.graph import Value
 from netspec.spec import Written
@@ -25,14 +25,16 @@ def reference(context: Context, frame: Frame, node: Written, prev: Value | None)
     if found is None:
         raise unknown_reference(context, frame, node, text, name, port)
     if found is UNKNOWN:
-        raise Failed
+        raise AlreadyReported
     return found
 
 
-def unknown_reference(context: Context, frame: Frame, node: ScalarNode, text: str, name: str, port: str) -> Failed:
+def unknown_reference(
+    context: Context, frame: Frame, node: ScalarNode, text: str, name: str, port: str
+) -> AlreadyReported:
     """Report a reference that means nothing here, with what it might mean."""
     if frame.builder.is_incomplete():
-        return Failed()
+        return AlreadyReported()
     visible = frame.builder.visible()
     bound = visible.get(name)
     known = [f"{name}.{each}" for each in bound.values] if isinstance(bound, Ports) else list(visible)
@@ -59,7 +61,7 @@ def references(context: Context, frame: Frame, source: Written, prev: Value | No
 
 def previous(context: Context, prev: Value | None, span: Span) -> Value:
     if prev is UNKNOWN:
-        raise Failed
+        raise AlreadyReported
     if prev is None:
         help = "say what it reads with `from:`"
         raise context.reader.error("no-value", "the step before leaves no single value to read", span, help=help)

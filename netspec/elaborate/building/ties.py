@@ -8,7 +8,7 @@ from netspec.diagnostics import clipped, did_you_mean
 from netspec.dims import Shape, pretty_shape
 from netspec.elaborate.context import Context, Frame
 from netspec.elaborate.reading.scope import listed
-from netspec.elaborate.reading.values import Failed
+from netspec.elaborate.reading.values import AlreadyReported
 from netspec.elaborate.state.levels import UNKNOWN
 from netspec.graph import Call, Node, Step
 from netspec.spec import Entry
@@ -31,7 +31,7 @@ def read_ties(context: Context, frame: Frame, entry: Entry | None) -> tuple[tupl
         text = context.reader.text(target, frame.env) if isinstance(target, ScalarNode) else ""
         if parameter_shape(frame.builder.steps, text) is None:
             if frame.builder.names.get(text.partition(".")[0]) is UNKNOWN or frame.builder.is_incomplete():
-                raise Failed
+                raise AlreadyReported
             hint = did_you_mean(text, parameter_keys(frame.builder.steps))
             message = f"no parameter is called `{clipped(text)}` here"
             raise context.reader.error("unknown-reference", message, target.span, help=hint)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from netspec import library
 from netspec.diagnostics import Label, clipped, did_you_mean, nearest
 from netspec.elaborate.reading.scope import Scope, origin_labels
-from netspec.elaborate.reading.values import Failed, Reader
+from netspec.elaborate.reading.values import AlreadyReported, Reader
 from netspec.ops import OPS, Op
 from netspec.spec import BlockSpec, CallStep
 from netspec.spec.steps import STRUCTURES
@@ -27,7 +27,9 @@ def replaced(key: ScalarNode, text: str) -> ScalarNode:
     return ScalarNode(key.span, text, text, True)
 
 
-def unknown_op(reader: Reader, step: CallStep, key: str, blocks: Mapping[str, BlockSpec], env: Scope) -> Failed:
+def unknown_op(
+    reader: Reader, step: CallStep, key: str, blocks: Mapping[str, BlockSpec], env: Scope
+) -> AlreadyReported:
     """Report a step that runs nothing."""
     from netspec.elaborate.messages.foreign import op_help  # its tables are for faults alone
 
@@ -42,7 +44,7 @@ def unknown_op(reader: Reader, step: CallStep, key: str, blocks: Mapping[str, Bl
     )
 
 
-def unknown_parameter(reader: Reader, step: CallStep, key: str, block: BlockSpec, name: str) -> Failed:
+def unknown_parameter(reader: Reader, step: CallStep, key: str, block: BlockSpec, name: str) -> AlreadyReported:
     """Report an argument that a block does not have."""
     known = [*block.params, "name", "from", "freeze", "init"]
     help = did_you_mean(name, known) if nearest(name, known) else None
@@ -56,7 +58,7 @@ INFERRED = frozenset({"in_channels", "in_features", "num_features", "num_channel
 """Arguments of PyTorch and Keras that say what a layer reads."""
 
 
-def unknown_op_argument(reader: Reader, kind: type[Op], key: ScalarNode) -> Failed:
+def unknown_op_argument(reader: Reader, kind: type[Op], key: ScalarNode) -> AlreadyReported:
     """Report an argument that an op does not have."""
     known = [*kind.model_fields, *(port for port in kind.ports if port != "input"), "name", "from", "freeze", "init"]
     fields = [*kind.model_fields]

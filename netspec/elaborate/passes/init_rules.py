@@ -9,7 +9,7 @@ from netspec.diagnostics import did_you_mean
 from netspec.elaborate.passes.init_limits import wrong_number
 from netspec.elaborate.reading.arguments import Signature, read_arguments
 from netspec.elaborate.reading.scope import show
-from netspec.elaborate.reading.values import PLAIN_TEXT, Failed, Reader
+from netspec.elaborate.reading.values import PLAIN_TEXT, AlreadyReported, Reader
 from netspec.graph import InitRule, Level, walk_parameters
 from netspec.ops import OPS
 from netspec.spec import Entry, Written
@@ -48,7 +48,7 @@ def read_rules(written: Iterable[Entry], reader: Reader, env: Mapping[str, Any])
     for pattern, node in written:
         try:
             rules.append(read_rule(pattern, node, reader, env))
-        except Failed:
+        except AlreadyReported:
             continue
     return tuple(rules)
 
@@ -87,7 +87,7 @@ def read_rule(pattern: ScalarNode, node: Written, reader: Reader, env: Mapping[s
 def _arguments(
     function: ScalarNode, written: Written | None, known: Mapping[str, Any], reader: Reader, env: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the arguments of a function. Raises ``Failed`` where one is at fault; every fault is reported."""
+    """Return the arguments of a function. Raises ``AlreadyReported`` where one is at fault; every fault is reported."""
 
     def read(name: str, node: Written) -> Any:
         return _text(name, node, reader, env) if name in TEXTS else _number(name, node, reader, env)
@@ -103,7 +103,7 @@ def _arguments(
     alone = None if isinstance(written, MapNode) else written
     found = read_arguments(reader, signature, {key.text: (key, node) for key, node in entries}, alone, function.span)
     if not found.sound:
-        raise Failed
+        raise AlreadyReported
     return found.values
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from netspec.diagnostics import clipped, did_you_mean
 from netspec.elaborate.passes.init_rules import FUNCTIONS, read_rule
-from netspec.elaborate.reading.values import Failed, Reader
+from netspec.elaborate.reading.values import AlreadyReported, Reader
 from netspec.graph import InitRule, Level, Node, Step, state_key, visits, walk_parameters
 from netspec.ops import OPS
 from netspec.spec import Written
@@ -43,7 +43,7 @@ def started(
             if not known:
                 _guard_some(pattern, written, word, places, reader)
             rule = read_rule(pattern or ScalarNode(written.span, "", "", True), function, reader, env)
-        except Failed:  # the step is as it should be
+        except AlreadyReported:  # the step is as it should be
             continue
         for at in dict.fromkeys(each.at for each in known):
             rules[at].append(replace(rule, keys=frozenset(each.own for each in known if each.at == at)))

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from netspec.diagnostics import Label, Span, clipped
 from netspec.dims import Dim
 from netspec.elaborate.reading.scope import listed, origin_labels, show
-from netspec.elaborate.reading.values import Env, Failed, Reader, is_expression, whole_help
+from netspec.elaborate.reading.values import AlreadyReported, Env, Reader, is_expression, whole_help
 from netspec.ops.core.arguments import text_rule
 from netspec.spec import Entry, Written
 from netspec.syntax import ScalarNode
@@ -37,7 +37,7 @@ PLAIN_WORDS = {
 class Signature:
     """What takes arguments: its name, their names, and the ``main`` one, which may stand without its name.
 
-    ``read`` gives an argument's value, or raises ``Failed``; ``unknown`` reports a name that is none of them.
+    ``read`` gives an argument's value, or raises ``AlreadyReported``; ``unknown`` reports a name that is none of them.
     ``required`` are those without a default, ``declared`` labels the places where they are declared, if a spec does.
     """
 
@@ -62,7 +62,7 @@ class ReadArguments(NamedTuple):
 def read_arguments(
     reader: Reader, signature: Signature, written: Mapping[str, Entry], main: Written | None, span: Span
 ) -> ReadArguments:
-    """Read the arguments of a call at ``span``, reporting every fault. Raises ``Failed`` for a main one of nothing."""
+    """Read the arguments of a call at ``span``, reporting every fault. Raises ``AlreadyReported`` for a main one of nothing."""
     nodes = {name: node for name, (_, node) in written.items() if name in signature.arguments}
     if main is not None:
         if signature.main is None:
@@ -75,7 +75,7 @@ def read_arguments(
     for name, node in nodes.items():
         try:
             values[name] = signature.read(name, node)
-        except Failed:
+        except AlreadyReported:
             continue
     missing = [name for name in signature.required if name not in nodes]
     if missing and not unknown:  # else it is most likely among them, misspelt
@@ -84,7 +84,7 @@ def read_arguments(
     return ReadArguments(values, nodes, bool(unknown), sound)
 
 
-def _refuse_main(reader: Reader, signature: Signature, main: Written) -> Failed:
+def _refuse_main(reader: Reader, signature: Signature, main: Written) -> AlreadyReported:
     names = [*signature.arguments]
     message = f"`{signature.name}` takes no " + ("argument without its name" if names else "arguments")
     ways = [] if signature.required else [f"write `{signature.name}` alone"]
@@ -117,9 +117,9 @@ def _required(kind: type[BaseModel]) -> Collection[str]:
 def build(
     create: Callable[[Mapping[str, Any]], Made], reader: Reader, name: str, found: ReadArguments, env: Env, span: Span
 ) -> Made:
-    """Return the model of sound arguments. Raises ``Failed`` where it refuses them; every fault is reported."""
+    """Return the model of sound arguments. Raises ``AlreadyReported`` where it refuses them; every fault is reported."""
     if not found.sound:
-        raise Failed
+        raise AlreadyReported
     try:
         return create(found.values)
     except ValidationError as refused:
@@ -132,7 +132,7 @@ def build(
             _refuse(reader, name, argument, _wanted(messages), found, env)
         else:
             reader.error("bad-argument", f"`{name}`: {_wanted(messages)}", span)
-    raise Failed
+    raise AlreadyReported
 
 
 def _wanted(messages: Iterable[str]) -> str:

@@ -22,7 +22,7 @@ EXPRESSION = TextRule(any=False, literal=frozenset())
 PLAIN_TEXT = TextRule(any=True, literal=frozenset())
 
 
-class Failed(Exception):
+class AlreadyReported(Exception):
     """A step cannot be finished; what is wrong has been reported, or follows from what has."""
 
 
@@ -63,14 +63,14 @@ class Reader:
         """Where to tell what is wrong at ``span``: inside the library, at the call of its block."""
         return span if self.caller is None or not library.owns(span.source) else self.caller
 
-    def error(self, id: str, message: str, span: Span, label: str = "", **more: Any) -> Failed:
+    def error(self, id: str, message: str, span: Span, label: str = "", **more: Any) -> AlreadyReported:
         """Report a fault; gives the exception to raise. One inside the library is told at the call of its block."""
         place = self.place(span)
         if place is not span:
             more["secondary"] = (Label(span, label), *more.get("secondary", ()))
             span, label = place, ""
         self.report.error(id, message, span, label, trail=tuple(reversed(self.trail)), **more)
-        return Failed()
+        return AlreadyReported()
 
     def value(self, node: Written, env: Env, rule: TextRule = EXPRESSION) -> Any:
         """What a node means where ``rule`` says which texts stand for themselves."""
@@ -89,7 +89,7 @@ class Reader:
         except ExpressionError as found:
             raise self._expression_fault(node, found, env, rule) from None
         except UnknownError:
-            raise Failed from None
+            raise AlreadyReported from None
 
     def text(self, node: ScalarNode, env: Env) -> str:
         """A text with expressions in braces."""
@@ -98,11 +98,11 @@ class Reader:
         except ExpressionError as found:
             raise self._expression_fault(node, found, env) from None
         except UnknownError:
-            raise Failed from None
+            raise AlreadyReported from None
 
     def _expression_fault(
         self, node: ScalarNode, found: ExpressionError, env: Env, rule: TextRule = EXPRESSION
-    ) -> Failed:
+    ) -> AlreadyReported:
         span = node.within(found.start, max(found.end, found.start + 1))
         help = found.help
         word = found.message.removeprefix("unknown name `").removesuffix("`")
@@ -121,7 +121,7 @@ class Reader:
 
     def misvalued(
         self, node: Written, env: Env, what: str, value: Any, help: str | None = None, why: tuple[Label, ...] = ()
-    ) -> Failed:
+    ) -> AlreadyReported:
         """Report a value that is not what is wanted, with where the names in it come from."""
         message = f"{what}, not {show(value)}"
         if type(value) is float and help is None:
@@ -232,7 +232,7 @@ def declared_type(reader: Reader, parameter: Parameter) -> str:
 def _guard_default(reader: Reader, default: Written) -> None:
     if isinstance(default, MapNode):
         misfit(reader.report, default, "a value", "a default is a number, a text, true, false, or a list of these")
-        raise Failed
+        raise AlreadyReported
 
 
 def _literal(node: Written) -> Any:

@@ -16,7 +16,7 @@ from netspec.elaborate.building.step_names import step_name
 from netspec.elaborate.context import Context, Frame
 from netspec.elaborate.messages.unknowns import JOIN_HELP
 from netspec.elaborate.reading.scope import Scope, names_in, origin_labels, show
-from netspec.elaborate.reading.values import Failed
+from netspec.elaborate.reading.values import AlreadyReported
 from netspec.elaborate.state.levels import ABSENT, Binding, Builder, Ports, hashable
 from netspec.expressions import UNKNOWN_VALUE
 from netspec.graph import Call, Level, Value
@@ -49,7 +49,7 @@ def run_block(
     env = frame.env.extended({"shape": shape})
     arguments, origins = block_arguments(context, step, key, block, given_inputs, env)
     if inputs is None or actual is None:
-        raise Failed
+        raise AlreadyReported
     read = tuple((name, value.tensor, value.optional) for name, value in inputs.items())
     guard_required(context, step, key, block, Scope(arguments, origins).extended({"shape": shape}))
     standard = library.owns(block.span.source)
@@ -58,7 +58,7 @@ def run_block(
         if memo in context.expanded:
             level = context.expanded[memo]
             if level is None:
-                raise Failed
+                raise AlreadyReported
             context.budget.charge_layers(context.layers_of[level], step.span)
         elif (known := cached_level(context, memo, key, block)) is not None:
             level, layers = known
@@ -174,7 +174,7 @@ def block_inputs(
                 span = given[name].span if name in given else step.source.span if step.source else step.span
                 required(context, found[name], span, f"`{name}` of `{key}`", OPTIONAL_HELP.format(name, f"{name}?"))
         return {name: found[name] for name in names if name in found and found[name] is not ABSENT}
-    except Failed:
+    except AlreadyReported:
         return None
 
 
@@ -199,7 +199,7 @@ def expand(
     finally:
         context.calling.pop()
     if any(output.training for output in outputs.values()):  # which has been reported
-        raise Failed
+        raise AlreadyReported
     if any(output.value in context.training_only for output in outputs.values()):
         help = "move the `side` into the network's own body, or leave out its `when: training`"
         message = f"the block `{key}` gives a value that exists in training only"

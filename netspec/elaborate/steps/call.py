@@ -7,7 +7,7 @@ from netspec.diagnostics import did_you_mean
 from netspec.elaborate.context import Context, Frame, elaborates
 from netspec.elaborate.messages.unknowns import replaced, unknown_op
 from netspec.elaborate.reading.scope import origin_labels, show
-from netspec.elaborate.reading.values import Failed
+from netspec.elaborate.reading.values import AlreadyReported
 from netspec.elaborate.steps.block import run_block
 from netspec.elaborate.steps.op import run_op
 from netspec.expressions import UNKNOWN_VALUE
@@ -36,7 +36,7 @@ def dispatched(context: Context, frame: Frame, step: CallStep, parameter: str) -
     """The name that ``$parameter`` holds."""
     held = frame.env.get(parameter)
     if held is UNKNOWN_VALUE:
-        raise Failed
+        raise AlreadyReported
     if isinstance(held, str):
         return held
     if parameter in frame.env and parameter != "shape":

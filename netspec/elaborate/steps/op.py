@@ -14,7 +14,7 @@ from netspec.elaborate.building.ties import guard_ties, read_ties
 from netspec.elaborate.context import Context, Frame
 from netspec.elaborate.messages.unknowns import JOIN_HELP
 from netspec.elaborate.reading.scope import listed
-from netspec.elaborate.reading.values import Failed
+from netspec.elaborate.reading.values import AlreadyReported
 from netspec.elaborate.state.levels import ABSENT, Binding, Ports
 from netspec.expressions import UNKNOWN_VALUE
 from netspec.graph import Node, Value
@@ -42,7 +42,7 @@ def run_op(
         env = env.extended({"shape": shape})
     op = read_op(context, step, kind, arguments, env)
     if inputs is None:
-        raise Failed
+        raise AlreadyReported
     if step.main is not None and kind.main is not None:
         arguments[kind.main] = step.key, step.main
     wires = step.source.items if isinstance(step.source, ListNode) else ()
@@ -109,7 +109,7 @@ def op_inputs(
                     "missing-input", f"`{kind.name}` needs its input `{port}`", step.span, help=help
                 )
         return without_left_out(context, step, kind, ports, by_port)
-    except Failed:
+    except AlreadyReported:
         return None
 
 

@@ -11,7 +11,7 @@ from netspec.elaborate.building.merge import merge
 from netspec.elaborate.building.references import previous, required
 from netspec.elaborate.context import Context, Frame, elaborates
 from netspec.elaborate.messages.repairs import branch_labels, padding_help
-from netspec.elaborate.reading.values import Failed
+from netspec.elaborate.reading.values import AlreadyReported
 from netspec.elaborate.state.levels import UNKNOWN
 from netspec.graph import Value
 from netspec.spec.reading import Integer, choice
@@ -72,7 +72,7 @@ def branches(context: Context, frame: Frame, step: Parallel, prev: Value) -> Val
         frame.builder.names[name] = results[name]
         spans[name] = span
     if failed:
-        raise Failed
+        raise AlreadyReported
     if step.merge == "none":
         return None
     if len(results) < 2:

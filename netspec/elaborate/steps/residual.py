@@ -18,7 +18,7 @@ from netspec.elaborate.messages.repairs import (
     residual_message,
 )
 from netspec.elaborate.reading.scope import origin_labels
-from netspec.elaborate.reading.values import Failed
+from netspec.elaborate.reading.values import AlreadyReported
 from netspec.elaborate.state.levels import UNKNOWN
 from netspec.graph import Value
 from netspec.spec.reading import choice
@@ -77,7 +77,7 @@ def around(context: Context, frame: Frame, step: Residual, prev: Value) -> Value
     elif step.projection is not None and (changed or result is UNKNOWN):
         shortcut = context.run(frame, step.projection, prev)
     if result is UNKNOWN or shortcut is UNKNOWN:
-        raise Failed
+        raise AlreadyReported
     result, shortcut = (
         required(context, previous(context, value, step.span), step.span, "`residual`") for value in (result, shortcut)
     )

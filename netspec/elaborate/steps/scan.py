@@ -14,7 +14,7 @@ from netspec.elaborate.building.references import previous, reference, required
 from netspec.elaborate.building.step_names import step_name
 from netspec.elaborate.context import Context, Frame, elaborates
 from netspec.elaborate.passes.hoisting import hoisted
-from netspec.elaborate.reading.values import Failed
+from netspec.elaborate.reading.values import AlreadyReported
 from netspec.elaborate.state.levels import Binding, Builder, Ports
 from netspec.graph import Call, Loop, Value, axis_of_time, over_time
 from netspec.ops import OPS, ShapeError, Tensor
@@ -143,7 +143,7 @@ def guard_keys(context: Context, step: Scan) -> None:
         help = "give the index another name"
         context.reader.error("duplicate-name", f"`scan` has two things called `{step.index}`", node.span, help=help)
     if failed:
-        raise Failed
+        raise AlreadyReported
 
 
 def read_each(context: Context, written: Mapping[str, Written], read: Any) -> dict[str, Value]:
@@ -153,10 +153,10 @@ def read_each(context: Context, written: Mapping[str, Written], read: Any) -> di
     for key, node in written.items():
         try:
             values[key] = read(key, node)
-        except Failed:
+        except AlreadyReported:
             failed = True
     if failed:
-        raise Failed
+        raise AlreadyReported
     return values
 
 

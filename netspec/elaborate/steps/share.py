@@ -13,7 +13,7 @@ from netspec.dims import pretty_shape
 from netspec.elaborate.building.references import reference
 from netspec.elaborate.context import Context, Frame, elaborates
 from netspec.elaborate.reading.scope import Scope, listed
-from netspec.elaborate.reading.values import Failed
+from netspec.elaborate.reading.values import AlreadyReported
 from netspec.elaborate.state.levels import UNKNOWN
 from netspec.graph import Call, Level, Node, Step, Value, walk
 from netspec.ops import OPS
@@ -57,7 +57,7 @@ def elaborate(context: Context, frame: Frame, step: Share, prev: Value | None, g
         result = context.value(frame.seeing(scope), again, prev, given)
     made = frame.builder.steps[before:]
     if len(made) != 1:
-        raise Failed
+        raise AlreadyReported
     guard_alike(context, step, name, original, made[0])
     if isinstance(original, Call) or original.op.functional is None:  # else there is nothing to share
         shares = original.shares or original.name
@@ -72,7 +72,7 @@ def shared_step(context: Context, frame: Frame, step: Share, name: str) -> Step:
     if found is not None:
         return found
     if frame.builder.is_incomplete() or frame.builder.names.get(name) is UNKNOWN:
-        raise Failed
+        raise AlreadyReported
     help = did_you_mean(name, authored) or "a step can share one that stands before it in the same body"
     message = f"no step `{clipped(name)}` can be shared here"
     raise context.reader.error("unknown-reference", message, step.step.span, help=help)

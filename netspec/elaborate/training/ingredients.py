@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from netspec.diagnostics import Span, clipped, did_you_mean
 from netspec.elaborate.reading.arguments import build, model_signature, read_arguments
 from netspec.elaborate.reading.scope import Scope, listed
-from netspec.elaborate.reading.values import Failed, Reader
+from netspec.elaborate.reading.values import AlreadyReported, Reader
 from netspec.recipes import Ingredient, Kind, ingredients
 from netspec.spec import Entry, Written
 from netspec.syntax import ListNode, MapNode, ScalarNode
@@ -33,7 +33,7 @@ class IngredientReader:
         self.reader, self.env = reader, env
 
     def one(self, kind: Kind, node: Written) -> Ingredient:
-        """An ingredient of that kind. Raises ``Failed`` where it has been refused."""
+        """An ingredient of that kind. Raises ``AlreadyReported`` where it has been refused."""
         if isinstance(node, MapNode) and len(node.entries) == 1:
             key, inside = node.entries[0]
         elif isinstance(node, ScalarNode) and isinstance(node.value, str):
@@ -67,7 +67,7 @@ class IngredientReader:
         for item in node.items if isinstance(node, ListNode) else (node,):
             try:
                 made.append(self.one(kind, item))
-            except Failed:
+            except AlreadyReported:
                 continue
         return tuple(made)
 
@@ -80,7 +80,7 @@ class IngredientReader:
         return self.made(kind, {}, node, span)
 
     def made(self, kind: type[Made], arguments: Mapping[str, Entry], main: Written | None, span: Span) -> Made:
-        """Return the class with its arguments. Raises ``Failed`` where they are refused; every fault is reported."""
+        """Return the class with its arguments. Raises ``AlreadyReported`` where they are refused; every fault is reported."""
 
         def unknown(key: ScalarNode) -> object:
             fields = [*kind.model_fields]

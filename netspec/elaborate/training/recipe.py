@@ -9,7 +9,7 @@ from typing import Any
 from netspec.diagnostics import Span, clipped, did_you_mean
 from netspec.dims import pretty, pretty_shape
 from netspec.elaborate.reading.scope import Scope, listed
-from netspec.elaborate.reading.values import Failed, Reader
+from netspec.elaborate.reading.values import AlreadyReported, Reader
 from netspec.elaborate.training.data_sizes import check_sizes, known
 from netspec.elaborate.training.ingredients import IngredientReader
 from netspec.graph import NetworkOutput, Requirement, Value
@@ -106,7 +106,7 @@ class _Recipes:
     def attempt(self, read: Any) -> Any:
         try:
             return read()
-        except Failed:
+        except AlreadyReported:
             self.failed = True
             return None
 
