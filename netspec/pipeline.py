@@ -16,7 +16,7 @@ from typing import Any
 
 from netspec import zoo
 from netspec.diagnostics import Report, Source, UsageError, did_you_mean
-from netspec.elaborate import Limits, Shared, elaborate
+from netspec.elaborate import ElaborationCache, Limits, elaborate
 from netspec.graph import Graph
 from netspec.sources.imports import DISK, Tree, import_blocks
 from netspec.sources.revisions import Revision
@@ -116,7 +116,7 @@ def compile_loaded(
     overrides: Mapping[str, Any] | None = None,
     sizes: Mapping[str, int] | None = None,
     limits: Limits | None = None,
-    shared: Shared | None = None,
+    shared: ElaborationCache | None = None,
 ) -> Graph:
     """The shaped graph of a loaded spec. Raises ``SpecError`` with everything that is wrong.
 

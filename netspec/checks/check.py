@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from netspec.checks.expect import check_expectation, expectation
 from netspec.checks.unused import unused
 from netspec.diagnostics import Diagnostic, Report, SpecError
-from netspec.elaborate import Limits, Shared
+from netspec.elaborate import ElaborationCache, Limits
 from netspec.graph import Graph
 from netspec.pipeline import Loaded, compile_loaded
 
@@ -26,13 +26,13 @@ class Checked:
     warnings: tuple[Diagnostic, ...] = ()
 
 
-def check_loaded(loaded: Loaded, limits: Limits | None = None, common: Shared | None = None) -> Checked:
+def check_loaded(loaded: Loaded, limits: Limits | None = None, common: ElaborationCache | None = None) -> Checked:
     """Compile every variant, or the one that was asked for. A fault that several variants share counts once.
 
     ``common`` is what the checks of several specs share.
     """
     variants = [loaded.variant] if loaded.variant else loaded.variants
-    report, shared = Report(), Shared(common)
+    report, shared = Report(), ElaborationCache(common)
     graphs: dict[str | None, Graph] = {}
     times: dict[tuple[object, ...], int] = {}
     for variant in variants:

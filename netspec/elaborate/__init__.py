@@ -2,6 +2,6 @@
 
 from netspec.elaborate.elaborate import elaborate
 from netspec.elaborate.state.budget import Limits
-from netspec.elaborate.state.cache import Shared
+from netspec.elaborate.state.cache import ElaborationCache
 
-__all__ = ["Limits", "Shared", "elaborate"]
+__all__ = ["ElaborationCache", "Limits", "elaborate"]

@@ -11,7 +11,7 @@ from netspec.elaborate.messages.hints import nested
 from netspec.elaborate.reading.scope import Scope
 from netspec.elaborate.reading.values import AlreadyReported, Reader
 from netspec.elaborate.state.budget import Budget
-from netspec.elaborate.state.cache import Shared
+from netspec.elaborate.state.cache import ElaborationCache
 from netspec.elaborate.state.levels import ABSENT, UNKNOWN, Builder
 from netspec.elaborate.state.requirements import Requirements
 from netspec.expressions import UNKNOWN_VALUE
@@ -71,7 +71,7 @@ class Context:
     reader: Reader
     requirements: Requirements
     budget: Budget
-    cache: Shared
+    cache: ElaborationCache
     refused: set[Any] = field(default_factory=set)  # arguments that have been reported
     expanded: dict[Any, Level | None] = field(default_factory=dict)
     contexts: dict[tuple[str, bool], Any] = field(default_factory=dict)

@@ -18,7 +18,7 @@ from netspec.elaborate.passes.order import run_passes
 from netspec.elaborate.reading.scope import Scope
 from netspec.elaborate.reading.values import Reader
 from netspec.elaborate.state.budget import Budget, Limits
-from netspec.elaborate.state.cache import Shared
+from netspec.elaborate.state.cache import ElaborationCache
 from netspec.elaborate.state.requirements import Requirements
 from netspec.graph import Graph, InitRule, Value
 from netspec.spec import Spec, Written
@@ -36,7 +36,7 @@ def elaborate(
     overrides: Mapping[str, Override] | None = None,
     sizes: Mapping[str, int] | None = None,
     limits: Limits | None = None,
-    shared: Shared | None = None,
+    shared: ElaborationCache | None = None,
     digest: str = "",
     source: str = "",
 ) -> Graph:
@@ -52,7 +52,7 @@ def elaborate(
     check_block_names(spec, reader)
     check_names(spec, reader)
     parameters = parameter_values(spec, reader, chosen, overrides or {})
-    context = new_context(spec, reader, parameters, sizes or {}, limits or Limits(), shared or Shared())
+    context = new_context(spec, reader, parameters, sizes or {}, limits or Limits(), shared or ElaborationCache())
     globals = context.globals
     inputs = read_inputs(spec, reader, globals)
     network = build_network(context, spec, variant or spec.name, inputs)
@@ -86,7 +86,7 @@ def elaborate(
 
 
 def new_context(
-    spec: Spec, reader: Reader, parameters: Scope, sizes: Mapping[str, int], limits: Limits, cache: Shared
+    spec: Spec, reader: Reader, parameters: Scope, sizes: Mapping[str, int], limits: Limits, cache: ElaborationCache
 ) -> Context:
     """Return the context that the body is elaborated in. Raises ``SpecError`` for parameters that the spec refuses."""
     symbols = {name: Dim.symbol(name) for name in symbol_names(spec, parameters)}

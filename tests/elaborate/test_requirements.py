@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from netspec.diagnostics import Source, SpecError
-from netspec.elaborate import Shared
+from netspec.elaborate import ElaborationCache
 from netspec.graph import Graph
 from netspec.pipeline import compile_loaded, load_source
 
@@ -21,7 +21,7 @@ network:
 """
 
 
-def compiled(network: str, shared: Shared | None = None, **sizes: int) -> Graph:
+def compiled(network: str, shared: ElaborationCache | None = None, **sizes: int) -> Graph:
     return compile_loaded(load_source(Source("net.yaml", HEAD + network)), sizes=sizes, shared=shared)
 
 
@@ -65,7 +65,7 @@ def test_what_variants_share_keeps_its_mark():
     text += "- if: {test: first, then: [relu], else: [small]}\n"
     loaded = load_source(Source("net.yaml", text))
     for order in ([None, "other"], ["other", None]):
-        shared = Shared()
+        shared = ElaborationCache()
         found = {variant: required(compile_loaded(loaded, variant=variant, shared=shared)) for variant in order}
         assert found == {None: dict.fromkeys(SMALL, True), "other": dict.fromkeys(SMALL, False)}
 

@@ -9,12 +9,12 @@ from netspec.checks.check import check_loaded
 from netspec.checks.expect import count_macs
 from netspec.diagnostics import Source
 from netspec.dims import evaluate
-from netspec.elaborate import Shared
+from netspec.elaborate import ElaborationCache
 from netspec.emit.source import emit_source
 from netspec.emit.table import ShapeTable
 from netspec.pipeline import compile_loaded, load_source, load_spec
 
-COMMON = Shared()
+COMMON = ElaborationCache()
 """What the specs of the zoo share, as in one run of `netspec check`."""
 
 LARGE = {"resnet1202", "resnet_cifar", "preresnet1001"}

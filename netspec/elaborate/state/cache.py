@@ -19,14 +19,14 @@ Inferred = tuple[tuple[Tensor, ...], tuple[Requirement, ...]]
 Expanded = tuple[Level, int, tuple[Requirement, ...]]
 
 
-class Shared:
+class ElaborationCache:
     """Ops, their results and the levels of blocks, each with what it required of the symbolic dimensions.
 
     Only what came to a good end is here, and nothing that depends on who asks: a block's level goes by the values of
     all that its text might name. Specs share too, through ``common``, but only ops and results that require nothing.
     """
 
-    def __init__(self, common: Shared | None = None) -> None:
+    def __init__(self, common: ElaborationCache | None = None) -> None:
         self.interned = Interned()
         self.ops: dict[Any, Op] = {} if common is None else common.ops
         self.free: dict[tuple[Op, tuple[Tensor, ...]], tuple[Tensor, ...]] = {} if common is None else common.free

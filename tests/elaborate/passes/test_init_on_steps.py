@@ -9,7 +9,7 @@ import torch
 from places import CASES
 from torch import Tensor
 
-from netspec.elaborate import Shared
+from netspec.elaborate import ElaborationCache
 from netspec.emit.diff import Diff
 from netspec.emit.diff.text import diff_text
 from netspec.emit.source import emit_source
@@ -94,7 +94,7 @@ def test_variants_that_differ_in_it_alone_share_no_level(key: str, tmp_path: Pat
         f"inputs: {{x: [N, 8]}}\nblocks: {{part: {{body: [{{linear: {{out_features: 8, {marks[key]}}}}}]}}}}\n"
         "network: [{part: {name: a}}]\n"
     )
-    loaded, shared = load_spec(str(path)), Shared()
+    loaded, shared = load_spec(str(path)), ElaborationCache()
     found = []
     for variant in ("it", "loud"):
         (weight, _) = build_module(compile_loaded(loaded, variant=variant, shared=shared)).parameters()

@@ -9,7 +9,7 @@ from netspec.checks.check import check_loaded
 from netspec.cli.faults import tell, tell_count, width
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.diagnostics.text import render_all
-from netspec.elaborate import Limits, Shared
+from netspec.elaborate import ElaborationCache, Limits
 from netspec.pipeline import load_spec
 
 
@@ -21,7 +21,7 @@ def check_all(targets: Sequence[str], limits: Limits, format: str = "text") -> i
     failed: list[Diagnostic] = []
     warned: list[Diagnostic] = []
     more = 0
-    common = Shared()
+    common = ElaborationCache()
     longest = max(map(len, targets))
     for target in targets:
         try:
@@ -44,7 +44,7 @@ def check_all(targets: Sequence[str], limits: Limits, format: str = "text") -> i
     return 1 if failed else 0
 
 
-def check_one(target: str, limits: Limits, common: Shared) -> tuple[str, Sequence[Diagnostic]]:
+def check_one(target: str, limits: Limits, common: ElaborationCache) -> tuple[str, Sequence[Diagnostic]]:
     """How many networks a spec makes, in words, and every warning. Raises ``SpecError`` with every fault."""
     checked = check_loaded(load_spec(target, limits.file), limits, common)
     if checked.diagnostics:
