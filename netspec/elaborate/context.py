@@ -12,7 +12,7 @@ from netspec.elaborate.reading.scope import Scope
 from netspec.elaborate.reading.values import AlreadyReported, Reader
 from netspec.elaborate.state.budget import Budget
 from netspec.elaborate.state.cache import ElaborationCache
-from netspec.elaborate.state.levels import ABSENT, UNKNOWN, Builder
+from netspec.elaborate.state.levels import ABSENT, UNKNOWN, LevelBuilder
 from netspec.elaborate.state.requirements import Requirements
 from netspec.expressions import UNKNOWN_VALUE
 from netspec.graph import Level, Value
@@ -27,7 +27,7 @@ class Frame:
     whether their parameters are frozen.
     """
 
-    builder: Builder
+    builder: LevelBuilder
     env: Scope
     training: bool = False
     frozen: bool = False

@@ -10,7 +10,7 @@ from netspec.elaborate.building.outputs import guard_order, read_outputs
 from netspec.elaborate.context import Context, Frame
 from netspec.elaborate.inputs import INNER
 from netspec.elaborate.reading.values import AlreadyReported, Reader
-from netspec.elaborate.state.levels import UNKNOWN, Builder
+from netspec.elaborate.state.levels import UNKNOWN, LevelBuilder
 from netspec.graph import Level, NetworkOutput, Value
 from netspec.spec import Spec
 
@@ -18,7 +18,7 @@ from netspec.spec import Spec
 class Network(NamedTuple):
     """The body as it was built, not yet closed, and its outputs: none where they are at fault."""
 
-    builder: Builder
+    builder: LevelBuilder
     outputs: Mapping[str, NetworkOutput]
 
     def close(self, context: Context) -> Level:
@@ -31,7 +31,7 @@ class Network(NamedTuple):
 def build_network(context: Context, spec: Spec, title: str, inputs: Mapping[str, Value]) -> Network:
     """Elaborate the steps of the network, and read what it gives. Raises ``SpecError`` where no input can be read."""
     reader = context.reader
-    builder = Builder("network", title, spec.network[0].span, "")
+    builder = LevelBuilder("network", title, spec.network[0].span, "")
     try:
         guard_order(context, [(name, given.span, given.optional) for name, given in spec.inputs.items()])
     except AlreadyReported:

@@ -10,7 +10,7 @@ from netspec.elaborate.building.references import previous, required
 from netspec.elaborate.building.step_names import guard_reserved, step_name
 from netspec.elaborate.context import Context, Frame
 from netspec.elaborate.reading.values import AlreadyReported
-from netspec.elaborate.state.levels import UNKNOWN, Builder
+from netspec.elaborate.state.levels import UNKNOWN, LevelBuilder
 from netspec.graph import Call, LevelKind, Value
 from netspec.spec import Step
 from netspec.spec.steps import NamedStructure
@@ -29,7 +29,7 @@ def inner_level(
     fill: Callable[[Frame, Value | None], Value | None],
 ) -> Value | None:
     """A level of its own at ``name``, filled by ``fill`` from its input."""
-    builder = Builder(kind, "", span, frame.builder.path_of(name), frame.builder)
+    builder = LevelBuilder(kind, "", span, frame.builder.path_of(name), frame.builder)
     entered = None if prev is None else builder.enter(prev, "input")
     result = fill(Frame(builder, frame.env), entered)
     if result is UNKNOWN:

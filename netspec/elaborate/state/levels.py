@@ -31,13 +31,13 @@ class Ports:
 Binding = Union[Value, Ports]
 
 
-class Builder:
+class LevelBuilder:
     """A level in the making: its steps so far and the names that are visible in it.
 
     A name that belongs to a level around it is captured: it becomes a further input of this level.
     """
 
-    def __init__(self, kind: LevelKind, title: str, span: Span, path: str, parent: Builder | None = None):
+    def __init__(self, kind: LevelKind, title: str, span: Span, path: str, parent: LevelBuilder | None = None):
         self.kind, self.title, self.span, self.path, self.parent = kind, title, span, path, parent
         self.steps: list[Step] = []
         self.names: dict[str, Binding] = {}

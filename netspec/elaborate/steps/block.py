@@ -17,7 +17,7 @@ from netspec.elaborate.context import Context, Frame
 from netspec.elaborate.messages.unknowns import JOIN_HELP
 from netspec.elaborate.reading.scope import Scope, names_in, origin_labels, show
 from netspec.elaborate.reading.values import AlreadyReported
-from netspec.elaborate.state.levels import ABSENT, Binding, Builder, Ports, hashable
+from netspec.elaborate.state.levels import ABSENT, Binding, LevelBuilder, Ports, hashable
 from netspec.expressions import UNKNOWN_VALUE
 from netspec.graph import Call, Level, Value
 from netspec.ops import ShapeError
@@ -187,7 +187,7 @@ def expand(
     path: str,
 ) -> Level:
     """A block's body as a level, for these arguments and inputs."""
-    builder = Builder("block", key, block.span, path)
+    builder = LevelBuilder("block", key, block.span, path)
     formal = {name: Value(value.tensor, value.optional) for name, value in inputs.items()}
     builder.given = [(value, value, name) for name, value in formal.items()]
     builder.names = {**dict.fromkeys(block.formal, ABSENT), **formal}

@@ -15,7 +15,7 @@ from netspec.elaborate.building.step_names import step_name
 from netspec.elaborate.context import Context, Frame, elaborates
 from netspec.elaborate.passes.hoisting import hoisted
 from netspec.elaborate.reading.values import AlreadyReported
-from netspec.elaborate.state.levels import Binding, Builder, Ports
+from netspec.elaborate.state.levels import Binding, LevelBuilder, Ports
 from netspec.graph import Call, Loop, Value, axis_of_time, over_time
 from netspec.ops import OPS, ShapeError, Tensor
 from netspec.spec.reading import Flag, Written, read_name, reader
@@ -77,7 +77,7 @@ def elaborate(context: Context, frame: Frame, step: Scan, prev: Value | None, gi
     states = read_each(context, step.state, lambda key, node: first_state(context, frame, node, prev, sequences))
     if step.index is not None:
         sequences[step.index] = iteration_numbers(context, frame, step, length, sequences)
-    builder = Builder("scan", "", step.span, frame.builder.path_of(name), frame.builder)
+    builder = LevelBuilder("scan", "", step.span, frame.builder.path_of(name), frame.builder)
     turn = {key: Value(one_turn(value.tensor)) for key, value in sequences.items()}
     carried = {key: Value(value.tensor) for key, value in states.items()}
     outside = [*sequences.items(), *states.items()]
