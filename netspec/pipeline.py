@@ -21,8 +21,7 @@ from netspec.graph import Graph
 from netspec.sources.imports import DISK, Tree, import_blocks
 from netspec.sources.revisions import Revision
 from netspec.spec import Spec, read_spec
-from netspec.syntax import DEFAULT, SyntaxNode, parse, read_source
-from netspec.syntax import Limits as FileLimits
+from netspec.syntax import DEFAULT, FileLimits, SyntaxNode, parse, read_source
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from netspec.diagnostics import SpecError
 from netspec.diagnostics.catalogue import CATALOGUE
 from netspec.diagnostics.text import render_all
 from netspec.pipeline import load_spec
-from netspec.syntax import Limits
+from netspec.syntax import FileLimits
 
 PASSING = sorted((CASES / "passing").glob("*.yaml"))
 FAILING = sorted(path for path in CASES.glob("*/*.yaml") if path.parent.name != "passing")
@@ -27,10 +27,10 @@ LIMITS = re.compile(r"# limits: (\w+)=(\d+)\n")
 WRITE = os.environ.get("NETSPEC_CASES") == "write"
 
 
-def limits(path: Path) -> Limits:
+def limits(path: Path) -> FileLimits:
     """The bounds on files that the first line of a case asks for, else the usual ones."""
     asked = LIMITS.match(path.read_bytes().decode(errors="replace"))
-    return Limits(**{asked[1]: int(asked[2])}) if asked else Limits()
+    return FileLimits(**{asked[1]: int(asked[2])}) if asked else FileLimits()
 
 
 def told(path: Path, monkeypatch: pytest.MonkeyPatch, warnings: bool = True) -> str:

@@ -12,7 +12,7 @@ from netspec.diagnostics import UsageError
 from netspec.elaborate import Limits
 from netspec.graph import Graph
 from netspec.pipeline import compile_spec, find_spec, read_value
-from netspec.syntax import Limits as FileLimits
+from netspec.syntax import FileLimits
 
 
 def graph_of(options: Namespace) -> Graph:

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from netspec.diagnostics import Label, Report, Source, SpecError, UsageError, clipped, nearest
 from netspec.spec import BlockSpec, Spec, Written, misfit, read_library
-from netspec.syntax import DEFAULT, RAISE, Limits, ScalarNode, parse, read_source
+from netspec.syntax import DEFAULT, RAISE, FileLimits, ScalarNode, parse, read_source
 
 MOST_FILES = 256
 MOST_DEEP = 32
@@ -33,7 +33,7 @@ class Tree(Protocol):
     def beside(self, path: Path) -> list[str]:
         """The names of the YAML files in a path's folder."""
 
-    def read(self, path: Path, limits: Limits) -> Source:
+    def read(self, path: Path, limits: FileLimits) -> Source:
         """The text of a file. Raises ``SpecError`` or ``UsageError``."""
 
 
@@ -55,7 +55,7 @@ class Disk:
     def beside(self, path: Path) -> list[str]:
         return sorted(each.name for each in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
 
-    def read(self, path: Path, limits: Limits) -> Source:
+    def read(self, path: Path, limits: FileLimits) -> Source:
         return read_source(path, limits)
 
 
@@ -69,7 +69,7 @@ class Imports:
     root: Path
     tree: Tree
     report: Report
-    limits: Limits
+    limits: FileLimits
     blocks: dict[str, BlockSpec] = field(default_factory=dict)
     sources: list[Source] = field(default_factory=list)
     read: set[Path] = field(default_factory=set)
@@ -77,7 +77,12 @@ class Imports:
 
 
 def import_blocks(
-    spec: Spec, source: Source, report: Report, limits: Limits = DEFAULT, tree: Tree = DISK, path: Path | None = None
+    spec: Spec,
+    source: Source,
+    report: Report,
+    limits: FileLimits = DEFAULT,
+    tree: Tree = DISK,
+    path: Path | None = None,
 ) -> Imports:
     """The blocks that a spec imports; what is wrong goes to the report.
 

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from netspec.diagnostics import EnvironmentFault, Source, UsageError, clipped
-from netspec.syntax import Limits, decode
+from netspec.syntax import FileLimits, decode
 
 REVISION = re.compile(r"[\w@][\w@./~^{}#+-]*\Z", re.ASCII)
 """Names, hashes, and what git makes of them: ``HEAD~1``, ``v1.2^{}``, ``main@{1}``, ``origin/main``."""
@@ -87,7 +87,7 @@ class Revision:
         """The names of the YAML files in a path's folder."""
         return sorted(name for name in self._files(path.parent) if name.endswith((".yaml", ".yml")))
 
-    def read(self, path: Path, limits: Limits) -> Source:
+    def read(self, path: Path, limits: FileLimits) -> Source:
         """The text of a file. Raises ``UsageError`` where it is missing, or no regular file."""
         entry = self._entry(path)
         shown = os.path.relpath(path)

@@ -11,7 +11,7 @@ from netspec.diagnostics import Diagnostic, Label, Source, Span, SpecError, Usag
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class FileLimits:
     """What one file may hold; ``expanded`` counts the nodes behind each alias again, ``imported`` the bytes of imports.
 
     ``depth`` is not raised: PyTorch itself gives up on modules nested a few hundred deep.
@@ -24,25 +24,25 @@ class Limits:
     imported: int = 16_000_000
 
     @staticmethod
-    def of(megabytes: int) -> Limits:
+    def of(megabytes: int) -> FileLimits:
         """The bounds for files of this size: all but the depth grow alike."""
-        usual = Limits()
+        usual = FileLimits()
         factor = max(1, -(-megabytes * 1_000_000 // usual.bytes))
-        return Limits(
+        return FileLimits(
             megabytes * 1_000_000, usual.depth, usual.nodes * factor, usual.expanded * factor, usual.imported * factor
         )
 
 
-DEFAULT = Limits()
+DEFAULT = FileLimits()
 RAISE = "`--max-file-size` raises the bound"
 
 
-def read_source(path: Path, limits: Limits = DEFAULT) -> Source:
+def read_source(path: Path, limits: FileLimits = DEFAULT) -> Source:
     """The text of a file: UTF-8, bounded, and a regular file; ``SpecError`` or, where it is missing, ``UsageError``."""
     return decode(str(path), _read_bytes(path, limits.bytes), limits)
 
 
-def decode(name: str, data: bytes, limits: Limits = DEFAULT) -> Source:
+def decode(name: str, data: bytes, limits: FileLimits = DEFAULT) -> Source:
     """The text of a file's bytes; ``SpecError`` where they are too many, or not UTF-8."""
     if len(data) > limits.bytes:
         raise _bad_file(

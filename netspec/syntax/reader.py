@@ -12,7 +12,7 @@ import yaml
 from netspec.diagnostics import Label, Report, Source, Span, SpecError, nearest
 from netspec.syntax.characters import check_characters
 from netspec.syntax.explain import Explainer
-from netspec.syntax.files import DEFAULT, RAISE, Limits
+from netspec.syntax.files import DEFAULT, RAISE, FileLimits
 from netspec.syntax.nodes import ListNode, MapNode, ScalarNode, SyntaxNode
 from netspec.syntax.scalars import Trap, resolve
 
@@ -21,7 +21,7 @@ if _LOADER is None:
     from netspec.syntax.pure import PureLoader as _LOADER
 
 
-def parse(source: Source, report: Report, limits: Limits = DEFAULT) -> SyntaxNode | None:
+def parse(source: Source, report: Report, limits: FileLimits = DEFAULT) -> SyntaxNode | None:
     """The tree of a text; every fault goes to the report, and after one that hides the rest there is no tree."""
     if not check_characters(source, report):
         return None
@@ -62,7 +62,7 @@ class _Frame:
 class _Reader:
     """Builds the tree of one text. Lines and columns count from 1; PyYAML's marks count from 0."""
 
-    def __init__(self, source: Source, report: Report, limits: Limits):
+    def __init__(self, source: Source, report: Report, limits: FileLimits):
         self.source, self.report, self.limits = source, report, limits
         self.stack: list[_Frame] = []
         self.root: SyntaxNode | None = None

@@ -11,7 +11,7 @@ import pytest
 from netspec.cli.commands.network.diff.sides import revision_of
 from netspec.diagnostics import SpecError, UsageError
 from netspec.pipeline import Loaded, compile_loaded, load_revision
-from netspec.syntax import Limits
+from netspec.syntax import FileLimits
 
 NET = """\
 netspec: 1
@@ -121,7 +121,7 @@ def test_a_link_is_not_followed(repository: Path, tmp_path: Path):
 
 def test_a_file_too_large_is_not_read(repository: Path):
     with pytest.raises(SpecError) as caught:
-        load_revision("specs/net.yaml", "HEAD", Limits(bytes=100))
+        load_revision("specs/net.yaml", "HEAD", FileLimits(bytes=100))
     assert [each.message for each in caught.value.diagnostics] == ["the file is larger than 100 bytes"]
 
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netspec.diagnostics import Report, Source, SpecError, UsageError
-from netspec.syntax import Limits, ListNode, MapNode, ScalarNode, SyntaxNode, parse, read_source, reader
+from netspec.syntax import FileLimits, ListNode, MapNode, ScalarNode, SyntaxNode, parse, read_source, reader
 
 BACKENDS = {"pure": yaml.SafeLoader} | ({"C": yaml.CSafeLoader} if yaml.__with_libyaml__ else {})
 
@@ -27,7 +27,7 @@ def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 def read(text: str, **limits: int) -> tuple[SyntaxNode | None, Report]:
     report = Report()
-    return parse(Source("spec.yaml", text), report, Limits(**limits)), report
+    return parse(Source("spec.yaml", text), report, FileLimits(**limits)), report
 
 
 def good(text: str) -> Any:
@@ -360,7 +360,7 @@ def test_bad_files(tmp_path: Path, data: bytes, message: str, line: int, column:
     path = tmp_path / "a.yaml"
     path.write_bytes(data)
     with pytest.raises(SpecError) as found:
-        read_source(path, Limits(bytes=100))
+        read_source(path, FileLimits(bytes=100))
     (diagnostic,) = found.value.diagnostics
     span = diagnostic.primary.span
     assert (diagnostic.message, span.line, span.column) == (message, line, column)

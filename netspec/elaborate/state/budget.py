@@ -10,8 +10,7 @@ from netspec.diagnostics import Span
 from netspec.elaborate.reading.values import Reader
 from netspec.ops import OPS
 from netspec.spec import CallStep, Step
-from netspec.syntax import DEFAULT
-from netspec.syntax import Limits as FileLimits
+from netspec.syntax import DEFAULT, FileLimits
 
 
 @dataclass(frozen=True, slots=True)
