@@ -8,7 +8,7 @@ from typing import Any
 from netspec.diagnostics import Label
 from netspec.elaborate.context import Context
 from netspec.elaborate.messages.unknowns import unknown_parameter
-from netspec.elaborate.reading.arguments import Signature, read_arguments
+from netspec.elaborate.reading.arguments import Callee, read_arguments
 from netspec.elaborate.reading.scope import Scope
 from netspec.elaborate.reading.values import AlreadyReported, Reader, bounded, declared_type, default_value
 from netspec.expressions import UNKNOWN_VALUE
@@ -25,7 +25,7 @@ def block_arguments(
     """
     reader = context.reader
     written = {name: entry for name, entry in step.arguments.items() if name not in inputs}
-    found = read_arguments(reader, _signature(reader, step, key, block, env), written, step.main, step.span)
+    found = read_arguments(reader, _callee(reader, step, key, block, env), written, step.main, step.span)
     sound, values = found.sound, dict(found.values)
     origins: dict[str, Written] = {}
     for name, parameter in block.params.items():
@@ -46,7 +46,7 @@ def block_arguments(
     return {name: values[name] for name in block.params}, origins
 
 
-def _signature(reader: Reader, step: CallStep, key: str, block: BlockSpec, env: Scope) -> Signature:
+def _callee(reader: Reader, step: CallStep, key: str, block: BlockSpec, env: Scope) -> Callee:
     def read(name: str, node: Written) -> Any:
         parameter = block.params[name]
         value = reader.typed(node, env, declared_type(reader, parameter), f"`{name}` of `{key}`")
@@ -60,7 +60,7 @@ def _signature(reader: Reader, step: CallStep, key: str, block: BlockSpec, env: 
 
     main = next(iter(block.params), None)
     required = [name for name, parameter in block.params.items() if parameter.default is None]
-    return Signature(key, block.params, main, read, unknown, required, declared)
+    return Callee(key, block.params, main, read, unknown, required, declared)
 
 
 def visible_to(context: Context, block: BlockSpec) -> Scope:

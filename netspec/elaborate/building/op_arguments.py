@@ -8,7 +8,7 @@ from typing import Any
 from netspec.elaborate.building.nodes import make_op
 from netspec.elaborate.context import Context
 from netspec.elaborate.messages.unknowns import unknown_op_argument
-from netspec.elaborate.reading.arguments import build, model_signature, read_arguments
+from netspec.elaborate.reading.arguments import build, model_callee, read_arguments
 from netspec.elaborate.reading.scope import Scope
 from netspec.elaborate.reading.values import AlreadyReported
 from netspec.elaborate.state.levels import hashable
@@ -19,8 +19,8 @@ from netspec.spec import CallStep, Entry
 def read_op(context: Context, step: CallStep, kind: type[Op], arguments: Mapping[str, Entry], env: Scope) -> Op:
     """Return the op that a call runs. Raises ``AlreadyReported`` where its arguments are at fault; every fault is reported."""
     reader = context.reader
-    signature = model_signature(reader, kind, env, lambda key: unknown_op_argument(reader, kind, key))
-    found = read_arguments(reader, signature, arguments, step.main, step.span)
+    callee = model_callee(reader, kind, env, lambda key: unknown_op_argument(reader, kind, key))
+    found = read_arguments(reader, callee, arguments, step.main, step.span)
     refusal = id(step), hashable(found.values)
     if refusal in context.refused:
         raise AlreadyReported

@@ -7,7 +7,7 @@ from typing import Any
 
 from netspec.diagnostics import did_you_mean
 from netspec.elaborate.passes.init_limits import wrong_number
-from netspec.elaborate.reading.arguments import Signature, read_arguments
+from netspec.elaborate.reading.arguments import Callee, read_arguments
 from netspec.elaborate.reading.scope import show
 from netspec.elaborate.reading.values import PLAIN_TEXT, AlreadyReported, Reader
 from netspec.graph import InitRule, Level, walk_parameters
@@ -98,10 +98,10 @@ def _arguments(
 
     main = ALONE.get(function.text, next(iter(known), None))
     required = [name for name, default in known.items() if default is float]
-    signature = Signature(function.text, known, main, read, unknown, required)
+    callee = Callee(function.text, known, main, read, unknown, required)
     entries = written.entries if isinstance(written, MapNode) else ()
     alone = None if isinstance(written, MapNode) else written
-    found = read_arguments(reader, signature, {key.text: (key, node) for key, node in entries}, alone, function.span)
+    found = read_arguments(reader, callee, {key.text: (key, node) for key, node in entries}, alone, function.span)
     if not found.sound:
         raise AlreadyReported
     return found.values

@@ -1,6 +1,6 @@
 """The one reader of written arguments: of ops, blocks, ingredients of a recipe and functions of ``init``.
 
-What takes arguments says so by a ``Signature``. ``read_arguments`` evaluates them, ``build`` makes a Pydantic model of
+What takes arguments says so by a ``Callee``. ``read_arguments`` evaluates them, ``build`` makes a Pydantic model of
 the values; both report every fault at its own place.
 """
 
@@ -34,7 +34,7 @@ PLAIN_WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Signature:
+class Callee:
     """What takes arguments: its name, their names, and the ``main`` one, which may stand without its name.
 
     ``read`` gives an argument's value, or raises ``AlreadyReported``; ``unknown`` reports a name that is none of them.
@@ -60,53 +60,53 @@ class ReadArguments(NamedTuple):
 
 
 def read_arguments(
-    reader: Reader, signature: Signature, written: Mapping[str, Entry], main: Written | None, span: Span
+    reader: Reader, callee: Callee, written: Mapping[str, Entry], main: Written | None, span: Span
 ) -> ReadArguments:
     """Read the arguments of a call at ``span``, reporting every fault. Raises ``AlreadyReported`` for a main one of nothing."""
-    nodes = {name: node for name, (_, node) in written.items() if name in signature.arguments}
+    nodes = {name: node for name, (_, node) in written.items() if name in callee.arguments}
     if main is not None:
-        if signature.main is None:
-            raise _refuse_main(reader, signature, main)
-        nodes[signature.main] = main
-    unknown = [key for name, (key, _) in written.items() if name not in signature.arguments]
+        if callee.main is None:
+            raise _refuse_main(reader, callee, main)
+        nodes[callee.main] = main
+    unknown = [key for name, (key, _) in written.items() if name not in callee.arguments]
     for key in unknown:
-        signature.unknown(key)
+        callee.unknown(key)
     values = {}
     for name, node in nodes.items():
         try:
-            values[name] = signature.read(name, node)
+            values[name] = callee.read(name, node)
         except AlreadyReported:
             continue
-    missing = [name for name in signature.required if name not in nodes]
+    missing = [name for name in callee.required if name not in nodes]
     if missing and not unknown:  # else it is most likely among them, misspelt
-        _report_missing(reader, signature, missing, span)
+        _report_missing(reader, callee, missing, span)
     sound = not unknown and not missing and len(values) == len(nodes)
     return ReadArguments(values, nodes, bool(unknown), sound)
 
 
-def _refuse_main(reader: Reader, signature: Signature, main: Written) -> AlreadyReported:
-    names = [*signature.arguments]
-    message = f"`{signature.name}` takes no " + ("argument without its name" if names else "arguments")
-    ways = [] if signature.required else [f"write `{signature.name}` alone"]
+def _refuse_main(reader: Reader, callee: Callee, main: Written) -> AlreadyReported:
+    names = [*callee.arguments]
+    message = f"`{callee.name}` takes no " + ("argument without its name" if names else "arguments")
+    ways = [] if callee.required else [f"write `{callee.name}` alone"]
     ways += [f"name the argument: {listed(names, 'or')}"] if names else []
     return reader.error("bad-argument", message, main.span, help=", or ".join(ways))
 
 
-def _report_missing(reader: Reader, signature: Signature, missing: Collection[str], span: Span) -> None:
+def _report_missing(reader: Reader, callee: Callee, missing: Collection[str], span: Span) -> None:
     """Report what a call lacks, in one."""
-    message = f"`{signature.name}` needs {listed([*missing])}"
-    help = f"`{signature.name}: {{{', '.join(f'{name}: …' for name in missing)}}}`"
-    labels = () if signature.declared is None else (signature.declared(next(iter(missing))),)
+    message = f"`{callee.name}` needs {listed([*missing])}"
+    help = f"`{callee.name}: {{{', '.join(f'{name}: …' for name in missing)}}}`"
+    labels = () if callee.declared is None else (callee.declared(next(iter(missing))),)
     reader.error("missing-argument", message, span, help=help, secondary=labels)
 
 
-def model_signature(reader: Reader, kind: Any, env: Env, unknown: Callable[[ScalarNode], object]) -> Signature:
-    """Return the signature of an op or an ingredient: the fields of its model."""
+def model_callee(reader: Reader, kind: Any, env: Env, unknown: Callable[[ScalarNode], object]) -> Callee:
+    """Return the callee of an op or an ingredient: the fields of its model."""
 
     def read(argument: str, node: Written) -> Any:
         return reader.value(node, env, text_rule(kind, argument))
 
-    return Signature(kind.name, kind.model_fields, kind.main, read, unknown, _required(kind))
+    return Callee(kind.name, kind.model_fields, kind.main, read, unknown, _required(kind))
 
 
 @cache

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from netspec.diagnostics import Span, clipped, did_you_mean
-from netspec.elaborate.reading.arguments import build, model_signature, read_arguments
+from netspec.elaborate.reading.arguments import build, model_callee, read_arguments
 from netspec.elaborate.reading.scope import Scope, listed
 from netspec.elaborate.reading.values import AlreadyReported, Reader
 from netspec.recipes import Ingredient, Kind, ingredients
@@ -90,6 +90,6 @@ class IngredientReader:
             message = f"`{kind.name}` has no argument `{clipped(key.text)}`"
             return self.reader.error("unknown-argument", message, key.span, help=help)
 
-        signature = model_signature(self.reader, kind, self.env, unknown)
-        found = read_arguments(self.reader, signature, arguments, main, span)
+        callee = model_callee(self.reader, kind, self.env, unknown)
+        found = read_arguments(self.reader, callee, arguments, main, span)
         return build(kind.model_validate, self.reader, kind.name, found, self.env, span)
