@@ -17,7 +17,7 @@ from netspec.spec import CallStep, Entry
 
 
 def read_op(context: Context, step: CallStep, kind: type[Op], arguments: Mapping[str, Entry], env: Scope) -> Op:
-    """Return the op that a call runs. Raises ``AlreadyReported`` where its arguments are at fault; every fault is reported."""
+    """Return the op that a call runs. Every fault in its arguments is reported; then it raises ``AlreadyReported``."""
     reader = context.reader
     callee = model_callee(reader, kind, env, lambda key: unknown_op_argument(reader, kind, key))
     found = read_arguments(reader, callee, arguments, step.main, step.span)

@@ -62,7 +62,10 @@ class ReadArguments(NamedTuple):
 def read_arguments(
     reader: Reader, callee: Callee, written: Mapping[str, Entry], main: Written | None, span: Span
 ) -> ReadArguments:
-    """Read the arguments of a call at ``span``, reporting every fault. Raises ``AlreadyReported`` for a main one of nothing."""
+    """Read the arguments of a call at ``span``, and report every fault.
+
+    Raises ``AlreadyReported`` for an argument without its name where nothing takes one.
+    """
     nodes = {name: node for name, (_, node) in written.items() if name in callee.arguments}
     if main is not None:
         if callee.main is None:
@@ -117,7 +120,7 @@ def _required(kind: type[BaseModel]) -> Collection[str]:
 def build(
     create: Callable[[Mapping[str, Any]], Made], reader: Reader, name: str, found: ReadArguments, env: Env, span: Span
 ) -> Made:
-    """Return the model of sound arguments. Raises ``AlreadyReported`` where it refuses them; every fault is reported."""
+    """Return the model of sound arguments. Every value that it refuses is reported; then it raises ``AlreadyReported``."""
     if not found.sound:
         raise AlreadyReported
     try:

@@ -80,7 +80,7 @@ class IngredientReader:
         return self.made(kind, {}, node, span)
 
     def made(self, kind: type[Made], arguments: Mapping[str, Entry], main: Written | None, span: Span) -> Made:
-        """Return the class with its arguments. Raises ``AlreadyReported`` where they are refused; every fault is reported."""
+        """Return an ingredient. Every fault in its arguments is reported; then it raises ``AlreadyReported``."""
 
         def unknown(key: ScalarNode) -> object:
             fields = [*kind.model_fields]
