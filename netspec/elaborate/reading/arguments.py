@@ -120,7 +120,7 @@ def _required(kind: type[BaseModel]) -> Collection[str]:
 def build(
     create: Callable[[Mapping[str, Any]], Made], reader: Reader, name: str, found: ReadArguments, env: Env, span: Span
 ) -> Made:
-    """Return the model of sound arguments. Every value that it refuses is reported; then it raises ``AlreadyReported``."""
+    """Return the model of these arguments. What it refuses is reported; then it raises ``AlreadyReported``."""
     if not found.sound:
         raise AlreadyReported
     try:
