@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,3 +27,11 @@ def snapshot(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
         assert text == path.read_text(encoding="utf-8"), f"{path.name} differs; if it is meant to: --snapshot-update"
 
     return compare
+
+
+@pytest.fixture(scope="module")
+def without_pictures() -> Iterator[None]:
+    """Have runs end without curves and report, whose drawing takes most of the time of a short one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("netspec.train.job.write_pictures", lambda *_, **__: None)
+        yield

@@ -32,7 +32,7 @@ train: {data: breast_cancer, prepare: standardize, loss: cross_entropy, optimize
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without_pictures: None) -> None:
     monkeypatch.chdir(tmp_path)
     Path("tumours.yaml").write_text(SPEC)
 

@@ -102,7 +102,7 @@ def pictures(folder: str, *classes: str, size: int = 4) -> None:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def project(tmp_path_factory: pytest.TempPathFactory, without_pictures: None) -> Path:
     """A folder with a trained run of each network."""
     folder = tmp_path_factory.mktemp("project")
     with contextlib.chdir(folder), pytest.MonkeyPatch.context() as patch:

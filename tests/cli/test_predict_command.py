@@ -74,7 +74,7 @@ train: {data: dates, loss: cross_entropy, optimizer: adam, steps: 3, batch: 256}
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def project(tmp_path_factory: pytest.TempPathFactory, without_pictures: None) -> Path:
     """A folder with a trained run of each network."""
     folder = tmp_path_factory.mktemp("project")
     with contextlib.chdir(folder):

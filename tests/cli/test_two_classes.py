@@ -29,7 +29,7 @@ def begin(folder: Path, labels: tuple[str, ...], loss: str, classes: bool) -> in
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without_pictures: None) -> None:
     monkeypatch.chdir(tmp_path)
 
 

@@ -102,7 +102,9 @@ def write(file: str, heads: Sequence[str], rows: Sequence[dict[str, str]]) -> No
 
 
 @pytest.fixture(params=range(5 * MANY), scope="module")
-def drawn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drawn]:
+def drawn(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, without_pictures: None
+) -> Iterator[Drawn]:
     with contextlib.chdir(tmp_path_factory.mktemp("rows")):
         yield Drawn(request.param)
 
