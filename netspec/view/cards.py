@@ -31,7 +31,7 @@ class Row(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Face:
+class CardText:
     """What a card says: a title, a detail beside it, a note at the title's right end, rows below.
 
     ``family`` is the op's, or ``input``, ``level``, ``block`` and ``group``. ``sums`` says that a row adds up the
@@ -50,23 +50,23 @@ class Face:
     mark: str = ""
 
 
-def face_of(item: Item, costs: Costs) -> Face:
-    """The face of a card, or of an open level's header."""
+def card_text_of(item: Item, costs: Costs) -> CardText:
+    """The card_text of a card, or of an open level's header."""
     if isinstance(item, Box):
         return _header(item, costs)
     return {"op": _op, "single": _single, "level": _level, "rest": _rest}[item.kind](item, costs)
 
 
-def port_face(name: str, kind: str, value: Value, training: bool = False) -> Face:
-    """The face of an input or output of the network; ``kind`` is which."""
+def port_text(name: str, kind: str, value: Value, training: bool = False) -> CardText:
+    """The card_text of an input or output of the network; ``kind`` is which."""
     dtype = value.tensor.dtype
     marks = ["optional"] * value.optional + ["training only"] * training
     parts = [kind if name != kind else "", dtype if dtype != "float32" else "", *marks]
     detail = " · ".join(part for part in parts if part)
-    return Face("input", name, detail, (Row(times_shape(value.shape)),), training=training)
+    return CardText("input", name, detail, (Row(times_shape(value.shape)),), training=training)
 
 
-def _op(card: Card, costs: Costs) -> Face:
+def _op(card: Card, costs: Costs) -> CardText:
     """An op with what follows it: ``conv 3×3``, its cost, ``+ batch norm + relu``."""
     nodes = [step for step in card.steps if isinstance(step, Node)]
     head, *tail = nodes
@@ -74,53 +74,57 @@ def _op(card: Card, costs: Costs) -> Face:
     detail = f"= {head.shares}" if head.shares else detail
     if head.op.family in FOLLOWERS and tail:
         title, detail, tail = " + ".join(_follower(node.op) for node in nodes), "", []
-    return _named_face(Face(head.op.family, title, detail), card, costs, tail, sum_text(head))
+    return _named_text(CardText(head.op.family, title, detail), card, costs, tail, sum_text(head))
 
 
-def _single(card: Card, costs: Costs) -> Face:
+def _single(card: Card, costs: Costs) -> CardText:
     """A block that is one op and its parameters, under its own name: ``transposed linear 768``."""
     call = card.steps[0]
     assert isinstance(call, Call), "a single card is a block's"
     op = next(step.op for step in call.body.steps if isinstance(step, Node) and step.inputs)
     shared = f"= {call.shares}" if call.shares else ""
-    face = Face(op.family, call.body.title.replace("_", " ") or spelled(op)[0], shared or single_text(call.body))
-    return _named_face(face, card, costs, [step for step in card.steps if isinstance(step, Node)])
+    card_text = CardText(
+        op.family, call.body.title.replace("_", " ") or spelled(op)[0], shared or single_text(call.body)
+    )
+    return _named_text(card_text, card, costs, [step for step in card.steps if isinstance(step, Node)])
 
 
-def _named_face(face: Face, card: Card, costs: Costs, tail: Sequence[Node], sums: str = "") -> Face:
-    """A face with its cost, how sizes add up, what follows on the card, and the name that the author gave."""
+def _named_text(card_text: CardText, card: Card, costs: Costs, tail: Sequence[Node], sums: str = "") -> CardText:
+    """A card_text with its cost, how sizes add up, what follows on the card, and the name that the author gave."""
     rows = [Row(text) for text in (cost_text(_of(card.steps, card, costs), card.count), sums) if text]
     if tail:
         rows.append(Row("+ " + " + ".join(_follower(node.op) for node in tail), family=tail[0].op.family))
     if rows:
         rows[0] = rows[0]._replace(note=card.name)
     note = "" if rows or card.count > 1 else card.name
-    return replace(face, rows=tuple(rows), count=card.count, training=card.training, sums=bool(sums), note=note)
+    return replace(card_text, rows=tuple(rows), count=card.count, training=card.training, sums=bool(sums), note=note)
 
 
-def _level(card: Card, costs: Costs) -> Face:
+def _level(card: Card, costs: Costs) -> CardText:
     """A closed level: ``layer3``, ``6 × bottleneck``, its cost."""
     calls = [step for step in card.steps if isinstance(step, Call)]
     shared = f"= {calls[0].shares}" if calls[0].shares else ""
     what = shared or contents(calls[0].body) if len(calls) == 1 else f"{len(calls)} × {contents(calls[0].body)}"
     cost = cost_text(_of(calls, card, costs), card.count)
     title, detail = _named(card.name, what)
-    return Face("level", title, detail, (Row(cost),) if cost else (), card.count, card.training)
+    return CardText("level", title, detail, (Row(cost),) if cost else (), card.count, card.training)
 
 
-def _rest(card: Card, costs: Costs) -> Face:
+def _rest(card: Card, costs: Costs) -> CardText:
     """A stretch that is left out."""
     cost = cost_text(_of(card.steps, card, costs))
-    return Face("level", f"… {len(card.steps)} more steps", rows=(Row(cost),) if cost else (), training=card.training)
+    return CardText(
+        "level", f"… {len(card.steps)} more steps", rows=(Row(cost),) if cost else (), training=card.training
+    )
 
 
-def _header(box: Box, costs: Costs) -> Face:
+def _header(box: Box, costs: Costs) -> CardText:
     """The header of an open level."""
     texts = "training only" if box.training else "", cost_text(_of([box.call], box, costs), box.count)
     loop = box.level.loop
     title, detail = _named(box.name, box.level.title if loop is None else f"scan {scan_text(loop)}")
     family = "block" if box.level.kind == "block" else "group"
-    return Face(family, title, detail, tuple(Row(text) for text in texts if text), box.count, box.training)
+    return CardText(family, title, detail, tuple(Row(text) for text in texts if text), box.count, box.training)
 
 
 def _of(steps: Iterable[Step], item: Item, costs: Costs) -> Iterator[Cost]:

@@ -28,7 +28,7 @@ from netspec.emit.diagram.labels import (
 from netspec.emit.diagram.legend import heading_label
 from netspec.emit.diagram.page import Direction, PageLayout, breadth_of, page_layout
 from netspec.graph import Graph, Level, Value
-from netspec.view.cards import Face, change, face_of, heading, port_face, port_tip, sign_of, tip
+from netspec.view.cards import CardText, card_text_of, change, heading, port_text, port_tip, sign_of, tip
 from netspec.view.folding import Box, Card, Item, fold
 from netspec.view.ties import ties
 from netspec.view.wiring import ENTRY, Wiring, port_names, wire
@@ -92,15 +92,15 @@ class _DotDrawing:
         self.graph, self.items, self.marks, self.side = graph, items, marks or {}, side
         self.costs = Costs(graph.sizes)
         self.inputs = {
-            name: self._marked(port_face(name, "input", value), f"input:{name}") for name, value in graph.inputs.items()
+            name: self._marked(port_text(name, "input", value), f"input:{name}") for name, value in graph.inputs.items()
         }
         self.outputs = {
-            name: self._marked(port_face(name, "output", output.value, output.training), f"output:{name}")
+            name: self._marked(port_text(name, "output", output.value, output.training), f"output:{name}")
             for name, output in graph.outputs.items()
         }
-        self.faces: dict[Item, Face] = {}
-        self._face(items)
-        self.width = card_width([*self.inputs.values(), *self.faces.values(), *self.outputs.values()])
+        self.card_texts: dict[Item, CardText] = {}
+        self._card_text(items)
+        self.width = card_width([*self.inputs.values(), *self.card_texts.values(), *self.outputs.values()])
         self.lines: Lines = []
         self.edges: list[Edge] = []
         self.rows: list[str] = []
@@ -111,7 +111,7 @@ class _DotDrawing:
         self._nodes = self._groups = -1
 
     def text(self, direction: Direction | None) -> str:
-        page = page_layout(self.graph, self.items, self.faces, self.width)
+        page = page_layout(self.graph, self.items, self.card_texts, self.width)
         body = self.body(PageLayout(direction) if direction else page)
         head = [
             "digraph network {",
@@ -133,9 +133,11 @@ class _DotDrawing:
     def title(self) -> str:
         """The heading, with a legend of what has been drawn."""
         kinds = self.kinds | {kind for edge in self.edges for kind in ("skip", "training") if getattr(edge, kind)}
-        faces = [face for item, face in self.faces.items() if isinstance(item, Box) or not sign_of(item)]
-        room = max(260.0, breadth_of(self.graph, self.items, self.faces, self.width, self.layout) - 60)
-        return heading_label(heading(self.graph, self.costs), faces, kinds, room)
+        card_texts = [
+            card_text for item, card_text in self.card_texts.items() if isinstance(item, Box) or not sign_of(item)
+        ]
+        room = max(260.0, breadth_of(self.graph, self.items, self.card_texts, self.width, self.layout) - 60)
+        return heading_label(heading(self.graph, self.costs), cards, kinds, room)
 
     def _ties(self) -> Iterator[str]:
         """An edge between any two cards that have the same weights."""
@@ -143,19 +145,19 @@ class _DotDrawing:
             self.kinds.add("tie")
             yield tie(found)
 
-    def _marked(self, face: Face, what: Item | str) -> Face:
-        """A face with the mark of what it is the face of, where that has one."""
-        return replace(face, mark=self.marks[what]) if what in self.marks else face
+    def _marked(self, card_text: CardText, what: Item | str) -> CardText:
+        """A card_text with the mark of what it is the card_text of, where that has one."""
+        return replace(card_text, mark=self.marks[what]) if what in self.marks else card_text
 
     def _id(self, path: str) -> str:
         """The id of what is at a path."""
         return quoted(f"{self.side}:{path}" if self.side else path)
 
-    def _face(self, items: Iterable[Item]) -> None:
+    def _card_text(self, items: Iterable[Item]) -> None:
         for item in items:
-            self.faces[item] = self._marked(face_of(item, self.costs), item)
+            self.card_texts[item] = self._marked(card_text_of(item, self.costs), item)
             if isinstance(item, Box):
-                self._face(item.items)
+                self._card_text(item.items)
 
     def _network(self) -> None:
         """The network's inputs, its items and its outputs, in one column or several."""
@@ -288,7 +290,7 @@ class _DotDrawing:
                 turn.room if turn else place.room,
                 group=anchor.group if turn else _group_between(anchor, group, place, straight, bool(ports)),
                 skip=skip,
-                quiet=skip or self.faces[item].sums,
+                quiet=skip or self.card_texts[item].sums,
                 training=item.training or anchor.training,
                 turn=turn,
             )
@@ -301,7 +303,7 @@ class _DotDrawing:
         if sign := sign_of(item):
             node = self._circle(item, sign, group, indent)
         else:
-            node = self._card(item.path, self.faces[item], group, tip(item), indent)
+            node = self._card(item.path, self.card_texts[item], group, tip(item), indent)
         self.cards.update({path: node for path in (item.path, *(prefix + step.name for step in item.steps))})
         return node, {value: Anchor(node, group, change(value, item), item.training) for value in item.makes}
 
@@ -309,7 +311,7 @@ class _DotDrawing:
         """An open level: a cluster with a header, which feeds what the level's inputs feed."""
         header, level = self._node(), box.level
         style = f'style="rounded,filled,{"dashed" if box.training else "solid"}" color="{MIST}" fillcolor="#F8FAFC"'
-        label, hint = header_label(self.faces[box], self.width), hinted(tip(box))
+        label, hint = header_label(self.card_texts[box], self.width), hinted(tip(box))
         self.lines += [
             f"{indent}subgraph cluster_{header} {{",
             f'{indent}  graph [id={self._id(box.path)} {style} margin=10 label="" tooltip={hint}];',
@@ -345,15 +347,15 @@ class _DotDrawing:
         """The side of a node that edges against the flow go along."""
         return "e" if self.layout.direction == "TB" else "s"
 
-    def _card(self, path: str, face: Face, group: str, tip: str, indent: str) -> str:
-        node, label = self._node(), card_label(face, self.width)
+    def _card(self, path: str, card_text: CardText, group: str, tip: str, indent: str) -> str:
+        node, label = self._node(), card_label(card_text, self.width)
         self.lines.append(f"{indent}{node} [id={self._id(path)} group={group} tooltip={hinted(tip)} label=<{label}>];")
         return node
 
     def _circle(self, card: Card, sign: str, group: str, indent: str) -> str:
         """The sign of a merge in a circle."""
         node = self._node()
-        mark = self.faces[card].mark
+        mark = self.card_texts[card].mark
         ground, ink = (MARKS[mark].ground, MARKS[mark].bar) if mark else ("#FFFFFF", "#475569")
         style = f'style=filled fillcolor="{ground}" color="{ink}" penwidth=1.4 fontcolor="{ink}" fontsize=13'
         self.lines.append(

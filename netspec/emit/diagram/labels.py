@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from netspec.text.quoting import dot
-from netspec.view.cards import Face
+from netspec.view.cards import CardText
 
 INK, GREY, PALE, MIST = "#0F172A", "#64748B", "#94A3B8", "#CBD5E1"
 PILL = "#B45309"
@@ -44,31 +44,35 @@ MARKS = {
 }
 
 
-def card_width(faces: Iterable[Face]) -> int:
+def card_width(card_texts: Iterable[CardText]) -> int:
     """One width for all cards, so that columns are even; a card that needs more takes more."""
-    return round(min(max([NARROWEST, *map(_needed, faces)]), WIDEST))
+    return round(min(max([NARROWEST, *map(_needed, card_texts)]), WIDEST))
 
 
-def _needed(face: Face) -> float:
-    first = text_width(face.title, 11, bold=True) + text_width(face.detail, 10) + (8 if face.detail else 0)
-    others = (text_width(row.text, 9) + _note_width(row.note) + 6 for row in face.rows)
-    return max([first + _mark_width(face.count) + _note_width(face.note), *others]) + 4
+def _needed(card: CardText) -> float:
+    first = text_width(card.title, 11, bold=True) + text_width(card.detail, 10) + (8 if card.detail else 0)
+    others = (text_width(row.text, 9) + _note_width(row.note) + 6 for row in card.rows)
+    return max([first + _mark_width(card.count) + _note_width(card.note), *others]) + 4
 
 
-def card_label(face: Face, width: int) -> str:
+def card_label(card: CardText, width: int) -> str:
     """A card: rows of a text and a note, behind a bar in the colours of what they tell of."""
-    colours, ink, style = PALETTE.get(face.family, PALETTE["level"]), INK, ""
-    if face.training:
+    colours, ink, style = PALETTE.get(card.family, PALETTE["level"]), INK, ""
+    if card.training:
         colours, ink, style = Colours(_lighter(colours.bar), "#FFFFFF", PALE), GREY, ' style="dashed"'
-    grid = _Grid(width, face.count, max(_note_width(note) for note in (face.note, *(row.note for row in face.rows))))
-    title = font(face.title, ink, 11, bold=True) + _aside(face.detail, GREY)
-    cells = [_space(3), grid.row(title, font(face.note, PALE, 9), marked=True)]
-    cells += [grid.row(font(row.text, GREY, 9), font(row.note, PALE, 9)) for row in face.rows]
+    grid = _Grid(
+        width,
+        card.count,
+        max(_note_width(note) for note in (card.note, *(row.note for row in card.rows))),
+    )
+    title = font(card.title, ink, 11, bold=True) + _aside(card.detail, GREY)
+    cells = [_space(3), grid.row(title, font(card.note, PALE, 9), marked=True)]
+    cells += [grid.row(font(row.text, GREY, 9), font(row.note, PALE, 9)) for row in card.rows]
     cells.append(_space(1))
-    families = [face.family] * 2 + [row.family or face.family for row in face.rows]
-    lines = _barred(cells, [*families, families[-1]], _lighter if face.training else str)
-    if face.mark:
-        colours = MARKS[face.mark]
+    families = [card.family] * 2 + [row.family or card.family for row in card.rows]
+    lines = _barred(cells, [*families, families[-1]], _lighter if card.training else str)
+    if card.mark:
+        colours = MARKS[card.mark]
     frame = f'bgcolor="{colours.ground}" color="{colours.border}"{style}'
     return f'<table border="1" cellborder="0" cellspacing="0" cellpadding="1" {frame}>{lines}</table>'
 
@@ -85,22 +89,22 @@ def _barred(cells: Sequence[str], families: Sequence[str], shade: Callable[[str]
     return "".join(lines)
 
 
-def header_label(face: Face, width: int) -> str:
+def header_label(card: CardText, width: int) -> str:
     """An open level's header: a bar with the name, the block, the cost and how often it repeats.
 
     A block's bar is dark, a mere group's light. The cost takes a row of its own where one row does not hold all.
     """
-    ground, ink, soft = ("#334155", "white", MIST) if face.family == "block" else (MIST, INK, "#475569")
-    if face.training:
+    ground, ink, soft = ("#334155", "white", MIST) if card.family == "block" else (MIST, INK, "#475569")
+    if card.training:
         ground, ink, soft = PALE, "white", "#F1F5F9"
-    if face.mark:
-        ground, ink, soft = MARKS[face.mark].bar, "white", "#F1F5F9"
-    texts, note = [row.text for row in face.rows], ""
-    room = width - text_width(face.title, 10, bold=True) - text_width(face.detail, 10) - 10
-    if len(texts) == 1 and face.count == 1 and _note_width(texts[0]) <= room:
+    if card.mark:
+        ground, ink, soft = MARKS[card.mark].bar, "white", "#F1F5F9"
+    texts, note = [row.text for row in card.rows], ""
+    room = width - text_width(card.title, 10, bold=True) - text_width(card.detail, 10) - 10
+    if len(texts) == 1 and card.count == 1 and _note_width(texts[0]) <= room:
         note = texts.pop()
-    grid = _Grid(width + 7, face.count, _note_width(note))
-    title = font(face.title, ink, 10, bold=True) + _aside(face.detail, soft)
+    grid = _Grid(width + 7, card.count, _note_width(note))
+    title = font(card.title, ink, 10, bold=True) + _aside(card.detail, soft)
     cells = [_space(2), grid.row(title, font(note, soft, 9), marked=True)]
     cells += [grid.row(font(text, soft, 9)) for text in texts]
     lines = "".join(f"<tr>{row}</tr>" for row in [*cells, _space(1)])

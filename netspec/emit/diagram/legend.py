@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from netspec.emit.diagram.edges import CARRY, SKIP, TIE
 from netspec.emit.diagram.labels import GREY, INK, PALE, PALETTE, font, text_width
-from netspec.view.cards import Face
+from netspec.view.cards import CardText
 
 POINTS = 8
 NAMES = {"level": "closed level"}
@@ -19,22 +19,22 @@ LINES = {
 """How each kind of edge that is not the usual one looks, as a sample, and what it means."""
 
 
-def heading_label(lines: Sequence[str], faces: Iterable[Face], edges: Iterable[str], room: float) -> str:
+def heading_label(lines: Sequence[str], card_texts: Iterable[CardText], edges: Iterable[str], room: float) -> str:
     """The title above a diagram, with lines and the legend below it, in rows of about ``room`` points."""
     title, *others, reading = lines
     texts = [(title, INK, 16), *((line, GREY, 10) for line in others if line), (reading, PALE, POINTS)]
     cells = [font(text, colour, points, 200, bold=points == 16) for text, colour, points in texts]
-    cells += _rows(_entries(faces, edges), room, max(text_width(text, points) for text, _, points in texts))
+    cells += _rows(_entries(card_texts, edges), room, max(text_width(text, points) for text, _, points in texts))
     body = "".join(f'<tr><td align="left">{cell}</td></tr>' for cell in cells)
     return f'<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{body}</table>'
 
 
-def _entries(faces: Iterable[Face], edges: Iterable[str]) -> list[tuple[str, str, float]]:
+def _entries(card_texts: Iterable[CardText], edges: Iterable[str]) -> list[tuple[str, str, float]]:
     """Each entry's cells and text, and how wide it is: first families, as they stand in the palette, then lines."""
     shown = set()
-    for face in faces:
-        shown.add(face.family)
-        shown.update(row.family for row in face.rows)
+    for card_text in card_texts:
+        shown.add(card_text.family)
+        shown.update(row.family for row in card_text.rows)
     entries = []
     for family, colours in PALETTE.items():
         if family in shown and family != "input":

@@ -10,7 +10,7 @@ from netspec.emit.diagram.edges import SKIP, TIE
 from netspec.emit.diagram.page import Direction
 from netspec.graph import Graph, Node, Value
 from netspec.text.quoting import mermaid
-from netspec.view.cards import Face, change, face_of, port_face, sign_of
+from netspec.view.cards import CardText, card_text_of, change, port_text, sign_of
 from netspec.view.folding import Box, Card, Item, fold
 from netspec.view.ties import ties
 
@@ -59,11 +59,11 @@ class _MermaidDrawing:
         lines = [f"flowchart {direction}"]
         for name, value in self.graph.inputs.items():
             self.anchors[value] = node = self.node("input")
-            lines.append(f"  {node}([{label(port_face(name, 'input', value))}])")
+            lines.append(f"  {node}([{label(port_text(name, 'input', value))}])")
         lines += self.items(items, self.anchors, "", "  ")
         for name, output in self.graph.outputs.items():
             node = self.node("input")
-            lines.append(f"  {node}([{label(port_face(name, 'output', output.value, output.training))}])")
+            lines.append(f"  {node}([{label(port_text(name, 'output', output.value, output.training))}])")
             self.link(f"{self.anchors[output.value]} --> {node}")
         for tie in ties(self.graph, self.cards):
             self.link(f'{tie.node} -. "same weights" .- {tie.other}', TIE)
@@ -81,9 +81,9 @@ class _MermaidDrawing:
             if isinstance(item, Box):
                 yield from self.box(item, anchors, indent)
                 continue
-            face, sign = face_of(item, self.costs), sign_of(item)
-            node = self.node("arithmetic" if sign else face.family)
-            shape = f'(("{mermaid(sign)}"))' if sign else f"[{label(face)}]"
+            card_text, sign = card_text_of(item, self.costs), sign_of(item)
+            node = self.node("arithmetic" if sign else card_text.family)
+            shape = f'(("{mermaid(sign)}"))' if sign else f"[{label(card_text)}]"
             yield f"{indent}{node}{shape}"
             self.feed(item, node, anchors)
             self.cards.update({path: node for path in (item.path, *(prefix + step.name for step in item.steps))})
@@ -94,7 +94,7 @@ class _MermaidDrawing:
         """An open level: a group with a title."""
         self.count += 1
         level = f"l{self.count}"
-        yield f"{indent}subgraph {level}[{label(replace(face_of(box, self.costs), rows=()))}]"
+        yield f"{indent}subgraph {level}[{label(replace(card_text_of(box, self.costs), rows=()))}]"
         self.edges.append(f"  style {level} fill:#F8FAFC,stroke:#CBD5E1,color:#0F172A")
         inner = {own: anchors[value] for own, value in zip(box.level.inputs, box.reads)}
         self.new.update((own, self.new.pop(value, "")) for own, value in zip(box.level.inputs, box.reads))
@@ -128,9 +128,9 @@ class _MermaidDrawing:
         return name
 
 
-def label(face: Face) -> str:
-    """A face on one to three lines, quoted."""
-    times = f" ×{face.count}" if face.count > 1 else ""
-    head = f"<b>{mermaid(face.title + times)}</b>" + (f" {mermaid(face.detail)}" if face.detail else "")
-    rows = [mermaid(row.text) for row in face.rows if row.text]
+def label(card_text: CardText) -> str:
+    """A card_text on one to three lines, quoted."""
+    times = f" ×{card_text.count}" if card_text.count > 1 else ""
+    head = f"<b>{mermaid(card_text.title + times)}</b>" + (f" {mermaid(card_text.detail)}" if card_text.detail else "")
+    rows = [mermaid(row.text) for row in card_text.rows if row.text]
     return f'"{"<br/>".join([head, *rows])}"'

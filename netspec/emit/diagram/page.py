@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from netspec.graph import Graph, Value
-from netspec.view.cards import Face, change, sign_of
+from netspec.view.cards import CardText, change, sign_of
 from netspec.view.folding import Box, Item
 from netspec.view.wiring import wire
 
@@ -54,9 +54,9 @@ def scale(width: float, height: float) -> float:
     return min(1.0, max(min(short / width, long / height), min(long / width, short / height)))
 
 
-def page_layout(graph: Graph, items: Sequence[Item], faces: Mapping[Item, Face], width: int) -> PageLayout:
+def page_layout(graph: Graph, items: Sequence[Item], card_texts: Mapping[Item, CardText], width: int) -> PageLayout:
     """The layout that fits a page best; ``width`` is that of cards, in points."""
-    found, measure = PageLayout("TB"), _Measure(graph, items, faces, width, "TB")
+    found, measure = PageLayout("TB"), _Measure(graph, items, card_texts, width, "TB")
     best = measure.scale()
     if best >= READABLE:
         return found
@@ -64,16 +64,16 @@ def page_layout(graph: Graph, items: Sequence[Item], faces: Mapping[Item, Face],
     for cuts in measure.cuttings():
         if measure.scale(cuts) > max(best, needed):
             found, best = PageLayout("TB", cuts), measure.scale(cuts)
-    if _Measure(graph, items, faces, width, "LR").scale() > max(best * GAIN, needed):
+    if _Measure(graph, items, card_texts, width, "LR").scale() > max(best * GAIN, needed):
         return PageLayout("LR")
     return found
 
 
 def breadth_of(
-    graph: Graph, items: Sequence[Item], faces: Mapping[Item, Face], width: int, layout: PageLayout
+    graph: Graph, items: Sequence[Item], card_texts: Mapping[Item, CardText], width: int, layout: PageLayout
 ) -> float:
     """About how wide a picture is, in points."""
-    return _Measure(graph, items, faces, width, layout.direction).size(layout.cuts)[0]
+    return _Measure(graph, items, card_texts, width, layout.direction).size(layout.cuts)[0]
 
 
 @dataclass
@@ -82,7 +82,7 @@ class _Measure:
 
     graph: Graph
     items: Sequence[Item]
-    faces: Mapping[Item, Face]
+    card_texts: Mapping[Item, CardText]
     width: int
     direction: Direction
 
@@ -163,8 +163,8 @@ class _Measure:
 
     def item(self, item: Item) -> tuple[float, float]:
         """How long and how broad an item is."""
-        face = self.faces[item]
-        along, across = self.card(len(face.rows), self.width)
+        card_text = self.card_texts[item]
+        along, across = self.card(len(card_text.rows), self.width)
         if not isinstance(item, Box):
             return (22.0, 22.0) if sign_of(item) else (along, across)
         spans = self.level(item.items)

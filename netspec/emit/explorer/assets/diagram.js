@@ -58,39 +58,39 @@ function fitted(text, font, width) {
 }
 
 /** What a card or a header says. Rows are functions, as costs change with the sizes. */
-function faceOf(spot) {
+function cardTextOf(spot) {
   const { item } = spot;
-  const face = item.port ? portFace(spot) : item.nodes ? opFace(spot) : levelFace(spot);
-  face.height = 26 + ROW_HEIGHT * face.rows.length + (face.rows.length ? 4 : 0);
-  return face;
+  const cardText = item.port ? portText(spot) : item.nodes ? opText(spot) : levelText(spot);
+  cardText.height = 26 + ROW_HEIGHT * cardText.rows.length + (cardText.rows.length ? 4 : 0);
+  return cardText;
 }
 
-function portFace({ item }) {
+function portText({ item }) {
   const { dtype } = network.tensors[item.tensor];
   const notes = [item.port, dtype === "float32" ? "" : dtype, item.optional ? "may be left out" : ""];
   const detail = [...notes, item.training ? "training only" : ""].filter(Boolean).join(" · ");
   return { family: "port", title: item.name, detail, rows: [{ text: () => shapeText(item.tensor) }] };
 }
 
-function opFace(spot) {
+function opText(spot) {
   const { item } = spot;
   const nodes = item.nodes.map((number) => network.nodes[number]);
   if (item.sign) return { circle: item.sign, family: nodes[0].family, rows: [] };
   const [head, ...tail] = nodes;
-  const face = { family: head.family, title: head.title, detail: head.shares ? `= ${head.shares}` : head.detail ?? "" };
-  face.rows = costRows(spot);
-  if (head.sum) face.rows.push({ text: () => head.sum });
-  if (tail.length && FOLLOWERS.includes(head.family)) face.title = nodes.map((node) => node.title).join(" + ");
-  else if (tail.length) face.rows.push({ text: () => `+ ${tail.map(followerText).join(" + ")}`, family: tail[0].family });
-  face.note = nameOf(spot);
-  return face;
+  const cardText = { family: head.family, title: head.title, detail: head.shares ? `= ${head.shares}` : head.detail ?? "" };
+  cardText.rows = costRows(spot);
+  if (head.sum) cardText.rows.push({ text: () => head.sum });
+  if (tail.length && FOLLOWERS.includes(head.family)) cardText.title = nodes.map((node) => node.title).join(" + ");
+  else if (tail.length) cardText.rows.push({ text: () => `+ ${tail.map(followerText).join(" + ")}`, family: tail[0].family });
+  cardText.note = nameOf(spot);
+  return cardText;
 }
 
 function followerText(node) {
   return node.family === "dropout" && node.detail ? `${node.title} ${node.detail}` : node.title;
 }
 
-function levelFace(spot) {
+function levelText(spot) {
   const { item } = spot;
   const level = network.levels[item.level];
   const name = nameOf(spot);
@@ -115,7 +115,7 @@ function costText({ params, macs }) {
 
 /** Draw everything anew, as after a level was opened. */
 function drawDiagram() {
-  const arranged = arrange(rootSpots(), root, faceOf);
+  const arranged = arrange(rootSpots(), root, cardTextOf);
   liveDiagram.clear();
   cards = new Map();
   drawing.replaceChildren(...drawLevel(arranged, 0, 0));
@@ -135,38 +135,38 @@ function drawLevel(arranged, x, y) {
 }
 
 function drawItem(item, x, y) {
-  const { spot, face } = item;
-  const classes = ["spot", face.level ? "level" : face.family, spot.training ? "training" : ""];
+  const { spot, cardText } = item;
+  const classes = ["spot", cardText.level ? "level" : cardText.family, spot.training ? "training" : ""];
   const made = svg("g", { class: classes.filter(Boolean).join(" "), "data-spot": spot.path });
-  if (face.family && !face.level) made.dataset.family = face.family;
+  if (cardText.family && !cardText.level) made.dataset.family = cardText.family;
   made.append(svg("title", {}, tipOf(spot)));
   if (item.inside) made.append(...drawBox(item, x, y));
-  else if (face.circle) made.append(...drawCircle(face, x, y));
+  else if (cardText.circle) made.append(...drawCircle(cardText, x, y));
   else made.append(...drawCard(item, x - item.left, y));
   liveDiagram.add([y, y + item.height], () => made.style.setProperty("--heat", `${heatOf(spot)}%`));
   if (canOpen(spot.item)) made.dataset.opens = "";
-  const solid = item.inside ? face.height + GAP + 1 : item.height; // a header stays with what comes next
+  const solid = item.inside ? cardText.height + GAP + 1 : item.height; // a header stays with what comes next
   const size = { width: item.left + item.right, height: item.height, solid };
   cards.set(spot.path, { element: made, x: x - item.left, y, ...size });
   if (!item.inside) return made;
-  return svg("g", {}, made, ...drawLevel(item.inside, x, y + face.height));
+  return svg("g", {}, made, ...drawLevel(item.inside, x, y + cardText.height));
 }
 
 function drawCard(item, x, y) {
-  const { spot, face } = item;
-  const parts = [svg("rect", { class: "card", x, y, width: CARD_WIDTH, height: face.height, rx: 5 })];
-  parts.push(...drawBar(face, x, y));
-  const indent = face.level && canOpen(spot.item) ? 27 : 15;
+  const { spot, cardText } = item;
+  const parts = [svg("rect", { class: "card", x, y, width: CARD_WIDTH, height: cardText.height, rx: 5 })];
+  parts.push(...drawBar(cardText, x, y));
+  const indent = cardText.level && canOpen(spot.item) ? 27 : 15;
   if (indent === 27) parts.push(drawChevron(x + 18, y + 13, false));
-  return [...parts, ...drawTexts(spot, face, x, y, CARD_WIDTH, indent)];
+  return [...parts, ...drawTexts(spot, cardText, x, y, CARD_WIDTH, indent)];
 }
 
 /** The bar at a card's left, in the colours of what its rows tell of. */
-function drawBar(face, x, y) {
-  const tail = face.rows.at(-1)?.family;
-  const first = face.height - (tail ? ROW_HEIGHT + 4 : 0);
-  const bars = [svg("path", { class: "bar", d: barPath(x, y, first, face.height) })];
-  if (tail) bars.push(svg("path", { class: "bar", "data-family": tail, d: tailPath(x, y + first, face.height - first) }));
+function drawBar(cardText, x, y) {
+  const tail = cardText.rows.at(-1)?.family;
+  const first = cardText.height - (tail ? ROW_HEIGHT + 4 : 0);
+  const bars = [svg("path", { class: "bar", d: barPath(x, y, first, cardText.height) })];
+  if (tail) bars.push(svg("path", { class: "bar", "data-family": tail, d: tailPath(x, y + first, cardText.height - first) }));
   return bars;
 }
 
@@ -179,46 +179,46 @@ function tailPath(x, y, height) {
   return `M${x} ${y}h5v${height}a5 5 0 0 1 -5 -5z`;
 }
 
-function drawCircle(face, x, y) {
+function drawCircle(cardText, x, y) {
   const radius = CIRCLE / 2;
-  const sign = svg("text", { class: "sign", x, y: y + radius }, face.circle);
+  const sign = svg("text", { class: "sign", x, y: y + radius }, cardText.circle);
   return [svg("circle", { class: "card", cx: x, cy: y + radius, r: radius - 1 }), sign];
 }
 
 function drawBox(item, x, y) {
-  const { spot, face } = item;
+  const { spot, cardText } = item;
   const width = item.left + item.right;
   const left = x - item.left;
   const frame = svg("rect", { class: "frame", x: left, y, width, height: item.height, rx: 8 });
-  const header = `M${left} ${y + face.height}V${y + 8}a8 8 0 0 1 8 -8h${width - 16}a8 8 0 0 1 8 8V${y + face.height}z`;
-  const bar = svg("path", { class: `header ${face.family}`, d: header });
+  const header = `M${left} ${y + cardText.height}V${y + 8}a8 8 0 0 1 8 -8h${width - 16}a8 8 0 0 1 8 8V${y + cardText.height}z`;
+  const bar = svg("path", { class: `header ${cardText.family}`, d: header });
   const start = x - CARD_WIDTH / 2 - PAD; // above the spine, which is in sight where the whole width may not be
-  return [frame, bar, drawChevron(start + 14, y + 13, true), ...drawTexts(spot, face, start, y, left + width - start, 24)];
+  return [frame, bar, drawChevron(start + 14, y + 13, true), ...drawTexts(spot, cardText, start, y, left + width - start, 24)];
 }
 
 /** The title with its detail, the count or the author's name at the right, and the rows below. */
-function drawTexts(spot, face, x, y, width, indent) {
+function drawTexts(spot, cardText, x, y, width, indent) {
   const parts = [];
   const count = spot.item.count ? `×${spot.item.count}` : "";
   const pill = count ? widthOf(count, "700 10px ") + 10 : 0;
   if (count) parts.push(...drawPill(count, x + width - pill - 8, y + 7, pill));
   const still = isStill(spot);
   if (still) parts.push(drawFlake(x + width - (pill ? pill + 10 : 0) - 16, y + 13));
-  const noteOnTitle = face.note && !face.rows.length;
-  const noteWidth = face.note ? Math.min(widthOf(face.note, ROW), 90) + 8 : 0;
+  const noteOnTitle = cardText.note && !cardText.rows.length;
+  const noteWidth = cardText.note ? Math.min(widthOf(cardText.note, ROW), 90) + 8 : 0;
   const room = width - indent - 10 - (pill ? pill + 6 : 0) - (still ? 16 : 0) - (noteOnTitle ? noteWidth : 0);
-  const title = fitted(face.title ?? "", TITLE, room);
+  const title = fitted(cardText.title ?? "", TITLE, room);
   const rest = room - widthOf(title, TITLE) - 7;
-  const detail = svg("tspan", { class: "detail", dx: 7 }, fitted(face.detail ?? "", DETAIL, rest));
+  const detail = svg("tspan", { class: "detail", dx: 7 }, fitted(cardText.detail ?? "", DETAIL, rest));
   parts.push(svg("text", { class: "title", x: x + indent, y: y + 17 }, title, detail));
-  if (face.note) {
+  if (cardText.note) {
     const at = { class: "note", x: x + width - 9, y: y + (noteOnTitle ? 17 : 32) };
-    parts.push(svg("text", at, fitted(face.note, ROW, 90)));
+    parts.push(svg("text", at, fitted(cardText.note, ROW, 90)));
   }
-  face.rows.forEach((row, number) => {
+  cardText.rows.forEach((row, number) => {
     const text = svg("text", { class: "row", x: x + indent, y: y + 32 + ROW_HEIGHT * number });
     const space = width - indent - 10 - (number === 0 ? noteWidth : 0);
-    liveDiagram.add([y, y + face.height], () => (text.textContent = fitted(row.text(), ROW, space)));
+    liveDiagram.add([y, y + cardText.height], () => (text.textContent = fitted(row.text(), ROW, space)));
     parts.push(text);
   });
   return parts;

@@ -17,8 +17,8 @@ const LONGEST_LABEL = 190;
 const HEADER = { x: 0, y: 0, height: 0, left: 0, right: 0, virtual: true };
 
 /** A level's spots with their places, its edges, and how far all of it reaches. `top` is where things begin. */
-function arrange(spots, level, faceOf) {
-  const items = spots.map((spot) => measured(spot, faceOf));
+function arrange(spots, level, cardTextOf) {
+  const items = spots.map((spot) => measured(spot, cardTextOf));
   const columns = columnsOf(level);
   setHeights(items, level);
   centreBranches(items, level, columns);
@@ -36,15 +36,15 @@ function arrange(spots, level, faceOf) {
 }
 
 /** How much room an item takes; an open level is laid out inside. */
-function measured(spot, faceOf) {
-  const face = faceOf(spot);
+function measured(spot, cardTextOf) {
+  const cardText = cardTextOf(spot);
   if (!isOpen(spot)) {
-    const width = face.circle ? CIRCLE : CARD_WIDTH;
-    return { spot, face, left: width / 2, right: width / 2, height: face.circle ? CIRCLE : face.height, x: 0, y: 0 };
+    const width = cardText.circle ? CIRCLE : CARD_WIDTH;
+    return { spot, cardText, left: width / 2, right: width / 2, height: cardText.circle ? CIRCLE : cardText.height, x: 0, y: 0 };
   }
-  const inside = arrange(insideOf(spot), network.levels[spot.item.level], faceOf);
+  const inside = arrange(insideOf(spot), network.levels[spot.item.level], cardTextOf);
   const [left, right] = [inside.left + PAD, inside.right + PAD];
-  return { spot, face, inside, left, right, height: face.height + inside.height + PAD, x: 0, y: 0 };
+  return { spot, cardText, inside, left, right, height: cardText.height + inside.height + PAD, x: 0, y: 0 };
 }
 
 /** The columns of a level: their items, the fork that they start from, and the item that their last one is read by. */
@@ -223,7 +223,7 @@ function direct(edge, from, at, items, level) {
     return !skip && free(to.x, bottom, to.y) ? [[start.x, bottom], [to.x, to.y]] : null;
   }
   const middle = to.y + to.height / 2;
-  if (to.face?.circle && free(start.x, bottom, middle)) {
+  if (to.cardText?.circle && free(start.x, bottom, middle)) {
     const side = start.x > to.x ? to.x + to.right : to.x - to.left;
     return [[start.x, bottom], [start.x, middle], [side, middle]];
   }
@@ -243,7 +243,7 @@ function covers(item, x, y, until) {
 function inLanes(edges, items) {
   const lanes = [];
   const startOf = ({ from }) => (!from ? 0 : from.inside ? from.y + from.height - PAD : from.y + from.height / 2);
-  const endOf = ({ to, leaves }) => (leaves ? to.y - GAP / 2 : to.y + (to.inside ? to.face.height : to.height) / 2);
+  const endOf = ({ to, leaves }) => (leaves ? to.y - GAP / 2 : to.y + (to.inside ? to.cardText.height : to.height) / 2);
   const length = (edge) => Math.abs(endOf(edge) - startOf(edge));
   for (const edge of [...edges].sort((one, other) => length(one) - length(other))) {
     const [start, end] = [startOf(edge), endOf(edge)];
