@@ -122,11 +122,11 @@ class _Interpreter:
         cut = [
             each.unbind(axis_of_time(value.shape)) for value, each in zip(body.inputs, sequences) if each is not None
         ]
-        turns = list(zip(*cut))
+        iterations = list(zip(*cut))
         count = len(body.outputs) - loop.states
         collected: list[Sequence[Held]] = []
-        for turn in reversed(turns) if loop.reverse else turns:
-            made = self.level(body, [*turn, *states, *fixed], prefix)
+        for slices in reversed(iterations) if loop.reverse else iterations:
+            made = self.level(body, [*slices, *states, *fixed], prefix)
             collected.append(made[:count])
             states = made[count:]
         ordered = collected[::-1] if loop.reverse else collected

@@ -133,9 +133,7 @@ class _DotDrawing:
     def title(self) -> str:
         """The heading, with a legend of what has been drawn."""
         kinds = self.kinds | {kind for edge in self.edges for kind in ("skip", "training") if getattr(edge, kind)}
-        card_texts = [
-            card_text for item, card_text in self.card_texts.items() if isinstance(item, Box) or not sign_of(item)
-        ]
+        cards = [text for item, text in self.card_texts.items() if isinstance(item, Box) or not sign_of(item)]
         room = max(260.0, breadth_of(self.graph, self.items, self.card_texts, self.width, self.layout) - 60)
         return heading_label(heading(self.graph, self.costs), cards, kinds, room)
 
@@ -333,7 +331,7 @@ class _DotDrawing:
         return header, {made: anchors[inner] for made, inner in zip(box.makes, level.outputs)}
 
     def _carry(self, level: Level, header: str, anchors: Mapping[Value, Anchor]) -> None:
-        """The edges by which a scan's states go into its next turn."""
+        """The edges by which a scan's states go into its next iteration."""
         states = level.outputs[len(level.outputs) - level.loop.states :] if level.loop is not None else ()
         side = self._side()
         for name, value in zip(level.output_names[len(level.output_names) - len(states) :], states):

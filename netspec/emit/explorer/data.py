@@ -82,7 +82,7 @@ class _Data:
             "sizes": self.sizes,
             "requirements": requirements,
             "frozen": {"paths": frozen_paths(graph.body), "params": graph.body.frozen_count},
-            "facts": [
+            "constraints": [
                 {"text": str(constraint), "at": self.place(constraint.causes[0].span)}
                 for constraint in size_constraints(graph)
             ],
@@ -335,7 +335,7 @@ def _makers(items: Sequence[Item], inputs: Sequence[Value]) -> dict[Value, int]:
 
 
 def _carried(level: Level, makers: Mapping[Value, int]) -> Iterator[list[Any]]:
-    """Which items make the states of a scan's next turn, and what these are called."""
+    """Which items make the states of a scan's next iteration, and what these are called."""
     states = 0 if level.loop is None else level.loop.states
     for name, value in list(zip(level.output_names, level.outputs))[len(level.outputs) - states :]:
         if makers[value] > ENTRY:

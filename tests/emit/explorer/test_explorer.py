@@ -199,7 +199,7 @@ STANDS_ON_ANOTHER = """() => {
       apart(item, other) || found.push([item.spot.path, other.spot.path])));
     for (const item of items) if (item.inside) visit(item.inside);
   };
-  visit(arrange(rootSpots(), root, faceOf));
+  visit(arrange(rootSpots(), root, cardTextOf));
   return found;
 }"""
 
@@ -305,11 +305,11 @@ def test_sizes_that_do_not_run_are_told(open_page: Opener):
 @needs_browser
 def test_what_must_hold_of_the_sizes_leads_to_its_line(open_page: Opener):
     page = open_page(compile_spec("unet"))
-    fact = page.locator("#facts button").first
-    expect(fact).to_have_text("H and W must be multiples of 16, or the concat at line 39 fails")
-    fact.click()
+    constraint = page.locator("#constraints button").first
+    expect(constraint).to_have_text("H and W must be multiples of 16, or the concat at line 39 fails")
+    constraint.click()
     expect(page.locator("#source li.lit")).to_have_attribute("data-line", "0:39")
-    expect(open_page(compile_spec("lenet")).locator("#facts")).to_be_hidden()
+    expect(open_page(compile_spec("lenet")).locator("#constraints")).to_be_hidden()
 
 
 FREEZE = CASES / "passing" / "freeze.yaml"

@@ -88,7 +88,7 @@ function showStatus(row) {
   const cost = rowCost(row);
   const whole = totals();
   const part = (kind) => (whole[kind] ? ` (${((100 * Number(cost[kind])) / Number(whole[kind])).toFixed(1)}%)` : "");
-  const facts = [
+  const costs = [
     cost.params ? `${exact(cost.params)} params${part("params")}` : "",
     cost.macs ? `${exact(cost.macs)} MACs${part("macs")}` : "",
     cost.memory ? `${shortBytes(cost.memory)} kept for the backward pass${part("memory")}` : "",
@@ -96,7 +96,7 @@ function showStatus(row) {
     isFrozen(row.path) && cost.params ? "frozen: not trained" : "",
     spot.training ? "in training only" : "",
   ].filter(Boolean);
-  status.append(html("b", {}, spot.item.port ? spot.item.name : row.path), ...facts.map((fact) => html("span", {}, fact)));
+  status.append(html("b", {}, spot.item.port ? spot.item.name : row.path), ...costs.map((text) => html("span", {}, text)));
 }
 
 function rowCost(row) {
@@ -250,9 +250,9 @@ function trainedTotal(params) {
 
 /** What must hold of the sizes, each with a way to the line that asks for it. */
 function drawFacts() {
-  const place = document.getElementById("facts");
-  place.hidden = !network.facts.length;
-  for (const { text, at } of network.facts) {
+  const place = document.getElementById("constraints");
+  place.hidden = !network.constraints.length;
+  for (const { text, at } of network.constraints) {
     const button = html("button", { type: "button", title: "show the line" }, text);
     button.addEventListener("click", () => {
       bringLine(lineKey(at));

@@ -151,7 +151,7 @@ function keepApart(items, columns) {
   for (const column of sorted) {
     const own = column.items.map((at) => items[at]);
     const side = own[0].x < 0 ? -1 : 1;
-    for (let turn = 0; turn < 50; turn += 1) {
+    for (let round = 0; round < 50; round += 1) {
       const over = Math.max(0, ...own.flatMap((item) => placed.map((other) => overlap(item, other, side))));
       if (!over) break;
       for (const item of own) item.x += side * over;

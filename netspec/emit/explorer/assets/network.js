@@ -91,7 +91,7 @@ function nodeCost(number) {
 
 const keptSizes = new Map(Object.entries(network.kept));
 
-/** The bytes that a step or a level keeps for the backward pass, in all turns of the loops around it; of all with "". */
+/** The bytes that a step or a level keeps for the backward pass, in all iterations of the loops around it; of all with "". */
 function keptAt(path) {
   return keptSizes.has(path) ? sizeValues[keptSizes.get(path)] : 0n;
 }
@@ -113,14 +113,14 @@ function levelCost(number) {
   return total;
 }
 
-/** What one of an item takes. A loop's turns are all in the second number, and what runs ahead of them. */
+/** What one of an item takes. A loop's iterations are all in the second number, and what runs ahead of them. */
 function itemCost(item) {
   if (item.nodes) return item.nodes.map(nodeCost).reduce(plus, NOTHING);
   if (!isLevel(item)) return NOTHING;
   const cost = levelCost(item.level);
   const loop = network.levels[item.level].loop;
-  const turns = ([ahead, run]) => (loop ? [0n, ahead + sizeValues[loop.length] * run] : [ahead, run]);
-  return { params: item.shares ? 0n : cost.params, macs: turns(cost.macs) };
+  const iterated = ([ahead, run]) => (loop ? [0n, ahead + sizeValues[loop.length] * run] : [ahead, run]);
+  return { params: item.shares ? 0n : cost.params, macs: iterated(cost.macs) };
 }
 
 function plus(one, other) {
