@@ -10,9 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netspec.recipes import Column
-from netspec.recipes.data import DataSet
-from netspec.recipes.losses import Loss
+from netspec.recipes import Column, DataSet, Loss
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,7 +26,9 @@ class Stripes(DataSet):
     torch = "stripes.read"
 
     rows: int = 600
+    """the number of images"""
     size: int = 12
+    """their height and width"""
 
     def columns(self) -> Mapping[str, Column]:
         return {"image": Column((1, self.size, self.size)), "label": Column((), "int64", 2, target=True)}
@@ -61,6 +61,7 @@ class Focal(Loss):
     metrics = ("accuracy",)
 
     gamma: float = 2.0
+    """how much less: 0 is cross-entropy"""
 
 
 def focal(output: Tensor, target: Tensor, gamma: float) -> Tensor:

@@ -1,4 +1,4 @@
-"""What a recipe is made of: one class an ingredient says everything there is to say about it.
+"""The ingredients of a recipe: one class an ingredient says everything there is to say about it.
 
 An ingredient is a loss, an optimizer, a schedule, a data set, a transform or a metric. Its Pydantic fields are its
 arguments, with PyTorch's names and defaults; a spec writes it as it writes a step: its name, or one key with the

@@ -1,4 +1,4 @@
-"""Losses: what an output is compared with, and how."""
+"""Losses: how an output is compared with its target."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal
@@ -17,10 +17,16 @@ Balanced = Literal["balanced"]
 class Loss(Ingredient):
     """Base of every loss.
 
-    ``scale`` is its factor in the sum, where a network has several outputs; ``target`` the column that the output is
-    compared with, by default the data's only one. ``task`` is what the output says: a score for each of several
-    ``classes``, along dim 1 of images ([N, C, H, W]) and along the last else; one score for yes or no (``binary``); or
-    real ``numbers``. ``metrics`` are measured unless the recipe says others.
+    ``torch`` names a function ``f(output, target, **arguments) -> Tensor``, a scalar: the mean over rows, and places.
+    It is called with an output (N, …) in float32 and a target of the loss's ``task``:
+
+    - ``classes``: scores (N, classes), or (N, classes, H, W) of images, and the number of the right class, (N) or
+      (N, H, W), int64; sequences (N, T, classes) come as rows, (N·T, classes). Subclasses of ``ClassLoss`` take
+      ``weight`` and ``ignore_index`` as torch's do.
+    - ``binary``: scores for yes or no, and 0 or 1 in float32, in the output's shape.
+    - ``numbers``: real numbers, and a target in the output's shape, float32.
+
+    ``odds`` says that a score above 0 means yes; ``metrics`` are measured unless the recipe says others.
     """
 
     scale: Weight = 1.0
@@ -34,15 +40,16 @@ class Loss(Ingredient):
 
     @property
     def per_class(self) -> bool:
+        """True where the output has a score for each of several classes."""
         return self.task == "classes"
 
     def keywords(self) -> dict[str, Any]:
-        """The arguments of the function."""
+        """Return the arguments of the function, but for those of every loss and those that are null."""
         own = type(self).model_fields.keys() - Loss.model_fields.keys()
         return {name: value for name in sorted(own) if (value := getattr(self, name)) is not None}
 
     def misfit(self, output: Tensor, column: Column) -> str | None:
-        """Why the loss cannot compare such an output with such a column; ``None`` where it can."""
+        """Return why the loss cannot compare an output of that shape with a column; ``None`` where it can."""
         shape = output.shape
         if self.task == "binary" and column.classes is not None and column.classes > 2:
             return f"`{self.name}` tells two classes apart, but the target is one of {column.classes}"

@@ -9,10 +9,12 @@ from netspec.recipes.base import Ingredient, Task
 class Metric(Ingredient):
     """Base of every metric.
 
-    ``tasks`` has the full name of the class for each task that the metric can judge: an output with a score for each
-    of several classes, scores for yes and no, or real numbers. It is one of torchmetrics', which takes probabilities
-    for yes and no, or a ``Meter`` of ``netspec.train.optimize.meters``, which takes the scores. ``better`` says which
-    way is better. ``decodes`` marks one that lets the network write its own sequence, word by word.
+    ``tasks`` has the full name of a class for each task that the metric can judge: ``classes``, outputs (n, classes)
+    and the right class, (n); ``binary``, scores and truths, (n, questions); or ``numbers``, both (n, numbers). The
+    class is one of torchmetrics', or has ``update(output, wanted)``, ``compute() -> float``, ``reset()`` and
+    ``to(device)`` as they do; a ``Meter`` of ``netspec.train.optimize.meters`` is given scores for yes and no, all
+    others probabilities. ``better`` says which way is better. ``decodes`` marks one that lets the network write its
+    own sequence, word by word.
     """
 
     tasks: ClassVar[dict[Task, str]] = {}
@@ -21,11 +23,11 @@ class Metric(Ingredient):
 
     @property
     def label(self) -> str:
-        """What its value is called."""
+        """The name of its value, in tables and in metrics.csv."""
         return self.name
 
     def keywords(self, task: Task, classes: int | None) -> dict[str, Any]:
-        """The arguments of the class."""
+        """Return the keyword arguments of the class for a task; ``classes`` is how many there are, where there are."""
         return {"num_classes": classes} if task == "classes" else {}
 
 

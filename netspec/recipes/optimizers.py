@@ -16,10 +16,12 @@ Betas = Annotated[list[Share], Field(min_length=2, max_length=2)]
 
 
 class Optimizer(Ingredient):
-    """Base of every optimizer. Its fields are the keyword arguments of the class in ``torch``.
+    """Base of every optimizer. ``torch`` names a class derived from ``torch.optim.Optimizer``.
 
-    ``closure`` marks one that evaluates the loss several times a step, and ``backward`` says whether that is to leave
-    gradients; ``fused`` marks one that torch has in one kernel.
+    It is called with the parameters, or groups of them, and the fields as keyword arguments; where it takes
+    ``weight_decay``, it is given that, and else the decay is a term of the loss. A ``ValueError`` of it becomes a
+    fault of the recipe. ``closure`` marks one that evaluates the loss several times a step; ``backward`` is true where
+    these evaluations are to leave gradients. ``fused`` marks one that torch has in one kernel.
     """
 
     main = "lr"
@@ -29,11 +31,11 @@ class Optimizer(Ingredient):
 
     @property
     def states(self) -> int:
-        """How many numbers it keeps for each parameter, as it is set."""
+        """The number of values that it keeps for each parameter, as it is set: its memory."""
         return 0
 
     def keywords(self) -> dict[str, Any]:
-        """The arguments of the class."""
+        """Return the keyword arguments of the class."""
         values = {name: getattr(self, name) for name in type(self).model_fields}
         return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 

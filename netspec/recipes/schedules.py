@@ -19,33 +19,35 @@ Factor = Annotated[float, Field(gt=0, le=1)]
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """How long a run is, in steps of the optimizer: in all, and an epoch."""
+    """The length of a run, in steps of the optimizer: ``steps`` in all, ``epoch`` of them an epoch."""
 
     steps: int
     epoch: int
 
 
 class Schedule(Ingredient):
-    """Base of every schedule. ``warmup`` steps come first, over which the rate rises evenly from nothing to the rate
-    that the schedule begins with. The schedule then takes the steps that are left; only the epochs of `step` and
-    `multi_step` count from the start of the run.
+    """Base of every schedule; one of your own says what ``after`` gives.
+
+    ``warmup`` steps come first, over which the rate rises evenly from nothing to the rate that the schedule begins
+    with. The schedule then takes the steps that are left; only the epochs of `step` and `multi_step` count from the
+    start of the run.
     """
 
     warmup: Natural = 0
     """steps that come first, over which the rate rises evenly from nothing"""
 
     def rate(self, lr: float, step: int, length: Length) -> float:
-        """The rate of a step, counted from 0, where the optimizer's own is ``lr``."""
+        """Return the rate of a step, counted from 0, where the optimizer's own is ``lr``."""
         if step >= self.warmup:
             return self.after(lr, step - self.warmup, length)
         return self.after(lr, 0, length) * (step + 1) / (self.warmup + 1)
 
     def after(self, lr: float, step: int, length: Length) -> float:
-        """The rate of a step that is counted from the end of the warm-up."""
+        """Return the rate of a step that is counted from the end of the warm-up; the same step always has the same."""
         return lr
 
     def rest(self, length: Length) -> int:
-        """How many steps follow the warm-up."""
+        """Return the number of steps after the warm-up, at least 1."""
         return max(1, length.steps - self.warmup)
 
 
@@ -145,7 +147,7 @@ END_DIVISOR = 10_000
 
 
 def between(start: float, end: float, share: float) -> float:
-    """Half a cosine from ``start`` to ``end``, after so large a share of it."""
+    """Return the value of half a cosine from ``start`` to ``end``, after so large a share of it."""
     return end + (start - end) * (1 + cos(pi * share)) / 2
 
 

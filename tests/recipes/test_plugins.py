@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -248,3 +249,128 @@ def test_a_package_offers_its_ops_by_an_entry_point(
 
 def test_an_op_that_nobody_brings(brought: Path, capsys: pytest.CaptureFixture[str]):
     assert "no op or block is called `one_over`" in told(capsys, "check", str(brought / "s.yaml"))
+
+
+INGREDIENTS = """
+from netspec.recipes import Column, DataSet, Length, Loss, Metric, Optimizer, Rate, Schedule, Transform, Weight
+
+
+class LogCosh(Loss):
+    '''log cosh of the error.'''
+
+    name = "log_cosh"
+    torch = "ours.log_cosh"
+    sharpness: Weight = 1.0
+
+
+class Plain(Optimizer):
+    '''Steps down the gradient.'''
+
+    name = "plain"
+    torch = "torch.optim.SGD"
+    lr: Rate = 0.1
+
+
+class Halves(Schedule):
+    '''Half the rate after the first epoch.'''
+
+    name = "halves"
+
+    def after(self, lr: float, step: int, length: Length) -> float:
+        return lr if step < length.epoch else lr / 2
+
+
+class Largest(Metric):
+    '''The largest error.'''
+
+    name = "largest_error"
+    tasks = {"numbers": "ours.LargestError"}
+    better = "lower"
+
+
+class Doubled(Transform):
+    '''Every feature doubled.'''
+
+    name = "doubled"
+    torch = "ours.doubled"
+
+    def takes(self, column):
+        return not column.target
+
+
+class Slope(DataSet):
+    '''y = 6·x.'''
+
+    name = "slope"
+    torch = "ours.read"
+
+    def columns(self):
+        return {"x": Column((1,)), "y": Column((), target=True)}
+
+
+def log_cosh(output, target, sharpness):
+    return ((output - target) * sharpness).cosh().log().mean()
+
+
+def doubled(transform, rows):
+    return 2 * rows
+
+
+def read(data_set, folder):
+    import torch
+
+    from netspec.train.data import Data, TensorRows
+
+    x = torch.linspace(-1, 1, 40)[:, None]
+    rows = TensorRows({"x": x, "y": 6 * x[:, 0]})
+    return Data(data_set.columns(), rows, test=rows)
+
+
+class LargestError:
+    def __init__(self):
+        self.reset()
+
+    def reset(self):
+        self.error = 0.0
+
+    def to(self, device):
+        return self
+
+    def update(self, output, wanted):
+        self.error = max(self.error, float((output - wanted).abs().max()))
+
+    def compute(self):
+        return self.error
+"""
+OURS = """
+netspec: 1
+name: ours
+inputs: {x: [N, 1]}
+network:
+  - linear: 1
+train:
+  data: slope
+  prepare: doubled
+  loss: {log_cosh: {sharpness: 2.0}}
+  metrics: largest_error
+  optimizer: plain
+  schedule: halves
+  epochs: 60
+  batch: 8
+"""
+
+
+def test_a_package_offers_ingredients_of_every_kind(folder: Path, capsys: pytest.CaptureFixture[str]):
+    """Through the public names of ``netspec.recipes`` alone, by an entry point."""
+    (folder / "ours.py").write_text(INGREDIENTS)
+    (folder / "ours.yaml").write_text(OURS)
+    info = folder / "ours-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: ours\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[netspec.plugins]\nours = ours\n")
+    assert main(["train", str(folder / "ours.yaml"), "-o", str(folder / "run")]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", str(folder / "run"), "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["test"]["largest_error"] < 0.1
+    assert main(["help", "log_cosh"]) == 0
+    assert capsys.readouterr().out.startswith("log_cosh · loss\n\nlog cosh of the error.\n")

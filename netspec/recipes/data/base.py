@@ -1,4 +1,4 @@
-"""What a data set and a transform are, as far as it can be said before anything is read."""
+"""The bases of data sets and transforms, as far as they can be described before anything is read."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -20,14 +20,15 @@ class DataSet(Ingredient):
     meaning: ClassVar[tuple[str, ...]] = ()
 
     def columns(self) -> Mapping[str, Column] | None:
-        """Its columns by name, in their order; ``None`` where they are known only once it is read."""
+        """Return its columns by name, in their order; ``None`` where they are known only once it is read."""
         return None
 
 
 class Transform(Ingredient):
     """Base of every transform of a column.
 
-    ``torch`` names the function that does it to a batch of rows: ``f(transform, rows) -> rows``. ``draws`` is how many
+    ``torch`` names the function that does it to a batch of rows: ``f(transform, rows) -> rows``, [n, …], images in
+    float32 from 0 to 1 as [n, C, H, W]. ``draws`` is how many
     random numbers it takes for each row, given in a third argument, [rows, draws], between 0 and 1; ``fits`` marks one
     that learns from the training rows first (``f.fit(transform, rows) -> state``) and takes the state as third.
     """
@@ -40,5 +41,5 @@ class Transform(Ingredient):
         return not column.target and len(column.shape) == 3
 
     def infer(self, column: Column) -> Column:
-        """The column afterwards. Raises ``ValueError`` where it cannot take such a one."""
+        """Return the column afterwards. Raises ``ValueError``, with the reason, where it cannot take such a one."""
         return column
