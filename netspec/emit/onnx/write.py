@@ -20,9 +20,12 @@ INITIALIZER = onnx.GraphProto.DESCRIPTOR.fields_by_name["initializer"].number
 RAW_DATA = onnx.TensorProto.DESCRIPTOR.fields_by_name["raw_data"].number
 LENGTH_DELIMITED = 2
 
+LARGE = 1024
+"""Bytes; smaller tensors may be the sizes that shape inference reads."""
+
 
 def write_onnx(model: ir.Model, path: Path) -> None:
-    """Write a model with its weights inside; 2 GB at most, as protobuf has it."""
+    """Write a model with its weights inside, once ``check_onnx`` has passed it; 2 GB at most, as protobuf has it."""
     initializers = list(model.graph.initializers.values())
     proto = ir.serde.serialize_model(_without_weights(model))
     graph = proto.graph.SerializeToString()
@@ -34,6 +37,27 @@ def write_onnx(model: ir.Model, path: Path) -> None:
         file.write(_tag(GRAPH, length))
         file.write(graph)
         _write_all(file, tensors)
+
+
+def check_onnx(model: ir.Model) -> None:
+    """Pass a model by ``onnx.checker`` with its strict shape inference; raises what that raises.
+
+    Large weights stand among the inputs for it: it would copy them, and reads no more of them than type and shape.
+    """
+    kept = dict(model.graph.initializers)
+    weights = {
+        name: held for name, value in kept.items() if (held := value.const_value) is not None and held.nbytes > LARGE
+    }
+    try:
+        for name in weights:
+            del model.graph.initializers[name]
+        proto = ir.serde.serialize_model(model)
+    finally:
+        model.graph.initializers.clear()
+        model.graph.initializers.update(kept)
+    for name, tensor in weights.items():
+        proto.graph.input.append(onnx.helper.make_tensor_value_info(name, int(tensor.dtype), tensor.shape.numpy()))
+    onnx.checker.check_model(proto, full_check=True)
 
 
 def _write_all(file: IO[bytes], tensors: Iterable[tuple[bytes, memoryview]]) -> None:

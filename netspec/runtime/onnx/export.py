@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ import torch
 from torch import nn
 
 from netspec.emit.onnx.graph import emit_onnx
-from netspec.emit.onnx.write import write_onnx
+from netspec.emit.onnx.write import check_onnx, write_onnx
 from netspec.files import is_stream, put, temporary_beside
 from netspec.graph import Graph
 from netspec.version import __version__
@@ -43,11 +42,11 @@ def exported(graph: Graph, module: nn.Module, path: Path, metadata: Mapping[str,
     model.metadata_props.update(metadata or {})
     with temporary_beside(path) as temporary:
         try:
+            check_onnx(model)
             if sum(array.nbytes for array in weights.values()) > EXTERNAL_ABOVE:
                 ir.save(model, temporary, external_data=data_of(temporary).name)
             else:
                 write_onnx(model, temporary)
-            onnx.checker.check_model(os.fspath(temporary), full_check=True)
             yield temporary
         finally:
             data_of(temporary).unlink(missing_ok=True)
