@@ -36,7 +36,6 @@ def is_passed(check) -> bool:
         ("fc.weight", (1000, 511)),
         ("conv1.weight", (60, 3, 7, 7)),
         ("layer1.0.conv1.weight", (64, 64, 3)),
-        ("fc.bias", (7, 7)),
     ],
 )
 def test_a_weight_of_another_shape(name: str, shape: tuple[int, ...], tmp_path: Path):
