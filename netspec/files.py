@@ -48,12 +48,12 @@ def temporary_beside(path: Path) -> Iterator[Path]:
     """
     try:
         temporary = _made(path)
-    except OSError as found:
-        raise cannot_write(path, found) from None
+    except OSError as error:
+        raise cannot_write(path, error) from None
     try:
         yield temporary
-    except OSError as found:
-        raise cannot_write(path, found) from None
+    except OSError as error:
+        raise cannot_write(path, error) from None
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -32,8 +32,8 @@ def locked(folder: Path, name: str, done: str) -> Iterator[None]:
         guard_folder(folder)
         folder.mkdir(parents=True, exist_ok=True)
         handle = lock(folder / name, done)
-    except OSError as found:
-        raise cannot_write(folder, found) from None
+    except OSError as error:
+        raise cannot_write(folder, error) from None
     try:
         yield
     finally:
@@ -54,8 +54,8 @@ def lock(path: Path, done: str) -> int:
         try:
             if fcntl is not None:
                 fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as found:
-            if found.errno in TAKEN:
+        except OSError as error:
+            if error.errno in TAKEN:
                 told = _owner(handle)
                 os.close(handle)
                 raise EnvironmentFault(

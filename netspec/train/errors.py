@@ -62,8 +62,8 @@ def out_of_memory(settings: Settings) -> Iterator[None]:
     """Report that memory is short as a ``TrainingFault``, with settings that need less."""
     try:
         yield
-    except (RuntimeError, MemoryError) as found:  # torch's own is one of the former
-        if not is_short_of_memory(found):
+    except (RuntimeError, MemoryError) as error:  # torch's own is one of the former
+        if not is_short_of_memory(error):
             raise
         batch, parts = settings.batch, settings.accumulate
         help = f"`--set train.accumulate={parts * 2}` takes half of it and gives the same"
@@ -79,8 +79,8 @@ def enough_rows() -> Iterator[None]:
     """Report a batch norm that sees a single number of each channel as a ``TrainingFault``."""
     try:
         yield
-    except ValueError as found:
-        if "more than 1 value per channel" not in str(found):
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
             raise
         raise TrainingFault(
             "a batch norm cannot learn from a single row, which is what a step has for it: choose another `batch`, as "
@@ -93,8 +93,8 @@ def readable() -> Iterator[None]:
     """Report files of the data that cannot be read during the run as a ``TrainingFault``."""
     try:
         yield
-    except DataFault as found:
-        raise TrainingFault(f"{found.message}{f': {found.help}' if found.help else ''}") from None
+    except DataFault as error:
+        raise TrainingFault(f"{error.message}{f': {error.help}' if error.help else ''}") from None
 
 
 @contextmanager
@@ -102,5 +102,5 @@ def too_large(path: Path) -> Iterator[None]:
     """Report a full or read-only disk as an ``EnvironmentFault``."""
     try:
         yield
-    except OSError as found:
-        raise EnvironmentFault(f"cannot write {path}: {found.strerror}; what was saved before is whole") from None
+    except OSError as error:
+        raise EnvironmentFault(f"cannot write {path}: {error.strerror}; what was saved before is whole") from None

@@ -158,8 +158,8 @@ class Job:
         """See that ``environment.json``, which the report needs, can be read; else write the present one."""
         try:
             self.folder.environment()
-        except EnvironmentFault as found:
-            self.warn(f"{found}; the present one is written in its place")
+        except EnvironmentFault as error:
+            self.warn(f"{error}; the present one is written in its place")
             self.folder.write("environment.json", environment())
 
     def _train(self, fold: int | None, folder: RunFolder) -> Result:

@@ -31,10 +31,10 @@ def resolve(name: str) -> Any:
             import_torchvision()
     try:
         return getattr(import_module(module), attribute)
-    except ModuleNotFoundError as found:
-        if (found.name or "netspec").startswith("netspec"):
+    except ModuleNotFoundError as error:
+        if (error.name or "netspec").startswith("netspec"):
             raise
-        raise EnvironmentFault(f"training needs {found.name}: `pip install 'netspec[train]'`") from None
+        raise EnvironmentFault(f"training needs {error.name}: `pip install 'netspec[train]'`") from None
 
 
 def import_torchvision() -> None:

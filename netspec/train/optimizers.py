@@ -40,8 +40,8 @@ def build_optimizer(optimizer: Optimizer, model: nn.Module, decay: WeightDecay |
             groups = [group for group in groups if group["params"]]
     try:
         made: torch.optim.Optimizer = kind(groups, **keywords)
-    except ValueError as found:
-        raise UsageError(f"{optimizer.name}: {found}") from None
+    except ValueError as error:
+        raise UsageError(f"{optimizer.name}: {error}") from None
     return made
 
 

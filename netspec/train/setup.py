@@ -64,8 +64,8 @@ def read_data(graph: Graph, known: Meaning | None = None) -> Data:
         repair = "`classes: true` makes 0 and 1 of any two values" if hasattr(recipe.data, "classes") else None
         data = judged(data, recipe.losses, ranks, known is not None, repair)
         data = data if known is None else as_trained(data, known)
-    except DataFault as found:
-        reader.error("data-mismatch", found.message, span, help=found.help)
+    except DataFault as error:
+        reader.error("data-mismatch", error.message, span, help=error.help)
         raise SpecError(report.diagnostics) from None
     check_columns(recipe, data.columns, graph.inputs, graph.outputs, graph.requirements, reader)
     report.raise_if_any()

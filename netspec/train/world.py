@@ -131,8 +131,8 @@ def joined() -> Iterator[World]:
             yield World(rank, size)
     except NetspecError as fault:
         raise fault if is_first_to_report(store) else AlreadyReported(fault.exit_code) from None
-    except RuntimeError as found:
-        if not any(sign in str(found) for sign in LOST):
+    except RuntimeError as error:
+        if not any(sign in str(error) for sign in LOST):
             raise
         lost = TrainingFault("another process of the run has ended; what was saved is whole")
         raise lost if is_first_to_report(store) else AlreadyReported(lost.exit_code) from None

@@ -131,7 +131,7 @@ class Batches:
     def take(self, index: Tensor) -> Batch:
         """Return the rows of ``index`` (int64, [n]), which counts the rows of the subset."""
         index = self.subset[index]
-        return self._batch(self._taken(index), index, (), len(index), len(index))
+        return self._batch(self._take_rows(index), index, (), len(index), len(index))
 
     def _by_length(self, order: Tensor, batch: int, epoch: int) -> Sequence[Tensor]:
         """Return the rows of an epoch in batches of like length, the batches shuffled again."""
@@ -157,43 +157,45 @@ class Batches:
         parts = [batch[(world or self.world).part(len(batch))] for batch in batches]
         counts = [len(part) for part in parts]
         mine = [part if count else batch[:1] for batch, part, count in zip(batches, parts, counts)]
-        for batch, index, count, taken in zip(batches, mine, counts, self._read(mine)):
-            yield self._trimmed(self._batch(taken, index, draws, count, len(batch)))
+        for batch, index, count, tensors in zip(batches, mine, counts, self._read(mine)):
+            yield self._trimmed(self._batch(tensors, index, draws, count, len(batch)))
 
     def _read(self, batches: Sequence[Tensor]) -> Iterator[dict[str, Tensor]]:
         """Yield the rows of each batch, on the device."""
         if isinstance(self.rows, TensorRows) or self.workers == 0:
-            yield from map(self._taken, batches)
+            yield from map(self._take_rows, batches)
             return
-        for taken in prefetch(self.rows, batches, self.workers, pinned=self.device.type == "cuda"):
-            yield self._moved(taken)
+        for tensors in prefetch(self.rows, batches, self.workers, pinned=self.device.type == "cuda"):
+            yield self._moved(tensors)
 
-    def _taken(self, index: Tensor) -> dict[str, Tensor]:
+    def _take_rows(self, index: Tensor) -> dict[str, Tensor]:
         """Return rows by their numbers, on the device."""
         if isinstance(self.rows, TensorRows):
             return self.rows.take(index.to(self.device))
         return self._moved(self.rows.take(index))
 
-    def _moved(self, taken: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        return {name: tensor.to(self.device, non_blocking=True) for name, tensor in taken.items()}
+    def _moved(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {name: tensor.to(self.device, non_blocking=True) for name, tensor in tensors.items()}
 
-    def _batch(self, taken: dict[str, Tensor], index: Tensor, draws: Sequence[Tensor], count: int, whole: int) -> Batch:
+    def _batch(
+        self, tensors: dict[str, Tensor], index: Tensor, draws: Sequence[Tensor], count: int, whole: int
+    ) -> Batch:
         """Return rows as the network takes them: prepared, and augmented by the random numbers of each row."""
         if not self.ready:
-            taken = self._prepared(taken)
+            tensors = self._prepared(tensors)
         for (transform, names), numbers in zip(self.augment, draws):
             change = resolve(transform.torch)
             given = (numbers[index].to(self.device),) if transform.draws else ()
-            taken |= {name: change(transform, taken[name], *given) for name in names}
-        inputs = tuple(None if name is None else taken[name] for name in self.binding.inputs)
-        return Batch(inputs, {output: taken[name] for output, name in self.binding.targets.items()}, count, whole)
+            tensors |= {name: change(transform, tensors[name], *given) for name in names}
+        inputs = tuple(None if name is None else tensors[name] for name in self.binding.inputs)
+        return Batch(inputs, {output: tensors[name] for output, name in self.binding.targets.items()}, count, whole)
 
-    def _prepared(self, taken: dict[str, Tensor]) -> dict[str, Tensor]:
+    def _prepared(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return rows as numbers from 0 to 1 where they are bytes, transformed, and as float32 at last."""
-        taken = numbers_of(taken, self.columns)
+        tensors = numbers_of(tensors, self.columns)
         for transform in self.prepare:
-            taken |= {name: change(taken[name]) for name, change in transform.changes.items() if name in taken}
-        return {name: tensor.float() if tensor.dtype == torch.float64 else tensor for name, tensor in taken.items()}
+            tensors |= {name: change(tensors[name]) for name, change in transform.changes.items() if name in tensors}
+        return {name: tensor.float() if tensor.dtype == torch.float64 else tensor for name, tensor in tensors.items()}
 
 
 def split(batch: Batch, count: int) -> list[Batch]:
@@ -258,10 +260,10 @@ def prepare_transforms(
         if known is not None:
             states = known[number]
         else:
-            taken = numbers_of(rows.take(sample(rows, subset, columns)), columns)
+            tensors = numbers_of(rows.take(sample(rows, subset, columns)), columns)
             for each in made:
-                taken |= {name: change(taken[name]) for name, change in each.changes.items()}
-            states = {name: function.fit(transform, taken[name]) for name in names}
+                tensors |= {name: change(tensors[name]) for name, change in each.changes.items()}
+            states = {name: function.fit(transform, tensors[name]) for name in names}
         changes = {name: partial(_with_state, function, transform, states[name]) for name in names}
         made.append(Prepared(transform, changes, states))
     return made

@@ -14,7 +14,7 @@ from netspec.train.data.base import Data, Rows, TensorRows
 AT_ONCE = 2**30
 """Bytes that are read for a digest; of larger data, evenly spaced rows."""
 SAMPLE = 256
-"""Rows that are taken for a digest where they do not lie in memory."""
+"""Rows that are read for a digest if they are not in memory."""
 
 Digests = Mapping[str, Mapping[str, Any]]
 """``{"rows": …, "sha256": …}`` of each part of the data."""
@@ -36,8 +36,8 @@ def digest_of(rows: Rows) -> str:
         every = -(-size // AT_ONCE) or 1
         return digest_of_tensors((name, tensor[::every]) for name, tensor in sorted(rows.tensors.items()))
     count = len(rows)
-    taken = rows.take(torch.arange(count)[:: -(-count // SAMPLE) or 1])
-    return digest_of_tensors(sorted(taken.items()))
+    tensors = rows.take(torch.arange(count)[:: -(-count // SAMPLE) or 1])
+    return digest_of_tensors(sorted(tensors.items()))
 
 
 def digest_of_tensors(tensors: Iterable[tuple[str, Tensor]]) -> str:

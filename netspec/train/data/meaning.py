@@ -167,8 +167,8 @@ class Changed:
         return len(self.rows)
 
     def take(self, index: Tensor) -> dict[str, Tensor]:
-        taken = self.rows.take(index)
-        return taken | {name: change(taken[name]) for name, change in self.changes.items()}
+        tensors = self.rows.take(index)
+        return tensors | {name: change(tensors[name]) for name, change in self.changes.items()}
 
 
 def as_trained(data: Data, meaning: Meaning) -> Data:

@@ -108,8 +108,8 @@ def decoded(content: bytes, name: str) -> str:
         raise DataFault(f"{name}, line {line} has a zero byte, which no text has", help)
     try:
         text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as found:
-        at = found.start + (3 if content.startswith(b"\xef\xbb\xbf") else 0)
+    except UnicodeDecodeError as error:
+        at = error.start + (3 if content.startswith(b"\xef\xbb\xbf") else 0)
         line = content.count(b"\n", 0, at) + 1
         raise DataFault(f"{name} is not UTF-8: byte {at}, in line {line}, is 0x{content[at]:02x}", help) from None
     return text.replace("\r\n", "\n").replace("\r", "\n")

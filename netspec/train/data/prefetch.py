@@ -24,8 +24,8 @@ class RowsByIndex(Dataset[dict[str, Tensor] | DataFault]):
     def __getitem__(self, index: list[int]) -> dict[str, Tensor] | DataFault:
         try:
             return self.rows.take(torch.tensor(index))
-        except DataFault as found:
-            return found
+        except DataFault as error:
+            return error
 
 
 def prefetch(rows: Rows, batches: Sequence[Tensor], workers: int, pinned: bool) -> Iterator[dict[str, Tensor]]:

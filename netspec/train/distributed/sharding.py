@@ -97,9 +97,9 @@ def write_shards(tensors: Mapping[str, Tensor], folder: Path) -> None:
     """
     try:
         save(dict(tensors), storage_writer=FileSystemWriter(folder))
-    except CheckpointException as found:
-        faults = [fault for fault, _ in found.failures.values()]
-        raise next((fault for fault in faults if isinstance(fault, OSError)), found) from None
+    except CheckpointException as error:
+        faults = [fault for fault, _ in error.failures.values()]
+        raise next((fault for fault in faults if isinstance(fault, OSError)), error) from None
 
 
 class Shards(FileSystemReader):

@@ -129,8 +129,8 @@ class Checkpoints:
                 write_text(temporary / DIGESTS, json.dumps(together, indent=1))
                 os.replace(temporary, self.folder / name)
                 self._name(name, step, together)
-        except OSError as found:
-            raise EnvironmentFault(f"cannot write {temporary}: {found.strerror}") from None
+        except OSError as error:
+            raise EnvironmentFault(f"cannot write {temporary}: {error.strerror}") from None
 
     def _name(self, name: str, step: int, digests: Mapping[str, str]) -> None:
         before = [each for each in self._entries()[0] if each["name"] != name]
@@ -180,8 +180,8 @@ class Checkpoints:
             return f"{path} is gone"
         try:
             same = digest_of(path) == digest
-        except OSError as found:
-            raise EnvironmentFault(f"cannot read {path}: {found.strerror}") from None
+        except OSError as error:
+            raise EnvironmentFault(f"cannot read {path}: {error.strerror}") from None
         if not same:
             return f"{path} is damaged: its digest is another than when it was written"
         return None

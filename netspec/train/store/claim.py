@@ -31,8 +31,8 @@ def claimed(folder: RunFolder) -> Iterator[None]:
         folder.path.mkdir(parents=True, exist_ok=True)
         guard_own(folder)
         handle = lock(folder.path / LOCK, "trained")
-    except OSError as found:
-        raise cannot_write(folder.path, found) from None
+    except OSError as error:
+        raise cannot_write(folder.path, error) from None
     try:
         yield
     finally:

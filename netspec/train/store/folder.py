@@ -59,8 +59,8 @@ class RunFolder:
             except FileExistsError:
                 number += 1
                 continue
-            except OSError as found:
-                raise EnvironmentFault(f"cannot write {parent / str(number)}: {found.strerror}") from None
+            except OSError as error:
+                raise EnvironmentFault(f"cannot write {parent / str(number)}: {error.strerror}") from None
             return RunFolder(parent / str(number))
 
     @staticmethod
