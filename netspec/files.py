@@ -82,9 +82,9 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_bytes(text.encode("utf-8", "surrogateescape"))
 
 
-def cannot_write(path: Path, found: OSError) -> EnvironmentFault:
+def cannot_write(path: Path, error: OSError) -> EnvironmentFault:
     """Return an error of the system as an ``EnvironmentFault``."""
-    return EnvironmentFault(f"cannot write {path}: {found.strerror or found}")
+    return EnvironmentFault(f"cannot write {path}: {error.strerror or error}")
 
 
 def is_stream(path: Path) -> bool:
@@ -125,9 +125,9 @@ def _made(path: Path) -> Path:
 def _pour(temporary: Path, path: Path) -> None:
     # A pipe that nobody reads is an error of the system's then, and not a wait for ever.
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | getattr(os, "O_NONBLOCK", 0))
-    with os.fdopen(handle, "wb") as stream, temporary.open("rb") as made:
+    with os.fdopen(handle, "wb") as stream, temporary.open("rb") as source:
         os.set_blocking(handle, True)
-        shutil.copyfileobj(made, stream)
+        shutil.copyfileobj(source, stream)
 
 
 @cache
@@ -142,11 +142,11 @@ def _sweep(folder: Path) -> None:
 
 def is_abandoned(entry: os.DirEntry[str]) -> bool:
     """Return whether an entry of a folder is a temporary file of a process that is gone."""
-    found = TEMPORARY.search(entry.name)
-    if found is None or not entry.name.startswith(".") or entry.is_symlink():
+    match = TEMPORARY.search(entry.name)
+    if match is None or not entry.name.startswith(".") or entry.is_symlink():
         return False
-    if found["machine"] == _machine() and hasattr(os, "fork"):
-        return not _is_alive(int(found["process"]))
+    if match["machine"] == _machine() and hasattr(os, "fork"):
+        return not _is_alive(int(match["process"]))
     return time.time() - entry.stat(follow_symlinks=False).st_mtime > ABANDONED
 
 

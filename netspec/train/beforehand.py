@@ -45,8 +45,8 @@ def guard_packages() -> None:
 
 def cautions(setup: Setup) -> list[str]:
     """Return warnings about the run, a sentence each."""
-    found = [*filter(None, [caution_of_classes(setup), caution_of_warmup(setup)])]
-    return found + [each for name in sorted(setup.binding.columns) if (each := caution_of_digits(setup, name))]
+    warnings = [*filter(None, [caution_of_classes(setup), caution_of_warmup(setup)])]
+    return warnings + [each for name in sorted(setup.binding.columns) if (each := caution_of_digits(setup, name))]
 
 
 def caution_of_classes(setup: Setup) -> str | None:

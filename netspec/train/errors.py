@@ -28,33 +28,35 @@ def name_the_layer(model: nn.Module, batch: Batch, world: World = SINGLE_PROCESS
             return f"the parameter `{name}` is no longer finite"
     if world.most(not all(tensor is None or finite(tensor) for tensor in batch.inputs)):
         return "the data hold a number that is not finite"
-    found: list[str] = []
+    suspects: list[str] = []
     handles = [
-        module.register_forward_hook(lambda _, __, made, name=name: found.append(name) if not finite(made) else None)
+        module.register_forward_hook(
+            lambda _, __, output, name=name: suspects.append(name) if not finite(output) else None
+        )
         for name, module in model.named_modules()
         if name and not any(True for _ in module.children())
     ]
     try:
         with torch.no_grad():
-            made = model(*batch.inputs)
+            output = model(*batch.inputs)
     finally:
         for handle in handles:
             handle.remove()
-    layers = [name for part in world.gathered(found[:1]) for name in part]
+    layers = [name for part in world.gathered(suspects[:1]) for name in part]
     if layers:
         return f"the layer `{layers[0]}` makes the first number that is not finite"
-    if world.most(not finite(made)):
+    if world.most(not finite(output)):
         return "the output is not finite"
     return "every layer is finite, but the loss of what they give is not"
 
 
-def finite(made: Any) -> bool:
+def finite(value: Any) -> bool:
     """Return whether a tensor, or all tensors in a collection, are finite."""
-    if isinstance(made, Tensor):
-        return bool(made.isfinite().all())
-    if isinstance(made, dict):
-        return all(map(finite, made.values()))
-    return all(map(finite, made)) if isinstance(made, (list, tuple)) else True
+    if isinstance(value, Tensor):
+        return bool(value.isfinite().all())
+    if isinstance(value, dict):
+        return all(map(finite, value.values()))
+    return all(map(finite, value)) if isinstance(value, (list, tuple)) else True
 
 
 @contextmanager

@@ -130,12 +130,12 @@ class Job:
             results.append(self._train(fold, folder_of_fold(self.folder, fold)))
             if results[-1].interrupted:
                 return Ending(stopped_after=results[-1].state.step)
-        found = [result.scores for result in results]
+        scores = [result.scores for result in results]
         if self.first.world.is_first:
             files = write_models(self.folder, self.first.graph, self.warn)
-            self.folder.finish(record(results, average(found), recipe.published) | {"files": files})
+            self.folder.finish(record(results, average(scores), recipe.published) | {"files": files})
             write_pictures(self.folder, self.first.graph)
-        return Ending(average(found), over_folds(stdev, found) if len(found) > 1 else {})
+        return Ending(average(scores), over_folds(stdev, scores) if len(scores) > 1 else {})
 
     def _begin(self) -> None:
         """Write the files that the run starts from. Those of a resumed run stay, as its checkpoint refuses other
@@ -225,13 +225,13 @@ def write_models(
     folder: RunFolder, graph: Graph, warn: Callable[[str], None], missing_only: bool = False
 ) -> dict[str, str]:
     """Write the best weights of every fold as ONNX; return the digests of the files by their names in the run."""
-    made = {}
+    digests = {}
     for each in runs_of(folder, graph):
         there = any((each.path / name).is_file() for name in ("model.onnx", "model.rejected.onnx"))
         if not (missing_only and there):
             path = export(graph, each, metadata_of(graph, folder, each), warn)
-            made[path.relative_to(folder.path).as_posix()] = digest_of(path)
-    return made
+            digests[path.relative_to(folder.path).as_posix()] = digest_of(path)
+    return digests
 
 
 def write_pictures(folder: RunFolder, graph: Graph, missing_only: bool = False) -> None:

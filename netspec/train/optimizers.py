@@ -39,10 +39,10 @@ def build_optimizer(optimizer: Optimizer, model: nn.Module, decay: WeightDecay |
             groups = [{"params": decaying, "weight_decay": decay.value}, {"params": others}]
             groups = [group for group in groups if group["params"]]
     try:
-        made: torch.optim.Optimizer = kind(groups, **keywords)
+        built: torch.optim.Optimizer = kind(groups, **keywords)
     except ValueError as error:
         raise UsageError(f"{optimizer.name}: {error}") from None
-    return made
+    return built
 
 
 def penalised(optimizer: Optimizer, model: nn.Module, decay: WeightDecay | None) -> list[Tensor]:

@@ -275,9 +275,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """Return the weights in a safetensors file of a run, tied ones under each of their names. Raises
     ``EnvironmentFault``.
     """
-    found, said = read_tensors(path, "the weights")
+    tensors, texts = read_tensors(path, "the weights")
     try:
-        return found | {name: found[own] for name, own in json.loads(said.get("tied", "{}")).items()}
+        return tensors | {name: tensors[own] for name, own in json.loads(texts.get("tied", "{}")).items()}
     except (ValueError, KeyError, AttributeError):
         raise damaged(path) from None
 

@@ -49,6 +49,6 @@ def stopped_code() -> int:
 
 def stopping_signals() -> list[int]:
     """Return the signals that ask a run to stop; SIGHUP is left out under nohup."""
-    found: list[int] = [signal.SIGINT, signal.SIGTERM]
+    signals: list[int] = [signal.SIGINT, signal.SIGTERM]
     hangup = getattr(signal, "SIGHUP", None)
-    return found if hangup is None or signal.getsignal(hangup) == signal.SIG_IGN else [*found, hangup]
+    return signals if hangup is None or signal.getsignal(hangup) == signal.SIG_IGN else [*signals, hangup]

@@ -75,9 +75,9 @@ class World:
         """Return the values of all processes, in the order of their ranks."""
         if self.size == 1:
             return [value]
-        found: list[T] = [value] * self.size
-        dist.all_gather_object(found, value)
-        return found
+        values: list[T] = [value] * self.size
+        dist.all_gather_object(values, value)
+        return values
 
     def from_first(self, tensors: Iterable[Tensor]) -> None:
         """Overwrite tensors with those of the first process."""

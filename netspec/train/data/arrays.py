@@ -47,8 +47,8 @@ def parts_of(arrays: Mapping[str, Array], targets: Sequence[str], file: str) -> 
     parts = _parts(arrays, file)
     for target in targets:
         if target not in parts["train"]:
-            found = ", ".join(f"`{name}`" for name in parts["train"])
-            raise DataFault(f"{file} has no array for the target `{target}`", f"there are {found}" if found else None)
+            names = ", ".join(f"`{name}`" for name in parts["train"])
+            raise DataFault(f"{file} has no array for the target `{target}`", f"there are {names}" if names else None)
     for part, values in parts.items():
         guard_equal_lengths(values, file)
         if {*values} != {*parts["train"]}:

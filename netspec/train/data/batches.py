@@ -248,25 +248,25 @@ def prepare_transforms(
     known: Sequence[Mapping[str, Tensor]] | None = None,
 ) -> list[Prepared]:
     """Return the transforms of a recipe, fitted to the rows of ``subset``, or with the states that are ``known``."""
-    made: list[Prepared] = []
+    ready: list[Prepared] = []
     shapes = dict(columns)
     for number, transform in enumerate(transforms):
         names = [name for name, column in shapes.items() if transform.takes(column)]
         shapes |= {name: transform.infer(shapes[name]) for name in names}
         function = resolve(transform.torch)
         if not transform.fits:
-            made.append(Prepared(transform, dict.fromkeys(names, partial(function, transform)), {}))
+            ready.append(Prepared(transform, dict.fromkeys(names, partial(function, transform)), {}))
             continue
         if known is not None:
             states = known[number]
         else:
             tensors = numbers_of(rows.take(sample(rows, subset, columns)), columns)
-            for each in made:
+            for each in ready:
                 tensors |= {name: change(tensors[name]) for name, change in each.changes.items()}
             states = {name: function.fit(transform, tensors[name]) for name in names}
         changes = {name: partial(_with_state, function, transform, states[name]) for name in names}
-        made.append(Prepared(transform, changes, states))
-    return made
+        ready.append(Prepared(transform, changes, states))
+    return ready
 
 
 def sample(rows: Rows, subset: Tensor, columns: Mapping[str, Column]) -> Tensor:
@@ -279,5 +279,5 @@ def sample(rows: Rows, subset: Tensor, columns: Mapping[str, Column]) -> Tensor:
 
 
 def _with_state(function: Any, transform: Transform, state: Tensor, rows: Tensor) -> Tensor:
-    made: Tensor = function(transform, rows, state.to(rows.device))
-    return made
+    changed: Tensor = function(transform, rows, state.to(rows.device))
+    return changed

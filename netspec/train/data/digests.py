@@ -42,11 +42,11 @@ def digest_of(rows: Rows) -> str:
 
 def digest_of_tensors(tensors: Iterable[tuple[str, Tensor]]) -> str:
     """Return the SHA-256 of tensors with their names, types and shapes."""
-    made = hashlib.sha256()
+    sha256 = hashlib.sha256()
     for name, tensor in tensors:
-        made.update(f"{name} {tensor.dtype} {[*tensor.shape]}\n".encode())
-        made.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
-    return made.hexdigest()
+        sha256.update(f"{name} {tensor.dtype} {[*tensor.shape]}\n".encode())
+        sha256.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+    return sha256.hexdigest()
 
 
 def differences(was: Digests, now: Digests) -> list[str]:

@@ -55,17 +55,17 @@ def split_rows(recipe: Recipe, data: Data, targets: Mapping[str, str], fold: int
 
 def first_classes(recipe: Recipe, data: Data, targets: Mapping[str, str]) -> Tensor | None:
     """Return the class of each training row, int64, [n], by the first loss that compares rows with classes."""
-    found = (classes_of(data, targets[name], loss) for name, loss in recipe.losses.items())
-    return next((classes for classes in found if classes is not None), None)
+    by_loss = (classes_of(data, targets[name], loss) for name, loss in recipe.losses.items())
+    return next((classes for classes in by_loss if classes is not None), None)
 
 
 def classes_of(data: Data, name: str, loss: Loss) -> Tensor | None:
     """Return the class of each training row, int64, [n]; ``None`` if they have none, or must be read for it."""
     column = getattr(data.train, "column", None)
-    found: Tensor | None = None if column is None else column(name)
-    if found is None or found.dim() != 1 or loss.task == "numbers":
+    values: Tensor | None = None if column is None else column(name)
+    if values is None or values.dim() != 1 or loss.task == "numbers":
         return None
-    return found.long() if loss.task == "classes" else (found > 0.5).long()
+    return values.long() if loss.task == "classes" else (values > 0.5).long()
 
 
 def lone_classes(recipe: Recipe, data: Data, targets: Mapping[str, str]) -> str | None:
@@ -75,8 +75,8 @@ def lone_classes(recipe: Recipe, data: Data, targets: Mapping[str, str]) -> str 
         classes = classes_of(data, name, loss)
         if classes is None:
             continue
-        found, counts = torch.unique(classes, return_counts=True)
-        lone = [int(each) for each in found[counts == 1] if int(each) != getattr(loss, "ignore_index", None)]
+        numbers, counts = torch.unique(classes, return_counts=True)
+        lone = [int(each) for each in numbers[counts == 1] if int(each) != getattr(loss, "ignore_index", None)]
         if not lone:
             return None
         words = data.words.get(name)
@@ -101,8 +101,8 @@ def _folds(order: Tensor, count: int, classes: Tensor | None) -> list[Tensor]:
     """
     if classes is None:
         return [*order.tensor_split(count)]
-    found, counts = torch.unique(classes, return_counts=True)
-    several = order[~torch.isin(classes[order], found[counts == 1])]
+    numbers, counts = torch.unique(classes, return_counts=True)
+    several = order[~torch.isin(classes[order], numbers[counts == 1])]
     by_class = several[classes[several].argsort(stable=True)]
     return [by_class[number::count] for number in range(count)]
 

@@ -127,8 +127,8 @@ class Coding:
 
     def __getitem__(self, text: str) -> int | None:
         """Return the number of a class; ``None`` if there is no such class."""
-        found = self.numbers.get(text, self.numbers.get(class_key(text)))
-        return self.truths.get(truth(text)) if found is None and truth(text) is not None else found
+        number = self.numbers.get(text, self.numbers.get(class_key(text)))
+        return self.truths.get(truth(text)) if number is None and truth(text) is not None else number
 
 
 def truth(text: str) -> int | None:
@@ -182,19 +182,19 @@ def as_trained(data: Data, meaning: Meaning) -> Data:
         own = meaning.counterpart(name, data.columns)
         if own is None:
             continue
-        made = changes.setdefault(name, [])
-        known, found = meaning.classes_of(own), data.words.get(name)
-        if known is not None and found is not None and known != found:
-            made.append(recoding(name, found, known))
+        own_changes = changes.setdefault(name, [])
+        known, words_here = meaning.classes_of(own), data.words.get(name)
+        if known is not None and words_here is not None and known != words_here:
+            own_changes.append(recoding(name, words_here, known))
             words[name] = known
             columns[name] = replace(column, classes=len(known))
         elif known is not None and column.target and not column.shape:
-            made.append(known_only(name, len(known)))
+            own_changes.append(known_only(name, len(known)))
         if own in meaning.names and name in data.names and meaning.names[own] != data.names[name]:
-            made.append(reordering(data.names[name], meaning.names[own]))
+            own_changes.append(reordering(data.names[name], meaning.names[own]))
             names[name] = meaning.names[own]
         if own in (*meaning.bytes, *meaning.ranges):
-            made.append(partial(meaning.scaled, own, f"`{name}`"))
+            own_changes.append(partial(meaning.scaled, own, f"`{name}`"))
     wanted = {name: chained(each) for name, each in changes.items() if each}
     validation, test = (rows if rows is None else changed(rows, wanted) for rows in (data.validation, data.test))
     return Data(columns, changed(data.train, wanted), validation, test, words, names)
@@ -220,22 +220,22 @@ def chained(changes: Sequence[Callable[[Tensor], Tensor]]) -> Callable[[Tensor],
     return change
 
 
-def recoding(name: str, found: Sequence[str], known: Sequence[str]) -> Callable[[Tensor], Tensor]:
+def recoding(name: str, words: Sequence[str], known: Sequence[str]) -> Callable[[Tensor], Tensor]:
     """Return a change of whole numbers that stand for the words ``found`` into those of ``known``."""
-    coding = coding_of(known, found)
+    coding = coding_of(known, words)
     other = known.index(UNKNOWN) if UNKNOWN in known else NO_WORD
-    table = (coding[word] for word in found)
+    table = (coding[word] for word in words)
     numbers = torch.tensor([other if number is None else number for number in table])
 
     def change(rows: Tensor) -> Tensor:
-        made = numbers[rows.long()]
-        places = (made == NO_WORD).nonzero()
-        if len(places):
-            unknown = [found[number] for number in sorted({*rows[made == NO_WORD].tolist()})]
-            at = int(places[0, 0])
+        recoded = numbers[rows.long()]
+        unknown_places = (recoded == NO_WORD).nonzero()
+        if len(unknown_places):
+            unknown = [words[number] for number in sorted({*rows[recoded == NO_WORD].tolist()})]
+            at = int(unknown_places[0, 0])
             message = f"row {at}: `{name}` is {listed(unknown)}, which the network was not trained on"
             raise DataFault(message, f"it knows {listed(known)}")
-        return made
+        return recoded
 
     return change
 
@@ -253,10 +253,10 @@ def known_only(name: str, count: int) -> Callable[[Tensor], Tensor]:
     return guarded
 
 
-def reordering(found: Sequence[str], known: Sequence[str]) -> Callable[[Tensor], Tensor]:
+def reordering(names: Sequence[str], known: Sequence[str]) -> Callable[[Tensor], Tensor]:
     """Return a change that puts features in the order of ``known``. Raises ``DataFault`` if one is missing."""
-    missing = [name for name in known if name not in found]
+    missing = [name for name in known if name not in names]
     if missing:
-        raise DataFault(f"the data have no column {listed(missing)}", f"their columns are {listed(found)}")
-    places = torch.tensor([found.index(name) for name in known])
-    return lambda rows: rows.index_select(-1, places)
+        raise DataFault(f"the data have no column {listed(missing)}", f"their columns are {listed(names)}")
+    positions = torch.tensor([names.index(name) for name in known])
+    return lambda rows: rows.index_select(-1, positions)

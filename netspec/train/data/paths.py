@@ -24,16 +24,16 @@ UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 def there(path: str, folder: Path) -> Path:
     """Return the path of a file or folder that exists. Raises ``DataFault``."""
-    found = folder / path
+    target = folder / path
     help = None if Path(path).is_absolute() else "paths start at the folder of the spec"
     try:
-        found.stat()
+        target.stat()
     except FileNotFoundError:
-        gone = f"{visible(path)} is a link to nothing" if found.is_symlink() else f"there is no {visible(path)}"
+        gone = f"{visible(path)} is a link to nothing" if target.is_symlink() else f"there is no {visible(path)}"
         raise DataFault(gone, help) from None
     except (OSError, ValueError) as fault:
         raise DataFault(f"{visible(path)} cannot be read: {reason(fault)}") from None
-    return found
+    return target
 
 
 @contextmanager

@@ -41,10 +41,10 @@ def prefetch(rows: Rows, batches: Sequence[Tensor], workers: int, pinned: bool) 
         pin_memory=pinned,
         generator=torch.Generator(),  # else it would draw from the numbers that dropout draws from
     )
-    for found in loader:
-        if isinstance(found, DataFault):
-            raise found
-        yield found
+    for rows_of_batch in loader:
+        if isinstance(rows_of_batch, DataFault):
+            raise rows_of_batch
+        yield rows_of_batch
 
 
 def chosen_workers(asked: int | None, processes: int) -> int:

@@ -107,9 +107,9 @@ class Shards(FileSystemReader):
 
     def read_metadata(self, *args: Any, **kwargs: Any) -> Metadata:
         with open(self._get_metadata_path(kwargs.get("rank")), "rb") as file:
-            found: Metadata = Index(file).load()
-        found.storage_meta = StorageMeta(load_id=self.load_id)
-        return found
+            metadata: Metadata = Index(file).load()
+        metadata.storage_meta = StorageMeta(load_id=self.load_id)
+        return metadata
 
 
 class Index(pickle.Unpickler):
@@ -130,9 +130,9 @@ def shards_in(folder: Path) -> dict[str, tuple[torch.Size, torch.dtype]]:
     """Return size and dtype of every tensor in such a folder."""
     entries = Shards(folder).read_metadata().state_dict_metadata
     return {
-        name: (found.size, found.properties.dtype)
-        for name, found in entries.items()
-        if isinstance(found, TensorStorageMetadata)
+        name: (entry.size, entry.properties.dtype)
+        for name, entry in entries.items()
+        if isinstance(entry, TensorStorageMetadata)
     }
 
 

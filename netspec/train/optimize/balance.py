@@ -57,8 +57,8 @@ def positive_weights(values: Tensor, column: Column) -> float | list[float]:
     if len(column.shape) != 1:
         share = share.flatten()
     ones = share.sum(0)
-    found: float | list[float] = torch.where(ones > 0, (len(share) - ones) / ones, 1.0).tolist()
-    return found
+    weights: float | list[float] = torch.where(ones > 0, (len(share) - ones) / ones, 1.0).tolist()
+    return weights
 
 
 def known_weights(loss: Loss, weights: Mapping[str, Tensor], output: str) -> Loss:
@@ -71,14 +71,14 @@ def known_weights(loss: Loss, weights: Mapping[str, Tensor], output: str) -> Los
 
 def write_loss_weights(losses: Mapping[str, Loss], asked: Mapping[str, Loss], folder: Path) -> None:
     """Write the weights that losses have learned from the rows, by which other data are scored."""
-    found = {}
+    tensors = {}
     for output, loss in losses.items():
         if is_balanced(asked[output]):
             value = loss.weight if isinstance(loss, ClassLoss) else getattr(loss, "pos_weight", None)
-            found[output] = torch.tensor(value, dtype=torch.float64)
-    if found:
+            tensors[output] = torch.tensor(value, dtype=torch.float64)
+    if tensors:
         with replacing(folder / FILE) as temporary:
-            safetensors.torch.save_file(found, temporary)
+            safetensors.torch.save_file(tensors, temporary)
 
 
 def has_loss_weights(folder: Path) -> bool:

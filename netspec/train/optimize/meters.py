@@ -52,9 +52,9 @@ def gathered(parts: list[Any]) -> list[Any]:
     """Return the parts of all processes."""
     if not dist.is_initialized():
         return parts
-    found: list[list[Any]] = [[] for _ in range(dist.get_world_size())]
-    dist.all_gather_object(found, parts)
-    return [part for each in found for part in each]
+    everywhere: list[list[Any]] = [[] for _ in range(dist.get_world_size())]
+    dist.all_gather_object(everywhere, parts)
+    return [part for each in everywhere for part in each]
 
 
 def mean_of_defined(values: Tensor) -> float:
@@ -83,12 +83,12 @@ class F1Meter(Meter):
 
     def part(self, scores: Tensor, wanted: Tensor) -> Sequence[Tensor]:
         if scores.dim() == wanted.dim():
-            found, truth = scores > 0, wanted
-            return (found & truth).sum(0), found.sum(0) + truth.sum(0)
+            answers, truth = scores > 0, wanted
+            return (answers & truth).sum(0), answers.sum(0) + truth.sum(0)
         count = scores.shape[1]
-        found = scores.argmax(1)
-        hits = torch.bincount(wanted[found == wanted], minlength=count)
-        return hits, torch.bincount(found, minlength=count) + torch.bincount(wanted, minlength=count)
+        answers = scores.argmax(1)
+        hits = torch.bincount(wanted[answers == wanted], minlength=count)
+        return hits, torch.bincount(answers, minlength=count) + torch.bincount(wanted, minlength=count)
 
     def whole(self, kept: Sequence[Tensor]) -> float:
         hits, named = (each.sum(0).double() for each in kept)
@@ -129,8 +129,8 @@ class AUROCMeter(Meter):
         counts = counts.double()
         ranks = (counts.cumsum(0) - (counts - 1) / 2)[place]
         yes = wanted.sum().double()
-        found: Tensor = (ranks[wanted].sum() - yes * (yes + 1) / 2) / (yes * (len(wanted) - yes))
-        return found
+        area: Tensor = (ranks[wanted].sum() - yes * (yes + 1) / 2) / (yes * (len(wanted) - yes))
+        return area
 
 
 def log_odds(scores: Tensor) -> Tensor:

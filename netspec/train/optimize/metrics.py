@@ -80,9 +80,9 @@ class Evaluator:
                 if self.decoding:
                     self._decode(model, each, outputs, batches.world)
         model.train(training)
-        found = {"loss": losses.mean(batches.world)}
+        scores = {"loss": losses.mean(batches.world)}
         values = {name: float(meter.compute()) for name, meter in (*self.meters.items(), *self.decoding.items())}
-        return found | {name: value for name, value in values.items() if math.isfinite(value)}
+        return scores | {name: value for name, value in values.items() if math.isfinite(value)}
 
     @property
     def labels(self) -> list[str]:

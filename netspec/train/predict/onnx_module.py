@@ -25,10 +25,10 @@ class OnnxModule(nn.Module):
 
     def forward(self, *tensors: Tensor | None) -> Any:
         """``(N, …)`` for each input; raises ``UsageError`` where one is absent, as a file has no optional inputs."""
-        given = {}
+        arrays = {}
         for name, tensor in zip(self.inputs, tensors):
             if tensor is None:
                 raise UsageError(f"the ONNX file takes all inputs, but the data have none for `{name}`: use torch")
-            given[name] = tensor.cpu().numpy()
-        made = [torch.from_numpy(array) for array in self.session.run(None, given)]
-        return made[0] if len(made) == 1 else dict(zip(self.outputs, made))
+            arrays[name] = tensor.cpu().numpy()
+        outputs = [torch.from_numpy(array) for array in self.session.run(None, arrays)]
+        return outputs[0] if len(outputs) == 1 else dict(zip(self.outputs, outputs))

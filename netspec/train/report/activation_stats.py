@@ -58,14 +58,14 @@ def activation_stats(model: nn.Module, objective: Objective, batch: Batch) -> li
 
     Random numbers, buffers and gradients are left as they were.
     """
-    made: dict[str, float] = {}
+    activations: dict[str, float] = {}
     layers = {name: each for name, each in model.named_modules() if weights_of(each)}
 
     def note(name: str) -> Any:
         def hook(layer: nn.Module, inputs: Any, output: Any) -> None:
             while isinstance(output, tuple):  # what comes with states, or packed
                 output = output[0]
-            made.setdefault(name, root_mean_square([output]))
+            activations.setdefault(name, root_mean_square([output]))
 
         return hook
 
@@ -73,16 +73,16 @@ def activation_stats(model: nn.Module, objective: Objective, batch: Batch) -> li
     try:
         with undisturbed(model):
             loss = objective(model(*batch.inputs), batch.targets)
-            trained = {name: [each for each in weights_of(layers[name]) if each.requires_grad] for name in made}
+            trained = {name: [each for each in weights_of(layers[name]) if each.requires_grad] for name in activations}
             weights = [each for parts in trained.values() for each in parts]
-            found = iter(torch.autograd.grad(loss, weights, allow_unused=True) if weights else ())
+            computed = iter(torch.autograd.grad(loss, weights, allow_unused=True) if weights else ())
     finally:
         for handle in handles:
             handle.remove()
-    gradients = {name: [next(found) for _ in parts] for name, parts in trained.items()}
+    gradients = {name: [next(computed) for _ in parts] for name, parts in trained.items()}
     return [
         LayerStats(name, activation, root_mean_square(gradients[name]) if trained[name] else None)
-        for name, activation in made.items()
+        for name, activation in activations.items()
     ]
 
 
@@ -115,14 +115,14 @@ def root_mean_square(tensors: Sequence[Tensor | None]) -> float:
     return math.sqrt(sum(squares) / count) if count else 0.0
 
 
-def verdict(found: Sequence[LayerStats]) -> str:
+def verdict(stats: Sequence[LayerStats]) -> str:
     """Return a sentence on the first layer whose gradient or activation vanishes or explodes; empty if none does."""
-    for each in found:
+    for each in stats:
         if not math.isfinite(each.activation):
             return f"activations explode: at `{each.path}` they are no longer finite"
-    trained = [(each.path, each.gradient) for each in found if each.gradient is not None]
-    made = [(each.path, each.activation) for each in found]
-    return _out_of_hand("gradients", trained, -1) or _out_of_hand("activations", made, 0)
+    trained = [(each.path, each.gradient) for each in stats if each.gradient is not None]
+    activations = [(each.path, each.activation) for each in stats]
+    return _out_of_hand("gradients", trained, -1) or _out_of_hand("activations", activations, 0)
 
 
 def _out_of_hand(what: str, sizes: Sequence[tuple[str, float]], measure: int) -> str:
@@ -140,10 +140,10 @@ def _out_of_hand(what: str, sizes: Sequence[tuple[str, float]], measure: int) ->
     return ""
 
 
-def stats_table(found: Sequence[LayerStats], most: int = 24) -> str:
+def stats_table(stats: Sequence[LayerStats], most: int = 24) -> str:
     """Return a line for each layer, with a logarithmic bar for the gradient; ``most`` evenly spread layers."""
     shown = (
-        list(found) if len(found) <= most else [found[round(at * (len(found) - 1) / (most - 1))] for at in range(most)]
+        list(stats) if len(stats) <= most else [stats[round(at * (len(stats) - 1) / (most - 1))] for at in range(most)]
     )
     width = max([len(each.path) for each in shown] + [len("layer")])
     largest = max((each.gradient or 0.0 for each in shown), default=0.0)
@@ -155,4 +155,4 @@ def stats_table(found: Sequence[LayerStats], most: int = 24) -> str:
             continue
         decades = 12 if not each.gradient else min(12.0, math.log10(largest / each.gradient))
         lines.append(f"{line}  {each.gradient:8.1e}  {'█' * round(12 - decades)}".rstrip())
-    return "\n".join([*lines, *filter(None, [verdict(found)])])
+    return "\n".join([*lines, *filter(None, [verdict(stats)])])

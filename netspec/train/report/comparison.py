@@ -68,8 +68,8 @@ def draw_comparison(runs: Mapping[str, Compared], path: Path) -> None:
 
 def begin_differently(layers: Iterable[Sequence[LayerStats]]) -> bool:
     """Return whether a picture by layer is useful: for networks that are deep enough and start differently."""
-    found = {tuple(each) for each in layers if each}
-    return len(found) > 1 and max(map(len, found)) >= FEWEST_LAYERS
+    distinct = {tuple(each) for each in layers if each}
+    return len(distinct) > 1 and max(map(len, distinct)) >= FEWEST_LAYERS
 
 
 def _styles() -> list[dict[str, Any]]:
@@ -83,15 +83,15 @@ def _styles() -> list[dict[str, Any]]:
 
 def _losses(runs: Mapping[str, Compared], part: str) -> dict[str, list[tuple[int, float]]]:
     """The curve of each run that has one; of the steps that trained, where there are more of them than epochs."""
-    found = {}
+    curves = {}
     for label, run in runs.items():
         if run.history is None:
             continue
         by_step = part == "train" and len(run.history.steps) > len(run.history.epochs)
         points = run.history.smoothed(SMOOTHED_OVER) if by_step else run.history.curve(part, "loss")
         if points:
-            found[label] = points
-    return found
+            curves[label] = points
+    return curves
 
 
 def _draw_losses(losses: Mapping[str, list[tuple[int, float]]], styles: Styles, part: str, axis: Any) -> None:

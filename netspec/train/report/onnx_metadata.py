@@ -31,11 +31,11 @@ def metadata_of(graph: Graph, run: RunFolder, fold: RunFolder) -> dict[str, str]
         {**written(each), **({"states": {name: state.tolist() for name, state in learned.items()}} if learned else {})}
         for each, learned in zip(recipe.prepare, states)
     ]
-    found: dict[str, Any] = {
+    properties: dict[str, Any] = {
         "inputs": inputs,
         "targets": targets,
         "classes": classes,
         "data": plain_meaning(meaning),
         "prepare": steps,
     }
-    return {f"netspec.{name}": json.dumps(value, ensure_ascii=False) for name, value in found.items()}
+    return {f"netspec.{name}": json.dumps(value, ensure_ascii=False) for name, value in properties.items()}

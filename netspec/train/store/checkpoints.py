@@ -52,10 +52,10 @@ class Checkpoints:
         index = self.folder / "index.json"
         faults = []
         try:
-            found = json.loads(index.read_bytes())
-            if not isinstance(found, list) or not all(map(_is_entry, found)):
+            entries = json.loads(index.read_bytes())
+            if not isinstance(entries, list) or not all(map(_is_entry, entries)):
                 raise ValueError
-            return found, []
+            return entries, []
         except FileNotFoundError:
             pass
         except OSError as refused:
@@ -114,8 +114,8 @@ class Checkpoints:
         name = f"step-{step:08}"
         temporary = self.folder / name
         try:
-            made = temporary_folder(self.folder / name) if self.world.is_first else temporary
-            temporary = self.world.gathered(made)[0]
+            own = temporary_folder(self.folder / name) if self.world.is_first else temporary
+            temporary = self.world.gathered(own)[0]
             if self.world.is_first:
                 (temporary / REST).write_bytes(saved(snapshot.rest))
             self.world.wait()
@@ -163,8 +163,8 @@ class Checkpoints:
     def _newest(self, entries: list[dict[str, Any]], faults: list[str]) -> Path | None:
         """Return the last checkpoint that is as its digests say; append what is wrong with later ones to ``faults``."""
         for entry in reversed(entries):
-            found = [self._fault(file, digest) for file, digest in self._mine(entry["sha256"])]
-            told = [fault for part in self.world.gathered([each for each in found if each]) for fault in part]
+            wrong = [self._fault(file, digest) for file, digest in self._mine(entry["sha256"])]
+            told = [fault for part in self.world.gathered([each for each in wrong if each]) for fault in part]
             if not told:
                 return self.folder / str(entry["name"])
             faults += told[:1]
@@ -203,8 +203,8 @@ def saved(state: Mapping[str, Any]) -> memoryview:
 
 def read_file(path: Path) -> Snapshot:
     """Read a checkpoint that is one file."""
-    found = torch.load(path, map_location="cpu", weights_only=True)
-    return Snapshot(found["tensors"], found["rest"])
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    return Snapshot(content["tensors"], content["rest"])
 
 
 def digest_of(path: Path, sync: bool = False) -> str:
@@ -215,15 +215,15 @@ def digest_of(path: Path, sync: bool = False) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _is_entry(found: Any) -> bool:
+def _is_entry(value: Any) -> bool:
     """Return whether a value is an entry of the index."""
     return (
-        isinstance(found, dict)
-        and isinstance(found.get("name"), str)
-        and NAME.fullmatch(found["name"]) is not None
-        and isinstance(found.get("step"), int)
-        and isinstance(found.get("sha256"), dict)
-        and bool(found["sha256"])
-        and all(isinstance(digest, str) for digest in found["sha256"].values())
-        and all(file.partition("/")[0] == found["name"] for file in found["sha256"])
+        isinstance(value, dict)
+        and isinstance(value.get("name"), str)
+        and NAME.fullmatch(value["name"]) is not None
+        and isinstance(value.get("step"), int)
+        and isinstance(value.get("sha256"), dict)
+        and bool(value["sha256"])
+        and all(isinstance(digest, str) for digest in value["sha256"].values())
+        and all(file.partition("/")[0] == value["name"] for file in value["sha256"])
     )

@@ -127,17 +127,17 @@ class RunFolder:
         """Return a JSON file of the run. Raises ``EnvironmentFault`` if it is gone or damaged."""
         path = self.path / name
         try:
-            found = json.loads(path.read_bytes().decode("utf-8", "surrogateescape"))
+            content = json.loads(path.read_bytes().decode("utf-8", "surrogateescape"))
         except OSError as fault:
             raise EnvironmentFault(f"cannot read {path}: {fault.strerror}") from None
         except (ValueError, RecursionError):
             raise damaged(path) from None
-        if not isinstance(found, dict) or any(key not in found for key in NEEDED[name]):
+        if not isinstance(content, dict) or any(key not in content for key in NEEDED[name]):
             raise damaged(path)
-        seal = found.pop(SEAL, None)  # older runs have none
-        if seal is not None and seal != _digest(found):
+        seal = content.pop(SEAL, None)  # older runs have none
+        if seal is not None and seal != _digest(content):
             raise damaged(path)
-        return found
+        return content
 
     def append_metrics(self, data: bytes) -> None:
         """Add lines to ``metrics.jsonl``, never through a link. Raises ``OSError``."""
@@ -173,21 +173,21 @@ def damaged(path: Path) -> EnvironmentFault:
 def step_of(line: str) -> int | None:
     """Return the step of a line of ``metrics.jsonl``; ``None`` for a damaged line."""
     try:
-        found = json.loads(line)
-        whole = _is_number(found["loss"]) if "loss" in found else _is_epoch(found)
-        return found["step"] if whole and isinstance(found["step"], int) else None
+        record = json.loads(line)
+        whole = _is_number(record["loss"]) if "loss" in record else _is_epoch(record)
+        return record["step"] if whole and isinstance(record["step"], int) else None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
-def _is_epoch(found: Mapping[str, Any]) -> bool:
-    parts = [found["train"], found.get("validation", {})]
-    numbers = [found["epoch"], found["lr"], found["seconds"], *(each for part in parts for each in part.values())]
+def _is_epoch(record: Mapping[str, Any]) -> bool:
+    parts = [record["train"], record.get("validation", {})]
+    numbers = [record["epoch"], record["lr"], record["seconds"], *(each for part in parts for each in part.values())]
     return all(map(_is_number, numbers))
 
 
-def _is_number(found: Any) -> bool:
-    return isinstance(found, (int, float))
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float))
 
 
 def _digest(value: Any) -> str:
@@ -196,15 +196,15 @@ def _digest(value: Any) -> str:
 
 def environment() -> dict[str, Any]:
     """Return versions and the machine, without its name."""
-    found = {"netspec": __version__, "python": platform.python_version(), "platform": sys.platform}
+    versions = {"netspec": __version__, "python": platform.python_version(), "platform": sys.platform}
     for name in PACKAGES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
     cuda = torch.cuda.is_available()
     return {
-        "versions": found,
+        "versions": versions,
         "machine": platform.machine(),
         "threads": torch.get_num_threads(),
         "devices": [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())] if cuda else [],

@@ -25,8 +25,8 @@ class History:
     @property
     def labels(self) -> list[str]:
         """Return the labels of all scores, the loss first."""
-        found = (name for epoch in self.epochs for part in PARTS for name in epoch.get(part, {}))
-        return list(dict.fromkeys(["loss", *found]))
+        names = (name for epoch in self.epochs for part in PARTS for name in epoch.get(part, {}))
+        return list(dict.fromkeys(["loss", *names]))
 
     def curve(self, part: str, name: str) -> list[tuple[int, float]]:
         """Return a score after each epoch, by the step that the epoch ended with."""
@@ -38,11 +38,11 @@ class History:
         ``over`` is the share of all steps that it averages over.
         """
         keep = 1 - 1 / max(1.0, over * len(self.steps))
-        made, total, weight = [], 0.0, 0.0
+        points, total, weight = [], 0.0, 0.0
         for step, loss in self.steps:
             total, weight = keep * total + loss, keep * weight + 1
-            made.append((step, total / weight))
-        return made
+            points.append((step, total / weight))
+        return points
 
 
 PARTS = ("train", "validation")
@@ -56,9 +56,9 @@ def read_history(folder: RunFolder) -> History:
     for line in lines.splitlines():
         if step_of(line) is None:
             continue
-        found = json.loads(line)
-        if "epoch" in found:
-            epochs.append(found)
+        record = json.loads(line)
+        if "epoch" in record:
+            epochs.append(record)
         else:
-            steps.append((found["step"], found["loss"]))
+            steps.append((record["step"], record["loss"]))
     return History(steps, epochs)

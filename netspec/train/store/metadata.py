@@ -150,14 +150,14 @@ def guard_sources(folder: Path, digests: Mapping[str, str]) -> None:
 def write_meaning(data: Data, folder: RunFolder) -> None:
     """Write ``data.json``: the columns, the meaning of their numbers, and the digests of the rows."""
     meaning = meaning_of(data)
-    found = {**plain_meaning(meaning), "rows": digests_of(data)}
-    folder.write(MEANING, found)
+    content = {**plain_meaning(meaning), "rows": digests_of(data)}
+    folder.write(MEANING, content)
 
 
 def write_rows(data: Data, folder: RunFolder) -> None:
     """Write the digests of other rows that a run is resumed with; their meaning stays."""
-    found = {**folder.read(MEANING), "rows": digests_of(data)}
-    folder.write(MEANING, found)
+    content = {**folder.read(MEANING), "rows": digests_of(data)}
+    folder.write(MEANING, content)
 
 
 def plain_meaning(meaning: Meaning) -> dict[str, Any]:
@@ -178,14 +178,14 @@ def has_meaning(folder: RunFolder) -> bool:
 
 def read_meaning(folder: RunFolder) -> Meaning:
     """Return the meaning of a run's rows. Raises ``EnvironmentFault`` if the file is damaged."""
-    found = folder.read(MEANING)
+    content = folder.read(MEANING)
     try:
         return Meaning(
-            {name: Column(**{**said, "shape": tuple(said["shape"])}) for name, said in found["columns"].items()},
-            {name: tuple(words) for name, words in found["words"].items()},
-            {name: tuple(names) for name, names in found.get("names", {}).items()},
-            tuple(found.get("bytes", ())),
-            {name: (low, high) for name, (low, high) in found.get("ranges", {}).items()},
+            {name: Column(**{**said, "shape": tuple(said["shape"])}) for name, said in content["columns"].items()},
+            {name: tuple(words) for name, words in content["words"].items()},
+            {name: tuple(names) for name, names in content.get("names", {}).items()},
+            tuple(content.get("bytes", ())),
+            {name: (low, high) for name, (low, high) in content.get("ranges", {}).items()},
         )
     except (AttributeError, KeyError, TypeError, ValueError):
         raise damaged(folder.path / MEANING) from None
@@ -193,8 +193,8 @@ def read_meaning(folder: RunFolder) -> Meaning:
 
 def changes_of_data(data: Data, folder: RunFolder) -> list[str]:
     """Return the differences between these data and those that a run was begun with, a sentence each."""
-    found = folder.read(MEANING)
-    return differences(found["rows"], digests_of(data)) if "rows" in found else []
+    content = folder.read(MEANING)
+    return differences(content["rows"], digests_of(data)) if "rows" in content else []
 
 
 def guard_same_data(data: Data, folder: RunFolder) -> None:
@@ -220,10 +220,10 @@ def has_states(folder: Path) -> bool:
 
 def read_states(transforms: Sequence[Transform], folder: Path) -> list[dict[str, Tensor]]:
     """Return the state of each transform, by column; empty for those that do not learn."""
-    made: list[dict[str, Tensor]] = [{} for _ in transforms]
+    states: list[dict[str, Tensor]] = [{} for _ in transforms]
     if not any(transform.fits for transform in transforms):
-        return made
+        return states
     for name, state in read_tensors(folder / STATES, "what the transforms have learned")[0].items():
         at, _, column = name.partition(".")
-        made[int(at)][column] = state
-    return made
+        states[int(at)][column] = state
+    return states

@@ -32,20 +32,20 @@ def read_tensors(path: Path, what: str) -> tuple[dict[str, Tensor], dict[str, st
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             said = dict(file.metadata() or {})
-            found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, safetensors.SafetensorError) as fault:
         raise EnvironmentFault(f"cannot read {what} in {path}: {fault}") from None
     said.pop("format", None)
     seal = said.pop(SEAL, None)  # older runs have none
-    if seal is not None and seal != _digest(found, said):
+    if seal is not None and seal != _digest(tensors, said):
         raise damaged(path)
-    return found, said
+    return tensors, said
 
 
 def _digest(tensors: Mapping[str, Tensor], said: Mapping[str, str]) -> str:
-    made = hashlib.sha256(repr(sorted((key, text) for key, text in said.items())).encode())
+    sha256 = hashlib.sha256(repr(sorted((key, text) for key, text in said.items())).encode())
     for name in sorted(tensors):
         tensor = tensors[name]
-        made.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        made.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
-    return made.hexdigest()
+        sha256.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        sha256.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return sha256.hexdigest()

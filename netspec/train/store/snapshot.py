@@ -67,14 +67,14 @@ def empty_tensors(
     """Return tensors to read a sharded checkpoint into: sharded as the parameter of the same size is, else whole."""
     weights = model.state_dict()
     named = dict(learned(model, optimizer))
-    made = {}
+    tensors = {}
     for key, (size, dtype) in sizes.items():
         if key.startswith(MODEL):
-            made[key] = weights[_after(MODEL, key)]
+            tensors[key] = weights[_after(MODEL, key)]
             continue
         like = named[_after(OPTIMIZER, key).rpartition("/")[0]].detach()
-        made[key] = torch.empty_like(like, dtype=dtype) if like.shape == size else torch.empty(size, dtype=dtype)
-    return made
+        tensors[key] = torch.empty_like(like, dtype=dtype) if like.shape == size else torch.empty(size, dtype=dtype)
+    return tensors
 
 
 def learned(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, nn.Parameter]]:
@@ -87,8 +87,8 @@ def learned(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[tupl
 
 def random_state(device: torch.device) -> dict[str, Tensor]:
     """Return the state of the generators that dropout draws from."""
-    found = {"cpu": torch.get_rng_state()}
-    return found | ({"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {})
+    states = {"cpu": torch.get_rng_state()}
+    return states | ({"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {})
 
 
 def set_random_state(state: Mapping[str, Tensor], device: torch.device) -> None:

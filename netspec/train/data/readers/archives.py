@@ -65,10 +65,10 @@ def _idx_bytes(file: IO[bytes] | gzip.GzipFile, rank: int, shown: str) -> Array:
 
 def _at_most(file: IO[bytes] | gzip.GzipFile, size: int) -> bytearray:
     """Return the next ``size`` bytes of a file, or as many as there are; memory is allocated only for those."""
-    found = bytearray()
-    while len(found) < size and (part := file.read(min(size - len(found), AT_ONCE))):
-        found += part
-    return found
+    content = bytearray()
+    while len(content) < size and (part := file.read(min(size - len(content), AT_ONCE))):
+        content += part
+    return content
 
 
 def read_cifar(data_set: CIFAR, folder: Path) -> Data:

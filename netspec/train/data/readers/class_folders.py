@@ -107,16 +107,16 @@ def _entries(place: Path, folder: Path) -> list[tuple[Path, int]]:
     """Return the entries of a folder with their modes, without hidden and left-over files. Links count as their
     targets.
     """
-    found = []
+    listed = []
     try:
         with os.scandir(place) as entries:
             for entry in entries:
                 if entry.name.startswith(".") or entry.name in LEFT_BEHIND:
                     continue
-                found.append((place / entry.name, _mode(entry, folder)))
+                listed.append((place / entry.name, _mode(entry, folder)))
     except OSError as fault:
         raise DataFault(f"{shown(place, folder)} cannot be read: {reason(fault)}") from None
-    return found
+    return listed
 
 
 def _mode(entry: os.DirEntry[str], folder: Path) -> int:

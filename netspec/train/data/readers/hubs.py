@@ -123,14 +123,14 @@ def read_torchvision(data_set: Torchvision, folder: Path) -> Data:
         kind = type(kind.__name__, (kind,), {"_check_legacy_exist": lambda _: False})
     for part in ("train", "test"):
         try:
-            found = kind(str(folder / data_set.root), train=part == "train", download=data_set.download)
+            data = kind(str(folder / data_set.root), train=part == "train", download=data_set.download)
         except RuntimeError as fault:
             help = "`download: true` fetches it" if not data_set.download else None
             raise DataFault(f"{data_set.root} has no {data_set.of}: {str(fault).splitlines()[0]}", help) from None
         except OSError as fault:  # no network
             raise EnvironmentFault(f"{data_set.of} cannot be fetched: {fault}") from None
-        images = np.asarray(found.data)
+        images = np.asarray(data.data)
         arrays[f"image_{part}"] = images if images.ndim == 3 else images.transpose(0, 3, 1, 2)
-        arrays[f"label_{part}"] = np.asarray(found.targets)
-        words = {"label": tuple(found.classes)}
+        arrays[f"label_{part}"] = np.asarray(data.targets)
+        words = {"label": tuple(data.classes)}
     return from_arrays(arrays, ("label",), data_set.root, words)

@@ -57,12 +57,12 @@ class ImageRows:
 
     def digest(self) -> str:
         """Return a digest of the files' names, sizes and classes; of very many files, of evenly spaced ones."""
-        made = hashlib.sha256(self.labels.numpy().data)
+        sha256 = hashlib.sha256(self.labels.numpy().data)
         every = -(-len(self.files) // MOST_LOOKED_AT) or 1
         for number, file in enumerate(self.files):
             size = file.stat().st_size if number % every == 0 else ""
-            made.update(f"{shown(file, self.decoder.folder)} {size}\n".encode())
-        return made.hexdigest()
+            sha256.update(f"{shown(file, self.decoder.folder)} {size}\n".encode())
+        return sha256.hexdigest()
 
 
 def read(data_set: Images, folder: Path, known: Meaning | None = None) -> Data:
@@ -76,11 +76,11 @@ def read(data_set: Images, folder: Path, known: Meaning | None = None) -> Data:
     parts = part_folders(root, folder)
     trained = None if known is None else known.target_classes()
     words = trained or tuple(class_folders(parts["train"], folder))
-    found = {part: _files(place, words, folder, trained) for part, place in parts.items()}
-    height, width = _sides(decoder, [file for files, _ in found.values() for file in files])
-    each = decoder(found["train"][0][0]).nbytes
+    files_of = {part: _files(place, words, folder, trained) for part, place in parts.items()}
+    height, width = _sides(decoder, [file for files, _ in files_of.values() for file in files])
+    each = decoder(files_of["train"][0][0]).nbytes
     rows: dict[str, Rows] = {}
-    for part, (files, labels) in found.items():
+    for part, (files, labels) in files_of.items():
         lazy = ImageRows(files, labels, decoder)
         fits = len(files) * each <= IN_MEMORY
         rows[part] = TensorRows(lazy.take(torch.arange(len(files)))) if fits else lazy

@@ -33,10 +33,10 @@ def read_npz(data_set: NPZ, folder: Path) -> Data:
             raise DataFault(f"{name} has no .npy files")
         arrays = {file.stem: npy(file, f"{name}/{visible(file.name)}") for file in files}
         return from_arrays(arrays, data_set.targets, name)
-    found = arrays_of(path, name, lambda arrays: parts_of(arrays, data_set.targets, name))
-    if not isinstance(found, dict):
+    content = arrays_of(path, name, lambda arrays: parts_of(arrays, data_set.targets, name))
+    if not isinstance(content, dict):
         raise DataFault(f"{name} is one array", "give the folder of the .npy files")
-    return from_arrays(found, data_set.targets, name)
+    return from_arrays(content, data_set.targets, name)
 
 
 def arrays_of(path: Path, name: str, check: Check | None = None) -> dict[str, Array] | Array:
@@ -93,8 +93,8 @@ def _array(file: IO[bytes], size: int, name: str) -> Array:
     _header(file, size, name)
     with decoding(name):
         file.seek(0)
-        found: Any = np.lib.format.read_array(file, allow_pickle=False)
-    return np.asarray(found)
+        array: Any = np.lib.format.read_array(file, allow_pickle=False)
+    return np.asarray(array)
 
 
 def _header(file: IO[bytes], size: int, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:

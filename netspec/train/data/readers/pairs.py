@@ -43,14 +43,14 @@ def read_pairs(data_set: Pairs, folder: Path, known: Meaning | None = None) -> D
 
 def _user_pairs(path: str | list[str], data_set: Pairs, folder: Path) -> list[Pair]:
     lines = _lines(path, folder) if isinstance(path, str) else _two_files(path, folder)
-    made = [(split(source, data_set.level), split(target, data_set.level)) for source, target in lines]
+    pairs = [(split(source, data_set.level), split(target, data_set.level)) for source, target in lines]
     longest = data_set.longest
-    kept = [pair for pair in made if longest is None or max(map(len, pair)) <= longest]
+    fitting = [pair for pair in pairs if longest is None or max(map(len, pair)) <= longest]
     name = path if isinstance(path, str) else path[0]
-    if not kept:
-        few = f"has no pairs of at most {longest}" if made else "has no pairs"
+    if not fitting:
+        few = f"has no pairs of at most {longest}" if pairs else "has no pairs"
         raise DataFault(f"{name} {few}")
-    return [(source, target) for source, target in kept]
+    return [(source, target) for source, target in fitting]
 
 
 def _lines(path: str, folder: Path) -> list[tuple[str, str]]:

@@ -48,8 +48,8 @@ class RawTable:
     def column(self, name: str) -> Sequence[Any]:
         """Return a column's values. Raises ``DataFault`` if there is no such column."""
         if name not in self.columns:
-            found = ", ".join(f"`{visible(each)}`" for each in self.columns)
-            raise DataFault(f"{self.file} has no column `{name}`", f"its columns are {found}")
+            names = ", ".join(f"`{visible(each)}`" for each in self.columns)
+            raise DataFault(f"{self.file} has no column `{name}`", f"its columns are {names}")
         return self.columns[name]
 
 
@@ -73,9 +73,9 @@ def parquet_table(path: str, folder: Path) -> RawTable:
     with opened(there(path, folder), name) as file, decoding(name):
         whole = parquet.ParquetFile(file)
         guard_memory(A_VALUE * whole.metadata.num_rows * whole.metadata.num_columns, f"{name}, unpacked,")
-        found = whole.read()
-        columns = {each: found.column(each).to_pylist() for each in found.column_names}
-        return RawTable(name, columns, range(found.num_rows), "row")
+        arrow = whole.read()
+        columns = {each: arrow.column(each).to_pylist() for each in arrow.column_names}
+        return RawTable(name, columns, range(arrow.num_rows), "row")
 
 
 def csv_table(file: str, text: str, separator: str | None = None, decimal: str = ".") -> RawTable:
@@ -155,13 +155,13 @@ def _columns(
     table: RawTable, names: Sequence[str], data_set: TableFile, codes: Mapping[str, Codes]
 ) -> dict[str, Tensor]:
     """Return the rows of a table: `features` [n, count], and the targets."""
-    found = {"features": features_of(table, names, NO_NUMBERS)}
+    tensors = {"features": features_of(table, names, NO_NUMBERS)}
     if codes:
-        return found | {name: _labels(table, name, codes[name]) for name in data_set.targets}
+        return tensors | {name: _labels(table, name, codes[name]) for name in data_set.targets}
     if isinstance(data_set.target, str):
-        return found | {data_set.target: real(_numbers(table, data_set.target, maybe_classes(data_set.target)))}
+        return tensors | {data_set.target: real(_numbers(table, data_set.target, maybe_classes(data_set.target)))}
     targets = [_numbers(table, name, maybe_classes(name)) for name in data_set.targets]
-    return found | {"targets": real(np.stack(targets, 1))}
+    return tensors | {"targets": real(np.stack(targets, 1))}
 
 
 def maybe_classes(target: str) -> str:

@@ -61,8 +61,8 @@ def split(text: str, level: Literal["char", "word"]) -> Sequence[str]:
 def vocabulary(texts: Iterable[Sequence[str]], least: int, special: tuple[str, ...]) -> tuple[str, ...]:
     """Return the special words, then those that occur ``least`` times or more, the most frequent first."""
     counts = Counter(word for text in texts for word in text)
-    found = (word for word, count in counts.items() if count >= least and word not in special)
-    return (*special, *sorted(found, key=lambda word: (-counts[word], word)))
+    frequent = (word for word, count in counts.items() if count >= least and word not in special)
+    return (*special, *sorted(frequent, key=lambda word: (-counts[word], word)))
 
 
 def guard_known(text: Sequence[str], numbers: Mapping[str, int], file: str) -> None:
