@@ -136,11 +136,11 @@ class Dim:
     @cached_property
     def symbols(self) -> frozenset[str]:
         """The names it depends on."""
-        found: set[str] = set()
+        names: set[str] = set()
         for monomial in self.terms:
             for atom, _ in monomial:
-                found |= {atom} if isinstance(atom, str) else atom.numerator.symbols
-        return frozenset(found)
+                names |= {atom} if isinstance(atom, str) else atom.numerator.symbols
+        return frozenset(names)
 
 
 def _terms(size: Size) -> Mapping[Monomial, int]:

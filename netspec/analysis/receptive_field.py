@@ -24,19 +24,19 @@ def receptive_fields(graph: Graph) -> Mapping[str, Field]:
     for value in graph.inputs.values():
         if len(value.shape) > 2 and "float" in value.tensor.dtype:
             known[value] = (AccessWindow(1, 0, 0),) * (len(value.shape) - 2)
-    found: dict[str, Field] = {}
-    _walk(graph.body, known, "", found)
-    return found
+    fields: dict[str, Field] = {}
+    _walk(graph.body, known, "", fields)
+    return fields
 
 
-def _walk(level: Level, known: dict[Value, Field], prefix: str, found: dict[str, Field]) -> None:
+def _walk(level: Level, known: dict[Value, Field], prefix: str, fields: dict[str, Field]) -> None:
     """The fields in a level, and in those that it calls; ``known`` has those of its inputs."""
     for step in level.steps:
         path = prefix + step.name
         if isinstance(step, Call):
             inside = {own: known[value] for own, value in zip(step.body.inputs, step.inputs) if value in known}
             if step.body.loop is None and inside:
-                _walk(step.body, inside, path + ".", found)
+                _walk(step.body, inside, path + ".", fields)
                 known.update(
                     (value, inside[own]) for own, value in zip(step.body.outputs, step.outputs) if own in inside
                 )
@@ -45,7 +45,7 @@ def _walk(level: Level, known: dict[Value, Field], prefix: str, found: dict[str,
             if field is not None:
                 known.update(dict.fromkeys(step.outputs, field))
         if step.outputs and step.outputs[0] in known:
-            found[path] = known[step.outputs[0]]
+            fields[path] = known[step.outputs[0]]
 
 
 def _through(node: Node, fields: Sequence[Field]) -> Field | None:

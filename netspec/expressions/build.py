@@ -182,8 +182,8 @@ class ExpressionBuilder:
         if not isinstance(function, ast.Name):
             raise self.fault(function, "only functions are called, by name")
         if function.id not in TABLE:
-            help = did_you_mean(function.id, FUNCTIONS) or "the functions are " + ", ".join(TABLE)
-            raise self.fault(function, f"unknown function `{function.id}`", help)
+            repair = did_you_mean(function.id, FUNCTIONS) or "the functions are " + ", ".join(TABLE)
+            raise self.fault(function, f"unknown function `{function.id}`", repair)
         run, least, most = TABLE[function.id]
         if not least <= len(arguments) <= most:
             wanted = f"{least}" if least == most else f"{least} or more" if most == MAX_NODES else f"{least} to {most}"

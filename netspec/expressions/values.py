@@ -88,8 +88,8 @@ def _multiply(a: Any, b: Any) -> Any:
 def _divide(a: Any, b: Any) -> Any:
     for size in (a, b):
         if isinstance(size, Dim):
-            help = "`a // b` rounds down, `(a + b - 1) // b` rounds up"
-            raise Refusal(f"`/` takes known numbers, and this is {show(size)}", help)
+            repair = "`a // b` rounds down, `(a + b - 1) // b` rounds up"
+            raise Refusal(f"`/` takes known numbers, and this is {show(size)}", repair)
     return _calculate("/", operator.truediv, a, b)
 
 

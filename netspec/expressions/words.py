@@ -52,8 +52,8 @@ def check_words(text: str) -> None:
         kind, word, end = found.lastgroup or "", found.group(), found.end()
         if kind in ("name", "string", "number") and before in ("name", "number"):
             start = _word_start(text, place)
-            help = unit_help(text[start:end]) if before == "number" else "a text has no prefix; put a space between"
-            raise ExpressionError(f"`{text[start:end]}` runs two words together", start, end, help)
+            repair = unit_help(text[start:end]) if before == "number" else "a text has no prefix; put a space between"
+            raise ExpressionError(f"`{text[start:end]}` runs two words together", start, end, repair)
         if kind == "name" and keyword.iskeyword(word) and word not in _KEYWORDS:
             raise ExpressionError(f"`{word}` is not part of an expression", place, end, _INSTEAD.get(word))
         if kind == "string" and text[end : end + 1] == word[0]:
@@ -111,8 +111,8 @@ def _no_word(text: str, place: int) -> ExpressionError:
     if not character.isprintable() or not character.isascii():
         what = f"U+{ord(character):04X}" + (f" `{character}`" if character.isprintable() else "")
         return ExpressionError(f"an expression is plain ASCII; here is {what}", place, place + 1)
-    help = _INSTEAD.get(character)
-    return ExpressionError(f"`{character}` has no meaning in an expression", place, place + 1, help)
+    repair = _INSTEAD.get(character)
+    return ExpressionError(f"`{character}` has no meaning in an expression", place, place + 1, repair)
 
 
 def syntax_error(text: str, offset: int, found: SyntaxError) -> ExpressionError:

@@ -57,11 +57,11 @@ class Node:
     frozen: bool = False
     init: tuple[InitRule, ...] = ()
 
-    def arranged(self, given: Sequence[Item]) -> list[Item | None]:
+    def arranged(self, items: Sequence[Item]) -> list[Item | None]:
         """One item for each port of the op, ``None`` for a port left out, from one for each input."""
         if not self.ports:
-            return [*given]
-        by_port = dict(zip(self.ports, given))
+            return [*items]
+        by_port = dict(zip(self.ports, items))
         return [by_port.get(port) for port in self.op.ports]
 
     @property

@@ -50,10 +50,10 @@ def visits(
     """Every step of a level, and of those that it calls; levels before what is in them."""
     for step in level.steps:
         path, only, own = prefix + step.name, training or step.training, executions.at(level, step)
-        found = Visit(path, step, only, own, shared or bool(step.shares), frozen or step.frozen)
-        yield found
+        visit = Visit(path, step, only, own, shared or bool(step.shares), frozen or step.frozen)
+        yield visit
         if isinstance(step, Call):
-            yield from visits(step.body, path + ".", only, own.inside(step.body), found.shared, found.frozen)
+            yield from visits(step.body, path + ".", only, own.inside(step.body), visit.shared, visit.frozen)
 
 
 def walk(level: Level) -> Iterator[tuple[str, Step, bool]]:

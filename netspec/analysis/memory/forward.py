@@ -46,14 +46,16 @@ class ForwardPass:
         self, level: Level, taken: Sequence[PlacedTensor | None], groups: Mapping[Storage, int], frozen: bool
     ) -> LevelSummary:
         copies = {home: replace(home) for home in groups}
-        given = [None if placed is None else placed._replace(home=copies[placed.home]) for placed in taken]
+        inputs = [None if placed is None else placed._replace(home=copies[placed.home]) for placed in taken]
         own = frozenset(copies.values())
-        frame = RunningLevel(level, dict(zip(level.inputs, given)), LiveStorages(self.nodes.number), own, frozen=frozen)
+        frame = RunningLevel(
+            level, dict(zip(level.inputs, inputs)), LiveStorages(self.nodes.number), own, frozen=frozen
+        )
         if level.loop is None:
             self.run(frame, self.chosen(level.steps), level.outputs)
             results = [frame.values.get(value) for value in level.outputs]
         else:
-            results = ScanPass(self, frame, given).results()
+            results = ScanPass(self, frame, inputs).results()
         places = {copies[home]: at for home, at in groups.items()}
         outputs = [None if placed is None else (placed, places.get(placed.home, placed.home)) for placed in results]
         touched = [at for home, at in groups.items() if copies[home].kept and not home.kept]
@@ -108,13 +110,13 @@ class ForwardPass:
             if output is None:
                 results.append(None)
                 continue
-            placed, place = output
-            if isinstance(place, int):
-                source = taken[place]
+            placed, origin = output
+            if isinstance(origin, int):
+                source = taken[origin]
                 assert source is not None
                 home = source.home
             else:
-                home = copies.setdefault(place, replace(place))
+                home = copies.setdefault(origin, replace(origin))
             results.append(placed._replace(home=home))
         return results
 

@@ -66,8 +66,8 @@ class Memory:
         return self.parameters - self.graph.body.frozen_count
 
     def _inputs(self, precision: str) -> Size:
-        given = (value for name, value in self.graph.inputs.items() if name not in self.without)
-        return total(bytes_of(in_precision(value.tensor, precision)) for value in given)
+        values = (value for name, value in self.graph.inputs.items() if name not in self.without)
+        return total(bytes_of(in_precision(value.tensor, precision)) for value in values)
 
     def _run(self, training: bool, precision: str) -> LevelSummary:
         if (training, precision) not in self._runs:

@@ -39,28 +39,28 @@ class NodePass:
         ):
             return [None] * len(node.outputs)
         op = node.op
-        given = [self.cast(op, placed) for placed in node.arranged(taken)]
-        tensors = tuple(None if placed is None else placed.tensor for placed in given)
+        inputs = [self.cast(op, placed) for placed in node.arranged(taken)]
+        tensors = tuple(None if placed is None else placed.tensor for placed in inputs)
         flows = tuple(
             placed is not None and placed.needs and port != "like"
-            for placed, port in zip(given, op.ports if node.ports or not op.variadic else [""] * len(given))
+            for placed, port in zip(inputs, op.ports if node.ports or not op.variadic else [""] * len(inputs))
         )
         outputs = tuple(self.made(op, known_as(value.tensor), tensors) for value in node.outputs)
-        strides = tuple(None if placed is None else placed.strides for placed in given)
+        strides = tuple(None if placed is None else placed.strides for placed in inputs)
         reads = tuple(value in frame.level.uses for value in node.outputs)
         learns = frozenset(self.learns(frame, node, tensors))
         run = OpRun(tensors, outputs, strides, flows, reads, self.training, learns)
         backward = self.training and (any(flows) or bool(learns))
         results: list[PlacedTensor | None] = []
-        for tensor, place, read in zip(outputs, op.output_layout(run), reads):
+        for tensor, layout, read in zip(outputs, op.output_layout(run), reads):
             if not (self.training or read):  # the weights of an attention, which are not made then
                 results.append(None)
                 continue
-            source = None if place.source is None else given[place.source]
+            source = None if layout.source is None else inputs[layout.source]
             home = Storage(bytes_of(tensor), counted=op.name != "parameter") if source is None else source.home
-            results.append(PlacedTensor(tensor, home, place.strides, backward and "float" in tensor.dtype))
+            results.append(PlacedTensor(tensor, home, layout.strides, backward and "float" in tensor.dtype))
         if backward:
-            self.keep(frame, node, run, given, results)
+            self.keep(frame, node, run, inputs, results)
         elif not self.training and not op.stateful:
             everything = tuple(tensor is not None for tensor in tensors)
             run = replace(run, needs=everything, learns=frozenset(self.parameters(op, tensors)))
@@ -69,12 +69,12 @@ class NodePass:
 
     def pass_on(self, frame: RunningLevel, run: OpRun, op: Op, results: Sequence[PlacedTensor | None]) -> None:
         """Count what an op makes on the way to its results."""
-        made = op.workspace(run)
-        if not made:
+        temporary = op.workspace(run)
+        if not temporary:
             return
         homes = [placed.home for placed in results if placed is not None]
         new = [home.size for home in homes if home not in frame.live.values and home not in frame.own]
-        size = total([*map(bytes_of, made), *new])
+        size = total([*map(bytes_of, temporary), *new])
         frame.live.moment(Peak(self.number(size), size))
 
     def keep(
@@ -82,12 +82,12 @@ class NodePass:
         frame: RunningLevel,
         node: Node,
         run: OpRun,
-        given: Sequence[PlacedTensor | None],
+        inputs: Sequence[PlacedTensor | None],
         results: Sequence[PlacedTensor | None],
     ) -> None:
         """Count what autograd keeps of a node."""
         saved = node.op.saved(run)
-        read = [*(given[at] for at in saved.inputs), *(results[at] for at in saved.outputs)]
+        read = [*(inputs[at] for at in saved.inputs), *(results[at] for at in saved.outputs)]
         homes = [placed.home for placed in read if placed is not None]
         homes += [Storage(bytes_of(tensor)) for tensor in saved.made]
         if self.precision == "mixed" and node.op.autocast == "bfloat16" and not node.shares:
@@ -139,7 +139,7 @@ class NodePass:
     def made(self, op: Op, tensor: Tensor, inputs: Sequence[Tensor | None]) -> Tensor:
         """Return the tensor that an op makes, in the precision that it runs in."""
         if self.precision == "mixed" and tensor.dtype == "float32":
-            given = {each.dtype for each in inputs if each is not None and "float" in each.dtype}
-            low = op.autocast == "bfloat16" or (not op.autocast and given == {"bfloat16"})
+            dtypes = {each.dtype for each in inputs if each is not None and "float" in each.dtype}
+            low = op.autocast == "bfloat16" or (not op.autocast and dtypes == {"bfloat16"})
             return Tensor(tensor.shape, "bfloat16" if low and op.name != "cast" else "float32")
         return in_precision(tensor, self.precision)

@@ -37,8 +37,8 @@ class Record:
         """Return the bytes of the step at a path. Raises ``KeyError`` where there is none."""
         if len(path) == 1:
             return self.steps[path[0]]
-        found: Size = 0
+        size: Size = 0
         for times, inside in self.calls[path[0]]:
             if path[1] in inside.steps:  # a part of the level may run ahead of the rest
-                found = found + times * inside.at(path[1:])
-        return found
+                size = size + times * inside.at(path[1:])
+        return size

@@ -37,11 +37,11 @@ class Walk(Protocol):
 class ScanPass:
     """A run of a scan: what is ahead, one iteration for the first and one for each of the others, what is behind."""
 
-    def __init__(self, walk: Walk, frame: RunningLevel, given: Sequence[PlacedTensor | None]):
+    def __init__(self, walk: Walk, frame: RunningLevel, inputs: Sequence[PlacedTensor | None]):
         assert frame.level.loop is not None
-        self.walk, self.frame, self.given = walk, frame, given
+        self.walk, self.frame, self.given = walk, frame, inputs
         self.loop, self.schedule = frame.level.loop, ScanSchedule(frame.level)
-        self.whole: dict[Value, PlacedTensor | None] = dict(zip(self.schedule.sequences, given))
+        self.whole: dict[Value, PlacedTensor | None] = dict(zip(self.schedule.sequences, inputs))
 
     def results(self) -> list[PlacedTensor | None]:
         """Run the scan; return its outputs: everything collected, then the last states."""

@@ -64,9 +64,9 @@ class GraphBuilder:
             self.initializers[name] = _initial(self.claim(name), array)
         return self.initializers[name]
 
-    def op(self, type: str, *inputs: ir.Value | None, outputs: int = 1, **attributes: Any) -> Any:
+    def op(self, op_type: str, *inputs: ir.Value | None, outputs: int = 1, **attributes: Any) -> Any:
         """Add a node; gives its output, or a tuple of them when ``outputs`` is above one."""
-        path = self._path if self._first else f"{self._path}/{type}"
+        path = self._path if self._first else f"{self._path}/{op_type}"
         self._first = False
         kept = list(inputs)
         while kept and kept[-1] is None:
@@ -75,7 +75,7 @@ class GraphBuilder:
         names = [self.claim(name)] if outputs == 1 else [self.claim(f"{name}/{index}") for index in range(outputs)]
         made = tuple(ir.Value(name=text) for text in names)
         given = [_attribute(key, value) for key, value in attributes.items()]
-        self.nodes.append(ir.Node("", type, kept, given, outputs=made, name=name))
+        self.nodes.append(ir.Node("", op_type, kept, given, outputs=made, name=name))
         return made[0] if outputs == 1 else made
 
     def parameter(self, name: str) -> ir.Value | None:

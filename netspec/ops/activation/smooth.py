@@ -170,10 +170,10 @@ class SoftPlus(Activation):
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         beta = self.scalar(builder, self.beta, tensors)
         scaled = inputs[0] if self.beta == 1 else builder.op("Mul", inputs[0], beta)
-        made = builder.op("Softplus", scaled)
-        made = made if self.beta == 1 else builder.op("Div", made, beta)
+        result = builder.op("Softplus", scaled)
+        result = result if self.beta == 1 else builder.op("Div", result, beta)
         linear = builder.op("Greater", scaled, self.scalar(builder, self.threshold, tensors))
-        return builder.op("Where", linear, inputs[0], made)
+        return builder.op("Where", linear, inputs[0], result)
 
 
 class SoftSign(Activation):

@@ -148,14 +148,14 @@ class ScaledDotProductAttention(Op):
         scores = (*query.shape[:-1], key.shape[-2])
         if not self.is_fused(run):
             return self.saved_by_steps(run, Tensor(scores, query.dtype))
-        made = [Tensor(query.shape[:-1])]
+        tensors = [Tensor(query.shape[:-1])]
         if mask is None:
-            return Saved((0, 1, 2), (0,), tuple(made))
+            return Saved((0, 1, 2), (0,), tuple(tensors))
         if self.is_causal:
-            made.append(Tensor(broadcast(self.name, mask.shape, scores[-2:]), query.dtype))
+            tensors.append(Tensor(broadcast(self.name, mask.shape, scores[-2:]), query.dtype))
         elif mask.dtype == "bool":
-            made.append(Tensor(mask.shape, query.dtype))
-        return Saved((0, 1, 2) if len(made) > 1 else (0, 1, 2, 3), (0,), tuple(made))
+            tensors.append(Tensor(mask.shape, query.dtype))
+        return Saved((0, 1, 2) if len(tensors) > 1 else (0, 1, 2, 3), (0,), tuple(tensors))
 
     def saved_by_steps(self, run: OpRun, weights: Tensor) -> Saved:
         """Return what products and a softmax save: queries and keys scaled, the weights, the values."""
@@ -194,8 +194,8 @@ class ScaledDotProductAttention(Op):
                 given = builder.op("Unsqueeze", given, builder.constant([1]))
         attributes: dict[str, Any] = {"is_causal": 1} if self.is_causal else {}
         attributes |= {} if self.scale is None else {"scale": self.scale}
-        made = builder.op("Attention", *values, given, **attributes)
-        return builder.op("Squeeze", made, builder.constant(missing)) if missing else made
+        result = builder.op("Attention", *values, given, **attributes)
+        return builder.op("Squeeze", result, builder.constant(missing)) if missing else result
 
     def detail(self) -> str:
         return "causal" if self.is_causal else ""

@@ -102,12 +102,12 @@ class MultiheadAttention(Op):
     def parameters(self, *inputs: Tensor | None) -> Mapping[str, Shape]:
         query, key, value = self.widths(inputs)
         if query == key == value:
-            made: dict[str, Shape] = {"in_proj_weight": (3 * query, query)}
+            shapes: dict[str, Shape] = {"in_proj_weight": (3 * query, query)}
         else:
             sizes = {"q": query, "k": key, "v": value}
-            made = {f"{letter}_proj_weight": (query, size) for letter, size in sizes.items()}
-        made["out_proj.weight"] = (query, query)
-        return made | ({"in_proj_bias": (3 * query,), "out_proj.bias": (query,)} if self.bias else {})
+            shapes = {f"{letter}_proj_weight": (query, size) for letter, size in sizes.items()}
+        shapes["out_proj.weight"] = (query, query)
+        return shapes | ({"in_proj_bias": (3 * query,), "out_proj.bias": (query,)} if self.bias else {})
 
     def macs(self, inputs: Sequence[Tensor | None], outputs: Sequence[Tensor]) -> Size:
         batch, queries, keys = self.lengths(inputs)
@@ -179,21 +179,21 @@ class MultiheadAttention(Op):
         ports = self.three([0, *(None if tensor is None else at for at, tensor in enumerate(run.inputs[1:], 1))])
         joint = len(set(widths)) == 1
         inputs: list[int] = []
-        made: list[Tensor] = []
+        tensors: list[Tensor] = []
         for port in (dict.fromkeys(ports) if joint else ports) if run.learns else ():
             tensor, strides = run.inputs[port], run.strides[port]
             if folds(tensor.shape, strides, self.batch_first):
                 inputs.append(port)
             else:
-                made.append(tensor)
+                tensors.append(tensor)
         dtype = run.inputs[0].dtype
         if joint and len(set(ports)) < 3:  # projected together, they lie in one tensor
             results = [(port, length if port == 0 else others, ports.count(port)) for port in dict.fromkeys(ports)]
         else:
             results = [*zip((0, 1, 2), (length, others, others), (1, 1, 1))]
         scaled = run.reads[1] and results[0][2] == 1  # the queries by themselves are kept scaled alone
-        made += [Tensor((size, batch, count * widths[0]), dtype) for _, size, count in results[scaled:]]
-        return Saved(tuple(inputs), made=tuple(made))
+        tensors += [Tensor((size, batch, count * widths[0]), dtype) for _, size, count in results[scaled:]]
+        return Saved(tuple(inputs), made=tuple(tensors))
 
     def numeric_masks(self, run: OpRun) -> tuple[Tensor, ...]:
         """The mask of numbers that torch makes of those of truth values."""
@@ -228,14 +228,14 @@ class MultiheadAttention(Op):
             allowed = builder.op("Expand", allowed, builder.op("Concat", *ends, axis=0))
             mask = allowed if mask is None else builder.op("And", allowed, mask)
         heads = {"q_num_heads": self.num_heads, "kv_num_heads": self.num_heads, "is_causal": int(self.is_causal)}
-        made = builder.op("Attention", query, key, value, mask, **heads) if builder.reads(0) else None
-        if made is not None:
-            made = builder.op(
-                "MatMul", made, builder.op("Transpose", builder.parameter("out_proj.weight"), perm=[1, 0])
+        result = builder.op("Attention", query, key, value, mask, **heads) if builder.reads(0) else None
+        if result is not None:
+            result = builder.op(
+                "MatMul", result, builder.op("Transpose", builder.parameter("out_proj.weight"), perm=[1, 0])
             )
-            made = builder.op("Add", made, builder.parameter("out_proj.bias")) if self.bias else made
-            made = made if self.batch_first else builder.op("Transpose", made, perm=swap)
-        return made, self.weights(builder, query, key, mask, tensors) if builder.reads(1) else None
+            result = builder.op("Add", result, builder.parameter("out_proj.bias")) if self.bias else result
+            result = result if self.batch_first else builder.op("Transpose", result, perm=swap)
+        return result, self.weights(builder, query, key, mask, tensors) if builder.reads(1) else None
 
     def projected(self, builder: OnnxBuilder, values: Sequence[Any], tensors: Sequence[Tensor | None]) -> Sequence[Any]:
         """Query, key and value in the subspaces."""
@@ -245,9 +245,9 @@ class MultiheadAttention(Op):
         if query == key == value:
             weight = builder.op("Transpose", builder.parameter("in_proj_weight"), perm=[1, 0])
             if values[0] is values[1] is values[2]:
-                made = builder.op("MatMul", values[0], weight)
-                made = builder.op("Add", made, bias) if self.bias else made
-                joint: Sequence[Any] = builder.op("Split", made, axis=2, **thirds)
+                result = builder.op("MatMul", values[0], weight)
+                result = builder.op("Add", result, bias) if self.bias else result
+                joint: Sequence[Any] = builder.op("Split", result, axis=2, **thirds)
                 return joint
             weights = builder.op("Split", weight, axis=1, **thirds)
         else:

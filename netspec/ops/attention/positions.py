@@ -98,10 +98,10 @@ class Waves(Positions):
         speeds = builder.constant([self.base ** (-at / width) for at in range(0, width, 2)], "float32")
         times = builder.cast(count_up(builder, builder.op("Shape", x, start=-2, end=-1)), "float32")
         angle = builder.op("Mul", builder.op("Unsqueeze", times, builder.constant([1])), speeds)
-        made = [builder.op("Sin", angle), builder.op("Cos", angle)]
+        result = [builder.op("Sin", angle), builder.op("Cos", angle)]
         if tensor.dtype != "float32":
-            made = [builder.cast(each, tensor.dtype) for each in made]
-        return made[0], made[1]
+            result = [builder.cast(each, tensor.dtype) for each in result]
+        return result[0], result[1]
 
     def interleave(self, builder: OnnxBuilder, first: Any, second: Any, rank: int, like: Any) -> Any:
         """Two halves taken in turns along the last dimension, in the shape of ``like``."""

@@ -40,8 +40,8 @@ class Argument:
         def check(value: Any) -> Any:
             try:
                 return self.read(value)
-            except ValueError as found:
-                raise PydanticCustomError("argument", "{wanted}", {"wanted": str(found)}) from None
+            except ValueError as fault:
+                raise PydanticCustomError("argument", "{wanted}", {"wanted": str(fault)}) from None
 
         return core_schema.no_info_plain_validator_function(check)
 

@@ -29,12 +29,12 @@ def strides_of(shape: Shape, strides: Strides | None) -> Strides:
     """The strides, spelled out where they are those of a contiguous tensor."""
     if strides is not None:
         return strides
-    made: list[Size] = []
+    steps: list[Size] = []
     step: Size = 1
     for size in reversed(shape):
-        made.append(step)
+        steps.append(step)
         step = step * size
-    return tuple(reversed(made))
+    return tuple(reversed(steps))
 
 
 def shortened(shape: Shape, strides: Strides) -> Strides | None:
@@ -48,33 +48,33 @@ def viewed(shape: Shape, strides: Strides | None, target: Shape) -> OutputLayout
     if strides is None:
         return OutputLayout(0)
     chunks = _chunks(shape, strides)
-    made: list[Size] = []
+    steps: list[Size] = []
     at = len(target)
     for count, step in reversed(chunks):
         taken: Size = 1
         while at > 0 and (taken != count or target[at - 1] == 1):
             at -= 1
-            made.append(step * taken)
+            steps.append(step * taken)
             taken = taken * target[at]
             if isinstance(count, int) and isinstance(taken, int) and taken > count:
                 return None
         if taken != count:
             return None
-    made += [1] * at
-    return OutputLayout(0, shortened(target, tuple(reversed(made))))
+    steps += [1] * at
+    return OutputLayout(0, shortened(target, tuple(reversed(steps))))
 
 
 def _chunks(shape: Shape, strides: Strides) -> list[tuple[Size, Size]]:
     """Runs of dimensions that lie one in the other: the elements of each, and their stride."""
-    made: list[tuple[Size, Size]] = []
+    chunks: list[tuple[Size, Size]] = []
     for size, stride in zip(shape, strides):
         if size == 1:
             continue
-        if made and made[-1][1] == stride * size:
-            made[-1] = made[-1][0] * size, stride
+        if chunks and chunks[-1][1] == stride * size:
+            chunks[-1] = chunks[-1][0] * size, stride
         else:
-            made.append((size, stride))
-    return made or [(1, 1)]
+            chunks.append((size, stride))
+    return chunks or [(1, 1)]
 
 
 def like(shape: Shape, tensors: Sequence[tuple[Shape, Strides | None]]) -> Strides | None:

@@ -37,15 +37,15 @@ class NamedTuple(Named, tuple[Any, ...]):
 KINDS: dict[type, type[Named]] = {int: NamedInteger, bool: NamedInteger, float: NamedFloat, tuple: NamedTuple}
 
 
-def named(value: Any, name_of: Callable[[str, Any], str | None], place: str) -> Any:
+def named(value: Any, name_of: Callable[[str, Any], str | None], path: str) -> Any:
     """The argument under the name that ``name_of`` gives its place, and so a list's items; without one, as it is."""
     held = value
     if isinstance(value, tuple):
-        held = tuple(named(item, name_of, f"{place}_{at}") for at, item in enumerate(value))
+        held = tuple(named(item, name_of, f"{path}_{at}") for at, item in enumerate(value))
     kind = KINDS.get(type(value))
-    text = None if kind is None else name_of(place, value)
+    text = None if kind is None else name_of(path, value)
     if kind is None or text is None:
         return held
-    made = kind(held)  # type: ignore[call-arg]
-    made.text = text
-    return made
+    argument = kind(held)  # type: ignore[call-arg]
+    argument.text = text
+    return argument

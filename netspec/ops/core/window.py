@@ -30,8 +30,8 @@ def slide(size: Size, kernel: int, stride: int, padding: int, dilation: int = 1,
         count = floor_div(size + (padding - reach), stride) + 1
     if isinstance(count, int) and count < 1:
         padded = f"{size} padded to {size + padding}" if padding else str(size)
-        help = fitting(size, reach, stride) if isinstance(size, int) else None
-        raise ShapeError(f"a window of {reach} does not fit into {padded}", argument="kernel_size", help=help)
+        repair = fitting(size, reach, stride) if isinstance(size, int) else None
+        raise ShapeError(f"a window of {reach} does not fit into {padded}", argument="kernel_size", help=repair)
     return count
 
 

@@ -129,7 +129,7 @@ class Einsum(Op):
             for at, (term, tensor, strides, need) in enumerate(zip(terms, run.inputs, run.strides, run.needs))
         ]
         kept: list[int] = []
-        made: list[Tensor] = []
+        tensors: list[Tensor] = []
         left = given[0]
         for right in given[1:]:
             later = {*result}.union(*terms[right.port + 1 :])
@@ -139,11 +139,11 @@ class Einsum(Op):
                     kept.append(own.port)
                 elif other.needs:
                     shape = copy or tuple(sizes[letter] for letter in own.letters)
-                    made.append(Tensor(shape, run.outputs[0].dtype))
+                    tensors.append(Tensor(shape, run.outputs[0].dtype))
             letters = "".join(letter for letter in dict.fromkeys(left.letters + right.letters) if letter in later)
             strides = strides_of(tuple(sizes[letter] for letter in letters), None)
             left = Operand(letters, dict(zip(letters, strides)), -1, left.needs or right.needs)
-        return Saved(tuple(kept), made=tuple(made))
+        return Saved(tuple(kept), made=tuple(tensors))
 
     def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
         terms, result = self.letters(len(run.inputs))

@@ -68,8 +68,8 @@ class Linear(Op):
         weight, bias = builder.parameter("weight"), builder.parameter("bias")
         if len(tensors[0].shape) == 2:
             return builder.op("Gemm", inputs[0], weight, bias, transB=1)
-        made = builder.op("MatMul", inputs[0], builder.op("Transpose", weight, perm=[1, 0]))
-        return builder.op("Add", made, bias) if self.bias else made
+        result = builder.op("MatMul", inputs[0], builder.op("Transpose", weight, perm=[1, 0]))
+        return builder.op("Add", result, bias) if self.bias else result
 
 
 class Affine(Op):
@@ -132,8 +132,8 @@ class Affine(Op):
         x, weight, bias = inputs
         if len(self.guard(tensors)[0]) == 2:
             return builder.op("Gemm", x, weight, bias)
-        made = builder.op("MatMul", x, weight)
-        return made if bias is None else builder.op("Add", made, bias)
+        result = builder.op("MatMul", x, weight)
+        return result if bias is None else builder.op("Add", result, bias)
 
 
 def folded(run: OpRun, at: int, transposed: bool = False) -> Saved:

@@ -41,7 +41,7 @@ class Elementwise(Op):
     def saved(self, run: OpRun) -> Saved:
         """From left to right: what two of them give is the left one of the next two."""
         inputs: list[int] = []
-        made: list[Tensor] = []
+        tensors: list[Tensor] = []
         for at in range(1, len(run.inputs)):
             flows = any(run.needs[:at]), run.needs[at]
             left, right = self.kept_of_two(*flows) if any(flows) else (False, False)
@@ -50,8 +50,8 @@ class Elementwise(Op):
                 inputs.append(0)
             elif left:
                 shape = broadcast(self.name, *(tensor.shape for tensor in run.inputs[:at]))
-                made.append(Tensor(shape, run.outputs[0].dtype))
-        return Saved(tuple(inputs), made=tuple(made))
+                tensors.append(Tensor(shape, run.outputs[0].dtype))
+        return Saved(tuple(inputs), made=tuple(tensors))
 
     def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
         return (OutputLayout(0, run.strides[0]),) if len(run.inputs) == 1 else super().output_layout(run)

@@ -33,10 +33,10 @@ class Reduction(Op):
         return made
 
     def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        (made,) = super().infer(*inputs)
-        if made.dtype == "bool" and not self.widens:
+        (output,) = super().infer(*inputs)
+        if output.dtype == "bool" and not self.widens:
             raise ShapeError(f"{self.name} takes numbers, but its input is bool")
-        return (Tensor(made.shape, widened(made.dtype)) if self.widens else made,)
+        return (Tensor(output.shape, widened(output.dtype)) if self.widens else output,)
 
     def output_shape(self, *shapes: Shape) -> Shape:
         axes = self.axes(len(shapes[0]))
@@ -124,8 +124,8 @@ class Arg(Reduction):
     dim: int
 
     def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        (made,) = super().infer(*inputs)
-        return (Tensor(made.shape, "int64"),)
+        (output,) = super().infer(*inputs)
+        return (Tensor(output.shape, "int64"),)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         axis = axis_of(self.dim, len(tensors[0].shape))
@@ -163,9 +163,9 @@ class CumSum(Op):
     dim: int
 
     def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        (made,) = super().infer(*inputs)
-        axis_of(self.dim, len(made.shape))
-        return (Tensor(made.shape, widened(made.dtype)),)
+        (output,) = super().infer(*inputs)
+        axis_of(self.dim, len(output.shape))
+        return (Tensor(output.shape, widened(output.dtype)),)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.op("CumSum", widen(builder, inputs[0], tensors[0].dtype), builder.constant(self.dim))

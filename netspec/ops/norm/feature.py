@@ -157,18 +157,18 @@ class GroupNorm(Op):
         rank, channels = len(tensor.shape), self.channels(tensor.shape)
         split = builder.constant([self.num_groups, channels // self.num_groups])
         parts = (builder.op("Shape", x, start=0, end=1), split, builder.op("Shape", x, start=2))
-        made = builder.op("Reshape", x, builder.op("Concat", *parts, axis=0))
+        result = builder.op("Reshape", x, builder.op("Concat", *parts, axis=0))
         ones, zeros = (builder.constant(filled((self.num_groups,), value), tensor.dtype) for value in (1.0, 0.0))
-        made = centred(builder, made, range(2, rank + 1))
-        made = builder.op("InstanceNormalization", made, ones, zeros, epsilon=self.eps)
-        made = builder.op("Reshape", made, builder.op("Shape", x))
+        result = centred(builder, result, range(2, rank + 1))
+        result = builder.op("InstanceNormalization", result, ones, zeros, epsilon=self.eps)
+        result = builder.op("Reshape", result, builder.op("Shape", x))
         places = builder.constant(list(range(1, rank - 1)))
-        for name, type in (("weight", "Mul"), ("bias", "Add")):
+        for name, op_type in (("weight", "Mul"), ("bias", "Add")):
             each = builder.parameter(name)
             if each is not None:
                 each = each if rank == 2 else builder.op("Unsqueeze", each, places)
-                made = builder.op(type, made, each)
-        return made
+                result = builder.op(op_type, result, each)
+        return result
 
     def detail(self) -> str:
         return f"{self.num_groups} groups"

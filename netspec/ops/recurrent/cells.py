@@ -38,13 +38,13 @@ class Cell(Op):
     def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
         self.features(inputs[0].shape)
         for port, tensor in zip(self.ports[1:], inputs[1:]):
-            for axis, (found, wanted) in enumerate(zip(tensor.shape, (inputs[0].shape[0], self.hidden_size))):
-                yield found, wanted, f"{self.name} needs a {port} of [N, {self.hidden_size}]: dim {axis}"
+            for axis, (size, wanted) in enumerate(zip(tensor.shape, (inputs[0].shape[0], self.hidden_size))):
+                yield size, wanted, f"{self.name} needs a {port} of [N, {self.hidden_size}]: dim {axis}"
 
     def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         one_dtype(self.name, inputs)
-        (made,) = super().infer(*inputs)
-        return (made,) * len(self.outputs)
+        (output,) = super().infer(*inputs)
+        return (output,) * len(self.outputs)
 
     def output_shape(self, *shapes: Shape) -> Shape:
         self.features(shapes[0])
@@ -57,11 +57,11 @@ class Cell(Op):
 
     def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:
         rows = self.gates * self.hidden_size
-        made: dict[str, Shape] = {
+        shapes: dict[str, Shape] = {
             "weight_ih": (rows, self.features(inputs[0].shape)),
             "weight_hh": (rows, self.hidden_size),
         }
-        return made | ({"bias_ih": (rows,), "bias_hh": (rows,)} if self.bias else {})
+        return shapes | ({"bias_ih": (rows,), "bias_hh": (rows,)} if self.bias else {})
 
     def macs(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Size:
         columns = self.features(inputs[0].shape) + self.hidden_size
@@ -70,11 +70,11 @@ class Cell(Op):
     def products(self, builder: OnnxBuilder, x: Any, state: Any) -> tuple[Any, Any]:
         """W·x + b and U·h + b in ONNX, over all gates."""
         both = (("ih", x), ("hh", state))
-        made = [
+        products = [
             builder.op("Gemm", value, builder.parameter(f"weight_{of}"), builder.parameter(f"bias_{of}"), transB=1)
             for of, value in both
         ]
-        return made[0], made[1]
+        return products[0], products[1]
 
     def split(self, builder: OnnxBuilder, x: Any) -> Any:
         """The gates, each by itself."""
@@ -113,9 +113,9 @@ class GRUCell(Cell):
         return (OutputLayout(None, like(run.outputs[0].shape, [(run.inputs[1].shape, run.strides[1])])),)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
-        given, kept = (self.split(builder, value) for value in self.products(builder, *inputs))
-        reset, update = (builder.op("Sigmoid", builder.op("Add", given[at], kept[at])) for at in (0, 1))
-        new = builder.op("Tanh", builder.op("Add", given[2], builder.op("Mul", reset, kept[2])))
+        from_input, from_state = (self.split(builder, value) for value in self.products(builder, *inputs))
+        reset, update = (builder.op("Sigmoid", builder.op("Add", from_input[at], from_state[at])) for at in (0, 1))
+        new = builder.op("Tanh", builder.op("Add", from_input[2], builder.op("Mul", reset, from_state[2])))
         return builder.op("Add", new, builder.op("Mul", update, builder.op("Sub", inputs[1], new)))
 
 

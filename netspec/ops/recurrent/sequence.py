@@ -45,9 +45,9 @@ class RNN(Recurrent):
         return 0  # the output is the next state
 
     def saved(self, run: OpRun) -> Saved:
-        made = super().saved(run)
+        saved = super().saved(run)
         last = Tensor(run.outputs[1].shape, run.inputs[0].dtype)  # what tanh gives is kept, the last state too
-        return replace(made, made=(*made.made, last))
+        return replace(saved, made=(*saved.made, last))
 
 
 class GRU(Recurrent):

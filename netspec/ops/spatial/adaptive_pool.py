@@ -107,8 +107,8 @@ class AdaptiveAveragePool(AdaptivePool):
         swap[axis], swap[last] = swap[last], swap[axis]
         if axis == last:
             return builder.op("MatMul", x, matrix)
-        made = builder.op("MatMul", builder.op("Transpose", x, perm=swap), matrix)
-        return builder.op("Transpose", made, perm=swap)
+        result = builder.op("MatMul", builder.op("Transpose", x, perm=swap), matrix)
+        return builder.op("Transpose", result, perm=swap)
 
     def saved(self, run: OpRun) -> Saved:
         everything = all(size == 1 for size in run.outputs[0].shape[2:])  # then torch takes the mean

@@ -145,10 +145,10 @@ class PixelUnshuffle(Op):
             parts = builder.constant([factor])
             sizes = [builder.op("Div", builder.op("Shape", inputs[0], start=at, end=at + 1), parts) for at in (2, 3)]
             split = [builder.constant([0, channels]), sizes[0], parts, sizes[1], parts]
-            made = builder.op("Reshape", inputs[0], builder.op("Concat", *split, axis=0))
-            made = builder.op("Transpose", made, perm=[0, 1, 3, 5, 2, 4])
+            result = builder.op("Reshape", inputs[0], builder.op("Concat", *split, axis=0))
+            result = builder.op("Transpose", result, perm=[0, 1, 3, 5, 2, 4])
             joined = builder.op("Concat", builder.constant([0, channels * area]), *sizes, axis=0)
-            return builder.op("Reshape", made, joined)
-        made = builder.op("SpaceToDepth", inputs[0], blocksize=self.downscale_factor)
+            return builder.op("Reshape", result, joined)
+        result = builder.op("SpaceToDepth", inputs[0], blocksize=self.downscale_factor)
         order = [place * channels + channel for channel in range(channels) for place in range(area)]
-        return builder.op("Gather", made, builder.constant(order), axis=1)
+        return builder.op("Gather", result, builder.constant(order), axis=1)

@@ -197,8 +197,8 @@ def scaled(size: Size, factor: float) -> Size:
         return made
     above, below = factor.as_integer_ratio()
     if below > FINEST:
-        help = "give a factor that is exact in binary, such as 1.5, or a size"
-        raise ShapeError(f"{size} scaled by {factor} has no exact size", argument="scale_factor", help=help)
+        repair = "give a factor that is exact in binary, such as 1.5, or a size"
+        raise ShapeError(f"{size} scaled by {factor} has no exact size", argument="scale_factor", help=repair)
     return floor_div(size * above, below)
 
 

@@ -256,8 +256,8 @@ def find(name: str, size: Size, inputs: Sequence[Tensor | None]) -> tuple[int, i
     for place, tensor in enumerate(inputs):
         if tensor is not None and size in tensor.shape:
             return place, tensor.shape.index(size)
-    help = f"give it a tensor that has this size: `{name}: {{…, like: x}}`"
-    raise ShapeError(f"{name} finds no dimension of size {pretty(size)} in its inputs", help=help)
+    repair = f"give it a tensor that has this size: `{name}: {{…, like: x}}`"
+    raise ShapeError(f"{name} finds no dimension of size {pretty(size)} in its inputs", help=repair)
 
 
 def spell_size(name: str, size: Size, arguments: Sequence[str], inputs: Sequence[Tensor | None]) -> str:

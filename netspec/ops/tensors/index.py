@@ -303,10 +303,10 @@ class Partition(Rearrangement):
         axis, sizes = axis_of(self.dim, len(tensors[0].shape)), self.sizes_of(tensors[0])
         count = len(sizes)
         if any(isinstance(size, Dim) for size in sizes):
-            made = builder.op("Split", inputs[0], outputs=count, axis=axis, num_outputs=count)
+            result = builder.op("Split", inputs[0], outputs=count, axis=axis, num_outputs=count)
         else:
-            made = builder.op("Split", inputs[0], builder.constant(list(sizes)), outputs=count, axis=axis)
-        return made if count > 1 else (made,)
+            result = builder.op("Split", inputs[0], builder.constant(list(sizes)), outputs=count, axis=axis)
+        return result if count > 1 else (result,)
 
 
 class Split(Partition):

@@ -69,6 +69,8 @@ class MemoryUse(Signature):
         if getattr(self, "inplace", False):
             return (OutputLayout(0, run.strides[0]),)
         if self.elementwise:
-            given = [(tensor.shape, strides) for tensor, strides in zip(run.inputs, run.strides) if tensor is not None]
-            return (OutputLayout(None, like(run.outputs[0].shape, given)),)
+            tensors = [
+                (tensor.shape, strides) for tensor, strides in zip(run.inputs, run.strides) if tensor is not None
+            ]
+            return (OutputLayout(None, like(run.outputs[0].shape, tensors)),)
         return (NEW,) * len(run.outputs)

@@ -10,7 +10,7 @@ from netspec.ops.core.tensors import CARRIERS, HALVES, Tensor
 class OnnxBuilder(Protocol):
     """The writer of an op's ONNX nodes. Values are opaque; ``None`` stands for an input left out."""
 
-    def op(self, type: str, *inputs: Any, outputs: int = 1, **attributes: Any) -> Any:
+    def op(self, op_type: str, *inputs: Any, outputs: int = 1, **attributes: Any) -> Any:
         """Add a node; return its output, or a tuple of them when ``outputs`` is above one."""
 
     def parameter(self, name: str) -> Any:

@@ -45,13 +45,15 @@ class Signature(BaseModel):
 
     def changed(self) -> dict[str, Any]:
         """Return the arguments that differ from torch's defaults, and those that stand for a name."""
-        given = {name: getattr(self, name) for name in type(self).model_fields}
-        return {name: it for name, it in given.items() if isinstance(it, Named) or it != self.default(name)}
+        arguments = {name: getattr(self, name) for name in type(self).model_fields}
+        return {
+            name: value for name, value in arguments.items() if isinstance(value, Named) or value != self.default(name)
+        }
 
     def with_names(self, name_of: Callable[[str, Any], str | None]) -> Self:
         """Return the op whose arguments are written as names where ``name_of`` gives their place one; see ``named``."""
-        given = {name: getattr(self, name) for name in type(self).model_fields}
-        return self.model_copy(update={name: named(value, name_of, name) for name, value in given.items()})
+        arguments = {name: getattr(self, name) for name in type(self).model_fields}
+        return self.model_copy(update={name: named(value, name_of, name) for name, value in arguments.items()})
 
     @classmethod
     def default(cls, argument: str) -> Any:

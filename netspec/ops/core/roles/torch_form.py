@@ -69,10 +69,10 @@ class TorchForm(Signature):
         for the outputs, ``None`` for one that nothing reads; a target may be an argument's variable. ``fresh`` gives a
         variable that nothing else uses, named like its argument where that is free.
         """
-        given = [argument for argument in arguments if argument is not None]
+        present = [argument for argument in arguments if argument is not None]
         if module is None:
-            return [f"{assigned(targets)} = {self.call(given, inputs)}"]
-        return [f"{assigned(targets)} = {module}({', '.join(given)})"]
+            return [f"{assigned(targets)} = {self.call(present, inputs)}"]
+        return [f"{assigned(targets)} = {module}({', '.join(present)})"]
 
 
 def assigned(targets: Sequence[str | None]) -> str:

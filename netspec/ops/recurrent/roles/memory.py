@@ -16,19 +16,19 @@ class RecurrentMemory(RecurrentShapes):
         runs = self.num_layers * self.directions
         states = [Tensor(shape, x.dtype) for shape in self.state_shapes(batch).values()]
         between = [Tensor((length, batch, self.output_size * self.directions), x.dtype)] * (self.num_layers - 1)
-        made = [*between, *between] if self.dropout else between  # what goes from layer to layer, and masks
-        made += [Tensor((runs, length, batch, self.saved_per_step), x.dtype)]
-        made += [Tensor((runs, length - 1, batch, state.shape[-1]), x.dtype) for state in states]
+        tensors = [*between, *between] if self.dropout else between  # what goes from layer to layer, and masks
+        tensors += [Tensor((runs, length, batch, self.saved_per_step), x.dtype)]
+        tensors += [Tensor((runs, length - 1, batch, state.shape[-1]), x.dtype) for state in states]
         inputs: tuple[int, ...] = ()
         if run.inputs[-1] is not None:  # packed, with lengths and orders
-            made += [x, *(Tensor((size,), "int64") for size in (length, batch, batch))]
+            tensors += [x, *(Tensor((size,), "int64") for size in (length, batch, batch))]
         elif folds(x.shape, run.strides[0], self.batch_first):
             inputs = (0,)
         else:
-            made += [x] * self.directions
+            tensors += [x] * self.directions
         if run.inputs[1] is None:
-            return Saved(inputs, made=(*made, *states))
-        return Saved((*inputs, *range(1, 1 + len(states))), made=tuple(made))
+            return Saved(inputs, made=(*tensors, *states))
+        return Saved((*inputs, *range(1, 1 + len(states))), made=tuple(tensors))
 
     def workspace(self, run: OpRun) -> tuple[Tensor, ...]:
         """Return what torch has on CPU: the input's products for all iterations, again as the bias is added, or beside

@@ -30,14 +30,16 @@ class RecurrentOnnx(RecurrentShapes):
         for layer in range(self.num_layers):
             begin = [parts[layer] for parts in starts]
             x, *ends = self.layer(builder, layer, x, begin, lengths)
-            for found, end in zip(finals, ends):
-                found.append(end)
+            for states_of_layers, end in zip(finals, ends):
+                states_of_layers.append(end)
         output = None
         if builder.reads(0):
             output = builder.op("Transpose", x, perm=swap) if self.batch_first else x
         joined = [
-            (found[0] if len(found) == 1 else builder.op("Concat", *found, axis=0)) if builder.reads(1 + at) else None
-            for at, found in enumerate(finals)
+            (states_of_layers[0] if len(states_of_layers) == 1 else builder.op("Concat", *states_of_layers, axis=0))
+            if builder.reads(1 + at)
+            else None
+            for at, states_of_layers in enumerate(finals)
         ]
         last = self.merged(builder, finals[0][-1]) if builder.reads(1 + len(finals)) else None
         return (output, *joined, last)
@@ -57,7 +59,7 @@ class RecurrentOnnx(RecurrentShapes):
 
     def layer(self, builder: OnnxBuilder, layer: int, x: Any, states: Sequence[Any], lengths: Any) -> tuple[Any, ...]:
         """One layer over [T, N, C]: its output [T, N, directions · H] and its final states [directions, N, H]."""
-        taken, kept = (
+        input_weights, state_weights = (
             builder.gates(
                 f"{letter}_l{layer}", [[f"{kind}_l{layer}{suffix}"] for suffix in self.suffixes], self.onnx_order
             )
@@ -65,20 +67,20 @@ class RecurrentOnnx(RecurrentShapes):
         )
         projector = self.projector(builder, layer)
         if projector is not None:
-            kept = builder.op("MatMul", kept, projector)
+            state_weights = builder.op("MatMul", state_weights, projector)
         biases = [[f"bias_ih_l{layer}{suffix}", f"bias_hh_l{layer}{suffix}"] for suffix in self.suffixes]
         bias = builder.gates(f"B_l{layer}", biases, self.onnx_order) if self.bias else None
         direction = "bidirectional" if self.bidirectional else "forward"
         attributes = {"hidden_size": self.hidden_size, "direction": direction, **self.attributes()}
-        given = (x, taken, kept, bias, lengths, *states)
-        made = builder.op(self.onnx_type, *given, outputs=1 + len(states), **attributes)
+        operands = (x, input_weights, state_weights, bias, lengths, *states)
+        results = builder.op(self.onnx_type, *operands, outputs=1 + len(states), **attributes)
         if projector is not None:
             back = builder.op("Transpose", projector, perm=[0, 2, 1])
-            made = (*(builder.op("MatMul", each, back) for each in made[:2]), *made[2:])
+            results = (*(builder.op("MatMul", each, back) for each in results[:2]), *results[2:])
         if not self.bidirectional:
-            return (builder.op("Squeeze", made[0], builder.constant([1])), *made[1:])
-        output = builder.op("Transpose", made[0], perm=[0, 2, 1, 3])
-        return (builder.op("Reshape", output, builder.constant([0, 0, -1])), *made[1:])
+            return (builder.op("Squeeze", results[0], builder.constant([1])), *results[1:])
+        output = builder.op("Transpose", results[0], perm=[0, 2, 1, 3])
+        return (builder.op("Reshape", output, builder.constant([0, 0, -1])), *results[1:])
 
     def projector(self, builder: OnnxBuilder, layer: int) -> Any:
         """Return the weights that project a layer's state in ONNX [directions, proj_size, hidden_size], if any do."""

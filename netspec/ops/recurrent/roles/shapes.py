@@ -68,32 +68,32 @@ class RecurrentShapes(Op):
 
     def expected(self, inputs: Sequence[Tensor | None]) -> dict[str, Shape]:
         """The shape that each given optional input must have."""
-        given = self.given(inputs)
-        self.features(given["input"].shape)
-        batch = given["input"].shape[0 if self.batch_first else 1]
+        tensors = self.given(inputs)
+        self.features(tensors["input"].shape)
+        batch = tensors["input"].shape[0 if self.batch_first else 1]
         wanted = {f"{letter}_0": shape for letter, shape in self.state_shapes(batch).items()} | {"lengths": (batch,)}
-        return {port: shape for port, shape in wanted.items() if port in given}
+        return {port: shape for port, shape in wanted.items() if port in tensors}
 
     def requirements(self, *inputs: Tensor | None) -> Iterable[tuple[Size, Size, str]]:
-        given = self.given(inputs)
+        tensors = self.given(inputs)
         for port, wanted in self.expected(inputs).items():
-            for axis, (found, size) in enumerate(zip(given[port].shape, wanted)):
-                yield found, size, f"{self.name} needs {port} of shape {pretty_shape(wanted)}: dim {axis}"
+            for axis, (actual, size) in enumerate(zip(tensors[port].shape, wanted)):
+                yield actual, size, f"{self.name} needs {port} of shape {pretty_shape(wanted)}: dim {axis}"
 
     def infer(self, *inputs: Tensor | None) -> tuple[Tensor, ...]:
-        given = self.given(inputs)
-        x = given["input"]
-        for port, tensor in given.items():
+        tensors = self.given(inputs)
+        x = tensors["input"]
+        for port, tensor in tensors.items():
             wanted = "int64" if port == "lengths" else x.dtype
             if tensor.dtype != wanted or (port == "input" and "float" not in wanted):
                 needed = "floating-point numbers" if port == "input" else wanted
                 raise ShapeError(f"{self.name} takes {needed} as its {port}, but got {tensor.dtype}")
         for port, shape in self.expected(inputs).items():
-            found = given[port].shape
-            if len(found) != len(shape) or any(map(differ, found, shape)):
-                text = f"{self.name} needs {port} of shape {pretty_shape(shape)}, but got {pretty_shape(found)}"
+            actual = tensors[port].shape
+            if len(actual) != len(shape) or any(map(differ, actual, shape)):
+                text = f"{self.name} needs {port} of shape {pretty_shape(shape)}, but got {pretty_shape(actual)}"
                 raise ShapeError(text)
-        states = {port for port in given if port.endswith("_0")}
+        states = {port for port in tensors if port.endswith("_0")}
         if states and len(states) < len(self.ports) - 2:
             raise ShapeError(f"{self.name} takes h_0 and c_0, or neither of them")
         batch = x.shape[0 if self.batch_first else 1]
@@ -110,15 +110,15 @@ class RecurrentShapes(Op):
 
     def parameters(self, *inputs: Tensor | None) -> Mapping[str, Shape]:
         rows = self.gates * self.hidden_size
-        made: dict[str, Shape] = {}
+        shapes: dict[str, Shape] = {}
         for layer, size in enumerate(self.input_sizes(self.given(inputs)["input"].shape)):
             for suffix in self.suffixes:
-                made[f"weight_ih_l{layer}{suffix}"] = (rows, size)
-                made[f"weight_hh_l{layer}{suffix}"] = (rows, self.output_size)
+                shapes[f"weight_ih_l{layer}{suffix}"] = (rows, size)
+                shapes[f"weight_hh_l{layer}{suffix}"] = (rows, self.output_size)
                 if self.bias:
-                    made[f"bias_ih_l{layer}{suffix}"] = made[f"bias_hh_l{layer}{suffix}"] = (rows,)
-                made |= self.projection(layer, suffix)
-        return made
+                    shapes[f"bias_ih_l{layer}{suffix}"] = shapes[f"bias_hh_l{layer}{suffix}"] = (rows,)
+                shapes |= self.projection(layer, suffix)
+        return shapes
 
     def projection(self, layer: int, suffix: str) -> Mapping[str, Shape]:
         """The parameters that project a layer's state."""
