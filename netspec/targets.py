@@ -46,7 +46,7 @@ _brought: dict[str, Target] = {}
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What writing a target has left.
+    """The result of writing a target.
 
     ``files`` are those that are there now. ``checks`` go into ``build.json``; ``warnings`` are told at once and
     ``notes`` once all is written, a line each. ``failure`` says why the command ends with exit code 1.

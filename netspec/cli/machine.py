@@ -20,7 +20,7 @@ EXTRAS = {
     "pygls": "lsp",
     "lsprotocol": "lsp",
 }
-"""What brings a package, of the extras in ``pyproject.toml``."""
+"""The extra in ``pyproject.toml`` that installs a package."""
 
 SIGNS = (
     "can't start new thread",
@@ -34,7 +34,7 @@ SIGNS = (
     "unable to mmap",
     "unable to write to file",
 )
-"""What the messages of libraries have that pass on what the system says."""
+"""Parts of the messages with which libraries pass on an error of the system."""
 
 NOT_MAPPED = ("failed to map segment", "cannot allocate memory", "Cannot allocate memory")
 """How the loader of shared libraries tells that there is no memory for one."""
@@ -44,7 +44,7 @@ TOO_LARGE = ("exceeds maximum protobuf size", "exceeded maximum protobuf size", 
 
 
 def machine_fault(found: BaseException) -> str | None:
-    """What the machine lacks, in a sentence; ``None`` where it is not at fault."""
+    """Return a sentence on what the machine lacks; ``None`` if it is not at fault."""
     if isinstance(found, RecursionError):
         return "it is nested deeper than Python's stack allows; nest it less deep"
     if is_short_of_memory(found):
@@ -100,7 +100,7 @@ def _package(name: str | None) -> str:
 
 
 def _refused(found: OSError) -> str:
-    """What the system has refused, of which file."""
+    """Return a sentence on what the system has refused, and for which file."""
     what = found.strerror or first_line(found) or type(found).__name__
     return f"{what}: {os.fsdecode(found.filename)}" if isinstance(found.filename, (str, bytes)) else what
 

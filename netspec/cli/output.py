@@ -1,4 +1,4 @@
-"""What commands print: tables, a line on stderr, and what is being done."""
+"""Printing for commands: tables, lines on stderr, and the progress of long steps."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from typing import Any, TextIO
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 INTERRUPTED = 128 + signal.SIGINT
 RACE = "ignored due to race condition"
-"""What Python tells of a signal, by its number, that has come in just before it was to end the process at once."""
+"""Python's message on a signal that comes in just before it was to end the process at once."""
 
 LOOK_ALIKE = "netspec.look-alike"
 """How characters are written that an encoding lacks."""
@@ -46,7 +46,7 @@ class Output(io.FileIO):
         return len(memoryview(data).cast("B"))
 
     def has_lost_its_reader(self) -> bool:
-        """Whether nothing that is written from now on would be read, as far as the system knows before it is tried."""
+        """Return whether the system knows already that nothing written from now on would be read."""
         import select
 
         if not hasattr(select, "poll"):  # as on Windows

@@ -28,7 +28,7 @@ class Watched:
         return before != self._seen
 
     def _stamps(self) -> dict[Path, Stamp | None]:
-        """What tells each file's version; what they import is kept up to date."""
+        """Return a stamp of each file's version; the list of imports is kept up to date."""
         found: dict[Path, Stamp | None] = {}
         waiting = [*self.roots]
         while waiting:
@@ -43,7 +43,7 @@ class Watched:
 
 
 def _stamp(path: Path) -> Stamp | None:
-    """What changes when a file is saved, in place or by a new file that takes its name."""
+    """Return a stamp that changes when a file is saved, in place or by a new file that takes its name."""
     try:
         found = path.stat()
     except OSError:

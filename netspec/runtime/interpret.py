@@ -1,4 +1,4 @@
-"""What a graph means, found without the source that is written for it: each node by itself, one after the other.
+"""The meaning of a graph without the source that is written for it: each node is run by itself, in order.
 
 A module is held against this. Every op is made and run by its own lines of PyTorch, with its weights from the state
 dict; which levels share a class, which variables hold what, and what is taken out of a loop plays no part.
@@ -29,7 +29,7 @@ VARIABLES = "abcdefghijklmnopqrstuvwxyz"
 TOLERANCE = 1e-4
 
 Held = Tensor | None
-"""What a value holds while the graph runs; nothing where the caller leaves an input out."""
+"""The tensor of a value while the graph runs; ``None`` for an input that the caller leaves out."""
 
 
 def interpret(

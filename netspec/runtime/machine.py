@@ -12,7 +12,7 @@ from netspec.diagnostics import EnvironmentFault
 from netspec.text.quantities import short_bytes
 
 NO_LIMIT = 1 << 60
-"""What some kernels write where a group of processes has no limit is above this."""
+"""Kernels write a number above this for a group of processes without a limit."""
 
 
 def free_memory(device: torch.device | None = None) -> int | None:
@@ -72,7 +72,7 @@ def left_of_group(root: Path, path: str, limit: str, usage: str, cache: str) -> 
 
 
 def _left_of_limits() -> Iterator[int]:
-    """What ``ulimit -v`` and ``ulimit -d`` leave of this process's address space."""
+    """Return the bytes that ``ulimit -v`` and ``ulimit -d`` leave of this process's address space."""
     try:
         import resource
     except ImportError:  # Windows has none

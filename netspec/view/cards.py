@@ -1,4 +1,4 @@
-"""What is written in a diagram: the texts of cards, headers and tooltips, before anything is said about their looks."""
+"""The texts of a diagram's cards, headers and tooltips, whatever they look like."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CardText:
-    """What a card says: a title, a detail beside it, a note at the title's right end, rows below.
+    """The text of a card: a title, a detail beside it, a note at the title's right end, rows below.
 
     ``family`` is the op's, or ``input``, ``level``, ``block`` and ``group``. ``sums`` says that a row adds up the
     sizes of what comes in, so that the edges need not. ``mark`` is ``added``, ``removed`` or ``changed`` where two
@@ -128,7 +128,7 @@ def _header(box: Box, costs: Costs) -> CardText:
 
 
 def _of(steps: Iterable[Step], item: Item, costs: Costs) -> Iterator[Cost]:
-    """What steps of an item cost in one forward pass."""
+    """Return the costs of an item's steps in one forward pass."""
     return (costs.of(step, item.executions) for step in steps)
 
 
@@ -138,7 +138,7 @@ def _named(name: str, what: str) -> tuple[str, str]:
 
 
 def contents(level: Level) -> str:
-    """What a level is, in a few words: its block, or what it holds: ``5 × inception + max pool``."""
+    """Return a level in a few words: its block, or its steps: ``5 × inception + max pool``."""
     if level.title:
         return level.title
     if level.loop is not None:
@@ -235,7 +235,7 @@ def change(value: Value, item: Item) -> str:
 
 
 def tip(item: Item) -> str:
-    """What hovering says: the path, the op, the shapes, and the line of the spec."""
+    """Return the tooltip of an item: the path, the op, the shapes, and the line of the spec."""
     steps: Sequence[Step] = item.steps if isinstance(item, Card) else [item.call]
     ops = (f"{step.op.name} {step.op.detail()}" if isinstance(step, Node) else step.body.title for step in steps[:4])
     shapes = f"{_shapes(value.shape for value in item.reads)} → {_shapes(value.shape for value in item.makes)}"
@@ -245,5 +245,5 @@ def tip(item: Item) -> str:
 
 
 def port_tip(name: str, value: Value) -> str:
-    """What hovering over an input or output says."""
+    """Return the tooltip of an input or output."""
     return f"{name}: {value.tensor.dtype} {times_shape(value.shape)}"

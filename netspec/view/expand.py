@@ -28,7 +28,7 @@ class Expanding:
         return any(name.startswith(path + ".") for name in self.names) or not self.names.isdisjoint(self._within(level))
 
     def _within(self, level: Level) -> frozenset[str]:
-        """What the levels inside a level are called."""
+        """Return the names of the levels inside a level."""
         found = self._inside.get(level)
         if found is None:
             names: set[str] = set()

@@ -1,4 +1,4 @@
-"""What a diagram shows: which levels stand open, what is drawn once with its count, which steps share a card.
+"""Folding of a graph for a diagram: open levels, repeats drawn once with a count, steps that share a card.
 
 ``fold`` turns a graph into items. A ``Card`` is one rectangle: an op with the norm, activation and dropout that
 follow it, a block that is one op and its parameters, a level that stays closed, or a stretch that is left out. A
@@ -191,7 +191,7 @@ class _Folding:
         return not self.every and not call.shares and not asked and is_single(call.body)
 
     def wrapped(self, level: Level, count: int) -> _Run | None:
-        """What a level consists of, where that is one item which reads and makes all that the level does."""
+        """Return the one item of a level that reads and makes all that the level does, if there is one."""
         inner = self.runs(level)
         if level.loop is not None or len(inner) != 1 or (count > 1 and inner[0].count > 1):
             return None
@@ -309,7 +309,7 @@ def _steps(item: Item) -> tuple[Step, ...]:
 
 
 def _op_name(run: _Run) -> str:
-    """What the author calls a run's first step, and its last where it is another; numbers are not of the author."""
+    """Return the author's names of a run's first and last step, if these are no numbers."""
     first, last = run.first[0], run.last[0]
     if isinstance(first, Node) and first.op.family == "shape" and not first.merges and run.count == 1:
         return next((step.name for step in run.first if not step.name.isdigit()), "")

@@ -67,7 +67,7 @@ def is_repeat(before: Step, step: Step) -> bool:
 
 
 def is_small(before: Step, node: Node, level: Level) -> bool:
-    """Whether a node is an unnamed activation or dropout of the op before it, whose output nothing else reads."""
+    """Return whether a node is an unnamed activation or dropout of the op before it, the only reader of its output."""
     return (
         node.op.family in SMALL
         and isinstance(before, Node)
@@ -81,7 +81,7 @@ def is_small(before: Step, node: Node, level: Level) -> bool:
 
 
 def is_plain(level: Level) -> bool:
-    """Whether a level is one convolution or linear layer with norms, activations and dropouts in a row around it."""
+    """Return whether a level is one convolution or linear layer in a row of norms, activations and dropouts."""
     families = [step.op.family if isinstance(step, Node) else "" for step in level.steps]
     return level.loop is None and (
         sum(family in WEIGHTED for family in families) == 1
@@ -114,7 +114,7 @@ def likeness(level: Level, known: dict[Level, Hashable]) -> Hashable:
 
 
 def value_names(level: Level, groups: Sequence[Group]) -> Mapping[Value, str]:
-    """What each value is called where a line says that it reads it."""
+    """Return the name of each value for the lines that say they read it."""
     names = dict(zip(level.inputs, level.input_names))
     for group in groups:
         for step in group.steps:

@@ -178,7 +178,7 @@ class _Wires:
 
 
 def port_names(item: Item) -> Sequence[str]:
-    """What an op calls its inputs, where it has several of different kinds: ``query``, ``key``, ``value``."""
+    """Return an op's names for its inputs, if it has several of different kinds: ``query``, ``key``, ``value``."""
     if isinstance(item, Box) or not isinstance(head := item.steps[0], Node) or head.op.variadic:
         return ()
     ports = head.ports or head.op.ports

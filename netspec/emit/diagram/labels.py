@@ -188,7 +188,7 @@ def _note_width(note: str) -> float:
 
 
 def _mark_width(count: int) -> float:
-    """What the mark of a repeat takes; nothing where there is none."""
+    """Return the width of a repeat's mark; 0 where there is none."""
     return text_width(f"×{count}", 10, bold=True) + 8 if count > 1 else 0
 
 

@@ -21,7 +21,7 @@ PAGE = 559, 806
 """The room on an A4 page with margins of a quarter of an inch, in points."""
 
 READABLE = 0.75
-"""What a picture may be scaled to until its small print is smaller than that of a newspaper."""
+"""The smallest scale of a picture: below it, small print is smaller than that of a newspaper."""
 
 COLUMNS = 4
 SHORTEST = 0.15
@@ -41,7 +41,7 @@ class PageLayout(NamedTuple):
 
 
 class ItemSpan(NamedTuple):
-    """What an item takes: from where to where along the flow, and across it. In points."""
+    """The room of an item: from where to where along the flow, and across it, in points."""
 
     start: float
     end: float
@@ -49,7 +49,7 @@ class ItemSpan(NamedTuple):
 
 
 def scale(width: float, height: float) -> float:
-    """What a picture has to be scaled by to fit a page, upright or turned; at most 1."""
+    """Return the scale at which a picture fits a page, upright or turned; at most 1."""
     short, long = PAGE
     return min(1.0, max(min(short / width, long / height), min(long / width, short / height)))
 
@@ -90,7 +90,7 @@ class _Measure:
         self.spans = self.level(self.items)
 
     def scale(self, cuts: Sequence[int] = ()) -> float:
-        """What the picture has to be scaled by, cut into columns."""
+        """Return the scale at which the picture, cut into columns, fits a page."""
         return scale(*self.size(cuts))
 
     def size(self, cuts: Sequence[int] = ()) -> tuple[float, float]:
@@ -140,7 +140,7 @@ class _Measure:
             above.update(item.makes)
 
     def late(self, place: int) -> set[Value]:
-        """What two outputs of the network would have to be drawn for on both sides of a cut."""
+        """Return the network's outputs that are made before a place at which columns may be cut."""
         made = {value for item in self.items[:place] for value in item.makes}
         return {output.value for output in self.graph.outputs.values() if not output.training} & made
 
@@ -157,7 +157,7 @@ class _Measure:
         return spans
 
     def said(self, value: Value, item: Item) -> float:
-        """What the shape on an edge takes along it."""
+        """Return the room that the shape on an edge takes along it, in points."""
         text = change(value, item)
         return 0.0 if not text else SAID if self.direction == "TB" else 4.5 * len(text)
 

@@ -14,7 +14,7 @@ from netspec.text.quoting import json_text
 
 
 def diff_json(diff: Differences) -> str:
-    """What differs; of two values the first is the old one."""
+    """Return the differences as plain values for JSON; of two values the first is the old one."""
     return json_text(_record(diff), indent=2, default=str)
 
 

@@ -37,7 +37,7 @@ SIGNS = {"added": "+", "removed": "-", "changed": "~", "renamed": "~"}
 
 
 def diff_text(diff: Differences, width: int, colour: bool, ascii: bool = False) -> str:
-    """What differs, in at most ``width`` columns (never below 48)."""
+    """Return the differences as text in at most ``width`` columns (never below 48)."""
     width = max(width, NARROWEST)
     say = in_words if ascii else str
     title = say(visible(" → ".join(labels(diff.old, diff.new))))
@@ -187,7 +187,7 @@ def _at(graph: Graph) -> str:
 
 
 def _keys(diff: Differences, width: int, say: Say) -> Iterator[Cell]:
-    """What becomes of the keys."""
+    """Yield lines on the keys of the state dict."""
     keys = diff.keys
     counts = {
         "as before": keys.kept,

@@ -1,4 +1,4 @@
-"""What the explorer's page knows of a graph, as plain data for JSON.
+"""The data of the explorer's page: a graph as plain values for JSON.
 
 Every distinct level, node, tensor and size is written once and referred to by its number. Sizes are formulas that the
 page works out at the sizes its reader chooses; no text here is ever code.
@@ -351,7 +351,7 @@ def _place_of(path: str, places: Mapping[str, int]) -> int:
 
 
 def _sources(level: Level) -> list[str]:
-    """What each step of a level says that it reads."""
+    """Return the text for what each step of a level reads."""
     names = value_names(level, list(grouped(level, False)))
     above = level.inputs[0] if len(level.inputs) == 1 else None
     found = []

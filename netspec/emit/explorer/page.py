@@ -41,7 +41,7 @@ def explorer_page(graph: Graph, *, version: int | None = None) -> str:
 
 
 def waiting_page(version: int) -> str:
-    """What a server shows of a spec that has not been right yet: what is wrong, until it is."""
+    """Return the page of a spec that has not been right yet: it shows the faults until there are none."""
     return _page("waiting.html", ["live.js"], ["live.css"], version)
 
 

@@ -47,7 +47,7 @@ class GraphBuilder:
     def begin(
         self, path: str, parameters: Mapping[str, ir.Value | np.ndarray] | None = None, unread: Collection[int] = ()
     ) -> None:
-        """What follows belongs to the op at ``path``, whose parameters and buffers are these, by torch name.
+        """Begin the nodes of the op at ``path``, whose parameters and buffers are these, by torch name.
 
         An array becomes the initializer ``path.name`` when it is first asked for (``path`` where the name is empty); a
         value is used as it is. ``unread`` are the numbers of the outputs that nothing reads.

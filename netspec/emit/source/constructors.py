@@ -152,7 +152,7 @@ def _maker(step: Step, owners: dict[Level, tuple[ClassGroup, int]]) -> Maker:
 
 
 def _skeleton(level: Level, makers: dict[int, Maker], literals: dict[str, Any]) -> Any:
-    """What two levels must have in common to share a class: all that is written for them but the numbers.
+    """Return the key that levels of one class share: all that is written for them but the numbers.
 
     ``literals`` gets the numbers that the functions called in the level's methods are given, by the place of each.
     """

@@ -50,7 +50,7 @@ def argument_names(level: Level, positions: Iterable[int]) -> list[str]:
 
 
 def prepared_names(level: Level) -> list[str]:
-    """What is prepared for a level's iteration, called by the steps that make it."""
+    """Return names for the values that are prepared for a level's iterations, after the steps that make them."""
     names: list[str] = []
     for calls, value in prepared_values(level):
         maker = next(step for step in (calls[-1].body if calls else level).steps if value in step.outputs)

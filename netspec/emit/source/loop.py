@@ -61,7 +61,7 @@ class _Loop:
         yield Statement(f"return {', '.join([*results, *self.states])}")
 
     def read(self, steps: Iterable[Step]) -> list[Value]:
-        """What the steps read."""
+        """Return the values that the steps read."""
         return [value for step in steps for value in self.schedule.reads(step, None)]
 
     def all_iterations(self, value: Value) -> Shape:
@@ -84,7 +84,7 @@ class _Loop:
             body.variables[value] = name
 
     def iteration(self) -> Iterator[Statement]:
-        """What the loop repeats."""
+        """Yield the statements that the loop repeats."""
         body, schedule = self.body, self.schedule
         outside = {value: name for value, name in body.variables.items() if value not in schedule.whole}
         kept = [value for value in outside if value not in schedule.states]  # again in the next iteration
@@ -116,7 +116,7 @@ class _Loop:
         return f"for {names} in {steps[0] if len(steps) == 1 else 'zip(' + ', '.join(steps) + ')'}:"
 
     def list_name(self, value: Value) -> str:
-        """What the list of a kept value is called: by the output that it is, or by the step that makes it."""
+        """Return the name of a kept value's list: of the output that it is, or of the step that makes it."""
         named = (name for name, each in zip(self.level.output_names, self.schedule.collected) if each is value)
         makers = (step.name for step in self.level.steps if value in step.outputs)
         inputs = (name for name, each in zip(self.level.input_names, self.level.inputs) if each is value)

@@ -20,7 +20,7 @@ from netspec.ops import Op
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """What it is called, the arguments that it takes beside ``self``, and its lines."""
+    """A method: its name, the arguments that it takes beside ``self``, and its lines."""
 
     name: str
     arguments: list[str]

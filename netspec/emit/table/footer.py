@@ -1,4 +1,4 @@
-"""What stands below a shape table: exact totals, memory, formulas, and what the signs mean."""
+"""The footer of a shape table: exact totals, memory, formulas, and the meaning of signs."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def formula_text(size: Size, graph: Graph, of: str = "") -> str:
 
 
 def constraint_cells(graph: Graph, width: int) -> Iterator[Cell]:
-    """What must hold of the symbolic sizes."""
+    """Yield the constraints on the symbolic sizes."""
     found = size_constraints(graph)
     texts = [str(constraint) for constraint in found[:MOST_CONSTRAINTS]]
     texts += [f"and {len(found) - MOST_CONSTRAINTS} more"] if len(found) > MOST_CONSTRAINTS else []
@@ -117,7 +117,7 @@ def constraint_cells(graph: Graph, width: int) -> Iterator[Cell]:
 
 
 def totals_record(graph: Graph, costs: Costs, memory: Memory) -> dict[str, Any]:
-    """What the footer says, exact and in full, as JSON has it: sizes in bytes, each with its formula."""
+    """Return the footer's numbers in full for JSON: sizes in bytes, each with its formula."""
     params, macs = costs.of(graph.body)
 
     def size(made: Size) -> dict[str, Any]:

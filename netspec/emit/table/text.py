@@ -111,7 +111,7 @@ def extra_columns(graph: Graph, costs: Costs, memory: Memory, lines: Sequence[Ta
 
 
 def kept_bytes(graph: Graph, memory: Memory, path: str) -> int:
-    """What the step at a path keeps for the backward pass."""
+    """Return the bytes that the step at a path keeps for the backward pass."""
     try:
         return evaluate(memory.kept(path), graph.sizes)
     except KeyError:  # nothing at all

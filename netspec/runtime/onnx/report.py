@@ -1,4 +1,4 @@
-"""What is told of PyTorch and onnxruntime, which run the same network."""
+"""Reports on PyTorch and onnxruntime, which run the same network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``netspec check`` prints: a verdict a spec, and every fault."""
+"""Printing for ``netspec check``: a verdict for each spec, and every fault."""
 
 from __future__ import annotations
 

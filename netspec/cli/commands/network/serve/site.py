@@ -40,14 +40,14 @@ WIDTH = 100
 
 
 class News(NamedTuple):
-    """What a page asks for: the version of the spec that was last right, and what is wrong with it now."""
+    """An event for pages: the version of the spec that was last right, and its faults now."""
 
     version: int
     fault: str
 
 
 class Site:
-    """What is served: the last good page, and news for those who listen."""
+    """The site that is served: the last good page, and news for those who listen."""
 
     def __init__(self) -> None:
         self.page = waiting_page(0)

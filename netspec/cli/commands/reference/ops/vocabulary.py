@@ -1,4 +1,4 @@
-"""What ``netspec ops`` prints: the vocabulary, from the op classes and the library themselves."""
+"""Texts of ``netspec ops``: the vocabulary, from the op classes and the library themselves."""
 
 from __future__ import annotations
 

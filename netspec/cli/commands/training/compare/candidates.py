@@ -116,7 +116,7 @@ def candidates_of(options: Namespace, limits: Limits) -> list[Candidate]:
 
 
 def axis(text: str) -> tuple[str, list[str]]:
-    """What ``--over`` says: a key, and the values that it takes, which commas divide outside of brackets."""
+    """Divide ``--over`` into a key and its values, which commas outside of brackets separate."""
     key, equals, values = text.partition("=")
     found = split(values)
     if not equals or not key.strip() or not all(found):

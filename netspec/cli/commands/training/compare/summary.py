@@ -1,4 +1,4 @@
-"""What ``netspec compare`` says at its end: the runs in a table, then where their gradients went."""
+"""The summary of ``netspec compare``: the runs in a table, then the verdict on their gradients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``netspec predict`` prints: a line, an object or a row for each answer."""
+"""Printing for ``netspec predict``: a line, an object or a row for each answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``netspec train`` prints: what it is about to do, the plan of a dry run, and what can be done with the run."""
+"""Texts of ``netspec train``: its heading, the plan of a dry run, and the commands for the finished run."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def heading(graph: Graph, setup: Setup) -> str:
 
 
 def plan(graph: Graph, setup: Setup) -> str:
-    """What a dry run tells: the first batch, how large activations and gradients are, and the memory of a step."""
+    """Return the text of a dry run: the first batch, the size of activations and gradients, the memory of a step."""
     settings = setup.recipe.settings
     batch = next(iter(setup.train.shuffled(0, settings.batch)))
     devices = settings.devices if isinstance(settings.devices, int) else 1

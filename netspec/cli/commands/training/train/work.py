@@ -68,7 +68,7 @@ def folder_of(graph: Graph, options: Namespace) -> RunFolder:
 
 
 def work(graph: Graph, loaded: Loaded, asked: Asked, options: Namespace, world: World) -> int:
-    """What one process of a world does; gives the exit code."""
+    """Train in one process of a world; gives the exit code."""
     begun = begun_folder(graph, options)
     tell = warn if world.is_first else silent
     if begun is not None:
