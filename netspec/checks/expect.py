@@ -40,7 +40,7 @@ class Fact:
 
 @dataclass(slots=True)
 class Layers:
-    """Layers that are one and the same, as the turns of a ``repeat`` are: the first one's path, and what all weigh."""
+    """Layers that are one and the same, as the iterations of a ``repeat`` are: the first one's path, and what all weigh."""
 
     path: str
     count: int = 0

@@ -58,7 +58,7 @@ MEANING = {
         "train: {data: mnist, loss: cross_entropy, optimizer: adam, epochs: 3}",
     ),
     "too-large": Explanation(
-        "The loops of the spec make more turns, or more layers, than are allowed.",
+        "The loops of the spec run more iterations, or make more layers, than are allowed.",
         "20,000 of each is more than any published network has; `--max-layers` raises the bound.",
         "network:\n  - repeat: {count: 10 ** 9, body: [relu]}",
         "network:\n  - repeat: {count: 100, body: [relu]}",

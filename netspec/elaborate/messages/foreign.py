@@ -297,7 +297,7 @@ def folded(word: str) -> str:
     return word.rpartition(".")[2].lower().replace("_", "").replace("-", "")
 
 
-@lru_cache(maxsize=256)  # a loop may ask for one in every turn
+@lru_cache(maxsize=256)  # a loop may ask for one in every iteration
 def op_help(word: str, names: tuple[str, ...]) -> str:
     """Return what to write instead of an op that does not exist; ``names`` are those that there are."""
     if called := CALL.match(word):

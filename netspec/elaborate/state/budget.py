@@ -15,7 +15,7 @@ from netspec.syntax import DEFAULT, FileLimits
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a spec may take before it is called a mistake; ``file`` bounds its files."""
+    """Bounds above which a spec is called a mistake; ``file`` bounds its files."""
 
     iterations: int = 20_000
     layers: int = 20_000
@@ -51,7 +51,7 @@ class Budget:
         """Count iterations of loops and expansions of blocks: what costs time even where it makes no layer."""
         self.iterations += count
         if self.iterations > self.limits.iterations:
-            self.exhausted(f"the loops take more than {self.limits.iterations:,} turns", span)
+            self.exhausted(f"the loops take more than {self.limits.iterations:,} iterations", span)
 
     def exhausted(self, message: str, span: Span) -> NoReturn:
         """Report an exceeded bound; nothing after it is looked at."""

@@ -86,7 +86,7 @@ def elaborate(
 
 
 def iterations(context: Context, frame: Frame, step: Repeat | For) -> Iterator[tuple[Scope, str]]:
-    """What expressions see in each iteration, and how a diagnostic calls it."""
+    """Yield the scope of each iteration, and how a diagnostic calls it."""
     if isinstance(step, Repeat):
         count = context.reader.integer(step.count, frame.env, "`count`")
         columns: dict[str, list[Any]] = {}
@@ -98,18 +98,21 @@ def iterations(context: Context, frame: Frame, step: Repeat | For) -> Iterator[t
                 Label(node.span, f"`{name}` has {lengths[name]}") for name, node in step.each.items()
             ) + origin_labels(frame.env, step.each.values(), step.span)
             message = "the lists of `for` are not equally long"
-            help = "give each list one item for each turn"
+            help = "give each list one item for each iteration"
             raise context.reader.error("unequal-lists", message, step.span, secondary=labels, help=help)
         count = next(iter(lengths.values()), 0)
     context.budget.charge_iterations(count, step.span)
     written = {} if isinstance(step, Repeat) else {name: frame.env.origin(node) for name, node in step.each.items()}
-    for turn in range(count):
-        row = {name: column[turn] for name, column in columns.items()}
+    for number in range(count):
+        row = {name: column[number] for name, column in columns.items()}
         if step.index is not None:
-            row[step.index] = turn
+            row[step.index] = number
         told = ", ".join(f"{name} = {show(value)}" for name, value in row.items())
         origins = {
-            name: node.items[turn] if isinstance(node, ListNode) and len(node.items) == count else node
+            name: node.items[number] if isinstance(node, ListNode) and len(node.items) == count else node
             for name, node in written.items()
         }
-        yield frame.env.extended(row, origins), f"{told or f'turn {turn + 1} of {count}'} (line {step.span.line})"
+        yield (
+            frame.env.extended(row, origins),
+            f"{told or f'iteration {number + 1} of {count}'} (line {step.span.line})",
+        )

@@ -78,14 +78,14 @@ def elaborate(context: Context, frame: Frame, step: Scan, prev: Value | None, gi
     if step.index is not None:
         sequences[step.index] = iteration_numbers(context, frame, step, length, sequences)
     builder = LevelBuilder("scan", "", step.span, frame.builder.path_of(name), frame.builder)
-    turn = {key: Value(one_turn(value.tensor)) for key, value in sequences.items()}
+    elements = {key: Value(one_iteration(value.tensor)) for key, value in sequences.items()}
     carried = {key: Value(value.tensor) for key, value in states.items()}
     outside = [*sequences.items(), *states.items()]
-    inside = {**turn, **carried}
+    inside = {**elements, **carried}
     builder.given = [(value, inside[key], key) for key, value in outside]
     builder.names = dict(inside)
     inner = Frame(builder, frame.env, frame.training)
-    last = context.run(inner, step.body, next(iter(turn.values())))
+    last = context.run(inner, step.body, next(iter(elements.values())))
     following = read_each(
         context, step.next, lambda key, node: next_state(context, inner, key, node, last, carried, step)
     )
@@ -161,7 +161,7 @@ def read_each(context: Context, written: Mapping[str, Written], read: Any) -> di
 
 
 def scan_length(context: Context, step: Scan, sequences: Mapping[str, Value]) -> Size:
-    """How many turns the scan takes; its sequences must be equally long."""
+    """Return the number of iterations. Raises ``AlreadyReported`` for sequences that are not equally long."""
     lengths: dict[str, Size] = {}
     for key, value in sequences.items():
         if not value.shape:
@@ -185,7 +185,7 @@ def scan_length(context: Context, step: Scan, sequences: Mapping[str, Value]) ->
 def first_state(
     context: Context, frame: Frame, node: Written, prev: Value | None, sequences: Mapping[str, Value]
 ) -> Value:
-    """What a state is before the first turn: a value, or zeros where its shape is written."""
+    """Return the state before the first iteration: a value, or zeros where its shape is written."""
     if not isinstance(node, ListNode):
         return needed(context, frame, node, prev)
     like = next((value for value in sequences.values() if "float" in value.tensor.dtype), None)
@@ -204,7 +204,7 @@ def first_state(
 def iteration_numbers(
     context: Context, frame: Frame, step: Scan, length: Size, sequences: Mapping[str, Value]
 ) -> Value:
-    """The numbers of the turns, as a sequence of its own."""
+    """Return the numbers of the iterations, as a sequence of its own."""
     like = next(iter(sequences.values()))
     count = make_op(context, OPS["arange"], {"end": length})
     return add_node(context, frame, "", count, [like], step.span, {}, structure="scan", ports=("like",)).outputs[0]
@@ -228,14 +228,14 @@ def next_state(
         shapes = [each.tensor.dtype for each in (before, value)]
     label = Label(step.state[key].span, f"begins as {shapes[0]}")
     message = f"the state `{key}` changes from {shapes[0]} to {shapes[1]}"
-    help = "a state keeps its shape and dtype from turn to turn"
+    help = "a state keeps its shape and dtype from iteration to iteration"
     raise context.reader.error(
         "shape-mismatch", message, node.span, f"becomes {shapes[1]}", secondary=(label,), help=help
     )
 
 
 def read_collected(context: Context, inner: Frame, step: Scan, last: Value | None) -> dict[str, Value]:
-    """What is kept of every turn: what `collect` names, else the body's last value as `output`."""
+    """Return what is kept of every iteration: the values under `collect`, else the body's last one as `output`."""
     if step.collect is not None:
         return read_each(context, step.collect, lambda key, node: needed(context, inner, node, last))
     if "output" in step.state:
@@ -257,7 +257,7 @@ def axis_of_sequence(tensor: Tensor) -> int:
     return axis_of_time(tensor.shape[1:])
 
 
-def one_turn(tensor: Tensor) -> Tensor:
+def one_iteration(tensor: Tensor) -> Tensor:
     """One step of a sequence."""
     axis = axis_of_sequence(tensor)
     return Tensor((*tensor.shape[:axis], *tensor.shape[axis + 1 :]), tensor.dtype)
