@@ -162,4 +162,4 @@ def bind_unknown(reader: Reader, frame: Frame, step: Step, name: str | None) -> 
         if each == name or each not in frame.builder.names:
             frame.builder.names[each] = UNKNOWN
     if name is not None:
-        frame.builder.places.setdefault(name, step.span)
+        frame.builder.name_spans.setdefault(name, step.span)

@@ -38,7 +38,7 @@ def build_network(context: Context, spec: Spec, title: str, inputs: Mapping[str,
         reader.report.raise_if_any()
     if not inputs:
         reader.report.raise_if_any()
-    builder.given = [(value, value, name) for name, value in inputs.items() if value is not UNKNOWN]
+    builder.declared = [(value, value, name) for name, value in inputs.items() if value is not UNKNOWN]
     builder.names = dict(inputs)
     frame = Frame(builder, context.globals)
     last = context.run(frame, spec.network, next(iter(inputs.values())))

@@ -52,10 +52,10 @@ def branch_level(
     """An iteration or a branch: a lone unnamed step *is* it; anything else gets a level of that name."""
     if len(body) == 1 and body[0].is_level and getattr(body[0], "name", None) is None:
         return context.step(frame, body[0], prev, name)
-    if name in frame.builder.places:
+    if name in frame.builder.name_spans:
         step_name(context, frame, None, name, span)
     guard_reserved(context, name, span)
-    frame.builder.places[name] = span
+    frame.builder.name_spans[name] = span
     return inner_level(context, frame, kind, name, span, prev, lambda inner, value: context.run(inner, body, value))
 
 

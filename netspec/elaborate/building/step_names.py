@@ -11,9 +11,9 @@ from netspec.syntax import ScalarNode
 
 def step_name(context: Context, frame: Frame, written: ScalarNode | None, given: str | None, span: Span) -> str:
     """The name of a step in its level; reports a name that is taken or is none."""
-    places = frame.builder.places
+    spans = frame.builder.name_spans
     if written is None:
-        name = given if given is not None else str(len(places))
+        name = given if given is not None else str(len(spans))
     else:
         span = written.span
         name = context.reader.text(written, frame.env)
@@ -21,17 +21,17 @@ def step_name(context: Context, frame: Frame, written: ScalarNode | None, given:
             message = f"`{clipped(name)}` cannot be a step's name"
             raise context.reader.error("bad-name", message, span, help=name_help(name))
     guard_reserved(context, name, span)
-    if name in places:
+    if name in spans:
         raise context.reader.error(
             "duplicate-name",
             f"two steps are called `{frame.builder.path_of(name)}`",
             span,
-            secondary=(Label(places[name], "the first"),) if places[name] != span else (),
+            secondary=(Label(spans[name], "the first"),) if spans[name] != span else (),
             help="name the loop, or use a template such as `name: layer{i + 1}`"
             if context.reader.in_loop
             else "give one of them another name",
         )
-    places[name] = span
+    spans[name] = span
     return name
 
 

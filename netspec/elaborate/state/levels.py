@@ -42,18 +42,18 @@ class LevelBuilder:
         self.steps: list[Step] = []
         self.names: dict[str, Binding] = {}
         self.incomplete = False  # a faulty step may have made names that nobody knows
-        self.places: dict[str, Span] = {}
+        self.name_spans: dict[str, Span] = {}
         self.authored: dict[str, tuple[Any, Any]] = {}  # what can be shared: a step as it is written, its scope
-        self.given: list[tuple[Value, Value, str]] = []  # declared inputs: value outside, value inside, its name
-        self.inputs: dict[Value, tuple[Value, str]] = {}  # captured: value outside -> (value inside, its name)
+        self.declared: list[tuple[Value, Value, str]] = []  # declared inputs: value outside, value inside, its name
+        self.captured: dict[Value, tuple[Value, str]] = {}  # captured: value outside -> (value inside, its name)
 
     def enter(self, outside: Value, name: str) -> Value:
         """The level's own value for one from outside."""
         if outside is UNKNOWN or outside is ABSENT:
             return outside
-        if outside not in self.inputs:
-            self.inputs[outside] = (Value(outside.tensor, outside.optional), name)
-        return self.inputs[outside][0]
+        if outside not in self.captured:
+            self.captured[outside] = (Value(outside.tensor, outside.optional), name)
+        return self.captured[outside][0]
 
     def find(self, name: str, port: str | None = None) -> Value | None:
         """The value that a reference means here; ``None`` where there is none."""
@@ -92,8 +92,8 @@ class LevelBuilder:
         """The finished level, and the values outside that its inputs stand for."""
         self._name_merges()
         used = {value for step in self.steps for value in step.inputs} | set(outputs.values())
-        captured = [(outside, *inside) for outside, inside in self.inputs.items() if inside[0] in used]
-        entered = [*self.given, *captured]
+        captured = [(outside, *inside) for outside, inside in self.captured.items() if inside[0] in used]
+        entered = [*self.declared, *captured]
         level = Level(
             kind=self.kind,
             title=self.title,

@@ -189,7 +189,7 @@ def expand(
     """A block's body as a level, for these arguments and inputs."""
     builder = LevelBuilder("block", key, block.span, path)
     formal = {name: Value(value.tensor, value.optional) for name, value in inputs.items()}
-    builder.given = [(value, value, name) for name, value in formal.items()]
+    builder.declared = [(value, value, name) for name, value in formal.items()]
     builder.names = {**dict.fromkeys(block.formal, ABSENT), **formal}
     frame = Frame(builder, visible_to(context, block).extended(arguments, arguments.origins))
     context.calling.append((key, block))

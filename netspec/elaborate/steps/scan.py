@@ -82,7 +82,7 @@ def elaborate(context: Context, frame: Frame, step: Scan, prev: Value | None, gi
     carried = {key: Value(value.tensor) for key, value in states.items()}
     outside = [*sequences.items(), *states.items()]
     inside = {**elements, **carried}
-    builder.given = [(value, inside[key], key) for key, value in outside]
+    builder.declared = [(value, inside[key], key) for key, value in outside]
     builder.names = dict(inside)
     inner = Frame(builder, frame.env, frame.training)
     last = context.run(inner, step.body, next(iter(elements.values())))
