@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from netspec.elaborate.building.reserved import why_taken
+from netspec.elaborate.building.reserved import why_reserved
 from netspec.elaborate.steps import STRUCTURES
 from netspec.ops import OPS
 from netspec.spec import CALL_KEYS
@@ -21,7 +21,7 @@ grad running_mean items keys values clear h_n c_n last prepared x_steps h c T_ N
 range zip reversed float int len Net Network ndim
 """.split()  # noqa: SIM905
 NAMES = sorted({*ODD, *keyword.kwlist, *keyword.softkwlist, *dir(builtins), *dir(nn.Module()), *dir(nn.ModuleList())})
-STEPS = [name for name in NAMES if why_taken(name) is None and name not in OPS and name not in STRUCTURES]
+STEPS = [name for name in NAMES if why_reserved(name) is None and name not in OPS and name not in STRUCTURES]
 VARIABLES = [name for name in NAMES if name not in {"None", "True", "False", "for", "if", *OPS, *STRUCTURES}]
 
 Step = Any

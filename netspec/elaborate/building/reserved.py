@@ -2,7 +2,7 @@
 
 import keyword
 
-TAKEN = frozenset(
+RESERVED_NAMES = frozenset(
     """
     add_module append apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches eval
     extend extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half initialize insert
@@ -24,16 +24,16 @@ TAKEN = frozenset(
 )
 
 
-def why_taken(name: str) -> str | None:
-    """Why no step can have the name; ``None`` where one can."""
+def why_reserved(name: str) -> str | None:
+    """Return why no step can have the name; ``None`` where one can."""
     if keyword.iskeyword(name):
         return f"`{name}` is a keyword of Python"
     if name.startswith("__") and name.endswith("__"):
         return f"Python keeps `{name}` for itself" if name.strip("_") else "a name needs a letter or a digit"
-    return f"every `nn.Module` has a `{name}`" if name in TAKEN else None
+    return f"every `nn.Module` has a `{name}`" if name in RESERVED_NAMES else None
 
 
 def free_name(name: str) -> str:
-    """A name like it that a step can have."""
+    """Return a name like it that a step can have."""
     free = f"{name.strip('_') or 'step'}" if name.startswith("__") else f"{name}_"
-    return free if why_taken(free) is None else f"{free}_"
+    return free if why_reserved(free) is None else f"{free}_"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netspec.diagnostics import Label, Span, clipped
-from netspec.elaborate.building.reserved import free_name, why_taken
+from netspec.elaborate.building.reserved import free_name, why_reserved
 from netspec.elaborate.context import Context, Frame
 from netspec.spec import NAME, name_help
 from netspec.syntax import ScalarNode
@@ -37,7 +37,7 @@ def step_name(context: Context, frame: Frame, written: ScalarNode | None, given:
 
 def guard_reserved(context: Context, name: str, span: Span) -> None:
     """Guard: a step's module is an attribute of its level's, which has methods of its own."""
-    why = why_taken(name)
+    why = why_reserved(name)
     if why is not None:
         help = f"{why}: write `{free_name(name)}`"
         raise context.reader.error("bad-name", f"`{name}` cannot be a step's name", span, help=help)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import chain, count
 from typing import Any, Union
 
-from netspec.elaborate.building.reserved import TAKEN
+from netspec.elaborate.building.reserved import RESERVED_NAMES
 from netspec.emit.source.forms import is_inline, is_module, is_sequential
 from netspec.emit.source.methods import methods
 from netspec.emit.source.names import RESERVED, is_attribute, variable_name
@@ -254,7 +254,7 @@ def _by_place(names: Mapping[str, str]) -> Callable[[str, Any], str | None]:
 
 def _attribute(group: ClassGroup, text: str, wishes: tuple[str, ...]) -> str:
     """How ``forward`` reads what ``__init__`` knows as ``text``: as an attribute that has the same name if it can."""
-    taken = {*TAKEN, *group.attributes, *(step.name for step in group.levels[0].steps)}
+    taken = {*RESERVED_NAMES, *group.attributes, *(step.name for step in group.levels[0].steps)}
     known = (name for name, value in group.attributes.items() if value == text)
     free = (name for name in (text, *wishes) if is_attribute(name) and name not in taken)
     name = next(chain(known, free), None) or next(
