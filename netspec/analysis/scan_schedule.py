@@ -36,7 +36,7 @@ class LevelSchedule:
     @cached_property
     def ahead(self) -> list[Step]:
         """The steps that run once, ahead of the scan."""
-        return self.steps("ahead")
+        return self.steps("hoisted")
 
     @cached_property
     def iteration(self) -> list[Step]:

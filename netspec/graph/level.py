@@ -124,10 +124,10 @@ Step = Union[Node, Call]
 
 LevelKind = Literal["network", "block", "sequential", "repeat", "iteration", "branch", "scan"]
 
-Phase = Literal["ahead", "before", "after"]
+Phase = Literal["hoisted", "before", "after"]
 """When a step runs that need not run in every iteration of a scan.
 
-``ahead``: once, as it gives the same in every iteration. ``before`` and ``after``: for all iterations at once, ahead of
+``hoisted``: once, as it gives the same in every iteration. ``before`` and ``after``: for all iterations at once, ahead of
 the loop, as no state needs to be known for it, or behind it, as no state depends on it.
 """
 
@@ -276,5 +276,5 @@ class CostSum(Generic[Count]):
             if not step.training:
                 ahead, run = self.work(step)
                 all_ahead.append(ahead)
-                (all_ahead if level.phases.get(step) == "ahead" else all_run).append(run)
+                (all_ahead if level.phases.get(step) == "hoisted" else all_run).append(run)
         return total(all_ahead), total(all_run)

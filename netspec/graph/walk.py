@@ -18,7 +18,7 @@ class ExecutionCount(NamedTuple):
 
     def at(self, level: Level, step: Step) -> ExecutionCount:
         """Return how often a step of the level runs."""
-        return ExecutionCount(self.ahead, self.ahead) if level.phases.get(step) == "ahead" else self
+        return ExecutionCount(self.ahead, self.ahead) if level.phases.get(step) == "hoisted" else self
 
     def inside(self, body: Level) -> ExecutionCount:
         """Return how often the steps run in a level that a step of this count runs."""

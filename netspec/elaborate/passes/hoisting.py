@@ -21,12 +21,12 @@ def hoisted(level: Level, interned: Interned) -> Level:
     """A scan's level with the phases of its steps."""
     assert level.loop is not None
     outer = level.inputs[level.loop.sequences + level.loop.states :]
-    level = _Ahead(interned).level(level, frozenset(outer), whole=True)
+    level = _Hoister(interned).level(level, frozenset(outer), whole=True)
     phases = {**level.phases, **_at_once(level)}
     return interned.level(replace(level, phases=phases)) if phases else level
 
 
-class _Ahead:
+class _Hoister:
     """Marks what gives the same in every iteration, in a level and in those that it calls."""
 
     def __init__(self, interned: Interned):
@@ -39,22 +39,22 @@ class _Ahead:
         taken apart for the sake of a reshape.
         """
         fixed |= {value for step in level.steps if not step.inputs for value in step.outputs}
-        ahead: dict[Step, Phase] = {}
+        hoisted_steps: dict[Step, Phase] = {}
         steps: list[Step] = []
         for step in level.steps:
             if (step.inputs or whole) and not step.training and fixed.issuperset(step.inputs) and is_steady(step):
-                ahead[step] = "ahead"
+                hoisted_steps[step] = "hoisted"
                 fixed |= set(step.outputs)
             elif isinstance(step, Call) and step.body.loop is None:
                 inner = frozenset(own for own, value in zip(step.body.inputs, step.inputs) if value in fixed)
                 body = self.level(step.body, inner)
                 step = step if body is step.body else replace(step, body=body)
             steps.append(step)
-        if not whole and not any(is_costly(step) for step in ahead):
-            ahead = {}
-        if not ahead and all(step is old for step, old in zip(steps, level.steps)):
+        if not whole and not any(is_costly(step) for step in hoisted_steps):
+            hoisted_steps = {}
+        if not hoisted_steps and all(step is old for step, old in zip(steps, level.steps)):
             return level
-        return self.interned.level(replace(level, steps=tuple(steps), phases=ahead))
+        return self.interned.level(replace(level, steps=tuple(steps), phases=hoisted_steps))
 
 
 def is_steady(step: Step) -> bool:
@@ -76,7 +76,7 @@ def _at_once(level: Level) -> dict[Step, Phase]:
     fixed = set(level.inputs[level.loop.sequences + level.loop.states :])
     fixed |= {value for step in level.steps if not step.inputs for value in step.outputs}
     for step in level.steps:
-        if level.phases.get(step) == "ahead":
+        if level.phases.get(step) == "hoisted":
             fixed.update(step.outputs)
         elif varying.issuperset(set(step.inputs) - fixed) and runs_at_once(step, fixed, length):
             phases[step] = "before"
