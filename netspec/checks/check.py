@@ -62,7 +62,7 @@ def _named(graph: Graph, variant: str) -> Graph:
 
 
 def _without_variant(found: Diagnostic, times: int, of: int) -> Diagnostic:
-    """A fault of every variant is none of a variant's; one of several says so."""
+    """Drop the variant from the trail if every variant has the fault; otherwise say how many do."""
     if times == 1:
         return found
     is_variant = [entry.startswith("variant ") for entry in found.trail]

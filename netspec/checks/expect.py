@@ -40,7 +40,7 @@ class Fact:
 
 @dataclass(slots=True)
 class Layers:
-    """Layers that are one and the same, as the iterations of a ``repeat`` are: the first one's path, and what all weigh."""
+    """Layers that are one and the same, as in iterations of a ``repeat``: the first one's path, and their weight."""
 
     path: str
     count: int = 0
@@ -48,7 +48,7 @@ class Layers:
 
 
 def expectation(spec: Spec, variant: str | None) -> Expect | None:
-    """What is expected of a variant, or of the spec's defaults."""
+    """Return the expectations of a variant, or of the spec's defaults; ``None`` where it has none."""
     return spec.expect if variant is None else spec.variants[variant].expect
 
 
@@ -116,7 +116,7 @@ def _counting(graph: Graph) -> Callable[[Node], int]:
 
 
 def parameter_layers(graph: Graph, each: int = 1) -> dict[Node, Layers]:
-    """What the layers learn; ``each`` number weighs so much."""
+    """Return the learned numbers of each layer, times ``each``."""
     found: dict[Node, Layers] = {}
     for path, step, _, _, shared, _ in visits(graph.body):
         if isinstance(step, Node) and not shared:
@@ -125,7 +125,7 @@ def parameter_layers(graph: Graph, each: int = 1) -> dict[Node, Layers]:
 
 
 def mac_layers(graph: Graph) -> dict[Node, Layers]:
-    """What the layers multiply in one inference pass."""
+    """Return the multiply-accumulates of each layer in one inference pass."""
     of = _counting(graph)
     found: dict[Node, Layers] = {}
     for path, step, training, executions, *_ in visits(graph.body):

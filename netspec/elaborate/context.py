@@ -58,7 +58,7 @@ def elaborates(*forms: type) -> Callable[[Registered], Registered]:
 
 @dataclass(eq=False)
 class Context:
-    """What all functions of an elaboration share.
+    """The state that all functions of an elaboration share.
 
     ``globals`` are the parameters and symbolic dimensions that every block sees. ``calling`` are the blocks being
     expanded, from the outermost. ``expanded`` has the level of each call's block (``None`` until it is finished, or

@@ -96,7 +96,7 @@ def _size(reader: Reader, node: SyntaxNode, env: Mapping[str, Any]) -> Size:
 
 
 def read_bounds(spec: Spec, reader: Reader, env: Scope) -> dict[str, int]:
-    """What the whole numbers of each input are below."""
+    """Return the number that each input of whole numbers stays below, where the spec gives one."""
     bounds = {}
     for name, given in spec.inputs.items():
         if given.below is not None:
@@ -112,7 +112,7 @@ def read_bounds(spec: Spec, reader: Reader, env: Scope) -> dict[str, int]:
 
 
 def read_ranges(spec: Spec, reader: Reader, env: Scope) -> dict[str, tuple[float, float]]:
-    """The least and the largest number of each input of real numbers that says so."""
+    """Return the least and the largest number of each input of real numbers, where the spec gives them."""
     ranges = {}
     for name, given in spec.inputs.items():
         if given.range is None:

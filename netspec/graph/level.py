@@ -127,8 +127,8 @@ LevelKind = Literal["network", "block", "sequential", "repeat", "iteration", "br
 Phase = Literal["hoisted", "before", "after"]
 """When a step runs that need not run in every iteration of a scan.
 
-``hoisted``: once, as it gives the same in every iteration. ``before`` and ``after``: for all iterations at once, ahead of
-the loop, as no state needs to be known for it, or behind it, as no state depends on it.
+``hoisted``: once, as it gives the same in every iteration. ``before`` and ``after``: for all iterations at once, ahead
+of the loop, as it needs no state, or behind it, as no state depends on it.
 """
 
 

@@ -64,7 +64,7 @@ DISK = Disk()
 
 @dataclass(slots=True)
 class Imports:
-    """What was imported: the blocks of all files, and the files in the order they were read."""
+    """The result of importing: the blocks of all files, and the files in the order they were read."""
 
     root: Path
     tree: Tree

@@ -143,7 +143,7 @@ def _environment() -> dict[str, str]:
 
 
 def _git(folder: Path, *arguments: str) -> bytes | None:
-    """What git prints; ``None`` where it fails."""
+    """Return the output of git; ``None`` where it fails."""
     command = ["git", *SETTINGS, "--no-replace-objects", "--literal-pathspecs", *arguments]
     try:
         done = subprocess.run(

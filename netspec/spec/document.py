@@ -1,4 +1,4 @@
-"""What stands at the top of a file: parameters, variants, inputs, blocks, outputs, and the file as a whole."""
+"""The top of a file: parameters, variants, inputs, blocks, outputs, and the file as a whole."""
 
 from __future__ import annotations
 

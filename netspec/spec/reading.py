@@ -227,7 +227,7 @@ class FormField:
 
     @property
     def holds(self) -> str | tuple[str, ...]:
-        """What the field holds, as its mark says."""
+        """Return the kind of value that the field holds, or the words that it takes, as its mark says."""
         return "" if self.mark is None else self.mark.holds
 
 
@@ -302,7 +302,7 @@ ELSEWHERE = {
     "shuffle": "leave it out: rows come in another order in each epoch",
     "scheduler": "did you mean `schedule`?",
 }
-"""What people look for among the keys of `train`, and where it is."""
+"""Keys that people look for in `train`, with the place where each is."""
 
 
 def _keys(form: type[Form]) -> list[str]:

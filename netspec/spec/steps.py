@@ -1,4 +1,4 @@
-"""What stands in a body: calls of ops and blocks, and the structures."""
+"""The steps of a body: calls of ops and blocks, and the base of the structures."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ STRUCTURES: dict[str, type[Structure]] = {}
 """Every structure by its word; each registers itself, from ``netspec.elaborate.steps`` or from a plugin."""
 
 CALL_KEYS = ("name", "from", "freeze", "init")
-"""What every call may say beside its arguments."""
+"""The keys of every call beside its arguments."""
 
 
 def read_step(node: SyntaxNode, report: Report) -> Step | None:

@@ -1,4 +1,4 @@
-"""What PyYAML's parser refuses, in words, at the place where the author can mend it."""
+"""Explanations of what PyYAML's parser refuses, at the place where the author can mend it."""
 
 from __future__ import annotations
 

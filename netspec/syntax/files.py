@@ -12,7 +12,7 @@ from netspec.diagnostics import Diagnostic, Label, Source, Span, SpecError, Usag
 
 @dataclass(frozen=True, slots=True)
 class FileLimits:
-    """What one file may hold; ``expanded`` counts the nodes behind each alias again, ``imported`` the bytes of imports.
+    """Bounds on one file; ``expanded`` counts the nodes behind each alias again, ``imported`` the bytes of imports.
 
     ``depth`` is not raised: PyTorch itself gives up on modules nested a few hundred deep.
     """

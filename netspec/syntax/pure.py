@@ -160,7 +160,7 @@ class PureLoader(Reader, Scanner, Parser):
         return event
 
     def fetch_stream_end(self) -> None:
-        """What must be a key needs its colon before the text ends, in brackets that are still open too."""
+        """Require the colon of a key before the text ends, in brackets that are still open too."""
         for key in self.possible_simple_keys.values():
             if key.required:
                 raise ScannerError("while scanning a simple key", key.mark, "could not find expected ':'", key.mark)

@@ -1,4 +1,4 @@
-"""What a plain scalar means by YAML 1.2's core schema, and what YAML 1.1 would have made of it.
+"""The values of plain scalars by YAML 1.2's core schema, and what YAML 1.1 would have made of them.
 
 Beyond the core schema, an integer may have its digits grouped by threes: ``10_000``, as in Python and in YAML 1.1.
 """
@@ -68,7 +68,7 @@ def resolve(text: str) -> Scalar | Trap:
 
 
 def _old_meaning(text: str) -> tuple[str, str] | None:
-    """What YAML 1.1 takes a plain value for where YAML 1.2 does not, and how to write either."""
+    """Return what YAML 1.1 takes a plain value for where YAML 1.2 does not, and how to write either."""
     if _OLD_TRUE.fullmatch(text):
         return "true", f'write `true`, or quote it: "{text}"'
     if _OLD_FALSE.fullmatch(text):

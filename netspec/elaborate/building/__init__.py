@@ -1,1 +1,1 @@
-"""What steps of every form are built with: names, references, nodes and inner levels."""
+"""The parts that steps of every form are built with: names, references, nodes and inner levels."""

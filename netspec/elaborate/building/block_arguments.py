@@ -64,6 +64,6 @@ def _callee(reader: Reader, step: CallStep, key: str, block: BlockSpec, env: Sco
 
 
 def visible_to(context: Context, block: BlockSpec) -> Scope:
-    """What a block sees beside its own parameters: those of its file; an imported block sees none."""
+    """Return the scope around a block: the parameters of its file; an imported block sees none."""
     home = context.network[0].span.source
     return context.globals if block.span.source is home else Scope({})

@@ -16,7 +16,7 @@ from netspec.spec import Step
 from netspec.spec.steps import NamedStructure
 
 Fill = Callable[[Frame, Value], "Value | None"]
-"""What a structure does in its level, from the value that it reads to the one that it gives."""
+"""Fills a structure's level: takes the value that the structure reads, and returns its result."""
 
 
 def inner_level(
@@ -28,7 +28,7 @@ def inner_level(
     prev: Value | None,
     fill: Callable[[Frame, Value | None], Value | None],
 ) -> Value | None:
-    """A level of its own at ``name``, filled by ``fill`` from its input."""
+    """Add a level of its own at ``name``, which ``fill`` fills from its input. Returns its output."""
     builder = LevelBuilder(kind, "", span, frame.builder.path_of(name), frame.builder)
     entered = None if prev is None else builder.enter(prev, "input")
     result = fill(Frame(builder, frame.env), entered)
@@ -49,7 +49,7 @@ def inner_level(
 def branch_level(
     context: Context, frame: Frame, kind: LevelKind, name: str, span: Span, body: Sequence[Step], prev: Value | None
 ) -> Value | None:
-    """An iteration or a branch: a lone unnamed step *is* it; anything else gets a level of that name."""
+    """Elaborate an iteration or a branch: a lone unnamed step *is* it; anything else gets a level of that name."""
     if len(body) == 1 and body[0].is_level and getattr(body[0], "name", None) is None:
         return context.step(frame, body[0], prev, name)
     if name in frame.builder.name_spans:
@@ -60,7 +60,7 @@ def branch_level(
 
 
 def grouped(context: Context, frame: Frame, step: NamedStructure, prev: Value | None, fill: Fill) -> Value | None:
-    """A structure that reads one value: in the level around it, or with a name in one of its own."""
+    """Elaborate a structure that reads one value: in the level around it, or with a name in one of its own."""
     prev = required(context, previous(context, prev, step.span), step.span, f"`{step.known_as}`")
     if step.name is None:
         return fill(frame, prev)

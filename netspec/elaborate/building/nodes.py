@@ -68,7 +68,7 @@ def make_op(context: Context, kind: type[Op], arguments: Mapping[str, Any]) -> O
 
 
 def infer(context: Context, op: Op, tensors: tuple[Tensor, ...], span: Span) -> tuple[Tensor, ...]:
-    """What an op makes of these tensors, worked out once. Raises ``ShapeError`` where it cannot take them."""
+    """Return the tensors that an op makes of these, inferred once. Raises ``ShapeError`` where it cannot take them."""
     key = op, tensors
     free = context.cache.free.get(key)
     if free is not None:

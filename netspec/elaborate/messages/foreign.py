@@ -1,4 +1,4 @@
-"""What other tools call their layers, losses and optimizers, and what of it there is here.
+"""The names of layers, losses and optimizers in other tools, with what there is here instead.
 
 A name that means something elsewhere is answered by its meaning, never by a word that is spelled alike: who writes
 `topk` does not mean `tanh`. Names are compared without case and underscores.
@@ -177,7 +177,7 @@ FORMS = {
     "var": "write it with `reduce_mean`, `subtract` and `multiply`",
     "zeroslike": "write `zeros`",
 }
-"""What is written in another form."""
+"""Names of what is written in another form here."""
 
 _ABSENT = """
     adaptivelogsoftmaxwithloss affinegrid all any argsort bilinear c1 c2 c2f c3 c3k2 bottleneckcsp categoryencoding ceil
@@ -190,7 +190,7 @@ _ABSENT = """
     unitnormalization xor parameterdict parameterlist shape
 """
 ABSENT = frozenset(_ABSENT.split())
-"""What other tools have and netspec has not."""
+"""Names of what other tools have and netspec has not."""
 
 LOSSES = {
     "bcewithlogitsloss": "binary_cross_entropy",
@@ -274,7 +274,7 @@ SAID = {
     "rmse": "`mse` is its square",
     "totensor": "leave it out: images are tensors from 0 to 1",
 }
-"""What is a form of something here."""
+"""Names of what is a special case of something here."""
 
 _RECIPES_LACK = """
     adafactor adamax asgd ftrl lamb lars lion muon nadam radam rprop sparseadam cosineannealingwarmrestarts cycliclr
@@ -323,7 +323,7 @@ def op_help(word: str, names: tuple[str, ...]) -> str:
 
 
 def ingredient_help(kind: Kind, word: str, candidates: Iterable[str]) -> str | None:
-    """What to write instead of an ingredient that does not exist; ``None`` where nothing is known of it."""
+    """Return what to write instead of an ingredient that does not exist; ``None`` where nothing is known of it."""
     names, key = [*candidates], folded(word)
     found = {folded(name): name for name in names}.get(key) or INGREDIENTS.get(kind, {}).get(key)
     if found is not None:

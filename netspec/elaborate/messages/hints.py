@@ -1,4 +1,4 @@
-"""What an author may have meant: looked up only when something is wrong."""
+"""Guesses at what an author meant, looked up only when something is wrong."""
 
 from __future__ import annotations
 

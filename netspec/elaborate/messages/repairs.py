@@ -1,4 +1,4 @@
-"""What to tell when branches do not fit: which step changed the shape, which branch differs, what repairs it."""
+"""Repairs for branches that do not fit: which step changed the shape, which branch differs, how to mend it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def changing_arguments(step: Step, labels: Iterable[Label], before: Shape, after
 
 
 def branch_labels(spans: Mapping[str, Span], results: Mapping[str, Value], dim: Any) -> tuple[Label, ...]:
-    """What each branch gives; where most agree, which one differs."""
+    """Return a label with the shape of each branch; where most agree, it marks the one that differs."""
 
     def fitting(shape: Shape) -> Shape:
         return (*shape[:dim], *shape[dim:][1:]) if isinstance(dim, int) and 0 <= dim < len(shape) else shape

@@ -1,4 +1,4 @@
-"""What is said of calls of what does not exist, or with what it does not have."""
+"""Messages for calls of what does not exist, or with arguments that it does not have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the passes over the network's body work on."""
+"""The draft of a graph, which the passes over the network's body complete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a scan need not do in every iteration: found once, for the source, ONNX and the costs alike.
+"""Loop-invariant steps of a scan, found once, for the source, ONNX and the costs alike.
 
 A step that reads nothing but what lies outside the scan gives the same in every iteration: it runs ahead of the loop,
 from inside a block too (the keys of an attention are projected once). A step that treats every place of the leading

@@ -1,4 +1,4 @@
-"""What the functions of ``torch.nn.init`` take: which numbers, and parameters of which shapes."""
+"""The limits of the functions of ``torch.nn.init``: the numbers they take, and the shapes of parameters they fill."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SAID = {MATRIX: "2 dimensions", FANS: "2 dimensions or more", FILTERS: "3 to 5 d
 
 
 def wrong_number(function: str, given: Mapping[str, Any]) -> str | None:
-    """What is wrong with a function's numbers, its defaults among them."""
+    """Return what is wrong with a function's numbers, its defaults among them; ``None`` where nothing is."""
     numbers = {name: value for name, value in given.items() if isinstance(value, (int, float))}
     for name, value in numbers.items():
         which = f"`{name}` of `{function}`"

@@ -79,7 +79,7 @@ def _entries(written: Written, places: Sequence[Place]) -> Iterator[tuple[Scalar
 
 
 def _is_weight(place: Place) -> bool:
-    """Whether a function that stands alone is for it: two dimensions or more, or a step that is but a parameter."""
+    """Tell if a function that stands alone fills it: two dimensions or more, or a step that is only a parameter."""
     return not place.key or len(place.node.parameters[place.parameter]) > 1
 
 
@@ -136,5 +136,5 @@ def common(keys: Sequence[str]) -> str:
 
 
 def _alike(lists: Sequence[Sequence[str]]) -> list[str]:
-    """What all of some lists begin with."""
+    """The longest common start of some lists."""
     return [column[0] for column in takewhile(lambda column: len(set(column)) == 1, zip(*lists))]

@@ -11,7 +11,7 @@ from netspec.ops import InputRange, Op
 
 
 def input_ranges(body: Level, below: Mapping[str, int]) -> dict[str, InputRange]:
-    """What the ops take of each input of the network; ``below`` is what the author says."""
+    """Return the numbers that the ops take of each input; ``below`` has the bounds that the author gives."""
     found = dict(zip(body.input_names, _ranges(body, {})))
     made = {name: each or InputRange() for name, each in found.items() if each is not None or name in below}
     return {name: replace(each, below=below.get(name, each.below)) for name, each in made.items()}
@@ -23,7 +23,7 @@ def set_input_ranges(draft: Draft) -> None:
 
 
 def _ranges(level: Level, known: dict[Level, Sequence[InputRange | None]]) -> Sequence[InputRange | None]:
-    """What the steps of a level take of each of its inputs; the first reader with something to say has it."""
+    """The numbers that a level takes of each of its inputs; the first reader that says something decides."""
     if all("float" in value.tensor.dtype for value in level.inputs):
         return [None] * len(level.inputs)
     if level not in known:
@@ -50,7 +50,7 @@ def _taken(
 
 
 def _through(node: Node, taken: Mapping[Value, InputRange]) -> InputRange | None:
-    """What is taken of a node's result, as said of its input: numbers that are cast, reshaped or coalesced."""
+    """The numbers taken of a node's result, as numbers of its input: where it only casts, reshapes or coalesces."""
     input_range = taken.get(node.outputs[0])
     whole = len(node.inputs) == 1 or node.op.name == "coalesce"
     if input_range is None or not whole or type(node.op).parameters is not Op.parameters:

@@ -144,7 +144,7 @@ def _extend(
 
 
 def _near(graph: Graph, requirements: Sequence[Requirement]) -> dict[str, list[int]]:
-    """What each dimension may be by itself, sizes of about half of what it is first."""
+    """Return the sizes that each dimension may have by itself, those near half of its present one first."""
     batch = batch_dims(graph)
     made = {}
     for name, size in graph.sizes.items():

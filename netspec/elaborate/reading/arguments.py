@@ -35,7 +35,7 @@ PLAIN_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Callee:
-    """What takes arguments: its name, their names, and the ``main`` one, which may stand without its name.
+    """Something that takes arguments: its name, their names, and the ``main`` one, which may stand without its name.
 
     ``read`` gives an argument's value, or raises ``AlreadyReported``; ``unknown`` reports a name that is none of them.
     ``required`` are those without a default, ``declared`` labels the places where they are declared, if a spec does.

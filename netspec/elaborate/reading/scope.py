@@ -1,4 +1,4 @@
-"""What expressions see: names with their values, and where each value was set."""
+"""The scopes of expressions: names with their values, and where each value was set."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ class Reader:
         return AlreadyReported()
 
     def value(self, node: Written, env: Env, rule: TextRule = EXPRESSION) -> Any:
-        """What a node means where ``rule`` says which texts stand for themselves."""
+        """Return the value of a node, where ``rule`` says which texts stand for themselves."""
         if isinstance(node, ScalarNode):
             if not isinstance(node.value, str):
                 return node.value

@@ -1,4 +1,4 @@
-"""What the elaborations of one spec share: a variant finds ready what another has worked out already."""
+"""The cache that the elaborations of one spec share: a variant finds what another has worked out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Expanded = tuple[Level, int, tuple[Requirement, ...]]
 class ElaborationCache:
     """Ops, their results and the levels of blocks, each with what it required of the symbolic dimensions.
 
-    Only what came to a good end is here, and nothing that depends on who asks: a block's level goes by the values of
+    Caches only successful results that do not depend on the caller: a block's level goes by the values of
     all that its text might name. Specs share too, through ``common``, but only ops and results that require nothing.
     """
 

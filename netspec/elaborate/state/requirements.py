@@ -1,4 +1,4 @@
-"""What must hold of the symbolic dimensions, and sizes that satisfy it."""
+"""Requirements on the symbolic dimensions, and whether sizes meet them."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Requirements:
 
 @lru_cache(maxsize=4096)
 def certainly_positive(size: Dim) -> bool:
-    """Whether a size is at least 1 for all positive symbols: no floor in it, nothing subtracted, or a plain ceiling."""
+    """Tell if a size is at least 1 for all positive symbols: no floor in it, nothing subtracted, or a plain ceiling."""
     for monomial, coefficient in size.terms.items():
         if coefficient < 0:
             return False

@@ -23,7 +23,7 @@ WORDS: Mapping[Kind, str] = {
     "transform": "transform",
     "metric": "metric",
 }
-"""What each kind is called in messages."""
+"""The word for each kind in messages."""
 
 
 class IngredientReader:
