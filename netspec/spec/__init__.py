@@ -17,7 +17,7 @@ from netspec.spec.document import (
     read_library,
     read_spec,
 )
-from netspec.spec.parameters import Parameter, ParamSpec
+from netspec.spec.parameters import DeclaredParameter, ParamSpec
 from netspec.spec.reading import (
     NAME,
     RESERVED,
@@ -42,6 +42,7 @@ __all__ = [
     "VERSION",
     "BlockSpec",
     "CallStep",
+    "DeclaredParameter",
     "DimSpec",
     "Entry",
     "Expect",
@@ -49,7 +50,6 @@ __all__ = [
     "InputSpec",
     "OutputSpec",
     "ParamSpec",
-    "Parameter",
     "Spec",
     "Step",
     "TrainSpec",

@@ -40,7 +40,7 @@ class ParamSpec(Form):
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
+class DeclaredParameter:
     """A declared parameter. ``type`` is ``int``, ``float``, ``bool``, ``str`` or ``list[…]`` of one of these."""
 
     key: ScalarNode
@@ -52,7 +52,7 @@ class Parameter:
 TYPE = re.compile(r"(?:list\[)*(?:int|float|bool|str)\]*\Z")
 
 
-def _read_parameter(key: ScalarNode, node: SyntaxNode, report: Report) -> Parameter | None:
+def _read_parameter(key: ScalarNode, node: SyntaxNode, report: Report) -> DeclaredParameter | None:
     if isinstance(node, MapNode):
         long = read_form(ParamSpec, node, report, f"the parameter `{key.text}`")
         if long is None:
@@ -68,10 +68,10 @@ def _read_parameter(key: ScalarNode, node: SyntaxNode, report: Report) -> Parame
             message = f"the parameter `{key.text}` needs a `default` or a `type`"
             report.error("missing-key", message, key.span, help=help)
             return None
-        return Parameter(key, long.type, long.default, long)
+        return DeclaredParameter(key, long.type, long.default, long)
     if isinstance(node, ScalarNode) and isinstance(node.value, str) and is_type(node.value):
-        return Parameter(key, node.value, None)
-    return Parameter(key, None, node)
+        return DeclaredParameter(key, node.value, None)
+    return DeclaredParameter(key, None, node)
 
 
 TYPES_HELP = "types are int, float, bool, str and list[…] of these"
@@ -82,10 +82,14 @@ def is_type(text: str) -> bool:
     return bool(TYPE.match(text)) and text.count("[") == text.count("]")
 
 
-Parameters = Annotated[Mapping[str, Parameter], named_by(_read_parameter, "a mapping from parameters to defaults")]
+Parameters = Annotated[
+    Mapping[str, DeclaredParameter], named_by(_read_parameter, "a mapping from parameters to defaults")
+]
 
 
-def check_defaults(parameters: Mapping[str, Parameter], visible: Mapping[str, Parameter], report: Report) -> None:
+def check_defaults(
+    parameters: Mapping[str, DeclaredParameter], visible: Mapping[str, DeclaredParameter], report: Report
+) -> None:
     """Report defaults without a type that read other parameters: texts by the letter, expressions by intent."""
     for name, parameter in parameters.items():
         default = parameter.default
@@ -103,7 +107,7 @@ def check_defaults(parameters: Mapping[str, Parameter], visible: Mapping[str, Pa
                 break
 
 
-def _reads(item: ScalarNode, visible: Mapping[str, Parameter]) -> bool:
+def _reads(item: ScalarNode, visible: Mapping[str, DeclaredParameter]) -> bool:
     """Return whether a plain text computes something from parameters, or is the name of one that holds no text."""
     if not item.plain or not isinstance(item.value, str):
         return False
@@ -116,7 +120,7 @@ def _reads(item: ScalarNode, visible: Mapping[str, Parameter]) -> bool:
     return bool(names) and names <= visible.keys()
 
 
-def _is_text(parameter: Parameter) -> bool:
+def _is_text(parameter: DeclaredParameter) -> bool:
     if parameter.type is not None:
         return parameter.type == "str"
     return isinstance(parameter.default, ScalarNode) and isinstance(parameter.default.value, str)

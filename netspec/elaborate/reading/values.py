@@ -13,7 +13,7 @@ from netspec.elaborate.reading.scope import origin_labels, show
 from netspec.expressions import ExpressionError, UnknownError, parse, parse_template
 from netspec.ops import OPS
 from netspec.ops.core.arguments import TextRule
-from netspec.spec import Parameter, Written, misfit
+from netspec.spec import DeclaredParameter, Written, misfit
 from netspec.syntax import ListNode, MapNode, ScalarNode
 
 Env = Mapping[str, Any]
@@ -212,7 +212,7 @@ def type_of(value: Any) -> str | None:
     return {int: "int", float: "float", str: "str"}.get(type(value))
 
 
-def declared_type(reader: Reader, parameter: Parameter) -> str:
+def declared_type(reader: Reader, parameter: DeclaredParameter) -> str:
     """The type of a parameter: as declared, or that of its default."""
     if parameter.type is not None:
         return parameter.type
@@ -241,7 +241,7 @@ def _literal(node: Written) -> Any:
     return [_literal(item) for item in node.items] if isinstance(node, ListNode) else None
 
 
-def default_value(reader: Reader, parameter: Parameter, env: Env) -> Any:
+def default_value(reader: Reader, parameter: DeclaredParameter, env: Env) -> Any:
     """A parameter's default, checked; earlier parameters are in ``env``."""
     assert parameter.default is not None
     _guard_default(reader, parameter.default)
@@ -251,7 +251,7 @@ def default_value(reader: Reader, parameter: Parameter, env: Env) -> Any:
     )
 
 
-def bounded(reader: Reader, parameter: Parameter, value: Any, span: Span) -> Any:
+def bounded(reader: Reader, parameter: DeclaredParameter, value: Any, span: Span) -> Any:
     """Guard: the value is among the parameter's choices and within its bounds."""
     spec = parameter.spec
     if spec is None:
