@@ -149,8 +149,8 @@ class Job:
         elif self.changed_data:
             write_rows(self.first.data, self.folder)
         if not self.folder.begun:
-            said = write_sources(self.loaded, self.asked, self.folder.path)
-            self.folder.begin(self.loaded.source.text, facts(self.first.graph) | {"asked": said})
+            asked = write_sources(self.loaded, self.asked, self.folder.path)
+            self.folder.begin(self.loaded.source.text, facts(self.first.graph) | {"asked": asked})
         else:
             self._guard_environment()
 

@@ -141,8 +141,8 @@ class Setup:
         settings, binding = self.recipe.settings, self.binding
         padding = {name: pad for name in binding.columns if (pad := self.columns[name].padding) is not None}
         padding = padding if settings.group_by_length else {}
-        given = (self.data.columns, binding, self.device, self.prepare, augment, subset, settings.seed, padding)
-        return Batches(rows, *given, self.world, chosen_workers(settings.workers, self.world.size), drop_last)
+        arguments = (self.data.columns, binding, self.device, self.prepare, augment, subset, settings.seed, padding)
+        return Batches(rows, *arguments, self.world, chosen_workers(settings.workers, self.world.size), drop_last)
 
     @property
     def steps(self) -> int:
@@ -240,7 +240,7 @@ class Setup:
 
     def write_weights(self, weights: Mapping[str, Tensor], path: Path, strategy: Strategy) -> None:
         """Write weights as safetensors; tied ones are written once. Every process calls this."""
-        kept: dict[str, Tensor] = {}
+        tensors: dict[str, Tensor] = {}
         seen: dict[int, str] = {}
         aliases: dict[str, str] = {}
         for name, tensor in named_tensors(self.model):
@@ -248,10 +248,10 @@ class Setup:
                 aliases[name] = seen[id(tensor)]
                 continue
             seen[id(tensor)] = name
-            kept[name] = strategy.full_tensor(weights[name].detach()).cpu()
+            tensors[name] = strategy.full_tensor(weights[name].detach()).cpu()
         if not self.world.is_first:
             return
-        write_tensors(kept, path, {"tied": json.dumps(aliases)})
+        write_tensors(tensors, path, {"tied": json.dumps(aliases)})
 
     def read_weights(self, path: Path) -> dict[str, Tensor]:
         """Read the weights in a safetensors file of a run."""
@@ -263,11 +263,11 @@ NOTHING = nullcontext()
 
 def named_tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
     """Yield the tensors of a state dict, as the very objects: tied parameters are one."""
-    kept = model.state_dict()
+    state = model.state_dict()
     for name, tensor in chain(
         model.named_parameters(remove_duplicate=False), model.named_buffers(remove_duplicate=False)
     ):
-        if name in kept:
+        if name in state:
             yield name, tensor
 
 

@@ -59,17 +59,17 @@ class World:
         """Return the sum of each number over all processes."""
         if self.size == 1:
             return [*numbers]
-        given = torch.tensor(numbers, dtype=torch.float64)
-        dist.all_reduce(given)
-        return given.tolist()
+        tensor = torch.tensor(numbers, dtype=torch.float64)
+        dist.all_reduce(tensor)
+        return tensor.tolist()
 
     def most(self, number: int) -> int:
         """Return the largest of the numbers of all processes."""
         if self.size == 1:
             return number
-        given = torch.tensor(number)
-        dist.all_reduce(given, dist.ReduceOp.MAX)
-        return int(given)
+        tensor = torch.tensor(number)
+        dist.all_reduce(tensor, dist.ReduceOp.MAX)
+        return int(tensor)
 
     def gathered(self, value: T) -> list[T]:
         """Return the values of all processes, in the order of their ranks."""

@@ -79,10 +79,10 @@ def guard_numbers(array: Array, name: str, file: str) -> None:
         bad = ~(np.abs(array.astype(np.float64)) <= LARGEST)
     if not bad.any():
         return
-    place = tuple(np.argwhere(bad)[0])
-    index = ", ".join(map(str, place))
-    why = "which is too large a number" if np.isfinite(array[place]) else "which is no number to learn from"
-    raise DataFault(f"{file}: `{name}[{index}]` is {array[place]}, {why}")
+    position = tuple(np.argwhere(bad)[0])
+    index = ", ".join(map(str, position))
+    why = "which is too large a number" if np.isfinite(array[position]) else "which is no number to learn from"
+    raise DataFault(f"{file}: `{name}[{index}]` is {array[position]}, {why}")
 
 
 def real(array: Array) -> torch.Tensor:

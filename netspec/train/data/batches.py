@@ -185,8 +185,8 @@ class Batches:
             tensors = self._prepared(tensors)
         for (transform, names), numbers in zip(self.augment, draws):
             change = resolve(transform.torch)
-            given = (numbers[index].to(self.device),) if transform.draws else ()
-            tensors |= {name: change(transform, tensors[name], *given) for name in names}
+            drawn = (numbers[index].to(self.device),) if transform.draws else ()
+            tensors |= {name: change(transform, tensors[name], *drawn) for name in names}
         inputs = tuple(None if name is None else tensors[name] for name in self.binding.inputs)
         return Batch(inputs, {output: tensors[name] for output, name in self.binding.targets.items()}, count, whole)
 

@@ -90,9 +90,9 @@ def lone_classes(recipe: Recipe, data: Data, targets: Mapping[str, str]) -> str 
 def _without(everything: Tensor, held: Tensor) -> RowSplit:
     if not len(held):
         return RowSplit(everything)
-    kept = torch.ones(len(everything), dtype=torch.bool)
-    kept[held] = False
-    return RowSplit(everything[kept], held.sort().values)
+    trains = torch.ones(len(everything), dtype=torch.bool)
+    trains[held] = False
+    return RowSplit(everything[trains], held.sort().values)
 
 
 def _folds(order: Tensor, count: int, classes: Tensor | None) -> list[Tensor]:

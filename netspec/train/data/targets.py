@@ -47,9 +47,9 @@ def as_classes(
     data = _changed(data, name, Tensor.long, replace(column, dtype="int64"))
     shape = column.shape
     if rank is not None and len(shape) == rank + 1 and 1 in shape:
-        place = shape.index(1)
-        short = replace(data.columns[name], shape=shape[:place] + shape[place + 1 :])
-        data = _changed(data, name, lambda tensor: tensor.squeeze(place + 1), short)
+        dim = shape.index(1)
+        short = replace(data.columns[name], shape=shape[:dim] + shape[dim + 1 :])
+        data = _changed(data, name, lambda tensor: tensor.squeeze(dim + 1), short)
     classes = max(_count(tensor, name, data.file, ignored) for tensor in _tensors(data, name))
     counted = replace(data.columns[name], classes=classes or None)
     if not counted.shape and not trained:
@@ -89,17 +89,17 @@ def _count(tensor: Tensor, name: str, file: str, ignored: int | None) -> int:
     why = "but classes are whole numbers from 0 on"
     help = "real numbers are no classes: store them as float32; what is to be left out, `ignore_index` names"
     _guard_place(tensor, (tensor < 0) & counts, name, file, why, help)
-    kept = tensor[counts]
-    return int(kept.max()) + 1 if kept.numel() else 0
+    counted = tensor[counts]
+    return int(counted.max()) + 1 if counted.numel() else 0
 
 
 def _guard_place(tensor: Tensor, wrong: Tensor, name: str, file: str, why: str, help: str | None = None) -> None:
     """Guard: no value is ``wrong``. The error names the position of the first."""
     if bool(wrong.any()):
-        place = tuple(wrong.nonzero()[0].tolist())
-        value = tensor[place].item()
+        position = tuple(wrong.nonzero()[0].tolist())
+        value = tensor[position].item()
         text = f"{value:g}" if isinstance(value, float) else str(value)
-        raise DataFault(f"{file}: `{name}[{', '.join(map(str, place))}]` is {text}, {why}", help)
+        raise DataFault(f"{file}: `{name}[{', '.join(map(str, position))}]` is {text}, {why}", help)
 
 
 def _guard_none_absent(data: Data, name: str, classes: int, ignored: int | None) -> None:

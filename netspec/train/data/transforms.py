@@ -90,8 +90,8 @@ def random_erasing(transform: RandomErasing, rows: Tensor, draws: Tensor) -> Ten
     inside = []
     for draw, size in zip(draws[:, 1:].unbind(1), rows.shape[-2:]):
         start = _whole(draw, size) - transform.size // 2
-        place = torch.arange(size, device=rows.device) - start[:, None]
-        inside.append((place >= 0) & (place < transform.size))
+        offset = torch.arange(size, device=rows.device) - start[:, None]
+        inside.append((offset >= 0) & (offset < transform.size))
     erased = inside[0][:, :, None] & inside[1][:, None, :] & (draws[:, :1, None] < transform.p)
     return rows.masked_fill(erased[:, None], 0.0)
 

@@ -39,8 +39,8 @@ def balanced(loss: Loss, data: Data, name: str, rows: Tensor, classes: int | Non
         raise UsageError(f"`{BALANCED}` needs data whose classes are known at once: give a number for each instead")
     values = values[rows]
     if isinstance(loss, ClassLoss):
-        kept = values if loss.ignore_index is None else values[values != loss.ignore_index]
-        return loss.model_copy(update={"weight": class_weights(kept, classes)})
+        counted = values if loss.ignore_index is None else values[values != loss.ignore_index]
+        return loss.model_copy(update={"weight": class_weights(counted, classes)})
     return loss.model_copy(update={"pos_weight": positive_weights(values, data.columns[name])})
 
 

@@ -44,7 +44,7 @@ class Meter(ABC):
         """Return the statistics of a batch."""
 
     @abstractmethod
-    def whole(self, kept: Sequence[Tensor]) -> float:
+    def whole(self, statistics: Sequence[Tensor]) -> float:
         """Return the metric from the statistics of all batches, [batches, …] each."""
 
 
@@ -69,8 +69,8 @@ class AccuracyMeter(Meter):
         right = (scores > 0) == wanted
         return right.sum(), torch.tensor(right.numel())
 
-    def whole(self, kept: Sequence[Tensor]) -> float:
-        right, count = (each.sum() for each in kept)
+    def whole(self, statistics: Sequence[Tensor]) -> float:
+        right, count = (each.sum() for each in statistics)
         return float(right.double() / count)
 
 
@@ -90,16 +90,16 @@ class F1Meter(Meter):
         hits = torch.bincount(wanted[answers == wanted], minlength=count)
         return hits, torch.bincount(answers, minlength=count) + torch.bincount(wanted, minlength=count)
 
-    def whole(self, kept: Sequence[Tensor]) -> float:
-        hits, named = (each.sum(0).double() for each in kept)
+    def whole(self, statistics: Sequence[Tensor]) -> float:
+        hits, named = (each.sum(0).double() for each in statistics)
         return mean_of_defined(2 * hits / named)
 
 
 class MultilabelF1Meter(F1Meter):
     """The same for questions of yes and no."""
 
-    def whole(self, kept: Sequence[Tensor]) -> float:
-        hits, named = (each.sum(0).double() for each in kept)
+    def whole(self, statistics: Sequence[Tensor]) -> float:
+        hits, named = (each.sum(0).double() for each in statistics)
         return float((2 * hits / named).nan_to_num(0.0).mean())
 
 
@@ -119,15 +119,15 @@ class AUROCMeter(Meter):
         parts = gathered(self.parts)
         return self.whole([torch.cat(each) for each in zip(*parts)]) if parts else math.nan
 
-    def whole(self, kept: Sequence[Tensor]) -> float:
-        scores, wanted = kept
+    def whole(self, statistics: Sequence[Tensor]) -> float:
+        scores, wanted = statistics
         return mean_of_defined(torch.stack([self.of_one(*each) for each in zip(scores.unbind(1), wanted.unbind(1))]))
 
     def of_one(self, scores: Tensor, wanted: Tensor) -> Tensor:
         """Return the metric of a single question; 0/0 if all rows have the same answer."""
-        _, place, counts = torch.unique(scores, return_inverse=True, return_counts=True)
+        _, group, counts = torch.unique(scores, return_inverse=True, return_counts=True)
         counts = counts.double()
-        ranks = (counts.cumsum(0) - (counts - 1) / 2)[place]
+        ranks = (counts.cumsum(0) - (counts - 1) / 2)[group]
         yes = wanted.sum().double()
         area: Tensor = (ranks[wanted].sum() - yes * (yes + 1) / 2) / (yes * (len(wanted) - yes))
         return area
@@ -158,19 +158,19 @@ class R2Meter(Meter):
         mean = wanted.mean(0)
         return torch.tensor(len(wanted)), mean, ((wanted - mean) ** 2).sum(0), ((scores - wanted) ** 2).sum(0)
 
-    def whole(self, kept: Sequence[Tensor]) -> float:
-        count, _, spread, missed = merged(kept)
+    def whole(self, statistics: Sequence[Tensor]) -> float:
+        count, _, spread, missed = merged(statistics)
         if count < 2:
             return math.nan
         constant = (missed == 0).double()
         return float(torch.where(spread > 0, 1 - missed / spread, constant).mean())
 
 
-def merged(kept: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def merged(statistics: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return number, mean, Σ(y − ȳ)² and Σ(ŷ − y)² of all rows, from those of parts, [parts, …] each (Chan et al.
     1979).
     """
-    counts, means, spreads, missed = kept
+    counts, means, spreads, missed = statistics
     weights = counts[:, None].double()
     mean = (weights * means).sum(0) / weights.sum()
     return counts.sum(), mean, spreads.sum(0) + (weights * (means - mean) ** 2).sum(0), missed.sum(0)
@@ -183,6 +183,6 @@ class PerplexityMeter(Meter):
         logs = scores.double().log_softmax(1).gather(1, wanted[:, None])
         return -logs.sum(), torch.tensor(len(wanted))
 
-    def whole(self, kept: Sequence[Tensor]) -> float:
-        total, count = (each.sum() for each in kept)
+    def whole(self, statistics: Sequence[Tensor]) -> float:
+        total, count = (each.sum() for each in statistics)
         return float((total / count).exp())

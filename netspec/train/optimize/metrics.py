@@ -94,8 +94,8 @@ class Evaluator:
         if self.loss.task == "classes":
             scores, wanted = scores_of_places(output, target)
             if self.ignored is not None:
-                kept = wanted != self.ignored
-                scores, wanted = scores[kept], wanted[kept]
+                counts = wanted != self.ignored
+                scores, wanted = scores[counts], wanted[counts]
         else:
             scores, wanted = (self._columns(each) for each in (output, target.reshape(output.shape)))
             wanted = wanted >= YES if self.loss.task == "binary" else wanted.float()
@@ -157,13 +157,13 @@ class Evaluator:
         """Return the words that the network writes as it reads back its own, the likeliest ones, (N, T)."""
         assert self.read_back is not None
         inputs = list(batch.inputs)
-        given = inputs[self.read_back]
-        assert given is not None
-        words = torch.cat([given, given[:, :1]], 1)
+        begin = inputs[self.read_back]
+        assert begin is not None
+        words = torch.cat([begin, begin[:, :1]], 1)
         for turn in range(world.most(self._longest(batch))):  # as often in every process, which may share the network
-            place = min(turn, given.shape[1] - 1)
-            inputs[self.read_back] = words[:, : place + 1]
-            words[:, place + 1] = self._scores(model(*inputs))[:, place].argmax(-1)
+            position = min(turn, begin.shape[1] - 1)
+            inputs[self.read_back] = words[:, : position + 1]
+            words[:, position + 1] = self._scores(model(*inputs))[:, position].argmax(-1)
         return words[:, 1:]
 
     def _longest(self, batch: Batch) -> int:

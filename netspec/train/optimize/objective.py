@@ -31,8 +31,8 @@ class Term:
     def count(self, target: Tensor) -> float:
         """Return the number of rows or positions that the mean is over, or the sum of their weights."""
         if self.weight is not None:
-            kept = target if self.ignored is None else target[target != self.ignored]
-            return float(self.weight.to(target.device)[kept].sum(dtype=torch.float64))
+            counted = target if self.ignored is None else target[target != self.ignored]
+            return float(self.weight.to(target.device)[counted].sum(dtype=torch.float64))
         return len(target) if self.ignored is None else int((target != self.ignored).sum())
 
 

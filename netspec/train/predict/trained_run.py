@@ -118,9 +118,9 @@ def other_data(folder: RunFolder, text: str) -> list[str]:
     if kind is None or not isinstance(node, MapNode) or node.keys() != (name,):
         return [f"train.data={text}"]
     inside = node.entries[0][1]
-    said = inside.keys() if isinstance(inside, MapNode) else [kind.main]
-    unsaid = [key for key in getattr(kind, "meaning", ()) if key not in said and trained[key] is not None]
-    return [f"train.data={text}", *(f"train.data.{key}={json.dumps(trained[key])}" for key in unsaid)]
+    named = inside.keys() if isinstance(inside, MapNode) else [kind.main]
+    unnamed = [key for key in getattr(kind, "meaning", ()) if key not in named and trained[key] is not None]
+    return [f"train.data={text}", *(f"train.data.{key}={json.dumps(trained[key])}" for key in unnamed)]
 
 
 def _number(fold: Path) -> int:

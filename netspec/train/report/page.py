@@ -109,8 +109,8 @@ def _table(heads: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]]) -> s
 
 
 def _settings(facts: Mapping[str, Any]) -> str:
-    said = {**facts["parameters"], **{key: value for key, value in facts["recipe"].items() if _tells(value)}}
-    return "<dl>" + "".join(f"<dt>{html(key)}</dt><dd>{_said(value)}</dd>" for key, value in said.items()) + "</dl>"
+    settings = {**facts["parameters"], **{key: value for key, value in facts["recipe"].items() if _tells(value)}}
+    return "<dl>" + "".join(f"<dt>{html(key)}</dt><dd>{_said(value)}</dd>" for key, value in settings.items()) + "</dl>"
 
 
 def _said(value: Any) -> str:

@@ -134,10 +134,10 @@ class Checkpoints:
 
     def _name(self, name: str, step: int, digests: Mapping[str, str]) -> None:
         before = [each for each in self._entries()[0] if each["name"] != name]
-        kept = before[len(before) - self.keep + 1 :] if self.keep > 1 else []
+        older = before[len(before) - self.keep + 1 :] if self.keep > 1 else []
         entry = {"name": name, "step": step, "sha256": dict(digests)}
-        write_text(self.folder / "index.json", json.dumps([*kept, entry], indent=1) + "\n")
-        named = {each["name"] for each in (*kept, entry)}
+        write_text(self.folder / "index.json", json.dumps([*older, entry], indent=1) + "\n")
+        named = {each["name"] for each in (*older, entry)}
         for path in self._own():  # those that are too old, and one that a kill has left unnamed
             if path.name not in named:
                 remove(path)

@@ -75,10 +75,10 @@ def plugin_words() -> list[str]:
 
 def begun_as(folder: RunFolder) -> Asked:
     """Return the request that a run was begun with; a spec of the zoo by its name."""
-    said = folder.facts()["asked"]
-    path = Path(os.path.relpath(folder.path / said["spec"]))
+    asked = folder.facts()["asked"]
+    path = Path(os.path.relpath(folder.path / asked["spec"]))
     name = path.stem if path.resolve() in [each.resolve() for each in zoo.files()] else str(path)
-    return Asked(name, said["variant"], tuple(said["set"]))
+    return Asked(name, asked["variant"], tuple(asked["set"]))
 
 
 def going_on(asked: Asked, folder: RunFolder) -> str:
@@ -88,17 +88,17 @@ def going_on(asked: Asked, folder: RunFolder) -> str:
 
 def write_sources(loaded: Loaded, asked: Asked, folder: Path) -> dict[str, Any]:
     """Save the files that the spec imports; return the request as ``run.json`` has it."""
-    place = Path(loaded.source.name).absolute()
-    root = DISK.project_of(place)
-    own = place.relative_to(root)
+    spec = Path(loaded.source.name).absolute()
+    root = DISK.project_of(spec)
+    own = spec.relative_to(root)
     for source in loaded.imported:
         write_text(folder / SOURCES / Path(source.name).absolute().relative_to(root), source.text)
-    kept = {"sources": own.as_posix(), "digests": source_digests(folder)} if loaded.imported else {}
+    saved = {"sources": own.as_posix(), "digests": source_digests(folder)} if loaded.imported else {}
     return {
         "variant": asked.variant or loaded.variant,
         "set": [*asked.values],
-        "spec": os.path.relpath(place, folder.absolute()),
-        **kept,
+        "spec": os.path.relpath(spec, folder.absolute()),
+        **saved,
     }
 
 
@@ -108,15 +108,15 @@ def rebuild(folder: RunFolder, values: Sequence[str] = ()) -> Graph:
     Raises ``UsageError`` if the spec in the folder has changed since the run began.
     """
     facts = folder.facts()
-    said = facts["asked"]
+    asked = facts["asked"]
     sources, other = folder.path / SOURCES, f"{folder.path}/spec.yaml is another than when the run began"
-    guard_sources(folder.path, said.get("digests", {}))
-    own = sources / said["sources"] if "sources" in said else folder.path / "spec.yaml"
+    guard_sources(folder.path, asked.get("digests", {}))
+    own = sources / asked["sources"] if "sources" in asked else folder.path / "spec.yaml"
     try:
         text = (folder.path / "spec.yaml").read_text(encoding="utf-8")
         loaded = load_source(
-            Source(os.path.relpath(folder.path / said["spec"]), text),
-            said["variant"],
+            Source(os.path.relpath(folder.path / asked["spec"]), text),
+            asked["variant"],
             tree=RunSources(sources),
             path=own,
         )
@@ -126,7 +126,7 @@ def rebuild(folder: RunFolder, values: Sequence[str] = ()) -> Graph:
         raise UsageError(f"{other}, and at fault now") from None
     if loaded.digest != facts["spec"]["sha256"]:
         raise UsageError(f"{other}: its weights do not belong to it")
-    pairs = [text.partition("=") for text in (*said["set"], *values)]
+    pairs = [text.partition("=") for text in (*asked["set"], *values)]
     return compile_loaded(loaded, overrides={key.strip(): read_value(key.strip(), value) for key, _, value in pairs})
 
 
@@ -181,7 +181,10 @@ def read_meaning(folder: RunFolder) -> Meaning:
     content = folder.read(MEANING)
     try:
         return Meaning(
-            {name: Column(**{**said, "shape": tuple(said["shape"])}) for name, said in content["columns"].items()},
+            {
+                name: Column(**{**column, "shape": tuple(column["shape"])})
+                for name, column in content["columns"].items()
+            },
             {name: tuple(words) for name, words in content["words"].items()},
             {name: tuple(names) for name, names in content.get("names", {}).items()},
             tuple(content.get("bytes", ())),

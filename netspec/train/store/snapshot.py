@@ -27,15 +27,15 @@ class Snapshot:
 def snapshot_of(model: nn.Module, optimizer: torch.optim.Optimizer, rest: Mapping[str, Any]) -> Snapshot:
     """Return the present state; its tensors are the live ones."""
     tensors = {f"{MODEL}/{name}": tensor for name, tensor in model.state_dict().items()}
-    kept: dict[str, Any] = {}
+    numbers: dict[str, Any] = {}
     for name, parameter in learned(model, optimizer):
         for key, value in optimizer.state.get(parameter, {}).items():
             if isinstance(value, Tensor):
                 tensors[f"{OPTIMIZER}/{name}/{key}"] = value
             else:
-                kept.setdefault(name, {})[key] = value
+                numbers.setdefault(name, {})[key] = value
     groups = [{key: value for key, value in group.items() if key != "params"} for group in optimizer.param_groups]
-    return Snapshot(tensors, {**rest, OPTIMIZER: {"state": kept, "groups": groups}})
+    return Snapshot(tensors, {**rest, OPTIMIZER: {"state": numbers, "groups": groups}})
 
 
 def restore(snapshot: Snapshot, model: nn.Module, optimizer: torch.optim.Optimizer, strategy: Strategy) -> None:
@@ -44,8 +44,8 @@ def restore(snapshot: Snapshot, model: nn.Module, optimizer: torch.optim.Optimiz
     weights = {_after(MODEL, key): tensor for key, tensor in snapshot.tensors.items() if key.startswith(MODEL)}
     model.load_state_dict({name: strategy.placed_like(tensor, present[name]) for name, tensor in weights.items()})
     parameters = dict(learned(model, optimizer))
-    said = snapshot.rest[OPTIMIZER]
-    states: dict[str, dict[str, Any]] = {name: dict(values) for name, values in said["state"].items()}
+    saved_optimizer = snapshot.rest[OPTIMIZER]
+    states: dict[str, dict[str, Any]] = {name: dict(values) for name, values in saved_optimizer["state"].items()}
     for key, tensor in snapshot.tensors.items():
         if key.startswith(OPTIMIZER):
             name, _, entry = _after(OPTIMIZER, key).rpartition("/")
@@ -55,7 +55,7 @@ def restore(snapshot: Snapshot, model: nn.Module, optimizer: torch.optim.Optimiz
             )
     numbers = {name: number for number, name in enumerate(parameters)}
     own = optimizer.state_dict()["param_groups"]
-    groups = [{**saved, "params": group["params"]} for saved, group in zip(said["groups"], own)]
+    groups = [{**saved, "params": group["params"]} for saved, group in zip(saved_optimizer["groups"], own)]
     optimizer.load_state_dict(
         {"state": {numbers[name]: state for name, state in states.items()}, "param_groups": groups}
     )

@@ -35,17 +35,17 @@ def part_folders(root: Path, folder: Path) -> Mapping[str, Path]:
         return {"train": root}
     if not named:
         return {"train": root}
-    found: dict[str, Path] = {}
+    parts: dict[str, Path] = {}
     for name, part in named.items():
-        if part in found:
-            both = f"`{visible(found[part].name)}` and `{visible(name)}`"
+        if part in parts:
+            both = f"`{visible(parts[part].name)}` and `{visible(name)}`"
             raise DataFault(f"{shown(root, folder)} has two folders for {part}, {both}", "leave one of them out")
-        found[part] = root / name
-    if "train" not in found:
+        parts[part] = root / name
+    if "train" not in parts:
         help = "call it `train`, or give the folder of the classes itself as the path"
         listed = " and ".join(f"`{visible(name)}`" for name in named)
         raise DataFault(f"{shown(root, folder)} has {listed}, but no folder for training", help)
-    return found
+    return parts
 
 
 def part_of(name: str) -> str | None:
@@ -55,35 +55,35 @@ def part_of(name: str) -> str | None:
     return parts[0] if len(parts) == 1 else None
 
 
-def class_folders(place: Path, folder: Path) -> list[str]:
+def class_folders(root: Path, folder: Path) -> list[str]:
     """The names of the classes of a part. Raises ``DataFault`` where there are none."""
-    names = sorted(each.name for each in _folders(place, folder))
+    names = sorted(each.name for each in _folders(root, folder))
     if not names:
-        raise DataFault(f"{shown(place, folder)} has no folders", "each class has a folder of its images")
+        raise DataFault(f"{shown(root, folder)} has no folders", "each class has a folder of its images")
     for name in names:
         if name != visible(name):
             help = "the folder is the name of a class"
-            raise DataFault(f"{shown(place / name, folder)} has marks in its name that cannot be shown", help)
-    if len(names) == 1 and _holds_classes(place / names[0], folder):
-        inside = shown(place / names[0], folder)
-        raise DataFault(f"{shown(place, folder)} has one folder, which holds folders alone", f"the path is `{inside}`")
+            raise DataFault(f"{shown(root / name, folder)} has marks in its name that cannot be shown", help)
+    if len(names) == 1 and _holds_classes(root / names[0], folder):
+        inside = shown(root / names[0], folder)
+        raise DataFault(f"{shown(root, folder)} has one folder, which holds folders alone", f"the path is `{inside}`")
     return names
 
 
-def images_in(place: Path, folder: Path) -> list[Path]:
+def images_in(root: Path, folder: Path) -> list[Path]:
     """The images of a class, those in folders inside it too, in the order of their paths. Raises ``DataFault``."""
-    found = sorted(_images(place, folder, ()))
-    if not found:
-        raise DataFault(f"{shown(place, folder)} has no images")
-    return found
+    images = sorted(_images(root, folder, ()))
+    if not images:
+        raise DataFault(f"{shown(root, folder)} has no images")
+    return images
 
 
-def _images(place: Path, folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:
-    here = place.stat()
+def _images(root: Path, folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:
+    here = root.stat()
     own = (here.st_dev, here.st_ino)
     if own in above:
-        raise DataFault(f"{shown(place, folder)} is a link to a folder that it is in")
-    for path, mode in _entries(place, folder):
+        raise DataFault(f"{shown(root, folder)} is a link to a folder that it is in")
+    for path, mode in _entries(root, folder):
         if stat.S_ISDIR(mode):
             yield from _images(path, folder, (*above, own))
         elif path.suffix.lower() in ENDINGS:
@@ -92,31 +92,31 @@ def _images(place: Path, folder: Path, above: tuple[tuple[int, int], ...]) -> It
             yield path
 
 
-def _folders(place: Path, folder: Path) -> list[Path]:
-    return [path for path, mode in _entries(place, folder) if stat.S_ISDIR(mode)]
+def _folders(root: Path, folder: Path) -> list[Path]:
+    return [path for path, mode in _entries(root, folder) if stat.S_ISDIR(mode)]
 
 
-def _holds_classes(place: Path, folder: Path) -> bool:
+def _holds_classes(root: Path, folder: Path) -> bool:
     """Return whether a folder holds folders, and no images beside them."""
-    entries = _entries(place, folder)
+    entries = _entries(root, folder)
     images = any(path.suffix.lower() in ENDINGS for path, mode in entries if not stat.S_ISDIR(mode))
     return not images and any(stat.S_ISDIR(mode) for _, mode in entries)
 
 
-def _entries(place: Path, folder: Path) -> list[tuple[Path, int]]:
+def _entries(root: Path, folder: Path) -> list[tuple[Path, int]]:
     """Return the entries of a folder with their modes, without hidden and left-over files. Links count as their
     targets.
     """
-    listed = []
+    kinds = []
     try:
-        with os.scandir(place) as entries:
+        with os.scandir(root) as entries:
             for entry in entries:
                 if entry.name.startswith(".") or entry.name in LEFT_BEHIND:
                     continue
-                listed.append((place / entry.name, _mode(entry, folder)))
+                kinds.append((root / entry.name, _mode(entry, folder)))
     except OSError as fault:
-        raise DataFault(f"{shown(place, folder)} cannot be read: {reason(fault)}") from None
-    return listed
+        raise DataFault(f"{shown(root, folder)} cannot be read: {reason(fault)}") from None
+    return kinds
 
 
 def _mode(entry: os.DirEntry[str], folder: Path) -> int:

@@ -59,9 +59,9 @@ def guard_plain_files(folder: Path, name: str) -> None:
     """Guard: a folder holds regular files alone, and none that runs code when it is read."""
     if not folder.is_dir():
         raise DataFault(f"{visible(name)} is {kind_of(folder.stat().st_mode)}, but a folder is wanted")
-    for place, _, files in os.walk(folder, followlinks=False):
+    for above, _, files in os.walk(folder, followlinks=False):
         for each in files:
-            path = Path(place, each)
+            path = Path(above, each)
             called = f"{name}/{visible(str(path.relative_to(folder)))}"
             if path.suffix.lower() in RUNS_CODE:
                 message = f"{called} may run code when it is read"

@@ -76,7 +76,7 @@ def read(data_set: Images, folder: Path, known: Meaning | None = None) -> Data:
     parts = part_folders(root, folder)
     trained = None if known is None else known.target_classes()
     words = trained or tuple(class_folders(parts["train"], folder))
-    files_of = {part: _files(place, words, folder, trained) for part, place in parts.items()}
+    files_of = {part: _files(root_of_part, words, folder, trained) for part, root_of_part in parts.items()}
     height, width = _sides(decoder, [file for files, _ in files_of.values() for file in files])
     each = decoder(files_of["train"][0][0]).nbytes
     rows: dict[str, Rows] = {}
@@ -91,20 +91,20 @@ def read(data_set: Images, folder: Path, known: Meaning | None = None) -> Data:
     return Data(columns, rows["train"], rows.get("validation"), rows.get("test"), {"label": words}, file=data_set.path)
 
 
-def _files(place: Path, words: Sequence[str], folder: Path, trained: Sequence[str] | None) -> tuple[list[Path], Tensor]:
+def _files(root: Path, words: Sequence[str], folder: Path, trained: Sequence[str] | None) -> tuple[list[Path], Tensor]:
     """Return the images of a part and their classes. Raises ``DataFault`` for a class without images, or without
     training.
     """
     files: list[Path] = []
     labels: list[int] = []
     numbers: Mapping[str, int] = {word: number for number, word in enumerate(words)}
-    for name in class_folders(place, folder):
+    for name in class_folders(root, folder):
         if name not in numbers:
-            what = f"{shown(place / name, folder)} is a class"
+            what = f"{shown(root / name, folder)} is a class"
             if trained is not None:
                 raise DataFault(f"{what} that the network was not trained on", f"it knows {listed(trained)}")
             raise DataFault(f"{what} of which there are no training images")
-        own = images_in(place / name, folder)
+        own = images_in(root / name, folder)
         files += own
         labels += [numbers[name]] * len(own)
     return files, torch.tensor(labels)

@@ -110,8 +110,8 @@ def _header(file: IO[bytes], size: int, name: str) -> tuple[tuple[int, ...], np.
             raise DataFault(f"{name} says in its header that its shape is {list(shape)}")
         needed, there_are = math.prod(shape) * dtype.itemsize, size - file.tell()
         if needed > there_are:
-            said = f"{'×'.join(map(str, shape))} of {dtype}, {needed:,} bytes"
-            raise DataFault(f"{name} ends after {there_are:,} bytes, but its header says {said}")
+            size_told = f"{'×'.join(map(str, shape))} of {dtype}, {needed:,} bytes"
+            raise DataFault(f"{name} ends after {there_are:,} bytes, but its header says {size_told}")
         guard_memory(needed, name)
         return shape, dtype
 

@@ -63,8 +63,8 @@ def noise(data_set: Noise, folder: Path) -> Data:
 
 def edges(data_set: Edges, folder: Path) -> Data:
     """Five rows: image [1, 6, 8], edge [1, 6, 7]."""
-    place = torch.arange(8)
-    bright = torch.stack([((place < start) | (place >= start + 4)).float() for start in range(5)])
+    column = torch.arange(8)
+    bright = torch.stack([((column < start) | (column >= start + 4)).float() for start in range(5)])
     image = bright[:, None, None].repeat(1, 1, 6, 1)
     return Data(data_set.columns(), TensorRows({"image": image, "edge": image[..., :-1] - image[..., 1:]}))
 
