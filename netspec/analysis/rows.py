@@ -40,8 +40,8 @@ def layer_rows(graph: Graph, costs: Costs) -> Iterator[LayerRow]:
         row = known.get((step, executions, shared))
         if row is None:
             row = known[step, executions, shared] = _row(step, executions, shared, costs)
-        facts = row.op, row.detail, row.inputs, row.outputs, row.params, row.macs, row.line
-        yield LayerRow(path, *facts, training, frozen and row.params > 0)
+        cells = row.op, row.detail, row.inputs, row.outputs, row.params, row.macs, row.line
+        yield LayerRow(path, *cells, training, frozen and row.params > 0)
 
 
 def _row(node: Node, executions: ExecutionCount, shared: bool, costs: Costs) -> LayerRow:

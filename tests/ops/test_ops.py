@@ -58,3 +58,24 @@ def test_a_command_imports_the_families_that_its_spec_needs_alone():
             "math.compare",
         }
     )
+
+
+def test_every_public_name_is_there():
+    assert {name for name in netspec.ops.__all__ if not hasattr(netspec.ops, name)} == set()
+    with pytest.raises(AttributeError, match="no attribute 'Elementwize'"):
+        netspec.ops.Elementwize  # noqa: B018
+
+
+def test_the_bases_of_families_are_imported_when_they_are_asked_for():
+    code = (
+        "import sys, netspec.ops\n"
+        "before = {name for name in sys.modules if name.startswith('netspec.ops.math.')}\n"
+        "netspec.ops.Elementwise; print(before, 'netspec.ops.math.arithmetic' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set() True\n"
+
+
+def test_an_op_can_be_told_from_its_roles():
+    said = [role.__name__ for role in Op.__mro__ if role.__module__.startswith("netspec.ops.core.roles.")]
+    assert all(f"``{name}``" in str(Op.__doc__) for name in said)

@@ -2,7 +2,7 @@
 
 from typing import ClassVar, NamedTuple
 
-from netspec.ops.core.roles.signature import Signature
+from netspec.ops.core.roles.signature import OpSignature
 
 
 class AccessWindow(NamedTuple):
@@ -19,7 +19,7 @@ PLACE = AccessWindow(1, 0, 0)
 """Each place reads its own."""
 
 
-class Behaviour(Signature):
+class OpBehaviour(OpSignature):
     """The role that tells what may be moved, merged or traced through the op.
 
     May say: ``batched_over_leading_dims``, whether it does the same at every place of the leading dimensions;

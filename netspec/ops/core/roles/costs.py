@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from netspec.dims import Shape, Size
-from netspec.ops.core.roles.signature import Signature
+from netspec.ops.core.roles.signature import OpSignature
 from netspec.ops.core.tensors import Tensor
 
 
-class OpCosts(Signature):
+class OpCosts(OpSignature):
     """The role that tells what the op learns and computes.
 
     Must say: ``parameters``, if it learns; ``buffers``, if its module has such; ``macs``, if it multiplies matrices.

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from netspec.ops.core.layout import NEW, OutputLayout, Strides, like
-from netspec.ops.core.roles.signature import Signature
+from netspec.ops.core.roles.signature import OpSignature
 from netspec.ops.core.tensors import Tensor
 
 
@@ -36,7 +36,7 @@ class Saved:
     made: tuple[Tensor, ...] = ()
 
 
-class MemoryUse(Signature):
+class OpMemory(OpSignature):
     """The role that tells how much memory the op takes, and for how long.
 
     May say: ``saved_for_backward``, what autograd saves of it (``nothing``, ``input``, ``output``, ``both``), or

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar, Protocol
 
-from netspec.ops.core.roles.signature import Signature
+from netspec.ops.core.roles.signature import OpSignature
 from netspec.ops.core.tensors import CARRIERS, HALVES, Tensor
 
 
@@ -31,7 +31,7 @@ class OnnxBuilder(Protocol):
         """Return the value in another dtype, by torch's name of it."""
 
 
-class OnnxForm(Signature):
+class OpOnnx(OpSignature):
     """The role that writes the op in ONNX.
 
     Must say: ``onnx``. May say: ``onnx_lacks``, the dtypes, beside the 16-bit ones, for which onnxruntime has no

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from netspec.dims import Shape, Size
-from netspec.ops.core.roles.signature import Signature
+from netspec.ops.core.roles.signature import OpSignature
 from netspec.ops.core.tensors import CARRIERS, Bound, InputRange, ShapeError, Tensor
 
 
-class Shapes(Signature):
+class OpShapes(OpSignature):
     """The role that tells the outputs from the inputs; sizes may be symbolic.
 
     Must say: nothing, if the output is as the first input; ``output_shape``, if its shape alone is another one;

@@ -11,7 +11,7 @@ from netspec.ops.core.tensors import Tensor
 Family = Literal["convolution", "linear", "norm", "activation", "pooling", "shape", "arithmetic", "dropout", "sequence"]
 
 
-class Signature(BaseModel):
+class OpSignature(BaseModel):
     """The role that tells how a spec writes the op. The Pydantic fields of an op's class are its arguments.
 
     Must say: ``name``, the spec key; ``family``, the group that it is listed and drawn in; and each argument as a

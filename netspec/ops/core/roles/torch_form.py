@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from netspec.ops.core.roles.signature import Signature
+from netspec.ops.core.roles.signature import OpSignature
 from netspec.ops.core.tensors import Tensor
 
 
@@ -21,7 +21,7 @@ class Constructor:
     wrap: str = "{}"
 
 
-class TorchForm(Signature):
+class OpTorch(OpSignature):
     """The role that writes the op in PyTorch.
 
     Must say: ``torch``, the module class (``nn.ReLU``), or ``functional``, the function that does it without a module
