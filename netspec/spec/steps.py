@@ -116,7 +116,7 @@ class TrainableStructure(NamedStructure):
 
 Step = Union[CallStep, Structure]
 STRUCTURES: dict[str, type[Structure]] = {}
-"""Every structure by its word; each registers itself, from ``netspec.elaborate.steps`` or from a plugin."""
+"""Every structure by its word; each registers itself, from ``netspec.elaborate.steps``."""
 
 CALL_KEYS = ("name", "from", "freeze", "init")
 """The keys of every call beside its arguments."""
