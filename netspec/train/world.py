@@ -34,7 +34,7 @@ LOST = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", 
 """Parts of torch's messages about another process that is gone."""
 
 
-class AlreadyReported(Exception):
+class ReportedElsewhere(Exception):
     """An error that ends this process, and that another process of its world reports."""
 
     def __init__(self, exit_code: int):
@@ -113,7 +113,7 @@ def joined() -> Iterator[World]:
     """Join the world that torchrun has put this process into; ``SINGLE_PROCESS`` without torchrun.
 
     All processes but the first are silent. The first process to meet an error raises it, and the others raise
-    ``AlreadyReported``; the loss of another process is a ``TrainingFault``.
+    ``ReportedElsewhere``; the loss of another process is a ``TrainingFault``.
     """
     if not is_worker():
         yield SINGLE_PROCESS
@@ -130,12 +130,12 @@ def joined() -> Iterator[World]:
         with open(os.devnull, "w") as nowhere, redirect_stdout(sys.stdout if rank == 0 else nowhere):
             yield World(rank, size)
     except NetspecError as fault:
-        raise fault if is_first_to_report(store) else AlreadyReported(fault.exit_code) from None
+        raise fault if is_first_to_report(store) else ReportedElsewhere(fault.exit_code) from None
     except RuntimeError as error:
         if not any(sign in str(error) for sign in LOST):
             raise
         lost = TrainingFault("another process of the run has ended; what was saved is whole")
-        raise lost if is_first_to_report(store) else AlreadyReported(lost.exit_code) from None
+        raise lost if is_first_to_report(store) else ReportedElsewhere(lost.exit_code) from None
     dist.destroy_process_group()
 
 

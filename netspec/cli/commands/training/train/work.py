@@ -21,7 +21,7 @@ from netspec.train.stopping import stopped_code
 from netspec.train.store.claim import LOCK, claimed
 from netspec.train.store.folder import RunFolder
 from netspec.train.store.metadata import Asked, changes_of_data, going_on, has_meaning, read_meaning
-from netspec.train.world import AlreadyReported, World, is_worker, joined
+from netspec.train.world import ReportedElsewhere, World, is_worker, joined
 
 RUNS = Path("runs")
 
@@ -44,7 +44,7 @@ def train(graph: Graph, loaded: Loaded, options: Namespace) -> int:
     try:
         with joined() as world:
             return work(graph, loaded, asked, options, world)
-    except AlreadyReported as fault:
+    except ReportedElsewhere as fault:
         return fault.exit_code
 
 
