@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import cast
 
 from netspec.diagnostics.catalogue import complete as with_needed_keys
+from netspec.recipes import Loss, Metric, Task, ingredients
 
 CLASSES = "cross_entropy"
 TOKENS = "{x: {shape: [N, 35], dtype: int64, below: 27}}"
@@ -49,18 +51,11 @@ NETWORKS: Mapping[str, tuple[str, str, str]] = {
 }
 """Inputs, network and loss that suit each data set, and each transform that changes a row's shape."""
 
-DATA: Mapping[str, str] = {
-    "binary_cross_entropy": "breast_cancer",
-    "perceptron": "breast_cancer",
-    "mse": "diabetes",
-    "l1": "diabetes",
-    "huber": "diabetes",
-    "mae": "diabetes",
-    "r2": "diabetes",
-    "kl_div": "npz",
-    "standardize": "diabetes",
-}
-"""The data set that suits an ingredient, where it is not ``mnist``."""
+DATA: Mapping[str, str] = {"standardize": "diabetes", "kl_div": "npz"}
+"""The data set that suits an ingredient, where it is not the one of its task."""
+
+OF_TASK: Mapping[Task, str] = {"classes": "mnist", "binary": "breast_cancer", "numbers": "diabetes"}
+"""The data set that suits the losses and metrics of a task."""
 
 WRITTEN: Mapping[str, str] = {"resize": "mnist", "channels": "mnist", "npz": "{npz: arrays.npz}"}
 """How the data are written, where not by that name alone."""
@@ -73,7 +68,7 @@ def complete(text: str) -> str:
         return with_needed_keys(text if _has("inputs", text) else text + "inputs: {x: [N, 16]}\n")
     words = re.findall(r"\w+", text)
     known = next((word for word in words if word in NETWORKS), None)
-    known = known or next((DATA[word] for word in words if word in DATA), "mnist")
+    known = known or next((DATA[word] for word in words if word in DATA), None) or OF_TASK[_task(words)]
     inputs, network, loss = NETWORKS[known]
     if "\ntrain: {" not in text:
         data = WRITTEN.get(known, known)
@@ -83,6 +78,17 @@ def complete(text: str) -> str:
     for key, value in (("inputs", inputs), ("network", network)):
         text += "" if _has(key, text) else f"{key}: {value}\n"
     return with_needed_keys(text)
+
+
+def _task(words: Sequence[str]) -> Task:
+    """The task of the loss among these words, else of the metric; classes where there is none."""
+    for word in words:
+        loss, metric = ingredients("loss").get(word), ingredients("metric").get(word)
+        if loss is not None and "loss" in words:
+            return cast(type[Loss], loss).task
+        if metric is not None:
+            return next(iter(cast(type[Metric], metric).tasks))
+    return "classes"
 
 
 def _has(key: str, text: str) -> bool:
