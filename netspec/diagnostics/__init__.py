@@ -1,4 +1,4 @@
-"""What went wrong, where, and how to mend it: the errors, their rendering, and the catalogue of every id."""
+"""Diagnostics say what went wrong, where, and how to mend it: errors, their rendering, and a catalogue of every id."""
 
 from __future__ import annotations
 

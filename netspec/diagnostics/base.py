@@ -75,7 +75,7 @@ class Diagnostic:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """What makes it the same fault as another: its id and its place."""
+        """The id and the place: two faults of one key are the same fault."""
         span = self.primary.span
         return self.id, self.about, id(span.source), span.line, span.column
 

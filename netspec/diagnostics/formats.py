@@ -60,7 +60,7 @@ def _record(found: Diagnostic) -> dict[str, Any]:
 
 
 def _left_out(more: int) -> dict[str, Any]:
-    """How many faults were left out: the last record, which has no id and no place, but their number as ``more``."""
+    """Return the last record, which tells how many faults were left out, as ``more``; it has no id and no place."""
     message = f"and {counted(more, more)} more"
     return {"id": None, "severity": "note", "message": message, "file": None, "more": more}
 
@@ -139,7 +139,7 @@ def _location(label: Label) -> dict[str, Any]:
 
 
 def _command(found: Diagnostic) -> str:
-    """``::error file=…,line=…::message``; GitHub unescapes per cent signs, line ends, colons and commas."""
+    """Return ``::error file=…,line=…::message``; GitHub unescapes per cent signs, line ends, colons and commas."""
     region = _region(found.primary.span)
     properties = {
         "file": found.primary.span.source.name,

@@ -7,7 +7,7 @@ from netspec.diagnostics.errors import SpecError
 
 
 class Report:
-    """Collects diagnostics; the same fault at the same place counts once, and beyond ``MOST_KEPT`` they only count.
+    """A collection of diagnostics: a fault at a place counts once; beyond ``MOST_KEPT``, faults are only counted.
 
     Raises ``SpecError`` at once where there are more than ``MOST_COUNTED``.
     """
@@ -20,7 +20,7 @@ class Report:
 
     @property
     def count(self) -> int:
-        """How many faults there are."""
+        """The number of faults, also of those that were not kept."""
         return len(self.diagnostics) + self.more
 
     def add(self, found: Diagnostic) -> None:

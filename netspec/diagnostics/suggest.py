@@ -1,4 +1,4 @@
-"""What an author most likely meant."""
+"""Suggestions: the names that an author most likely meant."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ SYNONYMS = {
     "units": "out_features",
     "variables": "params",
 }
-"""What other tools call it."""
+"""Names in other tools, with netspec's."""
 
 
 MOST_LISTED = 8
-"""How many names a message lists."""
+"""A message lists no more names than these."""
 
 STATES = {"units": "hidden_size", "hidden_dim": "hidden_size", "hidden": "hidden_size"}
 """The same of layers that have a state."""
 
 
 def nearest(word: str, candidates: Iterable[str]) -> str | None:
-    """The candidate that ``word`` most likely meant, if any is close."""
+    """Return the candidate that ``word`` most likely meant, if any is close."""
     return _nearest(word, tuple(candidates)) if len(word) <= 200 else None
 
 
@@ -69,7 +69,7 @@ def _nearest(word: str, candidates: tuple[str, ...]) -> str | None:
 
 
 def typo_of(word: str, candidates: Iterable[str]) -> str | None:
-    """The candidate that ``word`` is but for a slip of the fingers: one in a short word, two in a longer one."""
+    """Return the candidate that ``word`` is but for a slip of the fingers: one in a short word, two in a longer one."""
     if not 2 <= len(word) <= 60:
         return None
     most = 1 if len(word) < 6 else 2
@@ -81,7 +81,7 @@ def typo_of(word: str, candidates: Iterable[str]) -> str | None:
 
 
 def slips(one: str, other: str, most: int) -> int:
-    """How many letters are wrong, missing, too many or exchanged with their neighbour; above ``most`` just more."""
+    """Return how many letters are wrong, missing, extra or swapped with a neighbour, at most ``most`` + 1."""
     before: list[int] = []
     row: list[int] = [*range(len(other) + 1)]
     for i, letter in enumerate(one):
@@ -98,7 +98,7 @@ def slips(one: str, other: str, most: int) -> int:
 
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
-    """``did you mean `x`?`` for the nearest candidate, or a list of all when there are few."""
+    """Return ``did you mean `x`?`` for the nearest candidate, or a list of all where there are few."""
     names = tuple(candidates)
     close = nearest(word, names)
     if close:
@@ -110,7 +110,7 @@ def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
 
 
 def one_of_these(word: str, candidates: Iterable[str], none: str) -> str:
-    """``did_you_mean``, with the first of the candidates where there are many; ``none`` where there is no candidate."""
+    """Return the same, with the first of the candidates where there are many; ``none`` where there are none."""
     names = tuple(candidates)
     if not names:
         return none
@@ -119,6 +119,6 @@ def one_of_these(word: str, candidates: Iterable[str], none: str) -> str:
 
 
 def clipped(text: str, most: int = 60) -> str:
-    """A text for a message: no longer than that, on one line."""
+    """Return a text for a message: on one line, of at most that many characters."""
     text = text if len(text) <= most else text[: most - 1] + "…"
     return text.replace("\n", "⏎") if "\n" in text else text

@@ -25,7 +25,7 @@ def render_all(diagnostics: Iterable[Diagnostic], more: int = 0, width: int = WI
 
 
 def render(found: Diagnostic, width: int = WIDTH) -> str:
-    """One diagnostic in lines of at most ``width`` characters, but for messages."""
+    """Return a diagnostic in lines of at most ``width`` characters, but for messages."""
     labels = [(found.primary, "^"), *((label, "-") for label in found.secondary)]
     gutter = max(len(str(label.span.line)) for label, _ in labels)
     margin = " " * gutter
@@ -118,7 +118,7 @@ def _clip(line: str, start: int, end: int) -> str:
 
 
 def _columns(text: str) -> int:
-    """How many columns a text takes on a terminal."""
+    """Return the number of columns that a text takes on a terminal."""
     if text.isascii():
         return len(text)
     return sum(

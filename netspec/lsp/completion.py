@@ -1,4 +1,4 @@
-"""Completion: what may stand at the cursor, told from the text before it.
+"""Completion: the words that may stand at the cursor, told from the text before it.
 
 The text up to the cursor is given a word of our own and closed, so that it can be read as YAML; the role of that
 word says what is wanted. What stands before it may be broken: lines that cannot be read are left out.
@@ -33,7 +33,7 @@ MARK = "cursor_7f3a"
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """Something to offer. ``insert`` is what is written, ``$1`` and ``$0`` in it the places to go to."""
+    """An offer. ``insert`` is the text to write; the cursor goes to ``$1`` and ``$0`` in it."""
 
     label: str
     kind: Kind
@@ -43,7 +43,7 @@ class Item:
 
 
 def complete(document: Document, text: str, line: int, column: int) -> list[Item]:
-    """What may stand at a place of ``text`` (counted from 1), which may be newer than the document."""
+    """Return the words that may stand at a place of ``text`` (from 1), which may be newer than the document."""
     lines = text.split("\n")[:line]
     lines[-1] = lines[-1][: column - 1]
     lines[-1] = lines[-1][: len(lines[-1]) - len(word_before(lines[-1], len(lines[-1])))]
@@ -77,7 +77,7 @@ def _marked(lines: list[str]) -> tuple[Outline, Mention | None]:
 
 
 def _closing(text: str) -> str:
-    """What closes the quote and the brackets of flow style that are open at the end of a text."""
+    """Return the characters that close the quote and the brackets of flow style left open at the end of a text."""
     open_, quote, before = [], "", "\n"
     comment = False
     for char in text:
@@ -137,7 +137,7 @@ def _steps(blocks: dict[str, Block], params: dict[str, tuple]) -> Iterator[Item]
 
 
 def _call(name: str, needed: list[str], main: str | None) -> str:
-    """How a step is written, with a place for each argument that it needs."""
+    """Return a step as it is written, with a place for each argument that it needs."""
     if not needed:
         return name
     if needed == [main]:

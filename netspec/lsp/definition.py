@@ -9,7 +9,7 @@ from netspec.lsp.words import word_at
 
 
 def definition(document: Document, line: int, column: int) -> Span | None:
-    """Where the word at a place (counted from 1) is declared."""
+    """Return where the word at a place (counted from 1) is declared; ``None`` where it is not."""
     mention = document.outline.at(line, column) if document.read else None
     if mention is None:
         return None

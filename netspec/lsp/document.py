@@ -39,7 +39,7 @@ class Built:
         self._steps: dict[str | None, dict[Place, list[Instance]]] = {}
 
     def at(self, place: Place) -> tuple[str | None, list[Instance]]:
-        """What a step became: in the defaults, else in the first variant that has it at all."""
+        """Return a step's variant and instances: of the defaults, else of the first variant that has it at all."""
         for variant in self.graphs:
             found = self.steps(variant).get(place)
             if found:
@@ -88,7 +88,7 @@ class Document:
 
     @cached_property
     def _lines(self) -> dict[int, int]:
-        """For each line that is as it was when the graphs were built, its number then."""
+        """Return, for each line that is as it was when the graphs were built, its number then."""
         if self.built is None:
             return {}
         then, now = self.built.source.lines, self.source.lines

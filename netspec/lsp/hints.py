@@ -9,7 +9,7 @@ from netspec.lsp.document import Document, Instance, Place
 
 
 def hints(document: Document, first: int, last: int) -> list[tuple[int, str]]:
-    """Each line with a step, and the shape of what it gives; lines count from 1.
+    """Return each line with a step, counted from 1, and the shape of the step's output.
 
     A step that was built several times shows its first shape, with ``…`` where others differ.
     """

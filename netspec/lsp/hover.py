@@ -19,7 +19,7 @@ from netspec.text.quoting import code, markdown
 
 
 def hover(document: Document, line: int, column: int) -> str | None:
-    """Markdown on what stands at a place (counted from 1); on any other place of a step's line, on the step."""
+    """Return Markdown on the word at a place (counted from 1), or on the step of its line; ``None`` for neither."""
     mention = document.outline.at(line, column) if document.read else None
     if mention is not None:
         text = describe(document, mention, line, column)
@@ -126,7 +126,7 @@ def _reference(document: Document, mention: Mention) -> str | None:
 
 
 def built_text(document: Document, mention: Mention) -> str | None:
-    """What a step was built as: its shapes, parameters and MACs, for the first of its instances."""
+    """Return the shapes, parameters and MACs that a step was built with, for the first of its instances."""
     then = document.line_then(mention.span.line)
     if document.built is None or then is None:
         return None

@@ -32,7 +32,7 @@ logging.getLogger("pygls").setLevel(logging.CRITICAL)  # it logs with a tracebac
 
 
 class Protocol(LanguageServerProtocol):
-    """Answers what is no message, and hands the others on."""
+    """The protocol, which answers texts that are no message and hands the others on."""
 
     def receive(self, body: bytes) -> None:
         """Handle one message as it was sent."""

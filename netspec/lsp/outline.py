@@ -1,4 +1,4 @@
-"""What stands where in a spec: every word with its role and its scope, read from the syntax tree alone.
+"""The outline of a spec: every word with its role and its scope, read from the syntax tree alone.
 
 It asks for nothing but a tree, so it serves a document that is far from sound: what does not fit is passed over.
 """
@@ -48,12 +48,12 @@ class VisibleNames:
         return made
 
     def step(self, name: str) -> Span | None:
-        """Where the step of that name is."""
+        """Return where the step of that name is."""
         found = self.steps.get(name)
         return found if found is not None or self.parent is None else self.parent.step(name)
 
     def value(self, name: str) -> Span | None:
-        """Where the parameter, index or list of that name is declared."""
+        """Return where the parameter, index or list of that name is declared."""
         found = self.values.get(name)
         return found if found is not None or self.parent is None else self.parent.value(name)
 

@@ -124,7 +124,7 @@ class NetspecServer(LanguageServer):
         return position.line + 1, self._characters(line, position.character) + 1
 
     def _characters(self, line: str, units: int) -> int:
-        """How many characters a number of the client's code units are."""
+        """Return the number of characters that a number of the client's code units make."""
         taken = 0
         for index, char in enumerate(line):
             if taken >= units:
@@ -143,7 +143,7 @@ class NetspecServer(LanguageServer):
         return types.Range(start, self.position(lines, span.end_line, span.end_column))
 
     def location(self, uri: str, document: Document, span: Span) -> types.Location:
-        """Where a span is: in the document, or in a file that it imports."""
+        """Return where a span is: in the document, or in a file that it imports."""
         if span.source.name != document.source.name:
             standard = library.owns(span.source)
             path = library.READ[span.source] if standard else Path(span.source.name).resolve()

@@ -55,11 +55,11 @@ class Ingredient(BaseModel):
 
     @classmethod
     def summary(cls) -> str:
-        """The first line of its documentation."""
+        """Return the first line of its documentation."""
         return (cls.__doc__ or "").strip().split("\n")[0]
 
     def detail(self) -> str:
-        """Its telling arguments in few characters: ``adam 0.002, weight_decay=0.01``."""
+        """Return its telling arguments in few characters: ``adam 0.002, weight_decay=0.01``."""
         texts: list[str] = []
         for argument, field in type(self).model_fields.items():
             value = getattr(self, argument)
@@ -78,7 +78,10 @@ def _text(value: Any) -> str:
 
 @cache
 def ingredients(kind: Kind) -> Mapping[str, type[Ingredient]]:
-    """Every ingredient of a kind by its spec key."""
+    """Return every ingredient of a kind by its spec key, those of plugins too.
+
+    Raises ``UsageError`` where two have one name.
+    """
     file, _, name = BASES[kind].rpartition(".")
     base = getattr(import_module(f"netspec.recipes.{file}"), name)
     found: dict[str, type[Ingredient]] = {}
@@ -101,7 +104,7 @@ PLUGIN_MODULES: list[str] = []
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """What is known of a column of a data set before it is read: one row's shape, dtype and meaning.
+    """A column of a data set, as far as it is known before it is read: one row's shape, dtype and meaning.
 
     A size of ``None`` is known only once the data are read. ``classes`` is how many whole numbers a column of such
     has, from 0 on. ``target`` marks what is to be predicted; ``padding`` a number that stands for nothing. ``shifted``

@@ -19,7 +19,7 @@ class Unbound(Exception):
 
 
 def bind_inputs(columns: Mapping[str, Column], inputs: Mapping[str, Any], said: Mapping[str, str]) -> dict[str, str]:
-    """The column that each input reads: as the spec says, else one of the same name, else the only one there is.
+    """Return the column that each input reads: as the spec says, else one of the same name, else the only one there is.
 
     ``inputs`` are values with ``optional``; an optional one may stay without. Raises ``Unbound``.
     """
@@ -41,7 +41,7 @@ def bind_inputs(columns: Mapping[str, Column], inputs: Mapping[str, Any], said: 
 
 
 def bind_target(columns: Mapping[str, Column], loss: Loss, read: Iterable[str]) -> str:
-    """The column that a loss compares with: the one it names, else the data's only target. Raises ``Unbound``."""
+    """Return the column that a loss names, else the data's only target. Raises ``Unbound``."""
     if loss.target is not None:
         if loss.target not in columns:
             raise Unbound(f"the data have no column `{loss.target}`", f"their columns are {_listed(columns)}")
@@ -55,7 +55,7 @@ def bind_target(columns: Mapping[str, Column], loss: Loss, read: Iterable[str]) 
 
 
 def prepared(columns: Mapping[str, Column], transforms: Iterable[Transform]) -> dict[str, Column]:
-    """The columns after the transforms. Raises ``ValueError`` where one cannot take them, or is for none of them."""
+    """Return the columns after the transforms. Raises ``ValueError`` where one cannot take them, or is for none."""
     made = dict(columns)
     for transform in transforms:
         names = [name for name, column in made.items() if transform.takes(column)]

@@ -76,7 +76,7 @@ class Loss(Ingredient):
         return self._unequal_weights("weight", classes)
 
     def _unequal_weights(self, argument: str, count: Any) -> str | None:
-        """Why a list of weights is not for so many scores."""
+        """Return why a list of weights is not for so many scores."""
         weights = getattr(self, argument, None)
         if isinstance(weights, list) and isinstance(count, int) and len(weights) != count:
             return f"`{argument}` of `{self.name}` has {len(weights)} numbers, but the output has {count} scores"
@@ -100,7 +100,7 @@ def differ(output: Sequence[Any], target: Sequence[int | None]) -> bool:
 
 
 def sized(shape: Sequence[Any]) -> str:
-    """The sizes of a row, for people."""
+    """Return the sizes of a row, for people: ``3×224×224``."""
     return "×".join("?" if size is None else pretty(size) for size in shape) or "one number"
 
 

@@ -87,7 +87,7 @@ class EarlyStopping(Ingredient):
 
 
 class Checkpoint(Ingredient):
-    """How often the run is saved: every so many ``steps``, or ``minutes``; the ``keep`` last ones are kept."""
+    """The saving of a run: every so many ``steps``, or ``minutes``; the ``keep`` last ones are kept."""
 
     name = "checkpoint"
     main = "minutes"
@@ -102,7 +102,7 @@ class Checkpoint(Ingredient):
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How to train a network.
+    """A whole recipe: everything that ``train`` says of a network.
 
     ``inputs`` says which column each input reads, where the spec does; ``losses`` has one for each output that is
     judged; ``spans`` where each key of ``train:`` stands.
@@ -124,7 +124,7 @@ class Recipe:
     spans: Mapping[str, Span] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
-        """The whole recipe in plain values, every default written out: what a run folder keeps."""
+        """Return the whole recipe in plain values, every default written out, as a run's folder keeps it."""
         return {
             "data": written(self.data),
             "inputs": dict(self.inputs),
@@ -143,5 +143,5 @@ class Recipe:
 
 
 def written(ingredient: Ingredient) -> dict[str, Any]:
-    """An ingredient as a spec writes it, with all its arguments."""
+    """Return an ingredient as a spec writes it, with all its arguments."""
     return {ingredient.name: ingredient.model_dump()}

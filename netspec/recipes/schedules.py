@@ -143,7 +143,7 @@ class OneCycleLR(Schedule):
 
 START_DIVISOR = 25
 END_DIVISOR = 10_000
-"""How many times smaller the first rate of a cycle is than the largest, and the last than the first, as in torch."""
+"""The first rate of a cycle is the largest one divided by the former, the last the first divided by the latter."""
 
 
 def between(start: float, end: float, share: float) -> float:

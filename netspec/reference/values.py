@@ -1,4 +1,4 @@
-"""What the keys of a spec hold, as JSON Schema. ``#/$defs/…`` are the definitions that ``netspec.schema`` writes."""
+"""The values of a spec's keys, as JSON Schema. ``#/$defs/…`` are the definitions that ``netspec.schema`` writes."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def structure_schema(word: str) -> Json:
 
 
 def _block_schema(name: str) -> Json:
-    """What stands under the key of a library's block; a spec's own block of that name takes anything."""
+    """Return the schema of a call of a library's block; it stays open, as a spec's own block may have that name."""
     block = find_block(name)
     arguments = {**block_arguments(block), **block_inputs(block)}
     properties = {key: {"description": argument.doc} for key, argument in arguments.items()}

@@ -22,7 +22,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def visible(text: str, keep: str = "") -> str:
-    """Text for a terminal or a message: control characters, invisible ones and those that turn the direction of
+    """Return text for a terminal or a message: control characters, invisible ones and those that turn the direction of
     writing stand as escapes, but for the characters in ``keep``."""
     rest = text
     for each in keep:
@@ -42,39 +42,39 @@ def _shown(character: str) -> str:
 
 
 def docstring(text: str) -> str:
-    """A line of Python between three double quotes, wherever in the line or between others it stands."""
+    """Return text for a Python docstring, wherever in a line or between others it stands."""
     return re.sub(_ENDING, lambda quotes: quotes[0].replace('"', '\\"'), visible(text.replace("\\", "\\\\")))
 
 
 def literal(text: str) -> str:
-    """A string of Python in double quotes."""
+    """Return a Python string literal in double quotes."""
     inner = visible(text.replace("\\", "\\\\"))
     return '"' + inner.replace('"', '\\"') + '"'
 
 
 def html(text: str) -> str:
-    """Text in HTML or SVG, between tags or in a quoted attribute."""
+    """Return text for HTML or SVG, between tags or in a quoted attribute."""
     printed = text if text.isprintable() else re.sub(_UNPRINTABLE, "\N{REPLACEMENT CHARACTER}", text)
     return printed.translate(_ENTITIES)
 
 
 def dot(text: str) -> str:
-    """Text in a label of DOT, an id or an attribute, and in the SVG that is made of it."""
+    """Return text for a label of DOT, an id or an attribute, and for the SVG that is made of it."""
     return html(text).replace("\\", r"\\")
 
 
 def mermaid(text: str) -> str:
-    """Text in a quoted label of Mermaid: whatever it or HTML might read is a numbered character."""
+    """Return text for a quoted label of Mermaid: whatever it or HTML might read is a numbered character."""
     return re.sub(r"[^\w ×⌈⌉⌊⌋·…,.+\-]", lambda found: f"#{ord(found[0])};", visible(text))
 
 
 def markdown(text: str) -> str:
-    """Text on one line of Markdown, in a cell of a table too."""
+    """Return text for one line of Markdown, in a cell of a table too."""
     return re.sub(r"([\\`<|\[])", r"\\\1", visible(" ".join(text.split("\n"))))
 
 
 def code(text: str) -> str:
-    """Text as a span of code in Markdown."""
+    """Return text as a span of code in Markdown."""
     shown = visible(text)
     fence = "`" * (max(map(len, re.findall("`+", shown)), default=0) + 1)
     space = " " if fence != "`" else ""

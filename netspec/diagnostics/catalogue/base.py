@@ -1,4 +1,4 @@
-"""What the catalogue says of an id."""
+"""An explanation, the catalogue's entry for an id."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class BreastCancer(BuiltIn):
 
 
 class Diabetes(BuiltIn):
-    """How far diabetes went in a year, 25 to 346, by 10 measures before: 442 patients (Efron et al. 2004)."""
+    """The progress of diabetes in a year, 25 to 346, by 10 measures before it: 442 patients (Efron et al. 2004)."""
 
     name = "diabetes"
     target = "progress"

@@ -42,7 +42,7 @@ OneOrSeveral = Annotated[Path | Names, AfterValidator(_different)]
 
 
 def several(names: str | list[str]) -> tuple[str, ...]:
-    """One name, or the several there are."""
+    """Return one name, or several, as a tuple."""
     return (names,) if isinstance(names, str) else tuple(names)
 
 

@@ -58,7 +58,7 @@ OF_TASK: Mapping[Task, str] = {"classes": "mnist", "binary": "breast_cancer", "n
 """The data set that suits the losses and metrics of a task."""
 
 WRITTEN: Mapping[str, str] = {"resize": "mnist", "channels": "mnist", "npz": "{npz: arrays.npz}"}
-"""How the data are written, where not by that name alone."""
+"""Spellings of data that are not written by their name alone."""
 
 
 def complete(text: str) -> str:

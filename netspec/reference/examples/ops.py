@@ -64,7 +64,7 @@ ARGUMENTS: Mapping[str, str] = {
     "num_heads": "4",
     "max_length": "64",
 }
-"""What an argument that must be there is given, by its name."""
+"""The value of an argument that must be there, by its name."""
 
 WHOLE: Mapping[str, tuple[str, Sequence[str]]] = {
     "affine": ("{x: [N, 16], w: [16, 10]}", ["affine: {input: x, weight: w}"]),

@@ -44,7 +44,7 @@ ARGUMENTS: Mapping[str, Mapping[str, str]] = {
     "normalize": {"mean": "0.13", "std": "0.31"},
     "cross_entropy": {"label_smoothing": "0.1"},
 }
-"""What an ingredient's example gives it, beside the main argument where it has a default."""
+"""The arguments in an ingredient's example; one without any here shows its main argument's default."""
 
 
 def ingredient_example(kind: Kind, ingredient: type[Ingredient]) -> str:

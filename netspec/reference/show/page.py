@@ -118,7 +118,7 @@ def _argument(argument: WordArgument, alone: bool, width: int) -> Iterator[str]:
 
 
 def _facts(word: Word, width: int) -> Iterator[str]:
-    """What remains to be said, each fact behind its title."""
+    """The remaining facts, each behind its title."""
     facts = [("takes", _takes(word))] if word.holds is not None else []
     facts += [("written", word.place), *word.details]
     if word.kind in ("op", "block", "structure", "data", "transform", "loss", "metric", "optimizer", "schedule"):
@@ -132,7 +132,7 @@ def _facts(word: Word, width: int) -> Iterator[str]:
 
 
 def _takes(word: Word) -> str:
-    """What a key or an argument takes, with its default."""
+    """The values that a key or an argument takes, with its default."""
     default = WordArgument("", "", word.holds or {}).default
     return type_text(word.holds or {}) + (f" · default `{default}`" if default is not None else "")
 
@@ -153,4 +153,4 @@ def _finished(text: str, colour: bool, ascii: bool) -> str:
 
 SIGNS = {"─": "-", "·": "-", "≥": ">=", "≤": "<=", "×": "x", "→": "->", "…": "...", "−": "-", "–": "-", "²": "^2"}
 ASCII = str.maketrans(SIGNS)
-"""How signs are written where a terminal's encoding lacks them; any other is a question mark."""
+"""Replacements of signs that a terminal's encoding lacks; any other sign becomes a question mark."""

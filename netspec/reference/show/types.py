@@ -33,7 +33,7 @@ DEFINITIONS: Mapping[str, str] = {
     "early_stopping": "integer or mapping",
     "checkpoint": "number or mapping",
 }
-"""What a definition of the schema is called."""
+"""The names of the schema's definitions, for readers."""
 
 TYPES: Mapping[str, str] = {
     "integer": "integer",

@@ -19,7 +19,7 @@ FUNCTIONS: Mapping[str, tuple[str, str]] = {
     "range": ("A list of whole numbers: up to the end, or from a start, or by a step.", "range(2, 8, 2)"),
     "reversed": ("A list back to front.", "reversed(widths)"),
 }
-"""What each function gives, and an example, in which ``width`` is 64 and ``widths`` [8, 16, 32]."""
+"""The value of each function, and an example, in which ``width`` is 64 and ``widths`` [8, 16, 32]."""
 
 WORDS: Mapping[str, tuple[str, str]] = {
     "if": ("A choice between two values.", "2 if width > 32 else 1"),
@@ -56,4 +56,4 @@ TYPES: Mapping[str, str] = {
     "int64": "Whole numbers of 64 bits, as a dtype: tokens and classes.",
     "int32": "Whole numbers of 32 bits, as a dtype.",
 }
-"""What each type of parameters and of tensors' elements holds."""
+"""The values of each type of parameters and of tensors' elements."""

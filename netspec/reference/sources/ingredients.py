@@ -1,4 +1,4 @@
-"""What training is made of: losses, optimizers, schedules, data sets, transforms, metrics, and the keys of a run."""
+"""The parts of training: losses, optimizers, schedules, data sets, transforms, metrics, and the keys of a run."""
 
 from __future__ import annotations
 
