@@ -100,7 +100,7 @@ def test_words_from_outside(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 
 
 OP = '''
-from netspec.ops.activation.base import Activation
+from netspec.ops import Activation
 
 
 class Bent(Activation):
@@ -110,6 +110,9 @@ class Bent(Activation):
     functional = "torch.relu"
     slope: float = 0.5
     """the slope of the negative side"""
+
+    def onnx(self, builder, *inputs, tensors):
+        return builder.op("Relu", inputs[0])
 '''
 
 
