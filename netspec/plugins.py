@@ -10,7 +10,7 @@ from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
 
-from netspec.diagnostics import UsageError, did_you_mean
+from netspec.diagnostics import NetspecError, UsageError, did_you_mean
 from netspec.graph import Graph
 from netspec.ops import OPS, Op
 from netspec.ops.registry import ops_in
@@ -94,11 +94,15 @@ def clear_plugins() -> None:
 def _imported(module: str) -> ModuleType:
     try:
         return import_module(module)
-    except ModuleNotFoundError as fault:
-        if fault.name != module.partition(".")[0] and fault.name != module:
-            raise UsageError(f"the plugin `{module}` needs {fault.name}, which is not installed") from None
+    except ModuleNotFoundError as error:
+        if error.name != module.partition(".")[0] and error.name != module:
+            raise UsageError(f"the plugin `{module}` needs {error.name}, which is not installed") from None
         message = f"there is no module `{module}`: install it, or put its folder on PYTHONPATH"
         raise UsageError(message) from None
+    except (NetspecError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        raise UsageError(f"the plugin `{module}` cannot be imported: {type(error).__name__}: {error}") from error
 
 
 def _add(name: str, module: ModuleType) -> None:

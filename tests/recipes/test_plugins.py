@@ -99,6 +99,19 @@ def test_a_module_that_needs_another(folder: Path, capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("text", "why"),
     [
+        ("def broken(:", "SyntaxError: invalid syntax (brought.py, line 1)"),
+        ("import os\nos.environ['NO_SUCH_VARIABLE']", "KeyError: 'NO_SUCH_VARIABLE'"),
+    ],
+)
+def test_a_module_that_fails_as_it_is_imported(folder: Path, text: str, why: str, capsys: pytest.CaptureFixture[str]):
+    (folder / "brought.py").write_text(text)
+    assert main(["shapes", "lenet", "--plugin", "brought"]) == 2
+    assert f"the plugin `brought` cannot be imported: {why}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
         (
             "from netspec.recipes.losses import CrossEntropyLoss",
             "it has no class of its own that is derived from one of netspec's ops or ingredients, and no target",

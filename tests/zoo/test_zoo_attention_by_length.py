@@ -42,7 +42,7 @@ def test_what_is_counted_is_right_from_end_to_end():
     found = judge(setup)
     assert [found.share(low, high) for low, high in LENGTHS] == [1, 1, 1, 0, 0]
     assert [found.rows(low, high) for low, high in LENGTHS] == [403, 599, 299, 372, 327]
-    exact = setup.measure(setup.test)["exact_match"]
+    exact = setup.evaluate(setup.test)["exact_match"]
     assert exact == pytest.approx(found.share(0, 99), abs=1e-6) == pytest.approx((403 + 599 + 299) / 2000)
 
 

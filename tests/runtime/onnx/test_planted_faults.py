@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from netspec.runtime.verify import compare_onnx
 from onnx import numpy_helper
 
 import netspec
 from netspec.elaborate.passes.sizes import other_sizes, quick_sizes
+from netspec.runtime.onnx.verify import compare_onnx
 from netspec.runtime.probing import probing_copy
 
 MANY = int(os.environ.get("NETSPEC_MANY", "1"))
