@@ -9,11 +9,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from places import ROOT
 
 from netspec.cli import main
 from netspec.runtime.onnx.session import LEAST
 
-PROJECT = Path(__file__).parents[2] / "pyproject.toml"
+PROJECT = ROOT / "pyproject.toml"
 
 
 @pytest.mark.parametrize(
