@@ -14,7 +14,7 @@ from netspec.files import write_text
 from netspec.graph import Graph
 from netspec.pipeline import compile_spec
 from netspec.plugins import emitted, find_target
-from netspec.targets import blamed
+from netspec.targets import WriteOptions, blamed
 
 if TYPE_CHECKING:
     import torch
@@ -134,7 +134,7 @@ class Model:
         """
         found = find_target(target)
         with blamed(found):
-            return found.write(self.graph, Path(folder), device).files
+            return found.write(self.graph, Path(folder), WriteOptions(device)).files
 
     def explorer(self, path: str | Path) -> Path:
         """Write one HTML file with the diagram, the table and the YAML to look into; gives the path.

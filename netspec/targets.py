@@ -24,12 +24,13 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Literal
 
 from netspec.diagnostics import NetspecError, UsageError
 from netspec.files import write_text
 from netspec.graph import Graph
 
-__all__ = ["Graph", "Target", "Written", "target"]
+__all__ = ["Graph", "Target", "WriteOptions", "Written", "target"]
 
 OWN: Mapping[str, str] = {
     "source": "netspec.emit.source.target",
@@ -59,8 +60,22 @@ class Written:
     failure: str | None = None
 
 
-Writer = Callable[[Graph, Path, str], Written]
-"""Writes a graph into a folder; the third argument names the device that a network is run on (``auto``, ``cpu``, …)."""
+Verification = Literal["none", "quick", "full"]
+"""How much a network is run to verify a file: not at all, at small sizes, or at those that costs are quoted at."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOptions:
+    """Options for targets that are verified: the ``device`` that a network is run on (``auto``, ``cpu``, …), and how
+    much it is run to ``verify`` a file.
+    """
+
+    device: str = "auto"
+    verify: Verification = "quick"
+
+
+Writer = Callable[[Graph, Path, WriteOptions], Written]
+"""Writes a graph into a folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +111,7 @@ def target(name: str, summary: str, *, file: str) -> Callable[[Callable[[Graph],
     """Make a target of a function from a graph to a text, which is written into ``file``. Raises as ``Target``."""
 
     def made(text: Callable[[Graph], str]) -> Target:
-        def write(graph: Graph, folder: Path, device: str) -> Written:
+        def write(graph: Graph, folder: Path, options: WriteOptions) -> Written:
             write_text(folder / file, text(graph))
             return Written((folder / file,))
 

@@ -192,9 +192,9 @@ def test_a_target_may_write_several_files_and_fail(folder: Path, capsys: pytest.
     (folder / "mine.py").write_text("""
 from netspec.targets import Target, Written
 
-def write(graph, folder, device):
+def write(graph, folder, options):
     for name in ("a.txt", "b.txt"):
-        (folder / name).write_text(device)
+        (folder / name).write_text(options.device)
     return Written((folder / "a.txt", folder / "b.txt"), {"mine": 3}, ("careful",), ("done",), "not so good")
 
 pair = Target("pair", "two files", ("a.txt", "b.txt"), write)

@@ -80,6 +80,16 @@ def add_limit_arguments(command: ArgumentParser) -> None:
     )
 
 
+def add_verify_argument(command: ArgumentParser) -> None:
+    """Add ``--verify``."""
+    command.add_argument(
+        "--verify",
+        choices=("none", "quick", "full"),
+        default="quick",
+        help="how the ONNX file is verified: not at all, at small sizes (default), or at the table's too",
+    )
+
+
 def add_device_argument(command: ArgumentParser) -> None:
     """Add where a network is verified."""
     command.add_argument(

@@ -36,6 +36,26 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return "tiny.yaml"
 
 
+@pytest.mark.parametrize(
+    ("how", "said", "sizes"),
+    [
+        ("none", "exported: onnx.checker has passed the file; nothing was run to verify it (--verify none)", []),
+        ("quick", "verified: PyTorch and onnxruntime agree", [2, 1, 3, 3]),
+        ("full", "verified: PyTorch and onnxruntime agree", [33, 34, 64, 64]),
+    ],
+)
+def test_how_much_is_verified(how: str, said: str, sizes: list[int], tiny: str, capsys: pytest.CaptureFixture[str]):
+    assert main(["build", tiny, "--only", "onnx", "--verify", how]) == 0
+    assert said in capsys.readouterr().out
+    assert Path("build/tiny/model.onnx").is_file()
+    checked = json.loads(Path("build/tiny/build.json").read_text())["checks"]
+    assert checked["onnx.checker"] == "passed"
+    runs = checked["onnxruntime"]["comparisons"] if how != "none" else []
+    assert [each["sizes"]["N" if how == "quick" else "H"] for each in runs] == sizes
+    assert main(["export", tiny, "-o", "net.onnx", "--verify", how]) == 0
+    assert said in capsys.readouterr().out
+
+
 def test_build_leaves_everything(tiny: str, capsys: pytest.CaptureFixture[str]):
     assert main(["build", tiny, "--set", "width=8"]) == 0
     out = capsys.readouterr().out

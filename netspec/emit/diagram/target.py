@@ -7,12 +7,12 @@ from pathlib import Path
 from netspec.emit.diagram.dot import dot_text
 from netspec.emit.diagram.render import RendererMissing, render
 from netspec.graph import Graph
-from netspec.targets import Target, Written
+from netspec.targets import Target, WriteOptions, Written
 
 PICTURE, TEXT = "diagram.svg", "diagram.dot"
 
 
-def write(graph: Graph, folder: Path, device: str) -> Written:
+def write(graph: Graph, folder: Path, options: WriteOptions) -> Written:
     """Draw the diagram; without a renderer write its text alone, with a warning on how to get one."""
     dot = text(graph)
     render(dot, folder / TEXT)

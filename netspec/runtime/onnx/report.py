@@ -11,6 +11,9 @@ RUNTIMES = ("onnxruntime-gpu", "onnxruntime")
 RANGE = "say in what range an input lies: `{shape: …, range: [0, 1]}`"
 
 
+UNVERIFIED = "exported: onnx.checker has passed the file; nothing was run to verify it (--verify none)"
+
+
 def parity_report(parity: Parity, path: Path) -> tuple[tuple[str, ...], str | None]:
     """Return lines that say what was verified of an ONNX file, and why it fails, if it does."""
     sizes = dict.fromkeys(

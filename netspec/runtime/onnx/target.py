@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from netspec.graph import Graph
-from netspec.targets import Target, Written
+from netspec.targets import Target, WriteOptions, Written
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,14 +15,22 @@ if TYPE_CHECKING:
 FILES = ("model.onnx", "model.rejected.onnx")
 
 
-def write(graph: Graph, folder: Path, device: str) -> Written:
-    """Export the network as initialised, verified on onnxruntime; the module too is held against the graph."""
+def write(graph: Graph, folder: Path, options: WriteOptions) -> Written:
+    """Export the network as initialised. Unless nothing is verified, compare the file with PyTorch on onnxruntime, and
+    the module with its graph, node by node.
+    """
     from netspec.runtime.interpret import check_module
     from netspec.runtime.module import build_module
-    from netspec.runtime.onnx.report import parity_report, two_runtimes
+    from netspec.runtime.onnx.export import export_onnx, remove_model
+    from netspec.runtime.onnx.report import UNVERIFIED, parity_report, two_runtimes
     from netspec.runtime.onnx.verify import export_verified
 
-    path, parity = export_verified(graph, build_module(graph, device), folder / FILES[0])
+    module = build_module(graph, options.device)
+    if options.verify == "none":
+        path = export_onnx(graph, module, folder / FILES[0])
+        remove_model(folder / FILES[1])
+        return Written((path,), {"onnx.checker": "passed", "onnxruntime": None}, notes=(UNVERIFIED,))
+    path, parity = export_verified(graph, module, folder / FILES[0], effort=options.verify)
     difference = check_module(graph, parity.module)
     notes, failure = parity_report(parity, path)
     return Written((path,), checks(graph, parity, difference), two_runtimes(), notes, failure)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from netspec.cli.options import add_command, add_device_argument, add_spec_arguments
+from netspec.cli.options import add_command, add_device_argument, add_spec_arguments, add_verify_argument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def add(commands: Commands) -> None:
         "build",
         "Print the shape table and write model.py, model.onnx, diagram.svg, diagram.dot, explorer.html, shapes.json "
         "and build.json. The ONNX file is run on onnxruntime and compared with PyTorch at three sizes of every "
-        "symbolic dimension; where they disagree the file is kept as model.rejected.onnx and the command fails.",
+        "symbolic dimension; if they disagree, it is kept as model.rejected.onnx and the command fails.",
     )
     add_spec_arguments(command)
     command.add_argument("-o", "--output", metavar="DIR", help="the folder to write into (default: build/NAME)")
@@ -29,6 +29,7 @@ def add(commands: Commands) -> None:
         default=[],
         help="write this target alone, one of `netspec emit`; may be repeated",
     )
+    add_verify_argument(command)
     add_device_argument(command)
 
 
@@ -40,8 +41,9 @@ def run(options: Namespace) -> int:
     from netspec.cli.output import draw
     from netspec.cli.resolve import graph_of
     from netspec.emit.table import ShapeTable
+    from netspec.targets import WriteOptions
 
     graph = graph_of(options)
     folder = Path(options.output) if options.output else Path("build") / graph.name
     draw(ShapeTable(graph))
-    return build_all(graph, folder, options.device, options.variant, options.only)
+    return build_all(graph, folder, WriteOptions(options.device, options.verify), options.variant, options.only)

@@ -15,7 +15,7 @@ from netspec.files import write_text
 from netspec.graph import Graph
 from netspec.locks import locked
 from netspec.plugins import find_target
-from netspec.targets import OWN, Target, Written, blamed
+from netspec.targets import OWN, Target, WriteOptions, Written, blamed
 from netspec.text.quoting import json_text
 from netspec.version import __version__
 
@@ -26,7 +26,7 @@ RECORD = "build.json"
 LOCK = ".build.lock"
 
 
-def build_all(graph: Graph, folder: Path, device: str, variant: str | None, only: Sequence[str] = ()) -> int:
+def build_all(graph: Graph, folder: Path, options: WriteOptions, variant: str | None, only: Sequence[str] = ()) -> int:
     """Write netspec's targets, or ``only`` those named, and say so; gives the exit code.
 
     Raises ``UsageError`` for a target that there is none of, and for a folder with files that are not of a build.
@@ -34,7 +34,7 @@ def build_all(graph: Graph, folder: Path, device: str, variant: str | None, only
     targets = [find_target(name) for name in dict.fromkeys(only or OWN)]
     guard_own(folder, targets)
     with locked(folder, LOCK, "built"):
-        return _built(graph, folder, targets, device, variant)
+        return _built(graph, folder, targets, options, variant)
 
 
 def guard_own(folder: Path, targets: Sequence[Target]) -> None:
@@ -51,12 +51,12 @@ def guard_own(folder: Path, targets: Sequence[Target]) -> None:
         raise UsageError(f"{folder / there[0]} is not of a build, and is left alone: name another folder with -o")
 
 
-def _built(graph: Graph, folder: Path, targets: Sequence[Target], device: str, variant: str | None) -> int:
+def _built(graph: Graph, folder: Path, targets: Sequence[Target], options: WriteOptions, variant: str | None) -> int:
     _write_record(graph, folder, variant, {})  # from now on, the files beside it are a build's
     written: dict[str, Written] = {}
     for target in sorted(targets, key=lambda each: each.needs_torch):  # what may fail comes last
         with status(f"{target.name}: {target.summary}"), blamed(target):
-            written[target.name] = target.write(graph, folder, device)
+            written[target.name] = target.write(graph, folder, options)
         for text in written[target.name].warnings:
             warn(text)
     done = {target.name: written[target.name] for target in targets}
