@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from netspec import zoo
+from netspec.dataclass import dataclass
 from netspec.diagnostics import Report, Source, UsageError, did_you_mean
 from netspec.elaborate import ElaborationCache, Limits, elaborate
 from netspec.graph import Graph

@@ -20,12 +20,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Literal
 
+from netspec.dataclass import dataclass
 from netspec.diagnostics import NetspecError, UsageError
 from netspec.files import write_text
 from netspec.graph import Graph

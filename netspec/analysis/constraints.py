@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
 
 from netspec.analysis.above_one import Corner, is_above_one, unimplied
+from netspec.dataclass import dataclass
 from netspec.dims import Dim, Size, evaluate, pretty
 from netspec.graph import Graph, Requirement
 

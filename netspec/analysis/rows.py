@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from netspec.analysis.costs import Costs
+from netspec.dataclass import dataclass
 from netspec.dims import Shape, plain_shape
 from netspec.graph import ExecutionCount, Graph, Node, visits
 

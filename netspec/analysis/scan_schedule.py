@@ -4,9 +4,9 @@ ONNX."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 
+from netspec.dataclass import dataclass
 from netspec.graph import Call, Level, Phase, Step, Value
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from netspec.checks.expect import check_expectation, expectation
 from netspec.checks.unused import unused
+from netspec.dataclass import dataclass
 from netspec.diagnostics import Diagnostic, Report, SpecError
 from netspec.elaborate import ElaborationCache, Limits
 from netspec.graph import Graph

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, TypeVar, Union
 
+from netspec.dataclass import dataclass
 from netspec.diagnostics import Span, clipped, nearest
 from netspec.elaborate.messages.hints import nested
 from netspec.elaborate.reading.scope import Scope

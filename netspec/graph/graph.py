@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
+from netspec.dataclass import dataclass
 from netspec.diagnostics import Span
 from netspec.dims import Size
 from netspec.graph.init_rule import InitRule

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+from netspec.dataclass import dataclass
 from netspec.diagnostics import Span
 from netspec.ops import OPS, Op
 

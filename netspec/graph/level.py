@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any, Generic, Literal, TypeVar, Union
 
+from netspec.dataclass import dataclass
 from netspec.diagnostics import Span
 from netspec.dims import Shape, Size, total
 from netspec.graph.init_rule import InitRule

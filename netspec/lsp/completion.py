@@ -7,9 +7,9 @@ word says what is wanted. What stands before it may be broken: lines that cannot
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Literal, get_args
 
+from netspec.dataclass import dataclass
 from netspec.diagnostics import Report, Source
 from netspec.elaborate.passes.init_rules import FUNCTIONS as INITIALISATIONS
 from netspec.elaborate.steps import STRUCTURES

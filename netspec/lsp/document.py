@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache, cached_property
 
 from netspec import library
 from netspec.checks.check import check_loaded
+from netspec.dataclass import dataclass
 from netspec.diagnostics import Diagnostic, Label, Report, Source, Span, SpecError
 from netspec.graph import Call, ExecutionCount, Graph, Step, visits
 from netspec.lsp.outline import Block, Outline, written

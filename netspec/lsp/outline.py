@@ -6,10 +6,11 @@ It asks for nothing but a tree, so it serves a document that is far from sound: 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from netspec import library
+from netspec.dataclass import dataclass
 from netspec.diagnostics import Span
 from netspec.elaborate.steps import STRUCTURES
 from netspec.ops import OPS

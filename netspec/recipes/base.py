@@ -7,7 +7,6 @@ kind. Nothing here imports torch: a class names what does the work (``torch``), 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from types import ModuleType
@@ -15,6 +14,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from netspec.dataclass import dataclass
 from netspec.diagnostics import UsageError
 
 Task = Literal["classes", "binary", "numbers"]

@@ -1,11 +1,12 @@
 """The recipe of a spec: everything that ``train:`` says, checked, as one value."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from netspec.dataclass import dataclass
 from netspec.diagnostics import Span
 from netspec.ops.core.arguments import Natural, Positive
 from netspec.recipes.base import Ingredient

@@ -4,12 +4,12 @@ Each is a formula for the rate of a step, so that a run can be taken up at any s
 betas stay as the optimizer has them.
 """
 
-from dataclasses import dataclass
 from math import cos, pi
 from typing import Annotated
 
 from pydantic import Field
 
+from netspec.dataclass import dataclass
 from netspec.ops.core.arguments import Natural, Positive, Probability
 from netspec.recipes.base import Ingredient
 

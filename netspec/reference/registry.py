@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from netspec import library
+from netspec.dataclass import dataclass
 from netspec.diagnostics import UsageError
 from netspec.diagnostics.catalogue import PHASES
 from netspec.diagnostics.suggest import SYNONYMS, nearest

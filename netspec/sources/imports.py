@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Protocol
 
+from netspec.dataclass import dataclass
 from netspec.diagnostics import Label, Report, Source, SpecError, UsageError, clipped, nearest
 from netspec.spec import BlockSpec, Spec, Written, misfit, read_library
 from netspec.syntax import DEFAULT, RAISE, FileLimits, ScalarNode, parse, read_source

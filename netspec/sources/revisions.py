@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from netspec.dataclass import dataclass
 from netspec.diagnostics import EnvironmentFault, Source, UsageError, clipped
 from netspec.syntax import FileLimits, decode
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
 from pydantic import Field
 
+from netspec.dataclass import dataclass
 from netspec.diagnostics import Report, Span
 from netspec.spec.parameters import Parameters, check_defaults
 from netspec.spec.reading import (

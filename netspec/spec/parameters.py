@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated
 
+from netspec.dataclass import dataclass
 from netspec.diagnostics import Report, clipped, nearest
 from netspec.expressions import ExpressionError, parse
 from netspec.spec.reading import (

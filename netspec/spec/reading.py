@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, ClassVar, TypeVar, cast, get_args
 
 from pydantic import BaseModel, ConfigDict
 
+from netspec.dataclass import dataclass
 from netspec.diagnostics import Report, Span, clipped, nearest
 from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Union
 
+from netspec.dataclass import dataclass
 from netspec.diagnostics import Label, Report, Span
 from netspec.spec.reading import (
     Condition,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
+from netspec.dataclass import dataclass
 from netspec.diagnostics import Report, Source, Span
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 
+from netspec.dataclass import dataclass
 from netspec.diagnostics import Diagnostic, Label, Source, Span, SpecError, UsageError, did_you_mean
 
 

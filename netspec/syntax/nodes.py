@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Union
 
+from netspec.dataclass import dataclass
 from netspec.diagnostics import Span
 
 Scalar = Union[None, bool, int, float, str]

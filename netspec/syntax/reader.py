@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, NoReturn
 
 import yaml
 
+from netspec.dataclass import dataclass
 from netspec.diagnostics import Label, Report, Source, Span, SpecError, nearest
 from netspec.syntax.characters import check_characters
 from netspec.syntax.explain import Explainer

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 
+from netspec.dataclass import dataclass
 from netspec.syntax.nodes import Scalar
 
 MAX_INTEGER = 2**53

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import PureWindowsPath
 from typing import NamedTuple
 
 from netspec.analysis.costs import Cost, Costs, scan_text
+from netspec.dataclass import dataclass
 from netspec.dims import Shape, Size, pretty, times_shape
 from netspec.graph import Call, Graph, Level, Node, Step, Value
 from netspec.ops import Op

@@ -11,9 +11,10 @@ same op on the same shapes. A level opens where its structure is new to the pict
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, TypeGuard, TypeVar, Union
 
+from netspec.dataclass import dataclass
 from netspec.graph import ONCE, Call, ExecutionCount, Graph, Level, Node, Step, Value
 from netspec.view.expand import Expanding
 from netspec.view.groups import is_single

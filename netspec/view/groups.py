@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from netspec.dataclass import dataclass
 from netspec.graph import Call, Level, Node, Step, Value, parameter_count
 
 SMALL = ("activation", "dropout")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import IntEnum
 from itertools import islice
 from typing import Literal
 
 from netspec.analysis.costs import Costs, scan_text
+from netspec.dataclass import dataclass
 from netspec.dims import Shape, times_shape
 from netspec.graph import ONCE, Call, ExecutionCount, Graph, Level, Node, Value
 from netspec.view.expand import Expanding

@@ -7,8 +7,8 @@ under that one position for each of the level's inputs.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from netspec.dataclass import dataclass
 from netspec.graph import Node, Value
 from netspec.view.folding import Box, Card, Item
 

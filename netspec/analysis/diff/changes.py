@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 from netspec.analysis.costs import Cost, Costs, scan_text
 from netspec.analysis.diff.keys import Keys, compare_keys
 from netspec.analysis.diff.matching import Match, Matching
+from netspec.dataclass import dataclass
 from netspec.dims import Dim, Shape, pretty, times_shape
 from netspec.graph import ONCE, Call, ExecutionCount, Graph, Level, Node, Step, Value
 

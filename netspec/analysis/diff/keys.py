@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from netspec.analysis.diff.align import align
 from netspec.analysis.diff.matching import Match, leaves
+from netspec.dataclass import dataclass
 from netspec.dims import Shape
 from netspec.graph import Graph, Node, state_key, walk_state
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from netspec.analysis.diff.align import Pair, align
+from netspec.dataclass import dataclass
 from netspec.dims import times_shape
 from netspec.graph import Call, Graph, Level, Node, Step, Value, visits
 

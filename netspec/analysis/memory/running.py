@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple, Union
 
 from netspec.analysis.memory.record import Record
 from netspec.analysis.memory.storage import PlacedTensor, Storage
+from netspec.dataclass import dataclass
 from netspec.dims import Size
 from netspec.graph import Call, Level, Value
 

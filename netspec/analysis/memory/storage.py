@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from netspec.analysis.memory.precision import bytes_of
+from netspec.dataclass import dataclass
 from netspec.dims import Size
 from netspec.ops import Tensor
 from netspec.ops.core.layout import Strides

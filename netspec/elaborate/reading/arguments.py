@@ -7,12 +7,12 @@ the values; both report every fault at its own place.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from netspec.dataclass import dataclass
 from netspec.diagnostics import Label, Span, clipped
 from netspec.dims import Dim
 from netspec.elaborate.reading.scope import listed, origin_labels, show

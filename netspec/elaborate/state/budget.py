@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NoReturn
 
+from netspec.dataclass import dataclass
 from netspec.diagnostics import Span
 from netspec.elaborate.reading.values import Reader
 from netspec.ops import OPS

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Union
 
+from netspec.dataclass import dataclass
 from netspec.diagnostics import Span
 from netspec.graph import Call, Level, LevelKind, Loop, Node, Step, Value
 from netspec.ops import Tensor

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import pairwise
 
 from netspec.analysis.costs import Costs
+from netspec.dataclass import dataclass
 from netspec.emit.diagram.edges import CARRY, STRAIGHT, Anchor, Edge, Lines, Turn, Writing, flat, point, tie
 from netspec.emit.diagram.labels import (
     GREY,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from netspec.dataclass import dataclass
 from netspec.emit.diagram.labels import GREY, PALE, font, hinted
 from netspec.view.ties import Tie
 

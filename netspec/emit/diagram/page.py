@@ -6,10 +6,10 @@ dot is asked once, so sizes are estimated: those of cards are known, and those o
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
+from netspec.dataclass import dataclass
 from netspec.graph import Graph, Value
 from netspec.view.cards import CardText, change, sign_of
 from netspec.view.folding import Box, Item

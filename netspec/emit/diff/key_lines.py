@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from netspec.analysis.diff.changes import Change
 from netspec.analysis.diff.keys import Keys, Reshaped
+from netspec.dataclass import dataclass
 from netspec.dims import Shape, pretty_shape
 
 MOST_NUMBERS = 8

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from netspec.analysis.diff.changes import Change, Facet, Kind, said, shapes_text
+from netspec.dataclass import dataclass
 from netspec.dims import Shape, Size, times_shape
 from netspec.graph import Node
 from netspec.view.cards import contents

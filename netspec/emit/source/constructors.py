@@ -10,10 +10,11 @@ from __future__ import annotations
 import keyword
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import chain, count
 from typing import Any, Union
 
+from netspec.dataclass import dataclass
 from netspec.elaborate.building.reserved import RESERVED_NAMES
 from netspec.emit.source.forms import is_inline, is_module, is_sequential
 from netspec.emit.source.methods import methods

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain, count
 
 from netspec.analysis.scan_schedule import LevelSchedule, prepared_values
+from netspec.dataclass import dataclass
 from netspec.dims import Shape, times_shape
 from netspec.emit.source.forms import is_module
 from netspec.emit.source.names import is_attribute, is_variable, variable_name, variable_names

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
+from netspec.dataclass import dataclass
 from netspec.emit.source.forms import is_sequential
 from netspec.emit.source.forward import (
     Statement,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from textwrap import wrap
 
 from netspec.analysis.costs import Costs
 from netspec.analysis.memory import Memory
 from netspec.analysis.receptive_field import field_text, receptive_fields
+from netspec.dataclass import dataclass
 from netspec.dims import evaluate
 from netspec.emit.table.footer import footer
 from netspec.graph import Graph

@@ -1,7 +1,6 @@
 """Tensors before anything runs: shapes and dtypes, demands on sizes, and the guards of ``infer``."""
 
-from dataclasses import dataclass
-
+from netspec.dataclass import dataclass
 from netspec.dims import Dim, Shape, Size, pretty_shape
 
 HALVES = ("float16", "bfloat16")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from netspec.dataclass import dataclass
 from netspec.reference.registry import SECTIONS, Section
 from netspec.reference.show.types import type_text
 from netspec.reference.usage import used_in

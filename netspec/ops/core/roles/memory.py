@@ -1,8 +1,8 @@
 """The memory that a run of an op takes: what autograd saves, what is there for a moment, where outputs lie."""
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from netspec.dataclass import dataclass
 from netspec.ops.core.layout import NEW, OutputLayout, Strides, like
 from netspec.ops.core.roles.signature import OpSignature
 from netspec.ops.core.tensors import Tensor

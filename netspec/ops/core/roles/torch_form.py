@@ -1,9 +1,9 @@
 """The PyTorch that an op compiles to: a module's constructor, a call, or lines of ``forward``."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from netspec.dataclass import dataclass
 from netspec.ops.core.roles.signature import OpSignature
 from netspec.ops.core.tensors import Tensor
 

@@ -6,7 +6,6 @@ import re
 import shutil
 from argparse import Namespace
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from netspec.cli.commands.training.compare.summary import summary
 from netspec.cli.commands.training.train.texts import heading
 from netspec.cli.commands.training.train.work import RUNS, completed
 from netspec.cli.output import warn
+from netspec.dataclass import dataclass
 from netspec.diagnostics import TrainingFault, UsageError
 from netspec.elaborate import Limits
 from netspec.files import write_text
