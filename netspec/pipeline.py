@@ -80,7 +80,7 @@ def load_source(
         return Loaded(source, document, spec, variant)
     found = import_blocks(spec, source, report, limits, tree, path)
     report.raise_if_any()
-    return Loaded(source, document, spec.model_copy(update={"blocks": found.blocks}), variant, tuple(found.sources))
+    return Loaded(source, document, spec.changed(blocks=found.blocks), variant, tuple(found.sources))
 
 
 def load_revision(target: str, revision: str, limits: FileLimits = DEFAULT) -> Loaded:
@@ -125,7 +125,7 @@ def compile_loaded(
     if training := {path[6:]: value for path, value in (overrides or {}).items() if path.startswith("train.")}:
         from netspec.elaborate.training.recipe import with_overrides
 
-        spec = spec.model_copy(update={"train": with_overrides(spec.train, training)})
+        spec = spec.changed(train=with_overrides(spec.train, training))
         overrides = {name: value for name, value in (overrides or {}).items() if not name.startswith("train.")}
     return elaborate(
         spec,

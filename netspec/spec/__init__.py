@@ -1,6 +1,6 @@
 """The authored forms, all that an author may write, read from the syntax tree.
 
-Each form is a Pydantic model whose fields say how their nodes are read; what does not fit is reported at its own place.
+Each form is a class whose fields say how their nodes are read; what does not fit is reported at its own place.
 Values stay nodes (``Written``) where their meaning waits for parameters and shapes: ``elaborate`` evaluates them.
 """
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, TypeVar
 
-from pydantic import Field
-
 from netspec.dataclass import dataclass
 from netspec.diagnostics import Report, Span
 from netspec.spec.parameters import Parameters, check_defaults
 from netspec.spec.reading import (
+    EMPTY,
     EXAMPLES,
     Entry,
     Flag,
@@ -20,6 +19,7 @@ from netspec.spec.reading import (
     Value,
     Written,
     fill,
+    keyword,
     mapping_entries,
     misfit,
     named_by,
@@ -39,11 +39,11 @@ COLUMNS = "a mapping from inputs to columns of the data"
 class OutputSpec(Form):
     """An output in its long form."""
 
-    source: Value = Field(alias="from")
+    source: Annotated[Value, keyword("from")]
     """the step that gives it"""
     when: Annotated[str, reader(one_of("training"))] | None = None
     """`training`: only while training, as an auxiliary head"""
-    test: Value | None = Field(default=None, alias="if")
+    test: Annotated[Value | None, keyword("if")] = None
     """the output exists only where this condition over parameters holds"""
 
 
@@ -108,7 +108,7 @@ class BlockSpec(Form):
     span: Span
     body: Body
     """the steps of the block"""
-    params: Parameters = Field(default_factory=dict)
+    params: Parameters = EMPTY
     """the parameters of the block; one without a default is `name: int`"""
     inputs: Annotated[tuple[Written, ...], reader(read_list)] | None = None
     """the names of its inputs, `mask?` for one that a call may leave out; default: one, `input`"""
@@ -188,25 +188,21 @@ class Spec(Form):
     """the name of the network, or of its family"""
     doc: Text = ""
     """one line: the paper, or what the network is for"""
-    imports: Annotated[tuple[Written, ...], reader(read_list)] = Field(default=(), alias="import")
+    imports: Annotated[tuple[Written, ...], reader(read_list), keyword("import")] = ()
     """other spec files, whose blocks this one may call"""
-    params: Parameters = Field(default_factory=dict)
+    params: Parameters = EMPTY
     """the parameters of the family: `name: default`, or `{type, default, min, max, choices, doc}`"""
     require: Annotated[tuple[Written, ...], reader(read_list)] = ()
     """boolean expressions that must hold"""
     variants: Annotated[
         Mapping[str, Variant], named_by(_read_variant, "a mapping from variants to parameter values")
-    ] = Field(default_factory=dict)
+    ] = EMPTY
     """named sets of parameter values"""
-    dims: Annotated[Mapping[str, DimSpec], named_by(_read_dim, "a mapping from dimensions to sizes")] = Field(
-        default_factory=dict
-    )
+    dims: Annotated[Mapping[str, DimSpec], named_by(_read_dim, "a mapping from dimensions to sizes")] = EMPTY
     """the sizes of symbolic dimensions at which costs are quoted"""
     inputs: Annotated[Mapping[str, InputSpec], named_by(_read_input, "a mapping from inputs to shapes")]
     """the inputs of the network: `image: [N, 3, H, W]`; a name that is no parameter is a symbolic dimension"""
-    blocks: Annotated[Mapping[str, BlockSpec], named_by(_read_block, "a mapping from names to blocks")] = Field(
-        default_factory=dict
-    )
+    blocks: Annotated[Mapping[str, BlockSpec], named_by(_read_block, "a mapping from names to blocks")] = EMPTY
     """reusable parts, called like ops"""
     network: Body
     """the steps of the network"""
@@ -240,9 +236,7 @@ class Library(Spec):
     """A file that is imported: its blocks count, and it need not be a network."""
 
     name: Name = ""
-    inputs: Annotated[Mapping[str, InputSpec], named_by(_read_input, "a mapping from inputs to shapes")] = Field(
-        default_factory=dict
-    )
+    inputs: Annotated[Mapping[str, InputSpec], named_by(_read_input, "a mapping from inputs to shapes")] = EMPTY
     network: Body = ()
 
 
@@ -257,9 +251,7 @@ class TrainSpec(Form):
     span: Span
     data: Value
     """the data set: one of netspec's, or files of your own"""
-    inputs: Annotated[Mapping[str, str], named_by(lambda key, node, report: read_text(node, report), COLUMNS)] = Field(
-        default_factory=dict
-    )
+    inputs: Annotated[Mapping[str, str], named_by(lambda key, node, report: read_text(node, report), COLUMNS)] = EMPTY
     """the column of the data that each input reads, where the names do not say so"""
     prepare: Value | None = None
     """transforms of every row"""
@@ -321,7 +313,7 @@ class TrainSpec(Form):
     """write TensorBoard's event files too"""
     published: Annotated[
         Mapping[str, Written], named_by(lambda key, node, report: node, "a mapping from metrics to numbers")
-    ] = Field(default_factory=dict)
+    ] = EMPTY
     """numbers of a paper to be held against: `{accuracy: 0.99}`"""
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+import sys
+from abc import ABC
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from typing import Annotated, Any, ClassVar, TypeVar, cast, get_args
-
-from pydantic import BaseModel, ConfigDict
+from types import MappingProxyType
+from typing import Annotated, Any, ClassVar, Self, TypeVar, get_args
 
 from netspec.dataclass import dataclass
 from netspec.diagnostics import Report, Span, clipped, nearest
@@ -21,18 +22,34 @@ Written = SyntaxNode
 Entry = tuple[ScalarNode, SyntaxNode]
 
 
-class Form(BaseModel):
+EMPTY: Mapping[str, Any] = MappingProxyType({})
+"""The default of a field that is a mapping."""
+
+
+class Form(ABC):  # noqa: B024 (mypy takes a class for hashable only if it has a metaclass)
     """Base of the authored forms. ``span`` is where the form's key stands.
 
-    ``fill`` reads them, not Pydantic's validator: building one for each form would take longer than most checks.
-    ``examples`` says how to write a key that must be there.
+    A form's annotations are its fields, each with the ``reader`` of its node; ``form_fields`` looks at them when the
+    form is first read. ``fill`` makes instances, which nothing changes. ``examples`` says how to write a key that must
+    be there.
     """
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, arbitrary_types_allowed=True, populate_by_name=False, defer_build=True
-    )
     known_as: ClassVar[str] = ""
     examples: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, **values: Any) -> None:
+        vars(self).update(values)
+
+    def changed(self, **values: Any) -> Self:
+        """Return the form with other values of these fields."""
+        return type(self)(**{**vars(self), **values})
+
+
+@dataclass(frozen=True, slots=True)
+class keyword:
+    """Marks a field whose key, as authors write it, is a word that Python has taken."""
+
+    word: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,13 +218,13 @@ def read_form(form: type[Read], node: SyntaxNode, report: Report, what: str, spa
         misfit(report, node, f"a mapping with the keys of {what}", _keys_help(form))
         return None
     data: dict[str, Any] = {key.text: value for key, value in node.entries}
-    if "span" in form.model_fields:
+    fields = form_fields(form)
+    if "span" in fields:
         if "span" in data:
             report.error("unknown-key", f"{what} has no key `span`", node.span)
             return None
         data["span"] = span or node.span
     faults = report.count
-    fields = form_fields(form)
     missing = [key for key, field in fields.items() if field.required and key not in data]
     unknown = [key for key in data if key not in fields]
     made = fill(form, data, report)
@@ -219,11 +236,19 @@ def read_form(form: type[Read], node: SyntaxNode, report: Report, what: str, spa
 
 @dataclass(frozen=True, slots=True)
 class FormField:
-    """A field of a form: the attribute, how its node is read (without a mark as it is), and if it must be there."""
+    """A field of a form: the attribute, how its node is read (without a mark as it is), and its default.
+
+    A field without a default (``...``) must be there.
+    """
 
     name: str
     mark: reader | None
-    required: bool
+    default: Any
+
+    @property
+    def required(self) -> bool:
+        """Return whether authors must write the key."""
+        return self.default is ...
 
     @property
     def holds(self) -> str | tuple[str, ...]:
@@ -234,24 +259,25 @@ class FormField:
 @cache
 def form_fields(form: type[Form]) -> Mapping[str, FormField]:
     """Return the fields of a form by the keys that authors write: its own, then those that it has from its base."""
-    own = [name for name in form.model_fields if name in form.__annotations__]
-    names = [*own, *(name for name in form.model_fields if name not in own)]
+    kinds = [form, *reversed(form.__mro__[1:])]
+    found = {name: kind for kind in reversed(kinds) for name in vars(kind).get("__annotations__", ())}
     fields = {}
-    for name in names:
-        field = form.model_fields[name]
-        fields[field.alias or name] = FormField(name, _mark([*field.metadata, field.annotation]), field.is_required())
+    for kind in kinds:
+        scope = vars(sys.modules[kind.__module__])
+        for name, written in vars(kind).get("__annotations__", {}).items():
+            if found[name] is kind and not written.startswith("ClassVar"):
+                marks = [*_marks(eval(written, scope))]
+                key = next((mark.word for mark in marks if isinstance(mark, keyword)), name)
+                read = next((mark for mark in marks if isinstance(mark, reader)), None)
+                fields[key] = FormField(name, read, getattr(form, name, ...))
     return fields
 
 
-def _mark(marks: Iterable[Any]) -> reader | None:
-    """The reader among the marks of a field, or inside an optional type."""
-    for mark in marks:
-        if isinstance(mark, reader):
-            return mark
-        found = _mark((*getattr(mark, "__metadata__", ()), *get_args(mark)))
-        if found is not None:
-            return found
-    return None
+def _marks(annotation: Any) -> Iterator[Any]:
+    """The marks of a field's type, and of the types inside."""
+    yield from getattr(annotation, "__metadata__", ())
+    for part in get_args(annotation):
+        yield from _marks(part)
 
 
 def fill(form: type[Read], data: Mapping[str, Any], report: Report) -> Read:
@@ -260,7 +286,7 @@ def fill(form: type[Read], data: Mapping[str, Any], report: Report) -> Read:
     for key, field in form_fields(form).items():
         if key in data:
             values[field.name] = data[key] if field.mark is None else field.mark.read(data[key], report)
-    return cast(Read, form.model_construct(None, **values))
+    return form(**values)
 
 
 def _report_keys(

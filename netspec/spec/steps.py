@@ -91,8 +91,7 @@ class Structure(Form):
     shareable: ClassVar[bool] = False
     usage: ClassVar[tuple[str, ...]] = ()
 
-    @classmethod
-    def __pydantic_init_subclass__(cls, **options: Any) -> None:
+    def __init_subclass__(cls) -> None:
         if cls.known_as:
             STRUCTURES[cls.known_as] = cls
 

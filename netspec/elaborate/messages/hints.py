@@ -12,8 +12,8 @@ def nested(step: Step) -> Iterator[Step]:
     """A step and every step written inside it."""
     yield step
     if isinstance(step, Form):
-        for name in type(step).model_fields:
-            yield from _inside(getattr(step, name))
+        for value in vars(step).values():
+            yield from _inside(value)
 
 
 def _inside(value: object) -> Iterator[Step]:

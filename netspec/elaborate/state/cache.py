@@ -71,7 +71,7 @@ def _texts(item: Any) -> Iterator[str]:
             yield from _each((item.key, item.main, item.name, item.source, item.freeze, item.init))
             yield from _each(part for entry in item.arguments.values() for part in entry)
         case Form():
-            yield from _each(getattr(item, name) for name in type(item).model_fields)
+            yield from _each(vars(item).values())
         case Mapping():
             yield from item
             yield from _each(item.values())

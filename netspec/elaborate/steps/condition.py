@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated
 
 from netspec.elaborate.context import Context, Frame, elaborates
 from netspec.graph import Value
-from netspec.spec.reading import Condition
+from netspec.spec.reading import Condition, keyword
 from netspec.spec.steps import Body, Structure
 
 
@@ -22,7 +22,7 @@ class If(Structure):
     """a condition over parameters, loop indices and `shape`"""
     then: Body
     """the steps where the test holds"""
-    otherwise: Body = Field(default=(), alias="else")
+    otherwise: Annotated[Body, keyword("else")] = ()
     """the steps where it does not"""
     usage = (
         """\

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from netspec.diagnostics import Label, did_you_mean
 from netspec.dims import Size, pretty_shape
@@ -18,7 +18,7 @@ from netspec.elaborate.reading.values import AlreadyReported
 from netspec.elaborate.state.levels import Binding, LevelBuilder, Ports
 from netspec.graph import Call, Loop, Value, axis_of_time, over_time
 from netspec.ops import OPS, ShapeError, Tensor
-from netspec.spec.reading import Flag, Written, read_name, reader
+from netspec.spec.reading import EMPTY, Flag, Written, read_name, reader
 from netspec.spec.steps import Body, TrainableStructure, values_by_name
 from netspec.syntax import ListNode
 
@@ -56,9 +56,9 @@ network:
     over: Sequences
     """sequences [N, T, …] by the names that the body has for one step of each; equally long"""
     body: Body
-    state: States = Field(default_factory=dict)
+    state: States = EMPTY
     """the values carried from iteration to iteration: the first value of each, or its shape for zeros"""
-    next: Results = Field(default_factory=dict)
+    next: Results = EMPTY
     """the value of the body that each state becomes"""
     collect: Results | None = None
     """the values of the body kept of every iteration, by output; default: its last value as `output`"""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
-
-from pydantic import Field
+from typing import Annotated, Any
 
 from netspec import library
 from netspec.diagnostics import Label, clipped, did_you_mean
@@ -17,7 +15,7 @@ from netspec.elaborate.reading.values import AlreadyReported
 from netspec.elaborate.state.levels import UNKNOWN
 from netspec.graph import Call, Level, Node, Step, Value, walk
 from netspec.ops import OPS
-from netspec.spec.reading import Source, StepReference
+from netspec.spec.reading import Source, StepReference, keyword
 from netspec.spec.steps import CallStep, NamedStructure
 from netspec.spec.steps import Step as Written
 
@@ -38,7 +36,7 @@ network:
 
     step: StepReference
     """a step that stands before it in the same body"""
-    source: Source | None = Field(default=None, alias="from")
+    source: Annotated[Source | None, keyword("from")] = None
     """the step that it reads, or a list of them; default: the step before it"""
 
 
@@ -91,7 +89,7 @@ def rewritten(context: Context, frame: Frame, step: Share, source: Any) -> Writt
         raise context.reader.error(
             "missing-key", f"the share of a `{source.known_as}` needs a name", step.span, help=help
         )
-    copied: Written = source.model_copy(update={"name": step.name})
+    copied: Written = source.changed(name=step.name)
     return copied
 
 

@@ -180,9 +180,8 @@ def form_keys(form: type[Form]) -> Mapping[str, WordArgument]:
         if key == "span":
             continue
         holds = HOLDS.get(form, {}).get(key) or held(field)
-        default = form.model_fields[field.name].default
-        if isinstance(default, (str, bool)) and default != "":
-            holds = {**holds, "default": default}
+        if isinstance(field.default, (str, bool)) and field.default != "":
+            holds = {**holds, "default": field.default}
         keys[key] = WordArgument(key, docs.get(field.name, ""), holds, field.required, key == main)
     return keys
 
