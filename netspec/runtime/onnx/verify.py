@@ -72,7 +72,7 @@ def verify_onnx(
         and is_defined(Reference(above, module), sizes)
     ):
         return replace(verify_onnx(above, module, path, tried), positive=True)
-    probe = Reference(graph, probing_copy(graph, module))
+    probe = Reference(graph, probing_copy(replace(graph, sizes=sizes), module))
     with exported(graph, probe.module, path) as temporary:
         parity = compare(probe, temporary, tried)
     return replace(parity, probed=True, telling=is_telling(probe, sizes))
@@ -132,19 +132,18 @@ def compare(reference: Reference, path: Path, sizes: Sequence[Mapping[str, int]]
 
 
 def trials(graph: Graph, sizes: Sequence[Mapping[str, int]]) -> list[tuple[Mapping[str, int], float]]:
-    """Return the sizes, each with the mean of the real inputs: at the last of them some that lie off centre, if they
-    have no range of their own.
+    """Return the sizes, each with the mean of the real inputs, some of which lie off centre unless they have a range.
 
-    They come in addition, or where only the batch can be smaller, so that each run costs as much as the network does,
-    in place of centred ones. Half precision does not bear them: what differs between numbers that far off is less than
-    their rounding.
+    These come in addition, at the first sizes; or, if only the batch is symbolic and each run costs as much as the
+    network does, in place of the last. Half precision does not bear them: its rounding exceeds what differs between
+    numbers that far off.
     """
     tried = [(each, 0.0) for each in sizes]
     real = any("float" in value.tensor.dtype for name, value in graph.inputs.items() if name not in graph.ranges)
     if not real or tolerance_of(graph) != TOLERANCE:
         return tried
     in_place = len(sizes) > 1 and graph.sizes.keys() <= batch_dims(graph)
-    return [*(tried[:-1] if in_place else tried), (sizes[-1], OFF_CENTRE)]
+    return [*tried[:-1], (sizes[-1], OFF_CENTRE)] if in_place else [*tried, (sizes[0], OFF_CENTRE)]
 
 
 def tolerance_of(graph: Graph) -> float:
