@@ -51,7 +51,7 @@ class Floor:
         self.depth: int = 1 + max((atom.depth for atom in inner), default=0)
         self.count: int = 1 + sum(atom.count for atom in inner)
         if self.depth > MAX_DEPTH or self.count > MAX_DIVISIONS:
-            many = f"{MAX_DEPTH} divisions in each other" if self.depth > MAX_DEPTH else f"{MAX_DIVISIONS} divisions"
+            many = f"{MAX_DEPTH} nested divisions" if self.depth > MAX_DEPTH else f"{MAX_DIVISIONS} divisions"
             raise TooComplexError(f"a symbolic size of more than {many}")
         self._hash = hash((numerator, divisor))
         self.order = _atom_text(self, ASCII)
@@ -195,7 +195,7 @@ def product(sizes: Iterable[Size]) -> Size:
 def floor_div(size: Size, divisor: int) -> Size:
     """``⌊size/divisor⌋`` for a positive divisor, in canonical form."""
     if divisor <= 0:
-        raise ZeroDivisionError("a size is divided by a positive number")
+        raise ZeroDivisionError("a size can only be divided by a positive number")
     if isinstance(size, int):
         return size // divisor
     shrink = math.gcd(divisor, *(coefficient for monomial, coefficient in size.terms.items() if monomial))

@@ -106,7 +106,7 @@ def temporary_name(name: str) -> str:
 def guard_folder(folder: Path) -> None:
     """Guard: a path that exists is a folder. Raises ``NotADirectoryError``."""
     if os.path.lexists(folder) and not folder.is_dir():
-        raise NotADirectoryError(0, f"{folder} is no folder")
+        raise NotADirectoryError(0, f"{folder} is not a folder")
 
 
 def _made(path: Path) -> Path:

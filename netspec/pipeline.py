@@ -104,8 +104,8 @@ def find_spec(target: str | Path) -> tuple[Path, str | None]:
         return found
     if Path(text).is_file():
         return Path(text), None
-    hint = did_you_mean(text, zoo.names()) or "`netspec list` names them all"
-    raise UsageError(f"no spec file and no zoo entry is called `{text}`: {hint}")
+    hint = did_you_mean(text, zoo.names()) or "`netspec list` lists them all"
+    raise UsageError(f"there is no spec file or zoo entry named `{text}`: {hint}")
 
 
 def compile_loaded(
@@ -145,7 +145,7 @@ def read_value(key: str, text: str) -> SyntaxNode | None:
     report = Report()
     node = parse(Source(f"--set {key}", text), report)
     if any(found.id == "yaml-empty" for found in report.diagnostics):
-        raise UsageError(f"--set {key}={text} gives no value: an empty text is written `{key}=''`, with its quotes")
+        raise UsageError(f"--set {key}={text} gives no value: write an empty string as `{key}=''`, with its quotes")
     report.raise_if_any()
     return node
 

@@ -58,7 +58,7 @@ def find_target(name: str) -> Target:
         found = loaded_target(name)
     if found is None:
         hint = did_you_mean(name, target_names()) or "`netspec emit` lists them all"
-        raise UsageError(f"no target is called `{name}`: {hint}")
+        raise UsageError(f"there is no target named `{name}`: {hint}")
     return found
 
 
@@ -75,7 +75,7 @@ def emitted(name: str, graph: Callable[[], Graph]) -> str:
     """
     target = find_target(name)
     if target.text is None:
-        raise UsageError(f"`{name}` is no text: `netspec build SPEC --only {name}` writes it")
+        raise UsageError(f"`{name}` is not a text target: write it with `netspec build SPEC --only {name}`")
     compiled = graph()
     with blamed(target):
         return target.text(compiled)

@@ -142,7 +142,7 @@ def targets_in(module: ModuleType) -> list[Target]:
 def add_target(found: Target) -> None:
     """Add a target from outside. Raises ``UsageError`` where there is one of its name."""
     if found.name in target_names():
-        raise UsageError(f"{found.module} brings a target `{found.name}`, which there is already")
+        raise UsageError(f"{found.module} brings a target `{found.name}`, which already exists")
     _brought[found.name] = found
 
 

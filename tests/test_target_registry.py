@@ -118,7 +118,7 @@ def test_every_target_of_ours_is_written_alone(tmp_path: Path):
         assert sorted(folder.iterdir()) == sorted(files)
         assert {file.name for file in files} <= {*each.files}
         if each.text is None:
-            with pytest.raises(UsageError, match="is no text"):
+            with pytest.raises(UsageError, match="is not a text target"):
                 model.emit(each.name)
         else:
             assert files[-1].read_text() == model.emit(each.name)
@@ -146,7 +146,7 @@ def test_needing_torch_is_said_of_those_that_load_it():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (KERAS.replace('"keras"', '"source"'), "mine brings a target `source`, which there is already"),
+        (KERAS.replace('"keras"', '"source"'), "mine brings a target `source`, which already exists"),
         (
             KERAS.replace('"keras"', '"Keras"'),
             "a target is named by small letters, digits and underscores, not `Keras`",
@@ -174,10 +174,14 @@ def test_two_that_write_one_file_are_not_built_together(folder: Path, capsys: py
 
 
 def test_names_that_are_unknown_and_words_that_are_missing(capsys: pytest.CaptureFixture[str]):
-    assert told(capsys, "emit", "sourc", "lenet") == "netspec: no target is called `sourc`: did you mean `source`?\n"
-    assert "no target is called `x`" in told(capsys, "build", "lenet", "--only", "x")
+    assert (
+        told(capsys, "emit", "sourc", "lenet") == "netspec: there is no target named `sourc`: did you mean `source`?\n"
+    )
+    assert "there is no target named `x`" in told(capsys, "build", "lenet", "--only", "x")
     assert "`netspec emit source` needs a spec" in told(capsys, "emit", "source")
-    assert "`onnx` is no text: `netspec build SPEC --only onnx` writes it" in told(capsys, "emit", "onnx", "lenet")
+    assert "`onnx` is not a text target: write it with `netspec build SPEC --only onnx`" in told(
+        capsys, "emit", "onnx", "lenet"
+    )
 
 
 def test_what_is_built_alone_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -217,7 +217,7 @@ def consequence(causes: Sequence[Requirement], conjunction: str = "or ") -> str:
     first = causes[0]
     if first.reason.startswith("`"):  # the author's own bounds
         return f"as line {first.span.line} says"
-    what = "leaves nothing" if first.reason.endswith("leaves nothing") else "fails"
+    what = "has an empty output" if first.reason.endswith("has an empty output") else "fails"
     told = []
     for op, same in groupby(causes, key=_op):
         lines = [each.span.line for each in same]

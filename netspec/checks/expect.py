@@ -82,7 +82,7 @@ def check_expectation(graph: Graph, expect: Expect | None, report: Report) -> No
             wanted = tuple(reader.items(node, env, "a shape"))
             if not all(isinstance(size, (int, Dim)) and not isinstance(size, bool) for size in wanted):
                 help = "write numbers and the names of dimensions: `[N, 1000]`"
-                raise reader.error("bad-value", "a shape is a list of sizes", node.span, help=help)
+                raise reader.error("bad-value", "a shape must be a list of sizes", node.span, help=help)
         except AlreadyReported:
             continue
         if wanted != shape:
@@ -164,7 +164,7 @@ def _check_count(reader: Reader, written: Written, fact: Fact, name: str, env: d
         for key, node in written.entries:
             bound = _count(reader, node, env, fact.of_bytes)
             if key.text not in ("min", "max"):
-                help = "`{max: 12M}`, `{min: 1_000}`, or one number"
+                help = "write `{max: 12M}`, `{min: 1_000}`, or one number"
                 raise reader.error("unknown-key", f"a bound has no key `{key.text}`", key.span, help=help)
             if key.text == "max" and found > bound:
                 over = f"{are}, but must be at most {bound:,}"
@@ -183,8 +183,8 @@ def _count(reader: Reader, node: Written, env: dict[str, Any], of_bytes: bool) -
             return found
         if not of_bytes and quantity(node.text, of_bytes=True) is not None:
             help = f"write `{node.text.strip().removesuffix('bytes').removesuffix('B').strip()}`; `weights` is in bytes"
-            raise reader.error("bad-value", "a count has no bytes", node.span, help=help)
+            raise reader.error("bad-value", "a count has no unit of bytes", node.span, help=help)
         if WITH_UNIT.match(node.text):
             units = f"the units of bytes are {UNITS}" if of_bytes else "the units of a count are k, M, G and T"
-            raise reader.error("bad-value", f"`{clipped(node.text)}` has no unit that is known", node.span, help=units)
+            raise reader.error("bad-value", f"`{clipped(node.text)}` has an unknown unit", node.span, help=units)
     return reader.integer(node, env, "bytes" if of_bytes else "a count")

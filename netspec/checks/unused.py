@@ -103,8 +103,10 @@ def _unread_step(step: Step) -> Diagnostic:
     count = parameter_count(step)
     kind = step.body.title or step.body.kind if isinstance(step, Call) else step.op.name
     what = f"`{step.name}`" if step.named else f"this `{kind}`"
-    weighs = f", so that its {count:,} parameters change no output" if count else ", so that it changes no output"
-    help = "let a step read it by `from`, make it one of the `outputs`, or leave it out"
+    weighs = (
+        f", so its {count:,} parameters do not affect any output" if count else ", so it does not affect any output"
+    )
+    help = "read it with `from`, add it to the `outputs`, or remove it"
     return warning("unused-step", f"nothing reads {what}{weighs}", step.span, help=help)
 
 
@@ -116,7 +118,7 @@ def unread_inputs(spec: Spec, readings: Iterable[Reading]) -> Iterator[Diagnosti
     read = {name for each in readings for name, value in each.graph.inputs.items() if value in each.read}
     for name, given in spec.inputs.items():
         if name not in read:
-            help = f"let a step read it: `from: {name}`, or leave it out"
+            help = f"read it with `from: {name}`, or remove it"
             yield warning("unused-input", f"no output depends on the input `{name}`", given.span, help=help)
 
 
@@ -139,8 +141,8 @@ def unread_words(spec: Spec, document: MapNode) -> Iterator[Diagnostic]:
 
 
 def _unread_parameter(span: Span, message: str) -> Diagnostic:
-    help = "read it in an expression, or leave it out"
-    return warning("unused-parameter", f"{message}: its value changes nothing", span, help=help)
+    help = "use it in an expression, or remove it"
+    return warning("unused-parameter", f"{message}: its value has no effect", span, help=help)
 
 
 def words(node: SyntaxNode) -> Iterator[str]:

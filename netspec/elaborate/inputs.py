@@ -46,12 +46,12 @@ def declared_sizes(
     sizes = dict(given)
     for name, dim in spec.dims.items():
         if name not in symbols:
-            help = one_of_these(name, symbols, "the inputs have no symbolic dimension")
+            help = one_of_these(name, symbols, "the inputs have no symbolic dimensions")
             reader.error("unknown-name", f"no input has the dimension `{name}`", dim.span, help=help)
             continue
         try:
-            low = 1 if dim.min is None else reader.integer(dim.min, env, f"the least `{name}`", 1)
-            high = None if dim.max is None else reader.integer(dim.max, env, f"the largest `{name}`", 1)
+            low = 1 if dim.min is None else reader.integer(dim.min, env, f"the minimum of `{name}`", 1)
+            high = None if dim.max is None else reader.integer(dim.max, env, f"the maximum of `{name}`", 1)
             size = sizes.setdefault(name, reader.integer(dim.default, env, f"the size of `{name}`", 1))
         except AlreadyReported:
             continue
@@ -74,8 +74,8 @@ def read_inputs(spec: Spec, reader: Reader, env: Mapping[str, Any]) -> dict[str,
     for name, given in spec.inputs.items():
         try:
             if given.dtype == INNER:
-                help = "declare it as float32, and write `- cast: bfloat16` before what is to run in it"
-                message = f"the input `{name}` is {INNER}, which onnxruntime does not take"
+                help = "declare it as float32, and write `- cast: bfloat16` before the steps that are to run in it"
+                message = f"the input `{name}` is {INNER}, which onnxruntime does not accept"
                 raise reader.error("bad-value", message, given.span, help=help)
             sizes = [_size(reader, node, env) for node in given.shape]
             inputs[name] = Value(Tensor(tuple(sizes), given.dtype), given.optional)
@@ -92,7 +92,7 @@ def _size(reader: Reader, node: SyntaxNode, env: Mapping[str, Any]) -> Size:
     value = reader.value(node, env)
     if isinstance(value, Dim) or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
         return value
-    raise reader.misvalued(node, env, "a size is a positive integer or a name", value)
+    raise reader.misvalued(node, env, "a size must be a positive integer or a name", value)
 
 
 def read_bounds(spec: Spec, reader: Reader, env: Scope) -> dict[str, int]:
@@ -103,7 +103,7 @@ def read_bounds(spec: Spec, reader: Reader, env: Scope) -> dict[str, int]:
             try:
                 if is_real(given.dtype):
                     help = "write `range: [0, 1]` for real numbers"
-                    message = f"`below` is for whole numbers, and `{name}` is {given.dtype}"
+                    message = f"`below` applies to integers, but `{name}` is {given.dtype}"
                     raise reader.error("bad-value", message, given.below.span, help=help)
                 bounds[name] = reader.integer(given.below, env, f"the bound of `{name}`", 1)
             except AlreadyReported:
@@ -119,14 +119,14 @@ def read_ranges(spec: Spec, reader: Reader, env: Scope) -> dict[str, tuple[float
             continue
         try:
             if not is_real(given.dtype):
-                help = "write `below: 10` for whole numbers from 0 to 9"
-                message = f"`range` is for real numbers, and `{name}` is {given.dtype}"
+                help = "write `below: 10` for integers from 0 to 9"
+                message = f"`range` applies to real numbers, but `{name}` is {given.dtype}"
                 raise reader.error("bad-value", message, given.range.span, help=help)
             ends = reader.items(given.range, env, f"the range of `{name}`")
             numbers = [each for each in ends if isinstance(each, (int, float)) and not isinstance(each, bool)]
             if len(ends) != 2 or len(numbers) != 2 or not numbers[0] < numbers[1]:
-                message = f"the range of `{name}` is its least and its largest number"
-                raise reader.error("bad-value", message, given.range.span, help="`range: [0, 1]`")
+                message = f"the range of `{name}` must be its minimum and its maximum"
+                raise reader.error("bad-value", message, given.range.span, help="write `range: [0, 1]`")
             ranges[name] = float(numbers[0]), float(numbers[1])
         except AlreadyReported:
             continue

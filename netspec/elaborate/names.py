@@ -42,12 +42,12 @@ def check_block_names(spec: Spec, reader: Reader) -> None:
             message = f"the block `{name}` has the name of {kind}"
             reader.error("duplicate-name", message, block.span, help="rename the block")
         if name in CONSTANTS:
-            help = f"`{name}` is a keyword of Python: write `{name}_`"
+            help = f"`{name}` is a Python keyword: write `{name}_`"
             reader.error("bad-name", f"`{name}` cannot be a block's name", block.span, help=help)
         for output in (block.outputs or {}).values():
             if output.when is not None:
-                help = "leave it out here, and write it at the network's output that gives this value"
-                message = f"an output of a block has no `when`: `{name}` gives all of its own in every call"
+                help = "remove it here, and put it on the network's output that returns this value"
+                message = f"an output of a block has no `when`: `{name}` returns all of its outputs in every call"
                 reader.error("training-only", message, output.source.span, help=help)
 
 
@@ -58,8 +58,10 @@ def _check_declared(block: BlockSpec, reader: Reader) -> None:
     for key in keys:
         name = key.text.removesuffix("?")
         if name in CALL_KEYS:
-            message = f"a block's parameter or input cannot be called `{name}`"
-            reader.error("bad-name", message, key.span, help=f"every step may say `{name}:` of itself: rename it")
+            message = f"a block's parameter or input cannot be named `{name}`"
+            reader.error(
+                "bad-name", message, key.span, help=f"every step has the key `{name}`: rename the parameter or input"
+            )
 
 
 def _check_call(spec: Spec, step: CallStep, reader: Reader) -> None:

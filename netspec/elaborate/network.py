@@ -59,7 +59,7 @@ def _guard_output(context: Context, spec: Spec, name: str, output: NetworkOutput
     reader = context.reader
     if output.value.tensor.dtype == INNER:
         span = spec.outputs[name].source.span if spec.outputs else spec.network[-1].span
-        message = f"the output `{name}` is {INNER}, which onnxruntime does not give"
+        message = f"the output `{name}` is {INNER}, which onnxruntime does not return"
         reader.error("shape-mismatch", message, span, help="end with `- cast: float32`")
     if name in spec.inputs:
         _report_clash(spec, reader, name)
@@ -67,23 +67,23 @@ def _guard_output(context: Context, spec: Spec, name: str, output: NetworkOutput
         assert spec.outputs is not None
         span = spec.outputs[name].source.span
         help = f"`{name}: {{from: …, when: training}}`"
-        reader.error("training-only", f"the output `{name}` exists in training only", span, help=help)
+        reader.error("training-only", f"the output `{name}` exists only in training", span, help=help)
 
 
 def _report_clash(spec: Spec, reader: Reader, name: str) -> None:
     """Report an output with the name of an input: an ONNX file has both in one name space."""
     span = spec.inputs[name].span
     labels: tuple[Label, ...] = ()
-    help = "the last step's value is called so: rename the input, or name the output: `outputs: {result: prev}`"
+    help = "this is the name of the last step's value: rename the input, or name the output: `outputs: {result: prev}`"
     if spec.outputs:
         labels = (Label(span, "the input"),)
         span, help = spec.outputs[name].source.span, "give one of them another name"
-    reader.error("duplicate-name", f"an input and an output are called `{name}`", span, help=help, secondary=labels)
+    reader.error("duplicate-name", f"an input and an output are both named `{name}`", span, help=help, secondary=labels)
 
 
 def _guard_inference(spec: Spec, reader: Reader, outputs: Mapping[str, NetworkOutput]) -> None:
     """Guard: the network gives something when it is used, too."""
     if spec.outputs and all(output.training for output in outputs.values()):
         span = spec.outputs[next(iter(outputs))].source.span
-        help = "give one output without `when: training`"
-        reader.error("training-only", "every output exists in training only", span, help=help)
+        help = "define at least one output without `when: training`"
+        reader.error("training-only", "every output exists only in training", span, help=help)

@@ -55,7 +55,7 @@ def parameter_values(spec: Spec, reader: Reader, variant: Variant | None, overri
                 type = declared_type(reader, parameter)
                 why: tuple[Label, ...] = ()
                 if parameter.type is None and parameter.default is not None:
-                    why = (Label(parameter.default.span, f"the default makes it {type}"),)
+                    why = (Label(parameter.default.span, f"type {type} is inferred from this default"),)
                 value = reader.typed(node, values, type, f"`{name}`", why)
                 values[name] = bounded(reader, parameter, value, node.span)
             elif parameter.default is not None:
@@ -78,7 +78,7 @@ def _override(reader: Reader, parameter: Any, given: Override, values: Mapping[s
         return bounded(reader, parameter, reader.typed(given, values, type, f"`{name}`"), given.span)
     fitted = fit(given, type)
     if fitted is None:
-        raise UsageError(f"`{name}` has type {type}, not {show(given)}")
+        raise UsageError(f"`{name}` must be of type {type}, not {show(given)}")
     return bounded(reader, parameter, fitted, parameter.key.span)
 
 

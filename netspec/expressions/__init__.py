@@ -69,7 +69,7 @@ class Template:
         """The text with the value of each expression in its place."""
         out = "".join(piece if isinstance(piece, str) else self._fill(*piece, env) for piece in self.pieces)
         if len(out) > MAX_TEXT and not self.constant:
-            raise ExpressionError(f"the text grows beyond {MAX_TEXT} characters", 0, len(self.text))
+            raise ExpressionError(f"the string has more than {MAX_TEXT} characters", 0, len(self.text))
         return out
 
     def _fill(self, start: int, expression: Expression, env: Environment) -> str:
@@ -79,7 +79,7 @@ class Template:
             raise found.moved(start) from None
         if type(value) not in (int, float, str):
             end = start + len(expression.text)
-            raise ExpressionError(f"braces hold a number or a text, and this is {show(value)}", start, end)
+            raise ExpressionError(f"braces must contain a number or a string, and this is {show(value)}", start, end)
         return str(value)
 
     def __repr__(self) -> str:
@@ -99,7 +99,10 @@ def parse(text: str) -> Expression:
     nodes = [node for node in ast.walk(tree) if isinstance(node, ast.expr)]
     if len(nodes) > MAX_NODES:
         raise ExpressionError(
-            f"the expression has {len(nodes)} parts, {MAX_NODES} are allowed", 0, len(text), "compute a part as a param"
+            f"the expression has {len(nodes)} parts; at most {MAX_NODES} are allowed",
+            0,
+            len(text),
+            "compute a part of it as a parameter",
         )
     called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
     names = frozenset(node.id for node in nodes if isinstance(node, ast.Name) and id(node) not in called)
@@ -118,9 +121,11 @@ def parse_template(text: str) -> Template:
             case "{{" | "}}" as doubled:
                 pieces.append(doubled[0])
             case "{":
-                raise ExpressionError("`{` is never closed", found.start(), place, "write `{{` for a brace itself")
+                raise ExpressionError("`{` is never closed", found.start(), place, "write `{{` for a literal brace")
             case "}":
-                raise ExpressionError("`}` closes nothing", found.start(), place, "write `}}` for a brace itself")
+                raise ExpressionError(
+                    "`}` has no matching bracket", found.start(), place, "write `}}` for a literal brace"
+                )
             case held:
                 if text[: found.start()].endswith("$"):
                     raise ExpressionError("`$` before a brace", found.start() - 1, place, f"write `{held}` without `$`")

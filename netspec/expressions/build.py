@@ -39,7 +39,7 @@ def name_help(name: str, env: Environment) -> str | None:
     if close:
         return f"did you mean `{close}`?"
     if 0 < len(env) <= 12:
-        return "the names here are " + ", ".join(f"`{each}`" for each in env)
+        return "the names in scope are " + ", ".join(f"`{each}`" for each in env)
     return "declare it under `params`" if env else None
 
 
@@ -106,10 +106,10 @@ class ExpressionBuilder:
             case ast.Constant(value=None):  # an omitted bound of a slice: the word itself is refused before
                 return lambda env: None
             case ast.Starred():
-                raise self.fault(node, "`*` does not unpack here", "`+` joins lists")
+                raise self.fault(node, "`*` cannot unpack a list here", "join lists with `+`")
             case ast.Slice():
                 raise self.fault(node, "a list takes one index or one slice")
-        raise self.fault(node, "this is not part of an expression")
+        raise self.fault(node, "this is not allowed in an expression")
 
     def name(self, node: ast.expr, name: str) -> Evaluator:
         """Return the evaluator of a name; it raises ``ExpressionError`` where nothing has that name."""
@@ -180,13 +180,13 @@ class ExpressionBuilder:
     def call(self, node: ast.expr, function: ast.expr, arguments: Sequence[ast.expr]) -> Evaluator:
         """Return the evaluator of a call of one of the language's functions."""
         if not isinstance(function, ast.Name):
-            raise self.fault(function, "only functions are called, by name")
+            raise self.fault(function, "only a function can be called, by its name")
         if function.id not in TABLE:
             repair = did_you_mean(function.id, FUNCTIONS) or "the functions are " + ", ".join(TABLE)
             raise self.fault(function, f"unknown function `{function.id}`", repair)
         run, least, most = TABLE[function.id]
         if not least <= len(arguments) <= most:
             wanted = f"{least}" if least == most else f"{least} or more" if most == MAX_NODES else f"{least} to {most}"
-            message = f"`{function.id}` takes {wanted} argument{'s' * (wanted != '1')}, here are {len(arguments)}"
+            message = f"`{function.id}` takes {wanted} argument{'s' * (wanted != '1')}, not {len(arguments)}"
             raise self.fault(node, message)
         return self.applied(node, lambda *values: bounded(run(*values)), arguments)

@@ -26,7 +26,7 @@ def show(value: Any) -> str:
     if isinstance(value, Dim):
         return f"the symbolic size {pretty(value)}"
     if isinstance(value, str):
-        return f'the text "{value[:40]}"'
+        return f'the string "{value[:40]}"'
     if isinstance(value, (list, tuple)):
         return f"a list of {len(value)}"
     return str(value).lower() if isinstance(value, bool) else f"{value}"
@@ -40,11 +40,11 @@ def _is_number(value: Any) -> bool:
 def bounded(value: Any) -> Any:
     """A number within the bounds; anything else as it is."""
     if type(value) is int and not -MAX_INTEGER <= value <= MAX_INTEGER:
-        raise Refusal("the number is beyond 2**53")
+        raise Refusal("the number exceeds 2**53")
     if type(value) is float and not math.isfinite(value):
         raise Refusal("the number is not finite")
     if isinstance(value, Dim) and any(abs(coefficient) > MAX_INTEGER for coefficient in value.terms.values()):
-        raise Refusal("the size has a factor beyond 2**53")
+        raise Refusal("the size has a factor that exceeds 2**53")
     return value
 
 
@@ -56,7 +56,7 @@ def _weight(value: Any) -> int:
         total += 1
         if isinstance(item, (list, tuple)):
             if total + len(item) > MAX_RANGE + 1:
-                raise Refusal(f"the list grows beyond {MAX_RANGE} items")
+                raise Refusal(f"the list has more than {MAX_RANGE} items")
             left.extend(item)
     return total - 1
 
@@ -71,7 +71,7 @@ def listed(items: Sequence[Any]) -> list[Any]:
 def _add(a: Any, b: Any) -> Any:
     if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
         if _weight(a) + _weight(b) > MAX_ITEMS:
-            raise Refusal(f"the list grows beyond {MAX_ITEMS} items")
+            raise Refusal(f"the list has more than {MAX_ITEMS} items")
         return [*a, *b]
     return _calculate("+", operator.add, a, b)
 
@@ -80,7 +80,7 @@ def _multiply(a: Any, b: Any) -> Any:
     items, count = (b, a) if isinstance(b, (list, tuple)) else (a, b)
     if isinstance(items, (list, tuple)) and type(count) is int:
         if _weight(items) * count > MAX_ITEMS:
-            raise Refusal(f"the list grows beyond {MAX_ITEMS} items")
+            raise Refusal(f"the list has more than {MAX_ITEMS} items")
         return list(items) * count
     return _calculate("*", operator.mul, a, b)
 
@@ -101,11 +101,11 @@ def _remainder(a: Any, b: Any) -> Any:
 
 def _power(a: Any, b: Any) -> Any:
     if isinstance(b, Dim):
-        raise Refusal(f"a power is a known number, and this is {show(b)}")
+        raise Refusal(f"an exponent must be a known number, and this is {show(b)}")
     if isinstance(a, Dim) and not (type(b) is int and 0 <= b <= MAX_DIM_POWER):
-        raise Refusal(f"the power of a symbolic size is a whole number from 0 to {MAX_DIM_POWER}")
+        raise Refusal(f"the exponent of a symbolic size must be an integer from 0 to {MAX_DIM_POWER}")
     if type(a) is int and type(b) is int and abs(a) > 1 and (a.bit_length() - 1) * b > MAX_INTEGER.bit_length():
-        raise Refusal("the number is beyond 2**53")
+        raise Refusal("the number exceeds 2**53")
     return _calculate("**", operator.pow, a, b)
 
 
@@ -115,18 +115,18 @@ def _calculate(symbol: str, apply: Callable[[Any, Any], Any], a: Any, b: Any) ->
         if not _is_number(value):
             raise Refusal(f"`{symbol}` takes numbers, and this is {show(value)}")
         if isinstance(value, Dim) and type(other) is float:
-            raise Refusal(f"{show(value)} is calculated with whole numbers only, and this is {other}")
+            raise Refusal(f"{show(value)} can only be combined with integers, and this is {other}")
     try:
         result = apply(a, b)
     except InexactError as found:
         raise Refusal(str(found)) from None
     except ZeroDivisionError:
         divides = isinstance(a, Dim) and b != 0
-        raise Refusal("a size is divided by a positive number" if divides else "division by zero") from None
+        raise Refusal("a size can only be divided by a positive number" if divides else "division by zero") from None
     except OverflowError as found:
         raise Refusal(str(found) if isinstance(a, Dim) else "the number is not finite") from None
     if isinstance(result, complex):
-        raise Refusal("the root of a negative number")
+        raise Refusal("root of a negative number")
     return bounded(result)
 
 
@@ -160,7 +160,7 @@ def _contains(item: Any, items: Any) -> bool:
         return _some(lambda other: _equal(item, other), items)
     if isinstance(items, str) and isinstance(item, str):
         return item in items
-    raise Refusal(f"`in` looks in a list, and this is {show(items)}")
+    raise Refusal(f"`in` searches a list, and this is {show(items)}")
 
 
 def _ordered(symbol: str, compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
@@ -173,7 +173,7 @@ def _ordered(symbol: str, compare: Callable[[Any, Any], bool]) -> Callable[[Any,
         if not isinstance(a, Dim) and not isinstance(b, Dim):
             return compare(a, b)
         if type(a) is float or type(b) is float:
-            raise Refusal(f"`{symbol}` compares a symbolic size with whole numbers only")
+            raise Refusal(f"`{symbol}` compares a symbolic size with integers only")
         difference = a - b
         if isinstance(difference, Dim):
             names = ", ".join(sorted(difference.symbols))
@@ -242,10 +242,10 @@ def _sum(items: Any) -> Any:
 
 def _range(*bounds: Any) -> list[int]:
     if len(bounds) == 3 and bounds[2] == 0:
-        raise Refusal("`range` takes a step other than 0")
+        raise Refusal("`range` takes a nonzero step")
     numbers = range(*(_known("range", bound, whole=True) for bound in bounds))
     if len(numbers) > MAX_RANGE:
-        raise Refusal(f"`range` of {len(numbers)} numbers, {MAX_RANGE} are allowed")
+        raise Refusal(f"`range` gives {len(numbers)} numbers; at most {MAX_RANGE} are allowed")
     return list(numbers)
 
 
@@ -254,9 +254,9 @@ def item_of(items: Any, index: Any) -> Any:
     if not isinstance(items, (list, tuple, str)):
         raise Refusal(f"only a list has items, and this is {show(items)}")
     if type(index) is not int:
-        raise Refusal(f"an index is a whole number, and this is {show(index)}")
+        raise Refusal(f"an index must be an integer, and this is {show(index)}")
     if not -len(items) <= index < len(items):
-        raise Refusal(f"index {index} is outside {show(items)}")
+        raise Refusal(f"index {index} is out of range for {show(items)}")
     return items[index]
 
 
@@ -266,9 +266,9 @@ def slice_of(items: Any, *bounds: Any) -> Any:
         raise Refusal(f"only a list has items, and this is {show(items)}")
     for bound in bounds:
         if bound is not None and type(bound) is not int:
-            raise Refusal(f"the bound of a slice is a whole number, and this is {show(bound)}")
+            raise Refusal(f"the bound of a slice must be an integer, and this is {show(bound)}")
     if bounds[2] == 0:
-        raise Refusal("a slice takes a step other than 0")
+        raise Refusal("a slice takes a nonzero step")
     part = items[slice(*bounds)]
     return part if isinstance(part, str) else list(part)
 

@@ -68,7 +68,7 @@ class Ops(Mapping[str, type[Op]]):
         if lacking:
             raise UsageError(f"the op `{kind.__name__}` of {kind.__module__} cannot be used: {lacking}")
         if kind.name in self._families and self._loaded.get(kind.name) is not kind:
-            raise UsageError(f"{kind.__module__} brings an op `{kind.name}`, which there is already")
+            raise UsageError(f"{kind.__module__} brings an op `{kind.name}`, which already exists")
         self._families[kind.name], self._loaded[kind.name] = kind.__module__, kind
 
     def forget(self, modules: Sequence[str]) -> None:
@@ -89,11 +89,11 @@ class Ops(Mapping[str, type[Op]]):
 def _lacking(kind: type[Op]) -> str:
     """Return what an op's class does not say, but must; empty where nothing is missing."""
     if not isinstance(kind.name, str) or not kind.name.isidentifier():
-        return f"its `name` is {kind.name!r}, but a spec writes a word of letters, digits and `_`"
+        return f"its `name` is {kind.name!r}, but a name in a spec consists of letters, digits and `_`"
     if getattr(kind, "family", None) not in get_args(Family):
         return f"its `family` must be one of {', '.join(get_args(Family))}"
     if kind.main is not None and kind.main not in kind.model_fields:
-        return f"its `main` is `{kind.main}`, which is none of its arguments"
+        return f"its `main` is `{kind.main}`, which is not one of its arguments"
     written = kind.torch or kind.functional or kind.call is not Op.call or kind.statements is not Op.statements
     if not written:
         return "it needs `torch` or `functional`, or a method `call` or `statements`, to be written in PyTorch"

@@ -88,7 +88,7 @@ def ingredients(kind: Kind) -> Mapping[str, type[Ingredient]]:
     for module in (*(f"netspec.recipes.{file}" for file in FILES[kind]), *PLUGIN_MODULES):
         for value in ingredients_in(import_module(module)):
             if issubclass(value, base) and found.setdefault(value.name, value) is not value:
-                raise UsageError(f"{module} brings a {name} `{value.name}`, which there is already")
+                raise UsageError(f"{module} brings a {name} `{value.name}`, which already exists")
     return found
 
 

@@ -35,8 +35,8 @@ def bind_inputs(columns: Mapping[str, Column], inputs: Mapping[str, Any], said: 
     if len(free) == len(needy) == 1:
         return {name: {**bound, needy[0]: free[0]}[name] for name in inputs if name in bound or name == needy[0]}
     if needy:
-        help = f"`inputs: {{{needy[0]}: …}}` with one of the columns {_listed(columns)}"
-        raise Unbound(f"no column of the data is for the input `{needy[0]}`", help)
+        help = f"write `inputs: {{{needy[0]}: …}}` with one of the columns {_listed(columns)}"
+        raise Unbound(f"no column of the data matches the input `{needy[0]}`", help)
     return {name: bound[name] for name in inputs if name in bound}
 
 
@@ -49,9 +49,9 @@ def bind_target(columns: Mapping[str, Column], loss: Loss, read: Iterable[str]) 
     targets = [name for name, column in columns.items() if column.target]
     if len(targets) == 1:
         return targets[0]
-    help = f"`{loss.name}: {{target: …}}` with one of the columns {_listed(columns)}"
-    many = "which of the targets" if targets else "with what"
-    raise Unbound(f"it is not said {many} `{loss.name}` compares", help)
+    help = f"write `{loss.name}: {{target: …}}` with one of the columns {_listed(columns)}"
+    found = "several targets" if targets else "no target"
+    raise Unbound(f"the data have {found} for `{loss.name}`", help)
 
 
 def prepared(columns: Mapping[str, Column], transforms: Iterable[Transform]) -> dict[str, Column]:
@@ -60,7 +60,7 @@ def prepared(columns: Mapping[str, Column], transforms: Iterable[Transform]) -> 
     for transform in transforms:
         names = [name for name, column in made.items() if transform.takes(column)]
         if not names:
-            raise ValueError(f"`{transform.name}` is for no column of these data")
+            raise ValueError(f"`{transform.name}` applies to no column of these data")
         made |= {name: transform.infer(made[name]) for name in names}
     return made
 

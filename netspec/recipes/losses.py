@@ -52,11 +52,11 @@ class Loss(Ingredient):
         """Return why the loss cannot compare an output of that shape with a column; ``None`` where it can."""
         shape = output.shape
         if self.task == "binary" and column.classes is not None and column.classes > 2:
-            return f"`{self.name}` tells two classes apart, but the target is one of {column.classes}"
+            return f"`{self.name}` distinguishes two classes, but the target is one of {column.classes}"
         if not self.per_class:
             return self._unequal(output, column)
         if column.dtype not in ("int64", "bool"):
-            return f"`{self.name}` compares with classes, but the target holds real numbers"
+            return f"`{self.name}` expects classes, but the target contains real numbers"
         if len(shape) != len(column.shape) + 2:
             wanted = "one dimension more than the target, for the classes"
             sizes = ", ".join([pretty(shape[0]), *("?" if size is None else str(size) for size in column.shape)])
@@ -67,7 +67,7 @@ class Loss(Ingredient):
         places = shape[2:] if len(shape) > 3 else shape[1:-1]
         if differ(places, column.shape):
             return (
-                f"the output has scores for {sized(places)} places of each row, but the target is {sized(column.shape)}"
+                f"the output has scores for {sized(places)} positions per row, but the target is {sized(column.shape)}"
             )
         if classes == 1:
             return f"`{self.name}` takes a score for each class, but the output is one number, {pretty_shape(shape)}"

@@ -62,7 +62,7 @@ class SGD(Optimizer):
     @model_validator(mode="after")
     def _nesterov_needs_momentum(self) -> Self:
         if self.nesterov and not (self.momentum > 0 and self.dampening == 0):
-            raise ValueError("`nesterov` needs a `momentum`, and no `dampening`")
+            raise ValueError("`nesterov` requires a `momentum` and no `dampening`")
         return self
 
 

@@ -110,7 +110,7 @@ def find(name: str) -> tuple[Word, ...]:
         look_for_plugins()
         found = _found(name)
     if not found:
-        raise UsageError(f"no word is called `{name}`: {_suggestion(name)}")
+        raise UsageError(f"there is no word named `{name}`: {_suggestion(name)}")
     return found
 
 

@@ -112,11 +112,11 @@ def _path(found: Imports, node: ScalarNode, importer: Path) -> Path | None:
     text = node.text
     fault = help = None
     if "://" in text:
-        fault, help = "an import is a file, not a URL", "put the file into the project"
+        fault, help = "an import must be a file, not a URL", "put the file into the project"
     elif "\\" in text:
-        fault, help = "folders are divided by `/`", f"write `{clipped(text.replace(chr(92), '/'))}`"
+        fault, help = "folders are separated by `/`", f"write `{clipped(text.replace(chr(92), '/'))}`"
     elif text.startswith(("/", "~")) or Path(text).is_absolute() or not text.strip() or "\0" in text:
-        fault, help = "an import is a relative path", "write the path from the folder of this file"
+        fault, help = "an import must be a relative path", "write the path relative to the folder of this file"
     if fault is not None:
         found.report.error("bad-import", fault, node.span, help=help)
         return None
@@ -139,7 +139,7 @@ def _path(found: Imports, node: ScalarNode, importer: Path) -> Path | None:
 def _outside(found: Imports, node: ScalarNode, what: str) -> None:
     """Report a path that leaves the project."""
     help = "put the file into the project: the folder that holds `.git` or `pyproject.toml`, or the spec's own"
-    found.report.error("bad-import", f"{what} out of the project", node.span, help=help)
+    found.report.error("bad-import", f"{what} outside the project", node.span, help=help)
 
 
 def _import(found: Imports, node: ScalarNode, path: Path, chain: list[Path]) -> None:
@@ -148,14 +148,14 @@ def _import(found: Imports, node: ScalarNode, path: Path, chain: list[Path]) -> 
     chained = [found.tree.real(each) or each for each in chain]
     if real in chained:
         names = [each.name for each in [*chain[chained.index(real) :], path]]
-        help = "move what both need into a third file"
+        help = "move what both need to a third file"
         found.report.error("import-cycle", f"the files import each other: {' -> '.join(names)}", node.span, help=help)
         return
     if real in found.read:
         return
     found.read.add(real)
     if len(chain) > MOST_DEEP or len(found.read) > MOST_FILES:
-        what = f"imports are nested more than {MOST_DEEP} deep"
+        what = f"imports are nested more than {MOST_DEEP} levels deep"
         if len(chain) <= MOST_DEEP:
             what = f"more than {MOST_FILES} files are imported"
         found.report.error("bad-import", what, node.span, help="put several blocks into one file")
@@ -199,8 +199,8 @@ def _add(found: Imports, name: str, block: BlockSpec) -> None:
     if first is not block:
         found.report.error(
             "duplicate-name",
-            f"two blocks are called `{name}`",
+            f"two blocks are named `{name}`",
             block.span,
-            secondary=(Label(first.span, "the first"),),
+            secondary=(Label(first.span, "first defined here"),),
             help="rename one of them",
         )

@@ -57,7 +57,7 @@ class Revision:
     def of(path: Path, revision: str) -> Revision:
         """The revision of the repository that a path is in, whether or not the file still exists."""
         if not REVISION.match(revision):
-            raise UsageError(f"`{clipped(revision)}` is no revision: write a name or a hash, such as HEAD~1")
+            raise UsageError(f"`{clipped(revision)}` is not a revision: write a name or a hash, such as HEAD~1")
         folder = _folder(path)
         top = _git(folder, "rev-parse", "--show-toplevel")
         if top is None:

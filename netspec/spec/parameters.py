@@ -61,7 +61,7 @@ def _read_parameter(key: ScalarNode, node: SyntaxNode, report: Report) -> Declar
         if long.type is not None and type_node is not None and not is_type(long.type):
             close = nearest(long.type, ("int", "float", "bool", "str"))
             help = f"did you mean `{close}`?" if close else TYPES_HELP
-            report.error("unknown-type", f"`{clipped(long.type)}` is no type", type_node.span, help=help)
+            report.error("unknown-type", f"`{clipped(long.type)}` is not a type", type_node.span, help=help)
             return None
         if long.type is None and long.default is None:
             help = f"write `{key.text}: {{default: 64}}`, or `{{type: int}}`"
@@ -100,9 +100,9 @@ def check_defaults(
                 typed = f"int, default: {clipped(item.text)}" if item is default else "list[int], default: […]"
                 report.error(
                     "unknown-type",
-                    f"`{clipped(item.text)}` reads other parameters, but as a default without a type it is a text",
+                    f"`{clipped(item.text)}` reads other parameters, but a default without a type is a string",
                     item.span,
-                    help=f"say the type: `{name}: {{type: {typed}}}`, or quote what is meant as a text",
+                    help=f"declare the type: `{name}: {{type: {typed}}}`, or quote it if a string is meant",
                 )
                 break
 

@@ -67,26 +67,26 @@ class reader:
 def misfit(report: Report, node: SyntaxNode, wanted: str, help: str | None = None) -> None:
     """Report that a node is not what is wanted there."""
     if isinstance(node, ScalarNode) and "\u00a0" in node.text:
-        help = "a no-break space (U+00A0) stands in it: write a plain space"
+        help = "it contains a no-break space (U+00A0): write a plain space"
     report.error("wrong-type", f"expected {wanted}, found {describe(node)}", node.span, help=help)
 
 
 def describe(node: SyntaxNode) -> str:
-    """A node in words: ``a list``, ``the text `abc` ``."""
+    """A node in words: ``a list``, ``the string `abc` ``."""
     if isinstance(node, ListNode):
         return "a list"
     if isinstance(node, MapNode):
         return "a mapping"
     if node.value is None:
         return "nothing"
-    kind = {bool: "the boolean", int: "the number", float: "the number"}.get(type(node.value), "the text")
+    kind = {bool: "the boolean", int: "the number", float: "the number"}.get(type(node.value), "the string")
     return f"{kind} `{clipped(node.text)}`"
 
 
 def read_text(node: SyntaxNode, report: Report) -> str | None:
     if isinstance(node, ScalarNode) and isinstance(node.value, str):
         return node.value
-    misfit(report, node, "a text", "quote it" if isinstance(node, ScalarNode) else None)
+    misfit(report, node, "a string", "quote it" if isinstance(node, ScalarNode) else None)
     return None
 
 
@@ -100,7 +100,7 @@ def read_name(node: SyntaxNode, report: Report) -> str | None:
 
 def name_help(text: str) -> str:
     """How to make a name of a text."""
-    rule = "a name has letters, digits and underscores, and starts with no digit"
+    rule = "a name consists of letters, digits and underscores, and does not start with a digit"
     made = re.sub(r"[^A-Za-z0-9_]+", "_", text).strip("_")
     return f"write `{clipped(made)}`: {rule}" if NAME.match(made) and made != text else rule
 
@@ -115,7 +115,7 @@ def _read_flag(node: SyntaxNode, report: Report) -> bool | None:
 def read_version(node: SyntaxNode, report: Report) -> int | None:
     if isinstance(node, ScalarNode) and node.value == VERSION and not isinstance(node.value, bool):
         return VERSION
-    misfit(report, node, "the language's version, 1", "write `netspec: 1`")
+    misfit(report, node, "the language version, 1", "write `netspec: 1`")
     return None
 
 
@@ -186,8 +186,8 @@ def named_by(
         for key, value in mapping_entries(node, report, wanted, example):
             if key.text in RESERVED or not NAME.match(key.text):
                 reserved = key.text in RESERVED
-                help = "`prev` and `shape` have a meaning of their own" if reserved else name_help(key.text)
-                report.error("bad-name", f"`{clipped(key.text)}` cannot be a name here", key.span, help=help)
+                help = "`prev` and `shape` are reserved" if reserved else name_help(key.text)
+                report.error("bad-name", f"`{clipped(key.text)}` cannot be used as a name here", key.span, help=help)
                 continue
             item = read(key, value, report)
             if item is not None:
@@ -325,7 +325,7 @@ ELSEWHERE = {
     "momentum": "it belongs to the optimizer: `optimizer: {sgd: {momentum: 0.9}}`",
     "warmup": "it belongs to the schedule: `schedule: {cosine: {warmup: 100}}`",
     "patience": "it belongs to `early_stopping: {patience: 3}`",
-    "shuffle": "leave it out: rows come in another order in each epoch",
+    "shuffle": "remove it: rows are shuffled anew in each epoch",
     "scheduler": "did you mean `schedule`?",
 }
 """Keys that people look for in `train`, with the place where each is."""
@@ -336,13 +336,13 @@ def _keys(form: type[Form]) -> list[str]:
 
 
 EXAMPLES = {
-    "netspec": "write `netspec: 1`, the version of the language",
+    "netspec": "write `netspec: 1`, the language version",
     "name": "write `name: my_network`",
     "inputs": "write `inputs: {image: [N, 3, 224, 224]}`",
-    "network": "write `network:` and below it the steps, each after a dash",
-    "body": "write `body:` and below it the steps, each after a dash",
+    "network": "write `network:` with the steps below it, each after a dash",
+    "body": "write `body:` with the steps below it, each after a dash",
     "shape": "write `shape: [N, 3, 224, 224]`",
-    "from": "write `from:` and the name of a step",
+    "from": "write `from:` with the name of a step",
     "default": "write `default: 1024`",
 }
 """How to write each key that a form may need."""

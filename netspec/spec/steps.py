@@ -47,7 +47,7 @@ class CallStep:
 def read_body(node: SyntaxNode, report: Report) -> tuple[Step, ...]:
     if isinstance(node, ListNode):
         return tuple(step for item in node.items if (step := read_step(item, report)) is not None)
-    misfit(report, node, "a list of steps", "write each step on a line of its own, after a dash")
+    misfit(report, node, "a list of steps", "write each step on its own line, after a dash")
     return ()
 
 
@@ -59,7 +59,7 @@ Branches = Annotated[
         lambda key, value, report: (key.span, read_body(value, report)),
         "a mapping from names to lists of steps",
         "branches",
-        "name each: `branches: {left: [relu], right: [sigmoid]}`",
+        "name each branch: `branches: {left: [relu], right: [sigmoid]}`",
     ),
 ]
 StepName = Template | None
@@ -144,18 +144,18 @@ def read_step(node: SyntaxNode, report: Report) -> Step | None:
             help = f"the op is the key: `- {kind.text}: {{{second.text}: …}}`"
             report.error(
                 "step-keys",
-                f"a step is one key, but `{second.text}` stands beside `{first.text}`",
+                f"a step has one key, but `{second.text}` is next to `{first.text}`",
                 second.span,
                 help=help,
             )
             return None
-        help = f"put it inside: `- {first.text}: {{{second.text}: …}}`, or start a step of its own with a dash"
+        help = f"put it inside: `- {first.text}: {{{second.text}: …}}`, or start a new step with a dash"
         value = node.get(first.text)
         if isinstance(value, ScalarNode) and value.value is None:
-            help = f"indent what belongs to `{first.text}` further, or start a step of its own with a dash"
+            help = f"indent the arguments of `{first.text}` further, or start a new step with a dash"
         report.error(
             "step-keys",
-            f"a step is one key, but `{second.text}` stands beside `{first.text}`",
+            f"a step has one key, but `{second.text}` is next to `{first.text}`",
             second.span,
             secondary=(Label(first.span, "the step"),),
             help=help,

@@ -34,7 +34,7 @@ def _character(source: Source) -> _Found | None:
     if found is None:
         return None
     line, column = position(source.text, found.start())
-    what, help = "control character", "remove it; in double quotes an escape such as \\x07 stands for it"
+    what, help = "control character", "remove it, or write an escape such as \\x07 in double quotes"
     if found.group() in _LINE_BREAKS:
         what, help = "line break", "end lines with a line feed"
     elif found.group() == "\x00":
@@ -51,8 +51,8 @@ def _tabs(source: Source) -> _Found | None:
         return None
     line, column = tabs[0]
     indents = not source.line(line)[: column - 1].strip()
-    what = "the indentation holds a tab" if indents else "a tab stands between words"
-    what += f", and {len(tabs) - 1} more {'lines have' if len(tabs) > 2 else 'line has'} one" if len(tabs) > 1 else ""
+    what = "the indentation contains a tab" if indents else "there is a tab between words"
+    what += f", and {len(tabs) - 1} more {'lines have' if len(tabs) > 2 else 'line has'} tabs" if len(tabs) > 1 else ""
     return "yaml-tab", what, Span(source, line, column, line, column + 1), "use spaces; in double quotes write \\t"
 
 

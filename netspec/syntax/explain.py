@@ -61,15 +61,17 @@ class Explainer:
             start = max(text.rfind("\\", 0, column), 0)
             escape = text[start : column + (start == column - 1)]
             help = "write \\\\ for a backslash, or use single quotes"
-            return self.fault(f"`{escape}` is no escape", help, line, start + 1, len(escape))
+            return self.fault(f"`{escape}` is not a valid escape", help, line, start + 1, len(escape))
         if "block scalar" in context:
-            message = "`|` and `>` start a text of several lines"
-            return self.fault(message, "quote the text, or start it on the next line", at_line, at_column)
+            message = "`|` and `>` start a string of several lines"
+            return self.fault(message, "quote the string, or start it on the next line", at_line, at_column)
         if any(word in context for word in ("alias", "anchor", "tag")):
             character = self.source.line(at_line)[at_column - 1 : at_column]
-            return self.fault(f"`{character}` cannot start a text", "quote the text", at_line, at_column)
+            return self.fault(f"`{character}` cannot start an unquoted string", "quote the string", at_line, at_column)
         if "cannot start any token" in problem:
-            return self.fault(f"`{text[column - 1 : column]}` cannot start a text", "quote the text", line, column)
+            return self.fault(
+                f"`{text[column - 1 : column]}` cannot start an unquoted string", "quote the string", line, column
+            )
         return None
 
     def bracket_fault(self, line: int, column: int) -> _Fault | None:
@@ -81,8 +83,8 @@ class Explainer:
             return _Fault(message, help, self.span(line, column - 1, line, column + 1), "yaml-dollar")
         opened = next((frame.event.start_mark for frame in reversed(self.stack) if frame.event.flow_style), None)
         if opened is None:
-            message = f"`{here}` closes nothing"
-            return self.fault(message, "remove it, or quote the text", line, column) if here in ("]", "}") else None
+            message = f"`{here}` has no matching bracket"
+            return self.fault(message, "remove it, or quote the string", line, column) if here in ("]", "}") else None
         at_end = not text[column - 1 :].strip() and not any(rest.strip() for rest in self.source.lines[line:])
         if at_end or self.is_outside(opened, line):
             start, end = self.place(opened)
@@ -91,19 +93,19 @@ class Explainer:
             return self.fault(f"`{bracket}` is never closed", f"close it with `{closing}`", start, end)
         match here:
             case "[" | "{" if re.search(r"[\w)\]]$", before):
-                message = f"`{here}` ends the text before it, inside brackets"
+                message = f"inside brackets, `{here}` ends the string before it"
                 help = f'quote the whole item: "{_item(text, column - 1)}"'
             case ":" if missing := re.search(r"[^\s,:{\[]\s+(\w+)$", before):
                 column, width = missing.start(1) + 1, len(missing[1])
-                message, help = f"no comma stands before `{missing[1]}`", f"write `, {missing[1]}: …`"
+                message, help = f"a comma is missing before `{missing[1]}`", f"write `, {missing[1]}: …`"
                 return self.fault(message, help, line, column, width)
             case ":":
                 message, help = (
                     "a second `: ` in one entry",
-                    "quote the text that holds it, or put a comma before the key",
+                    "quote the string that contains it, or put a comma before the key",
                 )
             case ",":
-                message, help = "nothing stands before this comma", "remove it, or write the item"
+                message, help = "there is nothing before this comma", "remove it, or write the item"
             case _:
                 message, help = (
                     f"`{here}` is not expected in these brackets",
@@ -133,18 +135,21 @@ class Explainer:
             return self.fault(message, help, line, column)
         frame = self.stack[-1] if self.stack else None
         if before.rstrip().endswith(("'", '"')):
-            message, help = "text follows a closed quote", "quote the whole text; inside single quotes '' is one quote"
+            message, help = (
+                "unexpected text after the closing quote",
+                "quote the whole string; inside single quotes, '' is one quote",
+            )
         elif before.strip():
             message, help = f"`{rest}` is not expected here", "quote the text"
         elif frame and not frame.is_map and not rest.startswith("-"):
-            message, help = "a key stands among list items", "indent it into the item, or start it with `- `"
+            message, help = "there is a key among list items", "indent it into the item, or start it with `- `"
         elif frame and frame.is_map and rest.startswith("- "):
-            message, help = "a list item stands among keys", "indent it under its key"
+            message, help = "there is a list item among keys", "indent it under its key"
         else:
             last = self.last.start_mark.line + 1 if self.last is not None and not self.last.style else line
             if last < line and (fault := self.spaceless(last)):
                 return fault
-            message, help = "the indentation fits no line above", "align the line with its neighbours"
+            message, help = "the indentation matches no line above", "align the line with its neighbours"
         return self.fault(message, help, line, column, len(rest))
 
     def colon_fault(self, line: int, column: int, before: str) -> _Fault:
@@ -153,14 +158,16 @@ class Explainer:
         if last is not None and last.start_mark.line + 1 < line and not last.style:
             above = last.start_mark.line + 1
             message, help = (
-                f"this line goes on the text of line {above}",
-                "align it with the key above, or quote the text",
+                f"this line continues the string of line {above}",
+                "align it with the key above, or quote the string",
             )
             start = indent(before) + 1
             return self.spaceless(above) or self.fault(message, help, line, start, column - start)
         if re.search(r":\s", before):
-            return self.fault("a second `: ` on one line", 'quote the text that holds it: `key: "a: b"`', line, column)
-        return self.fault("no key can stand here", "check the indentation", line, column)
+            return self.fault(
+                "a second `: ` on one line", 'quote the string that contains it: `key: "a: b"`', line, column
+            )
+        return self.fault("a key is not allowed here", "check the indentation", line, column)
 
     def spaceless(self, line: int) -> _Fault | None:
         """The fault of a line such as ``a:b``."""
@@ -169,7 +176,7 @@ class Explainer:
             return None
         text, column = self.source.line(line).strip(), found.end()
         help = f"write `{text.removeprefix('- ').replace(':', ': ', 1)}`"
-        return self.fault("the space after this colon is missing", help, line, column)
+        return self.fault("a space is missing after this colon", help, line, column)
 
 
 def _item(text: str, place: int) -> str:

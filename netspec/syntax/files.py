@@ -34,7 +34,7 @@ class FileLimits:
 
 
 DEFAULT = FileLimits()
-RAISE = "`--max-file-size` raises the bound"
+RAISE = "raise the limit with `--max-file-size`"
 
 
 def read_source(path: Path, limits: FileLimits = DEFAULT) -> Source:

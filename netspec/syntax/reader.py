@@ -110,10 +110,10 @@ class _Reader:
                     documents += 1
                     if documents > 1:
                         span = self.event_span(event)
-                        help = "put it into a file of its own"
-                        self.stop("yaml-documents", "a second document starts", span, help=help)
+                        help = "put it into its own file"
+                        self.stop("yaml-documents", "a second document starts here", span, help=help)
         if self.root is None or (isinstance(self.root, ScalarNode) and self.root.plain and not self.root.text):
-            self.stop("yaml-empty", "the file holds no spec", self.span(1, 1), help="start with `netspec: 1`")
+            self.stop("yaml-empty", "the file contains no spec", self.span(1, 1), help="start with `netspec: 1`")
         return self.root
 
     def count(self, event: Any) -> None:
@@ -129,11 +129,11 @@ class _Reader:
             written = re.compile(r"!\S*").search(self.source.line(line), start)
             column, end = (written.start() + 1, written.end() + 1) if written else (start + 1, start + 2)
             span = self.span(line, column, line, end)
-            self.report.error("yaml-tag", "YAML tags have no meaning here", span, help="remove it, or quote the text")
+            self.report.error("yaml-tag", "YAML tags are not supported", span, help="remove it, or quote the string")
 
     def open(self, event: Any) -> None:
         if len(self.stack) >= self.limits.depth:
-            message = f"the nesting is deeper than {self.limits.depth}"
+            message = f"the nesting is more than {self.limits.depth} levels deep"
             self.stop("yaml-depth", message, self.event_span(event), help="move inner parts to `blocks`")
         start = (event.start_mark.line + 1, event.start_mark.column + 1)
         self.stack.append(_Frame(event, isinstance(event, yaml.MappingStartEvent), [], start))
@@ -153,9 +153,9 @@ class _Reader:
         name, span = event.anchor, self.event_span(event)
         if name not in self.anchors:
             inside = any(frame.event.anchor == name for frame in self.stack)
-            message = f"`*{name}` holds itself" if inside else f"no anchor `&{name}` stands before this"
+            message = f"`*{name}` contains itself" if inside else f"there is no anchor `&{name}` before this"
             close = nearest(name, self.anchors)
-            help = f"did you mean `*{close}`?" if close else "a text that starts with `*` is quoted"
+            help = f"did you mean `*{close}`?" if close else "quote a string that starts with `*`"
             self.stop("yaml-alias", message, span, help="write the value out" if inside else help)
         node, size, height = self.anchors[name]
         self.expanded += size - 1
@@ -163,7 +163,7 @@ class _Reader:
             message = f"the aliases expand to more than {self.limits.expanded:,} nodes"
             self.stop("yaml-bomb", message, span, help=f"use a block with params; {RAISE}")
         if len(self.stack) + height > self.limits.depth:
-            self.stop("yaml-depth", f"with this alias the nesting is deeper than {self.limits.depth}", span)
+            self.stop("yaml-depth", f"with this alias the nesting is more than {self.limits.depth} levels deep", span)
         if isinstance(node, ScalarNode) and self.at_key():
             node = ScalarNode(span, node.text, node.text, node.plain)
         self.attach(node, None, size, height, (span.end_line, span.end_column))
@@ -204,7 +204,7 @@ class _Reader:
             if len(self.stack) > 1 and self.stack[-2].is_map and not self.stack[-2].has_key:
                 return False  # the mapping is a key itself: that is reported
             spaced = key.text.replace(":", ": ", 1)
-            help = f"write `{{{key.text}: …}}`, the bare expression `{key.text}`, or quote the whole text"
+            help = f"write `{{{key.text}: …}}`, the bare expression `{key.text}`, or quote the whole string"
             help = f"write `{spaced}`, with a space after the colon" if spaced != key.text else help
             self.report.error("yaml-braces", f"`{key.text}` is a key without a value", key.span, help=help)
             return False
@@ -214,8 +214,8 @@ class _Reader:
         """The node as a key, or None where the entry is refused."""
         if not isinstance(node, ScalarNode):
             what = "a mapping" if isinstance(node, MapNode) else "a list"
-            help = "a key is text; an expression is written bare, without braces, or in quotes"
-            self.report.error("yaml-key", f"{what} stands as a key", node.span, help=help)
+            help = "a key must be a string; write an expression bare, without braces, or in quotes"
+            self.report.error("yaml-key", f"{what} cannot be a key", node.span, help=help)
             return None
         if node.text == "<<" and node.plain:
             help = "write the keys out, or make a block with params"
@@ -223,8 +223,8 @@ class _Reader:
             return None
         first = frame.keys.setdefault(node.text, node)
         if first is not node:
-            label = Label(first.span, "first here")
-            message, help = f"`{node.text}` is here twice", "remove one of them"
+            label = Label(first.span, "first defined here")
+            message, help = f"the key `{node.text}` is defined twice", "remove one of them"
             self.report.error("duplicate-key", message, node.span, secondary=(label,), help=help)
             return None
         return node
@@ -273,9 +273,9 @@ class _Reader:
             if written.lstrip().startswith("- "):
                 column = len(written) - len(written.lstrip()) + 1
                 place = self.span(line, column, line, column + 1)
-                help = f"align it with the `-` of the list, or quote the text of line {span.line}"
+                help = f"align it with the `-` of the list, or quote the string of line {span.line}"
                 self.report.error(
-                    "yaml-trap", "this `-` starts no item: the line goes on the text above", place, help=help
+                    "yaml-trap", "this `-` starts no item: the line continues the string above", place, help=help
                 )
 
     def check_split(self, event: Any, span: Span) -> None:
@@ -292,10 +292,10 @@ class _Reader:
         self.split_until = (span.line, place + 2)
         whole = line[span.column - 1 : place + 1]
         if depth == 0 and "," in whole:
-            message, help = f"the comma ends the item: `{event.value}` stands alone", f'quote it: "{whole}"'
+            message, help = f"the comma ends the item after `{event.value}`", f'quote it: "{whole}"'
             span = self.span(span.line, span.column, span.line, place + 2)
         else:
-            message, help = f"the round brackets of `{event.value}` do not match", "close them, or quote the text"
+            message, help = f"the round brackets of `{event.value}` do not match", "close them, or quote the string"
         self.report.error("yaml-comma", message, span, help=help)
 
 

@@ -55,12 +55,14 @@ def resolve(text: str) -> Scalar | Trap:
     if _INTEGER.fullmatch(text):
         number = int(text, 0) if text[1:2] in ("o", "x") else int(text) if len(text) < 400 else MAX_INTEGER + 1
         if abs(number) > MAX_INTEGER:
-            return Trap("number-range", "the number is beyond 2**53", "quote it if it is a text; no size is that large")
+            return Trap(
+                "number-range", "the number exceeds 2**53", "quote it if it is meant as a string; no size is that large"
+            )
         return number
     if _FLOAT.fullmatch(text):
         value = float(text)
         if math.isinf(value):
-            return Trap("number-range", "the number is beyond what a float holds", "the largest is 1.8e308")
+            return Trap("number-range", "the number is too large for a float", "the largest is 1.8e308")
         return value
     if _SPECIAL.fullmatch(text):
         return float(text.replace(".", "", 1))
@@ -83,7 +85,7 @@ def _old_meaning(text: str) -> tuple[str, str] | None:
         for part in text.lstrip("+-").replace("_", "").split(":"):
             total = total * 60 + float(part)
         sign = "-" if text[0] == "-" else ""
-        return "a number of base 60", f'write {sign}{total:.15g}, or quote it: "{text}"'
+        return "a base-60 number", f'write {sign}{total:.15g}, or quote it: "{text}"'
     if _DATE.fullmatch(text):
         return "a date", f'quote it: "{text}"'
     return None

@@ -227,7 +227,9 @@ def strategy_of(setup: Setup, module: ModelWithLoss) -> Strategy:
     if world.size == 1:
         return SingleProcess(module)
     if optimizer.closure:
-        raise UsageError(f"`{optimizer.name}` evaluates the loss several times a step, which is for one device")
+        raise UsageError(
+            f"`{optimizer.name}` evaluates the loss several times per step, which only works on one device"
+        )
     if strategy == "fsdp":
         from netspec.train.distributed.sharding import FSDP
 

@@ -24,18 +24,18 @@ ZOO = {
         "H and W must be multiples of 16, or the concat at line 39 fails",
         "N·⌊H/16⌋·⌊W/16⌋ must be above 1 in training, or the batch_norm2d at line 23 fails",
     ],
-    "vgg16": ["H and W must be at least 32, or the max_pool2d at line 38 leaves nothing"],
+    "vgg16": ["H and W must be at least 32, or the max_pool2d at line 38 has an empty output"],
     "densenet121": [
-        "H and W must be at least 29, or the avg_pool2d at line 47 leaves nothing",
+        "H and W must be at least 29, or the avg_pool2d at line 47 has an empty output",
         "N·⌊(H+3)/32⌋·⌊(W+3)/32⌋ must be above 1 in training, or the batch_norm2d at line 25 fails",
     ],
     "googlenet": [
-        "H and W must be at least 15, or the max_pool2d at line 63 leaves nothing",
+        "H and W must be at least 15, or the max_pool2d at line 63 has an empty output",
         "N·⌊(H+17)/32⌋·⌊(W+17)/32⌋ must be above 1 in training, or the batch_norm2d at line 23 fails",
     ],
     "inception_v3": [
-        "H and W must be at least 75, or the conv2d at line 15 leaves nothing",
-        "H and W must be at least 299 in training, or the conv2d at line 15 leaves nothing",
+        "H and W must be at least 75, or the conv2d at line 15 has an empty output",
+        "H and W must be at least 299 in training, or the conv2d at line 15 has an empty output",
         "N above 1, H above 346 or W above 346 must hold in training, or the batch_norm2d at line 16 fails",
     ],
     "gpt2": ["T must be at most 1024, as line 23 says"],
@@ -69,7 +69,7 @@ def test_other_facts(tmp_path: Path) -> None:
     assert [*map(str, size_constraints(graph))] == [
         "L must be even, or the glu at line 7 fails",
         "H and W must leave one of 1, 2 when divided by 6, or the pixel_unshuffle at line 9 fails",
-        "H and W must be at least 7, or the pixel_unshuffle at line 9 leaves nothing",
+        "H and W must be at least 7, or the pixel_unshuffle at line 9 has an empty output",
         "T must be S, or the add at line 6 fails",
     ]
 

@@ -73,9 +73,9 @@ def test_layers_that_are_one_are_named_once():
         ("{weights: {max: 6k}}", "net: weights as float32 are 6,232 bytes, but must be at most 6,000"),
         ("{weights: 6231 bytes}", "net: weights as float32 are 6,232 bytes, not 6,231"),
         ("{params: 1.5 k}", "net: parameters are 1,558, not 1,500"),
-        ("{params: {max: 1kB}}", "a count has no bytes"),
-        ("{weights: {max: 6 kb}}", "`6 kb` has no unit that is known"),
-        ("{macs: {max: 5 Mio}}", "`5 Mio` has no unit that is known"),
+        ("{params: {max: 1kB}}", "a count has no unit of bytes"),
+        ("{weights: {max: 6 kb}}", "`6 kb` has an unknown unit"),
+        ("{macs: {max: 5 Mio}}", "`5 Mio` has an unknown unit"),
         ("{weights: 4 * 1557}", "net: weights as float32 are 6,232 bytes, not 6,228"),
     ],
 )

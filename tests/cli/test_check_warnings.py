@@ -19,7 +19,7 @@ network:
   - linear: {name: a, out_features: 800}
   - linear: {name: b, from: x, out_features: 4}
 """
-MESSAGE = "nothing reads `a`, so that its 7,200 parameters change no output"
+MESSAGE = "nothing reads `a`, so its 7,200 parameters do not affect any output"
 
 
 @pytest.fixture

@@ -109,7 +109,7 @@ def test_build_without_a_renderer_says_how_to_get_one(tiny: str, monkeypatch, ca
         (["shapes", "tiny.yaml", "--variant", "wid"], 2, "did you mean `wide`?"),
         (["shapes", "tiny.yaml", "--dim", "H=0"], 2, "positive integer"),
         (["shapes", "tiny.yaml", "--dim", "Q=4"], 2, "no dimension `Q`"),
-        (["shapes", "tiny.yaml", "--dim", "H=2"], 1, "conv2d leaves nothing"),
+        (["shapes", "tiny.yaml", "--dim", "H=2"], 1, "conv2d has an empty output"),
         (["shapes", "tiny.yml"], 2, "tiny.yml"),
         (["shapes", "resnet5O"], 2, "did you mean `resnet5"),
         (["diagram", "tiny.yaml", "-o", "net.gif"], 2, ".gif"),
@@ -143,7 +143,7 @@ def test_a_bug_of_ours_is_called_one(tiny: str, monkeypatch: pytest.MonkeyPatch,
 def test_the_bound_on_a_file_is_named_and_raised(tiny: str, capsys: pytest.CaptureFixture[str]):
     Path(tiny).write_text(TINY + "doc: |\n" + ("  " + "x" * 998 + "\n") * 4500)
     assert main(["check", tiny]) == 1
-    assert "`--max-file-size` raises the bound" in capsys.readouterr().err
+    assert "raise the limit with `--max-file-size`" in capsys.readouterr().err
     assert main(["check", tiny, "--max-file-size", "8"]) == 0
     assert main(["shapes", tiny, "--max-file-size", "8"]) == 0
     assert main(["shapes", tiny, "--max-file-size", "0"]) == 2

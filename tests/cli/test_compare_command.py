@@ -212,5 +212,5 @@ def test_what_cannot_be_compared(arguments: list[str], fault: str, capsys: pytes
 
 def test_nothing_is_trained_where_one_is_at_fault(capsys: pytest.CaptureFixture[str]):
     assert main(["compare", "tumours.yaml", "--over", "train.optimizer=adam,adma"]) == 1
-    assert "no optimizer is called `adma`" in capsys.readouterr().err
+    assert "there is no optimizer named `adma`" in capsys.readouterr().err
     assert not Path("runs").exists()

@@ -54,7 +54,9 @@ def test_several_meanings_stand_one_below_the_other(capsys: pytest.CaptureFixtur
 
 def test_an_unknown_word(capsys: pytest.CaptureFixture[str]):
     assert main(["help", "residul"]) == 2
-    assert capsys.readouterr().err == "netspec: no word is called `residul`: did you mean `residual` or `resize`?\n"
+    assert (
+        capsys.readouterr().err == "netspec: there is no word named `residul`: did you mean `residual` or `resize`?\n"
+    )
 
 
 def test_a_command(capsys: pytest.CaptureFixture[str]):

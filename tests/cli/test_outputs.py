@@ -30,5 +30,5 @@ def test_a_folder_that_is_a_file(name: str, tmp_path: Path, capsys: pytest.Captu
     (tmp_path / "file").write_text("mine")
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     assert main(["build", str(spec), "-o", str(tmp_path / name)]) == 3
-    assert f"{tmp_path / name} is no folder" in capsys.readouterr().err
+    assert f"{tmp_path / name} is not a folder" in capsys.readouterr().err
     assert (tmp_path / "file").read_text() == "mine"

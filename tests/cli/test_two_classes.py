@@ -64,7 +64,7 @@ def test_two_classes_have_their_names(
         ),
         (("0", "5"), "binary_cross_entropy", False, "`y[1]` is 5, but `binary_cross_entropy` compares with"),
         (("0", "0.5"), "perceptron", False, "`y[1]` is 0.5, but `perceptron` compares with 0 and 1"),
-        (("a", "b", "c"), "perceptron", True, "`perceptron` tells two classes apart, but the target is one of 3"),
+        (("a", "b", "c"), "perceptron", True, "`perceptron` distinguishes two classes, but the target is one of 3"),
         (("yes",), "binary_cross_entropy", True, "every row of `y` is `yes`, but `binary_cross_entropy` tells two"),
     ],
 )

@@ -82,7 +82,7 @@ def test_github(spec: str, capsys: pytest.CaptureFixture[str]):
         "::error file=a%2Cb%25.yaml,line=6,endLine=6,col=40,endColumn=51,title=netspec bad-argument::"
         "`out_channels` of `conv2d` is 0, but must be at least 1"
     )
-    assert second.endswith("::no op or block is called `rellu`; help: did you mean `relu`?")
+    assert second.endswith("::there is no op or block named `rellu`; help: did you mean `relu`?")
 
 
 def sarif(text: str) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def test_sarif(spec: str, capsys: pytest.CaptureFixture[str]):
         }
     ]
     assert [each["message"]["text"] for each in first["relatedLocations"]] == ["here `width` is 4"]
-    assert second["message"]["text"] == "no op or block is called `rellu` (help: did you mean `relu`?)"
+    assert second["message"]["text"] == "there is no op or block named `rellu` (help: did you mean `relu`?)"
 
 
 MANY = pytest.mark.parametrize(

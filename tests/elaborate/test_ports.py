@@ -87,7 +87,7 @@ def test_an_optional_input_may_be_left_out(lengths: str, tmp_path: Path):
     ("old", "new", "said"),
     [
         ("encoder.last", "encoder.lst", "`encoder` has no output `lst`"),
-        ("from: encoder.last", "from: encoder.last, tie: {weight: encoder.weight_ih}", "no parameter is called"),
+        ("from: encoder.last", "from: encoder.last, tie: {weight: encoder.weight_ih}", "there is no parameter named"),
     ],
 )
 def test_what_does_not_exist_is_told(old: str, new: str, said: str, tmp_path: Path):

@@ -54,7 +54,7 @@ def test_a_requirement_is_of_training_where_no_inference_needs_it(network: str, 
     if training:
         assert compiled(network, H=3, W=1).sizes == {"N": 1, "H": 3, "W": 1}
     else:
-        with pytest.raises(SpecError, match="max_pool2d leaves nothing: ⌊H/4⌋ is 0"):
+        with pytest.raises(SpecError, match="max_pool2d has an empty output: ⌊H/4⌋ is 0"):
             compiled(network, H=3, W=4)
 
 

@@ -146,9 +146,9 @@ def test_sizes_that_do_not_fit_inside_are_told_at_the_call(tmp_path: Path) -> No
         ("self_attention: {num_heads: 2, headz: 1}", "`self_attention` has no parameter `headz`"),
         ("self_attention: {}", "`self_attention` needs `num_heads`"),
         ("self_attention: 0", "`num_heads` is 0, but must be at least 1"),
-        ("self_atention: 2", "no op or block is called `self_atention`"),
+        ("self_atention: 2", "there is no op or block named `self_atention`"),
         ("cross_attention: 2", "`cross_attention` needs its input `key`"),
-        ("self_attention: {num_heads: 2, projection: conv1d}", "`projection` cannot be the text `conv1d`"),
+        ("self_attention: {num_heads: 2, projection: conv1d}", "`projection` cannot be the string `conv1d`"),
     ],
 )
 def test_bad_calls(steps: str, told: str, tmp_path: Path) -> None:

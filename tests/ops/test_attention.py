@@ -195,9 +195,9 @@ def test_constructors() -> None:
         ),
         (
             several(SDPA, "2 6 4 8", "2 4 4 8", "2 4 4 8", None, enable_gqa=True),
-            "6 heads of queries do not divide into 4 groups",
+            "6 heads of queries cannot be divided into 4 groups",
         ),
-        (several(MHA, "2 4 8", None, None, None, None, num_heads=3), "8 does not divide into 3 heads"),
+        (several(MHA, "2 4 8", None, None, None, None, num_heads=3), "8 cannot be divided into 3 heads"),
         (
             several(MHA, "2 4 8", "3 5 8", None, None, None, num_heads=2),
             f"{MHA} needs a key of [2, 5], but got [3, 5]",
@@ -212,12 +212,12 @@ def test_constructors() -> None:
         ),
         (
             several("einsum", "2 3", equation="ij"),
-            "the equation is letters for each input, `->` and letters for the output, not `ij`",
+            "the equation must be letters for each input, `->` and letters for the output, not `ij`",
         ),
-        (several("einsum", "2 3", equation="ij,jk->ik"), "`ij,jk->ik` is about 2 inputs, not 1"),
-        (several("einsum", "2 3", "4 2", equation="ij,jk->ik"), "einsum gives `j` one size, but got 3 and 4"),
+        (several("einsum", "2 3", equation="ij,jk->ik"), "`ij,jk->ik` is for 2 inputs, not 1"),
+        (several("einsum", "2 3", "4 2", equation="ij,jk->ik"), "einsum needs one size for `j`, but got 3 and 4"),
         (several("einsum", "2 3", equation="ijk->i"), "`ijk` names 3 dimensions, but the input is [2, 3]"),
-        (several("einsum", "2 3", equation="ij->k"), "`k` is in no input of `ij->k`"),
+        (several("einsum", "2 3", equation="ij->k"), "`k` is not in any input of `ij->k`"),
     ],
     ids=str,
 )

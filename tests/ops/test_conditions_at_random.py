@@ -404,7 +404,7 @@ def disagreements(graph: Graph, module: torch.nn.Module, sizes: Mapping[str, int
 
 
 def is_empty(requirement: Requirement, sizes: Mapping[str, int]) -> bool:
-    return requirement.reason.endswith("leaves nothing") and evaluate(requirement.left, sizes) == 0
+    return requirement.reason.endswith("has an empty output") and evaluate(requirement.left, sizes) == 0
 
 
 def repeats(requirement: Requirement, sizes: Mapping[str, int]) -> bool:

@@ -93,7 +93,7 @@ def test_constructors() -> None:
         ),
         (
             several("embedding", "N int64", num_embeddings=9, embedding_dim=4, padding_idx=9),
-            "padding_idx 9 is none of the 9 rows",
+            "padding_idx 9 is not one of the 9 rows",
         ),
         (several("flip", "2 3", dims=[1, -1]), "dims [1, -1] name a dimension twice"),
         (several("select", "2 3", dim=1, index=3), "select takes a dimension of at least 4 for its entry 3, not 3"),
@@ -103,7 +103,7 @@ def test_constructors() -> None:
             several("split", "N T", split_size_or_sections=3, dim=1),
             "a dimension that is split into parts of equal size must be a known number, but is T",
         ),
-        (several("arange", "N 4", end=T), "arange finds no dimension of size T in its inputs"),
+        (several("arange", "N 4", end=T), "arange has no input with a dimension of size T"),
         (several("expand", "2 3", None, shape=[2, 4]), "expand cannot make [2, 4] of [2, 3]"),
         (several("expand", "2 3", None, shape=[-1]), "expand cannot make [-1] of [2, 3]"),
         (

@@ -87,7 +87,7 @@ def test_lines(case: OpCase, line: str) -> None:
         (several("reduce_mean", "N int64", dim=0), "reduce_mean takes floating-point numbers, but its input is int64"),
         (several("reduce_max", "N bool", dim=0), "reduce_max takes numbers, but its input is bool"),
         (several("clamp", "N"), "clamp needs min or max, or both"),
-        (several("tril", "N"), "tril takes two dimensions at least, but its input is [N]"),
+        (several("tril", "N"), "tril takes at least two dimensions, but its input is [N]"),
     ],
     ids=str,
 )

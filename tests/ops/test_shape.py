@@ -85,7 +85,7 @@ def test_reshape_text(source: str, shape: list[object], text: str) -> None:
         ("4 6", [-1, -1], "one size may be -1, all others are at least 1"),
         ("4 6", [-2, 3], "one size may be -1, all others are at least 1"),
         ("N H W", [H * W, H * N], "only one size of [H·W, H·N] may be new to [N, H, W]"),
-        ("N 6", [W, -1], "-1 stands for no whole size, as 6·N is not a multiple of W"),
+        ("N 6", [W, -1], "-1 has no integer size, as 6·N is not a multiple of W"),
     ],
 )
 def test_reshape_refuses(source: str, shape: list[object], text: str) -> None:

@@ -80,7 +80,7 @@ def test_a_spec_is_checked_against_it_without_torch(tmp_path: Path):
 
 def test_without_the_option_a_spec_cannot_reach_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     monkeypatch.syspath_prepend(EXAMPLE)
-    assert "no data set is called `stripes`" in told(capsys, "check", str(EXAMPLE / "stripes.yaml"))
+    assert "there is no data set named `stripes`" in told(capsys, "check", str(EXAMPLE / "stripes.yaml"))
     assert "stripes" not in sys.modules
 
 
@@ -135,7 +135,11 @@ FAMILIES = "convolution, linear, norm, activation, pooling, shape, arithmetic, d
     [
         ("Op", "functional = 'torch.abs'", f"its `family` must be one of {FAMILIES}"),
         ("Op", "family = 'pointwise'", f"its `family` must be one of {FAMILIES}"),
-        ("Pointwise", "functional, main = 'torch.abs', 'size'", "its `main` is `size`, which is none of its arguments"),
+        (
+            "Pointwise",
+            "functional, main = 'torch.abs', 'size'",
+            "its `main` is `size`, which is not one of its arguments",
+        ),
         (
             "Pointwise",
             "onnx_type = 'Abs'",
@@ -145,7 +149,7 @@ FAMILIES = "convolution, linear, norm, activation, pooling, shape, arithmetic, d
         (
             "Pointwise",
             "functional, name = 'torch.abs', 'my abs'",
-            "its `name` is 'my abs', but a spec writes a word of letters, digits and `_`",
+            "its `name` is 'my abs', but a name in a spec consists of letters, digits and `_`",
         ),
     ],
 )
@@ -162,7 +166,7 @@ def test_a_name_that_there_is_already(folder: Path, capsys: pytest.CaptureFixtur
         "from netspec.recipes.data import DataSet\nclass Mine(DataSet):\n    name = 'mnist'\n    torch = 'twice.read'\n"
     )
     assert told(capsys, "check", "lenet", "--plugin", "twice") == (
-        "netspec: twice brings a DataSet `mnist`, which there is already\n"
+        "netspec: twice brings a DataSet `mnist`, which already exists\n"
     )
 
 
@@ -246,7 +250,7 @@ def test_an_op_from_outside_goes_through_every_command(
 def test_an_op_of_a_name_that_there_is_already(brought: Path, capsys: pytest.CaptureFixture[str]):
     (brought / "again.py").write_text(OP.replace("one_over", "relu"))
     said = told(capsys, "check", "lenet", "--plugin", "again")
-    assert said == "netspec: again brings an op `relu`, which there is already\n"
+    assert said == "netspec: again brings an op `relu`, which already exists\n"
 
 
 def test_a_package_offers_its_ops_by_an_entry_point(
@@ -261,7 +265,7 @@ def test_a_package_offers_its_ops_by_an_entry_point(
 
 
 def test_an_op_that_nobody_brings(brought: Path, capsys: pytest.CaptureFixture[str]):
-    assert "no op or block is called `one_over`" in told(capsys, "check", str(brought / "s.yaml"))
+    assert "there is no op or block named `one_over`" in told(capsys, "check", str(brought / "s.yaml"))
 
 
 INGREDIENTS = """

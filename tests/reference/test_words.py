@@ -132,7 +132,7 @@ def test_an_argument_of_many_words_is_told_once_for_each_meaning():
     ],
 )
 def test_an_unknown_word_gets_the_nearest(word, meant):
-    with pytest.raises(UsageError, match=f"no word is called `{re.escape(word)}`") as found:
+    with pytest.raises(UsageError, match=f"there is no word named `{re.escape(word)}`") as found:
         find(word)
     assert meant in str(found.value)
 

@@ -43,14 +43,14 @@ def test_blocks_come_from_beside_below_and_above_inside_the_project(tmp_path: Pa
 def test_without_a_project_the_folder_of_the_spec_is_the_bound(tmp_path: Path):
     write(tmp_path / "one.yaml", LIBRARY)
     main = write(tmp_path / "specs/main.yaml", MAIN.format("../one.yaml", "activation"))
-    assert [each.message for each in found(main)] == ["the path leads out of the project"]
+    assert [each.message for each in found(main)] == ["the path leads outside the project"]
 
 
 def test_a_symbolic_link_leads_nowhere_else(tmp_path: Path):
     write(tmp_path / "secret.yaml", LIBRARY)
     main = write(tmp_path / "specs/main.yaml", MAIN.format("link.yaml", "activation"))
     (tmp_path / "specs/link.yaml").symlink_to(tmp_path / "secret.yaml")
-    assert [each.message for each in found(main)] == ["a symbolic link leads out of the project"]
+    assert [each.message for each in found(main)] == ["a symbolic link leads outside the project"]
     (tmp_path / "specs/link.yaml").unlink()
     (tmp_path / "specs/inner.yaml").write_text(LIBRARY)
     (tmp_path / "specs/link.yaml").symlink_to("inner.yaml")
@@ -107,7 +107,7 @@ def test_a_long_chain_is_bounded(tmp_path: Path):
     for number in range(MOST_DEEP + 5):
         write(tmp_path / f"f{number}.yaml", f"netspec: 1\nimport: [f{number + 1}.yaml]\n")
     (fault,) = found(main)
-    assert fault.message == f"imports are nested more than {MOST_DEEP} deep"
+    assert fault.message == f"imports are nested more than {MOST_DEEP} levels deep"
 
 
 def test_all_files_together_are_bounded(tmp_path: Path):

@@ -107,7 +107,7 @@ def test_imports_stay_in_the_project_of_the_revision(repository: Path):
     commit(repository)
     with pytest.raises(SpecError) as caught:
         load_revision("specs/net.yaml", "HEAD")
-    assert [each.message for each in caught.value.diagnostics] == ["the path leads out of the project"]
+    assert [each.message for each in caught.value.diagnostics] == ["the path leads outside the project"]
     assert parameters(load_revision("specs/net.yaml", "HEAD~1")) == 162
 
 

@@ -33,7 +33,7 @@ FORM = {
     "bad-name": Explanation(
         "A text that cannot be a name.",
         "Names become attributes of a Python module, keys of its state dict and names in the ONNX file: letters, "
-        "digits and underscores, and no digit first. `prev` and `shape` have a meaning of their own.",
+        "digits and underscores, and no digit first. `prev` and `shape` are reserved.",
         "blocks:\n  my-block: {body: [relu]}\nnetwork: [relu]",
         "blocks:\n  my_block: {body: [relu]}\nnetwork: [my_block]",
     ),

@@ -62,7 +62,7 @@ NETWORK = {
     ),
     "too-many-inputs": Explanation(
         "A step is given more inputs than it has.",
-        "What to do with the rest is not said: `concat`, `add` and their like join several values into one.",
+        "What to do with the rest is not said: `concat`, `add` and similar ops combine several values into one.",
         "network:\n  - relu: {name: a}\n  - sigmoid\n  - linear: {from: [a, prev], out_features: 8}",
         "network:\n  - relu: {name: a}\n  - sigmoid\n  - concat: {from: [a, prev]}\n  - linear: 8",
     ),
@@ -74,7 +74,7 @@ NETWORK = {
         "      projection: [{conv2d: {out_channels: 8, kernel_size: 1}}]",
     ),
     "training-only": Explanation(
-        "Something that runs always reads what exists in training only.",
+        "Something that runs always reads what exists only in training.",
         "Steps in `side: {when: training}` are not there when the network is used.",
         "network:\n  - side: {when: training, body: [{linear: {name: aux, out_features: 4}}]}\n"
         "  - linear: {name: fc, out_features: 4}\noutputs: {logits: fc, aux: aux}",

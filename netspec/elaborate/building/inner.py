@@ -35,8 +35,8 @@ def inner_level(
     if result is UNKNOWN:
         raise AlreadyReported
     if result is None:
-        help = "leave out its `name`: then the branches have names of their own, by which steps read them"
-        raise context.reader.error("no-value", f"`{name}` ends without a single value to give", span, help=help)
+        help = "remove its `name`, so that steps can read the branches by their own names"
+        raise context.reader.error("no-value", f"`{name}` does not end with a single value", span, help=help)
     result = required(context, result, span, "an output")
     level, actual = builder.close(context.cache.interned, {"output": result}, {})
     output = Value(result.tensor)

@@ -89,7 +89,7 @@ def infer(context: Context, op: Op, tensors: tuple[Tensor, ...], span: Span) -> 
         context.requirements.bounds(op.bounds(*tensors), place)
         op.macs(tensors, made)  # what it costs can be told too
     except TooComplexError as found:
-        raise ShapeError(f"{op.name} makes {found}", help="write the sizes of the input as numbers") from None
+        raise ShapeError(f"{op.name} computes {found}", help="write the sizes of the input as numbers") from None
     needed = tuple(context.requirements.noted[first:])
     if needed:
         context.cache.inferred[marked] = made, needed
@@ -134,17 +134,17 @@ def report_shape_fault(
 def mark_training(
     context: Context, frame: Frame, inputs: Iterable[Value], outputs: Iterable[Value], span: Span
 ) -> None:
-    """Keep count of what exists in training only, and guard what must not read it."""
+    """Keep count of what exists only in training, and guard what must not read it."""
     if frame.training:
         context.training_only.update(outputs)
     elif any(value in context.training_only for value in inputs):
-        help = "move this step into the `side`, or leave out `when: training`"
-        raise context.reader.error("training-only", "this reads a value that exists in training only", span, help=help)
+        help = "move this step into the `side`, or remove `when: training`"
+        raise context.reader.error("training-only", "this reads a value that exists only in training", span, help=help)
 
 
 def guard_precision(op: Op, tensors: Iterable[Tensor | None]) -> None:
     """Guard: weights are float32, and torch combines them with nothing else."""
     other = next((each.dtype for each in tensors if each and "float" in each.dtype and each.dtype != WEIGHTS), None)
     if other is not None and (op.parameters(*tensors) or op.buffers(*tensors)):  # type: ignore[arg-type]
-        help = f"`- cast: {WEIGHTS}` before it, and after it another cast back if need be"
+        help = f"write `- cast: {WEIGHTS}` before it, and cast back after it if needed"
         raise ShapeError(f"{op.name} has weights of {WEIGHTS}, but its input is {other}", help=help)

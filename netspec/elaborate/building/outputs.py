@@ -16,8 +16,8 @@ def guard_order(context: Context, inputs: Sequence[tuple[str, Span, bool]]) -> N
     """Guard: inputs that may be left out come after those that may not."""
     for at, (name, span, optional) in enumerate(inputs):
         if optional and (at == 0 or not all(later for _, _, later in inputs[at:])):
-            message = f"`{name}` may be left out, so it comes after the inputs that may not"
-            raise context.reader.error("optional-value", message, span, help="change the order of the inputs")
+            message = f"`{name}` is optional, so it must come after the required inputs"
+            raise context.reader.error("optional-value", message, span, help="reorder the inputs")
 
 
 def read_outputs(
@@ -40,6 +40,8 @@ def read_outputs(
         raise AlreadyReported
     if not made:
         tests = [output.test.span for output in written.values() if output.test is not None]
-        help = "leave one output without `if`"
-        raise context.reader.error("missing-key", "no output is left: the `if` of each is false", tests[-1], help=help)
+        help = "define at least one output without `if`"
+        raise context.reader.error(
+            "missing-key", "no output is left: the `if` of every output is false", tests[-1], help=help
+        )
     return made

@@ -38,9 +38,9 @@ def unknown_reference(
     visible = frame.builder.visible()
     bound = visible.get(name)
     known = [f"{name}.{each}" for each in bound.values] if isinstance(bound, Ports) else list(visible)
-    message = f"no step is called `{clipped(name)}` here"
+    message = f"there is no step named `{clipped(name)}` here"
     if bound is not None:
-        message = f"`{name}` has no output `{clipped(port)}`" if port else f"`{name}` is no single value"
+        message = f"`{name}` has no output `{clipped(port)}`" if port else f"`{name}` is not a single value"
         if not isinstance(bound, Ports):
             known = [name]
     labels: tuple[Label, ...] = ()
@@ -63,8 +63,8 @@ def previous(context: Context, prev: Value | None, span: Span) -> Value:
     if prev is UNKNOWN:
         raise AlreadyReported
     if prev is None:
-        help = "say what it reads with `from:`"
-        raise context.reader.error("no-value", "the step before leaves no single value to read", span, help=help)
+        help = "name its input with `from:`"
+        raise context.reader.error("no-value", "the step before does not give a single value", span, help=help)
     return prev
 
 
@@ -72,6 +72,6 @@ def required(context: Context, value: Value, span: Span, what: str, help: str | 
     """Guard: a value is there whenever the network runs."""
     if not value.optional:
         return value
-    why = "is left out by this call" if value is ABSENT else "may be left out"
-    help = help or "`coalesce: {from: …, default: …}` gives another value where it is left out"
-    raise context.reader.error("optional-value", f"{what} needs a value, but this one {why}", span, help=help)
+    why = "this call omits it" if value is ABSENT else "this one is optional"
+    help = help or "`coalesce: {from: …, default: …}` supplies a value when it is absent"
+    raise context.reader.error("optional-value", f"{what} requires a value, but {why}", span, help=help)

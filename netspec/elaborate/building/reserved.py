@@ -27,10 +27,10 @@ RESERVED_NAMES = frozenset(
 def why_reserved(name: str) -> str | None:
     """Return why no step can have the name; ``None`` where one can."""
     if keyword.iskeyword(name):
-        return f"`{name}` is a keyword of Python"
+        return f"`{name}` is a Python keyword"
     if name.startswith("__") and name.endswith("__"):
-        return f"Python keeps `{name}` for itself" if name.strip("_") else "a name needs a letter or a digit"
-    return f"every `nn.Module` has a `{name}`" if name in RESERVED_NAMES else None
+        return f"`{name}` is reserved by Python" if name.strip("_") else "a name needs a letter or a digit"
+    return f"every `nn.Module` has an attribute `{name}`" if name in RESERVED_NAMES else None
 
 
 def free_name(name: str) -> str:

@@ -24,9 +24,9 @@ def step_name(context: Context, frame: Frame, written: ScalarNode | None, given:
     if name in spans:
         raise context.reader.error(
             "duplicate-name",
-            f"two steps are called `{frame.builder.path_of(name)}`",
+            f"two steps are named `{frame.builder.path_of(name)}`",
             span,
-            secondary=(Label(spans[name], "the first"),) if spans[name] != span else (),
+            secondary=(Label(spans[name], "first defined here"),) if spans[name] != span else (),
             help="name the loop, or use a template such as `name: layer{i + 1}`"
             if context.reader.in_loop
             else "give one of them another name",

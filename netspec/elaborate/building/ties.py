@@ -21,8 +21,10 @@ def read_ties(context: Context, frame: Frame, entry: Entry | None) -> tuple[tupl
         return ()
     key, node = entry
     if frame.builder.kind != "network":
-        help = "in a block or a group its copies would all be tied to one parameter"
-        raise context.reader.error("bad-argument", "`tie` stands in the network's own body only", key.span, help=help)
+        help = "in a block or a group, all copies would be tied to one parameter"
+        raise context.reader.error(
+            "bad-argument", "`tie` is only allowed in the network's own body", key.span, help=help
+        )
     if not isinstance(node, MapNode):
         help = "`tie: {weight: wte.weight}`"
         raise context.reader.error("wrong-type", "`tie` maps parameters to those of other steps", node.span, help=help)
@@ -33,7 +35,7 @@ def read_ties(context: Context, frame: Frame, entry: Entry | None) -> tuple[tupl
             if frame.builder.names.get(text.partition(".")[0]) is UNKNOWN or frame.builder.is_incomplete():
                 raise AlreadyReported
             hint = did_you_mean(text, parameter_keys(frame.builder.steps))
-            message = f"no parameter is called `{clipped(text)}` here"
+            message = f"there is no parameter named `{clipped(text)}` here"
             raise context.reader.error("unknown-reference", message, target.span, help=hint)
         made.append((name.text, text))
     return tuple(made)
@@ -50,7 +52,7 @@ def guard_ties(context: Context, frame: Frame, node: Node, entry: Entry | None) 
         other = parameter_shape(frame.builder.steps, dict(node.ties)[name.text])
         if own != other:
             assert other is not None
-            message = f"`{name.text}` is {pretty_shape(own)}, but what it is tied to is {pretty_shape(other)}"
+            message = f"`{name.text}` is {pretty_shape(own)}, but the parameter it is tied to is {pretty_shape(other)}"
             raise context.reader.error("shape-mismatch", message, target.span)
 
 

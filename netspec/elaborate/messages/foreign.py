@@ -147,30 +147,30 @@ OPS = {
 
 FORMS = {
     "activation": "name the function itself: `relu`, `sigmoid`, `tanh`, …",
-    "depthtospace": "write `pixel_shuffle`, whose channels stand as in ONNX's mode CRD",
+    "depthtospace": "write `pixel_shuffle`, whose channels are ordered as in ONNX's mode CRD",
     "spacetodepth": "write `pixel_unshuffle`, which puts the channels of each place side by side",
-    "masking": "recurrent layers and attention take `lengths` or a mask as a port; `masked_fill` puts a number in",
+    "masking": "recurrent layers and attention take `lengths` or a mask as a port; `masked_fill` fills in a number",
     "bidirectional": "write `bidirectional: true` in the `lstm`, `gru` or `rnn`",
-    "bottleneck": "write it as a block, of `conv2d` and `residual`; `specs/resnet.yaml` has one",
+    "bottleneck": "write it as a block from `conv2d` and `residual`; `specs/resnet.yaml` has one",
     "channelshuffle": "write `reshape`, `transpose` and `reshape`",
-    "contiguous": "leave it out: how a value lies in memory is no matter of the spec",
+    "contiguous": "leave it out: a spec says nothing about memory layout",
     "depthwiseconv2d": "write `conv2d` with `groups: shape[1]`",
     "dwconv": "write `conv2d` with `groups: shape[1]`",
     "separableconv2d": "write `conv2d` with `groups: shape[1]`, then another one with `kernel_size: 1`",
-    "input": "inputs stand at the top of the file: `inputs: {image: [N, 3, 224, 224]}`",
-    "inputlayer": "inputs stand at the top of the file: `inputs: {image: [N, 3, 224, 224]}`",
-    "lambda": "no code can stand in a spec: write it with ops, as `netspec ops` lists them",
-    "module": "a part of one's own is a block, under `blocks`",
-    "moduledict": "a part of one's own is a block, under `blocks`",
-    "output": "outputs stand at the end of the file: `outputs: {logits: head}`",
+    "input": "inputs go at the top of the file: `inputs: {image: [N, 3, 224, 224]}`",
+    "inputlayer": "inputs go at the top of the file: `inputs: {image: [N, 3, 224, 224]}`",
+    "lambda": "a spec cannot contain code: write it with the ops that `netspec ops` lists",
+    "module": "define it as a block, under `blocks`",
+    "moduledict": "define it as a block, under `blocks`",
+    "output": "outputs go at the end of the file: `outputs: {logits: head}`",
     "repeatvector": "write `unsqueeze` and `expand`",
     "rescaling": "write `scale` for a factor and `shift` for an amount",
     "std": "write it with `reduce_mean`, `subtract`, `multiply` and `sqrt`",
-    "syncbatchnorm": "write `batch_norm2d`: its statistics are of one process's rows",
+    "syncbatchnorm": "write `batch_norm2d`: its statistics cover the rows of one process",
     "t": "write `transpose: {dim0: 0, dim1: 1}`",
     "tile": "write `expand`, or `concat` of the same value several times",
     "timedistributed": "leave it out: `linear` works along the last dimension of any shape; for others write `scan`",
-    "transformer": "write it of `transformer_encoder_layer` and `transformer_decoder_layer`",
+    "transformer": "build it from `transformer_encoder_layer` and `transformer_decoder_layer`",
     "transformerdecoder": "write `repeat` with `transformer_decoder_layer` inside",
     "transformerencoder": "write `repeat` with `transformer_encoder_layer` inside",
     "unbind": "write `split` or `select`",
@@ -267,7 +267,7 @@ INGREDIENTS: dict[Kind, dict[str, str]] = {
 SAID = {
     "momentum": "`{sgd: {lr: 0.1, momentum: 0.9}}`",
     "nesterov": "`{sgd: {lr: 0.1, momentum: 0.9, nesterov: true}}`",
-    "bceloss": "`binary_cross_entropy` takes scores before the sigmoid: leave a last `sigmoid` out",
+    "bceloss": "`binary_cross_entropy` takes scores before the sigmoid: remove a final `sigmoid`",
     "warmup": "it is an argument of any schedule: `{constant: {warmup: 100}}`",
     "topk": "`{accuracy: 5}` counts the right class among the five best",
     "top5": "`{accuracy: 5}` counts the right class among the five best",
@@ -309,15 +309,15 @@ def op_help(word: str, names: tuple[str, ...]) -> str:
         arguments = (
             f": {clipped(called[2])}" if re.fullmatch(r"[0-9a-z_]+", called[2]) else ": {…}" if called[2] else ""
         )
-        return f"write `{found or word}{arguments}`: arguments stand behind a colon"
+        return f"write `{found or word}{arguments}`: arguments follow a colon"
     if found is not None:
         return f"did you mean `{found}`?"
     if key in FORMS:
         return FORMS[key]
     if key in LOSSES or key in ("bceloss", "crossentropy") or (key in RECIPES_LACK and key.endswith("loss")):
-        return "losses stand under `train`: `train: {loss: cross_entropy, …}`"
+        return "losses go under `train`: `train: {loss: cross_entropy, …}`"
     if key in ABSENT:
-        return f"netspec has nothing for `{clipped(word)}` yet; `netspec ops` lists the ops"
+        return f"netspec has no equivalent of `{clipped(word)}` yet; `netspec ops` lists the ops"
     close = typo_of(word, names)
     return f"did you mean `{close}`?" if close else "`netspec ops` lists the ops"
 

@@ -45,9 +45,9 @@ def find_named(
 def elsewhere_help(name: str, span: Span, block: str | None, current: str | None, read: Span) -> str:
     """Why a step that exists cannot be read, and what to do."""
     if block == current and span.source is read.source and span.order > read.order:
-        return f"`{name}` comes later, at line {span.line}: only what stands before can be read"
+        return f"`{name}` is defined later, at line {span.line}: a step can only read what comes before it"
     if block != current:
         if block is None:
-            return f"a block sees no names from outside: give it `{name}` as an input, under `inputs`"
-        return f"`{name}` is inside the block `{block}`: give the block an output for it, under `outputs`"
-    return f"`{name}` is inside another step, at line {span.line}: only names of the bodies around are seen"
+            return f"a block cannot see names outside it: add `{name}` to its `inputs`"
+        return f"`{name}` is inside the block `{block}`: add it to the block's `outputs`"
+    return f"`{name}` is inside another step, at line {span.line}: only names in the enclosing bodies are visible"

@@ -12,13 +12,13 @@ from netspec.graph import Call, Node, Value
 from netspec.ops.core.arguments import spread
 from netspec.spec import CallStep, Step, Written
 
-VERBS = {"add": "adds", "multiply": "multiplies", "maximum": "compares", "concat": "joins"}
+VERBS = {"add": "add", "multiply": "multiply", "maximum": "compare", "concat": "concatenate"}
 WIDTHS = frozenset({"out_channels", "out_features", "width", "groups"})
 
 
 def residual_message(merge: str, result: Value, shortcut: Value) -> str:
-    """``residual adds [N, 64, 56, 56] and [N, 128, 28, 28]``."""
-    return f"residual {VERBS[merge]} {pretty_shape(result.shape)} and {pretty_shape(shortcut.shape)}"
+    """``residual cannot add [N, 64, 56, 56] and [N, 128, 28, 28]``."""
+    return f"residual cannot {VERBS[merge]} {pretty_shape(result.shape)} and {pretty_shape(shortcut.shape)}"
 
 
 def changing_steps(steps: Iterable[Node | Call]) -> tuple[Label, ...]:
@@ -101,7 +101,7 @@ def projection_help(prev: Value, result: Value) -> str:
             if all((size - 1) // stride + 1 == made for size, made in zip(before[2:], after[2:])):
                 step = f", stride: {stride}" if stride > 1 else ""
                 conv = f"conv{len(after) - 2}d: {{out_channels: {after[1]}, kernel_size: 1{step}}}"
-                return f"give the residual a projection: `projection: [{{{conv}}}]`"
+                return f"add a projection to the residual: `projection: [{{{conv}}}]`"
     if len(before) == len(after) > 1 and before[:-1] == after[:-1]:
-        return f"give the residual a projection: `projection: [{{linear: {after[-1]}}}]`"
-    return "give the residual a `projection` that makes the same shape as its body"
+        return f"add a projection to the residual: `projection: [{{linear: {after[-1]}}}]`"
+    return "add a `projection` that gives the same shape as the residual's body"

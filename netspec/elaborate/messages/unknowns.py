@@ -13,7 +13,7 @@ from netspec.spec import BlockSpec, CallStep
 from netspec.spec.steps import STRUCTURES
 from netspec.syntax import ScalarNode
 
-JOIN_HELP = "`concat`, `add`, `mean` and their like join several values into one"
+JOIN_HELP = "`concat`, `add`, `mean` and similar ops combine several values into one"
 
 
 def theirs(what: str, names: Sequence[str]) -> str:
@@ -40,7 +40,7 @@ def unknown_op(
     if step.key.text.startswith("$"):
         labels = origin_labels(env, [replaced(step.key, step.key.text[1:])], step.span)
     return reader.error(
-        "unknown-op", f"no op or block is called `{clipped(key)}`", step.span, help=help, secondary=labels
+        "unknown-op", f"there is no op or block named `{clipped(key)}`", step.span, help=help, secondary=labels
     )
 
 
@@ -65,8 +65,8 @@ def unknown_op_argument(reader: Reader, kind: type[Op], key: ScalarNode) -> Alre
     close = None if key.text in (*INFERRED, "activation") else nearest(key.text, known)
     help = f"did you mean `{close}`?" if close else theirs("argument", fields) if fields else "it takes none"
     if key.text in INFERRED:
-        help = "leave it out: what a step reads is inferred"
+        help = "leave it out: input sizes are inferred"
     if key.text == "activation":
-        help = "the activation is a step of its own, on the next line: `- relu`"
+        help = "write the activation as a separate step on the next line: `- relu`"
     message = f"`{kind.name}` has no argument `{clipped(key.text)}`"
     return reader.error("unknown-argument", message, key.span, help=help)

@@ -73,11 +73,15 @@ def read_rule(pattern: ScalarNode, node: Written, reader: Reader, env: Mapping[s
     elif isinstance(node, MapNode) and len(node.entries) == 1:
         function, argument = node.entries[0]
     else:
-        raise reader.error("wrong-type", "an initialisation is one function", node.span, help="`{normal: {std: 0.01}}`")
+        raise reader.error(
+            "wrong-type", "an initialisation must be a single function", node.span, help="write `{normal: {std: 0.01}}`"
+        )
     known = FUNCTIONS.get(function.text)
     if known is None:
-        hint = did_you_mean(function.text.removesuffix("_"), FUNCTIONS) or "they are those of torch.nn.init"
-        raise reader.error("unknown-name", f"no initialisation is called `{function.text}`", function.span, help=hint)
+        hint = (
+            did_you_mean(function.text.removesuffix("_"), FUNCTIONS) or "initialisations are named as in torch.nn.init"
+        )
+        raise reader.error("unknown-name", f"no initialisation is named `{function.text}`", function.span, help=hint)
     arguments = _arguments(function, argument, known, reader, env)
     if wrong := wrong_number(function.text, {**known, **arguments}):
         raise reader.error("bad-argument", wrong, (argument or function).span)
@@ -118,7 +122,7 @@ def _text(name: str, node: Written, reader: Reader, env: Mapping[str, Any]) -> s
 def _number(name: str, node: Written, reader: Reader, env: Mapping[str, Any]) -> float:
     value = reader.value(node, env)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise reader.error("bad-argument", f"`{name}` is a number, not {show(value)}", node.span)
+        raise reader.error("bad-argument", f"`{name}` must be a number, not {show(value)}", node.span)
     return value
 
 

@@ -96,11 +96,11 @@ def _guard_some(
     """Guard that there is something to start; a pattern may match nothing, as ``*.bias`` may."""
     keys = [each.key for each in places]
     if not keys:
-        message = f"`{clipped(word)}` has no parameters of its own to start"
+        message = f"`{clipped(word)}` has no parameters of its own to initialise"
         raise reader.error("bad-argument", message, written.span, help="leave `init` out")
     if pattern is None:
         message = f"`{clipped(word)}` has no weights of two dimensions or more"
-        help = f"name what is to start so: `init: {{{keys[0]}: …}}`"
+        help = f"name the parameter to initialise: `init: {{{keys[0]}: …}}`"
         raise reader.error("bad-argument", message, written.span, help=help)
     op, _, parameter = pattern.text.partition(".")
     if "*" not in pattern.text and not (op in OPS and parameter):

@@ -15,7 +15,7 @@ def check_parameters(draft: Draft) -> None:
         return
     nodes = (step for _, step, _ in walk(body) if isinstance(step, Node))
     largest = max(nodes, key=parameter_count)
-    message = f"the network has {body.parameter_count:,} parameters: no machine holds more than {MOST_PARAMETERS:,}"
+    message = f"the network has {body.parameter_count:,} parameters; at most {MOST_PARAMETERS:,} are allowed"
     label = f"{parameter_count(largest):,} of them are here"
-    reader.error("too-large", message, largest.span, label, help="make a size smaller")
+    reader.error("too-large", message, largest.span, label, help="reduce a size")
     reader.report.raise_if_any()

@@ -41,7 +41,7 @@ def choose_sizes(
         if not holds(requirement, sizes):
             told = f"{requirement.reason}: {explain(requirement, sizes)}"
             at = ", ".join(f"{name} = {sizes[name]}" for name in sorted(symbols_of(requirement)))
-            help = "none of the usual sizes fits; if another does, give it under `dims`"
+            help = "none of the usual sizes fits; if another does, set it under `dims`"
             report.error("shape-mismatch", f"{told}, at {at}", requirement.span, help=help)
             break
     report.raise_if_any()

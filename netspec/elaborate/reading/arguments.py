@@ -89,7 +89,7 @@ def read_arguments(
 
 def _refuse_main(reader: Reader, callee: Callee, main: Written) -> AlreadyReported:
     names = [*callee.arguments]
-    message = f"`{callee.name}` takes no " + ("argument without its name" if names else "arguments")
+    message = f"`{callee.name}` takes no " + ("positional argument" if names else "arguments")
     ways = [] if callee.required else [f"write `{callee.name}` alone"]
     ways += [f"name the argument: {listed(names, 'or')}"] if names else []
     return reader.error("bad-argument", message, main.span, help=", or ".join(ways))
@@ -153,11 +153,11 @@ def _refuse(reader: Reader, name: str, argument: str, wanted: str, found: ReadAr
     value, node = found.values[argument], found.nodes[argument]
     help: str | None = None
     if isinstance(value, Dim):
-        help = "only a known number will do here; reduce it with an adaptive pooling, or fix the input's size"
+        help = "a known number is needed here; reduce it with an adaptive pooling, or fix the input's size"
     elif isinstance(value, float) and "integer" in wanted:
         help = whole_help(node)
     elif isinstance(value, str) and is_expression(value, env):
-        help = f"`{clipped(value)}` is worked out where its type is said: `{{type: int, default: …}}`"
+        help = f"`{clipped(value)}` is evaluated only if its type is declared: `{{type: int, default: …}}`"
     message = f"`{argument}` of `{name}` is {show(value)}, but must be {wanted}"
     labels = origin_labels(env, [node], node.span)
     reader.error("bad-argument", message, node.span, help=help, secondary=labels)

@@ -75,7 +75,7 @@ def show(value: Any) -> str:
     if value is None:
         return "nothing"
     if isinstance(value, str):
-        return f"the text `{clipped(value)}`"
+        return f"the string `{clipped(value)}`"
     if isinstance(value, (list, tuple)):
         return clipped("[" + ", ".join(item if isinstance(item, str) else show(item) for item in value) + "]")
     return f"the symbolic size {value}" if isinstance(value, Dim) else str(value)

@@ -80,7 +80,7 @@ class Reader:
             return self.text(node, env) if rule.takes(node.value) else self.expression(node, env, rule)
         if isinstance(node, ListNode):
             return [self.value(item, env, rule) for item in node.items]
-        help = "write the value itself; arguments stand beside each other, not inside one another"
+        help = "write the value itself; arguments are listed side by side, not nested"
         raise self.error("wrong-type", "expected a value, found a mapping", node.span, help=help)
 
     def expression(self, node: ScalarNode, env: Env, rule: TextRule = EXPRESSION) -> Any:
@@ -109,13 +109,13 @@ class Reader:
         if word == node.text.strip() and rule.literal:  # a word, where some words have a meaning
             close = nearest(word, sorted(rule.literal))
             listed = ", ".join(f"`{each}`" for each in sorted(rule.literal))
-            help = f"did you mean `{close}`?" if close else f"the words that stand for themselves here are {listed}"
+            help = f"did you mean `{close}`?" if close else f"the words accepted here are {listed}"
         elif word in self.later:
-            help = f"`{word}` comes later: a default reads only the parameters before it"
+            help = f"`{word}` is defined later: a default can only read the parameters before it"
         elif word in OPS:
-            help = f"""a text in an expression has quotes of its own: `"'{word}'"`"""
+            help = f"""a string in an expression needs quotes of its own: `"'{word}'"`"""
         if found.message == "unknown name `shape`":
-            help = "`shape` is that of what a step reads; here no single value comes before"
+            help = "`shape` is the shape of a step's input, but no single value comes before this"
         labels = origin_labels(env, [node], node.span)
         return self.error("bad-expression", found.message, span, help=help, secondary=labels)
 
@@ -133,20 +133,22 @@ class Reader:
         value = self.value(node, env)
         if isinstance(value, int) and not isinstance(value, bool) and value >= least:
             return value
-        raise self.misvalued(node, env, f"{what} is an integer of at least {least}", value)
+        raise self.misvalued(node, env, f"{what} must be an integer of at least {least}", value)
 
     def condition(self, node: Written, env: Env, what: str) -> bool:
         value = self.value(node, env)
         if isinstance(value, bool):
             return value
         text = node.text if isinstance(node, ScalarNode) and len(node.text) < 40 else "x"
-        raise self.misvalued(node, env, f"{what} is true or false", value, f"compare it with something: `{text} > 0`")
+        raise self.misvalued(
+            node, env, f"{what} must be true or false", value, f"compare it with something: `{text} > 0`"
+        )
 
     def items(self, node: Written, env: Env, what: str) -> list[Any]:
         value = self.value(node, env)
         if isinstance(value, (list, tuple)):
             return list(value)
-        raise self.misvalued(node, env, f"{what} is a list", value)
+        raise self.misvalued(node, env, f"{what} must be a list", value)
 
     def typed(self, node: Written, env: Env, type: str, what: str, why: tuple[Label, ...] = ()) -> Any:
         """The value of a parameter of the given type."""
@@ -156,26 +158,26 @@ class Reader:
         help = whole_help(node) if isinstance(value, float) and type == "int" else TYPE_HELP.get(type)
         if type.startswith("list[") and not isinstance(value, (list, tuple)) and isinstance(node, ScalarNode):
             help = f"write a list: `[{clipped(node.text)}]`"
-        raise self.misvalued(node, env, f"{what} has type {type}", value, help, why)
+        raise self.misvalued(node, env, f"{what} must be of type {type}", value, help, why)
 
 
 TYPE_HELP = {
-    "int": "write a whole number, or an expression that gives one",
-    "float": "write a number, or an expression that gives one",
+    "int": "write an integer, or an expression that evaluates to one",
+    "float": "write a number, or an expression that evaluates to one",
     "bool": "write true or false, or a condition",
-    "str": "write a text; a number is quoted",
+    "str": "write a string; quote it if it is a number",
 }
 
 
 def whole_help(node: Written) -> str:
     """How to make a whole number of what gives a float."""
     if isinstance(node, ScalarNode) and isinstance(node.value, str) and re.search(r"(?<!/)/(?!/)", node.text):
-        return f"`//` divides to a whole number: `{re.sub(r'(?<!/)/(?!/)', '//', node.text)}`"
+        return f"use integer division: `{re.sub(r'(?<!/)/(?!/)', '//', node.text)}`"
     if isinstance(node, ScalarNode) and isinstance(node.value, float) and node.value.is_integer():
         return f"write {int(node.value)}"
     if isinstance(node, ScalarNode) and isinstance(node.value, float) and math.isfinite(node.value):
         return f"write {math.floor(node.value)} or {math.ceil(node.value)}"
-    return "only a whole number will do here: `//` divides to one, `round`, `floor` and `ceil` make one"
+    return "an integer is needed here: use `//`, `round`, `floor` or `ceil`"
 
 
 def is_expression(text: str, env: Env) -> bool:
@@ -222,16 +224,18 @@ def declared_type(reader: Reader, parameter: DeclaredParameter) -> str:
     if found is None:
         raise reader.error(
             "unknown-type",
-            f"the type of `{parameter.key.text}` cannot be told from its default",
+            f"the type of `{parameter.key.text}` cannot be inferred from its default",
             parameter.default.span,
-            help=f"say it: `{parameter.key.text}: {{type: list[int], default: …}}`",
+            help=f"declare it: `{parameter.key.text}: {{type: list[int], default: …}}`",
         )
     return found
 
 
 def _guard_default(reader: Reader, default: Written) -> None:
     if isinstance(default, MapNode):
-        misfit(reader.report, default, "a value", "a default is a number, a text, true, false, or a list of these")
+        misfit(
+            reader.report, default, "a value", "a default must be a number, a string, true, false, or a list of these"
+        )
         raise AlreadyReported
 
 
@@ -262,7 +266,7 @@ def bounded(reader: Reader, parameter: DeclaredParameter, value: Any, span: Span
         if value not in choices:
             help = did_you_mean(str(value), [str(choice) for choice in choices])
             help = help or "one of " + ", ".join(f"`{choice}`" for choice in choices)
-            label = Label(spec.choices[0].span, "the choices start here") if spec.choices else None
+            label = Label(spec.choices[0].span, "the choices are listed here") if spec.choices else None
             raise reader.error(
                 "bad-value",
                 f"`{name}` cannot be {show(value)}",

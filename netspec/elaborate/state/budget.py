@@ -51,11 +51,11 @@ class Budget:
         """Count iterations of loops and expansions of blocks: what costs time even where it makes no layer."""
         self.iterations += count
         if self.iterations > self.limits.iterations:
-            self.exhausted(f"the loops take more than {self.limits.iterations:,} iterations", span)
+            self.exhausted(f"the loops run more than {self.limits.iterations:,} iterations", span)
 
     def exhausted(self, message: str, span: Span) -> NoReturn:
         """Report an exceeded bound; nothing after it is looked at."""
-        help = "`--max-layers` raises the bound, if the network is meant to be so large"
+        help = "raise the limit with `--max-layers` if the network is meant to be this large"
         self.reader.error("too-large", message, span, help=help)
         self.reader.report.raise_if_any()
         raise AssertionError("a fault has been reported")

@@ -50,9 +50,9 @@ class Requirements:
             for size in tensor.shape:
                 if isinstance(size, Dim):
                     if not certainly_positive(size):
-                        self.add(Requirement(size, ">=", 1, span, f"{what} leaves nothing"))
+                        self.add(Requirement(size, ">=", 1, span, f"{what} has an empty output"))
                 elif size < 1:
-                    raise ShapeError(f"{what} leaves nothing: one of its sizes is {size}")
+                    raise ShapeError(f"{what} has an empty output: one of its sizes is {size}")
 
     def bounds(self, bounds: Iterable[Bound], span: Span) -> None:
         """Guard sizes that must not be too small or too large; what depends on a symbol becomes a requirement.

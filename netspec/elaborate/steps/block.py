@@ -24,7 +24,7 @@ from netspec.ops import ShapeError
 from netspec.spec import NAME, BlockSpec, CallStep, Written
 from netspec.syntax import ScalarNode
 
-OPTIONAL_HELP = "if the block can do without `{}`, write it as `{}` among its inputs"
+OPTIONAL_HELP = "if `{}` is optional in the block, write it as `{}` in its inputs"
 
 
 def run_block(
@@ -34,11 +34,11 @@ def run_block(
     around = [each for _, each in context.calling]
     if block in around:
         cycle = " -> ".join([*(each for each, _ in context.calling[around.index(block) :]), key])
-        help = "what is done several times in a row goes into a `repeat`"
+        help = "to run steps several times, use `repeat`"
         raise context.reader.error("block-recursion", f"a block calls itself: {cycle}", step.span, help=help)
     if len(context.calling) >= context.budget.limits.depth:
-        message = f"blocks are nested more than {context.budget.limits.depth} deep"
-        raise context.reader.error("too-deep", message, step.span, help="let fewer blocks call each other")
+        message = f"blocks are nested more than {context.budget.limits.depth} levels deep"
+        raise context.reader.error("too-deep", message, step.span, help="nest fewer blocks")
     formal = formal_inputs(context, key, block)
     given_inputs = {
         word: entry[1] for word, entry in step.arguments.items() if word in formal and word not in block.params
@@ -133,7 +133,7 @@ def formal_inputs(context: Context, key: str, block: BlockSpec) -> dict[str, boo
     if block.inputs is not None and (len(names) != len(written) or not names or not all(map(NAME.match, names))):
         span = next((node.span for node in written if not isinstance(node, ScalarNode)), block.span)
         help = "write `inputs: [query, key]`"
-        raise context.reader.error("wrong-type", f"the inputs of `{key}` are a list of names", span, help=help)
+        raise context.reader.error("wrong-type", f"the inputs of `{key}` must be a list of names", span, help=help)
     guard_order(context, [*zip(names, (node.span for node in written), names.values())])
     return names
 
@@ -201,8 +201,8 @@ def expand(
     if any(output.training for output in outputs.values()):  # which has been reported
         raise AlreadyReported
     if any(output.value in context.training_only for output in outputs.values()):
-        help = "move the `side` into the network's own body, or leave out its `when: training`"
-        message = f"the block `{key}` gives a value that exists in training only"
+        help = "move the `side` into the network's own body, or remove its `when: training`"
+        message = f"the block `{key}` returns a value that exists only in training"
         raise context.reader.error("training-only", message, block.span, help=help)
     level, _ = builder.close(
         context.cache.interned, {name: output.value for name, output in outputs.items()}, dict(arguments)

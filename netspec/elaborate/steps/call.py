@@ -44,5 +44,5 @@ def dispatched(context: Context, frame: Frame, step: CallStep, parameter: str) -
         labels = origin_labels(frame.env, [replaced(step.key, parameter)], step.span)
         raise context.reader.error("bad-value", message, step.span, secondary=labels)
     texts = [f"${name}" for name, value in frame.env.items() if isinstance(value, str)]
-    help = did_you_mean(step.key.text, texts) or "`$name` runs what the text parameter `name` holds"
-    raise context.reader.error("unknown-name", f"no parameter is called `{parameter}`", step.span, help=help)
+    help = did_you_mean(step.key.text, texts) or "`$name` runs the op or block that the string parameter `name` names"
+    raise context.reader.error("unknown-name", f"there is no parameter named `{parameter}`", step.span, help=help)

@@ -15,7 +15,7 @@ class If(Structure):
 
     known_as = "if"
     examples = {
-        "then": "write `then: [relu]`: the steps to take where the test holds",
+        "then": "write `then: [relu]`: the steps to run if the test is true",
         "test": "write `test: stride == 1`",
     }
     test: Condition

@@ -97,8 +97,8 @@ def iterations(context: Context, frame: Frame, step: Repeat | For) -> Iterator[t
             labels = tuple(
                 Label(node.span, f"`{name}` has {lengths[name]}") for name, node in step.each.items()
             ) + origin_labels(frame.env, step.each.values(), step.span)
-            message = "the lists of `for` are not equally long"
-            help = "give each list one item for each iteration"
+            message = "the lists of `for` differ in length"
+            help = "give each list one item per iteration"
             raise context.reader.error("unequal-lists", message, step.span, secondary=labels, help=help)
         count = next(iter(lengths.values()), 0)
     context.budget.charge_iterations(count, step.span)

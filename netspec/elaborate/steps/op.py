@@ -84,9 +84,9 @@ def op_inputs(
             found = [previous(context, prev, step.span)] if kind.ports and kind.ports[0] not in ports else []
         if kind.variadic:
             if len(found) < 2:
-                help = f"say which: `{kind.name}: {{from: [a, prev]}}`"
+                help = f"name them: `{kind.name}: {{from: [a, prev]}}`"
                 raise context.reader.error(
-                    "missing-input", f"`{kind.name}` takes two inputs or more", step.span, help=help
+                    "missing-input", f"`{kind.name}` needs at least two inputs", step.span, help=help
                 )
             nodes = step.source.items if isinstance(step.source, ListNode) else (step.source or step.key,)
             for value, node in zip(found, nodes):
@@ -149,6 +149,6 @@ def guard_left_out(context: Context, node: Node) -> None:
             except ShapeError:
                 same = False
             if not same:
-                message = f"`{node.op.name}` does something else without {listed(left_out)}, which may be left out"
-                help = "give it a value that is always there, or leave it out always"
+                message = f"`{node.op.name}` behaves differently without {listed(left_out)}, which may be absent"
+                help = "pass a value that is always present, or never pass one"
                 raise context.reader.error("optional-value", message, node.span, help=help)

@@ -76,12 +76,12 @@ def branches(context: Context, frame: Frame, step: Parallel, prev: Value) -> Val
     if step.merge == "none":
         return None
     if len(results) < 2:
-        help = "for a single one, write its steps in the body itself"
-        raise context.reader.error("missing-input", "`parallel` takes two branches or more", step.span, help=help)
+        help = "write the steps of a single branch directly in the body"
+        raise context.reader.error("missing-input", "`parallel` needs at least two branches", step.span, help=help)
     arguments: dict[str, Any] = {}
     if step.dim is not None:
         if step.merge not in ("concat", "stack"):
-            help = "`concat` and `stack` have one; remove it, or choose one of these"
+            help = "only `concat` and `stack` have one; remove it, or use one of them"
             raise context.reader.error(
                 "unknown-argument", f"merge `{step.merge}` has no `dim`", step.dim.span, help=help
             )
@@ -89,7 +89,9 @@ def branches(context: Context, frame: Frame, step: Parallel, prev: Value) -> Val
     branches = branch_labels(spans, results, arguments.get("dim", 1) if step.merge == "concat" else None)
     repair = padding_help(frame.builder.steps[first:])
     if not isinstance(arguments.get("dim", 0), int) and step.dim is not None:
-        raise context.reader.misvalued(step.dim, frame.env, f"`dim` of `{step.merge}` is an integer", arguments["dim"])
+        raise context.reader.misvalued(
+            step.dim, frame.env, f"`dim` of `{step.merge}` must be an integer", arguments["dim"]
+        )
     return merge(
         context, frame, step.merge, arguments, list(results.values()), step.span, "parallel", branches, None, repair
     )

@@ -115,7 +115,7 @@ def needed(context: Context, frame: Frame, node: Written, prev: Value | None) ->
 def guard_keys(context: Context, step: Scan) -> None:
     """Guard that a scan says all it must, and each name once."""
     if not step.over:
-        help = "`over: {word: embedded}`: the body sees one step of `embedded` as `word`"
+        help = "write `over: {word: embedded}`: the body sees one step of `embedded` as `word`"
         raise context.reader.error("missing-key", "`scan` needs a sequence to run over", step.span, help=help)
     failed = False
     missing = [key for key in step.state if key not in step.next]
@@ -127,7 +127,7 @@ def guard_keys(context: Context, step: Scan) -> None:
             missing = missing[1:]
     for key in missing:
         failed = True
-        help = f"`next: {{{key}: …}}`, with the step of the body that makes it"
+        help = f"`next: {{{key}: …}}`, with the step of the body that computes it"
         context.reader.error("missing-key", f"the state `{key}` has no next value", step.state[key].span, help=help)
     taken: dict[str, Written] = dict(step.over)
     for key, node in (*step.state.items(), *(step.collect or {}).items()):
@@ -135,13 +135,13 @@ def guard_keys(context: Context, step: Scan) -> None:
         if clashes:
             failed = True
             help = "give one of them another name"
-            context.reader.error("duplicate-name", f"`scan` has two things called `{key}`", node.span, help=help)
+            context.reader.error("duplicate-name", f"`scan` defines `{key}` twice", node.span, help=help)
         taken.setdefault(key, node)
     if step.index is not None and step.index in taken:
         failed = True
         node = taken[step.index]
         help = "give the index another name"
-        context.reader.error("duplicate-name", f"`scan` has two things called `{step.index}`", node.span, help=help)
+        context.reader.error("duplicate-name", f"`scan` defines `{step.index}` twice", node.span, help=help)
     if failed:
         raise AlreadyReported
 
@@ -172,7 +172,7 @@ def scan_length(context: Context, step: Scan, sequences: Mapping[str, Value]) ->
         lengths[key] = value.shape[axis_of_sequence(value.tensor)]
     length, *others = lengths.values()
     try:
-        why = "the sequences of a scan are equally long"
+        why = "the sequences of a scan must have the same length"
         context.requirements.check(((length, other, why) for other in others), step.span)
     except ShapeError as found:
         labels = tuple(
@@ -193,8 +193,10 @@ def first_state(
     try:
         zeros = make_op(context, OPS["zeros"], {"size": sizes})
     except ValidationError:
-        help = "`[N, hidden]`: a shape makes zeros; or the name of a step"
-        raise context.reader.error("bad-value", "a state's shape is a list of sizes", node.span, help=help) from None
+        help = "write a shape, `[N, hidden]`, to start with zeros, or the name of a step"
+        raise context.reader.error(
+            "bad-value", "a state's shape must be a list of sizes", node.span, help=help
+        ) from None
     found = like or next(iter(sequences.values()))
     arguments: Any = {"size": (None, node)}
     made = add_node(context, frame, "", zeros, [found], node.span, arguments, structure="scan", ports=("like",))
@@ -228,7 +230,7 @@ def next_state(
         shapes = [each.tensor.dtype for each in (before, value)]
     label = Label(step.state[key].span, f"begins as {shapes[0]}")
     message = f"the state `{key}` changes from {shapes[0]} to {shapes[1]}"
-    help = "a state keeps its shape and dtype from iteration to iteration"
+    help = "a state must keep its shape and dtype in every iteration"
     raise context.reader.error(
         "shape-mismatch", message, node.span, f"becomes {shapes[1]}", secondary=(label,), help=help
     )
@@ -241,14 +243,14 @@ def read_collected(context: Context, inner: Frame, step: Scan, last: Value | Non
     if "output" in step.state:
         help = "name it under `collect`: `collect: {outputs: …}`"
         span = step.state["output"].span
-        raise context.reader.error("duplicate-name", "`output` is what the scan collects", span, help=help)
+        raise context.reader.error("duplicate-name", "`output` already names what the scan collects", span, help=help)
     return {"output": required(context, previous(context, last, step.span), step.span, "an output")}
 
 
 def guard_training(context: Context, step: Scan, results: Iterable[Value]) -> None:
-    """Guard that nothing leaves the scan that exists in training only."""
+    """Guard that nothing leaves the scan that exists only in training."""
     if any(value in context.training_only for value in results):
-        message = "the scan gives a value that exists in training only"
+        message = "the scan returns a value that exists only in training"
         raise context.reader.error("training-only", message, step.span)
 
 

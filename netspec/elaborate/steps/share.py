@@ -71,7 +71,7 @@ def shared_step(context: Context, frame: Frame, step: Share, name: str) -> Step:
         return found
     if frame.builder.is_incomplete() or frame.builder.names.get(name) is UNKNOWN:
         raise AlreadyReported
-    help = did_you_mean(name, authored) or "a step can share one that stands before it in the same body"
+    help = did_you_mean(name, authored) or "only an earlier step of the same body can be shared"
     message = f"no step `{clipped(name)}` can be shared here"
     raise context.reader.error("unknown-reference", message, step.step.span, help=help)
 
@@ -87,7 +87,7 @@ def rewritten(context: Context, frame: Frame, step: Share, source: Any) -> Writt
     if not source.is_level and step.name is None:
         help = "`share: {step: …, name: …}`"
         raise context.reader.error(
-            "missing-key", f"the share of a `{source.known_as}` needs a name", step.span, help=help
+            "missing-key", f"sharing a `{source.known_as}` requires a name", step.span, help=help
         )
     copied: Written = source.changed(name=step.name)
     return copied
@@ -99,17 +99,17 @@ def guard_alike(context: Context, step: Share, name: str, original: Step, again:
         return
     first, second = learned(original), learned(again)
     changed = next((key for key in first if key in second and first[key] != second[key]), None)
-    message = f"`{clipped(name)}` cannot be shared here: it would be another module for this input"
+    message = f"`{clipped(name)}` cannot be shared here: it would be a different module for this input"
     if changed is not None:
         was, now = pretty_shape(first[changed]), pretty_shape(second[changed])
         message = f"`{clipped(name)}` cannot be shared here: its {changed} is {was}, but {now} would be needed"
-    labels = (Label(original.span, "the step that is shared"),)
-    help = "what shares weights reads the same number of features"
+    labels = (Label(original.span, "the shared step"),)
+    help = "steps that share weights must read the same number of features"
     if isinstance(original, Call) and isinstance(again, Call):
         was, now = (listed(call.body.input_names) for call in (original, again))
         if was != now:
-            message = f"`{clipped(name)}` cannot be shared here: it reads {was}, but here {now}"
-            help = "give it the same inputs"
+            message = f"`{clipped(name)}` cannot be shared here: it reads {was}, but this step reads {now}"
+            help = "give both the same inputs"
     raise context.reader.error("shape-mismatch", message, step.span, secondary=labels, help=help)
 
 

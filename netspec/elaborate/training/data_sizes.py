@@ -62,13 +62,13 @@ def known(tensor: Tensor, sizes: Mapping[str, int]) -> Tensor:
 def tell(requirement: Requirement, found: Mapping[str, tuple[int, Span]], recipe: Recipe, reader: Reader) -> None:
     """Report one requirement that the data do not meet, at the size that stands nearest to the fault."""
     sizes = {symbol: size for symbol, (size, _) in found.items()}
-    made = " and ".join(f"`{symbol}` {size}" for symbol, size in sizes.items())
+    made = " and ".join(f"`{symbol}` = {size}" for symbol, size in sizes.items())
     where = " in training" if requirement.training else ""
     why = f"{requirement.reason}: {explain(requirement, sizes)}" if found else requirement.reason
-    message = f"the data make {made}, but{where} {why}" if made else f"training is impossible: {why}"
+    message = f"the data require {made}, but{where} {why}" if made else f"training is impossible: {why}"
     span = next((span for _, span in found.values()), recipe.spans["train"])
-    labels = (Label(requirement.span, "asked for here"),)
-    help = "give the data another size, or the network"
+    labels = (Label(requirement.span, "required here"),)
+    help = "change the size of the data or of the network"
     reader.error("data-mismatch", message, span, help=help, secondary=labels)
 
 

@@ -55,7 +55,7 @@ class IngredientReader:
             from netspec.elaborate.messages.foreign import ingredient_help  # its tables are for faults alone
 
             help = ingredient_help(kind, key.text, known) or f"there are {listed([*known])}"
-            message = f"no {WORDS[kind]} is called `{clipped(key.text)}`"
+            message = f"there is no {WORDS[kind]} named `{clipped(key.text)}`"
             raise self.reader.error("unknown-name", message, key.span, help=help)
         return self.settings(found, inside, key.span)
 

@@ -159,18 +159,20 @@ class _Recipes:
         for metric in metrics:
             if loss.task not in metric.tasks:
                 fitting = [name for name, kind in ingredients("metric").items() if loss.task in kind.tasks]  # type: ignore[attr-defined]
-                message = f"`{metric.name}` does not measure what `{loss.name}` makes small"
-                self.reader.error("bad-value", message, form.metrics.span, help=f"of its kind are {listed(fitting)}")
+                message = f"`{metric.name}` does not fit the loss `{loss.name}`"
+                self.reader.error(
+                    "bad-value", message, form.metrics.span, help=f"metrics that do are {listed(fitting)}"
+                )
             elif isinstance(metric, Accuracy) and loss.task == "classes" and classes and metric.top_k > classes:
-                message = f"`accuracy` among the {metric.top_k} best, but `{output}` has scores for {classes} classes"
-                self.reader.error("bad-value", message, form.metrics.span, help=f"at most {classes - 1} tells anything")
+                message = f"`accuracy` considers the {metric.top_k} best scores, but `{output}` has only {classes}"
+                self.reader.error("bad-value", message, form.metrics.span, help=f"use at most {classes - 1}")
 
     def guard_watched(self, metrics: Sequence[Metric], early: EarlyStopping | None) -> None:
         """Guard: what early stopping watches is measured."""
         labels = ["loss", *(metric.label for metric in metrics)]
         if early is not None and early.metric not in labels:
             assert self.form.early_stopping is not None
-            message = f"`early_stopping` watches `{clipped(early.metric)}`, but what is measured is {listed(labels)}"
+            message = f"`early_stopping` watches `{clipped(early.metric)}`, but the run measures {listed(labels)}"
             help = f"`metrics: [{early.metric}]`" if early.metric in ingredients("metric") else None
             self.reader.error("bad-value", message, self.form.early_stopping.span, help=help)
 
@@ -187,15 +189,15 @@ class _Recipes:
             )
         if optimizer.closure and settings.accumulate > 1:
             assert form.accumulate is not None
-            message = f"`{optimizer.name}` evaluates the loss several times a step, which `accumulate` cannot split"
+            message = f"`{optimizer.name}` evaluates the loss several times per step, which `accumulate` cannot split"
             self.reader.error("bad-value", message, form.accumulate.span, help="leave `accumulate` out")
         if optimizer.closure and settings.precision == "mixed":
             assert form.precision is not None
-            message = f"`{optimizer.name}` needs exact gradients, which `mixed` precision has not"
+            message = f"`{optimizer.name}` needs exact gradients, which `mixed` precision does not give"
             self.reader.error("bad-value", message, form.precision.span, help="write `precision: float32`")
         if optimizer.closure and isinstance(settings.devices, int) and settings.devices > 1:
             assert form.devices is not None
-            message = f"`{optimizer.name}` evaluates the loss several times a step, which is for one device"
+            message = f"`{optimizer.name}` evaluates the loss several times per step, which only works on one device"
             self.reader.error("bad-value", message, form.devices.span, help="leave `devices` out")
         if settings.batch is not None and settings.batch % settings.accumulate:
             assert form.accumulate is not None
@@ -203,11 +205,11 @@ class _Recipes:
             self.reader.error("bad-value", message, form.accumulate.span)
         if optimizer.closure and settings.clip is not None:
             assert form.clip is not None
-            message = f"`{optimizer.name}` takes its steps from exact gradients, which `clip` would change"
+            message = f"`{optimizer.name}` computes its steps from exact gradients, which `clip` would change"
             self.reader.error("bad-value", message, form.clip.span, help="leave `clip` out")
         if settings.folds is not None and settings.validation is not None:
             assert form.validation is not None
-            message = "with `folds` each part is the validation in turn, so there is none of its own"
+            message = "with `folds`, each part is used for validation in turn, so there is no separate validation part"
             self.reader.error("bad-value", message, form.validation.span, help="leave `validation` out")
 
 
@@ -240,7 +242,7 @@ def check_columns(
         return
     for transform in recipe.augment:
         if not any(transform.takes(column) for column in columns.values()):
-            message = f"`{transform.name}` is for no column of `{recipe.data.name}`, so that it would vary nothing"
+            message = f"`{transform.name}` applies to no column of `{recipe.data.name}`, so it would have no effect"
             reader.error("data-mismatch", message, recipe.spans["augment"], help="leave it out")
     try:
         bound = bind_inputs(columns, inputs, recipe.inputs)
@@ -269,7 +271,7 @@ def check_columns(
             continue
         value = outputs[name].value
         if rows and value.shape[:1] and value.shape[0] not in rows:
-            message = f"the output `{name}` has {pretty(value.shape[0])} rows where the data have {pretty(rows[0])}"
+            message = f"the output `{name}` has {pretty(value.shape[0])} rows, but the data have {pretty(rows[0])}"
             reader.error("data-mismatch", message, place, help="the first dimension of an output is the batch's")
             continue
         why = loss.misfit(known(value.tensor, sizes), columns[target])
@@ -287,10 +289,10 @@ def guard_lengths(
             continue
         padded.append(column)
         if isinstance(value.shape[1], int):
-            message = f"`group_by_length` makes batches of any length, but `{name}` has rows of {value.shape[1]}"
+            message = f"`group_by_length` makes batches of varying length, but `{name}` has length {value.shape[1]}"
             reader.error("data-mismatch", message, span, help="give the input a symbolic length, or leave it out")
     if not padded:
-        message = f"`group_by_length` is for sequences with padding, and no column of `{recipe.data.name}` has any"
+        message = f"`group_by_length` is for sequences with padding, but no column of `{recipe.data.name}` has any"
         reader.error("data-mismatch", message, span, help="leave it out")
 
 
@@ -302,10 +304,10 @@ def misfit(value: Value, column: Column) -> str | None:
     )
     if not same:
         text = "×".join("?" if size is None else str(size) for size in found) or "one number"
-        return f"has rows of {text}, but {pretty_shape(wanted)} is what a row is in the input"
+        return f"has rows of {text}, but rows of {pretty_shape(wanted)} are expected by the input"
     real = value.tensor.dtype.startswith(("float", "bfloat"))
     if real != column.dtype.startswith("float"):
-        return f"holds {column.dtype}, but {value.tensor.dtype} is what is in the input"
+        return f"contains {column.dtype}, but {value.tensor.dtype} is expected by the input"
     return None
 
 

@@ -19,7 +19,7 @@ from netspec.text.quoting import visible
 IR_VERSION = 11
 
 Values = dict[Value, Union[ir.Value, None]]
-"""The ONNX values of a level's own; ``None`` for what exists in training only."""
+"""The ONNX values of a level's own; ``None`` for what exists only in training."""
 
 
 def emit_onnx(graph: Graph, weights: Mapping[str, np.ndarray], version: str) -> ir.Model:
@@ -66,7 +66,7 @@ class _Emitter:
         self.shared: dict[str, str] = {}
 
     def level(self, level: Level, inputs: Sequence[ir.Value | None], prefix: str) -> list[ir.Value | None]:
-        """The results of a level; ``None`` for what exists in training only."""
+        """The results of a level; ``None`` for what exists only in training."""
         values: dict[Value, ir.Value | None] = dict(zip(level.inputs, inputs))
         self.steps(level, level.steps, values, prefix)
         return [values[value] for value in level.outputs]

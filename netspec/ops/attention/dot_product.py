@@ -44,7 +44,7 @@ class ScaledDotProductAttention(Op):
 
     def requirements(self, *inputs: Tensor | None) -> Iterable[tuple[Size, Size, str]]:
         query, key, value, mask = self.shapes(inputs)
-        yield query[-1], key[-1], "attention multiplies queries and keys, which must be equally long"
+        yield query[-1], key[-1], "attention multiplies queries and keys, which must have the same length"
         yield key[-2], value[-2], "attention takes as many values as keys"
         heads = -3 if self.enable_gqa else -2
         yield from ((left, right, "attention takes one batch") for left, right in zip(query[:heads], key[:heads]))
@@ -61,7 +61,7 @@ class ScaledDotProductAttention(Op):
         need_rank(self.name, query, 2, 3, 4, layout="[N, H, L, E]")
         if len(key) != len(query) or len(value) != len(query):
             found = f"{pretty_shape(query)}, {pretty_shape(key)} and {pretty_shape(value)}"
-            raise ShapeError(f"{self.name} takes inputs with equally many dimensions, but got {found}")
+            raise ShapeError(f"{self.name} takes inputs with the same number of dimensions, but got {found}")
         return query, key, value, mask
 
     def infer(self, *inputs: Tensor | None) -> tuple[Tensor, ...]:
@@ -87,7 +87,7 @@ class ScaledDotProductAttention(Op):
         need_rank(self.name, query, 4, layout="[N, H, L, E] for grouped queries")
         heads, groups = (known(shape[1], f"the number of heads that {self.name} takes") for shape in (query, key))
         if heads % groups:
-            raise ShapeError(f"{heads} heads of queries do not divide into {groups} groups", argument="enable_gqa")
+            raise ShapeError(f"{heads} heads of queries cannot be divided into {groups} groups", argument="enable_gqa")
 
     def guard_mask(self, mask: Tensor | None, scores: Shape, dtype: str) -> None:
         assert mask is not None

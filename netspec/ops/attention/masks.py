@@ -85,7 +85,7 @@ class CausalMask(Op):
         shapes = [tensor.shape for tensor in inputs if tensor is not None]
         for shape in shapes:
             if len(shape) < 2:
-                need_rank(self.name, shape, 2, layout="two dimensions at least")
+                need_rank(self.name, shape, 2, layout="at least two dimensions")
         return (Tensor((shapes[0][-2], shapes[-1][-2]), "bool"),)
 
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor | None]) -> str:

@@ -59,7 +59,7 @@ class MultiheadAttention(Op):
             need_rank(self.name, tensor.shape, 3, layout="[N, L, E]" if self.batch_first else "[L, N, E]")
         query, key, value = (known(tensor.shape[-1], what) for tensor in self.three(inputs))
         if query % self.num_heads:
-            raise ShapeError(f"{query} does not divide into {self.num_heads} heads", argument="num_heads")
+            raise ShapeError(f"{query} cannot be divided into {self.num_heads} heads", argument="num_heads")
         return query, key, value
 
     def lengths(self, inputs: Sequence[Tensor | None]) -> tuple[Size, Size, Size]:

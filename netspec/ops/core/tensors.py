@@ -73,5 +73,5 @@ def axis_of(dim: int, rank: int, argument: str = "dim") -> int:
     Raises ``ShapeError`` where a tensor of ``rank`` dimensions has no such one.
     """
     if not -rank <= dim < rank:
-        raise ShapeError(f"there is no dim {dim} in {rank} dimensions", argument=argument)
+        raise ShapeError(f"dim {dim} is out of range for {rank} dimensions", argument=argument)
     return dim % rank

@@ -38,8 +38,8 @@ def slide(size: Size, kernel: int, stride: int, padding: int, dilation: int = 1,
 def fitting(size: int, reach: int, stride: int) -> str:
     """Return how to make a window fit: the padding that keeps the size, or the least that is enough."""
     if stride == 1 and reach % 2:
-        return f"`padding: {reach // 2}` keeps {size} as it is; or take a smaller window, or reduce less before this"
-    return "take a smaller window, or reduce less before this"
+        return f"write `padding: {reach // 2}` to keep {size}, use a smaller window, or downsample less before"
+    return "use a smaller window, or downsample less before"
 
 
 def enough_to_repeat(mode: str, size: Size, pads: tuple[int, int], argument: str) -> Iterator[Bound]:

@@ -61,16 +61,18 @@ class Einsum(Op):
         left, arrow, right = self.equation.replace(" ", "").partition("->")
         terms = left.split(",")
         if not arrow or not all(part.isalpha() and part.isascii() for part in [*terms, right or "a"]):
-            text = f"the equation is letters for each input, `->` and letters for the output, not `{self.equation}`"
+            text = (
+                f"the equation must be letters for each input, `->` and letters for the output, not `{self.equation}`"
+            )
             raise ShapeError(text, argument="equation")
         if len(terms) != count:
-            text = f"`{self.equation}` is about {len(terms)} input{'s' * (len(terms) > 1)}, not {count}"
+            text = f"`{self.equation}` is for {len(terms)} input{'s' * (len(terms) > 1)}, not {count}"
             raise ShapeError(text, argument="equation")
         for term in [*terms, right]:
             if len(set(term)) < len(term):
                 raise ShapeError(f"`{term}` names a dimension twice", argument="equation")
         if unknown := [letter for letter in right if letter not in left]:
-            raise ShapeError(f"`{unknown[0]}` is in no input of `{self.equation}`", argument="equation")
+            raise ShapeError(f"`{unknown[0]}` is not in any input of `{self.equation}`", argument="equation")
         return terms, right
 
     def named(self, shapes: Sequence[Shape]) -> dict[str, list[Size]]:
@@ -87,7 +89,7 @@ class Einsum(Op):
     def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
         for letter, sizes in self.named([tensor.shape for tensor in inputs]).items():
             kept = dominant(sizes)
-            yield from ((kept, size, f"einsum gives `{letter}` one size") for size in sizes)
+            yield from ((kept, size, f"einsum needs one size for `{letter}`") for size in sizes)
 
     def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         one_dtype(self.name, inputs)
@@ -98,7 +100,7 @@ class Einsum(Op):
         for letter, sizes in named.items():
             if any(differ(sizes[0], size) for size in sizes[1:]):
                 found = " and ".join(map(str, dict.fromkeys(sizes)))
-                raise ShapeError(f"einsum gives `{letter}` one size, but got {found}", argument="equation")
+                raise ShapeError(f"einsum needs one size for `{letter}`, but got {found}", argument="equation")
         return tuple(dominant(named[letter]) for letter in self.letters(len(shapes))[1])
 
     def macs(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Size:

@@ -90,7 +90,7 @@ class Affine(Op):
         x, weight, bias = self.guard(inputs)
         yield x[-1], weight[0], "affine sums over the input's last dimension and the weight's first"
         if bias is not None:
-            yield bias[0], weight[1], "affine takes a bias as long as the weight is wide"
+            yield bias[0], weight[1], "affine takes a bias as long as the weight's second dimension"
 
     def guard(self, inputs: Sequence[Tensor | None]) -> tuple[Shape, Shape, Shape | None]:
         """The shapes of input, weight and bias; guards their ranks."""
@@ -166,12 +166,12 @@ class MatMul(Op):
 
     def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
         left, right = (self.guard(tensor.shape) for tensor in inputs)
-        yield left[-1], right[-2], "matmul sums over the input's last dimension and the other's last but one"
+        yield left[-1], right[-2], "matmul sums over the input's last dimension and the other's second-to-last"
         yield from repeated(self.name, [left[:-2], right[:-2]])
 
     def guard(self, shape: Shape) -> Shape:
         if len(shape) < 2:
-            raise ShapeError(f"matmul takes two dimensions at least, but an input is {pretty_shape(shape)}")
+            raise ShapeError(f"matmul takes at least two dimensions, but an input is {pretty_shape(shape)}")
         return shape
 
     def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:

@@ -224,7 +224,7 @@ class Triangle(Op):
 
     def output_shape(self, *shapes: Shape) -> Shape:
         if len(shapes[0]) < 2:
-            need_rank(self.name, shapes[0], 2, layout="two dimensions at least")
+            need_rank(self.name, shapes[0], 2, layout="at least two dimensions")
         return shapes[0]
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
@@ -256,4 +256,4 @@ def need_bool(name: str, tensor: Tensor, what: str = "input") -> None:
 def guard_number(name: str, value: float | str, dtype: str) -> None:
     """Guard: a tensor of this dtype can hold the number."""
     if "float" not in dtype and (isinstance(value, str) or not float(value).is_integer() or dtype == "bool"):
-        raise ShapeError(f"{name}: {value} is no {dtype}", argument="value")
+        raise ShapeError(f"{name}: {value} is not a {dtype}", argument="value")

@@ -123,7 +123,7 @@ class GroupNorm(Op):
             raise ShapeError(f"group_norm takes [N, C, …], but its input is {pretty_shape(shape)}")
         channels = known(shape[1], "the number of channels that group_norm takes")
         if channels % self.num_groups:
-            found = f"{channels} channels do not divide into {self.num_groups} groups"
+            found = f"{channels} channels cannot be divided into {self.num_groups} groups"
             raise ShapeError(found, argument="num_groups")
         return channels
 

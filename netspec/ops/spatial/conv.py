@@ -39,7 +39,9 @@ class Convolution(Op):
         channels = known(shape[1], f"the number of channels that {self.name} takes")
         for count, whose in ((channels, "input"), (self.out_channels, "output")):
             if count % self.groups:
-                raise ShapeError(f"{count} {whose} channels do not divide into {self.groups} groups", argument="groups")
+                raise ShapeError(
+                    f"{count} {whose} channels cannot be divided into {self.groups} groups", argument="groups"
+                )
         return channels
 
     def with_bias(self, weight: Shape) -> Mapping[str, Shape]:
@@ -74,7 +76,7 @@ class ForwardConvolution(Convolution):
     def output_shape(self, *shapes: Shape) -> Shape:
         self.channels(shapes[0])
         if self.padding == "same" and set(spread(self.stride, self.rank)) != {1}:
-            raise ShapeError("padding `same` goes with stride 1 only", argument="padding")
+            raise ShapeError("padding `same` requires stride 1", argument="padding")
         windows = zip(
             shapes[0][2:], self.kernel(), spread(self.stride, self.rank), self.pads(), spread(self.dilation, self.rank)
         )
@@ -154,7 +156,7 @@ class TransposedConvolution(Convolution):
                 raise ShapeError("output_padding must be below stride or dilation", argument="output_padding")
             made = (size - 1) * stride - 2 * padding + dilation * (self.kernel()[axis] - 1) + extra + 1
             if isinstance(made, int) and made < 1:
-                raise ShapeError(f"padding {padding} leaves nothing of the output", argument="padding")
+                raise ShapeError(f"padding {padding} leaves an empty output", argument="padding")
             spatial.append(made)
         return (shapes[0][0], self.out_channels, *spatial)
 

@@ -200,5 +200,5 @@ class AveragePool3d(DividedAveragePool):
     def bounds(self, *inputs: Tensor) -> Iterable[Bound]:
         """In three dimensions torch takes no kernel larger than the input, however much is padded."""
         for size, (kernel, *_) in zip(inputs[0].shape[2:], self.windows()):
-            reason = f"avg_pool3d takes a size of at least {kernel}, its kernel's"
+            reason = f"avg_pool3d takes a size of at least {kernel}, the size of its kernel"
             yield Bound(size, reason, least=kernel, argument="kernel_size")

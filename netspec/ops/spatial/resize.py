@@ -31,7 +31,9 @@ class Pad(Op):
     def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         if self.mode in ("reflect", "replicate") and inputs[0].dtype == "bool":
             raise ShapeError(
-                f"torch has no {self.mode} padding of bool", argument="mode", help="`- cast: int64` before it"
+                f"torch does not support {self.mode} padding of bool",
+                argument="mode",
+                help="write `- cast: int64` before it",
             )
         return super().infer(*inputs)
 
@@ -59,7 +61,7 @@ class Pad(Op):
     def guard_mode(self, shape: Shape, pairs: Sequence[tuple[int, int]]) -> None:
         """Raise ``ShapeError`` where torch refuses a mode that repeats the input."""
         if len(pairs) > 3 or len(shape) not in (len(pairs) + 1, len(pairs) + 2):
-            raise ShapeError(f"{self.mode} padding pads all dimensions but [N, C] or [C], at most 3", argument="pad")
+            raise ShapeError(f"{self.mode} padding pads all dimensions except [N, C] or [C], at most 3", argument="pad")
         if min(self.pad) < 0:
             raise ShapeError(f"{self.mode} padding takes amounts of at least 0", argument="pad")
         if self.value is not None:

@@ -55,7 +55,7 @@ class Upsample(Op):
             raise ShapeError(f"{len(wanted)} numbers for {len(spatial)} spatial dimensions", argument=argument)
         made = tuple(wanted if self.scale_factor is None else map(scaled, spatial, wanted))
         if self.mode == "bicubic" and made == spatial and set(wanted) != {1} and self.scale_factor is not None:
-            text = f"scaled by {self.scale_factor}, {pretty_shape(spatial)} stays as it is, and bicubic would blur it"
+            text = f"scaled by {self.scale_factor}, {pretty_shape(spatial)} does not change, and bicubic would blur it"
             raise ShapeError(text, argument="scale_factor", help="give a factor of 1, or a larger one")
         return (*shapes[0][:2], *made)
 
@@ -70,7 +70,7 @@ class Upsample(Op):
         if (self.size is None) == (self.scale_factor is None):
             raise ShapeError("upsample takes either size or scale_factor", argument="scale_factor")
         if self.align_corners is not None and self.mode.startswith("nearest"):
-            raise ShapeError(f"align_corners does not go with mode {self.mode}", argument="align_corners")
+            raise ShapeError(f"align_corners does not apply to mode {self.mode}", argument="align_corners")
         ranks = INTERPOLATIONS[self.mode]
         if len(shape) not in ranks:
             layout = " or ".join(LAYOUT[rank - 2] for rank in ranks)
@@ -193,7 +193,7 @@ def scaled(size: Size, factor: float) -> Size:
     if isinstance(size, int):
         made = math.floor(size * factor)
         if made < 1:
-            raise ShapeError(f"a size of {size} scaled by {factor} leaves nothing", argument="scale_factor")
+            raise ShapeError(f"a size of {size} scaled by {factor} is empty", argument="scale_factor")
         return made
     above, below = factor.as_integer_ratio()
     if below > FINEST:

@@ -257,7 +257,7 @@ def find(name: str, size: Size, inputs: Sequence[Tensor | None]) -> tuple[int, i
         if tensor is not None and size in tensor.shape:
             return place, tensor.shape.index(size)
     repair = f"give it a tensor that has this size: `{name}: {{…, like: x}}`"
-    raise ShapeError(f"{name} finds no dimension of size {pretty(size)} in its inputs", help=repair)
+    raise ShapeError(f"{name} has no input with a dimension of size {pretty(size)}", help=repair)
 
 
 def spell_size(name: str, size: Size, arguments: Sequence[str], inputs: Sequence[Tensor | None]) -> str:

@@ -35,7 +35,7 @@ class Embedding(Op):
     def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         need_integers(self.name, inputs[0])
         if self.padding_idx is not None and not -self.num_embeddings <= self.padding_idx < self.num_embeddings:
-            text = f"padding_idx {self.padding_idx} is none of the {self.num_embeddings} rows"
+            text = f"padding_idx {self.padding_idx} is not one of the {self.num_embeddings} rows"
             raise ShapeError(text, argument="padding_idx")
         return (Tensor((*inputs[0].shape, self.embedding_dim)),)
 
@@ -97,7 +97,7 @@ class Gather(Rearrangement):
         axis_of(self.dim, len(source.shape))
         found = f"{pretty_shape(source.shape)} and {pretty_shape(index.shape)}"
         if len(source.shape) != len(index.shape):
-            raise ShapeError(f"gather takes inputs with equally many dimensions, but got {found}")
+            raise ShapeError(f"gather takes inputs with the same number of dimensions, but got {found}")
         return (Tensor(index.shape, source.dtype),)
 
     def bounds(self, *inputs: Tensor) -> Iterable[Bound]:
@@ -189,7 +189,7 @@ class Slice(Rearrangement):
             raise ShapeError(text, help="count the start from the front and the end from the back")
         if start == -1:
             if end is not None:
-                raise ShapeError(f"{self.spelled()} takes nothing", argument="start")
+                raise ShapeError(f"{self.spelled()} selects nothing", argument="start")
             return 1
         return ceil_div(size + (end or 0) - start, self.step)
 

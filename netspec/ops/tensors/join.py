@@ -136,7 +136,7 @@ def same_rank(name: str, shapes: Sequence[Shape]) -> int:
     for shape in shapes:
         if len(shape) != len(shapes[0]):
             found = f"{pretty_shape(shapes[0])} and {pretty_shape(shape)}"
-            raise ShapeError(f"{name} takes inputs with equally many dimensions, but got {found}")
+            raise ShapeError(f"{name} takes inputs with the same number of dimensions, but got {found}")
     return len(shapes[0])
 
 

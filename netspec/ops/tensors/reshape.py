@@ -130,7 +130,7 @@ class Reshape(Rearrangement):
 
     def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
         made = resolve(self.shape, product(inputs[0].shape), "shape")
-        yield product(inputs[0].shape), product(made), "reshape keeps the number of elements"
+        yield product(inputs[0].shape), product(made), "reshape must keep the number of elements"
 
     def output_shape(self, *shapes: Shape) -> Shape:
         made = resolve(self.shape, product(shapes[0]), "shape")
@@ -314,7 +314,7 @@ def resolve(sizes: Sequence[Size], total: Size, argument: str) -> Shape:
         for size in sizes:
             left = exact_div(left, size) if isinstance(size, Dim) else left
     except InexactError as found:
-        raise ShapeError(f"-1 stands for no whole size, as {found}", argument=argument) from None
+        raise ShapeError(f"-1 has no integer size, as {found}", argument=argument) from None
     left = floor_div(left, math.prod(size for size in sizes if isinstance(size, int) and size != -1))
     return tuple(left if size == -1 else size for size in sizes)
 

@@ -72,7 +72,7 @@ def test_a_name_is_answered_by_its_meaning(name: str, meant: str):
     "name", ["topk", "randn", "rand", "sort", "sign", "TopK", "SPPF", "median", "roll", "norm", "Mod"]
 )
 def test_what_there_is_not_is_said_to_be_absent(name: str):
-    assert op_help(name, NAMES) == f"netspec has nothing for `{name}` yet; `netspec ops` lists the ops"
+    assert op_help(name, NAMES) == f"netspec has no equivalent of `{name}` yet; `netspec ops` lists the ops"
 
 
 def test_no_module_of_torch_is_taken_for_another():
@@ -89,7 +89,7 @@ def test_no_module_of_torch_is_taken_for_another():
         ("CrossEntropyLoss", "did you mean `cross_entropy`?"),
         ("SparseCategoricalCrossentropy", "did you mean `cross_entropy`?"),
         ("MSELoss", "did you mean `mse`?"),
-        ("BCELoss", "`binary_cross_entropy` takes scores before the sigmoid: leave a last `sigmoid` out"),
+        ("BCELoss", "`binary_cross_entropy` takes scores before the sigmoid: remove a final `sigmoid`"),
         ("focal", None),
     ],
 )

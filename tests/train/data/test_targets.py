@@ -101,11 +101,18 @@ HALVES = MASKS.replace("kernel_size: 1", "kernel_size: 1, stride: 2")
 @pytest.mark.parametrize(
     ("spec", "loss", "out", "x", "y", "why"),
     [
-        (HALVES, "cross_entropy", 3, (1, 8, 8), (8, 8), "has scores for 4×4 places of each row, but the target is 8×8"),
-        (HALVES, "nll", 3, (1, 7, 8), (4, 8), "has scores for 4×4 places of each row, but the target is 4×8"),
+        (
+            HALVES,
+            "cross_entropy",
+            3,
+            (1, 8, 8),
+            (8, 8),
+            "has scores for 4×4 positions per row, but the target is 8×8",
+        ),
+        (HALVES, "nll", 3, (1, 7, 8), (4, 8), "has scores for 4×4 positions per row, but the target is 4×8"),
         (HALVES, "binary_cross_entropy", 1, (1, 8, 8), (8, 8), "gives [1, 4, 4] for each row, but the target is 8×8"),
         (MASKS, "binary_cross_entropy", 2, (1, 8, 8), (8, 8), "gives [2, 8, 8] for each row, but the target is 8×8"),
-        (PLACES, "cross_entropy", 3, (2, 8), (8,), "has scores for 6 places of each row, but the target is 8"),
+        (PLACES, "cross_entropy", 3, (2, 8), (8,), "has scores for 6 positions per row, but the target is 8"),
         (PLACES, "mse", 3, (2, 8), (3, 6), "gives [6, 3] for each row, but the target is 3×6"),
         (PLACES, "kl_div", 3, (2, 8), (8, 3), "gives [6, 3] for each row, but the target is 8×3"),
         (PLACES, "l1", 1, (2, 8), (), "gives [6, 1] for each row, but the target is one number"),
@@ -137,7 +144,7 @@ def test_sizes_that_the_data_give_may_fit(tmp_path, spec, loss, out, x, y):
 def test_an_output_has_the_rows_of_the_data(tmp_path):
     spec = ROWS.replace("[linear: OUT]", "[reshape: [N * 2, 1], linear: OUT]")
     message = told(tmp_path, spec, "cross_entropy", 2, x=DRAW.normal(size=(6, 2)), y=np.arange(6) % 2)
-    assert message.startswith("the output `output` has 2·N rows where the data have N")
+    assert message.startswith("the output `output` has 2·N rows, but the data have N")
 
 
 def test_rows_without_a_label_may_be_ignored(tmp_path):

@@ -27,8 +27,8 @@ class OpShapes(OpSignature):
             if not self.any_dtype and "float" not in tensor.dtype:
                 raise ShapeError(f"{self.name} takes floating-point numbers, but its input is {tensor.dtype}")
             if tensor.dtype in self.torch_lacks:
-                repair = f"`- cast: {CARRIERS[tensor.dtype]}` before it"
-                raise ShapeError(f"torch has no {self.name} of {tensor.dtype} on a CPU", help=repair)
+                repair = f"write `- cast: {CARRIERS[tensor.dtype]}` before it"
+                raise ShapeError(f"torch does not support {self.name} of {tensor.dtype} on a CPU", help=repair)
         return (Tensor(self.output_shape(*(tensor.shape for tensor in inputs)), inputs[0].dtype),)
 
     def output_shape(self, *shapes: Shape) -> Shape:

@@ -36,8 +36,8 @@ def describe_op(name: str) -> str:
     if block is not None:
         return _describe_block(name, block)
     if name not in OPS:
-        hint = did_you_mean(name, [*OPS, *library.names()]) or "`netspec ops` names them all"
-        raise UsageError(f"no op is called `{name}`: {hint}")
+        hint = did_you_mean(name, [*OPS, *library.names()]) or "`netspec ops` lists them all"
+        raise UsageError(f"there is no op named `{name}`: {hint}")
     op = OPS[name]
     lines = [f"{name}  ({op.family})", "", _plain(op.summary()), ""]
     fields = op.model_fields
