@@ -78,7 +78,7 @@ def test_lines(case: OpCase, line: str) -> None:
     [
         (several("equal", "N", None), "equal compares with `other` or with a number: give one of the two"),
         (several("equal", "N", "N", value=1), "equal compares with `other` or with a number: give one of the two"),
-        (several("less", "N int64", None, value=0.5), "less: 0.5 is no int64"),
+        (several("less", "N int64", None, value=0.5), "less: 0.5 cannot be int64"),
         (several("less", "2", "3"), "less takes equal shapes, or sizes of 1 to repeat, but got [2] and [3]"),
         (several("logical_and", "N", "N bool"), "logical_and takes booleans as its input, but got float32"),
         (several("where", "N", "N", "N"), "where takes booleans as its condition, but got float32"),

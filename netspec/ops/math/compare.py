@@ -256,4 +256,4 @@ def need_bool(name: str, tensor: Tensor, what: str = "input") -> None:
 def guard_number(name: str, value: float | str, dtype: str) -> None:
     """Guard: a tensor of this dtype can hold the number."""
     if "float" not in dtype and (isinstance(value, str) or not float(value).is_integer() or dtype == "bool"):
-        raise ShapeError(f"{name}: {value} is not a {dtype}", argument="value")
+        raise ShapeError(f"{name}: {value} cannot be {dtype}", argument="value")
