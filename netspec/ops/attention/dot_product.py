@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from netspec.dims import Shape, Size, pretty_shape, product
+from netspec.ops.core.agreement import broadcast, differ, one_dtype, repeated
 from netspec.ops.core.arguments import Probability
 from netspec.ops.core.layout import NEW, OutputLayout, folds, like
 from netspec.ops.core.op import Op
@@ -11,9 +12,6 @@ from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.roles.torch_form import assigned
 from netspec.ops.core.tensors import InputRange, ShapeError, Tensor, known, need_rank
-from netspec.ops.math.arithmetic import broadcast, repeated
-from netspec.ops.tensors.join import one_dtype
-from netspec.ops.tensors.reshape import differ
 
 
 class ScaledDotProductAttention(Op):

@@ -4,13 +4,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from netspec.dims import Size, pretty_shape
+from netspec.ops.core.agreement import broadcast, differ, repeated
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import InputRange, ShapeError, Tensor, axis_of, need_rank
-from netspec.ops.math.arithmetic import broadcast, repeated
 from netspec.ops.math.compare import need_bool
-from netspec.ops.tensors.reshape import differ
 
 LEAST = -3.4028234663852886e38
 """The least number of float32."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from netspec.dims import Shape, Size, pretty_shape
+from netspec.ops.core.agreement import differ, one_dtype
 from netspec.ops.core.arguments import Positive, Probability
 from netspec.ops.core.layout import NEW, OutputLayout, folds, shortened
 from netspec.ops.core.op import Op
@@ -12,8 +13,6 @@ from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.roles.torch_form import Constructor, assigned
 from netspec.ops.core.tensors import InputRange, ShapeError, Tensor, known, need_rank
 from netspec.ops.math.compare import need_bool
-from netspec.ops.tensors.join import one_dtype
-from netspec.ops.tensors.reshape import differ
 
 
 class MultiheadAttention(Op):

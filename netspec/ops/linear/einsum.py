@@ -4,14 +4,12 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from netspec.dims import Shape, Size, pretty_shape, product
+from netspec.ops.core.agreement import differ, dominant, one_dtype
 from netspec.ops.core.layout import NEW, OutputLayout, like, shortened, strides_of, viewed
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import ShapeError, Tensor
-from netspec.ops.math.arithmetic import dominant
-from netspec.ops.tensors.join import one_dtype
-from netspec.ops.tensors.reshape import differ
 
 
 class Operand(NamedTuple):

@@ -4,15 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from netspec.dims import Shape, Size, pretty_shape, product
+from netspec.ops.core.agreement import broadcast, differ, one_dtype, repeated
 from netspec.ops.core.arguments import Positive
 from netspec.ops.core.layout import shortened, strides_of, viewed
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import ShapeError, Tensor, known, need_rank
-from netspec.ops.math.arithmetic import broadcast, repeated
-from netspec.ops.tensors.join import one_dtype
-from netspec.ops.tensors.reshape import differ
 
 
 class Linear(Op):

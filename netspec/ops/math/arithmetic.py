@@ -3,14 +3,13 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
-from netspec.dims import Dim, Shape, Size, pretty_shape
+from netspec.dims import Shape, Size
+from netspec.ops.core.agreement import broadcast, one_dtype, repeated
 from netspec.ops.core.layout import OutputLayout
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
-from netspec.ops.core.tensors import ShapeError, Tensor
-from netspec.ops.tensors.join import one_dtype
-from netspec.ops.tensors.reshape import differ
+from netspec.ops.core.tensors import Tensor
 
 
 class Elementwise(Op):
@@ -162,37 +161,3 @@ class Minimum(Extreme):
     name = "minimum"
     functional = "torch.minimum"
     onnx_type = "Min"
-
-
-def broadcast(name: str, *shapes: Shape) -> Shape:
-    """The shape that all are repeated to, as torch does it; what depends on a symbol is left to ``repeated``."""
-    made: list[Size] = []
-    for _, sizes in aligned(shapes):
-        kept = dominant(sizes)
-        if any(differ(size, kept) for size in sizes if size != 1):
-            found = " and ".join(dict.fromkeys(map(pretty_shape, shapes)))
-            raise ShapeError(f"{name} takes equal shapes, or sizes of 1 to repeat, but got {found}")
-        made.append(kept)
-    return tuple(made)
-
-
-def repeated(name: str, shapes: Sequence[Shape]) -> Iterable[tuple[Size, Size, str]]:
-    """Yield the sizes that must be equal for the shapes to broadcast, in the form of ``Op.requirements``."""
-    for axis, sizes in aligned(shapes):
-        kept = dominant(sizes)
-        why = f"{name} needs equal sizes (or 1) in dim {axis}"
-        yield from ((kept, size, why) for size in sizes if size != 1)
-
-
-def aligned(shapes: Sequence[Shape]) -> Iterable[tuple[int, list[Size]]]:
-    """For each dimension of the result, counted from 0, the inputs' sizes there; shapes align at their ends."""
-    rank = max(map(len, shapes))
-    for axis in range(rank):
-        yield axis, [shape[axis - rank + len(shape)] for shape in shapes if axis - rank + len(shape) >= 0]
-
-
-def dominant(sizes: Sequence[Size]) -> Size:
-    """The size that the others must equal, where they are not 1: a known one, else the first symbolic one."""
-    known = [size for size in sizes if isinstance(size, int) and size != 1]
-    symbolic = [size for size in sizes if isinstance(size, Dim)]
-    return (known or symbolic or [1])[0]

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, ClassVar
 
 from netspec.dims import Shape, Size
+from netspec.ops.core.agreement import broadcast, one_dtype, repeated
 from netspec.ops.core.arguments import Number, spell_number
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import ShapeError, Tensor, need_rank
-from netspec.ops.math.arithmetic import Infix, broadcast, repeated
-from netspec.ops.tensors.join import one_dtype
+from netspec.ops.math.arithmetic import Infix
 
 
 class NumberComparison(Op):

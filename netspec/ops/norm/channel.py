@@ -11,6 +11,7 @@ from netspec.ops.core.roles.behaviour import PLACE, AccessWindow
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import HALVES, Bound, Tensor, known, need_rank
+from netspec.ops.norm.affine import learned, scale_and_shift
 
 LAYOUTS = {2: "[N, C]", 3: "[N, C, L]", 4: "[N, C, H, W]", 5: "[N, C, D, H, W]"}
 
@@ -71,25 +72,6 @@ class ChannelNorm(Op):
 
     def detail(self) -> str:
         return ""
-
-
-def learned(shape: Shape, weight: bool, bias: bool = True) -> Mapping[str, Shape]:
-    """The parameters of a normalisation that may have a weight, and a bias only beside it."""
-    if not weight:
-        return {}
-    return {"weight": shape, "bias": shape} if bias else {"weight": shape}
-
-
-def scale_and_shift(builder: OnnxBuilder, shape: tuple[int, ...], dtype: str) -> tuple[Any, Any]:
-    """The op's weight and bias, or ones and zeros where it has none."""
-    weight, bias = builder.parameter("weight"), builder.parameter("bias")
-    weight = builder.constant(filled(shape, 1.0), dtype) if weight is None else weight
-    return weight, builder.constant(filled(shape, 0.0), dtype) if bias is None else bias
-
-
-def filled(shape: tuple[int, ...], value: float) -> Any:
-    """Nested lists of one value."""
-    return [filled(shape[1:], value)] * shape[0] if shape else value
 
 
 class BatchNorm(ChannelNorm):

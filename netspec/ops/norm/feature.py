@@ -11,7 +11,7 @@ from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.roles.torch_form import Constructor
 from netspec.ops.core.tensors import Bound, ShapeError, Tensor, known
-from netspec.ops.norm.channel import filled, learned, scale_and_shift
+from netspec.ops.norm.affine import filled, learned, scale_and_shift
 
 EPSILONS = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from netspec.dims import Shape, Size, pretty_shape, product
+from netspec.ops.core.agreement import differ, one_dtype
 from netspec.ops.core.arguments import Positive
 from netspec.ops.core.layout import OutputLayout, like
 from netspec.ops.core.op import Op
@@ -11,8 +12,6 @@ from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.roles.torch_form import assigned
 from netspec.ops.core.tensors import ShapeError, Tensor, known, need_rank
-from netspec.ops.tensors.join import one_dtype
-from netspec.ops.tensors.reshape import differ
 
 
 class Cell(Op):

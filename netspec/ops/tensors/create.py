@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
 from netspec.dims import Dim, Shape, Size, pretty, pretty_shape, times_shape
+from netspec.ops.core.agreement import differ
 from netspec.ops.core.arguments import INTEGER, Argument, Dtype, Extent, Listed, Nested, is_integer, lengths
 from netspec.ops.core.layout import OutputLayout, shortened, strides_of
 from netspec.ops.core.op import Op
@@ -11,7 +12,6 @@ from netspec.ops.core.roles.memory import OpRun
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.roles.torch_form import Constructor
 from netspec.ops.core.tensors import ShapeError, Tensor
-from netspec.ops.tensors.reshape import differ
 
 PARAMETER = "nn.Parameter({})"
 """What is written around a tensor that is learned."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 from netspec.dims import Dim, Shape, Size, ceil_div, floor_div, pretty, pretty_shape
+from netspec.ops.core.agreement import differ
 from netspec.ops.core.arguments import INTEGER, Argument, Integers, Positive, is_integer
 from netspec.ops.core.layout import OutputLayout, shortened, strides_of
 from netspec.ops.core.op import Op
@@ -11,7 +12,7 @@ from netspec.ops.core.roles.memory import OpRun
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.roles.torch_form import Constructor, assigned
 from netspec.ops.core.tensors import Bound, InputRange, ShapeError, Tensor, axis_of, known
-from netspec.ops.tensors.reshape import Rearrangement, differ
+from netspec.ops.tensors.reshape import Rearrangement
 
 END = 2**63 - 1
 """ONNX's word for the end of a dimension, however long."""

@@ -4,13 +4,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from netspec.dims import Shape, Size, pretty_shape, total
+from netspec.ops.core.agreement import differ, one_dtype
 from netspec.ops.core.layout import OutputLayout
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.behaviour import PLACE, AccessWindow
 from netspec.ops.core.roles.memory import OpRun
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import ShapeError, Tensor, axis_of
-from netspec.ops.tensors.reshape import Rearrangement, differ
+from netspec.ops.tensors.reshape import Rearrangement
 
 
 class Join(Rearrangement):
@@ -138,10 +139,3 @@ def same_rank(name: str, shapes: Sequence[Shape]) -> int:
             found = f"{pretty_shape(shapes[0])} and {pretty_shape(shape)}"
             raise ShapeError(f"{name} takes inputs with the same number of dimensions, but got {found}")
     return len(shapes[0])
-
-
-def one_dtype(name: str, inputs: Sequence[Tensor]) -> None:
-    """Guard: torch would promote mixed dtypes, ONNX would not."""
-    if len({tensor.dtype for tensor in inputs}) > 1:
-        found = " and ".join(dict.fromkeys(tensor.dtype for tensor in inputs))
-        raise ShapeError(f"{name} takes inputs of one dtype, but got {found}")

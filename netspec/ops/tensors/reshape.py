@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 from netspec.dims import Dim, InexactError, Shape, Size, exact_div, floor_div, pretty_shape, product
+from netspec.ops.core.agreement import differ
 from netspec.ops.core.arguments import INTEGER, Integers, Listed, is_integer
 from netspec.ops.core.layout import NEW, OutputLayout, shortened, strides_of, viewed
 from netspec.ops.core.op import Op
@@ -295,12 +296,6 @@ class Unsqueeze(Rearrangement):
 def reshaped(run: OpRun) -> tuple[OutputLayout, ...]:
     """The place of the input's elements in another shape: the same memory where that is possible."""
     return (viewed(run.inputs[0].shape, run.strides[0], run.outputs[0].shape) or NEW,)
-
-
-def differ(left: Size, right: Size) -> bool:
-    """Return whether two sizes are known to differ."""
-    difference = left - right
-    return isinstance(difference, int) and difference != 0
 
 
 def resolve(sizes: Sequence[Size], total: Size, argument: str) -> Shape:

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from netspec.dims import Shape, Size, pretty_shape, product
+from netspec.ops.core.agreement import differ
 from netspec.ops.core.arguments import Positive, Probability
 from netspec.ops.core.op import Op
 from netspec.ops.core.tensors import InputRange, ShapeError, Tensor, known, need_rank
-from netspec.ops.tensors.reshape import differ
 
 
 class RecurrentShapes(Op):
