@@ -59,7 +59,7 @@ def lock(path: Path, done: str) -> int:
                 told = _owner(handle)
                 os.close(handle)
                 raise EnvironmentFault(
-                    f"{path.parent} is being {done}{told}: wait until it ends, or name another folder"
+                    f"{path.parent} is being {done}{told}: wait until it ends, or choose another folder"
                 ) from None
         if _is_at(handle, path):
             _sign(handle)

@@ -103,7 +103,7 @@ def _run(arguments: Sequence[str] | None) -> int:
             return EnvironmentFault.exit_code
         if os.environ.get("NETSPEC_TRACEBACK"):
             raise
-        message = f"netspec: a bug of netspec, not of your spec: {type(found).__name__}: {found}"
+        message = f"netspec: a bug in netspec, not in your spec: {type(found).__name__}: {found}"
         print(f"{message}\nNETSPEC_TRACEBACK=1 shows where; please report it.", file=sys.stderr)
         return 4
 

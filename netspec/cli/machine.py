@@ -46,11 +46,11 @@ TOO_LARGE = ("exceeds maximum protobuf size", "exceeded maximum protobuf size", 
 def machine_fault(found: BaseException) -> str | None:
     """Return a sentence on what the machine lacks; ``None`` if it is not at fault."""
     if isinstance(found, RecursionError):
-        return "it is nested deeper than Python's stack allows; nest it less deep"
+        return "it is nested deeper than Python's stack allows; reduce the nesting"
     if is_short_of_memory(found):
-        return f"the memory of this machine does not suffice{_detail(found)}; a smaller network or sizes take less"
+        return f"this machine does not have enough memory{_detail(found)}; use a smaller network or smaller sizes"
     if is_of_library(found) and any(word in str(found) for word in TOO_LARGE):
-        return f"a file of this format holds at most 2 GB{_detail(found)}; a smaller network fits"
+        return f"a file of this format holds at most 2 GB{_detail(found)}; use a smaller network"
     if isinstance(found, ModuleNotFoundError) and found.name:
         return _missing(found)
     if isinstance(found, ImportError):
@@ -59,7 +59,7 @@ def machine_fault(found: BaseException) -> str | None:
         return _refused(found)
     text = first_line(found)
     if any(sign in str(found) for sign in SIGNS):
-        return f"the machine does not have what this takes: {text}"
+        return f"the machine lacks a resource that this needs: {text}"
     return None
 
 
@@ -81,7 +81,7 @@ def _missing(found: ModuleNotFoundError) -> str | None:
 def _not_loaded(found: BaseException) -> str:
     """A package is installed, and does not load."""
     if any(sign in str(found) for sign in NOT_MAPPED):
-        return f"the memory of this machine does not suffice{_detail(found)}"
+        return f"this machine does not have enough memory{_detail(found)}"
     parts = (getattr(found, "path", None) or "").split(os.sep)
     after = parts[parts.index(PACKAGES) + 1] if PACKAGES in parts[:-1] else ""
     name = after or _package(getattr(found, "name", None)) or "a package"
@@ -110,7 +110,7 @@ def guard_folder() -> None:
     try:
         os.getcwd()
     except OSError as found:
-        raise EnvironmentFault(f"the folder that this was called in cannot be used: {found.strerror}") from None
+        raise EnvironmentFault(f"the current folder cannot be used: {found.strerror}") from None
 
 
 def first_line(found: BaseException) -> str:

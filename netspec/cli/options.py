@@ -20,14 +20,14 @@ def add_command(commands: Commands, name: str, description: str) -> ArgumentPars
         "--error-format",
         choices=["text", "json", "sarif", "github"],
         default="text",
-        help="how faults are told: text goes to stderr, the others to stdout (default: text)",
+        help="how to report errors: text on stderr, the others on stdout (default: text)",
     )
     command.add_argument(
         "--plugin",
         metavar="MODULE",
         action="append",
         default=[],
-        help="a Python module with ops, data sets, losses, targets, … of your own; may be repeated",
+        help="a Python module that defines ops, data sets, losses, targets, …; may be repeated",
     )
     return command
 
@@ -45,39 +45,41 @@ def add_run_arguments(command: ArgumentParser) -> None:
     """Add a trained run, and what runs its network."""
     command.add_argument("run", metavar="RUN", help="a run's folder, such as runs/lenet/1, or runs/lenet/last")
     command.add_argument(
-        "--runtime", choices=["torch", "onnx"], default="torch", help="what runs the network (default: torch)"
+        "--runtime", choices=["torch", "onnx"], default="torch", help="the runtime for the network (default: torch)"
     )
 
 
 def add_value_arguments(command: ArgumentParser) -> None:
     """Add values of parameters and sizes of dimensions."""
     command.add_argument(
-        "--set", metavar="KEY=VALUE", action="append", default=[], help="a parameter's value; may be repeated"
+        "--set", metavar="KEY=VALUE", action="append", default=[], help="set a parameter of the spec; may be repeated"
     )
     command.add_argument(
         "--dim",
         metavar="NAME=SIZE",
         action="append",
         default=[],
-        help="the size of a symbolic dimension that costs are quoted at",
+        help="quote costs at this size of a symbolic dimension; may be repeated",
     )
 
 
 def add_expand_argument(command: ArgumentParser) -> None:
     """Add the levels that are kept open."""
     command.add_argument(
-        "--expand", metavar="NAME", action="append", default=[], help="keep this level open: its path, name or block"
+        "--expand",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="keep this level expanded, given by path, name or block; may be repeated",
     )
 
 
 def add_limit_arguments(command: ArgumentParser) -> None:
     """Add the bounds on a network and a file."""
     command.add_argument(
-        "--max-layers", type=int, metavar="N", help="how many layers a network may have (default: 20000)"
+        "--max-layers", type=int, metavar="N", help="the largest number of layers in a network (default: 20000)"
     )
-    command.add_argument(
-        "--max-file-size", type=int, metavar="MB", help="how large a spec file may be, with what it holds (default: 4)"
-    )
+    command.add_argument("--max-file-size", type=int, metavar="MB", help="the largest size of a spec file (default: 4)")
 
 
 def add_verify_argument(command: ArgumentParser) -> None:
@@ -93,5 +95,5 @@ def add_verify_argument(command: ArgumentParser) -> None:
 def add_device_argument(command: ArgumentParser) -> None:
     """Add where a network is verified."""
     command.add_argument(
-        "--device", default="auto", help="auto, cpu or cuda: where the network is run to verify it (default: auto)"
+        "--device", default="auto", help="the device to verify the network on: auto, cpu or cuda (default: auto)"
     )

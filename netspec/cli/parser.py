@@ -19,7 +19,7 @@ SPEC is a path to a YAML file, or the name of a zoo entry or of one of its varia
   netspec check specs/*.yaml               every variant, with what it requires and expects
   netspec diff net.yaml                    what has changed since the last commit
 
-Exit codes: 0 fine, 1 the spec is at fault, 2 wrong usage, 3 the environment, 4 a bug of netspec.
+Exit codes: 0 success, 1 an error in the spec, 2 incorrect usage, 3 a problem with the environment, 4 a bug in netspec.
 """
 
 

@@ -25,7 +25,7 @@ def output_of(options: Namespace) -> Path:
     """Return the file to write. Raises ``UsageError`` where it is the spec itself."""
     output, (spec, _) = Path(options.output), find_spec(options.spec)
     if output.exists() and output.samefile(spec):
-        raise UsageError(f"-o {options.output} is the spec itself: name another file")
+        raise UsageError(f"-o {options.output} is the spec itself: choose another file")
     return output
 
 

@@ -129,7 +129,7 @@ def analyse(name: str, text: str, before: Document | None = None) -> Document:
     except SpecError as found:
         diagnostics = tuple(found.diagnostics)
     except Exception as found:  # an editor must not lose its server to a bug of ours
-        message = f"a bug of netspec, not of your spec: {type(found).__name__}: {found}"
+        message = f"a bug in netspec, not in your spec: {type(found).__name__}: {found}"
         diagnostics = (_at_top(source, "internal", message),)
     return Document(source, diagnostics, outline, tree is not None, built, imported)
 

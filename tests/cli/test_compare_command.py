@@ -195,13 +195,13 @@ def test_a_long_label_is_broken_where_the_terminal_ends():
     [
         (
             ["tumours.yaml"],
-            "there is but one run to compare: name several specs, or `--over train.optimizer=sgd,adam`",
+            "there is only one run to compare: name several specs, or `--over train.optimizer=sgd,adam`",
         ),
         (["tumours.yaml", "--set", "width"], "--set takes NAME=VALUE, not `width`"),
         (["tumours.yaml", "--over", "width"], "--over takes KEY=VALUE,VALUE,…, not `width`"),
         (["tumours.yaml", "--over", "width=3,,4"], "--over takes KEY=VALUE,VALUE,…, not `width=3,,4`"),
-        (["tumours.yaml", "--over", "width=3,3"], "`width 3` is to be compared with itself"),
-        (["tumours.yaml", "tumours.yaml"], "`tumours` is to be compared with itself"),
+        (["tumours.yaml", "--over", "width=3,3"], "`width 3` is compared with itself"),
+        (["tumours.yaml", "tumours.yaml"], "`tumours` is compared with itself"),
     ],
 )
 def test_what_cannot_be_compared(arguments: list[str], fault: str, capsys: pytest.CaptureFixture[str]):

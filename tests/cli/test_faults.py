@@ -70,7 +70,7 @@ def not_loaded(name: str | None, path: str | None, said: str) -> ImportError:
             not_loaded(
                 "_C", "/x/site-packages/torch/_C.so", "libtorch_cpu.so: failed to map segment from shared object"
             ),
-            "the memory of this machine does not suffice (libtorch_cpu.so: failed to map segment from shared object)",
+            "this machine does not have enough memory (libtorch_cpu.so: failed to map segment from shared object)",
         ),
         (
             not_loaded("_C", "/x/site-packages/torch/_C.so", "libc.so.6: version `GLIBC_2.38' not found"),

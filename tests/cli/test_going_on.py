@@ -171,7 +171,7 @@ def test_a_run_at_its_end_is_left_as_it_is(capsys: pytest.CaptureFixture[str]):
         assert main(["train", "rows.yaml", *start]) == 0
         found = capsys.readouterr()
         assert found.err.startswith(
-            "netspec: the data are others than it was trained on: own.csv, line 2: `y` is `zebra`"
+            "netspec: the data differ from those it was trained on: own.csv, line 2: `y` is `zebra`"
         )
         assert told in found.out
         assert files() == before
@@ -180,7 +180,7 @@ def test_a_run_at_its_end_is_left_as_it_is(capsys: pytest.CaptureFixture[str]):
         Path("run", name).unlink()
     Path("run/.lock").touch()  # as a kill leaves it
     assert again() == 0
-    assert capsys.readouterr().err == "netspec: the data are others than it was trained on: there is no own.csv\n"
+    assert capsys.readouterr().err == "netspec: the data differ from those it was trained on: there is no own.csv\n"
     assert not Path("run/.lock").exists()
     assert files("curves.png") == {name: digest for name, digest in before.items() if not name.endswith("curves.png")}
     assert Path("run/curves.png").is_file()

@@ -311,4 +311,4 @@ def test_data_that_have_changed_are_told(project: Path, capsys: pytest.CaptureFi
         with np.load("own.npz") as own:
             np.savez("own.npz", x=own["x"][:20], y=own["y"][:20])
         assert main(["evaluate", "arrays"]) == 0
-    assert "the data are others than it was trained on: `train` has 20 rows, not 30" in capsys.readouterr().err
+    assert "the data differ from those it was trained on: `train` has 20 rows, not 30" in capsys.readouterr().err

@@ -95,7 +95,7 @@ def gone() -> None:
     [
         (["explorer", "lenet", "-o", "n" * 300], {}, "File name too long"),
         (["explorer", "lenet", "-o", "."], {}, "cannot write .: it is a folder"),
-        (["check", "lenet"], {"preexec_fn": gone}, "the folder that this was called in cannot be used: No such file"),
+        (["check", "lenet"], {"preexec_fn": gone}, "the current folder cannot be used: No such file"),
     ],
 )
 def test_trouble_of_the_machine_is_one_sentence(tmp_path: Path, words: list[str], more: dict[str, Any], told: str):

@@ -191,7 +191,7 @@ def test_a_run_that_has_ended_says_so(tmp_path: Path, capsys: pytest.CaptureFixt
         capsys.readouterr()
         assert begin(tmp_path, SPEC, "--resume", "last") == 0
         told = capsys.readouterr().out
-        assert "runs/tumours/1 has been trained to its end; for more epochs, start a new run\n" in told
+        assert "runs/tumours/1 is already finished; for more epochs, start a new run\n" in told
         assert "going on" not in told
         assert Path("runs/tumours/1/metrics.jsonl").read_text() == losses
 

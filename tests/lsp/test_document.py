@@ -21,6 +21,6 @@ def test_a_bug_is_told_as_one_and_keeps_the_last_graphs(monkeypatch: pytest.Monk
     after = document.analyse("net.yaml", SOUND + "# more\n", before)
     (told,) = after.diagnostics
     assert told.id == "internal"
-    assert told.message == "a bug of netspec, not of your spec: ZeroDivisionError: by a bug"
+    assert told.message == "a bug in netspec, not in your spec: ZeroDivisionError: by a bug"
     assert told.primary.span.place == "net.yaml:1:1"
     assert after.built is before.built

@@ -56,4 +56,4 @@ def test_a_build_of_another_module_is_a_bug(tmp_path: Path, monkeypatch: pytest.
     _, module = exchanged()
     monkeypatch.setattr("netspec.runtime.module.build_module", lambda *_: module)
     assert main(["build", "lenet", "-o", str(tmp_path), "--device", "cpu"]) == 4
-    assert "a bug of netspec, not of your spec" in capsys.readouterr().err
+    assert "a bug in netspec, not in your spec" in capsys.readouterr().err

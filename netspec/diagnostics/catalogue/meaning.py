@@ -6,21 +6,21 @@ from netspec.diagnostics.catalogue.base import Explanation
 
 MEANING = {
     "bad-expression": Explanation(
-        "An expression cannot be read, or has no value.",
+        "An expression cannot be parsed or evaluated.",
         "Expressions are Python's arithmetic over parameters, loop indices and `shape`, with a few functions "
         "(min, max, ceil, floor, round, abs, len, sum, range, reversed) and nothing else.",
         "params: {width: 8}\nnetwork:\n  - linear: widht * 2",
         "params: {width: 8}\nnetwork:\n  - linear: width * 2",
     ),
     "bad-value": Explanation(
-        "A value does not fit where it is used: its type, its bounds or its choices are others.",
-        "A parameter's type is that of its default; `min`, `max` and `choices` say what else must hold.",
+        "A value is not allowed where it is used, because of its type, bounds or choices.",
+        "A parameter has the type of its default; `min`, `max` and `choices` restrict its values further.",
         "params: {norm: {default: batch, choices: [batch, none]}}\nvariants: {plain: {norm: nothing}}",
         "params: {norm: {default: batch, choices: [batch, none]}}\nvariants: {plain: {norm: none}}",
     ),
     "unknown-name": Explanation(
-        "A name that nothing has: a dimension, a parameter behind `$`, an initialisation.",
-        "Most often it is a typo; the nearest names are proposed.",
+        "A name is not defined: a dimension, a parameter after `$`, or an initialisation.",
+        "It is usually a typo; the message suggests the closest name.",
         "network:\n  - conv2d: {out_channels: 8, kernel_size: 3}\ninit: {conv2d.weight: kaiming}",
         "network:\n  - conv2d: {out_channels: 8, kernel_size: 3}\ninit: {conv2d.weight: kaiming_normal}",
     ),
@@ -32,34 +32,34 @@ MEANING = {
     ),
     "requirement-failed": Explanation(
         "A condition under `require` does not hold.",
-        "The author of the spec says what must be true of its parameters, and here it is not.",
+        "The author of the spec states what must be true of its parameters, and these values violate it.",
         "params: {width: 30, heads: 4}\nrequire: [width % heads == 0]",
         "params: {width: 32, heads: 4}\nrequire: [width % heads == 0]",
     ),
     "expectation-failed": Explanation(
-        "The network is not what `expect` says: its parameters, MACs or outputs are others.",
-        "Expectations hold a spec against a paper or a reference; one that fails is a regression, or outdated.",
+        "The network's parameters, MACs or outputs differ from what `expect` states.",
+        "Expectations compare a spec with a paper or a reference; a failing one is a regression or out of date.",
         "network:\n  - linear: 10\nexpect: {params: 300}",
         "network:\n  - linear: 10\nexpect: {params: 330}",
     ),
     "unequal-lists": Explanation(
-        "The lists of a `for` are not equally long.",
-        "The body runs once for each row; a short list would leave rows without a value.",
+        "The lists of a `for` differ in length.",
+        "The body runs once per row; a shorter list would leave rows without a value.",
         "network:\n  - for: {each: {out: [8, 16], bias: [true]}, body: [{linear: {out_features: out, bias: bias}}]}",
         "network:\n  - for: {each: {out: [8, 16], bias: [true, true]}, "
         "body: [{linear: {out_features: out, bias: bias}}]}",
     ),
     "data-mismatch": Explanation(
-        "The data cannot be read or do not fit the network, or the loss does not fit what it compares.",
-        "Training would fail at its first step, or learn something else than what is meant.",
+        "The data cannot be read or do not match the network, or the loss does not match its output and target.",
+        "Training would fail at its first step, or learn something other than intended.",
         "inputs: {image: [N, 3, 28, 28]}\nnetwork: [flatten, linear: 10]\n"
         "train: {data: mnist, loss: cross_entropy, optimizer: adam, epochs: 3}",
         "inputs: {image: [N, 1, 28, 28]}\nnetwork: [flatten, linear: 10]\n"
         "train: {data: mnist, loss: cross_entropy, optimizer: adam, epochs: 3}",
     ),
     "too-large": Explanation(
-        "The loops of the spec run more iterations, or make more layers, than are allowed.",
-        "20,000 of each is more than any published network has; `--max-layers` raises the bound.",
+        "The loops of the spec run more iterations, or create more layers, than allowed.",
+        "20,000 of each is more than any published network has; raise the limit with `--max-layers`.",
         "network:\n  - repeat: {count: 10 ** 9, body: [relu]}",
         "network:\n  - repeat: {count: 100, body: [relu]}",
     ),

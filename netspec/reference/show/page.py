@@ -16,7 +16,7 @@ INDENT = "  "
 MOST_USED = 8
 LONGEST_TITLE = 12
 MORE = (
-    "Arguments and values have help, too: `netspec help kernel_size`, `netspec help conv2d.bias`, `netspec help mixed`."
+    "Arguments and values also have help: `netspec help kernel_size`, `netspec help conv2d.bias`, `netspec help mixed`."
 )
 KINDS = {"data": "data set", "expression word": "word of expressions"}
 BOLD, DIM, PLAIN = "\033[1m", "\033[2m", "\033[0m"
@@ -41,7 +41,7 @@ class WordList:
 
     def text(self, width: int = 80, colour: bool = False, ascii: bool = False) -> str:
         """Return the words in lines no longer than ``width``."""
-        lines = ["**The words of a spec.** `netspec help NAME` tells what one means.", ""]
+        lines = ["**The words of a spec.** `netspec help NAME` explains one.", ""]
         for section in SECTIONS:
             lines += [*_listed(section, width), ""]
         lines += textwrap.wrap(MORE, width)

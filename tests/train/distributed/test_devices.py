@@ -304,7 +304,7 @@ def test_machines_that_cannot_meet(tmp_path: Path, capsys: pytest.CaptureFixture
 
 def test_machines_need_a_folder_that_all_see(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["train", str(spec(tmp_path)), "--nnodes", "2", "--rdzv-endpoint", "here:1"]) == 2
-    told = "machines that train together need one folder that all of them see: name it with --output"
+    told = "machines that train together need a shared folder: give it with --output"
     assert capsys.readouterr().err == f"netspec: {told}\n"
 
 

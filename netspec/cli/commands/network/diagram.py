@@ -1,4 +1,4 @@
-"""``netspec diagram``: a picture of the architecture."""
+"""``netspec diagram``: draw the architecture."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def add(commands: Commands) -> None:
     add_spec_arguments(command)
     command.add_argument("-o", "--output", metavar="FILE", required=True, help="a .svg, .png, .pdf, .dot or .mmd file")
     command.add_argument(
-        "--depth", type=int, metavar="N", help="how many levels to draw open (default: what is readable)"
+        "--depth", type=int, metavar="N", help="the number of levels to expand (default: as many as are readable)"
     )
     add_expand_argument(command)
     command.add_argument(
         "--direction",
         choices=["TB", "LR"],
-        help="from top to bottom or from left to right (default: what fits a page best, in columns if need be)",
+        help="draw from top to bottom or from left to right (default: whichever fits a page best)",
     )
 
 

@@ -1,4 +1,4 @@
-"""``netspec emit``: any target by its name, also those of plugins."""
+"""``netspec emit``: print or write any target, including those of plugins."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def add(commands: Commands) -> None:
     command = add_command(
         commands,
         "emit",
-        "Print a network as one of the targets that are text, or write it into a file. Without a target, list them "
-        "all: netspec's own, and those of plugins. What is no text is written by `netspec build --only TARGET`.",
+        "Print a network as one of the text targets, or write it to a file. Without a target, list all targets: "
+        "netspec's own and those of plugins. Targets that are not text are written by `netspec build --only TARGET`.",
     )
     command.add_argument("target", metavar="TARGET", nargs="?", help="a target, such as source")
     add_spec_arguments(command, required=False)

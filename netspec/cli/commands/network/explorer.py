@@ -1,4 +1,4 @@
-"""``netspec explorer``: one page to look into it."""
+"""``netspec explorer``: write an interactive page of the network."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def add(commands: Commands) -> None:
     command = add_command(
         commands,
         "explorer",
-        "Write one HTML file that needs nothing else: the diagram, the shape table and the YAML side by side, levels "
-        "to open and close, search, heat by cost, and sliders for the symbolic dimensions.",
+        "Write a self-contained HTML page: the diagram, the shape table and the YAML side by side, with levels to "
+        "expand and collapse, search, a heat map of costs, and sliders for the symbolic dimensions.",
     )
     add_spec_arguments(command)
     command.add_argument("-o", "--output", metavar="FILE", required=True, help="the file to write, such as net.html")

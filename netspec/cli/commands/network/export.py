@@ -1,4 +1,4 @@
-"""``netspec export``: a verified ONNX file."""
+"""``netspec export``: write a verified ONNX file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ def add(commands: Commands) -> None:
     command = add_command(
         commands,
         "export",
-        "Write ONNX with freshly initialised weights; it has been run on onnxruntime and compared with PyTorch.",
+        "Write an ONNX file with freshly initialised weights, after running it on onnxruntime and comparing it with "
+        "PyTorch.",
     )
     add_spec_arguments(command)
     command.add_argument("-o", "--output", metavar="FILE", required=True, help="the file to write, such as model.onnx")

@@ -1,4 +1,4 @@
-"""``netspec shapes``: the shape table."""
+"""``netspec shapes``: print the shape table."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--format", choices=["text", "json", "csv", "md", "html"], default="text", help="default: text"
     )
-    command.add_argument("--depth", metavar="N", type=int, help="levels that stand open, one in the other")
+    command.add_argument("--depth", metavar="N", type=int, help="the number of nested levels to expand")
     add_expand_argument(command)
-    command.add_argument("--sort", choices=["macs", "params"], default="", help="single ops, the heaviest first")
-    command.add_argument("--full", action="store_true", help="fold nothing but repeats")
-    command.add_argument("--ascii", action="store_true", help="keep to the characters of ASCII")
+    command.add_argument(
+        "--sort", choices=["macs", "params"], default="", help="list single ops, the most expensive first"
+    )
+    command.add_argument("--full", action="store_true", help="fold only repeats")
+    command.add_argument("--ascii", action="store_true", help="use only ASCII characters")
     command.add_argument(
         "--budget-memory",
         metavar="SIZE",
-        help="instead of the table, the largest batch that trains and that infers within SIZE, such as 24GiB",
+        help="instead of the table, print the largest batch that trains and that infers within SIZE, such as 24GiB",
     )
     command.add_argument(
         "--optimizer", choices=["sgd", "momentum", "adam", "adamw"], default="adam", help="default: adam"

@@ -1,4 +1,4 @@
-"""``netspec source``: the PyTorch source."""
+"""``netspec source``: print the PyTorch source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``netspec help``: what a word of the language means."""
+"""``netspec help``: explain a word of the language."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def add(commands: Commands) -> None:
     command = add_command(
         commands,
         "help",
-        "Explain a word of a spec: a key, a structure, an op, a block, an argument, a data set, a loss, an optimizer, "
-        "a function, a type or a diagnostic, with all its meanings; or a command. Without a word, list all words.",
+        "Explain a word of a spec in all its meanings: a key, a structure, an op, a block, an argument, a data set, a"
+        " loss, an optimizer, a function, a type or a diagnostic; or a command. Without a word, list all words.",
     )
     command.add_argument("name", metavar="NAME", nargs="?", help="a word, such as residual, adam or conv2d.padding")
     command.add_argument("--format", choices=["text", "json"], default="text", help="default: text")

@@ -1,4 +1,4 @@
-"""``netspec list``: the model zoo."""
+"""``netspec list``: list the model zoo."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def add(commands: Commands) -> None:
     """Add its parser."""
-    add_command(commands, "list", "List the zoo: families, what they are, and their variants.")
+    add_command(commands, "list", "List the model zoo: its families, their descriptions and their variants.")
 
 
 def run(options: Namespace) -> None:

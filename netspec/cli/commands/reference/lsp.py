@@ -1,4 +1,4 @@
-"""``netspec lsp``: the language server for editors."""
+"""``netspec lsp``: run the language server for editors."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def add(commands: Commands) -> None:
     add_command(
         commands,
         "lsp",
-        "Speak the language server protocol over stdin and stdout: an editor starts this. Diagnostics while typing, "
-        "completion, hover, definitions, and the inferred shape at the end of each step's line. examples/editors.md "
-        "tells how to set it up; it needs `pip install 'netspec[lsp]'`.",
+        "Run the language server over stdin and stdout, to be started by an editor. It offers diagnostics while "
+        "typing, completion, hover, go to definition, and the inferred shape at the end of each step's line. "
+        "examples/editors.md explains how to set it up; it requires `pip install 'netspec[lsp]'`.",
     )
 
 

@@ -1,4 +1,4 @@
-"""``netspec schema``: the JSON Schema for editors."""
+"""``netspec schema``: print the JSON Schema for editors."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def add(commands: Commands) -> None:
     command = add_command(
         commands,
         "schema",
-        "Print the JSON Schema (draft 2020-12) of a spec, for completion and documentation in editors. A spec names it "
-        "in its first line: `# yaml-language-server: $schema=netspec.schema.json`.",
+        "Print the JSON Schema (draft 2020-12) of specs, for completion and documentation in editors. A spec refers "
+        "to it in its first line: `# yaml-language-server: $schema=netspec.schema.json`.",
     )
     command.add_argument("-o", "--output", metavar="FILE", help="the file to write (default: print it)")
 

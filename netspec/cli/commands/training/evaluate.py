@@ -1,4 +1,4 @@
-"""``netspec evaluate``: score a trained run again."""
+"""``netspec evaluate``: evaluate a trained run again."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ def add(commands: Commands) -> None:
     command = add_command(
         commands,
         "evaluate",
-        "Load the best weights of a run and print loss and metrics of every part of its data, or of other data. All "
-        "that it needs is in the run's folder: transforms, classes and words are as in training, and columns are found "
-        "by name.",
+        "Load the best weights of a run and print its loss and metrics on every part of its data, or on other data. "
+        "The run's folder contains everything needed: transforms, classes and words are those of training, and "
+        "columns are matched by name.",
     )
     add_run_arguments(command)
     command.add_argument(
         "--data",
         metavar="TEXT",
-        help="other data, written as under `train.data`; of the same kind, their path: 'csv: new.csv'",
+        help="other data, written as under `train.data`, or only the path of data of the same kind: 'csv: new.csv'",
     )
     command.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
 

@@ -1,4 +1,4 @@
-"""``netspec build``: all of it: table, source, verified ONNX, diagram."""
+"""``netspec build``: write everything: table, source, verified ONNX, diagram."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def add(commands: Commands) -> None:
         metavar="TARGET",
         action="append",
         default=[],
-        help="write this target alone, one of `netspec emit`; may be repeated",
+        help="write only this target, one of those that `netspec emit` lists; may be repeated",
     )
     add_verify_argument(command)
     add_device_argument(command)

@@ -43,12 +43,14 @@ def guard_own(folder: Path, targets: Sequence[Target]) -> None:
     for target in targets:
         for name in target.files:
             if writers.setdefault(name, target.name) != target.name:
-                raise UsageError(f"`{writers[name]}` and `{target.name}` both write {name}: build one of them")
+                raise UsageError(f"`{writers[name]}` and `{target.name}` both write {name}: build only one of them")
     if (folder / RECORD).is_file():
         return
     there = [name for target in targets for name in target.files if os.path.lexists(folder / name)]
     if there:
-        raise UsageError(f"{folder / there[0]} is not of a build, and is left alone: name another folder with -o")
+        raise UsageError(
+            f"{folder / there[0]} does not belong to a build and is left alone: choose another folder with -o"
+        )
 
 
 def _built(graph: Graph, folder: Path, targets: Sequence[Target], options: WriteOptions, variant: str | None) -> int:

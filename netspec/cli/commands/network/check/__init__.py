@@ -1,4 +1,4 @@
-"""``netspec check``: every variant of the specs, without building."""
+"""``netspec check``: check every variant of the specs, without building."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def add(commands: Commands) -> None:
     command = add_command(
         commands,
         "check",
-        "Check specs: form, names, shapes, what they `require` and what they `expect`, for the defaults and for every "
-        "variant. Takes milliseconds a spec, and does not need torch.",
+        "Check specs: form, names, shapes, and what they `require` and `expect`, for the defaults and for every "
+        "variant. This takes milliseconds per spec and does not need torch.",
     )
     command.add_argument("specs", metavar="SPEC", nargs="+", help="a path, or the name of a zoo entry")
     command.add_argument("--watch", action="store_true", help="check again whenever a file is saved; Ctrl-C ends it")

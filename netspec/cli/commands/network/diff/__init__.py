@@ -1,4 +1,4 @@
-"""``netspec diff``: what differs between two networks."""
+"""``netspec diff``: compare two networks."""
 
 from __future__ import annotations
 
@@ -16,31 +16,33 @@ def add(commands: Commands) -> None:
     command = add_command(
         commands,
         "diff",
-        "Compare two networks by structure: layers added, removed and changed, with what they cost; the totals; and "
-        "what becomes of every state_dict key. A key counts as renamed only where nothing else could be meant. "
-        "Of one SPEC alone: its defaults against --variant or --set, else the file's last commit against the file.",
+        "Compare the structure of two networks: layers added, removed and changed, with their costs; the totals; and "
+        "how every state_dict key changes. A key counts as renamed only if the match is unambiguous. With a single "
+        "SPEC, compare its defaults with --variant or --set, or else the last commit of the file with the file.",
     )
-    command.add_argument("old", metavar="SPEC", help="as elsewhere, or as git has it: net.yaml@HEAD~1")
-    command.add_argument("new", metavar="SPEC", nargs="?", help="what to compare it with")
+    command.add_argument(
+        "old", metavar="SPEC", help="a spec as for other commands, or a git revision of it: net.yaml@HEAD~1"
+    )
+    command.add_argument("new", metavar="SPEC", nargs="?", help="the spec to compare it with")
     command.add_argument(
         "--variant",
         metavar="NAME",
         action="append",
         default=[],
-        help="a variant of the specs; given twice, one for each side",
+        help="a variant of both specs, or, given twice, one for each side",
     )
     add_value_arguments(command)
     add_limit_arguments(command)
     command.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
-    command.add_argument("--ascii", action="store_true", help="keep to the characters of ASCII")
+    command.add_argument("--ascii", action="store_true", help="use only ASCII characters")
     command.add_argument(
-        "-o", "--output", metavar="FILE", help="draw both side by side, too: a .svg, .png, .pdf or .dot file"
+        "-o", "--output", metavar="FILE", help="also draw both side by side, into a .svg, .png, .pdf or .dot file"
     )
     command.add_argument(
-        "--depth", type=int, metavar="N", help="how many levels to draw open (default: what is readable)"
+        "--depth", type=int, metavar="N", help="the number of levels to expand (default: as many as are readable)"
     )
     command.add_argument(
-        "--exit-code", action="store_true", help="exit with 1 where they differ (default: 0 either way)"
+        "--exit-code", action="store_true", help="exit with code 1 if they differ (default: 0 either way)"
     )
 
 

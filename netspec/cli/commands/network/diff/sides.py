@@ -1,4 +1,4 @@
-"""``netspec diff``: which two networks are meant."""
+"""``netspec diff``: compare two networks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def compared(options: Namespace, overrides: Mapping[str, Any], sizes: Mapping[st
     """
     variants = options.variant
     if len(variants) > 2:
-        raise UsageError("two networks are compared: give --variant at most twice")
+        raise UsageError("only two networks are compared: give --variant at most twice")
     old, new = options.old, options.new
     sets: list[Mapping[str, Any]] = [overrides, overrides]
     first, second = (variants * 2)[:2] if variants else (None, None)

@@ -1,4 +1,4 @@
-"""``netspec serve``: the explorer in a browser, as you edit."""
+"""``netspec serve``: serve the explorer to a browser as you edit."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ def add(commands: Commands) -> None:
     command = add_command(
         commands,
         "serve",
-        "Serve the explorer to browsers on this machine. It is loaded anew whenever the spec or a file that it imports "
-        "is saved; a fault is shown over the last good page. Ctrl-C ends it.",
+        "Serve the explorer to browsers on this machine. The page reloads whenever the spec or a file that it imports"
+        " is saved; an error is shown over the last valid page. Press Ctrl-C to stop.",
     )
     add_spec_arguments(command)
     command.add_argument("--port", type=int, metavar="N", help="the port to listen on (default: 4800, or a free one)")
-    command.add_argument("--open", action="store_true", help="open it in a browser")
+    command.add_argument("--open", action="store_true", help="open the page in a browser")
 
 
 def run(options: Namespace) -> int:

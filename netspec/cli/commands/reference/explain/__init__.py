@@ -1,4 +1,4 @@
-"""``netspec explain``: what a diagnostic means."""
+"""``netspec explain``: explain a diagnostic."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def add(commands: Commands) -> None:
     command = add_command(
         commands,
         "explain",
-        "Explain a diagnostic by its id: what it means, why it is refused, a wrong and a right spec. Without an id, "
-        "list them all.",
+        "Explain a diagnostic by its id: what it means, why it is an error, and a wrong and a right spec. Without an "
+        "id, list all diagnostics.",
     )
     command.add_argument("id", metavar="ID", nargs="?", help="an id, such as shape-mismatch")
 

@@ -1,4 +1,4 @@
-"""``netspec explain``: what a diagnostic id means, why it is refused, and a wrong and a right spec."""
+"""``netspec explain``: explain a diagnostic."""
 
 from __future__ import annotations
 

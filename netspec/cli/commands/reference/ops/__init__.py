@@ -1,4 +1,4 @@
-"""``netspec ops``: the ops and the library's blocks."""
+"""``netspec ops``: list the ops and library blocks, or describe one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 def add(commands: Commands) -> None:
     """Add its parser."""
-    command = add_command(commands, "ops", "List them, or describe one: arguments, defaults, shapes.")
+    command = add_command(
+        commands, "ops", "List the ops and the library's blocks, or describe one: its arguments, defaults and shapes."
+    )
     command.add_argument("name", metavar="NAME", nargs="?", help="an op or a block, such as conv2d")
 
 

@@ -1,4 +1,4 @@
-"""``netspec compare``: several runs side by side."""
+"""``netspec compare``: train several networks and compare them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def add(commands: Commands) -> None:
     command = add_command(
         commands,
         "compare",
-        "Train several specs, or one with several values of a key, and show their scores in a table and their losses "
-        "in one picture: runs/compare/N/compare.png. Several --over make every combination.",
+        "Train several specs, or one spec with several values of a key, and show their scores in a table and their "
+        "losses in a picture, runs/compare/N/compare.png. Several --over options give all combinations.",
     )
     command.add_argument("specs", metavar="SPEC", nargs="+", help="a path, or the name of a zoo entry or variant")
     command.add_argument(
@@ -28,7 +28,11 @@ def add(commands: Commands) -> None:
         help="the values of a parameter, of a key of the recipe (train.optimizer=sgd,adam), or of `variant`",
     )
     command.add_argument(
-        "--set", metavar="KEY=VALUE", action="append", default=[], help="what all of them have; may be repeated"
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="a value that all of the runs share; may be repeated",
     )
     add_limit_arguments(command)
 

@@ -1,4 +1,4 @@
-"""``netspec compare``: several runs that differ in what is compared, side by side."""
+"""``netspec compare``: train several networks and compare them."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def compare(options: Namespace, limits: Limits) -> int:
     if all(each.history is None for each in compared.values()):
         if stopped:
             return stopped_code()
-        raise TrainingFault("none of the runs has come to its end")
+        raise TrainingFault("none of the runs has finished")
     draw_comparison(compared, folder / "compare.png")
     print(f"\n{folder}/: compare.png, compare.json, and a folder for each run")
     return stopped_code() if stopped else 0
@@ -108,10 +108,10 @@ def candidates_of(options: Namespace, limits: Limits) -> list[Candidate]:
             said = [told(key, value) for key, value in chosen]
             made.append(Candidate(", ".join([*names, *said]) or graph.name, loaded, graph, variant, values))
     if len(made) < 2:
-        raise UsageError("there is but one run to compare: name several specs, or `--over train.optimizer=sgd,adam`")
+        raise UsageError("there is only one run to compare: name several specs, or `--over train.optimizer=sgd,adam`")
     twice = [each.label for number, each in enumerate(made) if each.label in {other.label for other in made[:number]}]
     if twice:
-        raise UsageError(f"`{twice[0]}` is to be compared with itself")
+        raise UsageError(f"`{twice[0]}` is compared with itself")
     return made
 
 

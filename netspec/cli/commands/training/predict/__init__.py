@@ -1,4 +1,4 @@
-"""``netspec predict``: ask a trained network."""
+"""``netspec predict``: predict with a trained run."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ def add(commands: Commands) -> None:
     command = add_command(
         commands,
         "predict",
-        "Print what the best weights of a run say of images, of rows of numbers (.csv, .npy, .npz by column), or of a "
-        "text: classes with their probabilities, numbers, or the text that the network writes. Images are brought to "
-        "the size of the training images; transforms are as the training rows have fitted them.",
+        "Predict with the best weights of a run for images, rows of numbers (.csv, .npy, or .npz by column) or a "
+        "text, and print classes with their probabilities, numbers, or the text that the network generates. Images "
+        "are resized to the size of the training images; transforms are applied as fitted on the training rows.",
     )
     add_run_arguments(command)
-    command.add_argument("inputs", metavar="FILE", nargs="+", help="a file, or a text for a network that reads such")
+    command.add_argument("inputs", metavar="FILE", nargs="+", help="a file, or a text if the network reads text")
     command.add_argument("--format", choices=["text", "json", "csv"], default="text", help="default: text")
 
 
@@ -34,6 +34,6 @@ def run(options: Namespace) -> None:
 
     runs = TrainedRun.find(options.run)
     if len(runs) > 1:
-        raise UsageError(f"{options.run} has a network for each fold: name one, such as {options.run}/fold-1")
+        raise UsageError(f"{options.run} has a network for each fold: choose one, such as {options.run}/fold-1")
     predictor = Predictor(runs[0], options.runtime)
     print_answers([answer for text in options.inputs for answer in predictor.answers(text)], options.format)

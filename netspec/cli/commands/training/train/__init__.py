@@ -1,4 +1,4 @@
-"""``netspec train``: train it on real data."""
+"""``netspec train``: train a network on its data."""
 
 from __future__ import annotations
 
@@ -16,35 +16,37 @@ def add(commands: Commands) -> None:
     command = add_command(
         commands,
         "train",
-        "Train a network as its `train:` says. The run goes into runs/NAME/1, 2, …: metrics, checkpoints, the best "
-        "weights. Ctrl-C finishes the step and saves; --resume goes on bit for bit. Any key of the recipe can be set: "
-        "--set train.epochs=10 --set train.optimizer.lr=0.01.",
+        "Train a network as its `train:` key specifies. The run is written to runs/NAME/1, 2, …: metrics, checkpoints"
+        " and the best weights. Ctrl-C finishes the current step and saves; --resume continues, bit for bit. Any key "
+        "of the recipe can be set: --set train.epochs=10 --set train.optimizer.lr=0.01.",
     )
     add_spec_arguments(command)
     command.add_argument(
         "--devices",
         metavar="N",
-        help="how many processes share the work on this machine, one a GPU where there are any; or auto, cpu or cuda "
+        help="the number of processes on this machine, one per GPU if there are GPUs; or auto, cpu or cuda "
         "(default: as the spec says, else auto)",
     )
     command.add_argument(
         "--nnodes", metavar="N", help="the number of machines, or MIN:MAX; run the same command on each"
     )
     command.add_argument(
-        "--rdzv-endpoint", metavar="HOST:PORT", help="where the machines meet: the name of one of them and a free port"
+        "--rdzv-endpoint",
+        metavar="HOST:PORT",
+        help="the rendezvous endpoint: the name of one of the machines and a free port",
     )
     command.add_argument(
         "--max-restarts",
         type=int,
         metavar="N",
         default=0,
-        help="how often all processes are restarted from the last checkpoint when one dies (default: 0)",
+        help="how often to restart all processes from the last checkpoint when one dies (default: 0)",
     )
-    command.add_argument("--resume", metavar="RUN", help="go on with a run: its folder, its number, or `last`")
+    command.add_argument("--resume", metavar="RUN", help="resume a run: its folder, its number, or `last`")
     command.add_argument(
         "--changed-data",
         action="store_true",
-        help="go on with a run although its data are not those that it was begun with",
+        help="resume even if the data have changed since the run began",
     )
     command.add_argument("--dry-run", action="store_true", help="print the plan and the first batch, and stop")
     command.add_argument("-o", "--output", metavar="DIR", help="the run's folder (default: the next in runs/NAME)")

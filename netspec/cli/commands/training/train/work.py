@@ -1,4 +1,4 @@
-"""``netspec train``: a run from its recipe, shown while it goes on, and what it leaves."""
+"""``netspec train``: train a network on its data."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def folder_of(graph: Graph, options: Namespace) -> RunFolder:
     if options.output:
         return RunFolder(Path(options.output))
     if options.nnodes is not None or is_worker():
-        raise UsageError("machines that train together need one folder that all of them see: name it with --output")
+        raise UsageError("machines that train together need a shared folder: give it with --output")
     return RunFolder.new(parent)
 
 
@@ -99,13 +99,13 @@ def begun_folder(graph: Graph, options: Namespace) -> RunFolder | None:
 
 def left_as_it_is(folder: RunFolder, graph: Graph, world: World, tell: Callable[[str], None]) -> int:
     """Tell how a run ended that has nothing left to do; of its files, those that are missing are made."""
-    print(f"{folder.path} has been trained to its end; for more epochs, start a new run")
+    print(f"{folder.path} is already finished; for more epochs, start a new run")
     try:
         if has_meaning(folder):
             for change in changes_of_data(read_data(graph, read_meaning(folder)), folder):
-                tell(f"the data are others than it was trained on: {change}")
+                tell(f"the data differ from those it was trained on: {change}")
     except SpecError as fault:
-        tell(f"the data are others than it was trained on: {fault.diagnostics[0].message}")
+        tell(f"the data differ from those it was trained on: {fault.diagnostics[0].message}")
     if world.is_first:  # a lock is that of a process which still ends the run, or was killed at it
         with claimed(folder) if (folder.path / LOCK).exists() else nullcontext():
             complete(folder, graph, tell)
@@ -119,7 +119,7 @@ def completed(job: Job) -> bool:
     ending = job.go()
     if ending.stopped_after is not None:
         command = going_on(job.asked, job.folder)
-        print(f"\nstopped after step {ending.stopped_after}, and saved; to go on:\n  {command}")
+        print(f"\nstopped after step {ending.stopped_after}, and saved; to resume:\n  {command}")
         return False
     print()
     print(score_table(ending.scores, ending.spread, job.first.recipe.published))
