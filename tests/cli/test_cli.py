@@ -137,7 +137,7 @@ def test_a_bug_of_ours_is_called_one(tiny: str, monkeypatch: pytest.MonkeyPatch,
 
     monkeypatch.setattr(shapes, "run", broken)
     assert main(["shapes", tiny]) == 4
-    assert "a bug of netspec" in capsys.readouterr().err
+    assert "a bug in netspec" in capsys.readouterr().err
 
 
 def test_the_bound_on_a_file_is_named_and_raised(tiny: str, capsys: pytest.CaptureFixture[str]):

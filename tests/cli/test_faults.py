@@ -52,7 +52,9 @@ def test_exit_code_3_and_one_sentence(
     assert cli.main(["schema"]) == 3
     told = capsys.readouterr().err
     assert told.count("\n") == 1
-    assert told.startswith("netspec: the memory of this machine" if fails is not too_deep else "netspec: it is nested")
+    assert told.startswith(
+        "netspec: this machine does not have enough memory" if fails is not too_deep else "netspec: it is nested"
+    )
     assert "bug" not in told
 
 

@@ -240,7 +240,7 @@ def test_folds_are_averaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cap
     assert capsys.readouterr().out.endswith("  netspec predict runs/tumours/1/fold-1 FILE\n")
     assert main(["predict", "runs/tumours/1", "x.csv"]) == 2
     assert capsys.readouterr().err == (
-        "netspec: runs/tumours/1 has a network for each fold: name one, such as runs/tumours/1/fold-1\n"
+        "netspec: runs/tumours/1 has a network for each fold: choose one, such as runs/tumours/1/fold-1\n"
     )
     wanted = json.loads(Path("runs/tumours/1/result.json").read_text())
     assert scores("runs/tumours/1", capsys=capsys)["validation"] == pytest.approx(wanted["scores"]["validation"])
