@@ -18,7 +18,7 @@ from netspec.runtime.module import build_module
 from netspec.runtime.onnx.verify import export_verified
 from netspec.text.quoting import shell
 from netspec.train.beforehand import guard_start
-from netspec.train.optimize.balance import has_loss_weights, read_loss_weights, write_loss_weights
+from netspec.train.optimize.class_weights import has_loss_weights, read_loss_weights, write_loss_weights
 from netspec.train.report.curves import draw_curves
 from netspec.train.report.onnx_metadata import metadata_of
 from netspec.train.report.page import plain, write_report

@@ -31,11 +31,11 @@ from netspec.train.data.prefetch import chosen_workers
 from netspec.train.data.targets import judged
 from netspec.train.distributed.strategies import Strategy
 from netspec.train.names import resolve
-from netspec.train.optimize.balance import balanced, known_weights
+from netspec.train.optimize.class_weights import balanced, known_weights
 from netspec.train.optimize.metrics import Evaluator
 from netspec.train.optimize.objective import Objective
 from netspec.train.store.folder import damaged
-from netspec.train.store.sealed import read_tensors, write_tensors
+from netspec.train.store.tensor_files import read_tensors, write_tensors
 from netspec.train.world import SINGLE_PROCESS, World, is_worker, local_rank
 
 FREE = frozenset({"devices", "strategy", "workers", "checkpoint", "tensorboard", "published"})

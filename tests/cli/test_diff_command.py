@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 import pytest
 
 from netspec.cli import main
-from netspec.emit.diagram.labels import MARKS
 from netspec.emit.diagram.pair import diff_dot
+from netspec.emit.diagram.palette import MARKS
 from netspec.emit.diff import Diff
 from netspec.pipeline import compile_spec
 

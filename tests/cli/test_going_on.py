@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional as F
 
 from netspec.cli import main
-from netspec.train.optimize.balance import read_loss_weights
+from netspec.train.optimize.class_weights import read_loss_weights
 from netspec.train.predict.trained_run import TrainedRun
 from netspec.train.run import Run
 from netspec.train.setup import Setup, read_data

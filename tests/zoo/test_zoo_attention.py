@@ -20,7 +20,7 @@ from zoo.vision import difference, models, randomised, torchvision
 import netspec
 from netspec.dims import evaluate
 from netspec.runtime.examples import example_inputs
-from netspec.runtime.onnx.comparison import largest_difference
+from netspec.runtime.onnx.parity import largest_difference
 from netspec.runtime.onnx.verify import compare_onnx
 from netspec.runtime.probing import probing_copy
 from netspec.runtime.reference import run

@@ -19,7 +19,7 @@ from zoo.vision import difference
 
 import netspec
 from netspec.runtime.examples import example_inputs
-from netspec.runtime.onnx.comparison import largest_difference
+from netspec.runtime.onnx.parity import largest_difference
 from netspec.runtime.reference import run
 
 SIZES = ((1, 1), (3, 7), (2, 32))

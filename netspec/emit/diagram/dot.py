@@ -13,21 +13,11 @@ from itertools import pairwise
 
 from netspec.analysis.costs import Costs
 from netspec.dataclass import dataclass
-from netspec.emit.diagram.edges import CARRY, STRAIGHT, Anchor, Edge, Lines, Turn, Writing, flat, point, tie
-from netspec.emit.diagram.labels import (
-    GREY,
-    MARKS,
-    MIST,
-    PALE,
-    card_label,
-    card_width,
-    escaped,
-    header_label,
-    hinted,
-    quoted,
-)
+from netspec.emit.diagram.edges import STRAIGHT, Anchor, Edge, Lines, Turn, Writing, flat, point, tie
+from netspec.emit.diagram.labels import card_label, card_width, escaped, header_label, hinted, quoted
 from netspec.emit.diagram.legend import heading_label
 from netspec.emit.diagram.page import Direction, PageLayout, breadth_of, page_layout
+from netspec.emit.diagram.palette import CARRY, GREY, MARKS, MIST, PALE
 from netspec.graph import Graph, Level, Value
 from netspec.view.cards import CardText, card_text_of, change, heading, port_text, port_tip, sign_of, tip
 from netspec.view.folding import Box, Card, Item, fold

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from netspec.dataclass import dataclass
-from netspec.emit.diagram.labels import GREY, PALE, font, hinted
+from netspec.emit.diagram.labels import font, hinted
+from netspec.emit.diagram.palette import GREY, PALE, SKIP, TIE
 from netspec.view.ties import Tie
 
-SKIP = "#F59E0B"
-CARRY = "#7C3AED"
-TIE = "#15803D"
 STRAIGHT = 40
 """The weight of an edge that shall be straight, against 1 of another."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from netspec.emit.diagram.edges import CARRY, SKIP, TIE
-from netspec.emit.diagram.labels import GREY, INK, PALE, PALETTE, font, text_width
+from netspec.emit.diagram.labels import font, text_width
+from netspec.emit.diagram.palette import CARRY, GREY, INK, PALE, PALETTE, SKIP, TIE
 from netspec.view.cards import CardText
 
 POINTS = 8

@@ -6,28 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from netspec.analysis.costs import Costs
-from netspec.emit.diagram.edges import SKIP, TIE
 from netspec.emit.diagram.page import Direction
+from netspec.emit.diagram.palette import CLASSES, SKIP, TIE
 from netspec.graph import Graph, Node, Value
 from netspec.text.quoting import mermaid
 from netspec.view.cards import CardText, card_text_of, change, port_text, sign_of
 from netspec.view.folding import Box, Card, Item, fold
 from netspec.view.ties import ties
-
-CLASSES = {
-    "convolution": "#DBEAFE",
-    "linear": "#EDE9FE",
-    "norm": "#CCFBF1",
-    "activation": "#FEF3C7",
-    "dropout": "#FEF3C7",
-    "pooling": "#FCE7F3",
-    "sequence": "#E0E7FF",
-    "shape": "#CFFAFE",
-    "arithmetic": "#F1F5F9",
-    "input": "#F1F5F9",
-    "level": "#E2E8F0",
-}
-"""The fills of the families, as pale as on the cards."""
 
 
 def mermaid_text(

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from netspec.analysis.diff.changes import Change, Differences, labels
 from netspec.emit.diagram.dot import FONT, SPACING, half_of_pair
-from netspec.emit.diagram.labels import GREY, INK, MARKS, PALE, font, hinted
+from netspec.emit.diagram.labels import font, hinted
+from netspec.emit.diagram.palette import GREY, INK, MARKS, PALE
 from netspec.graph import Graph, Level
 from netspec.view.folding import Box, Card, Item, fold
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from netspec.analysis.costs import Costs
 from netspec.analysis.memory import Memory
+from netspec.emit.table.columns import marks
 from netspec.emit.table.footer import footer
-from netspec.emit.table.text import marks
 from netspec.graph import Graph
 from netspec.text.quantities import number
 from netspec.text.quoting import html

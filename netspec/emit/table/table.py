@@ -12,9 +12,10 @@ from netspec.analysis.costs import Costs
 from netspec.analysis.memory import Memory
 from netspec.analysis.rows import LayerRow, layer_rows, record
 from netspec.dims import Shape, plain_shape
+from netspec.emit.table.columns import marks
 from netspec.emit.table.footer import totals_record
 from netspec.emit.table.html import table_html
-from netspec.emit.table.text import marks, table_text
+from netspec.emit.table.text import table_text
 from netspec.graph import Graph
 from netspec.text.quantities import number
 from netspec.text.quoting import cell, json_text, markdown

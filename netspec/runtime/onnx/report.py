@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from netspec.runtime.onnx.comparison import Parity
+from netspec.runtime.onnx.parity import Parity
 
 RUNTIMES = ("onnxruntime-gpu", "onnxruntime")
 RANGE = "say in what range an input lies: `{shape: …, range: [0, 1]}`"

@@ -10,7 +10,7 @@ from netspec.targets import Target, WriteOptions, Written
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from netspec.runtime.onnx.comparison import Parity
+    from netspec.runtime.onnx.parity import Parity
 
 FILES = ("model.onnx", "model.rejected.onnx")
 

@@ -19,8 +19,8 @@ from netspec.elaborate.passes.sizes import batch_dims, first_that_fit, other_siz
 from netspec.graph import Graph, walk
 from netspec.ops import HALVES
 from netspec.runtime.machine import free_memory, need_memory
-from netspec.runtime.onnx.comparison import ROUNDINGS, TOLERANCE, Comparison, Parity, largest_difference
 from netspec.runtime.onnx.export import exported, put_model, remove_model
+from netspec.runtime.onnx.parity import ROUNDINGS, TOLERANCE, Comparison, Parity, largest_difference
 from netspec.runtime.onnx.session import loaded_runtime, open_session
 from netspec.runtime.probing import is_defined, is_telling, probing_copy
 from netspec.runtime.reference import Reference, device_of, run

@@ -17,7 +17,7 @@ from netspec.recipes.recipe import Recipe
 from netspec.runtime.module import build_module
 from netspec.syntax import MapNode
 from netspec.train.data import Meaning
-from netspec.train.optimize.balance import read_loss_weights
+from netspec.train.optimize.class_weights import read_loss_weights
 from netspec.train.predict.onnx_module import OnnxModule
 from netspec.train.setup import Setup, read_data, read_weights, recipe_of
 from netspec.train.store.checkpoints import digest_of

@@ -26,7 +26,7 @@ from netspec.train.data.digests import differences, digests_of
 from netspec.train.data.meaning import meaning_of
 from netspec.train.store.checkpoints import digest_of
 from netspec.train.store.folder import RunFolder, damaged
-from netspec.train.store.sealed import read_tensors, write_tensors
+from netspec.train.store.tensor_files import read_tensors, write_tensors
 
 MEANING = "data.json"
 SOURCES = "sources"

@@ -10,7 +10,7 @@ import pytest
 import netspec
 from netspec.cli import main
 from netspec.runtime.examples import example_inputs
-from netspec.runtime.onnx.comparison import relative_difference
+from netspec.runtime.onnx.parity import relative_difference
 from netspec.runtime.onnx.verify import export_verified
 
 RANGE = "say in what range an input lies: `{shape: …, range: [0, 1]}`"

@@ -29,7 +29,7 @@ def add(commands: Commands) -> None:
 
 def run(options: Namespace) -> None:
     """Draw the network into a file."""
-    from netspec.cli.resolve import graph_of, output_of
+    from netspec.cli.option_values import graph_of, output_of
     from netspec.emit.diagram.write import write_diagram
 
     write_diagram(graph_of(options), output_of(options), options.depth, options.expand, options.direction)

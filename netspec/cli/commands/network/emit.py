@@ -26,7 +26,7 @@ def add(commands: Commands) -> None:
 
 def run(options: Namespace) -> None:
     """Print or write the text of a target, or list all targets."""
-    from netspec.cli.resolve import graph_of, output_of
+    from netspec.cli.option_values import graph_of, output_of
     from netspec.diagnostics import UsageError
     from netspec.files import write_text
     from netspec.plugins import all_targets, emitted

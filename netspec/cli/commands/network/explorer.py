@@ -25,7 +25,7 @@ def add(commands: Commands) -> None:
 
 def run(options: Namespace) -> None:
     """Write the page."""
-    from netspec.cli.resolve import graph_of, output_of
+    from netspec.cli.option_values import graph_of, output_of
     from netspec.emit.explorer import explorer_page
     from netspec.files import write_text
 

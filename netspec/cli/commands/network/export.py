@@ -27,8 +27,8 @@ def add(commands: Commands) -> None:
 
 def run(options: Namespace) -> int:
     """Write the ONNX file and verify it; gives 1 where PyTorch and onnxruntime disagree."""
+    from netspec.cli.option_values import graph_of, output_of
     from netspec.cli.output import status, warn
-    from netspec.cli.resolve import graph_of, output_of
     from netspec.runtime.module import build_module
     from netspec.runtime.onnx.export import export_onnx
     from netspec.runtime.onnx.report import UNVERIFIED, parity_report, two_runtimes

@@ -43,8 +43,8 @@ def add(commands: Commands) -> None:
 
 def run(options: Namespace) -> None:
     """Print the shape table in the format asked for, or the largest batch within a memory."""
+    from netspec.cli.option_values import graph_of
     from netspec.cli.output import draw
-    from netspec.cli.resolve import graph_of
     from netspec.diagnostics import UsageError
     from netspec.emit.table import ShapeTable
     from netspec.view.expand import known_levels

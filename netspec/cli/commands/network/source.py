@@ -19,7 +19,7 @@ def add(commands: Commands) -> None:
 
 def run(options: Namespace) -> None:
     """Print the source."""
-    from netspec.cli.resolve import graph_of
+    from netspec.cli.option_values import graph_of
     from netspec.emit.source import emit_source
 
     print(emit_source(graph_of(options)).text, end="")

@@ -38,8 +38,8 @@ def run(options: Namespace) -> int:
     from pathlib import Path
 
     from netspec.cli.commands.network.build.artefacts import build_all
+    from netspec.cli.option_values import graph_of
     from netspec.cli.output import draw
-    from netspec.cli.resolve import graph_of
     from netspec.emit.table import ShapeTable
     from netspec.targets import WriteOptions
 

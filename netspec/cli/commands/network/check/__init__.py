@@ -27,7 +27,7 @@ def add(commands: Commands) -> None:
 def run(options: Namespace) -> int:
     """Check every spec once, or whenever a file is saved."""
     from netspec.cli.commands.network.check.verdicts import check_all
-    from netspec.cli.resolve import limits_of
+    from netspec.cli.option_values import limits_of
 
     if options.watch:
         from netspec.cli.commands.network.check.watch import watch

@@ -51,8 +51,8 @@ def run(options: Namespace) -> int:
     from pathlib import Path
 
     from netspec.cli.commands.network.diff.sides import compared
+    from netspec.cli.option_values import limits_of, overrides_of, sizes_of
     from netspec.cli.output import draw
-    from netspec.cli.resolve import limits_of, overrides_of, sizes_of
     from netspec.emit.diff import Diff
 
     found = Diff(*compared(options, overrides_of(options), sizes_of(options), limits_of(options)))

@@ -27,7 +27,7 @@ def add(commands: Commands) -> None:
 def run(options: Namespace) -> int:
     """Serve the page until Ctrl-C."""
     from netspec.cli.commands.network.serve.site import serve
-    from netspec.cli.resolve import graph_of
+    from netspec.cli.option_values import graph_of
     from netspec.diagnostics import UsageError
     from netspec.pipeline import find_spec
 

@@ -39,7 +39,7 @@ def add(commands: Commands) -> None:
 
 def run(options: Namespace) -> int:
     """Train all of them, then show them side by side."""
-    from netspec.cli.resolve import limits_of, pairs
+    from netspec.cli.option_values import limits_of, pairs
 
     pairs(options.set, "--set")
     from netspec.cli.commands.training.compare.candidates import compare

@@ -54,7 +54,7 @@ def add(commands: Commands) -> None:
 
 def run(options: Namespace) -> int:
     """Train the network, or print the plan."""
-    from netspec.cli.resolve import limits_of, overrides_of, sizes_of
+    from netspec.cli.option_values import limits_of, overrides_of, sizes_of
     from netspec.pipeline import compile_loaded, load_spec
 
     if options.devices is not None:

@@ -12,7 +12,7 @@ from netspec.pipeline import compile_spec
 from netspec.recipes import Column
 from netspec.recipes.losses import BCEWithLogitsLoss, CrossEntropyLoss, NLLLoss
 from netspec.train.data import Data, TensorRows
-from netspec.train.optimize.balance import read_loss_weights, write_loss_weights
+from netspec.train.optimize.class_weights import read_loss_weights, write_loss_weights
 from netspec.train.optimize.objective import Objective, shares
 from netspec.train.setup import Setup
 
