@@ -88,7 +88,7 @@ def add_verify_argument(command: ArgumentParser) -> None:
         "--verify",
         choices=("none", "quick", "full"),
         default="quick",
-        help="how the ONNX file is verified: not at all, at small sizes (default), or at the table's too",
+        help="verify the ONNX file: not at all, at small sizes, or at the sizes of the table, too (default: quick)",
     )
 
 
