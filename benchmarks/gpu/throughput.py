@@ -69,18 +69,22 @@ class Measured(Exception):
     """All steps that are wanted have been timed: the run need not go on, nor leave anything."""
 
 
-class Stopwatch(Plain):
-    """Times the steps of a run after the first ``warm``, and ends it after ``steps`` more."""
+class Stopwatch:
+    """Times the steps of an optimizer after the first ``warm``, and ends the run after ``steps`` more.
+
+    It counts as the optimizer does: the run tells of a step when its loss is read, which on a GPU is later.
+    """
 
     def __init__(self, device: torch.device, warm: int, steps: int):
-        super().__init__(warm + steps)
         self.device, self.warm, self.last = device, warm, warm + steps
-        self.seconds = 0.0
+        self.done, self.seconds = 0, 0.0
 
-    def step(self, done: int, loss: float) -> None:
-        if done == self.warm:
+    def count(self, *_: object) -> None:
+        """Count a step of the optimizer."""
+        self.done += 1
+        if self.done == self.warm:
             self.seconds = -self._now()
-        elif done == self.last:
+        elif self.done == self.last:
             self.seconds += self._now()
             raise Measured
 
@@ -114,7 +118,9 @@ def examples_a_second(graph: Graph, data: Data, device: torch.device, warm: int,
     batch = setup.recipe.settings.batch
     assert batch is not None
     with tempfile.TemporaryDirectory() as folder, suppress(Measured):
-        Run(setup, RunFolder(Path(folder)), stopwatch, warn=print).go()
+        run = Run(setup, RunFolder(Path(folder)), Plain(0), warn=print)
+        run.optimizer.register_step_post_hook(stopwatch.count)
+        run.go()
     return steps * batch / stopwatch.seconds
 
 

@@ -18,6 +18,21 @@ from netspec.train.data.batches import Batch
 from netspec.train.world import SINGLE_PROCESS, World
 
 
+def loss_fault(step: int, loss: float, model: nn.Module, batch: Batch | None, world: World) -> TrainingFault:
+    """Return the error of a step whose loss is not finite, naming the layer it comes from.
+
+    ``batch`` is that of the step; ``None`` if the weights have changed since, which leave nothing to look at. Every
+    process calls this.
+    """
+    where = "later steps have changed the weights; `--set train.devices=cpu` names the layer"
+    if batch is not None:
+        where = name_the_layer(model, batch, world)
+    return TrainingFault(
+        f"the loss is {loss} at step {step}: {where}. The last good checkpoint is kept; a smaller "
+        "learning rate (`--set train.optimizer.lr=…`), a `schedule` with `warmup`, or `clip: 1.0` may help"
+    )
+
+
 def name_the_layer(model: nn.Module, batch: Batch, world: World = SINGLE_PROCESS) -> str:
     """Explain where the first number that is not finite comes from: a parameter, the data, or a layer.
 

@@ -12,6 +12,7 @@ from netspec.recipes.schedules import ConstantLR
 from netspec.train.distributed.strategies import DDP, ModelWithLoss, SingleProcess, Strategy
 from netspec.train.errors import enough_rows, out_of_memory, readable
 from netspec.train.loop.journal import Journal
+from netspec.train.loop.losses import StepLosses
 from netspec.train.loop.requests import Requests
 from netspec.train.loop.selection import Selection
 from netspec.train.loop.state import State
@@ -64,10 +65,12 @@ class Run:
         )
         self.state = State()
         self.requests = Requests(self.world, recipe.checkpoint.minutes)
-        self.stepper = Stepper(setup, objective, self.strategy, self.optimizer, self.schedule, self.requests)
+        self.losses = StepLosses(setup, self.requests, self._record)
+        self.stepper = Stepper(setup, objective, self.strategy, self.optimizer, self.schedule, self.losses)
         self.selection = Selection(setup)
         self.journal = Journal(folder, self.world, self.settings.tensorboard)
         self.checkpoints = Checkpoints(folder.checkpoints, recipe.checkpoint.keep, self.world)
+        self._save_every = recipe.checkpoint.steps
         self._began = time.perf_counter()
         self._saved_at: tuple[int, int] | None = None  # epoch and step of the last checkpoint
         self._undefined: set[str] = set()  # metrics that a warning has named
@@ -93,19 +96,24 @@ class Run:
 
     def train_epoch(self) -> bool:
         """Take the remaining steps of the present epoch; return whether it is complete, rather than stopped."""
-        state, step = self.state, self.stepper.function()
+        state, take_step = self.state, self.stepper.function()
         for batch in self.setup.train.shuffled(state.epoch, self.settings.batch, skip=state.step_of_epoch):
-            loss, counted = step(batch, state.step + 1)
-            state.add_step(loss, counted)
-            self.journal.add_step(state.step, loss)
-            self.progress.step(state.step, loss)
+            state.count_step()
+            take_step(batch, state.step)
             if state.step >= self.total:
                 break
             if (self._is_due() or self.requests.stopping) and state.step_of_epoch < self.steps_per_epoch:
                 self._save()
                 if self.requests.stopping:
                     return False
+        self.losses.read()
         return True
+
+    def _record(self, step: int, loss: float, counted: float) -> None:
+        """Record the loss of a step, the mean over ``counted`` rows or positions."""
+        self.state.add_loss(loss, counted)
+        self.journal.add_step(step, loss)
+        self.progress.step(step, loss)
 
     def end_epoch(self) -> None:
         """Score the network, keep its weights if they are the best, and save if that is due."""
@@ -146,7 +154,7 @@ class Run:
 
     def _is_due(self) -> bool:
         """Return whether a checkpoint is due, by steps or by the clock."""
-        steps = self.setup.recipe.checkpoint.steps
+        steps = self._save_every
         return self.requests.save_due if steps is None else self.state.step % steps == 0
 
     def _synchronise_buffers(self) -> None:
@@ -158,6 +166,7 @@ class Run:
         state = self.state
         if self._saved_at == (state.epoch, state.step):
             return
+        self.losses.read()
         state.seconds = time.perf_counter() - self._began
         self._synchronise_buffers()
         self.selection.write(state, self.folder, self.strategy)

@@ -86,6 +86,7 @@ class Batches:
         self.prepare, self.augment = tuple(prepare), tuple(augment)
         self.subset = torch.arange(len(rows)) if subset is None else subset
         self.rows, self.padding, self.lengths = rows, padding or {}, torch.empty(0)
+        self.place = device if isinstance(rows, TensorRows) else torch.device("cpu")  # where numbers of rows are used
         self.ready = False  # whether the rows are prepared once and for all
         if isinstance(rows, TensorRows):
             needed = {name: tensor for name, tensor in rows.tensors.items() if name in binding.columns}
@@ -106,9 +107,10 @@ class Batches:
     def shuffled(self, epoch: int, batch: int | None, skip: int = 0) -> Iterator[Batch]:
         """Yield the batches of an epoch but for the first ``skip``, in an order that seed and epoch decide."""
         order = self.subset[torch.randperm(len(self), generator=seeded(self.seed, "order", epoch))]
+        generators = [seeded(self.seed, each.name, number, epoch) for number, (each, _) in enumerate(self.augment)]
         draws = [
-            torch.rand(len(self.rows), transform.draws, generator=seeded(self.seed, transform.name, number, epoch))
-            for number, (transform, _) in enumerate(self.augment)
+            torch.rand(len(self.rows), transform.draws, generator=generator).to(self.place)
+            for (transform, _), generator in zip(self.augment, generators)
         ]
         batches: Sequence[Tensor] = torch.split(order, batch or len(self))
         if len(self.lengths) and batch is not None:
@@ -131,7 +133,8 @@ class Batches:
     def take(self, index: Tensor) -> Batch:
         """Return the rows of ``index`` (int64, [n]), which counts the rows of the subset."""
         index = self.subset[index]
-        return self._batch(self._take_rows(index), index, (), len(index), len(index))
+        (placed,) = self._placed([index])
+        return self._batch(self._take_rows(placed), placed, (), len(index), len(index))
 
     def _by_length(self, order: Tensor, batch: int, epoch: int) -> Sequence[Tensor]:
         """Return the rows of an epoch in batches of like length, the batches shuffled again."""
@@ -154,11 +157,21 @@ class Batches:
         self, batches: Sequence[Tensor], draws: Sequence[Tensor] = (), world: World | None = None
     ) -> Iterator[Batch]:
         """Yield this process's share of the batches whose row numbers are given."""
-        parts = [batch[(world or self.world).part(len(batch))] for batch in batches]
-        counts = [len(part) for part in parts]
-        mine = [part if count else batch[:1] for batch, part, count in zip(batches, parts, counts)]
-        for batch, index, count, tensors in zip(batches, mine, counts, self._read(mine)):
-            yield self._trimmed(self._batch(tensors, index, draws, count, len(batch)))
+        wholes = counts = [each.shape[0] for each in batches]
+        world = world or self.world
+        if world.size > 1:
+            parts = [batch[world.part(whole)] for batch, whole in zip(batches, wholes)]
+            counts = [each.shape[0] for each in parts]
+            batches = [part if count else batch[:1] for batch, part, count in zip(batches, parts, counts)]
+        batches = self._placed(batches)
+        for index, count, whole, tensors in zip(batches, counts, wholes, self._read(batches)):
+            yield self._trimmed(self._batch(tensors, index, draws, count, whole))
+
+    def _placed(self, batches: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Return the numbers of rows on the device of those; all at once, as each copy would wait for it."""
+        if self.place.type == "cpu" or not batches:
+            return batches
+        return torch.split(torch.cat([*batches]).to(self.place), [each.shape[0] for each in batches])
 
     def _read(self, batches: Sequence[Tensor]) -> Iterator[dict[str, Tensor]]:
         """Yield the rows of each batch, on the device."""
@@ -171,7 +184,7 @@ class Batches:
     def _take_rows(self, index: Tensor) -> dict[str, Tensor]:
         """Return rows by their numbers, on the device."""
         if isinstance(self.rows, TensorRows):
-            return self.rows.take(index.to(self.device))
+            return self.rows.take(index)
         return self._moved(self.rows.take(index))
 
     def _moved(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

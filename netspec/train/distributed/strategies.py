@@ -58,6 +58,15 @@ class Strategy:
 class SingleProcess(Strategy):
     """One process trains the network."""
 
+    def __init__(self, module: ModelWithLoss):
+        super().__init__(module)
+        self.model, self.objective, self.autocast = module.model, module.objective, module.autocast
+
+    def __call__(self, batch: Batch, shares: Mapping[str, float] | None = None) -> Tensor:
+        with self.autocast():
+            outputs = self.model(*batch.inputs)
+        return self.objective(outputs, batch.targets, shares)
+
 
 class DDP(Strategy):
     """Every process has the whole network, and all take the same step: torch's ``DistributedDataParallel``.

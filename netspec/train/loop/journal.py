@@ -27,32 +27,29 @@ class Journal:
     def __init__(self, folder: RunFolder, world: World, tensorboard: bool):
         self.folder, self.world = folder, world
         self.board = board(folder) if tensorboard and world.is_first else None
-        self._pending: list[str] = []
+        self._pending: list[str | tuple[int, float]] = []  # lines, and steps that are written as lines later, at once
         self._sha256 = hashlib.sha256()
         self._flushed = time.perf_counter()
 
     def add_step(self, step: int, loss: float) -> None:
         """Record the loss of a step. Raises ``EnvironmentFault`` if the file cannot be written."""
-        self._add(f'{{"step": {step}, "loss": {loss!r}}}\n')
+        self._pending.append((step, loss))
+        if time.perf_counter() - self._flushed >= FLUSH_EVERY:
+            self.flush()
 
     def add_epoch(self, record: Mapping[str, Any]) -> None:
         """Record an epoch: ``{"epoch", "step", "train", "validation", "lr", "seconds"}``."""
-        self._add(json.dumps(record) + "\n")
+        self._pending.append(json.dumps(record) + "\n")
         if self.board is not None:
             for part in ("train", "validation"):
                 for name, value in record.get(part, {}).items():
                     self.board.add_scalar(f"{part}/{name}", value, record["step"])
             self.board.flush()
 
-    def _add(self, line: str) -> None:
-        self._pending.append(line)
-        if time.perf_counter() - self._flushed >= FLUSH_EVERY:
-            self.flush()
-
     def flush(self) -> None:
         """Write the lines that are pending. Raises ``EnvironmentFault`` if the file cannot be written."""
         if self.world.is_first:
-            lines = "".join(self._pending).encode()
+            lines = "".join(each if isinstance(each, str) else line_of(*each) for each in self._pending).encode()
             with too_large(self.folder.metrics):
                 self.folder.append_metrics(lines)
             self._sha256.update(lines)
@@ -75,3 +72,8 @@ class Journal:
         if digest is not None and digest != self.digest():
             return f"{path} is damaged: it has other numbers than when the run wrote it"
         return None
+
+
+def line_of(step: int, loss: float) -> str:
+    """Return the line of a step, with all digits of its loss."""
+    return f'{{"step": {step}, "loss": {loss!r}}}\n'

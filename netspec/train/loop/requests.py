@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from netspec.train.world import World
 
@@ -25,16 +26,18 @@ class Requests:
         """Return whether the run ends after this step: at once for a single process, else when all know of it."""
         return self.asked_to_stop if self.world.size == 1 else self._stop_agreed
 
-    def agree(self, number: float = 0.0) -> float:
-        """Exchange the requests of all processes, and return the sum of their ``number``.
+    def agree(self, *numbers: float) -> Sequence[float]:
+        """Exchange the requests of all processes, and return the sum of each of their ``numbers``.
 
         One reduction carries both, as every reduction costs a step its latency.
         """
-        elapsed = time.perf_counter() - self._last_save
-        due = self.world.is_first and self.minutes is not None and elapsed >= 60 * self.minutes
-        number, stop, save = self.world.sums(number, self.asked_to_stop, due)
+        due = self.minutes is not None and time.perf_counter() - self._last_save >= 60 * self.minutes
+        if self.world.size == 1:
+            self.save_due = due
+            return numbers
+        *sums, stop, save = self.world.sums(*numbers, self.asked_to_stop, due and self.world.is_first)
         self._stop_agreed, self.save_due = bool(stop), bool(save)
-        return number
+        return sums
 
     def saved(self) -> None:
         """Restart the clock of checkpoints."""

@@ -32,10 +32,13 @@ class State:
     waited: int = 0
     done: bool = False
 
-    def add_step(self, loss: float, counted: float) -> None:
-        """Count a step whose loss is the mean over ``counted`` rows or positions."""
+    def count_step(self) -> None:
+        """Count a step."""
         self.step += 1
         self.step_of_epoch += 1
+
+    def add_loss(self, loss: float, counted: float) -> None:
+        """Add the loss of a step, the mean over ``counted`` rows or positions."""
         self.loss_of_epoch += loss * counted
         self.counted_of_epoch += counted
 

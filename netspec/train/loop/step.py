@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from netspec.diagnostics import TrainingFault
 from netspec.train.data.batches import Batch, split
 from netspec.train.distributed.strategies import Strategy
-from netspec.train.errors import name_the_layer
-from netspec.train.loop.requests import Requests
+from netspec.train.loop.losses import StepLosses
 from netspec.train.optimize.objective import Objective, shares
 from netspec.train.schedules import Scheduled
 from netspec.train.setup import Setup
 
 
-class StepResult(NamedTuple):
-    """The loss of a step's batch, and the rows or positions that it is the mean of, over all processes."""
-
-    loss: float
-    counted: float
-
-
 class Stepper:
-    """Takes one step of ``optimizer`` and ``schedule`` for each batch: ``stepper(batch, number) -> StepResult``.
+    """Takes one step of ``optimizer`` and ``schedule`` for each batch, and hands its loss to ``losses``.
 
-    ``number`` counts the steps of the run from 1 on. Raises ``TrainingFault`` if the loss is not finite; the weights
-    are then those of the step before.
+    Its functions take a batch and the number of the step, which counts those of the run from 1 on. They raise
+    ``TrainingFault`` if a loss is not finite, as ``StepLosses`` describes.
     """
 
     def __init__(
@@ -40,59 +29,57 @@ class Stepper:
         strategy: Strategy,
         optimizer: torch.optim.Optimizer,
         schedule: Scheduled,
-        requests: Requests,
+        losses: StepLosses,
     ):
         self.setup, self.objective, self.strategy = setup, objective, strategy
-        self.optimizer, self.schedule, self.requests = optimizer, schedule, requests
+        self.optimizer, self.schedule, self.losses = optimizer, schedule, losses
         self.settings, self.world = setup.recipe.settings, setup.world
 
-    def function(self) -> Callable[[Batch, int], StepResult]:
+    def function(self) -> Callable[[Batch, int], None]:
         """Return the function that takes the steps of this recipe."""
         if self.setup.recipe.optimizer.closure:
             return self._closure_step
         return self._whole_step if self.settings.accumulate == self.world.size == 1 else self._shared_step
 
-    def _whole_step(self, batch: Batch, number: int) -> StepResult:
+    def _whole_step(self, batch: Batch, number: int) -> None:
         loss = self.strategy(batch)
-        value = self._checked(self.requests.agree(loss.item()), batch, number)
+        self.losses.add(number, loss, self.objective.count(batch.targets), batch)
         loss.backward()  # type: ignore[no-untyped-call]
         self._update()
-        return StepResult(value, self._counts(batch)[self.objective.main])
 
-    def _shared_step(self, batch: Batch, number: int) -> StepResult:
+    def _shared_step(self, batch: Batch, number: int) -> None:
         """Take a step on a batch that is divided among processes, or into parts whose gradients are accumulated."""
         totals = self.world.sums(*self._counts(batch).values())
         total_of = dict(zip(self.objective.terms, totals))
-        value = 0.0
+        total = torch.zeros((), dtype=torch.float64, device=self.setup.device)
         parts = split(batch, min(self.settings.accumulate, max(batch.whole // self.world.size, 1)))
         for part in parts:
             with self.strategy.gradient_sync(last=part is parts[-1]):
                 loss = self.strategy(part, shares(self._counts(part), total_of))
-                value += loss.item()
+                total += loss.detach()
                 (loss * self.world.size).backward()  # type: ignore[no-untyped-call]  # gradients are averaged
-        value = self._checked(self.requests.agree(value), batch, number)
+        self.losses.add(number, total, total_of[self.objective.main], batch)
         self._update()
-        return StepResult(value, total_of[self.objective.main])
 
-    def _closure_step(self, batch: Batch, number: int) -> StepResult:
-        """Take a step of an optimizer that evaluates the loss several times."""
-        first: list[float] = []
+    def _closure_step(self, batch: Batch, number: int) -> None:
+        """Take a step of an optimizer that evaluates the loss several times, of which the first is the step's."""
         backward = self.setup.recipe.optimizer.backward
+        is_first = True
 
         def closure() -> Tensor:
+            nonlocal is_first
             if backward:
                 self.optimizer.zero_grad()
             loss = self.strategy(batch)
-            if not first:
-                first.append(self._checked(loss.item(), batch, number))
+            if is_first:
+                is_first = False
+                self.losses.add(number, loss, self.objective.count(batch.targets), batch)
             if backward:
                 loss.backward()  # type: ignore[no-untyped-call]
             return loss
 
         self.optimizer.step(closure)  # type: ignore[arg-type]
-        self.requests.agree(first[0])
         self.schedule.step()
-        return StepResult(first[0], self._counts(batch)[self.objective.main])
 
     def _counts(self, batch: Batch) -> dict[str, float]:
         """Return what counts of each output's target; 0 in a process without rows, whose one row stands in."""
@@ -104,13 +91,3 @@ class Stepper:
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.schedule.step()
-
-    def _checked(self, loss: float, batch: Batch, number: int) -> float:
-        """Return a loss that is finite. Raises ``TrainingFault`` for another, naming the layer it comes from."""
-        if math.isfinite(loss):
-            return loss
-        where = name_the_layer(self.setup.model, batch, self.world)
-        raise TrainingFault(
-            f"the loss is {loss} at step {number}: {where}. The last good checkpoint is kept; a smaller "
-            "learning rate (`--set train.optimizer.lr=…`), a `schedule` with `warmup`, or `clip: 1.0` may help"
-        )

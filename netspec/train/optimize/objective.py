@@ -28,12 +28,17 @@ class Term:
     ignored: int | None
     weight: Tensor | None = None
 
+    @property
+    def skips(self) -> bool:
+        """Return whether rows or positions may count for nothing."""
+        return self.ignored is not None or self.weight is not None
+
     def count(self, target: Tensor) -> float:
         """Return the number of rows or positions that the mean is over, or the sum of their weights."""
         if self.weight is not None:
             counted = target if self.ignored is None else target[target != self.ignored]
             return float(self.weight.to(target.device)[counted].sum(dtype=torch.float64))
-        return len(target) if self.ignored is None else int((target != self.ignored).sum())
+        return target.shape[0] if self.ignored is None else int((target != self.ignored).sum())
 
 
 class Objective:
@@ -48,6 +53,7 @@ class Objective:
     ):
         self.terms = {name: term(loss, padding.get(name)) for name, loss in losses.items()}
         self.main = next(iter(losses))
+        self._may_be_empty = [name for name, each in self.terms.items() if each.skips]
         self.penalised, self.decay = penalised or [], decay
 
     def __call__(
@@ -59,23 +65,30 @@ class Objective:
         ``shares`` is, for a part of a batch and each output, the part's share of what counts in the whole batch: the
         losses of all parts then add up to that of the batch, however much padding each has.
         """
-        named = self.named(outputs)
-        if shares is None:  # all that counts in a whole batch may be nothing
-            shares = {name: float(count > 0) for name, count in self.counts(targets).items()}
-        parts = [self._part(name, named[name], targets[name], shares.get(name, 1.0)) for name in named]
-        total = parts[0]
-        for part in parts[1:]:
-            total = total + part
-        share = shares.get(self.main, 1.0)
+        if shares is None:
+            shares = self._shares_of_whole(targets) if self._may_be_empty else {}
+        total: Tensor | None = None
+        for name, output in self.named(outputs).items():
+            part = self._part(name, output, targets[name], shares.get(name, 1.0))
+            total = part if total is None else total + part
+        assert total is not None
         for parameter in self.penalised:
-            total = total + share * self.decay / 2 * parameter.square().sum()
+            total = total + shares.get(self.main, 1.0) * self.decay / 2 * parameter.square().sum()
         return total
+
+    def _shares_of_whole(self, targets: Mapping[str, Tensor]) -> dict[str, float]:
+        """Return 0 for each output of which nothing counts in a whole batch, whose share is 1 otherwise."""
+        return {name: float(self.terms[name].count(targets[name]) > 0) for name in self._may_be_empty}
 
     def named(self, outputs: Any) -> dict[str, Tensor]:
         """Return the outputs that have a loss and are present, by name."""
         if not isinstance(outputs, dict):
             return {self.main: outputs}
         return {name: outputs[name] for name in self.terms if name in outputs}
+
+    def count(self, targets: Mapping[str, Tensor]) -> float:
+        """Return the number of rows or positions that the loss of the main output is the mean of, or their weight."""
+        return self.terms[self.main].count(targets[self.main])
 
     def counts(self, targets: Mapping[str, Tensor]) -> dict[str, float]:
         """Return, for each output, the number of rows or positions that its loss is the mean of, or their weight."""
@@ -108,7 +121,7 @@ def criterion(loss: Loss, padding: int | None) -> Callable[[Tensor, Tensor], Ten
     weights = {name: torch.tensor(keywords.pop(name)) for name in WEIGHTS if name in keywords}
     if loss.per_class and padding is not None:
         keywords.setdefault("ignore_index", padding)
-    function = partial(function, **keywords)
+    function = partial(function, **keywords) if keywords else function
     if weights:
         function = partial(_weighted, function, weights)
     return partial(_classes if loss.per_class else _numbers, function)
