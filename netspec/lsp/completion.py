@@ -16,7 +16,8 @@ from netspec.elaborate.steps import STRUCTURES
 from netspec.expressions.values import TABLE as FUNCTIONS
 from netspec.lsp.document import Document
 from netspec.lsp.hover import arguments_text
-from netspec.lsp.outline import Block, Mention, Outline
+from netspec.lsp.mention import Block, Mention
+from netspec.lsp.outline import Outline
 from netspec.lsp.words import word_before
 from netspec.ops import OPS, Op
 from netspec.ops.core.arguments import text_rule

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from netspec.diagnostics import Span
 from netspec.lsp.document import Document
-from netspec.lsp.outline import Mention
+from netspec.lsp.mention import Mention
 from netspec.lsp.words import word_at
 
 

@@ -8,10 +8,12 @@ from netspec.analysis.costs import Costs
 from netspec.dims import pretty_shape
 from netspec.elaborate.steps import STRUCTURES
 from netspec.lsp.document import Document, Instance
-from netspec.lsp.outline import Block, Mention
+from netspec.lsp.mention import Block, Mention
 from netspec.lsp.words import word_at
 from netspec.ops import OPS
+from netspec.recipes import ingredients
 from netspec.reference.sources.forms import call_keys, form_keys
+from netspec.reference.sources.ingredients import ingredient_arguments
 from netspec.reference.sources.ops import described_arguments
 from netspec.reference.word import WordArgument
 from netspec.text.docstrings import documentation
@@ -38,6 +40,8 @@ def describe(document: Document, mention: Mention, line: int, column: int) -> st
         case "key" if mention.form is not None:
             key = form_keys(mention.form).get(mention.word)
             return f"`{mention.word}`: {key.doc}" if key is not None and key.doc else None
+        case "ingredient":
+            return _ingredient(mention)
         case "reference":
             return _reference(document, mention)
         case "expression" | "parameter":
@@ -97,6 +101,21 @@ def _argument(document: Document, mention: Mention) -> str | None:
     if block is not None and word in block.params:
         return f"{_parameter_doc(block, word)} (a parameter of `{owner}`)"
     return None
+
+
+def _ingredient(mention: Mention) -> str | None:
+    """Return the documentation of an ingredient of training, or of an argument of one."""
+    known = ingredients(mention.kind) if mention.kind is not None else {}
+    kind = known.get(mention.owner or mention.word)
+    if kind is None:
+        return None
+    arguments = ingredient_arguments(kind)
+    if not mention.owner:
+        return f"**{mention.word}** · {documentation(kind)}\n\n{arguments_text(arguments)}".rstrip()
+    argument = arguments.get(mention.word)
+    if argument is None:
+        return None
+    return f"`{mention.word}` of `{mention.owner}` ({needed(argument)}): {argument.doc}"
 
 
 def _value(document: Document, mention: Mention, word: str) -> str | None:

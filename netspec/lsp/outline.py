@@ -6,14 +6,14 @@ It asks for nothing but a tree, so it serves a document that is far from sound: 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field
-from typing import Literal
 
 from netspec import library
-from netspec.dataclass import dataclass
 from netspec.diagnostics import Span
 from netspec.elaborate.steps import STRUCTURES
+from netspec.lsp.mention import Block, Mention, Role, VisibleNames
 from netspec.ops import OPS
+from netspec.recipes import Kind as IngredientKind
+from netspec.recipes import ingredients
 from netspec.spec import (
     BlockSpec,
     DimSpec,
@@ -23,75 +23,22 @@ from netspec.spec import (
     OutputSpec,
     ParamSpec,
     Spec,
+    TrainSpec,
 )
 from netspec.spec.reading import FormField, form_fields
 from netspec.spec.steps import is_main
 from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
 
-Role = Literal["key", "step", "argument", "reference", "expression", "definition", "parameter"]
-"""``key`` of a form; ``step``, the op, block or structure that runs; ``argument`` of a step; ``reference`` to a step;
-``expression``; ``definition`` of a name; ``parameter`` that a variant sets."""
-
-
-@dataclass(slots=True)
-class VisibleNames:
-    """The names that are visible in a body: steps and values of its own, and those of the bodies around it."""
-
-    parent: VisibleNames | None = None
-    steps: dict[str, Span] = field(default_factory=dict)
-    values: dict[str, Span] = field(default_factory=dict)
-
-    def inner(self, *, transparent: bool = False) -> VisibleNames:
-        """A scope within; the steps of a transparent one are seen from outside."""
-        made = VisibleNames(self)
-        if transparent:
-            made.steps = self.steps
-        return made
-
-    def step(self, name: str) -> Span | None:
-        """Return where the step of that name is."""
-        found = self.steps.get(name)
-        return found if found is not None or self.parent is None else self.parent.step(name)
-
-    def value(self, name: str) -> Span | None:
-        """Return where the parameter, index or list of that name is declared."""
-        found = self.values.get(name)
-        return found if found is not None or self.parent is None else self.parent.value(name)
-
-    def all_steps(self) -> dict[str, Span]:
-        return {**(self.parent.all_steps() if self.parent else {}), **self.steps}
-
-    def all_values(self) -> dict[str, Span]:
-        return {**(self.parent.all_values() if self.parent else {}), **self.values}
-
-
-@dataclass(frozen=True, slots=True)
-class Mention:
-    """A word with what it is. ``owner`` is the form or the step that it belongs to; ``siblings`` the keys beside it."""
-
-    role: Role
-    word: str
-    span: Span
-    scope: VisibleNames
-    owner: str = ""
-    form: type[Form] | None = None
-    siblings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A block as far as it is written: its place, parameters, inputs and documentation.
-
-    ``params`` gives each parameter's place and its default, or its type; ``meanings`` are their ``doc``.
-    """
-
-    name: str
-    span: Span
-    params: Mapping[str, tuple[Span, str]]
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    doc: str
-    meanings: Mapping[str, str] = field(default_factory=dict)
+INGREDIENTS: Mapping[str, IngredientKind] = {
+    "data": "data",
+    "prepare": "transform",
+    "augment": "transform",
+    "loss": "loss",
+    "metrics": "metric",
+    "optimizer": "optimizer",
+    "schedule": "schedule",
+}
+"""The keys of ``train`` under which ingredients are written, with their kinds."""
 
 
 class Outline:
@@ -157,6 +104,38 @@ class Outline:
                     self._expect(value)
                 case "init":
                     self._expressions(value, self.top)
+                case "train":
+                    self._train(value)
+
+    def _train(self, node: SyntaxNode) -> None:
+        for word, value in self._keys(node, TrainSpec, self.top):
+            if word in INGREDIENTS:
+                self._ingredients(value, INGREDIENTS[word])
+            else:
+                self._expressions(value, self.top)
+
+    def _ingredients(self, node: SyntaxNode, kind: IngredientKind) -> None:
+        """Read one ingredient, a list of them, or a mapping from outputs to them."""
+        if isinstance(node, ScalarNode):
+            self._add("ingredient", node, self.top, kind=kind)
+        elif isinstance(node, ListNode):
+            for item in node.items:
+                self._ingredients(item, kind)
+        else:
+            for key, value in node.entries:
+                if key.text in ingredients(kind):
+                    self._add("ingredient", key, self.top, kind=kind)
+                    self._ingredient_arguments(key.text, value, kind)
+                else:
+                    self._ingredients(value, kind)
+
+    def _ingredient_arguments(self, owner: str, node: SyntaxNode, kind: IngredientKind) -> None:
+        if not isinstance(node, MapNode):
+            self._expressions(node, self.top)
+            return
+        for key, value in node.entries:
+            self._add("ingredient", key, self.top, owner, kind=kind, siblings=node.keys())
+            self._expressions(value, self.top)
 
     def _parameters(self, node: SyntaxNode | None, scope: VisibleNames, into: dict[str, tuple[Span, str]]) -> None:
         if not isinstance(node, MapNode):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from netspec.dataclass import dataclass
@@ -28,6 +29,9 @@ Kind = Literal[
     "argument",
     "value",
 ]
+
+KIND_TITLES: Mapping[str, str] = {"data": "data set", "expression word": "word of expressions"}
+"""The kinds that a reader knows by another name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,11 @@ class Word:
     examples: tuple[str, ...] = ()
     related: tuple[str, ...] = ()
     holds: Json | None = None
+
+    @property
+    def kind_title(self) -> str:
+        """Its kind as a reader knows it: `data set` rather than `data`."""
+        return KIND_TITLES.get(self.kind, self.kind)
 
     @property
     def summary(self) -> str:

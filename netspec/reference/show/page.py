@@ -18,7 +18,6 @@ LONGEST_TITLE = 12
 MORE = (
     "Arguments and values also have help: `netspec help kernel_size`, `netspec help conv2d.bias`, `netspec help mixed`."
 )
-KINDS = {"data": "data set", "expression word": "word of expressions"}
 BOLD, DIM, PLAIN = "\033[1m", "\033[2m", "\033[0m"
 
 
@@ -76,7 +75,7 @@ def _columns(head: str, names: Sequence[str], indent: int, width: int) -> Iterat
 
 def _page(word: Word, width: int) -> Iterator[str]:
     """The lines of an entry, with the marks of Markdown for what is bold."""
-    kind = KINDS.get(word.kind, word.kind)
+    kind = word.kind_title
     group = f" of {_article(word.group)}" if word.kind in ("key", "argument") and word.group else ""
     yield f"**{word.name}** · {kind}{group}" + (f" · {word.group}" if word.group and not group else "")
     yield ""

@@ -11,6 +11,7 @@ from netspec import library
 from netspec.diagnostics import UsageError, did_you_mean
 from netspec.ops import OPS, Op
 from netspec.ops.core.meanings import meaning
+from netspec.reference.registry import find
 from netspec.spec import BlockSpec, Written
 from netspec.syntax import ScalarNode
 
@@ -36,8 +37,7 @@ def describe_op(name: str) -> str:
     if block is not None:
         return _describe_block(name, block)
     if name not in OPS:
-        hint = did_you_mean(name, [*OPS, *library.names()]) or "`netspec ops` lists them all"
-        raise UsageError(f"there is no op named `{name}`: {hint}")
+        raise UsageError(_not_an_op(name))
     op = OPS[name]
     lines = [f"{name}  ({op.family})", "", _plain(op.summary()), ""]
     fields = op.model_fields
@@ -55,6 +55,16 @@ def describe_op(name: str) -> str:
     lines.append("inputs")
     lines.append("  any number, with `from: [a, b]`" if op.variadic else "  " + ", ".join(op.ports))
     return "\n".join([*lines, "", "written", *(f"  {line}" for line in _examples(op))])
+
+
+def _not_an_op(name: str) -> str:
+    """The message about a name that no op has: what else it names in the language, or the nearest op."""
+    try:
+        kind = find(name)[0].kind_title
+    except UsageError:
+        hint = did_you_mean(name, [*OPS, *library.names()]) or "`netspec ops` lists them all"
+        return f"there is no op named `{name}`: {hint}"
+    return f"`{name}` is {'an' if kind[0] in 'aeio' else 'a'} {kind}: see `netspec help {name}`"
 
 
 def _standard() -> dict[str, BlockSpec]:

@@ -1,0 +1,83 @@
+"""A word of a document with its role and the names that are visible to it, and a block as far as it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+from typing import Literal
+
+from netspec.dataclass import dataclass
+from netspec.diagnostics import Span
+from netspec.recipes import Kind as IngredientKind
+from netspec.spec import Form
+
+Role = Literal["key", "step", "argument", "reference", "expression", "definition", "parameter", "ingredient"]
+"""``key`` of a form; ``step``, the op, block or structure that runs; ``argument`` of a step; ``reference`` to a step;
+``expression``; ``definition`` of a name; ``parameter`` that a variant sets; ``ingredient`` of
+training, or an argument of one."""
+
+
+@dataclass(slots=True)
+class VisibleNames:
+    """The names that are visible in a body: steps and values of its own, and those of the bodies around it."""
+
+    parent: VisibleNames | None = None
+    steps: dict[str, Span] = field(default_factory=dict)
+    values: dict[str, Span] = field(default_factory=dict)
+
+    def inner(self, *, transparent: bool = False) -> VisibleNames:
+        """A scope within; the steps of a transparent one are seen from outside."""
+        made = VisibleNames(self)
+        if transparent:
+            made.steps = self.steps
+        return made
+
+    def step(self, name: str) -> Span | None:
+        """Return where the step of that name is."""
+        found = self.steps.get(name)
+        return found if found is not None or self.parent is None else self.parent.step(name)
+
+    def value(self, name: str) -> Span | None:
+        """Return where the parameter, index or list of that name is declared."""
+        found = self.values.get(name)
+        return found if found is not None or self.parent is None else self.parent.value(name)
+
+    def all_steps(self) -> dict[str, Span]:
+        return {**(self.parent.all_steps() if self.parent else {}), **self.steps}
+
+    def all_values(self) -> dict[str, Span]:
+        return {**(self.parent.all_values() if self.parent else {}), **self.values}
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A word with what it is.
+
+    ``owner`` is the form, the step or the ingredient that it belongs to; ``siblings`` are the keys beside it; ``kind``
+    is the kind of an ingredient.
+    """
+
+    role: Role
+    word: str
+    span: Span
+    scope: VisibleNames
+    owner: str = ""
+    form: type[Form] | None = None
+    siblings: tuple[str, ...] = ()
+    kind: IngredientKind | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block as far as it is written: its place, parameters, inputs and documentation.
+
+    ``params`` gives each parameter's place and its default, or its type; ``meanings`` are their ``doc``.
+    """
+
+    name: str
+    span: Span
+    params: Mapping[str, tuple[Span, str]]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    doc: str
+    meanings: Mapping[str, str] = field(default_factory=dict)
