@@ -132,9 +132,9 @@ class Model:
         ``device`` (``auto``, ``cpu``, ``cuda``, …) is where the network is run, for a target that is verified by that.
         Raises ``UsageError`` for another name, ``EnvironmentFault`` where a file cannot be written.
         """
-        found = find_target(target)
-        with blamed(found):
-            return found.write(self.graph, Path(folder), WriteOptions(device)).files
+        declared = find_target(target)
+        with blamed(declared):
+            return declared.write(self.graph, Path(folder), WriteOptions(device)).files
 
     def explorer(self, path: str | Path) -> Path:
         """Write one HTML file with the diagram, the table and the YAML to look into; gives the path.

@@ -37,10 +37,10 @@ class Loaded:
     @property
     def digest(self) -> str:
         """SHA-256 of the file's text, and of the texts that it imports."""
-        made = hashlib.sha256(self.source.text.encode())
+        hasher = hashlib.sha256(self.source.text.encode())
         for source in self.imported:
-            made.update(b"\0" + source.text.encode())
-        return made.hexdigest()
+            hasher.update(b"\0" + source.text.encode())
+        return hasher.hexdigest()
 
     @property
     def variants(self) -> list[str | None]:
@@ -78,9 +78,9 @@ def load_source(
         report.raise_if_any()
         assert spec is not None
         return Loaded(source, document, spec, variant)
-    found = import_blocks(spec, source, report, limits, tree, path)
+    imported = import_blocks(spec, source, report, limits, tree, path)
     report.raise_if_any()
-    return Loaded(source, document, spec.changed(blocks=found.blocks), variant, tuple(found.sources))
+    return Loaded(source, document, spec.changed(blocks=imported.blocks), variant, tuple(imported.sources))
 
 
 def load_revision(target: str, revision: str, limits: FileLimits = DEFAULT) -> Loaded:
@@ -99,9 +99,9 @@ def find_spec(target: str | Path) -> tuple[Path, str | None]:
     text = str(target)
     if isinstance(target, Path) or text.endswith((".yaml", ".yml")) or "/" in text or "\\" in text:
         return Path(target), None
-    found = zoo.find(text)
-    if found is not None:
-        return found
+    entry = zoo.find(text)
+    if entry is not None:
+        return entry
     if Path(text).is_file():
         return Path(text), None
     hint = did_you_mean(text, zoo.names()) or "`netspec list` lists them all"
@@ -144,7 +144,7 @@ def read_value(key: str, text: str) -> SyntaxNode | None:
     """A parameter's value as written on the command line: YAML, as it would be in the spec. Raises ``SpecError``."""
     report = Report()
     node = parse(Source(f"--set {key}", text), report)
-    if any(found.id == "yaml-empty" for found in report.diagnostics):
+    if any(diagnostic.id == "yaml-empty" for diagnostic in report.diagnostics):
         raise UsageError(f"--set {key}={text} gives no value: write an empty string as `{key}=''`, with its quotes")
     report.raise_if_any()
     return node

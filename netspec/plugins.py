@@ -52,14 +52,14 @@ def look_for_plugins() -> None:
 
 def find_target(name: str) -> Target:
     """Return a target by its name, one of netspec's or of a plugin's. Raises ``UsageError`` where there is none."""
-    found = loaded_target(name)
-    if found is None:
+    target = loaded_target(name)
+    if target is None:
         look_for_plugins()
-        found = loaded_target(name)
-    if found is None:
+        target = loaded_target(name)
+    if target is None:
         hint = did_you_mean(name, target_names()) or "`netspec emit` lists them all"
         raise UsageError(f"there is no target named `{name}`: {hint}")
-    return found
+    return target
 
 
 def all_targets() -> list[Target]:
@@ -123,11 +123,11 @@ def _add(name: str, module: ModuleType) -> None:
 
 def _nothing(name: str, module: ModuleType) -> str:
     """Return why a module brings no op, no ingredient and no target."""
-    classes = [each for each in vars(module).values() if isinstance(each, type) and issubclass(each, (Op, Ingredient))]
-    nameless = [each for each in classes if each.__module__ == name]
+    classes = [kind for kind in vars(module).values() if isinstance(kind, type) and issubclass(kind, (Op, Ingredient))]
+    nameless = [kind for kind in classes if kind.__module__ == name]
     if nameless:
         return f"its class `{nameless[0].__name__}` has no `name`"
-    foreign = [each for each in classes if not each.__module__.startswith("netspec.")]
+    foreign = [kind for kind in classes if not kind.__module__.startswith("netspec.")]
     if foreign:
         return f"`{foreign[0].__name__}` is a class of `{foreign[0].__module__}`, which is the module to name"
     return "it has no class of its own that is derived from one of netspec's ops or ingredients, and no target"

@@ -124,7 +124,7 @@ def target(name: str, summary: str, *, file: str) -> Callable[[Callable[[Graph],
 def loaded_target(name: str) -> Target | None:
     """Return a target of netspec's, or one that a plugin has brought; ``None`` for another name."""
     if name in OWN:
-        return next(each for each in targets_in(import_module(OWN[name])) if each.name == name)
+        return next(target for target in targets_in(import_module(OWN[name])) if target.name == name)
     return _brought.get(name)
 
 
@@ -135,15 +135,15 @@ def target_names() -> list[str]:
 
 def targets_in(module: ModuleType) -> list[Target]:
     """Return the targets that are a module's own."""
-    found = [value for value in vars(module).values() if isinstance(value, Target)]
-    return [each for each in found if each.module == module.__name__]
+    targets = [value for value in vars(module).values() if isinstance(value, Target)]
+    return [target for target in targets if target.module == module.__name__]
 
 
-def add_target(found: Target) -> None:
+def add_target(target: Target) -> None:
     """Add a target from outside. Raises ``UsageError`` where there is one of its name."""
-    if found.name in target_names():
-        raise UsageError(f"{found.module} brings a target `{found.name}`, which already exists")
-    _brought[found.name] = found
+    if target.name in target_names():
+        raise UsageError(f"{target.module} brings a target `{target.name}`, which already exists")
+    _brought[target.name] = target
 
 
 def forget_targets() -> None:
@@ -161,5 +161,5 @@ def blamed(target: Target) -> Iterator[None]:
     except Exception as fault:
         if target.name in OWN:
             raise
-        said = f"{type(fault).__name__}: {fault}" if str(fault) else type(fault).__name__
-        raise UsageError(f"the target `{target.name}` of {target.module} failed: {said}") from fault
+        text = f"{type(fault).__name__}: {fault}" if str(fault) else type(fault).__name__
+        raise UsageError(f"the target `{target.name}` of {target.module} failed: {text}") from fault

@@ -85,25 +85,25 @@ def _run(arguments: Sequence[str] | None) -> int:
     try:
         try:
             return _done(options)
-        except NetspecError as found:
-            return _told(found, options.error_format)
-        except Exception as found:
-            fault = machine_fault(found)
+        except NetspecError as error:
+            return _told(error, options.error_format)
+        except Exception as error:
+            fault = machine_fault(error)
             if fault is None or is_interrupted():
                 raise
             return _told(EnvironmentFault(fault), options.error_format)
-    except KeyboardInterrupt as found:
-        return 128 + found.args[0] if found.args else INTERRUPTED
-    except Exception as found:
+    except KeyboardInterrupt as error:
+        return 128 + error.args[0] if error.args else INTERRUPTED
+    except Exception as error:
         if is_interrupted():  # and something has made another fault of it
             return INTERRUPTED
-        fault = machine_fault(found)
+        fault = machine_fault(error)
         if fault is not None:  # not even the words for a fault could be read
             print(f"netspec: {fault}", file=sys.stderr)
             return EnvironmentFault.exit_code
         if os.environ.get("NETSPEC_TRACEBACK"):
             raise
-        message = f"netspec: a bug in netspec, not in your spec: {type(found).__name__}: {found}"
+        message = f"netspec: a bug in netspec, not in your spec: {type(error).__name__}: {error}"
         print(f"{message}\nNETSPEC_TRACEBACK=1 shows where; please report it.", file=sys.stderr)
         return 4
 

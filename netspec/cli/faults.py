@@ -19,9 +19,9 @@ def tell(diagnostics: Sequence[Diagnostic], more: int, format: str) -> None:
     if format != "text":
         from netspec.diagnostics.formats import render_as
 
-        told = render_as(format, diagnostics, more, version=__version__)
-        if told:
-            print(told)
+        text = render_as(format, diagnostics, more, version=__version__)
+        if text:
+            print(text)
         return
     if diagnostics:
         print(f"{render_all(diagnostics, more, width())}\n", file=sys.stderr)

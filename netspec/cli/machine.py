@@ -43,34 +43,34 @@ PACKAGES = "site-packages"
 TOO_LARGE = ("exceeds maximum protobuf size", "exceeded maximum protobuf size", "larger than 2GB", "2GB limit")
 
 
-def machine_fault(found: BaseException) -> str | None:
+def machine_fault(error: BaseException) -> str | None:
     """Return a sentence on what the machine lacks; ``None`` if it is not at fault."""
-    if isinstance(found, RecursionError):
+    if isinstance(error, RecursionError):
         return "it is nested deeper than Python's stack allows; reduce the nesting"
-    if is_short_of_memory(found):
-        return f"this machine does not have enough memory{_detail(found)}; use a smaller network or smaller sizes"
-    if is_of_library(found) and any(word in str(found) for word in TOO_LARGE):
-        return f"a file of this format holds at most 2 GB{_detail(found)}; use a smaller network"
-    if isinstance(found, ModuleNotFoundError) and found.name:
-        return _missing(found)
-    if isinstance(found, ImportError):
-        return _not_loaded(_origin(found))
-    if isinstance(found, OSError) and not isinstance(found, io.UnsupportedOperation):
-        return _refused(found)
-    text = first_line(found)
-    if any(sign in str(found) for sign in SIGNS):
+    if is_short_of_memory(error):
+        return f"this machine does not have enough memory{_detail(error)}; use a smaller network or smaller sizes"
+    if is_of_library(error) and any(word in str(error) for word in TOO_LARGE):
+        return f"a file of this format holds at most 2 GB{_detail(error)}; use a smaller network"
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return _missing(error)
+    if isinstance(error, ImportError):
+        return _not_loaded(_origin(error))
+    if isinstance(error, OSError) and not isinstance(error, io.UnsupportedOperation):
+        return _refused(error)
+    text = first_line(error)
+    if any(sign in str(error) for sign in SIGNS):
         return f"the machine lacks a resource that this needs: {text}"
     return None
 
 
-def _detail(found: BaseException) -> str:
+def _detail(error: BaseException) -> str:
     """The first line of a library's own words, in brackets."""
-    text = first_line(found)
+    text = first_line(error)
     return f" ({text[:160]})" if text else ""
 
 
-def _missing(found: ModuleNotFoundError) -> str | None:
-    package = _package(found.name)
+def _missing(error: ModuleNotFoundError) -> str | None:
+    package = _package(error.name)
     if package == "netspec":
         return None
     extra = EXTRAS.get(package)
@@ -78,40 +78,40 @@ def _missing(found: ModuleNotFoundError) -> str | None:
     return f"this command needs {package}, which is not installed{brings}"
 
 
-def _not_loaded(found: BaseException) -> str:
+def _not_loaded(error: BaseException) -> str:
     """A package is installed, and does not load."""
-    if any(sign in str(found) for sign in NOT_MAPPED):
-        return f"this machine does not have enough memory{_detail(found)}"
-    parts = (getattr(found, "path", None) or "").split(os.sep)
+    if any(sign in str(error) for sign in NOT_MAPPED):
+        return f"this machine does not have enough memory{_detail(error)}"
+    parts = (getattr(error, "path", None) or "").split(os.sep)
     after = parts[parts.index(PACKAGES) + 1] if PACKAGES in parts[:-1] else ""
-    name = after or _package(getattr(found, "name", None)) or "a package"
-    return f"{name} cannot be loaded: {first_line(found)}"
+    name = after or _package(getattr(error, "name", None)) or "a package"
+    return f"{name} cannot be loaded: {first_line(error)}"
 
 
-def _origin(found: BaseException) -> BaseException:
+def _origin(error: BaseException) -> BaseException:
     """The exception that others were made of: packages put advice of many lines around it."""
-    while (cause := found.__cause__ or found.__context__) is not None and isinstance(cause, (ImportError, OSError)):
-        found = cause
-    return found
+    while (cause := error.__cause__ or error.__context__) is not None and isinstance(cause, (ImportError, OSError)):
+        error = cause
+    return error
 
 
 def _package(name: str | None) -> str:
     return (name or "").partition(".")[0]
 
 
-def _refused(found: OSError) -> str:
+def _refused(error: OSError) -> str:
     """Return a sentence on what the system has refused, and for which file."""
-    what = found.strerror or first_line(found) or type(found).__name__
-    return f"{what}: {os.fsdecode(found.filename)}" if isinstance(found.filename, (str, bytes)) else what
+    what = error.strerror or first_line(error) or type(error).__name__
+    return f"{what}: {os.fsdecode(error.filename)}" if isinstance(error.filename, (str, bytes)) else what
 
 
 def guard_folder() -> None:
     """Guard: the folder that a command is called in is there. Libraries that it loads end the process where not."""
     try:
         os.getcwd()
-    except OSError as found:
-        raise EnvironmentFault(f"the current folder cannot be used: {found.strerror}") from None
+    except OSError as error:
+        raise EnvironmentFault(f"the current folder cannot be used: {error.strerror}") from None
 
 
-def first_line(found: BaseException) -> str:
-    return str(found).strip().partition("\n")[0]
+def first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0]

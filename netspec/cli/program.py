@@ -40,8 +40,8 @@ class Output(io.FileIO):
         if self.fault is None and self.closed_before is None:
             try:
                 return self._written(data)
-            except OSError as found:
-                self.fault = found
+            except OSError as error:
+                self.fault = error
         self.fault = self.fault or self.closed_before
         return len(memoryview(data).cast("B"))
 
@@ -74,8 +74,8 @@ def run_as_program(command: Callable[[], int]) -> int:
         if any(action == "error" for action, *_ in warnings.filters):  # as PYTHONWARNINGS may say
             warnings.simplefilter("ignore")  # of the packages we use: none of them is a fault of the command
         code = command()
-    except SystemExit as found:  # of argparse
-        code = found.code if isinstance(found.code, int) else 2
+    except SystemExit as ending:  # of argparse
+        code = ending.code if isinstance(ending.code, int) else 2
     except BaseException:
         if not _caught:
             raise
@@ -177,5 +177,5 @@ def _end_at_signals() -> None:
 
 def _numbers() -> list[int]:
     """The signals that end a command; those that are ignored, as nohup has it, stay so."""
-    found = [getattr(signal, name) for name in SIGNALS if hasattr(signal, name)]
-    return [number for number in found if signal.getsignal(number) != signal.SIG_IGN]
+    numbers = [getattr(signal, name) for name in SIGNALS if hasattr(signal, name)]
+    return [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]

@@ -29,17 +29,17 @@ class Watched:
 
     def _stamps(self) -> dict[Path, Stamp | None]:
         """Return a stamp of each file's version; the list of imports is kept up to date."""
-        found: dict[Path, Stamp | None] = {}
+        stamps: dict[Path, Stamp | None] = {}
         waiting = [*self.roots]
         while waiting:
             path = waiting.pop()
-            if path in found:
+            if path in stamps:
                 continue
-            found[path] = stamp = _stamp(path)
+            stamps[path] = stamp = _stamp(path)
             if path not in self._imports or stamp != self._seen.get(path):
                 self._imports[path] = _imported(path, self._imports.get(path, ()))
             waiting += self._imports[path]
-        return found
+        return stamps
 
 
 def _stamp(path: Path) -> Stamp | None:

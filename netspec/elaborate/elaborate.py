@@ -95,8 +95,8 @@ def new_context(
         reader.report.raise_if_any()  # the rest follows from it
     declared, bounds = declared_sizes(spec, reader, globals, symbols, sizes)
     requirements = Requirements(declared)
-    for each in bounds:
-        requirements.add(each)
+    for bound in bounds:
+        requirements.add(bound)
     return Context(spec.blocks, spec.network, globals, reader, requirements, Budget(limits, reader), cache)
 
 

@@ -39,13 +39,13 @@ class Suppressed(TorchFunctionMode):
 
 def construct_uninitialised(kind: type[nn.Module]) -> nn.Module:
     """An instance whose parameters have no particular value: filling them twice is most of the cost."""
-    made = kind.__new__(kind)
+    module = kind.__new__(kind)
     # A rule's function may loop until its numbers fit (trunc_normal_): it must not run at all, not merely fill nothing.
-    vars(made)["initialize"] = lambda: None
+    vars(module)["initialize"] = lambda: None
     with Suppressed():
-        made.__init__()  # type: ignore[misc]
-    del vars(made)["initialize"]
-    return made
+        module.__init__()  # type: ignore[misc]
+    del vars(module)["initialize"]
+    return module
 
 
 class _Seeded(TorchFunctionMode):

@@ -64,17 +64,18 @@ def check_module(graph: Graph, module: nn.Module) -> float:
 def difference_from_graph(graph: Graph, module: nn.Module, inputs: Mapping[str, Tensor]) -> float:
     """max|Δ| / max|y| over the outputs in inference, of the module and of its graph; infinite ones must be alike."""
     state = module.state_dict(keep_vars=True)
-    held = next(module.parameters(), torch.empty(0))
-    given = {
-        name: each.to(held.device, held.dtype if each.is_floating_point() else None) for name, each in inputs.items()
+    weight = next(module.parameters(), torch.empty(0))
+    moved = {
+        name: each.to(weight.device, weight.dtype if each.is_floating_point() else None)
+        for name, each in inputs.items()
     }
     training = module.training
     with torch.no_grad():
-        made = module.eval()(*given.values())
-        wanted = interpret(graph, state, given)
+        result = module.eval()(*moved.values())
+        wanted = interpret(graph, state, moved)
     module.train(training)
-    found = made if isinstance(made, dict) else dict.fromkeys(wanted, made)
-    return max(_difference(want, found[name]) for name, want in wanted.items())
+    computed = result if isinstance(result, dict) else dict.fromkeys(wanted, result)
+    return max(_difference(want, computed[name]) for name, want in wanted.items())
 
 
 def _difference(want: Tensor, got: Tensor) -> float:
@@ -126,9 +127,9 @@ class _Interpreter:
         count = len(body.outputs) - loop.states
         collected: list[Sequence[Held]] = []
         for slices in reversed(iterations) if loop.reverse else iterations:
-            made = self.level(body, [*slices, *states, *fixed], prefix)
-            collected.append(made[:count])
-            states = made[count:]
+            results = self.level(body, [*slices, *states, *fixed], prefix)
+            collected.append(results[:count])
+            states = results[count:]
         ordered = collected[::-1] if loop.reverse else collected
         stacked = [
             torch.stack([each for each in column if each is not None], axis_of_time(value.shape))

@@ -24,8 +24,8 @@ def free_memory(device: torch.device | None = None) -> int | None:
         return torch.cuda.mem_get_info(device)[0]
     if device is not None and device.type != "cpu":
         return None
-    found = [*_left_of_machine(), *_left_of_groups(), *_left_of_limits()]
-    return max(0, min(found)) if found else None
+    limits = [*_left_of_machine(), *_left_of_groups(), *_left_of_limits()]
+    return max(0, min(limits)) if limits else None
 
 
 def need_memory(needed: int, doing: str, help: str, device: torch.device | None = None) -> None:

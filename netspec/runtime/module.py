@@ -35,9 +35,9 @@ def build_module(
         guard_weights(graph, 4 if dtype is None else dtype.itemsize, device)
     program = emit_source(graph)
     namespace = load_source(program.text)
-    made = construct_uninitialised(getattr(namespace, program.class_name))
-    initialize(made, graph, seed)
-    return made.to(device=device, dtype=dtype) if device.type != "cpu" or dtype is not None else made
+    module = construct_uninitialised(getattr(namespace, program.class_name))
+    initialize(module, graph, seed)
+    return module.to(device=device, dtype=dtype) if device.type != "cpu" or dtype is not None else module
 
 
 def guard_weights(graph: Graph, each: int, device: torch.device | None = None) -> None:
@@ -82,5 +82,5 @@ def _reduce(self: Any, protocol: Any) -> tuple[Any, ...]:
 
 def _revive(text: str, class_name: str) -> nn.Module:
     kind = getattr(load_source(text), class_name)
-    made: nn.Module = kind.__new__(kind)
-    return made
+    module: nn.Module = kind.__new__(kind)
+    return module

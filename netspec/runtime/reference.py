@@ -41,10 +41,10 @@ def run(module: nn.Module, inputs: Mapping[str, torch.Tensor]) -> list[np.ndarra
     module.eval()
     try:
         with torch.no_grad(), torch.backends.cudnn.flags(allow_tf32=False):
-            made = module(*(_as_taken(tensor, module).to(device) for tensor in inputs.values()))
+            result = module(*(_as_taken(tensor, module).to(device) for tensor in inputs.values()))
     finally:
         module.train(training)
-    outputs = list(made.values()) if isinstance(made, dict) else [made]
+    outputs = list(result.values()) if isinstance(result, dict) else [result]
     return [tensor.detach().cpu().double().numpy() for tensor in outputs]
 
 
@@ -55,5 +55,5 @@ def device_of(module: nn.Module) -> torch.device:
 
 def _as_taken(tensor: torch.Tensor, module: nn.Module) -> torch.Tensor:
     """A real input in the precision of the module's parameters."""
-    held = next((parameter.dtype for parameter in module.parameters()), tensor.dtype)
-    return tensor.to(held) if tensor.dtype.is_floating_point else tensor
+    dtype = next((parameter.dtype for parameter in module.parameters()), tensor.dtype)
+    return tensor.to(dtype) if tensor.dtype.is_floating_point else tensor

@@ -37,14 +37,14 @@ ORDER = (
 
 def command_files() -> dict[str, str]:
     """Return the file of each command's module by the command's name, in the order of ``netspec --help``."""
-    found = {}
+    files = {}
     for room in ROOMS:
         folder = os.path.join(os.path.dirname(__file__), room)
         for entry in sorted(os.listdir(folder)):
             name, kind = os.path.splitext(entry)
             if name.isidentifier() and not name.startswith("_"):
-                found[name] = os.path.join(folder, entry if kind else os.path.join(entry, "__init__.py"))
-    return {name: found[name] for name in (*ORDER, *found) if name in found}
+                files[name] = os.path.join(folder, entry if kind else os.path.join(entry, "__init__.py"))
+    return {name: files[name] for name in (*ORDER, *files) if name in files}
 
 
 def command_help(file: str) -> str:

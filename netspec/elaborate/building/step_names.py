@@ -9,11 +9,11 @@ from netspec.spec import NAME, name_help
 from netspec.syntax import ScalarNode
 
 
-def step_name(context: Context, frame: Frame, written: ScalarNode | None, given: str | None, span: Span) -> str:
+def step_name(context: Context, frame: Frame, written: ScalarNode | None, default_name: str | None, span: Span) -> str:
     """The name of a step in its level; reports a name that is taken or is none."""
     spans = frame.builder.name_spans
     if written is None:
-        name = given if given is not None else str(len(spans))
+        name = default_name if default_name is not None else str(len(spans))
     else:
         span = written.span
         name = context.reader.text(written, frame.env)

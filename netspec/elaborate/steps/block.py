@@ -28,12 +28,18 @@ OPTIONAL_HELP = "if `{}` is optional in the block, write it as `{}` in its input
 
 
 def run_block(
-    context: Context, frame: Frame, step: CallStep, key: str, block: BlockSpec, prev: Value | None, given: str | None
+    context: Context,
+    frame: Frame,
+    step: CallStep,
+    key: str,
+    block: BlockSpec,
+    prev: Value | None,
+    default_name: str | None,
 ) -> Value:
-    name = step_name(context, frame, step.name, given, step.span)
-    around = [each for _, each in context.calling]
+    name = step_name(context, frame, step.name, default_name, step.span)
+    around = [other for _, other in context.calling]
     if block in around:
-        cycle = " -> ".join([*(each for each, _ in context.calling[around.index(block) :]), key])
+        cycle = " -> ".join([*(other for other, _ in context.calling[around.index(block) :]), key])
         help = "to run steps several times, use `repeat`"
         raise context.reader.error("block-recursion", f"a block calls itself: {cycle}", step.span, help=help)
     if len(context.calling) >= context.budget.limits.depth:
@@ -83,7 +89,7 @@ def run_block(
     named = step.name is not None
     add_step(context, frame, Call(name, level, tuple(actual), outputs, step.span, named, frame.training))
     bound: Binding = outputs[0] if len(outputs) == 1 else Ports(dict(zip(level.output_names, outputs)))
-    if named or given is not None:
+    if named or default_name is not None:
         frame.builder.names[name] = bound
     return outputs[0]
 
@@ -144,14 +150,14 @@ def block_inputs(
     step: CallStep,
     key: str,
     formal: Mapping[str, bool],
-    given: Mapping[str, Written],
+    by_name: Mapping[str, Written],
     prev: Value | None,
 ) -> dict[str, Value] | None:
     """The values that a block reads, by input, without those that are left out; ``None`` where one is unknown."""
     try:
         names = [*formal]
-        found = {name: reference(context, frame, node, prev) for name, node in given.items()}
-        free = [name for name in names if name not in found]
+        read = {name: reference(context, frame, node, prev) for name, node in by_name.items()}
+        free = [name for name in names if name not in read]
         if step.source is not None:
             values = references(context, frame, step.source, prev)
         else:
@@ -160,20 +166,20 @@ def block_inputs(
             span = step.source.span if step.source is not None else step.span
             raise context.reader.error(
                 "too-many-inputs",
-                f"`{key}` takes {len(names)} input{'s' * (len(names) > 1)}, not {len(values) + len(given)}",
+                f"`{key}` takes {len(names)} input{'s' * (len(names) > 1)}, not {len(values) + len(by_name)}",
                 span,
                 help=f"its inputs are {', '.join(names)}" if len(names) > 1 else JOIN_HELP,
             )
-        found.update(zip(free, values))
-        missing = [name for name in names if name not in found and not formal[name]]
+        read.update(zip(free, values))
+        missing = [name for name in names if name not in read and not formal[name]]
         if missing:
             help = f"`{key}: {{{missing[0]}: …}}`, with the name of a step"
             raise context.reader.error("missing-input", f"`{key}` needs its input `{missing[0]}`", step.span, help=help)
         for name in names:
-            if name in found and not formal[name]:
-                span = given[name].span if name in given else step.source.span if step.source else step.span
-                required(context, found[name], span, f"`{name}` of `{key}`", OPTIONAL_HELP.format(name, f"{name}?"))
-        return {name: found[name] for name in names if name in found and found[name] is not ABSENT}
+            if name in read and not formal[name]:
+                span = by_name[name].span if name in by_name else step.source.span if step.source else step.span
+                required(context, read[name], span, f"`{name}` of `{key}`", OPTIONAL_HELP.format(name, f"{name}?"))
+        return {name: read[name] for name in names if name in read and read[name] is not ABSENT}
     except AlreadyReported:
         return None
 

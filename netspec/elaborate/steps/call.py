@@ -17,30 +17,30 @@ from netspec.spec import CallStep
 
 
 @elaborates(CallStep)
-def elaborate(context: Context, frame: Frame, step: CallStep, prev: Value | None, given: str | None) -> Value:
+def elaborate(context: Context, frame: Frame, step: CallStep, prev: Value | None, default_name: str | None) -> Value:
     key = step.key.text
     own = not library.owns(step.span.source)  # a block of the library sees none of the spec's, unless it is given
     if key.startswith("$"):
         key, own = dispatched(context, frame, step, key[1:]), True
     if own and key in context.blocks:
-        return run_block(context, frame, step, key, context.blocks[key], prev, given)
+        return run_block(context, frame, step, key, context.blocks[key], prev, default_name)
     if key in OPS:
-        return run_op(context, frame, step, OPS[key], prev, given)
+        return run_op(context, frame, step, OPS[key], prev, default_name)
     standard = library.find(key)
     if standard is not None:
-        return run_block(context, frame, step, key, standard, prev, given)
+        return run_block(context, frame, step, key, standard, prev, default_name)
     raise unknown_op(context.reader, step, key, context.blocks, frame.env)
 
 
 def dispatched(context: Context, frame: Frame, step: CallStep, parameter: str) -> str:
     """The name that ``$parameter`` holds."""
-    held = frame.env.get(parameter)
-    if held is UNKNOWN_VALUE:
+    callee = frame.env.get(parameter)
+    if callee is UNKNOWN_VALUE:
         raise AlreadyReported
-    if isinstance(held, str):
-        return held
+    if isinstance(callee, str):
+        return callee
     if parameter in frame.env and parameter != "shape":
-        message = f"`{parameter}` is {show(held)}, not the name of an op or a block"
+        message = f"`{parameter}` is {show(callee)}, not the name of an op or a block"
         labels = origin_labels(frame.env, [replaced(step.key, parameter)], step.span)
         raise context.reader.error("bad-value", message, step.span, secondary=labels)
     texts = [f"${name}" for name, value in frame.env.items() if isinstance(value, str)]

@@ -33,7 +33,7 @@ network:
 
 
 @elaborates(If)
-def elaborate(context: Context, frame: Frame, step: If, prev: Value | None, given: str | None) -> Value | None:
+def elaborate(context: Context, frame: Frame, step: If, prev: Value | None, default_name: str | None) -> Value | None:
     """Elaborate the steps of the branch that the test chooses."""
     test = context.reader.condition(step.test, frame.env, "the test of `if`")
     return context.run(frame, step.then if test else step.otherwise, prev)

@@ -24,16 +24,16 @@ from netspec.syntax import ListNode
 
 
 def run_op(
-    context: Context, frame: Frame, step: CallStep, kind: type[Op], prev: Value | None, given: str | None
+    context: Context, frame: Frame, step: CallStep, kind: type[Op], prev: Value | None, default_name: str | None
 ) -> Value:
-    name = step_name(context, frame, step.name, given, step.span)
+    name = step_name(context, frame, step.name, default_name, step.span)
     arguments = dict(step.arguments)
     ports = {port: arguments.pop(port)[1] for port in kind.ports if port in arguments and port not in kind.model_fields}
     tie = arguments.pop("tie", None)
     ties = read_ties(context, frame, tie)
     inputs = op_inputs(context, frame, step, kind, ports, prev)
     if inputs is not None and ABSENT in inputs.values():
-        if step.name is not None or given is not None:
+        if step.name is not None or default_name is not None:
             frame.builder.names[name] = ABSENT
         return ABSENT
     env = frame.env
@@ -62,7 +62,7 @@ def run_op(
     )
     guard_left_out(context, node)
     guard_ties(context, frame, node, tie)
-    if step.name is not None or given is not None:
+    if step.name is not None or default_name is not None:
         several = len(node.outputs) > 1
         bound: Binding = Ports(dict(zip(node.output_names, node.outputs))) if several else node.outputs[0]
         frame.builder.names[name] = bound
@@ -79,27 +79,27 @@ def op_inputs(
     """
     try:
         if step.source is not None:
-            found = references(context, frame, step.source, prev)
+            values = references(context, frame, step.source, prev)
         else:
-            found = [previous(context, prev, step.span)] if kind.ports and kind.ports[0] not in ports else []
+            values = [previous(context, prev, step.span)] if kind.ports and kind.ports[0] not in ports else []
         if kind.variadic:
-            if len(found) < 2:
+            if len(values) < 2:
                 help = f"name them: `{kind.name}: {{from: [a, prev]}}`"
                 raise context.reader.error(
                     "missing-input", f"`{kind.name}` needs at least two inputs", step.span, help=help
                 )
             nodes = step.source.items if isinstance(step.source, ListNode) else (step.source or step.key,)
-            for value, node in zip(found, nodes):
+            for value, node in zip(values, nodes):
                 required(context, value, node.span, f"`{kind.name}`")
-            return {str(number): value for number, value in enumerate(found)}
+            return {str(number): value for number, value in enumerate(values)}
         free = [port for port in kind.ports if port not in ports]
-        if len(found) > len(free):
+        if len(values) > len(free):
             wanted = f"{len(kind.ports)} input{'s' * (len(kind.ports) > 1)}"
-            message = f"`{kind.name}` takes {wanted}, not {len(found) + len(ports)}"
+            message = f"`{kind.name}` takes {wanted}, not {len(values) + len(ports)}"
             raise context.reader.error(
                 "too-many-inputs", message, step.source.span if step.source else step.span, help=JOIN_HELP
             )
-        by_port = dict(zip(free, found))
+        by_port = dict(zip(free, values))
         for port in kind.ports:
             if port in ports:
                 by_port[port] = reference(context, frame, ports[port], prev)
@@ -122,7 +122,7 @@ def without_left_out(
     what it makes is absent then, so that a mask may be cast and reshaped.
     """
     passes = len(by_port) == 1 and kind.parameters is Op.parameters
-    made = {}
+    present = {}
     for port in kind.ports:
         value = by_port.get(port)
         if value is None or (value is ABSENT and port in kind.optional):
@@ -130,8 +130,8 @@ def without_left_out(
         if not passes and port not in kind.optional:
             span = ports[port].span if port in ports else step.source.span if step.source else step.span
             required(context, value, span, f"`{port}` of `{kind.name}`")
-        made[port] = value
-    return made
+        present[port] = value
+    return present
 
 
 def guard_left_out(context: Context, node: Node) -> None:
@@ -140,12 +140,12 @@ def guard_left_out(context: Context, node: Node) -> None:
     if not optional or node.outputs[0].optional:
         return
     by_port = dict(zip(node.op.ports, node.tensors))
-    made = tuple(value.tensor for value in node.outputs)
+    outputs = tuple(value.tensor for value in node.outputs)
     for count in range(1, len(optional) + 1):
         for left_out in combinations(optional, count):
             tensors: list[Any] = [None if port in left_out else by_port[port] for port in node.op.ports]
             try:
-                same = node.op.infer(*tensors) == made and node.op.parameters(*tensors) == node.parameters
+                same = node.op.infer(*tensors) == outputs and node.op.parameters(*tensors) == node.parameters
             except ShapeError:
                 same = False
             if not same:

@@ -52,7 +52,9 @@ network:
 
 
 @elaborates(Parallel)
-def elaborate(context: Context, frame: Frame, step: Parallel, prev: Value | None, given: str | None) -> Value | None:
+def elaborate(
+    context: Context, frame: Frame, step: Parallel, prev: Value | None, default_name: str | None
+) -> Value | None:
     """Elaborate the branches, and the node that joins them."""
     return grouped(context, frame, step, prev, lambda inner, value: branches(context, inner, step, value))
 

@@ -65,7 +65,7 @@ network:
 
 @elaborates(Repeat, For)
 def elaborate(
-    context: Context, frame: Frame, step: Repeat | For, prev: Value | None, given: str | None
+    context: Context, frame: Frame, step: Repeat | For, prev: Value | None, default_name: str | None
 ) -> Value | None:
     rows = iterations(context, frame, step)
     if step.name is None:
@@ -107,12 +107,12 @@ def iterations(context: Context, frame: Frame, step: Repeat | For) -> Iterator[t
         row = {name: column[number] for name, column in columns.items()}
         if step.index is not None:
             row[step.index] = number
-        told = ", ".join(f"{name} = {show(value)}" for name, value in row.items())
+        text = ", ".join(f"{name} = {show(value)}" for name, value in row.items())
         origins = {
             name: node.items[number] if isinstance(node, ListNode) and len(node.items) == count else node
             for name, node in written.items()
         }
         yield (
             frame.env.extended(row, origins),
-            f"{told or f'iteration {number + 1} of {count}'} (line {step.span.line})",
+            f"{text or f'iteration {number + 1} of {count}'} (line {step.span.line})",
         )

@@ -61,7 +61,9 @@ network:
 
 
 @elaborates(Residual)
-def elaborate(context: Context, frame: Frame, step: Residual, prev: Value | None, given: str | None) -> Value | None:
+def elaborate(
+    context: Context, frame: Frame, step: Residual, prev: Value | None, default_name: str | None
+) -> Value | None:
     """Elaborate the body, the shortcut, and the node that joins them."""
     return grouped(context, frame, step, prev, lambda inner, value: around(context, inner, step, value))
 

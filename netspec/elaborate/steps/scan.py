@@ -69,8 +69,8 @@ network:
 
 
 @elaborates(Scan)
-def elaborate(context: Context, frame: Frame, step: Scan, prev: Value | None, given: str | None) -> Value:
-    name = step_name(context, frame, step.name, given, step.span)
+def elaborate(context: Context, frame: Frame, step: Scan, prev: Value | None, default_name: str | None) -> Value:
+    name = step_name(context, frame, step.name, default_name, step.span)
     guard_keys(context, step)
     sequences = read_each(context, step.over, lambda key, node: needed(context, frame, node, prev))
     length = scan_length(context, step, sequences)
@@ -101,7 +101,7 @@ def elaborate(context: Context, frame: Frame, step: Scan, prev: Value | None, gi
     mark_training(context, frame, actual, outputs, step.span)
     named = step.name is not None
     add_step(context, frame, Call(name, level, tuple(actual), outputs, step.span, named, frame.training))
-    if named or given is not None:
+    if named or default_name is not None:
         bound: Binding = outputs[0] if len(outputs) == 1 else Ports(dict(zip(results, outputs)))
         frame.builder.names[name] = bound
     return outputs[0]
@@ -174,11 +174,11 @@ def scan_length(context: Context, step: Scan, sequences: Mapping[str, Value]) ->
     try:
         why = "the sequences of a scan must have the same length"
         context.requirements.check(((length, other, why) for other in others), step.span)
-    except ShapeError as found:
+    except ShapeError as error:
         labels = tuple(
             Label(step.over[key].span, f"`{key}` is {pretty_shape(value.shape)}") for key, value in sequences.items()
         )
-        raise context.reader.error("shape-mismatch", str(found), step.span, secondary=labels) from None
+        raise context.reader.error("shape-mismatch", str(error), step.span, secondary=labels) from None
     return length
 
 
@@ -197,10 +197,10 @@ def first_state(
         raise context.reader.error(
             "bad-value", "a state's shape must be a list of sizes", node.span, help=help
         ) from None
-    found = like or next(iter(sequences.values()))
+    sized = like or next(iter(sequences.values()))
     arguments: Any = {"size": (None, node)}
-    made = add_node(context, frame, "", zeros, [found], node.span, arguments, structure="scan", ports=("like",))
-    return made.outputs[0]
+    zeros_node = add_node(context, frame, "", zeros, [sized], node.span, arguments, structure="scan", ports=("like",))
+    return zeros_node.outputs[0]
 
 
 def iteration_numbers(
@@ -225,9 +225,9 @@ def next_state(
     value, before = needed(context, inner, node, last), carried[key]
     if value.tensor == before.tensor:
         return value
-    shapes = [pretty_shape(each.shape) for each in (before, value)]
+    shapes = [pretty_shape(state.shape) for state in (before, value)]
     if value.shape == before.shape:
-        shapes = [each.tensor.dtype for each in (before, value)]
+        shapes = [state.tensor.dtype for state in (before, value)]
     label = Label(step.state[key].span, f"begins as {shapes[0]}")
     message = f"the state `{key}` changes from {shapes[0]} to {shapes[1]}"
     help = "a state must keep its shape and dtype in every iteration"

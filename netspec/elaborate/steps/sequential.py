@@ -30,8 +30,10 @@ network:
 
 
 @elaborates(Sequential)
-def elaborate(context: Context, frame: Frame, step: Sequential, prev: Value | None, given: str | None) -> Value | None:
-    name = step_name(context, frame, step.name, given, step.span)
+def elaborate(
+    context: Context, frame: Frame, step: Sequential, prev: Value | None, default_name: str | None
+) -> Value | None:
+    name = step_name(context, frame, step.name, default_name, step.span)
     return inner_level(
         context, frame, "sequential", name, step.span, prev, lambda inner, value: context.run(inner, step.body, value)
     )

@@ -41,7 +41,9 @@ network:
 
 
 @elaborates(Share)
-def elaborate(context: Context, frame: Frame, step: Share, prev: Value | None, given: str | None) -> Value | None:
+def elaborate(
+    context: Context, frame: Frame, step: Share, prev: Value | None, default_name: str | None
+) -> Value | None:
     name = context.reader.text(step.step, frame.env)
     original = shared_step(context, frame, step, name)
     before = len(frame.builder.steps)
@@ -52,23 +54,23 @@ def elaborate(context: Context, frame: Frame, step: Share, prev: Value | None, g
     shape = frame.env.get("shape")
     scope = env if shape is None else Scope({**env, "shape": shape}, env.origins)
     with context.reader.through(f"shared: `{clipped(name)}` ({context.at(step.span)})"):
-        result = context.value(frame.seeing(scope), again, prev, given)
-    made = frame.builder.steps[before:]
-    if len(made) != 1:
+        result = context.value(frame.seeing(scope), again, prev, default_name)
+    steps = frame.builder.steps[before:]
+    if len(steps) != 1:
         raise AlreadyReported
-    guard_alike(context, step, name, original, made[0])
+    guard_alike(context, step, name, original, steps[0])
     if isinstance(original, Call) or original.op.functional is None:  # else there is nothing to share
         shares = original.shares or original.name
-        frame.builder.steps[-1] = replace(made[0], shares=shares, frozen=original.frozen, init=())
+        frame.builder.steps[-1] = replace(steps[0], shares=shares, frozen=original.frozen, init=())
     return result
 
 
 def shared_step(context: Context, frame: Frame, step: Share, name: str) -> Step:
     """The step whose module is run again: one that stands before, in the same body."""
     authored = frame.builder.authored
-    found = next((each for each in frame.builder.steps if each.name == name and name in authored), None)
-    if found is not None:
-        return found
+    shared = next((candidate for candidate in frame.builder.steps if candidate.name == name and name in authored), None)
+    if shared is not None:
+        return shared
     if frame.builder.is_incomplete() or frame.builder.names.get(name) is UNKNOWN:
         raise AlreadyReported
     help = did_you_mean(name, authored) or "only an earlier step of the same body can be shared"

@@ -32,7 +32,7 @@ outputs: {logits: prev, auxiliary: {from: early, when: training}}""",
 
 
 @elaborates(Side)
-def elaborate(context: Context, frame: Frame, step: Side, prev: Value | None, given: str | None) -> Value | None:
+def elaborate(context: Context, frame: Frame, step: Side, prev: Value | None, default_name: str | None) -> Value | None:
     """Elaborate the body, and give the value before it."""
     return grouped(context, frame, step, prev, lambda inner, value: beside(context, inner, step, value))
 

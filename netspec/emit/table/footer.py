@@ -32,7 +32,7 @@ def footer(graph: Graph, costs: Costs, memory: Memory, lines: Sequence[TableLine
         for name, output in graph.outputs.items()
     ]
     inputs = [f"{name} {times_shape(value.shape)}" for name, value in graph.inputs.items()]
-    told = formula_text(graph.body.macs, graph)
+    formula = formula_text(graph.body.macs, graph)
     ties = [f"tied: {key} = {target}" for key, target in tied_parameters(graph)]
     frozen = graph.body.frozen_count
     learned = [f"{params:,}", bytes_text(4 * params)]
@@ -48,7 +48,7 @@ def footer(graph: Graph, costs: Costs, memory: Memory, lines: Sequence[TableLine
         *wrapped(
             "MACs", [f"{macs:,}", f"{2 * macs:,} FLOPs (2 a MAC)", *([f"at {sizes}"] if sizes else [])], " ·", width
         ),
-        *wrapped("", [f"= {told}"] if told else [], " ·", width),
+        *wrapped("", [f"= {formula}"] if formula else [], " ·", width),
         *wrapped(FLOW, flow, "", width),
         *constraint_cells(graph, width),
     ]
@@ -77,8 +77,8 @@ def memory_cells(graph: Graph, memory: Memory, width: int) -> Iterator[Cell]:
     formulas = {"inference": memory.inference_peak}
     formulas |= {"training by adam": memory.training_peak("adam")} if trains else {}
     for what, size in formulas.items():
-        told = formula_text(size, graph, f" bytes in {what}")
-        yield from wrapped("", [f"= {told}"] if told else [], "", width)
+        formula = formula_text(size, graph, f" bytes in {what}")
+        yield from wrapped("", [f"= {formula}"] if formula else [], "", width)
 
 
 def memory_rows(graph: Graph, memory: Memory, columns: Mapping[str, str]) -> list[str]:
@@ -99,16 +99,16 @@ def memory_rows(graph: Graph, memory: Memory, columns: Mapping[str, str]) -> lis
 
 def formula_text(size: Size, graph: Graph, of: str = "") -> str:
     """``1.81 G·N bytes at H=224, W=224``, ``of`` being `` bytes``; empty for what is no formula."""
-    told, fixed = cost_formula(size, graph)
-    given = ", ".join(f"{symbol}={value}" for symbol, value in fixed.items())
-    return told and told + of + (f" at {given}" if given else "")
+    formula, fixed = cost_formula(size, graph)
+    sizes = ", ".join(f"{symbol}={value}" for symbol, value in fixed.items())
+    return formula and formula + of + (f" at {sizes}" if sizes else "")
 
 
 def constraint_cells(graph: Graph, width: int) -> Iterator[Cell]:
     """Yield the constraints on the symbolic sizes."""
-    found = size_constraints(graph)
-    texts = [str(constraint) for constraint in found[:MOST_CONSTRAINTS]]
-    texts += [f"and {len(found) - MOST_CONSTRAINTS} more"] if len(found) > MOST_CONSTRAINTS else []
+    constraints = size_constraints(graph)
+    texts = [str(constraint) for constraint in constraints[:MOST_CONSTRAINTS]]
+    texts += [f"and {len(constraints) - MOST_CONSTRAINTS} more"] if len(constraints) > MOST_CONSTRAINTS else []
     label = "sizes"
     for text in texts:
         for row in wrap(text, width - MARGIN):
@@ -120,8 +120,8 @@ def totals_record(graph: Graph, costs: Costs, memory: Memory) -> dict[str, Any]:
     """Return the footer's numbers in full for JSON: sizes in bytes, each with its formula."""
     params, macs = costs.of(graph.body)
 
-    def size(made: Size) -> dict[str, Any]:
-        return {"bytes": evaluate(made, graph.sizes), "formula": spell(made)}
+    def size(quantity: Size) -> dict[str, Any]:
+        return {"bytes": evaluate(quantity, graph.sizes), "formula": spell(quantity)}
 
     training = {
         optimizer: {precision: size(memory.training_peak(optimizer, precision)) for precision in PRECISIONS}

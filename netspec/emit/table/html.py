@@ -59,8 +59,8 @@ def _name(line: TableLine) -> str:
 
 def _op(line: TableLine) -> str:
     then = "".join(f" · {op}" for op in line.then)
-    said = " ".join(part for part in (line.what, line.detail) if part)
-    return html(said) + _faint(f" {line.sources}{then}{' …' if line.closed else ''}".rstrip())
+    text = " ".join(part for part in (line.what, line.detail) if part)
+    return html(text) + _faint(f" {line.sources}{then}{' …' if line.closed else ''}".rstrip())
 
 
 def _faint(text: str) -> str:

@@ -111,8 +111,8 @@ class ShapeTable:
             times = f" ×{line.count}" if line.count > 1 else ""
             name = f"**{line.path}**" if line.kind == "level" else f"`{line.path}`"
             op = " ".join(filter(None, (line.what, line.detail, line.sources)))
-            told = name + times + marks(line), markdown(op), markdown(line.shape)
-            out.append(f"| {' | '.join(told)} | {number(line.params)} | {number(line.macs)} |")
+            cells = name + times + marks(line), markdown(op), markdown(line.shape)
+            out.append(f"| {' | '.join(cells)} | {number(line.params)} | {number(line.macs)} |")
         out.append(f"| **total** | | | {self.params:,} | {self.macs:,} |")
         return "\n".join(out) + "\n"
 

@@ -92,8 +92,8 @@ def largest_difference(ours: Sequence[Any], theirs: Sequence[Any], least: Sequen
     ``least`` has sizes that the outputs are taken to have at least.
     """
     pairs = zip_longest(ours, theirs, least, fillvalue=0.0)
-    found = [relative_difference(want, got, size) for want, got, size in pairs]
-    return max((each for each in found if not math.isnan(each)), default=math.nan)
+    differences = [relative_difference(want, got, size) for want, got, size in pairs]
+    return max((each for each in differences if not math.isnan(each)), default=math.nan)
 
 
 def relative_difference(want: Any, got: Any, least: float = 0.0) -> float:

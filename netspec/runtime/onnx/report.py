@@ -39,27 +39,27 @@ def parity_report(parity: Parity, path: Path) -> tuple[tuple[str, ...], str | No
 
 def _reservations(parity: Parity) -> list[str]:
     """Lines that say how far an agreement goes."""
-    said = []
+    reservations = []
     if parity.probed:
-        said.append("with rescaled weights: as initialised, the output hardly depends on the input")
+        reservations.append("with rescaled weights: as initialised, the output hardly depends on the input")
     if not parity.telling:
-        said.append("but with these it depends on the input no more: this tells little")
+        reservations.append("but with these it depends on the input no more: this tells little")
     if parity.positive:
-        said.append(f"on inputs from 0 to 1: of negative ones both give numbers that are not finite; {RANGE}")
+        reservations.append(f"on inputs from 0 to 1: of negative ones both give numbers that are not finite; {RANGE}")
     if parity.undefined:
-        said.append(f"but for places where both give no finite number; {RANGE}")
-    return [f"{'':<10}{each}" for each in said]
+        reservations.append(f"but for places where both give no finite number; {RANGE}")
+    return [f"{'':<10}{each}" for each in reservations]
 
 
 def runtimes() -> dict[str, str]:
     """Return the versions of the onnxruntime packages that are installed."""
-    found = {}
+    versions = {}
     for name in RUNTIMES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def two_runtimes() -> tuple[str, ...]:

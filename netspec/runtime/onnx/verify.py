@@ -89,9 +89,9 @@ def sizes_to_try(graph: Graph, effort: Effort) -> list[dict[str, int]]:
     def fits(sizes: Mapping[str, int]) -> bool:
         return free is None or COPIES * evaluate(peak, sizes) - held <= free
 
-    found = [*filter(fits, quick_sizes(graph) if effort == "quick" else other_sizes(graph, 3)[::-1])]
-    if found:
-        return found
+    fitting = [*filter(fits, quick_sizes(graph) if effort == "quick" else other_sizes(graph, 3)[::-1])]
+    if fitting:
+        return fitting
     smaller = first_that_fit(graph, fits)
     if smaller is None:
         needed = COPIES * evaluate(peak, graph.sizes) - held

@@ -28,8 +28,8 @@ def run(options: Namespace) -> None:
 
     try:
         from netspec.lsp.server import serve
-    except ModuleNotFoundError as found:
-        if (found.name or "").partition(".")[0] not in ("pygls", "lsprotocol"):
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("pygls", "lsprotocol"):
             raise
         raise EnvironmentFault("the language server needs pygls: `pip install 'netspec[lsp]'`") from None
     serve()

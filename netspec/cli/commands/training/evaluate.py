@@ -40,9 +40,9 @@ def run(options: Namespace) -> None:
     from netspec.train.predict.trained_run import TrainedRun
 
     runs = TrainedRun.find(options.run, options.data)
-    found = [each.scores(options.runtime, warn if number == 0 else silent) for number, each in enumerate(runs)]
+    scores = [each.scores(options.runtime, warn if number == 0 else silent) for number, each in enumerate(runs)]
     if options.format == "json":
-        print(json.dumps(average(found), indent=2))
+        print(json.dumps(average(scores), indent=2))
         return
-    spread = over_folds(stdev, found) if len(found) > 1 else {}
-    print(score_table(average(found), spread, {} if options.data is not None else runs[0].recipe.published))
+    spread = over_folds(stdev, scores) if len(scores) > 1 else {}
+    print(score_table(average(scores), spread, {} if options.data is not None else runs[0].recipe.published))

@@ -94,10 +94,10 @@ def _write_record(graph: Graph, folder: Path, variant: str | None, written: Mapp
 
 
 def _versions() -> dict[str, str]:
-    found = {}
+    versions = {}
     for name in PACKAGES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions

@@ -26,11 +26,11 @@ def check_all(targets: Sequence[str], limits: Limits, format: str = "text") -> i
     for target in targets:
         try:
             verdict, warnings = check_one(target, limits, common)
-        except SpecError as found:
-            failed += found.diagnostics
-            more += found.more
+        except SpecError as error:
+            failed += error.diagnostics
+            more += error.more
             if format == "text":
-                print(f"{render_all(found.diagnostics, found.more, width())}\n", file=sys.stderr)
+                print(f"{render_all(error.diagnostics, error.more, width())}\n", file=sys.stderr)
             continue
         warned += warnings
         if format == "text":

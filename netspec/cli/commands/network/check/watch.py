@@ -40,8 +40,8 @@ def _redraw(targets: Sequence[str], limits: Limits, format: str) -> None:
         print(CLEAR, end="", file=bare(sys.stdout))
     try:
         check_all(targets, limits, format)
-    except UsageError as found:
-        print(f"netspec: {found}", file=sys.stderr)
+    except UsageError as error:
+        print(f"netspec: {error}", file=sys.stderr)
     what = targets[0] if len(targets) == 1 else f"{len(targets)} specs"
     sys.stdout.flush()
     print(f"-- {time.strftime('%H:%M:%S')}, watching {what}; Ctrl-C ends it", file=sys.stderr, flush=True)

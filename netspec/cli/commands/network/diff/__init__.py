@@ -55,14 +55,14 @@ def run(options: Namespace) -> int:
     from netspec.cli.output import draw
     from netspec.emit.diff import Diff
 
-    found = Diff(*compared(options, overrides_of(options), sizes_of(options), limits_of(options)))
+    diff = Diff(*compared(options, overrides_of(options), sizes_of(options), limits_of(options)))
     if options.format == "json":
-        print(found.to_json())
+        print(diff.to_json())
     else:
-        draw(found, ascii=options.ascii)
+        draw(diff, ascii=options.ascii)
     if options.output:
         from netspec.emit.diagram.pair import diff_dot
         from netspec.emit.diagram.render import render
 
-        render(diff_dot(found, depth=options.depth), Path(options.output))
-    return int(options.exit_code and not found.is_empty)
+        render(diff_dot(diff, depth=options.depth), Path(options.output))
+    return int(options.exit_code and not diff.is_empty)

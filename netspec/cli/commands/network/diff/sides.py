@@ -53,7 +53,7 @@ def revision_of(target: str) -> tuple[str, str] | None:
     """The spec and the revision of ``net.yaml@HEAD~1``; ``None`` for what names no revision."""
     if "@" not in target or Path(target).is_file() or zoo.find(target) is not None:
         return None
-    found = AT.fullmatch(target)
-    if found is None or ("." not in found[1] and zoo.find(found[1]) is None):
+    match = AT.fullmatch(target)
+    if match is None or ("." not in match[1] and zoo.find(match[1]) is None):
         return None
-    return found[1], found[2]
+    return match[1], match[2]

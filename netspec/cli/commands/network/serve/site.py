@@ -62,8 +62,8 @@ class Site:
 
     def show_fault(self, fault: NetspecError) -> None:
         """A spec at fault: the page stays, with what is wrong over it."""
-        told = render_all(fault.diagnostics, fault.more, WIDTH) if isinstance(fault, SpecError) else f"netspec: {fault}"
-        self._tell(News(self.news.version, told), self.page)
+        text = render_all(fault.diagnostics, fault.more, WIDTH) if isinstance(fault, SpecError) else f"netspec: {fault}"
+        self._tell(News(self.news.version, text), self.page)
 
     def _tell(self, news: News, page: str) -> None:
         with self.changed:
@@ -201,15 +201,15 @@ def serve(spec: Path, compile: Callable[[], Graph], port: int | None, opens: boo
 def _server(site: Site, port: int | None) -> Server:
     try:
         return Server(site, PORT if port is None else port)
-    except OSError as found:
+    except OSError as error:
         if port is None:
             return Server(site, 0)
-        raise EnvironmentFault(f"cannot serve at port {port}: {found.strerror}") from None
+        raise EnvironmentFault(f"cannot serve at port {port}: {error.strerror}") from None
 
 
 def _build(site: Site, compile: Callable[[], Graph]) -> None:
     try:
         site.show(compile())
-    except NetspecError as found:
-        site.show_fault(found)
-        tell_error(found, "text")
+    except NetspecError as error:
+        site.show_fault(error)
+        tell_error(error, "text")

@@ -69,8 +69,8 @@ def _not_an_op(name: str) -> str:
 
 def _standard() -> dict[str, BlockSpec]:
     """The library's blocks."""
-    found = {name: library.find(name) for name in library.names()}
-    return {name: block for name, block in found.items() if block is not None}
+    blocks = {name: library.find(name) for name in library.names()}
+    return {name: block for name, block in blocks.items() if block is not None}
 
 
 def _describe_block(name: str, block: BlockSpec) -> str:

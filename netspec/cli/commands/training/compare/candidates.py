@@ -93,7 +93,7 @@ def candidates_of(options: Namespace, limits: Limits) -> list[Candidate]:
     Raises ``UsageError`` where there is but one, ``SpecError`` where one is at fault.
     """
     axes = [axis(text) for text in options.over]
-    made = []
+    candidates = []
     for spec in options.specs:
         loaded = load_spec(spec, limits.file)
         for chosen in product(*([(key, value) for value in values] for key, values in axes)):
@@ -105,23 +105,27 @@ def candidates_of(options: Namespace, limits: Limits) -> list[Candidate]:
             if recipe_of(graph).settings.devices not in ("auto", "cpu", "cuda", 1):
                 raise UsageError("`compare` trains on one device: set `devices` to `auto`, `cpu` or `cuda`")
             names = [graph.name] if len(options.specs) > 1 else []
-            said = [told(key, value) for key, value in chosen]
-            made.append(Candidate(", ".join([*names, *said]) or graph.name, loaded, graph, variant, values))
-    if len(made) < 2:
+            settings = [told(key, value) for key, value in chosen]
+            candidates.append(Candidate(", ".join([*names, *settings]) or graph.name, loaded, graph, variant, values))
+    if len(candidates) < 2:
         raise UsageError("there is only one run to compare: name several specs, or `--over train.optimizer=sgd,adam`")
-    twice = [each.label for number, each in enumerate(made) if each.label in {other.label for other in made[:number]}]
+    twice = [
+        each.label
+        for number, each in enumerate(candidates)
+        if each.label in {other.label for other in candidates[:number]}
+    ]
     if twice:
         raise UsageError(f"`{twice[0]}` is compared with itself")
-    return made
+    return candidates
 
 
 def axis(text: str) -> tuple[str, list[str]]:
     """Divide ``--over`` into a key and its values, which commas outside of brackets separate."""
     key, equals, values = text.partition("=")
-    found = split(values)
-    if not equals or not key.strip() or not all(found):
+    alternatives = split(values)
+    if not equals or not key.strip() or not all(alternatives):
         raise UsageError(f"--over takes KEY=VALUE,VALUE,…, not `{text}`")
-    return key.strip(), found
+    return key.strip(), alternatives
 
 
 def split(text: str) -> list[str]:

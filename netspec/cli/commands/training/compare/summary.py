@@ -19,35 +19,37 @@ Outcomes = Mapping[str, Mapping[str, Any]]
 
 def summary(outcomes: Outcomes, graph: Graph, width: int) -> str:
     """The table, and below it what stands out, in lines that are not wider than they must be."""
-    ended = {label: found for label, found in outcomes.items() if "scores" in found}
+    ended = {label: outcome for label, outcome in outcomes.items() if "scores" in outcome}
     parts = [table(outcomes, ended, graph, width)] if ended else []
-    faults = {label: found["fault"].partition(". ")[0] for label, found in outcomes.items() if "fault" in found}
+    faults = {label: outcome["fault"].partition(". ")[0] for label, outcome in outcomes.items() if "fault" in outcome}
     parts.append("\n".join(f"{label}: {fault}" for label, fault in faults.items()))
-    told = [f"{label}: {found['verdict']}" for label, found in outcomes.items() if found["verdict"]]
-    parts.append("\n".join(["before the first step", *(f"  {line}" for line in told)]) if told else "")
+    verdicts = [f"{label}: {outcome['verdict']}" for label, outcome in outcomes.items() if outcome["verdict"]]
+    parts.append("\n".join(["before the first step", *(f"  {line}" for line in verdicts)]) if verdicts else "")
     return "\n\n".join(filter(None, parts))
 
 
 def table(outcomes: Outcomes, ended: Outcomes, graph: Graph, width: int) -> str:
     """A line each: the scores of the parts that did not train, the best epoch, and how long it took."""
-    parts = list(dict.fromkeys(part for found in ended.values() for part in found["scores"]))
+    parts = list(dict.fromkeys(part for outcome in ended.values() for part in outcome["scores"]))
     parts = [part for part in parts if part != "train"] or parts
-    names = list(dict.fromkeys(name for found in ended.values() for part in parts for name in found["scores"][part]))
+    names = list(
+        dict.fromkeys(name for outcome in ended.values() for part in parts for name in outcome["scores"][part])
+    )
     best, measure = winner(ended, parts[0], graph)
     measured = [(part, name) for part in parts for name in names]
-    sizes = len({found["parameters"] for found in outcomes.values()}) > 1
+    sizes = len({outcome["parameters"] for outcome in outcomes.values()}) > 1
     heads = [("", "parameters")] if sizes else []
     heads += [(part if name == names[0] else "", name) for part, name in measured]
     heads += [("best", "epoch"), ("", "time")]
-    rows = {label: [f"{found['parameters']:,}"] if sizes else [] for label, found in outcomes.items()}
+    rows = {label: [f"{outcome['parameters']:,}"] if sizes else [] for label, outcome in outcomes.items()}
     for label, cells in rows.items():
-        found = outcomes[label]
+        outcome = outcomes[label]
         if label not in ended:
             cells += ["–"] * (len(measured) + 2)
             continue
-        values = (found["scores"].get(part, {}).get(name) for part, name in measured)
+        values = (outcome["scores"].get(part, {}).get(name) for part, name in measured)
         cells += ["" if value is None else score(value) for value in values]
-        cells += [", ".join(map(str, found["best_epoch"])), duration(found["seconds"])]
+        cells += [", ".join(map(str, outcome["best_epoch"])), duration(outcome["seconds"])]
     numbers = sum(2 + max(map(len, column)) for column in zip(*zip(*heads), *rows.values()))
     lines = [["", *line] for line in zip(*heads)]
     for label, cells in rows.items():

@@ -43,8 +43,8 @@ def write_csv(answers: Sequence[Answer]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     for number, answer in enumerate(answers):
         if answer.probabilities is None:
-            given = answer.plain()
-            head, cells = [*given], [*given.values()]
+            fields = answer.plain()
+            head, cells = [*fields], [*fields.values()]
         else:
             shares = dict(sorted(answer.probabilities.items()))
             head, cells = ["of", "class", *shares], [answer.of, next(iter(answer.probabilities)), *shares.values()]
