@@ -44,7 +44,7 @@ def guard_weights(graph: Graph, each: int, device: torch.device | None = None) -
     """Guard: the weights, of so many bytes ``each``, fit in the memory of a device (default: the CPU)."""
     count = graph.body.parameter_count
     doing = f"making {graph.name} with its {count:,} parameters"
-    need_memory(count * each, doing, "take a smaller network, or a machine with more memory", device)
+    need_memory(count * each, doing, "use a smaller network, or a machine with more memory", device)
 
 
 def checked_device(device: str | torch.device | None) -> torch.device:
@@ -56,7 +56,7 @@ def checked_device(device: str | torch.device | None) -> torch.device:
     except RuntimeError as found:
         raise EnvironmentFault(f"torch knows no device `{device}`: {str(found).splitlines()[0]}") from None
     if made.type == "cuda" and not torch.cuda.is_available():
-        raise EnvironmentFault("torch sees no CUDA device here; take `cpu`, or install a CUDA build of torch")
+        raise EnvironmentFault("torch finds no CUDA device here; use `cpu`, or install a CUDA build of torch")
     return made
 
 

@@ -71,7 +71,7 @@ def caution_of_digits(setup: Setup, name: str) -> str | None:
     if any(each.fits and each.takes(column) for each in setup.recipe.prepare):
         return None
     help = "take a constant from them" if column.target else "`prepare: standardize` helps"
-    return f"`{name}` has numbers so large that float32 cannot tell them apart: {help}"
+    return f"`{name}` has numbers so large that float32 cannot distinguish them: {help}"
 
 
 def merges(numbers: Tensor) -> bool:

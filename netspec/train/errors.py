@@ -120,4 +120,4 @@ def too_large(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise EnvironmentFault(f"cannot write {path}: {error.strerror}; what was saved before is whole") from None
+        raise EnvironmentFault(f"cannot write {path}: {error.strerror}; everything saved before is intact") from None

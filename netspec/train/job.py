@@ -207,7 +207,7 @@ def guard_same(folder: RunFolder, graph: Graph) -> None:
         return
     help = "start a new run"
     if not folder.ended and was["spec"]["sha256"] == now["spec"]["sha256"]:
-        help = f"to go on with it:\n  {going_on(begun_as(folder), folder)}"
+        help = f"to resume it:\n  {going_on(begun_as(folder), folder)}"
     raise TrainingFault(f"{folder.path} was begun otherwise: {', '.join(changed)}; {help}")
 
 

@@ -224,7 +224,7 @@ def test_as_csv_and_as_text(capsys: pytest.CaptureFixture[str]):
             "letters",
             " ",
             None,
-            "there is nothing to be asked about: give a file, or a text where the network reads one",
+            "there is nothing to predict: give a file, or a text where the network reads one",
         ),
         ("line", "broken.npy", "text", "broken.npy cannot be read: it holds no NumPy arrays"),
         ("line", "page.html", "text", "page.html is neither an image nor a table (.csv) nor arrays (.npy, .npz)"),

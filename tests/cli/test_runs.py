@@ -167,7 +167,7 @@ def test_a_refused_resumption_leaves_the_run_as_it_was(tmp_path: Path, capsys: p
         Path("runs/tumours/1/result.json").unlink()
         assert main(other) == 1
         command = "netspec train tumours.yaml --set train.devices=cpu --resume runs/tumours/1"
-        assert capsys.readouterr().err == begun + f"to go on with it:\n  {command}\n"
+        assert capsys.readouterr().err == begun + f"to resume it:\n  {command}\n"
         assert main(command.split()[1:]) == 0
         assert scores("runs/tumours/1", capsys=capsys) == wanted
         Path("tumours.yaml").write_text(SPEC.replace("linear: 2", "linear: {name: head, out_features: 2}"))
@@ -228,7 +228,7 @@ def test_no_run_and_no_end(project: Path, tmp_path: Path, capsys: pytest.Capture
     Path("runs/others/1/result.json").unlink()
     assert main(["evaluate", "runs/others/1"]) == 2
     assert capsys.readouterr().err == (
-        "netspec: runs/others/1 has not been trained to its end; to go on:\n"
+        "netspec: runs/others/1 is not finished; to resume:\n"
         "  netspec train tumours.yaml --set width=10 --set train.epochs=4 --set train.devices=cpu "
         "--resume runs/others/1\n"
     )

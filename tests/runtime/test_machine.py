@@ -40,7 +40,7 @@ def test_weights_that_do_not_fit_are_told_before_they_are_made() -> None:
         module.build_module(graph)
     assert str(found.value) == (
         "making big with its 9,003,000 parameters takes about 36 MB, and 10 MB are free here; "
-        "take a smaller network, or a machine with more memory"
+        "use a smaller network, or a machine with more memory"
     )
 
 

@@ -130,6 +130,6 @@ def _how_to_get_one(kind: str) -> str:
     if kind == "pdf":
         return "PDF needs Graphviz (graphviz.org); .svg and .png also do with `pip install 'netspec[dot]'`"
     return (
-        "there is nothing here to draw with: `pip install 'netspec[dot]'`, or install Graphviz (graphviz.org), "
+        "no renderer is installed: `pip install 'netspec[dot]'`, or install Graphviz (graphviz.org), "
         "or write the diagram as .dot"
     )

@@ -21,14 +21,16 @@ def parity_report(parity: Parity, path: Path) -> tuple[tuple[str, ...], str | No
     )
     places = "  ".join(each or "the fixed sizes" for each in sizes)
     if parity.agrees and parity.is_rounding:
-        exported = f"exported: at {places} PyTorch and onnxruntime give rounding alone, so that nothing can be compared"
+        exported = (
+            f"exported: at {places} PyTorch and onnxruntime give only rounding errors, so nothing can be compared"
+        )
         return (exported,), None
     if parity.agrees:
         verified = f"verified: PyTorch and onnxruntime agree to {parity.worst:.1e} (max|Δ|/max|y|) at {places}"
         return (verified, *_reservations(parity)), None
     if not parity.compared:
         return (), (
-            f"PyTorch and onnxruntime both give no finite number for random inputs at {places}, so that "
+            f"PyTorch and onnxruntime give no finite number for random inputs at {places}, so "
             f"nothing can be compared; {RANGE}; the file is kept as {path}"
         )
     return (), (
@@ -43,11 +45,11 @@ def _reservations(parity: Parity) -> list[str]:
     if parity.probed:
         reservations.append("with rescaled weights: as initialised, the output hardly depends on the input")
     if not parity.telling:
-        reservations.append("but with these it depends on the input no more: this tells little")
+        reservations.append("but with these, it does not depend on the input either: the comparison says little")
     if parity.positive:
-        reservations.append(f"on inputs from 0 to 1: of negative ones both give numbers that are not finite; {RANGE}")
+        reservations.append(f"on inputs from 0 to 1: for negative ones, both give numbers that are not finite; {RANGE}")
     if parity.undefined:
-        reservations.append(f"but for places where both give no finite number; {RANGE}")
+        reservations.append(f"except where neither gives a finite number; {RANGE}")
     return [f"{'':<10}{each}" for each in reservations]
 
 

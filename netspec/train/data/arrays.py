@@ -127,7 +127,7 @@ def _column(name: str, parts: list[Array], target: bool, file: str) -> Column:
     shape = _row(parts[0])
     for array in parts:
         if array.dtype.kind not in "biuf":
-            raise DataFault(f"{file}: `{name}` holds {array.dtype}, but numbers are wanted")
+            raise DataFault(f"{file}: `{name}` holds {array.dtype}, but numbers are expected")
         if (array.dtype.kind == "f") != (parts[0].dtype.kind == "f"):
             kinds = " and ".join(str(each.dtype) for each in (parts[0], array))
             raise DataFault(f"{file}: `{name}` holds {kinds}, in different parts")

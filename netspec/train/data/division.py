@@ -83,7 +83,7 @@ def lone_classes(recipe: Recipe, data: Data, targets: Mapping[str, str]) -> str 
         called = [f"`{words[each] if words else each}`" for each in lone[:SOME]]
         listed = ", ".join(called) + (f" and {len(lone) - SOME} more" if len(lone) > SOME else "")
         has = f"the class {listed} of `{name}` has" if len(lone) == 1 else f"the classes {listed} of `{name}` have"
-        return f"{has} one row, which trains: nothing that is held back judges it"
+        return f"{has} one row, which trains: no held-out row evaluates it"
     return None
 
 

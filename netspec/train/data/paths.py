@@ -48,7 +48,7 @@ def opened(file: Path, name: str) -> Iterator[BinaryIO]:
     mode = os.fstat(handle).st_mode
     if not stat.S_ISREG(mode):
         os.close(handle)
-        raise DataFault(f"{name} is {kind_of(mode)}, but a file is wanted")
+        raise DataFault(f"{name} is {kind_of(mode)}, but a file is expected")
     with os.fdopen(handle, "rb") as stream:
         yield stream
 

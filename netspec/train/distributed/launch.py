@@ -57,7 +57,7 @@ class Launch:
         except RendezvousError as error:
             reason = error.__cause__ or error
             raise EnvironmentFault(
-                f"the processes cannot meet at {config.rdzv_endpoint}: {first_line(reason)}"
+                f"the processes cannot rendezvous at {config.rdzv_endpoint}: {first_line(reason)}"
             ) from None
         except SignalException as error:  # the processes have got the signal too, and have saved
             return 128 + error.sigval
@@ -76,7 +76,7 @@ class Launch:
     def _config(self) -> LaunchConfig:
         low, high = self._nnodes()
         if (low, high) != (1, 1) and self.rdzv_endpoint is None:
-            raise UsageError("several machines need a place to meet: --rdzv-endpoint HOST:PORT, the same on each")
+            raise UsageError("several machines need a rendezvous endpoint: --rdzv-endpoint HOST:PORT, the same on each")
         if self.rdzv_endpoint is not None:
             guard_endpoint(self.rdzv_endpoint)
         if self.max_restarts < 0:
@@ -128,6 +128,6 @@ def exit_code(error: ChildFailedError, again: str) -> int:
     if failure.exitcode >= 0:
         return failure.exitcode
     name = signal.Signals(-failure.exitcode).name
-    report = f"process {rank} was ended by {name}; to go on from the last checkpoint:\n  {again}"
+    report = f"process {rank} was ended by {name}; to resume from the last checkpoint:\n  {again}"
     print(f"netspec: {report}", file=sys.stderr)
     return 1

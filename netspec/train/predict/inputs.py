@@ -66,7 +66,7 @@ class InputReader:
     def _read_argument(self, argument: str) -> Iterator[PredictInputs]:
         path = Path(argument)
         if not argument.strip():
-            raise UsageError("there is nothing to be asked about: give a file, or a text where the network reads one")
+            raise UsageError("there is nothing to predict: give a file, or a text where the network reads one")
         try:
             if os.path.isdir(argument):
                 raise UsageError(f"{argument} is a folder: name the files in it, as in {argument.rstrip('/')}/*")

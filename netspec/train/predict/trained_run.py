@@ -139,4 +139,4 @@ def guard_ended(folder: RunFolder) -> None:
     """Guard: a run has ended."""
     if not folder.ended:
         command = going_on(begun_as(folder), folder)
-        raise UsageError(f"{folder.path} has not been trained to its end; to go on:\n  {command}")
+        raise UsageError(f"{folder.path} is not finished; to resume:\n  {command}")

@@ -190,7 +190,7 @@ def test_without_a_renderer_it_says_how_to_get_one(bare, tmp_path):
     with pytest.raises(RendererMissing) as found:
         render("digraph {}", tmp_path / "net.svg")
     assert str(found.value) == (
-        "there is nothing here to draw with: `pip install 'netspec[dot]'`, or install Graphviz (graphviz.org), "
+        "no renderer is installed: `pip install 'netspec[dot]'`, or install Graphviz (graphviz.org), "
         "or write the diagram as .dot"
     )
     assert found.value.exit_code == 3

@@ -69,7 +69,7 @@ HOLE = np.array([[1, 2], [3, np.nan], [5, 6], [7, 8]])
         ({"x": X, "y": Y, "x_test": X, "y_test": Y + 1},
          "a.npz: class 2 of `y` is in none of the training rows\n"
          "classes are the whole numbers from 0 to the largest, 2"),
-        ({"x": X, "y": np.array(["a", "b", "a", "b"])}, "a.npz: `y` holds <U1, but numbers are wanted"),
+        ({"x": X, "y": np.array(["a", "b", "a", "b"])}, "a.npz: `y` holds <U1, but numbers are expected"),
         ({"x": X, "y": Y, "x_train": X}, "a.npz has both `x` and `x_train`\nleave one of them out"),
         ({"x": X, "y": Y, "x_test": X}, "a.npz has other arrays for `test` than for `train`"),
         ({"x": X, "y": Y, "x_test": X[:, :1], "y_test": Y}, "a.npz: rows of `x` are [2] and [1], in different parts"),

@@ -69,10 +69,10 @@ def test_folds_have_a_share_of_each_class_too(tmp_path, folds):
 def test_a_class_of_one_row_is_told(tmp_path):
     (setup,) = divide(tmp_path, [0] * 60 + [1] + [2] * 60)
     assert 60 in rows_of(setup.train)
-    assert cautions(setup) == ["the class `1` of `y` has one row, which trains: nothing that is held back judges it"]
+    assert cautions(setup) == ["the class `1` of `y` has one row, which trains: no held-out row evaluates it"]
     (setup,) = divide(tmp_path, [*range(5), *[5] * 120])
     assert cautions(setup) == [
-        "the classes `0`, `1`, `2` and 2 more of `y` have one row, which trains: nothing that is held back judges it"
+        "the classes `0`, `1`, `2` and 2 more of `y` have one row, which trains: no held-out row evaluates it"
     ]
     (setup,) = divide(tmp_path, [0] * 60 + [1] * 60)
     assert cautions(setup) == []

@@ -22,9 +22,9 @@ from netspec.train.data import DataFault, paths
 MANY = int(os.environ.get("NETSPEC_MANY", "1"))
 FILES = [CSV(path="it", target="y"), NPZ(path="it"), Text(path="it"), Pairs(path="it"), Parquet(path="it", target="y")]
 SPECIAL = {
-    "fifo": "it is a pipe (FIFO), but a file is wanted",
-    "device": "it is a device, but a file is wanted",
-    "folder": "it is a folder, but a file is wanted",
+    "fifo": "it is a pipe (FIFO), but a file is expected",
+    "device": "it is a device, but a file is expected",
+    "folder": "it is a folder, but a file is expected",
     "socket": "it cannot be read: it is a socket or a device",
     "broken": "it is a link to nothing\npaths start at the folder of the spec",
     "loop": "it cannot be read: Too many levels of symbolic links",
@@ -86,8 +86,8 @@ def test_a_folder_for_datasets_holds_plain_files_alone(tmp_path, kind):
     else:
         make(tmp_path / "it" / "train.csv", kind)
     told = {
-        "fifo": "it/train.csv is a pipe (FIFO), but a file is wanted",
-        "device": "it/train.csv is a device, but a file is wanted",
+        "fifo": "it/train.csv is a pipe (FIFO), but a file is expected",
+        "device": "it/train.csv is a device, but a file is expected",
         "broken": "it/train.csv cannot be read: No such file or directory",
         "pickle": "it/train.pkl may run code when it is read\n"
         "save the rows as Parquet, CSV or JSON, and take it out of the folder",

@@ -96,4 +96,4 @@ def test_folders_that_are_not_as_they_should_be(tmp_path):
     assert fault(Images(path="y/cat"), tmp_path) == told
     assert fault(Images(path="z"), tmp_path) == "there is no z\npaths start at the folder of the spec"
     (tmp_path / "z").touch()
-    assert fault(Images(path="z"), tmp_path) == "z is a file, but a folder is wanted"
+    assert fault(Images(path="z"), tmp_path) == "z is a file, but a folder is expected"

@@ -68,7 +68,7 @@ def test_without_standardize_it_is_told(tmp_path):
     (tmp_path / "s.yaml").write_text(SPEC.replace("DATA", write(tmp_path, "npz")).replace("prepare: standardize, ", ""))
     graph = compile_spec(tmp_path / "s.yaml")
     (note,) = cautions(Setup(graph, read_data(graph), torch.device("cpu")))
-    told = "`features` has numbers so large that float32 cannot tell them apart: `prepare: standardize` helps"
+    told = "`features` has numbers so large that float32 cannot distinguish them: `prepare: standardize` helps"
     assert note == told
 
 

@@ -238,8 +238,8 @@ def test_files_that_are_no_pictures(tmp_path, kind):
         case _:
             path.write_bytes({"empty": b"", "text": b"no picture", "cut": whole[: len(whole) // 2]}[kind])
     told = {
-        "fifo": "pets/cat/2.png is a pipe (FIFO), but an image is wanted",
-        "device": "pets/cat/2.png is a device, but an image is wanted",
+        "fifo": "pets/cat/2.png is a pipe (FIFO), but an image is expected",
+        "device": "pets/cat/2.png is a device, but an image is expected",
         "broken": "pets/cat/2.png is a link to nothing",
         "loop": "pets/cat/2.png is no file: Too many levels of symbolic links",
         "empty": "pets/cat/2.png cannot be read: it is empty",

@@ -66,13 +66,13 @@ def test_classes_that_are_numbers_are_in_their_order(tmp_path):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("x,y\n1,2\n1,abc\n", "a.csv, line 3: `y` is `abc`, but a number is wanted\n"
+        ("x,y\n1,2\n1,abc\n", "a.csv, line 3: `y` is `abc`, but a number is expected\n"
          "`y` is one of several classes? write `classes: true`"),
-        ("x,y\n1,2\nabc,2\n", f"a.csv, line 3: `x` is `abc`, but a number is wanted\n{NO_NUMBERS}"),
-        ("x,y\n,2\n", f"a.csv, line 2: `x` is empty, but a number is wanted\n{MISSING}"),
-        ("x,y\nnan,2\n", f"a.csv, line 2: `x` is `nan`, but a number is wanted\n{MISSING}"),
-        ("x,y\n1,-inf\n", "a.csv, line 2: `y` is `-inf`, but a number is wanted"),
-        ("x,y\n1e39,1\n", "a.csv, line 2: `x` is `1e39`, but a number is wanted"),
+        ("x,y\n1,2\nabc,2\n", f"a.csv, line 3: `x` is `abc`, but a number is expected\n{NO_NUMBERS}"),
+        ("x,y\n,2\n", f"a.csv, line 2: `x` is empty, but a number is expected\n{MISSING}"),
+        ("x,y\nnan,2\n", f"a.csv, line 2: `x` is `nan`, but a number is expected\n{MISSING}"),
+        ("x,y\n1,-inf\n", "a.csv, line 2: `y` is `-inf`, but a number is expected"),
+        ("x,y\n1e39,1\n", "a.csv, line 2: `x` is `1e39`, but a number is expected"),
         ("x,y\n1,2\n\n1,2,3\n", "a.csv, line 4: 3 values, but the first line names 2 columns"),
         ("Table\n\nx,y\n1,2\n", "a.csv, line 3: 2 values, but the first line names 1 column"),
         ('x,y\n1,2\n1,"2\n', "a.csv, line 3: unexpected end of data"),
@@ -81,7 +81,7 @@ def test_classes_that_are_numbers_are_in_their_order(tmp_path):
         ("y\n1\n", "a.csv has no column besides the target `y`"),
         ("x,y\n", "a.csv has no rows"),
         ("", "a.csv is empty"),
-        (f"x,y\n{'long' * 20},1\n", f"a.csv, line 2: `x` is `{'long' * 10}…`, but a number is wanted\n{NO_NUMBERS}"),
+        (f"x,y\n{'long' * 20},1\n", f"a.csv, line 2: `x` is `{'long' * 10}…`, but a number is expected\n{NO_NUMBERS}"),
     ],
 )  # fmt: skip
 def test_mistakes_are_told_at_their_line(tmp_path, text, told):
@@ -96,7 +96,7 @@ def test_classes_and_features_that_are_not_there(tmp_path):
     data_set = CSV(path="a.csv", target="y", classes=True, test="b.csv")
     assert fault(data_set, tmp_path) == "b.csv, line 3: `y` is `cow`, which is in none of the training rows"
     told = fault(CSV(path="c.csv", target="y", classes=True), tmp_path)
-    assert told == f"c.csv, line 3: `y` is empty, but a class is wanted\n{MISSING}"
+    assert told == f"c.csv, line 3: `y` is empty, but a class is expected\n{MISSING}"
     told = fault(CSV(path="a.csv", target="y", features=["z"]), tmp_path)
     assert told == "a.csv has no column `z`\nits columns are `x`, `y`"
     told = fault(CSV(path="a.csv", target="features"), tmp_path)
@@ -105,7 +105,7 @@ def test_classes_and_features_that_are_not_there(tmp_path):
 
 def test_files_that_cannot_be_read(tmp_path):
     assert fault(CSV(path="a.csv", target="y"), tmp_path) == "there is no a.csv\npaths start at the folder of the spec"
-    assert fault(CSV(path=str(tmp_path), target="y"), tmp_path) == f"{tmp_path} is a folder, but a file is wanted"
+    assert fault(CSV(path=str(tmp_path), target="y"), tmp_path) == f"{tmp_path} is a folder, but a file is expected"
     (tmp_path / "a.csv").write_bytes(b"x,y\n1,\xff\n")
     told = "a.csv is not UTF-8: byte 6, in line 2, is 0xff\nsave it as UTF-8"
     assert fault(CSV(path="a.csv", target="y"), tmp_path) == told
@@ -122,7 +122,7 @@ def test_parquet_is_read_as_csv_is(tmp_path):
     assert data.train.tensors["features"].tolist() == [[1], [2]]
     assert data.train.tensors["y"].tolist() == [1, 0]
     told = fault(Parquet(path="a.parquet", target="y", classes=True), tmp_path)
-    assert told == f"a.parquet, row 1: `z` is empty, but a number is wanted\n{MISSING}"
+    assert told == f"a.parquet, row 1: `z` is empty, but a number is expected\n{MISSING}"
     (tmp_path / "b.parquet").write_bytes(b"not parquet at all")
     told = fault(Parquet(path="b.parquet", target="y"), tmp_path)
     assert told.startswith("b.parquet cannot be read: Parquet magic bytes not found in footer.")
@@ -160,19 +160,20 @@ def test_tables_are_written_in_many_ways(tmp_path, text, said):
     ("text", "told"),
     [
         ("x;y\n1,5;2\n",
-         "a.csv, line 2: `x` is `1,5`, but a number is wanted\nwrite it with a point; where a comma stands "
+         "a.csv, line 2: `x` is `1,5`, but a number is expected\nwrite it with a point; where a comma stands "
          "before the decimals, say `decimal: ','`"),
         ('x,y\n"1,234.5",2\n',
-         "a.csv, line 2: `x` is `1,234.5`, but a number is wanted\nwrite it without marks between "
+         "a.csv, line 2: `x` is `1,234.5`, but a number is expected\nwrite it without marks between "
          "its digits, but for the one before the decimals"),
-        ("x,y\n1_000,2\n", "a.csv, line 2: `x` is `1_000`, but a number is wanted\nwrite it without marks between its "
+        ("x,y\n1_000,2\n", "a.csv, line 2: `x` is `1_000`, but a number is expected\nwrite it without marks between its "
          "digits, but for the one before the decimals"),
-        ("x,y\n50%,2\n", "a.csv, line 2: `x` is `50%`, but a number is wanted\nwrite shares as numbers, 0.5 for 50%"),
-        ("x,y\nNA,2\n", f"a.csv, line 2: `x` is `NA`, but a number is wanted\n{MISSING}"),
-        ("x,y\n1,2\n,\n", f"a.csv, line 3: `x` is empty, but a number is wanted\n{MISSING}"),
+        ("x,y\n50%,2\n",
+         "a.csv, line 2: `x` is `50%`, but a number is expected\nwrite shares as numbers, 0.5 for 50%"),
+        ("x,y\nNA,2\n", f"a.csv, line 2: `x` is `NA`, but a number is expected\n{MISSING}"),
+        ("x,y\n1,2\n,\n", f"a.csv, line 3: `x` is empty, but a number is expected\n{MISSING}"),
         ("# by me\nx,y\n1,2\n",
          "a.csv, line 2: 2 values, but the first line names 1 column\nleave lines of comments out"),
-        ('x,y\n1,2\n"a\nb",2\n', f"a.csv, line 4: `x` is `a\\nb`, but a number is wanted\n{NO_NUMBERS}"),
+        ('x,y\n1,2\n"a\nb",2\n', f"a.csv, line 4: `x` is `a\\nb`, but a number is expected\n{NO_NUMBERS}"),
         (",x,y\n0,1,2\n",
          "a.csv: a column has no name, as those of the rows' numbers are that pandas writes\ntake it out "
          "(in pandas, write with `index=False`), or name the columns to learn from in `features`"),
@@ -200,7 +201,7 @@ def test_a_label_that_is_missing_is_no_class(tmp_path, label):
     (tmp_path / "a.csv").write_text(f"x,y\n1,cat\n1,{label}\n")
     told = fault(CSV(path="a.csv", target="y", classes=True), tmp_path)
     assert told.startswith("a.csv, line 3: `y` is ")
-    assert told.endswith(f", but a class is wanted\n{MISSING}")
+    assert told.endswith(f", but a class is expected\n{MISSING}")
 
 
 def test_classes_that_look_like_something_else(tmp_path):
@@ -237,6 +238,6 @@ def test_numbers_are_what_python_reads(tmp_path, rows, separator, ends, form):
         found = read(CSV(path="a.csv", target="y"), tmp_path).train.tensors["features"]
     except DataFault as fault:
         assert any(abs(x) > 3.4e38 for x, _ in wanted)
-        assert "but a number is wanted" in fault.message  # noqa: PT017
+        assert "but a number is expected" in fault.message  # noqa: PT017
         return
     assert found.double().numpy() == pytest.approx(np.array(wanted), rel=6e-8, abs=1e-44)

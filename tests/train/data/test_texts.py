@@ -93,8 +93,8 @@ def test_both_texts_may_share_their_words(tmp_path):
 @pytest.mark.parametrize(
     ("lines", "told"),
     [
-        ("a\tb\nc d\n", "a.tsv, line 2: two texts with a tab between them are wanted"),
-        ("a\t \n", "a.tsv, line 1: two texts with a tab between them are wanted"),
+        ("a\tb\nc d\n", "a.tsv, line 2: two texts with a tab between them are expected"),
+        ("a\t \n", "a.tsv, line 1: two texts with a tab between them are expected"),
         ("\n\n", "a.tsv has no pairs"),
         ("a b c\td\n", "a.tsv has no pairs of at most 2"),
     ],

@@ -209,7 +209,7 @@ def test_without_restarts_a_death_is_told_with_the_command_that_goes_on(tmp_path
     assert process.returncode == 1
     lost = "netspec: another process of the run has ended; what was saved is whole\n"
     again = f"netspec train {tmp_path}/small.yaml --set train.devices=2 --resume run"
-    told = f"was ended by SIGKILL; to go on from the last checkpoint:\n  {again}\n"
+    told = f"was ended by SIGKILL; to resume from the last checkpoint:\n  {again}\n"
     assert faults.replace(lost, "") in [f"netspec: process {rank} {told}" for rank in (0, 1)]
 
 
@@ -229,7 +229,7 @@ def test_interrupted_they_save_and_say_how_to_go_on(tmp_path: Path):
     process.send_signal(signal.SIGINT)
     told, faults = process.communicate(timeout=60)
     assert (process.returncode, faults) == (130, "")
-    assert "and saved; to go on:\n  netspec train" in told
+    assert "and saved; to resume:\n  netspec train" in told
     assert "--set train.devices=2 --resume run" in told
     assert step_of(tmp_path / "run") == len(small.losses(tmp_path / "run"))
 
@@ -255,7 +255,11 @@ def test_where_the_launcher_is_killed_the_others_save_and_end(tmp_path: Path):
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
-        (["--nnodes", "2"], 2, "several machines need a place to meet: --rdzv-endpoint HOST:PORT, the same on each"),
+        (
+            ["--nnodes", "2"],
+            2,
+            "several machines need a rendezvous endpoint: --rdzv-endpoint HOST:PORT, the same on each",
+        ),
         (["--nnodes", "3:2"], 2, "--nnodes takes a number, or the least and the most as MIN:MAX, not `3:2`"),
         (["--nnodes", "two"], 2, "--nnodes takes a number, or the least and the most as MIN:MAX, not `two`"),
         (["--nnodes", "2", "--rdzv-endpoint", "here"], 2, "--rdzv-endpoint takes HOST:PORT, not `here`"),
@@ -298,7 +302,7 @@ def test_machines_that_cannot_meet(tmp_path: Path, capsys: pytest.CaptureFixture
     assert main(["train", str(spec(tmp_path)), "-o", str(tmp_path / "run"), *words]) == 3
     assert capsys.readouterr().err == (
         "netspec: waiting at localhost:1 for other machines\n"
-        "netspec: the processes cannot meet at localhost:1: nobody answers\n"
+        "netspec: the processes cannot rendezvous at localhost:1: nobody answers\n"
     )
 
 

@@ -88,7 +88,7 @@ def _images(root: Path, folder: Path, above: tuple[tuple[int, int], ...]) -> Ite
             yield from _images(path, folder, (*above, own))
         elif path.suffix.lower() in ENDINGS:
             if not stat.S_ISREG(mode):
-                raise DataFault(f"{shown(path, folder)} is {kind_of(mode)}, but an image is wanted")
+                raise DataFault(f"{shown(path, folder)} is {kind_of(mode)}, but an image is expected")
             yield path
 
 

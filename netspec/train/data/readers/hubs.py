@@ -58,7 +58,7 @@ def read_hugging_face(data_set: HuggingFace, folder: Path) -> Data:
 def guard_plain_files(folder: Path, name: str) -> None:
     """Guard: a folder holds regular files alone, and none that runs code when it is read."""
     if not folder.is_dir():
-        raise DataFault(f"{visible(name)} is {kind_of(folder.stat().st_mode)}, but a folder is wanted")
+        raise DataFault(f"{visible(name)} is {kind_of(folder.stat().st_mode)}, but a folder is expected")
     for above, _, files in os.walk(folder, followlinks=False):
         for each in files:
             path = Path(above, each)
@@ -71,7 +71,7 @@ def guard_plain_files(folder: Path, name: str) -> None:
             except OSError as fault:
                 raise DataFault(f"{called} cannot be read: {reason(fault)}") from None
             if not stat.S_ISREG(mode):
-                raise DataFault(f"{called} is {kind_of(mode)}, but a file is wanted")
+                raise DataFault(f"{called} is {kind_of(mode)}, but a file is expected")
 
 
 def guard_format(module: str, data_set: HuggingFace) -> None:
@@ -96,7 +96,7 @@ def _column(split: Any, name: str, data_set: HuggingFace) -> Array:
     if type(split.features[name]).__name__ != "Image":
         missing = next((row for row, value in enumerate(values) if value is None), None)
         if missing is not None:
-            raise DataFault(f"{data_set.path}, row {missing}: `{name}` is empty, but a number is wanted")
+            raise DataFault(f"{data_set.path}, row {missing}: `{name}` is empty, but a number is expected")
         return np.asarray(values)
     size = None if data_set.size is None else spread(data_set.size, 2)
     package("PIL.Image", "pillow", data_set.name)

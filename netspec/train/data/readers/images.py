@@ -70,7 +70,7 @@ def read(data_set: Images, folder: Path, known: Meaning | None = None) -> Data:
     package("PIL.Image", "pillow", data_set.name)
     root = there(data_set.path, folder)
     if not root.is_dir():
-        raise DataFault(f"{visible(data_set.path)} is a file, but a folder is wanted")
+        raise DataFault(f"{visible(data_set.path)} is a file, but a folder is expected")
     size = None if data_set.size is None else spread(data_set.size, 2)
     decoder = Decoder(folder, data_set.grey, None if size is None else (size[0], size[1]))
     parts = part_folders(root, folder)

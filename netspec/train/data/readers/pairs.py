@@ -61,7 +61,7 @@ def _lines(path: str, folder: Path) -> list[tuple[str, str]]:
         source, tab, target = line.partition("\t")
         target = target.partition("\t")[0]  # what comes after a second tab tells where the pair is from
         if not tab or not source.strip() or not target.strip():
-            raise DataFault(f"{path}, line {number}: two texts with a tab between them are wanted")
+            raise DataFault(f"{path}, line {number}: two texts with a tab between them are expected")
         pairs.append((source.strip(), target.strip()))
     return pairs
 

@@ -182,7 +182,7 @@ def _numbers(table: RawTable, name: str, help: str | None = None) -> Array:
         number = number_of(value, table.decimal)
         if number is None or not abs(number) <= LARGEST:
             repair = _repair(value, table) or (help if number is None else None)
-            raise DataFault(f"{table.place(row)}: `{name}` is {_shown(value)}, but a number is wanted", repair)
+            raise DataFault(f"{table.place(row)}: `{name}` is {_shown(value)}, but a number is expected", repair)
         numbers[row] = number
     return numbers
 
@@ -250,7 +250,7 @@ def _labels(table: RawTable, name: str, codes: Codes) -> Tensor:
     for row, value in enumerate(values):
         told = f"{table.place(row)}: `{name}` is {_shown(value)}"
         if value in MISSING:
-            raise DataFault(f"{told}, but a class is wanted", _repair(value, table))
+            raise DataFault(f"{told}, but a class is expected", _repair(value, table))
         label = coding[value]
         if label is None and codes.trained:
             raise DataFault(f"{told}, which the network was not trained on", f"it knows {listed(codes.words)}")
