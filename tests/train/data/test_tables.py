@@ -165,7 +165,8 @@ def test_tables_are_written_in_many_ways(tmp_path, text, said):
         ('x,y\n"1,234.5",2\n',
          "a.csv, line 2: `x` is `1,234.5`, but a number is expected\nwrite it without marks between "
          "its digits, but for the one before the decimals"),
-        ("x,y\n1_000,2\n", "a.csv, line 2: `x` is `1_000`, but a number is expected\nwrite it without marks between its "
+        ("x,y\n1_000,2\n",
+         "a.csv, line 2: `x` is `1_000`, but a number is expected\nwrite it without marks between its "
          "digits, but for the one before the decimals"),
         ("x,y\n50%,2\n",
          "a.csv, line 2: `x` is `50%`, but a number is expected\nwrite shares as numbers, 0.5 for 50%"),
