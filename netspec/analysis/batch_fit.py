@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
-from netspec.analysis.memory import Memory
+from netspec.analysis.memory import Memory, TrainingStep, with_margin
 from netspec.diagnostics import UsageError
 from netspec.dims import Dim, Size, evaluate, pretty, substitute
 from netspec.graph import Graph
 from netspec.text.quantities import UNITS, quantity
+
+if TYPE_CHECKING:
+    from netspec.recipes.recipe import Recipe
 
 MOST = 2**40
 """No larger batch is looked for."""
@@ -43,19 +46,20 @@ def batch_symbol(graph: Graph) -> str:
     return next(iter(first.symbols))
 
 
-def largest(graph: Graph, symbol: str, budget: int, peak: Callable[[Memory], Size]) -> Fit:
-    """The largest batch whose peak is within the budget.
+def largest(memory_at: Callable[[Mapping[str, int]], Size], sizes: Mapping[str, int], symbol: str, budget: int) -> Fit:
+    """The largest batch whose peak, with the allocator's margin, is within the budget.
 
-    Which moment is the largest may change with the batch. What any of them takes is a bound: the search takes the
-    largest at the batch that it has come to, until that fits.
+    ``memory_at`` gives the formula of the peak at some sizes. Which moment is the largest may change with the batch.
+    What any of them takes is a bound: the search takes the largest at the batch that it has come to, until that fits.
     """
-    sizes = dict(graph.sizes)
+    others = {name: size for name, size in sizes.items() if name != symbol}
+    batch, most = sizes[symbol], MOST
     while True:
-        formula = substitute(peak(Memory(graph, sizes)), {name: size for name, size in sizes.items() if name != symbol})
-        batch = solve(formula, symbol, budget, most=sizes[symbol] if sizes != graph.sizes else MOST)
-        if batch in (0, sizes[symbol]):
-            return Fit(batch, formula)
-        sizes[symbol] = batch
+        formula = substitute(memory_at({**others, symbol: batch}), others)
+        found = solve(formula, symbol, budget, most)
+        if found in (0, batch):
+            return Fit(found, formula)
+        batch = most = found
 
 
 def solve(formula: Size, symbol: str, budget: int, most: int) -> int:
@@ -63,22 +67,59 @@ def solve(formula: Size, symbol: str, budget: int, most: int) -> int:
     low, high = 0, most + 1
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if evaluate(formula, {symbol: middle}) <= budget else (low, middle)
+        low, high = (middle, high) if with_margin(evaluate(formula, {symbol: middle})) <= budget else (low, middle)
     return low
 
 
-def budget_text(graph: Graph, budget: str, optimizer: str, precision: str) -> str:
-    """Return what fits into the budget, as two lines to read, each with its formula in bytes."""
-    amount, symbol = parse_memory(budget), batch_symbol(graph)
-    trains = largest(graph, symbol, amount, lambda memory: memory.training_peak(optimizer, precision))
-    infers = largest(graph, symbol, amount, lambda memory: memory.inference_peak_in(precision))
+class Plan(NamedTuple):
+    """How a network is trained, as options say it: an empty one is as in the recipe, or as a usual one."""
+
+    optimizer: str = ""
+    precision: str = ""
+    device: str = ""
+
+    def filled(self, recipe: Recipe | None) -> Plan:
+        """Return the plan with all that was left empty."""
+        if recipe is None:
+            return Plan(self.optimizer or "adam", self.precision or "float32", self.device or "cuda")
+        settings = recipe.settings
+        device = "cpu" if settings.devices == "cpu" else "cuda"
+        return Plan(
+            self.optimizer or recipe.optimizer.name, self.precision or settings.precision, self.device or device
+        )
+
+
+def budget_text(graph: Graph, budget: str, asked: Plan) -> str:
+    """Return what fits into the budget, as two lines to read, each with its formula in bytes.
+
+    Training is that of the graph's recipe, in all that is not ``asked`` for otherwise.
+    """
+    amount, symbol, plan = parse_memory(budget), batch_symbol(graph), asked.filled(graph.recipe)
+    if graph.recipe is None or asked.optimizer:
+        step = TrainingStep.named(plan.optimizer, graph)
+    else:
+        step = TrainingStep.of(graph.recipe, graph, plan.device)
+
+    def memory(sizes: Mapping[str, int]) -> Memory:
+        return Memory(graph, sizes, device=plan.device)
+
+    def trains(sizes: Mapping[str, int]) -> Size:
+        return memory(sizes).training_peak(step, plan.precision)
+
+    def infers(sizes: Mapping[str, int]) -> Size:
+        return memory(sizes).inference_peak_in(plan.precision)
+
+    rows = {
+        f"trains ({plan.optimizer}, {plan.precision})": largest(trains, graph.sizes, symbol, amount),
+        f"infers ({plan.precision})": largest(infers, graph.sizes, symbol, amount),
+    }
     others = ", ".join(f"{name} = {size}" for name, size in graph.sizes.items() if name != symbol)
-    rows = {f"trains ({optimizer}, {precision})": trains, f"infers ({precision})": infers}
     width = max(map(len, rows))
     lines = [f"{graph.name} within {budget}, {amount:,} bytes" + (f", at {others}" if others else "")]
     for what, fit in rows.items():
         found = f"{symbol} ≤ {fit.batch:,}" if fit.batch else f"not even {symbol} = 1"
         lines.append(f"  {what:<{width}}  {found:<16} {spelled(fit.formula)} bytes")
+    lines.append(f"  on {plan.device}, with 5 % for what the allocator adds")
     return "\n".join(lines)
 
 

@@ -1,7 +1,7 @@
 """Losses: how an output is compared with its target."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -12,6 +12,20 @@ from netspec.recipes.base import Column, Ingredient, Task
 
 Weight = Annotated[float, Field(gt=0)]
 Balanced = Literal["balanced"]
+
+
+class LossMemory(NamedTuple):
+    """The memory of a loss of float32 scores, in bytes for each score.
+
+    ``forward`` and ``backward`` are the most that is there for a moment in either pass, the former with what is
+    ``kept`` between them, the latter with the gradient of the scores and without what is kept. ``keeps_scores``: the
+    scores themselves are kept, too.
+    """
+
+    kept: int
+    forward: int
+    backward: int
+    keeps_scores: bool
 
 
 class Loss(Ingredient):
@@ -37,6 +51,11 @@ class Loss(Ingredient):
     task: ClassVar[Task] = "numbers"
     odds: ClassVar[bool] = True
     metrics: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def memory(self) -> LossMemory:
+        """The memory that it takes; of a loss that does not say, as much as any of netspec's."""
+        return LossMemory(8, 24, 12, True)
 
     @property
     def per_class(self) -> bool:
@@ -135,12 +154,20 @@ class CrossEntropyLoss(ClassLoss):
     label_smoothing: Probability = 0.0
     """the share of the probability that is spread over all classes"""
 
+    @property
+    def memory(self) -> LossMemory:
+        return LossMemory(4, 5 if self.label_smoothing else 4, 8, False)
+
 
 class NLLLoss(ClassLoss):
     """Negative log-likelihood of outputs that are log-probabilities, as of a `log_softmax`."""
 
     name = "nll"
     torch = "torch.nn.functional.nll_loss"
+
+    @property
+    def memory(self) -> LossMemory:
+        return LossMemory(0, 0, 4, True)
 
 
 class BCEWithLogitsLoss(Loss):
@@ -159,6 +186,10 @@ class BCEWithLogitsLoss(Loss):
     """how much more a 1 counts than a 0: a number, one for each score, or `balanced`, zeros over ones among the
     training rows"""
 
+    @property
+    def memory(self) -> LossMemory:
+        return LossMemory(0, 8, 4 if self.pos_weight is None else 12, True)
+
     def misfit(self, output: Tensor, column: Column) -> str | None:
         shape = output.shape
         scores = shape[1 if len(shape) > 3 else -1]
@@ -171,12 +202,20 @@ class MSELoss(Loss):
     name = "mse"
     torch = "torch.nn.functional.mse_loss"
 
+    @property
+    def memory(self) -> LossMemory:
+        return LossMemory(4, 8, 4, True)
+
 
 class L1Loss(Loss):
     """Mean absolute error, |ŷ − y|."""
 
     name = "l1"
     torch = "torch.nn.functional.l1_loss"
+
+    @property
+    def memory(self) -> LossMemory:
+        return LossMemory(4, 8, 12, False)
 
 
 class HuberLoss(Loss):
@@ -188,12 +227,20 @@ class HuberLoss(Loss):
     delta: Weight = 1.0
     """the error up to which the loss is squared"""
 
+    @property
+    def memory(self) -> LossMemory:
+        return LossMemory(0, 4, 4, True)
+
 
 class KLDivLoss(Loss):
     """Kullback–Leibler divergence of the softmax of scores from target probabilities, in nats, a row."""
 
     name = "kl_div"
     torch = "netspec.train.optimize.criteria.kl_divergence"
+
+    @property
+    def memory(self) -> LossMemory:
+        return LossMemory(4, 16, 8, False)
 
 
 class PerceptronLoss(Loss):
@@ -207,3 +254,7 @@ class PerceptronLoss(Loss):
     task = "binary"
     odds = False
     metrics = ("accuracy",)
+
+    @property
+    def memory(self) -> LossMemory:
+        return LossMemory(5, 21, 8, False)

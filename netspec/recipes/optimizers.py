@@ -1,5 +1,6 @@
 """Optimizers: torch.optim's, by their names and with their defaults, and Newton's method."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -21,18 +22,33 @@ class Optimizer(Ingredient):
     It is called with the parameters, or groups of them, and the fields as keyword arguments; where it takes
     ``weight_decay``, it is given that, and else the decay is a term of the loss. A ``ValueError`` of it becomes a
     fault of the recipe. ``closure`` marks one that evaluates the loss several times a step; ``backward`` is true where
-    these evaluations are to leave gradients. ``fused`` marks one that torch has in one kernel.
+    these evaluations are to leave gradients. ``fused`` marks one that torch has in one kernel. Where it has none,
+    ``temporaries`` are the tensors as large as a parameter that are there for a moment: as parameters are taken one
+    after the other, and all at once. ``decays_apart`` says that weight decay is not added to the gradients.
     """
 
     main = "lr"
     closure: ClassVar[bool] = False
     backward: ClassVar[bool] = True
     fused: ClassVar[bool] = False
+    temporaries: ClassVar[tuple[int, int]] = (0, 0)
+    decays_apart: ClassVar[bool] = False
 
     @property
     def states(self) -> int:
         """The number of values that it keeps for each parameter, as it is set: its memory."""
         return 0
+
+    def workspace(self, parameters: Sequence[int], at_once: bool, decays: bool = False) -> int:
+        """How many numbers are there for a moment in a step that is not fused, on parameters of so many numbers each.
+
+        torch takes them all ``at_once`` on CUDA, and one after the other on CPU; ``decays`` says that weights decay.
+        """
+        one, all = (count + (decays and not self.decays_apart) for count in self.temporaries)
+        if at_once:
+            return all * sum(parameters)
+        before = (0, *parameters) if self.temporaries[0] else (0,) * len(parameters)  # whose last tensor has a name yet
+        return max((one * size + last for size, last in zip(parameters, before)), default=0)
 
     def keywords(self) -> dict[str, Any]:
         """Return the keyword arguments of the class."""
@@ -72,6 +88,7 @@ class Adagrad(Optimizer):
     name = "adagrad"
     torch = "torch.optim.Adagrad"
     fused = True
+    temporaries = (1, 2)
 
     lr: Rate = 1e-2
     lr_decay: Amount = 0.0
@@ -88,6 +105,7 @@ class RMSprop(Optimizer):
 
     name = "rmsprop"
     torch = "torch.optim.RMSprop"
+    temporaries = (1, 1)
 
     lr: Rate = 1e-2
     alpha: Share = 0.99
@@ -108,6 +126,7 @@ class Adadelta(Optimizer):
 
     name = "adadelta"
     torch = "torch.optim.Adadelta"
+    temporaries = (2, 2)
 
     lr: Rate = 1.0
     rho: Share = 0.9
@@ -125,6 +144,7 @@ class Adam(Optimizer):
     name = "adam"
     torch = "torch.optim.Adam"
     fused = True
+    temporaries = (2, 1)
 
     lr: Rate = 1e-3
     betas: Betas = [0.9, 0.999]
@@ -143,6 +163,7 @@ class AdamW(Adam):
 
     name = "adamw"
     torch = "torch.optim.AdamW"
+    decays_apart = True
 
 
 class LBFGS(Optimizer):
@@ -162,8 +183,12 @@ class LBFGS(Optimizer):
 
     @property
     def states(self) -> int:
-        """A step and a difference of gradients for each of the history."""
-        return 2 * self.history_size
+        """A step and a difference of gradients for each of the history, the last direction and its gradient."""
+        return 2 * self.history_size + 2
+
+    def workspace(self, parameters: Sequence[int], at_once: bool, decays: bool = False) -> int:
+        """Return the numbers of weights and gradients along a line that is searched, and of their flat copies."""
+        return 6 * sum(parameters)
 
 
 class Newton(Optimizer):
@@ -181,3 +206,7 @@ class Newton(Optimizer):
     lr: Rate = 1.0
     damping: Rate = 1e-3
     """λ, which is added to the Hessian's diagonal at first"""
+
+    def workspace(self, parameters: Sequence[int], at_once: bool, decays: bool = False) -> int:
+        """Return the numbers of the Hessian, row by row and whole, damped, and decomposed."""
+        return 6 * sum(parameters) ** 2

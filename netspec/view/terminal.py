@@ -42,7 +42,7 @@ PLAIN_WORDS = {ord(sign): word for sign, word in WORDS.items()} | {
 }
 PLAIN_SIGNS = PLAIN_WORDS | {
     ord(sign): plain
-    for sign, plain in zip("×″·─│├└…†‡−–≥", ["x", '"', "*", "-", "|", "|", "`", "~", "+", "#", "-", "-", ">"])
+    for sign, plain in zip("×″·─│├└…†‡−–≥≈", ["x", '"', "*", "-", "|", "|", "`", "~", "+", "#", "-", "-", ">", "~"])
 }
 
 

@@ -31,10 +31,10 @@ def test_longer_rows_and_larger_batches_take_more() -> None:
 
 
 def test_the_state_of_the_optimizer_is_in_it() -> None:
-    weights = 4 * compile_spec("rnn_lm").body.parameter_count
+    weights = 1.05 * 4 * compile_spec("rnn_lm").body.parameter_count  # with the allocator's margin
     plain = memory(optimizer="{sgd: 0.1}")
-    assert memory(optimizer="{sgd: {lr: 0.1, momentum: 0.9}}") - plain == weights
-    assert memory(optimizer="{adam: {lr: 0.1, amsgrad: true}}") - plain == 3 * weights
+    assert memory(optimizer="{sgd: {lr: 0.1, momentum: 0.9}}") - plain == pytest.approx(weights, abs=2)
+    assert memory(optimizer="{adam: {lr: 0.1, amsgrad: true}}") - plain == pytest.approx(3 * weights, abs=2)
 
 
 @pytest.mark.parametrize(

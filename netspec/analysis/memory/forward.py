@@ -2,64 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from netspec.analysis.memory.backward import backward_peak, gradients_of
 from netspec.analysis.memory.node import NodePass
-from netspec.analysis.memory.running import LevelSummary, LiveStorages, RunningLevel
+from netspec.analysis.memory.running import NONE, LevelSummary, LiveStorages, Move, RunningLevel
 from netspec.analysis.memory.scan import ScanPass
 from netspec.analysis.memory.storage import PlacedTensor, Storage, likeness
+from netspec.analysis.memory.ties import Ties
 from netspec.analysis.scan_schedule import LevelSchedule
-from netspec.graph import Call, Level, Node, Step, Value, visits
+from netspec.dims import total
+from netspec.graph import Call, Level, Node, Step, Value
 from netspec.ops import Tensor
-
-
-def frozen_keys(body: Level, keys: Collection[str]) -> frozenset[str]:
-    """Return those of these parameters that are not trained."""
-    if not keys:
-        return frozenset()
-    nodes = {visit.path: visit.frozen for visit in visits(body)}
-    return frozenset(key for key in keys if nodes.get(key.rpartition(".")[0], nodes.get(key, False)))
 
 
 class ForwardPass:
     """One forward pass. Runs of equal levels on inputs that are alike are worked out once."""
 
-    def __init__(self, sizes: Mapping[str, int], training: bool, precision: str, frozen: frozenset[str]):
+    def __init__(self, sizes: Mapping[str, int], training: bool, precision: str, tied: Ties, device: str):
         self.training = training
-        self.nodes = NodePass(sizes, training, precision, frozen)
+        self.nodes = NodePass(sizes, training, precision, tied, device)
         self._known: dict[object, LevelSummary] = {}
 
-    def level(self, level: Level, taken: Sequence[PlacedTensor | None], frozen: bool = False) -> LevelSummary:
-        """A run of a level that has no part ahead of it, whose parameters may be ``frozen``."""
+    def level(
+        self, level: Level, taken: Sequence[PlacedTensor | None], frozen: bool = False, again: bool = False
+    ) -> LevelSummary:
+        """A run of a level that has no part ahead of it, whose parameters may be ``frozen``, and which may run
+        ``again`` in a later iteration.
+        """
         groups = {placed.home: at for at, placed in reversed([*enumerate(taken)]) if placed is not None}
         key = (
             level,
             frozen,
+            again,
             *(None if placed is None else (groups[placed.home], *likeness(placed)) for placed in taken),
         )
         if key not in self._known:
-            self._known[key] = self._level(level, taken, groups, frozen)
+            self._known[key] = self._level(level, taken, groups, frozen, again)
         return self._known[key]
 
     def _level(
-        self, level: Level, taken: Sequence[PlacedTensor | None], groups: Mapping[Storage, int], frozen: bool
+        self,
+        level: Level,
+        taken: Sequence[PlacedTensor | None],
+        groups: Mapping[Storage, int],
+        frozen: bool,
+        again: bool,
     ) -> LevelSummary:
         copies = {home: replace(home) for home in groups}
         inputs = [None if placed is None else placed._replace(home=copies[placed.home]) for placed in taken]
         own = frozenset(copies.values())
-        frame = RunningLevel(
-            level, dict(zip(level.inputs, inputs)), LiveStorages(self.nodes.number), own, frozen=frozen
-        )
+        live = LiveStorages(self.nodes.number)
+        frame = RunningLevel(level, dict(zip(level.inputs, inputs)), live, own, frozen=frozen, again=again)
+        number, backward = self.nodes.number, NONE
         if level.loop is None:
             self.run(frame, self.chosen(level.steps), level.outputs)
             results = [frame.values.get(value) for value in level.outputs]
+            kept = frame.record.total
+            if self.training:
+                backward = backward_peak(frame.moves, level.outputs, kept, number)
         else:
-            results = ScanPass(self, frame, inputs).results()
+            scan = ScanPass(self, frame, inputs)
+            results = scan.results()
+            kept = frame.record.total
+            backward = scan.backward(kept, number)
         places = {copies[home]: at for home, at in groups.items()}
         outputs = [None if placed is None else (placed, places.get(placed.home, placed.home)) for placed in results]
         touched = [at for home, at in groups.items() if copies[home].kept and not home.kept]
-        return LevelSummary(frame.record, touched, outputs, frame.live.peak, frame.transient)
+        weights = total(frame.weights.values())
+        return LevelSummary(frame.record, kept, touched, outputs, frame.live.peak, backward, frame.transient, weights)
 
     def chosen(self, steps: Iterable[Step]) -> list[Step]:
         """Return the steps that run: in inference, all but those of training."""
@@ -96,14 +108,18 @@ class ForwardPass:
         if step in frame.prepared:
             return self.late(frame, step)
         taken = [frame.values.get(value) for value in step.inputs]
-        summary = self.level(step.body, taken, frame.frozen or step.frozen)
-        frame.record.add(step.name, summary.record.total, summary.record)
+        summary = self.level(step.body, taken, frame.frozen or step.frozen, frame.again)
+        frame.record.add(step.name, summary.kept, summary.record)
         for at in summary.touched:
             touched = taken[at]
             assert touched is not None
+            frame.live.forget(touched.home)
             touched.home.kept = True
         frame.live.moment(summary.peak)
+        if self.training:
+            frame.live.grow(summary.kept)
         frame.transient = max(frame.transient, summary.transient, key=lambda peak: peak.number)
+        frame.weights[step.name] = 0 if step.shares else summary.weights
         copies: dict[Storage, Storage] = {}
         results: list[PlacedTensor | None] = []
         for output in summary.outputs:
@@ -118,6 +134,12 @@ class ForwardPass:
             else:
                 home = copies.setdefault(origin, replace(origin))
             results.append(placed._replace(home=home))
+        if self.training:
+            flows = gradients_of(step.inputs, taken)
+            ends = gradients_of(step.outputs, results)
+            module = step.shares or step.name
+            kept, weights = summary.kept, summary.weights
+            frame.moves.append(Move(flows, ends, kept, weights, module, summary.backward, inside=True))
         return results
 
     def prepare(self, frame: RunningLevel, call: Call) -> None:
@@ -129,6 +151,7 @@ class ForwardPass:
         for each in schedule.prepared:
             self.prepare(inner, each)
         frame.record.add(call.name, inner.record.total, inner.record)
+        frame.weights[f"{call.name} ahead"] = total(inner.weights.values())
 
     def late(self, frame: RunningLevel, call: Call) -> list[PlacedTensor | None]:
         """Run what a prepared level runs in each iteration."""
@@ -138,5 +161,6 @@ class ForwardPass:
         inner.prepared = early.prepared
         self.run(inner, self.chosen(schedule.iteration), call.body.outputs)
         frame.record.add(call.name, inner.record.total, inner.record)
+        frame.weights[call.name] = total(inner.weights.values())
         frame.transient = max(frame.transient, inner.transient, key=lambda peak: peak.number)
         return [inner.values.get(value) for value in call.body.outputs]

@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
-from netspec.analysis.memory.forward import ForwardPass, frozen_keys
-from netspec.analysis.memory.precision import OPTIMIZERS, PRECISIONS, bytes_of, in_precision
-from netspec.analysis.memory.running import LevelSummary
+from netspec.analysis.memory.forward import ForwardPass
+from netspec.analysis.memory.loss import loss_pass
+from netspec.analysis.memory.precision import PRECISIONS, bytes_of, in_precision
+from netspec.analysis.memory.running import NONE, LevelSummary, Peak
+from netspec.analysis.memory.step import TrainingStep
 from netspec.analysis.memory.storage import fresh
+from netspec.analysis.memory.ties import ties_of
 from netspec.dims import Size, evaluate, total
-from netspec.graph import Graph, Node
+from netspec.graph import Graph
+
+MARGIN = 20
+"""An allocator rounds what it is asked for: a part in so many is left to it."""
+
+
+def with_margin(size: int) -> int:
+    """Return the bytes of a prediction with what the allocator may add, 5 %."""
+    return size + -(-size // MARGIN)
 
 
 class Memory:
-    """The memory that a graph takes. ``sizes`` are where peaks are compared (default: those of the graph)."""
+    """The memory that a graph takes. ``sizes`` are where peaks are compared (default: those of the graph).
 
-    def __init__(self, graph: Graph, sizes: Mapping[str, int] | None = None, without: Collection[str] = ()):
+    ``device``, ``cuda`` or ``cpu``, is where training runs: some kernels keep something else on either.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        sizes: Mapping[str, int] | None = None,
+        without: Collection[str] = (),
+        device: str = "cuda",
+    ):
         self.graph = graph
         self.sizes = {**graph.sizes, **(sizes or {})}
-        self.without = without
+        self.without, self.device = without, device
         self._runs: dict[tuple[bool, str], LevelSummary] = {}
 
     def kept(self, path: str = "", precision: str = "float32") -> Size:
@@ -41,19 +61,69 @@ class Memory:
 
     def inference_peak_in(self, precision: str) -> Size:
         """``inference_peak`` in another precision; ``mixed`` has copies of the weights in bfloat16 too."""
+        return self._inference(precision).size
+
+    def _inference(self, precision: str) -> Peak:
         weights = self.parameters * (PRECISIONS[precision] + (2 if precision == "mixed" else 0))
-        return weights + self._inputs(precision) + self._run(False, precision).peak.size
+        return self._peak([weights, *self._inputs(precision)], peak=self._run(False, precision).peak)
 
-    def training_peak(self, optimizer: str = "adam", precision: str = "float32") -> Size:
-        """Bytes of weights, gradients, optimizer's state, all that is kept, and the largest gradients of one step.
+    def training_peak(self, optimizer: str | TrainingStep = "adam", precision: str = "float32") -> Size:
+        """Bytes of a step of training where it takes the most.
 
-        Where little is kept, as before frozen layers, it may be what is alive at once in the forward pass instead.
+        That is weights, the optimizer's state and the batch, and the largest of: what is kept and alive as the network
+        runs; then with the losses; gradients and what is still kept, as they come and go; all gradients, and what the
+        optimizer has for a moment.
         """
+        return max(self._moments(optimizer, precision), key=lambda peak: peak.number).size
+
+    def training_bytes(self, optimizer: str | TrainingStep = "adam", precision: str = "float32") -> int:
+        """``training_peak`` as a number, at ``sizes``."""
+        return max(peak.number for peak in self._moments(optimizer, precision))
+
+    def inference_bytes(self, precision: str = "float32") -> int:
+        """``inference_peak_in`` as a number, at ``sizes``."""
+        return self._inference(precision).number
+
+    def training_formula(self, optimizer: str | TrainingStep = "adam", precision: str = "float32") -> Size:
+        """About ``training_peak``, by one formula for all sizes: as if all gradients were there with all that is kept.
+
+        It is a little more than the peak where either is small.
+        """
+        step = TrainingStep.named(optimizer, self.graph) if isinstance(optimizer, str) else optimizer
         run, size = self._run(True, precision), PRECISIONS[precision]
-        backward = self.trained * size + run.record.total + run.transient.size
-        forward = self._inputs(precision) + run.peak.size
-        there = (self.parameters + self.trained * OPTIMIZERS[optimizer]) * size
-        return there + max(backward, forward, key=lambda moment: evaluate(moment, self.sizes))
+        numbers = self.parameters + self.trained * (step.states + 1 + step.shares) + step.workspace
+        losses = loss_pass(step, self.graph, run)
+        moments = [run.transient.size, *map(total, losses.moments)]
+        batch = total([*self._inputs("float32"), *losses.targets])
+        return numbers * size + batch + run.kept + max(moments, key=self._number)
+
+    def _moments(self, optimizer: str | TrainingStep, precision: str) -> list[Peak]:
+        """Return the moments of a step that may be its peak; the last is the optimizer's."""
+        step = TrainingStep.named(optimizer, self.graph) if isinstance(optimizer, str) else optimizer
+        run, size = self._run(True, precision), PRECISIONS[precision]
+        losses = loss_pass(step, self.graph, run)
+        learned = self.trained * size
+        fixed = (self.parameters + self.trained * step.states) * size
+        there = [fixed, *self._inputs("float32"), *losses.targets]
+        again = [] if precision == "bfloat16" else self._given_again(run)  # which keeps copies of a batch in float32
+        there += [learned] if step.accumulates else []
+        kept = run.kept
+        moments = [self._peak(there, again, run.peak), self._peak(there, again, run.backward)]
+        moments += [self._peak([*there, kept, *each], again) for each in losses.moments]
+        gradients = learned * (1 + step.shares - step.accumulates) + step.workspace * size
+        return [*moments, self._peak([*there, gradients])]
+
+    def _peak(self, parts: list[Size], gone: Sequence[Size] = (), peak: Peak = NONE) -> Peak:
+        """Return the sum of sizes and of a peak, less what is ``gone``."""
+        number = peak.number + sum(map(self._number, parts)) - sum(map(self._number, gone))
+        return Peak(number, parts, gone, (peak,))
+
+    def _number(self, size: Size) -> int:
+        return evaluate(size, self.sizes)
+
+    def _given_again(self, run: LevelSummary) -> list[Size]:
+        """Return the bytes of the batch that are among those that are kept."""
+        return [bytes_of(self.graph.body.inputs[at].tensor) for at in run.touched]
 
     @property
     def parameters(self) -> int:
@@ -65,9 +135,10 @@ class Memory:
         """Of the learned numbers, those that are not frozen."""
         return self.parameters - self.graph.body.frozen_count
 
-    def _inputs(self, precision: str) -> Size:
+    def _inputs(self, precision: str) -> list[Size]:
+        """Return the bytes of each input."""
         values = (value for name, value in self.graph.inputs.items() if name not in self.without)
-        return total(bytes_of(in_precision(value.tensor, precision)) for value in values)
+        return [bytes_of(in_precision(value.tensor, precision)) for value in values]
 
     def _run(self, training: bool, precision: str) -> LevelSummary:
         if (training, precision) not in self._runs:
@@ -80,5 +151,4 @@ class Memory:
             None if name in self.without else fresh(in_precision(value.tensor, precision))
             for name, value in zip(body.input_names, body.inputs)
         ]
-        tied = {target for step in body.steps if isinstance(step, Node) for _, target in step.ties}
-        return ForwardPass(self.sizes, training, precision, frozen_keys(body, tied)).level(body, taken)
+        return ForwardPass(self.sizes, training, precision, ties_of(body), self.device).level(body, taken)

@@ -2,34 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from netspec.analysis.memory.precision import bytes_of, in_precision
-from netspec.analysis.memory.running import Peak, RunningLevel
+from netspec.analysis.memory.backward import gradients_of
+from netspec.analysis.memory.precision import PRECISIONS, bytes_of, in_precision
+from netspec.analysis.memory.running import NONE, Move, Peak, RunningLevel
+from netspec.analysis.memory.step import number_of
 from netspec.analysis.memory.storage import PlacedTensor, Storage, fresh
+from netspec.analysis.memory.ties import Ties
 from netspec.dims import Shape, Size, evaluate, total
-from netspec.graph import Node
+from netspec.graph import Node, Value
 from netspec.ops import Op, OpRun, Tensor
+
+NOTHING: frozenset[str] = frozenset()
 
 
 class NodePass:
     """The runs of ops in one forward pass: what each makes, what autograd keeps of it.
 
-    ``sizes`` give the symbolic dimensions their numbers; ``frozen`` are the keys of tied parameters that are not
-    trained.
+    ``sizes`` give the symbolic dimensions their numbers.
     """
 
-    def __init__(self, sizes: Mapping[str, int], training: bool, precision: str, frozen: frozenset[str]):
-        self.sizes, self.training, self.precision, self.frozen = sizes, training, precision, frozen
+    def __init__(self, sizes: Mapping[str, int], training: bool, precision: str, tied: Ties, device: str):
+        self.sizes, self.training, self.precision = sizes, training, precision
+        self.frozen, self.added = tied
+        self.on_cpu = device == "cpu"
         self._numbers: dict[Size, int] = {}
 
     def number(self, size: Size) -> int:
         """Return the number of a size, at the pass's sizes."""
-        if size not in self._numbers:
-            self._numbers[size] = evaluate(size, self.sizes)
-        return self._numbers[size]
+        if isinstance(size, int):
+            return size
+        found = self._numbers.get(size)
+        if found is None:
+            found = self._numbers[size] = evaluate(size, self.sizes)
+        return found
+
+    def peak(self, sizes: Sequence[Size]) -> Peak:
+        """Return the peak at which there are so many sizes."""
+        return Peak(sum(map(self.number, sizes)), sizes)
 
     def node(self, frame: RunningLevel, node: Node, known_as: Callable[[Tensor], Tensor]) -> list[PlacedTensor | None]:
         """Run a node; return its outputs, ``None`` for one that is not made."""
@@ -48,8 +61,9 @@ class NodePass:
         outputs = tuple(self.made(op, known_as(value.tensor), tensors) for value in node.outputs)
         strides = tuple(None if placed is None else placed.strides for placed in inputs)
         reads = tuple(value in frame.level.uses for value in node.outputs)
-        learns = frozenset(self.learns(frame, node, tensors))
-        run = OpRun(tensors, outputs, strides, flows, reads, self.training, learns)
+        parameters = self.parameters(op, tensors)
+        learns = frozenset(self.learns(frame, node, parameters)) if parameters else NOTHING
+        run = OpRun(tensors, outputs, strides, flows, reads, self.training, learns, self.on_cpu)
         backward = self.training and (any(flows) or bool(learns))
         results: list[PlacedTensor | None] = []
         for tensor, layout, read in zip(outputs, op.output_layout(run), reads):
@@ -60,22 +74,23 @@ class NodePass:
             home = Storage(bytes_of(tensor), counted=op.name != "parameter") if source is None else source.home
             results.append(PlacedTensor(tensor, home, layout.strides, backward and "float" in tensor.dtype))
         if backward:
-            self.keep(frame, node, run, inputs, results)
+            kept = self.keep(frame, node, run, inputs, results)
+            trained = {name: shape for name, shape in parameters.items() if name in learns}
+            frame.moves.append(self.move(frame, node, run, inputs, results, kept, trained))
+            self.pass_on(frame, op.forward_workspace(run), results)
         elif not self.training and not op.stateful:
             everything = tuple(tensor is not None for tensor in tensors)
-            run = replace(run, needs=everything, learns=frozenset(self.parameters(op, tensors)))
-            self.pass_on(frame, run, op, results)
+            run = replace(run, needs=everything, learns=frozenset(parameters))
+            self.pass_on(frame, op.workspace(run), results)
         return results
 
-    def pass_on(self, frame: RunningLevel, run: OpRun, op: Op, results: Sequence[PlacedTensor | None]) -> None:
-        """Count what an op makes on the way to its results."""
-        temporary = op.workspace(run)
-        if not temporary:
+    def pass_on(self, frame: RunningLevel, made: Sequence[Tensor], results: Sequence[PlacedTensor | None]) -> None:
+        """Count what an op has ``made`` on the way to its results."""
+        if not made:
             return
         homes = [placed.home for placed in results if placed is not None]
-        new = [home.size for home in homes if home not in frame.live.values and home not in frame.own]
-        size = total([*map(bytes_of, temporary), *new])
-        frame.live.moment(Peak(self.number(size), size))
+        new = [home.size for home in homes if not home.kept and home not in frame.live.values and home not in frame.own]
+        frame.live.moment(self.peak([*map(bytes_of, made), *new]))
 
     def keep(
         self,
@@ -84,27 +99,70 @@ class NodePass:
         run: OpRun,
         inputs: Sequence[PlacedTensor | None],
         results: Sequence[PlacedTensor | None],
-    ) -> None:
-        """Count what autograd keeps of a node."""
+    ) -> Size:
+        """Count what autograd keeps of a node; return its bytes."""
         saved = node.op.saved(run)
         read = [*(inputs[at] for at in saved.inputs), *(results[at] for at in saved.outputs)]
         homes = [placed.home for placed in read if placed is not None]
         homes += [Storage(bytes_of(tensor)) for tensor in saved.made]
-        if self.precision == "mixed" and node.op.autocast == "bfloat16" and not node.shares:
+        if self.precision == "mixed" and node.op.autocast == "bfloat16" and not node.shares and not frame.again:
             homes += self.weights(node.op, run)
         kept: list[Size] = []
         for home in homes:
             if home.counted and not home.kept:
+                frame.live.keep(home)
                 home.kept = True
                 kept.append(home.size)
-        frame.record.add(node.name, total(kept))
-        gradients: Size = 0
-        for tensor, needs in (*zip(run.inputs, run.needs), *((tensor, True) for tensor in run.outputs)):
-            if needs and tensor is not None and "float" in tensor.dtype:
-                gradients = gradients + bytes_of(tensor)
-        number = self.number(gradients)
-        if number > frame.transient.number:
-            frame.transient = Peak(number, gradients)
+        size = total(kept)
+        frame.record.add(node.name, size)
+        return size
+
+    def move(
+        self,
+        frame: RunningLevel,
+        node: Node,
+        run: OpRun,
+        given: Sequence[PlacedTensor | None],
+        results: Sequence[PlacedTensor | None],
+        kept: Size,
+        trained: Mapping[str, Shape],
+    ) -> Move:
+        """Return a node, with parameters of the shapes ``trained``, as the backward pass meets it."""
+        op = node.op
+        ends = gradients_of(node.outputs, results)
+        flows: list[tuple[Value, Size | None]] = []
+        casts = [*map(bytes_of, op.backward_workspace(run))]
+        for value, placed, needs in zip(node.arranged(node.inputs), given, run.needs):
+            taken = frame.values.get(value) if value is not None and needs else None
+            if value is None or placed is None or taken is None:
+                continue
+            size = bytes_of(taken.tensor)
+            if placed.tensor.dtype != taken.tensor.dtype:
+                casts.append(bytes_of(placed.tensor))
+            shares = len(ends) == 1 and self.passes_on(op, placed, size == ends[0][1], results)
+            flows.append((value, None if shares else size))
+        each = PRECISIONS[self.precision]
+        weights = sum(map(number_of, trained.values())) * each
+        if self.precision == "mixed" and op.autocast == "bfloat16":
+            casts.append(weights // 2)
+        if self.added and (again := sum(number_of(trained[name]) for name in trained if (node, name) in self.added)):
+            weights -= again * each
+            casts.append(again * each)
+        gradients = self.peak([*(size for _, size in (*flows, *ends) if size is not None), *casts])
+        frame.transient = max(frame.transient, gradients, key=lambda peak: peak.number)
+        frame.weights[node.name] = 0 if node.shares else weights
+        return Move(flows, ends, kept, weights, node.shares or node.name, self.peak(casts) if casts else NONE)
+
+    def passes_on(self, op: Op, placed: PlacedTensor, equal: bool, results: Sequence[PlacedTensor | None]) -> bool:
+        """Return whether the gradient of an input, ``equal`` in size, lies in that of the output.
+
+        So it is with sums, with views, and with what is joined.
+        """
+        if op.name == "concat":
+            return True
+        if not equal or getattr(op, "inplace", False):
+            return False
+        return op.name == "add" or (results[0] is not None and results[0].home is placed.home)
 
     def weights(self, op: Op, run: OpRun) -> list[Storage]:
         """The copies of the weights that autocast makes, where they are kept: for the gradients of the input; a
@@ -115,11 +173,11 @@ class NodePass:
         shapes = self.parameters(op, run.inputs).values()
         return [Storage(bytes_of(Tensor(shape, "bfloat16"))) for shape in shapes if len(shape) > 1]
 
-    def learns(self, frame: RunningLevel, node: Node, tensors: Sequence[Any]) -> Iterator[str]:
+    def learns(self, frame: RunningLevel, node: Node, names: Iterable[str]) -> Iterator[str]:
         """A node's parameters that are trained: its own, and those that are tied to such."""
         ties = dict(node.ties)
         frozen = frame.frozen or node.frozen
-        for name in self.parameters(node.op, tensors):
+        for name in names:
             if ties[name] not in self.frozen if name in ties else not frozen:
                 yield name
 
@@ -141,5 +199,6 @@ class NodePass:
         if self.precision == "mixed" and tensor.dtype == "float32":
             dtypes = {each.dtype for each in inputs if each is not None and "float" in each.dtype}
             low = op.autocast == "bfloat16" or (not op.autocast and dtypes == {"bfloat16"})
+            low = low and not (self.on_cpu and op.keeps_state)
             return Tensor(tensor.shape, "bfloat16" if low and op.name != "cast" else "float32")
         return in_precision(tensor, self.precision)

@@ -25,10 +25,6 @@ PRECISIONS = {"float32": 4, "mixed": 4, "bfloat16": 2}
 """Bytes of a weight, of its gradient, and of a number of the optimizer's state."""
 
 
-OPTIMIZERS = {"sgd": 0, "momentum": 1, "adam": 2, "adamw": 2}
-"""Numbers that the optimizer keeps for each parameter."""
-
-
 @lru_cache(maxsize=4096)
 def bytes_of(tensor: Tensor) -> Size:
     """Return the bytes of a tensor's elements."""

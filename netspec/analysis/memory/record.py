@@ -23,7 +23,7 @@ class Record:
 
     def add(self, name: str, size: Size, inside: Record | None = None) -> None:
         """Add the bytes that a step saves, with the record of the level ``inside``."""
-        self.steps[name] = self.steps.get(name, 0) + size
+        self.steps[name] = self.steps[name] + size if name in self.steps else size
         if inside is not None:
             self.calls.setdefault(name, []).append((1, inside))
 

@@ -2,79 +2,153 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import field
-from typing import NamedTuple, Union
+from functools import cached_property
+from typing import Union
 
 from netspec.analysis.memory.record import Record
 from netspec.analysis.memory.storage import PlacedTensor, Storage
 from netspec.dataclass import dataclass
-from netspec.dims import Size
+from netspec.dims import Size, total
 from netspec.graph import Call, Level, Value
 
 
-class Peak(NamedTuple):
-    """The largest of several sizes: its number, and its formula."""
+class Peak:
+    """The largest of several sizes: its ``number``, and its formula, which is added up when it is asked for.
 
-    number: int = 0
-    size: Size = 0
+    The formula is the sum of ``parts``, of the formulas of ``peaks``, and less the sum of ``gone``.
+    """
+
+    def __init__(
+        self, number: int = 0, parts: Sequence[Size] = (), gone: Sequence[Size] = (), peaks: Sequence[Peak] = ()
+    ):
+        self.number = number
+        self._parts, self._gone, self._peaks = parts, gone, peaks
+
+    @cached_property
+    def size(self) -> Size:
+        """The formula, in bytes."""
+        made = total([*self._parts, *(peak.size for peak in self._peaks)])
+        return made - total(self._gone) if self._gone else made
 
 
 NONE = Peak()
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One step of a level as the backward pass meets it.
+
+    ``inputs`` are the values that gradients flow to, each with the bytes of its gradient, ``None`` where that lies in
+    the output's; ``outputs`` are those that they come from. ``kept`` is let go of behind the step, ``weights`` are the
+    gradients of its parameters, which the step ``module`` owns. ``besides`` is the most that is there for a moment:
+    workspace, or all that a level has in its own backward pass (``inside``).
+    """
+
+    inputs: Sequence[tuple[Value, Size | None]]
+    outputs: Sequence[tuple[Value, Size]]
+    kept: Size
+    weights: Size
+    module: str
+    besides: Peak
+    inside: bool = False
 
 
 @dataclass(eq=False, slots=True)
 class LevelSummary:
     """One run of a level, for all places where its inputs are alike.
 
-    ``touched`` are the inputs (by the first that shares their memory) that it keeps, ``peak`` the most that it has
-    alive at once beside its inputs, ``transient`` the gradients of one step. An output lies in an input (a number) or
-    in memory that the level made (a ``Storage``).
+    ``kept`` are all bytes of its ``record``, ``touched`` the inputs (by the first that shares their memory) that it
+    keeps, ``peak`` the most that it has alive at once beside its inputs, in training with all that is kept;
+    ``backward`` is the same of the backward pass, with the gradients of its parameters, of ``weights`` bytes;
+    ``transient`` the most that a single step has there beside gradients of parameters. An output lies in an input (a
+    number) or in memory that the level made (a ``Storage``).
     """
 
     record: Record
+    kept: Size
     touched: list[int]
     outputs: list[tuple[PlacedTensor, Union[int, Storage]] | None]
     peak: Peak
+    backward: Peak
     transient: Peak
+    weights: Size
 
 
 class LiveStorages:
-    """The storages that are alive as a level runs, by the values that lie in them, and their largest sum so far."""
+    """The storages that are alive as a level runs, by the values that lie in them, and their largest sum so far.
+
+    Sums are of numbers; of the largest it is known what was there, for its formula.
+    """
 
     def __init__(self, number: Callable[[Size], int]):
         self.number = number
         self.values: dict[Storage, int] = {}
         self.now = 0
-        self.size: Size = 0
-        self.peak = NONE
+        self.grown: list[Size] = []
+        self.gone: list[Size] = []
+        self._most = 0
+        self._there: tuple[tuple[Storage, ...], int, int, Peak] = ((), 0, 0, NONE)
 
     def add(self, storage: Storage) -> None:
-        """Count a storage as alive, once more if it is."""
-        if storage not in self.values:
-            self.values[storage] = 0
+        """Count a storage as alive, once more if it is. What is kept is alive already."""
+        if storage.kept:
+            return
+        count = self.values.get(storage, 0)
+        if not count:
             self.now += self.number(storage.size)
-            self.size = self.size + storage.size
-        self.values[storage] += 1
+        self.values[storage] = count + 1
 
     def drop(self, storage: Storage) -> None:
         """Count a storage as alive once less; it is gone at zero."""
-        if storage in self.values:
-            self.values[storage] -= 1
-            if not self.values[storage]:
-                del self.values[storage]
-                self.now -= self.number(storage.size)
-                self.size = self.size - storage.size
+        count = self.values.get(storage, 0)
+        if count > 1:
+            self.values[storage] = count - 1
+        elif count:
+            self.forget(storage)
+
+    def forget(self, storage: Storage) -> None:
+        """Count a storage as alive no longer."""
+        if self.values.pop(storage, 0):
+            self.now -= self.number(storage.size)
+
+    def keep(self, storage: Storage) -> None:
+        """Count a storage as alive for good."""
+        self.forget(storage)
+        self.grow(storage.size)
+
+    def grow(self, size: Size) -> None:
+        """Count so many bytes as alive, for good."""
+        self.now += self.number(size)
+        self.grown.append(size)
+
+    def shrink(self, size: Size) -> None:
+        """Count so many bytes as alive no longer."""
+        self.now -= self.number(size)
+        self.gone.append(size)
 
     def moment(self, besides: Peak = NONE) -> None:
         """Compare what is alive now, and ``besides``, with the peak."""
-        if self.now + besides.number > self.peak.number:
-            self.peak = Peak(self.now + besides.number, self.size + besides.size)
+        if self.now + besides.number > self._most:
+            self._most = self.now + besides.number
+            self._there = (*self.values,), len(self.grown), len(self.gone), besides
+
+    @property
+    def peak(self) -> Peak:
+        """The largest moment so far."""
+        alive, grown, gone, besides = self._there
+        parts = [*(storage.size for storage in alive), *self.grown[:grown]]
+        return Peak(self._most, parts, self.gone[:gone], (besides,))
 
 
 @dataclass(eq=False, slots=True)
 class RunningLevel:
-    """A level as it runs: its values, what is kept, what is alive. ``own`` are the storages of its inputs."""
+    """A level as it runs: its values, what is kept, what is alive. ``own`` are the storages of its inputs.
+
+    ``moves`` are its steps as the backward pass meets them, ``weights`` the gradients of their parameters, by step.
+    ``again``: it is not the first iteration, and autocast has its copies of the weights.
+    """
 
     level: Level
     values: dict[Value, PlacedTensor | None]
@@ -82,9 +156,12 @@ class RunningLevel:
     own: frozenset[Storage]
     record: Record = field(default_factory=Record)
     transient: Peak = NONE
+    moves: list[Move] = field(default_factory=list)
+    weights: dict[str, Size] = field(default_factory=dict)
     prepared: dict[Call, RunningLevel] = field(default_factory=dict)
     frozen: bool = False
+    again: bool = False
 
     def beside(self, call: Call, values: dict[Value, PlacedTensor | None]) -> RunningLevel:
         """A frame for a level that runs as a part of this one."""
-        return RunningLevel(call.body, values, self.live, self.own, frozen=self.frozen or call.frozen)
+        return RunningLevel(call.body, values, self.live, self.own, frozen=self.frozen or call.frozen, again=self.again)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from netspec.analysis.memory.precision import bytes_of
 from netspec.analysis.memory.record import Record
-from netspec.analysis.memory.running import RunningLevel
+from netspec.analysis.memory.running import NONE, Peak, RunningLevel
 from netspec.analysis.memory.storage import PlacedTensor, Storage
 from netspec.analysis.scan_schedule import ScanSchedule
+from netspec.dims import Size, total
 from netspec.graph import Call, Step, Value, axis_of_time, over_time
 from netspec.ops import Tensor
 from netspec.ops.core.layout import shortened, strides_of
@@ -41,6 +42,7 @@ class ScanPass:
         assert frame.level.loop is not None
         self.walk, self.frame, self.given = walk, frame, inputs
         self.loop, self.schedule = frame.level.loop, ScanSchedule(frame.level)
+        self.transients: tuple[Size, ...] = ()  # the gradients that are there for a moment
         self.whole: dict[Value, PlacedTensor | None] = dict(zip(self.schedule.sequences, inputs))
 
     def results(self) -> list[PlacedTensor | None]:
@@ -52,13 +54,15 @@ class ScanPass:
         fixed = dict(frame.values)
         frame.values = {**fixed, **self.whole}
         walk.run(frame, walk.chosen(schedule.before), [*schedule.cut, *schedule.collected], self.all_iterations)
+        outside, frame.transient = frame.transient, NONE
         self.whole |= {value: frame.values.get(value) for step in schedule.before for value in step.outputs}
         states = [fixed.get(value) for value in schedule.states]
         rest = self.loop.length - 1
         record = frame.record
         parts: dict[Value, Storage] = {}  # what each iteration leaves, until it is one tensor
-        for times in (1, rest):
+        for again, times in ((False, 1), (True, rest)):
             frame.record = Record()
+            frame.again = frame.again or again
             frame.values = {**fixed, **{value: self.slice(value) for value in schedule.cut}}
             frame.values |= dict(zip(schedule.states, states))
             self.hold(schedule.cut)
@@ -71,12 +75,32 @@ class ScanPass:
                 for storage in parts.values():
                     frame.live.add(storage)
             record.add_all(frame.record, times)
+            if again:  # the second iteration stands for all the others
+                frame.live.grow((rest - 1) * frame.record.total)
             states = [frame.values.get(value) for value in schedule.following]
         frame.record = record
         stacked = {value: self.stack(frame.values.get(value), parts.get(value)) for value in schedule.kept}
         frame.values = {**fixed, **self.whole, **stacked}
+        inside, frame.transient = frame.transient, outside
         walk.run(frame, walk.chosen(schedule.after), schedule.collected, self.all_iterations)
+        self.transients = (frame.transient.size, self.in_loop(inside.size, stacked))
+        frame.transient = max(frame.transient, inside, key=lambda peak: peak.number)
         return [*(frame.values.get(value) for value in schedule.collected), *states]
+
+    def in_loop(self, step: Size, stacked: Mapping[Value, PlacedTensor | None]) -> Size:
+        """Return the gradients that are there as the backward pass is in the loop.
+
+        Those of a single ``step``, of all parameters, of what the iterations leave, and of what they are given.
+        """
+        whole = [placed for placed in (*stacked.values(), *self.given) if placed is not None and placed.needs]
+        return step + total(self.frame.weights.values()) + total(bytes_of(placed.tensor) for placed in whole)
+
+    def backward(self, kept: Size, number: Callable[[Size], int]) -> Peak:
+        """Return the most that is there in the backward pass: all that is kept, with gradients in the loop or around
+        it.
+        """
+        sizes = [kept + size for size in self.transients]
+        return max((Peak(number(size), (size,)) for size in sizes), key=lambda peak: peak.number)
 
     def all_iterations(self, tensor: Tensor) -> Tensor:
         """Return the tensor that holds one of every iteration."""

@@ -74,11 +74,11 @@ def memory_cells(graph: Graph, memory: Memory, width: int) -> Iterator[Cell]:
     for at, row in enumerate(rows):
         label, style = ("", "") if at else ("memory", "dim")
         yield [(label.ljust(MARGIN), "dim"), (clip(row, width - MARGIN), style)]
-    formulas = {"inference": memory.inference_peak}
-    formulas |= {"training by adam": memory.training_peak("adam")} if trains else {}
-    for what, size in formulas.items():
+    formulas = {"= ": (memory.inference_peak, "inference")}
+    formulas |= {"≈ ": (memory.training_formula("adam"), "training by adam")} if trains else {}
+    for sign, (size, what) in formulas.items():
         formula = formula_text(size, graph, f" bytes in {what}")
-        yield from wrapped("", [f"= {formula}"] if formula else [], "", width)
+        yield from wrapped("", [sign + formula] if formula else [], "", width)
 
 
 def memory_rows(graph: Graph, memory: Memory, columns: Mapping[str, str]) -> list[str]:
@@ -86,10 +86,10 @@ def memory_rows(graph: Graph, memory: Memory, columns: Mapping[str, str]) -> lis
     cells = [["", *columns.values()]]
     for precision in PRECISIONS:
         peaks = (
-            memory.training_peak(optimizer, precision) if optimizer else memory.inference_peak_in(precision)
+            memory.training_bytes(optimizer, precision) if optimizer else memory.inference_bytes(precision)
             for optimizer in columns
         )
-        cells.append([precision, *(short_bytes(evaluate(peak, graph.sizes)) for peak in peaks)])
+        cells.append([precision, *(short_bytes(peak) for peak in peaks)])
     first, *others = (max(map(len, column)) for column in zip(*cells))
     return [
         (" " * GAP).join([row[0].ljust(first), *(text.rjust(size) for text, size in zip(row[1:], others))])
@@ -124,7 +124,11 @@ def totals_record(graph: Graph, costs: Costs, memory: Memory) -> dict[str, Any]:
         return {"bytes": evaluate(quantity, graph.sizes), "formula": spell(quantity)}
 
     training = {
-        optimizer: {precision: size(memory.training_peak(optimizer, precision)) for precision in PRECISIONS}
+        optimizer: {
+            precision: size(memory.training_peak(optimizer, precision))
+            | {"about": spell(memory.training_formula(optimizer, precision))}
+            for precision in PRECISIONS
+        }
         for optimizer in OPTIMIZERS
     }
     inference = {precision: size(memory.inference_peak_in(precision)) for precision in PRECISIONS}

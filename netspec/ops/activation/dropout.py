@@ -29,11 +29,18 @@ class AnyDropout(Op):
         return f"{self.functional}({arguments[0]}, p={self.p}, training=self.training{inplace})"
 
     def saved(self, run: OpRun) -> Saved:
-        return Saved(made=(self.mask(run.outputs[0]),)) if self.p > 0 else Saved()
+        if not self.p:
+            return Saved()
+        output = run.outputs[0]
+        return Saved(made=(self.mask_on_cpu(output) if run.on_cpu else self.mask(output),))
 
     def mask(self, output: Tensor) -> Tensor:
         """The tensors that say which elements stay, in the output's dtype."""
         return output
+
+    def mask_on_cpu(self, output: Tensor) -> Tensor:
+        """The same where torch runs on CPU."""
+        return self.mask(output)
 
     def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
         same = self.inplace or self.p == 0 or not run.training
@@ -65,8 +72,12 @@ class Dropout(AnyDropout):
     batched_over_leading_dims = True
 
     def mask(self, output: Tensor) -> Tensor:
-        """As on CUDA; on CPU torch keeps a mask of floating-point numbers, as it does in place."""
+        """As on CUDA, in one kernel unless it is in place."""
         return output if self.inplace else Tensor(output.shape, "bool")
+
+    def mask_on_cpu(self, output: Tensor) -> Tensor:
+        """On CPU it is a product with a mask of real numbers."""
+        return output
 
 
 class Dropout1d(ChannelDropout):

@@ -8,7 +8,7 @@ from netspec.ops.core.agreement import broadcast, differ, one_dtype, repeated
 from netspec.ops.core.arguments import Probability
 from netspec.ops.core.layout import NEW, OutputLayout, folds, like
 from netspec.ops.core.op import Op
-from netspec.ops.core.roles.memory import OpRun, Saved
+from netspec.ops.core.roles.memory import OpRun, Saved, precise
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.roles.torch_form import assigned
 from netspec.ops.core.tensors import InputRange, ShapeError, Tensor, known, need_rank
@@ -131,21 +131,22 @@ class ScaledDotProductAttention(Op):
         return f"{self.functional}({', '.join([*arguments[:3], *named])})"
 
     def is_fused(self, run: OpRun) -> bool:
-        """Return whether torch has one kernel: for four dimensions, values as wide as queries, rows without gaps."""
+        """Return whether torch has one kernel: for four dimensions, values as wide as queries, rows without gaps; on
+        CPU only without dropout.
+        """
+        if run.on_cpu and run.training and self.dropout_p:
+            return False
         query, value = run.inputs[0].shape, run.inputs[2].shape
         if len(query) != 4 or query[-1] != value[-1]:
             return False
         return all(strides is None or strides[-1] == 1 for strides in run.strides[:3])
 
     def saved(self, run: OpRun) -> Saved:
-        """The fused kernel keeps what it is given, its result, and a logarithm for each query.
-
-        On CPU it takes no dropout; that is counted as on CUDA, where it does.
-        """
+        """The fused kernel keeps what it is given, its result, and a logarithm for each query."""
         query, key, _, mask = run.inputs
-        scores = (*query.shape[:-1], key.shape[-2])
         if not self.is_fused(run):
-            return self.saved_by_steps(run, Tensor(scores, query.dtype))
+            return self.saved_by_steps(run, self.scores(run))
+        scores = (*query.shape[:-1], key.shape[-2])
         tensors = [Tensor(query.shape[:-1])]
         if mask is None:
             return Saved((0, 1, 2), (0,), tuple(tensors))
@@ -158,17 +159,30 @@ class ScaledDotProductAttention(Op):
     def saved_by_steps(self, run: OpRun, weights: Tensor) -> Saved:
         """Return what products and a softmax save: queries and keys scaled, the weights, the values."""
         query, key, value, _ = run.inputs
-        batch = query.shape[:-2]
-        keys, values = (Tensor((*batch, *tensor.shape[-2:]), query.dtype) for tensor in (key, value))
+        batch, dtype = query.shape[:-2], precise(query.dtype)
+        queries, keys, values = (Tensor((*batch, *tensor.shape[-2:]), dtype) for tensor in (query, key, value))
         asked, answered, _, masked = run.needs
-        made = [weights, *([query] if answered else []), *([keys] if asked else [])]
-        made += [Tensor(weights.shape, "bool"), weights] if self.dropout_p else []
+        made = [weights, *([queries] if answered else []), *([keys] if asked else [])]
+        made += [weights if run.on_cpu else Tensor(weights.shape, "bool"), weights] if self.dropout_p else []
         if not (asked or answered or masked):
             return Saved(made=tuple(made))
-        repeated = self.enable_gqa and key.shape[-3] != query.shape[-3]
+        repeated = dtype != value.dtype or (self.enable_gqa and key.shape[-3] != query.shape[-3])
         if repeated or (len(batch) == 2 and not folds(value.shape, run.strides[2])):
             return Saved(made=(*made, values))
         return Saved((2,), made=tuple(made))
+
+    def forward_workspace(self, run: OpRun) -> tuple[Tensor, ...]:
+        """Return the scores, and again as they are masked."""
+        return () if self.is_fused(run) else (self.scores(run),) * (2 if self.is_causal or run.inputs[3] else 1)
+
+    def backward_workspace(self, run: OpRun) -> tuple[Tensor, ...]:
+        """Return the gradients of the weights, and of the scores behind them."""
+        return () if self.is_fused(run) else (self.scores(run),) * 2
+
+    def scores(self, run: OpRun) -> Tensor:
+        """The tensor of a score for each query and key, in float32 where no kernel does it all."""
+        query, key = run.inputs[:2]
+        return Tensor((*query.shape[:-1], key.shape[-2]), precise(query.dtype))
 
     def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
         """The fused kernel's result lies as the queries do."""

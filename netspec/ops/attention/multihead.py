@@ -8,7 +8,7 @@ from netspec.ops.core.agreement import differ, one_dtype
 from netspec.ops.core.arguments import Positive, Probability
 from netspec.ops.core.layout import NEW, OutputLayout, folds, shortened
 from netspec.ops.core.op import Op
-from netspec.ops.core.roles.memory import OpRun, Saved
+from netspec.ops.core.roles.memory import OpRun, Saved, precise
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.roles.torch_form import Constructor, assigned
 from netspec.ops.core.tensors import InputRange, ShapeError, Tensor, known, need_rank
@@ -153,15 +153,39 @@ class MultiheadAttention(Op):
         batch, length, others = self.lengths(run.inputs)
         projected = self.projections(run)
         masks = self.numeric_masks(run)
+        weights = Tensor((batch, self.num_heads, length, others), query.dtype)
+        if self.drops_on_cpu(run):  # queries and keys scaled, weights, those that are left, and joined heads
+            weights = Tensor(weights.shape, precise(query.dtype))
+            both = Tensor((batch, length + others, query.shape[-1]), precise(query.dtype))
+            return Saved(projected.inputs, made=(*projected.made, both, weights, weights, weights, query))
         if not run.reads[1]:
             return Saved(
                 projected.inputs, made=(*projected.made, query, Tensor((batch, self.num_heads, length)), *masks)
             )
-        weights = Tensor((batch, self.num_heads, length, others), query.dtype)
         dropped = (Tensor(weights.shape, "bool"), weights) if self.dropout else ()
         joined = (query,) if run.learns else ()  # the heads' results side by side
         scaled = query
         return Saved(projected.inputs, made=(*projected.made, scaled, *joined, weights, *dropped))
+
+    def drops_on_cpu(self, run: OpRun) -> bool:
+        """Return whether no kernel does it all: torch's on CPU leaves out no weights."""
+        return run.on_cpu and run.training and self.dropout > 0 and not run.reads[1]
+
+    def forward_workspace(self, run: OpRun) -> tuple[Tensor, ...]:
+        """Return the scores, and again as they are masked, where no kernel does it all."""
+        return self.scores(run)
+
+    def backward_workspace(self, run: OpRun) -> tuple[Tensor, ...]:
+        """Return the gradients of the weights and of the scores, and those of queries, keys and values."""
+        batch, length, others = self.lengths(run.inputs)
+        width = self.widths(run.inputs)[0]
+        return (*self.scores(run), Tensor((batch, length + 2 * others, width), run.inputs[0].dtype))
+
+    def scores(self, run: OpRun) -> tuple[Tensor, ...]:
+        """Two tensors of a score for each query and key, where no kernel does it all."""
+        batch, length, others = self.lengths(run.inputs)
+        each = Tensor((batch, self.num_heads, length, others), precise(run.inputs[0].dtype))
+        return (each, each) if run.reads[1] or self.drops_on_cpu(run) else ()
 
     def workspace(self, run: OpRun) -> tuple[Tensor, ...]:
         """The heads' results are as large as the output, which comes when queries, keys and values are gone."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from netspec.dims import Shape, Size
+from netspec.dims import Shape, Size, product
 from netspec.ops.core.arguments import Natural
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
@@ -56,6 +56,7 @@ class GRU(Recurrent):
     name = "gru"
     torch = "nn.GRU"
     gates = 3
+    keeps_state = True
     onnx_type = "GRU"
     onnx_order = (1, 0, 2)  # torch: reset, update, new; ONNX: update, reset, new
 
@@ -81,9 +82,45 @@ class LSTM(Recurrent):
 
     proj_size: Natural = 0
 
+    def saved(self, run: OpRun) -> Saved:
+        """On CUDA about as step by step; on CPU what oneDNN's kernel keeps of each layer and way."""
+        if not run.on_cpu or self.proj_size:
+            return super().saved(run)
+        x, output = run.inputs[0], run.outputs[0]
+        places = output.shape[:-1]
+        between = [Tensor((*places, self.hidden_size * self.directions), x.dtype)] * (self.num_layers - 1)
+        made = [*between, *between] if self.dropout else between
+        batch = run.outputs[1].shape[1]
+        for width in self.input_sizes(x.shape):
+            made += [kernel_block(places, batch, width, self.hidden_size, x.dtype)] * self.directions
+            made += [Tensor((4 * self.directions, batch, self.hidden_size), x.dtype)]  # states, first and last
+        if self.bidirectional:  # whose halves are kept, and joined
+            made += [Tensor((*places, self.hidden_size), x.dtype)] * (2 * self.num_layers)
+            return Saved((0,), made=tuple(made))
+        return Saved((0,), (0,), made=tuple(made))
+
     def workspace(self, run: OpRun) -> tuple[Tensor, ...]:
         """A kernel does all iterations, oneDNN's on CPU too."""
         return self.passed_on(run)
+
+    def forward_workspace(self, run: OpRun) -> tuple[Tensor, ...]:
+        """Return what oneDNN's kernel has for a layer: its gates, and its weights in another order."""
+        if not run.on_cpu or self.proj_size:
+            return super().forward_workspace(run)
+        return (Tensor((*run.outputs[0].shape[:-1], 4 * self.hidden_size), run.outputs[0].dtype), *self.weights(run))
+
+    def backward_workspace(self, run: OpRun) -> tuple[Tensor, ...]:
+        """Return the gradients of a layer's gates, its weights in two other orders, and the result's gradient as [T, N,
+        H].
+        """
+        if not run.on_cpu or self.proj_size:
+            return super().backward_workspace(run)
+        return (*self.forward_workspace(run), *self.weights(run), *(run.outputs[:1] if self.batch_first else ()))
+
+    def weights(self, run: OpRun) -> tuple[Tensor, ...]:
+        """The weights of the widest layer and way."""
+        width = max(self.input_sizes(run.inputs[0].shape))
+        return (Tensor((4 * self.hidden_size, width + self.hidden_size), run.inputs[0].dtype),)
 
     @property
     def output_size(self) -> int:
@@ -117,3 +154,26 @@ class LSTM(Recurrent):
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor | None]) -> Any:
         assert not self.proj_size or inputs[1] is None, "lstm with proj_size and h_0 has no ONNX form"
         return super().onnx(builder, *inputs, tensors=tensors)
+
+
+def kernel_block(places: Shape, batch: Size, width: int, hidden: int, dtype: str) -> Tensor:
+    """Return the block that oneDNN's LSTM keeps of one layer and way, in bytes.
+
+    That is, for each step: gates, results, states of the layer and of the iteration, with those before the first; and
+    room for the gradients of the states, in float32.
+    """
+    each = 4 if dtype == "float32" else 2
+    steps = product(places)
+    more = steps + batch
+    wide, widest = padded(max(width, hidden), each), padded(max(width, hidden), 4)
+    states = 2 * each * (wide + padded(hidden, each)) + 4 * (4 * widest + 2 * hidden)
+    return Tensor((steps * each * (padded(4 * hidden, each) + hidden) + more * states,), "uint8")
+
+
+def padded(width: int, each: int) -> int:
+    """Return the numbers of ``each`` so many bytes that oneDNN puts apart for a row: whole cache lines, and one more
+    where rows would meet in the same places of the cache.
+    """
+    line = 64 // each
+    whole = -(-width // line) * line
+    return whole + line if whole * each % 1024 == 0 else whole

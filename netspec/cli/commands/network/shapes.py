@@ -31,14 +31,18 @@ def add(commands: Commands) -> None:
         help="instead of the table, print the largest batch that trains and that infers within SIZE, such as 24GiB",
     )
     command.add_argument(
-        "--optimizer", choices=["sgd", "momentum", "adam", "adamw"], default="adam", help="default: adam"
+        "--optimizer",
+        choices=["sgd", "momentum", "adam", "adamw"],
+        default="",
+        help="for --budget-memory, as the next two (default: that of the spec's `train`, or adam)",
     )
     command.add_argument(
         "--precision",
         choices=["float32", "mixed", "bfloat16"],
-        default="float32",
-        help="for --budget-memory; mixed is bfloat16 by autocast over float32 weights (default: float32)",
+        default="",
+        help="mixed is bfloat16 by autocast over float32 weights (default: that of `train`, or float32)",
     )
+    command.add_argument("--device", choices=["cuda", "cpu"], default="", help="whose kernels run (default: cuda)")
 
 
 def run(options: Namespace) -> None:
@@ -51,9 +55,10 @@ def run(options: Namespace) -> None:
     from netspec.view.lines import Fold, View
 
     if options.budget_memory is not None:
-        from netspec.analysis.batch_fit import budget_text
+        from netspec.analysis.batch_fit import Plan, budget_text
 
-        print(budget_text(graph_of(options), options.budget_memory, options.optimizer, options.precision))
+        plan = Plan(options.optimizer, options.precision, options.device)
+        print(budget_text(graph_of(options), options.budget_memory, plan))
         return
     if options.depth is not None and options.depth < 0:
         raise UsageError(f"--depth takes a number from 0 on, not {options.depth}")

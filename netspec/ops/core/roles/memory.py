@@ -13,7 +13,8 @@ class OpRun:
     """One run of an op, as far as its memory depends on it.
 
     ``strides`` are those of the inputs (``None``: contiguous); ``needs`` says which inputs gradients flow to, ``reads``
-    which outputs anything reads, and ``learns`` which of its parameters are trained.
+    which outputs anything reads, and ``learns`` which of its parameters are trained. ``on_cpu``: torch runs it there,
+    where some kernels are others than on CUDA.
     """
 
     inputs: tuple[Any, ...]
@@ -23,6 +24,7 @@ class OpRun:
     reads: tuple[bool, ...]
     training: bool = True
     learns: frozenset[str] = frozenset()
+    on_cpu: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +38,25 @@ class Saved:
     made: tuple[Tensor, ...] = ()
 
 
+def precise(dtype: str) -> str:
+    """Return the type that torch works out attention in, step by step: float32 for those of two bytes."""
+    return "float32" if dtype in ("bfloat16", "float16") else dtype
+
+
 class OpMemory(OpSignature):
     """The role that tells how much memory the op takes, and for how long.
 
     May say: ``saved_for_backward``, what autograd saves of it (``nothing``, ``input``, ``output``, ``both``), or
     ``saved``, where it depends on the run; ``elementwise``, whether its output lies in memory as its input does, or
-    else ``output_layout``; ``workspace``; ``autocast``, how torch's autocast runs it on CUDA: in ``bfloat16``, in
-    ``float32``, or (empty) as its inputs are.
+    else ``output_layout``; ``workspace``, ``forward_workspace`` and ``backward_workspace``; ``autocast``, how torch's
+    autocast runs it on CUDA: in ``bfloat16``, in ``float32``, or (empty) as its inputs are; ``keeps_state``, that on
+    CPU it goes on in float32 from such a state.
     """
 
     saved_for_backward: ClassVar[str] = "both"
     elementwise: ClassVar[bool] = False
     autocast: ClassVar[str] = ""
+    keeps_state: ClassVar[bool] = False
 
     def saved(self, run: OpRun) -> Saved:
         """Return what autograd saves, where gradients flow through the op or to its parameters.
@@ -63,6 +72,14 @@ class OpMemory(OpSignature):
     def workspace(self, run: OpRun) -> tuple[Tensor, ...]:
         """Return the temporary tensors of a run in inference; default: those that training saves."""
         return self.saved(run).made
+
+    def forward_workspace(self, run: OpRun) -> tuple[Tensor, ...]:
+        """Return the temporary tensors of a run in training, beside what it saves."""
+        return ()
+
+    def backward_workspace(self, run: OpRun) -> tuple[Tensor, ...]:
+        """Return the temporary tensors of a run's backward pass, beside the gradients of inputs and parameters."""
+        return ()
 
     def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
         """Return where each output lies: in memory of its own, or in an input's."""

@@ -14,11 +14,11 @@ class RecurrentMemory(RecurrentShapes):
         x = run.inputs[0]
         batch, length = x.shape[:2] if self.batch_first else (x.shape[1], x.shape[0])
         runs = self.num_layers * self.directions
-        states = [Tensor(shape, x.dtype) for shape in self.state_shapes(batch).values()]
+        states = [Tensor(shape, run.outputs[0].dtype) for shape in self.state_shapes(batch).values()]
         between = [Tensor((length, batch, self.output_size * self.directions), x.dtype)] * (self.num_layers - 1)
         tensors = [*between, *between] if self.dropout else between  # what goes from layer to layer, and masks
         tensors += [Tensor((runs, length, batch, self.saved_per_step), x.dtype)]
-        tensors += [Tensor((runs, length - 1, batch, state.shape[-1]), x.dtype) for state in states]
+        tensors += [Tensor((runs, length - 1, batch, state.shape[-1]), state.dtype) for state in states]
         inputs: tuple[int, ...] = ()
         if run.inputs[-1] is not None:  # packed, with lengths and orders
             tensors += [x, *(Tensor((size,), "int64") for size in (length, batch, batch))]
@@ -38,6 +38,19 @@ class RecurrentMemory(RecurrentShapes):
         products = self.gates * self.hidden_size
         more = max(width, products - width if self.bias else 0)
         return (*self.passed_on(run), *(Tensor((*places, size), run.outputs[0].dtype) for size in (products, more)))
+
+    def forward_workspace(self, run: OpRun) -> tuple[Tensor, ...]:
+        """Return what torch has on CPU as it goes step by step: the input's products, and the results of both ways."""
+        if not run.on_cpu:
+            return ()
+        places, dtype = run.outputs[0].shape[:-1], run.outputs[0].dtype
+        sides = self.output_size * self.directions if self.bidirectional else 0
+        return (*self.passed_on(run), Tensor((*places, self.gates * self.hidden_size + sides), dtype))
+
+    def backward_workspace(self, run: OpRun) -> tuple[Tensor, ...]:
+        """Return the gradients of the parameters of one step, before they are added to those of the others."""
+        shapes = self.parameters(*run.inputs).values()
+        return tuple(Tensor(shape, run.inputs[0].dtype) for shape in shapes) if run.on_cpu else ()
 
     def passed_on(self, run: OpRun) -> tuple[Tensor, ...]:
         """Return the tensors that go from layer to layer, and those that are packed and unpacked."""

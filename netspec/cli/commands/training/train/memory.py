@@ -4,30 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netspec.analysis.memory import PRECISIONS, Memory
+from netspec.analysis.memory import Memory, TrainingStep, with_margin
 from netspec.dims import evaluate
 from netspec.elaborate.training.data_sizes import solved
 from netspec.graph import Graph
 from netspec.runtime.machine import need_memory
 from netspec.train.setup import Setup
 
+Sizes = Sequence[int | None]
+
 
 def guard_memory(graph: Graph, setup: Setup) -> None:
     """Guard: a step fits in the memory that is left. Raises ``EnvironmentFault``."""
+    rows = min(setup.recipe.settings.batch or len(setup.train), len(setup.train))
+    help = "a smaller `train.batch`, a larger `train.accumulate` or a smaller network takes less"
+    need_memory(run_memory(graph, setup), f"a step with {rows} rows", help, setup.device)
+
+
+def run_memory(graph: Graph, setup: Setup, drawn: Sequence[Sizes | None] = ()) -> int:
+    """Bytes that a step of the run takes at its peak, of a whole batch of rows as long as any.
+
+    ``drawn`` are the shapes of a batch's inputs, for sizes that the data do not tell.
+    """
     settings = setup.recipe.settings
     devices = settings.devices if isinstance(settings.devices, int) else 1
     rows = min(settings.batch or len(setup.train), len(setup.train))
     columns = [None if column is None else setup.columns[column] for column in setup.binding.inputs]
-    shapes = [None if column is None else (None, *column.shape) for column in columns]
-    needed = step_memory(graph, setup, shapes, -(-rows // devices))
-    help = "a smaller `train.batch`, a larger `train.accumulate` or a smaller network takes less"
-    need_memory(needed, f"a step with {rows} rows", help, setup.device)
+    shapes: list[Sizes | None] = [None if column is None else (None, *column.shape) for column in columns]
+    for at, shape in enumerate(drawn):
+        known = shapes[at]
+        if known is not None and shape is not None:
+            shapes[at] = [have if size is None else size for size, have in zip(known, shape)]
+    return step_memory(graph, setup, shapes, -(-rows // devices))
 
 
-def step_memory(graph: Graph, setup: Setup, shapes: Sequence[Sequence[int | None] | None], rows: int) -> int:
+def step_memory(graph: Graph, setup: Setup, shapes: Sequence[Sizes | None], rows: int) -> int:
     """Bytes that a step on inputs of these shapes takes at its peak, of which this process has so many ``rows``.
 
-    That is weights, gradients, the state of the optimizer that will run, and what backward needs.
+    It is a step of the recipe, on the device of the run, with what the allocator may add.
     """
     recipe = setup.recipe
     part = -(-rows // recipe.settings.accumulate)
@@ -38,10 +52,11 @@ def step_memory(graph: Graph, setup: Setup, shapes: Sequence[Sequence[int | None
             if symbol is not None and number is not None:
                 sizes[symbol] = number
     sizes.update(dict.fromkeys(batch_symbols(graph), part))
-    memory = Memory(graph, sizes)
-    peak = evaluate(memory.training_peak("sgd", recipe.settings.precision), sizes)
-    state = recipe.optimizer.states * memory.trained * PRECISIONS[recipe.settings.precision]
-    return int(peak + state)
+    without = {name for name, shape in zip(graph.inputs, shapes) if shape is None}
+    device = setup.device.type
+    memory = Memory(graph, sizes, without, device)
+    peak = memory.training_peak(TrainingStep.of(recipe, graph, device), recipe.settings.precision)
+    return with_margin(evaluate(peak, sizes))
 
 
 def batch_symbols(graph: Graph) -> set[str]:

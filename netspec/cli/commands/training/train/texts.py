@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from netspec.cli.commands.training.train.memory import step_memory
+from netspec.cli.commands.training.train.memory import run_memory
 from netspec.graph import Graph
 from netspec.recipes.binding import bind_inputs, prepared
 from netspec.text.quantities import short_bytes
@@ -51,7 +51,7 @@ def plan(graph: Graph, setup: Setup) -> str:
     lines += ["", stats_table(stats_at_start(setup))]
     each = " in each process" if devices > 1 else ""
     shapes = [None if tensor is None else tensor.shape for tensor in batch.inputs]
-    memory = short_bytes(step_memory(graph, setup, shapes, -(-batch.rows // devices)))
+    memory = short_bytes(run_memory(graph, setup, shapes))
     lines += ["", f"memory of a step  about {memory}{each}"]
     return "\n".join(lines)
 

@@ -1,0 +1,40 @@
+"""Parameters that several steps read."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from netspec.graph import Level, Node, visits
+
+
+class Ties(NamedTuple):
+    """The tied parameters of a network.
+
+    ``frozen`` are the keys of those that are not trained. ``added`` are all uses of one, as a step and the name there,
+    but the last: the backward pass begins there, and adds the gradients of the others.
+    """
+
+    frozen: frozenset[str] = frozenset()
+    added: frozenset[tuple[Node, str]] = frozenset()
+
+
+def ties_of(body: Level) -> Ties:
+    """Return the tied parameters of a network."""
+    last: dict[str, tuple[Node, str]] = {}
+    added: set[tuple[Node, str]] = set()
+    for step in body.steps:
+        for name, target in step.ties if isinstance(step, Node) else ():
+            assert isinstance(step, Node)
+            added.update([last[target]] if target in last else [])
+            last[target] = step, name
+    if not last:
+        return Ties()
+    owners = {visit.path: visit for visit in visits(body)}
+    frozen: set[str] = set()
+    for key in last:
+        path, _, name = key.rpartition(".")
+        owner = owners.get(path) or owners[key]
+        frozen.update([key] if owner.frozen else [])
+        if isinstance(owner.step, Node):
+            added.add((owner.step, name))
+    return Ties(frozenset(frozen), frozenset(added))
