@@ -19,13 +19,14 @@ class LossMemory(NamedTuple):
 
     ``forward`` and ``backward`` are the most that is there for a moment in either pass, the former with what is
     ``kept`` between them, the latter with the gradient of the scores and without what is kept. ``keeps_scores``: the
-    scores themselves are kept, too.
+    scores themselves are kept, too. ``stays`` is there until the loss itself is gone, at the end of a step.
     """
 
     kept: int
     forward: int
     backward: int
     keeps_scores: bool
+    stays: int = 0
 
 
 class Loss(Ingredient):
@@ -204,7 +205,7 @@ class MSELoss(Loss):
 
     @property
     def memory(self) -> LossMemory:
-        return LossMemory(4, 8, 4, True)
+        return LossMemory(4, 8, 4, True, 4)
 
 
 class L1Loss(Loss):

@@ -14,10 +14,13 @@ from netspec.graph import Graph
 
 
 class TermMemory(NamedTuple):
-    """The bytes of the loss of one output: its ``target``, what it keeps, and what either pass has for a moment."""
+    """The bytes of the loss of one output: its ``target``, what it keeps, some of which stays until the end of the
+    step, and what either pass has for a moment.
+    """
 
     target: Size
     kept: Size
+    stays: Size
     forward: Size
     backward: Size
 
@@ -27,11 +30,12 @@ class LossPass:
     """The losses of all outputs, in bytes beside those that the network keeps.
 
     These are the ``targets``, and all that is there at each of the ``moments`` in which the losses are worked out, and
-    gone back through.
+    gone back through; ``stays`` is there until the end of the step.
     """
 
     targets: list[Size]
     moments: list[list[Size]]
+    stays: list[Size]
 
 
 def loss_pass(step: TrainingStep, graph: Graph, run: LevelSummary) -> LossPass:
@@ -52,7 +56,7 @@ def loss_pass(step: TrainingStep, graph: Graph, run: LevelSummary) -> LossPass:
     others = [[each.kept for at, each in enumerate(terms) if at != own] for own in range(len(terms))]
     moments = [scores, *([*scores, each.forward, *rest] for each, rest in zip(terms, others))]
     moments += [[*kept, each.kept, each.backward, *rest] for each, rest in zip(terms, others)]
-    return LossPass([each.target for each in terms], moments)
+    return LossPass([each.target for each in terms], moments, [each.stays for each in terms])
 
 
 def term(loss: ScoreMemory, placed: PlacedTensor) -> TermMemory:
@@ -65,4 +69,4 @@ def term(loss: ScoreMemory, placed: PlacedTensor) -> TermMemory:
         target = 8 * product(shape[:1] + shape[2:] if len(shape) > 3 else shape[:-1])
     kept = loss.kept * count + (copy if loss.keeps_scores else 0)
     cast = bytes_of(placed.tensor) if low and loss.backward <= 4 else 0  # the gradient, in both precisions
-    return TermMemory(target, kept, loss.forward * count + copy, loss.backward * count + cast)
+    return TermMemory(target, kept, loss.stays * count, loss.forward * count + copy, loss.backward * count + cast)

@@ -94,7 +94,7 @@ class Memory:
         numbers = self.parameters + self.trained * (step.states + 1 + step.shares) + step.workspace
         losses = loss_pass(step, self.graph, run)
         moments = [run.transient.size, *map(total, losses.moments)]
-        batch = total([*self._inputs("float32"), *losses.targets])
+        batch = total([*self._inputs("float32"), *losses.targets, *losses.stays])
         return numbers * size + batch + run.kept + max(moments, key=self._number)
 
     def _moments(self, optimizer: str | TrainingStep, precision: str) -> list[Peak]:
@@ -108,10 +108,10 @@ class Memory:
         again = [] if precision == "bfloat16" else self._given_again(run)  # which keeps copies of a batch in float32
         there += [learned] if step.accumulates else []
         kept = run.kept
-        moments = [self._peak(there, again, run.peak), self._peak(there, again, run.backward)]
+        moments = [self._peak(there, again, run.peak), self._peak([*there, *losses.stays], again, run.backward)]
         moments += [self._peak([*there, kept, *each], again) for each in losses.moments]
         gradients = learned * (1 + step.shares - step.accumulates) + step.workspace * size
-        return [*moments, self._peak([*there, gradients])]
+        return [*moments, self._peak([*there, *losses.stays, gradients])]
 
     def _peak(self, parts: list[Size], gone: Sequence[Size] = (), peak: Peak = NONE) -> Peak:
         """Return the sum of sizes and of a peak, less what is ``gone``."""

@@ -26,10 +26,11 @@ class ScoreMemory(NamedTuple):
     forward: int
     backward: int
     keeps_scores: bool
+    stays: int
     per_class: bool
 
 
-CROSS_ENTROPY = ScoreMemory(4, 4, 8, keeps_scores=False, per_class=True)
+CROSS_ENTROPY = ScoreMemory(4, 4, 8, keeps_scores=False, stays=0, per_class=True)
 """The memory of the loss that is assumed where no recipe says one."""
 
 
