@@ -16,6 +16,7 @@ from netspec.recipes import Column
 from netspec.recipes.data.base import Transform
 from netspec.train.data import Rows, TensorRows
 from netspec.train.data.prefetch import prefetch
+from netspec.train.data.transfer import copied_ahead
 from netspec.train.names import resolve
 from netspec.train.world import SINGLE_PROCESS, World
 
@@ -178,8 +179,9 @@ class Batches:
         if isinstance(self.rows, TensorRows) or self.workers == 0:
             yield from map(self._take_rows, batches)
             return
-        for tensors in prefetch(self.rows, batches, self.workers, pinned=self.device.type == "cuda"):
-            yield self._moved(tensors)
+        on_gpu = self.device.type == "cuda"
+        rows = prefetch(self.rows, batches, self.workers, pinned=on_gpu)
+        yield from copied_ahead(rows, self.device) if on_gpu else map(self._moved, rows)
 
     def _take_rows(self, index: Tensor) -> dict[str, Tensor]:
         """Return rows by their numbers, on the device."""
