@@ -78,6 +78,12 @@ def test_a_docstring_is_a_sentence_with_a_verb():
     assert wrong == {}
 
 
+def test_no_two_test_files_share_a_name():
+    """There are no packages among the tests, so pytest tells their modules apart by name alone."""
+    names = Counter(path.name for path in TESTS.rglob("*.py") if path.name != "conftest.py")
+    assert [name for name, count in names.items() if count > 1] == []
+
+
 def test_the_tests_use_nothing_private():
     private = {str(path.relative_to(TESTS)): names for path in TESTS.rglob("*.py") if (names := private_names(path))}
     assert private == {}
