@@ -6,13 +6,16 @@ import re
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netspec.diagnostics import UsageError
 from netspec.elaborate import Limits
 from netspec.graph import Graph
 from netspec.pipeline import compile_spec, find_spec, read_value
 from netspec.syntax import FileLimits
+
+if TYPE_CHECKING:
+    from netspec.analysis.step_time import StepTime
 
 
 def graph_of(options: Namespace) -> Graph:
@@ -27,6 +30,15 @@ def output_of(options: Namespace) -> Path:
     if output.exists() and output.samefile(spec):
         raise UsageError(f"-o {options.output} is the spec itself: choose another file")
     return output
+
+
+def times_of(graph: Graph, file: str | None, optimizer: str = "") -> StepTime | None:
+    """Return the times on the measured device of a file, where one is named; by default with the spec's optimizer."""
+    if file is None:
+        return None
+    from netspec.analysis.step_time import StepTime, optimizer_kind, read_device
+
+    return StepTime(graph, read_device(file), optimizer or optimizer_kind(graph))
 
 
 def overrides_of(options: Namespace) -> dict[str, Any]:

@@ -92,6 +92,15 @@ def add_verify_argument(command: ArgumentParser) -> None:
     )
 
 
+def add_times_argument(command: ArgumentParser) -> None:
+    """Add the file of a measured device."""
+    command.add_argument(
+        "--times",
+        metavar="FILE",
+        help="foretell how long each layer takes on the device that `netspec measure-device` wrote this file for",
+    )
+
+
 def add_device_argument(command: ArgumentParser) -> None:
     """Add where a network is verified."""
     command.add_argument(

@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from netspec.analysis.step_time import KINDS, OPTIMIZER_KINDS, DeviceRecord, Seconds, WorkTable
+from netspec.runtime.module import checked_device
 
 Run = Callable[[], object]
 Grid = Sequence[Sequence[int]]
@@ -30,7 +31,7 @@ GRIDS: Mapping[str, Grid] = {
     "product": ((1, 8, 64, 512), (32, 128, 512, 2048), (32, 128, 512, 2048)),
     "conv 1×1": ((16, 64, 256, 1024), (16, 64, 256, 1024), (49, 784, 12544)),
     "conv 3×3": ((1, 8, 32, 128, 512), (8, 32, 128, 512), (49, 196, 784, 12544)),
-    "depthwise 3×3": ((16, 64, 256, 1024), (49, 196, 784, 3136)),
+    "depthwise 3×3": ((16, 64, 256, 1024), (49, 196, 784, 3136, 12544)),
     "transposed 2×2": ((32, 256), (32, 256), (49, 784)),
     "attention": ((1, 16), (16, 64, 128, 512)),
     "attention with dropout": ((1, 16), (16, 64, 128, 512)),
@@ -41,7 +42,7 @@ GRIDS: Mapping[str, Grid] = {
 }
 """The sizes at which each kind is measured; what is not named here, at ``ELEMENT_COUNTS``."""
 
-MOST_MACS = 2.5e8
+MOST_MACS = 5e8
 """The most multiply-accumulates that are measured at once; larger pieces are taken to be proportional."""
 
 IN_CACHE, OUT_OF_CACHE = 2**18, 2**26
@@ -52,6 +53,9 @@ PASSES = 2
 
 AT_ONCE = 8
 """The number of small pieces in one backward pass."""
+
+WEIGHTS = {"product": 1, "conv 1×1": 1, "conv 3×3": 9, "transposed 2×2": 4, "depthwise 3×3": 60, "batch norm": 60}
+"""The multiply-accumulates that one of a kind's work takes, or as many as take that time."""
 
 MOST_COPIES = 8
 """As many copies of a module as runs of it are measured: none is run twice while its weights may be at hand."""
@@ -82,11 +86,11 @@ class Stopwatch:
         self._now = time.process_time if self.clock == "processor" else time.perf_counter
 
     def seconds(self, run: Run, budget: float = 0.01) -> float:
-        """Return the time of a run: the least of as many as fit in a budget in seconds, two at least."""
+        """Return the time of a run: the least of as many as fit in a budget in seconds."""
         run()
         first = self._span(run, 1)
         repeats = max(1, math.ceil(2e-4 / max(first, 1e-7)))
-        rounds = min(8, max(2, round(budget / max(first * repeats, 1e-7))))
+        rounds = min(8, max(1, round(budget / max(first * repeats, 1e-7))))
         spans = [] if repeats > 1 else [first]
         return min([*spans, *(self._span(run, repeats) / repeats for _ in range(rounds - len(spans)))])
 
@@ -105,7 +109,7 @@ class Stopwatch:
 
 def measure_device(device: str = "cpu", threads: int | None = None) -> DeviceRecord:
     """Measure a device, in under half a minute. ``threads`` are those of a CPU; without it, as many as torch takes."""
-    place, before = torch.device(device), torch.get_num_threads()
+    place, before = checked_device(device), torch.get_num_threads()
     torch.set_num_threads(threads or before)
     try:
         watch = Stopwatch(place, torch.get_num_threads())
@@ -148,10 +152,10 @@ def _measured(
 ) -> Seconds:
     """The times of a piece of work; of one too large, in proportion to the piece before it along the last axis."""
     if kind in OPTIMIZER_KINDS:
-        once = watch.seconds(_optimizer(kind, *sizes))
+        count = AT_ONCE if 4 * sizes[0] < IN_CACHE else 1
+        once = watch.seconds(_optimizer(kind, sizes[0], count)) / count
         return Seconds(once, once)
-    macs = math.prod(sizes) * (9 if kind == "conv 3×3" else 4 if kind == "transposed 2×2" else 1)
-    if kind != "view" and len(sizes) == 3 and macs > MOST_MACS and sizes[-1] > grid[-1][0]:
+    if math.prod(sizes) * WEIGHTS.get(kind, 0) > MOST_MACS and sizes[-1] > grid[-1][0]:
         before = grid[-1][grid[-1].index(sizes[-1]) - 1]
         return found[(*sizes[:-1], before)].times(sizes[-1] / before)
     piece = PIECES[kind](*sizes)
@@ -212,7 +216,7 @@ def _size(module: Callable[..., Tensor]) -> int:
     return sum(each.nbytes for each in module.parameters()) if isinstance(module, nn.Module) else 0
 
 
-class Output(nn.Module):
+class OutputAlone(nn.Module):
     """A recurrent layer that gives its output alone."""
 
     def __init__(self, layer: nn.RNNBase):
@@ -259,10 +263,10 @@ def _attention(dropout: float) -> Callable[[int, int], Piece]:
     return make
 
 
-def _recurrent(layer: type[nn.RNNBase]) -> Callable[[int, int], Piece]:
+def _recurrent(layer: Callable[..., nn.RNNBase]) -> Callable[[int, int], Piece]:
     def make(batch: int, hidden: int) -> Piece:
-        made = layer(hidden, hidden, batch_first=True)  # type: ignore[call-arg]
-        return Piece(Output(made), (torch.randn(batch, STEPS, hidden),), count=STEPS)
+        made = layer(hidden, hidden, batch_first=True)
+        return Piece(OutputAlone(made), (torch.randn(batch, STEPS, hidden),), count=STEPS)
 
     return make
 
@@ -328,15 +332,16 @@ PIECES: Mapping[str, Callable[..., Piece]] = {
 """How a piece of each kind of work is made, from its sizes."""
 
 
-def _optimizer(kind: str, elements: int) -> Run:
-    """A step of an optimizer with one parameter."""
-    parameter = nn.Parameter(torch.randn(elements))
-    parameter.grad = torch.randn(elements)
+def _optimizer(kind: str, elements: int, count: int) -> Run:
+    """A step of an optimizer with so many parameters of a size."""
+    parameters = [nn.Parameter(torch.randn(elements)) for _ in range(count)]
+    for each in parameters:
+        each.grad = torch.randn(elements)
     makers: Mapping[str, Callable[[], torch.optim.Optimizer]] = {
-        "sgd": lambda: torch.optim.SGD([parameter], 1e-6),
-        "momentum": lambda: torch.optim.SGD([parameter], 1e-6, momentum=0.9),
-        "adam": lambda: torch.optim.Adam([parameter], 1e-6),
-        "adamw": lambda: torch.optim.AdamW([parameter], 1e-6),
+        "sgd": lambda: torch.optim.SGD(parameters, 1e-6),
+        "momentum": lambda: torch.optim.SGD(parameters, 1e-6, momentum=0.9),
+        "adam": lambda: torch.optim.Adam(parameters, 1e-6),
+        "adamw": lambda: torch.optim.AdamW(parameters, 1e-6),
     }
     return makers[kind]().step
 

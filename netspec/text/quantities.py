@@ -63,3 +63,14 @@ def bytes_text(count: int) -> str:
     text = short_bytes(count)
     prefix = text[-2]
     return f"{text} as float32 ({prefix}B = {PREFIXES[prefix]} bytes)"
+
+
+def short_seconds(seconds: float) -> str:
+    """Return a time to three significant digits: ``2.37 µs``, ``96.5 ms``, ``1.54 s``; nothing for zero."""
+    if not seconds:
+        return ""
+    for unit, scale in (("µs", 1e-6), ("ms", 1e-3), ("s", 1.0)):
+        digits = f"{float(f'{seconds / scale:.3g}'):#.3g}".rstrip(".")
+        if float(digits) < 1000:
+            return f"{digits} {unit}"
+    return f"{seconds:,.0f} s"

@@ -42,7 +42,9 @@ PLAIN_WORDS = {ord(sign): word for sign, word in WORDS.items()} | {
 }
 PLAIN_SIGNS = PLAIN_WORDS | {
     ord(sign): plain
-    for sign, plain in zip("×″·─│├└…†‡−–≥≈", ["x", '"', "*", "-", "|", "|", "`", "~", "+", "#", "-", "-", ">", "~"])
+    for sign, plain in zip(
+        "×″·─│├└…†‡−–≥≈µ", ["x", '"', "*", "-", "|", "|", "`", "~", "+", "#", "-", "-", ">", "~", "u"]
+    )
 }
 
 

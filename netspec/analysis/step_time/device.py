@@ -1,7 +1,7 @@
-"""What a device was measured to take for work of each kind, and the time of work of any size between.
+"""A measured device: the seconds of each kind of work at a grid of sizes, and of work of any size between.
 
-A table has the seconds of one kind of work at a grid of sizes. Between them, times are interpolated in the logarithms of
-sizes and of seconds. Above the grid they grow with the work; below it, where launching dominates, they stay.
+Times are interpolated in the logarithms of sizes and of seconds. Above the grid they grow with the work; below it,
+where launching dominates, they stay.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cached_property
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from netspec.dataclass import dataclass
 from netspec.diagnostics import UsageError
 
 FORMAT = 1
@@ -59,10 +60,6 @@ class Seconds(NamedTuple):
 
     forward: float = 0.0
     training: float = 0.0
-
-    def __add__(self, other: object) -> Seconds:
-        assert isinstance(other, Seconds)
-        return Seconds(self.forward + other.forward, self.training + other.training)
 
     def times(self, count: float) -> Seconds:
         """Return the times of ``count`` pieces of such work."""
@@ -124,6 +121,12 @@ class DeviceRecord:
     measured: str
     work: Mapping[str, WorkTable]
 
+    @property
+    def title(self) -> str:
+        """``AMD EPYC, 1 thread, processor time``; what does not go without saying."""
+        threads = f"{self.threads} thread" + "s" * (self.threads != 1)
+        return ", ".join([self.name, *([threads] if self.device == "cpu" else []), f"{self.clock} time"])
+
     def seconds(self, kind: str, *sizes: float) -> Seconds:
         """Return the time of one piece of work of a kind, at its sizes."""
         return self.work[kind].seconds(KINDS[kind], *sizes)
@@ -146,22 +149,22 @@ def _rounded(table: Mapping[str, Any]) -> dict[str, Any]:
 
 def read_device(path: str) -> DeviceRecord:
     """Read the file of a measured device. Raises ``UsageError`` where it is none."""
-    again = "`netspec measure-device` writes one"
+    again = "; `netspec measure-device` writes one"
     try:
         record = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as fault:
-        raise UsageError(f"cannot read {path}: {fault.strerror}", help=again) from None
+        raise UsageError(f"cannot read {path}: {fault.strerror}{again}") from None
     except ValueError:
-        raise UsageError(f"{path} is no JSON", help=again) from None
+        raise UsageError(f"{path} is no JSON{again}") from None
     if not isinstance(record, dict) or record.pop("netspec_device", None) != FORMAT:
-        raise UsageError(f"{path} is no file of a measured device in this version's form", help=again)
+        raise UsageError(f"{path} is no file of a measured device in this version's form{again}")
     try:
         work = {kind: WorkTable(**table) for kind, table in record.pop("work").items()}
         found = DeviceRecord(work=work, **record)
         if any(not _is_whole(work[kind], axes) for kind, axes in KINDS.items()):
             raise ValueError
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise UsageError(f"{path} lacks some of what is measured of a device", help=again) from None
+        raise UsageError(f"{path} lacks some of what is measured of a device{again}") from None
     return found
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import field
 from typing import NamedTuple
 
-from netspec.analysis.step_time.device import DeviceRecord
+from netspec.analysis.step_time.device import OPTIMIZER_KINDS, DeviceRecord
 from netspec.analysis.step_time.work import OpWork, Work, elements
+from netspec.dataclass import dataclass
 from netspec.dims import evaluate, evaluate_shape
-from netspec.graph import Call, Graph, Level, Loop, Node, Step, Value
+from netspec.graph import ONCE, Call, ExecutionCount, Graph, Level, Loop, Node, Step, Value
 from netspec.graph.level import over_time
 from netspec.ops import Op, Tensor
 
@@ -25,9 +26,40 @@ class StepSeconds(NamedTuple):
     step: float = 0.0
 
 
+class StepPlace(NamedTuple):
+    """A step or a level at work: its path, how often it runs, in training only or frozen, and if a scan's iterations
+    are all ``stacked`` in its tensors, that scan's loop."""
+
+    path: str = ""
+    executions: ExecutionCount = ONCE
+    training: bool = False
+    frozen: bool = False
+    stacked: Loop | None = None
+
+    def of(self, level: Level, step: Step) -> StepPlace:
+        """Return the place of a step of the level that is here."""
+        executions, stacked = self.executions.at(level, step), self.stacked
+        if level.phases.get(step) in ("before", "after"):
+            executions, stacked = ExecutionCount(executions.ahead, executions.ahead), level.loop
+        path = f"{self.path}.{step.name}" if self.path else step.name
+        return StepPlace(path, executions, self.training or step.training, self.frozen or step.frozen, stacked)
+
+    def inside(self, body: Level) -> StepPlace:
+        """Return the place of the level that the call here runs."""
+        return self._replace(executions=self.executions.inside(body))
+
+
+def optimizer_kind(graph: Graph) -> str:
+    """Return which of the measured optimizers a graph is trained by; Adam where its spec names none, or another."""
+    optimizer = None if graph.recipe is None else graph.recipe.optimizer
+    if optimizer is None or optimizer.name not in OPTIMIZER_KINDS:
+        return "adam"
+    return "momentum" if getattr(optimizer, "momentum", 0) else optimizer.name
+
+
 @dataclass
-class _Flow:
-    """What is known of the values of a level as it runs: which of them gradients flow to, which were read before."""
+class ValueFlow:
+    """The values of a level as it runs: which of them gradients flow to, which were read before."""
 
     needs: set[Value] = field(default_factory=set)
     read: set[Value] = field(default_factory=set)
@@ -42,12 +74,17 @@ class StepTime:
     def __init__(self, graph: Graph, device: DeviceRecord, optimizer: str = "adam"):
         self.device, self.optimizer, self.sizes = device, optimizer, graph.sizes
         self._times: dict[str, StepSeconds] = {}
-        self._level(graph.body, "", _Flow(), False, False, 1, 1, None)
+        self._level(graph.body, StepPlace(), ValueFlow())
 
     @property
     def total(self) -> StepSeconds:
         """The times of the whole network."""
         return self.at("")
+
+    def of(self, paths: Iterable[str]) -> StepSeconds:
+        """Return the times of several steps together."""
+        found = [self.at(path) for path in paths]
+        return StepSeconds(sum(each.forward for each in found), sum(each.step for each in found))
 
     def at(self, path: str) -> StepSeconds:
         """Return the times of the step or the level at a path; zero for what takes none, as what is not there."""
@@ -59,37 +96,24 @@ class StepTime:
             before = self.at(place)
             self._times[place] = StepSeconds(before.forward + forward, before.step + step)
 
-    def _level(
-        self, level: Level, prefix: str, flow: _Flow, frozen: bool, only: bool, ahead: int, run: int, loop: Loop | None
-    ) -> None:
-        """Add the times of a level's steps; ``ahead`` and ``run`` say how often they run, ``only`` in training only."""
-        loop = level.loop or loop
-        length = evaluate(loop.length, self.sizes) if loop is not None else 1
+    def _level(self, level: Level, place: StepPlace, flow: ValueFlow) -> None:
+        """Add the times of a level's steps."""
         for step in level.steps:
-            path, phase = prefix + step.name, level.phases.get(step)
-            training = only or step.training
+            own = place.of(level, step)
             if isinstance(step, Node):
-                stacked = loop if phase in ("before", "after") else None
-                count = ahead if phase == "ahead" else max(1, run // length) if stacked is not None else run
-                self._node(step, path, flow, frozen or step.frozen, training, count, stacked)
+                self._node(step, own, flow)
                 continue
-            inner_run = ahead if phase == "ahead" else run
             inside = _entered(step, flow)
-            body_ahead, body_run = ahead if phase != "ahead" else inner_run, inner_run
-            if step.body.loop is not None:
-                body_ahead, body_run = inner_run, inner_run * evaluate(step.body.loop.length, self.sizes)
-            inner_loop = None if phase == "ahead" else loop
-            self._level(step.body, f"{path}.", inside, frozen or step.frozen, training, body_ahead, body_run, inner_loop)
+            self._level(step.body, own.inside(step.body), inside)
             _left(step, flow, inside)
 
-    def _node(
-        self, node: Node, path: str, flow: _Flow, frozen: bool, only: bool, count: int, stacked: Loop | None
-    ) -> None:
+    def _node(self, node: Node, place: StepPlace, flow: ValueFlow) -> None:
+        stacked = place.stacked
         inputs = tuple(None if each is None else self._tensor(each, stacked) for each in node.tensors)
         outputs = tuple(self._tensor(value.tensor, stacked) for value in node.outputs)
         run = OpWork(node.op, inputs, outputs)
         learned = list(self._learned(node))
-        learns, needs = bool(learned) and not frozen, any(value in flow.needs for value in node.inputs)
+        learns, needs = bool(learned) and not place.frozen, any(value in flow.needs for value in node.inputs)
         if learns or needs:
             flow.needs.update(node.outputs)
         forward = sum(self._seconds(piece)[0] for piece in run.pieces(False))
@@ -105,7 +129,8 @@ class StepTime:
         update = 0.0
         if learns and not node.shares:
             update = sum(self._update(size, tied, node.op) for size, tied in learned)
-        self._add(path, 0.0 if only else forward * count, step * count + update)
+        count = evaluate(place.executions.run, self.sizes)
+        self._add(place.path, 0.0 if place.training else forward * count, step * count + update)
 
     def _learned(self, node: Node) -> Iterator[tuple[int, bool]]:
         """The sizes of a node's parameters, and whether each is another's."""
@@ -130,11 +155,12 @@ class StepTime:
         return Tensor(evaluate_shape(tensor.shape, self.sizes), tensor.dtype)
 
 
-def _entered(call: Call, flow: _Flow) -> _Flow:
-    """What is known of the inputs of a level that a call runs."""
+def _entered(call: Call, flow: ValueFlow) -> ValueFlow:
+    """Return the flow with which a level starts that a call runs."""
     pairs = [*zip(call.inputs, call.body.inputs)]
-    known = _Flow(
-        {inner for outer, inner in pairs if outer in flow.needs}, {inner for outer, inner in pairs if outer in flow.read}
+    known = ValueFlow(
+        {inner for outer, inner in pairs if outer in flow.needs},
+        {inner for outer, inner in pairs if outer in flow.read},
     )
     if call.body.loop is not None:
         states = call.body.loop.sequences, call.body.loop.sequences + call.body.loop.states
@@ -142,7 +168,7 @@ def _entered(call: Call, flow: _Flow) -> _Flow:
     return known
 
 
-def _left(call: Call, flow: _Flow, inside: _Flow) -> None:
+def _left(call: Call, flow: ValueFlow, inside: ValueFlow) -> None:
     """Note what a call has made and read."""
     flow.needs.update(outer for outer, inner in zip(call.outputs, call.body.outputs) if inner in inside.needs)
     flow.read.update(outer for outer, inner in zip(call.inputs, call.body.inputs) if inner in inside.read)

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from netspec.dataclass import dataclass
 from netspec.ops import Op, OpRun, Tensor
 
 HEAD = 64
 """The width of the heads at which attention is measured."""
 
-CHEAP = frozenset({"relu", "relu6", "leaky_relu", "hardtanh", "threshold", "hardshrink", "softshrink", "prelu", "rrelu"})
+CHEAP = frozenset(
+    {"relu", "relu6", "leaky_relu", "hardtanh", "threshold", "hardshrink", "softshrink", "prelu", "rrelu"}
+)
 """The activations that only compare and multiply."""
 
 FUNCTIONS = frozenset({"exp", "log", "sqrt", "reciprocal", "sin", "cos", "pow"})
@@ -59,14 +61,19 @@ class OpWork:
         yield from BY_FAMILY[self.op.family](self, training)
 
 
+def _numbers(tensor: Any) -> tuple[int, ...]:
+    """The sizes of a tensor, all of them known."""
+    return tuple(size for size in tensor.shape if isinstance(size, int))
+
+
 def elements(tensor: Tensor) -> int:
     """Return how many elements a tensor of known sizes has."""
-    return math.prod(size for size in tensor.shape if isinstance(size, int))
+    return math.prod(_numbers(tensor))
 
 
 def _convolution(run: OpWork, training: bool) -> Iterator[Work]:
     op: Any = run.op
-    x, y = run.inputs[0].shape, run.outputs[0].shape
+    x, y = _numbers(run.inputs[0]), _numbers(run.outputs[0])
     window = math.prod(op.kernel())
     positions = math.prod((y[0], *y[2:]))
     inputs, outputs = x[1] / op.groups, y[1] / op.groups

@@ -1,8 +1,8 @@
 """The commands: a module each, or a package where a command is more than its options, in rooms of related ones.
 
-A command's module has the command's name and two functions: ``add(commands)`` adds the parser, ``run(options)`` does
-the work and gives an exit code or nothing. Its first line is its help, after two colons; ``netspec --help`` reads this
-line alone, and a command loads no module but its own.
+A command's module has the command's name, with _ for -, and two functions: ``add(commands)`` adds the parser,
+``run(options)`` does the work and gives an exit code or nothing. Its first line is its help, after two colons;
+``netspec --help`` reads this line alone, and a command loads no module but its own.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 ROOMS = ("network", "training", "reference")
 ORDER = (
-    *("build", "check", "shapes", "source", "export", "diagram", "emit", "diff", "explorer", "serve"),
+    *("build", "check", "shapes", "source", "export", "diagram", "emit", "diff", "explorer", "serve", "measure-device"),
     *("train", "evaluate", "predict", "compare", "list", "help", "ops", "explain", "schema", "lsp"),
 )
 """The order in which ``netspec --help`` names commands; any other follows, by room."""
@@ -43,7 +43,9 @@ def command_files() -> dict[str, str]:
         for entry in sorted(os.listdir(folder)):
             name, kind = os.path.splitext(entry)
             if name.isidentifier() and not name.startswith("_"):
-                files[name] = os.path.join(folder, entry if kind else os.path.join(entry, "__init__.py"))
+                files[name.replace("_", "-")] = os.path.join(
+                    folder, entry if kind else os.path.join(entry, "__init__.py")
+                )
     return {name: files[name] for name in (*ORDER, *files) if name in files}
 
 
@@ -56,5 +58,5 @@ def command_help(file: str) -> str:
 def load_command(name: str, file: str) -> Command:
     """Import the module of a command."""
     parts = os.path.relpath(file, os.path.dirname(__file__)).split(os.sep)
-    module: Command = import_module(f"{__name__}.{parts[0]}.{name}")
+    module: Command = import_module(f"{__name__}.{parts[0]}.{name.replace('-', '_')}")
     return module

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PureWindowsPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netspec.analysis.constraints import size_constraints
 from netspec.analysis.costs import scan_text
@@ -36,13 +36,18 @@ from netspec.view.folding import Box, Card, Item, fold, items_of
 from netspec.view.groups import grouped, sources_text, value_names
 from netspec.view.wiring import ENTRY, Wiring, port_names, wire
 
+if TYPE_CHECKING:
+    from netspec.analysis.step_time import StepTime
+
 RUN, AHEAD = Dim.symbol("run"), Dim.symbol("ahead")
 """Symbols for the two counts, which say of an item which of them it has."""
 
 
-def explorer_data(graph: Graph) -> dict[str, Any]:
+def explorer_data(graph: Graph, times: StepTime | None = None) -> dict[str, Any]:
     """The whole graph: its levels, nodes, tensors, sizes and texts, and what stands open at first."""
-    return _Data(graph).all()
+    data = _Data(graph)
+    found = data.all()
+    return found if times is None else found | {"time": data.time(times, found["root"])}
 
 
 class _Data:
@@ -104,6 +109,15 @@ class _Data:
             if kept != 0:
                 found[path] = self.size(kept)
         return found
+
+    def time(self, times: StepTime, root: int) -> dict[str, Any]:
+        """The nanoseconds of a forward pass and of a training step by path, at the graph's sizes; "" has the network's.
+
+        Of copies, they are the first's.
+        """
+        found = {path: times.at(path) for path in ("", *self.paths(root, ""))}
+        nanoseconds = {path: [round(1e9 * each) for each in seconds] for path, seconds in found.items() if any(seconds)}
+        return {"of": f"{times.device.title}, {times.optimizer}, without the loss", "at": nanoseconds}
 
     def paths(self, level: int, prefix: str) -> Iterator[str]:
         """The paths of all rows of a level, as the page makes them."""

@@ -9,10 +9,13 @@ import re
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netspec.emit.explorer.data import explorer_data
 from netspec.graph import Graph
+
+if TYPE_CHECKING:
+    from netspec.analysis.step_time import StepTime
 
 SCRIPTS = (
     "formulas.js",
@@ -29,15 +32,16 @@ SCRIPTS = (
 LIVE = ("keep.js", "live.js")
 
 
-def explorer_page(graph: Graph, *, version: int | None = None) -> str:
-    """A whole HTML page for a graph.
+def explorer_page(graph: Graph, *, version: int | None = None, times: StepTime | None = None) -> str:
+    """A whole HTML page for a graph; with ``times``, how long each layer takes at the graph's sizes.
 
     The page's policy lets the scripts and styles in it run, by their hashes, and nothing be loaded. One with a
     ``version`` belongs to a server, which it asks for news, and no one else.
     """
     live = version is not None
     styles = ["explorer.css", *(["live.css"] if live else [])]
-    return _page("explorer.html", [*SCRIPTS, *(LIVE if live else [])], styles, version, _as_data(explorer_data(graph)))
+    data = _as_data(explorer_data(graph, times))
+    return _page("explorer.html", [*SCRIPTS, *(LIVE if live else [])], styles, version, data)
 
 
 def waiting_page(version: int) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from netspec.analysis.costs import Costs
 from netspec.analysis.memory import Memory
@@ -10,7 +12,7 @@ from netspec.analysis.receptive_field import field_text, receptive_fields
 from netspec.dataclass import dataclass
 from netspec.dims import evaluate
 from netspec.graph import Graph
-from netspec.text.quantities import EXACT_BELOW, number, short_bytes
+from netspec.text.quantities import EXACT_BELOW, number, short_bytes, short_seconds
 from netspec.view.lines import TableLine
 from netspec.view.terminal import (
     DAGGER,
@@ -26,6 +28,9 @@ from netspec.view.terminal import (
     shorten_shape,
 )
 
+if TYPE_CHECKING:
+    from netspec.analysis.step_time import StepTime
+
 
 @dataclass(frozen=True, slots=True)
 class Extra:
@@ -39,6 +44,25 @@ class Extra:
     def placed(self, text: str) -> str:
         text = shorten_shape(text, self.width)
         return text.ljust(self.width) if self.left else text.rjust(self.width)
+
+
+def time_columns(times: StepTime, lines: Sequence[TableLine]) -> tuple[Extra, ...]:
+    """The columns of the times of a forward pass and of a training step."""
+    texts = {id(line): [*map(short_seconds, times.of(line.paths))] for line in lines}
+
+    def column(title: str, number: int) -> Extra:
+        width = max([len(title), *(len(pair[number]) for pair in texts.values())])
+        return Extra(title, width, lambda line: texts[id(line)][number])
+
+    return column("forward", 0), column("step", 1)
+
+
+def fit_with_times(lines: Sequence[TableLine], width: int, times: StepTime) -> ColumnWidths:
+    """The widest layout that has the times too; that without them where there is no room for them."""
+    timed = time_columns(times, lines)
+    room = sum(GAP + column.width for column in timed)
+    layout = fit_columns(lines, width - room)
+    return replace(layout, extras=timed) if layout.width + room <= width else fit_columns(lines, width)
 
 
 def extra_columns(graph: Graph, costs: Costs, memory: Memory, lines: Sequence[TableLine]) -> list[Extra]:

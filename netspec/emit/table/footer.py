@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textwrap import wrap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netspec.analysis.constraints import size_constraints
 from netspec.analysis.costs import Costs, cost_formula
 from netspec.analysis.memory import PRECISIONS, Memory
 from netspec.dims import Size, evaluate, spell, times_shape
 from netspec.graph import Graph, Node, walk
-from netspec.text.quantities import bytes_text, short_bytes
+from netspec.text.quantities import bytes_text, short_bytes, short_seconds
 from netspec.view.lines import TableLine
 from netspec.view.terminal import DAGGER, DOUBLE_DAGGER, GAP, MARGIN, Cell, clip, joined, wrapped
+
+if TYPE_CHECKING:
+    from netspec.analysis.step_time import StepSeconds, StepTime
 
 FLOW = "in → out"
 MOST_TIES = 4
@@ -22,7 +25,14 @@ OPTIMIZERS = {"sgd": "training by sgd", "momentum": "momentum", "adam": "adam"}
 """The columns for training, by optimizer; adamw takes what adam does."""
 
 
-def footer(graph: Graph, costs: Costs, memory: Memory, lines: Sequence[TableLine], width: int) -> list[Cell]:
+def footer(
+    graph: Graph,
+    costs: Costs,
+    memory: Memory,
+    lines: Sequence[TableLine],
+    width: int,
+    times: StepTime | None = None,
+) -> list[Cell]:
     """The exact totals, what flows in and out, and what the signs in the table mean."""
     params, macs = costs.of(graph.body)
     aside = sum(costs.of(step).params for _, step, only in walk(graph.body) if only and isinstance(step, Node))
@@ -49,6 +59,7 @@ def footer(graph: Graph, costs: Costs, memory: Memory, lines: Sequence[TableLine
             "MACs", [f"{macs:,}", f"{2 * macs:,} FLOPs (2 a MAC)", *([f"at {sizes}"] if sizes else [])], " ·", width
         ),
         *wrapped("", [f"= {formula}"] if formula else [], " ·", width),
+        *(() if times is None else wrapped("time", time_texts(times), " ·", width)),
         *wrapped(FLOW, flow, "", width),
         *constraint_cells(graph, width),
     ]
@@ -62,6 +73,14 @@ def footer(graph: Graph, costs: Costs, memory: Memory, lines: Sequence[TableLine
     if any(line.frozen for line in lines):
         notes.append(f"{DOUBLE_DAGGER}   frozen: not trained")
     return out + [[(clip(note, width), "dim")] for note in notes]
+
+
+def time_texts(times: StepTime) -> list[str]:
+    """The times of the whole network, and what they are of."""
+    forward, step = map(short_seconds, times.total)
+    sizes = ", ".join(f"{symbol}={size}" for symbol, size in times.sizes.items())
+    trains = [f"{step} a training step by {times.optimizer}, without the loss"] if step else []
+    return [f"{forward} forward", *trains, *([f"at {sizes}"] if sizes else []), f"on {times.device.title}"]
 
 
 def memory_cells(graph: Graph, memory: Memory, width: int) -> Iterator[Cell]:
@@ -142,6 +161,18 @@ def totals_record(graph: Graph, costs: Costs, memory: Memory) -> dict[str, Any]:
             for constraint in size_constraints(graph)
         ],
     }
+
+
+def time_record(times: StepTime) -> dict[str, Any]:
+    """The times of the whole network, and what they are of, as JSON has it."""
+    device = times.device
+    told = {"device": device.name, "threads": device.threads, "clock": device.clock, "optimizer": times.optimizer}
+    return told | seconds_record(times.total)
+
+
+def seconds_record(seconds: StepSeconds) -> dict[str, float]:
+    """Times as JSON and CSV have them, to four digits."""
+    return {f"{name}_seconds": float(f"{value:.4g}") for name, value in seconds._asdict().items()}
 
 
 def tied_parameters(graph: Graph) -> Iterable[tuple[str, str]]:

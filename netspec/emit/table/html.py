@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from netspec.analysis.costs import Costs
 from netspec.analysis.memory import Memory
 from netspec.emit.table.columns import marks
 from netspec.emit.table.footer import footer
 from netspec.graph import Graph
-from netspec.text.quantities import number
+from netspec.text.quantities import number, short_seconds
 from netspec.text.quoting import html
 from netspec.view.lines import TableLine, table_lines
 from netspec.view.terminal import DITTO
 
+if TYPE_CHECKING:
+    from netspec.analysis.step_time import StepTime
+
 COLUMNS = (("layer", "left"), ("op", "left"), ("output", "left"), ("params", "right"), ("MACs", "right"))
+TIME_COLUMNS = (("forward", "right"), ("step", "right"))
 RULE = "1px solid rgba(128,128,128,.35)"
 CELL = "padding:2px 14px 2px 0;border:0;background:none;white-space:nowrap;text-align:"
 TABLE = "border-collapse:collapse;border:0;margin:.6em 0;color:inherit;font-size:90%;font-variant-numeric:tabular-nums"
@@ -22,30 +27,33 @@ FAINT = "opacity:.65"
 WIDEST = 10_000
 
 
-def table_html(graph: Graph, costs: Costs, memory: Memory) -> str:
+def table_html(graph: Graph, costs: Costs, memory: Memory, times: StepTime | None = None) -> str:
     """The table as HTML: a line each for layers, repeats folded as in the text, and the totals below."""
     lines = table_lines(graph, costs)
+    columns = COLUMNS if times is None else COLUMNS + TIME_COLUMNS
     doc = graph.doc.strip().split("\n")[0]
     heading = f'<b style="font-size:115%">{html(graph.name)}</b> <span style="{FAINT}">{html(doc)}</span>'
-    head = "".join(f'<th style="{CELL}{side};font-weight:500;{FAINT}">{title}</th>' for title, side in COLUMNS)
-    below = "<br>".join(html("".join(text for text, _ in cell)) for cell in footer(graph, costs, memory, lines, WIDEST))
+    head = "".join(f'<th style="{CELL}{side};font-weight:500;{FAINT}">{title}</th>' for title, side in columns)
+    told = footer(graph, costs, memory, lines, WIDEST, times)
+    below = "<br>".join(html("".join(text for text, _ in cell)) for cell in told)
     return (
         f'<div style="overflow-x:auto;line-height:1.4">{heading}'
         f'<table style="{TABLE}">'
         f'<thead><tr style="border-bottom:{RULE};background:none">{head}</tr></thead>'
-        f'<tbody style="border-bottom:{RULE}">{"".join(_rows(lines))}</tbody></table>'
+        f'<tbody style="border-bottom:{RULE}">{"".join(_rows(lines, times))}</tbody></table>'
         f'<div style="font:85%/1.5 monospace;white-space:pre;{FAINT}">{below}</div></div>'
     )
 
 
-def _rows(lines: list[TableLine]) -> Iterator[str]:
+def _rows(lines: list[TableLine], times: StepTime | None) -> Iterator[str]:
     above = ""
     for line in lines:
         same = line.shape == above and not line.more
         above = line.shape
         shape = _faint(DITTO) if same else html(line.shape + (f" +{line.more}" if line.more else ""))
-        cells = (_name(line), _op(line), shape, number(line.params), number(line.macs))
-        styles = [f"{CELL}{side}" for _, side in COLUMNS]
+        cells: tuple[str, ...] = (_name(line), _op(line), shape, number(line.params), number(line.macs))
+        cells += () if times is None else tuple(map(short_seconds, times.of(line.paths)))
+        styles = [f"{CELL}{side}" for _, side in COLUMNS + TIME_COLUMNS]
         styles[0] += f";padding-left:{1.2 * max(0, len(line.guides)):g}em"
         inner = "".join(f'<td style="{style}">{cell}</td>' for style, cell in zip(styles, cells))
         yield f'<tr style="background:none">{inner}</tr>'

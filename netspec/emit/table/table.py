@@ -7,26 +7,30 @@ import io
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from netspec.analysis.costs import Costs
 from netspec.analysis.memory import Memory
 from netspec.analysis.rows import LayerRow, layer_rows, record
 from netspec.dims import Shape, plain_shape
 from netspec.emit.table.columns import marks
-from netspec.emit.table.footer import totals_record
+from netspec.emit.table.footer import seconds_record, time_record, totals_record
 from netspec.emit.table.html import table_html
 from netspec.emit.table.text import table_text
 from netspec.graph import Graph
-from netspec.text.quantities import number
+from netspec.text.quantities import number, short_seconds
 from netspec.text.quoting import cell, json_text, markdown
 from netspec.view.lines import EVERYTHING, FOLDED, Fold, View, table_lines
 
+if TYPE_CHECKING:
+    from netspec.analysis.step_time import StepTime
+
 
 class ShapeTable:
-    """The layers of a graph, one row each, in the order they run."""
+    """The layers of a graph, one row each, in the order they run; with ``times``, how long each takes on a device."""
 
-    def __init__(self, graph: Graph):
-        self.graph = graph
+    def __init__(self, graph: Graph, times: StepTime | None = None):
+        self.graph, self.times = graph, times
         self._costs, self._memory = Costs(graph.sizes), Memory(graph)
 
     @cached_property
@@ -67,11 +71,11 @@ class ShapeTable:
         more. ``ascii`` keeps to the characters of ASCII.
         """
         view = replace(view, fold=Fold.REPEATS) if full else view
-        return table_text(self.graph, self._costs, self._memory, width, colour, view, ascii)
+        return table_text(self.graph, self._costs, self._memory, width, colour, view, ascii, self.times)
 
     def _repr_html_(self) -> str:
         """The table as notebooks show it."""
-        return table_html(self.graph, self._costs, self._memory)
+        return table_html(self.graph, self._costs, self._memory, self.times)
 
     def to_json(self) -> str:
         """The whole table as JSON, a row a line."""
@@ -83,39 +87,60 @@ class ShapeTable:
             "outputs": {name: plain_shape(output.value.shape) for name, output in graph.outputs.items()},
         }
         parts = [f"{json_text(key)}: {json_text(value)}" for key, value in head.items()]
-        rows = ",\n    ".join(json_text(record(row)) for row in self.rows)
+        rows = ",\n    ".join(json_text(self._record(row)) for row in self.rows)
         parts.append(f'"rows": [\n    {rows}\n  ]' if rows else '"rows": []')
         parts += [
             f"{json_text(key)}: {json_text(value)}"
             for key, value in totals_record(graph, self._costs, self._memory).items()
         ]
+        parts += [] if self.times is None else [f'"time": {json_text(time_record(self.times))}']
         return "{\n  " + ",\n  ".join(parts) + "\n}"
+
+    def _record(self, row: LayerRow) -> dict[str, Any]:
+        return record(row) | ({} if self.times is None else seconds_record(self.times.at(row.path)))
 
     def to_csv(self) -> str:
         """The rows as CSV, shapes as in ``[N, 64, ceil(H/2), ceil(W/2)]``, several of them apart by semicolons."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(("path", "op", "detail", "inputs", "outputs", "params", "macs", "line", "training", "frozen"))
+        columns = ("path", "op", "detail", "inputs", "outputs", "params", "macs", "line", "training", "frozen")
+        writer.writerow((*columns, *(() if self.times is None else seconds_record(self.times.total))))
         for row in self.rows:
             shapes = _shapes_text(row.inputs), _shapes_text(row.outputs)
             marks = (str(mark).lower() for mark in (row.training, row.frozen))
             cells = (row.path, row.op, row.detail, *shapes, row.params, row.macs, row.line, *marks)
+            cells += () if self.times is None else tuple(seconds_record(self.times.at(row.path)).values())
             writer.writerow(map(cell, cells))
         return out.getvalue()
 
     def to_markdown(self) -> str:
         """The table as Markdown, repeats collapsed as in the text."""
         lines = table_lines(self.graph, self._costs, EVERYTHING)
-        out = ["| layer | op | output | params | MACs |", "| :-- | :-- | :-- | --: | --: |"]
+        times = self.times
+        more = "" if times is None else " forward | step |"
+        out = [
+            f"| layer | op | output | params | MACs |{more}",
+            "| :-- | :-- | :-- | --: | --: |" + " --: |" * more.count("|"),
+        ]
         for line in lines:
-            times = f" ×{line.count}" if line.count > 1 else ""
+            copies = f" ×{line.count}" if line.count > 1 else ""
             name = f"**{line.path}**" if line.kind == "level" else f"`{line.path}`"
             op = " ".join(filter(None, (line.what, line.detail, line.sources)))
-            cells = name + times + marks(line), markdown(op), markdown(line.shape)
-            out.append(f"| {' | '.join(cells)} | {number(line.params)} | {number(line.macs)} |")
-        out.append(f"| **total** | | | {self.params:,} | {self.macs:,} |")
+            cells = name + copies + marks(line), markdown(op), markdown(line.shape)
+            out.append(
+                f"| {' | '.join(cells)} | {number(line.params)} | {number(line.macs)} |"
+                + _times_cells(times, line.paths)
+            )
+        out.append(f"| **total** | | | {self.params:,} | {self.macs:,} |" + _times_cells(times, [""]))
         return "\n".join(out) + "\n"
 
 
 def _shapes_text(shapes: Iterable[Shape]) -> str:
     return "; ".join("[" + ", ".join(map(str, plain_shape(shape))) + "]" for shape in shapes)
+
+
+def _times_cells(times: StepTime | None, paths: Iterable[str]) -> str:
+    """Two more cells of a row of Markdown."""
+    if times is None:
+        return ""
+    return "".join(f" {short_seconds(seconds)} |" for seconds in times.of(paths))

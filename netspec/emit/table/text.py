@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from textwrap import wrap
+from typing import TYPE_CHECKING
 
 from netspec.analysis.costs import Costs
 from netspec.analysis.memory import Memory
-from netspec.emit.table.columns import extra_columns, fit_columns
+from netspec.emit.table.columns import extra_columns, fit_columns, fit_with_times
 from netspec.emit.table.footer import footer
 from netspec.graph import Graph
 from netspec.text.quoting import visible
@@ -23,23 +24,33 @@ from netspec.view.terminal import (
     trimmed,
 )
 
+if TYPE_CHECKING:
+    from netspec.analysis.step_time import StepTime
+
 PLAIN = 80  # columns; in no more, the table keeps to what matters most
 
 
 def table_text(
-    graph: Graph, costs: Costs, memory: Memory, width: int, colour: bool, view: View = FOLDED, ascii: bool = False
+    graph: Graph,
+    costs: Costs,
+    memory: Memory,
+    width: int,
+    colour: bool,
+    view: View = FOLDED,
+    ascii: bool = False,
+    times: StepTime | None = None,
 ) -> str:
-    """The table in at most ``width`` columns (never below 48)."""
+    """The table in at most ``width`` columns (never below 48); with ``times``, two of them have these."""
     width = max(width, NARROWEST)
     lines = table_lines(graph, costs, view)
     if ascii:
         lines = [in_ascii(line) for line in lines]
-    layout = fit_columns(lines, width)
+    layout = fit_columns(lines, width) if times is None else fit_with_times(lines, width, times)
     extras = extra_columns(graph, costs, memory, lines) if width > PLAIN else ()
     for extra in extras:
         if layout.width + GAP + extra.width <= width:
             layout = replace(layout, extras=(*layout.extras, extra))
-    out = [*title(graph, width), [], *layout.draw(lines), *footer(graph, costs, memory, lines, width)]
+    out = [*title(graph, width), [], *layout.draw(lines), *footer(graph, costs, memory, lines, width, times)]
     text = "\n".join(paint(trimmed(cell), colour) for cell in out)
     return text.translate(PLAIN_SIGNS) if ascii else text
 

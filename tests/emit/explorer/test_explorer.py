@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 from browser import Watch, launched, needs_browser
 from clock import at_most
+from devices import made_device
 from places import CASES
 from playwright.sync_api import Browser, Page, expect
 
 import netspec
 from netspec import zoo
 from netspec.analysis.memory import Memory
+from netspec.analysis.step_time import StepTime
 from netspec.diagnostics import Report, Source
 from netspec.dims import Dim, evaluate, evaluate_shape, floor_div
 from netspec.elaborate import elaborate
@@ -28,6 +30,7 @@ from netspec.graph import Graph
 from netspec.pipeline import compile_spec
 from netspec.spec import read_spec
 from netspec.syntax import parse
+from netspec.text.quantities import short_seconds
 
 INJECTIONS = [
     "</script><script>alert(1)</script>",
@@ -470,6 +473,45 @@ def test_heat_is_hottest_where_the_most_is(kind: str, open_page: Opener):
     assert page.evaluate(
         "() => [...cards.values()].every(({ element }) => element.style.getPropertyValue('--heat') === '0%')"
     )
+
+
+@needs_browser
+def test_heat_by_time(browser: Browser, tmp_path: Path):
+    """Times are the graph's at its sizes, of the network, the levels and the ops; at other sizes none are told."""
+    graph = compile_spec("resnet18")
+    times = StepTime(graph, made_device())
+    path = tmp_path / "explorer.html"
+    path.write_text(explorer_page(graph, times=times), encoding="utf-8")
+    page = browser.new_page()
+    watch = Watch(page)
+    page.goto(path.as_uri())
+    page.locator('#heat button[value="time"]').click()
+    expect(page.locator('[data-total="training step"] dd')).to_have_text(short_seconds(times.total.step))
+    expect(page.locator('[data-total="forward"] dd')).to_have_text(short_seconds(times.total.forward))
+    for row in ("conv1", "layer2", "layer4"):
+        expect(page.locator(f'tr[data-path="{row}"] td.time')).to_have_text(short_seconds(times.at(row).step))
+    page.evaluate("setDepth(99)")
+    hottest = page.evaluate(
+        "() => [...cards].filter(([, { element }]) => parseInt(element.style.getPropertyValue('--heat')) === 85)"
+        ".map(([path]) => path)"
+    )
+    most = max(times.at(path).step for path in ("conv1", "layer2.0.conv2", "layer4.1.conv2"))
+    assert hottest == ["layer1.0.conv1"]
+    assert 2 * times.at("layer1.0.conv1").step > most, "there are two of these"
+    page.locator("#dims input[type=number]").first.fill("3")
+    expect(page.locator('[data-total="training step"]')).to_have_count(0)
+    expect(page.locator("#notice")).to_have_text("Times are known at N=1, H=224, W=224 alone.")
+    page.locator("#reset").click()
+    expect(page.locator('tr[data-path="conv1"] td.time')).to_have_text(short_seconds(times.at("conv1").step))
+    page.goto((tmp_path / "explorer.html").as_uri())
+    assert watch.said == []
+    page.close()
+
+
+@needs_browser
+def test_without_a_device_no_time_is_offered(open_page: Opener):
+    page = open_page(compile_spec("lenet"))
+    expect(page.locator('#heat button[value="time"]')).to_be_hidden()
 
 
 @needs_browser

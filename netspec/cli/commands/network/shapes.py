@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from netspec.cli.options import add_command, add_expand_argument, add_spec_arguments
+from netspec.cli.options import add_command, add_expand_argument, add_spec_arguments, add_times_argument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 def add(commands: Commands) -> None:
     """Add its parser."""
-    command = add_command(commands, "shapes", "Print shapes, parameters and MACs, layer by layer.")
+    command = add_command(
+        commands, "shapes", "Print shapes, parameters and MACs, layer by layer, and times on a measured device."
+    )
     add_spec_arguments(command)
     command.add_argument(
         "--format", choices=["text", "json", "csv", "md", "html"], default="text", help="default: text"
@@ -34,20 +36,23 @@ def add(commands: Commands) -> None:
         "--optimizer",
         choices=["sgd", "momentum", "adam", "adamw"],
         default="",
-        help="for --budget-memory, as the next two (default: that of the spec's `train`, or adam)",
+        help="of a training step (default: that of the spec's `train`, or adam)",
     )
     command.add_argument(
         "--precision",
         choices=["float32", "mixed", "bfloat16"],
         default="",
-        help="mixed is bfloat16 by autocast over float32 weights (default: that of `train`, or float32)",
+        help="for --budget-memory: mixed is bfloat16 by autocast over float32 (default: that of `train`, or float32)",
     )
-    command.add_argument("--device", choices=["cuda", "cpu"], default="", help="whose kernels run (default: cuda)")
+    command.add_argument(
+        "--device", choices=["cuda", "cpu"], default="", help="for --budget-memory: whose kernels run (default: cuda)"
+    )
+    add_times_argument(command)
 
 
 def run(options: Namespace) -> None:
     """Print the shape table in the format asked for, or the largest batch within a memory."""
-    from netspec.cli.option_values import graph_of
+    from netspec.cli.option_values import graph_of, times_of
     from netspec.cli.output import draw
     from netspec.diagnostics import UsageError
     from netspec.emit.table import ShapeTable
@@ -65,7 +70,7 @@ def run(options: Namespace) -> None:
     graph = graph_of(options)
     expand = known_levels(graph, options.expand)
     view = View(Fold.REPEATS if options.full else None, options.depth, expand, options.sort)
-    table = ShapeTable(graph)
+    table = ShapeTable(graph, times_of(graph, options.times, options.optimizer))
     if options.format == "text":
         draw(table, view=view, ascii=options.ascii)
         return

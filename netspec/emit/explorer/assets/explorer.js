@@ -92,6 +92,7 @@ function showStatus(row) {
     cost.params ? `${exact(cost.params)} params${part("params")}` : "",
     cost.macs ? `${exact(cost.macs)} MACs${part("macs")}` : "",
     cost.memory ? `${shortBytes(cost.memory)} kept for the backward pass${part("memory")}` : "",
+    timeText(cost) + (cost.time ? part("time") : ""),
     spot.item.count ? `${spot.item.count} in a row, each` : "",
     isFrozen(row.path) && cost.params ? "frozen: not trained" : "",
     spot.training ? "in training only" : "",
@@ -219,6 +220,7 @@ function refreshNow() {
   findLargestHeat();
   refreshTable();
   liveDiagram.refresh();
+  offerTime();
   showTotals();
   showNotice();
   showStatus(rows[rowIndex(state.selected)] ?? null);
@@ -234,12 +236,20 @@ function showTotals() {
     ["MACs", short(macs), exact(macs) || "0"],
     ["FLOPs", short(2n * macs), `${exact(2n * macs) || "0"}: two for each MAC`],
     ["kept in training", shortBytes(memory), `${exact(memory) || "0"} bytes that one forward pass keeps for the backward pass, in float32`],
+    ...timeTotals(),
   ];
   const sizes = [...state.sizes].map(([name, size]) => `${name}=${size}`);
   document.getElementById("at").textContent = sizes.length ? `costs at ${sizes.join(", ")}` : "";
   document.getElementById("totals").replaceChildren(
     ...told.map(([name, text, whole]) => html("div", { title: whole, "data-total": name }, html("dt", {}, name), html("dd", {}, text))),
   );
+}
+
+/** How long a forward pass and a training step take, where the page knows. */
+function timeTotals() {
+  const { forward, time } = totals();
+  const told = [["forward", forward], ["training step", time]].filter(([, nanoseconds]) => nanoseconds);
+  return told.map(([name, nanoseconds]) => [name, shortTime(nanoseconds), `foretold for ${network.time.of}`]);
 }
 
 /** How many parameters are trained, where some are not. */
@@ -268,11 +278,21 @@ function showNotice() {
     relation === ">=" ? sizeValues[left] >= sizeValues[right] : sizeValues[left] === sizeValues[right];
   const broken = network.requirements.filter((each) => !each.training && !holds(each));
   const notice = document.getElementById("notice");
-  notice.hidden = !broken.length;
-  notice.textContent = broken.length ? `It does not run at these sizes: ${broken[0].text}` : "";
+  const first = network.dims.map(({ name, size }) => `${name}=${size}`).join(", ");
+  const untimed = state.heat === "time" && !hasTimes() ? `Times are known at ${first} alone.` : "";
+  notice.textContent = broken.length ? `It does not run at these sizes: ${broken[0].text}` : untimed;
+  notice.hidden = !notice.textContent;
 }
 
 // Controls
+
+/** Offer heat by time where there are times at the sizes of the moment. */
+function offerTime() {
+  const button = document.querySelector('#heat button[value="time"]');
+  button.hidden = !times.size;
+  button.disabled = !hasTimes();
+  button.title = button.disabled ? "times are known at the first sizes: reset them" : `how long a training step takes: ${network.time?.of}`;
+}
 
 function setHeat(kind) {
   state.heat = kind;
@@ -283,6 +303,7 @@ function setHeat(kind) {
   findLargestHeat();
   refreshTable();
   liveDiagram.refresh();
+  showNotice();
 }
 
 function isDark() {
@@ -342,7 +363,7 @@ function start() {
   redraw();
   showSource(0);
   showTotals();
-  showNotice();
+  offerTime();
   setHeat("none");
   select("");
   fitWidth();

@@ -46,6 +46,15 @@ function shortBytes(count) {
   return PREFIXES.includes(text.slice(-1)) ? `${text.slice(0, -1)} ${text.slice(-1)}B` : `${text} B`;
 }
 
+/** `2.37 µs`, `96.5 ms`, `1.54 s` of a number of nanoseconds. The same as `netspec/text/quantities.py`. */
+function shortTime(nanoseconds) {
+  for (const [unit, scale] of [["µs", 1e3], ["ms", 1e6], ["s", 1e9]]) {
+    const digits = (Number(nanoseconds) / scale).toPrecision(3);
+    if (Number(digits) < 1000) return `${digits} ${unit}`;
+  }
+  return `${Math.round(Number(nanoseconds) / 1e9).toLocaleString("en-US")} s`;
+}
+
 /** `9,408`; nothing for zero. */
 function exact(number) {
   return number ? number.toLocaleString("en-US") : "";

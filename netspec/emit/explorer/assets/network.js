@@ -96,6 +96,20 @@ function keptAt(path) {
   return keptSizes.has(path) ? sizeValues[keptSizes.get(path)] : 0n;
 }
 
+const times = new Map(Object.entries(network.time?.at ?? {}));
+
+/** Whether times are told: where the page has any, at the sizes that they are of. */
+function hasTimes() {
+  return times.size > 0 && network.dims.every((dim) => state.sizes.get(dim.name) === BigInt(dim.size));
+}
+
+/** The nanoseconds of a forward pass, and of a training step, in the steps or levels at some paths; "" is all. */
+function timeAt(paths) {
+  const found = hasTimes() ? paths.map((path) => times.get(path) ?? [0, 0]) : [];
+  const [forward, step] = found.reduce((sum, each) => [sum[0] + each[0], sum[1] + each[1]], [0, 0]);
+  return { forward: BigInt(forward), time: BigInt(step) };
+}
+
 function levelCost(number) {
   if (levelCosts.has(number)) return levelCosts.get(number);
   const level = network.levels[number];
@@ -136,8 +150,9 @@ function costAt(pace, cost) {
 
 /** What a spot takes in one forward pass: of one, where several are alike. */
 function spotCost(spot) {
-  const memory = pathsOf(spot).reduce((sum, path) => sum + keptAt(path), 0n);
-  return { ...costAt(spot.pace, itemCost(spot.item)), memory };
+  const paths = pathsOf(spot);
+  const memory = paths.reduce((sum, path) => sum + keptAt(path), 0n);
+  return { ...costAt(spot.pace, itemCost(spot.item)), memory, ...timeAt(paths) };
 }
 
 /** The paths of a spot's rows: of the ops on a card, or its own. */
@@ -149,8 +164,8 @@ function pathsOf(spot) {
 
 /** What one of a spot's ops takes. */
 function nodeCostAt(spot, number) {
-  const memory = keptAt(baseOf(spot) + network.nodes[number].name);
-  return { ...costAt(spot.pace, nodeCost(number)), memory };
+  const path = baseOf(spot) + network.nodes[number].name;
+  return { ...costAt(spot.pace, nodeCost(number)), memory: keptAt(path), ...timeAt([path]) };
 }
 
 /**
@@ -159,7 +174,7 @@ function nodeCostAt(spot, number) {
  */
 function totals() {
   const cost = costAt({ run: [], ahead: [] }, levelCost(network.root));
-  return { ...cost, memory: keptAt(""), aside: trainingParams(network.root, new Map()) };
+  return { ...cost, memory: keptAt(""), ...timeAt([""]), aside: trainingParams(network.root, new Map()) };
 }
 
 function trainingParams(number, known) {
