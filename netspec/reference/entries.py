@@ -236,7 +236,7 @@ def expression_word(_: str, name: str) -> Word:
         name,
         "function" if name in FUNCTIONS else "expression word",
         doc,
-        place="an expression: wherever a value may be computed, and in braces inside a text",
+        place="an expression: wherever a value may be computed, and in braces inside a string",
         details=(("example", f"`{example}`"),),
         related=_others(name, [*FUNCTIONS] if name in FUNCTIONS else [*WORDS]),
     )

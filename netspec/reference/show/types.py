@@ -1,4 +1,4 @@
-"""A value's schema in words: ``integer ≥ 1``, ``text or list of texts``."""
+"""A value's schema in words: ``integer ≥ 1``, ``string or list of strings``."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ DEFINITIONS: Mapping[str, str] = {
 TYPES: Mapping[str, str] = {
     "integer": "integer",
     "number": "number",
-    "string": "text",
+    "string": "string",
     "boolean": "true or false",
     "null": "null",
     "object": "mapping",
@@ -93,7 +93,7 @@ def _list(holds: Json) -> str:
 
 
 def _plural(holds: Json) -> str:
-    """Several of a kind: ``integers ≥ 1``, ``texts or lists of integers``."""
+    """Several of a kind: ``integers ≥ 1``, ``strings or lists of integers``."""
     return one_of([_plural_option(option) for option in dict.fromkeys(_options(holds))]) or "values"
 
 
