@@ -96,7 +96,7 @@ def test_dtype_and_device():
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
 def test_cuda_that_is_not_there():
-    with pytest.raises(netspec.EnvironmentFault, match="torch sees no CUDA device"):
+    with pytest.raises(netspec.EnvironmentFault, match="torch finds no CUDA device"):
         netspec.load("mlp").module(device="cuda")
 
 
