@@ -71,5 +71,5 @@ def test_what_it_cannot_do_it_says(run, capsys: pytest.CaptureFixture[str]):
         run("letnet", "--device", "cpu")
     assert "no such network: letnet" in capsys.readouterr().err
     if not torch.cuda.is_available():
-        with pytest.raises(SystemExit, match="torch sees no CUDA device here"):
+        with pytest.raises(SystemExit, match="torch finds no CUDA device here"):
             run("lenet")

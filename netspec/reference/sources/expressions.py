@@ -47,7 +47,7 @@ TYPES: Mapping[str, str] = {
     "int": "A whole number, as a parameter's type: `width: int`.",
     "float": "A real number, as a parameter's type: `p: float`.",
     "bool": "`true` or `false`: a parameter's type (`{type: bool}`), and the dtype of a mask.",
-    "str": "A string, as a parameter's type: `{type: str, default: relu}`. It may name an op or a block, called by `$`.",
+    "str": "A string, as a parameter's type: `{type: str, default: relu}`. It may name an op or a block: `$name`.",
     "list": "A list of values of one type, as a parameter's type: `widths: list[int]`.",
     "float32": "Real numbers of 32 bits: the dtype of inputs unless another is given.",
     "float64": "Real numbers of 64 bits, as a dtype.",
