@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import runpy
 from typing import Any
 
 import pytest
 import torch
+from places import ROOT
 
-from netspec.cli.commands.training.train.memory import guard_memory, step_memory
+from netspec.cli.commands.training.train.memory import guard_memory, run_memory, step_memory
 from netspec.diagnostics import EnvironmentFault
 from netspec.pipeline import compile_spec, read_value
 from netspec.recipes import ingredients
 from netspec.runtime import machine
+from netspec.train.distributed.strategies import ModelWithLoss
 from netspec.train.job import first_setup
+from netspec.train.optimize.objective import Objective
+from netspec.train.optimizers import build_optimizer
 
 
 def memory(**overrides: str) -> int:
@@ -70,3 +75,32 @@ def test_a_step_that_does_not_fit_is_told_before_it_is_tried(monkeypatch: pytest
     monkeypatch.setattr(machine, "free_memory", lambda device=None: 1_000_000)
     with pytest.raises(EnvironmentFault, match=r"a step with \d+ rows takes about 5\.\d+ MB, and 1 MB are free here"):
         guard_memory(graph, setup)
+
+
+PEAK_OF = runpy.run_path(str(ROOT / "benchmarks" / "memory.py"))["peak_of"]
+
+
+@pytest.mark.parametrize("optimizer", ["{sgd: {lr: 0.1, momentum: 0.9}}", "{adam: 0.001}", "rmsprop"])
+@pytest.mark.parametrize("precision", ["float32", "mixed"])
+def test_the_plan_of_a_run_does_not_promise_too_much(optimizer: str, precision: str) -> None:
+    """A step of the run, as the profiler sees it, takes no more than is foretold, nor much less."""
+    written = {"train.optimizer": optimizer, "train.precision": precision, "train.devices": "cpu"}
+    given = {key: read_value(key, text) for key, text in written.items()}
+    graph = compile_spec("gru_lm", overrides=given)
+    setup = first_setup(graph)
+    batch = next(iter(setup.train.shuffled(0, setup.recipe.settings.batch)))
+    objective = Objective(setup.losses, setup.padding)
+    judged = ModelWithLoss(setup.model, objective, setup.autocast)
+    running = build_optimizer(setup.recipe.optimizer, setup.model, None)
+
+    def step() -> None:
+        loss = judged(batch)
+        loss.backward()
+        running.step()
+        running.zero_grad(set_to_none=True)
+
+    step()
+    state = [each for kept in running.state.values() for each in kept.values() if isinstance(each, torch.Tensor)]
+    inputs = [each for each in batch.inputs if each is not None]
+    measured = PEAK_OF(step, [*setup.model.parameters(), *state, *inputs, *batch.targets.values()])
+    assert measured <= run_memory(graph, setup) <= 1.16 * measured

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from netspec.analysis.memory.backward import backward_peak, gradients_of
 from netspec.analysis.memory.node import NodePass
@@ -50,7 +49,7 @@ class ForwardPass:
         frozen: bool,
         again: bool,
     ) -> LevelSummary:
-        copies = {home: replace(home) for home in groups}
+        copies = {home: home.copy() for home in groups}
         inputs = [None if placed is None else placed._replace(home=copies[placed.home]) for placed in taken]
         own = frozenset(copies.values())
         live = LiveStorages(self.nodes.number)
@@ -86,7 +85,7 @@ class ForwardPass:
     ) -> None:
         """Run steps of a level. The values in ``ends`` stay; ``known_as`` says what a value's tensor is here."""
         schedule = LevelSchedule(frame.level)
-        reads = [schedule.reads(step, None) for step in steps]
+        reads = [schedule.reads(step, None) if isinstance(step, Call) else step.inputs for step in steps]
         last = {value: at for at, read in enumerate(reads) for value in read}
         last |= dict.fromkeys(ends, len(steps))
         for at, step in enumerate(steps):
@@ -132,7 +131,7 @@ class ForwardPass:
                 assert source is not None
                 home = source.home
             else:
-                home = copies.setdefault(origin, replace(origin))
+                home = copies.setdefault(origin, origin.copy())
             results.append(placed._replace(home=home))
         if self.training:
             flows = gradients_of(step.inputs, taken)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from netspec.analysis.memory.backward import gradients_of
@@ -15,8 +14,6 @@ from netspec.analysis.memory.ties import Ties
 from netspec.dims import Shape, Size, evaluate, total
 from netspec.graph import Node, Value
 from netspec.ops import Op, OpRun, Tensor
-
-NOTHING: frozenset[str] = frozenset()
 
 
 class NodePass:
@@ -53,16 +50,13 @@ class NodePass:
             return [None] * len(node.outputs)
         op = node.op
         inputs = [self.cast(op, placed) for placed in node.arranged(taken)]
-        tensors = tuple(None if placed is None else placed.tensor for placed in inputs)
-        flows = tuple(
-            placed is not None and placed.needs and port != "like"
-            for placed, port in zip(inputs, op.ports if node.ports or not op.variadic else [""] * len(inputs))
-        )
-        outputs = tuple(self.made(op, known_as(value.tensor), tensors) for value in node.outputs)
-        strides = tuple(None if placed is None else placed.strides for placed in inputs)
-        reads = tuple(value in frame.level.uses for value in node.outputs)
+        tensors = tuple([None if placed is None else placed.tensor for placed in inputs])
+        flows = self.flows(node, inputs)
+        outputs = tuple([self.made(op, known_as(value.tensor), tensors) for value in node.outputs])
+        strides = tuple([None if placed is None else placed.strides for placed in inputs])
+        reads = tuple([value in frame.level.uses for value in node.outputs])
         parameters = self.parameters(op, tensors)
-        learns = frozenset(self.learns(frame, node, parameters)) if parameters else NOTHING
+        learns = frozenset(self.learns(frame, node, parameters) if self.training else parameters)
         run = OpRun(tensors, outputs, strides, flows, reads, self.training, learns, self.on_cpu)
         backward = self.training and (any(flows) or bool(learns))
         results: list[PlacedTensor | None] = []
@@ -79,10 +73,16 @@ class NodePass:
             frame.moves.append(self.move(frame, node, run, inputs, results, kept, trained))
             self.pass_on(frame, op.forward_workspace(run), results)
         elif not self.training and not op.stateful:
-            everything = tuple(tensor is not None for tensor in tensors)
-            run = replace(run, needs=everything, learns=frozenset(parameters))
             self.pass_on(frame, op.workspace(run), results)
         return results
+
+    def flows(self, node: Node, inputs: Sequence[PlacedTensor | None]) -> tuple[bool, ...]:
+        """Return which inputs gradients flow to; in inference, all that are there."""
+        if not self.training:
+            return tuple([placed is not None for placed in inputs])
+        op = node.op
+        ports = op.ports if node.ports or not op.variadic else [""] * len(inputs)
+        return tuple([placed is not None and placed.needs and port != "like" for placed, port in zip(inputs, ports)])
 
     def pass_on(self, frame: RunningLevel, made: Sequence[Tensor], results: Sequence[PlacedTensor | None]) -> None:
         """Count what an op has ``made`` on the way to its results."""
@@ -113,7 +113,7 @@ class NodePass:
                 frame.live.keep(home)
                 home.kept = True
                 kept.append(home.size)
-        size = total(kept)
+        size = kept[0] if len(kept) == 1 else total(kept)
         frame.record.add(node.name, size)
         return size
 

@@ -120,13 +120,15 @@ class LiveStorages:
 
     def grow(self, size: Size) -> None:
         """Count so many bytes as alive, for good."""
-        self.now += self.number(size)
-        self.grown.append(size)
+        if size != 0:
+            self.now += self.number(size)
+            self.grown.append(size)
 
     def shrink(self, size: Size) -> None:
         """Count so many bytes as alive no longer."""
-        self.now -= self.number(size)
-        self.gone.append(size)
+        if size != 0:
+            self.now -= self.number(size)
+            self.gone.append(size)
 
     def moment(self, besides: Peak = NONE) -> None:
         """Compare what is alive now, and ``besides``, with the peak."""

@@ -19,6 +19,10 @@ class Storage:
     kept: bool = False
     counted: bool = True
 
+    def copy(self) -> Storage:
+        """Return another piece of memory that is alike."""
+        return Storage(self.size, self.kept, self.counted)
+
 
 class PlacedTensor(NamedTuple):
     """A tensor in its ``home``. ``needs``: gradients flow to it."""
