@@ -17,7 +17,6 @@ from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import suppress
 from types import ModuleType
-from typing import Any
 
 from netspec.cli.commands import command_files, load_command
 from netspec.cli.parser import make_parser
@@ -26,6 +25,8 @@ from netspec.text.streams import showing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from netspec.diagnostics import NetspecError
 
 

@@ -13,8 +13,11 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable
-from typing import Any, TextIO
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TextIO
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 INTERRUPTED = 128 + signal.SIGINT

@@ -10,8 +10,11 @@ Every command reads this module as it starts: patterns are compiled, and ``json`
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
 
 _SHORT = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _WIDE_SPACE = "\u3000"  # the space of Chinese and Japanese

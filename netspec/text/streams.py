@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
-from typing import Any, TextIO, cast
 
 from netspec.text.quoting import visible
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any, TextIO
 
 
 class Showing:
@@ -32,10 +35,10 @@ class Showing:
 def showing() -> Iterator[None]:
     """Have stdout and stderr show all that is printed."""
     with ExitStack() as stack:
-        if sys.stdout is not None:
-            stack.enter_context(redirect_stdout(cast(TextIO, Showing(sys.stdout))))
-        if sys.stderr is not None:
-            stack.enter_context(redirect_stderr(cast(TextIO, Showing(sys.stderr))))
+        streams: list[tuple[Any, Any]] = [(redirect_stdout, sys.stdout), (redirect_stderr, sys.stderr)]
+        for redirect, stream in streams:
+            if stream is not None:
+                stack.enter_context(redirect(Showing(stream)))
         yield
 
 
