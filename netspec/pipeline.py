@@ -11,17 +11,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netspec import zoo
 from netspec.dataclass import dataclass
 from netspec.diagnostics import Report, Source, UsageError, did_you_mean
 from netspec.elaborate import ElaborationCache, Limits, elaborate
 from netspec.graph import Graph
-from netspec.sources.imports import DISK, Tree, import_blocks
-from netspec.sources.revisions import Revision
 from netspec.spec import Spec, read_spec
 from netspec.syntax import DEFAULT, FileLimits, SyntaxNode, parse, read_source
+
+if TYPE_CHECKING:
+    from netspec.sources.imports import Tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +62,13 @@ def load_source(
     source: Source,
     variant: str | None = None,
     limits: FileLimits = DEFAULT,
-    tree: Tree = DISK,
+    tree: Tree | None = None,
     path: Path | None = None,
 ) -> Loaded:
     """Read a spec from a text, as an editor holds it. Raises ``SpecError`` with every fault of form.
 
-    ``tree`` is where its imports come from, ``path`` its own place there (default: the name of the source).
+    ``tree`` is where its imports come from (default: the disk), ``path`` its own place there (default: the name of the
+    source).
     """
     report = Report()
     document = parse(source, report, limits)
@@ -78,7 +80,9 @@ def load_source(
         report.raise_if_any()
         assert spec is not None
         return Loaded(source, document, spec, variant)
-    imported = import_blocks(spec, source, report, limits, tree, path)
+    from netspec.sources.imports import DISK, import_blocks  # most specs import nothing
+
+    imported = import_blocks(spec, source, report, limits, tree or DISK, path)
     report.raise_if_any()
     return Loaded(source, document, spec.changed(blocks=imported.blocks), variant, tuple(imported.sources))
 
@@ -88,6 +92,8 @@ def load_revision(target: str, revision: str, limits: FileLimits = DEFAULT) -> L
 
     Raises ``UsageError`` where there is no such file or revision, ``EnvironmentFault`` where there is no git.
     """
+    from netspec.sources.revisions import Revision
+
     path, variant = find_spec(target)
     tree = Revision.of(path, revision)
     own = tree.path_of(path)

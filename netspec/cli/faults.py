@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from collections.abc import Sequence
 
@@ -51,4 +50,8 @@ def tell_error(found: NetspecError, format: str) -> None:
 
 def width() -> int:
     """Of the terminal, 120 at most."""
-    return max(60, min(shutil.get_terminal_size((120, 24)).columns, 120)) if sys.stderr.isatty() else 120
+    if not sys.stderr.isatty():
+        return 120
+    from shutil import get_terminal_size
+
+    return max(60, min(get_terminal_size((120, 24)).columns, 120))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,14 +12,22 @@ from netspec.text.streams import bare
 
 def draw(table: Any, ascii: bool = False, **how: Any) -> None:
     """Print a text as wide as the terminal, coloured on a terminal only; in ASCII where its encoding lacks a sign."""
-    width = shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80
-    how |= {"width": max(80, min(width, 160)), "colour": sys.stdout.isatty()}
+    how |= {"width": _width(), "colour": sys.stdout.isatty()}
     drawn: str = table.text(ascii=ascii, **how)
     try:
         drawn.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
         drawn = table.text(ascii=True, **how)
     print(drawn.rstrip("\n"), file=bare(sys.stdout), flush=True)
+
+
+def _width() -> int:
+    """Return the terminal's width, from 80 to 160; 80 where there is none."""
+    if not sys.stdout.isatty():
+        return 80
+    from shutil import get_terminal_size
+
+    return max(80, min(get_terminal_size((80, 24)).columns, 160))
 
 
 def warn(text: str) -> None:

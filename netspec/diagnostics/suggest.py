@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -64,7 +63,9 @@ def _nearest(word: str, candidates: tuple[str, ...]) -> str | None:
     for meant in (SYNONYMS.get(word.lower()), STATES.get(word.lower())):
         if meant in candidates:
             return meant
-    found = difflib.get_close_matches(word, candidates[:1000], n=1, cutoff=0.6)
+    from difflib import get_close_matches  # for faults alone
+
+    found = get_close_matches(word, candidates[:1000], n=1, cutoff=0.6)
     return found[0] if found else None
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 
 from netspec.diagnostics import UsageError
 from netspec.graph import Call, Graph, Level, walk
@@ -48,6 +47,8 @@ def known_levels(graph: Graph, names: str | Sequence[str]) -> tuple[str, ...]:
     for name in names:
         first = re.split("[–…]", name)[0]
         if name not in known and first not in known:
+            from difflib import get_close_matches  # for faults alone
+
             near = get_close_matches(name, known, n=1)
             hint = f"; did you mean `{near[0]}`?" if near else ": give a level's path, its name or its block"
             raise UsageError(f"`{name}` is no level that could be expanded{hint}")

@@ -9,12 +9,13 @@ the context, and imports no other structure.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
-from pkgutil import iter_modules
 
 from netspec.spec.steps import STRUCTURES
 
 __all__ = ["STRUCTURES"]
 
-for module in iter_modules(__path__):
-    import_module(f"{__name__}.{module.name}")
+for file in sorted(os.listdir(os.path.dirname(__file__))):
+    if file.endswith(".py") and file != "__init__.py":
+        import_module(f"{__name__}.{file.removesuffix('.py')}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -15,7 +14,6 @@ from netspec.analysis.rows import LayerRow, layer_rows, record
 from netspec.dims import Shape, plain_shape
 from netspec.emit.table.columns import marks
 from netspec.emit.table.footer import seconds_record, time_record, totals_record
-from netspec.emit.table.html import table_html
 from netspec.emit.table.text import table_text
 from netspec.graph import Graph
 from netspec.text.quantities import number, short_seconds
@@ -75,6 +73,8 @@ class ShapeTable:
 
     def _repr_html_(self) -> str:
         """The table as notebooks show it."""
+        from netspec.emit.table.html import table_html
+
         return table_html(self.graph, self._costs, self._memory, self.times)
 
     def to_json(self) -> str:
@@ -101,6 +101,8 @@ class ShapeTable:
 
     def to_csv(self) -> str:
         """The rows as CSV, shapes as in ``[N, 64, ceil(H/2), ceil(W/2)]``, several of them apart by semicolons."""
+        import csv
+
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         columns = ("path", "op", "detail", "inputs", "outputs", "params", "macs", "line", "training", "frozen")
