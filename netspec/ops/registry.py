@@ -53,7 +53,7 @@ class Ops(Mapping[str, type[Op]]):
     """Every op by its spec key, in the order of the families and of their texts."""
 
     def __init__(self, families: Sequence[str]):
-        self._families = {name: family for family in families for name in _names(family)}
+        self._families = {name: family for family in families for name in names_in(_file(family))}
         self._loaded: dict[str, type[Op]] = {}
 
     def __getitem__(self, name: str) -> type[Op]:
@@ -100,9 +100,14 @@ def _lacking(kind: type[Op]) -> str:
     return "it needs a method `onnx`" if kind.onnx is Op.onnx else ""
 
 
-def _names(family: str) -> list[str]:
-    """The names of the ops in a family's file."""
-    with open(join(dirname(__file__), *family.split(".")) + ".py", "rb", buffering=0) as file:
+def _file(family: str) -> str:
+    """The file of a family."""
+    return join(dirname(__file__), *family.split(".")) + ".py"
+
+
+def names_in(path: str) -> list[str]:
+    """Return the spec keys of the classes in a file, by their lines ``name = "conv2d"``; the file is not imported."""
+    with open(path, "rb", buffering=0) as file:
         return [name.decode() for name in _NAME.findall(file.read())]
 
 

@@ -6,9 +6,10 @@ arguments inside (``adam``, ``adam: 0.002``, ``adam: {lr: 0.002}``). To add one,
 kind. Nothing here imports torch: a class names what does the work (``torch``), and ``netspec.train`` looks it up.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib import import_module
+from os.path import dirname, join
 from types import ModuleType
 from typing import Any, ClassVar, Literal
 
@@ -16,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from netspec.dataclass import dataclass
 from netspec.diagnostics import UsageError
+from netspec.ops.registry import names_in
 
 Task = Literal["classes", "binary", "numbers"]
 Kind = Literal["loss", "optimizer", "schedule", "data", "transform", "metric"]
@@ -76,19 +78,50 @@ def _text(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+class Ingredients(Mapping[str, type[Ingredient]]):
+    """The ingredients of a kind by their spec keys, in the order of their texts. A file is imported with its first."""
+
+    def __init__(self, files: Sequence[str]):
+        folder = dirname(__file__)
+        paths = {f"{__package__}.{file}": join(folder, *file.split(".")) + ".py" for file in files}
+        self._modules = {name: module for module, path in paths.items() for name in names_in(path)}
+        self._loaded: dict[str, type[Ingredient]] = {}
+
+    def __getitem__(self, name: str) -> type[Ingredient]:
+        if name not in self._loaded:
+            self._loaded |= {each.name: each for each in ingredients_in(import_module(self._modules[name]))}
+        return self._loaded[name]
+
+    def add(self, kind: type[Ingredient]) -> type[Ingredient]:
+        """Add an ingredient from outside, unless there is one of its name; return the one that is there then."""
+        if kind.name not in self._modules:
+            self._modules[kind.name], self._loaded[kind.name] = kind.__module__, kind
+        return self[kind.name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._modules
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+
 @cache
 def ingredients(kind: Kind) -> Mapping[str, type[Ingredient]]:
     """Return every ingredient of a kind by its spec key, those of plugins too.
 
     Raises ``UsageError`` where two have one name.
     """
-    file, _, name = BASES[kind].rpartition(".")
-    base = getattr(import_module(f"netspec.recipes.{file}"), name)
-    found: dict[str, type[Ingredient]] = {}
-    for module in (*(f"netspec.recipes.{file}" for file in FILES[kind]), *PLUGIN_MODULES):
-        for value in ingredients_in(import_module(module)):
-            if issubclass(value, base) and found.setdefault(value.name, value) is not value:
-                raise UsageError(f"{module} brings a {name} `{value.name}`, which already exists")
+    found = Ingredients(FILES[kind])
+    if PLUGIN_MODULES:
+        file, _, name = BASES[kind].rpartition(".")
+        base = getattr(import_module(f"netspec.recipes.{file}"), name)
+        for module in PLUGIN_MODULES:
+            for value in ingredients_in(import_module(module)):
+                if issubclass(value, base) and found.add(value) is not value:
+                    raise UsageError(f"{module} brings a {name} `{value.name}`, which already exists")
     return found
 
 

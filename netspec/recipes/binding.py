@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netspec.recipes.base import Column
-from netspec.recipes.data.base import Transform
-from netspec.recipes.losses import Loss
+
+if TYPE_CHECKING:
+    from netspec.recipes.data.base import Transform
+    from netspec.recipes.losses import Loss
 
 
 class Unbound(Exception):

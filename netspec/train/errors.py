@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from netspec.diagnostics import EnvironmentFault, TrainingFault
 from netspec.diagnostics.shortage import is_short_of_memory
-from netspec.recipes.recipe import Settings
+from netspec.recipes.settings import Settings
 from netspec.train.data import DataFault
 from netspec.train.data.batches import Batch
 from netspec.train.world import SINGLE_PROCESS, World

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from netspec.diagnostics import UsageError
 from netspec.recipes.optimizers import Optimizer
-from netspec.recipes.recipe import WeightDecay
+from netspec.recipes.settings import WeightDecay
 from netspec.train.names import resolve
 
 NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)

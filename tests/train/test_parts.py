@@ -15,7 +15,6 @@ from train import small
 from netspec.recipes import ingredients
 from netspec.recipes.losses import Loss
 from netspec.recipes.optimizers import LBFGS, SGD, Adam, AdamW, Newton
-from netspec.recipes.recipe import WeightDecay
 from netspec.recipes.schedules import (
     CosineAnnealingLR,
     ExponentialLR,
@@ -25,6 +24,7 @@ from netspec.recipes.schedules import (
     OneCycleLR,
     StepLR,
 )
+from netspec.recipes.settings import WeightDecay
 from netspec.train.names import resolve
 from netspec.train.optimize.objective import Objective, criterion, shares
 from netspec.train.optimizers import build_optimizer, penalised

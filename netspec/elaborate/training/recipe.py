@@ -17,7 +17,8 @@ from netspec.recipes import Column, ingredients
 from netspec.recipes.binding import Unbound, bind_inputs, bind_target, prepared
 from netspec.recipes.losses import Loss
 from netspec.recipes.metrics import Accuracy, Metric
-from netspec.recipes.recipe import Checkpoint, EarlyStopping, Recipe, Settings, WeightDecay
+from netspec.recipes.recipe import Recipe
+from netspec.recipes.settings import Checkpoint, EarlyStopping, Settings, WeightDecay
 from netspec.spec import TrainSpec, Written
 from netspec.spec.reading import read_form
 from netspec.syntax import MapNode, ScalarNode, SyntaxNode

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from netspec.recipes import Ingredient
-from netspec.recipes.recipe import Checkpoint, EarlyStopping, Settings, WeightDecay
+from netspec.recipes.settings import Checkpoint, EarlyStopping, Settings, WeightDecay
 from netspec.reference.sources.forms import form_keys
 from netspec.reference.word import WordArgument
 from netspec.spec import TrainSpec

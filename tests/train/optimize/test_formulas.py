@@ -22,8 +22,8 @@ from train import small
 
 from netspec.recipes import ingredients
 from netspec.recipes.optimizers import Optimizer
-from netspec.recipes.recipe import WeightDecay
 from netspec.recipes.schedules import Schedule
+from netspec.recipes.settings import WeightDecay
 from netspec.train.names import resolve
 from netspec.train.optimize import meters
 from netspec.train.optimizers import build_optimizer

@@ -1,0 +1,92 @@
+"""The settings of a run, and the parts of ``train:`` that choose from nothing: each with its arguments."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from netspec.ops.core.arguments import Natural, Positive
+from netspec.recipes.base import Ingredient
+
+Above = Annotated[float, Field(gt=0)]
+Part = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Settings(Ingredient):
+    """The numbers of a run.
+
+    ``batch`` is the global batch, over all devices and ``accumulate`` parts; with ``drop_last`` an epoch ends without
+    the rows that make no full one. ``validation`` is the share of the training rows that are held back to judge by,
+    where the data have no such part of their own: of classes, as large a share of each. ``group_by_length`` puts
+    sequences that are about as long into one batch, and leaves out the padding that all of them have. ``devices`` as a
+    number is that of processes on each machine, one a GPU where there are any; with ``ddp`` each has the whole network,
+    with ``fsdp`` a part of every block. ``workers`` is the number of processes that read ahead what lies on disk.
+    """
+
+    name = "train"
+
+    epochs: Positive | None = None
+    steps: Positive | None = None
+    batch: Positive | None = 64
+    drop_last: bool = False
+    group_by_length: bool = False
+    accumulate: Positive = 1
+    clip: Above | None = None
+    validation: Part | None = None
+    folds: Annotated[int, Field(ge=2)] | None = None
+    evaluate_train: bool = False
+    precision: Literal["float32", "mixed", "bfloat16"] = "float32"
+    compile: Literal["none", "regional", "whole"] = "none"
+    channels_last: bool = False
+    devices: Literal["auto", "cpu", "cuda"] | Positive = "auto"
+    strategy: Literal["ddp", "fsdp"] = "ddp"
+    workers: Natural | None = None
+    seed: Natural = 0
+    tensorboard: bool = False
+
+
+class WeightDecay(Ingredient):
+    """A penalty of value/2·|w|² on the weights, or decay apart from the gradients where the optimizer has it.
+
+    ``skip`` leaves out biases, the scales of norms, or embeddings.
+    """
+
+    name = "weight_decay"
+    main = "value"
+
+    value: Annotated[float, Field(ge=0)]
+    """how strongly: the penalty's factor, or the decay"""
+    skip: list[Literal["bias", "norm", "embedding"]] = []
+    """the parameters that are left alone: biases, the scales of norms, or embeddings"""
+
+
+class EarlyStopping(Ingredient):
+    """An end before the last epoch, when what is watched has not become better for ``patience`` epochs.
+
+    ``target`` ends the run as soon as it is reached.
+    """
+
+    name = "early_stopping"
+    main = "patience"
+
+    patience: Positive | None = None
+    """epochs in a row without a better value that are borne"""
+    min_delta: Annotated[float, Field(ge=0)] = 0.0
+    """the least change that counts as better"""
+    metric: str = "loss"
+    """the metric that is watched, or `loss`, of the validation"""
+    target: float | None = None
+    """the value that ends the run as soon as it is reached"""
+
+
+class Checkpoint(Ingredient):
+    """The saving of a run: every so many ``steps``, or ``minutes``; the ``keep`` last ones are kept."""
+
+    name = "checkpoint"
+    main = "minutes"
+
+    minutes: Above | None = 1.0
+    """minutes from one save to the next; null for none"""
+    steps: Positive | None = None
+    """steps from one save to the next"""
+    keep: Positive = 2
+    """the number of last saves that are kept"""
