@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-LEFT_OUT = {"all", "pairs", "written"}
+LEFT_OUT = {"all", "pairs", "processes", "written"}
 """This one, and what the others share."""
 LINE = re.compile(
     r"(?P<what>\S.*?)\s{2,}(?P<ratio>[\d.]+  \[[^]]*\])\s*(?P<bar>at (?:most|least) [^:]*: \w+)?(?P<note>.*)"

@@ -6,6 +6,7 @@ more than who looks on, and is told at the end. A signal ends a command by ``Key
 
 from __future__ import annotations
 
+import atexit
 import codecs
 import errno
 import io
@@ -87,6 +88,21 @@ def run_as_program(command: Callable[[], int]) -> int:
     if _caught and code == INTERRUPTED:
         return 128 + _caught[0]
     return _judged(code)
+
+
+def leave(code: int) -> None:
+    """End the process without tearing the interpreter down, which takes as long as checking a spec.
+
+    Return where more than the front half has been at work: torch, whose threads end in their own way, or any thread.
+    """
+    threads = sys.modules.get("threading")
+    if "torch" in sys.modules or (threads is not None and threads.active_count() > 1):
+        return
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        if not stream.closed:
+            stream.flush()
+    os._exit(code)
 
 
 def is_interrupted() -> bool:

@@ -205,3 +205,22 @@ def test_signals_while_the_libraries_are_loaded(tmp_path: Path):
             allowed = signalled(process.pid, SIGNALS[number % 3], rng, 2.0)
             told = process.communicate(timeout=60)[1]
         assert (process.returncode in allowed, told) == (True, ""), (process.returncode, allowed, told)
+
+
+@pytest.mark.parametrize("module", ["json", "torch"])
+def test_a_process_of_the_front_half_ends_without_teardown(module):
+    """What is to be done at the exit is done, and what is written arrives; torch ends in its own way."""
+    code = f"""
+import atexit, sys
+from types import ModuleType
+from netspec.cli import main
+sys.modules.setdefault({module!r}, ModuleType({module!r}))
+sys.argv = ["netspec", "--version"]
+atexit.register(print, "at the exit")
+main()
+print("returned")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    version, *rest = done.stdout.splitlines()
+    assert version.startswith("netspec ")
+    assert rest == (["returned", "at the exit"] if module == "torch" else ["at the exit"])
