@@ -37,14 +37,7 @@ def run_block(
     default_name: str | None,
 ) -> Value:
     name = step_name(context, frame, step.name, default_name, step.span)
-    around = [other for _, other in context.calling]
-    if block in around:
-        cycle = " -> ".join([*(other for other, _ in context.calling[around.index(block) :]), key])
-        help = "to run steps several times, use `repeat`"
-        raise context.reader.error("block-recursion", f"a block calls itself: {cycle}", step.span, help=help)
-    if len(context.calling) >= context.budget.limits.depth:
-        message = f"blocks are nested more than {context.budget.limits.depth} levels deep"
-        raise context.reader.error("too-deep", message, step.span, help="nest fewer blocks")
+    guard_nesting(context, step, key, block)
     formal = formal_inputs(context, key, block)
     given_inputs = {
         word: entry[1] for word, entry in step.arguments.items() if word in formal and word not in block.params
@@ -92,6 +85,18 @@ def run_block(
     if named or default_name is not None:
         frame.builder.names[name] = bound
     return outputs[0]
+
+
+def guard_nesting(context: Context, step: CallStep, key: str, block: BlockSpec) -> None:
+    """Guard: the block does not call itself, and stands in no more levels than allowed."""
+    around = [other for _, other in context.calling]
+    if block in around:
+        cycle = " -> ".join([*(other for other, _ in context.calling[around.index(block) :]), key])
+        help = "to run steps several times, use `repeat`"
+        raise context.reader.error("block-recursion", f"a block calls itself: {cycle}", step.span, help=help)
+    if len(context.calling) >= context.budget.limits.depth:
+        message = f"blocks are nested more than {context.budget.limits.depth} levels deep"
+        raise context.reader.error("too-deep", message, step.span, help="nest fewer blocks")
 
 
 def cached_level(context: Context, memo: Any, key: str, block: BlockSpec) -> tuple[Level, int] | None:
