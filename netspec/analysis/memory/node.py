@@ -145,6 +145,8 @@ class NodePass:
         weights = sum(map(number_of, trained.values())) * each
         if self.precision == "mixed" and op.autocast == "bfloat16":
             casts.append(weights // 2)
+            if frame.again:  # in float32, before they are added to those of other iterations
+                casts.append(weights)
         if self.added and (again := sum(number_of(trained[name]) for name in trained if (node, name) in self.added)):
             weights -= again * each
             casts.append(again * each)
