@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
+import os
+import sys
+from argparse import ArgumentParser, HelpFormatter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,9 +15,30 @@ if TYPE_CHECKING:
     """The commands of the command line, as argparse collects them."""
 
 
+class Formatter(HelpFormatter):
+    """The layout of helps, which knows the terminal's width without ``shutil``.
+
+    argparse makes one for every argument, and would import the archives of ``shutil`` to measure the terminal.
+    """
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    """Return the terminal's width, as ``shutil.get_terminal_size`` does."""
+    written = os.environ.get("COLUMNS", "")
+    if written.isdecimal() and int(written):
+        return int(written)
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or 80  # type: ignore[union-attr]
+    except (AttributeError, ValueError, OSError):  # no stream, a closed one, or no terminal
+        return 80
+
+
 def add_command(commands: Commands, name: str, description: str) -> ArgumentParser:
     """Add a command, with the options that every command has."""
-    command = commands.add_parser(name, description=description)
+    command = commands.add_parser(name, description=description, formatter_class=Formatter)
     command.add_argument(
         "--error-format",
         choices=["text", "json", "sarif", "github"],

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from netspec.cli.commands import command_files, command_help, load_command
+from netspec.cli.options import Formatter
 from netspec.version import __version__
 
 DESCRIPTION = "Write a neural network as YAML; get its shapes, PyTorch source, verified ONNX and a diagram."
@@ -23,11 +24,13 @@ Exit codes: 0 success, 1 an error in the spec, 2 incorrect usage, 3 a problem wi
 """
 
 
+class _WithEpilog(Formatter, argparse.RawDescriptionHelpFormatter):
+    """The layout of the help at the top, whose epilog stays as it is written."""
+
+
 def make_parser(words: Sequence[str]) -> argparse.ArgumentParser:
     """Return the parser for these words: of the command that they name, or of none, which knows the names alone."""
-    top = argparse.ArgumentParser(
-        "netspec", description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    top = argparse.ArgumentParser("netspec", description=DESCRIPTION, epilog=EPILOG, formatter_class=_WithEpilog)
     top.add_argument("--version", action="version", version=f"netspec {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     files = command_files()
@@ -36,5 +39,5 @@ def make_parser(words: Sequence[str]) -> argparse.ArgumentParser:
         load_command(named, files[named]).add(commands)
         return top
     for name, file in files.items():
-        commands.add_parser(name, help=command_help(file))
+        commands.add_parser(name, help=command_help(file), formatter_class=Formatter)
     return top
