@@ -26,7 +26,7 @@ from netspec.runtime.module import checked_device
 Run = Callable[[], object]
 Grid = Sequence[Sequence[int]]
 
-ELEMENT_COUNTS = (2**8, 2**13, 2**16, 2**18, 2**20, 2**22, 2**23)
+ELEMENT_COUNTS = (2**8, 2**13, 2**16, 2**18, 2**20, 2**22, 2**24)
 GRIDS: Mapping[str, Grid] = {
     "product": ((1, 8, 64, 512), (32, 128, 512, 2048), (32, 128, 512, 2048)),
     "conv 1×1": ((16, 64, 256, 1024), (16, 64, 256, 1024), (49, 784, 12544)),
