@@ -10,6 +10,7 @@ import itertools
 import math
 import platform
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -56,6 +57,9 @@ AT_ONCE = 8
 
 WEIGHTS = {"product": 1, "conv 1×1": 1, "conv 3×3": 9, "transposed 2×2": 4, "depthwise 3×3": 60, "batch norm": 60}
 """The multiply-accumulates that one of a kind's work takes, or as many as take that time."""
+
+OUTPUTS = 4
+"""Outputs that are alive while the next is made, as in a network, whose layers do not write to one place in turn."""
 
 MOST_COPIES = 8
 """As many copies of a module as runs of it are measured: none is run twice while its weights may be at hand."""
@@ -164,8 +168,9 @@ def _measured(
 
 def _forward(piece: Piece, watch: Stopwatch) -> float:
     modules = itertools.cycle(_copies(piece.module, training=False))
+    outputs: deque[Tensor] = deque(maxlen=OUTPUTS)
     with torch.no_grad():
-        return watch.seconds(lambda: next(modules)(*piece.inputs)) / piece.count
+        return watch.seconds(lambda: outputs.append(next(modules)(*piece.inputs))) / piece.count
 
 
 def _training(piece: Piece, watch: Stopwatch) -> float:
