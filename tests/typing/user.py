@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import netspec
-from netspec.targets import Graph, Target, Written, target
+from netspec.targets import Graph, Target, WriteOptions, Written, target
 from netspec.train.predict.trained_run import TrainedRun
 from netspec.train.torch_datasets import Examples, Splits
 
@@ -78,7 +78,7 @@ def count(graph: Graph) -> str:
 
 
 assert_type(count, Target)
-assert_type(count.write(graph, Path("build"), "cpu"), Written)
+assert_type(count.write(graph, Path("build"), WriteOptions(device="cpu")), Written)
 assert_type(count.name, str)
 
 try:
