@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from train.data.test_archives import write_cifar, write_idx
 
 from netspec.recipes.data import DataSet
 from netspec.train.data import Data
+from netspec.train.names import import_torchvision
 
 DATA_SETS = Cases("data")
 CHANCE = np.random.default_rng(0)
@@ -241,12 +243,12 @@ def edges(data: Data, folder: Path) -> None:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a file or a folder for each data set that is read from one."""
-    import pyarrow
-    import pyarrow.parquet
-
     made = tmp_path_factory.mktemp("data")
     rows = write_houses(made)
-    pyarrow.parquet.write_table(pyarrow.table(dict(zip(("rooms", "age", "price"), rows.T))), made / "houses.parquet")
+    if find_spec("pyarrow"):
+        from pyarrow import parquet, table
+
+        parquet.write_table(table(dict(zip(("rooms", "age", "price"), rows.T))), made / "houses.parquet")
     np.savez(made / "arrays.npz", x=CHANCE.normal(size=(8, 3)), y=CHANCE.normal(size=8))
     for name in ("idx", "cifar", "torchvision/FashionMNIST/raw"):
         (made / name).mkdir(parents=True)
@@ -261,9 +263,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+NEEDED = {"parquet": "pyarrow", "hugging_face": "datasets", "torchvision": "torchvision"}
+"""The packages, of the extra ``data``, that reading a data set takes."""
+
+
 @DATA_SETS.parameters()
 def test_its_rows_are_what_the_files_hold_or_is_published(case: Case, folder: Path):
     assert isinstance(case.ingredient, DataSet)
+    if package := NEEDED.get(case.ingredient.name):
+        import_torchvision()  # before torchmetrics does, where it does not fit torch
+        pytest.importorskip(package)
     data = read(case.ingredient, folder)
     declared = case.ingredient.columns()
     assert declared is None or {*data.columns} <= {*declared}

@@ -24,7 +24,7 @@ MANY = int(os.environ.get("NETSPEC_MANY", "1"))
 NETWORKS = [
     "resnet20",
     "mobilenet_v2_035",
-    "unet",
+    "googlenet_d2l",
     "transformer",
     "gru_lm",
     "lstm_classifier",
