@@ -21,8 +21,8 @@ group ``netspec.plugins``; ``netspec.testing.check_op`` holds an op against torc
   compute with them. ``ShapeError`` refuses inputs; ``Bound``, ``InputRange``, ``known``, ``need_rank`` and ``axis_of``
   say which ones.
 - ``Argument`` and those derived from it are types of arguments: ``kernel_size: Annotated[Any, PerDimension(2, 1)]``.
-- ``OpRun``, ``Saved`` and ``OutputLayout`` speak of memory, ``AccessWindow`` of receptive fields, ``Constructor`` and
-  ``assigned`` of PyTorch's source, ``OnnxBuilder`` of ONNX.
+- ``OpRun``, ``Saved`` and ``OutputLayout`` speak of memory, ``AccessWindow`` of receptive fields, ``Constructor``,
+  ``ForwardCall`` and ``assigned`` of PyTorch's source, ``OnnxBuilder`` of ONNX.
 """
 
 from importlib import import_module
@@ -49,7 +49,7 @@ from netspec.ops.core.roles.behaviour import AccessWindow
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.roles.signature import Family
-from netspec.ops.core.roles.torch_form import Constructor, assigned
+from netspec.ops.core.roles.torch_form import Constructor, ForwardCall, assigned
 from netspec.ops.core.tensors import HALVES, Bound, InputRange, ShapeError, Tensor, axis_of, known, need_rank
 from netspec.ops.registry import OPS
 
@@ -72,6 +72,7 @@ __all__ = [
     "Elementwise",
     "Extent",
     "Family",
+    "ForwardCall",
     "InputRange",
     "Listed",
     "Natural",

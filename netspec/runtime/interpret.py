@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from netspec.elaborate.passes.sizes import small_sizes
 from netspec.graph import Graph, Level, Node, Step, Value, axis_of_time, state_key
-from netspec.ops import Constructor
+from netspec.ops import Constructor, ForwardCall
 from netspec.runtime.examples import example_inputs
 from netspec.runtime.initialize import Suppressed
 
@@ -161,7 +161,8 @@ class _Interpreter:
         holder.training = self.training
         if op.torch is not None:
             holder.op = self.module(node, home)
-        lines = op.statements("self.op" if op.torch is not None else None, arguments, targets, tensors, fresh)
+        module = "self.op" if op.torch is not None else None
+        lines = op.statements(ForwardCall(module, arguments, targets, tensors, fresh))
         scope = {"torch": torch, "nn": nn, "F": F, "self": holder, **dict(zip(names, held))}
         exec(_compiled("\n".join(lines)), scope)
         return [None if target is None else scope[target] for target in targets]

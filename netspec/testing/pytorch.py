@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from netspec.ops import Constructor, Op
+from netspec.ops import Constructor, ForwardCall, Op
 from netspec.testing.case import OpCase, Values
 
 NAMES = "abcdefgh"
@@ -66,7 +66,7 @@ def lines_of(op: Op, tensors: Sequence[Any], targets: Sequence[str | None]) -> l
         reserved.add(name)
         return name
 
-    return op.statements("self.op" if op.torch else None, arguments, targets, tensors, fresh)
+    return op.statements(ForwardCall("self.op" if op.torch else None, arguments, targets, tensors, fresh))
 
 
 def run_lines(

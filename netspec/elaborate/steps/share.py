@@ -14,7 +14,7 @@ from netspec.elaborate.reading.scope import Scope, listed
 from netspec.elaborate.reading.values import AlreadyReported
 from netspec.elaborate.state.levels import UNKNOWN
 from netspec.graph import Call, Level, Node, Step, Value, walk
-from netspec.ops import OPS
+from netspec.ops import OPS, ForwardCall
 from netspec.spec.reading import Source, StepReference, keyword
 from netspec.spec.steps import CallStep, NamedStructure
 from netspec.spec.steps import Step as Written
@@ -130,7 +130,7 @@ def is_alike(left: Step, right: Step) -> bool:
 
 
 def _wiring(level: Level) -> object:
-    """Which steps of a level read what, and which of its inputs a caller may leave out."""
+    """Return the values that each step of a level reads, and which of its inputs are optional."""
     numbers: dict[Value, int] = {}
     read = [level.inputs, *(each for step in level.steps for each in (step.inputs, step.outputs)), level.outputs]
     wires = [tuple(numbers.setdefault(value, len(numbers)) for value in values) for values in read]
@@ -139,12 +139,12 @@ def _wiring(level: Level) -> object:
 
 
 def _made(node: Node) -> object:
-    """How the node is made, or said, in PyTorch: all of it that may depend on sizes."""
+    """Return the PyTorch that the node becomes: all of it that may depend on sizes."""
     if node.op.torch is not None:
         return node.op.module(*node.tensors)
     arguments = [None if each is None else f"a{at}" for at, each in enumerate(node.arranged(node.inputs))]
     targets: list[str | None] = [f"b{at}" for at in range(len(node.outputs))]
-    return node.op.statements(None, arguments, targets, node.tensors, lambda name: name)
+    return node.op.statements(ForwardCall(None, arguments, targets, node.tensors, lambda name: name))
 
 
 def learned(step: Step) -> dict[str, tuple[Any, ...]]:

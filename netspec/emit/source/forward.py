@@ -12,7 +12,7 @@ from netspec.dims import Shape, times_shape
 from netspec.emit.source.forms import is_module
 from netspec.emit.source.names import is_attribute, is_variable, variable_name, variable_names
 from netspec.graph import Call, Level, Node, Step, Value
-from netspec.ops import Op, Tensor, assigned
+from netspec.ops import ForwardCall, Op, Tensor, assigned
 from netspec.text.quoting import literal
 
 POOL = ("x", "y", "z", "u", "v", "w")
@@ -70,7 +70,7 @@ def forward_signature(level: Level) -> list[str]:
 
 
 def attribute(name: str) -> str:
-    """How a submodule is read: ``self.conv1``, or ``getattr(self, "0")`` where its name cannot follow a dot."""
+    """Return the expression for a submodule: ``self.conv1``, or ``getattr(self, "0")`` if it is no identifier."""
     return f"self.{name}" if is_attribute(name) else f"getattr(self, {literal(name)})"
 
 
@@ -235,7 +235,7 @@ class Body:
         """The statements of an op: with and without each input that may be left out, where they differ."""
         if not optional:
             op = self.ops.get(step, step.op)
-            *before, last = op.statements(module, arguments, targets, tensors, self.fresh)  # type: ignore[arg-type]
+            *before, last = op.statements(ForwardCall(module, arguments, targets, tensors, self.fresh))
             return [*((text, 0, False) for text in before), (last, 0, True)]
         at, *others = optional
         given = self.branches(step, module, arguments, tensors, targets, others)

@@ -1,6 +1,6 @@
 """Scaled dot-product attention: each query averages the values by its products with the keys."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from netspec.dims import Shape, Size, pretty_shape, product
@@ -10,7 +10,7 @@ from netspec.ops.core.layout import NEW, OutputLayout, folds, like
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun, Saved, precise
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
-from netspec.ops.core.roles.torch_form import assigned
+from netspec.ops.core.roles.torch_form import ForwardCall
 from netspec.ops.core.tensors import InputRange, ShapeError, Tensor, known, need_rank
 
 
@@ -98,19 +98,12 @@ class ScaledDotProductAttention(Op):
         query, key, value, _ = self.shapes(inputs)
         return product(query[:-1]) * key[-2] * (query[-1] + value[-1])
 
-    def statements(
-        self,
-        module: str | None,
-        arguments: Sequence[str | None],
-        targets: Sequence[str | None],
-        inputs: Sequence[Tensor | None],
-        fresh: Callable[[str], str],
-    ) -> list[str]:
+    def statements(self, forward: ForwardCall) -> list[str]:
         """One call. PyTorch takes a mask or is_causal, not both: with both, what lies ahead is masked before it."""
-        query, key, value, given = arguments
+        query, key, value, given = forward.arguments
         if given is None or not self.is_causal:
-            return [f"{assigned(targets)} = {self.call([text for text in arguments if text is not None], inputs)}"]
-        mask, (tensor,) = fresh("mask"), inputs[3:]
+            return [forward.assign(self.call(forward.present, forward.inputs))]
+        mask, (tensor,) = forward.fresh("mask"), forward.inputs[3:]
         assert tensor is not None
         size = f"{query}.size(-2), {key}.size(-2)"
         if tensor.dtype == "bool":
@@ -118,7 +111,7 @@ class ScaledDotProductAttention(Op):
         else:
             joined = f"{given} + torch.full(({size}), -torch.inf, device={query}.device).triu(1)"
         line = f"{mask} = {joined}"
-        return [line, f"{assigned(targets)} = {self.call([str(query), str(key), str(value), mask], inputs)}"]
+        return [line, forward.assign(self.call([str(query), str(key), str(value), mask], forward.inputs))]
 
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor | None]) -> str:
         keywords = self.changed()

@@ -1,6 +1,6 @@
 """Multi-head attention, with learned projections (Vaswani et al. 2017)."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from netspec.dims import Shape, Size, pretty_shape
@@ -10,7 +10,7 @@ from netspec.ops.core.layout import NEW, OutputLayout, folds, shortened
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun, Saved, precise
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
-from netspec.ops.core.roles.torch_form import Constructor, assigned
+from netspec.ops.core.roles.torch_form import Constructor, ForwardCall
 from netspec.ops.core.tensors import InputRange, ShapeError, Tensor, known, need_rank
 from netspec.ops.math.compare import need_bool
 
@@ -122,30 +122,23 @@ class MultiheadAttention(Op):
         keywords |= {} if query == key == value else {"kdim": key, "vdim": value}
         return Constructor(self.torch, {"embed_dim": query, "num_heads": heads}, keywords)
 
-    def statements(
-        self,
-        module: str | None,
-        arguments: Sequence[str | None],
-        targets: Sequence[str | None],
-        inputs: Sequence[Tensor | None],
-        fresh: Callable[[str], str],
-    ) -> list[str]:
-        query, key, value = self.three(arguments)
-        padding, mask = arguments[3:]
+    def statements(self, forward: ForwardCall) -> list[str]:
+        query, key, value = self.three(forward.arguments)
+        padding, mask = forward.arguments[3:]
         lines, keywords = [], []
         if self.is_causal:
             time = 1 if self.batch_first else 0
             size = f"{query}.size({time}), {key}.size({time})"
             causal = f"torch.ones({size}, dtype=torch.bool, device={query}.device).triu(1)"
-            given, mask = mask, fresh("mask")
+            given, mask = mask, forward.fresh("mask")
             lines.append(f"{mask} = {causal if given is None else f'{given} | {causal}'}")
         keywords += [] if padding is None else [f"key_padding_mask={padding}"]
         keywords += [] if mask is None else [f"attn_mask={mask}"]
-        if targets[1] is None:
+        if forward.targets[1] is None:
             keywords += ["need_weights=False"]
-            keywords += ["is_causal=True"] if self.is_causal and arguments[4] is None else []
+            keywords += ["is_causal=True"] if self.is_causal and forward.arguments[4] is None else []
         read = ", ".join(map(str, [query, key, value, *keywords]))
-        return [*lines, f"{assigned(targets)} = {module}({read})"]
+        return [*lines, forward.assign(f"{forward.module}({read})")]
 
     def saved(self, run: OpRun) -> Saved:
         """As ``F.multi_head_attention_forward``: in the fused kernel, or step by step where the weights are read."""

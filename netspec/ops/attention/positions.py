@@ -1,6 +1,6 @@
 """Encodings of position: learned, sinusoidal, rotary. Positions count from 0 along the last dimension but one."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from netspec.dims import Shape, pretty_shape
@@ -8,7 +8,7 @@ from netspec.ops.core.arguments import Positive, spell_number
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
-from netspec.ops.core.roles.torch_form import Constructor
+from netspec.ops.core.roles.torch_form import Constructor, ForwardCall
 from netspec.ops.core.tensors import Bound, ShapeError, Tensor, known, need_rank
 from netspec.ops.tensors.create import count_up
 
@@ -57,16 +57,9 @@ class LearnedPositions(Positions):
         sizes = {"max_length": self.max_length, "embedding_dim": self.width(inputs[0].shape)}
         return Constructor(self.torch, sizes, {})
 
-    def statements(
-        self,
-        module: str | None,
-        arguments: Sequence[str | None],
-        targets: Sequence[str | None],
-        inputs: Sequence[Tensor],
-        fresh: Callable[[str], str],
-    ) -> list[str]:
-        x = arguments[0]
-        return [f"{targets[0]} = {x} + {module}(torch.arange({x}.size(-2), device={x}.device))"]
+    def statements(self, forward: ForwardCall) -> list[str]:
+        x = forward.arguments[0]
+        return [f"{forward.targets[0]} = {x} + {forward.module}(torch.arange({x}.size(-2), device={x}.device))"]
 
     def saved(self, run: OpRun) -> Saved:
         positions = Tensor((run.inputs[0].shape[-2],), "int64")
@@ -115,19 +108,12 @@ class SinusoidalPositions(Waves):
     name = "sinusoidal_positions"
     elementwise = True
 
-    def statements(
-        self,
-        module: str | None,
-        arguments: Sequence[str | None],
-        targets: Sequence[str | None],
-        inputs: Sequence[Tensor],
-        fresh: Callable[[str], str],
-    ) -> list[str]:
-        x, angle = str(arguments[0]), fresh("angle")
+    def statements(self, forward: ForwardCall) -> list[str]:
+        x, angle = str(forward.arguments[0]), forward.fresh("angle")
         waves = f"torch.stack(({angle}.sin(), {angle}.cos()), dim=-1).flatten(1)"
         return [
-            f"{angle} = {self.angle(x, self.even_width(inputs[0].shape))}",
-            f"{targets[0]} = {x} + {waves}.to({x}.dtype)",
+            f"{angle} = {self.angle(x, self.even_width(forward.inputs[0].shape))}",
+            f"{forward.targets[0]} = {x} + {waves}.to({x}.dtype)",
         ]
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
@@ -145,24 +131,17 @@ class RotaryEmbedding(Waves):
 
     interleaved: bool = False
 
-    def statements(
-        self,
-        module: str | None,
-        arguments: Sequence[str | None],
-        targets: Sequence[str | None],
-        inputs: Sequence[Tensor],
-        fresh: Callable[[str], str],
-    ) -> list[str]:
-        x = str(arguments[0])
-        angle, sine, cosine, first, second = map(fresh, ("angle", "sine", "cosine", "first", "second"))
+    def statements(self, forward: ForwardCall) -> list[str]:
+        x = str(forward.arguments[0])
+        angle, sine, cosine, first, second = map(forward.fresh, ("angle", "sine", "cosine", "first", "second"))
         halves = f"{x}[..., 0::2], {x}[..., 1::2]" if self.interleaved else f"{x}.chunk(2, dim=-1)"
         turned = f"({first} * {cosine} - {second} * {sine}, {second} * {cosine} + {first} * {sine})"
         joined = f"torch.stack({turned}, dim=-1).flatten(-2)" if self.interleaved else f"torch.cat({turned}, dim=-1)"
         return [
-            f"{angle} = {self.angle(x, self.even_width(inputs[0].shape))}",
+            f"{angle} = {self.angle(x, self.even_width(forward.inputs[0].shape))}",
             f"{sine}, {cosine} = {angle}.sin().to({x}.dtype), {angle}.cos().to({x}.dtype)",
             f"{first}, {second} = {halves}",
-            f"{targets[0]} = {joined}",
+            f"{forward.targets[0]} = {joined}",
         ]
 
     def saved(self, run: OpRun) -> Saved:

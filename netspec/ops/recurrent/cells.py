@@ -1,6 +1,6 @@
 """Recurrent cells: one step of a sequence, for loops written with ``scan``."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from netspec.dims import Shape, Size, pretty_shape, product
@@ -10,7 +10,7 @@ from netspec.ops.core.layout import OutputLayout, like
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
-from netspec.ops.core.roles.torch_form import assigned
+from netspec.ops.core.roles.torch_form import ForwardCall
 from netspec.ops.core.tensors import ShapeError, Tensor, known, need_rank
 
 
@@ -127,16 +127,9 @@ class LSTMCell(Cell):
     outputs = ("h", "c")
     gates = 4
 
-    def statements(
-        self,
-        module: str | None,
-        arguments: Sequence[str | None],
-        targets: Sequence[str | None],
-        inputs: Sequence[Tensor],
-        fresh: Callable[[str], str],
-    ) -> list[str]:
-        x, h, c = arguments
-        return [f"{assigned(targets)} = {module}({x}, ({h}, {c}))"]
+    def statements(self, forward: ForwardCall) -> list[str]:
+        x, h, c = forward.arguments
+        return [forward.assign(f"{forward.module}({x}, ({h}, {c}))")]
 
     def saved(self, run: OpRun) -> Saved:
         state = run.outputs[0]

@@ -1,6 +1,6 @@
 """Tensors that no input brings: learned ones, constants, counts; and growing one to the size of another."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
 from netspec.dims import Dim, Shape, Size, pretty, pretty_shape, times_shape
@@ -10,11 +10,11 @@ from netspec.ops.core.layout import OutputLayout, shortened, strides_of
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
-from netspec.ops.core.roles.torch_form import Constructor
+from netspec.ops.core.roles.torch_form import Constructor, ForwardCall
 from netspec.ops.core.tensors import ShapeError, Tensor
 
 PARAMETER = "nn.Parameter({})"
-"""What is written around a tensor that is learned."""
+"""The text around a tensor that is learned."""
 
 
 class Parameter(Op):
@@ -38,15 +38,8 @@ class Parameter(Op):
     def module(self, *inputs: Tensor) -> Constructor:
         return Constructor("torch.zeros", {"shape": self.shape}, {}, wrap=PARAMETER)
 
-    def statements(
-        self,
-        module: str | None,
-        arguments: Sequence[str | None],
-        targets: Sequence[str | None],
-        inputs: Sequence[Tensor],
-        fresh: Callable[[str], str],
-    ) -> list[str]:
-        return [f"{targets[0]} = {module}"]
+    def statements(self, forward: ForwardCall) -> list[str]:
+        return [f"{forward.targets[0]} = {forward.module}"]
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.parameter("")

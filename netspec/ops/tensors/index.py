@@ -1,6 +1,6 @@
 """Ops that pick parts of a tensor: by number, by range, by an index tensor; and the index itself one-hot."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 from netspec.dims import Dim, Shape, Size, ceil_div, floor_div, pretty, pretty_shape
@@ -10,7 +10,7 @@ from netspec.ops.core.layout import OutputLayout, shortened, strides_of
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
-from netspec.ops.core.roles.torch_form import Constructor, assigned
+from netspec.ops.core.roles.torch_form import Constructor, ForwardCall
 from netspec.ops.core.tensors import Bound, InputRange, ShapeError, Tensor, axis_of, known
 from netspec.ops.tensors.reshape import Rearrangement
 
@@ -285,16 +285,9 @@ class Partition(Rearrangement):
         sizes = self.sizes_of(inputs[0])
         return tuple(Tensor((*shape[:axis], size, *shape[axis + 1 :]), inputs[0].dtype) for size in sizes)
 
-    def statements(
-        self,
-        module: str | None,
-        arguments: Sequence[str | None],
-        targets: Sequence[str | None],
-        inputs: Sequence[Tensor],
-        fresh: Callable[[str], str],
-    ) -> list[str]:
-        made = self.call([argument for argument in arguments if argument is not None], inputs)
-        return [f"{assigned(targets)} = {made}" if len(targets) > 1 else f"{targets[0]} = {made}[0]"]
+    def statements(self, forward: ForwardCall) -> list[str]:
+        parts = self.call(forward.present, forward.inputs)
+        return [forward.assign(parts if len(forward.targets) > 1 else f"{parts}[0]")]
 
     def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
         strides = strides_of(run.inputs[0].shape, run.strides[0])

@@ -1,6 +1,7 @@
 """Ops that rearrange: flatten, reshape, permute, join. No arithmetic, no parameters."""
 
 import math
+from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
@@ -162,7 +163,26 @@ class Reshape(Rearrangement):
         return "→ " + "×".join(map(str, self.shape))
 
 
-class Permute(Rearrangement):
+class Reordering(Rearrangement):
+    """Base of what puts the dimensions into another order."""
+
+    @abstractmethod
+    def order(self, rank: int) -> list[int]:
+        """Return, for each dimension of the output, the input's that it is."""
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        return tuple(shapes[0][axis] for axis in self.order(len(shapes[0])))
+
+    def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
+        strides = strides_of(run.inputs[0].shape, run.strides[0])
+        order = self.order(len(strides))
+        return (OutputLayout(0, shortened(run.outputs[0].shape, tuple(strides[axis] for axis in order))),)
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.op("Transpose", inputs[0], perm=self.order(len(tensors[0].shape)))
+
+
+class Permute(Reordering):
     """Puts the dimensions in another order (``Tensor.permute``): [N, C, H, W] by [0, 2, 3, 1] -> [N, H, W, C]."""
 
     name = "permute"
@@ -172,31 +192,19 @@ class Permute(Rearrangement):
     dims: Integers
 
     def order(self, rank: int) -> list[int]:
-        """The input's dimension that each of the output's is."""
         axes = [axis_of(dim, rank, "dims") for dim in self.dims]
         if sorted(axes) != list(range(rank)):
             raise ShapeError(f"dims {list(self.dims)} must name each of {rank} dimensions once", argument="dims")
         return axes
 
-    def output_shape(self, *shapes: Shape) -> Shape:
-        return tuple(shapes[0][axis] for axis in self.order(len(shapes[0])))
-
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return f"{arguments[0]}.permute({', '.join(map(str, self.dims))})"
-
-    def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
-        strides = strides_of(run.inputs[0].shape, run.strides[0])
-        order = self.order(len(strides))
-        return (OutputLayout(0, shortened(run.outputs[0].shape, tuple(strides[axis] for axis in order))),)
-
-    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
-        return builder.op("Transpose", inputs[0], perm=self.order(len(tensors[0].shape)))
 
     def detail(self) -> str:
         return " ".join(map(str, self.dims))
 
 
-class Transpose(Rearrangement):
+class Transpose(Reordering):
     """Exchanges two dimensions (``Tensor.transpose``): (…, A, …, B, …) -> (…, B, …, A, …)."""
 
     name = "transpose"
@@ -206,25 +214,13 @@ class Transpose(Rearrangement):
     dim1: int
 
     def order(self, rank: int) -> list[int]:
-        """The input's dimension that each of the output's is."""
         axes = list(range(rank))
         first, second = axis_of(self.dim0, rank, "dim0"), axis_of(self.dim1, rank, "dim1")
         axes[first], axes[second] = axes[second], axes[first]
         return axes
 
-    def output_shape(self, *shapes: Shape) -> Shape:
-        return tuple(shapes[0][axis] for axis in self.order(len(shapes[0])))
-
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return f"{arguments[0]}.transpose({self.dim0}, {self.dim1})"
-
-    def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
-        strides = strides_of(run.inputs[0].shape, run.strides[0])
-        order = self.order(len(strides))
-        return (OutputLayout(0, shortened(run.outputs[0].shape, tuple(strides[axis] for axis in order))),)
-
-    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
-        return builder.op("Transpose", inputs[0], perm=self.order(len(tensors[0].shape)))
 
     def detail(self) -> str:
         return f"{self.dim0} ↔ {self.dim1}"

@@ -21,6 +21,32 @@ class Constructor:
     wrap: str = "{}"
 
 
+@dataclass(frozen=True, slots=True)
+class ForwardCall:
+    """An op at its place in ``forward``.
+
+    ``module`` is the submodule (``self.conv1``), or ``None`` for an op without one. ``arguments`` are the variables of
+    the inputs and ``inputs`` their tensors, ``None`` for an optional one that is left out. ``targets`` are the
+    variables for the outputs, ``None`` for one that nothing reads; a target may be an argument's variable. ``fresh``
+    gives a variable that nothing else uses, named like its argument if that is free.
+    """
+
+    module: str | None
+    arguments: Sequence[str | None]
+    targets: Sequence[str | None]
+    inputs: Sequence[Any]
+    fresh: Callable[[str], str]
+
+    @property
+    def present(self) -> list[str]:
+        """Return the variables of the inputs that are not left out."""
+        return [argument for argument in self.arguments if argument is not None]
+
+    def assign(self, expression: str) -> str:
+        """Return the line that assigns an expression's value to the outputs."""
+        return f"{assigned(self.targets)} = {expression}"
+
+
 class OpTorch(OpSignature):
     """The role that writes the op in PyTorch.
 
@@ -55,24 +81,11 @@ class OpTorch(OpSignature):
         named = [f"{name}={value!r}" for name, value in keywords.items()]
         return f"{self.functional}({', '.join([*positional, *named])})"
 
-    def statements(
-        self,
-        module: str | None,
-        arguments: Sequence[str | None],
-        targets: Sequence[str | None],
-        inputs: Sequence[Tensor],
-        fresh: Callable[[str], str],
-    ) -> list[str]:
-        """Return the lines of ``forward`` that run the op: ``y = self.conv1(x)``.
-
-        ``module`` is the submodule (``self.conv1``), or ``None`` for an op without one. ``targets`` are the variables
-        for the outputs, ``None`` for one that nothing reads; a target may be an argument's variable. ``fresh`` gives a
-        variable that nothing else uses, named like its argument where that is free.
-        """
-        present = [argument for argument in arguments if argument is not None]
-        if module is None:
-            return [f"{assigned(targets)} = {self.call(present, inputs)}"]
-        return [f"{assigned(targets)} = {module}({', '.join(present)})"]
+    def statements(self, forward: ForwardCall) -> list[str]:
+        """Return the lines of ``forward`` that run the op: ``y = self.conv1(x)``."""
+        if forward.module is None:
+            return [forward.assign(self.call(forward.present, forward.inputs))]
+        return [forward.assign(f"{forward.module}({', '.join(forward.present)})")]
 
 
 def assigned(targets: Sequence[str | None]) -> str:

@@ -1,8 +1,8 @@
 """The PyTorch of recurrent layers, with sequences packed where they have lengths."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from netspec.ops.core.roles.torch_form import Constructor
+from netspec.ops.core.roles.torch_form import Constructor, ForwardCall
 from netspec.ops.core.tensors import Tensor
 from netspec.ops.recurrent.roles.shapes import RecurrentShapes
 
@@ -16,27 +16,20 @@ class RecurrentTorch(RecurrentShapes):
         sizes = {"input_size": self.features(self.given(inputs)["input"].shape), "hidden_size": self.hidden_size}
         return Constructor(self.torch, sizes, keywords)
 
-    def statements(
-        self,
-        module: str | None,
-        arguments: Sequence[str | None],
-        targets: Sequence[str | None],
-        inputs: Sequence[Tensor | None],
-        fresh: Callable[[str], str],
-    ) -> list[str]:
+    def statements(self, forward: ForwardCall) -> list[str]:
         """``x, (h_n, _) = self.encoder(x)``; a batch with lengths is packed before and padded after."""
-        x, *states, lengths = arguments
-        output, *finals, last = targets
+        x, *states, lengths = forward.arguments
+        output, *finals, last = forward.targets
         if last is not None and finals[0] is None:
-            finals[0] = last if not self.bidirectional and last not in arguments else fresh("h_n")
+            finals[0] = last if not self.bidirectional and last not in forward.arguments else forward.fresh("h_n")
         carried = pair(states) if states[0] is not None else ""
         received = pair(finals) if any(finals) else "_"
         lines = []
         if lengths is None:
             read = ", ".join(text for text in (x, carried) if text)
-            lines.append(f"{output or '_'}, {received} = {module}({read})")
+            lines.append(f"{output or '_'}, {received} = {forward.module}({read})")
         else:
-            packed, total = fresh("packed"), fresh("length")
+            packed, total = forward.fresh("packed"), forward.fresh("length")
             first = "batch_first=True, " if self.batch_first else ""
             cpu = f"{lengths}.cpu()"
             read = ", ".join(text for text in (packed, carried) if text)
@@ -45,7 +38,7 @@ class RecurrentTorch(RecurrentShapes):
             lines.append(
                 f"{packed} = nn.utils.rnn.pack_padded_sequence({x}, {cpu}, {first}enforce_sorted=False)",
             )
-            lines.append(f"{packed if output else '_'}, {received} = {module}({read})")
+            lines.append(f"{packed if output else '_'}, {received} = {forward.module}({read})")
             if output is not None:
                 unpack = f"nn.utils.rnn.pad_packed_sequence({packed}, {first}total_length={total})"
                 lines.append(f"{output}, _ = {unpack}")
