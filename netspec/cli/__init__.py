@@ -39,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Importing the front half and compiling a spec make 150,000.
     before = gc.get_threshold()
     gc.set_threshold(500_000, *before[1:])
-    _seek_no_pydantic_plugins()
+    if arguments is None:  # in a process of others, Pydantic's plugins are theirs
+        _seek_no_pydantic_plugins()
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # torchmetrics may load onnxruntime before we do
     _look_nowhere_else()
     atexit.unregister(gc.freeze)
