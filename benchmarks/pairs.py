@@ -1,4 +1,4 @@
-"""What the benchmarks share: two things timed in turn, their ratio, and the bar that it is held to.
+"""The common part of the benchmarks: two things timed in turn, their ratio, and the bar that it is held to.
 
 The machine is shared and drifts, so no absolute time is ever judged. The two are run alternately, a round apiece in
 either order; each round gives one ratio, and the median of the ratios is what counts.
@@ -23,7 +23,7 @@ Run = Callable[[], object]
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """What a ratio must come to."""
+    """The bar that a ratio is held to."""
 
     limit: float
     least: bool = False

@@ -1,4 +1,4 @@
-"""What a layer costs in networks of 100, 1,000 and 10,000 layers: time to compile and write it, and memory.
+"""The cost of a layer in networks of 100, 1,000 and 10,000 layers: time to compile and write it, and memory.
 
 Four layers make a residual block (conv, batch norm, add, ReLU), written in three forms: a named repeat of a block,
 whose equal blocks are one object; an unnamed repeat, which is written out into one level; and every step literally in

@@ -1,4 +1,4 @@
-"""How soon the commands of the front half are there, each as a whole process.
+"""The start-up of the front half's commands, each as a whole process.
 
 `netspec --help` against argparse alone with the same commands; the shape tables of LeNet, ResNet-152 and GPT-2 against
 importing Pydantic and defining a model; and `netspec shapes resnet152` against torchinfo's summary of torchvision's
@@ -31,7 +31,7 @@ import torchinfo
 print(torchinfo.summary(import_torchvision().models.resnet152(), (1, 3, 224, 224), verbose=0))
 """
 PARAMETERS = b"60,192,808"
-"""What both must have counted."""
+"""The parameters that both must have counted."""
 PARSER = f"""
 import argparse
 top = argparse.ArgumentParser(

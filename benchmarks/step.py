@@ -101,11 +101,11 @@ NETWORKS: dict[str, tuple[Make, Callable[[], list[Tensor]], int]] = {
     "gpt2, batch 1": (gpt2, partial(tokens, 50257, (1, 128)), 12),
     "gpt2, batch 8": (gpt2, partial(tokens, 50257, (8, 128)), 4),
 }
-"""How each pair is made, its inputs, and the rounds."""
+"""The maker of each pair, its inputs, and the rounds."""
 
 
 def scores(made: Tensor | dict[str, Tensor]) -> Tensor:
-    """What a network is trained by, beside which it may give the weights of its attention."""
+    """Return the value that a network is trained by, beside which it may give the weights of its attention."""
     return made["logits"] if isinstance(made, dict) else made
 
 
@@ -127,7 +127,7 @@ def train(module: nn.Module, inputs: list[Tensor]) -> Callable[[], object]:
 
 
 def seeded(module: nn.Module, inputs: list[Tensor]) -> Tensor | dict[str, Tensor]:
-    """What the module makes, with the same elements dropped each time."""
+    """Return the outputs of the module, with the same elements dropped each time."""
     torch.manual_seed(0)
     with torch.no_grad():
         made: Tensor | dict[str, Tensor] = module(*inputs)

@@ -20,7 +20,7 @@ Monomial = tuple[tuple["Atom", int], ...]
 
 MAX_TERMS = 256
 MAX_DEPTH, MAX_DIVISIONS = 100, 1000
-"""How many terms a product of sums may have, how deep divisions may stand in each other, and how many one may hold."""
+"""The most terms of a product of sums, the most divisions inside each other, and the most that one may hold."""
 
 
 class UndecidedError(Exception):

@@ -62,7 +62,7 @@ class Written:
 
 
 Verification = Literal["none", "quick", "full"]
-"""How much a network is run to verify a file: not at all, at small sizes, or at those that costs are quoted at."""
+"""The verification of a file: by no run of the network, by runs at small sizes, or at those of the table too."""
 
 
 @dataclass(frozen=True, slots=True)

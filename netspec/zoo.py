@@ -11,7 +11,7 @@ from netspec.syntax import MapNode, parse, read_source
 
 @cache
 def folder() -> Path:
-    """Where the zoo lies: inside the installed package, or beside it in a checkout."""
+    """Return the folder of the zoo: inside the installed package, or beside it in a checkout."""
     package = Path(__file__).parent
     installed = package / "specs"
     return installed if installed.is_dir() else package.parent / "specs"

@@ -42,7 +42,7 @@ from netspec.testing.case import OpCase  # noqa: E402
 from netspec.testing.pytorch import copies, random_module, run_lines  # noqa: E402
 
 Row = tuple[str, str, str]
-"""What was measured, the figure, and what it is compared with."""
+"""A row: the thing measured, its figure, and the figure that it is compared with."""
 
 BUDGET = 400.0
 """Seconds after which nothing new is begun."""

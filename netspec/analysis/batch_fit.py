@@ -72,7 +72,7 @@ def solve(formula: Size, symbol: str, budget: int, most: int) -> int:
 
 
 class Plan(NamedTuple):
-    """How a network is trained, as options say it: an empty one is as in the recipe, or as a usual one."""
+    """The options that say how a network is trained: an empty one is as in the recipe, or else a usual one."""
 
     optimizer: str = ""
     precision: str = ""

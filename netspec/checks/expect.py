@@ -23,7 +23,7 @@ WITH_UNIT = re.compile(r"[0-9][0-9_.]*\s*[A-Za-zµ]+\Z")
 """A number with a word behind it."""
 TOLD = 5
 LEAST = 0.001
-"""How many of the heaviest layers are named where a budget is broken, and the share below which none is."""
+"""The number of the heaviest layers that are named if a budget is exceeded, and the share below which none is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ def warning(id: str, message: str, span: Span, label: str = "", help: str | None
 
 
 class Reading:
-    """Which steps of a graph some output depends on: ``lives`` has those of each level, ``read`` the values."""
+    """The steps of a graph that some output depends on: ``lives`` has those of each level, ``read`` the values."""
 
     def __init__(self, graph: Graph):
         self.graph = graph

@@ -1,4 +1,4 @@
-"""How faults are told: as text on stderr, or on stdout in a format for programs."""
+"""The reporting of errors: as text on stderr, or on stdout in a format for programs."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ SIGNS = (
 """Parts of the messages with which libraries pass on an error of the system."""
 
 NOT_MAPPED = ("failed to map segment", "cannot allocate memory", "Cannot allocate memory")
-"""How the loader of shared libraries tells that there is no memory for one."""
+"""The message of the loader of shared libraries if there is no memory for one."""
 
 PACKAGES = "site-packages"
 TOO_LARGE = ("exceeds maximum protobuf size", "exceeded maximum protobuf size", "larger than 2GB", "2GB limit")

@@ -26,7 +26,7 @@ RACE = "ignored due to race condition"
 """Python's message on a signal that comes in just before it was to end the process at once."""
 
 LOOK_ALIKE = "netspec.look-alike"
-"""How characters are written that an encoding lacks."""
+"""The error handler that writes characters that an encoding lacks."""
 
 _caught: list[int] = []
 _outputs: list[Output] = []

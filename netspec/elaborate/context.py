@@ -24,8 +24,8 @@ from netspec.syntax import ScalarNode
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Where steps are being elaborated: the level they go to, what expressions see, whether for training only, and
-    whether their parameters are frozen.
+    """The place where steps are being elaborated: the level they go to, what expressions see, whether for
+    training only, and whether their parameters are frozen.
     """
 
     builder: LevelBuilder

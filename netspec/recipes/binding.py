@@ -1,4 +1,4 @@
-"""Which column of a data set goes where: to an input of the network, or to a loss as its target."""
+"""The binding of a data set's columns: to an input of the network, or to a loss as its target."""
 
 from __future__ import annotations
 

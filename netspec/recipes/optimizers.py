@@ -40,7 +40,7 @@ class Optimizer(Ingredient):
         return 0
 
     def workspace(self, parameters: Sequence[int], at_once: bool, decays: bool = False) -> int:
-        """How many numbers are there for a moment in a step that is not fused, on parameters of so many numbers each.
+        """Return how many temporary numbers an unfused step has, on parameters of so many numbers each.
 
         torch takes them all ``at_once`` on CUDA, and one after the other on CPU; ``decays`` says that weights decay.
         """

@@ -1,4 +1,4 @@
-"""Where a word is used: the networks of the zoo whose files have it."""
+"""The uses of a word: the networks of the zoo whose files have it."""
 
 from __future__ import annotations
 

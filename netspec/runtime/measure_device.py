@@ -334,7 +334,7 @@ PIECES: Mapping[str, Callable[..., Piece]] = {
     "global average": _pool(lambda: nn.AdaptiveAvgPool2d(1)),
     "embedding": _embedding,
 }
-"""How a piece of each kind of work is made, from its sizes."""
+"""The makers of a piece of each kind of work, from its sizes."""
 
 
 def _optimizer(kind: str, elements: int, count: int) -> Run:

@@ -1,1 +1,1 @@
-"""Where specs come from beside a path: blocks of other files, and files of a git revision."""
+"""The sources of specs beside a path: blocks of other files, and files of a git revision."""

@@ -23,7 +23,7 @@ MARKS = ("pyproject.toml", ".git")
 
 
 class Tree(Protocol):
-    """Where files come from: the disk, or a revision of a repository."""
+    """The source of files: the disk, or a revision of a repository."""
 
     def project_of(self, path: Path) -> Path:
         """The folder that imports of a file stay in."""

@@ -246,7 +246,7 @@ def read_library(node: SyntaxNode, report: Report) -> Library | None:
 
 
 class TrainSpec(Form):
-    """How the network is trained. Its values wait for the parameters: ``elaborate`` reads them."""
+    """The training of the network. Its values wait for the parameters: ``elaborate`` reads them."""
 
     span: Span
     data: Value

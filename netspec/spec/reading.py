@@ -1,4 +1,4 @@
-"""How authored forms are read from the syntax tree: the readers of single nodes, and of mappings with known keys."""
+"""The reading of authored forms from the syntax tree: the readers of single nodes, and of mappings with known keys."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def read_name(node: SyntaxNode, report: Report) -> str | None:
 
 
 def name_help(text: str) -> str:
-    """How to make a name of a text."""
+    """Return advice on how to make a name of a text."""
     rule = "a name consists of letters, digits and underscores, and does not start with a digit"
     made = re.sub(r"[^A-Za-z0-9_]+", "_", text).strip("_")
     return f"write `{clipped(made)}`: {rule}" if NAME.match(made) and made != text else rule
@@ -345,7 +345,7 @@ EXAMPLES = {
     "from": "write `from:` with the name of a step",
     "default": "write `default: 1024`",
 }
-"""How to write each key that a form may need."""
+"""An example of each key that a form may need."""
 
 
 def _missing_help(form: type[Form], key: str) -> str:

@@ -130,7 +130,7 @@ class PureLoader(Reader, Scanner, Parser):
         return found
 
     def parse_flow_sequence_entry_mapping_key(self) -> Event:
-        """Where nothing follows the question mark of a list, what stands there is lost: ``[? , a]`` is refused."""
+        """Refuse a question mark in a list that nothing follows, as its value would be lost: ``[? , a]``."""
         key = self.get_token()
         if self.check_token(ValueToken, FlowEntryToken, FlowSequenceEndToken):
             lost = self.get_token()

@@ -241,7 +241,7 @@ class _Reader:
         return ScalarNode(span, text, self.resolve(text, span), True)
 
     def scalar_span(self, event: Any, text: str) -> Span:
-        """Where a scalar is written, without its tag and anchor where it stands on one line."""
+        """Return the span of a scalar, without its tag and anchor where it stands on one line."""
         if event.style in ("|", ">"):
             return self.block_span(event)
         end = event.end_mark
@@ -251,7 +251,7 @@ class _Reader:
         return Span(self.source, line, end_column - len(text), line, end_column)
 
     def block_span(self, event: Any) -> Span:
-        """Where a text in ``|`` or ``>`` is written, without the empty lines below it."""
+        """Return the span of a text in ``|`` or ``>``, without the empty lines below it."""
         span = self.event_span(event)
         end = span.end_line - (span.end_column == 1)
         while end > span.line and not self.source.line(end).strip():

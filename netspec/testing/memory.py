@@ -47,7 +47,7 @@ def gapped(value: torch.Tensor) -> torch.Tensor:
 
 
 LAYOUTS: tuple[Arrange, ...] = (contiguous, transposed, gapped)
-"""How inputs may lie in memory."""
+"""The layouts of inputs in memory."""
 
 
 @contextmanager

@@ -172,7 +172,7 @@ def sign_of(item: Item) -> str:
 
 
 def sum_text(node: Node) -> str:
-    """How sizes add up along the dimension that a node joins: ``256 = 64 + 128 + 32 + 32``."""
+    """Return the sum of sizes along the dimension that a node joins: ``256 = 64 + 128 + 32 + 32``."""
     shapes = [value.shape for value in node.inputs]
     made = node.outputs[0].shape
     if not node.op.variadic or len(shapes) < 2 or any(len(shape) != len(made) for shape in shapes):

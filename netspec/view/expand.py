@@ -1,4 +1,4 @@
-"""Which levels a reader asks to see open, in a table or a diagram: by their path, their name or their block's name."""
+"""The levels that a reader asks to see open, in a table or a diagram: by path, name or block."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def items_of(level: Level, executions: ExecutionCount) -> tuple[Item, ...]:
 
 
 def size(items: Iterable[Item]) -> int:
-    """How many cards are drawn, headers included."""
+    """Return the number of cards that are drawn, headers included."""
     return sum(1 + size(item.items) if isinstance(item, Box) else 1 for item in items)
 
 

@@ -1,4 +1,4 @@
-"""Which steps of a level share a line of the shape table, and what a reader needs to be told apart."""
+"""The steps of a level that share a line of the shape table, and the differences that a reader needs to see."""
 
 from __future__ import annotations
 

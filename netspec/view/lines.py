@@ -17,7 +17,7 @@ from netspec.view.groups import Group, grouped, is_plain, is_single, likeness, s
 
 
 class Fold(IntEnum):
-    """How much of a network shares lines. Each degree adds to the one before; repeats share theirs in all."""
+    """The degree to which steps share lines. Each degree adds to the one before; repeats share theirs in all."""
 
     REPEATS = 0
     SMALL_STEPS = 1  # unnamed activations and dropouts stand on the line of what they follow
@@ -31,7 +31,7 @@ ROOM = {Fold.REPEATS: 48, Fold.SMALL_STEPS: 100, Fold.PLAIN_BLOCKS: 160}
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How much of a network is shown, and in which order.
+    """The part of a network that is shown, and its order.
 
     ``fold`` is by default as little as there is room for. ``depth`` levels stand open, one in the other. The levels
     in ``expand`` stay open, by path, name or block, and so do those around them. ``sort`` puts single ops in a row,
@@ -108,7 +108,7 @@ def sorted_lines(lines: Iterable[TableLine], by: Literal["macs", "params"]) -> l
 
 @dataclass(frozen=True, slots=True)
 class LinePlace:
-    """Where a line stands: the path before its name, its guides, whether what is around it is training only, how often
+    """The place of a line: the path before its name, its guides, whether what is around it is training only, how often
     that runs, where in the network the first of those that share the line is, and whether what is around is frozen.
     """
 

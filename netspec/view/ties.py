@@ -1,4 +1,4 @@
-"""Which cards of a diagram have the same weights: by ``tie`` and by ``share``."""
+"""The cards of a diagram that have the same weights: by ``tie`` and by ``share``."""
 
 from __future__ import annotations
 

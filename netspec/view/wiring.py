@@ -1,4 +1,4 @@
-"""How the items of a level stand to each other: the straight spine, the branches beside it, the edges that skip.
+"""The arrangement of the items of a level: the straight spine, the branches beside it, the edges that skip.
 
 Positions count a level's items from 0. Below them come ``ENTRY``, for all that comes in from around the level, and
 under that one position for each of the level's inputs.
@@ -17,7 +17,7 @@ ENTRY = -1
 
 @dataclass(frozen=True)
 class Wiring:
-    """Where the items of one level go.
+    """The places of the items of one level.
 
     ``columns`` gives each item its column: 0 is the spine, from the level's inputs to its main output. ``entries``
     gives each input the column of an item that it alone feeds, where there is one. ``rows`` are the items that start

@@ -208,4 +208,4 @@ BY_FAMILY: Mapping[str, Callable[[OpWork, bool], Iterator[Work]]] = {
     "arithmetic": _arithmetic,
     "sequence": _sequence,
 }
-"""What an op of each family works."""
+"""The kind of work that an op of each family does."""

@@ -16,7 +16,7 @@ from netspec.syntax import MapNode, ScalarNode
 
 
 def read_ties(context: Context, frame: Frame, entry: Entry | None) -> tuple[tuple[str, str], ...]:
-    """Which of a step's parameters are another step's: ``tie: {weight: wte.weight}``."""
+    """Return the parameters of a step that are another step's: ``tie: {weight: wte.weight}``."""
     if entry is None:
         return ()
     key, node = entry

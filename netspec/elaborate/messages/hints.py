@@ -30,7 +30,7 @@ def _inside(value: object) -> Iterator[Step]:
 def find_named(
     name: str, network: Sequence[Step], blocks: Mapping[str, BlockSpec], current: str | None
 ) -> tuple[Span, str | None] | None:
-    """Where a step of this name is written, and the block it stands in; in the current block before others."""
+    """Return the place of a step of this name, and the block it stands in; in the current block before others."""
     bodies: list[tuple[str | None, Sequence[Step]]] = [(None, network)]
     bodies += [(key, block.body) for key, block in blocks.items()]
     for key, body in sorted(bodies, key=lambda each: each[0] != current):

@@ -1,4 +1,4 @@
-"""Which whole numbers the network's inputs take, told from the ops that read them: rows of a table, lengths, masks."""
+"""The integers that the network's inputs take, derived from the ops that read them: rows of a table, lengths, masks."""
 
 from __future__ import annotations
 

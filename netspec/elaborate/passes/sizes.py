@@ -18,7 +18,7 @@ TELLING = 3
 """The least size inside a network at which all weights of the usual kernels count."""
 
 LARGEST, LARGEST_BATCH, MOST_ATTEMPTS = 300, 65, 4096
-"""Where none of them will do: up to which size others are tried, and how many combinations of several."""
+"""The largest sizes that are tried if none of these will do, and the most combinations of several."""
 
 
 def choose_sizes(

@@ -33,7 +33,7 @@ class Scope(dict[str, Any]):
         return made
 
     def origin(self, node: Written) -> Written:
-        """Where the value of a node was set: further back, where the node only names it."""
+        """Return the node that set a node's value: one further back, if the node only names it."""
         if isinstance(node, ScalarNode) and isinstance(node.value, str):
             return self.origins.get(node.text, node)
         return node

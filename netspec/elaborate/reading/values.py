@@ -60,7 +60,7 @@ class Reader:
         return Through(self, trail)
 
     def place(self, span: Span) -> Span:
-        """Where to tell what is wrong at ``span``: inside the library, at the call of its block."""
+        """Return the span to report an error of ``span`` at: for the library's blocks, the call."""
         return span if self.caller is None or not library.owns(span.source) else self.caller
 
     def error(self, id: str, message: str, span: Span, label: str = "", **more: Any) -> AlreadyReported:
@@ -170,7 +170,7 @@ TYPE_HELP = {
 
 
 def whole_help(node: Written) -> str:
-    """How to make a whole number of what gives a float."""
+    """Return advice on how to make an integer of what gives a float."""
     if isinstance(node, ScalarNode) and isinstance(node.value, str) and re.search(r"(?<!/)/(?!/)", node.text):
         return f"use integer division: `{re.sub(r'(?<!/)/(?!/)', '//', node.text)}`"
     if isinstance(node, ScalarNode) and isinstance(node.value, float) and node.value.is_integer():

@@ -1,1 +1,1 @@
-"""How a network is trained: what ``train:`` says, read and held against the graph."""
+"""The training of a network: what ``train:`` says, read and held against the graph."""

@@ -1,4 +1,4 @@
-"""How a network is trained: what ``train:`` says, read with the parameters' values and held against the graph."""
+"""The training of a network: what ``train:`` says, read with the parameters' values and held against the graph."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class _Recipes:
         )
 
     def spans(self) -> dict[str, Span]:
-        """Where each key of ``train:`` stands, and each argument of the data: ``data.length``."""
+        """Return the span of each key of ``train:``, and each argument of the data: ``data.length``."""
         found = {"train": self.form.span}
         for key, value in self.node.entries:
             found[key.text] = value.span
@@ -215,7 +215,7 @@ class _Recipes:
 
 
 def class_count(value: Value) -> int | None:
-    """How many classes an output has scores for, where it is known."""
+    """Return the number of classes that an output has scores for, if it is known."""
     shape = value.shape
     size = shape[1 if len(shape) > 3 else -1] if shape else None
     return size if isinstance(size, int) else None

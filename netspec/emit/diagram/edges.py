@@ -18,7 +18,7 @@ Lines = list["str | Lines"]
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """Where the edges of a value start. ``label`` is said on the first of them."""
+    """The start of a value's edges. ``label`` is written on the first of them."""
 
     node: str
     group: str

@@ -16,7 +16,7 @@ LINES = {
     "tie": ("• · · •", TIE, "same weights"),
     "training": ("– – →", PALE, "training only"),
 }
-"""How each kind of edge that is not the usual one looks, as a sample, and what it means."""
+"""A sample, the colour and the meaning of each kind of edge but the usual one."""
 
 
 def heading_label(lines: Sequence[str], card_texts: Iterable[CardText], edges: Iterable[str], room: float) -> str:

@@ -1,4 +1,4 @@
-"""How a diagram is laid out on a page: from top to bottom, in columns where it is long, or from left to right.
+"""The layout of a diagram on a page: from top to bottom, in columns where it is long, or from left to right.
 
 dot is asked once, so sizes are estimated: those of cards are known, and those of levels follow from what they hold.
 """
@@ -28,7 +28,7 @@ SHORTEST = 0.15
 """The length of a column worth a turn, as a part of the longest."""
 
 GAIN = 1.06
-"""How much larger a picture has to get by what is harder to follow than one column."""
+"""The factor by which a picture has to get larger to justify more than one column, which is harder to follow."""
 
 HEADING, GAP, SAID, BESIDE, FRAME, TURN = 96, 13, 12, 14, 20, 40
 
@@ -111,7 +111,7 @@ class _Measure:
         return (across, along + HEADING) if self.direction == "TB" else (along, across + HEADING)
 
     def cuttings(self) -> Iterator[tuple[int, ...]]:
-        """Where the network may be cut into columns that are about equally long."""
+        """Return the places to cut the network into columns that are about equally long."""
         fits = list(self.places())
         total = _length(self.spans)
         for count in range(2, COLUMNS + 1):
@@ -162,7 +162,7 @@ class _Measure:
         return 0.0 if not text else SAID if self.direction == "TB" else 4.5 * len(text)
 
     def item(self, item: Item) -> tuple[float, float]:
-        """How long and how broad an item is."""
+        """Return the length and the breadth of an item."""
         card_text = self.card_texts[item]
         along, across = self.card(len(card_text.rows), self.width)
         if not isinstance(item, Box):
@@ -173,7 +173,7 @@ class _Measure:
         return along + GAP + _length(spans) + FRAME, max(across, _breadth(spans)) + FRAME + bow
 
     def card(self, rows: int, width: float) -> tuple[float, float]:
-        """How long and how broad a card is."""
+        """Return the length and the breadth of a card."""
         sides = 21.0 + 12 * rows, width + 16.0
         return sides if self.direction == "TB" else (sides[1], sides[0])
 

@@ -49,7 +49,7 @@ class _Marks:
         self.found = dict(self._by_path(changes))
 
     def path(self, change: Change) -> str:
-        """Where a change is on this side; empty where that has none of it."""
+        """Return the path of a change on this side; empty if this side has none of it."""
         return change.old_path if self.side == "old" else change.new_path
 
     def _by_path(self, changes: Iterable[Change]) -> Iterator[tuple[str, Change]]:
@@ -98,7 +98,7 @@ def _first(item: Item, prefix: str) -> str:
 
 
 def _kind(change: Change | None) -> str:
-    """How a step differs; what only follows from other changes has no mark."""
+    """Return the mark of a step that differs; what only follows from other changes has none."""
     return "" if change is None or change.kind == "follows" else change.kind
 
 

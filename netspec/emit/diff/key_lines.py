@@ -32,7 +32,7 @@ class KeyLine:
 
     @property
     def aside(self) -> str:
-        """How many keys, and their shape."""
+        """Return the number of keys, and their shape."""
         parts = [f"{self.count} keys" if self.count > 1 else "", self.shape]
         return ", ".join(filter(None, parts))
 
@@ -119,7 +119,7 @@ def _joins(group: Sequence[_Entry], entry: _Entry) -> bool:
 
 
 def _place(names: Sequence[str]) -> int | None:
-    """Which piece of the names is the number that differs; -1 for none, ``None`` where more than it differs.
+    """Return the piece of the names that is the number that differs; -1 for none, ``None`` where more than it differs.
 
     That is the last part which is a mere number, as an iteration's is, else the last number in the name.
     """

@@ -196,7 +196,7 @@ class _Data:
         return number
 
     def loop(self, loop: Loop | None) -> dict[str, Any] | None:
-        """How often a scan runs its body, and how that is said."""
+        """Return how often a scan runs its body, as a number and as text."""
         return None if loop is None else {"length": self.size(loop.length), "text": scan_text(loop)}
 
     def root(self) -> int:
@@ -336,7 +336,7 @@ def _shifted(position: int, shift: int) -> int:
 
 
 def _rows(wiring: Wiring, shift: int) -> dict[int, list[int]]:
-    """Which items start side by side at each fork; what starts at the entry and at one of the inputs is one row."""
+    """Return the items that start side by side at each fork; the entry and the inputs are one row."""
     rows: dict[int, list[int]] = {}
     for fork, row in wiring.rows.items():
         rows.setdefault(_shifted(fork, shift), []).extend(position + shift for position in row)
@@ -349,7 +349,7 @@ def _makers(items: Sequence[Item], inputs: Sequence[Value]) -> dict[Value, int]:
 
 
 def _carried(level: Level, makers: Mapping[Value, int]) -> Iterator[list[Any]]:
-    """Which items make the states of a scan's next iteration, and what these are called."""
+    """Return the items that make the states of a scan's next iteration, with the states' names."""
     states = 0 if level.loop is None else level.loop.states
     for name, value in list(zip(level.output_names, level.outputs))[len(level.outputs) - states :]:
         if makers[value] > ENTRY:
@@ -357,7 +357,7 @@ def _carried(level: Level, makers: Mapping[Value, int]) -> Iterator[list[Any]]:
 
 
 def _place_of(path: str, places: Mapping[str, int]) -> int:
-    """Where in its level the step is that a path begins with; a name may hold dots of its own."""
+    """Return the position in its level of the step that a path begins with; a name may hold dots of its own."""
     name = path
     while name not in places:
         name = name.rpartition(".")[0]

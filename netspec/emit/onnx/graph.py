@@ -233,7 +233,7 @@ class _Emitter:
         return found
 
     def home(self, path: str) -> str:
-        """Where the weights of the step at a path are: at another's, if it or a level around it is shared."""
+        """Return the path of the weights of a step: another's, if it or a level around it is shared."""
         if not self.shared:
             return path
         parts = path.split(".")

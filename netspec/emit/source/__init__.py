@@ -117,7 +117,7 @@ def _method(method: Method) -> Iterator[tuple[str, int | None]]:
 
 
 def _parameter(key: str) -> str:
-    """How a parameter of the network is read."""
+    """Return the expression that reads a parameter of the network."""
     plain = all(map(is_attribute, key.split(".")))
     return f"self.{key}" if plain else f"self.get_parameter({literal(key)})"
 

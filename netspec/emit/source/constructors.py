@@ -1,4 +1,4 @@
-"""Which levels share a class, and what its ``__init__`` takes.
+"""The classes that levels share, and the arguments of their ``__init__``.
 
 Levels share a class where the same is written for them but for numbers (a width, a stride, how much drops out): these
 are arguments of its ``__init__``. What differs is found by comparing, slot by slot, the constructor calls and the
@@ -25,7 +25,7 @@ from netspec.ops import Op
 NO_DEFAULT = object()
 WORD = re.compile(r"\w+")
 MARK = "«{}»"
-"""How a number stands in a skeleton: the position of its step, and its place among the arguments of the op."""
+"""The stand-in for a number in a skeleton: the position of its step, and its place among the arguments of the op."""
 MARKS = re.compile(MARK.format("[^»]*"))
 
 
@@ -254,7 +254,10 @@ def _by_place(names: Mapping[str, str]) -> Callable[[str, Any], str | None]:
 
 
 def _attribute(group: ClassGroup, text: str, wishes: tuple[str, ...]) -> str:
-    """How ``forward`` reads what ``__init__`` knows as ``text``: as an attribute that has the same name if it can."""
+    """Return the expression by which ``forward`` reads what ``__init__`` knows as ``text``.
+
+    It is an attribute, of the same name if that is free.
+    """
     taken = {*RESERVED_NAMES, *group.attributes, *(step.name for step in group.levels[0].steps)}
     known = (name for name, value in group.attributes.items() if value == text)
     free = (name for name in (text, *wishes) if is_attribute(name) and name not in taken)
@@ -270,7 +273,10 @@ def _same(left: Any, right: Any) -> bool:
 
 
 def _expression(group: ClassGroup, values: list[Any], arguments: dict[str, list[Any]], slot: str, step: str) -> str:
-    """How a varying slot is written: an argument, an item of one, or a multiple. Prefers the block's parameters."""
+    """Return the expression for a varying slot: an argument, an item of one, or a multiple.
+
+    The block's parameters come first.
+    """
     candidates = {name: (name, given) for name, given in {**group.parameters, **arguments}.items()}
     candidates.update(_items_of(arguments))
     for text, (name, given) in candidates.items():

@@ -1,4 +1,4 @@
-"""Which levels and steps become modules, and of what form."""
+"""The levels and steps that become modules, and their form."""
 
 from __future__ import annotations
 

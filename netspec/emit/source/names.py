@@ -1,4 +1,4 @@
-"""Which names Python takes from a spec as they are, and what stands in the source for the others.
+"""The names in the source: a spec's own where Python takes them, and what stands for the others.
 
 Names of steps are attributes and keys of the ``state_dict``, so that they stay; one that cannot be written behind a dot
 is given as text. All other names are variables, which are ours to choose.

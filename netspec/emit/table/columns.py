@@ -99,7 +99,7 @@ def kept_bytes(graph: Graph, memory: Memory, path: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ColumnWidths:
-    """How wide each column is. ``flow`` holds the output shape from its left and the parameters from its right."""
+    """The width of each column. ``flow`` holds the output shape from its left and the parameters from its right."""
 
     name: int
     op: int

@@ -1,1 +1,1 @@
-"""Where each kind of word has its texts."""
+"""The sources of the texts of each kind of word."""

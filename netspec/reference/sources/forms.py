@@ -139,7 +139,7 @@ HOLDS: Mapping[type[Form], Mapping[str, Json]] = {
         "outputs": named(or_expression(SHAPE)),
     },
 }
-"""What each key of a form holds, where its type does not say it."""
+"""The values that each key of a form takes, if its type does not say it."""
 
 HELD: Mapping[str, Json] = {
     "body": BODY,
@@ -161,7 +161,7 @@ HELD: Mapping[str, Json] = {
     "template": TEMPLATE,
     "text": TEXT,
 }
-"""What the types of fields hold, by the names that their readers have for them."""
+"""The values that the types of fields take, by the names that their readers have for them."""
 
 
 def held(field: FormField) -> Json:

@@ -74,7 +74,7 @@ def remove_model(path: Path) -> None:
 
 
 def data_of(path: Path) -> Path:
-    """Where the weights of an ONNX file lie that is too large to hold them."""
+    """Return the path of the weights beside an ONNX file that is too large to hold them."""
     return path.with_name(f"{path.name}.data")
 
 

@@ -14,7 +14,7 @@ from torch import nn
 TOLERANCE = 1e-4
 ROUNDINGS = 8
 ALL_ROUNDING = 0.1
-"""How large the rounding of an output is, as a part of it, that says nothing else."""
+"""The share of an output that its rounding comes to, if the output is nothing but rounding."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from netspec.train.data.batches import seeded
 
 HELD_BACK = 0.1
 FEWEST_TO_HOLD_BACK = 100
-"""If neither data nor recipe have rows for validation, a tenth is held back, but none of fewer rows than these."""
+"""The fewest rows of which a tenth is held back for validation, if neither data nor recipe have rows for it."""
 SOME = 3
 """Classes that a message names."""
 

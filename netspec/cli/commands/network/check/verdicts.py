@@ -45,7 +45,10 @@ def check_all(targets: Sequence[str], limits: Limits, format: str = "text") -> i
 
 
 def check_one(target: str, limits: Limits, common: ElaborationCache) -> tuple[str, Sequence[Diagnostic]]:
-    """How many networks a spec makes, in words, and every warning. Raises ``SpecError`` with every fault."""
+    """Return the number of networks that a spec makes, in words, and every warning.
+
+    Raises ``SpecError`` with every fault.
+    """
     checked = check_loaded(load_spec(target, limits.file), limits, common)
     if checked.diagnostics:
         raise SpecError(checked.diagnostics, checked.more)

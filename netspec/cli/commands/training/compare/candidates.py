@@ -160,7 +160,7 @@ def slug(label: str) -> str:
 
 
 def history_of(folder: Path, outcome: Mapping[str, Any]) -> History | None:
-    """How a run went, where it came to its end; of a cross-validated one, its first fold."""
+    """Return the results of a run that came to its end; of a cross-validated one, its first fold."""
     if "scores" not in outcome:
         return None
     own = folder / outcome["folder"]

@@ -56,7 +56,7 @@ def how(options: Namespace) -> list[str]:
 
 
 def folder_of(graph: Graph, options: Namespace) -> RunFolder:
-    """Where the run goes, or goes on."""
+    """Return the folder of the run, new or resumed."""
     parent = RUNS / graph.name
     if options.resume:
         return RunFolder.find(options.resume, parent)
