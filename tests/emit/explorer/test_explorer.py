@@ -32,6 +32,8 @@ from netspec.spec import read_spec
 from netspec.syntax import parse
 from netspec.text.quantities import short_seconds
 
+pytestmark = pytest.mark.slow
+
 INJECTIONS = [
     "</script><script>alert(1)</script>",
     "<!--<script>alert(1)</script>",
@@ -175,7 +177,6 @@ def test_levels_nodes_and_sizes_are_written_once():
     assert len(explorer_page(compile_spec("resnet1202"))) < 150_000
 
 
-@pytest.mark.slow
 @needs_browser
 @pytest.mark.parametrize("name", [file.stem for file in zoo.files()])
 def test_the_zoo_is_shown_as_it_is(name: str, open_page: Opener):
@@ -207,7 +208,6 @@ STANDS_ON_ANOTHER = """() => {
 }"""
 
 
-@pytest.mark.slow
 @needs_browser
 @pytest.mark.parametrize(
     ("graph", "sizes"),
@@ -235,7 +235,6 @@ def test_sizes_that_are_set_give_what_the_command_gives(graph: Any, sizes: dict[
     page.wait_for_function("(before) => document.querySelector('[data-total=MACs]').title === before", arg=before)
 
 
-@pytest.mark.slow
 @needs_browser
 @pytest.mark.parametrize(
     ("graph", "sizes"),
@@ -390,7 +389,6 @@ def test_the_keyboard_is_enough(open_page: Opener):
     expect(page.locator("tr.selected")).to_have_count(0)
 
 
-@pytest.mark.slow
 @needs_browser
 @pytest.mark.parametrize(
     ("written", "found"),
@@ -444,7 +442,6 @@ def test_a_line_of_a_block_lights_up_the_closed_levels_that_hold_it(open_page: O
     expect(card(page, "conv1")).not_to_have_class(re.compile(r"\blit\b"))
 
 
-@pytest.mark.slow
 @needs_browser
 @pytest.mark.parametrize("kind", ["macs", "params", "memory"])
 def test_heat_is_hottest_where_the_most_is(kind: str, open_page: Opener):
@@ -532,7 +529,6 @@ def test_light_and_dark(browser: Browser, tmp_path: Path):
         page.close()
 
 
-@pytest.mark.slow
 @needs_browser
 @pytest.mark.parametrize("name", ["resnet50", "gpt2", "unet"])
 def test_paper_gets_the_whole_diagram_and_cuts_no_card(name: str, open_page: Opener):
@@ -560,7 +556,6 @@ def test_paper_gets_the_whole_diagram_and_cuts_no_card(name: str, open_page: Ope
     expect(page.locator(".page")).to_have_count(0)
 
 
-@pytest.mark.slow
 @needs_browser
 @pytest.mark.parametrize("width", [900, 1440, 2200])
 def test_numbers_give_way_before_shapes(width: int, open_page: Opener):
@@ -574,7 +569,6 @@ def test_numbers_give_way_before_shapes(width: int, open_page: Opener):
         assert page.locator(f"#table td.{kind}").evaluate_all(cut) == []
 
 
-@pytest.mark.slow
 @needs_browser
 @pytest.mark.parametrize("hostile", INJECTIONS, ids=ascii)
 def test_hostile_text_stays_text(hostile: str, open_page: Opener):
@@ -638,7 +632,6 @@ SMOOTH = {
 times what it does. Anew as a whole, the page takes 250 ms or more."""
 
 
-@pytest.mark.slow
 @needs_browser
 @pytest.mark.parametrize("heat", ["none", "memory"])
 def test_a_thousand_layers_are_smooth(heat: str, thousand: Graph, open_page: Opener):
@@ -668,7 +661,6 @@ def test_a_thousand_layers_are_smooth(heat: str, thousand: Graph, open_page: Ope
     assert {action: ms for action, ms in took.items() if ms > SMOOTH[action]} == {}
 
 
-@pytest.mark.slow
 @needs_browser
 def test_what_is_out_of_sight_is_written_when_it_is_quiet(thousand: Graph, open_page: Opener):
     page = open_page(thousand)
