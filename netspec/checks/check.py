@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from netspec.checks.expect import check_expectation, expectation
+from netspec.checks.expect import check_expectation
 from netspec.checks.unused import unused
 from netspec.dataclass import dataclass
 from netspec.diagnostics import Diagnostic, Report, SpecError
@@ -50,7 +50,7 @@ def check_loaded(loaded: Loaded, limits: Limits | None = None, common: Elaborati
         graphs[variant] = graph
     if not report.count:  # what is expected of a faulty spec says nothing new
         for variant, graph in graphs.items():
-            check_expectation(graph, expectation(loaded.spec, variant), report)
+            check_expectation(loaded.spec, variant, graph, report)
     if not report.count and len(graphs) == len(loaded.variants):
         return Checked(graphs, (), warnings=tuple(unused(loaded.spec, loaded.document, graphs.values())))
     told = tuple(_without_variant(each, times.get(each.key, 1), len(variants)) for each in report.diagnostics)

@@ -10,10 +10,12 @@ from typing import Any
 from netspec.dataclass import dataclass
 from netspec.diagnostics import Report, clipped, did_you_mean
 from netspec.dims import Dim, evaluate, evaluate_shape, pretty_shape
+from netspec.elaborate.reading.locals import with_locals
+from netspec.elaborate.reading.scope import Scope
 from netspec.elaborate.reading.values import AlreadyReported, Reader
 from netspec.graph import CostSum, Graph, Node, parameter_count, visits
 from netspec.ops import Op, Tensor
-from netspec.spec import Expect, Spec, Written
+from netspec.spec import Spec, Written
 from netspec.syntax import MapNode, ScalarNode
 from netspec.text.quantities import UNITS, quantity
 
@@ -48,18 +50,14 @@ class Layers:
     weight: int = 0
 
 
-def expectation(spec: Spec, variant: str | None) -> Expect | None:
-    """Return the expectations of a variant, or of the spec's defaults; ``None`` where it has none."""
-    return spec.expect if variant is None else spec.variants[variant].expect
-
-
-def check_expectation(graph: Graph, expect: Expect | None, report: Report) -> None:
-    """Report every expected fact that does not hold."""
+def check_expectation(spec: Spec, variant: str | None, graph: Graph, report: Report) -> None:
+    """Report every fact that the spec expects of a variant, or of its defaults, and that does not hold."""
+    expect = spec.expect if variant is None else spec.variants[variant].expect
     if expect is None:
         return
     reader = Reader(report)
     symbols = {name: Dim.symbol(name) for name in graph.sizes}
-    env = {**graph.parameters, **symbols}
+    env = with_locals(reader, spec.let, Scope({**graph.parameters, **symbols}))
     params = graph.body.parameter_count
     macs = count_macs(graph) if expect.macs is not None else 0
     for written, fact in (

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, Union
 from netspec.dataclass import dataclass
 from netspec.diagnostics import Span, clipped, nearest
 from netspec.elaborate.messages.hints import nested
+from netspec.elaborate.reading.locals import with_locals
 from netspec.elaborate.reading.scope import Scope
 from netspec.elaborate.reading.values import AlreadyReported, Reader
 from netspec.elaborate.state.budget import Budget
@@ -18,7 +19,7 @@ from netspec.elaborate.state.requirements import Requirements
 from netspec.expressions import UNKNOWN_VALUE
 from netspec.graph import Level, Value
 from netspec.spec import NAME, BlockSpec, CallStep, Step
-from netspec.spec.steps import TrainableStructure
+from netspec.spec.steps import Let, TrainableStructure
 from netspec.syntax import ScalarNode
 
 
@@ -84,7 +85,11 @@ class Context:
         """Elaborate a body; gives the value of its last step (``None`` where that leaves no single value)."""
         self.budget.look_ahead(steps)
         for step in steps:
-            prev = self.step(frame, step, prev)
+            if isinstance(step, Let):
+                env = with_shape(frame.env, prev)
+                frame = frame.seeing(with_locals(self.reader, step.values, env, frame.env))
+            else:
+                prev = self.step(frame, step, prev)
         return prev
 
     def step(self, frame: Frame, step: Step, prev: Value | None, name: str | None = None) -> Value | None:

@@ -15,6 +15,7 @@ from netspec.elaborate.network import Network, build_network
 from netspec.elaborate.parameters import Override, check_required, chosen_variant, parameter_values
 from netspec.elaborate.passes.draft import Draft
 from netspec.elaborate.passes.order import run_passes
+from netspec.elaborate.reading.locals import with_locals
 from netspec.elaborate.reading.scope import Scope
 from netspec.elaborate.reading.values import Reader
 from netspec.elaborate.state.budget import Budget, Limits
@@ -90,7 +91,7 @@ def new_context(
 ) -> Context:
     """Return the context that the body is elaborated in. Raises ``SpecError`` for parameters that the spec refuses."""
     symbols = {name: Dim.symbol(name) for name in symbol_names(spec, parameters)}
-    globals = parameters.extended(symbols)
+    globals = with_locals(reader, spec.let, parameters.extended(symbols), parameters.keys())
     if not check_required(spec, reader, globals):
         reader.report.raise_if_any()  # the rest follows from it
     declared, bounds = declared_sizes(spec, reader, globals, symbols, sizes)

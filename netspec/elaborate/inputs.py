@@ -21,8 +21,9 @@ INNER = "bfloat16"
 
 
 def symbol_names(spec: Spec, parameters: Mapping[str, Any]) -> list[str]:
-    """The names in input shapes that are no parameters, in order of appearance."""
+    """The names in input shapes that are neither parameters nor locals, in order of appearance."""
     found: dict[str, None] = {}
+    valued = parameters.keys() | spec.let.keys()
     for given in spec.inputs.values():
         for node in given.shape:
             if isinstance(node, ScalarNode) and isinstance(node.value, str):
@@ -30,7 +31,7 @@ def symbol_names(spec: Spec, parameters: Mapping[str, Any]) -> list[str]:
                     names = parse(node.text).names
                 except ExpressionError:
                     continue  # reported when the shape is read
-                found.update(dict.fromkeys(sorted(names - parameters.keys(), key=node.text.find)))
+                found.update(dict.fromkeys(sorted(names - valued, key=node.text.find)))
     return list(found)
 
 

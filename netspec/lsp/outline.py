@@ -76,6 +76,7 @@ class Outline:
 
     def _spec(self, tree: MapNode) -> None:
         self._parameters(tree.get("params"), self.top, self.params)
+        self._locals(tree.get("let"), self.top)
         inputs = tree.get("inputs")
         network = self.top.inner()
         if isinstance(inputs, MapNode):
@@ -150,6 +151,12 @@ class Outline:
             else:
                 self._expressions(value, scope)
 
+    def _locals(self, node: SyntaxNode | None, scope: VisibleNames) -> None:
+        for key, value in node.entries if isinstance(node, MapNode) else ():
+            self._add("definition", key, scope, "let")
+            self._expressions(value, scope)
+            scope.values[key.text] = key.span
+
     def _named_forms(self, node: SyntaxNode, form: type[Form], scope: VisibleNames) -> None:
         for key, value in node.entries if isinstance(node, MapNode) else ():
             self._add("definition", key, scope)
@@ -185,6 +192,7 @@ class Outline:
                 scope.steps["input"] = key.span
             params = value.get("params") if isinstance(value, MapNode) else None
             self._parameters(params, scope, dict(block.params))
+            self._locals(value.get("let") if isinstance(value, MapNode) else None, scope)
             for word, inner in self._keys(value, BlockSpec, scope):
                 if word == "body":
                     self._body(inner, scope)
@@ -241,11 +249,12 @@ class Outline:
                 self._expressions(node, scope, f"{key.text}.")
             return
         ports = OPS[key.text].ports if key.text in OPS else self._block_inputs(key.text)
+        fields = OPS[key.text].model_fields if key.text in OPS else ()
         for name, value in node.entries:
             self._add("argument", name, scope, key.text, siblings=node.keys())
             if name.text == "name":
                 self._name(value, scope)
-            elif name.text == "from" or (name.text in ports and not self._is_field(key.text, name.text)):
+            elif name.text == "from" or (name.text in ports and name.text not in fields):
                 self._references(value, scope)
             elif name.text == "tie":
                 for _, other in value.entries if isinstance(value, MapNode) else ():
@@ -258,9 +267,6 @@ class Outline:
             return self.blocks[name].inputs
         standard = library.find(name)
         return tuple(standard.formal) if standard is not None else ()
-
-    def _is_field(self, call: str, argument: str) -> bool:
-        return call in OPS and argument in OPS[call].model_fields
 
     def _name(self, node: SyntaxNode, scope: VisibleNames) -> None:
         if isinstance(node, ScalarNode):
@@ -308,6 +314,8 @@ class Outline:
                     scope.steps.setdefault(name.text, name.span)
                     self._add("definition", name, scope)
                     self._body(body, inner.inner())
+            case "locals":
+                self._locals(value, scope)
             case "index" | "counter":
                 if isinstance(value, ScalarNode):
                     self._add("definition", value, inner)

@@ -42,6 +42,7 @@ TEMPLATE = definition("template")
 FLAG_OR_TEST = or_expression({"type": "boolean"})
 TESTS: Json = {"type": "array", "items": FLAG_OR_TEST}
 BODY = definition("body")
+LOCALS = named({"type": ["number", "boolean", "string", "array"]})
 PARAMS = named(definition("parameter"))
 OUTPUTS = named(definition("output"))
 SOURCE = any_of(TEXT, {**TEXTS, "minItems": 1})

@@ -5,12 +5,13 @@ from __future__ import annotations
 from netspec import library
 from netspec.elaborate.steps import STRUCTURES
 from netspec.ops import OPS, Op
-from netspec.reference.sources.forms import call_keys, form_keys
+from netspec.reference.sources.forms import call_keys, form_keys, held
 from netspec.reference.sources.library import block_arguments, block_inputs, find_block
 from netspec.reference.sources.ops import op_arguments, op_call_keys, op_inputs
 from netspec.reference.values import any_of, definition
 from netspec.reference.word import Json
 from netspec.schema.mapping import argument_schema, called_options, form_schema, key_schema, required
+from netspec.spec.reading import form_fields
 from netspec.text.docstrings import documentation
 
 
@@ -63,9 +64,12 @@ def op_schema(op: type[Op]) -> Json:
 
 def structure_schema(word: str) -> Json:
     """Return what stands under a structure's key."""
-    whole = form_schema(STRUCTURES[word])
+    form = STRUCTURES[word]
+    if form.is_bare:
+        return {"description": documentation(form), **held(form_fields(form)[form.main])}
+    whole = form_schema(form)
     description = whole.pop("description")
-    main = next((key.holds for key in form_keys(STRUCTURES[word]).values() if key.main), None)
+    main = next((key.holds for key in form_keys(form).values() if key.main), None)
     options = [whole] if main is None else [whole, main]
     return {"description": description, **(any_of(*options) if len(options) > 1 else whole)}
 

@@ -30,7 +30,7 @@ from netspec.spec.reading import (
     read_version,
     reader,
 )
-from netspec.spec.steps import Body
+from netspec.spec.steps import Body, Locals
 from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
 
 COLUMNS = "a mapping from inputs to columns of the data"
@@ -110,6 +110,8 @@ class BlockSpec(Form):
     """the steps of the block"""
     params: Parameters = EMPTY
     """the parameters of the block; one without a default is `name: int`"""
+    let: Locals = EMPTY
+    """names for values, worked out in order from the parameters and `shape`, that of its first input"""
     inputs: Annotated[tuple[Written, ...], reader(read_list)] | None = None
     """the names of its inputs, `mask?` for one that a call may leave out; default: one, `input`"""
     outputs: Outputs | None = None
@@ -192,6 +194,8 @@ class Spec(Form):
     """other spec files, whose blocks this one may call"""
     params: Parameters = EMPTY
     """the parameters of the family: `name: default`, or `{type, default, min, max, choices, doc}`"""
+    let: Locals = EMPTY
+    """names for values, worked out in order from the parameters and the symbolic dimensions"""
     require: Annotated[tuple[Written, ...], reader(read_list)] = ()
     """boolean expressions that must hold"""
     variants: Annotated[

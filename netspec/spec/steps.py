@@ -72,6 +72,18 @@ IterationIndex = Annotated[str, reader(read_name, "index")]
 """the name by which expressions know the number of the iteration, from 0"""
 
 
+Locals = Annotated[
+    Mapping[str, Entry],
+    named_by(
+        lambda key, value, report: (key, value),
+        "a mapping from names to values",
+        "locals",
+        "write `let: {hidden: 4 * width}`",
+    ),
+]
+"""names for values that expressions read, in order: each sees those before it"""
+
+
 def values_by_name(wanted: str, holds: str, example: str | None = None) -> reader:
     """A field that is a mapping from names to values, which wait for the parameters."""
     return named_by(lambda key, value, report: value, wanted, holds, example)
@@ -80,13 +92,14 @@ def values_by_name(wanted: str, holds: str, example: str | None = None) -> reade
 class Structure(Form):
     """Base of the structures. A subclass with a ``known_as`` is what a step of that word is read as.
 
-    ``main`` is the key that may stand alone, without a mapping. ``is_level`` says that it always becomes one step,
-    which takes the name of its place where it has none; ``shareable`` that ``share`` may run it again.
-    ``usage`` are specs that together show every key, but for the keys that every spec needs.
+    ``main`` is the key that may stand alone, without a mapping; with ``is_bare`` it always does. ``is_level`` says that
+    it always becomes one step, which takes the name of its place where it has none; ``shareable`` that ``share`` may
+    run it again. ``usage`` are specs that together show every key, but for the keys that every spec needs.
     """
 
     span: Span
     main: ClassVar[str] = ""
+    is_bare: ClassVar[bool] = False
     is_level: ClassVar[bool] = False
     shareable: ClassVar[bool] = False
     usage: ClassVar[tuple[str, ...]] = ()
@@ -117,6 +130,25 @@ Step = Union[CallStep, Structure]
 STRUCTURES: dict[str, type[Structure]] = {}
 """Every structure by its word; each registers itself, from ``netspec.elaborate.steps``."""
 
+
+class Let(Structure):
+    """Names for values, such as sizes, that the steps after it in its body read; it makes no step."""
+
+    known_as = "let"
+    main = "values"
+    is_bare = True
+    usage = (
+        """\
+network:
+  - let: {width: "shape[-1]", hidden: 4 * width}
+  - linear: hidden
+  - gelu
+  - linear: width""",
+    )
+
+    values: Locals
+
+
 CALL_KEYS = ("name", "from", "freeze", "init")
 """The keys of every call beside its arguments."""
 
@@ -125,8 +157,10 @@ def read_step(node: SyntaxNode, report: Report) -> Step | None:
     """One item of a body."""
     if isinstance(node, ScalarNode) and isinstance(node.value, str):
         if node.text in STRUCTURES:
-            help = "write `body:` below it, or `then:` for an `if`"
-            report.error("missing-key", f"`{node.text}` needs a body", node.span, help=help)
+            help, needs = "write `body:` below it, or `then:` for an `if`", "a body"
+            if STRUCTURES[node.text].is_bare:
+                help, needs = "write `let: {hidden: 4 * width}`", "names with their values"
+            report.error("missing-key", f"`{node.text}` needs {needs}", node.span, help=help)
             return None
         return CallStep(node, None, {}, None, None)
     if not isinstance(node, MapNode):
@@ -173,8 +207,8 @@ def read_step(node: SyntaxNode, report: Report) -> Step | None:
 
 def is_main(form: type[Structure], node: SyntaxNode) -> bool:
     """Return whether what stands under a structure's word is its main key alone."""
-    if not form.main:
-        return False
+    if not form.main or form.is_bare:
+        return form.is_bare
     if form_fields(form)[form.main].holds == "body":
         return isinstance(node, ListNode)
     return isinstance(node, ScalarNode) and isinstance(node.value, str)

@@ -25,7 +25,7 @@ MEANING = {
         "network:\n  - conv2d: {out_channels: 8, kernel_size: 3}\ninit: {conv2d.weight: kaiming_normal}",
     ),
     "duplicate-name": Explanation(
-        "Two steps of one level, or two blocks, have the same name.",
+        "Two steps of one level, two blocks, or a local and another value have the same name.",
         "A name is a step's place in the state dict and in the ONNX file; two cannot share it.",
         "network:\n  - linear: {name: fc, out_features: 8}\n  - linear: {name: fc, out_features: 4}",
         "network:\n  - linear: {name: fc1, out_features: 8}\n  - linear: {name: fc2, out_features: 4}",

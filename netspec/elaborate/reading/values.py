@@ -29,16 +29,18 @@ class AlreadyReported(Exception):
 class Through:
     """A stretch of the elaboration with one more entry in the trail; entered for every iteration of every loop."""
 
-    __slots__ = ("before", "reader", "trail")
+    __slots__ = ("before", "caller", "reader", "trail")
 
-    def __init__(self, reader: Reader, trail: str):
-        self.reader, self.trail, self.before = reader, trail, reader.trail
+    def __init__(self, reader: Reader, trail: str, caller: Span | None):
+        self.reader, self.trail, self.caller = reader, trail, caller
+        self.before = reader.trail, reader.caller
 
     def __enter__(self) -> None:
-        self.reader.trail = (*self.before, self.trail)
+        self.reader.trail = (*self.reader.trail, self.trail)
+        self.reader.caller = self.caller
 
     def __exit__(self, *_: object) -> None:
-        self.reader.trail = self.before
+        self.reader.trail, self.reader.caller = self.before
 
 
 class Reader:
@@ -55,9 +57,9 @@ class Reader:
         """Return whether the trail goes through a loop."""
         return any(not entry.startswith(("block ", "variant ")) for entry in self.trail)
 
-    def through(self, trail: str) -> Through:
-        """Add an entry to the trail of the diagnostics inside."""
-        return Through(self, trail)
+    def through(self, trail: str, call: Span | None = None) -> Through:
+        """Add an entry to the trail of the diagnostics inside, which stand in a block that ``call`` runs, if given."""
+        return Through(self, trail, self.caller if call is None else self.place(call))
 
     def place(self, span: Span) -> Span:
         """Return the span to report an error of ``span`` at: for the library's blocks, the call."""

@@ -15,6 +15,7 @@ from netspec.elaborate.building.references import previous, reference, reference
 from netspec.elaborate.building.step_names import step_name
 from netspec.elaborate.context import Context, Frame
 from netspec.elaborate.messages.unknowns import JOIN_HELP
+from netspec.elaborate.reading.locals import with_locals
 from netspec.elaborate.reading.scope import Scope, names_in, origin_labels, show
 from netspec.elaborate.reading.values import AlreadyReported
 from netspec.elaborate.state.levels import ABSENT, Binding, LevelBuilder, Ports, hashable
@@ -50,10 +51,14 @@ def run_block(
     if inputs is None or actual is None:
         raise AlreadyReported
     read = tuple((name, value.tensor, value.optional) for name, value in inputs.items())
-    guard_required(context, step, key, block, Scope(arguments, origins).extended({"shape": shape}))
     standard = library.owns(block.span.source)
     memo = key, standard, hashable(arguments), read, context.requirements.training
-    with context.reader.through(f"block {key}, {frame.builder.path_of(name)} ({context.at(step.span)})"):
+    scope = visible_to(context, block).extended({**arguments, "shape": shape}, origins)
+    through = context.reader.through(f"block {key}, {frame.builder.path_of(name)} ({context.at(step.span)})", step.span)
+    with through:
+        scope = with_locals(context.reader, block.let, scope, arguments)
+    guard_required(context, step, key, block, scope)
+    with through:
         if memo in context.expanded:
             level = context.expanded[memo]
             if level is None:
@@ -67,12 +72,7 @@ def run_block(
             context.budget.charge_iterations(5, step.span)  # an expansion costs about as much
             before, first = context.budget.layers, len(context.requirements.noted)
             context.expanded[memo] = None  # as long as it has not come to a good end
-            scope = Scope(arguments, origins)
-            caller, context.reader.caller = context.reader.caller, context.reader.place(step.span)
-            try:
-                level = expand(context, key, block, scope, inputs, frame.builder.path_of(name))
-            finally:
-                context.reader.caller = caller
+            level = expand(context, key, block, scope, arguments, inputs, frame.builder.path_of(name))
             context.expanded[memo] = level
             layers = context.layers_of[level] = context.budget.layers - before
             needed = tuple(dict.fromkeys(context.requirements.noted[first:]))
@@ -120,11 +120,9 @@ def block_context(context: Context, key: str, block: BlockSpec) -> Any:
     return context.contexts[key, standard]
 
 
-def guard_required(context: Context, step: CallStep, key: str, block: BlockSpec, env: Scope) -> None:
+def guard_required(context: Context, step: CallStep, key: str, block: BlockSpec, scope: Scope) -> None:
     """Guard: what a block requires of its parameters and of its first input's shape holds in this call."""
-    seen = visible_to(context, block)
     for node in block.require:
-        scope = seen.extended(env, env.origins)
         if context.reader.condition(node, scope, "a requirement"):
             continue
         assert isinstance(node, ScalarNode)
@@ -193,16 +191,17 @@ def expand(
     context: Context,
     key: str,
     block: BlockSpec,
-    arguments: Scope,
+    scope: Scope,
+    arguments: Mapping[str, Any],
     inputs: Mapping[str, Value],
     path: str,
 ) -> Level:
-    """A block's body as a level, for these arguments and inputs."""
+    """A block's body as a level, for these arguments and inputs; its expressions see ``scope``."""
     builder = LevelBuilder("block", key, block.span, path)
     formal = {name: Value(value.tensor, value.optional) for name, value in inputs.items()}
     builder.declared = [(value, value, name) for name, value in formal.items()]
     builder.names = {**dict.fromkeys(block.formal, ABSENT), **formal}
-    frame = Frame(builder, visible_to(context, block).extended(arguments, arguments.origins))
+    frame = Frame(builder, scope)
     context.calling.append((key, block))
     try:
         last = context.run(frame, block.body, next(iter(formal.values())))

@@ -24,14 +24,15 @@ netspec: 1
 name: classifier
 doc: an MLP of two layers
 params: {width: 64}
-require: [width % 2 == 0]
+let: {hidden: 2 * width}
+require: [hidden < 1000]
 variants: {wide: {width: 256}}
 dims: {T: 128}
 inputs: {x: [N, T, 16]}
 blocks:
   hidden: {params: {width: int}, body: [linear: width, relu]}
 network:
-  - hidden: width
+  - hidden: hidden
   - linear: {name: fc, out_features: 10}
 outputs: {logits: fc}
 init: {linear.weight: xavier_uniform, linear.bias: zeros}
@@ -101,16 +102,18 @@ train:
 blocks:
   gated:
     doc: the input, let through by a gate
-    params: {width: int}
+    params: {reduction: int}
+    let: {width: "shape[-1]"}
     inputs: [input, mask?]
-    require: ["shape[-1] == width"]
+    require: [width % reduction == 0]
     body:
+      - linear: width // reduction
       - linear: {name: gate, out_features: width}
       - sigmoid
       - multiply: {name: out, from: [input, prev]}
     outputs: {gated: out}
 network:
-  - gated: 16""",
+  - gated: 4""",
     ),
     ParamSpec: (
         """\

@@ -13,6 +13,7 @@ from netspec.reference.values import (
     COUNT,
     FACT,
     FLAG_OR_TEST,
+    LOCALS,
     NAME_TEXT,
     NUMBER_OR_TEXT,
     OUTPUTS,
@@ -87,6 +88,7 @@ HOLDS: Mapping[type[Form], Mapping[str, Json]] = {
         "doc": TEXT,
         "import": TEXTS,
         "params": PARAMS,
+        "let": LOCALS,
         "require": TESTS,
         "variants": named(definition("variant")),
         "dims": named(definition("dim")),
@@ -109,6 +111,7 @@ HOLDS: Mapping[type[Form], Mapping[str, Json]] = {
     },
     BlockSpec: {
         "params": PARAMS,
+        "let": LOCALS,
         "inputs": {**TEXTS, "minItems": 1},
         "body": BODY,
         "outputs": OUTPUTS,
@@ -150,6 +153,7 @@ HELD: Mapping[str, Json] = {
     "flag": {"type": "boolean"},
     "index": NAME_TEXT,
     "integer": or_expression({"type": "integer"}),
+    "locals": LOCALS,
     "lists": named(or_expression({"type": "array"})),
     "name": NAME_TEXT,
     "reference": TEXT,
@@ -173,9 +177,11 @@ def held(field: FormField) -> Json:
 
 @cache
 def form_keys(form: type[Form]) -> Mapping[str, WordArgument]:
-    """Return every key of a form by its name, in the form's order."""
+    """Return every key of a form by its name, in the form's order; a structure that stands bare has none."""
     docs, keys = field_docs(form), {}
     main = form.main if issubclass(form, Structure) else ""
+    if issubclass(form, Structure) and form.is_bare:
+        return {}
     for key, field in form_fields(form).items():
         if key == "span":
             continue
