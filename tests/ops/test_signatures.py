@@ -16,19 +16,11 @@ INFERRED = {
     *("input_size", "embed_dim", "kdim", "vdim"),
 }
 LEFT_OUT = {
-    "max_norm": "rewrites weights in forward",
-    "norm_type": "goes with max_norm",
-    "scale_grad_by_freq": "a matter of training",
-    "sparse": "a matter of training",
     "_weight": "initial values are the spec's `init`",
     "_freeze": "the spec's `freeze`",
-    "add_bias_kv": "not carried",
-    "add_zero_attn": "not carried",
-    "return_indices": "an op with one output has one output",
     "init": "initial values are the spec's `init`",
     "min_value": "deprecated by torch",
     "max_value": "deprecated by torch",
-    "recompute_scale_factor": "give a size",
 }
 ONLY_ZEROS = {"padding_mode": "torch has the argument, but takes `zeros` only"}
 OWN_DEFAULTS = {"normalized_shape": "inferred when left out", "dim": "torch's implicit dim is deprecated"}
@@ -50,7 +42,7 @@ ELSEWHERE = {(name, "mode") for name in BASES} | {
 @pytest.mark.parametrize("name", [name for name, op in OPS.items() if op.torch and op.name not in OWN])
 def test_arguments_and_defaults_are_torchs(name: str) -> None:
     signature = inspect.signature(BASES.get(name) or getattr(nn, str(OPS[name].torch).removeprefix("nn.")))
-    left_out = INFERRED | LEFT_OUT.keys() | (ONLY_ZEROS.keys() if "transpose" in name else set())
+    left_out = INFERRED | LEFT_OUT.keys() | {*OPS[name].without} | (ONLY_ZEROS.keys() if "transpose" in name else set())
     wanted = {
         key: None if key in OWN_DEFAULTS and name != "glu" else parameter.default
         for key, parameter in signature.parameters.items()

@@ -31,6 +31,7 @@ class MultiheadAttention(Op):
     optional = ("key", "value", "key_padding_mask", "attn_mask")
     outputs = ("output", "weights")
     torch_defaults = {"batch_first": False}
+    without = ("add_bias_kv", "add_zero_attn")
     autocast = "bfloat16"
 
     num_heads: Positive

@@ -58,6 +58,7 @@ class Equal(NumberComparison):
     """True where x = y (``torch.eq``): shapes broadcast as in torch, bool."""
 
     name = "equal"
+    covers = ("Tensor.eq",)
     sign = "=="
     onnx_type = "Equal"
 

@@ -65,6 +65,7 @@ class ReduceSum(Reduction):
     """Sum along dimensions (``torch.sum``): (…, A, …) -> (…, …)."""
 
     name = "reduce_sum"
+    covers = ("Tensor.sum",)
     method = "sum"
     any_dtype = True
     widens = True
@@ -77,6 +78,7 @@ class ReduceMean(Reduction):
     """Mean along dimensions (``torch.mean``): (…, A, …) -> (…, …)."""
 
     name = "reduce_mean"
+    covers = ("Tensor.mean",)
     method = "mean"
     saved_for_backward = "nothing"
 
@@ -88,6 +90,7 @@ class ReduceMax(Reduction):
     """Largest along dimensions (``torch.amax``): (…, A, …) -> (…, …)."""
 
     name = "reduce_max"
+    covers = ("Tensor.amax",)
     method = "amax"
     any_dtype = True
     onnx_type = "ReduceMax"
@@ -97,6 +100,7 @@ class ReduceMin(Reduction):
     """Smallest along dimensions (``torch.amin``): (…, A, …) -> (…, …)."""
 
     name = "reduce_min"
+    covers = ("Tensor.amin",)
     method = "amin"
     any_dtype = True
     onnx_type = "ReduceMin"
@@ -106,6 +110,7 @@ class ReduceProd(Reduction):
     """Product along one dimension (``torch.prod``): (…, A, …) -> (…, …)."""
 
     name = "reduce_prod"
+    covers = ("Tensor.prod",)
     method = "prod"
     any_dtype = True
     widens = True

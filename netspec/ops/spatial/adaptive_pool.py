@@ -119,6 +119,7 @@ class AdaptiveMaxPool(AdaptivePool):
     """Base of adaptive max pooling: along each dimension, the maximum of what a mask leaves."""
 
     window_type = "MaxPool"
+    without = ("return_indices",)
 
     def whole(self, builder: OnnxBuilder, x: Any, rank: int) -> Any:
         return builder.op("GlobalMaxPool", x)

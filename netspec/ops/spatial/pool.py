@@ -63,6 +63,8 @@ class WindowPool(Op):
 class MaxPool(WindowPool):
     """Base of max pooling."""
 
+    without = ("return_indices",)
+
     dilation: Any = 1
     ceil_mode: bool = False
 

@@ -38,6 +38,7 @@ class Upsample(Op):
     functional = "F.interpolate"
     main = "scale_factor"
     keyword_main = True
+    without = ("recompute_scale_factor", "antialias")
     saved_for_backward = "nothing"
 
     size: Annotated[Any, OneOrMany(1, optional=True)] = None

@@ -25,6 +25,7 @@ class Embedding(Op):
     family = "sequence"
     torch = "nn.Embedding"
     main = "embedding_dim"
+    without = ("max_norm", "norm_type", "scale_grad_by_freq", "sparse")
     any_dtype = True
     batched_over_leading_dims = True
     saved_for_backward = "input"

@@ -20,7 +20,9 @@ class OpSignature(BaseModel):
     May say: ``main``, the argument that a lone value goes to; ``keyword_main``, whether PyTorch's call names it all the
     same (``F.softmax(x, dim=1)``); ``ports``, the inputs in order, or ``variadic`` for any number of them;
     ``optional``, the ports that may be left out (``None`` stands in their place, in every method); ``outputs``, in
-    order; ``torch_defaults``, torch's defaults of the arguments that have another one here.
+    order; ``torch_defaults``, torch's defaults of the arguments that have another one here; ``covers``, the callables
+    of torch that it is besides ``torch`` and ``functional`` (``Tensor.amax``), and ``without``, torch's arguments that
+    it does not take.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True, allow_inf_nan=False)
@@ -34,6 +36,8 @@ class OpSignature(BaseModel):
     optional: ClassVar[tuple[str, ...]] = ()
     outputs: ClassVar[tuple[str, ...]] = ("output",)
     torch_defaults: ClassVar[Mapping[str, Any]] = {}
+    covers: ClassVar[tuple[str, ...]] = ()
+    without: ClassVar[tuple[str, ...]] = ()
 
     def output_names(self, *inputs: Tensor) -> tuple[str, ...]:
         """Return the output ports: ``outputs``, except where their number depends on the arguments."""

@@ -1,4 +1,4 @@
-"""``netspec ops``: list the ops and library blocks, or describe one."""
+"""``netspec ops``: list the ops and library blocks, or describe one; or tell what stands for torch's callables."""
 
 from __future__ import annotations
 
@@ -17,10 +17,19 @@ def add(commands: Commands) -> None:
         commands, "ops", "List the ops and the library's blocks, or describe one: its arguments, defaults and shapes."
     )
     command.add_argument("name", metavar="NAME", nargs="?", help="an op or a block, such as conv2d")
+    command.add_argument(
+        "--torch", action="store_true", help="list torch's layers, functions and methods with what says each in a spec"
+    )
 
 
 def run(options: Namespace) -> None:
     """Print them all, or one in detail."""
+    if options.torch:
+        from netspec.reference.coverage.table import find_rows, show_table, torch_table
+
+        rows = torch_table()
+        print(find_rows(rows, options.name) if options.name else show_table(rows).rstrip())
+        return
     from netspec.cli.commands.reference.ops.vocabulary import describe_op, list_ops
 
     print(describe_op(options.name) if options.name else list_ops())

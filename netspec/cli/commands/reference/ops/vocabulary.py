@@ -25,7 +25,7 @@ def list_ops() -> str:
     lines = []
     for family, members in families.items():
         lines += ["", family]
-        lines += [f"  {op.name:<{width}}{_plain(op.summary())}" for op in members]
+        lines += [f"  {op.name:<{width}}{_plain(op.summary())}{_several(op)}" for op in members]
     lines += ["", "library"]
     lines += [f"  {name:<{width}}{_plain((block.doc or '').splitlines()[0])}" for name, block in _standard().items()]
     return "\n".join(lines[1:])
@@ -54,7 +54,17 @@ def describe_op(name: str) -> str:
         lines.append("")
     lines.append("inputs")
     lines.append("  any number, with `from: [a, b]`" if op.variadic else "  " + ", ".join(op.ports))
+    lines += ["", "outputs", f"  {_outputs(op)}"]
     return "\n".join([*lines, "", "written", *(f"  {line}" for line in _examples(op))])
+
+
+def _outputs(op: type[Op]) -> str:
+    """The names of an op's outputs, which `from` takes: `encoder.h_n`."""
+    return "0, 1, …, as many as there are parts" if op.output_names is not Op.output_names else ", ".join(op.outputs)
+
+
+def _several(op: type[Op]) -> str:
+    return f" Outputs: {_outputs(op)}." if len(op.outputs) > 1 or op.output_names is not Op.output_names else ""
 
 
 def _not_an_op(name: str) -> str:
