@@ -8,7 +8,6 @@ from typing import Any, TypeVar, Union
 
 from netspec.dataclass import dataclass
 from netspec.diagnostics import Span, clipped, nearest
-from netspec.elaborate.messages.hints import nested
 from netspec.elaborate.reading.locals import with_locals
 from netspec.elaborate.reading.scope import Scope
 from netspec.elaborate.reading.values import AlreadyReported, Reader
@@ -18,7 +17,7 @@ from netspec.elaborate.state.levels import ABSENT, UNKNOWN, LevelBuilder
 from netspec.elaborate.state.requirements import Requirements
 from netspec.expressions import UNKNOWN_VALUE
 from netspec.graph import Level, Value
-from netspec.spec import NAME, BlockSpec, CallStep, Step
+from netspec.spec import NAME, BlockSpec, CallStep, Step, nested
 from netspec.spec.steps import Let, TrainableStructure
 from netspec.syntax import ScalarNode
 

@@ -7,12 +7,11 @@ checked too.
 from __future__ import annotations
 
 from netspec import library
-from netspec.elaborate.messages.hints import nested
 from netspec.elaborate.messages.unknowns import unknown_op, unknown_op_argument, unknown_parameter
 from netspec.elaborate.reading.scope import Scope
 from netspec.elaborate.reading.values import Reader
 from netspec.ops import OPS
-from netspec.spec import CALL_KEYS, BlockSpec, CallStep, Spec
+from netspec.spec import CALL_KEYS, BlockSpec, CallStep, Spec, nested
 from netspec.spec.steps import STRUCTURES
 from netspec.syntax import ScalarNode
 

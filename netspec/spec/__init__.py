@@ -32,6 +32,7 @@ from netspec.spec.steps import (
     CALL_KEYS,
     CallStep,
     Step,
+    nested,
 )
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "Written",
     "misfit",
     "name_help",
+    "nested",
     "read_library",
     "read_spec",
 ]

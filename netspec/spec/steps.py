@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Union
 
 from netspec.dataclass import dataclass
@@ -224,3 +224,22 @@ def _read_call(key: ScalarNode, value: SyntaxNode, report: Report) -> CallStep |
         misfit(report, name, "a name")
         return None
     return CallStep(key, None, arguments, name, source, freeze, init)
+
+
+def nested(step: Step) -> Iterator[Step]:
+    """A step and every step written inside it."""
+    yield step
+    if isinstance(step, Form):
+        for value in vars(step).values():
+            yield from _inside(value)
+
+
+def _inside(value: object) -> Iterator[Step]:
+    if isinstance(value, (CallStep, Form)):
+        yield from nested(value)  # type: ignore[arg-type]
+    elif isinstance(value, (tuple, list)):
+        for item in value:
+            yield from _inside(item)
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _inside(item)

@@ -2,29 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from netspec.diagnostics import Span
-from netspec.spec import BlockSpec, CallStep, Form, Step
-
-
-def nested(step: Step) -> Iterator[Step]:
-    """A step and every step written inside it."""
-    yield step
-    if isinstance(step, Form):
-        for value in vars(step).values():
-            yield from _inside(value)
-
-
-def _inside(value: object) -> Iterator[Step]:
-    if isinstance(value, (CallStep, Form)):
-        yield from nested(value)  # type: ignore[arg-type]
-    elif isinstance(value, (tuple, list)):
-        for item in value:
-            yield from _inside(item)
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _inside(item)
+from netspec.spec import BlockSpec, Step, nested
 
 
 def find_named(

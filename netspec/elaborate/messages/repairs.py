@@ -7,10 +7,9 @@ from typing import Any
 
 from netspec.diagnostics import Label, Span
 from netspec.dims import Shape, pretty_shape
-from netspec.elaborate.messages.hints import nested
 from netspec.graph import Call, Node, Value
 from netspec.ops.core.arguments import spread
-from netspec.spec import CallStep, Step, Written
+from netspec.spec import CallStep, Step, Written, nested
 
 VERBS = {"add": "add", "multiply": "multiply", "maximum": "compare", "concat": "concatenate"}
 WIDTHS = frozenset({"out_channels", "out_features", "width", "groups"})

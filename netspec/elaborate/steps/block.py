@@ -9,12 +9,11 @@ from netspec import library
 from netspec.diagnostics import Label, clipped
 from netspec.dims import pretty_shape
 from netspec.elaborate.building.block_arguments import block_arguments, visible_to
+from netspec.elaborate.building.level_inputs import Reads, level_inputs
 from netspec.elaborate.building.nodes import add_step, mark_training, require
 from netspec.elaborate.building.outputs import guard_order, read_outputs
-from netspec.elaborate.building.references import previous, reference, references, required
 from netspec.elaborate.building.step_names import step_name
 from netspec.elaborate.context import Context, Frame
-from netspec.elaborate.messages.unknowns import JOIN_HELP
 from netspec.elaborate.reading.locals import with_locals
 from netspec.elaborate.reading.scope import Scope, names_in, origin_labels, show
 from netspec.elaborate.reading.values import AlreadyReported
@@ -22,10 +21,8 @@ from netspec.elaborate.state.levels import ABSENT, Binding, LevelBuilder, Ports,
 from netspec.expressions import UNKNOWN_VALUE
 from netspec.graph import Call, Level, Value
 from netspec.ops import ShapeError
-from netspec.spec import NAME, BlockSpec, CallStep, Written
+from netspec.spec import NAME, BlockSpec, CallStep
 from netspec.syntax import ScalarNode
-
-OPTIONAL_HELP = "if `{}` is optional in the block, write it as `{}` in its inputs"
 
 
 def run_block(
@@ -43,7 +40,7 @@ def run_block(
     given_inputs = {
         word: entry[1] for word, entry in step.arguments.items() if word in formal and word not in block.params
     }
-    inputs = block_inputs(context, frame, step, key, formal, given_inputs, prev)
+    inputs = level_inputs(context, frame, Reads(key, step.source, given_inputs, step.span), formal, prev)
     actual = None if inputs is None else [*inputs.values()]
     shape = UNKNOWN_VALUE if actual is None else actual[0].shape
     env = frame.env.extended({"shape": shape})
@@ -145,46 +142,6 @@ def formal_inputs(context: Context, key: str, block: BlockSpec) -> dict[str, boo
         raise context.reader.error("wrong-type", f"the inputs of `{key}` must be a list of names", span, help=help)
     guard_order(context, [*zip(names, (node.span for node in written), names.values())])
     return names
-
-
-def block_inputs(
-    context: Context,
-    frame: Frame,
-    step: CallStep,
-    key: str,
-    formal: Mapping[str, bool],
-    by_name: Mapping[str, Written],
-    prev: Value | None,
-) -> dict[str, Value] | None:
-    """The values that a block reads, by input, without those that are left out; ``None`` where one is unknown."""
-    try:
-        names = [*formal]
-        read = {name: reference(context, frame, node, prev) for name, node in by_name.items()}
-        free = [name for name in names if name not in read]
-        if step.source is not None:
-            values = references(context, frame, step.source, prev)
-        else:
-            values = [previous(context, prev, step.span)] if not all(formal[name] for name in free) else []
-        if len(values) > len(free):
-            span = step.source.span if step.source is not None else step.span
-            raise context.reader.error(
-                "too-many-inputs",
-                f"`{key}` takes {len(names)} input{'s' * (len(names) > 1)}, not {len(values) + len(by_name)}",
-                span,
-                help=f"its inputs are {', '.join(names)}" if len(names) > 1 else JOIN_HELP,
-            )
-        read.update(zip(free, values))
-        missing = [name for name in names if name not in read and not formal[name]]
-        if missing:
-            help = f"`{key}: {{{missing[0]}: …}}`, with the name of a step"
-            raise context.reader.error("missing-input", f"`{key}` needs its input `{missing[0]}`", step.span, help=help)
-        for name in names:
-            if name in read and not formal[name]:
-                span = by_name[name].span if name in by_name else step.source.span if step.source else step.span
-                required(context, read[name], span, f"`{name}` of `{key}`", OPTIONAL_HELP.format(name, f"{name}?"))
-        return {name: read[name] for name in names if name in read and read[name] is not ABSENT}
-    except AlreadyReported:
-        return None
 
 
 def expand(
