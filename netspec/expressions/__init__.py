@@ -22,7 +22,7 @@ from netspec.expressions.base import (
     ExpressionError,
     UnknownError,
 )
-from netspec.expressions.build import ExpressionBuilder
+from netspec.expressions.build import ExpressionBuilder, free_names
 from netspec.expressions.values import FUNCTIONS, show
 from netspec.expressions.words import check_words, syntax_error
 
@@ -104,9 +104,7 @@ def parse(text: str) -> Expression:
             len(text),
             "compute a part of it as a parameter",
         )
-    called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
-    names = frozenset(node.id for node in nodes if isinstance(node, ast.Name) and id(node) not in called)
-    return Expression(text, names, ExpressionBuilder(offset).build(tree))
+    return Expression(text, free_names(tree), ExpressionBuilder(offset).build(tree))
 
 
 @lru_cache(maxsize=4096)

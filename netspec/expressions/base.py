@@ -12,6 +12,7 @@ MAX_NODES = 128
 MAX_INTEGER = 2**53
 MAX_ITEMS = 10_000
 MAX_RANGE = 20_000
+MAX_TURNS = 5_000
 MAX_DIM_POWER = 16
 MAX_DIGITS = 20
 MAX_TEXT = 4096
@@ -38,6 +39,22 @@ class UnknownError(Exception):
 
 UNKNOWN_VALUE: Any = type("Unknown", (), {"__repr__": lambda self: "unknown"})()
 """Stands in an environment for a value that could not be made."""
+
+
+class LoopEnvironment(dict[str, Any]):
+    """The names inside a comprehension; ``left`` counts the turns and items that may still be made in it."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, around: Environment):
+        super().__init__(around)
+        self.left: list[int] = around.left if isinstance(around, LoopEnvironment) else [MAX_TURNS]
+
+    def charge(self, count: int) -> None:
+        """Count turns or items. Raises ``Refusal`` where there are too many."""
+        self.left[0] -= count
+        if self.left[0] < 0:
+            raise Refusal(f"the comprehension makes more than {MAX_TURNS:,} turns and items")
 
 
 class Refusal(Exception):

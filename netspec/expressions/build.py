@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from netspec.diagnostics import did_you_mean, nearest
@@ -15,6 +15,7 @@ from netspec.expressions.base import (
     Environment,
     Evaluator,
     ExpressionError,
+    LoopEnvironment,
     Refusal,
     UnknownError,
 )
@@ -41,6 +42,35 @@ def name_help(name: str, env: Environment) -> str | None:
     if 0 < len(env) <= 12:
         return "the names in scope are " + ", ".join(f"`{each}`" for each in env)
     return "declare it under `params`" if env else None
+
+
+def charge_items(value: Any, env: Environment) -> Any:
+    """Return a value; in a comprehension, the items of a list count."""
+    if type(value) is list and type(env) is LoopEnvironment:
+        env.charge(len(value))
+    return value
+
+
+def iterated(value: Any) -> Sequence[Any]:
+    """Return the items that a comprehension runs over. Raises ``Refusal`` where it has none."""
+    if not isinstance(value, (list, tuple)):
+        raise Refusal(f"a comprehension runs over a list, and this is {show(value)}")
+    return value
+
+
+def free_names(node: ast.AST) -> frozenset[str]:
+    """Return the names that an expression reads, but for functions and for those that its comprehensions give."""
+    match node:
+        case ast.Name(id=name):
+            return frozenset({name})
+        case ast.Call(func=ast.Name(), args=arguments):
+            return frozenset[str]().union(*map(free_names, arguments))
+        case ast.ListComp(elt=item, generators=generators):
+            read = free_names(item)
+            for loop in reversed(generators):
+                read = read.union(*map(free_names, loop.ifs)) - free_names(loop.target) | free_names(loop.iter)
+            return read
+    return frozenset[str]().union(*map(free_names, ast.iter_child_nodes(node)))
 
 
 class ExpressionBuilder:
@@ -70,7 +100,8 @@ class ExpressionBuilder:
     def applied(self, node: ast.expr, run: Callable[..., Any], parts: Sequence[ast.expr]) -> Evaluator:
         """``run`` of the values of the parts."""
         apply, built = self.placed(node, run), [self.build(part) for part in parts]
-        return lambda env: apply(*[part(env) for part in built])
+        charge = self.placed(node, charge_items)
+        return lambda env: charge(apply(*[part(env) for part in built]), env)
 
     def build(self, node: ast.expr) -> Evaluator:
         """Return the evaluator of a node. Raises ``ExpressionError`` where the language has no such expression."""
@@ -82,6 +113,8 @@ class ExpressionBuilder:
                 return self.name(node, name)
             case ast.List(elts=items) | ast.Tuple(elts=items):
                 return self.applied(node, lambda *values: listed(values), items)
+            case ast.ListComp(elt=item, generators=generators):
+                return self.comprehension(node, item, generators)
             case ast.BinOp(op=op) if type(op) in ARITHMETIC:
                 return self.arithmetic(node)
             case ast.UnaryOp(op=ast.Not(), operand=operand):
@@ -130,14 +163,54 @@ class ExpressionBuilder:
         """Return the evaluator of ``a + b`` and the like."""
         left, right = self.build(node.left), self.build(node.right)
         general, quick = self.placed(node, ARITHMETIC[type(node.op)]), QUICK.get(type(node.op))
+        charge = self.placed(node, charge_items)
 
         def evaluate(env: Environment) -> Any:
             a, b = left(env), right(env)
             if quick and type(a) is int and type(b) is int and -MAX_INTEGER <= (result := quick(a, b)) <= MAX_INTEGER:
                 return result
-            return general(a, b)
+            return charge(general(a, b), env)
 
         return evaluate
+
+    def comprehension(self, node: ast.expr, item: ast.expr, generators: Sequence[ast.comprehension]) -> Evaluator:
+        """``[item for name in items if test for …]``: every turn counts, also of those inside others."""
+        loops = [(self.build(loop.iter), self.target(loop), self.tests(loop), loop.iter) for loop in generators]
+        build = self.build(item)
+
+        def turns(env: LoopEnvironment, depth: int) -> Iterator[Any]:
+            if depth == len(loops):
+                yield build(env)
+                return
+            items, bind, tests, place = loops[depth]
+            for value in self.placed(place, iterated)(items(env)):
+                self.placed(place, env.charge)(1)
+                bind(env, value)
+                if all(test(env) for test in tests):
+                    yield from turns(env, depth + 1)
+
+        return lambda env: self.placed(node, listed)([*turns(LoopEnvironment(env), 0)])
+
+    def target(self, loop: ast.comprehension) -> Callable[[LoopEnvironment, Any], None]:
+        """Return what gives the names of a comprehension their values: one name, or several for the items of a row."""
+        names = loop.target.elts if isinstance(loop.target, ast.Tuple) else [loop.target]
+        if not all(isinstance(name, ast.Name) for name in names):
+            raise self.fault(loop.target, "a comprehension gives values to names", "write `[2 * d for d in depths]`")
+        words = [name.id for name in names if isinstance(name, ast.Name)]
+
+        def bind(env: LoopEnvironment, value: Any) -> None:
+            if len(words) == 1 and not isinstance(loop.target, ast.Tuple):
+                env[words[0]] = value
+                return
+            if not isinstance(value, (list, tuple)) or len(value) != len(words):
+                raise self.fault(loop.target, f"{len(words)} names take a list of as many items, not {show(value)}")
+            env.update(zip(words, value))
+
+        return bind
+
+    def tests(self, loop: ast.comprehension) -> list[Evaluator]:
+        """Return the conditions of a comprehension."""
+        return [self.condition(test, "if") for test in loop.ifs]
 
     def condition(self, node: ast.expr, word: str) -> Evaluator:
         """Return the evaluator of a truth value that ``word`` asks for."""

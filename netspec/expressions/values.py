@@ -230,6 +230,33 @@ def _round(value: Any, digits: Any = None) -> Any:
     return value if isinstance(value, Dim) else round(bounded(_known("round", value)), digits)
 
 
+def _real(name: str, apply: Callable[..., float]) -> Callable[..., float]:
+    """``sqrt``, ``exp`` or ``log`` of known numbers."""
+
+    def run(*values: Any) -> float:
+        try:
+            return apply(*[bounded(_known(name, value)) for value in values])
+        except ValueError:
+            wanted = "numbers of at least 0" if name == "sqrt" else "positive numbers"
+            raise Refusal(f"`{name}` takes {wanted}, and this is {', '.join(map(show, values))}") from None
+        except ZeroDivisionError:
+            raise Refusal("`log` takes a base other than 1") from None
+        except OverflowError:
+            raise Refusal("the number is not finite") from None
+
+    return run
+
+
+def _divisible(value: Any, divisor: Any, least: Any = None) -> int:
+    """Return the multiple of ``divisor`` nearest to ``value``, but at least ``least`` and nine tenths of ``value``."""
+    value = bounded(_known("make_divisible", value))
+    if _known("make_divisible", divisor, whole=True) < 1:
+        raise Refusal(f"`make_divisible` divides by a positive number, and this is {show(divisor)}")
+    least = divisor if least is None else _known("make_divisible", least, whole=True)
+    made: int = max(least, int(value + divisor / 2) // divisor * divisor)
+    return made if made >= 0.9 * value else made + divisor
+
+
 def _length(value: Any) -> int:
     return len(value) if isinstance(value, str) else len(_items("len", value))
 
@@ -290,6 +317,10 @@ TABLE: dict[str, tuple[Callable[..., Any], int, int]] = {
     "floor": (_whole("floor", math.floor), 1, 1),
     "round": (_round, 1, 2),
     "abs": (lambda value: abs(_known("abs", value)), 1, 1),
+    "sqrt": (_real("sqrt", math.sqrt), 1, 1),
+    "exp": (_real("exp", math.exp), 1, 1),
+    "log": (_real("log", math.log), 1, 2),
+    "make_divisible": (_divisible, 2, 3),
     "len": (_length, 1, 1),
     "sum": (_sum, 1, 1),
     "range": (_range, 1, 3),

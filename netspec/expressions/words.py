@@ -17,7 +17,7 @@ _WORD = re.compile(
     | (?P<operator>\*\*|//|==|!=|<=|>=|[-+*/%<>,:])""",
     re.VERBOSE,
 )
-_KEYWORDS = frozenset({"and", "or", "not", "in", "if", "else", "True", "False"})
+_KEYWORDS = frozenset({"and", "or", "not", "in", "if", "else", "for", "True", "False"})
 _PAIRS = {"(": ")", "[": "]"}
 _INSTEAD = {
     "=": "use `==` to compare; functions take no keyword arguments",
@@ -28,7 +28,6 @@ _INSTEAD = {
     "{": "write the bare expression, without braces",
     "$": "write the bare name, without `$`",
     "?": "write `a if condition else b`",
-    "for": "comprehensions are not supported; make lists with `range`, `[x] * n` and `+`",
     "is": "write `==`",
     "None": "leave the key out if there is no value",
     "lambda": "functions cannot be defined; add a parameter instead",

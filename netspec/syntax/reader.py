@@ -17,6 +17,8 @@ from netspec.syntax.files import DEFAULT, RAISE, FileLimits
 from netspec.syntax.nodes import ListNode, MapNode, ScalarNode, SyntaxNode
 from netspec.syntax.scalars import Trap, resolve
 
+COMPREHENSION = re.compile(r"\sfor\s+[\w, ]+?\s+in\s")
+
 _LOADER: Any = getattr(yaml, "CSafeLoader", None)
 if _LOADER is None:
     from netspec.syntax.pure import PureLoader as _LOADER
@@ -144,10 +146,17 @@ class _Reader:
             frame.end = (event.end_mark.line + 1, event.end_mark.column + 1)
         start = frame.event.start_mark
         span = self.span(start.line + 1, start.column + 1, *frame.end)
-        node: SyntaxNode = (
-            MapNode(span, tuple(frame.items), frame.partial) if frame.is_map else ListNode(span, tuple(frame.items))
-        )
-        self.attach(node, frame.event, frame.size, frame.height)
+        made = MapNode(span, tuple(frame.items), frame.partial) if frame.is_map else self.list(span, frame)
+        self.attach(made, frame.event, frame.size, frame.height)
+
+    def list(self, span: Span, frame: _Frame) -> SyntaxNode:
+        """Return a list; ``[2 * d for d in depths]``, a list with one item to YAML, as the expression that it is."""
+        if frame.event.flow_style and len(frame.items) == 1 and span.line == span.end_line:
+            (item,) = frame.items
+            if isinstance(item, ScalarNode) and item.plain and COMPREHENSION.search(item.text):
+                text = self.source.line(span.line)[span.column - 1 : span.end_column - 1]
+                return ScalarNode(span, text, text, True)
+        return ListNode(span, tuple(frame.items))
 
     def alias(self, event: Any) -> None:
         name, span = event.anchor, self.event_span(event)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from netspec.dims import Dim, ceil_div
 from netspec.expressions import FUNCTIONS, ExpressionError, parse, parse_template
+from netspec.train.names import import_torchvision
 
 N, H = Dim.symbol("N"), Dim.symbol("H")
 ENV = {
@@ -26,6 +27,8 @@ ENV = {
     "stride": 2,
     "shape": (N, 64, H, 56),
 }
+
+NAMES = "the names in scope are " + ", ".join(f"`{name}`" for name in [*ENV, "x", "y"])
 
 
 def value(text: str) -> object:
@@ -67,6 +70,14 @@ def value(text: str) -> object:
         ("[shape[0], 1] == [shape[0], 2]", False),
         ("[shape[2], 1] == [4, 2]", False),
         ("shape[0] in [1, shape[0]]", True),
+        ("[ceil(d * ratio) for d in depths]", [2, 2, 3, 2]),
+        ("[i * d for i in range(3) if i > 0 for d in depths[:2] if d != i + 2]", [4, 6]),
+        ("[a * b for a, b in [[1, 2], [3, 4]]] + [i]", [2, 12, 1]),
+        ("[[j] * j for j in range(3)] + [j]", [[], [1], [2, 2], 0]),
+        ("[size // 2 for size in shape[1:]]", [32, H // 2, 28]),
+        ("sqrt(width)", 8.0),
+        ("exp(log(width))", math.exp(math.log(64))),
+        ("log(width, 2)", 6.0),
     ],
 )
 def test_values(text: str, wanted: object) -> None:
@@ -82,6 +93,8 @@ def test_names_are_what_it_reads() -> None:
         "shape",
     }
     assert parse("3 + 4").names == frozenset()
+    assert parse("[d * i for d in depths for i in range(d)] + [d]").names == {"d", "depths"}
+    assert parse("[i * d for d in [i] for i in d]").names == {"i"}
     assert "max" in FUNCTIONS
 
 
@@ -137,6 +150,27 @@ def test_a_tuple_in_the_environment_is_a_list() -> None:
         ("[0] * 10001", "the list has more than 10000 items", "[0] * 10001", None),
         ("[[[0] * 100] * 90] * 90", "the list has more than 10000 items", "[[[0] * 100] * 90] * 90", None),
         ("range(20001)", "`range` gives 20001 numbers; at most 20000 are allowed", "range(20001)", None),
+        ("[1 for x in range(5001)]", "the comprehension makes more than 5,000 turns and items", "range(5001)", None),
+        (
+            "[range(99) for x in range(99)]",
+            "the comprehension makes more than 5,000 turns and items",
+            "range(99)",
+            None,
+        ),
+        ("[d for d in width]", "a comprehension runs over a list, and this is 64", "width", None),
+        ("[a for a, b in depths]", "2 names take a list of as many items, not 3", "a, b", None),
+        ("[d for d in depths] + [d]", "unknown name `d`", "d", NAMES),
+        ("[1 for x[0] in depths]", "a comprehension gives values to names", "x[0]", "write `[2 * d for d in depths]`"),
+        ("sqrt(-1)", "`sqrt` takes numbers of at least 0, and this is -1", "sqrt(-1)", None),
+        ("log(0)", "`log` takes positive numbers, and this is 0", "log(0)", None),
+        ("log(8, 1)", "`log` takes a base other than 1", "log(8, 1)", None),
+        ("exp(1000)", "the number is not finite", "exp(1000)", None),
+        (
+            "make_divisible(8, 0)",
+            "`make_divisible` divides by a positive number, and this is 0",
+            "make_divisible(8, 0)",
+            None,
+        ),
         ("min([])", "`min` of an empty list", "min([])", None),
         ("round(1.5, 10 ** 9)", "`round` keeps at most 20 digits", "round(1.5, 10 ** 9)", None),
         (
@@ -175,7 +209,15 @@ def test_refusals_say_what_and_where(text: str, message: str, under: str, help: 
     [
         "__import__('os').system('true')",
         "().__class__.__bases__[0].__subclasses__()",
-        "[x for x in (1, 2)]",
+        "[x for x in range(5000) for y in range(5000)]",
+        "[[y for y in range(500)] for x in range(500)]",
+        "[[0] * 9000 for x in range(5000)]",
+        "[(lambda: x)() for x in depths]",
+        "[x.real for x in depths]",
+        "[x async for x in depths]",
+        "[x := 1 for y in depths]",
+        "[x for *x in depths]",
+        "[x for x in]",
         "(x for x in depths)",
         "{1: 2}",
         "{1, 2}",
@@ -326,6 +368,7 @@ FORMS = """
 N  N + N; N - N; N * N; (N / N); N // N; (N % N); (N)**N; -N; +N; (N); (N if T else N); abs(N); L[1]; L[-1]; L[ceil(N)]
 N  min(N, N); max(N, N, N); min(L); max(L); len(L); sum(L); ceil(N); floor(N); round(N); round(N, 1); round(N, -1)
 T  (N < N); (N == N); (N <= N != N); (N < N < N); (T and T); (T or T); (not T); (N in L); (N not in L); (L == L)
+L  [N + x for x in L]; [x * y for x in L for y in L if x < y]; [x for x in L if T]
 L  [N, N]; (L + L); (L * 2); (2 * L); range(len(L)); range(floor(N)); reversed(L); L[1:]; L[:-1]; L[::-1]; L[:floor(N)]
 T  (N >= N)
 L  (L if T else L); [N] + L
@@ -355,9 +398,9 @@ def test_it_means_what_python_means(text: str) -> None:
     except ExpressionError as refused:
         if refused.message in ("division by zero", "`min` of an empty list", "`max` of an empty list"):
             with pytest.raises((ZeroDivisionError, ValueError)):
-                eval(text, PYTHON, NUMBERS | LISTS)
+                eval(text, PYTHON | NUMBERS | LISTS)
         return
-    wanted = eval(text, PYTHON, NUMBERS | LISTS)
+    wanted = eval(text, PYTHON | NUMBERS | LISTS)
     assert (type(found), found) == (type(wanted), wanted)
 
 
@@ -367,3 +410,13 @@ def test_any_text_is_a_value_or_an_expression_error(text: str) -> None:
     for read in (parse, parse_template):
         with contextlib.suppress(ExpressionError):
             read(text).evaluate({"a": 1, "b": [1, 2]})
+
+
+def test_make_divisible_is_torchvisions() -> None:
+    import_torchvision()
+    divisible = pytest.importorskip("torchvision").models._utils._make_divisible
+    for value in [*range(1, 90), *(0.35 * width for width in range(8, 400, 24)), 100.5]:
+        for divisor, least in ((8, None), (8, 16), (3, None), (1, 1)):
+            names = {"x": value, "d": divisor, "least": least}
+            text = "make_divisible(x, d)" if least is None else "make_divisible(x, d, least)"
+            assert parse(text).evaluate(names) == divisible(value, divisor, least)

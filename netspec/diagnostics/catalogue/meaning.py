@@ -8,7 +8,7 @@ MEANING = {
     "bad-expression": Explanation(
         "An expression cannot be parsed or evaluated.",
         "Expressions are Python's arithmetic over parameters, loop indices and `shape`, with a few functions "
-        "(min, max, ceil, floor, round, abs, len, sum, range, reversed) and nothing else.",
+        "(`netspec help` lists them) and nothing else.",
         "params: {width: 8}\nnetwork:\n  - linear: widht * 2",
         "params: {width: 8}\nnetwork:\n  - linear: width * 2",
     ),

@@ -13,7 +13,7 @@ from netspec.elaborate.reading.scope import origin_labels, show
 from netspec.expressions import ExpressionError, UnknownError, parse, parse_template
 from netspec.ops import OPS
 from netspec.ops.core.arguments import TextRule
-from netspec.spec import DeclaredParameter, Written, misfit
+from netspec.spec import NAME, DeclaredParameter, Written, misfit
 from netspec.syntax import ListNode, MapNode, ScalarNode
 
 Env = Mapping[str, Any]
@@ -146,11 +146,24 @@ class Reader:
             node, env, f"{what} must be true or false", value, f"compare it with something: `{text} > 0`"
         )
 
-    def items(self, node: Written, env: Env, what: str) -> list[Any]:
-        value = self.value(node, env)
+    def items(self, node: Written, env: Env, what: str, *, words: bool = False) -> list[Any]:
+        """Return a list; with ``words``, as ``with_words`` has it."""
+        value = self.with_words(node, env) if words else self.value(node, env)
         if isinstance(value, (list, tuple)):
             return list(value)
         raise self.misvalued(node, env, f"{what} must be a list", value)
+
+    def with_words(self, node: Written, env: Env) -> Any:
+        """Return a value; in a list, a word that names nothing here stands for itself: ``[relu, gelu]``."""
+        if not isinstance(node, ListNode):
+            return self.value(node, env)
+        made = []
+        for item in node.items:
+            if isinstance(item, ScalarNode) and item.value == item.text not in env and NAME.match(item.text):
+                made.append(item.text)
+            else:
+                made.append(self.with_words(item, env))
+        return made
 
     def typed(self, node: Written, env: Env, type: str, what: str, why: tuple[Label, ...] = ()) -> Any:
         """The value of a parameter of the given type."""

@@ -91,7 +91,9 @@ def iterations(context: Context, frame: Frame, step: Repeat | For) -> Iterator[t
         count = context.reader.integer(step.count, frame.env, "`count`")
         columns: dict[str, list[Any]] = {}
     else:
-        columns = {name: context.reader.items(node, frame.env, f"`{name}`") for name, node in step.each.items()}
+        columns = {
+            name: context.reader.items(node, frame.env, f"`{name}`", words=True) for name, node in step.each.items()
+        }
         lengths = {name: len(column) for name, column in columns.items()}
         if len(set(lengths.values())) > 1:
             labels = tuple(

@@ -14,6 +14,14 @@ FUNCTIONS: Mapping[str, tuple[str, str]] = {
         "round(2.6)",
     ),
     "abs": ("A number without its sign.", "abs(-3)"),
+    "sqrt": ("The square root of a number.", "sqrt(width)"),
+    "exp": ("The exponential of a number.", "exp(-2)"),
+    "log": ("The natural logarithm of a number; with a second argument to that base.", "log(width, 2)"),
+    "make_divisible": (
+        "The nearest multiple of the second number, at least that number itself (or the third), and never less than "
+        "nine tenths of the first: the rounding of channels in MobileNet and its kin.",
+        "make_divisible(0.35 * width, 8)",
+    ),
     "len": ("The number of items of a list, or of characters in a string.", "len(widths)"),
     "sum": ("The sum of a list of numbers.", "sum(widths)"),
     "range": ("A list of whole numbers: up to the end, or from a start, or by a step.", "range(2, 8, 2)"),
@@ -24,6 +32,10 @@ FUNCTIONS: Mapping[str, tuple[str, str]] = {
 WORDS: Mapping[str, tuple[str, str]] = {
     "if": ("A choice between two values.", "2 if width > 32 else 1"),
     "else": ("The value of a choice where its condition does not hold.", "2 if width > 32 else 1"),
+    "for": (
+        "A list made from another, item by item, with a condition where some are left out.",
+        "[2 * w for w in widths if w > 8]",
+    ),
     "and": ("True where both conditions are.", "width > 8 and width % 2 == 0"),
     "or": ("True where one of two conditions is.", "width < 8 or width > 32"),
     "not": ("True where a condition is not.", "not width % 2 == 0"),
