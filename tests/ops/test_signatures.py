@@ -35,8 +35,10 @@ ELSEWHERE = {(name, "mode") for name in BASES} | {
     ("gru", "proj_size"),
     ("rnn", "nonlinearity"),
     ("multihead_attention", "is_causal"),
+    ("layer_norm", "dim"),
+    ("rms_norm", "dim"),
 }
-"""Arguments of LSTM alone on the common base, of RNN alone beside it, and of forward."""
+"""Arguments of LSTM alone on the common base, of RNN alone beside it, and of forward; and what the module knows not."""
 
 
 @pytest.mark.parametrize("name", [name for name, op in OPS.items() if op.torch and op.name not in OWN])

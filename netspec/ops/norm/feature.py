@@ -1,4 +1,4 @@
-"""Normalisation of each sample: over its last dimensions, or over groups of channels."""
+"""Normalisation of each sample: over its last dimensions or one of them, or over groups of channels."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
@@ -6,38 +6,68 @@ from typing import Annotated, Any
 from netspec.dims import Shape, Size, pretty_shape, product
 from netspec.ops.core.arguments import OneOrMany, Positive
 from netspec.ops.core.averages import centred
+from netspec.ops.core.layout import OutputLayout, shortened, strides_of
 from netspec.ops.core.op import Op
+from netspec.ops.core.roles.behaviour import PLACE, AccessWindow
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
-from netspec.ops.core.roles.torch_form import Constructor
-from netspec.ops.core.tensors import Bound, ShapeError, Tensor, known
+from netspec.ops.core.roles.torch_form import Constructor, ForwardCall
+from netspec.ops.core.tensors import Bound, ShapeError, Tensor, axis_of, known
 from netspec.ops.norm.affine import filled, learned, scale_and_shift
 
 EPSILONS = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
 
 
 class TrailingNorm(Op):
-    """Base of normalisation over the last dimensions; without ``normalized_shape`` it takes the very last."""
+    """Base of normalisation over the last dimensions; without ``normalized_shape`` it takes the very last.
+
+    With ``dim`` it takes that one: the module, which knows the last only, is run on the input with ``dim`` moved there.
+    """
 
     family = "norm"
     main = "normalized_shape"
-    batched_over_leading_dims = True
     autocast = "float32"
 
     normalized_shape: Annotated[Any, OneOrMany(1, optional=True)] = None
     eps: float | None
     elementwise_affine: bool = True
+    dim: int | None = None
+
+    def axis(self, rank: int) -> int | None:
+        """The dimension to normalise, counted from 0, where it must be moved to the end; ``None`` where it need not."""
+        if self.dim is None:
+            return None
+        axis = axis_of(self.dim, rank)
+        return None if axis == rank - 1 else axis
+
+    def is_batched_over_leading_dims(self, rank: int) -> bool:
+        return self.axis(rank) is None
+
+    def access_windows(self, rank: int) -> tuple[AccessWindow, ...] | None:
+        return (PLACE,) * rank if self.dim == 1 else None
 
     def normalized(self, shape: Shape) -> tuple[int, ...]:
         """The sizes that are normalised over."""
+        if self.dim is not None and self.normalized_shape is not None:
+            raise ShapeError(f"{self.name} takes normalized_shape or dim, not both", argument="dim")
         if self.normalized_shape is None:
             if not shape:
                 raise ShapeError(f"{self.name} takes at least one dimension, but its input is a scalar")
-            return (known(shape[-1], f"the last dimension that {self.name} takes"),)
+            axis = len(shape) - 1 if self.dim is None else axis_of(self.dim, len(shape))
+            which = "the last dimension" if self.dim is None else f"dim {self.dim}"
+            return (known(shape[axis], f"{which} that {self.name} takes"),)
         sizes = self.normalized_shape
         return sizes if isinstance(sizes, tuple) else (sizes,)
 
+    def outer(self, shape: Shape) -> Shape:
+        """The sizes of the dimensions that are not normalised."""
+        axis = self.axis(len(shape))
+        sizes = self.normalized(shape)
+        return shape[: -len(sizes)] if axis is None else (*shape[:axis], *shape[axis + 1 :])
+
     def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
+        if self.dim is not None:
+            return
         sizes = self.normalized(inputs[0].shape)
         for size, wanted in zip(inputs[0].shape[-len(sizes) :], sizes):
             yield size, wanted, f"{self.name} normalises over {wanted}"
@@ -45,6 +75,8 @@ class TrailingNorm(Op):
     def output_shape(self, *shapes: Shape) -> Shape:
         sizes = self.normalized(shapes[0])
         found = shapes[0][-len(sizes) :]
+        if self.dim is not None:
+            return shapes[0]
         if len(found) < len(sizes) or any(isinstance(size, int) and size != to for size, to in zip(found, sizes)):
             text = f"{self.name} normalises over {pretty_shape(sizes)}, but its input is {pretty_shape(shapes[0])}"
             raise ShapeError(text, argument="normalized_shape")
@@ -52,12 +84,45 @@ class TrailingNorm(Op):
 
     def module(self, *inputs: Tensor) -> Constructor:
         sizes = self.normalized(inputs[0].shape)
-        keywords = {name: value for name, value in self.changed().items() if name != "normalized_shape"}
+        keywords = {name: value for name, value in self.changed().items() if name not in ("normalized_shape", "dim")}
         return Constructor(f"{self.torch}", {"normalized_shape": sizes if len(sizes) > 1 else sizes[0]}, keywords)
+
+    def statements(self, forward: ForwardCall) -> list[str]:
+        axis = self.axis(len(forward.inputs[0].shape))
+        if axis is None:
+            return super().statements(forward)
+        return [forward.assign(f"{forward.module}({forward.arguments[0]}.movedim({axis}, -1)).movedim(-1, {axis})")]
+
+    def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
+        """The module's result is contiguous, with the dimension at the end."""
+        shape = run.inputs[0].shape
+        axis = self.axis(len(shape))
+        if axis is None:
+            return super().output_layout(run)
+        strides = list(strides_of((*self.outer(shape), shape[axis]), None))
+        strides.insert(axis, strides.pop())
+        return (OutputLayout(None, shortened(shape, tuple(strides))),)
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        rank = len(tensors[0].shape)
+        axis = self.axis(rank)
+        if axis is None:
+            return self.onnx_trailing(builder, inputs[0], tensors[0])
+        there = [*range(axis), *range(axis + 1, rank), axis]
+        back = [*range(axis), rank - 1, *range(axis, rank - 1)]
+        moved = builder.op("Transpose", inputs[0], perm=there)
+        return builder.op("Transpose", self.onnx_trailing(builder, moved, tensors[0]), perm=back)
+
+    def onnx_trailing(self, builder: OnnxBuilder, x: Any, tensor: Tensor) -> Any:
+        """The nodes that normalise the last dimensions; ``tensor`` is the op's input."""
+        raise AssertionError("each kind of normalisation writes its own")
+
+    def detail(self) -> str:
+        return super().detail() if self.dim is None else f"dim {self.dim}"
 
 
 class LayerNorm(TrailingNorm):
-    """Layer normalisation over the last dimensions (``torch.nn.LayerNorm``): (…, *normalized_shape), kept."""
+    """Layer normalisation over the last dimensions, or one ``dim`` (``torch.nn.LayerNorm``): any shape, kept."""
 
     name = "layer_norm"
     torch = "nn.LayerNorm"
@@ -69,17 +134,17 @@ class LayerNorm(TrailingNorm):
         return learned(self.normalized(inputs[0].shape), self.elementwise_affine, self.bias)
 
     def saved(self, run: OpRun) -> Saved:
-        means = Tensor(run.inputs[0].shape[: -len(self.normalized(run.inputs[0].shape))])
+        means = Tensor(self.outer(run.inputs[0].shape))
         return Saved((0,), made=(means, means))  # and 1/deviation
 
-    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
-        sizes = self.normalized(tensors[0].shape)
-        scale, shift = scale_and_shift(builder, sizes, tensors[0].dtype)
-        return builder.op("LayerNormalization", inputs[0], scale, shift, axis=-len(sizes), epsilon=self.eps)
+    def onnx_trailing(self, builder: OnnxBuilder, x: Any, tensor: Tensor) -> Any:
+        sizes = self.normalized(tensor.shape)
+        scale, shift = scale_and_shift(builder, sizes, tensor.dtype)
+        return builder.op("LayerNormalization", x, scale, shift, axis=-len(sizes), epsilon=self.eps)
 
 
 class RMSNorm(TrailingNorm):
-    """Divides by the root mean square of the last dimensions (``torch.nn.RMSNorm``): (…, *normalized_shape), kept."""
+    """Divides by the root mean square of the last dimensions, or of ``dim`` (``torch.nn.RMSNorm``): any shape, kept."""
 
     name = "rms_norm"
     onnx_lacks = ("float64",)
@@ -92,14 +157,14 @@ class RMSNorm(TrailingNorm):
 
     def saved(self, run: OpRun) -> Saved:
         x = run.inputs[0]
-        scales = Tensor(x.shape[: -len(self.normalized(x.shape))], x.dtype)
+        scales = Tensor(self.outer(x.shape), x.dtype)
         return Saved((0,), made=(scales, x) if self.elementwise_affine and run.learns else (scales,))
 
-    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
-        sizes, dtype = self.normalized(tensors[0].shape), tensors[0].dtype
+    def onnx_trailing(self, builder: OnnxBuilder, x: Any, tensor: Tensor) -> Any:
+        sizes, dtype = self.normalized(tensor.shape), tensor.dtype
         scale, _ = scale_and_shift(builder, sizes, dtype)
         eps = EPSILONS[dtype] if self.eps is None else self.eps
-        return builder.op("RMSNormalization", inputs[0], scale, axis=-len(sizes), epsilon=eps)
+        return builder.op("RMSNormalization", x, scale, axis=-len(sizes), epsilon=eps)
 
 
 class GroupNorm(Op):

@@ -1,4 +1,4 @@
-"""Ops that enlarge or shrink dimensions without computing: padding and pixel shuffling."""
+"""Ops that move elements without computing: padding, and shuffling of pixels and channels."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
@@ -6,6 +6,7 @@ from typing import Any, Literal
 from netspec.dims import Shape, Size, floor_div
 from netspec.ops.core.arguments import Integers, Positive
 from netspec.ops.core.op import Op
+from netspec.ops.core.roles.behaviour import PLACE, AccessWindow
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import Bound, ShapeError, Tensor, known, need_rank
@@ -154,3 +155,35 @@ class PixelUnshuffle(Op):
         result = builder.op("SpaceToDepth", inputs[0], blocksize=self.downscale_factor)
         order = [place * channels + channel for channel in range(channels) for place in range(area)]
         return builder.op("Gather", result, builder.constant(order), axis=1)
+
+
+class ChannelShuffle(Op):
+    """Takes the channels of each group in turns (``torch.nn.ChannelShuffle``): (N, C, …), kept."""
+
+    name = "channel_shuffle"
+    family = "shape"
+    torch = "nn.ChannelShuffle"
+    functional = "F.channel_shuffle"
+    main = "groups"
+    any_dtype = True
+    saved_for_backward = "nothing"
+
+    groups: Positive
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        if len(shapes[0]) < 3:
+            need_rank(self.name, shapes[0], 3, layout="[N, C, …] with at least one spatial dimension")
+        channels = known(shapes[0][1], "the number of channels that channel_shuffle takes")
+        if channels % self.groups:
+            found = f"{channels} channels cannot be divided into {self.groups} groups"
+            raise ShapeError(found, argument="groups")
+        return shapes[0]
+
+    def access_windows(self, rank: int) -> tuple[AccessWindow, ...] | None:
+        return (PLACE,) * rank
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        channels = known(tensors[0].shape[1], "the number of channels that channel_shuffle takes")
+        split = builder.constant([0, self.groups, channels // self.groups, -1])
+        x = builder.op("Transpose", builder.op("Reshape", inputs[0], split), perm=[0, 2, 1, 3])
+        return builder.op("Reshape", x, builder.op("Shape", inputs[0]))

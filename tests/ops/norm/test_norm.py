@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from ops.oracle import case, cases, check, check_refused, refused
 
 from netspec.ops import ShapeError, Tensor
 from netspec.testing.case import OpCase, read_shape
-from netspec.testing.pytorch import constructor_text
+from netspec.testing.pytorch import constructor_text, new_module, run_lines
 
 
 @cases(
@@ -30,6 +31,11 @@ from netspec.testing.pytorch import constructor_text
     case("rms_norm", "N L 6"),
     case("rms_norm", "N L 4 6", normalized_shape=[4, 6], eps=0.1),
     case("rms_norm", "N 6", elementwise_affine=False),
+    case("layer_norm", "N 6 H W", dim=1),
+    case("layer_norm", "N 6 L", dim=-2, eps=0.1, bias=False),
+    case("layer_norm", "N 6", dim=1),
+    case("rms_norm", "N 6 H W", dim=1, eps=1e-6),
+    case("rms_norm", "N 6 L", dim=1, elementwise_affine=False),
     case("group_norm", "N 6 H W", num_groups=3),
     case("group_norm", "N 6 L", num_groups=6, affine=False),
     case("group_norm", "N 6", num_groups=2, eps=0.1),
@@ -82,3 +88,28 @@ def test_constructor(made: OpCase, text: str) -> None:
 def test_asks_for_known_channels() -> None:
     with pytest.raises(ShapeError, match=r"^the number of channels that batch_norm2d takes must be a known number"):
         case("batch_norm2d").op().infer(Tensor(read_shape("N H H W")))
+
+
+@pytest.mark.parametrize("name", ["layer_norm", "rms_norm"])
+def test_dim_is_the_one_that_is_normalised(name: str) -> None:
+    made = case(name, "2 6 5 4", dim=1)
+    op, tensors = made.op(), made.tensors()
+    x = torch.randn(2, 6, 5, 4)
+    centred = x - x.mean(1, keepdim=True) if name == "layer_norm" else x
+    expected = centred / (centred.square().mean(1, keepdim=True) + 1e-5).sqrt()
+    found = run_lines(op, new_module(op, tensors), tensors, [x], {0})[0]
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("made", "text"),
+    [
+        (case("layer_norm", "2 3 4", dim=3), "dim 3 is out of range for 3 dimensions"),
+        (case("rms_norm", "2 3 4", dim=1, normalized_shape=3), "rms_norm takes normalized_shape or dim, not both"),
+        (case("layer_norm", "N T 4", dim=1), "dim 1 that layer_norm takes must be a known number, but is T"),
+    ],
+    ids=str,
+)
+def test_refuses_dims(made: OpCase, text: str) -> None:
+    with pytest.raises(ShapeError, match=f"^{text}"):
+        made.op().infer(*made.tensors())

@@ -21,6 +21,9 @@ EVEN = ({"N": 2, "H": 6, "W": 9}, {"N": 1, "H": 12, "W": 3})
     case("pad", "N 2 D H W", pad=[1, 1, 2, 0, 0, 1], mode="replicate"),
     case("pixel_shuffle", "N 8 H W", upscale_factor=2),
     case("pixel_shuffle", "N 9 H W", upscale_factor=3),
+    case("channel_shuffle", "N 6 H W", groups=2),
+    case("channel_shuffle", "N 6 L", groups=3),
+    case("channel_shuffle", "N 4 D H W", groups=4, dtype="int64"),
     case("pixel_unshuffle", "N 2 H W", downscale_factor=3, at=EVEN),
     case("pixel_unshuffle", "N 3 2*H 2*W", downscale_factor=2),
 )
@@ -37,6 +40,8 @@ def test_matches_torch(case: OpCase) -> None:
     refused("pad", "2 3 4 5", pad=[1, 1], mode="reflect"),
     refused("pad", "2 3 4", pad=[1, 1], mode="reflect", value=1.0),
     refused("pixel_shuffle", "2 6 4 4", upscale_factor=2),
+    refused("channel_shuffle", "2 6 4 4", groups=4),
+    refused("channel_shuffle", "2 6", groups=2),
     refused("pixel_unshuffle", "2 6 4 5", downscale_factor=2),
     refused("pixel_shuffle", "2 4", upscale_factor=2),
 )
