@@ -21,6 +21,8 @@ FAMILIES = (
     "spatial.conv",
     "spatial.pool",
     "spatial.adaptive_pool",
+    "spatial.power_pool",
+    "spatial.unpool",
     "norm.channel",
     "norm.feature",
     "linear.linear",

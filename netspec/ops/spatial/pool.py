@@ -61,22 +61,35 @@ class WindowPool(Op):
 
 
 class MaxPool(WindowPool):
-    """Base of max pooling."""
+    """Base of max pooling. With ``return_indices`` it gives also where each maximum lies in its flattened channel."""
 
     without = ("return_indices",)
 
     dilation: Any = 1
+    return_indices: bool = False
     ceil_mode: bool = False
+
+    def output_names(self, *inputs: Tensor) -> tuple[str, ...]:
+        return with_indices(self.return_indices)
+
+    def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        return indexed(super().infer(*inputs), self.return_indices)
 
     def slide(self, size: Size, kernel: int, stride: int, padding: int, dilation: int) -> Size:
         guard_half(padding, kernel)
         return slide(size, kernel, stride, 2 * padding, dilation, self.ceil_mode)
 
     def saved(self, run: OpRun) -> Saved:
-        return Saved((0,), made=(Tensor(run.outputs[0].shape, "int64"),))
+        return saved_indices(run)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
-        return builder.op("MaxPool", inputs[0], **self.attributes(self.ceil_mode))
+        """In ONNX indices count on from one channel to the next, in torch from 0 in each."""
+        attributes = self.attributes(self.ceil_mode)
+        if not self.return_indices:
+            return builder.op("MaxPool", inputs[0], **attributes)
+        made, indices = builder.op("MaxPool", inputs[0], outputs=2, **attributes)
+        sizes = builder.op("Shape", inputs[0], start=2)
+        return made, builder.op("Mod", indices, builder.op("ReduceProd", sizes, keepdims=0))
 
 
 class AveragePool(WindowPool):
@@ -94,6 +107,21 @@ class AveragePool(WindowPool):
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         counted = int(self.count_include_pad)
         return builder.op("AveragePool", inputs[0], count_include_pad=counted, **self.attributes(self.ceil_mode))
+
+
+def with_indices(wanted: bool) -> tuple[str, ...]:
+    """Return the names of the outputs of a max pool that may give indices too."""
+    return ("output", "indices") if wanted else ("output",)
+
+
+def indexed(outputs: tuple[Tensor, ...], wanted: bool) -> tuple[Tensor, ...]:
+    """Return the outputs of a max pool, with indices if they are wanted."""
+    return (*outputs, Tensor(outputs[0].shape, "int64")) if wanted else outputs
+
+
+def saved_indices(run: OpRun) -> Saved:
+    """Return what a max pool saves: its input, and the indices, whether they are an output or not."""
+    return Saved((0,), (1,)) if run.outputs[1:] else Saved((0,), made=(Tensor(run.outputs[0].shape, "int64"),))
 
 
 def guard_half(padding: int, kernel: int) -> None:

@@ -12,6 +12,7 @@ INPUTS: Mapping[str, str] = {
     "3d": "[N, 16, 8, 32, 32]",
     "pixel_shuffle": "[N, 16, 32, 32]",
     "pixel_unshuffle": "[N, 16, 32, 32]",
+    "channel_shuffle": "[N, 16, 32, 32]",
     "global_avg_pool": "[N, 16, 32, 32]",
     "global_max_pool": "[N, 16, 32, 32]",
     "group_norm": "[N, 16, 32, 32]",
@@ -41,6 +42,8 @@ ARGUMENTS: Mapping[str, str] = {
     "out_channels": "32",
     "kernel_size": "3",
     "output_size": "4",
+    "norm_type": "2",
+    "groups": "4",
     "num_groups": "4",
     "out_features": "10",
     "threshold": "0.1",
@@ -83,6 +86,16 @@ WHOLE: Mapping[str, tuple[str, Sequence[str]]] = {
         ["gather: {input: x, index: places, dim: 1}"],
     ),
     "einsum": ("{a: [N, 8, 16], b: [N, 16]}", ["einsum: {equation: 'nij,nj->ni', from: [a, b]}"]),
+    **{
+        f"max_unpool{rank}d": (
+            f"{{x: [N, 16, {sizes}]}}",
+            [
+                f"max_pool{rank}d: {{name: pool, kernel_size: 2, return_indices: true}}",
+                f"max_unpool{rank}d: {{input: pool, indices: pool.indices, kernel_size: 2}}",
+            ],
+        )
+        for rank, sizes in ((1, "32"), (2, "32, 32"), (3, "8, 32, 32"))
+    },
     "reshape": ("{x: [N, 16]}", ["reshape: [N, 4, 4]"]),
     "transpose": ("{x: [N, 8, 16]}", ["transpose: {dim0: 1, dim1: 2}"]),
     "unsqueeze": ("{x: [N, 16]}", ["unsqueeze: 1"]),
