@@ -123,7 +123,6 @@ class AdaptiveMaxPool(AdaptivePool):
     """
 
     window_type = "MaxPool"
-    without = ("return_indices",)
 
     return_indices: bool = False
 
@@ -218,6 +217,7 @@ class AdaptiveMaxPool1d(AdaptiveMaxPool):
     name = "adaptive_max_pool1d"
     torch = "nn.AdaptiveMaxPool1d"
     functional = "F.adaptive_max_pool1d"
+    covers = ("F.adaptive_max_pool1d_with_indices",)
     rank = 1
 
     output_size: Annotated[Any, PerDimension(1, 1)]
@@ -229,6 +229,7 @@ class AdaptiveMaxPool2d(AdaptiveMaxPool):
     name = "adaptive_max_pool2d"
     torch = "nn.AdaptiveMaxPool2d"
     functional = "F.adaptive_max_pool2d"
+    covers = ("F.adaptive_max_pool2d_with_indices",)
     rank = 2
 
     output_size: Annotated[Any, PerDimension(2, 1, keep=True)]
@@ -240,6 +241,7 @@ class AdaptiveMaxPool3d(AdaptiveMaxPool):
     name = "adaptive_max_pool3d"
     torch = "nn.AdaptiveMaxPool3d"
     functional = "F.adaptive_max_pool3d"
+    covers = ("F.adaptive_max_pool3d_with_indices",)
     rank = 3
 
     output_size: Annotated[Any, PerDimension(3, 1, keep=True)]

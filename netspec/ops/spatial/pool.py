@@ -63,8 +63,6 @@ class WindowPool(Op):
 class MaxPool(WindowPool):
     """Base of max pooling. With ``return_indices`` it gives also where each maximum lies in its flattened channel."""
 
-    without = ("return_indices",)
-
     dilation: Any = 1
     return_indices: bool = False
     ceil_mode: bool = False
@@ -136,6 +134,7 @@ class MaxPool1d(MaxPool):
     name = "max_pool1d"
     torch = "nn.MaxPool1d"
     functional = "F.max_pool1d"
+    covers = ("F.max_pool1d_with_indices",)
     rank = 1
 
     kernel_size: Annotated[Any, PerDimension(1, 1)]
@@ -150,6 +149,7 @@ class MaxPool2d(MaxPool):
     name = "max_pool2d"
     torch = "nn.MaxPool2d"
     functional = "F.max_pool2d"
+    covers = ("F.max_pool2d_with_indices",)
     rank = 2
 
     kernel_size: Annotated[Any, PerDimension(2, 1)]
@@ -164,6 +164,7 @@ class MaxPool3d(MaxPool):
     name = "max_pool3d"
     torch = "nn.MaxPool3d"
     functional = "F.max_pool3d"
+    covers = ("F.max_pool3d_with_indices",)
     rank = 3
 
     kernel_size: Annotated[Any, PerDimension(3, 1)]
