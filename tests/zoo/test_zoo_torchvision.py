@@ -22,14 +22,24 @@ THEIRS = {
     **{name: name for name in ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")},
     **{name: name for name in ("densenet121", "densenet161", "densenet169", "densenet201")},
     **{name: name for name in ("googlenet", "inception_v3", "mobilenet_v2")},
+    **{name: name for name in ("squeezenet1_0", "squeezenet1_1")},
+    **{f"shufflenet_v2_x{width}": f"shufflenet_v2_x{width}" for width in ("0_5", "1_0", "1_5", "2_0")},
 }
+SMALL = ("squeezenet1_0", "squeezenet1_1", "shufflenet_v2_x0_5")
+"""The least of the families that are compared by keys and arguments otherwise."""
+COMPUTED = [*[*THEIRS][: [*THEIRS].index(SMALL[0])], *SMALL]
 SIZES = ((2, 64, 64), (1, 79, 98))
 INCEPTION_SIZES = ((2, 75, 75), (1, 107, 82))  # 75 is the least that it takes
 TOLERANCE = 1e-5
 
 
+def options(name: str) -> dict[str, bool]:
+    """Theirs say that they are about to change these initial values, where one does not ask for them."""
+    return {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+
+
 def built(name: str) -> nn.Module:
-    return build(THEIRS[name], **({"init_weights": False} if name in ("googlenet", "inception_v3") else {}))
+    return build(THEIRS[name], **options(name))
 
 
 def loaded(name: str, theirs: nn.Module) -> nn.Module:
@@ -44,8 +54,24 @@ def images(*sizes: int) -> Tensor:
     return torch.randn(count, 3, height, width, generator=torch.Generator().manual_seed(height))
 
 
-@pytest.mark.slow
+ARGUMENTS = ("eps", "momentum", "p", "stride", "padding", "dilation", "groups", "num_heads")
+
+
 @pytest.mark.parametrize("name", THEIRS)
+def test_keys_shapes_and_arguments_are_theirs(name: str) -> None:
+    with torch.device("meta"):
+        theirs = models.get_model(THEIRS[name], weights=None, **options(name))
+    ours = on_meta(name)
+    ours.load_state_dict(theirs.state_dict(), strict=True, assign=True)
+    modules = dict(ours.named_modules())
+    for path, module in theirs.named_modules():
+        if type(modules.get(path)) is type(module):
+            for argument in ARGUMENTS:
+                assert getattr(module, argument, 0) == getattr(modules[path], argument, 0), f"{path}.{argument}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", COMPUTED)
 def test_a_checkpoint_loads_and_gives_the_same_outputs(name: str) -> None:
     theirs = built(name).eval()
     ours = loaded(name, theirs).eval()
@@ -54,6 +80,18 @@ def test_a_checkpoint_loads_and_gives_the_same_outputs(name: str) -> None:
             want, got = theirs(images(*sizes)), ours(images(*sizes))
         assert want.std() > 0
         assert difference(want, got) < TOLERANCE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SMALL)
+def test_gradients_are_theirs(name: str) -> None:
+    theirs = built(name).eval()
+    ours = loaded(name, deepcopy(theirs)).requires_grad_().eval()
+    for module in (theirs, ours):
+        module(images(2, 64, 96)).square().mean().backward()
+    for (key, want), got in zip(theirs.named_parameters(), ours.parameters()):
+        assert want.grad is not None
+        assert difference(want.grad, got.grad) < 1e-4, key
 
 
 @pytest.mark.parametrize(("height", "width", "taken"), [(75, 75, True), (74, 75, False), (75, 74, False)])
@@ -130,6 +168,8 @@ def test_mobilenet_is_as_wide_as_theirs_by_any_multiplier(multiplier: float) -> 
         ("vgg11", {}),
         ("densenet121", {}),
         ("mobilenet_v2", {}),
+        ("squeezenet1_1", {}),
+        ("shufflenet_v2_x0_5", {}),
         ("googlenet", {"init_weights": True}),
         ("inception_v3", {"init_weights": True}),
     ],
