@@ -17,7 +17,7 @@ from netspec.elaborate.state.levels import ABSENT, UNKNOWN, LevelBuilder
 from netspec.elaborate.state.requirements import Requirements
 from netspec.expressions import UNKNOWN_VALUE
 from netspec.graph import Level, Value
-from netspec.spec import NAME, BlockSpec, CallStep, Step, nested
+from netspec.spec import STEP_NAME, BlockSpec, CallStep, Step, nested
 from netspec.spec.steps import Let, TrainableStructure
 from netspec.syntax import ScalarNode
 
@@ -94,10 +94,11 @@ class Context:
     def step(self, frame: Frame, step: Step, prev: Value | None, name: str | None = None) -> Value | None:
         """Elaborate one step, under ``name`` where its place gives it one. A fault makes its value unknown."""
         frame = frame.seeing(with_shape(frame.env, prev))
+        count = len(frame.builder.name_spans)
         try:
             value = self.value(frame, step, prev, name)
         except AlreadyReported:
-            bind_unknown(self.reader, frame, step, name)
+            bind_unknown(self.reader, frame, step, name, count)
             return UNKNOWN
         if step.shareable:
             last = frame.builder.steps[-1] if frame.builder.steps else None
@@ -145,14 +146,23 @@ def with_shape(env: Scope, prev: Value | None) -> Scope:
     return made
 
 
-def bind_unknown(reader: Reader, frame: Frame, step: Step, name: str | None) -> None:
-    """Give a faulty step its name all the same, so that what refers to it keeps quiet."""
+def bind_unknown(reader: Reader, frame: Frame, step: Step, name: str | None, count: int) -> None:
+    """Give a faulty step its name all the same, so that what refers to it keeps quiet.
+
+    ``count`` steps had names before it: an unnamed step is called by its place among them.
+    """
     written: ScalarNode | None = getattr(step, "name", None)
     try:
         name = reader.text(written, frame.env) if written is not None else name
     except AlreadyReported:
         name, frame.builder.incomplete = None, True
     names = [] if name is None else [str(name)]
+    if written is None and name is None:
+        if step.is_level:
+            name = str(count)
+            names.append(name)
+        else:
+            frame.builder.is_miscounted = True
     if isinstance(step, CallStep):
         if not step.arguments:  # it may have lost its name with everything else
             frame.builder.incomplete = True
@@ -161,7 +171,7 @@ def bind_unknown(reader: Reader, frame: Frame, step: Step, name: str | None) -> 
     else:  # what is written inside may not have come to its name
         names += [written.text for inner in nested(step) if (written := getattr(inner, "name", None)) is not None]
         names += step.bound_names()
-    if any(not NAME.match(each) for each in names):  # a template, or no name at all
+    if any(not STEP_NAME.match(each) for each in names):  # a template, or no name at all
         frame.builder.incomplete = True
     for each in names:
         if each == name or each not in frame.builder.names:

@@ -39,20 +39,22 @@ def one_or_several(schema: Json) -> Json:
 TEXT: Json = {"type": "string"}
 TEXTS: Json = {"type": "array", "items": TEXT}
 TEMPLATE = definition("template")
+REFERENCE = definition("reference")
 FLAG_OR_TEST = or_expression({"type": "boolean"})
 TESTS: Json = {"type": "array", "items": FLAG_OR_TEST}
 BODY = definition("body")
 LOCALS = named({"type": ["number", "boolean", "string", "array"]})
 PARAMS = named(definition("parameter"))
 OUTPUTS = named(definition("output"))
-SOURCE = any_of(TEXT, {**TEXTS, "minItems": 1})
+REFERENCE_LIST: Json = {"type": "array", "items": REFERENCE}
+SOURCE = any_of(REFERENCE, {**REFERENCE_LIST, "minItems": 1})
 NAME_TEXT: Json = {"type": "string", "pattern": NAME}
-REFERENCES = named(TEXT)
+REFERENCES = named(REFERENCE)
 BRANCHES = named(BODY)
 COUNT = or_expression({"type": "integer", "minimum": 0})
 SIZE = or_expression({"type": "integer", "minimum": 1})
 SHAPE: Json = {"type": "array", "items": SIZE}
-STATES = named(any_of(TEXT, SHAPE))
+STATES = named(any_of(REFERENCE, SHAPE))
 NUMBER_OR_TEXT: Json = {"type": ["number", "string"]}
 BOUNDS: Json = {
     "type": "object",

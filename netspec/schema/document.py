@@ -7,7 +7,7 @@ from typing import Any
 
 from netspec.elaborate.steps import STRUCTURES
 from netspec.reference.sources.forms import form_keys
-from netspec.reference.values import ANY, NAME, SHAPE, SIZE, TEXT, any_of, definition
+from netspec.reference.values import ANY, NAME, REFERENCE, SHAPE, SIZE, TEXT, any_of, definition
 from netspec.reference.word import Json
 from netspec.schema.mapping import form_schema
 from netspec.schema.recipe import recipe_schemas
@@ -34,9 +34,16 @@ def spec_schema() -> Json:
     definitions = {
         "name": {"type": "string", "pattern": NAME, "not": {"enum": sorted(RESERVED)}},
         "template": {
-            "type": "string",
+            "type": ["string", "integer"],
             "minLength": 1,
+            "minimum": 0,
             "description": form_keys(STRUCTURES["sequential"])["name"].doc,
+        },
+        "reference": {
+            "type": ["string", "number"],
+            "minLength": 1,
+            "minimum": 0,
+            "description": "a step: its name or number, or a path such as `neck.4`",
         },
         "expression": {"type": "string", "description": "an expression over parameters, loop indices and `shape`"},
         "body": {"type": "array", "items": definition("step")},
@@ -46,7 +53,7 @@ def spec_schema() -> Json:
         "variant": _variant_schema(),
         "dim": any_of(form_schema(DimSpec), SIZE),
         "input": any_of(SHAPE, form_schema(InputSpec)),
-        "output": any_of(TEXT, form_schema(OutputSpec)),
+        "output": any_of(REFERENCE, form_schema(OutputSpec)),
         "block": form_schema(BlockSpec),
         "expect": form_schema(Expect),
         "train": form_schema(TrainSpec),

@@ -21,12 +21,14 @@ from netspec.spec.parameters import DeclaredParameter, ParamSpec
 from netspec.spec.reading import (
     NAME,
     RESERVED,
+    STEP_NAME,
     VERSION,
     Entry,
     Form,
     Written,
     misfit,
     name_help,
+    names_a_step,
 )
 from netspec.spec.steps import (
     CALL_KEYS,
@@ -40,6 +42,7 @@ __all__ = [
     "DTYPES",
     "NAME",
     "RESERVED",
+    "STEP_NAME",
     "VERSION",
     "BlockSpec",
     "CallStep",
@@ -58,6 +61,7 @@ __all__ = [
     "Written",
     "misfit",
     "name_help",
+    "names_a_step",
     "nested",
     "read_library",
     "read_spec",

@@ -16,6 +16,10 @@ from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
 
 VERSION = 1
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z", re.ASCII)
+STEP_NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*|0|[1-9][0-9]*)\Z", re.ASCII)
+"""A step may also be called by a number, as the modules of an ``nn.Sequential`` are."""
+NUMBERS = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))*\Z", re.ASCII)
+"""A step's number, or a path of such: YAML reads ``4`` and ``4.1`` as numbers."""
 RESERVED = frozenset({"prev", "shape"})
 
 Written = SyntaxNode
@@ -119,8 +123,16 @@ def read_version(node: SyntaxNode, report: Report) -> int | None:
     return None
 
 
-def _read_scalar(node: SyntaxNode, report: Report) -> ScalarNode | None:
-    if isinstance(node, ScalarNode) and isinstance(node.value, str):
+def names_a_step(node: SyntaxNode) -> bool:
+    """Return whether a node is a text or a plain number, as the names of steps and references to them are."""
+    if not isinstance(node, ScalarNode):
+        return False
+    return isinstance(node.value, str) or (type(node.value) in (int, float) and bool(NUMBERS.match(node.text)))
+
+
+def read_step_name(node: SyntaxNode, report: Report) -> ScalarNode | None:
+    """Read the name of a step, or a reference to one."""
+    if isinstance(node, ScalarNode) and names_a_step(node):
         return node
     misfit(report, node, "a name")
     return None
@@ -199,8 +211,8 @@ def named_by(
 
 Text = Annotated[str, reader(read_text, "text")]
 Name = Annotated[str, reader(read_name, "name")]
-Template = Annotated[ScalarNode, reader(_read_scalar, "template")]
-StepReference = Annotated[ScalarNode, reader(_read_scalar, "reference")]
+Template = Annotated[ScalarNode, reader(read_step_name, "template")]
+StepReference = Annotated[ScalarNode, reader(read_step_name, "reference")]
 Flag = Annotated[bool, reader(_read_flag, "flag")]
 Value = Annotated[Written, reader(_read_written)]
 Count = Annotated[Written, reader(_read_written, "count")]

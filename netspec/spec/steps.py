@@ -20,6 +20,7 @@ from netspec.spec.reading import (
     named_by,
     read_form,
     read_name,
+    read_step_name,
     reader,
 )
 from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
@@ -63,7 +64,7 @@ Branches = Annotated[
     ),
 ]
 StepName = Template | None
-"""the step's name, in references and in `state_dict` keys; braces hold an expression"""
+"""the step's name or number, in references and in `state_dict` keys; braces hold an expression"""
 Freeze = Condition | None
 """keep its parameters as they are in training"""
 Init = Initialisation | None
@@ -220,10 +221,10 @@ def _read_call(key: ScalarNode, value: SyntaxNode, report: Report) -> CallStep |
         return CallStep(key, None if empty else value, {}, None, None)
     arguments = {name.text: (name, item) for name, item in value.entries}
     name, source, freeze, init = (arguments.pop(each, (None, None))[1] for each in CALL_KEYS)
-    if name is not None and not (isinstance(name, ScalarNode) and isinstance(name.value, str)):
-        misfit(report, name, "a name")
+    named = None if name is None else read_step_name(name, report)
+    if named is None and name is not None:
         return None
-    return CallStep(key, None, arguments, name, source, freeze, init)
+    return CallStep(key, None, arguments, named, source, freeze, init)
 
 
 def nested(step: Step) -> Iterator[Step]:

@@ -31,8 +31,8 @@ NETWORK = {
     ),
     "unknown-reference": Explanation(
         "No step visible here has the name given by `from`.",
-        "A step can read earlier steps of its own body and of the enclosing bodies. Of a block, only the outputs "
-        "are visible from outside.",
+        "A step can read earlier steps of its own body and of the enclosing bodies, and by a path what named groups "
+        "and loops hold: `neck.4`, `h.0.attn`. Of a block, only the outputs are visible from outside.",
         "network:\n  - relu: {name: stem}\n  - linear: 8\n  - add: {from: [prev, steam]}",
         "network:\n  - relu: {name: stem}\n  - linear: 32\n  - add: {from: [prev, stem]}",
     ),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from netspec.diagnostics import Span
+from netspec.elaborate.building.guards import previous, required
 from netspec.elaborate.building.nodes import add_step, mark_training
-from netspec.elaborate.building.references import previous, required
 from netspec.elaborate.building.step_names import guard_reserved, step_name
 from netspec.elaborate.context import Context, Frame
 from netspec.elaborate.reading.values import AlreadyReported
@@ -39,10 +39,11 @@ def inner_level(
         raise context.reader.error("no-value", f"`{name}` does not end with a single value", span, help=help)
     result = required(context, result, span, "an output")
     level, actual = builder.close(context.cache.interned, {"output": result}, {})
-    output = Value(result.tensor)
+    output = builder.give("output", result)
     mark_training(context, frame, actual, (output,), span)
     add_step(context, frame, Call(name, level, tuple(actual), (output,), span, True, frame.training))
     frame.builder.names[name] = output
+    frame.builder.inner[name] = builder
     return output
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from netspec.diagnostics import Span
-from netspec.elaborate.building.references import previous, reference, references, required
+from netspec.elaborate.building.guards import previous, required
+from netspec.elaborate.building.references import reference, references
 from netspec.elaborate.context import Context, Frame
 from netspec.elaborate.messages.unknowns import JOIN_HELP
 from netspec.elaborate.reading.values import AlreadyReported

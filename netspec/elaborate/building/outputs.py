@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from netspec.diagnostics import Span
-from netspec.elaborate.building.references import previous, reference, required
+from netspec.elaborate.building.guards import previous, required
+from netspec.elaborate.building.references import reference
 from netspec.elaborate.context import Context, Frame
 from netspec.elaborate.reading.values import AlreadyReported
 from netspec.graph import NetworkOutput, Value

@@ -2,76 +2,169 @@
 
 from __future__ import annotations
 
-from netspec.diagnostics import Label, Span, clipped, did_you_mean
+import re
+from itertools import islice
+
+from netspec.diagnostics import Label, clipped, did_you_mean
+from netspec.elaborate.building.guards import previous
+from netspec.elaborate.building.paths import Found, find, value_at
 from netspec.elaborate.context import Context, Frame
 from netspec.elaborate.messages.hints import elsewhere_help, find_named
 from netspec.elaborate.reading.values import AlreadyReported
-from netspec.elaborate.state.levels import ABSENT, UNKNOWN, Ports
-from netspec.graph import Value
-from netspec.spec import Written
+from netspec.elaborate.state.levels import UNKNOWN, LevelBuilder, Ports, Values
+from netspec.graph import Call, Value
+from netspec.spec import NAME, Written, names_a_step
 from netspec.syntax import ListNode, ScalarNode
+
+INDEXED = re.compile(r"(?P<path>[^\[\]]*)\[(?P<from>-?\d*)(?P<to>:-?\d*)?\]\Z", re.ASCII)
+"""``h.hidden[-1]``, ``h.hidden[1:]``."""
+
+
+MOST_SEARCHED = 100
+"""So many levels are searched for a name that is not found."""
 
 
 def reference(context: Context, frame: Frame, node: Written, prev: Value | None) -> Value:
     """The value that a reference means."""
-    if not isinstance(node, ScalarNode) or not isinstance(node.value, str):
-        help = "write `from: stem`, or a list of names for several inputs"
-        raise context.reader.error("wrong-type", "expected the name of a step", node.span, help=help)
-    text = context.reader.text(node, frame.env)
-    if text == "prev":
-        return previous(context, prev, node.span)
-    name, _, port = text.partition(".")
-    found = frame.builder.find(name, port or None)
-    if found is None:
-        raise unknown_reference(context, frame, node, text, name, port)
-    if found is UNKNOWN:
-        raise AlreadyReported
-    return found
-
-
-def unknown_reference(
-    context: Context, frame: Frame, node: ScalarNode, text: str, name: str, port: str
-) -> AlreadyReported:
-    """Report a reference that means nothing here, with what it might mean."""
-    if frame.builder.is_incomplete():
-        return AlreadyReported()
-    visible = frame.builder.visible()
-    bound = visible.get(name)
-    known = [f"{name}.{each}" for each in bound.values] if isinstance(bound, Ports) else list(visible)
-    message = f"there is no step named `{clipped(name)}` here"
-    if bound is not None:
-        message = f"`{name}` has no output `{clipped(port)}`" if port else f"`{name}` is not a single value"
-        if not isinstance(bound, Ports):
-            known = [name]
-    labels: tuple[Label, ...] = ()
-    help = did_you_mean(text, [*known, "prev"])
-    current = context.calling[-1][0] if context.calling else None
-    elsewhere = None if bound is not None else find_named(text, context.network, context.blocks, current)
-    if elsewhere is not None:
-        span, block = elsewhere
-        labels = (Label(span, f"`{name}` is here"),)
-        help = elsewhere_help(name, span, block, current, node.span)
-    return context.reader.error("unknown-reference", message, node.span, help=help, secondary=labels)
+    found = meant(context, frame, node, prev)
+    if isinstance(found, Value):
+        return found
+    text = clipped(node.text) if isinstance(node, ScalarNode) else ""
+    message = f"`{text}` is a list of {len(found.items)} values, and one is needed here"
+    help = f"write `{text}[-1]` for its last, or join them: `concat: {{from: {text}}}`"
+    raise context.reader.error("wrong-type", message, node.span, help=help)
 
 
 def references(context: Context, frame: Frame, source: Written, prev: Value | None) -> list[Value]:
-    nodes = source.items if isinstance(source, ListNode) else (source,)
-    return [reference(context, frame, node, prev) for node in nodes]
+    """The values that a reference or a list of such means; a list among them stands for what it holds."""
+    values: list[Value] = []
+    for node in source.items if isinstance(source, ListNode) else (source,):
+        found = meant(context, frame, node, prev)
+        values += found.items if isinstance(found, Values) else (found,)
+    return values
 
 
-def previous(context: Context, prev: Value | None, span: Span) -> Value:
-    if prev is UNKNOWN:
+def meant(context: Context, frame: Frame, node: Written, prev: Value | None) -> Value | Values:
+    """Return what a reference means: the value of a step, or the values that a loop has collected."""
+    text = reference_text(context, frame, node)
+    if text == "prev":
+        return previous(context, prev, node.span)
+    index = INDEXED.match(text)
+    path = (index["path"] if index else text).split(".")
+    if path[0] == "prev":
+        found = port_of(context, frame.builder, previous(context, prev, node.span), path, node)
+    else:
+        found = find(context, frame.builder, path, node.span)
+    if found is UNKNOWN:
         raise AlreadyReported
-    if prev is None:
-        help = "name its input with `from:`"
-        raise context.reader.error("no-value", "the step before does not give a single value", span, help=help)
-    return prev
+    if index is not None:
+        found = chosen(found, index["from"], index["to"])
+    if found is None:
+        raise unknown_reference(context, frame, node, text, path)
+    return found
 
 
-def required(context: Context, value: Value, span: Span, what: str, help: str | None = None) -> Value:
-    """Guard: a value is there whenever the network runs."""
-    if not value.optional:
-        return value
-    why = "this call omits it" if value is ABSENT else "this one is optional"
-    help = help or "`coalesce: {from: …, default: …}` supplies a value when it is absent"
-    raise context.reader.error("optional-value", f"{what} requires a value, but {why}", span, help=help)
+def reference_text(context: Context, frame: Frame, node: Written) -> str:
+    """Return a reference as text: ``4`` and ``4.1`` are numbers to YAML."""
+    if isinstance(node, ScalarNode) and names_a_step(node):
+        return context.reader.text(node, frame.env) if isinstance(node.value, str) else node.text
+    help = "write `from: stem`, or a list of names for several inputs"
+    if isinstance(node, ScalarNode) and isinstance(node.value, int) and node.value < 0:
+        help = "`prev` is the step before; write another step's name or number"
+    raise context.reader.error("wrong-type", "expected the name of a step", node.span, help=help)
+
+
+def port_of(context: Context, level: LevelBuilder, prev: Value, path: list[str], node: Written) -> Found:
+    """Return what a path leads to that starts at the step before: ``prev.weights``."""
+    name = next((step.name for step in reversed(level.steps) if step.outputs[:1] == (prev,)), None)
+    return None if name is None else value_at(context, level, [name, *path[1:]], node.span)
+
+
+def chosen(found: Found, start: str, end: str | None) -> Found:
+    """Return one of several values, or those between two places; ``None`` where there is none."""
+    if not isinstance(found, Values) or (end is None and not start):
+        return None
+    if end is not None:
+        return Values(found.items[int(start) if start else None : int(end[1:]) if end != ":" else None])
+    at = int(start)
+    return found.items[at] if -len(found.items) <= at < len(found.items) else None
+
+
+def unknown_reference(context: Context, frame: Frame, node: Written, text: str, path: list[str]) -> AlreadyReported:
+    """Report a reference that means nothing here, with what it might mean."""
+    if frame.builder.is_incomplete() or (path[0].isdecimal() and frame.builder.is_miscounted):
+        return AlreadyReported()
+    name = path[0]
+    visible = frame.builder.visible()
+    bound = visible.get(name)
+    if bound is not None:
+        return unknown_part(context, frame, node, text, path)
+    message = f"there is no step named `{clipped(name)}` here"
+    if name == "prev":
+        message = f"the step before has no output `{clipped('.'.join(path[1:]))}`"
+        return context.reader.error("unknown-reference", message, node.span)
+    labels: tuple[Label, ...] = ()
+    help = did_you_mean(text, [*(each for each in visible if NAME.match(each)), "prev"])
+    if name.isdecimal():
+        help = numbered_help(frame.builder)
+    current = context.calling[-1][0] if context.calling else None
+    elsewhere = find_named(text, context.network, context.blocks, current)
+    if elsewhere is not None:
+        span, block = elsewhere
+        labels = (Label(span, f"`{name}` is here"),)
+        inside = path_to(frame.builder, name)
+        help = f"write `{inside}`" if inside else elsewhere_help(name, span, block, current, node.span)
+    return context.reader.error("unknown-reference", message, node.span, help=help, secondary=labels)
+
+
+def path_to(level: LevelBuilder | None, name: str) -> str | None:
+    """Return the path to a step of that name in the levels inside those that are seen here: the first of few."""
+    while level is not None:
+        waiting = [([key], inner) for key, inner in level.inner.items()]
+        for path, inner in islice(waiting, MOST_SEARCHED):
+            if name in inner.names:
+                return ".".join([*path, name])
+            waiting += [([*path, key], each) for key, each in inner.inner.items()]
+        level = level.parent
+    return None
+
+
+def numbered_help(level: LevelBuilder) -> str:
+    """Return which numbers steps have here."""
+    numbers = sorted(int(name) for name in level.names if name.isdecimal())
+    if not numbers:
+        return "no step before it is called by a number"
+    return f"the last step with a number here is `{numbers[-1]}`; a step can only read what comes before it"
+
+
+def unknown_part(context: Context, frame: Frame, node: Written, text: str, path: list[str]) -> AlreadyReported:
+    """Report a path that begins at a step and leads to nothing."""
+    level: LevelBuilder | None = frame.builder
+    while level is not None and path[0] not in level.names:
+        level = level.parent
+    assert level is not None
+    known, rest = path[:1], path[1:]
+    while rest and known[-1] in level.inner and rest[0] in level.inner[known[-1]].names:
+        level = level.inner[known[-1]]
+        known, rest = [*known, rest[0]], rest[1:]
+    bound, where = level.names[known[-1]], clipped(".".join(known))
+    if isinstance(bound, Values):
+        message = f"`{where}` holds {len(bound.items)} values, and `{clipped(text)}` is none of them"
+        return context.reader.error("unknown-reference", message, node.span)
+    if not rest:
+        message = f"`{where}` is not a single value" if bound is not UNKNOWN else ""
+        names = [f"{text}.{each}" for each in bound.values] if isinstance(bound, Ports) else []
+        return context.reader.error("unknown-reference", message, node.span, help=did_you_mean(text, names))
+    ports = [*bound.values] if isinstance(bound, Ports) else []
+    if known[-1] in level.inner:
+        message = f"`{where}` has no step `{clipped(rest[0])}`"
+        names = [*ports, *level.inner[known[-1]].names]
+    else:
+        message = f"`{where}` has no output `{clipped('.'.join(rest))}`"
+        names = ports
+    help = did_you_mean(text, [".".join([*known, each]) for each in names]) if names else f"write `{where}`"
+    step = next((each for each in level.steps if each.name == known[-1]), None)
+    if isinstance(step, Call) and step.body.kind == "block" and rest[0] in (each.name for each in step.body.steps):
+        block = step.body.title
+        help = f"of a block only the outputs are visible: add `{clipped(rest[0])}` to the `outputs` of `{block}`"
+    return context.reader.error("unknown-reference", message, node.span, help=help)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from netspec.diagnostics import Label, Span, clipped
 from netspec.elaborate.building.reserved import free_name, why_reserved
 from netspec.elaborate.context import Context, Frame
-from netspec.spec import NAME, name_help
+from netspec.spec import STEP_NAME, name_help
 from netspec.syntax import ScalarNode
 
 
@@ -17,7 +17,7 @@ def step_name(context: Context, frame: Frame, written: ScalarNode | None, defaul
     else:
         span = written.span
         name = context.reader.text(written, frame.env)
-        if not NAME.match(name) or name == "prev":
+        if not STEP_NAME.match(name) or name == "prev":
             message = f"`{clipped(name)}` cannot be a step's name"
             raise context.reader.error("bad-name", message, span, help=name_help(name))
     guard_reserved(context, name, span)

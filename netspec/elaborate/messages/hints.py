@@ -31,4 +31,5 @@ def elsewhere_help(name: str, span: Span, block: str | None, current: str | None
         if block is None:
             return f"a block cannot see names outside it: add `{name}` to its `inputs`"
         return f"`{name}` is inside the block `{block}`: add it to the block's `outputs`"
-    return f"`{name}` is inside another step, at line {span.line}: only names in the enclosing bodies are visible"
+    reach = "a path leads into a named group or loop, and a scan gives what it collects"
+    return f"`{name}` is inside another step, at line {span.line}: {reach}"

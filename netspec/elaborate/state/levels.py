@@ -19,34 +19,48 @@ ABSENT = Value(Tensor(()), optional=True)
 
 
 @dataclass(frozen=True, slots=True)
+class Values:
+    """Several values under one name, in order: what each iteration of a loop made."""
+
+    items: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Ports:
-    """The outputs of a step that has several, by name; the first is the main one."""
+    """The outputs of a step that has several, by name; ``main`` is what the name of the step alone means."""
 
     values: Mapping[str, Value]
-
-    @property
-    def main(self) -> Value:
-        return next(iter(self.values.values()))
+    main: Value | None
 
 
-Binding = Union[Value, Ports]
+Binding = Union[Value, Values, Ports]
 
 
 class LevelBuilder:
     """A level in the making: its steps so far and the names that are visible in it.
 
-    A name that belongs to a level around it is captured: it becomes a further input of this level.
+    A name that belongs to a level around it is captured: it becomes a further input of this level. What a path leads to
+    in a level inside is handed out: it becomes a further output of that one, also when that one has been closed, which
+    is closed anew together with the level around it.
     """
 
     def __init__(self, kind: LevelKind, title: str, span: Span, path: str, parent: LevelBuilder | None = None):
         self.kind, self.title, self.span, self.path, self.parent = kind, title, span, path, parent
+        self.name = path.rpartition(".")[2]
         self.steps: list[Step] = []
         self.names: dict[str, Binding] = {}
         self.incomplete = False  # a faulty step may have made names that nobody knows
+        self.is_miscounted = False  # a faulty structure may have held steps that numbers count
         self.name_spans: dict[str, Span] = {}
         self.authored: dict[str, tuple[Any, Any]] = {}  # what can be shared: a step as it is written, its scope
         self.declared: list[tuple[Value, Value, str]] = []  # declared inputs: value outside, value inside, its name
         self.captured: dict[Value, tuple[Value, str]] = {}  # captured: value outside -> (value inside, its name)
+        self.inner: dict[str, LevelBuilder] = {}  # the levels that paths lead into, by the names of their steps
+        self.given: dict[str, tuple[Value, Value]] = {}  # outputs by name: value inside, value outside
+        self.handed: dict[Value, Value] = {}  # value inside -> the output that it is, outside
+        self.twins: dict[str, list[str]] = {}  # the steps that run one module, by the name of each
+        self.asked: dict[tuple[str, ...], None] = {}  # the paths by which something was handed out
+        self.has_grown = False  # it gives more than when it was closed
 
     def enter(self, outside: Value, name: str) -> Value:
         """The level's own value for one from outside."""
@@ -56,19 +70,28 @@ class LevelBuilder:
             self.captured[outside] = (Value(outside.tensor, outside.optional), name)
         return self.captured[outside][0]
 
-    def find(self, name: str, port: str | None = None) -> Value | None:
-        """The value that a reference means here; ``None`` where there is none."""
-        if name in self.names:
-            bound = self.names[name]
-            if bound is UNKNOWN:
-                return UNKNOWN
-            if isinstance(bound, Ports):
-                return bound.main if port is None else bound.values.get(port)
-            return bound if port is None else None
-        if self.parent is None:
-            return None
-        outer = self.parent.find(name, port)
-        return None if outer is None else self.enter(outer, name)
+    def bind(self, name: str, outputs: Mapping[str, Value]) -> None:
+        """Let a name mean the outputs of a step, of which the first is the main one."""
+        main = next(iter(outputs.values()))
+        self.names[name] = main if [*outputs] == ["output"] else Ports(outputs, main)
+
+    def give(self, name: str, value: Value) -> Value:
+        """Make a value an output under a name; returns the value that stands for it around the level."""
+        while name in self.given:
+            name += "_"
+        made = Value(value.tensor)
+        self.given[name] = value, made
+        self.handed.setdefault(value, made)
+        return made
+
+    def hand_out(self, name: str, value: Value) -> Value:
+        """The value around the level for one of its own, which becomes an output where it is none."""
+        if value is UNKNOWN or value is ABSENT:
+            return value
+        if value not in self.handed:
+            self.has_grown = True
+            self.give(name, value)
+        return self.handed[value]
 
     def is_incomplete(self) -> bool:
         """Return whether a name that is not found may be missing because of a fault that has been reported."""
@@ -92,6 +115,7 @@ class LevelBuilder:
     ) -> tuple[Level, list[Value]]:
         """The finished level, and the values outside that its inputs stand for."""
         self._name_merges()
+        self._close_again(interned)
         used = {value for step in self.steps for value in step.inputs} | set(outputs.values())
         captured = [(outside, *inside) for outside, inside in self.captured.items() if inside[0] in used]
         entered = [*self.declared, *captured]
@@ -109,6 +133,15 @@ class LevelBuilder:
             training_outputs=frozenset(training_outputs),
         )
         return interned.level(level), [outside for outside, _, _ in entered]
+
+    def _close_again(self, interned: Interned) -> None:
+        """Give the levels inside, which were closed before, the outputs that they have got since."""
+        for position, step in enumerate(self.steps):
+            inner = self.inner.get(step.name)
+            if inner is not None and inner.has_grown and isinstance(step, Call):
+                level, actual = inner.close(interned, {name: own for name, (own, _) in inner.given.items()}, {})
+                outputs = tuple(outside for _, outside in inner.given.values())
+                self.steps[position] = replace(step, body=level, inputs=tuple(actual), outputs=outputs)
 
     def _name_merges(self) -> None:
         """Nodes that structures made take names that the author's steps leave free: ``add``, ``add_1``."""

@@ -17,7 +17,7 @@ from netspec.elaborate.context import Context, Frame
 from netspec.elaborate.reading.locals import with_locals
 from netspec.elaborate.reading.scope import Scope, names_in, origin_labels, show
 from netspec.elaborate.reading.values import AlreadyReported
-from netspec.elaborate.state.levels import ABSENT, Binding, LevelBuilder, Ports, hashable
+from netspec.elaborate.state.levels import ABSENT, LevelBuilder, hashable
 from netspec.expressions import UNKNOWN_VALUE
 from netspec.graph import Call, Level, Value
 from netspec.ops import ShapeError
@@ -78,9 +78,7 @@ def run_block(
     mark_training(context, frame, actual, outputs, step.span)
     named = step.name is not None
     add_step(context, frame, Call(name, level, tuple(actual), outputs, step.span, named, frame.training))
-    bound: Binding = outputs[0] if len(outputs) == 1 else Ports(dict(zip(level.output_names, outputs)))
-    if named or default_name is not None:
-        frame.builder.names[name] = bound
+    frame.builder.bind(name, dict(zip(level.output_names, outputs)))
     return outputs[0]
 
 

@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from itertools import combinations
 from typing import Any
 
+from netspec.elaborate.building.guards import previous, required
 from netspec.elaborate.building.nodes import add_node
 from netspec.elaborate.building.op_arguments import read_op
-from netspec.elaborate.building.references import previous, reference, references, required
+from netspec.elaborate.building.references import reference, references
 from netspec.elaborate.building.step_names import step_name
 from netspec.elaborate.building.ties import guard_ties, read_ties
 from netspec.elaborate.context import Context, Frame
 from netspec.elaborate.messages.unknowns import JOIN_HELP
 from netspec.elaborate.reading.scope import listed
 from netspec.elaborate.reading.values import AlreadyReported
-from netspec.elaborate.state.levels import ABSENT, Binding, Ports
+from netspec.elaborate.state.levels import ABSENT
 from netspec.expressions import UNKNOWN_VALUE
 from netspec.graph import Node, Value
 from netspec.ops import Op, ShapeError
@@ -33,8 +34,7 @@ def run_op(
     ties = read_ties(context, frame, tie)
     inputs = op_inputs(context, frame, step, kind, ports, prev)
     if inputs is not None and ABSENT in inputs.values():
-        if step.name is not None or default_name is not None:
-            frame.builder.names[name] = ABSENT
+        frame.builder.names[name] = ABSENT
         return ABSENT
     env = frame.env
     if inputs is None or inputs:
@@ -62,10 +62,10 @@ def run_op(
     )
     guard_left_out(context, node)
     guard_ties(context, frame, node, tie)
-    if step.name is not None or default_name is not None:
-        several = len(node.outputs) > 1
-        bound: Binding = Ports(dict(zip(node.output_names, node.outputs))) if several else node.outputs[0]
-        frame.builder.names[name] = bound
+    if len(node.outputs) == 1:  # as nearly always
+        frame.builder.names[name] = node.outputs[0]
+    else:
+        frame.builder.bind(name, dict(zip(node.output_names, node.outputs)))
     return node.outputs[0]
 
 

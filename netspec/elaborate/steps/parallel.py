@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Annotated, Any
 
 from netspec.diagnostics import Span
+from netspec.elaborate.building.guards import previous, required
 from netspec.elaborate.building.inner import branch_level, grouped
 from netspec.elaborate.building.merge import merge
-from netspec.elaborate.building.references import previous, required
 from netspec.elaborate.context import Context, Frame, elaborates
 from netspec.elaborate.messages.repairs import branch_labels, padding_help
 from netspec.elaborate.reading.values import AlreadyReported

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 from netspec.diagnostics import Label
+from netspec.elaborate.building.guards import previous, required
 from netspec.elaborate.building.inner import grouped
 from netspec.elaborate.building.merge import merge
-from netspec.elaborate.building.references import previous, required
 from netspec.elaborate.context import Context, Frame, elaborates
 from netspec.elaborate.messages.repairs import (
     changing_arguments,

@@ -9,13 +9,14 @@ from pydantic import ValidationError
 
 from netspec.diagnostics import Label, did_you_mean
 from netspec.dims import Size, pretty_shape
+from netspec.elaborate.building.guards import previous, required
 from netspec.elaborate.building.nodes import add_node, add_step, make_op, mark_training
-from netspec.elaborate.building.references import previous, reference, required
+from netspec.elaborate.building.references import reference
 from netspec.elaborate.building.step_names import step_name
 from netspec.elaborate.context import Context, Frame, elaborates
 from netspec.elaborate.passes.hoisting import hoisted
 from netspec.elaborate.reading.values import AlreadyReported
-from netspec.elaborate.state.levels import Binding, LevelBuilder, Ports
+from netspec.elaborate.state.levels import LevelBuilder
 from netspec.graph import Call, Loop, Value, axis_of_time, over_time
 from netspec.ops import OPS, ShapeError, Tensor
 from netspec.spec.reading import EMPTY, Flag, Written, read_name, reader
@@ -101,9 +102,7 @@ def elaborate(context: Context, frame: Frame, step: Scan, prev: Value | None, de
     mark_training(context, frame, actual, outputs, step.span)
     named = step.name is not None
     add_step(context, frame, Call(name, level, tuple(actual), outputs, step.span, named, frame.training))
-    if named or default_name is not None:
-        bound: Binding = outputs[0] if len(outputs) == 1 else Ports(dict(zip(results, outputs)))
-        frame.builder.names[name] = bound
+    frame.builder.bind(name, dict(zip(results, outputs)))
     return outputs[0]
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from netspec import library
 from netspec.diagnostics import Label, clipped, did_you_mean
 from netspec.dims import pretty_shape
+from netspec.elaborate.building.paths import hand_out_again
 from netspec.elaborate.building.references import reference
 from netspec.elaborate.context import Context, Frame, elaborates
 from netspec.elaborate.reading.scope import Scope, listed
@@ -62,6 +63,7 @@ def elaborate(
     if isinstance(original, Call) or original.op.functional is None:  # else there is nothing to share
         shares = original.shares or original.name
         frame.builder.steps[-1] = replace(steps[0], shares=shares, frozen=original.frozen, init=())
+        hand_out_again(context, frame.builder, shares, steps[0].name, step.span)
     return result
 
 

@@ -277,7 +277,7 @@ class Body:
         if value in self.wanted and self.wanted[value] not in live:
             return self.wanted[value]
         if index > 0 or self.lives_on(value, at) or step.training:
-            name = step.name if index == 0 else f"{step.name}_{step.output_names[index]}"
+            name = step.name if index == 0 else f"{step.name}_{step.output_names[index].replace('.', '_')}"
             if is_usable(name) and name not in live:
                 return name
         reusable = [name for name in freed if name in POOL and name not in live]

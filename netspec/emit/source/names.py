@@ -35,6 +35,8 @@ def is_variable(name: str) -> bool:
 
 def variable_name(name: str) -> str:
     """The name where it may be a variable's, else one like it."""
+    if name[:1].isdecimal():
+        name = f"x{name}"  # what a step gives that is called by a number
     return name if is_variable(name) else f"{name.lstrip('_') or 'value'}_"
 
 

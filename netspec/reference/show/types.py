@@ -10,6 +10,7 @@ from netspec.reference.word import Json
 
 DEFINITIONS: Mapping[str, str] = {
     "template": "name",
+    "reference": "step",
     "body": "list of steps",
     "start": "initialisation",
     "init": "mapping from parameters to initialisations",

@@ -51,7 +51,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
 """The same of the other words."""
 
 REFERENCES: Mapping[str, str] = {
-    "prev": "The step before this one, where a step names what it reads: `add: {from: [prev, shortcut]}`.",
+    "prev": "The step before this one, where a step names what it reads: `add: {from: [prev, shortcut]}`. Its other "
+    "outputs are `prev.h_n` and the like.",
 }
 """Words that stand for a step."""
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from netspec.ops import OPS, Op
 from netspec.ops.core.meanings import meaning
 from netspec.reference.sources.forms import call_keys
-from netspec.reference.values import SOURCE, TEXT, TEXTS, TIES
+from netspec.reference.values import REFERENCE, REFERENCE_LIST, SOURCE, TIES
 from netspec.reference.word import WordArgument
 from netspec.text.docstrings import field_docs
 
@@ -39,7 +39,7 @@ def described_arguments(op: type[Op]) -> Mapping[str, WordArgument]:
 
 def op_inputs(op: type[Op]) -> Mapping[str, WordArgument]:
     """Return an op's inputs as arguments of a call, which give each a step."""
-    return {port: WordArgument(port, PORT, TEXT, reads=True) for port in op.ports}
+    return {port: WordArgument(port, PORT, REFERENCE, reads=True) for port in op.ports}
 
 
 def op_call_keys(op: type[Op]) -> Mapping[str, WordArgument]:
@@ -47,10 +47,10 @@ def op_call_keys(op: type[Op]) -> Mapping[str, WordArgument]:
     keys = call_keys()
     source = keys["from"]
     if op.variadic:
-        holds = {**TEXTS, "minItems": 2}
+        holds = {**REFERENCE_LIST, "minItems": 2}
         source = WordArgument("from", source.doc, holds, required=True)
     else:
-        several = {**TEXTS, "minItems": 1, "maxItems": len(op.ports)}
+        several = {**REFERENCE_LIST, "minItems": 1, "maxItems": len(op.ports)}
         source = WordArgument("from", source.doc, {"anyOf": [SOURCE["anyOf"][0], several]})
     return {"from": source, "name": keys["name"], "freeze": keys["freeze"], "init": keys["init"], "tie": TIE}
 
