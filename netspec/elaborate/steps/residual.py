@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from pydantic import ValidationError
+
 from netspec.diagnostics import Label
 from netspec.elaborate.building.guards import previous, required
 from netspec.elaborate.building.inner import grouped
 from netspec.elaborate.building.merge import merge
+from netspec.elaborate.building.nodes import add_node, make_op
 from netspec.elaborate.context import Context, Frame, elaborates
 from netspec.elaborate.messages.repairs import (
     changing_arguments,
@@ -21,7 +24,9 @@ from netspec.elaborate.reading.scope import origin_labels
 from netspec.elaborate.reading.values import AlreadyReported
 from netspec.elaborate.state.levels import UNKNOWN
 from netspec.graph import Value
-from netspec.spec.reading import choice
+from netspec.ops import OPS
+from netspec.spec import Written
+from netspec.spec.reading import Number, choice
 from netspec.spec.steps import Body, TrainableStructure
 
 MERGES = ("add", "multiply", "maximum", "concat")
@@ -41,6 +46,7 @@ network:
       body: [conv2d: {out_channels: 32, kernel_size: 3, padding: 1}, relu]
       projection: [conv2d: {out_channels: 32, kernel_size: 1}]
       merge: add
+      drop_path: 0.1
       freeze: false
       init: {conv2d.weight: kaiming_normal}""",
         """\
@@ -58,6 +64,8 @@ network:
     """the shortcut's steps, built always"""
     merge: Annotated[str, choice(*MERGES)] = "add"
     """how the body's result and the shortcut join, in this order; default: `add`"""
+    drop_path: Number | None = None
+    """the probability that, in training, a row leaves out the body's result: stochastic depth; 0 adds no step"""
 
 
 @elaborates(Residual)
@@ -94,6 +102,21 @@ def around(context: Context, frame: Frame, step: Residual, prev: Value) -> Value
         help = help or projection_help(prev, result)
     elif shortcut is not prev:
         labels = last_step(body[:ended], "the body") + last_step(body[ended:], "the projection")
+    if step.drop_path is not None:
+        result = sometimes(context, frame, step, step.drop_path, result)
     message = residual_message(step.merge, result, shortcut)
     values = [result, shortcut]
     return merge(context, frame, step.merge, {}, values, step.span, "residual", labels, message, help)
+
+
+def sometimes(context: Context, frame: Frame, step: Residual, written: Written, value: Value) -> Value:
+    """Return the value left out at random in some rows, in training; as it is where the probability is 0."""
+    p = context.reader.value(written, frame.env)
+    try:
+        op = make_op(context, OPS["stochastic_depth"], {"p": p})
+    except ValidationError:
+        what, help = "`drop_path` must be a probability", "write a number from 0 to 1"
+        raise context.reader.misvalued(written, frame.env, what, p, help) from None
+    if not p:
+        return value
+    return add_node(context, frame, "", op, [value], step.span, {}).outputs[0]

@@ -1,7 +1,7 @@
 """Dropout: what training leaves out at random, and inference passes on."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from netspec.dims import Shape
 from netspec.ops.core.arguments import Probability
@@ -9,12 +9,12 @@ from netspec.ops.core.layout import OutputLayout
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
-from netspec.ops.core.tensors import Tensor, need_rank
+from netspec.ops.core.tensors import ShapeError, Tensor, need_rank
 from netspec.ops.core.window import LAYOUT
 
 
-class AnyDropout(Op):
-    """Base of the dropouts: outside training each is the identity."""
+class LeftOut(Op):
+    """Base of what leaves something out at random, with probability p: outside training each is the identity."""
 
     family = "dropout"
     main = "p"
@@ -22,11 +22,6 @@ class AnyDropout(Op):
     elementwise = True
 
     p: Probability = 0.5
-    inplace: bool = False
-
-    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
-        inplace = ", inplace=True" if self.inplace else ""
-        return f"{self.functional}({arguments[0]}, p={self.p}, training=self.training{inplace})"
 
     def saved(self, run: OpRun) -> Saved:
         if not self.p:
@@ -43,11 +38,24 @@ class AnyDropout(Op):
         return self.mask(output)
 
     def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
-        same = self.inplace or self.p == 0 or not run.training
+        same = self.p == 0 or not run.training
         return (OutputLayout(0, run.strides[0]),) if same else super().output_layout(run)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return inputs[0]
+
+
+class AnyDropout(LeftOut):
+    """Base of the dropouts that torch has."""
+
+    inplace: bool = False
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
+        inplace = ", inplace=True" if self.inplace else ""
+        return f"{self.functional}({arguments[0]}, p={self.p}, training=self.training{inplace})"
+
+    def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
+        return (OutputLayout(0, run.strides[0]),) if self.inplace else super().output_layout(run)
 
 
 class ChannelDropout(AnyDropout):
@@ -105,6 +113,30 @@ class Dropout3d(ChannelDropout):
     torch = "nn.Dropout3d"
     functional = "F.dropout3d"
     rank = 3
+
+
+class StochasticDepth(LeftOut):
+    """Zeroes rows, or the whole batch, with probability p, as ``torchvision.ops.stochastic_depth``: (N, …), kept."""
+
+    name = "stochastic_depth"
+
+    mode: Literal["row", "batch"] = "row"
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        if not shapes[0]:
+            raise ShapeError("stochastic_depth takes a tensor with rows, but its input has no dimensions")
+        return shapes[0]
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
+        x = arguments[0]
+        if not self.p:
+            return x
+        sizes = [f"{x}.shape[0]" if self.mode == "row" else "1", *("1" for _ in inputs[0].shape[1:])]
+        return f"{x} * F.dropout({x}.new_ones({', '.join(sizes)}), p={self.p}) if self.training else {x}"
+
+    def mask(self, output: Tensor) -> Tensor:
+        first, *others = output.shape
+        return Tensor((first if self.mode == "row" else 1, *(1 for _ in others)), output.dtype)
 
 
 class AlphaDropout(AnyDropout):

@@ -133,6 +133,8 @@ SPECIAL = {
     ("unsqueeze", "dim"): "where the new dimension stands",
     ("rms_norm", "eps"): "added to the mean square, against division by zero",
     ("pad", "mode"): "what is added: a constant, or a repetition of the input",
+    ("stochastic_depth", "p"): "the probability that a row, or the batch, is dropped",
+    ("stochastic_depth", "mode"): "drop each row by itself, or the whole batch",
     ("upsample", "mode"): "how new elements are made from their neighbours",
 }
 """The meaning of an argument in one op, where it is not the common one."""

@@ -157,6 +157,7 @@ HELD: Mapping[str, Json] = {
     "locals": LOCALS,
     "lists": named(or_expression({"type": "array"})),
     "name": NAME_TEXT,
+    "number": or_expression({"type": "number"}),
     "reference": REFERENCE,
     "results": REFERENCES,
     "sequences": REFERENCES,

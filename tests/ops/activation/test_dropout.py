@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from ops.oracle import case, cases, check, check_refused, refused
 from pydantic import ValidationError
 
 from netspec.testing.case import OpCase
+from netspec.testing.pytorch import run_lines
+from netspec.train.names import import_torchvision
 
 
 @cases(
@@ -17,10 +20,27 @@ from netspec.testing.case import OpCase
     case("dropout2d", "N 3 H W"),
     case("dropout3d", "N 3 D H W"),
     case("alpha_dropout", "N 3"),
+    case("stochastic_depth", "N 3 H W"),
+    case("stochastic_depth", "N 3", p=0.2, mode="batch"),
+    case("stochastic_depth", "N", p=0),
     case("feature_alpha_dropout", "N 3 H W"),
 )
 def test_matches_torch(case: OpCase) -> None:
     check(case)
+
+
+@pytest.mark.parametrize("mode", ["row", "batch"])
+@pytest.mark.parametrize("p", [0.0, 0.3, 1.0])
+def test_stochastic_depth_is_torchvisions(mode: str, p: float) -> None:
+    import_torchvision()
+    theirs = pytest.importorskip("torchvision").ops.stochastic_depth
+    one = case("stochastic_depth", "9 3 2", p=p, mode=mode)
+    x = torch.randn(9, 3, 2)
+    for seed in range(4):
+        torch.manual_seed(seed)
+        (ours,) = run_lines(one.op(), None, one.tensors(), [x.clone()], (0,), training=True)
+        torch.manual_seed(seed)
+        assert torch.equal(ours, theirs(x, p, mode, training=True))
 
 
 @cases(refused("dropout1d", "2 3 4 5"))
