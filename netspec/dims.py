@@ -198,6 +198,8 @@ def floor_div(size: Size, divisor: int) -> Size:
         raise ZeroDivisionError("a size can only be divided by a positive number")
     if isinstance(size, int):
         return size // divisor
+    if all(coefficient < 0 for monomial, coefficient in size.terms.items() if monomial):
+        return -ceil_div(-size, divisor)  # ⌊−A/d⌋ = −⌈A/d⌉
     shrink = math.gcd(divisor, *(coefficient for monomial, coefficient in size.terms.items() if monomial))
     if shrink > 1:  # ⌊(g·A + c)/(g·d)⌋ = ⌊(A + ⌊c/g⌋)/d⌋, as A is whole
         size = _size({monomial: coefficient // shrink for monomial, coefficient in size.terms.items()})

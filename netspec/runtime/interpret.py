@@ -159,9 +159,9 @@ class _Interpreter:
 
         holder: Any = nn.Module()
         holder.training = self.training
-        if op.torch is not None:
+        if op.has_module:
             holder.op = self.module(node, home)
-        module = "self.op" if op.torch is not None else None
+        module = "self.op" if op.has_module else None
         lines = op.statements(ForwardCall(module, arguments, targets, tensors, fresh))
         scope = {"torch": torch, "nn": nn, "F": F, "self": holder, **dict(zip(names, held))}
         exec(_compiled("\n".join(lines)), scope)

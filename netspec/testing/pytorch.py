@@ -33,7 +33,7 @@ def constructor_text(constructor: Constructor) -> str:
 
 def new_module(op: Op, tensors: Sequence[Any]) -> Any:
     """Return the op's module (or bare parameter) as torch makes it; ``None`` for an op without one."""
-    return None if op.torch is None else eval(constructor_text(op.module(*tensors)), scope())
+    return eval(constructor_text(op.module(*tensors)), scope()) if op.has_module else None
 
 
 def random_module(op: Op, tensors: Sequence[Any]) -> Any:
@@ -66,7 +66,7 @@ def lines_of(op: Op, tensors: Sequence[Any], targets: Sequence[str | None]) -> l
         reserved.add(name)
         return name
 
-    return op.statements(ForwardCall("self.op" if op.torch else None, arguments, targets, tensors, fresh))
+    return op.statements(ForwardCall("self.op" if op.has_module else None, arguments, targets, tensors, fresh))
 
 
 def run_lines(

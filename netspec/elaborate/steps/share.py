@@ -142,7 +142,7 @@ def _wiring(level: Level) -> object:
 
 def _made(node: Node) -> object:
     """Return the PyTorch that the node becomes: all of it that may depend on sizes."""
-    if node.op.torch is not None:
+    if node.op.has_module:
         return node.op.module(*node.tensors)
     arguments = [None if each is None else f"a{at}" for at, each in enumerate(node.arranged(node.inputs))]
     targets: list[str | None] = [f"b{at}" for at in range(len(node.outputs))]

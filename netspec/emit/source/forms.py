@@ -14,7 +14,7 @@ def is_chain(level: Level) -> bool:
     for step in level.steps:
         if step.training or step.shares or step.inputs != (value,) or len(step.outputs) != 1:
             return False
-        if isinstance(step, Node) and (step.op.torch is None or type(step.op).statements is not Op.statements):
+        if isinstance(step, Node) and (not step.op.has_module or type(step.op).statements is not Op.statements):
             return False  # it has no module, or its module is only a part of what it does
         value = step.outputs[0]
     return level.outputs == (value,)
@@ -37,6 +37,6 @@ def is_module(step: Step, level: Level) -> bool:
     """
     if isinstance(step, Call):
         return True
-    return step.op.torch is not None and (
+    return step.op.has_module and (
         (step.named and level.loop is None) or bool(step.shares) or step.op.functional is None
     )

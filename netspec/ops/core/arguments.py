@@ -174,15 +174,53 @@ class Axes(Argument):
 
 
 class Extent(Argument):
-    """A size: an integer of at least 0, or a symbolic one."""
+    """A size: an integer of at least ``least`` (0; any, if that is ``None``), or a symbolic one.
+
+    ``optional`` takes null too.
+    """
+
+    def __init__(self, least: int | None = 0, *, optional: bool = False):
+        self.least, self.optional = least, optional
+        self.wanted = "an integer" + ("" if least is None else f" of at least {least}") + ", or a symbolic size"
 
     def read(self, value: Any) -> Any:
-        if isinstance(value, Dim) or (is_integer(value) and value >= 0):
+        if isinstance(value, Dim) or (self.optional and value is None):
             return value
-        raise ValueError("an integer of at least 0, or a symbolic size")
+        if is_integer(value) and (self.least is None or value >= self.least):
+            return value
+        raise ValueError(self.wanted)
 
     def json_schema(self) -> dict[str, Any]:
-        return {"type": ["integer", "string"], "minimum": 0}
+        types = ["integer", "string", *(["null"] if self.optional else [])]
+        return {"type": types, **({} if self.least is None else {"minimum": self.least})}
+
+
+class Sizes(Argument):
+    """A list of sizes (kept as a tuple), each an integer of at least ``least`` or a symbolic one.
+
+    ``rest`` takes -1 as well, and ``wanted`` says for what; ``alone`` takes one size without a list; ``empty`` an empty
+    list.
+    """
+
+    def __init__(self, least: int | None = 1, rest: str = "", *, alone: bool = False, empty: bool = False):
+        self.least, self.rest, self.alone, self.empty = least, rest, alone, empty
+        self.wanted = "a list of sizes" + (f", {rest}" if rest else "")
+
+    def fits(self, value: Any) -> bool:
+        """Return whether a value is a size that may stand in the list."""
+        whole = is_integer(value) and (self.least is None or value >= self.least or (value == -1 and self.rest != ""))
+        return whole or isinstance(value, Dim)
+
+    def read(self, value: Any) -> Any:
+        items = value if isinstance(value, (list, tuple)) else (value,) if self.alone else None
+        if items is not None and (items or self.empty) and all(map(self.fits, items)):
+            return tuple(items)
+        raise ValueError(self.wanted)
+
+    def json_schema(self) -> dict[str, Any]:
+        one = {"type": ["integer", "string"]}
+        types = ["array", "integer", "string"] if self.alone else "array"
+        return {"type": types, "items": one, **({} if self.empty else {"minItems": 1})}
 
 
 class Nested(Argument):

@@ -3,14 +3,15 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
-from netspec.dims import Dim, Shape, Size, pretty, pretty_shape, times_shape
+from netspec.dims import Dim, Shape, Size, ceil_div, pretty, pretty_shape, times_shape
 from netspec.ops.core.agreement import differ
-from netspec.ops.core.arguments import INTEGER, Argument, Dtype, Extent, Listed, Nested, is_integer, lengths
+from netspec.ops.core.arguments import INTEGER, Dtype, Extent, Listed, Nested, Sizes, is_integer, lengths
 from netspec.ops.core.layout import OutputLayout, shortened, strides_of
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.roles.torch_form import Constructor, ForwardCall
+from netspec.ops.core.sizes import find, size_vector, size_vectors, spell_size
 from netspec.ops.core.tensors import ShapeError, Tensor
 
 PARAMETER = "nn.Parameter({})"
@@ -76,7 +77,10 @@ class Constant(Op):
 
 
 class Arange(Op):
-    """The integers from 0 to end − 1 (``torch.arange``); ``like`` has a symbolic end: -> (end), int64."""
+    """The integers from start on that come before end (``torch.arange``): -> (⌈(end − start)/step⌉), int64.
+
+    ``like`` lends its device, and has the symbolic sizes among them.
+    """
 
     name = "arange"
     family = "shape"
@@ -86,33 +90,34 @@ class Arange(Op):
     any_dtype = True
     saved_for_backward = "nothing"
 
-    end: Annotated[Any, Extent()]
+    start: Annotated[Any, Extent(None)] = 0
+    end: Annotated[Any, Extent(None)]
+    step: int = 1
+
+    def sizes_read(self, *inputs: Tensor | None) -> Iterable[Size]:
+        return self.start, self.end
 
     def infer(self, *inputs: Tensor | None) -> tuple[Tensor, ...]:
-        find("arange", self.end, inputs)
-        return (Tensor((self.end,), "int64"),)
+        if self.step == 0:
+            raise ShapeError("arange takes a step that is not 0", argument="step")
+        for size in self.sizes_read():
+            find("arange", size, inputs)
+        apart = self.end - self.start if self.step > 0 else self.start - self.end
+        return (Tensor((ceil_div(apart, abs(self.step)),), "int64"),)
 
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor | None]) -> str:
-        return f"torch.arange({spell_size('arange', self.end, arguments, inputs)}{on_device(arguments)})"
+        start, end = (spell_size("arange", size, arguments, inputs) for size in self.sizes_read())
+        numbers = [end] if (self.start, self.step) == (0, 1) else [start, end, *[str(self.step)] * (self.step != 1)]
+        return f"torch.arange({', '.join(numbers)}{on_device(arguments)})"
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor | None]) -> Any:
-        return count_up(builder, size_vector(builder, "arange", self.end, inputs, tensors))
+        start, end = (size_scalar(builder, "arange", size, inputs, tensors) for size in self.sizes_read())
+        return builder.op("Range", start, end, builder.constant(self.step))
 
     def detail(self) -> str:
-        return pretty(self.end)
-
-
-class Sizes(Argument):
-    """A list of sizes, each a positive integer or a symbolic one."""
-
-    def read(self, value: Any) -> Any:
-        items = value if isinstance(value, (list, tuple)) else (value,)
-        if items and all(isinstance(item, Dim) or (is_integer(item) and item > 0) for item in items):
-            return tuple(items)
-        raise ValueError("a list of sizes")
-
-    def json_schema(self) -> dict[str, Any]:
-        return {"type": ["array", "integer", "string"], "items": {"type": ["integer", "string"]}}
+        if self.step != 1:
+            return f"{pretty(self.start)} to {pretty(self.end)} by {self.step}"
+        return f"{pretty(self.start)} to {pretty(self.end)}" if self.start != 0 else pretty(self.end)
 
 
 class Filled(Op):
@@ -126,7 +131,10 @@ class Filled(Op):
     number: ClassVar[int]
     saved_for_backward = "nothing"
 
-    size: Annotated[Any, Sizes()]
+    size: Annotated[Any, Sizes(alone=True)]
+
+    def sizes_read(self, *inputs: Tensor | None) -> Iterable[Size]:
+        return self.size
 
     def infer(self, *inputs: Tensor | None) -> tuple[Tensor, ...]:
         for size in self.size:
@@ -143,8 +151,7 @@ class Filled(Op):
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor | None]) -> Any:
         made = builder.constant(self.number, self.infer(*tensors)[0].dtype)
-        sizes = [size_vector(builder, self.name, size, inputs, tensors) for size in self.size]
-        return builder.op("Expand", made, builder.op("Concat", *sizes, axis=0) if len(sizes) > 1 else sizes[0])
+        return builder.op("Expand", made, size_vectors(builder, self.name, self.size, inputs, tensors))
 
     def detail(self) -> str:
         return times_shape(self.size)
@@ -164,20 +171,6 @@ class Ones(Filled):
     number = 1
 
 
-class Growth(Argument):
-    """A list of sizes, each an integer, -1 to keep the input's, or a symbolic one."""
-
-    def read(self, value: Any) -> Any:
-        if isinstance(value, (list, tuple)) and all(
-            isinstance(item, Dim) or (is_integer(item) and (item > 0 or item == -1)) for item in value
-        ):
-            return tuple(value)
-        raise ValueError("a list of sizes, where -1 keeps the input's")
-
-    def json_schema(self) -> dict[str, Any]:
-        return {"type": "array", "items": {"type": ["integer", "string"]}}
-
-
 class Expand(Op):
     """Repeats dimensions of size 1 (``Tensor.expand``); ``like`` has symbolic sizes: (1, A) by [N, -1] -> (N, A)."""
 
@@ -189,7 +182,7 @@ class Expand(Op):
     any_dtype = True
     saved_for_backward = "nothing"
 
-    shape: Annotated[Any, Growth()]
+    shape: Annotated[Any, Sizes(1, "where -1 keeps the input's", empty=True)]
 
     def infer(self, *inputs: Tensor | None) -> tuple[Tensor, ...]:
         source = inputs[0]
@@ -206,10 +199,13 @@ class Expand(Op):
             new = len(sizes) < added
             if (new and wanted == -1) or (wanted != -1 and have != 1 and differ(have, wanted)):
                 raise ShapeError(found, argument="shape")
-            if wanted != -1 and wanted != have:
+            if wanted != have:
                 find("expand", wanted, inputs)
             sizes.append(have if wanted == -1 else wanted)
         return tuple(sizes)
+
+    def sizes_read(self, *inputs: Tensor | None) -> Iterable[Size]:
+        return self.shape
 
     def requirements(self, *inputs: Tensor | None) -> Iterable[tuple[Size, Size, str]]:
         assert inputs[0] is not None
@@ -230,43 +226,20 @@ class Expand(Op):
         return (OutputLayout(0, shortened(run.outputs[0].shape, strides)),)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor | None]) -> Any:
-        if all(isinstance(size, int) for size in self.shape):
-            return builder.op("Expand", inputs[0], builder.constant([abs(size) for size in self.shape]))
-        sizes = [
-            builder.constant([1]) if size == -1 else size_vector(builder, "expand", size, inputs, tensors)
-            for size in self.shape
-        ]
-        return builder.op("Expand", inputs[0], builder.op("Concat", *sizes, axis=0) if len(sizes) > 1 else sizes[0])
+        sizes = [abs(size) if isinstance(size, int) else size for size in self.shape]
+        return builder.op("Expand", inputs[0], size_vectors(builder, "expand", sizes, inputs, tensors))
 
     def detail(self) -> str:
-        return "→ " + "×".join(map(str, self.shape))
+        return "→ " + times_shape(self.shape)
 
 
-def find(name: str, size: Size, inputs: Sequence[Tensor | None]) -> tuple[int, int] | None:
-    """The input and the dimension of it that has a symbolic size; ``None`` for a known one."""
-    if isinstance(size, int):
-        return None
-    for place, tensor in enumerate(inputs):
-        if tensor is not None and size in tensor.shape:
-            return place, tensor.shape.index(size)
-    repair = f"give it a tensor that has this size: `{name}: {{…, like: x}}`"
-    raise ShapeError(f"{name} has no input with a dimension of size {pretty(size)}", help=repair)
-
-
-def spell_size(name: str, size: Size, arguments: Sequence[str], inputs: Sequence[Tensor | None]) -> str:
-    """A size in PyTorch: ``8``, ``x.size(1)``."""
-    found = find(name, size, inputs)
-    return str(size) if found is None else f"{arguments[found[0]]}.size({found[1]})"
-
-
-def size_vector(
+def size_scalar(
     builder: OnnxBuilder, name: str, size: Size, inputs: Sequence[Any], tensors: Sequence[Tensor | None]
 ) -> Any:
-    """A size in ONNX, as a vector of one element."""
-    found = find(name, size, tensors)
-    if found is None:
-        return builder.constant([size])
-    return builder.op("Shape", inputs[found[0]], start=found[1], end=found[1] + 1)
+    """Return a size in ONNX, as a number."""
+    if isinstance(size, int):
+        return builder.constant(size)
+    return builder.op("Squeeze", size_vector(builder, name, size, inputs, tensors), builder.constant([0]))
 
 
 def count_up(builder: OnnxBuilder, size: Any) -> Any:

@@ -5,13 +5,14 @@ from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
-from netspec.dims import Dim, InexactError, Shape, Size, exact_div, floor_div, pretty_shape, product
+from netspec.dims import Dim, InexactError, Shape, Size, exact_div, floor_div, pretty, pretty_shape, product, times_shape
 from netspec.ops.core.agreement import differ
-from netspec.ops.core.arguments import INTEGER, Integers, Listed, is_integer
+from netspec.ops.core.arguments import Integers, Sizes
 from netspec.ops.core.layout import NEW, OutputLayout, shortened, strides_of, viewed
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
+from netspec.ops.core.sizes import Worked, formula, size_vectors, spell_size
 from netspec.ops.core.tensors import ShapeError, Tensor, axis_of
 
 
@@ -66,7 +67,7 @@ class Flatten(Rearrangement):
         made = self.output_shape(shape)
         if axis_of(self.start_dim, len(shape)) == 1 and len(made) == 2:
             return builder.op("Flatten", inputs[0], axis=1)
-        return reshape(builder, inputs[0], shape, made)
+        return reshape(builder, inputs, tensors, made)
 
     def detail(self) -> str:
         return "" if (self.start_dim, self.end_dim) == (1, -1) else f"dim {self.start_dim} to {self.end_dim}"
@@ -80,9 +81,14 @@ class Unflatten(Rearrangement):
     functional = "torch.unflatten"
 
     dim: int
-    unflattened_size: Annotated[
-        Any, Listed("a list of sizes, of which one may be -1", lambda value: is_integer(value) and value, INTEGER)
-    ]
+    unflattened_size: Annotated[Any, Sizes(1, "of which one may be -1")]
+
+    @property
+    def has_module(self) -> bool:
+        return all(isinstance(size, int) for size in self.unflattened_size)
+
+    def sizes_read(self, *inputs: Tensor) -> Iterable[Size]:
+        return unread(self.unflattened_size, [tensor.shape for tensor in inputs])
 
     def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
         shape = inputs[0].shape
@@ -98,20 +104,23 @@ class Unflatten(Rearrangement):
         axis = axis_of(self.dim, len(shape))
         parts = self.parts(shape[axis])
         agree(shape[axis : axis + 1], parts, "unflattened_size")
+        guard_read(self.name, self.unflattened_size, shapes, "unflattened_size")
         return (*shape[:axis], *parts, *shape[axis + 1 :])
 
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
-        return f"torch.unflatten({arguments[0]}, {self.dim}, {self.unflattened_size})"
+        if self.has_module:
+            return f"torch.unflatten({arguments[0]}, {self.dim}, {self.unflattened_size})"
+        sizes = ", ".join(spelled(self.name, self.unflattened_size, arguments, inputs))
+        return f"torch.unflatten({arguments[0]}, {self.dim}, ({sizes}{',' * (len(self.unflattened_size) == 1)}))"
 
     def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
         return reshaped(run)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
-        shape = tensors[0].shape
-        return reshape(builder, inputs[0], shape, self.output_shape(shape))
+        return reshape(builder, inputs, tensors, self.output_shape(*(tensor.shape for tensor in tensors)))
 
     def detail(self) -> str:
-        return f"dim {self.dim} → " + "×".join(map(str, self.unflattened_size))
+        return f"dim {self.dim} → " + times_shape(self.unflattened_size)
 
 
 class Reshape(Rearrangement):
@@ -121,14 +130,10 @@ class Reshape(Rearrangement):
     functional = "torch.reshape"
     main = "shape"
 
-    shape: Annotated[
-        Any,
-        Listed(
-            "a list of sizes, of which one may be -1",
-            lambda value: isinstance(value, Dim) or (is_integer(value) and value),
-            {"type": ["integer", "string"]},
-        ),
-    ]
+    shape: Annotated[Any, Sizes(1, "of which one may be -1")]
+
+    def sizes_read(self, *inputs: Tensor) -> Iterable[Size]:
+        return unread(self.shape, [tensor.shape for tensor in inputs])
 
     def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
         made = resolve(self.shape, product(inputs[0].shape), "shape")
@@ -137,30 +142,20 @@ class Reshape(Rearrangement):
     def output_shape(self, *shapes: Shape) -> Shape:
         made = resolve(self.shape, product(shapes[0]), "shape")
         agree(shapes[0], made, "shape")
-        axes_of(shapes[0], made)
+        guard_read(self.name, self.shape, shapes, "shape")
         return made
 
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
-        x, source = arguments[0], inputs[0].shape
-        made = self.output_shape(source)
-        axes = axes_of(source, made)
-        new = [place for place, size in enumerate(made) if isinstance(size, Dim) and axes[place] is None]
-        free = new or [place for place, size in enumerate(self.shape) if size == -1]
-        sizes = [
-            "-1" if place in free else str(size) if isinstance(size, int) else f"{x}.size({axis})"
-            for place, (size, axis) in enumerate(zip(made, axes))
-        ]
-        return f"{x}.reshape({', '.join(sizes)})"
+        return f"{arguments[0]}.reshape({', '.join(spelled(self.name, self.shape, arguments, inputs))})"
 
     def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
         return reshaped(run)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
-        source = tensors[0].shape
-        return reshape(builder, inputs[0], source, self.output_shape(source))
+        return reshape(builder, inputs, tensors, self.output_shape(*(tensor.shape for tensor in tensors)))
 
     def detail(self) -> str:
-        return "→ " + "×".join(map(str, self.shape))
+        return "→ " + times_shape(self.shape)
 
 
 class Reordering(Rearrangement):
@@ -317,32 +312,44 @@ def agree(source: Shape, target: Shape, argument: str) -> None:
         raise ShapeError(f"{found} do not fit into {pretty_shape(target)}", argument=argument)
 
 
-def axes_of(source: Shape, target: Shape) -> list[int | None]:
-    """For each symbolic target size the dimension of the source that has it; ``None`` for what -1 must stand for."""
-    axes: list[int | None] = []
-    unknown = 0
-    for place, size in enumerate(target):
-        same = [axis for axis, have in enumerate(source) if have == size]
-        axes.append(place if place in same else same[0] if same else None)
-        unknown += isinstance(size, Dim) and not same
-    if unknown > 1:
-        text = f"only one size of {pretty_shape(target)} may be new to {pretty_shape(source)}"
-        raise ShapeError(text, argument="shape")
-    return axes
+def unread(sizes: Sequence[Size], shapes: Sequence[Shape]) -> list[Size]:
+    """Return the sizes that shapes do not tell, unless it is a lone one, for which -1 will do."""
+    missing = [size for size in sizes if formula(size, shapes) is None]
+    return missing if len(missing) > (-1 not in sizes) else []
 
 
-def reshape(builder: OnnxBuilder, x: Any, source: Shape, target: Shape) -> Any:
-    """ONNX Reshape whose symbolic sizes are copied, read from the input's shape, or found by -1."""
-    axes = axes_of(source, target)
-    sizes: list[int] = []
-    for place, (size, axis) in enumerate(zip(target, axes)):
-        sizes.append(size if isinstance(size, int) else 0 if axis == place else -1)
-    moved = [place for place, size in enumerate(sizes) if size == -1]
-    if len(moved) < 2:
-        return builder.op("Reshape", x, builder.constant(sizes))
-    parts = []
-    for place, axis in enumerate(axes):
-        read = place in moved and axis is not None
-        part = builder.op("Shape", x, start=axis, end=axis + 1) if read and axis is not None else None
-        parts.append(builder.constant([sizes[place]]) if part is None else part)
-    return builder.op("Reshape", x, builder.op("Concat", *parts, axis=0))
+def guard_read(name: str, sizes: Sequence[Size], shapes: Sequence[Shape], argument: str) -> None:
+    """Guard: what is made of these shapes can be told from them when the network runs."""
+    missing = unread(sizes, shapes)
+    if missing:
+        text = f"{name} has no input that tells the size {' or '.join(map(pretty, missing))}"
+        raise ShapeError(text, argument=argument)
+
+
+def place_left(sizes: Sequence[Size], shapes: Sequence[Shape]) -> int | None:
+    """Return the place that -1 may stand at: of a size that is not told, else of one that is to be worked out."""
+    if -1 in sizes:
+        return sizes.index(-1)
+    found = [formula(size, shapes) for size in sizes]
+    worked = [place for place, each in enumerate(found) if isinstance(each, Worked)]
+    return found.index(None) if None in found else next(iter(worked), None)
+
+
+def spelled(name: str, sizes: Sequence[Size], arguments: Sequence[str], inputs: Sequence[Tensor]) -> list[str]:
+    """Return the sizes in PyTorch, with -1 where it will do."""
+    left = place_left(sizes, [tensor.shape for tensor in inputs])
+    return [
+        "-1" if place == left else spell_size(name, size, arguments, inputs) for place, size in enumerate(sizes)
+    ]
+
+
+def reshape(builder: OnnxBuilder, inputs: Sequence[Any], tensors: Sequence[Tensor], target: Shape) -> Any:
+    """ONNX Reshape whose symbolic sizes are copied, read from the inputs' shapes, or found by -1."""
+    source = tensors[0].shape
+    copied = [isinstance(size, Dim) and size in source[place : place + 1] for place, size in enumerate(target)]
+    sizes: list[Size] = [0 if copy else size for copy, size in zip(copied, target)]
+    moved = [place for place, size in enumerate(sizes) if isinstance(size, Dim)]
+    left = moved[0] if len(moved) == 1 else place_left(sizes, [tensor.shape for tensor in tensors])
+    if left is not None:
+        sizes[left] = -1
+    return builder.op("Reshape", inputs[0], size_vectors(builder, "reshape", sizes, inputs, tensors))

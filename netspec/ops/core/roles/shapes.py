@@ -15,7 +15,8 @@ class OpShapes(OpSignature):
     ``infer``, if there are several outputs, or dtypes differ.
 
     May say: ``any_dtype``, whether it takes integers and booleans too; ``torch_lacks``, the dtypes for which torch has
-    no kernel on a CPU; ``input_range``, ``requirements`` and ``bounds``, what inputs it takes.
+    no kernel on a CPU; ``input_range``, ``requirements`` and ``bounds``, what inputs it takes; ``sizes_read``, which
+    symbolic sizes it must know when it runs.
     """
 
     any_dtype: ClassVar[bool] = False
@@ -46,6 +47,13 @@ class OpShapes(OpSignature):
         """Yield sizes that must not be too small or too large; that outputs are left something is asked of every op.
 
         Checked after ``infer``. One that holds for some sizes only becomes a requirement of the network.
+        """
+        return ()
+
+    def sizes_read(self, *inputs: Tensor) -> Iterable[Size]:
+        """Yield the symbolic sizes that the op must know when it runs.
+
+        Where the inputs do not tell them, it gets further ones, behind those of its ports, that do.
         """
         return ()
 

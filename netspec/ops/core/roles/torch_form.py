@@ -58,6 +58,11 @@ class OpTorch(OpSignature):
     torch: ClassVar[str | None] = None
     functional: ClassVar[str | None] = None
 
+    @property
+    def has_module(self) -> bool:
+        """Return whether the op can be a module with these arguments."""
+        return self.torch is not None
+
     def sizes(self, *inputs: Tensor) -> Mapping[str, Any]:
         """Return the constructor arguments that the inputs decide: ``{"in_channels": 3}``."""
         return {}
