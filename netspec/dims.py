@@ -18,8 +18,7 @@ Size = Union[int, "Dim"]
 Shape = tuple[Size, ...]
 Monomial = tuple[tuple["Atom", int], ...]
 
-MAX_TERMS = 256
-MAX_DEPTH, MAX_DIVISIONS = 100, 1000
+MAX_TERMS, MAX_DEPTH, MAX_DIVISIONS = 256, 100, 1000
 """The most terms of a product of sums, the most divisions inside each other, and the most that one may hold."""
 
 
@@ -341,8 +340,7 @@ def pretty_shape(shape: Shape) -> str:
 
 def times_shape(shape: Shape) -> str:
     """For tables and diagrams: ``N×64×⌈H/2⌉×⌈W/2⌉``; a lone size stays alone, a scalar is ``()``."""
-    texts = (pretty(size) for size in shape)
-    return "×".join(f"({text})" if " " in _BRACKETED.sub("", text) else text for text in texts) or "()"
+    return "×".join(f"({text})" if " " in _BRACKETED.sub("", text) else text for text in map(pretty, shape)) or "()"
 
 
 _BRACKETED = re.compile(r"[⌊⌈].*[⌋⌉](?=[^⌋⌉]*$)")

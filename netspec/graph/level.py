@@ -39,7 +39,8 @@ class Node:
     ``name`` is its place in its level; ``named`` says that the author chose it. ``structure`` is ``residual`` or
     ``parallel`` for a node that a structure made to merge its branches (a residual's inputs are the body's
     result and the shortcut, in this order), ``scan`` for what a scan begins with: zeros, the numbers of its iterations.
-    ``training`` marks what runs in training only. ``ports`` names the inputs of an op that has optional ones. ``ties``
+    ``training`` marks what runs in training only. ``ports`` names the inputs of an op that has optional ones; behind
+    those of the ports come inputs of which the op reads nothing but their sizes. ``ties``
     maps parameters that are another's to the path of that one. ``shares`` is the step of the same level whose module
     this runs again. ``frozen`` says that its own parameters are not trained, ``init`` where they start.
     """
@@ -59,11 +60,11 @@ class Node:
     init: tuple[InitRule, ...] = ()
 
     def arranged(self, items: Sequence[Item]) -> list[Item | None]:
-        """One item for each port of the op, ``None`` for a port left out, from one for each input."""
+        """One item for each port of the op, ``None`` for a port left out, from one for each input; then the others."""
         if not self.ports:
             return [*items]
         by_port = dict(zip(self.ports, items))
-        return [by_port.get(port) for port in self.op.ports]
+        return [*(by_port.get(port) for port in self.op.ports), *items[len(self.ports) :]]
 
     @property
     def merges(self) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 from netspec import library
 from netspec.diagnostics import Label, Report, Span, clipped, did_you_mean, nearest
+from netspec.dims import Dim
 from netspec.elaborate.reading.scope import origin_labels, show
 from netspec.expressions import ExpressionError, UnknownError, parse, parse_template
 from netspec.ops import OPS
@@ -181,6 +182,7 @@ TYPE_HELP = {
     "float": "write a number, or an expression that evaluates to one",
     "bool": "write true or false, or a condition",
     "str": "write a string; quote it if it is a number",
+    "size": "write an integer, or an expression that gives a size: `shape[2]`",
 }
 
 
@@ -213,7 +215,9 @@ def fit(value: Any, type: str) -> Any:
         return None if any(item is None for item in items) else items
     if type == "float" and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    wanted = {"int": int, "float": float, "bool": bool, "str": str}[type]
+    if type == "size" and isinstance(value, Dim):
+        return value
+    wanted = {"size": int, "int": int, "float": float, "bool": bool, "str": str}[type]
     return value if isinstance(value, wanted) and isinstance(value, bool) == (type == "bool") else None
 
 

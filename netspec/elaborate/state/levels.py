@@ -42,11 +42,22 @@ class LevelBuilder:
     A name that belongs to a level around it is captured: it becomes a further input of this level. What a path leads to
     in a level inside is handed out: it becomes a further output of that one, also when that one has been closed, which
     is closed anew together with the level around it.
+    ``caller`` is the level that calls a block, of which the block sees nothing but the network's inputs, to read their
+    sizes.
     """
 
-    def __init__(self, kind: LevelKind, title: str, span: Span, path: str, parent: LevelBuilder | None = None):
+    def __init__(
+        self,
+        kind: LevelKind,
+        title: str,
+        span: Span,
+        path: str,
+        parent: LevelBuilder | None = None,
+        caller: LevelBuilder | None = None,
+    ):
         self.kind, self.title, self.span, self.path, self.parent = kind, title, span, path, parent
         self.name = path.rpartition(".")[2]
+        self.caller = caller
         self.steps: list[Step] = []
         self.names: dict[str, Binding] = {}
         self.incomplete = False  # a faulty step may have made names that nobody knows
@@ -92,6 +103,22 @@ class LevelBuilder:
             self.has_grown = True
             self.give(name, value)
         return self.handed[value]
+
+    @property
+    def around(self) -> LevelBuilder | None:
+        """The level that this one stands in, or that calls it; ``None`` for the network."""
+        return self.parent or self.caller
+
+    @property
+    def network(self) -> LevelBuilder:
+        """The network's own level."""
+        return self if self.around is None else self.around.network
+
+    def bring(self, owner: LevelBuilder, value: Value, name: str) -> Value:
+        """This level's own value for one that belongs to ``owner``, a level somewhere around it."""
+        if self is owner or self.around is None:
+            return value
+        return self.enter(self.around.bring(owner, value, name), name)
 
     def is_incomplete(self) -> bool:
         """Return whether a name that is not found may be missing because of a fault that has been reported."""

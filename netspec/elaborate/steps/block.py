@@ -61,7 +61,7 @@ def run_block(
             if level is None:
                 raise AlreadyReported
             context.budget.charge_layers(context.layers_of[level], step.span)
-        elif (known := cached_level(context, memo, key, block)) is not None:
+        elif (known := cached_level(context, frame.builder, memo, key, block)) is not None:
             level, layers = known
             context.budget.charge_layers(layers, step.span)
             context.expanded[memo], context.layers_of[level] = level, layers
@@ -69,17 +69,24 @@ def run_block(
             context.budget.charge_iterations(5, step.span)  # an expansion costs about as much
             before, first = context.budget.layers, len(context.requirements.noted)
             context.expanded[memo] = None  # as long as it has not come to a good end
-            level = expand(context, key, block, scope, arguments, inputs, frame.builder.path_of(name))
+            level = expand(context, key, block, scope, arguments, inputs, frame.builder, name)
             context.expanded[memo] = level
             layers = context.layers_of[level] = context.budget.layers - before
             needed = tuple(dict.fromkeys(context.requirements.noted[first:]))
             context.cache.expanded[memo, block_context(context, key, block)] = level, layers, needed
     outputs = tuple(Value(value.tensor) for value in level.outputs)
+    actual += measured_inputs(frame.builder, level, len(actual))
     mark_training(context, frame, actual, outputs, step.span)
     named = step.name is not None
     add_step(context, frame, Call(name, level, tuple(actual), outputs, step.span, named, frame.training))
     frame.builder.bind(name, dict(zip(level.output_names, outputs)))
     return outputs[0]
+
+
+def measured_inputs(caller: LevelBuilder, level: Level, first: int) -> list[Value]:
+    """Return the inputs of the network whose sizes a block reads, as the level that calls it has them."""
+    given = {name: value for value, _, name in caller.network.declared}
+    return [caller.bring(caller.network, given[name], name) for name in level.input_names[first:]]
 
 
 def guard_nesting(context: Context, step: CallStep, key: str, block: BlockSpec) -> None:
@@ -94,7 +101,9 @@ def guard_nesting(context: Context, step: CallStep, key: str, block: BlockSpec) 
         raise context.reader.error("too-deep", message, step.span, help="nest fewer blocks")
 
 
-def cached_level(context: Context, memo: Any, key: str, block: BlockSpec) -> tuple[Level, int] | None:
+def cached_level(
+    context: Context, caller: LevelBuilder, memo: Any, key: str, block: BlockSpec
+) -> tuple[Level, int] | None:
     """A block's level and its number of layers, where another variant has made it and it fits this one."""
     known = context.cache.expanded.get((memo, block_context(context, key, block)))
     if known is None:
@@ -149,10 +158,11 @@ def expand(
     scope: Scope,
     arguments: Mapping[str, Any],
     inputs: Mapping[str, Value],
-    path: str,
+    caller: LevelBuilder,
+    name: str,
 ) -> Level:
     """A block's body as a level, for these arguments and inputs; its expressions see ``scope``."""
-    builder = LevelBuilder("block", key, block.span, path)
+    builder = LevelBuilder("block", key, block.span, caller.path_of(name), caller=caller)
     formal = {name: Value(value.tensor, value.optional) for name, value in inputs.items()}
     builder.declared = [(value, value, name) for name, value in formal.items()]
     builder.names = {**dict.fromkeys(block.formal, ABSENT), **formal}

@@ -7,6 +7,7 @@ from itertools import combinations
 from typing import Any
 
 from netspec.elaborate.building.guards import previous, required
+from netspec.elaborate.building.measured import measured
 from netspec.elaborate.building.nodes import add_node
 from netspec.elaborate.building.op_arguments import read_op
 from netspec.elaborate.building.references import reference, references
@@ -46,12 +47,13 @@ def run_op(
     if step.main is not None and kind.main is not None:
         arguments[kind.main] = step.key, step.main
     wires = step.source.items if isinstance(step.source, ListNode) else ()
+    read = [*inputs.values()]
     node = add_node(
         context,
         frame,
         name,
         op,
-        [*inputs.values()],
+        [*read, *measured(context, frame, op, read)],
         step.span,
         arguments,
         named=step.name is not None,

@@ -17,7 +17,7 @@ class Read(NamedTuple):
 
 
 class Worked(NamedTuple):
-    """What an operator (``+``, ``-``, ``*``, ``//``) makes of two sizes."""
+    """The result of an operator (``+``, ``-``, ``*``, ``//``) on two sizes."""
 
     operator: str
     left: "Formula"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
-from netspec.dims import Dim, Shape, Size, ceil_div, pretty, pretty_shape, times_shape
+from netspec.dims import Shape, Size, ceil_div, pretty, pretty_shape, times_shape
 from netspec.ops.core.agreement import differ
 from netspec.ops.core.arguments import INTEGER, Dtype, Extent, Listed, Nested, Sizes, is_integer, lengths
 from netspec.ops.core.layout import OutputLayout, shortened, strides_of
@@ -95,7 +95,7 @@ class Arange(Op):
     step: int = 1
 
     def sizes_read(self, *inputs: Tensor | None) -> Iterable[Size]:
-        return self.start, self.end
+        yield from (self.start, self.end)
 
     def infer(self, *inputs: Tensor | None) -> tuple[Tensor, ...]:
         if self.step == 0:
@@ -134,7 +134,7 @@ class Filled(Op):
     size: Annotated[Any, Sizes(alone=True)]
 
     def sizes_read(self, *inputs: Tensor | None) -> Iterable[Size]:
-        return self.size
+        yield from self.size
 
     def infer(self, *inputs: Tensor | None) -> tuple[Tensor, ...]:
         for size in self.size:
@@ -205,7 +205,7 @@ class Expand(Op):
         return tuple(sizes)
 
     def sizes_read(self, *inputs: Tensor | None) -> Iterable[Size]:
-        return self.shape
+        yield from self.shape
 
     def requirements(self, *inputs: Tensor | None) -> Iterable[tuple[Size, Size, str]]:
         assert inputs[0] is not None

@@ -11,7 +11,7 @@ from netspec.ops import ShapeError, Tensor
 from netspec.testing.case import OpCase
 from netspec.testing.pytorch import constructor_text, lines_of
 
-N, T = Dim.symbol("N"), Dim.symbol("T")
+N, T, S = (Dim.symbol(name) for name in "NTS")
 LONG = ({"N": 2, "T": 5, "S": 4}, {"N": 1, "T": 3, "S": 3}, {"N": 3, "T": 8, "S": 11})
 
 
@@ -42,12 +42,17 @@ LONG = ({"N": 2, "T": 5, "S": 4}, {"N": 1, "T": 3, "S": 3}, {"N": 3, "T": 8, "S"
     several("constant", "N T", value=[True, False], dtype="bool"),
     several("arange", "N T", end=T),
     several("arange", None, end=7),
+    several("arange", "N T", start=-1, end=T + 4, step=2),
+    several("arange", "N T", start=T, end=-1, step=-1),
+    several("arange", "N T", start=N, end=N + T),
     several("zeros", "N T", size=[N, 3, T]),
     several("zeros", None, size=[2, 3]),
     several("ones", "N T int64<9", size=[T, 1]),
     several("expand", "1 1 4", "N T", shape=[N, T, -1]),
     several("expand", "N 1", None, shape=[3, -1, 5]),
     several("expand", "N 1", "T", shape=[N, T]),
+    several("zeros", "N T", size=[T + 1, N * T]),
+    several("expand", "N 1", "T", shape=[N, T + 1]),
 )
 def test_matches_torch(case: OpCase) -> None:
     check_several(case)
@@ -62,6 +67,10 @@ def test_matches_torch(case: OpCase) -> None:
         (several("split", "N 7", split_size_or_sections=[7], dim=1), "y = a.split((7,), dim=1)[0]"),
         (several("arange", "N T", end=T), "y = torch.arange(a.size(1), device=a.device)"),
         (several("arange", None, end=5), "y = torch.arange(5)"),
+        (
+            several("arange", "N T", start=N, end=N + T),
+            "y = torch.arange(a.size(0), a.size(0) + a.size(1), device=a.device)",
+        ),
         (several("expand", "1 4", "N T 4", shape=[N, -1]), "y = a.expand(b.size(0), -1)"),
         (several("parameter", shape=[3]), "y = self.op"),
         (several("zeros", "N T", size=[N, 3]), "y = a.new_zeros(a.size(0), 3)"),
@@ -103,7 +112,7 @@ def test_constructors() -> None:
             several("split", "N T", split_size_or_sections=3, dim=1),
             "a dimension that is split into parts of equal size must be a known number, but is T",
         ),
-        (several("arange", "N 4", end=T), "arange has no input with a dimension of size T"),
+        (several("arange", "N 4", end=T), "arange has no input that tells the size T"),
         (several("expand", "2 3", None, shape=[2, 4]), "expand cannot make [2, 4] of [2, 3]"),
         (several("expand", "2 3", None, shape=[-1]), "expand cannot make [-1] of [2, 3]"),
         (

@@ -9,7 +9,7 @@ from netspec.dims import Dim, product
 from netspec.ops import ShapeError, Tensor
 from netspec.testing.case import OpCase, read_shape
 
-N, H, W = (Dim.symbol(name) for name in "NHW")
+N, H, W, L = (Dim.symbol(name) for name in "NHWL")
 
 
 @cases(
@@ -25,6 +25,9 @@ N, H, W = (Dim.symbol(name) for name in "NHW")
     case("unflatten", "N 6 L", dim=1, unflattened_size=[2, 3]),
     case("unflatten", "N 6 L", dim=-2, unflattened_size=[-1, 2]),
     case("unflatten", "N 4*L W", dim=1, unflattened_size=[-1, 4]),
+    case("unflatten", "N 4*L W", dim=1, unflattened_size=[4, L]),
+    case("reshape", "N 3 H W", shape=[H * W, N, 3]),
+    case("reshape", "N 3 H W", shape=[(H + 1) * W - W, 3, N]),
     case("reshape", "N 6 L", shape=[N, 2, 3, -1]),
     case("reshape", "N 4*L", shape=[N, 4, -1]),
     case("reshape", "N 3 H W", shape=[N, 3, H * W]),
@@ -68,7 +71,7 @@ def test_refuses_what_torch_refuses(case: OpCase) -> None:
         ("N 6 L", [N, 3, -1], "x.reshape(x.size(0), 3, -1)"),
         ("N 3 H W", [N, 3, H * W], "x.reshape(x.size(0), 3, -1)"),
         ("N 3 H W", [W, -1], "x.reshape(x.size(3), -1)"),
-        ("N H 2 W", [N, 2 * W, -1], "x.reshape(x.size(0), -1, x.size(1))"),
+        ("N H 2 W", [N, 2 * W, -1], "x.reshape(x.size(0), x.size(3) * 2, -1)"),
         ("4 6", [3, 8], "x.reshape(3, 8)"),
     ],
 )
@@ -84,7 +87,7 @@ def test_reshape_text(source: str, shape: list[object], text: str) -> None:
         ("4 6", [5, -1], "24 elements of [4, 6] do not fit into [5, 4]"),
         ("4 6", [-1, -1], "one size may be -1, all others are at least 1"),
         ("4 6", [-2, 3], "one size may be -1, all others are at least 1"),
-        ("N H W", [H * W, H * N], "only one size of [H·W, H·N] may be new to [N, H, W]"),
+        ("N H W", [H * W, Dim.symbol("S"), Dim.symbol("T")], "reshape has no input that tells the size S or T"),
         ("N 6", [W, -1], "-1 has no integer size, as 6·N is not a multiple of W"),
     ],
 )
