@@ -41,9 +41,8 @@ class LevelBuilder:
 
     A name that belongs to a level around it is captured: it becomes a further input of this level. What a path leads to
     in a level inside is handed out: it becomes a further output of that one, also when that one has been closed, which
-    is closed anew together with the level around it.
-    ``caller`` is the level that calls a block, of which the block sees nothing but the network's inputs, to read their
-    sizes.
+    is closed anew together with the level around it. ``caller`` is the level that calls a block, of which the block
+    sees nothing but the network's inputs, to read their sizes.
     """
 
     def __init__(
