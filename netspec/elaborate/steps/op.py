@@ -7,7 +7,6 @@ from itertools import combinations
 from typing import Any
 
 from netspec.elaborate.building.guards import previous, required
-from netspec.elaborate.building.measured import measured
 from netspec.elaborate.building.nodes import add_node
 from netspec.elaborate.building.op_arguments import read_op
 from netspec.elaborate.building.references import reference, references
@@ -18,6 +17,7 @@ from netspec.elaborate.messages.unknowns import JOIN_HELP
 from netspec.elaborate.reading.scope import listed
 from netspec.elaborate.reading.values import AlreadyReported
 from netspec.elaborate.state.levels import ABSENT
+from netspec.elaborate.state.measured import measured
 from netspec.expressions import UNKNOWN_VALUE
 from netspec.graph import Node, Value
 from netspec.ops import Op, ShapeError
@@ -53,7 +53,7 @@ def run_op(
         frame,
         name,
         op,
-        [*read, *measured(context, frame, op, read)],
+        [*read, *measured(frame.builder, op, read, lambda value: is_there(context, frame, value))],
         step.span,
         arguments,
         named=step.name is not None,
@@ -69,6 +69,11 @@ def run_op(
     else:
         frame.builder.bind(name, dict(zip(node.output_names, node.outputs)))
     return node.outputs[0]
+
+
+def is_there(context: Context, frame: Frame, value: Value) -> bool:
+    """Return whether a value is there whenever the step runs."""
+    return not value.optional and (frame.training or value not in context.training_only)
 
 
 def op_inputs(

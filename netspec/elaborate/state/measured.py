@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from netspec.dims import Dim, Shape, Size
-from netspec.elaborate.context import Context, Frame
 from netspec.elaborate.state.levels import LevelBuilder
 from netspec.graph import Call, Value
 from netspec.ops import Op
 from netspec.ops.core.sizes import formula
 
 
-def measured(context: Context, frame: Frame, op: Op, inputs: Sequence[Value]) -> list[Value]:
-    """Return the values, as few as will do, that tell the sizes which an op's own inputs do not.
+def measured(builder: LevelBuilder, op: Op, inputs: Sequence[Value], is_there: Callable[[Value], bool]) -> list[Value]:
+    """Return the values, as few as will do, that tell the sizes which an op's own inputs do not; ``is_there`` tells
+    which ones a step may read.
 
     They are values of the level itself, else of the levels around it, else inputs of the network. Where there are none,
     the op says what it lacks.
@@ -23,11 +23,11 @@ def measured(context: Context, frame: Frame, op: Op, inputs: Sequence[Value]) ->
     missing = [size for size in op.sizes_read(*(value.tensor for value in inputs)) if not told(size, shapes)]
     if not missing:
         return []
-    seen = [each for each in _candidates(frame.builder) if _is_there(context, frame, each.value)]
+    seen = [each for each in _candidates(builder) if is_there(each.value)]
 
     def find(tells: Callable[[Shape], bool]) -> Value | None:
         found = next((each for each in seen if tells(each.value.shape)), None)
-        return None if found is None else frame.builder.bring(*found)
+        return None if found is None else builder.bring(*found)
 
     one = find(lambda shape: all(size in shape for size in missing))
     one = one or find(lambda shape: all(told(size, [*shapes, shape]) for size in missing))
@@ -64,8 +64,3 @@ def _candidates(builder: LevelBuilder) -> Iterator[_Candidate]:
         level = level.parent
     network = builder.network
     yield from (_Candidate(network, value, name) for value, _, name in network.declared)
-
-
-def _is_there(context: Context, frame: Frame, value: Value) -> bool:
-    """Return whether a value is there whenever the step runs."""
-    return not value.optional and (frame.training or value not in context.training_only)
