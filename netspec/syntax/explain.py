@@ -6,10 +6,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-import yaml
-
 from netspec.dataclass import dataclass
 from netspec.diagnostics import Report, Source, Span
+from netspec.syntax.pyyaml import yaml
 
 
 @dataclass(frozen=True, slots=True)

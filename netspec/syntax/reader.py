@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from dataclasses import field
 from typing import Any, NoReturn
 
-import yaml
-
 from netspec.dataclass import dataclass
 from netspec.diagnostics import Label, Report, Source, Span, SpecError, nearest
 from netspec.syntax.characters import check_characters
 from netspec.syntax.explain import Explainer
 from netspec.syntax.files import DEFAULT, RAISE, FileLimits
 from netspec.syntax.nodes import ListNode, MapNode, ScalarNode, SyntaxNode
+from netspec.syntax.pyyaml import yaml
 from netspec.syntax.scalars import Trap, resolve
 
 COMPREHENSION = re.compile(r"\sfor\s+[\w, ]+?\s+in\s")
