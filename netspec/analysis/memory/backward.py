@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from netspec.analysis.memory.precision import bytes_of
 from netspec.analysis.memory.running import LiveStorages, Move, Peak
 from netspec.analysis.memory.storage import PlacedTensor, Storage
 from netspec.dims import Size
@@ -13,7 +12,7 @@ from netspec.graph import Value
 
 def gradients_of(values: Sequence[Value], placed: Sequence[PlacedTensor | None]) -> list[tuple[Value, Size]]:
     """Return the values that gradients flow to, each with the bytes of its gradient."""
-    return [(value, bytes_of(each.tensor)) for value, each in zip(values, placed) if each is not None and each.needs]
+    return [(value, each.size) for value, each in zip(values, placed) if each is not None and each.needs]
 
 
 class LevelBackward:

@@ -16,11 +16,39 @@ from netspec.graph import Call, Level, Node, Step, Value
 from netspec.ops import Tensor
 
 
-class ForwardPass:
-    """One forward pass. Runs of equal levels on inputs that are alike are worked out once."""
+class StepOrder:
+    """Steps of a level in the order that they run in, each with the values that nothing reads behind it.
 
-    def __init__(self, sizes: Mapping[str, int], training: bool, precision: str, tied: Ties, device: str):
-        self.training = training
+    The values in ``ends`` stay.
+    """
+
+    def __init__(self, level: Level, steps: Sequence[Step], ends: Iterable[Value]):
+        schedule = LevelSchedule(level)
+        reads = [schedule.reads(step, None) if isinstance(step, Call) else step.inputs for step in steps]
+        last = {value: at for at, read in enumerate(reads) for value in read}
+        last |= dict.fromkeys(ends, len(steps))
+        self.steps = [
+            (step, [value for value in dict.fromkeys([*read, *step.outputs]) if last.get(value, -1) <= at])
+            for at, (step, read) in enumerate(zip(steps, reads))
+        ]
+
+
+class ForwardPass:
+    """One forward pass. Runs of equal levels on inputs that are alike are worked out once.
+
+    ``orders`` has what is known of levels from other passes, in training or not as this one.
+    """
+
+    def __init__(
+        self,
+        sizes: Mapping[str, int],
+        training: bool,
+        precision: str,
+        tied: Ties,
+        device: str,
+        orders: dict[Level, StepOrder],
+    ):
+        self.training, self.orders = training, orders
         self.nodes = NodePass(sizes, training, precision, tied, device)
         self._known: dict[object, LevelSummary] = {}
 
@@ -56,7 +84,9 @@ class ForwardPass:
         frame = RunningLevel(level, dict(zip(level.inputs, inputs)), live, own, frozen=frozen, again=again)
         number, backward = self.nodes.number, NONE
         if level.loop is None:
-            self.run(frame, self.chosen(level.steps), level.outputs)
+            if level not in self.orders:
+                self.orders[level] = StepOrder(level, self.chosen(level.steps), level.outputs)
+            self.run_in_order(frame, self.orders[level])
             results = [frame.values.get(value) for value in level.outputs]
             kept = frame.record.total
             if self.training:
@@ -84,20 +114,22 @@ class ForwardPass:
         known_as: Callable[[Tensor], Tensor] = lambda tensor: tensor,
     ) -> None:
         """Run steps of a level. The values in ``ends`` stay; ``known_as`` says what a value's tensor is here."""
-        schedule = LevelSchedule(frame.level)
-        reads = [schedule.reads(step, None) if isinstance(step, Call) else step.inputs for step in steps]
-        last = {value: at for at, read in enumerate(reads) for value in read}
-        last |= dict.fromkeys(ends, len(steps))
-        for at, step in enumerate(steps):
+        self.run_in_order(frame, StepOrder(frame.level, steps, ends), known_as)
+
+    def run_in_order(
+        self, frame: RunningLevel, order: StepOrder, known_as: Callable[[Tensor], Tensor] = lambda tensor: tensor
+    ) -> None:
+        """Run steps of a level; see ``run``."""
+        for step, read_last in order.steps:
             results = self.step(frame, step, known_as)
             for value, placed in zip(step.outputs, results):
                 frame.values[value] = placed
                 if placed is not None and placed.home not in frame.own:
                     frame.live.add(placed.home)
             frame.live.moment()
-            for value in {*reads[at], *step.outputs}:
+            for value in read_last:
                 gone = frame.values.get(value)
-                if last.get(value, -1) <= at and gone is not None:
+                if gone is not None:
                     frame.live.drop(gone.home)
 
     def step(self, frame: RunningLevel, step: Step, known_as: Callable[[Tensor], Tensor]) -> list[PlacedTensor | None]:

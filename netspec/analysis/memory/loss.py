@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from netspec.analysis.memory.precision import bytes_of
 from netspec.analysis.memory.running import LevelSummary
 from netspec.analysis.memory.step import ScoreMemory, TrainingStep
 from netspec.analysis.memory.storage import PlacedTensor
@@ -68,5 +67,5 @@ def term(loss: ScoreMemory, placed: PlacedTensor) -> TermMemory:
     if loss.per_class:
         target = 8 * product(shape[:1] + shape[2:] if len(shape) > 3 else shape[:-1])
     kept = loss.kept * count + (copy if loss.keeps_scores else 0)
-    cast = bytes_of(placed.tensor) if low and loss.backward <= 4 else 0  # the gradient, in both precisions
+    cast = placed.size if low and loss.backward <= 4 else 0  # the gradient, in both precisions
     return TermMemory(target, kept, loss.stays * count, loss.forward * count + copy, loss.backward * count + cast)

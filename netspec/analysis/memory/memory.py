@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from netspec.analysis.memory.forward import ForwardPass
+from netspec.analysis.memory.forward import ForwardPass, StepOrder
 from netspec.analysis.memory.loss import loss_pass
 from netspec.analysis.memory.precision import PRECISIONS, bytes_of, in_precision
 from netspec.analysis.memory.running import NONE, LevelSummary, Peak
@@ -12,7 +12,7 @@ from netspec.analysis.memory.step import TrainingStep
 from netspec.analysis.memory.storage import fresh
 from netspec.analysis.memory.ties import ties_of
 from netspec.dims import Size, evaluate, total
-from netspec.graph import Graph
+from netspec.graph import Graph, Level
 
 MARGIN = 20
 """An allocator rounds what it is asked for: a part in so many is left to it."""
@@ -40,6 +40,7 @@ class Memory:
         self.sizes = {**graph.sizes, **(sizes or {})}
         self.without, self.device = without, device
         self._runs: dict[tuple[bool, str], LevelSummary] = {}
+        self._orders: dict[bool, dict[Level, StepOrder]] = {False: {}, True: {}}
 
     def kept(self, path: str = "", precision: str = "float32") -> Size:
         """Bytes that the step or the level at ``path`` keeps for the backward pass; of the network without a path.
@@ -151,4 +152,6 @@ class Memory:
             None if name in self.without else fresh(in_precision(value.tensor, precision))
             for name, value in zip(body.input_names, body.inputs)
         ]
-        return ForwardPass(self.sizes, training, precision, ties_of(body), self.device).level(body, taken)
+        return ForwardPass(self.sizes, training, precision, ties_of(body), self.device, self._orders[training]).level(
+            body, taken
+        )

@@ -65,8 +65,9 @@ class NodePass:
                 results.append(None)
                 continue
             source = None if layout.source is None else inputs[layout.source]
-            home = Storage(bytes_of(tensor), counted=op.name != "parameter") if source is None else source.home
-            results.append(PlacedTensor(tensor, home, layout.strides, backward and "float" in tensor.dtype))
+            size = bytes_of(tensor)
+            home = Storage(size, counted=op.name != "parameter") if source is None else source.home
+            results.append(PlacedTensor(tensor, size, home, layout.strides, backward and "float" in tensor.dtype))
         if backward:
             kept = self.keep(frame, node, run, inputs, results)
             trained = {name: shape for name, shape in parameters.items() if name in learns}
@@ -136,9 +137,9 @@ class NodePass:
             taken = frame.values.get(value) if value is not None and needs else None
             if value is None or placed is None or taken is None:
                 continue
-            size = bytes_of(taken.tensor)
+            size = taken.size
             if placed.tensor.dtype != taken.tensor.dtype:
-                casts.append(bytes_of(placed.tensor))
+                casts.append(placed.size)
             shares = len(ends) == 1 and self.passes_on(op, placed, size == ends[0][1], results)
             flows.append((value, None if shares else size))
         each = PRECISIONS[self.precision]
@@ -162,7 +163,7 @@ class NodePass:
         """
         if op.name == "concat":
             return True
-        if not equal or getattr(op, "inplace", False):
+        if not equal or op.overwrites:
             return False
         return op.name == "add" or (results[0] is not None and results[0].home is placed.home)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import field
 from functools import cached_property
-from typing import Union
+from typing import NamedTuple, Union
 
 from netspec.analysis.memory.record import Record
 from netspec.analysis.memory.storage import PlacedTensor, Storage
@@ -36,8 +36,7 @@ class Peak:
 NONE = Peak()
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(NamedTuple):
     """One step of a level as the backward pass meets it.
 
     ``inputs`` are the values that gradients flow to, each with the bytes of its gradient, ``None`` where that lies in

@@ -93,7 +93,7 @@ class ScanPass:
         Those of a single ``step``, of all parameters, of what the iterations leave, and of what they are given.
         """
         whole = [placed for placed in (*stacked.values(), *self.given) if placed is not None and placed.needs]
-        return step + total(self.frame.weights.values()) + total(bytes_of(placed.tensor) for placed in whole)
+        return step + total(self.frame.weights.values()) + total(placed.size for placed in whole)
 
     def backward(self, kept: Size, number: Callable[[Size], int]) -> Peak:
         """Return the most that is there in the backward pass: all that is kept, with gradients in the loop or around
@@ -114,7 +114,8 @@ class ScanPass:
         axis = axis_of_time(value.shape)
         steps = strides_of(placed.tensor.shape, placed.strides)
         strides = shortened(value.shape, (*steps[:axis], *steps[axis + 1 :]))
-        return PlacedTensor(Tensor(value.shape, placed.tensor.dtype), placed.home, strides, placed.needs)
+        tensor = Tensor(value.shape, placed.tensor.dtype)
+        return PlacedTensor(tensor, bytes_of(tensor), placed.home, strides, placed.needs)
 
     def hold(self, values: Iterable[Value]) -> None:
         """Keep what is there for all iterations from being let go of by one that reads it last."""
@@ -128,9 +129,10 @@ class ScanPass:
         if placed is None or parts is None:
             return None
         tensor = self.all_iterations(placed.tensor)
-        whole = Storage(bytes_of(tensor))
+        size = bytes_of(tensor)
+        whole = Storage(size)
         live = self.frame.live
         live.add(whole)
         live.moment()
         live.drop(parts)
-        return PlacedTensor(tensor, whole, None, placed.needs)
+        return PlacedTensor(tensor, size, whole, None, placed.needs)

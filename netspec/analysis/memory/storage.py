@@ -25,9 +25,10 @@ class Storage:
 
 
 class PlacedTensor(NamedTuple):
-    """A tensor in its ``home``. ``needs``: gradients flow to it."""
+    """A tensor of ``size`` bytes in its ``home``. ``needs``: gradients flow to it."""
 
     tensor: Tensor
+    size: Size
     home: Storage
     strides: Strides | None = None
     needs: bool = False
@@ -41,4 +42,5 @@ def likeness(placed: PlacedTensor) -> tuple[object, ...]:
 
 def fresh(tensor: Tensor, strides: Strides | None = None, needs: bool = False) -> PlacedTensor:
     """A tensor in memory of its own."""
-    return PlacedTensor(tensor, Storage(bytes_of(tensor)), strides, needs)
+    size = bytes_of(tensor)
+    return PlacedTensor(tensor, size, Storage(size), strides, needs)

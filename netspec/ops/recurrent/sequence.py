@@ -1,7 +1,6 @@
 """Recurrent layers over whole sequences: rnn, gru and lstm."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Literal
 
 from netspec.dims import Shape, Size, product
@@ -47,7 +46,7 @@ class RNN(Recurrent):
     def saved(self, run: OpRun) -> Saved:
         saved = super().saved(run)
         last = Tensor(run.outputs[1].shape, run.inputs[0].dtype)  # what tanh gives is kept, the last state too
-        return replace(saved, made=(*saved.made, last))
+        return saved._replace(made=(*saved.made, last))
 
 
 class GRU(Recurrent):

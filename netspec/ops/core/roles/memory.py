@@ -1,15 +1,13 @@
 """The memory that a run of an op takes: what autograd saves, what is there for a moment, where outputs lie."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
-from netspec.dataclass import dataclass
 from netspec.ops.core.layout import NEW, OutputLayout, Strides, like
 from netspec.ops.core.roles.signature import OpSignature
 from netspec.ops.core.tensors import Tensor
 
 
-@dataclass(frozen=True, slots=True)
-class OpRun:
+class OpRun(NamedTuple):
     """One run of an op, as far as its memory depends on it.
 
     ``strides`` are those of the inputs (``None``: contiguous); ``needs`` says which inputs gradients flow to, ``reads``
@@ -27,8 +25,7 @@ class OpRun:
     on_cpu: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Saved:
+class Saved(NamedTuple):
     """The tensors that autograd saves of an op's run, besides parameters: inputs and outputs by their
     numbers, and tensors ``made`` on the way.
     """
@@ -58,6 +55,11 @@ class OpMemory(OpSignature):
     autocast: ClassVar[str] = ""
     keeps_state: ClassVar[bool] = False
 
+    @property
+    def overwrites(self) -> bool:
+        """Return whether the output takes the place of the input, as the argument ``inplace`` says."""
+        return bool(vars(self).get("inplace", False))
+
     def saved(self, run: OpRun) -> Saved:
         """Return what autograd saves, where gradients flow through the op or to its parameters.
 
@@ -83,7 +85,7 @@ class OpMemory(OpSignature):
 
     def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
         """Return where each output lies: in memory of its own, or in an input's."""
-        if getattr(self, "inplace", False):
+        if self.overwrites:
             return (OutputLayout(0, run.strides[0]),)
         if self.elementwise:
             tensors = [
