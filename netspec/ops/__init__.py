@@ -2,14 +2,14 @@
 
     from netspec.ops import Pointwise
 
-    class Square(Pointwise):
-        '''x²: any shape.'''
+    class Erfc(Pointwise):
+        '''1 − erf(x): any shape.'''
 
-        name = "square"
-        functional = "torch.square"
+        name = "erfc"
+        functional = "torch.erfc"
 
         def onnx(self, builder, *inputs, tensors):
-            return builder.op("Mul", inputs[0], inputs[0])
+            return builder.op("Sub", builder.constant(1.0, tensors[0].dtype), builder.op("Erf", inputs[0]))
 
 A module with such classes is named with ``--plugin``, or offered by an installed package as an entry point of the
 group ``netspec.plugins``; ``netspec.testing.check_op`` holds an op against torch and onnxruntime. The names in

@@ -1,7 +1,7 @@
 """The judgement of an op by torch and onnxruntime, for ops of one's own as for netspec's.
 
     from netspec.testing import check_op
-    check_op(Square, "N 6 H W")
+    check_op(Erfc, "N 6 H W")
 
 The first call imports torch, onnx and onnxruntime.
 """

@@ -180,14 +180,13 @@ FORMS = {
 """Names of what is written in another form here."""
 
 _ABSENT = """
-    adaptivelogsoftmaxwithloss affinegrid all any argsort bilinear c1 c2 c2f c3 c3k2 bottleneckcsp categoryencoding ceil
-    classify conv1dlstm convlstm2d convtbc cosinesimilarity cropping2d cumprod dataparallel detect diag embeddingbag erf
-    exp2 floor fmod focus fold fractionalmaxpool2d fractionalmaxpool3d gatherelements gathernd gaussiannoise ghostconv
-    gridsample groupedmm gumbelsoftmax inverse isnan kthvalue lerp log1p log2 lpnormalization lppool1d lppool2d lppool3d
-    maskedselect maxunpool1d maxunpool2d maxunpool3d median meshgrid mod nonzero norm normalize numel outer
-    pairwisedistance pdist quantile rand randint randn random reducel2 remainder repeatinterleave roll rot90 round
-    scaledmm scatter scatternd searchsorted segment sign sort spp sppf take tan tensordot topk trace unfold unique
-    unitnormalization xor parameterdict parameterlist shape
+    adaptivelogsoftmaxwithloss affinegrid all any argsort bilinear c1 c2 c2f c3 c3k2 bottleneckcsp categoryencoding
+    classify conv1dlstm convlstm2d convtbc cosinesimilarity cropping2d cumprod dataparallel detect diag embeddingbag
+    focus fold fractionalmaxpool2d fractionalmaxpool3d gatherelements gathernd gaussiannoise ghostconv gridsample
+    groupedmm gumbelsoftmax inverse kthvalue lpnormalization lppool1d lppool2d lppool3d maskedselect maxunpool1d
+    maxunpool2d maxunpool3d median meshgrid mod nonzero norm normalize numel outer pairwisedistance pdist quantile
+    rand randint randn random reducel2 repeatinterleave roll rot90 scaledmm scatter scatternd searchsorted segment
+    sort spp sppf take tensordot topk trace unfold unique unitnormalization xor parameterdict parameterlist shape
 """
 ABSENT = frozenset(_ABSENT.split())
 """Names of what other tools have and netspec has not."""

@@ -22,12 +22,14 @@ MEANINGS = {
     "ceil_mode": "whether a window that only partly fits counts too: sizes round up",
     "chunks": "how many parts",
     "count_include_pad": "whether the padded zeros count in the mean",
+    "decimals": "how many decimals stay; negative ones round to tens, hundreds, …",
     "diagonal": "0 is the main one, above it positive, below it negative",
     "dilation": "the step between the elements of a window",
     "dim": "the dimension to work along, counted from 0; negative ones count from the end",
     "dim0": "one of the two dimensions",
     "dim1": "the other dimension",
     "dims": "the input's dimensions in their new order",
+    "divisor": "the number to divide by, where no `other` is given",
     "divisor_override": "divide by this instead of the window's size",
     "downscale_factor": "by how much height and width shrink",
     "dropout": "the probability that an element is dropped",
@@ -60,7 +62,9 @@ MEANINGS = {
     "min_val": "the least value that comes out",
     "mode": "how new elements are made",
     "momentum": "the weight of a new batch in the running statistics; null averages them all",
+    "nan": "what stands for NaN",
     "negative_slope": "the slope of the negative side",
+    "neginf": "what stands for minus infinity; default: the least number",
     "nonlinearity": "what bends the new state",
     "norm_type": "the power of the norm: 2 is the root of the sum of squares",
     "normalized_shape": "the sizes of the last dimensions that are normalised; default: the last one's",
@@ -79,6 +83,7 @@ MEANINGS = {
     "padding": "elements added at both sides, one number for all spatial dimensions or one for each",
     "padding_idx": "the row that stands for padding: 0 at first, and never trained",
     "padding_mode": "what is added: zeros, or a repetition of the input",
+    "posinf": "what stands for infinity; default: the largest number",
     "proj_size": "the size that the state is projected to; 0 leaves it",
     "return_indices": "whether to give the places of the maxima too, as the output `indices`",
     "scale": "what the products are multiplied by; default: 1/√E",
@@ -96,6 +101,7 @@ MEANINGS = {
     "upper": "the largest slope that is drawn",
     "upscale_factor": "by how much height and width grow",
     "value": "the value that is put there",
+    "weight": "how far to go from the one to the other, where no `weights` are given",
 }
 """The meaning of each argument by its name."""
 
@@ -136,6 +142,8 @@ SPECIAL = {
     ("stochastic_depth", "p"): "the probability that a row, or the batch, is dropped",
     ("stochastic_depth", "mode"): "drop each row by itself, or the whole batch",
     ("upsample", "mode"): "how new elements are made from their neighbours",
+    ("pow", "exponent"): "the power, where no `other` is given",
+    ("logit", "eps"): "how near to 0 and 1 x may come; default: as near as it is",
 }
 """The meaning of an argument in one op, where it is not the common one."""
 

@@ -84,6 +84,8 @@ class Neg(Pointwise):
 
     name = "neg"
     functional = "torch.neg"
+    any_dtype = True
+    torch_lacks = ("bool",)
     onnx_type = "Neg"
     saved_for_backward = "nothing"
 
@@ -96,18 +98,30 @@ class Abs(Pointwise):
 
     name = "abs"
     functional = "torch.abs"
+    any_dtype = True
+    torch_lacks = ("bool",)
     onnx_type = "Abs"
 
 
 class WithNumber(Pointwise):
     """Arithmetic with one number, which is the main argument. ``sign`` is how Python writes it."""
 
+    any_dtype = True
+    torch_lacks = ("bool",)
+    saved_for_backward = "nothing"
     sign: ClassVar[str]
 
     def number(self) -> float:
         value = getattr(self, str(self.main))
         assert isinstance(value, float)
         return value
+
+    def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        if "float" not in inputs[0].dtype and not self.number().is_integer():
+            repair = "write `- cast: float32` before it"
+            text = f"{self.name}: {spell_number(self.number())} is not an integer, but the input is {inputs[0].dtype}"
+            raise ShapeError(text, argument=self.main, help=repair)
+        return super().infer(*inputs)
 
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return f"{arguments[0]} {self.sign} {spell_number(self.number())}"
@@ -126,7 +140,6 @@ class Scale(WithNumber):
     main = "factor"
     sign = "*"
     onnx_type = "Mul"
-    saved_for_backward = "nothing"
 
     factor: float
 
@@ -138,21 +151,8 @@ class Shift(WithNumber):
     main = "amount"
     sign = "+"
     onnx_type = "Add"
-    saved_for_backward = "nothing"
 
     amount: float
-
-
-class Pow(WithNumber):
-    """x to the power of a fixed number (``torch.pow``): any shape."""
-
-    name = "pow"
-    main = "exponent"
-    sign = "**"
-    onnx_type = "Pow"
-    autocast = "float32"
-
-    exponent: float
 
 
 class Clamp(Pointwise):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from netspec.ops import Op
+from netspec.reference.examples.tensor_ops import TENSOR_OPS
 
 INPUTS: Mapping[str, str] = {
     "1d": "[N, 16, 32]",
@@ -138,9 +139,9 @@ WHOLE: Mapping[str, tuple[str, Sequence[str]]] = {
 
 def op_example(op: type[Op]) -> str:
     """Return a spec that runs an op, but for the keys that every spec needs."""
-    if op.name in WHOLE:
-        inputs, steps = WHOLE[op.name]
-        return _spec(inputs, steps)
+    whole = WHOLE.get(op.name) or TENSOR_OPS.get(op.name)
+    if whole is not None:
+        return _spec(*whole)
     if op.variadic:
         shape = "{shape: [N, 16], dtype: bool}" if op.name.startswith("logical") else PLAIN
         needed = "".join(f", {name}: {ARGUMENTS.get(name, '…')}" for name in _required(op))
