@@ -152,7 +152,6 @@ FORMS = {
     "masking": "recurrent layers and attention take `lengths` or a mask as a port; `masked_fill` fills in a number",
     "bidirectional": "write `bidirectional: true` in the `lstm`, `gru` or `rnn`",
     "bottleneck": "write it as a block from `conv2d` and `residual`; `specs/resnet.yaml` has one",
-    "channelshuffle": "write `reshape`, `transpose` and `reshape`",
     "contiguous": "leave it out: a spec says nothing about memory layout",
     "depthwiseconv2d": "write `conv2d` with `groups: shape[1]`",
     "dwconv": "write `conv2d` with `groups: shape[1]`",
@@ -183,10 +182,10 @@ _ABSENT = """
     adaptivelogsoftmaxwithloss affinegrid all any argsort bilinear c1 c2 c2f c3 c3k2 bottleneckcsp categoryencoding
     classify conv1dlstm convlstm2d convtbc cosinesimilarity cropping2d cumprod dataparallel detect diag embeddingbag
     focus fold fractionalmaxpool2d fractionalmaxpool3d gatherelements gathernd gaussiannoise ghostconv gridsample
-    groupedmm gumbelsoftmax inverse kthvalue lpnormalization lppool1d lppool2d lppool3d maskedselect maxunpool1d
-    maxunpool2d maxunpool3d median meshgrid mod nonzero norm normalize numel outer pairwisedistance pdist quantile
-    rand randint randn random reducel2 repeatinterleave roll rot90 scaledmm scatter scatternd searchsorted segment
-    sort spp sppf take tensordot topk trace unfold unique unitnormalization xor parameterdict parameterlist shape
+    groupedmm gumbelsoftmax inverse kthvalue lpnormalization maskedselect median meshgrid mod nonzero norm normalize
+    numel outer pairwisedistance pdist quantile rand randint randn random reducel2 repeatinterleave roll rot90
+    scaledmm scatter scatternd searchsorted segment sort spp sppf take tensordot topk trace unfold unique
+    unitnormalization xor parameterdict parameterlist shape
 """
 ABSENT = frozenset(_ABSENT.split())
 """Names of what other tools have and netspec has not."""
