@@ -67,8 +67,8 @@ def load_source(
 ) -> Loaded:
     """Read a spec from a text, as an editor holds it. Raises ``SpecError`` with every fault of form.
 
-    ``tree`` is where its imports come from (default: the disk), ``path`` its own place there (default: the name of the
-    source).
+    ``tree`` is where the files that it leads to come from (default: the disk), ``path`` its own place there (default:
+    the name of the source).
     """
     report = Report()
     document = parse(source, report, limits)
@@ -76,15 +76,16 @@ def load_source(
         report.raise_if_any()
     assert document is not None
     spec = read_spec(document, report)
-    if spec is None or not spec.imports:
+    if spec is None or not (spec.imports or "use" in source.text):
         report.raise_if_any()
         assert spec is not None
         return Loaded(source, document, spec, variant)
-    from netspec.sources.imports import DISK, import_blocks  # most specs import nothing
+    from netspec.sources.imports import DISK  # most specs need no other file
+    from netspec.sources.networks import link
 
-    imported = import_blocks(spec, source, report, limits, tree or DISK, path)
+    linked, sources = link(spec, source, report, limits, tree or DISK, path)
     report.raise_if_any()
-    return Loaded(source, document, spec.changed(blocks=imported.blocks), variant, tuple(imported.sources))
+    return Loaded(source, document, linked, variant, tuple(sources))
 
 
 def load_revision(target: str, revision: str, limits: FileLimits = DEFAULT) -> Loaded:

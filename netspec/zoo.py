@@ -5,8 +5,11 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from netspec.diagnostics import Report
+from netspec.diagnostics import Report, Source
 from netspec.syntax import MapNode, parse, read_source
+
+READ: dict[Source, Path] = {}
+"""The texts that other specs use, and where each lies."""
 
 
 @cache
@@ -17,18 +20,31 @@ def folder() -> Path:
     return installed if installed.is_dir() else package.parent / "specs"
 
 
-def files() -> list[Path]:
-    """Every zoo file, by name."""
-    return sorted(folder().glob("*.yaml"))
+def files(within: Path | None = None) -> list[Path]:
+    """Every zoo file, by name; ``within`` is another folder of such."""
+    return sorted((within or folder()).glob("*.yaml"))
 
 
-def find(name: str) -> tuple[Path, str | None] | None:
+def holds(path: Path) -> bool:
+    """Return whether a path is a file of the zoo."""
+    return path.parent == folder()
+
+
+@cache
+def read(path: Path) -> Source:
+    """Return the text of a zoo file, for the specs that use it."""
+    source = Source(f"netspec/specs/{path.name}", read_source(path).text)
+    READ[source] = path
+    return source
+
+
+def find(name: str, within: Path | None = None) -> tuple[Path, str | None] | None:
     """The file and the variant that a zoo name means; a family's own name comes first."""
-    path = folder() / f"{name}.yaml"
-    if path in files():
+    path = (within or folder()) / f"{name}.yaml"
+    if path in files(within):
         return path, None
     word = name.encode()
-    for path in files():
+    for path in files(within):
         if word in path.read_bytes() and name in variants(path):  # to look for a word costs a tenth of parsing
             return path, name
     return None

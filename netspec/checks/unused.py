@@ -7,10 +7,10 @@ argument that is never read can be set to anything.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from netspec import library
-from netspec.diagnostics import Diagnostic, Label, Span
+from netspec.diagnostics import Diagnostic, Label, Source, Span
 from netspec.graph import Call, Graph, Level, Step, Value, parameter_count
 from netspec.spec import Spec
 from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
@@ -22,7 +22,8 @@ Place = tuple[str, int, int]
 def unused(spec: Spec, document: SyntaxNode, graphs: Iterable[Graph]) -> list[Diagnostic]:
     """A warning for each part of a spec that nothing reads in any of its graphs, in source order."""
     readings = [Reading(graph) for graph in graphs]
-    found = [*unread_steps(readings), *unread_inputs(spec, readings)]
+    foreign = {used.spec.network[0].span.source for used in spec.uses.values()}  # what they have unused is theirs
+    found = [*unread_steps(readings, foreign), *unread_inputs(spec, readings)]
     if isinstance(document, MapNode):
         found += unread_words(spec, document)
     return sorted(found, key=lambda each: each.primary.span.order)
@@ -76,8 +77,8 @@ def tied_to(step: Step) -> Iterator[str]:
         yield from (source.rpartition(".")[0] or source for _, source in step.ties)
 
 
-def unread_steps(readings: Iterable[Reading]) -> Iterator[Diagnostic]:
-    """Steps that no output of any graph depends on, and that no other step reads."""
+def unread_steps(readings: Iterable[Reading], foreign: Collection[Source]) -> Iterator[Diagnostic]:
+    """Steps that no output of any graph depends on, and that no other step reads; ``foreign`` texts left out."""
     useful: set[Place] = set()
     useless: dict[Place, tuple[Step, bool]] = {}
     settled: set[Level] = set()  # all of their steps are useful, as an earlier graph has shown
@@ -88,7 +89,7 @@ def unread_steps(readings: Iterable[Reading]) -> Iterator[Diagnostic]:
             if len(live) == len(level.steps):
                 settled.add(level)
             inside = {value for step in level.steps for value in step.inputs}
-            for step in level.steps:
+            for step in level.steps if level.span.source not in foreign else ():
                 place = step.span.order
                 if step in live:
                     useful.add(place)

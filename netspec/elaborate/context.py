@@ -7,7 +7,7 @@ from dataclasses import field, replace
 from typing import Any, TypeVar, Union
 
 from netspec.dataclass import dataclass
-from netspec.diagnostics import Span, clipped, nearest
+from netspec.diagnostics import Source, Span, clipped, nearest
 from netspec.elaborate.reading.locals import with_locals
 from netspec.elaborate.reading.scope import Scope
 from netspec.elaborate.reading.values import AlreadyReported, Reader
@@ -17,7 +17,7 @@ from netspec.elaborate.state.levels import ABSENT, UNKNOWN, LevelBuilder
 from netspec.elaborate.state.requirements import Requirements
 from netspec.expressions import UNKNOWN_VALUE
 from netspec.graph import Level, Value
-from netspec.spec import STEP_NAME, BlockSpec, CallStep, Step, nested
+from netspec.spec import STEP_NAME, BlockSpec, CallStep, Spec, Step, UsedSpec, nested
 from netspec.spec.steps import Let, TrainableStructure
 from netspec.syntax import ScalarNode
 
@@ -62,7 +62,8 @@ class Context:
     """The state that all functions of an elaboration share.
 
     ``globals`` are the parameters and symbolic dimensions that every block sees. ``calling`` are the blocks being
-    expanded, from the outermost. ``expanded`` has the level of each call's block (``None`` until it is finished, or
+    expanded, from the outermost, ``uses`` the networks that steps run; ``around`` is the number of levels around a
+    network that is used. ``expanded`` has the level of each call's block (``None`` until it is finished, or
     where it failed), ``layers_of`` the number of layers in each.
     """
 
@@ -79,17 +80,24 @@ class Context:
     layers_of: dict[Level, int] = field(default_factory=dict)
     training_only: set[Value] = field(default_factory=set)
     calling: list[tuple[str, BlockSpec]] = field(default_factory=list)
+    uses: Mapping[tuple[Source, str], UsedSpec] = field(default_factory=dict)
+    networks: dict[Any, Any] = field(default_factory=dict)  # what each use of a network has come to
+    around: int = 0
+    checked: set[Spec] = field(default_factory=set)  # networks whose names have been looked at
 
     def run(self, frame: Frame, steps: Sequence[Step], prev: Value | None) -> Value | None:
         """Elaborate a body; gives the value of its last step (``None`` where that leaves no single value)."""
         self.budget.look_ahead(steps)
         for step in steps:
-            if isinstance(step, Let):
-                env = with_shape(frame.env, prev)
-                frame = frame.seeing(with_locals(self.reader, step.values, env, frame.env))
-            else:
-                prev = self.step(frame, step, prev)
+            frame, prev = self.advance(frame, step, prev)
         return prev
+
+    def advance(self, frame: Frame, step: Step, prev: Value | None) -> tuple[Frame, Value | None]:
+        """Elaborate a step of a body; gives the place of the next one and the value before it."""
+        if not isinstance(step, Let):
+            return frame, self.step(frame, step, prev)
+        env = with_shape(frame.env, prev)
+        return frame.seeing(with_locals(self.reader, step.values, env, frame.env)), prev
 
     def step(self, frame: Frame, step: Step, prev: Value | None, name: str | None = None) -> Value | None:
         """Elaborate one step, under ``name`` where its place gives it one. A fault makes its value unknown."""
@@ -131,7 +139,8 @@ class Context:
 
     def at(self, span: Span) -> str:
         """A place for a trail: the line where the file goes without saying."""
-        return f"line {span.line}" if span.source is self.network[0].span.source else span.place
+        own = not self.around and span.source is self.network[0].span.source
+        return f"line {span.line}" if own else span.place
 
 
 def with_shape(env: Scope, prev: Value | None) -> Scope:

@@ -98,7 +98,8 @@ def new_context(
     requirements = Requirements(declared)
     for bound in bounds:
         requirements.add(bound)
-    return Context(spec.blocks, spec.network, globals, reader, requirements, Budget(limits, reader), cache)
+    budget = Budget(limits, reader)
+    return Context(spec.blocks, spec.network, globals, reader, requirements, budget, cache, uses=spec.uses)
 
 
 def init_rules(spec: Spec, reader: Reader, env: Scope) -> tuple[InitRule, ...]:

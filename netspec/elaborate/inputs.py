@@ -78,7 +78,7 @@ def read_inputs(spec: Spec, reader: Reader, env: Mapping[str, Any]) -> dict[str,
                 help = "declare it as float32, and write `- cast: bfloat16` before the steps that are to run in it"
                 message = f"the input `{name}` is {INNER}, which onnxruntime does not accept"
                 raise reader.error("bad-value", message, given.span, help=help)
-            sizes = [_size(reader, node, env) for node in given.shape]
+            sizes = [read_size(reader, node, env) for node in given.shape]
             inputs[name] = Value(Tensor(tuple(sizes), given.dtype), given.optional)
         except AlreadyReported:
             inputs[name] = UNKNOWN
@@ -89,7 +89,8 @@ def read_inputs(spec: Spec, reader: Reader, env: Mapping[str, Any]) -> dict[str,
     return inputs
 
 
-def _size(reader: Reader, node: SyntaxNode, env: Mapping[str, Any]) -> Size:
+def read_size(reader: Reader, node: SyntaxNode, env: Mapping[str, Any]) -> Size:
+    """Return a size of an input: a number, or one that is symbolic."""
     value = reader.value(node, env)
     if isinstance(value, Dim) or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
         return value

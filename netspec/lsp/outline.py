@@ -321,6 +321,12 @@ class Outline:
                     self._add("definition", value, inner)
             case "reference" | "source":
                 self._references(value, scope)
+            case "sources":
+                self._references(value, scope)
+                for _, reference in entries:
+                    self._references(reference, scope)
+            case "network" | "outputs" | "texts":  # names of another file
+                pass
             case "sequences" | "states":
                 for name, reference in entries:
                     self._add("definition", name, inner)

@@ -1,4 +1,4 @@
-"""Blocks from other spec files: relative paths inside the project, and nothing else.
+"""The files that a spec leads to: relative paths inside the project, and nothing else; and blocks from such files.
 
 The project is the nearest folder above the spec that holds ``pyproject.toml`` or ``.git``, else the spec's own folder.
 No path leads out of it, by ``..`` or by a symbolic link, so that a spec from elsewhere reads nothing but its own files.
@@ -12,10 +12,11 @@ from dataclasses import field
 from pathlib import Path
 from typing import Protocol
 
+from netspec import zoo
 from netspec.dataclass import dataclass
 from netspec.diagnostics import Label, Report, Source, SpecError, UsageError, clipped, nearest
-from netspec.spec import BlockSpec, Spec, Written, misfit, read_library
-from netspec.syntax import DEFAULT, RAISE, FileLimits, ScalarNode, parse, read_source
+from netspec.spec import BlockSpec, Library, Spec, Written, misfit, read_library
+from netspec.syntax import RAISE, FileLimits, ScalarNode, SyntaxNode, parse, read_source
 
 MOST_FILES = 256
 MOST_DEEP = 32
@@ -36,6 +37,9 @@ class Tree(Protocol):
 
     def read(self, path: Path, limits: FileLimits) -> Source:
         """The text of a file. Raises ``SpecError`` or ``UsageError``."""
+
+    def zoo(self, name: str) -> tuple[Path, str | None] | None:
+        """The file and the variant that a name of the zoo means."""
 
 
 class Disk:
@@ -59,56 +63,86 @@ class Disk:
     def read(self, path: Path, limits: FileLimits) -> Source:
         return read_source(path, limits)
 
+    def zoo(self, name: str) -> tuple[Path, str | None] | None:
+        return zoo.find(name)
+
 
 DISK = Disk()
 
 
 @dataclass(slots=True)
-class Imports:
-    """The result of importing: the blocks of all files, and the files in the order they were read."""
+class Files:
+    """The files that a spec leads to: where they come from, and those that were read so far.
+
+    ``chains`` has the files that led to each text, itself the last. ``libraries`` and ``specs`` are what was read of a
+    file that is imported, or whose network is used, by its real path.
+    """
 
     root: Path
     tree: Tree
     report: Report
     limits: FileLimits
-    blocks: dict[str, BlockSpec] = field(default_factory=dict)
     sources: list[Source] = field(default_factory=list)
-    read: set[Path] = field(default_factory=set)
+    chains: dict[Source, list[Path]] = field(default_factory=dict)
+    libraries: dict[Path, Library | None] = field(default_factory=dict)
+    specs: dict[Path, Spec | None] = field(default_factory=dict)
     bytes: int = 0
 
+    def real(self, path: Path) -> Path:
+        """Return the file that a path leads to, links followed."""
+        return self.tree.real(path) or path
 
-def import_blocks(
-    spec: Spec,
-    source: Source,
-    report: Report,
-    limits: FileLimits = DEFAULT,
-    tree: Tree = DISK,
-    path: Path | None = None,
-) -> Imports:
-    """The blocks that a spec imports; what is wrong goes to the report.
 
-    ``tree`` is where the files come from, ``path`` the spec's own there (default: the name of its source).
-    """
-    path = Path(source.name) if path is None else path
-    found = Imports(tree.project_of(path), tree, report, limits)
-    _import_all(found, spec.imports, [path])
+def imported_blocks(files: Files, spec: Spec, chain: list[Path]) -> dict[str, BlockSpec]:
+    """The blocks of a spec and of the files that it imports; what is wrong goes to the report."""
+    blocks: dict[str, BlockSpec] = {}
+    _import_all(files, spec.imports, chain, blocks, set())
     for name, block in spec.blocks.items():
-        _add(found, name, block)
-    return found
+        _add(files.report, blocks, name, block)
+    return blocks
 
 
-def _import_all(found: Imports, written: Sequence[Written], chain: list[Path]) -> None:
+def _import_all(
+    files: Files, written: Sequence[Written], chain: list[Path], blocks: dict[str, BlockSpec], seen: set[Path]
+) -> None:
     for node in written:
         if not isinstance(node, ScalarNode) or not isinstance(node.value, str):
-            misfit(found.report, node, "the path of a spec file", "`import: [blocks/attention.yaml]`")
+            misfit(files.report, node, "the path of a spec file", "`import: [blocks/attention.yaml]`")
             continue
-        path = _path(found, node, chain[-1])
-        if path is not None:
-            _import(found, node, path, chain)
+        path = path_of(files, node, chain[-1])
+        if path is None or not guard_cycle(files, node, path, chain, "import"):
+            continue
+        real = files.real(path)
+        if real not in seen:
+            seen.add(real)
+            library = _library(files, node, path, chain)
+            if library is not None:
+                _import_all(files, library.imports, [*chain, path], blocks, seen)
+                for name, block in library.blocks.items():
+                    _add(files.report, blocks, name, block)
 
 
-def _path(found: Imports, node: ScalarNode, importer: Path) -> Path | None:
-    """The file that an import names; ``None`` where it may not be read."""
+def _library(files: Files, node: ScalarNode, path: Path, chain: list[Path]) -> Library | None:
+    """Read a file that is imported, once; ``None`` where it is at fault."""
+    real = files.real(path)
+    if real not in files.libraries:
+        files.libraries[real] = None
+        tree = read_tree(files, node, path, chain)
+        files.libraries[real] = None if tree is None else read_library(tree, files.report)
+    return files.libraries[real]
+
+
+def read_tree(files: Files, node: ScalarNode, path: Path, chain: list[Path]) -> SyntaxNode | None:
+    """Read the syntax of a file that a node names; ``None`` where it is at fault."""
+    source = _source(files, node, path)
+    if source is None:
+        return None
+    files.chains[source] = [*chain, path]
+    return parse(source, files.report, files.limits)
+
+
+def path_of(files: Files, node: ScalarNode, importer: Path) -> Path | None:
+    """Return the file that a node names; ``None`` where it may not be read."""
     text = node.text
     fault = help = None
     if "://" in text:
@@ -118,86 +152,77 @@ def _path(found: Imports, node: ScalarNode, importer: Path) -> Path | None:
     elif text.startswith(("/", "~")) or Path(text).is_absolute() or not text.strip() or "\0" in text:
         fault, help = "an import must be a relative path", "write the path relative to the folder of this file"
     if fault is not None:
-        found.report.error("bad-import", fault, node.span, help=help)
+        files.report.error("bad-import", fault, node.span, help=help)
         return None
     path = Path(os.path.normpath(importer.parent / text))
-    if not Path(os.path.abspath(path)).is_relative_to(found.root):
-        _outside(found, node, "the path leads")
+    if not Path(os.path.abspath(path)).is_relative_to(files.root):
+        _outside(files, node, "the path leads")
         return None
-    real = found.tree.real(path)
+    real = files.tree.real(path)
     if real is None:
-        close = nearest(path.name, [name for name in found.tree.beside(path) if name != importer.name])
+        close = nearest(path.name, [name for name in files.tree.beside(path) if name != importer.name])
         help = f"did you mean `{clipped(str(Path(text).parent / close))}`?" if close else f"looked for it at {path}"
-        found.report.error("bad-import", f"there is no file `{clipped(text)}`", node.span, help=help)
+        files.report.error("bad-import", f"there is no file `{clipped(text)}`", node.span, help=help)
         return None
-    if not real.is_relative_to(found.root.resolve()):
-        _outside(found, node, "a symbolic link leads")
+    if not real.is_relative_to(files.root.resolve()):
+        _outside(files, node, "a symbolic link leads")
         return None
     return path
 
 
-def _outside(found: Imports, node: ScalarNode, what: str) -> None:
+def _outside(files: Files, node: ScalarNode, what: str) -> None:
     """Report a path that leaves the project."""
     help = "put the file into the project: the folder that holds `.git` or `pyproject.toml`, or the spec's own"
-    found.report.error("bad-import", f"{what} outside the project", node.span, help=help)
+    files.report.error("bad-import", f"{what} outside the project", node.span, help=help)
 
 
-def _import(found: Imports, node: ScalarNode, path: Path, chain: list[Path]) -> None:
-    """Read a file once, with what it imports."""
-    real = found.tree.real(path) or path
-    chained = [found.tree.real(each) or each for each in chain]
+def guard_cycle(files: Files, node: ScalarNode, path: Path, chain: list[Path], verb: str) -> bool:
+    """Return whether a file is none of those that led to it, and not too deep below them; else it is reported."""
+    chained = [files.real(each) for each in chain]
+    real = files.real(path)
     if real in chained:
         names = [each.name for each in [*chain[chained.index(real) :], path]]
         help = "move what both need to a third file"
-        found.report.error("import-cycle", f"the files import each other: {' -> '.join(names)}", node.span, help=help)
-        return
-    if real in found.read:
-        return
-    found.read.add(real)
-    if len(chain) > MOST_DEEP or len(found.read) > MOST_FILES:
+        message = f"the files {verb} each other: {' -> '.join(names)}"
+        files.report.error("import-cycle", message, node.span, help=help)
+        return False
+    if len(chain) > MOST_DEEP:
         what = f"imports are nested more than {MOST_DEEP} levels deep"
-        if len(chain) <= MOST_DEEP:
-            what = f"more than {MOST_FILES} files are imported"
-        found.report.error("bad-import", what, node.span, help="put several blocks into one file")
-        return
-    source = _source(found, node, path)
-    if source is None:
-        return
-    tree = parse(source, found.report, found.limits)
-    library = read_library(tree, found.report) if tree is not None else None
-    if library is None:
-        return
-    _import_all(found, library.imports, [*chain, path])
-    for name, block in library.blocks.items():
-        _add(found, name, block)
+        files.report.error("bad-import", what, node.span, help="put several blocks into one file")
+        return False
+    return True
 
 
-def _source(found: Imports, node: ScalarNode, path: Path) -> Source | None:
+def _source(files: Files, node: ScalarNode, path: Path) -> Source | None:
+    if len(files.sources) >= MOST_FILES:
+        message = f"more than {MOST_FILES} files are imported"
+        files.report.error("bad-import", message, node.span, help="put several blocks into one file")
+        return None
     try:
-        source = found.tree.read(path, found.limits)
+        source = zoo.read(path) if zoo.holds(path) else files.tree.read(path, files.limits)
     except UsageError as fault:
-        found.report.error("bad-import", str(fault), node.span)
+        files.report.error("bad-import", str(fault), node.span)
         return None
     except SpecError as fault:
         for each in fault.diagnostics:
             if each.id == "bad-file":
-                found.report.error("bad-file", f"`{clipped(node.text)}`: {each.message}", node.span, help=each.help)
+                files.report.error("bad-file", f"`{clipped(node.text)}`: {each.message}", node.span, help=each.help)
             else:
-                found.report.add(each)
+                files.report.add(each)
         return None
-    found.bytes += len(source.text.encode())
-    if found.bytes > found.limits.imported:
-        message = f"with this file, the imports are larger than {found.limits.imported:,} bytes"
-        found.report.error("bad-file", message, node.span, help=f"import less; {RAISE}")
+    files.bytes += len(source.text.encode())
+    if files.bytes > files.limits.imported:
+        message = f"with this file, the imports are larger than {files.limits.imported:,} bytes"
+        files.report.error("bad-file", message, node.span, help=f"import less; {RAISE}")
         return None
-    found.sources.append(source)
+    files.sources.append(source)
     return source
 
 
-def _add(found: Imports, name: str, block: BlockSpec) -> None:
-    first = found.blocks.setdefault(name, block)
+def _add(report: Report, blocks: dict[str, BlockSpec], name: str, block: BlockSpec) -> None:
+    first = blocks.setdefault(name, block)
     if first is not block:
-        found.report.error(
+        report.error(
             "duplicate-name",
             f"two blocks are named `{name}`",
             block.span,

@@ -14,6 +14,7 @@ from dataclasses import field
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from netspec import zoo
 from netspec.dataclass import dataclass
 from netspec.diagnostics import EnvironmentFault, Source, UsageError, clipped
 from netspec.syntax import FileLimits, decode
@@ -103,6 +104,10 @@ class Revision:
         if data is None:
             raise EnvironmentFault(f"git cannot read {name}")
         return decode(name, data, limits)
+
+    def zoo(self, name: str) -> tuple[Path, str | None] | None:
+        """The file and the variant that a name of the zoo means: that of today's netspec."""
+        return zoo.find(name)
 
     def _entry(self, path: Path) -> Entry | None:
         return self._files(path.parent).get(path.name)

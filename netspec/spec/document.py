@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, TypeVar
+from typing import Annotated, ClassVar, TypeVar
 
 from netspec.dataclass import dataclass
-from netspec.diagnostics import Report, Span
+from netspec.diagnostics import Report, Source, Span
 from netspec.spec.parameters import Parameters, check_defaults
 from netspec.spec.reading import (
     EMPTY,
@@ -221,6 +221,17 @@ class Spec(Form):
     """facts that `netspec check` verifies"""
     train: Value | None = None
     """how it is trained: `netspec train`"""
+
+    uses: ClassVar[Mapping[tuple[Source, str], UsedSpec]] = EMPTY
+    # What linking adds: the networks that steps run, by the text that names one and the name.
+
+
+@dataclass(frozen=True, slots=True)
+class UsedSpec:
+    """A spec whose network is a step of another: the whole file, and the variant that its name means."""
+
+    spec: Spec
+    variant: str | None
 
 
 def read_spec(node: SyntaxNode, report: Report) -> Spec | None:

@@ -26,7 +26,7 @@ Written = SyntaxNode
 Entry = tuple[ScalarNode, SyntaxNode]
 
 
-EMPTY: Mapping[str, Any] = MappingProxyType({})
+EMPTY: Mapping[Any, Any] = MappingProxyType({})
 """The default of a field that is a mapping."""
 
 

@@ -99,7 +99,7 @@ def meanings(name: str) -> list[tuple[str, str]]:
 
 def test_all_meanings_of_a_word():
     assert meanings("residual") == [("structure", "")]
-    assert meanings("params") == [("key", "spec"), ("key", "block"), ("key", "expect")]
+    assert meanings("params") == [("key", "spec"), ("key", "block"), ("key", "expect"), ("key", "use")]
     assert meanings("if") == [("key", "output"), ("structure", ""), ("expression word", "")]
     assert meanings("linear") == [("op", "linear"), ("schedule", "")]
     assert meanings("patience") == [("key", "early_stopping"), ("argument", "plateau")]

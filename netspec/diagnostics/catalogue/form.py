@@ -52,8 +52,15 @@ FORM = {
         "import: [layers.yaml]",
         beside=(("layers.yaml", "netspec: 1\nblocks: {activation: {body: [relu]}}\n"),),
     ),
+    "unknown-network": Explanation(
+        "There is no network of the name that a step uses.",
+        "A network is named as `netspec list` has it, or by the path of its file, and outright: an expression has no "
+        "value yet. `variant` may be a template, and `if` chooses between steps.",
+        "network: [use: {name: backbone, network: resnet51}]",
+        "network: [use: {name: backbone, network: resnet50}]",
+    ),
     "import-cycle": Explanation(
-        "Files import each other in a cycle.",
+        "Files import or use each other in a cycle.",
         "There is no order in which the files could be read.",
         "import: [a.yaml]",
         "import: [b.yaml]",

@@ -47,7 +47,11 @@ def started(
             continue
         for at in dict.fromkeys(each.at for each in known):
             rules[at].append(replace(rule, keys=frozenset(each.own for each in known if each.at == at)))
-    return [replace(step, init=(*own, *step.init)) if own else step for step, own in zip(made, rules)]
+    # What a network that is used brings along gives way to what its step says; what steps inside say does not.
+    return [
+        replace(step, init=(*step.init, *own) if is_level else (*own, *step.init)) if own else step
+        for step, own in zip(made, rules)
+    ]
 
 
 def _places(made: Sequence[Step], is_level: bool) -> Iterator[Place]:

@@ -56,7 +56,7 @@ class Reader:
     @property
     def in_loop(self) -> bool:
         """Return whether the trail goes through a loop."""
-        return any(not entry.startswith(("block ", "variant ")) for entry in self.trail)
+        return any(not entry.startswith(("block ", "network ", "variant ")) for entry in self.trail)
 
     def through(self, trail: str, call: Span | None = None) -> Through:
         """Add an entry to the trail of the diagnostics inside, which stand in a block that ``call`` runs, if given."""

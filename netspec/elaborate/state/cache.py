@@ -10,7 +10,7 @@ from netspec import library
 from netspec.elaborate.state.levels import Interned, hashable
 from netspec.graph import Level, Requirement
 from netspec.ops import Op, Tensor
-from netspec.spec import BlockSpec, CallStep, Form
+from netspec.spec import BlockSpec, CallStep, Form, Spec
 from netspec.syntax import ListNode, MapNode, ScalarNode
 
 WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -33,6 +33,14 @@ class ElaborationCache:
         self.inferred: dict[tuple[Op, tuple[Tensor, ...], bool], Inferred] = {}
         self.expanded: dict[Any, Expanded] = {}
         self._words: dict[Any, frozenset[str]] = {}
+        self._inner: dict[Spec, ElaborationCache] = {}
+
+    def of(self, spec: Spec) -> ElaborationCache:
+        """Return the cache for a network that this one uses: its blocks are its own, all else is shared."""
+        if spec not in self._inner:
+            inner = self._inner[spec] = ElaborationCache(self)
+            inner.interned, inner.inferred = self.interned, self.inferred
+        return self._inner[spec]
 
     def context(self, key: Any, block: BlockSpec, blocks: Mapping[str, BlockSpec], globals: Mapping[str, Any]) -> Any:
         """The values of the parameters that a block's text, or that of any block it calls, might name."""

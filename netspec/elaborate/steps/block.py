@@ -96,7 +96,7 @@ def guard_nesting(context: Context, step: CallStep, key: str, block: BlockSpec) 
         cycle = " -> ".join([*(other for other, _ in context.calling[around.index(block) :]), key])
         help = "to run steps several times, use `repeat`"
         raise context.reader.error("block-recursion", f"a block calls itself: {cycle}", step.span, help=help)
-    if len(context.calling) >= context.budget.limits.depth:
+    if context.around + len(context.calling) >= context.budget.limits.depth:
         message = f"blocks are nested more than {context.budget.limits.depth} levels deep"
         raise context.reader.error("too-deep", message, step.span, help="nest fewer blocks")
 

@@ -93,7 +93,8 @@ def rewritten(context: Context, frame: Frame, step: Share, source: Any) -> Writt
         raise context.reader.error(
             "missing-key", f"sharing a `{source.known_as}` requires a name", step.span, help=help
         )
-    copied: Written = source.changed(name=step.name)
+    reads = {"source": None} if hasattr(source, "source") else {}
+    copied: Written = source.changed(name=step.name, **reads)
     return copied
 
 

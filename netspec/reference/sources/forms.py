@@ -157,15 +157,20 @@ HELD: Mapping[str, Json] = {
     "locals": LOCALS,
     "lists": named(or_expression({"type": "array"})),
     "name": NAME_TEXT,
+    "network": TEXT,
     "number": or_expression({"type": "number"}),
+    "outputs": any_of(REFERENCE, {**TEXTS, "minItems": 1}, REFERENCES),
     "reference": REFERENCE,
     "results": REFERENCES,
     "sequences": REFERENCES,
     "source": SOURCE,
+    "sources": any_of(SOURCE, REFERENCES),
     "start": definition("start"),
     "states": STATES,
     "template": TEMPLATE,
     "text": TEXT,
+    "texts": TEXTS,
+    "values": {"type": "object"},
 }
 """The values that the types of fields take, by the names that their readers have for them."""
 

@@ -30,6 +30,7 @@ from netspec.train.store.tensor_files import read_tensors, write_tensors
 
 MEANING = "data.json"
 SOURCES = "sources"
+ZOO = ".zoo"
 STATES = "transforms.safetensors"
 
 
@@ -42,6 +43,10 @@ class RunSources(Disk):
     def project_of(self, path: Path) -> Path:
         """Return the folder that imports may not leave."""
         return self.folder.absolute()
+
+    def zoo(self, name: str) -> tuple[Path, str | None] | None:
+        """Return the file and the variant that a name of the zoo meant when the run began."""
+        return zoo.find(name, self.folder / ZOO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +92,14 @@ def going_on(asked: Asked, folder: RunFolder) -> str:
 
 
 def write_sources(loaded: Loaded, asked: Asked, folder: Path) -> dict[str, Any]:
-    """Save the files that the spec imports; return the request as ``run.json`` has it."""
+    """Save the files that the spec imports or uses; return the request as ``run.json`` has it."""
     spec = Path(loaded.source.name).absolute()
     root = DISK.project_of(spec)
     own = spec.relative_to(root)
     for source in loaded.imported:
-        write_text(folder / SOURCES / Path(source.name).absolute().relative_to(root), source.text)
+        ours = zoo.READ.get(source)
+        name = Path(source.name).absolute().relative_to(root) if ours is None else Path(ZOO) / ours.name
+        write_text(folder / SOURCES / name, source.text)
     saved = {"sources": own.as_posix(), "digests": source_digests(folder)} if loaded.imported else {}
     return {
         "variant": asked.variant or loaded.variant,
