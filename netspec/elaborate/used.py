@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from netspec.diagnostics import Label, Span, clipped, did_you_mean
 from netspec.dims import Size, pretty, pretty_shape
+from netspec.elaborate.building.guards import required
 from netspec.elaborate.building.outputs import read_outputs
-from netspec.elaborate.building.references import reference, required
+from netspec.elaborate.building.references import reference
 from netspec.elaborate.context import Context, Frame
 from netspec.elaborate.inputs import read_size
 from netspec.elaborate.names import check_block_names, check_names
@@ -81,10 +82,11 @@ def expand_network(
     last = run_part(inner, frame, given, next(iter(formal.values())), part)
     outputs = part_outputs(inner, frame, given, last, part)
     shortened = part.shortens or bool(inner.training_only)
-    if shortened:
-        builder.steps = needed_steps(builder.steps, outputs.values())
     values = {name: inner.globals[name] for name in given.spec.params}
     level, _ = builder.close(context.cache.interned, outputs, values)
+    if shortened:
+        steps = needed_steps(level.steps, level.outputs)
+        level = context.cache.interned.level(replace(level, steps=tuple(steps)))
     rules = initial_values(inner, given, level, whole=not shortened)
     return Expanded(level, context.budget.layers - before, rules)
 

@@ -8,11 +8,12 @@ from typing import Annotated, Any
 from netspec.diagnostics import Report, clipped, did_you_mean, one_of_these
 from netspec.elaborate.building.level_inputs import Reads, level_inputs
 from netspec.elaborate.building.nodes import add_step, mark_training
+from netspec.elaborate.building.references import reference_text
 from netspec.elaborate.building.step_names import step_name
 from netspec.elaborate.context import Context, Frame, elaborates
 from netspec.elaborate.reading.scope import Scope
 from netspec.elaborate.reading.values import AlreadyReported, bounded, declared_type
-from netspec.elaborate.state.levels import Binding, Ports, hashable
+from netspec.elaborate.state.levels import hashable
 from netspec.elaborate.used import Expanded, Given, NetworkPart, expand_network
 from netspec.graph import Call, Value
 from netspec.spec import NAME, Entry, UsedSpec, Variant, Written, misfit, name_help
@@ -97,9 +98,7 @@ def elaborate(context: Context, frame: Frame, step: Use, prev: Value | None, def
     named = step.name is not None
     actual = tuple(inputs.values())
     add_step(context, frame, Call(name, level, actual, outputs, step.span, named, frame.training, init=rules))
-    bound: Binding = outputs[0] if len(outputs) == 1 else Ports(dict(zip(level.output_names, outputs)))
-    if named or default_name is not None:
-        frame.builder.names[name] = bound
+    frame.builder.bind(name, dict(zip(level.output_names, outputs)))
     return outputs[0]
 
 
@@ -196,11 +195,8 @@ def selected(context: Context, frame: Frame, step: Use) -> NetworkPart:
         raise context.reader.error("bad-argument", "`upto` is beside `outputs`", step.upto.span, help=help)
 
     def told(node: SyntaxNode) -> ScalarNode:
-        if not isinstance(node, ScalarNode) or not isinstance(node.value, str):
-            help = "write `outputs: [layer2, layer4]`, or `outputs: {low: layer2, high: layer4}`"
-            raise context.reader.error("wrong-type", "expected the name of a step", node.span, help=help)
-        text = context.reader.text(node, frame.env)
-        return ScalarNode(node.span, text, text, node.plain)
+        text = reference_text(context, frame, node)
+        return ScalarNode(node.span, text, text, False)
 
     wanted = {"output": told(step.upto)} if step.upto is not None else dict(_outputs(context, step, told))
     return NetworkPart(wanted, tuple(map(told, step.without)))
