@@ -23,6 +23,8 @@ FAMILIES = (
     "spatial.adaptive_pool",
     "spatial.power_pool",
     "spatial.unpool",
+    "spatial.patches",
+    "spatial.grid",
     "norm.channel",
     "norm.feature",
     "linear.linear",
