@@ -44,7 +44,7 @@ class Columns(Op):
         return spell_window(self.kernel_size) + stride
 
 
-class Unfold(Columns):
+class UnfoldWindows(Columns):
     """The elements of each window as a column (``torch.nn.Unfold``): (N, C, H, W) -> (N, C·kernel, windows)."""
 
     name = "unfold"
@@ -83,7 +83,7 @@ class Unfold(Columns):
         return builder.op("Add", starts, builder.constant([[tap * dilation] for tap in range(kernel)]))
 
 
-class Fold(Columns):
+class FoldWindows(Columns):
     """Adds up columns where their windows were (``torch.nn.Fold``): (N, C·kernel, windows) -> (N, C, *output_size).
 
     ``like`` has a symbolic ``output_size``.

@@ -14,6 +14,7 @@ INPUTS: Mapping[str, str] = {
     "pixel_shuffle": "[N, 16, 32, 32]",
     "pixel_unshuffle": "[N, 16, 32, 32]",
     "channel_shuffle": "[N, 16, 32, 32]",
+    "unfold": "[N, 16, 32, 32]",
     "global_avg_pool": "[N, 16, 32, 32]",
     "global_max_pool": "[N, 16, 32, 32]",
     "group_norm": "[N, 16, 32, 32]",
@@ -97,6 +98,9 @@ WHOLE: Mapping[str, tuple[str, Sequence[str]]] = {
         )
         for rank, sizes in ((1, "32"), (2, "32, 32"), (3, "8, 32, 32"))
     },
+    "fold": ("{x: [N, 36, 16]}", ["fold: {output_size: [8, 8], kernel_size: 3, stride: 2, padding: 1}"]),
+    "grid_sample": ("{x: [N, 3, 32, 32], places: [N, 8, 8, 2]}", ["grid_sample: {input: x, grid: places}"]),
+    "affine_grid": ("{x: [N, 2, 3]}", ["affine_grid: [32, 32]"]),
     "reshape": ("{x: [N, 16]}", ["reshape: [N, 4, 4]"]),
     "transpose": ("{x: [N, 8, 16]}", ["transpose: {dim0: 1, dim1: 2}"]),
     "unsqueeze": ("{x: [N, 16]}", ["unsqueeze: 1"]),
