@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -261,12 +262,37 @@ def test_feed_forward_is_torchvision_s(step: str, theirs: Callable[[Any], nn.Mod
             "inverted_residual: {out_channels: 4, stride: 2, expand_ratio: 1}",
             lambda ops, mobilenet: mobilenet.InvertedResidual(8, 4, 2, 1),
         ),
+        (
+            "conv_norm_activation: {out_channels: 4, eps: 0.1}",
+            lambda ops, mobilenet: ops.Conv2dNormActivation(8, 4, norm_layer=partial(nn.BatchNorm2d, eps=0.1)),
+        ),
+        (
+            "inverted_residual: {out_channels: 6, eps: 0.1}",
+            lambda ops, mobilenet: mobilenet.InvertedResidual(8, 6, 1, 6, partial(nn.BatchNorm2d, eps=0.1)),
+        ),
+        ("mbconv: {out_channels: 8}", lambda *_: mbconv(4, 3, 1, 8)),
+        ("mbconv: {out_channels: 16, expanded_channels: 8, kernel_size: 5, stride: 2}", lambda *_: mbconv(1, 5, 2, 16)),
+        ("mbconv: {out_channels: 8, expanded_channels: 48, eps: 0.1}", lambda *_: mbconv(6, 3, 1, 8, eps=0.1)),
+        ("fused_mbconv: {out_channels: 8}", lambda *_: mbconv(4, 3, 1, 8, fused=True)),
+        (
+            "fused_mbconv: {out_channels: 6, expanded_channels: 8, kernel_size: 5, stride: 2, eps: 0.1}",
+            lambda *_: mbconv(1, 5, 2, 6, fused=True, eps=0.1),
+        ),
     ],
 )
 def test_convolutional_blocks_are_torchvision_s(
     step: str, theirs: Callable[[Any, Any], nn.Module], tmp_path: Path
 ) -> None:
     check_against(randomised(theirs(torchvision.ops, torchvision.models.mobilenetv2)), step, "image", tmp_path)
+
+
+def mbconv(ratio: int, kernel: int, stride: int, out: int, fused: bool = False, eps: float = 1e-5) -> nn.Module:
+    """An EfficientNet's block for 8 channels."""
+    home = torchvision.models.efficientnet
+    named = "FusedMBConv" if fused else "MBConv"
+    setting = getattr(home, f"{named}Config")(ratio, kernel, stride, 8, out, 1)
+    made: nn.Module = getattr(home, named)(setting, 0.1, partial(nn.BatchNorm2d, eps=eps))
+    return made
 
 
 def check_against(theirs: nn.Module, step: str, reads: str, folder: Path) -> None:

@@ -20,7 +20,7 @@ torch.set_num_threads(1)
 
 BUILDS = {variant or each.spec.name: each for each in map(load_spec, zoo.files()) for variant in each.variants}
 """Every build of every family: its defaults by its own name, and each variant."""
-ALIKE = {"shufflenet_v2"}
+ALIKE = {"efficientnet", "efficientnet_v2", "mobilenet_v3", "shufflenet_v2"}
 """Families whose variants differ in depths and widths alone: the first stands for all, where each costs time."""
 NAMES = [name for name, each in BUILDS.items() if each.spec.name not in ALIKE or name == next(iter(each.spec.variants))]
 """The builds that are run, each unlike the others."""

@@ -208,10 +208,18 @@ network:
 inputs: {x: [N, T, 16]}
 network:
   - feed_forward: 64""",
+    "fused_mbconv": """\
+inputs: {x: [N, 16, 32, 32]}
+network:
+  - fused_mbconv: {out_channels: 24, stride: 2}""",
     "inverted_residual": """\
 inputs: {x: [N, 16, 32, 32]}
 network:
   - inverted_residual: {out_channels: 24, stride: 2}""",
+    "mbconv": """\
+inputs: {x: [N, 16, 32, 32]}
+network:
+  - mbconv: {out_channels: 24, kernel_size: 5, stride: 2}""",
     "self_attention": """\
 inputs: {x: [N, T, 16]}
 network:
