@@ -52,6 +52,8 @@ FAMILIES = (
     "attention.masks",
     "attention.positions",
     "linear.einsum",
+    "linear.bilinear",
+    "tensors.bag",
 )
 
 _NAME = re.compile(rb'\n    name = "(\w+)"(?=\r?\n)')  # bytes that begin with a fixed text are found five times as fast

@@ -39,6 +39,8 @@ def _example(
     least = evaluate(input_range.least, sizes)
     below = 2 if dtype == torch.bool or input_range.below is None else evaluate(input_range.below, sizes)
     made = torch.randint(least, below, shape, generator=generator)
+    if input_range.ordered:
+        made = made.sort().values
     if input_range.first is not None:
         made[..., :1] = input_range.first
     return made.to(dtype)

@@ -13,7 +13,7 @@ from netspec.ops import OPS, Op
 
 INFERRED = {
     *("in_channels", "in_features", "num_features", "num_channels", "device", "dtype"),
-    *("input_size", "embed_dim", "kdim", "vdim"),
+    *("input_size", "embed_dim", "kdim", "vdim", "in1_features", "in2_features"),
 }
 LEFT_OUT = {
     "_weight": "initial values are the spec's `init`",

@@ -31,12 +31,14 @@ class Tensor:
 class InputRange:
     """The whole numbers that an input takes, from ``least`` up to, not including, ``below`` (truth values are 0 and 1).
 
-    ``first`` is what the first along the last dimension must be: a mask that hides everything says nothing.
+    ``first`` is what the first along the last dimension must be: a mask that hides everything says nothing. ``ordered``
+    says that none along it is less than the one before.
     """
 
     least: Size = 0
     below: Size | None = None
     first: int | None = None
+    ordered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,11 @@ WHOLE: Mapping[str, tuple[str, Sequence[str]]] = {
         )
         for rank, sizes in ((1, "32"), (2, "32, 32"), (3, "8, 32, 32"))
     },
+    "bilinear": ("{x: [N, 16], y: [N, 8]}", ["bilinear: {input1: x, input2: y, out_features: 4}"]),
+    "embedding_bag": (
+        "{x: {shape: [N, 8], below: 1000, dtype: int64}}",
+        ["embedding_bag: {num_embeddings: 1000, embedding_dim: 64, mode: sum}"],
+    ),
     "fold": ("{x: [N, 36, 16]}", ["fold: {output_size: [8, 8], kernel_size: 3, stride: 2, padding: 1}"]),
     "grid_sample": ("{x: [N, 3, 32, 32], places: [N, 8, 8, 2]}", ["grid_sample: {input: x, grid: places}"]),
     "affine_grid": ("{x: [N, 2, 3]}", ["affine_grid: [32, 32]"]),
