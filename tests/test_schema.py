@@ -130,7 +130,7 @@ REFUSED = {
     "a list of the wrong length": "network: [{max_pool2d: {kernel_size: [2, 2, 2]}}]",
     "a flag that is a number": "network: [{conv2d: {out_channels: 4, kernel_size: 3, bias: 0}}]",
     "a main argument where there is none": "network: [{sigmoid: 3}]",
-    "one input of concat": "network: [{concat: {from: prev}}]",
+    "no input of concat": "network: [{concat: {dim: 1}}]",
     "an unknown merge": "network: [{parallel: {branches: {a: [], b: []}, merge: joint}}]",
     "an unknown structure key": "network: [{repeat: {count: 2, body: [relu], times: 3}}]",
     "an unknown initialisation": "network: [relu]\ninit: {conv2d.weight: {normale: {std: 1}}}",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from netspec.diagnostics import Label
-from netspec.elaborate.building.outputs import guard_order, read_outputs
+from netspec.elaborate.building.outputs import guard_order, read_outputs, written_output
 from netspec.elaborate.context import Context, Frame
 from netspec.elaborate.inputs import INNER
 from netspec.elaborate.reading.values import AlreadyReported, Reader
@@ -58,14 +58,14 @@ def _guard_output(context: Context, spec: Spec, name: str, output: NetworkOutput
     """Guard: onnxruntime can give the output, under a name of its own, and it exists whenever it is asked for."""
     reader = context.reader
     if output.value.tensor.dtype == INNER:
-        span = spec.outputs[name].source.span if spec.outputs else spec.network[-1].span
+        span = written_output(spec.outputs, name).source.span if spec.outputs else spec.network[-1].span
         message = f"the output `{name}` is {INNER}, which onnxruntime does not return"
         reader.error("shape-mismatch", message, span, help="end with `- cast: float32`")
     if name in spec.inputs:
         _report_clash(spec, reader, name)
     if output.value in context.training_only and not output.training:
         assert spec.outputs is not None
-        span = spec.outputs[name].source.span
+        span = written_output(spec.outputs, name).source.span
         help = f"`{name}: {{from: …, when: training}}`"
         reader.error("training-only", f"the output `{name}` exists only in training", span, help=help)
 
@@ -77,13 +77,13 @@ def _report_clash(spec: Spec, reader: Reader, name: str) -> None:
     help = "this is the name of the last step's value: rename the input, or name the output: `outputs: {result: prev}`"
     if spec.outputs:
         labels = (Label(span, "the input"),)
-        span, help = spec.outputs[name].source.span, "give one of them another name"
+        span, help = written_output(spec.outputs, name).source.span, "give one of them another name"
     reader.error("duplicate-name", f"an input and an output are both named `{name}`", span, help=help, secondary=labels)
 
 
 def _guard_inference(spec: Spec, reader: Reader, outputs: Mapping[str, NetworkOutput]) -> None:
     """Guard: the network gives something when it is used, too."""
     if spec.outputs and all(output.training for output in outputs.values()):
-        span = spec.outputs[next(iter(outputs))].source.span
+        span = written_output(spec.outputs, next(iter(outputs))).source.span
         help = "define at least one output without `when: training`"
         reader.error("training-only", "every output exists only in training", span, help=help)

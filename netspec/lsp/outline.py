@@ -331,6 +331,8 @@ class Outline:
                 for name, reference in entries:
                     self._add("definition", name, inner)
                     self._references(reference, scope)
+            case "output_specs":
+                self._outputs(value, inner)
             case "results":
                 for _, reference in entries:
                     self._references(reference, inner)

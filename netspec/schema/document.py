@@ -7,7 +7,7 @@ from typing import Any
 
 from netspec.elaborate.steps import STRUCTURES
 from netspec.reference.sources.forms import form_keys
-from netspec.reference.values import ANY, NAME, REFERENCE, SHAPE, SIZE, TEXT, any_of, definition
+from netspec.reference.values import ANY, NAME, SHAPE, SIZE, SOURCE, TEXT, any_of, definition
 from netspec.reference.word import Json
 from netspec.schema.mapping import form_schema
 from netspec.schema.recipe import recipe_schemas
@@ -53,7 +53,7 @@ def spec_schema() -> Json:
         "variant": _variant_schema(),
         "dim": any_of(form_schema(DimSpec), SIZE),
         "input": any_of(SHAPE, form_schema(InputSpec)),
-        "output": any_of(REFERENCE, form_schema(OutputSpec)),
+        "output": any_of(*SOURCE["anyOf"], form_schema(OutputSpec)),
         "block": form_schema(BlockSpec),
         "expect": form_schema(Expect),
         "train": form_schema(TrainSpec),

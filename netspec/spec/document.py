@@ -53,7 +53,9 @@ def _read_output(key: ScalarNode, node: SyntaxNode, report: Report) -> OutputSpe
     return fill(OutputSpec, {"from": node}, report)
 
 
-Outputs = Annotated[Mapping[str, OutputSpec], named_by(_read_output, "a mapping from output names to steps")]
+Outputs = Annotated[
+    Mapping[str, OutputSpec], named_by(_read_output, "a mapping from output names to steps", "output_specs")
+]
 
 
 DTYPES = ("float32", "float64", "float16", "bfloat16", "int64", "int32", "bool")

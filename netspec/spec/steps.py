@@ -12,10 +12,12 @@ from netspec.spec.reading import (
     Entry,
     Form,
     Initialisation,
+    Source,
     Template,
     Written,
     fill,
     form_fields,
+    keyword,
     misfit,
     named_by,
     read_form,
@@ -52,6 +54,11 @@ def read_body(node: SyntaxNode, report: Report) -> tuple[Step, ...]:
     return ()
 
 
+def values_by_name(wanted: str, holds: str, example: str | None = None) -> reader:
+    """A field that is a mapping from names to values, which wait for the parameters."""
+    return named_by(lambda key, value, report: value, wanted, holds, example)
+
+
 Body = Annotated[tuple[Any, ...], reader(read_body, "body")]
 """its steps"""
 Branches = Annotated[
@@ -69,6 +76,8 @@ Freeze = Condition | None
 """keep its parameters as they are in training"""
 Init = Initialisation | None
 """where its parameters start: one function for its weights, or `{weight: {normal: 0.02}, bias: zeros}`"""
+Results = Annotated[Mapping[str, Written], values_by_name("a mapping from names to values of the body", "results")]
+"""values of the body by the names that they get outside"""
 IterationIndex = Annotated[str, reader(read_name, "index")]
 """the name by which expressions know the number of the iteration, from 0"""
 
@@ -83,11 +92,6 @@ Locals = Annotated[
     ),
 ]
 """names for values that expressions read, in order: each sees those before it"""
-
-
-def values_by_name(wanted: str, holds: str, example: str | None = None) -> reader:
-    """A field that is a mapping from names to values, which wait for the parameters."""
-    return named_by(lambda key, value, report: value, wanted, holds, example)
 
 
 class Structure(Form):
@@ -125,6 +129,13 @@ class TrainableStructure(NamedStructure):
 
     freeze: Freeze = None
     init: Init = None
+
+
+class GroupStructure(TrainableStructure):
+    """A structure around steps that read one value: the step before, unless it says another."""
+
+    source: Annotated[Source | None, keyword("from")] = None
+    """the step that it reads; default: the step before it"""
 
 
 Step = Union[CallStep, Structure]

@@ -19,7 +19,7 @@ from netspec.lsp.hover import hover
 from netspec.pipeline import compile_spec, load_spec
 from netspec.reference.sources.forms import form_keys
 from netspec.schema.steps import structure_schema
-from netspec.spec.steps import Body, TrainableStructure
+from netspec.spec.steps import Body, GroupStructure
 
 SPEC = """\
 netspec: 1
@@ -32,10 +32,10 @@ network:
 
 
 @pytest.fixture(autouse=True)
-def gated() -> Iterator[type[TrainableStructure]]:
+def gated() -> Iterator[type[GroupStructure]]:
     """A structure that netspec does not have."""
 
-    class Gated(TrainableStructure):
+    class Gated(GroupStructure):
         """The body's result, let through by a gate."""
 
         known_as = "gated"
@@ -87,7 +87,7 @@ def test_a_wrong_key_is_reported(tmp_path):
 
 
 def test_the_schema_and_the_editor_know_it(gated):
-    assert [*form_keys(gated)] == ["body", "gate", "name", "freeze", "init"]
+    assert [*form_keys(gated)] == ["body", "gate", "name", "freeze", "init", "from"]
     mapping, alone = structure_schema("gated")["anyOf"]
     assert mapping["required"] == ["body"]
     assert alone == {"$ref": "#/$defs/body"}

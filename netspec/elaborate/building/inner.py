@@ -7,16 +7,34 @@ from collections.abc import Callable, Sequence
 from netspec.diagnostics import Span
 from netspec.elaborate.building.guards import previous, required
 from netspec.elaborate.building.nodes import add_step, mark_training
+from netspec.elaborate.building.paths import guard
+from netspec.elaborate.building.references import references
 from netspec.elaborate.building.step_names import guard_reserved, step_name
-from netspec.elaborate.context import Context, Frame
+from netspec.elaborate.context import Context, Frame, with_shape
+from netspec.elaborate.messages.unknowns import JOIN_HELP
 from netspec.elaborate.reading.values import AlreadyReported
-from netspec.elaborate.state.levels import UNKNOWN, LevelBuilder
+from netspec.elaborate.state.levels import UNKNOWN, LevelBuilder, Ports
 from netspec.graph import Call, LevelKind, Value
-from netspec.spec import Step
-from netspec.spec.steps import NamedStructure
+from netspec.spec import Step, Written
+from netspec.spec.steps import GroupStructure
 
-Fill = Callable[[Frame, Value], "Value | None"]
+Filled = Value | Ports | None
+"""What a structure makes: its value, or several outputs of which one may go on to the next step."""
+Fill = Callable[[Frame, Value], Filled]
 """Fills a structure's level: takes the value that the structure reads, and returns its result."""
+
+
+def reading(
+    context: Context, frame: Frame, source: Written | None, word: str, prev: Value | None
+) -> tuple[Frame, Value | None]:
+    """Return what a structure reads, the step before unless its ``from`` says another, and where ``shape`` is that."""
+    if source is None:
+        return frame, prev
+    values = references(context, frame, source, prev)
+    if len(values) != 1:
+        message = f"`{word}` reads one value, not {len(values)}"
+        raise context.reader.error("too-many-inputs", message, source.span, help=JOIN_HELP)
+    return frame.seeing(with_shape(frame.env, values[0])), values[0]
 
 
 def inner_level(
@@ -26,25 +44,32 @@ def inner_level(
     name: str,
     span: Span,
     prev: Value | None,
-    fill: Callable[[Frame, Value | None], Value | None],
+    fill: Callable[[Frame, Value | None], Filled],
 ) -> Value | None:
     """Add a level of its own at ``name``, which ``fill`` fills from its input. Returns its output."""
     builder = LevelBuilder(kind, "", span, frame.builder.path_of(name), frame.builder)
     entered = None if prev is None else builder.enter(prev, "input")
-    result = fill(Frame(builder, frame.env), entered)
-    if result is UNKNOWN:
-        raise AlreadyReported
-    if result is None:
-        help = "remove its `name`, so that steps can read the branches by their own names"
+    made = fill(Frame(builder, frame.env), entered)
+    if made is None:
+        help = "end it with a step that joins the branches, or name them in a `sequential` with `outputs`"
         raise context.reader.error("no-value", f"`{name}` does not end with a single value", span, help=help)
-    result = required(context, result, span, "an output")
-    level, actual = builder.close(context.cache.interned, {"output": result}, {})
-    output = builder.give("output", result)
-    mark_training(context, frame, actual, (output,), span)
-    add_step(context, frame, Call(name, level, tuple(actual), (output,), span, True, frame.training))
-    frame.builder.names[name] = output
+    result = made.main if isinstance(made, Ports) else made
+    outputs = {"output": result} if result is not None else {}
+    outputs |= made.values if isinstance(made, Ports) else {}
+    if UNKNOWN in outputs.values():
+        raise AlreadyReported
+    for word, value in outputs.items():
+        guard(context, builder, required(context, value, span, "an output"), span)
+        builder.hand_out(word, value)
+    level, actual = builder.finish(context.cache.interned)
+    given = tuple(outside for _, outside in builder.given.values())
+    mark_training(context, frame, actual, given, span)
+    add_step(context, frame, Call(name, level, tuple(actual), given, span, True, frame.training))
+    main = None if result is None else builder.handed[result]
+    ports = {word: builder.handed[value] for word, value in made.values.items()} if isinstance(made, Ports) else {}
+    frame.builder.names[name] = Ports(ports, main) if main is None or ports else main
     frame.builder.inner[name] = builder
-    return output
+    return main
 
 
 def branch_level(
@@ -60,11 +85,13 @@ def branch_level(
     return inner_level(context, frame, kind, name, span, prev, lambda inner, value: context.run(inner, body, value))
 
 
-def grouped(context: Context, frame: Frame, step: NamedStructure, prev: Value | None, fill: Fill) -> Value | None:
+def grouped(context: Context, frame: Frame, step: GroupStructure, prev: Value | None, fill: Fill) -> Value | None:
     """Elaborate a structure that reads one value: in the level around it, or with a name in one of its own."""
+    frame, prev = reading(context, frame, step.source, step.known_as, prev)
     prev = required(context, previous(context, prev, step.span), step.span, f"`{step.known_as}`")
     if step.name is None:
-        return fill(frame, prev)
+        made = fill(frame, prev)
+        return made.main if isinstance(made, Ports) else made
     name = step_name(context, frame, step.name, None, step.span)
     return inner_level(
         context,

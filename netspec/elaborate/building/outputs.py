@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from netspec.diagnostics import Span
 from netspec.elaborate.building.guards import previous, required
-from netspec.elaborate.building.references import reference
+from netspec.elaborate.building.references import list_of
 from netspec.elaborate.context import Context, Frame
 from netspec.elaborate.reading.values import AlreadyReported
 from netspec.graph import NetworkOutput, Value
-from netspec.spec import OutputSpec
+from netspec.spec import OutputSpec, Written
+from netspec.syntax import ListNode
 
 
 def guard_order(context: Context, inputs: Sequence[tuple[str, Span, bool]]) -> None:
@@ -32,17 +33,37 @@ def read_outputs(
     for name, output in written.items():
         try:
             if output.test is None or context.reader.condition(output.test, frame.env, "the `if` of an output"):
-                value = reference(context, frame, output.source, last)
-                value = required(context, value, output.source.span, "an output")
-                made[name] = NetworkOutput(value, output.when == "training")
+                for key, value in named_values(context, frame, name, output.source, last).items():
+                    if key in made:
+                        message = f"two outputs are named `{key}`"
+                        help = "a list gives numbered outputs: rename one of them"
+                        raise context.reader.error("duplicate-name", message, output.source.span, help=help)
+                    value = required(context, value, output.source.span, "an output")
+                    made[key] = NetworkOutput(value, output.when == "training")
         except AlreadyReported:
             failed = True
     if failed:
         raise AlreadyReported
     if not made:
         tests = [output.test.span for output in written.values() if output.test is not None]
-        help = "define at least one output without `if`"
-        raise context.reader.error(
-            "missing-key", "no output is left: the `if` of every output is false", tests[-1], help=help
-        )
+        why = "the `if` of every output is false" if tests else "every list is empty"
+        place = tests[-1] if tests else next(iter(written.values())).source.span
+        help = "define at least one output without `if`" if tests else "add an output that is always there"
+        raise context.reader.error("missing-key", f"no output is left: {why}", place, help=help)
     return made
+
+
+def named_values(context: Context, frame: Frame, name: str, source: Written, last: Value | None) -> dict[str, Value]:
+    """Return the values of an output: of a list one output each, `hidden_0`, `hidden_1`, ….
+
+    A list is written, or is what a loop has collected.
+    """
+    values, collected = list_of(context, frame, source, last)
+    if not collected and not isinstance(source, ListNode):
+        return {name: values[0]}
+    return {f"{name}_{number}": value for number, value in enumerate(values)}
+
+
+def written_output(written: Mapping[str, OutputSpec], name: str) -> OutputSpec:
+    """Return what the author has written for an output: for one of a list, the list."""
+    return written[name] if name in written else written[name.rpartition("_")[0]]

@@ -6,6 +6,7 @@ ends at a step or at one of its outputs. What it reaches inside of a level becom
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from netspec.diagnostics import Span
@@ -13,6 +14,9 @@ from netspec.elaborate.building.guards import required
 from netspec.elaborate.context import Context
 from netspec.elaborate.state.levels import UNKNOWN, LevelBuilder, Ports, Values
 from netspec.graph import Value
+
+INDEX = re.compile(r"(?P<from>-?\d{0,9})(?P<to>:-?\d{0,9})?\Z", re.ASCII)
+"""The end of a path to several values: the number of one, or a stretch of them as in Python."""
 
 Found = Value | Values | None
 """What a path leads to: ``None`` where that is nothing."""
@@ -27,7 +31,7 @@ def find(context: Context, level: LevelBuilder, path: Sequence[str], span: Span)
     if level.parent is None:
         return None
     found = find(context, level.parent, path, span)
-    return each_of(found, lambda value: level.enter(value, "_".join(path)))
+    return each_of(found, path, lambda value, words: level.enter(value, "_".join(words)))
 
 
 def value_at(context: Context, level: LevelBuilder, path: Sequence[str], span: Span) -> Found:
@@ -37,7 +41,7 @@ def value_at(context: Context, level: LevelBuilder, path: Sequence[str], span: S
     if bound is None or bound is UNKNOWN:
         return bound
     if isinstance(bound, Values):
-        return item(bound, rest)
+        return chosen(bound, rest)
     if not rest:
         return bound.main if isinstance(bound, Ports) else bound
     if isinstance(bound, Ports) and len(rest) == 1 and rest[0] in bound.values:
@@ -45,12 +49,19 @@ def value_at(context: Context, level: LevelBuilder, path: Sequence[str], span: S
     return hand_out(context, level, name, rest, span) if name in level.inner else None
 
 
-def item(values: Values, path: Sequence[str]) -> Found:
-    """Return values, or the one of that number."""
+def chosen(values: Values, path: Sequence[str]) -> Found:
+    """Return values, or those of them that a number or a stretch means: ``0``, ``-1``, ``1:``."""
     if not path:
         return values
-    at = int(path[0]) if len(path) == 1 and path[0].isdecimal() else len(values.items)
-    return values.items[at] if at < len(values.items) else None
+    numbers = INDEX.match(path[0]) if len(path) == 1 else None
+    if numbers is None or numbers["from"] == "" == (numbers["to"] or ""):
+        return None
+    items = [*values.items.items()]
+    if numbers["to"] is not None:
+        start, end = (int(text) if text else None for text in (numbers["from"], numbers["to"][1:]))
+        return Values(dict(items[start:end]))
+    at = int(path[0])
+    return Values(dict([items[at]]), single=True) if -len(items) <= at < len(items) else None
 
 
 def hand_out(context: Context, level: LevelBuilder, name: str, path: Sequence[str], span: Span) -> Found:
@@ -58,18 +69,21 @@ def hand_out(context: Context, level: LevelBuilder, name: str, path: Sequence[st
 
     Each step that runs the same module gives it out: the module returns what it returns, whoever calls it.
     """
-    given: Found = None
-    for twin in level.twins.get(name, [name]):
-        inner = level.inner[twin]
-        found = value_at(context, inner, path, span)
-        if found is None:
-            return None
-        for value in found.items if isinstance(found, Values) else (found,):
-            guard(context, inner, value, span)
+    given = {twin: from_inside(context, level.inner[twin], path, span) for twin in level.twins.get(name, [name])}
+    return given[name]
+
+
+def from_inside(context: Context, inner: LevelBuilder, path: Sequence[str], span: Span) -> Found:
+    """Return what a path leads to in a level, as the level around it has that."""
+
+    def given(value: Value, words: Sequence[str]) -> Value:
+        guard(context, inner, value, span)
+        return inner.hand_out(".".join(words), value)
+
+    found = value_at(context, inner, path, span)
+    if found is not None:
         inner.asked[tuple(path)] = None
-        made = each_of(found, lambda value, inner=inner: inner.hand_out(".".join(path), value))  # type: ignore[misc]
-        given = made if twin == name else given
-    return given
+    return each_of(found, path, given)
 
 
 def hand_out_again(context: Context, level: LevelBuilder, name: str, again: str, span: Span) -> None:
@@ -94,8 +108,9 @@ def guard(context: Context, inner: LevelBuilder, value: Value, span: Span) -> No
         raise context.reader.error("training-only", message, span, help=help)
 
 
-def each_of(found: Found, change: Callable[[Value], Value]) -> Found:
-    """Return the result of a change to a value, or to each of several."""
-    if found is None:
-        return None
-    return Values(tuple(map(change, found.items))) if isinstance(found, Values) else change(found)
+def each_of(found: Found, path: Sequence[str], change: Callable[[Value, Sequence[str]], Value]) -> Found:
+    """Return the result of a change to a value, or to each of several, which gets the names that lead to it."""
+    if not isinstance(found, Values):
+        return None if found is None else change(found, path)
+    words = path[:-1] if INDEX.match(path[-1]) and (found.single or not path[-1].isdecimal()) else path
+    return Values({number: change(value, [*words, number]) for number, value in found.items.items()}, found.single)

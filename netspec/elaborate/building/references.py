@@ -16,7 +16,7 @@ from netspec.graph import Call, Value
 from netspec.spec import NAME, Written, names_a_step
 from netspec.syntax import ListNode, ScalarNode
 
-INDEXED = re.compile(r"(?P<path>[^\[\]]*)\[(?P<from>-?\d*)(?P<to>:-?\d*)?\]\Z", re.ASCII)
+INDEXED = re.compile(r"(?P<path>[^\[\]]+)\[(?P<index>[-:\d]+)\]\Z", re.ASCII)
 """``h.hidden[-1]``, ``h.hidden[1:]``."""
 
 
@@ -31,17 +31,28 @@ def reference(context: Context, frame: Frame, node: Written, prev: Value | None)
         return found
     text = clipped(node.text) if isinstance(node, ScalarNode) else ""
     message = f"`{text}` is a list of {len(found.items)} values, and one is needed here"
-    help = f"write `{text}[-1]` for its last, or join them: `concat: {{from: {text}}}`"
+    help = f"write `{text}[-1]` for the last of them, or join them: `concat: {{from: {text}}}`"
     raise context.reader.error("wrong-type", message, node.span, help=help)
 
 
 def references(context: Context, frame: Frame, source: Written, prev: Value | None) -> list[Value]:
     """The values that a reference or a list of such means; a list among them stands for what it holds."""
+    return list_of(context, frame, source, prev)[0]
+
+
+def list_of(context: Context, frame: Frame, source: Written, prev: Value | None) -> tuple[list[Value], bool]:
+    """Return the values that a reference or a list of such means, and whether a list that a loop made is among them."""
     values: list[Value] = []
+    collected = False
     for node in source.items if isinstance(source, ListNode) else (source,):
         found = meant(context, frame, node, prev)
-        values += found.items if isinstance(found, Values) else (found,)
-    return values
+        if isinstance(found, Values):
+            collected = True
+            context.budget.charge_iterations(len(found.items) // 8, node.span)  # a wire is cheaper than a layer
+            values += found.items.values()
+        else:
+            values.append(found)
+    return values, collected
 
 
 def meant(context: Context, frame: Frame, node: Written, prev: Value | None) -> Value | Values:
@@ -50,18 +61,16 @@ def meant(context: Context, frame: Frame, node: Written, prev: Value | None) -> 
     if text == "prev":
         return previous(context, prev, node.span)
     index = INDEXED.match(text)
-    path = (index["path"] if index else text).split(".")
+    path = [*index["path"].split("."), index["index"]] if index else text.split(".")
     if path[0] == "prev":
         found = port_of(context, frame.builder, previous(context, prev, node.span), path, node)
     else:
         found = find(context, frame.builder, path, node.span)
-    if found is UNKNOWN:
-        raise AlreadyReported
-    if index is not None:
-        found = chosen(found, index["from"], index["to"])
     if found is None:
         raise unknown_reference(context, frame, node, text, path)
-    return found
+    if UNKNOWN in (found.items.values() if isinstance(found, Values) else (found,)):
+        raise AlreadyReported
+    return next(iter(found.items.values())) if isinstance(found, Values) and found.single else found
 
 
 def reference_text(context: Context, frame: Frame, node: Written) -> str:
@@ -76,18 +85,13 @@ def reference_text(context: Context, frame: Frame, node: Written) -> str:
 
 def port_of(context: Context, level: LevelBuilder, prev: Value, path: list[str], node: Written) -> Found:
     """Return what a path leads to that starts at the step before: ``prev.weights``."""
-    name = next((step.name for step in reversed(level.steps) if step.outputs[:1] == (prev,)), None)
+    name = step_of(level, prev)
     return None if name is None else value_at(context, level, [name, *path[1:]], node.span)
 
 
-def chosen(found: Found, start: str, end: str | None) -> Found:
-    """Return one of several values, or those between two places; ``None`` where there is none."""
-    if not isinstance(found, Values) or (end is None and not start):
-        return None
-    if end is not None:
-        return Values(found.items[int(start) if start else None : int(end[1:]) if end != ":" else None])
-    at = int(start)
-    return found.items[at] if -len(found.items) <= at < len(found.items) else None
+def step_of(level: LevelBuilder, value: Value) -> str | None:
+    """Return the name of the step whose main output a value is."""
+    return next((step.name for step in reversed(level.steps) if step.outputs[:1] == (value,)), None)
 
 
 def unknown_reference(context: Context, frame: Frame, node: Written, text: str, path: list[str]) -> AlreadyReported:

@@ -20,9 +20,13 @@ ABSENT = Value(Tensor(()), optional=True)
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """Several values under one name, in order: what each iteration of a loop made."""
+    """Several values under one name, in order, each by its number: what each iteration of a loop made.
 
-    items: tuple[Value, ...]
+    ``single`` marks one of them that was asked for by its number.
+    """
+
+    items: Mapping[str, Value]
+    single: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +135,11 @@ class LevelBuilder:
         """Every name that a reference can use here."""
         return {**(self.parent.visible() if self.parent else {}), **self.names}
 
+    def finish(self, interned: Interned) -> tuple[Level, list[Value]]:
+        """Close the level with the outputs that it gives now."""
+        self.has_grown = False
+        return self.close(interned, {name: own for name, (own, _) in self.given.items()}, {})
+
     def close(
         self,
         interned: Interned,
@@ -165,7 +174,7 @@ class LevelBuilder:
         for position, step in enumerate(self.steps):
             inner = self.inner.get(step.name)
             if inner is not None and inner.has_grown and isinstance(step, Call):
-                level, actual = inner.close(interned, {name: own for name, (own, _) in inner.given.items()}, {})
+                level, actual = inner.finish(interned)
                 outputs = tuple(outside for _, outside in inner.given.values())
                 self.steps[position] = replace(step, body=level, inputs=tuple(actual), outputs=outputs)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from netspec.elaborate.building.inner import reading
 from netspec.elaborate.context import Context, Frame, elaborates
 from netspec.graph import Value
-from netspec.spec.reading import Condition, keyword
+from netspec.spec.reading import Condition, Source, keyword
 from netspec.spec.steps import Body, Structure
 
 
@@ -24,16 +25,19 @@ class If(Structure):
     """the steps where the test holds"""
     otherwise: Annotated[Body, keyword("else")] = ()
     """the steps where it does not"""
+    source: Annotated[Source | None, keyword("from")] = None
+    """the step that the chosen steps read; default: the step before"""
     usage = (
         """\
 params: {normalised: true}
 network:
-  - if: {test: normalised, then: [layer_norm], else: [relu]}""",
+  - if: {test: normalised, then: [layer_norm], else: [relu], from: x}""",
     )
 
 
 @elaborates(If)
 def elaborate(context: Context, frame: Frame, step: If, prev: Value | None, default_name: str | None) -> Value | None:
     """Elaborate the steps of the branch that the test chooses."""
+    frame, prev = reading(context, frame, step.source, "if", prev)
     test = context.reader.condition(step.test, frame.env, "the test of `if`")
     return context.run(frame, step.then if test else step.otherwise, prev)

@@ -9,7 +9,7 @@ from typing import Any
 from netspec.elaborate.building.guards import previous, required
 from netspec.elaborate.building.nodes import add_node
 from netspec.elaborate.building.op_arguments import read_op
-from netspec.elaborate.building.references import reference, references
+from netspec.elaborate.building.references import list_of, reference
 from netspec.elaborate.building.step_names import step_name
 from netspec.elaborate.building.ties import guard_ties, read_ties
 from netspec.elaborate.context import Context, Frame
@@ -85,17 +85,19 @@ def op_inputs(
     this call leaves out is left out too.
     """
     try:
+        collected = False
         if step.source is not None:
-            values = references(context, frame, step.source, prev)
+            values, collected = list_of(context, frame, step.source, prev)
         else:
             values = [previous(context, prev, step.span)] if kind.ports and kind.ports[0] not in ports else []
         if kind.variadic:
-            if len(values) < 2:
+            if len(values) < (1 if collected else 2):
                 help = f"name them: `{kind.name}: {{from: [a, prev]}}`"
                 raise context.reader.error(
                     "missing-input", f"`{kind.name}` needs at least two inputs", step.span, help=help
                 )
             nodes = step.source.items if isinstance(step.source, ListNode) else (step.source or step.key,)
+            nodes = nodes if len(nodes) == len(values) else (nodes[0],) * len(values)
             for value, node in zip(values, nodes):
                 required(context, value, node.span, f"`{kind.name}`")
             return {str(number): value for number, value in enumerate(values)}

@@ -12,15 +12,15 @@ from netspec.elaborate.building.merge import merge
 from netspec.elaborate.context import Context, Frame, elaborates
 from netspec.elaborate.messages.repairs import branch_labels, padding_help
 from netspec.elaborate.reading.values import AlreadyReported
-from netspec.elaborate.state.levels import UNKNOWN
+from netspec.elaborate.state.levels import UNKNOWN, Ports
 from netspec.graph import Value
 from netspec.spec.reading import Integer, choice
-from netspec.spec.steps import Branches, TrainableStructure
+from netspec.spec.steps import Branches, GroupStructure
 
 MERGES = ("concat", "add", "multiply", "mean", "maximum", "stack")
 
 
-class Parallel(TrainableStructure):
+class Parallel(GroupStructure):
     """Branches that all read the same value."""
 
     known_as = "parallel"
@@ -42,6 +42,7 @@ network:
       branches: {left: [linear: 8], right: [linear: 8, relu]}
       merge: concat
       dim: 1
+      from: x
       freeze: false
       init: orthogonal""",
     )
@@ -59,7 +60,7 @@ def elaborate(
     return grouped(context, frame, step, prev, lambda inner, value: branches(context, inner, step, value))
 
 
-def branches(context: Context, frame: Frame, step: Parallel, prev: Value) -> Value | None:
+def branches(context: Context, frame: Frame, step: Parallel, prev: Value) -> Value | Ports | None:
     results: dict[str, Value] = {}
     spans: dict[str, Span] = {}
     failed = False
@@ -71,12 +72,12 @@ def branches(context: Context, frame: Frame, step: Parallel, prev: Value) -> Val
             frame.builder.names[name] = UNKNOWN
             continue
         results[name] = required(context, previous(context, result, span), span, "a branch")
-        frame.builder.names[name] = results[name]
+        frame.builder.names.setdefault(name, results[name])
         spans[name] = span
     if failed:
         raise AlreadyReported
     if step.merge == "none":
-        return None
+        return Ports(results, None)
     if len(results) < 2:
         help = "write the steps of a single branch directly in the body"
         raise context.reader.error("missing-input", "`parallel` needs at least two branches", step.span, help=help)

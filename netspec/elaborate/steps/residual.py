@@ -27,12 +27,12 @@ from netspec.graph import Value
 from netspec.ops import OPS
 from netspec.spec import Written
 from netspec.spec.reading import Number, choice
-from netspec.spec.steps import Body, TrainableStructure
+from netspec.spec.steps import Body, GroupStructure
 
 MERGES = ("add", "multiply", "maximum", "concat")
 
 
-class Residual(TrainableStructure):
+class Residual(GroupStructure):
     """The body's result plus its input; another ``merge`` takes the two in this order."""
 
     known_as = "residual"
@@ -47,6 +47,7 @@ network:
       projection: [conv2d: {out_channels: 32, kernel_size: 1}]
       merge: add
       drop_path: 0.1
+      from: x
       freeze: false
       init: {conv2d.weight: kaiming_normal}""",
         """\

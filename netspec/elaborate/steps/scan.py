@@ -20,12 +20,11 @@ from netspec.elaborate.state.levels import LevelBuilder
 from netspec.graph import Call, Loop, Value, axis_of_time, over_time
 from netspec.ops import OPS, ShapeError, Tensor
 from netspec.spec.reading import EMPTY, Flag, Written, read_name, reader
-from netspec.spec.steps import Body, TrainableStructure, values_by_name
+from netspec.spec.steps import Body, Results, TrainableStructure, values_by_name
 from netspec.syntax import ListNode
 
 Sequences = Annotated[Mapping[str, Written], values_by_name("a mapping from names to sequences", "sequences")]
 States = Annotated[Mapping[str, Written], values_by_name("a mapping from states to their first values", "states")]
-Results = Annotated[Mapping[str, Written], values_by_name("a mapping from names to values of the body", "results")]
 IterationInput = Annotated[str, reader(read_name, "counter")]
 
 

@@ -9,10 +9,10 @@ from netspec.elaborate.building.inner import grouped
 from netspec.elaborate.context import Context, Frame, elaborates
 from netspec.graph import Value
 from netspec.spec.reading import choice
-from netspec.spec.steps import Body, TrainableStructure
+from netspec.spec.steps import Body, GroupStructure
 
 
-class Side(TrainableStructure):
+class Side(GroupStructure):
     """Steps beside the main flow, which goes on unchanged."""
 
     known_as = "side"
@@ -21,7 +21,7 @@ class Side(TrainableStructure):
         """\
 network:
   - linear: {name: hidden, out_features: 32}
-  - side: {name: early, when: training, body: [linear: 10], freeze: false, init: orthogonal}
+  - side: {name: early, when: training, body: [linear: 10], from: hidden, freeze: false, init: orthogonal}
   - linear: 10
 outputs: {logits: prev, auxiliary: {from: early, when: training}}""",
     )
@@ -34,11 +34,8 @@ outputs: {logits: prev, auxiliary: {from: early, when: training}}""",
 @elaborates(Side)
 def elaborate(context: Context, frame: Frame, step: Side, prev: Value | None, default_name: str | None) -> Value | None:
     """Elaborate the body, and give the value before it."""
-    return grouped(context, frame, step, prev, lambda inner, value: beside(context, inner, step, value))
-
-
-def beside(context: Context, frame: Frame, step: Side, prev: Value) -> Value:
     only = step.when == "training"
+    aside = replace(frame, training=frame.training or only)
     with context.requirements.of_training(only):
-        context.run(replace(frame, training=frame.training or only), step.body, prev)
+        grouped(context, aside, step, prev, lambda inner, value: context.run(inner, step.body, value))
     return prev

@@ -25,6 +25,8 @@ from netspec.text.quoting import docstring, literal
 WIDTH = 120
 INDENT = "    "
 FREEZE = ".requires_grad_(False)"
+MOST_TOLD = 70
+"""A longer list of outputs is counted in a class's docstring."""
 MOST_PATHS = 6
 """So many parameters that one rule sets are listed; more are told by how their names end, where that tells them."""
 
@@ -128,6 +130,8 @@ def _about(group: ClassGroup) -> str:
     shapes = [times_shape(value.shape) for value in level.outputs]
     named = [f"{name} {shape}" for name, shape in zip(level.output_names, shapes)]
     given = ", ".join(named if len(shapes) > 1 else shapes)
+    if len(given) > MOST_TOLD:
+        given = f"{len(shapes)} outputs"
     what = {"network": "The network", "block": f"The block {level.title}"}.get(level.kind, f"The {level.kind}")
     if len(group.levels) == 1:
         return f"{what}: {taken} -> {given}."

@@ -277,7 +277,7 @@ class Body:
         if value in self.wanted and self.wanted[value] not in live:
             return self.wanted[value]
         if index > 0 or self.lives_on(value, at) or step.training:
-            name = step.name if index == 0 else f"{step.name}_{step.output_names[index].replace('.', '_')}"
+            name = step.name if index == 0 else output_name(step, index)
             if is_usable(name) and name not in live:
                 return name
         reusable = [name for name in freed if name in POOL and name not in live]
@@ -303,9 +303,27 @@ class Body:
         always = {name: variable for name, variable in named.items() if name not in level.training_outputs}
         if len(always) < len(named):
             yield Statement("if self.training:")
-            yield Statement(f"return {_mapping(named)}", 1)
-        yield Statement(f"return {next(iter(always.values())) if len(always) == 1 else _mapping(always)}")
+            yield from _returned(named, 1)
+        if len(always) == 1:
+            yield Statement(f"return {next(iter(always.values()))}")
+        else:
+            yield from _returned(always, 0)
 
 
-def _mapping(named: Mapping[str, str]) -> str:
-    return "{" + ", ".join(f"{literal(name)}: {variable}" for name, variable in named.items()) + "}"
+def _returned(named: Mapping[str, str], indent: int) -> Iterator[Statement]:
+    """The statement that returns values by name, on one line where it fits."""
+    items = [f"{literal(name)}: {variable}" for name, variable in named.items()]
+    one = f"return {{{', '.join(items)}}}"
+    if len(one) <= WIDEST:
+        yield Statement(one, indent)
+        return
+    yield Statement("return {", indent)
+    for item in items:
+        yield Statement(f"{item},", indent + 1)
+    yield Statement("}", indent)
+
+
+def output_name(step: Step, index: int) -> str:
+    """Return the name of a variable for a further output of a step: `attn_weights`, `weights_0` of the step 0."""
+    port = step.output_names[index].replace(".", "_")
+    return f"{port}_{step.name}" if step.name.isdecimal() else f"{step.name}_{port}"

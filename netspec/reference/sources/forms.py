@@ -134,7 +134,7 @@ HOLDS: Mapping[type[Form], Mapping[str, Json]] = {
         "dtype": {"enum": list(DTYPES)},
         "optional": {"type": "boolean"},
     },
-    OutputSpec: {"from": REFERENCE, "when": TRAINING, "if": FLAG_OR_TEST},
+    OutputSpec: {"from": SOURCE, "when": TRAINING, "if": FLAG_OR_TEST},
     DimSpec: {"default": SIZE, "min": SIZE, "max": SIZE},
     Expect: {
         "params": FACT,
@@ -160,6 +160,7 @@ HELD: Mapping[str, Json] = {
     "network": TEXT,
     "number": or_expression({"type": "number"}),
     "outputs": any_of(REFERENCE, {**TEXTS, "minItems": 1}, REFERENCES),
+    "output_specs": OUTPUTS,
     "reference": REFERENCE,
     "results": REFERENCES,
     "sequences": REFERENCES,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from netspec.ops import OPS, Op
 from netspec.ops.core.meanings import meaning
 from netspec.reference.sources.forms import call_keys
-from netspec.reference.values import REFERENCE, REFERENCE_LIST, SOURCE, TIES
+from netspec.reference.values import REFERENCE, REFERENCE_LIST, SOURCE, TIES, any_of
 from netspec.reference.word import WordArgument
 from netspec.text.docstrings import field_docs
 
@@ -47,7 +47,7 @@ def op_call_keys(op: type[Op]) -> Mapping[str, WordArgument]:
     keys = call_keys()
     source = keys["from"]
     if op.variadic:
-        holds = {**REFERENCE_LIST, "minItems": 2}
+        holds = any_of(REFERENCE, {**REFERENCE_LIST, "minItems": 1})
         source = WordArgument("from", source.doc, holds, required=True)
     else:
         several = {**REFERENCE_LIST, "minItems": 1, "maxItems": len(op.ports)}
