@@ -14,16 +14,29 @@ from netspec.emit.source import Program, emit_source
 from netspec.graph import Graph
 from netspec.pipeline import compile_spec, load_spec
 from netspec.runtime.module import load_source
+from netspec.syntax import ScalarNode
 
 torch.set_num_threads(1)
 
 
 BUILDS = {variant or each.spec.name: each for each in map(load_spec, zoo.files()) for variant in each.variants}
 """Every build of every family: its defaults by its own name, and each variant."""
-ALIKE = {"efficientnet", "efficientnet_v2", "mobilenet_v3", "shufflenet_v2"}
-"""Families whose variants differ in depths and widths alone: the first stands for all, where each costs time."""
-NAMES = [name for name, each in BUILDS.items() if each.spec.name not in ALIKE or name == next(iter(each.spec.variants))]
-"""The builds that are run, each unlike the others."""
+
+
+def _forms() -> list[str]:
+    """The first build of each family with these values for all parameters that are words, or true or false."""
+    found: dict[object, str] = {}
+    for name, loaded in BUILDS.items():
+        variant = loaded.spec.variants.get(name)
+        nodes = {} if variant is None else {key: node for key, (_, node) in variant.values.items()}
+        words = {key: node.value for key, node in nodes.items() if isinstance(node, ScalarNode)}
+        form = frozenset((key, word) for key, word in words.items() if isinstance(word, (str, bool)))
+        found.setdefault((loaded.spec.name, form), name)
+    return [*found.values()]
+
+
+FORMS = _forms()
+"""One build for each form of a family: others differ from one of these in numbers alone."""
 SEQUENCES = [name for name, loaded in BUILDS.items() if "T" in loaded.spec.dims]
 """The builds that take sequences of any length."""
 

@@ -1,0 +1,111 @@
+"""Networks with Hugging Face's keys: their checkpoints load as they are, and give the same outputs and gradients."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from zoo.language import randomised, transformers
+from zoo.networks import compiled, on_meta
+from zoo.vision import difference
+
+import netspec
+from netspec.runtime.examples import example_inputs
+
+ENDS = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network of theirs: its class, the options of a small one on both sides, and of those that are published.
+
+    ``renamed`` has the inputs that they call otherwise, ``calls`` what their ``forward`` is told beside the inputs.
+    """
+
+    kind: str
+    ours: Mapping[str, Any]
+    theirs: Mapping[str, Any]
+    sizes: tuple[Mapping[str, int], ...]
+    published: Mapping[str, Mapping[str, Any]]
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    calls: Mapping[str, Any] = field(default_factory=dict)
+
+    def build(self, **options: Any) -> nn.Module:
+        """Make one of theirs, with random values."""
+        kind = getattr(transformers, self.kind)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            made: nn.Module = kind(kind.config_class(**options))
+        return made
+
+
+NETWORKS = {
+    "mamba": Network(
+        "MambaForCausalLM",
+        {"vocab": 61, "width": 32, "layers": 2, "state": 5},
+        {**ENDS, "vocab_size": 61, "hidden_size": 32, "state_size": 5, "num_hidden_layers": 2},
+        ({"N": 1, "T": 1}, {"N": 3, "T": 7}),
+        {
+            "mamba": {"hidden_size": 768, "num_hidden_layers": 24},
+            "mamba_370m": {"hidden_size": 1024, "num_hidden_layers": 48},
+            "mamba_1_4b": {"hidden_size": 2048, "num_hidden_layers": 48},
+            "mamba_2_8b": {"hidden_size": 2560, "num_hidden_layers": 64},
+        },
+        renamed={"ids": "input_ids"},
+        calls={"use_cache": False},
+    ),
+}
+
+
+def loaded(name: str) -> tuple[netspec.Model, nn.Module, nn.Module]:
+    """A small form of a network of ours, its module with their weights, and theirs."""
+    network = NETWORKS[name]
+    theirs = randomised(network.build(**network.theirs)).eval()
+    model = netspec.load(name, **network.ours)
+    module = model.module().eval()
+    module.load_state_dict(theirs.state_dict(), strict=True)
+    return model, module, theirs
+
+
+def outputs_of(made: Any, model: netspec.Model) -> dict[str, Tensor]:
+    """The outputs of a module by the names that ours has for them."""
+    names = [*model.graph.outputs]
+    return {names[0]: made} if isinstance(made, Tensor) else {name: made[name] for name in names}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_outputs_and_gradients_are_theirs(name: str) -> None:
+    network = NETWORKS[name]
+    model, module, theirs = loaded(name)
+    for sizes in network.sizes:
+        inputs = example_inputs(model.graph, sizes)
+        named = {network.renamed.get(each, each): value for each, value in inputs.items()}
+        got = outputs_of(module(**inputs), model)
+        want = outputs_of(theirs(**named, **network.calls), model)
+        for output, value in want.items():
+            assert value.std() > 0
+            assert difference(value.detach(), got[output].detach()) < 1e-5, output
+    for made in (got, want):
+        sum(value.square().mean() for value in made.values()).backward()
+    slopes = {key: parameter.grad for key, parameter in module.named_parameters()}
+    for key, parameter in theirs.named_parameters():
+        assert parameter.grad is not None, key
+        scale = parameter.grad.abs().max()
+        assert (slopes[key] - parameter.grad).abs().max() <= 1e-4 * scale + 1e-7, key
+
+
+@pytest.mark.parametrize(
+    ("name", "variant"), [(name, variant) for name, network in NETWORKS.items() for variant in network.published]
+)
+def test_keys_and_shapes_are_those_of_the_published_checkpoints(name: str, variant: str) -> None:
+    network = NETWORKS[name]
+    with torch.device("meta"):
+        theirs = network.build(**network.published[variant])
+    shapes = {key: tuple(tensor.shape) for key, tensor in on_meta(variant).state_dict().items()}
+    assert shapes == {key: tuple(tensor.shape) for key, tensor in theirs.state_dict().items()}
+    assert compiled(variant)[0].body.parameter_count == sum(each.numel() for each in theirs.parameters())
