@@ -45,6 +45,7 @@ FAMILIES = (
     "math.reduce",
     "tensors.index",
     "tensors.create",
+    "tensors.noise",
     "recurrent.sequence",
     "recurrent.cells",
     "attention.dot_product",

@@ -22,6 +22,7 @@ from netspec.elaborate.passes.sizes import small_sizes
 from netspec.graph import Graph, Level, Node, Step, Value, axis_of_time, state_key
 from netspec.ops import Constructor, ForwardCall
 from netspec.runtime.examples import example_inputs
+from netspec.runtime.fixed_noise import fixed_noise, is_random
 from netspec.runtime.initialize import Suppressed
 
 VARIABLES = "abcdefghijklmnopqrstuvwxyz"
@@ -70,7 +71,7 @@ def difference_from_graph(graph: Graph, module: nn.Module, inputs: Mapping[str, 
         for name, each in inputs.items()
     }
     training = module.training
-    with torch.no_grad():
+    with torch.no_grad(), fixed_noise(is_random(graph)):
         result = module.eval()(*moved.values())
         wanted = interpret(graph, state, moved)
     module.train(training)

@@ -12,6 +12,7 @@ from torch import nn
 
 from netspec.dims import evaluate, evaluate_shape
 from netspec.ops import Op
+from netspec.runtime.fixed_noise import fixed_noise
 from netspec.testing.case import OpCase, Values
 from netspec.testing.onnx_model import Array, OnnxRun
 from netspec.testing.pytorch import copies, counted_macs, random_module, run_lines, scope
@@ -22,6 +23,11 @@ def check_case(case: OpCase) -> None:
 
     Raises ``AssertionError`` where they disagree.
     """
+    with fixed_noise(case.op().is_random()):
+        _check_case(case)
+
+
+def _check_case(case: OpCase) -> None:
     op, tensors = case.op(), case.tensors()
     ports = range(len(op.infer(*tensors)))
     names = op.output_names(*tensors)
@@ -119,6 +125,11 @@ def check_magnitudes(case: OpCase) -> None:
     op, tensors = case.op(), case.tensors()
     if case.change or len(op.infer(*tensors)) > 1 or any(each is None or each.dtype != "float32" for each in tensors):
         return
+    with fixed_noise(op.is_random()):
+        _check_magnitudes(case, op, tensors)
+
+
+def _check_magnitudes(case: OpCase, op: Op, tensors: Sequence[Any]) -> None:
     module = random_module(op, tensors)
     exact = copy.deepcopy(module).double() if isinstance(module, nn.Module) else module
     run = OnnxRun(op, tensors, module)

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.autograd.gradcheck import GradcheckError
 
+from netspec.runtime.fixed_noise import fixed_noise
 from netspec.testing.case import OpCase, Values
 from netspec.testing.pytorch import copies, random_module, run_lines
 
@@ -43,6 +44,7 @@ def check_gradients(case: OpCase) -> None:
     if any(result.dtype != torch.float64 for result in results) or not any(each.requires_grad for each in results):
         return
     try:
-        torch.autograd.gradcheck(run, leaves, fast_mode=True)
+        with fixed_noise(op.is_random()):
+            torch.autograd.gradcheck(run, leaves, fast_mode=True)
     except GradcheckError as fault:
         raise AssertionError(f"the gradients of {op.name} are not those of its outputs: {fault}") from None

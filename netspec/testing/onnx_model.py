@@ -13,6 +13,7 @@ import onnxruntime
 from netspec.dims import plain_shape
 from netspec.emit.onnx.builder import DTYPES, GraphBuilder
 from netspec.ops import Op
+from netspec.runtime.onnx.fixed_noise import fix_noise
 from netspec.testing.case import Values
 from netspec.testing.pytorch import state_of
 
@@ -50,8 +51,10 @@ class OnnxRun:
     """An op's model in onnxruntime, on the CPU."""
 
     def __init__(self, op: Op, tensors: Sequence[Any], module: Any, reads: Collection[int] = (0,)):
-        model = onnx_model(op, tensors, module, reads).SerializeToString()
-        self.session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+        model = onnx_model(op, tensors, module, reads)
+        if op.is_random():
+            fix_noise(model.graph)
+        self.session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
         self.names = {each.name for each in self.session.get_inputs()}
 
     def __call__(self, values: Values) -> list[Array]:

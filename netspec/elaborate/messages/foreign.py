@@ -174,6 +174,15 @@ FORMS = {
     "transformerencoder": "write `repeat` with `transformer_encoder_layer` inside",
     "unbind": "write `split` or `select`",
     "var": "write it with `reduce_mean`, `subtract` and `multiply`",
+    "gaussiannoise": "write `noise: {when: training}` and `add`",
+    "gaussiandropout": "write `noise: {mean: 1, std: 0.5, when: training}` and `multiply`",
+    "rand": "write `noise: uniform`",
+    "randlike": "write `noise: uniform`",
+    "randn": "write `noise`",
+    "randnlike": "write `noise`",
+    "random": "write `noise: uniform`",
+    "randomnormallike": "write `noise`",
+    "randomuniformlike": "write `noise: uniform`",
     "zeroslike": "write `zeros`",
 }
 """Names of what is written in another form here."""
@@ -181,9 +190,9 @@ FORMS = {
 _ABSENT = """
     adaptivelogsoftmaxwithloss affinegrid all any argsort bilinear c1 c2 c2f c3 c3k2 bottleneckcsp categoryencoding
     classify conv1dlstm convlstm2d convtbc cosinesimilarity cropping2d cumprod dataparallel detect diag embeddingbag
-    focus fold fractionalmaxpool2d fractionalmaxpool3d gatherelements gathernd gaussiannoise ghostconv gridsample
-    groupedmm gumbelsoftmax inverse kthvalue lpnormalization maskedselect median meshgrid mod nonzero norm normalize
-    numel outer pairwisedistance pdist quantile rand randint randn random reducel2 repeatinterleave roll rot90
+    focus fold fractionalmaxpool2d fractionalmaxpool3d gatherelements gathernd ghostconv gridsample
+    groupedmm inverse kthvalue lpnormalization maskedselect median meshgrid mod nonzero norm normalize
+    numel outer pairwisedistance pdist quantile randint reducel2 repeatinterleave roll rot90
     scaledmm scatter scatternd searchsorted segment sort spp sppf take tensordot topk trace unfold unique
     unitnormalization xor parameterdict parameterlist shape
 """

@@ -13,7 +13,14 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
+from netspec.diagnostics import EnvironmentFault
+
 OPSET = 23
+RANDOM_OPSET = 21
+"""The last version whose random numbers onnxruntime can draw."""
+RANDOM = frozenset({"RandomNormalLike", "RandomUniformLike"})
+LATE = {"Attention": "attention", "RMSNormalization": "rms_norm"}
+"""What is not in that version yet, with the ops that need it."""
 DTYPES = {
     "float16": ir.DataType.FLOAT16,
     "bfloat16": ir.DataType.BFLOAT16,
@@ -42,6 +49,7 @@ class GraphBuilder:
         self._parameters: Mapping[str, ir.Value | np.ndarray] = {}
         self._unread: Collection[int] = ()
         self._gates: dict[tuple[object, ...], ir.Value] = {} if outer is None else outer._gates
+        self._kinds: set[str] = set() if outer is None else outer._kinds
         self._inner = outer is not None
 
     def begin(
@@ -66,6 +74,7 @@ class GraphBuilder:
 
     def op(self, op_type: str, *inputs: ir.Value | None, outputs: int = 1, **attributes: Any) -> Any:
         """Add a node; gives its output, or a tuple of them when ``outputs`` is above one."""
+        self._kinds.add(op_type)
         path = self._path if self._first else f"{self._path}/{op_type}"
         self._first = False
         kept = list(inputs)
@@ -130,8 +139,20 @@ class GraphBuilder:
     def graph(self, name: str, inputs: Sequence[ir.Value], outputs: Sequence[ir.Value]) -> ir.Graph:
         """The graph of what was written so far."""
         initializers = [] if self._inner else list(self.initializers.values())
-        imports = {"": OPSET}
+        imports = {"": self.opset()}
         return ir.Graph(inputs, outputs, nodes=self.nodes, initializers=initializers, opset_imports=imports, name=name)
+
+    def opset(self) -> int:
+        """Return the version of ONNX's ops to write. Raises ``EnvironmentFault`` where none has all that is needed."""
+        if not self._kinds & RANDOM:
+            return OPSET
+        late = " and ".join(f"`{op}`" for kind, op in LATE.items() if kind in self._kinds)
+        if late:
+            raise EnvironmentFault(
+                f"onnxruntime draws no random numbers at opset {OPSET}, which {late} needs: make the noise an input of "
+                "the network, or draw it `when: training` only"
+            )
+        return RANDOM_OPSET
 
     def claim(self, name: str) -> str:
         """A value's name, with a number where it is taken."""

@@ -28,8 +28,8 @@ WITHOUT_FORWARD: Mapping[str, str] = {
         nn.RNNCellBase""",
     "It runs a module on several devices, which is a matter of the run": "nn.DataParallel nn.SyncBatchNorm",
     "It draws random numbers": """
-        Tensor.bernoulli Tensor.cauchy_ Tensor.exponential_ Tensor.geometric_ Tensor.log_normal_ Tensor.multinomial
-        Tensor.normal_ Tensor.random_ Tensor.uniform_ nn.FractionalMaxPool2d nn.FractionalMaxPool3d
+        Tensor.cauchy_ Tensor.exponential_ Tensor.geometric_ Tensor.log_normal_ Tensor.multinomial
+        Tensor.random_ nn.FractionalMaxPool2d nn.FractionalMaxPool3d
         F.fractional_max_pool2d F.fractional_max_pool2d_with_indices F.fractional_max_pool3d
         F.fractional_max_pool3d_with_indices""",
     "It works on sparse or quantized tensors, which a spec has none of": """

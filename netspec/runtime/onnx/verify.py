@@ -18,12 +18,14 @@ from netspec.dims import evaluate
 from netspec.elaborate.passes.sizes import batch_dims, first_that_fit, other_sizes, quick_sizes
 from netspec.graph import Graph, walk
 from netspec.ops import HALVES
+from netspec.runtime.fixed_noise import is_random
 from netspec.runtime.machine import free_memory, need_memory
 from netspec.runtime.onnx.export import exported, put_model, remove_model
+from netspec.runtime.onnx.fixed_noise import open_fixed
 from netspec.runtime.onnx.parity import ROUNDINGS, TOLERANCE, Comparison, Parity, largest_difference
 from netspec.runtime.onnx.session import loaded_runtime, open_session
 from netspec.runtime.probing import is_defined, is_telling, probing_copy
-from netspec.runtime.reference import Reference, device_of, run
+from netspec.runtime.reference import Reference, device_of
 
 Effort = Literal["quick", "full"]
 """``quick`` tries small sizes of every symbolic dimension, ``full`` those that costs are quoted at and two more."""
@@ -110,7 +112,8 @@ def compare(reference: Reference, path: Path, sizes: Sequence[Mapping[str, int]]
     """Run the file on the inputs of a reference. What it makes of inputs that lie off centre may be next to nothing,
     from gates that are shut: it counts as large as it usually is.
     """
-    session = open_session(path, _providers(device_of(reference.module)))
+    opened = open_fixed if is_random(reference.graph) else open_session
+    session = opened(path, _providers(device_of(reference.module)))
     tolerance = tolerance_of(reference.graph)
     comparisons: list[Comparison] = []
     usual: list[float] = []
@@ -124,7 +127,7 @@ def compare(reference: Reference, path: Path, sizes: Sequence[Mapping[str, int]]
         difference = largest_difference(ours, theirs, usual if mean else ())
         rounding = 0.0
         if difference > tolerance:
-            rounding = largest_difference(run(copy.deepcopy(reference.module).double(), inputs), ours)
+            rounding = largest_difference(reference.run(copy.deepcopy(reference.module).double(), inputs), ours)
         undefined = math.isfinite(difference) and not all(np.isfinite(output).all() for output in ours)
         undefined = undefined or math.isnan(difference)
         comparisons.append(Comparison(each, difference, rounding, tolerance, undefined, mean))

@@ -24,7 +24,8 @@ class OpBehaviour(OpSignature):
 
     May say: ``batched_over_leading_dims``, whether it does the same at every place of the leading dimensions;
     ``stateful``, whether what it gives depends on more than its inputs and parameters: on chance, on earlier batches;
-    ``access_windows``, for an op over spatial dimensions.
+    ``is_random``, whether it draws random numbers in inference, too; ``access_windows``, for an op over spatial
+    dimensions.
     """
 
     batched_over_leading_dims: ClassVar[bool] = False
@@ -37,6 +38,10 @@ class OpBehaviour(OpSignature):
     def is_steady(self) -> bool:
         """Return whether the same inputs give the same outputs again, in training too."""
         return not self.stateful and not any(getattr(self, name, 0) for name in ("dropout", "dropout_p"))
+
+    def is_random(self) -> bool:
+        """Return whether it draws random numbers in inference, too."""
+        return False
 
     def access_windows(self, rank: int) -> tuple[AccessWindow, ...] | None:
         """Return what a place of the output reads of each of ``rank`` spatial dimensions.
