@@ -75,17 +75,17 @@ def load_source(
     if document is None:
         report.raise_if_any()
     assert document is not None
-    spec = read_spec(document, report)
-    if spec is None or not (spec.imports or "use" in source.text):
-        report.raise_if_any()
-        assert spec is not None
-        return Loaded(source, document, spec, variant)
-    from netspec.sources.imports import DISK  # most specs need no other file
-    from netspec.sources.networks import link
+    sources: list[Source] = []
+    if any(word in source.text for word in ("extends", "import", "use")):
+        from netspec.sources.imports import DISK  # most specs need no other file
+        from netspec.sources.networks import link
 
-    linked, sources = link(spec, source, report, limits, tree or DISK, path)
+        document, spec, sources = link(document, source, report, limits, tree or DISK, path)
+    else:
+        spec = read_spec(document, report)
     report.raise_if_any()
-    return Loaded(source, document, linked, variant, tuple(sources))
+    assert spec is not None
+    return Loaded(source, document, spec, variant, tuple(sources))
 
 
 def load_revision(target: str, revision: str, limits: FileLimits = DEFAULT) -> Loaded:

@@ -7,7 +7,7 @@ from typing import Any
 
 from netspec.elaborate.steps import STRUCTURES
 from netspec.reference.sources.forms import form_keys
-from netspec.reference.values import ANY, NAME, SHAPE, SIZE, SOURCE, TEXT, any_of, definition
+from netspec.reference.values import ANY, NAME, SHAPE, SIZE, SOURCE, TEXT, any_of, definition, named
 from netspec.reference.word import Json
 from netspec.schema.mapping import form_schema
 from netspec.schema.recipe import recipe_schemas
@@ -25,6 +25,7 @@ from netspec.spec import (
     TrainSpec,
 )
 
+CHANGES = "changes of the steps of a body, by their paths: new arguments, or the steps that take the place of one"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -55,6 +56,8 @@ def spec_schema() -> Json:
         "input": any_of(SHAPE, form_schema(InputSpec)),
         "output": any_of(*SOURCE["anyOf"], form_schema(OutputSpec)),
         "block": form_schema(BlockSpec),
+        "changes": {"type": "object", "additionalProperties": {"type": ["array", "object"]}, "description": CHANGES},
+        "changed_block": _changed_block_schema(),
         "expect": form_schema(Expect),
         "train": form_schema(TrainSpec),
         **recipe_schemas(),
@@ -63,7 +66,25 @@ def spec_schema() -> Json:
         "start": any_of(definition("rule"), rules),
         **step_schemas(),
     }
-    return {"$schema": DIALECT, "title": "netspec", **form_schema(Spec), "$defs": definitions}
+    return {"$schema": DIALECT, "title": "netspec", **_whole_schema(), "$defs": definitions}
+
+
+def _whole_schema() -> Json:
+    """A spec by itself, or one that says what it changes of another."""
+    whole = form_schema(Spec)
+    network, blocks = whole["properties"]["network"], whole["properties"]["blocks"]
+    changed = any_of(network, definition("changes")), {**blocks, **named(definition("changed_block"))}
+    alone = {"required": whole.pop("required"), "properties": {"network": network, "blocks": blocks}}
+    properties = {**whole["properties"], "network": changed[0], "blocks": changed[1]}
+    given = {"required": ["extends"]}
+    return {**whole, "properties": properties, "required": ["netspec", "name"], "if": given, "else": alone}
+
+
+def _changed_block_schema() -> Json:
+    """A block of a spec that extends another: a whole one, or what is changed of the other's."""
+    block = form_schema(BlockSpec)
+    body = any_of(block["properties"]["body"], definition("changes"))
+    return {**block, "properties": {**block["properties"], "body": body}, "required": []}
 
 
 def _parameter_schema() -> Json:

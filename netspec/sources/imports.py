@@ -109,6 +109,7 @@ def _import_all(
         if not isinstance(node, ScalarNode) or not isinstance(node.value, str):
             misfit(files.report, node, "the path of a spec file", "`import: [blocks/attention.yaml]`")
             continue
+        chain = files.chains.get(node.span.source, chain)  # of a spec that is extended, its own
         path = path_of(files, node, chain[-1])
         if path is None or not guard_cycle(files, node, path, chain, "import"):
             continue
@@ -128,7 +129,10 @@ def _library(files: Files, node: ScalarNode, path: Path, chain: list[Path]) -> L
     if real not in files.libraries:
         files.libraries[real] = None
         tree = read_tree(files, node, path, chain)
-        files.libraries[real] = None if tree is None else read_library(tree, files.report)
+        library = None if tree is None else read_library(tree, files.report)
+        if library is not None:
+            blocks = {name: block.changed(is_imported=True) for name, block in library.blocks.items()}
+            files.libraries[real] = library.changed(blocks=blocks)
     return files.libraries[real]
 
 

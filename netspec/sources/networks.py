@@ -1,27 +1,36 @@
-"""The networks of other files that a spec uses as steps: found, read, and linked to the spec, each with its own."""
+"""The linking of a spec with what it takes from elsewhere: what it extends, imports, and uses as steps."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from netspec import zoo
 from netspec.diagnostics import Report, Source, clipped, did_you_mean
+from netspec.sources.extending import merged
 from netspec.sources.imports import DISK, Files, Tree, guard_cycle, imported_blocks, path_of, read_tree
-from netspec.spec import Spec, UsedSpec, nested, read_spec
-from netspec.syntax import DEFAULT, FileLimits, ScalarNode
+from netspec.spec import Spec, UsedSpec, misfit, nested, read_spec
+from netspec.syntax import DEFAULT, FileLimits, MapNode, ScalarNode, SyntaxNode
+
+
+class Linked(NamedTuple):
+    """A spec with all that it takes from elsewhere: its tree, its form, and the files that were read for it."""
+
+    document: SyntaxNode
+    spec: Spec | None
+    sources: list[Source]
 
 
 def link(
-    spec: Spec,
+    document: SyntaxNode,
     source: Source,
     report: Report,
     limits: FileLimits = DEFAULT,
     tree: Tree = DISK,
     path: Path | None = None,
-) -> tuple[Spec, list[Source]]:
-    """Return a spec with the blocks that it imports and the networks that it uses, and the files that were read.
+) -> Linked:
+    """Read a spec with what it extends, the blocks that it imports and the networks that it uses.
 
     What is wrong goes to the report. ``tree`` is where the files come from, ``path`` the spec's own there (default: the
     name of its source).
@@ -29,10 +38,33 @@ def link(
     path = Path(source.name) if path is None else path
     files = Files(tree.project_of(path), tree, report, limits)
     files.chains[source] = [path]
-    return _linked(files, spec, [path]), files.sources
+    whole = _with_base(files, document, [path])
+    return Linked(whole or document, None if whole is None else _read_spec(files, whole, [path]), files.sources)
 
 
-def _linked(files: Files, spec: Spec, chain: list[Path]) -> Spec:
+def _with_base(files: Files, document: SyntaxNode, chain: list[Path]) -> SyntaxNode | None:
+    """Return a tree merged with that of the spec that it extends; ``None`` where that one is at fault."""
+    node = document.get("extends") if isinstance(document, MapNode) else None
+    if node is None:
+        return document
+    if not isinstance(node, ScalarNode) or not isinstance(node.value, str):
+        misfit(files.report, node, "the name of a network, or the path of a spec file", "write `extends: resnet`")
+        return None
+    place = _place(files, node, chain)
+    if place is None or not guard_cycle(files, node, place.path, chain, "extend"):
+        return None
+    tree = read_tree(files, node, place.path, chain)
+    base = None if tree is None else _with_base(files, tree, [*chain, place.path])
+    if not isinstance(base, MapNode) or not isinstance(document, MapNode):
+        return None
+    return merged(base, document, place.variant, files.report)
+
+
+def _read_spec(files: Files, document: SyntaxNode, chain: list[Path]) -> Spec | None:
+    """Read a spec from its whole tree, and link it."""
+    spec = read_spec(document, files.report)
+    if spec is None:
+        return None
     blocks = imported_blocks(files, spec, chain)
     uses: dict[tuple[Source, str], UsedSpec] = {}
     for node in _used(spec.changed(blocks=blocks)):
@@ -54,33 +86,43 @@ def _used(spec: Spec) -> Iterator[ScalarNode]:
                     yield form.network
 
 
+class NamedFile(NamedTuple):
+    """The file that a name means, and the variant, where the name is a variant's."""
+
+    path: Path
+    variant: str | None
+
+
+def _place(files: Files, node: ScalarNode, chain: list[Path]) -> NamedFile | None:
+    """Return what the name or path of a network means; ``None`` where that is nothing."""
+    text = node.text
+    if text.endswith((".yaml", ".yml")) or "/" in text or "\\" in text:
+        path = path_of(files, node, chain[-1])
+        return None if path is None else NamedFile(path, None)
+    found = files.tree.zoo(text)
+    if found is not None:
+        return NamedFile(*found)
+    help = did_you_mean(text, zoo.names()) or "write a name that `netspec list` has, or the path of a spec file"
+    files.report.error("unknown-network", f"there is no network `{clipped(text)}`", node.span, help=help)
+    return None
+
+
 def _find(files: Files, node: ScalarNode, chain: list[Path]) -> UsedSpec | None:
     """Return the network that a step names; ``None`` where there is none, or it is at fault."""
-    text, variant = node.text, None
-    if "{" in text:
+    if "{" in node.text:
         help = 'choose among its variants by `variant: "{…}"`, or among networks by an `if`'
         message = "a network that is used must be named outright: it is read before parameters have values"
         files.report.error("unknown-network", message, node.span, help=help)
         return None
-    if text.endswith((".yaml", ".yml")) or "/" in text or "\\" in text:
-        path = path_of(files, node, chain[-1])
-    else:
-        path, variant = files.tree.zoo(text) or (None, None)
-        if path is None:
-            help = did_you_mean(text, zoo.names()) or "write a name that `netspec list` has, or the path of a spec file"
-            files.report.error("unknown-network", f"there is no network `{clipped(text)}`", node.span, help=help)
-    if path is None or not guard_cycle(files, node, path, chain, "use"):
+    place = _place(files, node, chain)
+    if place is None or not guard_cycle(files, node, place.path, chain, "use"):
         return None
-    spec = _read(files, node, path, chain)
-    return None if spec is None else UsedSpec(spec, variant)
-
-
-def _read(files: Files, node: ScalarNode, path: Path, chain: list[Path]) -> Spec | None:
-    """Read a file whose network is used, once, with all that it leads to; ``None`` where it is at fault."""
-    real = files.real(path)
+    real = files.real(place.path)
     if real not in files.specs:
         files.specs[real] = None
-        tree = read_tree(files, node, path, chain)
-        spec = None if tree is None else read_spec(tree, files.report)
-        files.specs[real] = None if spec is None else _linked(files, spec, [*chain, path])
-    return files.specs[real]
+        inner = [*chain, place.path]
+        tree = read_tree(files, node, place.path, chain)
+        whole = None if tree is None else _with_base(files, tree, inner)
+        files.specs[real] = None if whole is None else _read_spec(files, whole, inner)
+    spec = files.specs[real]
+    return None if spec is None else UsedSpec(spec, place.variant)

@@ -123,6 +123,9 @@ class BlockSpec(Form):
     doc: Text | None = None
     """one line on what the block does"""
 
+    is_imported: ClassVar[bool] = False
+    # What linking adds: a block of another file sees none of this file's parameters.
+
     @property
     def formal(self) -> dict[str, bool]:
         """The names of its inputs, each with whether a call may leave it out (``mask?``)."""
@@ -192,6 +195,8 @@ class Spec(Form):
     """the name of the network, or of its family"""
     doc: Text = ""
     """one line: the paper, or what the network is for"""
+    extends: Annotated[ScalarNode | None, reader(lambda node, report: node)] = None
+    """another spec that this one changes: one of the zoo, a variant, or a file; what is not said is as it is there"""
     imports: Annotated[tuple[Written, ...], reader(read_list), keyword("import")] = ()
     """other spec files, whose blocks this one may call"""
     params: Parameters = EMPTY

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from zoo.vision import build, difference
+from zoo.vision import build, difference, models, randomised
 
 import netspec
 from netspec import zoo
@@ -76,6 +76,36 @@ def test_a_backbone_takes_torchvisions_checkpoint_and_gives_its_features(tmp_pat
         made = ours(image)
     assert difference(kept["layer2"], made["low"]) < 1e-6
     assert difference(kept["layer4"], made["high"]) < 1e-6
+
+
+FCN = """\
+netspec: 1
+name: fcn_resnet50
+inputs: {image: [N, 3, H, W]}
+network:
+  - use: {name: backbone, network: resnet50, params: {dilations: [1, 1, 2, 4]}, upto: layer4}
+  - sequential:
+      name: classifier
+      body:
+        - conv2d: {out_channels: 512, kernel_size: 3, padding: 1, bias: false}
+        - batch_norm2d
+        - relu
+        - dropout: 0.1
+        - conv2d: {out_channels: 21, kernel_size: 1}
+  - upsample: {scale_factor: 8, mode: bilinear, align_corners: false}
+"""
+
+
+@pytest.mark.slow
+def test_fcn_is_torchvisions(tmp_path: Path):
+    (tmp_path / "fcn.yaml").write_text(FCN)
+    theirs = models.segmentation.fcn_resnet50(weights=None, weights_backbone=None, num_classes=21)
+    theirs = randomised(theirs).eval()
+    ours = netspec.load(tmp_path / "fcn.yaml").module().eval()
+    ours.load_state_dict(theirs.state_dict(), strict=True)
+    image = torch.randn(2, 3, 64, 48, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert difference(theirs(image)["out"], ours(image)) < 1e-5
 
 
 def test_a_whole_network_is_as_it_is_by_itself():

@@ -31,6 +31,8 @@ THEIRS = {
         f"efficientnet_{size}": f"efficientnet_{size}"
         for size in (*map("b{}".format, range(8)), "v2_s", "v2_m", "v2_l")
     },
+    **{name: name for name in ("resnext50_32x4d", "resnext101_32x8d", "resnext101_64x4d")},
+    **{name: name for name in ("wide_resnet50_2", "wide_resnet101_2")},
 }
 SMALL = (
     "squeezenet1_0",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from netspec import library
 from netspec.diagnostics import Label
 from netspec.elaborate.context import Context
 from netspec.elaborate.messages.unknowns import unknown_parameter
@@ -64,6 +65,5 @@ def _callee(reader: Reader, step: CallStep, key: str, block: BlockSpec, env: Sco
 
 
 def visible_to(context: Context, block: BlockSpec) -> Scope:
-    """Return the scope around a block: the parameters of its file; an imported block sees none."""
-    home = context.network[0].span.source
-    return context.globals if block.span.source is home else Scope({})
+    """Return the scope around a block: the parameters of its file; one of another file sees none."""
+    return Scope({}) if block.is_imported or library.owns(block.span.source) else context.globals

@@ -41,6 +41,15 @@ expect: {params: {max: 10k}}""",
 import: [blocks.yaml]
 network: [hidden]""",
         """\
+netspec: 1
+name: small_resnet
+extends: resnet18
+params: {classes: 10}
+network:
+  conv1: {kernel_size: 3, stride: 1, padding: 1}
+  max_pool2d: []
+  fc: {before: [dropout: 0.5]}""",
+        """\
 network: [flatten, linear: 10]
 train: {data: digits, loss: cross_entropy, optimizer: adam, epochs: 10}""",
     ),

@@ -87,6 +87,7 @@ HOLDS: Mapping[type[Form], Mapping[str, Json]] = {
         "netspec": {"const": VERSION},
         "name": NAME_TEXT,
         "doc": TEXT,
+        "extends": TEXT,
         "import": TEXTS,
         "params": PARAMS,
         "let": LOCALS,

@@ -1,0 +1,116 @@
+"""A spec that says what it changes of another one: the two merged into one tree, each node with its own place.
+
+Mappings are merged, key by key; a value and a list take the place of the base's. So a body that is a list takes the
+place of the base's, and one that is a mapping changes the base's by the paths of its steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from netspec.diagnostics import Report
+from netspec.sources.changing import changed_body
+from netspec.spec.parameters import is_type
+from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
+
+OWN = ("extends", "name", "variants", "expect")
+"""Keys that are not the base's but the spec's own, or nobody's."""
+
+Entries = dict[str, tuple[ScalarNode, SyntaxNode]]
+Merge = Callable[[SyntaxNode, SyntaxNode], SyntaxNode]
+
+
+def merged(base: MapNode, own: MapNode, variant: str | None, report: Report) -> MapNode:
+    """Return what a spec comes to that extends another one, or a variant of it. Changes that miss are reported."""
+    if variant is not None:
+        base = with_variant(base, variant)
+    base = MapNode(base.span, tuple(entry for entry in base.entries if entry[0].text not in OWN))
+    blocks = {**_entries(base.get("blocks")), **_entries(own.get("blocks"))}
+
+    def body(before: SyntaxNode, after: SyntaxNode) -> SyntaxNode:
+        if isinstance(before, ListNode) and isinstance(after, MapNode):
+            return changed_body(before, after, {name: node for name, (_, node) in blocks.items()}, report)
+        return after
+
+    def block(before: SyntaxNode, after: SyntaxNode) -> SyntaxNode:
+        if not isinstance(after, MapNode) or isinstance(after.get("body"), ListNode):
+            return after
+        return joined(before, after, {"params": by_name, "body": body})
+
+    parts: dict[str, Merge] = {
+        **dict.fromkeys(("dims", "inputs", "let"), by_name),
+        **dict.fromkeys(("import", "require"), one_after_another),
+        "params": lambda before, after: joined(before, after, {}, with_default),
+        "init": later_last,
+        "blocks": lambda before, after: joined(before, after, {}, block),
+        "network": body,
+    }
+    return joined(base, own, parts)  # type: ignore[return-value]
+
+
+def with_variant(base: MapNode, variant: str) -> MapNode:
+    """Return a spec whose parameters have a variant's values as their defaults."""
+    variants, params = base.get("variants"), base.get("params")
+    values = variants.get(variant) if isinstance(variants, MapNode) else None
+    if not isinstance(values, MapNode) or not isinstance(params, MapNode):
+        return base
+    known = params.keys()
+    given = MapNode(values.span, tuple(entry for entry in values.entries if entry[0].text in known))
+    return joined(  # type: ignore[return-value]
+        base,
+        MapNode(base.span, ((params_key(base), given),)),
+        {"params": lambda before, after: joined(before, after, {}, with_default)},
+    )
+
+
+def params_key(base: MapNode) -> ScalarNode:
+    """Return the key of a spec's parameters."""
+    key = base.key("params")
+    assert key is not None
+    return key
+
+
+def joined(
+    base: SyntaxNode, own: SyntaxNode, parts: Mapping[str, Merge], each: Merge = lambda before, after: after
+) -> SyntaxNode:
+    """Return a mapping over another: ``parts`` merge the values of some keys that both have, ``each`` those of all."""
+    if not isinstance(base, MapNode) or not isinstance(own, MapNode):
+        return own
+    entries: Entries = _entries(base)
+    for key, node in own.entries:
+        before = entries.get(key.text)
+        entries[key.text] = key, node if before is None else parts.get(key.text, each)(before[1], node)
+    return MapNode(own.span, tuple(entries.values()), own.partial)
+
+
+def by_name(base: SyntaxNode, own: SyntaxNode) -> SyntaxNode:
+    """Return a mapping over another: what it has takes the place of what has the same name there."""
+    return joined(base, own, {})
+
+
+def with_default(base: SyntaxNode, own: SyntaxNode) -> SyntaxNode:
+    """Return a parameter with another default; one in its long form keeps its type and bounds."""
+    is_value = not isinstance(own, MapNode) and not (isinstance(own, ScalarNode) and is_type(own.text))
+    if not isinstance(base, MapNode) or not is_value:
+        return own
+    key = base.key("default") or ScalarNode(own.span, "default", "default", True)
+    return joined(base, MapNode(base.span, ((key, own),)), {})
+
+
+def one_after_another(base: SyntaxNode, own: SyntaxNode) -> SyntaxNode:
+    """Return two lists as one."""
+    if not isinstance(base, ListNode) or not isinstance(own, ListNode):
+        return own
+    return ListNode(own.span, (*base.items, *own.items))
+
+
+def later_last(base: SyntaxNode, own: SyntaxNode) -> SyntaxNode:
+    """Return the rules of both, the spec's own behind the base's: the last one that fits counts."""
+    if not isinstance(base, MapNode) or not isinstance(own, MapNode):
+        return own
+    kept = tuple(entry for entry in base.entries if own.get(entry[0].text) is None)
+    return MapNode(own.span, (*kept, *own.entries), own.partial)
+
+
+def _entries(node: SyntaxNode | None) -> Entries:
+    return {key.text: (key, value) for key, value in node.entries} if isinstance(node, MapNode) else {}
