@@ -44,6 +44,7 @@ FAMILIES = (
     "math.compare",
     "math.reduce",
     "tensors.index",
+    "tensors.split",
     "tensors.create",
     "tensors.noise",
     "recurrent.sequence",

@@ -103,10 +103,12 @@ class Listed(Argument):
 
 
 class OneOrMany(Argument):
-    """A number of at least ``least``, or a list of such (kept as a tuple); ``optional`` takes null too."""
+    """A number of at least ``least``, or a list of such (kept as a tuple); ``optional`` takes null too, ``symbolic``
+    symbolic sizes.
+    """
 
-    def __init__(self, least: float, *, whole: bool = True, optional: bool = False):
-        self.least, self.whole, self.optional = least, whole, optional
+    def __init__(self, least: float, *, whole: bool = True, optional: bool = False, symbolic: bool = False):
+        self.least, self.whole, self.optional, self.symbolic = least, whole, optional, symbolic
         number = "an integer" if whole else "a number"
         self.wanted = (
             f"{number} of at least {least}, or a list of them"
@@ -117,7 +119,7 @@ class OneOrMany(Argument):
     def fits(self, value: Any) -> bool:
         """Return whether a value is one number above, or of at least, ``least``."""
         if self.whole:
-            return is_integer(value) and value >= self.least
+            return (is_integer(value) and value >= self.least) or (self.symbolic and isinstance(value, Dim))
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         return number and math.isfinite(value) and value > self.least
 
@@ -134,6 +136,7 @@ class OneOrMany(Argument):
             if self.whole
             else {"type": "number", "exclusiveMinimum": self.least}
         )
+        bound = {**bound, "type": ["integer", "string"]} if self.symbolic else bound
         options: list[dict[str, Any]] = [bound, {"type": "array", "items": bound, "minItems": 1}]
         return {"anyOf": [*options, {"type": "null"}] if self.optional else options}
 

@@ -220,6 +220,15 @@ def _vector(builder: OnnxBuilder, size: Formula, inputs: Sequence[Any]) -> Any:
     return builder.op(ONNX_TYPES[size.operator], left, right)
 
 
+def size_scalar(
+    builder: OnnxBuilder, name: str, size: Size, inputs: Sequence[Any], tensors: Sequence[Tensor | None]
+) -> Any:
+    """Return a size in ONNX, as a number."""
+    if isinstance(size, int):
+        return builder.constant(size)
+    return builder.op("Squeeze", size_vector(builder, name, size, inputs, tensors), builder.constant([0]))
+
+
 def size_vectors(
     builder: OnnxBuilder, name: str, sizes: Sequence[Size], inputs: Sequence[Any], tensors: Sequence[Tensor | None]
 ) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from netspec.dims import Size, ceil_div, floor_div
+from netspec.dims import Dim, Size, ceil_div, floor_div, pretty
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import Bound, ShapeError
 
@@ -42,12 +42,15 @@ def fitting(size: int, reach: int, stride: int) -> str:
     return "use a smaller window, or downsample less before"
 
 
-def enough_to_repeat(mode: str, size: Size, pads: tuple[int, int], argument: str) -> Iterator[Bound]:
+def enough_to_repeat(mode: str, size: Size, pads: tuple[Size, Size], argument: str) -> Iterator[Bound]:
     """Yield what a padding mode that repeats the input asks of a size: reflection leaves out the border itself."""
-    most = max(pads)
-    if mode in ("reflect", "circular") and most > 0:
-        least = most + (mode == "reflect")
-        yield Bound(size, f"{mode} padding of {most} takes a size of at least {least}", least=least, argument=argument)
+    known = [pad for pad in pads if isinstance(pad, int)]
+    amounts: list[Size] = [max(known, default=0), *(pad for pad in pads if isinstance(pad, Dim))]
+    for most in amounts:
+        if mode in ("reflect", "circular") and most != 0:
+            least = most + (mode == "reflect")
+            reason = f"{mode} padding of {pretty(most)} takes a size of at least {pretty(least)}"
+            yield Bound(size, reason, least=least, argument=argument)
 
 
 def padded(builder: OnnxBuilder, x: Any, amounts: Sequence[int], value: Any = None, mode: str = "constant") -> Any:

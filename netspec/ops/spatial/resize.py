@@ -1,14 +1,15 @@
 """Ops that move elements without computing: padding, and shuffling of pixels and channels."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from netspec.dims import Shape, Size, floor_div
-from netspec.ops.core.arguments import Integers, Positive
+from netspec.dims import Shape, Size, floor_div, pretty
+from netspec.ops.core.arguments import Positive, Sizes
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.behaviour import PLACE, AccessWindow
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
+from netspec.ops.core.sizes import find, size_vectors, spell_size
 from netspec.ops.core.tensors import Bound, ShapeError, Tensor, known, need_rank
 from netspec.ops.core.window import LAYOUT, PADDING_MODES, enough_to_repeat, padded
 
@@ -25,11 +26,16 @@ class Pad(Op):
     main = "pad"
     any_dtype = True
 
-    pad: Integers
+    pad: Annotated[Any, Sizes(None)]
     mode: Literal["constant", "reflect", "replicate", "circular"] = "constant"
     value: float | None = None
 
+    def sizes_read(self, *inputs: Tensor) -> Iterable[Size]:
+        yield from self.pad
+
     def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        for size in self.pad:
+            find("pad", size, inputs)
         if self.mode in ("reflect", "replicate") and inputs[0].dtype == "bool":
             raise ShapeError(
                 f"torch does not support {self.mode} padding of bool",
@@ -41,7 +47,7 @@ class Pad(Op):
     def output_shape(self, *shapes: Shape) -> Shape:
         return tuple(size + before + after for size, (before, after) in zip(shapes[0], self.amounts(shapes[0])))
 
-    def amounts(self, shape: Shape) -> list[tuple[int, int]]:
+    def amounts(self, shape: Shape) -> list[tuple[Size, Size]]:
         """Return the padding before and after each dimension."""
         if len(self.pad) % 2 or len(self.pad) > 2 * len(shape):
             wanted = f"at most {len(shape)} pairs of amounts, the last dimension first"
@@ -53,20 +59,30 @@ class Pad(Op):
 
     def bounds(self, *inputs: Tensor) -> Iterable[Bound]:
         shape = inputs[0].shape
+        for amount in self.pad if self.mode != "constant" else ():
+            reason = f"{self.mode} padding takes amounts of at least 0"
+            yield Bound(amount, reason, least=0, argument="pad")
         for size, (before, after) in zip(shape, self.amounts(shape)):
             yield from enough_to_repeat(self.mode, size, (before, after), "pad")
-            cropped = -min(before, 0) - min(after, 0)
+            cropped = sum(max(-amount, 0) for amount in (before, after) if isinstance(amount, int))
             if cropped:
                 yield Bound(size, f"pad takes a size of at least {cropped} to crop", least=cropped, argument="pad")
 
-    def guard_mode(self, shape: Shape, pairs: Sequence[tuple[int, int]]) -> None:
+    def guard_mode(self, shape: Shape, pairs: Sequence[tuple[Size, Size]]) -> None:
         """Raise ``ShapeError`` where torch refuses a mode that repeats the input."""
         if len(pairs) > 3 or len(shape) not in (len(pairs) + 1, len(pairs) + 2):
             raise ShapeError(f"{self.mode} padding pads all dimensions except [N, C] or [C], at most 3", argument="pad")
-        if min(self.pad) < 0:
+        if any(isinstance(amount, int) and amount < 0 for amount in self.pad):
             raise ShapeError(f"{self.mode} padding takes amounts of at least 0", argument="pad")
         if self.value is not None:
             raise ShapeError(f"{self.mode} padding takes no value", argument="value")
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
+        if all(isinstance(amount, int) for amount in self.pad):
+            return super().call(arguments[:1], inputs)
+        pads = ", ".join(spell_size("pad", amount, arguments, inputs) for amount in self.pad)
+        keywords = [f", {name}={value!r}" for name, value in self.changed().items() if name != "pad"]
+        return f"F.pad({arguments[0]}, ({pads}){''.join(keywords)})"
 
     def saved(self, run: OpRun) -> Saved:
         return Saved((0,) if self.mode in ("reflect", "replicate") else ())
@@ -74,11 +90,15 @@ class Pad(Op):
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         before, after = (list(side) for side in zip(*self.amounts(tensors[0].shape)))
         value = builder.constant(self.value, tensors[0].dtype) if self.value else None
-        return padded(builder, inputs[0], [*before, *after], value, PADDING_MODES[self.mode])
+        mode = PADDING_MODES[self.mode]
+        if all(isinstance(amount, int) for amount in self.pad):
+            return padded(builder, inputs[0], [*before, *after], value, mode)
+        amounts = size_vectors(builder, "pad", [*before, *after], inputs, tensors)
+        return builder.op("Pad", inputs[0], amounts, value, builder.constant([*range(len(before))]), mode=mode)
 
     def detail(self) -> str:
         mode = "" if self.mode == "constant" else f", {self.mode}"
-        return " ".join(map(str, self.pad)) + mode
+        return " ".join(f"({text})" if " " in (text := pretty(amount)) else text for amount in self.pad) + mode
 
 
 class PixelShuffle(Op):

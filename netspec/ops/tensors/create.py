@@ -11,7 +11,7 @@ from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.roles.torch_form import Constructor, ForwardCall
-from netspec.ops.core.sizes import find, size_vector, size_vectors, spell_size
+from netspec.ops.core.sizes import find, size_scalar, size_vectors, spell_size
 from netspec.ops.core.tensors import ShapeError, Tensor
 
 PARAMETER = "nn.Parameter({})"
@@ -231,15 +231,6 @@ class Expand(Op):
 
     def detail(self) -> str:
         return "→ " + times_shape(self.shape)
-
-
-def size_scalar(
-    builder: OnnxBuilder, name: str, size: Size, inputs: Sequence[Any], tensors: Sequence[Tensor | None]
-) -> Any:
-    """Return a size in ONNX, as a number."""
-    if isinstance(size, int):
-        return builder.constant(size)
-    return builder.op("Squeeze", size_vector(builder, name, size, inputs, tensors), builder.constant([0]))
 
 
 def count_up(builder: OnnxBuilder, size: Any) -> Any:

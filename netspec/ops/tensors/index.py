@@ -3,15 +3,15 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
-from netspec.dims import Dim, Shape, Size, ceil_div, floor_div, pretty, pretty_shape
-from netspec.ops.core.agreement import differ
-from netspec.ops.core.arguments import INTEGER, Argument, Integers, Positive, is_integer
+from netspec.dims import Dim, Shape, Size, ceil_div, pretty, pretty_shape
+from netspec.ops.core.arguments import Extent, Integers, Positive
 from netspec.ops.core.layout import OutputLayout, shortened, strides_of
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
-from netspec.ops.core.roles.torch_form import Constructor, ForwardCall
-from netspec.ops.core.tensors import Bound, InputRange, ShapeError, Tensor, axis_of, known
+from netspec.ops.core.roles.torch_form import Constructor
+from netspec.ops.core.sizes import find, size_vector, spell_size
+from netspec.ops.core.tensors import Bound, InputRange, ShapeError, Tensor, axis_of
 from netspec.ops.tensors.reshape import Rearrangement
 
 END = 2**63 - 1
@@ -165,43 +165,74 @@ class Select(Rearrangement):
 
 
 class Slice(Rearrangement):
-    """A range of a dimension, as Python's ``x[start:end:step]``: (…, A, …) -> (…, B, …)."""
+    """A range of a dimension, as Python's ``x[start:end:step]``: (…, A, …) -> (…, B, …).
+
+    A fixed piece of a dimension of symbolic size must lie within it; of a known size, a range takes what there is.
+    """
 
     name = "slice"
 
     dim: int
-    start: int | None = None
-    end: int | None = None
+    start: Annotated[Any, Extent(None, optional=True)] = None
+    end: Annotated[Any, Extent(None, optional=True)] = None
     step: Positive = 1
+
+    def sizes_read(self, *inputs: Tensor) -> Iterable[Size]:
+        yield from (bound for bound in (self.start, self.end) if isinstance(bound, Dim))
 
     def output_shape(self, *shapes: Shape) -> Shape:
         axis = axis_of(self.dim, len(shapes[0]))
-        size = shapes[0][axis]
-        made = len(range(size)[self.range()]) if isinstance(size, int) else self.of_symbolic(size)
+        for bound in self.sizes_read():
+            find("slice", bound, [Tensor(shape) for shape in shapes])
+        start, end = self.ends(shapes[0][axis])
+        made = ceil_div(end - start, self.step)
+        made = max(made, 0) if isinstance(made, int) else made
         return (*shapes[0][:axis], made, *shapes[0][axis + 1 :])
 
-    def range(self) -> slice:
-        return slice(self.start, self.end, self.step)
+    def ends(self, size: Size) -> tuple[Size, Size]:
+        """Return the first place of a dimension that is taken, and the one behind the last; from its front."""
+        if isinstance(size, int) and not any(True for _ in self.sizes_read()):
+            start, end, _ = slice(self.start, self.end).indices(size)
+            return start, end
+        return from_front(self.start or 0, size), size if self.end is None else from_front(self.end, size)
 
-    def of_symbolic(self, size: Dim) -> Size:
-        """Return how much a range takes of a symbolic size, which is taken to hold what is named."""
-        start, end = self.start or 0, self.end
-        if start < -1 or (end is not None and end >= 0):
-            text = f"how much {self.spelled()} takes of a dimension of {pretty(size)} depends on it"
-            raise ShapeError(text, help="count the start from the front and the end from the back")
-        if start == -1:
-            if end is not None:
-                raise ShapeError(f"{self.spelled()} selects nothing", argument="start")
-            return 1
-        return ceil_div(size + (end or 0) - start, self.step)
+    def bounds(self, *inputs: Tensor) -> Iterable[Bound]:
+        size = inputs[0].shape[axis_of(self.dim, len(inputs[0].shape))]
+        start, end = self.ends(size)
+        for bound, place, name in ((self.start, start, "start"), (self.end, end, "end")):
+            if bound is None:
+                continue
+            front = from_front(bound, 0) == bound
+            least = place if front else -bound
+            if isinstance(bound, Dim):
+                sign = "at least 0" if front else "below 0"
+                yield Bound(least, f"slice takes a {name} that is {sign} for {self.spelled()}", least=int(not front))
+            reason = f"slice takes a dimension of at least {pretty(least)} for {self.spelled()}"
+            yield Bound(size, reason, least=least, argument=name)
 
     def spelled(self) -> str:
-        start, end = ("" if bound is None else str(bound) for bound in (self.start, self.end))
+        start, end = ("" if bound is None else pretty(bound) for bound in (self.start, self.end))
         return f"{start}:{end}" + (f":{self.step}" if self.step > 1 else "")
 
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
-        axis = axis_of(self.dim, len(inputs[0].shape))
-        return f"{arguments[0]}[{':, ' * axis}{self.spelled()}]"
+        shape = inputs[0].shape
+        axis = axis_of(self.dim, len(shape))
+        every, skip = ":, " * axis, f":{self.step}" if self.step > 1 else ""
+        length = self.fixed(shape[axis])
+        if length is not None:  # unlike a range, it is refused where the dimension is too short
+            piece = f"{arguments[0]}.narrow({axis}, {self.start or 0}, {length})"
+            return f"{piece}[{every}:{skip}]" if skip else piece
+        ends = (
+            "" if bound is None else spell_size("slice", bound, arguments, inputs) for bound in (self.start, self.end)
+        )
+        return f"{arguments[0]}[{every}{':'.join(ends)}{skip}]"
+
+    def fixed(self, size: Size) -> int | None:
+        """Return how long a piece of a symbolic dimension is that is fixed at one of its ends; else ``None``."""
+        start, end = self.ends(size)
+        length = end - start
+        open_ = isinstance(size, Dim) and not any(True for _ in self.sizes_read())
+        return length if open_ and isinstance(length, int) else None
 
     def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
         strides = strides_of(run.inputs[0].shape, run.strides[0])
@@ -211,12 +242,19 @@ class Slice(Rearrangement):
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         axis = axis_of(self.dim, len(tensors[0].shape))
-        end = END if self.end is None else self.end
-        bounds = ([self.start or 0], [end], [axis], [self.step])
-        return builder.op("Slice", inputs[0], *map(builder.constant, bounds))
+        bounds = (self.start or 0, END if self.end is None else self.end)
+        start, end = (size_vector(builder, "slice", bound, inputs, tensors) for bound in bounds)
+        return builder.op("Slice", inputs[0], start, end, *map(builder.constant, ([axis], [self.step])))
 
     def detail(self) -> str:
         return f"dim {self.dim}, {self.spelled()}"
+
+
+def from_front(place: Size, size: Size) -> Size:
+    """Return a place of a dimension counted from its front, where a negative one counts from its end."""
+    if isinstance(place, int):
+        return place if place >= 0 else size + place
+    return size + place if all(coefficient < 0 for coefficient in place.terms.values()) else place
 
 
 class Flip(Rearrangement):
@@ -248,111 +286,6 @@ class Flip(Rearrangement):
 
     def detail(self) -> str:
         return "dim " + " ".join(map(str, self.dims))
-
-
-class Sections(Argument):
-    """The size of every part, or a list of the parts' sizes (kept as a tuple)."""
-
-    def read(self, value: Any) -> Any:
-        if is_integer(value) and value > 0:
-            return value
-        if isinstance(value, (list, tuple)) and value and all(is_integer(item) and item > 0 for item in value):
-            return tuple(value)
-        raise ValueError("an integer of at least 1, or a list of them")
-
-    def json_schema(self) -> dict[str, Any]:
-        one = {**INTEGER, "minimum": 1}
-        return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
-
-
-class Partition(Rearrangement):
-    """Base of the ops that cut a dimension into parts; the outputs are called ``0``, ``1``, …"""
-
-    dim: int = 0
-
-    def parts(self, size: Size) -> tuple[Size, ...]:
-        """The sizes of the parts of a dimension."""
-        raise AssertionError("each kind of cut says what it makes")
-
-    def sizes_of(self, tensor: Tensor) -> tuple[Size, ...]:
-        return self.parts(tensor.shape[axis_of(self.dim, len(tensor.shape))])
-
-    def output_names(self, *inputs: Tensor) -> tuple[str, ...]:
-        return tuple(str(number) for number in range(len(self.sizes_of(inputs[0]))))
-
-    def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        shape = inputs[0].shape
-        axis = axis_of(self.dim, len(shape))
-        sizes = self.sizes_of(inputs[0])
-        return tuple(Tensor((*shape[:axis], size, *shape[axis + 1 :]), inputs[0].dtype) for size in sizes)
-
-    def statements(self, forward: ForwardCall) -> list[str]:
-        parts = self.call(forward.present, forward.inputs)
-        return [forward.assign(parts if len(forward.targets) > 1 else f"{parts}[0]")]
-
-    def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
-        strides = strides_of(run.inputs[0].shape, run.strides[0])
-        return tuple(OutputLayout(0, shortened(part.shape, strides)) for part in run.outputs)
-
-    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
-        axis, sizes = axis_of(self.dim, len(tensors[0].shape)), self.sizes_of(tensors[0])
-        count = len(sizes)
-        if any(isinstance(size, Dim) for size in sizes):
-            result = builder.op("Split", inputs[0], outputs=count, axis=axis, num_outputs=count)
-        else:
-            result = builder.op("Split", inputs[0], builder.constant(list(sizes)), outputs=count, axis=axis)
-        return result if count > 1 else (result,)
-
-
-class Split(Partition):
-    """Cuts a dimension into parts of the sizes given (``torch.split``): (…, A + B, …) -> (…, A, …) and (…, B, …)."""
-
-    name = "split"
-    main = "split_size_or_sections"
-
-    split_size_or_sections: Annotated[Any, Sections()]
-
-    def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
-        if isinstance(self.split_size_or_sections, tuple):
-            total = sum(self.split_size_or_sections)
-            yield (
-                inputs[0].shape[axis_of(self.dim, len(inputs[0].shape))],
-                total,
-                f"split makes {total} of dim {self.dim}",
-            )
-
-    def parts(self, size: Size) -> tuple[Size, ...]:
-        sections = self.split_size_or_sections
-        if isinstance(sections, tuple):
-            if differ(size, sum(sections)):
-                text = f"the parts {list(sections)} do not add up to {pretty(size)}"
-                raise ShapeError(text, argument="split_size_or_sections")
-            return sections
-        whole = known(size, "a dimension that is split into parts of equal size")
-        return tuple(min(sections, whole - at) for at in range(0, whole, sections))
-
-    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
-        return f"{arguments[0]}.split({self.split_size_or_sections}, dim={self.dim})"
-
-
-class Chunk(Partition):
-    """Cuts a dimension into a number of equal parts (``torch.chunk``): (…, n·A, …) -> n times (…, A, …)."""
-
-    name = "chunk"
-    main = "chunks"
-
-    chunks: Positive
-
-    def parts(self, size: Size) -> tuple[Size, ...]:
-        part = floor_div(size, self.chunks)
-        if part * self.chunks == size:
-            return (part,) * self.chunks
-        whole = known(size, f"a dimension that is cut into {self.chunks} parts")
-        most = -(-whole // self.chunks)
-        return tuple(min(most, whole - at) for at in range(0, whole, most))
-
-    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
-        return f"{arguments[0]}.chunk({self.chunks}, dim={self.dim})"
 
 
 def need_integers(name: str, tensor: Tensor, *dtypes: str) -> None:

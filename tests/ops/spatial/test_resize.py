@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 from ops.oracle import case, cases, check, check_refused, refused
 
+from netspec.dims import Dim
 from netspec.testing.case import OpCase
+
+H, W = Dim.symbol("H"), Dim.symbol("W")
 
 EVEN = ({"N": 2, "H": 6, "W": 9}, {"N": 1, "H": 12, "W": 3})
 
@@ -19,6 +22,9 @@ EVEN = ({"N": 2, "H": 6, "W": 9}, {"N": 1, "H": 12, "W": 3})
     case("pad", "N 3 L", pad=[4, 1], mode="replicate"),
     case("pad", "N 3 H W", pad=[2, 2, 1, 3], mode="circular"),
     case("pad", "N 2 D H W", pad=[1, 1, 2, 0, 0, 1], mode="replicate"),
+    case("pad", "N 3 H W", pad=[0, -W % 7, 0, -H % 7]),
+    case("pad", "N 3 H W", pad=[W, 1], value=2.0),
+    case("pad", "N 3 H W", pad=[W // 2, 0, 1, H // 3], mode="reflect"),
     case("pixel_shuffle", "N 8 H W", upscale_factor=2),
     case("pixel_shuffle", "N 9 H W", upscale_factor=3),
     case("channel_shuffle", "N 6 H W", groups=2),

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import pytest
+import torch
+import torch.nn.functional as F
 from ops.oracle import case, cases, check, check_refused, refused
 
+from netspec.dims import Dim, evaluate
 from netspec.ops import ShapeError, Tensor
+from netspec.ops.spatial.upsample import scaled
 from netspec.testing.case import OpCase, read_shape
 
+H, W, L = (Dim.symbol(name) for name in "HWL")
 TINY = ({"N": 1, "L": 2, "H": 2, "W": 3}, {"N": 1, "L": 4, "H": 6, "W": 1})
 
 
@@ -20,6 +25,18 @@ TINY = ({"N": 1, "L": 2, "H": 2, "W": 3}, {"N": 1, "L": 4, "H": 6, "W": 1})
     case("upsample", "N 3 7 9", scale_factor=0.7),
     case("upsample", "N 3 10 20", scale_factor=0.7),
     case("upsample", "N 3 7 9", scale_factor=[1.3, 2.7], mode="bilinear"),
+    case("upsample", "N 3 H W", scale_factor=0.7),
+    case("upsample", "N 3 H W", scale_factor=[0.7, 1.3], mode="bilinear"),
+    case("upsample", "N 3 H W", scale_factor=[0.3, 1], mode="bilinear", align_corners=True),
+    case("upsample", "N 3 L", scale_factor=1.1, mode="linear"),
+    case("upsample", "N 3 L", scale_factor=0.6, mode="nearest-exact"),
+    case("upsample", "N 2 D H W", scale_factor=[1.3, 0.7, 2], mode="trilinear"),
+    case("upsample", "N 3 H W", size=[W, 2 * H + 1]),
+    case("upsample", "N 3 H W", size=[W, 5], mode="bilinear"),
+    case("upsample", "N 3 L", size=L + 3, mode="nearest-exact"),
+    case("upsample", "N 3 H W", "N 2 L D"),
+    case("upsample", "N 3 H W", "N 2 L D", mode="bilinear", align_corners=False),
+    case("upsample", "N 3 H W", "N 2 5 W", mode="bicubic"),
     case("upsample", "N 3 H W", size=7),
     case("upsample", "N 3 H W", size=[20, 5], mode="nearest-exact"),
     case("upsample", "N 3 L", scale_factor=2, mode="linear"),
@@ -58,11 +75,20 @@ def test_refuses_what_torch_refuses(case: OpCase) -> None:
     check_refused(case)
 
 
-def test_a_symbolic_size_needs_an_exact_factor() -> None:
+def test_a_symbolic_size_needs_a_simple_factor() -> None:
     with pytest.raises(ShapeError) as found:
-        case("upsample", scale_factor=0.7).op().infer(Tensor(read_shape("N 3 H W")))
-    assert str(found.value) == "H scaled by 0.7 has no exact size"
-    assert found.value.help == "give a factor that is exact in binary, such as 1.5, or a size"
+        case("upsample", scale_factor=0.7071067811865476).op().infer(Tensor(read_shape("N 3 H W")))
+    assert str(found.value) == "a symbolic size scaled by 0.7071067811865476 has no exact size"
+    assert found.value.help == "give a factor that is a simple fraction, such as 1.5 or 0.7, or a size"
+
+
+@pytest.mark.parametrize("factor", [0.1, 0.3, 0.7, 1.1, 1 / 3, 2 / 3, 4 / 3, 1.9, 0.35, 7 / 9])
+def test_a_scaled_size_is_torchs(factor: float) -> None:
+    op = case("upsample", scale_factor=factor).op()
+    with torch.device("meta"):
+        for size in range(20, 700):
+            made = F.interpolate(torch.empty(1, 1, size), scale_factor=op.scale_factor).size(2)
+            assert evaluate(scaled(L, op.scale_factor), {"L": size}) == made == scaled(size, op.scale_factor)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +96,7 @@ def test_a_symbolic_size_needs_an_exact_factor() -> None:
     [
         (case("upsample", scale_factor=2), "×2"),
         (case("upsample", size=[7, 9], mode="bilinear"), "→7×9, bilinear"),
+        (case("upsample", scale_factor=[0.7, 2]), "×0.7×2"),
     ],
     ids=str,
 )

@@ -13,6 +13,7 @@ from netspec.testing.pytorch import constructor_text, lines_of
 
 N, T, S = (Dim.symbol(name) for name in "NTS")
 LONG = ({"N": 2, "T": 5, "S": 4}, {"N": 1, "T": 3, "S": 3}, {"N": 3, "T": 8, "S": 11})
+LONGER = ({"N": 2, "T": 5, "S": 4}, {"N": 1, "T": 3, "S": 3})
 
 
 @each(
@@ -28,6 +29,15 @@ LONG = ({"N": 2, "T": 5, "S": 4}, {"N": 1, "T": 3, "S": 3}, {"N": 3, "T": 8, "S"
     several("slice", "N T 4", dim=1, start=1, end=-1, step=2, at=LONG),
     several("slice", "N T 4", dim=1, start=-1),
     several("slice", "N 9", dim=-1, start=-5, end=8, step=3),
+    several("slice", "N T 4", dim=1, end=3, at=LONG),
+    several("slice", "N T 4", dim=1, start=-3, at=LONG),
+    several("slice", "N T 4", dim=1, start=-3, end=-1, at=LONG),
+    several("slice", "N T 4", dim=1, start=1, end=3, step=2, at=LONG),
+    several("slice", "N T 4", "S", dim=1, end=S, at=LONGER),
+    several("slice", "N T 4", "S", dim=1, start=-S, at=LONGER),
+    several("slice", "N T 4", dim=1, start=T // 2, at=LONG),
+    several("split", "N T 4", split_size_or_sections=[2, T - 2], dim=1, at=LONG),
+    several("split", "N T 4", split_size_or_sections=[T // 2, T - T // 2], dim=1, at=LONG),
     several("flip", "N T 4", dims=[1]),
     several("flip", "N T int64<9", dims=[0, -1]),
     several("split", "N 7", split_size_or_sections=[2, 4, 1], dim=1),
@@ -63,6 +73,10 @@ def test_matches_torch(case: OpCase) -> None:
     [
         (several("select", "N T 4", dim=1, index=-1), "y = a[:, -1]"),
         (several("slice", "N T 4", dim=1, end=-1), "y = a[:, :-1]"),
+        (several("slice", "N T 4", dim=1, end=3), "y = a.narrow(1, 0, 3)"),
+        (several("slice", "N T 4", dim=1, start=-3), "y = a.narrow(1, -3, 3)"),
+        (several("slice", "N T 4", dim=1, end=4, step=2), "y = a.narrow(1, 0, 4)[:, ::2]"),
+        (several("slice", "N T 4", dim=1, start=T // 2), "y = a[:, a.size(1) // 2:]"),
         (several("split", "N 7", split_size_or_sections=[3, 4], dim=1), "y, _ = a.split((3, 4), dim=1)"),
         (several("split", "N 7", split_size_or_sections=[7], dim=1), "y = a.split((7,), dim=1)[0]"),
         (several("arange", "N T", end=T), "y = torch.arange(a.size(1), device=a.device)"),
@@ -106,7 +120,6 @@ def test_constructors() -> None:
         ),
         (several("flip", "2 3", dims=[1, -1]), "dims [1, -1] name a dimension twice"),
         (several("select", "2 3", dim=1, index=3), "select takes a dimension of at least 4 for its entry 3, not 3"),
-        (several("slice", "N T", dim=1, end=3), "how much :3 takes of a dimension of T depends on it"),
         (several("split", "2 7", split_size_or_sections=[3, 3], dim=1), "the parts [3, 3] do not add up to 7"),
         (
             several("split", "N T", split_size_or_sections=3, dim=1),
