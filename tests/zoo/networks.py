@@ -14,7 +14,7 @@ from netspec.emit.source import Program, emit_source
 from netspec.graph import Graph
 from netspec.pipeline import compile_spec, load_spec
 from netspec.runtime.module import load_source
-from netspec.syntax import ScalarNode
+from netspec.syntax import ListNode, ScalarNode, SyntaxNode
 
 torch.set_num_threads(1)
 
@@ -23,14 +23,21 @@ BUILDS = {variant or each.spec.name: each for each in map(load_spec, zoo.files()
 """Every build of every family: its defaults by its own name, and each variant."""
 
 
+def words_of(node: SyntaxNode) -> tuple[str | bool, ...]:
+    """Return what stands in a value that is no number."""
+    if isinstance(node, ListNode):
+        return tuple(word for item in node.items for word in words_of(item))
+    return (node.value,) if isinstance(node, ScalarNode) and isinstance(node.value, (str, bool)) else ()
+
+
 def _forms() -> list[str]:
     """The first build of each family with these values for all parameters that are words, or true or false."""
     found: dict[object, str] = {}
     for name, loaded in BUILDS.items():
         variant = loaded.spec.variants.get(name)
         nodes = {} if variant is None else {key: node for key, (_, node) in variant.values.items()}
-        words = {key: node.value for key, node in nodes.items() if isinstance(node, ScalarNode)}
-        form = frozenset((key, word) for key, word in words.items() if isinstance(word, (str, bool)))
+        words = {key: words_of(node) for key, node in nodes.items()}
+        form = frozenset((key, word) for key, word in words.items() if word)
         found.setdefault((loaded.spec.name, form), name)
     return [*found.values()]
 

@@ -205,6 +205,10 @@ network:
 inputs: {x: [N, 3, 32, 32]}
 network:
   - conv_norm_activation: {out_channels: 16, stride: 2}""",
+    "convnext_block": """\
+inputs: {x: [N, 16, 32, 32]}
+network:
+  - convnext_block: {drop_path: 0.1}""",
     "cross_attention": """\
 inputs: {x: [N, T, 16], memory: [N, S, 16]}
 network:
