@@ -88,18 +88,18 @@ class PerDimension(Argument):
 
 
 class Listed(Argument):
-    """A list, kept as a tuple, whose items ``accept`` takes; ``wanted`` says so in words."""
+    """A list, kept as a tuple, whose items ``accept`` takes; ``wanted`` says so in words. ``least`` is its length."""
 
-    def __init__(self, wanted: str, accept: Callable[[Any], bool], item_schema: dict[str, Any]):
-        self.wanted, self.accept, self.item_schema = wanted, accept, item_schema
+    def __init__(self, wanted: str, accept: Callable[[Any], bool], item_schema: dict[str, Any], least: int = 1):
+        self.wanted, self.accept, self.item_schema, self.least = wanted, accept, item_schema, least
 
     def read(self, value: Any) -> Any:
-        if isinstance(value, (list, tuple)) and value and all(map(self.accept, value)):
+        if isinstance(value, (list, tuple)) and len(value) >= self.least and all(map(self.accept, value)):
             return tuple(value)
         raise ValueError(self.wanted)
 
     def json_schema(self) -> dict[str, Any]:
-        return {"type": "array", "items": self.item_schema, "minItems": 1}
+        return {"type": "array", "items": self.item_schema, "minItems": self.least}
 
 
 class OneOrMany(Argument):

@@ -28,7 +28,7 @@ class Parameter(Op):
     ports = ()
     saved_for_backward = "nothing"
 
-    shape: Annotated[Any, Listed("a list of sizes", lambda value: is_integer(value) and value > 0, INTEGER)]
+    shape: Annotated[Any, Listed("a list of sizes", lambda value: is_integer(value) and value > 0, INTEGER, least=0)]
 
     def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         return (Tensor(self.shape),)

@@ -47,6 +47,7 @@ LONGER = ({"N": 2, "T": 5, "S": 4}, {"N": 1, "T": 3, "S": 3})
     several("chunk", "N 7", chunks=3, dim=1),
     several("chunk", "N 2*T", chunks=2, dim=1),
     several("parameter", shape=[1, 3, 4]),
+    several("parameter", shape=[]),
     several("constant", None, value=[[1, 2, 3], [4, 5, 6]]),
     several("constant", "N T", value=0.5),
     several("constant", "N T", value=[True, False], dtype="bool"),
