@@ -49,8 +49,11 @@ def _clip(image: tuple[int, ...], text: tuple[int, ...], projection: int, **word
 
     def tower(width: int, heads: int, layers: int) -> dict[str, int]:
         return {
-            **{"hidden_size": width, "num_attention_heads": heads, "num_hidden_layers": layers},
-            **{"intermediate_size": 4 * width, "projection_dim": projection},
+            "hidden_size": width,
+            "num_attention_heads": heads,
+            "num_hidden_layers": layers,
+            "intermediate_size": 4 * width,
+            "projection_dim": projection,
         }
 
     size, patch, *layers = image
@@ -79,8 +82,17 @@ NETWORKS = {
     "clip": Network(
         "CLIPModel",
         {
-            **{"size": 24, "patch": 8, "image_width": 32, "image_heads": 4, "image_layers": 2, "projection": 12},
-            **{"vocab": 61, "context": 9, "text_width": 24, "text_heads": 2, "text_layers": 2},
+            "size": 24,
+            "patch": 8,
+            "image_width": 32,
+            "image_heads": 4,
+            "image_layers": 2,
+            "projection": 12,
+            "vocab": 61,
+            "context": 9,
+            "text_width": 24,
+            "text_heads": 2,
+            "text_layers": 2,
         },
         _clip((24, 8, 32, 4, 2), (24, 2, 2), 12, vocab_size=61, max_position_embeddings=9),
         ({"I": 1, "N": 1, "T": 1}, {"I": 3, "N": 2, "T": 7}),
