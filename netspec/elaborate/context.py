@@ -133,7 +133,7 @@ class Context:
         if step.init is not None:
             from netspec.elaborate.passes.init_steps import started  # most steps have none
 
-            is_level = step.is_level or step.name is not None
+            is_level = step.is_level or step.is_named
             frame.builder.steps[first:] = started(made, step.init, key, is_level, self.reader, frame.env)
         return result
 
@@ -166,7 +166,10 @@ def bind_unknown(reader: Reader, frame: Frame, step: Step, name: str | None, cou
     except AlreadyReported:
         name, frame.builder.incomplete = None, True
     names = [] if name is None else [str(name)]
-    if written is None and name is None:
+    if key := getattr(step, "state_key", None):
+        frame.builder.names.setdefault(key.text, UNKNOWN)
+        frame.builder.incomplete = frame.builder.incomplete or "{" in key.text
+    if not step.is_named and name is None:
         if step.is_level:
             name = str(count)
             names.append(name)

@@ -212,6 +212,7 @@ def named_by(
 Text = Annotated[str, reader(read_text, "text")]
 Name = Annotated[str, reader(read_name, "name")]
 Template = Annotated[ScalarNode, reader(read_step_name, "template")]
+StateKey = Annotated[ScalarNode, reader(read_step_name, "state_key")]
 StepReference = Annotated[ScalarNode, reader(read_step_name, "reference")]
 Flag = Annotated[bool, reader(_read_flag, "flag")]
 Value = Annotated[Written, reader(_read_written)]

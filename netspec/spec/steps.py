@@ -13,6 +13,7 @@ from netspec.spec.reading import (
     Form,
     Initialisation,
     Source,
+    StateKey,
     Template,
     Written,
     fill,
@@ -39,12 +40,18 @@ class CallStep:
     source: Written | None
     freeze: Written | None = None
     init: Written | None = None
+    state_key: ScalarNode | None = None
     is_level: ClassVar[bool] = True
     shareable: ClassVar[bool] = True
 
     @property
     def span(self) -> Span:
         return self.key.span
+
+    @property
+    def is_named(self) -> bool:
+        """Return whether the author has chosen what the step is called."""
+        return self.name is not None or self.state_key is not None
 
 
 def read_body(node: SyntaxNode, report: Report) -> tuple[Step, ...]:
@@ -109,6 +116,11 @@ class Structure(Form):
     shareable: ClassVar[bool] = False
     usage: ClassVar[tuple[str, ...]] = ()
 
+    @property
+    def is_named(self) -> bool:
+        """Return whether the author has chosen what the step is called."""
+        return False
+
     def __init_subclass__(cls) -> None:
         if cls.known_as:
             STRUCTURES[cls.known_as] = cls
@@ -122,6 +134,13 @@ class NamedStructure(Structure):
     """A structure that may have a name, and then is a step of its own."""
 
     name: StepName = None
+    state_key: StateKey | None = None
+    """its name in `state_dict` where that is no name, as in `block1-0`: anything without a dot"""
+
+    @property
+    def is_named(self) -> bool:
+        """Return whether the author has chosen what the step is called."""
+        return self.name is not None or self.state_key is not None
 
 
 class TrainableStructure(NamedStructure):
@@ -161,7 +180,7 @@ network:
     values: Locals
 
 
-CALL_KEYS = ("name", "from", "freeze", "init")
+CALL_KEYS = ("name", "from", "freeze", "init", "state_key")
 """The keys of every call beside its arguments."""
 
 
@@ -231,11 +250,11 @@ def _read_call(key: ScalarNode, value: SyntaxNode, report: Report) -> CallStep |
         empty = isinstance(value, ScalarNode) and value.value is None
         return CallStep(key, None if empty else value, {}, None, None)
     arguments = {name.text: (name, item) for name, item in value.entries}
-    name, source, freeze, init = (arguments.pop(each, (None, None))[1] for each in CALL_KEYS)
-    named = None if name is None else read_step_name(name, report)
-    if named is None and name is not None:
+    name, source, freeze, init, state_key = (arguments.pop(each, (None, None))[1] for each in CALL_KEYS)
+    named, keyed = (None if each is None else read_step_name(each, report) for each in (name, state_key))
+    if (named is None) != (name is None) or (keyed is None) != (state_key is None):
         return None
-    return CallStep(key, None, arguments, named, source, freeze, init)
+    return CallStep(key, None, arguments, named, source, freeze, init, keyed)
 
 
 def nested(step: Step) -> Iterator[Step]:

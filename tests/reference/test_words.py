@@ -75,7 +75,8 @@ def test_every_form_structure_op_and_ingredient_has_an_entry():
 @pytest.mark.parametrize("form", [*FORMS, *STRUCTURES.values()], ids=lambda form: form.__name__)
 def test_the_examples_of_a_form_show_each_of_its_keys(form, tmp_path):
     shown = "\n".join(form_examples(form))
-    missing = [key for key in form_keys(form) if not re.search(rf"\b{key}:", shown)]
+    own = [key for key in form_keys(form) if key != "state_key"]  # which every step has, and an entry of its own
+    missing = [key for key in own if not re.search(rf"\b{key}:", shown)]
     assert missing == [] or (form.known_as == "share" and missing == ["freeze"])
     for at, example in enumerate(form_examples(form)):
         path = tmp_path / f"{at}.yaml"

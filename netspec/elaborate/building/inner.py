@@ -9,7 +9,7 @@ from netspec.elaborate.building.guards import previous, required
 from netspec.elaborate.building.nodes import add_step, mark_training
 from netspec.elaborate.building.paths import guard
 from netspec.elaborate.building.references import references
-from netspec.elaborate.building.step_names import guard_reserved, step_name
+from netspec.elaborate.building.step_names import guard_reserved, step_name, take_name
 from netspec.elaborate.context import Context, Frame, with_shape
 from netspec.elaborate.messages.unknowns import JOIN_HELP
 from netspec.elaborate.reading.values import AlreadyReported
@@ -76,12 +76,10 @@ def branch_level(
     context: Context, frame: Frame, kind: LevelKind, name: str, span: Span, body: Sequence[Step], prev: Value | None
 ) -> Value | None:
     """Elaborate an iteration or a branch: a lone unnamed step *is* it; anything else gets a level of that name."""
-    if len(body) == 1 and body[0].is_level and getattr(body[0], "name", None) is None:
+    if len(body) == 1 and body[0].is_level and not body[0].is_named:
         return context.step(frame, body[0], prev, name)
-    if name in frame.builder.name_spans:
-        step_name(context, frame, None, name, span)
     guard_reserved(context, name, span)
-    frame.builder.name_spans[name] = span
+    take_name(context, frame, name, span)
     return inner_level(context, frame, kind, name, span, prev, lambda inner, value: context.run(inner, body, value))
 
 
@@ -89,10 +87,10 @@ def grouped(context: Context, frame: Frame, step: GroupStructure, prev: Value | 
     """Elaborate a structure that reads one value: in the level around it, or with a name in one of its own."""
     frame, prev = reading(context, frame, step.source, step.known_as, prev)
     prev = required(context, previous(context, prev, step.span), step.span, f"`{step.known_as}`")
-    if step.name is None:
+    if not step.is_named:
         made = fill(frame, prev)
         return made.main if isinstance(made, Ports) else made
-    name = step_name(context, frame, step.name, None, step.span)
+    name = step_name(context, frame, step, None)
     return inner_level(
         context,
         frame,

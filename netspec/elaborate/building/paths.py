@@ -24,22 +24,24 @@ Found = Value | Values | None
 
 def find(context: Context, level: LevelBuilder, path: Sequence[str], span: Span) -> Found:
     """Return what a path means in a level: a name of its own, or else of the levels around it."""
-    if path[0] in level.names:
+    if level.known(path[0]) is not None:
         return value_at(context, level, path, span)
-    if len(path) > 1 and path[0] == level.name and level.parent is not None:  # the level, from inside
-        return value_at(context, level, path[1:], span)
     if level.parent is None:
         return None
+    if len(path) > 1 and level.parent.aliases.get(path[0], path[0]) == level.name:  # the level, from inside
+        return value_at(context, level, path[1:], span)
     found = find(context, level.parent, path, span)
     return each_of(found, path, lambda value, words: level.enter(value, "_".join(words)))
 
 
 def value_at(context: Context, level: LevelBuilder, path: Sequence[str], span: Span) -> Found:
     """Return what a path leads to that starts at a name of the level itself."""
-    name, *rest = path
-    bound = level.names.get(name)
-    if bound is None or bound is UNKNOWN:
-        return bound
+    name, rest = level.known(path[0]), path[1:]
+    if name is None:
+        return None
+    bound = level.names[name]
+    if bound is UNKNOWN:
+        return UNKNOWN
     if isinstance(bound, Values):
         return chosen(bound, rest)
     if not rest:

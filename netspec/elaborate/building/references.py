@@ -144,14 +144,16 @@ def numbered_help(level: LevelBuilder) -> str:
 def unknown_part(context: Context, frame: Frame, node: Written, text: str, path: list[str]) -> AlreadyReported:
     """Report a path that begins at a step and leads to nothing."""
     level: LevelBuilder | None = frame.builder
-    while level is not None and path[0] not in level.names:
+    while level is not None and level.known(path[0]) is None:
         level = level.parent
     assert level is not None
     known, rest = path[:1], path[1:]
-    while rest and known[-1] in level.inner and rest[0] in level.inner[known[-1]].names:
-        level = level.inner[known[-1]]
-        known, rest = [*known, rest[0]], rest[1:]
-    bound, where = level.names[known[-1]], clipped(".".join(known))
+    name = level.known(path[0])
+    while name is not None and rest and name in level.inner and level.inner[name].known(rest[0]) is not None:
+        level = level.inner[name]
+        known, rest, name = [*known, rest[0]], rest[1:], level.known(rest[0])
+    assert name is not None
+    bound, where = level.names[name], clipped(".".join(known))
     if isinstance(bound, Values):
         message = f"`{where}` holds {len(bound.items)} values, and `{clipped(text)}` is none of them"
         return context.reader.error("unknown-reference", message, node.span)
@@ -160,14 +162,14 @@ def unknown_part(context: Context, frame: Frame, node: Written, text: str, path:
         names = [f"{text}.{each}" for each in bound.values] if isinstance(bound, Ports) else []
         return context.reader.error("unknown-reference", message, node.span, help=did_you_mean(text, names))
     ports = [*bound.values] if isinstance(bound, Ports) else []
-    if known[-1] in level.inner:
+    if name in level.inner:
         message = f"`{where}` has no step `{clipped(rest[0])}`"
-        names = [*ports, *level.inner[known[-1]].names]
+        names = [*ports, *level.inner[name].aliases, *level.inner[name].names]
     else:
         message = f"`{where}` has no output `{clipped('.'.join(rest))}`"
         names = ports
     help = did_you_mean(text, [".".join([*known, each]) for each in names]) if names else f"write `{where}`"
-    step = next((each for each in level.steps if each.name == known[-1]), None)
+    step = next((each for each in level.steps if each.name == name), None)
     if isinstance(step, Call) and step.body.kind == "block" and rest[0] in (each.name for each in step.body.steps):
         block = step.body.title
         help = f"of a block only the outputs are visible: add `{clipped(rest[0])}` to the `outputs` of `{block}`"

@@ -24,9 +24,9 @@ RESERVED_NAMES = frozenset(
 )
 
 
-def why_reserved(name: str) -> str | None:
-    """Return why no step can have the name; ``None`` where one can."""
-    if keyword.iskeyword(name):
+def why_reserved(name: str, keywords: bool = False) -> str | None:
+    """Return why no step can have the name; ``None`` where one can: also a keyword of Python, if these are allowed."""
+    if keyword.iskeyword(name) and not keywords:
         return f"`{name}` is a Python keyword"
     if name.startswith("__") and name.endswith("__"):
         return f"`{name}` is reserved by Python" if name.strip("_") else "a name needs a letter or a digit"

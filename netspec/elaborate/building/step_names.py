@@ -5,39 +5,85 @@ from __future__ import annotations
 from netspec.diagnostics import Label, Span, clipped
 from netspec.elaborate.building.reserved import free_name, why_reserved
 from netspec.elaborate.context import Context, Frame
-from netspec.spec import STEP_NAME, name_help
+from netspec.spec import STEP_NAME, CallStep, name_help
+from netspec.spec.steps import NamedStructure
 from netspec.syntax import ScalarNode
 
 
-def step_name(context: Context, frame: Frame, written: ScalarNode | None, default_name: str | None, span: Span) -> str:
-    """The name of a step in its level; reports a name that is taken or is none."""
-    spans = frame.builder.name_spans
-    if written is None:
-        name = default_name if default_name is not None else str(len(spans))
-    else:
-        span = written.span
-        name = context.reader.text(written, frame.env)
-        if not STEP_NAME.match(name) or name == "prev":
-            message = f"`{clipped(name)}` cannot be a step's name"
-            raise context.reader.error("bad-name", message, span, help=name_help(name))
-    guard_reserved(context, name, span)
-    if name in spans:
-        raise context.reader.error(
-            "duplicate-name",
-            f"two steps are named `{frame.builder.path_of(name)}`",
-            span,
-            secondary=(Label(spans[name], "first defined here"),) if spans[name] != span else (),
-            help="name the loop, or use a template such as `name: layer{i + 1}`"
-            if context.reader.in_loop
-            else "give one of them another name",
-        )
-    spans[name] = span
+def step_name(context: Context, frame: Frame, step: CallStep | NamedStructure, default_name: str | None) -> str:
+    """The name of a step in its level; reports a name that is taken or is none.
+
+    Where it has a ``state_key``, that is what the step is called everywhere but in references, which may use both.
+    """
+    written, key = step.name, step.state_key
+    if key is None and written is None:
+        name = default_name if default_name is not None else str(len(frame.builder.name_spans))
+        return take_name(context, frame, name, step.span)
+    alias = "" if written is None else read_name(context, frame, written)
+    if key is None:
+        return take_name(context, frame, alias, step.span if written is None else written.span)
+    name = read_key(context, frame, key)
+    if written is not None and alias != name:
+        guard_free(context, frame, alias, written.span)
+        frame.builder.aliases[alias] = name
+    return take_name(context, frame, name, key.span)
+
+
+def read_name(context: Context, frame: Frame, written: ScalarNode) -> str:
+    """Return a name that the author has written."""
+    name = context.reader.text(written, frame.env)
+    if not STEP_NAME.match(name) or name == "prev":
+        message = f"`{clipped(name)}` cannot be a step's name"
+        help = name_help(name)
+        if "." not in name and name.isprintable():
+            help += f"; where a `state_dict` has it, write `state_key: {clipped(name)}`"
+        raise context.reader.error("bad-name", message, written.span, help=help)
+    guard_reserved(context, name, written.span)
     return name
 
 
-def guard_reserved(context: Context, name: str, span: Span) -> None:
-    """Guard: a step's module is an attribute of its level's, which has methods of its own."""
-    why = why_reserved(name)
+def read_key(context: Context, frame: Frame, written: ScalarNode) -> str:
+    """Return a module's name in the ``state_dict``: whatever ``nn.Module`` takes as one."""
+    key = context.reader.text(written, frame.env)
+    if not key or "." in key or not key.isprintable() or key != key.strip() or key == "prev":
+        message = f"`{clipped(key)}` cannot be a module's key"
+        help = "a key is a text without dots: each level is a step of its own, such as a `sequential`"
+        raise context.reader.error("bad-name", message, written.span, help=help)
+    guard_reserved(context, key, written.span, keywords=True)
+    return key
+
+
+def take_name(context: Context, frame: Frame, name: str, span: Span) -> str:
+    """Return a name that no other step of the level has, and which is taken then."""
+    guard_reserved(context, name, span, keywords=True)
+    guard_free(context, frame, name, span)
+    frame.builder.name_spans[name] = span
+    return name
+
+
+def guard_free(context: Context, frame: Frame, name: str, span: Span) -> None:
+    """Guard: no other step of the level is called that."""
+    spans = frame.builder.name_spans
+    taken = spans.get(frame.builder.aliases.get(name, name))
+    if taken is None:
+        return
+    raise context.reader.error(
+        "duplicate-name",
+        f"two steps are named `{frame.builder.path_of(name)}`",
+        span,
+        secondary=(Label(taken, "first defined here"),) if taken != span else (),
+        help="name the loop, or use a template such as `name: layer{i + 1}`"
+        if context.reader.in_loop
+        else "give one of them another name",
+    )
+
+
+def guard_reserved(context: Context, name: str, span: Span, keywords: bool = False) -> None:
+    """Guard: a step's module is an attribute of its level's, which has methods of its own.
+
+    ``keywords`` of Python are allowed where no name is meant that an author writes elsewhere.
+    """
+    why = why_reserved(name, keywords)
     if why is not None:
         help = f"{why}: write `{free_name(name)}`"
         raise context.reader.error("bad-name", f"`{name}` cannot be a step's name", span, help=help)

@@ -9,7 +9,7 @@ from netspec.diagnostics import Label, clipped, did_you_mean, nearest
 from netspec.elaborate.reading.scope import Scope, origin_labels
 from netspec.elaborate.reading.values import AlreadyReported, Reader
 from netspec.ops import OPS, Op
-from netspec.spec import BlockSpec, CallStep
+from netspec.spec import CALL_KEYS, BlockSpec, CallStep
 from netspec.spec.steps import STRUCTURES
 from netspec.syntax import ScalarNode
 
@@ -46,7 +46,7 @@ def unknown_op(
 
 def unknown_parameter(reader: Reader, step: CallStep, key: str, block: BlockSpec, name: str) -> AlreadyReported:
     """Report an argument that a block does not have."""
-    known = [*block.params, "name", "from", "freeze", "init"]
+    known = [*block.params, *CALL_KEYS]
     help = did_you_mean(name, known) if nearest(name, known) else None
     if help is None:
         help = theirs("parameter", [*block.params]) if block.params else "it has none"
@@ -60,7 +60,7 @@ INFERRED = frozenset({"in_channels", "in_features", "num_features", "num_channel
 
 def unknown_op_argument(reader: Reader, kind: type[Op], key: ScalarNode) -> AlreadyReported:
     """Report an argument that an op does not have."""
-    known = [*kind.model_fields, *(port for port in kind.ports if port != "input"), "name", "from", "freeze", "init"]
+    known = [*kind.model_fields, *(port for port in kind.ports if port != "input"), *CALL_KEYS]
     fields = [*kind.model_fields]
     close = None if key.text in (*INFERRED, "activation") else nearest(key.text, known)
     help = f"did you mean `{close}`?" if close else theirs("argument", fields) if fields else "it takes none"

@@ -69,6 +69,7 @@ class LevelBuilder:
         self.authored: dict[str, tuple[Any, Any]] = {}  # what can be shared: a step as it is written, its scope
         self.declared: list[tuple[Value, Value, str]] = []  # declared inputs: value outside, value inside, its name
         self.captured: dict[Value, tuple[Value, str]] = {}  # captured: value outside -> (value inside, its name)
+        self.aliases: dict[str, str] = {}  # what references call a step that has another name in the `state_dict`
         self.inner: dict[str, LevelBuilder] = {}  # the levels that paths lead into, by the names of their steps
         self.given: dict[str, tuple[Value, Value]] = {}  # outputs by name: value inside, value outside
         self.handed: dict[Value, Value] = {}  # value inside -> the output that it is, outside
@@ -83,6 +84,11 @@ class LevelBuilder:
         if outside not in self.captured:
             self.captured[outside] = (Value(outside.tensor, outside.optional), name)
         return self.captured[outside][0]
+
+    def known(self, name: str) -> str | None:
+        """Return the name of the step that a reference calls so, if there is one in this level."""
+        name = self.aliases.get(name, name)
+        return name if name in self.names else None
 
     def bind(self, name: str, outputs: Mapping[str, Value]) -> None:
         """Let a name mean the outputs of a step, of which the first is the main one."""
@@ -133,7 +139,8 @@ class LevelBuilder:
 
     def visible(self) -> dict[str, Binding]:
         """Every name that a reference can use here."""
-        return {**(self.parent.visible() if self.parent else {}), **self.names}
+        own = {alias: self.names[name] for alias, name in self.aliases.items() if name in self.names}
+        return {**(self.parent.visible() if self.parent else {}), **self.names, **own}
 
     def finish(self, interned: Interned) -> tuple[Level, list[Value]]:
         """Close the level with the outputs that it gives now."""

@@ -34,7 +34,7 @@ def run_block(
     prev: Value | None,
     default_name: str | None,
 ) -> Value:
-    name = step_name(context, frame, step.name, default_name, step.span)
+    name = step_name(context, frame, step, default_name)
     guard_nesting(context, step, key, block)
     formal = formal_inputs(context, key, block)
     given_inputs = {
@@ -77,7 +77,7 @@ def run_block(
     outputs = tuple(Value(value.tensor) for value in level.outputs)
     actual += measured_inputs(frame.builder, level, len(actual))
     mark_training(context, frame, actual, outputs, step.span)
-    named = step.name is not None
+    named = step.is_named
     add_step(context, frame, Call(name, level, tuple(actual), outputs, step.span, named, frame.training))
     frame.builder.bind(name, dict(zip(level.output_names, outputs)))
     return outputs[0]

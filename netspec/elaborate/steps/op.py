@@ -28,7 +28,7 @@ from netspec.syntax import ListNode
 def run_op(
     context: Context, frame: Frame, step: CallStep, kind: type[Op], prev: Value | None, default_name: str | None
 ) -> Value:
-    name = step_name(context, frame, step.name, default_name, step.span)
+    name = step_name(context, frame, step, default_name)
     arguments = dict(step.arguments)
     ports = {port: arguments.pop(port)[1] for port in kind.ports if port in arguments and port not in kind.model_fields}
     tie = arguments.pop("tie", None)
@@ -56,7 +56,7 @@ def run_op(
         [*read, *measured(frame.builder, op, read, lambda value: is_there(context, frame, value))],
         step.span,
         arguments,
-        named=step.name is not None,
+        named=step.is_named,
         wires=wires,
         ports=tuple(inputs) if kind.optional else (),
         ties=ties,

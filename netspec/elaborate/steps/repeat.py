@@ -84,7 +84,7 @@ def elaborate(
 ) -> Value | None:
     frame, prev = reading(context, frame, step.source, step.known_as, prev)
     rows = iterations(context, frame, step)
-    if step.name is None:
+    if not step.is_named:
         if step.collect is not None:
             help = f"`{step.known_as}: {{name: h, …}}`: its lists are `h.{next(iter(step.collect), 'hidden')}` then"
             message = "only a named loop can collect"
@@ -93,7 +93,7 @@ def elaborate(
             with context.reader.through(trail):
                 prev = context.run(frame.seeing(env), step.body, prev)
         return prev
-    name = step_name(context, frame, step.name, None, step.span)
+    name = step_name(context, frame, step, None)
 
     def unrolled(inner: Frame, value: Value | None) -> Value | None:
         lists = start_lists(inner.builder, step.collect or {})

@@ -70,7 +70,7 @@ network:
 
 @elaborates(Scan)
 def elaborate(context: Context, frame: Frame, step: Scan, prev: Value | None, default_name: str | None) -> Value:
-    name = step_name(context, frame, step.name, default_name, step.span)
+    name = step_name(context, frame, step, default_name)
     guard_keys(context, step)
     sequences = read_each(context, step.over, lambda key, node: needed(context, frame, node, prev))
     length = scan_length(context, step, sequences)
@@ -99,7 +99,7 @@ def elaborate(context: Context, frame: Frame, step: Scan, prev: Value | None, de
     if not frame.training:  # else all of it is for training
         guard_training(context, step, results.values())
     mark_training(context, frame, actual, outputs, step.span)
-    named = step.name is not None
+    named = step.is_named
     add_step(context, frame, Call(name, level, tuple(actual), outputs, step.span, named, frame.training))
     frame.builder.bind(name, dict(zip(results, outputs)))
     return outputs[0]

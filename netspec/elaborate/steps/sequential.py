@@ -43,7 +43,7 @@ def elaborate(
     context: Context, frame: Frame, step: Sequential, prev: Value | None, default_name: str | None
 ) -> Value | None:
     frame, prev = reading(context, frame, step.source, "sequential", prev)
-    name = step_name(context, frame, step.name, default_name, step.span)
+    name = step_name(context, frame, step, default_name)
     return inner_level(
         context, frame, "sequential", name, step.span, prev, lambda inner, value: group(context, inner, step, value)
     )

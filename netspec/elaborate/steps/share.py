@@ -46,6 +46,7 @@ def elaborate(
     context: Context, frame: Frame, step: Share, prev: Value | None, default_name: str | None
 ) -> Value | None:
     name = context.reader.text(step.step, frame.env)
+    name = frame.builder.aliases.get(name, name)
     original = shared_step(context, frame, step, name)
     before = len(frame.builder.steps)
     source, env = frame.builder.authored[original.name]
@@ -87,14 +88,14 @@ def rewritten(context: Context, frame: Frame, step: Share, source: Any) -> Writt
         block = context.blocks.get(called) or (None if called in OPS else library.find(called))
         inputs = {*(block.formal if block is not None else OPS[called].ports if called in OPS else ()), "tie"}
         kept = {key: entry for key, entry in source.arguments.items() if key not in inputs}
-        return replace(source, name=step.name, source=step.source, arguments=kept)
-    if not source.is_level and step.name is None:
+        return replace(source, name=step.name, state_key=step.state_key, source=step.source, arguments=kept)
+    if not source.is_level and not step.is_named:
         help = "`share: {step: …, name: …}`"
         raise context.reader.error(
             "missing-key", f"sharing a `{source.known_as}` requires a name", step.span, help=help
         )
     reads = {"source": None} if hasattr(source, "source") else {}
-    copied: Written = source.changed(name=step.name, **reads)
+    copied: Written = source.changed(name=step.name, state_key=step.state_key, **reads)
     return copied
 
 

@@ -82,7 +82,7 @@ def elaborate(context: Context, frame: Frame, step: Use, prev: Value | None, def
     if used is None:
         help = "a network can be used in a file, but not in a part of the library"
         raise context.reader.error("unknown-network", "this network was not read", step.network.span, help=help)
-    name = step_name(context, frame, step.name, default_name, step.span)
+    name = step_name(context, frame, step, default_name)
     path = frame.builder.path_of(name)
     guard_depth(context, step)
     given = Given(step.network.text, step.span, used.spec, chosen_variant(context, frame, step, used))
@@ -95,7 +95,7 @@ def elaborate(context: Context, frame: Frame, step: Use, prev: Value | None, def
         level, _, rules = expanded(context, given, parameters, inputs, part, path)
     outputs = tuple(Value(value.tensor) for value in level.outputs)
     mark_training(context, frame, inputs.values(), outputs, step.span)
-    named = step.name is not None
+    named = step.is_named
     actual = tuple(inputs.values())
     add_step(context, frame, Call(name, level, actual, outputs, step.span, named, frame.training, init=rules))
     frame.builder.bind(name, dict(zip(level.output_names, outputs)))

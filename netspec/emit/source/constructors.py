@@ -18,7 +18,7 @@ from netspec.dataclass import dataclass
 from netspec.elaborate.building.reserved import RESERVED_NAMES
 from netspec.emit.source.forms import is_inline, is_module, is_sequential
 from netspec.emit.source.methods import methods
-from netspec.emit.source.names import RESERVED, is_attribute, variable_name
+from netspec.emit.source.names import RESERVED, is_attribute, variable_name, word_of
 from netspec.graph import Call, Level, Node, Step
 from netspec.ops import Op
 
@@ -288,6 +288,7 @@ def _expression(group: ClassGroup, values: list[Any], arguments: dict[str, list[
         if factor is not None:
             group.parameters.setdefault(name, arguments.get(name, given))
             return f"{factor} * {text}"
+    step = word_of(step)
     name = slot if slot not in candidates else f"{step if is_attribute(step) else 'step' + step}_{slot}"
     name = _unused(name, candidates)
     group.parameters[name] = values
@@ -319,7 +320,7 @@ def _ratio(values: list[Any], given: list[Any]) -> int | None:
 
 
 def _base_name(level: Level, hint: str) -> str:
-    name = _camel(level.title or hint)
+    name = _camel(word_of(level.title or hint))
     return name if name and not name[0].isdigit() else f"Level{name}"
 
 
@@ -342,7 +343,8 @@ def _name(groups: list[ClassGroup]) -> None:
             extra = [
                 step.name for step in group.levels[0].steps if step.name in added and is_module(step, group.levels[0])
             ]
-            group.name = _free(base + (f"With{_camel(extra[0])}" if extra else ""), taken)
+            told = f"With{_camel(word_of(extra[0]))}" if extra else ""
+            group.name = _free(base + told, taken)
             taken.add(group.name)
 
 

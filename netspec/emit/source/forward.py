@@ -10,7 +10,7 @@ from netspec.analysis.scan_schedule import LevelSchedule, prepared_values
 from netspec.dataclass import dataclass
 from netspec.dims import Shape, times_shape
 from netspec.emit.source.forms import is_module
-from netspec.emit.source.names import is_attribute, is_variable, variable_name, variable_names
+from netspec.emit.source.names import is_attribute, is_variable, variable_name, variable_names, word_of
 from netspec.graph import Call, Level, Node, Step, Value
 from netspec.ops import ForwardCall, Op, Tensor, assigned
 from netspec.text.quoting import literal
@@ -277,7 +277,7 @@ class Body:
         if value in self.wanted and self.wanted[value] not in live:
             return self.wanted[value]
         if index > 0 or self.lives_on(value, at) or step.training:
-            name = step.name if index == 0 else output_name(step, index)
+            name = word_of(step.name if index == 0 else output_name(step, index))
             if is_usable(name) and name not in live:
                 return name
         reusable = [name for name in freed if name in POOL and name not in live]
@@ -325,5 +325,5 @@ def _returned(named: Mapping[str, str], indent: int) -> Iterator[Statement]:
 
 def output_name(step: Step, index: int) -> str:
     """Return the name of a variable for a further output of a step: `attn_weights`, `weights_0` of the step 0."""
-    port = step.output_names[index].replace(".", "_")
+    port = step.output_names[index]
     return f"{port}_{step.name}" if step.name.isdecimal() else f"{step.name}_{port}"

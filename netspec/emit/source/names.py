@@ -7,8 +7,10 @@ is given as text. All other names are variables, which are ours to choose.
 from __future__ import annotations
 
 import keyword
+import re
 from collections.abc import Collection, Iterable
 
+NO_WORD = re.compile(r"\W+", re.ASCII)
 BUILTINS = frozenset(
     {"float", "getattr", "int", "isinstance", "len", "max", "min", "range", "reversed", "super", "zip"}
 )
@@ -33,8 +35,14 @@ def is_variable(name: str) -> bool:
     return is_attribute(name) and name not in RESERVED and not name.startswith("__")  # Python's own, as `__class__`
 
 
+def word_of(name: str) -> str:
+    """Return a name of letters, digits and underscores for one that may be a key such as `block1-0`."""
+    return NO_WORD.sub("_", name).strip("_") or "value" if NO_WORD.search(name) else name
+
+
 def variable_name(name: str) -> str:
     """The name where it may be a variable's, else one like it."""
+    name = word_of(name)
     if name[:1].isdecimal():
         name = f"x{name}"  # what a step gives that is called by a number
     return name if is_variable(name) else f"{name.lstrip('_') or 'value'}_"

@@ -181,6 +181,12 @@ network:
   - linear: {name: left, out_features: 8}
   - linear: {name: right, out_features: 8, from: x}
   - add: {from: [left, right]}""",
+    "state_key": """\
+inputs: {image: [N, 3, 32, 32]}
+network:
+  - conv2d: {name: stem, state_key: block1-0, out_channels: 8, kernel_size: 3}
+  - relu
+  - add: {from: [stem, prev]}""",
     "freeze": """\
 network:
   - linear: {out_features: 32, freeze: true}

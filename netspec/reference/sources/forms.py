@@ -168,6 +168,7 @@ HELD: Mapping[str, Json] = {
     "source": SOURCE,
     "sources": any_of(SOURCE, REFERENCES),
     "start": definition("start"),
+    "state_key": {"type": ["string", "integer"], "minLength": 1},
     "states": STATES,
     "template": TEMPLATE,
     "text": TEXT,
@@ -205,4 +206,4 @@ def call_keys() -> Mapping[str, WordArgument]:
     """Return the keys that a call of any op or block takes beside its arguments, by their names."""
     group = form_keys(STRUCTURES["sequential"])
     source = form_keys(STRUCTURES["share"])["from"]
-    return {"name": group["name"], "from": source, "freeze": group["freeze"], "init": group["init"]}
+    return {"name": group["name"], "from": source, **{key: group[key] for key in ("freeze", "init", "state_key")}}

@@ -52,7 +52,7 @@ def op_call_keys(op: type[Op]) -> Mapping[str, WordArgument]:
     else:
         several = {**REFERENCE_LIST, "minItems": 1, "maxItems": len(op.ports)}
         source = WordArgument("from", source.doc, {"anyOf": [SOURCE["anyOf"][0], several]})
-    return {"from": source, "name": keys["name"], "freeze": keys["freeze"], "init": keys["init"], "tie": TIE}
+    return {"from": source, **{key: keys[key] for key in ("name", "freeze", "init", "state_key")}, "tie": TIE}
 
 
 def step_keys() -> Mapping[str, WordArgument]:
