@@ -88,6 +88,20 @@ def load_source(
     return Loaded(source, document, spec, variant, tuple(sources))
 
 
+def show_spec(target: str | Path, limits: FileLimits = DEFAULT) -> str:
+    """Return a spec as one text that needs no other file: what it extends, imports and uses stands in it.
+
+    Raises ``UsageError`` where there is none, ``SpecError`` with every fault of form.
+    """
+    loaded = load_spec(target, limits)
+    if not loaded.imported:
+        return loaded.source.text
+    from netspec.sources.showing import show
+
+    path, _ = find_spec(target)
+    return show(loaded.source, path, limits)
+
+
 def load_revision(target: str, revision: str, limits: FileLimits = DEFAULT) -> Loaded:
     """Read a spec, and what it imports, as a revision of its git repository has them.
 

@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping
 
 from netspec.diagnostics import Report
 from netspec.sources.changing import changed_body
+from netspec.spec import Spec
 from netspec.spec.parameters import is_type
+from netspec.spec.reading import form_fields
 from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
 
 OWN = ("extends", "name", "variants", "expect")
@@ -38,14 +40,18 @@ def merged(base: MapNode, own: MapNode, variant: str | None, report: Report) -> 
         return joined(before, after, {"params": by_name, "body": body})
 
     parts: dict[str, Merge] = {
-        **dict.fromkeys(("dims", "inputs", "let"), by_name),
+        **dict.fromkeys(("dims", "inputs", "let", "networks"), by_name),
         **dict.fromkeys(("import", "require"), one_after_another),
         "params": lambda before, after: joined(before, after, {}, with_default),
         "init": later_last,
         "blocks": lambda before, after: joined(before, after, {}, block),
         "network": body,
     }
-    return joined(base, own, parts)  # type: ignore[return-value]
+    whole = joined(base, own, parts)
+    assert isinstance(whole, MapNode)
+    order = [*form_fields(Spec)]
+    entries = sorted(whole.entries, key=lambda entry: order.index(entry[0].text) if entry[0].text in order else 99)
+    return MapNode(whole.span, tuple(entries), whole.partial)
 
 
 def with_variant(base: MapNode, variant: str) -> MapNode:

@@ -75,7 +75,7 @@ class Files:
     """The files that a spec leads to: where they come from, and those that were read so far.
 
     ``chains`` has the files that led to each text, itself the last. ``libraries`` and ``specs`` are what was read of a
-    file that is imported, or whose network is used, by its real path.
+    file that is imported, or whose network is used, by its real path; ``inner`` has the networks inside of files.
     """
 
     root: Path
@@ -86,6 +86,7 @@ class Files:
     chains: dict[Source, list[Path]] = field(default_factory=dict)
     libraries: dict[Path, Library | None] = field(default_factory=dict)
     specs: dict[Path, Spec | None] = field(default_factory=dict)
+    inner: dict[SyntaxNode, Spec | None] = field(default_factory=dict)
     bytes: int = 0
 
     def real(self, path: Path) -> Path:

@@ -215,6 +215,11 @@ class Spec(Form):
     """the inputs of the network: `image: [N, 3, H, W]`; a name that is no parameter is a symbolic dimension"""
     blocks: Annotated[Mapping[str, BlockSpec], named_by(_read_block, "a mapping from names to blocks")] = EMPTY
     """reusable parts, called like ops"""
+    networks: Annotated[
+        Mapping[str, Written],
+        named_by(lambda key, node, report: node, "a mapping from names to specs", "", "write `networks: {stem: {…}}`"),
+    ] = EMPTY
+    """other networks, each a spec of its own, which steps `use` by their names"""
     network: Body
     """the steps of the network"""
     outputs: Outputs | None = None

@@ -41,6 +41,10 @@ expect: {params: {max: 10k}}""",
 import: [blocks.yaml]
 network: [hidden]""",
         """\
+networks:
+  encoder: {netspec: 1, name: encoder, inputs: {x: [N, D]}, network: [linear: 8, relu]}
+network: [flatten, use: encoder, linear: 10]""",
+        """\
 netspec: 1
 name: small_resnet
 extends: resnet18

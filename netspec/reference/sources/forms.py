@@ -96,6 +96,7 @@ HOLDS: Mapping[type[Form], Mapping[str, Json]] = {
         "dims": named(definition("dim")),
         "inputs": {**named(definition("input")), "minProperties": 1},
         "blocks": named(definition("block")),
+        "networks": named({"type": "object"}),
         "network": BODY,
         "outputs": OUTPUTS,
         "init": definition("init"),
