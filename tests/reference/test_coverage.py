@@ -24,20 +24,14 @@ from netspec.reference.coverage.table import NAMESPACES, claims, find_rows, show
 PROPERTIES = {"T", "mT", "H", "mH", "real", "imag"}
 """The attributes of tensors that give other values."""
 STRUCTURES = {"repeat"}
-ARGUMENTS = {"dim", "keepdim", "like"}
+ARGUMENTS = {"dim", "keepdim", "like", "reduce", "value"}
 PENDING = {
     "cdist",
     "det",
-    "diag_embed",
-    "diagonal",
     "full",
     "index_select",
-    "norm",
     "normalize",
     "outer",
-    "sort",
-    "tile",
-    "count_nonzero",
 }
 """Ops that are not there yet."""
 HELPERS = {"boolean_dispatch", "assert_int_or_pair", "handle_torch_function"}

@@ -67,10 +67,20 @@ OPS = {
     "globalmaxpooling3d": "global_max_pool",
     "groupnormalization": "group_norm",
     "gt": "greater",
-    "indexselect": "gather",
+    "indexselect": "take",
     "instancenorm": "instance_norm2d",
     "instancenormalization": "instance_norm2d",
     "interpolate": "upsample",
+    "repeatelements": "repeat_interleave",
+    "xor": "logical_xor",
+    "bucketize": "searchsorted",
+    "indexadd": "scatter",
+    "scatteradd": "scatter",
+    "scatterelements": "scatter",
+    "reducel1": "norm",
+    "reducel2": "norm",
+    "mod": "remainder",
+    "gatherelements": "gather",
     "layernormalization": "layer_norm",
     "le": "less_equal",
     "lrn": "local_response_norm",
@@ -134,7 +144,6 @@ OPS = {
     "senet": "squeeze_excite",
     "se": "squeeze_excite",
     "seblock": "squeeze_excite",
-    "mbconv": "inverted_residual",
     "mlp": "feed_forward",
     "loop": "scan",
     "modulelist": "sequential",
@@ -162,18 +171,22 @@ FORMS = {
     "module": "define it as a block, under `blocks`",
     "moduledict": "define it as a block, under `blocks`",
     "output": "outputs go at the end of the file: `outputs: {logits: head}`",
+    "outer": "write `einsum: i,j->ij`",
+    "rot90": "write `transpose` and `flip`",
+    "trace": "write `diagonal` and `reduce_sum`",
+    "tensordot": "write `einsum`, whose letters say what is summed over",
+    "quantile": "write `sort`, two `select`s and `lerp`",
+    "diag": "write `diagonal` of a matrix, `diag_embed` of a vector",
+    "kron": "write `einsum: ij,kl->ikjl` and `reshape`",
+    "bincount": "write `one_hot` and `reduce_sum`",
     "repeatvector": "write `unsqueeze` and `expand`",
     "rescaling": "write `scale` for a factor and `shift` for an amount",
-    "std": "write it with `reduce_mean`, `subtract`, `multiply` and `sqrt`",
     "syncbatchnorm": "write `batch_norm2d`: its statistics cover the rows of one process",
     "t": "write `transpose: {dim0: 0, dim1: 1}`",
-    "tile": "write `expand`, or `concat` of the same value several times",
     "timedistributed": "leave it out: `linear` works along the last dimension of any shape; for others write `scan`",
     "transformer": "build it from `transformer_encoder_layer` and `transformer_decoder_layer`",
     "transformerdecoder": "write `repeat` with `transformer_decoder_layer` inside",
     "transformerencoder": "write `repeat` with `transformer_encoder_layer` inside",
-    "unbind": "write `split` or `select`",
-    "var": "write it with `reduce_mean`, `subtract` and `multiply`",
     "gaussiannoise": "write `noise: {when: training}` and `add`",
     "gaussiandropout": "write `noise: {mean: 1, std: 0.5, when: training}` and `multiply`",
     "rand": "write `noise: uniform`",
@@ -188,13 +201,10 @@ FORMS = {
 """Names of what is written in another form here."""
 
 _ABSENT = """
-    adaptivelogsoftmaxwithloss affinegrid all any argsort bilinear c1 c2 c2f c3 c3k2 bottleneckcsp categoryencoding
-    classify conv1dlstm convlstm2d convtbc cosinesimilarity cropping2d cumprod dataparallel detect diag embeddingbag
-    focus fold fractionalmaxpool2d fractionalmaxpool3d gatherelements gathernd ghostconv gridsample
-    groupedmm inverse kthvalue lpnormalization maskedselect median meshgrid mod nonzero norm normalize
-    numel outer pairwisedistance pdist quantile randint reducel2 repeatinterleave roll rot90
-    scaledmm scatter scatternd searchsorted segment sort spp sppf take tensordot topk trace unfold unique
-    unitnormalization xor parameterdict parameterlist shape
+    adaptivelogsoftmaxwithloss c1 c2 c2f c3 c3k2 bottleneckcsp categoryencoding classify conv1dlstm convlstm2d
+    convtbc cosinesimilarity cropping2d dataparallel detect focus fractionalmaxpool2d fractionalmaxpool3d gathernd
+    ghostconv groupedmm inverse lpnormalization maskedselect nonzero normalize numel pairwisedistance pdist randint
+    scaledmm scatternd segment spp sppf unique unitnormalization parameterdict parameterlist shape
 """
 ABSENT = frozenset(_ABSENT.split())
 """Names of what other tools have and netspec has not."""

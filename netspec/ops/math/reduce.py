@@ -45,9 +45,17 @@ class Reduction(Op):
         return tuple(size for axis, size in enumerate(shapes[0]) if axis not in axes)
 
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
+        return f"{arguments[0]}.{self.method}({self.keywords(inputs)}{self.written()})"
+
+    def keywords(self, inputs: Sequence[Tensor]) -> str:
+        """The dimensions in PyTorch: ``dim=1, keepdim=True``."""
         dim = tuple(range(len(inputs[0].shape))) if self.dim is None else self.dim
         dim = dim[0] if isinstance(dim, tuple) and len(dim) == 1 else dim
-        return f"{arguments[0]}.{self.method}(dim={dim}{', keepdim=True' if self.keepdim else ''})"
+        return f"dim={dim}{', keepdim=True' if self.keepdim else ''}"
+
+    def written(self) -> str:
+        """The other arguments in PyTorch."""
+        return ""
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         x = widen(builder, inputs[0], tensors[0].dtype) if self.widens else inputs[0]
