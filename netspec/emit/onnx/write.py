@@ -24,13 +24,43 @@ LARGE = 1024
 """Bytes; smaller tensors may be the sizes that shape inference reads."""
 
 
-def write_onnx(model: ir.Model, path: Path) -> None:
-    """Write a model with its weights inside, once ``check_onnx`` has passed it; 2 GB at most, as protobuf has it."""
-    initializers = list(model.graph.initializers.values())
-    proto = ir.serde.serialize_model(_without_weights(model))
+def without_weights(model: ir.Model) -> onnx.ModelProto:
+    """Return the model as protobuf, without its initializers, which it has as before when this returns."""
+    initializers = model.graph.initializers
+    kept = dict(initializers)
+    initializers.clear()
+    try:
+        return ir.serde.serialize_model(model)
+    finally:
+        initializers.update(kept)
+
+
+def check_onnx(proto: onnx.ModelProto, weights: Iterable[ir.Value]) -> None:
+    """Pass a model without weights, and these, by ``onnx.checker`` with its strict shape inference.
+
+    Raises what that raises. Large weights stand among the inputs for it: it would copy them, and reads no more of them
+    than type and shape.
+    """
+    graph, inputs = proto.graph, len(proto.graph.input)
+    for value in weights:
+        held, name = value.const_value, value.name
+        assert held is not None
+        assert name is not None
+        if held.nbytes > LARGE:
+            graph.input.append(onnx.helper.make_tensor_value_info(name, int(held.dtype), held.shape.numpy()))
+        else:
+            graph.initializer.append(ir.serde.serialize_tensor(held))
+    try:
+        onnx.checker.check_model(proto, full_check=True)
+    finally:
+        del graph.input[inputs:], graph.initializer[:]
+
+
+def write_onnx(proto: onnx.ModelProto, weights: Iterable[ir.Value], path: Path) -> None:
+    """Write a model and its weights into a file, once ``check_onnx`` has passed them; protobuf bears 2 GB."""
     graph = proto.graph.SerializeToString()
     proto.ClearField("graph")
-    tensors = [_tensor(value) for value in initializers]
+    tensors = [_tensor(value) for value in weights]
     length = len(graph) + sum(len(head) + memory.nbytes for head, memory in tensors)
     with path.open("wb") as file:
         file.write(proto.SerializeToString())
@@ -39,37 +69,10 @@ def write_onnx(model: ir.Model, path: Path) -> None:
         _write_all(file, tensors)
 
 
-def check_onnx(model: ir.Model) -> None:
-    """Pass a model by ``onnx.checker`` with its strict shape inference; raises what that raises.
-
-    Large weights stand among the inputs for it: it would copy them, and reads no more of them than type and shape.
-    """
-    kept = dict(model.graph.initializers)
-    weights = {
-        name: held for name, value in kept.items() if (held := value.const_value) is not None and held.nbytes > LARGE
-    }
-    try:
-        for name in weights:
-            del model.graph.initializers[name]
-        proto = ir.serde.serialize_model(model)
-    finally:
-        model.graph.initializers.clear()
-        model.graph.initializers.update(kept)
-    for name, tensor in weights.items():
-        proto.graph.input.append(onnx.helper.make_tensor_value_info(name, int(tensor.dtype), tensor.shape.numpy()))
-    onnx.checker.check_model(proto, full_check=True)
-
-
 def _write_all(file: IO[bytes], tensors: Iterable[tuple[bytes, memoryview]]) -> None:
     for head, memory in tensors:
         file.write(head)
         file.write(memory)
-
-
-def _without_weights(model: ir.Model) -> ir.Model:
-    graph = model.graph
-    graph.initializers.clear()
-    return model
 
 
 def _tensor(value: ir.Value) -> tuple[bytes, memoryview]:

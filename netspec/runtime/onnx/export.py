@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from netspec.emit.onnx.graph import emit_onnx
-from netspec.emit.onnx.write import check_onnx, write_onnx
+from netspec.emit.onnx.write import check_onnx, without_weights, write_onnx
 from netspec.files import is_stream, put, temporary_beside
 from netspec.graph import Graph
 from netspec.version import __version__
@@ -42,11 +42,12 @@ def exported(graph: Graph, module: nn.Module, path: Path, metadata: Mapping[str,
     model.metadata_props.update(metadata or {})
     with temporary_beside(path) as temporary:
         try:
-            check_onnx(model)
+            proto, initializers = without_weights(model), model.graph.initializers.values()
+            check_onnx(proto, initializers)
             if sum(array.nbytes for array in weights.values()) > EXTERNAL_ABOVE:
                 ir.save(model, temporary, external_data=data_of(temporary).name)
             else:
-                write_onnx(model, temporary)
+                write_onnx(proto, initializers, temporary)
             yield temporary
         finally:
             data_of(temporary).unlink(missing_ok=True)
