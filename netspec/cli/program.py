@@ -115,6 +115,14 @@ def nobody_reads() -> bool:
     return any(each.fault is not None or each.has_lost_its_reader() for each in _outputs)
 
 
+def let_threads_sleep() -> None:
+    """Have torch's threads sleep while they wait for work, unless the user has chosen; it is called before torch loads.
+
+    They would spin, which takes a third of the processor time of a verification: its runs are many and small.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+
 def _judged(code: int) -> int:
     """The exit code of a command whose output may have been lost. A reader that has gone has had enough."""
     if not sys.stdout.closed:  # as by the language server, which ends with its client

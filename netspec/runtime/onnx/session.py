@@ -13,11 +13,15 @@ LEAST = (1, 23)
 """The first onnxruntime that runs all that is written; ``pyproject.toml`` has the same."""
 
 
-def open_session(path: Path, providers: Sequence[Any] = ("CPUExecutionProvider",)) -> Any:
-    """Return an ``onnxruntime.InferenceSession`` of a file. Raises as ``loaded_runtime`` does."""
+def open_session(path: Path, providers: Sequence[Any] = ("CPUExecutionProvider",), spins: bool = True) -> Any:
+    """Return an ``onnxruntime.InferenceSession`` of a file. If it ``spins``, its threads do not sleep while they wait.
+
+    Raises as ``loaded_runtime`` does.
+    """
     onnxruntime = loaded_runtime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spins)))
     return onnxruntime.InferenceSession(os.fspath(path), options, providers=[*providers])
 
 

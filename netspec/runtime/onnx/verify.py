@@ -112,8 +112,8 @@ def compare(reference: Reference, path: Path, sizes: Sequence[Mapping[str, int]]
     """Run the file on the inputs of a reference. What it makes of inputs that lie off centre may be next to nothing,
     from gates that are shut: it counts as large as it usually is.
     """
-    opened = open_fixed if is_random(reference.graph) else open_session
-    session = opened(path, _providers(device_of(reference.module)))
+    providers, random = _providers(device_of(reference.module)), is_random(reference.graph)
+    session = open_fixed(path, providers) if random else open_session(path, providers, spins=False)
     tolerance = tolerance_of(reference.graph)
     comparisons: list[Comparison] = []
     usual: list[float] = []

@@ -27,6 +27,9 @@ def add(commands: Commands) -> None:
 
 def run(options: Namespace) -> int:
     """Write the ONNX file and verify it; gives 1 where PyTorch and onnxruntime disagree."""
+    from netspec.cli.program import let_threads_sleep
+
+    let_threads_sleep()  # before torch is imported
     from netspec.cli.option_values import graph_of, output_of
     from netspec.cli.output import status, warn
     from netspec.runtime.module import build_module

@@ -17,7 +17,7 @@ def add(commands: Commands) -> None:
         commands,
         "build",
         "Print the shape table and write model.py, model.onnx, diagram.svg, diagram.dot, explorer.html, shapes.json "
-        "and build.json. The ONNX file is run on onnxruntime and compared with PyTorch at three sizes of every "
+        "and build.json. The ONNX file is run on onnxruntime and compared with PyTorch at several sizes of every "
         "symbolic dimension; if they disagree, it is kept as model.rejected.onnx and the command fails.",
     )
     add_spec_arguments(command)
@@ -40,9 +40,11 @@ def run(options: Namespace) -> int:
     from netspec.cli.commands.network.build.artefacts import build_all
     from netspec.cli.option_values import graph_of
     from netspec.cli.output import draw
+    from netspec.cli.program import let_threads_sleep
     from netspec.emit.table import ShapeTable
     from netspec.targets import WriteOptions
 
+    let_threads_sleep()
     graph = graph_of(options)
     folder = Path(options.output) if options.output else Path("build") / graph.name
     draw(ShapeTable(graph))
