@@ -59,6 +59,7 @@ FAMILIES = (
     "attention.multihead",
     "attention.masks",
     "attention.positions",
+    "attention.rotary",
     "linear.einsum",
     "linear.bilinear",
     "tensors.bag",

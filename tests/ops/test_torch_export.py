@@ -39,7 +39,7 @@ CASES = [
     several("multihead_attention", "N T 8", None, None, None, None, num_heads=2, is_causal=True),
     several("learned_positions", "N T 4", max_length=64),
     several("sinusoidal_positions", "N T 4"),
-    several("rotary_embedding", "N T 4"),
+    several("rotary_embedding", "N T 4", None),
     several("causal_mask", "N T 4", "N S 4"),
     several("arange", "N T", end=T),
     several("expand", "1 1 4", "N T", shape=[N, T, -1]),

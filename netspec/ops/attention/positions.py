@@ -1,4 +1,4 @@
-"""Encodings of position: learned, sinusoidal, rotary. Positions count from 0 along the last dimension but one."""
+"""Encodings of position: learned and sinusoidal. Positions count from 0 along the last dimension but one."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -71,8 +71,14 @@ class LearnedPositions(Positions):
         return builder.op("Add", inputs[0], builder.op("Slice", builder.parameter("weight"), *bounds))
 
 
-class Waves(Positions):
-    """Base of the encodings by sine and cosine: position t turns pair i by the angle t · base^(−2·i/C)."""
+class SinusoidalPositions(Positions):
+    """Adds sines and cosines of each position in turns (Vaswani et al. 2017): (…, T, C), kept.
+
+    Position t turns pair i by the angle t · base^(−2·i/C).
+    """
+
+    name = "sinusoidal_positions"
+    elementwise = True
 
     base: float = 10_000.0
 
@@ -101,13 +107,6 @@ class Waves(Positions):
         pairs = [builder.op("Unsqueeze", each, builder.constant([rank])) for each in (first, second)]
         return builder.op("Reshape", builder.op("Concat", *pairs, axis=rank), like)
 
-
-class SinusoidalPositions(Waves):
-    """Adds sines and cosines of each position in turns (Vaswani et al. 2017): (…, T, C), kept."""
-
-    name = "sinusoidal_positions"
-    elementwise = True
-
     def statements(self, forward: ForwardCall) -> list[str]:
         x, angle = str(forward.arguments[0]), forward.fresh("angle")
         waves = f"torch.stack(({angle}.sin(), {angle}.cos()), dim=-1).flatten(1)"
@@ -119,45 +118,3 @@ class SinusoidalPositions(Waves):
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         waves = self.sine_and_cosine(builder, inputs[0], tensors[0])
         return builder.op("Add", inputs[0], self.interleave(builder, *waves, 2, builder.constant([0, -1])))
-
-
-class RotaryEmbedding(Waves):
-    """Turns pairs of elements by the angle of their position (Su et al. 2021): (…, T, C), kept.
-
-    A pair is an element of the first half and its like in the second, or two neighbours if ``interleaved``.
-    """
-
-    name = "rotary_embedding"
-
-    interleaved: bool = False
-
-    def statements(self, forward: ForwardCall) -> list[str]:
-        x = str(forward.arguments[0])
-        angle, sine, cosine, first, second = map(forward.fresh, ("angle", "sine", "cosine", "first", "second"))
-        halves = f"{x}[..., 0::2], {x}[..., 1::2]" if self.interleaved else f"{x}.chunk(2, dim=-1)"
-        turned = f"({first} * {cosine} - {second} * {sine}, {second} * {cosine} + {first} * {sine})"
-        joined = f"torch.stack({turned}, dim=-1).flatten(-2)" if self.interleaved else f"torch.cat({turned}, dim=-1)"
-        return [
-            f"{angle} = {self.angle(x, self.even_width(forward.inputs[0].shape))}",
-            f"{sine}, {cosine} = {angle}.sin().to({x}.dtype), {angle}.cos().to({x}.dtype)",
-            f"{first}, {second} = {halves}",
-            f"{forward.targets[0]} = {joined}",
-        ]
-
-    def saved(self, run: OpRun) -> Saved:
-        *_, length, width = run.inputs[0].shape
-        return Saved(made=(Tensor((length, width // 2), run.inputs[0].dtype),) * 2)  # sine and cosine
-
-    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
-        sine, cosine = self.sine_and_cosine(builder, inputs[0], tensors[0])
-        rank = len(tensors[0].shape)
-        if self.interleaved:
-            ends = builder.constant([2**63 - 1]), builder.constant([rank - 1]), builder.constant([2])
-            first, second = (builder.op("Slice", inputs[0], builder.constant([at]), *ends) for at in (0, 1))
-        else:
-            first, second = builder.op("Split", inputs[0], outputs=2, axis=rank - 1, num_outputs=2)
-        ahead = builder.op("Sub", builder.op("Mul", first, cosine), builder.op("Mul", second, sine))
-        behind = builder.op("Add", builder.op("Mul", second, cosine), builder.op("Mul", first, sine))
-        if self.interleaved:
-            return self.interleave(builder, ahead, behind, rank, builder.op("Shape", inputs[0]))
-        return builder.op("Concat", ahead, behind, axis=rank - 1)
