@@ -60,6 +60,7 @@ FAMILIES = (
     "attention.masks",
     "attention.positions",
     "attention.rotary",
+    "attention.bias",
     "linear.einsum",
     "linear.bilinear",
     "tensors.bag",

@@ -6,7 +6,7 @@ from typing import Any
 from netspec.dims import Shape, Size, pretty_shape, product
 from netspec.ops.core.agreement import broadcast, differ, one_dtype, repeated
 from netspec.ops.core.arguments import Probability
-from netspec.ops.core.layout import NEW, OutputLayout, folds, like
+from netspec.ops.core.layout import NEW, OutputLayout, like, viewed
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun, Saved, precise
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
@@ -17,8 +17,8 @@ from netspec.ops.core.tensors import InputRange, ShapeError, Tensor, known, need
 class ScaledDotProductAttention(Op):
     """softmax(scale · Q·Kᵀ)·V (``F.scaled_dot_product_attention``): (…, L, E), (…, S, E), (…, S, V) -> (…, L, V).
 
-    In front stand the batch and the heads, (N, H), or N alone, or nothing. ``attn_mask`` (…, L, S) is true where a
-    query may look, or is added to the products. ``is_causal`` lets query i look at the first i + 1 keys only. With
+    In front stand the batch and the heads, (N, H), or N alone, nothing, or more. ``attn_mask`` (…, L, S) is true where
+    a query may look, or is added to the products. ``is_causal`` lets query i look at the first i + 1 keys only. With
     ``enable_gqa`` keys and values have fewer heads, each for a group of queries. ``scale`` is 1/√E where not given.
     """
 
@@ -56,7 +56,8 @@ class ScaledDotProductAttention(Op):
         assert query is not None
         assert key is not None
         assert value is not None
-        need_rank(self.name, query, 2, 3, 4, layout="[N, H, L, E]")
+        if len(query) < 2:
+            need_rank(self.name, query, 2, layout="[N, H, L, E]")
         if len(key) != len(query) or len(value) != len(query):
             found = f"{pretty_shape(query)}, {pretty_shape(key)} and {pretty_shape(value)}"
             raise ShapeError(f"{self.name} takes inputs with the same number of dimensions, but got {found}")
@@ -82,8 +83,9 @@ class ScaledDotProductAttention(Op):
         return (Tensor((*query[:-1], value[-1]), inputs[0].dtype),)
 
     def guard_groups(self, query: Shape, key: Shape) -> None:
-        need_rank(self.name, query, 4, layout="[N, H, L, E] for grouped queries")
-        heads, groups = (known(shape[1], f"the number of heads that {self.name} takes") for shape in (query, key))
+        if len(query) < 4:
+            need_rank(self.name, query, 4, layout="[N, H, L, E] for grouped queries")
+        heads, groups = (known(shape[-3], f"the number of heads that {self.name} takes") for shape in (query, key))
         if heads % groups:
             raise ShapeError(f"{heads} heads of queries cannot be divided into {groups} groups", argument="enable_gqa")
 
@@ -160,7 +162,8 @@ class ScaledDotProductAttention(Op):
         if not (asked or answered or masked):
             return Saved(made=tuple(made))
         repeated = dtype != value.dtype or (self.enable_gqa and key.shape[-3] != query.shape[-3])
-        if repeated or (len(batch) == 2 and not folds(value.shape, run.strides[2])):
+        rows = (product(batch), *value.shape[-2:])
+        if repeated or (len(batch) > 1 and viewed(value.shape, run.strides[2], rows) is None):
             return Saved(made=(*made, values))
         return Saved((2,), made=tuple(made))
 
@@ -187,20 +190,46 @@ class ScaledDotProductAttention(Op):
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor | None]) -> Any:
         query, key, _, mask = self.shapes(tensors)
-        missing = {2: [0, 1], 3: [1], 4: []}[len(query)]
-        values = [builder.op("Unsqueeze", x, builder.constant(missing)) if missing else x for x in inputs[:3]]
-        given = inputs[3]
+        *values, given = inputs
+        missing = list(range(4 - len(query)))
+        if len(query) == 3:  # of the batch, so that each sample has one head
+            missing = [1]
+        leading = builder.op("Shape", values[0], start=0, end=-3) if len(query) > 4 else None
         if mask is not None:
-            sizes = (1,) * (len(query) - len(mask)) + mask
-            if len(mask) < 2 or any(have != want for have, want in zip(sizes[-2:], (query[-2], key[-2]))):
-                ends = [builder.op("Shape", x, start=-2, end=-1) for x in values[:2]]
-                given = builder.op("Expand", given, builder.op("Concat", *ends, axis=0))
-            if len(query) == 3 and len(mask) == 3:
-                given = builder.op("Unsqueeze", given, builder.constant([1]))
+            given = self.mask_onnx(builder, inputs, mask, (query, key), leading)
+        if missing:
+            values = [builder.op("Unsqueeze", x, builder.constant(missing)) for x in values]
+        elif leading is not None:
+            values = [one_batch(builder, x) for x in values]
         attributes: dict[str, Any] = {"is_causal": 1} if self.is_causal else {}
         attributes |= {} if self.scale is None else {"scale": self.scale}
         result = builder.op("Attention", *values, given, **attributes)
+        if leading is not None:
+            sizes = builder.op("Concat", leading, builder.op("Shape", result, start=1), axis=0)
+            return builder.op("Reshape", result, sizes)
         return builder.op("Squeeze", result, builder.constant(missing)) if missing else result
+
+    def mask_onnx(
+        self, builder: OnnxBuilder, inputs: Sequence[Any], mask: Shape, shapes: tuple[Shape, Shape], leading: Any
+    ) -> Any:
+        """The mask for queries and keys of four dimensions; ``leading`` are the sizes that the batch is made of."""
+        given, (query, key) = inputs[3], shapes
+        sizes = (1,) * (len(query) - len(mask)) + mask
+        if len(mask) < 2 or any(have != want for have, want in zip(sizes[-2:], (query[-2], key[-2]))):
+            ends = [builder.op("Shape", x, start=-2, end=-1) for x in inputs[:2]]
+            given = builder.op("Expand", given, builder.op("Concat", *ends, axis=0))
+        if len(query) == 3 and len(mask) == 3:
+            return builder.op("Unsqueeze", given, builder.constant([1]))
+        if leading is not None and len(mask) > 3:
+            whole = builder.op("Concat", leading, builder.constant([1, 1, 1]), axis=0)
+            return one_batch(builder, builder.op("Expand", given, whole))
+        return given
 
     def detail(self) -> str:
         return "causal" if self.is_causal else ""
+
+
+def one_batch(builder: OnnxBuilder, x: Any) -> Any:
+    """The value with all dimensions before the last three as one."""
+    sizes = builder.op("Concat", builder.constant([-1]), builder.op("Shape", x, start=-3), axis=0)
+    return builder.op("Reshape", x, sizes)

@@ -33,6 +33,8 @@ INPUTS: Mapping[str, str] = {
     "sinusoidal_positions": "[N, T, 16]",
     "rotary_embedding": "[N, T, 16]",
     "causal_mask": "[N, T, 16]",
+    "alibi": "[N, T, 16]",
+    "relative_position_buckets": "[N, T, 16]",
     "masked_softmax": "[N, T, T]",
     "logical_not": "{shape: [N, 16], dtype: bool}",
 }

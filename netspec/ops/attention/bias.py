@@ -1,0 +1,146 @@
+"""Attention that looks at distance: the biases of ALiBi, and the buckets of T5 for learned ones."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from netspec.dims import Shape
+from netspec.ops.core.arguments import Positive
+from netspec.ops.core.op import Op
+from netspec.ops.core.roles.onnx_form import OnnxBuilder
+from netspec.ops.core.roles.torch_form import ForwardCall
+from netspec.ops.core.tensors import ShapeError, Tensor, need_rank
+from netspec.ops.tensors.create import count_up
+
+
+class Distances(Op):
+    """Base of what follows from the distance of each key from each query, of which the last ones are at one place."""
+
+    family = "sequence"
+    ports = ("query", "key")
+    optional = ("key",)
+    any_dtype = True
+    saved_for_backward = "nothing"
+
+    def lengths(self, inputs: Sequence[Tensor | None]) -> Shape:
+        """The number of queries and that of keys."""
+        shapes = [tensor.shape for tensor in inputs if tensor is not None]
+        for shape in shapes:
+            if len(shape) < 2:
+                need_rank(self.name, shape, 2, layout="at least two dimensions")
+        return shapes[0][-2], shapes[-1][-2]
+
+    def distance(self, arguments: Sequence[str]) -> str:
+        """The distances (L, S) in PyTorch: the key's place less the query's."""
+        first, last = arguments[0], arguments[-1]
+        begin = "" if first == last else f"{last}.size(-2) - {first}.size(-2), "
+        queries = f"torch.arange({begin}{last}.size(-2), device={first}.device).unsqueeze(1)"
+        return f"torch.arange({last}.size(-2), device={first}.device) - {queries}"
+
+    def distance_onnx(self, builder: OnnxBuilder, inputs: Sequence[Any]) -> Any:
+        """The distances in ONNX."""
+        given = [x for x in inputs if x is not None]
+        queries, keys = (builder.op("Shape", x, start=-2, end=-1) for x in (given[0], given[-1]))
+        places = count_up(builder, queries)
+        if len(given) > 1:
+            places = builder.op("Add", places, builder.op("Sub", keys, queries))
+        return builder.op("Sub", count_up(builder, keys), builder.op("Unsqueeze", places, builder.constant([1])))
+
+
+class Alibi(Distances):
+    """What ALiBi adds to scores, −slope · distance for each head (Press et al. 2022): -> (num_heads, L, S).
+
+    It is a mask for ``scaled_dot_product_attention``. The slopes of 8 heads are 1/2, 1/4, … 1/256.
+    """
+
+    name = "alibi"
+    main = "num_heads"
+
+    num_heads: Positive
+
+    def infer(self, *inputs: Tensor | None) -> tuple[Tensor, ...]:
+        query = inputs[0]
+        assert query is not None
+        dtype = query.dtype if "float" in query.dtype else "float32"
+        return (Tensor((self.num_heads, *self.lengths(inputs)), dtype),)
+
+    def slopes(self) -> list[float]:
+        """The slope of each head; where their number is no power of 2, those between come last."""
+        whole = 2 ** math.floor(math.log2(self.num_heads))
+        first = [2 ** (-8 * (at + 1) / whole) for at in range(whole)]
+        between = [2 ** (-8 * (2 * at + 1) / (2 * whole)) for at in range(self.num_heads - whole)]
+        return first + between
+
+    def statements(self, forward: ForwardCall) -> list[str]:
+        slopes = forward.fresh("slopes")
+        first, tensor = forward.present[0], forward.inputs[0]
+        dtype = f"{first}.dtype" if "float" in tensor.dtype else "torch.float32"
+        made = f"torch.tensor({self.slopes()}, dtype={dtype}, device={first}.device)"
+        return [
+            f"{slopes} = {made}",
+            forward.assign(f"({self.distance(forward.present)}).abs() * -{slopes}.view(-1, 1, 1)"),
+        ]
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor | None]) -> Any:
+        dtype = self.infer(*tensors)[0].dtype
+        slopes = builder.constant([[[-slope]] for slope in self.slopes()], dtype)
+        return builder.op("Mul", builder.cast(builder.op("Abs", self.distance_onnx(builder, inputs)), dtype), slopes)
+
+
+class RelativePositionBuckets(Distances):
+    """The bucket of each distance as T5 has them (Raffel et al. 2020), an index of learned biases: -> (L, S), int64.
+
+    Half the buckets are for one distance each, the others grow up to ``max_distance``. With ``bidirectional`` keys
+    ahead have buckets of their own; without, all are in that of distance 0.
+    """
+
+    name = "relative_position_buckets"
+    main = "num_buckets"
+
+    num_buckets: Positive = 32
+    max_distance: Positive = 128
+    bidirectional: bool = True
+
+    def infer(self, *inputs: Tensor | None) -> tuple[Tensor, ...]:
+        sides = 2 if self.bidirectional else 1
+        if self.num_buckets < 2 * sides or self.num_buckets % (2 * sides):
+            raise ShapeError(f"num_buckets must be a multiple of {2 * sides}", argument="num_buckets")
+        if self.max_distance <= self.per_side() // 2:
+            text = f"max_distance must be above {self.per_side() // 2}, the distances that have a bucket each"
+            raise ShapeError(text, argument="max_distance")
+        return (Tensor(self.lengths(inputs), "int64"),)
+
+    def per_side(self) -> int:
+        return self.num_buckets // 2 if self.bidirectional else self.num_buckets
+
+    def begins(self) -> list[int]:
+        """The least distance in each bucket from the second on."""
+        exact = self.per_side() // 2
+        growth = (self.max_distance / exact) ** (1 / (self.per_side() - exact))
+        above = [exact * growth**at for at in range(1, self.per_side() - exact)]
+        return [*range(1, exact + 1), *(math.ceil(size - 1e-6) for size in above)]
+
+    def statements(self, forward: ForwardCall) -> list[str]:
+        distance, begins = forward.fresh("distance"), forward.fresh("begins")
+        far = f"{distance}.abs()" if self.bidirectional else f"(-{distance}).clamp(min=0)"
+        bucket = f"torch.bucketize({far}, {begins}, right=True)"
+        if self.bidirectional:
+            bucket = f"{bucket} + ({distance} > 0) * {self.per_side()}"
+        return [
+            f"{distance} = {self.distance(forward.present)}",
+            f"{begins} = torch.tensor({self.begins()}, device={distance}.device)",
+            forward.assign(bucket),
+        ]
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor | None]) -> Any:
+        distance, zero = self.distance_onnx(builder, inputs), builder.constant(0)
+        far = builder.op("Abs", distance)
+        if not self.bidirectional:
+            far = builder.op("Max", builder.op("Neg", distance), zero)
+        reached = builder.op("Unsqueeze", far, builder.constant([-1]))
+        reached = builder.cast(builder.op("GreaterOrEqual", reached, builder.constant(self.begins())), "int64")
+        bucket = builder.op("ReduceSum", reached, builder.constant([-1]), keepdims=0)
+        if not self.bidirectional:
+            return bucket
+        ahead = builder.cast(builder.op("Greater", distance, zero), "int64")
+        return builder.op("Add", bucket, builder.op("Mul", ahead, builder.constant(self.per_side())))
