@@ -48,7 +48,7 @@ class Distances(Op):
 
 
 class Alibi(Distances):
-    """What ALiBi adds to scores, −slope · distance for each head (Press et al. 2022): -> (num_heads, L, S).
+    """The bias that ALiBi adds to scores, −slope · distance (Press et al. 2022): -> (num_heads, L, S).
 
     It is a mask for ``scaled_dot_product_attention``. The slopes of 8 heads are 1/2, 1/4, … 1/256.
     """

@@ -71,7 +71,7 @@ class RotaryEmbedding(Positions):
         return InputRange(below=inputs[0].shape[-2]) if port == "positions" and inputs[0] is not None else None
 
     def turned(self, shape: Shape) -> int:
-        """How many elements are turned, the first ones."""
+        """The number of elements that are turned, the first ones."""
         if self.rotary_dim is None:
             return self.even_width(shape)
         width = self.width(shape)
@@ -97,7 +97,7 @@ class RotaryEmbedding(Positions):
         return [speed * (share + (1 - share) / self.factor) for speed, share in zip(made, shares)]
 
     def share(self, at: int, speed: float, width: int) -> float:
-        """How much of a pair's plain speed stays, from 0 to 1."""
+        """The share of a pair's plain speed that stays, from 0 to 1."""
         if self.rope_type == "llama3":
             turns = speed * self.original_max_position_embeddings / (2 * math.pi)
             share = (turns - self.low_freq_factor) / (self.high_freq_factor - self.low_freq_factor)
