@@ -1,4 +1,4 @@
-"""Find the steps, inputs and parameters that nothing reads.
+"""Find the steps, inputs, parameters, locals and blocks that nothing reads or runs.
 
 None of it is an error: the network is sound. But weights that change no output are trained, kept and paid for, and an
 argument that is never read can be set to anything.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
+from pathlib import PurePath
 
 from netspec import library
 from netspec.diagnostics import Diagnostic, Label, Source, Span
@@ -16,6 +17,9 @@ from netspec.spec import Spec
 from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
 
 WORD = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
+SILENCED = re.compile(r"#\s*netspec:\s*ignore(?:\[([^\]]*)\])?")
+QUIET = ("blocks", "import", "name", "doc")
+"""The keys of a file under which no block is run."""
 Place = tuple[str, int, int]
 
 
@@ -25,8 +29,17 @@ def unused(spec: Spec, document: SyntaxNode, graphs: Iterable[Graph]) -> list[Di
     foreign = {used.spec.network[0].span.source for used in spec.uses.values()}  # what they have unused is theirs
     found = [*unread_steps(readings, foreign), *unread_inputs(spec, readings)]
     if isinstance(document, MapNode):
-        found += unread_words(spec, document)
-    return sorted(found, key=lambda each: each.primary.span.order)
+        found += [*unread_words(spec, document), *unread_locals(document), *unrun_blocks(spec, document)]
+    return sorted((each for each in found if not is_silenced(each)), key=lambda each: each.primary.span.order)
+
+
+def is_silenced(found: Diagnostic) -> bool:
+    """Return whether a comment silences a warning: ``# netspec: ignore[unused-step]`` on its line, or on one above."""
+    span = found.primary.span
+    above = span.source.line(span.line - 1)
+    lines = [span.source.line(span.line), *([above] if above.lstrip().startswith("#") else [])]
+    silenced = [match for line in lines for match in SILENCED.finditer(line)]
+    return any(match[1] is None or found.id in re.split(r"[\s,]+", match[1]) for match in silenced)
 
 
 def warning(id: str, message: str, span: Span, label: str = "", help: str | None = None) -> Diagnostic:
@@ -80,33 +93,36 @@ def tied_to(step: Step) -> Iterator[str]:
 def unread_steps(readings: Iterable[Reading], foreign: Collection[Source]) -> Iterator[Diagnostic]:
     """Steps that no output of any graph depends on, and that no other step reads; ``foreign`` texts left out."""
     useful: set[Place] = set()
-    useless: dict[Place, tuple[Step, bool]] = {}
+    useless: dict[Place, tuple[Step, bool, bool]] = {}
     settled: set[Level] = set()  # all of their steps are useful, as an earlier graph has shown
     for reading in readings:
         for level, live in reading.lives.items():
             if level in settled:
                 continue
-            if len(live) == len(level.steps):
+            if len(live) == len(level.steps) and not level.unread:
                 settled.add(level)
-            inside = {value for step in level.steps for value in step.inputs}
-            for step in level.steps if level.span.source not in foreign else ():
+            steps = (*level.steps, *level.unread)
+            inside = {value for step in steps for value in step.inputs}
+            for step in steps if level.span.source not in foreign else ():
                 place = step.span.order
                 if step in live:
                     useful.add(place)
                 else:
-                    useless.setdefault(place, (step, bool(inside & {*step.outputs})))
-    for place, (step, is_read) in useless.items():
+                    useless.setdefault(place, (step, bool(inside & {*step.outputs}), step in level.unread))
+    for place, (step, is_read, left_out) in useless.items():
         if place not in useful and not is_read and not library.owns(step.span.source):
-            yield _unread_step(step)
+            yield _unread_step(step, left_out)
 
 
-def _unread_step(step: Step) -> Diagnostic:
+def _unread_step(step: Step, left_out: bool) -> Diagnostic:
     count = parameter_count(step)
     kind = step.body.title or step.body.kind if isinstance(step, Call) else step.op.name
     what = f"`{step.name}`" if step.named else f"this `{kind}`"
-    weighs = (
-        f", so its {count:,} parameters do not affect any output" if count else ", so it does not affect any output"
-    )
+    if left_out:
+        weighs = f": it is left out, with its {count:,} parameters" if count else ": it is left out"
+    else:
+        weighs = f", so its {count:,} parameters do not" * bool(count) or ", so it does not"
+        weighs += " affect any output"
     help = "read it with `from`, add it to the `outputs`, or remove it"
     return warning("unused-step", f"nothing reads {what}{weighs}", step.span, help=help)
 
@@ -124,10 +140,7 @@ def unread_inputs(spec: Spec, readings: Iterable[Reading]) -> Iterator[Diagnosti
 
 
 def unread_words(spec: Spec, document: MapNode) -> Iterator[Diagnostic]:
-    """Parameters whose names stand in no value of the file, or of their block.
-
-    A block that no step runs is none of it: other files may import it.
-    """
+    """Parameters whose names stand in no value of the file, or of their block."""
     everywhere = {*words(document)}
     for name, parameter in spec.params.items():
         if name not in everywhere:
@@ -144,6 +157,67 @@ def unread_words(spec: Spec, document: MapNode) -> Iterator[Diagnostic]:
 def _unread_parameter(span: Span, message: str) -> Diagnostic:
     help = "use it in an expression, or remove it"
     return warning("unused-parameter", f"{message}: its value has no effect", span, help=help)
+
+
+def unread_locals(document: MapNode) -> Iterator[Diagnostic]:
+    """Locals whose names stand in no value of the file, or of their block."""
+    blocks = document.get("blocks")
+    bodies = [inside for _, inside in blocks.entries] if isinstance(blocks, MapNode) else []
+    rest = MapNode(document.span, tuple(entry for entry in document.entries if entry[0].text != "blocks"))
+    for inside, readers in [(rest, document), *((body, body) for body in bodies)]:
+        read = {*words(readers)}
+        for key in locals_in(inside):
+            if key.text not in read:
+                yield _unread_parameter(key.span, f"nothing reads the local `{key.text}`")
+
+
+def locals_in(node: SyntaxNode) -> Iterator[ScalarNode]:
+    """The names under every ``let`` in a tree."""
+    if isinstance(node, ListNode):
+        for item in node.items:
+            yield from locals_in(item)
+    elif isinstance(node, MapNode):
+        for key, value in node.entries:
+            if key.text == "let" and isinstance(value, MapNode):
+                yield from (name for name, _ in value.entries)
+            else:
+                yield from locals_in(value)
+
+
+def unrun_blocks(spec: Spec, document: MapNode) -> Iterator[Diagnostic]:
+    """Blocks of the file that nothing in it names, and imports of which it names no block."""
+    blocks = document.get("blocks")
+    own = blocks.entries if isinstance(blocks, MapNode) else ()
+    outside = {word for key, value in document.entries if key.text not in QUIET for word in mentions(value)}
+    inside = {key.text: {*mentions(value)} for key, value in own}
+    home = document.span.source
+    for key in (key for key, _ in own if key.span.source is home):  # not those of a spec that it extends
+        if not any(key.text in named for name, named in [("", outside), *inside.items()] if name != key.text):
+            help = "run it, remove it, or write `# netspec: ignore[unused-block]` above if other files import it"
+            yield warning("unused-block", f"nothing runs the block `{key.text}`", key.span, help=help)
+    named = outside.union(*inside.values())
+    foreign = {name: block.span.source for name, block in spec.blocks.items() if block.span.source is not home}
+    used = {PurePath(source.name).name for name, source in foreign.items() if name in named}
+    written = [node for node in spec.imports if isinstance(node, ScalarNode)]
+    direct = {PurePath(node.text).name for node in written}
+    if used <= direct:  # else one of them leads to what is used
+        for node in written:
+            if PurePath(node.text).name not in used:
+                help = "run one of its blocks, or remove it"
+                yield warning("unused-import", f"nothing runs a block of `{node.text}`", node.span, help=help)
+
+
+def mentions(node: SyntaxNode) -> Iterator[str]:
+    """Every word in the keys and values of a tree."""
+    if isinstance(node, ScalarNode):
+        yield from WORD.findall(node.text)
+    elif isinstance(node, ListNode):
+        for item in node.items:
+            yield from mentions(item)
+    else:
+        for key, value in node.entries:
+            yield from WORD.findall(key.text)
+            yield from mentions(value)
 
 
 def words(node: SyntaxNode) -> Iterator[str]:

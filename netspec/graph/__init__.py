@@ -26,7 +26,7 @@ from netspec.graph.level import (
     over_time,
     parameter_count,
 )
-from netspec.graph.walk import ONCE, ExecutionCount, Visit, visits, walk, walk_parameters, walk_state
+from netspec.graph.walk import ONCE, ExecutionCount, Visit, levels_in, visits, walk, walk_parameters, walk_state
 
 __all__ = [
     "ONCE",
@@ -47,6 +47,7 @@ __all__ = [
     "Visit",
     "axis_of_time",
     "frozen_count",
+    "levels_in",
     "over_time",
     "parameter_count",
     "state_key",

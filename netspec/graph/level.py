@@ -168,7 +168,8 @@ class Level:
     ``title`` is the block's name (empty for what has none). ``arguments`` are the block's parameter values.
     ``input_names`` and ``output_names`` match ``inputs`` and ``outputs``. ``loop`` is set for a scan. ``phases`` has
     the steps that are taken out of the iterations of a scan: in its own body, or in a level that its iterations run.
-    ``training_outputs`` names the outputs that the network returns in training only.
+    ``training_outputs`` names the outputs that the network returns in training only. ``unread`` are the steps that were
+    left out, as nothing reads them.
     """
 
     kind: LevelKind
@@ -183,6 +184,7 @@ class Level:
     loop: Loop | None = None
     phases: Mapping[Step, Phase] = field(default_factory=dict)
     training_outputs: frozenset[str] = frozenset()
+    unread: tuple[Step, ...] = ()
 
     @cached_property
     def is_prepared(self) -> bool:

@@ -61,6 +61,18 @@ def walk(level: Level) -> Iterator[tuple[str, Step, bool]]:
     return (visit[:3] for visit in visits(level))
 
 
+def levels_in(level: Level) -> Iterator[Level]:
+    """Every level that a level runs, itself first, each once."""
+    waiting, seen = [level], {level}
+    while waiting:
+        here = waiting.pop()
+        yield here
+        for step in here.steps:
+            if isinstance(step, Call) and step.body not in seen:
+                seen.add(step.body)
+                waiting.append(step.body)
+
+
 def walk_parameters(level: Level) -> Iterator[tuple[str, Node, str, str]]:
     """Every learned parameter: its node's path, the node, its torch name, and its ``state_dict`` key."""
     for path, step, _, _, shared, _ in visits(level):

@@ -165,7 +165,8 @@ class NetspecServer(LanguageServer):
             for label in labels
         ]
         severity = types.DiagnosticSeverity.Error if found.severity == "error" else types.DiagnosticSeverity.Warning
-        return types.Diagnostic(at, "\n".join(lines), severity, found.id, None, "netspec", None, related or None)
+        tags = [types.DiagnosticTag.Unnecessary] if found.id.startswith("unused-") else None
+        return types.Diagnostic(at, "\n".join(lines), severity, found.id, None, "netspec", tags, related or None)
 
 
 def _name(uri: str) -> str:

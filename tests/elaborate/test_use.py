@@ -136,7 +136,8 @@ def test_its_parameters_blocks_and_dimensions_are_its_own(tmp_path: Path):
 
 def test_its_rules_fill_its_parameters_and_the_steps_own_come_before_them(tmp_path: Path):
     network = "  - use: {name: a, network: inner.yaml}\n  - use: {name: b, network: inner.yaml, from: x, init: "
-    path = write(tmp_path, network + "{first.weight: ones}}\n  - linear: {name: c, out_features: 3}")
+    network += "{first.weight: ones}}\n  - linear: {name: c, out_features: 3}\noutputs: {one: a, two: c}"
+    path = write(tmp_path, network)
     module = netspec.load(path).module()
     assert module.a.first.weight.unique().tolist() == [0.0]
     assert module.a.get_parameter("second.0.weight").unique().tolist() == [1.0]

@@ -96,8 +96,8 @@ NETWORK = {
     ),
     "unused-step": Explanation(
         "No output of the network depends on a step. This is a warning.",
-        "Its weights take memory and time but never learn anything; usually a later step lacks its `from`. The "
-        "warning is given if no variant reads the step.",
+        "The network leaves such a step out; usually a later step lacks its `from`. The warning is given if no variant "
+        "reads the step; `# netspec: ignore[unused-step]` on its line or above silences it.",
         "network:\n  - flatten: {name: pixels}\n  - linear: {name: wide, out_features: 800}\n"
         "  - linear: {from: pixels, out_features: 4}",
         "network:\n  - flatten: {name: pixels}\n  - linear: {name: wide, out_features: 800}\n"
@@ -109,8 +109,22 @@ NETWORK = {
         "inputs: {image: [N, 3, 32, 32], mask: [N, 1, 32, 32]}\nnetwork: [relu]",
         "inputs: {image: [N, 3, 32, 32], mask: [N, 1, 32, 32]}\nnetwork:\n  - relu\n  - multiply: {from: [prev, mask]}",
     ),
+    "unused-block": Explanation(
+        "Nothing in the file runs one of its blocks. This is a warning.",
+        "It is usually a leftover. If other files import it, `# netspec: ignore[unused-block]` on its line or above "
+        "silences the warning.",
+        "blocks: {wide: {body: [linear: 64]}}\nnetwork: [linear: 8]",
+        "blocks: {wide: {body: [linear: 64]}}\nnetwork: [wide]",
+    ),
+    "unused-import": Explanation(
+        "Nothing in the file runs a block of a file that it imports. This is a warning.",
+        "The file is read, and must be there, for nothing.",
+        "import: [parts.yaml]\nnetwork: [linear: 8]",
+        "import: [parts.yaml]\nnetwork: [wide]",
+        beside=(("parts.yaml", "netspec: 1\nblocks: {wide: {body: [linear: 64]}}\n"),),
+    ),
     "unused-parameter": Explanation(
-        "No expression in the file, or in the block, uses one of its parameters. This is a warning.",
+        "No expression in the file, or in the block, uses one of its parameters or locals. This is a warning.",
         "Setting it has no effect; usually a number is written where the parameter was meant.",
         "params: {width: 8}\nnetwork:\n  - linear: 8",
         "params: {width: 8}\nnetwork:\n  - linear: width",

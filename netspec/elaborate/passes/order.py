@@ -10,6 +10,7 @@ from netspec.elaborate.passes.draft import Draft
 from netspec.elaborate.passes.input_ranges import set_input_ranges
 from netspec.elaborate.passes.parameter_count import check_parameters
 from netspec.elaborate.passes.sizes import set_sizes
+from netspec.elaborate.passes.unread import leave_out_unread
 
 
 class Pass(NamedTuple):
@@ -25,6 +26,7 @@ PASSES = (
     Pass("collect initialisation rules", ("body", "rules"), ("init",), init.collect_rules),
     Pass("check the number of parameters", ("body",), (), check_parameters),
     Pass("check initialisation rules", ("body", "init"), (), init.check_rules),
+    Pass("leave out what nothing reads", ("body",), ("body",), leave_out_unread),
     Pass("choose sizes", ("inputs", "declared", "requirements"), ("sizes",), set_sizes),
     Pass("tell the ranges of inputs", ("body", "below"), ("input_ranges",), set_input_ranges),
 )

@@ -35,7 +35,7 @@ def test_each_pass_sets_what_it_ensures(target):
 
 
 def test_a_pass_in_the_wrong_place_would_be_seen():
-    settable = {name for each in PASSES for name in each.ensures}
+    settable = {name for each in PASSES for name in {*each.ensures} - {*each.requires}}
     known = set(NAMES) - settable
     for each in PASSES:
         assert {*each.requires} <= known

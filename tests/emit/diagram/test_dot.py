@@ -581,9 +581,10 @@ def test_a_long_network_goes_on_in_a_second_column():
 def test_what_stands_side_by_side_stays_in_one_column(half):
     """An auxiliary head is joined to what comes after it by no edge."""
     steps = f"  - for: {{each: {{width: {[*range(8, 8 + half)]}}}, body: [linear: width, layer_norm]}}\n"
-    aside = "  - side: {when: training, body: [layer_norm]}\n"
-    places = placed(compiled(f"netspec: 1\nname: net\ninputs: {{x: [N, 8]}}\nnetwork:\n{steps}{aside}{steps}"))
-    assert places[str(2 * half + 1)][1] == places[str(2 * half)][1]
+    aside = "  - side: {when: training, body: [layer_norm: {name: early}]}\n"
+    ends = "outputs: {result: prev, early: {from: early, when: training}}\n"
+    places = placed(compiled(f"netspec: 1\nname: net\ninputs: {{x: [N, 8]}}\nnetwork:\n{steps}{aside}{steps}{ends}"))
+    assert places["early"][1] == places[str(2 * half + 1)][1]
 
 
 @pytest.mark.parametrize("kind", [*map(installed, ("dot", "graphviz-pure"))])

@@ -245,6 +245,7 @@ def test_a_change_in_every_turn_is_said_once():
 
 TWO = "  - conv2d: {name: a, out_channels: 3, kernel_size: 1, from: x}\n"
 TWO += "  - conv2d: {name: b, out_channels: 3, kernel_size: 1, from: x}\n"
+SUM = TWO + "  - add: {name: both, from: [a, b]}\n"
 
 
 @pytest.mark.parametrize(
@@ -268,8 +269,8 @@ TWO += "  - conv2d: {name: b, out_channels: 3, kernel_size: 1, from: x}\n"
         ),
         ("  - relu\n", "  - gelu\n", {"0": {"op": ("relu", "gelu")}}),
         (
-            "  - linear: {name: a, out_features: 8}\n  - linear: {name: b, out_features: 8}\n  - relu: {from: a}\n",
-            "  - linear: {name: a, out_features: 8}\n  - share: {step: a, name: b}\n  - relu: {from: a}\n",
+            "  - linear: {name: a, out_features: 8}\n  - linear: {name: b, out_features: 8}\n  - add: {from: [a, b]}\n",
+            "  - linear: {name: a, out_features: 8}\n  - share: {step: a, name: b}\n  - add: {from: [a, b]}\n",
             {"b": {"shares": (None, "a")}},
         ),
     ],
@@ -284,7 +285,7 @@ def test_edits_that_sizes_do_not_show(old: str, new: str, expected: dict[str, An
 @pytest.mark.parametrize(
     ("old", "new", "section", "entry"),
     [
-        ("outputs: {y: a}\n", "outputs: {y: b}\n", "output", ("y", "N×3×8×8 of a", "N×3×8×8 of b")),
+        ("outputs: {y: a, z: both}\n", "outputs: {y: b, z: both}\n", "output", ("y", "N×3×8×8 of a", "N×3×8×8 of b")),
         ("outputs: {y: a}\n", "outputs: {y: a, z: b}\n", "output", ("z", None, "N×3×8×8")),
         ("init: {a.weight: zeros}\n", "init: {a.weight: ones}\n", "init", ("a.weight", "zeros", "ones")),
         ("params: {depth: 1}\n", "params: {depth: 2}\n", "parameter", ("depth", "1", "2")),
@@ -298,14 +299,14 @@ def test_edits_that_sizes_do_not_show(old: str, new: str, expected: dict[str, An
     ],
 )
 def test_what_is_around_the_layers(old: str, new: str, section: str, entry: tuple[str, str | None, str | None]):
-    found = diff(TWO, TWO, old, new)
+    found = diff(SUM, SUM, old, new)
     assert [tuple(each) for each in found.sections[section]] == [entry]
     assert not found.is_empty
     assert " → ".join(filter(None, entry[1:])) in found.text()
 
 
 def test_quoted_sizes_change_every_cost_and_no_key():
-    found = diff(TWO, TWO, "dims: {N: 1}\n", "dims: {N: 4}\n")
+    found = diff(SUM, SUM, "dims: {N: 1}\n", "dims: {N: 4}\n")
     assert facets(found) == {}
     assert paths(found, "follows") == ["a", "b"]
     assert found.keys.is_empty

@@ -20,6 +20,7 @@ def add(commands: Commands) -> None:
         "variant. This takes milliseconds per spec and does not need torch.",
     )
     command.add_argument("specs", metavar="SPEC", nargs="+", help="a path, or the name of a zoo entry")
+    command.add_argument("--strict", action="store_true", help="take warnings for errors")
     command.add_argument("--watch", action="store_true", help="check again whenever a file is saved; Ctrl-C ends it")
     add_limit_arguments(command)
 
@@ -32,5 +33,5 @@ def run(options: Namespace) -> int:
     if options.watch:
         from netspec.cli.commands.network.check.watch import watch
 
-        return watch(options.specs, limits_of(options), options.error_format)
-    return check_all(options.specs, limits_of(options), options.error_format)
+        return watch(options.specs, limits_of(options), options.error_format, options.strict)
+    return check_all(options.specs, limits_of(options), options.error_format, options.strict)

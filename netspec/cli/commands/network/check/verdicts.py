@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 from netspec.checks.check import check_loaded
 from netspec.cli.faults import tell, tell_count, width
@@ -13,8 +14,8 @@ from netspec.elaborate import ElaborationCache, Limits
 from netspec.pipeline import load_spec
 
 
-def check_all(targets: Sequence[str], limits: Limits, format: str = "text") -> int:
-    """Check every spec; verdicts go to stdout, faults to stderr. Gives the exit code.
+def check_all(targets: Sequence[str], limits: Limits, format: str = "text", strict: bool = False) -> int:
+    """Check every spec; verdicts go to stdout, faults to stderr. Gives the exit code. ``strict`` makes warnings faults.
 
     In a format for programs, all that is printed is one document with the faults of every spec, on stdout.
     """
@@ -25,7 +26,7 @@ def check_all(targets: Sequence[str], limits: Limits, format: str = "text") -> i
     longest = max(map(len, targets))
     for target in targets:
         try:
-            verdict, warnings = check_one(target, limits, common)
+            verdict, warnings = check_one(target, limits, common, strict)
         except SpecError as error:
             failed += error.diagnostics
             more += error.more
@@ -44,7 +45,9 @@ def check_all(targets: Sequence[str], limits: Limits, format: str = "text") -> i
     return 1 if failed else 0
 
 
-def check_one(target: str, limits: Limits, common: ElaborationCache) -> tuple[str, Sequence[Diagnostic]]:
+def check_one(
+    target: str, limits: Limits, common: ElaborationCache, strict: bool = False
+) -> tuple[str, Sequence[Diagnostic]]:
     """Return the number of networks that a spec makes, in words, and every warning.
 
     Raises ``SpecError`` with every fault.
@@ -52,5 +55,7 @@ def check_one(target: str, limits: Limits, common: ElaborationCache) -> tuple[st
     checked = check_loaded(load_spec(target, limits.file), limits, common)
     if checked.diagnostics:
         raise SpecError(checked.diagnostics, checked.more)
+    if strict and checked.warnings:
+        raise SpecError(replace(found, severity="error") for found in checked.warnings)
     count = len(checked.graphs)
     return f"{count} variants" if count > 1 else "1 network", checked.warnings

@@ -17,7 +17,7 @@ from netspec.text.streams import bare
 CLEAR = "\x1b[2J\x1b[3J\x1b[H"
 
 
-def watch(targets: Sequence[str], limits: Limits, format: str = "text") -> int:
+def watch(targets: Sequence[str], limits: Limits, format: str = "text", strict: bool = False) -> int:
     """Check, and check again whenever a spec or a file that it imports has changed, until Ctrl-C.
 
     A file that is gone is waited for.
@@ -26,7 +26,7 @@ def watch(targets: Sequence[str], limits: Limits, format: str = "text") -> int:
     try:
         while True:
             if watched.has_changed():
-                _redraw(targets, limits, format)
+                _redraw(targets, limits, format, strict)
             if nobody_reads():
                 break
             time.sleep(PAUSE)
@@ -35,11 +35,11 @@ def watch(targets: Sequence[str], limits: Limits, format: str = "text") -> int:
     return 0
 
 
-def _redraw(targets: Sequence[str], limits: Limits, format: str) -> None:
+def _redraw(targets: Sequence[str], limits: Limits, format: str, strict: bool) -> None:
     if sys.stdout.isatty():
         print(CLEAR, end="", file=bare(sys.stdout))
     try:
-        check_all(targets, limits, format)
+        check_all(targets, limits, format, strict)
     except UsageError as error:
         print(f"netspec: {error}", file=sys.stderr)
     what = targets[0] if len(targets) == 1 else f"{len(targets)} specs"
