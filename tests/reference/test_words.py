@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from zoo.vision import models
 
 from netspec.checks.check import check_loaded
 from netspec.diagnostics import UsageError
@@ -90,7 +91,8 @@ def test_the_examples_of_expressions_have_a_value(name):
     _, example = {**FUNCTIONS, **WORDS}[name]
     assert re.search(rf"\b{name}\b", example)
     values = {"width": 64, "widths": [8, 16, 32], "shape": [1, 2, 3]}
-    wanted = eval(example, {**values, "ceil": math.ceil, "floor": math.floor})
+    functions = {name: getattr(math, name) for name in ("ceil", "floor", "sqrt", "exp", "log")}
+    wanted = eval(example, {**values, **functions, "make_divisible": models._utils._make_divisible})
     assert parse(example).evaluate(values) == (list(wanted) if name in ("range", "reversed") else wanted)
 
 

@@ -44,6 +44,12 @@ class Network:
         return made
 
 
+def _mixtral(width: int, heads: int, layers: int, hidden: int, **words: int) -> dict[str, Any]:
+    """Options of a Mixtral: width, heads, layers, and the width inside of an expert."""
+    sizes = {"hidden_size": width, "num_attention_heads": heads, "num_hidden_layers": layers}
+    return {**sizes, "intermediate_size": hidden, **words}
+
+
 def _clip(image: tuple[int, ...], text: tuple[int, ...], projection: int, **words: int) -> dict[str, Any]:
     """Options of a CLIP: size, patch, width, heads and layers of images; width, heads and layers of texts."""
 
@@ -76,6 +82,15 @@ NETWORKS = {
             "mamba_1_4b": {"hidden_size": 2048, "num_hidden_layers": 48},
             "mamba_2_8b": {"hidden_size": 2560, "num_hidden_layers": 64},
         },
+        renamed={"ids": "input_ids"},
+        calls={"use_cache": False},
+    ),
+    "mixtral": Network(
+        "MixtralForCausalLM",
+        {"vocab": 61, "width": 32, "heads": 4, "groups": 2, "layers": 2, "hidden": 24, "experts": 5, "chosen": 2},
+        _mixtral(32, 4, 2, 24, num_key_value_heads=2, vocab_size=61, num_local_experts=5),
+        ({"N": 1, "T": 1}, {"N": 3, "T": 7}),
+        {"mixtral": {}, "mixtral_8x22b": _mixtral(6144, 48, 56, 16384)},
         renamed={"ids": "input_ids"},
         calls={"use_cache": False},
     ),

@@ -215,6 +215,10 @@ network:
 inputs: {x: [N, 3, 32, 32]}
 network:
   - conv_norm_activation: {out_channels: 16, stride: 2}""",
+    "mixture_of_experts": """\
+inputs: {x: [N, T, 64]}
+network:
+  - mixture_of_experts: {num_experts: 8, top_k: 2, hidden: 128}""",
     "convnext_block": """\
 inputs: {x: [N, 16, 32, 32]}
 network:
