@@ -117,7 +117,7 @@ def _lacking(kind: type[Op]) -> str:
     written = kind.torch or kind.functional or kind.call is not Op.call or kind.statements is not Op.statements
     if not written:
         return "it needs `torch` or `functional`, or a method `call` or `statements`, to be written in PyTorch"
-    return "it needs a method `onnx`" if kind.onnx is Op.onnx else ""
+    return ""
 
 
 def _file(family: str) -> str:

@@ -15,7 +15,6 @@ from types import CodeType
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from netspec.elaborate.passes.sizes import small_sizes
@@ -24,6 +23,7 @@ from netspec.ops import Constructor, ForwardCall
 from netspec.runtime.examples import example_inputs
 from netspec.runtime.fixed_noise import fixed_noise, is_random
 from netspec.runtime.initialize import Suppressed
+from netspec.runtime.own_modules import op_scope
 
 VARIABLES = "abcdefghijklmnopqrstuvwxyz"
 
@@ -164,7 +164,7 @@ class _Interpreter:
             holder.op = self.module(node, home)
         module = "self.op" if op.has_module else None
         lines = op.statements(ForwardCall(module, arguments, targets, tensors, fresh))
-        scope = {"torch": torch, "nn": nn, "F": F, "self": holder, **dict(zip(names, held))}
+        scope = op_scope(op, self=holder, **dict(zip(names, held)))
         exec(_compiled("\n".join(lines)), scope)
         return [None if target is None else scope[target] for target in targets]
 
@@ -176,7 +176,7 @@ class _Interpreter:
         if "" in own:
             return own[""]
         with Suppressed(), torch.device("meta"):
-            module: nn.Module = eval(_constructor(made), {"torch": torch, "nn": nn, "F": F})
+            module: nn.Module = eval(_constructor(made), op_scope(node.op))
         module.load_state_dict(own, assign=True)
         return module.train(self.training)
 

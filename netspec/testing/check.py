@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,10 @@ from torch import nn
 from netspec.dims import evaluate, evaluate_shape
 from netspec.ops import Op
 from netspec.runtime.fixed_noise import fixed_noise
+from netspec.runtime.own_modules import op_scope
 from netspec.testing.case import OpCase, Values
 from netspec.testing.onnx_model import Array, OnnxRun
-from netspec.testing.pytorch import copies, counted_macs, random_module, run_lines, scope
+from netspec.testing.pytorch import copies, counted_macs, random_module, run_lines
 
 
 def check_case(case: OpCase) -> None:
@@ -66,7 +68,7 @@ def check_outputs(case: OpCase, op: Op, module: Any, sizes: Mapping[str, int]) -
             torch.testing.assert_close(alone, results[port], equal_nan=True)
         if module is not None and op.functional is not None:
             given = {f"x{at}": value for at, value in enumerate(copies(values)) if value is not None}
-            called = eval(op.call(list(given), tensors), scope(**given))
+            called = eval(op.call(list(given), tensors), op_scope(op, self=SimpleNamespace(training=False), **given))
             torch.testing.assert_close(list(called) if isinstance(called, tuple) else [called], results)
     for result, known, symbol in zip(results, case.op(sizes).infer(*case.tensors(sizes)), symbolic):
         shape = tuple(result.shape)

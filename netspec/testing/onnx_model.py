@@ -13,6 +13,7 @@ import onnxruntime
 from netspec.dims import plain_shape
 from netspec.emit.onnx.builder import DTYPES, GraphBuilder
 from netspec.ops import Op
+from netspec.runtime.onnx.exported_op import exported_op
 from netspec.runtime.onnx.fixed_noise import fix_noise
 from netspec.testing.case import Values
 from netspec.testing.pytorch import state_of
@@ -22,7 +23,7 @@ Array = np.ndarray[Any, Any]
 
 def onnx_model(op: Op, tensors: Sequence[Any], module: Any, reads: Collection[int] = (0,)) -> onnx.ModelProto:
     """Return the op as a model, checked by onnx, whose inputs are ``x0``, ``x1``, … and outputs those that are read."""
-    builder = GraphBuilder()
+    builder = GraphBuilder(exporter=exported_op)
     inputs = [
         None if tensor is None else builder.input(f"x{at}", plain_shape(tensor.shape), tensor.dtype)
         for at, tensor in enumerate(tensors)

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from itertools import chain, count
-from types import SimpleNamespace
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from netspec.ops import Constructor, ForwardCall, Op
+from netspec.runtime.own_modules import op_scope
 from netspec.testing.case import OpCase, Values
 
 NAMES = "abcdefgh"
 """The variables of the inputs."""
-
-
-def scope(**variables: Any) -> dict[str, Any]:
-    """Return the names that generated lines may use."""
-    return {"nn": nn, "F": F, "torch": torch, "self": SimpleNamespace(training=False), **variables}
 
 
 def constructor_text(constructor: Constructor) -> str:
@@ -33,7 +27,7 @@ def constructor_text(constructor: Constructor) -> str:
 
 def new_module(op: Op, tensors: Sequence[Any]) -> Any:
     """Return the op's module (or bare parameter) as torch makes it; ``None`` for an op without one."""
-    return eval(constructor_text(op.module(*tensors)), scope()) if op.has_module else None
+    return eval(constructor_text(op.module(*tensors)), op_scope(op)) if op.has_module else None
 
 
 def random_module(op: Op, tensors: Sequence[Any]) -> Any:
@@ -80,7 +74,7 @@ def run_lines(
     if module is not None:
         holder.op = module
     holder.training = training
-    variables = scope(self=holder) | {NAMES[at]: value for at, value in enumerate(values) if value is not None}
+    variables = op_scope(op, self=holder) | {NAMES[at]: value for at, value in enumerate(values) if value is not None}
     exec("\n".join(lines_of(op, tensors, targets)), variables)
     return [variables[target] if target else None for target in targets]
 

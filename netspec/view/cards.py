@@ -10,6 +10,7 @@ from pathlib import PureWindowsPath
 from typing import NamedTuple
 
 from netspec.analysis.costs import Cost, Costs, scan_text
+from netspec.analysis.unsaid import unsaid_notes
 from netspec.dataclass import dataclass
 from netspec.dims import Shape, Size, pretty, times_shape
 from netspec.graph import Call, Graph, Level, Node, Step, Value
@@ -211,6 +212,7 @@ def heading(graph: Graph, costs: Costs) -> tuple[str, ...]:
         graph.name,
         f"{params} · {short(total.macs)} MACs" + (f" at {sizes}" if sizes else ""),
         f"{_shapes(value.shape for value in graph.inputs.values())} → {_shapes(value.shape for value in outputs)}",
+        *unsaid_notes(graph),
         "on cards: parameters · MACs; on edges: shapes, where they change",
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,9 +15,9 @@ from netspec.diagnostics import Source, Span
 from netspec.dims import UndecidedError, same
 from netspec.elaborate.state.requirements import Requirements
 from netspec.ops import OPS, Op, ShapeError, Tensor
+from netspec.runtime.own_modules import op_scope
 from netspec.testing.case import SIZES, OpCase
 from netspec.testing.check import check_case, check_magnitudes
-from netspec.testing.pytorch import scope
 
 torch.set_num_threads(1)
 
@@ -81,7 +82,9 @@ def torch_result(op: Op, tensors: tuple[Tensor, ...], case: OpCase) -> torch.Ten
     values = case.values(case.sizes[0])
     if op.torch is None:
         names = [f"x{at}" for at in range(len(values))]
-        result: torch.Tensor = eval(op.call(names, tensors), scope(**dict(zip(names, values))))
+        result: torch.Tensor = eval(
+            op.call(names, tensors), op_scope(op, self=SimpleNamespace(training=False), **dict(zip(names, values)))
+        )
         return result
     channels = tensors[0].shape[1] if len(tensors[0].shape) > 1 else 1
     sizes = {"in_channels": channels, "num_features": channels, "in_features": tensors[0].shape[-1]}

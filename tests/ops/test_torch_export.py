@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,8 +11,9 @@ from ops.several import each, several
 from torch import nn
 
 from netspec.dims import Dim
+from netspec.runtime.own_modules import op_scope
 from netspec.testing.case import OpCase
-from netspec.testing.pytorch import lines_of, random_module, scope
+from netspec.testing.pytorch import lines_of, random_module
 
 N, T = Dim.symbol("N"), Dim.symbol("T")
 LARGE = {"N": 3, "T": 6, "S": 5}
@@ -25,7 +27,7 @@ def as_module(case: OpCase) -> nn.Module:
     lines = lines_of(op, tensors, [f"y{at}" for at in range(count)])
     results = "".join(f"y{at}, " for at in range(count))
     body = "\n    ".join([*lines, f"return ({results})"])
-    variables = scope()
+    variables = op_scope(op, self=SimpleNamespace(training=False))
     exec(f"def forward(self, {names}):\n    {body}", variables)
     module = type("Alone", (nn.Module,), {"forward": variables["forward"]})()
     if op.torch:

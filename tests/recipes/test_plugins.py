@@ -133,7 +133,6 @@ FAMILIES = "convolution, linear, norm, activation, pooling, shape, arithmetic, d
 @pytest.mark.parametrize(
     ("base", "body", "why"),
     [
-        ("Op", "functional = 'torch.abs'", f"its `family` must be one of {FAMILIES}"),
         ("Op", "family = 'pointwise'", f"its `family` must be one of {FAMILIES}"),
         (
             "Pointwise",
@@ -145,7 +144,6 @@ FAMILIES = "convolution, linear, norm, activation, pooling, shape, arithmetic, d
             "onnx_type = 'Abs'",
             "it needs `torch` or `functional`, or a method `call` or `statements`, to be written in PyTorch",
         ),
-        ("Op", "family, functional = 'arithmetic', 'torch.abs'", "it needs a method `onnx`"),
         (
             "Pointwise",
             "functional, name = 'torch.abs', 'my abs'",

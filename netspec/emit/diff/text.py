@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from textwrap import wrap
 
 from netspec.analysis.diff.changes import ChangedEntry, Differences, labels
+from netspec.analysis.unsaid import unsaid_notes
 from netspec.emit.diff.key_lines import key_lines
 from netspec.emit.diff.lines import DiffLine, diff_lines
 from netspec.graph import Graph
@@ -48,6 +49,7 @@ def diff_text(diff: Differences, width: int, colour: bool, ascii: bool = False) 
     if lines:
         out += [*_table(lines, width)]
     out += [*_totals(diff, width, say), *_keys(diff, width, say)]
+    out += [[(clip(note, width), "dim")] for note in unsaid_notes(diff.new)]
     if any(line.count > 1 for line in lines):
         out.append([("×N  N alike; the numbers are of one", "dim")])
     if any(line.kind == "follows" for line in lines):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from netspec.analysis.constraints import size_constraints
 from netspec.analysis.costs import scan_text
 from netspec.analysis.memory import Memory
+from netspec.analysis.unsaid import unsaid, unsaid_notes
 from netspec.diagnostics import Source, Span
 from netspec.dims import Dim, Size, pretty, times_shape
 from netspec.emit.explorer.formulas import formula
@@ -29,6 +30,7 @@ from netspec.graph import (
     Step,
     Value,
     parameter_count,
+    walk,
 )
 from netspec.ops import Tensor
 from netspec.view.cards import change, contents, sign_of, spelled, sum_text
@@ -90,9 +92,16 @@ class _Data:
             "constraints": [
                 {"text": str(constraint), "at": self.place(constraint.causes[0].span)}
                 for constraint in size_constraints(graph)
-            ],
+            ]
+            + [{"text": text, "at": self.place(span)} for text, span in self.left_open(graph)],
             "sources": [{"name": _file_name(source), "text": source.text} for source in self.sources],
         }
+
+    def left_open(self, graph: Graph) -> Iterator[tuple[str, Span]]:
+        """Yield what ops of one's own do not give, each with the first such op's place."""
+        nodes = [step for _, step, _ in walk(graph.body) if isinstance(step, Node)]
+        for text, ops in zip(unsaid_notes(graph), unsaid(graph).values()):
+            yield text, next(node.span for node in nodes if node.op.name == ops[0])
 
     def kept(self, root: int) -> dict[str, int]:
         """The bytes that each step and level in the page keeps for the backward pass, by its path; "" has them all.

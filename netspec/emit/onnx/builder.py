@@ -7,13 +7,14 @@ name, and what else would be called so gets a number behind it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
 from netspec.diagnostics import EnvironmentFault
+from netspec.ops import Op, Tensor
 
 OPSET = 23
 RANDOM_OPSET = 21
@@ -33,13 +34,21 @@ DTYPES = {
 """ONNX's types by the names of torch's dtypes."""
 
 
+OpExporter = Callable[[Op, Sequence[Tensor | None]], ir.Model]
+"""Makes a model of an op alone, whose inputs are those that are not left out, and whose parameters begin with ``OWN``.
+"""
+OWN = "op."
+
+
 class GraphBuilder:
     """Collects the nodes and initializers of one graph; ``begin`` says whose nodes come next.
 
     A graph inside another (the body of a Scan) has a builder of its own; names and initializers are the outer one's.
     """
 
-    def __init__(self, outer: GraphBuilder | None = None) -> None:
+    def __init__(self, outer: GraphBuilder | None = None, exporter: OpExporter | None = None) -> None:
+        self._exporter: OpExporter | None = exporter if outer is None else outer._exporter
+        self._domains: dict[str, int] = {} if outer is None else outer._domains
         self.nodes: list[ir.Node] = []
         self.initializers: dict[str, ir.Value] = {} if outer is None else outer.initializers
         self.taken: set[str] = set() if outer is None else outer.taken
@@ -74,7 +83,17 @@ class GraphBuilder:
 
     def op(self, op_type: str, *inputs: ir.Value | None, outputs: int = 1, **attributes: Any) -> Any:
         """Add a node; gives its output, or a tuple of them when ``outputs`` is above one."""
+        domain, _, kind = op_type.rpartition("::")
+        given = [_attribute(key, value) for key, value in attributes.items()]
+        made = self._node(domain, kind, inputs, outputs, given)
+        return made[0] if outputs == 1 else made
+
+    def _node(
+        self, domain: str, op_type: str, inputs: Sequence[ir.Value | None], outputs: int, given: Sequence[ir.Attr]
+    ) -> tuple[ir.Value, ...]:
         self._kinds.add(op_type)
+        if domain:
+            self._domains.setdefault(domain, 1)
         path = self._path if self._first else f"{self._path}/{op_type}"
         self._first = False
         kept = list(inputs)
@@ -83,9 +102,37 @@ class GraphBuilder:
         name = _free(path, self._nodes_taken)
         names = [self.claim(name)] if outputs == 1 else [self.claim(f"{name}/{index}") for index in range(outputs)]
         made = tuple(ir.Value(name=text) for text in names)
-        given = [_attribute(key, value) for key, value in attributes.items()]
-        self.nodes.append(ir.Node("", op_type, kept, given, outputs=made, name=name))
-        return made[0] if outputs == 1 else made
+        self.nodes.append(ir.Node(domain, op_type, kept, given, outputs=made, name=name))
+        return made
+
+    def exported(self, op: Op, inputs: Sequence[ir.Value | None], tensors: Sequence[Tensor | None]) -> Any:
+        """Write the nodes that torch's exporter makes of an op; gives its output, or a tuple of several.
+
+        Raises ``EnvironmentFault`` where it makes none that can stand among others.
+        """
+        assert self._exporter is not None, f"`{op.name}` has no ONNX form, and torch is not at hand to make one"
+        model = self._exporter(op, tensors)
+        values: dict[ir.Value, ir.Value | None] = {}
+        values.update(zip(model.graph.inputs, (value for value in inputs if value is not None)))
+        for name, value in model.graph.initializers.items():
+            own = self.parameter(name.removeprefix(OWN)) if name.startswith(OWN) else None
+            assert value.const_value is not None
+            values[value] = own or self._constant(value.const_value.numpy())
+        for node in model.graph:
+            given = [*node.attributes.values()]
+            if any(attribute.type in (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS) for attribute in given):
+                help = "give its class a method `onnx`"
+                raise EnvironmentFault(f"torch exports `{op.name}` as a loop or a branch: {help}")
+            read = [None if value is None else values[value] for value in node.inputs]
+            made = self._node(node.domain, node.op_type, read, len(node.outputs), given)
+            values.update(zip(node.outputs, made))
+        results = tuple(values[value] for value in model.graph.outputs)
+        return results[0] if len(results) == 1 else results
+
+    def _constant(self, array: np.ndarray) -> ir.Value:
+        name = self.claim(f"{self._path}/const")
+        self.initializers[name] = _initial(name, array)
+        return self.initializers[name]
 
     def parameter(self, name: str) -> ir.Value | None:
         """The initializer of this op's own parameter or buffer, by its torch name; ``None`` where it has none."""
@@ -120,9 +167,7 @@ class GraphBuilder:
 
     def constant(self, value: Any, dtype: str = "int64") -> ir.Value:
         """A constant tensor from a number or nested lists."""
-        name = self.claim(f"{self._path}/const")
-        self.initializers[name] = _initial(name, np.asarray(value, DTYPES[dtype].numpy()))
-        return self.initializers[name]
+        return self._constant(np.asarray(value, DTYPES[dtype].numpy()))
 
     def cast(self, x: ir.Value, dtype: str) -> ir.Value:
         """The value in another dtype, by torch's name of it."""
@@ -139,7 +184,7 @@ class GraphBuilder:
     def graph(self, name: str, inputs: Sequence[ir.Value], outputs: Sequence[ir.Value]) -> ir.Graph:
         """The graph of what was written so far."""
         initializers = [] if self._inner else list(self.initializers.values())
-        imports = {"": self.opset()}
+        imports = {"": self.opset(), **self._domains}
         return ir.Graph(inputs, outputs, nodes=self.nodes, initializers=initializers, opset_imports=imports, name=name)
 
     def opset(self) -> int:

@@ -11,7 +11,7 @@ import onnx_ir as ir
 
 from netspec.analysis.scan_schedule import LevelSchedule, ScanSchedule
 from netspec.dims import Shape, plain_shape
-from netspec.emit.onnx.builder import DTYPES, GraphBuilder
+from netspec.emit.onnx.builder import DTYPES, GraphBuilder, OpExporter
 from netspec.graph import Graph, Level, Node, Step, Value, axis_of_time, over_time
 from netspec.ops import Tensor
 from netspec.text.quoting import visible
@@ -22,9 +22,14 @@ Values = dict[Value, Union[ir.Value, None]]
 """The ONNX values of a level's own; ``None`` for what exists only in training."""
 
 
-def emit_onnx(graph: Graph, weights: Mapping[str, np.ndarray], version: str) -> ir.Model:
-    """The inference graph with these weights, keyed as in ``state_dict``; ``version`` is netspec's."""
-    builder = GraphBuilder()
+def emit_onnx(
+    graph: Graph, weights: Mapping[str, np.ndarray], version: str, exporter: OpExporter | None = None
+) -> ir.Model:
+    """The inference graph with these weights, keyed as in ``state_dict``; ``version`` is netspec's.
+
+    ``exporter`` writes the ops that do not say themselves in ONNX.
+    """
+    builder = GraphBuilder(exporter=exporter)
     inputs = [builder.input(name, plain_shape(value.shape), value.tensor.dtype) for name, value in graph.inputs.items()]
     builder.taken.update(name for name, output in graph.outputs.items() if not output.training)
     emitter = _Emitter(builder, weights)

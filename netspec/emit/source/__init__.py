@@ -67,6 +67,8 @@ def _head(graph: Graph, body: str) -> list[str]:
     imports = ["import torch"] if "torch." in body else []
     imports += ["import torch.nn.functional as F"] if "F." in body else []
     imports += ["from torch import nn"]
+    nodes = (step.op for _, step, _ in walk(graph.body) if isinstance(step, Node))
+    imports += sorted({f"import {name}" for op in nodes for name in op.modules()})
     return [*words, "", *imports]
 
 

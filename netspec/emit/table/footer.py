@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from netspec.analysis.constraints import size_constraints
 from netspec.analysis.costs import Costs, cost_formula
 from netspec.analysis.memory import PRECISIONS, Memory
+from netspec.analysis.unsaid import unsaid, unsaid_notes
 from netspec.dims import Size, evaluate, spell, times_shape
 from netspec.graph import Graph, Node, walk
 from netspec.text.quantities import bytes_text, short_bytes, short_seconds
@@ -72,6 +73,7 @@ def footer(
         notes.append(f"{DAGGER}   in training only, left out of the MACs")
     if any(line.frozen for line in lines):
         notes.append(f"{DOUBLE_DAGGER}   frozen: not trained")
+    notes += unsaid_notes(graph)
     return out + [[(clip(note, width), "dim")] for note in notes]
 
 
@@ -155,6 +157,7 @@ def totals_record(graph: Graph, costs: Costs, memory: Memory) -> dict[str, Any]:
         "totals": {"params": params, "frozen": graph.body.frozen_count, "macs": macs},
         "macs_formula": spell(graph.body.macs),
         "tied": dict(tied_parameters(graph)),
+        **({"unsaid": left_open} if (left_open := unsaid(graph)) else {}),
         "memory": {"inference": inference, "training": training if memory.trained else {}},
         "needs": [
             {"text": str(constraint), "training": constraint.training, "line": constraint.line}

@@ -4,6 +4,8 @@ The modules of ops have no ``from __future__ import annotations``: Pydantic woul
 anew for every class that inherits it, which is half the time that importing them takes.
 """
 
+from typing import Literal
+
 from netspec.ops.core.roles.behaviour import OpBehaviour
 from netspec.ops.core.roles.costs import OpCosts
 from netspec.ops.core.roles.memory import OpMemory
@@ -11,6 +13,8 @@ from netspec.ops.core.roles.onnx_form import OpOnnx
 from netspec.ops.core.roles.shapes import OpShapes
 from netspec.ops.core.roles.signature import OpSignature
 from netspec.ops.core.roles.torch_form import OpTorch
+
+Unsaid = Literal["MACs", "memory"]
 
 
 class Op(OpShapes, OpBehaviour, OpCosts, OpMemory, OpTorch, OpOnnx):
@@ -27,6 +31,15 @@ class Op(OpShapes, OpBehaviour, OpCosts, OpMemory, OpTorch, OpOnnx):
     - ``OpTorch``: the module or the function of PyTorch.
     - ``OpOnnx``: the nodes of ONNX.
     """
+
+    @classmethod
+    def unsaid(cls) -> tuple[Unsaid, ...]:
+        """Return what a class of one's own leaves open; netspec's ops, and what derives from them, say everything."""
+        own = [kind for kind in cls.__mro__ if kind not in Op.__mro__]
+        if any(kind.__module__.startswith("netspec.") for kind in own):
+            return ()
+        says_memory = cls.saved is not Op.saved or any("saved_for_backward" in vars(kind) for kind in own)
+        return (*(("MACs",) if cls.macs is Op.macs else ()), *(() if says_memory else ("memory",)))
 
 
 for role in Op.__mro__:

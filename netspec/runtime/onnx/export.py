@@ -16,6 +16,7 @@ from netspec.emit.onnx.graph import emit_onnx
 from netspec.emit.onnx.write import check_onnx, without_weights, write_onnx
 from netspec.files import is_stream, put, temporary_beside
 from netspec.graph import Graph
+from netspec.runtime.onnx.exported_op import exported_op
 from netspec.version import __version__
 
 EXTERNAL_ABOVE = 1_500_000_000
@@ -38,7 +39,7 @@ def export_onnx(graph: Graph, module: nn.Module, path: Path, metadata: Mapping[s
 def exported(graph: Graph, module: nn.Module, path: Path, metadata: Mapping[str, str] | None = None) -> Iterator[Path]:
     """A checked ONNX file under a temporary name beside ``path``, for ``put_model``; else it is removed at the end."""
     weights = {key: _array(tensor) for key, tensor in module.state_dict(keep_vars=True).items()}
-    model = emit_onnx(graph, weights, __version__)
+    model = emit_onnx(graph, weights, __version__, exported_op)
     model.metadata_props.update(metadata or {})
     with temporary_beside(path) as temporary:
         try:

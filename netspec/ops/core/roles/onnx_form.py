@@ -11,7 +11,13 @@ class OnnxBuilder(Protocol):
     """The writer of an op's ONNX nodes. Values are opaque; ``None`` stands for an input left out."""
 
     def op(self, op_type: str, *inputs: Any, outputs: int = 1, **attributes: Any) -> Any:
-        """Add a node; return its output, or a tuple of them when ``outputs`` is above one."""
+        """Add a node; return its output, or a tuple of them when ``outputs`` is above one.
+
+        An op that is not ONNX's own is written with its domain, ``com.mine::Scan``: whoever runs the file registers it.
+        """
+
+    def exported(self, op: Any, inputs: Sequence[Any], tensors: Sequence[Tensor]) -> Any:
+        """Write the nodes that torch's exporter makes of an op's PyTorch; return the output values as ``onnx`` does."""
 
     def parameter(self, name: str) -> Any:
         """Return the initializer of this op's own parameter or buffer, by its torch name; ``None`` if it has none."""
@@ -34,8 +40,8 @@ class OnnxBuilder(Protocol):
 class OpOnnx(OpSignature):
     """The role that writes the op in ONNX.
 
-    Must say: ``onnx``. May say: ``onnx_lacks``, the dtypes, beside the 16-bit ones, for which onnxruntime has no
-    kernel: there the nodes run in another dtype, between casts.
+    May say: ``onnx``, where torch's exporter makes nothing good of the op's PyTorch; ``onnx_lacks``, the dtypes, beside
+    the 16-bit ones, for which onnxruntime has no kernel: there the nodes run in another dtype, between casts.
     """
 
     onnx_lacks: ClassVar[tuple[str, ...]] = ()
@@ -46,4 +52,4 @@ class OpOnnx(OpSignature):
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         """Write the nodes that do the op's work; return the output value (a tuple of them for several)."""
-        raise AssertionError(f"{self.name} has no ONNX form")
+        return builder.exported(self, inputs, tensors)

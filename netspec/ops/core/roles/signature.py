@@ -14,8 +14,8 @@ Family = Literal["convolution", "linear", "norm", "activation", "pooling", "shap
 class OpSignature(BaseModel):
     """The role that tells how a spec writes the op. The Pydantic fields of an op's class are its arguments.
 
-    Must say: ``name``, the spec key; ``family``, the group that it is listed and drawn in; and each argument as a
-    field, with PyTorch's name and default.
+    Must say: ``name``, the spec key; and each argument as a field, with PyTorch's name and default. ``family`` is the
+    group that it is listed and drawn in.
 
     May say: ``main``, the argument that a lone value goes to; ``keyword_main``, whether PyTorch's call names it all the
     same (``F.softmax(x, dim=1)``); ``ports``, the inputs in order, or ``variadic`` for any number of them;
@@ -28,7 +28,7 @@ class OpSignature(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True, allow_inf_nan=False)
 
     name: ClassVar[str]
-    family: ClassVar[Family]
+    family: ClassVar[Family] = "linear"
     main: ClassVar[str | None] = None
     keyword_main: ClassVar[bool] = False
     ports: ClassVar[tuple[str, ...]] = ("input",)

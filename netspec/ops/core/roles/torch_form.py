@@ -52,11 +52,20 @@ class OpTorch(OpSignature):
 
     Must say: ``torch``, the module class (``nn.ReLU``), or ``functional``, the function that does it without a module
     (``F.relu``), or both where the op has no state; or else ``call`` or ``statements``. ``sizes``, if the constructor
-    takes a size of the inputs.
+    takes a size of the inputs. What is not torch's is named with its module, ``mine.layers.Gate``, which the source
+    imports; ``imports`` are further modules that ``call`` or ``statements`` name.
     """
 
     torch: ClassVar[str | None] = None
     functional: ClassVar[str | None] = None
+    imports: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def modules(cls) -> tuple[str, ...]:
+        """Return the modules, beside torch's, that the op's PyTorch names."""
+        named = [text.rpartition(".")[0] for text in (cls.torch, cls.functional) if text is not None]
+        own = [name for name in named if name and name.partition(".")[0] not in ("nn", "F", "torch")]
+        return tuple(dict.fromkeys((*own, *cls.imports)))
 
     @property
     def has_module(self) -> bool:
