@@ -34,6 +34,11 @@ INPUTS: Mapping[str, str] = {
     "rotary_embedding": "[N, T, 16]",
     "causal_mask": "[N, T, 16]",
     "alibi": "[N, T, 16]",
+    "irfft": "[N, 9, 2]",
+    "fft": "[N, 16, 2]",
+    "ifft": "[N, 16, 2]",
+    "stft": "[N, 2000]",
+    "istft": "[N, 201, T, 2]",
     "relative_position_buckets": "[N, T, 16]",
     "masked_softmax": "[N, T, T]",
     "logical_not": "{shape: [N, 16], dtype: bool}",
@@ -69,6 +74,7 @@ ARGUMENTS: Mapping[str, str] = {
     "index": "0",
     "hidden_size": "32",
     "num_heads": "4",
+    "n_fft": "400",
     "max_length": "64",
 }
 """The value of an argument that must be there, by its name."""
