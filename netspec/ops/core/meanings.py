@@ -93,7 +93,6 @@ MEANINGS = {
     "normalized": "whether to multiply by 1/√n_fft",
     "norm_type": "the power of the norm: 2 is the root of the sum of squares",
     "normalized_shape": "the sizes of the last dimensions that are normalised; default: the last one's",
-    "n": "how many real numbers are made; default: 2·(F − 1) of F pairs",
     "n_fft": "how many elements a stretch has",
     "num_buckets": "how many buckets there are, of both sides",
     "num_classes": "how many classes there are",
@@ -174,6 +173,7 @@ SPECIAL = {
         for name in ("fft", "ifft", "irfft")
     },
     ("rfft", "dim"): "the dimension of the signal",
+    ("irfft", "n"): "how many real numbers are made; default: 2·(F − 1) of F pairs",
     ("alibi", "num_heads"): "how many heads there are, each with a slope",
     ("relative_position_buckets", "bidirectional"): "whether keys ahead of the query have buckets of their own",
     ("grid_sample", "mode"): "how the elements around a place are weighted",
