@@ -12,7 +12,7 @@ from pathlib import PurePath
 
 from netspec import library
 from netspec.diagnostics import Diagnostic, Label, Source, Span
-from netspec.graph import Call, Graph, Level, Step, Value, parameter_count
+from netspec.graph import Call, Graph, Level, Step, Value, parameter_count, walk
 from netspec.spec import Spec
 from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
 
@@ -57,7 +57,8 @@ class Reading:
         self.lives: dict[Level, set[Step]] = {}
         self.wanted: dict[Level, set[int]] = {}
         self.read: set[Value] = set()
-        self.tied = {target for step in graph.body.steps for target in tied_to(step)}  # ties stand nowhere else
+        nodes = walk(graph.body) if graph.body.has_ties else ()
+        self.tied = {target for _, step, _ in nodes for target in tied_to(step)}
         self._mark(graph.body, set(range(len(graph.body.outputs))), "")
 
     def _mark(self, level: Level, wanted: set[int], prefix: str) -> None:
@@ -69,9 +70,11 @@ class Reading:
         live = self.lives.setdefault(level, set())
         needed = {level.outputs[number] for number in before}
         shared = {step.shares for step in level.steps if step.shares}
+        self.tied |= {prefix + path for path in shared if "." in path}
         for step in reversed(level.steps):
             path = prefix + step.name
-            if not (needed & {*step.outputs} or step.name in shared or path in self.tied):
+            tied = path in self.tied or self._holds_tied(path + ".")
+            if not (needed & {*step.outputs} or step.name in shared or tied):
                 continue
             live.add(step)
             needed |= {*step.inputs}

@@ -79,6 +79,7 @@ class Context:
     contexts: dict[tuple[str, bool], Any] = field(default_factory=dict)
     layers_of: dict[Level, int] = field(default_factory=dict)
     training_only: set[Value] = field(default_factory=set)
+    twins: dict[str, list[tuple[LevelBuilder, str]]] = field(default_factory=dict)  # steps of one module, by path
     calling: list[tuple[str, BlockSpec]] = field(default_factory=list)
     uses: Mapping[tuple[Source, str], UsedSpec] = field(default_factory=dict)
     networks: dict[Any, Any] = field(default_factory=dict)  # what each use of a network has come to

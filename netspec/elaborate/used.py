@@ -259,7 +259,7 @@ def needed_steps(steps: Iterable[Step], outputs: Iterable[Value]) -> list[Step]:
             continue
         kept.append(step)
         needed.update(step.inputs)
-        modules.add(step.shares)
+        modules.add(step.shares.partition(".")[0])
         if isinstance(step, Node):
             modules.update(target.partition(".")[0] for _, target in step.ties)
     return kept[::-1]

@@ -216,6 +216,11 @@ class Level:
         return any(step.init or (isinstance(step, Call) and step.body.has_init) for step in self.steps)
 
     @cached_property
+    def has_ties(self) -> bool:
+        """Return whether a parameter in the level is another's."""
+        return any(step.ties if isinstance(step, Node) else step.body.has_ties for step in self.steps)
+
+    @cached_property
     def uses(self) -> Mapping[Value, int]:
         """The number of times that each value is read within the level, as an output of the level too."""
         counts: dict[Value, int] = {}

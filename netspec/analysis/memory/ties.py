@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from netspec.graph import Level, Node, visits
+from netspec.graph import Level, Node, visits, walk
 
 
 class Ties(NamedTuple):
@@ -20,15 +20,15 @@ class Ties(NamedTuple):
 
 def ties_of(body: Level) -> Ties:
     """Return the tied parameters of a network."""
+    if not body.has_ties:
+        return Ties()
     last: dict[str, tuple[Node, str]] = {}
     added: set[tuple[Node, str]] = set()
-    for step in body.steps:
+    for _, step, _ in walk(body):
         for name, target in step.ties if isinstance(step, Node) else ():
             assert isinstance(step, Node)
             added.update([last[target]] if target in last else [])
             last[target] = step, name
-    if not last:
-        return Ties()
     owners = {visit.path: visit for visit in visits(body)}
     frozen: set[str] = set()
     for key in last:

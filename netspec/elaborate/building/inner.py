@@ -16,7 +16,7 @@ from netspec.elaborate.reading.values import AlreadyReported
 from netspec.elaborate.state.levels import UNKNOWN, LevelBuilder, Ports
 from netspec.graph import Call, LevelKind, Value
 from netspec.spec import Step, Written
-from netspec.spec.steps import GroupStructure
+from netspec.spec.steps import STRUCTURES, GroupStructure
 
 Filled = Value | Ports | None
 """What a structure makes: its value, or several outputs of which one may go on to the next step."""
@@ -80,6 +80,8 @@ def branch_level(
         return context.step(frame, body[0], prev, name)
     guard_reserved(context, name, span)
     take_name(context, frame, name, span)
+    group = STRUCTURES["sequential"](span=span, body=tuple(body))  # what it would be if it were written by itself
+    frame.builder.authored[name] = group, frame.env
     return inner_level(context, frame, kind, name, span, prev, lambda inner, value: context.run(inner, body, value))
 
 

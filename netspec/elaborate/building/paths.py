@@ -71,8 +71,9 @@ def hand_out(context: Context, level: LevelBuilder, name: str, path: Sequence[st
 
     Each step that runs the same module gives it out: the module returns what it returns, whoever calls it.
     """
-    given = {twin: from_inside(context, level.inner[twin], path, span) for twin in level.twins.get(name, [name])}
-    return given[name]
+    twins = context.twins.get(level.path_of(name), [(level, name)])
+    given = [from_inside(context, around.inner[twin], path, span) for around, twin in twins]
+    return given[twins.index((level, name))]
 
 
 def from_inside(context: Context, inner: LevelBuilder, path: Sequence[str], span: Span) -> Found:
@@ -88,13 +89,19 @@ def from_inside(context: Context, inner: LevelBuilder, path: Sequence[str], span
     return each_of(found, path, given)
 
 
-def hand_out_again(context: Context, level: LevelBuilder, name: str, again: str, span: Span) -> None:
-    """Let a step that runs another one's module give out what that one has been asked for."""
-    if name not in level.inner or again not in level.inner:
+def hand_out_again(
+    context: Context, home: tuple[LevelBuilder, str], again: tuple[LevelBuilder, str], span: Span
+) -> None:
+    """Let a step that runs another one's module give out what that one has been asked for.
+
+    Both are given as the level that they stand in, with their names there.
+    """
+    (level, name), (place, copy) = home, again
+    if name not in level.inner or copy not in place.inner:
         return
-    twins = level.twins.setdefault(name, [name])
+    twins = context.twins.setdefault(level.path_of(name), [home])
     twins.append(again)
-    level.twins[again] = twins
+    context.twins[place.path_of(copy)] = twins
     for path in [*level.inner[name].asked]:
         hand_out(context, level, name, path, span)
 

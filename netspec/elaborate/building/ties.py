@@ -2,46 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from netspec.diagnostics import clipped, did_you_mean
 from netspec.dims import Shape, pretty_shape
 from netspec.elaborate.context import Context, Frame
 from netspec.elaborate.reading.scope import listed
 from netspec.elaborate.reading.values import AlreadyReported
-from netspec.elaborate.state.levels import UNKNOWN
+from netspec.elaborate.state.levels import UNKNOWN, LevelBuilder
 from netspec.graph import Call, Node, Step
 from netspec.spec import Entry
 from netspec.syntax import MapNode, ScalarNode
 
 
-def read_ties(context: Context, frame: Frame, entry: Entry | None) -> tuple[tuple[str, str], ...]:
+class TieTarget(NamedTuple):
+    """A parameter that another is tied to: its key in the network's ``state_dict``, and its shape."""
+
+    key: str
+    shape: Shape
+
+
+def read_ties(context: Context, frame: Frame, entry: Entry | None) -> dict[str, TieTarget]:
     """Return the parameters of a step that are another step's: ``tie: {weight: wte.weight}``."""
     if entry is None:
-        return ()
+        return {}
     key, node = entry
-    if frame.builder.kind != "network":
-        help = "in a block or a group, all copies would be tied to one parameter"
-        raise context.reader.error(
-            "bad-argument", "`tie` is only allowed in the network's own body", key.span, help=help
-        )
+    if outermost(frame.builder).kind != "network":
+        help = "in a block, all copies would be tied to one parameter: tie them where the block is called"
+        message = "`tie` is allowed in the network and its groups and loops, not in a block"
+        raise context.reader.error("bad-argument", message, key.span, help=help)
     if not isinstance(node, MapNode):
         help = "`tie: {weight: wte.weight}`"
         raise context.reader.error("wrong-type", "`tie` maps parameters to those of other steps", node.span, help=help)
-    made = []
+    made = {}
     for name, target in node.entries:
         text = context.reader.text(target, frame.env) if isinstance(target, ScalarNode) else ""
-        if parameter_shape(frame.builder.steps, text) is None:
-            if frame.builder.names.get(text.partition(".")[0]) is UNKNOWN or frame.builder.is_incomplete():
+        found = tie_target(frame.builder, text)
+        if found is None:
+            if frame.builder.find_name(text.partition(".")[0]) is UNKNOWN or frame.builder.is_incomplete():
                 raise AlreadyReported
-            hint = did_you_mean(text, parameter_keys(frame.builder.steps))
+            hint = did_you_mean(text, visible_parameters(frame.builder))
             message = f"there is no parameter named `{clipped(text)}` here"
             raise context.reader.error("unknown-reference", message, target.span, help=hint)
-        made.append((name.text, text))
-    return tuple(made)
+        made[name.text] = found
+    return made
 
 
-def guard_ties(context: Context, frame: Frame, node: Node, entry: Entry | None) -> None:
+def outermost(level: LevelBuilder) -> LevelBuilder:
+    """Return the level at the top: the network, or the block whose body this is in."""
+    while level.parent is not None:
+        level = level.parent
+    return level
+
+
+def tie_target(level: LevelBuilder | None, text: str) -> TieTarget | None:
+    """Return the parameter that a path means: of a step of the level, or else of those around it."""
+    while level is not None:
+        first, dot, rest = text.partition(".")
+        key = f"{level.aliases.get(first, first)}{dot}{rest}"
+        shape = parameter_shape(level.steps, key)
+        if shape is not None:
+            return TieTarget(level.path_of(key), shape)
+        level = level.parent
+    return None
+
+
+def visible_parameters(level: LevelBuilder | None) -> Iterator[str]:
+    """The path of every parameter that a step of the level can be tied to."""
+    while level is not None:
+        yield from parameter_keys(level.steps)
+        level = level.parent
+
+
+def guard_ties(context: Context, node: Node, ties: Mapping[str, TieTarget], entry: Entry | None) -> None:
     """Guard: what is tied is a parameter of the step, of the same shape as the other."""
     for name, target in entry[1].entries if entry is not None and isinstance(entry[1], MapNode) else ():
         own = node.parameters.get(name.text)
@@ -49,9 +83,8 @@ def guard_ties(context: Context, frame: Frame, node: Node, entry: Entry | None) 
             help = did_you_mean(name.text, node.parameters) or f"its parameters are {listed([*node.parameters])}"
             message = f"`{node.op.name}` has no parameter `{clipped(name.text)}`"
             raise context.reader.error("unknown-reference", message, name.span, help=help)
-        other = parameter_shape(frame.builder.steps, dict(node.ties)[name.text])
+        other = ties[name.text].shape
         if own != other:
-            assert other is not None
             message = f"`{name.text}` is {pretty_shape(own)}, but the parameter it is tied to is {pretty_shape(other)}"
             raise context.reader.error("shape-mismatch", message, target.span)
 

@@ -63,7 +63,8 @@ def _places(made: Sequence[Step], is_level: bool) -> Iterator[Place]:
             ties = dict(step.ties)
             found = [(name, step, name) for name in step.parameters if name not in ties]
         else:
-            found = [(key, node, name) for _, node, name, key in walk_parameters(step.body)]
+            inside = walk_parameters(step.body)
+            found = [(key, node, name) for _, node, name, key in inside if name not in dict(node.ties)]
         for own, node, name in found:
             yield Place(at, own, node, name, own if is_level else state_key(step.name, own))
 

@@ -73,7 +73,6 @@ class LevelBuilder:
         self.inner: dict[str, LevelBuilder] = {}  # the levels that paths lead into, by the names of their steps
         self.given: dict[str, tuple[Value, Value]] = {}  # outputs by name: value inside, value outside
         self.handed: dict[Value, Value] = {}  # value inside -> the output that it is, outside
-        self.twins: dict[str, list[str]] = {}  # the steps that run one module, by the name of each
         self.asked: dict[tuple[str, ...], None] = {}  # the paths by which something was handed out
         self.has_grown = False  # it gives more than when it was closed
 
@@ -89,6 +88,13 @@ class LevelBuilder:
         """Return the name of the step that a reference calls so, if there is one in this level."""
         name = self.aliases.get(name, name)
         return name if name in self.names else None
+
+    def find_name(self, name: str) -> Binding | None:
+        """Return what a name means here, in this level or in those around it."""
+        own = self.known(name)
+        if own is not None:
+            return self.names[own]
+        return None if self.parent is None else self.parent.find_name(name)
 
     def bind(self, name: str, outputs: Mapping[str, Value]) -> None:
         """Let a name mean the outputs of a step, of which the first is the main one."""
@@ -109,8 +115,11 @@ class LevelBuilder:
         if value is UNKNOWN or value is ABSENT:
             return value
         if value not in self.handed:
-            self.has_grown = True
             self.give(name, value)
+            level: LevelBuilder | None = self
+            while level is not None:  # what is closed around it is closed anew, too
+                level.has_grown = True
+                level = level.parent
         return self.handed[value]
 
     @property

@@ -59,11 +59,11 @@ def run_op(
         named=step.is_named,
         wires=wires,
         ports=tuple(inputs) if kind.optional else (),
-        ties=ties,
+        ties=tuple((each, target.key) for each, target in ties.items()),
         optional=any(value.optional and port not in kind.optional for port, value in inputs.items()),
     )
     guard_left_out(context, node)
-    guard_ties(context, frame, node, tie)
+    guard_ties(context, node, ties, tie)
     if len(node.outputs) == 1:  # as nearly always
         frame.builder.names[name] = node.outputs[0]
     else:

@@ -13,7 +13,7 @@ from netspec.elaborate.building.references import reference
 from netspec.elaborate.context import Context, Frame, elaborates
 from netspec.elaborate.reading.scope import Scope, listed
 from netspec.elaborate.reading.values import AlreadyReported
-from netspec.elaborate.state.levels import UNKNOWN
+from netspec.elaborate.state.levels import UNKNOWN, LevelBuilder
 from netspec.graph import Call, Level, Node, Step, Value, walk
 from netspec.ops import OPS, ForwardCall
 from netspec.spec.reading import Source, StepReference, keyword
@@ -36,7 +36,7 @@ network:
     )
 
     step: StepReference
-    """a step that stands before it in the same body"""
+    """a step that stands before it in the same body, or the path to one in a group of it: `encoder.conv1`"""
     source: Annotated[Source | None, keyword("from")] = None
     """the step that it reads, or a list of them; default: the step before it"""
 
@@ -46,10 +46,9 @@ def elaborate(
     context: Context, frame: Frame, step: Share, prev: Value | None, default_name: str | None
 ) -> Value | None:
     name = context.reader.text(step.step, frame.env)
-    name = frame.builder.aliases.get(name, name)
-    original = shared_step(context, frame, step, name)
+    home, level, original = shared_step(context, frame, step, name)
     before = len(frame.builder.steps)
-    source, env = frame.builder.authored[original.name]
+    source, env = level.authored[original.name]
     again = rewritten(context, frame, step, source)
     if not isinstance(source, CallStep) and step.source is not None:
         prev = reference(context, frame, step.source, prev)
@@ -62,23 +61,44 @@ def elaborate(
         raise AlreadyReported
     guard_alike(context, step, name, original, steps[0])
     if isinstance(original, Call) or original.op.functional is None:  # else there is nothing to share
-        shares = original.shares or original.name
+        shares = ".".join([*home, original.shares or original.name])
         frame.builder.steps[-1] = replace(steps[0], shares=shares, frozen=original.frozen, init=())
-        hand_out_again(context, frame.builder, shares, steps[0].name, step.span)
+        hand_out_again(context, (level, original.name), (frame.builder, steps[0].name), step.span)
     return result
 
 
-def shared_step(context: Context, frame: Frame, step: Share, name: str) -> Step:
-    """The step whose module is run again: one that stands before, in the same body."""
-    authored = frame.builder.authored
-    shared = next((candidate for candidate in frame.builder.steps if candidate.name == name and name in authored), None)
-    if shared is not None:
-        return shared
-    if frame.builder.is_incomplete() or frame.builder.names.get(name) is UNKNOWN:
-        raise AlreadyReported
-    help = did_you_mean(name, authored) or "only an earlier step of the same body can be shared"
-    message = f"no step `{clipped(name)}` can be shared here"
-    raise context.reader.error("unknown-reference", message, step.step.span, help=help)
+def shared_step(context: Context, frame: Frame, step: Share, text: str) -> tuple[list[str], LevelBuilder, Step]:
+    """The step whose module is run again, one that stands before; the level that it is in, and the path to that."""
+    level, home = frame.builder, []
+    *around, name = text.split(".")
+    for word in around:
+        call = step_at(level, word)
+        if not isinstance(call, Call) or call.name not in level.inner:
+            raise nothing_shared(context, frame, step, text)
+        level = level.inner[call.name]
+        home.append(call.shares or call.name)
+    original = step_at(level, name)
+    if original is None or original.name not in level.authored:
+        raise nothing_shared(context, frame, step, text)
+    return home, level, original
+
+
+def step_at(level: LevelBuilder, word: str) -> Step | None:
+    """Return the step of a level that a reference calls so."""
+    name = level.aliases.get(word, word)
+    return next((each for each in level.steps if each.name == name), None)
+
+
+def nothing_shared(context: Context, frame: Frame, step: Share, text: str) -> AlreadyReported:
+    """Report a path to no step that can be run again."""
+    if frame.builder.is_incomplete() or frame.builder.find_name(text.partition(".")[0]) is UNKNOWN:
+        return AlreadyReported()
+    inside = (f"{name}.{each}" for name, level in frame.builder.inner.items() for each in level.authored)
+    known = [*frame.builder.authored, *frame.builder.aliases]
+    help = did_you_mean(text, [*known, *inside] if "." in text else known)
+    help = help or "only an earlier step of the same body, or of a group in it, can be shared"
+    message = f"no step `{clipped(text)}` can be shared here"
+    return context.reader.error("unknown-reference", message, step.step.span, help=help)
 
 
 def rewritten(context: Context, frame: Frame, step: Share, source: Any) -> Written:

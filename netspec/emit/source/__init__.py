@@ -14,10 +14,10 @@ from netspec.dataclass import dataclass
 from netspec.dims import times_shape
 from netspec.emit.source.constructors import Chain, ClassGroup, Construction, Maker, group_classes
 from netspec.emit.source.forms import is_sequential
-from netspec.emit.source.forward import attribute
+from netspec.emit.source.forward import module_at
 from netspec.emit.source.methods import Method, methods
 from netspec.emit.source.names import is_attribute
-from netspec.graph import Graph, InitRule, Node, walk, walk_parameters
+from netspec.graph import Graph, InitRule, Node, visits, walk, walk_parameters
 from netspec.ops import OPS
 from netspec.ops.tensors.create import PARAMETER
 from netspec.text.quoting import docstring, literal
@@ -98,9 +98,8 @@ def _class(group: ClassGroup, graph: Graph) -> Iterator[tuple[str, int | None]]:
         for position, maker in makers.items():
             for line in _assign(level.steps[position].name, maker):
                 yield line, None
-    for step in level.steps:
-        for name, target in step.ties if isinstance(step, Node) else ():
-            yield f"{INDENT * 2}{attribute(step.name)}.{name} = {_parameter(target)}", None
+    if level.kind == "network" and level.has_ties:
+        yield from ((f"{INDENT * 2}{line}", None) for line in _ties(graph))
     if rules:
         yield f"{INDENT * 2}self.initialize()", None
     for method in methods(level, group.ops, shapes):
@@ -118,6 +117,13 @@ def _method(method: Method) -> Iterator[tuple[str, int | None]]:
         text = INDENT * (2 + statement.indent) + statement.text
         comment = f"  # {statement.comment}" if statement.comment else ""
         yield text + (comment if len(text + comment) <= WIDTH else ""), statement.step
+
+
+def _ties(graph: Graph) -> Iterator[str]:
+    """The statements that make parameters one, of the network and of the groups in it."""
+    for path, step, _, _, shared, _ in visits(graph.body):
+        for name, target in step.ties if isinstance(step, Node) and not shared else ():
+            yield f"{module_at(path)}.{name} = {_parameter(target)}"
 
 
 def _parameter(key: str) -> str:

@@ -176,9 +176,8 @@ def _skeleton(level: Level, makers: dict[int, Maker], literals: dict[str, Any]) 
     lines = " ".join(line[1] for name, *lines in written for line in lines if isinstance(line, tuple))
     literals.update((text, found[text]) for text in dict.fromkeys(MARKS.findall(lines)))
     made = tuple((level.steps[at].name, _shape_of(maker)) for at, maker in makers.items())
-    ties = tuple((step.name, step.ties) for step in level.steps if isinstance(step, Node) and step.ties)
     steps = tuple(step.name for step in level.steps)
-    return level.kind, level.title, tuple(level.arguments), steps, made, ties, written
+    return level.kind, level.title, tuple(level.arguments), steps, made, written
 
 
 def _shape_of(maker: Maker) -> Any:

@@ -74,6 +74,13 @@ def attribute(name: str) -> str:
     return f"self.{name}" if is_attribute(name) else f"getattr(self, {literal(name)})"
 
 
+def module_at(path: str) -> str:
+    """Return the expression for a module at a path: ``self.encoder.conv1``."""
+    if "." not in path:
+        return attribute(path)
+    return f"self.{path}" if all(map(is_attribute, path.split("."))) else f"self.get_submodule({literal(path)})"
+
+
 def forward_statements(level: Level, shapes: bool, ops: Mapping[Node, Op]) -> Iterator[Statement]:
     """The body of ``forward``; with ``shapes``, each line says what shape it makes."""
     body = Body(level, shapes, ops)
@@ -212,7 +219,7 @@ class Body:
 
     def lines(self, step: Step, arguments: list[str], targets: list[str | None]) -> list[Line]:
         """The statements that run a step, each with its indentation and whether it assigns the step's results."""
-        module = attribute(step.shares or step.name) if is_module(step, self.level) else None
+        module = module_at(step.shares or step.name) if is_module(step, self.level) else None
         if isinstance(step, Call):
             given = [*arguments, *self.prepared.get(step, [])]
             return [(f"{assigned(targets)} = {module}({', '.join(given)})", 0, True)]
