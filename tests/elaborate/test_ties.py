@@ -59,11 +59,8 @@ def test_a_tied_parameter_of_a_group_is_initialised_where_it_is_its_own() -> Non
     assert len(module.get_parameter("encoder.wte.weight").unique()) > 1
 
 
-SHARED = """inputs: {a: [N, 8], b: [N, 8]}
-blocks:
-  unit: {body: [linear: {name: fc, out_features: 8}, tanh]}
-network:
-"""
+SHARED = "inputs: {a: [N, 8], b: [N, 8]}\n"
+UNIT = "blocks:\n  unit: {body: [linear: {name: fc, out_features: 8}, tanh]}\n"
 
 PATHS = {
     "op": "  - sequential: {name: f, from: a, body: [linear: {name: fc, out_features: 8}, relu]}\n"
@@ -89,7 +86,8 @@ PATHS = {
 def test_what_is_inside_a_group_can_be_shared(kind: str) -> None:
     first = PATHS[kind].partition("name: ")[2][0]
     last = "more" if kind == "group" else "again"
-    graph, module = built(f"{HEAD}{SHARED}{PATHS[kind]}  - add: {{from: [{first}, {last}]}}\n")
+    head = f"{HEAD}{SHARED}{UNIT if 'unit' in PATHS[kind] else ''}network:\n"
+    graph, module = built(f"{head}{PATHS[kind]}  - add: {{from: [{first}, {last}]}}\n")
     assert graph.body.parameter_count == (144 if kind in ("turn", "loop", "iteration") else 72)
     assert not [key for key in module.state_dict() if key.startswith(("again", "more"))]
     assert isinstance(module, nn.Module)
