@@ -204,8 +204,12 @@ def quick_sizes(graph: Graph) -> list[dict[str, int]]:
 
 
 def _apart(possible: Mapping[str, Sequence[int]], batch: Collection[str]) -> Iterator[dict[str, int]]:
-    """The first size of each batch, and ever later ones of the other dimensions, all different where they can be."""
-    for start in range(max(map(len, possible.values()), default=0)):
+    """The first size of each batch, and ever later ones of the other dimensions, all different where they can be.
+
+    The fourth comes first: a recurrent network adds up what differs, and over five steps that may be too little.
+    """
+    most = max(map(len, possible.values()), default=0)
+    for start in chain(range(3, most), range(min(3, most))):
         attempt: dict[str, int] = {}
         for name, sizes in possible.items():
             later = sizes if name in batch else [*sizes[start:], *sizes]
