@@ -53,7 +53,6 @@ OPS = {
     "dot": "matmul",
     "eq": "equal",
     "fc": "linear",
-    "full": "constant",
     "fullyconnected": "linear",
     "ge": "greater_equal",
     "gemm": "linear",
@@ -202,9 +201,9 @@ FORMS = {
 
 _ABSENT = """
     adaptivelogsoftmaxwithloss c1 c2 c2f c3 c3k2 bottleneckcsp categoryencoding classify conv1dlstm convlstm2d
-    convtbc cosinesimilarity cropping2d dataparallel detect focus fractionalmaxpool2d fractionalmaxpool3d gathernd
-    ghostconv groupedmm inverse lpnormalization maskedselect nonzero normalize numel pairwisedistance pdist randint
-    scaledmm scatternd segment spp sppf unique unitnormalization parameterdict parameterlist shape
+    convtbc cropping2d dataparallel detect focus fractionalmaxpool2d fractionalmaxpool3d gathernd ghostconv
+    groupedmm lpnormalization maskedselect nonzero numel pdist randint scaledmm scatternd segment spp sppf unique
+    unitnormalization parameterdict parameterlist shape
 """
 ABSENT = frozenset(_ABSENT.split())
 """Names of what other tools have and netspec has not."""

@@ -153,7 +153,7 @@ def fixing(shape: Shape) -> str:
 
 
 class MatMul(Op):
-    """Matrix product (``torch.matmul``), leading sizes broadcast: input (…, A, B), other (…, B, C) -> (…, A, C)."""
+    """Product of matrices or vectors (``torch.matmul``), leading sizes broadcast: (…, A, B), (…, B, C) -> (…, A, C)."""
 
     name = "matmul"
     family = "linear"
@@ -163,24 +163,27 @@ class MatMul(Op):
     autocast = "bfloat16"
 
     def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
-        left, right = (self.guard(tensor.shape) for tensor in inputs)
+        left, right = self.matrices([tensor.shape for tensor in inputs])
         yield left[-1], right[-2], "matmul sums over the input's last dimension and the other's second-to-last"
         yield from repeated(self.name, [left[:-2], right[:-2]])
 
-    def guard(self, shape: Shape) -> Shape:
-        if len(shape) < 2:
-            raise ShapeError(f"matmul takes at least two dimensions, but an input is {pretty_shape(shape)}")
-        return shape
+    def matrices(self, shapes: Sequence[Shape]) -> tuple[Shape, Shape]:
+        """The shapes with a row for a vector on the left, and a column for one on the right."""
+        left, right = shapes
+        if not left or not right:
+            raise ShapeError("matmul takes at least one dimension, but an input is []")
+        return (1, *left) if len(left) == 1 else left, (*right, 1) if len(right) == 1 else right
 
     def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         one_dtype(self.name, inputs)
         return super().infer(*inputs)
 
     def output_shape(self, *shapes: Shape) -> Shape:
-        left, right = map(self.guard, shapes)
+        left, right = self.matrices(shapes)
         if differ(left[-1], right[-2]):
-            raise ShapeError(f"matmul cannot multiply {pretty_shape(left)} by {pretty_shape(right)}")
-        return (*broadcast(self.name, left[:-2], right[:-2]), left[-2], right[-1])
+            raise ShapeError(f"matmul cannot multiply {pretty_shape(shapes[0])} by {pretty_shape(shapes[1])}")
+        rows, columns = left[-2:-1] * (len(shapes[0]) > 1), right[-1:] * (len(shapes[1]) > 1)
+        return (*broadcast(self.name, left[:-2], right[:-2]), *rows, *columns)
 
     def macs(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Size:
         return product(outputs[0].shape) * inputs[0].shape[-1]
@@ -197,17 +200,20 @@ class MatMul(Op):
     def operand(self, run: OpRun, at: int) -> Saved:
         """An input as the product keeps it: copied where its leading dimensions do not fold into one."""
         shapes = [tensor.shape for tensor in run.inputs]
-        if len(shapes[at]) == 2 and len(shapes[1 - at]) == 2:
+        own, other = len(shapes[at]), len(shapes[1 - at])
+        if own <= 2 and other <= 2:
             return Saved((at,))
-        if len(shapes[1 - at]) == 2 and (run.needs[1 - at] or at == 0):
+        if other <= 2 and (run.needs[1 - at] or at == 0):
             return folded(run, at, transposed=at == 1)
-        if len(shapes[at]) == 2:
+        if own <= 2:
             return Saved((at,))
         batch = run.outputs[0].shape[:-2]
-        own = (1,) * (len(batch) - len(shapes[at]) + 2) + shapes[at][:-2]
+        sizes = (1,) * (len(batch) - own + 2) + shapes[at][:-2]
         strides = strides_of(shapes[at], run.strides[at])
         missing = len(batch) - len(strides) + 2
-        spread = [0 if size == 1 and to != 1 else step for size, to, step in zip(own, batch, (0,) * missing + strides)]
+        spread = [
+            0 if size == 1 and to != 1 else step for size, to, step in zip(sizes, batch, (0,) * missing + strides)
+        ]
         shape = (*batch, *shapes[at][-2:])
         target = (product(batch), *shapes[at][-2:])
         if viewed(shape, shortened(shape, (*spread, *strides[-2:])), target) is not None:

@@ -88,20 +88,9 @@ class Norm(Reduction):
         return f"torch.linalg.vector_norm({arguments[0]}, {order}{self.keywords(inputs)})"
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
-        p, dtype = float(self.p), tensors[0].dtype
-        axes, keep = builder.constant(list(self.axes(len(tensors[0].shape)))), {"keepdims": int(self.keepdim)}
-        kinds = {1.0: "ReduceL1", 2.0: "ReduceL2"}
-        if p in kinds:
-            return builder.op(kinds[p], inputs[0], axes, **keep)
-        sizes = builder.op("Abs", inputs[0])
-        if abs(p) == float("inf"):
-            return builder.op("ReduceMax" if p > 0 else "ReduceMin", sizes, axes, **keep)
-        if p == 0:
-            full = builder.cast(builder.op("Greater", sizes, builder.constant(0.0, dtype)), dtype)
-            return builder.op("ReduceSum", full, axes, **keep)
-        powers = builder.op("Pow", sizes, builder.constant(p, dtype))
-        total = builder.op("ReduceSum", powers, axes, **keep)
-        return builder.op("Pow", total, builder.constant(1 / p, dtype))
+        return length(
+            builder, inputs[0], float(self.p), self.axes(len(tensors[0].shape)), tensors[0].dtype, self.keepdim
+        )
 
     def detail(self) -> str:
         return super().detail() + ("" if self.p == 2 else f", p {spell_number(self.p)}")
@@ -160,3 +149,18 @@ class CountNonzero(Reduction):
         truth = builder.cast(builder.cast(inputs[0], "bool"), "int64")
         axes = builder.constant(list(self.axes(len(tensors[0].shape))))
         return builder.op("ReduceSum", truth, axes, keepdims=int(self.keepdim))
+
+
+def length(builder: OnnxBuilder, x: Any, p: float, axes: Sequence[int], dtype: str, keepdim: bool) -> Any:
+    """(Σ |x|ᵖ)^(1/p) along dimensions, in ONNX."""
+    along, keep = builder.constant(list(axes)), int(keepdim)
+    if p in (1.0, 2.0):
+        return builder.op("ReduceL1" if p == 1 else "ReduceL2", x, along, keepdims=keep)
+    sizes = builder.op("Abs", x)
+    if abs(p) == float("inf"):
+        return builder.op("ReduceMax" if p > 0 else "ReduceMin", sizes, along, keepdims=keep)
+    if p == 0:
+        full = builder.cast(builder.op("Greater", sizes, builder.constant(0.0, dtype)), dtype)
+        return builder.op("ReduceSum", full, along, keepdims=keep)
+    total = builder.op("ReduceSum", builder.op("Pow", sizes, builder.constant(p, dtype)), along, keepdims=keep)
+    return builder.op("Pow", total, builder.constant(1 / p, dtype))

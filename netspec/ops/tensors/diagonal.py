@@ -137,6 +137,9 @@ class Eye(Op):
     def sizes_made(self) -> tuple[Size, Size]:
         return self.n, self.n if self.m is None else self.m
 
+    def sizes_read(self, *inputs: Tensor | None) -> Iterable[Size]:
+        yield from self.sizes_made()
+
     def infer(self, *inputs: Tensor | None) -> tuple[Tensor, ...]:
         for size in self.sizes_made():
             find(self.name, size, inputs)

@@ -38,7 +38,7 @@ WITHOUT_FORWARD: Mapping[str, str] = {
         Tensor.q_scale Tensor.q_zero_point Tensor.resize_as_sparse_ Tensor.row_indices Tensor.smm Tensor.sparse_mask
         Tensor.sparse_resize_ Tensor.sparse_resize_and_clear_ Tensor.sspaddmm Tensor.to_sparse Tensor.to_sparse_bsc
         Tensor.to_sparse_bsr Tensor.to_sparse_coo Tensor.to_sparse_csc Tensor.to_sparse_csr Tensor.values
-        Tensor.slice_inverse""",
+        Tensor.slice_inverse F.scaled_mm F.scaled_grouped_mm""",
     "It works on complex numbers, which a spec has none of": "Tensor.cdouble Tensor.cfloat Tensor.chalf Tensor.imag",
     "torch has removed it: the call only raises an error": """
         Tensor.eig Tensor.lstsq Tensor.solve Tensor.symeig""",
@@ -49,11 +49,13 @@ DETERMINISTIC: Mapping[str, str] = {
     "The shape of its output depends on values; a spec knows every shape beforehand": """
         Tensor.argwhere Tensor.masked_select Tensor.nonzero Tensor.unique Tensor.unique_consecutive""",
     "ONNX has no such decomposition of a matrix, and none can be written with its ops": """
-        Tensor.cholesky Tensor.cholesky_inverse Tensor.cholesky_solve Tensor.geqrf Tensor.inverse Tensor.lu
-        Tensor.lu_solve Tensor.matrix_exp Tensor.orgqr Tensor.ormqr Tensor.pinverse Tensor.qr Tensor.slogdet Tensor.svd
-        Tensor.triangular_solve""",
+        Tensor.cholesky Tensor.geqrf Tensor.lu Tensor.lu_solve Tensor.matrix_exp Tensor.orgqr Tensor.ormqr Tensor.qr
+        Tensor.svd""",
+    "No recipe has this loss, nor can it be written in few ops": """
+        nn.CTCLoss F.ctc_loss""",
+    "It takes as many steps as the numbers ask for": "Tensor.gcd Tensor.lcm",
     "ONNX has no such special function": """
         Tensor.digamma Tensor.erfinv Tensor.i0 Tensor.igamma Tensor.igammac Tensor.lgamma Tensor.mvlgamma
-        Tensor.polygamma Tensor.frexp Tensor.nextafter""",
+        Tensor.polygamma Tensor.nextafter""",
 }
 """What has a deterministic forward pass, but is left out; the names, by their reason."""

@@ -48,6 +48,16 @@ TENSOR_OPS: Mapping[str, tuple[str, Sequence[str]]] = {
         ["meshgrid: {name: grid, from: [y, x]}", "stack: {from: [grid.0, grid.1], dim: -1}"],
     ),
     "diagonal": ("{x: [N, 8, 8]}", ["diagonal: {dim1: 1, dim2: 2}"]),
+    "full": ("{x: [N, 16]}", ["full: {name: share, size: [16], fill_value: 0.5}", "multiply: {from: [x, share]}"]),
+    "linspace": (
+        "{x: [N, 16]}",
+        ["linspace: {name: ramp, start: 0, end: 1, steps: 16}", "multiply: {from: [x, ramp]}"],
+    ),
+    "cosine_similarity": (TWO, ["cosine_similarity: {x1: a, x2: b}"]),
+    "pairwise_distance": (TWO, ["pairwise_distance: {x1: a, x2: b}"]),
+    "cdist": ("{a: [N, 8, 16], b: [N, 4, 16]}", ["cdist: {x1: a, x2: b}"]),
+    "inverse": ("{x: [N, 3, 3]}", ["inverse"]),
+    "det": ("{x: [N, 3, 3]}", ["det"]),
     "eye": ("{x: [N, 16, 16]}", ["eye: {name: unit, n: 16}", "add: {from: [x, unit]}"]),
 }
 """The inputs and the steps by the op's name."""

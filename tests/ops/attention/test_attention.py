@@ -209,8 +209,8 @@ def test_constructors() -> None:
             "learned_positions takes a length of at most 8, not 9",
         ),
         (
-            several("einsum", "2 3", equation="ij"),
-            "the equation must be letters for each input, `->` and letters for the output, not `ij`",
+            several("einsum", "2 3", equation="i2->i"),
+            "the equation must be letters for each input, `->` and letters for the output, not `i2->i`",
         ),
         (several("einsum", "2 3", equation="ij,jk->ik"), "`ij,jk->ik` is for 2 inputs, not 1"),
         (several("einsum", "2 3", "4 2", equation="ij,jk->ik"), "einsum needs one size for `j`, but got 3 and 4"),

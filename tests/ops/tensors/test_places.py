@@ -61,6 +61,11 @@ def once_each(values: Values) -> Values:
     several("eye", None, n=4),
     several("eye", "N T", n=N, m=T),
     several("eye", "N T int64", n=T),
+    several("full", "N T", size=[N, 3, T], fill_value=0.5),
+    several("full", None, size=[2], fill_value=7, dtype="int64"),
+    several("full", "N T int64", size=[T], fill_value=1, dtype="bool"),
+    several("linspace", None, start=-1, end=1, steps=7),
+    several("linspace", "N T", start=0.5, end=9, steps=T),
 )
 def test_matches_torch(case: OpCase) -> None:
     check_several(case)
@@ -76,6 +81,8 @@ def test_matches_torch(case: OpCase) -> None:
         (several("scatter", "N 6", "N 3 int64", "N 3", dim=1, reduce="sum"), ["y = a.scatter_add(1, b, c)"]),
         (several("roll", "N T", shifts=[1], dims=[1]), ["y = torch.roll(a, (1,), (1,))"]),
         (several("tile", "N T", dims=[2, 1]), ["y = a.tile((2, 1))"]),
+        (several("full", None, size=[2], fill_value=0.5), ["y = torch.full((2,), 0.5, dtype=torch.float32)"]),
+        (several("linspace", None, start=0, end=1, steps=5), ["y = torch.linspace(0, 1, 5)"]),
         (several("eye", "N T", n=N, m=T), ["y = torch.eye(a.size(0), a.size(1), device=a.device)"]),
     ],
     ids=str,
