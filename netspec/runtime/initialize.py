@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
 from torch.overrides import TorchFunctionMode
 
 from netspec.graph import Graph, walk_parameters
@@ -113,11 +114,31 @@ def initialize(module: nn.Module, graph: Graph, seed: int) -> None:
         with _Seeded(paths, seed, ruled):
             for each in reversed([*module.modules()]):  # a part first: what holds it may set its values anew
                 reset = getattr(each, "reset_parameters", None) or getattr(each, "_reset_parameters", None)
-                if callable(reset):
+                if is_parametrized(each, "weight"):
+                    _reset_parametrized(each, paths)
+                elif callable(reset):
                     reset()
         if ruled:
             with _Seeded(paths, seed, frozenset()):
                 module.initialize()  # type: ignore[operator]
+
+
+def _reset_parametrized(layer: Any, paths: dict[int, str]) -> None:
+    """Give a layer under weight or spectral normalisation the weight that it has without, and estimate its norm."""
+    parts = layer.parametrizations.weight
+    original = getattr(parts, "original", None)
+    original = parts.original1 if original is None else original
+    kind: Any = type(layer).__bases__[0]
+    plain = kind.__new__(kind)
+    vars(plain).update(vars(layer), _parameters={**layer._parameters, "weight": nn.Parameter(torch.empty_like(original))})
+    paths[id(plain.weight)] = paths[id(original)]
+    plain.reset_parameters()
+    parts.right_inverse(plain.weight)
+    for norm in parts:
+        if hasattr(norm, "_power_method"):
+            for vector in (norm._u, norm._v):
+                vector.copy_(nn.functional.normalize(vector.normal_(), dim=0))
+            norm._power_method(norm._reshape_weight_to_matrix(original), 15)
 
 
 def ruled_parameters(graph: Graph) -> frozenset[str]:

@@ -35,6 +35,7 @@ ELSEWHERE = {(name, "mode") for name in BASES} | {
     ("gru", "proj_size"),
     ("rnn", "nonlinearity"),
     ("multihead_attention", "is_causal"),
+    *((name, kind) for name in OPS if name.startswith(("conv", "linear")) for kind in ("weight_norm", "spectral_norm")),
     ("layer_norm", "dim"),
     ("rms_norm", "dim"),
 }

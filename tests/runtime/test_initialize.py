@@ -166,3 +166,32 @@ def test_a_rule_for_one_op_leaves_another_of_the_same_class_alone(tmp_path: Path
     module = netspec.load(path).module()
     assert (module.get_parameter("words.weight") == 3).all()
     assert not (module.get_parameter("places.weight") == 3).any()
+
+
+NORMED = """\
+netspec: 1
+name: normed
+inputs: {x: [N, 16, 8, 8]}
+network:
+  - conv2d: {name: plain, out_channels: 64, kernel_size: 3}
+  - conv2d: {name: norms, out_channels: 64, kernel_size: 3, weight_norm: true}
+  - conv_transpose2d: {name: up, out_channels: 32, kernel_size: 3, spectral_norm: true}
+  - flatten
+  - linear: {name: head, out_features: 10, spectral_norm: true}
+"""
+
+
+def test_normed_weights_start_as_torchs(tmp_path: Path):
+    path = tmp_path / "normed.yaml"
+    path.write_text(NORMED)
+    module = netspec.load(path).module()
+    theirs = nn.utils.parametrizations.weight_norm(nn.Conv2d(64, 64, 3))
+    assert module.norms.weight.std().item() == pytest.approx(theirs.weight.std().item(), rel=0.05)
+    again = netspec.load(path).module().state_dict()
+    assert all(tensor.equal(again[key]) for key, tensor in module.state_dict().items())
+    module.eval()
+    for layer, dim in ((module.up, 1), (module.head, 0)):
+        matrix = layer.weight.movedim(dim, 0).flatten(1)
+        assert torch.linalg.matrix_norm(matrix, 2).item() == pytest.approx(1, rel=0.1)
+    theirs = nn.utils.parametrizations.spectral_norm(nn.ConvTranspose2d(64, 32, 3))
+    theirs.load_state_dict(module.up.state_dict())

@@ -228,7 +228,7 @@ class _Emitter:
         """The parameters and buffers of a node by torch name; one tied to another's is that one's initializer."""
         home = self.home(path)
         found: dict[str, ir.Value | np.ndarray] = dict(self.owned.get(home, {}))
-        for name in node.parameters:  # ``out_proj.weight`` is a submodule's, and a bare parameter has no name
+        for name in node.state:  # ``out_proj.weight`` is a submodule's, and a bare parameter has no name
             found[name] = self.weights[f"{home}.{name}" if name else home]
         if home != path:
             keys = {name: f"{home}.{name}" if name else home for name in found}

@@ -126,6 +126,7 @@ MEANINGS = {
     "shape": "the sizes of the output; one may be -1, which is worked out",
     "shifts": "by how much each of `dims` is shifted",
     "size": "the size of the output's spatial dimensions, one for all or one for each",
+    "spectral_norm": "whether the weight is divided by its largest singular value",
     "split_size_or_sections": "the size of every part, or a list of the parts' sizes",
     "stable": "whether equal elements keep their order",
     "start": "where the range starts; negative ones count from the end",
@@ -142,6 +143,7 @@ MEANINGS = {
     "upscale_factor": "by how much height and width grow",
     "value": "the value that is put there",
     "weight": "how far to go from the one to the other, where no `weights` are given",
+    "weight_norm": "whether the weight is learned as its norms and its directions",
     "win_length": "the length of the window, in the middle of a stretch; default: all of it",
     "window": "the periodic window that weighs a stretch; default: all alike",
 }

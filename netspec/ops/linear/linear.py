@@ -8,12 +8,13 @@ from netspec.ops.core.agreement import broadcast, differ, one_dtype, repeated
 from netspec.ops.core.arguments import Positive
 from netspec.ops.core.layout import shortened, strides_of, viewed
 from netspec.ops.core.op import Op
+from netspec.ops.core.parametrized import Parametrized
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import ShapeError, Tensor, known, need_rank
 
 
-class Linear(Op):
+class Linear(Parametrized):
     """Affine map of the last dimension, x·Wᵀ + b (``torch.nn.Linear``): (…, in) -> (…, out_features)."""
 
     name = "linear"
@@ -47,14 +48,18 @@ class Linear(Op):
         return (*shapes[0][:-1], self.out_features)
 
     def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:
-        weight = (self.out_features, self.features(inputs[0].shape))
-        return {"weight": weight, "bias": (self.out_features,)} if self.bias else {"weight": weight}
+        weights = self.weights(*inputs)
+        return {**weights, "bias": (self.out_features,)} if self.bias else weights
+
+    def weight_shape(self, *inputs: Tensor) -> tuple[int, ...]:
+        return (self.out_features, self.features(inputs[0].shape))
 
     def macs(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Size:
         return product(inputs[0].shape) * self.out_features
 
     def saved(self, run: OpRun) -> Saved:
-        return folded(run, 0) if "weight" in run.learns else Saved()
+        kept = folded(run, 0) if self.learns_weight(run) else Saved()
+        return Saved(kept.inputs, made=(*kept.made, *self.weight_saved(run, whole=run.needs[0])))
 
     def workspace(self, run: OpRun) -> tuple[Tensor, ...]:
         """Nothing but the copy, where one is made: the bias is added in a step of its own, when the copy is gone."""
@@ -63,7 +68,7 @@ class Linear(Op):
         return run.outputs if copied and widens else copied
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
-        weight, bias = builder.parameter("weight"), builder.parameter("bias")
+        weight, bias = self.onnx_weight(builder, tensors[0]), builder.parameter("bias")
         if len(tensors[0].shape) == 2:
             return builder.op("Gemm", inputs[0], weight, bias, transB=1)
         result = builder.op("MatMul", inputs[0], builder.op("Transpose", weight, perm=[1, 0]))

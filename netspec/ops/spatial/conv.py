@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from netspec.dims import Shape, Size, product
 from netspec.ops.core.arguments import PerDimension, Positive, spell_window, spread
-from netspec.ops.core.op import Op
+from netspec.ops.core.parametrized import Parametrized
 from netspec.ops.core.roles.behaviour import AccessWindow
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
@@ -13,7 +13,7 @@ from netspec.ops.core.tensors import Bound, ShapeError, Tensor, known, need_rank
 from netspec.ops.core.window import LAYOUT, PADDING_MODES, enough_to_repeat, padded, slide
 
 
-class Convolution(Op):
+class Convolution(Parametrized):
     """Base of the convolutions; ``rank`` counts the spatial dimensions."""
 
     family = "convolution"
@@ -44,8 +44,9 @@ class Convolution(Op):
                 )
         return channels
 
-    def with_bias(self, weight: Shape) -> Mapping[str, Shape]:
-        return {"weight": weight, "bias": (self.out_channels,)} if self.bias else {"weight": weight}
+    def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:
+        weights = self.weights(*inputs)
+        return {**weights, "bias": (self.out_channels,)} if self.bias else weights
 
     def kernel(self) -> tuple[int, ...]:
         return spread(self.kernel_size, self.rank)
@@ -105,18 +106,18 @@ class ForwardConvolution(Convolution):
             for kernel, stride, (before, _), dilation in windows
         )
 
-    def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:
-        return self.with_bias((self.out_channels, self.channels(inputs[0].shape) // self.groups, *self.kernel()))
+    def weight_shape(self, *inputs: Tensor) -> tuple[int, ...]:
+        return (self.out_channels, self.channels(inputs[0].shape) // self.groups, *self.kernel())
 
     def macs(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Size:
-        return product(outputs[0].shape) * product(self.parameters(*inputs)["weight"][1:])
+        return product(outputs[0].shape) * product(self.weight_shape(*inputs)[1:])
 
     def saved(self, run: OpRun) -> Saved:
-        made = self.padded(run.inputs[0])
+        made, weight = self.padded(run.inputs[0]), self.weight_saved(run, whole=True)
         if made is None:
-            return super().saved(run)
+            return Saved((0,), made=weight)
         repeats = self.padding_mode in ("reflect", "replicate")  # which are ops that keep what they pad
-        return Saved((0,) if repeats and run.needs[0] else (), made=(made,))
+        return Saved((0,) if repeats and run.needs[0] else (), made=(made, *weight))
 
     def padded(self, tensor: Tensor) -> Tensor | None:
         """The padded copy of the input that torch makes and keeps: for other than equal zeros on both sides."""
@@ -135,12 +136,14 @@ class ForwardConvolution(Convolution):
             pads = builder.constant([0, 0, *before, 0, 0, *after])
             x = builder.op("Pad", x, pads, mode=PADDING_MODES[self.padding_mode])
             before = after = [0] * self.rank
-        weights = builder.parameter("weight"), builder.parameter("bias")
+        weights = self.onnx_weight(builder, tensors[0]), builder.parameter("bias")
         return builder.op("Conv", x, *weights, pads=[*before, *after], **self.attributes())
 
 
 class TransposedConvolution(Convolution):
     """A transposed convolution: each input is spread over a window of the output."""
+
+    spectral_dim = 1
 
     output_padding: Any = 0
 
@@ -167,14 +170,17 @@ class TransposedConvolution(Convolution):
             for kernel, stride, padding, dilation in zip(self.kernel(), *options)
         )
 
-    def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:
-        return self.with_bias((self.channels(inputs[0].shape), self.out_channels // self.groups, *self.kernel()))
+    def weight_shape(self, *inputs: Tensor) -> tuple[int, ...]:
+        return (self.channels(inputs[0].shape), self.out_channels // self.groups, *self.kernel())
+
+    def saved(self, run: OpRun) -> Saved:
+        return Saved((0,), made=self.weight_saved(run, whole=True))
 
     def macs(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Size:
-        return product(inputs[0].shape) * product(self.parameters(*inputs)["weight"][1:])
+        return product(inputs[0].shape) * product(self.weight_shape(*inputs)[1:])
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
-        weight, bias = builder.parameter("weight"), builder.parameter("bias")
+        weight, bias = self.onnx_weight(builder, tensors[0]), builder.parameter("bias")
         padding, extra = spread(self.padding, self.rank), spread(self.output_padding, self.rank)
         if all(amount < step for amount, step in zip(extra, spread(self.stride, self.rank))):
             attributes = {"pads": [*padding, *padding], "output_padding": list(extra), **self.attributes()}

@@ -14,6 +14,8 @@ from netspec.testing.case import OpCase, read_shape
     case("linear", "N 5", out_features=3),
     case("linear", "N 5", out_features=3, bias=False),
     case("linear", "N L 5", out_features=3),
+    case("linear", "N 5", out_features=3, weight_norm=True),
+    case("linear", "N L 5", out_features=3, bias=False, spectral_norm=True),
     case("linear", "N H W 5", out_features=3, bias=False),
     case("linear", "5", out_features=3),
     case("matmul", "N L 4", "N 4 W"),

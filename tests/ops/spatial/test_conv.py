@@ -9,6 +9,13 @@ from netspec.testing.case import OpCase
 
 
 @cases(
+    case("conv2d", "N 3 H W", out_channels=4, kernel_size=3, spectral_norm=True),
+    case("conv_transpose2d", "N 4 H W", out_channels=3, kernel_size=2, spectral_norm=True),
+    case("conv2d", "N 3 H W", out_channels=4, kernel_size=3, weight_norm=True),
+    case(
+        "conv1d", "N 4 L", out_channels=6, kernel_size=3, groups=2, padding=1, padding_mode="reflect", weight_norm=True
+    ),
+    case("conv_transpose1d", "N 4 L", out_channels=3, kernel_size=2, weight_norm=True, bias=False),
     case("conv1d", "N 4 L", out_channels=6, kernel_size=3),
     case("conv1d", "N 4 L", out_channels=6, kernel_size=4, stride=3, padding=2, dilation=2, groups=2, bias=False),
     case("conv1d", "N 4 L", out_channels=6, kernel_size=4, padding="same", dilation=3),
