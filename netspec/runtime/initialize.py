@@ -130,10 +130,11 @@ def _reset_parametrized(layer: Any, paths: dict[int, str]) -> None:
     original = parts.original1 if original is None else original
     kind: Any = type(layer).__bases__[0]
     plain = kind.__new__(kind)
-    vars(plain).update(vars(layer), _parameters={**layer._parameters, "weight": nn.Parameter(torch.empty_like(original))})
-    paths[id(plain.weight)] = paths[id(original)]
+    weight = nn.Parameter(torch.empty_like(original))
+    vars(plain).update(vars(layer), _parameters={**layer._parameters, "weight": weight})
+    paths[id(weight)] = paths[id(original)]
     plain.reset_parameters()
-    parts.right_inverse(plain.weight)
+    parts.right_inverse(weight)
     for norm in parts:
         if hasattr(norm, "_power_method"):
             for vector in (norm._u, norm._v):

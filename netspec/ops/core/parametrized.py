@@ -66,7 +66,7 @@ class Parametrized(Op):
         return any(name == "weight" or name.startswith(ORIGINAL) for name in run.learns)
 
     def weight_saved(self, run: OpRun, whole: bool) -> tuple[Tensor, ...]:
-        """Return what autograd saves of making the weight, and, if ``whole``, the weight, which is no parameter then."""
+        """Return what autograd saves of making the weight, and if ``whole`` the weight, which is no parameter."""
         if not (self.weight_norm or self.spectral_norm):
             return ()
         shape, dtype = self.weight_shape(*run.inputs), run.inputs[0].dtype

@@ -10,6 +10,7 @@ from netspec.ops.core.op import Op
 from netspec.ops.core.roles.behaviour import PLACE, AccessWindow
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
+from netspec.ops.core.roles.torch_form import ForwardCall
 from netspec.ops.core.tensors import HALVES, Bound, Tensor, known, need_rank
 from netspec.ops.norm.affine import learned, scale_and_shift
 
@@ -124,6 +125,56 @@ class BatchNorm3d(BatchNorm):
     name = "batch_norm3d"
     torch = "nn.BatchNorm3d"
     ranks = (5,)
+
+
+class FrozenBatchNorm2d(Op):
+    """Batch normalisation by tracked statistics, also in training: (N, C, H, W), kept.
+
+    With ``freeze: true`` the weight and the bias stay too, as in ``torchvision.ops.FrozenBatchNorm2d``. It loads the
+    keys of that one, and of ``batch_norm2d``.
+    """
+
+    name = "frozen_batch_norm2d"
+    family = "norm"
+    torch = "nn.BatchNorm2d"
+
+    eps: float = 1e-5
+
+    def channels(self, shape: Shape) -> int:
+        """The number of channels; guards the input's rank."""
+        need_rank(self.name, shape, 4, layout=LAYOUTS[4])
+        return known(shape[1], f"the number of channels that {self.name} takes")
+
+    def access_windows(self, rank: int) -> tuple[AccessWindow, ...] | None:
+        return (PLACE,) * rank
+
+    def sizes(self, *inputs: Tensor) -> Mapping[str, Any]:
+        return {"num_features": self.channels(inputs[0].shape)}
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        self.channels(shapes[0])
+        return shapes[0]
+
+    def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:
+        return learned((self.channels(inputs[0].shape),), True)
+
+    def buffers(self, *inputs: Tensor) -> Mapping[str, Shape]:
+        each = (self.channels(inputs[0].shape),)
+        return {"running_mean": each, "running_var": each, "num_batches_tracked": ()}
+
+    def statements(self, forward: ForwardCall) -> list[str]:
+        tensors = (f"{forward.module}.{name}" for name in ("running_mean", "running_var", "weight", "bias"))
+        return [forward.assign(f"F.batch_norm({forward.arguments[0]}, {', '.join(tensors)}, eps={self.eps!r})")]
+
+    def saved(self, run: OpRun) -> Saved:
+        return Saved((0,), made=(Tensor((0,)),))  # where training would have its reserve
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        tensors_there = (builder.parameter(name) for name in ("weight", "bias", "running_mean", "running_var"))
+        return builder.op("BatchNormalization", inputs[0], *tensors_there, epsilon=self.eps)
+
+    def detail(self) -> str:
+        return ""
 
 
 class InstanceNorm(ChannelNorm):

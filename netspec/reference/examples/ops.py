@@ -13,6 +13,7 @@ INPUTS: Mapping[str, str] = {
     "3d": "[N, 16, 8, 32, 32]",
     "pixel_shuffle": "[N, 16, 32, 32]",
     "pixel_unshuffle": "[N, 16, 32, 32]",
+    "frozen_batch_norm2d": "[N, 16, 32, 32]",
     "channel_shuffle": "[N, 16, 32, 32]",
     "unfold": "[N, 16, 32, 32]",
     "global_avg_pool": "[N, 16, 32, 32]",

@@ -9,6 +9,7 @@ from ops.oracle import case, cases, check, check_refused, refused
 from netspec.ops import ShapeError, Tensor
 from netspec.testing.case import OpCase, read_shape
 from netspec.testing.pytorch import constructor_text, new_module, run_lines
+from netspec.train.names import import_torchvision
 
 
 @cases(
@@ -19,6 +20,7 @@ from netspec.testing.pytorch import constructor_text, new_module, run_lines
     case("batch_norm2d", "N 3 H W", track_running_stats=False),
     case("batch_norm1d", "N 3", track_running_stats=False, affine=False),
     case("batch_norm3d", "N 2 D H W", eps=1),
+    case("frozen_batch_norm2d", "N 3 H W", eps=0.1),
     case("instance_norm1d", "N 3 L"),
     case("instance_norm2d", "N 3 H W", affine=True, eps=0.1),
     case("instance_norm2d", "N 3 H W", track_running_stats=True),
@@ -55,6 +57,7 @@ def test_matches_torch(case: OpCase) -> None:
     refused("batch_norm2d", "2 3 4"),
     refused("batch_norm2d", "1 3 1 1", track_running_stats=False),
     refused("batch_norm3d", "2 3 4 5"),
+    refused("frozen_batch_norm2d", "2 3 4"),
     refused("instance_norm1d", "2 3 4 5"),
     refused("instance_norm2d", "2 3 1 1"),
     refused("layer_norm", "2 3 4", normalized_shape=3),
@@ -113,3 +116,19 @@ def test_dim_is_the_one_that_is_normalised(name: str) -> None:
 def test_refuses_dims(made: OpCase, text: str) -> None:
     with pytest.raises(ShapeError, match=f"^{text}"):
         made.op().infer(*made.tensors())
+
+
+@pytest.mark.slow  # imports torchvision
+def test_frozen_batch_norm_is_torchvisions() -> None:
+    import_torchvision()
+    from torchvision.ops import FrozenBatchNorm2d
+
+    made = case("frozen_batch_norm2d", "2 3 5 4")
+    op, tensors = made.op(), made.tensors()
+    theirs = FrozenBatchNorm2d(3)
+    for buffer in theirs.buffers():
+        buffer.copy_(torch.rand(3) + 0.5)
+    ours = new_module(op, tensors)
+    ours.load_state_dict(theirs.state_dict())
+    x = torch.randn(2, 3, 5, 4)
+    torch.testing.assert_close(run_lines(op, ours, tensors, [x], {0}, training=True)[0], theirs(x))
