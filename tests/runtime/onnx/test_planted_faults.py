@@ -1,6 +1,6 @@
 """Faults that an exporter could make are planted in ONNX files: a quick trial finds those that a full one does.
 
-``NETSPEC_MANY=5 pytest tests/runtime/onnx/test_planted_faults.py`` plants 200 and more.
+``NETSPEC_MANY=8 pytest tests/runtime/onnx/test_planted_faults.py`` plants 200 and more; some networks lack some parts.
 """
 
 from __future__ import annotations
