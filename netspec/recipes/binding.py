@@ -43,7 +43,12 @@ def bind_inputs(columns: Mapping[str, Column], inputs: Mapping[str, Any], said: 
 
 
 def bind_target(columns: Mapping[str, Column], loss: Loss, read: Iterable[str]) -> str:
-    """Return the column that a loss names, else the data's only target. Raises ``Unbound``."""
+    """Return the column that a loss names, else the data's only target; of one that compares nothing, what is read.
+
+    Raises ``Unbound``.
+    """
+    if not loss.compares:
+        return next(iter(read))
     if loss.target is not None:
         if loss.target not in columns:
             raise Unbound(f"the data have no column `{loss.target}`", f"their columns are {_listed(columns)}")

@@ -41,7 +41,8 @@ class Loss(Ingredient):
     - ``binary``: scores for yes or no, and 0 or 1 in float32, in the output's shape.
     - ``numbers``: real numbers, and a target in the output's shape, float32.
 
-    ``odds`` says that a score above 0 means yes; ``metrics`` are measured unless the recipe says others.
+    ``odds`` says that a score above 0 means yes; ``metrics`` are measured unless the recipe says others; without
+    ``compares``, the target means nothing.
     """
 
     scale: Weight = 1.0
@@ -51,6 +52,7 @@ class Loss(Ingredient):
 
     task: ClassVar[Task] = "numbers"
     odds: ClassVar[bool] = True
+    compares: ClassVar[bool] = True
     metrics: ClassVar[tuple[str, ...]] = ()
 
     @property
@@ -242,6 +244,24 @@ class KLDivLoss(Loss):
     @property
     def memory(self) -> LossMemory:
         return LossMemory(4, 16, 8, False)
+
+
+class MinimizedOutput(Loss):
+    """The mean of the output itself, which is made small: a penalty, or a loss that the network works out.
+
+    It reads no target, so a network may have it for an output beside others.
+    """
+
+    name = "minimize"
+    torch = "netspec.train.optimize.criteria.mean"
+    compares = False
+
+    @property
+    def memory(self) -> LossMemory:
+        return LossMemory(0, 0, 4, False)
+
+    def misfit(self, output: Tensor, column: Column) -> str | None:
+        return None
 
 
 class PerceptronLoss(Loss):

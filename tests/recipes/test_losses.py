@@ -56,6 +56,11 @@ def weighted_binary_cross_entropy(output: Array, target: Array) -> float:
     return float(-(3 * target * np.log(chance) + (1 - target) * np.log(1 - chance)).mean())
 
 
+@LOSSES.add("minimize")
+def minimized(output: Array, target: Array) -> float:
+    return float(output.mean())
+
+
 @LOSSES.add("mse")
 def mean_squared_error(output: Array, target: Array) -> float:
     return float(((output - target) ** 2).mean())

@@ -137,6 +137,21 @@ def test_stopped_in_the_middle_of_an_epoch_it_goes_on(tmp_path: Path):
     assert epochs[0] == epochs[1]
 
 
+@pytest.mark.parametrize("noise", ["std: 0.5, when: training", "distribution: bernoulli, p: 0.9"])
+def test_noise_goes_on_bit_for_bit(tmp_path: Path, noise: str):
+    text = small.SPEC.replace(
+        "  - dropout: dropout\n", f"  - noise: {{{noise}}}\n  - multiply: {{from: [bent, prev]}}\n"
+    )
+    text = text.replace("  - relu\n", "  - relu: {name: bent}\n").replace(", dropout: 0.2", "")
+    graph = small.graph(tmp_path, text, epochs="2")
+    small.begin(graph, tmp_path / "whole").go()
+    run = small.begin(graph, tmp_path / "stopped")
+    stop_after(run, 3)
+    assert run.go().interrupted
+    small.begin(graph, tmp_path / "stopped").go()
+    assert small.losses(tmp_path / "stopped") == small.losses(tmp_path / "whole")
+
+
 @pytest.mark.parametrize("optimizer", [name for name in ingredients("optimizer") if name != "newton"])
 def test_every_optimizer_goes_on_bit_for_bit(tmp_path: Path, optimizer: str):
     batch = "null" if optimizer == "lbfgs" else "20"

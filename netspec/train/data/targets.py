@@ -24,7 +24,7 @@ def judged(
     only = [name for name, column in data.columns.items() if column.target]
     for output, loss in losses.items():
         name = loss.target if loss.target is not None else only[0] if len(only) == 1 else None
-        if name is None or name not in data.columns or not _in_memory(data):
+        if not loss.compares or name is None or name not in data.columns or not _in_memory(data):
             continue
         if loss.per_class:
             data = as_classes(data, name, getattr(loss, "ignore_index", None), ranks[output] - 2, trained)

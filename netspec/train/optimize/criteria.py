@@ -16,6 +16,11 @@ def perceptron(output: Tensor, target: Tensor) -> Tensor:
     return torch.where(margin <= 0, -margin, torch.zeros_like(margin)).mean()
 
 
+def mean(output: Tensor) -> Tensor:
+    """Return the mean of an output (N, …)."""
+    return output.mean()
+
+
 def kl_divergence(output: Tensor, target: Tensor) -> Tensor:
     """Return KL(target ‖ softmax(output)) in nats, summed over the last dimension and averaged over the others."""
     return F.kl_div(F.log_softmax(output, -1), target, reduction="none").sum(-1).mean()

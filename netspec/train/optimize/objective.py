@@ -121,6 +121,8 @@ def criterion(loss: Loss, padding: int | None) -> Callable[[Tensor, Tensor], Ten
     weights = {name: torch.tensor(keywords.pop(name)) for name in WEIGHTS if name in keywords}
     if loss.per_class and padding is not None:
         keywords.setdefault("ignore_index", padding)
+    if not loss.compares:
+        return lambda output, target: function(output.float())
     function = partial(function, **keywords) if keywords else function
     if weights:
         function = partial(_weighted, function, weights)
