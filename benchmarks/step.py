@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from pairs import Bar, alternate, collector_paused, finish, import_torchvision, judge, ratios, seconds, timed
 from torch import Tensor, nn
-from written import GPT2, AttentionDecoder, CifarResNet, GatedLanguageModel, LanguageModel
+from written import GPT2, AttentionDecoder, CifarResNet, GatedLanguageModel, LanguageModel, Mamba
 
 import netspec
 
@@ -83,6 +83,14 @@ def gpt2() -> tuple[nn.Module, nn.Module]:
     return netspec.load("gpt2").module(), GPT2(50257, 1024, 768, 12, 12)
 
 
+def mamba() -> tuple[nn.Module, nn.Module]:
+    return netspec.load("mamba", vocab=400, width=128, layers=4).module(), Mamba(400, 128, 4)
+
+
+def convnext_tiny() -> tuple[nn.Module, nn.Module]:
+    return netspec.load("convnext_tiny").module(), import_torchvision().models.convnext_tiny()
+
+
 def image(*shape: int) -> list[Tensor]:
     return [torch.randn(shape)]
 
@@ -98,6 +106,8 @@ NETWORKS: dict[str, tuple[Make, Callable[[], list[Tensor]], int]] = {
     "lstm_lm": (lstm_lm, partial(tokens, 28, (4, 35)), 200),
     "lstm_lm_gates": (lstm_lm_gates, partial(tokens, 28, (4, 35)), 200),
     "rnn_attention": (rnn_attention, partial(tokens, 400, (4, 20), (4, 20)), 200),
+    "mamba": (mamba, partial(tokens, 400, (4, 64)), 60),
+    "convnext_tiny": (convnext_tiny, partial(image, 1, 3, 64, 64), 40),
     "gpt2, batch 1": (gpt2, partial(tokens, 50257, (1, 128)), 12),
     "gpt2, batch 8": (gpt2, partial(tokens, 50257, (8, 128)), 4),
 }

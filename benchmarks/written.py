@@ -219,3 +219,72 @@ class GPT2(nn.Module):
         for block in parts["h"]:
             x = block(x)
         return self.lm_head(parts["ln_f"](x))
+
+
+class SelectiveStateSpace(nn.Module):
+    """Mamba's layer as a person writes it: all but the recurrence is done for the whole sequence at once."""
+
+    def __init__(self, width: int, state: int, kernel: int = 4):
+        super().__init__()
+        self.inner, self.state, self.rank = 2 * width, state, -(-width // 16)
+        self.A_log = nn.Parameter(torch.zeros(self.inner, state))
+        self.D = nn.Parameter(torch.zeros(self.inner))
+        self.in_proj = nn.Linear(width, 2 * self.inner, bias=False)
+        self.conv1d = nn.Conv1d(self.inner, self.inner, kernel, padding=kernel - 1, groups=self.inner)
+        self.x_proj = nn.Linear(self.inner, self.rank + 2 * state, bias=False)
+        self.dt_proj = nn.Linear(self.rank, self.inner)
+        self.out_proj = nn.Linear(self.inner, width, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        length = x.size(1)
+        x, gate = self.in_proj(x).chunk(2, dim=-1)
+        x = F.silu(self.conv1d(x.transpose(1, 2))[:, :, :length]).transpose(1, 2)
+        step, reads, writes = self.x_proj(x).split((self.rank, self.state, self.state), dim=-1)
+        step = F.softplus(self.dt_proj(step))
+        decay = torch.exp(step.unsqueeze(-1) * -torch.exp(self.A_log))
+        added = (step * x).unsqueeze(-1) * reads.unsqueeze(2)
+        state = x.new_zeros(x.size(0), self.inner, self.state)
+        states = []
+        for kept, new in zip(decay.unbind(1), added.unbind(1)):
+            state = kept * state + new
+            states.append(state)
+        y = (torch.stack(states, dim=1) @ writes.unsqueeze(-1)).squeeze(-1)
+        return self.out_proj((y + x * self.D) * F.silu(gate))
+
+
+class MambaLayer(nn.Module):
+    """A layer of Mamba, with its norm and shortcut."""
+
+    def __init__(self, width: int, state: int):
+        super().__init__()
+        self.norm = nn.RMSNorm(width, eps=1e-5)
+        self.mixer = SelectiveStateSpace(width, state)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.mixer(self.norm(x))
+
+
+class MambaBackbone(nn.Module):
+    """The layers of Mamba between its embedding and its last norm."""
+
+    def __init__(self, vocab: int, width: int, layers: int, state: int):
+        super().__init__()
+        self.embeddings = nn.Embedding(vocab, width)
+        self.layers = nn.Sequential(*(MambaLayer(width, state) for _ in range(layers)))
+        self.norm_f = nn.RMSNorm(width, eps=1e-5)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.norm_f(self.layers(self.embeddings(ids)))
+
+
+class Mamba(nn.Module):
+    """Mamba with its head, which is tied to the embedding (Gu and Dao 2023)."""
+
+    def __init__(self, vocab: int, width: int, layers: int, state: int = 16):
+        super().__init__()
+        self.backbone = MambaBackbone(vocab, width, layers, state)
+        self.lm_head = nn.Linear(width, vocab, bias=False)
+        self.lm_head.weight = self.backbone.embeddings.weight
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.lm_head(self.backbone(ids))

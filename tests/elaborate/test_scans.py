@@ -16,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from netspec.dims import evaluate
 from netspec.elaborate.passes.sizes import other_sizes
 from netspec.elaborate.steps import scan as scans
-from netspec.graph import Call, Graph, Level
+from netspec.graph import Call, Graph, Level, levels_in
 from netspec.pipeline import compile_spec
 from netspec.runtime.examples import example_inputs
 from netspec.runtime.module import build_module
@@ -184,6 +184,13 @@ def test_what_need_not_be_done_in_every_turn_is_not(compiled: Compile) -> None:
     assert phases(decoder) == {"3": "after", "4": "after", "head": "after"}
     assert phases(body_of_step(decoder, "context")) == {"of_key": "hoisted"}
     assert phases(body_of(compiled(LSTM.replace("REVERSE", "")), "rnn")) == {"ih": "before"}
+
+
+def test_a_selective_scan_keeps_what_needs_the_state_in_its_loop_alone() -> None:
+    states = next(level for level in levels_in(compile_spec("mamba").body) if level.loop is not None)
+    assert [step.name for step in states.steps if step not in states.phases] == ["6", "new"]
+    assert {states.phases[step] for step in states.steps if step.name in ("decay", "added", "out")} == {"before"}
+    assert phases(states)["y"] == "after"
 
 
 def body_of_step(level: Level, name: str) -> Level:

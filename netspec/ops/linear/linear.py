@@ -167,6 +167,9 @@ class MatMul(Op):
     saved_for_backward = "input"
     autocast = "bfloat16"
 
+    def is_batched_over_leading_dims(self, rank: int) -> bool:
+        return rank > 2
+
     def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
         left, right = self.matrices([tensor.shape for tensor in inputs])
         yield left[-1], right[-2], "matmul sums over the input's last dimension and the other's second-to-last"

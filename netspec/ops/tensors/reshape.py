@@ -212,6 +212,9 @@ class Transpose(Reordering):
         axes[first], axes[second] = axes[second], axes[first]
         return axes
 
+    def is_batched_over_leading_dims(self, rank: int) -> bool:
+        return max(self.dim0, self.dim1) < 0 and min(self.dim0, self.dim1) > -rank
+
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return f"{arguments[0]}.transpose({self.dim0}, {self.dim1})"
 
@@ -238,6 +241,9 @@ class Squeeze(Rearrangement):
         if isinstance(size, int) and size != 1:
             raise ShapeError(f"squeeze drops dim {self.dim}, which must be 1 but is {size}", argument="dim")
         return (*shapes[0][:axis], *shapes[0][axis + 1 :])
+
+    def is_batched_over_leading_dims(self, rank: int) -> bool:
+        return -rank < self.dim < 0
 
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return f"{arguments[0]}.squeeze({self.dim})"
@@ -266,6 +272,9 @@ class Unsqueeze(Rearrangement):
     def output_shape(self, *shapes: Shape) -> Shape:
         axis = axis_of(self.dim, len(shapes[0]) + 1)
         return (*shapes[0][:axis], 1, *shapes[0][axis:])
+
+    def is_batched_over_leading_dims(self, rank: int) -> bool:
+        return -rank <= self.dim < 0  # behind the batch, where a scan has its iterations
 
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return f"{arguments[0]}.unsqueeze({self.dim})"
