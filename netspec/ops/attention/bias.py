@@ -1,11 +1,11 @@
-"""Attention that looks at distance: the biases of ALiBi, and the buckets of T5 for learned ones."""
+"""Attention by distance: the biases of ALiBi, and for learned ones the buckets of T5 and the places of Swin."""
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 from netspec.dims import Shape
-from netspec.ops.core.arguments import Positive
+from netspec.ops.core.arguments import INTEGER, Listed, Positive, is_integer
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.roles.torch_form import ForwardCall
@@ -144,3 +144,52 @@ class RelativePositionBuckets(Distances):
             return bucket
         ahead = builder.cast(builder.op("Greater", distance, zero), "int64")
         return builder.op("Add", bucket, builder.op("Mul", ahead, builder.constant(self.per_side())))
+
+
+class RelativePositionIndex(Op):
+    """The place of each pair of a window's elements in Swin's table of biases: -> (A, A) for A elements, int64.
+
+    The table (Liu et al. 2021) has a row for each difference of places, ∏(2·size − 1) of them: a ``parameter``, of
+    which ``take`` reads these rows. ``like`` lends its device.
+    """
+
+    name = "relative_position_index"
+    family = "sequence"
+    main = "window_size"
+    ports = ("like",)
+    optional = ("like",)
+    any_dtype = True
+    saved_for_backward = "nothing"
+
+    window_size: Annotated[Any, Listed("a list of sizes", lambda value: is_integer(value) and value > 0, INTEGER)]
+
+    def infer(self, *inputs: Tensor | None) -> tuple[Tensor, ...]:
+        count = math.prod(self.window_size)
+        return (Tensor((count, count), "int64"),)
+
+    def rows(self) -> list[int]:
+        """The number of each element, such that the difference of two is that of their places in the table."""
+        made = [0]
+        for size in self.window_size:
+            made = [(2 * size - 1) * row + at for row in made for at in range(size)]
+        return made
+
+    def statements(self, forward: ForwardCall) -> list[str]:
+        rows = forward.fresh("rows")
+        device = "".join(f", device={name}.device" for name in forward.present)
+        places = forward.fresh("places")
+        lines = [f"{places} = torch.arange({math.prod(self.window_size)}{device})"]
+        terms, inner, step = [], 1, 1
+        for size in reversed(self.window_size):
+            outer = f"{places} // {inner}" if inner > 1 else places
+            terms.append(f"{outer} % {size} * {step}" if step > 1 else f"{outer} % {size}")
+            inner, step = inner * size, step * (2 * size - 1)
+        lines.append(f"{rows} = {' + '.join(reversed(terms))}")
+        return [*lines, forward.assign(f"{rows}.unsqueeze(1) - {rows} + {max(self.rows())}")]
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor | None]) -> Any:
+        rows, most = self.rows(), max(self.rows())
+        return builder.op("Sub", builder.constant([[row + most] for row in rows]), builder.constant(rows))
+
+    def detail(self) -> str:
+        return "×".join(map(str, self.window_size))

@@ -115,6 +115,15 @@ WHOLE: Mapping[str, tuple[str, Sequence[str]]] = {
     "fold": ("{x: [N, 36, 16]}", ["fold: {output_size: [8, 8], kernel_size: 3, stride: 2, padding: 1}"]),
     "grid_sample": ("{x: [N, 3, 32, 32], places: [N, 8, 8, 2]}", ["grid_sample: {input: x, grid: places}"]),
     "affine_grid": ("{x: [N, 2, 3]}", ["affine_grid: [32, 32]"]),
+    "relative_position_index": (
+        "{x: [N, 49, 49]}",
+        [
+            "relative_position_index: {name: places, window_size: [7, 7]}",
+            "parameter: {name: table, shape: [169]}",
+            "take: {input: table, index: places}",
+            "add: {from: [prev, x]}",
+        ],
+    ),
     "reshape": ("{x: [N, 16]}", ["reshape: [N, 4, 4]"]),
     "transpose": ("{x: [N, 8, 16]}", ["transpose: {dim0: 1, dim1: 2}"]),
     "unsqueeze": ("{x: [N, 16]}", ["unsqueeze: 1"]),

@@ -18,6 +18,8 @@ from netspec.train.names import import_torchvision
     several("alibi", "N T 4", "N S 4", num_heads=6),
     several("alibi", "N T int64<9", None, num_heads=1),
     several("relative_position_buckets", "N T 4", None),
+    several("relative_position_index", None, window_size=[3, 2]),
+    several("relative_position_index", "N T 4", window_size=[2, 3, 2]),
     several("relative_position_buckets", "N T 4", "N S 4", num_buckets=8, max_distance=9, bidirectional=False),
 )
 def test_matches_torch(case: OpCase) -> None:
@@ -37,6 +39,19 @@ def test_buckets_are_t5s(buckets: int, most: int, both: bool) -> None:
     made = run_lines(case.op(), None, case.tensors(), [torch.zeros(1200, 4), None], {0})[0]
     distance = torch.arange(1200) - torch.arange(1200).unsqueeze(1)
     assert made.equal(T5Attention._relative_position_bucket(distance, both, buckets, most))
+
+
+@pytest.mark.slow  # imports torchvision
+@pytest.mark.parametrize("window", [[7, 7], [3, 5]])
+def test_the_index_is_swins(window: list[int]) -> None:
+    import_torchvision()
+    from torchvision.models.swin_transformer import ShiftedWindowAttention
+
+    case = several("relative_position_index", None, window_size=window)
+    made = run_lines(case.op(), None, case.tensors(), [None], {0})[0]
+    theirs = ShiftedWindowAttention(8, window, [0, 0], 2)
+    assert made.flatten().equal(theirs.relative_position_index)
+    assert made.max() + 1 == len(theirs.relative_position_bias_table)
 
 
 @pytest.mark.slow
