@@ -92,6 +92,28 @@ def pool(draw: Draw) -> Drawn:
     return {"x": spatial(draw, rank)}, {f"{kind}_pool{rank}d": arguments}
 
 
+def patches(draw: Draw) -> Drawn:
+    windows = {"kernel_size": each(draw, 2, 1, 4), "stride": each(draw, 2, 1, 3)}
+    step = draw.choice(
+        [
+            {"unfold": {**windows, "padding": each(draw, 2, 0, 2), "dilation": each(draw, 2, 1, 2)}},
+            {"lp_pool2d": {**windows, "norm_type": 2, "ceil_mode": draw.random() < 0.5}},
+        ]
+    )
+    return {"x": spatial(draw, 2)}, step
+
+
+def signal(draw: Draw) -> Drawn:
+    stretches = {"n_fft": draw.randint(4, 9), "hop_length": draw.randint(1, 4), "center": draw.random() < 0.6}
+    step = draw.choice(
+        [
+            {"stft": {**stretches, "pad_mode": draw.choice(["constant", "reflect", "replicate", "circular"])}},
+            {"rfft": {"dim": draw.choice([0, 1, -1])}},
+        ]
+    )
+    return {"x": ["N", "T"]}, step
+
+
 def adaptive_pool(draw: Draw) -> Drawn:
     rank = draw.choice([1, 2, 3])
     kind = draw.choice(["max", "avg"])
@@ -330,6 +352,8 @@ def chained(draw: Draw) -> Drawn:
 
 KINDS: tuple[Callable[[Draw], Drawn], ...] = (
     convolution,
+    patches,
+    signal,
     transposed,
     pool,
     adaptive_pool,

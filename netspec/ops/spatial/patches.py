@@ -10,7 +10,7 @@ from netspec.ops.core.arguments import PerDimension, Sizes, spell_window, spread
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.sizes import find, size_vectors, spell_size
-from netspec.ops.core.tensors import ShapeError, Tensor, known, need_rank
+from netspec.ops.core.tensors import Bound, ShapeError, Tensor, known, need_rank
 from netspec.ops.core.window import LAYOUT, padded, slide
 from netspec.ops.tensors.create import count_up
 
@@ -56,6 +56,11 @@ class UnfoldWindows(Columns):
         need_rank(self.name, shapes[0], 4, layout=LAYOUT[2])
         batch, channels, *spatial = shapes[0]
         return (batch, channels * math.prod(self.kernel()), product(self.count(tuple(spatial))))
+
+    def bounds(self, *inputs: Tensor) -> Iterable[Bound]:
+        """Yield the bound that a window fits along each dimension, which the product of both does not tell."""
+        for count, kernel in zip(self.count(inputs[0].shape[2:]), self.kernel()):
+            yield Bound(count, f"unfold takes a size that {kernel} elements of a window fit into", least=1)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         before = spread(self.padding, 2)
