@@ -50,6 +50,15 @@ CASES = [
     several("slice", "N T 4", dim=1, start=1),
     several("gru_cell", "N 4", "N 6", hidden_size=6),
     several("parameter", shape=[1, 4]),
+    several("topk", "N T 4", k=2),
+    several("take", "N T 4", "S 2 int64<4", dim=2),
+    several("scatter", "N T 4", "N T 4 int64<4", "N T 4", dim=2, reduce="sum"),
+    several("sliding_windows", "N T 4", dimension=1, size=2),
+    several("meshgrid", "N", "T"),
+    several("diagonal", "N T T", dim1=1, dim2=2),
+    several("eye", "N T", n=T),
+    several("linspace", "N T", start=0, end=1, steps=T),
+    several("einsum", "N T 4", "S 4", equation="...a,sa"),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import textwrap
 from collections import Counter
@@ -27,6 +28,7 @@ PROPERTIES = {"T", "mT", "H", "mH", "real", "imag"}
 STRUCTURES = {"repeat"}
 ARGUMENTS = {"dim", "keepdim", "like", "reduce", "value"}
 HELPERS = {"boolean_dispatch", "assert_int_or_pair", "handle_torch_function"}
+ROWS = torch_table()
 ALL = {name for names in NAMESPACES.values() for name in names}
 
 
@@ -60,7 +62,7 @@ def test_the_names_are_torchs(snapshot: Callable[[Path, str], None]) -> None:
 
 
 def test_the_page_is_what_the_command_prints(snapshot: Callable[[Path, str], None]) -> None:
-    snapshot(ROOT / "docs" / "torch.md", show_table(torch_table()))
+    snapshot(ROOT / "docs" / "torch.md", show_table(ROWS))
 
 
 def test_every_callable_is_said_in_one_place() -> None:
@@ -72,7 +74,7 @@ def test_every_callable_is_said_in_one_place() -> None:
 
 
 def test_what_an_op_is_named_after_is_not_left_out() -> None:
-    rows = {row.name: row for row in torch_table()}
+    rows = {row.name: row for row in ROWS}
     of_ops = {name for op in OPS.values() for name in claims(op)} & ALL
     assert {name for name in of_ops if not rows[name].is_covered} == {"Tensor.coalesce", "Tensor.equal"}
 
@@ -82,13 +84,45 @@ def test_compositions_are_of_ops_that_there_are() -> None:
     assert words - {*OPS, *library.names(), *ingredients("loss"), *STRUCTURES, *ARGUMENTS} == set()
 
 
+OTHER_NAMES = {
+    *{"args", "kwargs", "_stacklevel", "implicit", "input", "self", "other", "tensors", "training", "inplace"},
+    *{"weight", "bias", "running_mean", "running_var"},  # an op that learns has its own
+    *{"dtype", "device", "layout", "pin_memory", "memory_format", "generator", "out", "output_size"},
+    *{"sizes", "size", "split_size", "split_sizes", "repeats", "value", "logits", "from", "to"},
+}
+"""Arguments that have another name in a spec, or none there."""
+
+
+def arguments(name: str) -> set[str]:
+    """The arguments that a function or a method of torch takes, but for those that no op has."""
+    place, _, word = name.partition(".")
+    if place == "F":
+        function = getattr(F, word)
+        written = {*inspect.signature(function).parameters} if inspect.isfunction(function) else set()
+        return written - OTHER_NAMES
+    schemas = torch._C._jit_get_schemas_for_operator(f"aten::{word}") if place == "Tensor" else []
+    of_tensors = [each for each in schemas if each.arguments and str(each.arguments[0].type) == "Tensor"]
+    plain = [each for each in of_tensors if not any("str" in str(given.type) for given in each.arguments[1:2])]
+    found = {given.name for each in plain for given in each.arguments if not given.is_out}
+    return found - OTHER_NAMES
+
+
+@pytest.mark.parametrize("name", list(OPS))
+def test_an_op_names_the_arguments_that_it_does_not_take(name: str) -> None:
+    op = OPS[name]
+    rows = {row.name: row for row in ROWS if row.text == f"`{name}`"}
+    taken = {*op.model_fields, *op.ports, *op.without}
+    lacking = {each: arguments(each) - taken for each in (*claims(op), *op.covers) if each in rows}
+    assert {each: lost for each, lost in lacking.items() if lost} == {}
+
+
 def test_95_in_100_are_covered() -> None:
-    covered, counted = share(torch_table())
+    covered, counted = share(ROWS)
     assert covered >= 0.95 * counted
 
 
 def test_a_callable_is_found_with_and_without_its_namespace() -> None:
-    rows = torch_table()
+    rows = ROWS
     assert find_rows(rows, "Conv2d") == find_rows(rows, "torch.nn.Conv2d") == "nn.Conv2d: conv2d"
     assert find_rows(rows, "relu") == "F.relu: relu\nTensor.relu: relu"
     assert find_rows(rows, "Tensor.svd").startswith("Tensor.svd: left out. ONNX has no such decomposition")

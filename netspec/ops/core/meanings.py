@@ -145,8 +145,8 @@ MEANINGS = {
     "weight": "how far to go from the one to the other, where no `weights` are given",
     "weight_norm": "whether the weight is learned as its norms and its directions",
     "win_length": "the length of the window, in the middle of a stretch; default: all of it",
-    "window_size": "the sizes of the window",
     "window": "the periodic window that weighs a stretch; default: all alike",
+    "window_size": "the sizes of the window",
 }
 """The meaning of each argument by its name."""
 

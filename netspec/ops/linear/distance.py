@@ -149,6 +149,7 @@ class CDist(VectorComparison):
     """Distances of all rows of the one from all of the other (``torch.cdist``): (…, P, A), (…, R, A) -> (…, P, R)."""
 
     name = "cdist"
+    without = ("compute_mode",)
     functional = "torch.cdist"
     main = "p"
     keyword_main = True

@@ -75,6 +75,7 @@ class Add(Infix):
     """Sum of its inputs, x + y: shapes broadcast as in torch."""
 
     name = "add"
+    without = ("alpha",)
     functional = "torch.add"
     sign = "+"
     onnx_type = "Add"
@@ -84,6 +85,7 @@ class Subtract(Infix):
     """The first input minus the others, x − y: shapes broadcast as in torch."""
 
     name = "subtract"
+    without = ("alpha",)
     functional = "torch.subtract"
     sign = "-"
     onnx_type = "Sub"
@@ -106,6 +108,7 @@ class Divide(Infix):
     """The first input divided by the others, x / y: shapes broadcast as in torch."""
 
     name = "divide"
+    without = ("rounding_mode",)
     functional = "torch.divide"
     sign = "/"
     any_dtype = False

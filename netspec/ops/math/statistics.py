@@ -14,6 +14,8 @@ from netspec.ops.math.reduce import Reduction
 class Spread(Reduction):
     """Base of variance and standard deviation."""
 
+    without = ("unbiased",)
+
     correction: int = 1
 
     def bounds(self, *inputs: Tensor) -> Iterable[Bound]:

@@ -90,6 +90,7 @@ class DiagEmbed(Rearrangement):
     """Matrices with the last dimension on a diagonal, 0 elsewhere (``torch.diag_embed``): (…, A) -> (…, A, A)."""
 
     name = "diag_embed"
+    without = ("dim1", "dim2")
     functional = "torch.diag_embed"
     main = "offset"
 

@@ -69,6 +69,9 @@ class Linspace(Op):
 
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor | None]) -> str:
         steps = spell_size(self.name, self.steps, arguments, inputs)
+        if not isinstance(self.steps, int):  # torch.export would fix the number of steps of a linspace
+            step = f"{spell_number(self.end - self.start)} / max({steps} - 1, 1)"
+            return f"torch.arange({steps}{on_device(arguments)}) * ({step}) + {spell_number(self.start)}"
         return f"torch.linspace({spell_number(self.start)}, {spell_number(self.end)}, {steps}{on_device(arguments)})"
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor | None]) -> Any:

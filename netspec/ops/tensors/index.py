@@ -86,6 +86,7 @@ class Gather(Rearrangement):
     """Elements along ``dim`` by their numbers (``torch.gather``): input (…, A, …), index (…, B, …) -> (…, B, …)."""
 
     name = "gather"
+    without = ("sparse_grad",)
     functional = "torch.gather"
     main = "dim"
     ports = ("input", "index")

@@ -96,6 +96,7 @@ class RepeatInterleave(Rearrangement):
     """Repeats each entry of a dimension, side by side (``torch.repeat_interleave``): (…, A, …) -> (…, n·A, …)."""
 
     name = "repeat_interleave"
+    without = ("output_size",)
     functional = "torch.repeat_interleave"
     main = "repeats"
 
