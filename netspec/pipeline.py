@@ -9,6 +9,7 @@ torch) and ``runtime`` (what needs it).
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,10 @@ from netspec.syntax import DEFAULT, FileLimits, SyntaxNode, parse, read_source
 
 if TYPE_CHECKING:
     from netspec.sources.imports import Tree
+
+
+LEADS_ELSEWHERE = re.compile(r"\b(extends|import|use)\b")
+"""Words in a text that may take something from another file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,7 @@ def load_source(
         report.raise_if_any()
     assert document is not None
     sources: list[Source] = []
-    if any(word in source.text for word in ("extends", "import", "use")):
+    if LEADS_ELSEWHERE.search(source.text):
         from netspec.sources.imports import DISK  # most specs need no other file
         from netspec.sources.networks import link
 

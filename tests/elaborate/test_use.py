@@ -12,8 +12,10 @@ import netspec
 from netspec import zoo
 from netspec.checks.check import check_loaded
 from netspec.diagnostics import Diagnostic, SpecError
+from netspec.emit.source import emit_source
 from netspec.graph import Graph, walk, walk_state
 from netspec.pipeline import compile_loaded, compile_spec, load_spec
+from netspec.runtime.module import build_module
 
 HEAD = "netspec: 1\nname: net\ninputs: {image: [N, 3, H, W]}\n"
 INNER = """\
@@ -121,6 +123,18 @@ def test_a_whole_network_is_as_it_is_by_itself():
 
 def _is_conv(step: object) -> bool:
     return getattr(getattr(step, "op", None), "name", "") == "conv2d"
+
+
+def test_the_source_fills_what_is_below_a_network_by_its_class():
+    text = (
+        HEAD
+        + "network: [use: {name: it, network: resnet18, upto: layer2}, conv2d: {out_channels: 4, kernel_size: 1}]\n"
+    )
+    graph = compile_loaded(netspec.pipeline.load_source(netspec.diagnostics.Source("net.yaml", text)))
+    source = emit_source(graph).text
+    assert 'for module in self.get_submodule("it").modules():' in source
+    module = build_module(graph)
+    assert module.get_parameter("it.conv1.weight").std().item() == pytest.approx((2 / (64 * 49)) ** 0.5, rel=0.05)
 
 
 def test_its_parameters_blocks_and_dimensions_are_its_own(tmp_path: Path):

@@ -5,7 +5,7 @@ The same text is what ``netspec source`` prints and what the runtime executes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 from textwrap import wrap
@@ -243,6 +243,13 @@ def _path_rule(rule: InitRule, graph: Graph) -> Iterator[str]:
     if len(paths) == 1:
         yield f"{INDENT * 2}{_init_call(rule, f'self.get_parameter({literal(paths[0])})')}"
         return
+    level = rule.pattern.partition("*")[0].rstrip(".")
+    kind = _kind_below(level, paths, graph) if level and len(paths) > MOST_PATHS else None
+    if kind is not None:
+        yield f"{INDENT * 2}for module in self.get_submodule({literal(level)}).modules():"
+        yield f"{INDENT * 3}if isinstance(module, {kind[0]}):"
+        yield f"{INDENT * 4}{_init_call(rule, f'module.{kind[1]}')}"
+        return
     ending = rule.pattern.rpartition("*")[2]
     meant = [key for *_, key in walk_parameters(graph.body) if key.endswith(ending)]
     if len(paths) > MOST_PATHS and ending and meant == paths:
@@ -255,6 +262,20 @@ def _path_rule(rule: InitRule, graph: Graph) -> Iterator[str]:
         yield f"{INDENT * 3}{literal(path)},"
     yield f"{INDENT * 2}):"
     yield f"{INDENT * 3}{_init_call(rule, 'self.get_parameter(path)')}"
+
+
+def _kind_below(level: str, paths: Sequence[str], graph: Graph) -> tuple[str, str] | None:
+    """Return the class and the parameter that tell these paths from all others below a level, if there are such."""
+    below = [(path, step.op, step) for path, step, _ in walk(graph.body) if isinstance(step, Node)]
+    below = [each for each in below if each[0].startswith(f"{level}.")]
+    named = {path.rpartition(".")[2] for path in paths}
+    homes = {path.rpartition(".")[0] for path in paths}
+    kinds = {op.torch for path, op, _ in below if path in homes}
+    alike = [(path, step) for path, op, step in below if {op.torch} == kinds]
+    if len(named) != 1 or len(kinds) != 1 or None in kinds or {path for path, _ in alike} != homes:
+        return None
+    (name,), (kind,) = named, kinds
+    return (kind, name) if kind and name.isidentifier() and all(name in step.parameters for _, step in alike) else None
 
 
 def _init_call(rule: InitRule, target: str) -> str:
