@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -69,12 +69,23 @@ class Expanded(NamedTuple):
 
 
 def expand_network(
-    context: Context, given: Given, parameters: Scope, inputs: Mapping[str, Value], part: NetworkPart, path: str
+    context: Context,
+    given: Given,
+    parameters: Scope,
+    inputs: Mapping[str, Value],
+    part: NetworkPart,
+    path: str,
+    is_unique: bool,
 ) -> Expanded:
-    """Expand a network for values of its parameters and inputs. Every fault is reported."""
+    """Expand a network for values of its parameters and inputs. Every fault is reported.
+
+    ``is_unique`` says that the level at ``path`` is the only one that the step makes, so that its parameters may be
+    tied.
+    """
     before = context.budget.layers
     inner = inner_context(context, given, parameters, inputs)
     builder = LevelBuilder("block", given.title, given.spec.network[0].span, path)
+    builder.is_unique = is_unique
     formal = {name: Value(value.tensor, value.optional) for name, value in inputs.items()}
     builder.declared = [(value, value, name) for name, value in formal.items()]
     builder.names = {**dict.fromkeys(given.spec.inputs, ABSENT), **formal}
@@ -85,7 +96,7 @@ def expand_network(
     values = {name: inner.globals[name] for name in given.spec.params}
     level, _ = builder.close(context.cache.interned, outputs, values)
     if shortened:
-        steps = needed_steps(level.steps, level.outputs)
+        steps = needed_steps(level.steps, level.outputs, path)
         level = context.cache.interned.level(replace(level, steps=tuple(steps)))
     rules = initial_values(inner, given, level, whole=not shortened)
     return Expanded(level, context.budget.layers - before, rules)
@@ -250,8 +261,11 @@ def part_outputs(inner: Context, frame: Frame, given: Given, last: Value | None,
     return outputs
 
 
-def needed_steps(steps: Iterable[Step], outputs: Iterable[Value]) -> list[Step]:
-    """Return the steps that some of the outputs depend on, and those whose weights such a step has."""
+def needed_steps(steps: Iterable[Step], outputs: Iterable[Value], path: str) -> list[Step]:
+    """Return the steps that some of the outputs depend on, and those whose weights such a step has.
+
+    ``path`` is that of the level, which the keys of tied parameters begin with.
+    """
     needed, modules = set(outputs), set[str]()
     kept = []
     for step in reversed([*steps]):
@@ -260,9 +274,17 @@ def needed_steps(steps: Iterable[Step], outputs: Iterable[Value]) -> list[Step]:
         kept.append(step)
         needed.update(step.inputs)
         modules.add(step.shares.partition(".")[0])
-        if isinstance(step, Node):
-            modules.update(target.partition(".")[0] for _, target in step.ties)
+        modules.update(target.removeprefix(f"{path}.").partition(".")[0] for target in tied_to(step))
     return kept[::-1]
+
+
+def tied_to(step: Step) -> Iterator[str]:
+    """Yield the keys of the parameters that those in a step are tied to."""
+    if isinstance(step, Node):
+        yield from (target for _, target in step.ties)
+    elif step.body.has_ties:
+        for inner in step.body.steps:
+            yield from tied_to(inner)
 
 
 def initial_values(inner: Context, given: Given, level: Level, whole: bool) -> tuple[InitRule, ...]:

@@ -262,6 +262,23 @@ def test_layers_and_levels_are_bounded_together(tmp_path: Path):
     assert "nested more than 32 levels deep" in message(path)
 
 
+def test_tied_parameters_are_tied_in_each_use(tmp_path: Path):
+    inner = "netspec: 1\nname: inner\ninputs: {x: [N, M, D]}\nnetwork:\n  - linear: {name: a, out_features: 6}\n"
+    inner += "  - relu\n  - linear: {name: b, out_features: 6, tie: {weight: a.weight}}\n"
+    steps = "  - use: {name: one, network: inner.yaml}\n  - use: {name: two, network: inner.yaml}"
+    module = netspec.load(write(tmp_path, steps, inner)).module()
+    for used in (module.one, module.two):
+        assert used.a.weight is used.b.weight
+    assert module.one.a.weight is not module.two.a.weight
+    steps = "  - repeat: {count: 2, name: h, body: [use: {name: own, network: inner.yaml}]}"
+    module = netspec.load(write(tmp_path, steps, inner)).module()
+    first, second = (module.get_submodule(f"h.{at}.own") for at in range(2))
+    assert first.a.weight is first.b.weight
+    assert first.a.weight is not second.a.weight
+    block = "inputs: {x: [N, L, 6]}\nblocks: {it: {body: [use: inner.yaml]}}"
+    assert message(write(tmp_path, "  - it", inner, block)).startswith("`tie` is allowed in the network")
+
+
 @pytest.mark.slow
 def test_the_zoo_can_be_used(tmp_path: Path):
     """Every network of one input, as a step: its keys are the same, behind a name."""
@@ -269,7 +286,7 @@ def test_the_zoo_can_be_used(tmp_path: Path):
         spec = load_spec(file).spec
         graph = compile_spec(file)
         value = next(iter(graph.inputs.values()))
-        if len(graph.inputs) > 1 or "tie:" in file.read_text():  # parameters are tied in the whole network alone
+        if len(graph.inputs) > 1:
             continue
         shape = ", ".join(map(str, value.shape))
         head = f"dims: {dict(graph.sizes)}\ninputs: {{x: {{shape: [{shape}], dtype: {value.tensor.dtype}}}}}"

@@ -28,7 +28,7 @@ def read_ties(context: Context, frame: Frame, entry: Entry | None) -> dict[str, 
     if entry is None:
         return {}
     key, node = entry
-    if outermost(frame.builder).kind != "network":
+    if not outermost(frame.builder).is_unique:
         help = "in a block, all copies would be tied to one parameter: tie them where the block is called"
         message = "`tie` is allowed in the network and its groups and loops, not in a block"
         raise context.reader.error("bad-argument", message, key.span, help=help)

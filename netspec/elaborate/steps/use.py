@@ -10,6 +10,7 @@ from netspec.elaborate.building.level_inputs import Reads, level_inputs
 from netspec.elaborate.building.nodes import add_step, mark_training
 from netspec.elaborate.building.references import reference_text
 from netspec.elaborate.building.step_names import step_name
+from netspec.elaborate.building.ties import outermost
 from netspec.elaborate.context import Context, Frame, elaborates
 from netspec.elaborate.reading.scope import Scope
 from netspec.elaborate.reading.values import AlreadyReported, bounded, declared_type
@@ -92,7 +93,7 @@ def elaborate(context: Context, frame: Frame, step: Use, prev: Value | None, def
     if inputs is None:
         raise AlreadyReported
     with context.reader.through(f"network {given.key}, {path} ({context.at(step.span)})"):
-        level, _, rules = expanded(context, given, parameters, inputs, part, path)
+        level, _, rules = expanded(context, frame, given, parameters, inputs, part, path)
     outputs = tuple(Value(value.tensor) for value in level.outputs)
     mark_training(context, frame, inputs.values(), outputs, step.span)
     named = step.is_named
@@ -103,9 +104,15 @@ def elaborate(context: Context, frame: Frame, step: Use, prev: Value | None, def
 
 
 def expanded(
-    context: Context, given: Given, parameters: Scope, inputs: Mapping[str, Value], part: NetworkPart, path: str
+    context: Context,
+    frame: Frame,
+    given: Given,
+    parameters: Scope,
+    inputs: Mapping[str, Value],
+    part: NetworkPart,
+    path: str,
 ) -> Expanded:
-    """The network as a level, expanded once for all steps that use it alike."""
+    """The network as a level, expanded once for all steps that use it alike, unless parameters in it are tied."""
     chosen = given.variant.key.text if given.variant else None
     read = tuple((name, value.tensor, value.optional) for name, value in inputs.items())
     memo = given.spec, chosen, hashable(parameters), read, part.words, context.requirements.training
@@ -117,7 +124,11 @@ def expanded(
         return known
     context.budget.charge_iterations(5, given.span)  # an expansion costs about as much
     context.networks[memo] = None  # as long as it has not come to a good end
-    made = context.networks[memo] = expand_network(context, given, parameters, inputs, part, path)
+    is_unique = outermost(frame.builder).is_unique
+    made: Expanded = expand_network(context, given, parameters, inputs, part, path, is_unique)
+    context.networks[memo] = made
+    if made.level.has_ties:  # by their keys, which begin with this step's path
+        del context.networks[memo]
     return made
 
 
