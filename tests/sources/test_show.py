@@ -12,8 +12,8 @@ from netspec.graph import Graph, Node, visits, walk_state
 from netspec.pipeline import compile_loaded, compile_spec, load_spec, show_spec
 from netspec.sources.showing import show
 
-PARTS = "netspec: 1\nimport: [deeper/more.yaml]\nblocks:\n  # squeezes\n  half: {body: [full, linear: 3]}  # a third\n"
-MORE = "netspec: 1\nblocks: {full: {body: [use: {network: inner.yaml, params: {width: 5}}]}}\n"
+PARTS = "netspec: 1\nimport: [deeper/more.yaml]\nblocks:\n  # squeezes\n  half: {body: [whole, linear: 3]}  # a third\n"
+MORE = "netspec: 1\nblocks: {whole: {body: [use: {network: inner.yaml, params: {width: 5}}]}}\n"
 INNER = "netspec: 1\nname: inner\nextends: base.yaml\nparams: {width: 7}\n"
 BASE = """\
 netspec: 1
