@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Union
 
 from netspec.dataclass import dataclass
@@ -124,6 +124,10 @@ class Structure(Form):
     def __init_subclass__(cls) -> None:
         if cls.known_as:
             STRUCTURES[cls.known_as] = cls
+
+    def choice(self, holds: Callable[[Written, str], bool]) -> Sequence[Step] | None:
+        """Return the steps that stand in its place, where it only chooses them; ``holds`` judges a condition."""
+        return None
 
     def bound_names(self) -> Iterable[str]:
         """Return the names that it gives to steps beside its own."""

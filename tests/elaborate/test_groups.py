@@ -211,3 +211,26 @@ outputs: {a: heads.a, b: heads.b}
 """
     )
     assert sorted(module.state_dict()) == ["heads.a.bias", "heads.a.weight", "heads.b.0.bias", "heads.b.0.weight"]
+
+
+LONE_CHOICE = (
+    HEAD
+    + """inputs: {x: [N, 8]}
+network:
+  - repeat:
+      name: h
+      count: 3
+      index: i
+      body:
+        - if:
+            test: i > 1
+            then: [linear: 8, relu]
+            else:
+              - if: {test: i == 0, then: [linear: 9], else: [sequential: [linear: 8]]}
+"""
+)
+
+
+def test_a_lone_choice_in_a_turn_is_the_step_that_it_chooses() -> None:
+    keys = [f"h.{key}.{part}" for key in ("0", "1.0", "2.0") for part in ("weight", "bias")]
+    assert [*built(LONE_CHOICE)[1].state_dict()] == keys

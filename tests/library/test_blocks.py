@@ -274,6 +274,7 @@ def test_feed_forward_is_torchvision_s(step: str, theirs: Callable[[Any], nn.Mod
         ("mbconv: {out_channels: 16, expanded_channels: 8, kernel_size: 5, stride: 2}", lambda *_: mbconv(1, 5, 2, 16)),
         ("mbconv: {out_channels: 8, expanded_channels: 48, eps: 0.1}", lambda *_: mbconv(6, 3, 1, 8, eps=0.1)),
         ("fused_mbconv: {out_channels: 8}", lambda *_: mbconv(4, 3, 1, 8, fused=True)),
+        ("aspp: {out_channels: 6, rates: [1, 3]}", lambda *_: aspp()),
         ("convnext_block: {layer_scale: 0.5}", lambda *_: convnext_block()),
         (
             "fused_mbconv: {out_channels: 6, expanded_channels: 8, kernel_size: 5, stride: 2, eps: 0.1}",
@@ -293,6 +294,11 @@ def mbconv(ratio: int, kernel: int, stride: int, out: int, fused: bool = False, 
     named = "FusedMBConv" if fused else "MBConv"
     setting = getattr(home, f"{named}Config")(ratio, kernel, stride, 8, out, 1)
     made: nn.Module = getattr(home, named)(setting, 0.1, partial(nn.BatchNorm2d, eps=eps))
+    return made
+
+
+def aspp() -> nn.Module:
+    made: nn.Module = torchvision.models.segmentation.deeplabv3.ASPP(8, [1, 3], 6)
     return made
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 import torch
@@ -30,19 +30,20 @@ def words_of(node: SyntaxNode) -> tuple[str | bool, ...]:
     return (node.value,) if isinstance(node, ScalarNode) and isinstance(node.value, (str, bool)) else ()
 
 
-def _forms() -> list[str]:
-    """The first build of each family with these values for all parameters that are words, or true or false."""
+def forms(names: Iterable[str]) -> list[str]:
+    """Return the first build of each family with these values for all parameters that are words, or true or false."""
     found: dict[object, str] = {}
-    for name, loaded in BUILDS.items():
-        variant = loaded.spec.variants.get(name)
+    for name in names:
+        spec = BUILDS[name].spec
+        variant = spec.variants.get(name)
         nodes = {} if variant is None else {key: node for key, (_, node) in variant.values.items()}
         words = {key: words_of(node) for key, node in nodes.items()}
         form = frozenset((key, word) for key, word in words.items() if word)
-        found.setdefault((loaded.spec.name, form), name)
+        found.setdefault((spec.name, form), name)
     return [*found.values()]
 
 
-FORMS = _forms()
+FORMS = forms(BUILDS)
 """One build for each form of a family: others differ from one of these in numbers alone."""
 SEQUENCES = [name for name, loaded in BUILDS.items() if "T" in loaded.spec.dims]
 """The builds that take sequences of any length."""

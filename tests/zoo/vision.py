@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -13,11 +15,30 @@ import torchvision  # noqa: E402
 models = torchvision.models
 
 
-def build(name: str, **options: object) -> nn.Module:
-    """A torchvision model with random weights and statistics, cheaply: only their scale is right."""
+plan = models.regnet.BlockParams.from_init_params
+
+
+def planned(*arguments: Any, **options: Any) -> Any:
+    """Plan a RegNet: torchvision reads its widths from tensors, which have values on the CPU alone."""
+    with torch.device("cpu"):
+        return plan(*arguments, **options)
+
+
+models.regnet.BlockParams.from_init_params = planned
+
+
+def outlined(name: str, **options: object) -> nn.Module:
+    """Return a torchvision model with shapes and no values."""
+    if name.startswith(("deeplabv3", "fcn", "lraspp")):
+        options = {"weights_backbone": None} | ({} if name.startswith("lraspp") else {"aux_loss": True}) | options
     with torch.device("meta"):
         module: nn.Module = models.get_model(name, weights=None, **options)
-    return randomised(module.to_empty(device="cpu"))
+    return module
+
+
+def build(name: str, **options: object) -> nn.Module:
+    """A torchvision model with random weights and statistics, cheaply: only their scale is right."""
+    return randomised(outlined(name, **options).to_empty(device="cpu"))
 
 
 def randomised(module: nn.Module, *, buffers: bool = True) -> nn.Module:

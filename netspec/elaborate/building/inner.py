@@ -16,7 +16,7 @@ from netspec.elaborate.reading.values import AlreadyReported
 from netspec.elaborate.state.levels import UNKNOWN, LevelBuilder, Ports
 from netspec.graph import Call, LevelKind, Value
 from netspec.spec import Step, Written
-from netspec.spec.steps import STRUCTURES, GroupStructure
+from netspec.spec.steps import STRUCTURES, GroupStructure, Structure
 
 Filled = Value | Ports | None
 """What a structure makes: its value, or several outputs of which one may go on to the next step."""
@@ -75,7 +75,16 @@ def inner_level(
 def branch_level(
     context: Context, frame: Frame, kind: LevelKind, name: str, span: Span, body: Sequence[Step], prev: Value | None
 ) -> Value | None:
-    """Elaborate an iteration or a branch: a lone unnamed step *is* it; anything else gets a level of that name."""
+    """Elaborate an iteration or a branch: a lone unnamed step *is* it; anything else gets a level of that name.
+
+    A lone choice is what it chooses.
+    """
+    env = with_shape(frame.env, prev)
+    while len(body) == 1 and isinstance(body[0], Structure):
+        chosen = body[0].choice(lambda test, what: context.reader.condition(test, env, what))
+        if chosen is None:
+            break
+        body = chosen
     if len(body) == 1 and body[0].is_level and not body[0].is_named:
         return context.step(frame, body[0], prev, name)
     guard_reserved(context, name, span)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 from netspec.elaborate.building.inner import reading
 from netspec.elaborate.context import Context, Frame, elaborates
 from netspec.graph import Value
+from netspec.spec import Written
 from netspec.spec.reading import Condition, Source, keyword
 from netspec.spec.steps import Body, Structure
 
@@ -33,6 +35,11 @@ params: {normalised: true}
 network:
   - if: {test: normalised, then: [layer_norm], else: [relu], from: x}""",
     )
+
+    def choice(self, holds: Callable[[Written, str], bool]) -> Body | None:
+        if self.source is not None:
+            return None
+        return self.then if holds(self.test, "the test of `if`") else self.otherwise
 
 
 @elaborates(If)

@@ -211,6 +211,10 @@ BLOCKS: Mapping[str, str] = {
 inputs: {q: [N, 16], k: [N, T, 16], v: [N, T, 8]}
 network:
   - additive_attention: {query: q, key: k, value: v, hidden: 32}""",
+    "aspp": """\
+inputs: {x: [N, 16, H, W]}
+network:
+  - aspp: {out_channels: 32, rates: [2, 4]}""",
     "conv_norm_activation": """\
 inputs: {x: [N, 3, 32, 32]}
 network:

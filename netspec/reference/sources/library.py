@@ -16,6 +16,7 @@ TYPES: Mapping[str, Json] = {
     "float": {"type": "number"},
     "bool": {"type": "boolean"},
     "str": {"type": "string"},
+    "list[int]": {"type": "array", "items": {"type": "integer"}},
 }
 
 
