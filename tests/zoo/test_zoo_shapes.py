@@ -47,7 +47,7 @@ class Watch:
                 tensors = [over_time(tensor, level.loop.length) for tensor in tensors]
             self.steps[path] = step
             self.inferred[path] = [evaluate_shape(tensor.shape, self.sizes) for tensor in tensors]
-            if isinstance(step, Call):
+            if isinstance(step, Call) and not step.shares:
                 self.levels[path] = step.body
                 self.expect(step.body, path + ".")
 

@@ -38,7 +38,11 @@ def outlined(name: str, **options: object) -> nn.Module:
 
 def build(name: str, **options: object) -> nn.Module:
     """A torchvision model with random weights and statistics, cheaply: only their scale is right."""
-    return randomised(outlined(name, **options).to_empty(device="cpu"))
+    made = randomised(outlined(name, **options).to_empty(device="cpu"))
+    for module in made.modules():
+        if hasattr(module, "define_relative_position_index"):
+            module.define_relative_position_index()
+    return made
 
 
 def randomised(module: nn.Module, *, buffers: bool = True) -> nn.Module:
