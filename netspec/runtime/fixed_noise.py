@@ -65,6 +65,8 @@ class FixedNoise(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if func not in DRAWN:
             return func(*args, **(kwargs or {}))
         first, *others = args
+        like = first.float() if first.element_size() < 4 else first  # rounded at the end alone, as onnxruntime does
         if func.overloadpacket in (torch.ops.aten.randn_like, torch.ops.aten.rand_like):
-            return DRAWN[func](first.to((kwargs or {}).get("dtype") or first.dtype))
-        return first.copy_(DRAWN[func](first, *others))
+            dtype = (kwargs or {}).get("dtype") or first.dtype
+            return DRAWN[func](like.to(torch.promote_types(dtype, torch.float32))).to(dtype)
+        return first.copy_(DRAWN[func](like, *others))
