@@ -170,11 +170,11 @@ def small_sizes(graph: Graph) -> dict[str, int]:
 
 
 def quick_sizes(graph: Graph) -> list[dict[str, int]]:
-    """Return up to three assignments that inference can run at, cheap but telling.
+    """Return three assignments, where there are as many, that inference can run at, cheap but telling.
 
     Uneven ones, primes where they will do, at which no size inside the network is below ``TELLING``, as of a 3×3 kernel
     on a single pixel eight weights count for nothing; the smallest of all, 1 where it will do; and ``small_sizes``. If
-    only a batch is symbolic, each run costs as much as the network does: then there are the two smallest batches.
+    only a batch is symbolic, so that each run costs as much as the network does, the smallest batch comes first.
     """
     requirements = [requirement for requirement in graph.requirements if not requirement.training]
     batch = batch_dims(graph)
@@ -195,12 +195,10 @@ def quick_sizes(graph: Graph) -> list[dict[str, int]]:
 
     found = [small_sizes(graph)]
     _extend(found, 2, _together(possible(range(1, LARGEST), found)), (), requirements)
-    if graph.sizes.keys() <= batch:
-        return found
     uneven = sorted(range(3, LARGEST), key=lambda size: not _is_prime(size))
     attempts = chain(_apart(possible(uneven, found), batch), _candidates(graph), (dict(graph.sizes),))
     _extend(found, 3, filter(is_telling, attempts), (), requirements)
-    return found[::-1]
+    return found if graph.sizes.keys() <= batch else found[::-1]
 
 
 def _apart(possible: Mapping[str, Sequence[int]], batch: Collection[str]) -> Iterator[dict[str, int]]:

@@ -17,7 +17,7 @@ def add(commands: Commands) -> None:
         commands,
         "build",
         "Print the shape table and write model.py, model.onnx, diagram.svg, diagram.dot, explorer.html, shapes.json "
-        "and build.json. The ONNX file is run on onnxruntime and compared with PyTorch at several sizes of every "
+        "and build.json. The ONNX file is run on onnxruntime and compared with PyTorch at three sizes of every "
         "symbolic dimension; if they disagree, it is kept as model.rejected.onnx and the command fails.",
     )
     add_spec_arguments(command)
