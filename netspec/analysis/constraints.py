@@ -17,6 +17,7 @@ from typing import NamedTuple
 from netspec.analysis.above_one import Corner, is_above_one, unimplied
 from netspec.dataclass import dataclass
 from netspec.dims import Dim, Size, evaluate, pretty
+from netspec.elaborate.state.requirements import empty_dims, holds
 from netspec.graph import Graph, Requirement
 
 LONGEST_PERIOD = 10_000
@@ -59,6 +60,7 @@ def _constraints(requirements: Sequence[Requirement], always: Sequence[Requireme
     alike: dict[tuple[str, tuple[tuple[str, int], ...]], list[tuple[str, tuple[Requirement, ...]]]] = {}
     rest: list[Requirement] = []
     by_symbol: dict[str, list[tuple[Requirement, Allowed]]] = {}
+    empty = empty_dims(requirements) | empty_dims(always)
     impossible = [each for each in requirements if isinstance(each.left - each.right, int)]
     if impossible:
         yield SizeConstraint((), "is impossible", tuple(impossible), True)
@@ -73,7 +75,7 @@ def _constraints(requirements: Sequence[Requirement], always: Sequence[Requireme
             by_symbol.setdefault(first, []).append((each, allowed))
     for symbol, given in by_symbol.items():
         known = [sizes for each in always if (sizes := _allowed(each, symbol)) is not None]
-        for must, causes in _said(given, known):
+        for must, causes in (*_said(given, known), *(_filled(given, symbol) if symbol in empty else ())):
             places = tuple((each.span.source.name, each.span.line) for each in causes)
             alike.setdefault((must, places), []).append((symbol, causes))
     for (must, _), entries in alike.items():
@@ -180,6 +182,13 @@ def _said(
             yield f"be at most {high}", (last,)
     if low > max(first, least):
         yield f"be at least {low}", (cause,)
+
+
+def _filled(given: Sequence[tuple[Requirement, Allowed]], symbol: str) -> Iterator[tuple[str, tuple[Requirement, ...]]]:
+    """Yield that a dimension which may be 0 must not be, where nothing else is asked of it that says so."""
+    if all(sizes.least == 1 for _, sizes in given):
+        causes = [each for each, _ in given if not holds(each, {symbol: 0})]
+        yield from [("be at least 1", (causes[0],))] if causes else []
 
 
 def _common(found: Sequence[Allowed]) -> tuple[int, frozenset[int]]:

@@ -9,7 +9,7 @@ from netspec.diagnostics import Report
 from netspec.dims import Dim
 from netspec.elaborate import steps  # noqa: F401 (they register themselves)
 from netspec.elaborate.context import Context
-from netspec.elaborate.inputs import declared_sizes, read_bounds, read_inputs, read_ranges, symbol_names
+from netspec.elaborate.inputs import declared_sizes, read_bounds, read_inputs, read_ranges, symbol_names, with_absence
 from netspec.elaborate.names import check_block_names, check_names
 from netspec.elaborate.network import Network, build_network
 from netspec.elaborate.parameters import Override, check_required, chosen_variant, parameter_values
@@ -20,7 +20,7 @@ from netspec.elaborate.reading.scope import Scope
 from netspec.elaborate.reading.values import Reader
 from netspec.elaborate.state.budget import Budget, Limits
 from netspec.elaborate.state.cache import ElaborationCache
-from netspec.elaborate.state.requirements import Requirements
+from netspec.elaborate.state.requirements import Requirements, empty_dims
 from netspec.graph import Graph, InitRule, Value
 from netspec.spec import Spec, Written
 from netspec.syntax import MapNode
@@ -55,7 +55,7 @@ def elaborate(
     parameters = parameter_values(spec, reader, chosen, overrides or {})
     context = new_context(spec, reader, parameters, sizes or {}, limits or Limits(), shared or ElaborationCache())
     globals = context.globals
-    inputs = read_inputs(spec, reader, globals)
+    inputs = with_absence(read_inputs(spec, reader, globals), context.requirements.empty)
     network = build_network(context, spec, variant or spec.name, inputs)
     below, ranges = read_bounds(spec, reader, globals), read_ranges(spec, reader, globals)
     rules = init_rules(spec, reader, globals)
@@ -96,6 +96,7 @@ def new_context(
         reader.report.raise_if_any()  # the rest follows from it
     declared, bounds = declared_sizes(spec, reader, globals, symbols, sizes)
     requirements = Requirements(declared)
+    requirements.empty = empty_dims(bounds)
     for bound in bounds:
         requirements.add(bound)
     budget = Budget(limits, reader)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from netspec.diagnostics import UsageError, one_of_these
 from netspec.dims import Dim, Size
+from netspec.dims import symbols as symbols_of
 from netspec.elaborate.reading.scope import Scope
 from netspec.elaborate.reading.values import AlreadyReported, Reader
 from netspec.elaborate.state.levels import UNKNOWN
+from netspec.elaborate.state.requirements import empty_dims
 from netspec.expressions import ExpressionError, parse
 from netspec.graph import Requirement, Value
 from netspec.ops import Tensor
@@ -51,21 +54,21 @@ def declared_sizes(
             reader.error("unknown-name", f"no input has the dimension `{name}`", dim.span, help=help)
             continue
         try:
-            low = 1 if dim.min is None else reader.integer(dim.min, env, f"the minimum of `{name}`", 1)
+            low = 1 if dim.min is None else reader.integer(dim.min, env, f"the minimum of `{name}`")
             high = None if dim.max is None else reader.integer(dim.max, env, f"the maximum of `{name}`", 1)
-            size = sizes.setdefault(name, reader.integer(dim.default, env, f"the size of `{name}`", 1))
+            size = sizes.setdefault(name, reader.integer(dim.default, env, f"the size of `{name}`", min(low, 1)))
         except AlreadyReported:
             continue
         if size < low or (high is not None and size > high):
             bounds = f"at least {low}" + ("" if high is None else f" and at most {high}")
             reader.error("bad-value", f"`{name}` is {size}, but must be {bounds}", dim.default.span)
             continue
-        if dim.min is not None and low > 1:
+        if dim.min is not None and low != 1:
             limits.append(Requirement(symbols[name], ">=", low, dim.min.span, f"`{name}` must be at least {low}"))
         if dim.max is not None and high is not None:
             limits.append(Requirement(high, ">=", symbols[name], dim.max.span, f"`{name}` must be at most {high}"))
     for name, size in given.items():
-        if size < 1:
+        if size < 1 and (size < 0 or name not in empty_dims(limits)):
             raise UsageError(f"the dimension `{name}` must be at least 1, not {size}")
     return sizes, limits
 
@@ -95,6 +98,15 @@ def read_size(reader: Reader, node: SyntaxNode, env: Mapping[str, Any]) -> Size:
     if isinstance(value, Dim) or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
         return value
     raise reader.misvalued(node, env, "a size must be a positive integer or a name", value)
+
+
+def with_absence(inputs: Mapping[str, Value], empty: frozenset[str]) -> dict[str, Value]:
+    """Return the inputs, where each that may be left out knows the dimensions that are 0 without it."""
+    always = frozenset().union(*(symbols_of(value.shape) for value in inputs.values() if not value.optional))
+    return {
+        name: replace(value, absence=symbols_of(value.shape) & empty - always) if value.optional else value
+        for name, value in inputs.items()
+    }
 
 
 def read_bounds(spec: Spec, reader: Reader, env: Scope) -> dict[str, int]:

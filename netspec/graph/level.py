@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import field
 from functools import cached_property
 from typing import Any, Generic, Literal, TypeVar, Union
@@ -20,11 +20,13 @@ Item = TypeVar("Item")
 class Value:
     """One tensor that flows through the network; compared by identity.
 
-    ``optional`` marks one that the caller may leave out, and what is made of such a one alone.
+    ``optional`` marks one that the caller may leave out, and what is made of such a one alone; ``absence`` names the
+    symbolic dimensions that are 0 where it is left out.
     """
 
     tensor: Tensor
     optional: bool = False
+    absence: frozenset[str] = frozenset()
 
     @property
     def shape(self) -> Shape:
@@ -65,6 +67,15 @@ class Node:
             return [*items]
         by_port = dict(zip(self.ports, items))
         return [*(by_port.get(port) for port in self.op.ports), *items[len(self.ports) :]]
+
+    def without(self, absent: Collection[int]) -> tuple[Op, list[Any]]:
+        """Return the op and its inputs, arranged, where those at some places are absent: their sizes are 0 then."""
+        values = self.arranged(self.inputs)
+        empty = {name: 0 for at in absent if (value := values[at]) is not None for name in value.absence}
+        tensors = [None if value is None or at in absent else value.tensor for at, value in enumerate(values)]
+        if not empty:
+            return self.op, tensors
+        return self.op.with_sizes(empty), [each and each.at(empty) for each in tensors]
 
     @property
     def merges(self) -> bool:

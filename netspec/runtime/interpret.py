@@ -140,13 +140,14 @@ class _Interpreter:
 
     def node(self, node: Node, inputs: Sequence[Held], home: str, level: Level) -> Sequence[Held]:
         """The outputs of one op, by the lines that say it alone."""
-        op, held, tensors = node.op, node.arranged(inputs), [*node.tensors]
+        held, ports = node.arranged(inputs), () if node.op.variadic else node.op.ports
         given = [value is not None for value in node.arranged(node.inputs)]
-        absent = [at for at, port in enumerate(op.ports[: len(held)]) if given[at] and held[at] is None]
-        for at in (at for at in absent if not op.may_be_none(op.ports[at])):
-            if node.outputs[0].optional:
-                return [None] * len(node.outputs)
-            given[at], tensors[at] = False, None
+        bears = [at < len(ports) and node.op.may_be_none(ports[at]) for at in range(len(held))]
+        absent = [at for at in range(len(held)) if given[at] and held[at] is None and not bears[at]]
+        if absent and node.outputs[0].optional:
+            return [None] * len(node.outputs)
+        op, tensors = node.without(absent)
+        given = [have and at not in absent for at, have in enumerate(given)]
         names = [VARIABLES[at] if at < 26 else f"a{at}" for at in range(len(held))]
         arguments = [name if have else None for name, have in zip(names, given)]
         several = len(node.outputs) > 1

@@ -93,7 +93,7 @@ class DimSpec(Form):
     default: Value
     """the size at which costs are quoted and examples are made"""
     min: Value | None = None
-    """the least size"""
+    """the least size; 0 for a dimension that may be empty, as of a cache"""
     max: Value | None = None
     """the largest size"""
 

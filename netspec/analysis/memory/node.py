@@ -82,7 +82,7 @@ class NodePass:
         if not self.training:
             return tuple([placed is not None for placed in inputs])
         op = node.op
-        ports = op.ports if node.ports or not op.variadic else [""] * len(inputs)
+        ports = [""] * len(inputs) if op.variadic else [*op.ports, *["like"] * (len(inputs) - len(op.ports))]
         return tuple([placed is not None and placed.needs and port != "like" for placed, port in zip(inputs, ports)])
 
     def pass_on(self, frame: RunningLevel, made: Sequence[Tensor], results: Sequence[PlacedTensor | None]) -> None:

@@ -46,7 +46,8 @@ def add_node(
         report_shape_fault(context, frame, found, op, inputs, span, arguments, structure, wires)
         raise AlreadyReported from None
     context.budget.charge_layers(1, span)
-    outputs = tuple(Value(tensor, optional) for tensor in made)
+    absence = frozenset().union(*(value.absence for value in inputs)) if optional else frozenset()
+    outputs = tuple(Value(tensor, optional, absence) for tensor in made)
     mark_training(context, frame, inputs, outputs, span)
     return add_step(context, frame, Node(name, op, tuple(inputs), outputs, *marks))
 
@@ -82,6 +83,8 @@ def infer(context: Context, op: Op, tensors: tuple[Tensor, ...], span: Span) -> 
         return made
     first = len(context.requirements.noted)
     try:
+        if context.requirements.empty and not op.takes_empty:
+            context.requirements.filled(tensors, op.name, place)
         context.requirements.check(op.requirements(*tensors), place)
         made = op.infer(*tensors)
         guard_precision(op, tensors)

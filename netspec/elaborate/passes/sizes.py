@@ -8,7 +8,7 @@ from itertools import chain, islice, product
 from netspec.diagnostics import Report
 from netspec.dims import evaluate
 from netspec.elaborate.passes.draft import Draft
-from netspec.elaborate.state.requirements import explain, holds, symbols_of
+from netspec.elaborate.state.requirements import empty_dims, explain, holds, symbols_of
 from netspec.graph import Graph, Requirement, Value, walk
 
 COMMON = (64, 128, 224, 256, 512, 32, 16, 8, 1024, 299, 100, 2048, 4096)
@@ -100,6 +100,7 @@ def _possible(
 ) -> list[int]:
     """The usual sizes of a dimension at which holds what is required of it alone, or of it and known sizes."""
     alone = [each for each in requirements if name in symbols_of(each) and symbols_of(each) <= {name, *known}]
+    usual = (0, *usual) if name in empty_dims(alone) else usual
     return [size for size in usual if all(holds(each, {**known, name: size}) for each in alone)]
 
 

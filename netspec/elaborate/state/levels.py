@@ -82,7 +82,7 @@ class LevelBuilder:
         if outside is UNKNOWN or outside is ABSENT:
             return outside
         if outside not in self.captured:
-            self.captured[outside] = (Value(outside.tensor, outside.optional), name)
+            self.captured[outside] = (Value(outside.tensor, outside.optional, outside.absence), name)
         return self.captured[outside][0]
 
     def known(self, name: str) -> str | None:

@@ -8,13 +8,14 @@ from dataclasses import replace
 from functools import lru_cache
 
 from netspec.diagnostics import Span
-from netspec.dims import Dim, Size, UndecidedError, evaluate, pretty, same
+from netspec.dims import Dim, Size, UndecidedError, evaluate, pretty, same, substitute
 from netspec.graph import Requirement
 from netspec.ops import Bound, ShapeError, Tensor
 
 
 class Requirements:
     """Collects requirements. ``declared`` are the sizes that the author set: against them each is checked at once.
+    ``empty`` are the dimensions that may be 0, as the author allows.
 
     ``noted`` holds all that were added, one that was there already too: who adds some can tell which. What is added
     while ``training`` is set binds training alone, and no size is refused for it.
@@ -22,6 +23,7 @@ class Requirements:
 
     def __init__(self, declared: Mapping[str, int]):
         self.declared = declared
+        self.empty: frozenset[str] = frozenset()
         self.training = False
         self.noted: list[Requirement] = []
         self.found: dict[tuple[Size, str, Size], Requirement] = {}
@@ -54,6 +56,16 @@ class Requirements:
                 elif size < 1:
                     raise ShapeError(f"{what} has an empty output: one of its sizes is {size}")
 
+    def filled(self, tensors: Iterable[Tensor | None], what: str, span: Span) -> None:
+        """Guard that what an op reads has elements, where dimensions may be 0."""
+        for size in (size for tensor in tensors if tensor is not None for size in tensor.shape):
+            if isinstance(size, Dim) and not size.symbols.isdisjoint(self.empty) and not self.certain(size):
+                self.add(Requirement(size, ">=", 1, span, f"{what} reads an empty input"))
+
+    def certain(self, size: Dim) -> bool:
+        """Return whether a size is at least 1 for all values of its symbols."""
+        return certainly_positive(size, self.empty) if self.empty else certainly_positive(size)
+
     def bounds(self, bounds: Iterable[Bound], span: Span) -> None:
         """Guard sizes that must not be too small or too large; what depends on a symbol becomes a requirement.
 
@@ -63,8 +75,8 @@ class Requirements:
             left, right = (bound.size, bound.least) if bound.most is None else (bound.most, bound.size)
             assert right is not None
             difference = left - right
-            certain = difference >= 0 if isinstance(difference, int) else certainly_positive(difference + 1)
-            if certain:
+            above = difference + 1
+            if self.certain(above) if isinstance(above, Dim) else above > 0:
                 continue
             if isinstance(difference, int) and not bound.training:
                 raise ShapeError(f"{bound.reason}, not {pretty(bound.size)}", argument=bound.argument)
@@ -86,8 +98,13 @@ class Requirements:
 
 
 @lru_cache(maxsize=4096)
-def certainly_positive(size: Dim) -> bool:
-    """Tell if a size is at least 1 for all positive symbols: no floor in it, nothing subtracted, or a plain ceiling."""
+def certainly_positive(size: Dim, empty: frozenset[str] = frozenset()) -> bool:
+    """Tell if a size is at least 1 for all positive symbols: no floor in it, nothing subtracted, or a plain ceiling.
+
+    Of dimensions that may be ``empty``, it must be for 0, too.
+    """
+    if empty and (least := substitute(size, dict.fromkeys(empty, 0))) != size:
+        return (least >= 1 if isinstance(least, int) else certainly_positive(least)) and certainly_positive(size)
     for monomial, coefficient in size.terms.items():
         if coefficient < 0:
             return False
@@ -97,6 +114,14 @@ def certainly_positive(size: Dim) -> bool:
             ):
                 return False
     return True
+
+
+def empty_dims(requirements: Iterable[Requirement]) -> frozenset[str]:
+    """Return the dimensions that may be 0: those that an author asks to be at least that."""
+    alone = (each.left for each in requirements if each.relation == ">=" and each.right == 0)
+    return frozenset(
+        name for size in alone if isinstance(size, Dim) for name in size.symbols if size == Dim.symbol(name)
+    )
 
 
 def symbols_of(requirement: Requirement) -> frozenset[str]:

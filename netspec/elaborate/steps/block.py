@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from netspec import library
@@ -163,7 +164,7 @@ def expand(
 ) -> Level:
     """A block's body as a level, for these arguments and inputs; its expressions see ``scope``."""
     builder = LevelBuilder("block", key, block.span, caller.path_of(name), caller=caller)
-    formal = {name: Value(value.tensor, value.optional) for name, value in inputs.items()}
+    formal = {name: replace(value) for name, value in inputs.items()}
     builder.declared = [(value, value, name) for name, value in formal.items()]
     builder.names = {**dict.fromkeys(block.formal, ABSENT), **formal}
     frame = Frame(builder, scope)

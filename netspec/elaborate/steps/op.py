@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import combinations
-from typing import Any
 
+from netspec.dims import symbols
 from netspec.elaborate.building.guards import previous, required
 from netspec.elaborate.building.nodes import add_node
 from netspec.elaborate.building.op_arguments import read_op
@@ -14,7 +14,6 @@ from netspec.elaborate.building.step_names import step_name
 from netspec.elaborate.building.ties import guard_ties, read_ties
 from netspec.elaborate.context import Context, Frame
 from netspec.elaborate.messages.unknowns import JOIN_HELP
-from netspec.elaborate.reading.scope import listed
 from netspec.elaborate.reading.values import AlreadyReported
 from netspec.elaborate.state.levels import ABSENT
 from netspec.elaborate.state.measured import measured
@@ -60,7 +59,8 @@ def run_op(
         wires=wires,
         ports=tuple(inputs) if kind.optional else (),
         ties=tuple((each, target.key) for each, target in ties.items()),
-        optional=any(value.optional and port not in kind.optional for port, value in inputs.items()),
+        optional=not kind.skips_absent
+        and any(value.optional and port not in kind.optional for port, value in inputs.items()),
     )
     guard_left_out(context, node)
     guard_ties(context, node, ties, tie)
@@ -73,7 +73,7 @@ def run_op(
 
 def is_there(context: Context, frame: Frame, value: Value) -> bool:
     """Return whether a value is there whenever the step runs."""
-    return not value.optional and (frame.training or value not in context.training_only)
+    return (not value.optional or bool(value.absence)) and (frame.training or value not in context.training_only)
 
 
 def op_inputs(
@@ -98,6 +98,9 @@ def op_inputs(
                 )
             nodes = step.source.items if isinstance(step.source, ListNode) else (step.source or step.key,)
             nodes = nodes if len(nodes) == len(values) else (nodes[0],) * len(values)
+            if kind.skips_absent and not all(value.optional for value in values):
+                values = [value for value in values if value is not ABSENT]
+                return {str(number): value for number, value in enumerate(values)}
             for value, node in zip(values, nodes):
                 required(context, value, node.span, f"`{kind.name}`")
             return {str(number): value for number, value in enumerate(values)}
@@ -144,20 +147,33 @@ def without_left_out(
 
 
 def guard_left_out(context: Context, node: Node) -> None:
-    """Guard: without what may be left out, an op makes and learns the same."""
-    optional = [port for port, value in zip(node.ports, node.inputs) if value.optional]
-    if not optional or node.outputs[0].optional:
+    """Guard: without what may be left out, an op makes and learns the same, but for the sizes that are 0 then."""
+    if node.outputs[0].optional or not any(value.optional for value in node.inputs):
         return
-    by_port = dict(zip(node.op.ports, node.tensors))
-    outputs = tuple(value.tensor for value in node.outputs)
+    values = node.arranged(node.inputs)
+    optional = [at for at, value in enumerate(values) if value is not None and value.optional]
     for count in range(1, len(optional) + 1):
-        for left_out in combinations(optional, count):
-            tensors: list[Any] = [None if port in left_out else by_port[port] for port in node.op.ports]
+        for absent in combinations(optional, count):
+            op, tensors = node.without(absent)
+            empty = {name: 0 for at in absent if (value := values[at]) is not None for name in value.absence}
+            tensors = [each for each in tensors if each is not None] if op.variadic else tensors
+            outputs = tuple(value.tensor.at(empty) for value in node.outputs)
             try:
-                same = node.op.infer(*tensors) == outputs and node.op.parameters(*tensors) == node.parameters
+                same = op.infer(*tensors) == outputs and op.parameters(*tensors) == node.parameters
             except ShapeError:
                 same = False
             if not same:
-                message = f"`{node.op.name}` behaves differently without {listed(left_out)}, which may be absent"
-                help = "pass a value that is always present, or never pass one"
-                raise context.reader.error("optional-value", message, node.span, help=help)
+                names = [f"`{node.op.ports[at]}`" if at < len(node.ports) else f"its input {at + 1}" for at in absent]
+                message = f"`{node.op.name}` behaves differently without {' and '.join(names)}, which may be absent"
+                raise context.reader.error("optional-value", message, node.span, help=presence_help(node, absent))
+
+
+def presence_help(node: Node, absent: Collection[int]) -> str:
+    """Return how to let an op do without what may be absent: its own dimensions may be 0, or it is always there."""
+    values = [node.arranged(node.inputs)[at] for at in absent]
+    own = {name for value in values if value is not None for name in symbols(value.shape) - value.absence}
+    others = {name for value in node.inputs if not value.optional for name in symbols(value.shape)}
+    alone = sorted(own - others)
+    if node.op.skips_absent and alone:
+        return f"allow it to be empty, if it may be: `dims: {{{alone[0]}: {{default: 16, min: 0}}}}`"
+    return "pass a value that is always present, or never pass one"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain, count
 
 from netspec.analysis.scan_schedule import LevelSchedule, prepared_values
@@ -12,7 +13,7 @@ from netspec.dims import Shape, times_shape
 from netspec.emit.source.forms import is_module
 from netspec.emit.source.names import is_attribute, is_variable, variable_name, variable_names, word_of
 from netspec.graph import Call, Level, Node, Step, Value
-from netspec.ops import ForwardCall, Op, Tensor, assigned
+from netspec.ops import ForwardCall, Op, assigned
 from netspec.text.quoting import literal
 
 POOL = ("x", "y", "z", "u", "v", "w")
@@ -223,35 +224,35 @@ class Body:
         if isinstance(step, Call):
             given = [*arguments, *self.prepared.get(step, [])]
             return [(f"{assigned(targets)} = {module}({', '.join(given)})", 0, True)]
+        ports = () if step.op.variadic else step.op.ports
         optional = [
             at
-            for at, (port, value) in enumerate(zip(step.op.ports, step.arranged(step.inputs)))
-            if value is not None and value.optional and not step.op.may_be_none(port)
+            for at, value in enumerate(step.arranged(step.inputs))
+            if value is not None and value.optional and not (at < len(ports) and step.op.may_be_none(ports[at]))
         ]
-        return self.branches(step, module, step.arranged(arguments), [*step.tensors], targets, optional)
+        return self.branches(step, module, step.arranged(arguments), targets, optional)
 
     def branches(
         self,
         step: Node,
         module: str | None,
         arguments: list[str | None],
-        tensors: list[Tensor | None],
         targets: list[str | None],
         optional: list[int],
+        absent: tuple[int, ...] = (),
     ) -> list[Line]:
         """The statements of an op: with and without each input that may be left out, where they differ."""
         if not optional:
-            op = self.ops.get(step, step.op)
-            *before, last = op.statements(ForwardCall(module, arguments, targets, tensors, self.fresh))
+            op, tensors = replace(step, op=self.ops.get(step, step.op)).without(absent)
+            left = [None if at in absent else each for at, each in enumerate(arguments)]
+            *before, last = op.statements(ForwardCall(module, left, targets, tensors, self.fresh))
             return [*((text, 0, False) for text in before), (last, 0, True)]
         at, *others = optional
-        given = self.branches(step, module, arguments, tensors, targets, others)
+        given = self.branches(step, module, arguments, targets, others, absent)
         if step.outputs[0].optional:
             without: list[Line] = [(f"{assigned(targets)} = None", 0, True)]
         else:
-            rest = [None if place == at else each for place, each in enumerate(arguments)]
-            known = [None if place == at else each for place, each in enumerate(tensors)]
-            without = self.branches(step, module, rest, known, targets, others)
+            without = self.branches(step, module, arguments, targets, others, (*absent, at))
         if without == given:
             return given
         test, to = f"{arguments[at]} is None", f"{assigned(targets)} = "

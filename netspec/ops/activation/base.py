@@ -12,6 +12,7 @@ class Activation(Op):
     """Base of the activations: the output has the input's shape."""
 
     family = "activation"
+    takes_empty = True
     batched_over_leading_dims = True
     saved_for_backward = "input"
     elementwise = True

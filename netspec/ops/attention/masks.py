@@ -1,13 +1,15 @@
 """Masks of attention, and a softmax under one."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from netspec.dims import Size, pretty_shape
+from netspec.dims import Size, pretty, pretty_shape
 from netspec.ops.core.agreement import broadcast, differ, repeated
+from netspec.ops.core.arguments import Extent
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
+from netspec.ops.core.sizes import find, size_scalar, spell_size
 from netspec.ops.core.tensors import InputRange, ShapeError, Tensor, axis_of, need_rank
 from netspec.ops.math.compare import need_bool
 
@@ -70,7 +72,10 @@ class MaskedSoftmax(Op):
 
 
 class CausalMask(Op):
-    """The keys that each query may see, query i the first i + 1: query (…, L, E), key (…, S, E) -> (L, S), bool."""
+    """The keys that each query may see, query i the first i + 1: query (…, L, E), key (…, S, E) -> (L, S), bool.
+
+    With a ``diagonal`` of P, as of ``torch.tril``, query i sees the first i + 1 + P: P keys came before the queries.
+    """
 
     name = "causal_mask"
     family = "sequence"
@@ -80,19 +85,33 @@ class CausalMask(Op):
     any_dtype = True
     saved_for_backward = "nothing"
 
+    diagonal: Annotated[Any, Extent(None)] = 0
+
+    def sizes_read(self, *inputs: Tensor | None) -> Iterable[Size]:
+        yield self.diagonal
+
     def infer(self, *inputs: Tensor | None) -> tuple[Tensor, ...]:
-        shapes = [tensor.shape for tensor in inputs if tensor is not None]
+        find(self.name, self.diagonal, inputs)
+        shapes = [tensor.shape for tensor in inputs[:2] if tensor is not None]
         for shape in shapes:
             if len(shape) < 2:
                 need_rank(self.name, shape, 2, layout="at least two dimensions")
         return (Tensor((shapes[0][-2], shapes[-1][-2]), "bool"),)
 
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor | None]) -> str:
-        first, last = arguments[0], arguments[-1]
-        return f"torch.ones({first}.size(-2), {last}.size(-2), dtype=torch.bool, device={first}.device).tril()"
+        first, last = arguments[0], arguments[inputs[1] is not None if len(inputs) > 1 else 0]
+        diagonal = spell_size(self.name, self.diagonal, arguments, inputs) if self.diagonal != 0 else ""
+        return (
+            f"torch.ones({first}.size(-2), {last}.size(-2), dtype=torch.bool, device={first}.device).tril({diagonal})"
+        )
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor | None]) -> Any:
-        given = [x for x in inputs if x is not None]
+        given = [x for x in inputs[:2] if x is not None]
         ends = [builder.op("Shape", x, start=-2, end=-1) for x in (given[0], given[-1])]
         ones = builder.op("Expand", builder.constant(True, "bool"), builder.op("Concat", *ends, axis=0))
-        return builder.op("Trilu", ones, upper=0)
+        if self.diagonal == 0:
+            return builder.op("Trilu", ones, upper=0)
+        return builder.op("Trilu", ones, size_scalar(builder, self.name, self.diagonal, inputs, tensors), upper=0)
+
+    def detail(self) -> str:
+        return "" if self.diagonal == 0 else f"diagonal {pretty(self.diagonal)}"

@@ -1,7 +1,9 @@
 """Tensors before anything runs: shapes and dtypes, demands on sizes, and the guards of ``infer``."""
 
+from collections.abc import Mapping
+
 from netspec.dataclass import dataclass
-from netspec.dims import Dim, Shape, Size, pretty_shape
+from netspec.dims import Dim, Shape, Size, pretty_shape, substitute
 
 HALVES = ("float16", "bfloat16")
 """Dtypes in which torch computes single precision and rounds, op by op; onnxruntime has few kernels for them."""
@@ -25,6 +27,10 @@ class Tensor:
 
     shape: Shape
     dtype: str = "float32"
+
+    def at(self, sizes: Mapping[str, int]) -> "Tensor":
+        """Return the tensor where these symbols have these values."""
+        return Tensor(tuple(substitute(size, sizes) for size in self.shape), self.dtype)
 
 
 @dataclass(frozen=True, slots=True)

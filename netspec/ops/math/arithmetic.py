@@ -17,6 +17,8 @@ class Elementwise(Op):
 
     family = "arithmetic"
     variadic = True
+    takes_empty = True
+    skips_absent = True
     any_dtype = True
     batched_over_leading_dims = True
     onnx_type: ClassVar[str]

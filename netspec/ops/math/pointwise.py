@@ -15,6 +15,7 @@ from netspec.ops.core.tensors import ShapeError, Tensor
 class Pointwise(Op):
     """Base of the functions of single elements; ``onnx_type`` is the ONNX op that does the same."""
 
+    takes_empty = True
     family = "arithmetic"
     batched_over_leading_dims = True
     onnx_type: ClassVar[str]
@@ -188,6 +189,7 @@ class Cast(Op):
     name = "cast"
     family = "shape"
     main = "dtype"
+    takes_empty = True
     any_dtype = True
     saved_for_backward = "nothing"
     elementwise = True

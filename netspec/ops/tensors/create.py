@@ -87,6 +87,7 @@ class Arange(Op):
     main = "end"
     ports = ("like",)
     optional = ("like",)
+    takes_empty = True
     any_dtype = True
     saved_for_backward = "nothing"
 
@@ -127,6 +128,7 @@ class Filled(Op):
     main = "size"
     ports = ("like",)
     optional = ("like",)
+    takes_empty = True
     any_dtype = True
     number: ClassVar[int]
     saved_for_backward = "nothing"
@@ -179,6 +181,7 @@ class Expand(Op):
     main = "shape"
     ports = ("input", "like")
     optional = ("like",)
+    takes_empty = True
     any_dtype = True
     saved_for_backward = "nothing"
 

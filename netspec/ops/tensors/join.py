@@ -37,10 +37,14 @@ class Concat(Join):
     """Joins tensors along an existing dimension (``torch.cat``): (N, A, …), (N, B, …) -> (N, A + B, …)."""
 
     name = "concat"
+    skips_absent = True
     functional = "torch.cat"
 
     def is_batched_over_leading_dims(self, rank: int) -> bool:
         return 1 - rank <= self.dim < 0
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
+        return arguments[0] if len(arguments) == 1 else super().call(arguments, inputs)
 
     def access_windows(self, rank: int) -> tuple[AccessWindow, ...] | None:
         return (PLACE,) * rank if self.dim in (1, -1 - rank) else ()
@@ -77,6 +81,7 @@ class Coalesce(Op):
     family = "shape"
     ports = ("input", "default")
     optional = ("input",)
+    takes_empty = True
     any_dtype = True
     saved_for_backward = "nothing"
 

@@ -18,6 +18,7 @@ class Rearrangement(Op):
     """Base of the ops that rearrange elements."""
 
     family = "shape"
+    takes_empty = True
     any_dtype = True
     saved_for_backward = "nothing"
 
@@ -40,6 +41,7 @@ class Flatten(Rearrangement):
 
     name = "flatten"
     torch = "nn.Flatten"
+    takes_empty = False
     functional = "torch.flatten"
 
     start_dim: int = 1
@@ -76,6 +78,7 @@ class Unflatten(Rearrangement):
 
     name = "unflatten"
     torch = "nn.Unflatten"
+    takes_empty = False
     functional = "torch.unflatten"
 
     dim: int
@@ -125,6 +128,7 @@ class Reshape(Rearrangement):
     """The same elements in another shape (``Tensor.reshape``); one size may be -1: any shape -> shape."""
 
     name = "reshape"
+    takes_empty = False
     functional = "torch.reshape"
     main = "shape"
 

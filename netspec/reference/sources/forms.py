@@ -137,7 +137,7 @@ HOLDS: Mapping[type[Form], Mapping[str, Json]] = {
         "optional": {"type": "boolean"},
     },
     OutputSpec: {"from": SOURCE, "when": TRAINING, "if": FLAG_OR_TEST},
-    DimSpec: {"default": SIZE, "min": SIZE, "max": SIZE},
+    DimSpec: {"default": COUNT, "min": COUNT, "max": SIZE},
     Expect: {
         "params": FACT,
         "weights": FACT,

@@ -14,12 +14,15 @@ class OpShapes(OpSignature):
     Must say: nothing, if the output is as the first input; ``output_shape``, if its shape alone is another one;
     ``infer``, if there are several outputs, or dtypes differ.
 
-    May say: ``any_dtype``, whether it takes integers and booleans too; ``torch_lacks``, the dtypes for which torch has
-    no kernel on a CPU; ``input_range``, ``requirements`` and ``bounds``, what inputs it takes; ``sizes_read``, which
-    symbolic sizes it must know when it runs.
+    May say: ``any_dtype``, whether it takes integers and booleans too; ``takes_empty``, whether it takes tensors
+    without elements; ``skips_absent``, for any number of inputs, whether it does without those that are left out;
+    ``torch_lacks``, the dtypes for which torch has no kernel on a CPU; ``input_range``, ``requirements`` and
+    ``bounds``, what inputs it takes; ``sizes_read``, which symbolic sizes it must know when it runs.
     """
 
     any_dtype: ClassVar[bool] = False
+    takes_empty: ClassVar[bool] = False
+    skips_absent: ClassVar[bool] = False
     torch_lacks: ClassVar[tuple[str, ...]] = ()
 
     def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from netspec.dims import Dim, substitute
 from netspec.ops.core.named import Named, named
 from netspec.ops.core.tensors import Tensor
 
@@ -59,6 +60,12 @@ class OpSignature(BaseModel):
         arguments = {name: getattr(self, name) for name in type(self).model_fields}
         return self.model_copy(update={name: named(value, name_of, name) for name, value in arguments.items()})
 
+    def with_sizes(self, sizes: Mapping[str, int]) -> Self:
+        """Return the op where these symbols, in its arguments, have these values."""
+        arguments = {name: getattr(self, name) for name in type(self).model_fields}
+        known = {name: _at(value, sizes) for name, value in arguments.items()}
+        return self if known == arguments else self.model_copy(update=known)
+
     @classmethod
     def default(cls, argument: str) -> Any:
         """Return torch's default of an argument; Pydantic's ``PydanticUndefined`` where it has none."""
@@ -75,3 +82,9 @@ class OpSignature(BaseModel):
     def summary(cls) -> str:
         """Return the first line of the op's docstring, which ends in its shapes."""
         return (cls.__doc__ or "").strip().split("\n")[0]
+
+
+def _at(value: Any, sizes: Mapping[str, int]) -> Any:
+    if isinstance(value, tuple) and not isinstance(value, Named):
+        return tuple(_at(item, sizes) for item in value)
+    return substitute(value, sizes) if isinstance(value, Dim) else value
