@@ -53,6 +53,27 @@ def sample(op: str, *inputs: str, **arguments: Any) -> Sample:
 
 
 IMAGES = {1: "N 4 L", 2: "N 4 H 9", 3: "N 4 D 5 6"}
+LAYERS = [
+    *(sample(f"lp_pool{rank}d", image, norm_type=2, kernel_size=2) for rank, image in IMAGES.items()),
+    *(sample(f"max_unpool{rank}d", f"{image}", f"{image} int64", kernel_size=2) for rank, image in IMAGES.items()),
+    sample("unfold", "N 4 H 9", kernel_size=2, padding=1),
+    sample("fold", "N 12 6", output_size=[3, 4], kernel_size=2),
+    sample("grid_sample", "N 4 H 9", "N 3 L 2"),
+    sample("affine_grid", "N 2 3", size=[3, 4]),
+    sample("frozen_batch_norm2d", "N 4 H 9"),
+    sample("channel_shuffle", "N 4 H 9", groups=2),
+    sample("alibi", "N T 4", num_heads=3),
+    sample("relative_position_buckets", "N T 4"),
+    sample("relative_position_index", "N T 4", window_size=[2, 3]),
+    sample("bilinear", "N 4", "N 5", out_features=3),
+    sample("embedding_bag", "N 4 int64<5", num_embeddings=5, embedding_dim=3),
+    sample("rfft", "N T 4", dim=1),
+    sample("irfft", "N 5 2"),
+    sample("fft", "N T 2"),
+    sample("ifft", "N T 2"),
+    sample("stft", "N 40", n_fft=8, window="hann"),
+    sample("istft", "N 5 T 2", n_fft=8, window="hann"),
+]
 SPATIAL = [
     each
     for rank, image in IMAGES.items()
@@ -80,6 +101,7 @@ reciprocal prelu layer_norm rms_norm""".split()  # noqa: SIM905
 COMPARED = ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")
 SAMPLES = [
     *SPATIAL,
+    *LAYERS,
     *(sample(name, "N T 4") for name in PLAIN),
     *(sample(name, IMAGES[2]) for name in ("global_avg_pool", "global_max_pool", "softmax2d", "feature_alpha_dropout")),
     *(sample(name, "N T 4", dim=-1) for name in ("softmax", "log_softmax", "softmin", "masked_softmax")),

@@ -10,7 +10,7 @@ from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.sizes import find, size_vectors, spell_size
-from netspec.ops.core.tensors import ShapeError, Tensor, need_rank
+from netspec.ops.core.tensors import HALVES, ShapeError, Tensor, need_rank
 from netspec.ops.tensors.create import count_up
 
 MODES = {"bilinear": "linear", "nearest": "nearest", "bicubic": "cubic"}
@@ -57,9 +57,14 @@ class GridSample(Op):
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         keywords = {**self.changed(), "align_corners": self.align_corners}
         named = [f"{name}={value!r}" for name, value in keywords.items()]
-        return f"F.grid_sample({', '.join([*arguments, *named])})"
+        if inputs[0].dtype not in HALVES:
+            return f"F.grid_sample({', '.join([*arguments, *named])})"
+        wide = [f"{name}.float()" for name in arguments]  # as torch works out places in the precision of its inputs
+        return f"F.grid_sample({', '.join([*wide, *named])}).to({arguments[0]}.dtype)"
 
     def saved(self, run: OpRun) -> Saved:
+        if run.inputs[0].dtype in HALVES:
+            return Saved(made=tuple(Tensor(tensor.shape) for tensor in run.inputs))
         return Saved((0, 1))
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
