@@ -112,6 +112,8 @@ def _offers(mention: Mention, outline: Outline, blocks: dict[str, Block], params
             yield Item("prev", "reference", "prev", "the step before")
             for name, span in reversed(mention.scope.all_steps().items()):
                 yield Item(name, "reference", name, f"line {span.line}")
+            for path, span in mention.scope.paths():
+                yield Item(path, "reference", path, f"line {span.line}")
         case "parameter":
             for name, (_, default) in params.items():
                 if name not in mention.siblings:

@@ -23,7 +23,7 @@ def definition(document: Document, line: int, column: int) -> Span | None:
             block = document.blocks.get(mention.owner)
             return block.params[mention.word][0] if block and mention.word in block.params else None
         case "reference":
-            return mention.scope.step(mention.word.partition(".")[0])
+            return mention.scope.at(mention.word)
         case "parameter":
             return outline.params[mention.word][0] if mention.word in outline.params else None
         case "expression" | "definition":

@@ -133,8 +133,8 @@ def _value(document: Document, mention: Mention, word: str) -> str | None:
 
 
 def _reference(document: Document, mention: Mention) -> str | None:
-    name = mention.word.partition(".")[0]
-    declared = mention.scope.step(name)
+    name = mention.word
+    declared = mention.scope.at(name)
     if declared is None:
         return "`prev`: the step before this one" if name == "prev" else None
     for step in document.outline.steps_on(declared.line):

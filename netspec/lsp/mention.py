@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import field
 from typing import Literal
 
@@ -24,18 +25,43 @@ class VisibleNames:
     parent: VisibleNames | None = None
     steps: dict[str, Span] = field(default_factory=dict)
     values: dict[str, Span] = field(default_factory=dict)
+    inside: dict[str, VisibleNames] = field(default_factory=dict)
 
     def inner(self, *, transparent: bool = False) -> VisibleNames:
         """A scope within; the steps of a transparent one are seen from outside."""
         made = VisibleNames(self)
         if transparent:
-            made.steps = self.steps
+            made.steps, made.inside = self.steps, self.inside
         return made
 
     def step(self, name: str) -> Span | None:
         """Return where the step of that name is."""
         found = self.steps.get(name)
         return found if found is not None or self.parent is None else self.parent.step(name)
+
+    def at(self, path: str) -> Span | None:
+        """Return where the step is that a path leads to, or the last on the way to it that has a name."""
+        first, *rest = re.split(r"[.\[]", path)
+        scope: VisibleNames | None = self
+        while scope is not None and first not in scope.steps:
+            scope = scope.parent
+        if scope is None:
+            return None
+        found, inner = scope.steps[first], scope.inside.get(first)
+        for word in rest:
+            if inner is not None and word in inner.steps:
+                found, inner = inner.steps[word], inner.inside.get(word)
+        return found
+
+    def paths(self) -> Iterator[tuple[str, Span]]:
+        """Yield the path to each step in the groups that are visible, with its place."""
+        scope: VisibleNames | None = self
+        while scope is not None:
+            waiting = [*scope.inside.items()]
+            for prefix, inner in waiting:
+                yield from ((f"{prefix}.{each}", span) for each, span in inner.steps.items())
+                waiting += [(f"{prefix}.{each}", deeper) for each, deeper in inner.inside.items()]
+            scope = scope.parent
 
     def value(self, name: str) -> Span | None:
         """Return where the parameter, index or list of that name is declared."""

@@ -278,6 +278,9 @@ class Outline:
         fields = form_fields(form)
         named = isinstance(node, MapNode) and node.get("name") is not None
         inner = scope.inner(transparent=not form.is_level and not named)
+        name = node.get("name") if isinstance(node, MapNode) and word == "sequential" else None
+        if isinstance(name, ScalarNode):
+            scope.inside[name.text] = inner
         if is_main(form, node):
             self._held(fields[form.main], node, scope, inner, word)
             return

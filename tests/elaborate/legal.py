@@ -168,17 +168,34 @@ class Writer:
         return [{"parallel": step}], total
 
     def make_repeat(self, scope: dict[str, int], width: int, depth: int, taken: set[str]) -> tuple[list[Step], int]:
-        body, _ = self.body(dict(scope), width, depth - 1, 1, set())
+        inner = dict(scope)
+        body, _ = self.body(inner, width, depth - 1, 1, set())
         body.append({"linear": width})
         name, count = self.named(taken), self.random.randint(0, 3)
+        step: dict[str, Any] = {"name": name, "count": count, "body": body}
+        if count and self.random.random() < 0.5:
+            turn, kept = self.random.randrange(count), self.random.choice(STEPS)
+            self.lead_into(scope, f"{name}.{turn}", inner)
+            step["collect"] = {kept: "prev"}
+            scope[f"{name}.{kept}[{turn - count}]"] = width
         scope[name] = width
-        return [{"repeat": {"name": name, "count": count, "body": body}}], width
+        return [{"repeat": step}], width
+
+    def lead_into(self, scope: dict[str, int], path: str, inner: dict[str, int]) -> None:
+        """Let what follows read the names of a level inside, by the paths to them."""
+        scope.update({f"{path}.{name}": width for name, width in inner.items() if name not in scope})
 
     def make_sequential(self, scope: dict[str, int], width: int, depth: int, taken: set[str]) -> tuple[list[Step], int]:
         name = self.named(taken)
-        body, made = self.body(dict(scope), width, depth - 1, self.random.randint(1, 3), set())
+        inner = dict(scope)
+        body, made = self.body(inner, width, depth - 1, self.random.randint(1, 3), set())
+        if self.random.random() < 0.5:
+            self.lead_into(scope, name, inner)
         scope[name] = made
-        return [{"sequential": {"name": name, "body": body}}], made
+        step: dict[str, Any] = {"name": name, "body": body}
+        if self.random.random() < 0.3:
+            step["state_key"] = self.random.choice(["block1-0", "class", "a b", "<b>"]) + name
+        return [{"sequential": step}], made
 
     def make_side(self, scope: dict[str, int], width: int, depth: int, taken: set[str]) -> tuple[list[Step], int]:
         step: dict[str, Any] = {"body": self.body(dict(scope), width, depth - 1, 1, taken)[0]}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from netspec.lsp import document
+from netspec.lsp.completion import complete
+from netspec.lsp.definition import definition
 from netspec.lsp.hover import hover
 from netspec.reference.registry import find
 
@@ -61,3 +63,28 @@ def test_hover_explains_an_argument_of_an_ingredient_and_a_key_of_train():
     assert str(hovered("horizontal_flip")).startswith("**horizontal_flip**")
     assert str(hovered("epochs")).startswith("`epochs`: how often the network sees all rows")
     assert hovered("beta") is None
+
+
+PATHS = """netspec: 1
+name: net
+inputs: {x: [N, 8]}
+network:
+  - sequential:
+      name: body
+      body:
+        - linear: {name: fc, out_features: 4}
+        - sequential: {name: inner, body: [relu: {name: act}]}
+  - add: {from: [body.fc, body.inner.act]}
+"""
+
+
+def test_a_path_leads_to_its_step():
+    read, line = document.analyse("net.yaml", PATHS), PATHS.split("\n")[9]
+    for path, wanted in {"body.fc": 8, "body.inner.act": 9}.items():
+        column = line.index(path) + 2
+        span = definition(read, 10, column)
+        assert span is not None
+        assert span.line == wanted
+        assert f"line {wanted}" in (hover(read, 10, column) or "")
+    items = {item.label for item in complete(read, PATHS, 10, line.index("body.fc") + 1)}
+    assert {"body", "body.fc", "body.inner.act", "prev"} <= items
