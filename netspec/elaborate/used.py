@@ -86,7 +86,7 @@ def expand_network(
     inner = inner_context(context, given, parameters, inputs)
     builder = LevelBuilder("block", given.title, given.spec.network[0].span, path)
     builder.is_unique = is_unique
-    formal = {name: Value(value.tensor, value.optional) for name, value in inputs.items()}
+    formal = {name: Value(value.tensor, value.optional, value.absence) for name, value in inputs.items()}
     builder.declared = [(value, value, name) for name, value in formal.items()]
     builder.names = {**dict.fromkeys(given.spec.inputs, ABSENT), **formal}
     frame = Frame(builder, inner.globals)
