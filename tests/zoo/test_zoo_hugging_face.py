@@ -70,6 +70,30 @@ def _clip(image: tuple[int, ...], text: tuple[int, ...], projection: int, **word
     }
 
 
+def _t5(width: int, heads: int, layers: int, hidden: int, **words: Any) -> dict[str, Any]:
+    """Options of a T5: width, heads, layers, and the width between the linear layers."""
+    sizes = {"d_model": width, "num_heads": heads, "num_layers": layers, "d_ff": hidden}
+    return {**sizes, "decoder_start_token_id": 0, **words}
+
+
+def _t5_network(gated: bool) -> Network:
+    """A T5 as first published, or as from version 1.1 on."""
+    words = {"feed_forward_proj": "gated-gelu", "tie_word_embeddings": False} if gated else {}
+    published = {
+        "t5": _t5(512, 8, 6, 2048),
+        "t5_base": _t5(768, 12, 12, 3072),
+        "t5_large": _t5(1024, 16, 24, 4096),
+    }
+    return Network(
+        "T5ForConditionalGeneration",
+        {"vocab": 61, "width": 32, "heads": 4, "head_width": 6, "hidden": 40, "layers": 3, "gated": gated},
+        _t5(32, 4, 3, 40, vocab_size=61, d_kv=6, **words),
+        ({"N": 1, "S": 1, "T": 1}, {"N": 2, "S": 150, "T": 19}),  # beyond the distance from which on all are one
+        {"t5_v1_1_base": _t5(768, 12, 12, 2048, **words)} if gated else published,
+        calls={"use_cache": False},
+    )
+
+
 NETWORKS = {
     "mamba": Network(
         "MambaForCausalLM",
@@ -94,6 +118,8 @@ NETWORKS = {
         renamed={"ids": "input_ids"},
         calls={"use_cache": False},
     ),
+    "t5": _t5_network(gated=False),
+    "t5_v1_1_base": _t5_network(gated=True),
     "clip": Network(
         "CLIPModel",
         {
