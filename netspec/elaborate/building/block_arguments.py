@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from netspec import library
 from netspec.diagnostics import Label
 from netspec.elaborate.context import Context
 from netspec.elaborate.messages.unknowns import unknown_parameter
 from netspec.elaborate.reading.arguments import Callee, read_arguments
 from netspec.elaborate.reading.scope import Scope
 from netspec.elaborate.reading.values import AlreadyReported, Reader, bounded, declared_type, default_value
+from netspec.elaborate.state.cache import is_closed
 from netspec.expressions import UNKNOWN_VALUE
-from netspec.spec import BlockSpec, CallStep, Written
+from netspec.spec import BlockSpec, CallStep, DeclaredParameter, Written
 from netspec.syntax import ScalarNode
 
 
@@ -35,9 +35,8 @@ def block_arguments(
             is_text = name in values and "str" in declared_type(reader, parameter)
             origins[name] = node if is_text else env.origin(node)
         elif parameter.default is not None:
-            scope = visible_to(context, block).extended({"shape": env["shape"], **values}, origins)
             try:
-                values[name] = default_value(reader, parameter, scope)
+                values[name] = _default(context, block, parameter, {"shape": env["shape"], **values}, origins)
             except AlreadyReported:
                 sound = False
             origins[name] = parameter.default
@@ -45,6 +44,23 @@ def block_arguments(
     if not sound:
         raise AlreadyReported
     return {name: values[name] for name in block.params}, origins
+
+
+def _default(
+    context: Context,
+    block: BlockSpec,
+    parameter: DeclaredParameter,
+    before: Mapping[str, Any],
+    origins: Mapping[str, Written],
+) -> Any:
+    """Return a parameter's default, which may read those before it; one that reads nothing is checked once."""
+    reader, written = context.reader, parameter.default
+    if not isinstance(written, ScalarNode) or isinstance(written.value, str):
+        return default_value(reader, parameter, visible_to(context, block).extended(before, origins))
+    known = context.cache.defaults
+    if written not in known:
+        known[written] = default_value(reader, parameter, {})
+    return known[written]
 
 
 def _callee(reader: Reader, step: CallStep, key: str, block: BlockSpec, env: Scope) -> Callee:
@@ -66,4 +82,4 @@ def _callee(reader: Reader, step: CallStep, key: str, block: BlockSpec, env: Sco
 
 def visible_to(context: Context, block: BlockSpec) -> Scope:
     """Return the scope around a block: the parameters of its file; one of another file sees none."""
-    return Scope({}) if block.is_imported or library.owns(block.span.source) else context.globals
+    return Scope({}) if is_closed(block) else context.globals

@@ -47,6 +47,10 @@ class Budget:
             few = self.limits.layers
             self.exhausted(f"the network has more than {few:,} layer{'s' * (few > 1)}", span)
 
+    def has_layers(self, count: int) -> bool:
+        """Return whether so many layers more are allowed."""
+        return self.layers + count <= self.limits.layers
+
     def charge_iterations(self, count: int, span: Span) -> None:
         """Count iterations of loops and expansions of blocks: what costs time even where it makes no layer."""
         self.iterations += count

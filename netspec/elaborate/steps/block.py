@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,17 +11,18 @@ from netspec.diagnostics import Label, clipped
 from netspec.dims import pretty_shape
 from netspec.elaborate.building.block_arguments import block_arguments, visible_to
 from netspec.elaborate.building.level_inputs import Reads, level_inputs
-from netspec.elaborate.building.nodes import add_step, mark_training, require
+from netspec.elaborate.building.nodes import add_step, make_op, mark_training, require
 from netspec.elaborate.building.outputs import guard_order, read_outputs
 from netspec.elaborate.building.step_names import step_name
 from netspec.elaborate.context import Context, Frame
 from netspec.elaborate.reading.locals import with_locals
 from netspec.elaborate.reading.scope import Scope, names_in, origin_labels, show
 from netspec.elaborate.reading.values import AlreadyReported
+from netspec.elaborate.state.cache import Expanded
 from netspec.elaborate.state.levels import ABSENT, LevelBuilder, hashable
 from netspec.expressions import UNKNOWN_VALUE
 from netspec.graph import Call, Level, Value
-from netspec.ops import ShapeError
+from netspec.ops import OPS, ShapeError
 from netspec.spec import NAME, BlockSpec, CallStep
 from netspec.syntax import ScalarNode
 
@@ -57,24 +58,14 @@ def run_block(
         scope = with_locals(context.reader, block.let, scope, arguments)
     guard_required(context, step, key, block, scope)
     with through:
-        if memo in context.expanded:
-            level = context.expanded[memo]
-            if level is None:
-                raise AlreadyReported
-            context.budget.charge_layers(context.layers_of[level], step.span)
-        elif (known := cached_level(context, frame.builder, memo, key, block)) is not None:
-            level, layers = known
-            context.budget.charge_layers(layers, step.span)
-            context.expanded[memo], context.layers_of[level] = level, layers
-        else:
-            context.budget.charge_iterations(5, step.span)  # an expansion costs about as much
-            before, first = context.budget.layers, len(context.requirements.noted)
-            context.expanded[memo] = None  # as long as it has not come to a good end
-            level = expand(context, key, block, scope, arguments, inputs, frame.builder, name)
-            context.expanded[memo] = level
-            layers = context.layers_of[level] = context.budget.layers - before
-            needed = tuple(dict.fromkeys(context.requirements.noted[first:]))
-            context.cache.expanded[memo, block_context(context, key, block)] = level, layers, needed
+        level = block_level(
+            context,
+            step,
+            (key, block),
+            memo,
+            arguments,
+            lambda: expand(context, key, block, scope, arguments, inputs, frame.builder, name),
+        )
     outputs = tuple(Value(value.tensor) for value in level.outputs)
     actual += measured_inputs(frame.builder, level, len(actual))
     mark_training(context, frame, actual, outputs, step.span)
@@ -102,19 +93,72 @@ def guard_nesting(context: Context, step: CallStep, key: str, block: BlockSpec) 
         raise context.reader.error("too-deep", message, step.span, help="nest fewer blocks")
 
 
-def cached_level(
-    context: Context, caller: LevelBuilder, memo: Any, key: str, block: BlockSpec
-) -> tuple[Level, int] | None:
-    """A block's level and its number of layers, where another variant has made it and it fits this one."""
-    known = context.cache.expanded.get((memo, block_context(context, key, block)))
+def block_level(
+    context: Context,
+    step: CallStep,
+    called: tuple[str, BlockSpec],
+    memo: Any,
+    arguments: Mapping[str, Any],
+    make: Callable[[], Level],
+) -> Level:
+    """Return the level of a block: one that was made before where that is the same, else what ``make`` makes."""
+    if memo in context.expanded:
+        level = context.expanded[memo]
+        if level is None:
+            raise AlreadyReported
+        context.budget.charge_layers(context.layers_of[level], step.span)
+        return level
+    exact = memo, block_context(context, *called)
+    known = fitting(context, context.cache.expanded.get(exact))
+    if known is not None:
+        context.budget.charge_layers(known[1], step.span)
+    else:
+        context.budget.charge_iterations(5, step.span)  # an expansion costs about as much
+        context.expanded[memo] = None  # as long as it has not come to a good end
+        known = context.cache.expanded[exact] = anew(context, called[1], exact, arguments, make)
+    level, layers, _ = known
+    context.expanded[memo], context.layers_of[level] = level, layers
+    return level
+
+
+def fitting(context: Context, known: Expanded | None) -> Expanded | None:
+    """Return a level that another variant has made, if it fits this one."""
     if known is None:
         return None
-    level, layers, needed = known
     try:
-        require(context, needed)
+        require(context, known[2])
     except ShapeError:  # expanded again, it is reported where it belongs
         return None
-    return level, layers
+    return known
+
+
+def anew(
+    context: Context, block: BlockSpec, exact: Any, arguments: Mapping[str, Any], make: Callable[[], Level]
+) -> Expanded:
+    """Return the level of a block that was not made before, from one that differs in its ``drop_path`` alone if
+    there is one.
+    """
+    (key, standard, values, *others), seen = exact
+    rate = context.cache.rate(block)
+    if rate is None or not rate.is_between(arguments):
+        return expanded(context, make)
+    values = tuple(value for value in values if value[0] != rate.name)
+    alike = key, standard, values, *others, seen, context.reader.caller
+    known = context.cache.alike.get(alike)
+    if known is not None and context.budget.has_layers(known[1]) and fitting(context, known) is not None:
+        level, layers, needed = known
+        context.budget.layers += layers
+        op = make_op(context, OPS["stochastic_depth"], {"p": arguments[rate.name]})
+        return context.cache.interned.level(rate.changed(level, arguments, op)), layers, needed
+    known = context.cache.alike[alike] = expanded(context, make)
+    return known
+
+
+def expanded(context: Context, make: Callable[[], Level]) -> Expanded:
+    """Return a level that is made now, with its number of layers and what it requires."""
+    before, first = context.budget.layers, len(context.requirements.noted)
+    level = make()
+    return level, context.budget.layers - before, tuple(dict.fromkeys(context.requirements.noted[first:]))
 
 
 def block_context(context: Context, key: str, block: BlockSpec) -> Any:
