@@ -128,7 +128,7 @@ def report_shape_fault(
     if len(wires) == len(inputs) > 1:
         labels += [Label(wire.span, f"gives {pretty_shape(value.shape)}") for wire, value in zip(wires, inputs)]
     message = str(found)
-    told = structure or len(wires) > 1 or any(pretty_shape(value.shape) in message for value in inputs)
+    told = structure or not inputs or len(wires) > 1 or any(pretty_shape(value.shape) in message for value in inputs)
     context.reader.error(
         "shape-mismatch", message, span, "" if told else f"reads {shapes}", secondary=tuple(labels), help=found.help
     )

@@ -19,7 +19,7 @@ PARAMETER = "nn.Parameter({})"
 
 
 class Parameter(Op):
-    """A learned tensor by itself, 0 at first (``torch.nn.Parameter``): no input -> shape."""
+    """A learned tensor by itself (``torch.nn.Parameter``), 0 at first, or of a given value: no input -> shape."""
 
     name = "parameter"
     family = "linear"
@@ -28,16 +28,27 @@ class Parameter(Op):
     ports = ()
     saved_for_backward = "nothing"
 
-    shape: Annotated[Any, Listed("a list of sizes", lambda value: is_integer(value) and value > 0, INTEGER, least=0)]
+    shape: Annotated[
+        Any, Listed("a list of sizes", lambda value: is_integer(value) and value > 0, INTEGER, least=0)
+    ] = None
+    value: Annotated[Any, Nested()] = None
+
+    def size(self) -> Shape:
+        """Return the sizes of the tensor."""
+        return self.shape if self.value is None else lengths(self.value)
 
     def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        return (Tensor(self.shape),)
+        if (self.shape is None) == (self.value is None):
+            raise ShapeError("parameter takes either a shape or a value", argument="value")
+        return (Tensor(self.size()),)
 
     def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:
-        return {"": self.shape}
+        return {"": self.size()}
 
     def module(self, *inputs: Tensor) -> Constructor:
-        return Constructor("torch.zeros", {"shape": self.shape}, {}, wrap=PARAMETER)
+        if self.value is None:
+            return Constructor("torch.zeros", {"shape": self.shape}, {}, wrap=PARAMETER)
+        return Constructor("torch.tensor", {"value": as_floats(self.value)}, {}, wrap=PARAMETER)
 
     def statements(self, forward: ForwardCall) -> list[str]:
         return [f"{forward.targets[0]} = {forward.module}"]
@@ -46,7 +57,7 @@ class Parameter(Op):
         return builder.parameter("")
 
     def detail(self) -> str:
-        return times_shape(self.shape)
+        return times_shape(self.size())
 
 
 class Constant(Op):
@@ -234,6 +245,11 @@ class Expand(Op):
 
     def detail(self) -> str:
         return "→ " + times_shape(self.shape)
+
+
+def as_floats(value: Any) -> Any:
+    """Return a number, or nested ones, as real numbers: what is learned is no integer."""
+    return tuple(map(as_floats, value)) if isinstance(value, tuple) else float(value)
 
 
 def count_up(builder: OnnxBuilder, size: Any) -> Any:

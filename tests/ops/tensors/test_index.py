@@ -48,6 +48,8 @@ LONGER = ({"N": 2, "T": 5, "S": 4}, {"N": 1, "T": 3, "S": 3})
     several("chunk", "N 2*T", chunks=2, dim=1),
     several("parameter", shape=[1, 3, 4]),
     several("parameter", shape=[]),
+    several("parameter", value=[[1, 2.5], [3, 4]]),
+    several("parameter", value=3),
     several("constant", None, value=[[1, 2, 3], [4, 5, 6]]),
     several("constant", "N T", value=0.5),
     several("constant", "N T", value=[True, False], dtype="bool"),
@@ -106,6 +108,8 @@ def test_constructors() -> None:
     assert constructor_text(made) == "nn.Embedding(9, 4, padding_idx=0)"
     made = several("parameter", shape=[1, 4]).op().module()
     assert constructor_text(made) == "nn.Parameter(torch.zeros((1, 4)))"
+    made = several("parameter", value=[[1, 2]]).op().module()
+    assert constructor_text(made) == "nn.Parameter(torch.tensor(((1.0, 2.0),)))"
 
 
 @pytest.mark.parametrize(
