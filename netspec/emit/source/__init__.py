@@ -165,7 +165,11 @@ def _lines(maker: Maker, indent: int, room: int = 0) -> list[str]:
     callee = maker.callee if isinstance(maker.callee, str) else maker.callee.name
     arguments = _arguments(maker)
     one = INDENT * indent + maker.wrap.format(f"{callee}({', '.join(arguments)})")
-    return [one] if len(one) + room <= WIDTH else _call(callee, [[argument] for argument in arguments], indent)
+    if len(one) + room <= WIDTH:
+        return [one]
+    around, _, _ = maker.wrap.partition("({})")
+    items = [[argument] for argument in arguments]
+    return _call(around, [_call(callee, items, indent + 1)], indent) if around != "{}" else _call(callee, items, indent)
 
 
 def _arguments(maker: Construction) -> list[str]:

@@ -115,3 +115,20 @@ def test_levels_whose_forward_differs_have_a_class_each(body: str, values: tuple
 def agrees(graph: Graph) -> None:
     inputs = example_inputs(graph, small_sizes(graph))
     assert difference_from_graph(graph, build_module(graph), inputs) < 1e-5
+
+
+def test_what_is_around_a_constructor_stays_where_it_fills_several_lines():
+    graph = compiled(
+        "netspec: 1\nname: net\ninputs: {x: [N, 8, T]}\nnetwork:\n"
+        "  - parameter: {name: places, value: 'range(40)', freeze: true}\n"
+        "  - conv1d: {name: a_name_that_is_long, from: x, out_channels: 40, kernel_size: 3, padding: 1, dilation: 1,"
+        " groups: 4, bias: false, padding_mode: reflect, weight_norm: true}\n"
+        "  - transpose: {dim0: 1, dim1: 2}\n"
+        "  - multiply: {from: [prev, places]}\n"
+    )
+    module = build_module(graph)
+    places = module.get_parameter("places")
+    assert torch.equal(places, torch.arange(40.0))
+    assert not places.requires_grad
+    assert "a_name_that_is_long.parametrizations.weight.original0" in module.state_dict()
+    agrees(graph)
