@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from zoo.vision import randomised, torchvision
+from zoo.yolo import C2f, Conv, Sppf
 
 import netspec
 from netspec.runtime.onnx.verify import compare_onnx
@@ -286,6 +287,19 @@ def test_convolutional_blocks_are_torchvision_s(
     step: str, theirs: Callable[[Any, Any], nn.Module], tmp_path: Path
 ) -> None:
     check_against(randomised(theirs(torchvision.ops, torchvision.models.mobilenetv2)), step, "image", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("step", "theirs"),
+    [
+        ("conv_bn_silu: {out_channels: 5, kernel_size: 5, stride: 2}", lambda: Conv(8, 5, 5, 2)),
+        ("c2f: {out_channels: 6}", lambda: C2f(8, 6, 1)),
+        ("c2f: {out_channels: 9, depth: 3, shortcut: true}", lambda: C2f(8, 9, 3, shortcut=True)),
+        ("sppf: {out_channels: 5, kernel_size: 3}", lambda: Sppf(8, 5, 3)),
+    ],
+)
+def test_blocks_of_yolo_are_those_written_by_hand(step: str, theirs: Callable[[], nn.Module], tmp_path: Path) -> None:
+    check_against(randomised(theirs()), step, "image", tmp_path)
 
 
 def mbconv(ratio: int, kernel: int, stride: int, out: int, fused: bool = False, eps: float = 1e-5) -> nn.Module:

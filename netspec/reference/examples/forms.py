@@ -215,6 +215,14 @@ network:
 inputs: {x: [N, 16, H, W]}
 network:
   - aspp: {out_channels: 32, rates: [2, 4]}""",
+    "c2f": """\
+inputs: {x: [N, 16, 32, 32]}
+network:
+  - c2f: {out_channels: 32, depth: 2, shortcut: true}""",
+    "conv_bn_silu": """\
+inputs: {x: [N, 3, 32, 32]}
+network:
+  - conv_bn_silu: {out_channels: 16, stride: 2}""",
     "conv_norm_activation": """\
 inputs: {x: [N, 3, 32, 32]}
 network:
@@ -255,6 +263,10 @@ network:
 inputs: {x: [N, T, 16]}
 network:
   - self_attention: {num_heads: 4, causal: true}""",
+    "sppf": """\
+inputs: {x: [N, 16, 32, 32]}
+network:
+  - sppf: 32""",
     "squeeze_excite": """\
 inputs: {x: [N, 16, 32, 32]}
 network:
