@@ -51,7 +51,7 @@ def type_text(holds: Json) -> str:
     """Return what a value may be, in words; that an expression may stand in its place goes without saying."""
     options = list(dict.fromkeys(_options(holds)))
     if "default" in holds and holds["default"] is None and len(options) > 1:
-        options.remove("null")  # the key may be left out: there is no need of it
+        options = [option for option in options if option != "null"]  # the key may be left out: there is no need of it
     return one_of(options) or "any value"
 
 
