@@ -93,6 +93,10 @@ class Files:
         """Return the file that a path leads to, links followed."""
         return self.tree.real(path) or path
 
+    def root_of(self, importer: Path) -> Path:
+        """Return the folder that the imports of a file stay in: a file of the zoo has those beside it."""
+        return zoo.folder() if zoo.holds(importer) else self.root
+
 
 def imported_blocks(files: Files, spec: Spec, chain: list[Path]) -> dict[str, BlockSpec]:
     """The blocks of a spec and of the files that it imports; what is wrong goes to the report."""
@@ -160,7 +164,8 @@ def path_of(files: Files, node: ScalarNode, importer: Path) -> Path | None:
         files.report.error("bad-import", fault, node.span, help=help)
         return None
     path = Path(os.path.normpath(importer.parent / text))
-    if not Path(os.path.abspath(path)).is_relative_to(files.root):
+    root = files.root_of(importer)
+    if not Path(os.path.abspath(path)).is_relative_to(root):
         _outside(files, node, "the path leads")
         return None
     real = files.tree.real(path)
@@ -169,7 +174,7 @@ def path_of(files: Files, node: ScalarNode, importer: Path) -> Path | None:
         help = f"did you mean `{clipped(str(Path(text).parent / close))}`?" if close else f"looked for it at {path}"
         files.report.error("bad-import", f"there is no file `{clipped(text)}`", node.span, help=help)
         return None
-    if not real.is_relative_to(files.root.resolve()):
+    if not real.is_relative_to(root.resolve()):
         _outside(files, node, "a symbolic link leads")
         return None
     return path

@@ -74,6 +74,42 @@ LAYERS = [
     sample("stft", "N 40", n_fft=8, window="hann"),
     sample("istft", "N 5 T 2", n_fft=8, window="hann"),
 ]
+ELEMENTWISE = """acos acosh asin asinh atan atanh ceil cosh erf exp2 expm1 floor frac isfinite isinf isnan log10 log1p
+log2 logit nan_to_num round rsqrt sign sinc sinh square tan trunc""".split()  # noqa: SIM905
+PAIRED = "atan2 floor_divide fmod hypot logaddexp remainder xlogy cosine_similarity pairwise_distance".split()  # noqa: SIM905
+REDUCING = "all any count_nonzero logsumexp norm std var median".split()  # noqa: SIM905
+CUMULATIVE = "cummax cummin cumprod logcumsumexp".split()  # noqa: SIM905
+TENSORS = [
+    *(sample(name, "N T 4") for name in ELEMENTWISE),
+    *(sample(name, "N 4", "N 4") for name in PAIRED),
+    *(sample(name, "N T 4", dim=1) for name in REDUCING),
+    *(sample(name, "N 5", dim=1) for name in CUMULATIVE),
+    *(sample(f"bitwise_{name}", "N 4 int64", "4 int64") for name in ("and", "or", "xor")),
+    sample("bitwise_not", "N 4 int64"),
+    sample("logical_xor", "N 4", "N 4"),
+    sample("lerp", "N 4", "N 4", weight=0.3),
+    sample("normalize", "N T 4"),
+    sample("cdist", "N 3 4", "N 5 4"),
+    *(sample(name, "N 3 3") for name in ("det", "inverse")),
+    sample("diag_embed", "N 4"),
+    sample("diagonal", "N 4 5"),
+    sample("eye", "N 4", n=3),
+    sample("full", "N 4", size=[2, 4], fill_value=1.5),
+    sample("linspace", "N 4", start=0.0, end=1.0, steps=5),
+    *(sample(name, "N 5") for name in ("sort", "argsort")),
+    sample("topk", "N 5", k=2),
+    sample("kthvalue", "N 5", k=2),
+    sample("searchsorted", "N 5", "N 3"),
+    sample("take", "N 5", "3 int64<5", dim=1),
+    sample("scatter", "N 5", "N 2 int64<5", "N 2", dim=1),
+    sample("masked_scatter", "N 4", "N 4 bool", "N 4"),
+    sample("roll", "N 5", shifts=2, dims=1),
+    sample("tile", "N 4", dims=[1, 3]),
+    sample("repeat_interleave", "N 4", repeats=2, dim=1),
+    sample("unbind", "N 4", dim=1),
+    sample("sliding_windows", "N 9", dimension=1, size=3, step=2),
+    sample("meshgrid", "N", "4"),
+]
 SPATIAL = [
     each
     for rank, image in IMAGES.items()
@@ -102,6 +138,7 @@ COMPARED = ("equal", "not_equal", "less", "less_equal", "greater", "greater_equa
 SAMPLES = [
     *SPATIAL,
     *LAYERS,
+    *TENSORS,
     *(sample(name, "N T 4") for name in PLAIN),
     *(sample(name, IMAGES[2]) for name in ("global_avg_pool", "global_max_pool", "softmax2d", "feature_alpha_dropout")),
     *(sample(name, "N T 4", dim=-1) for name in ("softmax", "log_softmax", "softmin", "masked_softmax")),
