@@ -10,7 +10,7 @@ from netspec.ops.core.layout import OutputLayout, shortened, strides_of
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
-from netspec.ops.core.tensors import ShapeError, Tensor, axis_of
+from netspec.ops.core.tensors import HALVES, ShapeError, Tensor, axis_of
 from netspec.ops.math.statistics import length
 
 
@@ -153,6 +153,7 @@ class CDist(VectorComparison):
     functional = "torch.cdist"
     main = "p"
     keyword_main = True
+    torch_lacks = HALVES
     onnx_lacks = ("float64",)
 
     p: Annotated[Any, Number()] = 2.0
@@ -197,6 +198,7 @@ class Det(Op):
     family = "linear"
     functional = "torch.linalg.det"
     covers = ("Tensor.det",)
+    torch_lacks = HALVES
     onnx_lacks = ("float64",)
 
     def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
@@ -225,6 +227,7 @@ class Inverse(Op):
     family = "linear"
     functional = "torch.linalg.inv"
     covers = ("Tensor.inverse",)
+    torch_lacks = HALVES
     saved_for_backward = "output"
 
     def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:

@@ -9,7 +9,7 @@ from netspec.ops.core.arguments import Number, spell_number
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
-from netspec.ops.core.tensors import ShapeError, Tensor
+from netspec.ops.core.tensors import InputRange, ShapeError, Tensor
 from netspec.ops.math.compare import guard_number
 
 
@@ -72,6 +72,9 @@ class Division(OptionalNumber):
         if self.divisor == 0:
             raise ShapeError(f"{self.name} cannot divide by 0", argument="divisor")
         return super().infer(*inputs)
+
+    def input_range(self, port: str, *inputs: Tensor | None) -> InputRange | None:
+        return InputRange(least=1, below=8) if port == "other" else None  # whole numbers cannot be divided by 0
 
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return f"{self.functional}({arguments[0]}, {self.other(arguments)})"

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import Tensor
@@ -181,24 +181,38 @@ class Atan(Pointwise):
     onnx_lacks = ("float64",)
 
 
-class Sinh(Pointwise):
+class HalfOfExponentials(Pointwise):
+    """Base of sinh and cosh, (exp(x) ∓ exp(−x)) / 2.
+
+    In float64, which onnxruntime's own do not take, they are made of exp; float32 ends at x = 89.
+    """
+
+    joined_by: ClassVar[str]
+    autocast = "float32"
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        if tensors[0].dtype != "float64":
+            return super().onnx(builder, *inputs, tensors=tensors)
+        grows, falls = builder.op("Exp", inputs[0]), builder.op("Exp", builder.op("Neg", inputs[0]))
+        return builder.op("Mul", builder.op(self.joined_by, grows, falls), builder.constant(0.5, "float64"))
+
+
+class Sinh(HalfOfExponentials):
     """Hyperbolic sine of x (``torch.sinh``): any shape."""
 
     name = "sinh"
     functional = "torch.sinh"
     onnx_type = "Sinh"
-    onnx_lacks = ("float64",)
-    autocast = "float32"
+    joined_by = "Sub"
 
 
-class Cosh(Pointwise):
+class Cosh(HalfOfExponentials):
     """Hyperbolic cosine of x (``torch.cosh``): any shape."""
 
     name = "cosh"
     functional = "torch.cosh"
     onnx_type = "Cosh"
-    onnx_lacks = ("float64",)
-    autocast = "float32"
+    joined_by = "Add"
 
 
 class Asinh(Pointwise):

@@ -10,7 +10,7 @@ from netspec.ops.core.layout import OutputLayout, like
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
-from netspec.ops.core.tensors import Bound, ShapeError, Tensor, axis_of
+from netspec.ops.core.tensors import Bound, InputRange, ShapeError, Tensor, axis_of
 
 
 class Ordering(Op):
@@ -203,6 +203,9 @@ class SearchSorted(Op):
             found = f"{pretty_shape(sequence)} and {pretty_shape(x)}"
             raise ShapeError(f"searchsorted takes one sequence, or one for each row of the input, but got {found}")
         return (Tensor(x, "int64"),)
+
+    def input_range(self, port: str, *inputs: Tensor) -> InputRange | None:
+        return InputRange(below=8, ordered=port == "sorted_sequence")
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         sequence, x = inputs
