@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from netspec.elaborate.passes.sizes import small_sizes
 from netspec.graph import Graph, Level, Node, Step, Value, axis_of_time, state_key
 from netspec.ops import Constructor, ForwardCall
+from netspec.ops.tensors.create import FLEETING
 from netspec.runtime.examples import example_inputs
 from netspec.runtime.fixed_noise import fixed_noise, is_random
 from netspec.runtime.initialize import Suppressed
@@ -170,16 +171,23 @@ class _Interpreter:
         return [None if target is None else scope[target] for target in targets]
 
     def module(self, node: Node, home: str) -> Any:
-        """The node's own module with its own weights; a parameter by itself is a tensor."""
+        """The node's own module with its own weights; a parameter or a buffer by itself is a tensor."""
         made = node.op.module(*node.tensors)
         tied = dict(node.ties)
         own = {name: self.state[tied.get(name, state_key(home, name))] for name in node.state}
         if "" in own:
             return own[""]
+        if made.wrap == FLEETING:
+            return self.alike(eval(_constructor(made), op_scope(node.op)))
         with Suppressed(), torch.device("meta"):
             module: nn.Module = eval(_constructor(made), op_scope(node.op))
         module.load_state_dict(own, assign=True)
         return module.train(self.training)
+
+    def alike(self, buffer: Tensor) -> Tensor:
+        """A buffer that no checkpoint has, where the weights are and in their precision."""
+        weight = next((each for each in self.state.values() if each.is_floating_point()), buffer)
+        return buffer.to(weight.device, weight.dtype if buffer.is_floating_point() else None)
 
 
 def _constructor(made: Constructor) -> str:

@@ -17,7 +17,7 @@ from netspec.runtime.fixed_noise import fixed_noise
 from netspec.runtime.own_modules import op_scope
 from netspec.testing.case import OpCase, Values
 from netspec.testing.onnx_model import Array, OnnxRun
-from netspec.testing.pytorch import copies, counted_macs, random_module, run_lines
+from netspec.testing.pytorch import copies, counted_macs, random_module, run_lines, state_of
 
 
 def check_case(case: OpCase) -> None:
@@ -45,8 +45,9 @@ def _check_case(case: OpCase) -> None:
 
 def check_state(op: Op, tensors: Sequence[Any], module: Any) -> None:
     """Hold the parameters and buffers that an op claims against those of its module."""
-    if isinstance(module, nn.Parameter):
-        learned, buffers = {"": tuple(module.shape)}, {}
+    if isinstance(module, torch.Tensor):
+        held = {name: tuple(each.shape) for name, each in state_of(module).items()}
+        learned, buffers = (held, {}) if isinstance(module, nn.Parameter) else ({}, held)
     else:
         learned = {} if module is None else {name: tuple(each.shape) for name, each in module.named_parameters()}
         buffers = {} if module is None else {name: tuple(each.shape) for name, each in module.named_buffers()}

@@ -9,7 +9,6 @@ from unittest.mock import patch
 
 import torch
 import torch.nn.functional as F
-from torch import nn
 
 from netspec.dims import evaluate_shape
 from netspec.ops import Op, OpRun, Tensor
@@ -125,7 +124,7 @@ def weights_of(module: Any) -> list[torch.Tensor]:
     """Return parameters and buffers."""
     if module is None:
         return []
-    return [module] if isinstance(module, nn.Parameter) else [*module.parameters(), *module.buffers()]
+    return [module] if isinstance(module, torch.Tensor) else [*module.parameters(), *module.buffers()]
 
 
 def check_run(

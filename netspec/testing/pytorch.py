@@ -26,7 +26,7 @@ def constructor_text(constructor: Constructor) -> str:
 
 
 def new_module(op: Op, tensors: Sequence[Any]) -> Any:
-    """Return the op's module (or bare parameter) as torch makes it; ``None`` for an op without one."""
+    """Return the op's module (or bare parameter or buffer) as torch makes it; ``None`` for an op without one."""
     return eval(constructor_text(op.module(*tensors)), op_scope(op)) if op.has_module else None
 
 
@@ -44,10 +44,10 @@ def random_module(op: Op, tensors: Sequence[Any]) -> Any:
 
 
 def state_of(module: Any) -> dict[str, torch.Tensor]:
-    """Return parameters and buffers by name; a bare parameter has the empty one."""
-    if module is None:
-        return {}
-    return {"": module.detach()} if isinstance(module, nn.Parameter) else dict(module.state_dict())
+    """Return what a checkpoint has, by name; a bare parameter or buffer has the empty one."""
+    if isinstance(module, torch.Tensor):
+        return {"": module.detach()} if getattr(module, "persistent", True) else {}
+    return {} if module is None else dict(module.state_dict())
 
 
 def lines_of(op: Op, tensors: Sequence[Any], targets: Sequence[str | None]) -> list[str]:

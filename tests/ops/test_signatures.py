@@ -26,7 +26,7 @@ ONLY_ZEROS = {"padding_mode": "torch has the argument, but takes `zeros` only"}
 OWN_DEFAULTS = {"normalized_shape": "inferred when left out", "dim": "torch's implicit dim is deprecated"}
 
 
-OWN = {"parameter", "learned_positions", "frozen_batch_norm2d"}
+OWN = {"parameter", "buffer", "learned_positions", "frozen_batch_norm2d"}
 """Ops whose arguments are not those of the class that they are made of."""
 BASES = {name: nn.RNNBase for name in ("rnn", "gru", "lstm")}
 """The classes that name the arguments which others pass on as ``*args``."""

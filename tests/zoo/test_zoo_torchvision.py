@@ -40,13 +40,8 @@ def built(name: str) -> nn.Module:
 def loaded(name: str, theirs: nn.Module) -> nn.Module:
     """Our module with a copy of their checkpoint."""
     module = on_meta(name)
-    module.load_state_dict(state_of(theirs), strict=True, assign=True)
+    module.load_state_dict(theirs.state_dict(), strict=True, assign=True)
     return module
-
-
-def state_of(theirs: nn.Module) -> dict[str, Tensor]:
-    """Return their checkpoint, but for an index of Swin that is stored though it follows from the window's size."""
-    return {key: value for key, value in theirs.state_dict().items() if not key.endswith("relative_position_index")}
 
 
 def images(*sizes: int) -> Tensor:
@@ -74,7 +69,7 @@ ARGUMENTS = ("eps", "momentum", "p", "stride", "padding", "dilation", "groups", 
 def test_keys_shapes_and_arguments_are_theirs(name: str) -> None:
     theirs = outlined(THEIRS[name], **options(name))
     ours = on_meta(name)
-    ours.load_state_dict(state_of(theirs), strict=True, assign=True)
+    ours.load_state_dict(theirs.state_dict(), strict=True, assign=True)
     modules = dict(ours.named_modules())
     for path, module in theirs.named_modules():
         if type(modules.get(path)) is type(module):
@@ -206,7 +201,7 @@ def test_mobilenet_is_as_wide_as_theirs_by_any_multiplier(multiplier: float) -> 
 def test_initial_values_are_distributed_as_theirs(name: str, options: dict[str, bool]) -> None:
     """Means and deviations agree within what chance allows; constants exactly."""
     torch.manual_seed(0)
-    theirs = state_of(models.get_model(THEIRS[name], weights=None, **options))
+    theirs = models.get_model(THEIRS[name], weights=None, **options).state_dict()
     ours = build_module(compiled(name)[0]).state_dict()
     assert set(ours) == set(theirs)
     for key, want in theirs.items():

@@ -12,7 +12,7 @@ from netspec.analysis.memory.step import TrainingStep
 from netspec.analysis.memory.storage import fresh
 from netspec.analysis.memory.ties import ties_of
 from netspec.dims import Size, evaluate, total
-from netspec.graph import Graph, Level
+from netspec.graph import Graph, Level, Node, visits
 
 MARGIN = 20
 """An allocator rounds what it is asked for: a part in so many is left to it."""
@@ -66,7 +66,8 @@ class Memory:
 
     def _inference(self, precision: str) -> Peak:
         weights = self.parameters * (PRECISIONS[precision] + (2 if precision == "mixed" else 0))
-        return self._peak([weights, *self._inputs(precision)], peak=self._run(False, precision).peak)
+        fixed = weights + self._buffers(precision)
+        return self._peak([fixed, *self._inputs(precision)], peak=self._run(False, precision).peak)
 
     def training_peak(self, optimizer: str | TrainingStep = "adam", precision: str = "float32") -> Size:
         """Bytes of a step of training where it takes the most.
@@ -95,7 +96,7 @@ class Memory:
         numbers = self.parameters + self.trained * (step.states + 1 + step.shares) + step.workspace
         losses = loss_pass(step, self.graph, run)
         moments = [run.transient.size, *map(total, losses.moments)]
-        batch = total([*self._inputs("float32"), *losses.targets, *losses.stays])
+        batch = total([self._buffers(precision), *self._inputs("float32"), *losses.targets, *losses.stays])
         return numbers * size + batch + run.kept + max(moments, key=self._number)
 
     def _moments(self, optimizer: str | TrainingStep, precision: str) -> list[Peak]:
@@ -104,7 +105,7 @@ class Memory:
         run, size = self._run(True, precision), PRECISIONS[precision]
         losses = loss_pass(step, self.graph, run)
         learned = self.trained * size
-        fixed = (self.parameters + self.trained * step.states) * size
+        fixed = (self.parameters + self.trained * step.states) * size + self._buffers(precision)
         there = [fixed, *self._inputs("float32"), *losses.targets]
         again = [] if precision == "bfloat16" else self._given_again(run)  # which keeps copies of a batch in float32
         there += [learned] if step.accumulates else []
@@ -135,6 +136,12 @@ class Memory:
     def trained(self) -> int:
         """Of the learned numbers, those that are not frozen."""
         return self.parameters - self.graph.body.frozen_count
+
+    def _buffers(self, precision: str) -> Size:
+        """Return the bytes of the tensors that steps keep without learning them."""
+        steps = (each.step for each in visits(self.graph.body) if not each.shared)
+        held = [step.outputs[0].tensor for step in steps if isinstance(step, Node) and step.op.name == "buffer"]
+        return total([bytes_of(in_precision(tensor, precision)) for tensor in held])
 
     def _inputs(self, precision: str) -> list[Size]:
         """Return the bytes of each input."""

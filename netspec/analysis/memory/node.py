@@ -66,7 +66,8 @@ class NodePass:
                 continue
             source = None if layout.source is None else inputs[layout.source]
             size = bytes_of(tensor)
-            home = Storage(size, counted=op.name != "parameter") if source is None else source.home
+            weight = op.name in ("parameter", "buffer")  # whose memory is there already
+            home = Storage(0 if weight else size, counted=not weight) if source is None else source.home
             results.append(PlacedTensor(tensor, size, home, layout.strides, backward and "float" in tensor.dtype))
         if backward:
             kept = self.keep(frame, node, run, inputs, results)

@@ -19,7 +19,7 @@ from netspec.emit.source.methods import Method, methods
 from netspec.emit.source.names import is_attribute
 from netspec.graph import Graph, InitRule, Node, visits, walk, walk_parameters
 from netspec.ops import OPS
-from netspec.ops.tensors.create import PARAMETER
+from netspec.ops.tensors.create import BUFFER, FLEETING, PARAMETER
 from netspec.text.quoting import docstring, literal
 
 WIDTH = 120
@@ -150,8 +150,10 @@ def _assign(name: str, maker: Maker) -> list[str]:
     if is_attribute(name):
         lines = _lines(maker, 2, room=len(f"self.{name} = "))
         return [f"{INDENT * 2}self.{name} = {lines[0].strip()}", *lines[1:]]
-    is_parameter = isinstance(maker, Construction) and maker.wrap == PARAMETER
-    add = "self.register_parameter" if is_parameter else "self.add_module"
+    around = maker.wrap if isinstance(maker, Construction) else ""
+    if around == FLEETING:
+        return _call("self.register_buffer", [[literal(name)], _lines(maker, 3), ["persistent=False"]], 2)
+    add = {PARAMETER: "self.register_parameter", BUFFER: "self.register_buffer"}.get(around, "self.add_module")
     return _call(add, [[literal(name)], _lines(maker, 3)], 2)
 
 
@@ -167,9 +169,17 @@ def _lines(maker: Maker, indent: int, room: int = 0) -> list[str]:
     one = INDENT * indent + maker.wrap.format(f"{callee}({', '.join(arguments)})")
     if len(one) + room <= WIDTH:
         return [one]
-    around, _, _ = maker.wrap.partition("({})")
-    items = [[argument] for argument in arguments]
-    return _call(around, [_call(callee, items, indent + 1)], indent) if around != "{}" else _call(callee, items, indent)
+    before, behind = maker.wrap.split("{}")
+    *lines, last = _call(f"{before}{callee}", [_folded(argument, indent + 1) for argument in arguments], indent)
+    return [*lines, last + behind]
+
+
+def _folded(argument: str, indent: int) -> list[str]:
+    """An argument on lines that are no wider than the source: a buffer's numbers may be thousands."""
+    if not argument.startswith("(") or len(argument) < WIDTH - len(INDENT) * indent:
+        return [argument]
+    margin = INDENT * indent
+    return wrap(argument, WIDTH - 1, initial_indent=margin, subsequent_indent=margin + " ", break_long_words=False)
 
 
 def _arguments(maker: Construction) -> list[str]:

@@ -184,7 +184,7 @@ def _shape_of(maker: Maker) -> Any:
     if isinstance(maker, Chain):
         return maker.frozen, tuple(map(_shape_of, maker.items))
     callee = maker.callee if isinstance(maker.callee, str) else id(maker.callee)
-    return callee, maker.frozen, tuple(slot.name for slot in maker.slots)
+    return callee, maker.wrap, maker.frozen, tuple(slot.name for slot in maker.slots)
 
 
 def _slots(makers: dict[int, Maker]) -> Iterator[tuple[Slot, str]]:

@@ -1,5 +1,6 @@
 """Tensors that no input brings: learned ones, constants, counts; and growing one to the size of another."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
@@ -16,6 +17,19 @@ from netspec.ops.core.tensors import ShapeError, Tensor
 
 PARAMETER = "nn.Parameter({})"
 """The text around a tensor that is learned."""
+BUFFER = "nn.Buffer({})"
+"""The text around a tensor that is kept with the weights without being learned."""
+FLEETING = "nn.Buffer({}, persistent=False)"
+"""The same of one that the ``state_dict`` leaves out."""
+MOST_NUMBERS = 2**28
+"""A buffer holds no more: each is memory as soon as the module is made."""
+WHOLE = {"int32": range(-(2**31), 2**31), "int64": range(-(2**63), 2**63)}
+"""What integers of a dtype can be."""
+
+
+def is_size(value: Any) -> bool:
+    """Return whether a learned tensor, or a kept one, may have this size."""
+    return is_integer(value) and value > 0
 
 
 class Parameter(Op):
@@ -28,9 +42,7 @@ class Parameter(Op):
     ports = ()
     saved_for_backward = "nothing"
 
-    shape: Annotated[
-        Any, Listed("a list of sizes", lambda value: is_integer(value) and value > 0, INTEGER, least=0)
-    ] = None
+    shape: Annotated[Any, Listed("a list of sizes", is_size, INTEGER, least=0)] = None
     value: Annotated[Any, Nested()] = None
 
     def size(self) -> Shape:
@@ -60,6 +72,67 @@ class Parameter(Op):
         return times_shape(self.size())
 
 
+class TorchDtype(str):
+    """The name of a dtype that source writes as ``torch.int64``."""
+
+    def __repr__(self) -> str:
+        return f"torch.{self}"
+
+
+class Buffer(Op):
+    """A tensor kept with the weights but not learned (``torch.nn.Buffer``): no input -> shape.
+
+    It holds ``value``, or zeros of a ``shape``. Its key in the ``state_dict`` is the step's name.
+    """
+
+    name = "buffer"
+    family = "shape"
+    torch = "nn.Buffer"
+    main = "value"
+    ports = ()
+    any_dtype = True
+    saved_for_backward = "nothing"
+
+    value: Annotated[Any, Nested()] = None
+    shape: Annotated[Any, Listed("a list of sizes", is_size, INTEGER, least=0)] = None
+    dtype: Dtype = "float32"
+    persistent: bool = True
+
+    def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        if (self.value is None) == (self.shape is None):
+            help = "write `value: [0, 1, 2]`, or `shape: [3]` for zeros"
+            raise ShapeError("buffer takes either a shape or a value", argument="value", help=help)
+        if self.shape is not None and math.prod(self.shape) > MOST_NUMBERS:
+            raise ShapeError(f"a buffer holds at most {MOST_NUMBERS:,} numbers", argument="shape")
+        if self.shape is not None:
+            return (Tensor(self.shape, self.dtype),)
+        guard_value("buffer", self.value, self.dtype)
+        return (Tensor(lengths(self.value), self.dtype),)
+
+    def buffers(self, *inputs: Tensor) -> Mapping[str, Shape]:
+        return {"": self.infer()[0].shape} if self.persistent else {}
+
+    def module(self, *inputs: Tensor) -> Constructor:
+        wrap = BUFFER if self.persistent else FLEETING
+        dtype = {"dtype": TorchDtype(self.dtype)}
+        if self.shape is None:
+            return Constructor("torch.tensor", {"value": self.value}, dtype, wrap)
+        return Constructor("torch.zeros", {"shape": self.shape}, {} if self.dtype == "float32" else dtype, wrap)
+
+    def statements(self, forward: ForwardCall) -> list[str]:
+        return [f"{forward.targets[0]} = {forward.module}"]
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        if self.persistent:
+            return builder.parameter("")
+        if self.shape is None:
+            return builder.constant(self.value, self.dtype)
+        return builder.op("Expand", builder.constant(0, self.dtype), builder.constant(list(self.shape)))
+
+    def detail(self) -> str:
+        return times_shape(self.infer()[0].shape)
+
+
 class Constant(Op):
     """A fixed tensor, on the device of ``like``: -> the shape of value."""
 
@@ -75,6 +148,7 @@ class Constant(Op):
     dtype: Dtype = "float32"
 
     def infer(self, *inputs: Tensor | None) -> tuple[Tensor, ...]:
+        guard_value("constant", self.value, self.dtype)
         return (Tensor(lengths(self.value), self.dtype),)
 
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor | None]) -> str:
@@ -261,3 +335,12 @@ def count_up(builder: OnnxBuilder, size: Any) -> Any:
 def on_device(arguments: Sequence[str]) -> str:
     """The argument that puts a new tensor where the first input is."""
     return f", device={arguments[0]}.device" if arguments else ""
+
+
+def guard_value(name: str, value: Any, dtype: str) -> None:
+    """Guard: integers of this dtype can hold the numbers, nested to any depth."""
+    if isinstance(value, tuple):
+        for item in value:
+            guard_value(name, item, dtype)
+    elif dtype in WHOLE and not isinstance(value, bool) and not (value == int(value) and int(value) in WHOLE[dtype]):
+        raise ShapeError(f"{name}: {value} cannot be {dtype}", argument="value")

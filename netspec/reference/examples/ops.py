@@ -140,6 +140,10 @@ WHOLE: Mapping[str, tuple[str, Sequence[str]]] = {
     "greater_equal": ("{x: [N, 16]}", ["greater_equal: 0"]),
     "clamp": ("{x: [N, 16]}", ["clamp: {min: 0, max: 1}"]),
     "parameter": ("{x: [N, 16]}", ["parameter: {name: scale, shape: [16]}", "multiply: {from: [x, scale]}"]),
+    "buffer": (
+        "{x: [N, 3, 32, 32]}",
+        ["buffer: {name: mean, value: [[[0.485]], [[0.456]], [[0.406]]]}", "subtract: {from: [x, mean]}"],
+    ),
     "constant": ("{x: [N, 16]}", ["constant: {name: two, value: 2.0}", "multiply: {from: [x, two]}"]),
     "arange": ("{x: [N, 16]}", ["arange: {name: places, end: 16}"]),
     "zeros": ("{x: [N, 16]}", ["zeros: {name: start, size: [N, 8], like: x}", "concat: {from: [x, start], dim: 1}"]),

@@ -132,3 +132,16 @@ def test_what_is_around_a_constructor_stays_where_it_fills_several_lines():
     assert not places.requires_grad
     assert "a_name_that_is_long.parametrizations.weight.original0" in module.state_dict()
     agrees(graph)
+
+
+def test_a_layer_under_a_norm_of_its_weight_shares_no_class_with_one_that_is_not():
+    spec = """
+netspec: 1
+name: net
+inputs: {x: [N, 4]}
+blocks: {part: {params: {normed: bool}, body: [linear: {name: fc, out_features: 4, weight_norm: normed}, relu]}}
+network: [part: {name: first, normed: false}, part: {name: second, normed: true}]
+"""
+    graph = compiled(spec)
+    assert len(classes(graph)) == 2
+    assert "second.fc.parametrizations.weight.original0" in build_module(graph).state_dict()

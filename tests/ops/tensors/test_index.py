@@ -50,6 +50,13 @@ LONGER = ({"N": 2, "T": 5, "S": 4}, {"N": 1, "T": 3, "S": 3})
     several("parameter", shape=[]),
     several("parameter", value=[[1, 2.5], [3, 4]]),
     several("parameter", value=3),
+    several("buffer", value=[[1, 2, 3], [4, 5, 6]]),
+    several("buffer", value=[0, 2**40], dtype="int64"),
+    several("buffer", value=[True, False], dtype="bool"),
+    several("buffer", value=0.5, dtype="float64", persistent=False),
+    several("buffer", shape=[]),
+    several("buffer", shape=[2, 3], dtype="int32"),
+    several("buffer", shape=[2, 3], persistent=False),
     several("constant", None, value=[[1, 2, 3], [4, 5, 6]]),
     several("constant", "N T", value=0.5),
     several("constant", "N T", value=[True, False], dtype="bool"),
@@ -90,6 +97,7 @@ def test_matches_torch(case: OpCase) -> None:
         ),
         (several("expand", "1 4", "N T 4", shape=[N, -1]), "y = a.expand(b.size(0), -1)"),
         (several("parameter", shape=[3]), "y = self.op"),
+        (several("buffer", shape=[3]), "y = self.op"),
         (several("zeros", "N T", size=[N, 3]), "y = a.new_zeros(a.size(0), 3)"),
         (several("ones", "N T int64", size=[N, 3]), "y = torch.ones(a.size(0), 3, device=a.device)"),
         (several("gather", "N 4", "N 2 int64", dim=1), "y = a.gather(1, b)"),
@@ -110,6 +118,10 @@ def test_constructors() -> None:
     assert constructor_text(made) == "nn.Parameter(torch.zeros((1, 4)))"
     made = several("parameter", value=[[1, 2]]).op().module()
     assert constructor_text(made) == "nn.Parameter(torch.tensor(((1.0, 2.0),)))"
+    made = several("buffer", shape=[1, 4], persistent=False).op().module()
+    assert constructor_text(made) == "nn.Buffer(torch.zeros((1, 4)), persistent=False)"
+    made = several("buffer", value=[1, 2], dtype="int64").op().module()
+    assert constructor_text(made) == "nn.Buffer(torch.tensor((1, 2), dtype=torch.int64))"
 
 
 @pytest.mark.parametrize(
@@ -130,6 +142,11 @@ def test_constructors() -> None:
             several("split", "N T", split_size_or_sections=3, dim=1),
             "a dimension that is split into parts of equal size must be a known number, but is T",
         ),
+        (several("buffer"), "buffer takes either a shape or a value"),
+        (several("buffer", value=1, shape=[2]), "buffer takes either a shape or a value"),
+        (several("buffer", shape=[2**20, 2**20]), "a buffer holds at most 268,435,456 numbers"),
+        (several("buffer", value=[0.5], dtype="int64"), "buffer: 0.5 cannot be int64"),
+        (several("constant", None, value=[2**31], dtype="int32"), "constant: 2147483648 cannot be int32"),
         (several("arange", "N 4", end=T), "arange has no input that tells the size T"),
         (several("expand", "2 3", None, shape=[2, 4]), "expand cannot make [2, 4] of [2, 3]"),
         (several("expand", "2 3", None, shape=[-1]), "expand cannot make [-1] of [2, 3]"),
