@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,10 @@ def test_it_computes_what_the_code_does() -> None:
     ours = netspec.load("yolov8", **TINY).module()
     start = torch.arange(16.0).view(1, 16, 1, 1)
     assert torch.equal(ours.get_parameter("model.22.dfl.conv.weight"), start)
+    assert (ours.get_parameter("model.22.cv2.0.2.bias") == 1).all()
+    for at, stride in enumerate((8, 16, 32)):
+        bias = ours.get_parameter(f"model.22.cv3.{at}.2.bias")
+        torch.testing.assert_close(bias, torch.full((3,), math.log(5 / 3 / (640 / stride) ** 2)))
     theirs.get_parameter("model.22.dfl.conv.weight").data = start
     ours.load_state_dict(theirs.state_dict(), strict=True)
     for training, (height, width) in ((True, (64, 96)), (False, (96, 32))):
