@@ -74,17 +74,17 @@ class Reading:
         for step in reversed(level.steps):
             path = prefix + step.name
             tied = path in self.tied or self._holds_tied(path + ".")
-            if not (needed & {*step.outputs} or step.name in shared or tied):
+            if needed.isdisjoint(step.outputs) and step.name not in shared and not tied:
                 continue
             live.add(step)
-            needed |= {*step.inputs}
+            needed.update(step.inputs)
             if isinstance(step, Call):
                 inside = {number for number, value in enumerate(step.outputs) if value in needed}
                 self._mark(step.body, inside, path + ".")
         self.read |= needed
 
     def _holds_tied(self, prefix: str) -> bool:
-        return any(path.startswith(prefix) for path in self.tied)
+        return bool(self.tied) and any(path.startswith(prefix) for path in self.tied)
 
 
 def tied_to(step: Step) -> Iterator[str]:

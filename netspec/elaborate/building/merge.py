@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 from pydantic import ValidationError
@@ -22,7 +23,7 @@ def merge(
     span: Span,
     structure: Literal["residual", "parallel"],
     branches: tuple[Label, ...],
-    message: str | None = None,
+    message: Callable[[], str] | None = None,
     help: str | None = None,
 ) -> Value:
     """The node that joins a structure's branches; a misfit is told with what each branch gives."""
@@ -34,6 +35,6 @@ def merge(
         infer(context, op, tuple(value.tensor for value in values), span)
     except ShapeError as found:
         raise context.reader.error(
-            "shape-mismatch", message or str(found), span, secondary=branches, help=help or found.help
+            "shape-mismatch", message() if message else str(found), span, secondary=branches, help=help or found.help
         ) from None
     return add_node(context, frame, "", op, values, span, {}, structure=structure).outputs[0]

@@ -1,6 +1,7 @@
 """Names that no step can have: its module would hide behind what ``nn.Module`` itself, or our source, has there."""
 
 import keyword
+from functools import lru_cache
 
 RESERVED_NAMES = frozenset(
     """
@@ -24,6 +25,7 @@ RESERVED_NAMES = frozenset(
 )
 
 
+@lru_cache(maxsize=4096)
 def why_reserved(name: str, keywords: bool = False) -> str | None:
     """Return why no step can have the name; ``None`` where one can: also a keyword of Python, if these are allowed."""
     if keyword.iskeyword(name) and not keywords:

@@ -32,6 +32,10 @@ class Scope(dict[str, Any]):
             made.origins = {**kept, **(origins or {})}
         return made
 
+    def of_shape(self, shape: Any) -> Scope:
+        """This scope where ``shape`` is that; the scope itself where it is already."""
+        return self if self.get("shape") is shape else self.extended({"shape": shape})
+
     def origin(self, node: Written) -> Written:
         """Return the node that set a node's value: one further back, if the node only names it."""
         if isinstance(node, ScalarNode) and isinstance(node.value, str):

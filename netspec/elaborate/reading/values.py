@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from netspec import library
@@ -239,7 +240,7 @@ def declared_type(reader: Reader, parameter: DeclaredParameter) -> str:
         return parameter.type
     assert parameter.default is not None, "a parameter has a type or a default"
     _guard_default(reader, parameter.default)
-    found = type_of(_literal(parameter.default))
+    found = _type_of_default(parameter.default)
     if found is None:
         raise reader.error(
             "unknown-type",
@@ -248,6 +249,11 @@ def declared_type(reader: Reader, parameter: DeclaredParameter) -> str:
             help=f"declare it: `{parameter.key.text}: {{type: list[int], default: …}}`",
         )
     return found
+
+
+@lru_cache(maxsize=4096)
+def _type_of_default(default: Written) -> str | None:
+    return type_of(_literal(default))
 
 
 def _guard_default(reader: Reader, default: Written) -> None:

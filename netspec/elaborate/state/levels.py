@@ -257,8 +257,8 @@ PLAIN = frozenset({int, float, str, bool})
 def hashable(value: Any) -> Any:
     if type(value) in PLAIN:  # before the slower questions
         return type(value), value
-    if isinstance(value, Mapping):
-        return tuple((key, hashable(item)) for key, item in value.items())
     if isinstance(value, (list, tuple)):
         return tuple(map(hashable, value))
+    if isinstance(value, Mapping):
+        return tuple([(key, hashable(item)) for key, item in value.items()])
     return type(value), value

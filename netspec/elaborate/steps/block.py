@@ -45,7 +45,7 @@ def run_block(
     inputs = level_inputs(context, frame, Reads(key, step.source, given_inputs, step.span), formal, prev)
     actual = None if inputs is None else [*inputs.values()]
     shape = UNKNOWN_VALUE if actual is None else actual[0].shape
-    env = frame.env.extended({"shape": shape})
+    env = frame.env.of_shape(shape)
     arguments, origins = block_arguments(context, step, key, block, given_inputs, env)
     if inputs is None or actual is None:
         raise AlreadyReported

@@ -39,7 +39,7 @@ def run_op(
     env = frame.env
     if inputs is None or inputs:
         shape = UNKNOWN_VALUE if inputs is None else next(value.shape for value in inputs.values())
-        env = env.extended({"shape": shape})
+        env = env.of_shape(shape)
     op = read_op(context, step, kind, arguments, env)
     if inputs is None:
         raise AlreadyReported

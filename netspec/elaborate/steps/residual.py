@@ -105,8 +105,11 @@ def around(context: Context, frame: Frame, step: Residual, prev: Value) -> Value
         labels = last_step(body[:ended], "the body") + last_step(body[ended:], "the projection")
     if step.drop_path is not None:
         result = sometimes(context, frame, step, step.drop_path, result)
-    message = residual_message(step.merge, result, shortcut)
     values = [result, shortcut]
+
+    def message() -> str:
+        return residual_message(step.merge, *values)
+
     return merge(context, frame, step.merge, {}, values, step.span, "residual", labels, message, help)
 
 
