@@ -200,9 +200,9 @@ FORMS = {
 """Names of what is written in another form here."""
 
 _ABSENT = """
-    adaptivelogsoftmaxwithloss c1 c2 c2f c3 c3k2 bottleneckcsp categoryencoding classify conv1dlstm convlstm2d
+    adaptivelogsoftmaxwithloss c1 c2 c3 c3k2 bottleneckcsp categoryencoding classify conv1dlstm convlstm2d
     convtbc cropping2d dataparallel detect focus fractionalmaxpool2d fractionalmaxpool3d gathernd ghostconv
-    groupedmm lpnormalization maskedselect nonzero numel pdist randint scaledmm scatternd segment spp sppf unique
+    groupedmm lpnormalization maskedselect nonzero numel pdist randint scaledmm scatternd segment spp unique
     unitnormalization parameterdict parameterlist shape
 """
 ABSENT = frozenset(_ABSENT.split())
