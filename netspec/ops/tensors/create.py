@@ -51,7 +51,8 @@ class Parameter(Op):
 
     def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         if (self.shape is None) == (self.value is None):
-            raise ShapeError("parameter takes either a shape or a value", argument="value")
+            help = "write `shape: [3]` for zeros, or `value: [0, 1, 2]`"
+            raise ShapeError("parameter takes either a shape or a value", argument="value", help=help)
         return (Tensor(self.size()),)
 
     def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:
