@@ -8,13 +8,12 @@ from netspec.ops.core.arguments import Dtype, Extent, spell_number
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.sizes import find, size_scalar, size_vectors, spell_size
-from netspec.ops.core.tensors import Tensor
-from netspec.ops.math.compare import guard_number
+from netspec.ops.core.tensors import ShapeError, Tensor
 from netspec.ops.tensors.create import Filled, on_device
 
 
 class Full(Filled):
-    """A tensor of one number (``torch.full``); ``like`` has its symbolic sizes: -> size."""
+    """A tensor of one number (``torch.full``); ``like`` has its symbolic sizes, and its dtype: -> size."""
 
     name = "full"
     covers = ("Tensor.fill_", "Tensor.new_full")
@@ -24,9 +23,11 @@ class Full(Filled):
 
     def infer(self, *inputs: Tensor | None) -> tuple[Tensor, ...]:
         (made,) = super().infer(*inputs)
-        dtype = made.dtype if self.dtype is None else self.dtype
-        if dtype != "bool":
-            guard_number(self.name, self.fill_value, dtype)
+        like = "float32" if inputs[0] is None else inputs[0].dtype
+        dtype = like if self.dtype is None else self.dtype
+        if dtype in ("int32", "int64") and not float(self.fill_value).is_integer():
+            found = f"full: {self.fill_value} cannot be {dtype}"
+            raise ShapeError(found, argument="fill_value", help="write `dtype: float32`")
         return (Tensor(made.shape, dtype),)
 
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor | None]) -> str:

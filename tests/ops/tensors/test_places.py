@@ -64,6 +64,8 @@ def once_each(values: Values) -> Values:
     several("full", "N T", size=[N, 3, T], fill_value=0.5),
     several("full", None, size=[2], fill_value=7, dtype="int64"),
     several("full", "N T int64", size=[T], fill_value=1, dtype="bool"),
+    several("full", "N T int64", size=[T], fill_value=3),
+    several("full", "N T bool", size=[T], fill_value=1),
     several("linspace", None, start=-1, end=1, steps=7),
     several("linspace", "N T", start=0.5, end=9, steps=T),
 )
@@ -91,6 +93,13 @@ def test_lines(case: OpCase, lines: list[str]) -> None:
     assert lines_of(case.op(), case.tensors(), ["y"]) == lines
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "int32", "int64", "bool"])
+def test_full_has_the_dtype_of_like(dtype: str) -> None:
+    case = several("full", f"4 {dtype}", size=[4], fill_value=1)
+    wanted = torch.full_like(torch.empty(4, dtype=getattr(torch, dtype)), 1)
+    assert f"torch.{case.op().infer(*case.tensors())[0].dtype}" == str(wanted.dtype)
+
+
 @pytest.mark.parametrize(
     ("case", "text"),
     [
@@ -106,6 +115,7 @@ def test_lines(case: OpCase, lines: list[str]) -> None:
         (several("diagonal", "N T"), "the diagonal's length is the smaller of N and T"),
         (several("diagonal", "2 2", dim1=0, dim2=-2), "dim1 and dim2 are both dim 0"),
         (several("meshgrid", "2", "3 4"), "meshgrid takes vectors of one dtype"),
+        (several("full", "N int64", size=[2], fill_value=0.5), "full: 0.5 cannot be int64"),
         (several("eye", None, n=N), "eye has no input that tells the size N"),
     ],
     ids=str,
