@@ -216,6 +216,8 @@ SAMPLES = [
     sample("chunk", "N 6", chunks=3, dim=1),
     sample("chunk", "N 4", chunks=1, dim=1),
     sample("parameter", shape=[4]),
+    sample("buffer", shape=[4], dtype="int64"),
+    sample("buffer", value=[1, 0, 1], persistent=False),
     *(sample("constant", value=[1, 0, 1], dtype=to) for to in ("float32", "float16", "int32", "bool")),
     sample("arange", "N 4", end=4),
     *(sample(name, "N 4", size=[2, 4]) for name in ("zeros", "ones")),
