@@ -5,17 +5,21 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from zoo import vision
 from zoo.language import randomised, transformers
 from zoo.networks import compiled, on_meta
 from zoo.vision import difference
 
 import netspec
 from netspec.runtime.examples import example_inputs
+from netspec.runtime.onnx.export import export_onnx
+from netspec.runtime.onnx.verify import compare_onnx
 
 ENDS = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
 
@@ -24,7 +28,8 @@ ENDS = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
 class Network:
     """A network of theirs: its class, the options of a small one on both sides, and of those that are published.
 
-    ``renamed`` has the inputs that they call otherwise, ``calls`` what their ``forward`` is told beside the inputs.
+    ``renamed`` has the inputs that they call otherwise, ``calls`` what their ``forward`` is told beside the inputs, and
+    ``dtype`` is what both compute in: a deep network's gradients differ by more than the tolerance when rounded.
     """
 
     kind: str
@@ -34,6 +39,7 @@ class Network:
     published: Mapping[str, Mapping[str, Any]]
     renamed: Mapping[str, str] = field(default_factory=dict)
     calls: Mapping[str, Any] = field(default_factory=dict)
+    dtype: torch.dtype = torch.float32
 
     def build(self, **options: Any) -> nn.Module:
         """Make one of theirs, with random values."""
@@ -42,6 +48,32 @@ class Network:
             warnings.simplefilter("ignore")
             made: nn.Module = kind(kind.config_class(**options))
         return made
+
+
+class Backbone(vision.models.ResNet):
+    """A ResNet as timm's within a detector: its norms are frozen, and its features are what its last stage gives."""
+
+    def __init__(self, depths: list[int]) -> None:
+        norm = vision.torchvision.ops.FrozenBatchNorm2d
+        super().__init__(vision.models.resnet.Bottleneck, depths, norm_layer=norm)
+        del self.avgpool, self.fc
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        for part in self.children():
+            x = part(x)
+        return [x]
+
+
+@dataclass(frozen=True)
+class Detector(Network):
+    """A network of theirs on a backbone of timm's, which torchvision's stands for: their keys are the same."""
+
+    def build(self, **options: Any) -> nn.Module:
+        replaced = transformers.ResNetConfig(depths=[1, 1, 1, 1], out_features=["stage4"])
+        depths = options.pop("depths", [3, 4, 6, 3])
+        made: Any = super().build(use_timm_backbone=False, backbone_config=replaced, num_labels=91, **options)
+        made.model.backbone.model = vision.randomised(Backbone(depths))
+        return made  # type: ignore[no-any-return]
 
 
 def _mixtral(width: int, heads: int, layers: int, hidden: int, **words: int) -> dict[str, Any]:
@@ -74,6 +106,13 @@ def _t5(width: int, heads: int, layers: int, hidden: int, **words: Any) -> dict[
     """Options of a T5: width, heads, layers, and the width between the linear layers."""
     sizes = {"d_model": width, "num_heads": heads, "num_layers": layers, "d_ff": hidden}
     return {**sizes, "decoder_start_token_id": 0, **words}
+
+
+def _detr(width: int, heads: int, layers: int, hidden: int, **others: Any) -> dict[str, Any]:
+    """Options of a DETR: width, heads, layers, and the width between the linear layers, of encoder and decoder."""
+    each = {"layers": layers, "attention_heads": heads, "ffn_dim": hidden}
+    sizes = {f"{part}_{name}": value for part in ("encoder", "decoder") for name, value in each.items()}
+    return {"d_model": width, **sizes, **others}
 
 
 def _t5_network(gated: bool) -> Network:
@@ -120,6 +159,14 @@ NETWORKS = {
     ),
     "t5": _t5_network(gated=False),
     "t5_v1_1_base": _t5_network(gated=True),
+    "detr": Detector(
+        "DetrForObjectDetection",
+        {"depths": [1, 1, 1, 1], "width": 32, "heads": 4, "layers": 2, "hidden": 40, "queries": 5},
+        _detr(32, 4, 2, 40, depths=[1, 1, 1, 1], num_queries=5),
+        ({"N": 1, "H": 65, "W": 40}, {"N": 2, "H": 97, "W": 70}),
+        {"detr": {}, "detr_resnet101": {"depths": [3, 4, 23, 3]}},
+        dtype=torch.float64,
+    ),
     "clip": Network(
         "CLIPModel",
         {
@@ -166,8 +213,11 @@ def outputs_of(made: Any, model: netspec.Model) -> dict[str, Tensor]:
 def test_outputs_and_gradients_are_theirs(name: str) -> None:
     network = NETWORKS[name]
     model, module, theirs = loaded(name)
+    for each in (module, theirs):
+        each.to(network.dtype)
     for sizes in network.sizes:
-        inputs = example_inputs(model.graph, sizes)
+        made = example_inputs(model.graph, sizes).items()
+        inputs = {key: each.to(network.dtype) if each.is_floating_point() else each for key, each in made}
         named = {network.renamed.get(each, each): value for each, value in inputs.items()}
         got = outputs_of(module(**inputs), model)
         want = outputs_of(theirs(**named, **network.calls), model)
@@ -191,5 +241,15 @@ def test_keys_and_shapes_are_those_of_the_published_checkpoints(name: str, varia
     with torch.device("meta"):
         theirs = network.build(**network.published[variant])
     shapes = {key: tuple(tensor.shape) for key, tensor in on_meta(variant).state_dict().items()}
-    assert shapes == {key: tuple(tensor.shape) for key, tensor in theirs.state_dict().items()}
-    assert compiled(variant)[0].body.parameter_count == sum(each.numel() for each in theirs.parameters())
+    counts = {key for key in shapes if key.endswith("num_batches_tracked")}  # torch's norms do without in a checkpoint
+    want = {key: tuple(tensor.shape) for key, tensor in theirs.state_dict().items()}
+    assert {key: shape for key, shape in shapes.items() if key not in counts} == want
+    body = compiled(variant)[0].body
+    assert body.parameter_count - body.frozen_count == sum(each.numel() for each in theirs.parameters())
+
+
+def test_detectors_run_on_onnxruntime_at_uneven_sizes(tmp_path: Path) -> None:
+    model, module, _ = loaded("detr")
+    path = export_onnx(model.graph, module, tmp_path / "model.onnx")
+    sizes = [{"N": 1, "H": 33, "W": 131}, {"N": 2, "H": 97, "W": 70}]
+    assert compare_onnx(model.graph, module, path, sizes).agrees
