@@ -51,7 +51,9 @@ class Verdict:
 
     @property
     def good(self) -> bool:
-        """One diagnostic, with a label at the changed line."""
+        """One diagnostic, with a label at the changed line; or another network that is sound, which its costs tell."""
+        if self.diagnostics and {each.id for each in self.diagnostics} == {"expectation-failed"}:
+            return True
         if len(self.diagnostics) != 1:
             return False
         (found,) = self.diagnostics
@@ -364,7 +366,9 @@ KINDS: list[Callable[[Specimen, random.Random], Mutant | None]] = [
 
 def judge(mutant: Mutant) -> Verdict:
     try:
-        return Verdict(mutant, check_loaded(load_source(Source(mutant.file, mutant.text))).diagnostics)
+        return Verdict(
+            mutant, check_loaded(load_source(Source(str(zoo.folder() / mutant.file), mutant.text))).diagnostics
+        )
     except SpecError as found:
         return Verdict(mutant, tuple(found.diagnostics))
     except Exception as found:

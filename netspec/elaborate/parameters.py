@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from netspec.diagnostics import Label, UsageError, clipped, did_you_mean, one_of_these
+from netspec.diagnostics import Label, UsageError, clipped, did_you_mean, nearest, one_of_these
 from netspec.elaborate.reading.scope import Scope, origin_labels, show
 from netspec.elaborate.reading.values import AlreadyReported, Reader, bounded, declared_type, default_value, fit
 from netspec.expressions import UNKNOWN_VALUE, parse
@@ -32,8 +32,11 @@ def parameter_values(spec: Spec, reader: Reader, variant: Variant | None, overri
         if name not in spec.params:
             hint = one_of_these(name, spec.params, "it has no parameters")
             raise UsageError(f"the spec {spec.name} has no parameter `{name}`: {hint}")
+    misspelt: set[str] = set()  # what the variant most likely meant, so that no more is said of it
     if variant is not None:
         for name in variant.values.keys() - spec.params.keys():
+            meant = nearest(name, spec.params.keys() - variant.values.keys())
+            misspelt.update([meant] if meant else [])
             span = variant.values[name][0].span
             help = did_you_mean(name, [*spec.params, "expect", "doc"])
             reader.error("unknown-argument", f"the spec has no parameter `{clipped(name)}`", span, help=help)
@@ -68,6 +71,7 @@ def parameter_values(spec: Spec, reader: Reader, variant: Variant | None, overri
         except AlreadyReported:
             values[name] = UNKNOWN_VALUE
     reader.later = {}
+    values.update((name, UNKNOWN_VALUE) for name in misspelt)
     return values
 
 

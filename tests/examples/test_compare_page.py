@@ -62,7 +62,7 @@ def test_only_without_shortcuts_gradients_explode_with_depth(compared: dict[str,
 def test_fixed_spreads_do_not_last_through_twenty_layers(compared: dict[str, Any]):
     assert verdicts(compared["initialisations"]) == {
         "normal: 0.01": "gradients vanish: at `first.0`",
-        "normal: 0.5": "activations explode: at `hidden.6.0.0`",
+        "normal: 0.5": "activations explode: at `hidden.6.0`",
     }
 
 

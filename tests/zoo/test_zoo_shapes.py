@@ -149,5 +149,5 @@ def test_every_step_makes_the_inferred_shape(name: str) -> None:
 @pytest.mark.parametrize("length", [1, 7])
 @pytest.mark.parametrize("name", [name for name in FORMS if name in SEQUENCES])
 def test_every_step_makes_the_inferred_shape_at_other_lengths(name: str, length: int) -> None:
-    sizes = {"N": length + 1, "S": 2 * length + 1, "T": length, "I": 3}
+    sizes = {"N": length + 1, "S": 2 * length + 1, "T": length, "I": 3, "P": length - 1}
     assert_inferred(name, {symbol: sizes[symbol] for symbol in compiled(name)[0].sizes})

@@ -53,12 +53,12 @@ NETWORK = {
         "A step requires a value that is optional.",
         "An optional value can only be read by an optional port of an op, such as the `lengths` of an `lstm`, or "
         "by a block's input that is written with a question mark. An op with one input and no parameters passes "
-        "the absence on; `coalesce` supplies another value instead.",
+        "the absence on, and `concat` and arithmetic skip it; `coalesce` supplies another value instead.",
         "inputs:\n  image: [N, 3, 32, 32]\n  noise: {shape: [N, 3, 32, 32], optional: true}\n"
-        "network:\n  - add: {from: [image, noise]}",
+        "network:\n  - stack: {from: [image, noise]}",
         "inputs:\n  image: [N, 3, 32, 32]\n  noise: {shape: [N, 3, 32, 32], optional: true}\n"
         "network:\n  - scale: {name: none, from: image, factor: 0.0}\n"
-        "  - coalesce: {name: added, from: noise, default: none}\n  - add: {from: [image, added]}",
+        "  - coalesce: {name: other, from: noise, default: none}\n  - stack: {from: [image, other]}",
     ),
     "too-many-inputs": Explanation(
         "A step gets more inputs than it accepts.",

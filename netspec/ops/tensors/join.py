@@ -46,6 +46,10 @@ class Concat(Join):
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return arguments[0] if len(arguments) == 1 else super().call(arguments, inputs)
 
+    def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
+        alone = len(run.inputs) == 1  # then it is passed on
+        return (OutputLayout(0, run.strides[0]),) if alone else super().output_layout(run)
+
     def access_windows(self, rank: int) -> tuple[AccessWindow, ...] | None:
         return (PLACE,) * rank if self.dim in (1, -1 - rank) else ()
 
