@@ -37,6 +37,7 @@ from written import GPT2  # noqa: E402
 import netspec  # noqa: E402
 from netspec.diagnostics import EnvironmentFault  # noqa: E402
 from netspec.runtime.compile import compile_regions  # noqa: E402
+from netspec.runtime.fixed_noise import fixed_noise  # noqa: E402
 from netspec.runtime.module import checked_device  # noqa: E402
 from netspec.testing.case import OpCase  # noqa: E402
 from netspec.testing.pytorch import copies, random_module, run_lines  # noqa: E402
@@ -224,7 +225,8 @@ def outputs_and_gradients(case: OpCase, device: torch.device) -> list[Tensor]:
     leaves = [None if value is None else value.to(device) for value in case.values(sizes)]
     real = [each.requires_grad_() for each in leaves if each is not None and each.is_floating_point()]
     # A leaf is not changed in place, as some ops do with their inputs.
-    outputs = run_lines(op, module, tensors, copies(leaves), range(len(op.output_names(*tensors))))
+    with fixed_noise(op.is_random()):
+        outputs = run_lines(op, module, tensors, copies(leaves), range(len(op.output_names(*tensors))))
     summed = [each for each in outputs if each.is_floating_point() and each.requires_grad]
     gradients: list[Tensor | None] = []
     if summed:
