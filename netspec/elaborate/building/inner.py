@@ -19,7 +19,7 @@ from netspec.spec import Step, Written
 from netspec.spec.steps import STRUCTURES, GroupStructure, Structure
 
 Filled = Value | Ports | None
-"""What a structure makes: its value, or several outputs of which one may go on to the next step."""
+"""The result of a structure: its value, or several outputs of which one may go on to the next step."""
 Fill = Callable[[Frame, Value], Filled]
 """Fills a structure's level: takes the value that the structure reads, and returns its result."""
 

@@ -19,7 +19,7 @@ INDEX = re.compile(r"(?P<from>-?\d{0,9})(?P<to>:-?\d{0,9})?\Z", re.ASCII)
 """The end of a path to several values: the number of one, or a stretch of them as in Python."""
 
 Found = Value | Values | None
-"""What a path leads to: ``None`` where that is nothing."""
+"""The value at the end of a path; ``None`` if the path leads nowhere."""
 
 
 def find(context: Context, level: LevelBuilder, path: Sequence[str], span: Span) -> Found:

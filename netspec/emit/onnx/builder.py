@@ -21,7 +21,7 @@ RANDOM_OPSET = 21
 """The last version whose random numbers onnxruntime can draw."""
 RANDOM = frozenset({"RandomNormalLike", "RandomUniformLike"})
 LATE = {"Attention": "attention", "RMSNormalization": "rms_norm"}
-"""What is not in that version yet, with the ops that need it."""
+"""The kinds of ONNX nodes that this version does not have yet, with the ops that need them."""
 DTYPES = {
     "float16": ir.DataType.FLOAT16,
     "bfloat16": ir.DataType.BFLOAT16,

@@ -24,7 +24,7 @@ FLEETING = "nn.Buffer({}, persistent=False)"
 MOST_NUMBERS = 2**28
 """A buffer holds no more: each is memory as soon as the module is made."""
 WHOLE = {"int32": range(-(2**31), 2**31), "int64": range(-(2**63), 2**63)}
-"""What integers of a dtype can be."""
+"""The least and the largest integer of each dtype."""
 
 
 def is_size(value: Any) -> bool:

@@ -218,4 +218,4 @@ COMPOSITIONS: Mapping[str, str] = {
         for rank in (1, 2, 3)
     },
 }
-"""What to write for a callable that no single op is."""
+"""The steps to write in place of a callable for which there is no single op."""

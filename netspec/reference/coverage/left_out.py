@@ -43,7 +43,7 @@ WITHOUT_FORWARD: Mapping[str, str] = {
     "torch has removed it: the call only raises an error": """
         Tensor.eig Tensor.lstsq Tensor.solve Tensor.symeig""",
 }
-"""What has no forward pass of its own, or none that gives the same again; the names, by their reason."""
+"""The callables without a forward pass of their own, or without one that is deterministic, by the reason."""
 
 DETERMINISTIC: Mapping[str, str] = {
     "The shape of its output depends on values; a spec knows every shape beforehand": """
@@ -58,4 +58,4 @@ DETERMINISTIC: Mapping[str, str] = {
         Tensor.digamma Tensor.erfinv Tensor.i0 Tensor.igamma Tensor.igammac Tensor.lgamma Tensor.mvlgamma
         Tensor.polygamma Tensor.nextafter""",
 }
-"""What has a deterministic forward pass, but is left out; the names, by their reason."""
+"""The callables that have a deterministic forward pass but are left out, by the reason."""
