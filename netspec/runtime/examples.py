@@ -32,10 +32,11 @@ def _example(
     mean: float,
 ) -> torch.Tensor:
     shape, dtype = evaluate_shape(value.shape, sizes), getattr(torch, value.tensor.dtype)
-    if dtype.is_floating_point and ends is not None:
-        return torch.rand(shape, generator=generator).mul(ends[1] - ends[0]).add(ends[0]).to(dtype)
     if dtype.is_floating_point:
-        return (torch.randn(shape, generator=generator) + mean).to(dtype)
+        random = torch.randn(shape, generator=generator) + mean
+        if ends is not None:
+            random = torch.rand(shape, generator=generator).mul(ends[1] - ends[0]).add(ends[0])
+        return (random.sort().values if input_range.ordered and shape else random).to(dtype)
     least = evaluate(input_range.least, sizes)
     below = 2 if dtype == torch.bool or input_range.below is None else evaluate(input_range.below, sizes)
     made = torch.randint(least, below, shape, generator=generator)

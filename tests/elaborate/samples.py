@@ -100,10 +100,12 @@ TENSORS = [
     sample("topk", "N 5", k=2),
     sample("kthvalue", "N 5", k=2),
     sample("searchsorted", "5 int64", "N 3 int64"),
+    sample("searchsorted", "5", "N 3"),
     sample("take", "N 5", "3 int64<5", dim=1),
     sample("scatter", "N 5", "N 2 int64<5", "N 2", dim=1),
     sample("masked_scatter", "N 4", "N 4 bool", "N 4"),
     sample("roll", "N 5", shifts=[2], dims=[1]),
+    sample("roll", "N 5", shifts=2),
     sample("tile", "N 4", dims=[1, 3]),
     sample("repeat_interleave", "N 4", repeats=2, dim=1),
     sample("unbind", "N 4", dim=1),
@@ -221,6 +223,7 @@ SAMPLES = [
     *(sample("constant", value=[1, 0, 1], dtype=to) for to in ("float32", "float16", "int32", "bool")),
     sample("arange", "N 4", end=4),
     *(sample(name, "N 4", size=[2, 4]) for name in ("zeros", "ones")),
+    sample("zeros", "N 4", size=[2, 4], dtype="int64"),
     sample("expand", "1 4", shape=[3, -1]),
     *(
         sample(name, "N T 4", hidden_size=3, bidirectional=both)

@@ -88,18 +88,31 @@ class PerDimension(Argument):
 
 
 class Listed(Argument):
-    """A list, kept as a tuple, whose items ``accept`` takes; ``wanted`` says so in words. ``least`` is its length."""
+    """A list, kept as a tuple, whose items ``accept`` takes; ``wanted`` says so in words. ``least`` is its length.
 
-    def __init__(self, wanted: str, accept: Callable[[Any], bool], item_schema: dict[str, Any], least: int = 1):
-        self.wanted, self.accept, self.item_schema, self.least = wanted, accept, item_schema, least
+    ``alone`` takes one item without a list.
+    """
+
+    def __init__(
+        self,
+        wanted: str,
+        accept: Callable[[Any], bool],
+        item_schema: dict[str, Any],
+        least: int = 1,
+        *,
+        alone: bool = False,
+    ):
+        self.wanted, self.accept, self.item_schema, self.least, self.alone = wanted, accept, item_schema, least, alone
 
     def read(self, value: Any) -> Any:
-        if isinstance(value, (list, tuple)) and len(value) >= self.least and all(map(self.accept, value)):
-            return tuple(value)
+        items = (value,) if self.alone and self.accept(value) else value
+        if isinstance(items, (list, tuple)) and len(items) >= self.least and all(map(self.accept, items)):
+            return tuple(items)
         raise ValueError(self.wanted)
 
     def json_schema(self) -> dict[str, Any]:
-        return {"type": "array", "items": self.item_schema, "minItems": self.least}
+        many = {"type": "array", "items": self.item_schema, "minItems": self.least}
+        return {"anyOf": [self.item_schema, many]} if self.alone else many
 
 
 class OneOrMany(Argument):
@@ -254,6 +267,7 @@ def is_integer(value: Any) -> bool:
 
 
 INTEGER = {"type": "integer"}
+OneOrSome = Annotated[Any, Listed("an integer, or a list of integers", is_integer, INTEGER, alone=True)]
 Integers = Annotated[Any, Listed("a list of integers", is_integer, INTEGER)]
 
 

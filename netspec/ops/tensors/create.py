@@ -208,7 +208,7 @@ class Arange(Op):
 
 
 class Filled(Op):
-    """Base of tensors of one number: `like` has their symbolic sizes, and lends its device and its precision."""
+    """Base of tensors of one number: `like` has their symbolic sizes, and lends its device and its dtype."""
 
     family = "shape"
     main = "size"
@@ -216,10 +216,10 @@ class Filled(Op):
     optional = ("like",)
     takes_empty = True
     any_dtype = True
-    number: ClassVar[int]
     saved_for_backward = "nothing"
 
     size: Annotated[Any, Sizes(alone=True)]
+    dtype: Dtype | None = None
 
     def sizes_read(self, *inputs: Tensor | None) -> Iterable[Size]:
         yield from self.size
@@ -227,33 +227,47 @@ class Filled(Op):
     def infer(self, *inputs: Tensor | None) -> tuple[Tensor, ...]:
         for size in self.size:
             find(self.name, size, inputs)
-        like = inputs[0]
-        return (Tensor(self.size, like.dtype if like is not None and "float" in like.dtype else "float32"),)
-
-    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor | None]) -> str:
-        sizes = ", ".join(spell_size(self.name, size, arguments, inputs) for size in self.size)
-        like = inputs[0]
-        if like is not None and "float" in like.dtype:
-            return f"{arguments[0]}.new_{self.name}({sizes})"
-        return f"torch.{self.name}({sizes}{on_device(arguments)})"
+        like = "float32" if inputs[0] is None else inputs[0].dtype
+        return (Tensor(self.size, like if self.dtype is None else self.dtype),)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor | None]) -> Any:
-        made = builder.constant(self.number, self.infer(*tensors)[0].dtype)
+        made = builder.constant(self.filled_with(), self.infer(*tensors)[0].dtype)
         return builder.op("Expand", made, size_vectors(builder, self.name, self.size, inputs, tensors))
+
+    def filled_with(self) -> float:
+        """Return the number that every element is."""
+        raise AssertionError("each kind has its own")
 
     def detail(self) -> str:
         return times_shape(self.size)
 
 
-class Zeros(Filled):
-    """A tensor of zeros (``torch.zeros``); ``like`` has its symbolic sizes: -> size."""
+class FilledByName(Filled):
+    """Base of tensors whose name says the number."""
+
+    number: ClassVar[int]
+
+    def filled_with(self) -> float:
+        return self.number
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor | None]) -> str:
+        sizes = ", ".join(spell_size(self.name, size, arguments, inputs) for size in self.size)
+        if self.dtype is None and arguments:
+            return f"{arguments[0]}.new_{self.name}({sizes})"
+        dtype = self.infer(*inputs)[0].dtype
+        typed = "" if dtype == "float32" else f", dtype=torch.{dtype}"
+        return f"torch.{self.name}({sizes}{typed}{on_device(arguments)})"
+
+
+class Zeros(FilledByName):
+    """A tensor of zeros (``torch.zeros``); ``like`` has its symbolic sizes, and its dtype: -> size."""
 
     name = "zeros"
     number = 0
 
 
-class Ones(Filled):
-    """A tensor of ones (``torch.ones``); ``like`` has its symbolic sizes: -> size."""
+class Ones(FilledByName):
+    """A tensor of ones (``torch.ones``); ``like`` has its symbolic sizes, and its dtype: -> size."""
 
     name = "ones"
     number = 1

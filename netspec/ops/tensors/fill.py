@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 from netspec.dims import Size, pretty
-from netspec.ops.core.arguments import Dtype, Extent, spell_number
+from netspec.ops.core.arguments import Extent, spell_number
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
-from netspec.ops.core.sizes import find, size_scalar, size_vectors, spell_size
+from netspec.ops.core.sizes import find, size_scalar, spell_size
 from netspec.ops.core.tensors import ShapeError, Tensor
 from netspec.ops.tensors.create import Filled, on_device
 
@@ -19,16 +19,17 @@ class Full(Filled):
     covers = ("Tensor.fill_", "Tensor.new_full")
 
     fill_value: float
-    dtype: Dtype | None = None
 
     def infer(self, *inputs: Tensor | None) -> tuple[Tensor, ...]:
         (made,) = super().infer(*inputs)
-        like = "float32" if inputs[0] is None else inputs[0].dtype
-        dtype = like if self.dtype is None else self.dtype
+        dtype = made.dtype
         if dtype in ("int32", "int64") and not float(self.fill_value).is_integer():
             found = f"full: {self.fill_value} cannot be {dtype}"
             raise ShapeError(found, argument="fill_value", help="write `dtype: float32`")
-        return (Tensor(made.shape, dtype),)
+        return (made,)
+
+    def filled_with(self) -> float:
+        return self.fill_value
 
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor | None]) -> str:
         sizes = ", ".join(spell_size(self.name, size, arguments, inputs) for size in self.size)
@@ -36,10 +37,6 @@ class Full(Filled):
         dtype = self.infer(*inputs)[0].dtype
         number = spell_number(self.fill_value) if dtype != "bool" else str(bool(self.fill_value))
         return f"torch.full({shape}, {number}, dtype=torch.{dtype}{on_device(arguments)})"
-
-    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor | None]) -> Any:
-        made = builder.constant(self.fill_value, self.infer(*tensors)[0].dtype)
-        return builder.op("Expand", made, size_vectors(builder, self.name, self.size, inputs, tensors))
 
     def detail(self) -> str:
         return f"{super().detail()} of {spell_number(self.fill_value)}"

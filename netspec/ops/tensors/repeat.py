@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
 
-from netspec.dims import Dim, Shape, Size, floor_div, pretty
-from netspec.ops.core.arguments import INTEGER, Integers, Listed, Positive, is_integer
+from netspec.dims import Dim, Shape, Size, floor_div, pretty, product
+from netspec.ops.core.arguments import INTEGER, Listed, OneOrSome, Positive, is_integer
 from netspec.ops.core.layout import OutputLayout, shortened, strides_of
 from netspec.ops.core.roles.memory import OpRun
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
@@ -17,47 +17,60 @@ COUNT = {**INTEGER, "minimum": 1}
 
 
 class Roll(Rearrangement):
-    """Shifts entries along dimensions; what leaves at the end comes in at the start (``torch.roll``): any shape."""
+    """Shifts entries along dimensions; what leaves at the end comes in at the start (``torch.roll``): any shape.
+
+    Without ``dims`` it shifts all elements, as if they were in one row.
+    """
 
     name = "roll"
     functional = "torch.roll"
+    main = "shifts"
 
-    shifts: Integers
-    dims: Integers
+    shifts: OneOrSome
+    dims: OneOrSome | None = None
+
+    def rolled(self, shape: Shape) -> Shape:
+        """The shape in which dimensions are shifted."""
+        return (product(shape),) if self.dims is None else shape
 
     def moves(self, shape: Shape) -> list[tuple[int, int]]:
         """The dimensions and by how much each is shifted."""
-        if len(self.shifts) != len(self.dims):
-            text = f"roll takes a shift for each of {len(self.dims)} dims, but got {len(self.shifts)}"
+        dims = (0,) if self.dims is None else self.dims
+        if len(self.shifts) != len(dims):
+            text = f"roll takes a shift for each of {len(dims)} dims, but got {len(self.shifts)}"
             raise ShapeError(text, argument="shifts")
-        return [(axis_of(dim, len(shape), "dims"), shift) for dim, shift in zip(self.dims, self.shifts)]
+        return [(axis_of(dim, len(shape), "dims"), shift) for dim, shift in zip(dims, self.shifts)]
 
     def output_shape(self, *shapes: Shape) -> Shape:
-        self.moves(shapes[0])
+        self.moves(self.rolled(shapes[0]))
         return shapes[0]
 
     def bounds(self, *inputs: Tensor) -> Iterable[Bound]:
-        for axis, shift in self.moves(inputs[0].shape):
-            size = inputs[0].shape[axis]
+        shape = self.rolled(inputs[0].shape)
+        for axis, shift in self.moves(shape):
+            size = shape[axis]
             if isinstance(size, Dim):
                 yield Bound(size, f"roll by {shift} takes a size of at least {abs(shift)}", least=abs(shift))
 
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
-        return f"torch.roll({arguments[0]}, {self.shifts}, {self.dims})"
+        return f"torch.roll({arguments[0]}, {self.shifts}{'' if self.dims is None else f', {self.dims}'})"
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
-        x = inputs[0]
-        for axis, shift in self.moves(tensors[0].shape):
-            size = tensors[0].shape[axis]
+        x, shape = inputs[0], self.rolled(tensors[0].shape)
+        x = builder.op("Reshape", x, builder.constant([-1])) if self.dims is None else x
+        for axis, shift in self.moves(shape):
+            size = shape[axis]
             by = shift % size if isinstance(size, int) and size else shift
             if by:
                 along = builder.constant([axis])
                 end = builder.op("Slice", x, builder.constant([-by]), builder.constant([END]), along)
                 start = builder.op("Slice", x, builder.constant([0]), builder.constant([-by]), along)
                 x = builder.op("Concat", end, start, axis=axis)
-        return x
+        return builder.op("Reshape", x, builder.op("Shape", inputs[0])) if self.dims is None else x
 
     def detail(self) -> str:
+        if self.dims is None:
+            return f"by {self.shifts[0]}"
         return ", ".join(f"dim {dim} by {shift}" for dim, shift in zip(self.dims, self.shifts))
 
 

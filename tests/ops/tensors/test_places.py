@@ -39,6 +39,8 @@ def once_each(values: Values) -> Values:
     several("masked_scatter", "N T", "T bool", "N T"),
     several("roll", "N T 4", shifts=[2, -1], dims=[1, 2], at=LONG),
     several("roll", "N 3", shifts=[7], dims=[1]),
+    several("roll", "N 3", shifts=-1, dims=1),
+    several("roll", "N T 4", shifts=3),
     several("tile", "N T", dims=[2, 3]),
     several("tile", "N T int64", dims=[2]),
     several("tile", "T", dims=[2, 1, 3]),
