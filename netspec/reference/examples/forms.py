@@ -251,6 +251,10 @@ network:
 inputs: {x: [N, 16, 32, 32]}
 network:
   - fused_mbconv: {out_channels: 24, stride: 2}""",
+    "grouped_query_attention": """\
+inputs: {x: [N, T, 64]}
+network:
+  - grouped_query_attention: {num_heads: 8, num_kv_heads: 2}""",
     "inverted_residual": """\
 inputs: {x: [N, 16, 32, 32]}
 network:
@@ -271,6 +275,10 @@ network:
 inputs: {x: [N, 16, 32, 32]}
 network:
   - squeeze_excite: 4""",
+    "swiglu": """\
+inputs: {x: [N, T, 64]}
+network:
+  - swiglu: 128""",
     "transformer_decoder_layer": """\
 inputs: {x: [N, T, 16], memory: [N, S, 16]}
 network:
