@@ -12,11 +12,11 @@ from netspec.elaborate.reading.locals import with_locals
 from netspec.elaborate.reading.scope import Scope
 from netspec.elaborate.reading.values import AlreadyReported, Reader
 from netspec.elaborate.state.budget import Budget
-from netspec.elaborate.state.cache import ElaborationCache
+from netspec.elaborate.state.cache import ElaborationCache, Expanded
 from netspec.elaborate.state.levels import ABSENT, UNKNOWN, LevelBuilder
 from netspec.elaborate.state.requirements import Requirements
 from netspec.expressions import UNKNOWN_VALUE
-from netspec.graph import Level, Value
+from netspec.graph import Value
 from netspec.spec import STEP_NAME, BlockSpec, CallStep, Spec, Step, UsedSpec, nested
 from netspec.spec.steps import Let, TrainableStructure
 from netspec.syntax import ScalarNode
@@ -63,8 +63,8 @@ class Context:
 
     ``globals`` are the parameters and symbolic dimensions that every block sees. ``calling`` are the blocks being
     expanded, from the outermost, ``uses`` the networks that steps run; ``around`` is the number of levels around a
-    network that is used. ``expanded`` has the level of each call's block (``None`` until it is finished, or
-    where it failed), ``layers_of`` the number of layers in each.
+    network that is used. ``expanded`` has what each call's block has come to (``None`` until it is finished, or
+    where it failed).
     """
 
     blocks: Mapping[str, BlockSpec]
@@ -75,9 +75,8 @@ class Context:
     budget: Budget
     cache: ElaborationCache
     refused: set[Any] = field(default_factory=set)  # arguments that have been reported
-    expanded: dict[Any, Level | None] = field(default_factory=dict)
+    expanded: dict[Any, Expanded | None] = field(default_factory=dict)
     contexts: dict[tuple[str, bool], Any] = field(default_factory=dict)
-    layers_of: dict[Level, int] = field(default_factory=dict)
     training_only: set[Value] = field(default_factory=set)
     twins: dict[str, list[tuple[LevelBuilder, str]]] = field(default_factory=dict)  # steps of one module, by path
     calling: list[tuple[str, BlockSpec]] = field(default_factory=list)

@@ -20,7 +20,7 @@ from netspec.elaborate.reading.scope import Scope
 from netspec.elaborate.reading.values import AlreadyReported
 from netspec.elaborate.state.levels import ABSENT, UNKNOWN, LevelBuilder
 from netspec.expressions import UNKNOWN_VALUE
-from netspec.graph import InitRule, Level, Node, Step, Value, state_key, walk_parameters
+from netspec.graph import InitRule, Level, Node, Requirement, Step, Value, state_key, walk_parameters
 from netspec.ops import Bound, ShapeError
 from netspec.spec import NAME, InputSpec, Spec, Variant
 from netspec.syntax import ScalarNode
@@ -61,11 +61,12 @@ class NetworkPart(NamedTuple):
 
 
 class Expanded(NamedTuple):
-    """The level that a network has become, its number of layers, and where the parameters in it start."""
+    """The level that a network has become, its number of layers, where the parameters in it start, and what it needs."""
 
     level: Level
     layers: int
     rules: tuple[InitRule, ...]
+    needed: tuple[Requirement, ...]
 
 
 def expand_network(
@@ -82,7 +83,7 @@ def expand_network(
     ``is_unique`` says that the level at ``path`` is the only one that the step makes, so that its parameters may be
     tied.
     """
-    before = context.budget.layers
+    before, first = context.budget.layers, len(context.requirements.noted)
     inner = inner_context(context, given, parameters, inputs)
     builder = LevelBuilder("block", given.title, given.spec.network[0].span, path)
     builder.is_unique = is_unique
@@ -99,7 +100,8 @@ def expand_network(
         steps = needed_steps(level.steps, level.outputs, path)
         level = context.cache.interned.level(replace(level, steps=tuple(steps)))
     rules = initial_values(inner, given, level, whole=not shortened)
-    return Expanded(level, context.budget.layers - before, rules)
+    needed = tuple(dict.fromkeys(context.requirements.noted[first:]))
+    return Expanded(level, context.budget.layers - before, rules, needed)
 
 
 def inner_context(context: Context, given: Given, parameters: Scope, inputs: Mapping[str, Value]) -> Context:

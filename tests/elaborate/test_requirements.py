@@ -74,3 +74,19 @@ def test_a_fixed_size_that_training_cannot_take_is_refused():
     text = HEAD.replace("H, W", "3, 3") + "- side: {when: training, body: [small]}"
     with pytest.raises(SpecError, match="a window of 4 does not fit into 3"):
         compile_loaded(load_source(Source("net.yaml", text)))
+
+
+@pytest.mark.parametrize("inner", ["small", "use: halved"])
+def test_what_a_block_requires_is_known_to_the_blocks_around_it(inner: str):
+    """Also where it was worked out for another step before, in another variant."""
+    text = HEAD.replace("params:", "variants: {other: {first: false}}\nparams:")
+    text = text.replace("blocks:\n", f"blocks:\n  around: {{body: [{{{inner}}}]}}\n".replace("{small}", "small"))
+    text = text.replace(
+        "network:",
+        "networks: {halved: {netspec: 1, name: halved, inputs: {x: [N, 3, H, W]}, network: [max_pool2d: 4]}}\nnetwork:",
+    )
+    text += f"- if: {{test: first, then: [{{sequential: {{body: [{inner}]}}}}, {{sequential: {{from: image, body: [around]}}}}], else: [around]}}\n"
+    loaded = load_source(Source("net.yaml", text))
+    shared = ElaborationCache()
+    for variant in (None, "other"):
+        assert required(compile_loaded(loaded, variant=variant, shared=shared)) == dict.fromkeys(SMALL, False)

@@ -103,11 +103,12 @@ def block_level(
 ) -> Level:
     """Return the level of a block: one that was made before where that is the same, else what ``make`` makes."""
     if memo in context.expanded:
-        level = context.expanded[memo]
-        if level is None:
+        known = context.expanded[memo]
+        if known is None:
             raise AlreadyReported
-        context.budget.charge_layers(context.layers_of[level], step.span)
-        return level
+        context.budget.charge_layers(known[1], step.span)
+        context.requirements.noted += known[2]  # for the blocks around this step, which need it, too
+        return known[0]
     exact = memo, block_context(context, *called)
     known = fitting(context, context.cache.expanded.get(exact))
     if known is not None:
@@ -116,9 +117,8 @@ def block_level(
         context.budget.charge_iterations(5, step.span)  # an expansion costs about as much
         context.expanded[memo] = None  # as long as it has not come to a good end
         known = context.cache.expanded[exact] = anew(context, called[1], exact, arguments, make)
-    level, layers, _ = known
-    context.expanded[memo], context.layers_of[level] = level, layers
-    return level
+    context.expanded[memo] = known
+    return known[0]
 
 
 def fitting(context: Context, known: Expanded | None) -> Expanded | None:

@@ -93,7 +93,7 @@ def elaborate(context: Context, frame: Frame, step: Use, prev: Value | None, def
     if inputs is None:
         raise AlreadyReported
     with context.reader.through(f"network {given.key}, {path} ({context.at(step.span)})"):
-        level, _, rules = expanded(context, frame, given, parameters, inputs, part, path)
+        level, _, rules, _ = expanded(context, frame, given, parameters, inputs, part, path)
     outputs = tuple(Value(value.tensor) for value in level.outputs)
     mark_training(context, frame, inputs.values(), outputs, step.span)
     named = step.is_named
@@ -121,6 +121,7 @@ def expanded(
         if known is None:
             raise AlreadyReported
         context.budget.charge_layers(known.layers, given.span)
+        context.requirements.noted += known.needed
         return known
     context.budget.charge_iterations(5, given.span)  # an expansion costs about as much
     context.networks[memo] = None  # as long as it has not come to a good end
