@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
+from pathlib import PureWindowsPath
 from typing import NamedTuple
 
 from netspec.analysis.above_one import Corner, is_above_one, unimplied
 from netspec.dataclass import dataclass
+from netspec.diagnostics import Source
 from netspec.dims import Dim, Size, evaluate, pretty
 from netspec.elaborate.state.requirements import empty_dims, holds
 from netspec.graph import Graph, Requirement
@@ -27,32 +30,40 @@ LONGEST_PERIOD = 10_000
 class SizeConstraint:
     """A condition on some dimensions (``must``: ``be multiples of 16``).
 
-    ``causes`` are requirements that ask for it. ``training`` marks what binds training only.
+    ``causes`` are requirements that ask for it. ``training`` marks what binds training only. ``spec`` is the path of
+    the spec: lines of other files are told with the names of these.
     """
 
     symbols: tuple[str, ...]
     must: str
     causes: tuple[Requirement, ...]
     training: bool = False
+    spec: str = ""
 
     def __str__(self) -> str:
         if not self.symbols:
-            return f"training {self.must}, as {consequence(self.causes, '')}"
+            return f"training {self.must}, as {consequence(self.causes, self.spec, '')}"
         subject = f"{', '.join(self.symbols[:-1])} and {self.symbols[-1]}" if self.symbols[1:] else self.symbols[0]
         where = " in training" if self.training else ""
-        return f"{subject} must {self.must}{where}, {consequence(self.causes)}"
+        return f"{subject} must {self.must}{where}, {consequence(self.causes, self.spec)}"
 
     @property
     def line(self) -> int:
         """The line of the spec that asks for it first."""
         return self.causes[0].span.line
 
+    @property
+    def file(self) -> str:
+        """The name of the file that the line is in."""
+        return file_name(self.causes[0].span.source)
+
 
 def size_constraints(graph: Graph) -> list[SizeConstraint]:
     """The constraints of a network: of one dimension each, alike ones together, then those that tie dimensions."""
     always = [each for each in graph.requirements if not each.training]
     training = [each for each in graph.requirements if each.training]
-    return [*_constraints(always, ()), *_constraints(training, always)]
+    found = [*_constraints(always, ()), *_constraints(training, always)]
+    return [replace(each, spec=graph.spec or graph.body.span.source.name) for each in found]
 
 
 def _constraints(requirements: Sequence[Requirement], always: Sequence[Requirement]) -> Iterator[SizeConstraint]:
@@ -221,18 +232,29 @@ def _first_of_each_place(requirements: Iterable[Requirement]) -> tuple[Requireme
     return tuple(found.values())
 
 
-def consequence(causes: Sequence[Requirement], conjunction: str = "or ") -> str:
-    """``or the concat at line 39 fails``, ``as line 23 says``."""
+def consequence(causes: Sequence[Requirement], spec: str, conjunction: str = "or ") -> str:
+    """``or the concat at line 39 fails``, ``as line 23 of gpt2.yaml says``: of another file than the spec's own."""
     first = causes[0]
     if first.reason.startswith("`"):  # the author's own bounds
-        return f"as line {first.span.line} says"
+        return f"as line {first.span.line}{_file_text(first, spec)} says"
     what = "has an empty output" if first.reason.endswith("has an empty output") else "fails"
     told = []
-    for op, same in groupby(causes, key=_op):
+    for (op, file), same in groupby(causes, key=lambda each: (_op(each), _file_text(each, spec))):
         lines = [each.span.line for each in same]
         more = f" and {len(lines) - 2} more" if len(lines) > 2 else ""
-        told.append(f"the {op} at line {' or '.join(map(str, lines[:2]))}{more}")
+        told.append(f"the {op} at line {' or '.join(map(str, lines[:2]))}{more}{file}")
     return f"{conjunction}{' or '.join(told)} {what}"
+
+
+def _file_text(requirement: Requirement, spec: str) -> str:
+    """Return the name of a requirement's file, where that is not the spec's own."""
+    source = requirement.span.source
+    return "" if source.name == spec else f" of {file_name(source)}"
+
+
+def file_name(source: Source) -> str:
+    """Return the name of a source's file, without the folders that it is in."""
+    return PureWindowsPath(source.name).name
 
 
 def _op(requirement: Requirement) -> str:

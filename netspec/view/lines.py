@@ -130,7 +130,7 @@ class _Tree:
 
     def __init__(self, graph: Graph, costs: Costs, view: View):
         self.graph, self.costs, self.view = graph, costs, view
-        self.file = graph.body.span.source
+        self.file = graph.spec or graph.body.span.source.name
         self.fold = Fold.REPEATS
         self.asked = Expanding(view.expand)
         self.groups: dict[tuple[Level, bool], list[Group]] = {}
@@ -180,7 +180,7 @@ class _Tree:
         line.last = place.first + group.last.name
         line.takes = ", ".join(self.shape(value) for value in dict.fromkeys(step.inputs))
         line.paths = tuple(place.first + each.name for each in (step, *group.then))
-        line.row = step.span.line if step.span.source is self.file else 0
+        line.row = step.span.line if step.span.source.name == self.file else 0
         if step.outputs:
             line.shape, line.more = self.shape(step.outputs[0]), len(step.outputs) - 1
         if isinstance(step, Node):

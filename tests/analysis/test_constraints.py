@@ -74,6 +74,25 @@ def test_other_facts(tmp_path: Path) -> None:
     ]
 
 
+def test_lines_of_other_files_are_told_with_their_names(tmp_path: Path) -> None:
+    path = tmp_path / "seg.yaml"
+    path.write_text("""
+netspec: 1
+name: seg
+inputs: {image: [N, 3, H, W], tokens: {shape: [N, T], dtype: int64, below: 9}}
+network:
+  - use: {network: unet, from: image}
+  - conv2d: {name: low, out_channels: 4, kernel_size: 3}
+  - use: {name: text, network: gpt2, from: tokens}
+outputs: {map: low, words: text}
+""")
+    told = [*map(str, size_constraints(compile_spec(path)))]
+    assert told[0] == "H and W must be multiples of 16, or the concat at line 39 of unet.yaml fails"
+    assert "T must be at most 1024, as line 8 says" in told
+    path.write_text("netspec: 1\nname: seg\nextends: unet\nnetwork: {head: {out_channels: 4}}\n")
+    assert str(size_constraints(compile_spec(path))[0]) == told[0]
+
+
 @pytest.mark.parametrize(
     ("name", "good", "bad"),
     [

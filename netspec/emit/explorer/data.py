@@ -7,10 +7,9 @@ page works out at the sizes its reader chooses; no text here is ever code.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
-from netspec.analysis.constraints import size_constraints
+from netspec.analysis.constraints import file_name, size_constraints
 from netspec.analysis.costs import scan_text
 from netspec.analysis.memory import Memory
 from netspec.analysis.unsaid import unsaid, unsaid_notes
@@ -94,7 +93,7 @@ class _Data:
                 for constraint in size_constraints(graph)
             ]
             + [{"text": text, "at": self.place(span)} for text, span in self.left_open(graph)],
-            "sources": [{"name": _file_name(source), "text": source.text} for source in self.sources],
+            "sources": [{"name": file_name(source), "text": source.text} for source in self.sources],
         }
 
     def left_open(self, graph: Graph) -> Iterator[tuple[str, Span]]:
@@ -391,7 +390,3 @@ def _least(name: str, requirements: Sequence[Requirement]) -> int:
         each.right for each in requirements if each.left == symbol and each.relation == ">=" and not each.training
     ]
     return max([1, *(bound for bound in bounds if isinstance(bound, int))])
-
-
-def _file_name(source: Source) -> str:
-    return PureWindowsPath(source.name).name

@@ -160,8 +160,8 @@ def totals_record(graph: Graph, costs: Costs, memory: Memory) -> dict[str, Any]:
         **({"unsaid": left_open} if (left_open := unsaid(graph)) else {}),
         "memory": {"inference": inference, "training": training if memory.trained else {}},
         "needs": [
-            {"text": str(constraint), "training": constraint.training, "line": constraint.line}
-            for constraint in size_constraints(graph)
+            {"text": str(each), "training": each.training, "line": each.line, "file": each.file}
+            for each in size_constraints(graph)
         ],
     }
 
