@@ -181,6 +181,8 @@ class _Interpreter:
             return self.alike(eval(_constructor(made), op_scope(node.op)))
         with Suppressed(), torch.device("meta"):
             module: nn.Module = eval(_constructor(made), op_scope(node.op))
+        for name, parameter in module.named_parameters():  # what is frozen stays so: these are the module's own weights
+            parameter.requires_grad_(own[name].requires_grad)
         module.load_state_dict(own, assign=True)
         return module.train(self.training)
 

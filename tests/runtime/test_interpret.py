@@ -39,6 +39,18 @@ def exchanged() -> tuple[netspec.Model, torch.nn.Module]:
     return model, module
 
 
+def test_what_is_frozen_stays_frozen(tmp_path: Path):
+    path = tmp_path / "net.yaml"
+    path.write_text(
+        "netspec: 1\nname: net\ninputs: {x: [N, 4]}\n"
+        "network: [{linear: {name: a, out_features: 4, freeze: true}}, {linear: {name: b, out_features: 4}}]\n"
+    )
+    model = netspec.load(path)
+    module = model.module()
+    check_module(model.graph, module)
+    assert [name for name, each in module.named_parameters() if each.requires_grad] == ["b.weight", "b.bias"]
+
+
 def test_another_module_is_noticed():
     model, module = exchanged()
     with pytest.raises(Misbuilt, match="from its graph, run node by node"):
