@@ -61,7 +61,9 @@ class NetworkPart(NamedTuple):
 
 
 class Expanded(NamedTuple):
-    """The level that a network has become, its number of layers, where the parameters in it start, and what it needs."""
+    """The level that a network has become, its number of layers, where the parameters in it start, and what it
+    requires.
+    """
 
     level: Level
     layers: int

@@ -76,16 +76,22 @@ def test_a_fixed_size_that_training_cannot_take_is_refused():
         compile_loaded(load_source(Source("net.yaml", text)))
 
 
+INSIDE = """\
+networks:
+  halved: {netspec: 1, name: halved, inputs: {x: [N, 3, H, W]}, network: [max_pool2d: 4]}
+network:
+  - if:
+      test: first
+      then: [{sequential: {body: [INNER]}}, {sequential: {from: image, body: [around]}}]
+      else: [around]
+"""
+
+
 @pytest.mark.parametrize("inner", ["small", "use: halved"])
 def test_what_a_block_requires_is_known_to_the_blocks_around_it(inner: str):
     """Also where it was worked out for another step before, in another variant."""
-    text = HEAD.replace("params:", "variants: {other: {first: false}}\nparams:")
-    text = text.replace("blocks:\n", f"blocks:\n  around: {{body: [{{{inner}}}]}}\n".replace("{small}", "small"))
-    text = text.replace(
-        "network:",
-        "networks: {halved: {netspec: 1, name: halved, inputs: {x: [N, 3, H, W]}, network: [max_pool2d: 4]}}\nnetwork:",
-    )
-    text += f"- if: {{test: first, then: [{{sequential: {{body: [{inner}]}}}}, {{sequential: {{from: image, body: [around]}}}}], else: [around]}}\n"
+    text = HEAD.replace("params:", "variants: {other: {first: false}}\nparams:").replace("network:\n", "")
+    text += f"  around: {{body: [{{sequential: [{inner}]}}]}}\n" + INSIDE.replace("INNER", inner)
     loaded = load_source(Source("net.yaml", text))
     shared = ElaborationCache()
     for variant in (None, "other"):

@@ -160,8 +160,10 @@ def test_its_rules_fill_its_parameters_and_the_steps_own_come_before_them(tmp_pa
 
 
 def test_what_outputs_do_not_need_is_left_out(tmp_path: Path):
-    path = write(tmp_path, "  - use: {name: a, network: inner.yaml, params: {deep: true}, outputs: [first, second]}")
+    used = "  - use: {name: a, network: inner.yaml, params: {deep: true}, outputs: [first, second]}"
+    path = write(tmp_path, f"{used}\noutputs: {{one: a.first, two: a.second}}")
     assert keys(compile_spec(path)) == ["a.first.weight", "a.first.bias", "a.second.0.weight", "a.second.0.bias"]
+    assert keys(compile_spec(write(tmp_path, used))) == ["a.first.weight", "a.first.bias"]  # nothing reads `a.second`
     path = write(tmp_path, "  - use: {name: a, network: inner.yaml, params: {deep: true}, upto: first}")
     assert keys(compile_spec(path)) == ["a.first.weight", "a.first.bias"]
     path = write(tmp_path, "  - use: {name: a, network: inner.yaml, outputs: {it: early}}\n  - linear: 2")
@@ -290,6 +292,10 @@ def test_the_zoo_can_be_used(tmp_path: Path):
             continue
         shape = ", ".join(map(str, value.shape))
         head = f"dims: {dict(graph.sizes)}\ninputs: {{x: {{shape: [{shape}], dtype: {value.tensor.dtype}}}}}"
-        used = compile_spec(write(tmp_path, f"  - use: {{name: it, network: {spec.name}}}", head=head))
+        network = f"  - use: {{name: it, network: {spec.name}}}"
+        given = [name for name, output in graph.outputs.items() if not output.training]
+        if len(given) > 1:
+            network += f"\noutputs: {{{', '.join(f'out{at}: it.{name}' for at, name in enumerate(given))}}}"
+        used = compile_spec(write(tmp_path, network, head=head))
         training = tuple(f"{path}." for path, _, training in walk(graph.body) if training)
         assert keys(used) == [f"it.{key}" for key in keys(graph) if not key.startswith(training)], spec.name
