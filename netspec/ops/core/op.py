@@ -10,14 +10,14 @@ from netspec.ops.core.roles.behaviour import OpBehaviour
 from netspec.ops.core.roles.costs import OpCosts
 from netspec.ops.core.roles.memory import OpMemory
 from netspec.ops.core.roles.onnx_form import OpOnnx
+from netspec.ops.core.roles.origins import OpOrigins
 from netspec.ops.core.roles.shapes import OpShapes
 from netspec.ops.core.roles.signature import OpSignature
-from netspec.ops.core.roles.torch_form import OpTorch
 
 Unsaid = Literal["MACs", "memory"]
 
 
-class Op(OpShapes, OpBehaviour, OpCosts, OpMemory, OpTorch, OpOnnx):
+class Op(OpShapes, OpBehaviour, OpCosts, OpMemory, OpOrigins, OpOnnx):
     """Base of every op: one class says how a spec writes it, what shapes it gives, what it costs and what it becomes.
 
     A docstring's first line says what the op computes and ends in its shapes (``(N, C) -> (N, D)``). The roles say
@@ -30,6 +30,7 @@ class Op(OpShapes, OpBehaviour, OpCosts, OpMemory, OpTorch, OpOnnx):
     - ``OpMemory``: what autograd saves, temporary tensors, where outputs lie.
     - ``OpTorch``: the module or the function of PyTorch.
     - ``OpOnnx``: the nodes of ONNX.
+    - ``OpOrigins``: the operators of ATen and the nodes of ONNX that it is, for `netspec import`.
     """
 
     @classmethod

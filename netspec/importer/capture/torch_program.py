@@ -1,0 +1,244 @@
+"""An exported program of torch as a ``Program``: calls by the names of their schemas, sizes as netspec's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch.export import ExportedProgram
+from torch.export.graph_signature import InputKind
+from torch.fx import Node
+
+from netspec.diagnostics import UsageError
+from netspec.importer.capture.constants import Constants
+from netspec.importer.capture.sizes import SizeReader
+from netspec.importer.program import Program, Scope, Step
+from netspec.ops.core.foreign import ForeignCall, ForeignTensor
+
+SAME = frozenset("alias clone contiguous detach detach_ lift_fresh_copy lift_fresh _to_copy to type_as".split())  # noqa: SIM905
+"""The operators that give their first argument again, unless its dtype changes."""
+SILENT = re.compile(r"_assert_\w+|sym_constrain_range\w*|_check\w*")
+"""The operators that only check."""
+
+
+def read_exported(exported: ExportedProgram, name: str, dims: Mapping[str, Mapping[int, str]]) -> Program:
+    """Return the program of an exported one. ``dims`` names the symbolic dimensions of its inputs."""
+    return _Reader(exported, name, dims).read()
+
+
+class _Reader:
+    """Goes through the nodes once; ``tensors`` has what each node stands for by now."""
+
+    def __init__(self, exported: ExportedProgram, name: str, dims: Mapping[str, Mapping[int, str]]):
+        self.exported = exported
+        self.constants = Constants()
+        self.tensors: dict[Any, Any] = {}
+        self.steps: list[Step] = []
+        self.program = Program(name, {}, {}, self.steps, {})
+        self.dims = dims
+        self.sizes = SizeReader({})
+
+    def read(self) -> Program:
+        nodes = list(self.exported.graph.nodes)
+        self._name_symbols(nodes)
+        for spec, node in zip(self.exported.graph_signature.input_specs, nodes):
+            self._placeholder(spec, node)
+        for node in nodes:
+            if node.op == "call_function":
+                self._call(node)
+            elif node.op == "output":
+                self._outputs(node)
+        self.program.tied = tied_keys(self.exported.state_dict, self.program.state)
+        return self.program
+
+    def _name_symbols(self, nodes: list[Any]) -> None:
+        """Give the symbols of torch the names that were asked for, where a dimension stayed symbolic."""
+        names: dict[str, str] = {}
+        sizes: dict[str, int] = {}
+        placeholders = {node.target: node for node in nodes if node.op == "placeholder"}
+        for name, by_number in self.dims.items():
+            node = placeholders.get(name)
+            for at, wanted in by_number.items():
+                size = node.meta["val"].shape[at] if node is not None else 0
+                if isinstance(size, torch.SymInt) and size.node.expr.is_Symbol:
+                    names.setdefault(size.node.expr.name, wanted)
+                    sizes.setdefault(names[size.node.expr.name], int(size.node.hint))
+        self.sizes = SizeReader(names)
+        self.program.sizes = sizes
+
+    def _placeholder(self, spec: Any, node: Any) -> None:
+        value = node.meta.get("val")
+        if spec.kind is InputKind.USER_INPUT:
+            if isinstance(value, torch.Tensor):
+                self.tensors[node] = self.program.inputs[str(node.target)] = self._foreign(value)
+            return
+        if spec.kind is InputKind.CUSTOM_OBJ:
+            raise UsageError(
+                f"{self.program.name} holds an object of torch.classes, `{spec.target}`, which no spec can say"
+            )
+        known = spec.kind is InputKind.PARAMETER or (spec.kind is InputKind.BUFFER and spec.persistent)
+        tensors = self.exported.state_dict if known else self.exported.constants
+        if not known:
+            self.constants.values[node.name] = tensors[spec.target]
+            return
+        tensor = self._foreign(value)
+        tensor.key, tensor.learned = spec.target, spec.kind is InputKind.PARAMETER
+        if not tensor.learned:
+            tensor.constant = _numpy(tensors[spec.target])
+        self.tensors[node] = self.program.state[spec.target] = tensor
+
+    def _call(self, node: Any) -> None:
+        if node.target.__class__.__name__ == "builtin_function_or_method" and node.target.__name__ == "getitem":
+            self._item(node)
+            return
+        if not isinstance(node.target, torch._ops.OperatorBase) or isinstance(
+            node.meta.get("val"), (torch.SymInt, int)
+        ):
+            return  # arithmetic on sizes, which every size that is read has in it already
+        name = _operator(node)
+        if SILENT.fullmatch(name) or self.constants.compute(node):
+            return
+        arguments = dict(self._arguments(node))
+        if name in SAME and self._gives_again(node, arguments):
+            return
+        inplace = name.endswith("_") and not name.endswith("__")
+        value = node.meta.get("val")
+        several = isinstance(value, (tuple, list))
+        outputs = tuple(map(self._foreign, value)) if several else (self._foreign(value),)
+        call = ForeignCall(name.removesuffix("_") if inplace else name, arguments, outputs)
+        self.steps.append(Step(call, _scopes(node), place_of(node.meta.get("stack_trace") or "")))
+        self.tensors[node] = outputs if several else outputs[0]
+        if inplace:
+            self.tensors[node.args[0]] = self.tensors[node]  # what is read of it from here on is what it has become
+
+    def _item(self, node: Any) -> None:
+        source, at = node.args
+        if source.name in self.constants.values:
+            self.constants.values[node.name] = self.constants.values[source.name][at]
+        else:
+            self.tensors[node] = self.tensors[source][at]
+
+    def _gives_again(self, node: Any, arguments: Mapping[str, Any]) -> bool:
+        """Whether a conversion changes nothing, in which case its output is its input."""
+        source = next(iter(arguments.values()))
+        value = node.meta["val"]
+        if not isinstance(source, ForeignTensor) or source.dtype != _dtype(value.dtype):
+            return False
+        self.tensors[node] = source
+        return True
+
+    def _arguments(self, node: Any) -> Iterator[tuple[str, Any]]:
+        """The arguments that are not the schema's defaults, by name."""
+        schema = getattr(node.target, "_schema", None)
+        declared = schema.arguments if schema is not None else ()
+        for at, value in enumerate(node.args):
+            argument = declared[at] if at < len(declared) else None
+            known = self._value(value)
+            if argument is None or isinstance(value, Node) or not _is_default(known, argument):
+                yield (argument.name if argument is not None else f"argument{at}"), known
+        for name, value in node.kwargs.items():
+            if name not in ("device", "layout", "pin_memory", "memory_format"):
+                yield name, self._value(value)
+
+    def _value(self, value: Any) -> Any:
+        if isinstance(value, Node):
+            return self._node(value)
+        if isinstance(value, (list, tuple)):
+            return [self._value(each) for each in value]
+        if isinstance(value, torch.SymInt):
+            return self.sizes.size(value)
+        if isinstance(value, torch.dtype):
+            return _dtype(value)
+        return str(value) if isinstance(value, (torch.device, torch.layout, torch.memory_format)) else value
+
+    def _node(self, node: Any) -> Any:
+        if node in self.tensors:
+            return self.tensors[node]
+        if node.name in self.constants.values:
+            value = self.constants.values[node.name]
+            if not isinstance(value, torch.Tensor):
+                return value
+            self.tensors[node] = ForeignTensor(tuple(value.shape), _dtype(value.dtype), constant=_numpy(value))
+            return self.tensors[node]
+        return self.sizes.size(node.meta["val"])
+
+    def _foreign(self, value: Any) -> ForeignTensor:
+        shape = tuple(self.sizes.size(size) for size in value.shape)
+        return ForeignTensor(shape, _dtype(value.dtype))
+
+    def _outputs(self, node: Any) -> None:
+        values = [self._value(each) for each in node.args[0]]
+        for name, value in zip(output_names(self.exported, len(values)), values):
+            if isinstance(value, ForeignTensor):
+                self.program.outputs[name] = value
+
+
+def output_names(exported: ExportedProgram, count: int) -> list[str]:
+    """Return names of the outputs: those that the module's dictionary or data class has, or numbers."""
+    tree = exported.call_spec.out_spec
+    if tree is None:
+        return [f"output{at}" for at in range(count)]
+    whole = torch.utils._pytree.tree_unflatten(range(count), tree)
+    names = ["_".join(map(_key_text, path)) for path, _ in torch.utils._pytree.tree_flatten_with_path(whole)[0]]
+    return [name if name.isidentifier() else f"output{'_' * bool(name) + name}" for name in names]
+
+
+def _key_text(key: Any) -> str:
+    """A step into a dictionary, a list or a data class, as part of a name."""
+    return re.sub(r"\W+", "_", str(getattr(key, "key", getattr(key, "idx", key)))).strip("_")
+
+
+def tied_keys(tensors: Mapping[str, torch.Tensor], known: Mapping[str, Any]) -> dict[str, str]:
+    """Return the keys of a ``state_dict`` that name a tensor which another key, one of ``known``, names too."""
+    first = {id(tensors[key]): key for key in known}
+    return {key: first[id(tensor)] for key, tensor in tensors.items() if first.get(id(tensor), key) != key}
+
+
+def _operator(node: Any) -> str:
+    """The operator's name without its overload; with its namespace where that is not ATen's."""
+    schema = getattr(node.target, "_schema", None)
+    if schema is None:
+        return str(node.target)
+    space, _, name = schema.name.partition("::")
+    return name if space == "aten" else f"{space}.{name}"
+
+
+def _is_default(value: Any, argument: Any) -> bool:
+    if not argument.has_default_value():
+        return False
+    default = argument.default_value
+    same = value == default if not isinstance(value, ForeignTensor) else False
+    return bool(same) and type(value) is type(default)
+
+
+def _scopes(node: Any) -> tuple[Scope, ...]:
+    """The modules' calls that a node stands in, without the whole network's."""
+    scopes = []
+    for key, (path, kind) in (node.meta.get("nn_module_stack") or {}).items():
+        turn = key.rpartition("@")[2] if "@" in key else "0"
+        kind = kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
+        path = re.sub(r"^L\['self'\]\.?|@\d+$", "", path)
+        if path:
+            scopes.append(Scope(path, kind, int(turn) if turn.isdigit() else 0))
+    return tuple(scopes)
+
+
+def place_of(trace: str) -> str:
+    """Return the innermost line of a stack trace that is not torch's own: ``nets.py:31``."""
+    frames = re.findall(r'File "([^"]+)", line (\d+)', trace)
+    own = [(file, line) for file, line in frames if not re.search(r"(^|/)torch/", file)] or frames[-1:]
+    if not own:
+        return ""
+    file, line = own[-1]
+    return f"{file.rpartition('site-packages/')[2]}:{line}"
+
+
+def _dtype(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _numpy(tensor: torch.Tensor) -> Any:
+    plain = tensor.detach().cpu()
+    return (plain.float() if plain.dtype is torch.bfloat16 else plain).numpy()

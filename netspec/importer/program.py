@@ -1,0 +1,64 @@
+"""A program as a list of steps: what ``capture`` makes of a module or an ONNX file, and ``lower`` says in ops."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+from typing import Any, NamedTuple
+
+from netspec.dataclass import dataclass
+from netspec.ops.core.foreign import ForeignCall, ForeignTensor, Reading
+
+
+class Scope(NamedTuple):
+    """One call of a module: its path (``layer1.0``), its class with the module it is from, and which call it is."""
+
+    path: str
+    kind: str
+    turn: int = 0
+
+    @property
+    def class_name(self) -> str:
+        """The name of the class alone."""
+        return self.kind.rpartition(".")[2]
+
+
+@dataclass(eq=False)
+class Step:
+    """A call in its place: inside which modules' calls, the outermost first, and at which line of Python.
+
+    ``op`` and ``reading`` say which op it is, once that is known.
+    """
+
+    call: ForeignCall
+    scopes: tuple[Scope, ...] = ()
+    place: str = ""
+    op: str = ""
+    reading: Reading | None = None
+
+
+@dataclass(eq=False)
+class Program:
+    """A whole network: named inputs and outputs, and the steps between them in an order that they can run in.
+
+    ``state`` has every tensor of the ``state_dict`` once; ``tied`` has the other keys that it goes by, each with that in
+    ``state``.
+    ``sizes`` are those of the symbolic dimensions in the example that it was captured with.
+    """
+
+    name: str
+    inputs: dict[str, ForeignTensor]
+    outputs: dict[str, ForeignTensor]
+    steps: list[Step]
+    state: dict[str, ForeignTensor]
+    tied: Mapping[str, str] = field(default_factory=dict)
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    doc: str = ""
+    kind: str = ""
+
+
+def tensors_of(value: Any) -> list[ForeignTensor]:
+    """Return the tensors among an argument: itself, or those in its lists."""
+    if isinstance(value, ForeignTensor):
+        return [value]
+    return [tensor for each in value for tensor in tensors_of(each)] if isinstance(value, (list, tuple)) else []

@@ -1,0 +1,48 @@
+"""Calls of another library, ATen's or ONNX's, as an op reads them to find out whether it is what they do."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from netspec.dims import Shape
+
+
+class ForeignTensor:
+    """A tensor of a foreign program; compared by identity.
+
+    ``key`` is its name in the ``state_dict``, if it is a parameter (``learned``) or a buffer. ``constant`` holds the
+    values, as a numpy array, where they are known before anything runs.
+    """
+
+    __slots__ = ("constant", "dtype", "key", "learned", "shape")
+
+    def __init__(self, shape: Shape, dtype: str, key: str = "", learned: bool = False, constant: Any = None):
+        self.shape, self.dtype = shape, dtype
+        self.key, self.learned = key, learned
+        self.constant = constant
+
+    def __repr__(self) -> str:
+        return f"<{self.key or 'tensor'} {self.dtype} {list(self.shape)}>"
+
+
+class ForeignCall(NamedTuple):
+    """One call: ``arguments`` by the names of its schema, tensors among them as ``ForeignTensor``.
+
+    ``name`` is that of ATen's operator without its overload (``conv2d``) or of ONNX's node (``Conv``). Arguments that
+    are left out are not among ``arguments``, if their default is ``None`` or the schema's.
+    """
+
+    name: str
+    arguments: Mapping[str, Any]
+    outputs: tuple[ForeignTensor | None, ...]
+
+
+class Reading(NamedTuple):
+    """A foreign call as an op: its arguments, its inputs in the order of its ports, its own tensors by torch's names.
+
+    ``outputs`` are the tensors of the call by the op's outputs, ``None`` for one that nothing reads.
+    """
+
+    arguments: Mapping[str, Any]
+    inputs: tuple[ForeignTensor | None, ...]
+    state: Mapping[str, ForeignTensor]
+    outputs: tuple[ForeignTensor | None, ...]
