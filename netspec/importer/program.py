@@ -41,8 +41,8 @@ class Step:
 class Program:
     """A whole network: named inputs and outputs, and the steps between them in an order that they can run in.
 
-    ``state`` has every tensor of the ``state_dict`` once; ``tied`` has the other keys that it goes by, each with the one
-    there. ``sizes`` are those of the symbolic dimensions in the example that it was captured with.
+    ``state`` has every tensor of the ``state_dict`` once; ``tied`` has the other keys that it goes by, each with
+    the one there. ``sizes`` are those of the symbolic dimensions in the example that it was captured with.
     """
 
     name: str
