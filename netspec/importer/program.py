@@ -7,10 +7,10 @@ from dataclasses import field
 from typing import Any, NamedTuple
 
 from netspec.dataclass import dataclass
-from netspec.ops.core.foreign import ForeignCall, ForeignTensor, Reading
+from netspec.ops.core.foreign import ForeignCall, ForeignTensor, OpReading
 
 
-class Scope(NamedTuple):
+class ModuleCall(NamedTuple):
     """One call of a module: its path (``layer1.0``), its class with the module it is from, and which call it is."""
 
     path: str
@@ -24,21 +24,21 @@ class Scope(NamedTuple):
 
 
 @dataclass(eq=False)
-class Step:
+class ForeignStep:
     """A call in its place: inside which modules' calls, the outermost first, and at which line of Python.
 
     ``op`` and ``reading`` say which op it is, once that is known.
     """
 
     call: ForeignCall
-    scopes: tuple[Scope, ...] = ()
+    scopes: tuple[ModuleCall, ...] = ()
     place: str = ""
     op: str = ""
-    reading: Reading | None = None
+    reading: OpReading | None = None
 
 
 @dataclass(eq=False)
-class Program:
+class ForeignProgram:
     """A whole network: named inputs and outputs, and the steps between them in an order that they can run in.
 
     ``state`` has every tensor of the ``state_dict`` once; ``tied`` has the other keys that it goes by, each with
@@ -48,7 +48,7 @@ class Program:
     name: str
     inputs: dict[str, ForeignTensor]
     outputs: dict[str, ForeignTensor]
-    steps: list[Step]
+    steps: list[ForeignStep]
     state: dict[str, ForeignTensor]
     tied: Mapping[str, str] = field(default_factory=dict)
     sizes: Mapping[str, int] = field(default_factory=dict)

@@ -22,7 +22,7 @@ class Ref(NamedTuple):
 
 
 @dataclass(eq=False)
-class Node:
+class TreeNode:
     """A step of a level. ``name`` is its part of the path, empty where no key and no reference needs one.
 
     ``inputs`` are what it reads, by its ports, ``None`` for one left out; ``outputs`` the tensors that it gives.
@@ -36,7 +36,7 @@ class Node:
 
 
 @dataclass(eq=False)
-class OpNode(Node):
+class OpNode(TreeNode):
     """A call of an op. ``arguments`` are its fields, where they differ from their defaults.
 
     ``keyed`` says that it has tensors in the ``state_dict``, so that its name counts. ``tied`` are those of its own
@@ -50,14 +50,14 @@ class OpNode(Node):
 
 
 @dataclass(eq=False)
-class Level(Node):
+class ModuleLevel(TreeNode):
     """A call of a module, or a part of a path that is no module's call.
 
     ``takes`` are the tensors of its inputs, ``results`` what it gives, and ``kind`` its class, with the module that it
     is from. ``shared`` says that it is an earlier level's module again, the one at this path.
     """
 
-    body: list[Node] = field(default_factory=list)
+    body: list[TreeNode] = field(default_factory=list)
     takes: tuple[Tensor, ...] = ()
     results: tuple[Ref, ...] = ()
     kind: str = ""
@@ -65,11 +65,11 @@ class Level(Node):
 
 
 @dataclass(eq=False)
-class Network:
+class NetworkTree:
     """The whole: a level with names for its inputs, its outputs and its symbolic dimensions' sizes."""
 
     name: str
-    body: Level
+    body: ModuleLevel
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     sizes: Mapping[str, int]

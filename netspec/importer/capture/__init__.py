@@ -1,1 +1,1 @@
-"""From a foreign network to a ``Program``: a module by ``torch.export``, or an ONNX file by its nodes."""
+"""From a foreign network to a ``ForeignProgram``: a module by ``torch.export``, or an ONNX file by its nodes."""

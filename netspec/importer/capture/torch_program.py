@@ -1,4 +1,4 @@
-"""An exported program of torch as a ``Program``: calls by the names of their schemas, sizes as netspec's."""
+"""An exported program of torch as a ``ForeignProgram``: calls by the names of their schemas, sizes as netspec's."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch.fx import Node
 from netspec.diagnostics import UsageError
 from netspec.importer.capture.constants import Constants
 from netspec.importer.capture.sizes import SizeReader
-from netspec.importer.program import Program, Scope, Step
+from netspec.importer.program import ForeignProgram, ForeignStep, ModuleCall
 from netspec.ops.core.foreign import ForeignCall, ForeignTensor
 
 SAME = frozenset("alias clone contiguous detach detach_ lift_fresh_copy lift_fresh _to_copy to type_as".split())  # noqa: SIM905
@@ -23,24 +23,24 @@ SILENT = re.compile(r"_assert_\w+|sym_constrain_range\w*|_check\w*")
 """The operators that only check."""
 
 
-def read_exported(exported: ExportedProgram, name: str, dims: Mapping[str, Mapping[int, str]]) -> Program:
+def read_exported(exported: ExportedProgram, name: str, dims: Mapping[str, Mapping[int, str]]) -> ForeignProgram:
     """Return the program of an exported one. ``dims`` names the symbolic dimensions of its inputs."""
-    return _Reader(exported, name, dims).read()
+    return _ExportReader(exported, name, dims).read()
 
 
-class _Reader:
+class _ExportReader:
     """Goes through the nodes once; ``tensors`` has what each node stands for by now."""
 
     def __init__(self, exported: ExportedProgram, name: str, dims: Mapping[str, Mapping[int, str]]):
         self.exported = exported
         self.constants = Constants()
         self.tensors: dict[Any, Any] = {}
-        self.steps: list[Step] = []
-        self.program = Program(name, {}, {}, self.steps, {})
+        self.steps: list[ForeignStep] = []
+        self.program = ForeignProgram(name, {}, {}, self.steps, {})
         self.dims = dims
         self.sizes = SizeReader({})
 
-    def read(self) -> Program:
+    def read(self) -> ForeignProgram:
         nodes = list(self.exported.graph.nodes)
         self._name_symbols(nodes)
         for spec, node in zip(self.exported.graph_signature.input_specs, nodes):
@@ -108,7 +108,7 @@ class _Reader:
         several = isinstance(value, (tuple, list))
         outputs = tuple(map(self._foreign, value)) if several else (self._foreign(value),)
         call = ForeignCall(name.removesuffix("_") if inplace else name, arguments, outputs)
-        self.steps.append(Step(call, _scopes(node), place_of(node.meta.get("stack_trace") or "")))
+        self.steps.append(ForeignStep(call, _scopes(node), place_of(node.meta.get("stack_trace") or "")))
         self.tensors[node] = outputs if several else outputs[0]
         if inplace:
             self.tensors[node.args[0]] = self.tensors[node]  # what is read of it from here on is what it has become
@@ -213,7 +213,7 @@ def _is_default(value: Any, argument: Any) -> bool:
     return bool(same) and type(value) is type(default)
 
 
-def _scopes(node: Any) -> tuple[Scope, ...]:
+def _scopes(node: Any) -> tuple[ModuleCall, ...]:
     """The modules' calls that a node stands in, without the whole network's."""
     scopes = []
     for key, (path, kind) in (node.meta.get("nn_module_stack") or {}).items():
@@ -221,7 +221,7 @@ def _scopes(node: Any) -> tuple[Scope, ...]:
         kind = kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
         path = re.sub(r"^L\['self'\]\.?|@\d+$", "", path)
         if path:
-            scopes.append(Scope(path, kind, int(turn) if turn.isdigit() else 0))
+            scopes.append(ModuleCall(path, kind, int(turn) if turn.isdigit() else 0))
     return tuple(scopes)
 
 

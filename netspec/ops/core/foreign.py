@@ -36,7 +36,7 @@ class ForeignCall(NamedTuple):
     outputs: tuple[ForeignTensor | None, ...]
 
 
-class Reading(NamedTuple):
+class OpReading(NamedTuple):
     """A foreign call as an op: its arguments, its inputs in the order of its ports, its own tensors by torch's names.
 
     ``outputs`` are the tensors of the call by the op's outputs, ``None`` for one that nothing reads.

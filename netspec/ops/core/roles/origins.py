@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from netspec.ops.core.foreign import ForeignCall, ForeignTensor, Reading
+from netspec.ops.core.foreign import ForeignCall, ForeignTensor, OpReading
 from netspec.ops.core.roles.torch_form import OpTorch
 
 
@@ -33,17 +33,17 @@ class OpOrigins(OpTorch):
         return tuple(dict.fromkeys((*((single,) if isinstance(single, str) else ()), *cls.onnx_nodes)))
 
     @classmethod
-    def from_aten(cls, call: ForeignCall) -> Reading | None:
+    def from_aten(cls, call: ForeignCall) -> OpReading | None:
         """Return the op that a call of ATen is, or ``None`` where it does something else."""
         return cls.by_name(call, cls.aten_names)
 
     @classmethod
-    def from_onnx(cls, call: ForeignCall) -> Reading | None:
+    def from_onnx(cls, call: ForeignCall) -> OpReading | None:
         """Return the op that a node of ONNX is, or ``None`` where it does something else."""
         return cls.by_name(call, cls.onnx_names)
 
     @classmethod
-    def by_name(cls, call: ForeignCall, names: Mapping[str, str | None]) -> Reading | None:
+    def by_name(cls, call: ForeignCall, names: Mapping[str, str | None]) -> OpReading | None:
         """Return the reading where each argument goes to the port, the field or the parameter of its name.
 
         A tensor with a key that goes to no port is taken for the op's own; ``bias: false`` follows from its absence.
@@ -75,4 +75,4 @@ class OpOrigins(OpTorch):
         if "bias" in cls.model_fields and "weight" in state:
             arguments["bias"] = "bias" in state
         ordered = tuple(positional) if cls.variadic else tuple(inputs.get(port) for port in cls.ports)
-        return Reading(arguments, ordered, state, call.outputs)
+        return OpReading(arguments, ordered, state, call.outputs)
