@@ -42,7 +42,7 @@ class Constants:
 
 
 def _makes_same(node: torch.fx.Node) -> bool:
-    """Whether a node reads nothing of its input but the size and the dtype: ``new_zeros``, ``ones_like``."""
+    """Return whether a node reads nothing of its input but the size and the dtype: ``new_zeros``, ``ones_like``."""
     return _filled(node) is not None
 
 

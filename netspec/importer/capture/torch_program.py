@@ -121,7 +121,7 @@ class _ExportReader:
             self.tensors[node] = self.tensors[source][at]
 
     def _gives_again(self, node: Any, arguments: Mapping[str, Any]) -> bool:
-        """Whether a conversion changes nothing, in which case its output is its input."""
+        """Return whether a conversion changes nothing, in which case its output is its input."""
         source = next(iter(arguments.values()))
         value = node.meta["val"]
         if not isinstance(source, ForeignTensor) or source.dtype != _dtype(value.dtype):
