@@ -26,7 +26,8 @@ class ParamSpec(Form):
     """A parameter in its long form."""
 
     type: Text | None = None
-    """`int`, `float`, `bool`, `str`, `size` (an integer or a symbolic size) or `list[…]` of one of these"""
+    """`int`, `float`, `bool`, `str`, `size` (an integer or a symbolic size), `list[…]` of one of these, or
+    `pair[…]`: a list of two, which may be given as one value for both"""
     default: Value | None = None
     """the value that holds unless another is given; its type is the parameter's"""
     min: Value | None = None
@@ -41,8 +42,8 @@ class ParamSpec(Form):
 
 @dataclass(frozen=True, slots=True)
 class DeclaredParameter:
-    """A declared parameter. ``type`` is ``int``, ``float``, ``bool``, ``str``, ``size`` or ``list[…]`` of one of
-    these.
+    """A declared parameter. ``type`` is ``int``, ``float``, ``bool``, ``str``, ``size``, or ``list[…]`` or
+    ``pair[…]`` of one of these.
     """
 
     key: ScalarNode
@@ -51,7 +52,7 @@ class DeclaredParameter:
     spec: ParamSpec | None = None
 
 
-TYPE = re.compile(r"(?:list\[)*(?:int|float|bool|str|size)\]*\Z")
+TYPE = re.compile(r"(?:list\[)*(?:pair\[)?(?:int|float|bool|str|size)\]*\Z")
 
 
 def _read_parameter(key: ScalarNode, node: SyntaxNode, report: Report) -> DeclaredParameter | None:
@@ -61,7 +62,7 @@ def _read_parameter(key: ScalarNode, node: SyntaxNode, report: Report) -> Declar
             return None
         type_node = node.get("type")
         if long.type is not None and type_node is not None and not is_type(long.type):
-            close = nearest(long.type, ("int", "float", "bool", "str", "size"))
+            close = nearest(long.type, ("int", "float", "bool", "str", "size", "list[int]", "pair[int]"))
             help = f"did you mean `{close}`?" if close else TYPES_HELP
             report.error("unknown-type", f"`{clipped(long.type)}` is not a type", type_node.span, help=help)
             return None
@@ -76,7 +77,7 @@ def _read_parameter(key: ScalarNode, node: SyntaxNode, report: Report) -> Declar
     return DeclaredParameter(key, None, node)
 
 
-TYPES_HELP = "types are int, float, bool, str, size and list[…] of these"
+TYPES_HELP = "types are int, float, bool, str, size, and list[…] and pair[…] of these"
 
 
 def is_type(text: str) -> bool:

@@ -195,6 +195,14 @@ def test_feed_forward_is_torchvision_s(step: str, theirs: Callable[[Any], nn.Mod
             lambda ops, mobilenet: ops.Conv2dNormActivation(8, 6, 5, 2, groups=2, dilation=2),
         ),
         (
+            "conv_norm_activation: {out_channels: 6, kernel_size: [1, 5], stride: [1, 2], dilation: [1, 2]}",
+            lambda ops, mobilenet: ops.Conv2dNormActivation(8, 6, (1, 5), (1, 2), dilation=(1, 2)),
+        ),
+        (
+            "conv_norm_activation: {out_channels: 6, padding: [2, 1]}",
+            lambda ops, mobilenet: ops.Conv2dNormActivation(8, 6, padding=(2, 1)),
+        ),
+        (
             "conv_norm_activation: {out_channels: 6, kernel_size: 1, activation: identity, bias: true}",
             lambda ops, mobilenet: ops.Conv2dNormActivation(8, 6, 1, activation_layer=None, bias=True),
         ),
@@ -233,6 +241,7 @@ def test_convolutional_blocks_are_torchvision_s(
     ("step", "theirs"),
     [
         ("conv_bn_silu: {out_channels: 5, kernel_size: 5, stride: 2}", lambda: Conv(8, 5, 5, 2)),
+        ("conv_bn_silu: {out_channels: 5, kernel_size: [1, 7], stride: [2, 1]}", lambda: Conv(8, 5, (1, 7), (2, 1))),
         ("c2f: {out_channels: 6}", lambda: C2f(8, 6, 1)),
         ("c2f: {out_channels: 9, depth: 3, shortcut: true}", lambda: C2f(8, 9, 3, shortcut=True)),
         ("sppf: {out_channels: 5, kernel_size: 3}", lambda: Sppf(8, 5, 3)),

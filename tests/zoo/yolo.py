@@ -7,11 +7,14 @@ import math
 import torch
 from torch import Tensor, nn
 
+Size = int | tuple[int, int]
+
 
 class Conv(nn.Module):
-    def __init__(self, before: int, width: int, kernel: int = 3, stride: int = 1):
+    def __init__(self, before: int, width: int, kernel: Size = 3, stride: Size = 1):
         super().__init__()
-        self.conv = nn.Conv2d(before, width, kernel, stride, kernel // 2, bias=False)
+        padding = kernel // 2 if isinstance(kernel, int) else tuple(each // 2 for each in kernel)
+        self.conv = nn.Conv2d(before, width, kernel, stride, padding, bias=False)
         self.bn = nn.BatchNorm2d(width, eps=1e-3, momentum=0.03)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -172,7 +172,7 @@ class Reader:
         value = self.value(node, env, PLAIN_TEXT if "str" in type else EXPRESSION)
         if (fitted := fit(value, type)) is not None:
             return fitted
-        help = whole_help(node) if isinstance(value, float) and type == "int" else TYPE_HELP.get(type)
+        help = whole_help(node) if isinstance(value, float) and type == "int" else TYPE_HELP.get(type.partition("[")[0])
         if type.startswith("list[") and not isinstance(value, (list, tuple)) and isinstance(node, ScalarNode):
             help = f"write a list: `[{clipped(node.text)}]`"
         raise self.misvalued(node, env, f"{what} must be of type {type}", value, help, why)
@@ -184,6 +184,7 @@ TYPE_HELP = {
     "bool": "write true or false, or a condition",
     "str": "write a string; quote it if it is a number",
     "size": "write an integer, or an expression that gives a size: `shape[2]`",
+    "pair": "write one value for both dimensions, or a list of two",
 }
 
 
@@ -214,6 +215,9 @@ def fit(value: Any, type: str) -> Any:
             return None
         items = [fit(item, type[5:-1]) for item in value]
         return None if any(item is None for item in items) else items
+    if type.startswith("pair["):
+        pair = value if isinstance(value, (list, tuple)) else (value, value)
+        return fit(pair, f"list[{type[5:]}") if len(pair) == 2 else None
     if type == "float" and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if type == "size" and isinstance(value, Dim):
@@ -288,7 +292,7 @@ def bounded(reader: Reader, parameter: DeclaredParameter, value: Any, span: Span
     name = parameter.key.text
     if spec.choices is not None:
         choices = [_literal(choice) for choice in spec.choices]
-        if value not in choices:
+        if value not in [choice if spec.type is None else fit(choice, spec.type) for choice in choices]:
             help = did_you_mean(str(value), [str(choice) for choice in choices])
             help = help or "one of " + ", ".join(f"`{choice}`" for choice in choices)
             label = Label(spec.choices[0].span, "the choices are listed here") if spec.choices else None

@@ -50,7 +50,8 @@ class Argument:
 
 
 class PerDimension(Argument):
-    """One integer for all ``rank`` dimensions, or ``rank`` of them (kept as a tuple), or one of ``texts``.
+    """One integer for all ``rank`` dimensions, or ``rank`` of them (kept as a tuple, or as one if all are alike), or
+    one of ``texts``.
 
     ``optional`` takes null for the whole; ``keep`` takes null for an item of the list.
     """
@@ -75,7 +76,8 @@ class PerDimension(Argument):
         if self.fits(value) or (isinstance(value, str) and value in self.texts) or (self.optional and value is None):
             return value
         if isinstance(value, (list, tuple)) and len(value) == self.rank and all(map(self.fits_item, value)):
-            return tuple(value) if self.rank > 1 else value[0]
+            alike = value[0] is not None and all(item == value[0] for item in value)
+            return value[0] if alike else tuple(value)
         raise ValueError(self.wanted)
 
     def json_schema(self) -> dict[str, Any]:

@@ -62,6 +62,7 @@ TYPES: Mapping[str, str] = {
     "bool": "`true` or `false`: a parameter's type (`{type: bool}`), and the dtype of a mask.",
     "str": "A string, as a parameter's type: `{type: str, default: relu}`. It may name an op or a block: `$name`.",
     "list": "A list of values of one type, as a parameter's type: `widths: list[int]`.",
+    "pair": "A list of two, which may be given as one value for both, as a parameter's type: `kernel_size: pair[int]`.",
     "float32": "Real numbers of 32 bits: the dtype of inputs unless another is given.",
     "float64": "Real numbers of 64 bits, as a dtype.",
     "float16": "Real numbers of 16 bits, as a dtype: 11 bits of precision, up to 65,504.",

@@ -122,7 +122,7 @@ HOLDS: Mapping[type[Form], Mapping[str, Json]] = {
         "doc": TEXT,
     },
     ParamSpec: {
-        "type": {"type": "string", "pattern": r"^(list\[)*(int|float|bool|str)\]*$"},
+        "type": {"type": "string", "pattern": r"^(list\[)*(pair\[)?(int|float|bool|str|size)\]*$"},
         "default": ANY,
         "min": NUMBER_OR_TEXT,
         "max": NUMBER_OR_TEXT,

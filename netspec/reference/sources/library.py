@@ -17,6 +17,7 @@ TYPES: Mapping[str, Json] = {
     "bool": {"type": "boolean"},
     "str": {"type": "string"},
     "list[int]": {"type": "array", "items": {"type": "integer"}},
+    "pair[int]": {"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}}]},
 }
 
 
