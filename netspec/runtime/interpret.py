@@ -21,10 +21,10 @@ from netspec.elaborate.passes.sizes import small_sizes
 from netspec.graph import Graph, Level, Node, Step, Value, axis_of_time, state_key
 from netspec.ops import Constructor, ForwardCall
 from netspec.ops.tensors.create import FLEETING
-from netspec.runtime.examples import example_inputs
 from netspec.runtime.fixed_noise import fixed_noise, is_random
 from netspec.runtime.initialize import Suppressed
 from netspec.runtime.own_modules import op_scope
+from netspec.runtime.reference import Made, Reference, as_taken, exactly, made_by
 
 VARIABLES = "abcdefghijklmnopqrstuvwxyz"
 
@@ -50,12 +50,18 @@ class Misbuilt(Exception):
 
 
 def check_module(graph: Graph, module: nn.Module) -> float:
-    """Hold a module against its graph at small sizes; gives the largest relative difference of an output.
+    """Hold a module against its graph, as ``check_reference`` does."""
+    return check_reference(Reference(graph, module))
+
+
+def check_reference(reference: Reference) -> float:
+    """Hold a module's outputs against its graph at small sizes; gives the largest relative difference of one.
 
     Raises ``Misbuilt`` where that is more than rounding: no spec can bring that about, only a fault of netspec.
     """
-    inputs = example_inputs(graph, small_sizes(graph))
-    difference = difference_from_graph(graph, module, inputs)
+    graph, module, sizes = reference.graph, reference.module, small_sizes(reference.graph)
+    inputs = reference.inputs(sizes)
+    difference = _from_graph(graph, module, inputs, reference.made(sizes))
     if difference > TOLERANCE:  # a deep network may amplify single precision's rounding beyond any fixed tolerance
         difference = difference_from_graph(graph, copy.deepcopy(module).double(), inputs)
     if difference > TOLERANCE:
@@ -65,18 +71,14 @@ def check_module(graph: Graph, module: nn.Module) -> float:
 
 def difference_from_graph(graph: Graph, module: nn.Module, inputs: Mapping[str, Tensor]) -> float:
     """max|Δ| / max|y| over the outputs in inference, of the module and of its graph; infinite ones must be alike."""
-    state = module.state_dict(keep_vars=True)
-    weight = next(module.parameters(), torch.empty(0))
-    moved = {
-        name: each.to(weight.device, weight.dtype if each.is_floating_point() else None)
-        for name, each in inputs.items()
-    }
-    training = module.training
-    with torch.no_grad(), fixed_noise(is_random(graph)):
-        result = module.eval()(*moved.values())
-        wanted = interpret(graph, state, moved)
-    module.train(training)
-    computed = result if isinstance(result, dict) else dict.fromkeys(wanted, result)
+    return _from_graph(graph, module, inputs, made_by(module, inputs, is_random(graph)))
+
+
+def _from_graph(graph: Graph, module: nn.Module, inputs: Mapping[str, Tensor], made: Made) -> float:
+    given = {name: as_taken(each, module) for name, each in inputs.items()}
+    with exactly(), fixed_noise(is_random(graph)):
+        wanted = interpret(graph, module.state_dict(keep_vars=True), given)
+    computed = made if isinstance(made, dict) else dict.fromkeys(wanted, made)
     return max(_difference(want, computed[name]) for name, want in wanted.items())
 
 

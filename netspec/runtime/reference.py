@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from netspec.graph import Graph
 from netspec.runtime.examples import example_inputs
 from netspec.runtime.fixed_noise import fixed_noise, is_random
+
+Made = Tensor | dict[str, Tensor]
+"""A module's one output, or several by name."""
+
+KEPT = 3
+"""As many outputs are kept: those at each of the sizes that are tried."""
 
 
 class Reference:
@@ -22,36 +29,56 @@ class Reference:
 
     def __init__(self, graph: Graph, module: nn.Module):
         self.graph, self.module = graph, module
-        self._last: tuple[Any, list[np.ndarray]] | None = None
+        self._kept: dict[Any, Made] = {}
 
-    def inputs(self, sizes: Mapping[str, int], seed: int = 0, mean: float = 0.0) -> dict[str, torch.Tensor]:
+    def inputs(self, sizes: Mapping[str, int], seed: int = 0, mean: float = 0.0) -> dict[str, Tensor]:
         """Return random inputs at these sizes."""
         return example_inputs(self.graph, sizes, seed, mean)
 
     def outputs(self, sizes: Mapping[str, int], seed: int = 0, mean: float = 0.0) -> list[np.ndarray]:
         """Return the module's outputs for inference on these inputs, as float64 arrays."""
+        return _arrays(self.made(sizes, seed, mean))
+
+    def made(self, sizes: Mapping[str, int], seed: int = 0, mean: float = 0.0) -> Made:
+        """Return the same as the module gives them."""
         key = tuple(sizes.items()), seed, mean
-        if self._last is None or self._last[0] != key:
-            self._last = key, self.run(self.module, self.inputs(sizes, seed, mean))
-        return self._last[1]
+        if key not in self._kept:
+            while len(self._kept) >= KEPT:
+                self._kept.pop(next(iter(self._kept)))
+            self._kept[key] = made_by(self.module, self.inputs(sizes, seed, mean), is_random(self.graph))
+        return self._kept[key]
 
-    def run(self, module: nn.Module, inputs: Mapping[str, torch.Tensor]) -> list[np.ndarray]:
+    def run(self, module: nn.Module, inputs: Mapping[str, Tensor]) -> list[np.ndarray]:
         """Return the outputs of the module, or of a copy, with fixed numbers for those that it draws at random."""
-        with fixed_noise(is_random(self.graph)):
-            return run(module, inputs)
+        return _arrays(made_by(module, inputs, is_random(self.graph)))
 
 
-def run(module: nn.Module, inputs: Mapping[str, torch.Tensor]) -> list[np.ndarray]:
+def run(module: nn.Module, inputs: Mapping[str, Tensor]) -> list[np.ndarray]:
     """The module's outputs for inference, as float64 arrays; without TF32 on CUDA, as for onnxruntime."""
-    training, device = module.training, device_of(module)
+    return _arrays(made_by(module, inputs))
+
+
+def made_by(module: nn.Module, inputs: Mapping[str, Tensor], draws: bool = False) -> Made:
+    """Return what a module makes in inference; with fixed numbers for random ones, if it ``draws`` any."""
+    training = module.training
     module.eval()
     try:
-        with torch.no_grad(), torch.backends.cudnn.flags(allow_tf32=False):
-            result = module(*(_as_taken(tensor, module).to(device) for tensor in inputs.values()))
+        with exactly(), fixed_noise(draws):
+            made: Made = module(*(as_taken(tensor, module) for tensor in inputs.values()))
     finally:
         module.train(training)
-    outputs = list(result.values()) if isinstance(result, dict) else [result]
-    return [tensor.detach().cpu().double().numpy() for tensor in outputs]
+    return made
+
+
+@contextmanager
+def exactly() -> Iterator[None]:
+    """Compute what is compared: without gradients, and without TF32, whose ten bits of mantissa would drown it."""
+    with torch.no_grad(), torch.backends.cudnn.flags(allow_tf32=False):
+        yield
+
+
+def _arrays(made: Made) -> list[np.ndarray]:
+    return [tensor.detach().cpu().double().numpy() for tensor in (made.values() if isinstance(made, dict) else [made])]
 
 
 def device_of(module: nn.Module) -> torch.device:
@@ -59,7 +86,7 @@ def device_of(module: nn.Module) -> torch.device:
     return next((tensor.device for tensor in module.parameters()), torch.device("cpu"))
 
 
-def _as_taken(tensor: torch.Tensor, module: nn.Module) -> torch.Tensor:
-    """A real input in the precision of the module's parameters."""
+def as_taken(tensor: Tensor, module: nn.Module) -> Tensor:
+    """Return an input where the module's parameters are, and in their precision if it is real."""
     dtype = next((parameter.dtype for parameter in module.parameters()), tensor.dtype)
-    return tensor.to(dtype) if tensor.dtype.is_floating_point else tensor
+    return tensor.to(device_of(module), dtype if tensor.dtype.is_floating_point else None)

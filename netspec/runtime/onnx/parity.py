@@ -9,7 +9,8 @@ from itertools import zip_longest
 from typing import Any
 
 import numpy as np
-from torch import nn
+
+from netspec.runtime.reference import Reference
 
 TOLERANCE = 1e-4
 ROUNDINGS = 8
@@ -41,7 +42,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """The comparisons that an export has passed or failed; ``module`` is what was compared.
+    """The comparisons that an export has passed or failed; ``reference`` is what was compared.
 
     ``probed`` says that the weights were scaled for them, as the module's own make an output that hardly depends on
     the input, or overflows: nothing could be told from that. ``telling`` is false where their output does no more.
@@ -51,7 +52,7 @@ class Parity:
 
     comparisons: Sequence[Comparison]
     providers: Sequence[str]
-    module: nn.Module
+    reference: Reference
     probed: bool = False
     telling: bool = True
     positive: bool = False

@@ -19,7 +19,7 @@ def write(graph: Graph, folder: Path, options: WriteOptions) -> Written:
     """Export the network as initialised. Unless nothing is verified, compare the file with PyTorch on onnxruntime, and
     the module with its graph, node by node.
     """
-    from netspec.runtime.interpret import check_module
+    from netspec.runtime.interpret import check_reference
     from netspec.runtime.module import build_module
     from netspec.runtime.onnx.export import export_onnx, remove_model
     from netspec.runtime.onnx.report import UNVERIFIED, parity_report, two_runtimes
@@ -31,7 +31,7 @@ def write(graph: Graph, folder: Path, options: WriteOptions) -> Written:
         remove_model(folder / FILES[1])
         return Written((path,), {"onnx.checker": "passed", "onnxruntime": None}, notes=(UNVERIFIED,))
     path, parity = export_verified(graph, module, folder / FILES[0], effort=options.verify)
-    difference = check_module(graph, parity.module)
+    difference = check_reference(parity.reference)
     notes, failure = parity_report(parity, path)
     return Written((path,), checks(graph, parity, difference), two_runtimes(), notes, failure)
 

@@ -131,7 +131,7 @@ def compare(reference: Reference, path: Path, sizes: Sequence[Mapping[str, int]]
         undefined = math.isfinite(difference) and not all(np.isfinite(output).all() for output in ours)
         undefined = undefined or math.isnan(difference)
         comparisons.append(Comparison(each, difference, rounding, tolerance, undefined, mean))
-    return Parity(comparisons, session.get_providers(), reference.module)
+    return Parity(comparisons, session.get_providers(), reference)
 
 
 def trials(graph: Graph, sizes: Sequence[Mapping[str, int]]) -> list[tuple[Mapping[str, int], float]]:
