@@ -23,15 +23,18 @@ class Ref(NamedTuple):
 
 @dataclass(eq=False)
 class TreeNode:
-    """A step of a level. ``name`` is its part of the path, empty where no key and no reference needs one.
+    """A step of a level. ``name`` is its part of the path, empty where no key and no reference needs one; where its key
+    leads through levels that could not stay together, it has dots (``blocks.0``).
 
     ``inputs`` are what it reads, by its ports, ``None`` for one left out; ``outputs`` the tensors that it gives.
-    ``place`` is the line of Python that it comes from.
+    ``shared`` is the path of the earlier node that it is once more, with the same weights; ``place`` the line of Python
+    that it comes from.
     """
 
     name: str
     inputs: tuple[Ref | None, ...]
     outputs: tuple[Tensor, ...]
+    shared: str = ""
     place: str = ""
 
 
@@ -39,13 +42,15 @@ class TreeNode:
 class OpNode(TreeNode):
     """A call of an op. ``arguments`` are its fields, where they differ from their defaults.
 
-    ``keyed`` says that it has tensors in the ``state_dict``, so that its name counts. ``tied`` are those of its own
-    tensors that are another's: torch's name of it by the other's whole key.
+    ``keyed`` says that it has tensors in the ``state_dict``, so that its name counts. ``keys`` are the keys of its own
+    tensors in its level, where they are not its name with torch's: ``{"weight": "gamma"}``. ``tied`` are those of its
+    own tensors that are another's: torch's name of it by the other's whole key.
     """
 
     op: str = ""
     arguments: Mapping[str, Any] = field(default_factory=dict)
     keyed: bool = False
+    keys: Mapping[str, str] = field(default_factory=dict)
     tied: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -53,15 +58,14 @@ class OpNode(TreeNode):
 class ModuleLevel(TreeNode):
     """A call of a module, or a part of a path that is no module's call.
 
-    ``takes`` are the tensors of its inputs, ``results`` what it gives, and ``kind`` its class, with the module that it
-    is from. ``shared`` says that it is an earlier level's module again, the one at this path.
+    ``takes`` are the tensors of its inputs, ``results`` what it gives: first what its last node does, if that is read.
+    ``kind`` is its class, with the module that it is from.
     """
 
     body: list[TreeNode] = field(default_factory=list)
     takes: tuple[Tensor, ...] = ()
     results: tuple[Ref, ...] = ()
     kind: str = ""
-    shared: str = ""
 
 
 @dataclass(eq=False)

@@ -1,0 +1,148 @@
+"""The groups of a program's steps by the paths of their modules, before they are in order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field
+from typing import Any, Union
+
+from netspec.dataclass import dataclass
+from netspec.importer.program import ForeignProgram, ForeignStep, ModuleCall
+from netspec.ops.core.foreign import ForeignTensor
+
+
+@dataclass(eq=False)
+class Leaf:
+    """One step. ``name`` is its part of the path; ``keys`` are those of its tensors that it does not tell."""
+
+    step: ForeignStep
+    name: str
+    keys: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def keyed(self) -> bool:
+        """Return whether it has tensors in the ``state_dict``."""
+        return bool(self.step.reading and self.step.reading.state)
+
+
+@dataclass(eq=False)
+class Group:
+    """The steps of one call of a module, or below one part of a path: ``name`` is that part, ``path`` the whole."""
+
+    name: str
+    path: str
+    call: ModuleCall | None = None
+    children: list[Item] = field(default_factory=list)
+
+    def leaves(self) -> Iterator[Leaf]:
+        """Yield its steps, and those of the groups in it."""
+        for child in self.children:
+            if isinstance(child, Leaf):
+                yield child
+            else:
+                yield from child.leaves()
+
+    @property
+    def keyed(self) -> bool:
+        """Return whether anything in it has tensors in the ``state_dict``."""
+        return any(leaf.keyed for leaf in self.leaves())
+
+
+Item = Union[Leaf, Group]
+
+
+def group_steps(program: ForeignProgram, steps: Sequence[ForeignStep]) -> Group:
+    """Return the root of the groups that the steps fall into by their keys and their modules' calls."""
+    root = Group("", "", ModuleCall("", program.kind))
+    groups: dict[Any, Group] = {(): root}
+    busy = _busy(steps)
+    for step in steps:
+        _place(step, groups, busy, program)
+    _lift_single_steps(root)
+    return root
+
+
+def _place(step: ForeignStep, groups: dict[Any, Group], busy: set[str], program: ForeignProgram) -> None:
+    """Put a step into the group where its keys are, or else where its module is called."""
+    inside = step.scopes[-1].path if step.scopes else ""
+    state = step.reading.state if step.reading else {}
+    if not state:
+        _group_at(inside, step, groups).children.append(Leaf(step, ""))
+        return
+    keys = {name: _key_near(tensor, inside, program) for name, tensor in state.items()}
+    path = own_path(keys)
+    if path is not None and path not in busy:
+        parent, _, name = path.rpartition(".")
+        _group_at(parent, step, groups).children.append(Leaf(step, name))
+        return
+    parent = _common(keys.values())
+    relative = {name: key[len(parent) + 1 if parent else 0 :] for name, key in keys.items()}
+    _group_at(parent, step, groups).children.append(Leaf(step, "", relative))
+
+
+def own_path(keys: Mapping[str, str]) -> str | None:
+    """Return the path whose tensors these are, by torch's names of them: ``conv1`` of ``conv1.weight``."""
+    paths = {_without(key, name) for name, key in keys.items()}
+    return paths.pop() if len(paths) == 1 else None
+
+
+def _without(key: str, name: str) -> str | None:
+    """Return a key without torch's name of the tensor at its end; a parameter by itself has none."""
+    if not name:
+        return key
+    return key.removesuffix(f".{name}") if key.endswith(f".{name}") else None
+
+
+def _busy(steps: Sequence[ForeignStep]) -> set[str]:
+    """Return the paths of the modules that do more than one step in a call: each is a level."""
+    counts = Counter(step.scopes[-1] for step in steps if step.scopes and step.op not in ("parameter", "buffer"))
+    inner = {call.path for step in steps for call in step.scopes[:-1]}
+    return inner | {call.path for call, count in counts.items() if count > 1}
+
+
+def _key_near(tensor: ForeignTensor, inside: str, program: ForeignProgram) -> str:
+    """Return that of a tensor's keys which is nearest to where it is used."""
+    names = [tensor.key, *(other for other, first in program.tied.items() if first == tensor.key)]
+    return max(names, key=lambda key: (key.startswith(f"{inside}.") if inside else False, key == tensor.key))
+
+
+def _common(keys: Any) -> str:
+    """Return the path that keys have in common."""
+    parts = [key.split(".")[:-1] for key in keys]
+    common = parts[0]
+    for other in parts[1:]:
+        same = [one == two for one, two in zip(common, other)]
+        common = common[: same.index(False) if False in same else min(len(common), len(other))]
+    return ".".join(common)
+
+
+def _group_at(path: str, step: ForeignStep, groups: dict[Any, Group]) -> Group:
+    """Return the group of a path, in the call of each module on the way that the step is in."""
+    calls = {call.path: call for call in step.scopes}
+    key: tuple[Any, ...] = ()
+    group = groups[key]
+    parts = path.split(".") if path else []
+    for at, part in enumerate(parts):
+        whole = ".".join(parts[: at + 1])
+        call = calls.get(whole)
+        key = (*key, (part, call.turn if call is not None else 0))
+        if key not in groups:
+            groups[key] = Group(part, whole, call)
+            group.children.append(groups[key])
+        group = groups[key]
+        if group.call is None:
+            group.call = call
+    return group
+
+
+def _lift_single_steps(group: Group) -> None:
+    """Put the only step of a module in the module's place: what a ``ReLU`` does is a step, not a level."""
+    for at, child in enumerate(group.children):
+        if isinstance(child, Leaf):
+            continue
+        _lift_single_steps(child)
+        if len(child.children) == 1 and isinstance(child.children[0], Leaf):
+            only = child.children[0]
+            if not only.keyed and not only.keys:
+                group.children[at] = Leaf(only.step, child.name)

@@ -1,0 +1,119 @@
+"""The tree of a program: groups in order, each as a level that knows its surroundings by its inputs alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from netspec.importer.nest.groups import Group, Leaf, group_steps
+from netspec.importer.nest.order import put_in_order
+from netspec.importer.nest.sources import with_sources
+from netspec.importer.program import ForeignProgram
+from netspec.importer.tree import ModuleLevel, NetworkTree, OpNode, Ref, TreeNode
+from netspec.ops.core.foreign import ForeignTensor
+from netspec.ops.core.tensors import Tensor
+
+
+def nest(program: ForeignProgram) -> NetworkTree:
+    """Return the tree of a program whose steps are ops."""
+    steps = with_sources(program)
+    root = group_steps(program, steps)
+    put_in_order(root, {id(step): at for at, step in enumerate(steps)})
+    uses = Counter(id(tensor) for tensor in program.outputs.values())
+    for step in steps:
+        uses.update(id(tensor) for tensor in step.reading.inputs if tensor is not None)  # type: ignore[union-attr]
+    body, inside = _Nesting(uses).level(root, "", list(program.inputs.values()))
+    body.results = tuple(inside[id(tensor)] for tensor in program.outputs.values())
+    return NetworkTree(program.name, body, tuple(program.inputs), tuple(program.outputs), program.sizes, program.doc)
+
+
+Made = tuple[TreeNode, Sequence[ForeignTensor | None], Sequence[ForeignTensor | None]]
+"""A node, with what it reads and what it makes, or gives to others."""
+
+
+class _Nesting:
+    """Makes levels of groups. ``uses`` counts how often each tensor is read in the whole program."""
+
+    def __init__(self, uses: Counter[int]):
+        self.uses = uses
+        self.owners: dict[int, str] = {}
+        self.seen: set[str] = set()
+
+    def level(self, group: Group, path: str, takes: Sequence[ForeignTensor] = ()) -> tuple[ModuleLevel, dict[int, Ref]]:
+        """Return a group as a level, and where in it each tensor is."""
+        inside = {id(tensor): Ref(-1, at) for at, tensor in enumerate(takes)}
+        reads: list[ForeignTensor] = list(takes)
+        body: list[TreeNode] = []
+        made: list[ForeignTensor] = []
+        for child in group.children:
+            where = f"{path}.{child.name}" if path else child.name
+            node, inputs, outputs = self.leaf(child, where) if isinstance(child, Leaf) else self.child(child, where)
+            for tensor in inputs:
+                if tensor is not None and id(tensor) not in inside:
+                    inside[id(tensor)] = Ref(-1, len(reads))
+                    reads.append(tensor)
+            node.inputs = tuple(None if tensor is None else inside[id(tensor)] for tensor in inputs)
+            for port, tensor in enumerate(outputs):
+                if tensor is not None:
+                    inside[id(tensor)] = Ref(len(body), port)
+                    made.append(tensor)
+            body.append(node)
+        kind = group.call.kind if group.call is not None else ""
+        level = ModuleLevel(group.name, (), (), body=body, takes=tuple(map(_tensor, reads)), kind=kind)
+        self.reads, self.made = reads, made
+        return level, inside
+
+    def child(self, group: Group, path: str) -> tuple[ModuleLevel, list[ForeignTensor], list[ForeignTensor]]:
+        """Return a group inside another as a level, with what it reads and what others read of it."""
+        turn = group.call.turn if group.call is not None else 0
+        level, inside = self.level(group, path)
+        reads, made = self.reads, self.made
+        used = Counter(
+            id(tensor)
+            for leaf in group.leaves()
+            for tensor in (leaf.step.reading.inputs if leaf.step.reading else ())
+            if tensor is not None
+        )
+        results = [tensor for tensor in made if self.uses[id(tensor)] > used[id(tensor)]]
+        results.sort(key=lambda tensor: inside[id(tensor)].at != len(level.body) - 1)
+        level.results = tuple(inside[id(tensor)] for tensor in results)
+        level.outputs = tuple(map(_tensor, results))
+        if turn and group.keyed:
+            level.shared = path
+        if turn or not group.keyed:
+            level.name = "" if turn else level.name
+        return level, reads, results
+
+    def leaf(self, leaf: Leaf, path: str) -> Made:
+        """Return a step as a node, with what it reads and what it makes."""
+        reading = leaf.step.reading
+        assert reading is not None
+        tied: dict[str, str] = {}
+        again = leaf.keyed and bool(reading.state)
+        parent = path.rpartition(".")[0]
+        for name, tensor in reading.state.items():
+            relative = leaf.keys.get(name)
+            key = ".".join(part for part in ((parent, relative) if relative else (path, name)) if part)
+            owner = self.owners.setdefault(id(tensor), key)
+            again = again and owner == key and key in self.seen
+            if owner != key:
+                tied[name] = owner
+            self.seen.add(key)
+        outputs = tuple(Tensor((), "float32") if tensor is None else _tensor(tensor) for tensor in reading.outputs)
+        node = OpNode(
+            "" if again else leaf.name,
+            (),
+            outputs,
+            shared=path if again else "",
+            place=leaf.step.place,
+            op=leaf.step.op,
+            arguments=dict(reading.arguments),
+            keyed=leaf.keyed,
+            keys=dict(leaf.keys),
+            tied=tied,
+        )
+        return node, reading.inputs, reading.outputs
+
+
+def _tensor(tensor: ForeignTensor) -> Tensor:
+    return Tensor(tensor.shape, tensor.dtype)
