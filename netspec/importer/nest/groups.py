@@ -13,7 +13,7 @@ from netspec.ops.core.foreign import ForeignTensor
 
 
 @dataclass(eq=False)
-class Leaf:
+class PlacedStep:
     """One step. ``name`` is its part of the path; ``keys`` are those of its tensors that it does not tell."""
 
     step: ForeignStep
@@ -27,7 +27,7 @@ class Leaf:
 
 
 @dataclass(eq=False)
-class Group:
+class StepGroup:
     """The steps of one call of a module, or below one part of a path: ``name`` is that part, ``path`` the whole."""
 
     name: str
@@ -35,10 +35,10 @@ class Group:
     call: ModuleCall | None = None
     children: list[Item] = field(default_factory=list)
 
-    def leaves(self) -> Iterator[Leaf]:
+    def leaves(self) -> Iterator[PlacedStep]:
         """Yield its steps, and those of the groups in it."""
         for child in self.children:
-            if isinstance(child, Leaf):
+            if isinstance(child, PlacedStep):
                 yield child
             else:
                 yield from child.leaves()
@@ -49,13 +49,13 @@ class Group:
         return any(leaf.keyed for leaf in self.leaves())
 
 
-Item = Union[Leaf, Group]
+Item = Union[PlacedStep, StepGroup]
 
 
-def group_steps(program: ForeignProgram, steps: Sequence[ForeignStep]) -> Group:
+def group_steps(program: ForeignProgram, steps: Sequence[ForeignStep]) -> StepGroup:
     """Return the root of the groups that the steps fall into by their keys and their modules' calls."""
-    root = Group("", "", ModuleCall("", program.kind))
-    groups: dict[Any, Group] = {(): root}
+    root = StepGroup("", "", ModuleCall("", program.kind))
+    groups: dict[Any, StepGroup] = {(): root}
     busy = _busy(steps)
     for step in steps:
         _place(step, groups, busy, program)
@@ -63,22 +63,22 @@ def group_steps(program: ForeignProgram, steps: Sequence[ForeignStep]) -> Group:
     return root
 
 
-def _place(step: ForeignStep, groups: dict[Any, Group], busy: set[str], program: ForeignProgram) -> None:
+def _place(step: ForeignStep, groups: dict[Any, StepGroup], busy: set[str], program: ForeignProgram) -> None:
     """Put a step into the group where its keys are, or else where its module is called."""
     inside = step.scopes[-1].path if step.scopes else ""
     state = step.reading.state if step.reading else {}
     if not state:
-        _group_at(inside, step, groups).children.append(Leaf(step, ""))
+        _group_at(inside, step, groups).children.append(PlacedStep(step, ""))
         return
     keys = {name: _key_near(tensor, inside, program) for name, tensor in state.items()}
     path = own_path(keys)
     if path is not None and path not in busy:
         parent, _, name = path.rpartition(".")
-        _group_at(parent, step, groups).children.append(Leaf(step, name))
+        _group_at(parent, step, groups).children.append(PlacedStep(step, name))
         return
     parent = _common(keys.values())
     relative = {name: key[len(parent) + 1 if parent else 0 :] for name, key in keys.items()}
-    _group_at(parent, step, groups).children.append(Leaf(step, "", relative))
+    _group_at(parent, step, groups).children.append(PlacedStep(step, "", relative))
 
 
 def own_path(keys: Mapping[str, str]) -> str | None:
@@ -117,7 +117,7 @@ def _common(keys: Any) -> str:
     return ".".join(common)
 
 
-def _group_at(path: str, step: ForeignStep, groups: dict[Any, Group]) -> Group:
+def _group_at(path: str, step: ForeignStep, groups: dict[Any, StepGroup]) -> StepGroup:
     """Return the group of a path, in the call of each module on the way that the step is in."""
     calls = {call.path: call for call in step.scopes}
     key: tuple[Any, ...] = ()
@@ -128,7 +128,7 @@ def _group_at(path: str, step: ForeignStep, groups: dict[Any, Group]) -> Group:
         call = calls.get(whole)
         key = (*key, (part, call.turn if call is not None else 0))
         if key not in groups:
-            groups[key] = Group(part, whole, call)
+            groups[key] = StepGroup(part, whole, call)
             group.children.append(groups[key])
         group = groups[key]
         if group.call is None:
@@ -136,13 +136,13 @@ def _group_at(path: str, step: ForeignStep, groups: dict[Any, Group]) -> Group:
     return group
 
 
-def _lift_single_steps(group: Group) -> None:
+def _lift_single_steps(group: StepGroup) -> None:
     """Put the only step of a module in the module's place: what a ``ReLU`` does is a step, not a level."""
     for at, child in enumerate(group.children):
-        if isinstance(child, Leaf):
+        if isinstance(child, PlacedStep):
             continue
         _lift_single_steps(child)
-        if len(child.children) == 1 and isinstance(child.children[0], Leaf):
+        if len(child.children) == 1 and isinstance(child.children[0], PlacedStep):
             only = child.children[0]
             if not only.keyed and not only.keys:
-                group.children[at] = Leaf(only.step, child.name)
+                group.children[at] = PlacedStep(only.step, child.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from netspec.importer.nest.groups import Group, Leaf, group_steps
+from netspec.importer.nest.groups import PlacedStep, StepGroup, group_steps
 from netspec.importer.nest.order import put_in_order
 from netspec.importer.nest.sources import with_sources
 from netspec.importer.program import ForeignProgram
@@ -39,7 +39,9 @@ class _Nesting:
         self.owners: dict[int, str] = {}
         self.seen: set[str] = set()
 
-    def level(self, group: Group, path: str, takes: Sequence[ForeignTensor] = ()) -> tuple[ModuleLevel, dict[int, Ref]]:
+    def level(
+        self, group: StepGroup, path: str, takes: Sequence[ForeignTensor] = ()
+    ) -> tuple[ModuleLevel, dict[int, Ref]]:
         """Return a group as a level, and where in it each tensor is."""
         inside = {id(tensor): Ref(-1, at) for at, tensor in enumerate(takes)}
         reads: list[ForeignTensor] = list(takes)
@@ -47,7 +49,9 @@ class _Nesting:
         made: list[ForeignTensor] = []
         for child in group.children:
             where = f"{path}.{child.name}" if path else child.name
-            node, inputs, outputs = self.leaf(child, where) if isinstance(child, Leaf) else self.child(child, where)
+            node, inputs, outputs = (
+                self.leaf(child, where) if isinstance(child, PlacedStep) else self.child(child, where)
+            )
             for tensor in inputs:
                 if tensor is not None and id(tensor) not in inside:
                     inside[id(tensor)] = Ref(-1, len(reads))
@@ -63,7 +67,7 @@ class _Nesting:
         self.reads, self.made = reads, made
         return level, inside
 
-    def child(self, group: Group, path: str) -> tuple[ModuleLevel, list[ForeignTensor], list[ForeignTensor]]:
+    def child(self, group: StepGroup, path: str) -> tuple[ModuleLevel, list[ForeignTensor], list[ForeignTensor]]:
         """Return a group inside another as a level, with what it reads and what others read of it."""
         turn = group.call.turn if group.call is not None else 0
         level, inside = self.level(group, path)
@@ -84,7 +88,7 @@ class _Nesting:
             level.name = "" if turn else level.name
         return level, reads, results
 
-    def leaf(self, leaf: Leaf, path: str) -> Made:
+    def leaf(self, leaf: PlacedStep, path: str) -> Made:
         """Return a step as a node, with what it reads and what it makes."""
         reading = leaf.step.reading
         assert reading is not None

@@ -5,10 +5,10 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
 
-from netspec.importer.nest.groups import Group, Item, Leaf
+from netspec.importer.nest.groups import Item, PlacedStep, StepGroup
 
 
-def put_in_order(group: Group, numbers: Mapping[int, int]) -> None:
+def put_in_order(group: StepGroup, numbers: Mapping[int, int]) -> None:
     """Order a group's children, and theirs; ``numbers`` has the place of each step in the program, by identity.
 
     Groups that read each other in turn, as two lists of modules that are called alternately, are taken apart: their
@@ -22,13 +22,13 @@ def put_in_order(group: Group, numbers: Mapping[int, int]) -> None:
         _take_apart(group, {at for knot in knots for at in knot})
     group.children = _sorted(group.children, reads, numbers)
     for child in group.children:
-        if isinstance(child, Group):
+        if isinstance(child, StepGroup):
             put_in_order(child, numbers)
 
 
-def leaves_of(item: Item) -> Iterator[Leaf]:
+def leaves_of(item: Item) -> Iterator[PlacedStep]:
     """Yield the steps of a group, or the step itself."""
-    if isinstance(item, Leaf):
+    if isinstance(item, PlacedStep):
         yield item
     else:
         yield from item.leaves()
@@ -50,19 +50,19 @@ def _reads(children: Sequence[Item]) -> list[set[int]]:
     return [each - {at} for at, each in enumerate(reads)]
 
 
-def _take_apart(group: Group, knot: set[int]) -> None:
+def _take_apart(group: StepGroup, knot: set[int]) -> None:
     """Replace the groups of a knot that are no module's call, or else all of them, by their children."""
-    parts = [at for at in knot if isinstance(group.children[at], Group)]
+    parts = [at for at in knot if isinstance(group.children[at], StepGroup)]
     parts = [at for at in parts if getattr(group.children[at], "call", None) is None] or parts
     children: list[Item] = []
     for at, child in enumerate(group.children):
-        if at not in parts or isinstance(child, Leaf):
+        if at not in parts or isinstance(child, PlacedStep):
             children.append(child)
             continue
         for inner in child.children:
             if inner.name or inner.keyed:
                 inner.name = f"{child.name}.{inner.name}" if inner.name else ""
-            if isinstance(inner, Leaf):
+            if isinstance(inner, PlacedStep):
                 inner.keys = {name: f"{child.name}.{key}" for name, key in inner.keys.items()}
             children.append(inner)
     group.children = children
