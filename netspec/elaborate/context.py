@@ -101,7 +101,8 @@ class Context:
 
     def step(self, frame: Frame, step: Step, prev: Value | None, name: str | None = None) -> Value | None:
         """Elaborate one step, under ``name`` where its place gives it one. A fault makes its value unknown."""
-        frame = frame.seeing(with_shape(frame.env, prev))
+        if prev in (None, UNKNOWN, ABSENT) or "shape" not in frame.env or self.cache.reads_shape(step):
+            frame = frame.seeing(with_shape(frame.env, prev))
         count = len(frame.builder.name_spans)
         try:
             value = self.value(frame, step, prev, name)
@@ -110,7 +111,7 @@ class Context:
             return UNKNOWN
         if step.shareable:
             last = frame.builder.steps[-1] if frame.builder.steps else None
-            if last is not None and last.span == step.span:
+            if last is not None and (last.span is step.span or last.span == step.span):
                 frame.builder.authored[last.name] = step, frame.env
         return value
 

@@ -40,6 +40,12 @@ class Requirement:
     reason: str
     training: bool = False
 
+    def at(self, span: Span) -> Requirement:
+        """Return the same requirement of another place."""
+        if span is self.span:
+            return self
+        return Requirement(self.left, self.relation, self.right, span, self.reason, self.training)
+
 
 @dataclass(frozen=True, slots=True)
 class Graph:

@@ -63,10 +63,7 @@ class Node:
 
     def arranged(self, items: Sequence[Item]) -> list[Item | None]:
         """One item for each port of the op, ``None`` for a port left out, from one for each input; then the others."""
-        if not self.ports:
-            return [*items]
-        by_port = dict(zip(self.ports, items))
-        return [*(by_port.get(port) for port in self.op.ports), *items[len(self.ports) :]]
+        return arranged(items, self.ports, self.op)
 
     def without(self, absent: Collection[int]) -> tuple[Op, list[Any]]:
         """Return the op and its inputs, arranged, where those at some places are absent: their sizes are 0 then."""
@@ -106,6 +103,14 @@ class Node:
     def macs(self) -> Size:
         """Multiply-accumulates of one forward pass (FLOPs are two per MAC)."""
         return self.op.macs(self.tensors, tuple(value.tensor for value in self.outputs))
+
+
+def arranged(items: Sequence[Item], ports: Sequence[str], op: Op) -> list[Item | None]:
+    """One item for each port of the op, ``None`` for one left out, from one for each of ``ports``; then the others."""
+    if not ports:
+        return [*items]
+    by_port = dict(zip(ports, items))
+    return [*(by_port.get(port) for port in op.ports), *items[len(ports) :]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -29,9 +29,12 @@ from netspec.spec.reading import (
 from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class CallStep:
-    """A step that runs an op or a block: ``- conv2d: {…}``, ``- linear: 120``, ``- relu``, ``- $block: {…}``."""
+    """A step that runs an op or a block: ``- conv2d: {…}``, ``- linear: 120``, ``- relu``, ``- $block: {…}``.
+
+    Compared by identity.
+    """
 
     key: ScalarNode
     main: Written | None

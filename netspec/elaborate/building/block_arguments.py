@@ -11,29 +11,49 @@ from netspec.elaborate.messages.unknowns import unknown_parameter
 from netspec.elaborate.reading.arguments import Callee, read_arguments
 from netspec.elaborate.reading.scope import Scope
 from netspec.elaborate.reading.values import AlreadyReported, Reader, bounded, declared_type, default_value
-from netspec.elaborate.state.cache import is_closed
+from netspec.elaborate.state.cache import BlockArguments, is_closed
+from netspec.elaborate.state.calls import BlockCall, values_of
+from netspec.elaborate.state.levels import hashable
 from netspec.expressions import UNKNOWN_VALUE
 from netspec.spec import BlockSpec, CallStep, DeclaredParameter, Written
 from netspec.syntax import ScalarNode
 
 
 def block_arguments(
-    context: Context, step: CallStep, key: str, block: BlockSpec, inputs: Mapping[str, Written], env: Scope
-) -> tuple[dict[str, Any], dict[str, Written]]:
-    """Return the values of a block's parameters at a call, and where each was set.
+    context: Context, step: CallStep, key: str, block: BlockSpec, call: BlockCall, env: Scope
+) -> BlockArguments:
+    """Return the values of a block's parameters at a call.
 
     Raises ``AlreadyReported`` where one is at fault; every fault is reported.
     """
+    read = values_of(call.names, env), values_of(call.default_names, visible_to(context, block))
+    memo = step, block, read, env["shape"] if "shape" in call.default_names else None
+    if memo not in context.cache.read_blocks:
+        context.cache.read_blocks[memo] = _read_anew(context, step, key, block, call, env)
+    return context.cache.read_blocks[memo]
+
+
+def origins_of_arguments(block: BlockSpec, found: BlockArguments, env: Scope) -> dict[str, Written]:
+    """Return where each parameter of a block was set: at the call, or further back if that only names it."""
+    given = {name: node if name in found.texts else env.origin(node) for name, node in found.nodes.items()}
+    defaults = {name: each.default for name, each in block.params.items() if each.default is not None}
+    return {**defaults, **given}
+
+
+def _read_anew(
+    context: Context, step: CallStep, key: str, block: BlockSpec, call: BlockCall, env: Scope
+) -> BlockArguments:
     reader = context.reader
-    written = {name: entry for name, entry in step.arguments.items() if name not in inputs}
-    found = read_arguments(reader, _callee(reader, step, key, block, env), written, step.main, step.span)
+    found = read_arguments(reader, _callee(reader, step, key, block, env), call.arguments, step.main, step.span)
     sound, values = found.sound, dict(found.values)
     origins: dict[str, Written] = {}
+    texts: set[str] = set()
     for name, parameter in block.params.items():
         if name in found.nodes:
             node = found.nodes[name]
-            is_text = name in values and "str" in declared_type(reader, parameter)
-            origins[name] = node if is_text else env.origin(node)
+            if name in values and "str" in declared_type(reader, parameter):
+                texts.add(name)
+            origins[name] = node if name in texts else env.origin(node)
         elif parameter.default is not None:
             try:
                 values[name] = _default(context, block, parameter, {"shape": env["shape"], **values}, origins)
@@ -43,7 +63,8 @@ def block_arguments(
         values.setdefault(name, UNKNOWN_VALUE)
     if not sound:
         raise AlreadyReported
-    return {name: values[name] for name in block.params}, origins
+    values = {name: values[name] for name in block.params}
+    return BlockArguments(values, hashable(values), found.nodes, frozenset(texts))
 
 
 def _default(

@@ -32,9 +32,9 @@ def merge(
     except ValidationError:
         raise context.reader.error("bad-argument", f"`dim` of `{how}` must be an integer", span) from None
     try:
-        infer(context, op, tuple(value.tensor for value in values), span)
+        made = infer(context, op, tuple(value.tensor for value in values), span)
     except ShapeError as found:
         raise context.reader.error(
             "shape-mismatch", message() if message else str(found), span, secondary=branches, help=help or found.help
         ) from None
-    return add_node(context, frame, "", op, values, span, {}, structure=structure).outputs[0]
+    return add_node(context, frame, "", op, values, span, {}, structure=structure, made=made).outputs[0]

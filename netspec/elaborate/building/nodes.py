@@ -12,7 +12,7 @@ from netspec.elaborate.context import Context, Frame
 from netspec.elaborate.reading.scope import origin_labels, show
 from netspec.elaborate.reading.values import AlreadyReported
 from netspec.elaborate.state.levels import hashable
-from netspec.graph import Call, Node, Requirement, Value, parameter_count
+from netspec.graph import Call, Node, Requirement, Value, arranged, parameter_count
 from netspec.ops import Op, ShapeError, Tensor
 from netspec.spec import Entry, Written
 
@@ -37,18 +37,21 @@ def add_node(
     ports: tuple[str, ...] = (),
     ties: tuple[tuple[str, str], ...] = (),
     optional: bool = False,
+    made: tuple[Tensor, ...] | None = None,
 ) -> Node:
-    """Add a node; its outputs' shapes are inferred, or what forbids them is reported."""
-    marks = span, named, structure, frame.training, ports, ties
-    try:
-        made = infer(context, op, Node(name, op, tuple(inputs), (), *marks).tensors, span)
-    except ShapeError as found:
-        report_shape_fault(context, frame, found, op, inputs, span, arguments, structure, wires)
-        raise AlreadyReported from None
+    """Add a node; its outputs' shapes are ``made``, else they are inferred, or what forbids them is reported."""
+    if made is None:
+        tensors: tuple[Any, ...] = tuple(arranged([value.tensor for value in inputs], ports, op))
+        try:
+            made = infer(context, op, tensors, span)
+        except ShapeError as found:
+            report_shape_fault(context, frame, found, op, inputs, span, arguments, structure, wires)
+            raise AlreadyReported from None
     context.budget.charge_layers(1, span)
     absence = frozenset().union(*(value.absence for value in inputs)) if optional else frozenset()
     outputs = tuple(Value(tensor, optional, absence) for tensor in made)
     mark_training(context, frame, inputs, outputs, span)
+    marks = span, named, structure, frame.training, ports, ties
     return add_step(context, frame, Node(name, op, tuple(inputs), outputs, *marks))
 
 
@@ -70,34 +73,27 @@ def make_op(context: Context, kind: type[Op], arguments: Mapping[str, Any]) -> O
 
 def infer(context: Context, op: Op, tensors: tuple[Tensor, ...], span: Span) -> tuple[Tensor, ...]:
     """Return the tensors that an op makes of these, inferred once. Raises ``ShapeError`` where it cannot take them."""
-    key = op, tensors
-    free = context.cache.free.get(key)
-    if free is not None:
-        return free
+    requirements = context.requirements
+    key = op, tensors, requirements.training, requirements.empty
     place = context.reader.place(span)
-    marked = *key, context.requirements.training
-    known = context.cache.inferred.get(marked)
+    known = context.cache.inferred.get(key)
     if known is not None:
         made, needed = known
-        require(context, (replace(each, span=place) for each in needed))
+        require(context, (each.at(place) for each in needed))
         return made
-    first = len(context.requirements.noted)
+    first = len(requirements.noted)
     try:
-        if context.requirements.empty and not op.takes_empty:
-            context.requirements.filled(tensors, op.name, place)
-        context.requirements.check(op.requirements(*tensors), place)
+        if requirements.empty and not op.takes_empty:
+            requirements.filled(tensors, op.name, place)
+        requirements.check(op.requirements(*tensors), place)
         made = op.infer(*tensors)
         guard_precision(op, tensors)
-        context.requirements.sizes(made, op.name, place)
-        context.requirements.bounds(op.bounds(*tensors), place)
+        requirements.sizes(made, op.name, place)
+        requirements.bounds(op.bounds(*tensors), place)
         op.macs(tensors, made)  # what it costs can be told too
     except TooComplexError as found:
         raise ShapeError(f"{op.name} computes {found}", help="write the sizes of the input as numbers") from None
-    needed = tuple(context.requirements.noted[first:])
-    if needed:
-        context.cache.inferred[marked] = made, needed
-    else:
-        context.cache.free[key] = made
+    context.cache.inferred[key] = made, tuple(requirements.noted[first:])
     return made
 
 
@@ -140,7 +136,7 @@ def mark_training(
     """Keep count of what exists only in training, and guard what must not read it."""
     if frame.training:
         context.training_only.update(outputs)
-    elif any(value in context.training_only for value in inputs):
+    elif not context.training_only.isdisjoint(inputs):
         help = "move this step into the `side`, or remove `when: training`"
         raise context.reader.error("training-only", "this reads a value that exists only in training", span, help=help)
 

@@ -11,18 +11,24 @@ from netspec.elaborate.messages.unknowns import unknown_op_argument
 from netspec.elaborate.reading.arguments import build, model_callee, read_arguments
 from netspec.elaborate.reading.scope import Scope
 from netspec.elaborate.reading.values import AlreadyReported
+from netspec.elaborate.state.calls import OpCall, values_of
 from netspec.elaborate.state.levels import hashable
 from netspec.ops import Op
-from netspec.spec import CallStep, Entry
+from netspec.spec import CallStep
 
 
-def read_op(context: Context, step: CallStep, kind: type[Op], arguments: Mapping[str, Entry], env: Scope) -> Op:
+def read_op(context: Context, step: CallStep, kind: type[Op], call: OpCall, env: Scope) -> Op:
     """Return the op that a call runs. Every fault in its arguments is reported; then it raises ``AlreadyReported``."""
-    if not arguments and step.main is None and (known := context.cache.ops.get((kind, ()))) is not None:
-        return known
+    key = step, kind, values_of(call.names, env)
+    if key not in context.cache.read_ops:
+        context.cache.read_ops[key] = _read_anew(context, step, kind, call, env)
+    return context.cache.read_ops[key]
+
+
+def _read_anew(context: Context, step: CallStep, kind: type[Op], call: OpCall, env: Scope) -> Op:
     reader = context.reader
     callee = model_callee(reader, kind, env, lambda key: unknown_op_argument(reader, kind, key))
-    found = read_arguments(reader, callee, arguments, step.main, step.span)
+    found = read_arguments(reader, callee, call.arguments, step.main, step.span)
     refusal = id(step), hashable(found.values)
     if refusal in context.refused:
         raise AlreadyReported

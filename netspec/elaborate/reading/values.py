@@ -97,6 +97,8 @@ class Reader:
 
     def text(self, node: ScalarNode, env: Env) -> str:
         """A text with expressions in braces."""
+        if "{" not in node.text and "}" not in node.text:
+            return node.text
         try:
             return parse_template(node.text).evaluate(env)
         except ExpressionError as found:

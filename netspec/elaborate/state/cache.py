@@ -3,36 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from netspec import library
 from netspec.elaborate.state.alike import Rate, rate_of
+from netspec.elaborate.state.calls import BlockCall, OpCall, block_call, op_call
 from netspec.elaborate.state.levels import Interned, hashable
-from netspec.elaborate.state.words import WORD, texts_in
+from netspec.elaborate.state.words import WORD, texts_in, words_in
 from netspec.graph import Level, Requirement
 from netspec.ops import Op, Tensor
-from netspec.spec import BlockSpec, Spec, Written
+from netspec.spec import BlockSpec, CallStep, Spec, Step, Written
 
 Inferred = tuple[tuple[Tensor, ...], tuple[Requirement, ...]]
 Expanded = tuple[Level, int, tuple[Requirement, ...]]
 
 
-class ElaborationCache:
-    """Ops, their results and the levels of blocks, each with what it required of the symbolic dimensions, and the
-    defaults of their parameters.
+class BlockArguments(NamedTuple):
+    """The values of a block's parameters in a call; ``key`` is equal where they are.
 
-    Caches only successful results that do not depend on the caller: a block's level goes by the values of
-    all that its text might name. Specs share too, through ``common``, but only ops and results that require nothing.
+    ``nodes`` are those that the call gives, ``texts`` names the ones that hold a text rather than an expression.
+    """
+
+    values: Mapping[str, Any]
+    key: Any
+    nodes: Mapping[str, Written]
+    texts: frozenset[str]
+
+
+class ElaborationCache:
+    """Ops, their results and the levels of blocks, each with what it required of the symbolic dimensions, and what the
+    calls of both are given.
+
+    Caches only successful results that do not depend on the caller: a block's level, and what is read from a call, go
+    by the values of all that their texts might name. Specs share too, through ``common``, but only ops and results.
     """
 
     def __init__(self, common: ElaborationCache | None = None) -> None:
         self.interned = Interned()
         self.ops: dict[Any, Op] = {} if common is None else common.ops
-        self.free: dict[tuple[Op, tuple[Tensor, ...]], tuple[Tensor, ...]] = {} if common is None else common.free
-        self.inferred: dict[tuple[Op, tuple[Tensor, ...], bool], Inferred] = {}
+        self.inferred: dict[Any, Inferred] = {} if common is None else common.inferred
+        self.read_ops: dict[Any, Op] = {}
+        self.read_blocks: dict[Any, BlockArguments] = {}
         self.expanded: dict[Any, Expanded] = {}
         self.defaults: dict[Written, Any] = {}
         self.alike: dict[Any, Expanded] = {}
+        self._op_calls: dict[tuple[CallStep, type[Op]], OpCall] = {}
+        self._block_calls: dict[tuple[CallStep, BlockSpec], BlockCall] = {}
+        self._read_shape: dict[Step, bool] = {}
         self._rates: dict[BlockSpec, Rate | None] = {}
         self._words: dict[Any, frozenset[str]] = {}
         self._inner: dict[Spec, ElaborationCache] = {}
@@ -41,8 +58,26 @@ class ElaborationCache:
         """Return the cache for a network that this one uses: its blocks are its own, all else is shared."""
         if spec not in self._inner:
             inner = self._inner[spec] = ElaborationCache(self)
-            inner.interned, inner.inferred = self.interned, self.inferred
+            inner.interned = self.interned
         return self._inner[spec]
+
+    def op_call(self, step: CallStep, kind: type[Op]) -> OpCall:
+        """Return what a step gives to the op that it runs."""
+        if (step, kind) not in self._op_calls:
+            self._op_calls[step, kind] = op_call(step, kind)
+        return self._op_calls[step, kind]
+
+    def block_call(self, step: CallStep, block: BlockSpec) -> BlockCall:
+        """Return what a step gives to the block that it runs."""
+        if (step, block) not in self._block_calls:
+            self._block_calls[step, block] = block_call(step, block)
+        return self._block_calls[step, block]
+
+    def reads_shape(self, step: Step) -> bool:
+        """Return whether a text in a step might name ``shape``."""
+        if step not in self._read_shape:
+            self._read_shape[step] = "shape" in words_in(step)
+        return self._read_shape[step]
 
     def rate(self, block: BlockSpec) -> Rate | None:
         """Return the parameter of a block that changes no shape in it, if it has one."""

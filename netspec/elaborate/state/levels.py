@@ -8,6 +8,7 @@ from typing import Any, Union
 
 from netspec.dataclass import dataclass
 from netspec.diagnostics import Span
+from netspec.dims import Dim
 from netspec.graph import Call, Level, LevelKind, Loop, Node, Step, Value
 from netspec.ops import Tensor
 
@@ -198,6 +199,8 @@ class LevelBuilder:
     def _name_merges(self) -> None:
         """Nodes that structures made take names that the author's steps leave free: ``add``, ``add_1``."""
         taken = {step.name for step in self.steps}
+        if "" not in taken:
+            return
         numbers: dict[str, int] = {}
         for position, step in enumerate(self.steps):
             if step.name == "" and isinstance(step, Node):
@@ -251,7 +254,7 @@ def _key(level: Level) -> Any:
     )
 
 
-PLAIN = frozenset({int, float, str, bool})
+PLAIN = frozenset({int, float, str, bool, type(None), Dim})
 
 
 def hashable(value: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 from netspec import library
 from netspec.diagnostics import Label, clipped
 from netspec.dims import pretty_shape
-from netspec.elaborate.building.block_arguments import block_arguments, visible_to
+from netspec.elaborate.building.block_arguments import block_arguments, origins_of_arguments, visible_to
 from netspec.elaborate.building.level_inputs import Reads, level_inputs
 from netspec.elaborate.building.nodes import add_step, make_op, mark_training, require
 from netspec.elaborate.building.outputs import guard_order, read_outputs
@@ -17,9 +17,9 @@ from netspec.elaborate.building.step_names import step_name
 from netspec.elaborate.context import Context, Frame
 from netspec.elaborate.reading.locals import with_locals
 from netspec.elaborate.reading.scope import Scope, names_in, origin_labels, show
-from netspec.elaborate.reading.values import AlreadyReported
-from netspec.elaborate.state.cache import Expanded
-from netspec.elaborate.state.levels import ABSENT, LevelBuilder, hashable
+from netspec.elaborate.reading.values import AlreadyReported, Through
+from netspec.elaborate.state.cache import BlockArguments, Expanded
+from netspec.elaborate.state.levels import ABSENT, LevelBuilder
 from netspec.expressions import UNKNOWN_VALUE
 from netspec.graph import Call, Level, Value
 from netspec.ops import OPS, ShapeError
@@ -39,33 +39,30 @@ def run_block(
     name = step_name(context, frame, step, default_name)
     guard_nesting(context, step, key, block)
     formal = formal_inputs(context, key, block)
-    given_inputs = {
-        word: entry[1] for word, entry in step.arguments.items() if word in formal and word not in block.params
-    }
-    inputs = level_inputs(context, frame, Reads(key, step.source, given_inputs, step.span), formal, prev)
-    actual = None if inputs is None else [*inputs.values()]
-    shape = UNKNOWN_VALUE if actual is None else actual[0].shape
-    env = frame.env.of_shape(shape)
-    arguments, origins = block_arguments(context, step, key, block, given_inputs, env)
-    if inputs is None or actual is None:
+    call = context.cache.block_call(step, block)
+    inputs = level_inputs(context, frame, Reads(key, step.source, call.inputs, step.span), formal, prev)
+    env = frame.env.of_shape(UNKNOWN_VALUE if inputs is None else next(iter(inputs.values())).shape)
+    arguments = block_arguments(context, step, key, block, call, env)
+    if inputs is None:
         raise AlreadyReported
-    read = tuple((name, value.tensor, value.optional) for name, value in inputs.items())
-    standard = library.owns(block.span.source)
-    memo = key, standard, hashable(arguments), read, context.requirements.training
-    scope = visible_to(context, block).extended({**arguments, "shape": shape}, origins)
-    through = context.reader.through(f"block {key}, {frame.builder.path_of(name)} ({context.at(step.span)})", step.span)
-    with through:
-        scope = with_locals(context.reader, block.let, scope, arguments)
-    guard_required(context, step, key, block, scope)
-    with through:
-        level = block_level(
-            context,
-            step,
-            (key, block),
-            memo,
-            arguments,
-            lambda: expand(context, key, block, scope, arguments, inputs, frame.builder, name),
+    read = tuple([(name, value.tensor, value.optional) for name, value in inputs.items()])
+    memo = key, library.owns(block.span.source), arguments.key, read, context.requirements.training
+    level = made_before(context, step, memo, (key, block))
+    if level is None:
+        through = context.reader.through(
+            f"block {key}, {frame.builder.path_of(name)} ({context.at(step.span)})", step.span
         )
+        scope = inner_scope(context, step, (key, block), arguments, env, through)
+        with through:
+            level = block_level(
+                context,
+                step,
+                (key, block),
+                memo,
+                arguments.values,
+                lambda: expand(context, key, block, scope, arguments.values, inputs, frame.builder, name),
+            )
+    actual = [*inputs.values()]
     outputs = tuple(Value(value.tensor) for value in level.outputs)
     actual += measured_inputs(frame.builder, level, len(actual))
     mark_training(context, frame, actual, outputs, step.span)
@@ -73,6 +70,24 @@ def run_block(
     add_step(context, frame, Call(name, level, tuple(actual), outputs, step.span, named, frame.training))
     frame.builder.bind(name, dict(zip(level.output_names, outputs)))
     return outputs[0]
+
+
+def inner_scope(
+    context: Context,
+    step: CallStep,
+    called: tuple[str, BlockSpec],
+    arguments: BlockArguments,
+    env: Scope,
+    through: Through,
+) -> Scope:
+    """Return what the expressions of a block see in a call; guards what the block requires of it."""
+    key, block = called
+    origins = origins_of_arguments(block, arguments, env)
+    scope = visible_to(context, block).extended({**arguments.values, "shape": env["shape"]}, origins)
+    with through:
+        scope = with_locals(context.reader, block.let, scope, arguments.values)
+    guard_required(context, step, key, block, scope)
+    return scope
 
 
 def measured_inputs(caller: LevelBuilder, level: Level, first: int) -> list[Value]:
@@ -93,6 +108,25 @@ def guard_nesting(context: Context, step: CallStep, key: str, block: BlockSpec) 
         raise context.reader.error("too-deep", message, step.span, help="nest fewer blocks")
 
 
+def made_before(context: Context, step: CallStep, memo: Any, called: tuple[str, BlockSpec]) -> Level | None:
+    """Return the level of a block that an equal call has made, in this variant or in another one.
+
+    After a fault there is none: every call is to tell what is wrong with it.
+    """
+    if context.reader.report.count:
+        return None
+    known = context.expanded.get(memo)
+    if known is not None:
+        context.requirements.noted += known[2]  # for the blocks around this step, which need it, too
+    else:
+        known = fitting(context, context.cache.expanded.get((memo, block_context(context, *called))))
+        if known is None:
+            return None
+        context.expanded[memo] = known
+    context.budget.charge_layers(known[1], step.span)
+    return known[0]
+
+
 def block_level(
     context: Context,
     step: CallStep,
@@ -110,13 +144,11 @@ def block_level(
         context.requirements.noted += known[2]  # for the blocks around this step, which need it, too
         return known[0]
     exact = memo, block_context(context, *called)
-    known = fitting(context, context.cache.expanded.get(exact))
-    if known is not None:
-        context.budget.charge_layers(known[1], step.span)
-    else:
-        context.budget.charge_iterations(5, step.span)  # an expansion costs about as much
-        context.expanded[memo] = None  # as long as it has not come to a good end
-        known = context.cache.expanded[exact] = anew(context, called[1], exact, arguments, make)
+    context.budget.charge_iterations(5, step.span)  # an expansion costs about as much
+    context.expanded[memo] = None  # as long as it has not come to a good end
+    known = anew(context, called[1], exact, arguments, make)
+    if not context.reader.report.count:
+        context.cache.expanded[exact] = known
     context.expanded[memo] = known
     return known[0]
 

@@ -28,23 +28,18 @@ def run_op(
     context: Context, frame: Frame, step: CallStep, kind: type[Op], prev: Value | None, default_name: str | None
 ) -> Value:
     name = step_name(context, frame, step, default_name)
-    arguments = dict(step.arguments)
-    ports = {port: arguments.pop(port)[1] for port in kind.ports if port in arguments and port not in kind.model_fields}
-    tie = arguments.pop("tie", None)
-    ties = read_ties(context, frame, tie)
-    inputs = op_inputs(context, frame, step, kind, ports, prev)
+    call = context.cache.op_call(step, kind)
+    ties = read_ties(context, frame, call.tie)
+    inputs = op_inputs(context, frame, step, kind, call.ports, prev)
     if inputs is not None and ABSENT in inputs.values():
         frame.builder.names[name] = ABSENT
         return ABSENT
     env = frame.env
-    if inputs is None or inputs:
-        shape = UNKNOWN_VALUE if inputs is None else next(value.shape for value in inputs.values())
-        env = env.of_shape(shape)
-    op = read_op(context, step, kind, arguments, env)
+    if "shape" in call.names and (inputs is None or inputs):
+        env = env.of_shape(UNKNOWN_VALUE if inputs is None else next(iter(inputs.values())).shape)
+    op = read_op(context, step, kind, call, env)
     if inputs is None:
         raise AlreadyReported
-    if step.main is not None and kind.main is not None:
-        arguments[kind.main] = step.key, step.main
     wires = step.source.items if isinstance(step.source, ListNode) else ()
     read = [*inputs.values()]
     node = add_node(
@@ -54,7 +49,7 @@ def run_op(
         op,
         [*read, *measured(frame.builder, op, read, lambda value: is_there(context, frame, value))],
         step.span,
-        arguments,
+        call.places,
         named=step.is_named,
         wires=wires,
         ports=tuple(inputs) if kind.optional else (),
@@ -63,7 +58,7 @@ def run_op(
         and any(value.optional and port not in kind.optional for port, value in inputs.items()),
     )
     guard_left_out(context, node)
-    guard_ties(context, node, ties, tie)
+    guard_ties(context, node, ties, call.tie)
     if len(node.outputs) == 1:  # as nearly always
         frame.builder.names[name] = node.outputs[0]
     else:
