@@ -267,6 +267,10 @@ network:
 inputs: {x: [N, T, 16]}
 network:
   - self_attention: {num_heads: 4, causal: true}""",
+    "shifted_window_attention": """\
+inputs: {x: [N, 14, 14, 32]}
+network:
+  - shifted_window_attention: {num_heads: 4, shift_size: 3}""",
     "sppf": """\
 inputs: {x: [N, 16, 32, 32]}
 network:
@@ -275,6 +279,10 @@ network:
 inputs: {x: [N, 16, 32, 32]}
 network:
   - squeeze_excite: 4""",
+    "swin_block": """\
+inputs: {x: [N, 14, 14, 32]}
+network:
+  - swin_block: {num_heads: 4, shift_size: 3}""",
     "swiglu": """\
 inputs: {x: [N, T, 64]}
 network:
