@@ -17,6 +17,7 @@ from netspec.spec import Spec
 from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
 
 WORD = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
+DOTTED = re.compile(r"[A-Za-z_][A-Za-z_0-9]*(?:\.[A-Za-z_][A-Za-z_0-9]*)+")
 SILENCED = re.compile(r"#\s*netspec:\s*ignore(?:\[([^\]]*)\])?")
 QUIET = ("blocks", "import", "name", "doc")
 """The keys of a file under which no block is run."""
@@ -201,7 +202,8 @@ def unrun_blocks(spec: Spec, document: MapNode) -> Iterator[Diagnostic]:
     named = outside.union(*inside.values())
     foreign = {name: block.span.source for name, block in spec.blocks.items() if block.span.source is not home}
     used = {PurePath(source.name).name for name, source in foreign.items() if name in named}
-    written = [node for node in spec.imports if isinstance(node, ScalarNode)]
+    files = (item.entries if isinstance(item, MapNode) else ((item, item),) for item in spec.imports)
+    written = [node for entries in files for _, node in entries if isinstance(node, ScalarNode)]
     direct = {PurePath(node.text).name for node in written}
     if used <= direct:  # else one of them leads to what is used
         for node in written:
@@ -211,15 +213,16 @@ def unrun_blocks(spec: Spec, document: MapNode) -> Iterator[Diagnostic]:
 
 
 def mentions(node: SyntaxNode) -> Iterator[str]:
-    """Every word in the keys and values of a tree."""
+    """Every word in the keys and values of a tree, those with a prefix too."""
     if isinstance(node, ScalarNode):
+        yield from DOTTED.findall(node.text)
         yield from WORD.findall(node.text)
     elif isinstance(node, ListNode):
         for item in node.items:
             yield from mentions(item)
     else:
         for key, value in node.entries:
-            yield from WORD.findall(key.text)
+            yield from mentions(key)
             yield from mentions(value)
 
 

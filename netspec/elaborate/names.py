@@ -11,7 +11,7 @@ from netspec.elaborate.messages.unknowns import unknown_op, unknown_op_argument,
 from netspec.elaborate.reading.scope import Scope
 from netspec.elaborate.reading.values import Reader
 from netspec.ops import OPS
-from netspec.spec import CALL_KEYS, BlockSpec, CallStep, Spec, nested
+from netspec.spec import CALL_KEYS, BlockSpec, CallStep, Spec, block_meant, nested
 from netspec.spec.steps import STRUCTURES
 from netspec.syntax import ScalarNode
 
@@ -25,11 +25,11 @@ def check_names(spec: Spec, reader: Reader) -> None:
     reader.trail = ()  # such a fault is the same in every variant
     for block in spec.blocks.values():
         _check_declared(block, reader)
-    for body in (spec.network, *(block.body for block in spec.blocks.values())):
+    for around, body in (("", spec.network), *((name, block.body) for name, block in spec.blocks.items())):
         for top in body:
             for step in nested(top):
                 if isinstance(step, CallStep) and not step.key.text.startswith("$"):
-                    _check_call(spec, step, reader)
+                    _check_call(spec, around, step, reader)
     reader.trail = trail
 
 
@@ -63,15 +63,17 @@ def _check_declared(block: BlockSpec, reader: Reader) -> None:
             )
 
 
-def _check_call(spec: Spec, step: CallStep, reader: Reader) -> None:
+def _check_call(spec: Spec, around: str, step: CallStep, reader: Reader) -> None:
+    """Guard: what a step in the block ``around`` runs exists, and takes its arguments."""
     key = step.key.text
     if not step.arguments and key in OPS:
         return
-    if key not in OPS and key not in spec.blocks and library.find(key) is None:
+    name = block_meant(spec.blocks, key, around)
+    if key not in OPS and name is None and library.find(key) is None:
         from netspec.plugins import look_for_plugins  # most specs need none
 
         look_for_plugins()
-    block = spec.blocks.get(key) or (None if key in OPS else library.find(key))
+    block = spec.blocks[name] if name else (None if key in OPS else library.find(key))
     if block is not None:
         for name in step.arguments.keys() - block.params.keys() - block.formal.keys():
             unknown_parameter(reader, step, key, block, name)

@@ -7,7 +7,7 @@ from typing import Any
 
 from netspec.elaborate.steps import STRUCTURES
 from netspec.reference.sources.forms import form_keys
-from netspec.reference.values import ANY, NAME, SHAPE, SIZE, SOURCE, TEXT, any_of, definition, named
+from netspec.reference.values import ANY, NAME, SHAPE, SIZE, SOURCE, TEXT, any_of, definition
 from netspec.reference.word import Json
 from netspec.schema.mapping import form_schema
 from netspec.schema.recipe import recipe_schemas
@@ -73,7 +73,7 @@ def _whole_schema() -> Json:
     """A spec by itself, or one that says what it changes of another."""
     whole = form_schema(Spec)
     network, blocks = whole["properties"]["network"], whole["properties"]["blocks"]
-    changed = any_of(network, definition("changes")), {**blocks, **named(definition("changed_block"))}
+    changed = any_of(network, definition("changes")), {**blocks, "additionalProperties": definition("changed_block")}
     alone = {"required": whole.pop("required"), "properties": {"network": network, "blocks": blocks}}
     properties = {**whole["properties"], "network": changed[0], "blocks": changed[1]}
     given = {"required": ["extends"]}

@@ -104,10 +104,11 @@ def with_default(base: SyntaxNode, own: SyntaxNode) -> SyntaxNode:
 
 
 def one_after_another(base: SyntaxNode, own: SyntaxNode) -> SyntaxNode:
-    """Return two lists as one."""
-    if not isinstance(base, ListNode) or not isinstance(own, ListNode):
+    """Return two lists as one; a mapping is an item."""
+    if isinstance(base, ScalarNode) or isinstance(own, ScalarNode):
         return own
-    return ListNode(own.span, (*base.items, *own.items))
+    before, after = (node.items if isinstance(node, ListNode) else (node,) for node in (base, own))
+    return ListNode(own.span, (*before, *after))
 
 
 def later_last(base: SyntaxNode, own: SyntaxNode) -> SyntaxNode:

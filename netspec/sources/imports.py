@@ -7,7 +7,7 @@ No path leads out of it, by ``..`` or by a symbolic link, so that a spec from el
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import field
 from pathlib import Path
 from typing import Protocol
@@ -16,7 +16,7 @@ from netspec import zoo
 from netspec.dataclass import dataclass
 from netspec.diagnostics import Label, Report, Source, SpecError, UsageError, clipped, nearest
 from netspec.spec import BlockSpec, Library, Spec, Written, misfit, read_library
-from netspec.syntax import RAISE, FileLimits, ScalarNode, SyntaxNode, parse, read_source
+from netspec.syntax import RAISE, FileLimits, MapNode, ScalarNode, SyntaxNode, parse, read_source
 
 MOST_FILES = 256
 MOST_DEEP = 32
@@ -101,16 +101,30 @@ class Files:
 def imported_blocks(files: Files, spec: Spec, chain: list[Path]) -> dict[str, BlockSpec]:
     """The blocks of a spec and of the files that it imports; what is wrong goes to the report."""
     blocks: dict[str, BlockSpec] = {}
-    _import_all(files, spec.imports, chain, blocks, set())
+    _import_all(files, spec.imports, chain, blocks, set(), "")
     for name, block in spec.blocks.items():
         _add(files.report, blocks, name, block)
     return blocks
 
 
-def _import_all(
-    files: Files, written: Sequence[Written], chain: list[Path], blocks: dict[str, BlockSpec], seen: set[Path]
-) -> None:
+def prefixed(written: Sequence[SyntaxNode]) -> Iterator[tuple[str, SyntaxNode]]:
+    """Yield each file under ``import`` with what comes before its blocks' names, a prefix and a dot or nothing."""
     for node in written:
+        if isinstance(node, MapNode):
+            yield from ((f"{key.text}.", path) for key, path in node.entries)
+        else:
+            yield "", node
+
+
+def _import_all(
+    files: Files,
+    written: Sequence[Written],
+    chain: list[Path],
+    blocks: dict[str, BlockSpec],
+    seen: set[tuple[str, Path]],
+    around: str,
+) -> None:
+    for prefix, node in prefixed(written):
         if not isinstance(node, ScalarNode) or not isinstance(node.value, str):
             misfit(files.report, node, "the path of a spec file", "`import: [blocks/attention.yaml]`")
             continue
@@ -118,14 +132,18 @@ def _import_all(
         path = path_of(files, node, chain[-1])
         if path is None or not guard_cycle(files, node, path, chain, "import"):
             continue
-        real = files.real(path)
-        if real not in seen:
-            seen.add(real)
-            library = _library(files, node, path, chain)
-            if library is not None:
-                _import_all(files, library.imports, [*chain, path], blocks, seen)
-                for name, block in library.blocks.items():
-                    _add(files.report, blocks, name, block)
+        place = f"{around}{prefix}", files.real(path)
+        if place in seen:
+            continue
+        seen.add(place)
+        if len(seen) > MOST_FILES:  # one file may stand under many prefixes
+            too_many(files, node)
+            return
+        library = _library(files, node, path, chain)
+        if library is not None:
+            _import_all(files, library.imports, [*chain, path], blocks, seen, place[0])
+            for name, block in library.blocks.items():
+                _add(files.report, blocks, f"{place[0]}{name}", block)
 
 
 def _library(files: Files, node: ScalarNode, path: Path, chain: list[Path]) -> Library | None:
@@ -205,8 +223,7 @@ def guard_cycle(files: Files, node: ScalarNode, path: Path, chain: list[Path], v
 
 def _source(files: Files, node: ScalarNode, path: Path) -> Source | None:
     if len(files.sources) >= MOST_FILES:
-        message = f"more than {MOST_FILES} files are imported"
-        files.report.error("bad-import", message, node.span, help="put several blocks into one file")
+        too_many(files, node)
         return None
     try:
         source = zoo.read(path) if zoo.holds(path) else files.tree.read(path, files.limits)
@@ -227,6 +244,12 @@ def _source(files: Files, node: ScalarNode, path: Path) -> Source | None:
         return None
     files.sources.append(source)
     return source
+
+
+def too_many(files: Files, node: ScalarNode) -> None:
+    """Report that too many files are imported."""
+    message = f"more than {MOST_FILES} files are imported"
+    files.report.error("bad-import", message, node.span, help="put several blocks into one file")
 
 
 def _add(report: Report, blocks: dict[str, BlockSpec], name: str, block: BlockSpec) -> None:

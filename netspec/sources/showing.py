@@ -8,7 +8,7 @@ from pathlib import Path
 
 from netspec.dataclass import dataclass
 from netspec.diagnostics import Report, Source, Span
-from netspec.sources.imports import DISK, Files, Tree, path_of, read_tree
+from netspec.sources.imports import DISK, Files, Tree, path_of, prefixed, read_tree
 from netspec.sources.networks import named_network, with_base
 from netspec.sources.yaml_text import yaml_text
 from netspec.spec.steps import STRUCTURES
@@ -60,18 +60,21 @@ class _Resolver:
             entries["networks"] = _word("networks"), MapNode(NOWHERE, inner)
         return MapNode(NOWHERE, tuple(_ordered({**entries, "network": (network[0], body)}, [*_keys(base)])))
 
-    def imported(self, written: SyntaxNode | None, chain: list[Path]) -> Entries:
-        """Return the blocks of the files that are imported, by name."""
+    def imported(self, written: SyntaxNode | None, chain: list[Path], around: str = "") -> Entries:
+        """Return the blocks of the files that are imported, by name; ``around`` comes before all of the names."""
         blocks: Entries = {}
-        for node in written.items if isinstance(written, ListNode) else ():
+        items = written.items if isinstance(written, ListNode) else () if written is None else (written,)
+        for prefix, node in prefixed(items):
             assert isinstance(node, ScalarNode)
-            around = self.files.chains.get(node.span.source, chain)
-            path = path_of(self.files, node, around[-1])
-            tree = None if path is None else read_tree(self.files, node, path, around)
+            chained = self.files.chains.get(node.span.source, chain)
+            path = path_of(self.files, node, chained[-1])
+            tree = None if path is None else read_tree(self.files, node, path, chained)
             self.files.report.raise_if_any()
             if path is not None and isinstance(tree, MapNode):
-                blocks.update(self.imported(tree.get("import"), [*around, path]))
-                blocks.update(_by_name(tree.get("blocks")))
+                blocks.update(self.imported(tree.get("import"), [*chained, path], f"{around}{prefix}"))
+                for name, (key, block) in _by_name(tree.get("blocks")).items():
+                    whole = f"{around}{prefix}{name}"
+                    blocks[whole] = key if whole == name else _word(whole), block
         return blocks
 
     def steps(self, node: SyntaxNode, written: Entries, chain: list[Path]) -> SyntaxNode:

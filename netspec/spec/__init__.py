@@ -16,6 +16,7 @@ from netspec.spec.document import (
     TrainSpec,
     UsedSpec,
     Variant,
+    block_meant,
     read_library,
     read_spec,
 )
@@ -63,6 +64,7 @@ __all__ = [
     "UsedSpec",
     "Variant",
     "Written",
+    "block_meant",
     "misfit",
     "name_help",
     "names_a_step",

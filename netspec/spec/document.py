@@ -9,6 +9,7 @@ from netspec.dataclass import dataclass
 from netspec.diagnostics import Report, Source, Span
 from netspec.spec.parameters import Parameters, check_defaults
 from netspec.spec.reading import (
+    BLOCK_NAME,
     EMPTY,
     EXAMPLES,
     Entry,
@@ -26,6 +27,7 @@ from netspec.spec.reading import (
     one_of,
     read_form,
     read_list,
+    read_name,
     read_text,
     read_version,
     reader,
@@ -139,6 +141,16 @@ def _read_block(key: ScalarNode, node: SyntaxNode, report: Report) -> BlockSpec 
     return read_form(BlockSpec, node, report, f"the block `{key.text}`", key.span)
 
 
+def block_meant(blocks: Mapping[str, BlockSpec], name: str, around: str) -> str | None:
+    """Return the whole name of a block that a step in the block ``around`` runs; ``None`` where there is none.
+
+    Blocks with a prefix, as those of a file that is imported under one, call each other by their names without it.
+    """
+    prefix, dot, _ = around.rpartition(".")
+    whole = f"{prefix}{dot}{name}"
+    return whole if whole in blocks else None
+
+
 class Expect(Form):
     """Facts that ``netspec check`` verifies."""
 
@@ -186,6 +198,13 @@ def _read_variant(key: ScalarNode, node: SyntaxNode, report: Report) -> Variant 
     )
 
 
+def _read_imports(node: SyntaxNode, report: Report) -> tuple[SyntaxNode, ...] | None:
+    """Files, and mappings from prefixes to files."""
+    items = (node,) if isinstance(node, MapNode) else read_list(node, report)
+    prefixes = (key for item in items or () if isinstance(item, MapNode) for key, _ in item.entries)
+    return None if [key for key in prefixes if read_name(key, report) is None] else items
+
+
 class Spec(Form):
     """A whole file."""
 
@@ -197,8 +216,9 @@ class Spec(Form):
     """one line: the paper, or what the network is for"""
     extends: Annotated[ScalarNode | None, reader(lambda node, report: node)] = None
     """another spec that this one changes: one of the zoo, a variant, or a file; what is not said is as it is there"""
-    imports: Annotated[tuple[Written, ...], reader(read_list), keyword("import")] = ()
-    """other spec files, whose blocks this one may call"""
+    imports: Annotated[tuple[Written, ...], reader(_read_imports), keyword("import")] = ()
+    """other spec files, whose blocks this one may call: a list, or a mapping from prefixes, `{layers: layers.yaml}`
+    for `layers.attention`"""
     params: Parameters = EMPTY
     """the parameters of the family: `name: default`, or `{type, default, min, max, choices, doc}`"""
     let: Locals = EMPTY
@@ -213,7 +233,9 @@ class Spec(Form):
     """the sizes of symbolic dimensions at which costs are quoted"""
     inputs: Annotated[Mapping[str, InputSpec], named_by(_read_input, "a mapping from inputs to shapes")]
     """the inputs of the network: `image: [N, 3, H, W]`; a name that is no parameter is a symbolic dimension"""
-    blocks: Annotated[Mapping[str, BlockSpec], named_by(_read_block, "a mapping from names to blocks")] = EMPTY
+    blocks: Annotated[
+        Mapping[str, BlockSpec], named_by(_read_block, "a mapping from names to blocks", names=BLOCK_NAME)
+    ] = EMPTY
     """reusable parts, called like ops"""
     networks: Annotated[
         Mapping[str, Written],

@@ -16,6 +16,7 @@ from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
 
 VERSION = 1
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z", re.ASCII)
+BLOCK_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*\Z", re.ASCII)
 STEP_NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*|0|[1-9][0-9]*)\Z", re.ASCII)
 """A step may also be called by a number, as the modules of an ``nn.Sequential`` are."""
 NUMBERS = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))*\Z", re.ASCII)
@@ -189,14 +190,18 @@ MAPPING_EXAMPLES = {
 
 
 def named_by(
-    read: Callable[[ScalarNode, SyntaxNode, Report], Any], wanted: str, holds: str = "", example: str | None = None
+    read: Callable[[ScalarNode, SyntaxNode, Report], Any],
+    wanted: str,
+    holds: str = "",
+    example: str | None = None,
+    names: re.Pattern[str] = NAME,
 ) -> reader:
     """A field that is a mapping from names to whatever ``read`` makes of each entry."""
 
     def read_all(node: SyntaxNode, report: Report) -> dict[str, Any]:
         made = {}
         for key, value in mapping_entries(node, report, wanted, example):
-            if key.text in RESERVED or not NAME.match(key.text):
+            if key.text in RESERVED or not names.match(key.text):
                 reserved = key.text in RESERVED
                 help = "`prev` and `shape` are reserved" if reserved else name_help(key.text)
                 report.error("bad-name", f"`{clipped(key.text)}` cannot be used as a name here", key.span, help=help)

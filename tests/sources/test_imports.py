@@ -9,7 +9,8 @@ import pytest
 
 from netspec.checks.check import check_loaded
 from netspec.diagnostics import Diagnostic, SpecError
-from netspec.pipeline import compile_spec, load_spec
+from netspec.graph import Node, walk, walk_state
+from netspec.pipeline import compile_spec, load_spec, show_spec
 from netspec.sources.imports import MOST_DEEP
 
 MAIN = "netspec: 1\nname: net\ninputs: {{image: [N, 3, 32, 32]}}\nimport: [{}]\nnetwork: [{}]\n"
@@ -141,3 +142,54 @@ def test_what_is_imported_is_part_of_the_digest(tmp_path: Path):
     before = compile_spec(main).digest
     write(tmp_path / "a.yaml", LIBRARY.replace("relu", "sigmoid"))
     assert compile_spec(main).digest != before
+
+
+LAYERS = """\
+netspec: 1
+import: {core: core.yaml}
+blocks:
+  conv: {params: {width: int, act: relu}, body: [{conv2d: {out_channels: width, kernel_size: 1}}, $act]}
+  leaf: {body: [tanh]}
+  twice:
+    params: {block: conv}
+    body: [{$block: {width: 8}}, {conv: {width: 8, act: leaf}}, core.end]
+"""
+PREFIXED = """\
+netspec: 1
+name: net
+inputs: {image: [N, 3, 32, 32]}
+import: {layers: layers.yaml}
+blocks:
+  conv: {params: {width: int}, body: [{linear: width}]}
+network: [layers.twice, {layers.twice: {block: conv}}, {layers.twice: {block: layers.conv}}, layers.core.end]
+"""
+
+
+def prefixed(tmp_path: Path) -> Path:
+    write(tmp_path / "core.yaml", "netspec: 1\nblocks: {end: {body: [inner]}, inner: {body: [sigmoid]}}\n")
+    write(tmp_path / "layers.yaml", LAYERS)
+    return write(tmp_path / "net.yaml", PREFIXED)
+
+
+def test_blocks_under_a_prefix_call_those_of_their_own_file(tmp_path: Path):
+    graph = compile_spec(prefixed(tmp_path))
+    ops = [step.op.name for _, step, _ in walk(graph.body) if isinstance(step, Node)]
+    conv = ["conv2d", "tanh", "sigmoid"]  # of `twice`, from its second step on
+    assert ops == ["conv2d", "relu", *conv, "linear", *conv, "conv2d", "relu", *conv, "sigmoid"]
+
+
+def test_a_spec_with_prefixes_is_shown_as_one_file(tmp_path: Path):
+    path = prefixed(tmp_path)
+    shown = write(tmp_path / "shown/net.yaml", show_spec(path))
+    before, after = (compile_spec(each).body for each in (path, shown))
+    assert [*walk_state(after)] == [*walk_state(before)]
+    assert after.macs == before.macs
+
+
+def test_a_file_under_many_prefixes_counts_each_time(tmp_path: Path):
+    for number in range(8):
+        twice = f"{{a: part{number + 1}.yaml, b: part{number + 1}.yaml}}"
+        write(tmp_path / f"part{number}.yaml", f"netspec: 1\nimport: {twice}\n")
+    write(tmp_path / "part8.yaml", LIBRARY)
+    main = write(tmp_path / "main.yaml", MAIN.format("part0.yaml", "relu"))
+    assert {each.message for each in found(main)} == {"more than 256 files are imported"}

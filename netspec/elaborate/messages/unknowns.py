@@ -33,7 +33,8 @@ def unknown_op(
     """Report a step that runs nothing."""
     from netspec.elaborate.messages.foreign import op_help  # its tables are for faults alone
 
-    help = op_help(key, (*OPS, *blocks, *STRUCTURES, *library.names()))
+    whole = next((name for name in blocks if name.endswith(f".{key}")), None)
+    help = op_help(key, (*OPS, *blocks, *STRUCTURES, *library.names())) if whole is None else f"write `{whole}`"
     if ":" in key:
         help = f"write `{clipped(key.replace(':', ': ', 1))}`, with a space after the colon"
     labels: tuple[Label, ...] = ()

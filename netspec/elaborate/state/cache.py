@@ -12,7 +12,7 @@ from netspec.elaborate.state.levels import Interned, hashable
 from netspec.elaborate.state.words import WORD, texts_in, words_in
 from netspec.graph import Level, Requirement
 from netspec.ops import Op, Tensor
-from netspec.spec import BlockSpec, CallStep, Spec, Step, Written
+from netspec.spec import BlockSpec, CallStep, Spec, Step, Written, block_meant
 
 Inferred = tuple[tuple[Tensor, ...], tuple[Requirement, ...]]
 Expanded = tuple[Level, int, tuple[Requirement, ...]]
@@ -88,7 +88,7 @@ class ElaborationCache:
     def context(self, key: Any, block: BlockSpec, blocks: Mapping[str, BlockSpec], globals: Mapping[str, Any]) -> Any:
         """The values of the parameters that a block's text, or that of any block it calls, might name."""
         if key not in self._words:
-            self._words[key] = _all_words(block, blocks)
+            self._words[key] = _all_words(key[0], block, blocks)
         words = self._words[key]
         return tuple((name, hashable(value)) for name, value in globals.items() if name in words)
 
@@ -98,22 +98,24 @@ def is_closed(block: BlockSpec) -> bool:
     return block.is_imported or library.owns(block.span.source)
 
 
-def _all_words(block: BlockSpec, blocks: Mapping[str, BlockSpec]) -> frozenset[str]:
+def _all_words(name: str, block: BlockSpec, blocks: Mapping[str, BlockSpec]) -> frozenset[str]:
     """Every word in a block and in the blocks that it mentions, of those that see the parameters of the spec.
 
     A ``$`` may mention any.
     """
     found: set[str] = set()
-    waiting, seen = [block], {id(block)}
+    waiting, seen = [(name, block)], {id(block)}
     while waiting:
-        current = waiting.pop()
+        around, current = waiting.pop()
         for text in texts_in(current):
             words = WORD.findall(text)
             if not is_closed(current):
                 found.update(words)
-            for name in blocks if text.startswith("$") else words:
-                for mentioned in (blocks.get(name), library.find(name)):
-                    if mentioned is not None and id(mentioned) not in seen:
-                        seen.add(id(mentioned))
-                        waiting.append(mentioned)
+            words += [text] if "." in text else []  # a block with a prefix
+            for word in blocks if text.startswith("$") else words:
+                for name in {word, block_meant(blocks, word, around) or word}:
+                    for mentioned in (blocks.get(name), library.find(name)):
+                        if mentioned is not None and id(mentioned) not in seen:
+                            seen.add(id(mentioned))
+                            waiting.append((name, mentioned))
     return frozenset(found)

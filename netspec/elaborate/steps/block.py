@@ -239,7 +239,8 @@ def expand(
     name: str,
 ) -> Level:
     """A block's body as a level, for these arguments and inputs; its expressions see ``scope``."""
-    builder = LevelBuilder("block", key, block.span, caller.path_of(name), caller=caller)
+    title = key.rpartition(".")[2]  # without the prefix that its file is imported under
+    builder = LevelBuilder("block", title, block.span, caller.path_of(name), caller=caller)
     formal = {name: replace(value) for name, value in inputs.items()}
     builder.declared = [(value, value, name) for name, value in formal.items()]
     builder.names = {**dict.fromkeys(block.formal, ABSENT), **formal}

@@ -13,23 +13,38 @@ from netspec.elaborate.steps.op import run_op
 from netspec.expressions import UNKNOWN_VALUE
 from netspec.graph import Value
 from netspec.ops import OPS
-from netspec.spec import CallStep
+from netspec.spec import CallStep, block_meant
 
 
 @elaborates(CallStep)
 def elaborate(context: Context, frame: Frame, step: CallStep, prev: Value | None, default_name: str | None) -> Value:
     key = step.key.text
     own = not library.owns(step.span.source)  # a block of the library sees none of the spec's, unless it is given
+    around = context.calling[-1][0] if context.calling else ""
+    name = block_meant(context.blocks, key, around)
     if key.startswith("$"):
+        around = written_in(context, frame, key[1:])
         key, own = dispatched(context, frame, step, key[1:]), True
-    if own and key in context.blocks:
-        return run_block(context, frame, step, key, context.blocks[key], prev, default_name)
+        name = block_meant(context.blocks, key, around) or block_meant(context.blocks, key, "")
+    if own and name is not None:
+        return run_block(context, frame, step, name, context.blocks[name], prev, default_name)
     if key in OPS:
         return run_op(context, frame, step, OPS[key], prev, default_name)
     standard = library.find(key)
     if standard is not None:
         return run_block(context, frame, step, key, standard, prev, default_name)
     raise unknown_op(context.reader, step, key, context.blocks, frame.env)
+
+
+def written_in(context: Context, frame: Frame, parameter: str) -> str:
+    """Return the block that gives a parameter its value: its own one by a default, or the one that calls that."""
+    if not context.calling:
+        return ""
+    around, block = context.calling[-1]
+    declared = block.params.get(parameter)
+    if declared is not None and frame.env.origins.get(parameter) is declared.default:
+        return around
+    return context.calling[-2][0] if len(context.calling) > 1 else ""
 
 
 def dispatched(context: Context, frame: Frame, step: CallStep, parameter: str) -> str:

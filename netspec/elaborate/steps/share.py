@@ -16,6 +16,7 @@ from netspec.elaborate.reading.values import AlreadyReported
 from netspec.elaborate.state.levels import UNKNOWN, LevelBuilder
 from netspec.graph import Call, Level, Node, Step, Value, walk
 from netspec.ops import OPS, ForwardCall
+from netspec.spec import block_meant
 from netspec.spec.reading import Source, StepReference, keyword
 from netspec.spec.steps import CallStep, NamedStructure
 from netspec.spec.steps import Step as Written
@@ -105,7 +106,8 @@ def rewritten(context: Context, frame: Frame, step: Share, source: Any) -> Writt
     """The shared step as it would be written here: under its own name, reading what ``share`` says."""
     if isinstance(source, CallStep):
         called = source.key.text
-        block = context.blocks.get(called) or (None if called in OPS else library.find(called))
+        name = block_meant(context.blocks, called, context.calling[-1][0] if context.calling else "")
+        block = context.blocks[name] if name else (None if called in OPS else library.find(called))
         inputs = {*(block.formal if block is not None else OPS[called].ports if called in OPS else ()), "tie"}
         kept = {key: entry for key, entry in source.arguments.items() if key not in inputs}
         return replace(source, name=step.name, state_key=step.state_key, source=step.source, arguments=kept)

@@ -82,20 +82,23 @@ RECIPE_KEYS = (
 )
 """The keys of ``train`` that have a definition of their own, of their name."""
 
+IMPORTS = named(TEXT)
+BLOCK_NAME: Json = {"type": "string", "pattern": r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$"}
+
 HOLDS: Mapping[type[Form], Mapping[str, Json]] = {
     Spec: {
         "netspec": {"const": VERSION},
         "name": NAME_TEXT,
         "doc": TEXT,
         "extends": TEXT,
-        "import": TEXTS,
+        "import": any_of(IMPORTS, {"type": "array", "items": any_of(TEXT, IMPORTS)}),
         "params": PARAMS,
         "let": LOCALS,
         "require": TESTS,
         "variants": named(definition("variant")),
         "dims": named(definition("dim")),
         "inputs": {**named(definition("input")), "minProperties": 1},
-        "blocks": named(definition("block")),
+        "blocks": {"type": "object", "propertyNames": BLOCK_NAME, "additionalProperties": definition("block")},
         "networks": named({"type": "object"}),
         "network": BODY,
         "outputs": OUTPUTS,
