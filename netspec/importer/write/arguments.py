@@ -1,0 +1,52 @@
+"""The arguments of a call as a spec writes them: those that are not defaults, a lone one without its name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from netspec.dims import Dim
+from netspec.importer.write.phrases import BlockPhrase, Formula
+from netspec.importer.write.sizes import spell_size
+from netspec.ops import OPS, Op
+from netspec.ops.core.arguments import text_rule
+
+
+def op_arguments(kind: type[Op], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an op's arguments in the order of its class, without those that are its defaults."""
+    return {
+        name: _spelled(arguments[name], text_rule(kind, name).any)
+        for name, field in kind.model_fields.items()
+        if name in arguments and not _same(arguments[name], field.default)
+    }
+
+
+def block_arguments(block: BlockPhrase, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a block's arguments in the order of its parameters."""
+    return {
+        name: _spelled(arguments[name], type_or_default == "str")
+        for name, type_or_default in block.params.items()
+        if name in arguments and not _same(arguments[name], type_or_default)
+    }
+
+
+def main_argument(word: str, block: BlockPhrase | None) -> str | None:
+    """Return the argument that a lone value goes to."""
+    return next(iter(block.params), None) if block is not None else OPS[word].main
+
+
+def _same(value: Any, default: Any) -> bool:
+    return bool(type(value) is type(default) and value == default)
+
+
+def _spelled(value: Any, any_text: bool = False) -> Any:
+    """Return a value of plain YAML; an expression where any text is taken as it stands is put in braces."""
+    if isinstance(value, Formula):
+        return f"{{{value}}}" if any_text else value
+    if isinstance(value, str):
+        return value.replace("{", "{{").replace("}", "}}") if any_text else value
+    if isinstance(value, Dim):
+        return spell_size(value)
+    if isinstance(value, Mapping):
+        return {name: _spelled(each) for name, each in value.items()}
+    return [_spelled(each) for each in value] if isinstance(value, (list, tuple)) else value

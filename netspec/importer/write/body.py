@@ -1,0 +1,279 @@
+"""Bodies: phrases as the steps of a spec, in plain lists and mappings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from netspec.importer.write.arguments import block_arguments, main_argument, op_arguments
+from netspec.importer.write.layout import Steps
+from netspec.importer.write.naming import Namer, final_wires
+from netspec.importer.write.phrases import (
+    BlockPhrase,
+    CallPhrase,
+    Formula,
+    GroupPhrase,
+    LoopPhrase,
+    NumberedName,
+    ParallelPhrase,
+    Phrase,
+    ResidualPhrase,
+    SharePhrase,
+    SidePhrase,
+    Wire,
+)
+from netspec.importer.write.rooms import Room, label_text
+from netspec.ops import OPS
+from netspec.spec import STEP_NAME
+
+Prev = Wire | None
+Said = tuple[str, Any]
+"""A step: its word, and what stands under it (``None`` for nothing)."""
+
+
+class BodyWriter:
+    """Writes the bodies of the network and of the blocks."""
+
+    def __init__(self, namer: Namer):
+        self.namer = namer
+        self.loops: tuple[str, ...] = ()  # the indices of the loops that the level at hand is unrolled in
+
+    def write(self, phrases: Sequence[Phrase], prev: Prev, room: Room) -> Steps:
+        """Return the steps of a body, which begins behind ``prev``."""
+        steps = Steps()
+        if prev in self.namer.anchors and self.namer.anchors[prev][1] is room and prev in self.namer.entries:
+            self._anchor(prev, room, steps)
+        for phrase in phrases:
+            self.namer.homes[phrase] = room, self.loops
+            word, said = WRITERS[type(phrase)](self, phrase, prev, room)
+            steps.append(word if said in (None, {}) else {word: said})
+            for wire in phrase.makes:
+                if wire in self.namer.anchors:
+                    self._anchor(wire, room, steps)
+            prev = after(phrase, prev)
+        return steps
+
+    def _anchor(self, wire: Wire, room: Room, steps: Steps) -> None:
+        """Write a step that passes a wire on, under the name by which others read it."""
+        name, _ = self.namer.anchors[wire]
+        self.namer.anchors[wire] = name, room
+        steps.append({"identity": {"name": name}})
+        room.count += 1
+
+    def labelled(self, phrase: Phrase, room: Room) -> dict[str, Any]:
+        """Return the name of a step as it is to be written, and count it."""
+        position, name = str(room.count), phrase.name
+        room.count += 1
+        self.namer.positions[phrase] = position
+        if name == "":
+            if position not in room.taken or self.loops:
+                return {}
+            name = phrase.name = self.namer.fresh(phrase, room)
+        if isinstance(name, NumberedName):
+            follows = name.prefix == name.suffix == "" and name.at(0) == position and name.step == room.stride
+            return {} if follows else {"name": Formula(name.template)}
+        if name == position and not self.loops:
+            return {}
+        return {"name": name} if isinstance(name, Formula) or STEP_NAME.match(name) else {"state_key": name}
+
+    def source(self, wire: Wire | None, prev: Prev, room: Room) -> dict[str, Any]:
+        """Return the `from` of a structure that reads one value."""
+        return {} if wire is prev or wire is None else {"from": self.namer.reference(wire, room)}
+
+    def call(self, phrase: CallPhrase, prev: Prev, room: Room) -> Said:
+        """Write a call of an op or of a block."""
+        block, name = phrase.block, self.labelled(phrase, room)
+        reads = self._block_reads(phrase, block, prev, room) if block else self._op_reads(phrase, prev, room)
+        word = block.name if block is not None else phrase.word
+        arguments = block_arguments(block, phrase.arguments) if block else op_arguments(OPS[word], phrase.arguments)
+        if phrase.keys:
+            name = {"state_key": dict(phrase.keys)}
+        ties = {"tie": dict(phrase.tied)} if phrase.tied else {}
+        said = {**name, **reads, **arguments, **ties}
+        only = next(iter(said.values())) if [*said] == [main_argument(word, block)] else None
+        return word, said if only is None or isinstance(only, dict) else only
+
+    def _op_reads(self, phrase: CallPhrase, prev: Prev, room: Room) -> dict[str, Any]:
+        """Return the `from` of an op, or its ports by name."""
+        kind, reads = OPS[phrase.word], phrase.reads
+        if kind.variadic:
+            names = [self._name(wire, prev, room) for wire in reads]
+            return {"from": names} if len(reads) > 1 else {}
+        if not kind.ports or (len(reads) == 1 and reads[0] is prev):
+            return {}
+        if len([wire for wire in reads if wire is not None]) == 1 and reads[0] is not None:
+            return {"from": self._name(reads[0], prev, room)}
+        given = [(port, wire) for port, wire in zip(kind.ports, reads) if wire is not None]
+        if any(port in kind.model_fields for port, _ in given):
+            return {"from": [self._name(wire, prev, room) for _, wire in given]}
+        if given and given[0] == (kind.ports[0], prev):
+            given = given[1:]
+        return {port: self._name(wire, prev, room) for port, wire in given}
+
+    def _block_reads(self, phrase: CallPhrase, block: BlockPhrase, prev: Prev, room: Room) -> dict[str, Any]:
+        given = [(name, wire) for name, wire in zip(block.inputs, phrase.reads) if wire is not None]
+        if given and given[0][1] is prev:
+            given = given[1:]
+        elif len(given) == 1:
+            return {"from": self._name(given[0][1], prev, room)}
+        return {name: self._name(wire, prev, room) for name, wire in given}
+
+    def _name(self, wire: Wire | None, prev: Prev, room: Room) -> str:
+        assert wire is not None
+        return "prev" if wire is prev else self.namer.reference(wire, room)
+
+    def share(self, phrase: SharePhrase, prev: Prev, room: Room) -> Said:
+        """Write another step's module once more."""
+        name = self.labelled(phrase, room)
+        step = phrase.original.removeprefix(f"{room.path}." if room.path else "")
+        names = [self._name(wire, prev, room) for wire in phrase.reads]
+        reads = {} if names in (["prev"], []) else {"from": names[0] if len(names) == 1 else names}
+        said = {"step": step, **name, **reads}
+        return "share", step if [*said] == ["step"] else said
+
+    def group(self, phrase: GroupPhrase, prev: Prev, room: Room) -> Said:
+        """Write a level in its place."""
+        name = self.labelled(phrase, room)
+        inner = room.child(label_text(phrase.name) or self.namer.positions[phrase], phrase.body)
+        inner.entered = {inside: outside for inside, outside in zip(phrase.takes, phrase.reads) if outside is not None}
+        main = next((at for at, wire in enumerate(phrase.reads) if wire is prev), 0)
+        source = self.source(phrase.reads[main], prev, room) if phrase.reads else {}
+        body = self._inside(phrase.body, phrase.takes[main] if phrase.takes else None, inner)
+        return "sequential", {**name, **source, "body": body} if name or source else body
+
+    def _inside(self, body: Sequence[Phrase], prev: Prev, room: Room) -> Steps:
+        """Write the body of a level, which has names of its own in each iteration of the loops around it."""
+        loops, self.loops = self.loops, ()
+        made = self.write(body, prev, room)
+        self.loops = loops
+        return made
+
+    def residual(self, phrase: ResidualPhrase, prev: Prev, room: Room) -> Said:
+        """Write a residual, whose steps are those of the level that it stands in."""
+        source = self.source(phrase.reads[0], prev, room)
+        said: dict[str, Any] = {"body": self._ending(phrase.body, phrase.result, phrase.reads[0], room)}
+        if phrase.around:
+            counted = room.count
+            said[phrase.around] = self.write(phrase.other, phrase.reads[0], room)
+            room.count = counted if phrase.around == "projection" else room.count
+        said |= {"merge": phrase.merge} if phrase.merge != "add" else {}
+        return "residual", {**source, **said} if source or len(said) > 1 else said["body"]
+
+    def _ending(self, phrases: Sequence[Phrase], result: Wire | None, prev: Prev, room: Room) -> Steps:
+        steps = self.write(phrases, prev, room)
+        last = final_wires(phrases[-1]) if phrases else [prev]
+        if result is not None and result not in last:
+            steps.append({"identity": {"from": self.namer.reference(result, room)}})
+            room.count += 1
+        return steps
+
+    def parallel(self, phrase: ParallelPhrase, prev: Prev, room: Room) -> Said:
+        """Write branches, each of which is a level unless it is one step."""
+        said: dict[str, Any] = self.source(phrase.reads[0], prev, room)
+        branches: dict[str, Any] = {}
+        for branch in phrase.branches:
+            if [each.name for each in branch.body] == [branch.name]:
+                (only,) = branch.body
+                self.namer.homes[only] = room, self.loops
+                kept, only.name = only.name, str(room.count)
+                word, inner = WRITERS[type(only)](self, only, phrase.reads[0], room)
+                only.name = kept
+                branches[branch.name] = Steps([word if inner in (None, {}) else {word: inner}])
+                continue
+            room.count += bool(branch.body)
+            inner_room = room.child(branch.name, branch.body)
+            branches[branch.name] = self._inside(branch.body, phrase.reads[0], inner_room)
+        dim = {"dim": phrase.dim} if phrase.dim not in (None, 1 if phrase.merge == "concat" else 0) else {}
+        return "parallel", {**said, "branches": branches, "merge": phrase.merge, **dim}
+
+    def side(self, phrase: SidePhrase, prev: Prev, room: Room) -> Said:
+        """Write steps that the main path goes past."""
+        source = self.source(phrase.reads[0] if phrase.reads else None, prev, room)
+        body = self.write(phrase.body, phrase.reads[0] if phrase.reads else prev, room)
+        return "side", {**source, "body": body} if source else body
+
+    def loop(self, phrase: LoopPhrase, prev: Prev, room: Room) -> Said:
+        """Write a loop; with a name it is a level, and each iteration is one in it."""
+        source = self.source(phrase.reads[0] if phrase.reads else None, prev, room)
+        name: dict[str, Any] = {}
+        if phrase.name:
+            name = self.labelled(phrase, room)
+            inner = room.child(label_text(phrase.name), ()).child("0", phrase.body)
+            body = self._iteration(phrase, inner)
+        else:
+            body = self._unrolled(phrase, room)
+        index = {"index": phrase.index} if mentions(body, phrase.index) else {}
+        if phrase.columns:
+            return "for", {**name, **source, "each": phrase.columns, **index, "body": body}
+        return "repeat", {**name, **source, "count": phrase.count, **index, "body": body}
+
+    def _iteration(self, phrase: LoopPhrase, room: Room) -> Steps:
+        """Write an iteration that is a level; a lone step without a name is the iteration itself."""
+        if phrase.entry is not None:
+            self.namer.entries[phrase.entry] = room, ()
+        return self._inside(phrase.body, phrase.entry, room)
+
+    def _unrolled(self, phrase: LoopPhrase, room: Room) -> Steps:
+        """Write an iteration whose steps are those of the level that the loop stands in."""
+        self.loops = (*self.loops, phrase.index)
+        if phrase.entry is not None:
+            self.namer.entries[phrase.entry] = room, self.loops
+        first, stride = room.count, room.stride
+        room.stride = steps_of(phrase.body)
+        body = self.write(phrase.body, phrase.entry, room)
+        room.stride = stride
+        self.loops = self.loops[:-1]
+        room.count = first + (room.count - first) * phrase.turns
+        return body
+
+
+WRITERS: dict[type[Phrase], Callable[[BodyWriter, Any, Prev, Room], Said]] = {
+    CallPhrase: BodyWriter.call,
+    SharePhrase: BodyWriter.share,
+    GroupPhrase: BodyWriter.group,
+    ResidualPhrase: BodyWriter.residual,
+    ParallelPhrase: BodyWriter.parallel,
+    SidePhrase: BodyWriter.side,
+    LoopPhrase: BodyWriter.loop,
+}
+
+
+def after(phrase: Phrase, prev: Prev) -> Prev:
+    """Return what the step after a step reads as ``prev``."""
+    if isinstance(phrase, SidePhrase):
+        return prev
+    return next(iter(final_wires(phrase)), None)
+
+
+def mentions(said: Any, index: str) -> bool:
+    """Return whether expressions in a body read the index of its loop."""
+    if isinstance(said, dict):
+        return any(mentions(each, index) for each in said.values())
+    if isinstance(said, (list, tuple)):
+        return any(mentions(each, index) for each in said)
+    if not isinstance(said, str):
+        return False
+    return names_in(said, index)
+
+
+def names_in(text: str, name: str) -> bool:
+    """Return whether a name is a word of a text."""
+    return re.search(rf"(?<![\w.]){name}(?!\w)", text) is not None
+
+
+def steps_of(phrases: Sequence[Phrase]) -> int:
+    """Return how many names the steps take in their level."""
+    count = 0
+    for phrase in phrases:
+        if isinstance(phrase, ResidualPhrase):
+            count += steps_of(phrase.body) + (steps_of(phrase.other) if phrase.around == "shortcut" else 0)
+        elif isinstance(phrase, ParallelPhrase):
+            count += sum(bool(branch.body) for branch in phrase.branches)
+        elif isinstance(phrase, SidePhrase):
+            count += steps_of(phrase.body)
+        elif isinstance(phrase, LoopPhrase) and not phrase.name:
+            count += phrase.turns * steps_of(phrase.body)
+        else:
+            count += 1
+    return count

@@ -1,0 +1,181 @@
+"""The steps of a spec as they are going to be written, with values for wires, before names and references are chosen.
+
+A phrase is a step: a call of an op or a block, or a structure around other phrases. What runs between them are
+``Wire``s, compared by identity, so that phrases can be moved, joined and replaced; ``write`` finds out which of them
+are `prev`, and gives a name to what must be referred to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+from typing import Any, NamedTuple
+
+from netspec.dataclass import dataclass
+from netspec.dims import Size
+from netspec.ops.core.tensors import Tensor
+
+
+class Formula(str):
+    """An expression, as against a text that stands for itself."""
+
+    __slots__ = ()
+
+
+class NumberedName(NamedTuple):
+    """The names of a step in a loop: ``prefix``, a number that grows by ``step``, ``suffix``.
+
+    ``letter`` is the loop's index.
+    """
+
+    prefix: str
+    start: int
+    step: int
+    suffix: str
+    letter: str
+
+    def at(self, iteration: int) -> str:
+        """Return the name in one iteration, counted from 0."""
+        return f"{self.prefix}{self.start + self.step * iteration}{self.suffix}"
+
+    @property
+    def template(self) -> str:
+        """The name as a loop writes it: ``layer{i + 1}``."""
+        scaled = self.letter if self.step == 1 else f"{self.step} * {self.letter}"
+        return f"{self.prefix}{{{scaled}{f' + {self.start}' if self.start else ''}}}{self.suffix}"
+
+
+StepLabel = str | NumberedName
+"""The name of a step, empty where it has none, or those that it has in the iterations of the loop around it."""
+
+
+class Wire:
+    """One tensor inside a level; compared by identity. ``maker`` is the step that makes it, as its output ``port``."""
+
+    __slots__ = ("maker", "port", "tensor")
+
+    def __init__(self, tensor: Tensor, maker: Phrase | None = None, port: int = 0):
+        self.tensor, self.maker, self.port = tensor, maker, port
+
+
+@dataclass(eq=False)
+class Phrase:
+    """A step. ``keyed`` says that keys of the ``state_dict`` depend on its name."""
+
+    name: StepLabel = ""
+    keyed: bool = False
+    reads: list[Wire | None] = field(default_factory=list)
+    makes: list[Wire] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class CallPhrase(Phrase):
+    """A call of an op, or of ``block``. ``ports`` names what an op makes; ``keys`` and ``tied`` are an ``OpNode``'s."""
+
+    word: str = ""
+    ports: tuple[str, ...] = ()
+    arguments: dict[str, Any] = field(default_factory=dict)
+    keys: Mapping[str, str] = field(default_factory=dict)
+    tied: Mapping[str, str] = field(default_factory=dict)
+    block: BlockPhrase | None = None
+
+
+@dataclass(eq=False)
+class SharePhrase(Phrase):
+    """The module of an earlier step once more: ``original`` is its path in the whole network."""
+
+    original: str = ""
+
+
+@dataclass(eq=False)
+class GroupPhrase(Phrase):
+    """A level of its own, written in its place. ``takes`` are its inputs inside, ``results`` what it gives."""
+
+    takes: list[Wire] = field(default_factory=list)
+    body: list[Phrase] = field(default_factory=list)
+    results: list[Wire] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class ResidualPhrase(Phrase):
+    """A merge of the value read, or of what ``other`` makes of it, and ``result``, which ``body`` makes of it.
+
+    ``around`` says how ``other`` is built: as ``projection`` or as ``shortcut``.
+    """
+
+    body: list[Phrase] = field(default_factory=list)
+    result: Wire | None = None
+    other: list[Phrase] = field(default_factory=list)
+    around: str = ""
+    merge: str = "add"
+
+
+@dataclass(eq=False)
+class BranchPhrase:
+    """A branch of a ``parallel``: an empty body passes on what is read."""
+
+    name: str
+    body: list[Phrase]
+    result: Wire
+
+
+@dataclass(eq=False)
+class ParallelPhrase(Phrase):
+    """Branches that read one value, merged."""
+
+    branches: list[BranchPhrase] = field(default_factory=list)
+    merge: str = "concat"
+    dim: int | None = None
+
+
+@dataclass(eq=False)
+class SidePhrase(Phrase):
+    """Steps that the main path goes past."""
+
+    body: list[Phrase] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class LoopPhrase(Phrase):
+    """The body once for each of ``count`` rows of ``columns``; each iteration reads what the one before has made.
+
+    ``body`` is the first iteration's, with formulas in the place of what changes; it reads ``entry`` and makes
+    ``result``. ``makes`` has what the last iteration makes. With a name it is a level with the iterations as levels.
+    """
+
+    index: str = "i"
+    count: Any = 1
+    turns: int = 1
+    columns: dict[str, Any] = field(default_factory=dict)
+    body: list[Phrase] = field(default_factory=list)
+    entry: Wire | None = None
+    result: Wire | None = None
+
+
+@dataclass(eq=False)
+class BlockPhrase:
+    """A block: ``params`` with their types or defaults, and its level."""
+
+    name: str
+    params: dict[str, Any] = field(default_factory=dict)
+    inputs: tuple[str, ...] = ("input",)
+    takes: list[Wire] = field(default_factory=list)
+    body: list[Phrase] = field(default_factory=list)
+    results: list[Wire] = field(default_factory=list)
+    doc: str = ""
+
+
+@dataclass(eq=False)
+class SpecPhrase:
+    """A whole spec."""
+
+    name: str
+    doc: str = ""
+    params: dict[str, Any] = field(default_factory=dict)
+    sizes: Mapping[str, Size] = field(default_factory=dict)
+    inputs: dict[str, Wire] = field(default_factory=dict)
+    below: Mapping[str, int] = field(default_factory=dict)
+    blocks: list[BlockPhrase] = field(default_factory=list)
+    body: list[Phrase] = field(default_factory=list)
+    outputs: dict[str, Wire] = field(default_factory=dict)
+    expect: Mapping[str, int] = field(default_factory=dict)

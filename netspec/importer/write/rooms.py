@@ -1,0 +1,108 @@
+"""The levels of the text while it is written: which names are taken, and what a wire is called from where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from netspec.elaborate.building.reserved import why_reserved
+from netspec.importer.write.phrases import (
+    CallPhrase,
+    Formula,
+    GroupPhrase,
+    LoopPhrase,
+    NumberedName,
+    ParallelPhrase,
+    Phrase,
+    ResidualPhrase,
+    SidePhrase,
+    StepLabel,
+    Wire,
+)
+
+
+class Room:
+    """A level in the text. ``path`` is its own in the whole network, ``formal`` the names of its declared inputs.
+
+    ``count`` is the number of names that its steps have taken, ``stride`` that of an iteration of the loop at hand;
+    ``entered`` has, for its inputs, the wires around it.
+    """
+
+    def __init__(self, parent: Room | None, path: str, formal: dict[Wire, str], taken: set[str]):
+        self.parent, self.path, self.formal, self.taken = parent, path, formal, taken
+        self.entered: dict[Wire, Wire] = {}
+        self.count = 0
+        self.stride = 0
+
+    def child(self, name: str, phrases: Iterable[Phrase]) -> Room:
+        """Return the room of a level inside this one."""
+        return Room(self, f"{self.path}.{name}" if self.path else name, {}, taken_in(phrases))
+
+    def around(self) -> Iterator[Room]:
+        """Yield the room and those that it stands in."""
+        room: Room | None = self
+        while room is not None:
+            yield room
+            room = room.parent
+
+
+def phrases_in(phrases: Iterable[Phrase]) -> Iterator[Phrase]:
+    """Yield phrases, and those in their structures that stand in the same level."""
+    for phrase in phrases:
+        yield phrase
+        if isinstance(phrase, ResidualPhrase):
+            yield from phrases_in(phrase.body)
+            yield from phrases_in(phrase.other)
+        elif isinstance(phrase, (SidePhrase, LoopPhrase)) and not phrase.name:
+            yield from phrases_in(phrase.body)
+
+
+def everything_in(phrases: Iterable[Phrase]) -> Iterator[Phrase]:
+    """Yield phrases, and those in their structures and levels."""
+    for phrase in phrases:
+        yield phrase
+        if isinstance(phrase, ResidualPhrase):
+            yield from everything_in(phrase.body)
+            yield from everything_in(phrase.other)
+        elif isinstance(phrase, ParallelPhrase):
+            for branch in phrase.branches:
+                yield from everything_in(branch.body)
+        elif isinstance(phrase, (SidePhrase, LoopPhrase, GroupPhrase)):
+            yield from everything_in(phrase.body)
+
+
+def taken_in(phrases: Iterable[Phrase]) -> set[str]:
+    """Return the names that the steps of a level have, in whatever iteration."""
+    taken: set[str] = set()
+    for phrase in phrases_in(phrases):
+        if isinstance(phrase.name, NumberedName):
+            taken.add(phrase.name.template)
+        elif phrase.name:
+            taken.add(phrase.name)
+        if isinstance(phrase, ParallelPhrase):
+            taken.update(branch.name for branch in phrase.branches)
+    return taken
+
+
+def label_text(name: StepLabel) -> str:
+    """Return a name as a reference writes it in the same iteration."""
+    return name.template if isinstance(name, NumberedName) else name
+
+
+def word_of(phrase: Phrase) -> str:
+    """Return a name that tells what a step does, without a number."""
+    if isinstance(phrase, CallPhrase):
+        return phrase.block.name if phrase.block is not None else phrase.word
+    return "x"
+
+
+def fresh_name(word: str, taken: Iterable[str], loops: tuple[str, ...]) -> StepLabel:
+    """Return a name that none of ``taken`` is, a template in the loops with these indices."""
+    base = word if why_reserved(word) is None else f"{word}_"
+    known = {*taken}
+    number = 0
+    while True:
+        stem = f"{base}_{number}" if number else base
+        name = Formula(stem + "_".join(f"{{{index}}}" for index in loops)) if loops else stem
+        if name not in known:
+            return name
+        number += 1
