@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from netspec.dataclass import dataclass
@@ -56,8 +57,12 @@ def check_expectation(spec: Spec, variant: str | None, graph: Graph, report: Rep
     if expect is None:
         return
     reader = Reader(report)
-    symbols = {name: Dim.symbol(name) for name in graph.sizes}
-    env = with_locals(reader, spec.let, Scope({**graph.parameters, **symbols}))
+
+    @cache
+    def env() -> Scope:  # most facts are plain numbers
+        symbols = {name: Dim.symbol(name) for name in graph.sizes}
+        return with_locals(reader, spec.let, Scope({**graph.parameters, **symbols}))
+
     params = graph.body.parameter_count
     macs = count_macs(graph) if expect.macs is not None else 0
     for written, fact in (
@@ -77,7 +82,7 @@ def check_expectation(spec: Spec, variant: str | None, graph: Graph, report: Rep
             continue
         shape = graph.outputs[name].value.shape
         try:
-            wanted = tuple(reader.items(node, env, "a shape"))
+            wanted = tuple(reader.items(node, env(), "a shape"))
             if not all(isinstance(size, (int, Dim)) and not isinstance(size, bool) for size in wanted):
                 help = "write numbers and the names of dimensions: `[N, 1000]`"
                 raise reader.error("bad-value", "a shape must be a list of sizes", node.span, help=help)
@@ -151,7 +156,7 @@ def _heaviest(fact: Fact) -> tuple[str, ...]:
     )
 
 
-def _check_count(reader: Reader, written: Written, fact: Fact, name: str, env: dict[str, Any]) -> None:
+def _check_count(reader: Reader, written: Written, fact: Fact, name: str, env: Callable[[], Scope]) -> None:
     found, are = fact.found, f"{name}: {fact.what.format(fact.found)}"
     try:
         if not isinstance(written, MapNode):
@@ -173,7 +178,7 @@ def _check_count(reader: Reader, written: Written, fact: Fact, name: str, env: d
         pass
 
 
-def _count(reader: Reader, node: Written, env: dict[str, Any], of_bytes: bool) -> int:
+def _count(reader: Reader, node: Written, env: Callable[[], Scope], of_bytes: bool) -> int:
     """A count, which may carry a unit: ``61_706``, ``12M``, ``1.8 G``; of bytes ``50MB``, ``48 MiB``."""
     if isinstance(node, ScalarNode):
         found = quantity(node.text, of_bytes)
@@ -185,4 +190,4 @@ def _count(reader: Reader, node: Written, env: dict[str, Any], of_bytes: bool) -
         if WITH_UNIT.match(node.text):
             units = f"the units of bytes are {UNITS}" if of_bytes else "the units of a count are k, M, G and T"
             raise reader.error("bad-value", f"`{clipped(node.text)}` has an unknown unit", node.span, help=units)
-    return reader.integer(node, env, "bytes" if of_bytes else "a count")
+    return reader.integer(node, env(), "bytes" if of_bytes else "a count")

@@ -12,7 +12,7 @@ from pathlib import PurePath
 
 from netspec import library
 from netspec.diagnostics import Diagnostic, Label, Source, Span
-from netspec.graph import Call, Graph, Level, Step, Value, parameter_count, walk
+from netspec.graph import Call, Graph, Level, Step, Value, levels_in, parameter_count, walk
 from netspec.spec import Spec
 from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
 
@@ -58,6 +58,10 @@ class Reading:
         self.lives: dict[Level, set[Step]] = {}
         self.wanted: dict[Level, set[int]] = {}
         self.read: set[Value] = set()
+        if not graph.body.lends:  # all else that nothing reads has been left out
+            self.lives = {level: {*level.steps} for level in levels_in(graph.body) if level.unread}
+            self.read = {*graph.body.uses}
+            return
         nodes = walk(graph.body) if graph.body.has_ties else ()
         self.tied = {target for _, step, _ in nodes for target in tied_to(step)}
         self._mark(graph.body, set(range(len(graph.body.outputs))), "")
@@ -96,23 +100,25 @@ def tied_to(step: Step) -> Iterator[str]:
 
 def unread_steps(readings: Iterable[Reading], foreign: Collection[Source]) -> Iterator[Diagnostic]:
     """Steps that no output of any graph depends on, and that no other step reads; ``foreign`` texts left out."""
-    useful: set[Place] = set()
     useless: dict[Place, tuple[Step, bool, bool]] = {}
-    settled: set[Level] = set()  # all of their steps are useful, as an earlier graph has shown
     for reading in readings:
         for level, live in reading.lives.items():
-            if level in settled:
-                continue
             if len(live) == len(level.steps) and not level.unread:
-                settled.add(level)
+                continue
             steps = (*level.steps, *level.unread)
             inside = {value for step in steps for value in step.inputs}
             for step in steps if level.span.source not in foreign else ():
-                place = step.span.order
-                if step in live:
-                    useful.add(place)
-                else:
-                    useless.setdefault(place, (step, bool(inside & {*step.outputs}), step in level.unread))
+                if step not in live:
+                    is_read = bool(inside & {*step.outputs})
+                    useless.setdefault(step.span.order, (step, is_read, step in level.unread))
+    if not useless:
+        return
+    useful = {
+        step.span.order
+        for reading in readings
+        for level in levels_in(reading.graph.body)
+        for step in reading.lives.get(level, level.steps if not reading.graph.body.lends else ())
+    }
     for place, (step, is_read, left_out) in useless.items():
         if place not in useful and not is_read and not library.owns(step.span.source):
             yield _unread_step(step, left_out)

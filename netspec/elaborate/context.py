@@ -94,7 +94,7 @@ class Context:
 
     def advance(self, frame: Frame, step: Step, prev: Value | None) -> tuple[Frame, Value | None]:
         """Elaborate a step of a body; gives the place of the next one and the value before it."""
-        if not isinstance(step, Let):
+        if type(step) is not Let:
             return frame, self.step(frame, step, prev)
         env = with_shape(frame.env, prev)
         return frame.seeing(with_locals(self.reader, step.values, env, frame.env)), prev

@@ -10,7 +10,7 @@ from netspec.dims import Dim
 from netspec.elaborate import steps  # noqa: F401 (they register themselves)
 from netspec.elaborate.context import Context
 from netspec.elaborate.inputs import declared_sizes, read_bounds, read_inputs, read_ranges, symbol_names, with_absence
-from netspec.elaborate.names import check_block_names, check_names
+from netspec.elaborate.names import check_all_names
 from netspec.elaborate.network import Network, build_network
 from netspec.elaborate.parameters import Override, check_required, chosen_variant, parameter_values
 from netspec.elaborate.passes.draft import Draft
@@ -46,14 +46,14 @@ def elaborate(
     ``shared`` is what other elaborations of the same spec have worked out; this one adds to it. Raises ``SpecError``
     with everything that is wrong, and ``UsageError`` for a variant, a parameter or a dimension that does not exist.
     """
-    reader = Reader(report)
+    cache = shared or ElaborationCache()
+    reader = Reader(report, cache.values)
     chosen = chosen_variant(spec, variant)
     if chosen is not None:
         reader.trail = (f"variant {chosen.key.text} (line {chosen.key.span.line})",)
-    check_block_names(spec, reader)
-    check_names(spec, reader)
+    check_all_names(spec, reader, cache.named)
     parameters = parameter_values(spec, reader, chosen, overrides or {})
-    context = new_context(spec, reader, parameters, sizes or {}, limits or Limits(), shared or ElaborationCache())
+    context = new_context(spec, reader, parameters, sizes or {}, limits or Limits(), cache)
     globals = context.globals
     inputs = with_absence(read_inputs(spec, reader, globals), context.requirements.empty)
     network = build_network(context, spec, variant or spec.name, inputs)

@@ -19,6 +19,16 @@ CONSTANTS = ("None", "True", "False")
 """Keywords of Python that look like classes."""
 
 
+def check_all_names(spec: Spec, reader: Reader, sound: set[Spec]) -> None:
+    """Report every name in a spec that is wrong in any variant, unless the spec is known to be ``sound``."""
+    if spec not in sound:
+        before = reader.report.count
+        check_block_names(spec, reader)
+        check_names(spec, reader)
+        if reader.report.count == before:
+            sound.add(spec)
+
+
 def check_names(spec: Spec, reader: Reader) -> None:
     """Report every call of something that does not exist, or with an argument that it does not have."""
     trail = reader.trail

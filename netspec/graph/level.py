@@ -237,6 +237,21 @@ class Level:
         return any(step.ties if isinstance(step, Node) else step.body.has_ties for step in self.steps)
 
     @cached_property
+    def lends(self) -> bool:
+        """Return whether the module of a step in the level, or a parameter, is another's."""
+        return self.has_ties or any(step.shares or (isinstance(step, Call) and step.body.lends) for step in self.steps)
+
+    @cached_property
+    def is_read(self) -> bool:
+        """Return whether all that is made in the level is read in it, or is one of its outputs."""
+        return all(
+            self.uses.keys() >= {*step.outputs} and step.body.is_read
+            if isinstance(step, Call)
+            else not self.uses.keys().isdisjoint(step.outputs)
+            for step in self.steps
+        )
+
+    @cached_property
     def uses(self) -> Mapping[Value, int]:
         """The number of times that each value is read within the level, as an output of the level too."""
         counts: dict[Value, int] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import field
 from typing import Annotated, Any, ClassVar, Union
 
 from netspec.dataclass import dataclass
@@ -44,12 +45,12 @@ class CallStep:
     freeze: Written | None = None
     init: Written | None = None
     state_key: ScalarNode | None = None
+    span: Span = field(init=False)
     is_level: ClassVar[bool] = True
     shareable: ClassVar[bool] = True
 
-    @property
-    def span(self) -> Span:
-        return self.key.span
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "span", self.key.span)
 
     @property
     def is_named(self) -> bool:

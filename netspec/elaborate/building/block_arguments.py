@@ -9,11 +9,11 @@ from netspec.diagnostics import Label
 from netspec.elaborate.context import Context
 from netspec.elaborate.messages.unknowns import unknown_parameter
 from netspec.elaborate.reading.arguments import Callee, read_arguments
+from netspec.elaborate.reading.keys import hashable, values_of
 from netspec.elaborate.reading.scope import Scope
 from netspec.elaborate.reading.values import AlreadyReported, Reader, bounded, declared_type, default_value
 from netspec.elaborate.state.cache import BlockArguments, is_closed
-from netspec.elaborate.state.calls import BlockCall, values_of
-from netspec.elaborate.state.levels import hashable
+from netspec.elaborate.state.calls import BlockCall
 from netspec.expressions import UNKNOWN_VALUE
 from netspec.spec import BlockSpec, CallStep, DeclaredParameter, Written
 from netspec.syntax import ScalarNode
@@ -74,14 +74,10 @@ def _default(
     before: Mapping[str, Any],
     origins: Mapping[str, Written],
 ) -> Any:
-    """Return a parameter's default, which may read those before it; one that reads nothing is checked once."""
-    reader, written = context.reader, parameter.default
-    if not isinstance(written, ScalarNode) or isinstance(written.value, str):
-        return default_value(reader, parameter, visible_to(context, block).extended(before, origins))
-    known = context.cache.defaults
-    if written not in known:
-        known[written] = default_value(reader, parameter, {})
-    return known[written]
+    """Return a parameter's default, which may read those before it."""
+    assert parameter.default is not None
+    scope = visible_to(context, block).extended(before, origins)
+    return context.reader.remembered(parameter.default, scope, lambda: default_value(context.reader, parameter, scope))
 
 
 def _callee(reader: Reader, step: CallStep, key: str, block: BlockSpec, env: Scope) -> Callee:

@@ -9,9 +9,9 @@ from typing import Any, Literal, TypeVar
 from netspec.diagnostics import Label, Span
 from netspec.dims import TooComplexError, pretty_shape
 from netspec.elaborate.context import Context, Frame
+from netspec.elaborate.reading.keys import hashable
 from netspec.elaborate.reading.scope import origin_labels, show
 from netspec.elaborate.reading.values import AlreadyReported
-from netspec.elaborate.state.levels import hashable
 from netspec.graph import Call, Node, Requirement, Value, arranged, parameter_count
 from netspec.ops import Op, ShapeError, Tensor
 from netspec.spec import Entry, Written

@@ -9,10 +9,10 @@ from netspec.elaborate.building.nodes import make_op
 from netspec.elaborate.context import Context
 from netspec.elaborate.messages.unknowns import unknown_op_argument
 from netspec.elaborate.reading.arguments import build, model_callee, read_arguments
+from netspec.elaborate.reading.keys import hashable, values_of
 from netspec.elaborate.reading.scope import Scope
 from netspec.elaborate.reading.values import AlreadyReported
-from netspec.elaborate.state.calls import OpCall, values_of
-from netspec.elaborate.state.levels import hashable
+from netspec.elaborate.state.calls import OpCall
 from netspec.ops import Op
 from netspec.spec import CallStep
 

@@ -23,10 +23,8 @@ class TieTarget(NamedTuple):
     shape: Shape
 
 
-def read_ties(context: Context, frame: Frame, entry: Entry | None) -> dict[str, TieTarget]:
+def read_ties(context: Context, frame: Frame, entry: Entry) -> dict[str, TieTarget]:
     """Return the parameters of a step that are another step's: ``tie: {weight: wte.weight}``."""
-    if entry is None:
-        return {}
     key, node = entry
     if not outermost(frame.builder).is_unique:
         help = "in a block, all copies would be tied to one parameter: tie them where the block is called"
@@ -75,9 +73,9 @@ def visible_parameters(level: LevelBuilder | None) -> Iterator[str]:
         level = level.parent
 
 
-def guard_ties(context: Context, node: Node, ties: Mapping[str, TieTarget], entry: Entry | None) -> None:
+def guard_ties(context: Context, node: Node, ties: Mapping[str, TieTarget], entry: Entry) -> None:
     """Guard: what is tied is a parameter of the step, of the same shape as the other."""
-    for name, target in entry[1].entries if entry is not None and isinstance(entry[1], MapNode) else ():
+    for name, target in entry[1].entries if isinstance(entry[1], MapNode) else ():
         own = node.parameters.get(name.text)
         if own is None:
             help = did_you_mean(name.text, node.parameters) or f"its parameters are {listed([*node.parameters])}"

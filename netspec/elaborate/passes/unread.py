@@ -17,6 +17,8 @@ def leave_out_unread(draft: Draft) -> None:
 
     A step stays whose module, or a parameter in it, is another's too.
     """
+    if draft.body.is_read:
+        return
     steps = [step for level in levels_in(draft.body) for step in level.steps]
     paths = {step.shares for step in steps} | {key for step in steps if isinstance(step, Node) for _, key in step.ties}
     lent = {name for path in paths for name in path.split(".")}

@@ -28,7 +28,7 @@ def with_locals(reader: Reader, written: Mapping[str, Entry], env: Scope, taken:
                 "duplicate-name", f"`{clipped(name)}` has a value already", key.span, help=help, secondary=label
             )
         try:
-            value = reader.with_words(node, made)
+            value = reader.remembered(node, made, lambda: reader.with_words(node, made))  # noqa: B023 (called at once)
             if value is None:
                 help = f"write a value: `{name}: 64`"
                 raise reader.error("wrong-type", f"the local `{clipped(name)}` has no value", key.span, help=help)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from netspec import library
 from netspec.diagnostics import Label, Report, Span, clipped, did_you_mean, nearest
 from netspec.dims import Dim
+from netspec.elaborate.reading.keys import values_of
 from netspec.elaborate.reading.scope import origin_labels, show
+from netspec.elaborate.reading.words import words_in
 from netspec.expressions import ExpressionError, UnknownError, parse, parse_template
 from netspec.ops import OPS
 from netspec.ops.core.arguments import TextRule
@@ -19,6 +21,7 @@ from netspec.spec import NAME, DeclaredParameter, Written, misfit
 from netspec.syntax import ListNode, MapNode, ScalarNode
 
 Env = Mapping[str, Any]
+Made = TypeVar("Made")
 
 EXPRESSION = TextRule(any=False, literal=frozenset())
 PLAIN_TEXT = TextRule(any=True, literal=frozenset())
@@ -46,10 +49,14 @@ class Through:
 
 
 class Reader:
-    """Evaluates written values, and reports what fails with the trail of the moment."""
+    """Evaluates written values, and reports what fails with the trail of the moment.
 
-    def __init__(self, report: Report):
+    ``known`` is what readers of the same spec remember.
+    """
+
+    def __init__(self, report: Report, known: dict[Any, Any] | None = None):
         self.report = report
+        self.known = {} if known is None else known
         self.trail: tuple[str, ...] = ()
         self.later: Mapping[str, Any] = {}
         self.caller: Span | None = None
@@ -167,6 +174,16 @@ class Reader:
                 made.append(item.text)
             else:
                 made.append(self.with_words(item, env))
+        return made
+
+    def remembered(self, node: Written, env: Env, read: Callable[[], Made]) -> Made:
+        """Return what ``read`` makes of a node, which is the same wherever the names in it have the same values."""
+        if node not in self.known:
+            self.known[node] = tuple(dict.fromkeys(words_in(node)))
+        key = node, values_of(self.known[node], env)
+        if key not in self.known:
+            self.known[key] = read()
+        made: Made = self.known[key]
         return made
 
     def typed(self, node: Written, env: Env, type: str, what: str, why: tuple[Label, ...] = ()) -> Any:

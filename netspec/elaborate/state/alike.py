@@ -12,7 +12,7 @@ from typing import Any
 
 from netspec.dataclass import dataclass
 from netspec.diagnostics import Span
-from netspec.elaborate.state.words import words_in
+from netspec.elaborate.reading.words import words_in
 from netspec.graph import Level, Node, Step, Value
 from netspec.ops import Op
 from netspec.spec import BlockSpec

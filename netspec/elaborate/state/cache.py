@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from netspec import library
+from netspec.elaborate.reading.keys import hashable
+from netspec.elaborate.reading.words import WORD, texts_in, words_in
 from netspec.elaborate.state.alike import Rate, rate_of
 from netspec.elaborate.state.calls import BlockCall, OpCall, block_call, op_call
-from netspec.elaborate.state.levels import Interned, hashable
-from netspec.elaborate.state.words import WORD, texts_in, words_in
+from netspec.elaborate.state.levels import Interned
 from netspec.graph import Level, Requirement
 from netspec.ops import Op, Tensor
 from netspec.spec import BlockSpec, CallStep, Spec, Step, Written, block_meant
@@ -45,11 +46,13 @@ class ElaborationCache:
         self.read_ops: dict[Any, Op] = {}
         self.read_blocks: dict[Any, BlockArguments] = {}
         self.expanded: dict[Any, Expanded] = {}
-        self.defaults: dict[Written, Any] = {}
+        self.values: dict[Any, Any] = {}  # what the readers remember
+        self.named: set[Spec] = set()  # specs whose names are all right
         self.alike: dict[Any, Expanded] = {}
         self._op_calls: dict[tuple[CallStep, type[Op]], OpCall] = {}
         self._block_calls: dict[tuple[CallStep, BlockSpec], BlockCall] = {}
         self._read_shape: dict[Step, bool] = {}
+        self.formal: dict[BlockSpec, Mapping[str, bool]] = {}
         self._rates: dict[BlockSpec, Rate | None] = {}
         self._words: dict[Any, frozenset[str]] = {}
         self._inner: dict[Spec, ElaborationCache] = {}

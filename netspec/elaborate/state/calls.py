@@ -5,12 +5,10 @@ With them come the names that its arguments might read: what is read from a call
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from netspec.dataclass import dataclass
-from netspec.elaborate.state.levels import hashable
-from netspec.elaborate.state.words import words_in
+from netspec.elaborate.reading.words import words_in
 from netspec.ops import Op
 from netspec.spec import BlockSpec, CallStep, Entry, Written
 
@@ -65,8 +63,3 @@ def block_call(step: CallStep, block: BlockSpec) -> BlockCall:
 def names_read(step: CallStep, arguments: Mapping[str, Entry]) -> tuple[str, ...]:
     """Return every word in the values of a step's arguments."""
     return tuple(dict.fromkeys(words_in((step.main, [node for _, node in arguments.values()]))))
-
-
-def values_of(names: Iterable[str], env: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return a key that is equal where these names have the same values; ``None`` stands for a name without one."""
-    return tuple([hashable(env[name]) if name in env else None for name in names])

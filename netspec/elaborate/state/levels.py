@@ -8,7 +8,7 @@ from typing import Any, Union
 
 from netspec.dataclass import dataclass
 from netspec.diagnostics import Span
-from netspec.dims import Dim
+from netspec.elaborate.reading.keys import hashable
 from netspec.graph import Call, Level, LevelKind, Loop, Node, Step, Value
 from netspec.ops import Tensor
 
@@ -226,19 +226,21 @@ def _key(level: Level) -> Any:
     numbers: dict[Value, int] = {}
 
     def number(values: tuple[Value, ...]) -> tuple[int, ...]:
-        return tuple(numbers.setdefault(value, len(numbers)) for value in values)
+        return tuple([numbers.setdefault(value, len(numbers)) for value in values])
 
     inputs = number(level.inputs)
     steps = []
     for step in level.steps:
-        what = step.op if isinstance(step, Node) else id(step.body)
         wires = number(step.inputs), number(step.outputs)
-        kind = type(step.op) if isinstance(step, Node) else Call
-        own = (step.structure, step.ports, step.ties) if isinstance(step, Node) else ()
-        starts = tuple(rule.meaning for rule in step.init)
-        marks = step.name, step.named, step.training, step.shares, step.frozen, starts, own, level.phases.get(step)
-        steps.append((kind, what, wires, marks, step.span.line, step.span.column))
-    tensors = tuple((value.tensor, value.optional) for value in level.inputs)
+        what: tuple[Any, ...]
+        if isinstance(step, Node):
+            what = type(step.op), step.op, step.structure, step.ports, step.ties
+        else:
+            what = Call, id(step.body)
+        starts = tuple([rule.meaning for rule in step.init]) if step.init else ()
+        marks = step.name, step.named, step.training, step.shares, step.frozen, starts, level.phases.get(step)
+        steps.append((what, wires, marks, step.span.line, step.span.column))
+    tensors = tuple([(value.tensor, value.optional) for value in level.inputs])
     names = level.input_names, level.output_names
     return (
         level.kind,
@@ -252,16 +254,3 @@ def _key(level: Level) -> Any:
         level.loop,
         level.training_outputs,
     )
-
-
-PLAIN = frozenset({int, float, str, bool, type(None), Dim})
-
-
-def hashable(value: Any) -> Any:
-    if type(value) in PLAIN:  # before the slower questions
-        return type(value), value
-    if isinstance(value, (list, tuple)):
-        return tuple(map(hashable, value))
-    if isinstance(value, Mapping):
-        return tuple([(key, hashable(item)) for key, item in value.items()])
-    return type(value), value

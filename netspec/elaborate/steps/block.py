@@ -217,14 +217,17 @@ def guard_required(context: Context, step: CallStep, key: str, block: BlockSpec,
         )
 
 
-def formal_inputs(context: Context, key: str, block: BlockSpec) -> dict[str, bool]:
+def formal_inputs(context: Context, key: str, block: BlockSpec) -> Mapping[str, bool]:
     """The names of a block's inputs, each with whether a call may leave it out; guards how they are written."""
+    if block in context.cache.formal:
+        return context.cache.formal[block]
     names, written = block.formal, block.inputs or ()
     if block.inputs is not None and (len(names) != len(written) or not names or not all(map(NAME.match, names))):
         span = next((node.span for node in written if not isinstance(node, ScalarNode)), block.span)
         help = "write `inputs: [query, key]`"
         raise context.reader.error("wrong-type", f"the inputs of `{key}` must be a list of names", span, help=help)
     guard_order(context, [*zip(names, (node.span for node in written), names.values())])
+    context.cache.formal[block] = names
     return names
 
 

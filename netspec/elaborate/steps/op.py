@@ -29,7 +29,7 @@ def run_op(
 ) -> Value:
     name = step_name(context, frame, step, default_name)
     call = context.cache.op_call(step, kind)
-    ties = read_ties(context, frame, call.tie)
+    ties = {} if call.tie is None else read_ties(context, frame, call.tie)
     inputs = op_inputs(context, frame, step, kind, call.ports, prev)
     if inputs is not None and ABSENT in inputs.values():
         frame.builder.names[name] = ABSENT
@@ -58,7 +58,8 @@ def run_op(
         and any(value.optional and port not in kind.optional for port, value in inputs.items()),
     )
     guard_left_out(context, node)
-    guard_ties(context, node, ties, call.tie)
+    if call.tie is not None:
+        guard_ties(context, node, ties, call.tie)
     if len(node.outputs) == 1:  # as nearly always
         frame.builder.names[name] = node.outputs[0]
     else:

@@ -12,9 +12,9 @@ from netspec.elaborate.building.references import reference_text
 from netspec.elaborate.building.step_names import step_name
 from netspec.elaborate.building.ties import outermost
 from netspec.elaborate.context import Context, Frame, elaborates
+from netspec.elaborate.reading.keys import hashable
 from netspec.elaborate.reading.scope import Scope
 from netspec.elaborate.reading.values import AlreadyReported, bounded, declared_type
-from netspec.elaborate.state.levels import hashable
 from netspec.elaborate.used import Expanded, Given, NetworkPart, expand_network
 from netspec.graph import Call, Value
 from netspec.spec import NAME, Entry, UsedSpec, Variant, Written, misfit, name_help

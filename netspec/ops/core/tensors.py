@@ -28,6 +28,9 @@ class Tensor:
     shape: Shape
     dtype: str = "float32"
 
+    def __hash__(self) -> int:
+        return hash((self.shape, self.dtype))
+
     def at(self, sizes: Mapping[str, int]) -> "Tensor":
         """Return the tensor where these symbols have these values."""
         return Tensor(tuple(substitute(size, sizes) for size in self.shape), self.dtype)
