@@ -37,12 +37,25 @@ class ForeignStep:
     reading: OpReading | None = None
 
 
+class LoweringProblem(NamedTuple):
+    """A step that no op says, and why."""
+
+    step: ForeignStep
+    reason: str
+
+    def __str__(self) -> str:
+        module = f" in {self.step.scopes[-1].path} ({self.step.scopes[-1].class_name})" if self.step.scopes else ""
+        place = f" at {self.step.place}" if self.step.place else ""
+        return f"{self.step.call}{module}{place}: {self.reason}"
+
+
 @dataclass(eq=False)
 class ForeignProgram:
     """A whole network: named inputs and outputs, and the steps between them in an order that they can run in.
 
     ``state`` has every tensor of the ``state_dict`` once; ``tied`` has the other keys that it goes by, each with
     the one there. ``sizes`` are those of the symbolic dimensions in the example that it was captured with.
+    ``problems`` has what ``lower`` could not say.
     """
 
     name: str
@@ -54,6 +67,7 @@ class ForeignProgram:
     sizes: Mapping[str, int] = field(default_factory=dict)
     doc: str = ""
     kind: str = ""
+    problems: list[LoweringProblem] = field(default_factory=list)
 
 
 def tensors_of(value: Any) -> list[ForeignTensor]:

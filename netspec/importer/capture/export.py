@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -26,7 +27,11 @@ def export_module(
     try:
         positional, keywords = _bind(module, inputs)
         shapes = {name: _dynamic(value, dynamic.get(name, {})) for name, value in inputs.items()}
-        return torch.export.export(module, positional, keywords, dynamic_shapes=_by_call(module, shapes), strict=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what torch.export does inside, which nobody here can change
+            return torch.export.export(
+                module, positional, keywords, dynamic_shapes=_by_call(module, shapes), strict=False
+            )
     except UsageError:
         raise
     except Exception as reason:  # torch.export raises whatever the module's forward raises

@@ -1,6 +1,7 @@
 """Dropout: what training leaves out at random, and inference passes on."""
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
 from netspec.dims import Shape
@@ -48,6 +49,8 @@ class LeftOut(Op):
 class AnyDropout(LeftOut):
     """Base of the dropouts that torch has."""
 
+    aten_names = MappingProxyType({"train": None})
+
     inplace: bool = False
 
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
@@ -62,6 +65,7 @@ class ChannelDropout(AnyDropout):
     """Base of dropouts of whole channels; ``rank`` counts the spatial dimensions."""
 
     rank: ClassVar[int]
+    aten = ("feature_dropout",)
 
     def output_shape(self, *shapes: Shape) -> Shape:
         need_rank(self.name, shapes[0], self.rank + 2, layout=LAYOUT[self.rank])

@@ -6,6 +6,7 @@ from typing import Any
 from netspec.dims import Shape
 from netspec.ops.activation.base import Activation
 from netspec.ops.core.arguments import Positive
+from netspec.ops.core.foreign import ForeignCall, OpReading
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import ShapeError, Tensor, known
@@ -31,8 +32,16 @@ class ReLU6(Activation):
     name = "relu6"
     torch = "nn.ReLU6"
     functional = "F.relu6"
+    aten = ("hardtanh",)
 
     inplace: bool = False
+
+    @classmethod
+    def from_aten(cls, call: ForeignCall) -> OpReading | None:
+        """Torch's relu6 is a hardtanh from 0 to 6."""
+        if call.name == "hardtanh" and (call.arguments.get("min_val"), call.arguments.get("max_val")) != (0, 6):
+            return None
+        return super().from_aten(call.without("min_val", "max_val"))
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.op("Clip", inputs[0], self.scalar(builder, 0.0, tensors), self.scalar(builder, 6.0, tensors))
@@ -63,6 +72,11 @@ class PReLU(Activation):
     main = "num_parameters"
 
     num_parameters: Positive = 1
+
+    @classmethod
+    def from_aten(cls, call: ForeignCall) -> OpReading | None:
+        weight, reading = call.tensor("weight"), super().from_aten(call)
+        return reading.saying(num_parameters=weight.shape[0]) if reading and weight else None
 
     def output_shape(self, *shapes: Shape) -> Shape:
         if self.num_parameters > 1:

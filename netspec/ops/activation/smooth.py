@@ -7,6 +7,7 @@ from pydantic import Field
 
 from netspec.dims import Shape, Size, floor_div
 from netspec.ops.activation.base import Activation
+from netspec.ops.core.foreign import ForeignCall, OpReading
 from netspec.ops.core.layout import OutputLayout, dense
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
@@ -97,6 +98,12 @@ class HardTanh(Activation):
     min_val: float = -1.0
     max_val: float = 1.0
     inplace: bool = False
+
+    @classmethod
+    def from_aten(cls, call: ForeignCall) -> OpReading | None:
+        """Return the reading, except of a relu6."""
+        reading = super().from_aten(call)
+        return None if reading is None or [*reading.arguments.values()] == [0, 6] else reading
 
     def output_shape(self, *shapes: Shape) -> Shape:
         if self.min_val >= self.max_val:

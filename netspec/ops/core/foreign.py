@@ -35,6 +35,19 @@ class ForeignCall(NamedTuple):
     arguments: Mapping[str, Any]
     outputs: tuple[ForeignTensor | None, ...]
 
+    def __str__(self) -> str:
+        arguments = ", ".join(f"{name}={value!r}" for name, value in self.arguments.items())
+        return f"{self.name}({arguments})"
+
+    def tensor(self, name: str) -> ForeignTensor | None:
+        """Return the tensor that an argument is; ``None`` where it is none."""
+        value = self.arguments.get(name)
+        return value if isinstance(value, ForeignTensor) else None
+
+    def without(self, *names: str) -> "ForeignCall":
+        """Return the call without these arguments."""
+        return self._replace(arguments={name: each for name, each in self.arguments.items() if name not in names})
+
 
 class OpReading(NamedTuple):
     """A foreign call as an op: its arguments, its inputs in the order of its ports, its own tensors by torch's names.
@@ -46,3 +59,8 @@ class OpReading(NamedTuple):
     inputs: tuple[ForeignTensor | None, ...]
     state: Mapping[str, ForeignTensor]
     outputs: tuple[ForeignTensor | None, ...]
+
+    def saying(self, **arguments: Any) -> "OpReading":
+        """Return the reading with these arguments too; those that are ``None`` are left out."""
+        known = {**self.arguments, **arguments}
+        return self._replace(arguments={name: value for name, value in known.items() if value is not None})

@@ -1,11 +1,13 @@
 """Fully connected layers and products of matrices."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from netspec.dims import Shape, Size, pretty_shape, product
 from netspec.ops.core.agreement import broadcast, differ, one_dtype, repeated
 from netspec.ops.core.arguments import Positive
+from netspec.ops.core.foreign import ForeignCall, OpReading
 from netspec.ops.core.layout import shortened, strides_of, viewed
 from netspec.ops.core.op import Op
 from netspec.ops.core.parametrized import Parametrized
@@ -27,6 +29,11 @@ class Linear(Parametrized):
 
     out_features: Positive
     bias: bool = True
+
+    @classmethod
+    def from_aten(cls, call: ForeignCall) -> OpReading | None:
+        weight, reading = call.tensor("weight"), super().from_aten(call)
+        return reading.saying(out_features=weight.shape[0]) if reading and weight else None
 
     def sizes(self, *inputs: Tensor) -> Mapping[str, Any]:
         return {"in_features": self.features(inputs[0].shape)}
@@ -88,6 +95,11 @@ class Affine(Op):
     optional = ("bias",)
     saved_for_backward = "input"
     autocast = "bfloat16"
+
+    @classmethod
+    def from_aten(cls, call: ForeignCall) -> OpReading | None:
+        """F.linear has its weight the other way round."""
+        return None if call.name == "linear" else super().from_aten(call)
 
     def requirements(self, *inputs: Tensor | None) -> Iterable[tuple[Size, Size, str]]:
         x, weight, bias = self.guard(inputs)
@@ -163,6 +175,8 @@ class MatMul(Op):
     name = "matmul"
     family = "linear"
     functional = "torch.matmul"
+    aten = ("bmm", "mm", "mv", "dot")
+    aten_names = MappingProxyType({"mat2": "other", "vec": "other", "tensor": "other"})
     ports = ("input", "other")
     saved_for_backward = "input"
     autocast = "bfloat16"

@@ -89,6 +89,7 @@ class Subtract(Infix):
     name = "subtract"
     without = ("alpha",)
     functional = "torch.subtract"
+    aten = ("sub",)
     sign = "-"
     onnx_type = "Sub"
     torch_lacks = ("bool",)
@@ -99,6 +100,7 @@ class Multiply(Infix):
 
     name = "multiply"
     functional = "torch.multiply"
+    aten = ("mul",)
     sign = "*"
     onnx_type = "Mul"
 
@@ -112,6 +114,7 @@ class Divide(Infix):
     name = "divide"
     without = ("rounding_mode",)
     functional = "torch.divide"
+    aten = ("div", "true_divide")
     sign = "/"
     any_dtype = False
     onnx_type = "Div"
@@ -128,6 +131,10 @@ class Mean(Elementwise):
     functional = "torch.mean"
     any_dtype = False
     onnx_type = "Add"
+
+    @classmethod
+    def operators(cls) -> tuple[str, ...]:
+        return ()  # torch.mean is of one tensor
 
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return arguments[0] if len(arguments) == 1 else f"({' + '.join(arguments)}) / {len(arguments)}"

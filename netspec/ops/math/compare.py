@@ -58,6 +58,7 @@ class Equal(NumberComparison):
     """True where x = y (``torch.eq``): shapes broadcast as in torch, bool."""
 
     name = "equal"
+    aten = ("eq",)
     covers = ("Tensor.eq",)
     sign = "=="
     onnx_type = "Equal"
@@ -67,6 +68,7 @@ class NotEqual(NumberComparison):
     """True where x ≠ y (``torch.ne``): shapes broadcast as in torch, bool."""
 
     name = "not_equal"
+    aten = ("ne",)
     sign = "!="
     onnx_type = "Equal"
 
@@ -78,6 +80,7 @@ class Less(NumberComparison):
     """True where x < y (``torch.lt``): shapes broadcast as in torch, bool."""
 
     name = "less"
+    aten = ("lt",)
     sign = "<"
     onnx_type = "Less"
 
@@ -86,6 +89,7 @@ class LessEqual(NumberComparison):
     """True where x ≤ y (``torch.le``): shapes broadcast as in torch, bool."""
 
     name = "less_equal"
+    aten = ("le",)
     sign = "<="
     onnx_type = "LessOrEqual"
 
@@ -94,6 +98,7 @@ class Greater(NumberComparison):
     """True where x > y (``torch.gt``): shapes broadcast as in torch, bool."""
 
     name = "greater"
+    aten = ("gt",)
     sign = ">"
     onnx_type = "Greater"
 
@@ -102,6 +107,7 @@ class GreaterEqual(NumberComparison):
     """True where x ≥ y (``torch.ge``): shapes broadcast as in torch, bool."""
 
     name = "greater_equal"
+    aten = ("ge",)
     sign = ">="
     onnx_type = "GreaterOrEqual"
 
@@ -122,6 +128,7 @@ class LogicalAnd(LogicalOp):
 
     name = "logical_and"
     functional = "torch.logical_and"
+    aten = ("bitwise_and", "__and__")
     sign = "&"
     onnx_type = "And"
 
@@ -131,6 +138,7 @@ class LogicalOr(LogicalOp):
 
     name = "logical_or"
     functional = "torch.logical_or"
+    aten = ("bitwise_or", "__or__")
     sign = "|"
     onnx_type = "Or"
 
@@ -141,6 +149,7 @@ class LogicalNot(Op):
     name = "logical_not"
     family = "arithmetic"
     functional = "torch.logical_not"
+    aten = ("bitwise_not",)
     any_dtype = True
     saved_for_backward = "nothing"
     elementwise = True

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from netspec.dims import Shape
 from netspec.ops.core.arguments import Dtype, spell_number
+from netspec.ops.core.foreign import ForeignCall, OpReading
 from netspec.ops.core.layout import OutputLayout
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun
@@ -112,6 +113,18 @@ class WithNumber(Pointwise):
     saved_for_backward = "nothing"
     sign: ClassVar[str]
 
+    @classmethod
+    def from_aten(cls, call: ForeignCall) -> OpReading | None:
+        x, number = call.tensor("self"), call.arguments.get("other")
+        if x is None or len(call.arguments) != 2 or not isinstance(number, (int, float)) or isinstance(number, bool):
+            return None
+        return OpReading({str(cls.main): cls.number_of(call.name, number)}, (x,), {}, call.outputs)
+
+    @staticmethod
+    def number_of(operator: str, number: float) -> float:
+        """Return the argument that an operator with this number comes to."""
+        raise AssertionError("each kind of arithmetic has its own operators")
+
     def number(self) -> float:
         value = getattr(self, str(self.main))
         assert isinstance(value, float)
@@ -144,6 +157,12 @@ class Scale(WithNumber):
 
     factor: float
 
+    aten = ("mul", "div")
+
+    @staticmethod
+    def number_of(operator: str, number: float) -> float:
+        return 1 / number if operator == "div" else number
+
 
 class Shift(WithNumber):
     """x + amount, for a fixed number: any shape."""
@@ -155,12 +174,19 @@ class Shift(WithNumber):
 
     amount: float
 
+    aten = ("add", "sub")
+
+    @staticmethod
+    def number_of(operator: str, number: float) -> float:
+        return -number if operator == "sub" else number
+
 
 class Clamp(Pointwise):
     """x, brought into the range from min to max (``torch.clamp``): any shape."""
 
     name = "clamp"
     functional = "torch.clamp"
+    aten = ("clamp_min", "clamp_max")
     onnx_type = "Clip"
 
     min: float | None = None

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar
 from netspec.dims import Shape
 from netspec.ops.core.arguments import Axes
 from netspec.ops.core.averages import mean_over
+from netspec.ops.core.foreign import ForeignCall, OpReading
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import ShapeError, Tensor, axis_of
@@ -23,6 +24,20 @@ class Reduction(Op):
 
     dim: Annotated[Any, Axes()]
     keepdim: bool = False
+
+    @classmethod
+    def operators(cls) -> tuple[str, ...]:
+        return (getattr(cls, "method", cls.name), *cls.aten)
+
+    @classmethod
+    def from_aten(cls, call: ForeignCall) -> OpReading | None:
+        reading = super().from_aten(call)
+        if reading is None:
+            return None
+        dim = reading.arguments.get("dim") or None
+        if isinstance(dim, list) and len(dim) == 1:
+            dim = dim[0]
+        return reading._replace(arguments={**reading.arguments, "dim": dim if dim != [] else None})
 
     def axes(self, rank: int) -> tuple[int, ...]:
         """The dimensions that are reduced, counted from 0."""
@@ -100,6 +115,7 @@ class ReduceMax(Reduction):
     name = "reduce_max"
     covers = ("Tensor.amax",)
     method = "amax"
+    aten = ("max",)
     any_dtype = True
     onnx_type = "ReduceMax"
 
@@ -110,6 +126,7 @@ class ReduceMin(Reduction):
     name = "reduce_min"
     covers = ("Tensor.amin",)
     method = "amin"
+    aten = ("min",)
     any_dtype = True
     onnx_type = "ReduceMin"
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar
 from netspec.dims import Size, product
 from netspec.ops.core.arguments import Number, spell_number
 from netspec.ops.core.averages import centred
+from netspec.ops.core.foreign import ForeignCall, OpReading
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import Bound, Tensor
 from netspec.ops.math.reduce import Reduction
@@ -17,6 +18,14 @@ class Spread(Reduction):
     without = ("unbiased",)
 
     correction: int = 1
+
+    @classmethod
+    def from_aten(cls, call: ForeignCall) -> OpReading | None:
+        """Torch's ``unbiased`` is a correction of 1, its absence one of 0."""
+        if "unbiased" not in call.arguments:
+            return super().from_aten(call)
+        reading = super().from_aten(call.without("unbiased"))
+        return reading and reading.saying(correction=int(call.arguments["unbiased"]))
 
     def bounds(self, *inputs: Tensor) -> Iterable[Bound]:
         count = product(inputs[0].shape[axis] for axis in self.axes(len(inputs[0].shape)))

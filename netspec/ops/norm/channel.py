@@ -1,11 +1,13 @@
 """Normalisation of each channel: over the batch, or within each sample; and across neighbouring channels."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from netspec.dims import Shape, Size, product
 from netspec.ops.core.arguments import Positive
 from netspec.ops.core.averages import centred, mean_over
+from netspec.ops.core.foreign import ForeignCall, OpReading
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.behaviour import PLACE, AccessWindow
 from netspec.ops.core.roles.memory import OpRun, Saved
@@ -22,12 +24,20 @@ class ChannelNorm(Op):
 
     family = "norm"
     ranks: ClassVar[tuple[int, ...]]
+    aten_names = MappingProxyType(dict.fromkeys(("training", "use_input_stats", "cudnn_enabled")))
 
     eps: float = 1e-5
     momentum: float | None = 0.1
     affine: bool = True
     track_running_stats: bool = True
     bias: bool = True
+
+    @classmethod
+    def from_aten(cls, call: ForeignCall) -> OpReading | None:
+        reading = super().from_aten(call)
+        return reading and reading.saying(
+            affine="weight" in reading.state, track_running_stats="running_mean" in reading.state
+        )
 
     def sizes(self, *inputs: Tensor) -> Mapping[str, Any]:
         return {"num_features": self.channels(inputs[0].shape)}
@@ -79,6 +89,7 @@ class BatchNorm(ChannelNorm):
     """Base of batch normalisation. Outside training it uses the tracked mean and variance, where it tracks."""
 
     stateful = True
+    aten = ("batch_norm",)
 
     def access_windows(self, rank: int) -> tuple[AccessWindow, ...] | None:
         """Outside training, where the statistics are fixed."""
@@ -181,6 +192,7 @@ class InstanceNorm(ChannelNorm):
     """Base of instance normalisation: mean and variance of each channel of each sample."""
 
     onnx_lacks = ("float64",)
+    aten = ("instance_norm",)
     momentum: float = 0.1
     affine: bool = False
     track_running_stats: bool = False

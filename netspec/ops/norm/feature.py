@@ -1,11 +1,13 @@
 """Normalisation of each sample: over its last dimensions or one of them, or over groups of channels."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from netspec.dims import Shape, Size, pretty_shape, product
 from netspec.ops.core.arguments import OneOrMany, Positive
 from netspec.ops.core.averages import centred
+from netspec.ops.core.foreign import ForeignCall, OpReading
 from netspec.ops.core.layout import OutputLayout, shortened, strides_of
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.behaviour import PLACE, AccessWindow
@@ -25,6 +27,7 @@ class TrailingNorm(Op):
     """
 
     family = "norm"
+    aten_names = MappingProxyType({"cudnn_enable": None})
     main = "normalized_shape"
     autocast = "float32"
 
@@ -32,6 +35,16 @@ class TrailingNorm(Op):
     eps: float | None
     elementwise_affine: bool = True
     dim: int | None = None
+
+    @classmethod
+    def from_aten(cls, call: ForeignCall) -> OpReading | None:
+        reading = super().from_aten(call)
+        if reading is None:
+            return None
+        affine = "weight" in reading.state
+        sizes = None if len(call.arguments["normalized_shape"]) == 1 else call.arguments["normalized_shape"]
+        bias = reading.arguments.get("bias") if affine else None
+        return reading.saying(normalized_shape=sizes, elementwise_affine=affine, bias=bias)
 
     def axis(self, rank: int) -> int | None:
         """The dimension to normalise, counted from 0, where it must be moved to the end; ``None`` where it need not."""
@@ -175,12 +188,18 @@ class GroupNorm(Op):
     family = "norm"
     torch = "nn.GroupNorm"
     main = "num_groups"
+    aten_names = MappingProxyType({"cudnn_enabled": None})
     autocast = "float32"
 
     num_groups: Positive
     eps: float = 1e-5
     affine: bool = True
     bias: bool = True
+
+    @classmethod
+    def from_aten(cls, call: ForeignCall) -> OpReading | None:
+        reading = super().from_aten(call)
+        return reading and reading.saying(affine="weight" in reading.state)
 
     def channels(self, shape: Shape) -> int:
         """The number of channels; guards that they divide into the groups."""

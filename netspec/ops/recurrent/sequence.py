@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from netspec.dims import Shape, Size, product
 from netspec.ops.core.arguments import Natural
+from netspec.ops.core.foreign import ForeignCall, OpReading
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import ShapeError, Tensor
@@ -35,6 +36,13 @@ class RNN(Recurrent):
     onnx_order = (0,)
 
     nonlinearity: Literal["tanh", "relu"] = "tanh"
+
+    aten = ("rnn_tanh", "rnn_relu")
+
+    @classmethod
+    def from_aten(cls, call: ForeignCall) -> OpReading | None:
+        reading = super().from_aten(call)
+        return reading and reading.saying(nonlinearity=call.name.removeprefix("rnn_"))
 
     def attributes(self) -> dict[str, Any]:
         return {"activations": [self.nonlinearity.capitalize()] * self.directions}
@@ -80,6 +88,12 @@ class LSTM(Recurrent):
     onnx_order = (0, 3, 1, 2)  # torch: input, forget, cell, output; ONNX: input, output, forget, cell
 
     proj_size: Natural = 0
+
+    @classmethod
+    def from_aten(cls, call: ForeignCall) -> OpReading | None:
+        reading = super().from_aten(call)
+        projection = reading and reading.state.get("weight_hr_l0")
+        return reading and reading.saying(proj_size=projection.shape[0] if projection else None)
 
     def saved(self, run: OpRun) -> Saved:
         """On CUDA about as step by step; on CPU what oneDNN's kernel keeps of each layer and way."""

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar
 from netspec.dims import Shape, Size
 from netspec.ops.core.arguments import PerDimension, spread
 from netspec.ops.core.averages import mean_over
+from netspec.ops.core.foreign import ForeignCall, OpReading
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.behaviour import AccessWindow
 from netspec.ops.core.roles.memory import OpRun, Saved
@@ -252,6 +253,14 @@ class GlobalPool(Op):
 
     family = "pooling"
     method: ClassVar[str]
+
+    @classmethod
+    def from_aten(cls, call: ForeignCall) -> OpReading | None:
+        x, dims = call.tensor("self"), call.arguments.get("dim")
+        if x is None or len(x.shape) < 4 or not isinstance(dims, list) or len(call.arguments) > 2:
+            return None
+        every = list(range(2, len(x.shape)))
+        return OpReading({}, (x,), {}, call.outputs) if sorted(dim % len(x.shape) for dim in dims) == every else None
 
     def output_shape(self, *shapes: Shape) -> Shape:
         if len(shapes[0]) < 3:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from netspec.dims import Shape, Size, product
 from netspec.ops.core.arguments import PerDimension, Positive, spell_window, spread
+from netspec.ops.core.foreign import ForeignCall, OpReading
 from netspec.ops.core.parametrized import Parametrized
 from netspec.ops.core.roles.behaviour import AccessWindow
 from netspec.ops.core.roles.memory import OpRun, Saved
@@ -29,6 +30,18 @@ class Convolution(Parametrized):
     groups: Positive = 1
     bias: bool = True
     dilation: Any = 1
+
+    @classmethod
+    def from_aten(cls, call: ForeignCall) -> OpReading | None:
+        weight, reading = call.tensor("weight"), super().from_aten(call)
+        if weight is None or reading is None or len(weight.shape) != cls.rank + 2:
+            return None
+        return reading.saying(out_channels=cls.outputs_of(call, weight.shape), kernel_size=weight.shape[2:])
+
+    @classmethod
+    def outputs_of(cls, call: ForeignCall, weight: Shape) -> Size:
+        """Return the number of output channels of a call with a weight of this shape."""
+        return weight[0]
 
     def sizes(self, *inputs: Tensor) -> Mapping[str, Any]:
         return {"in_channels": self.channels(inputs[0].shape)}
@@ -146,6 +159,11 @@ class TransposedConvolution(Convolution):
     spectral_dim = 1
 
     output_padding: Any = 0
+
+    @classmethod
+    def outputs_of(cls, call: ForeignCall, weight: Shape) -> Size:
+        groups: int = call.arguments.get("groups", 1)
+        return weight[1] * groups
 
     def output_shape(self, *shapes: Shape) -> Shape:
         self.channels(shapes[0])

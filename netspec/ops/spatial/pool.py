@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from netspec.dims import Shape, Size
 from netspec.ops.core.arguments import PerDimension, Positive, spell_window, spread
+from netspec.ops.core.foreign import ForeignCall, OpReading
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.behaviour import AccessWindow
 from netspec.ops.core.roles.memory import OpRun, Saved
@@ -25,6 +26,13 @@ class WindowPool(Op):
     kernel_size: Any
     stride: Any = None
     padding: Any = 0
+
+    @classmethod
+    def from_aten(cls, call: ForeignCall) -> OpReading | None:
+        reading = super().from_aten(call)
+        if reading is None or reading.arguments.get("stride") not in ([], reading.arguments["kernel_size"]):
+            return reading
+        return reading.saying(stride=None)
 
     def output_shape(self, *shapes: Shape) -> Shape:
         need_rank(self.name, shapes[0], self.rank + 2, layout=LAYOUT[self.rank])

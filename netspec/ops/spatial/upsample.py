@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from netspec.dims import Dim, Shape, Size, floor_div, pretty_shape, times_shape
 from netspec.ops.core.arguments import OneOrMany
+from netspec.ops.core.foreign import ForeignCall, OpReading
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.behaviour import AccessWindow
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
@@ -29,6 +30,22 @@ SMALL = 128
 
 FLOAT, INT64, DOUBLE = 1, 7, 11
 """ONNX's numbers of three types."""
+
+
+ATEN = {
+    **{f"upsample_nearest{rank}d": "nearest" for rank in (1, 2, 3)},
+    **{f"_upsample_nearest_exact{rank}d": "nearest-exact" for rank in (1, 2, 3)},
+    "upsample_linear1d": "linear",
+    "upsample_bilinear2d": "bilinear",
+    "upsample_bicubic2d": "bicubic",
+    "upsample_trilinear3d": "trilinear",
+}
+"""ATen's operators and what each interpolates by."""
+
+
+def one_of(values: Any) -> Any:
+    """Return the number that all of a list are, where they are equal; else the list."""
+    return values[0] if isinstance(values, list) and len(set(values)) == 1 else values
 
 
 @cache
@@ -96,6 +113,20 @@ class Upsample(Op):
     scale_factor: Annotated[Any, Factors()] = None
     mode: Literal["nearest", "nearest-exact", "linear", "bilinear", "bicubic", "trilinear"] = "nearest"
     align_corners: bool | None = None
+
+    @classmethod
+    def operators(cls) -> tuple[str, ...]:
+        return tuple(ATEN)
+
+    @classmethod
+    def from_aten(cls, call: ForeignCall) -> OpReading | None:
+        x, mode = call.tensor("input"), ATEN[call.name]
+        if x is None:
+            return None
+        corners = call.arguments.get("align_corners") if "nearest" not in mode else None
+        factors = call.arguments.get("scale_factors")
+        said = {"size": one_of(call.arguments.get("output_size")), "scale_factor": one_of(factors)}
+        return OpReading({}, (x,), {}, call.outputs).saying(**said, mode=mode, align_corners=corners or None)
 
     @property
     def has_module(self) -> bool:

@@ -1,10 +1,12 @@
 """Ops that pick parts of a tensor: by number, by range, by an index tensor; and the index itself one-hot."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from netspec.dims import Dim, Shape, Size, ceil_div, pretty, pretty_shape
 from netspec.ops.core.arguments import Extent, Integers, Positive
+from netspec.ops.core.foreign import ForeignCall, OpReading
 from netspec.ops.core.layout import OutputLayout, shortened, strides_of
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun
@@ -26,6 +28,7 @@ class Embedding(Op):
     torch = "nn.Embedding"
     main = "embedding_dim"
     without = ("max_norm", "norm_type", "scale_grad_by_freq", "sparse")
+    aten_names = MappingProxyType({"indices": "input", "scale_grad_by_freq": None, "sparse": None})
     any_dtype = True
     batched_over_leading_dims = True
     saved_for_backward = "input"
@@ -33,6 +36,13 @@ class Embedding(Op):
     num_embeddings: Positive
     embedding_dim: Positive
     padding_idx: int | None = None
+
+    @classmethod
+    def from_aten(cls, call: ForeignCall) -> OpReading | None:
+        weight, reading = call.tensor("weight"), super().from_aten(call)
+        if reading is None or weight is None:
+            return None
+        return reading.saying(num_embeddings=weight.shape[0], embedding_dim=weight.shape[1])
 
     def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         need_integers(self.name, inputs[0])
@@ -135,6 +145,7 @@ class Select(Rearrangement):
 
     name = "select"
     main = "index"
+    aten_defaults = MappingProxyType({"dim": 0})
 
     dim: int
     index: int
@@ -172,11 +183,20 @@ class Slice(Rearrangement):
     """
 
     name = "slice"
+    aten_defaults = MappingProxyType({"dim": 0})
 
     dim: int
     start: Annotated[Any, Extent(None, optional=True)] = None
     end: Annotated[Any, Extent(None, optional=True)] = None
     step: Positive = 1
+
+    @classmethod
+    def from_aten(cls, call: ForeignCall) -> OpReading | None:
+        x, reading = call.tensor("self"), super().from_aten(call)
+        if x is None or reading is None:
+            return None
+        start, end, size = call.arguments.get("start"), call.arguments.get("end"), x.shape[reading.arguments["dim"]]
+        return reading.saying(start=None if start == 0 else start, end=None if end in (END, size) else end)
 
     def sizes_read(self, *inputs: Tensor) -> Iterable[Size]:
         yield from (bound for bound in (self.start, self.end) if isinstance(bound, Dim))

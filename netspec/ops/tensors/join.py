@@ -1,6 +1,7 @@
 """Ops that join several tensors into one."""
 
 from collections.abc import Iterable, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from netspec.dims import Shape, Size, pretty_shape, total
@@ -39,6 +40,8 @@ class Concat(Join):
     name = "concat"
     skips_absent = True
     functional = "torch.cat"
+    aten = ("concatenate",)
+    aten_defaults = MappingProxyType({"dim": 0})
 
     def is_batched_over_leading_dims(self, rank: int) -> bool:
         return 1 - rank <= self.dim < 0
@@ -121,6 +124,7 @@ class Stack(Join):
 
     name = "stack"
     functional = "torch.stack"
+    aten_defaults = MappingProxyType({"dim": 0})
 
     def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
         rank = same_rank(self.name, [tensor.shape for tensor in inputs])

@@ -2,10 +2,12 @@
 
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
+from types import MappingProxyType
 from typing import Annotated, Any
 
-from netspec.dims import Shape, Size, product, times_shape
-from netspec.ops.core.arguments import Integers, Sizes
+from netspec.dims import Dim, Shape, Size, product, times_shape
+from netspec.ops.core.arguments import Integers, Sizes, is_integer
+from netspec.ops.core.foreign import ForeignCall, OpReading
 from netspec.ops.core.layout import NEW, OutputLayout, shortened, strides_of, viewed
 from netspec.ops.core.op import Op
 from netspec.ops.core.reshaping import agree, guard_read, reshape, resolve, spelled, unread
@@ -44,8 +46,25 @@ class Flatten(Rearrangement):
     takes_empty = False
     functional = "torch.flatten"
 
+    aten_defaults = MappingProxyType({"start_dim": 0})
+
     start_dim: int = 1
     end_dim: int = -1
+
+    aten = ("view", "reshape", "_unsafe_view")
+
+    @classmethod
+    def from_aten(cls, call: ForeignCall) -> OpReading | None:
+        x, (output, *_) = call.tensor("self"), call.outputs
+        if x is None or output is None:
+            return None
+        if call.name == "flatten" and len(x.shape) > 1:
+            return super().from_aten(call)
+        start, end = merged(x.shape, output.shape)
+        if end <= start:
+            return None
+        last = -1 if end == len(x.shape) - 1 else end
+        return OpReading({"start_dim": start, "end_dim": last}, (x,), {}, call.outputs)
 
     def output_shape(self, *shapes: Shape) -> Shape:
         shape = shapes[0]
@@ -81,8 +100,26 @@ class Unflatten(Rearrangement):
     takes_empty = False
     functional = "torch.unflatten"
 
+    aten_names = MappingProxyType({"sizes": "unflattened_size"})
+
     dim: int
     unflattened_size: Annotated[Any, Sizes(None, "of which one may be -1")]
+
+    aten = ("view", "reshape", "_unsafe_view")
+
+    @classmethod
+    def from_aten(cls, call: ForeignCall) -> OpReading | None:
+        x, (output, *_) = call.tensor("self"), call.outputs
+        if x is None or output is None:
+            return None
+        if call.name == "unflatten":
+            return super().from_aten(call)
+        start, end = merged(output.shape, x.shape)
+        if end <= start:
+            return None
+        dim = -1 if start == len(x.shape) - 1 else start
+        sizes = with_rest(output.shape[start : end + 1])
+        return OpReading({"dim": dim, "unflattened_size": sizes}, (x,), {}, call.outputs)
 
     @property
     def has_module(self) -> bool:
@@ -133,6 +170,15 @@ class Reshape(Rearrangement):
     main = "shape"
 
     shape: Annotated[Any, Sizes(None, "of which one may be -1")]
+
+    aten = ("view", "_unsafe_view", "flatten", "unflatten", "squeeze", "unsqueeze")
+
+    @classmethod
+    def from_aten(cls, call: ForeignCall) -> OpReading | None:
+        x, (output, *_) = call.tensor("self"), call.outputs
+        if x is None or output is None:
+            return None
+        return OpReading({"shape": with_rest(output.shape)}, (x,), {}, call.outputs)
 
     def sizes_read(self, *inputs: Tensor) -> Iterable[Size]:
         return unread(self.shape, [tensor.shape for tensor in inputs])
@@ -188,6 +234,25 @@ class Permute(Reordering):
 
     dims: Integers
 
+    aten = ("movedim", "numpy_T")
+
+    @classmethod
+    def from_aten(cls, call: ForeignCall) -> OpReading | None:
+        x = call.tensor("self")
+        if x is None or call.name == "permute":
+            return super().from_aten(call)
+        rank = len(x.shape)
+        order = list(range(rank))[::-1]
+        if call.name == "movedim":
+            sources, targets = (
+                [each % rank for each in (dims if isinstance(dims, list) else [dims])]
+                for dims in (call.arguments["source"], call.arguments["destination"])
+            )
+            order = [axis for axis in range(rank) if axis not in sources]
+            for target, source in sorted(zip(targets, sources)):
+                order.insert(target, source)
+        return OpReading({"dims": order}, (x,), {}, call.outputs)
+
     def order(self, rank: int) -> list[int]:
         axes = [axis_of(dim, rank, "dims") for dim in self.dims]
         if sorted(axes) != list(range(rank)):
@@ -209,6 +274,17 @@ class Transpose(Reordering):
 
     dim0: int
     dim1: int
+
+    aten = ("t", "swapaxes", "swapdims", "mT", "adjoint")
+    aten_names = MappingProxyType({"axis0": "dim0", "axis1": "dim1"})
+
+    @classmethod
+    def from_aten(cls, call: ForeignCall) -> OpReading | None:
+        x, reading = call.tensor("self"), super().from_aten(call)
+        if reading is None or x is None or len(call.arguments) > 1:
+            return reading
+        dims = (0, 1) if call.name == "t" else (-2, -1)
+        return reading.saying(dim0=dims[0], dim1=dims[1]) if len(x.shape) > 1 else None
 
     def order(self, rank: int) -> list[int]:
         axes = list(range(rank))
@@ -234,6 +310,16 @@ class Squeeze(Rearrangement):
     main = "dim"
 
     dim: int
+
+    @classmethod
+    def from_aten(cls, call: ForeignCall) -> OpReading | None:
+        x, dims = call.tensor("self"), call.arguments.get("dim")
+        if isinstance(dims, list) and len(dims) == 1:
+            dims = dims[0]
+        ones = [axis for axis, size in enumerate(x.shape) if size == 1] if x is not None else []
+        if dims is None and len(ones) == 1:
+            dims = ones[0]
+        return None if x is None or not is_integer(dims) else OpReading({"dim": dims}, (x,), {}, call.outputs)
 
     def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
         shape = inputs[0].shape
@@ -293,6 +379,33 @@ class Unsqueeze(Rearrangement):
 
     def detail(self) -> str:
         return f"dim {self.dim}"
+
+
+def merged(source: Shape, target: Shape) -> tuple[int, int]:
+    """Return the first and the last dimension of ``source`` that one of ``target`` is, the others being the same.
+
+    Where there are none, the last is before the first.
+    """
+    extra = len(source) - len(target)
+    if extra < 1 or not target:
+        return 0, -1
+    start = 0
+    while start < len(target) - 1 and source[start] == target[start]:
+        start += 1
+    for first in range(start, -1, -1):  # a size of 1 may be merged with what is before it
+        whole = product(source[first : first + extra + 1])
+        if whole == target[first] and source[first + extra + 1 :] == target[first + 1 :]:
+            return first, first + extra
+    return 0, -1
+
+
+def with_rest(shape: Shape) -> Shape:
+    """Return the sizes with -1 for the one that is hardest to say, if any is symbolic."""
+    texts = [len(str(size)) if isinstance(size, Dim) else 0 for size in shape]
+    if not any(texts):
+        return shape
+    at = max(range(len(shape)), key=lambda place: texts[place])
+    return (*shape[:at], -1, *shape[at + 1 :])
 
 
 def reshaped(run: OpRun) -> tuple[OutputLayout, ...]:

@@ -1,6 +1,7 @@
 """Ops that cut a dimension into parts."""
 
 from collections.abc import Iterable, Sequence
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from netspec.dims import Dim, Size, floor_div, pretty, pretty_shape, total
@@ -80,6 +81,8 @@ class Split(Partition):
 
     name = "split"
     main = "split_size_or_sections"
+    aten = ("split_with_sizes",)
+    aten_names = MappingProxyType({"split_size": "split_size_or_sections", "split_sizes": "split_size_or_sections"})
 
     split_size_or_sections: Annotated[Any, Sections()]
 

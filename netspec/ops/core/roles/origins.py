@@ -10,15 +10,18 @@ from netspec.ops.core.roles.torch_form import OpTorch
 class OpOrigins(OpTorch):
     """The role that recognises the op in a program that was not written in netspec's language.
 
-    May say: ``aten``, the operators of ATen that it is, where its name and ``functional`` do not tell them, and
-    ``aten_names``, which of their arguments have another name here (``None``: it may be ignored); ``onnx_nodes`` and
-    ``onnx_names``, the same of ONNX; ``from_aten`` and ``from_onnx``, where names alone do not do.
+    May say: ``aten``, the operators of ATen that it is, where its name and ``functional`` do not tell them;
+    ``aten_names``, which of their arguments have another name here (``None``: it may be ignored), ``aten_defaults``,
+    which have another default there; ``onnx_nodes``, ``onnx_names`` and ``onnx_defaults``, the same of ONNX;
+    ``from_aten`` and ``from_onnx``, where names alone do not do.
     """
 
     aten: ClassVar[tuple[str, ...]] = ()
     aten_names: ClassVar[Mapping[str, str | None]] = {}
+    aten_defaults: ClassVar[Mapping[str, Any]] = {}
     onnx_nodes: ClassVar[tuple[str, ...]] = ()
     onnx_names: ClassVar[Mapping[str, str | None]] = {}
+    onnx_defaults: ClassVar[Mapping[str, Any]] = {}
 
     @classmethod
     def operators(cls) -> tuple[str, ...]:
@@ -35,20 +38,23 @@ class OpOrigins(OpTorch):
     @classmethod
     def from_aten(cls, call: ForeignCall) -> OpReading | None:
         """Return the op that a call of ATen is, or ``None`` where it does something else."""
-        return cls.by_name(call, cls.aten_names)
+        return cls.by_name(call, cls.aten_names, cls.aten_defaults)
 
     @classmethod
     def from_onnx(cls, call: ForeignCall) -> OpReading | None:
         """Return the op that a node of ONNX is, or ``None`` where it does something else."""
-        return cls.by_name(call, cls.onnx_names)
+        return cls.by_name(call, cls.onnx_names, cls.onnx_defaults)
 
     @classmethod
-    def by_name(cls, call: ForeignCall, names: Mapping[str, str | None]) -> OpReading | None:
+    def by_name(
+        cls, call: ForeignCall, names: Mapping[str, str | None], defaults: Mapping[str, Any]
+    ) -> OpReading | None:
         """Return the reading where each argument goes to the port, the field or the parameter of its name.
 
-        A tensor with a key that goes to no port is taken for the op's own; ``bias: false`` follows from its absence.
+        A tensor with a key that goes to no port is taken for the op's own; ``bias: false`` follows from its absence. A
+        number in the place of the second input is the main argument.
         """
-        arguments: dict[str, Any] = {}
+        arguments: dict[str, Any] = {**defaults}
         inputs: dict[str, ForeignTensor] = {}
         state: dict[str, ForeignTensor] = {}
         positional: list[ForeignTensor] = []
@@ -60,6 +66,8 @@ class OpOrigins(OpTorch):
                 arguments[field] = value
             elif cls.variadic and isinstance(value, list) and all(isinstance(each, ForeignTensor) for each in value):
                 positional += value
+            elif field in cls.ports[1:] and cls.main and isinstance(value, (int, float)):
+                arguments[cls.main] = value
             elif not isinstance(value, ForeignTensor):
                 return None
             elif cls.variadic:

@@ -6,6 +6,7 @@ from typing import ClassVar
 from netspec.dims import Shape, Size, pretty_shape, product
 from netspec.ops.core.agreement import differ
 from netspec.ops.core.arguments import Positive, Probability
+from netspec.ops.core.foreign import ForeignCall, OpReading
 from netspec.ops.core.op import Op
 from netspec.ops.core.tensors import InputRange, ShapeError, Tensor, known, need_rank
 
@@ -34,6 +35,22 @@ class RecurrentShapes(Op):
     batch_first: bool = True
     dropout: Probability = 0.0
     bidirectional: bool = False
+
+    @classmethod
+    def from_aten(cls, call: ForeignCall) -> OpReading | None:
+        states, weights, said = call.arguments["hx"], call.arguments.get("params"), call.arguments
+        if weights is None or "batch_sizes" in said:
+            return None
+        states = states if isinstance(states, list) else [states]
+        biased, both, layers = said["has_biases"], said["bidirectional"], said["num_layers"]
+        parts = ["weight_ih", "weight_hh", *(["bias_ih", "bias_hh"] if biased else [])]
+        each = len(weights) // (layers * (2 if both else 1))
+        parts = [*parts, "weight_hr"][:each]
+        names = [f"{part}_l{at}{way}" for at in range(layers) for way in ["", "_reverse"][: 1 + both] for part in parts]
+        arguments = {"hidden_size": weights[0].shape[0] // cls.gates, "num_layers": layers, "bias": biased}
+        arguments |= {"batch_first": said["batch_first"], "dropout": said["dropout"], "bidirectional": both}
+        inputs = (said["input"], *states, None)
+        return OpReading(arguments, inputs, dict(zip(names, weights)), (*call.outputs, None))
 
     @property
     def directions(self) -> int:

@@ -1,0 +1,23 @@
+"""From foreign calls to ops: ``lower`` says every step of a program as the op that it is."""
+
+from __future__ import annotations
+
+from netspec.importer.lower.own import place_own
+from netspec.importer.lower.table import OpTable, Origin, WrongReading
+from netspec.importer.program import ForeignProgram, LoweringProblem
+
+
+def lower(program: ForeignProgram, origin: Origin = "aten") -> ForeignProgram:
+    """Return the program with ``op`` and ``reading`` of every step set, where an op says it.
+
+    Steps may become others, several or none. What no op says is left as it is, and listed in ``problems``.
+    """
+    table = OpTable(program, origin)
+    for step in program.steps:
+        if step.reading is None:
+            try:
+                step.op, step.reading = table.read(step.call)
+            except WrongReading as wrong:
+                program.problems.append(LoweringProblem(step, str(wrong)))
+    place_own(program)
+    return program

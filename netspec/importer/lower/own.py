@@ -1,0 +1,71 @@
+"""Parameters, buffers and constants that steps read as inputs: ops of their own, where the module has them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netspec.importer.program import ForeignProgram, ForeignStep, ModuleCall, tensors_of
+from netspec.ops.core.foreign import ForeignCall, ForeignTensor, OpReading
+
+Held = tuple[ForeignTensor, tuple[ModuleCall, ...]]
+
+
+def place_own(program: ForeignProgram) -> None:
+    """Put a step before each first use of a tensor that no step makes, in the call of the module that holds it."""
+    made = set(program.inputs.values())
+    steps: list[ForeignStep] = []
+    held: dict[Held, ForeignTensor] = {}
+    for step in program.steps:
+        if step.reading is not None:
+            inputs = tuple(
+                each if each is None or each in made else _placed(each, step, held, steps)
+                for each in step.reading.inputs
+            )
+            step.reading = step.reading._replace(inputs=inputs)
+            made.update(each for each in step.reading.outputs if each is not None)
+        else:
+            made.update(tensors_of(step.call.outputs))
+        steps.append(step)
+    for name, output in program.outputs.items():
+        if output not in made:
+            program.outputs[name] = _placed(output, ForeignStep(ForeignCall("output", {}, ())), held, steps)
+    program.steps = steps
+
+
+def _placed(
+    tensor: ForeignTensor, step: ForeignStep, held: dict[Held, ForeignTensor], steps: list[ForeignStep]
+) -> ForeignTensor:
+    """What a step gives that is this tensor; the step is added if it is not there."""
+    scopes = _home(tensor, step.scopes)
+    if (tensor, scopes) not in held:
+        output = held[tensor, scopes] = ForeignTensor(tensor.shape, tensor.dtype, constant=tensor.constant)
+        name, arguments = _source(tensor)
+        state = {"": tensor} if tensor.key else {}
+        inputs = () if tensor.key else (None,)
+        reading = OpReading(arguments, inputs, state, (output,))
+        steps.append(ForeignStep(ForeignCall(name, arguments, (output,)), scopes, step.place, name, reading))
+    return held[tensor, scopes]
+
+
+def _home(tensor: ForeignTensor, scopes: tuple[ModuleCall, ...]) -> tuple[ModuleCall, ...]:
+    """The calls, among these, of modules that hold the tensor; all of them for a constant."""
+    if not tensor.key:
+        return scopes
+    count = 0
+    while count < len(scopes) and tensor.key.startswith(f"{scopes[count].path}."):
+        count += 1
+    return scopes[:count]
+
+
+def _source(tensor: ForeignTensor) -> tuple[str, dict[str, Any]]:
+    """The op that gives a tensor, and its arguments."""
+    if tensor.key and tensor.learned:
+        return "parameter", {"shape": tensor.shape}
+    if tensor.key:
+        return "buffer", {"shape": tensor.shape, **({} if tensor.dtype == "float32" else {"dtype": tensor.dtype})}
+    value = _nested(tensor.constant.tolist())
+    return "constant", {"value": value, **({} if tensor.dtype == "float32" else {"dtype": tensor.dtype})}
+
+
+def _nested(value: Any) -> Any:
+    return tuple(map(_nested, value)) if isinstance(value, list) else value
