@@ -35,7 +35,7 @@ def place_own(program: ForeignProgram) -> None:
 def _placed(
     tensor: ForeignTensor, step: ForeignStep, held: dict[Held, ForeignTensor], steps: list[ForeignStep]
 ) -> ForeignTensor:
-    """What a step gives that is this tensor; the step is added if it is not there."""
+    """The output of a step that gives this tensor; the step is added if it is not there."""
     scopes = _home(tensor, step.scopes)
     if (tensor, scopes) not in held:
         output = held[tensor, scopes] = ForeignTensor(tensor.shape, tensor.dtype, constant=tensor.constant)

@@ -34,8 +34,6 @@ class OpTable:
             kind = OPS[name]
             for operator in kind.operators() if origin == "aten" else kind.nodes():
                 self.candidates[operator].append(kind)
-        for operator, kinds in self.candidates.items():
-            kinds.sort(key=lambda kind: kind.name != operator)
 
     def read(self, call: ForeignCall) -> tuple[str, OpReading]:
         """Return the op that a call is, and its reading. Raises ``WrongReading`` where none does what it does."""
@@ -57,9 +55,7 @@ class OpTable:
         """
         try:
             op = kind(**_plain(kind, reading.arguments))
-            inputs: tuple[Any, ...] = tuple(
-                None if each is None else Tensor(each.shape, each.dtype) for each in reading.inputs
-            )
+            inputs = tensors_at(reading.inputs)
             for left, right, why in op.requirements(*inputs):
                 if differ(left, right):
                     raise WrongReading(why)
@@ -77,10 +73,10 @@ class OpTable:
         return OpReading(arguments, reading.inputs, state, outputs)
 
     def _telling(self, op: Op, inputs: Any) -> list[Tensor]:
-        """The network's inputs, where the op must know sizes that its own do not tell."""
+        """The network's inputs, where the op must know sizes that its own may not tell."""
         if type(op).sizes_read is Op.sizes_read or not symbolic(tuple(op.sizes_read(*inputs))):
             return []
-        return [Tensor(each.shape, each.dtype) for each in self.program.inputs.values()]
+        return [*tensors_at(self.program.inputs.values())]
 
     def _agree(self, foreign: ForeignTensor, tensor: Tensor) -> None:
         if foreign.dtype != tensor.dtype:
@@ -114,6 +110,11 @@ class OpTable:
         if extra := found.keys() - wanted.keys():
             raise WrongReading(f"it has no tensor `{min(extra)}`")
         return state
+
+
+def tensors_at(values: Iterable[ForeignTensor | None]) -> tuple[Any, ...]:
+    """Return the shapes and dtypes of foreign tensors, as an op takes them."""
+    return tuple(None if each is None else Tensor(each.shape, each.dtype) for each in values)
 
 
 def _plain(kind: type[Op], arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -35,6 +35,33 @@ def agree(source: Shape, target: Shape, argument: str) -> None:
         raise ShapeError(f"{found} do not fit into {pretty_shape(target)}", argument=argument)
 
 
+def merged(source: Shape, target: Shape) -> tuple[int, int]:
+    """Return the first and the last dimension of ``source`` that one of ``target`` is, the others being the same.
+
+    Where there are none, the last is before the first.
+    """
+    extra = len(source) - len(target)
+    if extra < 1 or not target:
+        return 0, -1
+    start = 0
+    while start < len(target) - 1 and source[start] == target[start]:
+        start += 1
+    for first in range(start, -1, -1):  # a size of 1 may be merged with what is before it
+        whole = product(source[first : first + extra + 1])
+        if whole == target[first] and source[first + extra + 1 :] == target[first + 1 :]:
+            return first, first + extra
+    return 0, -1
+
+
+def with_rest(shape: Shape) -> Shape:
+    """Return the sizes with -1 for the one that is hardest to say, if any is symbolic."""
+    texts = [len(str(size)) if isinstance(size, Dim) else 0 for size in shape]
+    if not any(texts):
+        return shape
+    at = max(range(len(shape)), key=lambda place: texts[place])
+    return (*shape[:at], -1, *shape[at + 1 :])
+
+
 def unread(sizes: Sequence[Size], shapes: Sequence[Shape]) -> list[Size]:
     """Return the sizes that shapes do not tell, unless it is a lone one, for which -1 will do."""
     missing = [size for size in sizes if formula(size, shapes) is None]

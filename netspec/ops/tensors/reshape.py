@@ -5,12 +5,12 @@ from collections.abc import Iterable, Sequence
 from types import MappingProxyType
 from typing import Annotated, Any
 
-from netspec.dims import Dim, Shape, Size, product, times_shape
+from netspec.dims import Shape, Size, product, times_shape
 from netspec.ops.core.arguments import Integers, Sizes, is_integer
 from netspec.ops.core.foreign import ForeignCall, OpReading
 from netspec.ops.core.layout import NEW, OutputLayout, shortened, strides_of, viewed
 from netspec.ops.core.op import Op
-from netspec.ops.core.reshaping import agree, guard_read, reshape, resolve, spelled, unread
+from netspec.ops.core.reshaping import agree, guard_read, merged, reshape, resolve, spelled, unread, with_rest
 from netspec.ops.core.roles.memory import OpRun
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import ShapeError, Tensor, axis_of
@@ -171,12 +171,14 @@ class Reshape(Rearrangement):
 
     shape: Annotated[Any, Sizes(None, "of which one may be -1")]
 
-    aten = ("view", "_unsafe_view", "flatten", "unflatten", "squeeze", "unsqueeze")
+    aten = ("view", "_unsafe_view", "flatten", "unflatten", "squeeze")
 
     @classmethod
     def from_aten(cls, call: ForeignCall) -> OpReading | None:
         x, (output, *_) = call.tensor("self"), call.outputs
         if x is None or output is None:
+            return None
+        if call.name == "squeeze" and len(x.shape) - len(output.shape) == 1:
             return None
         return OpReading({"shape": with_rest(output.shape)}, (x,), {}, call.outputs)
 
@@ -379,33 +381,6 @@ class Unsqueeze(Rearrangement):
 
     def detail(self) -> str:
         return f"dim {self.dim}"
-
-
-def merged(source: Shape, target: Shape) -> tuple[int, int]:
-    """Return the first and the last dimension of ``source`` that one of ``target`` is, the others being the same.
-
-    Where there are none, the last is before the first.
-    """
-    extra = len(source) - len(target)
-    if extra < 1 or not target:
-        return 0, -1
-    start = 0
-    while start < len(target) - 1 and source[start] == target[start]:
-        start += 1
-    for first in range(start, -1, -1):  # a size of 1 may be merged with what is before it
-        whole = product(source[first : first + extra + 1])
-        if whole == target[first] and source[first + extra + 1 :] == target[first + 1 :]:
-            return first, first + extra
-    return 0, -1
-
-
-def with_rest(shape: Shape) -> Shape:
-    """Return the sizes with -1 for the one that is hardest to say, if any is symbolic."""
-    texts = [len(str(size)) if isinstance(size, Dim) else 0 for size in shape]
-    if not any(texts):
-        return shape
-    at = max(range(len(shape)), key=lambda place: texts[place])
-    return (*shape[:at], -1, *shape[at + 1 :])
 
 
 def reshaped(run: OpRun) -> tuple[OutputLayout, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from netspec.dims import Dim
 from netspec.importer.capture.export import export_module
 from netspec.importer.capture.torch_program import read_exported
 from netspec.importer.lower import lower
@@ -71,7 +72,7 @@ def _results(
     held = [None if each is None else values[each] for each in reading.inputs]
     inputs: list[Any] = [None if each is None else Tensor(each.shape, each.dtype) for each in reading.inputs]
     arguments: list[str | None] = [None if each is None else f"i{at}" for at, each in enumerate(held)]
-    if kind.sizes_read is not Op.sizes_read:
+    if kind.sizes_read is not Op.sizes_read and any(isinstance(size, Dim) for size in op.sizes_read(*inputs)):
         held += [value for _, value in given]
         inputs += [Tensor(foreign.shape, foreign.dtype) for foreign, _ in given]
         arguments += [f"i{len(reading.inputs) + at}" for at in range(len(given))]
