@@ -6,28 +6,30 @@ word says what is wanted. What stands before it may be broken: lines that cannot
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, get_args
 
+from netspec import zoo
 from netspec.dataclass import dataclass
-from netspec.diagnostics import Report, Source
+from netspec.diagnostics import Report, Source, Span
 from netspec.elaborate.passes.init_rules import FUNCTIONS as INITIALISATIONS
 from netspec.elaborate.steps import STRUCTURES
 from netspec.expressions.values import TABLE as FUNCTIONS
 from netspec.lsp.document import Document
 from netspec.lsp.hover import arguments_text
 from netspec.lsp.mention import Block, Mention
+from netspec.lsp.networks import other_network
 from netspec.lsp.outline import Outline
 from netspec.lsp.words import word_before
 from netspec.ops import OPS, Op
 from netspec.ops.core.arguments import text_rule
 from netspec.reference.sources.forms import call_keys, form_keys
 from netspec.reference.sources.ops import PORT, described_arguments
-from netspec.syntax import parse
+from netspec.syntax import SyntaxNode, parse
 from netspec.text.docstrings import documentation
 from netspec.text.quoting import markdown
 
-Kind = Literal["op", "block", "structure", "argument", "reference", "parameter", "function", "word"]
+Kind = Literal["op", "block", "structure", "argument", "reference", "parameter", "function", "word", "network"]
 
 MARK = "cursor_7f3a"
 
@@ -52,7 +54,28 @@ def complete(document: Document, text: str, line: int, column: int) -> list[Item
     if mention is None:
         return []
     blocks = {**document.blocks, **outline.blocks}
+    if mention.role in ("network", "variant", "inner") or (mention.role == "parameter" and mention.owner):
+        return list(_of_networks(document.source, mention, {**document.outline.networks, **outline.networks}))
     return list(_offers(mention, outline, blocks, {**document.outline.params, **outline.params}))
+
+
+def _of_networks(source: Source, mention: Mention, inside: Mapping[str, SyntaxNode]) -> Iterator[Item]:
+    """Offer the networks that there are, or the words of the one that a step uses."""
+    if mention.role == "network":
+        yield from (Item(name, "network", name, "in this file") for name in inside)
+        yield from (Item(name, "network", name, "of the zoo") for name in zoo.names())
+        return
+    other = other_network(source, mention.owner, inside)
+    if other is None:
+        return
+    outline = other.outline
+    if mention.role == "variant":
+        yield from (Item(name, "word", name, f"line {span.line}") for name, span in outline.variants.items())
+    elif mention.role == "parameter":
+        yield from _free(outline.params, mention)
+    else:
+        steps = {**outline.outputs, **outline.network.all_steps(), **dict(outline.network.paths())}
+        yield from (Item(name, "reference", name, f"line {span.line}") for name, span in steps.items())
 
 
 def _marked(lines: list[str]) -> tuple[Outline, Mention | None]:
@@ -115,11 +138,16 @@ def _offers(mention: Mention, outline: Outline, blocks: dict[str, Block], params
             for path, span in mention.scope.paths():
                 yield Item(path, "reference", path, f"line {span.line}")
         case "parameter":
-            for name, (_, default) in params.items():
-                if name not in mention.siblings:
-                    yield Item(name, "parameter", f"{name}: ", f"default {default}")
+            yield from _free(params, mention)
         case "expression":
             yield from _values(mention, outline, blocks, params)
+
+
+def _free(params: Mapping[str, tuple[Span, str]], mention: Mention) -> Iterator[Item]:
+    """Offer the parameters that are not given yet."""
+    for name, (_, default) in params.items():
+        if name not in mention.siblings:
+            yield Item(name, "parameter", f"{name}: ", f"default {default}")
 
 
 def _steps(blocks: dict[str, Block], params: dict[str, tuple]) -> Iterator[Item]:  # type: ignore[type-arg]

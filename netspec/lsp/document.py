@@ -12,8 +12,8 @@ from netspec.checks.check import check_loaded
 from netspec.dataclass import dataclass
 from netspec.diagnostics import Diagnostic, Label, Report, Source, Span, SpecError
 from netspec.graph import Call, ExecutionCount, Graph, Step, visits
-from netspec.lsp.mention import Block
-from netspec.lsp.outline import Outline, written
+from netspec.lsp.mention import Block, written
+from netspec.lsp.outline import Outline
 from netspec.pipeline import load_source
 from netspec.spec import BlockSpec
 from netspec.syntax import parse

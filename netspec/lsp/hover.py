@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import PureWindowsPath
 
 from netspec.analysis.costs import Costs
 from netspec.dims import pretty_shape
 from netspec.elaborate.steps import STRUCTURES
 from netspec.lsp.document import Document, Instance
 from netspec.lsp.mention import Block, Mention
+from netspec.lsp.networks import other_network
 from netspec.lsp.words import word_at
 from netspec.ops import OPS
 from netspec.recipes import ingredients
@@ -42,6 +44,12 @@ def describe(document: Document, mention: Mention, line: int, column: int) -> st
             return f"`{mention.word}`: {key.doc}" if key is not None and key.doc else None
         case "ingredient":
             return _ingredient(mention)
+        case "network":
+            return _network(document, mention.word)
+        case "variant" | "inner":
+            return _inside(document, mention)
+        case "parameter" if mention.owner:
+            return _inside(document, mention)
         case "reference":
             return _reference(document, mention)
         case "expression" | "parameter":
@@ -142,6 +150,33 @@ def _reference(document: Document, mention: Mention) -> str | None:
         if text:
             return f"`{name}`, line {declared.line}\n\n{text}"
     return f"`{name}`, line {declared.line}"
+
+
+def _network(document: Document, name: str) -> str | None:
+    """Return the documentation of another network, with its parameters and variants."""
+    other = other_network(document.source, name, document.outline.networks)
+    if other is None:
+        return None
+    params = [f"- `{name}`: {markdown(default)}" for name, (_, default) in other.outline.params.items()]
+    variants = ", ".join(f"`{name}`" for name in other.outline.variants)
+    title = f"**{markdown(other.title)}**, a network" + (f" · {markdown(other.doc)}" if other.doc else "")
+    return _join(title, "\n".join(params), f"variants: {variants}" if variants else None)
+
+
+def _inside(document: Document, mention: Mention) -> str | None:
+    """Return where a word of another network stands; of a parameter its default, too."""
+    other = other_network(document.source, mention.owner, document.outline.networks)
+    if other is None:
+        return None
+    inside, word = other.outline, mention.word
+    if mention.role == "parameter":
+        default = inside.params.get(word)
+        return f"`{word}`, a parameter of `{other.title}`: {code(default[1])}" if default else None
+    found = inside.variants.get(word) if mention.role == "variant" else None
+    found = found or other.place(word)
+    if found is None:
+        return None
+    return f"`{word}` of `{other.title}`, {PureWindowsPath(found.source.name).name}, line {found.line}"
 
 
 def built_text(document: Document, mention: Mention) -> str | None:

@@ -11,11 +11,26 @@ from netspec.dataclass import dataclass
 from netspec.diagnostics import Span
 from netspec.recipes import Kind as IngredientKind
 from netspec.spec import Form
+from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
 
-Role = Literal["key", "step", "argument", "reference", "expression", "definition", "parameter", "ingredient"]
+Role = Literal[
+    "key",
+    "step",
+    "argument",
+    "reference",
+    "expression",
+    "definition",
+    "parameter",
+    "ingredient",
+    "network",
+    "variant",
+    "inner",
+    "file",
+]
 """``key`` of a form; ``step``, the op, block or structure that runs; ``argument`` of a step; ``reference`` to a step;
-``expression``; ``definition`` of a name; ``parameter`` that a variant sets; ``ingredient`` of
-training, or an argument of one."""
+``expression``; ``definition`` of a name; ``parameter`` that a variant sets, or a step of the network that it uses, its
+owner; ``ingredient`` of training, or an argument of one; another ``network``, a ``variant`` or an ``inner`` step or
+output of such a one; ``file`` that is imported."""
 
 
 @dataclass(slots=True)
@@ -107,3 +122,33 @@ class Block:
     outputs: tuple[str, ...]
     doc: str
     meanings: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_block(key: ScalarNode, node: SyntaxNode) -> Block:
+    """Return a block as far as it is written."""
+    if not isinstance(node, MapNode):
+        return Block(key.text, key.span, {}, (), (), "")
+    params, inputs, outputs, doc = (node.get(word) for word in ("params", "inputs", "outputs", "doc"))
+    return Block(
+        key.text,
+        key.span,
+        {name.text: (name.span, written(value)) for name, value in params.entries}
+        if isinstance(params, MapNode)
+        else {},
+        tuple(item.text.removesuffix("?") for item in inputs.items if isinstance(item, ScalarNode))
+        if isinstance(inputs, ListNode)
+        else ("input",),
+        outputs.keys() if isinstance(outputs, MapNode) else (),
+        doc.text if isinstance(doc, ScalarNode) else "",
+    )
+
+
+def written(node: SyntaxNode) -> str:
+    """A value as it might be written on one line."""
+    match node:
+        case ScalarNode():
+            return node.text
+        case ListNode():
+            return f"[{', '.join(map(written, node.items))}]"
+        case MapNode():
+            return "{" + ", ".join(f"{key.text}: {written(value)}" for key, value in node.entries) + "}"

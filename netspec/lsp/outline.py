@@ -5,15 +5,12 @@ It asks for nothing but a tree, so it serves a document that is far from sound: 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-
 from netspec import library
 from netspec.diagnostics import Span
 from netspec.elaborate.steps import STRUCTURES
-from netspec.lsp.mention import Block, Mention, Role, VisibleNames
+from netspec.lsp.collector import WordCollector
+from netspec.lsp.mention import Block, Mention, VisibleNames, read_block, written
 from netspec.ops import OPS
-from netspec.recipes import Kind as IngredientKind
-from netspec.recipes import ingredients
 from netspec.spec import (
     BlockSpec,
     DimSpec,
@@ -23,32 +20,27 @@ from netspec.spec import (
     OutputSpec,
     ParamSpec,
     Spec,
-    TrainSpec,
 )
 from netspec.spec.reading import FormField, form_fields
 from netspec.spec.steps import is_main
 from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
 
-INGREDIENTS: Mapping[str, IngredientKind] = {
-    "data": "data",
-    "prepare": "transform",
-    "augment": "transform",
-    "loss": "loss",
-    "metrics": "metric",
-    "optimizer": "optimizer",
-    "schedule": "schedule",
-}
-"""The keys of ``train`` under which ingredients are written, with their kinds."""
+USED = ("variant", "params", "outputs", "upto", "without")
+"""The keys of ``use`` under which words of the other network are written."""
 
 
-class Outline:
+class Outline(WordCollector):
     """The words of a document in order, with the blocks and parameters that it declares."""
 
     def __init__(self, tree: SyntaxNode | None):
-        self.mentions: list[Mention] = []
+        super().__init__()
         self.blocks: dict[str, Block] = {}
         self.params: dict[str, tuple[Span, str]] = {}
-        self.top = VisibleNames()
+        self.variants: dict[str, Span] = {}
+        self.outputs: dict[str, Span] = {}
+        self.networks: dict[str, SyntaxNode] = {}
+        self.base = ""
+        self.network = self.top.inner()
         if isinstance(tree, MapNode):
             self._spec(tree)
 
@@ -61,30 +53,17 @@ class Outline:
         """The steps whose key stands on a line."""
         return [mention for mention in self.mentions if mention.role == "step" and mention.span.line == line]
 
-    def _add(self, role: Role, node: ScalarNode, scope: VisibleNames, owner: str = "", **more: object) -> None:
-        self.mentions.append(Mention(role, node.text, node.span, scope, owner, **more))  # type: ignore[arg-type]
-
-    def _keys(self, node: SyntaxNode | None, form: type[Form], scope: VisibleNames) -> Iterator[tuple[str, SyntaxNode]]:
-        """The entries of a form; its keys are mentioned."""
-        if not isinstance(node, MapNode):
-            if isinstance(node, ScalarNode):
-                self._add("key", node, scope, form.known_as, form=form)
-            return
-        for key, value in node.entries:
-            self._add("key", key, scope, form.known_as, form=form, siblings=node.keys())
-            yield key.text, value
-
     def _spec(self, tree: MapNode) -> None:
         self._parameters(tree.get("params"), self.top, self.params)
         self._locals(tree.get("let"), self.top)
-        inputs = tree.get("inputs")
-        network = self.top.inner()
+        inputs, network = tree.get("inputs"), self.network
+        self._other_networks(tree)
         if isinstance(inputs, MapNode):
             network.steps.update((key.text, key.span) for key, _ in inputs.entries)
         blocks = tree.get("blocks")
         if isinstance(blocks, MapNode):
             for key, node in blocks.entries:
-                self.blocks[key.text] = _block(key, node)
+                self.blocks[key.text] = read_block(key, node)
         for word, value in self._keys(tree, Spec, self.top):
             match word:
                 case "inputs":
@@ -99,6 +78,9 @@ class Outline:
                     self._body(value, network)
                 case "outputs":
                     self._outputs(value, network)
+                    self.outputs = _keys_of(value)
+                case "import":
+                    self._imports(value)
                 case "require":
                     self._expressions(value, self.top)
                 case "expect":
@@ -108,35 +90,45 @@ class Outline:
                 case "train":
                     self._train(value)
 
-    def _train(self, node: SyntaxNode) -> None:
-        for word, value in self._keys(node, TrainSpec, self.top):
-            if word in INGREDIENTS:
-                self._ingredients(value, INGREDIENTS[word])
-            else:
-                self._expressions(value, self.top)
+    def _other_networks(self, tree: MapNode) -> None:
+        """Read the names of the networks that the spec extends and has."""
+        base, inside = tree.get("extends"), tree.get("networks")
+        self.variants = _keys_of(tree.get("variants"))
+        self.networks = {key.text: node for key, node in inside.entries} if isinstance(inside, MapNode) else {}
+        for key, _ in inside.entries if isinstance(inside, MapNode) else ():
+            self._add("definition", key, self.top, "networks")
+        if isinstance(base, ScalarNode):
+            self.base = base.text
+            self._add("network", base, self.top)
 
-    def _ingredients(self, node: SyntaxNode, kind: IngredientKind) -> None:
-        """Read one ingredient, a list of them, or a mapping from outputs to them."""
+    def _imports(self, node: SyntaxNode) -> None:
+        """Read the paths under ``import``."""
         if isinstance(node, ScalarNode):
-            self._add("ingredient", node, self.top, kind=kind)
-        elif isinstance(node, ListNode):
-            for item in node.items:
-                self._ingredients(item, kind)
-        else:
-            for key, value in node.entries:
-                if key.text in ingredients(kind):
-                    self._add("ingredient", key, self.top, kind=kind)
-                    self._ingredient_arguments(key.text, value, kind)
-                else:
-                    self._ingredients(value, kind)
+            self._add("file", node, self.top)
+        for item in node.items if isinstance(node, ListNode) else ():
+            self._imports(item)
+        for _, value in node.entries if isinstance(node, MapNode) else ():
+            self._imports(value)
 
-    def _ingredient_arguments(self, owner: str, node: SyntaxNode, kind: IngredientKind) -> None:
-        if not isinstance(node, MapNode):
-            self._expressions(node, self.top)
-            return
+    def _inner(self, node: SyntaxNode, scope: VisibleNames, network: str) -> None:
+        """Read the names of steps in another network: one, a list, or a mapping to them."""
+        if isinstance(node, ScalarNode):
+            self._add("inner", node, scope, network)
+        for item in node.items if isinstance(node, ListNode) else ():
+            self._inner(item, scope, network)
+        for _, value in node.entries if isinstance(node, MapNode) else ():
+            self._inner(value, scope, network)
+
+    def _changes(self, node: MapNode, scope: VisibleNames) -> None:
+        """Read what a spec changes of the steps of the one that it extends."""
         for key, value in node.entries:
-            self._add("ingredient", key, self.top, owner, kind=kind, siblings=node.keys())
-            self._expressions(value, self.top)
+            self._add("inner", key, scope, self.base, siblings=node.keys())
+            parts = value.entries if isinstance(value, MapNode) else ()
+            for name, body in parts:
+                if name.text in ("before", "after"):
+                    self._body(body, scope)
+            if not isinstance(value, MapNode):
+                self._body(value, scope)
 
     def _parameters(self, node: SyntaxNode | None, scope: VisibleNames, into: dict[str, tuple[Span, str]]) -> None:
         if not isinstance(node, MapNode):
@@ -211,24 +203,11 @@ class Outline:
             else:
                 self._references(value, scope)
 
-    def _references(self, node: SyntaxNode, scope: VisibleNames) -> None:
-        for item in node.items if isinstance(node, ListNode) else (node,):
-            if isinstance(item, ScalarNode):
-                self._add("reference", item, scope)
-
-    def _expressions(self, node: SyntaxNode, scope: VisibleNames, owner: str = "") -> None:
-        if isinstance(node, ScalarNode):
-            self._add("expression", node, scope, owner)
-        elif isinstance(node, ListNode):
-            for item in node.items:
-                self._expressions(item, scope, owner)
-        else:
-            for _, value in node.entries:
-                self._expressions(value, scope, owner)
-
     def _body(self, node: SyntaxNode, scope: VisibleNames) -> None:
         if isinstance(node, ScalarNode):
-            self._add("step", node, scope)
+            self._add("inner" if self.base else "step", node, scope, self.base)
+        if isinstance(node, MapNode) and self.base:
+            self._changes(node, scope)
         for item in node.items if isinstance(node, ListNode) else ():
             if isinstance(item, ScalarNode):
                 self._add("step", item, scope)
@@ -287,11 +266,26 @@ class Outline:
         for written_key, value in node.entries if isinstance(node, MapNode) else ():
             if written_key.text in fields:
                 self._declare(fields[written_key.text], value, inner)
+        named_network = node.get("network") if isinstance(node, MapNode) and word == "use" else None
+        network = named_network.text if isinstance(named_network, ScalarNode) else ""
         for key, value in self._keys(node, form, scope):
-            if key in fields:
+            if word == "use" and key in USED:
+                self._used(key, value, scope, network)
+            elif key in fields:
                 self._held(fields[key], value, scope, inner, f"{word}.{key}")
             else:
                 self._expressions(value, scope, f"{word}.{key}")
+
+    def _used(self, key: str, value: SyntaxNode, scope: VisibleNames, network: str) -> None:
+        """Read the words of another network: its variant, its parameters, its steps."""
+        if key == "variant" and isinstance(value, ScalarNode):
+            self._add("variant", value, scope, network)
+        elif key == "params" and isinstance(value, MapNode):
+            for name, given in value.entries:
+                self._add("parameter", name, scope, network, siblings=value.keys())
+                self._expressions(given, scope)
+        else:
+            self._inner(value, scope, network)
 
     def _declare(self, field: FormField, value: SyntaxNode, inner: VisibleNames) -> None:
         """Enter the names that a key gives to what stands inside: lists and numbers of iterations, inputs of a scan."""
@@ -328,8 +322,9 @@ class Outline:
                 self._references(value, scope)
                 for _, reference in entries:
                     self._references(reference, scope)
-            case "network" | "outputs" | "texts":  # names of another file
-                pass
+            case "network":
+                if isinstance(value, ScalarNode):
+                    self._add("network", value, scope)
             case "sequences" | "states":
                 for name, reference in entries:
                     self._add("definition", name, inner)
@@ -343,38 +338,14 @@ class Outline:
                 self._expressions(value, scope, owner)
 
 
-def _block(key: ScalarNode, node: SyntaxNode) -> Block:
-    if not isinstance(node, MapNode):
-        return Block(key.text, key.span, {}, (), (), "")
-    params, inputs, outputs, doc = (node.get(word) for word in ("params", "inputs", "outputs", "doc"))
-    return Block(
-        key.text,
-        key.span,
-        {name.text: (name.span, written(value)) for name, value in params.entries}
-        if isinstance(params, MapNode)
-        else {},
-        tuple(item.text.removesuffix("?") for item in inputs.items if isinstance(item, ScalarNode))
-        if isinstance(inputs, ListNode)
-        else ("input",),
-        outputs.keys() if isinstance(outputs, MapNode) else (),
-        doc.text if isinstance(doc, ScalarNode) else "",
-    )
-
-
-def written(node: SyntaxNode) -> str:
-    """A value as it might be written on one line."""
-    match node:
-        case ScalarNode():
-            return node.text
-        case ListNode():
-            return f"[{', '.join(map(written, node.items))}]"
-        case MapNode():
-            return "{" + ", ".join(f"{key.text}: {written(value)}" for key, value in node.entries) + "}"
-
-
 def _holds(span: Span, line: int, column: int) -> bool:
     return (span.line, span.column) <= (line, column) <= (span.end_line, span.end_column)
 
 
 def _width(span: Span) -> tuple[int, int]:
     return span.end_line - span.line, span.end_column - span.column
+
+
+def _keys_of(node: SyntaxNode | None) -> dict[str, Span]:
+    """Return the places of a mapping's keys."""
+    return {key.text: key.span for key, _ in node.entries} if isinstance(node, MapNode) else {}

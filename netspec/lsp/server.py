@@ -18,7 +18,7 @@ from pygls.lsp.server import LanguageServer
 from pygls.uris import from_fs_path, to_fs_path
 from pygls.workspace import PositionCodec, TextDocument
 
-from netspec import library
+from netspec import library, zoo
 from netspec.diagnostics import Diagnostic, Span
 from netspec.lsp.completion import Item, complete
 from netspec.lsp.definition import definition
@@ -41,6 +41,7 @@ KINDS = {
     "parameter": types.CompletionItemKind.Constant,
     "function": types.CompletionItemKind.Function,
     "word": types.CompletionItemKind.EnumMember,
+    "network": types.CompletionItemKind.Module,
 }
 
 
@@ -143,10 +144,10 @@ class NetspecServer(LanguageServer):
         return types.Range(start, self.position(lines, span.end_line, span.end_column))
 
     def location(self, uri: str, document: Document, span: Span) -> types.Location:
-        """Return where a span is: in the document, or in a file that it imports."""
+        """Return where a span is: in the document, or in a file that it leads to."""
         if span.source.name != document.source.name:
-            standard = library.owns(span.source)
-            path = library.READ[span.source] if standard else Path(span.source.name).resolve()
+            ours = library.READ.get(span.source) or zoo.READ.get(span.source)
+            path = ours or Path(span.source.name).resolve()
             uri = from_fs_path(str(path)) or uri
         return types.Location(uri, self.range(span))
 
