@@ -6,6 +6,7 @@ either order; each round gives one ratio, and the median of the ratios is what c
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import statistics
 import sys
@@ -64,6 +65,17 @@ def collector_paused() -> Iterator[None]:
         yield
     finally:
         gc.enable()
+
+
+def keep_memory() -> None:
+    """Have glibc keep the memory that tensors leave behind: its first use costs a page fault for each 4 kB, and whether
+    a step takes kept memory or new would say more of the allocator than of the step.
+    """
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        never_mapped, never_trimmed = (-4, 0), (-1, 2**31 - 1)
+        libc.mallopt(*never_mapped)
+        libc.mallopt(*never_trimmed)
 
 
 def alternate(first: Callable[[], T], second: Callable[[], T], rounds: int) -> list[tuple[T, T]]:

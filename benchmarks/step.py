@@ -14,7 +14,18 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from pairs import Bar, alternate, collector_paused, finish, import_torchvision, judge, ratios, seconds, timed
+from pairs import (
+    Bar,
+    alternate,
+    collector_paused,
+    finish,
+    import_torchvision,
+    judge,
+    keep_memory,
+    ratios,
+    seconds,
+    timed,
+)
 from torch import Tensor, nn
 from written import GPT2, AttentionDecoder, CifarResNet, GatedLanguageModel, LanguageModel, Mamba
 
@@ -91,6 +102,10 @@ def convnext_tiny() -> tuple[nn.Module, nn.Module]:
     return netspec.load("convnext_tiny").module(), import_torchvision().models.convnext_tiny()
 
 
+def swin_tiny() -> tuple[nn.Module, nn.Module]:
+    return netspec.load("swin_t", size=112).module(), import_torchvision().models.swin_t()
+
+
 def image(*shape: int) -> list[Tensor]:
     return [torch.randn(shape)]
 
@@ -108,6 +123,7 @@ NETWORKS: dict[str, tuple[Make, Callable[[], list[Tensor]], int]] = {
     "rnn_attention": (rnn_attention, partial(tokens, 400, (4, 20), (4, 20)), 200),
     "mamba": (mamba, partial(tokens, 400, (4, 64)), 60),
     "convnext_tiny": (convnext_tiny, partial(image, 1, 3, 64, 64), 40),
+    "swin_tiny": (swin_tiny, partial(image, 1, 3, 112, 112), 30),
     "gpt2, batch 1": (gpt2, partial(tokens, 50257, (1, 128)), 12),
     "gpt2, batch 8": (gpt2, partial(tokens, 50257, (8, 128)), 4),
 }
@@ -179,6 +195,7 @@ def main() -> None:
     options.add_argument("--rounds", type=int, help="pairs to time, where the default is not enough")
     given = options.parse_args()
     torch.set_num_threads(1)
+    keep_memory()
     print("compiled : hand-written")
     results = []
     for name in given.networks:
