@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-LEFT_OUT = {"all", "pairs", "processes", "written"}
-"""This one, and what the others share."""
+LEFT_OUT = {"all", "pairs", "processes", "written", "freeze_data"}
+"""This one, what the others share, and what writes data."""
 LINE = re.compile(
     r"(?P<what>\S.*?)\s{2,}(?P<ratio>[\d.]+  \[[^]]*\])\s*(?P<bar>at (?:most|least) [^:]*: \w+)?(?P<note>.*)"
 )
