@@ -263,6 +263,11 @@ network:
 inputs: {x: [N, 16, 32, 32]}
 network:
   - mbconv: {out_channels: 24, kernel_size: 5, stride: 2}""",
+    "resnet_block": """\
+inputs: {x: [N, 64, 32, 32], time: {shape: [N], dtype: int64, below: 1000}}
+network:
+  - time_embedding: {name: embedding, input: time, width: 64}
+  - resnet_block: {input: x, embedding: embedding, out_channels: 128}""",
     "self_attention": """\
 inputs: {x: [N, T, 16]}
 network:
@@ -287,6 +292,10 @@ network:
 inputs: {x: [N, T, 64]}
 network:
   - swiglu: 128""",
+    "time_embedding": """\
+inputs: {time: {shape: [N], dtype: int64, below: 1000}}
+network:
+  - time_embedding: 64""",
     "transformer_decoder_layer": """\
 inputs: {x: [N, T, 16], memory: [N, S, 16]}
 network:
