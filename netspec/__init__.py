@@ -14,9 +14,23 @@ if TYPE_CHECKING:
     from typing import Any
 
     from netspec.diagnostics import EnvironmentFault, NetspecError, SpecError, UsageError
+    from netspec.importer.convert import from_exported, from_onnx, from_torch
+    from netspec.importer.imported import ImportedSpec
     from netspec.model import Model, load
 
-__all__ = ["EnvironmentFault", "Model", "NetspecError", "SpecError", "UsageError", "__version__", "load"]
+__all__ = [
+    "EnvironmentFault",
+    "ImportedSpec",
+    "Model",
+    "NetspecError",
+    "SpecError",
+    "UsageError",
+    "__version__",
+    "from_exported",
+    "from_onnx",
+    "from_torch",
+    "load",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -24,6 +38,14 @@ def __getattr__(name: str) -> Any:
         from netspec import model
 
         return getattr(model, name)
+    if name.startswith("from_"):
+        from netspec.importer import convert
+
+        return getattr(convert, name)
+    if name == "ImportedSpec":
+        from netspec.importer import imported
+
+        return imported.ImportedSpec
     if name in __all__:
         from netspec import diagnostics
 

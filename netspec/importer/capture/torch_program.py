@@ -175,6 +175,24 @@ class _ExportReader:
                 self.program.outputs[name] = value
 
 
+def symbols_of(exported: ExportedProgram) -> dict[str, dict[int, str]]:
+    """Return names for the symbolic dimensions of an exported program's inputs: ``N`` for a first one, then letters."""
+    letters = iter("THWLSKMABCD")
+    names: dict[str, str] = {}
+    found: dict[str, dict[int, str]] = {}
+    for node in exported.graph.nodes:
+        value = node.meta.get("val")
+        if node.op != "placeholder" or not isinstance(value, torch.Tensor):
+            continue
+        for at, size in enumerate(value.shape):
+            if isinstance(size, torch.SymInt) and size.node.expr.is_Symbol:
+                symbol = size.node.expr.name
+                if symbol not in names:
+                    names[symbol] = "N" if at == 0 and "N" not in names.values() else next(letters)
+                found.setdefault(node.target, {})[at] = names[symbol]
+    return found
+
+
 def output_names(exported: ExportedProgram, count: int) -> list[str]:
     """Return names of the outputs: those that the module's dictionary or data class has, or numbers."""
     tree = exported.call_spec.out_spec

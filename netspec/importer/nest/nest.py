@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from netspec.importer.nest.groups import PlacedStep, StepGroup, group_steps
 from netspec.importer.nest.order import put_in_order
-from netspec.importer.nest.sources import with_sources
 from netspec.importer.program import ForeignProgram
 from netspec.importer.tree import ModuleLevel, NetworkTree, OpNode, Ref, TreeNode
 from netspec.ops.core.foreign import ForeignTensor
@@ -16,7 +15,7 @@ from netspec.ops.core.tensors import Tensor
 
 def nest(program: ForeignProgram) -> NetworkTree:
     """Return the tree of a program whose steps are ops."""
-    steps = with_sources(program)
+    steps = program.steps
     root = group_steps(program, steps)
     put_in_order(root, {id(step): at for at, step in enumerate(steps)})
     uses = Counter(id(tensor) for tensor in program.outputs.values())
@@ -105,7 +104,7 @@ class _Nesting:
             self.seen.add(key)
         outputs = tuple(Tensor((), "float32") if tensor is None else _tensor(tensor) for tensor in reading.outputs)
         node = OpNode(
-            "" if again else leaf.name,
+            leaf.name if leaf.keyed and not again else "",
             (),
             outputs,
             shared=path if again else "",

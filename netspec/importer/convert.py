@@ -1,0 +1,161 @@
+"""The way of an import, in a page: capture ─► lower ─► nest ─► fold ─► write ─► prove."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from netspec.diagnostics import UsageError
+from netspec.importer.fold.phrasing import phrase
+from netspec.importer.imported import ImportedSpec
+from netspec.importer.lower import lower
+from netspec.importer.nest import nest
+from netspec.importer.program import ForeignProgram
+from netspec.importer.write import write
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from netspec.importer.prove import Proof
+
+MOST_TOLD = 40
+"""The most places that are listed, of those that cannot be said."""
+
+
+def from_torch(
+    module: nn.Module,
+    inputs: Mapping[str, Any],
+    dynamic: Mapping[str, Mapping[int, str]] | None = None,
+    *,
+    name: str | None = None,
+    sizes: Mapping[str, int] | None = None,
+    verify: bool = True,
+) -> ImportedSpec:
+    """Import a module of PyTorch: ``from_torch(net, {"image": torch.randn(2, 3, 224, 224)}, {"image": {0: "N"}})``.
+
+    ``inputs`` are examples of what ``forward`` takes, by the names of its parameters; what is no tensor stays as it is
+    given. ``dynamic`` names the dimensions of each input that are symbolic, by their numbers; default: the first of
+    each, as ``N``, where it is above 1. ``sizes`` are those that the spec quotes costs at; default: the examples', and
+    one of ``N``. The network is traced in inference. ``name`` is that of the spec; default: the class's. With
+    ``verify``, the spec's module is given the weights and compared with the original. Raises ``UsageError`` with
+    torch's reason where it cannot be exported, and with all that the language has no words for.
+    """
+    from netspec.importer.capture.export import export_module
+    from netspec.importer.capture.torch_program import read_exported
+
+    shapes = dynamic if dynamic is not None else batched(inputs)
+    exported = export_module(module, inputs, shapes)
+    program = read_exported(exported, snake_case(name or type(module).__name__), shapes)
+    program.kind = f"{type(module).__module__}.{type(module).__qualname__}"
+    traced = dict(program.sizes)
+    program.sizes = {key: (sizes or {}).get(key, 1 if key == "N" else size) for key, size in traced.items()}
+    spec = spec_of(program, {key: value.detach() for key, value in module.state_dict().items()})
+    spec.notes += _fixed(program, shapes)
+    if verify:
+        from netspec.importer.prove import prove
+
+        fixed = {key: value for key, value in inputs.items() if key not in program.inputs}
+        spec.proof = prove(spec.model.graph, module, fixed, traced)
+        spec.notes += _told(spec.proof)
+    return spec
+
+
+def from_exported(
+    exported: torch.export.ExportedProgram, *, name: str = "network", verify: bool = True
+) -> ImportedSpec:
+    """Import a program that ``torch.export`` made: ``from_exported(torch.export.load("model.pt2"))``.
+
+    Its symbolic dimensions are those that it was exported with. Raises ``UsageError`` as ``from_torch`` does.
+    """
+    from netspec.importer.capture.torch_program import read_exported, symbols_of
+
+    shapes = symbols_of(exported)
+    program = read_exported(exported, snake_case(name), shapes)
+    traced = dict(program.sizes)
+    program.sizes = {key: 1 if key == "N" else size for key, size in traced.items()}
+    spec = spec_of(program, {key: value.detach() for key, value in exported.state_dict.items()})
+    if verify:
+        from netspec.importer.prove import prove
+
+        spec.proof = prove(spec.model.graph, exported.module(), {}, traced, modes=(False,))
+        spec.notes += _told(spec.proof)
+    return spec
+
+
+def from_onnx(path: str, *, name: str | None = None) -> ImportedSpec:
+    """Import an ONNX file, of which nothing is run but its nodes on onnxruntime, to compare.
+
+    Raises ``UsageError`` where it is damaged, and with all that the language has no words for.
+    """
+    raise UsageError(f"{path}: ONNX files cannot be imported yet")
+
+
+def spec_of(program: ForeignProgram, weights: Mapping[str, torch.Tensor]) -> ImportedSpec:
+    """Return the spec of a captured program. Raises ``UsageError`` with every step that no words say."""
+    program = lower(program)
+    if program.problems:
+        raise UsageError(_cannot_be_said(program))
+    tree = phrase(nest(program))
+    graph = ImportedSpec(program.name, write(tree), weights).model.graph
+    tree.expect = {"params": graph.body.parameter_count}
+    return ImportedSpec(program.name, write(tree), weights)
+
+
+def batched(inputs: Mapping[str, Any]) -> dict[str, dict[int, str]]:
+    """Return the first dimension of every input as ``N``, if they are equal and no example that is taken for all."""
+    sizes = {value.shape[0] for value in inputs.values() if hasattr(value, "shape") and len(value.shape)}
+    if len(sizes) != 1 or sizes == {1}:
+        return {}
+    return {name: {0: "N"} for name, value in inputs.items() if hasattr(value, "shape") and len(value.shape)}
+
+
+def snake_case(name: str) -> str:
+    """Return a class's name as a spec's: ``ResNet`` as ``resnet``, ``VisionTransformer`` as ``vision_transformer``."""
+    import re
+
+    parts = re.findall(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z\d]+|\d+", name.replace("Net", "net"))
+    return "_".join(part.lower() for part in parts) or "network"
+
+
+def _fixed(program: ForeignProgram, shapes: Mapping[str, Mapping[int, str]]) -> list[str]:
+    """The dimensions that were to be symbolic, but that the module needs to have the example's size."""
+    return [
+        f"{wanted} of `{name}` is {program.inputs[name].shape[at]}: the module takes no other size"
+        for name, by_number in shapes.items()
+        if name in program.inputs
+        for at, wanted in by_number.items()
+        if isinstance(program.inputs[name].shape[at], int)
+    ]
+
+
+def _told(proof: Proof) -> list[str]:
+    """Return notes for a reader on a proof."""
+    notes = [f"not tried at {refused}" for refused in proof.refused]
+    if proof.left_out:
+        few = ", ".join(proof.left_out[:3]) + (
+            f" and {len(proof.left_out) - 3} more" if len(proof.left_out) > 3 else ""
+        )
+        notes.append(f"the network does not read {few}: the spec has no place for them")
+    if proof.missing:
+        notes.append(f"the spec has tensors that the original lacks: {', '.join(proof.missing[:3])}")
+    return notes
+
+
+def _cannot_be_said(program: ForeignProgram) -> str:
+    """All that has no counterpart, with its module and its line; equal ones once."""
+    told: dict[tuple[str, str], list[str]] = {}
+    for problem in program.problems:
+        step = problem.step
+        scope = step.scopes[-1] if step.scopes else None
+        told.setdefault((step.place, problem.reason), []).append(
+            f"{scope.path} ({scope.class_name})" if scope is not None else program.name
+        )
+    lines = [
+        f"  {place or 'somewhere'}: {reason}\n    in {paths[0]}"
+        + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
+        for (place, reason), paths in told.items()
+    ]
+    more = [f"  … and {len(lines) - MOST_TOLD} more places"] if len(lines) > MOST_TOLD else []
+    count = f"{len(lines)} place{'s' * (len(lines) != 1)}"
+    return "\n".join([f"{program.name} cannot be said whole, for want of {count}:", *lines[:MOST_TOLD], *more])

@@ -1,0 +1,82 @@
+"""Examples of a module's inputs, as ``--input`` writes them: ``image=[N, 3, H, W]``, as a spec's ``inputs`` would."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from netspec.dataclass import dataclass
+from netspec.diagnostics import UsageError
+from netspec.syntax.nodes import ListNode, MapNode, SyntaxNode
+
+EXAMPLE = 2
+"""The size of a symbolic dimension that is not given: torch.export takes a size of 1 for a fixed one."""
+
+
+@dataclass(frozen=True)
+class InputExample:
+    """An input by its name: sizes that are numbers or names of symbolic dimensions, and whole numbers below a bound."""
+
+    name: str
+    shape: Sequence[int | str]
+    dtype: str = "float32"
+    below: int = 2
+
+    def dynamic(self) -> dict[int, str]:
+        """Return the symbolic dimensions by their numbers."""
+        return {at: size for at, size in enumerate(self.shape) if isinstance(size, str)}
+
+    def tensor(self, sizes: Mapping[str, int]) -> Any:
+        """Return a random tensor; ``sizes`` are those of the symbolic dimensions."""
+        import torch
+
+        shape = [sizes.get(size, EXAMPLE) if isinstance(size, str) else size for size in self.shape]
+        dtype = getattr(torch, self.dtype)
+        if dtype.is_floating_point:
+            return torch.randn(shape).to(dtype)
+        return torch.randint(0, 2 if dtype == torch.bool else self.below, shape).to(dtype)
+
+
+def read_example(text: str) -> InputExample:
+    """Return the input that a text describes. Raises ``UsageError`` with the form that it should have."""
+    from netspec.pipeline import read_value
+
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip().isidentifier():
+        raise UsageError(f"--input {text}: {FORM}")
+    if re.fullmatch(r"\s*[\w\s]+(,[\w\s]*)*\s*", value):
+        value = f"[{value}]"  # the brackets of a plain list may be left out
+    node = read_value(name, value)
+    said = plain_value(node) if node is not None else None
+    described = said if isinstance(said, dict) else {"shape": said}
+    unknown = set(described) - {"shape", "dtype", "below"}
+    shape = described.get("shape")
+    if unknown or not isinstance(shape, list) or not all(map(_is_size, shape)):
+        raise UsageError(f"--input {text}: {FORM}")
+    dtype = described.get("dtype", "int64" if "below" in described else "float32")
+    if dtype not in DTYPES:
+        raise UsageError(f"--input {text}: dtype is one of {', '.join(DTYPES)}")
+    below = described.get("below", 2)
+    if not isinstance(below, int) or below < 1:
+        raise UsageError(f"--input {text}: `below` is a whole number from 1")
+    return InputExample(name.strip(), shape, dtype, below)
+
+
+FORM = "an input is written `image=[N, 3, 224, 224]`, or `ids={shape: [N, T], dtype: int64, below: 50257}`"
+DTYPES = ("float16", "bfloat16", "float32", "float64", "int32", "int64", "bool")
+
+
+def plain_value(node: SyntaxNode) -> Any:
+    """Return the value of a node: lists, mappings and scalars of Python."""
+    if isinstance(node, ListNode):
+        return [plain_value(item) for item in node.items]
+    if isinstance(node, MapNode):
+        return {key.text: plain_value(value) for key, value in node.entries}
+    return node.value
+
+
+def _is_size(size: Any) -> bool:
+    if isinstance(size, str):
+        return size.isidentifier()
+    return isinstance(size, int) and not isinstance(size, bool) and size >= 0

@@ -1,0 +1,81 @@
+"""The result of an import: the text of the spec, the network that it is, and its proof."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netspec.diagnostics import Source
+from netspec.files import write_text
+from netspec.model import Model
+from netspec.pipeline import compile_loaded, load_source
+
+if TYPE_CHECKING:
+    import torch
+
+    from netspec.importer.prove import Proof
+
+
+class ImportedSpec:
+    """A network that came from PyTorch or ONNX, as a spec. ``text`` is its YAML, ``model`` what ``netspec.load`` gives.
+
+    ``weights`` are the tensors of the original by the keys that the spec gives them. ``proof`` says how far the spec's
+    module was held against the original, ``notes`` what a reader should know of it. Shown in a notebook, it is the
+    table of its shapes, and ``picture`` its diagram.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        text: str,
+        weights: Mapping[str, torch.Tensor],
+        notes: Sequence[str] = (),
+        proof: Proof | None = None,
+    ):
+        self.name, self.text = name, text
+        self.weights = weights
+        self.notes = list(notes)
+        self.proof = proof
+
+    @cached_property
+    def model(self) -> Model:
+        """The network, checked and shaped."""
+        return Model(compile_loaded(load_source(Source(f"{self.name}.yaml", self.text))))
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        lines = self.text.count("\n")
+        return (
+            f"<netspec.ImportedSpec {self.name}: {lines} lines, {self.model.graph.body.parameter_count:,} parameters>"
+        )
+
+    def _repr_html_(self) -> str:
+        """Return the shape table, which notebooks show."""
+        return self.model._repr_html_()
+
+    def write(self, path: str | Path) -> Path:
+        """Write the YAML; gives the path. Raises ``EnvironmentFault`` where the file cannot be written."""
+        write_text(Path(path), self.text)
+        return Path(path)
+
+    def write_weights(self, path: str | Path) -> Path:
+        """Write the weights by the spec's keys, as safetensors; gives the path.
+
+        Raises ``EnvironmentFault`` where the file cannot be written, or safetensors is not installed.
+        """
+        from netspec.train.store.tensor_files import write_tensors
+
+        tensors = self.module().state_dict()
+        write_tensors({key: value.clone() for key, value in tensors.items()}, Path(path))  # tied ones under each name
+        return Path(path)
+
+    def module(self, **options: Any) -> torch.nn.Module:
+        """Return the spec's ``nn.Module`` with the original's weights; ``options`` are those of ``Model.module``."""
+        module = self.model.module(**options)
+        keys = module.state_dict().keys()
+        module.load_state_dict({key: value for key, value in self.weights.items() if key in keys}, strict=True)
+        return module

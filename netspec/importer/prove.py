@@ -1,0 +1,163 @@
+"""The proof of an import: the spec's module, with the original's weights, computes what the original does."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from netspec.dims import symbols
+from netspec.graph import Graph
+from netspec.runtime.examples import example_inputs
+from netspec.runtime.module import build_module
+
+TOLERANCE = 1e-5
+"""The largest difference of an output, relative to its largest value."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Both on the same inputs: ``difference`` is max|Δ| / max|y| over all outputs."""
+
+    sizes: Mapping[str, int]
+    training: bool
+    difference: float
+
+    @property
+    def agrees(self) -> bool:
+        """Return whether they gave the same, but for rounding."""
+        return self.difference <= TOLERANCE  # false where it is no number
+
+
+@dataclass
+class Proof:
+    """The trials, and the tensors of the original's ``state_dict`` that the spec does not have, or the reverse."""
+
+    trials: list[Trial] = field(default_factory=list)
+    left_out: Sequence[str] = ()
+    missing: Sequence[str] = ()
+    refused: list[str] = field(default_factory=list)
+
+    @property
+    def holds(self) -> bool:
+        """Return whether all trials agree and every tensor of the spec has its value from the original."""
+        return bool(self.trials) and not self.missing and all(trial.agrees for trial in self.trials)
+
+    def text(self) -> str:
+        """Return at which sizes they agree, and how well."""
+        sizes = [", ".join(f"{name}={size}" for name, size in trial.sizes.items()) for trial in self.trials]
+        where = "; ".join(dict.fromkeys(each for each in sizes if each))
+        training = " and in training mode" if any(trial.training for trial in self.trials) else ""
+        return f"to {self.worst:.1g}{f' at {where}' if where else ''}{training}"
+
+    @property
+    def worst(self) -> float:
+        """The largest difference of all trials."""
+        return max((trial.difference for trial in self.trials), default=math.nan)
+
+
+def prove(
+    graph: Graph,
+    original: nn.Module,
+    fixed: Mapping[str, Any],
+    sizes: Mapping[str, int],
+    modes: Sequence[bool] = (False, True),
+) -> Proof:
+    """Return the proof that the spec's module does what the original does, with its weights.
+
+    ``fixed`` are arguments of the original's ``forward`` that are no inputs of the spec. Both run at ``sizes``, and at
+    two other sizes of the symbolic dimensions where the original takes them. ``modes`` are those of training; that is
+    tried only if the original draws no random numbers in it.
+    """
+    module = build_module(graph)
+    theirs = original.state_dict()
+    ours = module.state_dict()
+    proof = Proof(
+        left_out=[key for key in theirs if key not in ours],
+        missing=[key for key in ours if key not in theirs],
+    )
+    if proof.missing:
+        return proof
+    module.load_state_dict({key: value for key, value in theirs.items() if key in ours}, strict=True)
+    for at, tried in enumerate(other_sizes(graph, sizes)):
+        for training in modes if at == 0 and draws_nothing(original) else (False,):
+            _try(proof, graph, (module, original), fixed, tried, training)
+    return proof
+
+
+def other_sizes(graph: Graph, sizes: Mapping[str, int]) -> Iterator[Mapping[str, int]]:
+    """Yield the sizes to try: the given ones, each dimension one larger, and each twice as large."""
+    names = sorted({name for value in graph.inputs.values() for name in symbols(value.shape)})
+    known = {name: sizes.get(name, graph.sizes.get(name, 2)) for name in names}
+    yield known
+    if known:
+        yield {name: size + 1 for name, size in known.items()}
+        yield {name: 2 * size if name != names[0] else size for name, size in known.items()}
+
+
+def draws_nothing(module: nn.Module) -> bool:
+    """Return whether a module's training is free of chance, as far as its parts tell."""
+    chances = ("p", "drop_prob", "dropout", "attention_dropout", "dropout_p", "p_dropout", "hidden_dropout_prob")
+    values = (getattr(each, name, 0) for each in module.modules() for name in chances)
+    return not any(isinstance(value, float) and value > 0 for value in values)
+
+
+def _try(
+    proof: Proof,
+    graph: Graph,
+    modules: tuple[nn.Module, nn.Module],
+    fixed: Mapping[str, Any],
+    sizes: Mapping[str, int],
+    training: bool,
+) -> None:
+    """Run both, and add the trial to the proof, or the reason why the original refused the sizes."""
+    inputs = example_inputs(graph, sizes, seed=1)
+    with _mode(modules, training), torch.no_grad():
+        try:
+            expected = _flat(modules[1](**inputs, **fixed))
+        except Exception as reason:  # whatever the original's own code raises at a size that it does not take
+            first = str(reason).strip().splitlines()[0] if str(reason).strip() else type(reason).__name__
+            proof.refused.append(f"{', '.join(f'{name}={size}' for name, size in sizes.items())}: {first}")
+            return
+        actual = _flat(modules[0](**inputs))
+    proof.trials.append(Trial(sizes, training, _difference(expected, actual)))
+
+
+@contextmanager
+def _mode(modules: Sequence[nn.Module], training: bool) -> Iterator[None]:
+    """Both in training or in inference; afterwards each of their parts is as it was, and so are their buffers."""
+    modes = [(each, each.training) for module in modules for each in module.modules()]
+    buffers = [(buffer, buffer.clone()) for module in modules for buffer in module.buffers()] if training else []
+    for module in modules:
+        module.train(training)
+    try:
+        yield
+    finally:
+        for each, mode in modes:
+            each.training = mode
+        for buffer, before in buffers:
+            buffer.copy_(before)
+
+
+def _flat(outputs: Any) -> list[torch.Tensor]:
+    return [each for each in torch.utils._pytree.tree_leaves(outputs) if isinstance(each, torch.Tensor)]
+
+
+def _difference(expected: Sequence[torch.Tensor], actual: Sequence[torch.Tensor]) -> float:
+    if len(expected) != len(actual) or any(one.shape != two.shape for one, two in zip(expected, actual)):
+        return math.inf
+    worst = 0.0
+    for one, two in zip(expected, actual):
+        one, two = one.double(), two.double()
+        same = (one == two) | (one.isnan() & two.isnan())
+        gap = torch.where(same, 0.0, (one - two).abs())
+        scale = one[one.isfinite()].abs().max().item() if one.isfinite().any() else 1.0
+        worst = max(worst, (gap.max().item() if gap.numel() else 0.0) / (scale or 1.0))
+        if gap.isnan().any():
+            return math.nan
+    return worst
