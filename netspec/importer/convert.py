@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from netspec.diagnostics import UsageError
@@ -56,7 +57,7 @@ def from_torch(
         from netspec.importer.prove import prove
 
         fixed = {key: value for key, value in inputs.items() if key not in program.inputs}
-        spec.proof = prove(spec.model.graph, module, fixed, traced)
+        spec.proof = prove(spec.model.graph, module, lambda given: module(**given, **fixed), traced)
         spec.notes += _told(spec.proof)
     return spec
 
@@ -78,9 +79,17 @@ def from_exported(
     if verify:
         from netspec.importer.prove import prove
 
-        spec.proof = prove(spec.model.graph, exported.module(), {}, traced, modes=(False,))
+        module = exported.module()
+        spec.proof = prove(spec.model.graph, module, partial(_call_exported, exported, module), traced, modes=(False,))
         spec.notes += _told(spec.proof)
     return spec
+
+
+def _call_exported(exported: torch.export.ExportedProgram, module: nn.Module, inputs: Mapping[str, Any]) -> Any:
+    """Run an exported program, which takes as positional what it was exported with so."""
+    values = list(inputs.items())
+    count = len(exported.example_inputs[0]) if exported.example_inputs else len(values)
+    return module(*(value for _, value in values[:count]), **dict(values[count:]))
 
 
 def from_onnx(path: str, *, name: str | None = None) -> ImportedSpec:

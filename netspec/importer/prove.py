@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -64,13 +64,13 @@ class Proof:
 def prove(
     graph: Graph,
     original: nn.Module,
-    fixed: Mapping[str, Any],
+    call: Callable[[dict[str, torch.Tensor]], Any],
     sizes: Mapping[str, int],
     modes: Sequence[bool] = (False, True),
 ) -> Proof:
     """Return the proof that the spec's module does what the original does, with its weights.
 
-    ``fixed`` are arguments of the original's ``forward`` that are no inputs of the spec. Both run at ``sizes``, and at
+    ``call`` runs the original on inputs by their names. Both run at ``sizes``, and at
     two other sizes of the symbolic dimensions where the original takes them. ``modes`` are those of training; that is
     tried only if the original draws no random numbers in it.
     """
@@ -86,7 +86,7 @@ def prove(
     module.load_state_dict({key: value for key, value in theirs.items() if key in ours}, strict=True)
     for at, tried in enumerate(other_sizes(graph, sizes)):
         for training in modes if at == 0 and draws_nothing(original) else (False,):
-            _try(proof, graph, (module, original), fixed, tried, training)
+            _try(proof, graph, (module, original), call, tried, training)
     return proof
 
 
@@ -111,7 +111,7 @@ def _try(
     proof: Proof,
     graph: Graph,
     modules: tuple[nn.Module, nn.Module],
-    fixed: Mapping[str, Any],
+    call: Callable[[dict[str, torch.Tensor]], Any],
     sizes: Mapping[str, int],
     training: bool,
 ) -> None:
@@ -119,12 +119,12 @@ def _try(
     inputs = example_inputs(graph, sizes, seed=1)
     with _mode(modules, training), torch.no_grad():
         try:
-            expected = _flat(modules[1](**inputs, **fixed))
+            expected = _flat(call(inputs))
         except Exception as reason:  # whatever the original's own code raises at a size that it does not take
             first = str(reason).strip().splitlines()[0] if str(reason).strip() else type(reason).__name__
             proof.refused.append(f"{', '.join(f'{name}={size}' for name, size in sizes.items())}: {first}")
             return
-        actual = _flat(modules[0](**inputs))
+        actual = _flat(modules[0](*inputs.values()))
     proof.trials.append(Trial(sizes, training, _difference(expected, actual)))
 
 
@@ -133,8 +133,8 @@ def _mode(modules: Sequence[nn.Module], training: bool) -> Iterator[None]:
     """Both in training or in inference; afterwards each of their parts is as it was, and so are their buffers."""
     modes = [(each, each.training) for module in modules for each in module.modules()]
     buffers = [(buffer, buffer.clone()) for module in modules for buffer in module.buffers()] if training else []
-    for module in modules:
-        module.train(training)
+    for each, _ in modes:
+        each.training = training  # an exported program refuses `train()`
     try:
         yield
     finally:

@@ -1,0 +1,136 @@
+"""Modules of PyTorch as specs: the text compiles, takes the weights strictly, and computes the same."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+import netspec
+
+
+class Residual(nn.Module):
+    def __init__(self, width: int = 4, bias: bool = True):
+        super().__init__()
+        self.conv = nn.Conv2d(width, width, 3, padding=1, bias=bias)
+        self.norm = nn.BatchNorm2d(width)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return torch.relu(self.norm(self.conv(image)) + image)
+
+
+class Twice(nn.Module):
+    """A module that is called twice, and one whose weight is another's."""
+
+    def __init__(self):
+        super().__init__()
+        self.words = nn.Embedding(11, 6)
+        self.mix = nn.Sequential(nn.Linear(6, 6), nn.Tanh())
+        self.head = nn.Linear(6, 11, bias=False)
+        self.head.weight = self.words.weight
+
+    def forward(self, ids):
+        return {"logits": self.head(self.mix(self.mix(self.words(ids))))}
+
+
+class Alternating(nn.Module):
+    """Two lists of modules that are called in turn, so that neither can stay together."""
+
+    def __init__(self):
+        super().__init__()
+        self.left = nn.ModuleList([nn.Linear(3, 3) for _ in range(2)])
+        self.right = nn.ModuleList([nn.Linear(3, 3) for _ in range(2)])
+
+    def forward(self, x):
+        for left, right in zip(self.left, self.right):
+            x = right(left(x).relu())
+        return x
+
+
+class Several(nn.Module):
+    """Two inputs, two outputs, a learned tensor of its own and a constant."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor([1.0, 2.0, 3.0]))
+        self.register_buffer("shift", torch.tensor([0.5, 0.0, -0.5]))
+
+    def forward(self, a, b):
+        return a * self.scale + self.shift, b + torch.tensor([1.0, 1.0, 2.0])
+
+
+def test_a_module_comes_in_with_its_keys_and_computes_the_same():
+    module = Residual()
+    spec = netspec.from_torch(module, {"image": torch.randn(2, 4, 5, 6)}, {"image": {0: "N", 2: "H", 3: "W"}})
+    assert spec.proof.holds
+    assert len(spec.proof.trials) == 4  # three sizes, and training mode
+    assert [str(size) for size in spec.model.graph.inputs["image"].shape] == ["N", "4", "H", "W"]
+    spec.model.module().load_state_dict(module.state_dict(), strict=True)
+    assert "conv2d: {name: conv, out_channels: 4, kernel_size: 3, padding: 1}" in spec.text
+
+
+def test_modules_called_again_are_shared_and_tied_weights_stay_tied():
+    spec = netspec.from_torch(Twice(), {"ids": torch.randint(0, 11, (2, 5))}, {"ids": {0: "N", 1: "T"}})
+    assert spec.proof.holds
+    assert "share: mix" in spec.text
+    assert "tie: {weight: words.weight}" in spec.text
+    assert spec.model.graph.body.parameter_count == 11 * 6 + 6 * 6 + 6
+
+
+def test_inputs_outputs_parameters_buffers_and_constants():
+    spec = netspec.from_torch(Several(), {"a": torch.randn(2, 3), "b": torch.randn(2, 3)})
+    assert spec.proof.holds
+    assert list(spec.model.graph.outputs) == ["output_0", "output_1"]
+
+
+def test_the_weights_are_written_by_the_keys_of_the_spec(tmp_path):
+    from safetensors.torch import load_file
+
+    module = Residual()
+    spec = netspec.from_torch(module, {"image": torch.randn(2, 4, 5, 5)})
+    spec.write(tmp_path / "net.yaml")
+    spec.write_weights(tmp_path / "net.safetensors")
+    tensors = load_file(tmp_path / "net.safetensors")
+    assert torch.equal(tensors["conv.weight"], module.conv.weight)
+    netspec.load(tmp_path / "net.yaml").module().load_state_dict(tensors, strict=True)
+
+
+def test_a_dimension_that_the_module_needs_fixed_is_told():
+    class Fixed(nn.Module):
+        def forward(self, x):
+            return x.reshape(2, 3, -1) if x.shape[0] == 2 else x
+
+    spec = netspec.from_torch(Fixed(), {"x": torch.randn(2, 12)}, {"x": {0: "N"}})
+    assert spec.notes[0] == "N of `x` is 2: the module takes no other size"
+
+
+def test_what_cannot_be_exported_or_said_is_told_with_its_line():
+    class Refused(nn.Module):
+        def forward(self, x):
+            return x if x.sum() > 0 else -x
+
+    with pytest.raises(netspec.UsageError, match=r"torch.export refuses Refused at .*test_from_torch.py:\d+"):
+        netspec.from_torch(Refused(), {"x": torch.randn(2, 3)})
+
+    class Unsaid(nn.Module):
+        def forward(self, x):
+            return torch.linalg.svdvals(x), torch.linalg.eigvalsh(x)
+
+    with pytest.raises(netspec.UsageError) as told:
+        netspec.from_torch(Unsaid(), {"x": torch.randn(3, 3)}, {})
+    assert "linalg_svdvals" in str(told.value)
+    assert "test_from_torch.py" in str(told.value)
+
+
+def test_a_name_that_forward_does_not_take_is_told():
+    with pytest.raises(netspec.UsageError, match=r"Residual.forward has no parameter `picture`; it takes image"):
+        netspec.from_torch(Residual(), {"picture": torch.randn(2, 4, 5, 5)})
+
+
+def test_an_exported_program_comes_in_from_its_file(tmp_path):
+    dims = {"image": {0: torch.export.Dim.AUTO}}
+    exported = torch.export.export(Residual().eval(), (torch.randn(2, 4, 5, 5),), dynamic_shapes=dims)
+    torch.export.save(exported, tmp_path / "net.pt2")
+    spec = netspec.from_exported(torch.export.load(tmp_path / "net.pt2"), name="net")
+    assert spec.proof.holds
+    assert "image: [N, 4, 5, 5]" in spec.text
