@@ -78,17 +78,11 @@ def expand_network(
     inputs: Mapping[str, Value],
     part: NetworkPart,
     path: str,
-    is_unique: bool,
 ) -> Expanded:
-    """Expand a network for values of its parameters and inputs. Every fault is reported.
-
-    ``is_unique`` says that the level at ``path`` is the only one that the step makes, so that its parameters may be
-    tied.
-    """
+    """Expand a network for values of its parameters and inputs. Every fault is reported."""
     before, first = context.budget.layers, len(context.requirements.noted)
     inner = inner_context(context, given, parameters, inputs)
     builder = LevelBuilder("block", given.title, given.spec.network[0].span, path)
-    builder.is_unique = is_unique
     formal = {name: Value(value.tensor, value.optional, value.absence) for name, value in inputs.items()}
     builder.declared = [(value, value, name) for name, value in formal.items()]
     builder.names = {**dict.fromkeys(given.spec.inputs, ABSENT), **formal}

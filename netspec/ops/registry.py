@@ -68,6 +68,9 @@ FAMILIES = (
     "tensors.bag",
     "signal.fourier",
     "signal.short_time",
+    "vision.boxes",
+    "vision.regions",
+    "vision.deformable",
 )
 
 _NAME = re.compile(rb'\n    name = "(\w+)"(?=\r?\n)')  # bytes that begin with a fixed text are found five times as fast

@@ -16,9 +16,10 @@ from torch import nn
 
 from netspec.diagnostics import EnvironmentFault
 from netspec.emit.source import emit_source
-from netspec.graph import Graph
+from netspec.graph import Graph, Node, walk
 from netspec.runtime.initialize import construct_uninitialised, initialize
 from netspec.runtime.machine import need_memory
+from netspec.runtime.own_modules import import_modules
 
 
 def build_module(
@@ -27,12 +28,13 @@ def build_module(
     """The network as an ``nn.Module`` on ``device``, initialised once.
 
     Each parameter's values depend on ``seed`` and its path alone: not on the device, nor on the rest of the
-    network. Raises ``EnvironmentFault`` where the device is not to be had.
+    network. Raises ``EnvironmentFault`` where the device, or a package that an op needs, is not to be had.
     """
     device = checked_device(device)
     guard_weights(graph, 4)
     if device.type == "cuda":
         guard_weights(graph, 4 if dtype is None else dtype.itemsize, device)
+    import_modules({name for _, step, _ in walk(graph.body) if isinstance(step, Node) for name in step.op.modules()})
     program = emit_source(graph)
     namespace = load_source(program.text)
     module = construct_uninitialised(getattr(namespace, program.class_name))

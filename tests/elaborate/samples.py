@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import vision_operators  # noqa: F401  # torchvision's operators, where it was built for another torch
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -61,6 +63,10 @@ LAYERS = [
     sample("grid_sample", "N 4 H 9", "N 3 L 2"),
     sample("affine_grid", "N 2 3", size=[3, 4]),
     sample("frozen_batch_norm2d", "N 4 H 9"),
+    sample("roi_align", "N 4 H 9", "N 3 4", output_size=2),
+    sample("roi_pool", "N 4 H 9", "N 3 4", output_size=2),
+    sample("nms", "N 5 4", "N 5", iou_threshold=0.5, max_output=3),
+    sample("deform_conv2d", "N 4 H 9", "N 18 H 9", out_channels=2, kernel_size=3, padding=1),
     sample("channel_shuffle", "N 4 H 9", groups=2),
     sample("alibi", "N T 4", num_heads=3),
     sample("relative_position_buckets", "N T 4"),

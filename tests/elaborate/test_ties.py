@@ -91,3 +91,37 @@ def test_what_is_inside_a_group_can_be_shared(kind: str) -> None:
     assert graph.body.parameter_count == (144 if kind in ("turn", "loop", "iteration") else 72)
     assert not [key for key in module.state_dict() if key.startswith(("again", "more"))]
     assert isinstance(module, nn.Module)
+
+
+IN_BLOCKS = (
+    HEAD
+    + """inputs: {x: [N, 8], y: [N, T, 8]}
+blocks:
+  unit: {body: [linear: {name: a, out_features: 8}, linear: {name: b, out_features: 8, tie: {weight: a.weight}}]}
+  two: {body: [unit: {name: u}, unit: {name: v}]}
+network:
+  - repeat: {name: h, count: 2, from: x, body: [two]}
+  - share: {step: h.0, name: again, from: y}
+  - unit: {name: last}
+outputs: {x: h, y: last}
+"""
+)
+
+
+def test_each_copy_of_a_block_has_ties_of_its_own() -> None:
+    text = IN_BLOCKS.replace("outputs: {x: h,", "outputs: {out: h,").replace(" y: last}", " other: last}")
+    graph, module = built(text)
+    parameters = dict(module.named_parameters(remove_duplicate=False))
+    units = ["h.0.u", "h.0.v", "h.1.u", "h.1.v", "last"]
+    assert all(parameters[f"{unit}.b.weight"] is parameters[f"{unit}.a.weight"] for unit in units)
+    assert len({id(parameters[f"{unit}.a.weight"]) for unit in units}) == 5
+    assert graph.body.parameter_count == 5 * (64 + 8 + 8)
+    x, y = torch.randn(2, 8), torch.randn(2, 3, 8)
+
+    def run(unit: str, value: torch.Tensor) -> torch.Tensor:
+        weight = parameters[f"{unit}.a.weight"]
+        return linear(linear(value, weight, parameters[f"{unit}.a.bias"]), weight, parameters[f"{unit}.b.bias"])
+
+    found = module(x, y)
+    torch.testing.assert_close(found["out"], run("h.1.v", run("h.1.u", run("h.0.v", run("h.0.u", x)))))
+    torch.testing.assert_close(found["other"], run("last", run("h.0.v", run("h.0.u", y))))

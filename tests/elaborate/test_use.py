@@ -278,7 +278,10 @@ def test_tied_parameters_are_tied_in_each_use(tmp_path: Path):
     assert first.a.weight is first.b.weight
     assert first.a.weight is not second.a.weight
     block = "inputs: {x: [N, L, 6]}\nblocks: {it: {body: [use: inner.yaml]}}"
-    assert message(write(tmp_path, "  - it", inner, block)).startswith("`tie` is allowed in the network")
+    module = netspec.load(write(tmp_path, "  - it: {name: p}\n  - it: {name: q}", inner, block)).module()
+    first, second = (module.get_submodule(f"{name}.0") for name in "pq")
+    assert first.a.weight is first.b.weight
+    assert first.a.weight is not second.a.weight
 
 
 @pytest.mark.slow

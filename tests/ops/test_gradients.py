@@ -17,9 +17,13 @@ NOT_TORCHS_OWN = {
     "masked_fill(value=-inf)-NTS-TSbool",
 }
 """Where torch rounds a ratio otherwise in its forward pass than in its backward pass; and infinities."""
+OF_ONE_INPUT = {"roi_align", "roi_pool"}
+"""Ops whose other inputs get no gradients, though the outputs depend on them."""
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if str(case) not in NOT_TORCHS_OWN], ids=str)
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if str(case) not in NOT_TORCHS_OWN and case.name not in OF_ONE_INPUT], ids=str
+)
 @pytest.mark.filterwarnings("ignore::UserWarning")  # torch's, of even windows and of mixed masks
 def test_gradients_match_differences(case: OpCase) -> None:
     check_gradients(case)

@@ -6,10 +6,12 @@ import inspect
 from typing import Any
 
 import pytest
+import vision_operators  # noqa: F401  # which lets torchvision be imported
 from pydantic_core import PydanticUndefined
 from torch import nn
 
 from netspec.ops import OPS, Op
+from netspec.train.names import resolve
 
 INFERRED = {
     *("in_channels", "in_features", "num_features", "num_channels", "device", "dtype"),
@@ -35,7 +37,12 @@ ELSEWHERE = {(name, "mode") for name in BASES} | {
     ("gru", "proj_size"),
     ("rnn", "nonlinearity"),
     ("multihead_attention", "is_causal"),
-    *((name, kind) for name in OPS if name.startswith(("conv", "linear")) for kind in ("weight_norm", "spectral_norm")),
+    *(
+        (name, kind)
+        for name in OPS
+        if name.startswith(("conv", "deform", "linear"))
+        for kind in ("weight_norm", "spectral_norm")
+    ),
     ("layer_norm", "dim"),
     ("rms_norm", "dim"),
 }
@@ -44,7 +51,7 @@ ELSEWHERE = {(name, "mode") for name in BASES} | {
 
 @pytest.mark.parametrize("name", [name for name, op in OPS.items() if op.torch and op.name not in OWN])
 def test_arguments_and_defaults_are_torchs(name: str) -> None:
-    signature = inspect.signature(BASES.get(name) or getattr(nn, str(OPS[name].torch).removeprefix("nn.")))
+    signature = inspect.signature(BASES.get(name) or resolve(str(OPS[name].torch).replace("nn.", "torch.nn.", 1)))
     left_out = INFERRED | LEFT_OUT.keys() | {*OPS[name].without} | (ONLY_ZEROS.keys() if "transpose" in name else set())
     wanted = {
         key: None if key in OWN_DEFAULTS and name != "glu" else parameter.default

@@ -25,11 +25,7 @@ class TieTarget(NamedTuple):
 
 def read_ties(context: Context, frame: Frame, entry: Entry) -> dict[str, TieTarget]:
     """Return the parameters of a step that are another step's: ``tie: {weight: wte.weight}``."""
-    key, node = entry
-    if not outermost(frame.builder).is_unique:
-        help = "in a block, all copies would be tied to one parameter: tie them where the block is called"
-        message = "`tie` is allowed in the network and its groups and loops, not in a block"
-        raise context.reader.error("bad-argument", message, key.span, help=help)
+    _, node = entry
     if not isinstance(node, MapNode):
         help = "`tie: {weight: wte.weight}`"
         raise context.reader.error("wrong-type", "`tie` maps parameters to those of other steps", node.span, help=help)
@@ -41,17 +37,12 @@ def read_ties(context: Context, frame: Frame, entry: Entry) -> dict[str, TieTarg
             if frame.builder.find_name(text.partition(".")[0]) is UNKNOWN or frame.builder.is_incomplete():
                 raise AlreadyReported
             hint = did_you_mean(text, visible_parameters(frame.builder))
+            if hint is None and context.calling:
+                hint = "a block can be tied only inside: it sees no steps but its own"
             message = f"there is no parameter named `{clipped(text)}` here"
             raise context.reader.error("unknown-reference", message, target.span, help=hint)
         made[name.text] = found
     return made
-
-
-def outermost(level: LevelBuilder) -> LevelBuilder:
-    """Return the level at the top: the network, or the block whose body this is in."""
-    while level.parent is not None:
-        level = level.parent
-    return level
 
 
 def tie_target(level: LevelBuilder | None, text: str) -> TieTarget | None:

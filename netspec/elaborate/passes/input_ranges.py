@@ -1,4 +1,7 @@
-"""The integers that the network's inputs take, derived from the ops that read them: rows of a table, lengths, masks."""
+"""The numbers that the network's inputs take, derived from the ops that read them: rows of a table, lengths, masks.
+
+Real numbers are any, but for those that must be in order.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +27,6 @@ def set_input_ranges(draft: Draft) -> None:
 
 def _ranges(level: Level, known: dict[Level, Sequence[InputRange | None]]) -> Sequence[InputRange | None]:
     """The numbers that a level takes of each of its inputs; the first reader that says something decides."""
-    if all("float" in value.tensor.dtype for value in level.inputs):
-        return [None] * len(level.inputs)
     if level not in known:
         taken: dict[Value, InputRange] = {}
         for step in reversed(level.steps):
@@ -37,14 +38,15 @@ def _ranges(level: Level, known: dict[Level, Sequence[InputRange | None]]) -> Se
 def _taken(
     step: Step, taken: Mapping[Value, InputRange], known: dict[Level, Sequence[InputRange | None]]
 ) -> dict[Value, InputRange]:
-    if all("float" in value.tensor.dtype for value in step.inputs):
-        return {}
     if isinstance(step, Call):
         return {value: each for value, each in zip(step.inputs, _ranges(step.body, known)) if each is not None}
+    real = all("float" in value.tensor.dtype for value in step.inputs)
+    if real and type(step.op).input_range is Op.input_range and not any(value in taken for value in step.outputs):
+        return {}
     made = {}
     for port, value in zip(step.ports or step.op.ports, step.inputs):
         input_range = step.op.input_range(port, *step.tensors) or _through(step, taken)
-        if input_range is not None:
+        if input_range is not None and (input_range.ordered or "float" not in value.tensor.dtype):
             made[value] = input_range
     return made
 
@@ -57,4 +59,4 @@ def _through(node: Node, taken: Mapping[Value, InputRange]) -> InputRange | None
         return None
     if node.op.name == "logical_not" and input_range.first is not None:
         return replace(input_range, first=1 - input_range.first)
-    return input_range if "float" not in node.outputs[0].tensor.dtype else None
+    return input_range if input_range.ordered or "float" not in node.outputs[0].tensor.dtype else None

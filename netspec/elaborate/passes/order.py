@@ -9,6 +9,7 @@ from netspec.elaborate.passes import init
 from netspec.elaborate.passes.draft import Draft
 from netspec.elaborate.passes.input_ranges import set_input_ranges
 from netspec.elaborate.passes.parameter_count import check_parameters
+from netspec.elaborate.passes.shared_ties import settle_shared_ties
 from netspec.elaborate.passes.sizes import set_sizes
 from netspec.elaborate.passes.unread import leave_out_unread
 
@@ -23,6 +24,7 @@ class Pass(NamedTuple):
 
 
 PASSES = (
+    Pass("settle the ties of shared modules", ("body",), ("body",), settle_shared_ties),
     Pass("collect initialisation rules", ("body", "rules"), ("init",), init.collect_rules),
     Pass("check the number of parameters", ("body",), (), check_parameters),
     Pass("check initialisation rules", ("body", "init"), (), init.check_rules),

@@ -62,7 +62,6 @@ class LevelBuilder:
         self.kind, self.title, self.span, self.path, self.parent = kind, title, span, path, parent
         self.name = path.rpartition(".")[2]
         self.caller = caller
-        self.is_unique = kind == "network"  # its steps have one path each, whoever runs it
         self.steps: list[Step] = []
         self.names: dict[str, Binding] = {}
         self.incomplete = False  # a faulty step may have made names that nobody knows

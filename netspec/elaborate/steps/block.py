@@ -147,6 +147,9 @@ def block_level(
     context.budget.charge_iterations(5, step.span)  # an expansion costs about as much
     context.expanded[memo] = None  # as long as it has not come to a good end
     known = anew(context, called[1], exact, arguments, make)
+    if known[0].has_ties:  # by their keys, which begin with this call's path
+        del context.expanded[memo]
+        return known[0]
     if not context.reader.report.count:
         context.cache.expanded[exact] = known
     context.expanded[memo] = known
@@ -182,7 +185,9 @@ def anew(
         context.budget.layers += layers
         op = make_op(context, OPS["stochastic_depth"], {"p": arguments[rate.name]})
         return context.cache.interned.level(rate.changed(level, arguments, op)), layers, needed
-    known = context.cache.alike[alike] = expanded(context, make)
+    known = expanded(context, make)
+    if not known[0].has_ties:
+        context.cache.alike[alike] = known
     return known
 
 

@@ -9,8 +9,9 @@ from netspec import library
 from netspec.diagnostics import Label, clipped, did_you_mean
 from netspec.dims import pretty_shape
 from netspec.elaborate.building.paths import hand_out_again
-from netspec.elaborate.building.references import reference
+from netspec.elaborate.building.references import path_to, reference
 from netspec.elaborate.context import Context, Frame, elaborates
+from netspec.elaborate.messages.hints import find_named
 from netspec.elaborate.reading.scope import Scope, listed
 from netspec.elaborate.reading.values import AlreadyReported
 from netspec.elaborate.state.levels import UNKNOWN, LevelBuilder
@@ -97,9 +98,27 @@ def nothing_shared(context: Context, frame: Frame, step: Share, text: str) -> Al
     inside = (f"{name}.{each}" for name, level in frame.builder.inner.items() for each in level.authored)
     known = [*frame.builder.authored, *frame.builder.aliases]
     help = did_you_mean(text, [*known, *inside] if "." in text else known)
+    help = place_help(context, frame, text.partition(".")[0], step) or help
     help = help or "only an earlier step of the same body, or of a group in it, can be shared"
     message = f"no step `{clipped(text)}` can be shared here"
     return context.reader.error("unknown-reference", message, step.step.span, help=help)
+
+
+def place_help(context: Context, frame: Frame, name: str, step: Share) -> str | None:
+    """Return what to do about a step that is there, but not in reach of this one; ``None`` where there is none."""
+    inside = path_to(frame.builder, name)
+    if inside is not None or step_at(frame.builder, name) is not None:
+        return None if inside is None else f"write `{inside}`"
+    current = context.calling[-1][0] if context.calling else None
+    found = find_named(name, context.network, context.blocks, current)
+    if found is None or found[1] != current:
+        return None
+    span = found[0]
+    if span.order > step.step.span.order:
+        first = "put the step itself where it runs first, and `share` where it runs again"
+        return f"`{name}` is defined later, at line {span.line}: {first}"
+    reach = "a step shares those of its own body, and those of groups in that by their paths"
+    return f"`{name}` is in another body, at line {span.line}: {reach}"
 
 
 def rewritten(context: Context, frame: Frame, step: Share, source: Any) -> Written:

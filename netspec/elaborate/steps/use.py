@@ -10,7 +10,6 @@ from netspec.elaborate.building.level_inputs import Reads, level_inputs
 from netspec.elaborate.building.nodes import add_step, mark_training
 from netspec.elaborate.building.references import reference_text
 from netspec.elaborate.building.step_names import step_name
-from netspec.elaborate.building.ties import outermost
 from netspec.elaborate.context import Context, Frame, elaborates
 from netspec.elaborate.reading.keys import hashable
 from netspec.elaborate.reading.scope import Scope
@@ -93,7 +92,7 @@ def elaborate(context: Context, frame: Frame, step: Use, prev: Value | None, def
     if inputs is None:
         raise AlreadyReported
     with context.reader.through(f"network {given.key}, {path} ({context.at(step.span)})"):
-        level, _, rules, _ = expanded(context, frame, given, parameters, inputs, part, path)
+        level, _, rules, _ = expanded(context, given, parameters, inputs, part, path)
     outputs = tuple(Value(value.tensor) for value in level.outputs)
     mark_training(context, frame, inputs.values(), outputs, step.span)
     named = step.is_named
@@ -105,7 +104,6 @@ def elaborate(context: Context, frame: Frame, step: Use, prev: Value | None, def
 
 def expanded(
     context: Context,
-    frame: Frame,
     given: Given,
     parameters: Scope,
     inputs: Mapping[str, Value],
@@ -125,8 +123,7 @@ def expanded(
         return known
     context.budget.charge_iterations(5, given.span)  # an expansion costs about as much
     context.networks[memo] = None  # as long as it has not come to a good end
-    is_unique = outermost(frame.builder).is_unique
-    made: Expanded = expand_network(context, given, parameters, inputs, part, path, is_unique)
+    made: Expanded = expand_network(context, given, parameters, inputs, part, path)
     context.networks[memo] = made
     if made.level.has_ties:  # by their keys, which begin with this step's path
         del context.networks[memo]

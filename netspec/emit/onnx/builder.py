@@ -17,9 +17,15 @@ from netspec.diagnostics import EnvironmentFault
 from netspec.ops import Op, Tensor
 
 OPSET = 23
-RANDOM_OPSET = 21
-"""The last version whose random numbers onnxruntime can draw."""
-RANDOM = frozenset({"RandomNormalLike", "RandomUniformLike"})
+EARLY_OPSET = 21
+"""The last version of which onnxruntime has all kernels."""
+EARLY = {
+    "RandomNormalLike": "draws no random numbers",
+    "RandomUniformLike": "draws no random numbers",
+    "RoiAlign": "has no `roi_align`",
+    "MaxRoiPool": "has no `roi_pool`",
+}
+"""The kinds of ONNX nodes that onnxruntime cannot run as later versions have them, and how that is said."""
 LATE = {"Attention": "attention", "RMSNormalization": "rms_norm"}
 """The kinds of ONNX nodes that this version does not have yet, with the ops that need them."""
 DTYPES = {
@@ -189,15 +195,16 @@ class GraphBuilder:
 
     def opset(self) -> int:
         """Return the version of ONNX's ops to write. Raises ``EnvironmentFault`` where none has all that is needed."""
-        if not self._kinds & RANDOM:
+        early = " and ".join(dict.fromkeys(text for kind, text in EARLY.items() if kind in self._kinds))
+        if not early:
             return OPSET
         late = " and ".join(f"`{op}`" for kind, op in LATE.items() if kind in self._kinds)
         if late:
+            repair = ": make the noise an input of the network, or draw it `when: training` only"
             raise EnvironmentFault(
-                f"onnxruntime draws no random numbers at opset {OPSET}, which {late} needs: make the noise an input of "
-                "the network, or draw it `when: training` only"
+                f"onnxruntime {early} at opset {OPSET}, which {late} needs{repair if 'random' in early else ''}"
             )
-        return RANDOM_OPSET
+        return EARLY_OPSET
 
     def claim(self, name: str) -> str:
         """A value's name, with a number where it is taken."""

@@ -17,7 +17,7 @@ from netspec.emit.source.forms import is_sequential
 from netspec.emit.source.forward import module_at
 from netspec.emit.source.methods import Method, methods
 from netspec.emit.source.names import is_attribute
-from netspec.graph import Graph, InitRule, Node, visits, walk, walk_parameters
+from netspec.graph import Graph, InitRule, Level, Node, visits, walk, walk_parameters
 from netspec.ops import OPS
 from netspec.ops.tensors.create import BUFFER, FLEETING, PARAMETER
 from netspec.text.quoting import docstring, literal
@@ -133,7 +133,15 @@ def _parameter(key: str) -> str:
 
 
 def _about(group: ClassGroup) -> str:
-    level = group.levels[0]
+    told = {_about_level(level) for level in group.levels}
+    if len(told) == 1:
+        return told.pop()
+    what = _about_level(group.levels[0]).partition(":")[0]
+    return f"{what}, in {len(group.levels)} {'forms' if group.attributes else 'sizes'}."
+
+
+def _about_level(level: Level) -> str:
+    """Return what a level takes and gives."""
     taken = ", ".join(times_shape(value.shape) for value in level.inputs)
     shapes = [times_shape(value.shape) for value in level.outputs]
     named = [f"{name} {shape}" for name, shape in zip(level.output_names, shapes)]
@@ -141,9 +149,7 @@ def _about(group: ClassGroup) -> str:
     if len(given) > MOST_TOLD:
         given = f"{len(shapes)} outputs"
     what = {"network": "The network", "block": f"The block {level.title}"}.get(level.kind, f"The {level.kind}")
-    if len(group.levels) == 1:
-        return f"{what}: {taken} -> {given}."
-    return f"{what}, in {len(group.levels)} {'forms' if group.attributes else 'sizes'}."
+    return f"{what}: {taken} -> {given}."
 
 
 def _assign(name: str, maker: Maker) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
 
-from netspec.dims import Shape, Size, pretty_shape
+from netspec.dims import Dim, Shape, Size, pretty_shape
 from netspec.ops.core.agreement import differ, one_dtype
 from netspec.ops.core.arguments import Sizes
 from netspec.ops.core.op import Op
@@ -42,7 +42,7 @@ class GridSample(Op):
         need_rank(self.name, image, 4, 5, layout="[N, C, H, W] or [N, C, D, H, W]")
         rank = len(image) - 2
         if len(grid) != len(image) or differ(grid[-1], rank) or differ(grid[0], image[0]):
-            wanted = pretty_shape((image[0], *"DHW"[-rank:], rank))
+            wanted = pretty_shape((image[0], *map(Dim.symbol, "DHW"[-rank:]), rank))
             raise ShapeError(f"{self.name} takes a grid {wanted} for this input, but got {pretty_shape(grid)}")
         if rank == 3 and self.mode == "bicubic":
             raise ShapeError("bicubic sampling takes [N, C, H, W]", argument="mode")

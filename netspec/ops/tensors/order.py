@@ -205,7 +205,7 @@ class SearchSorted(Op):
         return (Tensor(x, "int64"),)
 
     def input_range(self, port: str, *inputs: Tensor) -> InputRange | None:
-        return InputRange(below=8, ordered=port == "sorted_sequence")
+        return InputRange(ordered=True) if port == "sorted_sequence" else None
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         sequence, x = inputs

@@ -23,6 +23,22 @@ TENSOR_OPS: Mapping[str, tuple[str, Sequence[str]]] = {
     "bitwise_or": (BITS, ["bitwise_or: {from: [a, b]}"]),
     "bitwise_xor": (BITS, ["bitwise_xor: {from: [a, b]}"]),
     "bitwise_not": ("{x: {shape: [N, 16], dtype: int64}}", ["bitwise_not"]),
+    "roi_align": (
+        "{image: [N, 16, 32, 32], places: [N, 10, 4]}",
+        ["roi_align: {input: image, boxes: places, output_size: 7}"],
+    ),
+    "roi_pool": (
+        "{image: [N, 16, 32, 32], places: [N, 10, 4]}",
+        ["roi_pool: {input: image, boxes: places, output_size: 7}"],
+    ),
+    "nms": (
+        "{places: [N, 100, 4], likely: [N, 100]}",
+        ["nms: {boxes: places, scores: likely, iou_threshold: 0.5, max_output: 10}"],
+    ),
+    "deform_conv2d": (
+        "{image: [N, 16, 32, 32], moves: [N, 18, 32, 32]}",
+        ["deform_conv2d: {input: image, offset: moves, out_channels: 32, kernel_size: 3, padding: 1}"],
+    ),
     "topk": ("{x: [N, 16]}", ["topk: 3"]),
     "kthvalue": ("{x: [N, 16]}", ["kthvalue: 3"]),
     "searchsorted": ("{x: [N, T]}", ["constant: {name: edges, value: [0.0, 0.5, 1.0]}", SEARCH]),
