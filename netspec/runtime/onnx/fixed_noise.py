@@ -23,7 +23,7 @@ def open_fixed(path: Path, providers: Sequence[Any]) -> Any:
     fix_noise(model.graph)
     with temporary_beside(path) as temporary:  # beside its weights, if they lie in a file of their own
         onnx.save(model, temporary)
-        return open_session(temporary, providers)
+        return open_session(temporary, providers, brief=True)
 
 
 def fix_noise(graph: onnx.GraphProto) -> None:

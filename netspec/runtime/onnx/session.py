@@ -13,15 +13,18 @@ LEAST = (1, 23)
 """The first onnxruntime that runs all that is written; ``pyproject.toml`` has the same."""
 
 
-def open_session(path: Path, providers: Sequence[Any] = ("CPUExecutionProvider",), spins: bool = True) -> Any:
-    """Return an ``onnxruntime.InferenceSession`` of a file. If it ``spins``, its threads do not sleep while they wait.
+def open_session(path: Path, providers: Sequence[Any] = ("CPUExecutionProvider",), brief: bool = False) -> Any:
+    """Return an ``onnxruntime.InferenceSession`` of a file. For a ``brief`` one, of a few runs, threads sleep while they
+    wait, and weights are not copied into the order that a kernel reads them in fastest.
 
     Raises as ``loaded_runtime`` does.
     """
     onnxruntime = loaded_runtime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spins)))
+    if brief:
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.add_session_config_entry("session.disable_prepacking", "1")
     return onnxruntime.InferenceSession(os.fspath(path), options, providers=[*providers])
 
 

@@ -113,7 +113,7 @@ def compare(reference: Reference, path: Path, sizes: Sequence[Mapping[str, int]]
     from gates that are shut: it counts as large as it usually is.
     """
     providers, random = _providers(device_of(reference.module)), is_random(reference.graph)
-    session = open_fixed(path, providers) if random else open_session(path, providers, spins=False)
+    session = open_fixed(path, providers) if random else open_session(path, providers, brief=True)
     tolerance = tolerance_of(reference.graph)
     comparisons: list[Comparison] = []
     usual: list[float] = []
