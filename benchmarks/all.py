@@ -1,6 +1,7 @@
 """Every benchmark, one after the other, and one table of what they print: `python benchmarks/all.py -o TABLE.md`.
 
-Leaves with 1 if a bar is missed, or a benchmark fails.
+They are sized to take at most 20 minutes together on two quiet cores. Leaves with 1 if a bar is missed, or a benchmark
+fails.
 """
 
 from __future__ import annotations
@@ -54,8 +55,10 @@ def main() -> None:
     options.add_argument("benchmarks", nargs="*", default=names(), help=f"of {', '.join(names())}")
     options.add_argument("-o", "--output", type=Path, help="the file for the table")
     given = options.parse_args()
+    start = time.perf_counter()
     found = [table(name) for name in given.benchmarks]
-    head = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+    minutes = (time.perf_counter() - start) / 60
+    head = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}; {minutes:.1f} minutes"
     lines = [
         head,
         "",

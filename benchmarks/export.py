@@ -21,9 +21,9 @@ from pairs import Bar, alternate, finish, judge, ratios, seconds, timed
 import netspec
 
 NETWORKS = {
-    "resnet50": (partial(torch.randn, 2, 3, 224, 224), 5, Bar(20, least=True)),
-    "resnet110": (partial(torch.randn, 2, 3, 32, 32), 5, Bar(100, least=True)),
-    "gpt2": (partial(torch.randint, 50257, (2, 128)), 5, Bar(20, least=True)),
+    "resnet50": (partial(torch.randn, 2, 3, 224, 224), 3, Bar(20, least=True)),
+    "resnet110": (partial(torch.randn, 2, 3, 32, 32), 3, Bar(100, least=True)),
+    "gpt2": (partial(torch.randint, 50257, (2, 128)), 3, Bar(20, least=True)),
     "resnet1202": (partial(torch.randn, 2, 3, 32, 32), 1, Bar(100, least=True)),
 }
 """The input, the rounds, and the bar."""

@@ -27,7 +27,7 @@ from netspec.pipeline import compile_spec
 
 PAUSED, AT_WORK, MEMORY = Bar(1.2), Bar(1.4), Bar(1.1)
 SIZES = (100, 1_000, 10_000)
-ROUNDS = 5
+ROUNDS = 3
 LIMITS = Limits(iterations=100_000, layers=100_000)
 HEAD = """\
 netspec: 1

@@ -115,17 +115,17 @@ def tokens(below: int, *shapes: tuple[int, int]) -> list[Tensor]:
 
 
 NETWORKS: dict[str, tuple[Make, Callable[[], list[Tensor]], int]] = {
-    "resnet18": (resnet18, partial(image, 1, 3, 64, 64), 100),
-    "resnet50 of width 1/8": (narrow_resnet50, partial(image, 2, 3, 64, 64), 200),
-    "resnet1202": (resnet1202, partial(image, 1, 3, 16, 16), 40),
-    "lstm_lm": (lstm_lm, partial(tokens, 28, (4, 35)), 200),
-    "lstm_lm_gates": (lstm_lm_gates, partial(tokens, 28, (4, 35)), 200),
-    "rnn_attention": (rnn_attention, partial(tokens, 400, (4, 20), (4, 20)), 200),
-    "mamba": (mamba, partial(tokens, 400, (4, 64)), 60),
-    "convnext_tiny": (convnext_tiny, partial(image, 1, 3, 64, 64), 40),
+    "resnet18": (resnet18, partial(image, 1, 3, 64, 64), 60),
+    "resnet50 of width 1/8": (narrow_resnet50, partial(image, 2, 3, 64, 64), 80),
+    "resnet1202": (resnet1202, partial(image, 1, 3, 16, 16), 24),
+    "lstm_lm": (lstm_lm, partial(tokens, 28, (4, 35)), 100),
+    "lstm_lm_gates": (lstm_lm_gates, partial(tokens, 28, (4, 35)), 80),
+    "rnn_attention": (rnn_attention, partial(tokens, 400, (4, 20), (4, 20)), 100),
+    "mamba": (mamba, partial(tokens, 400, (4, 64)), 40),
+    "convnext_tiny": (convnext_tiny, partial(image, 1, 3, 64, 64), 30),
     "swin_tiny": (swin_tiny, partial(image, 1, 3, 112, 112), 30),
-    "gpt2, batch 1": (gpt2, partial(tokens, 50257, (1, 128)), 12),
-    "gpt2, batch 8": (gpt2, partial(tokens, 50257, (8, 128)), 4),
+    "gpt2, batch 1": (gpt2, partial(tokens, 50257, (1, 128)), 10),
+    "gpt2, batch 8": (gpt2, partial(tokens, 50257, (8, 128)), 3),
 }
 """The maker of each pair, its inputs, and the rounds."""
 

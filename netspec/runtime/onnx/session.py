@@ -14,8 +14,8 @@ LEAST = (1, 23)
 
 
 def open_session(path: Path, providers: Sequence[Any] = ("CPUExecutionProvider",), brief: bool = False) -> Any:
-    """Return an ``onnxruntime.InferenceSession`` of a file. For a ``brief`` one, of a few runs, threads sleep while they
-    wait, and weights are not copied into the order that a kernel reads them in fastest.
+    """Return an ``onnxruntime.InferenceSession`` of a file. In a ``brief`` one, for a few runs, threads sleep while
+    they wait, and weights are not copied into the order that a kernel reads fastest.
 
     Raises as ``loaded_runtime`` does.
     """
