@@ -113,7 +113,22 @@ def typo(word: str, rng: random.Random) -> str:
     return word[:place] + other + word[place + 1 :]
 
 
-FREE = frozenset({"params", "variants", "each", "branches", "blocks", "inputs", "outputs", "dims", "init"})
+FREE = frozenset(
+    [
+        "params",
+        "variants",
+        "each",
+        "branches",
+        "blocks",
+        "inputs",
+        "outputs",
+        "dims",
+        "init",
+        "let",
+        "collect",
+        "networks",
+    ]
+)
 """Sections whose keys are the author's own names."""
 
 
@@ -158,8 +173,46 @@ def reference_typo(spec: Specimen, rng: random.Random) -> Mutant | None:
     return spec.edited(node := rng.choice(nodes), typo(node.text, rng), "typo in a reference") if nodes else None
 
 
+def path_typo(spec: Specimen, rng: random.Random) -> Mutant | None:
+    """A typo in a path to a step, of this network or of one that it uses: of `share`, `tie`, `collect`, `upto` …"""
+    nodes = [
+        node
+        for path, key, node, _ in spec.places
+        if isinstance(node, ScalarNode)
+        and (path[-1] in ("share", "upto", "step") or path[-2:-1] in (("tie",), ("collect",), ("without",)))
+        and re.search(r"[A-Za-z_]{2}", node.text)
+        and node.text != "prev"
+    ]
+    if not nodes:
+        return None
+    node = rng.choice(nodes)
+    word = rng.choice(re.findall(r"[A-Za-z_]{2,}", node.text))
+    return spec.edited(node, node.text.replace(word, typo(word, rng), 1), "typo in a path")
+
+
+def network_typo(spec: Specimen, rng: random.Random) -> Mutant | None:
+    """A typo in the name of another network."""
+    nodes = [
+        node
+        for path, _, node, _ in spec.places
+        if isinstance(node, ScalarNode)
+        and (path[-1] in ("use", "extends") or path[-2:] in (("use", "network"), ("use", "variant")))
+        and NAME.match(node.text)
+    ]
+    return spec.edited(node := rng.choice(nodes), typo(node.text, rng), "typo in a network") if nodes else None
+
+
+def change_typo(spec: Specimen, rng: random.Random) -> Mutant | None:
+    """A typo in a path to a step that a spec changes of the one that it extends."""
+    keys = [key for path, key, _, _ in spec.places if key is not None and len(path) == 2 and path[0] == "network"]
+    if spec.tree.get("extends") is None or not keys:
+        return None
+    return spec.edited(key := rng.choice(keys), typo(key.text, rng), "typo in a changed step")
+
+
 def name_in_expression(spec: Specimen, rng: random.Random) -> Mutant | None:
-    params = set(spec.tree.get("params").keys()) if isinstance(spec.tree.get("params"), MapNode) else set()  # type: ignore[union-attr]
+    declared = [spec.tree.get(word) for word in ("params", "let")]
+    params = {key.text for node in declared if isinstance(node, MapNode) for key, _ in node.entries}
     nodes = [
         node
         for path, key, node, _ in spec.places
@@ -349,6 +402,9 @@ KINDS: list[Callable[[Specimen, random.Random], Mutant | None]] = [
     key_typo,
     op_typo,
     reference_typo,
+    path_typo,
+    network_typo,
+    change_typo,
     name_in_expression,
     wrong_type,
     deleted_key,

@@ -100,8 +100,62 @@ BLOCKS: dict[str, tuple[dict[str, list[Any]], list[Any], dict[str, Any]]] = {
                                           {"share": {"step": "z", "name": "z2"}}]}}],
         {},
     ),
+    "named": (
+        {"third": [0, 2], "keyed": [True, False], "many": [2, 3], "by": [[1, 2], [3, 1]]},
+        [{"let": {"wide": "[2 * size for size in by]", "last": "shape[2]"}},
+         {"linear": {"name": 12, "out_features": "wide[0]"}},
+         {"linear": {"name": "odd", "state_key": "odd-one", "from": 12, "out_features": "last"}},
+         {"repeat": {"name": "h", "count": "many", "index": "j", "collect": {"made": "prev", "early": 0},
+                     "body": [{"linear": 8}, {"scale": "wide[1]"}, "tanh"]}},
+         {"if": {"test": "keyed", "then": [{"linear": {"name": 17, "state_key": "last-0", "out_features": 8}}]}},
+         {"add": {"from": ["prev", "h.made[-1]", "h.{third if third < many else 1}.0", "odd"]}},
+         {"concat": {"from": ["h.made", "prev"], "dim": -1}}, {"linear": 8}],
+        {},
+    ),
+    "groups": (
+        {"low": [True, False], "tied": [True, False], "twice": [True, False]},
+        [{"sequential": {"name": "g", "outputs": {"low": 0, "high": "top.act"},
+                         "body": [{"linear": 8}, {"sequential": {"name": "top", "body": [
+                             {"linear": {"name": "fc", "out_features": 8}}, {"sigmoid": {"name": "act"}}]}},
+                             {"linear": {"name": "end", "out_features": 8}}]}},
+         {"if": {"test": "tied", "then": [
+             {"linear": {"name": "t", "out_features": 8, "tie": {"weight": "g.top.fc.weight"}}}]}},
+         {"if": {"test": "twice", "then": [{"share": {"step": "g.top", "name": "again"}},
+                                          {"share": {"step": "g.end", "name": "more"}}]}},
+         {"add": {"from": ["prev", "{'g.low' if low else 'g.high'}", "g.top.fc"]}}],
+        {},
+    ),
+    "kept": (
+        {"start": [0.5, 2.0], "mask": [[0, 1, 1, 0, 1, 1, 1, 1], [1, 1, 0, 1, 0, 1, 1, 1]], "loud": [0.1, 1.0]},
+        [{"parameter": {"name": "gain", "value": "start"}}, {"buffer": {"name": "mask", "value": "mask"}},
+         {"multiply": {"name": "m", "from": ["input", "gain", "mask"]}},
+         {"noise": {"name": "n", "from": "input", "std": "loud", "when": "training"}}, {"add": {"from": ["m", "n"]}}],
+        {},
+    ),
+    "nets": (
+        {"wide": [4, 6], "part": [True, False], "cold": [True, False]},
+        [{"use": {"name": "whole", "network": "inner", "variant": "{'large' if wide == 6 else 'small'}"}},
+         {"if": {"test": "part",
+                 "then": [{"use": {"name": "p", "network": "inner", "params": {"width": "wide"}, "freeze": "cold",
+                                   "outputs": {"a": "first", "b": "h.0"}}},
+                          {"concat": {"from": ["p.a", "p.b"], "dim": -1}}, {"linear": 8}],
+                 "else": [{"use": {"name": "u", "network": "inner", "upto": "second", "without": ["act"]}}]}},
+         {"add": {"from": ["input", "prev", "whole.made"]}}],
+        {},
+    ),
 }  # fmt: skip
 """Blocks from (N, T, 8) to the same: the values of each parameter, the body, and what else the block says."""
+
+INNER: dict[str, Any] = {
+    "netspec": 1, "name": "inner", "params": {"width": 4}, "inputs": {"x": ["N", "L", "D"]},
+    "variants": {"small": {"width": 2}, "large": {"width": 6}},
+    "network": [{"linear": {"name": "first", "out_features": "width"}}, {"tanh": {"name": "act"}},
+                {"repeat": {"name": "h", "count": 2, "body": [{"linear": "width"}]}},
+                {"linear": {"name": "second", "out_features": "D"}},
+                {"linear": {"name": "third", "out_features": "D"}}],
+    "outputs": {"made": "third", "early": "act"}, "init": {"linear.bias": "zeros"},
+}  # fmt: skip
+"""A network that the block ``nets`` uses."""
 
 KINDS = {bool: "bool", int: "int", float: "float", str: "str"}
 
@@ -125,15 +179,24 @@ def random_spec(random: Random) -> str:
             ]}})  # fmt: skip
         else:
             steps += [{name: {"name": f"{name}{at}", **call}} for at, call in enumerate(calls)]
+    more = {"networks": {"inner": INNER}} if "nets" in chosen else {}
     blocks = {
-        name: {"params": {key: _declared(given) for key, given in values.items()}, **more, "body": body}
-        for name, (values, body, more) in BLOCKS.items()
+        name: {"params": {key: _declared(given) for key, given in values.items()}, **others, "body": body}
+        for name, (values, body, others) in BLOCKS.items()
         if name in chosen
     }
     inputs = {"x": ["N", "T", 8], "gate": {"shape": ["N", "T", 8], "optional": True}}
     if "maybe" not in chosen:
         inputs.pop("gate")
-    spec = {"netspec": 1, "name": "random", "dims": {"T": 7}, "inputs": inputs, "blocks": blocks, "network": steps}
+    spec = {
+        "netspec": 1,
+        "name": "random",
+        "dims": {"T": 7},
+        "inputs": inputs,
+        **more,
+        "blocks": blocks,
+        "network": steps,
+    }
     return yaml.dump(spec, Dumper=Plain, sort_keys=False, width=1000)
 
 
