@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from itertools import combinations
 
+from netspec.diagnostics import clipped
 from netspec.dims import symbols
 from netspec.elaborate.building.guards import previous, required
 from netspec.elaborate.building.nodes import add_node
@@ -21,13 +22,15 @@ from netspec.expressions import UNKNOWN_VALUE
 from netspec.graph import Node, Value
 from netspec.ops import Op, ShapeError
 from netspec.spec import CallStep, Written
-from netspec.syntax import ListNode
+from netspec.syntax import ListNode, ScalarNode
 
 
 def run_op(
     context: Context, frame: Frame, step: CallStep, kind: type[Op], prev: Value | None, default_name: str | None
 ) -> Value:
     name = step_name(context, frame, step, default_name)
+    if isinstance(step.main, ListNode) and kind.variadic:
+        raise listed_alone(context, step, step.main, kind)
     call = context.cache.op_call(step, kind)
     ties = {} if call.tie is None else read_ties(context, frame, call.tie)
     inputs = op_inputs(context, frame, step, kind, call.ports, prev)
@@ -65,6 +68,14 @@ def run_op(
     else:
         frame.builder.bind(name, dict(zip(node.output_names, node.outputs)))
     return node.outputs[0]
+
+
+def listed_alone(context: Context, step: CallStep, main: ListNode, kind: type[Op]) -> AlreadyReported:
+    """Report steps that an op joins, where its argument would stand: `add: [a, b]`."""
+    names = ", ".join(node.text if isinstance(node, ScalarNode) else "…" for node in main.items)
+    help = f"`{kind.name}: {{from: [{clipped(names)}]}}`"
+    message = f"`{kind.name}` takes the steps that it reads under `from`"
+    return context.reader.error("bad-argument", message, main.span, help=help)
 
 
 def is_there(context: Context, frame: Frame, value: Value) -> bool:
