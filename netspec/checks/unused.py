@@ -12,7 +12,7 @@ from pathlib import PurePath
 
 from netspec import library
 from netspec.diagnostics import Diagnostic, Label, Source, Span
-from netspec.graph import Call, Graph, Level, Step, Value, levels_in, parameter_count, walk
+from netspec.graph import Call, Graph, Level, Node, Step, Value, levels_in, parameter_count, walk
 from netspec.spec import Spec
 from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
 
@@ -28,7 +28,7 @@ def unused(spec: Spec, document: SyntaxNode, graphs: Iterable[Graph]) -> list[Di
     """A warning for each part of a spec that nothing reads in any of its graphs, in source order."""
     readings = [Reading(graph) for graph in graphs]
     foreign = {used.spec.network[0].span.source for used in spec.uses.values()}  # what they have unused is theirs
-    found = [*unread_steps(readings, foreign), *unread_inputs(spec, readings)]
+    found = [*unread_steps(readings, foreign), *unread_inputs(spec, readings), *unmet_rules(readings)]
     if isinstance(document, MapNode):
         found += [*unread_words(spec, document), *unread_locals(document), *unrun_blocks(spec, document)]
     return sorted((each for each in found if not is_silenced(each)), key=lambda each: each.primary.span.order)
@@ -147,6 +147,35 @@ def unread_inputs(spec: Spec, readings: Iterable[Reading]) -> Iterator[Diagnosti
         if name not in read:
             help = f"read it with `from: {name}`, or remove it"
             yield warning("unused-input", f"no output depends on the input `{name}`", given.span, help=help)
+
+
+def unmet_rules(readings: Iterable[Reading]) -> Iterator[Diagnostic]:
+    """Rules of `init` for weights that `weight_norm` or `spectral_norm` makes of others: there is none of that name."""
+    told: set[Place] = set()
+    plain: set[Level] = set()  # of no such weight
+    for graph in (each.graph for each in readings if each.graph.init):
+        levels = [*levels_in(graph.body)]
+        plain.update(level for level in levels if level not in plain and not any(map(made_weight, level.steps)))
+        if plain.issuperset(levels):
+            continue
+        for path, step, _ in walk(graph.body):
+            if not isinstance(step, Node) or not (made := made_weight(step)):
+                continue
+            for rule in graph.init:
+                if rule.span.order not in told and rule.sets(path, step.op.name, "weight"):
+                    told.add(rule.span.order)
+                    message = f"`{rule.pattern}` does not set the weight of `{path}`, which {made}"
+                    part = "original1" if getattr(step.op, "weight_norm", False) else "original"
+                    help = f"name what it is made of: `'*.parametrizations.weight.{part}': …`"
+                    yield warning("unused-init", message, rule.span, help=help)
+
+
+def made_weight(step: Step) -> str:
+    """Return what a step's weight is made by, where it is made of others; nothing for other steps."""
+    op = step.op if isinstance(step, Node) else None
+    if getattr(op, "weight_norm", False):
+        return "`weight_norm` makes of its norms and its directions"
+    return "`spectral_norm` makes of another one" if getattr(op, "spectral_norm", False) else ""
 
 
 def unread_words(spec: Spec, document: MapNode) -> Iterator[Diagnostic]:

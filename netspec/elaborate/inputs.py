@@ -119,6 +119,10 @@ def read_bounds(spec: Spec, reader: Reader, env: Scope) -> dict[str, int]:
                     help = "write `range: [0, 1]` for real numbers"
                     message = f"`below` applies to integers, but `{name}` is {given.dtype}"
                     raise reader.error("bad-value", message, given.below.span, help=help)
+                if isinstance(given.below, ScalarNode) and isinstance(env.get(given.below.text), Dim):
+                    help = "leave `below` out: an op that takes entries of a dimension by it tells that size"
+                    message = f"the bound of `{name}` is a number, not a symbolic dimension"
+                    raise reader.error("bad-value", message, given.below.span, help=help)
                 bounds[name] = reader.integer(given.below, env, f"the bound of `{name}`", 1)
             except AlreadyReported:
                 continue
