@@ -24,6 +24,8 @@ def op_scope(op: Op, **variables: Any) -> dict[str, Any]:
     for name in op.modules():
         root = name.partition(".")[0]
         scope[root] = import_module(root)
+    if op.definition:
+        exec(op.definition, scope)
     return scope | variables
 
 

@@ -39,7 +39,7 @@ ZOO = {
         "N above 1, H above 346 or W above 346 must hold in training, or the batch_norm2d at line 16 fails",
     ],
     "gpt2": ["T must be at most 1024, as line 23 says"],
-    "resnet18": ["N·⌈H/32⌉·⌈W/32⌉ must be above 1 in training, or the batch_norm2d at line 42 fails"],
+    "resnet18": ["N·⌈H/32⌉·⌈W/32⌉ must be above 1 in training, or the batch_norm2d at line 40 fails"],
     "lenet": [],
 }
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
 
 from netspec.diagnostics import Source, Span
 from netspec.dims import UndecidedError, same
@@ -89,7 +88,7 @@ def torch_result(op: Op, tensors: tuple[Tensor, ...], case: OpCase) -> torch.Ten
     channels = tensors[0].shape[1] if len(tensors[0].shape) > 1 else 1
     sizes = {"in_channels": channels, "num_features": channels, "in_features": tensors[0].shape[-1]}
     sizes |= {"num_channels": channels, "normalized_shape": tensors[0].shape[-1:]}
-    kind = getattr(nn, op.torch.removeprefix("nn."))
+    kind = eval(op.torch, op_scope(op))
     wanted = inspect.signature(kind).parameters
     arguments = {name: value for name, value in sizes.items() if name in wanted} | op.changed()
     module = kind(**arguments).eval()

@@ -64,12 +64,14 @@ def _head(graph: Graph, body: str) -> list[str]:
     title = title if len(title) < 1000 else graph.name
     first, *others = map(docstring, wrap(title, WIDTH, initial_indent=" " * 3))  # room for the quotes
     words = [f'"""{first[3:]}', *others, "", docstring(about), '"""']
+    ops = {type(step.op) for _, step, _ in walk(graph.body) if isinstance(step, Node)}
+    defined = [line for text in sorted({op.definition for op in ops} - {""}) for line in ("", "", *text.split("\n"))]
+    body = "\n".join([*defined, body])
     imports = ["import torch"] if "torch." in body else []
     imports += ["import torch.nn.functional as F"] if "F." in body else []
     imports += ["from torch import nn"]
-    nodes = (step.op for _, step, _ in walk(graph.body) if isinstance(step, Node))
-    imports += sorted({f"import {name}" for op in nodes for name in op.modules()})
-    return [*words, "", *imports]
+    imports += sorted({f"import {name}" for op in ops for name in op.modules()})
+    return [*words, "", *imports, *defined]
 
 
 def _class(group: ClassGroup, graph: Graph) -> Iterator[tuple[str, int | None]]:

@@ -12,7 +12,6 @@ from netspec.ops.core.op import Op
 from netspec.ops.core.roles.behaviour import PLACE, AccessWindow
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
-from netspec.ops.core.roles.torch_form import ForwardCall
 from netspec.ops.core.tensors import HALVES, Bound, Tensor, known, need_rank
 from netspec.ops.norm.affine import learned, scale_and_shift
 
@@ -138,16 +137,35 @@ class BatchNorm3d(BatchNorm):
     ranks = (5,)
 
 
-class FrozenBatchNorm2d(Op):
-    """Batch normalisation by tracked statistics, also in training: (N, C, H, W), kept.
+FROZEN = '''class FrozenBatchNorm2d(nn.Module):
+    """Batch normalisation by tensors that stay as they are."""
 
-    With ``freeze: true`` the weight and the bias stay too, as in ``torchvision.ops.FrozenBatchNorm2d``. It loads the
-    keys of that one, and of ``batch_norm2d``.
+    def __init__(self, num_features, eps=1e-05):
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Buffer(torch.ones(num_features))
+        self.bias = nn.Buffer(torch.zeros(num_features))
+        self.running_mean = nn.Buffer(torch.zeros(num_features))
+        self.running_var = nn.Buffer(torch.ones(num_features))
+
+    def _load_from_state_dict(self, state_dict, prefix, *arguments):
+        state_dict.pop(prefix + "num_batches_tracked", None)  # a batch norm counts, this one does not
+        super()._load_from_state_dict(state_dict, prefix, *arguments)
+
+    def forward(self, x):
+        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)'''
+
+
+class FrozenBatchNorm2d(Op):
+    """Batch normalisation of which nothing is learned or tracked, as torchvision's: (N, C, H, W), kept.
+
+    It loads the keys of that one, and of ``batch_norm2d``.
     """
 
     name = "frozen_batch_norm2d"
     family = "norm"
-    torch = "nn.BatchNorm2d"
+    torch = "FrozenBatchNorm2d"
+    definition = FROZEN
 
     eps: float = 1e-5
 
@@ -166,16 +184,9 @@ class FrozenBatchNorm2d(Op):
         self.channels(shapes[0])
         return shapes[0]
 
-    def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:
-        return learned((self.channels(inputs[0].shape),), True)
-
     def buffers(self, *inputs: Tensor) -> Mapping[str, Shape]:
         each = (self.channels(inputs[0].shape),)
-        return {"running_mean": each, "running_var": each, "num_batches_tracked": ()}
-
-    def statements(self, forward: ForwardCall) -> list[str]:
-        tensors = (f"{forward.module}.{name}" for name in ("running_mean", "running_var", "weight", "bias"))
-        return [forward.assign(f"F.batch_norm({forward.arguments[0]}, {', '.join(tensors)}, eps={self.eps!r})")]
+        return dict.fromkeys(("weight", "bias", "running_mean", "running_var"), each)
 
     def saved(self, run: OpRun) -> Saved:
         return Saved((0,), made=(Tensor((0,)),))  # where training would have its reserve

@@ -53,12 +53,14 @@ class OpTorch(OpSignature):
     Must say: ``torch``, the module class (``nn.ReLU``), or ``functional``, the function that does it without a module
     (``F.relu``), or both where the op has no state; or else ``call`` or ``statements``. ``sizes``, if the constructor
     takes a size of the inputs. What is not torch's is named with its module, ``mine.layers.Gate``, which the source
-    imports; ``imports`` are further modules that ``call`` or ``statements`` name.
+    imports; ``imports`` are further modules that ``call`` or ``statements`` name. ``definition`` is the text of the
+    class that ``torch`` names, where the source must bring it.
     """
 
     torch: ClassVar[str | None] = None
     functional: ClassVar[str | None] = None
     imports: ClassVar[tuple[str, ...]] = ()
+    definition: ClassVar[str] = ""
 
     @classmethod
     def modules(cls) -> tuple[str, ...]:
