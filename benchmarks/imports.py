@@ -201,8 +201,7 @@ def transformers_model(name: str) -> Made:
     dynamic = {key: {0: "N"} for key in inputs}
     if reads == "text":
         dynamic["input_ids"][1] = "T"
-    if module.config.to_dict().get("use_cache") is not None:
-        inputs["use_cache"] = False
+    module.config.use_cache = False
     return module, inputs, dynamic
 
 

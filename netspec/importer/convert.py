@@ -123,8 +123,8 @@ def snake_case(name: str) -> str:
     """Return a class's name as a spec's: ``ResNet`` as ``resnet``, ``VisionTransformer`` as ``vision_transformer``."""
     import re
 
-    parts = re.findall(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z\d]+|\d+", name.replace("Net", "net"))
-    return "_".join(part.lower() for part in parts) or "network"
+    words = re.sub(r"(?<=[a-z\d])(?=[A-Z][a-z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name.replace("Net", "net"))
+    return re.sub(r"\W+", "_", words).lower().strip("_") or "network"
 
 
 def _fixed(program: ForeignProgram, shapes: Mapping[str, Mapping[int, str]]) -> list[str]:

@@ -134,3 +134,19 @@ def test_an_exported_program_comes_in_from_its_file(tmp_path):
     spec = netspec.from_exported(torch.export.load(tmp_path / "net.pt2"), name="net")
     assert spec.proof.holds
     assert "image: [N, 4, 5, 5]" in spec.text
+
+
+def test_what_runs_without_gradients_or_autocast_is_read_as_if_it_did_not():
+    class Guarded(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(3, 3)
+
+        def forward(self, x):
+            with torch.no_grad(), torch.autocast("cpu", enabled=False):
+                angles = torch.sin(x)
+            return self.linear(x) * angles
+
+    spec = netspec.from_torch(Guarded(), {"x": torch.randn(2, 3)})
+    assert spec.proof.holds
+    assert "sin" in spec.text

@@ -9,15 +9,15 @@ import torch
 
 
 class Constants:
-    """The tensors of an exported graph that are known before it runs, by the names of their nodes."""
+    """The tensors of an exported graph that are known before it runs, by their nodes."""
 
     def __init__(self) -> None:
-        self.values: dict[str, Any] = {}
+        self.values: dict[Any, Any] = {}
 
     def knows(self, values: Any) -> bool:
         """Return whether an argument, or all in its lists, is known."""
         if isinstance(values, torch.fx.Node):
-            return values.name in self.values
+            return values in self.values
         if isinstance(values, (list, tuple)):
             return all(map(self.knows, values))
         return not isinstance(values, torch.SymInt)
@@ -25,17 +25,17 @@ class Constants:
     def compute(self, node: torch.fx.Node) -> bool:
         """Run a node where all that it reads is known; return whether it was."""
         if _makes_same(node) and all(isinstance(size, int) for size in node.meta["val"].shape):
-            self.values[node.name] = _made(node)
+            self.values[node] = _made(node)
             return True
         if node.target in NEVER or not (self.knows(node.args) and self.knows([*node.kwargs.values()])):
             return False
         with torch.no_grad():
-            self.values[node.name] = node.target(*self._at(node.args), **self._at(dict(node.kwargs)))  # type: ignore[operator]
+            self.values[node] = node.target(*self._at(node.args), **self._at(dict(node.kwargs)))  # type: ignore[operator]
         return True
 
     def _at(self, value: Any) -> Any:
         if isinstance(value, torch.fx.Node):
-            return self.values[value.name]
+            return self.values[value]
         if isinstance(value, dict):
             return {name: self._at(each) for name, each in value.items()}
         return type(value)(map(self._at, value)) if isinstance(value, (list, tuple)) else value

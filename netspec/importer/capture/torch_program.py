@@ -19,6 +19,8 @@ from netspec.ops.core.foreign import ForeignCall, ForeignTensor
 
 SAME = frozenset("alias clone contiguous detach detach_ lift_fresh_copy lift_fresh _to_copy to type_as".split())  # noqa: SIM905
 """The operators that give their first argument again, unless its dtype changes."""
+WRAPPERS = ("wrap_with_autocast", "wrap_with_set_grad_enabled")
+"""The calls that run a graph of their own, in a state that a network in inference has anyway."""
 SILENT = re.compile(r"_assert_\w+|sym_constrain_range\w*|_check\w*")
 """The operators that only check."""
 
@@ -45,13 +47,16 @@ class _ExportReader:
         self._name_symbols(nodes)
         for spec, node in zip(self.exported.graph_signature.input_specs, nodes):
             self._placeholder(spec, node)
-        for node in nodes:
-            if node.op == "call_function":
-                self._call(node)
-            elif node.op == "output":
-                self._outputs(node)
+        self._run(nodes, self.exported.graph_module)
+        self._outputs(nodes[-1])
         self.program.tied = tied_keys(self.exported.state_dict, self.program.state)
         return self.program
+
+    def _run(self, nodes: list[Any], owner: torch.nn.Module) -> None:
+        """Read the calls of a graph, whose inner graphs are parts of ``owner``."""
+        for node in nodes:
+            if node.op == "call_function":
+                self._call(node, owner)
 
     def _name_symbols(self, nodes: list[Any]) -> None:
         """Give the symbols of torch the names that were asked for, where a dimension stayed symbolic."""
@@ -81,7 +86,7 @@ class _ExportReader:
         known = spec.kind is InputKind.PARAMETER or (spec.kind is InputKind.BUFFER and spec.persistent)
         tensors = self.exported.state_dict if known else self.exported.constants
         if not known:
-            self.constants.values[node.name] = tensors[spec.target]
+            self.constants.values[node] = tensors[spec.target]
             return
         tensor = self._foreign(value)
         tensor.key, tensor.learned = spec.target, spec.kind is InputKind.PARAMETER
@@ -89,7 +94,7 @@ class _ExportReader:
             tensor.constant = _numpy(tensors[spec.target])
         self.tensors[node] = self.program.state[spec.target] = tensor
 
-    def _call(self, node: Any) -> None:
+    def _call(self, node: Any, owner: torch.nn.Module) -> None:
         if node.target.__class__.__name__ == "builtin_function_or_method" and node.target.__name__ == "getitem":
             self._item(node)
             return
@@ -98,6 +103,9 @@ class _ExportReader:
         ):
             return  # arithmetic on sizes, which every size that is read has in it already
         name = _operator(node)
+        if name in WRAPPERS:
+            self._inline(node, owner)
+            return
         if SILENT.fullmatch(name) or self.constants.compute(node):
             return
         arguments = dict(self._arguments(node))
@@ -113,10 +121,26 @@ class _ExportReader:
         if inplace:
             self.tensors[node.args[0]] = self.tensors[node]  # what is read of it from here on is what it has become
 
+    def _inline(self, node: Any, owner: torch.nn.Module) -> None:
+        """Read the graph that a wrapper runs, as if it stood in the place of the call."""
+        at = next(at for at, each in enumerate(node.args) if isinstance(each, Node) and each.op == "get_attr")
+        inner = owner.get_submodule(node.args[at].target)
+        assert isinstance(inner, torch.fx.GraphModule)
+        nodes = list(inner.graph.nodes)
+        given = iter(node.args[at + 1 :])
+        for placeholder in (each for each in nodes if each.op == "placeholder"):
+            value = next(given)
+            if isinstance(value, Node) and value in self.constants.values:
+                self.constants.values[placeholder] = self.constants.values[value]
+            elif isinstance(value, Node) and value in self.tensors:
+                self.tensors[placeholder] = self.tensors[value]
+        self._run(nodes, inner)
+        self.tensors[node] = [self._value(each) for each in nodes[-1].args[0]]
+
     def _item(self, node: Any) -> None:
         source, at = node.args
-        if source.name in self.constants.values:
-            self.constants.values[node.name] = self.constants.values[source.name][at]
+        if source in self.constants.values:
+            self.constants.values[node] = self.constants.values[source][at]
         else:
             self.tensors[node] = self.tensors[source][at]
 
@@ -156,8 +180,8 @@ class _ExportReader:
     def _node(self, node: Any) -> Any:
         if node in self.tensors:
             return self.tensors[node]
-        if node.name in self.constants.values:
-            value = self.constants.values[node.name]
+        if node in self.constants.values:
+            value = self.constants.values[node]
             if not isinstance(value, torch.Tensor):
                 return value
             self.tensors[node] = ForeignTensor(tuple(value.shape), _dtype(value.dtype), constant=_numpy(value))
