@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from netspec.importer.lower.own import place_own
-from netspec.importer.lower.table import OpTable, Origin, WrongReading
+from netspec.importer.lower.table import OpTable, WrongReading
 from netspec.importer.program import ForeignProgram, LoweringProblem
 
 
-def lower(program: ForeignProgram, origin: Origin = "aten") -> ForeignProgram:
+def lower(program: ForeignProgram) -> ForeignProgram:
     """Return the program with ``op`` and ``reading`` of every step set, where an op says it.
 
     Steps may become others, several or none. What no op says is left as it is, and listed in ``problems``.
     """
-    table = OpTable(program, origin)
+    table = OpTable(program)
     for step in program.steps:
         if step.reading is None:
             try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -17,29 +17,27 @@ from netspec.ops.core.op import Op
 from netspec.ops.core.tensors import ShapeError, Tensor
 from netspec.ops.registry import OPS
 
-Origin = Literal["aten", "onnx"]
-
 
 class WrongReading(Exception):
     """A reading that does not do what the call does; the message says how that shows."""
 
 
 class OpTable:
-    """Reads the calls of a program. ``origin`` is the library that they are of."""
+    """Reads the calls of a program: ATen's operators and ONNX's nodes, which have no names in common."""
 
-    def __init__(self, program: ForeignProgram, origin: Origin):
-        self.program, self.origin = program, origin
+    def __init__(self, program: ForeignProgram):
+        self.program = program
         self.candidates: dict[str, list[type[Op]]] = defaultdict(list)
         for name in OPS:
             kind = OPS[name]
-            for operator in kind.operators() if origin == "aten" else kind.nodes():
+            for operator in (*kind.operators(), *kind.nodes()):
                 self.candidates[operator].append(kind)
 
     def read(self, call: ForeignCall) -> tuple[str, OpReading]:
         """Return the op that a call is, and its reading. Raises ``WrongReading`` where none does what it does."""
         reasons: list[str] = []
         for kind in self.candidates.get(call.name, ()):
-            reading = kind.from_aten(call) if self.origin == "aten" else kind.from_onnx(call)
+            reading = kind.from_onnx(call) if call.name in kind.nodes() else kind.from_aten(call)
             if reading is None:
                 continue
             try:
@@ -67,7 +65,7 @@ class OpTable:
             raise WrongReading(str(wrong)) from None
         for foreign, tensor in zip(reading.outputs, made):
             if foreign is not None:
-                self._agree(foreign, tensor)
+                self.agree(foreign, tensor)
         outputs = (*reading.outputs, *(None,) * (len(made) - len(reading.outputs)))
         arguments = {name: value for name, value in _said(op) if value != kind.model_fields[name].default}
         return OpReading(arguments, reading.inputs, state, outputs)
@@ -78,7 +76,8 @@ class OpTable:
             return []
         return [*tensors_at(self.program.inputs.values())]
 
-    def _agree(self, foreign: ForeignTensor, tensor: Tensor) -> None:
+    def agree(self, foreign: ForeignTensor, tensor: Tensor) -> None:
+        """Give a tensor of the program the sizes that its op infers. Raises ``WrongReading`` where they differ."""
         if foreign.dtype != tensor.dtype:
             raise WrongReading(f"it gives {tensor.dtype}, not {foreign.dtype}")
         if len(foreign.shape) != len(tensor.shape) or not all(map(self._equal, foreign.shape, tensor.shape)):

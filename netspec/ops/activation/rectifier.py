@@ -6,7 +6,7 @@ from typing import Any
 from netspec.dims import Shape
 from netspec.ops.activation.base import Activation
 from netspec.ops.core.arguments import Positive
-from netspec.ops.core.foreign import ForeignCall, OpReading
+from netspec.ops.core.foreign import ForeignCall, ForeignTensor, OpReading
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import ShapeError, Tensor, known
@@ -16,6 +16,7 @@ class ReLU(Activation):
     """Rectified linear unit, max(0, x) (``torch.nn.ReLU``): any shape."""
 
     name = "relu"
+    onnx_nodes = ("Relu",)
     torch = "nn.ReLU"
     functional = "F.relu"
     saved_for_backward = "output"
@@ -30,6 +31,7 @@ class ReLU6(Activation):
     """Rectified linear unit cut at 6, min(max(0, x), 6) (``torch.nn.ReLU6``): any shape."""
 
     name = "relu6"
+    onnx_nodes = ("Clip",)
     torch = "nn.ReLU6"
     functional = "F.relu6"
     aten = ("hardtanh",)
@@ -43,6 +45,11 @@ class ReLU6(Activation):
             return None
         return super().from_aten(call.without("min_val", "max_val"))
 
+    @classmethod
+    def from_onnx(cls, call: ForeignCall) -> OpReading | None:
+        bounds = call.arguments.get("min"), call.arguments.get("max")
+        return OpReading({}, (call.tensor("input"),), {}, call.outputs) if bounds == (0, 6) else None
+
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.op("Clip", inputs[0], self.scalar(builder, 0.0, tensors), self.scalar(builder, 6.0, tensors))
 
@@ -51,6 +58,8 @@ class LeakyReLU(Activation):
     """max(0, x) + negative_slope · min(0, x) (``torch.nn.LeakyReLU``): any shape."""
 
     name = "leaky_relu"
+    onnx_nodes = ("LeakyRelu",)
+    onnx_names = {"alpha": "negative_slope"}
     onnx_lacks = ("float64",)
     torch = "nn.LeakyReLU"
     functional = "F.leaky_relu"
@@ -71,12 +80,25 @@ class PReLU(Activation):
     batched_over_leading_dims = False
     main = "num_parameters"
 
+    onnx_nodes = ("PRelu",)
+
     num_parameters: Positive = 1
 
     @classmethod
     def from_aten(cls, call: ForeignCall) -> OpReading | None:
         weight, reading = call.tensor("weight"), super().from_aten(call)
         return reading.saying(num_parameters=weight.shape[0]) if reading and weight else None
+
+    @classmethod
+    def from_onnx(cls, call: ForeignCall) -> OpReading | None:
+        x, slope = call.tensor("X"), call.tensor("slope")
+        if x is None or slope is None or slope.constant is None:
+            return None
+        axis = len(slope.shape) - len(x.shape) + 1  # of the channels
+        if any(size != 1 for at, size in enumerate(slope.shape) if at != axis):
+            return None
+        weight = ForeignTensor((slope.constant.size,), slope.dtype, slope.key, True, slope.constant.reshape(-1))
+        return OpReading({"num_parameters": slope.constant.size}, (x,), {"weight": weight}, call.outputs)
 
     def output_shape(self, *shapes: Shape) -> Shape:
         if self.num_parameters > 1:
@@ -131,6 +153,7 @@ class ELU(Activation):
     """x above 0, alpha · (exp(x) − 1) below (``torch.nn.ELU``): any shape."""
 
     name = "elu"
+    onnx_nodes = ("Elu",)
     onnx_lacks = ("float64",)
     torch = "nn.ELU"
     functional = "F.elu"
@@ -147,6 +170,7 @@ class CELU(Activation):
     """max(0, x) + min(0, alpha · (exp(x / alpha) − 1)) (``torch.nn.CELU``): any shape."""
 
     name = "celu"
+    onnx_nodes = ("Celu",)
     onnx_lacks = ("float64",)
     torch = "nn.CELU"
     functional = "F.celu"
@@ -170,6 +194,8 @@ class SELU(Activation):
     """Scaled ELU, which keeps mean 0 and variance 1 (``torch.nn.SELU``): any shape."""
 
     name = "selu"
+    onnx_nodes = ("Selu",)
+    onnx_names = {"alpha": None, "gamma": None}
     onnx_lacks = ("float64",)
     torch = "nn.SELU"
     functional = "F.selu"

@@ -21,6 +21,7 @@ class GELU(Activation):
     """Gaussian error linear unit, x · Φ(x), or its tanh approximation (``torch.nn.GELU``): any shape."""
 
     name = "gelu"
+    onnx_nodes = ("Gelu",)
     onnx_lacks = ("float64",)
     torch = "nn.GELU"
     functional = "F.gelu"
@@ -37,6 +38,7 @@ class SiLU(Activation):
     """Swish, x · sigmoid(x) (``torch.nn.SiLU``): any shape."""
 
     name = "silu"
+    onnx_nodes = ("Swish",)
     torch = "nn.SiLU"
     functional = "F.silu"
 
@@ -50,6 +52,7 @@ class Mish(Activation):
     """x · tanh(softplus(x)) (``torch.nn.Mish``): any shape."""
 
     name = "mish"
+    onnx_nodes = ("Mish",)
     onnx_lacks = ("float64",)
     torch = "nn.Mish"
     functional = "F.mish"
@@ -64,6 +67,7 @@ class HardSwish(Activation):
     """x · relu6(x + 3) / 6 (``torch.nn.Hardswish``): any shape."""
 
     name = "hardswish"
+    onnx_nodes = ("HardSwish",)
     onnx_lacks = ("float64",)
     torch = "nn.Hardswish"
     functional = "F.hardswish"
@@ -81,8 +85,15 @@ class HardSigmoid(Activation):
     onnx_lacks = ("float64",)
     torch = "nn.Hardsigmoid"
     functional = "F.hardsigmoid"
+    onnx_nodes = ("HardSigmoid",)
+    onnx_names = {"alpha": None, "beta": None}
 
     inplace: bool = False
+
+    @classmethod
+    def from_onnx(cls, call: ForeignCall) -> OpReading | None:
+        slope, offset = call.arguments.get("alpha", 0.2), call.arguments.get("beta", 0.5)
+        return super().from_onnx(call) if abs(slope - 1 / 6) < 1e-6 and offset == 0.5 else None
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         return builder.op("HardSigmoid", inputs[0], alpha=1 / 6, beta=0.5)
@@ -161,6 +172,7 @@ class SoftPlus(Activation):
     """log(1 + exp(beta · x)) / beta, and x itself where beta · x > threshold (``torch.nn.Softplus``): any shape."""
 
     name = "softplus"
+    onnx_nodes = ("Softplus",)
     onnx_lacks = ("float64",)
     torch = "nn.Softplus"
     functional = "F.softplus"
@@ -187,6 +199,7 @@ class SoftSign(Activation):
     """x / (1 + |x|) (``torch.nn.Softsign``): any shape."""
 
     name = "softsign"
+    onnx_nodes = ("Softsign",)
     onnx_lacks = ("float64",)
     torch = "nn.Softsign"
     functional = "F.softsign"
@@ -202,6 +215,7 @@ class Sigmoid(Activation):
     """Logistic function, 1 / (1 + exp(−x)) (``torch.nn.Sigmoid``): any shape."""
 
     name = "sigmoid"
+    onnx_nodes = ("Sigmoid",)
     torch = "nn.Sigmoid"
     functional = "torch.sigmoid"
     saved_for_backward = "output"
@@ -230,6 +244,7 @@ class Tanh(Activation):
     """Hyperbolic tangent (``torch.nn.Tanh``): any shape."""
 
     name = "tanh"
+    onnx_nodes = ("Tanh",)
     torch = "nn.Tanh"
     functional = "torch.tanh"
     saved_for_backward = "output"
@@ -261,6 +276,10 @@ class AlongDimension(Activation):
     keyword_main = True
 
     dim: int
+
+    @classmethod
+    def from_onnx(cls, call: ForeignCall) -> OpReading | None:
+        return OpReading({"dim": call.arguments.get("axis", -1)}, (call.tensor("input"),), {}, call.outputs)
 
     def is_batched_over_leading_dims(self, rank: int) -> bool:
         return 1 - rank <= self.dim < 0
@@ -307,6 +326,7 @@ class Softmax(AlongDimension):
     """exp(x) / Σ exp(x) along ``dim`` (``torch.nn.Softmax``): any shape."""
 
     name = "softmax"
+    onnx_nodes = ("Softmax",)
     torch = "nn.Softmax"
     functional = "F.softmax"
     saved_for_backward = "output"
@@ -321,6 +341,7 @@ class LogSoftmax(AlongDimension):
     """Logarithm of the softmax along ``dim`` (``torch.nn.LogSoftmax``): any shape."""
 
     name = "log_softmax"
+    onnx_nodes = ("LogSoftmax",)
     torch = "nn.LogSoftmax"
     functional = "F.log_softmax"
     saved_for_backward = "output"

@@ -20,6 +20,10 @@ class ForeignTensor:
         self.key, self.learned = key, learned
         self.constant = constant
 
+    def transposed(self) -> "ForeignTensor":
+        """Return a matrix with known values the other way round, as the same key has it elsewhere."""
+        return ForeignTensor(self.shape[::-1], self.dtype, self.key, self.learned, self.constant.T)
+
     def __repr__(self) -> str:
         return f"<{self.key or 'tensor'} {self.dtype} {list(self.shape)}>"
 
@@ -64,3 +68,27 @@ class OpReading(NamedTuple):
         """Return the reading with these arguments too; those that are ``None`` are left out."""
         known = {**self.arguments, **arguments}
         return self._replace(arguments={name: value for name, value in known.items() if value is not None})
+
+
+def number_of(value: Any) -> float | None:
+    """Return the number that an argument of a node is: a plain one, or the only one of a constant that is no weight."""
+    if isinstance(value, ForeignTensor):
+        known = value.constant is not None and not value.learned and value.constant.size == 1
+        return float(value.constant.reshape(-1)[0]) if known else None
+    return float(value) if isinstance(value, (int, float)) else None
+
+
+def exactly(value: float) -> float:
+    """Return the short decimal number that one of single precision stands for: 1e-05 for 9.99999974e-06."""
+    return float(f"{value:.7g}")
+
+
+def own_tensors(**tensors: ForeignTensor | None) -> dict[str, ForeignTensor]:
+    """Return those that are given, by torch's names of them."""
+    return {name: tensor for name, tensor in tensors.items() if tensor is not None}
+
+
+def is_weight(value: Any, rank: int | None = None) -> bool:
+    """Return whether an argument of a node is a tensor with known values, of this number of dimensions."""
+    known = isinstance(value, ForeignTensor) and value.constant is not None
+    return known and rank in (None, len(value.shape))

@@ -56,6 +56,7 @@ class Einsum(Op):
     family = "linear"
     functional = "torch.einsum"
     main = "equation"
+    onnx_nodes = ("Einsum",)
     variadic = True
     autocast = "bfloat16"
 

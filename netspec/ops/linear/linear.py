@@ -7,7 +7,7 @@ from typing import Any
 from netspec.dims import Shape, Size, pretty_shape, product
 from netspec.ops.core.agreement import broadcast, differ, one_dtype, repeated
 from netspec.ops.core.arguments import Positive
-from netspec.ops.core.foreign import ForeignCall, OpReading
+from netspec.ops.core.foreign import ForeignCall, OpReading, is_weight, own_tensors
 from netspec.ops.core.layout import shortened, strides_of, viewed
 from netspec.ops.core.op import Op
 from netspec.ops.core.parametrized import Parametrized
@@ -26,6 +26,7 @@ class Linear(Parametrized):
     batched_over_leading_dims = True
     saved_for_backward = "input"
     autocast = "bfloat16"
+    onnx_nodes = ("Gemm", "MatMul")
 
     out_features: Positive
     bias: bool = True
@@ -34,6 +35,17 @@ class Linear(Parametrized):
     def from_aten(cls, call: ForeignCall) -> OpReading | None:
         weight, reading = call.tensor("weight"), super().from_aten(call)
         return reading.saying(out_features=weight.shape[0]) if reading and weight else None
+
+    @classmethod
+    def from_onnx(cls, call: ForeignCall) -> OpReading | None:
+        x, weight, bias = call.tensor("A"), call.tensor("B"), call.tensor("C")
+        if x is None or weight is None or not is_weight(weight, 2) or (bias is not None and not is_weight(bias, 1)):
+            return None
+        if {"alpha", "beta", "transA"} & call.arguments.keys():
+            return None
+        stored = weight if call.arguments.get("transB", 0) else weight.transposed()
+        state = own_tensors(weight=stored, bias=bias)
+        return OpReading({"out_features": stored.shape[0], "bias": bias is not None}, (x,), state, call.outputs)
 
     def sizes(self, *inputs: Tensor) -> Mapping[str, Any]:
         return {"in_features": self.features(inputs[0].shape)}
@@ -180,6 +192,7 @@ class MatMul(Op):
     ports = ("input", "other")
     saved_for_backward = "input"
     autocast = "bfloat16"
+    onnx_nodes = ("MatMul",)
 
     def is_batched_over_leading_dims(self, rank: int) -> bool:
         return rank > 2

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from netspec.dims import Shape, Size
 from netspec.ops.core.agreement import broadcast, one_dtype, repeated
+from netspec.ops.core.foreign import ForeignCall, OpReading, number_of
 from netspec.ops.core.layout import OutputLayout
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun, Saved
@@ -24,6 +25,11 @@ class Elementwise(Op):
     onnx_type: ClassVar[str]
     elementwise = True
     onnx_lacks: ClassVar[tuple[str, ...]] = ("bool",)
+
+    @classmethod
+    def from_onnx(cls, call: ForeignCall) -> OpReading | None:
+        numbers = [number_of(value) for value in call.arguments.values()]
+        return None if len(numbers) == 2 and numbers.count(None) == 1 else super().from_onnx(call)
 
     def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
         return repeated(self.name, [tensor.shape for tensor in inputs])
@@ -81,6 +87,7 @@ class Add(Infix):
     functional = "torch.add"
     sign = "+"
     onnx_type = "Add"
+    onnx_nodes = ("Add", "Sum")
 
 
 class Subtract(Infix):
@@ -130,7 +137,7 @@ class Mean(Elementwise):
     onnx_lacks = ("float64",)
     functional = "torch.mean"
     any_dtype = False
-    onnx_type = "Add"
+    onnx_type = "Mean"
 
     @classmethod
     def operators(cls) -> tuple[str, ...]:
@@ -140,7 +147,7 @@ class Mean(Elementwise):
         return arguments[0] if len(arguments) == 1 else f"({' + '.join(arguments)}) / {len(arguments)}"
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
-        return builder.op("Mean", *inputs)
+        return builder.op(self.onnx_type, *inputs)
 
 
 class Extreme(Elementwise):

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar
 from netspec.dims import Shape, Size
 from netspec.ops.core.agreement import broadcast, one_dtype, repeated
 from netspec.ops.core.arguments import Number, spell_number
+from netspec.ops.core.foreign import ForeignCall, OpReading, number_of
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
@@ -28,6 +29,13 @@ class NumberComparison(Op):
     onnx_lacks = ("bool",)
 
     value: Annotated[Any, Number(optional=True)] = None
+
+    @classmethod
+    def from_onnx(cls, call: ForeignCall) -> OpReading | None:
+        number = number_of(call.arguments["B"])
+        if number is None:
+            return super().from_onnx(call)
+        return OpReading({"value": number}, (call.tensor("A"), None), {}, call.outputs)
 
     def requirements(self, *inputs: Tensor | None) -> Iterable[tuple[Size, Size, str]]:
         return repeated(self.name, [tensor.shape for tensor in inputs if tensor is not None])
@@ -69,6 +77,7 @@ class NotEqual(NumberComparison):
 
     name = "not_equal"
     aten = ("ne",)
+    onnx_nodes = ()
     sign = "!="
     onnx_type = "Equal"
 
@@ -147,6 +156,7 @@ class LogicalNot(Op):
     """True where x is false (``torch.logical_not``): any shape, bool."""
 
     name = "logical_not"
+    onnx_nodes = ("Not",)
     family = "arithmetic"
     functional = "torch.logical_not"
     aten = ("bitwise_not",)
@@ -169,6 +179,7 @@ class Where(Op):
     """The input where the condition is true, else the other (``torch.where``): shapes broadcast as in torch."""
 
     name = "where"
+    onnx_nodes = ("Where",)
     family = "arithmetic"
     functional = "torch.where"
     ports = ("condition", "input", "other")
@@ -200,8 +211,16 @@ class MaskedFill(Op):
     family = "arithmetic"
     main = "value"
     ports = ("input", "mask")
+    onnx_nodes = ("Where",)
 
     value: Annotated[Any, Number()]
+
+    @classmethod
+    def from_onnx(cls, call: ForeignCall) -> OpReading | None:
+        number = number_of(call.arguments["X"])
+        if number is None:
+            return None
+        return OpReading({"value": number}, (call.tensor("Y"), call.tensor("condition")), {}, call.outputs)
 
     def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
         return repeated(self.name, [tensor.shape for tensor in inputs])
@@ -227,10 +246,18 @@ class Triangle(Op):
     family = "arithmetic"
     main = "diagonal"
     any_dtype = True
+    onnx_nodes = ("Trilu",)
     upper: ClassVar[int]
     saved_for_backward = "nothing"
 
     diagonal: int = 0
+
+    @classmethod
+    def from_onnx(cls, call: ForeignCall) -> OpReading | None:
+        place = call.arguments.get("k", 0)
+        if call.arguments.get("upper", 1) != cls.upper or not isinstance(place, int):
+            return None
+        return OpReading({"diagonal": place}, (call.tensor("input"),), {}, call.outputs)
 
     def output_shape(self, *shapes: Shape) -> Shape:
         if len(shapes[0]) < 2:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar
 from netspec.dims import Size
 from netspec.ops.core.agreement import broadcast, one_dtype, repeated
 from netspec.ops.core.arguments import Number, spell_number
+from netspec.ops.core.foreign import ForeignCall, OpReading, exactly, number_of
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
@@ -139,6 +140,14 @@ class Pow(OptionalNumber):
     autocast = "float32"
 
     exponent: float | None = None
+    onnx_nodes = ("Pow",)
+
+    @classmethod
+    def from_onnx(cls, call: ForeignCall) -> OpReading | None:
+        number = number_of(call.arguments["Y"])
+        if number is None:
+            return super().from_onnx(call)
+        return OpReading({"exponent": exactly(number)}, (call.tensor("X"), None), {}, call.outputs)
 
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
         return f"{arguments[0]} ** {self.other(arguments)}"

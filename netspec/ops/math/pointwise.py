@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from netspec.dims import Shape
 from netspec.ops.core.arguments import Dtype, spell_number
-from netspec.ops.core.foreign import ForeignCall, OpReading
+from netspec.ops.core.foreign import ForeignCall, OpReading, exactly, number_of
 from netspec.ops.core.layout import OutputLayout
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun
@@ -125,6 +125,15 @@ class WithNumber(Pointwise):
         """Return the argument that an operator with this number comes to."""
         raise AssertionError("each kind of arithmetic has its own operators")
 
+    @classmethod
+    def from_onnx(cls, call: ForeignCall) -> OpReading | None:
+        left, right = call.arguments.values()
+        for tensor, value in ((left, right), (right, left)):
+            number = number_of(value)
+            if number is not None and number_of(tensor) is None:
+                return OpReading({str(cls.main): exactly(number)}, (tensor,), {}, call.outputs)
+        return None
+
     def number(self) -> float:
         value = getattr(self, str(self.main))
         assert isinstance(value, float)
@@ -181,6 +190,10 @@ class Shift(WithNumber):
         return -number if operator == "sub" else number
 
 
+LARGEST = 3.4e38
+"""From here on, a bound of single precision is none."""
+
+
 class Clamp(Pointwise):
     """x, brought into the range from min to max (``torch.clamp``): any shape."""
 
@@ -191,6 +204,14 @@ class Clamp(Pointwise):
 
     min: float | None = None
     max: float | None = None
+
+    @classmethod
+    def from_onnx(cls, call: ForeignCall) -> OpReading | None:
+        reading = super().from_onnx(call)
+        if reading is None:
+            return None
+        bounds = {name: exactly(value) for name, value in reading.arguments.items() if abs(value) < LARGEST}
+        return reading._replace(arguments=bounds)
 
     def output_shape(self, *shapes: Shape) -> Shape:
         if self.min is None and self.max is None:
@@ -219,6 +240,9 @@ class Cast(Op):
     any_dtype = True
     saved_for_backward = "nothing"
     elementwise = True
+
+    onnx_nodes = ("Cast",)
+    onnx_names = {"to": None}
 
     dtype: Dtype
 

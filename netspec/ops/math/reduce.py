@@ -7,20 +7,23 @@ from typing import Annotated, Any, ClassVar
 from netspec.dims import Shape
 from netspec.ops.core.arguments import Axes
 from netspec.ops.core.averages import mean_over
-from netspec.ops.core.foreign import ForeignCall, OpReading
+from netspec.ops.core.foreign import ForeignCall, ForeignTensor, OpReading
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import ShapeError, Tensor, axis_of
 
 
 class Reduction(Op):
-    """Base of the reductions. ``method`` is the tensor's method; ``widens`` says that integers become int64."""
+    """Base of the reductions. ``method`` is the tensor's method; ``widens`` says that integers become int64,
+    ``takes_one`` that it takes one dimension.
+    """
 
     family = "arithmetic"
     main = "dim"
     method: ClassVar[str]
     onnx_type: ClassVar[str]
     widens: ClassVar[bool] = False
+    takes_one: ClassVar[bool] = False
 
     dim: Annotated[Any, Axes()]
     keepdim: bool = False
@@ -38,6 +41,18 @@ class Reduction(Op):
         if isinstance(dim, list) and len(dim) == 1:
             dim = dim[0]
         return reading._replace(arguments={**reading.arguments, "dim": dim if dim != [] else None})
+
+    @classmethod
+    def from_onnx(cls, call: ForeignCall) -> OpReading | None:
+        given = call.arguments
+        x = call.tensor("data")
+        axes = given.get("axes", given.get("axis", 0) if cls.takes_one else None)
+        if isinstance(axes, ForeignTensor) or x is None or given.get("select_last_index", 0):
+            return None
+        if not axes and axes != 0:  # none are all, unless they are said to be none
+            axes = None
+        dim = axes if axes is None or isinstance(axes, int) else axes[0] if len(axes) == 1 else tuple(axes)
+        return OpReading({"dim": dim, "keepdim": bool(given.get("keepdims", 1))}, (x,), {}, call.outputs)
 
     def axes(self, rank: int) -> tuple[int, ...]:
         """The dimensions that are reduced, counted from 0."""
@@ -101,6 +116,7 @@ class ReduceMean(Reduction):
     """Mean along dimensions (``torch.mean``): (…, A, …) -> (…, …)."""
 
     name = "reduce_mean"
+    onnx_nodes = ("ReduceMean",)
     covers = ("Tensor.mean",)
     method = "mean"
     saved_for_backward = "nothing"
@@ -150,6 +166,7 @@ class Arg(Reduction):
 
     saved_for_backward = "nothing"
     any_dtype = True
+    takes_one = True
 
     dim: int
 
@@ -189,6 +206,8 @@ class CumSum(Op):
     any_dtype = True
     autocast = "float32"
     saved_for_backward = "nothing"
+    onnx_nodes = ("CumSum",)
+    onnx_names = {"axis": "dim"}
 
     dim: int
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from netspec.dims import Shape, Size, product
 from netspec.ops.core.arguments import Positive
 from netspec.ops.core.averages import centred, mean_over
-from netspec.ops.core.foreign import ForeignCall, OpReading
+from netspec.ops.core.foreign import ForeignCall, ForeignTensor, OpReading, exactly, own_tensors
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.behaviour import PLACE, AccessWindow
 from netspec.ops.core.roles.memory import OpRun, Saved
@@ -89,10 +89,29 @@ class BatchNorm(ChannelNorm):
 
     stateful = True
     aten = ("batch_norm",)
+    onnx_nodes = ("BatchNormalization",)
 
     def access_windows(self, rank: int) -> tuple[AccessWindow, ...] | None:
         """Outside training, where the statistics are fixed."""
         return (PLACE,) * rank if self.track_running_stats else None
+
+    @classmethod
+    def from_onnx(cls, call: ForeignCall) -> OpReading | None:
+        given = call.arguments
+        x, mean = call.tensor("X"), call.tensor("input_mean") or call.tensor("mean")
+        if x is None or mean is None or len(x.shape) not in cls.ranks or given.get("training_mode", 0):
+            return None
+        state = own_tensors(
+            weight=call.tensor("scale"),
+            bias=call.tensor("B"),
+            running_mean=mean,
+            running_var=call.tensor("input_var") or call.tensor("var"),
+            num_batches_tracked=ForeignTensor(
+                (), "int64", f"{mean.key}".replace("running_mean", "num_batches_tracked")
+            ),
+        )
+        arguments = {"eps": exactly(given.get("epsilon", 1e-5))}
+        return OpReading(arguments, (x,), state, call.outputs[:1])
 
     def samples(self, shape: Shape) -> Size:
         return product((shape[0], *shape[2:]))
@@ -202,6 +221,8 @@ class FrozenBatchNorm2d(Op):
 class InstanceNorm(ChannelNorm):
     """Base of instance normalisation: mean and variance of each channel of each sample."""
 
+    onnx_nodes = ("InstanceNormalization",)
+
     onnx_lacks = ("float64",)
     aten = ("instance_norm",)
     momentum: float = 0.1
@@ -216,6 +237,14 @@ class InstanceNorm(ChannelNorm):
         x = run.inputs[0]
         each = (Tensor(x.shape[:2]),) * (2 + self.affine + 2 * self.track_running_stats)
         return Saved((0,), made=each) if run.strides[0] is None else Saved(made=(x, *each))
+
+    @classmethod
+    def from_onnx(cls, call: ForeignCall) -> OpReading | None:
+        x, scale, shift = call.tensor("input"), call.tensor("scale"), call.tensor("B")
+        if x is None or len(x.shape) not in cls.ranks or scale is None or shift is None:
+            return None
+        arguments = {"eps": exactly(call.arguments.get("epsilon", 1e-5)), "affine": True, "track_running_stats": False}
+        return OpReading(arguments, (x,), {"weight": scale, "bias": shift}, call.outputs)
 
     def onnx_measured(self, builder: OnnxBuilder, x: Any, scale: Any, shift: Any, tensor: Tensor) -> Any:
         x = centred(builder, x, range(2, len(tensor.shape)))
@@ -250,6 +279,8 @@ class LocalResponseNorm(Op):
     """Divides by (k + alpha · mean x² of ``size`` channels)^beta (``torch.nn.LocalResponseNorm``): (N, C, …), kept."""
 
     name = "local_response_norm"
+    onnx_nodes = ("LRN",)
+    onnx_names = {"bias": "k"}
     onnx_lacks = ("float64",)
     torch_lacks = HALVES
     family = "norm"

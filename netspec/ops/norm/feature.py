@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from netspec.dims import Shape, Size, pretty_shape, product
 from netspec.ops.core.arguments import OneOrMany, Positive
 from netspec.ops.core.averages import centred
-from netspec.ops.core.foreign import ForeignCall, OpReading
+from netspec.ops.core.foreign import ForeignCall, OpReading, exactly, own_tensors
 from netspec.ops.core.layout import OutputLayout, shortened, strides_of
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.behaviour import PLACE, AccessWindow
@@ -126,6 +126,21 @@ class TrailingNorm(Op):
         moved = builder.op("Transpose", inputs[0], perm=there)
         return builder.op("Transpose", self.onnx_trailing(builder, moved, tensors[0]), perm=back)
 
+    @classmethod
+    def from_onnx(cls, call: ForeignCall) -> OpReading | None:
+        x, given = call.tensor("X"), call.arguments
+        scale, shift = call.tensor("Scale") or call.tensor("scale"), call.tensor("B")
+        if x is None or scale is None or any(output is not None for output in call.outputs[1:]):
+            return None
+        count = len(x.shape) - given.get("axis", -1) % len(x.shape)
+        sizes = x.shape[len(x.shape) - count :]
+        if scale.shape != sizes:
+            return None
+        arguments = {"eps": exactly(given.get("epsilon", 1e-5)), **({} if count == 1 else {"normalized_shape": sizes})}
+        if "bias" in cls.model_fields:
+            arguments["bias"] = shift is not None
+        return OpReading(arguments, (x,), own_tensors(weight=scale, bias=shift), call.outputs[:1])
+
     def onnx_trailing(self, builder: OnnxBuilder, x: Any, tensor: Tensor) -> Any:
         """The nodes that normalise the last dimensions; ``tensor`` is the op's input."""
         raise AssertionError("each kind of normalisation writes its own")
@@ -139,6 +154,7 @@ class LayerNorm(TrailingNorm):
 
     name = "layer_norm"
     torch = "nn.LayerNorm"
+    onnx_nodes = ("LayerNormalization",)
 
     eps: float = 1e-5
     bias: bool = True
@@ -162,6 +178,7 @@ class RMSNorm(TrailingNorm):
     name = "rms_norm"
     onnx_lacks = ("float64",)
     torch = "nn.RMSNorm"
+    onnx_nodes = ("RMSNormalization",)
 
     eps: float | None = None
 
@@ -187,6 +204,7 @@ class GroupNorm(Op):
     onnx_lacks = ("float64",)
     family = "norm"
     torch = "nn.GroupNorm"
+    onnx_nodes = ("GroupNormalization",)
     main = "num_groups"
     aten_names = MappingProxyType({"cudnn_enabled": None})
     autocast = "float32"
@@ -200,6 +218,12 @@ class GroupNorm(Op):
     def from_aten(cls, call: ForeignCall) -> OpReading | None:
         reading = super().from_aten(call)
         return reading and reading.saying(affine="weight" in reading.state)
+
+    @classmethod
+    def from_onnx(cls, call: ForeignCall) -> OpReading | None:
+        state = own_tensors(weight=call.tensor("scale"), bias=call.tensor("bias"))
+        arguments = {"num_groups": call.arguments["num_groups"], "eps": exactly(call.arguments.get("epsilon", 1e-5))}
+        return OpReading(arguments, (call.tensor("X"),), state, call.outputs)
 
     def channels(self, shape: Shape) -> int:
         """The number of channels; guards that they divide into the groups."""

@@ -34,6 +34,7 @@ class RNN(Recurrent):
     gates = 1
     onnx_type = "RNN"
     onnx_order = (0,)
+    onnx_activations = ("Tanh",)
 
     nonlinearity: Literal["tanh", "relu"] = "tanh"
 
@@ -43,6 +44,14 @@ class RNN(Recurrent):
     def from_aten(cls, call: ForeignCall) -> OpReading | None:
         reading = super().from_aten(call)
         return reading and reading.saying(nonlinearity=call.name.removeprefix("rnn_"))
+
+    @classmethod
+    def onnx_settings(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        kinds = {each.lower() for each in given.get("activations", ["Tanh"])}
+        if kinds not in ({"tanh"}, {"relu"}):
+            return {}
+        rest = {name: value for name, value in given.items() if name != "activations"}
+        return {**super().onnx_settings(rest), "nonlinearity": kinds.pop()} if super().onnx_settings(rest) else {}
 
     def attributes(self) -> dict[str, Any]:
         return {"activations": [self.nonlinearity.capitalize()] * self.directions}
@@ -65,10 +74,15 @@ class GRU(Recurrent):
     gates = 3
     keeps_state = True
     onnx_type = "GRU"
+    onnx_activations = ("Sigmoid", "Tanh")
     onnx_order = (1, 0, 2)  # torch: reset, update, new; ONNX: update, reset, new
 
     def attributes(self) -> dict[str, Any]:
         return {"linear_before_reset": 1}
+
+    @classmethod
+    def onnx_settings(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        return super().onnx_settings(given) if given.get("linear_before_reset", 0) else {}
 
     @property
     def saved_per_step(self) -> int:
@@ -85,6 +99,7 @@ class LSTM(Recurrent):
     outputs = ("output", "h_n", "c_n", "last")
     gates = 4
     onnx_type = "LSTM"
+    onnx_activations = ("Sigmoid", "Tanh", "Tanh")
     onnx_order = (0, 3, 1, 2)  # torch: input, forget, cell, output; ONNX: input, output, forget, cell
 
     proj_size: Natural = 0

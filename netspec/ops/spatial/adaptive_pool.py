@@ -31,6 +31,13 @@ class AdaptivePool(Op):
 
     output_size: Any
 
+    @classmethod
+    def from_onnx(cls, call: ForeignCall) -> OpReading | None:
+        x = call.tensor("X")
+        if x is None or len(x.shape) != cls.rank + 2:
+            return None
+        return OpReading({"output_size": 1}, (x,), {}, call.outputs)
+
     def output_shape(self, *shapes: Shape) -> Shape:
         need_rank(self.name, shapes[0], self.rank + 2, layout=LAYOUT[self.rank])
         wanted = spread(self.output_size, self.rank)
@@ -96,6 +103,7 @@ class AdaptiveAveragePool(AdaptivePool):
 
     onnx_lacks = ("float64",)
     window_type = "AveragePool"
+    onnx_nodes = ("GlobalAveragePool",)
 
     def whole(self, builder: OnnxBuilder, x: Any, rank: int) -> Any:
         return mean_over(builder, x, range(2, rank), keepdims=True)
@@ -124,6 +132,7 @@ class AdaptiveMaxPool(AdaptivePool):
     """
 
     window_type = "MaxPool"
+    onnx_nodes = ("GlobalMaxPool",)
 
     return_indices: bool = False
 

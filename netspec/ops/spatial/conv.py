@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from netspec.dims import Shape, Size, product
 from netspec.ops.core.arguments import PerDimension, Positive, spell_window, spread
-from netspec.ops.core.foreign import ForeignCall, OpReading
+from netspec.ops.core.foreign import ForeignCall, OpReading, is_weight, own_tensors
 from netspec.ops.core.parametrized import Parametrized
 from netspec.ops.core.roles.behaviour import AccessWindow
 from netspec.ops.core.roles.memory import OpRun, Saved
@@ -72,6 +72,27 @@ class Convolution(Parametrized):
             parts.append(f"groups {self.groups}")
         return ", ".join(parts)
 
+    @classmethod
+    def onnx_window(cls, call: ForeignCall) -> dict[str, Any] | None:
+        """The arguments that ONNX's Conv and ConvTranspose share; ``None`` for other than ``rank`` dimensions."""
+        given = call.arguments
+        if not is_weight(given.get("W"), cls.rank + 2) or given.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
+            return None
+        ones = [1] * cls.rank
+        return {
+            "kernel_size": tuple(given["W"].shape[2:]),
+            "stride": tuple(given.get("strides", ones)),
+            "dilation": tuple(given.get("dilations", ones)),
+            "groups": given.get("group", 1),
+            "bias": "B" in given,
+        }
+
+    @classmethod
+    def onnx_weights(cls, call: ForeignCall, arguments: dict[str, Any]) -> OpReading:
+        """The reading of ONNX's Conv or ConvTranspose with these arguments."""
+        state = own_tensors(weight=call.tensor("W"), bias=call.tensor("B"))
+        return OpReading(arguments, (call.tensor("X"),), state, call.outputs)
+
     def attributes(self) -> dict[str, Any]:
         """The attributes that ONNX's Conv and ConvTranspose share."""
         return {
@@ -85,7 +106,24 @@ class Convolution(Parametrized):
 class ForwardConvolution(Convolution):
     """A convolution: each output is a weighted sum over a window of the input."""
 
+    onnx_nodes = ("Conv",)
+
     padding_mode: Literal["zeros", "reflect", "replicate", "circular"] = "zeros"
+
+    @classmethod
+    def from_onnx(cls, call: ForeignCall) -> OpReading | None:
+        window = cls.onnx_window(call)
+        if window is None:
+            return None
+        pads = call.arguments.get("pads", [0] * (2 * cls.rank))
+        before, after = pads[: cls.rank], pads[cls.rank :]
+        if before != after:  # as TensorFlow pads for `same`, which torch does for stride 1 alone
+            totals = [size * (kernel - 1) for size, kernel in zip(window["dilation"], window["kernel_size"])]
+            if pads != [total // 2 for total in totals] + [total - total // 2 for total in totals]:
+                return None
+        padding = tuple(before) if before == after else "same"
+        weight = call.arguments["W"]
+        return cls.onnx_weights(call, {**window, "out_channels": weight.shape[0], "padding": padding})
 
     def output_shape(self, *shapes: Shape) -> Shape:
         self.channels(shapes[0])
@@ -157,6 +195,7 @@ class TransposedConvolution(Convolution):
     """A transposed convolution: each input is spread over a window of the output."""
 
     spectral_dim = 1
+    onnx_nodes = ("ConvTranspose",)
 
     output_padding: Any = 0
 
@@ -164,6 +203,21 @@ class TransposedConvolution(Convolution):
     def outputs_of(cls, call: ForeignCall, weight: Shape) -> Size:
         groups: int = call.arguments.get("groups", 1)
         return weight[1] * groups
+
+    @classmethod
+    def from_onnx(cls, call: ForeignCall) -> OpReading | None:
+        window = cls.onnx_window(call)
+        pads = call.arguments.get("pads", [0] * (2 * cls.rank))
+        before, after = pads[: cls.rank], pads[cls.rank :]
+        extra = [
+            more + front - back
+            for more, front, back in zip(call.arguments.get("output_padding", [0] * cls.rank), before, after)
+        ]
+        if window is None or min(extra) < 0 or "output_shape" in call.arguments:
+            return None
+        channels = call.arguments["W"].shape[1] * window["groups"]
+        more = {"out_channels": channels, "padding": tuple(before), "output_padding": tuple(extra)}
+        return cls.onnx_weights(call, {**window, **more})
 
     def output_shape(self, *shapes: Shape) -> Shape:
         self.channels(shapes[0])

@@ -61,6 +61,22 @@ class WindowPool(Op):
             parts.append("/" + (str(strides[0]) if len(set(strides)) == 1 else spell_window(strides)))
         return ", ".join(parts)
 
+    @classmethod
+    def onnx_window(cls, call: ForeignCall) -> dict[str, Any] | None:
+        """The arguments that ONNX's MaxPool and AveragePool share; ``None`` where torch has no such window."""
+        given = call.arguments
+        kernel, pads = given.get("kernel_shape", []), given.get("pads", [0] * (2 * cls.rank))
+        even = pads[: cls.rank] == pads[cls.rank :] and given.get("auto_pad", "NOTSET") in ("NOTSET", "VALID")
+        if len(kernel) != cls.rank or not even or any(output is not None for output in call.outputs[1:]):
+            return None
+        stride = tuple(given.get("strides", [1] * cls.rank))
+        return {
+            "kernel_size": tuple(kernel),
+            "stride": None if stride == tuple(kernel) else stride,
+            "padding": tuple(pads[: cls.rank]),
+            "ceil_mode": bool(given.get("ceil_mode", 0)),
+        }
+
     def attributes(self, ceil_mode: bool) -> dict[str, Any]:
         """The attributes that ONNX's MaxPool and AveragePool share."""
         kernels, strides, paddings, dilations = map(list, zip(*self.windows()))
@@ -71,9 +87,19 @@ class WindowPool(Op):
 class MaxPool(WindowPool):
     """Base of max pooling. With ``return_indices`` it gives also where each maximum lies in its flattened channel."""
 
+    onnx_nodes = ("MaxPool",)
+
     dilation: Any = 1
     return_indices: bool = False
     ceil_mode: bool = False
+
+    @classmethod
+    def from_onnx(cls, call: ForeignCall) -> OpReading | None:
+        window = cls.onnx_window(call)
+        if window is None or "storage_order" in call.arguments:
+            return None
+        window["dilation"] = tuple(call.arguments.get("dilations", [1] * cls.rank))
+        return OpReading(window, (call.tensor("X"),), {}, call.outputs[:1])
 
     def output_names(self, *inputs: Tensor) -> tuple[str, ...]:
         return with_indices(self.return_indices)
@@ -103,8 +129,19 @@ class AveragePool(WindowPool):
 
     onnx_lacks = ("float64",)
 
+    onnx_nodes = ("AveragePool",)
+
     ceil_mode: bool = False
     count_include_pad: bool = True
+
+    @classmethod
+    def from_onnx(cls, call: ForeignCall) -> OpReading | None:
+        window = cls.onnx_window(call)
+        if window is None or set(call.arguments.get("dilations", [1])) != {1}:
+            return None
+        padded = any(window["padding"])
+        window["count_include_pad"] = not padded or bool(call.arguments.get("count_include_pad", 0))
+        return OpReading(window, (call.tensor("X"),), {}, call.outputs)
 
     def slide(self, size: Size, kernel: int, stride: int, padding: int, dilation: int) -> Size:
         guard_half(padding, kernel)

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from netspec.dims import Shape, Size, floor_div, pretty
 from netspec.ops.core.arguments import Positive, Sizes
+from netspec.ops.core.foreign import ForeignCall, OpReading, number_of
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.behaviour import PLACE, AccessWindow
 from netspec.ops.core.roles.memory import OpRun, Saved
@@ -26,9 +27,28 @@ class Pad(Op):
     main = "pad"
     any_dtype = True
 
+    onnx_nodes = ("Pad",)
+
     pad: Annotated[Any, Sizes(None)]
     mode: Literal["constant", "reflect", "replicate", "circular"] = "constant"
     value: float | None = None
+
+    @classmethod
+    def from_onnx(cls, call: ForeignCall) -> OpReading | None:
+        x, pads, given = call.tensor("data"), call.arguments.get("pads"), call.arguments
+        if x is None or not isinstance(pads, list):
+            return None
+        rank, axes = len(x.shape), given.get("axes")
+        places = range(rank) if axes is None else [axis % rank for axis in axes]
+        amounts = {axis: pair for axis, *pair in zip(places, pads, pads[len(places) :])}
+        outer = min((axis for axis, pair in amounts.items() if pair != [0, 0]), default=rank)
+        listed = tuple(size for axis in reversed(range(outer, rank)) for size in amounts.get(axis, (0, 0)))
+        value = number_of(given.get("constant_value", given.get("value", 0.0)))
+        mode = {name: mode for mode, name in PADDING_MODES.items() if name}.get(given.get("mode", "constant"))
+        mode = "constant" if given.get("mode", "constant") == "constant" else mode
+        if mode is None or value is None or not listed:
+            return None
+        return OpReading({"pad": listed, "mode": mode, "value": value or None}, (x,), {}, call.outputs)
 
     def sizes_read(self, *inputs: Tensor) -> Iterable[Size]:
         yield from self.pad
@@ -105,6 +125,7 @@ class PixelShuffle(Op):
     """Moves channels into space (``torch.nn.PixelShuffle``): (N, C·r², H, W) -> (N, C, H·r, W·r)."""
 
     name = "pixel_shuffle"
+    onnx_nodes = ("DepthToSpace",)
     family = "shape"
     torch = "nn.PixelShuffle"
     functional = "F.pixel_shuffle"
@@ -113,6 +134,12 @@ class PixelShuffle(Op):
     saved_for_backward = "nothing"
 
     upscale_factor: Positive
+
+    @classmethod
+    def from_onnx(cls, call: ForeignCall) -> OpReading | None:
+        if call.arguments.get("mode", "DCR") != "CRD":
+            return None
+        return OpReading({"upscale_factor": call.arguments["blocksize"]}, (call.tensor("input"),), {}, call.outputs)
 
     def output_shape(self, *shapes: Shape) -> Shape:
         need_rank(self.name, shapes[0], 4, layout=LAYOUT[2])
@@ -138,6 +165,7 @@ class PixelUnshuffle(Op):
     """Moves space into channels (``torch.nn.PixelUnshuffle``): (N, C, H·r, W·r) -> (N, C·r², H, W)."""
 
     name = "pixel_unshuffle"
+    onnx_nodes = ("SpaceToDepth",)
     family = "shape"
     torch = "nn.PixelUnshuffle"
     functional = "F.pixel_unshuffle"
@@ -146,6 +174,12 @@ class PixelUnshuffle(Op):
     saved_for_backward = "nothing"
 
     downscale_factor: Positive
+
+    @classmethod
+    def from_onnx(cls, call: ForeignCall) -> OpReading | None:
+        if call.arguments["input"].shape[1] != 1:  # else its channels come in another order
+            return None
+        return OpReading({"downscale_factor": call.arguments["blocksize"]}, (call.tensor("input"),), {}, call.outputs)
 
     def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
         for size in inputs[0].shape[2:]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar
 from netspec.dims import Shape, Size, ceil_div, pretty, pretty_shape, times_shape
 from netspec.ops.core.agreement import differ
 from netspec.ops.core.arguments import INTEGER, Dtype, Extent, Listed, Nested, Sizes, is_integer, lengths
+from netspec.ops.core.foreign import ForeignCall, ForeignTensor, OpReading
 from netspec.ops.core.layout import OutputLayout, shortened, strides_of
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun
@@ -177,9 +178,19 @@ class Arange(Op):
     any_dtype = True
     saved_for_backward = "nothing"
 
+    onnx_nodes = ("Range",)
+
     start: Annotated[Any, Extent(None)] = 0
     end: Annotated[Any, Extent(None)]
     step: int = 1
+
+    @classmethod
+    def from_onnx(cls, call: ForeignCall) -> OpReading | None:
+        numbers = {"start": "start", "limit": "end", "delta": "step"}
+        arguments = {name: call.arguments[given] for given, name in numbers.items()}
+        if any(isinstance(value, ForeignTensor) for value in arguments.values()):
+            return None
+        return OpReading(arguments, (call.tensor("like"),), {}, call.outputs)
 
     def sizes_read(self, *inputs: Tensor | None) -> Iterable[Size]:
         yield from (self.start, self.end)
@@ -246,6 +257,15 @@ class FilledByName(Filled):
     """Base of tensors whose name says the number."""
 
     number: ClassVar[int]
+    onnx_nodes = ("ConstantOfShape",)
+
+    @classmethod
+    def from_onnx(cls, call: ForeignCall) -> OpReading | None:
+        sizes, value = call.arguments["input"], call.arguments.get("value")
+        number, dtype = (0.0, "float32") if value is None else (float(value.reshape(-1)[0]), str(value.dtype))
+        if not isinstance(sizes, list) or number != cls.number:
+            return None
+        return OpReading({"size": tuple(sizes), "dtype": dtype}, (call.tensor("like"),), {}, call.outputs)
 
     def filled_with(self) -> float:
         return self.number
@@ -285,7 +305,20 @@ class Expand(Op):
     any_dtype = True
     saved_for_backward = "nothing"
 
+    onnx_nodes = ("Expand",)
+
     shape: Annotated[Any, Sizes(1, "where -1 keeps the input's", empty=True)]
+
+    @classmethod
+    def from_onnx(cls, call: ForeignCall) -> OpReading | None:
+        x, wanted = call.tensor("input"), call.arguments.get("shape")
+        if x is None or not isinstance(wanted, list):
+            return None
+        rank = max(len(x.shape), len(wanted))
+        have, want = ((1,) * (rank - len(sizes)) + tuple(sizes) for sizes in (x.shape, wanted))
+        new = rank - len(x.shape)  # a 1 keeps a size, and -1 is that for dimensions that there are
+        shape = tuple(-1 if at >= new and to in (1, of) else to for at, (of, to) in enumerate(zip(have, want)))
+        return OpReading({"shape": shape}, (x, call.tensor("like")), {}, call.outputs)
 
     def infer(self, *inputs: Tensor | None) -> tuple[Tensor, ...]:
         source = inputs[0]

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from netspec.dims import Dim, Shape, Size, ceil_div, pretty, pretty_shape
 from netspec.ops.core.arguments import Extent, Integers, Positive
-from netspec.ops.core.foreign import ForeignCall, OpReading
+from netspec.ops.core.foreign import ForeignCall, OpReading, is_weight
 from netspec.ops.core.layout import OutputLayout, shortened, strides_of
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun
@@ -32,6 +32,7 @@ class Embedding(Op):
     any_dtype = True
     batched_over_leading_dims = True
     saved_for_backward = "input"
+    onnx_nodes = ("Gather",)
 
     num_embeddings: Positive
     embedding_dim: Positive
@@ -43,6 +44,15 @@ class Embedding(Op):
         if reading is None or weight is None:
             return None
         return reading.saying(num_embeddings=weight.shape[0], embedding_dim=weight.shape[1])
+
+    @classmethod
+    def from_onnx(cls, call: ForeignCall) -> OpReading | None:
+        weight, index = call.tensor("data"), call.tensor("indices")
+        learned = weight is not None and is_weight(weight, 2) and weight.dtype == "float32"
+        if not learned or weight is None or index is None or is_weight(index) or call.arguments.get("axis", 0):
+            return None
+        arguments = dict(zip(("num_embeddings", "embedding_dim"), weight.shape))
+        return OpReading(arguments, (index,), {"weight": weight}, call.outputs)
 
     def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         need_integers(self.name, inputs[0])
@@ -101,8 +111,14 @@ class Gather(Rearrangement):
     main = "dim"
     ports = ("input", "index")
     saved_for_backward = "input"
+    onnx_nodes = ("GatherElements",)
 
     dim: int
+
+    @classmethod
+    def from_onnx(cls, call: ForeignCall) -> OpReading | None:
+        tensors = call.tensor("data"), call.tensor("indices")
+        return OpReading({"dim": call.arguments.get("axis", 0)}, tensors, {}, call.outputs)
 
     def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         source, index = inputs
@@ -146,9 +162,18 @@ class Select(Rearrangement):
     name = "select"
     main = "index"
     aten_defaults = MappingProxyType({"dim": 0})
+    onnx_nodes = ("Gather",)
 
     dim: int
     index: int
+
+    @classmethod
+    def from_onnx(cls, call: ForeignCall) -> OpReading | None:
+        place = call.tensor("indices")
+        if place is None or place.constant is None or place.shape:
+            return None
+        arguments = {"dim": call.arguments.get("axis", 0), "index": int(place.constant)}
+        return OpReading(arguments, (call.tensor("data"),), {}, call.outputs)
 
     def output_shape(self, *shapes: Shape) -> Shape:
         axis = axis_of(self.dim, len(shapes[0]))
@@ -184,6 +209,7 @@ class Slice(Rearrangement):
 
     name = "slice"
     aten_defaults = MappingProxyType({"dim": 0})
+    onnx_nodes = ("Slice",)
 
     dim: int
     start: Annotated[Any, Extent(None, optional=True)] = None
@@ -197,6 +223,20 @@ class Slice(Rearrangement):
             return None
         start, end, size = call.arguments.get("start"), call.arguments.get("end"), x.shape[reading.arguments["dim"]]
         return reading.saying(start=None if start == 0 else start, end=None if end in (END, size) else end)
+
+    @classmethod
+    def from_onnx(cls, call: ForeignCall) -> OpReading | None:
+        x, given = call.tensor("data"), call.arguments
+        parts = [
+            given.get(name, default) for name, default in (("starts", 0), ("ends", 0), ("axes", [0]), ("steps", [1]))
+        ]
+        if x is None or any(not isinstance(part, list) or len(part) != 1 for part in parts):
+            return None
+        (start,), (end,), (axis,), (step,) = parts
+        size = x.shape[axis]
+        open_end = end == size or (isinstance(end, int) and end >= (size if isinstance(size, int) else END // 2**32))
+        arguments = {"dim": axis, "start": start or None, "end": None if open_end else end, "step": step}
+        return OpReading(arguments, (x,), {}, call.outputs)
 
     def sizes_read(self, *inputs: Tensor) -> Iterable[Size]:
         yield from (bound for bound in (self.start, self.end) if isinstance(bound, Dim))
@@ -282,6 +322,7 @@ class Flip(Rearrangement):
     """Turns dimensions round (``torch.flip``): any shape."""
 
     name = "flip"
+    onnx_nodes = ("Flip",)
     functional = "torch.flip"
     main = "dims"
     elementwise = True

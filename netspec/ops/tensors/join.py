@@ -42,6 +42,8 @@ class Concat(Join):
     functional = "torch.cat"
     aten = ("concatenate",)
     aten_defaults = MappingProxyType({"dim": 0})
+    onnx_nodes = ("Concat",)
+    onnx_names = {"axis": "dim"}
 
     def is_batched_over_leading_dims(self, rank: int) -> bool:
         return 1 - rank <= self.dim < 0

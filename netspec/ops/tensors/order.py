@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from netspec.dims import Size, pretty_shape
 from netspec.ops.core.agreement import differ, one_dtype
 from netspec.ops.core.arguments import Positive
+from netspec.ops.core.foreign import ForeignCall, OpReading
 from netspec.ops.core.layout import OutputLayout, like
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun, Saved
@@ -55,12 +56,21 @@ class TopK(Ordering):
     """The k largest along a dimension, or least, in order (``torch.topk``): (…, A, …) -> values, indices (…, k, …)."""
 
     name = "topk"
+    onnx_nodes = ("TopK",)
     functional = "torch.topk"
     main = "k"
     without = ("sorted",)
 
     k: Positive
     largest: bool = True
+
+    @classmethod
+    def from_onnx(cls, call: ForeignCall) -> OpReading | None:
+        count, given = call.arguments.get("K", call.arguments.get("k")), call.arguments
+        if not isinstance(count, (int, list)):
+            return None
+        arguments = {"k": count if isinstance(count, int) else count[0], "largest": bool(given.get("largest", 1))}
+        return OpReading({**arguments, "dim": given.get("axis", -1)}, (call.tensor("X"),), {}, call.outputs)
 
     def picked(self, size: Size) -> tuple[Size, ...]:
         return (self.k,)

@@ -81,6 +81,8 @@ class Tile(Rearrangement):
     functional = "torch.tile"
     main = "dims"
     covers = ("Tensor.repeat",)
+    onnx_nodes = ("Tile",)
+    onnx_names = {"repeats": "dims"}
 
     dims: Annotated[Any, Listed("a list of positive integers", lambda value: is_integer(value) and value > 0, COUNT)]
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from netspec.dims import Shape, Size, pretty, pretty_shape, product
 from netspec.ops.core.agreement import broadcast, one_dtype, repeated
 from netspec.ops.core.arguments import Number, spell_number
+from netspec.ops.core.foreign import ForeignCall, OpReading
 from netspec.ops.core.layout import viewed
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
@@ -25,8 +26,14 @@ class Take(Rearrangement):
     covers = ("Tensor.take", "Tensor.index_select")
     main = "dim"
     ports = ("input", "index")
+    onnx_nodes = ("Gather",)
 
     dim: int | None = None
+
+    @classmethod
+    def from_onnx(cls, call: ForeignCall) -> OpReading | None:
+        tensors = call.tensor("data"), call.tensor("indices")
+        return OpReading({"dim": call.arguments.get("axis", 0)}, tensors, {}, call.outputs)
 
     def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         source, index = inputs

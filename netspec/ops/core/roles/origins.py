@@ -12,16 +12,15 @@ class OpOrigins(OpTorch):
 
     May say: ``aten``, the operators of ATen that it is, where its name and ``functional`` do not tell them;
     ``aten_names``, which of their arguments have another name here (``None``: it may be ignored), ``aten_defaults``,
-    which have another default there; ``onnx_nodes``, ``onnx_names`` and ``onnx_defaults``, the same of ONNX;
-    ``from_aten`` and ``from_onnx``, where names alone do not do.
+    which have another default there; ``onnx_nodes``, the nodes of ONNX that it is, where ``onnx_type`` does not tell
+    them, ``onnx_names``, the same of their attributes; ``from_aten`` and ``from_onnx``, where names alone do not do.
     """
 
     aten: ClassVar[tuple[str, ...]] = ()
     aten_names: ClassVar[Mapping[str, str | None]] = {}
     aten_defaults: ClassVar[Mapping[str, Any]] = {}
-    onnx_nodes: ClassVar[tuple[str, ...]] = ()
+    onnx_nodes: ClassVar[tuple[str, ...] | None] = None
     onnx_names: ClassVar[Mapping[str, str | None]] = {}
-    onnx_defaults: ClassVar[Mapping[str, Any]] = {}
 
     @classmethod
     def operators(cls) -> tuple[str, ...]:
@@ -33,7 +32,7 @@ class OpOrigins(OpTorch):
     def nodes(cls) -> tuple[str, ...]:
         """Return the nodes of ONNX that may be this op."""
         single = getattr(cls, "onnx_type", None)
-        return tuple(dict.fromkeys((*((single,) if isinstance(single, str) else ()), *cls.onnx_nodes)))
+        return cls.onnx_nodes if cls.onnx_nodes is not None else (single,) if isinstance(single, str) else ()
 
     @classmethod
     def from_aten(cls, call: ForeignCall) -> OpReading | None:
@@ -43,7 +42,26 @@ class OpOrigins(OpTorch):
     @classmethod
     def from_onnx(cls, call: ForeignCall) -> OpReading | None:
         """Return the op that a node of ONNX is, or ``None`` where it does something else."""
-        return cls.by_name(call, cls.onnx_names, cls.onnx_defaults)
+        return cls.by_position(call, cls.onnx_names)
+
+    @classmethod
+    def by_position(cls, call: ForeignCall, names: Mapping[str, str | None]) -> OpReading | None:
+        """Return the reading where tensors go to the ports in order, and other arguments to the field of their name."""
+        arguments: dict[str, Any] = {}
+        inputs: list[ForeignTensor | None] = []
+        for name, value in call.arguments.items():
+            field = names.get(name, name)
+            if isinstance(value, ForeignTensor):
+                inputs.append(value)
+            elif cls.variadic and isinstance(value, list) and all(isinstance(each, ForeignTensor) for each in value):
+                inputs += value
+            elif field in cls.model_fields:
+                arguments[field] = value
+            elif field is not None:
+                return None
+        if not cls.variadic:
+            inputs += [None] * (len(cls.ports) - len(inputs))
+        return OpReading(arguments, tuple(inputs), {}, call.outputs)
 
     @classmethod
     def by_name(

@@ -1,21 +1,65 @@
 """Recurrent layers in ONNX: one node a layer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from netspec.ops.core.foreign import ForeignCall, ForeignTensor, OpReading
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import Tensor
 from netspec.ops.recurrent.roles.shapes import RecurrentShapes
 
 
+def _known(values: Any) -> ForeignTensor:
+    return ForeignTensor(values.shape, str(values.dtype), "", True, values)
+
+
 class RecurrentOnnx(RecurrentShapes):
     """The ONNX nodes of the layers.
 
-    ``onnx_type`` is the op of a layer; ``onnx_order`` says which of torch's gates stands where in ONNX.
+    ``onnx_type`` is the op of a layer, ``onnx_activations`` its functions; ``onnx_order`` says which of torch's gates
+    stands where in ONNX.
     """
 
     onnx_type: ClassVar[str]
+    onnx_activations: ClassVar[tuple[str, ...]]
     onnx_order: ClassVar[tuple[int, ...]]
+
+    @classmethod
+    def from_onnx(cls, call: ForeignCall) -> OpReading | None:
+        """Return the layer that a node is, whose own sequence is time first, and whose output torch's."""
+        given, weights = call.arguments, call.tensor("W")
+        x, direction = call.tensor("X"), given.get("direction", "forward")
+        if x is None or weights is None or direction == "reverse" or not cls.onnx_settings(given):
+            return None
+        order, size = cls.onnx_order, given["hidden_size"]
+        rows = [order.index(gate) * size + row for gate in range(len(order)) for row in range(size)]
+        state: dict[str, ForeignTensor] = {}
+        for at, suffix in enumerate(("", "_reverse")[: len(weights.constant)]):
+            for letter, name in (("W", "weight_ih"), ("R", "weight_hh")):
+                state[f"{name}_l0{suffix}"] = _known(given[letter].constant[at][rows])
+            if "B" in given:
+                both = given["B"].constant[at]
+                for name, half in (("bias_ih", both[: len(rows)]), ("bias_hh", both[len(rows) :])):
+                    state[f"{name}_l0{suffix}"] = _known(half[rows])
+        arguments = {
+            "hidden_size": size,
+            "bias": "B" in given,
+            "batch_first": bool(given.get("batch_first", 0)),
+            "bidirectional": direction == "bidirectional",
+            **cls.onnx_settings(given),
+        }
+        states = (call.tensor(f"initial_{name[0]}") for name in cls.ports[1:-1])
+        return OpReading(arguments, (x, *states, call.tensor("sequence_lens")), state, call.outputs)
+
+    @classmethod
+    def onnx_settings(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments that follow from attributes of a node; nothing where torch has no such layer."""
+        strange = {"P", "clip", "input_forget", "layout", "activation_alpha", "activation_beta"} & given.keys()
+        usual = [each.lower() for each in given.get("activations", cls.onnx_activations)]
+        count = len(cls.onnx_activations)
+        kinds = {tuple(usual[at : at + count]) for at in range(0, len(usual), count)}
+        known = tuple(each.lower() for each in cls.onnx_activations)
+        return {} if strange or kinds != {known} else {"num_layers": 1}
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor | None]) -> Any:
         """One node a layer, over both directions. onnxruntime wants time first."""

@@ -1,0 +1,118 @@
+"""Names for weights whose names in the file an exporter made: the module's path, and torch's name of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from netspec.importer.program import ForeignProgram, ForeignStep, ModuleCall
+from netspec.ops.core.foreign import ForeignTensor
+
+LONGEST_CONSTANT = 64
+"""Numbers of a constant that a spec has in its text; those of a longer one are a buffer."""
+
+
+def give_keys(program: ForeignProgram) -> None:
+    """Give every tensor that an op holds a key, and each step the calls of modules that its keys stand in.
+
+    ``state`` of the program has them all then, with their values.
+    """
+    names = _Keys(program)
+    for step in program.steps:
+        if step.reading is None:
+            continue
+        state = names.own(step, step.reading.state)
+        inputs = tuple(None if each is None else names.read(step, each) for each in step.reading.inputs)
+        step.reading = step.reading._replace(state=state, inputs=inputs)
+        step.scopes = _home(step)
+
+
+class _Keys:
+    """Hands out keys; a tensor of the same key and the same values is the same tensor."""
+
+    def __init__(self, program: ForeignProgram):
+        self.program = program
+        self.state = program.state
+        self.made = {*program.inputs.values()}
+        for step in program.steps:
+            self.made.update(each for each in step.call.outputs if each is not None)
+        self.seen: dict[tuple[int, tuple[int, ...]], ForeignTensor] = {}
+
+    def own(self, step: ForeignStep, state: Mapping[str, ForeignTensor]) -> dict[str, ForeignTensor]:
+        """Return the tensors that an op holds by key: where one is named after the module that holds it, all are."""
+        for name, tensor in state.items():
+            tensor.learned = tensor.dtype.startswith("float") and not name.startswith("running_")
+            if tensor.constant is None:
+                tensor.constant = np.zeros(tensor.shape, tensor.dtype)
+        said = [(name, tensor.key) for name, tensor in state.items() if tensor.key]
+        homes = [home_of(key, name) for name, key in said if key == name or key.endswith(f".{name}")]
+        homes += [key.rpartition(".")[0] for _, key in said if "." in key]
+        home = homes[0] if homes else self.free(step.scopes[-1].path if step.scopes else step.op, state)
+        made = {}
+        for name, tensor in state.items():
+            fits = tensor.key == name or tensor.key.endswith(f".{name}")
+            made[name] = self.kept(tensor.key if fits else _joined(home, name), tensor)
+        return made
+
+    def free(self, path: str, state: Mapping[str, ForeignTensor]) -> str:
+        """Return a path for a module at which nothing stands under the names of its tensors."""
+        count, home = 1, path
+        while any(_joined(home, name) in self.state for name in state):
+            count += 1
+            home = f"{path}_{count}"
+        return home
+
+    def read(self, step: ForeignStep, tensor: ForeignTensor) -> ForeignTensor:
+        """Return a tensor that an op reads: a weight or a large constant by a key, anything else as it is."""
+        if tensor in self.made or tensor.constant is None:
+            return tensor
+        if not tensor.key and tensor.constant.size <= LONGEST_CONSTANT:
+            return tensor
+        wish = tensor.key or _joined(step.scopes[-1].path if step.scopes else "", step.op)
+        return self.kept(wish, tensor)
+
+    def kept(self, wish: str, tensor: ForeignTensor) -> ForeignTensor:
+        """Return the tensor that the state has under a key, which is another one if that is taken by other values."""
+        identity = tensor.constant.__array_interface__["data"][0], tensor.constant.shape
+        if not tensor.key and identity in self.seen:
+            return self.seen[identity]
+        key, count = wish, 1
+        while (there := self.state.get(key)) is not None:
+            if there is tensor or _equal(there, tensor):
+                return there
+            count += 1
+            key = f"{wish}_{count}"
+        tensor.key = key
+        self.state[key] = self.seen[identity] = tensor
+        return tensor
+
+
+def _equal(left: ForeignTensor, right: ForeignTensor) -> bool:
+    return left.shape == right.shape and left.dtype == right.dtype and np.array_equal(left.constant, right.constant)
+
+
+def home_of(key: str, name: str) -> str:
+    """Return the path of the module that holds a tensor of this key under this name."""
+    return key[: -len(name)].removesuffix(".") if name else key
+
+
+def _joined(path: str, name: str) -> str:
+    return f"{path}.{name}" if path and name else path or name
+
+
+def _home(step: ForeignStep) -> tuple[ModuleCall, ...]:
+    """The calls around a step whose tensors are those of a module: that module's is the innermost."""
+    assert step.reading is not None
+    homes = {home_of(tensor.key, name) for name, tensor in step.reading.state.items() if tensor.key.endswith(name)}
+    if len(homes) != 1:
+        return step.scopes
+    return _placed(homes.pop(), step.scopes)
+
+
+def _placed(path: str, scopes: Sequence[ModuleCall]) -> tuple[ModuleCall, ...]:
+    """The calls down to a path: those that there are on the way to it, and the last."""
+    kept = [call for call in scopes if path == call.path or path.startswith(f"{call.path}.")]
+    if not path or (kept and kept[-1].path == path):
+        return tuple(kept)
+    return (*kept, ModuleCall(path, ""))

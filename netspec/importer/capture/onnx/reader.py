@@ -1,0 +1,310 @@
+"""Goes through an ONNX graph once, node by node, knowing the shape of all that it has met."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import onnx
+
+from netspec.dims import Dim
+from netspec.importer.capture.onnx.file import OnnxFile
+from netspec.importer.capture.onnx.keys import give_keys
+from netspec.importer.capture.onnx.known import Unfoldable, folded, is_symbolic, numbers, whole
+from netspec.importer.capture.onnx.merges import drop_unread, merge
+from netspec.importer.capture.onnx.nodes import NodeReader
+from netspec.importer.capture.onnx.rewrites import simpler
+from netspec.importer.capture.onnx.scopes import key_of, node_scopes
+from netspec.importer.capture.onnx.table import MALFORMED, Declared, NodeTable
+from netspec.importer.capture.onnx.undone import Layouts
+from netspec.importer.lower.table import WrongReading
+from netspec.importer.program import ForeignProgram, ForeignStep, ModuleCall
+from netspec.ops.core.foreign import ForeignCall, ForeignTensor
+
+Names = dict[str, Any]
+MOST_NODES, MOST_DEPTH = 200_000, 64
+LAYOUT = frozenset({"Transpose", "Cast", "Identity"})
+"""The nodes that a weight stays itself through."""
+ALIASES = frozenset({"Identity", "Dropout"})
+OWN_PRODUCER, OWN_DOMAINS = "netspec", ("", "ai.onnx")
+SPATIAL_RANK = 4
+MADE_UP_SIZE = re.compile(r"(s|u|unk_*|dim_?|d)\d+|None")
+"""The names that an exporter made, of sizes that have none."""
+
+
+class OnnxReader:
+    """Reads a file. ``sized`` has the values of whole numbers that depend on symbolic dimensions."""
+
+    def __init__(self, file: OnnxFile):
+        self.file = file
+        self.model = file.model
+        self.program = ForeignProgram(self._name(), {}, {}, [], {}, doc=self.model.doc_string[:1000])
+        self.sizes: dict[str, int] = {}
+        self.program.sizes = self.sizes
+        self.symbols: dict[str, Dim] = {}
+        self.sized: dict[ForeignTensor, Any] = {}
+        self.layouts = Layouts()
+        self.uses: Counter[ForeignTensor] = Counter()
+        self.table = NodeTable(self.program)
+        self.nodes = NodeReader(file, {each.domain: each.version for each in self.model.opset_import})
+        self.functions = {(each.domain, each.name): each for each in self.model.functions}
+        self.declared = {each.name: each for each in (*self.model.graph.value_info, *self.model.graph.output)}
+        self.count = 0
+        self.dotted = self.model.producer_name == OWN_PRODUCER
+
+    def read(self) -> ForeignProgram:
+        """Return the program. Raises ``UsageError`` where the file is broken."""
+        graph = self.model.graph
+        names: Names = {"": None}
+        for proto in graph.initializer:
+            names[proto.name] = self.initializer(proto)
+        for value in graph.input:
+            if value.name not in names:
+                names[value.name] = self.program.inputs[_identifier(value.name)] = self.input(value)
+        read = Counter(name for name in _reads(graph))
+        self.uses.update({names[name]: count for name, count in read.items() if names.get(name) is not None})
+        self.reads = read
+        self.graph(graph.node, names, ())
+        for value in graph.output:
+            self.program.outputs[_identifier(value.name)] = self.at(names, value.name)
+        merge(self.program)
+        drop_unread(self.program)
+        give_keys(self.program)
+        return self.program
+
+    def initializer(self, proto: onnx.TensorProto) -> ForeignTensor:
+        """Return a weight, or a constant where its name is one that an exporter made."""
+        array = self.file.tensor(proto)
+        dtype = self.file.dtype(proto.data_type, f"tensor `{proto.name}`")
+        key = key_of(proto.name) if array.size > 1 or "." in proto.name else ""
+        return ForeignTensor(array.shape, dtype, key=key, learned=bool(key) and array.dtype.kind == "f", constant=array)
+
+    def input(self, value: onnx.ValueInfoProto) -> ForeignTensor:
+        """Return an input, whose unknown sizes become symbols."""
+        if not value.type.HasField("tensor_type"):
+            raise self.file.wrong(f"input `{value.name}` is no tensor, but a sequence, a map or an optional one")
+        kind = value.type.tensor_type
+        if not kind.HasField("shape"):
+            raise self.file.wrong(f"input `{value.name}` says nothing of its number of dimensions")
+        shape: list[Any] = []
+        rank = len(kind.shape.dim)
+        for axis, size in enumerate(kind.shape.dim):
+            if size.HasField("dim_value") and size.dim_value > 0:
+                shape.append(size.dim_value)
+            else:
+                shape.append(self.symbol(size.dim_param, value.name, axis, rank))
+        return ForeignTensor(tuple(shape), self.file.dtype(kind.elem_type, f"input `{value.name}`"))
+
+    def symbol(self, name: str, owner: str, axis: int, rank: int) -> Dim:
+        """Return the symbol of an unknown size: by the name that the file gives it, or one of its place."""
+        if name and name in self.symbols:
+            return self.symbols[name]
+        plain = re.sub(r"\W+", "_", name).strip("_")
+        said = plain.isidentifier() and plain.isascii() and len(plain) < 40 and not MADE_UP_SIZE.fullmatch(plain)
+        wish = plain if said else "N" if axis == 0 else f"{_identifier(owner)}_{axis}"
+        while wish in self.sizes and (said or axis > 0 or name):
+            wish += "_"
+        self.sizes.setdefault(wish, 2 if axis == 0 else 64 if rank >= SPATIAL_RANK else 16)
+        self.symbols[name] = Dim.symbol(wish)
+        return self.symbols[name]
+
+    def at(self, names: Names, name: str) -> Any:
+        """Return the tensor of a name, ``None`` for that of an input left out."""
+        if name not in names:
+            raise self.file.wrong(
+                f"something reads `{name[:80]}` before anything makes it: a cycle, or a part is missing"
+            )
+        return names[name]
+
+    def graph(
+        self, nodes: Iterable[onnx.NodeProto], names: Names, scopes: Sequence[ModuleCall], depth: int = 0
+    ) -> None:
+        """Read nodes in their order; ``names`` has the tensors that are known, and gets those that they make."""
+        if depth > MOST_DEPTH:
+            raise self.file.wrong(f"its functions call one another more than {MOST_DEPTH} deep")
+        for node in nodes:
+            self.count += 1
+            if self.count > MOST_NODES:
+                raise self.file.wrong(f"it has more than {MOST_NODES} nodes, its functions written out")
+            function = self.functions.get((node.domain, node.op_type))
+            if function is not None:
+                self.function(function, node, names, scopes, depth)
+            else:
+                self.node(node, names, scopes, depth)
+
+    def function(
+        self, function: onnx.FunctionProto, node: onnx.NodeProto, names: Names, scopes: Sequence[ModuleCall], depth: int
+    ) -> None:
+        """Read the nodes of a function in place of its call."""
+        inner: Names = {"": None}
+        inner.update(dict.fromkeys(function.input))
+        inner.update(zip(function.input, (self.at(names, each) for each in node.input)))
+        given = {each.name: each for each in node.attribute}
+        defaults = {each.name: each for each in function.attribute_proto}
+        with self.nodes.inside(function, {**defaults, **given}):
+            self.graph(function.node, inner, self.scopes(node, scopes), depth + 1)
+        names.update(zip(node.output, (self.at(inner, each) for each in function.output)))
+
+    def scopes(self, node: onnx.NodeProto, outer: Sequence[ModuleCall]) -> tuple[ModuleCall, ...]:
+        metadata = {each.key: each.value for each in node.metadata_props}
+        return node_scopes(node.name, node.op_type, metadata, self.dotted) or tuple(outer)
+
+    def node(self, node: onnx.NodeProto, names: Names, scopes: Sequence[ModuleCall], depth: int) -> None:
+        """Read a node: as a value, as another's name, or as steps."""
+        inputs = [self.at(names, name) for name in node.input]
+        attributes = self.nodes.attributes(node)
+        made = self.value(node.op_type, inputs, attributes) if node.domain in OWN_DOMAINS else None
+        if made is not None:
+            names[node.output[0]] = made
+            return
+        if node.op_type in ALIASES:
+            names[node.output[0]] = inputs[0]
+            return
+        outputs = tuple(self.output(name) if name else None for name in node.output)
+        call = self.nodes.call(node, self.given(node, inputs), attributes, outputs)
+        same: dict[Any, Any] = {}
+        for simple in self.simpler(call):
+            known = {name: same.get(value, value) for name, value in simple.arguments.items() if _is_tensor(value)}
+            simple = simple._replace(arguments={**simple.arguments, **known})
+            again = simple.arguments["input"] if simple.name == "Identity" else self.undone(simple)
+            if again is not None:
+                same[simple.outputs[0]] = again
+            else:
+                self.step(ForeignStep(simple, self.scopes(node, scopes), node.name[:200]))
+        names.update((name, same.get(tensor, tensor)) for name, tensor in zip(node.output, outputs))
+
+    def undone(self, call: ForeignCall) -> ForeignTensor | None:
+        """Return the tensor that a call gives again, where it undoes those before it."""
+        try:
+            return None if self.reads_unknown(call) else self.layouts.undone(call)
+        except MALFORMED:
+            return None
+
+    def simpler(self, call: ForeignCall) -> list[ForeignCall]:
+        """Return the calls that a node is; itself where what it reads has no known shape, or is wrong."""
+        if self.reads_unknown(call):
+            return [call]
+        try:
+            return simpler(call, self.nodes.version)
+        except MALFORMED:
+            return [call]
+
+    def reads_unknown(self, call: ForeignCall) -> bool:
+        """Return whether a call reads a tensor whose shape nobody says."""
+        return any(tensor in self.table.unknown for tensor in _tensors(call.arguments.values()))
+
+    def output(self, name: str) -> ForeignTensor:
+        """Return a tensor that a node makes, with what the file says of it."""
+        tensor = ForeignTensor((), "float32")
+        declared = self.declared.get(name)
+        if declared is not None and declared.type.HasField("tensor_type"):
+            kind = declared.type.tensor_type
+            sizes = [size.dim_value if size.HasField("dim_value") else None for size in kind.shape.dim]
+            dtype = self.file.dtype(kind.elem_type, f"`{name}`") if kind.elem_type else None
+            self.table.declared[tensor] = Declared(dtype, tuple(sizes) if kind.HasField("shape") else None)
+        self.uses[tensor] = self.reads[name]
+        return tensor
+
+    def given(self, node: onnx.NodeProto, inputs: Sequence[Any]) -> list[Any]:
+        """The inputs of a node, those that are sizes and the like as plain numbers where they are known."""
+        plain = []
+        for name, tensor in zip(self.nodes.input_names(node), inputs):
+            sizes = name in PLAIN or (name == "input" and node.op_type == "ConstantOfShape")
+            value = self.sized.get(tensor, tensor.constant) if isinstance(tensor, ForeignTensor) and sizes else None
+            if value is None:
+                plain.append(tensor)
+            else:
+                listed = numbers(value)
+                plain.append(listed[0] if value.ndim == 0 else listed)
+        return plain
+
+    def known(self, tensor: ForeignTensor) -> Any:
+        """Return the value of a tensor where it is known, and no weight."""
+        if tensor in self.sized:
+            return self.sized[tensor]
+        return None if tensor.learned else tensor.constant
+
+    def value(self, kind: str, inputs: Sequence[Any], attributes: Mapping[str, Any]) -> ForeignTensor | None:
+        """Return the tensor that a node makes, where it is known without running anything."""
+        if kind == "Constant":
+            return self.constant(self.nodes.constant(attributes))
+        if kind == "Shape":
+            shape = inputs[0].shape[attributes.get("start", 0) : attributes.get("end")]
+            return None if inputs[0] in self.table.unknown else self.constant(whole(shape))
+        if kind == "Size" and inputs[0] not in self.table.unknown:
+            return self.constant(folded("ReduceProd", [whole(inputs[0].shape)], {"keepdims": 0}))
+        if not inputs or any(each is not None and self._value(kind, each) is None for each in inputs):
+            return None
+        try:
+            made = folded(kind, [None if each is None else self._value(kind, each) for each in inputs], attributes)
+        except Unfoldable:
+            return None
+        tensor = self.constant(made)
+        if kind in LAYOUT:
+            tensor.key, tensor.learned = inputs[0].key, inputs[0].learned
+        return tensor
+
+    def _value(self, kind: str, tensor: ForeignTensor) -> Any:
+        return tensor.constant if kind in LAYOUT and tensor.learned else self.known(tensor)
+
+    def constant(self, array: Any) -> ForeignTensor:
+        """Return the tensor of a known value."""
+        if is_symbolic(array):
+            tensor = ForeignTensor(array.shape, "int64")
+            self.sized[tensor] = array
+            return tensor
+        return ForeignTensor(array.shape, str(array.dtype), constant=array)
+
+    def step(self, step: ForeignStep) -> None:
+        """Add a step as the op that it is; where none says it, its outputs are what the file says of them."""
+        if self.reads_unknown(step.call):
+            self.table.forget(step.call)
+        else:
+            try:
+                step.op, step.reading = self.table.read(step.call)
+            except WrongReading:
+                self.table.trust(step.call)
+        self.layouts.note(step.call)
+        self.program.steps.append(step)
+
+    def _name(self) -> str:
+        name = _identifier(self.file.path.stem)
+        return name if name.isascii() else "network"
+
+
+PLAIN = frozenset(
+    {"shape", "axes", "axis", "starts", "ends", "steps", "repeats", "sizes", "scales", "pads", "split", "K", "k"}
+    | {"depth", "min", "max", "ratio", "training_mode", "start", "limit", "delta", "M", "output_shape"}
+    | {"constant_value"}
+)
+"""The inputs of nodes that a person would write as numbers."""
+
+
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, ForeignTensor)
+
+
+def _tensors(values: Iterable[Any]) -> Iterable[ForeignTensor]:
+    for value in values:
+        if isinstance(value, ForeignTensor):
+            yield value
+        elif isinstance(value, list):
+            yield from _tensors(value)
+
+
+def _reads(graph: onnx.GraphProto, depth: int = 0) -> Iterable[str]:
+    """The names that a graph's nodes read, and those in their bodies, and its outputs."""
+    for node in graph.node:
+        yield from node.input
+        for attribute in node.attribute:
+            for body in (attribute.g, *attribute.graphs):
+                if body.node and depth < MOST_DEPTH:
+                    yield from _reads(body, depth + 1)
+    yield from (value.name for value in graph.output)
+
+
+def _identifier(name: str) -> str:
+    made = re.sub(r"\W+", "_", name[:60], flags=re.ASCII).strip("_")
+    return made if made.isidentifier() else f"_{made}"
