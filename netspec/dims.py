@@ -70,7 +70,7 @@ class Dim:
 
     def __init__(self, terms: Mapping[Monomial, int]):
         self.terms = dict(terms)
-        self._hash = hash(frozenset(self.terms.items()))
+        self._hash = 0  # not known before it is asked for: most sizes only lead to others
 
     @staticmethod
     def symbol(name: str) -> Dim:
@@ -78,9 +78,11 @@ class Dim:
         return Dim({((name, 1),): 1})
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Dim) and self._hash == other._hash and self.terms == other.terms
+        return isinstance(other, Dim) and hash(self) == hash(other) and self.terms == other.terms
 
     def __hash__(self) -> int:
+        if not self._hash:
+            self._hash = hash(frozenset(self.terms.items()))
         return self._hash
 
     def __add__(self, other: Size) -> Size:
@@ -90,6 +92,8 @@ class Dim:
         return _size(terms)
 
     def __mul__(self, other: Size) -> Size:
+        if isinstance(other, int):
+            return Dim({monomial: other * a for monomial, a in self.terms.items()}) if other else 0
         terms: dict[Monomial, int] = {}
         for left, a in self.terms.items():
             for right, b in _terms(other).items():
@@ -149,11 +153,7 @@ def _terms(size: Size) -> Mapping[Monomial, int]:
 def _size(terms: dict[Monomial, int]) -> Size:
     """The canonical size: no zero terms, and a plain integer where nothing symbolic is left."""
     terms = {monomial: coefficient for monomial, coefficient in terms.items() if coefficient}
-    if not terms:
-        return 0
-    if len(terms) == 1 and () in terms:
-        return terms[()]
-    return Dim(terms)
+    return Dim(terms) if len(terms) > (() in terms) else terms.get((), 0)
 
 
 def _multiply(left: Monomial, right: Monomial) -> Monomial:

@@ -22,10 +22,10 @@ from netspec.spec.steps import Let, TrainableStructure
 from netspec.syntax import ScalarNode
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Frame:
     """The place where steps are being elaborated: the level they go to, what expressions see, whether for
-    training only, and whether their parameters are frozen.
+    training only, and whether their parameters are frozen. Nothing changes one.
     """
 
     builder: LevelBuilder

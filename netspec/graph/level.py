@@ -16,9 +16,11 @@ from netspec.ops import Op, Tensor
 Item = TypeVar("Item")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Value:
     """One tensor that flows through the network; compared by identity.
+
+    Nothing changes one; like a node and a call, it is not frozen for the reason that a span is not.
 
     ``optional`` marks one that the caller may leave out, and what is made of such a one alone; ``absence`` names the
     symbolic dimensions that are 0 where it is left out.
@@ -34,7 +36,7 @@ class Value:
         return self.tensor.shape
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Node:
     """One op at work.
 
@@ -113,7 +115,7 @@ def arranged(items: Sequence[Item], ports: Sequence[str], op: Op) -> list[Item |
     return [*(by_port.get(port) for port in op.ports), *items[len(ports) :]]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Call:
     """A level at its place in the level around it. ``inputs`` match ``body.inputs`` one to one, outputs likewise.
 

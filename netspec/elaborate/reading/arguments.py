@@ -33,7 +33,7 @@ PLAIN_WORDS = {
 """Pydantic's words in ours."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Callee:
     """Something that takes arguments: its name, their names, and the ``main`` one, which may stand without its name.
 

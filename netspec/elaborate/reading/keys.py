@@ -18,10 +18,12 @@ def hashable(value: Any) -> Any:
     if kind is list or kind is tuple:
         return tuple([hashable(item) for item in value])
     if kind is dict or isinstance(value, Mapping):
-        return tuple([(key, hashable(item)) for key, item in value.items()])
+        return tuple(
+            [(key, type(item), item) if type(item) in PLAIN else (key, hashable(item)) for key, item in value.items()]
+        )
     return kind, value
 
 
 def values_of(names: Iterable[str], env: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return a key that is equal where these names have the same values; ``None`` stands for a name without one."""
-    return tuple([hashable(env[name]) if name in env else None for name in names])
+    return tuple([hashable(env[name]) if name in env else None for name in names]) if names else ()

@@ -18,31 +18,42 @@ def words_in(item: Any) -> Iterator[str]:
         yield from WORD.findall(text)
 
 
-def texts_in(item: Any) -> Iterator[str]:
+def texts_in(item: Any) -> list[str]:
     """Every text in a form, a step or a node."""
+    found: list[str] = []
+    _collect(item, found)
+    return found
+
+
+def _collect(item: Any, found: list[str]) -> None:
     match item:
+        case None | bool() | int() | float():
+            pass
         case ScalarNode():
-            yield item.text
-        case ListNode():
-            yield from _each(item.items)
-        case MapNode():
-            yield from _each(part for entry in item.entries for part in entry)
-        case CallStep():
-            yield from _each((item.key, item.main, item.name, item.state_key, item.source, item.freeze, item.init))
-            yield from _each(part for entry in item.arguments.values() for part in entry)
-        case Form():
-            yield from _each(vars(item).values())
-        case Mapping():
-            yield from item
-            yield from _each(item.values())
-        case tuple() | list():
-            yield from _each(item)
+            found.append(item.text)
         case str():
-            yield item
+            found.append(item)
+        case ListNode():
+            _collect_each(item.items, found)
+        case MapNode():
+            for entry in item.entries:
+                _collect_each(entry, found)
+        case tuple() | list():
+            _collect_each(item, found)
+        case CallStep():
+            parts = item.key, item.main, item.name, item.state_key, item.source, item.freeze, item.init
+            _collect_each(parts, found)
+            for entry in item.arguments.values():
+                _collect_each(entry, found)
+        case Form():
+            _collect_each(vars(item).values(), found)
+        case Mapping():
+            found.extend(item)
+            _collect_each(item.values(), found)
         case _ if hasattr(item, "default"):  # a declared parameter
-            yield from _each((item.default, item.spec))
+            _collect_each((item.default, item.spec), found)
 
 
-def _each(items: Iterable[Any]) -> Iterator[str]:
+def _collect_each(items: Iterable[Any], found: list[str]) -> None:
     for item in items:
-        yield from texts_in(item)
+        _collect(item, found)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 from netspec import library
 from netspec.elaborate.reading.keys import hashable
-from netspec.elaborate.reading.words import WORD, texts_in, words_in
+from netspec.elaborate.reading.words import WORD, texts_in
 from netspec.elaborate.state.alike import Rate, rate_of
 from netspec.elaborate.state.calls import BlockCall, OpCall, block_call, op_call
 from netspec.elaborate.state.levels import Interned
@@ -79,7 +80,7 @@ class ElaborationCache:
     def reads_shape(self, step: Step) -> bool:
         """Return whether a text in a step might name ``shape``."""
         if step not in self._read_shape:
-            self._read_shape[step] = "shape" in words_in(step)
+            self._read_shape[step] = any("shape" in text for text in texts_in(step))
         return self._read_shape[step]
 
     def rate(self, block: BlockSpec) -> Rate | None:
@@ -110,15 +111,22 @@ def _all_words(name: str, block: BlockSpec, blocks: Mapping[str, BlockSpec]) -> 
     waiting, seen = [(name, block)], {id(block)}
     while waiting:
         around, current = waiting.pop()
-        for text in texts_in(current):
-            words = WORD.findall(text)
+        for text, words in _library_texts(current) if library.owns(current.span.source) else _texts(current):
             if not is_closed(current):
                 found.update(words)
-            words += [text] if "." in text else []  # a block with a prefix
-            for word in blocks if text.startswith("$") else words:
+            named = (*words, text) if "." in text else words  # a block with a prefix
+            for word in blocks if text.startswith("$") else named:
                 for name in {word, block_meant(blocks, word, around) or word}:
                     for mentioned in (blocks.get(name), library.find(name)):
                         if mentioned is not None and id(mentioned) not in seen:
                             seen.add(id(mentioned))
                             waiting.append((name, mentioned))
     return frozenset(found)
+
+
+def _texts(block: BlockSpec) -> list[tuple[str, list[str]]]:
+    """Every text in a block, and the words in it."""
+    return [(text, WORD.findall(text)) for text in texts_in(block)]
+
+
+_library_texts = cache(_texts)
