@@ -19,6 +19,7 @@ from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
 WORD = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
 DOTTED = re.compile(r"[A-Za-z_][A-Za-z_0-9]*(?:\.[A-Za-z_][A-Za-z_0-9]*)+")
 SILENCED = re.compile(r"#\s*netspec:\s*ignore(?:\[([^\]]*)\])?")
+MAKES_WEIGHTS = re.compile(r"weight_norm|spectral_norm")
 QUIET = ("blocks", "import", "name", "doc")
 """The keys of a file under which no block is run."""
 Place = tuple[str, int, int]
@@ -28,7 +29,9 @@ def unused(spec: Spec, document: SyntaxNode, graphs: Iterable[Graph]) -> list[Di
     """A warning for each part of a spec that nothing reads in any of its graphs, in source order."""
     readings = [Reading(graph) for graph in graphs]
     foreign = {used.spec.network[0].span.source for used in spec.uses.values()}  # what they have unused is theirs
-    found = [*unread_steps(readings, foreign), *unread_inputs(spec, readings), *unmet_rules(readings)]
+    found = [*unread_steps(readings, foreign), *unread_inputs(spec, readings)]
+    if spec.init and any(MAKES_WEIGHTS.search(source.text) for source in sources_of(spec, foreign)):
+        found += unmet_rules(readings)
     if isinstance(document, MapNode):
         found += [*unread_words(spec, document), *unread_locals(document), *unrun_blocks(spec, document)]
     return sorted((each for each in found if not is_silenced(each)), key=lambda each: each.primary.span.order)
@@ -149,15 +152,16 @@ def unread_inputs(spec: Spec, readings: Iterable[Reading]) -> Iterator[Diagnosti
             yield warning("unused-input", f"no output depends on the input `{name}`", given.span, help=help)
 
 
+def sources_of(spec: Spec, foreign: Iterable[Source]) -> set[Source]:
+    """The texts that the steps of a spec stand in, and those of the networks that it uses."""
+    blocks = (block.span.source for block in spec.blocks.values())
+    return {*foreign, *blocks, *(step.span.source for step in spec.network)}
+
+
 def unmet_rules(readings: Iterable[Reading]) -> Iterator[Diagnostic]:
     """Rules of `init` for weights that `weight_norm` or `spectral_norm` makes of others: there is none of that name."""
     told: set[Place] = set()
-    plain: set[Level] = set()  # of no such weight
-    for graph in (each.graph for each in readings if each.graph.init):
-        levels = [*levels_in(graph.body)]
-        plain.update(level for level in levels if level not in plain and not any(map(made_weight, level.steps)))
-        if plain.issuperset(levels):
-            continue
+    for graph in (each.graph for each in readings):
         for path, step, _ in walk(graph.body):
             if not isinstance(step, Node) or not (made := made_weight(step)):
                 continue
