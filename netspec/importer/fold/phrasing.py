@@ -52,7 +52,7 @@ def phrase_node(node: TreeNode, reads: list[Wire | None]) -> Phrase | None:
     takes = [Wire(tensor) for tensor in node.takes]
     body, results = phrase_level(node, takes)
     kept = [result for result in dict.fromkeys(results) if result not in takes]
-    group = GroupPhrase(node.name, bool(node.name), reads, takes=takes, body=body, results=kept)
+    group = GroupPhrase(node.name, bool(node.name), reads, takes=takes, body=body, results=kept, kind=node.kind)
     return _with_outputs(group, [result.tensor for result in kept])
 
 

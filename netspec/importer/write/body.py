@@ -66,13 +66,16 @@ class BodyWriter:
         position, name = str(room.count), phrase.name
         room.count += 1
         self.namer.positions[phrase] = position
+        if name == "" and phrase.place:
+            name = phrase.place
         if name == "":
-            if position not in room.taken or self.loops:
+            if phrase.keyed or not room.may_be_taken(position, bool(self.loops)):
                 return {}
             name = phrase.name = self.namer.fresh(phrase, room)
         if isinstance(name, NumberedName):
             follows = name.prefix == name.suffix == "" and name.at(0) == position and name.step == room.stride
-            return {} if follows else {"name": Formula(name.template)}
+            key = "name" if STEP_NAME.match(name.at(0)) else "state_key"
+            return {} if follows else {key: Formula(name.template)}
         if name == position and not self.loops:
             return {}
         return {"name": name} if isinstance(name, Formula) or STEP_NAME.match(name) else {"state_key": name}
@@ -100,11 +103,11 @@ class BodyWriter:
         if kind.variadic:
             names = [self._name(wire, prev, room) for wire in reads]
             return {"from": names} if len(reads) > 1 else {}
-        if not kind.ports or (len(reads) == 1 and reads[0] is prev):
-            return {}
-        if len([wire for wire in reads if wire is not None]) == 1 and reads[0] is not None:
-            return {"from": self._name(reads[0], prev, room)}
         given = [(port, wire) for port, wire in zip(kind.ports, reads) if wire is not None]
+        if not kind.ports or given == [(kind.ports[0], prev)]:
+            return {}
+        if len(given) == 1 and given[0][0] == kind.ports[0]:
+            return {"from": self._name(given[0][1], prev, room)}
         if any(port in kind.model_fields for port, _ in given):
             return {"from": [self._name(wire, prev, room) for _, wire in given]}
         if given and given[0] == (kind.ports[0], prev):
@@ -184,7 +187,7 @@ class BodyWriter:
             room.count += bool(branch.body)
             inner_room = room.child(branch.name, branch.body)
             branches[branch.name] = self._inside(branch.body, phrase.reads[0], inner_room)
-        dim = {"dim": phrase.dim} if phrase.dim not in (None, 1 if phrase.merge == "concat" else 0) else {}
+        dim = {} if phrase.dim in (None, _default_dim(phrase.merge)) else {"dim": phrase.dim}
         return "parallel", {**said, "branches": branches, "merge": phrase.merge, **dim}
 
     def side(self, phrase: SidePhrase, prev: Prev, room: Room) -> Said:
@@ -244,6 +247,11 @@ def after(phrase: Phrase, prev: Prev) -> Prev:
     if isinstance(phrase, SidePhrase):
         return prev
     return next(iter(final_wires(phrase)), None)
+
+
+def _default_dim(merge: str) -> int | None:
+    about = OPS[merge].model_fields.get("dim")
+    return None if about is None else about.default
 
 
 def mentions(said: Any, index: str) -> bool:

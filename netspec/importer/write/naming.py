@@ -58,7 +58,8 @@ class Namer:
         maker = wire.maker
         assert maker is not None
         loops = self.homes[maker][1]
-        if between and label_text(maker.name).isdecimal():  # which means a step of the level that reads
+        numbered = label_text(maker.name).isdecimal() or (maker.keyed and not maker.name)
+        if numbered and (between or loops):  # a number means a step of the level that reads
             return self._anchored(wire, place, loops)
         if between and not maker.name:
             maker.name = self.fresh(maker, place)
@@ -85,7 +86,7 @@ class Namer:
         """Return the name of a step that has been written; it gets one, where it has none."""
         if phrase.name:
             return label_text(phrase.name)
-        if isinstance(phrase, GroupPhrase) and not self.homes[phrase][1]:
+        if phrase.keyed or (isinstance(phrase, GroupPhrase) and not self.homes[phrase][1]):
             return self.positions[phrase]
         phrase.name = self.fresh(phrase, place)
         return label_text(phrase.name)

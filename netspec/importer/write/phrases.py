@@ -60,12 +60,16 @@ class Wire:
 
 @dataclass(eq=False)
 class Phrase:
-    """A step. ``keyed`` says that keys of the ``state_dict`` depend on its name."""
+    """A step. ``keyed`` says that keys of the ``state_dict`` depend on its name.
+
+    ``place`` is the name of one that has none because its position is its name, as in ``nn.Sequential``.
+    """
 
     name: StepLabel = ""
     keyed: bool = False
     reads: list[Wire | None] = field(default_factory=list)
     makes: list[Wire] = field(default_factory=list)
+    place: StepLabel = ""
 
 
 @dataclass(eq=False)
@@ -89,11 +93,18 @@ class SharePhrase(Phrase):
 
 @dataclass(eq=False)
 class GroupPhrase(Phrase):
-    """A level of its own, written in its place. ``takes`` are its inputs inside, ``results`` what it gives."""
+    """A level of its own, written in its place. ``takes`` are its inputs inside, ``results`` what it gives.
+
+    ``kind`` is its class, with the module that it is from. ``arguments`` are those of the level by the parameters that
+    levels like it have, if there are others; ``level`` is what it has in common with these.
+    """
 
     takes: list[Wire] = field(default_factory=list)
     body: list[Phrase] = field(default_factory=list)
     results: list[Wire] = field(default_factory=list)
+    kind: str = ""
+    arguments: dict[str, Any] = field(default_factory=dict)
+    level: Any = None
 
 
 @dataclass(eq=False)
@@ -141,6 +152,8 @@ class LoopPhrase(Phrase):
 
     ``body`` is the first iteration's, with formulas in the place of what changes; it reads ``entry`` and makes
     ``result``. ``makes`` has what the last iteration makes. With a name it is a level with the iterations as levels.
+    ``turns`` is the number of its rows, ``form`` its skeleton, whose numbers are ``slots``, and ``outside`` the wires
+    that it reads.
     """
 
     index: str = "i"
@@ -150,6 +163,9 @@ class LoopPhrase(Phrase):
     body: list[Phrase] = field(default_factory=list)
     entry: Wire | None = None
     result: Wire | None = None
+    form: Any = None
+    slots: list[Any] = field(default_factory=list)
+    outside: list[Wire] = field(default_factory=list)
 
 
 @dataclass(eq=False)

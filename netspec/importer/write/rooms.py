@@ -37,6 +37,11 @@ class Room:
         """Return the room of a level inside this one."""
         return Room(self, f"{self.path}.{name}" if self.path else name, {}, taken_in(phrases))
 
+    def may_be_taken(self, position: str, looped: bool) -> bool:
+        """Return whether another step may have the number of a step's place for a name; in a loop it has several."""
+        templates = any(name.startswith("{") for name in self.taken)
+        return position in self.taken or templates or (looped and any(name.isdecimal() for name in self.taken))
+
     def around(self) -> Iterator[Room]:
         """Yield the room and those that it stands in."""
         room: Room | None = self
@@ -76,11 +81,11 @@ def taken_in(phrases: Iterable[Phrase]) -> set[str]:
     for phrase in phrases_in(phrases):
         if isinstance(phrase.name, NumberedName):
             taken.add(phrase.name.template)
-        elif phrase.name:
-            taken.add(phrase.name)
+        else:
+            taken.add(phrase.name or (phrase.place if isinstance(phrase.place, str) else ""))
         if isinstance(phrase, ParallelPhrase):
             taken.update(branch.name for branch in phrase.branches)
-    return taken
+    return taken - {""}
 
 
 def label_text(name: StepLabel) -> str:

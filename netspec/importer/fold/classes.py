@@ -1,0 +1,133 @@
+"""Levels that are equal up to numbers, as one class with parameters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import field
+from typing import Any
+
+from netspec.dataclass import dataclass
+from netspec.importer.fold.columns import ParameterColumn, SlotColumn, reduced
+from netspec.importer.fold.formulas import names_of
+from netspec.importer.fold.runs import merged_slots
+from netspec.importer.fold.skeleton import NumberSlot, Skeleton, skeleton_of
+from netspec.importer.write.phrases import BlockPhrase, Formula, GroupPhrase, LoopPhrase
+from netspec.importer.write.rooms import everything_in
+
+CONTAINERS = ("Sequential", "ModuleList", "ModuleDict", "")
+"""The classes that say nothing of what is in them."""
+
+
+@dataclass(eq=False)
+class LevelClass:
+    """Equal levels: ``whole`` is the one whose every step is there, ``formulas`` say its slots by ``parameters``.
+
+    ``sites`` counts the places where the text has such a level, ``looped`` those in a loop; ``block`` is its block,
+    where it becomes one, as it must (``needs_block``) where arguments are said by the shape that it reads.
+    ``own_slots`` are those of each level, ``columns`` the lists that the loops go through.
+    """
+
+    kind: str
+    whole: GroupPhrase
+    slots: list[NumberSlot]
+    formulas: list[Any]
+    parameters: list[ParameterColumn]
+    rank: int
+    members: list[GroupPhrase] = field(default_factory=list)
+    own_slots: dict[GroupPhrase, list[NumberSlot | None]] = field(default_factory=dict)
+    columns: dict[LoopPhrase, dict[str, Any]] = field(default_factory=dict)
+    sites: int = 0
+    looped: int = 0
+    needs_block: bool = False
+    block: BlockPhrase | None = None
+
+    @property
+    def size(self) -> int:
+        """The number of steps that are written for such a level in its place."""
+        return sum(1 for _ in everything_in(self.whole.body))
+
+    @property
+    def is_container(self) -> bool:
+        """Return whether the class says nothing of what is in it."""
+        return self.kind in CONTAINERS
+
+    def reads_aside(self, name: str) -> bool:
+        """Return whether a parameter is read by a step that reads something else than the level does."""
+        if any(
+            isinstance(each, Formula) and name in names_of(each)
+            for own in self.columns.values()
+            for each in own.values()
+        ):
+            return True
+        for slot, formula in zip(self.slots, self.formulas):
+            aside = slot.loops or isinstance(slot.phrase, LoopPhrase) or slot.phrase.reads[:1] != self.whole.takes[:1]
+            if aside and isinstance(formula, Formula) and name in names_of(formula):
+                return True
+        return False
+
+    @property
+    def meanings(self) -> dict[str, tuple[str, Any]]:
+        """The parameters with the argument that each feeds, and its default."""
+        return {each.name: (each.word, None) for each in self.parameters}
+
+
+def classify(groups: Sequence[GroupPhrase], rank: int) -> list[LevelClass]:
+    """Return the classes that levels fall into; each level gets its class, and its arguments."""
+    by_key: dict[Any, list[tuple[GroupPhrase, Skeleton]]] = {}
+    for group in groups:
+        skeleton = skeleton_of(group.body, group.takes, group.results)
+        by_key.setdefault((group.kind, len(group.takes), skeleton.key), []).append((group, skeleton))
+    return [_class(members, rank) for alike in by_key.values() for members in _clusters(alike)]
+
+
+def _clusters(alike: list[tuple[GroupPhrase, Skeleton]]) -> list[list[tuple[GroupPhrase, Skeleton]]]:
+    """Return levels apart whose shortcuts differ; one that needs no shortcut goes with those that do."""
+    made: list[tuple[tuple[Any, ...], list[tuple[GroupPhrase, Skeleton]]]] = []
+    by_others: dict[tuple[Any, ...], list[tuple[GroupPhrase, Skeleton]]] = {}
+    for member in alike:
+        by_others.setdefault(tuple(form for form, _ in member[1].others), []).append(member)
+    for forms, members in sorted(by_others.items(), key=lambda item: sum(each is None for each in item[0])):
+        for known, cluster in made:
+            if all(one is None or one == two for one, two in zip(forms, known)):
+                cluster += members
+                break
+        else:
+            made.append((forms, members))
+    return [cluster for _, cluster in made]
+
+
+def _class(members: list[tuple[GroupPhrase, Skeleton]], rank: int) -> LevelClass:
+    skeletons = [skeleton for _, skeleton in members]
+    whole, form = max(members, key=lambda member: sum(other[0] is not None for other in member[1].others))
+    slots = merged_slots(skeletons, form)
+    reduction = reduced([SlotColumn(*each) for each in slots], set())
+    made = LevelClass(
+        whole.kind.rpartition(".")[2],
+        whole,
+        [slot for slot, _, _ in slots],
+        reduction.formulas,
+        reduction.parameters,
+        rank,
+    )
+    made.columns = {loop: loop.columns for slot in made.slots for loop in slot.loops}
+    made.members = [group for group, _ in members]
+    for at, (group, skeleton) in enumerate(members):
+        group.level = made
+        group.arguments = {each.name: each.values[at] for each in reduction.parameters}
+        made.own_slots[group] = own_slots(skeleton, form)
+    return made
+
+
+def own_slots(skeleton: Skeleton, whole: Skeleton) -> list[NumberSlot | None]:
+    """Return a level's own slots in the order of its class; ``None`` for those that it lacks."""
+    made: list[NumberSlot | None] = [*skeleton.slots]
+    for (_, ours), (_, theirs) in zip(skeleton.others, whole.others):
+        made += ours if ours else [None] * len(theirs)
+    return made
+
+
+def block_name(kind: str) -> str:
+    """Return a class's name as a block's: ``BasicBlock`` is ``basic_block``."""
+    text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", kind).lower()
+    return re.sub(r"\W+", "_", text).strip("_") or "block"

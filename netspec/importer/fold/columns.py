@@ -1,0 +1,196 @@
+"""Columns of numbers over equal levels, as few parameters: which are constant, which follow from others or from shapes.
+
+A column has a value for each instance, a ``LoopRow`` of them inside a loop, ``ABSENT`` where the step is not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import field
+from typing import Any
+
+from netspec.dataclass import dataclass
+from netspec.importer.fold.formulas import divided, times
+from netspec.importer.fold.meanings import family, parameter_name
+from netspec.importer.fold.rows import expressed
+from netspec.importer.fold.skeleton import ABSENT, LoopRow, NumberSlot
+from netspec.importer.write.phrases import Formula, GroupPhrase, LoopPhrase
+
+LARGEST_FACTOR = 64
+
+
+@dataclass(eq=False)
+class ParameterColumn:
+    """A parameter of equal levels: its value in each, what argument it feeds, and a default, if it has one."""
+
+    name: str
+    values: list[Any]
+    word: str
+    default: Any = None
+
+
+@dataclass(eq=False)
+class ReducedColumns:
+    """The parameters of equal levels, and a formula over them for each of their slots."""
+
+    formulas: list[Any] = field(default_factory=list)
+    parameters: list[ParameterColumn] = field(default_factory=list)
+
+
+def reduced(columns: Sequence[SlotColumn], taken: set[str]) -> ReducedColumns:
+    """Return the parameters of equal levels, and each slot's formula; loops get the lists that they go through."""
+    for column in columns:
+        column.flat = [leaf for value in column.values for leaf in leaves(value)]
+    loops = {loop for column in columns for loop in column.slot.loops}
+    made = ColumnReducer(columns, taken, set()).reduce()
+    listed = {loop for loop in loops if loop.columns}
+    if not listed:
+        return made
+    for loop in loops:
+        loop.columns = {}
+    return ColumnReducer(columns, taken, listed).reduce()
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    """Yield the numbers in rows of any depth."""
+    if isinstance(value, LoopRow):
+        for item in value:
+            yield from leaves(item)
+    else:
+        yield value
+
+
+@dataclass(eq=False)
+class SlotColumn:
+    """One slot over all instances: ``flat`` has every number, ``shapes`` the shape read at each, in the same order."""
+
+    slot: NumberSlot
+    values: list[Any]
+    shapes: list[Any]
+    flat: list[Any] = field(default_factory=list)
+
+    @property
+    def known(self) -> list[Any]:
+        """The numbers that are there."""
+        return [each for each in self.flat if each is not ABSENT]
+
+
+class ColumnReducer:
+    """Reduces the columns of equal levels, or of the iterations of the loops in a level."""
+
+    def __init__(self, columns: Sequence[SlotColumn], taken: set[str], listed: set[LoopPhrase]):
+        self.columns, self.listed = columns, listed
+        self.taken = {*taken}
+        self.made = ReducedColumns()
+        self.bases: dict[Any, list[tuple[SlotColumn, Any]]] = {}
+
+    def reduce(self) -> ReducedColumns:
+        """Return the parameters, and each slot's formula."""
+        for column in self.columns:
+            self.made.formulas.append(self._formula(column))
+        return self.made
+
+    def _formula(self, column: SlotColumn) -> Any:
+        known = column.known
+        if not known or all(same(each, known[0]) for each in known):
+            return known[0] if known else column.slot.default
+        kind = family(column.slot.word)
+        bases = self.bases.setdefault((column.slot.loops, kind), [])
+        for base, formula in bases:
+            found = related(column.flat, base.flat, formula)
+            if found is not None:
+                return found
+        found = self._by_shape(column, kind)
+        if found is None:
+            found = expressed(column.values, column.slot, self)
+            bases.append((column, found))
+        return found
+
+    def _by_shape(self, column: SlotColumn, kind: str) -> Any:
+        """Return a formula over the shape that a step reads: not for a level whose steps would stand in its place."""
+        found = by_shape(column, kind)
+        phrase = column.slot.phrase
+        if found is None or not isinstance(phrase, GroupPhrase) or not phrase.level.reads_aside(column.slot.argument):
+            return found
+        if phrase.level.is_container:
+            return None
+        phrase.level.needs_block = True
+        return found
+
+    def parameter(self, values: list[Any], slot: NumberSlot) -> Any:
+        """Return a formula for a column that has one value for each instance: a parameter, or part of one."""
+        known = [each for each in values if each is not ABSENT]
+        if not known or all(same(each, known[0]) for each in known):
+            return known[0] if known else slot.default
+        kind = family(slot.word)
+        for each in self.made.parameters:
+            if family(each.word) == kind:
+                found = related(values, each.values, Formula(each.name))
+                if found is not None:
+                    return found
+        values = [known[0] if each is ABSENT else each for each in values]
+        name = self.fresh(parameter_name(slot.word))
+        self.made.parameters.append(ParameterColumn(name, values, slot.word))
+        return Formula(name)
+
+    def fresh(self, base: str) -> str:
+        """Return a name like ``base`` that nothing has."""
+        name, number = base, 1
+        while name in self.taken:
+            number += 1
+            name = f"{base}{number}"
+        self.taken.add(name)
+        return name
+
+
+def same(left: Any, right: Any) -> bool:
+    """Return whether two numbers are equal, truth values only to truth values."""
+    return bool(left == right) and isinstance(left, bool) == isinstance(right, bool)
+
+
+def whole(value: Any) -> bool:
+    """Return whether a value is an integer, or a list of such."""
+    if isinstance(value, tuple):
+        return all(map(whole, value))
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def related(column: list[Any], base: list[Any], formula: Any) -> Any:
+    """Return a formula for a column as a multiple or a part of another's; ``None`` where it is neither."""
+    pairs = [(left, right) for left, right in zip(column, base) if left is not ABSENT]
+    if any(right is ABSENT for _, right in pairs) or len(column) != len(base):
+        return None
+    if all(same(left, right) for left, right in pairs):
+        return formula
+    if not all(type(left) is int and type(right) is int for left, right in pairs):
+        return None
+    left, right = max(pairs)
+    if right > 0 and left > right and left % right == 0 and left // right <= LARGEST_FACTOR:
+        factor = left // right
+        return times(factor, formula) if all(left == factor * right for left, right in pairs) else None
+    if left > 0:
+        for divisor in {right // left, right // (left + 1) + 1} - {0, 1}:
+            if divisor <= LARGEST_FACTOR and all(left == right // divisor for left, right in pairs):
+                return divided(formula, divisor)
+    return None
+
+
+def by_shape(column: SlotColumn, kind: str) -> Any:
+    """Return a formula for a column over the shape that its step reads; ``None`` where there is none."""
+    if kind not in ("width", "size"):
+        return None
+    shapes = [shape for value in column.shapes for shape in leaves(value)]
+    pairs = [(value, shape) for value, shape in zip(column.flat, shapes) if value is not ABSENT]
+    ranks = {len(shape) for _, shape in pairs}
+    if len(ranks) != 1 or len(shapes) != len(column.flat):
+        return None
+    rank = ranks.pop()
+    order = [1, rank - 1, *range(rank)] if kind == "size" else [1 if rank > 3 else rank - 1]
+    for at in order:
+        if not 0 <= at < rank or not all(type(shape[at]) is int for _, shape in pairs):
+            continue
+        text = Formula("shape[-1]" if at == rank - 1 else f"shape[{at}]")
+        found = related([value for value, _ in pairs], [shape[at] for _, shape in pairs], text)
+        if found is not None:
+            return found
+    return None

@@ -1,0 +1,79 @@
+"""The folding of a network, from the innermost levels outwards, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from netspec.importer.fold.classes import CONTAINERS, LevelClass, classify
+from netspec.importer.fold.columns import SlotColumn, reduced
+from netspec.importer.fold.letters import choose_letters
+from netspec.importer.fold.phrasing import phrase
+from netspec.importer.fold.positions import drop_positions
+from netspec.importer.fold.render import Renderer, groups_in
+from netspec.importer.fold.runs import RunFinder
+from netspec.importer.fold.skeleton import skeleton_of
+from netspec.importer.fold.structure import StructureFinder
+from netspec.importer.tree import NetworkTree
+from netspec.importer.write.phrases import GroupPhrase, Phrase, SpecPhrase, Wire
+from netspec.importer.write.rooms import everything_in
+
+
+def fold(tree: NetworkTree) -> SpecPhrase:
+    """Return a network as a person would write it."""
+    spec = phrase(tree)
+    classes: list[LevelClass] = []
+    folding = _LevelFolder()
+    for rank, groups in enumerate(by_rank(spec.body)):
+        for group in groups:
+            group.body = folding.level(group.body, group.results)
+        classes += classify(groups, rank)
+    spec.body = folding.level(spec.body, [*spec.outputs.values()])
+    whole = skeleton_of(spec.body)
+    slots = [*whole.slots, *(slot for _, others in whole.others for slot in others)]
+    reduction = reduced([SlotColumn(slot, [slot.value], [slot.shape]) for slot in slots], set())
+    for slot, formula in zip(slots, reduction.formulas):
+        slot.write(formula)
+    renderer = Renderer(classes)
+    spec.body = renderer.render(spec.body)
+    spec.blocks = renderer.blocks
+    choose_letters(spec)
+    return spec
+
+
+class _LevelFolder:
+    """Folds one level after the other; every loop gets an index of its own."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def letter(self) -> str:
+        self.count += 1
+        return f"index{self.count}"
+
+    def level(self, body: Sequence[Phrase], results: Sequence[Wire]) -> list[Phrase]:
+        structured = StructureFinder(body, results).find()
+        drop_positions(structured)
+        return RunFinder(structured, results, self.letter).find()
+
+
+def by_rank(body: Sequence[Phrase]) -> list[list[GroupPhrase]]:
+    """Return all levels, each after those in it; levels of one class of Python's are together, as far as possible."""
+    groups = [each for each in everything_in(body) if isinstance(each, GroupPhrase)]
+    inner = {group: [each for each, _ in groups_in(group.body, False)] for group in groups}
+    ranks: dict[GroupPhrase, int] = {}
+    least: dict[str, int] = {}
+    for _ in range(3):
+        for group in reversed(groups):
+            ranks[group] = max([1 + max((ranks[each] for each in inner[group]), default=-1), least.get(group.kind, 0)])
+        for group in groups:
+            if group.kind.rpartition(".")[2] not in CONTAINERS:
+                least[group.kind] = max(least.get(group.kind, 0), ranks[group])
+    made: list[list[GroupPhrase]] = [[] for _ in range(max(ranks.values(), default=-1) + 1)]
+    for group in groups:
+        made[ranks[group]].append(group)
+    return made
+
+
+def levels_in(body: Sequence[Phrase]) -> Iterator[GroupPhrase]:
+    """Yield every level."""
+    return (each for each in everything_in(body) if isinstance(each, GroupPhrase))

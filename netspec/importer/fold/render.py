@@ -1,0 +1,166 @@
+"""From classes of levels to blocks, and to levels written in their place, from the whole network inwards."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from netspec.importer.fold.classes import CONTAINERS, LevelClass, block_name
+from netspec.importer.fold.formulas import substituted
+from netspec.importer.write.phrases import (
+    BlockPhrase,
+    CallPhrase,
+    Formula,
+    GroupPhrase,
+    LoopPhrase,
+    ParallelPhrase,
+    Phrase,
+    ResidualPhrase,
+    SidePhrase,
+)
+from netspec.ops import OPS
+from netspec.spec.steps import STRUCTURES
+
+
+class Renderer:
+    """Puts numbers and formulas into the steps that are written, and calls in place of the levels that are blocks."""
+
+    def __init__(self, classes: Sequence[LevelClass]):
+        self.classes = sorted(classes, key=lambda each: -each.rank)
+        self.blocks: list[BlockPhrase] = []
+        self.names: set[str] = set()
+
+    def render(self, body: list[Phrase]) -> list[Phrase]:
+        """Return the network's own steps; ``blocks`` has the blocks then, the inner ones first."""
+        self._count(body, 1, False)
+        for each in self.classes:
+            if each.sites == 0:
+                continue
+            if is_block(each):
+                each.block = self._declared(each)
+                self._count(each.whole.body, 1, False)
+            else:
+                self._count(each.whole.body, each.sites, bool(each.looped))
+        made = self._body(body, {})
+        for each in self.classes:
+            if each.block is not None:
+                self._fill(each.whole, each, {})
+                each.block.body = self._body(each.whole.body, {})
+                self.blocks.append(each.block)
+        self.blocks.reverse()
+        return made
+
+    def _count(self, body: Sequence[Phrase], times: int, looped: bool) -> None:
+        """Count the levels in a body by their classes."""
+        for group, inside in groups_in(body, looped):
+            group.level.sites += times
+            group.level.looped += inside
+
+    def _declared(self, each: LevelClass) -> BlockPhrase:
+        """Return the block of a class, which has no body yet."""
+        base = block_name(each.kind if each.kind not in CONTAINERS else "")
+        base = f"{base}_block" if base in OPS or base in STRUCTURES or keyword.iskeyword(base) else base
+        name, number = base, 1
+        while name in self.names:
+            number += 1
+            name = f"{base}{number}"
+        self.names.add(name)
+        inputs = ("input", *(f"input{at}" for at in range(2, len(each.whole.takes) + 1)))
+        params = {one.name: type_name(one.values) for one in each.parameters}
+        return BlockPhrase(name, params, inputs or ("input",), each.whole.takes, [], each.whole.results)
+
+    def _fill(self, group: GroupPhrase, each: LevelClass, values: Mapping[str, Any]) -> None:
+        """Put numbers into the slots of a level, whose parameters have these values."""
+        known = dict(values)
+        for slot, own in zip(each.slots, each.own_slots[group]):
+            if own is not None:
+                for loop, mine in zip(slot.loops, own.loops):
+                    known[loop.index] = Formula(mine.index)
+                    mine.columns = {name: substituted(column, known) for name, column in each.columns[loop].items()}
+        for own, formula in zip(each.own_slots[group], each.formulas):
+            if own is not None:
+                own.write(substituted(formula, known))
+
+    def _body(self, body: Sequence[Phrase], values: Mapping[str, Any]) -> list[Phrase]:
+        return [each for phrase in body for each in self._phrase(phrase)]
+
+    def _phrase(self, phrase: Phrase) -> list[Phrase]:
+        """Return what is written for a step."""
+        if isinstance(phrase, GroupPhrase):
+            return [self._group(phrase)]
+        if isinstance(phrase, ResidualPhrase):
+            phrase.body, phrase.other = self._body(phrase.body, {}), self._body(phrase.other, {})
+        elif isinstance(phrase, ParallelPhrase):
+            for branch in phrase.branches:
+                branch.body = self._body(branch.body, {})
+        elif isinstance(phrase, (SidePhrase, LoopPhrase)):
+            phrase.body = self._body(phrase.body, {})
+        return [phrase]
+
+    def _group(self, group: GroupPhrase) -> Phrase:
+        """Return a level as a call of its block, or with its own steps."""
+        level: LevelClass = group.level
+        if level.block is not None:
+            call = CallPhrase(group.name, group.keyed, group.reads, group.makes, group.place)
+            call.word, call.block, call.arguments = level.block.name, level.block, group.arguments
+            for wire in group.makes:
+                wire.maker = call
+            return call
+        self._fill(group, level, group.arguments)
+        group.body = self._body(group.body, {})
+        return as_loop(group)
+
+
+def is_block(each: LevelClass) -> bool:
+    """Return whether levels of a class are written once, as a block."""
+    if any(wire.maker is None and wire in each.whole.takes for wire in each.whole.results):
+        return False
+    if each.needs_block:
+        return True
+    small = len(each.whole.body) == 1 and not isinstance(each.whole.body[0], ResidualPhrase)
+    if each.kind in CONTAINERS:
+        return each.sites > 1 and len(each.whole.body) > 2
+    return each.sites > 1 or (each.looped > 0 and not small)
+
+
+def as_loop(group: GroupPhrase) -> Phrase:
+    """Return a level that is nothing but a loop of levels as a named loop."""
+    loop = group.body[0] if len(group.body) == 1 else None
+    if not isinstance(loop, LoopPhrase) or len(loop.body) != 1 or loop.reads != group.takes or len(group.makes) != 1:
+        return group
+    (only,) = loop.body
+    if not isinstance(only, (CallPhrase, GroupPhrase)) or only.name or not only.keyed:
+        return group
+    if not group.name or (isinstance(group.name, str) and group.name.isdecimal()):
+        return group
+    loop.name, loop.keyed, loop.place = group.name, group.keyed, group.place
+    loop.reads, loop.makes, only.place = group.reads, group.makes, ""
+    for wire in loop.makes:
+        wire.maker = loop
+    return loop
+
+
+def groups_in(body: Sequence[Phrase], looped: bool) -> Iterator[tuple[GroupPhrase, bool]]:
+    """Yield the levels that stand in a body, and whether in a loop."""
+    for phrase in body:
+        if isinstance(phrase, GroupPhrase):
+            yield phrase, looped
+        elif isinstance(phrase, ResidualPhrase):
+            yield from groups_in([*phrase.body, *phrase.other], looped)
+        elif isinstance(phrase, ParallelPhrase):
+            for branch in phrase.branches:
+                yield from groups_in(branch.body, looped)
+        elif isinstance(phrase, SidePhrase):
+            yield from groups_in(phrase.body, looped)
+        elif isinstance(phrase, LoopPhrase):
+            yield from groups_in(phrase.body, True)
+
+
+def type_name(values: Sequence[Any]) -> str:
+    """Return the type of a parameter that has these values."""
+    if isinstance(values[0], tuple):
+        inner = type_name([item for value in values for item in value])
+        return f"list[{inner}]"
+    kinds = {type(value) for value in values}
+    return "bool" if kinds == {bool} else "int" if kinds == {int} else "float"

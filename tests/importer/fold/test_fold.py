@@ -1,0 +1,42 @@
+"""A folded network compiles to the network that it was, in about as many lines as its author needs."""
+
+from __future__ import annotations
+
+import pytest
+from importer.trees import meaning, tree_of
+
+from netspec.diagnostics import Source
+from netspec.graph import Graph
+from netspec.importer.fold import fold
+from netspec.importer.write import write
+from netspec.pipeline import compile_loaded, compile_spec, load_source
+
+LINES = {
+    "resnet18": 50, "resnet50": 60, "vit_b_16": 90, "convnext_tiny": 90, "gpt2": 90, "densenet121": 70,
+    "efficientnet_b0": 110, "googlenet": 110, "inception_v3": 210, "unet": 60, "mobilenet_v2": 90,
+    "regnet_y_400mf": 100,
+    "shufflenet_v2": 90, "squeezenet": 60, "llama": 75, "mixtral": 85, "deeplabv3": 110, "siamese": 40, "vae": 60,
+    "yolov8": 220, "wavenet": 120, "detr": 180, "lraspp": 210, "plain20": 60,
+}  # fmt: skip
+
+
+def folded(graph: Graph) -> str:
+    return write(fold(tree_of(graph)))
+
+
+def compiled(text: str) -> Graph:
+    return compile_loaded(load_source(Source("written.yaml", text)))
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_a_folded_network_is_what_it_was_in_few_lines(name: str):
+    graph = compile_spec(name)
+    text = folded(graph)
+    assert [*meaning(compiled(text)).values()] == [*meaning(graph).values()]
+    assert len(text.splitlines()) <= LINES[name]
+
+
+def test_resnet50_is_one_block_in_one_loop():
+    text = folded(compile_spec("resnet50"))
+    assert text.count("bottleneck: {width: width, stride: stride if j == 0 else 1}") == 1
+    assert "each: {depth: [3, 4, 6, 3], width: [64, 128, 256, 512], stride: [1, 2, 2, 2]}" in text
