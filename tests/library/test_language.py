@@ -84,3 +84,33 @@ def test_swiglu_is_theirs(tmp_path: Path) -> None:
     kind = transformers.models.llama.modeling_llama.LlamaMLP
     theirs = kind(transformers.LlamaConfig(hidden_size=8, num_attention_heads=4, intermediate_size=12, mlp_bias=True))
     check_against(randomised(theirs), "swiglu: {hidden: 12, bias: true}", "x", tmp_path)
+
+
+SCAN = """\
+netspec: 1
+name: net
+inputs:
+  x: [N, T, 3]
+  delta: {shape: [N, T, 3], range: [0, 1]}
+  a: {shape: [3, 2], range: [-2, 0]}
+  b: [N, T, 2]
+  c: [N, T, 2]
+  d: [3]
+network:
+  - selective_scan: {input: x, delta: delta, A: a, B: b, C: c, D: d}
+"""
+
+
+def test_selective_scan_is_algorithm_2(tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text(SCAN)
+    model = netspec.load(path)
+    module = model.module()
+    x, delta, a, b, c, d = (torch.randn(shape) for shape in ((2, 5, 3), (2, 5, 3), (3, 2), (2, 5, 2), (2, 5, 2), (3,)))
+    state, made = torch.zeros(2, 3, 2), []
+    for at in range(5):
+        decay = torch.exp(delta[:, at, :, None] * a)
+        state = decay * state + delta[:, at, :, None] * b[:, at, None] * x[:, at, :, None]
+        made.append((state * c[:, at, None]).sum(2) + d * x[:, at])
+    torch.testing.assert_close(module(x, delta, a, b, c, d), torch.stack(made, dim=1), rtol=1e-5, atol=1e-5)
+    onnx_agrees(model, module, tmp_path)

@@ -268,6 +268,19 @@ inputs: {x: [N, 64, 32, 32], time: {shape: [N], dtype: int64, below: 1000}}
 network:
   - time_embedding: {name: embedding, input: time, width: 64}
   - resnet_block: {input: x, embedding: embedding, out_channels: 128}""",
+    "fpn": """\
+inputs: {c3: [N, 64, 32, 32], c4: [N, 128, 16, 16], c5: [N, 256, 8, 8]}
+network:
+  - fpn: {name: neck, first: c3, second: c4, third: c5, out_channels: 64}
+outputs: {p3: neck.first, p4: neck.second, p5: neck.third}""",
+    "selective_scan": """\
+inputs: {x: [N, T, 8], b: [N, T, 4], c: [N, T, 4]}
+network:
+  - parameter: {name: rates, shape: [8, 4]}
+  - parameter: {name: skip, shape: [8]}
+  - linear: {from: x, out_features: 8}
+  - softplus: {name: delta}
+  - selective_scan: {input: x, delta: delta, A: rates, B: b, C: c, D: skip}""",
     "self_attention": """\
 inputs: {x: [N, T, 16]}
 network:

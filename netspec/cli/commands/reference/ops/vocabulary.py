@@ -85,12 +85,13 @@ def _standard() -> dict[str, BlockSpec]:
 
 def _describe_block(name: str, block: BlockSpec) -> str:
     """A block's documentation, parameters, inputs and outputs, and how it is written."""
-    lines = [f"{name}  (library)", "", _plain(block.doc or "").strip(), "", "arguments"]
+    lines = [f"{name}  (library)", "", _plain(block.doc or "").strip(), *(["", "arguments"] if block.params else [])]
     defaults = {
         key: "required" if each.default is None else f"default {_written(each.default)}"
         for key, each in block.params.items()
     }
-    width, second = max(map(len, defaults)) + 2, max(map(len, defaults.values())) + 2
+    width = max(map(len, defaults), default=0) + 2
+    second = max(map(len, defaults.values()), default=0) + 2
     for at, (key, each) in enumerate(block.params.items()):
         doc = each.spec.doc if each.spec is not None and each.spec.doc is not None else ""
         main = " (the main argument)" if at == 0 else ""
