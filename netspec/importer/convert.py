@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netspec.diagnostics import UsageError
@@ -92,12 +93,30 @@ def _call_exported(exported: torch.export.ExportedProgram, module: nn.Module, in
     return module(*(value for _, value in values[:count]), **dict(values[count:]))
 
 
-def from_onnx(path: str, *, name: str | None = None) -> ImportedSpec:
+def from_onnx(path: str, *, name: str | None = None, verify: bool = True) -> ImportedSpec:
     """Import an ONNX file, of which nothing is run but its nodes on onnxruntime, to compare.
 
-    Raises ``UsageError`` where it is damaged, and with all that the language has no words for.
+    Its weights get the keys that the spec gives them. Raises ``UsageError`` where it is damaged, and with all that the
+    language has no words for.
     """
-    raise UsageError(f"{path}: ONNX files cannot be imported yet")
+    import numpy as np
+    import torch
+
+    from netspec.importer.capture.onnx import read_onnx
+
+    program = read_onnx(Path(path))
+    program.name = snake_case(name or program.name)
+    tried = dict(program.sizes)
+    program.sizes = {key: 1 if key == "N" else size for key, size in tried.items()}
+    spec = spec_of(program, {key: torch.from_numpy(np.array(each.constant)) for key, each in program.state.items()})
+    if verify:
+        from netspec.importer.onnx_original import OnnxOriginal
+        from netspec.importer.prove import prove
+
+        original = OnnxOriginal(Path(path), spec.weights)
+        spec.proof = prove(spec.model.graph, original, original.run, tried, modes=(False,))
+        spec.notes += _told(spec.proof)
+    return spec
 
 
 def spec_of(program: ForeignProgram, weights: Mapping[str, torch.Tensor]) -> ImportedSpec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -37,6 +38,9 @@ class _Keys:
         self.made = {*program.inputs.values()}
         for step in program.steps:
             self.made.update(each for each in step.call.outputs if each is not None)
+        counts = Counter(step.scopes[-1].path if step.scopes else "" for step in program.steps)
+        self.busy = {"", *(call.path for step in program.steps for call in step.scopes[:-1])}
+        self.busy |= {path for path, count in counts.items() if count > 1}
         self.seen: dict[tuple[int, tuple[int, ...]], ForeignTensor] = {}
 
     def own(self, step: ForeignStep, state: Mapping[str, ForeignTensor]) -> dict[str, ForeignTensor]:
@@ -45,15 +49,37 @@ class _Keys:
             tensor.learned = tensor.dtype.startswith("float") and not name.startswith("running_")
             if tensor.constant is None:
                 tensor.constant = np.zeros(tensor.shape, tensor.dtype)
-        said = [(name, tensor.key) for name, tensor in state.items() if tensor.key]
-        homes = [home_of(key, name) for name, key in said if key == name or key.endswith(f".{name}")]
-        homes += [key.rpartition(".")[0] for _, key in said if "." in key]
-        home = homes[0] if homes else self.free(step.scopes[-1].path if step.scopes else step.op, state)
-        made = {}
+        home = self.home(step, state)
+        made: dict[str, ForeignTensor] = {}
         for name, tensor in state.items():
-            fits = tensor.key == name or tensor.key.endswith(f".{name}")
-            made[name] = self.kept(tensor.key if fits else _joined(home, name), tensor)
+            if tensor.key and _joined(home, name) != tensor.key and (made or not _fits(tensor.key, name)):
+                copied = np.array(tensor.constant)  # another tensor, though its values are the same
+                tensor = ForeignTensor(tensor.shape, tensor.dtype, "", tensor.learned, copied)
+            made[name] = self.kept(tensor.key or _joined(home, name), tensor)
         return made
+
+    def home(self, step: ForeignStep, state: Mapping[str, ForeignTensor]) -> str:
+        """Return the path of the module that holds a step's tensors: by the first one's key, or one in its scope.
+
+        Exporters write equal tensors once, so that a bias may go by the key of another's.
+        """
+        inside = step.scopes[-1].path if step.scopes else ""
+        first = next(iter(state), "")
+        for name, tensor in state.items():
+            key = tensor.key
+            if not key or not (name == first or not inside or key.startswith(f"{inside}.")):
+                continue
+            if _fits(key, name):
+                return home_of(key, name)
+            stem = key.removesuffix(f"_{name}")
+            if stem != key or (stem := key.rpartition(".")[0]) not in self.busy:
+                return stem
+        return self.free(self.place_of(step), state)
+
+    def place_of(self, step: ForeignStep) -> str:
+        """Return the path of a step's module, or one in it if the module does more than this step."""
+        path = step.scopes[-1].path if step.scopes else ""
+        return _joined(path, step.op) if path in self.busy else path
 
     def free(self, path: str, state: Mapping[str, ForeignTensor]) -> str:
         """Return a path for a module at which nothing stands under the names of its tensors."""
@@ -69,7 +95,7 @@ class _Keys:
             return tensor
         if not tensor.key and tensor.constant.size <= LONGEST_CONSTANT:
             return tensor
-        wish = tensor.key or _joined(step.scopes[-1].path if step.scopes else "", step.op)
+        wish = tensor.key or _joined(step.scopes[-1].path if step.scopes else "", f"{step.op}_constant")
         return self.kept(wish, tensor)
 
     def kept(self, wish: str, tensor: ForeignTensor) -> ForeignTensor:
@@ -90,6 +116,11 @@ class _Keys:
 
 def _equal(left: ForeignTensor, right: ForeignTensor) -> bool:
     return left.shape == right.shape and left.dtype == right.dtype and np.array_equal(left.constant, right.constant)
+
+
+def _fits(key: str, name: str) -> bool:
+    """Return whether a key is that of a tensor of this name in a module."""
+    return key == name or key.endswith(f".{name}") or not name
 
 
 def home_of(key: str, name: str) -> str:
