@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netspec.diagnostics import UsageError
-from netspec.importer.fold.phrasing import phrase
+from netspec.importer.fold import fold
 from netspec.importer.imported import ImportedSpec
 from netspec.importer.lower import lower
 from netspec.importer.nest import nest
@@ -124,7 +124,7 @@ def spec_of(program: ForeignProgram, weights: Mapping[str, torch.Tensor]) -> Imp
     program = lower(program)
     if program.problems:
         raise UsageError(_cannot_be_said(program))
-    tree = phrase(nest(program))
+    tree = fold(nest(program))
     graph = ImportedSpec(program.name, write(tree), weights).model.graph
     tree.expect = {"params": graph.body.parameter_count}
     return ImportedSpec(program.name, write(tree), weights)
