@@ -12,7 +12,7 @@ from netspec.importer.fold import fold
 from netspec.importer.imported import ImportedSpec
 from netspec.importer.lower import lower
 from netspec.importer.nest import nest
-from netspec.importer.program import ForeignProgram
+from netspec.importer.program import ForeignProgram, LoweringProblem
 from netspec.importer.write import write
 
 if TYPE_CHECKING:
@@ -52,13 +52,13 @@ def from_torch(
     program.kind = f"{type(module).__module__}.{type(module).__qualname__}"
     traced = dict(program.sizes)
     program.sizes = {key: (sizes or {}).get(key, 1 if key == "N" else size) for key, size in traced.items()}
-    spec = spec_of(program, {key: value.detach() for key, value in module.state_dict().items()})
+    spec = spec_of(lower(program), {key: value.detach() for key, value in module.state_dict().items()})
     spec.notes += _fixed(program, shapes)
     if verify:
         from netspec.importer.prove import prove
 
         fixed = {key: value for key, value in inputs.items() if key not in program.inputs}
-        spec.proof = prove(spec.model.graph, module, lambda given: module(**given, **fixed), traced)
+        spec.proof = prove(spec.model.graph, spec.weights, lambda given: module(**given, **fixed), traced, module)
         spec.notes += _told(spec.proof)
     return spec
 
@@ -76,12 +76,12 @@ def from_exported(
     program = read_exported(exported, snake_case(name), shapes)
     traced = dict(program.sizes)
     program.sizes = {key: 1 if key == "N" else size for key, size in traced.items()}
-    spec = spec_of(program, {key: value.detach() for key, value in exported.state_dict.items()})
+    spec = spec_of(lower(program), {key: value.detach() for key, value in exported.state_dict.items()})
     if verify:
         from netspec.importer.prove import prove
 
         module = exported.module()
-        spec.proof = prove(spec.model.graph, module, partial(_call_exported, exported, module), traced, modes=(False,))
+        spec.proof = prove(spec.model.graph, spec.weights, partial(_call_exported, exported, module), traced)
         spec.notes += _told(spec.proof)
     return spec
 
@@ -93,13 +93,12 @@ def _call_exported(exported: torch.export.ExportedProgram, module: nn.Module, in
     return module(*(value for _, value in values[:count]), **dict(values[count:]))
 
 
-def from_onnx(path: str, *, name: str | None = None, verify: bool = True) -> ImportedSpec:
-    """Import an ONNX file, of which nothing is run but its nodes on onnxruntime, to compare.
+def from_onnx(path: str | Path, *, name: str | None = None, verify: bool = True) -> ImportedSpec:
+    """Import an ONNX file. It is data: nothing in it is run, but for its nodes on onnxruntime to compare.
 
-    Its weights get the keys that the spec gives them. Raises ``UsageError`` where it is damaged, and with all that the
-    language has no words for.
+    Weights have the keys that their names in the file tell, or else the paths of the nodes that read them, in torch's
+    layout. Raises ``UsageError`` where the file is damaged, and with all that the language has no words for.
     """
-    import numpy as np
     import torch
 
     from netspec.importer.capture.onnx import read_onnx
@@ -108,20 +107,22 @@ def from_onnx(path: str, *, name: str | None = None, verify: bool = True) -> Imp
     program.name = snake_case(name or program.name)
     tried = dict(program.sizes)
     program.sizes = {key: 1 if key == "N" else size for key, size in tried.items()}
-    spec = spec_of(program, {key: torch.from_numpy(np.array(each.constant)) for key, each in program.state.items()})
+    weights = {key: torch.from_numpy(each.constant.copy()) for key, each in program.state.items()}
+    spec = spec_of(lower(program), weights | {key: weights[first] for key, first in program.tied.items()})
     if verify:
-        from netspec.importer.onnx_original import OnnxOriginal
+        from netspec.importer.on_onnxruntime import session_of
         from netspec.importer.prove import prove
 
-        original = OnnxOriginal(Path(path), spec.weights)
-        spec.proof = prove(spec.model.graph, original, original.run, tried, modes=(False,))
+        spec.proof = prove(spec.model.graph, spec.weights, session_of(Path(path)), tried)
         spec.notes += _told(spec.proof)
     return spec
 
 
 def spec_of(program: ForeignProgram, weights: Mapping[str, torch.Tensor]) -> ImportedSpec:
-    """Return the spec of a captured program. Raises ``UsageError`` with every step that no words say."""
-    program = lower(program)
+    """Return the spec of a program of ops. Raises ``UsageError`` with every step that no words say."""
+    told = {id(problem.step) for problem in program.problems}
+    unread = [step for step in program.steps if step.reading is None and id(step) not in told]
+    program.problems += [LoweringProblem(step, f"no op does what `{step.call.name}` does here") for step in unread]
     if program.problems:
         raise UsageError(_cannot_be_said(program))
     tree = fold(nest(program))

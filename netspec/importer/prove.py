@@ -63,30 +63,31 @@ class Proof:
 
 def prove(
     graph: Graph,
-    original: nn.Module,
+    weights: Mapping[str, torch.Tensor],
     call: Callable[[dict[str, torch.Tensor]], Any],
     sizes: Mapping[str, int],
-    modes: Sequence[bool] = (False, True),
+    trained: nn.Module | None = None,
 ) -> Proof:
     """Return the proof that the spec's module does what the original does, with its weights.
 
-    ``call`` runs the original on inputs by their names. Both run at ``sizes``, and at
-    two other sizes of the symbolic dimensions where the original takes them. ``modes`` are those of training; that is
-    tried only if the original draws no random numbers in it.
+    ``call`` runs the original on inputs by their names. Both run at ``sizes``, and at two other sizes of the symbolic
+    dimensions where the original takes them; in training mode too if it is the module ``trained``, and that draws no
+    random numbers then.
     """
-    module = build_module(graph)
-    theirs = original.state_dict()
+    module = build_module(graph).eval()
     ours = module.state_dict()
     proof = Proof(
-        left_out=[key for key in theirs if key not in ours],
-        missing=[key for key in ours if key not in theirs],
+        left_out=[key for key in weights if key not in ours],
+        missing=[key for key in ours if key not in weights and not key.endswith("num_batches_tracked")],
     )
     if proof.missing:
         return proof
-    module.load_state_dict({key: value for key, value in theirs.items() if key in ours}, strict=True)
+    module.load_state_dict(ours | {key: value for key, value in weights.items() if key in ours}, strict=True)
+    parts = [module] if trained is None else [module, trained]
     for at, tried in enumerate(other_sizes(graph, sizes)):
-        for training in modes if at == 0 and draws_nothing(original) else (False,):
-            _try(proof, graph, (module, original), call, tried, training)
+        for training in (False, True) if at == 0 and trained is not None and draws_nothing(trained) else (False,):
+            with _mode(parts, training), torch.no_grad():
+                _try(proof, graph, module, call, tried, training)
     return proof
 
 
@@ -110,22 +111,20 @@ def draws_nothing(module: nn.Module) -> bool:
 def _try(
     proof: Proof,
     graph: Graph,
-    modules: tuple[nn.Module, nn.Module],
+    module: nn.Module,
     call: Callable[[dict[str, torch.Tensor]], Any],
     sizes: Mapping[str, int],
     training: bool,
 ) -> None:
     """Run both, and add the trial to the proof, or the reason why the original refused the sizes."""
     inputs = example_inputs(graph, sizes, seed=1)
-    with _mode(modules, training), torch.no_grad():
-        try:
-            expected = _flat(call(inputs))
-        except Exception as reason:  # whatever the original's own code raises at a size that it does not take
-            first = str(reason).strip().splitlines()[0] if str(reason).strip() else type(reason).__name__
-            proof.refused.append(f"{', '.join(f'{name}={size}' for name, size in sizes.items())}: {first}")
-            return
-        actual = _flat(modules[0](*inputs.values()))
-    proof.trials.append(Trial(sizes, training, _difference(expected, actual)))
+    try:
+        expected = _flat(call(inputs))
+    except Exception as reason:  # whatever the original's own code raises at a size that it does not take
+        first = str(reason).strip().splitlines()[0] if str(reason).strip() else type(reason).__name__
+        proof.refused.append(f"{', '.join(f'{name}={size}' for name, size in sizes.items())}: {first}")
+        return
+    proof.trials.append(Trial(sizes, training, _difference(expected, _flat(module(*inputs.values())))))
 
 
 @contextmanager

@@ -150,3 +150,14 @@ def test_what_runs_without_gradients_or_autocast_is_read_as_if_it_did_not():
     spec = netspec.from_torch(Guarded(), {"x": torch.randn(2, 3)})
     assert spec.proof.holds
     assert "sin" in spec.text
+
+
+@pytest.mark.parametrize("name", ["lenet", "resnet18"])
+def test_an_onnx_file_of_netspec_comes_back_and_agrees_on_onnxruntime(name, tmp_path):
+    model = netspec.load(name)
+    module = model.module()
+    spec = netspec.from_onnx(model.export(tmp_path / "net.onnx", module))
+    assert spec.proof.holds
+    assert {key: value.shape for key, value in spec.module().state_dict().items() if "batches" not in key} == {
+        key: value.shape for key, value in module.state_dict().items() if "batches" not in key
+    }
