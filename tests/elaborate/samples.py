@@ -226,6 +226,8 @@ SAMPLES = [
     sample("parameter", shape=[4]),
     sample("buffer", shape=[4], dtype="int64"),
     sample("buffer", value=[1, 0, 1], persistent=False),
+    sample("buffer", value=[1, 0, 1], shape=[2, 3], persistent=False),
+    sample("parameter", value=[0.5, 2.0], shape=[3, 2]),
     *(sample("constant", value=[1, 0, 1], dtype=to) for to in ("float32", "float16", "int32", "bool")),
     sample("arange", "N 4", end=4),
     *(sample(name, "N 4", size=[2, 4]) for name in ("zeros", "ones")),

@@ -1,10 +1,9 @@
 """Tensors that no input brings: learned ones, constants, counts; and growing one to the size of another."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
-from netspec.dims import Shape, Size, ceil_div, pretty, pretty_shape, times_shape
+from netspec.dims import Shape, Size, ceil_div, pretty, pretty_shape, product, times_shape
 from netspec.ops.core.agreement import differ
 from netspec.ops.core.arguments import INTEGER, Dtype, Extent, Listed, Nested, Sizes, is_integer, lengths
 from netspec.ops.core.foreign import ForeignCall, ForeignTensor, OpReading
@@ -33,47 +32,6 @@ def is_size(value: Any) -> bool:
     return is_integer(value) and value > 0
 
 
-class Parameter(Op):
-    """A learned tensor by itself (``torch.nn.Parameter``), 0 at first, or of a given value: no input -> shape."""
-
-    name = "parameter"
-    family = "linear"
-    torch = "nn.Parameter"
-    main = "shape"
-    ports = ()
-    saved_for_backward = "nothing"
-
-    shape: Annotated[Any, Listed("a list of sizes", is_size, INTEGER, least=0)] = None
-    value: Annotated[Any, Nested()] = None
-
-    def size(self) -> Shape:
-        """Return the sizes of the tensor."""
-        return self.shape if self.value is None else lengths(self.value)
-
-    def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        if (self.shape is None) == (self.value is None):
-            help = "write `shape: [3]` for zeros, or `value: [0, 1, 2]`"
-            raise ShapeError("parameter takes either a shape or a value", argument="value", help=help)
-        return (Tensor(self.size()),)
-
-    def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:
-        return {"": self.size()}
-
-    def module(self, *inputs: Tensor) -> Constructor:
-        if self.value is None:
-            return Constructor("torch.zeros", {"shape": self.shape}, {}, wrap=PARAMETER)
-        return Constructor("torch.tensor", {"value": as_floats(self.value)}, {}, wrap=PARAMETER)
-
-    def statements(self, forward: ForwardCall) -> list[str]:
-        return [f"{forward.targets[0]} = {forward.module}"]
-
-    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
-        return builder.parameter("")
-
-    def detail(self) -> str:
-        return times_shape(self.size())
-
-
 class TorchDtype(str):
     """The name of a dtype that source writes as ``torch.int64``."""
 
@@ -81,58 +39,120 @@ class TorchDtype(str):
         return f"torch.{self}"
 
 
-class Buffer(Op):
+class Written(str):
+    """An expression that source writes as it is."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+class Held(Op):
+    """Base of the tensors that the network holds: zeros of a ``shape``, a ``value``, or a value repeated to a shape."""
+
+    torch: ClassVar[str | None]
+    ports = ()
+    saved_for_backward = "nothing"
+
+    shape: Annotated[Any, Listed("a list of sizes", is_size, INTEGER, least=0)] = None
+    value: Annotated[Any, Nested()] = None
+
+    def size(self) -> Shape:
+        """Return the sizes of the tensor. Raises ``ShapeError`` where there are none, or the value does not fit."""
+        if self.shape is None and self.value is None:
+            help = "write `value: [0, 1, 2]`, or `shape: [3]` for zeros"
+            raise ShapeError(f"{self.name} takes a shape or a value", argument="value", help=help)
+        if self.shape is None:
+            return lengths(self.value)
+        have = lengths(self.value)
+        ends = self.shape[len(self.shape) - len(have) :]
+        if len(have) > len(self.shape) or any(count not in (1, size) for count, size in zip(have, ends)):
+            text = f"a value of {pretty_shape(have)} cannot be repeated to {pretty_shape(self.shape)}"
+            raise ShapeError(f"{self.name}: {text}", argument="value")
+        return tuple(self.shape)
+
+    def made(self, value: Any, dtype: Mapping[str, Any], wrap: str) -> Constructor:
+        """Return the call that makes the tensor, of this value."""
+        if value is None:
+            return Constructor("torch.zeros", {"shape": self.shape}, dtype, wrap)
+        if self.shape is None or lengths(value) == self.shape:
+            return Constructor("torch.tensor", {"value": value}, dtype, wrap)
+        if not isinstance(value, tuple):
+            return Constructor("torch.full", {"shape": self.shape, "value": value}, dtype, wrap)
+        have = lengths(value)
+        have = (1,) * (len(self.shape) - len(have)) + have
+        counts = tuple(size if count == 1 else 1 for count, size in zip(have, self.shape))
+        named = "".join(f", {name}={each!r}" for name, each in dtype.items())
+        return Constructor("torch.tile", {"value": Written(f"torch.tensor({value}{named})"), "shape": counts}, {}, wrap)
+
+    def statements(self, forward: ForwardCall) -> list[str]:
+        return [f"{forward.targets[0]} = {forward.module}"]
+
+    def detail(self) -> str:
+        return times_shape(self.size())
+
+
+class Parameter(Held):
+    """A learned tensor by itself (``torch.nn.Parameter``), 0 at first, or of a given value: no input -> shape.
+
+    With a value and a ``shape``, the value is repeated to it, as torch broadcasts.
+    """
+
+    name = "parameter"
+    family = "linear"
+    torch = "nn.Parameter"
+    main = "shape"
+
+    def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        return (Tensor(self.size()),)
+
+    def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:
+        return {"": self.size()}
+
+    def module(self, *inputs: Tensor) -> Constructor:
+        return self.made(None if self.value is None else as_floats(self.value), {}, PARAMETER)
+
+    def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
+        return builder.parameter("")
+
+
+class Buffer(Held):
     """A tensor kept with the weights but not learned (``torch.nn.Buffer``): no input -> shape.
 
-    It holds ``value``, or zeros of a ``shape``. Its key in the ``state_dict`` is the step's name.
+    It holds ``value``, or zeros of a ``shape``, or with both the value repeated to the shape, as torch broadcasts. Its
+    key in the ``state_dict`` is the step's name.
     """
 
     name = "buffer"
     family = "shape"
     torch = "nn.Buffer"
     main = "value"
-    ports = ()
     any_dtype = True
-    saved_for_backward = "nothing"
 
-    value: Annotated[Any, Nested()] = None
-    shape: Annotated[Any, Listed("a list of sizes", is_size, INTEGER, least=0)] = None
     dtype: Dtype = "float32"
     persistent: bool = True
 
     def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        if (self.value is None) == (self.shape is None):
-            help = "write `value: [0, 1, 2]`, or `shape: [3]` for zeros"
-            raise ShapeError("buffer takes either a shape or a value", argument="value", help=help)
-        if self.shape is not None and math.prod(self.shape) > MOST_NUMBERS:
+        size = self.size()
+        count = product(size)
+        if isinstance(count, int) and count > MOST_NUMBERS:
             raise ShapeError(f"a buffer holds at most {MOST_NUMBERS:,} numbers", argument="shape")
-        if self.shape is not None:
-            return (Tensor(self.shape, self.dtype),)
-        guard_value("buffer", self.value, self.dtype)
-        return (Tensor(lengths(self.value), self.dtype),)
+        if self.value is not None:
+            guard_value("buffer", self.value, self.dtype)
+        return (Tensor(size, self.dtype),)
 
     def buffers(self, *inputs: Tensor) -> Mapping[str, Shape]:
-        return {"": self.infer()[0].shape} if self.persistent else {}
+        return {"": self.size()} if self.persistent else {}
 
     def module(self, *inputs: Tensor) -> Constructor:
-        wrap = BUFFER if self.persistent else FLEETING
-        dtype = {"dtype": TorchDtype(self.dtype)}
-        if self.shape is None:
-            return Constructor("torch.tensor", {"value": self.value}, dtype, wrap)
-        return Constructor("torch.zeros", {"shape": self.shape}, {} if self.dtype == "float32" else dtype, wrap)
-
-    def statements(self, forward: ForwardCall) -> list[str]:
-        return [f"{forward.targets[0]} = {forward.module}"]
+        zeros = self.value is None and self.dtype == "float32"
+        dtype = {} if zeros else {"dtype": TorchDtype(self.dtype)}
+        return self.made(self.value, dtype, BUFFER if self.persistent else FLEETING)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         if self.persistent:
             return builder.parameter("")
-        if self.shape is None:
-            return builder.constant(self.value, self.dtype)
-        return builder.op("Expand", builder.constant(0, self.dtype), builder.constant(list(self.shape)))
-
-    def detail(self) -> str:
-        return times_shape(self.infer()[0].shape)
+        made = builder.constant(0 if self.value is None else self.value, self.dtype)
+        return made if self.shape is None else builder.op("Expand", made, builder.constant(list(self.shape)))
 
 
 class Constant(Op):

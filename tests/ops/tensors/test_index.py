@@ -125,6 +125,10 @@ def test_constructors() -> None:
     assert constructor_text(made) == "nn.Parameter(torch.tensor(((1.0, 2.0),)))"
     made = several("buffer", shape=[1, 4], persistent=False).op().module()
     assert constructor_text(made) == "nn.Buffer(torch.zeros((1, 4)), persistent=False)"
+    made = several("buffer", value=1.0, shape=[3]).op().module()
+    assert constructor_text(made) == "nn.Buffer(torch.full((3,), 1.0, dtype=torch.float32))"
+    made = several("parameter", value=[1, 2], shape=[3, 2]).op().module()
+    assert constructor_text(made) == "nn.Parameter(torch.tile(torch.tensor((1.0, 2.0)), (3, 1)))"
     made = several("buffer", value=[1, 2], dtype="int64").op().module()
     assert constructor_text(made) == "nn.Buffer(torch.tensor((1, 2), dtype=torch.int64))"
 
@@ -147,8 +151,9 @@ def test_constructors() -> None:
             several("split", "N T", split_size_or_sections=3, dim=1),
             "a dimension that is split into parts of equal size must be a known number, but is T",
         ),
-        (several("buffer"), "buffer takes either a shape or a value"),
-        (several("buffer", value=1, shape=[2]), "buffer takes either a shape or a value"),
+        (several("buffer"), "buffer takes a shape or a value"),
+        (several("buffer", value=[1, 2], shape=[2, 3]), "buffer: a value of [2] cannot be repeated to [2, 3]"),
+        (several("parameter", value=[[1, 2]], shape=[2]), "parameter: a value of [1, 2] cannot be repeated to [2]"),
         (several("buffer", shape=[2**20, 2**20]), "a buffer holds at most 268,435,456 numbers"),
         (several("buffer", value=[0.5], dtype="int64"), "buffer: 0.5 cannot be int64"),
         (several("constant", None, value=[2**31], dtype="int32"), "constant: 2147483648 cannot be int32"),
