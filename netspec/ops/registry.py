@@ -68,6 +68,7 @@ FAMILIES = (
     "tensors.bag",
     "signal.fourier",
     "signal.short_time",
+    "signal.planes",
     "vision.boxes",
     "vision.regions",
     "vision.deformable",

@@ -77,6 +77,10 @@ LAYERS = [
     sample("irfft", "N 5 2"),
     sample("fft", "N T 2"),
     sample("ifft", "N T 2"),
+    sample("rfft2", "N 3 T 4", dim=[1, 3]),
+    sample("irfft2", "N 3 5 2"),
+    sample("fft2", "N T 4 2"),
+    sample("ifft2", "N 4 3 2", dim=[2, 1]),
     sample("stft", "N 40", n_fft=8, window="hann"),
     sample("istft", "N 5 T 2", n_fft=8, window="hann"),
 ]

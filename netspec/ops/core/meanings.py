@@ -187,6 +187,10 @@ SPECIAL = {
         for name in ("fft", "ifft", "irfft")
     },
     ("rfft", "dim"): "the dimension of the signal",
+    **{
+        (name, "dim"): "the two dimensions of the planes; that of the pairs is not counted"
+        for name in ("fft2", "ifft2", "rfft2", "irfft2")
+    },
     ("irfft", "n"): "how many real numbers are made; default: 2·(F − 1) of F pairs",
     ("alibi", "num_heads"): "how many heads there are, each with a slope",
     ("relative_position_buckets", "bidirectional"): "whether keys ahead of the query have buckets of their own",
