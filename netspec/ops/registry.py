@@ -50,6 +50,7 @@ FAMILIES = (
     "tensors.order",
     "tensors.scatter",
     "tensors.repeat",
+    "tensors.held",
     "tensors.create",
     "tensors.fill",
     "tensors.noise",

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from netspec.elaborate.passes.sizes import small_sizes
 from netspec.graph import Graph, Level, Node, Step, Value, axis_of_time, state_key
 from netspec.ops import Constructor, ForwardCall
-from netspec.ops.tensors.create import FLEETING
+from netspec.ops.tensors.held import FLEETING
 from netspec.runtime.fixed_noise import fixed_noise, is_random
 from netspec.runtime.initialize import Suppressed
 from netspec.runtime.own_modules import op_scope

@@ -19,7 +19,7 @@ from netspec.emit.source.methods import Method, methods
 from netspec.emit.source.names import is_attribute
 from netspec.graph import Graph, InitRule, Level, Node, visits, walk, walk_parameters
 from netspec.ops import OPS
-from netspec.ops.tensors.create import BUFFER, FLEETING, PARAMETER
+from netspec.ops.tensors.held import BUFFER, FLEETING, PARAMETER
 from netspec.text.quoting import docstring, literal
 
 WIDTH = 120
