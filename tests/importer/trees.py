@@ -64,6 +64,10 @@ def holds(level: Level) -> bool:
     return any(step.state if isinstance(step, Node) else holds(step.body) for step in level.steps)
 
 
+PARTS: dict[Any, list[int]] = {}
+"""What was joined in a value, by its hash and the op: a join of joins is one join."""
+
+
 def meaning(graph: Graph) -> Any:
     """Return what two graphs have in common that compute the same from the same keys, whatever their steps are called.
 
@@ -90,6 +94,10 @@ def _walk(level: Level, prefix: str, known: dict[Value, int], shared: dict[str, 
             continue
         if step.op.name in ("add", "multiply"):
             reads = sorted(reads)
+        if step.op.name == "concat":
+            reads = [part for read in reads for part in PARTS.get((read, step.op), [read])]
         keys = shared[path] if step.state else ""
         whole = hash((step.op, tuple(reads), step.ports, keys, step.ties, tuple(step.state)))
         known.update((value, hash((whole, port, value.tensor))) for port, value in enumerate(step.outputs))
+        if step.op.name == "concat":
+            PARTS[known[step.outputs[0]], step.op] = reads

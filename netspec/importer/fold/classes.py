@@ -8,8 +8,9 @@ from dataclasses import field
 from typing import Any
 
 from netspec.dataclass import dataclass
-from netspec.importer.fold.columns import ParameterColumn, SlotColumn, reduced
-from netspec.importer.fold.formulas import names_of
+from netspec.importer.fold.numbers.columns import ParameterColumn, SlotColumn, reduced
+from netspec.importer.fold.numbers.formulas import names_of, substituted
+from netspec.importer.fold.numbers.meanings import makes_width, parameter_name
 from netspec.importer.fold.runs import merged_slots
 from netspec.importer.fold.skeleton import NumberSlot, Skeleton, skeleton_of
 from netspec.importer.write.phrases import BlockPhrase, Formula, GroupPhrase, LoopPhrase
@@ -51,6 +52,11 @@ class LevelClass:
     def is_container(self) -> bool:
         """Return whether the class says nothing of what is in it."""
         return self.kind in CONTAINERS
+
+    @property
+    def reads_as_block(self) -> bool:
+        """Return whether such levels are likely to be calls of a block."""
+        return not self.is_container and len(self.members) > 1
 
     def reads_aside(self, name: str) -> bool:
         """Return whether a parameter is read by a step that reads something else than the level does."""
@@ -110,6 +116,7 @@ def _class(members: list[tuple[GroupPhrase, Skeleton]], rank: int) -> LevelClass
         reduction.parameters,
         rank,
     )
+    name_widths(made)
     made.columns = {loop: loop.columns for slot in made.slots for loop in slot.loops}
     made.members = [group for group, _ in members]
     for at, (group, skeleton) in enumerate(members):
@@ -131,3 +138,27 @@ def block_name(kind: str) -> str:
     """Return a class's name as a block's: ``BasicBlock`` is ``basic_block``."""
     text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", kind).lower()
     return re.sub(r"\W+", "_", text).strip("_") or "block"
+
+
+def name_widths(level: LevelClass) -> None:
+    """Call what comes out ``width``, or as its argument is called, where a class has several, and others ``hidden``."""
+    widths = [each for each in level.parameters if makes_width(each.word)]
+    if len(widths) < 2:
+        return
+    feeding = [formula for slot, formula in zip(level.slots, level.formulas) if makes_width(slot.word)]
+    last = next((formula for formula in reversed(feeding) if isinstance(formula, Formula)), None)
+    taken = {each.name for each in level.parameters if each not in widths}
+    renamed: dict[str, Formula] = {}
+    for each in sorted(widths, key=lambda each: last is None or each.name not in names_of(last)):
+        base = parameter_name(each.word) if last is not None and each.name in names_of(last) else "hidden"
+        name, number = base, 1
+        while name in taken:
+            number += 1
+            name = f"{base}{number}"
+        taken.add(name)
+        renamed[each.name] = Formula(name)
+    for each in widths:
+        each.name = renamed[each.name]
+    level.formulas = [substituted(formula, renamed) for formula in level.formulas]
+    for loop in {loop for slot in level.slots for loop in slot.loops}:
+        loop.columns = {name: substituted(column, renamed) for name, column in loop.columns.items()}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from netspec.importer.fold.classes import CONTAINERS, LevelClass, classify
-from netspec.importer.fold.columns import SlotColumn, reduced
 from netspec.importer.fold.letters import choose_letters
+from netspec.importer.fold.numbers.columns import SlotColumn, reduced
 from netspec.importer.fold.phrasing import phrase
 from netspec.importer.fold.positions import drop_positions
 from netspec.importer.fold.render import Renderer, groups_in

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from netspec.importer.fold.idioms import shortened
 from netspec.importer.tree import ModuleLevel, NetworkTree, OpNode, Ref, TreeNode
 from netspec.importer.write.phrases import CallPhrase, GroupPhrase, Phrase, SharePhrase, SpecPhrase, Wire
 from netspec.ops import OPS
@@ -30,22 +31,23 @@ def phrase_level(level: ModuleLevel, takes: list[Wire]) -> tuple[list[Phrase], l
     for node in level.body:
         reads = [None if ref is None else wire(ref) for ref in node.inputs]
         each = phrase_node(node, reads)
-        if each is None:  # a level that passes on what it reads
+        if each is None:  # what passes on what it reads
             made.append([read for read in reads if read is not None])
             continue
         body.append(each)
         made.append(each.makes)
         if isinstance(node, ModuleLevel):
             made[-1] = given_by(node, each, reads)
-    return body, [wire(ref) for ref in level.results]
+    return shortened(body), [wire(ref) for ref in level.results]
 
 
 def phrase_node(node: TreeNode, reads: list[Wire | None]) -> Phrase | None:
-    """Return a node as a phrase; ``None`` for a level without steps."""
+    """Return a node as a phrase; ``None`` for a level without steps, or one value that is joined with nothing."""
     if node.shared:
         return _with_outputs(SharePhrase(node.name, False, reads, original=node.shared), node.outputs)
     if isinstance(node, OpNode):
-        return phrase_op(node, reads)
+        joins = node.op in ("concat", "add", "multiply", "mean") and len(reads) == 1
+        return None if joins else phrase_op(node, reads)
     assert isinstance(node, ModuleLevel)
     if not node.body:
         return None

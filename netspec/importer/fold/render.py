@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from netspec.importer.fold.classes import CONTAINERS, LevelClass, block_name
-from netspec.importer.fold.formulas import substituted
+from netspec.importer.fold.numbers.formulas import names_of, substituted
 from netspec.importer.write.phrases import (
     BlockPhrase,
     CallPhrase,
@@ -43,12 +43,11 @@ class Renderer:
             else:
                 self._count(each.whole.body, each.sites, bool(each.looped))
         made = self._body(body, {})
-        for each in self.classes:
+        for each in sorted(self.classes, key=lambda each: each.rank):
             if each.block is not None:
                 self._fill(each.whole, each, {})
                 each.block.body = self._body(each.whole.body, {})
                 self.blocks.append(each.block)
-        self.blocks.reverse()
         return made
 
     def _count(self, body: Sequence[Phrase], times: int, looped: bool) -> None:
@@ -67,17 +66,22 @@ class Renderer:
             name = f"{base}{number}"
         self.names.add(name)
         inputs = ("input", *(f"input{at}" for at in range(2, len(each.whole.takes) + 1)))
-        params = {one.name: type_name(one.values) for one in each.parameters}
+        params = {one.name: type_name(one.values) if one.default is None else one.default for one in each.parameters}
         return BlockPhrase(name, params, inputs or ("input",), each.whole.takes, [], each.whole.results)
 
     def _fill(self, group: GroupPhrase, each: LevelClass, values: Mapping[str, Any]) -> None:
         """Put numbers into the slots of a level, whose parameters have these values."""
         known = dict(values)
+        used = {name for value in values.values() if isinstance(value, Formula) for name in names_of(value)}
         for slot, own in zip(each.slots, each.own_slots[group]):
             if own is not None:
                 for loop, mine in zip(slot.loops, own.loops):
                     known[loop.index] = Formula(mine.index)
-                    mine.columns = {name: substituted(column, known) for name, column in each.columns[loop].items()}
+                    named = {name: f"{name}_" if name in used else name for name in each.columns[loop]}
+                    mine.columns = {
+                        named[name]: substituted(column, known) for name, column in each.columns[loop].items()
+                    }
+                    known.update((name, Formula(new)) for name, new in named.items() if new != name)
         for own, formula in zip(each.own_slots[group], each.formulas):
             if own is not None:
                 own.write(substituted(formula, known))

@@ -162,11 +162,14 @@ def _token(phrase: Phrase) -> Any:
 
 def worth(units: Sequence[LoopUnit]) -> bool:
     """Return whether a loop reads better than its iterations below each other: they are many, or differ in little."""
-    size = sum(1 + (isinstance(phrase, GroupPhrase) and phrase.level.size) for phrase in units[0].phrases)
-    rows = zip(*([slot.value for slot in unit.skeleton.slots] for unit in units))
+    groups = [phrase for phrase in units[0].phrases if isinstance(phrase, GroupPhrase)]
+    inline = sum(phrase.level.size for phrase in groups if not phrase.level.reads_as_block)
+    rows = {*zip(*([slot.value for slot in unit.skeleton.slots] for unit in units))}
     changing = sum(any(value != row[0] for value in row) for row in rows)
-    weight = 0.5 if any(isinstance(phrase, GroupPhrase) for phrase in units[0].phrases) else 1
-    return (len(units) - 1) * size > 1 + weight * changing
+    if groups and not inline:
+        return (len(units) - 1) * len(units[0].phrases) >= changing
+    size = len(units[0].phrases) + inline
+    return bool((len(units) - 1) * size > 1 + changing * (0.5 if inline else 1))
 
 
 def _same_others(left: LoopUnit, right: LoopUnit) -> bool:

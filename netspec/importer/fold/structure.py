@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
+from itertools import count
 from typing import NamedTuple
 
 from netspec.importer.write.naming import final_wires
@@ -42,6 +43,7 @@ class StructureFinder:
 
     def __init__(self, body: Sequence[Phrase], results: Sequence[Wire]):
         self.body: list[Phrase | None] = [*body]
+        self.names = {str(phrase.name) for phrase in body}
         self.results = frozenset(results)
         self.places = {phrase: at for at, phrase in enumerate(body)}
         self.reads = {phrase: [wire for wire in phrase.reads if wire is not None] for phrase in body}
@@ -92,12 +94,12 @@ class StructureFinder:
 
         for wire, branch in owner.items():
             reach(wire, branch)
-        count = 0
+        steps = 0
         while waiting:
             _, phrase = heapq.heappop(waiting)
             branch = marks[phrase]
-            count += 1
-            if count > MOST_STEPS:
+            steps += 1
+            if steps > MOST_STEPS:
                 return None
             alone = branch >= 0 and all(
                 wire not in self.results
@@ -169,8 +171,10 @@ class StructureFinder:
             names.append(name)
         if not all(map(_ends_with, branches)) or len({*filter(None, names)}) < len([*filter(None, names)]):
             return None
-        free = iter(f"branch{at}" for at in range(1, len(names) + 10) if f"branch{at}" not in names)
+        self.names.update(filter(None, names))
+        free = (name for at in count(1) if (name := f"branch{at}") not in self.names)
         named = [BranchPhrase(name or next(free), branch.steps, branch.result) for name, branch in zip(names, branches)]
+        self.names.update(branch.name for branch in named)
         dim = _dim(merge) if merge.word in ("concat", "stack") else None
         return ParallelPhrase(reads=[common[0]], makes=merge.makes, branches=named, merge=merge.word, dim=dim)
 

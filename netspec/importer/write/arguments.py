@@ -13,11 +13,12 @@ from netspec.ops.core.arguments import text_rule
 
 
 def op_arguments(kind: type[Op], arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an op's arguments in the order of its class, without those that are its defaults."""
+    """Return an op's arguments in the order of its class, the main one first, without those that are its defaults."""
+    names = sorted(kind.model_fields, key=lambda name: name != kind.main)
     return {
         name: _spelled(arguments[name], text_rule(kind, name).any)
-        for name, field in kind.model_fields.items()
-        if name in arguments and not _same(arguments[name], field.default)
+        for name in names
+        if name in arguments and not _same(arguments[name], kind.model_fields[name].default)
     }
 
 

@@ -33,6 +33,16 @@ def family(word: str) -> str:
     return next((name for name, words in FAMILIES.items() if word in words), word)
 
 
+def makes_width(word: str) -> bool:
+    """Return whether an argument says how wide the output is."""
+    return family(word) == "width" and word != "groups"
+
+
+def is_likely(word: str, value: object, default: object) -> bool:
+    """Return whether a number is what a reader takes an argument for that is not given."""
+    return value == default or (word == "kernel_size" and value == 3)
+
+
 def parameter_name(word: str) -> str:
     """Return what to call a number that an argument takes."""
     name = NAMES.get(word, word)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from netspec.importer.fold.formulas import spelled
-from netspec.importer.fold.meanings import parameter_name
+from netspec.importer.fold.numbers.formulas import spelled
+from netspec.importer.fold.numbers.meanings import parameter_name
 from netspec.importer.fold.skeleton import ABSENT, LoopRow, NumberSlot
 from netspec.importer.write.phrases import Formula, LoopPhrase
 
@@ -18,14 +19,18 @@ SHORT = 8
 
 
 class Columnar(Protocol):
-    """A place for parameters; ``listed`` are the loops over lists, which hold what would be an expression else."""
+    """A place for parameters; ``listed`` are the loops over lists, which hold what would be an expression else.
+
+    ``changing`` counts the expressions in the index of a loop.
+    """
 
     listed: set[LoopPhrase]
+    changing: Counter[LoopPhrase]
 
     def parameter(self, values: list[Any], slot: NumberSlot) -> Any:
         """Return a formula for a column."""
 
-    def fresh(self, base: str) -> str:
+    def fresh(self, base: str, loops: Sequence[LoopPhrase] = ()) -> str:
         """Return a free name."""
 
 
@@ -45,12 +50,13 @@ def _expressed(values: list[Any], slot: NumberSlot, loops: Sequence[LoopPhrase],
         parts = form(rows)
         if parts is None:
             continue
+        columns.changing[loop] += form is not _constant and depth == 0 and len(rows) == 1 and loop.turns <= SHORT
         inner = [
             _expressed(_replaced(values, depth, [part[at] for part in parts]), slot, loops[:-1], columns)
             for at in range(len(parts[0]))
         ]
         return combine(loop.index, inner)
-    name = columns.fresh(parameter_name(slot.word))
+    name = columns.fresh(parameter_name(slot.word), loops)
     lists = [tuple(row) if ABSENT not in row else _filled(row) for row in rows]
     loop.columns[name] = _expressed(_replaced(values, depth, lists), slot, loops[:-1], columns)
     return Formula(name)

@@ -5,14 +5,15 @@ A column has a value for each instance, a ``LoopRow`` of them inside a loop, ``A
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import field
 from typing import Any
 
 from netspec.dataclass import dataclass
-from netspec.importer.fold.formulas import divided, times
-from netspec.importer.fold.meanings import family, parameter_name
-from netspec.importer.fold.rows import expressed
+from netspec.importer.fold.numbers.formulas import divided, times
+from netspec.importer.fold.numbers.meanings import family, is_likely, parameter_name
+from netspec.importer.fold.numbers.rows import expressed
 from netspec.importer.fold.skeleton import ABSENT, LoopRow, NumberSlot
 from netspec.importer.write.phrases import Formula, GroupPhrase, LoopPhrase
 
@@ -42,8 +43,9 @@ def reduced(columns: Sequence[SlotColumn], taken: set[str]) -> ReducedColumns:
     for column in columns:
         column.flat = [leaf for value in column.values for leaf in leaves(value)]
     loops = {loop for column in columns for loop in column.slot.loops}
-    made = ColumnReducer(columns, taken, set()).reduce()
-    listed = {loop for loop in loops if loop.columns}
+    reducer = ColumnReducer(columns, taken, set())
+    made = reducer.reduce()
+    listed = {loop for loop in loops if loop.columns or reducer.changing[loop] > 1}
     if not listed:
         return made
     for loop in loops:
@@ -82,6 +84,12 @@ class ColumnReducer:
         self.columns, self.listed = columns, listed
         self.taken = {*taken}
         self.made = ReducedColumns()
+        self.listing: set[str] = set()
+        self.inside: dict[LoopPhrase, set[LoopPhrase]] = {}
+        for column in columns:
+            for at, loop in enumerate(column.slot.loops):
+                self.inside.setdefault(loop, set()).update(column.slot.loops[at:])
+        self.changing: Counter[LoopPhrase] = Counter()
         self.bases: dict[Any, list[tuple[SlotColumn, Any]]] = {}
 
     def reduce(self) -> ReducedColumns:
@@ -129,17 +137,22 @@ class ColumnReducer:
                 if found is not None:
                     return found
         values = [known[0] if each is ABSENT else each for each in values]
+        often, number = Counter(known).most_common(1)[0] if not isinstance(known[0], tuple) else (None, 0)
+        usual = 2 * number >= len(values) and is_likely(slot.word, often, slot.default)
+        default = often if usual or (kind not in ("width", "size") and 4 * number > 3 * len(values)) else None
         name = self.fresh(parameter_name(slot.word))
-        self.made.parameters.append(ParameterColumn(name, values, slot.word))
+        self.made.parameters.append(ParameterColumn(name, values, slot.word, default))
         return Formula(name)
 
-    def fresh(self, base: str) -> str:
-        """Return a name like ``base`` that nothing has."""
+    def fresh(self, base: str, loops: Sequence[LoopPhrase] = ()) -> str:
+        """Return a name like ``base`` that nothing has: no parameter, and no list of the loops around."""
+        taken = self.taken.union(*(loop.columns for loop in loops))
+        taken |= {name for loop in self.inside[loops[-1]] for name in loop.columns} if loops else self.listing
         name, number = base, 1
-        while name in self.taken:
+        while name in taken:
             number += 1
             name = f"{base}{number}"
-        self.taken.add(name)
+        (self.listing if loops else self.taken).add(name)
         return name
 
 
