@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from netspec.importer.lower.dead import drop_dead
+from netspec.importer.lower.normal import normalize
 from netspec.importer.lower.own import place_own
 from netspec.importer.lower.table import OpTable, WrongReading
 from netspec.importer.program import ForeignProgram, LoweringProblem
@@ -12,6 +14,8 @@ def lower(program: ForeignProgram) -> ForeignProgram:
 
     Steps may become others, several or none. What no op says is left as it is, and listed in ``problems``.
     """
+    normalize(program)
+    drop_dead(program)
     table = OpTable(program)
     for step in program.steps:
         if step.reading is None:

@@ -1,6 +1,7 @@
 """Comparisons, logic, and choices made by masks."""
 
 from collections.abc import Iterable, Sequence
+from types import MappingProxyType
 from typing import Annotated, Any, ClassVar
 
 from netspec.dims import Shape, Size
@@ -180,6 +181,7 @@ class Where(Op):
 
     name = "where"
     onnx_nodes = ("Where",)
+    aten_names = MappingProxyType({"self": "input"})
     family = "arithmetic"
     functional = "torch.where"
     ports = ("condition", "input", "other")

@@ -105,6 +105,13 @@ class Abs(Pointwise):
     onnx_type = "Abs"
 
 
+def guard_whole(name: str, argument: str, number: float | None, dtype: str) -> None:
+    """Guard: a number that integers are computed with is one."""
+    if number is not None and not float(number).is_integer():
+        text = f"{name}: {spell_number(number)} is not an integer, but the input is {dtype}"
+        raise ShapeError(text, argument=argument, help="write `- cast: float32` before it")
+
+
 class WithNumber(Pointwise):
     """Arithmetic with one number, which is the main argument. ``sign`` is how Python writes it."""
 
@@ -140,10 +147,8 @@ class WithNumber(Pointwise):
         return value
 
     def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        if "float" not in inputs[0].dtype and not self.number().is_integer():
-            repair = "write `- cast: float32` before it"
-            text = f"{self.name}: {spell_number(self.number())} is not an integer, but the input is {inputs[0].dtype}"
-            raise ShapeError(text, argument=self.main, help=repair)
+        if "float" not in inputs[0].dtype:
+            guard_whole(self.name, str(self.main), self.number(), inputs[0].dtype)
         return super().infer(*inputs)
 
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
@@ -199,6 +204,8 @@ class Clamp(Pointwise):
 
     name = "clamp"
     functional = "torch.clamp"
+    any_dtype = True
+    torch_lacks = ("bool",)
     aten = ("clamp_min", "clamp_max")
     onnx_type = "Clip"
 
@@ -213,12 +220,24 @@ class Clamp(Pointwise):
         bounds = {name: exactly(value) for name, value in reading.arguments.items() if abs(value) < LARGEST}
         return reading._replace(arguments=bounds)
 
+    def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        if "float" not in inputs[0].dtype:
+            for argument in ("min", "max"):
+                guard_whole(self.name, argument, getattr(self, argument), inputs[0].dtype)
+        return super().infer(*inputs)
+
     def output_shape(self, *shapes: Shape) -> Shape:
         if self.min is None and self.max is None:
             raise ShapeError("clamp needs min or max, or both", argument="min")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ShapeError(f"min {self.min} is above max {self.max}", argument="min")
         return shapes[0]
+
+    def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
+        if "float" in inputs[0].dtype:
+            return super().call(arguments, inputs)
+        bounds = [f"{name}={spell_number(value)}" for name, value in self.changed().items()]
+        return f"torch.clamp({', '.join([arguments[0], *bounds])})"
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         dtype = tensors[0].dtype

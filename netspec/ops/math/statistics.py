@@ -1,6 +1,7 @@
 """Reductions that say something about many numbers: variances, lengths, and whether any of them is true."""
 
 from collections.abc import Iterable, Sequence
+from types import MappingProxyType
 from typing import Annotated, Any, ClassVar
 
 from netspec.dims import Size, product
@@ -90,6 +91,8 @@ class Norm(Reduction):
 
     name = "norm"
     covers = ("Tensor.norm",)
+    aten = ("linalg_vector_norm",)
+    aten_names = MappingProxyType({"ord": "p"})
     autocast = "float32"
 
     p: Annotated[Any, Number()] = 2.0

@@ -48,6 +48,7 @@ class UnfoldWindows(Columns):
     """The elements of each window as a column (``torch.nn.Unfold``): (N, C, H, W) -> (N, C·kernel, windows)."""
 
     name = "unfold"
+    aten = ("im2col",)
     torch = "nn.Unfold"
     functional = "F.unfold"
     main = "kernel_size"
@@ -95,6 +96,7 @@ class FoldWindows(Columns):
     """
 
     name = "fold"
+    aten = ("col2im",)
     torch = None
     functional = "F.fold"
     covers = ("nn.Fold",)

@@ -1,6 +1,7 @@
 """Tensors that no input brings: constants, counts; and growing one to the size of another."""
 
 from collections.abc import Iterable, Sequence
+from types import MappingProxyType
 from typing import Annotated, Any, ClassVar
 
 from netspec.dims import Shape, Size, ceil_div, pretty, pretty_shape, times_shape
@@ -180,6 +181,7 @@ class Expand(Op):
     """Repeats dimensions of size 1 (``Tensor.expand``); ``like`` has symbolic sizes: (1, A) by [N, -1] -> (N, A)."""
 
     name = "expand"
+    aten_names = MappingProxyType({"implicit": None})
     family = "shape"
     main = "shape"
     ports = ("input", "like")

@@ -183,6 +183,7 @@ class SlidingWindows(Rearrangement):
     """All windows of a dimension, in a new last one (``Tensor.unfold``): (…, A, …) -> (…, windows, …, size)."""
 
     name = "sliding_windows"
+    aten = ("unfold",)
     covers = ("Tensor.unfold",)
     main = "size"
 

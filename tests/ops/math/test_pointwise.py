@@ -23,6 +23,7 @@ def positive(values: Values) -> Values:
     several("pow", "N T", exponent=-0.5, values=positive),
     several("clamp", "N T", min=-0.5),
     several("clamp", "N T", min=-0.5, max=1),
+    several("clamp", "N T int64<9", min=2, max=5),
     several("cast", "N T", dtype="int64"),
     several("cast", "N T bool", dtype="float32"),
     several("cast", "N T int64<3", dtype="bool"),

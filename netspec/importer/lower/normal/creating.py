@@ -1,0 +1,64 @@
+"""Tensors that a call makes of sizes alone."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from netspec.dims import Dim
+from netspec.importer.lower.normal.arithmetic import is_number
+from netspec.importer.lower.normal.rules import Said, call, tensor_like
+from netspec.ops.core.foreign import ForeignCall, ForeignTensor
+
+
+def filled(foreign: ForeignCall) -> Said:
+    """``new_zeros``, ``ones_like`` and the like by their sizes alone."""
+    (output,), plain = foreign.outputs, foreign.name.removeprefix("new_").removesuffix("_like")
+    assert output is not None
+    value = foreign.arguments.get("fill_value")
+    plain = "zeros" if plain == "empty" else plain
+    if plain == "full" and not is_number(value):
+        if isinstance(value, bool):
+            plain, value = ("ones" if value else "zeros"), None
+        else:
+            return None
+    dtype = None if output.dtype == "float32" else output.dtype
+    made = call(plain, output, size=[*output.shape], dtype=dtype, fill_value=value if plain == "full" else None)
+    return None if made == foreign else [made]
+
+
+def counted(foreign: ForeignCall) -> Said:
+    """``arange`` counts in ``int64``; in another dtype it is cast."""
+    (output,), said = foreign.outputs, foreign.arguments
+    assert output is not None
+    start, end, step = said.get("start", 0), said["end"], said.get("step", 1)
+    if not all(isinstance(each, (int, Dim)) or float(each).is_integer() for each in (start, end, step)):
+        return None
+    start, end, step = (each if isinstance(each, (int, Dim)) else int(each) for each in (start, end, step))
+    plain = {"start": start if start != 0 else None, "end": end, "step": step if step != 1 else None}
+    if output.dtype == "int64":
+        made = call("arange", output, **plain)
+        return None if made == foreign else [made]
+    numbers = tensor_like(output, dtype="int64")
+    return [call("arange", numbers, **plain), call("cast", output, self=numbers, dtype=output.dtype)]
+
+
+def one_number(foreign: ForeignCall) -> Said:
+    """``scalar_tensor`` and ``lift_fresh`` of a number."""
+    number, (output,) = foreign.arguments.get("s"), foreign.outputs
+    assert output is not None
+    return ForeignTensor((), output.dtype, constant=np.asarray(number, output.dtype)) if is_number(number) else None
+
+
+def same(foreign: ForeignCall) -> Said:
+    """Dropout of nothing."""
+    return foreign.tensor("input") if foreign.arguments.get("p") == 0 else None
+
+
+RULES = {
+    **{f"new_{name}": [filled] for name in ("zeros", "ones", "full", "empty")},
+    **{f"{name}_like": [filled] for name in ("zeros", "ones", "full", "empty")},
+    **{name: [filled] for name in ("zeros", "ones", "full")},
+    "arange": [counted],
+    "scalar_tensor": [one_number],
+    **{name: [same] for name in ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout")},
+}

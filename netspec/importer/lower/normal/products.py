@@ -1,0 +1,115 @@
+"""Products of matrices and layers whose weights are made by other steps."""
+
+from __future__ import annotations
+
+from netspec.importer.lower.normal.rules import Said, call, tensor_like
+from netspec.ops.core.agreement import broadcast
+from netspec.ops.core.foreign import ForeignCall, ForeignTensor
+
+
+def added_product(foreign: ForeignCall) -> Said:
+    """``addmm`` is an affine map by a given matrix."""
+    bias, x, weight = (foreign.tensor(name) for name in ("self", "mat1", "mat2"))
+    assert bias is not None
+    if foreign.arguments.get("beta", 1) == 1 and foreign.arguments.get("alpha", 1) == 1 and len(bias.shape) == 1:
+        return [call("affine", foreign.outputs[0], input=x, weight=weight, bias=bias)]
+    return summed(foreign, "mat1", "mat2")
+
+
+def added_batches(foreign: ForeignCall) -> Said:
+    """``baddbmm`` is a sum."""
+    return summed(foreign, "batch1", "batch2")
+
+
+def summed(foreign: ForeignCall, left: str, right: str) -> Said:
+    """beta · self + alpha · left · right."""
+    (output,), addend = foreign.outputs, foreign.tensor("self")
+    assert output is not None
+    product, made = tensor_like(output), tensor_like(output)
+    alpha, beta = foreign.arguments.get("alpha", 1), foreign.arguments.get("beta", 1)
+    calls = [
+        call("matmul", product, self=foreign.tensor(left), other=foreign.tensor(right)),
+        call("mul", made, self=product, other=alpha),
+    ]
+    if beta == 0 or addend is None:
+        return [*calls, call("alias", output, self=made)]
+    scaled = tensor_like(addend)
+    calls.append(call("mul", scaled, self=addend, other=beta))
+    return [*calls, call("add", output, self=made, other=scaled)]
+
+
+def linear_by_given(foreign: ForeignCall) -> Said:
+    """A linear map whose weight, or whose bias, other steps make."""
+    x, weight, bias = (foreign.tensor(name) for name in ("input", "weight", "bias"))
+    (output,) = foreign.outputs
+    assert weight is not None
+    assert output is not None
+    if not weight.key:
+        turned = tensor_like(weight, shape=weight.shape[::-1])
+        transposed = call("transpose", turned, self=weight, dim0=0, dim1=1)
+        return [transposed, call("affine", output, input=x, weight=turned, bias=bias)]
+    if bias is None or bias.key:
+        return None
+    made = tensor_like(output)
+    return [call("linear", made, input=x, weight=weight), call("add", output, self=made, other=bias)]
+
+
+def biased_by_given(foreign: ForeignCall) -> Said:
+    """A convolution whose bias other steps make."""
+    weight, bias, (output,) = foreign.tensor("weight"), foreign.tensor("bias"), foreign.outputs
+    assert output is not None
+    if bias is None or bias.key or weight is None or not weight.key:
+        return None
+    made, column = tensor_like(output), tensor_like(bias, shape=(*bias.shape, *(1 for _ in output.shape[2:])))
+    plain = foreign.without("bias")._replace(outputs=(made,))
+    spread = call("view", column, self=bias, size=[*column.shape])
+    return [plain, spread, call("add", output, self=made, other=column)]
+
+
+def unbatched(foreign: ForeignCall) -> Said:
+    """A convolution of one image, without a batch."""
+    x, weight, (output,) = foreign.tensor("input"), foreign.tensor("weight"), foreign.outputs
+    assert output is not None
+    if x is None or weight is None or len(x.shape) == len(weight.shape):
+        return None
+    one, made = tensor_like(x, shape=(1, *x.shape)), tensor_like(output, shape=(1, *output.shape))
+    whole = foreign._replace(arguments={**foreign.arguments, "input": one}, outputs=(made,))
+    return [call("unsqueeze", one, self=x, dim=0), whole, call("squeeze", output, self=made, dim=0)]
+
+
+def rows_by_given(foreign: ForeignCall) -> Said:
+    """A table of rows that other steps make is one that entries are taken from."""
+    weight, index = foreign.tensor("weight"), foreign.tensor("indices")
+    if weight is None or weight.key:
+        return None
+    return [call("take", foreign.outputs[0], input=weight, index=index, dim=0)]
+
+
+def matrix_with_vector(foreign: ForeignCall) -> Said:
+    """``outer`` and ``ger`` by a column and a row."""
+    left, right, (output,) = foreign.tensor("self"), foreign.tensor("vec2"), foreign.outputs
+    if left is None or right is None:
+        return None
+    column, row = tensor_like(left, shape=(*left.shape, 1)), tensor_like(right, shape=(1, *right.shape))
+    return [
+        call("unsqueeze", column, self=left, dim=1),
+        call("unsqueeze", row, self=right, dim=0),
+        call("mul", output, self=column, other=row),
+    ]
+
+
+def batches_together(left: ForeignTensor, right: ForeignTensor) -> ForeignTensor:
+    """Return the product's tensor for two of at least two dimensions."""
+    shape = (*broadcast("matmul", left.shape[:-2], right.shape[:-2]), left.shape[-2], right.shape[-1])
+    return tensor_like(left, shape=shape)
+
+
+CONVOLUTIONS = [f"conv{kind}{rank}d" for kind in ("", "_transpose") for rank in (1, 2, 3)]
+RULES = {
+    "addmm": [added_product],
+    "baddbmm": [added_batches],
+    "linear": [linear_by_given],
+    "embedding": [rows_by_given],
+    "outer": [matrix_with_vector],
+    **{name: [unbatched, biased_by_given] for name in CONVOLUTIONS},
+}

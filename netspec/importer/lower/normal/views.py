@@ -1,0 +1,169 @@
+"""Views: those that change nothing go; the rest is said by what has an op."""
+
+from __future__ import annotations
+
+from netspec.dims import Dim, product
+from netspec.importer.lower.normal.rules import Makers, Said, call, tensor_like
+from netspec.ops.core.foreign import ForeignCall, ForeignTensor
+
+END = 2**63 - 1
+
+
+def unchanged(foreign: ForeignCall) -> Said:
+    """A view of the same shape is what it looks at."""
+    x, (output,) = foreign.tensor("self"), foreign.outputs
+    same = x is not None and output is not None and x.shape == output.shape and x.dtype == output.dtype
+    return x if same else None
+
+
+def whole_slice(foreign: ForeignCall) -> Said:
+    """A slice of everything is what it is cut from."""
+    whole = foreign.arguments.get("start", 0) == 0 and foreign.arguments.get("step", 1) == 1
+    return unchanged(foreign) if whole else None
+
+
+def identity_order(foreign: ForeignCall) -> Said:
+    """A permutation that moves nothing."""
+    x, dims = foreign.tensor("self"), foreign.arguments["dims"]
+    assert x is not None
+    return x if [dim % len(x.shape) for dim in dims] == list(range(len(x.shape))) else None
+
+
+def no_padding(foreign: ForeignCall) -> Said:
+    """Padding by nothing."""
+    return foreign.tensor("self") if all(amount == 0 for amount in foreign.arguments["pad"]) else None
+
+
+def padded_by(foreign: ForeignCall) -> Said:
+    """``constant_pad_nd`` is ``pad``."""
+    return [foreign._replace(name="pad")]
+
+
+def no_shift(foreign: ForeignCall) -> Said:
+    """A roll by nothing."""
+    return foreign.tensor("self") if all(amount == 0 for amount in foreign.arguments["shifts"]) else None
+
+
+def like_other(foreign: ForeignCall) -> Said:
+    """``expand_as``, ``view_as`` and ``reshape_as`` by the sizes."""
+    x, (output,) = foreign.tensor("self"), foreign.outputs
+    assert output is not None
+    name = foreign.name.removesuffix("_as")
+    return [call(name, output, self=x, **{"shape" if name == "reshape" else "size": [*output.shape]})]
+
+
+def kept_sizes(foreign: ForeignCall) -> Said:
+    """An expansion says -1 where it keeps a size."""
+    x, (output,) = foreign.tensor("self"), foreign.outputs
+    assert x is not None
+    assert output is not None
+    added = len(output.shape) - len(x.shape)
+    kept = (None,) * added + x.shape
+    sizes = [-1 if size == have else size for size, have in zip(output.shape, kept)]
+    if foreign.arguments.get("shape") == sizes:
+        return None
+    return [call("expand", output, self=x, shape=sizes)]
+
+
+def repeated(foreign: ForeignCall) -> Said:
+    """``repeat`` of sizes of 1 is an expansion, else ``tile``."""
+    x, (output,) = foreign.tensor("self"), foreign.outputs
+    assert x is not None
+    assert output is not None
+    times = foreign.arguments.get("repeats", foreign.arguments.get("dims"))
+    if all(each == 1 for each in times) and len(times) <= len(x.shape):
+        return x
+    have = (1,) * (len(times) - len(x.shape)) + x.shape
+    if foreign.name == "tile" and not any(isinstance(each, Dim) for each in times):
+        return None
+    if all(each == 1 or size == 1 for each, size in zip(times, have)):
+        return [call("expand", output, self=x, size=[*output.shape])]
+    if any(isinstance(each, Dim) for each in times):
+        return tiled(x, output, times)
+    return [call("tile", output, self=x, dims=[*times])]
+
+
+def tiled(x: ForeignTensor, output: ForeignTensor, times: list[int | Dim]) -> Said:
+    """A symbolic number of copies: a dimension of 1 before each that grows, which is expanded and merged with it."""
+    have = (1,) * (len(times) - len(x.shape)) + x.shape
+    apart = tuple(size for each, own in zip(times, have) for size in ((1, own) if each != 1 else (own,)))
+    grown = tuple(size for each, own in zip(times, have) for size in ((each, own) if each != 1 else (own,)))
+    split, spread = tensor_like(x, shape=apart), tensor_like(x, shape=grown)
+    return [
+        call("reshape", split, self=x, shape=[*apart]),
+        call("expand", spread, self=split, size=[*grown]),
+        call("reshape", output, self=spread, shape=[*output.shape]),
+    ]
+
+
+def chosen_row(foreign: ForeignCall) -> Said:
+    """``narrow`` is a slice."""
+    start, (output,) = foreign.arguments["start"], foreign.outputs
+    if isinstance(start, ForeignTensor):
+        return None
+    end = start + foreign.arguments["length"]
+    return [call("slice", output, self=foreign.tensor("self"), dim=foreign.arguments["dim"], start=start, end=end)]
+
+
+def cut(foreign: ForeignCall) -> Said:
+    """``tensor_split`` into the parts that it makes."""
+    parts = [each for each in foreign.outputs if each is not None]
+    dim = foreign.arguments.get("dim", 0)
+    sizes = [each.shape[dim] for each in parts]
+    plain = {"self": foreign.tensor("self"), "split_sizes": sizes, "dim": dim}
+    return [ForeignCall("split_with_sizes", plain, foreign.outputs)]
+
+
+def merged_ends(foreign: ForeignCall) -> Said:
+    """A flatten of a scalar or of one dimension."""
+    x, (output,) = foreign.tensor("self"), foreign.outputs
+    assert x is not None
+    assert output is not None
+    if x.shape == () and product(output.shape) == 1:
+        return [call("unsqueeze", output, self=x, dim=0)]
+    return unchanged(foreign)
+
+
+RESHAPES = ("view", "reshape", "_unsafe_view", "flatten", "unflatten", "squeeze", "unsqueeze")
+
+
+def there_and_back(foreign: ForeignCall, made: Makers) -> Said:
+    """Views of a view are one; where that gives the first shape, there is none."""
+    source, (output,) = foreign.tensor("self"), foreign.outputs
+    while source is not None and source in made and made[source].name in RESHAPES:
+        source = made[source].tensor("self")
+        if source is not None and output is not None and source.shape == output.shape:
+            return source
+    return None
+
+
+def one_more_or_less(foreign: ForeignCall) -> Said:
+    """A view with a dimension of size 1 put in, or taken out, by its own name."""
+    x, (output,) = foreign.tensor("self"), foreign.outputs
+    assert x is not None
+    assert output is not None
+    more = len(output.shape) - len(x.shape)
+    long, short = (output.shape, x.shape) if more > 0 else (x.shape, output.shape)
+    for dim in range(len(long)) if abs(more) == 1 else ():
+        if long[dim] == 1 and long[:dim] + long[dim + 1 :] == short:
+            return [call("unsqueeze" if more > 0 else "squeeze", output, self=x, dim=dim)]
+    return None
+
+
+RULES = {
+    **{name: [unchanged, one_more_or_less] for name in ("view", "reshape", "_unsafe_view", "unflatten")},
+    **{name: [unchanged] for name in ("squeeze", "alias", "detach", "contiguous", "clone", "lift_fresh_copy")},
+    "flatten": [merged_ends],
+    "expand": [unchanged, kept_sizes],
+    "slice": [whole_slice],
+    "permute": [identity_order],
+    "pad": [no_padding],
+    "constant_pad_nd": [padded_by],
+    "roll": [no_shift],
+    "narrow": [chosen_row],
+    "tensor_split": [cut],
+    "repeat": [repeated],
+    "tile": [repeated],
+    **{f"{name}_as": [like_other] for name in ("expand", "view", "reshape")},
+}
+LOOKING = {name: [there_and_back] for name in RESHAPES}
