@@ -93,8 +93,11 @@ class RunFinder:
                 if at is None or (turn > 1 and at != entry):
                     break
                 entry = at
-            units.append(unit)
             if self._leaks(unit, first, length):
+                break
+            units.append(unit)
+            following = range(first + length, first + 2 * length)
+            if unit.final is None or any(at not in following for at in self.uses.get(unit.final, ())):
                 break
         if units and not _names_count(units):
             return self._while_names_count(units)
@@ -119,15 +122,10 @@ class RunFinder:
         return at
 
     def _leaks(self, unit: LoopUnit, first: int, length: int) -> bool:
-        """Return whether steps other than the next iteration read what an iteration makes."""
+        """Return whether something else reads what an iteration makes, beside its last value."""
         inside = range(first, first + length)
-        following = range(first + length, first + 2 * length)
-        for phrase in phrases_in(unit.phrases):
-            for wire in phrase.makes:
-                for at in self.uses.get(wire, ()):
-                    if at not in inside and not (wire is unit.final and at in following):
-                        return True
-        return False
+        made = [wire for phrase in phrases_in(unit.phrases) for wire in phrase.makes if wire is not unit.final]
+        return any(at not in inside for wire in made for at in self.uses.get(wire, ()))
 
     def _loop(self, units: list[LoopUnit]) -> LoopPhrase:
         """Return the loop of a run."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import count
 from typing import NamedTuple
 
+from netspec.elaborate.building.reserved import why_reserved
 from netspec.importer.write.naming import final_wires
 from netspec.importer.write.phrases import (
     BranchPhrase,
@@ -19,6 +20,7 @@ from netspec.importer.write.phrases import (
     Wire,
 )
 from netspec.ops import OPS
+from netspec.spec import NAME
 
 RESIDUAL = ("add", "multiply", "maximum", "concat")
 COMMUTES = ("add", "multiply", "maximum", "mean")
@@ -184,7 +186,8 @@ class StructureFinder:
             only = branch.steps[0]
             if not isinstance(only, (CallPhrase, GroupPhrase)) or len(only.makes) != 1:
                 return None
-            return str(only.name)
+            name = str(only.name)
+            return name if not name or (NAME.match(name) and why_reserved(name) is None) else None
         return None if any(_holds_keys(step) for step in branch.steps) else ""
 
     def _can_be_aside(self, merge: CallPhrase, branches: list[JoinedBranch]) -> bool:

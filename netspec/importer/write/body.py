@@ -23,7 +23,7 @@ from netspec.importer.write.phrases import (
     SidePhrase,
     Wire,
 )
-from netspec.importer.write.rooms import Room, label_text
+from netspec.importer.write.rooms import Room, label_text, phrases_in
 from netspec.ops import OPS
 from netspec.spec import STEP_NAME
 
@@ -73,10 +73,11 @@ class BodyWriter:
                 return {}
             name = phrase.name = self.namer.fresh(phrase, room)
         if isinstance(name, NumberedName):
-            follows = name.prefix == name.suffix == "" and name.at(0) == position and name.step == room.stride
+            bare = name.prefix == name.suffix == "" and not room.is_uncertain
+            follows = bare and name.at(0) == position and name.step == room.stride
             key = "name" if STEP_NAME.match(name.at(0)) else "state_key"
             return {} if follows else {key: Formula(name.template)}
-        if name == position and not self.loops:
+        if name == position and not self.loops and not room.is_uncertain:
             return {}
         return {"name": name} if isinstance(name, Formula) or STEP_NAME.match(name) else {"state_key": name}
 
@@ -157,9 +158,8 @@ class BodyWriter:
         source = self.source(phrase.reads[0], prev, room)
         said: dict[str, Any] = {"body": self._ending(phrase.body, phrase.result, phrase.reads[0], room)}
         if phrase.around:
-            counted = room.count
             said[phrase.around] = self.write(phrase.other, phrase.reads[0], room)
-            room.count = counted if phrase.around == "projection" else room.count
+            room.is_uncertain |= phrase.around == "projection"
         said |= {"merge": phrase.merge} if phrase.merge != "add" else {}
         return "residual", {**source, **said} if source or len(said) > 1 else said["body"]
 
@@ -179,9 +179,10 @@ class BodyWriter:
             if [each.name for each in branch.body] == [branch.name]:
                 (only,) = branch.body
                 self.namer.homes[only] = room, self.loops
-                kept, only.name = only.name, str(room.count)
+                kept = only.name, only.keyed, only.place
+                only.name, only.keyed, only.place = "", True, ""  # the branch is the step's name
                 word, inner = WRITERS[type(only)](self, only, phrase.reads[0], room)
-                only.name = kept
+                only.name, only.keyed, only.place = kept
                 branches[branch.name] = Steps([word if inner in (None, {}) else {word: inner}])
                 continue
             room.count += bool(branch.body)
@@ -224,6 +225,8 @@ class BodyWriter:
             self.namer.entries[phrase.entry] = room, self.loops
         first, stride = room.count, room.stride
         room.stride = steps_of(phrase.body)
+        made = [phrase.entry, *(wire for each in phrases_in(phrase.body) for wire in each.makes)]
+        room.is_uncertain |= any(wire in self.namer.anchors for wire in made)
         body = self.write(phrase.body, phrase.entry, room)
         room.stride = stride
         self.loops = self.loops[:-1]

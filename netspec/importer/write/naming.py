@@ -8,6 +8,7 @@ from netspec.importer.write.phrases import (
     BlockPhrase,
     CallPhrase,
     GroupPhrase,
+    NumberedName,
     Phrase,
     SharePhrase,
     StepLabel,
@@ -59,7 +60,7 @@ class Namer:
         assert maker is not None
         loops = self.homes[maker][1]
         numbered = label_text(maker.name).isdecimal() or (maker.keyed and not maker.name)
-        if numbered and (between or loops):  # a number means a step of the level that reads
+        if numbered and (between or len(loops) > 1):  # a number means a step of the level that reads
             return self._anchored(wire, place, loops)
         if between and not maker.name:
             maker.name = self.fresh(maker, place)
@@ -86,6 +87,8 @@ class Namer:
         """Return the name of a step that has been written; it gets one, where it has none."""
         if phrase.name:
             return label_text(phrase.name)
+        if isinstance(phrase.place, NumberedName):
+            return phrase.place.template
         if phrase.keyed or (isinstance(phrase, GroupPhrase) and not self.homes[phrase][1]):
             return self.positions[phrase]
         phrase.name = self.fresh(phrase, place)

@@ -23,6 +23,7 @@ from netspec.importer.write.phrases import (
 class Room:
     """A level in the text. ``path`` is its own in the whole network, ``formal`` the names of its declared inputs.
 
+    ``is_uncertain`` says that the number of steps so far depends on whether a projection is needed.
     ``count`` is the number of names that its steps have taken, ``stride`` that of an iteration of the loop at hand;
     ``entered`` has, for its inputs, the wires around it.
     """
@@ -32,6 +33,7 @@ class Room:
         self.entered: dict[Wire, Wire] = {}
         self.count = 0
         self.stride = 0
+        self.is_uncertain = False
 
     def child(self, name: str, phrases: Iterable[Phrase]) -> Room:
         """Return the room of a level inside this one."""
@@ -40,7 +42,8 @@ class Room:
     def may_be_taken(self, position: str, looped: bool) -> bool:
         """Return whether another step may have the number of a step's place for a name; in a loop it has several."""
         templates = any(name.startswith("{") for name in self.taken)
-        return position in self.taken or templates or (looped and any(name.isdecimal() for name in self.taken))
+        several = looped or self.is_uncertain
+        return position in self.taken or templates or (several and any(name.isdecimal() for name in self.taken))
 
     def around(self) -> Iterator[Room]:
         """Yield the room and those that it stands in."""
