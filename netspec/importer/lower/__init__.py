@@ -12,10 +12,14 @@ from netspec.importer.program import ForeignProgram, LoweringProblem
 def lower(program: ForeignProgram) -> ForeignProgram:
     """Return the program with ``op`` and ``reading`` of every step set, where an op says it.
 
-    Steps may become others, several or none. What no op says is left as it is, and listed in ``problems``.
+    Steps may become others, several or none. What no op says is left as it is, and listed in ``problems``. A program
+    that came with problems is left as it is.
     """
-    normalize(program)
-    drop_dead(program)
+    if program.problems:
+        return program
+    if any(step.reading is None for step in program.steps):  # what is read already is as it should be
+        normalize(program)
+        drop_dead(program)
     table = OpTable(program)
     for step in program.steps:
         if step.reading is None:

@@ -126,7 +126,7 @@ class Upsample(Op):
         corners = call.arguments.get("align_corners") if "nearest" not in mode else None
         factors = call.arguments.get("scale_factors")
         said = {"size": one_of(call.arguments.get("output_size")), "scale_factor": one_of(factors)}
-        return OpReading({}, (x,), {}, call.outputs).saying(**said, mode=mode, align_corners=corners or None)
+        return OpReading({}, (x, None), {}, call.outputs).saying(**said, mode=mode, align_corners=corners or None)
 
     @property
     def has_module(self) -> bool:

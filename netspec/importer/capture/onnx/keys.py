@@ -26,7 +26,7 @@ def give_keys(program: ForeignProgram) -> None:
         state = names.own(step, step.reading.state)
         inputs = tuple(None if each is None else names.read(step, each) for each in step.reading.inputs)
         step.reading = step.reading._replace(state=state, inputs=inputs)
-        step.scopes = _home(step)
+        step.scopes = names.scopes(step)
 
 
 class _Keys:
@@ -41,6 +41,9 @@ class _Keys:
         counts = Counter(step.scopes[-1].path if step.scopes else "" for step in program.steps)
         self.busy = {"", *(call.path for step in program.steps for call in step.scopes[:-1])}
         self.busy |= {path for path, count in counts.items() if count > 1}
+        states = [step.reading.state for step in program.steps if step.reading is not None]
+        self.named = {each for state in states for each in state.values() if each.key}
+        self.turns: Counter[str] = Counter()
         self.seen: dict[tuple[int, tuple[int, ...]], ForeignTensor] = {}
 
     def own(self, step: ForeignStep, state: Mapping[str, ForeignTensor]) -> dict[str, ForeignTensor]:
@@ -49,6 +52,7 @@ class _Keys:
             tensor.learned = tensor.dtype.startswith("float") and not name.startswith("running_")
             if tensor.constant is None:
                 tensor.constant = np.zeros(tensor.shape, tensor.dtype)
+        state = {name: tensor if at else self.again(tensor) for at, (name, tensor) in enumerate(state.items())}
         home = self.home(step, state)
         made: dict[str, ForeignTensor] = {}
         for name, tensor in state.items():
@@ -67,7 +71,8 @@ class _Keys:
         first = next(iter(state), "")
         for name, tensor in state.items():
             key = tensor.key
-            if not key or not (name == first or not inside or key.startswith(f"{inside}.")):
+            near = name == first or (tensor in self.named and (not inside or key.startswith(f"{inside}.")))
+            if not key or not near:
                 continue
             if _fits(key, name):
                 return home_of(key, name)
@@ -89,6 +94,17 @@ class _Keys:
             home = f"{path}_{count}"
         return home
 
+    def scopes(self, step: ForeignStep) -> tuple[ModuleCall, ...]:
+        """Return the calls around a step; that of the module which holds its tensors is the innermost."""
+        assert step.reading is not None
+        state = step.reading.state
+        homes = {home_of(tensor.key, name) for name, tensor in state.items() if _fits(tensor.key, name)}
+        if len(homes) != 1:
+            return step.scopes
+        home = homes.pop()
+        self.turns[home] += 1
+        return _down_to(home, step.scopes, self.turns[home] - 1)
+
     def read(self, step: ForeignStep, tensor: ForeignTensor) -> ForeignTensor:
         """Return a tensor that an op reads: a weight or a large constant by a key, anything else as it is."""
         if tensor in self.made or tensor.constant is None:
@@ -96,13 +112,14 @@ class _Keys:
         if not tensor.key and tensor.constant.size <= LONGEST_CONSTANT:
             return tensor
         wish = tensor.key or _joined(step.scopes[-1].path if step.scopes else "", f"{step.op}_constant")
-        return self.kept(wish, tensor)
+        return self.kept(wish, self.again(tensor))
+
+    def again(self, tensor: ForeignTensor) -> ForeignTensor:
+        """Return the tensor that has the same numbers in the same place of the file, if there was one; else itself."""
+        return tensor if tensor.key else self.seen.get(_memory(tensor), tensor)
 
     def kept(self, wish: str, tensor: ForeignTensor) -> ForeignTensor:
         """Return the tensor that the state has under a key, which is another one if that is taken by other values."""
-        identity = tensor.constant.__array_interface__["data"][0], tensor.constant.shape
-        if not tensor.key and identity in self.seen:
-            return self.seen[identity]
         key, count = wish, 1
         while (there := self.state.get(key)) is not None:
             if there is tensor or _equal(there, tensor):
@@ -110,8 +127,13 @@ class _Keys:
             count += 1
             key = f"{wish}_{count}"
         tensor.key = key
-        self.state[key] = self.seen[identity] = tensor
+        self.state[key] = self.seen[_memory(tensor)] = tensor
         return tensor
+
+
+def _memory(tensor: ForeignTensor) -> tuple[int, tuple[int, ...]]:
+    """The place of a tensor's numbers, and their shape."""
+    return tensor.constant.__array_interface__["data"][0], tensor.constant.shape
 
 
 def _equal(left: ForeignTensor, right: ForeignTensor) -> bool:
@@ -132,18 +154,11 @@ def _joined(path: str, name: str) -> str:
     return f"{path}.{name}" if path and name else path or name
 
 
-def _home(step: ForeignStep) -> tuple[ModuleCall, ...]:
-    """The calls around a step whose tensors are those of a module: that module's is the innermost."""
-    assert step.reading is not None
-    homes = {home_of(tensor.key, name) for name, tensor in step.reading.state.items() if tensor.key.endswith(name)}
-    if len(homes) != 1:
-        return step.scopes
-    return _placed(homes.pop(), step.scopes)
-
-
-def _placed(path: str, scopes: Sequence[ModuleCall]) -> tuple[ModuleCall, ...]:
-    """The calls down to a path: those that there are on the way to it, and the last."""
+def _down_to(path: str, scopes: Sequence[ModuleCall], turn: int) -> tuple[ModuleCall, ...]:
+    """The calls down to a path: those that there are on the way to it, and the last, which is its call of that turn."""
     kept = [call for call in scopes if path == call.path or path.startswith(f"{call.path}.")]
-    if not path or (kept and kept[-1].path == path):
+    if not path:
         return tuple(kept)
-    return (*kept, ModuleCall(path, ""))
+    if kept and kept[-1].path == path:
+        return (*kept[:-1], kept[-1]._replace(turn=turn))
+    return (*kept, ModuleCall(path, "", turn))

@@ -64,6 +64,7 @@ def drop_unread(program: ForeignProgram) -> None:
             kept.append(step)
             wanted.update(_inputs(step))
     program.steps = kept[::-1]
+    program.problems = [problem for problem in program.problems if problem.step in kept]
 
 
 def _read(program: ForeignProgram) -> list[ForeignTensor]:

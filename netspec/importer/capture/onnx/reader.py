@@ -20,7 +20,7 @@ from netspec.importer.capture.onnx.scopes import key_of, node_scopes
 from netspec.importer.capture.onnx.table import MALFORMED, Declared, NodeTable
 from netspec.importer.capture.onnx.undone import Layouts
 from netspec.importer.lower.table import WrongReading
-from netspec.importer.program import ForeignProgram, ForeignStep, ModuleCall
+from netspec.importer.program import ForeignProgram, ForeignStep, LoweringProblem, ModuleCall
 from netspec.ops.core.foreign import ForeignCall, ForeignTensor
 
 Names = dict[str, Any]
@@ -264,8 +264,9 @@ class OnnxReader:
         else:
             try:
                 step.op, step.reading = self.table.read(step.call)
-            except WrongReading:
+            except WrongReading as wrong:
                 self.table.trust(step.call)
+                self.program.problems.append(LoweringProblem(step, str(wrong)))
         self.layouts.note(step.call)
         self.program.steps.append(step)
 
@@ -307,4 +308,4 @@ def _reads(graph: onnx.GraphProto, depth: int = 0) -> Iterable[str]:
 
 def _identifier(name: str) -> str:
     made = re.sub(r"\W+", "_", name[:60], flags=re.ASCII).strip("_")
-    return made if made.isidentifier() else f"_{made}"
+    return made if made.isidentifier() else f"value_{made}"

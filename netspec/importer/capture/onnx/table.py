@@ -33,7 +33,7 @@ class NodeTable(OpTable):
         try:
             return super().read(call)
         except MALFORMED as reason:
-            raise WrongReading(f"the node is not as ONNX describes it: {reason}") from None
+            raise WrongReading(f"the node {call.name} is not as ONNX describes it: {reason}") from None
 
     def agree(self, foreign: ForeignTensor, tensor: Tensor) -> None:
         """Give a tensor the shape that its op infers. Raises ``WrongReading`` where the file says another."""

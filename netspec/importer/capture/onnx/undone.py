@@ -41,15 +41,15 @@ class Layouts:
         return None
 
     def _turned_back(self, call: ForeignCall, source: ForeignTensor) -> ForeignTensor | None:
-        order = _order(call, source)
-        if order == sorted(order):
+        order, plain = _order(call, source), list(range(len(source.shape)))
+        if order == plain:
             return source
         maker = self.makers.get(source)
         first = maker.tensor("self") if maker is not None and maker.name in TURNS else None
         if maker is None or first is None:
             return None
         before = _order(maker, first)
-        return first if [before[axis] for axis in order] == sorted(order) else None
+        return first if [before[axis] for axis in order] == plain else None
 
 
 def _order(call: ForeignCall, source: ForeignTensor) -> list[int]:
