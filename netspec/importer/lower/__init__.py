@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from netspec.importer.lower.dead import drop_dead
+from netspec.importer.lower.idioms import IDIOMS
+from netspec.importer.lower.idioms.matching import recognize
+from netspec.importer.lower.idioms.multihead import merge_heads
 from netspec.importer.lower.normal import normalize
 from netspec.importer.lower.own import place_own
 from netspec.importer.lower.table import OpTable, WrongReading
@@ -27,5 +30,8 @@ def lower(program: ForeignProgram) -> ForeignProgram:
                 step.op, step.reading = table.read(step.call)
             except WrongReading as wrong:
                 program.problems.append(LoweringProblem(step, str(wrong)))
+    merge_heads(program, table)
+    recognize(program, table, IDIOMS)
+    drop_dead(program)
     place_own(program)
     return program

@@ -1,11 +1,13 @@
 """Scaled dot-product attention: each query averages the values by its products with the keys."""
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from netspec.dims import Shape, Size, pretty_shape, product
 from netspec.ops.core.agreement import broadcast, differ, one_dtype, repeated
 from netspec.ops.core.arguments import Probability
+from netspec.ops.core.foreign import ForeignCall, OpReading
 from netspec.ops.core.layout import NEW, OutputLayout, like, viewed
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun, Saved, precise
@@ -33,6 +35,15 @@ class ScaledDotProductAttention(Op):
     is_causal: bool = False
     scale: float | None = None
     enable_gqa: bool = False
+
+    @classmethod
+    def from_aten(cls, call: ForeignCall) -> OpReading | None:
+        """Return the reading, without a scale that is the default."""
+        query, reading = call.tensor("query"), super().from_aten(call)
+        if reading is None or query is None or not isinstance(query.shape[-1], int):
+            return reading
+        usual = math.isclose(reading.arguments.get("scale") or 0, query.shape[-1] ** -0.5, rel_tol=1e-6)
+        return reading.saying(scale=None) if usual else reading
 
     def may_be_none(self, port: str) -> bool:
         return not self.is_causal

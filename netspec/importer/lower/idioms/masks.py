@@ -1,0 +1,74 @@
+"""Masks that sizes alone decide: those that hide nothing go, those that hide what lies ahead are ``is_causal``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from netspec.importer.lower.idioms.matching import Found, OpSteps, reading
+from netspec.importer.program import ForeignStep
+from netspec.ops.core.foreign import ForeignTensor
+
+
+def values_of(steps: OpSteps, tensor: ForeignTensor | None) -> list[Any]:
+    """Return what a tensor is at each of three choices of sizes; nothing where it depends on more than sizes."""
+    if tensor is None or not steps.sizes_only.holds(tensor):
+        return []
+    values = [steps.sizes_only.value(tensor, sizes) for sizes in steps.sizes()]
+    return [] if any(value is None for value in values) else values
+
+
+def shows_all(values: list[Any]) -> bool:
+    """Return whether a mask hides nothing."""
+    return bool(values) and all(value.all() if value.dtype == bool else (value == 0).all() for value in values)
+
+
+def is_causal(values: list[Any]) -> bool:
+    """Return whether a mask shows each query the keys up to its own place."""
+    for value in values:
+        if value.ndim < 2 or 1 in value.shape[-2:]:
+            return False
+        shown = value if value.dtype == bool else value == 0
+        hidden = value[~shown] if value.dtype != bool else np.array([-np.inf])
+        if value.dtype != bool and not (hidden <= np.finfo(np.float32).min / 4).all():
+            return False
+        if not (shown == np.tril(np.ones(shown.shape[-2:], bool))).all():
+            return False
+    return bool(values)
+
+
+def hidden_by_sizes(steps: OpSteps, step: ForeignStep) -> Found:
+    """The mask of an attention, or the parts of it that sizes alone decide."""
+    said = reading(step)
+    query, key, value, mask = said.inputs[:4]
+    if mask is None or said.arguments.get("is_causal"):
+        return None
+    parts = [mask]
+    both = steps.maker(mask, "logical_and")
+    if both is not None and not steps.sizes_only.holds(mask):
+        parts = [each for each in reading(both).inputs if each is not None]
+    values = [values_of(steps, part) for part in parts]
+    causal = any(is_causal(each) for each in values if each)
+    left = [part for part, each in zip(parts, values) if not (shows_all(each) or is_causal(each))]
+    if len(left) == len(parts) or len(left) > 1:
+        return None
+    arguments = {**said.arguments, **({"is_causal": True} if causal else {})}
+    found = steps.step(step, step.op, arguments, (query, key, value, *left), said.outputs)
+    return None if found is None else [found]
+
+
+def adds_nothing(steps: OpSteps, step: ForeignStep) -> Found:
+    """Zeros, made of sizes, that are added."""
+    said = reading(step)
+    (output,) = said.outputs
+    inputs = [each for each in said.inputs if each is not None]
+    if output is None or len(inputs) != 2:
+        return None
+    for x, other in (inputs, inputs[::-1]):
+        if x.shape == output.shape and "float" in x.dtype and shows_all(values_of(steps, other)):
+            return x
+    return None
+
+
+IDIOMS = {"scaled_dot_product_attention": (hidden_by_sizes,), "add": (adds_nothing,)}

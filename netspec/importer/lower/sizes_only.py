@@ -1,0 +1,133 @@
+"""Tensors that are functions of sizes alone, worked out with numpy: positions, masks of what lies ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from netspec.dims import Dim, evaluate
+from netspec.importer.program import ForeignStep
+from netspec.ops.core.foreign import ForeignTensor
+
+LARGEST = 2**20
+"""The most elements that are worked out."""
+
+
+class SizesOnly:
+    """Works out tensors that depend on nothing but sizes; ``made`` has the steps by their outputs."""
+
+    def __init__(self, made: Mapping[ForeignTensor, ForeignStep]):
+        self.made = made
+        self.known: dict[ForeignTensor, bool] = {}
+
+    def holds(self, tensor: ForeignTensor) -> bool:
+        """Return whether a tensor depends on sizes alone."""
+        if tensor not in self.known:
+            self.known[tensor] = self._holds(tensor)
+        return self.known[tensor]
+
+    def _holds(self, tensor: ForeignTensor) -> bool:
+        if tensor.constant is not None and not tensor.key:
+            return True
+        step = self.made.get(tensor)
+        if step is None or step.reading is None or step.op not in FUNCTIONS:
+            return False
+        return all(self.holds(each) for each in step.reading.inputs if each is not None and step.op not in FROM_SIZES)
+
+    def value(self, tensor: ForeignTensor, sizes: Mapping[str, int]) -> Any:
+        """Return the values of such a tensor at sizes, or ``None`` where there are too many."""
+        try:
+            return self._value(tensor, sizes, {})
+        except (OverflowError, KeyError, ValueError, IndexError):
+            return None
+
+    def _value(self, tensor: ForeignTensor, sizes: Mapping[str, int], found: dict[ForeignTensor, Any]) -> Any:
+        if tensor.constant is not None and not tensor.key:
+            return tensor.constant
+        if tensor not in found:
+            step = self.made[tensor]
+            assert step.reading is not None
+            shape = tuple(evaluate(size, sizes) for size in tensor.shape)
+            if np.prod(shape, dtype=float) > LARGEST:
+                raise OverflowError
+            read = [each for each in step.reading.inputs if each is not None and step.op not in FROM_SIZES]
+            inputs = [self._value(each, sizes, found) for each in read]
+            arguments = {name: _at(value, sizes) for name, value in step.reading.arguments.items()}
+            made = FUNCTIONS[step.op](inputs, arguments, shape)
+            found[tensor] = np.asarray(made, dtype=tensor.dtype).reshape(shape)
+        return found[tensor]
+
+
+def _at(value: Any, sizes: Mapping[str, int]) -> Any:
+    if isinstance(value, Dim):
+        return evaluate(value, sizes)
+    return tuple(_at(each, sizes) for each in value) if isinstance(value, tuple) else value
+
+
+Function = Callable[[list[Any], dict[str, Any], tuple[int, ...]], Any]
+
+
+def _sliced(x: list[Any], said: dict[str, Any], shape: tuple[int, ...]) -> Any:
+    places = [slice(None)] * x[0].ndim
+    places[said["dim"]] = slice(said.get("start"), said.get("end"), said.get("step", 1))
+    return x[0][tuple(places)]
+
+
+def _compared(function: Callable[[Any, Any], Any]) -> Function:
+    return lambda x, said, shape: function(x[0], x[1] if len(x) > 1 else said["value"])
+
+
+def _of_all(function: Callable[[Any, Any], Any]) -> Function:
+    def run(x: list[Any], said: dict[str, Any], shape: tuple[int, ...]) -> Any:
+        made = x[0]
+        for each in x[1:]:
+            made = function(made, each)
+        return made
+
+    return run
+
+
+FROM_SIZES: dict[str, Function] = {
+    "arange": lambda x, said, shape: np.arange(said.get("start", 0), said["end"], said.get("step", 1)),
+    "zeros": lambda x, said, shape: np.zeros(shape),
+    "ones": lambda x, said, shape: np.ones(shape),
+    "full": lambda x, said, shape: np.full(shape, said["fill_value"]),
+}
+"""The ops that read of their inputs the sizes alone."""
+RESHAPES = ("reshape", "unflatten", "flatten", "squeeze", "unsqueeze", "identity", "cast")
+FUNCTIONS: dict[str, Function] = {
+    **FROM_SIZES,
+    **{name: lambda x, said, shape: x[0] for name in RESHAPES},
+    "expand": lambda x, said, shape: np.broadcast_to(x[0], shape),
+    "shift": lambda x, said, shape: x[0] + said["amount"],
+    "scale": lambda x, said, shape: x[0] * said["factor"],
+    "neg": lambda x, said, shape: -x[0],
+    "cos": lambda x, said, shape: np.cos(x[0]),
+    "sin": lambda x, said, shape: np.sin(x[0]),
+    "add": _of_all(np.add),
+    "subtract": _of_all(np.subtract),
+    "multiply": _of_all(np.multiply),
+    "logical_and": _of_all(np.logical_and),
+    "logical_or": _of_all(np.logical_or),
+    "logical_not": lambda x, said, shape: ~x[0],
+    "equal": _compared(np.equal),
+    "not_equal": _compared(np.not_equal),
+    "less": _compared(np.less),
+    "less_equal": _compared(np.less_equal),
+    "greater": _compared(np.greater),
+    "greater_equal": _compared(np.greater_equal),
+    "cumsum": lambda x, said, shape: np.cumsum(x[0], axis=said["dim"]),
+    "slice": _sliced,
+    "select": lambda x, said, shape: np.take(x[0], said["index"], axis=said["dim"]),
+    "concat": lambda x, said, shape: np.concatenate(x, axis=said.get("dim", 1)),
+    "transpose": lambda x, said, shape: np.swapaxes(x[0], said["dim0"], said["dim1"]),
+    "permute": lambda x, said, shape: np.transpose(x[0], said["dims"]),
+    "matmul": lambda x, said, shape: x[0] @ x[1],
+    "tril": lambda x, said, shape: np.tril(x[0], said.get("diagonal", 0)),
+    "triu": lambda x, said, shape: np.triu(x[0], said.get("diagonal", 0)),
+    "masked_fill": lambda x, said, shape: np.where(x[1], float(said["value"]), x[0]),
+    "where": lambda x, said, shape: np.where(*x),
+}
+"""The ops that are worked out: of inputs, arguments and the output's shape."""

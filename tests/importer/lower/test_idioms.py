@@ -1,0 +1,191 @@
+"""Idioms: what several ops do together, and one op says; and what is similar, but is not that."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from running import difference, lowered, ops_of
+from torch import nn
+from torch.nn import functional as F
+
+
+class ByHand(nn.Module):
+    """A function of ``x`` with layers of its own."""
+
+    def __init__(self, function, **layers):
+        super().__init__()
+        self.function, self.layers = function, nn.ModuleDict(layers)
+
+    def forward(self, x):
+        return self.function(x, **self.layers)
+
+
+class RmsNorm(nn.Module):
+    """As transformers has it."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.weight = nn.Parameter(torch.rand(width))
+
+    def forward(self, x):
+        return self.weight * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-5))
+
+
+class ChannelNorm(nn.LayerNorm):
+    """Layer norm of the channels of an image, as torchvision has it."""
+
+    def forward(self, x):
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+class GivenLinear(nn.Module):
+    """GPT-2's linear layer, whose weight is (in, out)."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.randn(8, 5)), nn.Parameter(torch.randn(5))
+
+    def forward(self, x):
+        return torch.addmm(self.bias, x.view(-1, x.size(-1)), self.weight).view(*x.shape[:-1], 5)
+
+
+def attend(x, scale=8**-0.5, mask=None):
+    scores = x @ x.transpose(-2, -1) * scale
+    return F.dropout((scores if mask is None else scores + mask).softmax(-1), 0.1, False) @ x
+
+
+def rotate(x, base=500.0):
+    powers = 1 / base ** (torch.arange(0, 8, 2, dtype=torch.float32) / 8)
+    angles = torch.arange(x.shape[-2])[:, None] * powers
+    angles = torch.cat([angles, angles], -1)
+    turned = torch.cat([-x[..., 4:], x[..., :4]], -1)
+    return x * angles.cos() + turned * angles.sin()
+
+
+def repeat_heads(x):
+    return x[:, :, None].expand(-1, -1, 3, -1, -1).reshape(x.shape[0], -1, *x.shape[2:])
+
+
+def causal(x):
+    places = torch.arange(x.shape[-2])
+    return places[None, :] <= places[:, None]
+
+
+FOUND = {
+    "gelu": lambda x: 0.5 * x * (1 + torch.erf(x / math.sqrt(2))),
+    "tanh gelu": lambda x: 0.5 * x * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * torch.pow(x, 3)))),
+    "fast gelu": lambda x: x * 0.5 * (1 + torch.tanh(x * 0.7978845608028654 * (1 + 0.044715 * x * x))),
+    "silu": lambda x: x * torch.sigmoid(x),
+    "hardswish": lambda x: x * F.relu6(x + 3) / 6,
+    "mish": lambda x: x * torch.tanh(F.softplus(x)),
+    "scaled_dot_product_attention": attend,
+    "attention with a mask": lambda x: attend(x, 1.0, torch.full((9, 9), -1e4).triu(1)),
+    "attention with an empty mask": lambda x: F.scaled_dot_product_attention(x, x, x, causal(x) | ~causal(x)),
+    "causal attention": lambda x: F.scaled_dot_product_attention(x, x, x, causal(x)),
+    "grouped attention": lambda x: F.scaled_dot_product_attention(
+        torch.cat([x, x, x], 1), repeat_heads(x), repeat_heads(x)
+    ),
+    "rotary_embedding": rotate,
+}
+OPS_FOUND = {
+    "tanh gelu": ["gelu"],
+    "fast gelu": ["gelu"],
+    "attention with a mask": ["constant", "scaled_dot_product_attention"],
+    "attention with an empty mask": ["scaled_dot_product_attention"],
+    "causal attention": ["scaled_dot_product_attention"],
+    "grouped attention": ["concat", "scaled_dot_product_attention"],
+}
+HEADS = {"x": torch.randn(2, 3, 9, 8)}
+SYMBOLIC = {"x": {0: "N"}}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_an_idiom_is_the_op_that_a_person_would_write(name):
+    module = ByHand(FOUND[name])
+    symbols = {"x": {0: "N", 2: "T"}} if name in ("causal attention", "rotary_embedding") else SYMBOLIC
+    program = lowered(module, HEADS, symbols)
+    assert difference(module, program, HEADS) < 2e-6
+    assert ops_of(program) == OPS_FOUND.get(name, [name])
+
+
+SIMILAR = {
+    "a sigmoid of 1.702 x": (lambda x: x * torch.sigmoid(1.702 * x), {"scale", "sigmoid", "multiply"}),
+    "another constant": (lambda x: 0.5 * x * (1 + torch.erf(x / 1.5)), {"scale", "erf", "shift", "multiply"}),
+    "a softmax of queries": (
+        lambda x: (x @ x.transpose(-2, -1)).softmax(-2) @ x,
+        {"transpose", "matmul", "softmax"},
+    ),
+    "angles the other way round": (
+        lambda x: x * torch.arange(9.0)[:, None].sin() + torch.cat([-x[..., 4:], x[..., :4]], -1),
+        {"slice", "neg", "concat", "constant", "multiply", "add"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SIMILAR)
+def test_what_is_only_similar_stays(name):
+    function, ops = SIMILAR[name]
+    program = lowered(ByHand(function), HEADS, SYMBOLIC)
+    assert difference(ByHand(function), program, HEADS) < 1e-6
+    assert set(ops_of(program)) == ops
+
+
+LAYERS = {
+    "rms_norm": (RmsNorm(8), {"eps": 1e-5}),
+    "layer_norm": (ChannelNorm(3), {"dim": 1}),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_norm_by_hand_keeps_its_weights(name):
+    layer, arguments = LAYERS[name]
+    module = ByHand(lambda x, layer: layer(x), layer=layer)
+    program = lowered(module, HEADS, SYMBOLIC)
+    (step,) = program.steps
+    assert step.reading is not None
+    assert (step.op, step.reading.arguments) == (name, arguments)
+    assert step.reading.state["weight"].key == "layers.layer.weight"
+    assert difference(module, program, HEADS) < 2e-6
+
+
+def test_a_linear_map_of_folded_rows_takes_them_as_they_are():
+    module = ByHand(lambda x, layer: layer(x), layer=GivenLinear())
+    program = lowered(module, HEADS, SYMBOLIC)
+    assert ops_of(program) == ["parameter", "parameter", "affine"]
+    assert difference(module, program, HEADS) < 2e-6
+
+
+def test_concatenations_that_grow_join_the_one_before():
+    def dense(x):
+        new = x + 1
+        newer = torch.cat([x, new], 1) * 2
+        return torch.cat([x, new, newer], 1)
+
+    program = lowered(ByHand(dense), HEADS, SYMBOLIC)
+    assert ops_of(program) == ["shift", "concat", "scale", "concat"]
+    assert program.steps[-1].reading is not None
+    assert len(program.steps[-1].reading.inputs) == 2
+    assert difference(ByHand(dense), program, HEADS) == 0
+
+
+@pytest.mark.parametrize("batch_first", [True, False])
+@pytest.mark.parametrize("kinds", ["self", "cross"])
+def test_multihead_attention_is_one_step(batch_first, kinds):
+    class Attending(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.attention = nn.MultiheadAttention(8, 2, batch_first=batch_first)
+
+        def forward(self, x, y):
+            key = x if kinds == "self" else y
+            return self.attention(x, key, key, need_weights=False)[0] + y.sum()
+
+    module, inputs = Attending(), {"x": torch.randn(4, 6, 8), "y": torch.randn(4, 6, 8)}
+    program = lowered(module, inputs, {name: {1 - batch_first: "N"} for name in inputs})
+    assert "multihead_attention" in ops_of(program)
+    step = next(step for step in program.steps if step.op == "multihead_attention")
+    assert step.reading is not None
+    assert {each.key for each in step.reading.state.values()} == set(module.state_dict())
+    assert difference(module, program, inputs) < 2e-6
