@@ -38,11 +38,9 @@ def main() -> int:
 
 def row_of(name: str, onnx: bool, text: bool) -> bool:
     """Print an entry's row; return whether it is equal and short."""
-    from importer.round_trip import file_and_back, lines_of, lines_of_zoo, module_and_back, parting
+    from importer.round_trip import file_and_back, lines_of, lines_of_zoo, module_and_back, parting, smaller
 
-    import netspec
-
-    started, model = time.process_time(), netspec.load(name)
+    started, model = time.process_time(), smaller(name)
     try:
         with tempfile.TemporaryDirectory() as folder:
             spec = file_and_back(model, Path(folder)) if onnx else module_and_back(model)

@@ -24,6 +24,28 @@ from netspec.runtime.examples import example_inputs
 UNKNOWN = ("doc", "variants", "train", "init", "netspec", "name")
 """The entries of a spec that no import can know, or that are the same in every file."""
 
+LLAMA = {"width": 64, "heads": 4, "groups": 2, "layers": 3, "hidden": 96, "vocab": 100}
+SMALLER: Mapping[str, Mapping[str, Any]] = {
+    "llama": LLAMA,
+    "llama_cached": LLAMA,
+    "mixtral": {**LLAMA, "experts": 4},
+    "t5": {"vocab": 100, "layers": 2},
+    "t5_v1_1_base": {"vocab": 100, "layers": 2},
+    "gpt2": {"vocab": 100, "layers": 3},
+    "bert": {"vocab": 100, "layers": 3},
+    "clip": {"vocab": 100, "image_layers": 2, "text_layers": 3},
+    "swin": {"depths": [2, 2, 4, 2]},
+    "detr": {"depths": [1, 2, 1, 1], "layers": 2},
+    "dlrm": {"rows": 50, "tables": 5},
+    "mamba": {"vocab": 100, "layers": 2, "width": 64},
+}
+"""Parameters that make a family's networks smaller, with all that they are made of."""
+
+
+def smaller(name: str) -> netspec.Model:
+    """Return a network of the zoo, of fewer layers and rows where it is large."""
+    return netspec.load(name, **SMALLER.get(name, {}))
+
 
 def module_and_back(model: netspec.Model) -> ImportedSpec:
     """Return the spec that comes of a network's module."""
@@ -34,6 +56,7 @@ def module_and_back(model: netspec.Model) -> ImportedSpec:
         for name, value in graph.inputs.items()
     }
     inputs = {names[name]: value for name, value in example_inputs(graph, traced_sizes(graph)).items()}
+    inputs.pop("lengths", None)  # those of samples may be left out, and torch.export packs no batch
     return netspec.from_torch(module, inputs, dynamic, name=graph.name, sizes=graph.sizes, verify=False)
 
 

@@ -1,0 +1,24 @@
+"""Networks of the zoo there and back: each kind of structure once. ``benchmarks/round_trip.py`` tries them all."""
+
+from __future__ import annotations
+
+import pytest
+from importer.round_trip import lines_of, lines_of_zoo, module_and_back, parting
+
+import netspec
+
+PARALLEL = ("googlenet_d2l", {})
+RESIDUAL = ("resnet", {"depths": [1, 2, 1, 1]})
+
+
+@pytest.mark.parametrize(("name", "params"), [("gcn", {}), PARALLEL, RESIDUAL])
+def test_a_module_comes_back_as_the_graph_that_it_was_made_of(name, params):
+    model = netspec.load(name, **params)
+    spec = module_and_back(model)
+    assert parting(model.graph, spec.model.graph) == ""
+    assert lines_of(spec.text) <= 1.5 * lines_of_zoo(name)
+
+
+def test_the_first_difference_is_told():
+    graphs = [netspec.load("resnet", depths=[1, 1, 1, 1], channels=count).graph for count in (3, 1)]
+    assert parting(*graphs) == "input image: [N, 3, H, W] came back as [N, 1, H, W]"
