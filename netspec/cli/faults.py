@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 from netspec.diagnostics import Diagnostic, NetspecError, SpecError
 from netspec.diagnostics.base import counted
@@ -48,9 +49,9 @@ def tell_error(found: NetspecError, format: str) -> None:
         print(f"netspec: {found}", file=sys.stderr)
 
 
-def width() -> int:
-    """Of the terminal, 120 at most."""
-    if not sys.stderr.isatty():
+def width(stream: TextIO | None = None) -> int:
+    """Of the terminal that a stream (default: stderr) leads to, 120 at most."""
+    if not (stream or sys.stderr).isatty():
         return 120
     from shutil import get_terminal_size
 

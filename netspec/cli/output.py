@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -40,12 +40,13 @@ def silent(text: str) -> None:
 
 
 @contextmanager
-def status(doing: str) -> Iterator[None]:
-    """Show what is being done, on a terminal only, while it is done."""
+def status(doing: str) -> Iterator[Callable[[str], None]]:
+    """Show what is being done, on a terminal only, while it is done; gives a function that shows something else."""
     if not sys.stderr.isatty():
-        yield
+        yield silent
         return
     from rich.console import Console
+    from rich.markup import escape
 
-    with Console(file=bare(sys.stderr)).status(f"{doing} …"):
-        yield
+    with Console(file=bare(sys.stderr)).status(f"{doing} …") as shown:
+        yield lambda text: shown.update(f"{escape(text)} …")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from netspec.analysis.costs import Costs
 from netspec.diagnostics import UsageError
 from netspec.importer.fold import fold
 from netspec.importer.imported import ImportedSpec
@@ -24,6 +26,13 @@ if TYPE_CHECKING:
 MOST_TOLD = 40
 """The most places that are listed, of those that cannot be said."""
 
+LONGEST_DOC = 110
+"""The most letters of a sentence that says what a network is."""
+
+
+def in_silence(doing: str) -> None:
+    """Say nothing of what is being done."""
+
 
 def from_torch(
     module: nn.Module,
@@ -33,6 +42,7 @@ def from_torch(
     name: str | None = None,
     sizes: Mapping[str, int] | None = None,
     verify: bool = True,
+    say: Callable[[str], None] = in_silence,
 ) -> ImportedSpec:
     """Import a module of PyTorch: ``from_torch(net, {"image": torch.randn(2, 3, 224, 224)}, {"image": {0: "N"}})``.
 
@@ -40,16 +50,27 @@ def from_torch(
     given. ``dynamic`` names the dimensions of each input that are symbolic, by their numbers; default: the first of
     each, as ``N``, where it is above 1. ``sizes`` are those that the spec quotes costs at; default: the examples', and
     one of ``N``. The network is traced in inference. ``name`` is that of the spec; default: the class's. With
-    ``verify``, the spec's module is given the weights and compared with the original. Raises ``UsageError`` with
+    ``verify``, the spec's module is given the weights and compared with the original. ``say`` is told what is being
+    done. Raises ``UsageError`` with
     torch's reason where it cannot be exported, and with all that the language has no words for.
     """
-    from netspec.importer.capture.export import export_module
+    from netspec.importer.capture.export import export_module, parameter_names
     from netspec.importer.capture.torch_program import read_exported
+    from netspec.importer.trying import guard_runs, quiet
 
     shapes = dynamic if dynamic is not None else batched(inputs)
-    exported = export_module(module, inputs, shapes)
+    say(f"torch.export reads {type(module).__name__}")
+    try:
+        with quiet():
+            exported = export_module(module, inputs, shapes)
+    except UsageError:
+        if set(inputs) <= set(parameter_names(module)):
+            guard_runs(module, inputs)  # its own reason is plainer, where it has one
+        raise
+    say(f"writing {type(module).__name__} as a spec")
     program = read_exported(exported, snake_case(name or type(module).__name__), shapes)
     program.kind = f"{type(module).__module__}.{type(module).__qualname__}"
+    program.doc = first_sentence(vars(type(module)).get("__doc__") or "")
     traced = dict(program.sizes)
     program.sizes = {key: (sizes or {}).get(key, 1 if key == "N" else size) for key, size in traced.items()}
     spec = spec_of(lower(program), {key: value.detach() for key, value in module.state_dict().items()})
@@ -57,6 +78,7 @@ def from_torch(
     if verify:
         from netspec.importer.prove import prove
 
+        say(f"comparing the spec with {type(module).__name__}")
         fixed = {key: value for key, value in inputs.items() if key not in program.inputs}
         spec.proof = prove(spec.model.graph, spec.weights, lambda given: module(**given, **fixed), traced, module)
         spec.notes += _told(spec.proof)
@@ -127,7 +149,8 @@ def spec_of(program: ForeignProgram, weights: Mapping[str, torch.Tensor]) -> Imp
         raise UsageError(_cannot_be_said(program))
     tree = fold(nest(program))
     graph = ImportedSpec(program.name, write(tree), weights).model.graph
-    tree.expect = {"params": graph.body.parameter_count}
+    cost = Costs(graph.sizes).of(graph.body)
+    tree.expect = {name: count for name, count in cost._asdict().items() if count}
     return ImportedSpec(program.name, write(tree), weights)
 
 
@@ -139,10 +162,16 @@ def batched(inputs: Mapping[str, Any]) -> dict[str, dict[int, str]]:
     return {name: {0: "N"} for name, value in inputs.items() if hasattr(value, "shape") and len(value.shape)}
 
 
+def first_sentence(docstring: str) -> str:
+    """Return the sentence that a docstring begins with, if it is a plain and a short one."""
+    first = " ".join(docstring.strip().split("\n\n")[0].split())
+    sentence = re.match(r"[A-Z].*?\.(?= |$)", first)
+    plain = sentence is not None and len(sentence[0]) <= LONGEST_DOC and not re.search(r"[`{}\[\]<>|*]|::", sentence[0])
+    return sentence[0] if sentence is not None and plain else ""
+
+
 def snake_case(name: str) -> str:
     """Return a class's name as a spec's: ``ResNet`` as ``resnet``, ``VisionTransformer`` as ``vision_transformer``."""
-    import re
-
     words = re.sub(r"(?<=[a-z\d])(?=[A-Z][a-z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name.replace("Net", "net"))
     return re.sub(r"\W+", "_", words).lower().strip("_") or "network"
 
@@ -160,14 +189,12 @@ def _fixed(program: ForeignProgram, shapes: Mapping[str, Mapping[int, str]]) -> 
 
 def _told(proof: Proof) -> list[str]:
     """Return notes for a reader on a proof."""
-    notes = [f"not tried at {refused}" for refused in proof.refused]
+    notes: list[str] = []
     if proof.left_out:
         few = ", ".join(proof.left_out[:3]) + (
             f" and {len(proof.left_out) - 3} more" if len(proof.left_out) > 3 else ""
         )
         notes.append(f"the network does not read {few}: the spec has no place for them")
-    if proof.missing:
-        notes.append(f"the spec has tensors that the original lacks: {', '.join(proof.missing[:3])}")
     return notes
 
 

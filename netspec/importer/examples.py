@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Any
 
 from netspec.dataclass import dataclass
-from netspec.diagnostics import UsageError
+from netspec.diagnostics import SpecError, UsageError
 from netspec.syntax.nodes import ListNode, MapNode, SyntaxNode
 
 EXAMPLE = 2
-"""The size of a symbolic dimension that is not given: torch.export takes a size of 1 for a fixed one."""
+"""The size of a batch that is not given: torch.export takes a size of 1 for a fixed one."""
+
+IMAGE, SEQUENCE = 64, 16
+"""The sizes of the other symbolic dimensions that are not given, in images and elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -23,16 +27,33 @@ class InputExample:
     dtype: str = "float32"
     below: int = 2
 
+    def __str__(self) -> str:
+        return f"{self.name}=[{', '.join(map(str, self.shape))}]"
+
     def dynamic(self) -> dict[int, str]:
         """Return the symbolic dimensions by their numbers."""
         return {at: size for at, size in enumerate(self.shape) if isinstance(size, str)}
 
+    def defaults(self) -> dict[str, int]:
+        """Return sizes for the symbolic dimensions: 2 for the first, 64 for those of images, 16 for others."""
+        image = len(self.shape) >= 4 and self.dtype.startswith(("float", "bfloat"))
+        return {
+            size: EXAMPLE if at == 0 else IMAGE if image and at >= 2 else SEQUENCE
+            for at, size in self.dynamic().items()
+        }
+
     def tensor(self, sizes: Mapping[str, int]) -> Any:
-        """Return a random tensor; ``sizes`` are those of the symbolic dimensions."""
+        """Return a random tensor; ``sizes`` are those of the symbolic dimensions.
+
+        Raises ``EnvironmentFault`` where it is larger than the memory that is left.
+        """
         import torch
+
+        from netspec.runtime.machine import need_memory
 
         shape = [sizes.get(size, EXAMPLE) if isinstance(size, str) else size for size in self.shape]
         dtype = getattr(torch, self.dtype)
+        need_memory(prod(shape) * max(4, dtype.itemsize), f"an example of `{self.name}`", "give it smaller sizes")
         if dtype.is_floating_point:
             return torch.randn(shape).to(dtype)
         return torch.randint(0, 2 if dtype == torch.bool else self.below, shape).to(dtype)
@@ -47,7 +68,10 @@ def read_example(text: str) -> InputExample:
         raise UsageError(f"--input {text}: {FORM}")
     if re.fullmatch(r"\s*[\w\s]+(,[\w\s]*)*\s*", value):
         value = f"[{value}]"  # the brackets of a plain list may be left out
-    node = read_value(name, value)
+    try:
+        node = read_value(name, value)
+    except SpecError as error:
+        raise UsageError(f"--input {text}: {error.diagnostics[0].message}; {FORM}") from None
     said = plain_value(node) if node is not None else None
     described = said if isinstance(said, dict) else {"shape": said}
     unknown = set(described) - {"shape", "dtype", "below"}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from netspec.diagnostics import Source
 from netspec.files import write_text
 from netspec.model import Model
-from netspec.pipeline import compile_loaded, load_source
+from netspec.pipeline import Loaded, compile_loaded, load_source
 
 if TYPE_CHECKING:
     import torch
@@ -40,9 +40,18 @@ class ImportedSpec:
         self.proof = proof
 
     @cached_property
+    def _loaded(self) -> Loaded:
+        return load_source(Source(f"{self.name}.yaml", self.text))
+
+    @cached_property
     def model(self) -> Model:
         """The network, checked and shaped."""
-        return Model(compile_loaded(load_source(Source(f"{self.name}.yaml", self.text))))
+        return Model(compile_loaded(self._loaded))
+
+    @property
+    def block_count(self) -> int:
+        """The number of the blocks that the text has."""
+        return len(self._loaded.spec.blocks)
 
     def __str__(self) -> str:
         return self.text

@@ -11,10 +11,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from netspec.dims import symbols
+from netspec.analysis.memory import Memory
+from netspec.dims import evaluate, symbols
 from netspec.graph import Graph
+from netspec.importer.trying import first_line
 from netspec.runtime.examples import example_inputs
+from netspec.runtime.machine import free_memory, need_memory
 from netspec.runtime.module import build_module
+from netspec.text.quantities import short_bytes
 
 TOLERANCE = 1e-5
 """The largest difference of an output, relative to its largest value."""
@@ -49,11 +53,12 @@ class Proof:
         return bool(self.trials) and not self.missing and all(trial.agrees for trial in self.trials)
 
     def text(self) -> str:
-        """Return at which sizes they agree, and how well."""
-        sizes = [", ".join(f"{name}={size}" for name, size in trial.sizes.items()) for trial in self.trials]
-        where = "; ".join(dict.fromkeys(each for each in sizes if each))
-        training = " and in training mode" if any(trial.training for trial in self.trials) else ""
-        return f"to {self.worst:.1g}{f' at {where}' if where else ''}{training}"
+        """Return how well they agree, and at which sizes: ``to 3e-07 at N=2, H=8; N=3, H=9, and in training at …``."""
+        inference = _at([trial.sizes for trial in self.trials if not trial.training])
+        training = [trial.sizes for trial in self.trials if trial.training]
+        also = f"; in training{_at(training)}, too" if training else ""
+        extent = f"to {self.worst:.1g}" if self.worst else "exactly"
+        return f"{extent},{inference or ' in inference'}{also}"
 
     @property
     def worst(self) -> float:
@@ -74,6 +79,8 @@ def prove(
     dimensions where the original takes them; in training mode too if it is the module ``trained``, and that draws no
     random numbers then.
     """
+    needed = 2 * evaluate(Memory(graph).inference_peak, {**graph.sizes, **sizes})
+    need_memory(needed, f"running {graph.name} beside its original", "import it at smaller sizes (`--dim`)")
     module = build_module(graph).eval()
     ours = module.state_dict()
     proof = Proof(
@@ -84,8 +91,13 @@ def prove(
         return proof
     module.load_state_dict(ours | {key: value for key, value in weights.items() if key in ours}, strict=True)
     parts = [module] if trained is None else [module, trained]
+    chance = trained is not None and not draws_nothing(trained)
+    if chance:
+        proof.refused.append("in training: its dropout draws random numbers")
     for at, tried in enumerate(other_sizes(graph, sizes)):
-        for training in (False, True) if at == 0 and trained is not None and draws_nothing(trained) else (False,):
+        if at and not _fits(graph, tried, proof):
+            continue
+        for training in (False, True) if at == 0 and trained is not None and not chance else (False,):
             with _mode(parts, training), torch.no_grad():
                 _try(proof, graph, module, call, tried, training)
     return proof
@@ -93,12 +105,24 @@ def prove(
 
 def other_sizes(graph: Graph, sizes: Mapping[str, int]) -> Iterator[Mapping[str, int]]:
     """Yield the sizes to try: the given ones, each dimension one larger, and each twice as large."""
-    names = sorted({name for value in graph.inputs.values() for name in symbols(value.shape)})
+    among = {name for value in graph.inputs.values() for name in symbols(value.shape)}
+    names = [*(name for name in graph.sizes if name in among)]
     known = {name: sizes.get(name, graph.sizes.get(name, 2)) for name in names}
     yield known
     if known:
         yield {name: size + 1 for name, size in known.items()}
-        yield {name: 2 * size if name != names[0] else size for name, size in known.items()}
+        yield {name: 2 * size if name != names[0] or not names[1:] else size for name, size in known.items()}
+
+
+def _fits(graph: Graph, sizes: Mapping[str, int], proof: Proof) -> bool:
+    """Return whether the memory is enough for both of them at these sizes; if not, the proof says so."""
+    needed, free = 2 * evaluate(Memory(graph).inference_peak, sizes), free_memory()
+    if free is None or needed <= free:
+        return True
+    proof.refused.append(
+        f"{_at([sizes])}: both take about {short_bytes(needed)}, and {short_bytes(free)} are free here".strip()
+    )
+    return False
 
 
 def draws_nothing(module: nn.Module) -> bool:
@@ -121,10 +145,15 @@ def _try(
     try:
         expected = _flat(call(inputs))
     except Exception as reason:  # whatever the original's own code raises at a size that it does not take
-        first = str(reason).strip().splitlines()[0] if str(reason).strip() else type(reason).__name__
-        proof.refused.append(f"{', '.join(f'{name}={size}' for name, size in sizes.items())}: {first}")
+        proof.refused.append(f"{'in training' * training}{_at([sizes])}: {first_line(reason)}".strip())
         return
     proof.trials.append(Trial(sizes, training, _difference(expected, _flat(module(*inputs.values())))))
+
+
+def _at(trials: Sequence[Mapping[str, int]]) -> str:
+    sizes = [", ".join(f"{name}={size}" for name, size in trial.items()) for trial in trials]
+    where = "; ".join(dict.fromkeys(each for each in sizes if each))
+    return f" at {where}" if where else ""
 
 
 @contextmanager

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
+from importlib import import_module
 
 from netspec.cli.options import add_command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from netspec.cli.options import Commands
-    from netspec.importer.imported import ImportedSpec
 
 
 def add(commands: Commands) -> None:
@@ -28,14 +29,15 @@ def add(commands: Commands) -> None:
         action="append",
         default=[],
         help="an input of forward, as a spec would write it: image=[N, 3, H, W], or ids={shape: [N, T], dtype: int64, "
-        "below: 50257}; letters are symbolic; may be repeated",
+        "below: 50257}; letters are symbolic; may be repeated; torchvision's and timm's models know theirs",
     )
     command.add_argument(
         "--dim",
         metavar="NAME=SIZE",
         action="append",
         default=[],
-        help="the size of a symbolic dimension to trace and to quote costs at (default: 2); may be repeated",
+        help="the size of a symbolic dimension to trace and to quote costs at (default: 64 in images, 16 elsewhere, 1 "
+        "for N); may be repeated",
     )
     command.add_argument(
         "--argument",
@@ -51,35 +53,28 @@ def add(commands: Commands) -> None:
 
 def run(options: Namespace) -> int:
     """Import the network, write the spec, report the proof; gives 1 where the spec and the original disagree."""
-    from netspec.cli.output import status, warn
+    from netspec.cli.faults import width
+    from netspec.cli.output import status
+    from netspec.importer.report import import_report
     from netspec.importer.sources import import_source
 
-    with status("importing"):
+    if options.weights:
+        import_module("safetensors.torch")  # its want is told before the work
+    with status("importing") as say:
         spec = import_source(
             options.source,
             inputs=options.input,
             dims=options.dim,
             arguments=options.argument,
             name=options.name,
+            say=say,
         )
-    if options.output:
-        spec.write(options.output)
-        print(_summary(spec, options.output))
-    else:
-        print(spec.text, end="")
-    if options.weights:
-        spec.write_weights(options.weights)
-    for note in spec.notes:
-        warn(note)
-    if spec.proof is None or spec.proof.holds:
-        return 0
-    warn(f"the spec does not compute what the original does: they differ by {spec.proof.worst:.2g}")
-    return 1
-
-
-def _summary(spec: ImportedSpec, path: str) -> str:
-    """The file with what stands in it, and how it was proven."""
-    lines = [f"{path}  {spec.text.count(chr(10))} lines"]
-    if spec.proof is not None and spec.proof.holds:
-        lines.append(f"verified against the original {spec.proof.text()}")
-    return "\n".join(lines)
+        if options.output:
+            spec.write(options.output)
+        if options.weights:
+            spec.write_weights(options.weights)
+    if not options.output:
+        print(spec.text, end="", flush=True)
+    stream = sys.stdout if options.output else sys.stderr  # a spec that goes on through a pipe stays alone
+    print(import_report(spec, options.output, options.weights, width(stream)), file=stream)
+    return 0 if spec.proof is None or spec.proof.holds else 1
