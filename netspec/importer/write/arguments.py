@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from netspec.dims import Dim
+from netspec.importer.write.constants import SHORT, count_numbers, spell_list
 from netspec.importer.write.phrases import BlockPhrase, Formula
 from netspec.importer.write.sizes import spell_size
 from netspec.ops import OPS, Op
@@ -50,4 +51,6 @@ def _spelled(value: Any, any_text: bool = False) -> Any:
         return spell_size(value)
     if isinstance(value, Mapping):
         return {name: _spelled(each) for name, each in value.items()}
+    if isinstance(value, tuple) and count_numbers(value) > SHORT:
+        return spell_list(value)
     return [_spelled(each) for each in value] if isinstance(value, (list, tuple)) else value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from netspec.elaborate.building.reserved import why_reserved
 from netspec.importer.write.phrases import (
@@ -24,6 +24,7 @@ class Room:
     """A level in the text. ``path`` is its own in the whole network, ``formal`` the names of its declared inputs.
 
     ``is_uncertain`` says that the number of steps so far depends on whether a projection is needed.
+    ``places`` are the positions that are names.
     ``count`` is the number of names that its steps have taken, ``stride`` that of an iteration of the loop at hand;
     ``entered`` has, for its inputs, the wires around it.
     """
@@ -34,16 +35,21 @@ class Room:
         self.count = 0
         self.stride = 0
         self.is_uncertain = False
+        self.places: set[str] = set()
 
-    def child(self, name: str, phrases: Iterable[Phrase]) -> Room:
+    def child(self, name: str, phrases: Sequence[Phrase]) -> Room:
         """Return the room of a level inside this one."""
-        return Room(self, f"{self.path}.{name}" if self.path else name, {}, taken_in(phrases))
+        made = Room(self, f"{self.path}.{name}" if self.path else name, {}, taken_in(phrases))
+        made.places = {each.place for each in phrases_in(phrases) if isinstance(each.place, str)}
+        return made
 
     def may_be_taken(self, position: str, looped: bool) -> bool:
         """Return whether another step may have the number of a step's place for a name; in a loop it has several."""
         templates = any(name.startswith("{") for name in self.taken)
-        several = looped or self.is_uncertain
-        return position in self.taken or templates or (several and any(name.isdecimal() for name in self.taken))
+        if position in self.taken or position in self.places or templates:
+            return True
+        names = self.taken if looped and not self.is_uncertain else self.taken | self.places
+        return (looped or self.is_uncertain) and any(name.isdecimal() for name in names)
 
     def around(self) -> Iterator[Room]:
         """Yield the room and those that it stands in."""
@@ -85,7 +91,7 @@ def taken_in(phrases: Iterable[Phrase]) -> set[str]:
         if isinstance(phrase.name, NumberedName):
             taken.add(phrase.name.template)
         else:
-            taken.add(phrase.name or (phrase.place if isinstance(phrase.place, str) else ""))
+            taken.add(phrase.name)
         if isinstance(phrase, ParallelPhrase):
             taken.update(branch.name for branch in phrase.branches)
     return taken - {""}

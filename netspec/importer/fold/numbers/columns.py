@@ -13,7 +13,7 @@ from typing import Any
 from netspec.dataclass import dataclass
 from netspec.importer.fold.numbers.formulas import divided, times
 from netspec.importer.fold.numbers.meanings import family, is_likely, parameter_name
-from netspec.importer.fold.numbers.rows import expressed
+from netspec.importer.fold.numbers.rows import SHORT, expressed
 from netspec.importer.fold.skeleton import ABSENT, LoopRow, NumberSlot
 from netspec.importer.write.phrases import Formula, GroupPhrase, LoopPhrase
 
@@ -107,6 +107,8 @@ class ColumnReducer:
         for base, formula in bases:
             found = related(column.flat, base.flat, formula)
             if found is not None:
+                if len(column.values) == len(column.slot.loops) == 1 and isinstance(formula, Formula):
+                    self.changing[column.slot.loops[0]] += column.slot.loops[0].turns <= SHORT
                 return found
         found = self._by_shape(column, kind)
         if found is None:

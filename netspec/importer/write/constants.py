@@ -1,0 +1,118 @@
+"""Long lists of numbers as expressions: what repeats is said once."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+from netspec.expressions import ExpressionError, UnknownError, parse
+from netspec.importer.write.phrases import Formula
+
+SHORT = 16
+"""A list with no more numbers is written as it is."""
+MOST_PIECES = 8
+"""A list is no sum of more pieces."""
+LONGEST_PERIOD = 64
+"""A pattern that repeats is no longer."""
+
+
+def spell_list(value: Any) -> Any:
+    """Return nested tuples of numbers as a formula, if it is short; else as lists of formulas, or as they are."""
+    if not isinstance(value, tuple) or count_numbers(value) <= SHORT:
+        return value
+    text = _spelled(value)
+    if text is not None and _means(text, value):
+        return Formula(text)
+    return tuple(map(spell_list, value))
+
+
+def count_numbers(value: Any) -> int:
+    """Return how many numbers there are in nested tuples, which are equally long."""
+    count = 1
+    while isinstance(value, tuple) and value:
+        count, value = count * len(value), value[0]
+    return count
+
+
+def _means(text: str, value: Any) -> bool:
+    """Return whether the language takes an expression, and gives that value."""
+    try:
+        return bool(_lists(parse(text).evaluate({})) == value)
+    except (ExpressionError, UnknownError, ValueError):
+        return False
+
+
+def _lists(value: Any) -> Any:
+    return tuple(map(_lists, value)) if isinstance(value, (list, tuple, range)) else value
+
+
+def _spelled(value: Any) -> str | None:
+    """Return an expression for a value; ``None`` where it repeats too little."""
+    if not isinstance(value, tuple):
+        return repr(value)
+    if len(value) > 3 and all(type(each) is int for each in value):
+        step = value[1] - value[0]
+        if step and all(right - left == step for left, right in pairwise(value)):
+            return _range(value[0], step, len(value))
+    return _repeated(value)
+
+
+def _range(start: int, step: int, length: int) -> str:
+    if step == 1:
+        return f"range({f'{start}, ' if start else ''}{start + length})"
+    return f"range({start}, {start + step * length}, {step})"
+
+
+def _repeated(value: tuple[Any, ...]) -> str | None:
+    """Return an expression for a list as a pattern several times, or as a sum of such."""
+    pieces: list[tuple[tuple[Any, ...], int]] = []
+    at = 0
+    while at < len(value):
+        pattern, times = _best_pattern(value, at)
+        if times == 1 and pieces and pieces[-1][1] == 1:
+            pieces[-1] = (*pieces[-1][0], *pattern), 1
+        else:
+            pieces.append((pattern, times))
+        at += len(pattern) * times
+    if len(pieces) > MOST_PIECES:
+        return None
+    texts = []
+    for pattern, times in pieces:
+        if len(pattern) > SHORT:
+            return None
+        text = _pattern(pattern)
+        if text is None:
+            return None
+        texts.append(text if times == 1 else f"({text}) * {times}" if " + " in text else f"{text} * {times}")
+    return " + ".join(texts)
+
+
+def _pattern(pattern: tuple[Any, ...]) -> str | None:
+    """Return an expression for a pattern, in which the same thing may stand several times in a row."""
+    texts: list[list[Any]] = []
+    for each in pattern:
+        if texts and texts[-1][0] == each:
+            texts[-1][1] += 1
+        else:
+            texts.append([each, 1])
+    if len(texts) > MOST_PIECES and any(isinstance(each, tuple) for each in pattern):
+        return None
+    runs = [(_spelled(each), times) for each, times in texts]
+    if any(text is None for text, _ in runs):
+        return None
+    if all(times == 1 for _, times in runs):
+        return f"[{', '.join(text for text, _ in runs if text)}]"
+    return " + ".join(f"[{text}]" if times == 1 else f"[{text}] * {times}" for text, times in runs)
+
+
+def _best_pattern(value: tuple[Any, ...], start: int) -> tuple[tuple[Any, ...], int]:
+    """Return the pattern that covers most of a list from a place on, and how often it stands there."""
+    best: tuple[tuple[Any, ...], int] = (value[start : start + 1], 1)
+    for length in range(1, min(LONGEST_PERIOD, (len(value) - start) // 2) + 1):
+        pattern = value[start : start + length]
+        times = 1
+        while value[start + times * length : start + (times + 1) * length] == pattern:
+            times += 1
+        if times > 1 and times * length > len(best[0]) * best[1]:
+            best = pattern, times
+    return best

@@ -1,0 +1,38 @@
+"""Long lists of numbers, as expressions that the language evaluates to the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from netspec.expressions import parse
+from netspec.importer.write.constants import spell_list
+from netspec.importer.write.phrases import Formula
+
+ZERO, FAR = (0.0,) * 7, (-100.0,) * 7
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (tuple(range(512)), "range(512)"),
+        ((tuple(range(3, 63, 3)),), "[range(3, 63, 3)]"),
+        ((0,) * 100, "[0] * 100"),
+        (((0.0,) * 4 + (-100.0,) * 3) * 7, "([0.0] * 4 + [-100.0] * 3) * 7"),
+        ((ZERO,) * 4 + (FAR,) * 3, "[[0.0] * 7] * 4 + [[-100.0] * 7] * 3"),
+    ],
+)
+def test_what_repeats_is_said_once(value: object, text: str):
+    made = spell_list(value)
+    assert isinstance(made, Formula)
+    assert made == text
+
+    def tuples(each: object) -> object:
+        return tuple(map(tuples, each)) if isinstance(each, list) else each
+
+    assert tuples(parse(text).evaluate({})) == value
+
+
+def test_a_short_list_and_one_without_a_pattern_stay():
+    assert spell_list((1, 2, 3)) == (1, 2, 3)
+    odd = tuple((7 * at * at) % 31 for at in range(40))
+    assert spell_list(odd) == odd
