@@ -166,7 +166,9 @@ def unmet_rules(readings: Iterable[Reading]) -> Iterator[Diagnostic]:
             if not isinstance(step, Node) or not (made := made_weight(step)):
                 continue
             for rule in graph.init:
-                if rule.span.order not in told and rule.sets(path, step.op.name, "weight"):
+                if rule.span.order not in told and rule.sets(
+                    step.key(path.removesuffix(step.name), "weight"), step.op.name, "weight"
+                ):
                     told.add(rule.span.order)
                     message = f"`{rule.pattern}` does not set the weight of `{path}`, which {made}"
                     part = "original1" if getattr(step.op, "weight_norm", False) else "original"

@@ -169,7 +169,7 @@ def bind_unknown(reader: Reader, frame: Frame, step: Step, name: str | None, cou
     names = [] if name is None else [str(name)]
     if key := getattr(step, "state_key", None):
         frame.builder.names.setdefault(key.text, UNKNOWN)
-        frame.builder.incomplete = frame.builder.incomplete or "{" in key.text
+        frame.builder.incomplete = frame.builder.incomplete or not {"{", "."}.isdisjoint(key.text)
     if not step.is_named and name is None:
         if step.is_level:
             name = str(count)

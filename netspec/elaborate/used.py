@@ -20,7 +20,7 @@ from netspec.elaborate.reading.scope import Scope
 from netspec.elaborate.reading.values import AlreadyReported
 from netspec.elaborate.state.levels import ABSENT, UNKNOWN, LevelBuilder
 from netspec.expressions import UNKNOWN_VALUE
-from netspec.graph import InitRule, Level, Node, Requirement, Step, Value, state_key, walk_parameters
+from netspec.graph import InitRule, Level, Node, Requirement, Step, Value, walk_parameters
 from netspec.ops import Bound, ShapeError
 from netspec.spec import NAME, InputSpec, Spec, Variant
 from netspec.syntax import ScalarNode
@@ -264,16 +264,22 @@ def needed_steps(steps: Iterable[Step], outputs: Iterable[Value], path: str) -> 
 
     ``path`` is that of the level, which the keys of tied parameters begin with.
     """
-    needed, modules = set(outputs), set[str]()
+    needed, lent = set(outputs), set[str]()
     kept = []
     for step in reversed([*steps]):
-        if needed.isdisjoint(step.outputs) and step.name not in modules:
+        if needed.isdisjoint(step.outputs) and not any(has(step, each) for each in lent):
             continue
         kept.append(step)
         needed.update(step.inputs)
-        modules.add(step.shares.partition(".")[0])
-        modules.update(target.removeprefix(f"{path}.").partition(".")[0] for target in tied_to(step))
+        lent.update([step.shares] if step.shares else [])
+        lent.update(target.removeprefix(f"{path}.") for target in tied_to(step))
     return kept[::-1]
+
+
+def has(step: Step, key: str) -> bool:
+    """Return whether a key, from the level on, is that of a step's module or a tensor of it, or lies in it."""
+    own = [each for _, each in step.keys] if isinstance(step, Node) else []
+    return key in (step.name, *own) or key.startswith(f"{step.name}.")
 
 
 def tied_to(step: Step) -> Iterator[str]:
@@ -300,9 +306,9 @@ def initial_values(inner: Context, given: Given, level: Level, whole: bool) -> t
     found = []
     for rule in rules:
         keys = frozenset(
-            state_key(path, name)
-            for path, node, name, _ in walk_parameters(level)
-            if name not in dict(node.ties) and rule.sets(path, node.op.name, name)
+            key
+            for _, node, name, key in walk_parameters(level)
+            if name not in dict(node.ties) and rule.sets(key, node.op.name, name)
         )
         if keys:
             found.append(replace(rule, keys=keys))

@@ -37,13 +37,13 @@ class InitRule:
         """The key that is equal for two rules that do the same to the same parameters."""
         return self.function, tuple(self.arguments.items()), self.keys
 
-    def sets(self, path: str, op: str, parameter: str) -> bool:
-        """Return whether the rule gives this parameter of the node at ``path``, which runs ``op``, its values."""
+    def sets(self, key: str, op: str, parameter: str) -> bool:
+        """Return whether the rule gives this parameter of a node, which has that key and runs ``op``, its values."""
         if self.keys is not None:
-            return state_key(path, parameter) in self.keys
+            return key in self.keys
         if self.op is not None:
             return self.pattern == f"{op}.{parameter}"
-        return fnmatchcase(state_key(path, parameter), self.pattern)
+        return fnmatchcase(key, self.pattern)
 
 
 def state_key(path: str, name: str) -> str:

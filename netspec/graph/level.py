@@ -10,7 +10,7 @@ from typing import Any, Generic, Literal, TypeVar, Union
 from netspec.dataclass import dataclass
 from netspec.diagnostics import Span
 from netspec.dims import Shape, Size, total
-from netspec.graph.init_rule import InitRule
+from netspec.graph.init_rule import InitRule, state_key
 from netspec.ops import Op, Tensor
 
 Item = TypeVar("Item")
@@ -46,7 +46,8 @@ class Node:
     ``training`` marks what runs in training only. ``ports`` names the inputs of an op that has optional ones; behind
     those of the ports come inputs of which the op reads nothing but their sizes. ``ties``
     maps parameters that are another's to the path of that one. ``shares`` is the step of the same level whose module
-    this runs again. ``frozen`` says that its own parameters are not trained, ``init`` where they start.
+    this runs again. ``frozen`` says that its own parameters are not trained, ``init`` where they start. ``keys`` maps
+    its tensors, by torch name, to their keys from the level on, where they do not stand under the node's own name.
     """
 
     name: str
@@ -62,6 +63,15 @@ class Node:
     shares: str = ""
     frozen: bool = False
     init: tuple[InitRule, ...] = ()
+    keys: tuple[tuple[str, str], ...] = ()
+
+    def key(self, prefix: str, name: str) -> str:
+        """Return the ``state_dict`` key of a tensor by its torch name; ``prefix`` is the path of the level, with a dot.
+
+        Of a node that runs another's module it is that one's.
+        """
+        own = dict(self.keys).get(name) if self.keys else None
+        return prefix + (state_key(self.shares or self.name, name) if own is None else own)
 
     def arranged(self, items: Sequence[Item]) -> list[Item | None]:
         """One item for each port of the op, ``None`` for a port left out, from one for each input; then the others."""
@@ -187,7 +197,7 @@ class Level:
     ``input_names`` and ``output_names`` match ``inputs`` and ``outputs``. ``loop`` is set for a scan. ``phases`` has
     the steps that are taken out of the iterations of a scan: in its own body, or in a level that its iterations run.
     ``training_outputs`` names the outputs that the network returns in training only. ``unread`` are the steps that were
-    left out, as nothing reads them.
+    left out, as nothing reads them. ``holds_more`` says that its module has modules of a level around it, too.
     """
 
     kind: LevelKind
@@ -203,6 +213,15 @@ class Level:
     phases: Mapping[Step, Phase] = field(default_factory=dict)
     training_outputs: frozenset[str] = frozenset()
     unread: tuple[Step, ...] = ()
+    holds_more: bool = False
+
+    @cached_property
+    def has_keys(self) -> bool:
+        """Return whether a step in the level has a path for its name, or keys for its tensors."""
+        return any(
+            "." in step.name or (step.body.has_keys if isinstance(step, Call) else bool(step.keys))
+            for step in self.steps
+        )
 
     @cached_property
     def is_prepared(self) -> bool:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from netspec.dims import Shape, Size
-from netspec.graph.init_rule import state_key
 from netspec.graph.level import Call, Level, Node, Step
 
 
@@ -78,7 +77,7 @@ def walk_parameters(level: Level) -> Iterator[tuple[str, Node, str, str]]:
     for path, step, _, _, shared, _ in visits(level):
         if isinstance(step, Node) and not shared:
             for name in step.parameters:
-                yield path, step, name, state_key(path, name)
+                yield path, step, name, step.key(path.removesuffix(step.name), name)
 
 
 def walk_state(level: Level) -> Iterator[tuple[str, Shape]]:
@@ -86,4 +85,4 @@ def walk_state(level: Level) -> Iterator[tuple[str, Shape]]:
     for path, step, _, _, shared, _ in visits(level):
         if isinstance(step, Node) and not shared:
             for name, shape in step.state.items():
-                yield state_key(path, name), shape
+                yield step.key(path.removesuffix(step.name), name), shape

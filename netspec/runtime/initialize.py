@@ -148,6 +148,6 @@ def ruled_parameters(graph: Graph) -> frozenset[str]:
         return frozenset()
     return frozenset(
         key
-        for path, node, name, key in walk_parameters(graph.body)
-        if any(rule.sets(path, node.op.name, name) for rule in graph.init)
+        for _, node, name, key in walk_parameters(graph.body)
+        if any(rule.sets(key, node.op.name, name) for rule in graph.init)
     )

@@ -143,7 +143,7 @@ class NamedStructure(Structure):
 
     name: StepName = None
     state_key: StateKey | None = None
-    """its name in `state_dict` where that is no name, as in `block1-0`: anything without a dot"""
+    """its key in `state_dict`, below the level that it is in, where that is no name: `block1-0`, `inner_blocks.0`"""
 
     @property
     def is_named(self) -> bool:

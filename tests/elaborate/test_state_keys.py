@@ -8,6 +8,8 @@ from elaborate.views import built, compiled
 from torch import nn
 
 from netspec.emit.source import emit_source
+from netspec.graph import walk_state
+from netspec.runtime.interpret import check_module
 from netspec.runtime.module import build_module
 
 HEAD = "netspec: 1\nname: net\ndims: {N: 2}\n"
@@ -74,6 +76,82 @@ def test_any_key_is_met_strictly() -> None:
         x = hidden[-1].tanh()
     logits = theirs.get_submodule("head")(theirs.get_submodule("body")(x)[0])
     torch.testing.assert_close(module(tokens), {"logits": logits, "first": hidden[0], "mid": mid})
+
+
+PATHS = (
+    HEAD
+    + """inputs: {x: [N, 8], tokens: {shape: [N, T], dtype: int64, below: 11}}
+init: {"inner.0.weight": zeros, "encoder.*.bias": ones}
+blocks:
+  mlp: {body: [linear: {name: fc1, out_features: 8}, relu, linear: {name: fc2, out_features: 8}]}
+network:
+  - linear: {name: second, state_key: inner.1, out_features: 8, from: x}
+  - embedding: {state_key: encoder.embed, num_embeddings: 11, embedding_dim: 8, from: tokens}
+  - linear: {state_key: inner.0, out_features: 8, from: inner.1}
+  - add: {from: [inner.0, second]}
+  - sequential:
+      name: encoder
+      body:
+        - linear: 8
+        - mlp: {state_key: layers.0.mlp}
+        - mlp: {state_key: layers.1.mlp}
+        - layer_norm: {state_key: layers.0.norm-1}
+        - tanh
+  - sequential: {name: seq, body: [linear: 8, relu, linear: 8]}
+  - linear: {state_key: seq.3, out_features: 8}
+  - share: {step: encoder.layers.0.mlp, name: again}
+  - share: {step: inner.0, name: once_more}
+  - linear: {name: head, out_features: 11, bias: false, tie: {weight: encoder.embed.weight}}
+outputs: {logits: head, first: inner.0, hidden: encoder.layers.1.mlp, found: encoder.embed}
+"""
+)
+
+
+def test_keys_that_are_paths_are_met_strictly() -> None:
+    graph, module = built(PATHS)
+
+    def linear() -> nn.Linear:
+        return nn.Linear(8, 8)
+
+    def mlp() -> nn.Module:
+        return nn.ModuleDict({"fc1": linear(), "fc2": linear()})
+
+    theirs, encoder = nn.Module(), nn.Module()
+    theirs.add_module("inner", nn.ModuleList([linear(), linear()]))
+    encoder.add_module("0", linear())
+    encoder.add_module("embed", nn.Embedding(11, 8))
+    layers = nn.ModuleList([nn.ModuleDict({"mlp": mlp(), "norm-1": nn.LayerNorm(8)}), nn.ModuleDict({"mlp": mlp()})])
+    encoder.add_module("layers", layers)
+    theirs.add_module("encoder", encoder)
+    theirs.add_module("seq", nn.Sequential(linear(), nn.ReLU(), linear(), linear()))
+    theirs.add_module("head", nn.Linear(8, 11, bias=False))
+    theirs.load_state_dict(module.state_dict(), strict=True)
+    assert {key for key, _ in walk_state(graph.body)} == theirs.state_dict().keys()
+
+    def run(path: str, x: torch.Tensor) -> torch.Tensor:
+        found = theirs.get_submodule(path)
+        return found["fc2"](found["fc1"](x).relu()) if isinstance(found, nn.ModuleDict) else found(x)
+
+    x, tokens = torch.randn(2, 8), torch.randint(11, (2, 5))
+    second = run("inner.1", x)
+    first = run("inner.0", second)
+    hidden = run("encoder.layers.1.mlp", run("encoder.layers.0.mlp", run("encoder.0", first + second)))
+    y = run("seq", run("encoder.layers.0.norm-1", hidden).tanh())
+    logits = run("head", run("inner.0", run("encoder.layers.0.mlp", y)))
+    wanted = {"logits": logits, "first": first, "hidden": hidden, "found": run("encoder.embed", tokens)}
+    torch.testing.assert_close(module(x, tokens), wanted)
+    assert not module.get_parameter("inner.0.weight").any()
+    assert module.get_parameter("encoder.layers.0.norm-1.bias").unique().tolist() == [1]
+    assert module.get_parameter("head.weight") is module.get_parameter("encoder.embed.weight")
+    check_module(graph, module)
+
+
+def test_the_source_of_paths_is_readable() -> None:
+    text = emit_source(compiled(PATHS)).text
+    assert "self.inner = nn.ModuleList()\n        self.inner.append(nn.Linear(8, 8))" in text
+    assert "inner_1 = self.inner[1](x)" in text
+    assert "self.encoder.embed = nn.Embedding(11, 8)" in text
+    assert "x = self.layers[0].mlp(x)" in text
 
 
 def test_the_source_is_readable() -> None:

@@ -10,7 +10,7 @@ from netspec.analysis.diff.align import align
 from netspec.analysis.diff.matching import Match, leaves
 from netspec.dataclass import dataclass
 from netspec.dims import Shape
-from netspec.graph import Graph, Node, state_key, walk_state
+from netspec.graph import Graph, Node, walk_state
 
 
 class Renamed(NamedTuple):
@@ -80,7 +80,8 @@ def _partners(old: Mapping[str, Shape], new: Mapping[str, Shape], matches: Seque
 
     def pair(path: str, node: Node, other_path: str, other: Node) -> None:
         names = node.state.keys() & other.state.keys()
-        pairs = ((state_key(path, name), state_key(other_path, name)) for name in names)
+        prefix, other_prefix = path.removesuffix(node.name), other_path.removesuffix(other.name)
+        pairs = ((node.key(prefix, name), other.key(other_prefix, name)) for name in names)
         found.update((key, target) for key, target in pairs if key in old and target in new)
 
     def settle() -> None:

@@ -36,10 +36,15 @@ class Record:
 
     def at(self, path: Sequence[str]) -> Size:
         """Return the bytes of the step at a path. Raises ``KeyError`` where there is none."""
-        if len(path) == 1:
-            return self.steps[path[0]]
+        if ".".join(path) in self.steps:
+            return self.steps[".".join(path)]
+        count = next((each for each in range(len(path) - 1, 1, -1) if ".".join(path[:each]) in self.calls), 1)
         size: Size = 0
-        for times, inside in self.calls[path[0]]:
-            if path[1] in inside.steps:  # a part of the level may run ahead of the rest
-                size = size + times * inside.at(path[1:])
+        for times, inside in self.calls[".".join(path[:count])]:
+            if inside.has(path[count:]):  # a part of the level may run ahead of the rest
+                size = size + times * inside.at(path[count:])
         return size
+
+    def has(self, path: Sequence[str]) -> bool:
+        """Return whether the path leads to a step."""
+        return any(".".join(path[: end + 1]) in self.steps for end in range(len(path)))

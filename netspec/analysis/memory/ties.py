@@ -29,12 +29,12 @@ def ties_of(body: Level) -> Ties:
             assert isinstance(step, Node)
             added.update([last[target]] if target in last else [])
             last[target] = step, name
-    owners = {visit.path: visit for visit in visits(body)}
     frozen: set[str] = set()
-    for key in last:
-        path, _, name = key.rpartition(".")
-        owner = owners.get(path) or owners[key]
-        frozen.update([key] if owner.frozen else [])
-        if isinstance(owner.step, Node):
-            added.add((owner.step, name))
+    for visit in visits(body):
+        for name in visit.step.parameters if isinstance(visit.step, Node) and not visit.shared else ():
+            assert isinstance(visit.step, Node)
+            key = visit.step.key(visit.path.removesuffix(visit.step.name), name)
+            if key in last:
+                frozen.update([key] if visit.frozen else [])
+                added.add((visit.step, name))
     return Ties(frozenset(frozen), frozenset(added))

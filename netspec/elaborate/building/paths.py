@@ -24,21 +24,32 @@ Found = Value | Values | None
 
 def find(context: Context, level: LevelBuilder, path: Sequence[str], span: Span) -> Found:
     """Return what a path means in a level: a name of its own, or else of the levels around it."""
-    if level.known(path[0]) is not None:
+    if level.start(path) is not None:
         return value_at(context, level, path, span)
     if level.parent is None:
         return None
-    if len(path) > 1 and level.parent.aliases.get(path[0], path[0]) == level.name:  # the level, from inside
-        return value_at(context, level, path[1:], span)
+    inside = from_its_name(level, path)
+    if inside:
+        return value_at(context, level, inside, span)
     found = find(context, level.parent, path, span)
     return each_of(found, path, lambda value, words: level.enter(value, "_".join(words)))
 
 
+def from_its_name(level: LevelBuilder, path: Sequence[str]) -> Sequence[str]:
+    """Return the rest of a path that begins with the name of a level, seen from inside; nothing of another path."""
+    assert level.parent is not None
+    if level.parent.aliases.get(path[0], path[0]) == level.name:
+        return path[1:]
+    words = level.name.split(".")
+    return path[len(words) :] if [*path[: len(words)]] == words else ()
+
+
 def value_at(context: Context, level: LevelBuilder, path: Sequence[str], span: Span) -> Found:
     """Return what a path leads to that starts at a name of the level itself."""
-    name, rest = level.known(path[0]), path[1:]
-    if name is None:
+    started = level.start(path)
+    if started is None:
         return None
+    name, rest = started
     bound = level.names[name]
     if bound is UNKNOWN:
         return UNKNOWN

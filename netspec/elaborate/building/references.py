@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from itertools import islice
 
 from netspec.diagnostics import Label, clipped, did_you_mean
@@ -100,15 +101,15 @@ def unknown_reference(context: Context, frame: Frame, node: Written, text: str, 
         return AlreadyReported()
     name = path[0]
     visible = frame.builder.visible()
-    bound = visible.get(name)
-    if bound is not None:
+    if any(level.start(path) is not None for level in levels_from(frame.builder)):
         return unknown_part(context, frame, node, text, path)
-    message = f"there is no step named `{clipped(name)}` here"
+    keys = [each for each in visible if "." in each and len(path) > 1]
+    message = f"there is no step named `{clipped(text if keys else name)}` here"
     if name == "prev":
         message = f"the step before has no output `{clipped('.'.join(path[1:]))}`"
         return context.reader.error("unknown-reference", message, node.span)
     labels: tuple[Label, ...] = ()
-    help = did_you_mean(text, [*(each for each in visible if NAME.match(each)), "prev"])
+    help = did_you_mean(text, [*(each for each in visible if NAME.match(each)), *keys, "prev"])
     if name.isdecimal():
         help = numbered_help(frame.builder)
     current = context.calling[-1][0] if context.calling else None
@@ -119,6 +120,13 @@ def unknown_reference(context: Context, frame: Frame, node: Written, text: str, 
         inside = path_to(frame.builder, name)
         help = f"write `{inside}`" if inside else elsewhere_help(name, span, block, current, node.span)
     return context.reader.error("unknown-reference", message, node.span, help=help, secondary=labels)
+
+
+def levels_from(level: LevelBuilder | None) -> Iterator[LevelBuilder]:
+    """Yield a level and those around it, whose names it sees."""
+    while level is not None:
+        yield level
+        level = level.parent
 
 
 def path_to(level: LevelBuilder | None, name: str) -> str | None:
@@ -143,16 +151,13 @@ def numbered_help(level: LevelBuilder) -> str:
 
 def unknown_part(context: Context, frame: Frame, node: Written, text: str, path: list[str]) -> AlreadyReported:
     """Report a path that begins at a step and leads to nothing."""
-    level: LevelBuilder | None = frame.builder
-    while level is not None and level.known(path[0]) is None:
-        level = level.parent
-    assert level is not None
-    known, rest = path[:1], path[1:]
-    name = level.known(path[0])
-    while name is not None and rest and name in level.inner and level.inner[name].known(rest[0]) is not None:
+    level, (name, rest) = next(
+        (level, found) for level in levels_from(frame.builder) if (found := level.start(path)) is not None
+    )
+    while rest and name in level.inner and (further := level.inner[name].start(rest)) is not None:
         level = level.inner[name]
-        known, rest, name = [*known, rest[0]], rest[1:], level.known(rest[0])
-    assert name is not None
+        name, rest = further
+    known = path[: len(path) - len(rest)]
     bound, where = level.names[name], clipped(".".join(known))
     if isinstance(bound, Values):
         message = f"`{where}` holds {len(bound.items)} values, and `{clipped(text)}` is none of them"

@@ -43,13 +43,16 @@ def read_name(context: Context, frame: Frame, written: ScalarNode) -> str:
 
 
 def read_key(context: Context, frame: Frame, written: ScalarNode) -> str:
-    """Return a module's name in the ``state_dict``: whatever ``nn.Module`` takes as one."""
+    """Return a module's path in the ``state_dict``, from the level on: names of any kind that ``nn.Module`` takes."""
     key = context.reader.text(written, frame.env)
-    if not key or "." in key or not key.isprintable() or key != key.strip() or key == "prev":
+    levels = key.split(".")
+    if not key.isprintable() or levels[0] == "prev" or any(not each or each != each.strip() for each in levels):
         message = f"`{clipped(key)}` cannot be a module's key"
-        help = "a key is a text without dots: each level is a step of its own, such as a `sequential`"
+        help = "a key has the name of each level below the one that the step is in, such as `inner_blocks.0`"
         raise context.reader.error("bad-name", message, written.span, help=help)
-    guard_reserved(context, key, written.span, keywords=True)
+    for each in levels:
+        guard_reserved(context, each, written.span, keywords=True)
+    frame.builder.has_dots = frame.builder.has_dots or len(levels) > 1
     return key
 
 

@@ -50,9 +50,9 @@ def tie_target(level: LevelBuilder | None, text: str) -> TieTarget | None:
     while level is not None:
         first, dot, rest = text.partition(".")
         key = f"{level.aliases.get(first, first)}{dot}{rest}"
-        shape = parameter_shape(level.steps, key)
-        if shape is not None:
-            return TieTarget(level.path_of(key), shape)
+        found = find_parameter(level.steps, key)
+        if found is not None:
+            return TieTarget(level.path_of(found.key), found.shape)
         level = level.parent
     return None
 
@@ -78,13 +78,16 @@ def guard_ties(context: Context, node: Node, ties: Mapping[str, TieTarget], entr
             raise context.reader.error("shape-mismatch", message, target.span)
 
 
-def parameter_shape(steps: Iterable[Step], key: str) -> Shape | None:
-    """The shape of the parameter with this ``state_dict`` key among some steps; ``None`` where there is none."""
+def find_parameter(steps: Iterable[Step], path: str) -> TieTarget | None:
+    """Return the parameter among some steps that a path means, which may be its key; ``None`` where there is none."""
     for step in steps:
-        inner = key.removeprefix(f"{step.name}.") if key != step.name else ""
-        if inner == key:
-            continue
-        found = parameter_shape(step.body.steps, inner) if isinstance(step, Call) else step.parameters.get(inner)
+        inner = path.removeprefix(f"{step.name}.") if path != step.name else ""
+        if isinstance(step, Node):
+            means = (name for name in step.parameters if (name == inner != path) or step.key("", name) == path)
+            found = next((TieTarget(step.key("", name), step.parameters[name]) for name in means), None)
+        else:
+            within = find_parameter(step.body.steps, inner) if inner != path else None
+            found = within and TieTarget(f"{step.name}.{within.key}", within.shape)
         if found is not None:
             return found
     return None
@@ -93,5 +96,7 @@ def parameter_shape(steps: Iterable[Step], key: str) -> Shape | None:
 def parameter_keys(steps: Iterable[Step]) -> Iterator[str]:
     """The ``state_dict`` key of every parameter among some steps."""
     for step in steps:
-        names = parameter_keys(step.body.steps) if isinstance(step, Call) else step.parameters
-        yield from (f"{step.name}.{name}" if name else step.name for name in names)
+        if isinstance(step, Call):
+            yield from (f"{step.name}.{key}" for key in parameter_keys(step.body.steps))
+        else:
+            yield from (step.key("", name) for name in step.parameters)

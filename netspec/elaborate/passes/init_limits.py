@@ -75,8 +75,8 @@ def _unfit(rule: InitRule, key: str, shape: Shape) -> str | None:
 def _filled(rule: InitRule, body: Level) -> Iterator[tuple[str, Shape]]:
     """The parameters that a rule is for, under the names that it calls them; those of a level that repeats once."""
     if rule.op is None:
-        for path, node, name, key in walk_parameters(body):
-            if rule.sets(path, node.op.name, name):
+        for _, node, name, key in walk_parameters(body):
+            if rule.sets(key, node.op.name, name):
                 yield key, node.parameters[name]
         return
     name = rule.pattern.partition(".")[2]

@@ -130,7 +130,7 @@ def check_paths(rules: Iterable[InitRule], body: Level, reader: Reader) -> None:
     """Guard rules for one path: there must be such a parameter. A pattern may match nothing, as ``*.bias`` may."""
     for rule in rules:
         exact = rule.op is None and rule.keys is None and "*" not in rule.pattern
-        if not exact or any(rule.sets(path, node.op.name, name) for path, node, name, _ in walk_parameters(body)):
+        if not exact or any(rule.sets(key, node.op.name, name) for _, node, name, key in walk_parameters(body)):
             continue
         help = did_you_mean(rule.pattern, [key for *_, key in walk_parameters(body)])
         if "." not in rule.pattern and (help is None or rule.pattern in OPS):

@@ -66,7 +66,13 @@ def _places(made: Sequence[Step], is_level: bool) -> Iterator[Place]:
             inside = walk_parameters(step.body)
             found = [(key, node, name) for _, node, name, key in inside if name not in dict(node.ties)]
         for own, node, name in found:
-            yield Place(at, own, node, name, own if is_level else state_key(step.name, own))
+            yield Place(
+                at,
+                own,
+                node,
+                name,
+                own if is_level else step.key("", own) if isinstance(step, Node) else state_key(step.name, own),
+            )
 
 
 def _entries(written: Written, places: Sequence[Place]) -> Iterator[tuple[ScalarNode | None, Written]]:
@@ -122,7 +128,9 @@ def placed_rules(body: Level) -> tuple[InitRule, ...]:
     last: dict[str, InitRule] = {}
     for path, step, *_ in visits(body):
         for rule in step.init:
-            last |= dict.fromkeys((state_key(path, key) if key else path for key in rule.keys or ()), rule)
+            prefix = path.removesuffix(step.name)
+            keys = ((step.key(prefix, key) if isinstance(step, Node) else f"{path}.{key}") for key in rule.keys or ())
+            last |= dict.fromkeys(keys, rule)
     alike: dict[Any, tuple[InitRule, list[str]]] = {}
     for key, rule in last.items():
         written = rule.span.source.name, rule.span.line, rule.span.column, rule.meaning[:2]

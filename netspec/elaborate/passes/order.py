@@ -8,6 +8,7 @@ from typing import NamedTuple
 from netspec.elaborate.passes import init
 from netspec.elaborate.passes.draft import Draft
 from netspec.elaborate.passes.input_ranges import set_input_ranges
+from netspec.elaborate.passes.own_keys import settle_keys
 from netspec.elaborate.passes.parameter_count import check_parameters
 from netspec.elaborate.passes.shared_ties import settle_shared_ties
 from netspec.elaborate.passes.sizes import set_sizes
@@ -25,6 +26,7 @@ class Pass(NamedTuple):
 
 PASSES = (
     Pass("settle the ties of shared modules", ("body",), ("body",), settle_shared_ties),
+    Pass("settle keys of steps and tensors", ("body",), ("body",), settle_keys),
     Pass("collect initialisation rules", ("body", "rules"), ("init",), init.collect_rules),
     Pass("check the number of parameters", ("body",), (), check_parameters),
     Pass("check initialisation rules", ("body", "init"), (), init.check_rules),

@@ -5,7 +5,7 @@ So are the outputs of a level that none of the steps which run it is read for, a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from netspec.elaborate.passes.draft import Draft
@@ -21,7 +21,7 @@ def leave_out_unread(draft: Draft) -> None:
         return
     steps = [step for level in levels_in(draft.body) for step in level.steps]
     paths = {step.shares for step in steps} | {key for step in steps if isinstance(step, Node) for _, key in step.ties}
-    lent = {name for path in paths for name in path.split(".")}
+    lent = {name for path in paths for name in path.split(".")} | _lent(steps, paths)
     levels = [*_callers_first(draft.body)]
     wanted: dict[Level, set[int]] = {draft.body: {*range(len(draft.body.outputs))}}
     dead = {level: _unread(level, lent, wanted) for level in levels if level in wanted}
@@ -29,6 +29,14 @@ def leave_out_unread(draft: Draft) -> None:
     for level in reversed([*dead]):  # a level after those that it calls
         known[level] = _trimmed(level, dead[level], wanted, known)
     draft.body = known[draft.body]
+
+
+def _lent(steps: Iterable[Step], paths: Iterable[str]) -> set[str]:
+    """Return the names of steps whose names are paths, or with keys for their tensors, that some paths hold."""
+    marked = [f".{path}." for path in paths]
+    keys = ((step, [step.name, *(key for _, key in getattr(step, "keys", ()))]) for step in steps)
+    special = ((step, own) for step, own in keys if len(own) > 1 or "." in step.name)
+    return {step.name for step, own in special if any(f".{key}." in path for key in own for path in marked)}
 
 
 def _callers_first(body: Level) -> list[Level]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Union
 
@@ -60,8 +60,8 @@ class LevelBuilder:
         caller: LevelBuilder | None = None,
     ):
         self.kind, self.title, self.span, self.path, self.parent = kind, title, span, path, parent
-        self.name = path.rpartition(".")[2]
         self.caller = caller
+        self.name = path.removeprefix(f"{self.around.path}.") if self.around else path.rpartition(".")[2]
         self.steps: list[Step] = []
         self.names: dict[str, Binding] = {}
         self.incomplete = False  # a faulty step may have made names that nobody knows
@@ -70,6 +70,7 @@ class LevelBuilder:
         self.authored: dict[str, tuple[Any, Any]] = {}  # what can be shared: a step as it is written, its scope
         self.declared: list[tuple[Value, Value, str]] = []  # declared inputs: value outside, value inside, its name
         self.captured: dict[Value, tuple[Value, str]] = {}  # captured: value outside -> (value inside, its name)
+        self.has_dots = False  # the name of a step has dots: it is the path of its module
         self.aliases: dict[str, str] = {}  # what references call a step that has another name in the `state_dict`
         self.inner: dict[str, LevelBuilder] = {}  # the levels that paths lead into, by the names of their steps
         self.given: dict[str, tuple[Value, Value]] = {}  # outputs by name: value inside, value outside
@@ -89,6 +90,14 @@ class LevelBuilder:
         """Return the name of the step that a reference calls so, if there is one in this level."""
         name = self.aliases.get(name, name)
         return name if name in self.names else None
+
+    def start(self, path: Sequence[str]) -> tuple[str, Sequence[str]] | None:
+        """Return the name of the step that a path starts at, which may have dots, and the rest of the path."""
+        for count in range(len(path) if self.has_dots else 1, 0, -1):
+            name = self.known(".".join(path[:count]))
+            if name is not None:
+                return name, path[count:]
+        return None
 
     def find_name(self, name: str) -> Binding | None:
         """Return what a name means here, in this level or in those around it."""

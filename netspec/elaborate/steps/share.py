@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -72,14 +73,16 @@ def elaborate(
 def shared_step(context: Context, frame: Frame, step: Share, text: str) -> tuple[list[str], LevelBuilder, Step]:
     """The step whose module is run again, one that stands before; the level that it is in, and the path to that."""
     level, home = frame.builder, []
-    *around, name = text.split(".")
-    for word in around:
-        call = step_at(level, word)
-        if not isinstance(call, Call) or call.name not in level.inner:
+    rest: Sequence[str] = text.split(".")
+    while True:
+        name, rest = level.start(rest) or (rest[0], rest[1:])
+        original = next((each for each in level.steps if each.name == name), None)
+        if not rest:
+            break
+        if not isinstance(original, Call) or original.name not in level.inner:
             raise nothing_shared(context, frame, step, text)
-        level = level.inner[call.name]
-        home.append(call.shares or call.name)
-    original = step_at(level, name)
+        level = level.inner[original.name]
+        home.append(original.shares or original.name)
     if original is None or original.name not in level.authored:
         raise nothing_shared(context, frame, step, text)
     return home, level, original

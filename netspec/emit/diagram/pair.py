@@ -61,7 +61,7 @@ class _Marks:
     def of(self, items: Sequence[Item], level: Level, prefix: str = "", within: str = "") -> Iterator[tuple[Item, str]]:
         """The marks of a level's items; ``within`` is that of a level around them which came or went as a whole."""
         names = [step.name for step in level.steps]
-        starts = [names.index(_first(item, prefix)) for item in items]
+        starts = [names.index(_first(item, prefix, names)) for item in items]
         for item, start, end in zip(items, starts, [*starts[1:], len(names)]):
             mark = within or self.mark(item, [prefix + name for name in names[start:end]])
             if mark:
@@ -90,11 +90,12 @@ class _Marks:
         return _kind(change) != ""
 
 
-def _first(item: Item, prefix: str) -> str:
+def _first(item: Item, prefix: str, names: Sequence[str]) -> str:
     """The name of the first step of a level that an item stands for."""
     if isinstance(item, Card) and item.kind == "rest":
         return item.steps[0].name
-    return item.path[len(prefix) :].partition(".")[0]
+    path = f"{item.path[len(prefix) :]}."
+    return max((name for name in names if path.startswith(f"{name}.")), key=len)
 
 
 def _kind(change: Change | None) -> str:

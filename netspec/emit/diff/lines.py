@@ -106,7 +106,7 @@ def _grouped(changes: Sequence[Change]) -> Iterator[list[Change]]:
 def _line(group: Sequence[Change], guides: tuple[bool, ...]) -> DiffLine:
     change = group[0]
     step = change.match.step
-    line = DiffLine(change.kind, names_text([each.path.rpartition(".")[2] for each in group]), guides, len(group))
+    line = DiffLine(change.kind, names_text([each.match.step.name for each in group]), guides, len(group))
     line.params, line.macs = change.params, change.macs
     if isinstance(step, Node):
         line.what, line.detail, line.family = step.op.name, step.op.detail(), step.op.family
@@ -122,7 +122,7 @@ def _line(group: Sequence[Change], guides: tuple[bool, ...]) -> DiffLine:
 
 def _following(group: Sequence[Change], guides: tuple[bool, ...]) -> DiffLine:
     """Steps in a row that have other sizes only."""
-    names = [change.path.rpartition(".")[2] for change in group]
+    names = [change.match.step.name for change in group]
     line = DiffLine("follows", f"{names[0]}…{names[-1]}", guides, what=f"{len(group)} steps")
     line.notes = ("in other sizes",)
     line.params, line.macs = sum(change.params for change in group), sum(change.macs for change in group)

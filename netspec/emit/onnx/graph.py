@@ -12,7 +12,7 @@ import onnx_ir as ir
 from netspec.analysis.scan_schedule import LevelSchedule, ScanSchedule
 from netspec.dims import Shape, plain_shape
 from netspec.emit.onnx.builder import DTYPES, GraphBuilder, OpExporter
-from netspec.graph import Graph, Level, Node, Step, Value, axis_of_time, over_time
+from netspec.graph import Graph, Level, Node, Step, Value, axis_of_time, over_time, state_key
 from netspec.ops import Tensor
 from netspec.text.quoting import visible
 
@@ -227,15 +227,22 @@ class _Emitter:
     def parameters(self, node: Node, path: str) -> dict[str, ir.Value | np.ndarray]:
         """The parameters and buffers of a node by torch name; one tied to another's is that one's initializer."""
         home = self.home(path)
-        found: dict[str, ir.Value | np.ndarray] = dict(self.owned.get(home, {}))
+        found: dict[str, ir.Value | np.ndarray] = {} if node.keys else dict(self.owned.get(home, {}))
         for name in node.state:  # ``out_proj.weight`` is a submodule's, and a bare parameter has no name
-            found[name] = self.weights[f"{home}.{name}" if name else home]
-        if home != path:
-            keys = {name: f"{home}.{name}" if name else home for name in found}
+            found[name] = self.weights[self.key(node, path, name)]
+        if home != path or node.keys:
+            keys = {name: self.key(node, path, name) for name in found}
             found = {name: self.builder.initializer(key, self.weights[key]) for name, key in keys.items()}
         for name, target in node.ties:
             found[name] = self.builder.initializer(target, self.weights[target])
         return found
+
+    def key(self, node: Node, path: str, name: str) -> str:
+        """Return the key of a tensor of the node at a path."""
+        if not node.keys:
+            return state_key(self.home(path), name)
+        around = self.home(path.removesuffix(node.name).rstrip("."))
+        return node.key(f"{around}." if around else "", name)
 
     def home(self, path: str) -> str:
         """Return the path of the weights of a step: another's, if it or a level around it is shared."""

@@ -5,7 +5,7 @@ The same text is what ``netspec source`` prints and what the runtime executes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from textwrap import wrap
@@ -14,7 +14,7 @@ from netspec.dataclass import dataclass
 from netspec.dims import times_shape
 from netspec.emit.source.constructors import Chain, ClassGroup, Construction, Maker, group_classes
 from netspec.emit.source.forms import is_sequential
-from netspec.emit.source.forward import module_at
+from netspec.emit.source.holders import Holders
 from netspec.emit.source.methods import Method, methods
 from netspec.emit.source.names import is_attribute
 from netspec.graph import Graph, InitRule, Level, Node, visits, walk, walk_parameters
@@ -97,9 +97,7 @@ def _class(group: ClassGroup, graph: Graph) -> Iterator[tuple[str, int | None]]:
         yield f"{INDENT * 2}super().__init__()", None
         for name, value in group.attributes.items():
             yield f"{INDENT * 2}self.{name} = {value}", None
-        for position, maker in makers.items():
-            for line in _assign(level.steps[position].name, maker):
-                yield line, None
+        yield from ((line, None) for line in _modules(level, makers))
     if level.kind == "network" and level.has_ties:
         yield from ((f"{INDENT * 2}{line}", None) for line in _ties(graph))
     if rules:
@@ -110,6 +108,19 @@ def _class(group: ClassGroup, graph: Graph) -> Iterator[tuple[str, int | None]]:
         yield "", None
         for line in _initialize(graph):
             yield line, None
+
+
+def _modules(level: Level, makers: Mapping[int, Maker]) -> Iterator[str]:
+    """The lines that make the modules of a class, each holder before the first module in it."""
+    holders = Holders(level)
+    by_name = {level.steps[position].name: maker for position, maker in makers.items()}
+    waiting = [*holders.paths]
+    for name in holders.ordered(by_name):
+        for holder in [each for each in waiting if name.startswith(f"{each}.")]:
+            waiting.remove(holder)
+            kind = "nn.ModuleList" if holder in holders.lists else "nn.Module"
+            yield from _assign(holder, Construction(kind, [], holder), holders)
+        yield from _assign(name, by_name[name], holders)
 
 
 def _method(method: Method) -> Iterator[tuple[str, int | None]]:
@@ -125,7 +136,7 @@ def _ties(graph: Graph) -> Iterator[str]:
     """The statements that make parameters one, of the network and of the groups in it."""
     for path, step, _, _, shared, _ in visits(graph.body):
         for name, target in step.ties if isinstance(step, Node) and not shared else ():
-            yield f"{module_at(path)}.{name} = {_parameter(target)}"
+            yield f"{Holders(graph.body).expression(path)}.{name} = {_parameter(target)}"
 
 
 def _parameter(key: str) -> str:
@@ -154,15 +165,20 @@ def _about_level(level: Level) -> str:
     return f"{what}: {taken} -> {given}."
 
 
-def _assign(name: str, maker: Maker) -> list[str]:
+def _assign(path: str, maker: Maker, holders: Holders) -> list[str]:
+    """The lines that put a module, or a tensor, where its path says."""
+    holder, _, name = path.rpartition(".")
+    owner = holders.expression(holder) if holder else "self"
+    if holder in holders.lists:
+        return _call(f"{owner}.append", [_lines(maker, 3)], 2)
     if is_attribute(name):
-        lines = _lines(maker, 2, room=len(f"self.{name} = "))
-        return [f"{INDENT * 2}self.{name} = {lines[0].strip()}", *lines[1:]]
+        lines = _lines(maker, 2, room=len(f"{owner}.{name} = "))
+        return [f"{INDENT * 2}{owner}.{name} = {lines[0].strip()}", *lines[1:]]
     around = maker.wrap if isinstance(maker, Construction) else ""
     if around == FLEETING:
-        return _call("self.register_buffer", [[literal(name)], _lines(maker, 3), ["persistent=False"]], 2)
-    add = {PARAMETER: "self.register_parameter", BUFFER: "self.register_buffer"}.get(around, "self.add_module")
-    return _call(add, [[literal(name)], _lines(maker, 3)], 2)
+        return _call(f"{owner}.register_buffer", [[literal(name)], _lines(maker, 3), ["persistent=False"]], 2)
+    add = {PARAMETER: "register_parameter", BUFFER: "register_buffer"}.get(around, "add_module")
+    return _call(f"{owner}.{add}", [[literal(name)], _lines(maker, 3)], 2)
 
 
 def _lines(maker: Maker, indent: int, room: int = 0) -> list[str]:
@@ -261,7 +277,7 @@ def _op_rule(rule: InitRule, op: str, graph: Graph) -> Iterator[str]:
 
 
 def _path_rule(rule: InitRule, graph: Graph) -> Iterator[str]:
-    paths = [key for path, node, name, key in walk_parameters(graph.body) if rule.sets(path, node.op.name, name)]
+    paths = [key for _, node, name, key in walk_parameters(graph.body) if rule.sets(key, node.op.name, name)]
     if len(paths) == 1:
         yield f"{INDENT * 2}{_init_call(rule, f'self.get_parameter({literal(paths[0])})')}"
         return

@@ -118,7 +118,8 @@ def _by_height(network: Level) -> list[list[tuple[Level, str]]]:
             inner = 0
             for step in level.steps:
                 if isinstance(step, Call):
-                    named = hint if step.name.isdigit() else step.name
+                    words = [word for word in step.name.split(".") if not word.isdigit()]
+                    named = words[-1] if words else hint
                     hints.setdefault(step.body, named)
                     inner = max(inner, visit(step.body, named) + 1)
             heights[level] = inner
@@ -257,7 +258,7 @@ def _attribute(group: ClassGroup, text: str, wishes: tuple[str, ...]) -> str:
 
     It is an attribute, of the same name if that is free.
     """
-    taken = {*RESERVED_NAMES, *group.attributes, *(step.name for step in group.levels[0].steps)}
+    taken = {*RESERVED_NAMES, *group.attributes, *(step.name.partition(".")[0] for step in group.levels[0].steps)}
     known = (name for name, value in group.attributes.items() if value == text)
     free = (name for name in (text, *wishes) if is_attribute(name) and name not in taken)
     name = next(chain(known, free), None) or next(

@@ -14,15 +14,21 @@ def is_chain(level: Level) -> bool:
     for step in level.steps:
         if step.training or step.shares or step.inputs != (value,) or len(step.outputs) != 1:
             return False
-        if isinstance(step, Node) and (not step.op.has_module or type(step.op).statements is not Op.statements):
+        if isinstance(step, Node) and (
+            step.keys or not step.op.has_module or type(step.op).statements is not Op.statements
+        ):
             return False  # it has no module, or its module is only a part of what it does
         value = step.outputs[0]
     return level.outputs == (value,)
 
 
 def is_sequential(level: Level) -> bool:
-    """A chain whose steps are called by their positions, as ``nn.Sequential`` calls them."""
-    return is_chain(level) and all(step.name == str(position) for position, step in enumerate(level.steps))
+    """A chain whose steps are called by their positions, as ``nn.Sequential`` calls them; it runs all that it holds."""
+    return (
+        not level.holds_more
+        and is_chain(level)
+        and all(step.name == str(position) for position, step in enumerate(level.steps))
+    )
 
 
 def is_inline(level: Level) -> bool:

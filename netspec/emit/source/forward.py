@@ -11,7 +11,8 @@ from netspec.analysis.scan_schedule import LevelSchedule, prepared_values
 from netspec.dataclass import dataclass
 from netspec.dims import Shape, times_shape
 from netspec.emit.source.forms import is_module
-from netspec.emit.source.names import is_attribute, is_variable, variable_name, variable_names, word_of
+from netspec.emit.source.holders import Holders
+from netspec.emit.source.names import is_variable, variable_name, variable_names, word_of
 from netspec.graph import Call, Level, Node, Step, Value
 from netspec.ops import ForwardCall, Op, assigned
 from netspec.text.quoting import literal
@@ -70,18 +71,6 @@ def forward_signature(level: Level) -> list[str]:
     return [name if at <= last else f"{name}=None" for at, name in enumerate(forward_arguments(level), 1)]
 
 
-def attribute(name: str) -> str:
-    """Return the expression for a submodule: ``self.conv1``, or ``getattr(self, "0")`` if it is no identifier."""
-    return f"self.{name}" if is_attribute(name) else f"getattr(self, {literal(name)})"
-
-
-def module_at(path: str) -> str:
-    """Return the expression for a module at a path: ``self.encoder.conv1``."""
-    if "." not in path:
-        return attribute(path)
-    return f"self.{path}" if all(map(is_attribute, path.split("."))) else f"self.get_submodule({literal(path)})"
-
-
 def forward_statements(level: Level, shapes: bool, ops: Mapping[Node, Op]) -> Iterator[Statement]:
     """The body of ``forward``; with ``shapes``, each line says what shape it makes."""
     body = Body(level, shapes, ops)
@@ -138,6 +127,7 @@ class Body:
 
     def __init__(self, level: Level, shapes: bool, ops: Mapping[Node, Op]):
         self.level, self.shapes, self.ops = level, shapes, ops
+        self.holders = Holders(level)
         self.positions = {step: position for position, step in enumerate(level.steps)}
         self.readers: dict[Value, list[Step]] = {}
         for step in level.steps:
@@ -169,7 +159,7 @@ class Body:
                 names.append(self.fresh(f"{call.name}_{name}" if is_usable(call.name) else name, names))
             self.prepared[call] = names
             given = [self.variables[call.inputs[position]] for position in LevelSchedule(call.body).early_inputs]
-            yield Statement(f"{', '.join(names)} = {attribute(call.name)}.prepare({', '.join(given)})")
+            yield Statement(f"{', '.join(names)} = {self.holders.expression(call.name)}.prepare({', '.join(given)})")
 
     def statements(
         self,
@@ -220,7 +210,7 @@ class Body:
 
     def lines(self, step: Step, arguments: list[str], targets: list[str | None]) -> list[Line]:
         """The statements that run a step, each with its indentation and whether it assigns the step's results."""
-        module = module_at(step.shares or step.name) if is_module(step, self.level) else None
+        module = self.holders.expression(step.shares or step.name) if is_module(step, self.level) else None
         if isinstance(step, Call):
             given = [*arguments, *self.prepared.get(step, [])]
             return [(f"{assigned(targets)} = {module}({', '.join(given)})", 0, True)]

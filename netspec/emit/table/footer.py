@@ -182,4 +182,4 @@ def tied_parameters(graph: Graph) -> Iterable[tuple[str, str]]:
     """The keys of parameters that are another's, with that one's."""
     for path, step, _ in walk(graph.body):
         if isinstance(step, Node):
-            yield from ((f"{path}.{name}", target) for name, target in step.ties)
+            yield from ((step.key(path.removesuffix(step.name), name), target) for name, target in step.ties)

@@ -190,6 +190,7 @@ inputs: {image: [N, 3, 32, 32]}
 network:
   - conv2d: {name: stem, state_key: block1-0, out_channels: 8, kernel_size: 3}
   - relu
+  - conv2d: {state_key: layers.0, out_channels: 8, kernel_size: 1}
   - add: {from: [stem, prev]}""",
     "freeze": """\
 network:
