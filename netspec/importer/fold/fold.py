@@ -13,6 +13,7 @@ from netspec.importer.fold.render import Renderer, groups_in
 from netspec.importer.fold.runs import RunFinder
 from netspec.importer.fold.skeleton import skeleton_of
 from netspec.importer.fold.structure import StructureFinder
+from netspec.importer.fold.tables import name_parts
 from netspec.importer.tree import NetworkTree
 from netspec.importer.write.phrases import GroupPhrase, Phrase, SpecPhrase, Wire
 from netspec.importer.write.rooms import everything_in
@@ -21,6 +22,7 @@ from netspec.importer.write.rooms import everything_in
 def fold(tree: NetworkTree) -> SpecPhrase:
     """Return a network as a person would write it."""
     spec = phrase(tree)
+    name_parts(spec)
     classes: list[LevelClass] = []
     folding = _LevelFolder()
     for rank, groups in enumerate(by_rank(spec.body)):

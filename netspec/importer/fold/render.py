@@ -8,6 +8,7 @@ from typing import Any
 
 from netspec.importer.fold.classes import CONTAINERS, LevelClass, block_name
 from netspec.importer.fold.numbers.formulas import names_of, substituted
+from netspec.importer.fold.tables import table_type
 from netspec.importer.write.phrases import (
     BlockPhrase,
     CallPhrase,
@@ -164,6 +165,8 @@ def groups_in(body: Sequence[Phrase], looped: bool) -> Iterator[tuple[GroupPhras
 def type_name(values: Sequence[Any]) -> str:
     """Return the type of a parameter that has these values."""
     if isinstance(values[0], tuple):
+        if kind := table_type(values[0]):
+            return kind
         inner = type_name([item for value in values for item in value])
         return f"list[{inner}]"
     kinds = {type(value) for value in values}

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic_core import PydanticUndefined
 
 from netspec.dataclass import dataclass
+from netspec.importer.fold.tables import table_type
 from netspec.importer.write.phrases import (
     CallPhrase,
     GroupPhrase,
@@ -139,6 +140,9 @@ class _Reading:
             if is_number(value):
                 self._slot(phrase, argument, None, value, shape, default)
                 literal.append(argument)
+            elif isinstance(value, tuple) and (kind := table_type(value)):
+                self._slot(phrase, argument, None, value, shape, default)
+                literal.append((argument, kind))
             elif isinstance(value, tuple) and len(value) <= 16:
                 literal.append((argument, tuple(None if is_number(item) else item for item in value)))
                 for at, item in enumerate(value):

@@ -17,7 +17,7 @@ def op_arguments(kind: type[Op], arguments: Mapping[str, Any]) -> dict[str, Any]
     """Return an op's arguments in the order of its class, the main one first, without those that are its defaults."""
     names = sorted(kind.model_fields, key=lambda name: name != kind.main)
     return {
-        name: _spelled(arguments[name], text_rule(kind, name).any)
+        name: plain(arguments[name], text_rule(kind, name).any)
         for name in names
         if name in arguments and not _same(arguments[name], kind.model_fields[name].default)
     }
@@ -26,7 +26,7 @@ def op_arguments(kind: type[Op], arguments: Mapping[str, Any]) -> dict[str, Any]
 def block_arguments(block: BlockPhrase, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return a block's arguments in the order of its parameters."""
     return {
-        name: _spelled(arguments[name], type_or_default == "str")
+        name: plain(arguments[name], type_or_default == "str")
         for name, type_or_default in block.params.items()
         if name in arguments and not _same(arguments[name], type_or_default)
     }
@@ -41,7 +41,7 @@ def _same(value: Any, default: Any) -> bool:
     return bool(type(value) is type(default) and value == default)
 
 
-def _spelled(value: Any, any_text: bool = False) -> Any:
+def plain(value: Any, any_text: bool = False) -> Any:
     """Return a value of plain YAML; an expression where any text is taken as it stands is put in braces."""
     if isinstance(value, Formula):
         return f"{{{value}}}" if any_text else value
@@ -50,7 +50,7 @@ def _spelled(value: Any, any_text: bool = False) -> Any:
     if isinstance(value, Dim):
         return spell_size(value)
     if isinstance(value, Mapping):
-        return {name: _spelled(each) for name, each in value.items()}
+        return {name: plain(each) for name, each in value.items()}
     if isinstance(value, tuple) and count_numbers(value) > SHORT:
         return spell_list(value)
-    return [_spelled(each) for each in value] if isinstance(value, (list, tuple)) else value
+    return [plain(each) for each in value] if isinstance(value, (list, tuple)) else value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from netspec.importer.write.arguments import plain
 from netspec.importer.write.body import BodyWriter, after
 from netspec.importer.write.layout import Steps, lay_out
 from netspec.importer.write.naming import Namer, block_outputs, final_wires
@@ -37,6 +38,7 @@ class _SpecWriter:
         said: dict[str, Any] = {"netspec": 1, "name": spec.name}
         said |= {"doc": spec.doc} if spec.doc else {}
         said |= {"params": dict(spec.params)} if spec.params else {}
+        said |= {"let": {name: plain(value) for name, value in spec.let.items()}} if spec.let else {}
         said |= {"dims": {name: spell_size(size) for name, size in spec.sizes.items()}} if spec.sizes else {}
         said["inputs"] = {name: self._input(name, wire) for name, wire in spec.inputs.items()}
         blocks = {block.name: self._block(block) for block in spec.blocks}

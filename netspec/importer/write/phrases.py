@@ -183,11 +183,12 @@ class BlockPhrase:
 
 @dataclass(eq=False)
 class SpecPhrase:
-    """A whole spec."""
+    """A whole spec. ``let`` are names for constants."""
 
     name: str
     doc: str = ""
     params: dict[str, Any] = field(default_factory=dict)
+    let: dict[str, Any] = field(default_factory=dict)
     sizes: Mapping[str, Size] = field(default_factory=dict)
     inputs: dict[str, Wire] = field(default_factory=dict)
     below: Mapping[str, int] = field(default_factory=dict)

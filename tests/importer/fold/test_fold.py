@@ -40,3 +40,19 @@ def test_resnet50_is_one_block_in_one_loop():
     text = folded(compile_spec("resnet50"))
     assert text.count("bottleneck: {width: width, stride: stride if j == 0 else 1}") == 1
     assert "each: {depth: [3, 4, 6, 3], width: [64, 128, 256, 512], stride: [1, 2, 2, 2]}" in text
+
+
+def test_the_parts_of_large_constants_are_said_once():
+    text = """
+netspec: 1
+name: masks
+inputs: {x: [N, 4, 49, 49]}
+let: {clear: "[[0.0] * 49] * 49", right: "[[0.0] * 28 + [-100.0] * 21] * 49"}
+network:
+  - constant: [clear, clear, right, right]
+  - add: {from: [x, prev]}
+"""
+    graph = compiled(text)
+    made = folded(graph)
+    assert meaning(compiled(made)) == meaning(graph)
+    assert "part1, part1, part2, part2" in made

@@ -11,6 +11,7 @@ FAMILIES = {
 }
 """The arguments whose numbers may be one quantity."""
 NAMES = {
+    "value": "values",
     "out_channels": "width",
     "out_features": "features",
     "embedding_dim": "width",
