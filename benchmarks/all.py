@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-LEFT_OUT = {"all", "pairs", "processes", "written", "freeze_data", "round_trip"}
-"""This one, what the others share, what writes data, and what takes a quarter of an hour by itself."""
+LEFT_OUT = {"all", "pairs", "processes", "written", "freeze_data", "round_trip", "imports", "tiny_transformers"}
+"""This one, what the others share, what writes data, and what takes a quarter of an hour or more by itself."""
 LINE = re.compile(
     r"(?P<what>\S.*?)\s{2,}(?P<ratio>[\d.]+  \[[^]]*\])\s*(?P<bar>at (?:most|least) [^:]*: \w+)?(?P<note>.*)"
 )
