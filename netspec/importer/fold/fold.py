@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from netspec.importer.fold.classes import CONTAINERS, LevelClass, classify
+from netspec.importer.fold.family import name_family
 from netspec.importer.fold.letters import choose_letters
 from netspec.importer.fold.numbers.columns import SlotColumn, reduced
 from netspec.importer.fold.phrasing import phrase
@@ -38,6 +39,7 @@ def fold(tree: NetworkTree) -> SpecPhrase:
     renderer = Renderer(classes)
     spec.body = renderer.render(spec.body)
     spec.blocks = renderer.blocks
+    name_family(spec)
     choose_letters(spec)
     return spec
 

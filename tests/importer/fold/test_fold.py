@@ -56,3 +56,9 @@ network:
     made = folded(graph)
     assert meaning(compiled(made)) == meaning(graph)
     assert "part1, part1, part2, part2" in made
+
+
+def test_what_makes_the_family_is_a_parameter():
+    text = folded(compile_spec("vit_b_16"))
+    assert "params: {heads: 12, layers: 12, classes: 1000}" in text
+    assert "repeat: {count: layers, index: i, body: [encoder_layer:" in text

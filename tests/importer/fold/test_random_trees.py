@@ -89,7 +89,7 @@ def compiled(text: str) -> Graph:
     return compile_loaded(load_source(Source("drawn.yaml", text)))
 
 
-@settings(max_examples=60 * MANY, deadline=None, derandomize=MANY == 1)
+@settings(max_examples=25 * MANY, deadline=None, derandomize=MANY == 1)
 @given(st.integers(0, 10**9))
 def test_a_folded_tree_is_the_same_network(seed: int):
     import json
