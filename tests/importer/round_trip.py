@@ -6,7 +6,7 @@ inputs and outputs, every op with its arguments and what it reads, the keys of i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +18,7 @@ from netspec.graph import Call, Graph, Level, Node, Value
 from netspec.graph.walk import walk_state
 from netspec.importer.capture.export import parameter_names
 from netspec.importer.imported import ImportedSpec
+from netspec.ops import Op
 from netspec.pipeline import show_spec
 from netspec.runtime.examples import example_inputs
 
@@ -114,12 +115,16 @@ def parting(original: Graph, imported: Graph) -> str:
 
 
 def _partings(original: Graph, imported: Graph) -> Iterator[str]:
-    for (name, value), other in zip_longest(original.inputs.items(), imported.inputs.values()):
-        if other is None:
-            yield f"input {name} is missing"
-        elif (value.shape, value.tensor.dtype) != (other.shape, other.tensor.dtype):
+    absent = {"lengths"} - imported.inputs.keys()
+    given = [(name, value) for name, value in original.inputs.items() if name not in absent]
+    for pair, other in zip_longest(given, imported.inputs.values()):
+        if pair is None or other is None:
+            yield f"{len(given)} inputs came back as {len(imported.inputs)}"
+            return
+        name, value = pair
+        if (value.shape, value.tensor.dtype) != (other.shape, other.tensor.dtype):
             yield f"input {name}: {pretty_shape(value.shape)} came back as {pretty_shape(other.shape)}"
-    wanted, found = _works(original), _works(imported)
+    wanted, found = _works(original, absent), _works(imported)
     yield from _first_step(wanted, found)
     known = set(dict(walk_state(imported.body)).items())
     trained = {key for work in wanted for key in work.what.split("\n")[1:]}
@@ -167,9 +172,11 @@ def _result(graph: Graph, name: str) -> Value:
     return graph.outputs[name].value
 
 
-def _works(graph: Graph) -> list[Work]:
-    """All steps that run in inference, in their order."""
-    known: dict[Value, int] = {value: hash(("input", at)) for at, value in enumerate(graph.inputs.values())}
+def _works(graph: Graph, absent: Collection[str] = ()) -> list[Work]:
+    """All steps that run in inference, in their order; what is 0 stands for an input that is left out."""
+    given = [value for name, value in graph.inputs.items() if name not in absent]
+    known: dict[Value, int] = {value: hash(("input", at)) for at, value in enumerate(given)}
+    known.update({value: 0 for name, value in graph.inputs.items() if name in absent})
     works: list[Work] = []
     _walk(graph.body, "", "", known, works)
     return works
@@ -212,17 +219,22 @@ def _call(step: Call, path: str, key: str, known: dict[Value, int], works: list[
     known.update((value, hash((whole, at))) for at, value in enumerate(step.outputs))
 
 
+def _arguments(op: Op) -> Iterator[tuple[str, Any]]:
+    """Those that are not what they are by default, which for the stride of a pool is its size."""
+    for name, field in type(op).model_fields.items():
+        value = getattr(op, name)
+        usual = getattr(op, "kernel_size", None) if name == "stride" and field.default is None else field.default
+        if value not in (field.default, usual):
+            yield name, value
+
+
 def _node(step: Node, path: str, key: str, known: dict[Value, int], works: list[Work]) -> None:
-    reads = tuple(known[value] for value in step.inputs)
+    reads = tuple(known[value] for value in step.inputs if known[value])
     if step.op.name in ("add", "multiply"):
         reads = tuple(sorted(reads))
-    ports = f" by {', '.join(step.ports)}" if step.ports and step.ports != step.op.ports[: len(step.ports)] else ""
-    arguments = {
-        name: getattr(step.op, name)
-        for name, field in type(step.op).model_fields.items()
-        if getattr(step.op, name) != field.default
-    }
-    told = ", ".join(f"{name}={value}" for name, value in arguments.items())
+    names = [port for port, value in zip(step.ports, step.inputs) if known[value]]
+    ports = f" by {', '.join(names)}" if names and (*names,) != step.op.ports[: len(names)] else ""
+    told = ", ".join(f"{name}={value}" for name, value in _arguments(step.op))
     state = [f"{key}.{name}" for name in step.state if name not in dict(step.ties)]
     what = "\n".join([f"{step.op.name}({told}){ports}", *state])
     whole = hash((what, reads, step.ties))

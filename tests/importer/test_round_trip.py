@@ -10,8 +10,11 @@ import netspec
 PARALLEL = ("googlenet_d2l", {})
 RESIDUAL = ("resnet", {"depths": [1, 2, 1, 1]})
 
+RECURRENT = ("gru_lm", {"vocab": 7, "hidden": 8})
+OPTIONAL_INPUT = ("lstm_classifier", {})
 
-@pytest.mark.parametrize(("name", "params"), [("gcn", {}), PARALLEL, RESIDUAL])
+
+@pytest.mark.parametrize(("name", "params"), [("gcn", {}), PARALLEL, RESIDUAL, RECURRENT, OPTIONAL_INPUT])
 def test_a_module_comes_back_as_the_graph_that_it_was_made_of(name, params):
     model = netspec.load(name, **params)
     spec = module_and_back(model)

@@ -239,12 +239,12 @@ def tied_keys(tensors: Mapping[str, torch.Tensor], known: Mapping[str, Any]) -> 
 
 
 def _operator(node: Any) -> str:
-    """The operator's name without its overload; with its namespace where that is not ATen's."""
+    """The operator's name without its overload; with its namespace where that is not ATen's or the importer's own."""
     schema = getattr(node.target, "_schema", None)
     if schema is None:
         return str(node.target)
     space, _, name = schema.name.partition("::")
-    return name if space == "aten" else f"{space}.{name}"
+    return name if space in ("aten", "netspec") else f"{space}.{name}"
 
 
 def _is_default(value: Any, argument: Any) -> bool:
