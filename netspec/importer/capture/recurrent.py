@@ -15,7 +15,7 @@ TWO_STATES = "Tensor input, Tensor[] hx"
 REST = (
     "Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first"
 )
-LIBRARY = torch.library.Library("netspec", "DEF")
+LIBRARY = torch.library.Library("netspec", "DEF")  # type: ignore[no-untyped-call]
 
 
 @contextmanager
