@@ -25,6 +25,8 @@ from netspec.runtime.examples import example_inputs
 UNKNOWN = ("doc", "variants", "train", "init", "netspec", "name")
 """The entries of a spec that no import can know, or that are the same in every file."""
 
+SIZES_ONLY = ("like",)
+"""The ports that tell an op nothing but sizes, which a module's text may tell in another way."""
 LLAMA = {"width": 64, "heads": 4, "groups": 2, "layers": 3, "hidden": 96, "vocab": 100}
 SMALLER: Mapping[str, Mapping[str, Any]] = {
     "llama": LLAMA,
@@ -38,6 +40,7 @@ SMALLER: Mapping[str, Mapping[str, Any]] = {
     "swin": {"depths": [2, 2, 4, 2]},
     "detr": {"depths": [1, 2, 1, 1], "layers": 2},
     "dlrm": {"rows": 50, "tables": 5},
+    "self_attention_layer": {"heads": 2},
     "mamba": {"vocab": 100, "layers": 2, "width": 64},
 }
 """Parameters that make a family's networks smaller, with all that they are made of."""
@@ -229,14 +232,16 @@ def _arguments(op: Op) -> Iterator[tuple[str, Any]]:
 
 
 def _node(step: Node, path: str, key: str, known: dict[Value, int], works: list[Work]) -> None:
-    reads = tuple(known[value] for value in step.inputs if known[value])
+    ports = step.ports or step.op.ports
+    by_port = list(zip(ports, step.inputs)) if not step.op.variadic else [("", value) for value in step.inputs]
+    reads = tuple(known[value] for port, value in by_port if known[value] and port not in SIZES_ONLY)
     if step.op.name in ("add", "multiply"):
         reads = tuple(sorted(reads))
-    names = [port for port, value in zip(step.ports, step.inputs) if known[value]]
-    ports = f" by {', '.join(names)}" if names and (*names,) != step.op.ports[: len(names)] else ""
+    names = [port for port, value in by_port if known[value] and port not in SIZES_ONLY and step.ports]
+    named = f" by {', '.join(names)}" if (*names,) != step.op.ports[: len(names)] else ""
     told = ", ".join(f"{name}={value}" for name, value in _arguments(step.op))
     state = [f"{key}.{name}" for name in step.state if name not in dict(step.ties)]
-    what = "\n".join([f"{step.op.name}({told}){ports}", *state])
+    what = "\n".join([f"{step.op.name}({told}){named}", *state])
     whole = hash((what, reads, step.ties))
     works.append(Work(path, what, reads, whole))
     known.update((value, hash((whole, at, value.tensor))) for at, value in enumerate(step.outputs))

@@ -10,7 +10,7 @@ import netspec
 PARALLEL = ("googlenet_d2l", {})
 RESIDUAL = ("resnet", {"depths": [1, 2, 1, 1]})
 
-RECURRENT = ("gru_lm", {"vocab": 7, "hidden": 8})
+RECURRENT = ("gru_lm", {"hidden": 8})
 OPTIONAL_INPUT = ("lstm_classifier", {})
 
 
