@@ -12,6 +12,7 @@ import onnx_ir as ir
 from netspec.analysis.scan_schedule import LevelSchedule, ScanSchedule
 from netspec.dims import Shape, plain_shape
 from netspec.emit.onnx.builder import DTYPES, GraphBuilder, OpExporter
+from netspec.emit.onnx.notes import OpNote
 from netspec.graph import Graph, Level, Node, Step, Value, axis_of_time, over_time, state_key
 from netspec.ops import Tensor
 from netspec.text.quoting import visible
@@ -39,6 +40,8 @@ def emit_onnx(
         if not graph.outputs[name].training:
             assert result is not None
             outputs.append(emitter.output(name, result, [*inputs, *outputs], graph.outputs[name].value.tensor))
+    for note in emitter.notes:
+        note.write()
     return ir.Model(
         builder.graph(graph.name, inputs, outputs),
         ir_version=IR_VERSION,
@@ -68,6 +71,7 @@ class _Emitter:
             self.owned.setdefault(owner, {})[name] = array
         self.shapes: dict[Shape, list[int | str]] = {}
         self.ready: dict[str, list[ir.Value | None]] = {}
+        self.notes: list[OpNote] = []
         self.shared: dict[str, str] = {}
 
     def level(self, level: Level, inputs: Sequence[ir.Value | None], prefix: str) -> list[ir.Value | None]:
@@ -111,6 +115,7 @@ class _Emitter:
         given = [seen(value) for value in node.inputs]
         carried = [Tensor(tensor.shape, node.op.carrier(tensor.dtype)) for tensor in given]
         tensors: Any = node.arranged(carried)
+        before = len(self.builder.nodes)
         read = [self.carry(x, tensor.dtype, to.dtype) for x, tensor, to in zip(inputs, given, carried)]
         made = node.op.onnx(self.builder, *node.arranged(read), tensors=tensors)
         results = list(made) if isinstance(made, tuple) else [made]
@@ -119,7 +124,17 @@ class _Emitter:
         for result, value in zip(results, node.outputs):
             if result is not None and result not in inputs:
                 self.describe(result, seen(value))
+        if len(self.builder.nodes) > before:
+            made_of = self.builder.nodes[before:]
+            ports: Any = node.arranged(inputs)
+            held = self.keys(node, path)
+            self.notes.append(OpNote(self.home(path), made_of[0], len(made_of), node.op, ports, results, held))
         return results
+
+    def keys(self, node: Node, path: str) -> dict[str, str]:
+        """The keys of the tensors that a node holds, by torch's names."""
+        names = [*(() if node.keys else self.owned.get(self.home(path), ())), *node.state]
+        return {**{name: self.key(node, path, name) for name in names}, **dict(node.ties)}
 
     def carry(self, value: ir.Value | None, dtype: str, to: str) -> ir.Value | None:
         """The value in the dtype ``to``."""

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
+import onnx
 import pytest
 import torch
 from torch import nn
 
 from netspec.cli import main
+from netspec.dims import Dim, ceil_div, floor_div
+from netspec.graph import Node, walk
+from netspec.importer.capture.onnx.own import size_of
 from netspec.importer.convert import from_onnx
+from netspec.pipeline import compile_spec
+from netspec.runtime.module import build_module
+from netspec.runtime.onnx.export import export_onnx
 
 
 class Block(nn.Module):
@@ -60,10 +68,47 @@ def test_file_of_torch_comes_in_and_agrees(tmp_path: Path, dynamo: bool, capsys:
 
 
 @pytest.mark.slow
-def test_own_file_comes_back_by_its_keys(tmp_path: Path) -> None:
-    path = tmp_path / "lenet.onnx"
-    assert main(["export", "lenet", "-o", str(path), "--verify", "none"]) == 0
+@pytest.mark.parametrize("name", ["lenet", "attention_layer", "siamese", "lstm_classifier", "gru_lm"])
+def test_own_file_comes_back(tmp_path: Path, name: str) -> None:
+    graph = compile_spec(name)
+    path = export_onnx(graph, build_module(graph), tmp_path / "model.onnx")
     spec = from_onnx(str(path))
     assert spec.proof is not None
     assert spec.proof.holds
-    assert {key.rpartition(".")[2] for key in spec.weights} == {"weight", "bias"}
+    wanted = Counter(step.op.name for _, step, _ in walk(graph.body) if isinstance(step, Node))
+    made = Counter(step.op.name for _, step, _ in walk(spec.model.graph.body) if isinstance(step, Node))
+    assert wanted - made == Counter({op: count for op, count in wanted.items() if op in ("dropout", "identity")})
+    assert made - wanted == Counter()
+    keys = {key for key in build_module(graph).state_dict()}
+    assert set(spec.module().state_dict()) == keys
+
+
+def test_what_another_tool_changed_is_read_by_its_nodes(tmp_path: Path) -> None:
+    graph = compile_spec("lenet")
+    path = export_onnx(graph, build_module(graph), tmp_path / "model.onnx")
+    model = onnx.load(path)
+    for node in model.graph.node:
+        for each in node.metadata_props:
+            each.value = each.value.replace('"tanh"', '"sigmoid"').replace('"nodes": 1', '"nodes": 2')
+    path.write_bytes(model.SerializeToString())
+    assert from_onnx(str(path), verify=False).model.graph.body.parameter_count == graph.body.parameter_count
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("12", 12),
+        ("N", Dim.symbol("N")),
+        ("4*floor(H/16)", 4 * floor_div(Dim.symbol("H"), 16)),
+        ("ceil((H+1)/2) - 3", ceil_div(Dim.symbol("H") + 1, 2) - 3),
+        ("H**2 + -1*N", Dim.symbol("H") * Dim.symbol("H") - Dim.symbol("N")),
+    ],
+)
+def test_a_size_in_a_note_is_read(text: str, size: object) -> None:
+    assert size_of(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "open('x')", "H.x", "2**99", "floor(H/0)", "(" * 90, "[1]"])
+def test_what_is_no_size_is_refused(text: str) -> None:
+    with pytest.raises((ValueError, SyntaxError, ArithmeticError, MemoryError)):
+        size_of(text)

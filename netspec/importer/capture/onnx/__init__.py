@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from netspec.diagnostics import UsageError
 from netspec.importer.capture.onnx.file import OnnxFile
 from netspec.importer.capture.onnx.reader import OnnxReader
 from netspec.importer.program import ForeignProgram
+
+PRODUCER = "netspec"
 
 
 def read_onnx(path: Path) -> ForeignProgram:
@@ -14,4 +17,10 @@ def read_onnx(path: Path) -> ForeignProgram:
 
     Raises ``UsageError`` where the file is broken, or lies about itself.
     """
-    return OnnxReader(OnnxFile(path)).read()
+    file = OnnxFile(path)
+    try:
+        return OnnxReader(file).read()
+    except UsageError:
+        if PRODUCER not in file.model.producer_name:
+            raise
+    return OnnxReader(file, notes=False).read()  # another tool may have changed what netspec wrote

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from netspec.importer.capture.onnx.scopes import calls_of
 from netspec.importer.program import ForeignProgram, ForeignStep, ModuleCall
 from netspec.ops.core.foreign import ForeignTensor
 
@@ -14,18 +15,22 @@ LONGEST_CONSTANT = 64
 """Numbers of a constant that a spec has in its text; those of a longer one are a buffer."""
 
 
-def give_keys(program: ForeignProgram) -> None:
+def give_keys(program: ForeignProgram, said: Mapping[ForeignStep, str]) -> None:
     """Give every tensor that an op holds a key, and each step the calls of modules that its keys stand in.
 
-    ``state`` of the program has them all then, with their values.
+    ``state`` of the program has them all then, with their values. ``said`` are the steps whose tensors have their keys,
+    with their paths.
     """
     names = _Keys(program)
     for step in program.steps:
         if step.reading is None:
             continue
+        if step in said:
+            step.reading = step.reading._replace(inputs=names.inputs(step))
+            step.scopes = names.placed(step, said[step])
+            continue
         state = names.own(step, step.reading.state)
-        inputs = tuple(None if each is None else names.read(step, each) for each in step.reading.inputs)
-        step.reading = step.reading._replace(state=state, inputs=inputs)
+        step.reading = step.reading._replace(state=state, inputs=names.inputs(step))
         step.scopes = names.scopes(step)
 
 
@@ -94,6 +99,17 @@ class _Keys:
             home = f"{path}_{count}"
         return home
 
+    def placed(self, step: ForeignStep, path: str) -> tuple[ModuleCall, ...]:
+        """Return the calls around a step at a path, and enter its tensors; one at another's path is tied to it."""
+        assert step.reading is not None
+        keys = {name: tensor.key for name, tensor in step.reading.state.items()}
+        self.state.update((tensor.key, tensor) for tensor in step.reading.state.values())
+        for name, key in keys.items():
+            if _joined(path, name) != key:
+                self.program.tied = {**self.program.tied, _joined(path, name): key}
+        self.turns[path] += 1
+        return _down_to(path, calls_of(path), self.turns[path] - 1)
+
     def scopes(self, step: ForeignStep) -> tuple[ModuleCall, ...]:
         """Return the calls around a step; that of the module which holds its tensors is the innermost."""
         assert step.reading is not None
@@ -104,6 +120,11 @@ class _Keys:
         home = homes.pop()
         self.turns[home] += 1
         return _down_to(home, step.scopes, self.turns[home] - 1)
+
+    def inputs(self, step: ForeignStep) -> tuple[ForeignTensor | None, ...]:
+        """Return what a step reads, by keys where it is a weight."""
+        assert step.reading is not None
+        return tuple(None if each is None else self.read(step, each) for each in step.reading.inputs)
 
     def read(self, step: ForeignStep, tensor: ForeignTensor) -> ForeignTensor:
         """Return a tensor that an op reads: a weight or a large constant by a key, anything else as it is."""

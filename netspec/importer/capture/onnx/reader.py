@@ -15,13 +15,15 @@ from netspec.importer.capture.onnx.keys import give_keys
 from netspec.importer.capture.onnx.known import Unfoldable, folded, is_symbolic, numbers, whole
 from netspec.importer.capture.onnx.merges import drop_unread, merge
 from netspec.importer.capture.onnx.nodes import NodeReader
+from netspec.importer.capture.onnx.own import NotedOp, held_tensors, noted_op
 from netspec.importer.capture.onnx.rewrites import simpler
 from netspec.importer.capture.onnx.scopes import key_of, node_scopes
 from netspec.importer.capture.onnx.table import MALFORMED, Declared, NodeTable
 from netspec.importer.capture.onnx.undone import Layouts
 from netspec.importer.lower.table import WrongReading
 from netspec.importer.program import ForeignProgram, ForeignStep, LoweringProblem, ModuleCall
-from netspec.ops.core.foreign import ForeignCall, ForeignTensor
+from netspec.ops.core.foreign import ForeignCall, ForeignTensor, OpReading
+from netspec.ops.registry import OPS
 
 Names = dict[str, Any]
 MOST_NODES, MOST_DEPTH = 200_000, 64
@@ -35,9 +37,11 @@ MADE_UP_SIZE = re.compile(r"(s|u|unk_*|dim_?|d)\d+|None")
 
 
 class OnnxReader:
-    """Reads a file. ``sized`` has the values of whole numbers that depend on symbolic dimensions."""
+    """Reads a file. ``sized`` has the values of whole numbers that depend on symbolic dimensions, ``said`` the steps
+    that netspec's notes say, with their paths; without ``notes`` these are not read.
+    """
 
-    def __init__(self, file: OnnxFile):
+    def __init__(self, file: OnnxFile, notes: bool = True):
         self.file = file
         self.model = file.model
         self.program = ForeignProgram(self._name(), {}, {}, [], {}, doc=self.model.doc_string[:1000])
@@ -52,6 +56,8 @@ class OnnxReader:
         self.functions = {(each.domain, each.name): each for each in self.model.functions}
         self.declared = {each.name: each for each in (*self.model.graph.value_info, *self.model.graph.output)}
         self.count = 0
+        self.notes = notes
+        self.said: dict[ForeignStep, str] = {}
         self.dotted = self.model.producer_name == OWN_PRODUCER
 
     def read(self) -> ForeignProgram:
@@ -71,7 +77,7 @@ class OnnxReader:
             self.program.outputs[_identifier(value.name)] = self.at(names, value.name)
         merge(self.program)
         drop_unread(self.program)
-        give_keys(self.program)
+        give_keys(self.program, self.said)
         return self.program
 
     def initializer(self, proto: onnx.TensorProto) -> ForeignTensor:
@@ -124,15 +130,41 @@ class OnnxReader:
         """Read nodes in their order; ``names`` has the tensors that are known, and gets those that they make."""
         if depth > MOST_DEPTH:
             raise self.file.wrong(f"its functions call one another more than {MOST_DEPTH} deep")
+        skipped = 0
         for node in nodes:
+            if skipped:
+                skipped -= 1
+                continue
             self.count += 1
             if self.count > MOST_NODES:
                 raise self.file.wrong(f"it has more than {MOST_NODES} nodes, its functions written out")
+            if self.notes and (noted := noted_op(node)) is not None and self.noted(noted, node, names):
+                skipped = noted.nodes - 1
+                continue
             function = self.functions.get((node.domain, node.op_type))
             if function is not None:
                 self.function(function, node, names, scopes, depth)
             else:
                 self.node(node, names, scopes, depth)
+
+    def noted(self, note: NotedOp, node: onnx.NodeProto, names: Names) -> bool:
+        """Read the nodes of an op that netspec wrote as that op; return whether it can be that."""
+        state = held_tensors(note, names)
+        kind = OPS[note.op]
+        given = tuple(None if each is None else names.get(each) for each in note.inputs)
+        if state is None or any(name and tensor is None for name, tensor in zip(note.inputs, given)):
+            return False
+        inputs = given if kind.variadic else given[: len(kind.ports)]
+        outputs = tuple(None if name is None else self.output(name) for name in note.outputs)
+        try:
+            reading = self.table.proven(kind, OpReading(note.arguments, inputs, state, outputs))
+        except (WrongReading, *MALFORMED):
+            return False
+        step = ForeignStep(ForeignCall(note.op, {}, outputs), (), node.name[:200], note.op, reading)
+        self.said[step] = note.path
+        self.program.steps.append(step)
+        names.update((name, tensor) for name, tensor in zip(note.outputs, outputs) if name is not None)
+        return True
 
     def function(
         self, function: onnx.FunctionProto, node: onnx.NodeProto, names: Names, scopes: Sequence[ModuleCall], depth: int
