@@ -51,16 +51,14 @@ class Network(nn.Module):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("dynamo", [True, False])
-def test_file_of_torch_comes_in_and_agrees(tmp_path: Path, dynamo: bool, capsys: pytest.CaptureFixture[str]) -> None:
+def test_file_of_torch_comes_in_and_agrees(tmp_path: Path, dynamo: bool) -> None:
     torch.manual_seed(0)
     path, spec = tmp_path / "net.onnx", tmp_path / "net.yaml"
     example = torch.randn(2, 3, 16, 16)
     shapes = {"dynamic_shapes": ({0: torch.export.Dim.DYNAMIC},)} if dynamo else {"dynamic_axes": {"image": {0: "N"}}}
     names = {"input_names": ["image"], "output_names": ["logits"]}
     torch.onnx.export(Network().eval(), (example,), path, dynamo=dynamo, verbose=False, **names, **shapes)
-    capsys.readouterr()
     assert main(["import", str(path), "-o", str(spec), "--weights", str(tmp_path / "net.safetensors")]) == 0
-    assert "verified against the original" in capsys.readouterr().out
     text = spec.read_text()
     assert "inputs: {image: [N, 3, 16, 16]}" in text
     assert "outputs: {logits:" in text

@@ -7,6 +7,7 @@ from pathlib import Path
 from netspec.diagnostics import UsageError
 from netspec.importer.capture.onnx.file import OnnxFile
 from netspec.importer.capture.onnx.reader import OnnxReader
+from netspec.importer.capture.onnx.table import MALFORMED
 from netspec.importer.program import ForeignProgram
 
 PRODUCER = "netspec"
@@ -19,8 +20,15 @@ def read_onnx(path: Path) -> ForeignProgram:
     """
     file = OnnxFile(path)
     try:
-        return OnnxReader(file).read()
+        return _read(file, notes=True)
     except UsageError:
         if PRODUCER not in file.model.producer_name:
             raise
-    return OnnxReader(file, notes=False).read()  # another tool may have changed what netspec wrote
+    return _read(file, notes=False)  # another tool may have changed what netspec wrote
+
+
+def _read(file: OnnxFile, notes: bool) -> ForeignProgram:
+    try:
+        return OnnxReader(file, notes).read()
+    except MALFORMED as reason:  # such as a name that is no text
+        raise file.wrong(f"it is damaged: {reason}") from None

@@ -10,6 +10,7 @@ from typing import Any
 import onnx
 
 from netspec.dims import Dim
+from netspec.importer.capture.onnx.control import CONTROL, ControlReader, Undecided
 from netspec.importer.capture.onnx.file import OnnxFile
 from netspec.importer.capture.onnx.keys import give_keys
 from netspec.importer.capture.onnx.known import Unfoldable, folded, is_symbolic, numbers, whole
@@ -56,6 +57,7 @@ class OnnxReader:
         self.functions = {(each.domain, each.name): each for each in self.model.functions}
         self.declared = {each.name: each for each in (*self.model.graph.value_info, *self.model.graph.output)}
         self.count = 0
+        self.undecided = ""
         self.notes = notes
         self.said: dict[ForeignStep, str] = {}
         self.dotted = self.model.producer_name == OWN_PRODUCER
@@ -141,11 +143,44 @@ class OnnxReader:
             if self.notes and (noted := noted_op(node)) is not None and self.noted(noted, node, names):
                 skipped = noted.nodes - 1
                 continue
-            function = self.functions.get((node.domain, node.op_type))
-            if function is not None:
-                self.function(function, node, names, scopes, depth)
-            else:
-                self.node(node, names, scopes, depth)
+            try:
+                self.any_node(node, names, scopes, depth)
+            except MALFORMED as reason:
+                what = f"{node.op_type[:80]} `{node.name[:80]}`"
+                raise self.file.wrong(f"the node {what} is not as ONNX describes it: {reason}") from None
+
+    def any_node(self, node: onnx.NodeProto, names: Names, scopes: Sequence[ModuleCall], depth: int) -> None:
+        """Read a node, a call of a function, or one of control flow."""
+        function = self.functions.get((node.domain, node.op_type))
+        if function is not None:
+            self.function(function, node, names, scopes, depth)
+        elif node.op_type not in CONTROL or node.domain not in OWN_DOMAINS or not self.control(node, names, depth):
+            self.node(node, names, scopes, depth)
+
+    def control(self, node: onnx.NodeProto, names: Names, depth: int) -> bool:
+        """Read a node of control flow as what it comes to; return whether that is known."""
+        scopes = self.scopes(node, ())
+
+        def body(graph: onnx.GraphProto, inner: Names) -> list[Any]:
+            inner |= {each.name: self.initializer(each) for each in graph.initializer}
+            self.graph(graph.node, inner, scopes, depth + 1)
+            return [self.at(inner, each.name) for each in graph.output]
+
+        def say(call: ForeignCall) -> None:
+            self.step(ForeignStep(call, scopes, node.name[:200]))
+
+        inputs = [self.at(names, name) for name in node.input]
+        before = len(self.program.steps)
+        try:
+            outputs = ControlReader(body, say, self.known).read(
+                node.op_type, inputs, self.nodes.attributes(node), names
+            )
+        except Undecided as reason:
+            del self.program.steps[before:]
+            self.undecided = str(reason)
+            return False
+        names.update(zip(node.output, outputs))
+        return True
 
     def noted(self, note: NotedOp, node: onnx.NodeProto, names: Names) -> bool:
         """Read the nodes of an op that netspec wrote as that op; return whether it can be that."""
@@ -298,7 +333,8 @@ class OnnxReader:
                 step.op, step.reading = self.table.read(step.call)
             except WrongReading as wrong:
                 self.table.trust(step.call)
-                self.program.problems.append(LoweringProblem(step, str(wrong)))
+                reason = self.undecided if step.call.name in CONTROL else str(wrong)
+                self.program.problems.append(LoweringProblem(step, reason))
         self.layouts.note(step.call)
         self.program.steps.append(step)
 
