@@ -118,7 +118,26 @@ CASES = {
     ),
     "pixel_shuffle": (IMAGE, 'y = DepthToSpace <blocksize = 2, mode = "CRD"> (x)', {}, ["pixel_shuffle"]),
     "cast": (ROW, "a = Cast <to = 7> (x)\n y = Cast <to = 1> (a)", {}, ["cast", "cast"]),
-    "silu": (ROW, "a = Sigmoid (x)\n y = Mul (x, a)", {}, None),
+    "silu": (ROW, "a = Sigmoid (x)\n y = Mul (x, a)", {}, ["silu"]),
+    "gelu": (
+        ROW,
+        "a = Div (x, r)\n b = Erf (a)\n c = Add (b, one)\n d = Mul (x, c)\n y = Mul (d, half)",
+        {"r": np.float32(2**0.5), "one": np.float32(1), "half": np.float32(0.5)},
+        ["gelu"],
+    ),
+    "nearly_gelu": (
+        ROW,
+        "a = Div (x, r)\n b = Erf (a)\n c = Add (b, one)\n d = Mul (x, c)\n y = Mul (d, half)",
+        {"r": np.float32(1.5), "one": np.float32(1), "half": np.float32(0.5)},
+        ["scale", "erf", "shift", "multiply", "scale"],
+    ),
+    "layer_norm_by_hand": (
+        ROW,
+        "m = ReduceMean (x, i)\n d = Sub (x, m)\n p = Pow (d, two)\n v = ReduceMean (p, i)\n e = Add (v, eps)\n"
+        "s = Sqrt (e)\n n = Div (d, s)\n k = Mul (n, w)\n y = Add (k, b)",
+        {**weights(w=(6,), b=(6,)), "i": np.array([-1]), "two": np.float32(2), "eps": np.float32(1e-3)},
+        ["layer_norm"],
+    ),
     "gru": (
         "float[T, N, 3] x",
         "s, y = GRU <hidden_size = 4, linear_before_reset = 1> (x, w, r, b)",

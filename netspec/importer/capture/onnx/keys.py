@@ -103,9 +103,10 @@ class _Keys:
         """Return the calls around a step at a path, and enter its tensors; one at another's path is tied to it."""
         assert step.reading is not None
         keys = {name: tensor.key for name, tensor in step.reading.state.items()}
+        others = {key for name, key in keys.items() if key in self.state and _joined(path, name) != key}
         self.state.update((tensor.key, tensor) for tensor in step.reading.state.values())
         for name, key in keys.items():
-            if _joined(path, name) != key:
+            if key in others:
                 self.program.tied = {**self.program.tied, _joined(path, name): key}
         self.turns[path] += 1
         return _down_to(path, calls_of(path), self.turns[path] - 1)

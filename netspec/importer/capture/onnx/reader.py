@@ -12,6 +12,7 @@ import onnx
 from netspec.dims import Dim
 from netspec.importer.capture.onnx.control import CONTROL, ControlReader, Undecided
 from netspec.importer.capture.onnx.file import OnnxFile
+from netspec.importer.capture.onnx.idioms import say_idioms
 from netspec.importer.capture.onnx.keys import give_keys
 from netspec.importer.capture.onnx.known import Unfoldable, folded, is_symbolic, numbers, whole
 from netspec.importer.capture.onnx.merges import drop_unread, merge
@@ -78,6 +79,7 @@ class OnnxReader:
         for value in graph.output:
             self.program.outputs[_identifier(value.name)] = self.at(names, value.name)
         merge(self.program)
+        say_idioms(self.program)
         drop_unread(self.program)
         give_keys(self.program, self.said)
         return self.program
