@@ -14,6 +14,7 @@ from torch.fx import Node
 from netspec.diagnostics import UsageError
 from netspec.importer.capture.constants import Constants
 from netspec.importer.capture.sizes import SizeReader
+from netspec.importer.capture.views import looks_at, written_back
 from netspec.importer.program import ForeignProgram, ForeignStep, ModuleCall
 from netspec.ops.core.foreign import ForeignCall, ForeignTensor
 
@@ -119,7 +120,21 @@ class _ExportReader:
         self.steps.append(ForeignStep(call, _scopes(node), place_of(node.meta.get("stack_trace") or "")))
         self.tensors[node] = outputs if several else outputs[0]
         if inplace:
-            self.tensors[node.args[0]] = self.tensors[node]  # what is read of it from here on is what it has become
+            self._changed(node.args[0], self.tensors[node], node)
+
+    def _changed(self, node: Any, value: ForeignTensor, by: Any) -> None:
+        """Let what is read of a node from here on be what it has become, and of what it is a view of, too."""
+        self.tensors[node] = value
+        source = looks_at(node)
+        if source is None or source not in self.tensors:
+            return
+        call = written_back(_operator(node), dict(self._arguments(node)), self.tensors[source], value)
+        if call is None:
+            raise UsageError(f"{self.program.name} changes a view in place, which no spec can say: {by.format_node()}")
+        self.steps.append(ForeignStep(call, _scopes(by), place_of(by.meta.get("stack_trace") or "")))
+        (whole,) = call.outputs
+        assert whole is not None
+        self._changed(source, whole, by)
 
     def _inline(self, node: Any, owner: torch.nn.Module) -> None:
         """Read the graph that a wrapper runs, as if it stood in the place of the call."""

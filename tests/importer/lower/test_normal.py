@@ -19,6 +19,18 @@ class Said(nn.Module):
         return self.function(x)
 
 
+def change_view(x):
+    y = x + 1
+    y[:, 2:].view(-1, 2, 2).mul_(3)
+    return y
+
+
+def put_entry(x):
+    y = x + 1
+    y[:, 2] = x[:, 0] * 2
+    return y
+
+
 NUMBERS = torch.arange(4 * 6).reshape(4, 6).float().cos()
 
 FORMS = {
@@ -52,6 +64,8 @@ FORMS = {
     "arange of fractions": (lambda x: torch.arange(x.shape[0], dtype=torch.float32), ["arange", "cast"]),
     "diff": (lambda x: x.diff(prepend=x[:, :1]), ["slice", "concat", "slice", "slice", "subtract"]),
     "clamp of integers": (lambda x: x.long().clamp(0, 3), ["cast", "clamp"]),
+    "a change of a view": (change_view, ["shift", "slice", "unflatten", "scale", "flatten", "slice", "concat"]),
+    "a change of an entry": (put_entry, ["shift", "select", "scale", "unsqueeze", "slice", "slice", "concat"]),
     "a norm": (lambda x: torch.linalg.vector_norm(x, dim=1), ["norm"]),
 }
 

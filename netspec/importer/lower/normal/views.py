@@ -114,6 +114,44 @@ def cut(foreign: ForeignCall) -> Said:
     return [ForeignCall("split_with_sizes", plain, foreign.outputs)]
 
 
+def written_over(foreign: ForeignCall) -> Said:
+    """``slice_scatter`` and ``select_scatter``: what is before, what is put there, what is behind."""
+    x, put, (output,) = foreign.tensor("self"), foreign.tensor("src"), foreign.outputs
+    assert x is not None
+    assert put is not None
+    if foreign.arguments.get("step", 1) != 1:
+        return None
+    dim = foreign.arguments.get("dim", 0) % len(x.shape)
+    size, calls = x.shape[dim], []
+    start, end = foreign.arguments.get("start") or 0, foreign.arguments.get("end", END)
+    if foreign.name == "select_scatter":
+        start = foreign.arguments["index"]
+        end = start + 1
+        whole = tensor_like(put, shape=(*put.shape[:dim], 1, *put.shape[dim:]))
+        calls.append(call("unsqueeze", whole, self=put, dim=dim))
+        put = whole
+    start, end = (size + place if isinstance(place, int) and place < 0 else place for place in (start, end))
+    end = size if end == END or (isinstance(size, int) and isinstance(end, int) and end > size) else end
+    parts = [put]
+    if start != 0:
+        parts.insert(0, tensor_like(x, shape=(*x.shape[:dim], start, *x.shape[dim + 1 :])))
+        calls.append(call("slice", parts[0], self=x, dim=dim, end=start))
+    if end != size:
+        parts.append(tensor_like(x, shape=(*x.shape[:dim], size - end, *x.shape[dim + 1 :])))
+        calls.append(call("slice", parts[-1], self=x, dim=dim, start=end))
+    return put if len(parts) == 1 else [*calls, call("cat", output, tensors=parts, dim=dim)]
+
+
+def copied(foreign: ForeignCall) -> Said:
+    """``copy`` gives what is copied, in the shape and the dtype of what it is put over."""
+    x, source, (output,) = foreign.tensor("self"), foreign.tensor("src"), foreign.outputs
+    assert x is not None
+    assert source is not None
+    made = source if source.dtype == x.dtype else tensor_like(source, dtype=x.dtype)
+    cast = [] if made is source else [call("cast", made, self=source, dtype=x.dtype)]
+    return [*cast, call("expand", output, self=made, size=[*x.shape])]
+
+
 def merged_ends(foreign: ForeignCall) -> Said:
     """A flatten of a scalar or of one dimension."""
     x, (output,) = foreign.tensor("self"), foreign.outputs
@@ -161,6 +199,9 @@ RULES = {
     "constant_pad_nd": [padded_by],
     "roll": [no_shift],
     "narrow": [chosen_row],
+    "slice_scatter": [written_over],
+    "select_scatter": [written_over],
+    "copy": [copied],
     "tensor_split": [cut],
     "repeat": [repeated],
     "tile": [repeated],
