@@ -201,7 +201,6 @@ def transformers_model(name: str) -> Made:
     dynamic = {key: {0: "N"} for key in inputs}
     if reads == "text":
         dynamic["input_ids"][1] = "T"
-    module.config.use_cache = False
     return module, inputs, dynamic
 
 

@@ -54,6 +54,7 @@ def from_torch(
     done. Raises ``UsageError`` with
     torch's reason where it cannot be exported, and with all that the language has no words for.
     """
+    from netspec.importer.capture.caches import without_caches
     from netspec.importer.capture.export import export_module, parameter_names
     from netspec.importer.capture.torch_program import read_exported
     from netspec.importer.trying import guard_runs, quiet
@@ -80,7 +81,8 @@ def from_torch(
 
         say(f"comparing the spec with {type(module).__name__}")
         fixed = {key: value for key, value in inputs.items() if key not in program.inputs}
-        spec.proof = prove(spec.model.graph, spec.weights, lambda given: module(**given, **fixed), traced, module)
+        with without_caches(module):
+            spec.proof = prove(spec.model.graph, spec.weights, lambda given: module(**given, **fixed), traced, module)
         spec.notes += _told(spec.proof)
     return spec
 

@@ -132,7 +132,9 @@ def is_block(each: LevelClass) -> bool:
 def as_loop(group: GroupPhrase) -> Phrase:
     """Return a level that is nothing but a loop of levels as a named loop."""
     loop = group.body[0] if len(group.body) == 1 else None
-    if not isinstance(loop, LoopPhrase) or len(loop.body) != 1 or loop.reads != group.takes or len(group.makes) != 1:
+    if not isinstance(loop, LoopPhrase) or loop.name or len(loop.body) != 1:
+        return group  # a loop that has a name is a level of its own: `layer` in `encoder`
+    if loop.reads != group.takes or len(group.makes) != 1:
         return group
     (only,) = loop.body
     if not isinstance(only, (CallPhrase, GroupPhrase)) or only.name or not only.keyed:

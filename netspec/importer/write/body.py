@@ -134,7 +134,7 @@ class BodyWriter:
         names = [self._name(wire, prev, room) for wire in phrase.reads]
         reads = {} if names in (["prev"], []) else {"from": names[0] if len(names) == 1 else names}
         said = {"step": step, **name, **reads}
-        return "share", step if [*said] == ["step"] else said
+        return "share", step if [*said] == ["step"] and not step.isdecimal() else said
 
     def group(self, phrase: GroupPhrase, prev: Prev, room: Room) -> Said:
         """Write a level in its place."""

@@ -21,8 +21,7 @@ def filled(foreign: ForeignCall) -> Said:
             plain, value = ("ones" if value else "zeros"), None
         else:
             return None
-    dtype = None if output.dtype == "float32" else output.dtype
-    made = call(plain, output, size=[*output.shape], dtype=dtype, fill_value=value if plain == "full" else None)
+    made = call(plain, output, size=[*output.shape], dtype=output.dtype, fill_value=value if plain == "full" else None)
     return None if made == foreign else [made]
 
 
