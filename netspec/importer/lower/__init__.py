@@ -6,6 +6,7 @@ from netspec.importer.lower.dead import drop_dead
 from netspec.importer.lower.idioms import IDIOMS
 from netspec.importer.lower.idioms.matching import recognize
 from netspec.importer.lower.idioms.multihead import merge_heads
+from netspec.importer.lower.in_short import say_in_short
 from netspec.importer.lower.normal import normalize
 from netspec.importer.lower.own import place_own
 from netspec.importer.lower.table import OpTable, WrongReading
@@ -32,6 +33,7 @@ def lower(program: ForeignProgram) -> ForeignProgram:
                 program.problems.append(LoweringProblem(step, str(wrong)))
     merge_heads(program, table)
     recognize(program, table, IDIOMS)
+    say_in_short(program, table)
     drop_dead(program)
     place_own(program)
     return program

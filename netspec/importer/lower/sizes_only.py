@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,10 @@ from netspec.dims import Dim, evaluate
 from netspec.importer.program import ForeignStep
 from netspec.ops.core.foreign import ForeignTensor
 
-LARGEST = 2**20
+LARGEST = 2**25
 """The most elements that are worked out."""
+ENDLESS = 2**31
+"""A number from which on it stands for no end, or for what hides."""
 
 
 class SizesOnly:
@@ -36,6 +38,27 @@ class SizesOnly:
             return False
         return all(self.holds(each) for each in step.reading.inputs if each is not None and step.op not in FROM_SIZES)
 
+    def chain(self, tensor: ForeignTensor) -> list[ForeignStep]:
+        """Return the steps that such a tensor is made by."""
+        found: dict[int, ForeignStep] = {}
+        waiting = [tensor]
+        while waiting:
+            step = self.made.get(waiting.pop())
+            if step is not None and step.reading is not None and id(step) not in found:
+                found[id(step)] = step
+                waiting += [each for each in step.reading.inputs if each is not None and step.op not in FROM_SIZES]
+        return [*found.values()]
+
+    def reach(self, tensor: ForeignTensor) -> int:
+        """Return the largest integer among the numbers that such a tensor is made with, as of a window's width."""
+        numbers: list[float] = [0]
+        for step in self.chain(tensor):
+            assert step.reading is not None
+            ones = [each.constant.item() for each in step.reading.inputs
+                    if each is not None and each.constant is not None and each.constant.size == 1]  # fmt: skip
+            numbers += [abs(each) for each in (*ones, *_numbers([*step.reading.arguments.values()]))]
+        return int(max(number for number in numbers if number < ENDLESS))
+
     def value(self, tensor: ForeignTensor, sizes: Mapping[str, int]) -> Any:
         """Return the values of such a tensor at sizes, or ``None`` where there are too many."""
         try:
@@ -58,6 +81,15 @@ class SizesOnly:
             made = FUNCTIONS[step.op](inputs, arguments, shape)
             found[tensor] = np.asarray(made, dtype=tensor.dtype).reshape(shape)
         return found[tensor]
+
+
+def _numbers(value: Any) -> Iterator[float]:
+    """The plain numbers among arguments."""
+    if isinstance(value, (list, tuple)):
+        for each in value:
+            yield from _numbers(each)
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        yield value
 
 
 def _at(value: Any, sizes: Mapping[str, int]) -> Any:
@@ -120,6 +152,8 @@ FUNCTIONS: dict[str, Function] = {
     "greater_equal": _compared(np.greater_equal),
     "cumsum": lambda x, said, shape: np.cumsum(x[0], axis=said["dim"]),
     "slice": _sliced,
+    "gather": lambda x, said, shape: np.take_along_axis(x[0], x[1], axis=said["dim"]),
+    "take": lambda x, said, shape: np.take(x[0], x[1], axis=said["dim"]),
     "select": lambda x, said, shape: np.take(x[0], said["index"], axis=said["dim"]),
     "concat": lambda x, said, shape: np.concatenate(x, axis=said.get("dim", 1)),
     "transpose": lambda x, said, shape: np.swapaxes(x[0], said["dim0"], said["dim1"]),

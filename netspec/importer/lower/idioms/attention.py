@@ -5,21 +5,26 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+from netspec.importer.lower.idioms.masks import is_causal, values_of
 from netspec.importer.lower.idioms.matching import Found, OpSteps, reading
 from netspec.importer.program import ForeignStep
 from netspec.ops.core.foreign import ForeignTensor
 
 DROPOUTS = ("dropout",)
+PRODUCTS = ("scale", "matmul", "masked_fill")
+LITTLE = -1e30
+"""A score from which on nothing is left of it."""
 
 
 class Scores(NamedTuple):
-    """The input of a softmax: products of queries and keys, scaled, with a mask added."""
+    """The input of a softmax: products of queries and keys, scaled, with a mask added, or what lies ahead hidden."""
 
     query: ForeignTensor
     key: ForeignTensor
     transposed: ForeignStep
     scale: float
     mask: ForeignTensor | None
+    causal: bool
 
 
 def by_hand(steps: OpSteps, step: ForeignStep) -> Found:
@@ -41,6 +46,8 @@ def by_hand(steps: OpSteps, step: ForeignStep) -> Found:
         arguments = {}
     if dropout is not None:
         arguments["dropout_p"] = reading(dropout).arguments.get("p", 0.5)
+    if found.causal:
+        arguments["is_causal"] = True
     inputs = (found.query, found.key, value, found.mask)
     made = steps.step(step, "scaled_dot_product_attention", arguments, inputs, reading(step).outputs)
     return None if made is None else [found.transposed, made]
@@ -53,25 +60,36 @@ def _read_elsewhere(steps: OpSteps, weights: ForeignTensor | None, dropout: Fore
 
 def _scores(steps: OpSteps, tensor: ForeignTensor, mask: ForeignTensor | None) -> Scores | None:
     """Read what is added and multiplied to the products, from the last to the first."""
-    factor = 1.0
+    factor, causal = 1.0, False
     while True:
-        step = steps.maker(tensor, "add", "scale", "matmul")
+        step = steps.maker(tensor, "add", "scale", "matmul", "masked_fill")
         if step is None:
             return None
         inputs = [each for each in reading(step).inputs if each is not None]
         if step.op == "scale":
             factor *= reading(step).arguments["factor"]
             tensor = inputs[0]
+        elif step.op == "masked_fill":
+            if factor != 1.0 or not hides_ahead(steps, step):
+                return None
+            causal, tensor = True, inputs[0]
         elif step.op == "add":
             if mask is not None or len(inputs) != 2 or factor != 1.0:
                 return None
-            products = next((each for each in inputs if steps.maker(each, "scale", "matmul")), None)
+            products = next((each for each in inputs if steps.maker(each, *PRODUCTS)), None)
             if products is None or products.shape != tensor.shape:
                 return None
             mask = inputs[1] if inputs[0] is products else inputs[0]
             tensor = products
         else:
-            return _of_products(steps, step, factor, mask)
+            found = _of_products(steps, step, factor, mask)
+            return None if found is None else found._replace(causal=causal)
+
+
+def hides_ahead(steps: OpSteps, fill: ForeignStep) -> bool:
+    """Return whether scores are filled with the least of numbers above the diagonal, where the mask is true."""
+    hidden = values_of(steps, reading(fill).inputs[1])
+    return reading(fill).arguments["value"] <= LITTLE and bool(hidden) and is_causal([~each for each in hidden])
 
 
 def _of_products(steps: OpSteps, step: ForeignStep, factor: float, mask: ForeignTensor | None) -> Scores | None:
@@ -90,7 +108,7 @@ def _of_products(steps: OpSteps, step: ForeignStep, factor: float, mask: Foreign
     assert turned is not None
     key = ForeignTensor((*turned.shape[:-2], turned.shape[-1], turned.shape[-2]), turned.dtype)
     back = steps.step(step, "transpose", {"dim0": -2, "dim1": -1}, (turned,), (key,))
-    return None if back is None else Scores(query, key, back, factor, mask)
+    return None if back is None else Scores(query, key, back, factor, mask, False)
 
 
 def there_and_back(steps: OpSteps, step: ForeignStep) -> Found:

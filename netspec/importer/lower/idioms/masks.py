@@ -12,11 +12,8 @@ from netspec.ops.core.foreign import ForeignTensor
 
 
 def values_of(steps: OpSteps, tensor: ForeignTensor | None) -> list[Any]:
-    """Return what a tensor is at each of three choices of sizes; nothing where it depends on more than sizes."""
-    if tensor is None or not steps.sizes_only.holds(tensor):
-        return []
-    values = [steps.sizes_only.value(tensor, sizes) for sizes in steps.sizes()]
-    return [] if any(value is None for value in values) else values
+    """Return what a tensor is at several choices of sizes; nothing where it depends on more than sizes."""
+    return [] if tensor is None else steps.values_at_sizes(tensor)
 
 
 def shows_all(values: list[Any]) -> bool:
@@ -42,7 +39,7 @@ def hidden_by_sizes(steps: OpSteps, step: ForeignStep) -> Found:
     """The mask of an attention, or the parts of it that sizes alone decide."""
     said = reading(step)
     query, key, value, mask = said.inputs[:4]
-    if mask is None or said.arguments.get("is_causal"):
+    if mask is None:
         return None
     parts = [mask]
     both = steps.maker(mask, "logical_and")

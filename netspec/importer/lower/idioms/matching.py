@@ -15,6 +15,8 @@ from netspec.ops.registry import OPS
 
 Found: TypeAlias = Union[Sequence[ForeignStep], ForeignTensor, None]
 """The steps in the place of the last one, which give its outputs; a tensor that is its output already; or nothing."""
+SIZES = (3, 6, 11)
+"""The sizes of the first symbolic dimension that something is worked out at."""
 Idiom: TypeAlias = Callable[["OpSteps", ForeignStep], Found]
 
 
@@ -61,7 +63,24 @@ class OpSteps:
     def sizes(self) -> list[dict[str, int]]:
         """Return three choices of the symbolic sizes, each dimension another in each."""
         names = sorted({symbol for each in self.program.inputs.values() for symbol in symbols_in(each)})
-        return [{name: base + 2 * at for at, name in enumerate(names)} for base in (3, 6, 11)]
+        return [{name: base + 2 * at for at, name in enumerate(names)} for base in SIZES]
+
+    def values_at_sizes(self, tensor: ForeignTensor) -> list[Any]:
+        """Return what a tensor that sizes alone decide is at each of these choices of sizes, and at one beyond every
+        number that it is made with, such as a window's width; nothing where it depends on more, or is too large.
+        """
+        if not self.sizes_only.holds(tensor):
+            return []
+        if ("values", tensor) not in self.memory:
+            choices = self.sizes()
+            reach = self.sizes_only.reach(tensor)
+            if reach >= SIZES[0]:
+                last = {name for size in tensor.shape[-2:] if not isinstance(size, int) for name in size.symbols}
+                choices.append({name: reach + 3 if name in last else 1 for name in choices[0]})
+            found = [self.sizes_only.value(tensor, sizes) for sizes in choices]
+            self.memory["values", tensor] = [] if any(value is None for value in found) else found
+        values: list[Any] = self.memory["values", tensor]
+        return values
 
 
 def reading(step: ForeignStep) -> OpReading:
