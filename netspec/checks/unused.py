@@ -81,7 +81,8 @@ class Reading:
         self.tied |= {prefix + path for path in shared if "." in path}
         for step in reversed(level.steps):
             path = prefix + step.name
-            tied = path in self.tied or self._holds_tied(path + ".")
+            keys = [prefix + key for _, key in step.keys] if isinstance(step, Node) else []
+            tied = not self.tied.isdisjoint([path, *keys]) or self._holds_tied(path + ".")
             if needed.isdisjoint(step.outputs) and step.name not in shared and not tied:
                 continue
             live.add(step)
@@ -96,9 +97,10 @@ class Reading:
 
 
 def tied_to(step: Step) -> Iterator[str]:
-    """The paths of the steps whose parameters a step takes."""
+    """The keys of the parameters that a step takes, and the paths of the steps that they are of."""
     if not isinstance(step, Call):
-        yield from (source.rpartition(".")[0] or source for _, source in step.ties)
+        for _, source in step.ties:
+            yield from (source, source.rpartition(".")[0] or source)
 
 
 def unread_steps(readings: Iterable[Reading], foreign: Collection[Source]) -> Iterator[Diagnostic]:

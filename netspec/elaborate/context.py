@@ -167,7 +167,7 @@ def bind_unknown(reader: Reader, frame: Frame, step: Step, name: str | None, cou
     except AlreadyReported:
         name, frame.builder.incomplete = None, True
     names = [] if name is None else [str(name)]
-    if key := getattr(step, "state_key", None):
+    if isinstance(key := getattr(step, "state_key", None), ScalarNode):
         frame.builder.names.setdefault(key.text, UNKNOWN)
         frame.builder.incomplete = frame.builder.incomplete or not {"{", "."}.isdisjoint(key.text)
     if not step.is_named and name is None:

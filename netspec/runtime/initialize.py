@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
@@ -13,29 +13,8 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 from torch.overrides import TorchFunctionMode
 
-from netspec.graph import Graph, walk_parameters
-
-FILLS = {
-    Tensor.uniform_,
-    Tensor.normal_,
-    Tensor.bernoulli_,
-    Tensor.exponential_,
-    Tensor.fill_,
-    Tensor.zero_,
-}
-
-
-def _fills(function: Callable[..., Any]) -> bool:
-    return function in FILLS or getattr(function, "__module__", None) == "torch.nn.init"
-
-
-class Suppressed(TorchFunctionMode):
-    """Leaves tensors as they are where a constructor would fill them."""
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if _fills(func):
-            return args[0] if args else kwargs["tensor"]
-        return func(*args, **(kwargs or {}))
+from netspec.graph import Graph, Node, visits, walk_parameters
+from netspec.runtime.single import Suppressed, fills, own_module
 
 
 def construct_uninitialised(kind: type[nn.Module]) -> nn.Module:
@@ -66,7 +45,7 @@ class _Seeded(TorchFunctionMode):
         target = args[0] if args else kwargs.get("tensor")
         path = self.paths.get(id(target))
         if path is not None:
-            if path in self.leave and _fills(func):
+            if path in self.leave and fills(func):
                 return target
             if path not in self.touched:
                 self.touched.add(path)
@@ -110,9 +89,10 @@ def initialize(module: nn.Module, graph: Graph, seed: int) -> None:
     """Give every parameter and buffer its initial value. torch's own random state is neither read nor changed."""
     paths = {id(parameter): path for path, parameter in module.named_parameters()}
     ruled = ruled_parameters(graph)
+    modules = [each for root in (module, *keyed_modules(module, graph)) for each in root.modules()]
     with torch.no_grad():
         with _Seeded(paths, seed, ruled):
-            for each in reversed([*module.modules()]):  # a part first: what holds it may set its values anew
+            for each in reversed(modules):  # a part first: what holds it may set its values anew
                 reset = getattr(each, "reset_parameters", None) or getattr(each, "_reset_parameters", None)
                 if is_parametrized(each, "weight"):
                     _reset_parametrized(each, paths)
@@ -140,6 +120,17 @@ def _reset_parametrized(layer: Any, paths: dict[int, str]) -> None:
             for vector in (norm._u, norm._v):
                 vector.copy_(nn.functional.normalize(vector.normal_(), dim=0))
             norm._power_method(norm._reshape_weight_to_matrix(original), 15)
+
+
+def keyed_modules(module: nn.Module, graph: Graph) -> Iterator[nn.Module]:
+    """Yield the ops whose tensors have keys of their own as modules by themselves, which hold these tensors."""
+    if not graph.body.has_keys:
+        return
+    state = module.state_dict(keep_vars=True)
+    for path, step, _, _, shared, _ in visits(graph.body):
+        if isinstance(step, Node) and step.keys and not shared:
+            prefix = path.removesuffix(step.name)
+            yield own_module(step, {name: state[step.key(prefix, name)] for name in step.state})
 
 
 def ruled_parameters(graph: Graph) -> frozenset[str]:

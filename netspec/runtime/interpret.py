@@ -18,13 +18,13 @@ import torch
 from torch import Tensor, nn
 
 from netspec.elaborate.passes.sizes import small_sizes
-from netspec.graph import Graph, Level, Node, Step, Value, axis_of_time, state_key
-from netspec.ops import Constructor, ForwardCall
+from netspec.graph import Graph, Level, Node, Step, Value, axis_of_time
+from netspec.ops import ForwardCall
 from netspec.ops.tensors.held import FLEETING
 from netspec.runtime.fixed_noise import fixed_noise, is_random
-from netspec.runtime.initialize import Suppressed
 from netspec.runtime.own_modules import op_scope
 from netspec.runtime.reference import Made, Reference, as_taken, exactly, made_by
+from netspec.runtime.single import constructor, own_module
 
 VARIABLES = "abcdefghijklmnopqrstuvwxyz"
 
@@ -176,28 +176,18 @@ class _Interpreter:
         """The node's own module with its own weights; a parameter or a buffer by itself is a tensor."""
         made = node.op.module(*node.tensors)
         tied = dict(node.ties)
-        own = {name: self.state[tied.get(name, state_key(home, name))] for name in node.state}
+        prefix = home.removesuffix(node.shares or node.name)
+        own = {name: self.state[tied.get(name, node.key(prefix, name))] for name in node.state}
         if "" in own:
             return own[""]
         if made.wrap == FLEETING:
-            return self.alike(eval(_constructor(made), op_scope(node.op)))
-        with Suppressed(), torch.device("meta"):
-            module: nn.Module = eval(_constructor(made), op_scope(node.op))
-        for name, parameter in module.named_parameters():  # what is frozen stays so: these are the module's own weights
-            parameter.requires_grad_(own[name].requires_grad)
-        module.load_state_dict(own, assign=True)
-        return module.train(self.training)
+            return self.alike(eval(constructor(made), op_scope(node.op)))
+        return own_module(node, own).train(self.training)
 
     def alike(self, buffer: Tensor) -> Tensor:
         """A buffer that no checkpoint has, where the weights are and in their precision."""
         weight = next((each for each in self.state.values() if each.is_floating_point()), buffer)
         return buffer.to(weight.device, weight.dtype if buffer.is_floating_point() else None)
-
-
-def _constructor(made: Constructor) -> str:
-    given = [repr(value) for value in made.positional.values()]
-    given += [f"{name}={value!r}" for name, value in made.keywords.items()]
-    return made.wrap.format(f"{made.callee}({', '.join(given)})")
 
 
 @lru_cache(maxsize=4096)

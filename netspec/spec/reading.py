@@ -139,6 +139,14 @@ def read_step_name(node: SyntaxNode, report: Report) -> ScalarNode | None:
     return None
 
 
+def read_state_key(node: SyntaxNode, report: Report) -> ScalarNode | MapNode | None:
+    """Read the key of a step, or those of an op's tensors by their names."""
+    if not isinstance(node, MapNode):
+        return read_step_name(node, report)
+    keys = [read_step_name(key, report) for _, key in node.entries]
+    return None if None in keys else node
+
+
 def _read_written(node: SyntaxNode, report: Report) -> SyntaxNode:
     return node
 

@@ -24,6 +24,7 @@ from netspec.spec.reading import (
     named_by,
     read_form,
     read_name,
+    read_state_key,
     read_step_name,
     reader,
 )
@@ -44,7 +45,7 @@ class CallStep:
     source: Written | None
     freeze: Written | None = None
     init: Written | None = None
-    state_key: ScalarNode | None = None
+    state_key: ScalarNode | MapNode | None = None
     span: Span = field(init=False)
     is_level: ClassVar[bool] = True
     shareable: ClassVar[bool] = True
@@ -55,7 +56,7 @@ class CallStep:
     @property
     def is_named(self) -> bool:
         """Return whether the author has chosen what the step is called."""
-        return self.name is not None or self.state_key is not None
+        return self.name is not None or isinstance(self.state_key, ScalarNode)
 
 
 def read_body(node: SyntaxNode, report: Report) -> tuple[Step, ...]:
@@ -259,7 +260,8 @@ def _read_call(key: ScalarNode, value: SyntaxNode, report: Report) -> CallStep |
         return CallStep(key, None if empty else value, {}, None, None)
     arguments = {name.text: (name, item) for name, item in value.entries}
     name, source, freeze, init, state_key = (arguments.pop(each, (None, None))[1] for each in CALL_KEYS)
-    named, keyed = (None if each is None else read_step_name(each, report) for each in (name, state_key))
+    named = None if name is None else read_step_name(name, report)
+    keyed = None if state_key is None else read_state_key(state_key, report)
     if (named is None) != (name is None) or (keyed is None) != (state_key is None):
         return None
     return CallStep(key, None, arguments, named, source, freeze, init, keyed)

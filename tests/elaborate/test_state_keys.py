@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import pytest
 import torch
 from elaborate.views import built, compiled
@@ -168,3 +171,59 @@ def test_keys_of_all_kinds(key: str) -> None:
     graph, module = built(text + "  - relu: {name: act}\n  - add: {from: [fc, act]}\n")
     assert [*module.state_dict()] == [f"{key}.weight", f"{key}.bias"]
     assert graph.name == "net"
+
+
+TENSORS = (
+    HEAD
+    + """inputs: {x: [N, 4, 8]}
+init: {"norm.gamma": {constant: 2}, linear.bias: ones}
+network:
+  - sequential: {name: norm, body: [layer_norm: {state_key: {weight: gamma, bias: beta}}]}
+  - sequential:
+      name: foo
+      body:
+        - linear: {out_features: 8, state_key: {weight: weight, bias: bias}}
+        - linear: {name: child, out_features: 8, init: {weight: zeros}}
+        - add: {from: [0, child]}
+  - multihead_attention: {num_heads: 2, state_key: {in_proj_weight: attn.qkv.kernel, in_proj_bias: attn.qkv.offset}}
+  - lstm: {hidden_size: 8, state_key: {weight_ih_l0: rnn.0}}
+  - transpose: {dim0: 1, dim1: 2}
+  - batch_norm1d: {state_key: {weight: foo.bn.w, running_mean: foo.mean}}
+  - conv1d: {name: conv, out_channels: 8, kernel_size: 1, freeze: true, weight_norm: true, state_key: {bias: shift}}
+  - share: {step: conv, name: again}
+  - conv1d: {out_channels: 8, kernel_size: 1, state_key: {weight: last, bias: end}, tie: {bias: foo.bias}}
+"""
+)
+
+
+def test_tensors_have_keys_of_their_own() -> None:
+    graph, module = built(TENSORS)
+    keys = module.state_dict().keys()
+    assert {key for key, _ in walk_state(graph.body)} == keys
+    assert {"norm.gamma", "norm.beta", "foo.weight", "foo.bias", "foo.child.weight", "attn.qkv.kernel"} < keys
+    assert {"rnn.0", "foo.bn.w", "foo.mean", "5.running_var", "2.out_proj.weight", "shift", "last"} < keys
+    held = dict(module.named_parameters())
+    assert not held["shift"].requires_grad
+    assert held["last"].requires_grad
+    assert held["norm.gamma"].unique().tolist() == [2]
+    assert module.get_parameter("foo.bias").unique().tolist() == [1]
+    assert module.get_parameter("end") is module.get_parameter("foo.bias")
+    assert 0 < held["foo.weight"].abs().max() <= 8**-0.5
+    assert held["norm.beta"].eq(0).all()
+    other = build_module(graph, seed=1)
+    other.load_state_dict(module.state_dict(), strict=True)
+    x = torch.randn(2, 4, 8)
+    wanted = module.eval()(x)
+    for copied in (other.eval(), copy.deepcopy(module)):
+        torch.testing.assert_close(copied(x), wanted)
+    check_module(graph, module)
+    plain = build_module(compiled(TENSORS.replace("weight_norm: true, ", ""))).eval()
+    torch.testing.assert_close(pickle.loads(pickle.dumps(plain))(x), plain(x))
+
+
+def test_tensors_with_keys_learn_and_count() -> None:
+    module = build_module(compiled(TENSORS)).train()
+    module(torch.randn(2, 4, 8)).square().sum().backward()
+    assert all(held.grad is not None for held in module.parameters() if held.requires_grad)
+    assert module.get_buffer("5.num_batches_tracked").item() == 1
+    assert module.get_buffer("foo.mean").any()

@@ -1,13 +1,17 @@
-"""The names of steps in their levels."""
+"""The names of steps in their levels, and the keys of ops' own tensors: ``state_key: {weight: gamma, bias: beta}``."""
 
 from __future__ import annotations
 
-from netspec.diagnostics import Label, Span, clipped
+from dataclasses import replace
+
+from netspec.diagnostics import Label, Span, clipped, did_you_mean
 from netspec.elaborate.building.reserved import free_name, why_reserved
 from netspec.elaborate.context import Context, Frame
+from netspec.elaborate.reading.scope import listed
+from netspec.graph import Node, state_key
 from netspec.spec import STEP_NAME, CallStep, name_help
 from netspec.spec.steps import NamedStructure
-from netspec.syntax import ScalarNode
+from netspec.syntax import MapNode, ScalarNode
 
 
 def step_name(context: Context, frame: Frame, step: CallStep | NamedStructure, default_name: str | None) -> str:
@@ -15,7 +19,8 @@ def step_name(context: Context, frame: Frame, step: CallStep | NamedStructure, d
 
     Where it has a ``state_key``, that is what the step is called everywhere but in references, which may use both.
     """
-    written, key = step.name, step.state_key
+    written = step.name
+    key = step.state_key if isinstance(step.state_key, ScalarNode) else None
     if key is None and written is None:
         name = default_name if default_name is not None else str(len(frame.builder.name_spans))
         return take_name(context, frame, name, step.span)
@@ -90,3 +95,34 @@ def guard_reserved(context: Context, name: str, span: Span, keywords: bool = Fal
     if why is not None:
         help = f"{why}: write `{free_name(name)}`"
         raise context.reader.error("bad-name", f"`{name}` cannot be a step's name", span, help=help)
+
+
+def give_keys(context: Context, frame: Frame, node: Node, written: MapNode) -> Node:
+    """Return the node, which is the last of its level, with the keys that its step gives to its tensors.
+
+    They start at the level that it is in. A tensor without one stays under the node's own name.
+    """
+    tensors = node.state
+    if not tensors or "" in tensors:
+        help = "leave it out" if not tensors else "write its key itself: `state_key: layers.0`"
+        message = f"`{node.op.name}` has no tensors by name that could have keys"
+        raise context.reader.error("bad-argument", message, written.span, help=help)
+    keys = {name: state_key(node.name, name) for name in tensors}
+    for name, key in written.entries:
+        if name.text not in tensors:
+            help = did_you_mean(name.text, tensors) or f"its tensors are {listed([*tensors])}"
+            message = f"`{node.op.name}` has no tensor `{clipped(name.text)}`"
+            raise context.reader.error("unknown-reference", message, name.span, help=help)
+        assert isinstance(key, ScalarNode), "its reader takes nothing else"
+        keys[name.text] = read_key(context, frame, key)
+    keyed = replace(node, keys=tuple(keys.items()))
+    frame.builder.steps[-1] = keyed
+    return keyed
+
+
+def guard_no_keys(context: Context, step: CallStep) -> None:
+    """Guard: the step, which calls a block, does not give keys to tensors."""
+    if isinstance(step.state_key, MapNode):
+        message = f"`{clipped(step.key.text)}` is a block, and only an op has tensors that could have keys"
+        help = "give keys to the steps in the block, or one to all of it: `state_key: layers.0`"
+        raise context.reader.error("bad-argument", message, step.state_key.span, help=help)

@@ -242,7 +242,7 @@ def _key(level: Level) -> Any:
         wires = number(step.inputs), number(step.outputs)
         what: tuple[Any, ...]
         if isinstance(step, Node):
-            what = type(step.op), step.op, step.structure, step.ports, step.ties
+            what = type(step.op), step.op, step.structure, step.ports, step.ties, step.keys
         else:
             what = Call, id(step.body)
         starts = tuple([rule.meaning for rule in step.init]) if step.init else ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from netspec import library
 from netspec.diagnostics import did_you_mean
+from netspec.elaborate.building.step_names import guard_no_keys
 from netspec.elaborate.context import Context, Frame, elaborates
 from netspec.elaborate.messages.unknowns import replaced, unknown_op
 from netspec.elaborate.reading.scope import origin_labels, show
@@ -27,11 +28,13 @@ def elaborate(context: Context, frame: Frame, step: CallStep, prev: Value | None
         key, own = dispatched(context, frame, step, key[1:]), True
         name = block_meant(context.blocks, key, around) or block_meant(context.blocks, key, "")
     if own and name is not None:
+        guard_no_keys(context, step)
         return run_block(context, frame, step, name, context.blocks[name], prev, default_name)
     if key in OPS:
         return run_op(context, frame, step, OPS[key], prev, default_name)
     standard = library.find(key)
     if standard is not None:
+        guard_no_keys(context, step)
         return run_block(context, frame, step, key, standard, prev, default_name)
     raise unknown_op(context.reader, step, key, context.blocks, frame.env)
 

@@ -11,7 +11,7 @@ from netspec.elaborate.building.guards import previous, required
 from netspec.elaborate.building.nodes import add_node
 from netspec.elaborate.building.op_arguments import read_op
 from netspec.elaborate.building.references import list_of, reference
-from netspec.elaborate.building.step_names import step_name
+from netspec.elaborate.building.step_names import give_keys, step_name
 from netspec.elaborate.building.ties import guard_ties, read_ties
 from netspec.elaborate.context import Context, Frame
 from netspec.elaborate.messages.unknowns import JOIN_HELP
@@ -22,7 +22,7 @@ from netspec.expressions import UNKNOWN_VALUE
 from netspec.graph import Node, Value
 from netspec.ops import Op, ShapeError
 from netspec.spec import CallStep, Written
-from netspec.syntax import ListNode, ScalarNode
+from netspec.syntax import ListNode, MapNode, ScalarNode
 
 
 def run_op(
@@ -60,6 +60,8 @@ def run_op(
         optional=not kind.skips_absent
         and any(value.optional and port not in kind.optional for port, value in inputs.items()),
     )
+    if isinstance(step.state_key, MapNode):
+        node = give_keys(context, frame, node, step.state_key)
     guard_left_out(context, node)
     if call.tie is not None:
         guard_ties(context, node, ties, call.tie)

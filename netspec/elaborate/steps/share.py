@@ -65,9 +65,21 @@ def elaborate(
     guard_alike(context, step, name, original, steps[0])
     if isinstance(original, Call) or original.op.functional is None:  # else there is nothing to share
         shares = ".".join([*home, original.shares or original.name])
-        frame.builder.steps[-1] = replace(steps[0], shares=shares, frozen=original.frozen, init=())
+        again_there = replace(steps[0], shares=shares, frozen=original.frozen, init=())
+        if isinstance(original, Node) and isinstance(again_there, Node) and original.keys:
+            again_there = replace(again_there, keys=keys_here(context, step, original, home))
+        frame.builder.steps[-1] = again_there
         hand_out_again(context, (level, original.name), (frame.builder, steps[0].name), step.span)
     return result
+
+
+def keys_here(context: Context, step: Share, original: Node, home: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Return the keys of the shared op's tensors. Guard: the level that has them is this one."""
+    if home:
+        message = "an op whose tensors have keys of their own is shared in its own level alone"
+        help = "share the group that it is in"
+        raise context.reader.error("bad-argument", message, step.step.span, help=help)
+    return original.keys
 
 
 def shared_step(context: Context, frame: Frame, step: Share, text: str) -> tuple[list[str], LevelBuilder, Step]:

@@ -15,6 +15,7 @@ from netspec.dims import times_shape
 from netspec.emit.source.constructors import Chain, ClassGroup, Construction, Maker, group_classes
 from netspec.emit.source.forms import is_sequential
 from netspec.emit.source.holders import Holders
+from netspec.emit.source.keyed import KEYED
 from netspec.emit.source.methods import Method, methods
 from netspec.emit.source.names import is_attribute
 from netspec.graph import Graph, InitRule, Level, Node, visits, walk, walk_parameters
@@ -66,6 +67,8 @@ def _head(graph: Graph, body: str) -> list[str]:
     words = [f'"""{first[3:]}', *others, "", docstring(about), '"""']
     ops = {type(step.op) for _, step, _ in walk(graph.body) if isinstance(step, Node)}
     defined = [line for text in sorted({op.definition for op in ops} - {""}) for line in ("", "", *text.split("\n"))]
+    if any(isinstance(step, Node) and step.keys for _, step, _ in walk(graph.body)):
+        defined += ["", "", *KEYED.split("\n")]
     body = "\n".join([*defined, body])
     imports = ["import torch"] if "torch." in body else []
     imports += ["import torch.nn.functional as F"] if "F." in body else []
@@ -115,12 +118,29 @@ def _modules(level: Level, makers: Mapping[int, Maker]) -> Iterator[str]:
     holders = Holders(level)
     by_name = {level.steps[position].name: maker for position, maker in makers.items()}
     waiting = [*holders.paths]
-    for name in holders.ordered(by_name):
-        for holder in [each for each in waiting if name.startswith(f"{each}.")]:
+    for name in sorted(holders.ordered(by_name), key=lambda name: name in holders.callers):
+        keys = [key for _, key in getattr(by_name[name], "keys", ())]
+        for holder in [each for each in waiting if any(path.startswith(f"{each}.") for path in keys or [name])]:
             waiting.remove(holder)
             kind = "nn.ModuleList" if holder in holders.lists else "nn.Module"
             yield from _assign(holder, Construction(kind, [], holder), holders)
-        yield from _assign(name, by_name[name], holders)
+        if keys:
+            yield from _keyed(holders.callers[name], by_name[name])
+        else:
+            yield from _assign(name, by_name[name], holders)
+
+
+def _keyed(caller: str, maker: Maker) -> list[str]:
+    """The lines that make what runs a module whose tensors the level has."""
+    assert isinstance(maker, Construction)
+    keys = [f"{literal(name)}: {literal(key)}" for name, key in maker.keys]
+    lines, held = _lines(maker, 3), f"{{{', '.join(keys)}}}"
+    one = f"{INDENT * 2}self.{caller} = Keyed(self, {lines[0].strip()}, {held})"
+    if len(lines) == 1 and len(one) <= WIDTH:
+        return [one]
+    folded = [held] if len(held) < WIDTH - len(INDENT) * 3 else ["{", *(f"{INDENT * 4}{each}," for each in keys), "}"]
+    folded[-1] = folded[-1] if len(folded) == 1 else f"{INDENT * 3}}}"
+    return _call(f"self.{caller} = Keyed", [["self"], lines, folded], 2)
 
 
 def _method(method: Method) -> Iterator[tuple[str, int | None]]:
@@ -135,8 +155,17 @@ def _method(method: Method) -> Iterator[tuple[str, int | None]]:
 def _ties(graph: Graph) -> Iterator[str]:
     """The statements that make parameters one, of the network and of the groups in it."""
     for path, step, _, _, shared, _ in visits(graph.body):
-        for name, target in step.ties if isinstance(step, Node) and not shared else ():
-            yield f"{Holders(graph.body).expression(path)}.{name} = {_parameter(target)}"
+        if shared or not isinstance(step, Node):
+            continue
+        for name, target in step.ties:
+            if step.keys:
+                holder, _, own = step.key(path.removesuffix(step.name), name).rpartition(".")
+                add = (
+                    f"self.get_submodule({literal(holder)}).register_parameter" if holder else "self.register_parameter"
+                )
+                yield f"{add}({literal(own)}, {_parameter(target)})"
+            else:
+                yield f"{Holders(graph.body).expression(path)}.{name} = {_parameter(target)}"
 
 
 def _parameter(key: str) -> str:
@@ -245,12 +274,15 @@ def _initialize(graph: Graph) -> Iterator[str]:
     yield f'{INDENT * 2}"""Initial values that the spec asks for; the rest keep PyTorch\'s defaults."""'
     ops = {step.op.name: step.op.torch for _, step, _ in walk(graph.body) if isinstance(step, Node)}
 
+    keyed = {step.op.name for _, step, _ in walk(graph.body) if isinstance(step, Node) and step.keys}
+
     def by_class(rule: InitRule) -> bool:
         """Return whether the modules of the rule's op are told by their class: it has one, and has it alone."""
         return (
             rule.op is not None
             and not rule.pattern.endswith(".")
             and not any(name != rule.op and torch == OPS[rule.op].torch for name, torch in ops.items())
+            and rule.op not in keyed
         )
 
     for of_ops, rules in groupby(graph.init, by_class):
@@ -306,6 +338,8 @@ def _kind_below(level: str, paths: Sequence[str], graph: Graph) -> tuple[str, st
     """Return the class and the parameter that tell these paths from all others below a level, if there are such."""
     below = [(path, step.op, step) for path, step, _ in walk(graph.body) if isinstance(step, Node)]
     below = [each for each in below if each[0].startswith(f"{level}.")]
+    if any(step.keys for *_, step in below):
+        return None
     named = {path.rpartition(".")[2] for path in paths}
     homes = {path.rpartition(".")[0] for path in paths}
     kinds = {op.torch for path, op, _ in below if path in homes}

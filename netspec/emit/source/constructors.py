@@ -17,6 +17,7 @@ from typing import Any, Union
 from netspec.dataclass import dataclass
 from netspec.elaborate.building.reserved import RESERVED_NAMES
 from netspec.emit.source.forms import is_inline, is_module, is_sequential
+from netspec.emit.source.holders import callers
 from netspec.emit.source.methods import methods
 from netspec.emit.source.names import RESERVED, is_attribute, variable_name, word_of
 from netspec.graph import Call, Level, Node, Step
@@ -49,6 +50,7 @@ class Construction:
     step: str
     wrap: str = "{}"
     frozen: bool = False
+    keys: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(eq=False, slots=True)
@@ -142,7 +144,7 @@ def _maker(step: Step, owners: dict[Level, tuple[ClassGroup, int]]) -> Maker:
                 default = NO_DEFAULT if each.is_required() else step.op.default(name)
                 slots.append(Slot(name, keywords.pop(name, default), keyword=True, default=default))
         slots += [Slot(name, value, keyword=True) for name, value in keywords.items()]
-        return Construction(call.callee, slots, step.name, call.wrap, step.frozen)
+        return Construction(call.callee, slots, step.name, call.wrap, step.frozen, step.keys)
     if is_inline(step.body):
         return Chain([_maker(inner, owners) for inner in step.body.steps], step.frozen)
     group, index = owners[step.body]
@@ -185,7 +187,7 @@ def _shape_of(maker: Maker) -> Any:
     if isinstance(maker, Chain):
         return maker.frozen, tuple(map(_shape_of, maker.items))
     callee = maker.callee if isinstance(maker.callee, str) else id(maker.callee)
-    return callee, maker.wrap, maker.frozen, tuple(slot.name for slot in maker.slots)
+    return callee, maker.wrap, maker.frozen, maker.keys, tuple(slot.name for slot in maker.slots)
 
 
 def _slots(makers: dict[int, Maker]) -> Iterator[tuple[Slot, str]]:
@@ -259,6 +261,7 @@ def _attribute(group: ClassGroup, text: str, wishes: tuple[str, ...]) -> str:
     It is an attribute, of the same name if that is free.
     """
     taken = {*RESERVED_NAMES, *group.attributes, *(step.name.partition(".")[0] for step in group.levels[0].steps)}
+    taken |= {*callers(group.levels[0]).values()}
     known = (name for name, value in group.attributes.items() if value == text)
     free = (name for name in (text, *wishes) if is_attribute(name) and name not in taken)
     name = next(chain(known, free), None) or next(

@@ -44,5 +44,5 @@ def is_module(step: Step, level: Level) -> bool:
     if isinstance(step, Call):
         return True
     return step.op.has_module and (
-        (step.named and level.loop is None) or bool(step.shares) or step.op.functional is None
+        bool(step.keys) or (step.named and level.loop is None) or bool(step.shares) or step.op.functional is None
     )

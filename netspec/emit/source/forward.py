@@ -220,7 +220,11 @@ class Body:
             for at, value in enumerate(step.arranged(step.inputs))
             if value is not None and value.optional and not (at < len(ports) and step.op.may_be_none(ports[at]))
         ]
-        return self.branches(step, module, step.arranged(arguments), targets, optional)
+        caller = self.holders.callers.get(step.shares or step.name) if step.keys else None
+        if caller is None:
+            return self.branches(step, module, step.arranged(arguments), targets, optional)
+        lines = self.branches(step, f"self.{caller}", step.arranged(arguments), targets, optional)
+        return [(text.replace(f"self.{caller}(", f"self.{caller}(self, "), more, last) for text, more, last in lines]
 
     def branches(
         self,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
+from netspec.elaborate.building.reserved import RESERVED_NAMES
 from netspec.emit.source.forms import is_module
-from netspec.emit.source.names import is_attribute
+from netspec.emit.source.names import is_attribute, word_of
 from netspec.graph import Call, Level, Node, Step
 from netspec.text.quoting import literal
 
@@ -20,6 +21,7 @@ class Holders:
     def __init__(self, level: Level):
         self.paths: tuple[str, ...] = ()
         self.lists: frozenset[str] = frozenset()
+        self.callers: dict[str, str] = {}
         keys = [key for step in level.steps if isinstance(step, Node) and not step.shares for _, key in step.keys]
         if not keys and not any("." in step.name for step in level.steps):
             return
@@ -27,6 +29,7 @@ class Holders:
         names = [step.name for step in own if isinstance(step, Call) or not step.keys]
         found = dict.fromkeys(path for name in (*names, *keys) for path in prefixes(name))
         self.paths = tuple(path for path in found if not exists(level.steps, path))
+        self.callers = callers(level)
         modules = {*names, *self.paths}
         self.lists = frozenset(path for path in self.paths if is_list(path, modules, keys))
 
@@ -58,6 +61,24 @@ class Holders:
         )
 
 
+def callers(level: Level) -> dict[str, str]:
+    """Return names for what runs the ops of a level whose tensors have keys of their own, by the names of the steps."""
+    taken = {
+        *RESERVED_NAMES,
+        *(path.partition(".")[0] for path in _placed(level)),
+        *(step.name for step in level.steps),
+    }
+    found: dict[str, str] = {}
+    for step in level.steps:
+        if isinstance(step, Node) and step.keys and not step.shares:
+            name = f"{step.op.name}_{word_of(step.name)}"
+            while name in taken:
+                name += "_"
+            taken.add(name)
+            found[step.name] = name
+    return found
+
+
 def _parts(name: str) -> list[tuple[int, str]]:
     """Return the parts of a path as they are counted; nothing for a name that is no path."""
     return [(int(part) if part.isdecimal() else -1, part) for part in name.split(".")] if "." in name else []
@@ -73,6 +94,8 @@ def exists(steps: Iterable[Step], path: str) -> bool:
     """Return whether the modules of some steps have a module at a path."""
     for step in steps:
         inner = path.removeprefix(f"{step.name}.")
+        if isinstance(step, Node) and step.keys:
+            continue
         if path == step.name:
             return True
         if inner == path:

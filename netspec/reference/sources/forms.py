@@ -150,6 +150,10 @@ HOLDS: Mapping[type[Form], Mapping[str, Json]] = {
 }
 """The values that each key of a form takes, if its type does not say it."""
 
+STATE_KEY: Json = {"type": ["string", "integer"], "minLength": 1}
+"""The key of a step's module."""
+TENSOR_KEYS: Json = {"type": "object", "additionalProperties": STATE_KEY, "minProperties": 1}
+"""The keys of an op's tensors, by torch's names."""
 HELD: Mapping[str, Json] = {
     "body": BODY,
     "branches": BRANCHES,
@@ -172,7 +176,7 @@ HELD: Mapping[str, Json] = {
     "source": SOURCE,
     "sources": any_of(SOURCE, REFERENCES),
     "start": definition("start"),
-    "state_key": {"type": ["string", "integer"], "minLength": 1},
+    "state_key": STATE_KEY,
     "states": STATES,
     "template": TEMPLATE,
     "text": TEXT,

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from netspec.ops import OPS, Op
 from netspec.ops.core.meanings import meaning
-from netspec.reference.sources.forms import call_keys
+from netspec.reference.sources.forms import STATE_KEY, TENSOR_KEYS, call_keys
 from netspec.reference.values import REFERENCE, REFERENCE_LIST, SOURCE, TIES, any_of
 from netspec.reference.word import WordArgument
 from netspec.text.docstrings import field_docs
@@ -52,7 +52,10 @@ def op_call_keys(op: type[Op]) -> Mapping[str, WordArgument]:
     else:
         several = {**REFERENCE_LIST, "minItems": 1, "maxItems": len(op.ports)}
         source = WordArgument("from", source.doc, {"anyOf": [SOURCE["anyOf"][0], several]})
-    return {"from": source, **{key: keys[key] for key in ("name", "freeze", "init", "state_key")}, "tie": TIE}
+    doc = f"{keys['state_key'].doc}; or those of its own tensors, `{{weight: gamma, bias: beta}}`"
+    state_key = WordArgument("state_key", doc, any_of(STATE_KEY, TENSOR_KEYS))
+    own = {key: keys[key] for key in ("name", "freeze", "init")}
+    return {"from": source, **own, "state_key": state_key, "tie": TIE}
 
 
 def step_keys() -> Mapping[str, WordArgument]:
