@@ -193,7 +193,7 @@ def _walk(level: Level, path: str, keys: str, known: dict[Value, int], works: li
         at[step.name] = at[step.shares] if step.shares in at else keys + _key(step)
         if isinstance(step, Call):
             _call(step, path + step.name, at[step.name], known, works)
-        elif step.op.name == "identity":
+        elif step.op.name == "identity" or (step.op.name == "dropout" and getattr(step.op, "p", None) == 0):
             known[step.outputs[0]] = known[step.inputs[0]]
         else:
             _node(step, path + step.name, at[step.name], known, works)
@@ -223,8 +223,13 @@ def _call(step: Call, path: str, key: str, known: dict[Value, int], works: list[
 
 
 def _arguments(op: Op) -> Iterator[tuple[str, Any]]:
-    """Those that are not what they are by default, which for the stride of a pool is its size."""
+    """Those that are not what they are by default, which for the stride of a pool is its size.
+
+    The dropout of attention is left out: in inference, nothing tells of it.
+    """
     for name, field in type(op).model_fields.items():
+        if name == "dropout_p" or (op.name == "multihead_attention" and name == "dropout"):
+            continue
         value = getattr(op, name)
         usual = getattr(op, "kernel_size", None) if name == "stride" and field.default is None else field.default
         if value not in (field.default, usual):

@@ -11,10 +11,11 @@ PARALLEL = ("googlenet_d2l", {})
 RESIDUAL = ("resnet", {"depths": [1, 2, 1, 1]})
 
 RECURRENT = ("gru_lm", {"hidden": 8})
+POSITIONS = ("gpt2", {"vocab": 9, "width": 8, "heads": 2, "layers": 2})
 OPTIONAL_INPUT = ("lstm_classifier", {})
 
 
-@pytest.mark.parametrize(("name", "params"), [("gcn", {}), PARALLEL, RESIDUAL, RECURRENT, OPTIONAL_INPUT])
+@pytest.mark.parametrize(("name", "params"), [("gcn", {}), PARALLEL, RESIDUAL, RECURRENT, OPTIONAL_INPUT, POSITIONS])
 def test_a_module_comes_back_as_the_graph_that_it_was_made_of(name, params):
     model = netspec.load(name, **params)
     spec = module_and_back(model)

@@ -1,17 +1,22 @@
 """Recurrent cells: one step of a sequence, for loops written with ``scan``."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
 from netspec.dims import Shape, Size, pretty_shape, product
 from netspec.ops.core.agreement import differ, one_dtype
 from netspec.ops.core.arguments import Positive
+from netspec.ops.core.foreign import ForeignCall, OpReading
 from netspec.ops.core.layout import OutputLayout, like
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.roles.torch_form import ForwardCall
 from netspec.ops.core.tensors import ShapeError, Tensor, known, need_rank
+
+KINDS = (("w", "weight"), ("b", "bias"))
+"""The letters by which ATen calls a cell's tensors."""
 
 
 class Cell(Op):
@@ -22,9 +27,20 @@ class Cell(Op):
     ports: ClassVar[tuple[str, ...]] = ("input", "state")
     gates: ClassVar[int]
     autocast = "bfloat16"
+    aten_names = MappingProxyType({f"{letter}_{of}": f"{kind}_{of}" for letter, kind in KINDS for of in ("ih", "hh")})
 
     hidden_size: Positive
     bias: bool = True
+
+    @classmethod
+    def from_aten(cls, call: ForeignCall) -> OpReading | None:
+        states = call.arguments["hx"]
+        reading = cls.by_name(call.without("hx"), cls.aten_names, {})
+        if reading is None or "weight_hh" not in reading.state:
+            return None
+        inputs = (reading.inputs[0], *(states if isinstance(states, list) else [states]))
+        hidden = reading.state["weight_hh"].shape[1]
+        return reading._replace(inputs=inputs).saying(hidden_size=hidden, bias="bias_hh" in reading.state)
 
     def sizes(self, *inputs: Tensor) -> Mapping[str, Any]:
         return {"input_size": self.features(inputs[0].shape)}
@@ -88,6 +104,12 @@ class RNNCell(Cell):
     gates = 1
 
     nonlinearity: Literal["tanh", "relu"] = "tanh"
+    aten = ("rnn_tanh_cell", "rnn_relu_cell")
+
+    @classmethod
+    def from_aten(cls, call: ForeignCall) -> OpReading | None:
+        reading = super().from_aten(call)
+        return reading and reading.saying(nonlinearity=call.name.split("_")[1])
 
     def saved(self, run: OpRun) -> Saved:
         return Saved((0, 1) if run.learns else (), (0,))

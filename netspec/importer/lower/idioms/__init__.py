@@ -1,9 +1,19 @@
 """Idioms: several ops that are one, which a person would write."""
 
-from netspec.importer.lower.idioms import activations, attention, concats, masks, norms, recurrent, rotary, views
+from netspec.importer.lower.idioms import (
+    activations,
+    attention,
+    concats,
+    masks,
+    norms,
+    positions,
+    recurrent,
+    rotary,
+    views,
+)
 from netspec.importer.lower.idioms.matching import Idiom
 
-FAMILIES = (views, activations, norms, rotary, attention, masks, concats, recurrent)
+FAMILIES = (views, activations, norms, rotary, attention, masks, concats, recurrent, positions)
 IDIOMS: dict[str, tuple[Idiom, ...]] = {}
 for family in FAMILIES:
     for name, idioms in family.IDIOMS.items():
