@@ -123,7 +123,8 @@ def torchvision_names(every: bool) -> list[str]:
 
     rooms = (models, models.segmentation, models.video)
     names = [name for room in rooms for name in models.list_models(module=room)]
-    return names if every else [*_firsts(names)]
+    smallest = sorted(names, key=lambda name: models.get_model_weights(name).DEFAULT.meta["num_params"])
+    return names if every else [*_firsts(smallest)]
 
 
 def torchvision_model(name: str) -> Made:
@@ -208,7 +209,7 @@ def _firsts(names: list[str]) -> Iterator[str]:
     """The first name of each family: ``vgg11`` of ``vgg11``, ``vgg13_bn``, …"""
     seen = set()
     for name in names:
-        family = re.sub(r"(_?\d.*|_(tiny|small|base|large|big|nano|[tsblmxh])\b.*)$", "", name)
+        family = re.sub(r"(_?\d.*|_(tiny|small|base|large|big|nano|[tsblmxh])(_.*)?)$", "", name)
         if family not in seen:
             seen.add(family)
             yield name
