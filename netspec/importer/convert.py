@@ -174,7 +174,7 @@ def first_sentence(docstring: str) -> str:
 
 def snake_case(name: str) -> str:
     """Return a class's name as a spec's: ``ResNet`` as ``resnet``, ``VisionTransformer`` as ``vision_transformer``."""
-    words = re.sub(r"(?<=[a-z\d])(?=[A-Z][a-z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name.replace("Net", "net"))
+    words = re.sub(r"(?<=[a-z\d])(?=[A-Z][a-z]{2})|(?<=[A-Z])(?=[A-Z][a-z]{2})", "_", name.replace("Net", "net"))
     return re.sub(r"\W+", "_", words).lower().strip("_") or "network"
 
 

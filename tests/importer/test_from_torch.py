@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 import netspec
+from netspec.importer.convert import snake_case
 
 
 class Residual(nn.Module):
@@ -161,3 +162,24 @@ def test_an_onnx_file_of_netspec_comes_back_and_agrees_on_onnxruntime(name, tmp_
     assert {key: value.shape for key, value in spec.module().state_dict().items() if "batches" not in key} == {
         key: value.shape for key, value in module.state_dict().items() if "batches" not in key
     }
+
+
+def test_an_output_that_has_the_name_of_an_input_gets_another():
+    class Scaled(nn.Module):
+        def forward(self, x):
+            return {"x": 2 * x, "y": x + 1}
+
+    assert list(netspec.from_torch(Scaled(), {"x": torch.randn(2, 3)}).model.graph.outputs) == ["x_out", "y"]
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("ResNet", "resnet"),
+        ("ConvNeXt", "convnext"),
+        ("ViTModel", "vit_model"),
+        ("VisionTransformer", "vision_transformer"),
+    ],
+)
+def test_the_name_of_a_class_becomes_that_of_a_spec(name, word):
+    assert snake_case(name) == word

@@ -211,7 +211,7 @@ class _ExportReader:
         values = [self._value(each) for each in node.args[0]]
         for name, value in zip(output_names(self.exported, len(values)), values):
             if isinstance(value, ForeignTensor):
-                self.program.outputs[name] = value
+                self.program.outputs[f"{name}_out" if name in self.program.inputs else name] = value
 
 
 def symbols_of(exported: ExportedProgram) -> dict[str, dict[int, str]]:
