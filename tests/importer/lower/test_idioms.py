@@ -150,6 +150,29 @@ def test_a_norm_by_hand_keeps_its_weights(name):
     assert difference(module, program, HEADS) < 2e-6
 
 
+class FrozenNorm(nn.Module):
+    """As torchvision's detectors have it."""
+
+    def __init__(self):
+        super().__init__()
+        for name in ("weight", "bias", "running_mean", "running_var"):
+            self.register_buffer(name, torch.rand(3) + 0.5)
+
+    def forward(self, x):
+        weight, bias, mean, var = (each.reshape(1, -1, 1, 1) for each in self.buffers())
+        scale = weight * (var + 1e-5).rsqrt()
+        return x * scale + (bias - mean * scale)
+
+
+def test_a_frozen_batch_norm_by_hand():
+    module = ByHand(lambda x, layer: layer(x), layer=FrozenNorm())
+    program = lowered(module, HEADS, SYMBOLIC)
+    (step,) = program.steps
+    assert step.op == "frozen_batch_norm2d"
+    assert step.reading is not None
+    assert {each.key for each in step.reading.state.values()} == set(module.state_dict())
+
+
 def test_a_linear_map_of_folded_rows_takes_them_as_they_are():
     module = ByHand(lambda x, layer: layer(x), layer=GivenLinear())
     program = lowered(module, HEADS, SYMBOLIC)

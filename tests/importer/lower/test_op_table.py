@@ -10,6 +10,8 @@ from running import difference, lowered, ops_of
 from torch import nn
 from torch.nn import functional as F
 
+from netspec.ops.registry import OPS
+
 X = MappingProxyType({"x": torch.arange(2 * 6 * 8 * 8).reshape(2, 6, 8, 8).sin()})
 N = MappingProxyType({"x": {0: "N"}})
 
@@ -139,3 +141,30 @@ def test_what_no_op_says_is_named_with_its_module_and_its_line():
     assert "linalg_qr" in str(problem)
     assert " in 0 (Of) at " in str(problem)
     assert ops_of(program) == ["", "relu"]
+
+
+KNOWN_DEFAULTS = {
+    ("padding", "valid"): "which is no padding",
+    ("padding_idx", -1): "which is none",
+    ("num_classes", -1): "which no op takes, as its size depends on values",
+    ("mode", 0): "which is no mode of embedding_bag here, whose reading fails then",
+}
+
+
+def test_defaults_are_those_of_aten():
+    """Capture leaves out what is a schema's default: where an op has another one, it says so in ``aten_defaults``."""
+    differing = set()
+    for kind in OPS.values():
+        for operator in kind.operators():
+            packet = getattr(torch.ops.aten, operator, None)
+            schemas = [] if packet is None else [getattr(packet, each)._schema for each in packet.overloads()]
+            for argument in (each for schema in schemas for each in schema.arguments if each.has_default_value()):
+                field = kind.aten_names.get(argument.name, argument.name)
+                if field not in kind.model_fields or argument.default_value is None:
+                    continue
+                own = kind.aten_defaults.get(field, kind.model_fields[field].default)
+                theirs = argument.default_value
+                one = theirs[0] if isinstance(theirs, list) and len(set(theirs)) == 1 else theirs
+                if one not in (own, []):
+                    differing.add((argument.name, one))
+    assert differing == set(KNOWN_DEFAULTS)

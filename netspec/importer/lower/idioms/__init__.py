@@ -4,6 +4,7 @@ from netspec.importer.lower.idioms import (
     activations,
     attention,
     concats,
+    frozen,
     masks,
     norms,
     positions,
@@ -13,7 +14,7 @@ from netspec.importer.lower.idioms import (
 )
 from netspec.importer.lower.idioms.matching import Idiom
 
-FAMILIES = (views, activations, norms, rotary, attention, masks, concats, recurrent, positions)
+FAMILIES = (views, activations, norms, frozen, rotary, attention, masks, concats, recurrent, positions)
 IDIOMS: dict[str, tuple[Idiom, ...]] = {}
 for family in FAMILIES:
     for name, idioms in family.IDIOMS.items():
