@@ -19,6 +19,7 @@ from netspec.ops.core.roles.signature import Family
 
 FAMILIES = (
     "spatial.conv",
+    "spatial.filter",
     "spatial.pool",
     "spatial.adaptive_pool",
     "spatial.power_pool",

@@ -138,11 +138,46 @@ def _group_at(path: str, step: ForeignStep, groups: dict[Any, StepGroup]) -> Ste
 
 def _lift_single_steps(group: StepGroup) -> None:
     """Put the only step of a module in the module's place: what a ``ReLU`` does is a step, not a level."""
-    for at, child in enumerate(group.children):
+    children: list[Item] = []
+    for child in group.children:
         if isinstance(child, PlacedStep):
+            children.append(child)
             continue
         _lift_single_steps(child)
-        if len(child.children) == 1 and isinstance(child.children[0], PlacedStep):
-            only = child.children[0]
-            if not only.keyed and not only.keys:
-                group.children[at] = PlacedStep(only.step, child.name)
+        after = _layer_and_after(child)
+        only = child.children[0] if len(child.children) == 1 else None
+        if isinstance(only, PlacedStep) and _is_the_module(only):
+            child = PlacedStep(only.step, child.name)
+        children += [child, *after]
+    group.children = children
+
+
+def _is_the_module(only: PlacedStep) -> bool:
+    """Return whether a module's only step can stand for it: without tensors, or with those that the module holds."""
+    return all(name == key for name, key in only.keys.items()) and (bool(only.keys) or not only.keyed)
+
+
+def _layer_and_after(group: StepGroup) -> list[Item]:
+    """Take the modules without tensors that come after a module's own layer out of it, and return them.
+
+    The module is then that layer: a normalisation that holds its activation has the keys of a normalisation.
+    """
+    count = len(group.children)
+    while count and _is_inner(group.children[count - 1], group):
+        count -= 1
+    keyed = [child for child in group.children if isinstance(child, StepGroup) or child.keyed]
+    own = [child for child in group.children[:count] if isinstance(child, PlacedStep) and child.keys]
+    if len(own) != 1 or keyed[:1] != own or any(child.keyed for child in keyed[1:]):
+        return []
+    if any(name != key for name, key in own[0].keys.items()):
+        return []
+    after = group.children[count:]
+    group.children = group.children[:count]
+    return after
+
+
+def _is_inner(item: Item, group: StepGroup) -> bool:
+    """Return whether an item is the call of a module inside another, without tensors."""
+    if isinstance(item, StepGroup):
+        return item.call is not None and not item.keyed
+    return not item.keyed and any(call.path.startswith(f"{group.path}.") for call in item.step.scopes[-1:])

@@ -86,6 +86,9 @@ ARGUMENTS: Mapping[str, str] = {
 
 WHOLE: Mapping[str, tuple[str, Sequence[str]]] = {
     "affine": ("{x: [N, 16], w: [16, 10]}", ["affine: {input: x, weight: w}"]),
+    "filter1d": ("{x: [N, 4, 16], w: [6, 4, 3]}", ["filter1d: {input: x, weight: w}"]),
+    "filter2d": ("{x: [N, 4, 16, 16], w: [6, 4, 3, 3]}", ["filter2d: {input: x, weight: w}"]),
+    "filter3d": ("{x: [N, 4, 8, 8, 8], w: [6, 4, 3, 3, 3]}", ["filter3d: {input: x, weight: w}"]),
     "matmul": ("{a: [N, 8, 16], b: [N, 16, 4]}", ["matmul: {input: a, other: b}"]),
     "coalesce": ("{y: [N, 16], x: {shape: [N, 16], optional: true}}", ["coalesce: {input: x, default: y}"]),
     "where": (
