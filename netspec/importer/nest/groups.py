@@ -158,26 +158,22 @@ def _is_the_module(only: PlacedStep) -> bool:
 
 
 def _layer_and_after(group: StepGroup) -> list[Item]:
-    """Take the modules without tensors that come after a module's own layer out of it, and return them.
+    """Take what comes after a module's own layer out of the module, and return it, where nothing in it has a key.
 
     The module is then that layer: a normalisation that holds its activation has the keys of a normalisation.
     """
-    count = len(group.children)
-    while count and _is_inner(group.children[count - 1], group):
-        count -= 1
-    keyed = [child for child in group.children if isinstance(child, StepGroup) or child.keyed]
-    own = [child for child in group.children[:count] if isinstance(child, PlacedStep) and child.keys]
-    if len(own) != 1 or keyed[:1] != own or any(child.keyed for child in keyed[1:]):
+    own = [child for child in group.children if isinstance(child, PlacedStep) and child.keys]
+    keyed = [child for child in group.children if child.keyed]
+    if len(own) != 1 or keyed != own or any(name != key for name, key in own[0].keys.items()):
         return []
-    if any(name != key for name, key in own[0].keys.items()):
-        return []
-    after = group.children[count:]
-    group.children = group.children[:count]
+    at = group.children.index(own[0])
+    end = at + 1 + (at > 0 and _puts_back(group.children, at))
+    after = group.children[end:]
+    group.children = group.children[:end]
     return after
 
 
-def _is_inner(item: Item, group: StepGroup) -> bool:
-    """Return whether an item is the call of a module inside another, without tensors."""
-    if isinstance(item, StepGroup):
-        return item.call is not None and not item.keyed
-    return not item.keyed and any(call.path.startswith(f"{group.path}.") for call in item.step.scopes[-1:])
+def _puts_back(children: list[Item], at: int) -> bool:
+    """Return whether a permutation follows the layer that follows one: a normalisation of another dimension."""
+    around = children[at - 1], children[at + 1 : at + 2]
+    return all(isinstance(each, PlacedStep) and each.step.op == "permute" for each in (around[0], *around[1]))

@@ -34,9 +34,11 @@ class ChannelNorm(Op):
     @classmethod
     def from_aten(cls, call: ForeignCall) -> OpReading | None:
         reading = super().from_aten(call)
-        return reading and reading.saying(
-            affine="weight" in reading.state, track_running_stats="running_mean" in reading.state
-        )
+        if reading is None:
+            return None
+        tracks = "running_mean" in reading.state
+        momentum = reading.arguments.get("momentum") if tracks else None
+        return reading.saying(affine="weight" in reading.state, track_running_stats=tracks, momentum=momentum)
 
     def sizes(self, *inputs: Tensor) -> Mapping[str, Any]:
         return {"num_features": self.channels(inputs[0].shape)}

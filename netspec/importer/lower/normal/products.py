@@ -66,6 +66,22 @@ def biased_by_given(foreign: ForeignCall) -> Said:
     return [plain, spread, call("add", output, self=made, other=column)]
 
 
+def scaled_by_given(foreign: ForeignCall) -> Said:
+    """A normalisation of channels whose weight or bias other steps make: without them, then both by themselves."""
+    weight, bias, (output, *_) = foreign.tensor("weight"), foreign.tensor("bias"), foreign.outputs
+    given = [each for each in (weight, bias) if each is not None]
+    if output is None or all(each.key for each in given):
+        return None
+    made = tensor_like(output)
+    calls = [foreign.without("weight", "bias")._replace(outputs=(made,))]
+    for name, each in (("mul", weight), ("add", bias)):
+        if each is not None:
+            column, after = tensor_like(each, shape=(*each.shape, *(1 for _ in output.shape[2:]))), tensor_like(output)
+            calls += [call("view", column, self=each, size=[*column.shape]), call(name, after, self=made, other=column)]
+            made = after
+    return [*calls[:-1], calls[-1]._replace(outputs=(output,))]
+
+
 def unbatched(foreign: ForeignCall) -> Said:
     """A convolution of one image, without a batch."""
     x, weight, (output,) = foreign.tensor("input"), foreign.tensor("weight"), foreign.outputs
@@ -111,5 +127,6 @@ RULES = {
     "linear": [linear_by_given],
     "embedding": [rows_by_given],
     "outer": [matrix_with_vector],
+    **{name: [scaled_by_given] for name in ("batch_norm", "instance_norm")},
     **{name: [unbatched, biased_by_given] for name in CONVOLUTIONS},
 }
