@@ -83,6 +83,6 @@ def _classes(spec: SpecPhrase, calls: list[CallPhrase], loops: list[LoopPhrase],
 def _is_last(spec: SpecPhrase, call: CallPhrase) -> bool:
     """Return whether a linear layer makes what the network gives, and nothing stands behind it."""
     phrase: Phrase | None = spec.body[-1] if spec.body else None
-    while getattr(phrase, "body", None):
+    while getattr(phrase, "body", None) and not isinstance(phrase, LoopPhrase):
         phrase = phrase.body[-1]  # type: ignore[union-attr]
     return phrase is call and call.word == "linear" and len(call.makes[0].tensor.shape) == 2

@@ -42,7 +42,7 @@ class BodyWriter:
     def write(self, phrases: Sequence[Phrase], prev: Prev, room: Room) -> Steps:
         """Return the steps of a body, which begins behind ``prev``."""
         steps = Steps()
-        if prev in self.namer.anchors and self.namer.anchors[prev][1] is room and prev in self.namer.entries:
+        if prev in self.namer.anchors and prev in self.namer.entries and self.namer.entries[prev][0] is room:
             self._anchor(prev, room, steps)
         for phrase in phrases:
             self.namer.homes[phrase] = room, self.loops
@@ -143,6 +143,8 @@ class BodyWriter:
         inner.entered = {inside: outside for inside, outside in zip(phrase.takes, phrase.reads) if outside is not None}
         main = next((at for at, wire in enumerate(phrase.reads) if wire is prev), 0)
         source = self.source(phrase.reads[main], prev, room) if phrase.reads else {}
+        if phrase.takes and inner.path in self.namer.shared:
+            self.namer.entries[phrase.takes[main]] = inner, ()
         body = self._inside(phrase.body, phrase.takes[main] if phrase.takes else None, inner)
         return "sequential", {**name, **source, "body": body} if name or source else body
 

@@ -27,11 +27,11 @@ def spell_list(value: Any) -> Any:
 
 
 def count_numbers(value: Any) -> int:
-    """Return how many numbers there are in nested tuples, which are equally long."""
+    """Return how many numbers are in nested tuples, which are equally long; none where formulas stand for them."""
     count = 1
     while isinstance(value, tuple) and value:
         count, value = count * len(value), value[0]
-    return count
+    return 0 if isinstance(value, Formula) else count
 
 
 def _means(text: str, value: Any) -> bool:

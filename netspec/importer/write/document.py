@@ -8,8 +8,8 @@ from netspec.importer.write.arguments import plain
 from netspec.importer.write.body import BodyWriter, after
 from netspec.importer.write.layout import Steps, lay_out
 from netspec.importer.write.naming import Namer, block_outputs, final_wires
-from netspec.importer.write.phrases import BlockPhrase, SpecPhrase, Wire
-from netspec.importer.write.rooms import Room, taken_in
+from netspec.importer.write.phrases import BlockPhrase, SharePhrase, SpecPhrase, Wire
+from netspec.importer.write.rooms import Room, everything_in, taken_in
 from netspec.importer.write.sizes import spell_size
 
 MOST_PASSES = 100
@@ -18,6 +18,8 @@ MOST_PASSES = 100
 def write(spec: SpecPhrase) -> str:
     """Return the text of a spec. Steps that are referred to get names, where they have none."""
     namer = Namer()
+    phrases = [*everything_in(spec.body), *(each for block in spec.blocks for each in everything_in(block.body))]
+    namer.shared = frozenset(phrase.original for phrase in phrases if isinstance(phrase, SharePhrase))
     for _ in range(MOST_PASSES):
         namer.late = False
         said = _SpecWriter(spec, namer).said()

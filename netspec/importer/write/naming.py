@@ -30,6 +30,7 @@ class Namer:
         self.anchors: dict[Wire, tuple[str, Room]] = {}
         self.entries: dict[Wire, tuple[Room, tuple[str, ...]]] = {}
         self.words: set[str] = set()
+        self.shared: frozenset[str] = frozenset()  # the paths of levels that run again, and read nothing by name
         self.late = False
 
     def start(self, phrases: Iterable[Phrase], inputs: Iterable[str]) -> None:

@@ -62,3 +62,13 @@ def test_what_makes_the_family_is_a_parameter():
     text = folded(compile_spec("vit_b_16"))
     assert "params: {heads: 12, layers: 12, classes: 1000}" in text
     assert "repeat: {count: layers, index: i, body: [encoder_layer:" in text
+
+
+def test_a_level_that_holds_nothing_but_a_named_loop_stays():
+    """Keys are `encoder.layer.0.weight`, as Hugging Face has them."""
+    layers = ", ".join("linear: 8" for _ in range(5))
+    steps = f"sequential: {{name: encoder, body: [sequential: {{name: layer, body: [{layers}]}}]}}"
+    graph = compiled(f"{{netspec: 1, name: deep, inputs: {{x: [N, 8]}}, network: [{steps}]}}")
+    text = folded(graph)
+    assert meaning(compiled(text)) == meaning(graph)
+    assert "repeat: {name: layer, count: 5, body: [linear: 8]}" in text
