@@ -49,6 +49,7 @@ class _Keys:
         states = [step.reading.state for step in program.steps if step.reading is not None]
         self.named = {each for state in states for each in state.values() if each.key}
         self.turns: Counter[str] = Counter()
+        self.made_up: set[ForeignTensor] = set()
         self.seen: dict[tuple[int, tuple[int, ...]], ForeignTensor] = {}
 
     def own(self, step: ForeignStep, state: Mapping[str, ForeignTensor]) -> dict[str, ForeignTensor]:
@@ -131,10 +132,16 @@ class _Keys:
         """Return a tensor that an op reads: a weight or a large constant by a key, anything else as it is."""
         if tensor in self.made or tensor.constant is None:
             return tensor
+        if tensor.key and tensor not in self.made_up:
+            return self.kept(tensor.key, tensor)
         if not tensor.key and tensor.constant.size <= LONGEST_CONSTANT:
             return tensor
-        wish = tensor.key or _joined(step.scopes[-1].path if step.scopes else "", f"{step.op}_constant")
-        return self.kept(wish, self.again(tensor))
+        inside = step.scopes[-1].path if step.scopes else ""
+        if tensor.key and tensor.key.rpartition(".")[0] != inside:  # each module has its own, though the file has one
+            tensor = ForeignTensor(tensor.shape, tensor.dtype, "", tensor.learned, tensor.constant)
+        found = self.kept(tensor.key or _joined(inside, f"{step.op}_constant"), tensor)
+        self.made_up.add(found)
+        return found
 
     def again(self, tensor: ForeignTensor) -> ForeignTensor:
         """Return the tensor that has the same numbers in the same place of the file, if there was one; else itself."""
