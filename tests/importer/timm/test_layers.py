@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import OrderedDict
 
 import torch
@@ -16,7 +17,8 @@ def imported(module: nn.Module, *shape: int) -> netspec.ImportedSpec:
     with torch.no_grad():
         for each in [*module.parameters(), *(buffer for name, buffer in module.named_buffers() if "mean" in name)]:
             each.add_(torch.randn(each.shape) / 3)
-    spec = netspec.from_torch(module.eval(), {"x": torch.randn(shape)}, {"x": {0: "N"}})
+    name = next(iter(inspect.signature(module.forward).parameters))
+    spec = netspec.from_torch(module.eval(), {name: torch.randn(shape)}, {name: {0: "N"}})
     assert spec.proof is not None
     assert spec.proof.holds, (spec.proof, spec.text)
     return spec
