@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from netspec.checks.expect import check_expectation
-from netspec.checks.unused import unused
+from netspec.checks.unused import is_silenced, unused
 from netspec.dataclass import dataclass
 from netspec.diagnostics import Diagnostic, Report, SpecError
 from netspec.elaborate import ElaborationCache, Limits
@@ -52,9 +53,21 @@ def check_loaded(loaded: Loaded, limits: Limits | None = None, common: Elaborati
         for variant, graph in graphs.items():
             check_expectation(loaded.spec, variant, graph, report)
     if not report.count and len(graphs) == len(loaded.variants):
-        return Checked(graphs, (), warnings=tuple(unused(loaded.spec, loaded.document, graphs.values())))
+        warnings = unused(loaded.spec, loaded.document, graphs.values())
+        return Checked(graphs, (), warnings=(*warnings, *_unbuildable(graphs.values())))
     told = tuple(_without_variant(each, times.get(each.key, 1), len(variants)) for each in report.diagnostics)
     return Checked(graphs, told, report.more)
+
+
+def _unbuildable(graphs: Iterable[Graph]) -> list[Diagnostic]:
+    """Return a warning for each ``opaque`` step."""
+    if "netspec.ops.opaque" not in sys.modules:  # the first such step loads its op
+        return []
+    from netspec.analysis.opaque import opaque_steps, unbuildable
+
+    places = {span: of for graph in graphs for span, of in opaque_steps(graph).items()}
+    warnings = [unbuildable(span, of, "warning") for span, of in places.items()]
+    return [each for each in warnings if not is_silenced(each)]
 
 
 def _named(graph: Graph, variant: str) -> Graph:

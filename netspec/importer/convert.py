@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from netspec.importer.fold import fold
 from netspec.importer.imported import ImportedSpec
 from netspec.importer.lower import lower
 from netspec.importer.nest import nest
+from netspec.importer.problems import PARTIAL_HELP, leave_opaque, said
 from netspec.importer.program import ForeignProgram, LoweringProblem
 from netspec.importer.write import write
 
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from netspec.importer.prove import Proof
-
-MOST_TOLD = 40
-"""The most places that are listed, of those that cannot be said."""
 
 LONGEST_DOC = 110
 """The most letters of a sentence that says what a network is."""
@@ -42,6 +40,7 @@ def from_torch(
     name: str | None = None,
     sizes: Mapping[str, int] | None = None,
     verify: bool = True,
+    partial: bool = False,
     say: Callable[[str], None] = in_silence,
 ) -> ImportedSpec:
     """Import a module of PyTorch: ``from_torch(net, {"image": torch.randn(2, 3, 224, 224)}, {"image": {0: "N"}})``.
@@ -50,13 +49,12 @@ def from_torch(
     given. ``dynamic`` names the dimensions of each input that are symbolic, by their numbers; default: the first of
     each, as ``N``, where it is above 1. ``sizes`` are those that the spec quotes costs at; default: the examples', and
     one of ``N``. The network is traced in inference. ``name`` is that of the spec; default: the class's. With
-    ``verify``, the spec's module is given the weights and compared with the original. ``say`` is told what is being
-    done. Raises ``UsageError`` with
-    torch's reason where it cannot be exported, and with all that the language has no words for.
+    ``verify``, the spec's module is given the weights and compared with the original. With ``partial``, what has no
+    counterpart becomes an ``opaque`` step, and nothing is compared. ``say`` is told what is being done. Raises
+    ``UsageError`` with torch's reason where it cannot be exported, and with all that the language has no words for.
     """
     from netspec.importer.capture.caches import without_caches
     from netspec.importer.capture.export import export_module, parameter_names
-    from netspec.importer.capture.torch_program import read_exported
     from netspec.importer.trying import guard_runs, quiet
 
     shapes = dynamic if dynamic is not None else batched(inputs)
@@ -69,14 +67,14 @@ def from_torch(
             guard_runs(module, inputs)  # its own reason is plainer, where it has one
         raise
     say(f"writing {type(module).__name__} as a spec")
-    program = read_exported(exported, snake_case(name or type(module).__name__), shapes)
+    program = _read(exported, snake_case(name or type(module).__name__), shapes)
     program.kind = f"{type(module).__module__}.{type(module).__qualname__}"
     program.doc = first_sentence(vars(type(module)).get("__doc__") or "")
     traced = dict(program.sizes)
     program.sizes = {key: (sizes or {}).get(key, 1 if key == "N" else size) for key, size in traced.items()}
-    spec = spec_of(lower(program), {key: value.detach() for key, value in module.state_dict().items()})
+    spec = spec_of(lower(program), {key: value.detach() for key, value in module.state_dict().items()}, partial)
     spec.notes += _fixed(program, shapes)
-    if verify:
+    if verify and not spec.left_open:
         from netspec.importer.prove import prove
 
         say(f"comparing the spec with {type(module).__name__}")
@@ -88,26 +86,37 @@ def from_torch(
 
 
 def from_exported(
-    exported: torch.export.ExportedProgram, *, name: str = "network", verify: bool = True
+    exported: torch.export.ExportedProgram, *, name: str = "network", verify: bool = True, partial: bool = False
 ) -> ImportedSpec:
     """Import a program that ``torch.export`` made: ``from_exported(torch.export.load("model.pt2"))``.
 
     Its symbolic dimensions are those that it was exported with. Raises ``UsageError`` as ``from_torch`` does.
     """
-    from netspec.importer.capture.torch_program import read_exported, symbols_of
+    from netspec.importer.capture.torch_program import symbols_of
 
     shapes = symbols_of(exported)
-    program = read_exported(exported, snake_case(name), shapes)
+    program = _read(exported, snake_case(name), shapes)
     traced = dict(program.sizes)
     program.sizes = {key: 1 if key == "N" else size for key, size in traced.items()}
-    spec = spec_of(lower(program), {key: value.detach() for key, value in exported.state_dict.items()})
-    if verify:
+    spec = spec_of(lower(program), {key: value.detach() for key, value in exported.state_dict.items()}, partial)
+    if verify and not spec.left_open:
         from netspec.importer.prove import prove
 
         module = exported.module()
-        spec.proof = prove(spec.model.graph, spec.weights, partial(_call_exported, exported, module), traced)
+        spec.proof = prove(spec.model.graph, spec.weights, functools.partial(_call_exported, exported, module), traced)
         spec.notes += _told(spec.proof)
     return spec
+
+
+def _read(exported: torch.export.ExportedProgram, name: str, shapes: Mapping[str, Mapping[int, str]]) -> ForeignProgram:
+    """Return an exported program's calls. Raises ``UsageError`` for a size that no expression of a spec gives."""
+    from netspec.importer.capture.sizes import UnknownFormula
+    from netspec.importer.capture.torch_program import read_exported
+
+    try:
+        return read_exported(exported, name, shapes)
+    except UnknownFormula as unknown:
+        raise UsageError(f"{name} has a tensor with {unknown}, which no spec can write: fix that dimension") from None
 
 
 def _call_exported(exported: torch.export.ExportedProgram, module: nn.Module, inputs: Mapping[str, Any]) -> Any:
@@ -117,7 +126,7 @@ def _call_exported(exported: torch.export.ExportedProgram, module: nn.Module, in
     return module(*(value for _, value in values[:count]), **dict(values[count:]))
 
 
-def from_onnx(path: str | Path, *, name: str | None = None, verify: bool = True) -> ImportedSpec:
+def from_onnx(path: str | Path, *, name: str | None = None, verify: bool = True, partial: bool = False) -> ImportedSpec:
     """Import an ONNX file. It is data: nothing in it is run, but for its nodes on onnxruntime to compare.
 
     Weights have the keys that their names in the file tell, or else the paths of the nodes that read them, in torch's
@@ -132,8 +141,8 @@ def from_onnx(path: str | Path, *, name: str | None = None, verify: bool = True)
     tried = dict(program.sizes)
     program.sizes = {key: 1 if key == "N" else size for key, size in tried.items()}
     weights = {key: torch.from_numpy(each.constant.copy()) for key, each in program.state.items()}
-    spec = spec_of(lower(program), weights | {key: weights[first] for key, first in program.tied.items()})
-    if verify:
+    spec = spec_of(lower(program), weights | {key: weights[first] for key, first in program.tied.items()}, partial)
+    if verify and not spec.left_open:
         from netspec.importer.on_onnxruntime import session_of
         from netspec.importer.prove import prove
 
@@ -142,18 +151,22 @@ def from_onnx(path: str | Path, *, name: str | None = None, verify: bool = True)
     return spec
 
 
-def spec_of(program: ForeignProgram, weights: Mapping[str, torch.Tensor]) -> ImportedSpec:
-    """Return the spec of a program of ops. Raises ``UsageError`` with every step that no words say."""
+def spec_of(program: ForeignProgram, weights: Mapping[str, torch.Tensor], partial: bool = False) -> ImportedSpec:
+    """Return the spec of a program of ops. Raises ``UsageError`` with every step that no words say, unless ``partial``
+    leaves them as ``opaque`` steps.
+    """
     told = {id(problem.step) for problem in program.problems}
     unread = [step for step in program.steps if step.reading is None and id(step) not in told]
     program.problems += [LoweringProblem(step, f"no op does what `{step.call.name}` does here") for step in unread]
-    if program.problems:
-        raise UsageError(_cannot_be_said(program))
+    if program.problems and not partial:
+        raise UsageError(f"{program.name} cannot be said whole, for want of {said(program)}\n{PARTIAL_HELP}")
+    left_open = said(program) if program.problems else ""
+    leave_opaque(program)
     tree = fold(nest(program))
     graph = ImportedSpec(program.name, write(tree), weights).model.graph
     cost = Costs(graph.sizes).of(graph.body)
     tree.expect = {name: count for name, count in cost._asdict().items() if count}
-    return ImportedSpec(program.name, write(tree), weights)
+    return ImportedSpec(program.name, write(tree), weights, left_open=left_open)
 
 
 def batched(inputs: Mapping[str, Any]) -> dict[str, dict[int, str]]:
@@ -198,22 +211,3 @@ def _told(proof: Proof) -> list[str]:
         )
         notes.append(f"the network does not read {few}: the spec has no place for them")
     return notes
-
-
-def _cannot_be_said(program: ForeignProgram) -> str:
-    """All that has no counterpart, with its module and its line; equal ones once."""
-    told: dict[tuple[str, str], list[str]] = {}
-    for problem in program.problems:
-        step = problem.step
-        scope = step.scopes[-1] if step.scopes else None
-        told.setdefault((step.place, problem.reason), []).append(
-            f"{scope.path} ({scope.class_name})" if scope is not None else program.name
-        )
-    lines = [
-        f"  {place or 'somewhere'}: {reason}\n    in {paths[0]}"
-        + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
-        for (place, reason), paths in told.items()
-    ]
-    more = [f"  … and {len(lines) - MOST_TOLD} more places"] if len(lines) > MOST_TOLD else []
-    count = f"{len(lines)} place{'s' * (len(lines) != 1)}"
-    return "\n".join([f"{program.name} cannot be said whole, for want of {count}:", *lines[:MOST_TOLD], *more])

@@ -22,7 +22,8 @@ class ImportedSpec:
     """A network that came from PyTorch or ONNX, as a spec. ``text`` is its YAML, ``model`` what ``netspec.load`` gives.
 
     ``weights`` are the tensors of the original by the keys that the spec gives them. ``proof`` says how far the spec's
-    module was held against the original, ``notes`` what a reader should know of it. Shown in a notebook, it is the
+    module was held against the original, ``notes`` what a reader should know of it,
+    ``left_open`` for what the text has ``opaque`` steps. Shown in a notebook, it is the
     table of its shapes, and ``picture`` its diagram.
     """
 
@@ -33,11 +34,13 @@ class ImportedSpec:
         weights: Mapping[str, torch.Tensor],
         notes: Sequence[str] = (),
         proof: Proof | None = None,
+        left_open: str = "",
     ):
         self.name, self.text = name, text
         self.weights = weights
         self.notes = list(notes)
         self.proof = proof
+        self.left_open = left_open
 
     @cached_property
     def _loaded(self) -> Loaded:

@@ -23,16 +23,13 @@ LABELS = 10
 def import_report(spec: ImportedSpec, path: str | None, weights: str | None, width: int) -> str:
     """Return the report, in lines of at most ``width``; ``path`` and ``weights`` are the files that were written."""
     lines = [*_lines(spec, path, weights)]
-    return "\n".join(
-        textwrap.fill(
-            f"{label:<{LABELS}}{text}",
-            width,
-            subsequent_indent=" " * LABELS,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        for label, text in lines
-    )
+    return "\n".join(_wrapped(label, text, width) for label, text in lines)
+
+
+def _wrapped(label: str, text: str, width: int) -> str:
+    first, *others = text.split("\n")
+    whole = textwrap.TextWrapper(width, subsequent_indent=" " * LABELS, break_long_words=False, break_on_hyphens=False)
+    return "\n".join([whole.fill(f"{label:<{LABELS}}{first}"), *(f"{' ' * LABELS}{line}" for line in others)])
 
 
 def _lines(spec: ImportedSpec, path: str | None, weights: str | None) -> Iterator[tuple[str, str]]:
@@ -41,10 +38,12 @@ def _lines(spec: ImportedSpec, path: str | None, weights: str | None) -> Iterato
         yield "weights", f"{weights}: {short_bytes(Path(weights).stat().st_size)}"
     if spec.proof is not None:
         yield from _proof(spec.proof)
+    if spec.left_open:
+        yield "opaque", f"what follows has no counterpart and is shown, but cannot be built: {spec.left_open}"
     for note in spec.notes:
         yield "note", note
     if path is not None:
-        yield "next", f"netspec build {shlex.quote(path)}"
+        yield "next", f"netspec {'shapes' if spec.left_open else 'build'} {shlex.quote(path)}"
 
 
 def _extent(spec: ImportedSpec) -> str:

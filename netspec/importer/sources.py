@@ -26,6 +26,7 @@ def import_source(
     dims: Sequence[str] = (),
     arguments: Sequence[str] = (),
     name: str | None = None,
+    partial: bool = False,
     say: Callable[[str], None] = in_silence,
 ) -> ImportedSpec:
     """Import what the command line names; ``inputs``, ``dims`` and ``arguments`` are its ``NAME=VALUE`` texts.
@@ -43,15 +44,16 @@ def import_source(
         for texts, option in ((arguments, "--argument"), (inputs, "--input"), (dims, "--dim")):
             _refuse(texts, option)
         say(f"reading {source}")
-        return from_onnx(source, name=name)
+        return from_onnx(source, name=name, partial=partial)
     if suffix in (".pt2", ".pt"):
         from netspec.importer.convert import from_exported
 
         for texts, option in ((arguments, "--argument"), (inputs, "--input"), (dims, "--dim")):
             _refuse(texts, option)
         say(f"reading {source}")
-        return from_exported(load_exported(source), name=name or os.path.splitext(os.path.basename(source))[0])
-    return _from_python(source, examples, sizes, arguments, name, say)
+        named = name or os.path.splitext(os.path.basename(source))[0]
+        return from_exported(load_exported(source), name=named, partial=partial)
+    return _from_python(source, examples, sizes, arguments, name, partial, say)
 
 
 def _from_python(
@@ -60,6 +62,7 @@ def _from_python(
     sizes: Mapping[str, int],
     arguments: Sequence[str],
     name: str | None,
+    partial: bool,
     say: Callable[[str], None],
 ) -> ImportedSpec:
     from netspec.importer.convert import from_torch
@@ -76,7 +79,7 @@ def _from_python(
     tensors = {each.name: each.tensor(traced) for each in examples}
     dynamic = {each.name: each.dynamic() for each in examples}
     named = name or source.rpartition(".")[2].rpartition(":")[2]
-    spec = from_torch(module, tensors, dynamic, name=named, sizes=sizes, say=say)
+    spec = from_torch(module, tensors, dynamic, name=named, sizes=sizes, partial=partial, say=say)
     spec.notes += [f"the input is the one that its weights are for, {each}; --input gives another" for each in guesses]
     return spec
 

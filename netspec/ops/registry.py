@@ -76,6 +76,9 @@ FAMILIES = (
     "vision.deformable",
 )
 
+UNLISTED = {"opaque": "opaque"}
+"""The ops that a structure alone makes, which no spec calls by their names."""
+
 _NAME = re.compile(rb'\n    name = "(\w+)"(?=\r?\n)')  # bytes that begin with a fixed text are found five times as fast
 
 
@@ -88,7 +91,7 @@ class Ops(Mapping[str, type[Op]]):
 
     def __getitem__(self, name: str) -> type[Op]:
         if name not in self._loaded:
-            family = import_module(f"netspec.ops.{self._families[name]}")
+            family = import_module(f"netspec.ops.{UNLISTED.get(name) or self._families[name]}")
             self._loaded |= {each.name: each for each in ops_in(family)}
         return self._loaded[name]
 

@@ -200,6 +200,8 @@ def read_step(node: SyntaxNode, report: Report) -> Step | None:
             help, needs = "write `body:` below it, or `then:` for an `if`", "a body"
             if STRUCTURES[node.text].is_bare:
                 help, needs = "write `let: {hidden: 4 * width}`", "names with their values"
+            elif node.text == "opaque":
+                help, needs = "write `opaque: {of: my_op, shape: [N, 10]}`", "`of` and `shape`"
             report.error("missing-key", f"`{node.text}` needs {needs}", node.span, help=help)
             return None
         return CallStep(node, None, {}, None, None)

@@ -183,3 +183,30 @@ def test_an_output_that_has_the_name_of_an_input_gets_another():
 )
 def test_the_name_of_a_class_becomes_that_of_a_spec(name, word):
     assert snake_case(name) == word
+
+
+class Unsaid(nn.Module):
+    """Does what no op does, with a weight of its own. Twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.mix = nn.Linear(3, 3)
+        self.scale = nn.Parameter(torch.ones(3, 3))
+
+    def forward(self, x):
+        values, vectors = torch.linalg.eigh(self.mix(x) * self.scale)
+        return torch.relu(values), vectors
+
+
+def test_what_has_no_counterpart_is_left_as_opaque_steps():
+    with pytest.raises(netspec.UsageError, match="become `opaque` steps"):
+        netspec.from_torch(Unsaid(), {"x": torch.randn(3, 3)}, {})
+    spec = netspec.from_torch(Unsaid(), {"x": torch.randn(3, 3)}, {}, partial=True)
+    assert spec.proof is None
+    assert "linalg_eigh" in spec.left_open
+    assert spec.text.count("- opaque: {") == 2
+    assert 'of: "output 1 of linalg_eigh, test_from_torch.py:' in spec.text
+    assert spec.model.graph.body.parameter_count == 21
+    assert "opaque output 0 of linalg_eigh" in spec.model.shapes().text(width=120)
+    with pytest.raises(netspec.SpecError, match="nothing can build this step: it stands for output 0 of linalg_eigh"):
+        spec.model.module()

@@ -43,6 +43,13 @@ NETWORK = {
         "network:\n  - parallel: {branches: {a: [relu], b: [sigmoid]}, merge: none}\n"
         "  - linear: {from: a, out_features: 8}",
     ),
+    "opaque-step": Explanation(
+        "A step stands for something that no op does.",
+        "`netspec import --partial` leaves such steps where a network does what has no counterpart. Table and diagram "
+        "show them, since their shapes are known; nothing can build or run them.",
+        'network:\n  - opaque: {of: "my_softmax, nets.py:12", shape: [N, 10]}',
+        "network:\n  - linear: 10\n  - softmax: {dim: 1}",
+    ),
     "missing-input": Explanation(
         "A step lacks one of its inputs.",
         "An op with several inputs reads one of them from the step before; the others are named.",

@@ -10,7 +10,9 @@ from dataclasses import replace
 from itertools import groupby
 from textwrap import wrap
 
+from netspec.analysis.opaque import opaque_steps, unbuildable
 from netspec.dataclass import dataclass
+from netspec.diagnostics import SpecError
 from netspec.dims import times_shape
 from netspec.emit.source.constructors import Chain, ClassGroup, Construction, Maker, group_classes
 from netspec.emit.source.forms import is_sequential
@@ -42,7 +44,9 @@ class Program:
 
 
 def emit_source(graph: Graph) -> Program:
-    """Standalone PyTorch source for a graph."""
+    """Standalone PyTorch source for a graph. Raises ``SpecError`` where a step stands for what nothing can build."""
+    if faults := [unbuildable(span, of) for span, of in opaque_steps(graph).items()]:
+        raise SpecError(faults)
     groups = group_classes(graph.body)
     lines: list[str] = []
     steps: dict[int, int] = {}

@@ -103,7 +103,9 @@ class BodyWriter:
         kind, reads = OPS[phrase.word], phrase.reads
         if kind.variadic:
             names = [self._name(wire, prev, room) for wire in reads]
-            return {"from": names} if len(reads) > 1 else {}
+            return (
+                {"from": names} if len(reads) > 1 or (phrase.word == "opaque" and names not in ([], ["prev"])) else {}
+            )
         given = [(port, wire) for port, wire in zip(kind.ports, reads) if wire is not None]
         if not kind.ports or given == [(kind.ports[0], prev)]:
             return {}

@@ -173,6 +173,7 @@ HELD: Mapping[str, Json] = {
     "reference": REFERENCE,
     "results": REFERENCES,
     "sequences": REFERENCES,
+    "shape": {"type": "array"},
     "source": SOURCE,
     "sources": any_of(SOURCE, REFERENCES),
     "start": definition("start"),

@@ -48,6 +48,11 @@ def add(commands: Commands) -> None:
     )
     command.add_argument("-o", "--output", metavar="FILE", help="the spec to write (default: print it)")
     command.add_argument("--weights", metavar="FILE", help="also write the weights, as safetensors")
+    command.add_argument(
+        "--partial",
+        action="store_true",
+        help="leave what has no counterpart as `opaque` steps, which table and diagram show and nothing can build",
+    )
     command.add_argument("--name", help="the name of the spec (default: that of the class or the file)")
 
 
@@ -55,9 +60,12 @@ def run(options: Namespace) -> int:
     """Import the network, write the spec, report the proof; gives 1 where the spec and the original disagree."""
     from netspec.cli.faults import width
     from netspec.cli.output import status
+    from netspec.diagnostics import UsageError
     from netspec.importer.report import import_report
     from netspec.importer.sources import import_source
 
+    if options.weights and options.partial:
+        raise UsageError("--weights needs a network that can be built: leave --partial out")
     if options.weights:
         import_module("safetensors.torch")  # its want is told before the work
     with status("importing") as say:
@@ -67,6 +75,7 @@ def run(options: Namespace) -> int:
             dims=options.dim,
             arguments=options.argument,
             name=options.name,
+            partial=options.partial,
             say=say,
         )
         if options.output:
