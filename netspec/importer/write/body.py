@@ -144,6 +144,9 @@ class BodyWriter:
         inner = room.child(label_text(phrase.name) or self.namer.positions[phrase], phrase.body)
         inner.entered = {inside: outside for inside, outside in zip(phrase.takes, phrase.reads) if outside is not None}
         main = next((at for at, wire in enumerate(phrase.reads) if wire is prev), 0)
+        if inner.path in self.namer.originals and phrase.takes:
+            inner.entered.pop(phrase.takes[main], None)  # it is another one where the level stands once more
+            self.namer.entries[phrase.takes[main]] = inner, ()
         source = self.source(phrase.reads[main], prev, room) if phrase.reads else {}
         if phrase.takes and inner.path in self.namer.shared:
             self.namer.entries[phrase.takes[main]] = inner, ()

@@ -22,6 +22,7 @@ class Namer:
 
     ``homes`` has the room of each phrase that has been written, with the indices of the loops around it there;
     ``anchors`` the names of wires that no step's name means, such as what a residual makes: they are written behind.
+    ``originals`` are the paths of the steps that stand somewhere once more.
     """
 
     def __init__(self) -> None:
@@ -29,6 +30,7 @@ class Namer:
         self.positions: dict[Phrase, str] = {}
         self.anchors: dict[Wire, tuple[str, Room]] = {}
         self.entries: dict[Wire, tuple[Room, tuple[str, ...]]] = {}
+        self.originals: set[str] = set()
         self.words: set[str] = set()
         self.shared: frozenset[str] = frozenset()  # the paths of levels that run again, and read nothing by name
         self.late = False
@@ -37,6 +39,7 @@ class Namer:
         """Begin a network or a block, whose names are its own."""
         self.words = {label_text(each.name) for each in everything_in(phrases)} | {*inputs, "prev"}
         self.words |= {name for name, _ in self.anchors.values()}
+        self.originals |= {each.original for each in everything_in(phrases) if isinstance(each, SharePhrase)}
 
     def reference(self, wire: Wire, room: Room) -> str:
         """Return what a wire is called in a room."""
