@@ -53,7 +53,7 @@ def from_torch(
     counterpart becomes an ``opaque`` step, and nothing is compared. ``say`` is told what is being done. Raises
     ``UsageError`` with torch's reason where it cannot be exported, and with all that the language has no words for.
     """
-    from netspec.importer.capture.caches import without_caches
+    from netspec.importer.capture.choices import plain_choices
     from netspec.importer.capture.export import export_module, parameter_names
     from netspec.importer.trying import guard_runs, quiet
 
@@ -79,7 +79,7 @@ def from_torch(
 
         say(f"comparing the spec with {type(module).__name__}")
         fixed = {key: value for key, value in inputs.items() if key not in program.inputs}
-        with without_caches(module):
+        with plain_choices(module):
             spec.proof = prove(spec.model.graph, spec.weights, lambda given: module(**given, **fixed), traced, module)
         spec.notes += _told(spec.proof)
     return spec
