@@ -77,7 +77,7 @@ class Places(nn.Module):
         (Attending(packed), ["scaled_dot_product_attention"]),
         (Attending(lambda ids: windowed(ids, 20)), "ones tril triu expand scaled_dot_product_attention".split()),  # noqa: SIM905
         (ByHand(), ["permute", "scaled_dot_product_attention"]),
-        (Places(), "arange unsqueeze zeros".split()),  # noqa: SIM905
+        (Places(), ["learned_positions", "zeros"]),
     ],
     ids=["packed", "windowed", "by_hand", "places"],
 )
