@@ -225,10 +225,12 @@ def _call(step: Call, path: str, key: str, known: dict[Value, int], works: list[
 def _arguments(op: Op) -> Iterator[tuple[str, Any]]:
     """Those that are not what they are by default, which for the stride of a pool is its size.
 
-    The dropout of attention is left out: in inference, nothing tells of it.
+    The dropout of attention is left out: in inference, nothing tells of it. So are sizes that another tensor may tell:
+    what the op gives has them.
     """
+    told = ("size", "shape") if "like" in op.ports else ()
     for name, field in type(op).model_fields.items():
-        if name == "dropout_p" or (op.name == "multihead_attention" and name == "dropout"):
+        if name in told or name == "dropout_p" or (op.name == "multihead_attention" and name == "dropout"):
             continue
         value = getattr(op, name)
         usual = getattr(op, "kernel_size", None) if name == "stride" and field.default is None else field.default

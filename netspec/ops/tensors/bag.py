@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from netspec.dims import Shape, Size, product
 from netspec.ops.core.arguments import Positive
+from netspec.ops.core.foreign import ForeignCall, OpReading
 from netspec.ops.core.layout import viewed
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun, Saved
@@ -36,6 +37,17 @@ class EmbeddingBag(Op):
     mode: Literal["sum", "mean", "max"] = "mean"
     include_last_offset: bool = False
     padding_idx: int | None = None
+
+    @classmethod
+    def from_aten(cls, call: ForeignCall) -> OpReading | None:
+        weight, said = call.tensor("weight"), call.arguments
+        if weight is None or not weight.key:
+            return None
+        modes = {"mode": ("sum", "mean", "max")[said.get("mode", 0)]}
+        kept = {name: said[name] for name in ("include_last_offset", "padding_idx") if said.get(name) is not None}
+        sizes = {"num_embeddings": weight.shape[0], "embedding_dim": weight.shape[1]}
+        inputs = (call.tensor("indices"), call.tensor("offsets"), call.tensor("per_sample_weights"))
+        return OpReading({**sizes, **modes, **kept}, inputs, {"weight": weight}, call.outputs[:1])
 
     def infer(self, *inputs: Tensor | None) -> tuple[Tensor, ...]:
         x, offsets, weights = inputs

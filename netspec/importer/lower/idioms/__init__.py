@@ -3,6 +3,7 @@
 from netspec.importer.lower.idioms import (
     activations,
     attention,
+    bags,
     concats,
     frozen,
     masks,
@@ -14,7 +15,7 @@ from netspec.importer.lower.idioms import (
 )
 from netspec.importer.lower.idioms.matching import Idiom
 
-FAMILIES = (views, activations, norms, frozen, rotary, attention, masks, concats, recurrent, positions)
+FAMILIES = (views, activations, norms, frozen, rotary, attention, masks, concats, recurrent, positions, bags)
 IDIOMS: dict[str, tuple[Idiom, ...]] = {}
 for family in FAMILIES:
     for name, idioms in family.IDIOMS.items():

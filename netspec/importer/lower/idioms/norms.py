@@ -73,8 +73,31 @@ def over_one_dimension(steps: OpSteps, step: ForeignStep) -> Found:
     return None if found is None else [found]
 
 
+def over_neighbours(steps: OpSteps, step: ForeignStep) -> Found:
+    """x / (k + alpha · mean of x² over neighbouring channels)^beta, the channels padded with zeros."""
+    (x, divisor), (output,) = reading(step).inputs, reading(step).outputs
+    power = steps.maker(divisor, "pow")
+    shifted = steps.maker(reading(power).inputs[0], "shift") if power is not None else None
+    scaled = steps.maker(reading(shifted).inputs[0], "scale") if shifted is not None else None
+    if power is None or shifted is None or scaled is None or x is None or output is None:
+        return None
+    pool = steps.maker(steps.source(reading(scaled).inputs[0], "squeeze"), f"avg_pool{len(x.shape) - 1}d")
+    pad = steps.maker(reading(pool).inputs[0], "pad") if pool is not None else None
+    if pool is None or pad is None or not _is_square(steps, steps.source(reading(pad).inputs[0], "unsqueeze"), x):
+        return None
+    size, rest = reading(pool).arguments["kernel_size"][0], (1,) * (len(x.shape) - 2)
+    amounts = (0, 0) * len(rest) + (size // 2, (size - 1) // 2)
+    window = {"kernel_size": (size, *rest), "stride": 1}
+    if dict(reading(pool).arguments) != window or dict(reading(pad).arguments) != {"pad": amounts}:
+        return None
+    numbers = {"alpha": (scaled, "factor"), "beta": (power, "exponent"), "k": (shifted, "amount")}
+    arguments = {"size": size, **{name: reading(of).arguments[word] for name, (of, word) in numbers.items()}}
+    found = steps.step(step, "local_response_norm", arguments, (x,), (output,))
+    return None if found is None else [found]
+
+
 IDIOMS = {
     "multiply": (root_mean_square, weighted),
-    "divide": (root_mean_square,),
+    "divide": (root_mean_square, over_neighbours),
     "permute": (over_one_dimension,),
 }
