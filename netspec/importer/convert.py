@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from netspec.analysis.costs import Costs
 from netspec.diagnostics import UsageError
 from netspec.importer.fold import fold
+from netspec.importer.fold.phrasing import phrase
 from netspec.importer.imported import ImportedSpec
 from netspec.importer.lower import lower
 from netspec.importer.nest import nest
@@ -73,7 +74,7 @@ def from_torch(
     traced = dict(program.sizes)
     program.sizes = {key: (sizes or {}).get(key, 1 if key == "N" else size) for key, size in traced.items()}
     spec = spec_of(lower(program), {key: value.detach() for key, value in module.state_dict().items()}, partial)
-    spec.notes += _fixed(program, shapes)
+    spec.notes += [*_fixed(program, shapes), *_only_in_training(module)]
     if verify and not spec.left_open:
         from netspec.importer.prove import prove
 
@@ -162,11 +163,18 @@ def spec_of(program: ForeignProgram, weights: Mapping[str, torch.Tensor], partia
         raise UsageError(f"{program.name} cannot be said whole, for want of {said(program)}\n{PARTIAL_HELP}")
     left_open = said(program) if program.problems else ""
     leave_opaque(program)
-    tree = fold(nest(program))
-    graph = ImportedSpec(program.name, write(tree), weights).model.graph
+    levels = nest(program)
+    notes = []
+    try:
+        phrases = fold(levels)
+        graph = ImportedSpec(program.name, write(phrases), weights).model.graph
+    except Exception as fault:  # a text that is long is better than none
+        phrases = phrase(levels)
+        graph = ImportedSpec(program.name, write(phrases), weights).model.graph
+        notes.append(f"the text has no blocks and no loops, as those could not be found: {str(fault).splitlines()[0]}")
     cost = Costs(graph.sizes).of(graph.body)
-    tree.expect = {name: count for name, count in cost._asdict().items() if count}
-    return ImportedSpec(program.name, write(tree), weights, left_open=left_open)
+    phrases.expect = {name: count for name, count in cost._asdict().items() if count}
+    return ImportedSpec(program.name, write(phrases), weights, notes, left_open=left_open)
 
 
 def batched(inputs: Mapping[str, Any]) -> dict[str, dict[int, str]]:
@@ -200,6 +208,18 @@ def _fixed(program: ForeignProgram, shapes: Mapping[str, Mapping[int, str]]) -> 
         for at, wanted in by_number.items()
         if isinstance(program.inputs[name].shape[at], int)
     ]
+
+
+def _only_in_training(module: nn.Module) -> list[str]:
+    """A note on the modules that leave out whole branches at random, of which inference shows nothing."""
+    found = [
+        path
+        for path, each in module.named_modules()
+        if re.search(r"DropPath|StochasticDepth", type(each).__name__)
+        and (getattr(each, "drop_prob", None) or getattr(each, "p", 0.0) or 0.0) > 0
+    ]
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    return [f"{found[0]}{more}: stochastic depth acts in training alone; the spec leaves it out"] if found else []
 
 
 def _told(proof: Proof) -> list[str]:

@@ -210,3 +210,21 @@ def test_what_has_no_counterpart_is_left_as_opaque_steps():
     assert "opaque output 0 of linalg_eigh" in spec.model.shapes().text(width=120)
     with pytest.raises(netspec.SpecError, match="nothing can build this step: it stands for output 0 of linalg_eigh"):
         spec.model.module()
+
+
+def test_stochastic_depth_is_told_as_inference_shows_nothing_of_it():
+    class StochasticDepth(nn.Module):
+        p = 0.5
+
+        def forward(self, x):
+            return x * torch.bernoulli(torch.tensor(0.5)) if self.training else x
+
+    spec = netspec.from_torch(nn.Sequential(nn.Linear(3, 3), StochasticDepth()), {"input": torch.randn(2, 3)})
+    assert spec.notes == ["1: stochastic depth acts in training alone; the spec leaves it out"]
+
+
+def test_a_network_that_cannot_be_folded_comes_in_level_by_level(monkeypatch):
+    monkeypatch.setattr("netspec.importer.convert.fold", lambda levels: {}["no such skeleton"])
+    spec = netspec.from_torch(nn.Sequential(Residual(), Residual()), {"input": torch.randn(2, 4, 5, 5)})
+    assert spec.proof.holds
+    assert "no blocks and no loops" in spec.notes[0]

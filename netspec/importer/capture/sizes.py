@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from netspec.diagnostics import UsageError
 from netspec.dims import Dim, Size, floor_div, product, total
 
 
-class UnknownFormula(Exception):
+class UnknownFormula(UsageError):
     """A size whose formula has no counterpart here."""
 
 
@@ -45,7 +46,7 @@ class SizeReader:
         if kind in ("Mod", "PythonMod"):
             whole, divisor = self._formula(formula.args[0]), self._divisor(formula.args[1])
             return whole - divisor * floor_div(whole, divisor)
-        raise UnknownFormula(f"the size {formula}")
+        raise UnknownFormula(f"a size is {formula}, which no formula of a spec says: give its dimensions numbers")
 
     def _product(self, formula: Any) -> Size:
         """A product, one of whose factors may be a fraction that the others make whole."""
@@ -63,5 +64,5 @@ class SizeReader:
 
     def _divisor(self, formula: Any) -> int:
         if not formula.is_Integer:
-            raise UnknownFormula(f"a division by {formula}")
+            raise UnknownFormula(f"a size is divided by {formula}, which no spec can say: give that dimension a number")
         return int(formula)

@@ -13,7 +13,7 @@ from torch.fx import Node
 
 from netspec.diagnostics import UsageError
 from netspec.importer.capture.constants import Constants
-from netspec.importer.capture.sizes import SizeReader
+from netspec.importer.capture.sizes import SizeReader, UnknownFormula
 from netspec.importer.capture.views import looks_at, written_back
 from netspec.importer.program import ForeignProgram, ForeignStep, ModuleCall
 from netspec.ops.core.foreign import ForeignCall, ForeignTensor
@@ -57,7 +57,11 @@ class _ExportReader:
         """Read the calls of a graph, whose inner graphs are parts of ``owner``."""
         for node in nodes:
             if node.op == "call_function":
-                self._call(node, owner)
+                try:
+                    self._call(node, owner)
+                except UnknownFormula as fault:
+                    place = place_of(node.meta.get("stack_trace") or "")
+                    raise UsageError(f"{place or self.program.name}: {fault}") from fault
 
     def _name_symbols(self, nodes: list[Any]) -> None:
         """Give the symbols of torch the names that were asked for, where a dimension stayed symbolic."""
