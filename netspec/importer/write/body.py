@@ -50,15 +50,18 @@ class BodyWriter:
             steps.append(word if said in (None, {}) else {word: said})
             for wire in phrase.makes:
                 if wire in self.namer.anchors:
-                    self._anchor(wire, room, steps)
+                    self._anchor(wire, room, steps, phrase)
             prev = after(phrase, prev)
         return steps
 
-    def _anchor(self, wire: Wire, room: Room, steps: Steps) -> None:
-        """Write a step that passes a wire on, under the name by which others read it."""
+    def _anchor(self, wire: Wire, room: Room, steps: Steps, maker: Phrase | None = None) -> None:
+        """Write a step that passes a wire on, under the name by which others read it; aside, if it is not the last."""
         name, _ = self.namer.anchors[wire]
         self.namer.anchors[wire] = name, room
-        steps.append({"identity": {"name": name}})
+        if isinstance(maker, GroupPhrase) and wire not in final_wires(maker):
+            steps.append({"side": [{"identity": {"name": name, "from": self.namer.path_inside(wire, maker, room)}}]})
+        else:
+            steps.append({"identity": {"name": name}})
         room.count += 1
 
     def labelled(self, phrase: Phrase, room: Room) -> dict[str, Any]:

@@ -69,7 +69,7 @@ class Namer:
         if between and not maker.name:
             maker.name = self.fresh(maker, place)
         if isinstance(maker, GroupPhrase):
-            return self._inside(wire, maker, place, between)
+            return self._inside(wire, maker, place)
         if not isinstance(maker, (CallPhrase, SharePhrase)):
             return self._anchored(wire, place, loops)
         if any(label_text(maker.name) in room.taken for room in between) and maker.keyed:
@@ -78,7 +78,11 @@ class Namer:
         ports = output_names(maker)
         return name if wire.port == 0 else f"{name}.{ports[wire.port]}"
 
-    def _inside(self, wire: Wire, group: GroupPhrase, place: Room, between: list[Room]) -> str:
+    def path_inside(self, wire: Wire, group: GroupPhrase, place: Room) -> str:
+        """Return the path to what a group makes, from the room ``place`` that it stands in."""
+        return self._inside(wire, group, place)
+
+    def _inside(self, wire: Wire, group: GroupPhrase, place: Room) -> str:
         """Return the path to what a group makes: the group itself, or a step in it."""
         inner = group.results[wire.port]
         name = self.name_of(group, place)

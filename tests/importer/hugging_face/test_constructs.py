@@ -88,6 +88,38 @@ class Again(nn.Module):
         return x
 
 
+class Biased(nn.Module):
+    """A layer that makes a bias, or reads the first layer's, as T5's do; behind a mask that hides nothing."""
+
+    def __init__(self, first: bool) -> None:
+        super().__init__()
+        self.dense, self.bias = nn.Linear(8, 8), nn.Linear(8, 8) if first else None
+
+    def forward(self, x: torch.Tensor, bias: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+        bias = self.bias(x).tanh() * 2 if bias is None else bias
+        bias = bias.masked_fill(~torch.ones(x.shape[:2], dtype=torch.bool)[:, :, None], -9.0)
+        return (self.dense(x) + bias * x.sum()).relu(), bias
+
+
+class SharedBias(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embeddings = nn.Embedding(11, 8)
+        self.block = nn.ModuleList([Biased(at == 0) for at in range(2)])
+
+    def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
+        x, bias = self.embeddings(input_ids), None
+        for each in self.block:
+            x, bias = each(x, bias)
+        return x
+
+
+def test_what_one_layer_makes_beside_its_result_is_read_by_others():
+    spec = netspec.from_torch(SharedBias(), {"input_ids": IDS}, N_T)
+    assert spec.proof.holds, spec.text
+    assert "masked_fill" not in spec.text
+
+
 def test_a_list_of_layers_stays_a_level_inside_its_encoder_and_no_cache_is_kept():
     module = Model()
     spec = netspec.from_torch(module, {"input_ids": IDS}, N_T)

@@ -68,4 +68,13 @@ def adds_nothing(steps: OpSteps, step: ForeignStep) -> Found:
     return None
 
 
-IDIOMS = {"scaled_dot_product_attention": (hidden_by_sizes,), "add": (adds_nothing,)}
+def hides_none(steps: OpSteps, step: ForeignStep) -> Found:
+    """A fill where a mask is false throughout, at all sizes."""
+    x, mask = reading(step).inputs[:2]
+    (output,) = reading(step).outputs
+    values = values_of(steps, mask)
+    same = x is not None and output is not None and x.shape == output.shape
+    return x if same and values and not any(value.any() for value in values) else None
+
+
+IDIOMS = {"masked_fill": (hides_none,), "scaled_dot_product_attention": (hidden_by_sizes,), "add": (adds_nothing,)}
