@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from netspec.diagnostics import Source
+from netspec.diagnostics import EnvironmentFault, Source
 from netspec.files import write_text
 from netspec.model import Model
 from netspec.pipeline import Loaded, compile_loaded, load_source
@@ -24,7 +25,7 @@ class ImportedSpec:
     ``weights`` are the tensors of the original by the keys that the spec gives them. ``proof`` says how far the spec's
     module was held against the original, ``notes`` what a reader should know of it,
     ``left_open`` for what the text has ``opaque`` steps. Shown in a notebook, it is the
-    table of its shapes, and ``picture`` its diagram.
+    table of its shapes and its diagram.
     """
 
     def __init__(
@@ -66,8 +67,17 @@ class ImportedSpec:
         )
 
     def _repr_html_(self) -> str:
-        """Return the shape table, which notebooks show."""
-        return self.model._repr_html_()
+        """Return the shape table and the diagram, which notebooks show."""
+        return f"{self.model._repr_html_()}\n{self._diagram()}"
+
+    def _diagram(self) -> str:
+        """The diagram as SVG within the page; nothing where no renderer is installed."""
+        with TemporaryDirectory() as folder:
+            try:
+                picture = self.model.diagram(Path(folder) / "diagram.svg").read_text(encoding="utf-8")
+            except (EnvironmentFault, ModuleNotFoundError):
+                return ""
+        return f'<div style="overflow: auto">{picture[picture.index("<svg") :]}</div>'
 
     def write(self, path: str | Path) -> Path:
         """Write the YAML; gives the path. Raises ``EnvironmentFault`` where the file cannot be written."""

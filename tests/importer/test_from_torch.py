@@ -228,3 +228,22 @@ def test_a_network_that_cannot_be_folded_comes_in_level_by_level(monkeypatch):
     spec = netspec.from_torch(nn.Sequential(Residual(), Residual()), {"input": torch.randn(2, 4, 5, 5)})
     assert spec.proof.holds
     assert "no blocks and no loops" in spec.notes[0]
+
+
+def test_a_notebook_shows_table_and_diagram():
+    spec = netspec.from_torch(Residual(), {"image": torch.randn(2, 4, 5, 5)}, verify=False)
+    page = spec._repr_html_()
+    assert page.startswith(spec.model._repr_html_())
+    assert page.count("<svg") == page.count("</svg>") == 1
+    assert "<?xml" not in page
+
+
+def test_changes_in_place_of_what_was_changed_in_place():
+    class InPlace(nn.Module):
+        def forward(self, x):
+            y = 2 * x
+            y += x
+            y.relu_()
+            return y.sigmoid_() + y
+
+    assert netspec.from_torch(InPlace(), {"x": torch.randn(2, 3)}).proof.holds

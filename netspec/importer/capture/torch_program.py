@@ -116,7 +116,7 @@ class _ExportReader:
         arguments = dict(self._arguments(node))
         if name in SAME and self._gives_again(node, arguments):
             return
-        inplace = name.endswith("_") and not name.endswith("__")
+        inplace = _in_place(name)
         value = node.meta.get("val")
         several = isinstance(value, (tuple, list))
         outputs = tuple(map(self._foreign, value)) if several else (self._foreign(value),)
@@ -131,6 +131,9 @@ class _ExportReader:
         self.tensors[node] = value
         source = looks_at(node)
         if source is None or source not in self.tensors:
+            return
+        if _in_place(_operator(node)):  # its result is its input itself
+            self._changed(source, value, by)
             return
         call = written_back(_operator(node), dict(self._arguments(node)), self.tensors[source], value)
         if call is None:
@@ -255,6 +258,11 @@ def tied_keys(tensors: Mapping[str, torch.Tensor], known: Mapping[str, Any]) -> 
     """Return the keys of a ``state_dict`` that name a tensor which another key, one of ``known``, names too."""
     first = {id(tensors[key]): key for key in known}
     return {key: first[id(tensor)] for key, tensor in tensors.items() if first.get(id(tensor), key) != key}
+
+
+def _in_place(name: str) -> bool:
+    """Return whether an operator changes its first argument: ``relu_``."""
+    return name.endswith("_") and not name.endswith("__")
 
 
 def _operator(node: Any) -> str:
