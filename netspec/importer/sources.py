@@ -172,6 +172,10 @@ def _imported(place: str) -> Any:
     if here not in sys.path:
         sys.path.insert(0, here)
     try:
+        if place.partition(".")[0] == "torchvision":
+            from netspec.train.names import import_torchvision
+
+            import_torchvision()  # one that was built for another torch, too
         return import_module(place)
     except ModuleNotFoundError as reason:
         if reason.name is not None and (place == reason.name or place.startswith(f"{reason.name}.")):
