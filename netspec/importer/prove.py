@@ -127,7 +127,16 @@ def _fits(graph: Graph, sizes: Mapping[str, int], proof: Proof) -> bool:
 
 def draws_nothing(module: nn.Module) -> bool:
     """Return whether a module's training is free of chance, as far as its parts tell."""
-    chances = ("p", "drop_prob", "dropout", "attention_dropout", "dropout_p", "p_dropout", "hidden_dropout_prob")
+    chances = (
+        "p",
+        "drop_prob",
+        "drop_rate",
+        "dropout",
+        "attention_dropout",
+        "dropout_p",
+        "p_dropout",
+        "hidden_dropout_prob",
+    )
     values = (getattr(each, name, 0) for each in module.modules() for name in chances)
     return not any(isinstance(value, float) and value > 0 for value in values)
 
