@@ -60,7 +60,7 @@ class _Emitter:
     """Writes levels into one flat ONNX graph; the iterations of a scan into a graph of their own.
 
     ``ready`` has the results of steps that ran ahead of the scan around them, by path; ``shared`` the path of the
-    module that a step runs again.
+    module that a step runs again; ``blocks`` the blocks of the levels that are being written, by their paths.
     """
 
     def __init__(self, builder: GraphBuilder, weights: Mapping[str, np.ndarray]):
@@ -73,6 +73,7 @@ class _Emitter:
         self.ready: dict[str, list[ir.Value | None]] = {}
         self.notes: list[OpNote] = []
         self.shared: dict[str, str] = {}
+        self.blocks: dict[str, str] = {}
 
     def level(self, level: Level, inputs: Sequence[ir.Value | None], prefix: str) -> list[ir.Value | None]:
         """The results of a level; ``None`` for what exists only in training."""
@@ -99,7 +100,12 @@ class _Emitter:
             return self.node(step, inputs, path, level)
         if step.body.loop is not None:
             return self.scan(step.body, inputs, path)
-        return self.level(step.body, inputs, path + ".")
+        if not step.body.title:
+            return self.level(step.body, inputs, path + ".")
+        self.blocks[path] = step.body.title
+        made = self.level(step.body, inputs, path + ".")
+        del self.blocks[path]
+        return made
 
     def node(
         self,
@@ -128,7 +134,9 @@ class _Emitter:
             made_of = self.builder.nodes[before:]
             ports: Any = node.arranged(inputs)
             held = self.keys(node, path)
-            self.notes.append(OpNote(self.home(path), made_of[0], len(made_of), node.op, ports, results, held))
+            self.notes.append(
+                OpNote(self.home(path), made_of[0], len(made_of), node.op, ports, results, held, {**self.blocks})
+            )
         return results
 
     def keys(self, node: Node, path: str) -> dict[str, str]:

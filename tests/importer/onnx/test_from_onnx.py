@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+import netspec
 from netspec.cli import main
 from netspec.dims import Dim, ceil_div, floor_div
 from netspec.graph import Node, walk
@@ -110,3 +111,10 @@ def test_a_size_in_a_note_is_read(text: str, size: object) -> None:
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises((ValueError, SyntaxError, ArithmeticError, MemoryError)):
         size_of(text)
+
+
+def test_the_blocks_of_a_file_of_netspec_are_blocks_again(tmp_path):
+    model = netspec.load("resnet18", dims={"H": 32, "W": 32})
+    spec = from_onnx(model.export(tmp_path / "net.onnx"), verify=False)
+    assert "  basic:\n    params: {width: int, stride: 1}" in spec.text
+    assert spec.text.count("conv2d") < 8

@@ -17,11 +17,14 @@ from netspec.ops.registry import OPS
 
 LONGEST = 1_000_000
 LONGEST_SIZE = 4_000
+LONGEST_NAME = 100
 COUNTED = "num_batches_tracked"
 
 
 class NotedOp(NamedTuple):
-    """The content of a note: an op, its module's path, its arguments, its nodes, and names of values and tensors."""
+    """The content of a note: an op, its module's path, its arguments, its nodes, names of values and tensors, and the
+    blocks of the levels around it by their paths.
+    """
 
     op: str
     path: str
@@ -30,6 +33,7 @@ class NotedOp(NamedTuple):
     inputs: tuple[str | None, ...]
     outputs: tuple[str | None, ...]
     state: dict[str, str]
+    blocks: dict[str, str]
 
 
 def noted_op(node: onnx.NodeProto) -> NotedOp | None:
@@ -42,7 +46,9 @@ def noted_op(node: onnx.NodeProto) -> NotedOp | None:
         arguments = {str(name): _argument(value) for name, value in said["arguments"].items()}
         names = [tuple(_name(each) for each in said[part]) for part in ("inputs", "outputs")]
         state = {str(name): str(key) for name, key in said["state"].items()}
-        note = NotedOp(str(said["op"]), str(said["path"]), arguments, int(said["nodes"]), names[0], names[1], state)
+        blocks = {str(path): _block_name(block) for path, block in said.get("blocks", {}).items()}
+        own = str(said["op"]), str(said["path"]), arguments, int(said["nodes"])
+        note = NotedOp(*own, names[0], names[1], state, blocks)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, SyntaxError, ArithmeticError):
         return None
     return note if note.op in OPS and note.nodes > 0 else None
@@ -80,6 +86,13 @@ def _from_gates(note: NotedOp, name: str, home: str, names: Mapping[str, Any]) -
     blocks = np.split(rows, len(order))
     made = np.concatenate([blocks[list(order).index(gate)] for gate in range(len(order))])
     return ForeignTensor(made.shape, str(made.dtype), constant=made)
+
+
+def _block_name(value: Any) -> str:
+    """Return the name of a block, if a spec could have it."""
+    if not isinstance(value, str) or not value.isidentifier() or len(value) > LONGEST_NAME:
+        raise ValueError("a block's name is a short identifier")
+    return value
 
 
 def _name(value: Any) -> str | None:

@@ -61,6 +61,7 @@ class OnnxReader:
         self.undecided = ""
         self.notes = notes
         self.said: dict[ForeignStep, str] = {}
+        self.blocks: dict[str, str] = {}
         self.dotted = self.model.producer_name == OWN_PRODUCER
 
     def read(self) -> ForeignProgram:
@@ -82,6 +83,8 @@ class OnnxReader:
         say_idioms(self.program)
         drop_unread(self.program)
         give_keys(self.program, self.said)
+        for step in self.program.steps:
+            step.scopes = tuple(call._replace(kind=self.blocks.get(call.path, call.kind)) for call in step.scopes)
         return self.program
 
     def initializer(self, proto: onnx.TensorProto) -> ForeignTensor:
@@ -199,6 +202,7 @@ class OnnxReader:
             return False
         step = ForeignStep(ForeignCall(note.op, {}, outputs), (), node.name[:200], note.op, reading)
         self.said[step] = note.path
+        self.blocks.update(note.blocks)
         self.program.steps.append(step)
         names.update((name, tensor) for name, tensor in zip(note.outputs, outputs) if name is not None)
         return True
