@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from netspec.analysis.costs import Costs
 from netspec.diagnostics import UsageError
+from netspec.graph import Graph, walk_state
 from netspec.importer.fold import fold
 from netspec.importer.fold.phrasing import phrase
 from netspec.importer.imported import ImportedSpec
@@ -168,6 +169,7 @@ def spec_of(program: ForeignProgram, weights: Mapping[str, torch.Tensor], partia
     try:
         phrases = fold(levels)
         graph = ImportedSpec(program.name, write(phrases), weights).model.graph
+        guard_keys(graph, weights)
     except Exception as fault:  # a text that is long is better than none
         phrases = phrase(levels)
         graph = ImportedSpec(program.name, write(phrases), weights).model.graph
@@ -175,6 +177,13 @@ def spec_of(program: ForeignProgram, weights: Mapping[str, torch.Tensor], partia
     cost = Costs(graph.sizes).of(graph.body)
     phrases.expect = {name: count for name, count in cost._asdict().items() if count}
     return ImportedSpec(program.name, write(phrases), weights, notes, left_open=left_open)
+
+
+def guard_keys(graph: Graph, weights: Mapping[str, Any]) -> None:
+    """Guard: every tensor of the network is one of the original, counters of batches apart. Raises ``UsageError``."""
+    for key, shape in walk_state(graph.body):
+        if key not in weights and not key.endswith("num_batches_tracked"):
+            raise UsageError(f"the original has no tensor `{key}` of shape {list(shape)}")
 
 
 def batched(inputs: Mapping[str, Any]) -> dict[str, dict[int, str]]:
