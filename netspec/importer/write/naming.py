@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from netspec.importer.write.phrases import (
     BlockPhrase,
@@ -68,11 +68,11 @@ class Namer:
             return self._anchored(wire, place, loops)
         if between and not maker.name:
             maker.name = self.fresh(maker, place)
+        if maker.keyed and is_hidden(label_text(maker.name), between):
+            return self._anchored(wire, place, loops)
         if isinstance(maker, GroupPhrase):
             return self._inside(wire, maker, place)
         if not isinstance(maker, (CallPhrase, SharePhrase)):
-            return self._anchored(wire, place, loops)
-        if any(label_text(maker.name) in room.taken for room in between) and maker.keyed:
             return self._anchored(wire, place, loops)
         name = self.name_of(maker, place)
         ports = output_names(maker)
@@ -120,6 +120,15 @@ class Namer:
         self.words.add(name)
         place.taken.add(name)
         self.late = True
+
+
+def is_hidden(name: str, between: Sequence[Room]) -> bool:
+    """Return whether a name means another step, in the rooms between the one that it is of and the one that reads it.
+
+    ``between`` has the innermost first. A level that the reader stands in does not yet have its own name there.
+    """
+    inner = ["", *(room.path.rpartition(".")[2] for room in between)]
+    return any(name in room.taken and name != within for room, within in zip(between, inner))
 
 
 def final_wires(phrase: Phrase) -> list[Wire]:
