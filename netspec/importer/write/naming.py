@@ -66,14 +66,14 @@ class Namer:
         numbered = label_text(maker.name).isdecimal() or (maker.keyed and not maker.name)
         if numbered and (between or len(loops) > 1):  # a number means a step of the level that reads
             return self._anchored(wire, place, loops)
+        if not isinstance(maker, (CallPhrase, SharePhrase, GroupPhrase)):  # a name of a loop would be a level
+            return self._anchored(wire, place, loops)
         if between and not maker.name:
             maker.name = self.fresh(maker, place)
         if maker.keyed and is_hidden(label_text(maker.name), between):
             return self._anchored(wire, place, loops)
         if isinstance(maker, GroupPhrase):
             return self._inside(wire, maker, place)
-        if not isinstance(maker, (CallPhrase, SharePhrase)):
-            return self._anchored(wire, place, loops)
         name = self.name_of(maker, place)
         ports = output_names(maker)
         return name if wire.port == 0 else f"{name}.{ports[wire.port]}"
