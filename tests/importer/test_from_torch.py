@@ -247,3 +247,58 @@ def test_changes_in_place_of_what_was_changed_in_place():
             return y.sigmoid_() + y
 
     assert netspec.from_torch(InPlace(), {"x": torch.randn(2, 3)}).proof.holds
+
+
+def test_a_tie_inside_a_level_is_told_from_that_level_on():
+    class Words(nn.Module):
+        def __init__(self, words):
+            super().__init__()
+            self.words = words
+
+        def forward(self, ids):
+            return self.words(ids).tanh().sum(1)
+
+    class Pair(nn.Module):
+        def __init__(self):
+            super().__init__()
+            shared = nn.Embedding(11, 6)
+            self.encoder, self.decoder = Words(shared), Words(nn.Embedding(11, 6))
+            self.decoder.words.weight = shared.weight
+
+        def forward(self, a, b):
+            return self.decoder(b) * self.encoder(a)
+
+    class Whole(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.model = Pair()
+
+        def forward(self, a, b):
+            return self.model(a, b)
+
+    ids = torch.randint(0, 11, (2, 5))
+    spec = netspec.from_torch(Whole(), {"a": ids, "b": ids.clone()})
+    assert spec.proof.holds
+    assert "tie: {weight: decoder.words.weight}" in spec.text or "tie: {weight: encoder.words.weight}" in spec.text
+
+
+def test_a_name_that_a_step_nearer_by_has_is_not_read_through_it():
+    class Inner(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.tree1, self.root = nn.Sequential(nn.Linear(4, 4), nn.ReLU()), nn.Linear(12, 4)
+
+        def forward(self, x, outer):
+            own = self.tree1(x)
+            return self.root(torch.cat([own, outer, x], 1))
+
+    class Outer(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.tree1, self.tree2 = nn.Sequential(nn.Linear(4, 4), nn.Tanh()), Inner()
+
+        def forward(self, x):
+            first = self.tree1(x)
+            return self.tree2(torch.sigmoid(first), first)
+
+    assert netspec.from_torch(Outer(), {"x": torch.randn(2, 4)}).proof.holds

@@ -96,7 +96,8 @@ class BodyWriter:
         arguments = block_arguments(block, phrase.arguments) if block else op_arguments(OPS[word], phrase.arguments)
         if phrase.keys:
             name = {"state_key": dict(phrase.keys)}
-        ties = {"tie": dict(phrase.tied)} if phrase.tied else {}
+        tied = {name: seen_from(room.path, key) for name, key in phrase.tied.items()}
+        ties = {"tie": tied} if tied else {}
         said = {**name, **reads, **arguments, **ties}
         only = next(iter(said.values())) if [*said] == [main_argument(word, block)] else None
         return word, said if only is None or isinstance(only, dict) else only
@@ -242,6 +243,15 @@ class BodyWriter:
         self.loops = self.loops[:-1]
         room.count = first + (room.count - first) * phrase.turns
         return body
+
+
+def seen_from(path: str, key: str) -> str:
+    """Return a key as a level at ``path`` refers to it: from the innermost level around both of them on."""
+    around, parts = path.split(".") if path else [], key.split(".")
+    shared = 0
+    while shared < min(len(around), len(parts) - 2) and around[shared] == parts[shared]:
+        shared += 1
+    return ".".join(parts[shared:])
 
 
 WRITERS: dict[type[Phrase], Callable[[BodyWriter, Any, Prev, Room], Said]] = {
