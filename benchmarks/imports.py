@@ -150,8 +150,10 @@ def torchvision_model(name: str) -> Made:
 
 def timm_names(every: bool) -> list[str]:
     """The first small model of each of timm's families."""
-    import timm
     import torch
+
+    define_missing_ops(torch)
+    import timm
 
     names = []
     for family in timm.list_modules():

@@ -302,3 +302,30 @@ def test_a_name_that_a_step_nearer_by_has_is_not_read_through_it():
             return self.tree2(torch.sigmoid(first), first)
 
     assert netspec.from_torch(Outer(), {"x": torch.randn(2, 4)}).proof.holds
+
+
+def test_a_part_that_is_overwritten_in_place_is_other_numbers_there():
+    class Zeroed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.bias = nn.Parameter(torch.randn(6))
+
+        def forward(self, x):
+            bias = self.bias.clone()
+            bias[2:4].zero_()
+            bias[4:].fill_(2.0)
+            return x + bias
+
+    assert netspec.from_torch(Zeroed(), {"x": torch.randn(2, 6)}).proof.holds
+
+
+def test_a_layer_one_of_whose_tensors_is_read_by_itself_is_a_level():
+    class Halved(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(4, 4)
+
+        def forward(self, x):
+            return nn.functional.linear(x, self.linear.weight, 0.5 * self.linear.bias)
+
+    assert netspec.from_torch(Halved(), {"x": torch.randn(2, 4)}).proof.holds

@@ -95,10 +95,14 @@ def _without(key: str, name: str) -> str | None:
 
 
 def _busy(steps: Sequence[ForeignStep]) -> set[str]:
-    """Return the paths of the modules that do more than one step in a call: each is a level."""
+    """Return the paths of the modules that do more than one step in a call, or hold a tensor that is read by itself:
+    each is a level.
+    """
     counts = Counter(step.scopes[-1] for step in steps if step.scopes and step.op not in ("parameter", "buffer"))
     inner = {call.path for step in steps for call in step.scopes[:-1]}
-    return inner | {call.path for call, count in counts.items() if count > 1}
+    alone = [step for step in steps if step.op in ("parameter", "buffer") and step.reading is not None]
+    holders = {each.key.rpartition(".")[0] for step in alone for each in step.reading.state.values()}  # type: ignore[union-attr]
+    return inner | holders | {call.path for call, count in counts.items() if count > 1}
 
 
 def _key_near(tensor: ForeignTensor, inside: str, program: ForeignProgram) -> str:

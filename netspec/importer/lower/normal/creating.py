@@ -25,6 +25,17 @@ def filled(foreign: ForeignCall) -> Said:
     return None if made == foreign else [made]
 
 
+def overwritten(foreign: ForeignCall) -> Said:
+    """``zero``, and ``fill`` with a number, read nothing of what they are put over."""
+    value, (output,) = foreign.arguments.get("value", 0), foreign.outputs
+    assert output is not None
+    if isinstance(value, ForeignTensor) and value.constant is not None and value.constant.size == 1:
+        value = value.constant.item()
+    if not is_number(value):
+        return None
+    return [call("full", output, size=[*output.shape], dtype=output.dtype, fill_value=value)]
+
+
 def counted(foreign: ForeignCall) -> Said:
     """``arange`` counts in ``int64``; in another dtype it is cast."""
     (output,), said = foreign.outputs, foreign.arguments
@@ -57,6 +68,7 @@ RULES = {
     **{f"new_{name}": [filled] for name in ("zeros", "ones", "full", "empty")},
     **{f"{name}_like": [filled] for name in ("zeros", "ones", "full", "empty")},
     **{name: [filled] for name in ("zeros", "ones", "full")},
+    **{name: [overwritten] for name in ("zero", "fill")},
     "arange": [counted],
     "scalar_tensor": [one_number],
     **{name: [same] for name in ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout")},
