@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("libraries", nargs="*", metavar="LIBRARY", help=f"some of {', '.join(LIBRARIES)}")
     parser.add_argument("--all", action="store_true", help="every model, not one of each family")
     parser.add_argument("--one", metavar="LIBRARY:MODEL", help="this model alone, with its text")
-    parser.add_argument("--json", metavar="FILE", help="also write the rows to a file")
+    parser.add_argument("-o", "--output", metavar="FILE", help="also write the rows to a file, as a table in Markdown")
     options = parser.parse_args()
     if options.one:
         print(json.dumps(import_one(options.one, show=sys.stderr)))
@@ -43,9 +43,18 @@ def main() -> None:
         rows += found
         good = sum(row["ok"] for row in found)
         print(f"{library}: {good} of {len(found)} come in, {100 * good / max(len(found), 1):.0f} %\n")
-    if options.json:
-        with open(options.json, "w") as file:
-            json.dump(rows, file, indent=1)
+    if options.output:
+        with open(options.output, "w", encoding="utf-8") as file:
+            file.write(markdown(rows))
+
+
+def markdown(rows: list[dict[str, Any]]) -> str:
+    """Return the rows as a table: a model, the lines of its text, how far outputs differ, or why it stays out."""
+    lines = ["| model | lines | difference | |", "| :-- | --: | --: | :-- |"]
+    for row in rows:
+        reason = "" if row["ok"] else " ".join(str(row["reason"]).split())[:160].replace("|", "\\|")
+        lines.append(f"| {row['model']} | {row.get('lines', '')} | {row['worst'] if row['ok'] else ''} | {reason} |")
+    return "\n".join(lines) + "\n"
 
 
 def row_of(model: str) -> dict[str, Any]:
