@@ -21,6 +21,8 @@ from typing import Any
 
 from tiny_transformers import TRANSFORMERS
 
+from netspec.train.names import import_torchvision
+
 TIMEOUT = 300
 SMALL = 30_000_000
 
@@ -82,7 +84,7 @@ def import_one(model: str, show: Any = None) -> dict[str, Any]:
 
     import netspec
 
-    define_missing_ops(torch)
+    import_torchvision()
     library, _, name = model.partition(":")
     started = time.time()
     try:
@@ -99,20 +101,6 @@ def import_one(model: str, show: Any = None) -> dict[str, Any]:
     return row | {"seconds": time.time() - started, "left_out": len(proof.left_out), "reason": reason}
 
 
-def define_missing_ops(torch: Any) -> None:
-    """Define the two ops that torchvision's CUDA wheel lacks beside torch's CPU wheel; it asks for them as it loads."""
-    try:
-        import torchvision  # noqa: F401
-    except RuntimeError:
-        library = torch.library.Library("torchvision", "DEF")
-        for op in ("nms", "qnms"):
-            library.define(f"{op}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        for name in [name for name in sys.modules if name.startswith("torchvision")]:
-            del sys.modules[name]
-        KEPT.append(library)
-
-
-KEPT: list[Any] = []
 Made = tuple[Any, Mapping[str, Any], Mapping[str, Mapping[int, str]]]
 
 
@@ -125,9 +113,7 @@ class Library:
 
 def torchvision_names(every: bool) -> list[str]:
     """All that torchvision registers for images and videos, without detectors, whose outputs have no fixed size."""
-    import torch
-
-    define_missing_ops(torch)
+    import_torchvision()
     from torchvision import models
 
     rooms = (models, models.segmentation, models.video)
@@ -161,7 +147,7 @@ def timm_names(every: bool) -> list[str]:
     """The first small model of each of timm's families."""
     import torch
 
-    define_missing_ops(torch)
+    import_torchvision()
     import timm
 
     names = []

@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 LENGTH = 1.5
-"""How many times as long as the file's a text may be."""
+"""The largest ratio of a text's lines to those of the file."""
 
 
 def main() -> int:

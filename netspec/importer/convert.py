@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from netspec.analysis.costs import Costs
 from netspec.diagnostics import UsageError
-from netspec.graph import Graph, walk_state
+from netspec.graph import Graph, Node, walk, walk_state
 from netspec.importer.fold import fold
 from netspec.importer.fold.phrasing import phrase
 from netspec.importer.imported import ImportedSpec
@@ -174,9 +174,27 @@ def spec_of(program: ForeignProgram, weights: Mapping[str, torch.Tensor], partia
         phrases = phrase(levels)
         graph = ImportedSpec(program.name, write(phrases), weights).model.graph
         notes.append(f"the text has no blocks and no loops, as those could not be found: {str(fault).splitlines()[0]}")
+    notes += empty_buffers(graph, weights)
     cost = Costs(graph.sizes).of(graph.body)
     phrases.expect = {name: count for name, count in cost._asdict().items() if count}
     return ImportedSpec(program.name, write(phrases), weights, notes, left_open=left_open)
+
+
+def empty_buffers(graph: Graph, weights: Mapping[str, torch.Tensor]) -> list[str]:
+    """Return a note on the buffers whose numbers are too many for a text, so that only weights bring them."""
+    found = [
+        step.key(path.removesuffix(step.name), "")
+        for path, step, _ in walk(graph.body)
+        if isinstance(step, Node) and step.op.name == "buffer" and vars(step.op).get("value") is None
+    ]
+    empty = [key for key in dict.fromkeys(found) if key in weights and weights[key].any()]
+    more = f" and {len(empty) - 1} more" if len(empty) > 1 else ""
+    told = (
+        f"{empty[0]}{more}: too many numbers for a text, so that these are zeros until weights are loaded"
+        if empty
+        else ""
+    )
+    return [told] if told else []
 
 
 def guard_keys(graph: Graph, weights: Mapping[str, Any]) -> None:

@@ -329,3 +329,20 @@ def test_a_layer_one_of_whose_tensors_is_read_by_itself_is_a_level():
             return nn.functional.linear(x, self.linear.weight, 0.5 * self.linear.bias)
 
     assert netspec.from_torch(Halved(), {"x": torch.randn(2, 4)}).proof.holds
+
+
+def test_buffers_start_as_the_original_s_and_a_long_one_is_told():
+    class Held(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("order", torch.tensor([2, 0, 1]))
+            self.register_buffer("far", torch.arange(100))
+            self.register_buffer("none", torch.zeros(3))
+
+        def forward(self, x):
+            return x[:, self.order] + self.none, x.sum(1, keepdim=True) * self.far
+
+    spec = netspec.from_torch(Held(), {"x": torch.randn(2, 3)})
+    assert spec.proof.holds
+    assert spec.model.module().state_dict()["order"].tolist() == [2, 0, 1]
+    assert spec.notes == ["far: too many numbers for a text, so that these are zeros until weights are loaded"]

@@ -65,7 +65,7 @@ def holds(level: Level) -> bool:
 
 
 PARTS: dict[Any, list[int]] = {}
-"""What was joined in a value, by its hash and the op: a join of joins is one join."""
+"""The values that were joined in one, by its hash and the op: a join of joins is one join."""
 
 
 def meaning(graph: Graph) -> Any:

@@ -16,7 +16,7 @@ from netspec.runtime.onnx.verify import export_verified
 
 
 class Encoder(models.ResNet):  # type: ignore[misc]
-    """What each of five levels gives, from fine to coarse."""
+    """Return the output of each of five levels, from fine to coarse."""
 
     def __init__(self, block: type[nn.Module]):
         super().__init__(block, [1, 1, 1, 1])

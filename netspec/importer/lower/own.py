@@ -7,6 +7,8 @@ from typing import Any
 from netspec.importer.program import ForeignProgram, ForeignStep, ModuleCall, tensors_of
 from netspec.ops.core.foreign import ForeignCall, ForeignTensor, OpReading
 
+LONGEST_BUFFER = 64
+"""The most numbers of a buffer that stand in the text; those of a longer one come with the weights."""
 Held = tuple[ForeignTensor, tuple[ModuleCall, ...]]
 
 
@@ -61,10 +63,13 @@ def _source(tensor: ForeignTensor) -> tuple[str, dict[str, Any]]:
     """The op that gives a tensor, and its arguments."""
     if tensor.key and tensor.learned:
         return "parameter", {"shape": tensor.shape}
-    if tensor.key:
-        return "buffer", {"shape": tensor.shape, **({} if tensor.dtype == "float32" else {"dtype": tensor.dtype})}
-    value = _nested(tensor.constant.tolist())
-    return "constant", {"value": value, **({} if tensor.dtype == "float32" else {"dtype": tensor.dtype})}
+    dtype = {} if tensor.dtype == "float32" else {"dtype": tensor.dtype}
+    if not tensor.key:
+        return "constant", {"value": _nested(tensor.constant.tolist()), **dtype}
+    numbers = tensor.constant
+    if numbers is None or numbers.size > LONGEST_BUFFER or not numbers.any():
+        return "buffer", {"shape": tensor.shape, **dtype}
+    return "buffer", {"value": _nested(numbers.tolist()), **dtype}
 
 
 def _nested(value: Any) -> Any:

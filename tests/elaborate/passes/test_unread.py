@@ -1,4 +1,4 @@
-"""What nothing reads is left out: steps, outputs of levels, and what only those depend on."""
+"""Steps and outputs that nothing reads are left out, with all that only they depend on."""
 
 from __future__ import annotations
 

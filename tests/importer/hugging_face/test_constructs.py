@@ -1,4 +1,4 @@
-"""How Hugging Face writes networks: caches, lists of layers in an encoder, layers that are called again."""
+"""Networks written as Hugging Face writes them: caches, lists of layers in an encoder, layers that are called again."""
 
 from __future__ import annotations
 
