@@ -84,6 +84,9 @@ FOUND = {
     "attention with a mask": lambda x: attend(x, 1.0, torch.full((9, 9), -1e4).triu(1)),
     "attention with an empty mask": lambda x: F.scaled_dot_product_attention(x, x, x, causal(x) | ~causal(x)),
     "causal attention": lambda x: F.scaled_dot_product_attention(x, x, x, causal(x)),
+    "attention with scores hidden": lambda x: (
+        (x @ x.transpose(-2, -1) * 0.5).masked_fill(~causal(x), float("-inf")).softmax(-1) @ x
+    ),
     "grouped attention": lambda x: F.scaled_dot_product_attention(
         torch.cat([x, x, x], 1), repeat_heads(x), repeat_heads(x)
     ),
@@ -95,6 +98,7 @@ OPS_FOUND = {
     "attention with a mask": ["constant", "scaled_dot_product_attention"],
     "attention with an empty mask": ["scaled_dot_product_attention"],
     "causal attention": ["scaled_dot_product_attention"],
+    "attention with scores hidden": ["scaled_dot_product_attention"],
     "grouped attention": ["concat", "scaled_dot_product_attention"],
 }
 HEADS = {"x": torch.randn(2, 3, 9, 8)}

@@ -89,7 +89,7 @@ def _scores(steps: OpSteps, tensor: ForeignTensor, mask: ForeignTensor | None) -
 def hides_ahead(steps: OpSteps, fill: ForeignStep) -> bool:
     """Return whether scores are filled with the least of numbers above the diagonal, where the mask is true."""
     hidden = values_of(steps, reading(fill).inputs[1])
-    return reading(fill).arguments["value"] <= LITTLE and bool(hidden) and is_causal([~each for each in hidden])
+    return float(reading(fill).arguments["value"]) <= LITTLE and bool(hidden) and is_causal([~each for each in hidden])
 
 
 def _of_products(steps: OpSteps, step: ForeignStep, factor: float, mask: ForeignTensor | None) -> Scores | None:
