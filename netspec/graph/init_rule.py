@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any
@@ -46,6 +47,15 @@ class InitRule:
         return fnmatchcase(key, self.pattern)
 
 
+LOOP = re.compile(r"\([^()]*\)\.")
+"""A part of a path that no key has: the name of a scan that is no level in the ``state_dict``."""
+
+
+def key_of(path: str) -> str:
+    """Return what a path is in the ``state_dict``: without the scans that are no levels there."""
+    return LOOP.sub("", path) if "(" in path else path
+
+
 def state_key(path: str, name: str) -> str:
     """The ``state_dict`` key of a node's parameter or buffer; that of a bare parameter is the node's path."""
-    return f"{path}.{name}" if name else path
+    return key_of(f"{path}.{name}" if name else path)

@@ -10,7 +10,7 @@ from typing import Any, Generic, Literal, TypeVar, Union
 from netspec.dataclass import dataclass
 from netspec.diagnostics import Span
 from netspec.dims import Shape, Size, total
-from netspec.graph.init_rule import InitRule, state_key
+from netspec.graph.init_rule import InitRule, key_of, state_key
 from netspec.ops import Op, Tensor
 
 Item = TypeVar("Item")
@@ -71,7 +71,7 @@ class Node:
         Of a node that runs another's module it is that one's.
         """
         own = dict(self.keys).get(name) if self.keys else None
-        return prefix + (state_key(self.shares or self.name, name) if own is None else own)
+        return key_of(prefix) + (state_key(self.shares or self.name, name) if own is None else own)
 
     def arranged(self, items: Sequence[Item]) -> list[Item | None]:
         """One item for each port of the op, ``None`` for a port left out, from one for each input; then the others."""
@@ -149,6 +149,11 @@ class Call:
         """The names of the level's outputs."""
         return self.body.output_names
 
+    @property
+    def is_transparent(self) -> bool:
+        """Return whether it is no level in the ``state_dict``: its steps have the keys of the level around it."""
+        return self.name.startswith("(")
+
 
 Step = Union[Node, Call]
 
@@ -219,7 +224,8 @@ class Level:
     def has_keys(self) -> bool:
         """Return whether a step in the level has a path for its name, or keys for its tensors."""
         return any(
-            "." in step.name or (step.body.has_keys if isinstance(step, Call) else bool(step.keys))
+            "." in step.name
+            or (step.is_transparent or step.body.has_keys if isinstance(step, Call) else bool(step.keys))
             for step in self.steps
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -395,4 +396,29 @@ blocks:
     assert_close(outputs_of(module, *inputs), outputs_of(reference, *inputs))
     for sizes in other_sizes(graph, 2):  # a state that is squared in each turn outgrows any number: nothing to compare
         assume(all(np.isfinite(made).all() for made in run(module, example_inputs(graph, sizes))))
+    assert compare_onnx(graph, module, export_onnx(graph, module, tmp_path / "net.onnx")).agrees
+
+
+def test_a_scan_that_is_no_level_has_the_keys_of_the_level_around(compiled: Compile, tmp_path: Path) -> None:
+    graph = compiled(
+        LSTM.replace("REVERSE", "level: false").replace(
+            "outputs: {", "  - linear: {name: head, out_features: 5}\noutputs: {head: head, "
+        )
+    )
+    module = build_module(graph).eval()
+    assert {*module.state_dict()} == {f"{name}.{part}" for name in ("ih", "hh", "head") for part in ("weight", "bias")}
+    lstm = nn.LSTM(6, 8, batch_first=True)
+    own = module.state_dict()
+    lstm.load_state_dict(
+        {f"{part}_{name}_l0": own[f"{name}.{part}"] for name in ("ih", "hh") for part in ("weight", "bias")}
+    )
+    inputs = example_inputs(graph, graph.sizes)
+    wanted, (h, c) = lstm(inputs["x"])
+    for each in (module, copy.deepcopy(module)):
+        made = each(**inputs)
+        torch.testing.assert_close((made["output"], made["h"], made["c"]), (wanted, h[0], c[0]))
+    for name, parameter in own.items():
+        own[name] = torch.zeros_like(parameter)
+    module.load_state_dict(own, assign=True)
+    assert module(**inputs)["output"].abs().max() == 0
     assert compare_onnx(graph, module, export_onnx(graph, module, tmp_path / "net.onnx")).agrees

@@ -11,7 +11,7 @@ from netspec.elaborate.context import Context, Frame
 from netspec.elaborate.reading.scope import listed
 from netspec.elaborate.reading.values import AlreadyReported
 from netspec.elaborate.state.levels import UNKNOWN, LevelBuilder
-from netspec.graph import Call, Node, Step
+from netspec.graph import Call, Node, Step, key_of
 from netspec.spec import Entry
 from netspec.syntax import MapNode, ScalarNode
 
@@ -52,7 +52,7 @@ def tie_target(level: LevelBuilder | None, text: str) -> TieTarget | None:
         key = f"{level.aliases.get(first, first)}{dot}{rest}"
         found = find_parameter(level.steps, key)
         if found is not None:
-            return TieTarget(level.path_of(found.key), found.shape)
+            return TieTarget(key_of(level.path_of(found.key)), found.shape)
         level = level.parent
     return None
 
@@ -86,8 +86,8 @@ def find_parameter(steps: Iterable[Step], path: str) -> TieTarget | None:
             means = (name for name in step.parameters if (name == inner != path) or step.key("", name) == path)
             found = next((TieTarget(step.key("", name), step.parameters[name]) for name in means), None)
         else:
-            within = find_parameter(step.body.steps, inner) if inner != path else None
-            found = within and TieTarget(f"{step.name}.{within.key}", within.shape)
+            within = find_parameter(step.body.steps, inner) if inner != path or step.is_transparent else None
+            found = within and TieTarget(key_of(f"{step.name}.{within.key}"), within.shape)
         if found is not None:
             return found
     return None
@@ -97,6 +97,6 @@ def parameter_keys(steps: Iterable[Step]) -> Iterator[str]:
     """The ``state_dict`` key of every parameter among some steps."""
     for step in steps:
         if isinstance(step, Call):
-            yield from (f"{step.name}.{key}" for key in parameter_keys(step.body.steps))
+            yield from (key_of(f"{step.name}.{key}") for key in parameter_keys(step.body.steps))
         else:
             yield from (step.key("", name) for name in step.parameters)

@@ -129,7 +129,9 @@ def placed_rules(body: Level) -> tuple[InitRule, ...]:
     for path, step, *_ in visits(body):
         for rule in step.init:
             prefix = path.removesuffix(step.name)
-            keys = ((step.key(prefix, key) if isinstance(step, Node) else f"{path}.{key}") for key in rule.keys or ())
+            keys = (
+                (step.key(prefix, key) if isinstance(step, Node) else state_key(path, key)) for key in rule.keys or ()
+            )
             last |= dict.fromkeys(keys, rule)
     alike: dict[Any, tuple[InitRule, list[str]]] = {}
     for key, rule in last.items():

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from netspec.diagnostics import Label, clipped
 from netspec.elaborate.passes.draft import Draft
-from netspec.graph import Call, Level, Step, Visit, visits
+from netspec.graph import Call, Level, Step, Visit, key_of, visits
 
 
 def settle_keys(draft: Draft) -> None:
@@ -28,7 +28,7 @@ def settle_keys(draft: Draft) -> None:
                 reader.error("duplicate-name", message, visit.step.span, secondary=labels, help=help)
                 reader.report.raise_if_any()
             owners[key] = visit.step
-            levels[key] = visit.path.removesuffix(visit.step.name).rstrip(".")
+            levels[key] = key_of(visit.path.removesuffix(visit.step.name)).rstrip(".")
             tensors.update([key] if is_tensor else [])
     for key, tensor in ((path, each) for path in owners for each in around(path) if each in tensors):
         message = f"`{clipped(key)}` lies in `{clipped(tensor)}`, which is a tensor and holds nothing"
@@ -44,9 +44,13 @@ def places(visit: Visit) -> Iterator[tuple[str, bool]]:
     """Yield the keys of a step's module and of its tensors, each with whether it is a tensor's."""
     step = visit.step
     prefix = visit.path.removesuffix(step.name)
-    if isinstance(step, Call) or not (step.keys or "" in step.state):
-        yield visit.path, False
-    if not isinstance(step, Call):
+    if isinstance(step, Call):
+        yield from [] if step.is_transparent else [(key_of(visit.path), False)]
+        return
+    inside = prefix.endswith(").")  # of a scan that is no level, what has no tensors makes no module
+    if not (step.keys or "" in step.state or (inside and not step.state)):
+        yield key_of(visit.path), False
+    if step.state:
         yield from ((step.key(prefix, name), True) for name in step.state)
 
 
@@ -63,7 +67,10 @@ def with_holders(level: Level, paths: Collection[str], prefix: str) -> Level:
     steps = []
     for step in level.steps:
         path = prefix + (step.shares or step.name)
-        if isinstance(step, Call):
+        if isinstance(step, Call) and step.is_transparent:
+            body = with_holders(step.body, paths, prefix)
+            step = step if body is step.body else replace(step, body=body)
+        elif isinstance(step, Call):
             body = with_holders(step.body, {each for each in paths if each.startswith(f"{path}.")}, f"{path}.")
             body = replace(body, holds_more=True) if path in paths else body
             step = step if body is step.body else replace(step, body=body)

@@ -49,6 +49,7 @@ network:
       next: {h: new}
       collect: {outputs: new}
       reverse: false
+      level: true
       freeze: false
       init: orthogonal""",
     )
@@ -66,11 +67,15 @@ network:
     """a name for the number of the iteration, from 0: an integer tensor without dimensions"""
     reverse: Flag = False
     """take the last step first; what is collected keeps its order"""
+    level: Flag = True
+    """have the keys of its steps below its name; else they are those of the level that it stands in"""
 
 
 @elaborates(Scan)
 def elaborate(context: Context, frame: Frame, step: Scan, prev: Value | None, default_name: str | None) -> Value:
     name = step_name(context, frame, step, default_name)
+    if not step.level:
+        name = without_level(context, frame, step, name)
     guard_keys(context, step)
     sequences = read_each(context, step.over, lambda key, node: needed(context, frame, node, prev))
     length = scan_length(context, step, sequences)
@@ -103,6 +108,18 @@ def elaborate(context: Context, frame: Frame, step: Scan, prev: Value | None, de
     add_step(context, frame, Call(name, level, tuple(actual), outputs, step.span, named, frame.training))
     frame.builder.bind(name, dict(zip(results, outputs)))
     return outputs[0]
+
+
+def without_level(context: Context, frame: Frame, step: Scan, name: str) -> str:
+    """Return what a scan that is no level is called in paths, which keys leave out; references use its name."""
+    if step.state_key is not None:
+        message = "a scan that is no level has no key"
+        help = "give it a `name`, for references; its steps have the keys of the level around"
+        raise context.reader.error("bad-argument", message, step.state_key.span, help=help)
+    builder = frame.builder
+    builder.aliases[name] = f"({name})"
+    builder.name_spans[f"({name})"] = builder.name_spans.pop(name)
+    return f"({name})"
 
 
 def needed(context: Context, frame: Frame, node: Written, prev: Value | None) -> Value:

@@ -17,10 +17,10 @@ from netspec.dims import times_shape
 from netspec.emit.source.constructors import Chain, ClassGroup, Construction, Maker, group_classes
 from netspec.emit.source.forms import is_sequential
 from netspec.emit.source.holders import Holders
-from netspec.emit.source.keyed import KEYED
+from netspec.emit.source.keyed import KEYED, LENT
 from netspec.emit.source.methods import Method, methods
 from netspec.emit.source.names import is_attribute
-from netspec.graph import Graph, InitRule, Level, Node, visits, walk, walk_parameters
+from netspec.graph import Call, Graph, InitRule, Level, Node, visits, walk, walk_parameters
 from netspec.ops import OPS
 from netspec.ops.tensors.held import BUFFER, FLEETING, PARAMETER
 from netspec.text.quoting import docstring, literal
@@ -73,6 +73,8 @@ def _head(graph: Graph, body: str) -> list[str]:
     defined = [line for text in sorted({op.definition for op in ops} - {""}) for line in ("", "", *text.split("\n"))]
     if any(isinstance(step, Node) and step.keys for _, step, _ in walk(graph.body)):
         defined += ["", "", *KEYED.split("\n")]
+    if any(isinstance(step, Call) and step.is_transparent for _, step, _ in walk(graph.body)):
+        defined += ["", "", *LENT.split("\n")]
     body = "\n".join([*defined, body])
     imports = ["import torch"] if "torch." in body else []
     imports += ["import torch.nn.functional as F"] if "F." in body else []
@@ -130,6 +132,9 @@ def _modules(level: Level, makers: Mapping[int, Maker]) -> Iterator[str]:
             yield from _assign(holder, Construction(kind, [], holder), holders)
         if keys:
             yield from _keyed(holders.callers[name], by_name[name])
+        elif name in holders.callers:
+            lines = _lines(by_name[name], 3)
+            yield from _call(f"self.{holders.callers[name]} = Lent", [["self"], lines], 2)
         else:
             yield from _assign(name, by_name[name], holders)
 

@@ -213,6 +213,8 @@ class Body:
         module = self.holders.expression(step.shares or step.name) if is_module(step, self.level) else None
         if isinstance(step, Call):
             given = [*arguments, *self.prepared.get(step, [])]
+            if step.is_transparent:
+                module, given = f"self.{self.holders.callers[step.name]}", ["self", *given]
             return [(f"{assigned(targets)} = {module}({', '.join(given)})", 0, True)]
         ports = () if step.op.variadic else step.op.ports
         optional = [

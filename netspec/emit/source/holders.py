@@ -23,13 +23,13 @@ class Holders:
         self.lists: frozenset[str] = frozenset()
         self.callers: dict[str, str] = {}
         keys = [key for step in level.steps if isinstance(step, Node) and not step.shares for _, key in step.keys]
+        self.callers = callers(level)
         if not keys and not any("." in step.name for step in level.steps):
             return
         own = [step for step in level.steps if not step.shares and is_module(step, level)]
-        names = [step.name for step in own if isinstance(step, Call) or not step.keys]
+        names = [step.name for step in own if not (step.is_transparent if isinstance(step, Call) else step.keys)]
         found = dict.fromkeys(path for name in (*names, *keys) for path in prefixes(name))
         self.paths = tuple(path for path in found if not exists(level.steps, path))
-        self.callers = callers(level)
         modules = {*names, *self.paths}
         self.lists = frozenset(path for path in self.paths if is_list(path, modules, keys))
 
@@ -62,7 +62,11 @@ class Holders:
 
 
 def callers(level: Level) -> dict[str, str]:
-    """Return names for what runs the ops of a level whose tensors have keys of their own, by the names of the steps."""
+    """Return names for what runs the steps of a level whose tensors are the level's, by the names of the steps: ops
+    whose tensors have keys of their own, and scans that are no levels.
+    """
+    if not any(step.is_transparent if isinstance(step, Call) else step.keys for step in level.steps):
+        return {}
     taken = {
         *RESERVED_NAMES,
         *(path.partition(".")[0] for path in _placed(level)),
@@ -70,8 +74,9 @@ def callers(level: Level) -> dict[str, str]:
     }
     found: dict[str, str] = {}
     for step in level.steps:
-        if isinstance(step, Node) and step.keys and not step.shares:
-            name = f"{step.op.name}_{word_of(step.name)}"
+        keyed = step.is_transparent if isinstance(step, Call) else step.keys
+        if keyed and not step.shares:
+            name = f"{'scan' if isinstance(step, Call) else step.op.name}_{word_of(step.name)}"
             while name in taken:
                 name += "_"
             taken.add(name)
@@ -109,7 +114,10 @@ def exists(steps: Iterable[Step], path: str) -> bool:
 def _placed(level: Level) -> Iterator[str]:
     """Yield the paths that the steps of a level have in it."""
     for step in level.steps:
-        yield from [step.name] if isinstance(step, Call) or not step.keys else [key for _, key in step.keys]
+        if isinstance(step, Call) and step.is_transparent:
+            yield from _placed(step.body)
+        else:
+            yield from [step.name] if isinstance(step, Call) or not step.keys else [key for _, key in step.keys]
 
 
 def is_list(holder: str, modules: Collection[str], tensors: Iterable[str]) -> bool:
