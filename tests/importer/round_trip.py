@@ -238,6 +238,13 @@ def _arguments(op: Op) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
+def _number(value: Any) -> Any:
+    """A whole number as such: ``2`` and ``2.0`` mean the same."""
+    if isinstance(value, (list, tuple)):
+        return tuple(map(_number, value))
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _node(step: Node, path: str, key: str, known: dict[Value, int], works: list[Work]) -> None:
     ports = step.ports or step.op.ports
     by_port = list(zip(ports, step.inputs)) if not step.op.variadic else [("", value) for value in step.inputs]
@@ -246,7 +253,7 @@ def _node(step: Node, path: str, key: str, known: dict[Value, int], works: list[
         reads = tuple(sorted(reads))
     names = [port for port, value in by_port if known[value] and port not in SIZES_ONLY and step.ports]
     named = f" by {', '.join(names)}" if (*names,) != step.op.ports[: len(names)] else ""
-    told = ", ".join(f"{name}={value}" for name, value in _arguments(step.op))
+    told = ", ".join(f"{name}={_number(value)}" for name, value in _arguments(step.op))
     state = [f"{key}.{name}" for name in step.state if name not in dict(step.ties)]
     what = "\n".join([f"{step.op.name}({told}){named}", *state])
     whole = hash((what, reads, step.ties))

@@ -59,11 +59,22 @@ class SizesOnly:
             numbers += [abs(each) for each in (*ones, *_numbers([*step.reading.arguments.values()]))]
         return int(max(number for number in numbers if number < ENDLESS))
 
-    def value(self, tensor: ForeignTensor, sizes: Mapping[str, int]) -> Any:
-        """Return the values of such a tensor at sizes, or ``None`` where there are too many."""
+    def value(
+        self, tensor: ForeignTensor, sizes: Mapping[str, int], given: Mapping[ForeignTensor, Any] | None = None
+    ) -> Any:
+        """Return the values of such a tensor at sizes, where others may be ``given``, or ``None`` where there are too
+        many, or it depends on more.
+        """
         try:
-            return self._value(tensor, sizes, {})
+            return self._value(tensor, sizes, dict(given or {}))
         except (OverflowError, KeyError, ValueError, IndexError):
+            return None
+
+    def shape(self, tensor: ForeignTensor, sizes: Mapping[str, int]) -> tuple[int, ...] | None:
+        """Return a tensor's shape at sizes."""
+        try:
+            return tuple(evaluate(size, sizes) for size in tensor.shape)
+        except KeyError:
             return None
 
     def _value(self, tensor: ForeignTensor, sizes: Mapping[str, int], found: dict[ForeignTensor, Any]) -> Any:
@@ -156,6 +167,9 @@ FUNCTIONS: dict[str, Function] = {
     "take": lambda x, said, shape: np.take(x[0], x[1], axis=said["dim"]),
     "select": lambda x, said, shape: np.take(x[0], said["index"], axis=said["dim"]),
     "concat": lambda x, said, shape: np.concatenate(x, axis=said.get("dim", 1)),
+    "stack": lambda x, said, shape: np.stack(x, axis=said.get("dim", 1)),
+    "repeat_interleave": lambda x, said, shape: np.repeat(x[0], said["repeats"], axis=said["dim"]),
+    "einsum": lambda x, said, shape: np.einsum(said["equation"], *x),
     "transpose": lambda x, said, shape: np.swapaxes(x[0], said["dim0"], said["dim1"]),
     "permute": lambda x, said, shape: np.transpose(x[0], said["dims"]),
     "matmul": lambda x, said, shape: x[0] @ x[1],

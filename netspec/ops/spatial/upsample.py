@@ -124,7 +124,9 @@ class Upsample(Op):
         if x is None:
             return None
         corners = call.arguments.get("align_corners") if "nearest" not in mode else None
-        factors = call.arguments.get("scale_factors")
+        factors = [
+            int(each) if each == int(each) else each for each in call.arguments.get("scale_factors") or ()
+        ] or None
         said = {"size": one_of(call.arguments.get("output_size")), "scale_factor": one_of(factors)}
         return OpReading({}, (x, None), {}, call.outputs).saying(**said, mode=mode, align_corners=corners or None)
 

@@ -64,8 +64,95 @@ def rotate(x, base=500.0):
     return x * angles.cos() + turned * angles.sin()
 
 
+def angles_of(positions, width=8, base=10_000.0):
+    return positions[..., None] * base ** (torch.arange(0, width, 2) / -width)
+
+
+def in_halves(x, base=10_000.0):
+    angles = angles_of(torch.arange(x.shape[-2]), x.shape[-1], base)
+    a, b = x.chunk(2, -1)
+    return torch.cat([a * angles.cos() - b * angles.sin(), b * angles.cos() + a * angles.sin()], -1)
+
+
+def in_pairs(x):
+    angles = angles_of(torch.arange(x.shape[-2]))
+    a, b = x[..., 0::2], x[..., 1::2]
+    return torch.stack([a * angles.cos() - b * angles.sin(), b * angles.cos() + a * angles.sin()], -1).flatten(-2)
+
+
+def every_two(x):
+    angles = angles_of(torch.arange(x.shape[-2])).repeat_interleave(2, -1)
+    a, b = x.view(*x.shape[:-1], 4, 2).unbind(-1)
+    return x * angles.cos() + torch.stack([-b, a], -1).flatten(-2) * angles.sin()
+
+
+def before_heads(x):
+    angles = angles_of(torch.arange(x.shape[-2]))[:, None]
+    a, b = x.transpose(1, 2).chunk(2, -1)
+    return torch.cat([a * angles.cos() - b * angles.sin(), b * angles.cos() + a * angles.sin()], -1).transpose(1, 2)
+
+
+def as_llama3(x):
+    speeds = 10_000.0 ** (torch.arange(0, 8, 2) / -8)
+    share = ((speeds * 1000 / (2 * math.pi) - 1) / 3).clamp(0, 1)
+    angles = torch.arange(x.shape[-2])[:, None] * (speeds * (share + (1 - share) / 8))
+    a, b = x.chunk(2, -1)
+    return torch.cat([a * angles.cos() - b * angles.sin(), b * angles.cos() + a * angles.sin()], -1)
+
+
+ROTATIONS = {
+    "halves": (in_halves, {}),
+    "another base": (lambda x: in_halves(x, 500_000.0), {"base": 500_000.0}),
+    "pairs": (in_pairs, {"interleaved": True}),
+    "every two": (every_two, {"interleaved": True}),
+    "the first of more": (lambda x: torch.cat([in_halves(x[..., :4]), x[..., 4:]], -1), {"rotary_dim": 4}),
+    "before heads": (before_heads, {}),
+    "llama3": (as_llama3, {"rope_type": "llama3", "factor": 8.0, "original_max_position_embeddings": 1000}),
+}
+
+
+@pytest.mark.parametrize("name", ROTATIONS)
+def test_rotary_embeddings_by_hand(name):
+    function, arguments = ROTATIONS[name]
+    program = lowered(ByHand(function), HEADS, {"x": {0: "N", 2: "T"}})
+    (step,) = program.steps
+    assert step.op == "rotary_embedding"
+    assert step.reading is not None
+    assert step.reading.arguments == arguments
+    assert difference(ByHand(function), program, HEADS) < 2e-6
+
+
+class Placed(nn.Module):
+    """Rotary embeddings at given positions, or behind a cache."""
+
+    def forward(self, x, positions=None, past=None):
+        if past is not None:
+            positions = torch.arange(past.shape[-2], past.shape[-2] + x.shape[-2])
+        angles = angles_of(positions)
+        angles = angles if angles.dim() == 2 else angles[:, None]
+        a, b = x.chunk(2, -1)
+        turned = torch.cat([a * angles.cos() - b * angles.sin(), b * angles.cos() + a * angles.sin()], -1)
+        return turned if past is None else torch.cat([past, turned], -2)
+
+
+@pytest.mark.parametrize("given", ["positions", "positions of samples", "past"])
+def test_rotary_embeddings_by_hand_at_positions(given):
+    shape = {"positions": (9,), "positions of samples": (2, 9)}.get(given)
+    more = {"positions": torch.randint(0, 50, shape)} if shape else {"past": torch.randn(2, 3, 5, 8)}
+    dynamic = {"x": {2: "T"}, "positions": {len(shape) - 1: "T"}} if shape else {"x": {2: "T"}, "past": {2: "P"}}
+    program = lowered(Placed(), {**HEADS, **more}, dynamic)
+    assert [op for op in ops_of(program) if op not in ("arange", "concat")] == ["rotary_embedding"]
+    assert difference(Placed(), program, {**HEADS, **more}) < 2e-6
+
+
 def repeat_heads(x):
     return x[:, :, None].expand(-1, -1, 3, -1, -1).reshape(x.shape[0], -1, *x.shape[2:])
+
+
+def behind(x, past=4):
+    keys = torch.cat([x, x[..., :past, :]], -2)
+    seen = torch.ones(x.shape[-2], keys.shape[-2], dtype=torch.bool).tril(keys.shape[-2] - x.shape[-2])
+    return F.scaled_dot_product_attention(x, keys, keys, seen)
 
 
 def causal(x):

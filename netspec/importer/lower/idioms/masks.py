@@ -35,6 +35,20 @@ def is_causal(values: list[Any]) -> bool:
     return bool(values)
 
 
+def diagonal_of(query: ForeignTensor, key: ForeignTensor, values: list[Any]) -> Any:
+    """Return by how many more keys than its own place each query may see, if a mask shows just those."""
+    apart = key.shape[-2] - query.shape[-2]
+    if isinstance(apart, int) or not values:
+        return None
+    for value in values:
+        if value.dtype != bool or value.ndim < 2:
+            return None
+        rows, columns = value.shape[-2:]
+        if not (value == np.tril(np.ones((rows, columns), bool), columns - rows)).all():
+            return None
+    return apart
+
+
 def hidden_by_sizes(steps: OpSteps, step: ForeignStep) -> Found:
     """The mask of an attention, or the parts of it that sizes alone decide."""
     said = reading(step)
@@ -49,10 +63,24 @@ def hidden_by_sizes(steps: OpSteps, step: ForeignStep) -> Found:
     causal = any(is_causal(each) for each in values if each)
     left = [part for part, each in zip(parts, values) if not (shows_all(each) or is_causal(each))]
     if len(left) == len(parts) or len(left) > 1:
-        return None
+        return _causal_from(steps, step, mask)
     arguments = {**said.arguments, **({"is_causal": True} if causal else {})}
     found = steps.step(step, step.op, arguments, (query, key, value, *left), said.outputs)
     return None if found is None else [found]
+
+
+def _causal_from(steps: OpSteps, step: ForeignStep, mask: ForeignTensor) -> Found:
+    """The mask by which keys that came before the queries are seen, too, by its own op."""
+    said = reading(step)
+    query, key = said.inputs[:2]
+    made = steps.made.get(mask)
+    if query is None or key is None or made is None or made.op == "causal_mask" or len(mask.shape) != 2:
+        return None
+    diagonal = diagonal_of(query, key, values_of(steps, mask))
+    seen = None if diagonal is None else ForeignTensor(mask.shape, "bool")
+    first = seen and steps.step(made, "causal_mask", {"diagonal": diagonal}, (query, key), (seen,))
+    found = first and steps.step(step, step.op, said.arguments, (*said.inputs[:3], seen), said.outputs)
+    return [first, found] if first and found else None
 
 
 def adds_nothing(steps: OpSteps, step: ForeignStep) -> Found:

@@ -17,6 +17,8 @@ Found: TypeAlias = Union[Sequence[ForeignStep], ForeignTensor, None]
 """The steps in the place of the last one, which give its outputs; a tensor that is its output already; or nothing."""
 SIZES = (3, 6, 11)
 """The sizes of the first symbolic dimension that something is worked out at."""
+RANDOM = ("noise", "gumbel_softmax", "dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout")
+"""The ops that may give something else each time."""
 Idiom: TypeAlias = Callable[["OpSteps", ForeignStep], Found]
 
 
@@ -40,6 +42,18 @@ class OpSteps:
         """Return the first input of the step that gives a tensor, if it is one of these ops."""
         step = self.maker(tensor, *ops)
         return None if step is None else reading(step).inputs[0]
+
+    def same(self, left: ForeignTensor | None, right: ForeignTensor | None) -> bool:
+        """Return whether two tensors are one, or are made in the same way by the same op without weights."""
+        if left is right or left is None or right is None:
+            return left is right
+        one, other = self.made.get(left), self.made.get(right)
+        if one is None or other is None or one.op != other.op:
+            return False
+        said, told = reading(one), reading(other)
+        alike = said.arguments == told.arguments and not said.state and len(said.inputs) == len(told.inputs)
+        placed = said.outputs.index(left) == told.outputs.index(right)
+        return alike and placed and one.op not in RANDOM and all(map(self.same, said.inputs, told.inputs))
 
     def step(
         self,

@@ -52,6 +52,27 @@ def counted(foreign: ForeignCall) -> Said:
     return [call("arange", numbers, **plain), call("cast", output, self=numbers, dtype=output.dtype)]
 
 
+def cut_at_symbol(foreign: ForeignCall) -> Said:
+    """``tril`` and ``triu`` on a diagonal of symbolic size: what is beyond it is filled, by places that are counted."""
+    x, diagonal, (output,) = foreign.tensor("self"), foreign.arguments.get("diagonal", 0), foreign.outputs
+    if x is None or output is None or not isinstance(diagonal, Dim):
+        return None
+    height, width = output.shape[-2:]
+    rows, columns, column = (ForeignTensor(shape, "int64") for shape in ((height,), (width,), (height, 1)))
+    hidden, whole = ForeignTensor((height, width), "bool"), output.dtype == "bool"
+    beyond = ("le" if foreign.name == "tril" else "ge") if whole else ("gt" if foreign.name == "tril" else "lt")
+    turned = {"le": "ge", "ge": "le", "gt": "lt", "lt": "gt"}[beyond]
+    places = [
+        call("arange", rows, start=diagonal, end=diagonal + height),
+        call("unsqueeze", column, self=rows, dim=1),
+        call("arange", columns, end=width),
+        call(turned, hidden, self=column, other=columns),
+    ]
+    if whole:
+        return [*places, call("logical_and", output, self=x, other=hidden)]
+    return [*places, call("masked_fill", output, self=x, mask=hidden, value=0.0)]
+
+
 def one_number(foreign: ForeignCall) -> Said:
     """``scalar_tensor`` and ``lift_fresh`` of a number."""
     number, (output,) = foreign.arguments.get("s"), foreign.outputs
@@ -70,6 +91,7 @@ RULES = {
     **{name: [filled] for name in ("zeros", "ones", "full")},
     **{name: [overwritten] for name in ("zero", "fill")},
     "arange": [counted],
+    **{name: [cut_at_symbol] for name in ("tril", "triu")},
     "scalar_tensor": [one_number],
     **{name: [same] for name in ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout")},
 }
