@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from netspec.importer.lower.dead import drop_dead
 from netspec.importer.lower.idioms import IDIOMS
+from netspec.importer.lower.idioms.heads.multihead import merge_heads
 from netspec.importer.lower.idioms.matching import recognize
-from netspec.importer.lower.idioms.multihead import merge_heads
 from netspec.importer.lower.in_short import say_in_short
 from netspec.importer.lower.normal import normalize
 from netspec.importer.lower.own import place_own

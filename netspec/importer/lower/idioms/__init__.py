@@ -2,17 +2,15 @@
 
 from netspec.importer.lower.idioms import (
     activations,
-    attention,
     bags,
     concats,
     frozen,
-    masks,
     norms,
     positions,
     recurrent,
-    rotary,
     views,
 )
+from netspec.importer.lower.idioms.heads import attention, masks, rotary
 from netspec.importer.lower.idioms.matching import Idiom
 
 FAMILIES = (views, activations, norms, frozen, rotary, attention, masks, concats, recurrent, positions, bags)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from netspec.importer.lower.idioms.angles import DOUBLED, HALVES, ONCE, Turning, turning
+from netspec.importer.lower.idioms.heads.angles import DOUBLED, HALVES, ONCE, Turning, turning
 from netspec.importer.lower.idioms.matching import Found, OpSteps, reading
 from netspec.importer.program import ForeignStep
 from netspec.ops.core.foreign import ForeignTensor

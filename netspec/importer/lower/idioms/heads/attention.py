@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from netspec.importer.lower.idioms.masks import is_causal, values_of
+from netspec.importer.lower.idioms.heads.masks import is_causal, values_of
 from netspec.importer.lower.idioms.matching import Found, OpSteps, reading
 from netspec.importer.program import ForeignStep
 from netspec.ops.core.foreign import ForeignTensor

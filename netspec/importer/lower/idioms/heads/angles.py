@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from netspec.importer.lower.idioms.masks import values_of
+from netspec.importer.lower.idioms.heads.masks import values_of
 from netspec.importer.lower.idioms.matching import OpSteps, reading
 from netspec.importer.lower.sizes_only import FUNCTIONS
 from netspec.ops.attention.rotary import RotaryEmbedding

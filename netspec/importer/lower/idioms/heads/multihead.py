@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import Any
 
 from netspec.importer.lower.dead import made_by, read_by
-from netspec.importer.lower.idioms.masks import is_causal, shows_all, values_of
+from netspec.importer.lower.idioms.heads.masks import is_causal, shows_all, values_of
 from netspec.importer.lower.idioms.matching import OpSteps, reading
 from netspec.importer.lower.table import OpTable
 from netspec.importer.program import ForeignProgram, ForeignStep, ModuleCall

@@ -1,0 +1,1 @@
+"""Idioms of attention and its heads: scores, masks, rotary embeddings, torch's module of several heads."""
