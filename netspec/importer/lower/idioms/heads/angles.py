@@ -15,7 +15,7 @@ from netspec.ops.attention.rotary import RotaryEmbedding
 from netspec.ops.core.foreign import ForeignTensor
 
 ONCE, HALVES, DOUBLED = "once", "halves", "doubled"
-"""How cosines hold one number for each pair: once; for its first elements and then its second; twice in a row."""
+"""The ways to hold one number for each pair: once; for its first elements, then its second; twice in a row."""
 MOST_STEPS = 32
 """The most steps between positions and cosines."""
 
@@ -77,7 +77,7 @@ def _positions(steps: OpSteps, cosines: ForeignTensor, x: ForeignTensor) -> Iter
 
 
 def _probes(steps: OpSteps, cosines: ForeignTensor, sines: ForeignTensor, positions: ForeignTensor) -> list[_Probe]:
-    """What cosines and sines are at positions that are put in by hand."""
+    """The values of cosines and sines at positions that are put in by hand."""
     probes = []
     for sizes in steps.sizes():
         shape = steps.sizes_only.shape(positions, sizes)

@@ -11,7 +11,7 @@ from netspec.ops.core.foreign import ForeignTensor
 
 
 class Turned(NamedTuple):
-    """What is turned, the cosines and the sines, and how these hold their pairs (``ONCE``, ``HALVES``, ``DOUBLED``)."""
+    """A tensor that is turned, its cosines and sines, and their layout (``ONCE``, ``HALVES``, ``DOUBLED``)."""
 
     x: ForeignTensor
     cosines: ForeignTensor
