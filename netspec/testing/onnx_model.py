@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnx_ir as ir
 import onnxruntime
+from onnx import numpy_helper
 
 from netspec.dims import plain_shape
 from netspec.emit.onnx.builder import DTYPES, GraphBuilder
+from netspec.emit.onnx.write import array_of
 from netspec.ops import Op
 from netspec.runtime.onnx.exported_op import exported_op
 from netspec.runtime.onnx.fixed_noise import fix_noise
@@ -37,13 +38,14 @@ def onnx_model(op: Op, tensors: Sequence[Any], module: Any, reads: Collection[in
     outputs: list[Any] = []
     for port in sorted(reads):
         result = results[port]
-        is_own = result not in inputs and result not in outputs and result.producer() is not None
+        is_own = result not in inputs and result not in outputs and result.node is not None
         result = result if is_own else builder.op("Identity", result)
-        result.type = ir.TensorType(DTYPES[inferred[port].dtype])
-        result.shape = ir.Shape(plain_shape(inferred[port].shape))
+        result.kind, result.shape = DTYPES[inferred[port].dtype], plain_shape(inferred[port].shape)
         outputs.append(result)
     given = [value for value in inputs if value is not None]
-    proto = ir.to_proto(ir.Model(builder.graph("case", given, outputs), ir_version=10))
+    proto = builder.model(builder.graph("case", given, outputs), ir_version=10)
+    for value in builder.initializers.values():
+        proto.graph.initializer.append(numpy_helper.from_array(array_of(value), value.name))
     onnx.checker.check_model(proto, full_check=True)
     return proto
 

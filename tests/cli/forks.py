@@ -53,7 +53,6 @@ def serve() -> None:
     """Fork as the lines of standard input ask for."""
     import matplotlib.pyplot  # noqa: F401
     import onnx  # noqa: F401
-    import onnx_ir  # noqa: F401
     import onnxruntime  # noqa: F401
 
     from netspec.train.names import resolve

@@ -62,7 +62,6 @@ OTHER_WORDS = {
     "nearest-exact",
     "graphviz-pure",
     "onnxruntime-gpu",
-    "onnx-ir",
     "sans-serif",
     "site-packages",
     "measure-device",

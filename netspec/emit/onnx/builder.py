@@ -11,9 +11,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import onnx_ir as ir
+import onnx
+from onnx import helper, numpy_helper
 
 from netspec.diagnostics import EnvironmentFault
+from netspec.emit.onnx.parts import Attribute, OnnxGraph, OnnxNode, OnnxValue, attribute
 from netspec.ops import Op, Tensor
 
 OPSET = 23
@@ -29,18 +31,18 @@ EARLY = {
 LATE = {"Attention": "attention", "RMSNormalization": "rms_norm"}
 """The kinds of ONNX nodes that this version does not have yet, with the ops that need them."""
 DTYPES = {
-    "float16": ir.DataType.FLOAT16,
-    "bfloat16": ir.DataType.BFLOAT16,
-    "float32": ir.DataType.FLOAT,
-    "float64": ir.DataType.DOUBLE,
-    "int32": ir.DataType.INT32,
-    "int64": ir.DataType.INT64,
-    "bool": ir.DataType.BOOL,
+    "float16": onnx.TensorProto.FLOAT16,
+    "bfloat16": onnx.TensorProto.BFLOAT16,
+    "float32": onnx.TensorProto.FLOAT,
+    "float64": onnx.TensorProto.DOUBLE,
+    "int32": onnx.TensorProto.INT32,
+    "int64": onnx.TensorProto.INT64,
+    "bool": onnx.TensorProto.BOOL,
 }
 """ONNX's types by the names of torch's dtypes."""
 
 
-OpExporter = Callable[[Op, Sequence[Tensor | None]], ir.Model]
+OpExporter = Callable[[Op, Sequence[Tensor | None]], onnx.ModelProto]
 """Makes a model of an op alone, whose inputs are those that are not left out, and whose parameters begin with ``OWN``.
 """
 OWN = "op."
@@ -55,20 +57,19 @@ class GraphBuilder:
     def __init__(self, outer: GraphBuilder | None = None, exporter: OpExporter | None = None) -> None:
         self._exporter: OpExporter | None = exporter if outer is None else outer._exporter
         self._domains: dict[str, int] = {} if outer is None else outer._domains
-        self.nodes: list[ir.Node] = []
-        self.initializers: dict[str, ir.Value] = {} if outer is None else outer.initializers
+        self.nodes: list[OnnxNode] = []
+        self.initializers: dict[str, OnnxValue] = {} if outer is None else outer.initializers
         self.taken: set[str] = set() if outer is None else outer.taken
         self._nodes_taken: set[str] = set() if outer is None else outer._nodes_taken
         self._path = ""
         self._first = True
-        self._parameters: Mapping[str, ir.Value | np.ndarray] = {}
+        self._parameters: Mapping[str, OnnxValue | np.ndarray] = {}
         self._unread: Collection[int] = ()
-        self._gates: dict[tuple[object, ...], ir.Value] = {} if outer is None else outer._gates
+        self._gates: dict[tuple[object, ...], OnnxValue] = {} if outer is None else outer._gates
         self._kinds: set[str] = set() if outer is None else outer._kinds
-        self._inner = outer is not None
 
     def begin(
-        self, path: str, parameters: Mapping[str, ir.Value | np.ndarray] | None = None, unread: Collection[int] = ()
+        self, path: str, parameters: Mapping[str, OnnxValue | np.ndarray] | None = None, unread: Collection[int] = ()
     ) -> None:
         """Begin the nodes of the op at ``path``, whose parameters and buffers are these, by torch name.
 
@@ -77,26 +78,31 @@ class GraphBuilder:
         """
         self._path, self._first, self._parameters, self._unread = path, True, parameters or {}, unread
 
-    def input(self, name: str, shape: Sequence[int | str], dtype: str = "float32") -> ir.Value:
+    def input(self, name: str, shape: Sequence[int | str], dtype: str = "float32") -> OnnxValue:
         """An input of the graph; a text is a symbolic dimension."""
-        return ir.Value(name=self.claim(name), shape=ir.Shape(shape), type=ir.TensorType(DTYPES[dtype]))
+        return OnnxValue(self.claim(name), shape, DTYPES[dtype])
 
-    def initializer(self, name: str, array: np.ndarray) -> ir.Value:
+    def initializer(self, name: str, array: np.ndarray) -> OnnxValue:
         """A named tensor of the graph; the same name gives the same value."""
         if name not in self.initializers:
             self.initializers[name] = _initial(self.claim(name), array)
         return self.initializers[name]
 
-    def op(self, op_type: str, *inputs: ir.Value | None, outputs: int = 1, **attributes: Any) -> Any:
+    def op(self, op_type: str, *inputs: OnnxValue | None, outputs: int = 1, **attributes: Any) -> Any:
         """Add a node; gives its output, or a tuple of them when ``outputs`` is above one."""
         domain, _, kind = op_type.rpartition("::")
-        given = [_attribute(key, value) for key, value in attributes.items()]
+        given = {key: attribute(key, value) for key, value in attributes.items()}
         made = self._node(domain, kind, inputs, outputs, given)
         return made[0] if outputs == 1 else made
 
     def _node(
-        self, domain: str, op_type: str, inputs: Sequence[ir.Value | None], outputs: int, given: Sequence[ir.Attr]
-    ) -> tuple[ir.Value, ...]:
+        self,
+        domain: str,
+        op_type: str,
+        inputs: Sequence[OnnxValue | None],
+        outputs: int,
+        given: Mapping[str, Attribute],
+    ) -> tuple[OnnxValue, ...]:
         self._kinds.add(op_type)
         if domain:
             self._domains.setdefault(domain, 1)
@@ -107,46 +113,46 @@ class GraphBuilder:
             kept.pop()
         name = _free(path, self._nodes_taken)
         names = [self.claim(name)] if outputs == 1 else [self.claim(f"{name}/{index}") for index in range(outputs)]
-        made = tuple(ir.Value(name=text) for text in names)
-        self.nodes.append(ir.Node(domain, op_type, kept, given, outputs=made, name=name))
+        node = OnnxNode(name, domain, op_type, kept, given)
+        node.outputs = made = tuple(OnnxValue(text, node=node) for text in names)
+        self.nodes.append(node)
         return made
 
-    def exported(self, op: Op, inputs: Sequence[ir.Value | None], tensors: Sequence[Tensor | None]) -> Any:
+    def exported(self, op: Op, inputs: Sequence[OnnxValue | None], tensors: Sequence[Tensor | None]) -> Any:
         """Write the nodes that torch's exporter makes of an op; gives its output, or a tuple of several.
 
         Raises ``EnvironmentFault`` where it makes none that can stand among others.
         """
         assert self._exporter is not None, f"`{op.name}` has no ONNX form, and torch is not at hand to make one"
         model = self._exporter(op, tensors)
-        values: dict[ir.Value, ir.Value | None] = {}
-        values.update(zip(model.graph.inputs, (value for value in inputs if value is not None)))
-        for name, value in model.graph.initializers.items():
-            own = self.parameter(name.removeprefix(OWN)) if name.startswith(OWN) else None
-            assert value.const_value is not None
-            values[value] = own or self._constant(value.const_value.numpy())
-        for node in model.graph:
-            given = [*node.attributes.values()]
-            if any(attribute.type in (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS) for attribute in given):
+        graph = model.graph
+        values: dict[str, OnnxValue | None] = {"": None}
+        values.update(zip((each.name for each in graph.input), (value for value in inputs if value is not None)))
+        for tensor in graph.initializer:
+            own = self.parameter(tensor.name.removeprefix(OWN)) if tensor.name.startswith(OWN) else None
+            values[tensor.name] = own or self._constant(numpy_helper.to_array(tensor))
+        for node in graph.node:
+            if any(each.type in (each.GRAPH, each.GRAPHS) for each in node.attribute):
                 help = "give its class a method `onnx`"
                 raise EnvironmentFault(f"torch exports `{op.name}` as a loop or a branch: {help}")
-            read = [None if value is None else values[value] for value in node.inputs]
-            made = self._node(node.domain, node.op_type, read, len(node.outputs), given)
-            values.update(zip(node.outputs, made))
-        results = tuple(values[value] for value in model.graph.outputs)
+            given = {each.name: each for each in node.attribute}
+            made = self._node(node.domain, node.op_type, [values[name] for name in node.input], len(node.output), given)
+            values.update(zip(node.output, made))
+        results = tuple(values[each.name] for each in graph.output)
         return results[0] if len(results) == 1 else results
 
-    def _constant(self, array: np.ndarray) -> ir.Value:
+    def _constant(self, array: np.ndarray) -> OnnxValue:
         name = self.claim(f"{self._path}/const")
         self.initializers[name] = _initial(name, array)
         return self.initializers[name]
 
-    def parameter(self, name: str) -> ir.Value | None:
+    def parameter(self, name: str) -> OnnxValue | None:
         """The initializer of this op's own parameter or buffer, by its torch name; ``None`` where it has none."""
         held = self._parameters.get(name)
         key = f"{self._path}.{name}" if name else self._path
         return self.initializer(key, held) if isinstance(held, np.ndarray) else held
 
-    def gates(self, name: str, rows: Sequence[Sequence[str]], order: Sequence[int]) -> ir.Value:
+    def gates(self, name: str, rows: Sequence[Sequence[str]], order: Sequence[int]) -> OnnxValue:
         """An initializer ``path.name`` made of parameters; the same parameters in the same order give the same value.
 
         Each is cut into ``len(order)`` equal blocks along its first dimension, which are put in that order; those of a
@@ -164,34 +170,38 @@ class GraphBuilder:
         held = self._parameters[name]
         if isinstance(held, np.ndarray):
             return held
-        assert held.const_value is not None, "gates are made of initializers"
-        return held.const_value.numpy()
+        assert held.array is not None, "gates are made of initializers"
+        return held.array
 
     def reads(self, output: int) -> bool:
         """Return whether anything reads the op's output of that number."""
         return output not in self._unread
 
-    def constant(self, value: Any, dtype: str = "int64") -> ir.Value:
+    def constant(self, value: Any, dtype: str = "int64") -> OnnxValue:
         """A constant tensor from a number or nested lists."""
-        return self._constant(np.asarray(value, DTYPES[dtype].numpy()))
+        return self._constant(np.asarray(value, helper.tensor_dtype_to_np_dtype(DTYPES[dtype])))
 
-    def cast(self, x: ir.Value, dtype: str) -> ir.Value:
+    def cast(self, x: OnnxValue, dtype: str) -> OnnxValue:
         """The value in another dtype, by torch's name of it."""
-        made: ir.Value = self.op("Cast", x, to=DTYPES[dtype].value)
+        made: OnnxValue = self.op("Cast", x, to=DTYPES[dtype])
         return made
 
-    def carry(self, x: ir.Value, dtype: str) -> ir.Value:
+    def carry(self, x: OnnxValue, dtype: str) -> OnnxValue:
         """The value in another dtype, by a node beside those of the op."""
         first, self._first = self._first, False
         made = self.cast(x, dtype)
         self._first = first
         return made
 
-    def graph(self, name: str, inputs: Sequence[ir.Value], outputs: Sequence[ir.Value]) -> ir.Graph:
+    def graph(self, name: str, inputs: Sequence[OnnxValue], outputs: Sequence[OnnxValue]) -> OnnxGraph:
         """The graph of what was written so far."""
-        initializers = [] if self._inner else list(self.initializers.values())
-        imports = {"": self.opset(), **self._domains}
-        return ir.Graph(inputs, outputs, nodes=self.nodes, initializers=initializers, opset_imports=imports, name=name)
+        return OnnxGraph(name, inputs, outputs, self.nodes)
+
+    def model(self, graph: OnnxGraph, ir_version: int) -> onnx.ModelProto:
+        """The model of a graph, without weights and metadata. Raises what ``opset`` does."""
+        versions = {"": self.opset(), **self._domains}
+        imports = [helper.make_opsetid(domain, version) for domain, version in sorted(versions.items())]
+        return onnx.ModelProto(ir_version=ir_version, opset_import=imports, graph=graph.proto())
 
     def opset(self) -> int:
         """Return the version of ONNX's ops to write. Raises ``EnvironmentFault`` where none has all that is needed."""
@@ -226,21 +236,5 @@ def _reordered(array: np.ndarray, order: Sequence[int]) -> np.ndarray:
     return np.concatenate([blocks[at] for at in order])
 
 
-def _initial(name: str, array: np.ndarray) -> ir.Value:
-    tensor = ir.Tensor(array, name=name)
-    return ir.Value(name=name, shape=ir.Shape(array.shape), type=ir.TensorType(tensor.dtype), const_value=tensor)
-
-
-def _attribute(name: str, value: Any) -> ir.Attr:
-    """The attribute. A list of numbers is typed here: onnx_ir would try a dozen protocols on it first."""
-    if isinstance(value, (list, tuple)) and not value:
-        return ir.AttrInt64s(name, [])
-    if isinstance(value, (list, tuple)):
-        kinds = {type(item) for item in value}
-        if kinds == {int}:
-            return ir.AttrInt64s(name, value)
-        if kinds == {float}:
-            return ir.AttrFloat32s(name, value)
-    if isinstance(value, ir.Graph):
-        return ir.AttrGraph(name, value)
-    return ir.convenience.convert_attribute(name, value)
+def _initial(name: str, array: np.ndarray) -> OnnxValue:
+    return OnnxValue(name, array.shape, helper.np_dtype_to_tensor_dtype(array.dtype), array=array)

@@ -7,53 +7,57 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Union
 
 import numpy as np
-import onnx_ir as ir
 
 from netspec.analysis.scan_schedule import LevelSchedule, ScanSchedule
 from netspec.dims import Shape, plain_shape
 from netspec.emit.onnx.builder import DTYPES, GraphBuilder, OpExporter
 from netspec.emit.onnx.notes import OpNote
+from netspec.emit.onnx.parts import OnnxModel, OnnxValue
 from netspec.graph import Graph, Level, Node, Step, Value, axis_of_time, over_time, state_key
 from netspec.ops import Tensor
 from netspec.text.quoting import visible
 
 IR_VERSION = 11
 
-Values = dict[Value, Union[ir.Value, None]]
+Values = dict[Value, Union[OnnxValue, None]]
 """The ONNX values of a level's own; ``None`` for what exists only in training."""
 
 
 def emit_onnx(
-    graph: Graph, weights: Mapping[str, np.ndarray], version: str, exporter: OpExporter | None = None
-) -> ir.Model:
+    graph: Graph,
+    weights: Mapping[str, np.ndarray],
+    version: str,
+    exporter: OpExporter | None = None,
+    metadata: Mapping[str, str] | None = None,
+) -> OnnxModel:
     """The inference graph with these weights, keyed as in ``state_dict``; ``version`` is netspec's.
 
-    ``exporter`` writes the ops that do not say themselves in ONNX.
+    ``exporter`` writes the ops that do not say themselves in ONNX; ``metadata`` are further properties.
     """
     builder = GraphBuilder(exporter=exporter)
     inputs = [builder.input(name, plain_shape(value.shape), value.tensor.dtype) for name, value in graph.inputs.items()]
     builder.taken.update(name for name, output in graph.outputs.items() if not output.training)
     emitter = _Emitter(builder, weights)
     results = emitter.level(graph.body, inputs, "")
-    outputs: list[ir.Value] = []
+    outputs: list[OnnxValue] = []
     for name, result in zip(graph.body.output_names, results):
         if not graph.outputs[name].training:
             assert result is not None
             outputs.append(emitter.output(name, result, [*inputs, *outputs], graph.outputs[name].value.tensor))
     for note in emitter.notes:
         note.write()
-    return ir.Model(
-        builder.graph(graph.name, inputs, outputs),
-        ir_version=IR_VERSION,
-        producer_name="netspec",
-        producer_version=version,
-        doc_string=visible(graph.doc, keep="\n\t"),
-        metadata_props={
-            "netspec.spec": visible(graph.file),
-            "netspec.digest": graph.digest,
-            "netspec.parameters": json.dumps(graph.parameters),
-        },
-    )
+    proto = builder.model(builder.graph(graph.name, inputs, outputs), IR_VERSION)
+    proto.producer_name, proto.producer_version = "netspec", version
+    proto.doc_string = visible(graph.doc, keep="\n\t")
+    properties = {
+        "netspec.spec": visible(graph.file),
+        "netspec.digest": graph.digest,
+        "netspec.parameters": json.dumps(graph.parameters),
+        **(metadata or {}),
+    }
+    for key, value in sorted(properties.items()):
+        proto.metadata_props.add(key=key, value=value)
+    return OnnxModel(proto, [*builder.initializers.values()])
 
 
 class _Emitter:
@@ -70,14 +74,14 @@ class _Emitter:
             owner, _, name = key.rpartition(".")
             self.owned.setdefault(owner, {})[name] = array
         self.shapes: dict[Shape, list[int | str]] = {}
-        self.ready: dict[str, list[ir.Value | None]] = {}
+        self.ready: dict[str, list[OnnxValue | None]] = {}
         self.notes: list[OpNote] = []
         self.shared: dict[str, str] = {}
         self.blocks: dict[str, str] = {}
 
-    def level(self, level: Level, inputs: Sequence[ir.Value | None], prefix: str) -> list[ir.Value | None]:
+    def level(self, level: Level, inputs: Sequence[OnnxValue | None], prefix: str) -> list[OnnxValue | None]:
         """The results of a level; ``None`` for what exists only in training."""
-        values: dict[Value, ir.Value | None] = dict(zip(level.inputs, inputs))
+        values: dict[Value, OnnxValue | None] = dict(zip(level.inputs, inputs))
         self.steps(level, level.steps, values, prefix)
         return [values[value] for value in level.outputs]
 
@@ -94,7 +98,7 @@ class _Emitter:
             else:
                 values.update(zip(step.outputs, self.step(step, [values[value] for value in step.inputs], path, level)))
 
-    def step(self, step: Step, inputs: Sequence[ir.Value | None], path: str, level: Level) -> list[ir.Value | None]:
+    def step(self, step: Step, inputs: Sequence[OnnxValue | None], path: str, level: Level) -> list[OnnxValue | None]:
         """The results of a step."""
         if isinstance(step, Node):
             return self.node(step, inputs, path, level)
@@ -110,11 +114,11 @@ class _Emitter:
     def node(
         self,
         node: Node,
-        inputs: Sequence[ir.Value | None],
+        inputs: Sequence[OnnxValue | None],
         path: str,
         level: Level,
         seen: Callable[[Value], Tensor] = lambda value: value.tensor,
-    ) -> list[ir.Value | None]:
+    ) -> list[OnnxValue | None]:
         """The results of a node; ``seen`` says what each of its values is where it runs."""
         unread = [number for number, value in enumerate(node.outputs) if value not in level.uses]
         self.builder.begin(path, self.parameters(node, path), unread)
@@ -144,7 +148,7 @@ class _Emitter:
         names = [*(() if node.keys else self.owned.get(self.home(path), ())), *node.state]
         return {**{name: self.key(node, path, name) for name in names}, **dict(node.ties)}
 
-    def carry(self, value: ir.Value | None, dtype: str, to: str) -> ir.Value | None:
+    def carry(self, value: OnnxValue | None, dtype: str, to: str) -> OnnxValue | None:
         """The value in the dtype ``to``."""
         return value if value is None or dtype == to else self.builder.carry(value, to)
 
@@ -159,7 +163,7 @@ class _Emitter:
             inner = {own: values[value] for own, value in zip(call.body.inputs, call.inputs) if value in values}
             self.ahead(call.body, inner, f"{prefix}{call.name}.")
 
-    def scan(self, body: Level, inputs: Sequence[ir.Value | None], path: str) -> list[ir.Value | None]:
+    def scan(self, body: Level, inputs: Sequence[OnnxValue | None], path: str) -> list[OnnxValue | None]:
         """Return the results of a scan: one Scan node, with loop-invariant steps ahead of it and behind it."""
         assert body.loop is not None
         loop, schedule = body.loop, ScanSchedule(body)
@@ -169,7 +173,7 @@ class _Emitter:
         values: Values = {value: made for value, made in given.items() if value not in {*whole, *schedule.states}}
         self.ahead(body, values, prefix)
         self.at_once(body, schedule.before, values, whole, prefix)
-        states: Sequence[ir.Value | None] = [given[state] for state in schedule.states]
+        states: Sequence[OnnxValue | None] = [given[state] for state in schedule.states]
         if schedule.kept or states:
             cut = schedule.cut or [schedule.sequences[0]]
             made = self.iterations(body, schedule, cut, values, states, [whole[value] for value in cut], path)
@@ -202,10 +206,10 @@ class _Emitter:
         schedule: ScanSchedule,
         cut: Sequence[Value],
         fixed: Values,
-        states: Sequence[ir.Value | None],
-        sequences: Sequence[ir.Value | None],
+        states: Sequence[OnnxValue | None],
+        sequences: Sequence[OnnxValue | None],
         path: str,
-    ) -> list[ir.Value]:
+    ) -> list[OnnxValue]:
         """The Scan node: the states after the last iteration, then what each iteration leaves."""
         assert body.loop is not None
         outer, prefix = self.builder, path + "."
@@ -217,7 +221,7 @@ class _Emitter:
             formal[value] = self.builder.input(name, plain_shape(value.shape), value.tensor.dtype)
         values: Values = {**fixed, **formal}
         self.steps(body, schedule.iteration, values, prefix)
-        results: list[ir.Value] = []
+        results: list[OnnxValue] = []
         for value in (*schedule.following, *schedule.kept):
             results.append(self.own(values[value], results, value.tensor, path))
         graph = self.builder.graph(path, [value for value in formal.values() if value is not None], results)
@@ -238,19 +242,19 @@ class _Emitter:
         )
         return list(made) if isinstance(made, tuple) else [made]
 
-    def own(self, value: ir.Value | None, taken: Sequence[ir.Value], tensor: Tensor, path: str) -> ir.Value:
+    def own(self, value: OnnxValue | None, taken: Sequence[OnnxValue], tensor: Tensor, path: str) -> OnnxValue:
         """A result of the graph in hand. What comes from outside it, or is a result already, gets a node of its own."""
         assert value is not None
-        if value in taken or value.producer() not in self.builder.nodes:
+        if value in taken or value.node not in self.builder.nodes:
             self.builder.begin(path)
             value = self.builder.op("Identity", value)
             self.describe(value, tensor)
         return value
 
-    def parameters(self, node: Node, path: str) -> dict[str, ir.Value | np.ndarray]:
+    def parameters(self, node: Node, path: str) -> dict[str, OnnxValue | np.ndarray]:
         """The parameters and buffers of a node by torch name; one tied to another's is that one's initializer."""
         home = self.home(path)
-        found: dict[str, ir.Value | np.ndarray] = {} if node.keys else dict(self.owned.get(home, {}))
+        found: dict[str, OnnxValue | np.ndarray] = {} if node.keys else dict(self.owned.get(home, {}))
         for name in node.state:  # ``out_proj.weight`` is a submodule's, and a bare parameter has no name
             found[name] = self.weights[self.key(node, path, name)]
         if home != path or node.keys:
@@ -278,18 +282,17 @@ class _Emitter:
             made = self.shared.get(made, made)
         return made
 
-    def output(self, name: str, value: ir.Value, taken: Sequence[ir.Value], tensor: Tensor) -> ir.Value:
+    def output(self, name: str, value: OnnxValue, taken: Sequence[OnnxValue], tensor: Tensor) -> OnnxValue:
         """A result under the output's name. What is no node's, or an output already, gets a node of its own."""
-        if value in taken or value.producer() is None:
+        if value in taken or value.node is None:
             self.builder.begin(name)
             value = self.builder.op("Identity", value)
             self.describe(value, tensor)
         value.name = name
         return value
 
-    def describe(self, value: ir.Value, tensor: Tensor) -> None:
+    def describe(self, value: OnnxValue, tensor: Tensor) -> None:
         """Give a value its shape and type. Few shapes are many values', and spelling a symbolic one takes long."""
         if tensor.shape not in self.shapes:
             self.shapes[tensor.shape] = plain_shape(tensor.shape)
-        value.shape = ir.Shape(self.shapes[tensor.shape])
-        value.type = ir.TensorType(DTYPES[tensor.dtype])
+        value.shape, value.kind = self.shapes[tensor.shape], DTYPES[tensor.dtype]

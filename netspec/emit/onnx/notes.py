@@ -11,9 +11,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import onnx_ir as ir
-
 from netspec.dims import Dim, spell
+from netspec.emit.onnx.parts import OnnxNode, OnnxValue
 from netspec.ops import Op
 
 KEY = "netspec.op"
@@ -27,11 +26,11 @@ class OpNote(NamedTuple):
     """
 
     path: str
-    first: ir.Node
+    first: OnnxNode
     length: int
     op: Op
-    inputs: Sequence[ir.Value | None]
-    outputs: Sequence[ir.Value | None]
+    inputs: Sequence[OnnxValue | None]
+    outputs: Sequence[OnnxValue | None]
     state: Mapping[str, str]
     blocks: Mapping[str, str]
 
@@ -49,7 +48,7 @@ class OpNote(NamedTuple):
             "outputs": [None if value is None else value.name for value in self.outputs],
             "state": dict(self.state),
         }
-        self.first.metadata_props[KEY] = json.dumps(said, default=_size)
+        self.first.notes[KEY] = json.dumps(said, default=_size)
 
 
 def _size(value: Any) -> Any:

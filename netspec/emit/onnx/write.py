@@ -7,13 +7,13 @@ initializers of the same graph, from where they lie.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import onnx
-import onnx_ir as ir
+from onnx import numpy_helper
+
+from netspec.emit.onnx.parts import OnnxModel, OnnxValue
 
 GRAPH = onnx.ModelProto.DESCRIPTOR.fields_by_name["graph"].number
 INITIALIZER = onnx.GraphProto.DESCRIPTOR.fields_by_name["initializer"].number
@@ -24,67 +24,80 @@ LARGE = 1024
 """Bytes; smaller tensors may be the sizes that shape inference reads."""
 
 
-def without_weights(model: ir.Model) -> onnx.ModelProto:
-    """Return the model as protobuf, without its initializers, which it has as before when this returns."""
-    initializers = model.graph.initializers
-    kept = dict(initializers)
-    initializers.clear()
-    try:
-        return ir.serde.serialize_model(model)
-    finally:
-        initializers.update(kept)
-
-
-def check_onnx(proto: onnx.ModelProto, weights: Iterable[ir.Value]) -> None:
-    """Pass a model without weights, and these, by ``onnx.checker`` with its strict shape inference.
+def check_onnx(model: OnnxModel) -> None:
+    """Pass a model by ``onnx.checker`` with its strict shape inference.
 
     Raises what that raises. Large weights stand among the inputs for it: it would copy them, and reads no more of them
     than type and shape.
     """
-    graph, inputs = proto.graph, len(proto.graph.input)
-    for value in weights:
-        held, name = value.const_value, value.name
-        assert held is not None
-        assert name is not None
+    graph, inputs = model.proto.graph, len(model.proto.graph.input)
+    for value in model.weights:
+        held = array_of(value)
         if held.nbytes > LARGE:
-            graph.input.append(onnx.helper.make_tensor_value_info(name, int(held.dtype), held.shape.numpy()))
+            graph.input.append(value.info())
         else:
-            graph.initializer.append(ir.serde.serialize_tensor(held))
+            graph.initializer.append(numpy_helper.from_array(held, value.name))
     try:
-        onnx.checker.check_model(proto, full_check=True)
+        onnx.checker.check_model(model.proto, full_check=True)
     finally:
         del graph.input[inputs:], graph.initializer[:]
 
 
-def write_onnx(proto: onnx.ModelProto, weights: Iterable[ir.Value], path: Path) -> None:
+def write_onnx(model: OnnxModel, path: Path) -> None:
     """Write a model and its weights into a file, once ``check_onnx`` has passed them; protobuf bears 2 GB."""
-    graph = proto.graph.SerializeToString()
-    proto.ClearField("graph")
-    tensors = [_tensor(value) for value in weights]
-    length = len(graph) + sum(len(head) + memory.nbytes for head, memory in tensors)
+    graph = model.proto.graph.SerializeToString()
+    head = onnx.ModelProto()
+    head.CopyFrom(model.proto)
+    head.ClearField("graph")
+    tensors = [_tensor(value) for value in model.weights]
+    length = len(graph) + sum(len(start) + memory.nbytes for start, memory in tensors)
     with path.open("wb") as file:
-        file.write(proto.SerializeToString())
+        file.write(head.SerializeToString())
         file.write(_tag(GRAPH, length))
         file.write(graph)
-        _write_all(file, tensors)
+        for start, memory in tensors:
+            file.write(start)
+            file.write(memory)
 
 
-def _write_all(file: IO[bytes], tensors: Iterable[tuple[bytes, memoryview]]) -> None:
-    for head, memory in tensors:
-        file.write(head)
-        file.write(memory)
+def write_beside(model: OnnxModel, path: Path, data: Path) -> None:
+    """Write a model into a file, and its larger weights into another, ``data``, in the same folder."""
+    proto = onnx.ModelProto()
+    proto.CopyFrom(model.proto)
+    with data.open("wb") as file:
+        for value in model.weights:
+            held = array_of(value)
+            if held.nbytes <= LARGE:
+                proto.graph.initializer.append(numpy_helper.from_array(held, value.name))
+                continue
+            tensor = proto.graph.initializer.add(name=value.name, data_type=value.kind, dims=held.shape)
+            tensor.data_location = onnx.TensorProto.EXTERNAL
+            where = {"location": data.name, "offset": file.tell(), "length": held.nbytes}
+            for key, entry in where.items():
+                tensor.external_data.add(key=key, value=str(entry))
+            file.write(_memory(held))
+    path.write_bytes(proto.SerializeToString())
 
 
-def _tensor(value: ir.Value) -> tuple[bytes, memoryview]:
+def array_of(value: OnnxValue) -> np.ndarray:
+    """Return the numbers of an initializer."""
+    assert value.array is not None
+    return value.array
+
+
+def _tensor(value: OnnxValue) -> tuple[bytes, memoryview]:
     """One initializer of the graph: everything up to its numbers, and the numbers."""
-    assert value.const_value is not None
-    array = np.asarray(value.const_value.numpy(), order="C")  # ascontiguousarray would give a scalar a dimension
-    memory: memoryview = array.reshape(-1).view(np.uint8).data
-    head = onnx.TensorProto(
-        dims=array.shape, data_type=int(value.const_value.dtype), name=value.name
-    ).SerializeToString()
-    inner = head + _tag(RAW_DATA, memory.nbytes)
+    held = array_of(value)
+    memory = _memory(held)
+    start = onnx.TensorProto(dims=held.shape, data_type=value.kind, name=value.name).SerializeToString()
+    inner = start + _tag(RAW_DATA, memory.nbytes)
     return _tag(INITIALIZER, len(inner) + memory.nbytes) + inner, memory
+
+
+def _memory(array: np.ndarray) -> memoryview:
+    """Return the bytes of an array, from where they lie if they are in C's order."""
+    ordered = np.asarray(array, order="C")  # ascontiguousarray would give a scalar a dimension
+    return ordered.reshape(-1).view(np.uint8).data
 
 
 def _tag(field: int, length: int) -> bytes:

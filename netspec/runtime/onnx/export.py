@@ -8,12 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnx_ir as ir
 import torch
 from torch import nn
 
 from netspec.emit.onnx.graph import emit_onnx
-from netspec.emit.onnx.write import check_onnx, without_weights, write_onnx
+from netspec.emit.onnx.write import check_onnx, write_beside, write_onnx
 from netspec.files import is_stream, put, temporary_beside
 from netspec.graph import Graph
 from netspec.runtime.onnx.exported_op import exported_op
@@ -39,16 +38,14 @@ def export_onnx(graph: Graph, module: nn.Module, path: Path, metadata: Mapping[s
 def exported(graph: Graph, module: nn.Module, path: Path, metadata: Mapping[str, str] | None = None) -> Iterator[Path]:
     """A checked ONNX file under a temporary name beside ``path``, for ``put_model``; else it is removed at the end."""
     weights = {key: _array(tensor) for key, tensor in module.state_dict(keep_vars=True).items()}
-    model = emit_onnx(graph, weights, __version__, exported_op)
-    model.metadata_props.update(metadata or {})
+    model = emit_onnx(graph, weights, __version__, exported_op, metadata)
     with temporary_beside(path) as temporary:
         try:
-            proto, initializers = without_weights(model), model.graph.initializers.values()
-            check_onnx(proto, initializers)
+            check_onnx(model)
             if sum(array.nbytes for array in weights.values()) > EXTERNAL_ABOVE:
-                ir.save(model, temporary, external_data=data_of(temporary).name)
+                write_beside(model, temporary, data_of(temporary))
             else:
-                write_onnx(proto, initializers, temporary)
+                write_onnx(model, temporary)
             yield temporary
         finally:
             data_of(temporary).unlink(missing_ok=True)

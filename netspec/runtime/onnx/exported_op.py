@@ -11,9 +11,9 @@ from io import StringIO
 from itertools import count
 from typing import Any
 
-import onnx_ir as ir
+import onnx
 import torch
-from onnx_ir.passes.common import InlinePass
+from onnx import inliner
 from torch import nn
 
 from netspec.diagnostics import EnvironmentFault
@@ -27,7 +27,7 @@ LEAST = 5
 """The first size that stands for a symbolic one: those below have meanings of their own (1 is broadcast)."""
 
 
-def exported_op(op: Op, tensors: Sequence[Tensor | None]) -> ir.Model:
+def exported_op(op: Op, tensors: Sequence[Tensor | None]) -> onnx.ModelProto:
     """Return a model of an op alone, with sizes as symbolic as those of the inputs; parameters begin with ``op.``.
 
     It is shared by all that ask for the same, and not to be changed. Raises ``EnvironmentFault`` where torch cannot
@@ -37,7 +37,7 @@ def exported_op(op: Op, tensors: Sequence[Tensor | None]) -> ir.Model:
 
 
 @lru_cache(maxsize=64)
-def _exported(op: Op, tensors: tuple[Tensor | None, ...]) -> ir.Model:
+def _exported(op: Op, tensors: tuple[Tensor | None, ...]) -> onnx.ModelProto:
     present = [tensor for tensor in tensors if tensor is not None]
     sizes = count(LEAST)
     known: dict[Dim, int] = {}
@@ -63,8 +63,8 @@ def _exported(op: Op, tensors: tuple[Tensor | None, ...]) -> ir.Model:
         help = "give its class a method `onnx`"
         raise EnvironmentFault(f"torch cannot export `{op.name}` to ONNX: {reason}; {help}") from None
     assert program is not None
-    model: ir.Model = program.model
-    return InlinePass()(model).model if model.functions else model
+    model = program.model_proto
+    return inliner.inline_local_functions(model) if model.functions else model
 
 
 def op_module(op: Op, tensors: Sequence[Tensor | None]) -> nn.Module:

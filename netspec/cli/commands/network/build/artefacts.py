@@ -19,7 +19,7 @@ from netspec.targets import OWN, Target, WriteOptions, Written, blamed
 from netspec.text.quoting import json_text
 from netspec.version import __version__
 
-PACKAGES = ("torch", "onnx", "onnx-ir", "pydantic", "numpy", "onnxruntime-gpu", "onnxruntime")
+PACKAGES = ("torch", "onnx", "pydantic", "numpy", "onnxruntime-gpu", "onnxruntime")
 """The packages whose versions are recorded, where they are installed."""
 
 RECORD = "build.json"
