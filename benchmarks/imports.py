@@ -21,7 +21,7 @@ from typing import Any
 
 from tiny_transformers import TRANSFORMERS
 
-from netspec.train.names import import_torchvision
+from netspec.runtime.vision import import_torchvision
 
 TIMEOUT = 300
 SMALL = 30_000_000

@@ -125,7 +125,7 @@ def finish(results: Sequence[bool]) -> None:
 
 def import_torchvision() -> ModuleType:
     """torchvision, also beside a torch that its compiled half does not fit."""
-    from netspec.train.names import import_torchvision as prepare
+    from netspec.runtime.vision import import_torchvision as prepare
 
     prepare()
     import torchvision

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from netspec.train.torch_datasets import Splits
+    from netspec.weights.asked import Asked
+    from netspec.weights.report import WeightsReport
 
 
 ParameterValue: TypeAlias = "bool | int | float | str | Sequence[ParameterValue] | None"
@@ -70,17 +72,43 @@ class Model:
         return emit_source(self.graph).text
 
     def module(
-        self, device: str | torch.device | None = None, dtype: torch.dtype | None = None, seed: int = 0
+        self,
+        device: str | torch.device | None = None,
+        dtype: torch.dtype | None = None,
+        seed: int = 0,
+        weights: Asked | None = None,
     ) -> nn.Module:
         """Return the network as an ``nn.Module`` in training mode on ``device`` (default: the CPU), initialised once.
 
         ``forward`` takes the spec's inputs in their order and gives a tensor, or where there are several outputs a dict
-        of tensors by their names. A parameter's values depend on ``seed`` and its path alone. Raises
-        ``EnvironmentFault`` where there is no such device, or not memory enough.
+        of tensors by their names. A parameter's values depend on ``seed`` and its path alone, unless they come from
+        ``weights``: a file, a folder, ``torchvision:IMAGENET1K_V1``, ``hf:owner/name``, or a mapping with what is made
+        of its keys, ``{"from": "resnet18.pth", "skip": "fc.*", "rename": {r"^model\\.": ""}}``. What these lack keeps
+        its initial values; ``weights`` says the same without a module.
+
+        Raises ``EnvironmentFault`` where there is no such device, or not memory enough; ``UsageError`` where no tensor
+        of the weights has a key of the spec, or one has another shape.
         """
         from netspec.runtime.module import build_module
 
-        return build_module(self.graph, device, dtype, seed)
+        module = build_module(self.graph, device, dtype, seed)
+        if weights is not None:
+            from netspec.weights.asked import asked_source
+            from netspec.weights.load import load_weights
+
+            load_weights(module, self.graph, asked_source(weights))
+        return module
+
+    def weights(self, weights: Asked) -> WeightsReport:
+        """Return how the tensors of a source of weights match those of the network, as ``module`` would take them.
+
+        It prints as a table. Nothing is allocated; of safetensors only the header is read. Raises ``UsageError`` where
+        there are no such weights.
+        """
+        from netspec.weights.asked import asked_source
+        from netspec.weights.places import report_on
+
+        return report_on(self.graph, asked_source(weights))[0]
 
     def data(self) -> Splits:
         """Return the data of the spec's recipe, read and prepared as for ``netspec train``.

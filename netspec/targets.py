@@ -24,7 +24,7 @@ from dataclasses import field
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Literal
+from typing import Any, Literal
 
 from netspec.dataclass import dataclass
 from netspec.diagnostics import NetspecError, UsageError
@@ -69,10 +69,13 @@ Verification = Literal["none", "quick", "full"]
 class WriteOptions:
     """Options for targets that are verified: the ``device`` that a network is run on (``auto``, ``cpu``, …), and how
     much it is run to ``verify`` a file.
+
+    ``fill``, which is called with the network's module, gives it weights of its own; without, it is as initialised.
     """
 
     device: str = "auto"
     verify: Verification = "quick"
+    fill: Callable[[Any], None] | None = None
 
 
 Writer = Callable[[Graph, Path, WriteOptions], Written]

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from netspec.train.names import import_torchvision
+from netspec.runtime.vision import import_torchvision
 
 SCHEMAS = {
     "roi_align": "(Tensor input, Tensor rois, float spatial_scale, SymInt pooled_height, SymInt pooled_width, "

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netspec.diagnostics import UsageError
+from netspec.diagnostics import Report, Source, UsageError
 from netspec.elaborate import Limits
 from netspec.graph import Graph
 from netspec.pipeline import compile_spec, find_spec, read_value
-from netspec.syntax import FileLimits
+from netspec.recipes.weights import WeightsSource
+from netspec.spec import read_weights
+from netspec.syntax import FileLimits, parse
 
 if TYPE_CHECKING:
     from netspec.analysis.step_time import StepTime
@@ -44,6 +46,18 @@ def times_of(graph: Graph, file: str | None, optimizer: str = "") -> StepTime | 
 def overrides_of(options: Namespace) -> dict[str, Any]:
     """Return the values of ``--set`` by parameter, or by the path of a key of the recipe."""
     return {key: read_value(key, text) for key, text in pairs(options.set, "--set")}
+
+
+def weights_of(options: Namespace) -> WeightsSource | None:
+    """Return the source of ``--weights``: a text alone, or a mapping as in a recipe. Raises ``SpecError``."""
+    text = options.weights
+    if text is None or not text.lstrip().startswith("{"):
+        return WeightsSource(text) if text is not None else None
+    report = Report()
+    node = parse(Source("--weights", text), report)
+    made = None if node is None else read_weights(node, report)
+    report.raise_if_any()
+    return made
 
 
 def sizes_of(options: Namespace) -> dict[str, int]:

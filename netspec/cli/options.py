@@ -105,6 +105,17 @@ def add_limit_arguments(command: ArgumentParser) -> None:
     command.add_argument("--max-file-size", type=int, metavar="MB", help="the largest size of a spec file (default: 4)")
 
 
+WEIGHTS = (
+    "weights: a file (.safetensors, .pth, .onnx), the folder of a run or of Hugging Face's, torchvision:NAME, "
+    "hf:OWNER/NAME, or as under `train.weights`: '{from: FILE, skip: fc.*}'"
+)
+
+
+def add_weights_argument(command: ArgumentParser) -> None:
+    """Add the weights that a network is given."""
+    command.add_argument("--weights", metavar="FILE", help=WEIGHTS)
+
+
 def add_verify_argument(command: ArgumentParser) -> None:
     """Add ``--verify``."""
     command.add_argument(

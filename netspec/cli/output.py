@@ -21,6 +21,17 @@ def draw(table: Any, ascii: bool = False, **how: Any) -> None:
     print(drawn.rstrip("\n"), file=bare(sys.stdout), flush=True)
 
 
+def say(text: str) -> None:
+    """Print a text; in ASCII where the encoding of stdout lacks a sign."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        from netspec.view.terminal import PLAIN_SIGNS
+
+        text = text.translate(PLAIN_SIGNS)
+    print(text, flush=True)
+
+
 def _width() -> int:
     """Return the terminal's width, from 80 to 160; 80 where there is none."""
     if not sys.stdout.isatty():

@@ -89,7 +89,7 @@ class ImportedSpec:
 
         Raises ``EnvironmentFault`` where the file cannot be written, or safetensors is not installed.
         """
-        from netspec.train.store.tensor_files import write_tensors
+        from netspec.weights.files.safetensors import write_tensors
 
         tensors = self.module().state_dict()
         write_tensors({key: value.clone() for key, value in tensors.items()}, Path(path))  # tied ones under each name

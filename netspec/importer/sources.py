@@ -173,7 +173,7 @@ def _imported(place: str) -> Any:
         sys.path.insert(0, here)
     try:
         if place.partition(".")[0] == "torchvision":
-            from netspec.train.names import import_torchvision
+            from netspec.runtime.vision import import_torchvision
 
             import_torchvision()  # one that was built for another torch, too
         return import_module(place)

@@ -39,6 +39,7 @@ from netspec.spec.steps import (
     Step,
     nested,
 )
+from netspec.spec.weights import WeightsSpec, read_weights
 
 __all__ = [
     "CALL_KEYS",
@@ -63,6 +64,7 @@ __all__ = [
     "TrainSpec",
     "UsedSpec",
     "Variant",
+    "WeightsSpec",
     "Written",
     "block_meant",
     "misfit",
@@ -71,4 +73,5 @@ __all__ = [
     "nested",
     "read_library",
     "read_spec",
+    "read_weights",
 ]

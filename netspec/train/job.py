@@ -24,7 +24,7 @@ from netspec.train.report.onnx_metadata import metadata_of
 from netspec.train.report.page import plain, write_report
 from netspec.train.report.progress import shown
 from netspec.train.run import Result, Run
-from netspec.train.setup import FREE, Setup, chosen_device, read_data, read_weights, recipe_of
+from netspec.train.setup import FREE, Setup, chosen_device, read_data, recipe_of
 from netspec.train.store.checkpoints import digest_of
 from netspec.train.store.folder import RunFolder, environment
 from netspec.train.store.history import read_history
@@ -44,6 +44,7 @@ from netspec.train.store.metadata import (
     write_states,
 )
 from netspec.train.world import SINGLE_PROCESS, World
+from netspec.weights.files.safetensors import read_weights
 
 Scores = Mapping[str, Mapping[str, float]]
 """Loss and metrics by the part of the data that they are of."""

@@ -34,9 +34,8 @@ from netspec.train.names import resolve
 from netspec.train.optimize.class_weights import balanced, known_weights
 from netspec.train.optimize.metrics import Evaluator
 from netspec.train.optimize.objective import Objective
-from netspec.train.store.folder import damaged
-from netspec.train.store.tensor_files import read_tensors, write_tensors
 from netspec.train.world import SINGLE_PROCESS, World, is_worker, local_rank
+from netspec.weights.files.safetensors import TIED, write_tensors
 
 FREE = frozenset({"devices", "strategy", "workers", "checkpoint", "tensorboard", "published"})
 """Keys that a run may go on with other values of: they do not change what it learns."""
@@ -251,11 +250,7 @@ class Setup:
             tensors[name] = strategy.full_tensor(weights[name].detach()).cpu()
         if not self.world.is_first:
             return
-        write_tensors(tensors, path, {"tied": json.dumps(aliases)})
-
-    def read_weights(self, path: Path) -> dict[str, Tensor]:
-        """Read the weights in a safetensors file of a run."""
-        return read_weights(path)
+        write_tensors(tensors, path, {TIED: json.dumps(aliases)})
 
 
 NOTHING = nullcontext()
@@ -269,17 +264,6 @@ def named_tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
     ):
         if name in state:
             yield name, tensor
-
-
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """Return the weights in a safetensors file of a run, tied ones under each of their names. Raises
-    ``EnvironmentFault``.
-    """
-    tensors, texts = read_tensors(path, "the weights")
-    try:
-        return tensors | {name: tensors[own] for name, own in json.loads(texts.get("tied", "{}")).items()}
-    except (ValueError, KeyError, AttributeError):
-        raise damaged(path) from None
 
 
 def put_channels_last(model: nn.Module) -> None:

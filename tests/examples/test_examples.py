@@ -10,7 +10,7 @@ from unittest import mock
 import pytest
 from places import EXAMPLES
 
-from netspec.train.names import import_torchvision
+from netspec.runtime.vision import import_torchvision
 
 pytestmark = pytest.mark.slow
 

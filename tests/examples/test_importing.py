@@ -11,7 +11,7 @@ from places import EXAMPLES, ROOT
 
 from netspec.diagnostics import Source
 from netspec.pipeline import compile_loaded, load_source
-from netspec.train.names import import_torchvision
+from netspec.runtime.vision import import_torchvision
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from netspec.dims import Dim, ceil_div
 from netspec.expressions import FUNCTIONS, ExpressionError, parse, parse_template
-from netspec.train.names import import_torchvision
+from netspec.runtime.vision import import_torchvision
 
 N, H = Dim.symbol("N"), Dim.symbol("H")
 ENV = {

@@ -16,8 +16,8 @@ from train.data.reading import read
 from train.data.test_archives import write_cifar, write_idx
 
 from netspec.recipes.data import DataSet
+from netspec.runtime.vision import import_torchvision
 from netspec.train.data import Data
-from netspec.train.names import import_torchvision
 
 DATA_SETS = Cases("data")
 CHANCE = np.random.default_rng(0)

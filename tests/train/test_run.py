@@ -20,9 +20,10 @@ from netspec.recipes import ingredients
 from netspec.runtime.module import build_module
 from netspec.runtime.onnx.verify import export_verified
 from netspec.train.run import Run
-from netspec.train.setup import Setup, read_data, read_weights
+from netspec.train.setup import Setup, read_data
 from netspec.train.store.folder import RunFolder
 from netspec.train.store.metadata import Asked, going_on
+from netspec.weights.files.safetensors import read_weights
 
 
 def test_it_learns(tmp_path: Path):

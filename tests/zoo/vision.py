@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from netspec.train.names import import_torchvision
+from netspec.runtime.vision import import_torchvision
 
 import_torchvision()
 import torchvision  # noqa: E402

@@ -29,7 +29,20 @@ if TYPE_CHECKING:
 
 ROOMS = ("network", "training", "reference")
 ORDER = (
-    *("build", "check", "shapes", "source", "export", "diagram", "emit", "diff", "explorer", "serve", "measure-device"),
+    *(
+        "build",
+        "check",
+        "shapes",
+        "source",
+        "export",
+        "weights",
+        "diagram",
+        "emit",
+        "diff",
+        "explorer",
+        "serve",
+        "measure-device",
+    ),
     *("train", "evaluate", "predict", "compare", "list", "help", "ops", "explain", "schema", "lsp"),
 )
 """The order in which ``netspec --help`` names commands; any other follows, by room."""

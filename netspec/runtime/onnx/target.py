@@ -16,8 +16,8 @@ FILES = ("model.onnx", "model.rejected.onnx")
 
 
 def write(graph: Graph, folder: Path, options: WriteOptions) -> Written:
-    """Export the network as initialised. Unless nothing is verified, compare the file with PyTorch on onnxruntime, and
-    the module with its graph, node by node.
+    """Export the network, as initialised or filled. Unless nothing is verified, compare the file with PyTorch on
+    onnxruntime, and the module with its graph, node by node.
     """
     from netspec.runtime.interpret import check_reference
     from netspec.runtime.module import build_module
@@ -26,6 +26,8 @@ def write(graph: Graph, folder: Path, options: WriteOptions) -> Written:
     from netspec.runtime.onnx.verify import export_verified
 
     module = build_module(graph, options.device)
+    if options.fill is not None:
+        options.fill(module)
     if options.verify == "none":
         path = export_onnx(graph, module, folder / FILES[0])
         remove_model(folder / FILES[1])

@@ -12,6 +12,7 @@ from netspec.train.loop.state import State
 from netspec.train.optimize.metrics import better_way
 from netspec.train.setup import Setup
 from netspec.train.store.folder import RunFolder
+from netspec.weights.files.safetensors import read_weights
 
 
 class Selection:
@@ -71,7 +72,7 @@ class Selection:
 
     def read(self, state: State, folder: RunFolder, strategy: Strategy) -> None:
         """Read the best weights of a run that is resumed. Every process calls this."""
-        best, present = self.setup.read_weights(folder.best), self.setup.model.state_dict()
+        best, present = read_weights(folder.best), self.setup.model.state_dict()
         self.weights = {name: strategy.placed_like(tensor, present[name]) for name, tensor in best.items()}
         self._step_on_disk = state.best_step
 

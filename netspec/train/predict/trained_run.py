@@ -19,10 +19,11 @@ from netspec.syntax import MapNode
 from netspec.train.data import Meaning
 from netspec.train.optimize.class_weights import read_loss_weights
 from netspec.train.predict.onnx_module import OnnxModule
-from netspec.train.setup import Setup, read_data, read_weights, recipe_of
+from netspec.train.setup import Setup, read_data, recipe_of
 from netspec.train.store.checkpoints import digest_of
-from netspec.train.store.folder import RunFolder, damaged
+from netspec.train.store.folder import RunFolder
 from netspec.train.store.metadata import begun_as, changes_of_data, going_on, read_meaning, read_states, rebuild
+from netspec.weights.files.safetensors import damaged, read_weights
 
 
 class TrainedRun:

@@ -19,9 +19,7 @@ from netspec.diagnostics import EnvironmentFault, UsageError
 from netspec.files import write_text
 from netspec.text.quoting import json_text
 from netspec.version import __version__
-
-SEAL = "sha256"
-"""The last key of a file: the digest of all the others."""
+from netspec.weights.files.safetensors import SEAL, damaged
 
 NEEDED = {
     "run.json": ("model", "weights", "spec", "parameters", "recipe", "asked"),
@@ -163,11 +161,6 @@ class RunFolder:
 def numbers_in(parent: Path) -> list[int]:
     """Return the numbers of the runs in a network's folder."""
     return [int(each.name) for each in parent.glob("[0-9]*") if each.name.isdecimal()]
-
-
-def damaged(path: Path) -> EnvironmentFault:
-    """Return the error about a file that is not as the run has written it."""
-    return EnvironmentFault(f"{path} is damaged: it is another than when the run wrote it")
 
 
 def step_of(line: str) -> int | None:

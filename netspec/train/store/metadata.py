@@ -25,8 +25,8 @@ from netspec.train.data.batches import Prepared
 from netspec.train.data.digests import differences, digests_of
 from netspec.train.data.meaning import meaning_of
 from netspec.train.store.checkpoints import digest_of
-from netspec.train.store.folder import RunFolder, damaged
-from netspec.train.store.tensor_files import read_tensors, write_tensors
+from netspec.train.store.folder import RunFolder
+from netspec.weights.files.safetensors import damaged, read_tensors, write_tensors
 
 MEANING = "data.json"
 SOURCES = "sources"

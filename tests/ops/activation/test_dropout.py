@@ -7,9 +7,9 @@ import torch
 from ops.oracle import case, cases, check, check_refused, refused
 from pydantic import ValidationError
 
+from netspec.runtime.vision import import_torchvision
 from netspec.testing.case import OpCase
 from netspec.testing.pytorch import run_lines
-from netspec.train.names import import_torchvision
 
 
 @cases(

@@ -8,9 +8,9 @@ from ops.oracle import bounded
 from ops.several import check_several, each, several
 
 from netspec.ops import ShapeError
+from netspec.runtime.vision import import_torchvision
 from netspec.testing.case import OpCase
 from netspec.testing.pytorch import run_lines
-from netspec.train.names import import_torchvision
 
 
 @each(

@@ -11,9 +11,9 @@ from ops.several import check_several, each, several
 from torch import Tensor
 
 from netspec.ops import ShapeError
+from netspec.runtime.vision import import_torchvision
 from netspec.testing.case import OpCase
 from netspec.testing.pytorch import run_lines
-from netspec.train.names import import_torchvision
 
 LLAMA = {
     "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,

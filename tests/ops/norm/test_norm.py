@@ -7,9 +7,9 @@ import torch
 from ops.oracle import case, cases, check, check_refused, refused
 
 from netspec.ops import ShapeError, Tensor
+from netspec.runtime.vision import import_torchvision
 from netspec.testing.case import OpCase, read_shape
 from netspec.testing.pytorch import constructor_text, new_module, run_lines
-from netspec.train.names import import_torchvision
 
 
 @cases(

@@ -7,7 +7,7 @@ from train.data.reading import fault, fits, read
 from train.data.test_archives import write_idx
 
 from netspec.recipes.data.files import HuggingFace, Torchvision
-from netspec.train.names import import_torchvision
+from netspec.runtime.vision import import_torchvision
 
 
 @pytest.mark.parametrize("name", ["MNIST", "FashionMNIST"])

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from netspec.cli.options import add_command, add_device_argument, add_spec_arguments, add_verify_argument
+from netspec.cli.options import (
+    add_command,
+    add_device_argument,
+    add_spec_arguments,
+    add_verify_argument,
+    add_weights_argument,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,11 +22,12 @@ def add(commands: Commands) -> None:
     command = add_command(
         commands,
         "export",
-        "Write an ONNX file with freshly initialised weights, after running it on onnxruntime and comparing it with "
-        "PyTorch.",
+        "Write an ONNX file, with freshly initialised weights or those of a file, after running it on onnxruntime and "
+        "comparing it with PyTorch.",
     )
     add_spec_arguments(command)
     command.add_argument("-o", "--output", metavar="FILE", required=True, help="the file to write, such as model.onnx")
+    add_weights_argument(command)
     add_verify_argument(command)
     add_device_argument(command)
 
@@ -30,7 +37,8 @@ def run(options: Namespace) -> int:
     from netspec.cli.program import let_threads_sleep
 
     let_threads_sleep()  # before torch is imported
-    from netspec.cli.option_values import graph_of, output_of
+    from netspec.cli.given_weights import GivenWeights
+    from netspec.cli.option_values import graph_of, output_of, weights_of
     from netspec.cli.output import status, warn
     from netspec.runtime.module import build_module
     from netspec.runtime.onnx.export import export_onnx
@@ -41,14 +49,17 @@ def run(options: Namespace) -> int:
     graph, output = graph_of(options), output_of(options)
     for text in two_runtimes():
         warn(text)
+    module, source = build_module(graph, options.device), weights_of(options)
+    if source is not None:
+        GivenWeights(graph, source).fill(module)
     if options.verify == "none":
         with status("exporting"):
-            path = export_onnx(graph, build_module(graph, options.device), output)
+            path = export_onnx(graph, module, output)
         print(f"{path}  {short_bytes(path.stat().st_size)}")
         print(UNVERIFIED)
         return 0
     with status("exporting, and running PyTorch and onnxruntime side by side"):
-        path, parity = export_verified(graph, build_module(graph, options.device), output, effort=options.verify)
+        path, parity = export_verified(graph, module, output, effort=options.verify)
     print(f"{path}  {short_bytes(path.stat().st_size)}")
     notes, failure = parity_report(parity, path)
     for text in notes:

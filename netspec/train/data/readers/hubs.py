@@ -13,12 +13,12 @@ import numpy as np
 from netspec.diagnostics import EnvironmentFault
 from netspec.ops.core.arguments import spread
 from netspec.recipes.data.files import HuggingFace, Torchvision
+from netspec.runtime.vision import import_torchvision
 from netspec.text.quoting import visible
 from netspec.train.data.arrays import Array, from_arrays
 from netspec.train.data.base import Data, DataFault
 from netspec.train.data.paths import decoding, kind_of, package, reason, there
 from netspec.train.data.readers.decoder import Decoder, alike
-from netspec.train.names import import_torchvision
 
 HARMLESS = ("arrow", "csv", "imagefolder", "json", "parquet", "text")
 """Readers of the package datasets. That of ``.pkl`` files calls whatever they name, and a script is one."""

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from netspec.cli.options import add_command, add_device_argument, add_spec_arguments, add_verify_argument
+from netspec.cli.options import (
+    add_command,
+    add_device_argument,
+    add_spec_arguments,
+    add_verify_argument,
+    add_weights_argument,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +35,7 @@ def add(commands: Commands) -> None:
         default=[],
         help="write only this target, one of those that `netspec emit` lists; may be repeated",
     )
+    add_weights_argument(command)
     add_verify_argument(command)
     add_device_argument(command)
 
@@ -38,7 +45,8 @@ def run(options: Namespace) -> int:
     from pathlib import Path
 
     from netspec.cli.commands.network.build.artefacts import build_all
-    from netspec.cli.option_values import graph_of
+    from netspec.cli.given_weights import GivenWeights
+    from netspec.cli.option_values import graph_of, weights_of
     from netspec.cli.output import draw
     from netspec.cli.program import let_threads_sleep
     from netspec.emit.table import ShapeTable
@@ -47,5 +55,8 @@ def run(options: Namespace) -> int:
     let_threads_sleep()
     graph = graph_of(options)
     folder = Path(options.output) if options.output else Path("build") / graph.name
+    source = weights_of(options)
+    given = None if source is None else GivenWeights(graph, source)
     draw(ShapeTable(graph))
-    return build_all(graph, folder, WriteOptions(options.device, options.verify), options.variant, options.only)
+    how = WriteOptions(options.device, options.verify, None if given is None else given.fill)
+    return build_all(graph, folder, how, options.variant, options.only, given)

@@ -7,7 +7,9 @@ import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
+from netspec.cli.given_weights import GivenWeights
 from netspec.cli.output import status, warn
 from netspec.diagnostics import UsageError
 from netspec.dims import evaluate
@@ -26,15 +28,25 @@ RECORD = "build.json"
 LOCK = ".build.lock"
 
 
-def build_all(graph: Graph, folder: Path, options: WriteOptions, variant: str | None, only: Sequence[str] = ()) -> int:
+def build_all(
+    graph: Graph,
+    folder: Path,
+    options: WriteOptions,
+    variant: str | None,
+    only: Sequence[str] = (),
+    given: GivenWeights | None = None,
+) -> int:
     """Write netspec's targets, or ``only`` those named, and say so; gives the exit code.
 
-    Raises ``UsageError`` for a target that there is none of, and for a folder with files that are not of a build.
+    ``given`` are the weights that ``options`` fill a module with. Raises ``UsageError`` for a target that there is none
+    of, for weights that no target holds, and for a folder with files that are not of a build.
     """
     targets = [find_target(name) for name in dict.fromkeys(only or OWN)]
+    if given is not None and not any(target.needs_torch for target in targets):
+        raise UsageError("nothing that is built holds weights: leave --weights out, or build `onnx`, too")
     guard_own(folder, targets)
     with locked(folder, LOCK, "built"):
-        return _built(graph, folder, targets, options, variant)
+        return _built(graph, folder, targets, options, variant, given)
 
 
 def guard_own(folder: Path, targets: Sequence[Target]) -> None:
@@ -53,7 +65,14 @@ def guard_own(folder: Path, targets: Sequence[Target]) -> None:
         )
 
 
-def _built(graph: Graph, folder: Path, targets: Sequence[Target], options: WriteOptions, variant: str | None) -> int:
+def _built(
+    graph: Graph,
+    folder: Path,
+    targets: Sequence[Target],
+    options: WriteOptions,
+    variant: str | None,
+    given: GivenWeights | None,
+) -> int:
     _write_record(graph, folder, variant, {})  # from now on, the files beside it are a build's
     written: dict[str, Written] = {}
     for target in sorted(targets, key=lambda each: each.needs_torch):  # what may fail comes last
@@ -62,7 +81,7 @@ def _built(graph: Graph, folder: Path, targets: Sequence[Target], options: Write
         for text in written[target.name].warnings:
             warn(text)
     done = {target.name: written[target.name] for target in targets}
-    _write_record(graph, folder, variant, done)
+    _write_record(graph, folder, variant, done, None if given is None else given.record)
     print()
     print(f"wrote {folder}/: {', '.join(file.name for each in done.values() for file in each.files)}, {RECORD}")
     for each in done.values():
@@ -74,8 +93,17 @@ def _built(graph: Graph, folder: Path, targets: Sequence[Target], options: Write
     return 1 if failures else 0
 
 
-def _write_record(graph: Graph, folder: Path, variant: str | None, written: Mapping[str, Written]) -> None:
-    """Write what is built from what, and what was checked; first with nothing ``written``, as a build has begun."""
+def _write_record(
+    graph: Graph,
+    folder: Path,
+    variant: str | None,
+    written: Mapping[str, Written],
+    weights: Mapping[str, Any] | None = None,
+) -> None:
+    """Write what is built from what, and what was checked; first with nothing ``written``, as a build has begun.
+
+    ``weights`` says where those of the network come from, if from outside.
+    """
     onnx = [file.name for each in written.values() for file in each.files if file.suffix == ".onnx"]
     record = {
         "model": graph.name,
@@ -84,6 +112,7 @@ def _write_record(graph: Graph, folder: Path, variant: str | None, written: Mapp
         "variant": variant,
         "parameters": dict(graph.parameters),
         "sizes": dict(graph.sizes),
+        "weights": weights,
         "totals": {"params": graph.body.parameter_count, "macs": evaluate(graph.body.macs, graph.sizes)},
         "versions": {"python": platform.python_version(), **_versions()},
         "checks": {name: found for each in written.values() for name, found in each.checks.items()},

@@ -1,0 +1,43 @@
+"""The weights that ``--weights`` names, put into a network's module, and told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netspec.cli.output import warn
+from netspec.graph import Graph
+from netspec.recipes.weights import WeightsSource
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from netspec.weights.load import LoadedWeights
+
+
+class GivenWeights:
+    """The weights of a source for the modules of a graph; ``loaded`` says what was matched, once they are loaded."""
+
+    def __init__(self, graph: Graph, source: WeightsSource):
+        self.graph, self.source = graph, source
+        self.loaded: LoadedWeights | None = None
+
+    def fill(self, module: nn.Module, complete: bool = False) -> None:
+        """Put the weights into a module, and tell in a line what was matched. Raises as ``load_weights``."""
+        from netspec.weights.load import load_weights
+
+        self.loaded = load_weights(module, self.graph, self.source, Path(), complete)
+        tell_loaded(self.loaded, warn)
+
+    @property
+    def record(self) -> dict[str, Any] | None:
+        """Return what was loaded from where, as ``build.json`` has it."""
+        return None if self.loaded is None else dict(self.loaded.record)
+
+
+def tell_loaded(loaded: LoadedWeights, tell: Callable[[str], None]) -> None:
+    """Tell what was matched, and how more would be."""
+    tell(f"weights: {loaded.line}")
+    if loaded.advice is not None:
+        tell(loaded.advice)

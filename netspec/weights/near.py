@@ -1,0 +1,115 @@
+"""Renames that would make more of a source's keys the spec's, found from the tensors of equal shapes."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from netspec.dataclass import dataclass
+from netspec.diagnostics import UsageError
+from netspec.dims import Shape
+from netspec.recipes.weights import WeightsSource
+from netspec.weights.keys import SpecTensor
+from netspec.weights.matching import WeightsMatch, match, renamed
+
+MOST_RENAMES = 4
+MOST_TRIED = 6
+MOST_KEYS = 600
+"""Keys that are looked at: what mends these mends those behind them, too."""
+MOST_GROUPS = 9
+NUMBERS = re.compile(r"\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Mending:
+    """Renames by which more tensors are taken from a source: ``count`` of them."""
+
+    rename: Mapping[str, str]
+    count: int
+
+
+def mending(
+    tensors: Sequence[SpecTensor], held: Mapping[str, Shape], source: WeightsSource, found: WeightsMatch
+) -> Mending | None:
+    """Return the renames that would mend near misses; ``None`` where there are none."""
+    best, rename = found, dict(source.rename)
+    while best.missing and best.unused and len(rename) - len(source.rename) < MOST_RENAMES:
+        trials = [
+            (each, _tried(tensors, held, source, {**rename, each[0]: each[1]}))
+            for each in _rewritings(best, held, replace(source, rename=rename))
+        ]
+        better = [(each, trial) for each, trial in trials if trial is not None and _is_better(trial, best)]
+        if not better:
+            break
+        (pattern, replacement), best = max(better, key=lambda pair: len(pair[1].taken))
+        rename[pattern] = replacement
+    gained = len(best.taken) - len(found.taken)
+    return Mending(rename, gained) if gained > 0 else None
+
+
+def _is_better(trial: WeightsMatch, best: WeightsMatch) -> bool:
+    return len(trial.taken) - len(trial.reshaped) > len(best.taken) - len(best.reshaped)
+
+
+def _tried(
+    tensors: Sequence[SpecTensor], held: Mapping[str, Shape], source: WeightsSource, rename: Mapping[str, str]
+) -> WeightsMatch | None:
+    try:
+        return match(tensors, held, replace(source, rename=rename))
+    except UsageError:  # two keys would become one
+        return None
+
+
+def _rewritings(found: WeightsMatch, held: Mapping[str, Shape], source: WeightsSource) -> list[tuple[str, str]]:
+    """Return the changes of names that most pairs of a missing and an unused tensor of one shape have in common."""
+    now = {key: name for name, key in renamed(held, source).items()}
+    unused: dict[Shape, list[str]] = {}
+    for key in found.unused[:MOST_KEYS]:
+        if key in now:
+            unused.setdefault(held[key], []).append(now[key])
+    counts: Counter[tuple[str, str]] = Counter()
+    for key in found.missing[:MOST_KEYS]:
+        others = unused.get(found.tensors[key].shape, ())
+        closest = max((_common_tail(each.split("."), key.split(".")) for each in others), default=0)
+        for name in [each for each in others if _common_tail(each.split("."), key.split(".")) == closest][:MOST_TRIED]:
+            counts[rewriting(name, key)] += 1
+    return [each for each, _ in counts.most_common(MOST_TRIED)]
+
+
+def rewriting(old: str, new: str) -> tuple[str, str]:
+    """Return the regular expression and the replacement that make one key of another, where they differ alone.
+
+    Numbers that both have in common stay as they are: ``layer.3.attention`` and ``h.3.attn`` are about any layer.
+    """
+    before, after = old.split("."), new.split(".")
+    tail = _common_tail(before, after)
+    before, after = before[: len(before) - tail], after[: len(after) - tail]
+    head = 0
+    while head < min(len(before), len(after)) and before[head] == after[head]:
+        head += 1
+    if head and head == len(before):  # something comes in between: it is known by what stands before it
+        head -= 1
+    before, after = before[head:], after[head:]
+    start, end = (r"\." if head else "^"), (r"\." if tail else "$")
+    pattern, made = _with_any_number(".".join(before), ".".join(after))
+    pattern = f"{start}{pattern}{end if before else ''}"
+    return pattern, f"{'.' if head else ''}{made}{'.' if tail and after else ''}" if before else f"{made}."
+
+
+def _with_any_number(old: str, new: str) -> tuple[str, str]:
+    """A part of a key and what takes its place, with any number where both have the same one."""
+    common = {*NUMBERS.findall(old)} & {*NUMBERS.findall(new)}
+    numbers = [part for part in NUMBERS.findall(old) if part in common][:MOST_GROUPS]
+    old_parts, new_parts = (re.split(r"(\d+)", text) for text in (old, new))
+    pattern = "".join(r"(\d+)" if part in numbers else re.escape(part) for part in old_parts)
+    made = "".join(rf"\{numbers.index(part) + 1}" if part in numbers else part for part in new_parts)
+    return pattern, made
+
+
+def _common_tail(one: Sequence[str], other: Sequence[str]) -> int:
+    count = 0
+    while count < min(len(one), len(other)) and one[-1 - count] == other[-1 - count]:
+        count += 1
+    return count

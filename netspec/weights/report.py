@@ -1,0 +1,153 @@
+"""The telling of a match: in a line, in a table, and as the error that it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from netspec.dataclass import dataclass
+from netspec.diagnostics import UsageError, clipped
+from netspec.dims import Shape
+from netspec.recipes.weights import WeightsSource
+from netspec.weights.keys import SpecTensor
+from netspec.weights.matching import WeightsMatch, match
+from netspec.weights.near import mending
+
+FEW = 3
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsReport:
+    """The match of a source's tensors with a spec's, in words. ``told`` is what the source is called."""
+
+    told: str
+    source: WeightsSource
+    held: Mapping[str, Shape]
+    found: WeightsMatch
+
+    @staticmethod
+    def of(told: str, tensors: Sequence[SpecTensor], held: Mapping[str, Shape], source: WeightsSource) -> WeightsReport:
+        """Match, and return what is to be told of it. Raises ``UsageError`` as ``match`` does."""
+        return WeightsReport(told, source, held, match(tensors, held, source))
+
+    def line(self) -> str:
+        """Return what was matched: ``60 of 62 parameters; `fc` starts anew: 1000 → 10``."""
+        found = self.found
+        total = found.count(found.tensors)
+        parts = [f"{found.count([*found.taken, *found.tied]):,} of {total:,} parameters"]
+        if found.former:
+            parts.append(f"{found.former:,} of them under earlier names")
+        if anew := [*_anew(found)]:
+            more = f" and {len(anew) - FEW:,} more" if len(anew) > FEW else ""
+            parts.append(f"{', '.join(anew[:FEW])}{more} start{'s' * (len(anew) == 1)} anew{self._change(anew)}")
+        if found.unused:
+            parts.append(f"{self._left_over()}")
+        return "; ".join(parts)
+
+    def _change(self, anew: Sequence[str]) -> str:
+        """The change of the first dimension, where that alone is another in the source."""
+        if len(anew) != 1:
+            return ""
+        shapes = {(held, self.found.tensors[key].shape) for key, held in self.found.skipped.items() if held}
+        firsts = {(old[0], new[0]) for old, new in shapes if old and new and old[0] != new[0] and old[1:] == new[1:]}
+        return f": {next(iter(firsts))[0]} → {next(iter(firsts))[1]}" if len(firsts) == 1 else ""
+
+    def _left_over(self) -> str:
+        names = [f"`{clipped(key)}`" for key in self.found.unused]
+        more = f" and {len(names) - FEW:,} more" if len(names) > FEW else ""
+        return f"{', '.join(names[:FEW])}{more} of the source {'are' if len(names) > 1 else 'is'} left over"
+
+    def advice(self) -> str | None:
+        """Return the rename that would mend near misses; ``None`` where there are none."""
+        found = self.found
+        mended = mending([*found.tensors.values()], self.held, self.source, found)
+        if mended is None:
+            return None
+        written = written_source(self.source, mended.rename)
+        return f"{mended.count:,} more tensors match with `weights: {written}`"
+
+    def guard(self, complete: bool = False) -> None:
+        """Guard: something matches, and nothing that is not skipped has another shape; if ``complete``, all is there.
+
+        Raises ``UsageError`` with the repair.
+        """
+        found = self.found
+        if found.reshaped:
+            raise UsageError(self._reshaped())
+        if not found.taken:
+            raise UsageError(self._nothing())
+        if complete and found.missing:
+            keys = ", ".join(f"`{clipped(key)}`" for key in found.missing[:FEW])
+            more = f" and {len(found.missing) - FEW:,} more" if len(found.missing) > FEW else ""
+            advice = self.advice()
+            raise UsageError(f"{self.told} has no {keys}{more} of the spec{f': {advice}' if advice else ''}")
+
+    def _reshaped(self) -> str:
+        found = self.found
+        (key, shape), *others = found.reshaped.items()
+        wanted = found.tensors[key].shape
+        more = f" ({len(others):,} more differ{'s' * (len(others) == 1)})" if others else ""
+        turned = "; it is the other way round" if len(shape) == 2 and shape[::-1] == wanted != shape else ""
+        modules = [*dict.fromkeys(f"{found.tensors[each].module}.*" for each in found.reshaped)]
+        skip = [*self.source.skip, *modules[:FEW]]
+        written = written_source(self.source, self.source.rename, skip)
+        return (
+            f"`{clipped(key)}` is {[*shape]} in {self.told} and {[*wanted]} in the spec{more}{turned}: "
+            f"`weights: {written}` lets {'it' if len(modules) == 1 else 'them'} start anew"
+        )
+
+    def _nothing(self) -> str:
+        if not self.held:
+            return f"{self.told} holds no tensors"
+        theirs = ", ".join(f"`{clipped(key)}`" for key in [*self.held][:FEW])
+        ours = ", ".join(f"`{clipped(key)}`" for key in [*self.found.tensors][:FEW])
+        advice = self.advice()
+        help = advice or "are these the weights of another network?"
+        return f"nothing of {self.told} matches the spec: its keys are {theirs} …, the spec's {ours} …; {help}"
+
+    def record(self) -> dict[str, Any]:
+        """Return what was matched, as ``build.json`` and a run have it."""
+        found = self.found
+        return {
+            **self.source.plain(),
+            "parameters": found.count(found.tensors),
+            "matched": found.count([*found.taken, *found.tied]),
+            "anew": [*found.anew],
+            "left_over": [*found.unused],
+        }
+
+
+def _anew(found: WeightsMatch) -> Iterator[str]:
+    """The modules of which every parameter starts anew, and single ones of others."""
+    modules: dict[str, list[str]] = {}
+    for tensor in found.tensors.values():
+        if tensor.needed:
+            modules.setdefault(tensor.module, []).append(tensor.key)
+    anew = {*found.anew}
+    for module, keys in modules.items():
+        mine = [key for key in keys if key in anew]
+        if len(mine) == len(keys):
+            yield f"`{clipped(module)}`"
+        else:
+            yield from (f"`{clipped(key)}`" for key in mine)
+
+
+def written_source(source: WeightsSource, rename: Mapping[str, str], skip: Sequence[str] | None = None) -> str:
+    """Return a source as it is written under ``weights``, in a recipe or on the command line."""
+    skip = source.skip if skip is None else skip
+    parts = [f"from: {_quoted(source.origin)}"]
+    if skip:
+        listed = ", ".join(map(_quoted, skip))
+        parts.append(f"skip: {listed if len(skip) == 1 else f'[{listed}]'}")
+    if rename:
+        parts.append(f"rename: {{{', '.join(f'{_quoted(old)}: {_quoted(new)}' for old, new in rename.items())}}}")
+    if source.prefix:
+        parts.append(f"prefix: {_quoted(source.prefix)}")
+    return f"{{{', '.join(parts)}}}"
+
+
+def _quoted(text: str) -> str:
+    """A text of YAML; the signs of regular expressions stand for themselves between single quotes."""
+    return (
+        text if text and all(each.isalnum() or each in "._/-" for each in text) else "'" + text.replace("'", "''") + "'"
+    )
