@@ -55,7 +55,8 @@ class ForeignProgram:
 
     ``state`` has every tensor of the ``state_dict`` once; ``tied`` has the other keys that it goes by, each with
     the one there. ``sizes`` are those of the symbolic dimensions in the example that it was captured with.
-    ``problems`` has what ``lower`` could not say.
+    ``problems`` has what ``lower`` could not say. ``own`` says that netspec wrote the program, of the steps that there
+    are: none is to be said otherwise.
     """
 
     name: str
@@ -67,6 +68,7 @@ class ForeignProgram:
     sizes: Mapping[str, int] = field(default_factory=dict)
     doc: str = ""
     kind: str = ""
+    own: bool = False
     problems: list[LoweringProblem] = field(default_factory=list)
 
 

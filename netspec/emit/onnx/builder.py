@@ -186,10 +186,32 @@ class GraphBuilder:
         made: OnnxValue = self.op("Cast", x, to=DTYPES[dtype])
         return made
 
-    def carry(self, x: OnnxValue, dtype: str) -> OnnxValue:
+    def write(
+        self,
+        op: Op,
+        inputs: Sequence[OnnxValue | None],
+        tensors: Sequence[Tensor | None],
+        outputs: Sequence[Tensor],
+    ) -> list[OnnxValue | None]:
+        """Write the nodes of an op, whose inputs and outputs are these tensors; return its results.
+
+        Where ONNX's nodes lack a dtype they run in another, between casts.
+        """
+        carried = [tensor and Tensor(tensor.shape, op.carrier(tensor.dtype)) for tensor in tensors]
+        read = [
+            self._carry(value, to) if value is not None and to is not None and to != tensor else value
+            for value, tensor, to in zip(inputs, tensors, carried)
+        ]
+        made = op.onnx(self, *read, tensors=carried)  # type: ignore[arg-type]
+        results: list[OnnxValue | None] = [*made] if isinstance(made, tuple) else [made]
+        if carried == [*tensors]:
+            return results
+        return [value if value is None else self._carry(value, tensor) for value, tensor in zip(results, outputs)]
+
+    def _carry(self, x: OnnxValue, to: Tensor) -> OnnxValue:
         """The value in another dtype, by a node beside those of the op."""
         first, self._first = self._first, False
-        made = self.cast(x, dtype)
+        made = self.cast(x, to.dtype)
         self._first = first
         return made
 

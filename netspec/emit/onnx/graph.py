@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Union
+from typing import Union
 
 import numpy as np
 
 from netspec.analysis.scan_schedule import LevelSchedule, ScanSchedule
 from netspec.dims import Shape, plain_shape
 from netspec.emit.onnx.builder import DTYPES, GraphBuilder, OpExporter
-from netspec.emit.onnx.notes import OpNote
+from netspec.emit.onnx.notes import SILENT, SIZES, OpNote, silent_notes, write_notes
 from netspec.emit.onnx.parts import OnnxModel, OnnxValue
 from netspec.graph import Graph, Level, Node, Step, Value, axis_of_time, over_time, state_key
 from netspec.ops import Tensor
@@ -44,8 +44,7 @@ def emit_onnx(
         if not graph.outputs[name].training:
             assert result is not None
             outputs.append(emitter.output(name, result, [*inputs, *outputs], graph.outputs[name].value.tensor))
-    for note in emitter.notes:
-        note.write()
+    write_notes(emitter.notes)
     proto = builder.model(builder.graph(graph.name, inputs, outputs), IR_VERSION)
     proto.producer_name, proto.producer_version = "netspec", version
     proto.doc_string = visible(graph.doc, keep="\n\t")
@@ -53,10 +52,14 @@ def emit_onnx(
         "netspec.spec": visible(graph.file),
         "netspec.digest": graph.digest,
         "netspec.parameters": json.dumps(graph.parameters),
+        SIZES: json.dumps(dict(graph.sizes)),
         **(metadata or {}),
     }
     for key, value in sorted(properties.items()):
         proto.metadata_props.add(key=key, value=value)
+    silent = silent_notes(emitter.notes, emitter.aliases, emitter.results)
+    if silent:
+        proto.graph.metadata_props.add(key=SILENT, value=silent)
     return OnnxModel(proto, [*builder.initializers.values()])
 
 
@@ -64,7 +67,9 @@ class _Emitter:
     """Writes levels into one flat ONNX graph; the iterations of a scan into a graph of their own.
 
     ``ready`` has the results of steps that ran ahead of the scan around them, by path; ``shared`` the path of the
-    module that a step runs again; ``blocks`` the blocks of the levels that are being written, by their paths.
+    module that a step runs again; ``blocks`` the blocks of the levels that are being written, by their paths;
+    ``aliases`` what steps without nodes give, such as dropout, with the values that these are in the file, and
+    ``results`` those of them that are outputs.
     """
 
     def __init__(self, builder: GraphBuilder, weights: Mapping[str, np.ndarray]):
@@ -76,6 +81,9 @@ class _Emitter:
         self.shapes: dict[Shape, list[int | str]] = {}
         self.ready: dict[str, list[OnnxValue | None]] = {}
         self.notes: list[OpNote] = []
+        self.aliases: dict[OnnxValue, OnnxValue] = {}
+        self.named: set[str] = set()
+        self.results: dict[str, OnnxValue] = {}
         self.shared: dict[str, str] = {}
         self.blocks: dict[str, str] = {}
 
@@ -122,35 +130,38 @@ class _Emitter:
         """The results of a node; ``seen`` says what each of its values is where it runs."""
         unread = [number for number, value in enumerate(node.outputs) if value not in level.uses]
         self.builder.begin(path, self.parameters(node, path), unread)
-        given = [seen(value) for value in node.inputs]
-        carried = [Tensor(tensor.shape, node.op.carrier(tensor.dtype)) for tensor in given]
-        tensors: Any = node.arranged(carried)
+        given = node.arranged([seen(value) for value in node.inputs])
+        made = [seen(value) for value in node.outputs]
+        ports = node.arranged(inputs)
         before = len(self.builder.nodes)
-        read = [self.carry(x, tensor.dtype, to.dtype) for x, tensor, to in zip(inputs, given, carried)]
-        made = node.op.onnx(self.builder, *node.arranged(read), tensors=tensors)
-        results = list(made) if isinstance(made, tuple) else [made]
-        if carried != given:
-            results = [self.carry(x, "", seen(value).dtype) for x, value in zip(results, node.outputs)]
-        for result, value in zip(results, node.outputs):
-            if result is not None and result not in inputs:
-                self.describe(result, seen(value))
-        if len(self.builder.nodes) > before:
-            made_of = self.builder.nodes[before:]
-            ports: Any = node.arranged(inputs)
-            held = self.keys(node, path)
-            self.notes.append(
-                OpNote(self.home(path), made_of[0], len(made_of), node.op, ports, results, held, {**self.blocks})
-            )
+        results = self.builder.write(node.op, [*map(self.real, ports)], given, made)
+        nodes = self.builder.nodes[before:]
+        if nodes:
+            for result, tensor in zip(results, made):
+                if result is not None and result not in inputs:
+                    self.describe(result, tensor)
+        else:
+            results = [None if result is None else self.alias(path, result) for result in results]
+        held, blocks = self.keys(node, path), {**self.blocks}
+        self.notes.append(OpNote(self.home(path), (*nodes,), node.op, ports, results, held, blocks))
         return results
+
+    def alias(self, path: str, value: OnnxValue) -> OnnxValue:
+        """Return another name for a value: what the step at a path gives, which has no nodes."""
+        name, count = f"({path})", len(self.aliases)
+        made = OnnxValue(f"{name}{count}" if name in self.named else name)
+        self.named.add(name)
+        self.aliases[made] = self.aliases.get(value, value)
+        return made
+
+    def real(self, value: OnnxValue | None) -> OnnxValue | None:
+        """Return the value of the file that a value is."""
+        return None if value is None else self.aliases.get(value, value)
 
     def keys(self, node: Node, path: str) -> dict[str, str]:
         """The keys of the tensors that a node holds, by torch's names."""
         names = [*(() if node.keys else self.owned.get(self.home(path), ())), *node.state]
         return {**{name: self.key(node, path, name) for name in names}, **dict(node.ties)}
-
-    def carry(self, value: OnnxValue | None, dtype: str, to: str) -> OnnxValue | None:
-        """The value in the dtype ``to``."""
-        return value if value is None or dtype == to else self.builder.carry(value, to)
 
     def ahead(self, level: Level, values: Values, prefix: str) -> None:
         """Write what a level, and those that it calls, do ahead of the scan around; ``values`` has what they read."""
@@ -230,8 +241,8 @@ class _Emitter:
         directions = [int(body.loop.reverse)]
         made = outer.op(
             "Scan",
-            *states,
-            *sequences,
+            *map(self.real, states),
+            *map(self.real, sequences),
             outputs=len(results),
             body=graph,
             num_scan_inputs=len(cut),
@@ -244,6 +255,7 @@ class _Emitter:
 
     def own(self, value: OnnxValue | None, taken: Sequence[OnnxValue], tensor: Tensor, path: str) -> OnnxValue:
         """A result of the graph in hand. What comes from outside it, or is a result already, gets a node of its own."""
+        value = self.real(value)
         assert value is not None
         if value in taken or value.node not in self.builder.nodes:
             self.builder.begin(path)
@@ -284,6 +296,9 @@ class _Emitter:
 
     def output(self, name: str, value: OnnxValue, taken: Sequence[OnnxValue], tensor: Tensor) -> OnnxValue:
         """A result under the output's name. What is no node's, or an output already, gets a node of its own."""
+        if value in self.aliases:
+            self.results[name] = value
+            value = self.aliases[value]
         if value in taken or value.node is None:
             self.builder.begin(name)
             value = self.builder.op("Identity", value)

@@ -31,9 +31,10 @@ def lower(program: ForeignProgram) -> ForeignProgram:
                 step.op, step.reading = table.read(step.call)
             except WrongReading as wrong:
                 program.problems.append(LoweringProblem(step, str(wrong)))
-    merge_heads(program, table)
-    recognize(program, table, IDIOMS)
-    say_in_short(program, table)
-    drop_dead(program)
+    if not program.own:
+        merge_heads(program, table)
+        recognize(program, table, IDIOMS)
+        say_in_short(program, table)
+        drop_dead(program)
     place_own(program)
     return program

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-import onnx
 import pytest
 import torch
 from torch import nn
@@ -14,7 +13,7 @@ import netspec
 from netspec.cli import main
 from netspec.dims import Dim, ceil_div, floor_div
 from netspec.graph import Node, walk
-from netspec.importer.capture.onnx.own import size_of
+from netspec.importer.capture.onnx.own.sizes import size_of
 from netspec.importer.convert import from_onnx
 from netspec.pipeline import compile_spec
 from netspec.runtime.module import build_module
@@ -76,21 +75,9 @@ def test_own_file_comes_back(tmp_path: Path, name: str) -> None:
     assert spec.proof.holds
     wanted = Counter(step.op.name for _, step, _ in walk(graph.body) if isinstance(step, Node))
     made = Counter(step.op.name for _, step, _ in walk(spec.model.graph.body) if isinstance(step, Node))
-    assert wanted - made == Counter({op: count for op, count in wanted.items() if op in ("dropout", "identity")})
-    assert made - wanted == Counter()
+    assert made == wanted
     keys = {key for key in build_module(graph).state_dict()}
     assert set(spec.module().state_dict()) == keys
-
-
-def test_what_another_tool_changed_is_read_by_its_nodes(tmp_path: Path) -> None:
-    graph = compile_spec("lenet")
-    path = export_onnx(graph, build_module(graph), tmp_path / "model.onnx")
-    model = onnx.load(path)
-    for node in model.graph.node:
-        for each in node.metadata_props:
-            each.value = each.value.replace('"tanh"', '"sigmoid"').replace('"nodes": 1', '"nodes": 2')
-    path.write_bytes(model.SerializeToString())
-    assert from_onnx(str(path), verify=False).model.graph.body.parameter_count == graph.body.parameter_count
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ Only the last step of an idiom is changed; those before it are left out as what 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from netspec.importer.program import ForeignProgram, ForeignStep
@@ -56,11 +56,11 @@ class Makers:
         return math.prod(number for number, _ in parts), [each for _, tensors in parts for each in tensors]
 
 
-def say_idioms(program: ForeignProgram) -> None:
-    """Say the last steps of idioms as the ops that these are."""
+def say_idioms(program: ForeignProgram, said: Collection[ForeignStep] = ()) -> None:
+    """Say the last steps of idioms as the ops that these are; those that are ``said`` stay as they are."""
     makers = Makers()
     for step in program.steps:
-        for idiom in IDIOMS.get(step.op, ()):
+        for idiom in () if step in said else IDIOMS.get(step.op, ()):
             found = idiom(makers, step)
             if found is not None:
                 step.op, step.reading = found

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from typing import Any
 
 from netspec.importer.program import ForeignProgram, ForeignStep
 from netspec.ops.core.foreign import ForeignTensor, OpReading
 
 
-def merge(program: ForeignProgram) -> None:
-    """Join the steps of a program that are one op together."""
+def merge(program: ForeignProgram, said: Collection[ForeignStep] = ()) -> None:
+    """Join the steps of a program that are one op together; those that are ``said`` stay as they are."""
     makers: dict[ForeignTensor, ForeignStep] = {}
     uses = Counter(_read(program))
     kept: list[ForeignStep] = []
     for step in program.steps:
-        before = _biased(step, makers, uses)
+        before = None if step in said else _biased(step, makers, uses)
         if before is not None:
             assert before.reading is not None
             assert step.reading is not None
@@ -27,7 +28,7 @@ def merge(program: ForeignProgram) -> None:
             step.op, step.call = before.op, before.call._replace(outputs=step.call.outputs)
             step.reading = OpReading(arguments, before.reading.inputs, state, step.reading.outputs)
         kept.append(step)
-        if step.reading is not None:
+        if step.reading is not None and step not in said:
             makers.update((each, step) for each in step.reading.outputs if each is not None)
     program.steps = kept
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -17,15 +16,15 @@ from netspec.importer.capture.onnx.keys import give_keys
 from netspec.importer.capture.onnx.known import Unfoldable, folded, is_symbolic, numbers, whole
 from netspec.importer.capture.onnx.merges import drop_unread, merge
 from netspec.importer.capture.onnx.nodes import NodeReader
-from netspec.importer.capture.onnx.own import NotedOp, held_tensors, noted_op
+from netspec.importer.capture.onnx.own.notes import silent_ops
+from netspec.importer.capture.onnx.own.reading import OwnReader
 from netspec.importer.capture.onnx.rewrites import simpler
 from netspec.importer.capture.onnx.scopes import key_of, node_scopes
 from netspec.importer.capture.onnx.table import MALFORMED, Declared, NodeTable
 from netspec.importer.capture.onnx.undone import Layouts
 from netspec.importer.lower.table import WrongReading
 from netspec.importer.program import ForeignProgram, ForeignStep, LoweringProblem, ModuleCall
-from netspec.ops.core.foreign import ForeignCall, ForeignTensor, OpReading
-from netspec.ops.registry import OPS
+from netspec.ops.core.foreign import ForeignCall, ForeignTensor
 
 Names = dict[str, Any]
 MOST_NODES, MOST_DEPTH = 200_000, 64
@@ -39,8 +38,8 @@ MADE_UP_SIZE = re.compile(r"(s|u|unk_*|dim_?|d)\d+|None")
 
 
 class OnnxReader:
-    """Reads a file. ``sized`` has the values of whole numbers that depend on symbolic dimensions, ``said`` the steps
-    that netspec's notes say, with their paths; without ``notes`` these are not read.
+    """Reads a file. ``sized`` has the values of whole numbers that depend on symbolic dimensions, ``own`` reads what
+    netspec's notes say; without ``notes`` these are not read.
     """
 
     def __init__(self, file: OnnxFile, notes: bool = True):
@@ -52,16 +51,13 @@ class OnnxReader:
         self.symbols: dict[str, Dim] = {}
         self.sized: dict[ForeignTensor, Any] = {}
         self.layouts = Layouts()
-        self.uses: Counter[ForeignTensor] = Counter()
         self.table = NodeTable(self.program)
         self.nodes = NodeReader(file, {each.domain: each.version for each in self.model.opset_import})
         self.functions = {(each.domain, each.name): each for each in self.model.functions}
         self.declared = {each.name: each for each in (*self.model.graph.value_info, *self.model.graph.output)}
         self.count = 0
         self.undecided = ""
-        self.notes = notes
-        self.said: dict[ForeignStep, str] = {}
-        self.blocks: dict[str, str] = {}
+        self.own = OwnReader(self.program, self.table, silent_ops(self.model.graph), self.output) if notes else None
         self.dotted = self.model.producer_name == OWN_PRODUCER
 
     def read(self) -> ForeignProgram:
@@ -73,18 +69,19 @@ class OnnxReader:
         for value in graph.input:
             if value.name not in names:
                 names[value.name] = self.program.inputs[_identifier(value.name)] = self.input(value)
-        read = Counter(name for name in _reads(graph))
-        self.uses.update({names[name]: count for name, count in read.items() if names.get(name) is not None})
-        self.reads = read
         self.graph(graph.node, names, ())
         for value in graph.output:
-            self.program.outputs[_identifier(value.name)] = self.at(names, value.name)
-        merge(self.program)
-        say_idioms(self.program)
+            made = self.at(names, value.name)
+            self.program.outputs[_identifier(value.name)] = self.own.result(value.name, names) if self.own else made
+        said = self.own.said if self.own else {}
+        self.program.own = all(step in said for step in self.program.steps)
+        merge(self.program, said)
+        say_idioms(self.program, said)
         drop_unread(self.program)
-        give_keys(self.program, self.said)
+        give_keys(self.program, said)
+        blocks = self.own.blocks if self.own else {}
         for step in self.program.steps:
-            step.scopes = tuple(call._replace(kind=self.blocks.get(call.path, call.kind)) for call in step.scopes)
+            step.scopes = tuple(call._replace(kind=blocks.get(call.path, call.kind)) for call in step.scopes)
         return self.program
 
     def initializer(self, proto: onnx.TensorProto) -> ForeignTensor:
@@ -132,21 +129,19 @@ class OnnxReader:
         return names[name]
 
     def graph(
-        self, nodes: Iterable[onnx.NodeProto], names: Names, scopes: Sequence[ModuleCall], depth: int = 0
+        self, nodes: Sequence[onnx.NodeProto], names: Names, scopes: Sequence[ModuleCall], depth: int = 0
     ) -> None:
         """Read nodes in their order; ``names`` has the tensors that are known, and gets those that they make."""
         if depth > MOST_DEPTH:
             raise self.file.wrong(f"its functions call one another more than {MOST_DEPTH} deep")
-        skipped = 0
-        for node in nodes:
-            if skipped:
-                skipped -= 1
-                continue
+        read = 0
+        for at, node in enumerate(nodes):
             self.count += 1
             if self.count > MOST_NODES:
                 raise self.file.wrong(f"it has more than {MOST_NODES} nodes, its functions written out")
-            if self.notes and (noted := noted_op(node)) is not None and self.noted(noted, node, names):
-                skipped = noted.nodes - 1
+            if at >= read and self.own is not None:
+                read = at + self.own.read(nodes, at, names)
+            if at < read:
                 continue
             try:
                 self.any_node(node, names, scopes, depth)
@@ -185,26 +180,6 @@ class OnnxReader:
             self.undecided = str(reason)
             return False
         names.update(zip(node.output, outputs))
-        return True
-
-    def noted(self, note: NotedOp, node: onnx.NodeProto, names: Names) -> bool:
-        """Read the nodes of an op that netspec wrote as that op; return whether it can be that."""
-        state = held_tensors(note, names)
-        kind = OPS[note.op]
-        given = tuple(None if each is None else names.get(each) for each in note.inputs)
-        if state is None or any(name and tensor is None for name, tensor in zip(note.inputs, given)):
-            return False
-        inputs = given if kind.variadic else given[: len(kind.ports)]
-        outputs = tuple(None if name is None else self.output(name) for name in note.outputs)
-        try:
-            reading = self.table.proven(kind, OpReading(note.arguments, inputs, state, outputs))
-        except (WrongReading, *MALFORMED):
-            return False
-        step = ForeignStep(ForeignCall(note.op, {}, outputs), (), node.name[:200], note.op, reading)
-        self.said[step] = note.path
-        self.blocks.update(note.blocks)
-        self.program.steps.append(step)
-        names.update((name, tensor) for name, tensor in zip(note.outputs, outputs) if name is not None)
         return True
 
     def function(
@@ -277,7 +252,6 @@ class OnnxReader:
             sizes = [size.dim_value if size.HasField("dim_value") else None for size in kind.shape.dim]
             dtype = self.file.dtype(kind.elem_type, f"`{name}`") if kind.elem_type else None
             self.table.declared[tensor] = Declared(dtype, tuple(sizes) if kind.HasField("shape") else None)
-        self.uses[tensor] = self.reads[name]
         return tensor
 
     def given(self, node: onnx.NodeProto, inputs: Sequence[Any]) -> list[Any]:
@@ -367,17 +341,6 @@ def _tensors(values: Iterable[Any]) -> Iterable[ForeignTensor]:
             yield value
         elif isinstance(value, list):
             yield from _tensors(value)
-
-
-def _reads(graph: onnx.GraphProto, depth: int = 0) -> Iterable[str]:
-    """The names that a graph's nodes read, and those in their bodies, and its outputs."""
-    for node in graph.node:
-        yield from node.input
-        for attribute in node.attribute:
-            for body in (attribute.g, *attribute.graphs):
-                if body.node and depth < MOST_DEPTH:
-                    yield from _reads(body, depth + 1)
-    yield from (value.name for value in graph.output)
 
 
 def _identifier(name: str) -> str:

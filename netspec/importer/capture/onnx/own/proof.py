@@ -1,0 +1,97 @@
+"""The proof of a note: an op is what a file says if netspec, writing it again, writes the nodes that are there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import onnx
+
+from netspec.emit.onnx.builder import GraphBuilder
+from netspec.emit.onnx.parts import OnnxGraph, OnnxNode, OnnxValue
+from netspec.importer.lower.table import tensors_at
+from netspec.ops import Op
+from netspec.ops.core.foreign import ForeignTensor
+
+Named = Mapping[str, str]
+Known = Callable[[str], Any]
+"""Gives the numbers that the file has of a name; ``None`` where it has none."""
+
+
+class WrittenOp(NamedTuple):
+    """An op of a note, and its inputs and outputs with their names in the file, ``None`` for those left out."""
+
+    op: Op
+    path: str
+    inputs: Sequence[tuple[str, ForeignTensor] | None]
+    outputs: Sequence[tuple[str, ForeignTensor] | None]
+    state: Mapping[str, ForeignTensor]
+
+
+def is_written_as(written: WrittenOp, nodes: Sequence[onnx.NodeProto], known: Known) -> bool:
+    """Return whether these nodes, and no others, are what an op is written as."""
+    builder = GraphBuilder(exporter=_exported)
+    unread = [at for at, each in enumerate(written.outputs) if each is None]
+    builder.begin(written.path, {name: tensor.constant for name, tensor in written.state.items()}, unread)
+    values = {name: OnnxValue(name) for each in written.inputs if each is not None for name in each[:1]}
+    names = {value: name for name, value in values.items()}
+    results = builder.write(
+        written.op,
+        [None if each is None else values[each[0]] for each in written.inputs],
+        tensors_at(None if each is None else each[1] for each in written.inputs),
+        tensors_at(None if each is None else each[1] for each in written.outputs),
+    )
+    if len(builder.nodes) != len(nodes):
+        return False
+    for node, there in zip(builder.nodes, nodes):
+        if not _is_node(node, there, names, known):
+            return False
+        names.update(zip(node.outputs, there.output))
+    pairs = zip(results, (each and each[0] for each in written.outputs))
+    return all(_is_value(value, name or "", names, known) for value, name in pairs if value is not None or name)
+
+
+def _exported(op: Op, tensors: Any) -> onnx.ModelProto:
+    """Export an op of a plugin, which says itself in PyTorch alone."""
+    from netspec.runtime.onnx.exported_op import exported_op
+
+    return exported_op(op, tensors)
+
+
+def _is_node(node: OnnxNode, there: onnx.NodeProto, names: Mapping[OnnxValue, str], known: Known) -> bool:
+    """Return whether a node is the one in the file: its kind, what it reads, its attributes."""
+    if (node.domain, node.op_type) != (there.domain, there.op_type) or len(node.outputs) != len(there.output):
+        return False
+    if len(node.inputs) != len(there.input) or len(node.attributes) != len(there.attribute):
+        return False
+    if not all(_is_value(value, name, names, known) for value, name in zip(node.inputs, there.input)):
+        return False
+    found = {each.name: each for each in there.attribute}
+    return all(
+        name in found and not isinstance(value, OnnxGraph) and _spelled(value) == _spelled(found[name])
+        for name, value in node.attributes.items()
+    )
+
+
+def _spelled(attribute: onnx.AttributeProto) -> bytes:
+    return bytes(attribute.SerializeToString(deterministic=True))
+
+
+def _is_value(value: OnnxValue | None, name: str, names: Mapping[OnnxValue, str], known: Known) -> bool:
+    """Return whether a value is that of a name in the file: one that was met, or the same numbers."""
+    if value is None:
+        return not name
+    if value in names:
+        return names[value] == name
+    return value.array is not None and _is_equal(value.array, known(name))
+
+
+def _is_equal(wanted: Any, found: Any) -> bool:
+    if found is None or wanted.shape != found.shape or wanted.dtype.itemsize != found.dtype.itemsize:
+        return False
+    if wanted.dtype.kind in "biuf" and wanted.dtype != found.dtype:
+        return False
+    if wanted is found or wanted.__array_interface__["data"] == found.__array_interface__["data"]:
+        return True
+    return np.ascontiguousarray(wanted).tobytes() == np.ascontiguousarray(found).tobytes()
