@@ -141,7 +141,7 @@ def from_onnx(path: str | Path, *, name: str | None = None, verify: bool = True,
     program = read_onnx(Path(path))
     program.name = snake_case(name or program.name)
     tried = dict(program.sizes)
-    program.sizes = {key: 1 if key == "N" else size for key, size in tried.items()}
+    program.sizes = {key: program.quoted.get(key, 1 if key == "N" else size) for key, size in tried.items()}
     weights = {key: torch.from_numpy(each.constant.copy()) for key, each in program.state.items()}
     spec = spec_of(lower(program), weights | {key: weights[first] for key, first in program.tied.items()}, partial)
     if verify and not spec.left_open:

@@ -54,9 +54,9 @@ class ForeignProgram:
     """A whole network: named inputs and outputs, and the steps between them in an order that they can run in.
 
     ``state`` has every tensor of the ``state_dict`` once; ``tied`` has the other keys that it goes by, each with
-    the one there. ``sizes`` are those of the symbolic dimensions in the example that it was captured with.
-    ``problems`` has what ``lower`` could not say. ``own`` says that netspec wrote the program, of the steps that there
-    are: none is to be said otherwise.
+    the one there. ``sizes`` are those of the symbolic dimensions in the example that it was captured with, or sizes
+    that it can run at; ``quoted`` those that it says costs are to be quoted at. ``problems`` has what ``lower`` could
+    not say. ``own`` says that netspec wrote the program, of the steps that there are: none is to be said otherwise.
     """
 
     name: str
@@ -66,6 +66,7 @@ class ForeignProgram:
     state: dict[str, ForeignTensor]
     tied: Mapping[str, str] = field(default_factory=dict)
     sizes: Mapping[str, int] = field(default_factory=dict)
+    quoted: Mapping[str, int] = field(default_factory=dict)
     doc: str = ""
     kind: str = ""
     own: bool = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from importer.round_trip import lines_of, lines_of_zoo, module_and_back, parting
+from importer.round_trip import file_and_back, lines_of, lines_of_zoo, module_and_back, parting
 
 import netspec
 
@@ -21,6 +21,17 @@ def test_a_module_comes_back_as_the_graph_that_it_was_made_of(name, params):
     spec = module_and_back(model)
     assert parting(model.graph, spec.model.graph) == ""
     assert lines_of(spec.text) <= 1.5 * lines_of_zoo(name)
+
+
+TIES = ("t5", {"vocab": 9, "width": 8, "heads": 2, "hidden": 8, "layers": 1})
+
+
+@pytest.mark.parametrize(("name", "params"), [TIES, POSITIONS])
+def test_a_file_comes_back_as_the_graph_that_it_was_written_of(name, params, tmp_path):
+    model = netspec.load(name, **params)
+    spec = file_and_back(model, tmp_path)
+    assert parting(model.graph, spec.model.graph) == ""
+    assert spec.model.graph.sizes == model.graph.sizes
 
 
 def test_the_first_difference_is_told():

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from files import write
 from torch import nn
 
 import netspec
@@ -105,3 +107,9 @@ def test_the_blocks_of_a_file_of_netspec_are_blocks_again(tmp_path):
     spec = from_onnx(model.export(tmp_path / "net.onnx"), verify=False)
     assert "  basic:\n    params: {width: int, stride: 1}" in spec.text
     assert spec.text.count("conv2d") < 8
+
+
+def test_sizes_of_which_a_file_says_nothing_are_large_enough(tmp_path):
+    weights = {"weight": np.ones((1, 1, 100, 3), np.float32)}
+    path = write(tmp_path, "g (float[N, 1, H, W] x) => (float y) { y = Conv (x, weight) }", weights)
+    assert from_onnx(path, verify=False).model.graph.sizes == {"N": 1, "H": 128, "W": 128}

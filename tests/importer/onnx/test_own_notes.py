@@ -20,7 +20,7 @@ SPEC = """\
 netspec: 1
 name: net
 doc: Steps with nodes, and without.
-dims: {N: 2}
+dims: {N: 7}
 inputs:
   x: [N, 6]
 network:
@@ -52,7 +52,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[netspec.Model, Pa
 
 def test_a_file_of_netspec_is_its_graph_again(written):
     model, path = written
-    assert parting(model.graph, from_onnx(path, verify=False).model.graph) == ""
+    spec = from_onnx(path, verify=False)
+    assert parting(model.graph, spec.model.graph) == ""
+    assert spec.model.graph.sizes == model.graph.sizes
 
 
 def on_nodes(op: str, change: Change) -> Callable[[onnx.ModelProto], None]:

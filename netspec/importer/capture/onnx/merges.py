@@ -56,12 +56,12 @@ def _bias(linear: ForeignStep, added: OpReading) -> ForeignTensor | None:
     return found[0] if found else None
 
 
-def drop_unread(program: ForeignProgram) -> None:
-    """Leave out the steps whose outputs nothing reads."""
+def drop_unread(program: ForeignProgram, said: Collection[ForeignStep] = ()) -> None:
+    """Leave out the steps whose outputs nothing reads; those that are ``said`` stay."""
     wanted = set(program.outputs.values())
     kept: list[ForeignStep] = []
     for step in reversed(program.steps):
-        if any(output in wanted for output in step.call.outputs):
+        if step in said or any(output in wanted for output in step.call.outputs):
             kept.append(step)
             wanted.update(_inputs(step))
     program.steps = kept[::-1]

@@ -16,10 +16,11 @@ from netspec.importer.capture.onnx.keys import give_keys
 from netspec.importer.capture.onnx.known import Unfoldable, folded, is_symbolic, numbers, whole
 from netspec.importer.capture.onnx.merges import drop_unread, merge
 from netspec.importer.capture.onnx.nodes import NodeReader
-from netspec.importer.capture.onnx.own.notes import silent_ops
+from netspec.importer.capture.onnx.own.notes import quoted_sizes, silent_ops
 from netspec.importer.capture.onnx.own.reading import OwnReader
 from netspec.importer.capture.onnx.rewrites import simpler
 from netspec.importer.capture.onnx.scopes import key_of, node_scopes
+from netspec.importer.capture.onnx.sizes import enlarge_sizes
 from netspec.importer.capture.onnx.table import MALFORMED, Declared, NodeTable
 from netspec.importer.capture.onnx.undone import Layouts
 from netspec.importer.lower.table import WrongReading
@@ -77,7 +78,9 @@ class OnnxReader:
         self.program.own = all(step in said for step in self.program.steps)
         merge(self.program, said)
         say_idioms(self.program, said)
-        drop_unread(self.program)
+        drop_unread(self.program, said)
+        enlarge_sizes(self.program)
+        self.program.quoted = quoted_sizes(self.model) if self.own else {}
         give_keys(self.program, said)
         blocks = self.own.blocks if self.own else {}
         for step in self.program.steps:

@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 
 import onnx
 
-from netspec.emit.onnx.notes import KEY, SILENT
+from netspec.emit.onnx.notes import KEY, SILENT, SIZES
 from netspec.importer.capture.onnx.own.sizes import size_of
 from netspec.ops.registry import OPS
 
 LONGEST = 4_000_000
 LONGEST_NAME = 100
+LARGEST = 2**31 - 1
 PATH = re.compile(r"[\w-]+(\.[\w-]+)*", re.ASCII)
 MALFORMED = (ValueError, KeyError, TypeError, AttributeError, RecursionError, SyntaxError, ArithmeticError)
 
@@ -61,6 +62,15 @@ def silent_ops(graph: onnx.GraphProto) -> SilentOps:
         return SilentOps({name: note for name, note in makers.items() if name in values}, values, outputs)
     except MALFORMED:
         return SilentOps({}, {}, {})
+
+
+def quoted_sizes(model: onnx.ModelProto) -> dict[str, int]:
+    """Return the sizes that a file says costs are quoted at; none where it does not say."""
+    try:
+        said = _said(model.metadata_props, SIZES)
+        return {str(name): size for name, size in said.items() if type(size) is int and 0 < size <= LARGEST}
+    except MALFORMED:
+        return {}
 
 
 def _said(metadata: Iterable[onnx.StringStringEntryProto], key: str) -> Any:
