@@ -111,5 +111,5 @@ def test_the_blocks_of_a_file_of_netspec_are_blocks_again(tmp_path):
 
 def test_sizes_of_which_a_file_says_nothing_are_large_enough(tmp_path):
     weights = {"weight": np.ones((1, 1, 100, 3), np.float32)}
-    path = write(tmp_path, "g (float[N, 1, H, W] x) => (float y) { y = Conv (x, weight) }", weights)
+    path = write(tmp_path, "g (float[N, 1, H, W] x) => (float[N, 1, h, w] y) { y = Conv (x, weight) }", weights)
     assert from_onnx(path, verify=False).model.graph.sizes == {"N": 1, "H": 128, "W": 128}
