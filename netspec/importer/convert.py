@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from netspec.analysis.costs import Costs
 from netspec.diagnostics import UsageError
 from netspec.graph import Graph, Node, walk, walk_state
+from netspec.importer.class_names import snake_case
 from netspec.importer.fold import fold
 from netspec.importer.fold.phrasing import phrase
 from netspec.importer.imported import ImportedSpec
@@ -56,6 +57,7 @@ def from_torch(
     ``UsageError`` with torch's reason where it cannot be exported, and with all that the language has no words for.
     """
     from netspec.importer.capture.choices import plain_choices
+    from netspec.importer.capture.constructors import named_numbers
     from netspec.importer.capture.export import export_module, parameter_names
     from netspec.importer.trying import guard_runs, quiet
 
@@ -72,6 +74,7 @@ def from_torch(
     program = _read(exported, snake_case(name or type(module).__name__), shapes)
     program.kind = f"{type(module).__module__}.{type(module).__qualname__}"
     program.doc = first_sentence(vars(type(module)).get("__doc__") or "")
+    program.numbers = named_numbers(module)
     traced = dict(program.sizes)
     program.sizes = {key: (sizes or {}).get(key, 1 if key == "N" else size) for key, size in traced.items()}
     spec = spec_of(lower(program), {key: value.detach() for key, value in module.state_dict().items()}, partial)
@@ -218,12 +221,6 @@ def first_sentence(docstring: str) -> str:
     sentence = re.match(r"[A-Z].*?\.(?= |$)", first)
     plain = sentence is not None and len(sentence[0]) <= LONGEST_DOC and not re.search(r"[`{}\[\]<>|*]|::", sentence[0])
     return sentence[0] if sentence is not None and plain else ""
-
-
-def snake_case(name: str) -> str:
-    """Return a class's name as a spec's: ``ResNet`` as ``resnet``, ``VisionTransformer`` as ``vision_transformer``."""
-    words = re.sub(r"(?<=[a-z\d])(?=[A-Z][a-z]{2})|(?<=[A-Z])(?=[A-Z][a-z]{2})", "_", name.replace("Net", "net"))
-    return re.sub(r"\W+", "_", words).lower().strip("_") or "network"
 
 
 def _fixed(program: ForeignProgram, shapes: Mapping[str, Mapping[int, str]]) -> list[str]:

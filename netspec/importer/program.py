@@ -23,6 +23,20 @@ class ModuleCall(NamedTuple):
         return self.kind.rpartition(".")[2]
 
 
+Number = int | float | bool
+
+
+class NamedNumber(NamedTuple):
+    """A number that a class of Python has a name for: ``words`` are the arguments that it is passed on as.
+
+    ``is_parameter`` says that it is one of the constructor's, not a local name.
+    """
+
+    value: Number
+    words: frozenset[str] = frozenset()
+    is_parameter: bool = False
+
+
 @dataclass(eq=False)
 class ForeignStep:
     """A call in its place: inside which modules' calls, the outermost first, and at which line of Python.
@@ -57,6 +71,7 @@ class ForeignProgram:
     the one there. ``sizes`` are those of the symbolic dimensions in the example that it was captured with, or sizes
     that it can run at; ``quoted`` those that it says costs are to be quoted at. ``problems`` has what ``lower`` could
     not say. ``own`` says that netspec wrote the program, of the steps that there are: none is to be said otherwise.
+    ``numbers`` has, by the path of a module, what its class calls its numbers.
     """
 
     name: str
@@ -70,6 +85,7 @@ class ForeignProgram:
     doc: str = ""
     kind: str = ""
     own: bool = False
+    numbers: Mapping[str, Mapping[str, NamedNumber]] = field(default_factory=dict)
     problems: list[LoweringProblem] = field(default_factory=list)
 
 

@@ -11,6 +11,7 @@ from dataclasses import field
 from typing import Any, NamedTuple
 
 from netspec.dataclass import dataclass
+from netspec.importer.program import NamedNumber
 from netspec.ops.core.tensors import Tensor
 
 
@@ -59,13 +60,14 @@ class ModuleLevel(TreeNode):
     """A call of a module, or a part of a path that is no module's call.
 
     ``takes`` are the tensors of its inputs, ``results`` what it gives: first what its last node does, if that is read.
-    ``kind`` is its class, with the module that it is from.
+    ``kind`` is its class, with the module that it is from; ``numbers`` are those that the class has names for.
     """
 
     body: list[TreeNode] = field(default_factory=list)
     takes: tuple[Tensor, ...] = ()
     results: tuple[Ref, ...] = ()
     kind: str = ""
+    numbers: Mapping[str, NamedNumber] = field(default_factory=dict)
 
 
 @dataclass(eq=False)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import netspec
-from netspec.importer.convert import snake_case
+from netspec.importer.class_names import snake_case
 
 
 class Residual(nn.Module):
@@ -179,6 +179,13 @@ def test_an_output_that_has_the_name_of_an_input_gets_another():
         ("ConvNeXt", "convnext"),
         ("ViTModel", "vit_model"),
         ("VisionTransformer", "vision_transformer"),
+        ("GPT2LMHeadModel", "gpt2_lm_head_model"),
+        ("GoogLeNet", "googlenet"),
+        ("SENetBlock", "senet_block"),
+        ("PolicyNetwork", "policy_network"),
+        ("Conv1D", "conv1d"),
+        ("YOLOv8", "yolov8"),
+        ("_LeakyReLU", "leaky_relu"),
     ],
 )
 def test_the_name_of_a_class_becomes_that_of_a_spec(name, word):

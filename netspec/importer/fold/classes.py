@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import field
 from typing import Any
@@ -13,11 +12,14 @@ from netspec.importer.fold.numbers.formulas import names_of, substituted
 from netspec.importer.fold.numbers.meanings import makes_width, parameter_name
 from netspec.importer.fold.runs import merged_slots
 from netspec.importer.fold.skeleton import NumberSlot, Skeleton, skeleton_of
+from netspec.importer.program import NamedNumber
 from netspec.importer.write.phrases import BlockPhrase, Formula, GroupPhrase, LoopPhrase
 from netspec.importer.write.rooms import everything_in
 
 CONTAINERS = ("Sequential", "ModuleList", "ModuleDict", "")
 """The classes that say nothing of what is in them."""
+GENERAL = ("in_channels", "out_channels", "in_features", "out_features", "input_channels", "hidden_features")
+"""The names that tell nothing outside the level that they are of."""
 
 
 @dataclass(eq=False)
@@ -73,9 +75,12 @@ class LevelClass:
         return False
 
     @property
-    def meanings(self) -> dict[str, tuple[str, Any]]:
-        """The parameters with the argument that each feeds, and its default."""
-        return {each.name: (each.word, None) for each in self.parameters}
+    def meanings(self) -> dict[str, tuple[str, Any, str]]:
+        """The parameters with the argument that each feeds, its default, and what the class itself calls it."""
+        return {
+            each.name: (each.word, None, each.name if each.is_named and each.name not in GENERAL else "")
+            for each in self.parameters
+        }
 
 
 def classify(groups: Sequence[GroupPhrase], rank: int) -> list[LevelClass]:
@@ -107,7 +112,7 @@ def _class(members: list[tuple[GroupPhrase, Skeleton]], rank: int) -> LevelClass
     skeletons = [skeleton for _, skeleton in members]
     whole, form = max(members, key=lambda member: sum(other[0] is not None for other in member[1].others))
     slots = merged_slots(skeletons, form)
-    reduction = reduced([SlotColumn(*each) for each in slots], set())
+    reduction = reduced([SlotColumn(*each) for each in slots], set(), _shared_names(members))
     made = LevelClass(
         whole.kind.rpartition(".")[2],
         whole,
@@ -126,6 +131,13 @@ def _class(members: list[tuple[GroupPhrase, Skeleton]], rank: int) -> LevelClass
     return made
 
 
+def _shared_names(members: list[tuple[GroupPhrase, Skeleton]]) -> dict[str, list[NamedNumber]]:
+    """Return the names that the class has for numbers in every one of its levels."""
+    first = members[0][0].numbers
+    common = [name for name in first if all(name in group.numbers for group, _ in members)]
+    return {name: [group.numbers[name] for group, _ in members] for name in common}
+
+
 def own_slots(skeleton: Skeleton, whole: Skeleton) -> list[NumberSlot | None]:
     """Return a level's own slots in the order of its class; ``None`` for those that it lacks."""
     made: list[NumberSlot | None] = [*skeleton.slots]
@@ -134,15 +146,9 @@ def own_slots(skeleton: Skeleton, whole: Skeleton) -> list[NumberSlot | None]:
     return made
 
 
-def block_name(kind: str) -> str:
-    """Return a class's name as a block's: ``BasicBlock`` is ``basic_block``."""
-    text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", kind).lower()
-    return re.sub(r"\W+", "_", text).strip("_") or "block"
-
-
 def name_widths(level: LevelClass) -> None:
     """Call what comes out ``width``, or as its argument is called, where a class has several, and others ``hidden``."""
-    widths = [each for each in level.parameters if makes_width(each.word)]
+    widths = [each for each in level.parameters if makes_width(each.word) and not each.is_named]
     if len(widths) < 2:
         return
     feeding = [formula for slot, formula in zip(level.slots, level.formulas) if makes_width(slot.word)]

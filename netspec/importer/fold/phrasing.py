@@ -17,7 +17,9 @@ def phrase(tree: NetworkTree) -> SpecPhrase:
     body, results = phrase_level(tree.body, takes)
     inputs = dict(zip(tree.inputs, takes))
     outputs = dict(zip(tree.outputs, results))
-    return SpecPhrase(tree.name, tree.doc, sizes=tree.sizes, inputs=inputs, body=body, outputs=outputs)
+    spec = SpecPhrase(tree.name, tree.doc, sizes=tree.sizes, inputs=inputs, body=body, outputs=outputs)
+    spec.numbers = tree.body.numbers
+    return spec
 
 
 def phrase_level(level: ModuleLevel, takes: list[Wire]) -> tuple[list[Phrase], list[Wire]]:
@@ -55,6 +57,7 @@ def phrase_node(node: TreeNode, reads: list[Wire | None]) -> Phrase | None:
     body, results = phrase_level(node, takes)
     kept = [result for result in dict.fromkeys(results) if result not in takes]
     group = GroupPhrase(node.name, bool(node.name), reads, takes=takes, body=body, results=kept, kind=node.kind)
+    group.numbers = node.numbers
     return _with_outputs(group, [result.tensor for result in kept])
 
 

@@ -6,7 +6,8 @@ import keyword
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from netspec.importer.fold.classes import CONTAINERS, LevelClass, block_name
+from netspec.importer.class_names import snake_case
+from netspec.importer.fold.classes import CONTAINERS, LevelClass
 from netspec.importer.fold.numbers.formulas import names_of, substituted
 from netspec.importer.fold.tables import table_type
 from netspec.importer.write.phrases import (
@@ -59,7 +60,7 @@ class Renderer:
 
     def _declared(self, each: LevelClass) -> BlockPhrase:
         """Return the block of a class, which has no body yet."""
-        base = block_name(each.kind if each.kind not in CONTAINERS else "")
+        base = snake_case(each.kind) if each.kind not in CONTAINERS else "block"
         base = f"{base}_block" if base in OPS or base in STRUCTURES or keyword.iskeyword(base) else base
         name, number = base, 1
         while name in self.names:

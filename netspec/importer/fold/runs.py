@@ -228,7 +228,7 @@ def loop_slots(loop: LoopPhrase, units: Sequence[LoopUnit], whole: LoopUnit) -> 
     slots = merged_slots([unit.skeleton for unit in units], whole.skeleton)
     return [
         NumberSlot(slot.phrase, slot.argument, slot.at, LoopRow(values), LoopRow(shapes), slot.word, slot.default,
-                   (loop, *slot.loops))
+                   (loop, *slot.loops), slot.label)
         for slot, values, shapes in slots
     ]  # fmt: skip
 

@@ -48,7 +48,8 @@ class NumberSlot:
     """A place that holds a number: an argument of a step, or item ``at`` of it.
 
     ``value`` is a ``LoopRow`` inside a loop, of rows inside two; so is ``shape``, that of what the step reads.
-    ``default`` is the value that need not be written, and ``word`` the argument's name, which says what it means.
+    ``default`` is the value that need not be written, and ``word`` the argument's name, which says what it means;
+    ``label`` is what the class of the level there calls it.
     """
 
     phrase: Phrase
@@ -59,6 +60,7 @@ class NumberSlot:
     word: str = ""
     default: Any = None
     loops: tuple[LoopPhrase, ...] = ()
+    label: str = ""
 
     def write(self, value: Any) -> None:
         """Put a value, or a formula, in the place."""
@@ -163,8 +165,8 @@ class _Reading:
         self.made.parts.append((id(level), phrase.kind if level is None else ""))
         shape = phrase.takes[0].tensor.shape if phrase.takes else ()
         for name, value in phrase.arguments.items():
-            word, default = level.meanings[name]
-            self.made.slots.append(NumberSlot(phrase, name, None, value, shape, word, default))
+            word, default, label = level.meanings[name]
+            self.made.slots.append(NumberSlot(phrase, name, None, value, shape, word, default, label=label))
 
     def residual(self, phrase: ResidualPhrase, names: bool) -> None:
         self.made.parts.append((phrase.merge, phrase.around == "shortcut"))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from netspec.importer.nest.groups import PlacedStep, StepGroup, group_steps
 from netspec.importer.nest.order import put_in_order
-from netspec.importer.program import ForeignProgram
+from netspec.importer.program import ForeignProgram, NamedNumber
 from netspec.importer.tree import ModuleLevel, NetworkTree, OpNode, Ref, TreeNode
 from netspec.ops.core.foreign import ForeignTensor
 from netspec.ops.core.tensors import Tensor
@@ -21,7 +21,7 @@ def nest(program: ForeignProgram) -> NetworkTree:
     uses = Counter(id(tensor) for tensor in program.outputs.values())
     for step in steps:
         uses.update(id(tensor) for tensor in step.reading.inputs if tensor is not None)  # type: ignore[union-attr]
-    body, inside = _Nesting(uses).level(root, "", list(program.inputs.values()))
+    body, inside = _Nesting(uses, program.numbers).level(root, "", list(program.inputs.values()))
     body.results = tuple(inside[id(tensor)] for tensor in program.outputs.values())
     return NetworkTree(program.name, body, tuple(program.inputs), tuple(program.outputs), program.sizes, program.doc)
 
@@ -31,10 +31,13 @@ Made = tuple[TreeNode, Sequence[ForeignTensor | None], Sequence[ForeignTensor | 
 
 
 class _Nesting:
-    """Makes levels of groups. ``uses`` counts how often each tensor is read in the whole program."""
+    """Makes levels of groups. ``uses`` counts how often each tensor is read in the whole program.
 
-    def __init__(self, uses: Counter[int]):
-        self.uses = uses
+    ``numbers`` are those of modules by their paths.
+    """
+
+    def __init__(self, uses: Counter[int], numbers: Mapping[str, Mapping[str, NamedNumber]]):
+        self.uses, self.numbers = uses, numbers
         self.owners: dict[int, str] = {}
         self.seen: set[str] = set()
 
@@ -63,6 +66,7 @@ class _Nesting:
             body.append(node)
         kind = group.call.kind if group.call is not None else ""
         level = ModuleLevel(group.name, (), (), body=body, takes=tuple(map(_tensor, reads)), kind=kind)
+        level.numbers = self.numbers.get(group.path, {})
         self.reads, self.made = reads, made
         return level, inside
 

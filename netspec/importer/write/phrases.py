@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from netspec.dataclass import dataclass
 from netspec.dims import Size
+from netspec.importer.program import NamedNumber
 from netspec.ops.core.tensors import Tensor
 
 
@@ -95,14 +96,16 @@ class SharePhrase(Phrase):
 class GroupPhrase(Phrase):
     """A level of its own, written in its place. ``takes`` are its inputs inside, ``results`` what it gives.
 
-    ``kind`` is its class, with the module that it is from. ``arguments`` are those of the level by the parameters that
-    levels like it have, if there are others; ``level`` is what it has in common with these.
+    ``kind`` is its class, with the module that it is from, and ``numbers`` what that calls its numbers. ``arguments``
+    are those of the level by the parameters that levels like it have, if there are others; ``level`` is what it has in
+    common with these.
     """
 
     takes: list[Wire] = field(default_factory=list)
     body: list[Phrase] = field(default_factory=list)
     results: list[Wire] = field(default_factory=list)
     kind: str = ""
+    numbers: Mapping[str, NamedNumber] = field(default_factory=dict)
     arguments: dict[str, Any] = field(default_factory=dict)
     level: Any = None
 
@@ -183,7 +186,7 @@ class BlockPhrase:
 
 @dataclass(eq=False)
 class SpecPhrase:
-    """A whole spec. ``let`` are names for constants."""
+    """A whole spec. ``let`` are names for constants, ``numbers`` those that the network's class has names for."""
 
     name: str
     doc: str = ""
@@ -196,3 +199,4 @@ class SpecPhrase:
     body: list[Phrase] = field(default_factory=list)
     outputs: dict[str, Wire] = field(default_factory=dict)
     expect: Mapping[str, int] = field(default_factory=dict)
+    numbers: Mapping[str, NamedNumber] = field(default_factory=dict)

@@ -6,28 +6,35 @@ A column has a value for each instance, a ``LoopRow`` of them inside a loop, ``A
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
 from typing import Any
 
 from netspec.dataclass import dataclass
+from netspec.elaborate.building.reserved import why_reserved
 from netspec.importer.fold.numbers.formulas import divided, times
 from netspec.importer.fold.numbers.meanings import family, is_likely, parameter_name
 from netspec.importer.fold.numbers.rows import SHORT, expressed
 from netspec.importer.fold.skeleton import ABSENT, LoopRow, NumberSlot
+from netspec.importer.program import NamedNumber
 from netspec.importer.write.phrases import Formula, GroupPhrase, LoopPhrase
 
 LARGEST_FACTOR = 64
+Names = Mapping[str, Sequence[NamedNumber]]
 
 
 @dataclass(eq=False)
 class ParameterColumn:
-    """A parameter of equal levels: its value in each, what argument it feeds, and a default, if it has one."""
+    """A parameter of equal levels: its value in each, what argument it feeds, and a default, if it has one.
+
+    ``is_named`` says that its name is what the class itself calls it.
+    """
 
     name: str
     values: list[Any]
     word: str
     default: Any = None
+    is_named: bool = False
 
 
 @dataclass(eq=False)
@@ -38,19 +45,22 @@ class ReducedColumns:
     parameters: list[ParameterColumn] = field(default_factory=list)
 
 
-def reduced(columns: Sequence[SlotColumn], taken: set[str]) -> ReducedColumns:
-    """Return the parameters of equal levels, and each slot's formula; loops get the lists that they go through."""
+def reduced(columns: Sequence[SlotColumn], taken: set[str], names: Names | None = None) -> ReducedColumns:
+    """Return the parameters of equal levels, and each slot's formula; loops get the lists that they go through.
+
+    ``names`` are those that their class has for its numbers, each with the number in every one of the levels.
+    """
     for column in columns:
         column.flat = [leaf for value in column.values for leaf in leaves(value)]
     loops = {loop for column in columns for loop in column.slot.loops}
-    reducer = ColumnReducer(columns, taken, set())
+    reducer = ColumnReducer(columns, taken, set(), names or {})
     made = reducer.reduce()
     listed = {loop for loop in loops if loop.columns or reducer.changing[loop] > 1}
     if not listed:
         return made
     for loop in loops:
         loop.columns = {}
-    return ColumnReducer(columns, taken, listed).reduce()
+    return ColumnReducer(columns, taken, listed, names or {}).reduce()
 
 
 def leaves(value: Any) -> Iterator[Any]:
@@ -80,8 +90,8 @@ class SlotColumn:
 class ColumnReducer:
     """Reduces the columns of equal levels, or of the iterations of the loops in a level."""
 
-    def __init__(self, columns: Sequence[SlotColumn], taken: set[str], listed: set[LoopPhrase]):
-        self.columns, self.listed = columns, listed
+    def __init__(self, columns: Sequence[SlotColumn], taken: set[str], listed: set[LoopPhrase], names: Names):
+        self.columns, self.listed, self.names = columns, listed, names
         self.taken = {*taken}
         self.made = ReducedColumns()
         self.listing: set[str] = set()
@@ -120,12 +130,19 @@ class ColumnReducer:
         """Return a formula over the shape that a step reads: not for a level whose steps would stand in its place."""
         found = by_shape(column, kind)
         phrase = column.slot.phrase
+        if found is not None and found.startswith("2 * ") and self._has_name(column):
+            return None
         if found is None or not isinstance(phrase, GroupPhrase) or not phrase.level.reads_aside(column.slot.argument):
             return found
         if phrase.level.is_container:
             return None
         phrase.level.needs_block = True
         return found
+
+    def _has_name(self, column: SlotColumn) -> bool:
+        """Return whether the class itself says how wide something is: so does a person where the width doubles."""
+        known = named_as(column.values, column.slot.word, self.names) if not column.slot.loops else ""
+        return bool(column.slot.label) or (bool(known) and self.names[known][0].is_parameter)
 
     def parameter(self, values: list[Any], slot: NumberSlot) -> Any:
         """Return a formula for a column that has one value for each instance: a parameter, or part of one."""
@@ -142,8 +159,13 @@ class ColumnReducer:
         often, number = Counter(known).most_common(1)[0] if not isinstance(known[0], tuple) else (None, 0)
         usual = 2 * number >= len(values) and is_likely(slot.word, often, slot.default)
         default = often if usual or (kind not in ("width", "size") and 4 * number > 3 * len(values)) else None
-        name = self.fresh(parameter_name(slot.word))
-        self.made.parameters.append(ParameterColumn(name, values, slot.word, default))
+        label = named_as(values, slot.word, self.names)
+        if any(each.name == label and each.is_named for each in self.made.parameters):
+            return Formula(label)
+        label = slot.label if label in self.taken or not label else label
+        name = label if label and label not in self.taken else self.fresh(label or parameter_name(slot.word))
+        self.taken.add(name)
+        self.made.parameters.append(ParameterColumn(name, values, slot.word, default, bool(label)))
         return Formula(name)
 
     def fresh(self, base: str, loops: Sequence[LoopPhrase] = ()) -> str:
@@ -156,6 +178,18 @@ class ColumnReducer:
             name = f"{base}{number}"
         (self.listing if loops else self.taken).add(name)
         return name
+
+
+def named_as(values: Sequence[Any], word: str, names: Names) -> str:
+    """Return what a class calls the numbers of a column, that of its names which is for the argument; else nothing."""
+    found = [
+        name
+        for name, numbers in names.items()
+        if why_reserved(name) is None
+        and (word in numbers[0].words or not isinstance(numbers[0].value, bool))
+        and all(value is ABSENT or same(value, number.value) for value, number in zip(values, numbers))
+    ]
+    return max(found, key=lambda name: (word in names[name][0].words, names[name][0].is_parameter), default="")
 
 
 def same(left: Any, right: Any) -> bool:

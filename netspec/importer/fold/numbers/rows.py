@@ -56,7 +56,7 @@ def _expressed(values: list[Any], slot: NumberSlot, loops: Sequence[LoopPhrase],
             for at in range(len(parts[0]))
         ]
         return combine(loop.index, inner)
-    name = columns.fresh(parameter_name(slot.word), loops)
+    name = columns.fresh(slot.label or parameter_name(slot.word), loops)
     lists = [tuple(row) if ABSENT not in row else _filled(row) for row in rows]
     loop.columns[name] = _expressed(_replaced(values, depth, lists), slot, loops[:-1], columns)
     return Formula(name)
