@@ -14,7 +14,7 @@ from netspec.importer.fold.runs import merged_slots
 from netspec.importer.fold.skeleton import NumberSlot, Skeleton, skeleton_of
 from netspec.importer.program import NamedNumber
 from netspec.importer.write.phrases import BlockPhrase, Formula, GroupPhrase, LoopPhrase
-from netspec.importer.write.rooms import everything_in
+from netspec.importer.write.rooms import everything_in, groups_in
 
 CONTAINERS = ("Sequential", "ModuleList", "ModuleDict", "")
 """The classes that say nothing of what is in them."""
@@ -28,7 +28,8 @@ class LevelClass:
 
     ``sites`` counts the places where the text has such a level, ``looped`` those in a loop; ``block`` is its block,
     where it becomes one, as it must (``needs_block``) where arguments are said by the shape that it reads.
-    ``own_slots`` are those of each level, ``columns`` the lists that the loops go through.
+    ``own_slots`` are those of each level, ``columns`` the lists that the loops go through. The numbers of an open one
+    (``is_open``) are those of the levels around it.
     """
 
     kind: str
@@ -43,6 +44,7 @@ class LevelClass:
     sites: int = 0
     looped: int = 0
     needs_block: bool = False
+    is_open: bool = False
     block: BlockPhrase | None = None
 
     @property
@@ -84,7 +86,23 @@ class LevelClass:
 
 
 def classify(groups: Sequence[GroupPhrase], rank: int) -> list[LevelClass]:
-    """Return the classes that levels fall into; each level gets its class, and its arguments."""
+    """Return the classes that levels fall into; each level gets its class, and its arguments.
+
+    The levels in them that say nothing of themselves are open, unless they stand in several of the classes.
+    """
+    made = _classified(groups, rank)
+    holders: dict[LevelClass, int] = {}
+    for each in made:
+        inside = {inner.level for inner, _ in groups_in(each.whole.body, False)}
+        for level in inside:
+            holders[level] = holders.get(level, 0) + level.is_open
+    several = [level for level, count in holders.items() if count > 1]
+    for level in several:
+        level.is_open = False
+    return _classified(groups, rank) if several else made
+
+
+def _classified(groups: Sequence[GroupPhrase], rank: int) -> list[LevelClass]:
     by_key: dict[Any, list[tuple[GroupPhrase, Skeleton]]] = {}
     for group in groups:
         skeleton = skeleton_of(group.body, group.takes, group.results)
@@ -128,7 +146,17 @@ def _class(members: list[tuple[GroupPhrase, Skeleton]], rank: int) -> LevelClass
         group.level = made
         group.arguments = {each.name: each.values[at] for each in reduction.parameters}
         made.own_slots[group] = own_slots(skeleton, form)
+    around = {group.around for group, _ in members}
+    made.is_open = made.is_container and len(around) == 1 and not around & {*CONTAINERS} and _is_plain(members)
     return made
+
+
+def _is_plain(members: list[tuple[GroupPhrase, Skeleton]]) -> bool:
+    """Return whether levels have no loops and no shortcuts."""
+    return all(
+        not skeleton.others and not any(slot.loops or isinstance(slot.phrase, LoopPhrase) for slot in skeleton.slots)
+        for _, skeleton in members
+    )
 
 
 def _shared_names(members: list[tuple[GroupPhrase, Skeleton]]) -> dict[str, list[NamedNumber]]:

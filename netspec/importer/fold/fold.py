@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from netspec.importer.fold.classes import CONTAINERS, LevelClass, classify
 from netspec.importer.fold.family import name_family
@@ -10,20 +10,21 @@ from netspec.importer.fold.letters import choose_letters
 from netspec.importer.fold.numbers.columns import SlotColumn, reduced
 from netspec.importer.fold.phrasing import phrase
 from netspec.importer.fold.positions import drop_positions
-from netspec.importer.fold.render import Renderer, groups_in
+from netspec.importer.fold.render import Renderer
 from netspec.importer.fold.runs import RunFinder
 from netspec.importer.fold.skeleton import skeleton_of
 from netspec.importer.fold.structure import StructureFinder
 from netspec.importer.fold.tables import name_parts
 from netspec.importer.tree import NetworkTree
 from netspec.importer.write.phrases import GroupPhrase, Phrase, SpecPhrase, Wire
-from netspec.importer.write.rooms import everything_in
+from netspec.importer.write.rooms import everything_in, groups_in
 
 
 def fold(tree: NetworkTree) -> SpecPhrase:
     """Return a network as a person would write it."""
     spec = phrase(tree)
     name_parts(spec)
+    tell_around(spec.body, tree.body.kind)
     classes: list[LevelClass] = []
     folding = _LevelFolder()
     for rank, groups in enumerate(by_rank(spec.body)):
@@ -78,6 +79,8 @@ def by_rank(body: Sequence[Phrase]) -> list[list[GroupPhrase]]:
     return made
 
 
-def levels_in(body: Sequence[Phrase]) -> Iterator[GroupPhrase]:
-    """Yield every level."""
-    return (each for each in everything_in(body) if isinstance(each, GroupPhrase))
+def tell_around(body: Sequence[Phrase], kind: str) -> None:
+    """Let each level know the class of the one that it stands in."""
+    for group, _ in groups_in(body, False):
+        group.around = kind.rpartition(".")[2]
+        tell_around(group.body, group.kind)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from netspec.importer.class_names import snake_case
@@ -21,6 +21,7 @@ from netspec.importer.write.phrases import (
     ResidualPhrase,
     SidePhrase,
 )
+from netspec.importer.write.rooms import groups_in
 from netspec.ops import OPS
 from netspec.spec.steps import STRUCTURES
 
@@ -113,7 +114,8 @@ class Renderer:
             for wire in group.makes:
                 wire.maker = call
             return call
-        self._fill(group, level, group.arguments)
+        if not level.is_open:
+            self._fill(group, level, group.arguments)
         group.body = self._body(group.body, {})
         return as_loop(group)
 
@@ -122,8 +124,8 @@ def is_block(each: LevelClass) -> bool:
     """Return whether levels of a class are written once, as a block."""
     if any(wire.maker is None and wire in each.whole.takes for wire in each.whole.results):
         return False
-    if each.needs_block:
-        return True
+    if each.is_open or each.needs_block:
+        return not each.is_open
     small = len(each.whole.body) == 1 and not isinstance(each.whole.body[0], ResidualPhrase)
     if each.kind in CONTAINERS:
         return each.sites > 1 and len(each.whole.body) > 2
@@ -147,22 +149,6 @@ def as_loop(group: GroupPhrase) -> Phrase:
     for wire in loop.makes:
         wire.maker = loop
     return loop
-
-
-def groups_in(body: Sequence[Phrase], looped: bool) -> Iterator[tuple[GroupPhrase, bool]]:
-    """Yield the levels that stand in a body, and whether in a loop."""
-    for phrase in body:
-        if isinstance(phrase, GroupPhrase):
-            yield phrase, looped
-        elif isinstance(phrase, ResidualPhrase):
-            yield from groups_in([*phrase.body, *phrase.other], looped)
-        elif isinstance(phrase, ParallelPhrase):
-            for branch in phrase.branches:
-                yield from groups_in(branch.body, looped)
-        elif isinstance(phrase, SidePhrase):
-            yield from groups_in(phrase.body, looped)
-        elif isinstance(phrase, LoopPhrase):
-            yield from groups_in(phrase.body, True)
 
 
 def type_name(values: Sequence[Any]) -> str:

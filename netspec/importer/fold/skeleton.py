@@ -163,6 +163,9 @@ class _Reading:
     def group(self, phrase: GroupPhrase, names: bool) -> None:
         level = phrase.level
         self.made.parts.append((id(level), phrase.kind if level is None else ""))
+        if level is not None and level.is_open:
+            self.made.slots += level.own_slots[phrase]
+            return
         shape = phrase.takes[0].tensor.shape if phrase.takes else ()
         for name, value in phrase.arguments.items():
             word, default, label = level.meanings[name]

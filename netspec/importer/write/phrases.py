@@ -98,7 +98,7 @@ class GroupPhrase(Phrase):
 
     ``kind`` is its class, with the module that it is from, and ``numbers`` what that calls its numbers. ``arguments``
     are those of the level by the parameters that levels like it have, if there are others; ``level`` is what it has in
-    common with these.
+    common with these. ``around`` is the class of the level that it stands in.
     """
 
     takes: list[Wire] = field(default_factory=list)
@@ -108,6 +108,7 @@ class GroupPhrase(Phrase):
     numbers: Mapping[str, NamedNumber] = field(default_factory=dict)
     arguments: dict[str, Any] = field(default_factory=dict)
     level: Any = None
+    around: str = ""
 
 
 @dataclass(eq=False)

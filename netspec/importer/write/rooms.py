@@ -84,6 +84,22 @@ def everything_in(phrases: Iterable[Phrase]) -> Iterator[Phrase]:
             yield from everything_in(phrase.body)
 
 
+def groups_in(body: Sequence[Phrase], looped: bool) -> Iterator[tuple[GroupPhrase, bool]]:
+    """Yield the levels that stand in a body, and whether in a loop."""
+    for phrase in body:
+        if isinstance(phrase, GroupPhrase):
+            yield phrase, looped
+        elif isinstance(phrase, ResidualPhrase):
+            yield from groups_in([*phrase.body, *phrase.other], looped)
+        elif isinstance(phrase, ParallelPhrase):
+            for branch in phrase.branches:
+                yield from groups_in(branch.body, looped)
+        elif isinstance(phrase, SidePhrase):
+            yield from groups_in(phrase.body, looped)
+        elif isinstance(phrase, LoopPhrase):
+            yield from groups_in(phrase.body, True)
+
+
 def taken_in(phrases: Iterable[Phrase]) -> set[str]:
     """Return the names that the steps of a level have, in whatever iteration."""
     taken: set[str] = set()

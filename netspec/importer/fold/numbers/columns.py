@@ -106,14 +106,27 @@ class ColumnReducer:
         """Return the parameters, and each slot's formula."""
         for column in self.columns:
             self.made.formulas.append(self._formula(column))
+        for at, column in enumerate(self.columns):
+            self.made.formulas[at] = self._by_parameter(column, self.made.formulas[at])
         return self.made
+
+    def _by_parameter(self, column: SlotColumn, formula: Any) -> Any:
+        """Return a formula over a parameter in place of one over the shape that is read: there is one anyway."""
+        if not isinstance(formula, Formula) or "shape[" not in formula or column.slot.loops:
+            return formula
+        for each in self.made.parameters:
+            if family(each.word) in ("width", "size"):
+                found = related(column.flat, each.values, Formula(each.name))
+                if found is not None:
+                    return found
+        return formula
 
     def _formula(self, column: SlotColumn) -> Any:
         known = column.known
-        if not known or all(same(each, known[0]) for each in known):
-            return known[0] if known else column.slot.default
         kind = family(column.slot.word)
         bases = self.bases.setdefault((column.slot.loops, kind), [])
+        if not known or all(same(each, known[0]) for each in known):
+            return self._in_shortcuts(column, bases) if len(known) < len(column.flat) else known[0]
         for base, formula in bases:
             found = related(column.flat, base.flat, formula)
             if found is not None:
@@ -125,6 +138,11 @@ class ColumnReducer:
             found = expressed(column.values, column.slot, self)
             bases.append((column, found))
         return found
+
+    def _in_shortcuts(self, column: SlotColumn, bases: list[tuple[SlotColumn, Any]]) -> Any:
+        """Return a formula for the one number that is in some shortcuts: it is the body's there, if there is such."""
+        alike = (formula for base, formula in bases if related(column.flat, base.flat, formula) is formula)
+        return next(alike, column.known[0] if column.known else column.slot.default)
 
     def _by_shape(self, column: SlotColumn, kind: str) -> Any:
         """Return a formula over the shape that a step reads: not for a level whose steps would stand in its place."""
@@ -234,7 +252,8 @@ def by_shape(column: SlotColumn, kind: str) -> Any:
     if len(ranks) != 1 or len(shapes) != len(column.flat):
         return None
     rank = ranks.pop()
-    order = [1, rank - 1, *range(rank)] if kind == "size" else [1 if rank > 3 else rank - 1]
+    channels = 1 if rank > 3 and column.slot.word != "out_features" else rank - 1
+    order = [1, rank - 1, *range(rank)] if kind == "size" else [channels]
     for at in order:
         if not 0 <= at < rank or not all(type(shape[at]) is int for _, shape in pairs):
             continue
