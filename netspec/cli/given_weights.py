@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from netspec.cli.option_values import weights_of
 from netspec.cli.output import warn
 from netspec.graph import Graph
 from netspec.recipes.weights import WeightsSource
@@ -13,6 +16,7 @@ from netspec.recipes.weights import WeightsSource
 if TYPE_CHECKING:
     from torch import nn
 
+    from netspec.train.predict.trained_run import TrainedRun
     from netspec.weights.load import LoadedWeights
 
 
@@ -34,6 +38,14 @@ class GivenWeights:
     def record(self) -> dict[str, Any] | None:
         """Return what was loaded from where, as ``build.json`` has it."""
         return None if self.loaded is None else dict(self.loaded.record)
+
+
+def give_weights(runs: Sequence[TrainedRun], options: Namespace) -> None:
+    """Have runs be asked with the weights of ``--weights``, if there are any; each must have all that it needs."""
+    source = weights_of(options)
+    for run in runs if source is not None else ():
+        assert source is not None
+        run.other_weights = partial(GivenWeights(run.graph, source).fill, complete=True)
 
 
 def tell_loaded(loaded: LoadedWeights, tell: Callable[[str], None]) -> None:

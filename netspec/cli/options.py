@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     """The commands of the command line, as argparse collects them."""
 
 
+WEIGHTS = (
+    "weights: a file (.safetensors, .pth, .onnx), the folder of a run or of Hugging Face's, torchvision:NAME, "
+    "hf:OWNER/NAME, or as under `train.weights`: '{from: FILE, skip: fc.*}'"
+)
+
+
 class Formatter(HelpFormatter):
     """The layout of helps, which knows the terminal's width without ``shutil``.
 
@@ -70,6 +76,9 @@ def add_run_arguments(command: ArgumentParser) -> None:
     command.add_argument(
         "--runtime", choices=["torch", "onnx"], default="torch", help="the runtime for the network (default: torch)"
     )
+    command.add_argument(
+        "--weights", metavar="FILE", help=f"other weights than the best ones of the run: {WEIGHTS.partition(': ')[2]}"
+    )
 
 
 def add_value_arguments(command: ArgumentParser) -> None:
@@ -103,12 +112,6 @@ def add_limit_arguments(command: ArgumentParser) -> None:
         "--max-layers", type=int, metavar="N", help="the largest number of layers in a network (default: 20000)"
     )
     command.add_argument("--max-file-size", type=int, metavar="MB", help="the largest size of a spec file (default: 4)")
-
-
-WEIGHTS = (
-    "weights: a file (.safetensors, .pth, .onnx), the folder of a run or of Hugging Face's, torchvision:NAME, "
-    "hf:OWNER/NAME, or as under `train.weights`: '{from: FILE, skip: fc.*}'"
-)
 
 
 def add_weights_argument(command: ArgumentParser) -> None:

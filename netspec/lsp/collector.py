@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from netspec.lsp.mention import Mention, Role, VisibleNames
 from netspec.recipes import Kind as IngredientKind
 from netspec.recipes import ingredients
-from netspec.spec import Form, TrainSpec
+from netspec.spec import Form, TrainSpec, WeightsSpec
 from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
 
 INGREDIENTS: Mapping[str, IngredientKind] = {
@@ -61,6 +61,9 @@ class WordCollector:
         for word, value in self._keys(node, TrainSpec, self.top):
             if word in INGREDIENTS:
                 self._ingredients(value, INGREDIENTS[word])
+            elif word == "weights" and isinstance(value, MapNode):
+                for _ in self._keys(value, WeightsSpec, self.top):
+                    pass
             else:
                 self._expressions(value, self.top)
 

@@ -10,6 +10,7 @@ from netspec.dataclass import dataclass
 from netspec.diagnostics import Span
 from netspec.recipes.base import Ingredient
 from netspec.recipes.settings import Checkpoint, EarlyStopping, Settings, WeightDecay
+from netspec.recipes.weights import WeightsSource
 
 if TYPE_CHECKING:  # a spec without a schedule loads none
     from netspec.recipes.data.base import DataSet, Transform
@@ -40,6 +41,7 @@ class Recipe:
     early_stopping: EarlyStopping | None = None
     checkpoint: Checkpoint = field(default_factory=Checkpoint)
     published: Mapping[str, float] = field(default_factory=dict)
+    weights: WeightsSource | None = None
     spans: Mapping[str, Span] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
@@ -57,6 +59,7 @@ class Recipe:
             "early_stopping": None if self.early_stopping is None else self.early_stopping.model_dump(),
             "checkpoint": self.checkpoint.model_dump(),
             "published": dict(self.published),
+            "weights": None if self.weights is None else self.weights.plain(),
             **self.settings.model_dump(),
         }
 

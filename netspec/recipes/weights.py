@@ -40,3 +40,26 @@ def rename_fault(pattern: str, replacement: str) -> str | None:
     except (re.error, IndexError, OverflowError, RecursionError) as fault:
         return f"it is no regular expression with a replacement ({fault})"
     return None
+
+
+def written_source(source: WeightsSource) -> str:
+    """Return a source as it is written under ``weights``, in a recipe or on the command line."""
+    parts = [f"from: {_quoted(source.origin)}"]
+    if source.skip:
+        listed = ", ".join(map(_quoted, source.skip))
+        parts.append(f"skip: {listed if len(source.skip) == 1 else f'[{listed}]'}")
+    if source.rename:
+        pairs = (f"{_quoted(old)}: {_quoted(new)}" for old, new in source.rename.items())
+        parts.append(f"rename: {{{', '.join(pairs)}}}")
+    if source.prefix:
+        parts.append(f"prefix: {_quoted(source.prefix)}")
+    return f"{{{', '.join(parts)}}}"
+
+
+PLAIN = re.compile(r"[A-Za-z/.][\w/]*[./][\w./]*\Z", re.ASCII)
+"""The texts that YAML takes for nothing but a text: paths, mostly."""
+
+
+def _quoted(text: str) -> str:
+    """A text of YAML; the signs of regular expressions stand for themselves between single quotes."""
+    return text if PLAIN.match(text) else "'" + text.replace("'", "''") + "'"

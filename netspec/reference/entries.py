@@ -32,6 +32,7 @@ from netspec.spec import (
     ParamSpec,
     Spec,
     TrainSpec,
+    WeightsSpec,
 )
 from netspec.text.docstrings import documentation
 
@@ -44,6 +45,7 @@ FORM_TITLES: Mapping[str, type[Form]] = {
     "block": BlockSpec,
     "expect": Expect,
     "train": TrainSpec,
+    "weights": WeightsSpec,
 }
 """The forms whose keys are words of their own, by what they are the keys of."""
 
@@ -56,6 +58,7 @@ FORM_PLACES: Mapping[str, str] = {
     "block": "a block under `blocks`",
     "expect": "`expect`, of a spec or a variant",
     "train": "`train`",
+    "weights": "`train.weights`, and `--weights` in braces",
 }
 
 INNER: Mapping[tuple[str, str], type[Form]] = {
@@ -66,6 +69,7 @@ INNER: Mapping[tuple[str, str], type[Form]] = {
     ("spec", "outputs"): OutputSpec,
     ("spec", "expect"): Expect,
     ("spec", "train"): TrainSpec,
+    ("train", "weights"): WeightsSpec,
     ("block", "params"): ParamSpec,
     ("block", "outputs"): OutputSpec,
 }

@@ -23,6 +23,7 @@ from netspec.spec import (
     ParamSpec,
     Spec,
     TrainSpec,
+    WeightsSpec,
 )
 
 CHANGES = "changes of the steps of a body, by their paths: new arguments, or the steps that take the place of one"
@@ -60,6 +61,7 @@ def spec_schema() -> Json:
         "changed_block": _changed_block_schema(),
         "expect": form_schema(Expect),
         "train": form_schema(TrainSpec),
+        "weights": any_of(TEXT, form_schema(WeightsSpec)),
         **recipe_schemas(),
         "init": rules,
         "rule": rule_schema(),

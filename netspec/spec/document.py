@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, TypeVar
 
 from netspec.dataclass import dataclass
 from netspec.diagnostics import Report, Source, Span
+from netspec.recipes.weights import WeightsSource
 from netspec.spec.parameters import Parameters, check_defaults
 from netspec.spec.reading import (
     BLOCK_NAME,
@@ -33,6 +34,7 @@ from netspec.spec.reading import (
     reader,
 )
 from netspec.spec.steps import Body, Locals
+from netspec.spec.weights import read_weights
 from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
 
 COLUMNS = "a mapping from inputs to columns of the data"
@@ -341,6 +343,9 @@ class TrainSpec(Form):
     """judge the training rows too, each epoch"""
     init: Value | None = None
     """the initialisation of all weight matrices, or rules as under the spec's `init`"""
+    weights: Annotated[WeightsSource | None, reader(read_weights, "weights")] = None
+    """the weights to start from: a file, the folder of a run, `torchvision:NAME`, `hf:owner/name`; or `{from, skip,
+    rename, prefix}`"""
     precision: Value | None = None
     """the numbers to compute with: `mixed` is bfloat16 by autocast over float32 weights"""
     compile: Value | None = None

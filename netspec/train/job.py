@@ -45,6 +45,7 @@ from netspec.train.store.metadata import (
 )
 from netspec.train.world import SINGLE_PROCESS, World
 from netspec.weights.files.safetensors import read_weights
+from netspec.weights.load import LoadedWeights
 
 Scores = Mapping[str, Mapping[str, float]]
 """Loss and metrics by the part of the data that they are of."""
@@ -78,8 +79,30 @@ def first_setup(
         guard_same_data(data, begun)
     learned = NOTHING if begun is None else learned_in(graph, folder_of_fold(begun, fold))
     setup = Setup(graph, data, chosen_device(settings.devices), fold, world=world, **learned)
+    if begun is not None and has_checkpoints(folder_of_fold(begun, fold)):
+        setup.source = None
     guard_start(setup)
     return setup
+
+
+def has_checkpoints(folder: RunFolder) -> bool:
+    """Return whether a run, or a fold, has saved its weights."""
+    return any(folder.checkpoints.glob("step-*"))
+
+
+def start(setup: Setup, begun: RunFolder | None = None) -> LoadedWeights | None:
+    """Build the network of a run that starts from weights from outside; return what was matched.
+
+    Raises ``UsageError`` where they do not fit, ``TrainingFault`` where the run was begun with others.
+    """
+    if setup.source is None:
+        return None
+    _ = setup.model
+    loaded = setup.loaded
+    was = None if begun is None else begun.facts().get("started_from")
+    if was is not None and loaded is not None and was["sha256"] != loaded.record["sha256"]:
+        raise TrainingFault(f"{begun and begun.path} was begun with other weights than {setup.source.origin} holds now")
+    return loaded
 
 
 def folder_of_fold(folder: RunFolder, fold: int | None) -> RunFolder:
@@ -151,7 +174,10 @@ class Job:
             write_rows(self.first.data, self.folder)
         if not self.folder.begun:
             asked = write_sources(self.loaded, self.asked, self.folder.path)
-            self.folder.begin(self.loaded.source.text, facts(self.first.graph) | {"asked": asked})
+            start(self.first)
+            loaded = self.first.loaded
+            started = {} if loaded is None else {"started_from": dict(loaded.record)}
+            self.folder.begin(self.loaded.source.text, facts(self.first.graph) | {"asked": asked} | started)
         else:
             self._guard_environment()
 
@@ -169,6 +195,8 @@ class Job:
         if fold != first.fold:
             learned = learned_in(first.graph, folder) if self.goes_on else NOTHING
             setup = Setup(first.graph, first.data, first.device, fold, world=first.world, **learned)
+            if has_checkpoints(folder):
+                setup.source = None
             guard_start(setup)
         if first.world.is_first:
             folder.path.mkdir(exist_ok=True)

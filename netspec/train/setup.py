@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor, nn
 
-from netspec.diagnostics import Report, SpecError, UsageError
+from netspec.diagnostics import Report, Span, SpecError, UsageError
 from netspec.elaborate.reading.values import Reader
 from netspec.elaborate.training.recipe import check_columns, class_count
 from netspec.graph import Graph
@@ -36,6 +36,7 @@ from netspec.train.optimize.metrics import Evaluator
 from netspec.train.optimize.objective import Objective
 from netspec.train.world import SINGLE_PROCESS, World, is_worker, local_rank
 from netspec.weights.files.safetensors import TIED, write_tensors
+from netspec.weights.load import LoadedWeights, load_weights
 
 FREE = frozenset({"devices", "strategy", "workers", "checkpoint", "tensorboard", "published"})
 """Keys that a run may go on with other values of: they do not change what it learns."""
@@ -56,7 +57,7 @@ def read_data(graph: Graph, known: Meaning | None = None) -> Data:
     """
     recipe, report = recipe_of(graph), Report()
     reader, span = Reader(report), recipe.spans["data"]
-    here = Path(graph.spec).parent if span.source.name == graph.spec else Path()
+    here = folder_of_paths(graph, span)
     try:
         data: Data = resolve(recipe.data.torch)(recipe.data, here, *([known] if recipe.data.knows else []))
         ranks = {name: len(each.value.shape) for name, each in graph.outputs.items()}
@@ -71,8 +72,16 @@ def read_data(graph: Graph, known: Meaning | None = None) -> Data:
     return data
 
 
+def folder_of_paths(graph: Graph, span: Span) -> Path:
+    """Return the folder that paths are relative to: that of the spec where they stand in it, else the present one."""
+    return Path(graph.spec).parent if span.source.name == graph.spec else Path()
+
+
 class Setup:
     """The network on its device, and the batches of its data. ``fold`` is the part that validates, in cross-validation.
+
+    ``source`` are the weights that the network starts from, if from outside; ``None`` for a run that goes on, which has
+    its own. ``loaded`` says what of them was matched, once the network is built.
 
     ``states`` is what the transforms of a trained run have learned, ``loss_weights`` the weights of its losses by
     output; else both are learned from the training rows. Raises ``SpecError`` or ``UsageError`` for data that do not
@@ -90,8 +99,10 @@ class Setup:
         loss_weights: Mapping[str, Tensor] | None = None,
     ):
         self.fold, self.world = fold, world
+        self.loaded: LoadedWeights | None = None
         self.graph, self.recipe, self.data, self.device = graph, recipe_of(graph), data, device
         recipe, settings = self.recipe, self.recipe.settings
+        self.source = recipe.weights
         self.columns = prepared(data.columns, recipe.prepare)
         bound = bind_inputs(self.columns, graph.inputs, recipe.inputs)
         read = [*bound.values()]
@@ -155,6 +166,9 @@ class Setup:
         settings = self.recipe.settings
         dtype = torch.bfloat16 if settings.precision == "bfloat16" else None
         model = build_module(self.graph, self.device, dtype, settings.seed)
+        if self.source is not None:
+            here = folder_of_paths(self.graph, self.recipe.spans["weights"])
+            self.loaded = load_weights(model, self.graph, self.source, here)
         if dtype is not None:
             change_inputs(model, partial(Tensor.to, dtype=dtype))
         if settings.channels_last:

@@ -38,7 +38,7 @@ def load_weights(
     report, opened = report_on(graph, source, here)
     report.guard(complete)
     fill(module, report, opened)
-    record = {**report.record(), "sha256": opened.digest, **opened.facts}
+    record = {**report.record(), "file": opened.told, "sha256": opened.digest, **opened.facts}
     return LoadedWeights(report.line(), report.advice(), record)
 
 

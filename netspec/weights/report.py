@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from netspec.dataclass import dataclass
 from netspec.diagnostics import UsageError, clipped
 from netspec.dims import Shape
-from netspec.recipes.weights import WeightsSource
+from netspec.recipes.weights import WeightsSource, written_source
 from netspec.weights.keys import SpecTensor
 from netspec.weights.matching import WeightsMatch, match
 from netspec.weights.near import mending
@@ -63,7 +64,7 @@ class WeightsReport:
         mended = mending([*found.tensors.values()], self.held, self.source, found)
         if mended is None:
             return None
-        written = written_source(self.source, mended.rename)
+        written = written_source(replace(self.source, rename=mended.rename))
         return f"{mended.count:,} more tensors match with `weights: {written}`"
 
     def guard(self, complete: bool = False) -> None:
@@ -90,7 +91,7 @@ class WeightsReport:
         turned = "; it is the other way round" if len(shape) == 2 and shape[::-1] == wanted != shape else ""
         modules = [*dict.fromkeys(f"{found.tensors[each].module}.*" for each in found.reshaped)]
         skip = [*self.source.skip, *modules[:FEW]]
-        written = written_source(self.source, self.source.rename, skip)
+        written = written_source(replace(self.source, skip=tuple(skip)))
         return (
             f"`{clipped(key)}` is {[*shape]} in {self.told} and {[*wanted]} in the spec{more}{turned}: "
             f"`weights: {written}` lets {'it' if len(modules) == 1 else 'them'} start anew"
@@ -130,24 +131,3 @@ def _anew(found: WeightsMatch) -> Iterator[str]:
             yield f"`{clipped(module)}`"
         else:
             yield from (f"`{clipped(key)}`" for key in mine)
-
-
-def written_source(source: WeightsSource, rename: Mapping[str, str], skip: Sequence[str] | None = None) -> str:
-    """Return a source as it is written under ``weights``, in a recipe or on the command line."""
-    skip = source.skip if skip is None else skip
-    parts = [f"from: {_quoted(source.origin)}"]
-    if skip:
-        listed = ", ".join(map(_quoted, skip))
-        parts.append(f"skip: {listed if len(skip) == 1 else f'[{listed}]'}")
-    if rename:
-        parts.append(f"rename: {{{', '.join(f'{_quoted(old)}: {_quoted(new)}' for old, new in rename.items())}}}")
-    if source.prefix:
-        parts.append(f"prefix: {_quoted(source.prefix)}")
-    return f"{{{', '.join(parts)}}}"
-
-
-def _quoted(text: str) -> str:
-    """A text of YAML; the signs of regular expressions stand for themselves between single quotes."""
-    return (
-        text if text and all(each.isalnum() or each in "._/-" for each in text) else "'" + text.replace("'", "''") + "'"
-    )

@@ -84,7 +84,7 @@ def test_a_new_head_is_told_in_a_line() -> None:
         (lambda key: key.replace("layer", "stage"), r"{'^stage(\d+)\.': 'layer\1.'}"),
         (
             lambda key: key.replace("bn1.weight", "bn1.gamma_").replace("bn2", "norm2"),
-            r"{'\.norm(\d+)\.': '.bn\1.', '\.gamma_$': .weight}",
+            r"{'\.norm(\d+)\.': '.bn\1.', '\.gamma_$': '.weight'}",
         ),
     ],
 )

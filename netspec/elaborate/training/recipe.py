@@ -90,6 +90,7 @@ class _Recipes:
             early_stopping=early,
             checkpoint=checkpoint or Checkpoint(),
             published=published,
+            weights=form.weights,
             spans=self.spans(),
         )
 

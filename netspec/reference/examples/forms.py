@@ -14,6 +14,7 @@ from netspec.spec import (
     ParamSpec,
     Spec,
     TrainSpec,
+    WeightsSpec,
 )
 from netspec.spec.steps import Structure
 
@@ -94,6 +95,7 @@ train:
   workers: 2
   evaluate_train: true
   checkpoint: {minutes: 5, keep: 3}
+  weights: {from: runs/base/last, skip: head}
   tensorboard: true""",
         """\
 train:
@@ -160,6 +162,15 @@ outputs:
 dims: {T: {default: 128, min: 1, max: 512}}
 inputs: {x: [N, T, 16]}
 network: [linear: 8]""",
+    ),
+    WeightsSpec: (
+        """\
+train:
+  data: digits
+  loss: cross_entropy
+  optimizer: adam
+  epochs: 10
+  weights: {from: trained.pth, prefix: "model.", rename: {'^body[.]': 'trunk.'}, skip: head.*}""",
     ),
     Expect: (
         """\

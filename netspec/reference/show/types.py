@@ -33,6 +33,7 @@ DEFINITIONS: Mapping[str, str] = {
     "metric": "metric",
     "early_stopping": "integer or mapping",
     "checkpoint": "number or mapping",
+    "weights": "string or mapping",
 }
 """The names of the schema's definitions, for readers."""
 

@@ -48,6 +48,7 @@ from netspec.spec import (
     ParamSpec,
     Spec,
     TrainSpec,
+    WeightsSpec,
 )
 from netspec.spec.reading import FormField, form_fields
 from netspec.spec.steps import Structure
@@ -79,6 +80,7 @@ RECIPE_KEYS = (
     "seed",
     "checkpoint",
     "tensorboard",
+    "weights",
 )
 """The keys of ``train`` that have a definition of their own, of their name."""
 
@@ -140,6 +142,7 @@ HOLDS: Mapping[type[Form], Mapping[str, Json]] = {
         "optional": {"type": "boolean"},
     },
     OutputSpec: {"from": SOURCE, "when": TRAINING, "if": FLAG_OR_TEST},
+    WeightsSpec: {"skip": any_of(TEXT, TEXTS), "rename": {"type": "object", "additionalProperties": TEXT}},
     DimSpec: {"default": COUNT, "min": COUNT, "max": SIZE},
     Expect: {
         "params": FACT,

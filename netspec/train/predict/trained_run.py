@@ -30,12 +30,14 @@ class TrainedRun:
     """A run that has ended, read from its folder alone. ``other`` are data that it was not trained on, as in a spec.
 
     ``fold`` is the fold of a cross-validated run, whose weights, transforms and files are in ``path``.
+    ``other_weights`` fills its network with others than these.
     """
 
     def __init__(self, folder: RunFolder, path: Path, fold: int | None = None, other: str | None = None):
         self.folder, self.path, self.fold, self.other = folder, path, fold, other
         self.graph: Graph = rebuild(folder, other_data(folder, other) if other is not None else ())
         self.recipe: Recipe = recipe_of(self.graph)
+        self.other_weights: Callable[[nn.Module], None] | None = None
 
     @staticmethod
     def find(run: str, other: str | None = None) -> list[TrainedRun]:
@@ -72,11 +74,16 @@ class TrainedRun:
         return read_meaning(self.folder)
 
     def module(self, runtime: str) -> nn.Module:
-        """Return the network with the best weights, on the CPU: as PyTorch, or as its ONNX file."""
+        """Return the network with the best weights, or the other ones, on the CPU: as PyTorch, or as its ONNX file."""
+        if self.other_weights is not None and runtime == "onnx":
+            raise UsageError("--weights are put into PyTorch's network, and the ONNX file has its own: leave one out")
         if runtime == "onnx":
             self._guard_whole(self.path / "model.onnx")
             return OnnxModule(self.path / "model.onnx").eval()
         module, path = build_module(self.graph, "cpu"), self.path / "best.safetensors"
+        if self.other_weights is not None:
+            self.other_weights(module)
+            return module.eval()
         try:
             module.load_state_dict(read_weights(path))
         except RuntimeError:

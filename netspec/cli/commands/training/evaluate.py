@@ -34,12 +34,14 @@ def run(options: Namespace) -> None:
     import json
     from statistics import stdev
 
+    from netspec.cli.given_weights import give_weights
     from netspec.cli.output import silent, warn
     from netspec.cli.scores import score_table
     from netspec.train.job import average, over_folds
     from netspec.train.predict.trained_run import TrainedRun
 
     runs = TrainedRun.find(options.run, options.data)
+    give_weights(runs, options)
     scores = [each.scores(options.runtime, warn if number == 0 else silent) for number, each in enumerate(runs)]
     if options.format == "json":
         print(json.dumps(average(scores), indent=2))

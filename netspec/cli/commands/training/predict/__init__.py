@@ -28,6 +28,7 @@ def add(commands: Commands) -> None:
 def run(options: Namespace) -> None:
     """Print the answers."""
     from netspec.cli.commands.training.predict.answers import print_answers
+    from netspec.cli.given_weights import give_weights
     from netspec.diagnostics import UsageError
     from netspec.train.predict.answers import Predictor
     from netspec.train.predict.trained_run import TrainedRun
@@ -35,5 +36,6 @@ def run(options: Namespace) -> None:
     runs = TrainedRun.find(options.run)
     if len(runs) > 1:
         raise UsageError(f"{options.run} has a network for each fold: choose one, such as {options.run}/fold-1")
+    give_weights(runs, options)
     predictor = Predictor(runs[0], options.runtime)
     print_answers([answer for text in options.inputs for answer in predictor.answers(text)], options.format)

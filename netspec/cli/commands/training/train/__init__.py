@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from netspec.cli.options import add_command, add_spec_arguments
+from netspec.cli.options import add_command, add_spec_arguments, add_weights_argument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ def add(commands: Commands) -> None:
         "of the recipe can be set: --set train.epochs=10 --set train.optimizer.lr=0.01.",
     )
     add_spec_arguments(command)
+    add_weights_argument(command)
     command.add_argument(
         "--devices",
         metavar="N",
@@ -54,11 +55,14 @@ def add(commands: Commands) -> None:
 
 def run(options: Namespace) -> int:
     """Train the network, or print the plan."""
-    from netspec.cli.option_values import limits_of, overrides_of, sizes_of
+    from netspec.cli.option_values import limits_of, overrides_of, sizes_of, weights_of
     from netspec.pipeline import compile_loaded, load_spec
+    from netspec.recipes.weights import written_source
 
     if options.devices is not None:
         options.set.append(f"train.devices={options.devices}")
+    if (source := weights_of(options)) is not None:
+        options.set.append(f"train.weights={written_source(source)}")
     overrides, sizes, limits = overrides_of(options), sizes_of(options), limits_of(options)
     loaded = load_spec(options.spec, limits.file)
     graph = compile_loaded(loaded, variant=options.variant, overrides=overrides, sizes=sizes, limits=limits)

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from netspec.cli.commands.training.train.memory import guard_memory
 from netspec.cli.commands.training.train.texts import heading, plan, what_next
+from netspec.cli.given_weights import tell_loaded
 from netspec.cli.output import silent, warn
 from netspec.cli.scores import score_table
 from netspec.diagnostics import SpecError, UsageError
 from netspec.graph import Graph
 from netspec.pipeline import Loaded
 from netspec.train.beforehand import cautions
-from netspec.train.job import Job, complete, first_setup, guard_same, summary_of
+from netspec.train.job import Job, complete, first_setup, guard_same, start, summary_of
 from netspec.train.setup import read_data, recipe_of
 from netspec.train.stopping import stopped_code
 from netspec.train.store.claim import LOCK, claimed
@@ -83,6 +84,9 @@ def work(graph: Graph, loaded: Loaded, asked: Asked, options: Namespace, world: 
         print(plan(graph, first))
         return 0
     guard_memory(graph, first)
+    weights = start(first, begun)
+    if weights is not None and world.is_first:
+        tell_loaded(weights, print)
     folder = begun or folder_of(graph, options)
     with claimed(folder) if world.is_first else nullcontext():
         if not completed(Job(folder, first, loaded, asked, tell, begun is not None, options.changed_data)):
