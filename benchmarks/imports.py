@@ -1,11 +1,15 @@
 """Which models of torchvision, timm and Hugging Face `netspec import` brings in: a table, made by a command.
 
-    python benchmarks/imports.py torchvision timm transformers   # one model of every family; --all: every one
+    python benchmarks/imports.py torchvision timm transformers   # one model of every family
+    python benchmarks/imports.py torchvision --all -o benchmarks/IMPORTS.md --rows /tmp/rows.jsonl
     python benchmarks/imports.py --one torchvision:resnet18      # one of them, with its text
 
-Each model is imported in a process of its own: its spec is compiled, takes the original's weights with `strict=True`,
-and is compared with the original at several sizes. The table says how long the text is and how far outputs differ, or
-why not. No extra of netspec brings the libraries: those that are named have to be installed (tried with timm 1.0.31).
+Each model is imported in a process of its own, whose processor time and memory are limited: its spec is compiled,
+takes the original's weights with `strict=True`, and is compared with the original at several sizes; then its ONNX file
+with these weights is held against it on onnxruntime, as `netspec build` does it. The table says how long the text is,
+how far outputs differ, and why a model stays out. `--rows` keeps every row, so that a run that was stopped goes on;
+`-o` writes the sections of these libraries anew, and leaves those of others. No extra of netspec brings the libraries:
+those that are named have to be installed (tried with timm 1.0.31).
 """
 
 from __future__ import annotations
@@ -13,18 +17,32 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import resource
+import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Sequence
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from tiny_transformers import TRANSFORMERS
+from imports_models import LIBRARIES
 
 from netspec.runtime.vision import import_torchvision
 
-TIMEOUT = 300
-SMALL = 30_000_000
+GIBIBYTE = 1 << 30
+TITLE = """\
+# Models that come in
+
+`python benchmarks/imports.py` writes this file. Every model has random weights. Its text is compiled and takes the
+original's weights strictly; *difference* is the largest of the outputs at up to three sizes of the batch, and in
+training where no random numbers are drawn, relative to the largest output. *ONNX* is that of the spec's ONNX file with
+these weights on onnxruntime, at small sizes, as `netspec build` verifies it. *input* is what one row of the first input
+is, *CPU* counts the seconds of the whole, with torch.export and all runs.
+"""
+Row = dict[str, Any]
 
 
 def main() -> None:
@@ -33,190 +51,161 @@ def main() -> None:
     parser.add_argument("libraries", nargs="*", metavar="LIBRARY", help=f"some of {', '.join(LIBRARIES)}")
     parser.add_argument("--all", action="store_true", help="every model, not one of each family")
     parser.add_argument("--one", metavar="LIBRARY:MODEL", help="this model alone, with its text")
-    parser.add_argument("-o", "--output", metavar="FILE", help="also write the rows to a file, as a table in Markdown")
+    parser.add_argument("--rows", metavar="FILE", type=Path, help="where rows are kept: those in it are not made again")
+    parser.add_argument("--seconds", type=int, default=900, help="the most processor time of a model (default: 900)")
+    parser.add_argument("--memory", type=int, default=10, metavar="GIB", help="its most memory (default: 10 GiB)")
+    parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="write the rows into a file in Markdown")
     options = parser.parse_args()
     if options.one:
-        print(json.dumps(import_one(options.one, show=sys.stderr)))
+        limit(options.seconds, options.memory)
+        print(json.dumps(import_one(options.one)))
         return
-    rows = []
+    known = kept(options.rows)
     for library in options.libraries or LIBRARIES:
-        names = LIBRARIES[library].names(options.all)
-        found = [row_of(f"{library}:{name}") for name in names]
-        rows += found
-        good = sum(row["ok"] for row in found)
-        print(f"{library}: {good} of {len(found)} come in, {100 * good / max(len(found), 1):.0f} %\n")
-    if options.output:
-        with open(options.output, "w", encoding="utf-8") as file:
-            file.write(markdown(rows))
+        models = [f"{library}:{name}" for name in LIBRARIES[library].names(options.all)]
+        rows = []
+        for model in models:
+            row = known.get(model) or row_of(model, options.seconds, options.memory)
+            print(line_of(row), flush=True)
+            rows.append(row)
+            if options.rows and model not in known:
+                with options.rows.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(row) + "\n")
+        print(f"{library}: {sums(rows)}\n")
+        if options.output:
+            write_section(options.output, library, options.all, rows)
 
 
-def markdown(rows: list[dict[str, Any]]) -> str:
-    """Return the rows as a table: a model, the lines of its text, how far outputs differ, or why it stays out."""
-    lines = ["| model | lines | difference | |", "| :-- | --: | --: | :-- |"]
-    for row in rows:
-        reason = "" if row["ok"] else " ".join(str(row["reason"]).split())[:160].replace("|", "\\|")
-        lines.append(f"| {row['model']} | {row.get('lines', '')} | {row['worst'] if row['ok'] else ''} | {reason} |")
-    return "\n".join(lines) + "\n"
+def limit(seconds: int, memory: int) -> None:
+    """Bound this process's processor time and the memory that it writes to."""
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    resource.setrlimit(resource.RLIMIT_DATA, (memory * GIBIBYTE, memory * GIBIBYTE))
 
 
-def row_of(model: str) -> dict[str, Any]:
-    """Return what became of a model, which another process imports; print it as a line."""
-    command = [sys.executable, __file__, "--one", model]
+def kept(path: Path | None) -> dict[str, Row]:
+    """Return the rows of an earlier run by their models."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path and path.is_file() else []
+    return {row["model"]: row for row in map(json.loads, lines)}
+
+
+def row_of(model: str, seconds: int, memory: int) -> Row:
+    """Return what became of a model, which another process imports."""
+    command = [sys.executable, __file__, "--one", model, "--seconds", str(seconds), "--memory", str(memory)]
+    started = used()
+    done = subprocess.run(command, capture_output=True, text=True)
+    cost = {"seconds": used() - started}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT)
-        row = json.loads(done.stdout.splitlines()[-1])
-    except subprocess.TimeoutExpired:
-        row = {"model": model, "ok": False, "reason": f"not within {TIMEOUT} s"}
+        return cost | json.loads(done.stdout.splitlines()[-1])
     except (IndexError, json.JSONDecodeError):
-        row = {
-            "model": model,
-            "ok": False,
-            "reason": done.stderr.strip().splitlines()[-1:] or [f"exit {done.returncode}"],
-        }
-    told = f"{row['lines']:4} lines  {row['worst']:.0e}" if row["ok"] else f"—  {row['reason']}"
-    print(f"{model:44} {told}", flush=True)
-    return row
+        last = done.stderr.strip().splitlines()[-1:] or [f"it ended with {done.returncode}"]
+        late = done.returncode in (-signal.SIGXCPU, -signal.SIGKILL)
+        return cost | {"model": model, "ok": False, "reason": f"not within {seconds} s" if late else last[0]}
 
 
-def import_one(model: str, show: Any = None) -> dict[str, Any]:
-    """Import a model in this process; return the row of the table."""
+def used() -> float:
+    """Return the processor time of all processes that this one has waited for, in seconds."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def import_one(model: str) -> Row:
+    """Import a model in this process; return the row of the table. Its text goes to standard error."""
     import torch
 
     import netspec
 
     import_torchvision()
     library, _, name = model.partition(":")
-    started = time.time()
     try:
         torch.manual_seed(0)
         module, inputs, dynamic = LIBRARIES[library].make(name)
         spec = netspec.from_torch(module.eval(), inputs, dynamic)
-    except netspec.NetspecError as reason:
+    except (netspec.NetspecError, MemoryError, RuntimeError) as reason:
         return {"model": model, "ok": False, "reason": str(reason)}
-    print(spec.text, *spec.notes, sep="\n", file=show)
+    print(spec.text, *spec.notes, sep="\n", file=sys.stderr)
     proof = spec.proof
     assert proof is not None
-    row = {"model": model, "ok": proof.holds, "lines": spec.text.count("\n"), "worst": proof.worst}
     reason = f"differs by {proof.worst:.1e}" if proof.trials else "; ".join([*proof.missing[:2], *proof.refused[:1]])
-    return row | {"seconds": time.time() - started, "left_out": len(proof.left_out), "reason": reason}
+    sizes = {"input": "×".join(map(str, next(iter(inputs.values())).shape[1:]))}
+    row = sizes | {
+        "model": model,
+        "ok": proof.holds,
+        "lines": spec.text.count("\n"),
+        "worst": proof.worst,
+        "reason": reason,
+    }
+    row |= {"unfolded": any("no blocks and no loops" in note for note in spec.notes)}
+    del module, proof
+    return row | (onnx_of(spec) if row["ok"] else {}) | {"date": str(date.today())}
 
 
-Made = tuple[Any, Mapping[str, Any], Mapping[str, Mapping[int, str]]]
+def onnx_of(spec: Any) -> Row:
+    """Return how far the spec's ONNX file with the original's weights differs on onnxruntime, or why there is none."""
+    import netspec
+    from netspec.runtime.onnx.verify import export_verified
+
+    spec.proof = None
+    with TemporaryDirectory() as folder:
+        try:
+            _, parity = export_verified(spec.model.graph, spec.module().eval(), Path(folder) / "model.onnx")
+        except (netspec.NetspecError, MemoryError, RuntimeError) as reason:
+            return {"onnx": None, "onnx_reason": str(reason)}
+    return {"onnx": parity.worst, "verified": parity.agrees, "probed": parity.probed}
 
 
-class Library:
-    """Where models come from: ``names`` lists them, ``make`` gives a module, its inputs and their symbolic sizes."""
-
-    def __init__(self, names: Callable[[bool], list[str]], make: Callable[[str], Made]):
-        self.names, self.make = names, make
-
-
-def torchvision_names(every: bool) -> list[str]:
-    """All that torchvision registers for images and videos, without detectors, whose outputs have no fixed size."""
-    import_torchvision()
-    from torchvision import models
-
-    rooms = (models, models.segmentation, models.video)
-    names = [name for room in rooms for name in models.list_models(module=room)]
-    smallest = sorted(names, key=lambda name: models.get_model_weights(name).DEFAULT.meta["num_params"])
-    return names if every else [*_firsts(smallest)]
+def line_of(row: Row) -> str:
+    """Return a row as a line of the terminal."""
+    if not row["ok"]:
+        return f"{row['model']:44} —  {plain(row['reason'])}"
+    return f"{row['model']:44} {row['lines']:4} lines  {row['worst']:.0e}  {onnx_cell(row)}  {row['seconds']:.0f} s"
 
 
-def torchvision_model(name: str) -> Made:
-    """A model with random weights and an image, or a short video."""
-    import torch
-    from torchvision import models
-
-    known = dict(weights=None)
-    if name in models.list_models(module=models.segmentation):
-        known["weights_backbone"] = None
-    if name in ("googlenet", "inception_v3"):
-        known["init_weights"] = False  # type: ignore[assignment]
-    module = models.get_model(name, **known)
-    first = next(iter(__import__("inspect").signature(module.forward).parameters))
-    video = name in models.list_models(module=models.video)
-    shape = (2, 3, 16 if name.startswith("mvit") else 8, 112, 112) if video else (2, 3, 224, 224)
-    if video and name.startswith(("mvit", "swin", "s3d")):
-        shape = (2, 3, 16, 224, 224)
-    if name == "inception_v3":
-        shape = (2, 3, 299, 299)
-    return module, {first: torch.randn(shape)}, {first: {0: "N"}}
+def sums(rows: Sequence[Row]) -> str:
+    """Return how many models come in, how many of their ONNX files are verified, and how many lines they take."""
+    good = [row for row in rows if row["ok"]]
+    verified = sum(bool(row.get("verified")) for row in rows)
+    share = 100 * len(good) / max(len(rows), 1)
+    middle = sorted(row["lines"] for row in good)[len(good) // 2] if good else 0
+    told = f"{len(good)} of {len(rows)} come in, {share:.0f} %"
+    return f"{told}; {verified} ONNX files verified; {middle} lines in the middle"
 
 
-def timm_names(every: bool) -> list[str]:
-    """The first small model of each of timm's families."""
-    import torch
-
-    import_torchvision()
-    import timm
-
-    names = []
-    for family in timm.list_modules():
-        for name in sorted(timm.list_models(module=family), key=lambda name: (len(name), name)):
-            with torch.device("meta"):
-                try:
-                    count = sum(each.numel() for each in timm.create_model(name).parameters())
-                except Exception:  # some cannot be made on `meta`, and others are as good
-                    continue
-            if count < SMALL:
-                names.append(name)
-                if not every:
-                    break
-    return names
+def write_section(path: Path, library: str, every: bool, rows: Sequence[Row]) -> None:
+    """Write the section of a library into a file, in the place of the one that it has, or at the end."""
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    sections = {each.split("\n")[0]: each for each in re.split(r"^(?=## )", text, flags=re.M)[1:]}
+    which = "all models" if every else "one model of every family"
+    programs = ", ".join(f"{name} {version(name)}" for name in dict.fromkeys(["torch", library]))
+    head = f"## {library}\n\n{which.capitalize()}, {date.today()}, {programs}: {sums(rows)}.\n\n"
+    sections[f"## {library}"] = head + table(rows)
+    path.write_text("\n".join([TITLE, *(each.rstrip("\n") + "\n" for each in sections.values())]), encoding="utf-8")
 
 
-def timm_model(name: str) -> Made:
-    """A model with random weights and an image of its own size."""
-    import timm
-    import torch
-
-    module = timm.create_model(name)
-    size = module.default_cfg.get("input_size", (3, 224, 224)) if hasattr(module, "default_cfg") else (3, 224, 224)
-    first = next(iter(__import__("inspect").signature(module.forward).parameters))
-    return module, {first: torch.randn(2, *size)}, {first: {0: "N"}}
-
-
-def transformers_names(every: bool) -> list[str]:
-    """All of the table: each is of an architecture of its own."""
-    return list(TRANSFORMERS)
+def table(rows: Sequence[Row]) -> str:
+    """Return the rows as a table in Markdown."""
+    lines = ["| model | input | lines | difference | ONNX | CPU | |", "| :-- | --: | --: | --: | --: | --: | :-- |"]
+    for row in rows:
+        name, cost = row["model"].partition(":")[2], f"{row['seconds']:.0f}"
+        if row["ok"]:
+            note = row.get("onnx_reason") or ("not folded" if row["unfolded"] else "")
+            cells = [name, row.get("input", ""), row["lines"], f"{row['worst']:.0e}", onnx_cell(row), cost, note]
+        else:
+            cells = [name, "", "", "", "", cost, row["reason"]]
+        lines.append(f"| {' | '.join(plain(cell) for cell in cells)} |".replace("  ", " "))
+    return "\n".join(lines) + "\n"
 
 
-def transformers_model(name: str) -> Made:
-    """A tiny model with random weights, and its inputs."""
-    import torch
-    import transformers
-
-    config, kind, sizes, reads = TRANSFORMERS[name]
-    module = getattr(transformers, kind)(getattr(transformers, config)(**sizes))
-    ids = torch.randint(3, 99, (2, 9))
-    inputs: dict[str, Any] = {
-        "text": {"input_ids": ids},
-        "pairs": {"input_ids": ids, "decoder_input_ids": torch.randint(3, 99, (2, 7))},
-        "speech": {"input_features": torch.randn(2, 16, 40), "decoder_input_ids": torch.randint(3, 99, (2, 7))},
-        "wave": {"input_values": torch.randn(2, 400)},
-        "image": {"pixel_values": torch.randn(2, 3, sizes.get("image_size", 64), sizes.get("image_size", 64))},
-    }[reads]
-    dynamic = {key: {0: "N"} for key in inputs}
-    if reads == "text":
-        dynamic["input_ids"][1] = "T"
-    return module, inputs, dynamic
+def onnx_cell(row: Row) -> str:
+    """Return how far the ONNX file differs, or that it is not verified."""
+    if row.get("onnx") is None:
+        return "—"
+    return f"{row['onnx']:.0e}" if row["verified"] else f"**{row['onnx']:.0e}**"
 
 
-def _firsts(names: list[str]) -> Iterator[str]:
-    """The first name of each family: ``vgg11`` of ``vgg11``, ``vgg13_bn``, …"""
-    seen = set()
-    for name in names:
-        family = re.sub(r"(_?\d.*|_(tiny|small|base|large|big|nano|[tsblmxh])(_.*)?)$", "", name)
-        if family not in seen:
-            seen.add(family)
-            yield name
+def plain(cell: Any) -> str:
+    """Return a cell's text as one short line."""
+    return " ".join(str(cell).split())[:160].replace("|", "\\|")
 
-
-LIBRARIES = {
-    "torchvision": Library(torchvision_names, torchvision_model),
-    "timm": Library(timm_names, timm_model),
-    "transformers": Library(transformers_names, transformers_model),
-}
 
 if __name__ == "__main__":
     main()

@@ -235,11 +235,15 @@ def _fixed(program: ForeignProgram, shapes: Mapping[str, Mapping[int, str]]) -> 
 
 
 def _only_in_training(module: nn.Module) -> list[str]:
-    """A note on the modules that leave out whole branches at random, of which inference shows nothing."""
+    """A note on the modules whose name says that they leave out branches at random, but that do not do it as usual."""
+    from netspec.importer.capture.stochastic_depth import drop_rates
+
+    kept = drop_rates(module)
     found = [
         path
         for path, each in module.named_modules()
         if re.search(r"DropPath|StochasticDepth", type(each).__name__)
+        and path not in kept
         and (getattr(each, "drop_prob", None) or getattr(each, "p", 0.0) or 0.0) > 0
     ]
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""

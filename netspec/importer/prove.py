@@ -26,11 +26,15 @@ TOLERANCE = 1e-5
 
 @dataclass(frozen=True)
 class Trial:
-    """Both on the same inputs: ``difference`` is max|Δ| / max|y| over all outputs."""
+    """Both on the same inputs: ``difference`` is max|Δ| / max|y| over all outputs.
+
+    ``chance`` says that they drew random numbers, from the same seed.
+    """
 
     sizes: Mapping[str, int]
     training: bool
     difference: float
+    chance: bool = False
 
     @property
     def agrees(self) -> bool:
@@ -56,7 +60,8 @@ class Proof:
         """Return how well they agree, and at which sizes: ``to 3e-07 at N=2, H=8; N=3, H=9, and in training at …``."""
         inference = _at([trial.sizes for trial in self.trials if not trial.training])
         training = [trial.sizes for trial in self.trials if trial.training]
-        also = f"; in training{_at(training)}, too" if training else ""
+        seeded = " with the same random numbers" if any(trial.chance for trial in self.trials) else ""
+        also = f"; in training{_at(training)}{seeded}, too" if training else ""
         extent = f"to {self.worst:.1g}" if self.worst else "exactly"
         return f"{extent},{inference or ' in inference'}{also}"
 
@@ -76,8 +81,9 @@ def prove(
     """Return the proof that the spec's module does what the original does, with its weights.
 
     ``call`` runs the original on inputs by their names. Both run at ``sizes``, and at two other sizes of the symbolic
-    dimensions where the original takes them; in training mode too if it is the module ``trained``, and that draws no
-    random numbers then.
+    dimensions where the original takes them; in training mode too if it is the module ``trained``, from one seed if
+    that draws random numbers then. Two right ones may draw them in another order, so that nothing is told from it
+    where they differ.
     """
     needed = 2 * evaluate(Memory(graph).inference_peak, {**graph.sizes, **sizes})
     need_memory(needed, f"running {graph.name} beside its original", "import it at smaller sizes (`--dim`)")
@@ -92,14 +98,12 @@ def prove(
     module.load_state_dict(ours | {key: value for key, value in weights.items() if key in ours}, strict=True)
     parts = [module] if trained is None else [module, trained]
     chance = trained is not None and not draws_nothing(trained)
-    if chance:
-        proof.refused.append("in training: its dropout draws random numbers")
     for at, tried in enumerate(other_sizes(graph, sizes)):
         if at and not _fits(graph, tried, proof):
             continue
-        for training in (False, True) if at == 0 and trained is not None and not chance else (False,):
+        for training in (False, True) if at == 0 and trained is not None else (False,):
             with _mode(parts, training), torch.no_grad():
-                _try(proof, graph, module, call, tried, training)
+                _try(proof, graph, module, call, tried, training, chance)
     return proof
 
 
@@ -148,15 +152,28 @@ def _try(
     call: Callable[[dict[str, torch.Tensor]], Any],
     sizes: Mapping[str, int],
     training: bool,
+    chance: bool,
 ) -> None:
     """Run both, and add the trial to the proof, or the reason why the original refused the sizes."""
     inputs = example_inputs(graph, sizes, seed=1)
     try:
-        expected = _flat(call(inputs))
+        expected = _flat(_seeded(lambda: call(inputs)))
     except Exception as reason:  # whatever the original's own code raises at a size that it does not take
         proof.refused.append(f"{'in training' * training}{_at([sizes])}: {first_line(reason)}".strip())
         return
-    proof.trials.append(Trial(sizes, training, _difference(expected, _flat(module(*inputs.values())))))
+    actual = _flat(_seeded(lambda: module(*inputs.values())))
+    trial = Trial(sizes, training, _difference(expected, actual), training and chance)
+    if trial.chance and not trial.agrees:
+        proof.refused.append("in training: its dropout draws random numbers")
+    else:
+        proof.trials.append(trial)
+
+
+def _seeded(run: Callable[[], Any]) -> Any:
+    """Run something that may draw random numbers, from a seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return run()
 
 
 def _at(trials: Sequence[Mapping[str, int]]) -> str:

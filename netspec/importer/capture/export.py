@@ -13,6 +13,7 @@ from torch import nn
 from netspec.diagnostics import UsageError
 from netspec.importer.capture.choices import plain_choices
 from netspec.importer.capture.recurrent import whole_recurrent_layers
+from netspec.importer.capture.stochastic_depth import shown_stochastic_depth
 
 
 def export_module(
@@ -29,7 +30,12 @@ def export_module(
     try:
         positional, keywords = _bind(module, inputs)
         shapes = {name: _dynamic(value, dynamic.get(name, {})) for name, value in inputs.items()}
-        with warnings.catch_warnings(), whole_recurrent_layers(), plain_choices(module):
+        with (
+            warnings.catch_warnings(),
+            whole_recurrent_layers(),
+            shown_stochastic_depth(module),
+            plain_choices(module),
+        ):
             warnings.simplefilter("ignore")  # of what torch.export does inside, which nobody here can change
             return torch.export.export(
                 module, positional, keywords, dynamic_shapes=_by_call(module, shapes), strict=False

@@ -8,6 +8,7 @@ from netspec.importer.fold.classes import CONTAINERS, LevelClass, classify
 from netspec.importer.fold.family import name_family
 from netspec.importer.fold.letters import choose_letters
 from netspec.importer.fold.numbers.columns import SlotColumn, reduced
+from netspec.importer.fold.numbers.drop_rates import number_rates, say_rates
 from netspec.importer.fold.phrasing import phrase
 from netspec.importer.fold.positions import drop_positions
 from netspec.importer.fold.render import Renderer
@@ -25,6 +26,7 @@ def fold(tree: NetworkTree) -> SpecPhrase:
     spec = phrase(tree)
     name_parts(spec)
     tell_around(spec.body, tree.body.kind)
+    progress = number_rates(spec)
     classes: list[LevelClass] = []
     folding = _LevelFolder()
     for rank, groups in enumerate(by_rank(spec.body)):
@@ -41,6 +43,7 @@ def fold(tree: NetworkTree) -> SpecPhrase:
     spec.body = renderer.render(spec.body)
     spec.blocks = renderer.blocks
     name_family(spec)
+    say_rates(spec, progress)
     choose_letters(spec)
     return spec
 

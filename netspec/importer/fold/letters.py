@@ -51,7 +51,7 @@ class _Letters:
             phrase.index = letter
             self.body(phrase.body, inner)
         elif isinstance(phrase, ResidualPhrase):
-            self.body([*phrase.body, *phrase.other], known)
+            self.body([*phrase.body, *phrase.other, *([phrase.drop] if phrase.drop else [])], known)
         elif isinstance(phrase, ParallelPhrase):
             for branch in phrase.branches:
                 self.body(branch.body, known)

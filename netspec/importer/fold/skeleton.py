@@ -155,7 +155,10 @@ class _Reading:
         self.made.parts.append(tuple(literal))
 
     def _slot(self, phrase: CallPhrase, argument: str, at: int | None, value: Any, shape: Any, default: Any) -> None:
-        self.made.slots.append(NumberSlot(phrase, argument, at, value, shape, argument, default))
+        word = argument
+        if phrase.word == "stochastic_depth":
+            word = "position" if type(value) is int else "drop_path"
+        self.made.slots.append(NumberSlot(phrase, argument, at, value, shape, word, default))
 
     def share(self, phrase: SharePhrase, names: bool) -> None:
         self.made.parts.append(phrase.original)
@@ -172,8 +175,10 @@ class _Reading:
             self.made.slots.append(NumberSlot(phrase, name, None, value, shape, word, default, label=label))
 
     def residual(self, phrase: ResidualPhrase, names: bool) -> None:
-        self.made.parts.append((phrase.merge, phrase.around == "shortcut"))
+        self.made.parts.append((phrase.merge, phrase.around == "shortcut", phrase.drop is not None))
         self.body(phrase.body, names)
+        if phrase.drop is not None:
+            self.call(phrase.drop, names)
         inner = Skeleton(numbers=dict(self.made.numbers))
         _Reading(inner).body(phrase.other, names)
         shortcut: tuple[Any, list[NumberSlot]] = (tuple(inner.parts), inner.slots) if phrase.other else (None, [])

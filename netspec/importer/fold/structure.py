@@ -136,6 +136,7 @@ class StructureFinder:
         body, other = branches
         if merge.word in COMMUTES and len(other.steps) > len(body.steps):
             body, other = other, body
+        body, drop = _without_drop(body)
         if not body.steps or not _begins_with(body, other) or (merge.word == "concat" and _dim(merge) != 1):
             return None
         shared = [wire for wire in other.entries if wire in body.entries]
@@ -152,7 +153,7 @@ class StructureFinder:
         if not all(_ends_with(each) for each in (body, other)):
             return None
         made = ResidualPhrase(reads=[source], makes=merge.makes, around=around, merge=merge.word)
-        made.body, made.result, made.other = body.steps, body.result, other.steps
+        made.body, made.result, made.other, made.drop = body.steps, body.result, other.steps, drop
         return made
 
     def _is_short(self, body: JoinedBranch, other: JoinedBranch) -> bool:
@@ -236,6 +237,16 @@ def _dim(merge: CallPhrase) -> int:
 def _begins_with(branch: JoinedBranch, other: JoinedBranch) -> bool:
     """Return whether the first step of a branch reads first of all what the other branch begins with."""
     return branch.steps[0].reads[:1] == other.entries[:1]
+
+
+def _without_drop(branch: JoinedBranch) -> tuple[JoinedBranch, CallPhrase | None]:
+    """Return a branch without the step at its end that leaves out rows at random, and that step, if there is one."""
+    last = branch.steps[-1] if len(branch.steps) > 1 else None
+    if not isinstance(last, CallPhrase) or last.word != "stochastic_depth" or "mode" in last.arguments:
+        return branch, None
+    (result,) = last.reads
+    assert result is not None
+    return JoinedBranch(branch.steps[:-1], branch.entries, result), last
 
 
 def _ends_with(branch: JoinedBranch) -> bool:

@@ -172,6 +172,10 @@ class BodyWriter:
             said[phrase.around] = self.write(phrase.other, phrase.reads[0], room)
             room.is_uncertain |= phrase.around == "projection"
         said |= {"merge": phrase.merge} if phrase.merge != "add" else {}
+        if phrase.drop is not None and (
+            rate := op_arguments(OPS["stochastic_depth"], phrase.drop.arguments).get("p", 0.5)
+        ):
+            said["drop_path"] = rate
         return "residual", {**source, **said} if source or len(said) > 1 else said["body"]
 
     def _ending(self, phrases: Sequence[Phrase], result: Wire | None, prev: Prev, room: Room) -> Steps:

@@ -115,7 +115,8 @@ class GroupPhrase(Phrase):
 class ResidualPhrase(Phrase):
     """A merge of the value read, or of what ``other`` makes of it, and ``result``, which ``body`` makes of it.
 
-    ``around`` says how ``other`` is built: as ``projection`` or as ``shortcut``.
+    ``around`` says how ``other`` is built: as ``projection`` or as ``shortcut``. ``drop`` leaves the result out at
+    random.
     """
 
     body: list[Phrase] = field(default_factory=list)
@@ -123,6 +124,7 @@ class ResidualPhrase(Phrase):
     other: list[Phrase] = field(default_factory=list)
     around: str = ""
     merge: str = "add"
+    drop: CallPhrase | None = None
 
 
 @dataclass(eq=False)

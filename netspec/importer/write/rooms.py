@@ -77,6 +77,7 @@ def everything_in(phrases: Iterable[Phrase]) -> Iterator[Phrase]:
         if isinstance(phrase, ResidualPhrase):
             yield from everything_in(phrase.body)
             yield from everything_in(phrase.other)
+            yield from everything_in([phrase.drop] if phrase.drop else [])
         elif isinstance(phrase, ParallelPhrase):
             for branch in phrase.branches:
                 yield from everything_in(branch.body)

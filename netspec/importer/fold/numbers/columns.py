@@ -128,7 +128,7 @@ class ColumnReducer:
         if not known or all(same(each, known[0]) for each in known):
             return self._in_shortcuts(column, bases) if len(known) < len(column.flat) else known[0]
         for base, formula in bases:
-            found = related(column.flat, base.flat, formula)
+            found = related(column.flat, base.flat, formula, kind)
             if found is not None:
                 if len(column.values) == len(column.slot.loops) == 1 and isinstance(formula, Formula):
                     self.changing[column.slot.loops[0]] += column.slot.loops[0].turns <= SHORT
@@ -170,7 +170,7 @@ class ColumnReducer:
         kind = family(slot.word)
         for each in self.made.parameters:
             if family(each.word) == kind:
-                found = related(values, each.values, Formula(each.name))
+                found = related(values, each.values, Formula(each.name), kind)
                 if found is not None:
                     return found
         values = [known[0] if each is ABSENT else each for each in values]
@@ -222,8 +222,10 @@ def whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def related(column: list[Any], base: list[Any], formula: Any) -> Any:
-    """Return a formula for a column as a multiple or a part of another's; ``None`` where it is neither."""
+def related(column: list[Any], base: list[Any], formula: Any, kind: str = "") -> Any:
+    """Return a formula for a column as a multiple or a part of another's, a position as one that is so much further;
+    ``None`` where it is neither.
+    """
     pairs = [(left, right) for left, right in zip(column, base) if left is not ABSENT]
     if any(right is ABSENT for _, right in pairs) or len(column) != len(base):
         return None
@@ -231,6 +233,9 @@ def related(column: list[Any], base: list[Any], formula: Any) -> Any:
         return formula
     if not all(type(left) is int and type(right) is int for left, right in pairs):
         return None
+    if kind == "position":
+        further = {left - right for left, right in pairs}
+        return Formula(f"{formula} + {max(further)}") if len(further) == 1 and min(further) > 0 else None
     left, right = max(pairs)
     if right > 0 and left > right and left % right == 0 and left // right <= LARGEST_FACTOR:
         factor = left // right

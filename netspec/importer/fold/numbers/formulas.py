@@ -60,11 +60,13 @@ class _Substitution(ast.NodeTransformer):
         return node.body if ast.dump(node.body) == ast.dump(node.orelse) else node
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
-        """Work out what reads no names, and a number times a number times something else."""
+        """Work out what reads no names, a number times a number times something else, and leave out a sum with 0."""
         self.generic_visit(node)
         if isinstance(node.left, ast.Constant) and isinstance(node.right, ast.Constant):
             return ast.Constant(parse(ast.unparse(node)).evaluate({}))
         right = node.right
+        if isinstance(node.op, ast.Add) and isinstance(node.left, ast.Constant) and node.left.value == 0:
+            return right
         if not isinstance(node.op, ast.Mult) or not isinstance(right, ast.BinOp) or not isinstance(right.op, ast.Mult):
             return node
         if not isinstance(node.left, ast.Constant) or not isinstance(right.left, ast.Constant):
@@ -76,16 +78,17 @@ def times(factor: Any, value: Any) -> Any:
     """Return a product; ``factor`` is a number."""
     if not isinstance(value, Formula):
         return factor * value
-    return Formula(f"{factor} * {_grouped(value)}")
+    return Formula(f"{factor} * {grouped(value)}")
 
 
 def divided(value: Any, divisor: int) -> Any:
     """Return a quotient, rounded down."""
     if not isinstance(value, Formula):
         return value // divisor
-    return Formula(f"{_grouped(value)} // {divisor}")
+    return Formula(f"{grouped(value)} // {divisor}")
 
 
-def _grouped(value: Formula) -> str:
+def grouped(value: Any) -> str:
+    """Return a number or a formula as a factor."""
     node = ast.parse(str(value), mode="eval").body
     return str(value) if isinstance(node, (ast.Name, ast.Subscript)) else f"({value})"

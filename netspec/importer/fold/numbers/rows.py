@@ -44,7 +44,7 @@ def _expressed(values: list[Any], slot: NumberSlot, loops: Sequence[LoopPhrase],
         return columns.parameter(values, slot)
     loop, depth = loops[-1], len(loops) - 1
     rows = [row for value in values for row in _rows(value, depth)]
-    for form, combine in FORMS:
+    for form, combine in POSITIONS if slot.word == "position" else FORMS:
         if form is not _constant and depth == 0 and len(rows) == 1 and loop in columns.listed and loop.turns <= SHORT:
             break
         parts = form(rows)
@@ -139,6 +139,14 @@ def _arithmetic(rows: list[LoopRow]) -> Parts | None:
     return made
 
 
+def _counted(rows: list[LoopRow]) -> Parts | None:
+    """Each is as much more than the one before, in all rows, even in those of two."""
+    if not all(type(each) is int for row in rows for each in row):
+        return None
+    steps = {right - left for row in rows for left, right in itertools.pairwise(row)}
+    return [(row[0], max(steps)) for row in rows] if len(steps) == 1 and min(steps) > 0 else None
+
+
 def _geometric(rows: list[LoopRow]) -> Parts | None:
     """Each is as many times the one before."""
     made: Parts = []
@@ -205,3 +213,5 @@ FORMS: Sequence[tuple[Callable[[list[LoopRow]], Parts | None], Callable[[str, li
     (_last, _if_last),
 )
 """The forms of rows, the simplest first, each with the expression that it becomes."""
+POSITIONS = ((_constant, _one), (_counted, _sum), *FORMS[1:])
+"""The same for what grows from block to block."""
