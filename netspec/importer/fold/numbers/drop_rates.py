@@ -14,7 +14,7 @@ NAME = "drop_path"
 MOST_BLOCKS, MOST_AFTER = 1000, 4
 TINY = 1e-6
 CLOSE = 1e-4
-"""How far a rate may be from the position that it stands for, in positions."""
+"""The most that a rate may differ from the position that it stands for, in positions."""
 
 
 class DropProgress(NamedTuple):
