@@ -1,30 +1,48 @@
 """A network of netspec's own there and back: its module, or its ONNX file, imported, must be its graph again.
 
-Steps need not have the names that they had, as a module tells none of what has no weights. All else must be equal: the
-inputs and outputs, every op with its arguments and what it reads, the keys of its tensors, and with them the levels.
+What a step computes is told by a hash of its op, its arguments, its keys and the hashes of what it reads, so that equal
+graphs are equal in whatever order their steps stand. Compared are the inputs and outputs, every op with its arguments
+and what it reads, the keys of its tensors, and with them the levels. Left out is what no module tells:
+
+- the names of steps without weights, and of levels without any;
+- the order of the two sides of a sum or a product;
+- the op that says a view: ``flatten``, ``unflatten``, ``reshape`` and the like are one where they give one shape;
+- what acts in training alone: a module is read in inference, where noise and stochastic depth do nothing;
+- what stands for an optional input that is left out, as all are given where a module is read;
+- how a number is written that no input, no weight and no symbolic size decides: ``exp`` of a range may come back as
+  the constant that it gives, so that such values are compared by their numbers;
+- the numbers that a parameter starts with, which are not those of a trained one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
+
 import netspec
-from netspec.dims import pretty, pretty_shape, symbols
+from netspec.dims import Dim, pretty, pretty_shape, symbols
 from netspec.elaborate.state.requirements import holds
 from netspec.graph import Call, Graph, Level, Node, Value
 from netspec.graph.walk import walk_state
 from netspec.importer.capture.export import parameter_names
 from netspec.importer.imported import ImportedSpec
 from netspec.ops import Op
+from netspec.ops.tensors.noise import RandomNumbers
 from netspec.pipeline import show_spec
 from netspec.runtime.examples import example_inputs
+from netspec.testing.pytorch import run_lines
 
 UNKNOWN = ("doc", "variants", "train", "init", "netspec", "name")
 """The entries of a spec that no import can know, or that are the same in every file."""
 
+ABSENT, NOTHING = 0, 1
+"""The hashes of an input that is left out, and of zeros that are there in training alone."""
+VIEWS = ("reshape", "flatten", "unflatten", "squeeze", "unsqueeze")
+"""The ops that keep all elements in their order, so that the shapes alone say what they do."""
 SIZES_ONLY = ("like",)
 """The ports that tell an op nothing but sizes, which a module's text may tell in another way."""
 LLAMA = {"width": 64, "heads": 4, "groups": 2, "layers": 3, "hidden": 96, "vocab": 100}
@@ -103,6 +121,13 @@ def lines_of_zoo(name: str) -> int:
     return lines_of(show_spec(name))
 
 
+class Known(NamedTuple):
+    """The values while a graph is walked: hashes of them all, and tensors of the constant ones."""
+
+    hashes: dict[Value, int]
+    constants: dict[Value, torch.Tensor]
+
+
 class Work(NamedTuple):
     """A step that computes: what it is, and by hashes what it reads and gives."""
 
@@ -110,6 +135,7 @@ class Work(NamedTuple):
     what: str
     reads: tuple[int, ...]
     gives: int
+    parts: tuple[int, ...]
 
 
 def parting(original: Graph, imported: Graph) -> str:
@@ -176,16 +202,22 @@ def _result(graph: Graph, name: str) -> Value:
 
 
 def _works(graph: Graph, absent: Collection[str] = ()) -> list[Work]:
-    """All steps that run in inference, in their order; what is 0 stands for an input that is left out."""
+    """All steps that an output needs in inference, in their order; an input that is left out is ``ABSENT``."""
     given = [value for name, value in graph.inputs.items() if name not in absent]
-    known: dict[Value, int] = {value: hash(("input", at)) for at, value in enumerate(given)}
-    known.update({value: 0 for name, value in graph.inputs.items() if name in absent})
+    known = Known({value: hash(("input", at)) for at, value in enumerate(given)}, {})
+    known.hashes.update({value: ABSENT for name, value in graph.inputs.items() if name in absent})
     works: list[Work] = []
     _walk(graph.body, "", "", known, works)
-    return works
+    needed = {known.hashes[output.value] for output in graph.outputs.values() if not output.training}
+    kept: list[Work] = []
+    for work in reversed(works):
+        if not needed.isdisjoint({work.gives, *work.parts}):
+            kept.append(work)
+            needed.update(work.reads)
+    return kept[::-1]
 
 
-def _walk(level: Level, path: str, keys: str, known: dict[Value, int], works: list[Work]) -> None:
+def _walk(level: Level, path: str, keys: str, known: Known, works: list[Work]) -> None:
     at: dict[str, str] = {}
     for step in level.steps:
         if step.training:
@@ -193,33 +225,94 @@ def _walk(level: Level, path: str, keys: str, known: dict[Value, int], works: li
         at[step.name] = at[step.shares] if step.shares in at else keys + _key(step)
         if isinstance(step, Call):
             _call(step, path + step.name, at[step.name], known, works)
-        elif step.op.name == "identity" or (step.op.name == "dropout" and getattr(step.op, "p", None) == 0):
-            known[step.outputs[0]] = known[step.inputs[0]]
-        else:
+        elif not (_passes_on(step, known) or _is_constant(step, known)):
             _node(step, path + step.name, at[step.name], known, works)
+
+
+def _passes_on(step: Node, known: Known) -> bool:
+    """Note what a step gives that does nothing in inference, or to nothing; return whether it is such a one."""
+    reads = [known.hashes[value] for value in step.inputs]
+    rest = [each for each in reads if each != NOTHING]
+    op = step.op
+    nothing = op.name in ("multiply", "scale") and NOTHING in reads
+    nothing |= op.name == "zeros" or getattr(op, "fill_value", None) == 0
+    same = op.name in ("identity", "stochastic_depth") or (op.name == "coalesce" and reads[0] != ABSENT)
+    if nothing or (isinstance(op, RandomNumbers) and op.when == "training" and op.mean == 0):
+        given = NOTHING
+    elif op.name == "add" and NOTHING in reads and len(rest) == 1:
+        given = rest[0]
+    elif same or getattr(op, "p", None) == 0 or (op.name in VIEWS and step.outputs[0].tensor == step.inputs[0].tensor):
+        given = reads[0]
+    else:
+        return False
+    known.hashes[step.outputs[0]] = given
+    return True
+
+
+def _is_constant(step: Node, known: Known) -> bool:
+    """Work out what a step gives, if that is the same for all inputs, weights and sizes; return whether it is."""
+    fixed = all(isinstance(size, int) for value in step.outputs for size in value.shape)
+    if step.state or step.op.has_module or step.op.is_random() or not fixed or symbols(_sizes_in(vars(step.op))):
+        return False
+    ports = step.inputs if step.op.variadic else step.ports or step.op.ports
+    reads = [None if port in SIZES_ONLY else value for port, value in zip(ports, step.inputs)]
+    if any(value is not None and value not in known.constants for value in reads):
+        return False
+    tensors = [None if value is None else value.tensor for value in reads]
+    held = [None if value is None else known.constants[value] for value in reads]
+    made = run_lines(step.op, None, tensors, held, range(len(step.outputs)))
+    for value, tensor in zip(step.outputs, made):
+        known.constants[value] = tensor
+        numbers = [f"{number:.5g}" for number in tensor.flatten().tolist()]
+        known.hashes[value] = hash(("constant", value.tensor, *numbers))
+    return True
+
+
+def _sizes_in(values: Any) -> Iterator[Any]:
+    """The symbolic sizes among arguments."""
+    for value in values.values() if isinstance(values, Mapping) else values:
+        if isinstance(value, (list, tuple)):
+            yield from _sizes_in(value)
+        elif isinstance(value, Dim):
+            yield value
 
 
 def _key(step: Any) -> str:
     return getattr(step, "state_key", "") or step.name
 
 
-def _call(step: Call, path: str, key: str, known: dict[Value, int], works: list[Work]) -> None:
+def _call(step: Call, path: str, key: str, known: Known, works: list[Work]) -> None:
     body = step.body
+    reads = tuple(known.hashes[value] for value in step.inputs)
+    constants = {
+        inner: known.constants[value] for inner, value in zip(body.inputs, step.inputs) if value in known.constants
+    }
     if body.loop is None:
-        inner = dict(zip(body.inputs, (known[value] for value in step.inputs)))
-        _walk(body, path + ".", key + ".", inner, works)
-        known.update((value, inner[result]) for value, result in zip(step.outputs, body.outputs))
+        inside = Known(dict(zip(body.inputs, reads)), constants)
+        _walk(body, path + ".", key + ".", inside, works)
+        known.hashes.update((value, inside.hashes[result]) for value, result in zip(step.outputs, body.outputs))
+        known.constants.update(
+            (value, inside.constants[result])
+            for value, result in zip(step.outputs, body.outputs)
+            if result in inside.constants
+        )
         return
-    reads = tuple(known[value] for value in step.inputs)
-    inner = {value: hash(("scan", at)) for at, value in enumerate(body.inputs)}
-    inside: list[Work] = []
-    _walk(body, path + ".", key + ".", inner, inside)
-    works += inside
+    inside = Known({value: hash(("scan", at)) for at, value in enumerate(body.inputs)}, {})
+    steps: list[Work] = []
+    _walk(body, path + ".", key + ".", inside, steps)
     loop = f"{body.loop.sequences} sequences, {body.loop.states} states, reverse={body.loop.reverse}"
     what = f"scan({loop})"
-    whole = hash((what, reads, tuple(inner[result] for result in body.outputs)))
-    works.append(Work(path, what, reads, whole))
-    known.update((value, hash((whole, at))) for at, value in enumerate(step.outputs))
+    results = tuple(inside.hashes[result] for result in body.outputs)
+    whole = hash((what, reads, results))
+    parts = tuple(hash((whole, at)) for at in range(len(step.outputs)))
+    works += steps
+    works.append(Work(path, what, (*reads, *results), whole, parts))
+    known.hashes.update(zip(step.outputs, parts))
+
+
+def _handed(constants: Mapping[Value, Any], given: Iterable[Value], taken: Iterable[Value]) -> dict[Value, Any]:
+    """The constants on the other side of a level's border."""
+    return {other: constants[value] for value, other in zip(given, taken) if value in constants}
 
 
 def _arguments(op: Op) -> Iterator[tuple[str, Any]]:
@@ -229,6 +322,9 @@ def _arguments(op: Op) -> Iterator[tuple[str, Any]]:
     what the op gives has them.
     """
     told = ("size", "shape") if "like" in op.ports else ()
+    if op.name == "parameter":
+        told = ("value", "shape")
+        yield "shape", op.infer()[0].shape
     for name, field in type(op).model_fields.items():
         if name in told or name == "dropout_p" or (op.name == "multihead_attention" and name == "dropout"):
             continue
@@ -245,17 +341,21 @@ def _number(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _node(step: Node, path: str, key: str, known: dict[Value, int], works: list[Work]) -> None:
+def _node(step: Node, path: str, key: str, known: Known, works: list[Work]) -> None:
     ports = step.ports or step.op.ports
-    by_port = list(zip(ports, step.inputs)) if not step.op.variadic else [("", value) for value in step.inputs]
-    reads = tuple(known[value] for port, value in by_port if known[value] and port not in SIZES_ONLY)
+    hashes = [known.hashes[value] for value in step.inputs]
+    by_port = list(zip(ports, hashes)) if not step.op.variadic else [("", each) for each in hashes]
+    by_port = [(port, each) for port, each in by_port if each != ABSENT and port not in SIZES_ONLY]
+    reads = tuple(each for _, each in by_port)
     if step.op.name in ("add", "multiply"):
         reads = tuple(sorted(reads))
-    names = [port for port, value in by_port if known[value] and port not in SIZES_ONLY and step.ports]
+    names = [port for port, _ in by_port if step.ports]
     named = f" by {', '.join(names)}" if (*names,) != step.op.ports[: len(names)] else ""
     told = ", ".join(f"{name}={_number(value)}" for name, value in _arguments(step.op))
+    op = f"{step.op.name}({told})" if step.op.name not in VIEWS else f"view({pretty_shape(step.outputs[0].shape)})"
     state = [f"{key}.{name}" for name in step.state if name not in dict(step.ties)]
-    what = "\n".join([f"{step.op.name}({told}){named}", *state])
+    what = "\n".join([f"{op}{named}", *state])
     whole = hash((what, reads, step.ties))
-    works.append(Work(path, what, reads, whole))
-    known.update((value, hash((whole, at, value.tensor))) for at, value in enumerate(step.outputs))
+    parts = tuple(hash((whole, at, value.tensor)) for at, value in enumerate(step.outputs))
+    works.append(Work(path, what, reads, whole, parts))
+    known.hashes.update(zip(step.outputs, parts))
