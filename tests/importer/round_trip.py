@@ -136,6 +136,7 @@ class Work(NamedTuple):
     reads: tuple[int, ...]
     gives: int
     parts: tuple[int, ...]
+    ties: tuple[tuple[str, str], ...] = ()
 
 
 def parting(original: Graph, imported: Graph) -> str:
@@ -155,6 +156,8 @@ def _partings(original: Graph, imported: Graph) -> Iterator[str]:
             yield f"input {name}: {pretty_shape(value.shape)} came back as {pretty_shape(other.shape)}"
     wanted, found = _works(original, absent), _works(imported)
     yield from _first_step(wanted, found)
+    if apart := {*_tied(wanted)} ^ {*_tied(found)}:
+        yield f"one tensor by other keys: {', '.join(sorted(min(apart, key=sorted)))}"
     known = set(dict(walk_state(imported.body)).items())
     trained = {key for work in wanted for key in work.what.split("\n")[1:]}
     for key, shape in walk_state(original.body):
@@ -173,6 +176,16 @@ def _partings(original: Graph, imported: Graph) -> Iterator[str]:
         left = {work.gives for work in wanted}
         more = next((work for work in found if work.gives not in left), found[-1])
         yield f"{len(wanted)} steps came back as {len(found)}: {more.path} {_head(more)}"
+
+
+def _tied(works: list[Work]) -> list[frozenset[str]]:
+    """The keys that name one tensor, of those that are read."""
+    keys = {key for work in works for key in work.what.split("\n")[1:]}
+    owners: dict[str, set[str]] = {}
+    for key, owner in (tie for work in works for tie in work.ties):
+        owners.setdefault(owner, {owner}).add(key)
+    groups = [frozenset(group & keys) for group in owners.values()]
+    return [group for group in groups if len(group) > 1]
 
 
 def _first_step(wanted: list[Work], found: list[Work]) -> Iterator[str]:
@@ -226,7 +239,7 @@ def _walk(level: Level, path: str, keys: str, known: Known, works: list[Work]) -
         if isinstance(step, Call):
             _call(step, path + step.name, at[step.name], known, works)
         elif not (_passes_on(step, known) or _is_constant(step, known)):
-            _node(step, path + step.name, at[step.name], known, works)
+            _node(step, path + step.name, keys, at[step.name], known, works)
 
 
 def _passes_on(step: Node, known: Known) -> bool:
@@ -236,7 +249,8 @@ def _passes_on(step: Node, known: Known) -> bool:
     op = step.op
     nothing = op.name in ("multiply", "scale") and NOTHING in reads
     nothing |= op.name == "zeros" or getattr(op, "fill_value", None) == 0
-    same = op.name in ("identity", "stochastic_depth") or (op.name == "coalesce" and reads[0] != ABSENT)
+    idle = op.name in ("scale", "shift") and {getattr(op, "factor", 1), getattr(op, "amount", 0)} == {1, 0}
+    same = idle or op.name in ("identity", "stochastic_depth") or (op.name == "coalesce" and reads[0] != ABSENT)
     if nothing or (isinstance(op, RandomNumbers) and op.when == "training" and op.mean == 0):
         given = NOTHING
     elif op.name == "add" and NOTHING in reads and len(rest) == 1:
@@ -322,6 +336,8 @@ def _arguments(op: Op) -> Iterator[tuple[str, Any]]:
     what the op gives has them.
     """
     told = ("size", "shape") if "like" in op.ports else ()
+    if getattr(op, "dtype", None) is not None and not op.ports[1:]:  # the outputs have it
+        told = (*told, "dtype")
     if op.name == "parameter":
         told = ("value", "shape")
         yield "shape", op.infer()[0].shape
@@ -341,7 +357,7 @@ def _number(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _node(step: Node, path: str, key: str, known: Known, works: list[Work]) -> None:
+def _node(step: Node, path: str, keys: str, key: str, known: Known, works: list[Work]) -> None:
     ports = step.ports or step.op.ports
     hashes = [known.hashes[value] for value in step.inputs]
     by_port = list(zip(ports, hashes)) if not step.op.variadic else [("", each) for each in hashes]
@@ -353,9 +369,11 @@ def _node(step: Node, path: str, key: str, known: Known, works: list[Work]) -> N
     named = f" by {', '.join(names)}" if (*names,) != step.op.ports[: len(names)] else ""
     told = ", ".join(f"{name}={_number(value)}" for name, value in _arguments(step.op))
     op = f"{step.op.name}({told})" if step.op.name not in VIEWS else f"view({pretty_shape(step.outputs[0].shape)})"
-    state = [f"{key}.{name}" for name in step.state if name not in dict(step.ties)]
+    own = dict(step.keys)
+    state = [keys + own[name] if name in own else f"{key}.{name}".strip(".") for name in step.state]
     what = "\n".join([f"{op}{named}", *state])
-    whole = hash((what, reads, step.ties))
+    whole = hash((what, reads))
     parts = tuple(hash((whole, at, value.tensor)) for at, value in enumerate(step.outputs))
-    works.append(Work(path, what, reads, whole, parts))
+    tied = dict(zip(step.state, state))
+    works.append(Work(path, what, reads, whole, parts, tuple((tied[name], other) for name, other in step.ties)))
     known.hashes.update(zip(step.outputs, parts))

@@ -89,8 +89,9 @@ class SizesOnly:
             read = [each for each in step.reading.inputs if each is not None and step.op not in FROM_SIZES]
             inputs = [self._value(each, sizes, found) for each in read]
             arguments = {name: _at(value, sizes) for name, value in step.reading.arguments.items()}
-            made = FUNCTIONS[step.op](inputs, arguments, shape)
-            found[tensor] = np.asarray(made, dtype=tensor.dtype).reshape(shape)
+            with np.errstate(all="ignore"):  # what is not chosen of a logarithm of 0
+                made = FUNCTIONS[step.op](inputs, arguments, shape)
+                found[tensor] = np.asarray(made).astype(tensor.dtype).reshape(shape)
         return found[tensor]
 
 
@@ -147,6 +148,13 @@ FUNCTIONS: dict[str, Function] = {
     "shift": lambda x, said, shape: x[0] + said["amount"],
     "scale": lambda x, said, shape: x[0] * said["factor"],
     "neg": lambda x, said, shape: -x[0],
+    "abs": lambda x, said, shape: np.abs(x[0]),
+    "log": lambda x, said, shape: np.log(x[0]),
+    "divide": lambda x, said, shape: x[0] / x[1],
+    "clamp": lambda x, said, shape: np.clip(x[0], said.get("min"), said.get("max")),
+    "minimum": _of_all(np.minimum),
+    "maximum": _of_all(np.maximum),
+    "searchsorted": lambda x, said, shape: np.searchsorted(x[0], x[1], "right" if said.get("right") else "left"),
     "cos": lambda x, said, shape: np.cos(x[0]),
     "sin": lambda x, said, shape: np.sin(x[0]),
     "add": _of_all(np.add),

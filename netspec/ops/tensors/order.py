@@ -192,12 +192,21 @@ class SearchSorted(Op):
     name = "searchsorted"
     family = "shape"
     functional = "torch.searchsorted"
+    aten = ("bucketize",)
     ports = ("sorted_sequence", "input")
     any_dtype = True
     torch_lacks = ("bool",)
     saved_for_backward = "nothing"
 
     right: bool = False
+
+    @classmethod
+    def from_aten(cls, call: ForeignCall) -> OpReading | None:
+        x, known = call.tensor("self"), {*call.arguments} <= {"self", "sorted_sequence", "boundaries", "right"}
+        edges = call.tensor("sorted_sequence") or call.tensor("boundaries")
+        if x is None or edges is None or not known:
+            return None
+        return OpReading({"right": bool(call.arguments.get("right"))}, (edges, x), {}, call.outputs)
 
     def requirements(self, *inputs: Tensor) -> Iterable[tuple[Size, Size, str]]:
         sequence, x = (tensor.shape for tensor in inputs)

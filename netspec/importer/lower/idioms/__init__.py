@@ -10,10 +10,10 @@ from netspec.importer.lower.idioms import (
     recurrent,
     views,
 )
-from netspec.importer.lower.idioms.heads import attention, masks, rotary
+from netspec.importer.lower.idioms.heads import attention, distances, masks, rotary
 from netspec.importer.lower.idioms.matching import Idiom
 
-FAMILIES = (views, activations, norms, frozen, rotary, attention, masks, concats, recurrent, positions, bags)
+FAMILIES = (views, activations, norms, frozen, rotary, distances, attention, masks, concats, recurrent, positions, bags)
 IDIOMS: dict[str, tuple[Idiom, ...]] = {}
 for family in FAMILIES:
     for name, idioms in family.IDIOMS.items():
