@@ -303,3 +303,28 @@ def test_multihead_attention_is_one_step(batch_first, kinds):
     assert step.reading is not None
     assert {each.key for each in step.reading.state.values()} == set(module.state_dict())
     assert difference(module, program, inputs) < 2e-6
+
+
+def buckets(distance, bidirectional):
+    """As transformers' T5 has them."""
+    side, exact = (16, 8) if bidirectional else (32, 16)
+    made = (distance > 0).long() * side if bidirectional else torch.zeros_like(distance)
+    far = distance.abs() if bidirectional else -torch.min(distance, torch.zeros_like(distance))
+    grown = exact + (torch.log(far.float() / exact) / math.log(128 / exact) * (side - exact)).long()
+    return made + torch.where(far < exact, far, torch.min(grown, torch.full_like(grown, side - 1)))
+
+
+@pytest.mark.parametrize("bidirectional", [True, False])
+def test_biases_by_distance(bidirectional):
+    def scores(x, biases):
+        places = torch.arange(x.shape[-2])
+        return x @ x.transpose(-2, -1) + biases(buckets(places[None, :] - places[:, None], bidirectional)).permute(
+            2, 0, 1
+        )
+
+    module = ByHand(scores, biases=nn.Embedding(32, 3))
+    program = lowered(module, HEADS, {"x": {0: "N", 2: "T"}})
+    assert difference(module, program, HEADS) < 1e-6
+    (step,) = (step for step in program.steps if step.op == "relative_position_buckets")
+    assert step.reading is not None
+    assert step.reading.arguments == ({} if bidirectional else {"bidirectional": False})
