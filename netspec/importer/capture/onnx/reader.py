@@ -14,6 +14,8 @@ from netspec.importer.capture.onnx.file import OnnxFile
 from netspec.importer.capture.onnx.idioms import say_idioms
 from netspec.importer.capture.onnx.keys import give_keys
 from netspec.importer.capture.onnx.known import Unfoldable, folded, is_symbolic, numbers, whole
+from netspec.importer.capture.onnx.layout.affine import say_affine
+from netspec.importer.capture.onnx.layout.channels_first import put_channels_first
 from netspec.importer.capture.onnx.merges import drop_unread, merge
 from netspec.importer.capture.onnx.nodes import NodeReader
 from netspec.importer.capture.onnx.own.notes import quoted_sizes, silent_ops
@@ -76,6 +78,9 @@ class OnnxReader:
             self.program.outputs[_identifier(value.name)] = self.own.result(value.name, names) if self.own else made
         said = self.own.said if self.own else {}
         self.program.own = all(step in said for step in self.program.steps)
+        if not self.program.own:
+            put_channels_first(self.program)
+            say_affine(self.program)
         merge(self.program, said)
         say_idioms(self.program, said)
         drop_unread(self.program, said)
