@@ -53,6 +53,11 @@ CASES = {
         f"c = Conv (first, w)\n l = {LAST} (c)\n r = Relu (l)\n y = MatMul (r, matrix)",
         [*CONV, "relu", "permute", "linear"],
     ),
+    "strides that change nothing": (
+        "f = Reshape (x, whole)\n n = Shape <start = 0, end = 1> (x)\n o = Squeeze (n)\n r = Range (zero, o, one)\n"
+        " s = Mul (r, steps)\n u = Unsqueeze (s, axes)\n p = Add (u, inner)\n y = Gather (f, p)",
+        [],
+    ),
     "rows that are no images": ("y = Mul (x, rows)", ["constant", "multiply"]),
 }
 
@@ -61,6 +66,8 @@ SHAPES = {"w": (4, 3, 3, 3), "square": (4, 4, 1, 1), "matrix": (4, 5), "rows": (
 SHAPES |= dict.fromkeys(("bias", "mean", "scale", "shift"), (1, 1, 1, 4))
 WEIGHTS = {name: R.standard_normal(shape).astype(np.float32) for name, shape in SHAPES.items()}
 WEIGHTS |= {"pads": np.array([0, 1, 2, 0, 0, 3, 0, 1]), "places": np.array([1, 2]), "single": np.array([-1, 1, 1, 4])}
+WEIGHTS |= {"whole": np.array([-1]), "zero": np.array(0), "one": np.array(1), "steps": np.array(8 * 6 * 3)}
+WEIGHTS |= {"axes": np.array([1, 2, 3]), "inner": np.arange(8 * 6 * 3).reshape(1, 8, 6, 3)}
 
 
 @pytest.mark.parametrize(("body", "ops"), CASES.values(), ids=CASES)

@@ -16,6 +16,7 @@ from netspec.importer.capture.onnx.keys import give_keys
 from netspec.importer.capture.onnx.known import Unfoldable, folded, is_symbolic, numbers, whole
 from netspec.importer.capture.onnx.layout.affine import say_affine
 from netspec.importer.capture.onnx.layout.channels_first import put_channels_first
+from netspec.importer.capture.onnx.layout.in_order import say_views
 from netspec.importer.capture.onnx.merges import drop_unread, merge
 from netspec.importer.capture.onnx.nodes import NodeReader
 from netspec.importer.capture.onnx.own.notes import quoted_sizes, silent_ops
@@ -81,6 +82,7 @@ class OnnxReader:
         if not self.program.own:
             put_channels_first(self.program)
             say_affine(self.program)
+            say_views(self.program)
         merge(self.program, said)
         say_idioms(self.program, said)
         drop_unread(self.program, said)

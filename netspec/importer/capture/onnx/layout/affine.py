@@ -90,7 +90,7 @@ def _before(steps: OpSteps, tensor: ForeignTensor | None, op: str) -> tuple[Fore
 
 
 def _operands(step: ForeignStep, op: str) -> tuple[ForeignTensor | None, ForeignTensor | None]:
-    """What a step of this op reads, and the constant with a number for each channel that is its other input."""
+    """The input of a step of this op, and the constant with a number for each channel that is its other input."""
     inputs: Sequence[Any] = reading(step).inputs if step.op == op else ()
     if len(inputs) == 2:
         for x, constant in ((inputs[0], inputs[1]), (inputs[1], inputs[0])):

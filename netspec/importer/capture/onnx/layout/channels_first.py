@@ -101,7 +101,7 @@ class _Turning:
             return True
         if order != to_first(len(order)):
             return False
-        single = source in self.makers and _is_single(source) and len(order) > 3
+        single = _is_single(source) and len(order) > 3 and source in self.makers and self.makers[source].op in VIEWS
         if source not in self.first and not single:
             return False
         before = self.first[source] if source in self.first else self.single(source, step)
