@@ -35,13 +35,14 @@ def from_torchvision(name: str, network: str) -> Fetched:
     import_torchvision()
     models, hub = import_module("torchvision.models"), import_module("torch.hub")
     weights = _full_name(models, name) if "." in name else _of_model(models, name, network)
-    try:
-        weights.get_state_dict(progress=False, check_hash=True, weights_only=True, map_location="cpu")
-    except (URLError, OSError) as fault:
-        raise EnvironmentFault(f"torchvision cannot fetch {weights.url}: {fault}") from None
-    except RuntimeError as fault:  # the digest in its name is another
-        raise EnvironmentFault(f"torchvision has fetched other weights than {weights.url} should be: {fault}") from None
     path = Path(hub.get_dir()) / "checkpoints" / os.path.basename(weights.url)
+    if not path.is_file():
+        try:
+            weights.get_state_dict(progress=False, check_hash=True, weights_only=True, map_location="cpu")
+        except (URLError, OSError) as fault:
+            raise EnvironmentFault(f"torchvision cannot fetch {weights.url}: {fault}") from None
+        except RuntimeError as fault:  # the digest in its name is another
+            raise EnvironmentFault(f"torchvision has fetched something else from {weights.url}: {fault}") from None
     return Fetched(path, str(weights), {"file": path.name})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -144,11 +145,17 @@ def _files_at(path: Path) -> list[TensorFile]:
         from netspec.weights.files.pickled import PickledFile
 
         return [PickledFile(path)]
+    if kind == "onnx":
+        from netspec.weights.files.onnx import OnnxWeights
+
+        return [OnnxWeights(path)]
     raise UsageError(f"{path} is no file of weights: such are .safetensors, .pth (or .pt, .bin, .ckpt) and .onnx")
 
 
-WORDS = {"safetensors": "safetensors", "pickle": "what torch.save writes"}
-ENDINGS = {"safetensors": ".safetensors", "pickle": ".pth"}
+WORDS = {"safetensors": "safetensors", "pickle": "what torch.save writes", "onnx": "ONNX"}
+ENDINGS = {"safetensors": ".safetensors", "pickle": ".pth", "onnx": ".onnx"}
+ONNX_FIRST = re.compile(rb"\x08[\x03-\x20]\x12")
+"""The version of an ONNX file's form, then the name of who has written it."""
 
 
 def kind_of(path: Path) -> str:
@@ -162,6 +169,8 @@ def kind_of(path: Path) -> str:
         raise UsageError(f"{path} is empty")
     if first.startswith((b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")):
         return "pickle"
+    if ONNX_FIRST.match(first):
+        return "onnx"
     return "safetensors" if first[8:9] == b"{" and first[6:8] == b"\0\0" else ""
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from netspec.diagnostics import UsageError
-from netspec.importer.capture.onnx.file import OnnxFile
 from netspec.importer.capture.onnx.reader import OnnxReader
 from netspec.importer.capture.onnx.table import MALFORMED
 from netspec.importer.program import ForeignProgram
+from netspec.weights.files.onnx_file import OnnxFile
 
 PRODUCER = "netspec"
 

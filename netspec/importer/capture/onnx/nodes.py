@@ -10,8 +10,8 @@ import numpy as np
 import onnx
 from onnx import AttributeProto, defs
 
-from netspec.importer.capture.onnx.file import DTYPES, OnnxFile
 from netspec.ops.core.foreign import ForeignCall, exactly
+from netspec.weights.files.onnx_file import DTYPES, OnnxFile
 
 LATEST = 10**9
 

@@ -10,7 +10,6 @@ import onnx
 
 from netspec.dims import Dim
 from netspec.importer.capture.onnx.control import CONTROL, ControlReader, Undecided
-from netspec.importer.capture.onnx.file import OnnxFile
 from netspec.importer.capture.onnx.idioms import say_idioms
 from netspec.importer.capture.onnx.keys import give_keys
 from netspec.importer.capture.onnx.known import Unfoldable, folded, is_symbolic, numbers, whole
@@ -29,6 +28,7 @@ from netspec.importer.capture.onnx.undone import Layouts
 from netspec.importer.lower.table import WrongReading
 from netspec.importer.program import ForeignProgram, ForeignStep, LoweringProblem, ModuleCall
 from netspec.ops.core.foreign import ForeignCall, ForeignTensor
+from netspec.weights.files.onnx_file import OnnxFile
 
 Names = dict[str, Any]
 MOST_NODES, MOST_DEPTH = 200_000, 64

@@ -31,18 +31,10 @@ class RecurrentOnnx(RecurrentShapes):
         x, direction = call.tensor("X"), given.get("direction", "forward")
         if x is None or weights is None or direction == "reverse" or not cls.onnx_settings(given):
             return None
-        order, size = cls.onnx_order, given["hidden_size"]
-        rows = [order.index(gate) * size + row for gate in range(len(order)) for row in range(size)]
-        state: dict[str, ForeignTensor] = {}
-        for at, suffix in enumerate(("", "_reverse")[: len(weights.constant)]):
-            for letter, name in (("W", "weight_ih"), ("R", "weight_hh")):
-                state[f"{name}_l0{suffix}"] = _known(given[letter].constant[at][rows])
-            if "B" in given:
-                both = given["B"].constant[at]
-                for name, half in (("bias_ih", both[: len(rows)]), ("bias_hh", both[len(rows) :])):
-                    state[f"{name}_l0{suffix}"] = _known(half[rows])
+        held = {letter: given[letter].constant for letter in "WRB" if letter in given}
+        state = {name: _known(values) for name, values in cls.torch_parameters(held).items()}
         arguments = {
-            "hidden_size": size,
+            "hidden_size": given["hidden_size"],
             "bias": "B" in given,
             "batch_first": bool(given.get("batch_first", 0)),
             "bidirectional": direction == "bidirectional",
@@ -50,6 +42,27 @@ class RecurrentOnnx(RecurrentShapes):
         }
         states = (call.tensor(f"initial_{name[0]}") for name in cls.ports[1:-1])
         return OpReading(arguments, (x, *states, call.tensor("sequence_lens")), state, call.outputs)
+
+    @classmethod
+    def torch_parameters(cls, held: Mapping[str, Any], layer: int = 0) -> dict[str, Any]:
+        """Return the parameters of a layer by torch's names, as numpy arrays.
+
+        ``held`` has ONNX's ``W`` and ``R`` [directions, gates · H, …], perhaps ``B`` [directions, 2 · gates · H] and
+        ``P`` [directions, projection, H].
+        """
+        order = cls.onnx_order
+        size = held["W"].shape[1] // len(order)
+        rows = [order.index(gate) * size + row for gate in range(len(order)) for row in range(size)]
+        made = {}
+        for at, suffix in enumerate(("", "_reverse")[: len(held["W"])]):
+            for letter, name in (("W", "weight_ih"), ("R", "weight_hh")):
+                made[f"{name}_l{layer}{suffix}"] = held[letter][at][rows]
+            if "B" in held:
+                for name, half in (("bias_ih", held["B"][at][: len(rows)]), ("bias_hh", held["B"][at][len(rows) :])):
+                    made[f"{name}_l{layer}{suffix}"] = half[rows]
+            if "P" in held:
+                made[f"weight_hr_l{layer}{suffix}"] = held["P"][at]
+        return made
 
     @classmethod
     def onnx_settings(cls, given: Mapping[str, Any]) -> dict[str, Any]:

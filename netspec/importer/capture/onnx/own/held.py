@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -32,16 +32,11 @@ def held_tensors(note: NotedOp, names: Mapping[str, Any]) -> dict[str, ForeignTe
 
 def _from_gates(note: NotedOp, name: str, home: str, names: Mapping[str, Any]) -> ForeignTensor | None:
     """A parameter of a recurrent layer, out of ONNX's, which has the gates in another order."""
-    order: Sequence[int] = getattr(OPS[note.op], "onnx_order", ())
-    kind, _, rest = name.rpartition("_l")
-    layer, _, reverse = rest.partition("_")
-    letter = {"weight_ih": "W", "weight_hh": "R", "bias_ih": "B", "bias_hh": "B"}.get(kind)
-    whole = names.get(f"{home}.{letter}_l{layer}")
-    if not order or whole is None or whole.constant is None:
+    kind: Any = OPS[note.op]
+    layer = name.rpartition("_l")[2].partition("_")[0]
+    if not hasattr(kind, "torch_parameters") or not layer.isdecimal():
         return None
-    rows = whole.constant[1 if reverse else 0]
-    if letter == "B":
-        rows = np.split(rows, 2)[0 if kind == "bias_ih" else 1]
-    blocks = np.split(rows, len(order))
-    made = np.concatenate([blocks[list(order).index(gate)] for gate in range(len(order))])
-    return ForeignTensor(made.shape, str(made.dtype), constant=made)
+    found = {letter: names.get(f"{home}.{letter}_l{layer}") for letter in "WRBP"}
+    held = {letter: each.constant for letter, each in found.items() if each is not None and each.constant is not None}
+    made = kind.torch_parameters(held, int(layer)).get(name) if {"W", "R"} <= held.keys() else None
+    return None if made is None else ForeignTensor(made.shape, str(made.dtype), constant=made)
