@@ -137,7 +137,7 @@ FROM_SIZES: dict[str, Function] = {
     "arange": lambda x, said, shape: np.arange(said.get("start", 0), said["end"], said.get("step", 1)),
     "zeros": lambda x, said, shape: np.zeros(shape),
     "ones": lambda x, said, shape: np.ones(shape),
-    "full": lambda x, said, shape: np.full(shape, said["fill_value"]),
+    "full": lambda x, said, shape: np.full(shape, float(said["fill_value"])),
 }
 """The ops that read of their inputs the sizes alone."""
 RESHAPES = ("reshape", "unflatten", "flatten", "squeeze", "unsqueeze", "identity", "cast")

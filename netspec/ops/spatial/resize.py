@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
 
 from netspec.dims import Shape, Size, floor_div, pretty
-from netspec.ops.core.arguments import Positive, Sizes
+from netspec.ops.core.arguments import Number, Positive, Sizes, spell_number
 from netspec.ops.core.foreign import ForeignCall, OpReading, number_of
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.behaviour import PLACE, AccessWindow
@@ -31,7 +31,7 @@ class Pad(Op):
 
     pad: Annotated[Any, Sizes(None)]
     mode: Literal["constant", "reflect", "replicate", "circular"] = "constant"
-    value: float | None = None
+    value: Annotated[Any, Number(optional=True)] = None
 
     @classmethod
     def from_onnx(cls, call: ForeignCall) -> OpReading | None:
@@ -98,18 +98,17 @@ class Pad(Op):
             raise ShapeError(f"{self.mode} padding takes no value", argument="value")
 
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor]) -> str:
-        if all(isinstance(amount, int) for amount in self.pad):
-            return super().call(arguments[:1], inputs)
         pads = ", ".join(spell_size("pad", amount, arguments, inputs) for amount in self.pad)
-        keywords = [f", {name}={value!r}" for name, value in self.changed().items() if name != "pad"]
-        return f"F.pad({arguments[0]}, ({pads}){''.join(keywords)})"
+        mode = f", mode={self.mode!r}" if self.mode != "constant" else ""
+        value = f", value={spell_number(self.value)}" if self.value is not None else ""
+        return f"F.pad({arguments[0]}, ({pads}){mode}{value})"
 
     def saved(self, run: OpRun) -> Saved:
         return Saved((0,) if self.mode in ("reflect", "replicate") else ())
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         before, after = (list(side) for side in zip(*self.amounts(tensors[0].shape)))
-        value = builder.constant(self.value, tensors[0].dtype) if self.value else None
+        value = builder.constant(float(self.value), tensors[0].dtype) if self.value else None
         mode = PADDING_MODES[self.mode]
         if all(isinstance(amount, int) for amount in self.pad):
             return padded(builder, inputs[0], [*before, *after], value, mode)

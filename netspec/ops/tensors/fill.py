@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 from netspec.dims import Size, pretty
-from netspec.ops.core.arguments import Extent, spell_number
+from netspec.ops.core.arguments import Extent, Number, spell_number
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.sizes import find, size_scalar, spell_size
@@ -18,7 +18,7 @@ class Full(Filled):
     name = "full"
     covers = ("Tensor.fill_", "Tensor.new_full")
 
-    fill_value: float
+    fill_value: Annotated[Any, Number()]
 
     def infer(self, *inputs: Tensor | None) -> tuple[Tensor, ...]:
         (made,) = super().infer(*inputs)
@@ -29,7 +29,7 @@ class Full(Filled):
         return (made,)
 
     def filled_with(self) -> float:
-        return self.fill_value
+        return float(self.fill_value)
 
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor | None]) -> str:
         sizes = ", ".join(spell_size(self.name, size, arguments, inputs) for size in self.size)

@@ -16,6 +16,7 @@ EVEN = ({"N": 2, "H": 6, "W": 9}, {"N": 1, "H": 12, "W": 3})
 @cases(
     case("pad", "N 3 H W", pad=[1, 2]),
     case("pad", "N 3 H W", pad=[1, 2, 0, 3], value=1.5),
+    case("pad", "N 3 L", pad=[2, 1], value=float("-inf")),
     case("pad", "N 3 H W", pad=[-1, 2, 0, -3]),
     case("pad", "N 3", pad=[0, 0, 1, 1], dtype="int64"),
     case("pad", "N 3 H W", pad=[1, 2, 3, 0], mode="reflect"),

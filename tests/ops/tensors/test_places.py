@@ -65,6 +65,7 @@ def once_each(values: Values) -> Values:
     several("eye", "N T int64", n=T),
     several("full", "N T", size=[N, 3, T], fill_value=0.5),
     several("full", None, size=[2], fill_value=7, dtype="int64"),
+    several("full", "N T", size=[T], fill_value=float("-inf")),
     several("full", "N T int64", size=[T], fill_value=1, dtype="bool"),
     several("full", "N T int64", size=[T], fill_value=3),
     several("full", "N T bool", size=[T], fill_value=1),
