@@ -68,7 +68,7 @@ def test_without_a_file_the_spec_alone_is_on_stdout(capsys):
     assert main(["import", "some_nets:Random", "--input", "input=[N, 3]", "--name", "by_chance"]) == 0
     out, told = capsys.readouterr()
     assert out.startswith("netspec: 1\nname: by_chance\n")
-    assert "not tried in training: its dropout draws random numbers" in told
+    assert "in training at N=2" in told
     assert "next" not in told
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -27,7 +26,7 @@ class Constants:
         if _makes_same(node) and all(isinstance(size, int) for size in node.meta["val"].shape):
             self.values[node] = _made(node)
             return True
-        if node.target in NEVER or not (self.knows(node.args) and self.knows([*node.kwargs.values()])):
+        if _draws(node) or not (self.knows(node.args) and self.knows([*node.kwargs.values()])):
             return False
         with torch.no_grad():
             self.values[node] = node.target(*self._at(node.args), **self._at(dict(node.kwargs)))  # type: ignore[operator]
@@ -60,11 +59,6 @@ def _made(node: torch.fx.Node) -> torch.Tensor:
     return torch.full(tuple(value.shape), _filled(node), dtype=value.dtype)
 
 
-NEVER: Sequence[Any] = (
-    torch.ops.aten.rand.default,
-    torch.ops.aten.randn.default,
-    torch.ops.aten.bernoulli.default,
-    torch.ops.aten.rand_like.default,
-    torch.ops.aten.randn_like.default,
-)
-"""The operators that give something else each time."""
+def _draws(node: torch.fx.Node) -> bool:
+    """Return whether a node gives something else each time."""
+    return torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ())

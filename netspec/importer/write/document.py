@@ -47,7 +47,7 @@ class _SpecWriter:
         said |= {"blocks": blocks} if blocks else {}
         self.namer.start(spec.body, spec.inputs)
         room = Room(None, "", {wire: name for name, wire in spec.inputs.items()}, taken_in(spec.body))
-        said["network"] = self.bodies.write(spec.body, next(iter(spec.inputs.values()), None), room)
+        said["network"] = self.bodies.write(spec.body, next(iter(spec.inputs.values()), None), room) or ["identity"]
         said |= self._outputs(room, said["network"])
         return said | ({"expect": dict(spec.expect)} if spec.expect else {})
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from netspec.ops.core.arguments import Probability, spell_number
+from netspec.ops.core.foreign import ForeignCall, OpReading
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
@@ -36,6 +37,14 @@ class RandomNumbers(Op):
     p: Probability = 0.5
     when: Literal["always", "training"] = "always"
 
+    OPERATORS: ClassVar[Mapping[str, str]] = {
+        "randn_like": "normal",
+        "rand_like": "uniform",
+        "normal": "normal",
+        "uniform": "uniform",
+        "bernoulli": "bernoulli",
+    }
+    aten = tuple(OPERATORS)
     ARGUMENTS: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "normal": ("mean", "std"),
         "uniform": ("low", "high"),
@@ -51,6 +60,15 @@ class RandomNumbers(Op):
         if self.low >= self.high:
             raise ValueError(f"`low` must be below `high`, but they are {self.low} and {self.high}")
         return self
+
+    @classmethod
+    def from_aten(cls, call: ForeignCall) -> OpReading | None:
+        kind, said = cls.OPERATORS[call.name], call.arguments
+        names = {"from": "low", "to": "high"}
+        values = {names.get(name, name): each for name, each in said.items() if name not in ("self", "dtype")}
+        if not values.keys() <= {*cls.ARGUMENTS[kind]} or (kind == "bernoulli" and "p" not in values):
+            return None
+        return OpReading({"distribution": kind, **values}, (call.tensor("self"),), {}, call.outputs)
 
     def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         return (Tensor(inputs[0].shape, self.dtype(inputs[0])),)

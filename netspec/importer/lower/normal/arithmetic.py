@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from netspec.importer.lower.normal.rules import Said, call, tensor_like
+from netspec.dims import Dim, product
+from netspec.importer.lower.normal.rules import Makers, Said, call, tensor_like
 from netspec.ops.core.agreement import broadcast
 from netspec.ops.core.foreign import ForeignCall, ForeignTensor
 
@@ -69,6 +70,46 @@ def computed_in(sides: list[Any]) -> str:
     dtype = max((side.dtype for side in wide), key=RANKS.index)
     fraction = any(isinstance(side, float) for side in sides)
     return "float32" if fraction and "float" not in dtype else dtype
+
+
+def by_size(foreign: ForeignCall) -> Said:
+    """A size beside a tensor: a tensor of that one number."""
+    found = next((name for name, each in foreign.arguments.items() if isinstance(each, Dim)), None)
+    if found is None or not any(isinstance(each, ForeignTensor) for each in foreign.arguments.values()):
+        return None
+    size, (output,) = foreign.arguments[found], foreign.outputs
+    assert output is not None
+    number = ForeignTensor((1,), "int64")
+    calls = [call("arange", number, start=size, end=size + 1)]
+    if not output.shape:
+        calls.append(call("squeeze", ForeignTensor((), "int64"), self=number, dim=0))
+        (number,) = (each for each in calls[-1].outputs if each is not None)
+    casts, number = cast(number, output.dtype if foreign.name not in COMPARISONS else number.dtype)
+    return [*calls, *casts, foreign._replace(arguments={**foreign.arguments, found: number})]
+
+
+def mean_by_hand(foreign: ForeignCall, made: Makers) -> Said:
+    """A sum divided by the number of what it sums is the mean."""
+    x, count, (output,) = foreign.tensor("self"), foreign.arguments.get("other"), foreign.outputs
+    added = made.get(x) if x is not None else None
+    source = added.tensor("self") if added is not None and added.name == "sum" else None
+    if source is None or added is None or not isinstance(count, Dim) or "float" not in source.dtype:
+        return None
+    dims = added.arguments.get("dim") or range(len(source.shape))
+    sizes = [source.shape[dim] for dim in ([dims] if isinstance(dims, int) else dims)]
+    return [added._replace(name="mean", outputs=(output,))] if product(sizes) == count else None
+
+
+def of_truth(foreign: ForeignCall) -> Said:
+    """A mask compared with 0 or 1 is itself, or what it is not."""
+    mask, number, (output,) = foreign.tensor("self"), foreign.arguments["other"], foreign.outputs
+    if mask is None or mask.dtype != "bool" or isinstance(number, ForeignTensor) or number not in (0, 1):
+        return None
+    kept = (foreign.name in ("eq", "ge") and number == 1) or (foreign.name in ("ne", "gt") and number == 0)
+    if kept:
+        return mask
+    turned = (foreign.name in ("eq", "le") and number == 0) or (foreign.name in ("ne", "lt") and number == 1)
+    return [call("logical_not", output, self=mask)] if turned else None
 
 
 def swapped(foreign: ForeignCall) -> Said:
@@ -235,12 +276,13 @@ def with_product(foreign: ForeignCall) -> Said:
 
 NUMERIC = "exp log sqrt rsqrt sin cos tanh sigmoid reciprocal mean softmax log_softmax".split()  # noqa: SIM905
 RULES = {
-    **{name: [known_number, swapped, one_dtype] for name in BINARY},
-    "add": [known_number, swapped, with_alpha, one_dtype, nothing_added],
-    "sub": [known_number, swapped, with_alpha, one_dtype, nothing_added],
-    "mul": [known_number, swapped, one_dtype, nothing_added],
-    "div": [known_number, rounded, swapped, one_dtype, nothing_added],
-    "pow": [known_number, known_power, one_dtype],
+    **{name: [known_number, by_size, swapped, one_dtype] for name in BINARY},
+    **{name: [known_number, by_size, swapped, of_truth, one_dtype] for name in COMPARISONS},
+    "add": [known_number, by_size, swapped, with_alpha, one_dtype, nothing_added],
+    "sub": [known_number, by_size, swapped, with_alpha, one_dtype, nothing_added],
+    "mul": [known_number, by_size, swapped, one_dtype, nothing_added],
+    "div": [known_number, by_size, rounded, swapped, one_dtype, nothing_added],
+    "pow": [known_number, by_size, known_power, one_dtype],
     "rsub": [known_number, turned_round],
     "clamp": [known_number, clamped],
     **{name: [in_dtype, as_number] for name in NUMERIC},
@@ -251,3 +293,4 @@ RULES = {
     "addcmul": [with_product],
     "addcdiv": [with_product],
 }
+LOOKING = {"div": [mean_by_hand]}

@@ -6,8 +6,9 @@ import numpy as np
 
 from netspec.dims import Size, product
 from netspec.importer.lower.normal.arithmetic import cast, number_of
+from netspec.importer.lower.normal.putting import one_place
 from netspec.importer.lower.normal.rules import Makers, Said, call, tensor_like
-from netspec.importer.lower.normal.views import RESHAPES
+from netspec.importer.lower.normal.views import END, RESHAPES
 from netspec.ops.core.foreign import ForeignCall, ForeignTensor
 
 
@@ -36,8 +37,22 @@ def indexed(foreign: ForeignCall) -> Said:
     if len(given) != 1 or given[0][1].dtype not in ("int64", "int32"):
         return rows_of_all(x, given, output)
     dim, index = given[0]
+    if index.constant is not None and not index.key and (index.constant < 0).any():
+        return from_the_end(x, dim, index, output)
     casts, index = cast(index, "int64")
     return [*casts, call("take", output, input=x, index=index, dim=dim)]
+
+
+def from_the_end(x: ForeignTensor, dim: int, index: ForeignTensor, output: ForeignTensor) -> Said:
+    """``x[:, [-1]]``: numbers that count from the end, from the beginning; a single one is a slice."""
+    size, numbers = x.shape[dim], index.constant
+    if numbers.shape == (1,):
+        start = int(numbers[0])
+        return [call("slice", output, self=x, dim=dim, start=start, end=start + 1 if start != -1 else END)]
+    if not isinstance(size, int):
+        return None
+    counted = ForeignTensor(index.shape, "int64", constant=np.where(numbers < 0, numbers + size, numbers))
+    return [call("take", output, input=x, index=counted, dim=dim)]
 
 
 def rows_of_all(x: ForeignTensor, given: list[tuple[int, ForeignTensor]], output: ForeignTensor) -> Said:
@@ -46,19 +61,8 @@ def rows_of_all(x: ForeignTensor, given: list[tuple[int, ForeignTensor]], output
     if dims != list(range(dims[0], dims[0] + len(dims))) or any(index.dtype != "int64" for _, index in given):
         return None
     first, last = dims[0], dims[-1]
-    whole = x.shape[first]
-    calls: list[ForeignCall] = []
-    place = given[0][1]
-    for dim, index in given[1:]:
-        size = x.shape[dim]
-        if not isinstance(size, int):
-            return None
-        whole = whole * size
-        scaled = tensor_like(place)
-        calls.append(call("mul", scaled, self=place, other=size))
-        shape = output.shape[first : len(output.shape) - (len(x.shape) - last - 1)]
-        place = ForeignTensor(shape, "int64")
-        calls.append(call("add", place, self=scaled, other=index))
+    calls, place = one_place(x, given)
+    whole = product(x.shape[first : last + 1])
     merged = tensor_like(x, shape=(*x.shape[:first], whole, *x.shape[last + 1 :]))
     calls.append(call("flatten", merged, self=x, start_dim=first, end_dim=last))
     return [*calls, call("take", output, input=merged, index=place, dim=first)]

@@ -80,6 +80,15 @@ def one_number(foreign: ForeignCall) -> Said:
     return ForeignTensor((), output.dtype, constant=np.asarray(number, output.dtype)) if is_number(number) else None
 
 
+def drawn(foreign: ForeignCall) -> Said:
+    """``randn`` and ``rand`` of sizes: like zeros of these sizes."""
+    (output,) = foreign.outputs
+    assert output is not None
+    zeros = tensor_like(output)
+    made = call("zeros", zeros, size=[*output.shape], dtype=output.dtype)
+    return [made, call(f"{foreign.name}_like", output, self=zeros)]
+
+
 def same(foreign: ForeignCall) -> Said:
     """Dropout of nothing."""
     return foreign.tensor("input") if foreign.arguments.get("p") == 0 else None
@@ -92,6 +101,7 @@ RULES = {
     **{name: [overwritten] for name in ("zero", "fill")},
     "arange": [counted],
     **{name: [cut_at_symbol] for name in ("tril", "triu")},
+    **{name: [drawn] for name in ("randn", "rand")},
     "scalar_tensor": [one_number],
     **{name: [same] for name in ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout")},
 }

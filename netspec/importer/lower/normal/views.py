@@ -65,6 +65,12 @@ def kept_sizes(foreign: ForeignCall) -> Said:
     return [call("expand", output, self=x, shape=sizes)]
 
 
+def broadcast_together(foreign: ForeignCall) -> Said:
+    """``broadcast_tensors``: each by itself in the shape of all."""
+    outputs = [each for each in foreign.outputs if each is not None]
+    return [call("expand", made, self=x, size=[*made.shape]) for x, made in zip(foreign.arguments["tensors"], outputs)]
+
+
 def repeated(foreign: ForeignCall) -> Said:
     """``repeat`` of sizes of 1 is an expansion, else ``tile``."""
     x, (output,) = foreign.tensor("self"), foreign.outputs
@@ -112,6 +118,15 @@ def cut(foreign: ForeignCall) -> Said:
     sizes = [each.shape[dim] for each in parts]
     plain = {"self": foreign.tensor("self"), "split_sizes": sizes, "dim": dim}
     return [ForeignCall("split_with_sizes", plain, foreign.outputs)]
+
+
+def equal_parts(foreign: ForeignCall) -> Said:
+    """A split into parts of a symbolic size that are equal is one into that many."""
+    parts, dim = [each for each in foreign.outputs if each is not None], foreign.arguments.get("dim", 0)
+    if not isinstance(foreign.arguments["split_size"], Dim) or len({each.shape[dim] for each in parts}) != 1:
+        return None
+    plain = {"self": foreign.tensor("self"), "chunks": len(foreign.outputs), "dim": dim}
+    return [ForeignCall("chunk", plain, foreign.outputs)]
 
 
 def written_over(foreign: ForeignCall) -> Said:
@@ -203,6 +218,8 @@ RULES = {
     "select_scatter": [written_over],
     "copy": [copied],
     "tensor_split": [cut],
+    "split": [equal_parts],
+    "broadcast_tensors": [broadcast_together],
     "repeat": [repeated],
     "tile": [repeated],
     **{f"{name}_as": [like_other] for name in ("expand", "view", "reshape")},
