@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from netspec.importer.prove import Proof
 
+NARROW = ("uint8", "int8", "int16")
 LONGEST_DOC = 110
 """The most letters of a sentence that says what a network is."""
 
@@ -78,7 +79,7 @@ def from_torch(
     traced = dict(program.sizes)
     program.sizes = {key: (sizes or {}).get(key, 1 if key == "N" else size) for key, size in traced.items()}
     spec = spec_of(lower(program), {key: value.detach() for key, value in module.state_dict().items()}, partial)
-    spec.notes += [*_fixed(program, shapes), *_only_in_training(module)]
+    spec.notes += [*_fixed(program, shapes), *_narrow(inputs), *_only_in_training(module)]
     if verify and not spec.left_open:
         from netspec.importer.prove import prove
 
@@ -234,6 +235,12 @@ def _fixed(program: ForeignProgram, shapes: Mapping[str, Mapping[int, str]]) -> 
     ]
 
 
+def _narrow(inputs: Mapping[str, Any]) -> list[str]:
+    """Notes on inputs of integers that the language has not."""
+    dtypes = {name: str(getattr(each, "dtype", "")).removeprefix("torch.") for name, each in inputs.items()}
+    return [f"`{name}` is {dtype}, which the spec takes as int32" for name, dtype in dtypes.items() if dtype in NARROW]
+
+
 def _only_in_training(module: nn.Module) -> list[str]:
     """A note on the modules whose name says that they leave out branches at random, but that do not do it as usual."""
     from netspec.importer.capture.stochastic_depth import drop_rates
@@ -254,8 +261,11 @@ def _told(proof: Proof) -> list[str]:
     """Return notes for a reader on a proof."""
     notes: list[str] = []
     if proof.left_out:
-        few = ", ".join(proof.left_out[:3]) + (
-            f" and {len(proof.left_out) - 3} more" if len(proof.left_out) > 3 else ""
-        )
-        notes.append(f"the network does not read {few}: the spec has no place for them")
+        notes.append(f"the network does not read {_few(proof.left_out)}: the spec has no place for them")
+    if proof.again:
+        notes.append(f"{_few(proof.again)}: further names of tensors that the spec has under one name")
     return notes
+
+
+def _few(keys: Sequence[str]) -> str:
+    return ", ".join(keys[:3]) + (f" and {len(keys) - 3} more" if len(keys) > 3 else "")

@@ -81,14 +81,14 @@ def read_example(text: str) -> InputExample:
     dtype = described.get("dtype", "int64" if "below" in described else "float32")
     if dtype not in DTYPES:
         raise UsageError(f"--input {text}: dtype is one of {', '.join(DTYPES)}")
-    below = described.get("below", 2)
+    below = described.get("below", 256 if dtype == "uint8" else 2)
     if not isinstance(below, int) or below < 1:
         raise UsageError(f"--input {text}: `below` is a whole number from 1")
     return InputExample(name.strip(), shape, dtype, below)
 
 
 FORM = "an input is written `image=[N, 3, 224, 224]`, or `ids={shape: [N, T], dtype: int64, below: 50257}`"
-DTYPES = ("float16", "bfloat16", "float32", "float64", "int32", "int64", "bool")
+DTYPES = ("float16", "bfloat16", "float32", "float64", "uint8", "int32", "int64", "bool")
 
 
 def plain_value(node: SyntaxNode) -> Any:

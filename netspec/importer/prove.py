@@ -44,10 +44,14 @@ class Trial:
 
 @dataclass
 class Proof:
-    """The trials, and the tensors of the original's ``state_dict`` that the spec does not have, or the reverse."""
+    """The trials, and the tensors of the original's ``state_dict`` that the spec does not have, or the reverse.
+
+    ``again`` are keys of the original's for tensors that the spec has by other keys.
+    """
 
     trials: list[Trial] = field(default_factory=list)
     left_out: Sequence[str] = ()
+    again: Sequence[str] = ()
     missing: Sequence[str] = ()
     refused: list[str] = field(default_factory=list)
 
@@ -88,8 +92,12 @@ def prove(
     need_memory(needed, f"running {graph.name} beside its original", "import it at smaller sizes (`--dim`)")
     module = build_module(graph).eval()
     ours = module.state_dict()
+    extra = [key for key in weights if key not in ours]
+    places = {(weights[key].data_ptr(), weights[key].shape) for key in ours if key in weights}
+    again = [key for key in extra if (weights[key].data_ptr(), weights[key].shape) in places]
     proof = Proof(
-        left_out=[key for key in weights if key not in ours],
+        left_out=[key for key in extra if key not in again],
+        again=again,
         missing=[key for key in ours if key not in weights and not key.endswith("num_batches_tracked")],
     )
     if proof.missing:

@@ -12,8 +12,10 @@ from torch import nn
 
 from netspec.diagnostics import UsageError
 from netspec.importer.capture.choices import plain_choices
+from netspec.importer.capture.parametrizations import whole_spectral_norms
 from netspec.importer.capture.recurrent import whole_recurrent_layers
 from netspec.importer.capture.stochastic_depth import shown_stochastic_depth
+from netspec.importer.capture.tracing import easy_tracing
 
 
 def export_module(
@@ -32,7 +34,9 @@ def export_module(
         shapes = {name: _dynamic(value, dynamic.get(name, {})) for name, value in inputs.items()}
         with (
             warnings.catch_warnings(),
+            easy_tracing(),
             whole_recurrent_layers(),
+            whole_spectral_norms(),
             shown_stochastic_depth(module),
             plain_choices(module),
         ):

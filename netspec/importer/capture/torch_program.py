@@ -304,10 +304,15 @@ def place_of(trace: str) -> str:
     return f"{file.rpartition('site-packages/')[2]}:{line}"
 
 
+NARROW = (torch.uint8, torch.int8, torch.int16)
+"""The integers that the language has not; ``int32`` holds all of theirs."""
+
+
 def _dtype(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")
+    return "int32" if dtype in NARROW else str(dtype).removeprefix("torch.")
 
 
 def _numpy(tensor: torch.Tensor) -> Any:
     plain = tensor.detach().cpu()
+    plain = plain.int() if plain.dtype in NARROW else plain
     return (plain.float() if plain.dtype is torch.bfloat16 else plain).numpy()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from netspec.dims import Shape, product
+from netspec.ops.core.foreign import ForeignCall, ForeignTensor
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
@@ -26,6 +27,12 @@ class Parametrized(Op):
 
     weight_norm: bool = False
     spectral_norm: bool = False
+
+    @staticmethod
+    def weight_of(call: ForeignCall) -> ForeignTensor | None:
+        """Return the weight of a call, or what has its shape among those that it is made of."""
+        names = ("weight", ORIGINAL, f"{ORIGINAL}1")
+        return next((tensor for name in names if (tensor := call.tensor(name)) is not None), None)
 
     def weight_shape(self, *inputs: Tensor) -> tuple[int, ...]:
         """The shape of the weight that the layer computes with."""

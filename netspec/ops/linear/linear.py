@@ -33,8 +33,10 @@ class Linear(Parametrized):
 
     @classmethod
     def from_aten(cls, call: ForeignCall) -> OpReading | None:
-        weight, reading = call.tensor("weight"), super().from_aten(call)
-        return reading.saying(out_features=weight.shape[0]) if reading and weight else None
+        weight, reading = cls.weight_of(call), super().from_aten(call)
+        if reading is None or weight is None:
+            return None
+        return reading.saying(out_features=weight.shape[0], bias="bias" in reading.state)
 
     @classmethod
     def from_onnx(cls, call: ForeignCall) -> OpReading | None:

@@ -33,10 +33,11 @@ class Convolution(Parametrized):
 
     @classmethod
     def from_aten(cls, call: ForeignCall) -> OpReading | None:
-        weight, reading = call.tensor("weight"), super().from_aten(call)
+        weight, reading = cls.weight_of(call), super().from_aten(call)
         if weight is None or reading is None or len(weight.shape) != cls.rank + 2:
             return None
-        return reading.saying(out_channels=cls.outputs_of(call, weight.shape), kernel_size=weight.shape[2:])
+        sizes = {"out_channels": cls.outputs_of(call, weight.shape), "kernel_size": weight.shape[2:]}
+        return reading.saying(**sizes, bias="bias" in reading.state)
 
     @classmethod
     def outputs_of(cls, call: ForeignCall, weight: Shape) -> Size:

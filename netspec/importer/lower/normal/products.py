@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from netspec.importer.lower.normal.rules import Said, call, tensor_like
+from netspec.importer.lower.normal.rules import Makers, Said, call, tensor_like
 from netspec.ops.core.agreement import broadcast
 from netspec.ops.core.foreign import ForeignCall, ForeignTensor
+from netspec.ops.core.parametrized import ORIGINAL, STATE
 
 
 def added_product(foreign: ForeignCall) -> Said:
@@ -42,8 +43,9 @@ def linear_by_given(foreign: ForeignCall) -> Said:
     """A linear map whose weight, or whose bias, other steps make."""
     x, weight, bias = (foreign.tensor(name) for name in ("input", "weight", "bias"))
     (output,) = foreign.outputs
-    assert weight is not None
     assert output is not None
+    if weight is None:
+        return None
     if not weight.key:
         turned = tensor_like(weight, shape=weight.shape[::-1])
         transposed = call("transpose", turned, self=weight, dim0=0, dim1=1)
@@ -52,6 +54,57 @@ def linear_by_given(foreign: ForeignCall) -> Said:
         return None
     made = tensor_like(output)
     return [call("linear", made, input=x, weight=weight), call("add", output, self=made, other=bias)]
+
+
+def normalized_weight(foreign: ForeignCall, made: Makers) -> Said:
+    """A layer whose weight is under weight or spectral normalisation has what that is made of."""
+    weight = foreign.tensor("weight")
+    maker = made.get(weight) if weight is not None else None
+    if maker is None or maker.name not in ("_weight_norm", "spectral_norm"):
+        return None
+    if maker.name == "_weight_norm":
+        dim, parts = 0, {f"{ORIGINAL}0": maker.tensor("g"), f"{ORIGINAL}1": maker.tensor("v")}
+    else:
+        dim = int("transpose" in foreign.name)
+        parts = {ORIGINAL: maker.tensor("weight"), f"{STATE}u": maker.tensor("u"), f"{STATE}v": maker.tensor("v")}
+    if maker.arguments.get("dim", 0) != dim or not all(each is not None and each.key for each in parts.values()):
+        return None
+    said = {**foreign.without("weight").arguments, maker.name.removeprefix("_"): True, **parts}
+    return [foreign._replace(arguments=said)]
+
+
+def scaled_direction(foreign: ForeignCall) -> Said:
+    """``_weight_norm``: v · g / |v|, where the length is along all dimensions but one."""
+    direction, size, (output,) = foreign.tensor("v"), foreign.tensor("g"), foreign.outputs
+    assert direction is not None
+    rank, dim = len(direction.shape), foreign.arguments.get("dim", 0)
+    others = [at for at in range(rank) if dim == -1 or at != dim % rank]
+    length = tensor_like(direction, shape=tuple(1 if at in others else each for at, each in enumerate(direction.shape)))
+    share = tensor_like(length)
+    return [
+        call("linalg_vector_norm", length, self=direction, dim=others, keepdim=True),
+        call("div", share, self=size, other=length),
+        call("mul", output, self=direction, other=share),
+    ]
+
+
+def divided_weight(foreign: ForeignCall) -> Said:
+    """``spectral_norm``: the weight over uᵀ · W · v."""
+    weight, u, v, (output,) = *(foreign.tensor(name) for name in ("weight", "u", "v")), foreign.outputs
+    assert weight is not None
+    assert u is not None
+    assert v is not None
+    rank, dim = len(weight.shape), foreign.arguments["dim"]
+    order = [dim, *(at for at in range(rank) if at != dim)]
+    front = tensor_like(weight, shape=tuple(weight.shape[at] for at in order))
+    matrix, row, largest = tensor_like(weight, shape=(*u.shape, *v.shape)), tensor_like(u), tensor_like(u, shape=())
+    return [
+        call("permute", front, self=weight, dims=order),
+        call("view", matrix, self=front, size=[*matrix.shape]),
+        call("matmul", row, self=matrix, other=v),
+        call("matmul", largest, self=u, other=row),
+        call("div", output, self=weight, other=largest),
+    ]
 
 
 def biased_by_given(foreign: ForeignCall) -> Said:
@@ -121,6 +174,9 @@ def batches_together(left: ForeignTensor, right: ForeignTensor) -> ForeignTensor
 
 
 CONVOLUTIONS = [f"conv{kind}{rank}d" for kind in ("", "_transpose") for rank in (1, 2, 3)]
+LOOKING = {name: [normalized_weight] for name in ("linear", *CONVOLUTIONS)}
+LATE = {"_weight_norm": [scaled_direction], "spectral_norm": [divided_weight]}
+"""The rules for what no layer has taken in."""
 RULES = {
     "addmm": [added_product],
     "baddbmm": [added_batches],

@@ -1,0 +1,123 @@
+"""Modules as their authors write them: what torch.export stumbles over, and what torch has two forms of."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.nn.utils import parametrizations
+
+import netspec
+
+IMAGE = {"x": torch.randn(2, 3, 6, 8)}
+ROWS = {"x": torch.randn(2, 5, 4)}
+
+
+class Of(nn.Module):
+    """A function of ``x`` as a module, with a layer of its own."""
+
+    def __init__(self, function, layer):
+        super().__init__()
+        self.function, self.layer = function, layer
+
+    def forward(self, x):
+        return self.function(x, self.layer)
+
+
+def run(x, layer):
+    return layer(x)
+
+
+NORMALIZED = {
+    "weight norm": (parametrizations.weight_norm, nn.Conv2d(3, 4, 3), "weight_norm: true", False),
+    "weight norm of the whole": (
+        lambda x: parametrizations.weight_norm(x, dim=2),
+        nn.Conv2d(3, 4, 3),
+        "filter2d",
+        False,
+    ),
+    "spectral norm": (parametrizations.spectral_norm, nn.ConvTranspose2d(3, 4, 2), "spectral_norm: true", True),
+    "spectral norm by a hook": (nn.utils.spectral_norm, nn.Linear(8, 4), "weight_orig", False),
+}
+
+
+@pytest.mark.parametrize("name", NORMALIZED)
+def test_weights_under_normalisation(name):
+    wrap, layer, word, trained = NORMALIZED[name]
+    spec = netspec.from_torch(Of(run, wrap(layer)), IMAGE)
+    assert spec.proof.holds
+    assert not spec.proof.left_out
+    assert word in spec.text
+    assert not trained or "in training" in spec.proof.text()
+
+
+@pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm` is deprecated")
+def test_the_older_weight_norm_keeps_its_keys():
+    spec = netspec.from_torch(Of(run, nn.utils.weight_norm(nn.Linear(8, 4))), IMAGE)
+    assert spec.proof.holds
+    assert {"layer.weight_g", "layer.weight_v"} <= spec.module().state_dict().keys()
+
+
+def whole_pools(x, layer):
+    return F.avg_pool2d(x, x.shape[2:]) + F.max_pool2d(x, kernel_size=x.size()[2:])
+
+
+def encoded(x, layer):
+    hidden = torch.triu(torch.ones(x.shape[1], x.shape[1], dtype=torch.bool), 1)
+    return layer(x, mask=hidden)
+
+
+def plain_data(x, layer):
+    return torch.ones(x.shape[0], 1, 1).type_as(x.data) + layer(x)
+
+
+def likely(x, layer):
+    return torch.distributions.Normal(layer(x), layer(x).exp()).log_prob(x)
+
+
+TRACED = {
+    "windows as wide as an image": (whole_pools, nn.Identity(), IMAGE, {0: "N", 2: "H", 3: "W"}),
+    "a mask for an encoder": (
+        encoded,
+        nn.TransformerEncoder(
+            nn.TransformerEncoderLayer(4, 2, 8, 0.0, batch_first=True), 1, enable_nested_tensor=False
+        ),
+        ROWS,
+        {0: "N", 1: "T"},
+    ),
+    "a tensor's data": (plain_data, nn.Linear(4, 4), ROWS, {0: "N", 1: "T"}),
+    "a distribution": (likely, nn.Linear(4, 4), ROWS, {0: "N", 1: "T"}),
+}
+
+
+@pytest.mark.parametrize("name", TRACED)
+def test_what_torch_export_cannot_follow(name):
+    function, layer, inputs, dynamic = TRACED[name]
+    before = (
+        torch.distributions.Distribution._validate_args,
+        F.max_pool2d,
+        nn.modules.transformer._detect_is_causal_mask,
+    )
+    spec = netspec.from_torch(Of(function, layer), inputs, {"x": dynamic})
+    assert spec.proof.holds
+    assert len(spec.proof.trials) == 4
+    assert spec.model.graph.inputs["x"].shape[0] != 2
+    after = torch.distributions.Distribution._validate_args, F.max_pool2d, nn.modules.transformer._detect_is_causal_mask
+    assert after == before
+
+
+def test_narrow_integers_are_wider():
+    spec = netspec.from_torch(Of(lambda x, _: x.float() / 255, None), {"x": torch.zeros(2, 3, dtype=torch.uint8)})
+    assert spec.proof.holds
+    assert spec.notes == ["`x` is uint8, which the spec takes as int32"]
+    assert "dtype: int32" in spec.text
+
+
+def test_further_names_of_a_tensor_are_told():
+    module = nn.ModuleDict({"first": nn.Linear(3, 3)})
+    module["second"] = nn.Sequential(module["first"], nn.ReLU())
+    module.forward = lambda x: module["second"](x)
+    spec = netspec.from_torch(module, {"x": torch.randn(2, 3)})
+    assert spec.proof.holds
+    assert "further names" in spec.notes[0]
