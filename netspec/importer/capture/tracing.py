@@ -1,4 +1,4 @@
-"""What torch.export stumbles over, though no result depends on it: checks of values, windows as wide as an image."""
+"""Patches for torch.export: checks of values and windows as wide as an image, which no result depends on."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def easy_tracing() -> AbstractContextManager[None]:
 
 
 def _causal_if_said(mask: Any, is_causal: bool | None = None, size: int | None = None) -> bool:
-    """Whether a mask is said to be causal; torch would compare its values, to choose a faster kernel."""
+    """Return what is said of a mask; torch would compare its values, to choose a faster kernel."""
     return bool(is_causal)
 
 
