@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -38,7 +38,7 @@ class WeightsReport:
         parts = [f"{found.count([*found.taken, *found.tied]):,} of {total:,} parameters"]
         if found.former:
             parts.append(f"{found.former:,} of them under earlier names")
-        if anew := [*_anew(found)]:
+        if anew := _anew(found):
             more = f" and {len(anew) - FEW:,} more" if len(anew) > FEW else ""
             parts.append(f"{', '.join(anew[:FEW])}{more} start{'s' * (len(anew) == 1)} anew{self._change(anew)}")
         if found.unused:
@@ -118,16 +118,19 @@ class WeightsReport:
         }
 
 
-def _anew(found: WeightsMatch) -> Iterator[str]:
-    """The modules of which every parameter starts anew, and single ones of others."""
-    modules: dict[str, list[str]] = {}
-    for tensor in found.tensors.values():
-        if tensor.needed:
-            modules.setdefault(tensor.module, []).append(tensor.key)
+def _anew(found: WeightsMatch) -> list[str]:
+    """The levels of which every parameter starts anew, and single ones of others."""
     anew = {*found.anew}
-    for module, keys in modules.items():
-        mine = [key for key in keys if key in anew]
-        if len(mine) == len(keys):
-            yield f"`{clipped(module)}`"
-        else:
-            yield from (f"`{clipped(key)}`" for key in mine)
+    mixed = {level for key, each in found.tensors.items() if each.needed and key not in anew for level in _levels(key)}
+    names = (
+        next((level for level in _levels(key) if level not in mixed), key)
+        for key, tensor in found.tensors.items()
+        if key in anew and tensor.needed
+    )
+    return [f"`{clipped(name)}`" for name in dict.fromkeys(names)]
+
+
+def _levels(key: str) -> list[str]:
+    """The paths of the levels that a key is in, the outermost first."""
+    parts = key.split(".")
+    return [".".join(parts[:length]) for length in range(1, len(parts))]

@@ -29,7 +29,7 @@ def weights_table(report: WeightsReport, full: bool = False) -> str:
     rows = [_row(report, tensor) for tensor in report.found.tensors.values()]
     rows = rows if full else [*_folded([row for row in rows if row.outcome != OWN])]
     rows = [WeightsRow("key", "shape", "", f"in {report.told}"), *rows]
-    rows += [WeightsRow("", "", "left over", key) for key in _few(report.found.unused, full)]
+    rows += _left_over(report.found.unused, full)
     widths = [max(len(row[at]) for row in rows) for at in range(3)]
     lines = (GAP.join([*(text.ljust(width) for text, width in zip(row, widths)), row.origin]) for row in rows)
     return "\n".join(visible(line.rstrip()) for line in lines)
@@ -44,7 +44,7 @@ def _row(report: WeightsReport, tensor: SpecTensor) -> WeightsRow:
         return WeightsRow(key, shape, "tied to", found.tied[key])
     if key in found.skipped:
         held = found.skipped[key]
-        return WeightsRow(key, shape, "skipped", "" if held is None else _shape(held))
+        return WeightsRow(key, shape, "skipped", "" if held in (None, tensor.shape) else _shape(held or ()))
     if key in found.reshaped:
         return WeightsRow(key, shape, "differs", _shape(found.reshaped[key]))
     return WeightsRow(key, shape, "missing" if tensor.needed else OWN, "")
@@ -74,7 +74,16 @@ def _likeness(row: WeightsRow) -> tuple[str, str, str | None]:
     return level, row.outcome, row.origin.removesuffix(row.key) if own else None
 
 
-def _few(keys: Sequence[str], full: bool, most: int = 10) -> list[str]:
-    if full or len(keys) <= most:
-        return [*keys]
-    return [*keys[:most], f"and {len(keys) - most:,} more"]
+def _left_over(keys: Sequence[str], full: bool) -> Iterator[WeightsRow]:
+    """A row for each level of the source of which tensors are left over."""
+    levels = [(key, [key]) for key in keys] if full else _by_level(keys)
+    for level, inside in levels:
+        size, name = ("", inside[0]) if len(inside) == 1 else (f"{len(inside)} tensors", f"{level}.*")
+        yield WeightsRow("", size, "left over", name)
+
+
+def _by_level(keys: Sequence[str]) -> list[tuple[str, list[str]]]:
+    found: dict[str, list[str]] = {}
+    for key in keys:
+        found.setdefault(key.partition(".")[0], []).append(key)
+    return [*found.items()]

@@ -266,11 +266,10 @@ def test_the_command_prints_a_table_and_builds_nothing(
     assert (
         capsys.readouterr().out
         == """\
-key        shape               in x.pth
-conv.*     2 tensors  taken    net.conv.*
-norm.*     5 tensors  taken    net.norm.*
-fc.weight  5×4        skipped  5×4
-fc.bias    5          skipped  5
+key     shape               in x.pth
+conv.*  2 tensors  taken    net.conv.*
+norm.*  5 tensors  taken    net.norm.*
+fc.*    2 tensors  skipped
 
 4 of 6 parameters; `fc` starts anew
 """

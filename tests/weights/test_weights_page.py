@@ -1,0 +1,48 @@
+"""The page on weights: its commands give what it shows."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import torch
+from places import ROOT
+from zoo.vision import outlined
+
+from netspec.cli import main
+from netspec.diagnostics import Report, Source
+from netspec.spec import read_weights
+from netspec.syntax import MapNode, parse
+
+PAGE = (ROOT / "docs" / "weights.md").read_text(encoding="utf-8")
+SHOWN = re.findall(r"```\n\$ netspec (.+?)\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_page_give_what_it_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    state = outlined("resnet18").to_empty(device="cpu").state_dict()
+    torch.save(state, "resnet18.pth")
+    torch.save({"epoch": 3, "state_dict": {f"model.{key}": tensor for key, tensor in state.items()}}, "lightning.ckpt")
+    assert len(SHOWN) == 4
+    for command, shown in SHOWN:
+        main(shlex.split(command))
+        told = capfd.readouterr()
+        assert told.out + told.err == shown, command
+
+
+def test_the_recipe_of_the_page_is_one() -> None:
+    (text,) = (part.partition("```")[0] for part in PAGE.split("```yaml\n")[1:])
+    report = Report()
+    tree = parse(Source("page.yaml", text), report)
+    assert isinstance(tree, MapNode)
+    train = tree.get("train")
+    assert isinstance(train, MapNode)
+    weights = train.get("weights")
+    assert weights is not None
+    assert read_weights(weights, report) is not None
+    assert not report.diagnostics
