@@ -149,10 +149,15 @@ def from_onnx(path: str | Path, *, name: str | None = None, verify: bool = True,
     weights = {key: torch.from_numpy(each.constant.copy()) for key, each in program.state.items()}
     spec = spec_of(lower(program), weights | {key: weights[first] for key, first in program.tied.items()}, partial)
     if verify and not spec.left_open:
-        from netspec.importer.on_onnxruntime import session_of
+        from netspec.importer.on_onnxruntime import RefusedFile, session_of
         from netspec.importer.prove import prove
 
-        spec.proof = prove(spec.model.graph, spec.weights, session_of(Path(path)), tried)
+        try:
+            session = session_of(Path(path))
+        except RefusedFile as refused:
+            spec.notes.append(f"nothing was compared, as {refused}")
+            return spec
+        spec.proof = prove(spec.model.graph, spec.weights, session, tried)
         spec.notes += _told(spec.proof)
     return spec
 

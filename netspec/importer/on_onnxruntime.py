@@ -8,18 +8,20 @@ from pathlib import Path
 import onnxruntime
 import torch
 
-from netspec.diagnostics import UsageError
+
+class RefusedFile(Exception):
+    """A file that onnxruntime does not run, as those of versions before it; the message says why."""
 
 
 def session_of(path: Path) -> Callable[[dict[str, torch.Tensor]], list[torch.Tensor]]:
-    """Return a function that runs a file on inputs in their order. Raises ``UsageError`` if onnxruntime refuses it."""
+    """Return a function that runs a file on inputs in their order. Raises ``RefusedFile``."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     try:
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as reason:  # its exceptions have no common base
         first = str(reason).splitlines()[0]
-        raise UsageError(f"onnxruntime does not take {path}, so that nothing can be compared: {first}") from reason
+        raise RefusedFile(f"onnxruntime does not take {path}: {first}") from reason
     names = [each.name for each in session.get_inputs()]
 
     def run(inputs: dict[str, torch.Tensor]) -> list[torch.Tensor]:

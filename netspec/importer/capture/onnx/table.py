@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from netspec.importer.lower.table import OpTable, WrongReading
@@ -11,6 +12,17 @@ from netspec.ops.core.tensors import Tensor
 
 MALFORMED = (KeyError, TypeError, IndexError, ValueError, AttributeError, ArithmeticError)
 """The errors that a node without an input makes, or one whose input is something else."""
+
+OUTSIDE = {
+    r"QLinear|QuantizeLinear$|DequantizeLinear$|DynamicQuantize|\w+Integer$|com\.microsoft\.Q": (
+        "is of a quantised network, and a spec is one of real numbers: import the file from before it was quantised"
+    ),
+    r"ai\.onnx\.ml\.": "is of a model that scikit-learn or the like made, and no step of a neural network",
+    r"com\.microsoft\.": (
+        "is onnxruntime's own, as its optimizer puts it in the place of ONNX's nodes: import the file from before that"
+    ),
+}
+"""The nodes, by the beginnings of their names, for which there is no op, and why."""
 
 
 class Declared(NamedTuple):
@@ -30,6 +42,9 @@ class NodeTable(OpTable):
 
     def read(self, call: ForeignCall) -> tuple[str, OpReading]:
         """Return the op that a node is. A node that lacks what its kind must have is none."""
+        kind = call.name
+        if reason := next((text for form, text in OUTSIDE.items() if re.match(form, kind)), ""):
+            raise WrongReading(f"`{kind}` {reason}")
         try:
             return super().read(call)
         except MALFORMED as reason:

@@ -14,6 +14,20 @@ from netspec.importer.capture.onnx.rewrites.layout import (
     sliced,
     transposed,
 )
+from netspec.importer.capture.onnx.rewrites.older import (
+    arithmetic,
+    cast_like,
+    group_norm,
+    hard_sigmoid,
+    of_onnxruntime,
+    shrunk,
+    thresholded,
+    to_depth,
+    to_space,
+    transposed_conv,
+    unit_length,
+    upsampled,
+)
 from netspec.importer.capture.onnx.rewrites.rewriting import Rewrite, Rewriting
 from netspec.importer.capture.onnx.rewrites.sequences import attention, recurrent
 from netspec.importer.capture.onnx.rewrites.windows import padded, resized
@@ -55,4 +69,19 @@ REWRITES: Mapping[str, Rewrite] = {
     "LSTM": recurrent,
     "GRU": recurrent,
     "RNN": recurrent,
+    "Add": arithmetic,
+    "Mul": arithmetic,
+    "Pow": arithmetic,
+    "Upsample": upsampled,
+    "HardSigmoid": hard_sigmoid,
+    "ThresholdedRelu": thresholded,
+    "Shrink": shrunk,
+    "LpNormalization": unit_length,
+    "CastLike": cast_like,
+    "GroupNormalization": group_norm,
+    "DepthToSpace": to_space,
+    "SpaceToDepth": to_depth,
+    "ConvTranspose": transposed_conv,
+    "com.microsoft.Gelu": of_onnxruntime,
+    "com.microsoft.FastGelu": of_onnxruntime,
 }

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from netspec.dims import product
+from netspec.importer.capture.onnx.rewrites.older import beside
 from netspec.importer.capture.onnx.rewrites.rewriting import Rewriting
 from netspec.ops.core.foreign import ForeignCall, number_of
 
 
 def subtracted(node: Rewriting) -> Iterator[ForeignCall]:
+    node = beside(node)
     left, right = node.given["A"], node.given["B"]
     below, above = number_of(right), number_of(left)
     if below is not None and above is None:
@@ -26,6 +28,7 @@ def subtracted(node: Rewriting) -> Iterator[ForeignCall]:
 
 
 def divided(node: Rewriting) -> Iterator[ForeignCall]:
+    node = beside(node)
     left, right = node.given["A"], node.given["B"]
     below, above = number_of(right), number_of(left)
     if below and above is None and right.dtype.startswith("float"):

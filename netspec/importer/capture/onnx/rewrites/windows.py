@@ -9,6 +9,11 @@ from netspec.dims import Dim, InexactError, Size, exact_div
 from netspec.importer.capture.onnx.rewrites.rewriting import Rewriting
 from netspec.ops.core.foreign import ForeignCall
 
+PLACES_SINCE = 11
+"""The version from which on an interpolation says where its points are."""
+LOWEST = -3.4028234663852886e38
+"""The lowest number of single precision: none is below it, as a padding that is never the largest needs it."""
+
 
 def padded(node: Rewriting) -> Iterator[ForeignCall]:
     """Windows that are padded on one side more than on the other: a padding before them, unless an op says it."""
@@ -27,7 +32,7 @@ def padded(node: Rewriting) -> Iterator[ForeignCall]:
     if node.call.name == "Conv" and set(strides) == {1} and pads == known_as_same:
         yield node.again(auto_pad=None, pads=pads)
         return
-    outside = {"MaxPool": float("-inf"), "AveragePool": None}.get(node.call.name, 0.0)
+    outside = {"MaxPool": LOWEST, "AveragePool": None}.get(node.call.name, 0.0)
     if outside is None and not node.given.get("count_include_pad", 0):
         yield node.call
         return
@@ -58,6 +63,8 @@ def resized(node: Rewriting) -> Iterator[ForeignCall]:
     """An interpolation as torch has it: the same neighbours, or the same places of the corners."""
     source, given = node.given["X"], node.given
     rank, mode = len(source.shape) - 2, given.get("mode", "nearest")
+    if node.version < PLACES_SINCE and mode == "nearest":
+        given = {**given, "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
     places = given.get("coordinate_transformation_mode", "half_pixel")
     rounding = given.get("nearest_mode", "round_prefer_floor")
     corners = {"align_corners": True, "half_pixel": False, "pytorch_half_pixel": False}.get(places)
