@@ -49,17 +49,20 @@ def from_torch(
 ) -> ImportedSpec:
     """Import a module of PyTorch: ``from_torch(net, {"image": torch.randn(2, 3, 224, 224)}, {"image": {0: "N"}})``.
 
-    ``inputs`` are examples of what ``forward`` takes, by the names of its parameters; what is no tensor stays as it is
-    given. ``dynamic`` names the dimensions of each input that are symbolic, by their numbers; default: the first of
-    each, as ``N``, where it is above 1. ``sizes`` are those that the spec quotes costs at; default: the examples', and
-    one of ``N``. The network is traced in inference. ``name`` is that of the spec; default: the class's. With
-    ``verify``, the spec's module is given the weights and compared with the original. With ``partial``, what has no
-    counterpart becomes an ``opaque`` step, and nothing is compared. ``say`` is told what is being done. Raises
-    ``UsageError`` with torch's reason where it cannot be exported, and with all that the language has no words for.
+    ``inputs`` are examples of what ``forward`` takes, by the names of its parameters: tensors, and lists, tuples and
+    dictionaries of them; what is no tensor stays as it is given. ``dynamic`` names the dimensions of each tensor that
+    are symbolic, by their numbers; a tensor in a list or a dictionary goes by its path, ``states.0`` or ``batch.age``.
+    Default: the first of each, as ``N``, where it is above 1. ``sizes`` are those that the spec quotes costs at;
+    default: the examples', and one of ``N``. The network is traced in inference. ``name`` is that of the spec; default:
+    the class's. With ``verify``, the spec's module is given the weights and compared with the original. With
+    ``partial``, what has no counterpart becomes an ``opaque`` step, and nothing is compared. ``say`` is told what is
+    being done. Raises ``UsageError`` with torch's reason where it cannot be exported, and with all that the language
+    has no words for.
     """
     from netspec.importer.capture.choices import plain_choices
     from netspec.importer.capture.constructors import named_numbers
-    from netspec.importer.capture.export import export_module, parameter_names
+    from netspec.importer.capture.export import export_module
+    from netspec.importer.capture.inputs import called, parameter_names, paths_in_order, with_tensors
     from netspec.importer.trying import guard_runs, quiet
 
     shapes = dynamic if dynamic is not None else batched(inputs)
@@ -72,7 +75,8 @@ def from_torch(
             guard_runs(module, inputs)  # its own reason is plainer, where it has one
         raise
     say(f"writing {type(module).__name__} as a spec")
-    program = _read(exported, snake_case(name or type(module).__name__), shapes)
+    paths = paths_in_order(exported, module, inputs)
+    program = _read(exported, snake_case(name or type(module).__name__), shapes, paths)
     program.kind = f"{type(module).__module__}.{type(module).__qualname__}"
     program.doc = first_sentence(vars(type(module)).get("__doc__") or "")
     program.numbers = named_numbers(module)
@@ -84,9 +88,9 @@ def from_torch(
         from netspec.importer.prove import prove
 
         say(f"comparing the spec with {type(module).__name__}")
-        fixed = {key: value for key, value in inputs.items() if key not in program.inputs}
+        call = lambda given: called(module, with_tensors(inputs, given))  # noqa: E731
         with plain_choices(module):
-            spec.proof = prove(spec.model.graph, spec.weights, lambda given: module(**given, **fixed), traced, module)
+            spec.proof = prove(spec.model.graph, spec.weights, call, traced, module)
         spec.notes += _told(spec.proof)
     return spec
 
@@ -114,13 +118,18 @@ def from_exported(
     return spec
 
 
-def _read(exported: torch.export.ExportedProgram, name: str, shapes: Mapping[str, Mapping[int, str]]) -> ForeignProgram:
+def _read(
+    exported: torch.export.ExportedProgram,
+    name: str,
+    shapes: Mapping[str, Mapping[int, str]],
+    inputs: Sequence[str] = (),
+) -> ForeignProgram:
     """Return an exported program's calls. Raises ``UsageError`` for a size that no expression of a spec gives."""
     from netspec.importer.capture.sizes import UnknownFormula
     from netspec.importer.capture.torch_program import read_exported
 
     try:
-        return read_exported(exported, name, shapes)
+        return read_exported(exported, name, shapes, inputs)
     except UnknownFormula as unknown:
         raise UsageError(f"{name} has a tensor with {unknown}, which no spec can write: fix that dimension") from None
 
@@ -214,11 +223,12 @@ def guard_keys(graph: Graph, weights: Mapping[str, Any]) -> None:
 
 
 def batched(inputs: Mapping[str, Any]) -> dict[str, dict[int, str]]:
-    """Return the first dimension of every input as ``N``, if they are equal and no example that is taken for all."""
-    sizes = {value.shape[0] for value in inputs.values() if hasattr(value, "shape") and len(value.shape)}
-    if len(sizes) != 1 or sizes == {1}:
-        return {}
-    return {name: {0: "N"} for name, value in inputs.items() if hasattr(value, "shape") and len(value.shape)}
+    """Return the first dimension of every tensor as ``N``, if they are equal and no example that is taken for all."""
+    from netspec.importer.capture.inputs import by_path
+
+    tensors = {path: each for path, each in by_path(inputs).items() if hasattr(each, "shape") and len(each.shape)}
+    sizes = {each.shape[0] for each in tensors.values()}
+    return {path: {0: "N"} for path in tensors} if len(sizes) == 1 and sizes != {1} else {}
 
 
 def first_sentence(docstring: str) -> str:
@@ -232,17 +242,19 @@ def first_sentence(docstring: str) -> str:
 def _fixed(program: ForeignProgram, shapes: Mapping[str, Mapping[int, str]]) -> list[str]:
     """The dimensions that were to be symbolic, but that the module needs to have the example's size."""
     return [
-        f"{wanted} of `{name}` is {program.inputs[name].shape[at]}: the module takes no other size"
-        for name, by_number in shapes.items()
-        if name in program.inputs
+        f"{wanted} of `{path}` is {size}: the module takes no other size"
+        for path, by_number in shapes.items()
+        if (tensor := program.inputs.get(path.replace(".", "_"))) is not None
         for at, wanted in by_number.items()
-        if isinstance(program.inputs[name].shape[at], int)
+        if isinstance(size := tensor.shape[at], int)
     ]
 
 
 def _narrow(inputs: Mapping[str, Any]) -> list[str]:
     """Notes on inputs of integers that the language has not."""
-    dtypes = {name: str(getattr(each, "dtype", "")).removeprefix("torch.") for name, each in inputs.items()}
+    from netspec.importer.capture.inputs import by_path
+
+    dtypes = {name: str(getattr(each, "dtype", "")).removeprefix("torch.") for name, each in by_path(inputs).items()}
     return [f"`{name}` is {dtype}, which the spec takes as int32" for name, dtype in dtypes.items() if dtype in NARROW]
 
 

@@ -20,12 +20,15 @@ IMAGE, SEQUENCE = 64, 16
 
 @dataclass(frozen=True)
 class InputExample:
-    """An input by its name: sizes that are numbers or names of symbolic dimensions, and whole numbers below a bound."""
+    """An input by its name, or its path in a list or a dictionary: sizes that are numbers or names of symbolic
+    dimensions, and whole numbers below a bound; or a value that is no tensor.
+    """
 
     name: str
     shape: Sequence[int | str]
     dtype: str = "float32"
     below: int = 2
+    value: Any = None
 
     def __str__(self) -> str:
         return f"{self.name}=[{', '.join(map(str, self.shape))}]"
@@ -41,6 +44,10 @@ class InputExample:
             size: EXAMPLE if at == 0 else IMAGE if image and at >= 2 else SEQUENCE
             for at, size in self.dynamic().items()
         }
+
+    def example(self, sizes: Mapping[str, int]) -> Any:
+        """Return the value, or else a random tensor, as ``tensor`` does."""
+        return self.tensor(sizes) if self.value is None else self.value
 
     def tensor(self, sizes: Mapping[str, int]) -> Any:
         """Return a random tensor; ``sizes`` are those of the symbolic dimensions.
@@ -64,7 +71,7 @@ def read_example(text: str) -> InputExample:
     from netspec.pipeline import read_value
 
     name, equals, value = text.partition("=")
-    if not equals or not name.strip().isidentifier():
+    if not equals or not re.fullmatch(r"[^\W\d]\w*(\.\w+)*", name.strip()):
         raise UsageError(f"--input {text}: {FORM}")
     if re.fullmatch(r"\s*[\w\s]+(,[\w\s]*)*\s*", value):
         value = f"[{value}]"  # the brackets of a plain list may be left out
@@ -74,6 +81,8 @@ def read_example(text: str) -> InputExample:
         raise UsageError(f"--input {text}: {error.diagnostics[0].message}; {FORM}") from None
     said = plain_value(node) if node is not None else None
     described = said if isinstance(said, dict) else {"shape": said}
+    if described.keys() == {"value"} and described["value"] is not None:
+        return InputExample(name.strip(), (), value=described["value"])
     unknown = set(described) - {"shape", "dtype", "below"}
     shape = described.get("shape")
     if unknown or not isinstance(shape, list) or not all(map(_is_size, shape)):
@@ -87,7 +96,10 @@ def read_example(text: str) -> InputExample:
     return InputExample(name.strip(), shape, dtype, below)
 
 
-FORM = "an input is written `image=[N, 3, 224, 224]`, or `ids={shape: [N, T], dtype: int64, below: 50257}`"
+FORM = (
+    "an input is written `image=[N, 3, 224, 224]`, or `ids={shape: [N, T], dtype: int64, below: 50257}`; "
+    "one in a list or a dictionary `states.0=[1, N, 64]`, and what is no tensor `steps={value: 3}`"
+)
 DTYPES = ("float16", "bfloat16", "float32", "float64", "uint8", "int32", "int64", "bool")
 
 

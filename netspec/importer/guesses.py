@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def guessed_inputs(module: nn.Module, maker: Any) -> list[InputExample]:
     """Return the inputs of a module that ``maker`` made, with a symbolic batch; none where that would be a guess."""
-    from netspec.importer.capture.export import parameter_names
+    from netspec.importer.capture.inputs import parameter_names
 
     sizes = _of_torchvision(maker) or _of_timm(module)
     names = parameter_names(module)

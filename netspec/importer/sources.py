@@ -65,6 +65,7 @@ def _from_python(
     partial: bool,
     say: Callable[[str], None],
 ) -> ImportedSpec:
+    from netspec.importer.capture.inputs import nested
     from netspec.importer.convert import from_torch
     from netspec.importer.guesses import guessed_inputs
 
@@ -76,7 +77,7 @@ def _from_python(
     if not examples:
         raise UsageError(_which_inputs(source, module))
     traced = _traced(examples, sizes)
-    tensors = {each.name: each.tensor(traced) for each in examples}
+    tensors = nested({each.name: each.example(traced) for each in examples}, module)
     dynamic = {each.name: each.dynamic() for each in examples}
     named = name or source.rpartition(".")[2].rpartition(":")[2]
     spec = from_torch(module, tensors, dynamic, name=named, sizes=sizes, partial=partial, say=say)
@@ -186,7 +187,7 @@ def _imported(place: str) -> Any:
 
 
 def _which_inputs(source: str, module: nn.Module) -> str:
-    from netspec.importer.capture.export import parameter_names
+    from netspec.importer.capture.inputs import parameter_names
 
     known = parameter_names(module)
     first = known[0] if known else "NAME"

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from netspec.diagnostics import UsageError
+from netspec.importer.capture.inputs import by_path, called
 
 
 @contextmanager
@@ -34,9 +35,11 @@ def guard_runs(module: nn.Module, inputs: Mapping[str, Any]) -> None:
     module.eval()
     try:
         with quiet(), torch.no_grad():
-            module(**inputs)
+            called(module, inputs)
     except Exception as reason:  # whatever its code raises
-        shapes = ", ".join(f"{name} {list(each.shape)}" for name, each in inputs.items() if hasattr(each, "shape"))
+        shapes = ", ".join(
+            f"{name} {list(each.shape)}" for name, each in by_path(inputs).items() if hasattr(each, "shape")
+        )
         raise UsageError(
             f"{type(module).__name__} does not run on {shapes}{place_of(reason)}: {first_line(reason)}"
         ) from reason

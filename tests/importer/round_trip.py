@@ -28,7 +28,7 @@ from netspec.dims import Dim, pretty, pretty_shape, symbols
 from netspec.elaborate.state.requirements import holds
 from netspec.graph import Call, Graph, Level, Node, Value
 from netspec.graph.walk import walk_state
-from netspec.importer.capture.export import parameter_names
+from netspec.importer.capture.inputs import parameter_names
 from netspec.importer.imported import ImportedSpec
 from netspec.ops import Op
 from netspec.ops.tensors.noise import RandomNumbers

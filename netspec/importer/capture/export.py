@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -12,16 +11,36 @@ from torch import nn
 
 from netspec.diagnostics import UsageError
 from netspec.importer.capture.choices import plain_choices
+from netspec.importer.capture.data_classes import register_data_classes
+from netspec.importer.capture.inputs import apart, bound, dynamic_shapes
 from netspec.importer.capture.parametrizations import whole_spectral_norms
 from netspec.importer.capture.recurrent import whole_recurrent_layers
 from netspec.importer.capture.stochastic_depth import shown_stochastic_depth
 from netspec.importer.capture.tracing import easy_tracing
+
+UNKNOWN = "not a known type"
+"""Words of torch.export's where a module gives an object of a class of its own."""
+PLAIN_REASONS = (
+    (
+        UNKNOWN,
+        "it gives an object of a class of its own: give tensors, lists, dictionaries, named tuples or data classes",
+    ),
+    (
+        "pack_padded_sequence",
+        "it packs sequences by their lengths, which are values: give the padded batch to the layer",
+    ),
+    ("DataDependent", "what it does depends on the values of a tensor, which are not known before it runs"),
+    ("data-dependent", "what it does depends on the values of a tensor, which are not known before it runs"),
+)
+"""Plain words for what torch.export says."""
 
 
 def export_module(
     module: nn.Module, inputs: Mapping[str, Any], dynamic: Mapping[str, Mapping[int, str]]
 ) -> torch.export.ExportedProgram:
     """Return what ``torch.export`` makes of a module in inference, with examples of its inputs by name.
+
+    ``dynamic`` has the names of symbolic dimensions by the examples' paths.
 
     Raises ``UsageError`` with torch's reason where it refuses the module.
     """
@@ -30,8 +49,8 @@ def export_module(
     torch.backends.mha.set_fastpath_enabled(False)
     module.eval()
     try:
-        positional, keywords = _bind(module, inputs)
-        shapes = {name: _dynamic(value, dynamic.get(name, {})) for name, value in inputs.items()}
+        positional, keywords = bound(module, apart(inputs))
+        shapes = dynamic_shapes(module, inputs, dynamic)
         with (
             warnings.catch_warnings(),
             easy_tracing(),
@@ -41,9 +60,12 @@ def export_module(
             plain_choices(module),
         ):
             warnings.simplefilter("ignore")  # of what torch.export does inside, which nobody here can change
-            return torch.export.export(
-                module, positional, keywords, dynamic_shapes=_by_call(module, shapes), strict=False
-            )
+            try:
+                return torch.export.export(module, positional, keywords, dynamic_shapes=shapes, strict=False)
+            except RuntimeError as reason:
+                if UNKNOWN not in str(reason) or not register_data_classes(_results(module, positional, keywords)):
+                    raise
+            return torch.export.export(module, positional, keywords, dynamic_shapes=shapes, strict=False)
     except UsageError:
         raise
     except Exception as reason:  # torch.export raises whatever the module's forward raises
@@ -54,56 +76,26 @@ def export_module(
             each.training = was_training[name]
 
 
-def parameter_names(module: nn.Module) -> list[str]:
-    """Return the names of ``forward``'s parameters, without ``*args`` and ``**kwargs``."""
-    parameters = inspect.signature(module.forward).parameters.values()
-    return [
-        each.name
-        for each in parameters
-        if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY, each.POSITIONAL_ONLY)
-    ]
-
-
-def _bind(module: nn.Module, inputs: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The examples as positional and keyword arguments of ``forward``."""
-    known = parameter_names(module)
-    signature = inspect.signature(module.forward).parameters
-    open_ended = any(each.kind is each.VAR_KEYWORD for each in signature.values())
-    for name in inputs:
-        if name not in known and not open_ended:
-            raise UsageError(f"{type(module).__name__}.forward has no parameter `{name}`; it takes {', '.join(known)}")
-    positional: list[Any] = []
-    keywords = dict(inputs)
-    for name in known:
-        if name not in keywords or signature[name].kind is inspect.Parameter.KEYWORD_ONLY:
-            break
-        positional.append(keywords.pop(name))
-    return tuple(positional), keywords
-
-
-def _by_call(module: nn.Module, shapes: Mapping[str, Any]) -> Any:
-    """The dynamic shapes as ``torch.export`` wants them: by the parameters' names."""
-    known = parameter_names(module)
-    if all(name in known for name in shapes):
-        return dict(shapes)
-    extra = {name: each for name, each in shapes.items() if name not in known}
-    rest = next(p.name for p in inspect.signature(module.forward).parameters.values() if p.kind is p.VAR_KEYWORD)
-    return {**{name: each for name, each in shapes.items() if name in known}, rest: extra}
-
-
-def _dynamic(value: Any, names: Mapping[int, str]) -> Any:
-    if isinstance(value, torch.Tensor):
-        return {at: torch.export.Dim.AUTO for at in names} or None
-    if isinstance(value, (list, tuple)):
-        return type(value)(_dynamic(each, names) for each in value)
-    return None
-
-
 def _refusal(module: nn.Module, reason: Exception) -> str:
     place = next(reversed([*_places(reason)]), "")
     at = f" at {place}" if place else ""
     text = str(reason).strip().split("\n\n")[0]
-    return f"torch.export refuses {type(module).__name__}{at}: {type(reason).__name__}: {text}"
+    said = f"{type(reason).__name__}: {text}\n{' '.join(_functions(reason))}"
+    plain = next((f" {words}." for word, words in PLAIN_REASONS if word in said), "")
+    return f"torch.export refuses {type(module).__name__}{at}:{plain} {type(reason).__name__}: {text}"
+
+
+def _results(module: nn.Module, positional: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
+    with torch.no_grad():
+        return module(*positional, **keywords)
+
+
+def _functions(reason: BaseException) -> Iterator[str]:
+    """The names of the functions that the error went through."""
+    trace = reason.__traceback__
+    while trace is not None:
+        yield trace.tb_frame.f_code.co_name
+        trace = trace.tb_next
 
 
 def _places(reason: BaseException) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from torch.fx import Node
 
 from netspec.diagnostics import UsageError
 from netspec.importer.capture.constants import Constants
+from netspec.importer.capture.inputs import plain_name
 from netspec.importer.capture.sizes import SizeReader, UnknownFormula
 from netspec.importer.capture.views import looks_at, written_back
 from netspec.importer.program import ForeignProgram, ForeignStep, ModuleCall
@@ -26,16 +27,25 @@ SILENT = re.compile(r"_assert_\w+|sym_constrain_range\w*|_check\w*")
 """The operators that only check."""
 
 
-def read_exported(exported: ExportedProgram, name: str, dims: Mapping[str, Mapping[int, str]]) -> ForeignProgram:
-    """Return the program of an exported one. ``dims`` names the symbolic dimensions of its inputs."""
-    return _ExportReader(exported, name, dims).read()
+def read_exported(
+    exported: ExportedProgram, name: str, dims: Mapping[str, Mapping[int, str]], inputs: Sequence[str] = ()
+) -> ForeignProgram:
+    """Return the program of an exported one. ``dims`` names the symbolic dimensions of its inputs, which go by the
+    paths ``inputs``; default: by torch's names.
+    """
+    return _ExportReader(exported, name, dims, inputs).read()
 
 
 class _ExportReader:
     """Goes through the nodes once; ``tensors`` has what each node stands for by now."""
 
-    def __init__(self, exported: ExportedProgram, name: str, dims: Mapping[str, Mapping[int, str]]):
+    def __init__(
+        self, exported: ExportedProgram, name: str, dims: Mapping[str, Mapping[int, str]], inputs: Sequence[str]
+    ):
         self.exported = exported
+        given = zip(exported.graph.nodes, exported.graph_signature.input_specs)
+        users = [node for node, spec in given if spec.kind is InputKind.USER_INPUT]
+        self.paths = dict(zip(users, inputs or [str(node.target) for node in users]))
         self.constants = Constants()
         self.tensors: dict[Any, Any] = {}
         self.steps: list[ForeignStep] = []
@@ -67,7 +77,7 @@ class _ExportReader:
         """Give the symbols of torch the names that were asked for, where a dimension stayed symbolic."""
         names: dict[str, str] = {}
         sizes: dict[str, int] = {}
-        placeholders = {node.target: node for node in nodes if node.op == "placeholder"}
+        placeholders = {path: node for node, path in self.paths.items()}
         for name, by_number in self.dims.items():
             node = placeholders.get(name)
             for at, wanted in by_number.items():
@@ -82,7 +92,8 @@ class _ExportReader:
         value = node.meta.get("val")
         if spec.kind is InputKind.USER_INPUT:
             if isinstance(value, torch.Tensor):
-                self.tensors[node] = self.program.inputs[str(node.target)] = self._foreign(value)
+                name = plain_name(self.paths[node])
+                self.tensors[node] = self.program.inputs[name] = self._foreign(value)
             return
         if spec.kind is InputKind.CUSTOM_OBJ:
             raise UsageError(

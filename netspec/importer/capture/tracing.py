@@ -37,6 +37,7 @@ def easy_tracing() -> AbstractContextManager[None]:
     """Have torch's own functions do without what torch.export cannot follow."""
     return replaced(
         (Distribution, "_validate_args", False),
+        (torch._VF, "_pack_padded_sequence", _refuse_packing),
         (transformer, "_detect_is_causal_mask", _causal_if_said),
         (torch.Tensor, "data", property(_plain_data, torch._C.TensorBase.data.__set__)),  # type: ignore[attr-defined]
         *((F, name, _pool(getattr(F, name), kind, rank)) for name, (kind, rank) in POOLS.items()),
@@ -46,6 +47,10 @@ def easy_tracing() -> AbstractContextManager[None]:
 def _causal_if_said(mask: Any, is_causal: bool | None = None, size: int | None = None) -> bool:
     """Return what is said of a mask; torch would compare its values, to choose a faster kernel."""
     return bool(is_causal)
+
+
+def _refuse_packing(*given: Any) -> Any:
+    raise RuntimeError("pack_padded_sequence")
 
 
 def _plain_data(tensor: Tensor) -> Tensor:

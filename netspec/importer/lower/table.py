@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from netspec.dims import Dim, InexactError, TooComplexError, UndecidedError, evaluate
+from netspec.dims import Dim, InexactError, TooComplexError, UndecidedError, evaluate, symbols
 from netspec.importer.program import ForeignProgram
 from netspec.ops.core.agreement import differ
 from netspec.ops.core.arguments import PerDimension
@@ -38,13 +38,19 @@ class OpTable:
         reasons: list[str] = []
         for kind in self.candidates.get(call.name, ()):
             reading = kind.from_onnx(call) if call.name in kind.nodes() else kind.from_aten(call)
-            if reading is None:
+            if reading is None or any(_missing(kind, reading)):
                 continue
             try:
                 return kind.name, self.proven(kind, reading)
             except WrongReading as wrong:
                 reasons.append(f"as `{kind.name}`: {wrong}")
+        if self._unknown(call):
+            raise WrongReading("how many entries it gives depends on values; a mask over all of them does not")
         raise WrongReading("; ".join(reasons) or f"no op does what `{call.name}` does with these arguments")
+
+    def _unknown(self, call: ForeignCall) -> frozenset[str]:
+        """The symbols in the sizes of what a call gives that no input has."""
+        return symbols(size for each in call.outputs if each is not None for size in each.shape) - {*self.program.sizes}
 
     def proven(self, kind: type[Op], reading: OpReading) -> OpReading:
         """Return a reading in its shortest form, all its tensors found. Raises ``WrongReading`` if the op gives others.
@@ -113,6 +119,13 @@ class OpTable:
         if extra := found.keys() - wanted.keys():
             raise WrongReading(f"it has no tensor `{min(extra)}`")
         return state
+
+
+def _missing(kind: type[Op], reading: OpReading) -> Iterator[str]:
+    """The inputs that an op needs, and that a reading has not."""
+    for port, given in zip(kind.ports, reading.inputs):
+        if given is None and port not in kind.optional:
+            yield port
 
 
 def tensors_at(values: Iterable[ForeignTensor | None]) -> tuple[Any, ...]:

@@ -79,9 +79,8 @@ def selected(foreign: ForeignCall) -> Said:
 
 def chosen(foreign: ForeignCall) -> Said:
     """``where`` with a number on one side is a fill; numbers on both are tensors of one number."""
-    mask, (output,) = foreign.tensor("condition"), foreign.outputs
-    assert output is not None
-    if "self" not in foreign.arguments or mask is None:
+    mask, output = foreign.tensor("condition"), foreign.outputs[0]
+    if "self" not in foreign.arguments or mask is None or output is None:
         return None
     yes, no = number_of(foreign.arguments["self"]), number_of(foreign.arguments["other"])
     if isinstance(no, ForeignTensor) and not isinstance(yes, ForeignTensor):
