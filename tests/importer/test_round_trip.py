@@ -13,9 +13,14 @@ RESIDUAL = ("resnet", {"depths": [1, 2, 1, 1]})
 RECURRENT = ("gru_lm", {"hidden": 8})
 POSITIONS = ("gpt2", {"vocab": 9, "width": 8, "heads": 2, "layers": 2})
 OPTIONAL_INPUT = ("lstm_classifier", {})
+ROTARY = ("llama", {"vocab": 9, "width": 16, "heads": 2, "groups": 1, "hidden": 8, "layers": 2})
+MASKS = ("transformer_dates", {"width": 16, "layers": 2})
+DISTANCES = ("t5", {"vocab": 9, "width": 16, "heads": 2, "hidden": 8, "layers": 2})
 
 
-@pytest.mark.parametrize(("name", "params"), [("gcn", {}), PARALLEL, RESIDUAL, RECURRENT, OPTIONAL_INPUT, POSITIONS])
+@pytest.mark.parametrize(
+    ("name", "params"), [("gcn", {}), PARALLEL, RESIDUAL, RECURRENT, OPTIONAL_INPUT, POSITIONS, ROTARY, MASKS]
+)
 def test_a_module_comes_back_as_the_graph_that_it_was_made_of(name, params):
     model = netspec.load(name, **params)
     spec = module_and_back(model)
@@ -32,6 +37,12 @@ def test_a_file_comes_back_as_the_graph_that_it_was_written_of(name, params, tmp
     spec = file_and_back(model, tmp_path)
     assert parting(model.graph, spec.model.graph) == ""
     assert spec.model.graph.sizes == model.graph.sizes
+
+
+def test_ties_and_biases_by_distance_come_back():
+    name, params = DISTANCES
+    model = netspec.load(name, **params)
+    assert parting(model.graph, module_and_back(model).model.graph) == ""
 
 
 def test_the_first_difference_is_told():

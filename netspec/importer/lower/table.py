@@ -74,10 +74,6 @@ class OpTable:
                 self.agree(foreign, tensor)
         outputs = (*reading.outputs, *(None,) * (len(made) - len(reading.outputs)))
         arguments = {name: value for name, value in _said(op) if value != kind.model_fields[name].default}
-        if "dtype" in arguments and kind.model_fields["dtype"].default is None:
-            plain = {name: value for name, value in arguments.items() if name != "dtype"}
-            same = kind(**plain).infer(*inputs, *self._telling(op, inputs))[:1] == made[:1]
-            arguments = plain if same else arguments
         return OpReading(arguments, reading.inputs, state, outputs)
 
     def _telling(self, op: Op, inputs: Any) -> list[Tensor]:

@@ -94,6 +94,8 @@ class BodyWriter:
         reads = self._block_reads(phrase, block, prev, room) if block else self._op_reads(phrase, prev, room)
         word = block.name if block is not None else phrase.word
         arguments = block_arguments(block, phrase.arguments) if block else op_arguments(OPS[word], phrase.arguments)
+        if block is None and OPS[word].ports[:1] == ("like",) and not reads and prev is not None:
+            arguments = {name: each for name, each in arguments.items() if (name, each) != ("dtype", prev.tensor.dtype)}
         if phrase.keys:
             name = {"state_key": dict(phrase.keys)}
         tied = {name: seen_from(room.path, key) for name, key in phrase.tied.items()}

@@ -305,6 +305,36 @@ def test_multihead_attention_is_one_step(batch_first, kinds):
     assert difference(module, program, inputs) < 2e-6
 
 
+@pytest.mark.parametrize("masked", ["padding", "mask", "both", "causal"])
+def test_masks_of_multihead_attention_are_its_inputs(masked):
+    class Attending(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+
+        def forward(self, x, hidden, ahead):
+            ahead = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).triu(1) if masked == "causal" else ahead
+            masks = {"padding": (hidden, None), "mask": (None, ahead)}.get(masked, (hidden, ahead))
+            return self.attention(x, x, x, masks[0], False, masks[1])[0]
+
+    hidden, ahead = torch.arange(6).expand(4, 6) > 3, torch.ones(6, 6, dtype=torch.bool).triu(2)
+    module, inputs = Attending(), {"x": torch.randn(4, 6, 8), "hidden": hidden, "ahead": ahead}
+    program = lowered(module, inputs, {"x": {0: "N"}, "hidden": {0: "N"}})
+    assert ops_of(program) == ["multihead_attention"]
+    assert difference(module, program, inputs) < 2e-6
+
+
+def test_sines_and_cosines_of_each_place():
+    def placed(x):
+        angles = angles_of(torch.arange(x.shape[-2]))
+        return x + torch.stack([angles.sin(), angles.cos()], -1).flatten(-2)
+
+    for symbols in (SYMBOLIC, {"x": {2: "T"}}):
+        program = lowered(ByHand(placed), HEADS, symbols)
+        assert ops_of(program) == ["sinusoidal_positions"]
+        assert difference(ByHand(placed), program, HEADS) < 2e-6
+
+
 def buckets(distance, bidirectional):
     """As transformers' T5 has them."""
     side, exact = (16, 8) if bidirectional else (32, 16)

@@ -1,9 +1,12 @@
-"""Positions: a learned vector for each place, taken by numbers that count up."""
+"""Positions: a learned vector for each place, taken by numbers that count up; sines and cosines of each place."""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
+from netspec.importer.lower.idioms.heads.masks import values_of
 from netspec.importer.lower.idioms.matching import Found, OpSteps, reading
 from netspec.importer.program import ForeignStep
 from netspec.ops.core.foreign import ForeignTensor
@@ -25,6 +28,40 @@ def learned_at_each(steps: OpSteps, step: ForeignStep) -> Found:
     return None
 
 
+def waves_at_each(steps: OpSteps, step: ForeignStep) -> Found:
+    """x + sines and cosines in turns, of angles that grow with the place."""
+    inputs, (output,) = reading(step).inputs, reading(step).outputs
+    for x, waves in (inputs, inputs[::-1]) if len(inputs) == 2 else ():
+        if x is None or waves is None or output is None or x.shape != output.shape or "float" not in x.dtype:
+            continue
+        base = _base(steps, waves, x) if len(x.shape) > 1 and waves.shape[-2:] == x.shape[-2:] else None
+        if base is not None:
+            arguments = {} if base == 10000 else {"base": base}
+            found = steps.step(step, "sinusoidal_positions", arguments, (x,), (output,))
+            return None if found is None else [found]
+    return None
+
+
+def _base(steps: OpSteps, waves: ForeignTensor, x: ForeignTensor) -> float | None:
+    """The base of the angles whose sines and cosines, in turns, a tensor has at each place, if it is such a one."""
+    width = x.shape[-1]
+    if not isinstance(width, int) or width < 4 or width % 2 or any(size != 1 for size in waves.shape[:-2]):
+        return None
+    base = None
+    for each in values_of(steps, waves):
+        flat = each.reshape(-1, width)
+        if len(flat) < 2:
+            return None
+        speed = math.atan2(flat[1, 2], flat[1, 3])
+        base = base or (float(f"{speed ** (-width / 2):.4g}") if speed > 0 else None)
+        if base is None:
+            return None
+        angles = np.arange(len(flat))[:, None] * base ** (-np.arange(0, width, 2) / width)
+        if not np.allclose(flat, np.stack([np.sin(angles), np.cos(angles)], -1).reshape(flat.shape), atol=2e-5):
+            return None
+    return base
+
+
 def _counts_along(steps: OpSteps, index: ForeignTensor | None, x: ForeignTensor) -> bool:
     """Return whether an index is 0, 1, … up to the length of x, at any sizes."""
     if index is None or index.shape[-1:] != x.shape[-2:-1] or any(size != 1 for size in index.shape[:-1]):
@@ -35,4 +72,4 @@ def _counts_along(steps: OpSteps, index: ForeignTensor | None, x: ForeignTensor)
     return all(each is not None and np.array_equal(each.ravel(), np.arange(each.size)) for each in values)
 
 
-IDIOMS = {"add": (learned_at_each,)}
+IDIOMS = {"add": (learned_at_each, waves_at_each)}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from typing import Any
+from typing import Any, NamedTuple
 
 from netspec.importer.lower.dead import made_by, read_by
 from netspec.importer.lower.idioms.heads.masks import is_causal, shows_all, values_of
@@ -13,7 +14,8 @@ from netspec.importer.program import ForeignProgram, ForeignStep, ModuleCall
 from netspec.ops.core.foreign import ForeignTensor, OpReading
 
 KIND = "torch.nn.modules.activation.MultiheadAttention"
-PROJECTIONS = ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")
+MASKING = ("masked_fill", "add", "unflatten", "reshape", "expand", "flatten", "unsqueeze", "squeeze")
+"""The ops that make of masks what is added to scores."""
 
 
 def merge_heads(program: ForeignProgram, table: OpTable) -> None:
@@ -39,28 +41,74 @@ def merge_heads(program: ForeignProgram, table: OpTable) -> None:
     program.steps[:] = [step for at, step in kept if at not in gone or at in instead]
 
 
+class _Masks(NamedTuple):
+    """The masks of a call as the op has them, and the steps that make of them what is added to the scores."""
+
+    padding: ForeignTensor | None = None
+    mask: ForeignTensor | None = None
+    causal: bool = False
+    steps: tuple[ForeignStep, ...] = ()
+
+
 def _merged(steps: OpSteps, scopes: tuple[ModuleCall, ...], group: list[ForeignStep]) -> ForeignStep | None:
     """The step that a call of the module is, or ``None`` where it is not said."""
     attention = [step for step in group if step.op == "scaled_dot_product_attention"]
     if len(attention) != 1 or any(step.reading is None for step in group):
         return None
+    said = reading(attention[0])
+    masks = _masks(steps, said)
+    if masks is None:
+        return None
     made = {each for step in group for each in made_by(step)}
     outputs = [each for each in made if _read_outside(steps, each, group)]
-    outside = dict.fromkeys(
-        each for step in group for each in read_by(step) if each not in made and not each.key and each.constant is None
-    )
-    said = reading(attention[0])
+    work = [step for step in group if not any(step is other for other in masks.steps)]
+    inputs = [each for step in work for each in read_by(step) if each is not said.inputs[3]]
+    outside = dict.fromkeys(each for each in inputs if each not in made and not each.key and each.constant is None)
     given = [each for each in outside if len(each.shape) == 3]
-    arguments = _arguments(steps, said, group, given)
+    arguments = _arguments(said, group, given)
     state = _state(scopes[-1].path, group)
     if arguments is None or len(outputs) != 1 or not 1 <= len(given) <= 3 or len(given) != len(outside):
         return None
-    inputs = _ports(steps, said, given)
-    if inputs is None:
+    ports = _ports(steps, said, given)
+    if ports is None:
         return None
+    arguments |= {"is_causal": True} if masks.causal else {}
+    ports += [None] * (3 - len(ports)) + [masks.padding, masks.mask]
     return steps.step(
-        ForeignStep(group[-1].call, scopes, group[0].place), "multihead_attention", arguments, inputs, outputs, state
+        ForeignStep(group[-1].call, scopes, group[0].place), "multihead_attention", arguments, ports, outputs, state
     )
+
+
+def _masks(steps: OpSteps, said: OpReading) -> _Masks | None:
+    """The masks that the scores are under; ``None`` where the op has none such."""
+    query, key, _, mask = said.inputs[:4]
+    found = _Masks(causal=bool(said.arguments.get("is_causal")))
+    waiting = [] if mask is None else [(mask, False)]
+    while waiting:
+        tensor, of_samples = waiting.pop()
+        of_samples |= len(tensor.shape) == 4 and tensor.shape[1:3] == (1, 1)
+        values = values_of(steps, tensor)
+        if is_causal(values) or shows_all(values):
+            made = (*found.steps, *steps.sizes_only.chain(tensor))
+            found = found._replace(causal=found.causal or is_causal(values), steps=made)
+            continue
+        step = steps.made.get(tensor)
+        if step is None or step.op not in MASKING or query is None or key is None:
+            return None
+        inputs = reading(step).inputs
+        found = found._replace(steps=(*found.steps, step))
+        if step.op != "masked_fill":
+            waiting += [(each, of_samples) for each in inputs if each is not None]
+            continue
+        x, hidden = inputs
+        least = float(reading(step).arguments["value"]) == -math.inf and shows_all(values_of(steps, x))
+        if hidden is None or not least or hidden.dtype != "bool" or len(hidden.shape) != 2:
+            return None
+        wanted = (query.shape[0], key.shape[-2]) if of_samples else (query.shape[-2], key.shape[-2])
+        if hidden.shape != wanted or (found.padding if of_samples else found.mask) is not None:
+            return None
+        found = found._replace(padding=hidden) if of_samples else found._replace(mask=hidden)
+    return found
 
 
 def _read_outside(steps: OpSteps, tensor: ForeignTensor, group: list[ForeignStep]) -> bool:
@@ -68,26 +116,15 @@ def _read_outside(steps: OpSteps, tensor: ForeignTensor, group: list[ForeignStep
     return steps.uses[tensor] > inside
 
 
-def _arguments(
-    steps: OpSteps, said: OpReading, group: list[ForeignStep], given: list[ForeignTensor]
-) -> dict[str, Any] | None:
-    query, key, _, mask = said.inputs[:4]
+def _arguments(said: OpReading, group: list[ForeignStep], given: list[ForeignTensor]) -> dict[str, Any] | None:
+    query, key = said.inputs[:2]
     heads = query.shape[-3] if query is not None and len(query.shape) == 4 else None
     if not isinstance(heads, int) or key is None or said.arguments.get("scale") is not None:
         return None
-    causal = bool(said.arguments.get("is_causal"))
-    if mask is not None:
-        values = values_of(steps, mask)
-        causal = is_causal(values)
-        if not causal and not shows_all(values):
-            return None
     readers = [step for step in group if not set(given).isdisjoint(read_by(step))]
     turned = all(step.op in ("transpose", "permute") for step in readers)
-    arguments: dict[str, Any] = {"num_heads": heads, "batch_first": turned}
-    arguments["bias"] = any(tensor.key.endswith("out_proj.bias") for step in group for tensor in read_by(step))
-    if causal:
-        arguments["is_causal"] = True
-    return arguments
+    bias = any(tensor.key.endswith("out_proj.bias") for step in group for tensor in read_by(step))
+    return {"num_heads": heads, "batch_first": turned, "bias": bias}
 
 
 def _state(path: str, group: list[ForeignStep]) -> dict[str, ForeignTensor]:
@@ -96,7 +133,7 @@ def _state(path: str, group: list[ForeignStep]) -> dict[str, ForeignTensor]:
     return {key.removeprefix(f"{path}."): each for key, each in keyed.items()}
 
 
-def _ports(steps: OpSteps, said: OpReading, given: list[ForeignTensor]) -> list[ForeignTensor] | None:
+def _ports(steps: OpSteps, said: OpReading, given: list[ForeignTensor]) -> list[ForeignTensor | None] | None:
     """Query, key and value: what each of the attention's inputs comes from; without those that are the one before."""
     found: list[ForeignTensor] = []
     for each in said.inputs[:3]:
