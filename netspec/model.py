@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -93,10 +94,7 @@ class Model:
 
         module = build_module(self.graph, device, dtype, seed)
         if weights is not None:
-            from netspec.weights.asked import asked_source
-            from netspec.weights.load import load_weights
-
-            load_weights(module, self.graph, asked_source(weights))
+            self._fill(weights, module)
         return module
 
     def weights(self, weights: Asked) -> WeightsReport:
@@ -154,15 +152,26 @@ class Model:
         """
         return emitted(target, lambda: self.graph)
 
-    def write(self, target: str, folder: str | Path, device: str = "auto") -> tuple[Path, ...]:
+    def write(
+        self, target: str, folder: str | Path, device: str = "auto", weights: Asked | None = None
+    ) -> tuple[Path, ...]:
         """Write the files of a target into a folder; gives their paths.
 
-        ``device`` (``auto``, ``cpu``, ``cuda``, …) is where the network is run, for a target that is verified by that.
-        Raises ``UsageError`` for another name, ``EnvironmentFault`` where a file cannot be written.
+        ``device`` (``auto``, ``cpu``, ``cuda``, …) is where the network is run, for a target that is verified by that;
+        ``weights`` are those that it holds, as for ``module``. Raises ``UsageError`` for another name,
+        ``EnvironmentFault`` where a file cannot be written.
         """
         declared = find_target(target)
+        fill = None if weights is None else partial(self._fill, weights)
         with blamed(declared):
-            return declared.write(self.graph, Path(folder), WriteOptions(device)).files
+            return declared.write(self.graph, Path(folder), WriteOptions(device, fill=fill)).files
+
+    def _fill(self, weights: Asked, module: nn.Module) -> None:
+        """Put the weights of a source into the network's module."""
+        from netspec.weights.asked import asked_source
+        from netspec.weights.load import load_weights
+
+        load_weights(module, self.graph, asked_source(weights))
 
     def explorer(self, path: str | Path) -> Path:
         """Write one HTML file with the diagram, the table and the YAML to look into; gives the path.

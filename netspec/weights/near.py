@@ -49,6 +49,13 @@ def mending(
     return Mending(rename, gained) if gained > 0 else None
 
 
+def parts_that_match(tensors: Sequence[SpecTensor], held: Mapping[str, Shape], source: WeightsSource) -> dict[str, int]:
+    """Return the prefixes in a source behind which more than one network's weights are, with how many tensors match."""
+    prefixes = [*dict.fromkeys(key.partition(".")[0] + "." for key in held if "." in key)][:MOST_TRIED]
+    trials = {each: match(tensors, held, replace(source, prefix=each, rename={})) for each in prefixes}
+    return {each: len(trial.taken) for each, trial in trials.items() if trial.taken}
+
+
 def _is_better(trial: WeightsMatch, best: WeightsMatch) -> bool:
     return len(trial.taken) - len(trial.reshaped) > len(best.taken) - len(best.reshaped)
 
@@ -63,7 +70,7 @@ def _tried(
 
 
 def _rewritings(found: WeightsMatch, held: Mapping[str, Shape], source: WeightsSource) -> list[tuple[str, str]]:
-    """Return the changes of names that most pairs of a missing and an unused tensor of one shape have in common."""
+    """Return the changes of names that most pairs of a missing and an unused tensor have in common."""
     now = {key: name for name, key in renamed(held, source).items()}
     unused: dict[Shape, list[str]] = {}
     for key in found.unused[:MOST_KEYS]:
@@ -71,11 +78,32 @@ def _rewritings(found: WeightsMatch, held: Mapping[str, Shape], source: WeightsS
             unused.setdefault(held[key], []).append(now[key])
     counts: Counter[tuple[str, str]] = Counter()
     for key in found.missing[:MOST_KEYS]:
-        others = unused.get(found.tensors[key].shape, ())
-        closest = max((_common_tail(each.split("."), key.split(".")) for each in others), default=0)
-        for name in [each for each in others if _common_tail(each.split("."), key.split(".")) == closest][:MOST_TRIED]:
+        name = counterpart(key, unused.get(found.tensors[key].shape, ()))
+        if name is not None:
             counts[rewriting(name, key)] += 1
     return [each for each, _ in counts.most_common(MOST_TRIED)]
+
+
+def counterpart(key: str, names: Sequence[str]) -> str | None:
+    """Return the name, among those of tensors of one shape, that a key most likely has; ``None`` where several may be.
+
+    A layer's number and the end of a key tell most. Query, key and value, say, have one shape, and nothing else tells
+    which is which: to take one for another would go unnoticed.
+    """
+    best, closest = None, (False, -1, -1)
+    for name in names:
+        close = _closeness(name, key)
+        if close > closest:
+            best, closest = name, close
+        elif close == closest:
+            best = None
+    return best
+
+
+def _closeness(name: str, key: str) -> tuple[bool, int, int]:
+    """The likeness of two keys: if their numbers are the same, and how many of their last and first parts."""
+    one, other = name.split("."), key.split(".")
+    return NUMBERS.findall(name) == NUMBERS.findall(key), _common_tail(one, other), _common_tail(one[::-1], other[::-1])
 
 
 def rewriting(old: str, new: str) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from netspec.dims import Shape
 from netspec.recipes.weights import WeightsSource, written_source
 from netspec.weights.keys import SpecTensor
 from netspec.weights.matching import WeightsMatch, match
-from netspec.weights.near import mending
+from netspec.weights.near import mending, parts_that_match
 
 FEW = 3
 
@@ -102,6 +102,11 @@ class WeightsReport:
             return f"{self.told} holds no tensors"
         theirs = ", ".join(f"`{clipped(key)}`" for key in [*self.held][:FEW])
         ours = ", ".join(f"`{clipped(key)}`" for key in [*self.found.tensors][:FEW])
+        parts = parts_that_match([*self.found.tensors.values()], self.held, self.source)
+        if len(parts) > 1:
+            listed = " and ".join(f"`{clipped(each)}`" for each in parts)
+            written = written_source(replace(self.source, prefix=next(iter(parts)), rename={}))
+            return f"{self.told} holds several networks, under {listed}: choose one, as `weights: {written}`"
         advice = self.advice()
         help = advice or "are these the weights of another network?"
         return f"nothing of {self.told} matches the spec: its keys are {theirs} …, the spec's {ours} …; {help}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import warnings
 from collections import OrderedDict
 from pathlib import Path
@@ -60,7 +62,7 @@ def test_each_format_gives_the_same(model: netspec.Model) -> None:
     for name in ("new.pth", "old.pt", "run.ckpt", "two.bin", "file.safetensors", Path("ours.safetensors")):
         assert same(model.module(weights=name), wanted), name
     torch.save({"one": wanted, "two": wanted}, "two.pth")
-    with pytest.raises(UsageError, match=r"rename: \{'\^one"):
+    with pytest.raises(UsageError, match=r"several networks, under `one.` and `two.`: .*prefix: 'one.'"):
         model.module(weights="two.pth")
     assert same(model.module(weights={"from": "two.pth", "prefix": "two."}), wanted)
 
@@ -238,6 +240,68 @@ def test_folders_of_hugging_face_load(name: str, shard: str | None, tmp_path: Pa
     assert model.weights(tmp_path).line().startswith(f"{len(dict(module.named_parameters(remove_duplicate=False)))}")
 
 
+VIT = {
+    r"^encoder\.layer\.": "layers.",
+    r"\.attention\.attention\.(\w)\w*": r".attention.\1_proj",
+    r"\.attention\.output\.dense": ".attention.o_proj",
+    r"\.intermediate\.dense": ".mlp.fc1",
+    r"\.output\.dense": ".mlp.fc2",
+}
+"""The names in files of Hugging Face's ViT, and those in its class."""
+
+
+@pytest.mark.slow
+def test_a_vit_of_hugging_face_loads_into_the_spec_that_comes_of_it(tmp_path: Path) -> None:
+    config = language.transformers.ViTConfig(
+        hidden_size=24, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32, image_size=16, patch_size=8
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = language.randomised(language.transformers.ViTModel(config)).eval()
+    image = torch.randn(2, 3, 16, 16)
+    model = netspec.from_torch(theirs, {"pixel_values": image}, {"pixel_values": {0: "N"}}).model
+    for shard in ("10KB", "1GB"):
+        theirs.save_pretrained(tmp_path / shard, max_shard_size=shard)  # type: ignore[operator]
+        found = model.weights(tmp_path / shard)
+        if found.found.missing:  # files keep names that the classes have no longer
+            advice = found.advice()
+            assert advice is not None
+            assert r"'^encoder\.layer\.': layers." in advice
+            assert "q_proj" not in advice  # as nothing tells it from the others
+        module = model.module(weights={"from": tmp_path / shard, "rename": VIT if found.found.missing else {}}).eval()
+        with torch.no_grad():
+            made = module(image)
+            made = made if isinstance(made, Tensor) else next(iter(made.values()))
+            assert torch.allclose(made, theirs(image)[0], atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["squeezenet1_1", "mnasnet0_5", "shufflenet_v2_x0_5", "mobilenet_v3_small", "regnet_y_400mf"]
+)
+def test_checkpoints_of_torchvision_load_in_each_format(name: str, tmp_path: Path) -> None:
+    theirs = vision.build(name)
+    wanted = dict(theirs.state_dict())
+    torch.save(wanted, tmp_path / "new.pth")
+    torch.save(wanted, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    save_file(wanted, tmp_path / "x.safetensors")
+    model = netspec.load(name)
+    for file in ("new.pth", "old.pth", "x.safetensors"):
+        assert same(model.module(weights=tmp_path / file), wanted)
+
+
+def test_the_command_needs_no_torch_for_safetensors(model: netspec.Model) -> None:
+    save_file(state(model), "x.safetensors")
+    code = (
+        "import sys; from netspec.cli import main\n"
+        "assert main(['weights', 'small.yaml', 'x.safetensors']) == 0\n"
+        "assert not {'torch', 'numpy', 'onnx', 'safetensors'} & {*sys.modules}"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "6 of 6 parameters" in done.stdout
+
+
 def test_indices_lead_nowhere_else(model: netspec.Model) -> None:
     index = Path("model.safetensors.index.json")
     for names, told in (
@@ -295,7 +359,8 @@ def test_builds_and_exports_hold_the_weights(model: netspec.Model, capsys: pytes
     assert record["matched"] == 6
     assert record["sha256"] == hashlib.sha256(Path("x.safetensors").read_bytes()).hexdigest()
     assert main(["export", "small.yaml", "-o", "x.onnx", "--verify", "none", "--weights", "x.safetensors"]) == 0
-    for path in ("out/model.onnx", "x.onnx"):
+    model.write("onnx", "written", "cpu", {"from": "x.safetensors"})
+    for path in ("out/model.onnx", "x.onnx", "written/model.onnx"):
         held = {each.name: to_array(each) for each in onnx.load(path).graph.initializer}
         assert (held["fc.weight"] == wanted["fc.weight"].numpy()).all()
     assert main(["build", "small.yaml", "-o", "out", "--only", "source", "--weights", "x.safetensors"]) == 2

@@ -14,7 +14,7 @@ from netspec.recipes.weights import WeightsSource
 from netspec.spec import read_weights
 from netspec.syntax import parse
 from netspec.weights.keys import tensors_of
-from netspec.weights.near import rewriting
+from netspec.weights.near import counterpart, rewriting
 from netspec.weights.report import WeightsReport
 
 FOUND = {*models.list_models()} & {*BUILDS} - {"alexnet"}
@@ -109,6 +109,14 @@ def test_renames_keep_the_numbers_of_layers() -> None:
     assert rewriting("a.b.gamma", "a.b.weight") == (r"\.gamma$", ".weight")
     assert rewriting("conv.weight", "stem.conv.weight") == ("^", "stem.")
     assert rewriting("stem.conv.weight", "conv.weight") == (r"^stem\.", "")
+
+
+def test_what_could_be_several_is_not_guessed() -> None:
+    names = ["layer.0.query.weight", "layer.0.key.weight", "layer.1.query.weight", "layer.1.key.weight"]
+    assert counterpart("h.1.q.weight", names) is None
+    assert counterpart("h.1.key.weight", names) == "layer.1.key.weight"
+    assert counterpart("h.2.key.weight", names) is None
+    assert counterpart("h.0.q.weight", ["layer.0.query.weight", "layer.1.query.weight"]) == "layer.0.query.weight"
 
 
 def test_nothing_that_matches_is_an_error() -> None:
