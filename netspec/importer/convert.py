@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from netspec.analysis.costs import Costs
 from netspec.diagnostics import UsageError
 from netspec.graph import Graph, Node, walk, walk_state
-from netspec.importer.class_names import snake_case
 from netspec.importer.fold import fold
 from netspec.importer.fold.phrasing import phrase
 from netspec.importer.imported import ImportedSpec
@@ -19,7 +18,9 @@ from netspec.importer.lower import lower
 from netspec.importer.nest import nest
 from netspec.importer.problems import PARTIAL_HELP, leave_opaque, said
 from netspec.importer.program import ForeignProgram, LoweringProblem
+from netspec.importer.varying import keep_what_varies
 from netspec.importer.write import write
+from netspec.importer.write.class_names import snake_case
 
 if TYPE_CHECKING:
     import torch
@@ -188,6 +189,7 @@ def spec_of(program: ForeignProgram, weights: Mapping[str, torch.Tensor], partia
         phrases = fold(levels)
         graph = ImportedSpec(program.name, write(phrases), weights).model.graph
         guard_keys(graph, weights)
+        keep_what_varies(phrases)
     except Exception as fault:  # a text that is long is better than none
         phrases = phrase(levels)
         graph = ImportedSpec(program.name, write(phrases), weights).model.graph

@@ -80,6 +80,73 @@ def test_what_is_made_elsewhere_has_no_names():
     assert named_numbers(Made(nn.Linear, 5)) == {}
 
 
+class Words(nn.Module):
+    """A language model whose class names all that it is made of."""
+
+    def __init__(self, vocab_size=50, n_embd=24, n_head=3, n_layer=2, block_size=17, dropout=0.2):
+        super().__init__()
+        self.n_head = n_head
+        self.words = nn.Embedding(vocab_size, n_embd)
+        self.places = nn.Embedding(block_size, n_embd)
+        self.layers = nn.ModuleList([Layer(n_embd, n_head, dropout) for _ in range(n_layer)])
+        self.head = nn.Linear(n_embd, vocab_size)
+
+    def forward(self, ids):
+        x = self.words(ids) + self.places(torch.arange(ids.shape[1]))
+        for layer in self.layers:
+            x = layer(x)
+        return self.head(x)
+
+
+class Layer(nn.Module):
+    def __init__(self, n_embd, n_head, dropout):
+        super().__init__()
+        self.n_head = n_head
+        self.mix = nn.Linear(n_embd, 3 * n_embd)
+        self.out = nn.Linear(n_embd, n_embd)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x):
+        count, length, width = x.shape
+        parts = self.mix(x).split(width, 2)
+        query, key, value = (each.view(count, length, self.n_head, -1).transpose(1, 2) for each in parts)
+        scores = (query @ key.transpose(-2, -1) * key.shape[-1] ** -0.5).softmax(-1) * 2
+        return x + self.dropout(self.out((scores @ value).transpose(1, 2).reshape(count, length, width)))
+
+
+class Fixed(nn.Module):
+    """A module whose width cannot change, as its class says of only one of its layers."""
+
+    def __init__(self, width=32):
+        super().__init__()
+        self.first = nn.Linear(3, width)
+        self.gain = nn.Parameter(torch.ones(8, 2))
+
+    def forward(self, x):
+        return self.first(x).view(-1, 4, 8) @ self.gain
+
+
+def test_what_the_network_s_class_names_is_a_parameter_of_the_spec(tmp_path):
+    ids = torch.randint(0, 50, (2, 9))
+    spec = netspec.from_torch(Words().eval(), {"ids": ids}, {"ids": {0: "N", 1: "T"}})
+    assert spec.proof.holds
+    assert "params: {vocab_size: 50, n_embd: 24, n_head: 3, n_layer: 2, block_size: 17, dropout: 0.2}" in spec.text, (
+        spec.text
+    )
+    assert "unflattened_size: [n_head, -1]" in spec.text
+    assert "scale: (n_embd // n_head) ** -0.5" in spec.text
+    other = Words(n_embd=48, n_layer=3).eval()
+    wider = netspec.load(spec.write(tmp_path / "wider.yaml"), n_embd=48, n_layer=3).module()
+    wider.load_state_dict(other.state_dict())
+    assert torch.allclose(wider.eval()(ids), other(ids), atol=1e-5)
+
+
+def test_a_number_that_can_have_no_other_value_is_no_parameter():
+    spec = netspec.from_torch(Fixed(), {"x": torch.randn(2, 3)})
+    assert spec.proof.holds
+    assert "params:" not in spec.text.partition("expect")[0]
+
+
 def test_a_block_has_the_parameters_of_its_class():
     spec = netspec.from_torch(Named().eval(), {"x": torch.randn(2, 3, 8, 8)})
     assert spec.proof.holds

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import netspec
-from netspec.importer.class_names import snake_case
+from netspec.importer.write.class_names import snake_case
 
 
 class Residual(nn.Module):

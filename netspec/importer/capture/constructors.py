@@ -28,7 +28,14 @@ def named_numbers(module: nn.Module) -> dict[str, Mapping[str, NamedNumber]]:
     reader = _ConstructorReader()
     found = {path: reader.numbers(each) for path, each in module.named_modules() if not _is_torch(each)}
     found[""] = {**_settings(module), **found.get("", {})}
-    return {path: numbers for path, numbers in found.items() if numbers}
+    telling = {path: _in_order(numbers, module.get_submodule(path)) for path, numbers in found.items()}
+    return {path: numbers for path, numbers in telling.items() if numbers}
+
+
+def _in_order(numbers: Numbers, module: nn.Module) -> Numbers:
+    """The numbers with telling names: those of the constructor's parameters first, in their order."""
+    names = dict.fromkeys([*(name for name in _parameters(type(module)) if name in numbers), *numbers])
+    return {name: numbers[name] for name in names if _tells(name)}
 
 
 def _is_torch(module: nn.Module) -> bool:
@@ -38,7 +45,7 @@ def _is_torch(module: nn.Module) -> bool:
 def _settings(module: nn.Module) -> Numbers:
     """The numbers of a module's configuration, as Hugging Face's modules have one."""
     values = getattr(getattr(module, "config", None), "__dict__", {})
-    named = {name: value for name, value in values.items() if _is_number(value) and _is_name(name)}
+    named = {name: value for name, value in values.items() if _is_number(value) and _tells(name)}
     return {name: NamedNumber(value, is_parameter=True) for name, value in named.items()}
 
 
@@ -152,8 +159,6 @@ def _agreeing(told: Iterable[tuple[str, NamedNumber]]) -> Numbers:
     found: Numbers = {}
     different = set()
     for name, number in told:
-        if not _is_name(name):
-            continue
         before = found.get(name, number)
         if before.value != number.value or type(before.value) is not type(number.value):
             different.add(name)
@@ -223,6 +228,6 @@ def _is_number(value: Any) -> bool:
     return type(value) in (int, float, bool)
 
 
-def _is_name(name: str) -> bool:
+def _tells(name: str) -> bool:
     """Return whether a name tells something to a reader of a spec."""
     return len(name) > 1 and name.isidentifier() and name.isascii() and not name.startswith("_") and name.islower()

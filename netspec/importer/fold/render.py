@@ -6,10 +6,10 @@ import keyword
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from netspec.importer.class_names import snake_case
 from netspec.importer.fold.classes import CONTAINERS, LevelClass
 from netspec.importer.fold.numbers.formulas import names_of, substituted
 from netspec.importer.fold.tables import table_type
+from netspec.importer.write.class_names import snake_case
 from netspec.importer.write.phrases import (
     BlockPhrase,
     CallPhrase,
@@ -70,7 +70,11 @@ class Renderer:
         self.names.add(name)
         inputs = ("input", *(f"input{at}" for at in range(2, len(each.whole.takes) + 1)))
         params = {one.name: type_name(one.values) if one.default is None else one.default for one in each.parameters}
-        return BlockPhrase(name, params, inputs or ("input",), each.whole.takes, [], each.whole.results)
+        made = BlockPhrase(name, params, inputs or ("input",), each.whole.takes, [], each.whole.results)
+        made.words = {one.name: one.word for one in each.parameters}
+        alike = [group.numbers for group in each.members]
+        made.numbers = {name: one for name, one in alike[0].items() if all(own.get(name) == one for own in alike)}
+        return made
 
     def _fill(self, group: GroupPhrase, each: LevelClass, values: Mapping[str, Any]) -> None:
         """Put numbers into the slots of a level, whose parameters have these values."""

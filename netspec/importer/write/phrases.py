@@ -176,7 +176,11 @@ class LoopPhrase(Phrase):
 
 @dataclass(eq=False)
 class BlockPhrase:
-    """A block: ``params`` with their types or defaults, and its level."""
+    """A block: ``params`` with their types or defaults, and its level.
+
+    ``words`` are the arguments that its parameters are for, ``numbers`` what its class calls those that are the same in
+    all its levels.
+    """
 
     name: str
     params: dict[str, Any] = field(default_factory=dict)
@@ -185,6 +189,8 @@ class BlockPhrase:
     body: list[Phrase] = field(default_factory=list)
     results: list[Wire] = field(default_factory=list)
     doc: str = ""
+    words: Mapping[str, str] = field(default_factory=dict)
+    numbers: Mapping[str, NamedNumber] = field(default_factory=dict)
 
 
 @dataclass(eq=False)

@@ -101,6 +101,18 @@ def groups_in(body: Sequence[Phrase], looped: bool) -> Iterator[tuple[GroupPhras
             yield from groups_in(phrase.body, True)
 
 
+def steps_in(phrases: Iterable[Phrase]) -> Iterator[Phrase]:
+    """Yield phrases, and those in their structures, but not those in levels."""
+    for phrase in phrases:
+        yield phrase
+        if isinstance(phrase, ResidualPhrase):
+            yield from steps_in([*phrase.body, *phrase.other])
+        elif isinstance(phrase, ParallelPhrase):
+            yield from steps_in(step for branch in phrase.branches for step in branch.body)
+        elif isinstance(phrase, (SidePhrase, LoopPhrase)):
+            yield from steps_in(phrase.body)
+
+
 def taken_in(phrases: Iterable[Phrase]) -> set[str]:
     """Return the names that the steps of a level have, in whatever iteration."""
     taken: set[str] = set()

@@ -60,7 +60,7 @@ network:
 
 def test_what_makes_the_family_is_a_parameter():
     text = folded(compile_spec("vit_b_16"))
-    assert "params: {heads: 12, layers: 12, classes: 1000}" in text
+    assert "params: {heads: 12, layers: 12}" in text
     assert "repeat: {count: layers, index: i, body: [encoder_layer:" in text
 
 
