@@ -6,7 +6,7 @@ from typing import Any
 
 from torch.optim import Optimizer
 
-from netspec.recipes.schedules import Length, ReduceLROnPlateau, Schedule
+from netspec.recipes.schedules import ConstantLR, Length, ReduceLROnPlateau, Schedule
 
 FALLEN = 1e-4
 """The share by which a loss must fall to count as lower, as in torch's ``ReduceLROnPlateau``."""
@@ -43,6 +43,13 @@ class Scheduled:
         self._set()
 
 
+class Constant(Scheduled):
+    """Leaves the rates as they are."""
+
+    def step(self) -> None:
+        self.done += 1
+
+
 class Watching(Scheduled):
     """Lowers the rates when the loss stops falling; the warm-up goes on meanwhile."""
 
@@ -74,4 +81,6 @@ def build_schedule(schedule: Schedule, optimizer: Optimizer, steps: int, steps_p
     length = Length(steps, steps_per_epoch)
     if isinstance(schedule, ReduceLROnPlateau):
         return Watching(schedule, optimizer, length)
+    if type(schedule) is ConstantLR and not schedule.warmup:
+        return Constant(schedule, optimizer, length)
     return Scheduled(schedule, optimizer, length)

@@ -146,8 +146,6 @@ class Batches:
 
     def _trimmed(self, batch: Batch) -> Batch:
         """Return a batch without the positions at the end that are padding in all of its rows."""
-        if not self.padding:
-            return batch
         inputs, targets = zip(self.binding.inputs, batch.inputs), self.binding.targets.items()
         return batch._replace(
             inputs=tuple(trimmed(tensor, self.padding.get(name or "")) for name, tensor in inputs),
@@ -166,7 +164,8 @@ class Batches:
             batches = [part if count else batch[:1] for batch, part, count in zip(batches, parts, counts)]
         batches = self._placed(batches)
         for index, count, whole, tensors in zip(batches, counts, wholes, self._read(batches)):
-            yield self._trimmed(self._batch(tensors, index, draws, count, whole))
+            made = self._batch(tensors, index, draws, count, whole)
+            yield self._trimmed(made) if self.padding else made
 
     def _placed(self, batches: Sequence[Tensor]) -> Sequence[Tensor]:
         """Return the numbers of rows on the device of those; all at once, as each copy would wait for it."""
@@ -175,13 +174,12 @@ class Batches:
         return torch.split(torch.cat([*batches]).to(self.place), [each.shape[0] for each in batches])
 
     def _read(self, batches: Sequence[Tensor]) -> Iterator[dict[str, Tensor]]:
-        """Yield the rows of each batch, on the device."""
+        """Return the rows of each batch, on the device."""
         if isinstance(self.rows, TensorRows) or self.workers == 0:
-            yield from map(self._take_rows, batches)
-            return
+            return map(self.rows.take if isinstance(self.rows, TensorRows) else self._take_rows, batches)
         on_gpu = self.device.type == "cuda"
         rows = prefetch(self.rows, batches, self.workers, pinned=on_gpu)
-        yield from copied_ahead(rows, self.device) if on_gpu else map(self._moved, rows)
+        return copied_ahead(rows, self.device) if on_gpu else map(self._moved, rows)
 
     def _take_rows(self, index: Tensor) -> dict[str, Tensor]:
         """Return rows by their numbers, on the device."""

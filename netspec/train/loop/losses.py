@@ -16,7 +16,7 @@ from netspec.train.loop.requests import Requests
 from netspec.train.setup import Setup
 
 READ_EVERY = 0.1
-"""Seconds from one reading of a device's losses to the next."""
+"""Seconds from one reading of a device's losses to the next, and from one record to the next."""
 
 
 class StepLoss(NamedTuple):
@@ -30,9 +30,10 @@ class StepLoss(NamedTuple):
 class StepLosses:
     """Reads and checks the losses of the steps, and hands each to ``record(step, loss, counted)``, in order.
 
-    On the CPU a loss is read as it comes. On another device reading it waits until the device has done all that was
-    asked of it: there the losses stay on the device, and are read together every 0.1 s, so that steps are queued
-    without a pause. The processes of a world read after the same steps.
+    On the CPU a loss is read and checked as it comes, and recorded together with others: between two steps, the little
+    that is done for each lies in no cache any more. On another device reading it waits until the device has done all
+    that was asked of it: there the losses stay on the device, and are read together every 0.1 s, so that steps are
+    queued without a pause. The processes of a world read after the same steps.
 
     Raises ``TrainingFault`` for a loss that is not finite. On the CPU the weights are then those before its step. On a
     device further steps may have been taken, but none of them is ever saved: whoever saves calls ``read`` first.
@@ -42,6 +43,7 @@ class StepLosses:
         self.setup, self.requests, self.record = setup, requests, record
         self.late = setup.device.type != "cpu"
         self._pending: list[StepLoss] = []
+        self._checked: list[tuple[int, float, float]] = []
         self._steps_to_read = 1
         self._last_reading = time.perf_counter()
 
@@ -53,12 +55,21 @@ class StepLosses:
         (value,) = self.requests.agree(loss.item())
         if not math.isfinite(value):
             raise loss_fault(step, value, self.setup.model, batch, self.setup.world)
-        self.record(step, value, counted)
+        self._checked.append((step, value, counted))
+        if time.perf_counter() - self._last_reading >= READ_EVERY:
+            self._hand_on()
 
     def read(self) -> None:
-        """Read what is left, after its steps have changed the weights."""
+        """Read what is left, after its steps have changed the weights, and hand it on."""
         if self._pending:
             self._read(None)
+        self._hand_on()
+
+    def _hand_on(self) -> None:
+        checked, self._checked = self._checked, []
+        for each in checked:
+            self.record(*each)
+        self._last_reading = time.perf_counter()
 
     def _keep(self, loss: StepLoss, batch: Batch) -> None:
         self._pending.append(loss)

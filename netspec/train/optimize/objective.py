@@ -28,6 +28,14 @@ class Term:
     ignored: int | None
     weight: Tensor | None = None
 
+    def __call__(self, output: Tensor, target: Tensor, share: float) -> Tensor:
+        """Return the loss of a part of a batch that has this share of what counts in it, a scalar."""
+        if share == 0:  # nothing counts, and the mean of nothing is no number
+            return 0.0 * output.sum()
+        loss = self.function(output, target)
+        weight = self.scale * share
+        return loss if weight == 1.0 else weight * loss
+
     @property
     def skips(self) -> bool:
         """Return whether rows or positions may count for nothing."""
@@ -69,7 +77,7 @@ class Objective:
             shares = self._shares_of_whole(targets) if self._may_be_empty else {}
         total: Tensor | None = None
         for name, output in self.named(outputs).items():
-            part = self._part(name, output, targets[name], shares.get(name, 1.0))
+            part = self.terms[name](output, targets[name], shares.get(name, 1.0))
             total = part if total is None else total + part
         assert total is not None
         for parameter in self.penalised:
@@ -93,14 +101,6 @@ class Objective:
     def counts(self, targets: Mapping[str, Tensor]) -> dict[str, float]:
         """Return, for each output, the number of rows or positions that its loss is the mean of, or their weight."""
         return {name: each.count(targets[name]) for name, each in self.terms.items()}
-
-    def _part(self, name: str, output: Tensor, target: Tensor, share: float) -> Tensor:
-        each = self.terms[name]
-        if share == 0:  # nothing counts, and the mean of nothing is no number
-            return 0.0 * output.sum()
-        loss = each.function(output, target)
-        weight = each.scale * share
-        return loss if weight == 1.0 else weight * loss
 
 
 def term(loss: Loss, padding: int | None) -> Term:
