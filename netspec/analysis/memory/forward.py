@@ -11,7 +11,7 @@ from netspec.analysis.memory.scan import ScanPass
 from netspec.analysis.memory.storage import PlacedTensor, Storage, likeness
 from netspec.analysis.memory.ties import Ties
 from netspec.analysis.scan_schedule import LevelSchedule
-from netspec.dims import total
+from netspec.dims import Size, total
 from netspec.graph import Call, Level, Node, Step, Value
 from netspec.ops import Tensor
 
@@ -36,12 +36,13 @@ class StepOrder:
 class ForwardPass:
     """One forward pass. Runs of equal levels on inputs that are alike are worked out once.
 
-    ``orders`` has what is known of levels from other passes, in training or not as this one.
+    ``number`` gives a size as a number; ``orders`` has what is known of levels from other passes, in training or not
+    as this one.
     """
 
     def __init__(
         self,
-        sizes: Mapping[str, int],
+        number: Callable[[Size], int],
         training: bool,
         precision: str,
         tied: Ties,
@@ -49,7 +50,7 @@ class ForwardPass:
         orders: dict[Level, StepOrder],
     ):
         self.training, self.orders = training, orders
-        self.nodes = NodePass(sizes, training, precision, tied, device)
+        self.nodes = NodePass(number, training, precision, tied, device)
         self._known: dict[object, LevelSummary] = {}
 
     def level(

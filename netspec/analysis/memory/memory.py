@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
 
 from netspec.analysis.memory.forward import ForwardPass, StepOrder
 from netspec.analysis.memory.loss import loss_pass
@@ -13,6 +14,7 @@ from netspec.analysis.memory.storage import fresh
 from netspec.analysis.memory.ties import ties_of
 from netspec.dims import Size, evaluate, total
 from netspec.graph import Graph, Level, Node, visits
+from netspec.ops import Tensor
 
 MARGIN = 20
 """An allocator rounds what it is asked for: a part in so many is left to it."""
@@ -41,6 +43,7 @@ class Memory:
         self.without, self.device = without, device
         self._runs: dict[tuple[bool, str], LevelSummary] = {}
         self._orders: dict[bool, dict[Level, StepOrder]] = {False: {}, True: {}}
+        self._numbers: dict[Size, int] = {}
 
     def kept(self, path: str = "", precision: str = "float32") -> Size:
         """Bytes that the step or the level at ``path`` keeps for the backward pass; of the network without a path.
@@ -121,7 +124,12 @@ class Memory:
         return Peak(number, parts, gone, (peak,))
 
     def _number(self, size: Size) -> int:
-        return evaluate(size, self.sizes)
+        if isinstance(size, int):
+            return size
+        found = self._numbers.get(size)
+        if found is None:
+            found = self._numbers[size] = evaluate(size, self.sizes)
+        return found
 
     def _given_again(self, run: LevelSummary) -> list[Size]:
         """Return the bytes of the batch that are among those that are kept."""
@@ -139,9 +147,13 @@ class Memory:
 
     def _buffers(self, precision: str) -> Size:
         """Return the bytes of the tensors that steps keep without learning them."""
+        return total([bytes_of(in_precision(tensor, precision)) for tensor in self._held])
+
+    @cached_property
+    def _held(self) -> Sequence[Tensor]:
+        """The tensors that steps keep without learning them."""
         steps = (each.step for each in visits(self.graph.body) if not each.shared)
-        held = [step.outputs[0].tensor for step in steps if isinstance(step, Node) and step.op.name == "buffer"]
-        return total([bytes_of(in_precision(tensor, precision)) for tensor in held])
+        return [step.outputs[0].tensor for step in steps if isinstance(step, Node) and step.op.name == "buffer"]
 
     def _inputs(self, precision: str) -> list[Size]:
         """Return the bytes of each input."""
@@ -159,6 +171,6 @@ class Memory:
             None if name in self.without else fresh(in_precision(value.tensor, precision))
             for name, value in zip(body.input_names, body.inputs)
         ]
-        return ForwardPass(self.sizes, training, precision, ties_of(body), self.device, self._orders[training]).level(
+        return ForwardPass(self._number, training, precision, ties_of(body), self.device, self._orders[training]).level(
             body, taken
         )

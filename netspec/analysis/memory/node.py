@@ -11,7 +11,7 @@ from netspec.analysis.memory.running import NONE, Move, Peak, RunningLevel
 from netspec.analysis.memory.step import number_of
 from netspec.analysis.memory.storage import PlacedTensor, Storage, fresh
 from netspec.analysis.memory.ties import Ties
-from netspec.dims import Shape, Size, evaluate, total
+from netspec.dims import Shape, Size, total
 from netspec.graph import Node, Value
 from netspec.ops import Op, OpRun, Tensor
 
@@ -19,23 +19,13 @@ from netspec.ops import Op, OpRun, Tensor
 class NodePass:
     """The runs of ops in one forward pass: what each makes, what autograd keeps of it.
 
-    ``sizes`` give the symbolic dimensions their numbers.
+    ``number`` gives a size as a number.
     """
 
-    def __init__(self, sizes: Mapping[str, int], training: bool, precision: str, tied: Ties, device: str):
-        self.sizes, self.training, self.precision = sizes, training, precision
+    def __init__(self, number: Callable[[Size], int], training: bool, precision: str, tied: Ties, device: str):
+        self.number, self.training, self.precision = number, training, precision
         self.frozen, self.added = tied
         self.on_cpu = device == "cpu"
-        self._numbers: dict[Size, int] = {}
-
-    def number(self, size: Size) -> int:
-        """Return the number of a size, at the pass's sizes."""
-        if isinstance(size, int):
-            return size
-        found = self._numbers.get(size)
-        if found is None:
-            found = self._numbers[size] = evaluate(size, self.sizes)
-        return found
 
     def peak(self, sizes: Sequence[Size]) -> Peak:
         """Return the peak at which there are so many sizes."""
