@@ -43,7 +43,7 @@ class Scheduled:
         self._set()
 
 
-class Constant(Scheduled):
+class ConstantRates(Scheduled):
     """Leaves the rates as they are."""
 
     def step(self) -> None:
@@ -82,5 +82,5 @@ def build_schedule(schedule: Schedule, optimizer: Optimizer, steps: int, steps_p
     if isinstance(schedule, ReduceLROnPlateau):
         return Watching(schedule, optimizer, length)
     if type(schedule) is ConstantLR and not schedule.warmup:
-        return Constant(schedule, optimizer, length)
+        return ConstantRates(schedule, optimizer, length)
     return Scheduled(schedule, optimizer, length)
