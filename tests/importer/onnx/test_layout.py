@@ -58,6 +58,20 @@ CASES = {
         " s = Mul (r, steps)\n u = Unsqueeze (s, axes)\n p = Add (u, inner)\n y = Gather (f, p)",
         [],
     ),
+    "a padding before the first turn": (
+        "p = Pad (x, pads)\n f = Transpose <perm = [0, 3, 1, 2]> (p)\n y = Conv (f, square)",
+        ["permute", "pad", "conv2d"],
+    ),
+    "an even padding before a window": (
+        "c = Pad (first, even)\n d = Conv (c, w)\n r = Relu (d)\n p = Pad (r, even)\n"
+        " y = MaxPool <kernel_shape = [3, 3]> (p)",
+        [*CONV, "relu", "max_pool2d"],
+    ),
+    "rows of an embedding from its end": (
+        "i = Cast <to = 7> (x)\n b = Less (i, zero)\n m = Add (i, rest)\n k = Where (b, m, i)\n e = Gather (matrix, k)\n"
+        " y = ReduceMax <keepdims = 0> (e, width)",
+        ["cast", "embedding", "reduce_max"],
+    ),
     "rows that are no images": ("y = Mul (x, rows)", ["constant", "multiply"]),
 }
 
@@ -66,6 +80,7 @@ SHAPES = {"w": (4, 3, 3, 3), "square": (4, 4, 1, 1), "matrix": (4, 5), "rows": (
 SHAPES |= dict.fromkeys(("bias", "mean", "scale", "shift"), (1, 1, 1, 4))
 WEIGHTS = {name: R.standard_normal(shape).astype(np.float32) for name, shape in SHAPES.items()}
 WEIGHTS |= {"pads": np.array([0, 1, 2, 0, 0, 3, 0, 1]), "places": np.array([1, 2]), "single": np.array([-1, 1, 1, 4])}
+WEIGHTS |= {"even": np.array([0, 0, 1, 1, 0, 0, 1, 1]), "rest": np.array(4), "width": np.array([4])}
 WEIGHTS |= {"whole": np.array([-1]), "zero": np.array(0), "one": np.array(1), "steps": np.array(8 * 6 * 3)}
 WEIGHTS |= {"axes": np.array([1, 2, 3]), "inner": np.arange(8 * 6 * 3).reshape(1, 8, 6, 3)}
 

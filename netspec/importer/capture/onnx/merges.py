@@ -1,13 +1,21 @@
-"""Steps that are one op together: a product and the addition of a bias; and those that nothing reads."""
+"""Steps that are one op together: a product and its bias, a window and the padding before it; and those that nothing
+reads.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
+
+import numpy as np
 
 from netspec.importer.program import ForeignProgram, ForeignStep
 from netspec.ops.core.foreign import ForeignTensor, OpReading
+
+WINDOWS = ("conv1d", "conv2d", "conv3d", "max_pool1d", "max_pool2d", "max_pool3d")
+NOT_NEGATIVE = ("relu", "relu6", "sigmoid", "softmax", "hardsigmoid")
+"""The ops whose outputs are never below 0, so that a padding of zeros is never the largest alone."""
 
 
 def merge(program: ForeignProgram, said: Collection[ForeignStep] = ()) -> None:
@@ -27,6 +35,8 @@ def merge(program: ForeignProgram, said: Collection[ForeignStep] = ()) -> None:
             kept.remove(before)
             step.op, step.call = before.op, before.call._replace(outputs=step.call.outputs)
             step.reading = OpReading(arguments, before.reading.inputs, state, step.reading.outputs)
+        elif step not in said:
+            _take_padding(step, makers, uses)
         kept.append(step)
         if step.reading is not None and step not in said:
             makers.update((each, step) for each in step.reading.outputs if each is not None)
@@ -35,7 +45,7 @@ def merge(program: ForeignProgram, said: Collection[ForeignStep] = ()) -> None:
 
 def _biased(step: ForeignStep, makers: Any, uses: Counter[Any]) -> ForeignStep | None:
     """The ``linear`` whose bias a step adds, if it does nothing else."""
-    if step.op != "add" or step.reading is None or len(step.reading.inputs) != 2:
+    if step.op not in ("add", "shift") or step.reading is None or len(step.reading.inputs) > 2:
         return None
     for each in step.reading.inputs:
         before: ForeignStep | None = makers.get(each)
@@ -52,8 +62,40 @@ def _bias(linear: ForeignStep, added: OpReading) -> ForeignTensor | None:
     if "bias" in linear.reading.state:
         return None
     wanted = (linear.reading.arguments["out_features"],)
+    if "amount" in added.arguments:  # a number by itself
+        values = np.full(wanted, added.arguments["amount"], np.float32)
+        return ForeignTensor(wanted, "float32", constant=values) if wanted == (1,) else None
     found = [each for each in added.inputs if each is not None and each.constant is not None and each.shape == wanted]
     return found[0] if found else None
+
+
+def _take_padding(step: ForeignStep, makers: Mapping[ForeignTensor, ForeignStep], uses: Counter[Any]) -> None:
+    """Say the even padding before a window as the window's own, if nothing else reads what is padded."""
+    reading = step.reading
+    if reading is None or not step.op.startswith(WINDOWS) or reading.arguments.get("padding", 0) != 0:
+        return
+    padded = reading.inputs[0]
+    before = makers.get(padded) if padded is not None else None
+    if before is None or before.op != "pad" or before.reading is None or uses[padded] > 1:
+        return
+    said, rank = before.reading.arguments, int(step.op[-2])
+    amounts = [*said["pad"], *[0] * (2 * rank)]
+    pairs = list(zip(amounts[: 2 * rank : 2], amounts[1 : 2 * rank : 2]))[::-1]
+    even = all(low == high and isinstance(low, int) and low >= 0 for low, high in pairs) and not any(
+        amounts[2 * rank :]
+    )
+    if not even or said.get("mode", "constant") != "constant" or said.get("value") not in (None, 0.0):
+        return
+    if step.op.startswith("max_pool"):
+        source = makers.get(before.reading.inputs[0])  # type: ignore[arg-type]
+        kernel = reading.arguments["kernel_size"]
+        sizes = kernel if isinstance(kernel, tuple) else (kernel,) * rank
+        small = all(low <= size // 2 for (low, _), size in zip(pairs, sizes))
+        if source is None or source.op not in NOT_NEGATIVE or not small:
+            return
+    padding = tuple(low for low, _ in pairs)
+    arguments = {**reading.arguments, "padding": padding if len(set(padding)) > 1 else padding[0]}
+    step.reading = reading._replace(arguments=arguments, inputs=before.reading.inputs[:1])
 
 
 def drop_unread(program: ForeignProgram, said: Collection[ForeignStep] = ()) -> None:

@@ -15,13 +15,13 @@ from netspec.importer.capture.onnx.keys import give_keys
 from netspec.importer.capture.onnx.known import Unfoldable, folded, is_symbolic, numbers, whole
 from netspec.importer.capture.onnx.layout.affine import say_affine
 from netspec.importer.capture.onnx.layout.channels_first import put_channels_first
-from netspec.importer.capture.onnx.layout.in_order import say_views
+from netspec.importer.capture.onnx.layout.in_order import say_plainly
 from netspec.importer.capture.onnx.merges import drop_unread, merge
 from netspec.importer.capture.onnx.nodes import NodeReader
 from netspec.importer.capture.onnx.own.notes import quoted_sizes, silent_ops
 from netspec.importer.capture.onnx.own.reading import OwnReader
 from netspec.importer.capture.onnx.rewrites import simpler
-from netspec.importer.capture.onnx.scopes import key_of, node_scopes
+from netspec.importer.capture.onnx.scopes import identifier, key_of, node_scopes, port_names
 from netspec.importer.capture.onnx.sizes import enlarge_sizes
 from netspec.importer.capture.onnx.table import MALFORMED, Declared, NodeTable
 from netspec.importer.capture.onnx.undone import Layouts
@@ -70,19 +70,20 @@ class OnnxReader:
         names: Names = {"": None}
         for proto in graph.initializer:
             names[proto.name] = self.initializer(proto)
-        for value in graph.input:
-            if value.name not in names:
-                names[value.name] = self.program.inputs[_identifier(value.name)] = self.input(value)
+        given = [value for value in graph.input if value.name not in names]
+        for name, value in zip(self.ports(given, "input"), given):
+            names[value.name] = self.program.inputs[name] = self.input(value)
         self.graph(graph.node, names, ())
-        for value in graph.output:
+        for name, value in zip(self.ports(graph.output, "output"), graph.output):
             made = self.at(names, value.name)
-            self.program.outputs[_identifier(value.name)] = self.own.result(value.name, names) if self.own else made
+            self.program.outputs[name] = self.own.result(value.name, names) if self.own else made
         said = self.own.said if self.own else {}
         self.program.own = all(step in said for step in self.program.steps)
         if not self.program.own:
             put_channels_first(self.program)
             say_affine(self.program)
-            say_views(self.program)
+            say_plainly(self.program)
+            drop_unread(self.program, said)
         merge(self.program, said)
         say_idioms(self.program, said)
         drop_unread(self.program, said)
@@ -93,6 +94,11 @@ class OnnxReader:
         for step in self.program.steps:
             step.scopes = tuple(call._replace(kind=blocks.get(call.path, call.kind)) for call in step.scopes)
         return self.program
+
+    def ports(self, values: Iterable[onnx.ValueInfoProto], wish: str) -> list[str]:
+        """Return names for inputs or outputs; in netspec's files, they are a person's."""
+        names = [value.name for value in values]
+        return [*map(identifier, names)] if self.dotted else port_names(names, wish)
 
     def initializer(self, proto: onnx.TensorProto) -> ForeignTensor:
         """Return a weight, or a constant where its name is one that an exporter made."""
@@ -123,7 +129,7 @@ class OnnxReader:
             return self.symbols[name]
         plain = re.sub(r"\W+", "_", name).strip("_")
         said = plain.isidentifier() and plain.isascii() and len(plain) < 40 and not MADE_UP_SIZE.fullmatch(plain)
-        wish = plain if said else "N" if axis == 0 else f"{_identifier(owner)}_{axis}"
+        wish = plain if said else "N" if axis == 0 else f"{identifier(owner)}_{axis}"
         while wish in self.sizes and (said or axis > 0 or name):
             wish += "_"
         self.sizes.setdefault(wish, 2 if axis == 0 else 64 if rank >= SPATIAL_RANK else 16)
@@ -329,7 +335,7 @@ class OnnxReader:
         self.program.steps.append(step)
 
     def _name(self) -> str:
-        name = _identifier(self.file.path.stem)
+        name = identifier(self.file.path.stem)
         return name if name.isascii() else "network"
 
 
@@ -351,8 +357,3 @@ def _tensors(values: Iterable[Any]) -> Iterable[ForeignTensor]:
             yield value
         elif isinstance(value, list):
             yield from _tensors(value)
-
-
-def _identifier(name: str) -> str:
-    made = re.sub(r"\W+", "_", name[:60], flags=re.ASCII).strip("_")
-    return made if made.isidentifier() else f"value_{made}"

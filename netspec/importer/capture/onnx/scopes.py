@@ -14,6 +14,9 @@ NAME = re.compile(r"[A-Za-z_]\w*(\.\w+)*")
 MADE_UP = re.compile(r"(_?(val|arg|const|initializer|node|tmp|onnx|getitem|Constant|p|c|b|n|t|v|x)_?)?\d*(_\d+)*")
 """The names that an exporter made, of what has none of its own."""
 
+PORT = re.compile(r"(keras_tensor|args?)?[._]?\d*([._]\d+)*|(input|output)[._]\d+([._]\d+)*")
+"""The names that exporters make of inputs and outputs."""
+
 
 def node_scopes(name: str, kind: str, metadata: Mapping[str, str], dotted: bool) -> tuple[ModuleCall, ...]:
     """Return the calls of modules around a node of this name and kind, the outermost first.
@@ -37,6 +40,25 @@ def key_of(name: str) -> str:
         return ""
     owner, _, own = name.rpartition(".")
     return f"{owner}.bias" if own == "weight_bias" else name
+
+
+def port_names(names: Sequence[str], wish: str) -> list[str]:
+    """Return names for a network's inputs or outputs: those of the file; for one that an exporter made, a plain one."""
+    made: list[str] = []
+    for name in names:
+        plain = base = wish if PORT.fullmatch(name) else identifier(re.sub(r"\.\d+$", "", name))
+        count = 1
+        while plain in made:
+            count += 1
+            plain = f"{base}_{count}"
+        made.append(plain)
+    return made
+
+
+def identifier(name: str) -> str:
+    """Return a name as a spec can have it."""
+    made = re.sub(r"\W+", "_", name[:60], flags=re.ASCII).strip("_")
+    return made if made.isidentifier() else f"value_{made}"
 
 
 def calls_of(path: str, kinds: Sequence[str] = ()) -> tuple[ModuleCall, ...]:

@@ -61,6 +61,8 @@ JOINING: dict[str, Callable[[Any, Any], Any]] = {
     "multiply": np.multiply,
     "divide": np.divide,
 }
+CLOSE = 1e-6
+"""The largest difference: the numbers of a file are of single precision."""
 KNOWN: tuple[tuple[str, dict[str, Any], Any], ...] = (
     ("gelu", {}, 0.5 * POINTS * (1 + ERF(POINTS / math.sqrt(2)))),
     ("gelu", {"approximate": "tanh"}, tanh_gelu(POINTS)),
@@ -84,7 +86,7 @@ def by_hand(steps: OpSteps, step: ForeignStep) -> Found:
         with np.errstate(all="ignore"):
             values = _value(steps, output, start, step)
         for op, arguments, wanted in KNOWN:
-            if values is not None and np.allclose(values, wanted, rtol=1e-9, atol=1e-9):
+            if values is not None and np.allclose(values, wanted, rtol=CLOSE, atol=CLOSE):
                 found = steps.step(step, op, arguments, (start,), (output,))
                 return None if found is None else [found]
     return None

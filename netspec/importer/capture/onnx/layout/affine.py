@@ -16,8 +16,8 @@ EPS = 1e-5
 Added = Collection[ForeignTensor | None]
 """The tensors to which a number is added for each channel."""
 Idiom = Callable[[OpSteps, ForeignStep, Added], ForeignStep | None]
-LEAST, MOST = 3, 5
-"""The numbers of dimensions that images may have."""
+LEAST, MOST = 2, 5
+"""The numbers of dimensions that rows and images may have."""
 
 
 def say_affine(program: ForeignProgram) -> None:
@@ -78,7 +78,7 @@ def _batch_norm(steps: OpSteps, last: ForeignStep, added: Added) -> ForeignStep 
         "running_var": _filled(weight, 1 - EPS),
         "num_batches_tracked": ForeignTensor((), "int64", constant=np.zeros((), np.int64)),
     }
-    return steps.step(last, f"batch_norm{len(output.shape) - 2}d", {}, (source,), (output,), state)
+    return steps.step(last, f"batch_norm{max(len(output.shape) - 2, 1)}d", {}, (source,), (output,), state)
 
 
 def _before(steps: OpSteps, tensor: ForeignTensor | None, op: str) -> tuple[ForeignTensor | None, ForeignTensor | None]:

@@ -101,12 +101,30 @@ class _Turning:
             return True
         if order != to_first(len(order)):
             return False
+        if self.padded(step, source, output):
+            return True
         single = _is_single(source) and len(order) > 3 and source in self.makers and self.makers[source].op in VIEWS
         if source not in self.first and not single:
             return False
         before = self.first[source] if source in self.first else self.single(source, step)
         self.instead[output] = before
         self.images.add(before)
+        return True
+
+    def padded(self, step: ForeignStep, source: ForeignTensor, output: ForeignTensor) -> bool:
+        """Put a turn to channels first before a padding that nothing else reads; return whether there is one."""
+        maker = self.given.get(source)
+        if maker is None or maker.op != "pad" or self.steps.uses[source] > 1 or source in self.first:
+            return False
+        before, said = reading(maker).inputs[0], reading(maker).arguments
+        assert before is not None
+        rank, made = len(before.shape), _turned(before)
+        turn = self.steps.step(step, "permute", {"dims": to_first(rank)}, (before,), (made,))
+        pad = self.steps.step(maker, "pad", {**said, "pad": _padding(said["pad"], to_last(rank))}, (made,), (output,))
+        if turn is None or pad is None:
+            return False
+        self.add(turn)
+        self.add(pad)
         return True
 
     def moved(self, step: ForeignStep) -> bool:
