@@ -68,9 +68,10 @@ CASES = {
         [*CONV, "relu", "max_pool2d"],
     ),
     "rows of an embedding from its end": (
-        "i = Cast <to = 7> (x)\n b = Less (i, zero)\n m = Add (i, rest)\n k = Where (b, m, i)\n e = Gather (matrix, k)\n"
+        "a = Abs (x)\n i = Cast <to = 7> (a)\n"
+        " b = Less (i, zero)\n m = Add (i, rest)\n k = Where (b, m, i)\n e = Gather (matrix, k)\n"
         " y = ReduceMax <keepdims = 0> (e, width)",
-        ["cast", "embedding", "reduce_max"],
+        ["abs", "cast", "embedding", "reduce_max"],
     ),
     "rows that are no images": ("y = Mul (x, rows)", ["constant", "multiply"]),
 }
