@@ -86,7 +86,7 @@ FILES: dict[str, tuple[bytes, str]] = {
         model_with(weight(raw_data=bytes(64)), make.make_node("Frobnicate", ["x", "w"], ["y"])),
         "Frobnicate",
     ),
-    "too few inputs": (model_with(weight(raw_data=bytes(64)), make.make_node("MatMul", ["x"], ["y"])), "MatMul is not"),
+    "too few inputs": (model_with(weight(raw_data=bytes(64)), make.make_node("MatMul", ["x"], ["y"])), "`MatMul`"),
     "no outputs": (model_with(weight(raw_data=bytes(64)), make.make_node("MatMul", ["x", "w"], [])), "before anything"),
     "wrong attribute": (
         model_with(weight(raw_data=bytes(64)), make.make_node("Transpose", ["x"], ["y"], perm=[0, 7])),

@@ -11,8 +11,6 @@ from netspec.ops.core.foreign import ForeignCall
 
 PLACES_SINCE = 11
 """The version from which on an interpolation says where its points are."""
-LOWEST = -3.4028234663852886e38
-"""The lowest number of single precision: none is below it, as a padding that is never the largest needs it."""
 
 
 def padded(node: Rewriting) -> Iterator[ForeignCall]:
@@ -32,7 +30,7 @@ def padded(node: Rewriting) -> Iterator[ForeignCall]:
     if node.call.name == "Conv" and set(strides) == {1} and pads == known_as_same:
         yield node.again(auto_pad=None, pads=pads)
         return
-    outside = {"MaxPool": LOWEST, "AveragePool": None}.get(node.call.name, 0.0)
+    outside = {"MaxPool": float("-inf"), "AveragePool": None}.get(node.call.name, 0.0)
     if outside is None and not node.given.get("count_include_pad", 0):
         yield node.call
         return
