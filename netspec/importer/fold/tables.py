@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from netspec.importer.write.constants import count_numbers, spell_list
+from netspec.importer.write.constants import SHORT, count_numbers, spell_list
 from netspec.importer.write.phrases import CallPhrase, Formula, SpecPhrase
 from netspec.importer.write.rooms import everything_in
 
@@ -42,11 +42,16 @@ def _is_large(phrase: CallPhrase) -> bool:
 
 
 def table_type(value: Any) -> str:
-    """Return the type of a parameter that takes a value made of parts; empty where it is not."""
+    """Return the type of a parameter that takes a table: a value made of parts, or nested lists of many numbers; empty
+    where it is none.
+    """
+    many = isinstance(value, tuple) and isinstance(value[0], tuple) and count_numbers(value) > SHORT
     depth = 0
     while isinstance(value, tuple) and value:
         depth, value = depth + 1, value[0]
-    return "list[" * depth + value.type + "]" * depth if isinstance(value, TableName) else ""
+    if not many and not isinstance(value, TableName):
+        return ""
+    return "list[" * depth + (value.type if isinstance(value, TableName) else type(value).__name__) + "]" * depth
 
 
 def _parts(value: Any) -> Iterator[Any]:

@@ -10,6 +10,7 @@ from netspec.importer.lower.in_short import say_in_short
 from netspec.importer.lower.normal import normalize
 from netspec.importer.lower.own import place_own
 from netspec.importer.lower.table import OpTable, WrongReading
+from netspec.importer.lower.zones import say_zones
 from netspec.importer.program import ForeignProgram, LoweringProblem
 
 
@@ -36,5 +37,6 @@ def lower(program: ForeignProgram) -> ForeignProgram:
         recognize(program, table, IDIOMS)
         say_in_short(program, table)
         drop_dead(program)
+    say_zones(program, table)
     place_own(program)
     return program

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from netspec.importer.write.arguments import block_arguments, main_argument, op_arguments
+from netspec.importer.write.arguments import block_arguments, main_argument, op_arguments, plain
 from netspec.importer.write.layout import Steps
 from netspec.importer.write.naming import Namer, final_wires
 from netspec.importer.write.phrases import (
@@ -226,7 +226,9 @@ class BodyWriter:
             body = self._unrolled(phrase, room)
         index = {"index": phrase.index} if mentions(body, phrase.index) else {}
         if phrase.columns:
-            return "for", {**name, **source, "each": phrase.columns, **index, "body": body}
+            lists = phrase.columns.items()
+            each = {word: [*map(plain, rows)] if isinstance(rows, tuple) else rows for word, rows in lists}
+            return "for", {**name, **source, "each": each, **index, "body": body}
         return "repeat", {**name, **source, "count": phrase.count, **index, "body": body}
 
     def _iteration(self, phrase: LoopPhrase, room: Room) -> Steps:

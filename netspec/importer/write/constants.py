@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from itertools import pairwise
 from typing import Any
 
@@ -83,8 +84,14 @@ def _repeated(value: tuple[Any, ...]) -> str | None:
         text = _pattern(pattern)
         if text is None:
             return None
-        texts.append(text if times == 1 else f"({text}) * {times}" if " + " in text else f"{text} * {times}")
+        texts.append(text if times == 1 else f"({text}) * {times}" if _is_sum(text) else f"{text} * {times}")
     return " + ".join(texts)
+
+
+def _is_sum(text: str) -> bool:
+    """Return whether an expression is a sum, so that a factor needs it in parentheses."""
+    tree = ast.parse(text, mode="eval").body
+    return isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add)
 
 
 def _pattern(pattern: tuple[Any, ...]) -> str | None:

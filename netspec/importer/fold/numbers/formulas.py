@@ -90,5 +90,7 @@ def divided(value: Any, divisor: int) -> Any:
 
 def grouped(value: Any) -> str:
     """Return a number or a formula as a factor."""
+    if not isinstance(value, Formula):
+        return str(value)
     node = ast.parse(str(value), mode="eval").body
     return str(value) if isinstance(node, (ast.Name, ast.Subscript)) else f"({value})"
