@@ -1,7 +1,8 @@
-"""The import of a model that readers know: torchvision's ResNet-18, and a copy of it with fewer classes."""
+"""The import of a model that readers know: torchvision's ResNet-18, and a copy of it for smaller images."""
 
 from __future__ import annotations
 
+import json
 import runpy
 
 import pytest
@@ -11,19 +12,36 @@ from places import EXAMPLES, ROOT
 
 from netspec.diagnostics import Source
 from netspec.pipeline import compile_loaded, load_source
-from netspec.runtime.vision import import_torchvision
+from netspec.train.names import import_torchvision
+
+NOTEBOOK = json.loads((EXAMPLES / "import_a_model.ipynb").read_text(encoding="utf-8"))
+CODE = [cell for cell in NOTEBOOK["cells"] if cell["cell_type"] == "code"]
 
 
 @pytest.mark.slow
-def test_a_model_comes_in_and_an_edited_copy_differs_in_its_classifier(tmp_path, monkeypatch, capsys):
+def test_the_notebook_runs_and_prints_what_is_kept_in_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     import_torchvision()
-    runpy.run_path(str(EXAMPLES / "import_a_model.py"))
-    told = capsys.readouterr().out
+    fresh = {"cells": [{**cell, "outputs": []} for cell in NOTEBOOK["cells"]]}
+    made = runpy.run_path(str(EXAMPLES / "importing.py"))["executed"](fresh)
+    cells = [cell for cell in made["cells"] if cell["cell_type"] == "code"]
+    assert [_printed(cell) for cell in cells] == [_printed(cell) for cell in CODE]
+    shown = "".join(cells[1]["outputs"][0]["data"]["text/html"])
+    assert "<table" in shown
+    assert "<svg" in shown
+
+
+def _printed(cell):
+    return ["".join(each.get("text") or each["data"]["text/plain"]) for each in cell["outputs"]]
+
+
+def test_the_notebook_is_one_that_jupyter_takes():
+    assert (NOTEBOOK["nbformat"], NOTEBOOK["nbformat_minor"]) == (4, 4)
+    assert all(cell["execution_count"] == number for number, cell in enumerate(CODE, 1))
+    told = "\n".join(part for cell in CODE for part in _printed(cell))
     assert "It computes what torchvision's does, " in told
-    assert "11,689,512" in told
-    assert "11,181,642" in told  # of the copy
-    assert (tmp_path / "build" / "import_a_model" / "edited.yaml").is_file()
+    assert "11,689,512" in "".join(CODE[1]["outputs"][0]["data"]["text/html"])
+    assert "11,173,962 parameters" in told  # of the copy
 
 
 def test_the_specs_in_the_documentation_have_the_parameters_that_they_promise():
