@@ -204,7 +204,7 @@ def _at(trials: Sequence[Mapping[str, int]]) -> str:
 def _mode(modules: Sequence[nn.Module], training: bool) -> Iterator[None]:
     """Both in training or in inference; afterwards each of their parts is as it was, and so are their buffers."""
     modes = [(each, each.training) for module in modules for each in module.modules()]
-    buffers = [(buffer, buffer.clone()) for module in modules for buffer in module.buffers()] if training else []
+    buffers = [(buffer, buffer.clone()) for module in modules for buffer in module.buffers()]
     for each, _ in modes:
         each.training = training  # an exported program refuses `train()`
     try:

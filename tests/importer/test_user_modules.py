@@ -107,6 +107,41 @@ def test_what_torch_export_cannot_follow(name):
     assert after == before
 
 
+class Unpooled(nn.Module):
+    """Puts maxima back to where they were, at a size that pooling does not tell."""
+
+    def forward(self, x):
+        y, places = F.max_pool2d(x, 2, return_indices=True)
+        return F.max_unpool2d(y, places, 2, output_size=x.size())
+
+
+class OwnTensors(nn.Module):
+    """A batch norm by a function, and a buffer that each run changes."""
+
+    def __init__(self):
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(3))
+        self.register_buffer("mean", torch.zeros(3))
+        self.register_buffer("spread", torch.ones(3))
+        self.register_buffer("count", torch.zeros(()))
+
+    def forward(self, x):
+        self.count += 1
+        return F.batch_norm(x, self.mean, self.spread, self.gain, None, self.training) + self.count
+
+
+def test_max_pooling_is_undone_by_its_places():
+    spec = netspec.from_torch(Unpooled(), {"x": torch.randn(2, 3, 5, 7)}, {"x": {0: "N", 2: "H"}})
+    assert spec.proof.holds
+    assert "max_unpool2d" in spec.text
+
+
+def test_functions_of_own_tensors_and_buffers_that_change():
+    spec = netspec.from_torch(OwnTensors(), IMAGE)
+    assert spec.proof.holds
+    assert "in training" in spec.proof.text()
+
+
 def test_narrow_integers_are_wider():
     spec = netspec.from_torch(Of(lambda x, _: x.float() / 255, None), {"x": torch.zeros(2, 3, dtype=torch.uint8)})
     assert spec.proof.holds

@@ -94,6 +94,17 @@ class MaxPool(WindowPool):
     ceil_mode: bool = False
 
     @classmethod
+    def operators(cls) -> tuple[str, ...]:
+        return (cls.name, f"{cls.name}_with_indices")
+
+    @classmethod
+    def from_aten(cls, call: ForeignCall) -> OpReading | None:
+        reading = super().from_aten(call)
+        if reading is None or call.name == cls.name:
+            return reading
+        return reading.saying(return_indices=True)
+
+    @classmethod
     def from_onnx(cls, call: ForeignCall) -> OpReading | None:
         window = cls.onnx_window(call)
         if window is None or "storage_order" in call.arguments:

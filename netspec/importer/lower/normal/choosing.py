@@ -6,7 +6,7 @@ import numpy as np
 
 from netspec.dims import Size, product
 from netspec.importer.lower.normal.arithmetic import cast, number_of
-from netspec.importer.lower.normal.putting import one_place
+from netspec.importer.lower.normal.places import one_place
 from netspec.importer.lower.normal.rules import Makers, Said, call, tensor_like
 from netspec.importer.lower.normal.views import END, RESHAPES
 from netspec.ops.core.foreign import ForeignCall, ForeignTensor

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from netspec.dims import Size, product
-from netspec.importer.lower.normal.arithmetic import cast, number_of
+from netspec.dims import product
+from netspec.importer.lower.normal.arithmetic import number_of
+from netspec.importer.lower.normal.places import one_place, scattered, spread_index
 from netspec.importer.lower.normal.rules import Said, call, tensor_like
-from netspec.ops.core.agreement import broadcast
 from netspec.ops.core.foreign import ForeignCall, ForeignTensor
 
 
@@ -48,31 +48,6 @@ def rows_copied(foreign: ForeignCall) -> Said:
     return scattered(x, index, source, dim, output)
 
 
-def scattered(
-    x: ForeignTensor,
-    index: ForeignTensor,
-    source: ForeignTensor,
-    dim: int,
-    output: ForeignTensor | None,
-    reduce: str | None = None,
-) -> list[ForeignCall]:
-    """Return the calls that put entries of a dimension where an index of one dimension says."""
-    wide, spread = spread_index(index, source.shape, dim)
-    return [*spread, call("scatter", output, self=x, dim=dim, index=wide, src=source, reduce=reduce)]
-
-
-def spread_index(index: ForeignTensor, shape: tuple[Size, ...], dim: int) -> tuple[ForeignTensor, list[ForeignCall]]:
-    """Return an index of one dimension spread to a shape, along one dimension of it, and the calls that do so."""
-    casts, index = cast(index, "int64")
-    column = tensor_like(index, shape=tuple(size if at == dim else 1 for at, size in enumerate(shape)))
-    wide = tensor_like(index, shape=shape)
-    return wide, [
-        *casts,
-        call("view", column, self=index, size=[*column.shape]),
-        call("expand", wide, self=column, size=[*shape]),
-    ]
-
-
 def put(foreign: ForeignCall) -> Said:
     """``index_put``: a number where a mask is true; or values at places of neighbouring dimensions."""
     x, values, (output,) = foreign.tensor("self"), foreign.arguments["values"], foreign.outputs
@@ -101,18 +76,6 @@ def put(foreign: ForeignCall) -> Said:
     ]
 
 
-def one_place(x: ForeignTensor, given: list[tuple[int, ForeignTensor]]) -> tuple[list[ForeignCall], ForeignTensor]:
-    """Return the place in neighbouring dimensions merged that an index of each names, and the calls that make it."""
-    calls: list[ForeignCall] = []
-    place = given[0][1]
-    for dim, index in given[1:]:
-        scaled = tensor_like(place)
-        calls.append(call("mul", scaled, self=place, other=x.shape[dim]))
-        place = ForeignTensor(broadcast("index", scaled.shape, index.shape), "int64")
-        calls.append(call("add", place, self=scaled, other=index))
-    return calls, place
-
-
 def under_mask(foreign: ForeignCall, x: ForeignTensor, dim: int, mask: ForeignTensor) -> Said:
     """A number, or one value, where a mask of the first dimensions is true."""
     values, (output,) = foreign.arguments["values"], foreign.outputs
@@ -127,7 +90,28 @@ def under_mask(foreign: ForeignCall, x: ForeignTensor, dim: int, mask: ForeignTe
     ]
 
 
+def along(foreign: ForeignCall) -> Said:
+    """``take_along_dim`` gathers, once both have the same other sizes."""
+    x, index, dim, (output,) = (
+        *(foreign.tensor(name) for name in ("self", "indices")),
+        foreign.arguments.get("dim"),
+        foreign.outputs,
+    )
+    if x is None or index is None or output is None or dim is None or len(x.shape) != len(index.shape):
+        return None
+    wide = tensor_like(
+        x, shape=tuple(a if at == dim % len(x.shape) else b for at, (a, b) in enumerate(zip(x.shape, output.shape)))
+    )
+    places = tensor_like(index, shape=output.shape)
+    return [
+        call("expand", wide, self=x, size=[*wide.shape]),
+        call("expand", places, self=index, size=[*places.shape]),
+        call("gather", output, self=wide, dim=dim, index=places),
+    ]
+
+
 RULES = {
+    "take_along_dim": [along],
     "scatter_add": [added],
     "scatter_reduce": [reduced],
     "index_add": [rows_added],

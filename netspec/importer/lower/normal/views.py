@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netspec.dims import Dim, product
+from netspec.importer.lower.normal.places import scattered
 from netspec.importer.lower.normal.rules import Makers, Said, call, tensor_like
 from netspec.ops.core.foreign import ForeignCall, ForeignTensor
 
@@ -134,19 +135,22 @@ def written_over(foreign: ForeignCall) -> Said:
     x, put, (output,) = foreign.tensor("self"), foreign.tensor("src"), foreign.outputs
     assert x is not None
     assert put is not None
-    if foreign.arguments.get("step", 1) != 1:
-        return None
     dim = foreign.arguments.get("dim", 0) % len(x.shape)
     size, calls = x.shape[dim], []
     start, end = foreign.arguments.get("start") or 0, foreign.arguments.get("end", END)
     if foreign.name == "select_scatter":
         start = foreign.arguments["index"]
+        start = size + start if isinstance(start, int) and start < 0 else start
         end = start + 1
         whole = tensor_like(put, shape=(*put.shape[:dim], 1, *put.shape[dim:]))
         calls.append(call("unsqueeze", whole, self=put, dim=dim))
         put = whole
     start, end = (size + place if isinstance(place, int) and place < 0 else place for place in (start, end))
     end = size if end == END or (isinstance(size, int) and isinstance(end, int) and end > size) else end
+    if (step := foreign.arguments.get("step", 1)) != 1:
+        places = ForeignTensor((put.shape[dim],), "int64")
+        counted = call("arange", places, start=start, end=end, step=step)
+        return [*calls, counted, *scattered(x, places, put, dim, output)]
     parts = [put]
     if start != 0:
         parts.insert(0, tensor_like(x, shape=(*x.shape[:dim], start, *x.shape[dim + 1 :])))
