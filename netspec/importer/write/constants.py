@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from math import prod
 from typing import Any
 
 from netspec.expressions import ExpressionError, UnknownError, parse
@@ -13,6 +15,8 @@ SHORT = 16
 """A list with no more numbers is written as it is."""
 MOST_PIECES = 8
 """A list is no sum of more pieces."""
+MOST_LOOPS = 4
+"""A list is counted in no more loops within each other."""
 LONGEST_PERIOD = 64
 """A pattern that repeats is no longer."""
 
@@ -55,6 +59,8 @@ def _spelled(value: Any) -> str | None:
         step = value[1] - value[0]
         if step and all(right - left == step for left, right in pairwise(value)):
             return _range(value[0], step, len(value))
+        found = [text for text in (_repeated(value), _counted(value)) if text is not None]
+        return min(found, key=len, default=None)
     return _repeated(value)
 
 
@@ -62,6 +68,46 @@ def _range(start: int, step: int, length: int) -> str:
     if step == 1:
         return f"range({f'{start}, ' if start else ''}{start + length})"
     return f"range({start}, {start + step * length}, {step})"
+
+
+def _counted(value: Sequence[int]) -> str | None:
+    """Return an expression for whole numbers that rise by the same in loops within each other."""
+    loops = _loops(value)
+    if not 1 < len(loops) <= MOST_LOOPS:
+        return None
+    half = (len(loops) + 1) // 2
+    parts = dict(zip("ab", (loops[:half], loops[half:])))  # two counters, as more would take more turns
+    terms = [str(value[0])] if value[0] else []
+    terms += [term for letter, part in parts.items() for term in _digits(letter, part)]
+    ranges = "".join(f" for {letter} in range({prod(size for size, _ in part)})" for letter, part in parts.items())
+    return f"[{' + '.join(terms).replace('+ -', '- ')}{ranges}]"
+
+
+def _digits(letter: str, loops: Sequence[tuple[int, int]]) -> Iterator[str]:
+    """The terms of loops that one letter counts through."""
+    for at, (size, step) in enumerate(loops):
+        below = prod(size for size, _ in loops[at + 1 :])
+        digit = f"{letter} // {below}" if below > 1 else letter
+        digit = f"{digit} % {size}" if at else digit
+        factor = {1: "", -1: "-"}.get(step, f"{step} * ")
+        if step:
+            yield f"{factor}({digit})" if digit != letter and factor else factor + digit
+
+
+def _loops(values: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the loops within each other, by their lengths and steps, that give numbers, but for the first of them.
+
+    There are too many where there are none.
+    """
+    if len(values) < 2:
+        return []
+    step, count = values[1] - values[0], 2
+    while count < len(values) and values[count] - values[count - 1] == step:
+        count += 1
+    firsts = values[::count]
+    if list(values) != [first + step * at for first in firsts for at in range(count)]:
+        return [(1, 0)] * (MOST_LOOPS + 1)
+    return [*_loops(firsts), (count, step)]
 
 
 def _repeated(value: tuple[Any, ...]) -> str | None:

@@ -8,6 +8,7 @@ from netspec.expressions import parse
 from netspec.importer.write.constants import spell_list
 from netspec.importer.write.phrases import Formula
 
+PLACES = tuple(84 + 13 * (a // 7 - b // 7) + a % 7 - b % 7 for a in range(49) for b in range(49))
 ZERO, FAR = (0.0,) * 7, (-100.0,) * 7
 
 
@@ -17,6 +18,8 @@ ZERO, FAR = (0.0,) * 7, (-100.0,) * 7
         (tuple(range(512)), "range(512)"),
         ((tuple(range(3, 63, 3)),), "[range(3, 63, 3)]"),
         ((0,) * 100, "[0] * 100"),
+        (tuple(5 - at // 9 + 2 * (at % 9) for at in range(36)), "[5 - a + 2 * b for a in range(4) for b in range(9)]"),
+        (PLACES, "[84 + 13 * (a // 7) + a % 7 - 13 * (b // 7) - (b % 7) for a in range(49) for b in range(49)]"),
         (((0.0,) * 4 + (-100.0,) * 3) * 7, "([0.0] * 4 + [-100.0] * 3) * 7"),
         ((ZERO,) * 4 + (FAR,) * 3, "[[0.0] * 7] * 4 + [[-100.0] * 7] * 3"),
     ],
