@@ -28,6 +28,8 @@ from netspec.ops import OPS
 from netspec.spec import STEP_NAME
 
 Prev = Wire | None
+ROLES = {"query": "query", "key": "key", "value": "value", "attn_mask": "mask"}
+"""The names of steps without one that are read by these ports."""
 Said = tuple[str, Any]
 """A step: its word, and what stands under it (``None`` for nothing)."""
 
@@ -121,7 +123,7 @@ class BodyWriter:
             return {"from": [self._name(wire, prev, room) for _, wire in given]}
         if given and given[0] == (kind.ports[0], prev):
             given = given[1:]
-        return {port: self._name(wire, prev, room) for port, wire in given}
+        return {port: self._name(wire, prev, room, ROLES.get(port, "")) for port, wire in given}
 
     def _block_reads(self, phrase: CallPhrase, block: BlockPhrase, prev: Prev, room: Room) -> dict[str, Any]:
         given = [(name, wire) for name, wire in zip(block.inputs, phrase.reads) if wire is not None]
@@ -131,9 +133,9 @@ class BodyWriter:
             return {"from": self._name(given[0][1], prev, room)}
         return {name: self._name(wire, prev, room) for name, wire in given}
 
-    def _name(self, wire: Wire | None, prev: Prev, room: Room) -> str:
+    def _name(self, wire: Wire | None, prev: Prev, room: Room, wish: str = "") -> str:
         assert wire is not None
-        return "prev" if wire is prev else self.namer.reference(wire, room)
+        return "prev" if wire is prev else self.namer.reference(wire, room, wish)
 
     def share(self, phrase: SharePhrase, prev: Prev, room: Room) -> Said:
         """Write another step's module once more."""

@@ -13,6 +13,8 @@ WIDTH = 120
 """No line is longer, where it can be broken."""
 MOST_STEPS = 3
 """A line holds no more steps."""
+MOST_BRACED = 2
+"""Arguments in braces take no more lines."""
 PLAIN = re.compile(r"[A-Za-z_($0-9][\w .()+*/%<>=$-]*", re.ASCII)
 STEPS = ("body", "projection", "shortcut", "then", "else")
 """The keys that hold steps."""
@@ -41,7 +43,11 @@ def _entry(key: Any, value: Any, indent: int) -> Iterator[str]:
     if inline is not None and indent + len(inline) + len(str(key)) + 2 <= WIDTH and _is_short(value):
         yield f"{pad}{scalar(key)}: {inline}"
         return
-    if isinstance(value, Mapping):
+    braced = _braced(value, indent + 2) if indent and key not in (*OPEN, "each") and isinstance(value, Mapping) else []
+    if braced:
+        yield f"{pad}{scalar(key)}:"
+        yield from braced
+    elif isinstance(value, Mapping):
         yield f"{pad}{scalar(key)}:"
         for at, (name, each) in enumerate(value.items()):
             if key == "blocks" and at:
@@ -55,6 +61,20 @@ def _entry(key: Any, value: Any, indent: int) -> Iterator[str]:
         yield from _wrapped(f"{pad}{scalar(key)}: [", value, indent + 2)
     else:
         yield f"{pad}{scalar(key)}: {flow(value)}"
+
+
+def _braced(value: Mapping[str, Any], indent: int) -> list[str]:
+    """Return plain arguments in braces below their step, if they are long, but no longer than two lines."""
+    if _steps_in(value) or any(isinstance(each, Mapping) for each in value.values()):
+        return []
+    lines = [" " * indent + "{"]
+    for name, each in value.items():
+        text = f"{scalar(name)}: {flow(each)},"
+        if len(lines[-1]) + 1 + len(text) > WIDTH and lines[-1].strip() != "{":
+            lines.append(" " * indent)
+        lines[-1] += ("" if lines[-1].endswith("{") else " ") + text
+    lines[-1] = lines[-1][:-1] + "}"
+    return lines if len(lines) <= MOST_BRACED and all(len(line) <= WIDTH for line in lines) else []
 
 
 def _step(step: Any, indent: int) -> Iterator[str]:

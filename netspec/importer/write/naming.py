@@ -32,6 +32,7 @@ class Namer:
         self.entries: dict[Wire, tuple[Room, tuple[str, ...]]] = {}
         self.originals: set[str] = set()
         self.words: set[str] = set()
+        self.kept: set[str] = set()  # the names that are keys
         self.shared: frozenset[str] = frozenset()  # the paths of levels that run again, and read nothing by name
         self.late = False
 
@@ -39,10 +40,11 @@ class Namer:
         """Begin a network or a block, whose names are its own."""
         self.words = {label_text(each.name) for each in everything_in(phrases)} | {*inputs, "prev"}
         self.words |= {name for name, _ in self.anchors.values()}
+        self.kept = {label_text(each.name) for each in everything_in(phrases) if each.keyed} | {*inputs}
         self.originals |= {each.original for each in everything_in(phrases) if isinstance(each, SharePhrase)}
 
-    def reference(self, wire: Wire, room: Room) -> str:
-        """Return what a wire is called in a room."""
+    def reference(self, wire: Wire, room: Room, wish: str = "") -> str:
+        """Return what a wire is called in a room; ``wish`` is a name for its step, where it has none."""
         between: list[Room] = []
         for place in room.around():
             if wire in place.formal:
@@ -54,11 +56,11 @@ class Namer:
             if wire in place.entered:
                 wire = place.entered[wire]
             elif wire.maker is not None and self.homes.get(wire.maker, (None,))[0] is place:
-                return self._made_here(wire, place, between)
+                return self._made_here(wire, place, between, wish)
             between.append(place)
         raise AssertionError("a wire is made before it is read, in a level around")
 
-    def _made_here(self, wire: Wire, place: Room, between: list[Room]) -> str:
+    def _made_here(self, wire: Wire, place: Room, between: list[Room], wish: str) -> str:
         """Return the name of a wire that a step of the room ``place`` makes, seen from rooms within it."""
         maker = wire.maker
         assert maker is not None
@@ -69,12 +71,12 @@ class Namer:
         if not isinstance(maker, (CallPhrase, SharePhrase, GroupPhrase)):  # a name of a loop would be a level
             return self._anchored(wire, place, loops)
         if between and not maker.name:
-            maker.name = self.fresh(maker, place)
+            maker.name = self.fresh(maker, place, wish)
         if maker.keyed and is_hidden(label_text(maker.name), between):
             return self._anchored(wire, place, loops)
         if isinstance(maker, GroupPhrase):
             return self._inside(wire, maker, place)
-        name = self.name_of(maker, place)
+        name = self.name_of(maker, place, wish)
         ports = output_names(maker)
         return name if wire.port == 0 else f"{name}.{ports[wire.port]}"
 
@@ -91,7 +93,7 @@ class Namer:
         room = self.homes[group.body[0]][0]
         return f"{name}.{self.reference(inner, room)}"
 
-    def name_of(self, phrase: Phrase, place: Room) -> str:
+    def name_of(self, phrase: Phrase, place: Room, wish: str = "") -> str:
         """Return the name of a step that has been written; it gets one, where it has none."""
         if phrase.name:
             return label_text(phrase.name)
@@ -99,12 +101,13 @@ class Namer:
             return phrase.place.template
         if phrase.keyed or (isinstance(phrase, GroupPhrase) and not self.homes[phrase][1]):
             return self.positions[phrase]
-        phrase.name = self.fresh(phrase, place)
+        phrase.name = self.fresh(phrase, place, wish)
         return label_text(phrase.name)
 
-    def fresh(self, phrase: Phrase, place: Room) -> StepLabel:
+    def fresh(self, phrase: Phrase, place: Room, wish: str = "") -> StepLabel:
         """Return a name for a step of a room, which no other step has."""
-        name = fresh_name(word_of(phrase), self.words, self.homes[phrase][1])
+        word = wish if wish and wish not in self.kept else word_of(phrase)
+        name = fresh_name(word, self.words, self.homes[phrase][1])
         self._note(label_text(name), place)
         return name
 
