@@ -22,7 +22,7 @@ def folder() -> Path:
 
 def files(within: Path | None = None) -> list[Path]:
     """Every zoo file, by name; ``within`` is another folder of such."""
-    return sorted((within or folder()).glob("*.yaml"))
+    return sorted((within or folder()).glob("*.yaml"), key=lambda path: path.name)
 
 
 def holds(path: Path) -> bool:
@@ -40,11 +40,11 @@ def read(path: Path) -> Source:
 
 def find(name: str, within: Path | None = None) -> tuple[Path, str | None] | None:
     """The file and the variant that a zoo name means; a family's own name comes first."""
-    path = (within or folder()) / f"{name}.yaml"
-    if path in files(within):
-        return path, None
+    there, own = files(within), (within or folder()) / f"{name}.yaml"
+    if own in there:
+        return own, None
     word = name.encode()
-    for path in files(within):
+    for path in there:
         if word in path.read_bytes() and name in variants(path):  # to look for a word costs a tenth of parsing
             return path, name
     return None

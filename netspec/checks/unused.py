@@ -163,7 +163,9 @@ def sources_of(spec: Spec, foreign: Iterable[Source]) -> set[Source]:
 def unmet_rules(readings: Iterable[Reading]) -> Iterator[Diagnostic]:
     """Rules of `init` for weights that `weight_norm` or `spectral_norm` makes of others: there is none of that name."""
     told: set[Place] = set()
-    for graph in (each.graph for each in readings):
+    for graph in (each.graph for each in readings if each.graph.init):
+        if not any(made_weight(step) for level in levels_in(graph.body) for step in level.steps):
+            continue
         for path, step, _ in walk(graph.body):
             if not isinstance(step, Node) or not (made := made_weight(step)):
                 continue

@@ -48,7 +48,8 @@ def visits(
 ) -> Iterator[Visit]:
     """Every step of a level, and of those that it calls; levels before what is in them."""
     for step in level.steps:
-        path, only, own = prefix + step.name, training or step.training, executions.at(level, step)
+        path, only = prefix + step.name, training or step.training
+        own = executions.at(level, step) if level.phases else executions
         visit = Visit(path, step, only, own, shared or bool(step.shares), frozen or step.frozen)
         yield visit
         if isinstance(step, Call):
