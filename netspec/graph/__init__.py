@@ -10,7 +10,7 @@ computed for a level is computed once. Paths are not stored: a level knows its s
 """
 
 from netspec.graph.graph import Graph, NetworkOutput, Requirement
-from netspec.graph.init_rule import InitRule, key_of, state_key
+from netspec.graph.init_rule import InitRule, covers, key_of, state_key
 from netspec.graph.level import (
     Call,
     CostSum,
@@ -48,6 +48,7 @@ __all__ = [
     "Visit",
     "arranged",
     "axis_of_time",
+    "covers",
     "frozen_count",
     "key_of",
     "levels_in",

@@ -59,3 +59,8 @@ def key_of(path: str) -> str:
 def state_key(path: str, name: str) -> str:
     """The ``state_dict`` key of a node's parameter or buffer; that of a bare parameter is the node's path."""
     return key_of(f"{path}.{name}" if name else path)
+
+
+def covers(pattern: str, key: str) -> bool:
+    """Return whether a pattern is that of a ``state_dict`` key, or of a level that it is in: ``fc`` as ``fc.*``."""
+    return fnmatchcase(key, pattern) or fnmatchcase(key, f"{pattern}.*")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from netspec.dataclass import dataclass
 from netspec.diagnostics import Span
 from netspec.recipes.base import Ingredient
-from netspec.recipes.settings import Checkpoint, EarlyStopping, Settings, WeightDecay
+from netspec.recipes.settings import Checkpoint, EarlyStopping, ParameterGroup, Settings, WeightDecay
 from netspec.recipes.weights import WeightsSource
 
 if TYPE_CHECKING:  # a spec without a schedule loads none
@@ -25,7 +25,7 @@ class Recipe:
     """A whole recipe: everything that ``train`` says of a network.
 
     ``inputs`` says which column each input reads, where the spec does; ``losses`` has one for each output that is
-    judged; ``spans`` where each key of ``train:`` stands.
+    judged; ``groups`` has those of parameters by patterns of their keys; ``spans`` where each key of ``train:`` stands.
     """
 
     data: DataSet
@@ -38,6 +38,7 @@ class Recipe:
     metrics: tuple[Metric, ...] = ()
     schedule: Schedule | None = None
     weight_decay: WeightDecay | None = None
+    groups: Mapping[str, ParameterGroup] = field(default_factory=dict)
     early_stopping: EarlyStopping | None = None
     checkpoint: Checkpoint = field(default_factory=Checkpoint)
     published: Mapping[str, float] = field(default_factory=dict)
@@ -55,6 +56,7 @@ class Recipe:
             "metrics": [written(each) for each in self.metrics],
             "optimizer": written(self.optimizer),
             "weight_decay": None if self.weight_decay is None else self.weight_decay.model_dump(),
+            "groups": {pattern: group.model_dump() for pattern, group in self.groups.items()},
             "schedule": None if self.schedule is None else written(self.schedule),
             "early_stopping": None if self.early_stopping is None else self.early_stopping.model_dump(),
             "checkpoint": self.checkpoint.model_dump(),

@@ -59,6 +59,23 @@ class WeightDecay(Ingredient):
     """the parameters that are left alone: biases, the scales of norms, or embeddings"""
 
 
+class ParameterGroup(Ingredient):
+    """Parameters with a learning rate, a weight decay or a beginning of their own.
+
+    Where several groups have a parameter, the first one counts.
+    """
+
+    name = "groups"
+    main = "lr"
+
+    lr: Above | None = None
+    """the learning rate, which the schedule moves as it does the optimizer's"""
+    weight_decay: Annotated[float, Field(ge=0)] | None = None
+    """the decay in place of the recipe's, which still leaves alone what its `skip` says"""
+    freeze: bool | Positive = False
+    """keep them as they are: throughout, or for so many epochs"""
+
+
 class EarlyStopping(Ingredient):
     """An end before the last epoch, when what is watched has not become better for ``patience`` epochs.
 

@@ -316,6 +316,8 @@ class TrainSpec(Form):
     """the optimizer: `adam: 0.001`"""
     weight_decay: Value | None = None
     """how strongly weights are drawn to zero: `{value, skip}`"""
+    groups: Value | None = None
+    """parameters, by patterns of their keys, with what is theirs: `{trunk.*: {lr: 0.001, freeze: 2}}`"""
     schedule: Value | None = None
     """the course of the learning rate: `cosine`; default: it stays as it is"""
     epochs: Value | None = None

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from netspec.diagnostics import UsageError
+from netspec.graph import covers
 from netspec.recipes.optimizers import Optimizer
-from netspec.recipes.settings import WeightDecay
+from netspec.recipes.settings import ParameterGroup, WeightDecay
 from netspec.train.names import resolve
 
 NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 
 
-def build_optimizer(optimizer: Optimizer, model: nn.Module, decay: WeightDecay | None) -> torch.optim.Optimizer:
+def build_optimizer(
+    optimizer: Optimizer,
+    model: nn.Module,
+    decay: WeightDecay | None,
+    groups: Mapping[str, ParameterGroup] = {},
+) -> torch.optim.Optimizer:
     """Return the torch optimizer of all parameters that are learned.
 
-    ``decay`` applies to the parameters that the recipe names. Raises ``UsageError`` if the optimizer cannot take the
-    network.
+    ``decay`` applies to the parameters that the recipe names; ``groups`` have rates and decays of their own. Raises
+    ``UsageError`` if the optimizer cannot take the network.
     """
     kind, keywords = resolve(optimizer.torch), optimizer.keywords()
     learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -29,20 +36,77 @@ def build_optimizer(optimizer: Optimizer, model: nn.Module, decay: WeightDecay |
     divided = any(hasattr(parameter, "placements") for parameter in learned)  # of which torch fuses but Adam
     if optimizer.fused and not divided and all(parameter.is_floating_point() for parameter in learned):
         keywords["fused"] = True
-    groups: Any = learned
-    if "weight_decay" in accepted:
+    decays = "weight_decay" in accepted
+    if decays:
         keywords["weight_decay"] = 0.0
-        if decay is not None and decay.value:
-            left_out = {id(parameter) for parameter in skipped(model, decay)}
-            decaying = [parameter for parameter in learned if id(parameter) not in left_out]
-            others = [parameter for parameter in learned if id(parameter) in left_out]
-            groups = [{"params": decaying, "weight_decay": decay.value}, {"params": others}]
-            groups = [group for group in groups if group["params"]]
+    elif any(group.weight_decay is not None for group in groups.values()):
+        raise UsageError(f"`{optimizer.name}` has no decay of its own, so groups cannot differ in it: leave it out")
+    divisions = divided_parameters(model, learned, decay if decays else None, groups)
     try:
-        built: torch.optim.Optimizer = kind(groups, **keywords)
+        built: torch.optim.Optimizer = kind(divisions, **keywords)
     except ValueError as error:
         raise UsageError(f"{optimizer.name}: {error}") from None
     return built
+
+
+def divided_parameters(
+    model: nn.Module,
+    learned: Sequence[nn.Parameter],
+    decay: WeightDecay | None,
+    groups: Mapping[str, ParameterGroup],
+) -> list[dict[str, Any]]:
+    """Return torch's groups of the parameters: those of no group first, and of each those that decay first."""
+    left_out = {id(parameter) for parameter in skipped(model, decay)} if decay is not None else set()
+    usual = decay.value if decay is not None else 0.0
+    members = group_members(model, groups)
+    found: list[dict[str, Any]] = []
+    for pattern in (None, *groups):
+        group = groups[pattern] if pattern is not None else ParameterGroup()
+        own = [parameter for parameter in learned if members.get(id(parameter)) == pattern]
+        value = usual if group.weight_decay is None else group.weight_decay
+        rate = {} if group.lr is None else {"lr": group.lr}
+        decaying = [parameter for parameter in own if value and id(parameter) not in left_out]
+        others = [parameter for parameter in own if not value or id(parameter) in left_out]
+        found += [{"params": decaying, "weight_decay": value, **rate}, {"params": others, **rate}]
+    return [each for each in found if each["params"]]
+
+
+def group_members(model: nn.Module, groups: Mapping[str, ParameterGroup]) -> dict[int, str]:
+    """Return the pattern of the group that each parameter is in, by the parameter's id; of several the first."""
+    found: dict[int, str] = {}
+    for key, parameter in model.named_parameters(remove_duplicate=False):
+        pattern = next((pattern for pattern in groups if covers(pattern, key)), None)
+        if pattern is not None:
+            found.setdefault(id(parameter), pattern)
+    return found
+
+
+def freeze_groups(model: nn.Module, groups: Mapping[str, ParameterGroup]) -> None:
+    """Have the parameters of groups that are frozen throughout not be learned."""
+    members = group_members(model, groups)
+    for parameter in model.parameters():
+        pattern = members.get(id(parameter))
+        if pattern is not None and groups[pattern].freeze is True:
+            parameter.requires_grad_(False)
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """Parameters that stay as they are for the first ``epochs``."""
+
+    epochs: int
+    parameters: list[nn.Parameter]
+
+
+def frozen_at_first(model: nn.Module, groups: Mapping[str, ParameterGroup]) -> list[Frozen]:
+    """Return the parameters of groups that are frozen for a number of epochs."""
+    members = group_members(model, groups)
+    found = []
+    for pattern, group in groups.items():
+        own = [parameter for parameter in model.parameters() if members.get(id(parameter)) == pattern]
+        if group.freeze and group.freeze is not True:
+            found.append(Frozen(group.freeze, own))
+    return found
 
 
 def penalised(optimizer: Optimizer, model: nn.Module, decay: WeightDecay | None) -> list[Tensor]:

@@ -18,7 +18,7 @@ from netspec.train.loop.selection import Selection
 from netspec.train.loop.state import State
 from netspec.train.loop.step import Stepper
 from netspec.train.optimize.objective import Objective
-from netspec.train.optimizers import build_optimizer, penalised
+from netspec.train.optimizers import build_optimizer, freeze_groups, penalised
 from netspec.train.report.progress import Progress
 from netspec.train.schedules import build_schedule
 from netspec.train.setup import Setup
@@ -51,6 +51,7 @@ class Run:
         self.setup, self.folder, self.progress, self.warn = setup, folder, progress, warn
         recipe, model = setup.recipe, setup.model
         self.settings, self.world = recipe.settings, setup.world
+        freeze_groups(model, recipe.groups)
         objective = Objective(
             setup.losses,
             setup.padding,
@@ -58,7 +59,7 @@ class Run:
             recipe.weight_decay.value if recipe.weight_decay is not None else 0.0,
         )
         self.strategy = strategy_of(setup, ModelWithLoss(model, objective, setup.autocast))
-        self.optimizer = build_optimizer(recipe.optimizer, model, recipe.weight_decay)
+        self.optimizer = build_optimizer(recipe.optimizer, model, recipe.weight_decay, recipe.groups)
         self.steps_per_epoch, self.total = setup.train.steps(self.settings.batch), setup.steps
         self.schedule = build_schedule(
             recipe.schedule or ConstantLR(), self.optimizer, self.total, self.steps_per_epoch

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
-from fnmatch import fnmatchcase
 
 from netspec.dataclass import dataclass
 from netspec.diagnostics import UsageError, clipped, did_you_mean
 from netspec.dims import Shape
+from netspec.graph import covers
 from netspec.recipes.weights import WeightsSource
 from netspec.weights.keys import SpecTensor
 
@@ -66,7 +66,7 @@ def match(tensors: Sequence[SpecTensor], held: Mapping[str, Shape], source: Weig
     former = _former(names, held, by_key)
     for key, tensor in by_key.items():
         own = names.get(key, former.get(key))
-        if any(_covers(pattern, key) for pattern in source.skip):
+        if any(covers(pattern, key) for pattern in source.skip):
             found.skipped[key] = held[own] if own is not None else None
         elif own is None and tensor.tied in by_key:
             found.tied[key] = tensor.tied
@@ -107,15 +107,10 @@ def renamed(held: Iterable[str], source: WeightsSource) -> dict[str, str]:
 def guard_skips(patterns: Iterable[str], keys: Mapping[str, SpecTensor]) -> None:
     """Guard: each pattern names some tensor of the spec."""
     for pattern in patterns:
-        if not any(_covers(pattern, key) for key in keys):
+        if not any(covers(pattern, key) for key in keys):
             modules = dict.fromkeys(tensor.module for tensor in keys.values())
             hint = did_you_mean(pattern.removesuffix(".*"), modules) or "`netspec weights` lists the keys"
             raise UsageError(f"`skip: {pattern}` names nothing of the spec: {hint}")
-
-
-def _covers(pattern: str, key: str) -> bool:
-    """Return whether a pattern is that of a key, or of a level that the key is in."""
-    return fnmatchcase(key, pattern) or fnmatchcase(key, f"{pattern}.*")
 
 
 def _former(names: Mapping[str, str], held: Mapping[str, Shape], tensors: Mapping[str, SpecTensor]) -> dict[str, str]:

@@ -18,9 +18,9 @@ from netspec.recipes.binding import Unbound, bind_inputs, bind_target, prepared
 from netspec.recipes.losses import Loss
 from netspec.recipes.metrics import Accuracy, Metric
 from netspec.recipes.recipe import Recipe
-from netspec.recipes.settings import Checkpoint, EarlyStopping, Settings, WeightDecay
+from netspec.recipes.settings import Checkpoint, EarlyStopping, ParameterGroup, Settings, WeightDecay
 from netspec.spec import TrainSpec, Written
-from netspec.spec.reading import read_form
+from netspec.spec.reading import mapping_entries, read_form
 from netspec.syntax import MapNode, ScalarNode, SyntaxNode
 
 
@@ -46,6 +46,9 @@ def read_recipe(
     return recipe if reader.report.count == before else None
 
 
+GROUPS = "a mapping from patterns of parameters to what is theirs"
+
+
 class _Recipes:
     """One ``train:`` being read."""
 
@@ -63,6 +66,7 @@ class _Recipes:
         early = self.part(EarlyStopping, form.early_stopping)
         decay = self.part(WeightDecay, form.weight_decay)
         checkpoint = self.part(Checkpoint, form.checkpoint)
+        groups = self.groups()
         entries = {key.text: (key, value) for key, value in self.node.entries if key.text in Settings.model_fields}
         settings = self.attempt(lambda: ingredients.made(Settings, entries, None, self.form.span))
         published = self.published()
@@ -71,6 +75,10 @@ class _Recipes:
         if self.failed or data is None or optimizer is None or settings is None:
             return None
         self.guard_pairs(settings, optimizer)
+        if optimizer.closure and groups:
+            assert form.groups is not None
+            message = f"`{optimizer.name}` evaluates the loss several times per step, for all parameters alike"
+            self.reader.error("bad-value", message, form.groups.span, help="leave `groups` out")
         if not metrics:
             names = dict.fromkeys(name for loss in losses.values() for name in loss.metrics)
             metrics = tuple(_ingredient("metric", name) for name in names)
@@ -87,6 +95,7 @@ class _Recipes:
             metrics=metrics,
             schedule=schedule,
             weight_decay=decay,
+            groups=groups,
             early_stopping=early,
             checkpoint=checkpoint or Checkpoint(),
             published=published,
@@ -103,6 +112,8 @@ class _Recipes:
                 inside = value.entries[0][1]
                 entries = inside.entries if isinstance(inside, MapNode) else ()
                 found |= {f"data.{argument.text}": each.span for argument, each in entries}
+            if key.text == "groups" and isinstance(value, MapNode):
+                found |= {f"groups.{pattern.text}": pattern.span for pattern, _ in value.entries}
         return found
 
     def attempt(self, read: Any) -> Any:
@@ -115,6 +126,15 @@ class _Recipes:
     def part(self, kind: Any, node: Written | None) -> Any:
         """Settings that are a mapping of their own, or their main number alone."""
         return None if node is None else self.attempt(lambda: self.ingredients.settings(kind, node, node.span))
+
+    def groups(self) -> dict[str, ParameterGroup]:
+        """The groups of parameters by their patterns."""
+        if self.form.groups is None:
+            return {}
+        entries = mapping_entries(self.form.groups, self.reader.report, GROUPS, "write `groups: {head.*: {lr: 0.01}}`")
+        self.failed = self.failed or not isinstance(self.form.groups, MapNode)
+        made = {key.text: self.part(ParameterGroup, value) for key, value in entries}
+        return {pattern: group for pattern, group in made.items() if group is not None}
 
     def losses(self, node: Written, outputs: Mapping[str, NetworkOutput]) -> dict[str, Loss]:
         """The loss of each output: a lone one is for the only output, or the first one that is always there."""

@@ -68,6 +68,7 @@ train:
   metrics: [accuracy, f1]
   optimizer: {adamw: 0.001}
   weight_decay: {value: 0.01, skip: [bias, norm]}
+  groups: {'*.bias': {lr: 0.0001, freeze: 2}}
   schedule: {one_cycle: {pct_start: 0.2}}
   epochs: 10
   batch: 128

@@ -30,6 +30,7 @@ DEFINITIONS: Mapping[str, str] = {
     "optimizer": "optimizer",
     "schedule": "schedule",
     "weight_decay": "number or mapping",
+    "groups": "mapping from patterns to numbers or mappings",
     "metric": "metric",
     "early_stopping": "integer or mapping",
     "checkpoint": "number or mapping",

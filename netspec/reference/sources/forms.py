@@ -59,6 +59,7 @@ RECIPE_KEYS = (
     "metrics",
     "optimizer",
     "weight_decay",
+    "groups",
     "schedule",
     "epochs",
     "steps",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from netspec.recipes import Ingredient
-from netspec.recipes.settings import Checkpoint, EarlyStopping, Settings, WeightDecay
+from netspec.recipes.settings import Checkpoint, EarlyStopping, ParameterGroup, Settings, WeightDecay
 from netspec.reference.sources.forms import form_keys
 from netspec.reference.word import WordArgument
 from netspec.spec import TrainSpec
@@ -13,6 +13,8 @@ from netspec.text.docstrings import field_docs
 
 PARTS: tuple[type[Ingredient], ...] = (WeightDecay, EarlyStopping, Checkpoint)
 """The keys of ``train`` that have keys of their own."""
+NAMED_PARTS: tuple[type[Ingredient], ...] = (ParameterGroup,)
+"""Those that map patterns to such keys."""
 
 
 def ingredient_arguments(kind: type[Ingredient]) -> Mapping[str, WordArgument]:

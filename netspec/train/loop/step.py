@@ -11,6 +11,7 @@ from netspec.train.data.batches import Batch, split
 from netspec.train.distributed.strategies import Strategy
 from netspec.train.loop.losses import StepLosses
 from netspec.train.optimize.objective import Objective, shares
+from netspec.train.optimizers import frozen_at_first
 from netspec.train.schedules import Scheduled
 from netspec.train.setup import Setup
 
@@ -34,6 +35,8 @@ class Stepper:
         self.setup, self.objective, self.strategy = setup, objective, strategy
         self.optimizer, self.schedule, self.losses = optimizer, schedule, losses
         self.settings, self.world = setup.recipe.settings, setup.world
+        self.frozen = frozen_at_first(setup.model, setup.recipe.groups)
+        self.steps_per_epoch = setup.train.steps(self.settings.batch)
 
     def function(self) -> Callable[[Batch, int], None]:
         """Return the function that takes the steps of this recipe."""
@@ -45,7 +48,7 @@ class Stepper:
         loss = self.strategy(batch)
         self.losses.add(number, loss, self.objective.count(batch.targets), batch)
         loss.backward()  # type: ignore[no-untyped-call]
-        self._update()
+        self._update(number)
 
     def _shared_step(self, batch: Batch, number: int) -> None:
         """Take a step on a batch that is divided among processes, or into parts whose gradients are accumulated."""
@@ -59,7 +62,7 @@ class Stepper:
                 total += loss.detach()
                 (loss * self.world.size).backward()  # type: ignore[no-untyped-call]  # gradients are averaged
         self.losses.add(number, total, total_of[self.objective.main], batch)
-        self._update()
+        self._update(number)
 
     def _closure_step(self, batch: Batch, number: int) -> None:
         """Take a step of an optimizer that evaluates the loss several times, of which the first is the step's."""
@@ -85,7 +88,11 @@ class Stepper:
         """Return what counts of each output's target; 0 in a process without rows, whose one row stands in."""
         return self.objective.counts(batch.targets) if batch.rows else dict.fromkeys(self.objective.terms, 0)
 
-    def _update(self) -> None:
+    def _update(self, number: int) -> None:
+        for frozen in self.frozen:
+            if number <= frozen.epochs * self.steps_per_epoch:
+                for parameter in frozen.parameters:
+                    parameter.grad = None
         if self.settings.clip is not None:
             nn.utils.clip_grad_norm_(self.setup.model.parameters(), self.settings.clip)
         self.optimizer.step()

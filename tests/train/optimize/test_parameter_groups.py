@@ -1,0 +1,108 @@
+"""Groups of parameters: their rates, decays and beginnings, against formulas and torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from train.small import SPEC, begin, graph, losses
+
+from netspec.diagnostics import UsageError
+from netspec.recipes.optimizers import Optimizer
+from netspec.recipes.schedules import CosineAnnealingLR, Length
+from netspec.recipes.settings import ParameterGroup
+from netspec.train.optimizers import build_optimizer
+
+
+class Resilient(Optimizer):
+    """An optimizer of a plugin's, without decay."""
+
+    name = "resilient"
+    torch = "torch.optim.Rprop"
+
+    lr: float = 0.01
+
+
+GROUPS = "{first.bias: {freeze: true}, first: {lr: 0.002, weight_decay: 0.5, freeze: 1}, '*.weight': 0.05}"
+PLAIN = SPEC.replace("dropout: 0.2", "dropout: 0.0")
+
+
+def test_rates_and_decays_are_those_of_the_groups(tmp_path: Path) -> None:
+    run = begin(graph(tmp_path, weight_decay="{value: 0.1, skip: [bias]}", groups=GROUPS), tmp_path / "run")
+    names = {id(parameter): name for name, parameter in run.setup.model.named_parameters()}
+    found = {
+        names[id(parameter)]: (group["lr"], group["weight_decay"])
+        for group in run.optimizer.param_groups
+        for parameter in group["params"]
+    }
+    assert found == {"first.weight": (0.002, 0.5), "head.weight": (0.05, 0.1), "head.bias": (0.01, 0.0)}
+    assert not run.setup.model.first.bias.requires_grad
+
+
+def test_each_group_s_schedule_is_its_formula(tmp_path: Path) -> None:
+    run = begin(graph(tmp_path, groups="{head: 0.05}", schedule="{cosine: {warmup: 4}}"), tmp_path / "run")
+    steps = 3 * 5
+    schedule, length = CosineAnnealingLR(warmup=4), Length(steps, 5)
+    for step in range(steps):
+        rates = [group["lr"] for group in run.optimizer.param_groups]
+        assert rates == [schedule.rate(lr, step, length) for lr in (0.01, 0.05)]
+        run.optimizer.step()
+        run.schedule.step()
+
+
+def test_a_step_is_torch_s_with_the_same_groups(tmp_path: Path) -> None:
+    recipe = {"optimizer": "{sgd: {lr: 0.1, momentum: 0.9}}", "epochs": "1", "weight_decay": "0.01"}
+    run = begin(graph(tmp_path, PLAIN, groups="{head: {lr: 0.3, weight_decay: 0}}", **recipe), tmp_path / "run")
+    theirs = begin(graph(tmp_path, PLAIN, **recipe), tmp_path / "theirs").setup
+    model = theirs.model
+    optimizer = torch.optim.SGD(
+        [
+            {"params": [*model.first.parameters()], "weight_decay": 0.01},
+            {"params": [*model.head.parameters()], "lr": 0.3},
+        ],
+        lr=0.1,
+        momentum=0.9,
+    )
+    for batch in theirs.train.shuffled(0, 20):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(model(*batch.inputs), next(iter(batch.targets.values())).long()).backward()
+        optimizer.step()
+    run.train_epoch()
+    for name, parameter in run.setup.model.named_parameters():
+        assert torch.allclose(parameter, model.get_parameter(name), atol=1e-6), name
+
+
+def test_frozen_groups_wait_for_their_epoch(tmp_path: Path) -> None:
+    run = begin(graph(tmp_path, PLAIN, groups="{first: {freeze: 1}, head.bias: {freeze: true}}"), tmp_path / "run")
+    model = run.setup.model
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+    def changed() -> set[str]:
+        return {name for name, tensor in model.state_dict().items() if not torch.equal(tensor, before[name])}
+
+    run.train_epoch()
+    assert changed() == {"head.weight"}
+    run.end_epoch()
+    run.train_epoch()
+    assert changed() == {"head.weight", "first.weight", "first.bias"}
+
+
+def test_a_run_with_groups_goes_on_bit_for_bit(tmp_path: Path) -> None:
+    made = graph(tmp_path, groups=GROUPS, weight_decay="0.1", checkpoint="{steps: 1}", schedule="cosine")
+    whole = begin(made, tmp_path / "whole")
+    whole.go()
+    cut = begin(made, tmp_path / "cut")
+    cut.train_epoch()  # saved at every step, and gone without an end
+    again = begin(made, tmp_path / "cut")
+    again.go()
+    assert losses(tmp_path / "cut") == losses(tmp_path / "whole")
+    for name, tensor in again.setup.model.state_dict().items():
+        assert torch.equal(tensor, whole.setup.model.state_dict()[name]), name
+
+
+def test_what_an_optimizer_cannot_do_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"`resilient` has no decay of its own"):
+        build_optimizer(Resilient(), torch.nn.Linear(2, 2), None, {"*": ParameterGroup(weight_decay=0.1)})
+    with pytest.raises(UsageError, match=r"adam: .*empty parameter list"):
+        begin(graph(tmp_path, groups="{'*': {freeze: true}}"), tmp_path / "run")
