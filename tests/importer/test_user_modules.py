@@ -107,6 +107,25 @@ def test_what_torch_export_cannot_follow(name):
     assert after == before
 
 
+class Crossed(nn.Module):
+    """Attention of one sequence to another of another width, which hides what is padded."""
+
+    def __init__(self):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(4, 2, batch_first=True, kdim=3, vdim=3)
+
+    def forward(self, x, memory, hidden):
+        return self.attention(x, memory, memory, key_padding_mask=hidden, average_attn_weights=False)
+
+
+def test_sizes_of_one_name_are_one_size():
+    inputs = {"x": torch.randn(2, 5, 4), "memory": torch.randn(2, 6, 3), "hidden": torch.zeros(2, 6, dtype=torch.bool)}
+    dynamic = {"x": {0: "N", 1: "T"}, "memory": {0: "N", 1: "S"}, "hidden": {0: "N", 1: "S"}}
+    spec = netspec.from_torch(Crossed(), inputs, dynamic)
+    assert spec.proof.holds
+    assert len(spec.proof.trials) == 4
+
+
 class Unpooled(nn.Module):
     """Puts maxima back to where they were, at a size that pooling does not tell."""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from netspec.diagnostics import UsageError
-from netspec.dims import Dim, Size, floor_div, product, total
+from netspec.dims import Dim, Size, exact_div, floor_div, product, total
 
 
 class UnknownFormula(UsageError):
@@ -38,7 +38,7 @@ class SizeReader:
         if formula.is_Pow and formula.exp.is_Integer and formula.exp > 0:
             return product([self._formula(formula.base)] * int(formula.exp))
         if kind in ("FloorDiv", "CleanDiv"):
-            return floor_div(self._formula(formula.args[0]), self._divisor(formula.args[1]))
+            return self._divided(*formula.args)
         if kind == "CeilToInt":
             return -self.floor_of(-formula.args[0])
         if kind in ("FloorToInt", "TruncToInt"):
@@ -58,9 +58,20 @@ class SizeReader:
     def floor_of(self, formula: Any) -> Size:
         """The floor of a quotient."""
         if type(formula).__name__ == "IntTrueDiv":
-            return floor_div(self._formula(formula.args[0]), self._divisor(formula.args[1]))
-        numerator, denominator = formula.as_numer_denom()
-        return floor_div(self._formula(numerator), self._divisor(denominator))
+            return self._divided(*formula.args)
+        return self._divided(*formula.as_numer_denom())
+
+    def _divided(self, numerator: Any, denominator: Any) -> Size:
+        """The floor of a quotient, whose divisor is a number, or goes without a rest: two of torch's symbols may have
+        one name.
+        """
+        whole = self._formula(numerator)
+        if denominator.is_Integer:
+            return floor_div(whole, int(denominator))
+        try:
+            return exact_div(whole, self._formula(denominator))
+        except ArithmeticError:
+            return floor_div(whole, self._divisor(denominator))
 
     def _divisor(self, formula: Any) -> int:
         if not formula.is_Integer:
