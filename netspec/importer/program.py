@@ -38,10 +38,28 @@ class NamedNumber(NamedTuple):
 
 
 @dataclass(eq=False)
+class ForeignLoop:
+    """The loop of a scan: what its two marks have in common.
+
+    The steps between the marks are its body. The first mark, ``SCAN``, reads whole sequences, of which it gives one
+    step each, then the first states, for which it gives those of an iteration. The second, ``SCAN_END``, reads what is
+    collected and then the next states, and gives the collected values of all iterations and the last states.
+    """
+
+    length: Any
+    sequences: int
+    states: int
+    reverse: bool = False
+
+
+SCAN, SCAN_END = "scan", "scan_end"
+
+
+@dataclass(eq=False)
 class ForeignStep:
     """A call in its place: inside which modules' calls, the outermost first, and at which line of Python.
 
-    ``op`` and ``reading`` say which op it is, once that is known.
+    ``op`` and ``reading`` say which op it is, once that is known. ``loop`` is that of a scan that begins or ends.
     """
 
     call: ForeignCall
@@ -49,6 +67,7 @@ class ForeignStep:
     place: str = ""
     op: str = ""
     reading: OpReading | None = None
+    loop: ForeignLoop | None = None
 
 
 class LoweringProblem(NamedTuple):

@@ -71,6 +71,23 @@ class ModuleLevel(TreeNode):
 
 
 @dataclass(eq=False)
+class ScanLevel(TreeNode):
+    """A scan: its inputs are ``sequences`` whole ones, ``states`` first states, and what its body reads beside them.
+
+    ``takes`` are the same inside, one step of each sequence; ``results`` what is collected, then the next states.
+    ``is_level`` says that its steps have keys below its name.
+    """
+
+    body: list[TreeNode] = field(default_factory=list)
+    takes: tuple[Tensor, ...] = ()
+    results: tuple[Ref, ...] = ()
+    sequences: int = 0
+    states: int = 0
+    reverse: bool = False
+    is_level: bool = False
+
+
+@dataclass(eq=False)
 class NetworkTree:
     """The whole: a level with names for its inputs, its outputs and its symbolic dimensions' sizes."""
 

@@ -17,7 +17,7 @@ from netspec.importer.fold.skeleton import skeleton_of
 from netspec.importer.fold.structure import StructureFinder
 from netspec.importer.fold.tables import name_parts
 from netspec.importer.tree import NetworkTree
-from netspec.importer.write.phrases import GroupPhrase, Phrase, SpecPhrase, Wire
+from netspec.importer.write.phrases import GroupPhrase, Phrase, ScanPhrase, SpecPhrase, Wire
 from netspec.importer.write.rooms import everything_in, groups_in
 
 
@@ -59,6 +59,9 @@ class _LevelFolder:
         return f"index{self.count}"
 
     def level(self, body: Sequence[Phrase], results: Sequence[Wire]) -> list[Phrase]:
+        for each in body:
+            if isinstance(each, ScanPhrase):
+                each.body = self.level(each.body, each.results)
         structured = StructureFinder(body, results).find()
         drop_positions(structured)
         return RunFinder(structured, results, self.letter).find()

@@ -15,6 +15,7 @@ from netspec.importer.write.phrases import (
     ParallelPhrase,
     Phrase,
     ResidualPhrase,
+    ScanPhrase,
     SidePhrase,
     SpecPhrase,
     StepLabel,
@@ -55,7 +56,7 @@ class _Letters:
         elif isinstance(phrase, ParallelPhrase):
             for branch in phrase.branches:
                 self.body(branch.body, known)
-        elif isinstance(phrase, (SidePhrase, GroupPhrase)):
+        elif isinstance(phrase, (SidePhrase, GroupPhrase, ScanPhrase)):
             self.body(phrase.body, known)
 
 

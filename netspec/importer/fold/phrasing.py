@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from netspec.importer.fold.idioms import shortened
-from netspec.importer.tree import ModuleLevel, NetworkTree, OpNode, Ref, TreeNode
-from netspec.importer.write.phrases import CallPhrase, GroupPhrase, Phrase, SharePhrase, SpecPhrase, Wire
+from netspec.importer.tree import ModuleLevel, NetworkTree, OpNode, Ref, ScanLevel, TreeNode
+from netspec.importer.write.phrases import CallPhrase, GroupPhrase, Phrase, ScanPhrase, SharePhrase, SpecPhrase, Wire
+from netspec.importer.write.scans import without_first_states
 from netspec.ops import OPS
 
 
@@ -22,7 +23,7 @@ def phrase(tree: NetworkTree) -> SpecPhrase:
     return spec
 
 
-def phrase_level(level: ModuleLevel, takes: list[Wire]) -> tuple[list[Phrase], list[Wire]]:
+def phrase_level(level: ModuleLevel | ScanLevel, takes: list[Wire]) -> tuple[list[Phrase], list[Wire]]:
     """Return the phrases of a level's nodes, and what it gives; ``takes`` are the wires of its inputs."""
     made: list[list[Wire]] = []
     body: list[Phrase] = []
@@ -40,7 +41,8 @@ def phrase_level(level: ModuleLevel, takes: list[Wire]) -> tuple[list[Phrase], l
         made.append(each.makes)
         if isinstance(node, ModuleLevel):
             made[-1] = given_by(node, each, reads)
-    return shortened(body), [wire(ref) for ref in level.results]
+    results = [wire(ref) for ref in level.results]
+    return without_first_states(shortened(body), results), results
 
 
 def phrase_node(node: TreeNode, reads: list[Wire | None]) -> Phrase | None:
@@ -50,6 +52,8 @@ def phrase_node(node: TreeNode, reads: list[Wire | None]) -> Phrase | None:
     if isinstance(node, OpNode):
         joins = node.op in ("concat", "add", "multiply", "mean") and len(reads) == 1
         return None if joins else phrase_op(node, reads)
+    if isinstance(node, ScanLevel):
+        return phrase_scan(node, reads)
     assert isinstance(node, ModuleLevel)
     if not node.body:
         return None
@@ -59,6 +63,17 @@ def phrase_node(node: TreeNode, reads: list[Wire | None]) -> Phrase | None:
     group = GroupPhrase(node.name, bool(node.name), reads, takes=takes, body=body, results=kept, kind=node.kind)
     group.numbers = node.numbers
     return _with_outputs(group, [result.tensor for result in kept])
+
+
+def phrase_scan(node: ScanLevel, reads: list[Wire | None]) -> ScanPhrase:
+    """Return a scan."""
+    takes = [Wire(tensor) for tensor in node.takes]
+    body, results = phrase_level(node, takes)
+    scan = ScanPhrase(node.name, node.is_level and bool(node.name), reads, takes=takes, body=body, results=results)
+    scan.sequences, scan.states, scan.reverse = node.sequences, node.states, node.reverse
+    scan.is_level = node.is_level
+    _with_outputs(scan, node.outputs)
+    return scan
 
 
 def given_by(level: ModuleLevel, each: Phrase, reads: list[Wire | None]) -> list[Wire]:

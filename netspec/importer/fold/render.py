@@ -19,6 +19,7 @@ from netspec.importer.write.phrases import (
     ParallelPhrase,
     Phrase,
     ResidualPhrase,
+    ScanPhrase,
     SidePhrase,
 )
 from netspec.importer.write.rooms import groups_in
@@ -105,7 +106,7 @@ class Renderer:
         elif isinstance(phrase, ParallelPhrase):
             for branch in phrase.branches:
                 branch.body = self._body(branch.body, {})
-        elif isinstance(phrase, (SidePhrase, LoopPhrase)):
+        elif isinstance(phrase, (SidePhrase, LoopPhrase, ScanPhrase)):
             phrase.body = self._body(phrase.body, {})
         return [phrase]
 

@@ -18,6 +18,7 @@ from netspec.importer.write.phrases import (
     ParallelPhrase,
     Phrase,
     ResidualPhrase,
+    ScanPhrase,
     SharePhrase,
     SidePhrase,
     Wire,
@@ -198,6 +199,13 @@ class _Reading:
         self.made.parts.append(len(phrase.body))
         self.body(phrase.body, names)
 
+    def scan(self, phrase: ScanPhrase, names: bool) -> None:
+        self.made.parts.append((phrase.sequences, phrase.states, phrase.reverse, phrase.is_level))
+        for wire in phrase.takes:
+            self.made.numbers[wire] = len(self.made.numbers)
+        self.body(phrase.body, names)
+        self.made.parts.append(tuple(self.made.numbers.get(wire, -1) for wire in phrase.results))
+
     def loop(self, phrase: LoopPhrase, names: bool) -> None:
         self.made.parts.append((phrase.form, tuple(self._numbers(phrase.outside))))
         self.made.slots.append(NumberSlot(phrase, "count", None, phrase.turns, (), "count"))
@@ -212,6 +220,7 @@ READERS: dict[type[Phrase], Any] = {
     ParallelPhrase: _Reading.parallel,
     SidePhrase: _Reading.side,
     LoopPhrase: _Reading.loop,
+    ScanPhrase: _Reading.scan,
 }
 
 

@@ -16,6 +16,7 @@ from netspec.importer.write.phrases import (
     ParallelPhrase,
     Phrase,
     ResidualPhrase,
+    ScanPhrase,
     SidePhrase,
     Wire,
 )
@@ -260,4 +261,6 @@ def _holds_keys(phrase: Phrase) -> bool:
         return any(map(_holds_keys, [*phrase.body, *phrase.other]))
     if isinstance(phrase, ParallelPhrase):
         return any(map(_holds_keys, (step for branch in phrase.branches for step in branch.body)))
+    if isinstance(phrase, ScanPhrase) and not phrase.is_level:
+        return any(map(_holds_keys, phrase.body))
     return phrase.keyed or isinstance(phrase, SidePhrase)

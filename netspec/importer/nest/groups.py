@@ -8,7 +8,7 @@ from dataclasses import field
 from typing import Any, Union
 
 from netspec.dataclass import dataclass
-from netspec.importer.program import ForeignProgram, ForeignStep, ModuleCall
+from netspec.importer.program import SCAN, SCAN_END, ForeignLoop, ForeignProgram, ForeignStep, ModuleCall
 from netspec.ops.core.foreign import ForeignTensor
 
 
@@ -28,12 +28,16 @@ class PlacedStep:
 
 @dataclass(eq=False)
 class StepGroup:
-    """The steps of one call of a module, or below one part of a path: ``name`` is that part, ``path`` the whole."""
+    """The steps of one call of a module, or below one part of a path: ``name`` is that part, ``path`` the whole.
+
+    With a ``loop`` they are a scan's, the first and the last its marks; it has the path of what it stands in.
+    """
 
     name: str
     path: str
     call: ModuleCall | None = None
     children: list[Item] = field(default_factory=list)
+    loop: ForeignLoop | None = None
 
     def leaves(self) -> Iterator[PlacedStep]:
         """Yield its steps, and those of the groups in it."""
@@ -57,10 +61,49 @@ def group_steps(program: ForeignProgram, steps: Sequence[ForeignStep]) -> StepGr
     root = StepGroup("", "", ModuleCall("", program.kind))
     groups: dict[Any, StepGroup] = {(): root}
     busy = _busy(steps)
+    around: list[dict[Any, StepGroup]] = []
     for step in steps:
-        _place(step, groups, busy, program)
+        if step.op == SCAN:
+            around.append(groups)
+            groups = _scan_groups(step, groups)
+        elif step.op == SCAN_END:
+            groups[()].children.append(PlacedStep(step, ""))
+            groups = around.pop()
+        else:
+            _place(step, groups, busy, program)
     _lift_single_steps(root)
+    _join_scans(root)
     return root
+
+
+def _scan_groups(step: ForeignStep, groups: dict[Any, StepGroup]) -> dict[Any, StepGroup]:
+    """Return the groups that the body of a scan falls into: in one of its own, in the call of the module around."""
+    path = step.scopes[-1].path if step.scopes else ""
+    outer = _group_at(path, step, groups)
+    inner = StepGroup("", path, outer.call, [PlacedStep(step, "")], step.loop)
+    outer.children.append(inner)
+    key = next(key for key, group in groups.items() if group is outer)
+    return {key[:count]: inner for count in range(len(key) + 1)}
+
+
+def _join_scans(group: StepGroup) -> None:
+    """Let a scan be the module's level where nothing else in the module has a key: what else it does goes before it or
+    behind.
+    """
+    children: list[Item] = []
+    for child in group.children:
+        if isinstance(child, PlacedStep):
+            children.append(child)
+            continue
+        _join_scans(child)
+        scans = [each for each in child.children if isinstance(each, StepGroup) and each.loop is not None]
+        others = [each for each in child.children if each not in scans]
+        if child.loop is None and len(scans) == 1 and not any(each.keyed for each in others) and scans[0].keyed:
+            scans[0].name = child.name
+            children += child.children
+        else:
+            children.append(child)
+    group.children = children
 
 
 def _place(step: ForeignStep, groups: dict[Any, StepGroup], busy: set[str], program: ForeignProgram) -> None:
@@ -148,7 +191,7 @@ def _lift_single_steps(group: StepGroup) -> None:
             children.append(child)
             continue
         _lift_single_steps(child)
-        after = _layer_and_after(child)
+        after = _layer_and_after(child) if child.loop is None else []
         only = child.children[0] if len(child.children) == 1 else None
         if isinstance(only, PlacedStep) and _is_the_module(only):
             child = PlacedStep(only.step, child.name)

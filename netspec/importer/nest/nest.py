@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from netspec.importer.nest.groups import PlacedStep, StepGroup, group_steps
 from netspec.importer.nest.order import put_in_order
 from netspec.importer.program import ForeignProgram, NamedNumber
-from netspec.importer.tree import ModuleLevel, NetworkTree, OpNode, Ref, TreeNode
+from netspec.importer.tree import ModuleLevel, NetworkTree, OpNode, Ref, ScanLevel, TreeNode
 from netspec.ops.core.foreign import ForeignTensor
 from netspec.ops.core.tensors import Tensor
 
@@ -50,10 +50,8 @@ class _Nesting:
         body: list[TreeNode] = []
         made: list[ForeignTensor] = []
         for child in group.children:
-            where = f"{path}.{child.name}" if path else child.name
-            node, inputs, outputs = (
-                self.leaf(child, where) if isinstance(child, PlacedStep) else self.child(child, where)
-            )
+            where = ".".join(part for part in (path, child.name) if part)
+            node, inputs, outputs = self.node(child, where)
             for tensor in inputs:
                 if tensor is not None and id(tensor) not in inside:
                     inside[id(tensor)] = Ref(-1, len(reads))
@@ -69,6 +67,40 @@ class _Nesting:
         level.numbers = self.numbers.get(group.path, {})
         self.reads, self.made = reads, made
         return level, inside
+
+    def node(self, item: PlacedStep | StepGroup, path: str) -> Made:
+        """Return what stands in a level, with what it reads and what it makes."""
+        if isinstance(item, PlacedStep):
+            return self.leaf(item, path)
+        return self.child(item, path) if item.loop is None else self.scan(item, path)
+
+    def scan(self, group: StepGroup, path: str) -> Made:
+        """Return a scan, whose marks say what it reads and what it makes."""
+        first, *body, last = group.children
+        loop = group.loop
+        assert isinstance(first, PlacedStep)
+        assert isinstance(last, PlacedStep)
+        assert loop is not None
+        begins, ends = first.step.reading, last.step.reading
+        assert begins is not None
+        assert ends is not None
+        takes = [each for each in begins.outputs if each is not None]
+        inner = StepGroup(group.name, group.path, group.call, body)
+        level, inside = self.level(inner, path, takes)
+        node = ScanLevel(
+            group.name,
+            (),
+            tuple(_tensor(each) for each in ends.outputs if each is not None),
+            body=level.body,
+            takes=level.takes,
+            results=tuple(inside[id(each)] for each in ends.inputs),
+            sequences=loop.sequences,
+            states=loop.states,
+            reverse=loop.reverse,
+            is_level=bool(group.name),
+        )
+        reads = [*begins.inputs, *self.reads[len(takes) :]]
+        return node, reads, ends.outputs
 
     def child(self, group: StepGroup, path: str) -> tuple[ModuleLevel, list[ForeignTensor], list[ForeignTensor]]:
         """Return a group inside another as a level, with what it reads and what others read of it."""

@@ -19,11 +19,14 @@ from netspec.importer.write.phrases import (
     ParallelPhrase,
     Phrase,
     ResidualPhrase,
+    ScanPhrase,
     SharePhrase,
     SidePhrase,
     Wire,
 )
 from netspec.importer.write.rooms import Room, label_text, phrases_in
+from netspec.importer.write.scans import zero_states
+from netspec.importer.write.sizes import spell_size
 from netspec.ops import OPS
 from netspec.spec import STEP_NAME
 
@@ -216,6 +219,33 @@ class BodyWriter:
         body = self.write(phrase.body, phrase.reads[0] if phrase.reads else prev, room)
         return "side", {**source, "body": body} if source else body
 
+    def scan(self, phrase: ScanPhrase, prev: Prev, room: Room) -> Said:
+        """Write a scan, whose body is a level of its own."""
+        name = self.labelled(phrase, room)
+        own = label_text(phrase.name) or self.namer.positions[phrase]
+        inner = room.child(own, phrase.body) if phrase.is_level else room.beside(phrase.body)
+        count = phrase.sequences + phrase.states
+        inner.formal = dict(zip(phrase.takes[:count], phrase.names))
+        around = zip(phrase.takes[count:], phrase.reads[count:])
+        inner.entered = {inside: outside for inside, outside in around if outside is not None}
+        firsts = [self._name(wire, prev, room) for wire in phrase.reads[: phrase.sequences]]
+        zeros = {*zero_states(phrase)}
+        states = [
+            _shape(wire) if at in zeros else self._name(wire, prev, room)
+            for at, wire in enumerate(phrase.reads[phrase.sequences : count])
+        ]
+        body = self._inside(phrase.body, phrase.takes[0], inner)
+        last = after(phrase.body[-1], None) if phrase.body else None
+        made = ["prev" if wire is last else self.namer.reference(wire, inner) for wire in phrase.results]
+        collected = dict(zip(phrase.ports, made[: len(made) - phrase.states]))
+        said: dict[str, Any] = {**name} if phrase.is_level else {**name, "level": False}
+        said["over"] = dict(zip(phrase.names, firsts))
+        said |= {"state": dict(zip(phrase.names[phrase.sequences :], states))} if states else {}
+        said["body"] = body
+        said |= {"next": dict(zip(phrase.names[phrase.sequences :], made[len(collected) :]))} if states else {}
+        said |= {"collect": collected} if collected != {"output": "prev"} else {}
+        return "scan", said | ({"reverse": True} if phrase.reverse else {})
+
     def loop(self, phrase: LoopPhrase, prev: Prev, room: Room) -> Said:
         """Write a loop; with a name it is a level, and each iteration is one in it."""
         source = self.source(phrase.reads[0] if phrase.reads else None, prev, room)
@@ -255,6 +285,12 @@ class BodyWriter:
         return body
 
 
+def _shape(wire: Wire | None) -> list[Any]:
+    """Return the shape of a state that begins as zeros."""
+    assert wire is not None
+    return [spell_size(size) for size in wire.tensor.shape]
+
+
 def seen_from(path: str, key: str) -> str:
     """Return a key as a level at ``path`` refers to it: from the innermost level around both of them on."""
     around, parts = path.split(".") if path else [], key.split(".")
@@ -272,6 +308,7 @@ WRITERS: dict[type[Phrase], Callable[[BodyWriter, Any, Prev, Room], Said]] = {
     ParallelPhrase: BodyWriter.parallel,
     SidePhrase: BodyWriter.side,
     LoopPhrase: BodyWriter.loop,
+    ScanPhrase: BodyWriter.scan,
 }
 
 

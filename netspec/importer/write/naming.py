@@ -10,11 +10,13 @@ from netspec.importer.write.phrases import (
     GroupPhrase,
     NumberedName,
     Phrase,
+    ScanPhrase,
     SharePhrase,
     StepLabel,
     Wire,
 )
 from netspec.importer.write.rooms import Room, everything_in, fresh_name, label_text, word_of
+from netspec.importer.write.scans import name_scans
 
 
 class Namer:
@@ -42,6 +44,7 @@ class Namer:
         self.words |= {name for name, _ in self.anchors.values()}
         self.kept = {label_text(each.name) for each in everything_in(phrases) if each.keyed} | {*inputs}
         self.originals |= {each.original for each in everything_in(phrases) if isinstance(each, SharePhrase)}
+        name_scans([each for each in everything_in(phrases) if isinstance(each, ScanPhrase)], self.words)
 
     def reference(self, wire: Wire, room: Room, wish: str = "") -> str:
         """Return what a wire is called in a room; ``wish`` is a name for its step, where it has none."""
@@ -68,7 +71,9 @@ class Namer:
         numbered = label_text(maker.name).isdecimal() or (maker.keyed and not maker.name)
         if numbered and (between or len(loops) > 1):  # a number means a step of the level that reads
             return self._anchored(wire, place, loops)
-        if not isinstance(maker, (CallPhrase, SharePhrase, GroupPhrase)):  # a name of a loop would be a level
+        if not isinstance(
+            maker, (CallPhrase, SharePhrase, GroupPhrase, ScanPhrase)
+        ):  # a name of a loop would be a level
             return self._anchored(wire, place, loops)
         if between and not maker.name:
             maker.name = self.fresh(maker, place, wish)
@@ -142,8 +147,10 @@ def final_wires(phrase: Phrase) -> list[Wire]:
     return phrase.makes[:1]
 
 
-def output_names(phrase: CallPhrase | SharePhrase) -> tuple[str, ...]:
+def output_names(phrase: CallPhrase | SharePhrase | ScanPhrase) -> Sequence[str]:
     """Return the names of what a step makes, by which it is read."""
+    if isinstance(phrase, ScanPhrase):
+        return phrase.ports
     if isinstance(phrase, SharePhrase):
         return tuple(f"output{at or ''}" for at in range(len(phrase.makes)))
     if phrase.block is not None:

@@ -175,6 +175,25 @@ class LoopPhrase(Phrase):
 
 
 @dataclass(eq=False)
+class ScanPhrase(Phrase):
+    """A scan. It reads whole sequences, first states, and what else its body reads; ``takes`` are the same inside.
+
+    ``results`` are what is collected, then the next states; ``names`` those of the steps of sequences and of the
+    states in the body, ``ports`` those of what it makes. ``is_level`` says that its steps have keys below its name.
+    """
+
+    takes: list[Wire] = field(default_factory=list)
+    body: list[Phrase] = field(default_factory=list)
+    results: list[Wire] = field(default_factory=list)
+    sequences: int = 0
+    states: int = 0
+    reverse: bool = False
+    is_level: bool = False
+    names: list[str] = field(default_factory=list)
+    ports: list[str] = field(default_factory=list)
+
+
+@dataclass(eq=False)
 class BlockPhrase:
     """A block: ``params`` with their types or defaults, and its level.
 

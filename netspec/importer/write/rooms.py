@@ -14,6 +14,7 @@ from netspec.importer.write.phrases import (
     ParallelPhrase,
     Phrase,
     ResidualPhrase,
+    ScanPhrase,
     SidePhrase,
     StepLabel,
     Wire,
@@ -41,6 +42,12 @@ class Room:
         """Return the room of a level inside this one."""
         made = Room(self, f"{self.path}.{name}" if self.path else name, {}, taken_in(phrases))
         made.places = {each.place for each in phrases_in(phrases) if isinstance(each.place, str)}
+        return made
+
+    def beside(self, phrases: Sequence[Phrase]) -> Room:
+        """Return the room of a body whose steps have the keys of this one's."""
+        made = self.child("", phrases)
+        made.path = self.path
         return made
 
     def may_be_taken(self, position: str, looped: bool) -> bool:
@@ -81,7 +88,7 @@ def everything_in(phrases: Iterable[Phrase]) -> Iterator[Phrase]:
         elif isinstance(phrase, ParallelPhrase):
             for branch in phrase.branches:
                 yield from everything_in(branch.body)
-        elif isinstance(phrase, (SidePhrase, LoopPhrase, GroupPhrase)):
+        elif isinstance(phrase, (SidePhrase, LoopPhrase, GroupPhrase, ScanPhrase)):
             yield from everything_in(phrase.body)
 
 
@@ -95,7 +102,7 @@ def groups_in(body: Sequence[Phrase], looped: bool) -> Iterator[tuple[GroupPhras
         elif isinstance(phrase, ParallelPhrase):
             for branch in phrase.branches:
                 yield from groups_in(branch.body, looped)
-        elif isinstance(phrase, SidePhrase):
+        elif isinstance(phrase, (SidePhrase, ScanPhrase)):
             yield from groups_in(phrase.body, looped)
         elif isinstance(phrase, LoopPhrase):
             yield from groups_in(phrase.body, True)
@@ -135,7 +142,7 @@ def word_of(phrase: Phrase) -> str:
     """Return a name that tells what a step does, without a number."""
     if isinstance(phrase, CallPhrase):
         return phrase.block.name if phrase.block is not None else phrase.word
-    return "x"
+    return "scan" if isinstance(phrase, ScanPhrase) else "x"
 
 
 def fresh_name(word: str, taken: Iterable[str], loops: tuple[str, ...]) -> StepLabel:
