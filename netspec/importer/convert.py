@@ -82,8 +82,14 @@ def from_torch(
     program.doc = first_sentence(vars(type(module)).get("__doc__") or "")
     program.numbers = named_numbers(module)
     traced = dict(program.sizes)
-    program.sizes = {key: (sizes or {}).get(key, 1 if key == "N" else size) for key, size in traced.items()}
-    spec = spec_of(lower(program), {key: value.detach() for key, value in module.state_dict().items()}, partial)
+    program.sizes = quoted(traced, sizes)
+    program = lower(program)
+    fixed, general = _at_any_length(module, inputs, shapes, program)
+    weights = {key: value.detach() for key, value in module.state_dict().items()}
+    if general is not None:
+        program, traced = general, {**traced, **fixed}
+        program.sizes = quoted(traced, sizes)
+    spec = spec_of(program, weights, partial)
     spec.notes += [*_fixed(program, shapes), *_narrow(inputs), *_only_in_training(module)]
     if verify and not spec.left_open:
         from netspec.importer.prove import prove
@@ -94,6 +100,37 @@ def from_torch(
             spec.proof = prove(spec.model.graph, spec.weights, call, traced, module)
         spec.notes += _told(spec.proof)
     return spec
+
+
+def quoted(traced: Mapping[str, int], sizes: Mapping[str, int] | None) -> dict[str, int]:
+    """Return the sizes that a spec quotes costs at: those that are wanted, else those traced with, and one of ``N``."""
+    return {key: (sizes or {}).get(key, 1 if key == "N" else size) for key, size in traced.items()}
+
+
+def _at_any_length(
+    module: nn.Module, inputs: Mapping[str, Any], shapes: Mapping[str, Mapping[int, str]], program: ForeignProgram
+) -> tuple[dict[str, int], ForeignProgram | None]:
+    """Return the dimensions that loops fix, with the examples' sizes, and the program for any size of them, if there
+    is one.
+    """
+    from netspec.importer.capture.export import export_module
+    from netspec.importer.lengths import at_any_length, fixed_lengths, resized
+    from netspec.importer.trying import quiet
+
+    fixed = fixed_lengths(program, shapes)
+
+    def trace(lengths: Mapping[str, int]) -> ForeignProgram:
+        given = dict(inputs)
+        for name, dims in shapes.items():
+            given[name] = resized(given[name], {dim: lengths[each] for dim, each in dims.items() if each in lengths})
+        with quiet():
+            exported = export_module(module, given, shapes)
+        return lower(_read(exported, program.name, shapes))
+
+    try:
+        return fixed, at_any_length(program, fixed, trace) if fixed else None
+    except UsageError:  # the module takes no other length
+        return fixed, None
 
 
 def from_exported(

@@ -52,9 +52,10 @@ def zero_states(scan: ScanPhrase) -> Iterator[int]:
         return
     for at in range(scan.states):
         wire = scan.reads[scan.sequences + at]
-        if wire is not None and is_zeros(wire.maker) and like.tensor.dtype == wire.tensor.dtype:
-            if symbols(wire.tensor.shape) <= symbols(like.tensor.shape):
-                yield at
+        if wire is None or not is_zeros(wire.maker) or like.tensor.dtype != wire.tensor.dtype:
+            continue
+        if symbols(wire.tensor.shape) <= symbols(like.tensor.shape):
+            yield at
 
 
 def is_zeros(phrase: Phrase | None) -> bool:
