@@ -114,15 +114,16 @@ def _at_any_length(
     is one.
     """
     from netspec.importer.capture.export import export_module
-    from netspec.importer.lengths import at_any_length, fixed_lengths, resized
+    from netspec.importer.capture.lengths import at_any_length, fixed_lengths, resized
     from netspec.importer.trying import quiet
 
     fixed = fixed_lengths(program, shapes)
 
     def trace(lengths: Mapping[str, int]) -> ForeignProgram:
         given = dict(inputs)
-        for name, dims in shapes.items():
-            given[name] = resized(given[name], {dim: lengths[each] for dim, each in dims.items() if each in lengths})
+        for name in given.keys() & shapes.keys():
+            dims = {dim: lengths[each] for dim, each in shapes[name].items() if each in lengths}
+            given[name] = resized(given[name], dims)
         with quiet():
             exported = export_module(module, given, shapes)
         return lower(_read(exported, program.name, shapes))

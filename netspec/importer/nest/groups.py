@@ -98,7 +98,8 @@ def _join_scans(group: StepGroup) -> None:
         _join_scans(child)
         scans = [each for each in child.children if isinstance(each, StepGroup) and each.loop is not None]
         others = [each for each in child.children if each not in scans]
-        if child.loop is None and len(scans) == 1 and not any(each.keyed for each in others) and scans[0].keyed:
+        alone = len(scans) == 1 and not scans[0].name and not any(each.keyed for each in others)
+        if child.loop is None and alone and scans[0].keyed:
             scans[0].name = child.name
             children += child.children
         else:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from netspec.importer.lower.dead import drop_dead
 from netspec.importer.lower.idioms.matching import reading
 from netspec.importer.lower.rolled.building import scan_steps
+from netspec.importer.lower.rolled.gathering import gather_loops
 from netspec.importer.lower.rolled.leaving import LoopJoin, LoopResults, results_of
 from netspec.importer.lower.rolled.overwriting import join_rows
 from netspec.importer.lower.rolled.runs import StepRun, runs_in
 from netspec.importer.lower.rolled.wiring import LoopWiring, NoLoop, SequenceRead, StateRead, wiring_of
 from netspec.importer.lower.table import OpTable
-from netspec.importer.program import ForeignProgram, ForeignStep
+from netspec.importer.program import SCAN_END, ForeignLoop, ForeignProgram, ForeignStep
 from netspec.ops.core.foreign import ForeignCall, ForeignTensor, OpReading
 from netspec.ops.registry import OPS
 
@@ -26,6 +28,23 @@ def roll_loops(program: ForeignProgram, table: OpTable) -> None:
     _begin_with_sources(program)
     while _roll_one(program, table):
         pass
+    drop_dead(program)
+    gather_loops(program, table)
+    for step in program.steps:
+        if step.op == SCAN_END and step.loop is not None:
+            _sort_collected(step, step.loop, [*program.outputs.values()])
+
+
+def _sort_collected(step: ForeignStep, loop: ForeignLoop, outputs: list[ForeignTensor]) -> None:
+    """Let a scan collect what the network gives in the order of its outputs."""
+    said = reading(step)
+    count = len(said.inputs) - loop.states
+    order = sorted(
+        range(count), key=lambda at: outputs.index(tensor) if (tensor := said.outputs[at]) in outputs else -1
+    )
+    order += range(count, len(said.inputs))
+    inputs, given = (tuple(each[at] for at in order) for each in (said.inputs, said.outputs))
+    step.reading = said._replace(inputs=inputs, outputs=given)
 
 
 def _roll_one(program: ForeignProgram, table: OpTable) -> bool:
