@@ -99,8 +99,8 @@ def _join_scans(group: StepGroup) -> None:
         scans = [each for each in child.children if isinstance(each, StepGroup) and each.loop is not None]
         others = [each for each in child.children if each not in scans]
         alone = len(scans) == 1 and not scans[0].name and not any(each.keyed for each in others)
-        if child.loop is None and alone and scans[0].keyed:
-            scans[0].name = child.name
+        if child.loop is None and alone and (scans[0].keyed or not others):
+            scans[0].name = child.name if scans[0].keyed else ""
             children += child.children
         else:
             children.append(child)

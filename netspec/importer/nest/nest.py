@@ -97,7 +97,7 @@ class _Nesting:
             sequences=loop.sequences,
             states=loop.states,
             reverse=loop.reverse,
-            is_level=bool(group.name),
+            is_level=bool(group.name) or not group.keyed,
         )
         reads = [*begins.inputs, *self.reads[len(takes) :]]
         return node, reads, ends.outputs

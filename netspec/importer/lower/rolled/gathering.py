@@ -24,8 +24,8 @@ def gather_loops(program: ForeignProgram, table: OpTable) -> None:
         begin = next(step for step in program.steps if step.loop is loop)
         if begin.scopes:
             gathered = _Gathering(program, table, loop)
-            gathered.before()
             gathered.behind()
+            gathered.before()
             if gathered.is_whole():
                 program.steps[:] = gathered.steps()
 
@@ -80,7 +80,7 @@ class _Gathering:
             self.moved[id(step)] = step
 
     def _role(self, tensor: ForeignTensor, reader: ForeignStep) -> str:
-        """What a step that may be in the body, or the scan's beginning, reads a tensor as."""
+        """Return how a step that may be in the body, or the mark at the beginning, reads a tensor."""
         inputs = reading(reader).inputs
         places = [at for at, each in enumerate(inputs) if each is tensor]
         if reader is self.begin:

@@ -1,4 +1,4 @@
-"""What leaves a loop: values of all its copies that are stacked or joined, and those of the last one."""
+"""The results of a loop: values of all its copies that are stacked or joined, and those of the last one."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class LoopJoin(NamedTuple):
 
 @dataclass(eq=False)
 class LoopResults:
-    """What a loop leaves. ``finals`` are last states; ``joins`` steps that what is collected stands for."""
+    """The results of a loop. ``finals`` are last states; ``joins`` steps that what is collected stands for."""
 
     collected: list[CollectedValue] = field(default_factory=list)
     finals: dict[Place, ForeignTensor] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class _Leaving:
         self.found = LoopResults()
 
     def results(self) -> LoopResults:
-        """What leaves it."""
+        """The results of the loop."""
         single: dict[Place, dict[int, ForeignTensor]] = defaultdict(dict)
         for tensor in self.given & self.made.keys():
             copy, place = self.made[tensor]

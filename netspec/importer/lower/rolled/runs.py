@@ -32,7 +32,7 @@ class StepRun(NamedTuple):
 
     @property
     def total(self) -> int:
-        """How many copies there are, the last one among them."""
+        """The number of copies, the last one among them."""
         return self.copies + bool(self.tail)
 
     def place(self, copy: int, at: int) -> int | None:

@@ -1,4 +1,4 @@
-"""What the copies of a loop's body read: each other's states, steps of sequences, and what is the same for all."""
+"""The reads of the copies of a loop's body: each other's states, steps of sequences, and what is the same for all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from netspec.ops.core.foreign import ForeignTensor
 from netspec.ops.registry import OPS
 
 Place = tuple[int, int]
-"""What a body makes: the output of a step of it, by their numbers."""
+"""A value that a body makes: the output of a step of it, by their numbers."""
 
 
 class SequenceRead(NamedTuple):
@@ -36,14 +36,14 @@ class SequenceRead(NamedTuple):
 
 
 class StateRead(NamedTuple):
-    """What the copy before has made, in the first copy ``first``."""
+    """A value that the copy before has made, in the first copy ``first``."""
 
     first: ForeignTensor
     place: Place
 
 
 class OwnRead(NamedTuple):
-    """What another step of the same copy makes."""
+    """A value that another step of the same copy makes."""
 
     place: Place
 
@@ -53,7 +53,7 @@ BodyRead = Union[SequenceRead, StateRead, OwnRead, ForeignTensor, None]
 
 @dataclass(eq=False)
 class LoopWiring:
-    """What a body reads: by step and input; ``elements`` are its steps that do nothing but read a sequence."""
+    """The reads of a body: by step and input; ``elements`` are its steps that do nothing but read a sequence."""
 
     run: StepRun
     reads: dict[Place, BodyRead] = field(default_factory=dict)
