@@ -84,7 +84,7 @@ def from_torch(
     traced = dict(program.sizes)
     program.sizes = quoted(traced, sizes)
     program = lower(program)
-    fixed, general = _at_any_length(module, inputs, shapes, program)
+    fixed, general = _at_any_length(module, inputs, shapes, program, paths)
     weights = {key: value.detach() for key, value in module.state_dict().items()}
     if general is not None:
         program, traced = general, {**traced, **fixed}
@@ -108,25 +108,31 @@ def quoted(traced: Mapping[str, int], sizes: Mapping[str, int] | None) -> dict[s
 
 
 def _at_any_length(
-    module: nn.Module, inputs: Mapping[str, Any], shapes: Mapping[str, Mapping[int, str]], program: ForeignProgram
+    module: nn.Module,
+    inputs: Mapping[str, Any],
+    shapes: Mapping[str, Mapping[int, str]],
+    program: ForeignProgram,
+    paths: Sequence[str],
 ) -> tuple[dict[str, int], ForeignProgram | None]:
     """Return the dimensions that loops fix, with the examples' sizes, and the program for any size of them, if there
     is one.
     """
     from netspec.importer.capture.export import export_module
+    from netspec.importer.capture.inputs import by_path, plain_name, with_tensors
     from netspec.importer.capture.lengths import at_any_length, fixed_lengths, resized
     from netspec.importer.trying import quiet
 
     fixed = fixed_lengths(program, shapes)
 
     def trace(lengths: Mapping[str, int]) -> ForeignProgram:
-        given = dict(inputs)
-        for name in given.keys() & shapes.keys():
-            dims = {dim: lengths[each] for dim, each in shapes[name].items() if each in lengths}
-            given[name] = resized(given[name], dims)
+        given = {
+            plain_name(path): resized(tensor, {at: lengths[name] for at, name in dims.items() if name in lengths})
+            for path, tensor in by_path(inputs).items()
+            if (dims := shapes.get(path))
+        }
         with quiet():
-            exported = export_module(module, given, shapes)
-        return lower(_read(exported, program.name, shapes))
+            exported = export_module(module, with_tensors(inputs, given), shapes)
+        return lower(_read(exported, program.name, shapes, paths))
 
     try:
         return fixed, at_any_length(program, fixed, trace) if fixed else None

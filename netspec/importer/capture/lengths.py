@@ -63,7 +63,7 @@ def at_any_length(program: ForeignProgram, fixed: Mapping[str, int], trace: Trac
     except NotAlike:
         return None
     made.sizes = {**program.sizes, **fixed}
-    made.kind, made.doc = program.kind, program.doc
+    made.kind, made.doc, made.numbers = program.kind, program.doc, program.numbers
     return made
 
 

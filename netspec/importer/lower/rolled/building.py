@@ -144,7 +144,7 @@ class _Scan:
         self.sequences["count",] = numbers, ForeignTensor((), "int64")
 
     def _collected(self) -> tuple[dict[ForeignTensor, ForeignTensor], list[ForeignStep]]:
-        """The values that the scan collects, each with the tensor of all iterations, and the steps that join those as it was."""
+        """The values that the scan collects, each with the tensor of all iterations, and the steps that join them."""
         wholes: dict[ForeignTensor, ForeignTensor] = {}
         behind: list[ForeignStep] = []
         for each in self.results.collected:
