@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Any, NamedTuple
 
@@ -113,3 +113,14 @@ def tensors_of(value: Any) -> list[ForeignTensor]:
     if isinstance(value, ForeignTensor):
         return [value]
     return [tensor for each in value for tensor in tensors_of(each)] if isinstance(value, (list, tuple)) else []
+
+
+def common_scopes(scopes: Sequence[tuple[ModuleCall, ...]]) -> tuple[ModuleCall, ...]:
+    """Return the modules' calls that several steps are in."""
+    common = scopes[0] if scopes else ()
+    for other in scopes[1:]:
+        count = 0
+        while count < min(len(common), len(other)) and common[count] == other[count]:
+            count += 1
+        common = common[:count]
+    return common

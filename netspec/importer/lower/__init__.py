@@ -9,7 +9,7 @@ from netspec.importer.lower.idioms.matching import recognize
 from netspec.importer.lower.in_short import say_in_short
 from netspec.importer.lower.normal import normalize
 from netspec.importer.lower.own import place_own
-from netspec.importer.lower.rolled import roll_loops
+from netspec.importer.lower.rolled import roll_loops, settle_scans
 from netspec.importer.lower.table import OpTable, WrongReading
 from netspec.importer.lower.zones import say_zones
 from netspec.importer.program import ForeignProgram, LoweringProblem
@@ -40,6 +40,7 @@ def lower(program: ForeignProgram) -> ForeignProgram:
         roll_loops(program, table)
         say_in_short(program, table)
         drop_dead(program)
+    settle_scans(program, table)
     say_zones(program, table)
     place_own(program)
     return program

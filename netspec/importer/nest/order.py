@@ -53,6 +53,7 @@ def _reads(children: Sequence[Item]) -> list[set[int]]:
 def _take_apart(group: StepGroup, knot: set[int]) -> None:
     """Replace the groups of a knot that are no module's call, or else all of them, by their children."""
     parts = [at for at in knot if isinstance(group.children[at], StepGroup)]
+    parts = [at for at in parts if getattr(group.children[at], "loop", None) is None] or parts  # a scan stays whole
     parts = [at for at in parts if getattr(group.children[at], "call", None) is None] or parts
     children: list[Item] = []
     for at, child in enumerate(group.children):

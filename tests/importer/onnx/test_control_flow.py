@@ -1,4 +1,4 @@
-"""Branches and loops of ONNX files: what is decided before the network runs is written out, the rest is told."""
+"""Branches and loops of ONNX files: what is decided before the network runs is written out, scans stay scans."""
 
 from __future__ import annotations
 
@@ -36,15 +36,26 @@ def test_loop_of_known_length_is_written_out(tmp_path: Path) -> None:
     assert ops_of(agrees(path)) == ["linear", "relu"] * 3 + ["stack"]
 
 
-def test_scan_of_known_length_is_written_out(tmp_path: Path) -> None:
-    path = write(tmp_path, f"g (float[N, 2, 4] x, float[N, 4] h0) => (float[] y, float[] z) {{ {SCAN} }}", HELD)
-    assert ops_of(agrees(path)) == ["select", "linear", "add", "tanh"] * 2 + ["stack"]
+@pytest.mark.parametrize("length", ["2", "T"])
+def test_scan_is_a_scan_of_any_length(tmp_path: Path, length: str) -> None:
+    graph = f"g (float[N, {length}, 4] x, float[N, 4] h0) => (float[] y, float[] z) {{ {SCAN} }}"
+    spec = from_onnx(write(tmp_path, graph, HELD))
+    assert spec.proof is not None
+    assert spec.proof.holds
+    assert f"x: [N, {length}, 4]" in spec.text
+    assert "reverse: true" in spec.text
 
 
-def test_scan_of_any_length_is_told(tmp_path: Path) -> None:
-    path = write(tmp_path, f"g (float[N, T, 4] x, float[N, 4] h0) => (float[] y, float[] z) {{ {SCAN} }}", HELD)
-    with pytest.raises(UsageError, match="a Scan over T steps"):
-        from_onnx(str(path), verify=False)
+def test_scan_over_another_dimension_is_turned(tmp_path: Path) -> None:
+    scan = SCAN.replace("axes = [1]", "axes = [0]").replace(
+        "scan_input_directions = [1],", "scan_output_directions = [1],"
+    )
+    spec = from_onnx(
+        write(tmp_path, f"g (float[T, N, 4] x, float[N, 4] h0) => (float[] y, float[] z) {{ {scan} }}", HELD)
+    )
+    assert spec.proof is not None
+    assert spec.proof.holds
+    assert "flip" in spec.text
 
 
 def test_branch_that_depends_on_the_input_is_told(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Control flow that is decided before a network runs: a branch is taken, a loop of known length is written out."""
+"""Control flow: a branch that is decided before a network runs is taken, a loop is written out or becomes a scan."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 
+from netspec.importer.program import ForeignLoop
 from netspec.ops.core.foreign import ForeignCall, ForeignTensor
 
 Names = dict[str, Any]
@@ -15,6 +16,10 @@ ReadBody = Callable[[onnx.GraphProto, Names], list[Any]]
 """Reads a graph inside another, whose inputs are among the names; gives its outputs."""
 Say = Callable[[ForeignCall], None]
 """Adds a call to the program."""
+
+Mark = Callable[[ForeignLoop, int, "Marked", "Marked"], None]
+"""Puts the marks of a scan around the steps from a number on: what each reads and gives."""
+Marked = tuple[Sequence[ForeignTensor], Sequence[ForeignTensor]]
 
 CONTROL = frozenset({"If", "Loop", "Scan"})
 MOST_ITERATIONS = 10_000
@@ -27,8 +32,10 @@ class Undecided(Exception):
 class ControlReader:
     """Reads nodes of control flow; ``known`` tells the value of a tensor, ``None`` where it is none before it runs."""
 
-    def __init__(self, body: ReadBody, say: Say, known: Callable[[ForeignTensor], Any]):
-        self.body, self.say, self.known = body, say, known
+    def __init__(
+        self, body: ReadBody, say: Say, known: Callable[[ForeignTensor], Any], count: Callable[[], int], mark: Mark
+    ):
+        self.body, self.say, self.known, self.count, self.mark = body, say, known, count, mark
 
     def read(self, kind: str, inputs: Sequence[Any], attributes: Mapping[str, Any], names: Names) -> list[Any]:
         """Return the outputs of a node. Raises ``Undecided``."""
@@ -79,20 +86,76 @@ class ControlReader:
         axes = attributes.get("scan_input_axes", [0] * count)
         ways = attributes.get("scan_input_directions", [0] * count)
         length = sequences[0].shape[axes[0]]
-        if not isinstance(length, int) or length > MOST_ITERATIONS:
-            raise Undecided(f"a Scan over {length} steps")
         left_axes = attributes.get("scan_output_axes", [0] * (len(body.output) - len(states)))
         left_ways = attributes.get("scan_output_directions", [0] * len(left_axes))
-        kept: list[list[Any]] = [[] for _ in left_axes]
-        for at in range(length):
-            places = [length - 1 - at if way else at for way in ways]
-            steps = [self.selected(*each) for each in zip(sequences, axes, places)]
-            made = self.body(body, {**names, **_inputs(body, [*states, *steps])})
-            states, left = made[: len(states)], made[len(states) :]
-            for each, value in zip(kept, left):
-                each.append(value)
-        ordered = [each[::-1] if way else each for each, way in zip(kept, left_ways)]
-        return [*states, *map(self.stacked, ordered, left_axes)]
+        if not isinstance(length, int) or length > 1:
+            wholes = [self.along(each, axis, way != ways[0]) for each, axis, way in zip(sequences, axes, ways)]
+            made = self.marked(body, names, states, wholes, bool(ways[0]), length)
+            finals, left = made[: len(states)], made[len(states) :]
+            turned = [way != ways[0] for way in left_ways]
+            return [*finals, *(self.placed(each, axis, turn) for each, axis, turn in zip(left, left_axes, turned))]
+        steps = [self.selected(*each) for each in zip(sequences, axes, [0] * count)]
+        made = self.body(body, {**names, **_inputs(body, [*states, *steps])})
+        return [*made[: len(states)], *(self.stacked([each], a) for each, a in zip(made[len(states) :], left_axes))]
+
+    def marked(
+        self,
+        body: onnx.GraphProto,
+        names: Names,
+        states: Sequence[ForeignTensor],
+        wholes: Sequence[ForeignTensor],
+        reverse: bool,
+        length: Any,
+        leading: Sequence[Any] = (),
+    ) -> list[Any]:
+        """Return the last states of a scan, and what it collects, along the second dimension; ``wholes`` are sequences
+        along theirs. ``leading`` are inputs of the body before the states, ``None`` for the steps of the sequences.
+        """
+        first = self.count()
+        elements = [_one(each) for each in wholes]
+        carried = [ForeignTensor(each.shape, each.dtype) for each in states]
+        given = [*leading, *carried] if leading else [*carried, *elements]
+        given = [elements[0] if each is None else each for each in given]
+        made = self.body(body, {**names, **_inputs(body, given)})[bool(leading) :]
+        following, left = made[: len(states)], made[len(states) :]
+        for before, after in zip(states, following):
+            if before.shape != after.shape or before.dtype != after.dtype:
+                raise Undecided("a loop whose states change their shape")
+        collected = [_all(each, length) for each in left]
+        finals = [ForeignTensor(each.shape, each.dtype) for each in states]
+        loop = ForeignLoop(length, len(wholes), len(states), reverse)
+        self.mark(
+            loop, first, ([*wholes, *states], [*elements, *carried]), ([*left, *following], [*collected, *finals])
+        )
+        return [*finals, *collected]
+
+    def along(self, sequence: ForeignTensor, axis: int, turned: bool) -> ForeignTensor:
+        """Return a sequence along its second dimension, turned round if it is read the other way."""
+        rank = len(sequence.shape)
+        made = self.moved(sequence, axis % rank, min(1, rank - 1))
+        return self.flipped(made, min(1, rank - 1)) if turned else made
+
+    def placed(self, collected: ForeignTensor, axis: int, turned: bool) -> ForeignTensor:
+        """Return what is collected along the dimension that the node has it in."""
+        rank = len(collected.shape)
+        made = self.flipped(collected, min(1, rank - 1)) if turned else collected
+        return self.moved(made, min(1, rank - 1), axis % rank)
+
+    def moved(self, tensor: ForeignTensor, old: int, new: int) -> ForeignTensor:
+        """Return a tensor with a dimension at another place."""
+        if old == new:
+            return tensor
+        order = [at for at in range(len(tensor.shape)) if at != old]
+        order.insert(new, old)
+        made = ForeignTensor(tuple(tensor.shape[at] for at in order), tensor.dtype)
+        self.say(ForeignCall("permute", {"self": tensor, "dims": order}, (made,)))
+        return made
+
+    def flipped(self, tensor: ForeignTensor, axis: int) -> ForeignTensor:
+        """Return a tensor turned round."""
+        made = ForeignTensor(tensor.shape, tensor.dtype)
+        self.say(ForeignCall("flip", {"self": tensor, "dims": [axis]}, (made,)))
+        return made
 
     def selected(self, sequence: ForeignTensor, axis: int, at: int) -> ForeignTensor:
         """Return one step of a sequence."""
@@ -111,6 +174,18 @@ class ControlReader:
 
 def _inputs(body: onnx.GraphProto, given: Sequence[Any]) -> Names:
     return dict(zip((each.name for each in body.input), given))
+
+
+def _one(whole: ForeignTensor) -> ForeignTensor:
+    """Return one step of a sequence along its second dimension."""
+    axis = min(1, len(whole.shape) - 1)
+    return ForeignTensor((*whole.shape[:axis], *whole.shape[axis + 1 :]), whole.dtype)
+
+
+def _all(one: ForeignTensor, length: Any) -> ForeignTensor:
+    """Return what all iterations leave, along the second dimension."""
+    axis = min(1, len(one.shape))
+    return ForeignTensor((*one.shape[:axis], length, *one.shape[axis:]), one.dtype)
 
 
 def _constant(value: Any) -> ForeignTensor:

@@ -29,6 +29,10 @@ def roll_loops(program: ForeignProgram, table: OpTable) -> None:
     while _roll_one(program, table):
         pass
     drop_dead(program)
+
+
+def settle_scans(program: ForeignProgram, table: OpTable) -> None:
+    """Let scans have all that their modules do, and collect in the order of the network's outputs."""
     gather_loops(program, table)
     for step in program.steps:
         if step.op == SCAN_END and step.loop is not None:

@@ -17,7 +17,7 @@ from netspec.importer.lower.rolled.wiring import (
     StateRead,
 )
 from netspec.importer.lower.table import OpTable, WrongReading
-from netspec.importer.program import SCAN, SCAN_END, ForeignLoop, ForeignStep, ModuleCall
+from netspec.importer.program import SCAN, SCAN_END, ForeignLoop, ForeignStep, common_scopes
 from netspec.ops.core.foreign import ForeignCall, ForeignTensor, OpReading
 from netspec.ops.registry import OPS
 
@@ -34,7 +34,7 @@ class _Scan:
         self.steps, self.wiring, self.results, self.table = steps, wiring, results, table
         self.run = wiring.run
         places = [self.run.place(copy, at) for copy in range(self.run.total) for at in range(self.run.width)]
-        self.scopes = _common([steps[place].scopes for place in places if place is not None])
+        self.scopes = common_scopes([steps[place].scopes for place in places if place is not None])
         self.like = steps[self.run.start]
         self.before: list[ForeignStep] = []
         self.inside: list[ForeignStep] = []
@@ -211,14 +211,3 @@ def moved(
         said: dict[str, Any] = {"dim0": min(old, new), "dim1": max(old, new)}
         return scan._say(steps, "transpose", said, whole, output)
     return scan._say(steps, "permute", {"dims": tuple(order)}, whole, output)
-
-
-def _common(scopes: Sequence[tuple[ModuleCall, ...]]) -> tuple[ModuleCall, ...]:
-    """Return the modules' calls that all steps of a loop are in."""
-    common = scopes[0]
-    for other in scopes[1:]:
-        count = 0
-        while count < min(len(common), len(other)) and common[count] == other[count]:
-            count += 1
-        common = common[:count]
-    return common
