@@ -119,7 +119,7 @@ def _at_any_length(
     """
     from netspec.importer.capture.export import export_module
     from netspec.importer.capture.inputs import by_path, plain_name, with_tensors
-    from netspec.importer.capture.lengths import at_any_length, fixed_lengths, resized
+    from netspec.importer.lower.rolled.lengths import at_any_length, fixed_lengths, resized
     from netspec.importer.trying import quiet
 
     fixed = fixed_lengths(program, shapes)

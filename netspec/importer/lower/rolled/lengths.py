@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
 from netspec.dims import Dim, Size, substitute
 from netspec.importer.program import ForeignProgram, ForeignStep
@@ -43,7 +42,7 @@ def fixed_lengths(program: ForeignProgram, shapes: Mapping[str, Mapping[int, str
 def resized(value: Any, sizes: Mapping[int, int]) -> Any:
     """Return an example with other sizes of some dimensions: of what it has, less or more than once."""
     for dim, size in sizes.items():
-        value = value.index_select(dim, torch.arange(size, device=value.device) % value.shape[dim])
+        value = value[(*(slice(None) for _ in range(dim)), [at % value.shape[dim] for at in range(size)])]
     return value
 
 
