@@ -83,13 +83,10 @@ def from_torch(
     program.numbers = named_numbers(module)
     traced = dict(program.sizes)
     program.sizes = quoted(traced, sizes)
-    program = lower(program)
-    fixed, general = _at_any_length(module, inputs, shapes, program, paths)
-    weights = {key: value.detach() for key, value in module.state_dict().items()}
-    if general is not None:
-        program, traced = general, {**traced, **fixed}
-        program.sizes = quoted(traced, sizes)
-    spec = spec_of(program, weights, partial)
+    program = _at_any_length(module, inputs, shapes, lower(program), paths)
+    traced.update((name, size) for name, size in program.sizes.items() if name not in traced)
+    program.sizes = quoted(traced, sizes)
+    spec = spec_of(program, {key: value.detach() for key, value in module.state_dict().items()}, partial)
     spec.notes += [*_fixed(program, shapes), *_narrow(inputs), *_only_in_training(module)]
     if verify and not spec.left_open:
         from netspec.importer.prove import prove
@@ -113,10 +110,8 @@ def _at_any_length(
     shapes: Mapping[str, Mapping[int, str]],
     program: ForeignProgram,
     paths: Sequence[str],
-) -> tuple[dict[str, int], ForeignProgram | None]:
-    """Return the dimensions that loops fix, with the examples' sizes, and the program for any size of them, if there
-    is one.
-    """
+) -> ForeignProgram:
+    """Return the program for any size of the dimensions that loops fix, if there is one; else as it is."""
     from netspec.importer.capture.export import export_module
     from netspec.importer.capture.inputs import by_path, plain_name, with_tensors
     from netspec.importer.lower.rolled.lengths import at_any_length, fixed_lengths, resized
@@ -135,9 +130,9 @@ def _at_any_length(
         return lower(_read(exported, program.name, shapes, paths))
 
     try:
-        return fixed, at_any_length(program, fixed, trace) if fixed else None
+        return (at_any_length(program, fixed, trace) if fixed else None) or program
     except UsageError:  # the module takes no other length
-        return fixed, None
+        return program
 
 
 def from_exported(

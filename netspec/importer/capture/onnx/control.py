@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import onnx
 
-from netspec.importer.program import ForeignLoop
-from netspec.ops.core.foreign import ForeignCall, ForeignTensor
+from netspec.importer.program import SCAN, SCAN_END, ForeignLoop, ForeignStep, common_scopes
+from netspec.ops.core.foreign import ForeignCall, ForeignTensor, OpReading
 
 Names = dict[str, Any]
 ReadBody = Callable[[onnx.GraphProto, Names], list[Any]]
@@ -17,9 +17,8 @@ ReadBody = Callable[[onnx.GraphProto, Names], list[Any]]
 Say = Callable[[ForeignCall], None]
 """Adds a call to the program."""
 
-Mark = Callable[[ForeignLoop, int, "Marked", "Marked"], None]
-"""Puts the marks of a scan around the steps from a number on: what each reads and gives."""
 Marked = tuple[Sequence[ForeignTensor], Sequence[ForeignTensor]]
+"""The tensors that a mark of a scan reads, and those that it gives."""
 
 CONTROL = frozenset({"If", "Loop", "Scan"})
 MOST_ITERATIONS = 10_000
@@ -32,10 +31,8 @@ class Undecided(Exception):
 class ControlReader:
     """Reads nodes of control flow; ``known`` tells the value of a tensor, ``None`` where it is none before it runs."""
 
-    def __init__(
-        self, body: ReadBody, say: Say, known: Callable[[ForeignTensor], Any], count: Callable[[], int], mark: Mark
-    ):
-        self.body, self.say, self.known, self.count, self.mark = body, say, known, count, mark
+    def __init__(self, body: ReadBody, say: Say, known: Callable[[ForeignTensor], Any], steps: list[ForeignStep]):
+        self.body, self.say, self.known, self.steps = body, say, known, steps
 
     def read(self, kind: str, inputs: Sequence[Any], attributes: Mapping[str, Any], names: Names) -> list[Any]:
         """Return the outputs of a node. Raises ``Undecided``."""
@@ -111,7 +108,7 @@ class ControlReader:
         """Return the last states of a scan, and what it collects, along the second dimension; ``wholes`` are sequences
         along theirs. ``leading`` are inputs of the body before the states, ``None`` for the steps of the sequences.
         """
-        first = self.count()
+        first = len(self.steps)
         elements = [_one(each) for each in wholes]
         carried = [ForeignTensor(each.shape, each.dtype) for each in states]
         given = [*leading, *carried] if leading else [*carried, *elements]
@@ -124,8 +121,12 @@ class ControlReader:
         collected = [_all(each, length) for each in left]
         finals = [ForeignTensor(each.shape, each.dtype) for each in states]
         loop = ForeignLoop(length, len(wholes), len(states), reverse)
-        self.mark(
-            loop, first, ([*wholes, *states], [*elements, *carried]), ([*left, *following], [*collected, *finals])
+        mark_scan(
+            self.steps,
+            loop,
+            first,
+            ([*wholes, *states], [*elements, *carried]),
+            ([*left, *following], [*collected, *finals]),
         )
         return [*finals, *collected]
 
@@ -174,6 +175,28 @@ class ControlReader:
 
 def _inputs(body: onnx.GraphProto, given: Sequence[Any]) -> Names:
     return dict(zip((each.name for each in body.input), given))
+
+
+def mark_scan(steps: list[ForeignStep], loop: ForeignLoop, first: int, begins: Marked, ends: Marked) -> None:
+    """Put the marks of a scan around the steps from a number on."""
+    for op, (inputs, outputs), at in ((SCAN_END, ends, len(steps)), (SCAN, begins, first)):
+        said = OpReading({}, tuple(inputs), {}, tuple(outputs))
+        steps.insert(at, ForeignStep(ForeignCall(op, {}, tuple(outputs)), (), "", op, said, loop))
+
+
+def place_scans(steps: Sequence[ForeignStep], dotted: bool) -> None:
+    """Say of the marks of scans in which modules' calls they stand: those that all steps between them are in.
+
+    With ``dotted`` names, a step's own is the last of the calls that it is in.
+    """
+    begun: list[int] = []
+    for at, step in enumerate(steps):
+        if step.op == SCAN:
+            begun.append(at)
+        elif step.op == SCAN_END:
+            first = begun.pop()
+            inside = [each.scopes for each in steps[first + 1 : at]]
+            steps[first].scopes = step.scopes = common_scopes([each[:-1] for each in inside] if dotted else inside)
 
 
 def _one(whole: ForeignTensor) -> ForeignTensor:

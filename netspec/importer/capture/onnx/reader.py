@@ -9,7 +9,7 @@ from typing import Any
 import onnx
 
 from netspec.dims import Dim
-from netspec.importer.capture.onnx.control import CONTROL, ControlReader, Marked, Undecided
+from netspec.importer.capture.onnx.control import CONTROL, ControlReader, Undecided, place_scans
 from netspec.importer.capture.onnx.idioms import say_idioms
 from netspec.importer.capture.onnx.keys import give_keys
 from netspec.importer.capture.onnx.known import Unfoldable, folded, is_symbolic, numbers, whole
@@ -26,17 +26,8 @@ from netspec.importer.capture.onnx.sizes import enlarge_sizes
 from netspec.importer.capture.onnx.table import MALFORMED, Declared, NodeTable
 from netspec.importer.capture.onnx.undone import Layouts
 from netspec.importer.lower.table import WrongReading
-from netspec.importer.program import (
-    SCAN,
-    SCAN_END,
-    ForeignLoop,
-    ForeignProgram,
-    ForeignStep,
-    LoweringProblem,
-    ModuleCall,
-    common_scopes,
-)
-from netspec.ops.core.foreign import ForeignCall, ForeignTensor, OpReading
+from netspec.importer.program import ForeignProgram, ForeignStep, LoweringProblem, ModuleCall
+from netspec.ops.core.foreign import ForeignCall, ForeignTensor
 from netspec.weights.files.onnx_file import OnnxFile
 
 Names = dict[str, Any]
@@ -102,7 +93,7 @@ class OnnxReader:
         blocks = self.own.blocks if self.own else {}
         for step in self.program.steps:
             step.scopes = tuple(call._replace(kind=blocks.get(call.path, call.kind)) for call in step.scopes)
-        self.place_scans()
+        place_scans(self.program.steps, self.dotted)
         return self.program
 
     def ports(self, values: Iterable[onnx.ValueInfoProto], wish: str) -> list[str]:
@@ -198,7 +189,7 @@ class OnnxReader:
         inputs = [self.at(names, name) for name in node.input]
         before = len(self.program.steps)
         try:
-            control = ControlReader(body, say, self.known, lambda: len(self.program.steps), self.mark)
+            control = ControlReader(body, say, self.known, self.program.steps)
             outputs = control.read(node.op_type, inputs, self.nodes.attributes(node), names)
         except Undecided as reason:
             del self.program.steps[before:]
@@ -206,26 +197,6 @@ class OnnxReader:
             return False
         names.update(zip(node.output, outputs))
         return True
-
-    def mark(self, loop: ForeignLoop, first: int, begins: Marked, ends: Marked) -> None:
-        """Put the marks of a scan around the steps from a number on."""
-        steps = self.program.steps
-        for op, (inputs, outputs), at in ((SCAN_END, ends, len(steps)), (SCAN, begins, first)):
-            said = OpReading({}, tuple(inputs), {}, tuple(outputs))
-            steps.insert(at, ForeignStep(ForeignCall(op, {}, tuple(outputs)), (), "", op, said, loop))
-
-    def place_scans(self) -> None:
-        """Say of the marks of scans in which modules' calls they stand: those that all steps between them are in."""
-        begun: list[int] = []
-        steps = self.program.steps
-        for at, step in enumerate(steps):
-            if step.op == SCAN:
-                begun.append(at)
-            elif step.op == SCAN_END:
-                first = begun.pop()
-                inside = [each.scopes for each in steps[first + 1 : at]]
-                scopes = common_scopes([each[:-1] for each in inside] if self.dotted else inside)
-                steps[first].scopes = step.scopes = scopes
 
     def function(
         self, function: onnx.FunctionProto, node: onnx.NodeProto, names: Names, scopes: Sequence[ModuleCall], depth: int
