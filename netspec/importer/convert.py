@@ -259,7 +259,10 @@ def empty_buffers(graph: Graph, weights: Mapping[str, torch.Tensor]) -> list[str
 def guard_keys(graph: Graph, weights: Mapping[str, Any]) -> None:
     """Guard: every tensor of the network is one of the original, counters of batches apart. Raises ``UsageError``."""
     for key, shape in walk_state(graph.body):
-        if key not in weights and not key.endswith("num_batches_tracked"):
+        known = weights.get(key)
+        if key.endswith("num_batches_tracked"):
+            continue
+        if known is None or tuple(known.shape) != tuple(shape):
             raise UsageError(f"the original has no tensor `{key}` of shape {list(shape)}")
 
 

@@ -237,6 +237,33 @@ def test_a_network_that_cannot_be_folded_comes_in_level_by_level(monkeypatch):
     assert "no blocks and no loops" in spec.notes[0]
 
 
+def test_what_levels_without_names_give_aside_is_found_by_their_positions():
+    class Stage(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.mix = nn.Linear(4, 4)
+
+        def forward(self, x, aside):
+            x = self.mix(x).relu()
+            return x * aside, x[:, :1]
+
+    class Stages(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.stages = nn.ModuleList([Stage() for _ in range(3)])
+
+        def forward(self, x):
+            aside = x[:, :1]
+            for stage in self.stages:
+                x, aside = stage(x, aside)
+            return x
+
+    spec = netspec.from_torch(Stages(), {"x": torch.randn(2, 4)})
+    assert spec.proof.holds
+    assert spec.notes == []
+    assert spec.text.count("linear: {name: mix") == 2  # the last one gives nothing aside
+
+
 def test_a_notebook_shows_table_and_diagram():
     spec = netspec.from_torch(Residual(), {"image": torch.randn(2, 4, 5, 5)}, verify=False)
     page = spec._repr_html_()

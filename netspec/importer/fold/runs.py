@@ -165,7 +165,8 @@ def worth(units: Sequence[LoopUnit]) -> bool:
     rows = {*zip(*([slot.value for slot in unit.skeleton.slots] for unit in units))}
     changing = sum(any(value != row[0] for value in row) for row in rows)
     if groups and not inline:
-        return (len(units) - 1) * len(units[0].phrases) >= changing
+        named = units[0].phrases[0].name != units[1].phrases[0].name  # so that a loop needs an index, and a template
+        return (len(units) - 1) * len(units[0].phrases) >= changing + 2 * named
     size = len(units[0].phrases) + inline
     return bool((len(units) - 1) * size > 1 + changing * (0.5 if inline else 1))
 

@@ -8,7 +8,6 @@ from netspec.importer.write.phrases import (
     BlockPhrase,
     CallPhrase,
     GroupPhrase,
-    NumberedName,
     Phrase,
     ScanPhrase,
     SharePhrase,
@@ -79,15 +78,16 @@ class Namer:
             maker.name = self.fresh(maker, place, wish)
         if maker.keyed and is_hidden(label_text(maker.name), between):
             return self._anchored(wire, place, loops)
+        return self.path_of(wire, maker, place, wish)
+
+    def path_of(
+        self, wire: Wire, maker: CallPhrase | SharePhrase | GroupPhrase | ScanPhrase, place: Room, wish: str = ""
+    ) -> str:
+        """Return the path to what a step makes, from the room ``place`` that it stands in."""
         if isinstance(maker, GroupPhrase):
             return self._inside(wire, maker, place)
-        name = self.name_of(maker, place, wish)
-        ports = output_names(maker)
+        name, ports = self.name_of(maker, place, wish), output_names(maker)
         return name if wire.port == 0 else f"{name}.{ports[wire.port]}"
-
-    def path_inside(self, wire: Wire, group: GroupPhrase, place: Room) -> str:
-        """Return the path to what a group makes, from the room ``place`` that it stands in."""
-        return self._inside(wire, group, place)
 
     def _inside(self, wire: Wire, group: GroupPhrase, place: Room) -> str:
         """Return the path to what a group makes: the group itself, or a step in it."""
@@ -102,8 +102,8 @@ class Namer:
         """Return the name of a step that has been written; it gets one, where it has none."""
         if phrase.name:
             return label_text(phrase.name)
-        if isinstance(phrase.place, NumberedName):
-            return phrase.place.template
+        if phrase.place:
+            return label_text(phrase.place)
         if phrase.keyed or (isinstance(phrase, GroupPhrase) and not self.homes[phrase][1]):
             return self.positions[phrase]
         phrase.name = self.fresh(phrase, place, wish)
