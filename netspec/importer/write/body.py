@@ -63,7 +63,7 @@ class BodyWriter:
         """Write a step that passes a wire on, under the name by which others read it; aside, if it is not the last."""
         name, _ = self.namer.anchors[wire]
         self.namer.anchors[wire] = name, room
-        if isinstance(maker, (CallPhrase, SharePhrase, GroupPhrase)) and wire not in final_wires(maker):
+        if isinstance(maker, (CallPhrase, SharePhrase, GroupPhrase, ScanPhrase)) and wire not in final_wires(maker):
             steps.append({"side": [{"identity": {"name": name, "from": self.namer.path_of(wire, maker, room)}}]})
         else:
             steps.append({"identity": {"name": name}})

@@ -116,7 +116,7 @@ def steps_in(phrases: Iterable[Phrase]) -> Iterator[Phrase]:
             yield from steps_in([*phrase.body, *phrase.other])
         elif isinstance(phrase, ParallelPhrase):
             yield from steps_in(step for branch in phrase.branches for step in branch.body)
-        elif isinstance(phrase, (SidePhrase, LoopPhrase)):
+        elif isinstance(phrase, (SidePhrase, LoopPhrase, ScanPhrase)):
             yield from steps_in(phrase.body)
 
 
