@@ -39,6 +39,7 @@ def test_a_file_comes_back_as_the_graph_that_it_was_written_of(name, params, tmp
     assert spec.model.graph.sizes == model.graph.sizes
 
 
+@pytest.mark.slow
 def test_ties_and_biases_by_distance_come_back():
     name, params = DISTANCES
     model = netspec.load(name, **params)

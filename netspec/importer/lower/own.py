@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from netspec.importer.program import ForeignProgram, ForeignStep, ModuleCall, tensors_of
 from netspec.ops.core.foreign import ForeignCall, ForeignTensor, OpReading
 
@@ -65,11 +67,19 @@ def _source(tensor: ForeignTensor) -> tuple[str, dict[str, Any]]:
         return "parameter", {"shape": tensor.shape}
     dtype = {} if tensor.dtype == "float32" else {"dtype": tensor.dtype}
     if not tensor.key:
+        if _is_identity(tensor):
+            return "eye", {"n": tensor.shape[0]}
         return "constant", {"value": _nested(tensor.constant.tolist()), **dtype}
     numbers = tensor.constant
     if numbers is None or numbers.size > LONGEST_BUFFER or not numbers.any():
         return "buffer", {"shape": tensor.shape, **dtype}
     return "buffer", {"value": _nested(numbers.tolist()), **dtype}
+
+
+def _is_identity(tensor: ForeignTensor) -> bool:
+    """Return whether a constant is a matrix of ones on its diagonal."""
+    square = len(tensor.shape) == 2 and tensor.shape[0] == tensor.shape[1] and tensor.shape[0] != 1
+    return square and tensor.dtype == "float32" and bool((tensor.constant == np.eye(len(tensor.constant))).all())
 
 
 def _nested(value: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from math import prod
+from math import isclose, prod
 from typing import Any
 
 from netspec.expressions import ExpressionError, UnknownError, parse
@@ -13,6 +13,8 @@ from netspec.importer.write.phrases import Formula
 
 SHORT = 16
 """A list with no more numbers is written as it is."""
+SINGLE = 1e-6
+"""The relative difference of numbers that are equal but for what single precision rounds."""
 MOST_PIECES = 8
 """A list is no sum of more pieces."""
 MOST_LOOPS = 4
@@ -28,7 +30,24 @@ def spell_list(value: Any) -> Any:
     text = _spelled(value)
     if text is not None and _means(text, value):
         return Formula(text)
+    powers = _powers(value)
+    if powers is not None:
+        return Formula(powers)
     return tuple(map(spell_list, value))
+
+
+def _powers(value: tuple[Any, ...]) -> str | None:
+    """Return an expression for the powers of a number, as of speeds that fall from 1, equal in single precision."""
+    count = len(value)
+    if not all(isinstance(each, float) and each > 0 for each in value) or value[0] != 1 or value[1] == 1:
+        return None
+    for parts in (count, count - 1):
+        base = float(f"{value[-1] ** (-parts / (count - 1)):.4g}")
+        wanted = [base ** (-at / parts) for at in range(count)]
+        if all(isclose(one, other, rel_tol=SINGLE) for one, other in zip(value, wanted)):
+            number = int(base) if base.is_integer() else base
+            return f"[{number} ** (-a / {parts}) for a in range({count})]"
+    return None
 
 
 def count_numbers(value: Any) -> int:

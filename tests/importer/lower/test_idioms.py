@@ -335,6 +335,12 @@ def test_sines_and_cosines_of_each_place():
         assert difference(ByHand(placed), program, HEADS) < 2e-6
 
 
+def test_a_matrix_of_ones_on_its_diagonal_is_said_as_such():
+    program = lowered(ByHand(lambda x: x @ torch.eye(8)), HEADS, SYMBOLIC)
+    assert ops_of(program) == ["eye", "matmul"]
+    assert difference(ByHand(lambda x: x), program, HEADS) == 0
+
+
 def buckets(distance, bidirectional):
     """As transformers' T5 has them."""
     side, exact = (16, 8) if bidirectional else (32, 16)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
+import torch
 
 from netspec.expressions import parse
 from netspec.importer.write.constants import spell_list
@@ -33,6 +36,14 @@ def test_what_repeats_is_said_once(value: object, text: str):
         return tuple(map(tuples, each)) if isinstance(each, list) else each
 
     assert tuples(parse(text).evaluate({})) == value
+
+
+@pytest.mark.parametrize(("base", "parts"), [(10_000, 64), (10_000, 63), (500.0, 64)])
+def test_powers_are_said_as_such(base, parts):
+    speeds = torch.exp(torch.arange(64) * (-math.log(base) / parts))
+    made = spell_list(tuple(speeds.tolist()))
+    assert made == f"[{int(base)} ** (-a / {parts}) for a in range(64)]"
+    torch.testing.assert_close(torch.tensor(parse(made).evaluate({})), speeds, rtol=1e-6, atol=0)
 
 
 def test_a_short_list_and_one_without_a_pattern_stay():
