@@ -56,7 +56,7 @@ class Recipe:
             "metrics": [written(each) for each in self.metrics],
             "optimizer": written(self.optimizer),
             "weight_decay": None if self.weight_decay is None else self.weight_decay.model_dump(),
-            "groups": {pattern: group.model_dump() for pattern, group in self.groups.items()},
+            "groups": {pattern: group.model_dump() for pattern, group in self.groups.items()} or None,
             "schedule": None if self.schedule is None else written(self.schedule),
             "early_stopping": None if self.early_stopping is None else self.early_stopping.model_dump(),
             "checkpoint": self.checkpoint.model_dump(),
