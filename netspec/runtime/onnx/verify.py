@@ -65,7 +65,7 @@ def verify_onnx(
     """
     tried = quick_sizes(graph) if tried is None else tried
     reference, sizes = Reference(graph, module), tried[0]
-    if is_telling(reference, sizes):
+    if is_telling(reference, tried):
         return compare(reference, path, tried)
     above = replace(graph, ranges={**dict.fromkeys(graph.inputs, (0.0, 1.0)), **graph.ranges})
     if (
@@ -77,7 +77,7 @@ def verify_onnx(
     probe = Reference(graph, probing_copy(replace(graph, sizes=sizes), module))
     with exported(graph, probe.module, path) as temporary:
         parity = compare(probe, temporary, tried)
-    return replace(parity, probed=True, telling=is_telling(probe, sizes))
+    return replace(parity, probed=True, telling=is_telling(probe, tried))
 
 
 def sizes_to_try(graph: Graph, effort: Effort) -> list[dict[str, int]]:

@@ -179,3 +179,33 @@ def test_weights_are_not_scaled_by_what_is_constant(tmp_path: Path):
     _, parity = export_verified(model.graph, model.module(), tmp_path / "dead.onnx")
     assert parity.compared
     assert parity.agrees
+
+
+@pytest.mark.parametrize(
+    ("shape", "network", "runs"),
+    [
+        ("[N, 4]", "[linear: 3]", [2, 1, 3]),  # two rows of a batch tell what two runs would
+        ("[N, 4]", "[linear: 3, {transpose: {dim0: 0, dim1: 1}}]", [1, 1, 2, 3]),
+    ],
+)
+def test_a_batch_is_run_as_seldom_as_may_be(
+    shape: str, network: str, runs: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "net.yaml").write_text(f"netspec: 1\nname: net\ninputs: {{x: {shape}}}\nnetwork: {network}\n")
+    model = netspec.load(tmp_path / "net.yaml")
+    module = model.module()
+    found: list[int] = []
+    module.register_forward_pre_hook(lambda module, inputs: found.append(len(inputs[0])))
+    _, parity = export_verified(model.graph, module, tmp_path / "net.onnx")
+    assert parity.agrees
+    assert found == runs
+
+
+def test_rows_that_are_alike_tell_nothing(tmp_path: Path):
+    (tmp_path / "net.yaml").write_text(
+        "netspec: 1\nname: net\ninputs: {x: [N, 4]}\nnetwork: [linear: 3]\ninit: {linear.weight: zeros}\n"
+    )
+    model = netspec.load(tmp_path / "net.yaml")
+    _, parity = export_verified(model.graph, model.module(), tmp_path / "net.onnx")
+    assert parity.probed
+    assert not parity.telling
