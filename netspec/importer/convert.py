@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netspec.analysis.costs import Costs
-from netspec.diagnostics import UsageError
+from netspec.diagnostics import SpecError, UsageError
 from netspec.graph import Graph, Node, walk, walk_state
 from netspec.importer.fold import fold
 from netspec.importer.fold.phrasing import phrase
@@ -187,16 +187,10 @@ def from_onnx(path: str | Path, *, name: str | None = None, verify: bool = True,
     Weights have the keys that their names in the file tell, or else the paths of the nodes that read them, in torch's
     layout. Raises ``UsageError`` where the file is damaged, and with all that the language has no words for.
     """
-    import torch
-
-    from netspec.importer.capture.onnx import read_onnx
-
-    program = read_onnx(Path(path))
-    program.name = snake_case(name or program.name)
-    tried = dict(program.sizes)
-    program.sizes = {key: program.quoted.get(key, 1 if key == "N" else size) for key, size in tried.items()}
-    weights = {key: torch.from_numpy(each.constant.copy()) for key, each in program.state.items()}
-    spec = spec_of(lower(program), weights | {key: weights[first] for key, first in program.tied.items()}, partial)
+    try:
+        spec, tried = _of_file(Path(path), name, partial)
+    except SpecError:  # it lies in its notes about the levels that its nodes stand in
+        spec, tried = _of_file(Path(path), name, partial, notes=False)
     if verify and not spec.left_open:
         from netspec.importer.on_onnxruntime import RefusedFile, session_of
         from netspec.importer.prove import prove
@@ -209,6 +203,21 @@ def from_onnx(path: str | Path, *, name: str | None = None, verify: bool = True,
         spec.proof = prove(spec.model.graph, spec.weights, session, tried)
         spec.notes += _told(spec.proof)
     return spec
+
+
+def _of_file(path: Path, name: str | None, partial: bool, notes: bool = True) -> tuple[ImportedSpec, Mapping[str, int]]:
+    """Return the spec of an ONNX file, and sizes that it can be tried at."""
+    import torch
+
+    from netspec.importer.capture.onnx import read_onnx
+
+    program = read_onnx(path, notes)
+    program.name = snake_case(name or program.name)
+    tried = dict(program.sizes)
+    program.sizes = {key: program.quoted.get(key, 1 if key == "N" else size) for key, size in tried.items()}
+    weights = {key: torch.from_numpy(each.constant.copy()) for key, each in program.state.items()}
+    weights |= {key: weights[first] for key, first in program.tied.items()}
+    return spec_of(lower(program), weights, partial), tried
 
 
 def spec_of(program: ForeignProgram, weights: Mapping[str, torch.Tensor], partial: bool = False) -> ImportedSpec:

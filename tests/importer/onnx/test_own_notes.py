@@ -120,6 +120,8 @@ LIES = {
         lambda said: [each.update(inputs=each["outputs"]) for each in said["ops"] if each["op"] == "dropout"]
     ),
     "no list of steps": on_silent(lambda said: said.update(ops={"dropout": 1})),
+    "the path of another step": on_nodes("multiply", lambda said: said.update(path="first")),
+    "a path inside a step": on_nodes("multiply", lambda said: said.update(path="first.weight")),
     "another node": another_node,
     "another attribute": another_attribute,
 }

@@ -13,14 +13,15 @@ from netspec.weights.files.onnx_file import OnnxFile
 PRODUCER = "netspec"
 
 
-def read_onnx(path: Path) -> ForeignProgram:
+def read_onnx(path: Path, notes: bool = True) -> ForeignProgram:
     """Return the program of an ONNX file: its nodes as calls, and as ops where one says them, its weights by key.
 
-    Raises ``UsageError`` where the file is broken, or lies about itself.
+    Without ``notes``, what netspec noted in its own file is not read. Raises ``UsageError`` where the file is broken,
+    or lies about itself.
     """
     file = OnnxFile(path)
     try:
-        return _read(file, notes=True)
+        return _read(file, notes)
     except UsageError:
         if PRODUCER not in file.model.producer_name:
             raise

@@ -84,7 +84,7 @@ class OwnReader:
             )
             if not is_written_as(written, nodes, lambda name: _numbers(names.get(name))):
                 return False
-        except (WrongReading, AssertionError, *MALFORMED):
+        except (WrongReading, AssertionError, MemoryError, *MALFORMED):
             return False
         for name, tensor in state.items():
             tensor.learned = name in learned
