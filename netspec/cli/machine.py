@@ -15,6 +15,7 @@ EXTRAS = {
     "tensorboard": "tensorboard",
     "PIL": "data",
     "datasets": "data",
+    "huggingface_hub": "data",
     "pyarrow": "data",
     "torchvision": "data",
     "pygls": "lsp",
