@@ -16,14 +16,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import resource
 import signal
-import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import date
 from importlib.metadata import version
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -33,6 +35,7 @@ from imports_models import LIBRARIES
 from netspec.runtime.vision import import_torchvision
 
 GIBIBYTE = 1 << 30
+FORK = get_context("fork")
 TITLE = """\
 # Models that come in
 
@@ -61,6 +64,9 @@ def main() -> None:
         print(json.dumps(import_one(options.one)))
         return
     known = kept(options.rows)
+    import netspec.importer.prove
+    import netspec.runtime.onnx.verify  # noqa: F401 (every copy has them then)
+
     for library in options.libraries or LIBRARIES:
         models = [f"{library}:{name}" for name in LIBRARIES[library].names(options.all)]
         rows = []
@@ -89,17 +95,29 @@ def kept(path: Path | None) -> dict[str, Row]:
 
 
 def row_of(model: str, seconds: int, memory: int) -> Row:
-    """Return what became of a model, which another process imports."""
-    command = [sys.executable, __file__, "--one", model, "--seconds", str(seconds), "--memory", str(memory)]
+    """Return what became of a model, which a copy of this process imports."""
+    receiver, sender = FORK.Pipe(duplex=False)
     started = used()
-    done = subprocess.run(command, capture_output=True, text=True)
-    cost = {"seconds": used() - started}
+    process = FORK.Process(target=send_row, args=(model, seconds, memory, sender))
+    process.start()
+    sender.close()
     try:
-        return cost | json.loads(done.stdout.splitlines()[-1])
-    except (IndexError, json.JSONDecodeError):
-        last = done.stderr.strip().splitlines()[-1:] or [f"it ended with {done.returncode}"]
-        late = done.returncode in (-signal.SIGXCPU, -signal.SIGKILL)
-        return cost | {"model": model, "ok": False, "reason": f"not within {seconds} s" if late else last[0]}
+        row: Row = receiver.recv()
+    except EOFError:
+        row = {"model": model, "ok": False}
+    process.join()
+    if "reason" not in row:
+        late = process.exitcode in (-signal.SIGXCPU, -signal.SIGKILL)
+        row["reason"] = f"not within {seconds} s" if late else f"it ended with {process.exitcode}"
+    return row | {"seconds": used() - started}
+
+
+def send_row(model: str, seconds: int, memory: int, sender: Connection) -> None:
+    """Import a model in this process, which ends with it."""
+    limit(seconds, memory)
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        sys.stderr = nowhere
+        sender.send(import_one(model))
 
 
 def used() -> float:

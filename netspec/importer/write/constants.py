@@ -80,7 +80,7 @@ def _spelled(value: Any) -> str | None:
             return _range(value[0], step, len(value))
         found = [text for text in (_repeated(value), _counted(value)) if text is not None]
         return min(found, key=len, default=None)
-    return _repeated(value)
+    return _by_row_and_column(value) or _repeated(value)
 
 
 def _range(start: int, step: int, length: int) -> str:
@@ -127,6 +127,30 @@ def _loops(values: Sequence[int]) -> list[tuple[int, int]]:
     if list(values) != [first + step * at for first in firsts for at in range(count)]:
         return [(1, 0)] * (MOST_LOOPS + 1)
     return [*_loops(firsts), (count, step)]
+
+
+def _by_row_and_column(rows: tuple[Any, ...]) -> str | None:
+    """Return an expression for rows whose numbers grow by the same from row to row, and from column to column."""
+    widths = {len(row) if isinstance(row, tuple) else 0 for row in rows}
+    if (
+        len(rows) < 2
+        or len(widths) != 1
+        or min(widths) < 2
+        or any(type(each) is not int for row in rows for each in row)
+    ):
+        return None
+    first, down, across = rows[0][0], rows[1][0] - rows[0][0], rows[0][1] - rows[0][0]
+    if not down or not across:
+        return None
+    for at, row in enumerate(rows):
+        if any(each != first + down * at + across * column for column, each in enumerate(row)):
+            return None
+    terms = f"{first}" if first else ""
+    for factor, name in ((down, "row"), (across, "column")):
+        sign = " + " if factor > 0 else " - "
+        terms += (sign if terms else sign.strip(" +")) + (name if abs(factor) == 1 else f"{abs(factor)} * {name}")
+    columns = f"for column in range({len(rows[0])})"
+    return f"[[{terms} {columns}] for row in range({len(rows)})]"
 
 
 def _repeated(value: tuple[Any, ...]) -> str | None:

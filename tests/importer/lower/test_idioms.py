@@ -284,6 +284,35 @@ def test_concatenations_that_grow_join_the_one_before():
     assert difference(ByHand(dense), program, HEADS) == 0
 
 
+def test_what_is_overwritten_twice_is_joined_once_a_part():
+    def overwritten(x, fc):
+        made = fc(x)
+        made[:, 1:] += x[:, 1:]
+        made[:, 1:, 2:] += x[:, 1:, 2:]
+        return made[:, :1], made
+
+    module, x = ByHand(overwritten, fc=nn.Linear(6, 6)), {"x": torch.randn(2, 5, 6)}
+    program = lowered(module, x)
+    assert ops_of(program).count("concat") == 2
+    assert difference(module, program, x) == 0
+
+
+@pytest.mark.parametrize(
+    ("part", "joins"),
+    [
+        (slice(0, 4), 0), (slice(1, 3), 0), (slice(5, 7), 0), (slice(4, None), 0), (slice(-1, None), 0),
+        (slice(0, 4, 2), 0), (slice(3, 5), 1),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_range_of_a_concatenation_is_one_of_the_part_that_it_lies_in(part: slice, joins: int):
+    module = ByHand(lambda x, fc: torch.cat([fc(x), x.relu()], -1)[..., part].sigmoid(), fc=nn.Linear(3, 4))
+    x = {"x": torch.randn(2, 3)}
+    program = lowered(module, x)
+    assert ops_of(program).count("concat") == joins
+    assert difference(module, program, x) < 1e-6
+
+
 @pytest.mark.parametrize("batch_first", [True, False])
 @pytest.mark.parametrize("kinds", ["self", "cross"])
 def test_multihead_attention_is_one_step(batch_first, kinds):

@@ -24,6 +24,15 @@ ZERO, FAR = (0.0,) * 7, (-100.0,) * 7
         (tuple(5 - at // 9 + 2 * (at % 9) for at in range(36)), "[5 - a + 2 * b for a in range(4) for b in range(9)]"),
         (PLACES, "[84 + 13 * (a // 7) + a % 7 - 13 * (b // 7) - (b % 7) for a in range(49) for b in range(49)]"),
         (((0.0,) * 4 + (-100.0,) * 3) * 7, "([0.0] * 4 + [-100.0] * 3) * 7"),
+        (
+            tuple(tuple(7 + i - j for j in range(8)) for i in range(8)),
+            "[[7 + row - column for column in range(8)] for row in range(8)]",
+        ),
+        (
+            tuple(tuple(2 * j - i for j in range(7)) for i in range(5)),
+            "[[-row + 2 * column for column in range(7)] for row in range(5)]",
+        ),
+        (((0, 1, 2),) * 40, "[[0, 1, 2]] * 40"),
         ((ZERO,) * 4 + (FAR,) * 3, "[[0.0] * 7] * 4 + [[-100.0] * 7] * 3"),
     ],
 )
