@@ -54,7 +54,7 @@ def cut_again(steps: OpSteps, step: ForeignStep) -> Found:
     start, end = said.arguments.get("start") or 0, said.arguments.get("end")
     if not all(isinstance(each, int) for each in (*sizes, start, 0 if end is None else end)):
         return None
-    size = sum(map(int, sizes))  # type: ignore[call-overload]
+    size = sum(map(int, sizes))
     end = size if end is None else end
     start, end = (max(at + size, 0) if at < 0 else min(at, size) for at in (start, end))
     first = 0
@@ -65,7 +65,7 @@ def cut_again(steps: OpSteps, step: ForeignStep) -> Found:
             arguments = {**said.arguments, "start": start - first, "end": end - first}
             found = steps.step(step, "slice", arguments, (part,), said.outputs)
             return None if found is None else [found]
-        first += int(width)  # type: ignore[call-overload]
+        first += int(width)
     return None
 
 
