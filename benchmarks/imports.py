@@ -8,7 +8,7 @@ Each model is imported in a process of its own, whose processor time and memory 
 takes the original's weights with `strict=True`, and is compared with the original at several sizes; then its ONNX file
 with these weights is held against it on onnxruntime, as `netspec build` does it. The table says how long the text is,
 how far outputs differ, and why a model stays out. `--rows` keeps every row, so that a run that was stopped goes on;
-`-o` writes the sections of these libraries anew, and leaves those of others. No extra of netspec brings the libraries:
+`-o` writes the sections of these libraries anew, row by row, and leaves those of others. No extra of netspec brings the libraries:
 those that are named have to be installed (tried with timm 1.0.31).
 """
 
@@ -77,9 +77,9 @@ def main() -> None:
             if options.rows and model not in known:
                 with options.rows.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(row) + "\n")
+            if options.output:
+                write_section(options.output, library, models, rows)
         print(f"{library}: {sums(rows)}\n")
-        if options.output:
-            write_section(options.output, library, options.all, rows)
 
 
 def limit(seconds: int, memory: int) -> None:
@@ -188,13 +188,13 @@ def sums(rows: Sequence[Row]) -> str:
     return f"{told}; {verified} ONNX files verified; {middle} lines in the middle"
 
 
-def write_section(path: Path, library: str, every: bool, rows: Sequence[Row]) -> None:
+def write_section(path: Path, library: str, models: Sequence[str], rows: Sequence[Row]) -> None:
     """Write the section of a library into a file, in the place of the one that it has, or at the end."""
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     sections = {each.split("\n")[0]: each for each in re.split(r"^(?=## )", text, flags=re.M)[1:]}
-    which = "all models" if every else "one model of every family"
+    which = f"{len(models)} models" if len(rows) == len(models) else f"{len(rows)} of {len(models)} models so far"
     programs = ", ".join(f"{name} {version(name)}" for name in dict.fromkeys(["torch", library]))
-    head = f"## {library}\n\n{which.capitalize()}, {date.today()}, {programs}: {sums(rows)}.\n\n"
+    head = f"## {library}\n\n{which}, {date.today()}, {programs}: {sums(rows)}.\n\n"
     sections[f"## {library}"] = head + table(rows)
     path.write_text("\n".join([TITLE, *(each.rstrip("\n") + "\n" for each in sections.values())]), encoding="utf-8")
 

@@ -32,7 +32,7 @@ def grown(steps: OpSteps, step: ForeignStep) -> Found:
 
 
 def again(steps: OpSteps, step: ForeignStep) -> Found:
-    """What joins the same tensors as an earlier step of its module is that step."""
+    """A step that joins the same tensors as an earlier one of its module is that one."""
     said = reading(step)
     known: dict[tuple[object, ...], ForeignTensor] = steps.memory.setdefault("joined", {})
     key = (step.scopes, said.arguments.get("dim", 1), *said.inputs)
