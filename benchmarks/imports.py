@@ -8,8 +8,8 @@ Each model is imported in a process of its own, whose processor time and memory 
 takes the original's weights with `strict=True`, and is compared with the original at several sizes; then its ONNX file
 with these weights is held against it on onnxruntime, as `netspec build` does it. The table says how long the text is,
 how far outputs differ, and why a model stays out. `--rows` keeps every row, so that a run that was stopped goes on;
-`-o` writes the sections of these libraries anew, row by row, and leaves those of others. No extra of netspec brings the libraries:
-those that are named have to be installed (tried with timm 1.0.31).
+`-o` writes the sections of these libraries anew, row by row, and leaves those of others. No extra of netspec brings the
+libraries: those that are named have to be installed (tried with timm 1.0.31).
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from imports_models import LIBRARIES
+from torch import nn
 
 from netspec.runtime.vision import import_torchvision
 
@@ -39,11 +40,11 @@ FORK = get_context("fork")
 TITLE = """\
 # Models that come in
 
-`python benchmarks/imports.py` writes this file. Every model has random weights. Its text is compiled and takes the
-original's weights strictly; *difference* is the largest of the outputs at up to three sizes of the batch, and in
-training where no random numbers are drawn, relative to the largest output. *ONNX* is that of the spec's ONNX file with
-these weights on onnxruntime, at small sizes, as `netspec build` verifies it. *input* is what one row of the first input
-is, *CPU* counts the seconds of the whole, with torch.export and all runs.
+`python benchmarks/imports.py` writes this file. Every model has random weights, and no parameter is all 0. Its text is
+compiled and takes the original's weights strictly; *difference* is the largest of the outputs at up to three sizes of
+the batch, and in training with the same random numbers where both draw them alike, relative to the largest output.
+*ONNX* is that of the spec's ONNX file with these weights on onnxruntime, at small sizes.
+*input* is what one row of the first input is, *CPU* counts the seconds of the whole, with torch.export and all runs.
 """
 Row = dict[str, Any]
 
@@ -137,6 +138,7 @@ def import_one(model: str) -> Row:
     try:
         torch.manual_seed(0)
         module, inputs, dynamic = LIBRARIES[library].make(name)
+        fill(module)
         spec = netspec.from_torch(module.eval(), inputs, dynamic)
     except (netspec.NetspecError, MemoryError, RuntimeError) as reason:
         return {"model": model, "ok": False, "reason": str(reason)}
@@ -155,6 +157,13 @@ def import_one(model: str) -> Row:
     row |= {"unfolded": any("no blocks and no loops" in note for note in spec.notes)}
     del module, proof
     return row | (onnx_of(spec) if row["ok"] else {}) | {"date": str(date.today())}
+
+
+def fill(module: nn.Module) -> None:
+    """Draw the parameters that are all 0, as those of some last layers are: their outputs would tell nothing."""
+    for parameter in module.parameters():
+        if not parameter.any():
+            parameter.data.normal_(std=0.02)
 
 
 def onnx_of(spec: Any) -> Row:
