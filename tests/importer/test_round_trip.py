@@ -15,11 +15,14 @@ POSITIONS = ("gpt2", {"vocab": 9, "width": 8, "heads": 2, "layers": 2})
 OPTIONAL_INPUT = ("lstm_classifier", {})
 ROTARY = ("llama", {"vocab": 9, "width": 16, "heads": 2, "groups": 1, "hidden": 8, "layers": 2})
 MASKS = ("transformer_dates", {"width": 16, "layers": 2})
+CELL = pytest.param("lstm_lm_gates", {"hidden": 8}, marks=pytest.mark.slow)
+ATTENTIVE_CELL = ("rnn_self_attention", {"hidden": 8})
+STATE_SPACE = ("mamba", {"vocab": 9, "layers": 2, "width": 16})
 DISTANCES = ("t5", {"vocab": 9, "width": 16, "heads": 2, "hidden": 8, "layers": 2})
 
 
 @pytest.mark.parametrize(
-    ("name", "params"), [("gcn", {}), PARALLEL, RESIDUAL, RECURRENT, OPTIONAL_INPUT, POSITIONS, ROTARY, MASKS]
+    ("name", "params"), [("gcn", {}), PARALLEL, RESIDUAL, RECURRENT, OPTIONAL_INPUT, POSITIONS, ROTARY, MASKS, CELL]
 )
 def test_a_module_comes_back_as_the_graph_that_it_was_made_of(name, params):
     model = netspec.load(name, **params)
@@ -31,7 +34,7 @@ def test_a_module_comes_back_as_the_graph_that_it_was_made_of(name, params):
 TIES = ("t5", {"vocab": 9, "width": 8, "heads": 2, "hidden": 8, "layers": 1})
 
 
-@pytest.mark.parametrize(("name", "params"), [TIES, POSITIONS])
+@pytest.mark.parametrize(("name", "params"), [TIES, POSITIONS, ATTENTIVE_CELL, STATE_SPACE])
 def test_a_file_comes_back_as_the_graph_that_it_was_written_of(name, params, tmp_path):
     model = netspec.load(name, **params)
     spec = file_and_back(model, tmp_path)

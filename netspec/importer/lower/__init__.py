@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from netspec.importer.lower.dead import drop_dead
 from netspec.importer.lower.idioms import IDIOMS
+from netspec.importer.lower.idioms.heads.masks import LATE_IDIOMS
 from netspec.importer.lower.idioms.heads.multihead import merge_heads
 from netspec.importer.lower.idioms.matching import recognize
 from netspec.importer.lower.in_short import say_in_short
@@ -38,6 +39,7 @@ def lower(program: ForeignProgram) -> ForeignProgram:
         recognize(program, table, IDIOMS)
         drop_dead(program)
         roll_loops(program, table)
+        recognize(program, table, LATE_IDIOMS)
         say_in_short(program, table)
         drop_dead(program)
     settle_scans(program, table)

@@ -8,6 +8,7 @@ import numpy as np
 
 from netspec.importer.lower.idioms.matching import Found, OpSteps, reading
 from netspec.importer.program import ForeignStep
+from netspec.ops.attention.masks import LEAST
 from netspec.ops.core.foreign import ForeignTensor
 
 
@@ -105,4 +106,21 @@ def hides_none(steps: OpSteps, step: ForeignStep) -> Found:
     return x if same and values and not any(value.any() for value in values) else None
 
 
+def over_what_is_shown(steps: OpSteps, step: ForeignStep) -> Found:
+    """A softmax of what a mask shows alone: what it hides has the least number of all."""
+    said = reading(step)
+    filled = steps.maker(said.inputs[0], "masked_fill")
+    if filled is None or said.arguments.get("dim") is None or reading(filled).arguments.get("value") != LEAST:
+        return None
+    x, hidden = reading(filled).inputs[:2]
+    shown = steps.source(hidden, "logical_not")
+    (weighed,) = reading(filled).outputs
+    if shown is None or weighed is None or steps.uses[weighed] > 1:
+        return None
+    found = steps.step(step, "masked_softmax", {"dim": said.arguments["dim"]}, (x, shown), said.outputs)
+    return None if found is None else [found]
+
+
+LATE_IDIOMS = {"softmax": (over_what_is_shown,)}
+"""Those of what no attention has, which are looked for when all others are found."""
 IDIOMS = {"masked_fill": (hides_none,), "scaled_dot_product_attention": (hidden_by_sizes,), "add": (adds_nothing,)}
