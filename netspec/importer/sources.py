@@ -6,6 +6,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -77,12 +78,34 @@ def _from_python(
     if not examples:
         raise UsageError(_which_inputs(source, module))
     traced = _traced(examples, sizes)
-    tensors = nested({each.name: each.example(traced) for each in examples}, module)
     dynamic = {each.name: each.dynamic() for each in examples}
     named = name or source.rpartition(".")[2].rpartition(":")[2]
-    spec = from_torch(module, tensors, dynamic, name=named, sizes=sizes, partial=partial, say=say)
+
+    def imported(traced: Mapping[str, int], quoted: Mapping[str, int]) -> ImportedSpec:
+        tensors = nested({each.name: each.example(traced) for each in examples}, module)
+        return from_torch(module, tensors, dynamic, name=named, sizes=quoted, partial=partial, say=say)
+
+    spec = imported(traced, sizes)
+    if fixed := _fixed_by_chance(spec, dynamic, sizes):
+        smaller = {key: size * 3 // 4 if key in fixed else size for key, size in traced.items()}
+        with suppress(UsageError):
+            again = imported(smaller, {**{key: traced[key] for key in fixed}, **sizes})
+            spec = again if len(_fixed_by_chance(again, dynamic, sizes)) < len(fixed) else spec
     spec.notes += [f"the input is the one that its weights are for, {each}; --input gives another" for each in guesses]
     return spec
+
+
+def _fixed_by_chance(
+    spec: ImportedSpec, dynamic: Mapping[str, Mapping[int, str]], sizes: Mapping[str, int]
+) -> set[str]:
+    """The symbolic dimensions that became numbers, perhaps because the size to trace at is a limit of the module's."""
+    return {
+        wanted
+        for path, by_number in dynamic.items()
+        if (value := spec.model.graph.inputs.get(path.replace(".", "_"))) is not None
+        for at, wanted in by_number.items()
+        if isinstance(size := value.shape[at], int) and size > EXAMPLE and wanted not in sizes
+    }
 
 
 def find_module(source: str, arguments: Mapping[str, Any]) -> nn.Module:

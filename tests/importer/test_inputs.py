@@ -13,6 +13,7 @@ import netspec
 from netspec import UsageError
 from netspec.importer.capture.inputs import nested
 from netspec.importer.examples import read_example
+from netspec.importer.sources import import_source
 
 
 @dataclass
@@ -114,3 +115,26 @@ def test_paths_become_lists_and_dictionaries():
 def test_paths_that_do_not_fit(paths, message):
     with pytest.raises(UsageError, match=message):
         nested(dict.fromkeys(paths, 1), Words())
+
+
+LIMITED = """
+import torch
+from torch import nn
+
+class Limited(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.places = nn.Parameter(torch.randn(16, 4))
+
+    def forward(self, x):
+        return x + self.places[:x.shape[1]]
+"""
+
+
+def test_a_size_that_is_the_limit_stays_symbolic(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "limited_net.py").write_text(LIMITED)
+    spec = import_source("limited_net:Limited", inputs=["x=[N, T, 4]"])
+    assert spec.proof.holds
+    assert "inputs: {x: [N, T, 4]}" in spec.text
+    assert "dims: {N: 1, T: 16}" in spec.text

@@ -126,6 +126,23 @@ def test_sizes_of_one_name_are_one_size():
     assert len(spec.proof.trials) == 4
 
 
+class Both(nn.Module):
+    """Reads two inputs."""
+
+    def __init__(self):
+        super().__init__()
+        self.left, self.right = nn.Linear(4, 3), nn.Linear(4, 3)
+
+    def forward(self, x, y):
+        return self.left(x).tanh() * self.right(y)
+
+
+def test_a_level_that_runs_again_on_two_inputs_is_a_block():
+    spec = netspec.from_torch(Of(lambda x, both: both(x, x + 1) - both(2 * x, x), Both()), ROWS)
+    assert spec.proof.holds
+    assert "- share: {step: layer, from: [" in spec.text
+
+
 class Unpooled(nn.Module):
     """Puts maxima back to where they were, at a size that pooling does not tell."""
 

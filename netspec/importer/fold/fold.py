@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from netspec.importer.fold.classes import CONTAINERS, LevelClass, classify
 from netspec.importer.fold.family import name_family
@@ -17,7 +17,7 @@ from netspec.importer.fold.skeleton import skeleton_of
 from netspec.importer.fold.structure import StructureFinder
 from netspec.importer.fold.tables import name_parts
 from netspec.importer.tree import NetworkTree
-from netspec.importer.write.phrases import GroupPhrase, Phrase, ScanPhrase, SpecPhrase, Wire
+from netspec.importer.write.phrases import GroupPhrase, Phrase, ScanPhrase, SharePhrase, SpecPhrase, Wire
 from netspec.importer.write.rooms import everything_in, groups_in
 
 
@@ -26,6 +26,7 @@ def fold(tree: NetworkTree) -> SpecPhrase:
     spec = phrase(tree)
     name_parts(spec)
     tell_around(spec.body, tree.body.kind)
+    again = {*run_again(spec.body)}
     progress = number_rates(spec)
     classes: list[LevelClass] = []
     folding = _LevelFolder()
@@ -33,6 +34,8 @@ def fold(tree: NetworkTree) -> SpecPhrase:
         for group in groups:
             group.body = folding.level(group.body, group.results)
         classes += classify(groups, rank)
+    for each in classes:
+        each.needs_block = each.needs_block or not again.isdisjoint(each.members)
     spec.body = folding.level(spec.body, [*spec.outputs.values()])
     whole = skeleton_of(spec.body)
     slots = [*whole.slots, *(slot for _, others in whole.others for slot in others)]
@@ -83,6 +86,19 @@ def by_rank(body: Sequence[Phrase]) -> list[list[GroupPhrase]]:
     for group in groups:
         made[ranks[group]].append(group)
     return made
+
+
+def run_again(body: Sequence[Phrase]) -> Iterator[GroupPhrase]:
+    """Yield the levels that run once more on several inputs, which only a block has by names."""
+    shares = [each for each in everything_in(body) if isinstance(each, SharePhrase) and len(each.reads) > 1]
+    originals = {each.original for each in shares}
+    waiting = [(group, "") for group, _ in groups_in(body, False)]
+    while waiting:
+        group, outer = waiting.pop()
+        path = f"{outer}{group.name}"
+        if path in originals:
+            yield group
+        waiting += [(inner, f"{path}.") for inner, _ in groups_in(group.body, False)]
 
 
 def tell_around(body: Sequence[Phrase], kind: str) -> None:
