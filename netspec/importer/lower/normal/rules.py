@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias, Union
 
-from netspec.importer.program import ForeignProgram, ForeignStep
+from netspec.importer.program import ForeignProgram, ForeignStep, ModuleCall
 from netspec.ops.core.foreign import ForeignCall, ForeignTensor
 
 Said: TypeAlias = Union[Sequence[ForeignCall], ForeignTensor, None]
@@ -29,7 +30,11 @@ def tensor_like(tensor: ForeignTensor, **changes: Any) -> ForeignTensor:
 
 
 class CallRewriting:
-    """One pass through a program. ``instead`` has the tensors that stand for others."""
+    """One pass through a program. ``instead`` has the tensors that stand for others.
+
+    ``made`` has the calls so far by their outputs: those in each call of a module that runs several times apart, since
+    all its calls are to stay alike.
+    """
 
     def __init__(
         self,
@@ -38,7 +43,9 @@ class CallRewriting:
         looking: Mapping[str, Sequence[LookingRule]],
     ):
         self.program, self.rules, self.looking = program, rules, looking
-        self.made: dict[ForeignTensor, ForeignCall] = {}
+        scopes = {scope for step in program.steps for scope in step.scopes}
+        self.several = {scope.path for scope in scopes if scope.turn > 0}
+        self.made: dict[tuple[ModuleCall, ...], dict[ForeignTensor, ForeignCall]] = defaultdict(dict)
         self.instead: dict[ForeignTensor, ForeignTensor] = {}
         self.steps: list[ForeignStep] = []
 
@@ -50,23 +57,24 @@ class CallRewriting:
         self.program.outputs.update({name: self._now(each) for name, each in self.program.outputs.items()})
 
     def _step(self, step: ForeignStep) -> None:
+        made = self.made[tuple(scope for scope in step.scopes if scope.path in self.several)]
         waiting = [step.call._replace(arguments=self._now(step.call.arguments))]
         while waiting:
             first = waiting.pop(0)
             first = first._replace(arguments=self._now(first.arguments))
-            said = self._said(first)
+            said = self._said(first, made)
             if isinstance(said, ForeignTensor):
                 assert first.outputs[0] is not None
                 self.instead[first.outputs[0]] = said
             elif said is None:
                 self.steps.append(ForeignStep(first, step.scopes, step.place))
-                self.made.update({each: first for each in first.outputs if each is not None})
+                made.update({each: first for each in first.outputs if each is not None})
             else:
                 waiting = [*said, *waiting]
 
-    def _said(self, foreign: ForeignCall) -> Said:
+    def _said(self, foreign: ForeignCall, made: Makers) -> Said:
         for looking in self.looking.get(foreign.name, ()):
-            if (said := looking(foreign, self.made)) is not None:
+            if (said := looking(foreign, made)) is not None:
                 return said
         for rule in self.rules.get(foreign.name, ()):
             if (said := rule(foreign)) is not None:
