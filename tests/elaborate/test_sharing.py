@@ -117,3 +117,29 @@ def test_sharing_in_every_turn(compiled: Compile) -> None:
     for _ in range(4):
         wanted = module.get_submodule("layer")(wanted)
     torch.testing.assert_close(module(x), wanted)
+
+
+IN_A_LOOP = """\
+netspec: 1
+name: in_a_loop
+inputs: {x: [N, 4], h: [N, 4]}
+network:
+  - gru_cell: {name: cell, hidden_size: 4, input: x, state: h}
+  - repeat:
+      count: 2
+      index: i
+      body:
+        - scale: {name: "state{i}", factor: 0.5}
+        - tanh
+        - share: {step: cell, from: [prev, "state{i}"]}
+"""
+
+
+def test_what_is_shared_in_a_loop_reads_by_its_index(compiled: Compile) -> None:
+    module = build_module(compiled(IN_A_LOOP)).eval()
+    x, h = torch.randn(2, 4), torch.randn(2, 4)
+    cell = module.get_submodule("cell")
+    wanted = cell(x, h)
+    for _ in range(2):
+        wanted = cell((wanted / 2).tanh(), wanted / 2)
+    torch.testing.assert_close(module(x, h), wanted)

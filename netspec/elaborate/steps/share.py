@@ -22,6 +22,7 @@ from netspec.spec import block_meant
 from netspec.spec.reading import Source, StepReference, keyword
 from netspec.spec.steps import CallStep, NamedStructure
 from netspec.spec.steps import Step as Written
+from netspec.syntax.nodes import ListNode, ScalarNode
 
 
 class Share(NamedStructure):
@@ -52,7 +53,7 @@ def elaborate(
     home, level, original = shared_step(context, frame, step, name)
     before = len(frame.builder.steps)
     source, env = level.authored[original.name]
-    again = rewritten(context, frame, step, source)
+    again = rewritten(context, frame, step.changed(source=said_here(context, frame, step.source)), source)
     if not isinstance(source, CallStep) and step.source is not None:
         prev = reference(context, frame, step.source, prev)
     shape = frame.env.get("shape")
@@ -153,6 +154,16 @@ def rewritten(context: Context, frame: Frame, step: Share, source: Any) -> Writt
     reads = {"source": None} if hasattr(source, "source") else {}
     copied: Written = source.changed(name=step.name, state_key=step.state_key, **reads)
     return copied
+
+
+def said_here(context: Context, frame: Frame, node: Any) -> Any:
+    """The names that a step reads, as they are where it stands: the shared step may stand in another loop."""
+    if isinstance(node, ListNode):
+        return replace(node, items=tuple(said_here(context, frame, item) for item in node.items))
+    if not isinstance(node, ScalarNode) or "{" not in node.text:
+        return node
+    text = context.reader.text(node, frame.env)
+    return ScalarNode(node.span, text, text, node.plain)
 
 
 def guard_alike(context: Context, step: Share, name: str, original: Step, again: Step) -> None:
