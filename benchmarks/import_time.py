@@ -14,6 +14,7 @@ from torch import nn
 from netspec.importer.capture.export import export_module
 from netspec.importer.capture.torch_program import read_exported
 from netspec.importer.convert import spec_of
+from netspec.importer.lower import lower
 
 BAR = Bar(1.0)
 BLOCKS, ROUNDS = 333, 3
@@ -42,7 +43,7 @@ def main() -> None:
         exported = export_module(network, inputs, dynamic)
         middle = time.process_time()
         program = read_exported(exported, "thousand", dynamic)
-        spec = spec_of(program, network.state_dict())
+        spec = spec_of(lower(program), network.state_dict())
         ratios.append((time.process_time() - middle) / (middle - start))
     print("import : torch.export, processor time")
     finish([judge(f"{3 * BLOCKS + 2} layers, {spec.text.count(chr(10))} lines", ratios, BAR)])

@@ -80,10 +80,10 @@ def from_torch(
     program = _read(exported, snake_case(name or type(module).__name__), shapes, paths)
     program.kind = f"{type(module).__module__}.{type(module).__qualname__}"
     program.doc = first_sentence(vars(type(module)).get("__doc__") or "")
-    program.numbers = named_numbers(module)
     traced = dict(program.sizes)
     program.sizes = quoted(traced, sizes)
     program = _at_any_length(module, inputs, shapes, lower(program), paths)
+    program.numbers = named_numbers(module)
     traced.update((name, size) for name, size in program.sizes.items() if name not in traced)
     program.sizes = quoted(traced, sizes)
     spec = spec_of(program, {key: value.detach() for key, value in module.state_dict().items()}, partial)
@@ -94,8 +94,26 @@ def from_torch(
         say(f"comparing the spec with {type(module).__name__}")
         call = lambda given: called(module, with_tensors(inputs, given))  # noqa: E731
         with plain_choices(module):
-            spec.proof = prove(spec.model.graph, spec.weights, call, traced, module)
-        spec.notes += _told(spec.proof)
+            spec = _proven(
+                spec,
+                lambda each: prove(each.model.graph, each.weights, call, traced, module),
+                lambda: spec_of(program, spec.weights, partial, folds=False),
+            )
+    return spec
+
+
+def _proven(
+    spec: ImportedSpec, compare: Callable[[ImportedSpec], Proof], level_by_level: Callable[[], ImportedSpec]
+) -> ImportedSpec:
+    """Return a spec with its proof, or the one without folding, where that alone computes what the original does."""
+    spec.proof = compare(spec)
+    if not spec.proof.holds:
+        plain = level_by_level()
+        plain.proof = compare(plain)
+        plain.notes += spec.notes
+        spec = plain if plain.proof.holds else spec
+    assert spec.proof is not None
+    spec.notes += _told(spec.proof)
     return spec
 
 
@@ -220,9 +238,12 @@ def _of_file(path: Path, name: str | None, partial: bool, notes: bool = True) ->
     return spec_of(lower(program), weights, partial), tried
 
 
-def spec_of(program: ForeignProgram, weights: Mapping[str, torch.Tensor], partial: bool = False) -> ImportedSpec:
-    """Return the spec of a program of ops. Raises ``UsageError`` with every step that no words say, unless ``partial``
-    leaves them as ``opaque`` steps.
+def spec_of(
+    program: ForeignProgram, weights: Mapping[str, torch.Tensor], partial: bool = False, folds: bool = True
+) -> ImportedSpec:
+    """Return the spec of a program of ops, level by level unless it ``folds``, with a note then.
+
+    Raises ``UsageError`` with every step that no words say, unless ``partial`` leaves them as ``opaque`` steps.
     """
     told = {id(problem.step) for problem in program.problems}
     unread = [step for step in program.steps if step.reading is None and id(step) not in told]
@@ -234,6 +255,8 @@ def spec_of(program: ForeignProgram, weights: Mapping[str, torch.Tensor], partia
     levels = nest(program)
     notes = []
     try:
+        if not folds:
+            raise UsageError("with them, it would compute something else")
         phrases = fold(levels)
         graph = ImportedSpec(program.name, write(phrases), weights).model.graph
         guard_keys(graph, weights)
@@ -241,7 +264,7 @@ def spec_of(program: ForeignProgram, weights: Mapping[str, torch.Tensor], partia
     except Exception as fault:  # a text that is long is better than none
         phrases = phrase(levels)
         graph = ImportedSpec(program.name, write(phrases), weights).model.graph
-        notes.append(f"the text has no blocks and no loops, as those could not be found: {str(fault).splitlines()[0]}")
+        notes.append(f"the text has no blocks and no loops, as they could not be found: {str(fault).splitlines()[0]}")
     notes += empty_buffers(graph, weights)
     cost = Costs(graph.sizes).of(graph.body)
     phrases.expect = {name: count for name, count in cost._asdict().items() if count}

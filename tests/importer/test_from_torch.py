@@ -237,6 +237,20 @@ def test_a_network_that_cannot_be_folded_comes_in_level_by_level(monkeypatch):
     assert "no blocks and no loops" in spec.notes[0]
 
 
+def test_a_text_that_computes_something_else_is_written_without_folding(monkeypatch):
+    from netspec.importer.fold import fold
+
+    def mistaken(levels):
+        phrases = fold(levels)
+        phrases.blocks[0].body[-1].word = "sigmoid"  # in place of relu
+        return phrases
+
+    monkeypatch.setattr("netspec.importer.convert.fold", mistaken)
+    spec = netspec.from_torch(nn.Sequential(Residual(), Residual()), {"input": torch.randn(2, 4, 5, 5)})
+    assert spec.proof.holds
+    assert "it would compute something else" in spec.notes[0]
+
+
 def test_what_levels_without_names_give_aside_is_found_by_their_positions():
     class Stage(nn.Module):
         def __init__(self):
