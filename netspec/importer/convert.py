@@ -94,21 +94,15 @@ def from_torch(
         say(f"comparing the spec with {type(module).__name__}")
         call = lambda given: called(module, with_tensors(inputs, given))  # noqa: E731
         with plain_choices(module):
-            spec = _proven(
-                spec,
-                lambda each: prove(each.model.graph, each.weights, call, traced, module),
-                lambda: spec_of(program, spec.weights, partial, folds=False),
-            )
+            spec = _proven(spec, lambda each: prove(each.model.graph, each.weights, call, traced, module), program)
     return spec
 
 
-def _proven(
-    spec: ImportedSpec, compare: Callable[[ImportedSpec], Proof], level_by_level: Callable[[], ImportedSpec]
-) -> ImportedSpec:
+def _proven(spec: ImportedSpec, compare: Callable[[ImportedSpec], Proof], program: ForeignProgram) -> ImportedSpec:
     """Return a spec with its proof, or the one without folding, where that alone computes what the original does."""
     spec.proof = compare(spec)
     if not spec.proof.holds:
-        plain = level_by_level()
+        plain = spec_of(program, spec.weights, folds=False)
         plain.proof = compare(plain)
         plain.notes += spec.notes
         spec = plain if plain.proof.holds else spec
