@@ -23,6 +23,13 @@ SAME = frozenset("alias clone contiguous detach detach_ lift_fresh_copy lift_fre
 """The operators that give their first argument again, unless its dtype changes."""
 WRAPPERS = ("wrap_with_autocast", "wrap_with_set_grad_enabled")
 """The calls that run a graph of their own, in a state that a network in inference has anyway."""
+CONTROL = {
+    "cond": "chooses a branch while the network runs: choose it in Python, before",
+    "while_loop": "loops until a condition holds: write a loop of Python over a fixed number of steps",
+    "map_impl": "maps over a dimension: write a loop of Python over it, which becomes a `scan`",
+    "scan": "scans a sequence: write a loop of Python over it, which becomes a `scan`",
+}
+"""The calls of torch's control flow, with what each does and what may stand in its place."""
 SILENT = re.compile(r"_assert_\w+|sym_constrain_range\w*|_check\w*")
 """The operators that only check."""
 
@@ -122,6 +129,9 @@ class _ExportReader:
         if name in WRAPPERS:
             self._inline(node, owner)
             return
+        if name in CONTROL:
+            inside = "".join(f" in {each.path}" for each in _scopes(node)[-1:])
+            raise UsageError(f"{self.program.name}{inside}: `{name}` {CONTROL[name]}")
         if SILENT.fullmatch(name) or self.constants.compute(node):
             return
         arguments = dict(self._arguments(node))

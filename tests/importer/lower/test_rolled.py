@@ -221,3 +221,13 @@ def test_a_length_that_is_not_symbolic_stays_fixed() -> None:
 def test_layers_with_weights_of_their_own_are_no_loop() -> None:
     module = nn.Sequential(*(nn.Sequential(nn.Linear(4, 4), nn.Tanh()) for _ in range(5)))
     assert "scan" not in imported(module, {"input": {0: "N"}}, input=torch.randn(2, 4)).text
+
+
+class Branching(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cond(x.sum() > 0, lambda x: x + 1, lambda x: x - 1, (x,))
+
+
+def test_control_flow_of_torch_is_told_with_what_may_stand_in_its_place() -> None:
+    with pytest.raises(netspec.UsageError, match=r"`cond` chooses a branch .* choose it in Python"):
+        netspec.from_torch(Branching(), {"x": torch.randn(2, 3)})
