@@ -35,7 +35,10 @@ def give_keys(program: ForeignProgram, said: Mapping[ForeignStep, str]) -> None:
 
 
 class _Keys:
-    """Hands out keys; a tensor of the same key and the same values is the same tensor."""
+    """Hands out keys; a tensor of the same key and the same values is the same tensor.
+
+    ``ops`` has the ops by the paths of their tensors, ``homes`` the paths of steps that hold another's.
+    """
 
     def __init__(self, program: ForeignProgram):
         self.program = program
@@ -50,6 +53,8 @@ class _Keys:
         self.named = {each for state in states for each in state.values() if each.key}
         self.turns: Counter[str] = Counter()
         self.made_up: set[ForeignTensor] = set()
+        self.ops: dict[str, str] = {}
+        self.homes: dict[ForeignStep, str] = {}
         self.seen: dict[tuple[int, tuple[int, ...]], ForeignTensor] = {}
 
     def own(self, step: ForeignStep, state: Mapping[str, ForeignTensor]) -> dict[str, ForeignTensor]:
@@ -60,12 +65,23 @@ class _Keys:
                 tensor.constant = np.zeros(tensor.shape, tensor.dtype)
         state = {name: tensor if at else self.again(tensor) for at, (name, tensor) in enumerate(state.items())}
         home = self.home(step, state)
+        if self.ops.setdefault(home, step.op) != step.op:
+            return self.tied(step, state)
         made: dict[str, ForeignTensor] = {}
         for name, tensor in state.items():
             if tensor.key and _joined(home, name) != tensor.key and (made or not _fits(tensor.key, name)):
                 copied = np.array(tensor.constant)  # another tensor, though its values are the same
                 tensor = ForeignTensor(tensor.shape, tensor.dtype, "", tensor.learned, copied)
             made[name] = self.kept(tensor.key or _joined(home, name), tensor)
+        return made
+
+    def tied(self, step: ForeignStep, state: Mapping[str, ForeignTensor]) -> dict[str, ForeignTensor]:
+        """Return the tensors of an op that has some of another's, such as the table of an embedding, by key."""
+        home = self.free(self.place_of(step), state)
+        made = {name: self.kept(tensor.key or _joined(home, name), tensor) for name, tensor in state.items()}
+        others = {_joined(home, name): tensor.key for name, tensor in made.items() if not tensor.key.startswith(home)}
+        self.program.tied = {**self.program.tied, **others}
+        self.homes[step] = home
         return made
 
     def home(self, step: ForeignStep, state: Mapping[str, ForeignTensor]) -> str:
@@ -116,6 +132,8 @@ class _Keys:
         """Return the calls around a step; that of the module which holds its tensors is the innermost."""
         assert step.reading is not None
         state = step.reading.state
+        if step in self.homes:
+            return _down_to(self.homes[step], step.scopes, 0)
         homes = {home_of(tensor.key, name) for name, tensor in state.items() if _fits(tensor.key, name)}
         if len(homes) != 1:
             return step.scopes
