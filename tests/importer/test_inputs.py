@@ -63,6 +63,12 @@ class Chooses(Takes):
         return self.mix(x) if x.sum() > 0 else x
 
 
+class Grouped(Takes):
+    def forward(self, x):
+        weight = x[:, :1, None].expand(-1, 3, 2)
+        return nn.functional.conv1d(x[None].repeat_interleave(3, 1), weight, groups=x.shape[0])
+
+
 ROWS = torch.randn(2, 4)
 FORMS = {
     "a dictionary": (Words, {"batch": {"a": ROWS, "b": (ROWS,)}}, ["batch_a", "batch_b_0"], ["sum"]),
@@ -91,6 +97,7 @@ def test_inputs_of_all_kinds(form):
     [
         (Own, {"x": ROWS}, "an object of a class of its own"),
         (Packed, {"x": torch.randn(2, 3, 4), "lengths": torch.tensor([3, 2])}, "give the padded batch to the layer"),
+        (Grouped, {"x": ROWS}, "its `groups` is N, which must be a number: give its dimensions numbers"),
         (Chooses, {"x": ROWS}, r"test_inputs.py:\d+: what it does depends on the values of a tensor"),
     ],
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from netspec.dims import Dim, InexactError, TooComplexError, UndecidedError, evaluate, symbols
+from netspec.dims import Dim, InexactError, TooComplexError, UndecidedError, evaluate, pretty, symbols
 from netspec.importer.program import ForeignProgram
 from netspec.ops.core.agreement import differ
 from netspec.ops.core.arguments import PerDimension
@@ -69,7 +69,7 @@ class OpTable:
             made = op.infer(*inputs, *self._telling(op, inputs))
             state = self._state(op, inputs, reading.state)
         except ValidationError as wrong:
-            raise WrongReading(wrong.errors()[0]["msg"]) from None
+            raise WrongReading(_wrong_argument(wrong, reading.arguments)) from None
         except (ShapeError, InexactError, UndecidedError, TooComplexError, ArithmeticError) as wrong:
             raise WrongReading(str(wrong)) from None
         for foreign, tensor in zip(reading.outputs, made):
@@ -120,6 +120,16 @@ class OpTable:
         if extra := found.keys() - wanted.keys():
             raise WrongReading(f"it has no tensor `{min(extra)}`")
         return state
+
+
+def _wrong_argument(wrong: ValidationError, arguments: Mapping[str, Any]) -> str:
+    """Return which argument an op does not take, and why."""
+    first = wrong.errors()[0]
+    name = str(first["loc"][0]) if first["loc"] else ""
+    value = arguments.get(name)
+    if isinstance(value, Dim):
+        return f"its `{name}` is {pretty(value)}, which must be a number: give its dimensions numbers"
+    return f"its `{name}`: {first['msg']}" if name else str(first["msg"])
 
 
 def _missing(kind: type[Op], reading: OpReading) -> Iterator[str]:
