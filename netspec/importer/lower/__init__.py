@@ -11,6 +11,7 @@ from netspec.importer.lower.in_short import say_in_short
 from netspec.importer.lower.normal import normalize
 from netspec.importer.lower.own import place_own
 from netspec.importer.lower.rolled import roll_loops, settle_scans
+from netspec.importer.lower.rolled.overwriting import join_rows
 from netspec.importer.lower.table import OpTable, WrongReading
 from netspec.importer.lower.zones import say_zones
 from netspec.importer.program import ForeignProgram, LoweringProblem
@@ -35,6 +36,7 @@ def lower(program: ForeignProgram) -> ForeignProgram:
             except WrongReading as wrong:
                 program.problems.append(LoweringProblem(step, str(wrong)))
     if not program.own:
+        join_rows(program, table)
         merge_heads(program, table)
         recognize(program, table, IDIOMS)
         drop_dead(program)

@@ -9,7 +9,6 @@ from netspec.importer.lower.idioms.matching import reading
 from netspec.importer.lower.rolled.building import scan_steps
 from netspec.importer.lower.rolled.gathering import gather_loops
 from netspec.importer.lower.rolled.leaving import LoopJoin, LoopResults, results_of
-from netspec.importer.lower.rolled.overwriting import join_rows
 from netspec.importer.lower.rolled.runs import StepRun, runs_in
 from netspec.importer.lower.rolled.wiring import LoopWiring, NoLoop, SequenceRead, StateRead, wiring_of
 from netspec.importer.lower.table import OpTable
@@ -24,7 +23,6 @@ MOST_TRIED = 200
 
 def roll_loops(program: ForeignProgram, table: OpTable) -> None:
     """Put a scan in the place of each run of steps that is a loop, the longest first."""
-    join_rows(program, table)
     _begin_with_sources(program)
     while _roll_one(program, table):
         pass
