@@ -76,6 +76,22 @@ class ParameterGroup(Ingredient):
     """keep them as they are: throughout, or for so many epochs"""
 
 
+class MovingAverage(Ingredient):
+    """An exponential moving average of the weights, which is judged, and kept, in place of the weights themselves.
+
+    After each step the average is decay·average + (1 − decay)·weights; statistics of batch norms are averaged too
+    (Polyak and Juditsky 1992).
+    """
+
+    name = "ema"
+    main = "decay"
+
+    decay: Part
+    """the share of the average that a step leaves as it is: 0.999"""
+    warmup: bool = False
+    """begin with a smaller decay, (1 + t)/(10 + t) at step t, which short runs need"""
+
+
 class EarlyStopping(Ingredient):
     """An end before the last epoch, when what is watched has not become better for ``patience`` epochs.
 

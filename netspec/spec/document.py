@@ -334,6 +334,8 @@ class TrainSpec(Form):
     """the number of parts that a batch is worked through in, to save memory"""
     clip: Value | None = None
     """the largest norm of the gradients; default: no limit"""
+    ema: Value | None = None
+    """a moving average of the weights that is judged and kept in their place: `0.999`"""
     early_stopping: Value | None = None
     """an end when nothing gets better: `{patience, metric}`"""
     validation: Value | None = None

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
+
+from torch import Tensor
 
 from netspec.diagnostics import EnvironmentFault, TrainingFault, UsageError
 from netspec.recipes.schedules import ConstantLR
@@ -17,6 +20,7 @@ from netspec.train.loop.requests import Requests
 from netspec.train.loop.selection import Selection
 from netspec.train.loop.state import State
 from netspec.train.loop.step import Stepper
+from netspec.train.optimize.averages import Averages
 from netspec.train.optimize.objective import Objective
 from netspec.train.optimizers import build_optimizer, freeze_groups, penalised
 from netspec.train.report.progress import Progress
@@ -67,7 +71,10 @@ class Run:
         self.state = State()
         self.requests = Requests(self.world, recipe.checkpoint.minutes)
         self.losses = StepLosses(setup, self.requests, self._record)
-        self.stepper = Stepper(setup, objective, self.strategy, self.optimizer, self.schedule, self.losses)
+        self.averages = None if recipe.ema is None else Averages(model, recipe.ema)
+        self.stepper = Stepper(
+            setup, objective, self.strategy, self.optimizer, self.schedule, self.losses, self.averages
+        )
         self.selection = Selection(setup)
         self.journal = Journal(folder, self.world, self.settings.tensorboard)
         self.checkpoints = Checkpoints(folder.checkpoints, recipe.checkpoint.keep, self.world)
@@ -121,13 +128,14 @@ class Run:
         state = self.state
         self._synchronise_buffers()
         rate = self.optimizer.param_groups[0]["lr"]
-        measured = self._measure()
-        scores = measured.get("validation", measured["train"])
-        state.start_epoch()
+        with self._judged():
+            measured = self._measure()
+            scores = measured.get("validation", measured["train"])
+            state.start_epoch()
+            self.selection.update(state, scores)
         state.seconds = time.perf_counter() - self._began
         self.schedule.epoch(scores["loss"])
         self._warn_of_undefined(scores)
-        self.selection.update(state, scores)
         state.done = state.done or state.step >= self.total
         record = {"epoch": state.epoch, "step": state.step, **measured, "lr": rate, "seconds": round(state.seconds, 3)}
         self.journal.add_epoch(record)
@@ -135,6 +143,13 @@ class Run:
         self.requests.agree()
         if self._is_due() or self.requests.stopping:
             self._save()
+
+    def _judged(self) -> AbstractContextManager[None]:
+        """Return the context in which the network has the weights that are judged: its own, or their averages."""
+        return nullcontext() if self.averages is None else self.averages.applied()
+
+    def _averages(self) -> Mapping[str, Tensor]:
+        return {} if self.averages is None else self.averages.tensors
 
     def _measure(self) -> dict[str, dict[str, float]]:
         """Return loss and metrics by part; of the training rows the mean loss of the steps, unless the recipe asks."""
@@ -178,8 +193,9 @@ class Run:
             "random": self.world.gathered(random_state(self.setup.device)),
             "recipe": self.setup.fingerprint,
             "metrics": self.journal.digest(),
+            "averaged": 0 if self.averages is None else self.averages.steps,
         }
-        snapshot = snapshot_of(self.setup.model, self.optimizer, rest)
+        snapshot = snapshot_of(self.setup.model, self.optimizer, self._averages(), rest)
         self.checkpoints.save(snapshot, state.step, self.strategy.sharded)
         self.requests.saved()
         self._saved_at = (state.epoch, state.step)
@@ -205,8 +221,8 @@ class Run:
 
     def _restored(self) -> dict[str, Any] | None:
         """Restore weights and optimizer, and return the rest of the checkpoint; ``None`` if there is no checkpoint."""
-        model = self.setup.model
-        snapshot, damages = self.checkpoints.load(lambda sizes: empty_tensors(sizes, model, self.optimizer))
+        model, averages = self.setup.model, self._averages()
+        snapshot, damages = self.checkpoints.load(lambda sizes: empty_tensors(sizes, model, self.optimizer, averages))
         for damage in damages:
             self.warn(damage)
         if snapshot is None:
@@ -215,7 +231,9 @@ class Run:
             return None
         if snapshot.rest["recipe"] != self.setup.fingerprint:
             raise TrainingFault(f"{self.folder.path} was trained with another spec or recipe: start a new run")
-        restore(snapshot, model, self.optimizer, self.strategy)
+        restore(snapshot, model, self.optimizer, averages, self.strategy)
+        if self.averages is not None:
+            self.averages.steps = snapshot.rest["averaged"]
         return snapshot.rest
 
     def _resume_selection(self) -> None:
@@ -227,7 +245,8 @@ class Run:
             self.selection.read(state, self.folder, self.strategy)
             return
         self.warn(f"{self.folder.best} is gone, the weights of epoch {state.best_epoch}: the best is sought anew")
-        self.selection.restart(state)
+        with self._judged():
+            self.selection.restart(state)
         self._saved_at = None
 
 

@@ -38,10 +38,10 @@ CROSS_ENTROPY = ScoreMemory(4, 4, 8, keeps_scores=False, stays=0, per_class=True
 class TrainingStep:
     """A step of training.
 
-    ``states`` are the numbers that the optimizer keeps for each parameter, ``workspace`` those that it has for a
-    moment, of all. ``losses`` has the memory of the loss of each output that is judged; ``None``: cross-entropy for
-    all. ``accumulates``: gradients are there in all passes but the first; ``shares``: with other processes, which
-    takes a second copy of them.
+    ``states`` are the numbers that the optimizer, and a moving average, keep for each parameter, ``workspace`` those
+    that the optimizer has for a moment, of all. ``losses`` has the memory of the loss of each output that is judged;
+    ``None``: cross-entropy for all. ``accumulates``: gradients are there in all passes but the first; ``shares``: with
+    other processes, which takes a second copy of them.
     """
 
     states: int
@@ -67,7 +67,8 @@ class TrainingStep:
         if not optimizer.fused or (shares and settings.strategy == "fsdp"):
             decays = recipe.weight_decay is not None and recipe.weight_decay.value > 0
             workspace = optimizer.workspace(trained_sizes(graph), at_once=device != "cpu", decays=decays)
-        return cls(optimizer.states, workspace, losses_of(recipe), settings.accumulate > 1, shares)
+        states = optimizer.states + (recipe.ema is not None)
+        return cls(states, workspace, losses_of(recipe), settings.accumulate > 1, shares)
 
     def loss(self, output: str) -> ScoreMemory | None:
         """Return the memory of the loss of an output, ``None`` where it is not judged."""

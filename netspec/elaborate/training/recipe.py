@@ -18,7 +18,7 @@ from netspec.recipes.binding import Unbound, bind_inputs, bind_target, prepared
 from netspec.recipes.losses import Loss
 from netspec.recipes.metrics import Accuracy, Metric
 from netspec.recipes.recipe import Recipe
-from netspec.recipes.settings import Checkpoint, EarlyStopping, ParameterGroup, Settings, WeightDecay
+from netspec.recipes.settings import Checkpoint, EarlyStopping, MovingAverage, ParameterGroup, Settings, WeightDecay
 from netspec.spec import TrainSpec, Written
 from netspec.spec.reading import mapping_entries, read_form
 from netspec.syntax import MapNode, ScalarNode, SyntaxNode
@@ -64,6 +64,7 @@ class _Recipes:
         optimizer = self.attempt(lambda: ingredients.one("optimizer", form.optimizer))
         schedule = self.attempt(lambda: form.schedule and ingredients.one("schedule", form.schedule))
         early = self.part(EarlyStopping, form.early_stopping)
+        ema = self.part(MovingAverage, form.ema)
         decay = self.part(WeightDecay, form.weight_decay)
         checkpoint = self.part(Checkpoint, form.checkpoint)
         groups = self.groups()
@@ -96,6 +97,7 @@ class _Recipes:
             schedule=schedule,
             weight_decay=decay,
             groups=groups,
+            ema=ema,
             early_stopping=early,
             checkpoint=checkpoint or Checkpoint(),
             published=published,

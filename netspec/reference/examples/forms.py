@@ -73,6 +73,7 @@ train:
   epochs: 10
   batch: 128
   clip: 1.0
+  ema: {decay: 0.999, warmup: true}
   early_stopping: {patience: 3, metric: accuracy}
   validation: 0.1
   seed: 1

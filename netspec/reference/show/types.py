@@ -32,6 +32,7 @@ DEFINITIONS: Mapping[str, str] = {
     "weight_decay": "number or mapping",
     "groups": "mapping from patterns to numbers or mappings",
     "metric": "metric",
+    "ema": "number or mapping",
     "early_stopping": "integer or mapping",
     "checkpoint": "number or mapping",
     "weights": "string or mapping",

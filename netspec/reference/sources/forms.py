@@ -68,6 +68,7 @@ RECIPE_KEYS = (
     "group_by_length",
     "accumulate",
     "clip",
+    "ema",
     "early_stopping",
     "validation",
     "folds",

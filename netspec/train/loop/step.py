@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from netspec.train.data.batches import Batch, split
 from netspec.train.distributed.strategies import Strategy
 from netspec.train.loop.losses import StepLosses
+from netspec.train.optimize.averages import Averages
 from netspec.train.optimize.objective import Objective, shares
 from netspec.train.optimizers import frozen_at_first
 from netspec.train.schedules import Scheduled
@@ -17,7 +18,8 @@ from netspec.train.setup import Setup
 
 
 class Stepper:
-    """Takes one step of ``optimizer`` and ``schedule`` for each batch, and hands its loss to ``losses``.
+    """Takes one step of ``optimizer`` and ``schedule`` for each batch, and hands its loss to ``losses`` and the weights
+    to ``averages``.
 
     Its functions take a batch and the number of the step, which counts those of the run from 1 on. They raise
     ``TrainingFault`` if a loss is not finite, as ``StepLosses`` describes.
@@ -31,9 +33,10 @@ class Stepper:
         optimizer: torch.optim.Optimizer,
         schedule: Scheduled,
         losses: StepLosses,
+        averages: Averages | None = None,
     ):
         self.setup, self.objective, self.strategy = setup, objective, strategy
-        self.optimizer, self.schedule, self.losses = optimizer, schedule, losses
+        self.optimizer, self.schedule, self.losses, self.averages = optimizer, schedule, losses, averages
         self.settings, self.world = setup.recipe.settings, setup.world
         self.frozen = frozen_at_first(setup.model, setup.recipe.groups)
         self.steps_per_epoch = setup.train.steps(self.settings.batch)
@@ -82,7 +85,7 @@ class Stepper:
             return loss
 
         self.optimizer.step(closure)  # type: ignore[arg-type]
-        self.schedule.step()
+        self._after_step()
 
     def _counts(self, batch: Batch) -> dict[str, float]:
         """Return what counts of each output's target; 0 in a process without rows, whose one row stands in."""
@@ -97,4 +100,9 @@ class Stepper:
             nn.utils.clip_grad_norm_(self.setup.model.parameters(), self.settings.clip)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
+        self._after_step()
+
+    def _after_step(self) -> None:
         self.schedule.step()
+        if self.averages is not None:
+            self.averages.update()

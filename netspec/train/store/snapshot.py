@@ -11,22 +11,25 @@ from torch import Tensor, nn
 
 from netspec.train.distributed.strategies import Strategy
 
-MODEL, OPTIMIZER = "model", "optimizer"
+MODEL, OPTIMIZER, AVERAGES = "model", "optimizer", "averages"
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """``tensors`` has weights as ``model/NAME`` and the optimizer's state as ``optimizer/NAME/KEY``, which may be
-    sharded. ``rest`` is small, and all that the run has besides.
+    """``tensors`` has weights as ``model/NAME``, their moving averages as ``averages/NAME``, and the state of the
+    optimizer as ``optimizer/NAME/KEY``, which may be sharded. ``rest`` is small, and all that the run has besides.
     """
 
     tensors: dict[str, Tensor]
     rest: dict[str, Any]
 
 
-def snapshot_of(model: nn.Module, optimizer: torch.optim.Optimizer, rest: Mapping[str, Any]) -> Snapshot:
+def snapshot_of(
+    model: nn.Module, optimizer: torch.optim.Optimizer, averages: Mapping[str, Tensor], rest: Mapping[str, Any]
+) -> Snapshot:
     """Return the present state; its tensors are the live ones."""
     tensors = {f"{MODEL}/{name}": tensor for name, tensor in model.state_dict().items()}
+    tensors |= {f"{AVERAGES}/{name}": tensor for name, tensor in averages.items()}
     numbers: dict[str, Any] = {}
     for name, parameter in learned(model, optimizer):
         for key, value in optimizer.state.get(parameter, {}).items():
@@ -38,8 +41,16 @@ def snapshot_of(model: nn.Module, optimizer: torch.optim.Optimizer, rest: Mappin
     return Snapshot(tensors, {**rest, OPTIMIZER: {"state": numbers, "groups": groups}})
 
 
-def restore(snapshot: Snapshot, model: nn.Module, optimizer: torch.optim.Optimizer, strategy: Strategy) -> None:
+def restore(
+    snapshot: Snapshot,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    averages: Mapping[str, Tensor],
+    strategy: Strategy,
+) -> None:
     """Replace the present state by a snapshot. Full tensors are placed and sharded as those of the model are."""
+    for name, average in averages.items():
+        average.copy_(strategy.placed_like(snapshot.tensors[f"{AVERAGES}/{name}"], average))
     present = model.state_dict()
     weights = {_after(MODEL, key): tensor for key, tensor in snapshot.tensors.items() if key.startswith(MODEL)}
     model.load_state_dict({name: strategy.placed_like(tensor, present[name]) for name, tensor in weights.items()})
@@ -62,7 +73,10 @@ def restore(snapshot: Snapshot, model: nn.Module, optimizer: torch.optim.Optimiz
 
 
 def empty_tensors(
-    sizes: Mapping[str, tuple[torch.Size, torch.dtype]], model: nn.Module, optimizer: torch.optim.Optimizer
+    sizes: Mapping[str, tuple[torch.Size, torch.dtype]],
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    averages: Mapping[str, Tensor],
 ) -> dict[str, Tensor]:
     """Return tensors to read a sharded checkpoint into: sharded as the parameter of the same size is, else whole."""
     weights = model.state_dict()
@@ -71,6 +85,9 @@ def empty_tensors(
     for key, (size, dtype) in sizes.items():
         if key.startswith(MODEL):
             tensors[key] = weights[_after(MODEL, key)]
+            continue
+        if key.startswith(AVERAGES):
+            tensors[key] = averages[_after(AVERAGES, key)]
             continue
         like = named[_after(OPTIMIZER, key).rpartition("/")[0]].detach()
         tensors[key] = torch.empty_like(like, dtype=dtype) if like.shape == size else torch.empty(size, dtype=dtype)
