@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
 
-from netspec.importer.program import ForeignProgram, ForeignStep, ModuleCall, tensors_of
+from netspec.importer.program import SCAN, SCAN_END, ForeignProgram, ForeignStep, ModuleCall, tensors_of
 from netspec.ops.core.foreign import ForeignCall, ForeignTensor, OpReading
 
 LONGEST_BUFFER = 64
@@ -15,25 +16,50 @@ Held = tuple[ForeignTensor, tuple[ModuleCall, ...]]
 
 
 def place_own(program: ForeignProgram) -> None:
-    """Put a step before each first use of a tensor that no step makes, in the call of the module that holds it."""
+    """Put a step before each first use of a tensor that no step makes, in the call of the module that holds it.
+
+    What is read in a loop and outside of it goes before the loop.
+    """
     made = set(program.inputs.values())
-    steps: list[ForeignStep] = []
+    depths = _depths(program)
+    levels: list[list[ForeignStep]] = [[]]  # the steps so far, then those in each loop that is open
     held: dict[Held, ForeignTensor] = {}
     for step in program.steps:
         if step.reading is not None:
             inputs = tuple(
-                each if each is None or each in made else _placed(each, step, held, steps)
+                each if each is None or each in made else _placed(each, step, held, levels[depths[each]])
                 for each in step.reading.inputs
             )
             step.reading = step.reading._replace(inputs=inputs)
             made.update(each for each in step.reading.outputs if each is not None)
         else:
             made.update(tensors_of(step.call.outputs))
-        steps.append(step)
+        if step.op == SCAN:
+            levels.append([])
+        levels[-1].append(step)
+        if step.op == SCAN_END:
+            inside = levels.pop()
+            levels[-1] += inside
     for name, output in program.outputs.items():
         if output not in made:
-            program.outputs[name] = _placed(output, ForeignStep(ForeignCall("output", {}, ())), held, steps)
-    program.steps = steps
+            program.outputs[name] = _placed(output, ForeignStep(ForeignCall("output", {}, ())), held, levels[0])
+    program.steps = levels[0]
+
+
+def _depths(program: ForeignProgram) -> dict[ForeignTensor, int]:
+    """Return how many loops are around all that reads a tensor, by the tensors."""
+    around: tuple[int, ...] = ()
+    common: dict[ForeignTensor, tuple[int, ...]] = {tensor: () for tensor in program.outputs.values()}
+    for at, step in enumerate(program.steps):
+        for tensor in step.reading.inputs if step.reading is not None else ():
+            if tensor is not None:
+                pairs = zip(common.get(tensor, around), around)
+                common[tensor] = tuple(one for one, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        if step.op == SCAN:
+            around = (*around, at)
+        elif step.op == SCAN_END:
+            around = around[:-1]
+    return {tensor: len(loops) for tensor, loops in common.items()}
 
 
 def _placed(

@@ -223,6 +223,26 @@ def test_layers_with_weights_of_their_own_are_no_loop() -> None:
     assert "scan" not in imported(module, {"input": {0: "N"}}, input=torch.randn(2, 4)).text
 
 
+class Crf(nn.Module):
+    """A conditional random field, whose loop reads a weight that is read behind it, too."""
+
+    def __init__(self):
+        super().__init__()
+        self.transitions = nn.Parameter(torch.randn(6, 6))
+
+    def forward(self, x: Tensor) -> Tensor:
+        alpha = x[:, 0]
+        for t in range(1, x.size(1)):
+            alpha = torch.logsumexp(alpha.unsqueeze(2) + self.transitions + x[:, t].unsqueeze(1), 1)
+        return alpha - self.transitions.sum(0)
+
+
+def test_a_weight_that_a_loop_reads_may_be_read_behind_it() -> None:
+    spec = imported(Crf(), {"x": {0: "N"}}, x=torch.randn(2, 5, 6))
+    assert spec.text.count("- parameter:") == 1
+    assert spec.text.count("- scan:") == 1
+
+
 class Branching(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return torch.cond(x.sum() > 0, lambda x: x + 1, lambda x: x - 1, (x,))
