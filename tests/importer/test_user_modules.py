@@ -192,3 +192,21 @@ def test_further_names_of_a_tensor_are_told():
     spec = netspec.from_torch(module, {"x": torch.randn(2, 3)})
     assert spec.proof.holds
     assert "further names" in spec.notes[0]
+
+
+class Spline(nn.Module):
+    """Has two weights of its own, one of which a function reads as that of a layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.base, self.scale = nn.Parameter(torch.randn(4, 4)), nn.Parameter(torch.randn(4))
+
+    def forward(self, x):
+        return F.linear(x, self.base) + x * self.scale
+
+
+def test_weights_of_one_name_in_two_levels_are_two():
+    spec = netspec.from_torch(nn.Sequential(Spline(), nn.ReLU(), Spline()), {"input": torch.randn(2, 4)})
+    assert spec.proof.holds
+    assert "share" not in spec.text
+    assert spec.notes == []

@@ -129,7 +129,7 @@ class _Nesting:
         assert reading is not None
         tied: dict[str, str] = {}
         again = leaf.keyed and bool(reading.state)
-        parent = path.rpartition(".")[0]
+        parent = path.removesuffix(leaf.name).removesuffix(".")
         for name, tensor in reading.state.items():
             relative = leaf.keys.get(name)
             key = ".".join(part for part in ((parent, relative) if relative else (path, name)) if part)
