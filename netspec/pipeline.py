@@ -149,7 +149,7 @@ def compile_loaded(
     """
     spec = loaded.spec
     if training := {path[6:]: value for path, value in (overrides or {}).items() if path.startswith("train.")}:
-        from netspec.elaborate.training.recipe import with_overrides
+        from netspec.elaborate.training.overrides import with_overrides
 
         spec = spec.changed(train=with_overrides(spec.train, training))
         overrides = {name: value for name, value in (overrides or {}).items() if not name.startswith("train.")}

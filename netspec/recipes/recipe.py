@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 from netspec.dataclass import dataclass
 from netspec.diagnostics import Span
 from netspec.recipes.base import Ingredient
-from netspec.recipes.settings import Checkpoint, EarlyStopping, MovingAverage, ParameterGroup, Settings, WeightDecay
+from netspec.recipes.settings import (
+    BatchNormMode,
+    Checkpoint,
+    EarlyStopping,
+    MovingAverage,
+    ParameterGroup,
+    Settings,
+    WeightDecay,
+)
 from netspec.recipes.weights import WeightsSource
 
 if TYPE_CHECKING:  # a spec without a schedule loads none
@@ -39,6 +47,7 @@ class Recipe:
     schedule: Schedule | None = None
     weight_decay: WeightDecay | None = None
     groups: Mapping[str, ParameterGroup] = field(default_factory=dict)
+    batch_norm: BatchNormMode | None = None
     ema: MovingAverage | None = None
     early_stopping: EarlyStopping | None = None
     checkpoint: Checkpoint = field(default_factory=Checkpoint)
@@ -58,6 +67,7 @@ class Recipe:
             "optimizer": written(self.optimizer),
             "weight_decay": None if self.weight_decay is None else self.weight_decay.model_dump(),
             "groups": {pattern: group.model_dump() for pattern, group in self.groups.items()} or None,
+            "batch_norm": None if self.batch_norm is None else self.batch_norm.model_dump(),
             "schedule": None if self.schedule is None else written(self.schedule),
             "ema": None if self.ema is None else self.ema.model_dump(),
             "early_stopping": None if self.early_stopping is None else self.early_stopping.model_dump(),

@@ -76,6 +76,26 @@ class ParameterGroup(Ingredient):
     """keep them as they are: throughout, or for so many epochs"""
 
 
+class BatchNormMode(Ingredient):
+    """The mode of batch norms while the network is trained: for a trunk that stays as its weights came.
+
+    With ``train: false`` they run as in evaluation: they use their running statistics, and keep them. Their scales and
+    shifts are learned all the same, unless a group freezes them.
+    """
+
+    name = "batch_norm"
+
+    train: bool
+    """false: as in evaluation"""
+    of: str | Annotated[list[str], Field(min_length=1)] = "*"
+    """patterns of the keys of those that this is about; default: all"""
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """Return the patterns as a list has them."""
+        return (self.of,) if isinstance(self.of, str) else tuple(self.of)
+
+
 class MovingAverage(Ingredient):
     """An exponential moving average of the weights, which is judged, and kept, in place of the weights themselves.
 

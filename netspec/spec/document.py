@@ -318,6 +318,8 @@ class TrainSpec(Form):
     """how strongly weights are drawn to zero: `{value, skip}`"""
     groups: Value | None = None
     """parameters, by patterns of their keys, with what is theirs: `{trunk.*: {lr: 0.001, freeze: 2}}`"""
+    batch_norm: Value | None = None
+    """batch norms that run as in evaluation meanwhile: `{train: false, of: layer1}`"""
     schedule: Value | None = None
     """the course of the learning rate: `cosine`; default: it stays as it is"""
     epochs: Value | None = None

@@ -31,6 +31,7 @@ from netspec.train.data.prefetch import chosen_workers
 from netspec.train.data.targets import judged
 from netspec.train.distributed.strategies import Strategy
 from netspec.train.names import resolve
+from netspec.train.optimize.batch_norms import hold_statistics
 from netspec.train.optimize.class_weights import balanced, known_weights
 from netspec.train.optimize.metrics import Evaluator
 from netspec.train.optimize.objective import Objective
@@ -171,6 +172,7 @@ class Setup:
             self.loaded = load_weights(model, self.graph, self.source, here)
         if dtype is not None:
             change_inputs(model, partial(Tensor.to, dtype=dtype))
+        hold_statistics(model, self.recipe.batch_norm)
         if settings.channels_last:
             put_channels_last(model)
         if settings.compile == "whole":

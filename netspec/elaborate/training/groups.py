@@ -1,19 +1,49 @@
-"""Groups of parameters, held against the parameters that there are."""
+"""Patterns of keys in a recipe, held against the parameters and the batch norms that there are."""
 
 from __future__ import annotations
 
-from netspec.diagnostics import clipped, did_you_mean
+from collections.abc import Sequence
+
+from netspec.diagnostics import Span, clipped, did_you_mean
 from netspec.elaborate.reading.values import Reader
-from netspec.graph import Level, covers, walk_parameters
+from netspec.graph import Level, Node, covers, visits, walk_parameters
+from netspec.ops.norm.channel import BatchNorm
 from netspec.recipes.recipe import Recipe
+
+
+def check_patterns(recipe: Recipe, body: Level, reader: Reader) -> None:
+    """Guard: what a recipe names by patterns of keys is there."""
+    check_groups(recipe, body, reader)
+    check_batch_norms(recipe, body, reader)
 
 
 def check_groups(recipe: Recipe, body: Level, reader: Reader) -> None:
     """Guard: each group has some parameter of the network."""
     keys = [key for *_, key in walk_parameters(body)]
     for pattern in recipe.groups:
-        if not any(covers(pattern, key) for key in keys):
-            levels = dict.fromkeys(key.rpartition(".")[0] for key in keys)
-            help = did_you_mean(pattern.removesuffix(".*"), levels)
-            span = recipe.spans[f"groups.{pattern}"]
-            reader.error("unknown-reference", f"`{clipped(pattern)}` matches no parameter", span, help=help)
+        _check_pattern(pattern, keys, "parameter", recipe.spans[f"groups.{pattern}"], reader)
+
+
+def check_batch_norms(recipe: Recipe, body: Level, reader: Reader) -> None:
+    """Guard: each pattern of ``batch_norm`` has some batch norm of the network that has statistics."""
+    if recipe.batch_norm is None:
+        return
+    keys = [
+        step.key(path.removesuffix(step.name), "running_mean")
+        for path, step, *_ in visits(body)
+        if isinstance(step, Node) and isinstance(step.op, BatchNorm) and "running_mean" in step.state
+    ]
+    span = recipe.spans["batch_norm"]
+    if not keys:
+        message = "`batch_norm` is for batch norms with running statistics, but the network has none"
+        reader.error("bad-value", message, span, help="leave it out")
+        return
+    for pattern in recipe.batch_norm.patterns:
+        _check_pattern(pattern, keys, "batch norm", span, reader)
+
+
+def _check_pattern(pattern: str, keys: Sequence[str], noun: str, span: Span, reader: Reader) -> None:
+    if not any(covers(pattern, key) for key in keys):
+        levels = dict.fromkeys(key.rpartition(".")[0] for key in keys)
+        help = did_you_mean(pattern.removesuffix(".*"), levels)
+        reader.error("unknown-reference", f"`{clipped(pattern)}` matches no {noun}", span, help=help)

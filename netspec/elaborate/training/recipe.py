@@ -18,10 +18,18 @@ from netspec.recipes.binding import Unbound, bind_inputs, bind_target, prepared
 from netspec.recipes.losses import Loss
 from netspec.recipes.metrics import Accuracy, Metric
 from netspec.recipes.recipe import Recipe
-from netspec.recipes.settings import Checkpoint, EarlyStopping, MovingAverage, ParameterGroup, Settings, WeightDecay
+from netspec.recipes.settings import (
+    BatchNormMode,
+    Checkpoint,
+    EarlyStopping,
+    MovingAverage,
+    ParameterGroup,
+    Settings,
+    WeightDecay,
+)
 from netspec.spec import TrainSpec, Written
 from netspec.spec.reading import mapping_entries, read_form
-from netspec.syntax import MapNode, ScalarNode, SyntaxNode
+from netspec.syntax import MapNode
 
 
 def read_recipe(
@@ -66,6 +74,7 @@ class _Recipes:
         early = self.part(EarlyStopping, form.early_stopping)
         ema = self.part(MovingAverage, form.ema)
         decay = self.part(WeightDecay, form.weight_decay)
+        batch_norm = self.part(BatchNormMode, form.batch_norm)
         checkpoint = self.part(Checkpoint, form.checkpoint)
         groups = self.groups()
         entries = {key.text: (key, value) for key, value in self.node.entries if key.text in Settings.model_fields}
@@ -76,10 +85,7 @@ class _Recipes:
         if self.failed or data is None or optimizer is None or settings is None:
             return None
         self.guard_pairs(settings, optimizer)
-        if optimizer.closure and groups:
-            assert form.groups is not None
-            message = f"`{optimizer.name}` evaluates the loss several times per step, for all parameters alike"
-            self.reader.error("bad-value", message, form.groups.span, help="leave `groups` out")
+        self.guard_alike(optimizer)
         if not metrics:
             names = dict.fromkeys(name for loss in losses.values() for name in loss.metrics)
             metrics = tuple(_ingredient("metric", name) for name in names)
@@ -97,6 +103,7 @@ class _Recipes:
             schedule=schedule,
             weight_decay=decay,
             groups=groups,
+            batch_norm=batch_norm,
             ema=ema,
             early_stopping=early,
             checkpoint=checkpoint or Checkpoint(),
@@ -199,6 +206,12 @@ class _Recipes:
             message = f"`early_stopping` watches `{clipped(early.metric)}`, but the run measures {listed(labels)}"
             help = f"`metrics: [{early.metric}]`" if early.metric in ingredients("metric") else None
             self.reader.error("bad-value", message, self.form.early_stopping.span, help=help)
+
+    def guard_alike(self, optimizer: Any) -> None:
+        """Guard: parameters differ in nothing where the optimizer treats all alike."""
+        if optimizer.closure and self.form.groups is not None:
+            message = f"`{optimizer.name}` evaluates the loss several times per step, for all parameters alike"
+            self.reader.error("bad-value", message, self.form.groups.span, help="leave `groups` out")
 
     def guard_pairs(self, settings: Settings, optimizer: Any) -> None:
         """Guard: the run ends, and its parts go together."""
@@ -358,36 +371,3 @@ def has_channels_last(wanted: Sequence[Any], found: Sequence[int | None]) -> boo
     """Return whether rows [H, W, C] are given where [C, H, W] are wanted, for all that their sizes tell."""
     channels = {wanted[0]} if isinstance(wanted[0], int) else {1, 3, 4}
     return found[0] not in channels and found[2] in (channels | {1, 3})
-
-
-def with_overrides(node: Written | None, overrides: Mapping[str, SyntaxNode]) -> Written | None:
-    """``train:`` with what was said on the command line put in its place: ``train.optimizer.lr=0.1``."""
-    for path, value in overrides.items():
-        node = _put(node, path.split("."), value, ())
-    return node
-
-
-def _put(node: Written | None, path: list[str], value: SyntaxNode, above: tuple[str, ...]) -> SyntaxNode:
-    """A node with ``value`` at ``path`` inside it; an ingredient's name may be left out of the path."""
-    if not path:
-        return value
-    key, rest = path[0], path[1:]
-    if isinstance(node, ScalarNode) and isinstance(node.value, str):  # `adam` is `adam: {}`
-        node = MapNode(node.span, ((node, MapNode(node.span, ())),))
-    entries = node.entries if isinstance(node, MapNode) else ()
-    kind: Any = {"optimizer": "optimizer", "schedule": "schedule", "data": "data", "loss": "loss"}.get(
-        above[0] if above else ""
-    )
-    if kind is not None and len(above) == 1 and len(entries) == 1 and entries[0][0].text != key:
-        name = entries[0][0].text
-        if key not in ingredients(kind) and name in ingredients(kind):
-            return _put(node, [name, *path], value, above)
-        entries = ()  # another ingredient takes the place of this one
-    found = {each.text: (each, inside) for each, inside in entries}
-    own, inside = found.get(key, (ScalarNode(value.span, key, key, True), None))
-    if kind is not None and len(above) == 1 and rest and inside is not None and not isinstance(inside, MapNode):
-        main = ingredients(kind)[key].main if key in ingredients(kind) else None
-        if main is not None:  # `adam: 0.002` is `adam: {lr: 0.002}`
-            inside = MapNode(inside.span, ((ScalarNode(inside.span, main, main, True), inside),))
-    found[key] = own, _put(inside, rest, value, (*above, key))
-    return MapNode(node.span if node is not None else value.span, tuple(found.values()))

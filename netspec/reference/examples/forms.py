@@ -113,6 +113,15 @@ train:
   optimizer: adam
   epochs: 5
   group_by_length: true""",
+        """\
+inputs: {image: [N, 1, 28, 28]}
+network: [{conv2d: {out_channels: 8, kernel_size: 3}}, batch_norm2d, relu, flatten, linear: 10]
+train:
+  data: mnist
+  loss: cross_entropy
+  optimizer: adam
+  epochs: 5
+  batch_norm: {train: false}""",
     ),
     BlockSpec: (
         """\

@@ -31,6 +31,7 @@ DEFINITIONS: Mapping[str, str] = {
     "schedule": "schedule",
     "weight_decay": "number or mapping",
     "groups": "mapping from patterns to numbers or mappings",
+    "batch_norm": "mapping",
     "metric": "metric",
     "ema": "number or mapping",
     "early_stopping": "integer or mapping",
