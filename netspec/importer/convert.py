@@ -16,8 +16,8 @@ from netspec.importer.fold.phrasing import phrase
 from netspec.importer.imported import ImportedSpec
 from netspec.importer.lower import lower
 from netspec.importer.nest import nest
-from netspec.importer.problems import PARTIAL_HELP, leave_opaque, said
-from netspec.importer.program import ForeignProgram, LoweringProblem
+from netspec.importer.problems import guard_said, said
+from netspec.importer.program import ForeignProgram
 from netspec.importer.varying import keep_what_varies
 from netspec.importer.write import write
 from netspec.importer.write.class_names import snake_case
@@ -60,55 +60,65 @@ def from_torch(
     being done. Raises ``UsageError`` with torch's reason where it cannot be exported, and with all that the language
     has no words for.
     """
-    from netspec.importer.capture.choices import plain_choices
     from netspec.importer.capture.constructors import named_numbers
-    from netspec.importer.capture.export import export_module
-    from netspec.importer.capture.inputs import called, parameter_names, paths_in_order, with_tensors
-    from netspec.importer.trying import guard_runs, quiet
+    from netspec.importer.capture.inputs import paths_in_order
 
     shapes = dynamic if dynamic is not None else batched(inputs)
     say(f"torch.export reads {type(module).__name__}")
+    exported = _exported(module, inputs, shapes)
+    say(f"writing {type(module).__name__} as a spec")
+    paths = paths_in_order(exported, module, inputs)
+    traced: dict[str, int] = {}
+
+    def program_of(rolls: bool) -> ForeignProgram:
+        program = _read(exported, snake_case(name or type(module).__name__), shapes, paths)
+        program.kind = f"{type(module).__module__}.{type(module).__qualname__}"
+        program.doc = first_sentence(vars(type(module)).get("__doc__") or "")
+        traced.clear()
+        traced.update(program.sizes)
+        program.sizes = quoted(traced, sizes)
+        lower(program, rolls)
+        program = _at_any_length(module, inputs, shapes, program, paths) if rolls else program
+        program.numbers = named_numbers(module)
+        traced.update((name, size) for name, size in program.sizes.items() if name not in traced)
+        program.sizes = quoted(traced, sizes)
+        return program
+
+    def compare(spec: ImportedSpec) -> Proof:
+        say(f"comparing the spec with {type(module).__name__}")
+        return _held_against(spec, module, inputs, traced)
+
+    weights = {key: value.detach() for key, value in module.state_dict().items()}
+    spec = first_right(program_of, weights, partial, compare if verify else None)
+    spec.notes += [*_fixed(spec.model.graph, shapes), *_narrow(inputs), *_only_in_training(module)]
+    return spec
+
+
+def _exported(
+    module: nn.Module, inputs: Mapping[str, Any], shapes: Mapping[str, Mapping[int, str]]
+) -> torch.export.ExportedProgram:
+    from netspec.importer.capture.export import export_module
+    from netspec.importer.capture.inputs import parameter_names
+    from netspec.importer.trying import guard_runs, quiet
+
     try:
         with quiet():
-            exported = export_module(module, inputs, shapes)
+            return export_module(module, inputs, shapes)
     except UsageError:
         if set(inputs) <= set(parameter_names(module)):
             guard_runs(module, inputs)  # its own reason is plainer, where it has one
         raise
-    say(f"writing {type(module).__name__} as a spec")
-    paths = paths_in_order(exported, module, inputs)
-    program = _read(exported, snake_case(name or type(module).__name__), shapes, paths)
-    program.kind = f"{type(module).__module__}.{type(module).__qualname__}"
-    program.doc = first_sentence(vars(type(module)).get("__doc__") or "")
-    traced = dict(program.sizes)
-    program.sizes = quoted(traced, sizes)
-    program = _at_any_length(module, inputs, shapes, lower(program), paths)
-    program.numbers = named_numbers(module)
-    traced.update((name, size) for name, size in program.sizes.items() if name not in traced)
-    program.sizes = quoted(traced, sizes)
-    spec = spec_of(program, {key: value.detach() for key, value in module.state_dict().items()}, partial)
-    spec.notes += [*_fixed(program, shapes), *_narrow(inputs), *_only_in_training(module)]
-    if verify and not spec.left_open:
-        from netspec.importer.prove import prove
 
-        say(f"comparing the spec with {type(module).__name__}")
+
+def _held_against(spec: ImportedSpec, module: nn.Module, inputs: Mapping[str, Any], sizes: Mapping[str, int]) -> Proof:
+    """Return the proof of a spec against the module that it is from."""
+    from netspec.importer.capture.choices import plain_choices
+    from netspec.importer.capture.inputs import called, with_tensors
+    from netspec.importer.prove import prove
+
+    with plain_choices(module):
         call = lambda given: called(module, with_tensors(inputs, given))  # noqa: E731
-        with plain_choices(module):
-            spec = _proven(spec, lambda each: prove(each.model.graph, each.weights, call, traced, module), program)
-    return spec
-
-
-def _proven(spec: ImportedSpec, compare: Callable[[ImportedSpec], Proof], program: ForeignProgram) -> ImportedSpec:
-    """Return a spec with its proof, or the one without folding, where that alone computes what the original does."""
-    spec.proof = compare(spec)
-    if not spec.proof.holds:
-        plain = spec_of(program, spec.weights, folds=False)
-        plain.proof = compare(plain)
-        plain.notes += spec.notes
-        spec = plain if plain.proof.holds else spec
-    assert spec.proof is not None
-    spec.notes += _told(spec.proof)
-    return spec
+        return prove(spec.model.graph, spec.weights, call, sizes, module)
 
 
 def quoted(traced: Mapping[str, int], sizes: Mapping[str, int] | None) -> dict[str, int]:
@@ -157,17 +167,22 @@ def from_exported(
     from netspec.importer.capture.torch_program import symbols_of
 
     shapes = symbols_of(exported)
-    program = _read(exported, snake_case(name), shapes)
-    traced = dict(program.sizes)
-    program.sizes = {key: 1 if key == "N" else size for key, size in traced.items()}
-    spec = spec_of(lower(program), {key: value.detach() for key, value in exported.state_dict.items()}, partial)
-    if verify and not spec.left_open:
+    traced: dict[str, int] = {}
+    module = exported.module()
+
+    def program_of(rolls: bool) -> ForeignProgram:
+        program = _read(exported, snake_case(name), shapes)
+        traced.update(program.sizes)
+        program.sizes = quoted(traced, None)
+        return lower(program, rolls)
+
+    def compare(spec: ImportedSpec) -> Proof:
         from netspec.importer.prove import prove
 
-        module = exported.module()
-        spec.proof = prove(spec.model.graph, spec.weights, functools.partial(_call_exported, exported, module), traced)
-        spec.notes += _told(spec.proof)
-    return spec
+        return prove(spec.model.graph, spec.weights, functools.partial(_call_exported, exported, module), traced)
+
+    weights = {key: value.detach() for key, value in exported.state_dict.items()}
+    return first_right(program_of, weights, partial, compare if verify else None)
 
 
 def _read(
@@ -200,68 +215,97 @@ def from_onnx(path: str | Path, *, name: str | None = None, verify: bool = True,
     layout. Raises ``UsageError`` where the file is damaged, and with all that the language has no words for.
     """
     try:
-        spec, tried = _of_file(Path(path), name, partial)
+        return _of_file(Path(path), name, verify, partial)
     except SpecError:  # it lies in its notes about the levels that its nodes stand in
-        spec, tried = _of_file(Path(path), name, partial, notes=False)
-    if verify and not spec.left_open:
-        from netspec.importer.on_onnxruntime import RefusedFile, session_of
-        from netspec.importer.prove import prove
-
-        try:
-            session = session_of(Path(path))
-        except RefusedFile as refused:
-            spec.notes.append(f"nothing was compared, as {refused}")
-            return spec
-        spec.proof = prove(spec.model.graph, spec.weights, session, tried)
-        spec.notes += _told(spec.proof)
-    return spec
+        return _of_file(Path(path), name, verify, partial, notes=False)
 
 
-def _of_file(path: Path, name: str | None, partial: bool, notes: bool = True) -> tuple[ImportedSpec, Mapping[str, int]]:
-    """Return the spec of an ONNX file, and sizes that it can be tried at."""
+def _of_file(path: Path, name: str | None, verify: bool, partial: bool, notes: bool = True) -> ImportedSpec:
+    """Return the spec of an ONNX file, compared with it where onnxruntime takes it."""
     import torch
 
     from netspec.importer.capture.onnx import read_onnx
+    from netspec.importer.on_onnxruntime import RefusedFile, session_of
 
-    program = read_onnx(path, notes)
-    program.name = snake_case(name or program.name)
-    tried = dict(program.sizes)
-    program.sizes = {key: program.quoted.get(key, 1 if key == "N" else size) for key, size in tried.items()}
-    weights = {key: torch.from_numpy(each.constant.copy()) for key, each in program.state.items()}
-    weights |= {key: weights[first] for key, first in program.tied.items()}
-    return spec_of(lower(program), weights, partial), tried
+    tried: dict[str, int] = {}
+    weights: dict[str, torch.Tensor] = {}
 
+    def program_of(rolls: bool) -> ForeignProgram:
+        program = read_onnx(path, notes)
+        program.name = snake_case(name or program.name)
+        tried.update(program.sizes)
+        program.sizes = quoted(tried, program.quoted)
+        weights.update((key, torch.from_numpy(each.constant.copy())) for key, each in program.state.items())
+        weights.update((key, weights[first]) for key, first in program.tied.items())
+        return lower(program, rolls)
 
-def spec_of(
-    program: ForeignProgram, weights: Mapping[str, torch.Tensor], partial: bool = False, folds: bool = True
-) -> ImportedSpec:
-    """Return the spec of a program of ops, level by level unless it ``folds``, with a note then.
+    def compare(spec: ImportedSpec) -> Proof:
+        from netspec.importer.prove import prove
 
-    Raises ``UsageError`` with every step that no words say, unless ``partial`` leaves them as ``opaque`` steps.
-    """
-    told = {id(problem.step) for problem in program.problems}
-    unread = [step for step in program.steps if step.reading is None and id(step) not in told]
-    program.problems += [LoweringProblem(step, f"no op does what `{step.call.name}` does here") for step in unread]
-    if program.problems and not partial:
-        raise UsageError(f"{program.name} cannot be said whole, for want of {said(program)}\n{PARTIAL_HELP}")
-    left_open = said(program) if program.problems else ""
-    leave_opaque(program)
-    levels = nest(program)
-    notes = []
+        return prove(spec.model.graph, spec.weights, session(), tried)
+
+    session = functools.cache(lambda: session_of(path))
     try:
-        if not folds:
-            raise UsageError("with them, it would compute something else")
-        phrases = fold(levels)
-        graph = ImportedSpec(program.name, write(phrases), weights).model.graph
+        return first_right(program_of, weights, partial, compare if verify else None)
+    except RefusedFile as refused:
+        spec = first_right(program_of, weights, partial, None)
+        spec.notes.append(f"nothing was compared, as {refused}")
+        return spec
+
+
+def first_right(
+    program_of: Callable[[bool], ForeignProgram],
+    weights: Mapping[str, torch.Tensor],
+    partial: bool,
+    compare: Callable[[ImportedSpec], Proof] | None,
+) -> ImportedSpec:
+    """Return a spec that computes what the original does: with blocks and loops if that is one, else level by level,
+    else with each iteration of its scans written out; the first that compiles, where none does.
+
+    ``program_of`` returns the program of ops, whose loops are scans or not; what has no words is an ``opaque`` step in
+    a ``partial`` spec. Raises ``UsageError`` with every step that no words say, and the last fault where none compiles.
+    """
+    program = program_of(True)
+    guard_said(program, partial)
+    told, fault = "with them, it would compute something else", Exception()
+    ways: list[Callable[[], ImportedSpec]] = [
+        lambda: spec_of(program, weights),
+        lambda: spec_of(program, weights, without=told),
+    ]
+    if any(step.loop is not None for step in program.steps):
+        ways.append(lambda: spec_of(program_of(False), weights))
+    made: list[ImportedSpec] = []
+    for way in ways:
+        try:
+            spec = way()
+        except Exception as reason:  # a text that is long is better than none
+            told, fault = str(reason).splitlines()[0] if str(reason) else type(reason).__name__, reason
+            continue
+        if compare is None or spec.left_open:
+            return spec
+        spec.proof = compare(spec)
+        spec.notes += spec.proof.notes
+        if spec.proof.holds:
+            return spec
+        made.append(spec)
+    if not made:
+        raise fault
+    return made[0]
+
+
+def spec_of(program: ForeignProgram, weights: Mapping[str, torch.Tensor], without: str = "") -> ImportedSpec:
+    """Return the spec of a program of ops, level by level if it is ``without`` blocks and loops for a reason."""
+    levels = nest(program)
+    phrases = phrase(levels) if without else fold(levels)
+    graph = ImportedSpec(program.name, write(phrases), weights).model.graph
+    if not without:
         guard_keys(graph, weights)
         keep_what_varies(phrases)
-    except Exception as fault:  # a text that is long is better than none
-        phrases = phrase(levels)
-        graph = ImportedSpec(program.name, write(phrases), weights).model.graph
-        notes.append(f"the text has no blocks and no loops, as they could not be found: {str(fault).splitlines()[0]}")
+    notes = [f"the text has no blocks and no loops, as they could not be found: {without}"] if without else []
     notes += empty_buffers(graph, weights)
     cost = Costs(graph.sizes).of(graph.body)
     phrases.expect = {name: count for name, count in cost._asdict().items() if count}
+    left_open = said(program) if program.problems else ""
     return ImportedSpec(program.name, write(phrases), weights, notes, left_open=left_open)
 
 
@@ -309,12 +353,12 @@ def first_sentence(docstring: str) -> str:
     return sentence[0] if sentence is not None and plain else ""
 
 
-def _fixed(program: ForeignProgram, shapes: Mapping[str, Mapping[int, str]]) -> list[str]:
+def _fixed(graph: Graph, shapes: Mapping[str, Mapping[int, str]]) -> list[str]:
     """The dimensions that were to be symbolic, but that the module needs to have the example's size."""
     return [
         f"{wanted} of `{path}` is {size}: the module takes no other size"
         for path, by_number in shapes.items()
-        if (tensor := program.inputs.get(path.replace(".", "_"))) is not None
+        if (tensor := graph.inputs.get(path.replace(".", "_"))) is not None
         for at, wanted in by_number.items()
         if isinstance(size := tensor.shape[at], int)
     ]
@@ -342,17 +386,3 @@ def _only_in_training(module: nn.Module) -> list[str]:
     ]
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
     return [f"{found[0]}{more}: stochastic depth acts in training alone; the spec leaves it out"] if found else []
-
-
-def _told(proof: Proof) -> list[str]:
-    """Return notes for a reader on a proof."""
-    notes: list[str] = []
-    if proof.left_out:
-        notes.append(f"the network does not read {_few(proof.left_out)}: the spec has no place for them")
-    if proof.again:
-        notes.append(f"{_few(proof.again)}: further names of tensors that the spec has under one name")
-    return notes
-
-
-def _few(keys: Sequence[str]) -> str:
-    return ", ".join(keys[:3]) + (f" and {len(keys) - 3} more" if len(keys) > 3 else "")

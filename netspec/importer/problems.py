@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 
+from netspec.diagnostics import UsageError
 from netspec.importer.lower.own import place_own
 from netspec.importer.program import ForeignProgram, ForeignStep, LoweringProblem, tensors_of
 from netspec.ops.core.foreign import OpReading
@@ -14,6 +15,16 @@ MOST_TOLD = 40
 """The most places that are listed, of those that cannot be said."""
 
 PARTIAL_HELP = "With --partial (`partial=True`) these become `opaque` steps, which table and diagram show."
+
+
+def guard_said(program: ForeignProgram, partial: bool) -> None:
+    """Guard: ops say every step, but for those that a ``partial`` spec leaves ``opaque``. Raises ``UsageError``."""
+    told = {id(problem.step) for problem in program.problems}
+    unread = [step for step in program.steps if step.reading is None and id(step) not in told]
+    program.problems += [LoweringProblem(step, f"no op does what `{step.call.name}` does here") for step in unread]
+    if program.problems and not partial:
+        raise UsageError(f"{program.name} cannot be said whole, for want of {said(program)}\n{PARTIAL_HELP}")
+    leave_opaque(program)
 
 
 def said(program: ForeignProgram) -> str:

@@ -70,6 +70,16 @@ class Proof:
         return f"{extent},{inference or ' in inference'}{also}"
 
     @property
+    def notes(self) -> list[str]:
+        """Notes for a reader on the tensors that only the original has."""
+        notes: list[str] = []
+        if self.left_out:
+            notes.append(f"the network does not read {_few(self.left_out)}: the spec has no place for them")
+        if self.again:
+            notes.append(f"{_few(self.again)}: further names of tensors that the spec has under one name")
+        return notes
+
+    @property
     def worst(self) -> float:
         """The largest difference of all trials."""
         return max((trial.difference for trial in self.trials), default=math.nan)
@@ -192,6 +202,10 @@ class _Pair:
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return _flat(call(inputs))
+
+
+def _few(keys: Sequence[str]) -> str:
+    return ", ".join(keys[:3]) + (f" and {len(keys) - 3} more" if len(keys) > 3 else "")
 
 
 def _at(trials: Sequence[Mapping[str, int]]) -> str:

@@ -6,6 +6,8 @@ import torch
 from torch import nn
 
 import netspec
+from netspec.importer.fold import fold
+from netspec.importer.lower import lower
 
 
 class Sampled(nn.Module):
@@ -51,3 +53,54 @@ def test_a_difference_in_training_alone_is_told():
         spec = netspec.from_torch(Noisy(chance), {"x": torch.randn(2, 4)})
         assert spec.proof.holds
         assert told in spec.proof.refused[0]
+
+
+class Repeated(nn.Module):
+    """Does the same several times, which is a scan."""
+
+    def __init__(self):
+        super().__init__()
+        self.cell = nn.Linear(3, 3)
+
+    def forward(self, x):
+        states = []
+        for _ in range(4):
+            x = self.cell(x).tanh()
+            states.append(x)
+        return torch.stack(states, 1)
+
+
+def test_a_loop_that_computes_something_else_is_written_out(monkeypatch):
+    from netspec.importer.program import SCAN_END
+
+    for fault in ("wrong", "open"):
+
+        def mistaken(program, rolls=True, fault=fault):
+            made = lower(program, rolls)
+            for step in made.steps:
+                if rolls and step.op == SCAN_END and fault == "wrong":
+                    step.loop.reverse = True
+                    step.reading = step.reading._replace(inputs=(step.reading.inputs[1], *step.reading.inputs[1:]))
+            made.steps.sort(key=lambda step: rolls and fault == "open" and step.op == "linear")
+            return made
+
+        monkeypatch.setattr("netspec.importer.convert.lower", mistaken)
+        spec = netspec.from_torch(Repeated(), {"x": torch.randn(2, 3)})
+        assert spec.proof.holds
+        assert "- scan:" not in spec.text
+
+
+def test_an_exported_program_and_a_file_fall_back_too(monkeypatch, tmp_path):
+    def mistaken(levels):
+        phrases = fold(levels)
+        phrases.body[-1].word = "relu"  # in place of sigmoid
+        return phrases
+
+    monkeypatch.setattr("netspec.importer.convert.fold", mistaken)
+    module = nn.Sequential(nn.Linear(3, 3), nn.Sigmoid()).eval()
+    exported = torch.export.export(module, (torch.randn(2, 3),))
+    netspec.from_torch(module, {"input": torch.randn(2, 3)}).model.export(tmp_path / "net.onnx")
+    for spec in (netspec.from_exported(exported), netspec.from_onnx(tmp_path / "net.onnx")):
+        assert spec.proof.holds
+        assert "sigmoid" in spec.text
+        assert "it would compute something else" in spec.notes[0]

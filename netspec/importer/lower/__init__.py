@@ -17,11 +17,11 @@ from netspec.importer.lower.zones import say_zones
 from netspec.importer.program import ForeignProgram, LoweringProblem
 
 
-def lower(program: ForeignProgram) -> ForeignProgram:
+def lower(program: ForeignProgram, rolls: bool = True) -> ForeignProgram:
     """Return the program with ``op`` and ``reading`` of every step set, where an op says it.
 
-    Steps may become others, several or none. What no op says is left as it is, and listed in ``problems``. A program
-    that came with problems is left as it is.
+    Steps may become others, several or none; with ``rolls``, runs of equal steps that are loops become scans. What no
+    op says is left as it is, and listed in ``problems``. A program that came with problems is left as it is.
     """
     if program.problems:
         return program
@@ -40,7 +40,8 @@ def lower(program: ForeignProgram) -> ForeignProgram:
         merge_heads(program, table)
         recognize(program, table, IDIOMS)
         drop_dead(program)
-        roll_loops(program, table)
+        if rolls:
+            roll_loops(program, table)
         recognize(program, table, LATE_IDIOMS)
         say_in_short(program, table)
         drop_dead(program)
