@@ -45,7 +45,7 @@ def table_type(value: Any) -> str:
     """Return the type of a parameter that takes a table: a value made of parts, or nested lists of many numbers; empty
     where it is none.
     """
-    many = isinstance(value, tuple) and isinstance(value[0], tuple) and count_numbers(value) > SHORT
+    many = isinstance(value, tuple) and isinstance(next(iter(value), None), tuple) and count_numbers(value) > SHORT
     depth = 0
     while isinstance(value, tuple) and value:
         depth, value = depth + 1, value[0]

@@ -72,3 +72,12 @@ def test_a_level_that_holds_nothing_but_a_named_loop_stays():
     text = folded(graph)
     assert meaning(compiled(text)) == meaning(graph)
     assert "repeat: {name: layer, count: 5, body: [linear: 8]}" in text
+
+
+def test_a_parameter_of_one_number_keeps_nothing_from_being_folded():
+    layers = ", ".join("linear: 8" for _ in range(4))
+    steps = f"{layers}, parameter: {{name: scale, shape: []}}, multiply: {{from: ['3', scale]}}"
+    graph = compiled(f"{{netspec: 1, name: scaled, inputs: {{x: [N, 8]}}, network: [{steps}]}}")
+    text = folded(graph)
+    assert meaning(compiled(text)) == meaning(graph)
+    assert "parameter: {name: scale, shape: []}" in text
