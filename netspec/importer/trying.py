@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -42,10 +43,21 @@ def guard_runs(module: nn.Module, inputs: Mapping[str, Any]) -> None:
         )
         raise UsageError(
             f"{type(module).__name__} does not run on {shapes}{place_of(reason)}: {first_line(reason)}"
+            f"{_whole_numbers(module, inputs, reason)}"
         ) from reason
     finally:
         for each, mode in training.items():
             each.training = mode
+
+
+def _whole_numbers(module: nn.Module, inputs: Mapping[str, Any], reason: Exception) -> str:
+    """Return how to give whole numbers, where an error is about real ones in their place; else nothing."""
+    given = by_path(inputs).items()
+    real = next((name for name, each in given if isinstance(each, torch.Tensor) and each.is_floating_point()), None)
+    if real is None or not re.search(r"\b(Long|Int|int64|integers?|long)\b", str(reason)):
+        return ""
+    tables = [each.num_embeddings for each in module.modules() if isinstance(each, nn.Embedding)]
+    return f"; an input of whole numbers is written `{real}={{shape: [N, T], below: {min(tables, default=10)}}}`"
 
 
 def first_line(reason: BaseException) -> str:

@@ -152,3 +152,30 @@ def test_a_block_has_the_parameters_of_its_class():
     assert spec.proof.holds
     assert "params: {middle: int, stride: 1}" in spec.text
     assert "each: {middle: [2, 3, 3], stride: [1, 2, 1]}, body: [unit: {middle: middle, stride: stride}]" in spec.text
+
+
+class Rung(nn.Module):
+    def __init__(self, cin, cout, stride):
+        super().__init__()
+        self.conv = nn.Conv2d(cin, cout, 3, stride, 1)
+        self.norm = nn.BatchNorm2d(cout)
+
+    def forward(self, x):
+        return self.norm(self.conv(x)).relu()
+
+
+class Pyramid(nn.Module):
+    def __init__(self, width=16):
+        super().__init__()
+        self.stem = nn.Conv2d(3, width, 3)
+        self.units = nn.Sequential(Rung(width, width, 1), Rung(width, 2 * width, 2), Rung(2 * width, 4 * width, 1))
+
+    def forward(self, x):
+        return self.units(self.stem(x))
+
+
+def test_widths_of_a_loop_are_multiples_of_the_network_s(tmp_path):
+    spec = netspec.from_torch(Pyramid(), {"x": torch.randn(2, 3, 16, 16)})
+    assert "cout: [width, 2 * width, 4 * width]" in spec.text
+    wider = netspec.load(spec.write(tmp_path / "wider.yaml"), width=32).module()
+    wider.load_state_dict(Pyramid(width=32).state_dict(), strict=True)

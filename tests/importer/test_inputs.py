@@ -69,6 +69,15 @@ class Grouped(Takes):
         return nn.functional.conv1d(x[None].repeat_interleave(3, 1), weight, groups=x.shape[0])
 
 
+class Indexed(Takes):
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Embedding(50, 4)
+
+    def forward(self, ids):
+        return self.table(ids)
+
+
 ROWS = torch.randn(2, 4)
 FORMS = {
     "a dictionary": (Words, {"batch": {"a": ROWS, "b": (ROWS,)}}, ["batch_a", "batch_b_0"], ["sum"]),
@@ -98,6 +107,7 @@ def test_inputs_of_all_kinds(form):
         (Own, {"x": ROWS}, "an object of a class of its own"),
         (Packed, {"x": torch.randn(2, 3, 4), "lengths": torch.tensor([3, 2])}, "give the padded batch to the layer"),
         (Grouped, {"x": ROWS}, "its `groups` is N, which must be a number: give its dimensions numbers"),
+        (Indexed, {"ids": ROWS}, r"whole numbers is written `ids=\{shape: \[N, T\], below: 50\}`"),
         (Chooses, {"x": ROWS}, r"test_inputs.py:\d+: what it does depends on the values of a tensor"),
     ],
 )

@@ -91,7 +91,10 @@ class _FamilyNames:
         for value in [each for call in self.calls for each in call.arguments.values()]:
             yield from (item for item in (value if isinstance(value, tuple) else (value,)) if isinstance(item, Formula))
         for loop in self.loops:
-            yield from (each for each in (loop.count, *loop.columns.values()) if isinstance(each, Formula))
+            columns = [
+                each for value in loop.columns.values() for each in (value if isinstance(value, tuple) else (value,))
+            ]
+            yield from (each for each in (loop.count, *columns) if isinstance(each, Formula))
 
     def _level(self, body: list[Phrase], own: Numbers) -> None:
         """Name the numbers of a level's steps that its class, and that of the whole network, have one name for."""
@@ -105,11 +108,21 @@ class _FamilyNames:
                 self._level(phrase.body, phrase.numbers or own)
             elif isinstance(phrase, LoopPhrase):
                 phrase.count = self._named(phrase.count, "count", names)
+                self._columns(phrase, names)
             elif isinstance(phrase, CallPhrase):
                 for argument, value in phrase.arguments.items():
                     word = argument if phrase.block is None else phrase.block.words.get(argument, argument)
                     if not _is_default(phrase, argument, value):
                         phrase.arguments[argument] = self._said(value, word, names)
+
+    def _columns(self, loop: LoopPhrase, names: Numbers) -> None:
+        """Say the widths of a loop by the network's width, where all of them are multiples of it."""
+        for column, values in loop.columns.items():
+            words = {word for call in steps_in(loop.body) for word in _words_for(call, column)}
+            if isinstance(values, tuple) and len(words) == 1 and words <= WIDTHS:
+                said = tuple(self._named(value, *words, names) for value in values)
+                if all(isinstance(each, Formula) for each in said):
+                    loop.columns[column] = said
 
     def _said(self, value: Any, word: str, names: Numbers) -> Any:
         if not isinstance(value, tuple):
@@ -263,6 +276,16 @@ def _maker(wire: Wire) -> Phrase | None:
     while isinstance(wire.maker, GroupPhrase):
         wire = wire.maker.results[wire.port]
     return wire.maker
+
+
+def _words_for(call: Phrase, column: str) -> Iterator[str]:
+    """Yield the arguments that a call, or one in its levels, takes a column for."""
+    if isinstance(call, CallPhrase):
+        for argument, value in call.arguments.items():
+            if value == column and isinstance(value, Formula):
+                yield argument if call.block is None else call.block.words.get(argument, argument)
+    for inner in getattr(call, "body", ()):
+        yield from _words_for(inner, column)
 
 
 def _is_default(phrase: CallPhrase, argument: str, value: Any) -> bool:
