@@ -120,7 +120,8 @@ class _FamilyNames:
         for column, values in loop.columns.items():
             words = {word for call in steps_in(loop.body) for word in _words_for(call, column)}
             if isinstance(values, tuple) and len(words) == 1 and words <= WIDTHS:
-                said = tuple(self._named(value, *words, names) for value in values)
+                (word,) = words
+                said = tuple(self._named(value, word, names) for value in values)
                 if all(isinstance(each, Formula) for each in said):
                     loop.columns[column] = said
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -62,7 +63,7 @@ class Renderer:
 
     def _declared(self, each: LevelClass) -> BlockPhrase:
         """Return the block of a class, which has no body yet."""
-        base = snake_case(each.kind) if each.kind not in CONTAINERS else "block"
+        base = snake_case(each.kind) if each.kind not in CONTAINERS else _container_name(each.whole.body)
         base = f"{base}_block" if base in OPS or base in STRUCTURES or keyword.iskeyword(base) else base
         name, number = base, 1
         while name in self.names:
@@ -133,8 +134,22 @@ def is_block(each: LevelClass) -> bool:
         return not each.is_open
     small = len(each.whole.body) == 1 and not isinstance(each.whole.body[0], ResidualPhrase)
     if each.kind in CONTAINERS:
-        return each.sites > 1 and len(each.whole.body) > 2
+        return each.sites > 1 and len(_row(each.whole.body)) > 2
     return each.sites > 1 or (each.looped > 0 and not small)
+
+
+def _row(body: list[Phrase]) -> list[Phrase]:
+    """Return the steps of a level, or of the loop that is all of it."""
+    (only,) = body if len(body) == 1 else (None,)
+    return only.body if isinstance(only, LoopPhrase) else body
+
+
+def _container_name(body: list[Phrase]) -> str:
+    """Return what to call a level whose class says nothing, by its first step: ``conv_block``."""
+    first = _row(body)[0]
+    return (
+        f"{re.sub('[1-3]d$', '', first.word)}_block" if isinstance(first, CallPhrase) and not first.block else "block"
+    )
 
 
 def as_loop(group: GroupPhrase) -> Phrase:
