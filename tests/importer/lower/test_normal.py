@@ -62,7 +62,7 @@ FORMS = {
     "repeat by a symbolic size": (lambda x: x[:1].repeat(x.shape[0], 2), ["slice", "unflatten", "expand", "flatten"]),
     "new tensors": (lambda x: x.new_zeros(x.shape[0], 2) + 1, ["zeros", "shift"]),
     "arange of fractions": (lambda x: torch.arange(x.shape[0], dtype=torch.float32), ["arange", "cast"]),
-    "diff": (lambda x: x.diff(prepend=x[:, :1]), ["slice", "concat", "slice", "slice", "subtract"]),
+    "diff": (lambda x: x.diff(prepend=x[:, :1]), ["slice", "concat", "slice", "subtract"]),
     "clamp of integers": (lambda x: x.long().clamp(0, 3), ["cast", "clamp"]),
     "a change of a view": (change_view, ["shift", "slice", "unflatten", "scale", "flatten", "slice", "concat"]),
     "a change of an entry": (put_entry, ["shift", "select", "scale", "unsqueeze", "slice", "slice", "concat"]),
