@@ -65,10 +65,10 @@ def elaborate(
     draft.declared, draft.below = context.requirements.declared, below
     draft.rules, draft.start = rules, training_start(spec)
     run_passes(draft)
-    if recipe is not None and (recipe.groups or recipe.batch_norm):
-        from netspec.elaborate.training.groups import check_patterns
+    if recipe is not None and (recipe.groups or recipe.batch_norm or recipe.layer_decay):
+        from netspec.elaborate.training.groups import check_parameters
 
-        check_patterns(recipe, draft.body, reader)
+        check_parameters(recipe, draft.body, reader)
         report.raise_if_any()
     assert draft.sizes is not None
     assert draft.init is not None

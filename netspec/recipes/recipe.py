@@ -13,6 +13,7 @@ from netspec.recipes.settings import (
     BatchNormMode,
     Checkpoint,
     EarlyStopping,
+    LayerDecay,
     MovingAverage,
     ParameterGroup,
     Settings,
@@ -47,6 +48,7 @@ class Recipe:
     schedule: Schedule | None = None
     weight_decay: WeightDecay | None = None
     groups: Mapping[str, ParameterGroup] = field(default_factory=dict)
+    layer_decay: LayerDecay | None = None
     batch_norm: BatchNormMode | None = None
     ema: MovingAverage | None = None
     early_stopping: EarlyStopping | None = None
@@ -67,6 +69,7 @@ class Recipe:
             "optimizer": written(self.optimizer),
             "weight_decay": None if self.weight_decay is None else self.weight_decay.model_dump(),
             "groups": {pattern: group.model_dump() for pattern, group in self.groups.items()} or None,
+            "layer_decay": None if self.layer_decay is None else self.layer_decay.model_dump(),
             "batch_norm": None if self.batch_norm is None else self.batch_norm.model_dump(),
             "schedule": None if self.schedule is None else written(self.schedule),
             "ema": None if self.ema is None else self.ema.model_dump(),

@@ -76,6 +76,23 @@ class ParameterGroup(Ingredient):
     """keep them as they are: throughout, or for so many epochs"""
 
 
+class LayerDecay(Ingredient):
+    """Learning rates that fall from the last layer to the first: each is multiplied by decay^(last − layer).
+
+    Layers are the blocks of the network and the iterations of its repeats, the outermost ones that have parameters; a
+    block with a repeat in it is a stage, whose blocks are layers one by one. A layer's number is that of the layers on
+    the longest path to it from the inputs, itself included. A step between layers has the number of the layer before
+    it, and one before the first is 0; one that leads to no layer, as a head does, has the last. In a network without
+    blocks and repeats each step with parameters is a layer, from 0 on. Rates of groups are multiplied too.
+    """
+
+    name = "layer_decay"
+    main = "decay"
+
+    decay: Part
+    """the factor from one layer to the one before it: 0.75"""
+
+
 class BatchNormMode(Ingredient):
     """The mode of batch norms while the network is trained: for a trunk that stays as its weights came.
 

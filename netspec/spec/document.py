@@ -318,6 +318,8 @@ class TrainSpec(Form):
     """how strongly weights are drawn to zero: `{value, skip}`"""
     groups: Value | None = None
     """parameters, by patterns of their keys, with what is theirs: `{trunk.*: {lr: 0.001, freeze: 2}}`"""
+    layer_decay: Value | None = None
+    """the factor by which learning rates fall from each layer to the one before it: `0.75`"""
     batch_norm: Value | None = None
     """batch norms that run as in evaluation meanwhile: `{train: false, of: layer1}`"""
     schedule: Value | None = None

@@ -16,6 +16,8 @@ from netspec.recipes.optimizers import Optimizer
 from netspec.recipes.settings import ParameterGroup, WeightDecay
 from netspec.train.names import resolve
 
+FACTOR = "factor"
+"""The key that a torch group has its factor of the learning rate under, until that is multiplied."""
 NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 
 
@@ -24,11 +26,13 @@ def build_optimizer(
     model: nn.Module,
     decay: WeightDecay | None,
     groups: Mapping[str, ParameterGroup] = {},
+    factors: Mapping[str, float] = {},
 ) -> torch.optim.Optimizer:
     """Return the torch optimizer of all parameters that are learned.
 
-    ``decay`` applies to the parameters that the recipe names; ``groups`` have rates and decays of their own. Raises
-    ``UsageError`` if the optimizer cannot take the network.
+    ``decay`` applies to the parameters that the recipe names; ``groups`` have rates and decays of their own;
+    ``factors`` multiply the rates of parameters, by their keys. Raises ``UsageError`` if the optimizer cannot take the
+    network.
     """
     kind, keywords = resolve(optimizer.torch), optimizer.keywords()
     learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -42,10 +46,13 @@ def build_optimizer(
     elif any(group.weight_decay is not None for group in groups.values()):
         raise UsageError(f"`{optimizer.name}` has no decay of its own, so groups cannot differ in it: leave it out")
     divisions = divided_parameters(model, learned, decay if decays else None, groups)
+    divisions = divided_by_factors(model, divisions, factors)
     try:
         built: torch.optim.Optimizer = kind(divisions, **keywords)
     except ValueError as error:
         raise UsageError(f"{optimizer.name}: {error}") from None
+    for group in built.param_groups:
+        group["lr"] *= group.pop(FACTOR, 1.0)
     return built
 
 
@@ -69,6 +76,25 @@ def divided_parameters(
         others = [parameter for parameter in own if not value or id(parameter) in left_out]
         found += [{"params": decaying, "weight_decay": value, **rate}, {"params": others, **rate}]
     return [each for each in found if each["params"]]
+
+
+def divided_by_factors(
+    model: nn.Module, divisions: Sequence[dict[str, Any]], factors: Mapping[str, float]
+) -> list[dict[str, Any]]:
+    """Return torch's groups of the parameters, divided further so that one factor is that of all in a group.
+
+    The largest factors come first.
+    """
+    by_parameter: dict[int, float] = {}
+    for key, parameter in model.named_parameters(remove_duplicate=False):
+        if key in factors:
+            by_parameter.setdefault(id(parameter), factors[key])
+    found: list[dict[str, Any]] = []
+    for factor in sorted({1.0, *factors.values()}, reverse=True):
+        for division in divisions:
+            own = [each for each in division["params"] if by_parameter.get(id(each), 1.0) == factor]
+            found.append({**division, "params": own, FACTOR: factor})
+    return [each for each in found if each["params"]] if factors else [*divisions]
 
 
 def group_members(model: nn.Module, groups: Mapping[str, ParameterGroup]) -> dict[int, str]:

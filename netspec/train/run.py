@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from netspec.diagnostics import EnvironmentFault, TrainingFault, UsageError
+from netspec.elaborate.training.layers import layer_rates
 from netspec.recipes.schedules import ConstantLR
 from netspec.train.distributed.strategies import DDP, ModelWithLoss, SingleProcess, Strategy
 from netspec.train.errors import enough_rows, out_of_memory, readable
@@ -63,7 +64,9 @@ class Run:
             recipe.weight_decay.value if recipe.weight_decay is not None else 0.0,
         )
         self.strategy = strategy_of(setup, ModelWithLoss(model, objective, setup.autocast))
-        self.optimizer = build_optimizer(recipe.optimizer, model, recipe.weight_decay, recipe.groups)
+        decay = recipe.layer_decay
+        factors = {} if decay is None else layer_rates(setup.graph.body, decay.decay)
+        self.optimizer = build_optimizer(recipe.optimizer, model, recipe.weight_decay, recipe.groups, factors)
         self.steps_per_epoch, self.total = setup.train.steps(self.settings.batch), setup.steps
         self.schedule = build_schedule(
             recipe.schedule or ConstantLR(), self.optimizer, self.total, self.steps_per_epoch

@@ -1,4 +1,4 @@
-"""Patterns of keys in a recipe, held against the parameters and the batch norms that there are."""
+"""Checks that the parameters and batch norms of which a recipe says something are there."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ from collections.abc import Sequence
 
 from netspec.diagnostics import Span, clipped, did_you_mean
 from netspec.elaborate.reading.values import Reader
+from netspec.elaborate.training.layers import layer_numbers
 from netspec.graph import Level, Node, covers, visits, walk_parameters
 from netspec.ops.norm.channel import BatchNorm
 from netspec.recipes.recipe import Recipe
 
 
-def check_patterns(recipe: Recipe, body: Level, reader: Reader) -> None:
-    """Guard: what a recipe names by patterns of keys is there."""
+def check_parameters(recipe: Recipe, body: Level, reader: Reader) -> None:
+    """Guard: what a recipe says of some parameters is of some that are there."""
     check_groups(recipe, body, reader)
     check_batch_norms(recipe, body, reader)
+    if recipe.layer_decay is not None and len({*layer_numbers(body).values()}) < 2:
+        message = "`layer_decay` has rates differ from layer to layer, but the network has one layer at most"
+        reader.error("bad-value", message, recipe.spans["layer_decay"], help="leave it out")
 
 
 def check_groups(recipe: Recipe, body: Level, reader: Reader) -> None:

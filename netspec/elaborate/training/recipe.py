@@ -22,6 +22,7 @@ from netspec.recipes.settings import (
     BatchNormMode,
     Checkpoint,
     EarlyStopping,
+    LayerDecay,
     MovingAverage,
     ParameterGroup,
     Settings,
@@ -75,6 +76,7 @@ class _Recipes:
         ema = self.part(MovingAverage, form.ema)
         decay = self.part(WeightDecay, form.weight_decay)
         batch_norm = self.part(BatchNormMode, form.batch_norm)
+        layer_decay = self.part(LayerDecay, form.layer_decay)
         checkpoint = self.part(Checkpoint, form.checkpoint)
         groups = self.groups()
         entries = {key.text: (key, value) for key, value in self.node.entries if key.text in Settings.model_fields}
@@ -103,6 +105,7 @@ class _Recipes:
             schedule=schedule,
             weight_decay=decay,
             groups=groups,
+            layer_decay=layer_decay,
             batch_norm=batch_norm,
             ema=ema,
             early_stopping=early,
@@ -209,9 +212,11 @@ class _Recipes:
 
     def guard_alike(self, optimizer: Any) -> None:
         """Guard: parameters differ in nothing where the optimizer treats all alike."""
-        if optimizer.closure and self.form.groups is not None:
-            message = f"`{optimizer.name}` evaluates the loss several times per step, for all parameters alike"
-            self.reader.error("bad-value", message, self.form.groups.span, help="leave `groups` out")
+        for name in ("groups", "layer_decay"):
+            node: Written | None = getattr(self.form, name)
+            if optimizer.closure and node is not None:
+                message = f"`{optimizer.name}` evaluates the loss several times per step, for all parameters alike"
+                self.reader.error("bad-value", message, node.span, help=f"leave `{name}` out")
 
     def guard_pairs(self, settings: Settings, optimizer: Any) -> None:
         """Guard: the run ends, and its parts go together."""

@@ -122,6 +122,14 @@ train:
   optimizer: adam
   epochs: 5
   batch_norm: {train: false}""",
+        """\
+network: [flatten, linear: 32, relu, linear: 10]
+train:
+  data: mnist
+  loss: cross_entropy
+  optimizer: adam
+  epochs: 5
+  layer_decay: 0.75""",
     ),
     BlockSpec: (
         """\

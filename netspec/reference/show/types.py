@@ -31,6 +31,7 @@ DEFINITIONS: Mapping[str, str] = {
     "schedule": "schedule",
     "weight_decay": "number or mapping",
     "groups": "mapping from patterns to numbers or mappings",
+    "layer_decay": "number or mapping",
     "batch_norm": "mapping",
     "metric": "metric",
     "ema": "number or mapping",

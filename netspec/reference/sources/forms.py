@@ -60,6 +60,7 @@ RECIPE_KEYS = (
     "optimizer",
     "weight_decay",
     "groups",
+    "layer_decay",
     "batch_norm",
     "schedule",
     "epochs",

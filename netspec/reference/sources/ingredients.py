@@ -9,6 +9,7 @@ from netspec.recipes.settings import (
     BatchNormMode,
     Checkpoint,
     EarlyStopping,
+    LayerDecay,
     MovingAverage,
     ParameterGroup,
     Settings,
@@ -19,7 +20,7 @@ from netspec.reference.word import WordArgument
 from netspec.spec import TrainSpec
 from netspec.text.docstrings import field_docs
 
-PARTS: tuple[type[Ingredient], ...] = (WeightDecay, BatchNormMode, MovingAverage, EarlyStopping, Checkpoint)
+PARTS: tuple[type[Ingredient], ...] = (WeightDecay, LayerDecay, BatchNormMode, MovingAverage, EarlyStopping, Checkpoint)
 """The keys of ``train`` that have keys of their own."""
 NAMED_PARTS: tuple[type[Ingredient], ...] = (ParameterGroup,)
 """Those that map patterns to such keys."""
