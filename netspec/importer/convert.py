@@ -118,7 +118,7 @@ def _held_against(spec: ImportedSpec, module: nn.Module, inputs: Mapping[str, An
 
     with plain_choices(module):
         call = lambda given: called(module, with_tensors(inputs, given))  # noqa: E731
-        return prove(spec.model.graph, spec.weights, call, sizes, module)
+        return prove(spec.model.graph, spec.weights, call, sizes, module, module.parameters())
 
 
 def quoted(traced: Mapping[str, int], sizes: Mapping[str, int] | None) -> dict[str, int]:
@@ -179,7 +179,8 @@ def from_exported(
     def compare(spec: ImportedSpec) -> Proof:
         from netspec.importer.prove import prove
 
-        return prove(spec.model.graph, spec.weights, functools.partial(_call_exported, exported, module), traced)
+        call = functools.partial(_call_exported, exported, module)
+        return prove(spec.model.graph, spec.weights, call, traced, parameters=exported.parameters())
 
     weights = {key: value.detach() for key, value in exported.state_dict.items()}
     return first_right(program_of, weights, partial, compare if verify else None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +22,8 @@ from netspec.text.quantities import short_bytes
 
 TOLERANCE = 1e-5
 """The largest difference of an output, relative to its largest value."""
+DRAWN = 0.02
+"""The standard deviation of parameters that are drawn, as it is when many a network is made."""
 
 
 @dataclass(frozen=True)
@@ -91,12 +93,15 @@ def prove(
     call: Callable[[dict[str, torch.Tensor]], Any],
     sizes: Mapping[str, int],
     trained: nn.Module | None = None,
+    parameters: Iterable[torch.Tensor] = (),
 ) -> Proof:
     """Return the proof that the spec's module does what the original does, with its weights.
 
     ``call`` runs the original on inputs by their names. Both run at ``sizes``, and at two other sizes of the symbolic
     dimensions where the original takes them; in training mode too if it is the module ``trained``. Both draw the same
     random numbers. A difference in training alone is told, and is no failure: the spec is of the network in inference.
+    Those of the original's ``parameters`` that are all 0, as of a head that is yet to be trained, are drawn for the
+    time: whatever the rest computed, the outputs would be equal.
     """
     needed = 2 * evaluate(Memory(graph).inference_peak, {**graph.sizes, **sizes})
     need_memory(needed, f"running {graph.name} beside its original", "import it at smaller sizes (`--dim`)")
@@ -112,14 +117,37 @@ def prove(
     )
     if proof.missing:
         return proof
-    module.load_state_dict(ours | {key: value for key, value in weights.items() if key in ours}, strict=True)
-    pair = _Pair(graph, module, call, trained)
-    for at, tried in enumerate(other_sizes(graph, sizes)):
-        if not at or _fits(graph, tried, proof):
-            pair.compare(proof, tried)
-        if not at and trained is not None and proof.trials:
-            pair.compare_in_training(proof, tried)
+    with _drawn(parameters, weights):
+        module.load_state_dict(ours | {key: value for key, value in weights.items() if key in ours}, strict=True)
+        pair = _Pair(graph, module, call, trained)
+        for at, tried in enumerate(other_sizes(graph, sizes)):
+            if not at or _fits(graph, tried, proof):
+                pair.compare(proof, tried)
+            if not at and trained is not None and proof.trials:
+                pair.compare_in_training(proof, tried)
     return proof
+
+
+@contextmanager
+def _drawn(parameters: Iterable[torch.Tensor], weights: Mapping[str, torch.Tensor]) -> Iterator[None]:
+    """Draw the parameters that are all 0, in their places in memory, which the weights share; afterwards they are 0."""
+    places = {each.data_ptr() for each in weights.values()}
+    empty = [
+        parameter.detach()
+        for parameter in parameters
+        if parameter.is_floating_point()
+        and parameter.data_ptr() in places
+        and not parameter.is_inference()
+        and not parameter.any()
+    ]
+    chance = torch.Generator().manual_seed(1)
+    try:
+        for each in empty:
+            each.copy_(torch.randn(each.shape, generator=chance) * DRAWN)
+        yield
+    finally:
+        for each in empty:
+            each.zero_()
 
 
 def other_sizes(graph: Graph, sizes: Mapping[str, int]) -> Iterator[Mapping[str, int]]:

@@ -104,3 +104,23 @@ def test_an_exported_program_and_a_file_fall_back_too(monkeypatch, tmp_path):
         assert spec.proof.holds
         assert "sigmoid" in spec.text
         assert "it would compute something else" in spec.notes[0]
+
+
+def test_a_head_of_zeros_hides_no_difference(monkeypatch):
+    """Its outputs are 0, whatever is below it: for the comparison it is drawn."""
+
+    def mistaken(levels):
+        phrases = fold(levels)
+        phrases.body[1].word = "relu"  # in place of sigmoid
+        return phrases
+
+    module = nn.Sequential(nn.Linear(3, 3), nn.Sigmoid(), nn.Linear(3, 2)).eval()
+    for each in module[2].parameters():
+        nn.init.zeros_(each)
+    monkeypatch.setattr("netspec.importer.convert.fold", mistaken)
+    exported = torch.export.export(module, (torch.randn(2, 3),))
+    for spec in (netspec.from_torch(module, {"input": torch.randn(2, 3)}), netspec.from_exported(exported)):
+        assert spec.proof.holds
+        assert "sigmoid" in spec.text
+        assert not module[2].weight.any()
+        assert not spec.weights["2.weight"].any()
