@@ -72,6 +72,8 @@ class ParameterGroup(Ingredient):
     """the learning rate, which the schedule moves as it does the optimizer's"""
     weight_decay: Annotated[float, Field(ge=0)] | None = None
     """the decay in place of the recipe's, which still leaves alone what its `skip` says"""
+    warmup: Natural | None = None
+    """first steps of the run over which their rate rises evenly from nothing, in place of the schedule's `warmup`"""
     freeze: bool | Positive = False
     """keep them as they are: throughout, or for so many epochs"""
 

@@ -57,10 +57,12 @@ def caution_of_classes(setup: Setup) -> str | None:
 
 def caution_of_warmup(setup: Setup) -> str | None:
     """Warn of a warm-up that is longer than the run."""
-    schedule, steps = setup.recipe.schedule, setup.steps
-    if schedule is None or schedule.warmup < steps:
+    recipe, steps = setup.recipe, setup.steps
+    usual = 0 if recipe.schedule is None else recipe.schedule.warmup
+    longest = max((usual, *(group.warmup or 0 for group in recipe.groups.values())))
+    if not longest or longest < steps:
         return None
-    return f"the warm-up of {schedule.warmup:,} steps never ends: the run has {steps:,}, and its rate stays below `lr`"
+    return f"the warm-up of {longest:,} steps never ends: the run has {steps:,}, and its rate stays below `lr`"
 
 
 def caution_of_digits(setup: Setup, name: str) -> str | None:

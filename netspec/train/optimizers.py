@@ -71,7 +71,9 @@ def divided_parameters(
         group = groups[pattern] if pattern is not None else ParameterGroup()
         own = [parameter for parameter in learned if members.get(id(parameter)) == pattern]
         value = usual if group.weight_decay is None else group.weight_decay
-        rate = {} if group.lr is None else {"lr": group.lr}
+        rate: dict[str, Any] = {} if group.lr is None else {"lr": group.lr}
+        if group.warmup is not None:
+            rate["warmup"] = group.warmup
         decaying = [parameter for parameter in own if value and id(parameter) not in left_out]
         others = [parameter for parameter in own if not value or id(parameter) in left_out]
         found += [{"params": decaying, "weight_decay": value, **rate}, {"params": others, **rate}]

@@ -13,10 +13,15 @@ FALLEN = 1e-4
 
 
 class Scheduled:
-    """Sets the learning rate of every step: ``step`` follows a step of the optimizer, ``epoch`` an evaluation."""
+    """Sets the learning rate of every step: ``step`` follows a step of the optimizer, ``epoch`` an evaluation.
+
+    A group of the optimizer that has a ``warmup`` has the schedule with that one in place of its own.
+    """
 
     def __init__(self, schedule: Schedule, optimizer: Optimizer, length: Length):
-        self.schedule, self.optimizer, self.length = schedule, optimizer, length
+        self.optimizer, self.length = optimizer, length
+        warmups = [group.get("warmup", schedule.warmup) for group in optimizer.param_groups]
+        self.schedules = [schedule.model_copy(update={"warmup": warmup}) for warmup in warmups]
         self.rates = [group["lr"] for group in optimizer.param_groups]
         self.done = 0
         self._set()
@@ -30,8 +35,8 @@ class Scheduled:
         """Take note of the loss of an epoch; schedules that do not watch it ignore it."""
 
     def _set(self) -> None:
-        for group, rate in zip(self.optimizer.param_groups, self.rates):
-            group["lr"] = self.schedule.rate(rate, self.done, self.length)
+        for group, schedule, rate in zip(self.optimizer.param_groups, self.schedules, self.rates):
+            group["lr"] = schedule.rate(rate, self.done, self.length)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state besides the number of steps that are done."""
@@ -81,6 +86,7 @@ def build_schedule(schedule: Schedule, optimizer: Optimizer, steps: int, steps_p
     length = Length(steps, steps_per_epoch)
     if isinstance(schedule, ReduceLROnPlateau):
         return Watching(schedule, optimizer, length)
-    if type(schedule) is ConstantLR and not schedule.warmup:
+    warms_up = schedule.warmup or any(group.get("warmup") for group in optimizer.param_groups)
+    if type(schedule) is ConstantLR and not warms_up:
         return ConstantRates(schedule, optimizer, length)
     return Scheduled(schedule, optimizer, length)

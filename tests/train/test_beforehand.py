@@ -93,6 +93,8 @@ def test_a_warm_up_that_never_ends_is_told(tmp_path: Path):
     (told,) = cautions(run.setup)
     assert told.startswith("the warm-up of 8 steps never ends: the run has 8")
     assert not cautions(begin(tmp_path, data(rows(64), rows(10)), schedule="{cosine: {warmup: 7}}").setup)
+    (told,) = cautions(begin(tmp_path, data(rows(64), rows(10)), groups="{'*': {warmup: 9}}").setup)
+    assert told.startswith("the warm-up of 9 steps never ends")
 
 
 IGNORING = {"loss": "{cross_entropy: {ignore_index: 0}}"}

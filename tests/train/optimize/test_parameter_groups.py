@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ class Resilient(Optimizer):
     lr: float = 0.01
 
 
-GROUPS = "{first.bias: {freeze: true}, first: {lr: 0.002, weight_decay: 0.5, freeze: 1}, '*.weight': 0.05}"
+GROUPS = "{first.bias: {freeze: true}, first: {lr: 0.002, weight_decay: 0.5, freeze: 1, warmup: 3}, '*.weight': 0.05}"
 PLAIN = SPEC.replace("dropout: 0.2", "dropout: 0.0")
 
 
@@ -36,7 +37,7 @@ def test_rates_and_decays_are_those_of_the_groups(tmp_path: Path) -> None:
         for group in run.optimizer.param_groups
         for parameter in group["params"]
     }
-    assert found == {"first.weight": (0.002, 0.5), "head.weight": (0.05, 0.1), "head.bias": (0.01, 0.0)}
+    assert found == {"first.weight": (0.002 / 4, 0.5), "head.weight": (0.05, 0.1), "head.bias": (0.01, 0.0)}
     assert not run.setup.model.first.bias.requires_grad
 
 
@@ -49,6 +50,33 @@ def test_each_group_s_schedule_is_its_formula(tmp_path: Path) -> None:
         assert rates == [schedule.rate(lr, step, length) for lr in (0.01, 0.05)]
         run.optimizer.step()
         run.schedule.step()
+
+
+@pytest.mark.parametrize("schedule", ["constant", "{cosine: {warmup: 4}}", "{exponential: 0.9}"])
+def test_a_group_s_warm_up_is_its_formula(tmp_path: Path, schedule: str) -> None:
+    groups = "{head: {lr: 0.05, warmup: 6}, first.bias: {warmup: 0}}"
+    run = begin(graph(tmp_path, groups=groups, schedule=schedule), tmp_path / "run")
+    own, steps, per_epoch = (4 if "cosine" in schedule else 0), 3 * 5, 5
+    for step in range(steps):
+        rates = [group["lr"] for group in run.optimizer.param_groups]
+        for rate, lr, warmup in zip(rates, (0.01, 0.05, 0.01), (own, 6, 0), strict=True):
+            behind, rest = max(0, step - warmup), steps - warmup
+            expected = lr * min(1, (step + 1) / (warmup + 1))
+            if "cosine" in schedule:
+                expected *= (1 + math.cos(math.pi * behind / rest)) / 2
+            if "exponential" in schedule:
+                expected *= 0.9 ** (behind / per_epoch)
+            assert rate == pytest.approx(expected, rel=1e-12), step
+        run.optimizer.step()
+        run.schedule.step()
+
+
+def test_a_plateau_lowers_rates_that_warm_up(tmp_path: Path) -> None:
+    recipe = {"groups": "{head: {lr: 0.05, warmup: 9}}", "schedule": "{plateau: {patience: 0, factor: 0.5}}"}
+    run = begin(graph(tmp_path, **recipe), tmp_path / "run")
+    for loss, factor in ((1.0, 1.0), (1.0, 0.5)):
+        run.schedule.epoch(loss)
+        assert [group["lr"] for group in run.optimizer.param_groups] == [0.01 * factor, 0.005 * factor]
 
 
 def test_a_step_is_torch_s_with_the_same_groups(tmp_path: Path) -> None:
