@@ -48,7 +48,8 @@ class Trial:
 class Proof:
     """The trials, and the tensors of the original's ``state_dict`` that the spec does not have, or the reverse.
 
-    ``again`` are keys of the original's for tensors that the spec has by other keys.
+    ``again`` are keys of the original's for tensors that the spec has by other keys. ``constant`` says that every
+    output was one number throughout.
     """
 
     trials: list[Trial] = field(default_factory=list)
@@ -56,6 +57,7 @@ class Proof:
     again: Sequence[str] = ()
     missing: Sequence[str] = ()
     refused: list[str] = field(default_factory=list)
+    constant: bool = False
 
     @property
     def holds(self) -> bool:
@@ -73,12 +75,14 @@ class Proof:
 
     @property
     def notes(self) -> list[str]:
-        """Notes for a reader on the tensors that only the original has."""
+        """Notes for a reader on the tensors that only the original has, and on a comparison that tells little."""
         notes: list[str] = []
         if self.left_out:
             notes.append(f"the network does not read {_few(self.left_out)}: the spec has no place for them")
         if self.again:
             notes.append(f"{_few(self.again)}: further names of tensors that the spec has under one name")
+        if self.constant:
+            notes.append("every output was one number throughout, so that the comparison tells little")
         return notes
 
     @property
@@ -186,6 +190,7 @@ class _Pair:
         with _mode(self.parts, False):
             expected = self._original(proof, sizes, "")
             if expected is not None:
+                proof.constant = _is_constant(expected) and (proof.constant or not proof.trials)
                 proof.trials.append(Trial(sizes, False, self._difference(proof, expected, sizes)))
 
     def compare_in_training(self, proof: Proof, sizes: Mapping[str, int]) -> None:
@@ -230,6 +235,11 @@ class _Pair:
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return _flat(call(inputs))
+
+
+def _is_constant(outputs: Sequence[torch.Tensor]) -> bool:
+    """Return whether every output is one number throughout."""
+    return bool(outputs) and all(each.numel() > 1 and bool((each == each.flatten()[0]).all()) for each in outputs)
 
 
 def _few(keys: Sequence[str]) -> str:

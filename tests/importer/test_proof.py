@@ -124,3 +124,11 @@ def test_a_head_of_zeros_hides_no_difference(monkeypatch):
         assert "sigmoid" in spec.text
         assert not module[2].weight.any()
         assert not spec.weights["2.weight"].any()
+
+
+def test_outputs_that_tell_nothing_are_told(tmp_path):
+    class Nothing(nn.Module):
+        def forward(self, x):
+            return x * 0.0
+
+    assert "one number throughout" in netspec.from_torch(Nothing(), {"x": torch.randn(2, 3)}).notes[0]
