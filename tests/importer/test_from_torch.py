@@ -384,13 +384,16 @@ def test_buffers_start_as_the_original_s_and_a_long_one_is_told():
         def __init__(self):
             super().__init__()
             self.register_buffer("order", torch.tensor([2, 0, 1]))
-            self.register_buffer("far", torch.arange(100))
+            self.register_buffer("far", torch.arange(100) ** 2 % 37)
+            self.register_buffer("mask", torch.ones(20, 20).tril()[None])
             self.register_buffer("none", torch.zeros(3))
 
         def forward(self, x):
-            return x[:, self.order] + self.none, x.sum(1, keepdim=True) * self.far
+            return x[:, self.order] + self.none, x.sum(1, keepdim=True) * self.far, x[:, :1, None] + self.mask
 
     spec = netspec.from_torch(Held(), {"x": torch.randn(2, 3)})
     assert spec.proof.holds
-    assert spec.model.module().state_dict()["order"].tolist() == [2, 0, 1]
+    fresh = spec.model.module().state_dict()
+    assert fresh["order"].tolist() == [2, 0, 1]
+    assert torch.equal(fresh["mask"], torch.ones(20, 20).tril()[None])
     assert spec.notes == ["far: too many numbers for a text, so that these are zeros until weights are loaded"]

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import takewhile
 from typing import Any
 
 import numpy as np
 
 from netspec.importer.program import SCAN, SCAN_END, ForeignProgram, ForeignStep, ModuleCall, tensors_of
+from netspec.importer.write.constants import spell_list
+from netspec.importer.write.phrases import Formula
 from netspec.ops.core.foreign import ForeignCall, ForeignTensor, OpReading
 
 LONGEST_BUFFER = 64
-"""The most numbers of a buffer that stand in the text; those of a longer one come with the weights."""
+"""The most numbers of a buffer that stand in the text as they are."""
+LONGEST_SPELLED = 1 << 16
+"""The most numbers of one that an expression gives, as that of a mask; those of others come with the weights."""
 Held = tuple[ForeignTensor, tuple[ModuleCall, ...]]
 
 
@@ -97,9 +102,18 @@ def _source(tensor: ForeignTensor) -> tuple[str, dict[str, Any]]:
             return "eye", {"n": tensor.shape[0]}
         return "constant", {"value": _nested(tensor.constant.tolist()), **dtype}
     numbers = tensor.constant
-    if numbers is None or numbers.size > LONGEST_BUFFER or not numbers.any():
+    if numbers is None or numbers.size > LONGEST_SPELLED or not numbers.any():
         return "buffer", {"shape": tensor.shape, **dtype}
-    return "buffer", {"value": _nested(numbers.tolist()), **dtype}
+    value = _nested(numbers.tolist())
+    if numbers.size > LONGEST_BUFFER and not _is_short(value):
+        return "buffer", {"shape": tensor.shape, **dtype}
+    return "buffer", {"value": value, **dtype}
+
+
+@lru_cache(maxsize=64)
+def _is_short(value: tuple[Any, ...]) -> bool:
+    """Return whether there is an expression for nested numbers."""
+    return isinstance(spell_list(value), Formula)
 
 
 def _is_identity(tensor: ForeignTensor) -> bool:

@@ -80,7 +80,7 @@ def _spelled(value: Any) -> str | None:
             return _range(value[0], step, len(value))
         found = [text for text in (_repeated(value), _counted(value)) if text is not None]
         return min(found, key=len, default=None)
-    return _by_row_and_column(value) or _repeated(value)
+    return _by_row_and_column(value) or _triangular(value) or _repeated(value)
 
 
 def _range(start: int, step: int, length: int) -> str:
@@ -151,6 +151,20 @@ def _by_row_and_column(rows: tuple[Any, ...]) -> str | None:
         terms += (sign if terms else sign.strip(" +")) + (name if abs(factor) == 1 else f"{abs(factor)} * {name}")
     columns = f"for column in range({len(rows[0])})"
     return f"[[{terms} {columns}] for row in range({len(rows)})]"
+
+
+def _triangular(rows: tuple[Any, ...]) -> str | None:
+    """Return an expression for a matrix with one number below a diagonal and another one above it, as masks are."""
+    if len(rows) < 3 or not isinstance(rows[0], tuple) or not rows[0] or isinstance(rows[0][0], tuple):
+        return None
+    height, width, low, high = len(rows), len(rows[0]), rows[-1][0], rows[0][-1]
+    first = rows[0].count(low)
+    if low == high or first + height - 1 > width:
+        return None
+    if any(row != (low,) * (first + at) + (high,) * (width - first - at) for at, row in enumerate(rows)):
+        return None
+    below = f"(a + {first})" if first else "a"
+    return f"[[{low!r}] * {below} + [{high!r}] * ({width - first} - a) for a in range({height})]"
 
 
 def _repeated(value: tuple[Any, ...]) -> str | None:

@@ -32,6 +32,14 @@ ZERO, FAR = (0.0,) * 7, (-100.0,) * 7
             tuple(tuple(2 * j - i for j in range(7)) for i in range(5)),
             "[[-row + 2 * column for column in range(7)] for row in range(5)]",
         ),
+        (
+            tuple((1.0,) * (i + 1) + (0.0,) * (7 - i) for i in range(8)),
+            "[[1.0] * (a + 1) + [0.0] * (7 - a) for a in range(8)]",
+        ),
+        (
+            tuple((False,) * i + (True,) * (6 - i) for i in range(5)),
+            "[[False] * a + [True] * (6 - a) for a in range(5)]",
+        ),
         (((0, 1, 2),) * 40, "[[0, 1, 2]] * 40"),
         ((ZERO,) * 4 + (FAR,) * 3, "[[0.0] * 7] * 4 + [[-100.0] * 7] * 3"),
     ],
