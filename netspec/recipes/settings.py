@@ -92,7 +92,9 @@ class LayerDecay(Ingredient):
     main = "decay"
 
     decay: Part
-    """the factor from one layer to the one before it: 0.75"""
+    """the factor from one layer to the one before it; layers are the outermost blocks and iterations, those of a
+    stage one by one, else the steps that have parameters, along the longest path; what precedes them is 0, a head last
+    """
 
 
 class BatchNormMode(Ingredient):
