@@ -53,7 +53,7 @@ def test_the_report_says_what_it_came_to_how_it_was_verified_and_what_is_next(ca
     arguments = ["import", "some_nets:Net", "--input", IMAGE, "--dim", "H=8", "--dim", "W=6"]
     assert main([*arguments, "-o", "net.yaml", "--weights", "net.safetensors", "--argument", "width=5"]) == 0
     told = capsys.readouterr().out.splitlines()
-    assert told[0] == "spec      net.yaml: 12 lines, 140 parameters; 6.48k MACs at N=1, H=8, W=6"
+    assert told[0] == "spec      net.yaml: 14 lines, 140 parameters; 6.48k MACs at N=1, H=8, W=6"
     assert told[1].startswith("weights   net.safetensors: ")
     assert told[2].startswith("verified  it computes what the original does, ")
     assert "at N=2, H=8, W=6; N=3, H=9, W=7; N=2, H=16, W=12" in " ".join(each.strip() for each in told)
@@ -61,6 +61,7 @@ def test_the_report_says_what_it_came_to_how_it_was_verified_and_what_is_next(ca
     assert main(["check", "net.yaml"]) == 0
     text = Path("net.yaml").read_text()
     assert "doc: A network of one layer." in text
+    assert "params: {width: 5}" in text
     assert "expect: {params: 140, macs: 6480}" in text
 
 

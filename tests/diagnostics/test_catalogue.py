@@ -66,7 +66,7 @@ OTHER_WORDS = {
     "site-packages",
     "measure-device",
 }
-OTHER_WORDS |= {"measure-device"}  # a command
+OTHER_WORDS |= {"data-dependent"}  # torch.export's
 OTHER_WORDS |= {"rev-parse", "cat-file", "ls-tree"}  # git's
 OTHER_WORDS |= {"no-store", "same-origin", "no-referrer"}  # HTTP's
 """Texts of the source that look like ids."""
