@@ -12,9 +12,8 @@ from places import ROOT
 from zoo.vision import outlined
 
 from netspec.cli import main
-from netspec.diagnostics import Report, Source
-from netspec.spec import read_weights
-from netspec.syntax import MapNode, parse
+from netspec.diagnostics import Source
+from netspec.pipeline import compile_loaded, load_source
 
 PAGE = (ROOT / "docs" / "weights.md").read_text(encoding="utf-8")
 SHOWN = re.findall(r"```\n\$ netspec (.+?)\n(.*?)```", PAGE, re.DOTALL)
@@ -35,14 +34,8 @@ def test_the_commands_of_the_page_give_what_it_shows(
         assert told.out + told.err == shown, command
 
 
-def test_the_recipe_of_the_page_is_one() -> None:
-    (text,) = (part.partition("```")[0] for part in PAGE.split("```yaml\n")[1:])
-    report = Report()
-    tree = parse(Source("page.yaml", text), report)
-    assert isinstance(tree, MapNode)
-    train = tree.get("train")
-    assert isinstance(train, MapNode)
-    weights = train.get("weights")
-    assert weights is not None
-    assert read_weights(weights, report) is not None
-    assert not report.diagnostics
+@pytest.mark.parametrize("text", [part.partition("```")[0] for part in PAGE.split("```yaml\n")[1:]])
+def test_the_recipes_of_the_page_are_some(text: str) -> None:
+    graph = compile_loaded(load_source(Source("page.yaml", f"netspec: 1\nname: flowers\nextends: resnet18\n{text}")))
+    assert graph.recipe is not None
+    assert graph.recipe.weights is not None
