@@ -78,14 +78,17 @@ train:
   channels_last: true
 """
 
+FINE = {"ema": "{decay: 0.9, warmup: true}", "groups": "{first: {lr: 0.005, freeze: 1}, head: {warmup: 5}}"}
+"""Keys with which a network is fine-tuned."""
+
 
 def recipes(folder: Path, strategy: str = "ddp") -> dict[str, tuple[Graph, Data]]:
     """Networks and data by what they try out. 101 rows train: the last batch of 10 has one row, for one of two."""
     made = {
         "plain": (STEADY, {"batch": "10"}),
-        "parts": (STEADY, {"batch": "10", "accumulate": "2", "clip": "0.5"}),
-        "dropout": (small.SPEC, {"augment": "[{random_crop: 2}]", "schedule": "cosine"}),
-        "tied": (TIED, {"batch": "37"}),
+        "parts": (STEADY, {"batch": "10", "accumulate": "2", "clip": "0.5", **FINE}),
+        "dropout": (small.SPEC, {"augment": "[{random_crop: 2}]", "schedule": "cosine", **FINE}),
+        "tied": (TIED, {"batch": "37", "ema": "0.9", "layer_decay": "0.8"}),
         "across": (ACROSS.replace("epochs: 3", "steps: 4"), {"batch": "37"}),
         "channels_last": (IMAGES, {"steps": "4", "batch": "37"}),
         **{name: (short(), {"optimizer": name, "weight_decay": "0.01"}) for name in OPTIMIZERS},
