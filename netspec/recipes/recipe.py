@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netspec.dataclass import dataclass
@@ -56,6 +57,13 @@ class Recipe:
     published: Mapping[str, float] = field(default_factory=dict)
     weights: WeightsSource | None = None
     spans: Mapping[str, Span] = field(default_factory=dict)
+
+    def folder_of(self, key: str, spec: str) -> Path:
+        """Return the folder that paths under a key are relative to.
+
+        It is that of ``spec``, the spec's file, where they stand in it, else the present one.
+        """
+        return Path(spec).parent if self.spans[key].source.name == spec else Path()
 
     def plain(self) -> dict[str, Any]:
         """Return the whole recipe in plain values, every default written out, as a run's folder keeps it."""

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor, nn
 
-from netspec.diagnostics import Report, Span, SpecError, UsageError
+from netspec.diagnostics import Report, SpecError, UsageError
 from netspec.elaborate.reading.values import Reader
 from netspec.elaborate.training.recipe import check_columns, class_count
 from netspec.graph import Graph
@@ -58,7 +58,7 @@ def read_data(graph: Graph, known: Meaning | None = None) -> Data:
     """
     recipe, report = recipe_of(graph), Report()
     reader, span = Reader(report), recipe.spans["data"]
-    here = folder_of_paths(graph, span)
+    here = recipe.folder_of("data", graph.spec)
     try:
         data: Data = resolve(recipe.data.torch)(recipe.data, here, *([known] if recipe.data.knows else []))
         ranks = {name: len(each.value.shape) for name, each in graph.outputs.items()}
@@ -71,11 +71,6 @@ def read_data(graph: Graph, known: Meaning | None = None) -> Data:
     check_columns(recipe, data.columns, graph.inputs, graph.outputs, graph.requirements, reader)
     report.raise_if_any()
     return data
-
-
-def folder_of_paths(graph: Graph, span: Span) -> Path:
-    """Return the folder that paths are relative to: that of the spec where they stand in it, else the present one."""
-    return Path(graph.spec).parent if span.source.name == graph.spec else Path()
 
 
 class Setup:
@@ -168,7 +163,7 @@ class Setup:
         dtype = torch.bfloat16 if settings.precision == "bfloat16" else None
         model = build_module(self.graph, self.device, dtype, settings.seed)
         if self.source is not None:
-            here = folder_of_paths(self.graph, self.recipe.spans["weights"])
+            here = self.recipe.folder_of("weights", self.graph.spec)
             self.loaded = load_weights(model, self.graph, self.source, here)
         if dtype is not None:
             change_inputs(model, partial(Tensor.to, dtype=dtype))

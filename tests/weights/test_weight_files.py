@@ -365,3 +365,19 @@ def test_builds_and_exports_hold_the_weights(model: netspec.Model, capsys: pytes
         assert (held["fc.weight"] == wanted["fc.weight"].numpy()).all()
     assert main(["build", "small.yaml", "-o", "out", "--only", "source", "--weights", "x.safetensors"]) == 2
     assert "nothing that is built holds weights" in capsys.readouterr().err
+
+
+def test_the_command_shows_the_recipe_s_own_weights(
+    model: netspec.Model, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    save_file(state(model), "x.safetensors")
+    assert main(["weights", "small.yaml"]) == 2
+    assert "name a file of weights, as the spec of small has no `weights` under `train`" in capsys.readouterr().err
+    train = "train: {data: digits, loss: cross_entropy, optimizer: adam, epochs: 1, weights: {from: %s, skip: fc}}"
+    text = SPEC.replace("[N, 3, 8, 8]", "[N, 1, 8, 8]").replace("out_features: 5", "out_features: 10")
+    Path("tuned.yaml").write_text(text + train % "y.safetensors")
+    save_file(state(netspec.load("tuned.yaml")), "y.safetensors")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    assert main(["weights", "../tuned.yaml"]) == 0
+    assert "4 of 6 parameters; `fc` starts anew" in capsys.readouterr().out

@@ -20,13 +20,15 @@ def add(commands: Commands) -> None:
         "started anew. Nothing is built; of safetensors only the header is read.",
     )
     add_spec_arguments(command)
-    command.add_argument("weights", metavar="FILE", help=WEIGHTS)
+    command.add_argument("weights", metavar="FILE", nargs="?", help=f"{WEIGHTS}; default: those of the spec's `train`")
     command.add_argument("--full", action="store_true", help="print every tensor in a line of its own")
     command.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
 
 
 def run(options: Namespace) -> int:
     """Print the table, and the match in a line; gives 1 where the weights cannot be loaded."""
+    from pathlib import Path
+
     from netspec.cli.option_values import graph_of, weights_of
     from netspec.cli.output import say, warn
     from netspec.diagnostics import UsageError
@@ -34,9 +36,12 @@ def run(options: Namespace) -> int:
     from netspec.weights.places import report_on
     from netspec.weights.table import weights_table
 
-    graph, source = graph_of(options), weights_of(options)
-    assert source is not None
-    report, _ = report_on(graph, source)
+    graph, source, here = graph_of(options), weights_of(options), Path()
+    if source is None and graph.recipe is not None and graph.recipe.weights is not None:
+        source, here = graph.recipe.weights, graph.recipe.folder_of("weights", graph.spec)
+    if source is None:
+        raise UsageError(f"name a file of weights, as the spec of {graph.name} has no `weights` under `train`")
+    report, _ = report_on(graph, source, here)
     if options.format == "json":
         print(json_text({**report.record(), "taken": report.found.taken}, indent=2))
     else:
