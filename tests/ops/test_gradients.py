@@ -15,6 +15,7 @@ NOT_TORCHS_OWN = {
     "upsample(size=61,mode=nearest-exact)-N1L",
     "upsample(size=55,mode=nearest-exact)-N1L",
     "masked_fill(value=-inf)-NTS-TSbool",
+    "pad(pad=[2,1],value=-inf)-N3L",
 }
 """Where torch rounds a ratio otherwise in its forward pass than in its backward pass; and infinities."""
 OF_ONE_INPUT = {"roi_align", "roi_pool"}
