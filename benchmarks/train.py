@@ -36,7 +36,7 @@ from netspec.train.store.folder import RunFolder
 import_torchvision()  # before Lightning does, through torchmetrics
 import pytorch_lightning as lightning  # noqa: E402
 
-ROUNDS, FEW = 15, 3
+ROUNDS, FEW = 31, 3
 """The rounds beside the bare loop, and beside Lightning."""
 EPOCHS, MANY = 5, 40
 """An epoch of a tiny network takes 15 ms: so many are timed together, in as many rounds."""
