@@ -1,7 +1,7 @@
 """Which models of torchvision, timm and Hugging Face `netspec import` brings in: a table, made by a command.
 
     python benchmarks/imports.py torchvision timm transformers   # one model of every family
-    python benchmarks/imports.py torchvision --all -o benchmarks/IMPORTS.md --rows /tmp/rows.jsonl
+    python benchmarks/imports.py torchvision --all -o benchmarks/IMPORTS.md --rows rows.jsonl
     python benchmarks/imports.py --one torchvision:resnet18      # one of them, with its text
 
 Each model is imported in a process of its own, whose processor time and memory are limited: its spec is compiled,

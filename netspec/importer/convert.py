@@ -274,7 +274,7 @@ def first_right(
         lambda: spec_of(program, weights, without=told),
     ]
     if any(step.loop is not None for step in program.steps):
-        ways.append(lambda: spec_of(program_of(False), weights))
+        ways.append(lambda: _written_out(spec_of(program_of(False), weights), told))
     made: list[ImportedSpec] = []
     for way in ways:
         try:
@@ -292,6 +292,12 @@ def first_right(
     if not made:
         raise fault
     return made[0]
+
+
+def _written_out(spec: ImportedSpec, reason: str) -> ImportedSpec:
+    """Return a spec with a note that its loops are no scans, and why."""
+    spec.notes.append(f"each iteration of a loop is written out, as no scan could be found: {reason}")
+    return spec
 
 
 def spec_of(program: ForeignProgram, weights: Mapping[str, torch.Tensor], without: str = "") -> ImportedSpec:

@@ -1,4 +1,4 @@
-"""What a module takes and gives beside tensors: lists, dictionaries, several at will, data classes, capital letters."""
+"""Inputs and outputs beside tensors: lists, dictionaries, several at will, data classes, capital letters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from netspec.importer.sources import import_source
 
 @dataclass
 class Made:
-    """What a module gives."""
+    """The outputs of a module."""
 
     first: torch.Tensor
     second: torch.Tensor | None = None

@@ -129,7 +129,7 @@ LIES = {
 
 @pytest.mark.parametrize("change", LIES.values(), ids=LIES)
 def test_a_note_that_lies_is_not_believed(written, tmp_path, change):
-    """What comes in then is what onnxruntime runs: the proof compares the two."""
+    """The spec computes then what onnxruntime does: the proof compares the two."""
     model = onnx.load(written[1])
     before = model.SerializeToString()
     change(model)
