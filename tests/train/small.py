@@ -69,4 +69,18 @@ def losses(folder: Path) -> list[tuple[int, float]]:
     return [(line["step"], line["loss"]) for line in lines if "loss" in line]
 
 
-__all__ = ["SPEC", "Result", "begin", "data", "graph", "losses"]
+def guard_resumes(graph: Graph, folder: Path) -> None:
+    """Guard: a run that is cut off in its first epoch, saved at every step, goes on as one that is not, bit for bit."""
+    whole = begin(graph, folder / "whole")
+    whole.go()
+    begin(graph, folder / "cut").train_epoch()
+    assert any((folder / "cut" / "checkpoints").glob("*.pt"))
+    again = begin(graph, folder / "cut")
+    again.go()
+    assert losses(folder / "cut") == losses(folder / "whole")
+    weights = whole.setup.model.state_dict()  # the best ones
+    for name, tensor in again.setup.model.state_dict().items():
+        assert torch.equal(tensor, weights[name]), name
+
+
+__all__ = ["SPEC", "Result", "begin", "data", "graph", "guard_resumes", "losses"]
