@@ -11,6 +11,7 @@ from netspec.dataclass import dataclass
 from netspec.diagnostics import Span
 from netspec.recipes.base import Ingredient
 from netspec.recipes.settings import (
+    PARTS,
     BatchNormMode,
     Checkpoint,
     EarlyStopping,
@@ -65,6 +66,11 @@ class Recipe:
         """
         return Path(spec).parent if self.spans[key].source.name == spec else Path()
 
+    @property
+    def parts(self) -> Mapping[str, Ingredient | None]:
+        """Return the settings that have keys of their own, by name."""
+        return {name: getattr(self, name) for name in PARTS}
+
     def plain(self) -> dict[str, Any]:
         """Return the whole recipe in plain values, every default written out, as a run's folder keeps it."""
         return {
@@ -75,14 +81,9 @@ class Recipe:
             "loss": {output: written(loss) for output, loss in self.losses.items()},
             "metrics": [written(each) for each in self.metrics],
             "optimizer": written(self.optimizer),
-            "weight_decay": None if self.weight_decay is None else self.weight_decay.model_dump(),
             "groups": {pattern: group.model_dump() for pattern, group in self.groups.items()} or None,
-            "layer_decay": None if self.layer_decay is None else self.layer_decay.model_dump(),
-            "batch_norm": None if self.batch_norm is None else self.batch_norm.model_dump(),
             "schedule": None if self.schedule is None else written(self.schedule),
-            "ema": None if self.ema is None else self.ema.model_dump(),
-            "early_stopping": None if self.early_stopping is None else self.early_stopping.model_dump(),
-            "checkpoint": self.checkpoint.model_dump(),
+            **{name: None if part is None else part.model_dump() for name, part in self.parts.items()},
             "published": dict(self.published),
             "weights": None if self.weights is None else self.weights.plain(),
             **self.settings.model_dump(),

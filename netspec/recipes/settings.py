@@ -1,5 +1,6 @@
 """The settings of a run, and the parts of ``train:`` that choose from nothing: each with its arguments."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -164,3 +165,11 @@ class Checkpoint(Ingredient):
     """steps from one save to the next"""
     keep: Positive = 2
     """the number of last saves that are kept"""
+
+
+PARTS: Mapping[str, type[Ingredient]] = {
+    kind.name: kind for kind in (WeightDecay, LayerDecay, BatchNormMode, MovingAverage, EarlyStopping, Checkpoint)
+}
+"""The keys of ``train`` that have keys of their own; ``Recipe`` has a field of each name."""
+NAMED_PARTS: Mapping[str, type[Ingredient]] = {ParameterGroup.name: ParameterGroup}
+"""Those that map patterns to such keys."""

@@ -12,12 +12,13 @@ from netspec.elaborate.steps import STRUCTURES
 from netspec.ops import OPS
 from netspec.recipes import Ingredient, ingredients
 from netspec.recipes import Kind as IngredientKind
+from netspec.recipes.settings import NAMED_PARTS, PARTS
 from netspec.reference.examples.forms import BLOCKS, STEPS, form_examples
 from netspec.reference.examples.ops import op_example
 from netspec.reference.examples.recipes import KEYS, ingredient_example
 from netspec.reference.sources.expressions import FUNCTIONS, REFERENCES, TYPES, WORDS
 from netspec.reference.sources.forms import form_keys
-from netspec.reference.sources.ingredients import NAMED_PARTS, PARTS, ingredient_arguments, train_keys
+from netspec.reference.sources.ingredients import ingredient_arguments, train_keys
 from netspec.reference.sources.library import block_arguments, find_block
 from netspec.reference.sources.ops import families, op_arguments, step_keys
 from netspec.reference.sources.rules import DOCS, rule_arguments
@@ -203,7 +204,7 @@ def part_keys(title: str, name: str) -> Collection[str]:
 
 
 def _part(title: str, name: str) -> type[Ingredient] | None:
-    return next((each for each in (*PARTS, *NAMED_PARTS) if title == "train" and each.name == name), None)
+    return {**PARTS, **NAMED_PARTS}.get(name) if title == "train" else None
 
 
 def _key_details(title: str, name: str) -> tuple[tuple[str, str], ...]:

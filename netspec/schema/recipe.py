@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import get_args
 
 from netspec.recipes import Ingredient, Kind, ingredients
-from netspec.reference.sources.ingredients import NAMED_PARTS, PARTS, ingredient_arguments, settings
+from netspec.recipes.settings import NAMED_PARTS, PARTS
+from netspec.reference.sources.ingredients import ingredient_arguments, settings
 from netspec.reference.values import any_of, definition, one_or_several
 from netspec.reference.word import Json, WordArgument
 from netspec.schema.mapping import argument_schema, called_options, one_key, required
@@ -16,8 +17,10 @@ def recipe_schemas() -> dict[str, Json]:
     """Return what stands under the keys of ``train``, by the names of their definitions."""
     made = {kind: _kind_schema(kind) for kind in get_args(Kind)}
     made["metrics"] = one_or_several(definition("metric"))
-    made |= {part.name: ingredient_schema(part) for part in PARTS}
-    made |= {part.name: {"type": "object", "additionalProperties": ingredient_schema(part)} for part in NAMED_PARTS}
+    made |= {name: ingredient_schema(part) for name, part in PARTS.items()}
+    made |= {
+        name: {"type": "object", "additionalProperties": ingredient_schema(part)} for name, part in NAMED_PARTS.items()
+    }
     return made | {name: argument_schema(_without_doc(key)) for name, key in settings().items()}
 
 

@@ -18,16 +18,7 @@ from netspec.recipes.binding import Unbound, bind_inputs, bind_target, prepared
 from netspec.recipes.losses import Loss
 from netspec.recipes.metrics import Accuracy, Metric
 from netspec.recipes.recipe import Recipe
-from netspec.recipes.settings import (
-    BatchNormMode,
-    Checkpoint,
-    EarlyStopping,
-    LayerDecay,
-    MovingAverage,
-    ParameterGroup,
-    Settings,
-    WeightDecay,
-)
+from netspec.recipes.settings import PARTS, EarlyStopping, ParameterGroup, Settings
 from netspec.spec import TrainSpec, Written
 from netspec.spec.reading import mapping_entries, read_form
 from netspec.syntax import MapNode
@@ -72,12 +63,7 @@ class _Recipes:
         losses = self.losses(form.loss, outputs)
         optimizer = self.attempt(lambda: ingredients.one("optimizer", form.optimizer))
         schedule = self.attempt(lambda: form.schedule and ingredients.one("schedule", form.schedule))
-        early = self.part(EarlyStopping, form.early_stopping)
-        ema = self.part(MovingAverage, form.ema)
-        decay = self.part(WeightDecay, form.weight_decay)
-        batch_norm = self.part(BatchNormMode, form.batch_norm)
-        layer_decay = self.part(LayerDecay, form.layer_decay)
-        checkpoint = self.part(Checkpoint, form.checkpoint)
+        parts = self.parts()
         groups = self.groups()
         entries = {key.text: (key, value) for key, value in self.node.entries if key.text in Settings.model_fields}
         settings = self.attempt(lambda: ingredients.made(Settings, entries, None, self.form.span))
@@ -92,7 +78,7 @@ class _Recipes:
             names = dict.fromkeys(name for loss in losses.values() for name in loss.metrics)
             metrics = tuple(_ingredient("metric", name) for name in names)
         self.guard_metrics(metrics, losses, outputs)
-        self.guard_watched(metrics, early)
+        self.guard_watched(metrics, parts.get(EarlyStopping.name))
         return Recipe(
             data=data,
             losses=losses,
@@ -103,16 +89,11 @@ class _Recipes:
             augment=augment,
             metrics=metrics,
             schedule=schedule,
-            weight_decay=decay,
             groups=groups,
-            layer_decay=layer_decay,
-            batch_norm=batch_norm,
-            ema=ema,
-            early_stopping=early,
-            checkpoint=checkpoint or Checkpoint(),
             published=published,
             weights=form.weights,
             spans=self.spans(),
+            **parts,
         )
 
     def spans(self) -> dict[str, Span]:
@@ -138,6 +119,11 @@ class _Recipes:
     def part(self, kind: Any, node: Written | None) -> Any:
         """Settings that are a mapping of their own, or their main number alone."""
         return None if node is None else self.attempt(lambda: self.ingredients.settings(kind, node, node.span))
+
+    def parts(self) -> dict[str, Any]:
+        """The settings that have keys of their own, those that are given."""
+        given = {name: self.part(kind, getattr(self.form, name)) for name, kind in PARTS.items()}
+        return {name: part for name, part in given.items() if part is not None}
 
     def groups(self) -> dict[str, ParameterGroup]:
         """The groups of parameters by their patterns."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from netspec.recipes import Ingredient
+from netspec.recipes.settings import PARTS
+from netspec.reference.sources.ingredients import ingredient_arguments
 from netspec.reference.values import EXPRESSION
 from netspec.reference.word import Json
 
@@ -29,14 +32,8 @@ DEFINITIONS: Mapping[str, str] = {
     "metrics": "metric or list of metrics",
     "optimizer": "optimizer",
     "schedule": "schedule",
-    "weight_decay": "number or mapping",
     "groups": "mapping from patterns to numbers or mappings",
-    "layer_decay": "number or mapping",
-    "batch_norm": "mapping",
     "metric": "metric",
-    "ema": "number or mapping",
-    "early_stopping": "integer or mapping",
-    "checkpoint": "number or mapping",
     "weights": "string or mapping",
 }
 """The names of the schema's definitions, for readers."""
@@ -68,7 +65,9 @@ def one_of(options: Sequence[str]) -> str:
 def _options(holds: Json) -> list[str]:
     if "$ref" in holds:
         name = holds["$ref"].rpartition("/")[2]
-        return [] if holds == EXPRESSION else [DEFINITIONS.get(name, name)]
+        return (
+            [] if holds == EXPRESSION else [_part_text(PARTS[name]) if name in PARTS else DEFINITIONS.get(name, name)]
+        )
     if "anyOf" in holds:
         return [text for option in holds["anyOf"] for text in _options(option)]
     if "const" in holds:
@@ -77,6 +76,15 @@ def _options(holds: Json) -> list[str]:
         return [f"`{value}`" for value in holds["enum"]]
     kinds = holds.get("type", [])
     return [_plain(kind, holds) for kind in ([kinds] if isinstance(kinds, str) else kinds)]
+
+
+def _part_text(part: type[Ingredient]) -> str:
+    """The words for a part of ``train``: a mapping, or its main argument alone."""
+    if part.main is None:
+        return "mapping"
+    main = ingredient_arguments(part)[part.main].holds
+    kinds = [option["type"] for option in main.get("anyOf", [main]) if option["type"] != "null"]
+    return one_of([*(TYPES[kind] for kind in kinds), "mapping"])
 
 
 def _plain(kind: str, holds: Json) -> str:

@@ -54,40 +54,6 @@ from netspec.spec.reading import FormField, form_fields
 from netspec.spec.steps import Structure
 from netspec.text.docstrings import field_docs
 
-RECIPE_KEYS = (
-    "data",
-    "metrics",
-    "optimizer",
-    "weight_decay",
-    "groups",
-    "layer_decay",
-    "batch_norm",
-    "schedule",
-    "epochs",
-    "steps",
-    "batch",
-    "drop_last",
-    "group_by_length",
-    "accumulate",
-    "clip",
-    "ema",
-    "early_stopping",
-    "validation",
-    "folds",
-    "evaluate_train",
-    "precision",
-    "compile",
-    "channels_last",
-    "devices",
-    "strategy",
-    "workers",
-    "seed",
-    "checkpoint",
-    "tensorboard",
-    "weights",
-)
-"""The keys of ``train`` that have a definition of their own, of their name."""
-
 IMPORTS = named(TEXT)
 BLOCK_NAME: Json = {"type": "string", "pattern": r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$"}
 
@@ -113,7 +79,7 @@ HOLDS: Mapping[type[Form], Mapping[str, Json]] = {
         "train": definition("train"),
     },
     TrainSpec: {
-        **{key: definition(key) for key in RECIPE_KEYS},
+        **{key: definition(key) for key in form_fields(TrainSpec) if key != "span"},
         "inputs": named(TEXT),
         "prepare": TRANSFORMS,
         "augment": TRANSFORMS,

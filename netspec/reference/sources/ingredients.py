@@ -5,25 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from netspec.recipes import Ingredient
-from netspec.recipes.settings import (
-    BatchNormMode,
-    Checkpoint,
-    EarlyStopping,
-    LayerDecay,
-    MovingAverage,
-    ParameterGroup,
-    Settings,
-    WeightDecay,
-)
+from netspec.recipes.settings import Settings
 from netspec.reference.sources.forms import form_keys
 from netspec.reference.word import WordArgument
 from netspec.spec import TrainSpec
 from netspec.text.docstrings import field_docs
-
-PARTS: tuple[type[Ingredient], ...] = (WeightDecay, LayerDecay, BatchNormMode, MovingAverage, EarlyStopping, Checkpoint)
-"""The keys of ``train`` that have keys of their own."""
-NAMED_PARTS: tuple[type[Ingredient], ...] = (ParameterGroup,)
-"""Those that map patterns to such keys."""
 
 
 def ingredient_arguments(kind: type[Ingredient]) -> Mapping[str, WordArgument]:
