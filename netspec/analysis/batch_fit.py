@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from netspec.analysis.memory import Memory, TrainingStep, with_margin
+from netspec.analysis.memory import Memory, TrainingStep, counted_as, with_margin
 from netspec.diagnostics import UsageError
 from netspec.dims import Dim, Size, evaluate, pretty, substitute
 from netspec.graph import Graph
@@ -104,10 +104,10 @@ def budget_text(graph: Graph, budget: str, asked: Plan) -> str:
         return Memory(graph, sizes, device=plan.device)
 
     def trains(sizes: Mapping[str, int]) -> Size:
-        return memory(sizes).training_peak(step, plan.precision)
+        return memory(sizes).training_peak(step, counted_as(plan.precision))
 
     def infers(sizes: Mapping[str, int]) -> Size:
-        return memory(sizes).inference_peak_in(plan.precision)
+        return memory(sizes).inference_peak_in(counted_as(plan.precision))
 
     rows = {
         f"trains ({plan.optimizer}, {plan.precision})": largest(trains, graph.sizes, symbol, amount),

@@ -10,6 +10,8 @@ from netspec.recipes.base import Ingredient
 
 Above = Annotated[float, Field(gt=0)]
 Part = Annotated[float, Field(gt=0, lt=1)]
+AUTOCAST = {"mixed": "bfloat16", "float16": "float16"}
+"""The precisions whose weights stay in float32, and what torch's autocast computes in."""
 
 
 class Settings(Ingredient):
@@ -21,6 +23,8 @@ class Settings(Ingredient):
     sequences that are about as long into one batch, and leaves out the padding that all of them have. ``devices`` as a
     number is that of processes on each machine, one a GPU where there are any; with ``ddp`` each has the whole network,
     with ``fsdp`` a part of every block. ``workers`` is the number of processes that read ahead what lies on disk.
+    In the precision ``float16`` the loss is scaled up before the backward pass, so that small gradients stay above the
+    least number of float16, and a step whose gradients are too large for it is left out and the scale halved.
     """
 
     name = "train"
@@ -35,7 +39,7 @@ class Settings(Ingredient):
     validation: Part | None = None
     folds: Annotated[int, Field(ge=2)] | None = None
     evaluate_train: bool = False
-    precision: Literal["float32", "mixed", "bfloat16"] = "float32"
+    precision: Literal["float32", "mixed", "float16", "bfloat16"] = "float32"
     compile: Literal["none", "regional", "whole"] = "none"
     channels_last: bool = False
     devices: Literal["auto", "cpu", "cuda"] | Positive = "auto"

@@ -355,7 +355,8 @@ class TrainSpec(Form):
     """the weights to start from: a file, the folder of a run, `torchvision:NAME`, `hf:owner/name`; or `{from, skip,
     rename, prefix}`"""
     precision: Value | None = None
-    """the numbers to compute with: `mixed` is bfloat16 by autocast over float32 weights"""
+    """the numbers to compute with: `mixed` is bfloat16 by autocast over float32 weights, `float16` the same in float16,
+    with a scaled loss; `bfloat16` has the weights in it too"""
     compile: Value | None = None
     """torch.compile: of each repeated block (`regional`), or of the `whole`"""
     channels_last: Value | None = None

@@ -14,7 +14,7 @@ from netspec.diagnostics import EnvironmentFault, TrainingFault, UsageError
 from netspec.elaborate.training.layers import layer_rates
 from netspec.recipes.schedules import ConstantLR
 from netspec.train.distributed.strategies import DDP, ModelWithLoss, SingleProcess, Strategy
-from netspec.train.errors import enough_rows, out_of_memory, readable
+from netspec.train.faults import told_of_faults
 from netspec.train.loop.journal import Journal
 from netspec.train.loop.losses import StepLosses
 from netspec.train.loop.requests import Requests
@@ -23,6 +23,7 @@ from netspec.train.loop.state import State
 from netspec.train.loop.step import Stepper
 from netspec.train.optimize.averages import Averages
 from netspec.train.optimize.objective import Objective
+from netspec.train.optimize.scaling import LossScaler
 from netspec.train.optimizers import build_optimizer, freeze_groups, penalised
 from netspec.train.report.progress import Progress
 from netspec.train.schedules import build_schedule
@@ -71,12 +72,20 @@ class Run:
         self.schedule = build_schedule(
             recipe.schedule or ConstantLR(), self.optimizer, self.total, self.steps_per_epoch
         )
+        self.scaler = LossScaler(setup.device, self.settings.precision)
         self.state = State()
         self.requests = Requests(self.world, recipe.checkpoint.minutes)
         self.losses = StepLosses(setup, self.requests, self._record)
         self.averages = None if recipe.ema is None else Averages(model, recipe.ema)
         self.stepper = Stepper(
-            setup, objective, self.strategy, self.optimizer, self.schedule, self.losses, self.averages
+            setup,
+            objective,
+            self.strategy,
+            self.optimizer,
+            self.schedule,
+            self.scaler,
+            self.losses,
+            self.averages,
         )
         self.selection = Selection(setup)
         self.journal = Journal(folder, self.world, self.settings.tensorboard)
@@ -93,7 +102,7 @@ class Run:
         self.requests.saved()
         self.setup.model.train()
         try:
-            with stopped_by_signals(self.requests), out_of_memory(self.settings), enough_rows(), readable():
+            with stopped_by_signals(self.requests), told_of_faults(self.setup):
                 while not self.state.done and not self.requests.stopping:
                     if self.train_epoch():
                         self.end_epoch()
@@ -129,6 +138,7 @@ class Run:
     def end_epoch(self) -> None:
         """Score the network, keep its weights if they are the best, and save if that is due."""
         state = self.state
+        self.scaler.guard(state.step)
         self._synchronise_buffers()
         rate = self.optimizer.param_groups[0]["lr"]
         with self._judged():
@@ -197,6 +207,7 @@ class Run:
             "recipe": self.setup.fingerprint,
             "metrics": self.journal.digest(),
             "averaged": 0 if self.averages is None else self.averages.steps,
+            "scaler": self.scaler.state_dict(),
         }
         snapshot = snapshot_of(self.setup.model, self.optimizer, self._averages(), rest)
         self.checkpoints.save(snapshot, state.step, self.strategy.sharded)
@@ -237,6 +248,7 @@ class Run:
         restore(snapshot, model, self.optimizer, averages, self.strategy)
         if self.averages is not None:
             self.averages.steps = snapshot.rest["averaged"]
+        self.scaler.load_state_dict(snapshot.rest.get("scaler", {}))
         return snapshot.rest
 
     def _resume_selection(self) -> None:

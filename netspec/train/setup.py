@@ -21,6 +21,7 @@ from netspec.graph import Graph
 from netspec.recipes import Column
 from netspec.recipes.binding import bind_inputs, bind_target, prepared
 from netspec.recipes.recipe import Recipe
+from netspec.recipes.settings import AUTOCAST
 from netspec.runtime.compile import compile_module, compile_regions
 from netspec.runtime.module import build_module, checked_device
 from netspec.train.data import Data, DataFault, Meaning, Rows
@@ -80,7 +81,8 @@ class Setup:
     its own. ``loaded`` says what of them was matched, once the network is built.
 
     ``states`` is what the transforms of a trained run have learned, ``loss_weights`` the weights of its losses by
-    output; else both are learned from the training rows. Raises ``SpecError`` or ``UsageError`` for data that do not
+    output; else both are learned from the training rows. ``precise`` has it compute in float32 where the recipe has
+    autocast. Raises ``SpecError`` or ``UsageError`` for data that do not
     fit.
     """
 
@@ -140,6 +142,7 @@ class Setup:
         asked = {key: value for key, value in recipe.plain().items() if key not in FREE}
         text = json.dumps([graph.digest, graph.parameters, asked, fold], default=str, sort_keys=True)
         self.fingerprint = hashlib.sha256(text.encode()).hexdigest()
+        self.precise = False
         self._batch = settings.batch
 
     def batches(self, rows: Rows, subset: Tensor | None = None, augment: Any = (), drop_last: bool = False) -> Batches:
@@ -230,9 +233,8 @@ class Setup:
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Return the context that sets the precision of the network."""
-        if self.recipe.settings.precision != "mixed":
-            return NOTHING
-        return torch.autocast(self.device.type, torch.bfloat16)
+        low = None if self.precise else AUTOCAST.get(self.recipe.settings.precision)
+        return NOTHING if low is None else torch.autocast(self.device.type, getattr(torch, low))
 
     def evaluate(self, batches: Batches) -> dict[str, float]:
         """Return loss and metrics over the rows of ``batches``."""

@@ -31,7 +31,16 @@ everything in it.
 """
 
 from netspec.analysis.memory.memory import Memory, with_margin
-from netspec.analysis.memory.precision import PRECISIONS
+from netspec.analysis.memory.precision import PRECISIONS, counted_as
 from netspec.analysis.memory.step import OPTIMIZERS, ScoreMemory, TrainingStep, trained_sizes
 
-__all__ = ["OPTIMIZERS", "PRECISIONS", "Memory", "ScoreMemory", "TrainingStep", "trained_sizes", "with_margin"]
+__all__ = [
+    "OPTIMIZERS",
+    "PRECISIONS",
+    "Memory",
+    "ScoreMemory",
+    "TrainingStep",
+    "counted_as",
+    "trained_sizes",
+    "with_margin",
+]

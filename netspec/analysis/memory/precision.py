@@ -25,6 +25,11 @@ PRECISIONS = {"float32": 4, "mixed": 4, "bfloat16": 2}
 """Bytes of a weight, of its gradient, and of a number of the optimizer's state."""
 
 
+def counted_as(precision: str) -> str:
+    """Return the precision that takes as much memory, and is counted: for float16 by autocast, `mixed`."""
+    return "mixed" if precision == "float16" else precision
+
+
 @lru_cache(maxsize=4096)
 def bytes_of(tensor: Tensor) -> Size:
     """Return the bytes of a tensor's elements."""

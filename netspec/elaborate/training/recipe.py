@@ -18,7 +18,7 @@ from netspec.recipes.binding import Unbound, bind_inputs, bind_target, prepared
 from netspec.recipes.losses import Loss
 from netspec.recipes.metrics import Accuracy, Metric
 from netspec.recipes.recipe import Recipe
-from netspec.recipes.settings import PARTS, EarlyStopping, ParameterGroup, Settings
+from netspec.recipes.settings import AUTOCAST, PARTS, EarlyStopping, ParameterGroup, Settings
 from netspec.spec import TrainSpec, Written
 from netspec.spec.reading import mapping_entries, read_form
 from netspec.syntax import MapNode
@@ -219,9 +219,9 @@ class _Recipes:
             assert form.accumulate is not None
             message = f"`{optimizer.name}` evaluates the loss several times per step, which `accumulate` cannot split"
             self.reader.error("bad-value", message, form.accumulate.span, help="leave `accumulate` out")
-        if optimizer.closure and settings.precision == "mixed":
+        if optimizer.closure and settings.precision in AUTOCAST:
             assert form.precision is not None
-            message = f"`{optimizer.name}` needs exact gradients, which `mixed` precision does not give"
+            message = f"`{optimizer.name}` needs exact gradients, which `{settings.precision}` does not give"
             self.reader.error("bad-value", message, form.precision.span, help="write `precision: float32`")
         if optimizer.closure and isinstance(settings.devices, int) and settings.devices > 1:
             assert form.devices is not None

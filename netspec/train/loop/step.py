@@ -12,6 +12,7 @@ from netspec.train.distributed.strategies import Strategy
 from netspec.train.loop.losses import StepLosses
 from netspec.train.optimize.averages import Averages
 from netspec.train.optimize.objective import Objective, shares
+from netspec.train.optimize.scaling import LossScaler
 from netspec.train.optimizers import frozen_at_first
 from netspec.train.schedules import Scheduled
 from netspec.train.setup import Setup
@@ -32,11 +33,13 @@ class Stepper:
         strategy: Strategy,
         optimizer: torch.optim.Optimizer,
         schedule: Scheduled,
+        scaler: LossScaler,
         losses: StepLosses,
         averages: Averages | None = None,
     ):
         self.setup, self.objective, self.strategy = setup, objective, strategy
-        self.optimizer, self.schedule, self.losses, self.averages = optimizer, schedule, losses, averages
+        self.optimizer, self.schedule, self.scaler = optimizer, schedule, scaler
+        self.losses, self.averages = losses, averages
         self.settings, self.world = setup.recipe.settings, setup.world
         self.frozen = frozen_at_first(setup.model, setup.recipe.groups)
         self.steps_per_epoch = setup.train.steps(self.settings.batch)
@@ -50,7 +53,7 @@ class Stepper:
     def _whole_step(self, batch: Batch, number: int) -> None:
         loss = self.strategy(batch)
         self.losses.add(number, loss, self.objective.count(batch.targets), batch)
-        loss.backward()  # type: ignore[no-untyped-call]
+        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         self._update(number)
 
     def _shared_step(self, batch: Batch, number: int) -> None:
@@ -63,7 +66,8 @@ class Stepper:
             with self.strategy.gradient_sync(last=part is parts[-1]):
                 loss = self.strategy(part, shares(self._counts(part), total_of))
                 total += loss.detach()
-                (loss * self.world.size).backward()  # type: ignore[no-untyped-call]  # gradients are averaged
+                mean = loss * self.world.size  # gradients are averaged
+                self.scaler.scale(mean).backward()  # type: ignore[no-untyped-call]
         self.losses.add(number, total, total_of[self.objective.main], batch)
         self._update(number)
 
@@ -97,8 +101,10 @@ class Stepper:
                 for parameter in frozen.parameters:
                     parameter.grad = None
         if self.settings.clip is not None:
+            self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.setup.model.parameters(), self.settings.clip)
-        self.optimizer.step()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
         self._after_step()
 

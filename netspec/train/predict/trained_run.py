@@ -17,6 +17,7 @@ from netspec.recipes.recipe import Recipe
 from netspec.runtime.module import build_module
 from netspec.syntax import MapNode
 from netspec.train.data import Meaning
+from netspec.train.faults import layer_without_precision
 from netspec.train.optimize.class_weights import read_loss_weights
 from netspec.train.predict.onnx_module import OnnxModule
 from netspec.train.setup import Setup, read_data, recipe_of
@@ -109,6 +110,10 @@ class TrainedRun:
         weights = read_loss_weights(self.path)
         setup = Setup(self.graph, data, torch.device("cpu"), fold, self.states(), loss_weights=weights)
         setup.model = self.module(runtime)
+        if runtime == "torch" and (layer := layer_without_precision(setup)) is not None:
+            precision = self.recipe.settings.precision
+            warn(f"{layer} does not work in `{precision}` on the CPU: the scores are those of float32")
+            setup.precise = True
         if self.other is None:
             return setup.scores()
         parts = {"rows": data.train, "validation": data.validation, "test": data.test}

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from netspec.train.data.batches import Batch, split
-from netspec.train.errors import out_of_memory, readable
+from netspec.train.faults import told_of_faults
 from netspec.train.optimize.objective import Objective
 from netspec.train.setup import Setup
 
@@ -49,7 +49,7 @@ def stats_at_start(setup: Setup) -> list[LayerStats]:
     settings = setup.recipe.settings
     batch = next(iter(setup.train.shuffled(0, settings.batch)))
     part = split(batch, min(settings.accumulate, batch.rows))[0]
-    with out_of_memory(settings), readable(), setup.autocast():
+    with told_of_faults(setup), setup.autocast():
         return activation_stats(setup.model.train(), Objective(setup.losses, setup.padding), part)
 
 

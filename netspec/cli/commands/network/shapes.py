@@ -40,9 +40,10 @@ def add(commands: Commands) -> None:
     )
     command.add_argument(
         "--precision",
-        choices=["float32", "mixed", "bfloat16"],
+        choices=["float32", "mixed", "float16", "bfloat16"],
         default="",
-        help="for --budget-memory: mixed is bfloat16 by autocast over float32 (default: that of `train`, or float32)",
+        help="for --budget-memory: mixed is bfloat16 by autocast over float32, float16 the same in float16 (default: "
+        "that of `train`, or float32)",
     )
     command.add_argument(
         "--device", choices=["cuda", "cpu"], default="", help="for --budget-memory: whose kernels run (default: cuda)"

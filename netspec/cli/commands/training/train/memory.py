@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netspec.analysis.memory import Memory, TrainingStep, with_margin
+from netspec.analysis.memory import Memory, TrainingStep, counted_as, with_margin
 from netspec.dims import evaluate
 from netspec.elaborate.training.data_sizes import solved
 from netspec.graph import Graph
@@ -55,7 +55,7 @@ def step_memory(graph: Graph, setup: Setup, shapes: Sequence[Sizes | None], rows
     without = {name for name, shape in zip(graph.inputs, shapes) if shape is None}
     device = setup.device.type
     memory = Memory(graph, sizes, without, device)
-    peak = memory.training_peak(TrainingStep.of(recipe, graph, device), recipe.settings.precision)
+    peak = memory.training_peak(TrainingStep.of(recipe, graph, device), counted_as(recipe.settings.precision))
     return with_margin(evaluate(peak, sizes))
 
 
