@@ -37,7 +37,7 @@ FILES: Mapping[Kind, tuple[str, ...]] = {
     "optimizer": ("optimizers",),
     "schedule": ("schedules",),
     "data": ("data.built_in", "data.files", "data.points"),
-    "transform": ("transforms",),
+    "transform": ("transforms", "augmentations"),
     "metric": ("metrics",),
 }
 

@@ -42,7 +42,8 @@ class Loss(Ingredient):
     - ``numbers``: real numbers, and a target in the output's shape, float32.
 
     ``odds`` says that a score above 0 means yes; ``metrics`` are measured unless the recipe says others; without
-    ``compares``, the target means nothing.
+    ``compares``, the target means nothing. ``takes_means`` says that a target may be the mean of several, as of rows
+    that are mixed: of classes, their probabilities, float32, in the shape of the scores.
     """
 
     scale: Weight = 1.0
@@ -53,6 +54,7 @@ class Loss(Ingredient):
     task: ClassVar[Task] = "numbers"
     odds: ClassVar[bool] = True
     compares: ClassVar[bool] = True
+    takes_means: ClassVar[bool] = True
     metrics: ClassVar[tuple[str, ...]] = ()
 
     @property
@@ -135,6 +137,7 @@ class ClassLoss(Loss):
     """
 
     task = "classes"
+    takes_means = False
     metrics = ("accuracy",)
 
     weight: Balanced | list[Weight] | None = None
@@ -153,6 +156,7 @@ class CrossEntropyLoss(ClassLoss):
 
     name = "cross_entropy"
     torch = "torch.nn.functional.cross_entropy"
+    takes_means = True
 
     label_smoothing: Probability = 0.0
     """the share of the probability that is spread over all classes"""
@@ -273,6 +277,7 @@ class PerceptronLoss(Loss):
     name = "perceptron"
     torch = "netspec.train.optimize.criteria.perceptron"
     task = "binary"
+    takes_means = False
     odds = False
     metrics = ("accuracy",)
 

@@ -71,6 +71,7 @@ class Normalize(Transform):
 
     name = "normalize"
     torch = "netspec.train.data.transforms.normalize"
+    rescales = True
 
     mean: float | list[float] = 0.5
     """the number that is subtracted, for all channels or one for each"""
@@ -92,6 +93,7 @@ class Standardize(Transform):
     name = "standardize"
     torch = "netspec.train.data.transforms.standardize"
     fits = True
+    rescales = True
 
     def takes(self, column: Column) -> bool:
         return not column.target and column.dtype.startswith("float")
@@ -119,17 +121,3 @@ class HorizontalFlip(Transform):
 
     p: Probability = 0.5
     """the probability that an image is flipped"""
-
-
-class RandomErasing(Transform):
-    """A square of zeros of side `size` somewhere in the image, with probability `p` (DeVries and Taylor 2017)."""
-
-    name = "random_erasing"
-    main = "size"
-    torch = "netspec.train.data.transforms.random_erasing"
-    draws = 3
-
-    size: Positive
-    """the side of the square"""
-    p: Probability = 0.5
-    """the probability that an image gets a square"""

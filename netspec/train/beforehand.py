@@ -8,14 +8,16 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor
 
-from netspec.diagnostics import TrainingFault
+from netspec.diagnostics import EnvironmentFault, TrainingFault
 from netspec.dims import Dim, evaluate
 from netspec.graph import Node, visits
 from netspec.ops.norm.channel import BatchNorm
+from netspec.recipes.recipe import Recipe
 from netspec.runtime.onnx.session import loaded_runtime
 from netspec.train.data import TensorRows
 from netspec.train.data.batches import Batches
 from netspec.train.data.division import lone_classes
+from netspec.train.data.meaning import extent
 from netspec.train.optimize.metrics import nothing_counts
 from netspec.train.setup import Setup
 
@@ -31,6 +33,8 @@ def guard_start(setup: Setup) -> None:
     """
     if setup.world.is_first:
         guard_packages()
+        guard_torchvision(setup.recipe)
+    guard_colours(setup)
     guard_targets(setup)
     guard_statistics(setup)
 
@@ -41,6 +45,31 @@ def guard_packages() -> None:
     for name in USED_LAST:
         if find_spec(name) is None:
             raise ModuleNotFoundError(f"No module named '{name}'", name=name)
+
+
+def guard_torchvision(recipe: Recipe) -> None:
+    """Guard: torchvision is installed if a transform needs it."""
+    needy = [each for each in (*recipe.prepare, *recipe.augment) if each.apart]
+    if needy and find_spec("torchvision") is None:
+        line = recipe.spans["augment"].line
+        help = "`pip install 'netspec[data]'` brings it"
+        raise EnvironmentFault(f"`{needy[0].name}` (line {line}) needs torchvision, which is not installed: {help}")
+
+
+def guard_colours(setup: Setup) -> None:
+    """Guard: images whose colours are varied are from 0 to 1."""
+    for transform, names in setup.train.augment:
+        for name in names if transform.of_colours else ():
+            tensor = getattr(setup.data.train, "tensors", {}).get(name)
+            if tensor is None or not tensor.is_floating_point():
+                continue
+            low, high = extent(tensor)
+            if low < 0 or high > 1:
+                line = setup.recipe.spans["augment"].line
+                raise TrainingFault(
+                    f"`{transform.name}` (line {line}) takes images from 0 to 1, but `{name}` has numbers from {low:g} "
+                    f"to {high:g}: bring them to that range, or leave it out"
+                )
 
 
 def cautions(setup: Setup) -> list[str]:

@@ -21,7 +21,7 @@ ONE_AT_A_TIME = threading.Lock()
 def resolve(name: str) -> Any:
     """Return the object of a full name, such as ``torch.optim.Adam``. Raises ``EnvironmentFault``."""
     module, _, attribute = name.rpartition(".")
-    if module.startswith("torchmetrics"):
+    if module.startswith(("torchmetrics", "torchvision")):
         with ONE_AT_A_TIME:
             import_torchvision()
     try:

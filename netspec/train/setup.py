@@ -20,6 +20,7 @@ from netspec.elaborate.training.recipe import check_columns, class_count
 from netspec.graph import Graph
 from netspec.recipes import Column
 from netspec.recipes.binding import bind_inputs, bind_target, prepared
+from netspec.recipes.data import Mixing
 from netspec.recipes.recipe import Recipe
 from netspec.recipes.settings import AUTOCAST
 from netspec.runtime.compile import compile_module, compile_regions
@@ -28,6 +29,7 @@ from netspec.train.data import Data, DataFault, Meaning, Rows
 from netspec.train.data.batches import Batches, ColumnBinding, prepare_transforms
 from netspec.train.data.division import split_rows
 from netspec.train.data.meaning import as_trained
+from netspec.train.data.mixing import Mixer
 from netspec.train.data.prefetch import chosen_workers
 from netspec.train.data.targets import judged
 from netspec.train.distributed.strategies import Strategy
@@ -117,11 +119,7 @@ class Setup:
             for name, loss in recipe.losses.items()
         }
         self.prepare = prepare_transforms(recipe.prepare, data.columns, data.train, parts.train, states)
-        augment = [
-            (transform, tuple(name for name, column in self.columns.items() if transform.takes(column)))
-            for transform in recipe.augment
-        ]
-        self.train = self.batches(data.train, parts.train, augment, settings.drop_last)
+        self.train = self._training_batches(parts.train)
         self.guard_full_batch()
         self.validation = None if parts.validation is None else self.batches(data.train, parts.validation)
         if fold is None and parts.validation is None and data.validation is not None:
@@ -145,13 +143,36 @@ class Setup:
         self.precise = False
         self._batch = settings.batch
 
-    def batches(self, rows: Rows, subset: Tensor | None = None, augment: Any = (), drop_last: bool = False) -> Batches:
+    def _training_batches(self, subset: Tensor) -> Batches:
+        """Return the batches that train, which are varied and mixed as the recipe says."""
+        recipe = self.recipe
+        mixing = [each for each in recipe.augment if isinstance(each, Mixing)]
+        augment = [
+            (transform, tuple(name for name, column in self.columns.items() if transform.takes(column)))
+            for transform in recipe.augment
+            if not isinstance(transform, Mixing)
+        ]
+        by_class = [name for name, loss in recipe.losses.items() if loss.task == "classes"]
+        classes = {name: count for name in by_class if (count := self._classes(name)) is not None}
+        fixed = [name for name, loss in recipe.losses.items() if not loss.compares]
+        mixer = Mixer(mixing, classes, fixed, recipe.settings.seed) if mixing else None
+        return self.batches(self.data.train, subset, augment, recipe.settings.drop_last, mixer)
+
+    def batches(
+        self,
+        rows: Rows,
+        subset: Tensor | None = None,
+        augment: Any = (),
+        drop_last: bool = False,
+        mixer: Mixer | None = None,
+    ) -> Batches:
         """Return the batches of some rows, prepared as those that train."""
         settings, binding = self.recipe.settings, self.binding
         padding = {name: pad for name in binding.columns if (pad := self.columns[name].padding) is not None}
         padding = padding if settings.group_by_length else {}
         arguments = (self.data.columns, binding, self.device, self.prepare, augment, subset, settings.seed, padding)
-        return Batches(rows, *arguments, self.world, chosen_workers(settings.workers, self.world.size), drop_last)
+        workers = chosen_workers(settings.workers, self.world.size)
+        return Batches(rows, *arguments, self.world, workers, drop_last, mixer)
 
     @property
     def steps(self) -> int:

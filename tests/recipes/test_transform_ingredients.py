@@ -1,6 +1,9 @@
-"""Every transform against numpy or Pillow."""
+"""Every transform against numpy, Pillow or torchvision."""
 
 from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,10 +11,13 @@ import torch
 from PIL import Image
 from recipes.judged import Case, Cases
 
-from netspec.recipes.data import Transform
+from netspec.recipes.data import Mixing, Transform
+from netspec.runtime.vision import import_torchvision
 from netspec.train.names import resolve
 
 TRANSFORMS = Cases("transform")
+import_torchvision()
+v2 = import_module("torchvision.transforms.v2")
 Array = np.ndarray
 ROWS = np.random.default_rng(0).random((6, 3, 8, 10)).astype(np.float32)
 DRAWS = np.random.default_rng(1).random((6, 3)).astype(np.float32)
@@ -67,16 +73,70 @@ def random_erasing(rows: Array, draws: Array) -> Array:
     return made
 
 
+def by_torchvision(kind: str, rows: Array, draws: Array, **arguments: Any) -> Array:
+    """Torchvision's transform of each image, whose first draw is the seed of torch's random numbers."""
+    change, made = getattr(v2, kind)(**arguments), []
+    for row, draw in zip(rows, draws):
+        torch.manual_seed(int(draw[0] * 2**24))
+        made.append(change(torch.tensor(row)).numpy())
+    return np.array(made)
+
+
+@TRANSFORMS.add("random_erasing", p=0.8, value=[0.1, 0.2, 0.3])
+def random_rectangles(rows: Array, draws: Array) -> Array:
+    return by_torchvision("RandomErasing", rows, draws, p=0.8, value=[0.1, 0.2, 0.3])
+
+
+@TRANSFORMS.add("random_resized_crop", scale=[0.3, 0.8])
+def random_resized_crop(rows: Array, draws: Array) -> Array:
+    return by_torchvision("RandomResizedCrop", rows, draws, size=(8, 10), scale=(0.3, 0.8))
+
+
+@TRANSFORMS.add("random_resized_crop", size=6, interpolation="nearest")
+def random_resized_crop_of_a_size(rows: Array, draws: Array) -> Array:
+    return by_torchvision("RandomResizedCrop", rows, draws, size=6, interpolation=v2.InterpolationMode.NEAREST)
+
+
+@TRANSFORMS.add("color_jitter", brightness=0.4, saturation=[0.5, 2.0], hue=0.1)
+def color_jitter(rows: Array, draws: Array) -> Array:
+    return by_torchvision("ColorJitter", rows, draws, brightness=0.4, saturation=(0.5, 2.0), hue=0.1)
+
+
+@TRANSFORMS.add("rand_augment", magnitude=12, fill=0.5)
+def rand_augment(rows: Array, draws: Array) -> Array:
+    return by_torchvision("RandAugment", rows, draws, magnitude=12, fill=0.5)
+
+
+@TRANSFORMS.add("trivial_augment", interpolation="bilinear")
+def trivial_augment(rows: Array, draws: Array) -> Array:
+    bilinear = v2.InterpolationMode.BILINEAR
+    return by_torchvision("TrivialAugmentWide", rows, draws, interpolation=bilinear)
+
+
+@TRANSFORMS.add("mixup", alpha=0.4)
+def mixup(rows: Array, draws: Array) -> Array:
+    return v2.MixUp(alpha=0.4, num_classes=2)(torch.tensor(rows), torch.zeros(6, dtype=torch.long))[0].numpy()
+
+
+@TRANSFORMS.add("cutmix")
+def cutmix(rows: Array, draws: Array) -> Array:
+    return v2.CutMix(num_classes=2)(torch.tensor(rows), torch.zeros(6, dtype=torch.long))[0].numpy()
+
+
 @TRANSFORMS.parameters()
-def test_it_does_what_numpy_or_pillow_does(case: Case):
+def test_it_does_what_numpy_pillow_or_torchvision_does(case: Case):
     transform = case.ingredient
     assert isinstance(transform, Transform)
     rows = ROWS[:, :1] if transform.name == "channels" else ROWS
     function, given = resolve(transform.torch), torch.tensor(rows)
     more = [torch.tensor(DRAWS[:, : transform.draws])] if transform.draws else []
     more += [function.fit(transform, given)] if transform.fits else []
+    torch.manual_seed(5)
+    found = function(transform, given, *more)
+    found = found.mixed(given) if isinstance(transform, Mixing) else found
+    torch.manual_seed(5)
     wanted = case.oracle(rows, DRAWS)
-    assert function(transform, given, *more).numpy() == pytest.approx(wanted, abs=1e-5)
+    assert found.numpy() == pytest.approx(wanted, abs=1e-5)
     assert not np.array_equal(wanted, rows)
 
 

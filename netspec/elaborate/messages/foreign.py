@@ -268,6 +268,8 @@ TRANSFORMS = {
     "normalise": "normalize",
     "randomhorizontalflip": "horizontal_flip",
     "cutout": "random_erasing",
+    "colourjitter": "color_jitter",
+    "trivialaugmentwide": "trivial_augment",
     "grayscale": "channels",
     "standardscaler": "standardize",
 }
@@ -297,8 +299,8 @@ _RECIPES_LACK = """
     lambdalr polynomiallr polynomialdecay sequentiallr swalr cosineembeddingloss ctcloss gaussiannllloss hinge
     hingeembeddingloss marginrankingloss multilabelmarginloss multilabelsoftmarginloss multimarginloss poissonnllloss
     softmarginloss tripletmarginloss tripletmarginwithdistanceloss dice diceloss focal focalloss iou jaccard map bleu
-    rouge precision recall specificity confusionmatrix mape colorjitter randomrotation randomresizedcrop randaugment
-    mixup cutmix gaussianblur centercrop verticalflip randomverticalflip coco kitti
+    rouge precision recall specificity confusionmatrix mape randomrotation autoaugment augmix gaussianblur centercrop
+    verticalflip randomverticalflip coco kitti
 """
 RECIPES_LACK = frozenset(_RECIPES_LACK.split())
 """Ingredients that other tools have and netspec has not."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from netspec.diagnostics import Label, Span
-from netspec.dims import Dim, Size, evaluate, pretty
+from netspec.dims import Dim, Size, evaluate, pretty, pretty_shape
 from netspec.elaborate.reading.values import Reader
 from netspec.elaborate.state.requirements import explain, holds, symbols_of
 from netspec.graph import Requirement, Value
@@ -48,6 +48,21 @@ def check_sizes(
             tell(each, {symbol: found[symbol] for symbol in sorted(names)}, recipe, reader)
             break
     return of_rows
+
+
+def misfit(value: Value, column: Column) -> str | None:
+    """Why an input cannot take a column's rows; ``None`` where it can."""
+    wanted, found = value.shape[1:], column.shape
+    same = len(wanted) == len(found) and all(
+        size is None or not isinstance(want, int) or want == size for want, size in zip(wanted, found)
+    )
+    if not same:
+        text = "×".join("?" if size is None else str(size) for size in found) or "one number"
+        return f"has rows of {text}, but rows of {pretty_shape(wanted)} are expected by the input"
+    real = value.tensor.dtype.startswith(("float", "bfloat"))
+    if real != column.dtype.startswith("float"):
+        return f"contains {column.dtype}, but {value.tensor.dtype} is expected by the input"
+    return None
 
 
 def known(tensor: Tensor, sizes: Mapping[str, int]) -> Tensor:

@@ -7,10 +7,11 @@ from functools import partial
 from typing import Any
 
 from netspec.diagnostics import Span, clipped, did_you_mean
-from netspec.dims import pretty, pretty_shape
+from netspec.dims import pretty
 from netspec.elaborate.reading.scope import Scope, listed
 from netspec.elaborate.reading.values import AlreadyReported, Reader
-from netspec.elaborate.training.data_sizes import check_sizes, known
+from netspec.elaborate.training.augmenting import check_augmented, check_transforms
+from netspec.elaborate.training.data_sizes import check_sizes, known, misfit
 from netspec.elaborate.training.ingredients import IngredientReader
 from netspec.graph import NetworkOutput, Requirement, Value
 from netspec.recipes import Column, ingredients
@@ -40,6 +41,7 @@ def read_recipe(
     recipe = _Recipes(reader, env, form, node).recipe(outputs)
     if recipe is None or reader.report.count > before:
         return None
+    check_transforms(recipe, outputs, reader)
     columns = recipe.data.columns()
     if columns is not None:
         check_columns(recipe, columns, inputs, outputs, requirements, reader)
@@ -268,10 +270,6 @@ def check_columns(
     except ValueError as found:
         reader.error("data-mismatch", str(found), recipe.spans["prepare"])
         return
-    for transform in recipe.augment:
-        if not any(transform.takes(column) for column in columns.values()):
-            message = f"`{transform.name}` applies to no column of `{recipe.data.name}`, so it would have no effect"
-            reader.error("data-mismatch", message, recipe.spans["augment"], help="leave it out")
     try:
         bound = bind_inputs(columns, inputs, recipe.inputs)
     except Unbound as found:
@@ -286,6 +284,7 @@ def check_columns(
     sizes: Mapping[str, int] = {}
     if reader.report.count == before:
         sizes = check_sizes(recipe, columns, bound, inputs, requirements, reader)
+    check_augmented(recipe, columns, bound, inputs, requirements, reader)
     sizes = sizes if reader.report.count == before else {}
     if recipe.settings.group_by_length:
         guard_lengths(recipe, columns, {name: (inputs[name], column) for name, column in bound.items()}, reader)
@@ -322,21 +321,6 @@ def guard_lengths(
     if not padded:
         message = f"`group_by_length` is for sequences with padding, but no column of `{recipe.data.name}` has any"
         reader.error("data-mismatch", message, span, help="leave it out")
-
-
-def misfit(value: Value, column: Column) -> str | None:
-    """Why an input cannot take a column's rows; ``None`` where it can."""
-    wanted, found = value.shape[1:], column.shape
-    same = len(wanted) == len(found) and all(
-        size is None or not isinstance(want, int) or want == size for want, size in zip(wanted, found)
-    )
-    if not same:
-        text = "×".join("?" if size is None else str(size) for size in found) or "one number"
-        return f"has rows of {text}, but rows of {pretty_shape(wanted)} are expected by the input"
-    real = value.tensor.dtype.startswith(("float", "bfloat"))
-    if real != column.dtype.startswith("float"):
-        return f"contains {column.dtype}, but {value.tensor.dtype} is expected by the input"
-    return None
 
 
 def shape_help(value: Value, column: Column) -> str | None:

@@ -1,7 +1,9 @@
 """The bases of data sets and transforms, as far as they can be described before anything is read."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from pydantic import Field
 
 from netspec.recipes.base import Column, Ingredient
 
@@ -31,10 +33,21 @@ class Transform(Ingredient):
     float32 from 0 to 1 as [n, C, H, W]. ``draws`` is how many
     random numbers it takes for each row, given in a third argument, [rows, draws], between 0 and 1; ``fits`` marks one
     that learns from the training rows first (``f.fit(transform, rows) -> state``) and takes the state as third.
+
+    ``rescales`` marks one after which images are no longer from 0 to 1, ``of_colours`` one that varies images which
+    are: it comes before the former. ``apart`` is true for one that does each row by itself, by torchvision: it needs
+    that package, and its random numbers stay on the CPU.
     """
 
     draws: ClassVar[int] = 0
     fits: ClassVar[bool] = False
+    rescales: ClassVar[bool] = False
+    of_colours: ClassVar[bool] = False
+
+    @property
+    def apart(self) -> bool:
+        """True where each row is done by itself, by torchvision."""
+        return False
 
     def takes(self, column: Column) -> bool:
         """Return whether it is for such a column: by default for images, [C, H, W]."""
@@ -43,3 +56,19 @@ class Transform(Ingredient):
     def infer(self, column: Column) -> Column:
         """Return the column afterwards. Raises ``ValueError``, with the reason, where it cannot take such a one."""
         return column
+
+
+class Mixing(Transform):
+    """Base of those that mix each row of a batch with the row before it, and their targets alike.
+
+    ``torch`` names a function ``f(transform, rows) -> netspec.train.data.mixing.Mixture``, which is called once for
+    each batch with torch's own random numbers.
+    """
+
+    main = "alpha"
+
+    alpha: Annotated[float, Field(gt=0)] = 1.0
+    """both parameters of the Beta distribution that the share of a row is drawn from: 1 draws all alike, smaller ones
+    leave most rows nearly as they are"""
+    p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """the share of the batches that are mixed; of several transforms that mix, a batch has one at most"""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from netspec.recipes import Ingredient, Kind
-from netspec.recipes.data import Transform
+from netspec.recipes.data import Mixing, Transform
 
 KEYS: Mapping[Kind, str] = {
     "loss": "loss",
@@ -38,6 +38,10 @@ ARGUMENTS: Mapping[str, Mapping[str, str]] = {
     "resize": {"size": "32"},
     "permute": {"dims": "[0, 2, 1]"},
     "random_erasing": {"size": "4"},
+    "random_resized_crop": {"scale": "[0.5, 1]"},
+    "color_jitter": {"brightness": "0.4", "contrast": "0.4"},
+    "rand_augment": {"magnitude": "9"},
+    "mixup": {"alpha": "0.2"},
     "cosine": {"warmup": "100"},
     "linear": {"warmup": "100"},
     "inverse_sqrt": {"warmup": "1000"},
@@ -49,8 +53,8 @@ ARGUMENTS: Mapping[str, Mapping[str, str]] = {
 
 def ingredient_example(kind: Kind, ingredient: type[Ingredient]) -> str:
     """Return the part of ``train`` that names an ingredient."""
-    draws = kind == "transform" and cast(type[Transform], ingredient).draws > 0
-    key = "augment" if draws else KEYS[kind]
+    varies = kind == "transform" and (issubclass(ingredient, Mixing) or cast(type[Transform], ingredient).draws > 0)
+    key = "augment" if varies else KEYS[kind]
     return f"train:\n  {key}: {written(ingredient)}"
 
 

@@ -7,7 +7,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from itertools import repeat
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -58,13 +59,30 @@ class ColumnBinding:
         return {name for name in self.inputs if name is not None} | {*self.targets.values()}
 
 
+class Mixes(Protocol):
+    """Mixes the rows of a batch, the one before its first included."""
+
+    def mixed(self, batch: Batch, epoch: int, number: int) -> Batch:
+        """Return the batch of that number in an epoch with each row mixed with the one before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chances:
+    """The random numbers of an epoch, from its batch ``first`` on: for each augmentation those of every place."""
+
+    epoch: int
+    first: int
+    draws: Sequence[Tensor]
+
+
 class Batches:
     """Batches of some rows of a data set. ``subset`` has the numbers of those rows, int64, [n]; all by default.
 
     ``padding`` maps columns of sequences to the number that pads them, for batches of rows of like length, cut to the
     longest. Each process of ``world`` gets its share of every batch, and as many batches as the others. Rows that are
     not in memory are prefetched by ``workers`` processes. ``drop_last`` leaves out the last batch of an epoch unless it
-    is full.
+    is full. Augmentations of colours, and those before them, come before what takes images out of 0 to 1; ``mixer``
+    comes last.
     """
 
     def __init__(
@@ -81,14 +99,19 @@ class Batches:
         world: World = SINGLE_PROCESS,
         workers: int = 0,
         drop_last: bool = False,
+        mixer: Mixes | None = None,
     ):
-        self.world, self.workers, self.drop_last = world, workers, drop_last
+        self.world, self.workers, self.drop_last, self.mixer = world, workers, drop_last, mixer
         self.columns, self.binding, self.device, self.seed = columns, binding, device, seed
-        self.prepare, self.augment = tuple(prepare), tuple(augment)
+        self.augment = tuple(augment)
+        self._early = max((at + 1 for at, (each, _) in enumerate(augment) if each.of_colours), default=0)
+        rescaling = (at for at, each in enumerate(prepare) if self._early and each.transform.rescales)
+        first = next(rescaling, len(prepare))
+        self.prepare, self.rescale = tuple(prepare[:first]), tuple(prepare[first:])
         self.subset = torch.arange(len(rows)) if subset is None else subset
         self.rows, self.padding, self.lengths = rows, padding or {}, torch.empty(0)
         self.place = device if isinstance(rows, TensorRows) else torch.device("cpu")  # where numbers of rows are used
-        self.ready = False  # whether the rows are prepared once and for all
+        self.ready = False  # whether the rows are prepared once and for all, but for what rescales them
         if isinstance(rows, TensorRows):
             needed = {name: tensor for name, tensor in rows.tensors.items() if name in binding.columns}
             self.rows = TensorRows(needed).to(device)
@@ -110,37 +133,38 @@ class Batches:
         order = self.subset[torch.randperm(len(self), generator=seeded(self.seed, "order", epoch))]
         generators = [seeded(self.seed, each.name, number, epoch) for number, (each, _) in enumerate(self.augment)]
         draws = [
-            torch.rand(len(self.rows), transform.draws, generator=generator).to(self.place)
-            for (transform, _), generator in zip(self.augment, generators)
+            torch.rand(len(order), each.draws, generator=generator).to("cpu" if each.apart else self.place)
+            for (each, _), generator in zip(self.augment, generators)
         ]
-        batches: Sequence[Tensor] = torch.split(order, batch or len(self))
+        places: Sequence[Tensor] = torch.split(torch.arange(len(order)), batch or len(order))
         if len(self.lengths) and batch is not None:
-            batches = self._by_length(order, batch, epoch)
+            places = self._by_length(order, batch, epoch)
         if self.drop_last and batch is not None:
-            batches = [each for each in batches if len(each) == batch]
-        yield from self._batches(batches[skip:], draws)
+            places = [each for each in places if len(each) == batch]
+        yield from self._batches(order, places[skip:], Chances(epoch, skip, draws))
 
     def in_order(self, batch: int) -> Iterator[Batch]:
         """Yield all rows in their own order."""
-        yield from self._batches(torch.split(self.subset, batch))
+        yield from self._batches(self.subset, torch.split(torch.arange(len(self)), batch))
 
     def every(self, batch: int) -> Iterator[Batch]:
         """Yield all rows in the order that is fastest: by length, if batches are cut to the longest row."""
         order = self.lengths[self.subset].argsort(stable=True) if len(self.lengths) else torch.arange(len(self))
         # Of too few rows for all processes each has all: what is measured of none has no value.
         world = self.world if len(self) >= self.world.size else SINGLE_PROCESS
-        yield from self._batches(torch.split(self.subset[order], batch), world=world)
+        yield from self._batches(self.subset, torch.split(order, batch), world=world)
 
     def take(self, index: Tensor) -> Batch:
         """Return the rows of ``index`` (int64, [n]), which counts the rows of the subset."""
         index = self.subset[index]
         (placed,) = self._placed([index])
-        return self._batch(self._take_rows(placed), placed, (), len(index), len(index))
+        return self._batch(self._take_rows(placed), (), len(index), len(index))
 
     def _by_length(self, order: Tensor, batch: int, epoch: int) -> Sequence[Tensor]:
-        """Return the rows of an epoch in batches of like length, the batches shuffled again."""
-        pools = [pool[self.lengths[pool].argsort(stable=True)] for pool in torch.split(order, POOL * batch)]
-        batches = torch.split(torch.cat(pools), batch)
+        """Return the places of an epoch in batches of like length, the batches shuffled again."""
+        lengths = self.lengths[order]
+        pools = torch.split(torch.arange(len(order)), POOL * batch)
+        batches = torch.split(torch.cat([pool[lengths[pool].argsort(stable=True)] for pool in pools]), batch)
         chance = torch.randperm(len(batches), generator=seeded(self.seed, "batches", epoch))
         return [batches[number] for number in chance]
 
@@ -153,19 +177,34 @@ class Batches:
         )
 
     def _batches(
-        self, batches: Sequence[Tensor], draws: Sequence[Tensor] = (), world: World | None = None
+        self, order: Tensor, places: Sequence[Tensor], chances: Chances | None = None, world: World | None = None
     ) -> Iterator[Batch]:
-        """Yield this process's share of the batches whose row numbers are given."""
-        wholes = counts = [each.shape[0] for each in batches]
-        world = world or self.world
+        """Yield this process's share of the batches; ``places`` are those of their rows' numbers in ``order``."""
+        wholes = counts = [each.shape[0] for each in places]
+        world, mixer = world or self.world, None if chances is None else self.mixer
+        shares = places
         if world.size > 1:
-            parts = [batch[world.part(whole)] for batch, whole in zip(batches, wholes)]
+            parts = [batch[world.part(whole)] for batch, whole in zip(places, wholes)]
             counts = [each.shape[0] for each in parts]
-            batches = [part if count else batch[:1] for batch, part, count in zip(batches, parts, counts)]
-        batches = self._placed(batches)
-        for index, count, whole, tensors in zip(batches, counts, wholes, self._read(batches)):
-            made = self._batch(tensors, index, draws, count, whole)
+            shares = [part if count else batch[:1] for batch, part, count in zip(places, parts, counts)]
+        if mixer is not None:
+            shares = [with_one_before(share, batch) for share, batch in zip(shares, places)]
+        rows = order[torch.cat([*shares])] if shares else order
+        batches = self._placed(torch.split(rows, [each.shape[0] for each in shares]))
+        draws = self._drawn(shares, chances)
+        for at, (tensors, drawn, count, whole) in enumerate(zip(self._read(batches), draws, counts, wholes)):
+            made = self._batch(tensors, drawn, count, whole)
+            if mixer is not None and chances is not None:
+                made = without_first(mixer.mixed(made, chances.epoch, chances.first + at))
             yield self._trimmed(made) if self.padding else made
+
+    def _drawn(self, places: Sequence[Tensor], chances: Chances | None) -> Iterator[list[Tensor]]:
+        """Yield the random numbers of each batch: for each augmentation those of its places."""
+        if chances is None or not chances.draws:
+            yield from repeat([], len(places))
+            return
+        for here, there in zip(places, self._placed(places)):
+            yield [draws[here if draws.device.type == "cpu" else there] for draws in chances.draws]
 
     def _placed(self, batches: Sequence[Tensor]) -> Sequence[Tensor]:
         """Return the numbers of rows on the device of those; all at once, as each copy would wait for it."""
@@ -190,25 +229,50 @@ class Batches:
     def _moved(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {name: tensor.to(self.device, non_blocking=True) for name, tensor in tensors.items()}
 
-    def _batch(
-        self, tensors: dict[str, Tensor], index: Tensor, draws: Sequence[Tensor], count: int, whole: int
-    ) -> Batch:
+    def _batch(self, tensors: dict[str, Tensor], draws: Sequence[Tensor], count: int, whole: int) -> Batch:
         """Return rows as the network takes them: prepared, and augmented by the random numbers of each row."""
-        if not self.ready:
-            tensors = self._prepared(tensors)
-        for (transform, names), numbers in zip(self.augment, draws):
-            change = resolve(transform.torch)
-            drawn = (numbers[index].to(self.device),) if transform.draws else ()
-            tensors |= {name: change(transform, tensors[name], *drawn) for name in names}
+        tensors = tensors if self.ready else self._prepared(tensors)
+        tensors = self._augmented(tensors, draws, slice(0, self._early))
+        tensors = in_single(transformed(tensors, self.rescale)) if self.rescale else tensors
+        tensors = self._augmented(tensors, draws, slice(self._early, None))
         inputs = tuple(None if name is None else tensors[name] for name in self.binding.inputs)
         return Batch(inputs, {output: tensors[name] for output, name in self.binding.targets.items()}, count, whole)
 
+    def _augmented(self, tensors: dict[str, Tensor], draws: Sequence[Tensor], part: slice) -> dict[str, Tensor]:
+        """Return rows changed by some of the augmentations, if there are random numbers for it."""
+        for (transform, names), drawn in zip(self.augment[part], draws[part]):
+            change = resolve(transform.torch)
+            numbers = (drawn if transform.apart else drawn.to(self.device),) if transform.draws else ()
+            tensors |= {name: change(transform, tensors[name], *numbers) for name in names}
+        return tensors
+
     def _prepared(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return rows as numbers from 0 to 1 where they are bytes, transformed, and as float32 at last."""
-        tensors = numbers_of(tensors, self.columns)
-        for transform in self.prepare:
-            tensors |= {name: change(tensors[name]) for name, change in transform.changes.items() if name in tensors}
-        return {name: tensor.float() if tensor.dtype == torch.float64 else tensor for name, tensor in tensors.items()}
+        """Return rows as numbers from 0 to 1 where they are bytes, and transformed, but for what rescales them."""
+        tensors = transformed(numbers_of(tensors, self.columns), self.prepare)
+        return tensors if self.rescale else in_single(tensors)
+
+
+def transformed(tensors: dict[str, Tensor], transforms: Sequence[Prepared]) -> dict[str, Tensor]:
+    """Return rows with their transforms applied."""
+    for transform in transforms:
+        tensors |= {name: change(tensors[name]) for name, change in transform.changes.items() if name in tensors}
+    return tensors
+
+
+def in_single(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return rows with numbers of double precision in single precision."""
+    return {name: tensor.float() if tensor.dtype == torch.float64 else tensor for name, tensor in tensors.items()}
+
+
+def with_one_before(share: Tensor, batch: Tensor) -> Tensor:
+    """Return a part of a batch, the places of its rows, with the one before it; the last is before the first."""
+    return torch.cat([batch[(batch == share[0]).nonzero()[0] - 1], share])
+
+
+def without_first(batch: Batch) -> Batch:
+    """Return a batch without its first row."""
+    inputs = tuple(None if each is None else each[1:] for each in batch.inputs)
+    return batch._replace(inputs=inputs, targets={name: each[1:] for name, each in batch.targets.items()})
 
 
 def split(batch: Batch, count: int) -> list[Batch]:

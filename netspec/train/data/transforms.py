@@ -15,7 +15,6 @@ from netspec.recipes.transforms import (
     Normalize,
     PermuteDims,
     RandomCrop,
-    RandomErasing,
     Resize,
     Standardize,
 )
@@ -82,17 +81,17 @@ def horizontal_flip(transform: HorizontalFlip, rows: Tensor, draws: Tensor) -> T
     return torch.where((draws[:, 0] < transform.p).view(-1, 1, 1, 1), rows.flip(-1), rows)
 
 
-def random_erasing(transform: RandomErasing, rows: Tensor, draws: Tensor) -> Tensor:
+def erase_squares(side: int, p: float, rows: Tensor, draws: Tensor) -> Tensor:
     """Return rows with a square of zeros, cut off at the border, where the first draw of [n, 3] is below ``p``.
 
     The other draws say where its centre is, anywhere in the image.
     """
     inside = []
     for draw, size in zip(draws[:, 1:].unbind(1), rows.shape[-2:]):
-        start = _whole(draw, size) - transform.size // 2
+        start = _whole(draw, size) - side // 2
         offset = torch.arange(size, device=rows.device) - start[:, None]
-        inside.append((offset >= 0) & (offset < transform.size))
-    erased = inside[0][:, :, None] & inside[1][:, None, :] & (draws[:, :1, None] < transform.p)
+        inside.append((offset >= 0) & (offset < side))
+    erased = inside[0][:, :, None] & inside[1][:, None, :] & (draws[:, :1, None] < p)
     return rows.masked_fill(erased[:, None], 0.0)
 
 

@@ -43,6 +43,8 @@ class Term:
 
     def count(self, target: Tensor) -> float:
         """Return the number of rows or positions that the mean is over, or the sum of their weights."""
+        if self.weight is not None and target.is_floating_point():
+            return float((target.double() @ self.weight.to(target.device, torch.float64)).sum())
         if self.weight is not None:
             counted = target if self.ignored is None else target[target != self.ignored]
             return float(self.weight.to(target.device)[counted].sum(dtype=torch.float64))
@@ -130,13 +132,20 @@ def criterion(loss: Loss, padding: int | None) -> Callable[[Tensor, Tensor], Ten
 
 
 def _weighted(function: Callable[..., Tensor], weights: Mapping[str, Tensor], output: Tensor, target: Tensor) -> Tensor:
-    """Return a loss with a weight for each score, along dim 1 of images."""
+    """Return a loss with a weight for each score, along dim 1 of images.
+
+    Of probabilities of the classes, [n, classes], torch takes the mean over rows, and this that over their weights, as
+    of single classes.
+    """
     sides = (1,) * (output.dim() - 2) if output.dim() > 3 else ()
     placed = {
         name: weight.to(output.device).reshape(-1, *(sides if name == "pos_weight" else ()))
         for name, weight in weights.items()
     }
-    return function(output, target, **placed)
+    loss = function(output, target, **placed)
+    if "weight" in placed and target.is_floating_point():
+        return loss * (len(target) / (target @ placed["weight"]).sum())
+    return loss
 
 
 def _numbers(function: Callable[..., Tensor], output: Tensor, target: Tensor) -> Tensor:

@@ -4,15 +4,8 @@ import pytest
 import torch
 from zoo.vision import torchvision as package
 
-from netspec.recipes.transforms import (
-    Channels,
-    HorizontalFlip,
-    Normalize,
-    RandomCrop,
-    RandomErasing,
-    Resize,
-    Standardize,
-)
+from netspec.recipes.augmentations import RandomErasing
+from netspec.recipes.transforms import Channels, HorizontalFlip, Normalize, RandomCrop, Resize, Standardize
 from netspec.train.data.transforms import standardize
 from netspec.train.names import resolve
 
