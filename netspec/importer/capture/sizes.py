@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import reduce
 from typing import Any
 
 from netspec.diagnostics import UsageError
 from netspec.dims import Dim, Size, exact_div, floor_div, product, total
+from netspec.ops.core.foreign import ForeignCall, ForeignTensor
 
 
 class UnknownFormula(UsageError):
@@ -23,20 +25,21 @@ class SizeReader:
         """Return an integer of torch, which may be a formula. Raises ``UnknownFormula``."""
         if isinstance(value, int):
             return value
-        return self._formula(value.node.expr)
+        return self.formula(value.node.expr)
 
-    def _formula(self, formula: Any) -> Size:
+    def formula(self, formula: Any) -> Size:
+        """Return a formula of sympy. Raises ``UnknownFormula``."""
         if formula.is_Integer:
             return int(formula)
         if formula.is_Symbol:
             return Dim.symbol(self.names.get(formula.name, formula.name))
         kind = type(formula).__name__
         if formula.is_Add:
-            return total(map(self._formula, formula.args))
+            return total(map(self.formula, formula.args))
         if formula.is_Mul:
             return self._product(formula)
         if formula.is_Pow and formula.exp.is_Integer and formula.exp > 0:
-            return product([self._formula(formula.base)] * int(formula.exp))
+            return product([self.formula(formula.base)] * int(formula.exp))
         if kind in ("FloorDiv", "CleanDiv"):
             return self._divided(*formula.args)
         if kind == "CeilToInt":
@@ -44,7 +47,7 @@ class SizeReader:
         if kind in ("FloorToInt", "TruncToInt"):
             return self.floor_of(formula.args[0])
         if kind in ("Mod", "PythonMod"):
-            whole, divisor = self._formula(formula.args[0]), self._divisor(formula.args[1])
+            whole, divisor = self.formula(formula.args[0]), self._divisor(formula.args[1])
             return whole - divisor * floor_div(whole, divisor)
         raise UnknownFormula(f"a size is {formula}, which no formula of a spec says: give its dimensions numbers")
 
@@ -52,8 +55,8 @@ class SizeReader:
         """A product, one of whose factors may be a fraction that the others make whole."""
         numerator, denominator = formula.as_numer_denom()
         if denominator.is_Integer and denominator != 1:
-            return floor_div(self._formula(numerator), int(denominator))
-        return product(map(self._formula, formula.args))
+            return floor_div(self.formula(numerator), int(denominator))
+        return product(map(self.formula, formula.args))
 
     def floor_of(self, formula: Any) -> Size:
         """The floor of a quotient."""
@@ -65,11 +68,11 @@ class SizeReader:
         """The floor of a quotient, whose divisor is a number, or goes without a rest: two of torch's symbols may have
         one name.
         """
-        whole = self._formula(numerator)
+        whole = self.formula(numerator)
         if denominator.is_Integer:
             return floor_div(whole, int(denominator))
         try:
-            return exact_div(whole, self._formula(denominator))
+            return exact_div(whole, self.formula(denominator))
         except ArithmeticError:
             return floor_div(whole, self._divisor(denominator))
 
@@ -77,3 +80,58 @@ class SizeReader:
         if not formula.is_Integer:
             raise UnknownFormula(f"a size is divided by {formula}, which no spec can say: give that dimension a number")
         return int(formula)
+
+
+FUNCTIONS = ("sqrt", "exp", "log", "sin", "cos", "tanh")
+"""The functions of a number that torch's formulas have, by ATen's names."""
+ARITHMETIC = {"FloatTrueDiv": "div", "IntTrueDiv": "div", "FloatPow": "pow", "PowByNatural": "pow", "Pow": "pow"}
+"""The formulas of two numbers by ATen's operators."""
+
+
+class FractionReader:
+    """Reads numbers that are not whole, and that sizes decide, such as 1/√H: as calls that make a tensor of each.
+
+    ``say`` adds a call to the program.
+    """
+
+    def __init__(self, sizes: SizeReader, say: Callable[[ForeignCall], None]):
+        self.sizes, self.say = sizes, say
+
+    def tensor(self, value: Any) -> ForeignTensor:
+        """Return the tensor without dimensions that holds a number of torch. Raises ``UnknownFormula``."""
+        made = self._number(value.node.expr)
+        assert isinstance(made, ForeignTensor)
+        return made
+
+    def _number(self, formula: Any) -> Any:
+        """A formula's value: a plain number, or a tensor."""
+        if formula.is_number:
+            return int(formula) if formula.is_Integer else float(formula)
+        kind = type(formula).__name__
+        if formula.is_Symbol or kind == "ToFloat":
+            return self._size(formula if formula.is_Symbol else formula.args[0])
+        if formula.is_Add or formula.is_Mul:
+            return reduce(lambda left, right: self._of_two("add" if formula.is_Add else "mul", left, right),
+                          map(self._number, formula.args[::-1]))  # fmt: skip
+        if kind in ARITHMETIC:
+            return self._of_two(ARITHMETIC[kind], *map(self._number, formula.args))
+        if (name := kind.removeprefix("OpaqueUnaryFn_")) in FUNCTIONS:
+            return self._made(name, {"self": self._number(formula.args[0])})
+        raise UnknownFormula(f"a number is {formula}, which no spec can say: give its dimensions numbers")
+
+    def _size(self, formula: Any) -> ForeignTensor:
+        """A size as a tensor of one number."""
+        size = self.sizes.formula(formula)
+        whole = ForeignTensor((1,), "int64")
+        self.say(ForeignCall("arange", {"start": size, "end": size + 1}, (whole,)))
+        single = ForeignTensor((), "int64")
+        self.say(ForeignCall("squeeze", {"self": whole, "dim": 0}, (single,)))
+        return self._made("to", {"self": single, "dtype": "float32"})
+
+    def _of_two(self, name: str, left: Any, right: Any) -> ForeignTensor:
+        return self._made(name, {"self": left, "exponent" if name == "pow" else "other": right})
+
+    def _made(self, name: str, arguments: Mapping[str, Any]) -> ForeignTensor:
+        output = ForeignTensor((), "float32")
+        self.say(ForeignCall(name, arguments, (output,)))
+        return output

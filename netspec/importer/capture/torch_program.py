@@ -14,7 +14,7 @@ from torch.fx import Node
 from netspec.diagnostics import UsageError
 from netspec.importer.capture.constants import Constants
 from netspec.importer.capture.inputs import plain_name
-from netspec.importer.capture.sizes import SizeReader, UnknownFormula
+from netspec.importer.capture.sizes import FractionReader, SizeReader, UnknownFormula
 from netspec.importer.capture.views import looks_at, written_back
 from netspec.importer.program import ForeignProgram, ForeignStep, ModuleCall
 from netspec.ops.core.foreign import ForeignCall, ForeignTensor
@@ -229,7 +229,13 @@ class _ExportReader:
                 return value
             self.tensors[node] = ForeignTensor(tuple(value.shape), _dtype(value.dtype), constant=_numpy(value))
             return self.tensors[node]
-        return self.sizes.size(node.meta["val"])
+        value = node.meta["val"]
+        if isinstance(value, torch.SymFloat):
+            scopes, place = _scopes(node), place_of(node.meta.get("stack_trace") or "")
+            fractions = FractionReader(self.sizes, lambda call: self.steps.append(ForeignStep(call, scopes, place)))
+            self.tensors[node] = fractions.tensor(value)
+            return self.tensors[node]
+        return self.sizes.size(value)
 
     def _foreign(self, value: Any) -> ForeignTensor:
         shape = tuple(self.sizes.size(size) for size in value.shape)

@@ -51,13 +51,17 @@ class SizesOnly:
 
     def reach(self, tensor: ForeignTensor) -> int:
         """Return the largest integer among the numbers that such a tensor is made with, as of a window's width."""
-        numbers: list[float] = [0]
+        return int(max((number for number in self.numbers(tensor) if number < ENDLESS), default=0))
+
+    def numbers(self, tensor: ForeignTensor) -> list[float]:
+        """Return the numbers that such a tensor is made with, without their signs."""
+        numbers: list[float] = []
         for step in self.chain(tensor):
             assert step.reading is not None
             ones = [each.constant.item() for each in step.reading.inputs
                     if each is not None and each.constant is not None and each.constant.size == 1]  # fmt: skip
             numbers += [abs(each) for each in (*ones, *_numbers([*step.reading.arguments.values()]))]
-        return int(max(number for number in numbers if number < ENDLESS))
+        return numbers
 
     def value(
         self, tensor: ForeignTensor, sizes: Mapping[str, int], given: Mapping[ForeignTensor, Any] | None = None
@@ -138,6 +142,7 @@ FROM_SIZES: dict[str, Function] = {
     "zeros": lambda x, said, shape: np.zeros(shape),
     "ones": lambda x, said, shape: np.ones(shape),
     "full": lambda x, said, shape: np.full(shape, float(said["fill_value"])),
+    "linspace": lambda x, said, shape: np.linspace(said["start"], said["end"], shape[0]),
 }
 """The ops that read of their inputs the sizes alone."""
 RESHAPES = ("reshape", "unflatten", "flatten", "squeeze", "unsqueeze", "identity", "cast")
@@ -149,6 +154,9 @@ FUNCTIONS: dict[str, Function] = {
     "scale": lambda x, said, shape: x[0] * said["factor"],
     "neg": lambda x, said, shape: -x[0],
     "abs": lambda x, said, shape: np.abs(x[0]),
+    "reciprocal": lambda x, said, shape: 1 / x[0],
+    "sqrt": lambda x, said, shape: np.sqrt(x[0]),
+    "pow": lambda x, said, shape: x[0] ** said["exponent"],
     "log": lambda x, said, shape: np.log(x[0]),
     "divide": lambda x, said, shape: x[0] / x[1],
     "clamp": lambda x, said, shape: np.clip(x[0], said.get("min"), said.get("max")),

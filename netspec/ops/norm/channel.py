@@ -93,6 +93,11 @@ class BatchNorm(ChannelNorm):
     aten = ("batch_norm",)
     onnx_nodes = ("BatchNormalization",)
 
+    @classmethod
+    def from_aten(cls, call: ForeignCall) -> OpReading | None:
+        reading = super().from_aten(call)
+        return None if reading is not None and is_frozen(reading.state) else reading
+
     def access_windows(self, rank: int) -> tuple[AccessWindow, ...] | None:
         """Outside training, where the statistics are fixed."""
         return (PLACE,) * rank if self.track_running_stats else None
@@ -158,6 +163,11 @@ class BatchNorm3d(BatchNorm):
     ranks = (5,)
 
 
+def is_frozen(state: Mapping[str, ForeignTensor]) -> bool:
+    """Return whether the scale and the shift of a batch norm are buffers, which nothing learns."""
+    return "weight" in state and "bias" in state and not (state["weight"].learned or state["bias"].learned)
+
+
 FROZEN = '''class FrozenBatchNorm2d(nn.Module):
     """Batch normalisation by tensors that stay as they are."""
 
@@ -187,8 +197,15 @@ class FrozenBatchNorm2d(Op):
     family = "norm"
     torch = "FrozenBatchNorm2d"
     definition = FROZEN
+    aten = ("batch_norm",)
+    aten_names = MappingProxyType({"training": None, "momentum": None, "cudnn_enabled": None})
 
     eps: float = 1e-5
+
+    @classmethod
+    def from_aten(cls, call: ForeignCall) -> OpReading | None:
+        reading = super().from_aten(call)
+        return reading if reading is not None and is_frozen(reading.state) else None
 
     def channels(self, shape: Shape) -> int:
         """The number of channels; guards the input's rank."""

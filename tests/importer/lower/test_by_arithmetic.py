@@ -111,3 +111,20 @@ def test_sizes_and_masks_in_arithmetic(name):
     program = lowered(module, INPUTS, BATCHED)
     assert difference(module, program, INPUTS) < 1e-6
     assert [step.op for step in program.steps] == ops
+
+
+FRACTIONS = {
+    "a power of a size": (lambda x: x * x.shape[0] ** -0.5, ["arange", "squeeze", "cast", "pow", "multiply"]),
+    "a multiple of a size": (lambda x: x / (2.0 * x.shape[0]), ["arange", "squeeze", "cast", "scale", "divide"]),
+    "equal steps": (lambda x: torch.arange(x.shape[0] + 1) * (6.25 / x.shape[0]), ["linspace"]),
+    "equal steps from -1": (lambda x: torch.arange(x.shape[0] + 1) * (2.5 / x.shape[0]) - 1, ["linspace"]),
+}
+
+
+@pytest.mark.parametrize("name", FRACTIONS)
+def test_a_fraction_that_a_size_decides(name):
+    function, ops = FRACTIONS[name]
+    module = Said(lambda x, ids: function(x))
+    program = lowered(module, INPUTS, BATCHED)
+    assert difference(module, program, INPUTS) < 1e-6
+    assert [step.op for step in program.steps] == ops

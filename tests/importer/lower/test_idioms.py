@@ -255,8 +255,17 @@ class FrozenNorm(nn.Module):
         return x * scale + (bias - mean * scale)
 
 
-def test_a_frozen_batch_norm_by_hand():
-    module = ByHand(lambda x, layer: layer(x), layer=FrozenNorm())
+class FrozenStatistics(FrozenNorm):
+    """As netspec's source has it."""
+
+    def forward(self, x):
+        weight, bias, mean, var = self.buffers()
+        return F.batch_norm(x, mean, var, weight, bias)
+
+
+@pytest.mark.parametrize("layer", [FrozenNorm(), FrozenStatistics()])
+def test_a_frozen_batch_norm_by_hand(layer):
+    module = ByHand(lambda x, layer: layer(x), layer=layer)
     program = lowered(module, HEADS, SYMBOLIC)
     (step,) = program.steps
     assert step.op == "frozen_batch_norm2d"

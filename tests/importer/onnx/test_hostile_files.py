@@ -106,6 +106,18 @@ def test_a_broken_file_is_told(tmp_path: Path, kind: str) -> None:
     assert len(str(found.value)) < 2000
 
 
+def test_texts_that_are_none_are_left_out_or_told(tmp_path: Path) -> None:
+    path = write(tmp_path, GRAPH, {"w": np.ones((4, 4), np.float32)})
+    model = onnx.load(path)
+    model.doc_string, model.producer_name = "A description.", "A producer"
+    content = model.SerializeToString()
+    path.write_bytes(content.replace(b"A description", b"A descrip\xffion").replace(b"A prod", b"\xfe_prod"))
+    assert "doc" not in from_onnx(str(path), verify=False).text
+    path.write_bytes(content.replace(b"A prod", b"\xfe_prod").replace(b"MatMul", b"Foobar"))
+    with pytest.raises(UsageError, match="Foobar"):
+        from_onnx(str(path), verify=False)
+
+
 def test_weights_beside_a_file_are_read(tmp_path: Path) -> None:
     array = np.arange(16, dtype=np.float32)
     (tmp_path / "w.bin").write_bytes(bytes(8) + array.tobytes())

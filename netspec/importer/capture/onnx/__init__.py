@@ -23,7 +23,7 @@ def read_onnx(path: Path, notes: bool = True) -> ForeignProgram:
     try:
         return _read(file, notes)
     except UsageError:
-        if PRODUCER not in file.model.producer_name:
+        if PRODUCER not in str(file.model.producer_name):
             raise
     return _read(file, notes=False)  # another tool may have changed what netspec wrote
 

@@ -49,7 +49,7 @@ class OnnxReader:
     def __init__(self, file: OnnxFile, notes: bool = True):
         self.file = file
         self.model = file.model
-        self.program = ForeignProgram(self._name(), {}, {}, [], {}, doc=self.model.doc_string[:1000])
+        self.program = ForeignProgram(self._name(), {}, {}, [], {}, doc=plain_text(self.model.doc_string))
         self.sizes: dict[str, int] = {}
         self.program.sizes = self.sizes
         self.symbols: dict[str, Dim] = {}
@@ -345,6 +345,11 @@ PLAIN = frozenset(
     | {"constant_value"}
 )
 """The inputs of nodes that a person would write as numbers."""
+
+
+def plain_text(value: Any) -> str:
+    """Return a text of a file in a line, as far as it is one."""
+    return " ".join(each for each in value.split() if each.isprintable())[:1000] if isinstance(value, str) else ""
 
 
 def _is_tensor(value: Any) -> bool:

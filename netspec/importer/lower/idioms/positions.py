@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from netspec.importer.lower.idioms.heads.masks import values_of
 from netspec.importer.lower.idioms.matching import Found, OpSteps, reading
 from netspec.importer.program import ForeignStep
-from netspec.ops.core.foreign import ForeignTensor
+from netspec.ops.core.foreign import ForeignTensor, exactly
+
+CLOSE = 1e-5
+"""The largest difference of numbers that count as equal."""
 
 
 def learned_at_each(steps: OpSteps, step: ForeignStep) -> Found:
@@ -42,6 +46,30 @@ def waves_at_each(steps: OpSteps, step: ForeignStep) -> Found:
     return None
 
 
+def equal_steps(steps: OpSteps, step: ForeignStep) -> Found:
+    """Numbers from one end to another in as many equal steps as a symbolic size says."""
+    (output,) = reading(step).outputs
+    if output is None or len(output.shape) != 1 or isinstance(output.shape[0], int) or output.dtype != "float32":
+        return None
+    steps.made[output] = step
+    values = [each for each in steps.values_at_sizes(output) if each.size > 1]
+    if not values or any(abs(each[[0, -1]] - values[0][[0, -1]]).max() > CLOSE for each in values):
+        return None
+    numbers = steps.sizes_only.numbers(output)
+    start = _nearest(float(values[0][0]), numbers)
+    end = _nearest(float(values[0][-1]), [*numbers, *(start + number for number in numbers)])
+    if start == end or any(abs(each - np.linspace(start, end, each.size)).max() > CLOSE * abs(end) for each in values):
+        return None
+    found = steps.step(step, "linspace", {"start": start, "end": end, "steps": output.shape[0]}, (), (output,))
+    return None if found is None else [found]
+
+
+def _nearest(value: float, numbers: Sequence[float]) -> float:
+    """Return the number that one of single precision is: of those that it may be, or else a short one."""
+    near = [signed for each in numbers for signed in (each, -each) if abs(signed - value) <= CLOSE * abs(value)]
+    return min(near, key=lambda each: abs(each - value), default=exactly(value))
+
+
 def _base(steps: OpSteps, waves: ForeignTensor, x: ForeignTensor) -> float | None:
     """The base of the angles whose sines and cosines, in turns, a tensor has at each place, if it is such a one."""
     width = x.shape[-1]
@@ -72,4 +100,7 @@ def _counts_along(steps: OpSteps, index: ForeignTensor | None, x: ForeignTensor)
     return all(each is not None and np.array_equal(each.ravel(), np.arange(each.size)) for each in values)
 
 
-IDIOMS = {"add": (learned_at_each, waves_at_each)}
+IDIOMS = {
+    "add": (learned_at_each, waves_at_each),
+    **{name: (equal_steps,) for name in ("multiply", "scale", "divide", "shift")},
+}

@@ -23,7 +23,11 @@ MOST_TRIED = 200
 
 def roll_loops(program: ForeignProgram, table: OpTable) -> None:
     """Put a scan in the place of each run of steps that is a loop, the longest first."""
+    as_they_stood = [*program.steps]
     _begin_with_sources(program)
+    if not _roll_one(program, table):
+        program.steps[:] = as_they_stood
+        return
     while _roll_one(program, table):
         pass
     drop_dead(program)
