@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from netspec.text.quoting import visible
+from netspec.train.report.judged.judgement import Judgement
 from netspec.train.report.progress import score
 
 
@@ -23,6 +25,45 @@ def score_table(scores: Any, spread: Any, published: Any) -> str:
     if published:
         rows.append(["published", *(f"{published[name]:g}" if name in published else "" for name in names)])
     return aligned(rows)
+
+
+WIDEST = 100
+"""Columns that a matrix of confusions may take; a wider one is told by its largest numbers."""
+
+MOST_TOLD = 10
+MOST_CLASSES = 40
+
+
+def class_tables(judgement: Judgement) -> str:
+    """Return the confusions of classes and the scores of each class as two tables."""
+    error = judgement.calibration_error()
+    lines = [_confusions(judgement), "", _by_class(judgement)]
+    return "\n".join(lines) + (f"\n\ncalibration error {error:.4f}" if error is not None else "")
+
+
+def _confusions(judgement: Judgement) -> str:
+    names = [visible(name) for name in judgement.classes]
+    table = [["", *names], *([name, *map(str, row)] for name, row in zip(names, judgement.confusion))]
+    width = sum(max(map(len, column)) + 2 for column in zip(*table)) if len(table) <= WIDEST else WIDEST + 1
+    if width <= WIDEST:
+        return f"{judgement.part}: right classes down, answers across\n{aligned(table)}"
+    found = judgement.confusions()
+    rows = [[f"{visible(each.wanted)} → {visible(each.said)}", str(each.rows), f"{each.share:.1%}"] for each in found]
+    told = [["taken for", "rows", "of class"], *rows[:MOST_TOLD]]
+    return f"{judgement.part}: the largest of {len(found)} confusions\n{aligned(told)}"
+
+
+def _by_class(judgement: Judgement) -> str:
+    found = judgement.scores()
+    rows = [
+        [visible(each.name), *("" if value is None else score(value) for value in each[1:4]), str(each.support)]
+        for each in found
+    ]
+    if len(rows) > MOST_CLASSES:
+        worst = sorted(range(len(rows)), key=lambda at: found[at].f1 or float(found[at].f1 is None))
+        rows = [rows[at] for at in worst[:MOST_TOLD]]
+    kind = f"the worst {MOST_TOLD} of {len(found)} classes" if len(rows) < len(found) else ""
+    return aligned([[kind, "precision", "recall", "f1", "support"], *rows])
 
 
 def aligned(rows: Iterable[Sequence[str]]) -> str:

@@ -20,6 +20,7 @@ from netspec.text.quoting import shell
 from netspec.train.beforehand import guard_start
 from netspec.train.optimize.class_weights import has_loss_weights, read_loss_weights, write_loss_weights
 from netspec.train.report.curves import draw_curves
+from netspec.train.report.judged.judgement import write_judgement
 from netspec.train.report.onnx_metadata import metadata_of
 from netspec.train.report.page import plain, write_report
 from netspec.train.report.progress import shown
@@ -205,7 +206,10 @@ class Job:
             if not self.goes_on or not has_loss_weights(folder.path):
                 write_loss_weights(setup.losses, setup.recipe.losses, folder.path)
         first.world.wait()
-        return Run(setup, folder, shown(setup.steps), self.warn).go()
+        result = Run(setup, folder, shown(setup.steps), self.warn).go()
+        if first.world.is_first:
+            write_judgement(result.judgement, folder)
+        return result
 
 
 def facts(graph: Graph) -> dict[str, Any]:

@@ -25,6 +25,8 @@ from netspec.train.optimize.averages import Averages
 from netspec.train.optimize.objective import Objective
 from netspec.train.optimize.scaling import LossScaler
 from netspec.train.optimizers import build_optimizer, freeze_groups, penalised
+from netspec.train.report.judged.judge import judge, judged_part
+from netspec.train.report.judged.judgement import Judgement
 from netspec.train.report.progress import Progress
 from netspec.train.schedules import build_schedule
 from netspec.train.setup import Setup
@@ -37,11 +39,12 @@ from netspec.train.store.snapshot import empty_tensors, random_state, restore, s
 @dataclass(slots=True)
 class Result:
     """The end of a run. ``scores`` has loss and metrics of the best weights for each part of the data; it is empty if
-    the run was interrupted.
+    the run was interrupted. ``judgement`` has what they get wrong, where that can be told.
     """
 
     state: State
     scores: dict[str, dict[str, float]] = field(default_factory=dict)
+    judgement: Judgement | None = None
     interrupted: bool = False
 
 
@@ -112,7 +115,9 @@ class Run:
         if not self.state.done:
             return Result(self.state, interrupted=True)
         self.selection.load()
-        return Result(self.state, self.setup.scores())
+        setup = self.setup
+        part = judged_part(setup.parts)
+        return Result(self.state, setup.scores(), judge(setup, part, setup.parts[part]))
 
     def train_epoch(self) -> bool:
         """Take the remaining steps of the present epoch; return whether it is complete, rather than stopped."""

@@ -114,13 +114,14 @@ class Setup:
         parts = split_rows(recipe, data, targets, fold)
         self.losses = {
             name: balanced(
-                known_weights(loss, loss_weights or {}, name), data, targets[name], parts.train, self._classes(name)
+                known_weights(loss, loss_weights or {}, name), data, targets[name], parts.train, self.classes(name)
             )
             for name, loss in recipe.losses.items()
         }
         self.prepare = prepare_transforms(recipe.prepare, data.columns, data.train, parts.train, states)
         self.train = self._training_batches(parts.train)
         self.guard_full_batch()
+        self._held_back = data.validation if parts.validation is None else data.train
         self.validation = None if parts.validation is None else self.batches(data.train, parts.validation)
         if fold is None and parts.validation is None and data.validation is not None:
             self.validation = self.batches(data.validation)
@@ -133,7 +134,7 @@ class Setup:
             Objective(self.losses, self.padding),
             loss,
             column,
-            self._classes(main),
+            self.classes(main),
             self._read_back(column, bound),
             fixed=all(isinstance(size, int) for size in graph.outputs[main].value.shape[1:]),
         )
@@ -153,7 +154,7 @@ class Setup:
             if not isinstance(transform, Mixing)
         ]
         by_class = [name for name, loss in recipe.losses.items() if loss.task == "classes"]
-        classes = {name: count for name in by_class if (count := self._classes(name)) is not None}
+        classes = {name: count for name in by_class if (count := self.classes(name)) is not None}
         fixed = [name for name, loss in recipe.losses.items() if not loss.compares]
         mixer = Mixer(mixing, classes, fixed, recipe.settings.seed) if mixing else None
         return self.batches(self.data.train, subset, augment, recipe.settings.drop_last, mixer)
@@ -201,8 +202,18 @@ class Setup:
         torch.manual_seed(settings.seed + self.world.rank)  # dropout differs from process to process
         return model
 
-    def _classes(self, output: str) -> int | None:
+    def classes(self, output: str) -> int | None:
+        """Return the number of classes that an output has scores for, if it is known."""
         return class_count(self.graph.outputs[output].value)
+
+    def one_number(self, output: str) -> bool:
+        """Return whether an output is a single number for each row."""
+        return all(size == 1 for size in self.graph.outputs[output].value.shape[1:])
+
+    def rows_of(self, part: str) -> Rows:
+        """Return the rows that a part of the data is taken from, as they are before they are prepared."""
+        found = {"validation": self._held_back, "test": self.data.test}.get(part)
+        return self.data.train if found is None else found
 
     def _read_back(self, column: Column, bound: Mapping[str, str]) -> int | None:
         """Return the number of the input that holds the target's words, shifted by one; ``None`` if there is none."""
@@ -223,7 +234,7 @@ class Setup:
     def guard_classes(self, targets: Mapping[str, str]) -> None:
         """Guard: a target's numbers are classes that its output has a score for."""
         for name, column in targets.items():
-            rows, classes = self.data.train, self._classes(name)
+            rows, classes = self.data.train, self.classes(name)
             tensor = getattr(rows, "tensors", {}).get(column)
             if tensor is None or self.recipe.losses[name].task != "classes" or classes is None:
                 continue

@@ -95,7 +95,8 @@ def test_the_report_says_what_the_run_found(project: Path):
     result = json.loads(Path("runs/tumours/1/result.json").read_text())
     for value in result["scores"]["validation"].values():
         assert f"<td>{value:.4f}</td>" in page
-    assert page.count("<svg") == 1
+    assert page.count("<svg") == 2  # the curves, and how often it is right by how sure it is
+    assert "Scores of each class" in page
     assert "0.9750" in page
     assert not re.search(r"""(src|href)=["']?http|url\(http""", page.replace("http://www.w3.org", ""))
     assert len(re.findall(r'<tr class="(?:best)?"><td>[1-4]</td>', page)) == 4
@@ -198,9 +199,12 @@ def test_a_run_that_has_ended_says_so(tmp_path: Path, capsys: pytest.CaptureFixt
 
 def test_the_table_of_scores(project: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["evaluate", "runs/tumours/1"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["loss", "accuracy"]
-    assert lines[-1].split() == ["published", "0.975"]
+    table, confusions, by_class, calibration = capsys.readouterr().out.split("\n\n")
+    assert table.splitlines()[0].split() == ["loss", "accuracy"]
+    assert table.splitlines()[-1].split() == ["published", "0.975"]
+    assert confusions.startswith("test: right classes down, answers across")
+    assert by_class.split()[:4] == ["precision", "recall", "f1", "support"]
+    assert calibration.startswith("calibration error 0.0")
 
 
 def test_a_spec_that_was_changed_is_refused(project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -147,6 +147,11 @@ class Batches:
         """Yield all rows in their own order."""
         yield from self._batches(self.subset, torch.split(torch.arange(len(self)), batch))
 
+    def numbered(self, batch: int) -> Iterator[tuple[Tensor, Batch]]:
+        """Yield all rows in their own order, with the numbers of this process's own, int64, [rows]."""
+        for index, each in zip(torch.split(self.subset, batch), self.in_order(batch)):
+            yield index[self.world.part(len(index))], each
+
     def every(self, batch: int) -> Iterator[Batch]:
         """Yield all rows in the order that is fastest: by length, if batches are cut to the longest row."""
         order = self.lengths[self.subset].argsort(stable=True) if len(self.lengths) else torch.arange(len(self))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -17,6 +17,7 @@ from netspec.recipes.recipe import Recipe
 from netspec.runtime.module import build_module
 from netspec.syntax import MapNode
 from netspec.train.data import Meaning
+from netspec.train.data.batches import Batches
 from netspec.train.faults import layer_without_precision
 from netspec.train.optimize.class_weights import read_loss_weights
 from netspec.train.predict.onnx_module import OnnxModule
@@ -103,6 +104,11 @@ class TrainedRun:
 
         Other data are not split: all of their rows are scored. ``warn`` is called if the run's own data have changed.
         """
+        setup, parts = self.evaluated(runtime, warn)
+        return {name: setup.evaluate(batches) for name, batches in parts.items()}
+
+    def evaluated(self, runtime: str, warn: Callable[[str], None] = print) -> tuple[Setup, Mapping[str, Batches]]:
+        """Return the setup that the run is evaluated by, and the batches of each part of its data, or of other data."""
         data = read_data(self.graph, self.meaning())
         for change in changes_of_data(data, self.folder) if self.other is None else ():
             warn(f"the data differ from those it was trained on: {change}; what judges may be rows that it has learned")
@@ -115,12 +121,12 @@ class TrainedRun:
             warn(f"{layer} does not work in `{precision}` on the CPU: the scores are those of float32")
             setup.precise = True
         if self.other is None:
-            return setup.scores()
+            return setup, setup.parts
         parts = {"rows": data.train, "validation": data.validation, "test": data.test}
         if data.validation is not None or data.test is not None:
             parts = {"train": data.train, **parts}
             del parts["rows"]
-        return {name: setup.evaluate(setup.batches(rows)) for name, rows in parts.items() if rows is not None}
+        return setup, {name: setup.batches(rows) for name, rows in parts.items() if rows is not None}
 
 
 def other_data(folder: RunFolder, text: str) -> list[str]:

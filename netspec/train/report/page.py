@@ -9,6 +9,10 @@ from typing import Any
 from netspec.files import write_text
 from netspec.text.quoting import html
 from netspec.train.report.curves import curves_svg
+from netspec.train.report.judged.judge import MOST_MISTAKES
+from netspec.train.report.judged.judgement import Judgement, read_judgements, together
+from netspec.train.report.judged.sections import STYLE as OF_JUDGEMENT
+from netspec.train.report.judged.sections import sections
 from netspec.train.report.progress import score
 from netspec.train.store.folder import RunFolder
 from netspec.train.store.history import History, read_history
@@ -42,7 +46,9 @@ footer { margin-top: 2.5rem; font-size: .85rem; color: var(--faint); }
 def write_report(folder: RunFolder, runs: Sequence[RunFolder]) -> None:
     """Write ``report.html`` from what the folder holds. ``runs`` has a folder for each fold, or the run's own."""
     histories = {each.path.name: read_history(each) for each in runs}
-    write_text(folder.path / "report.html", page(folder.facts(), folder.result(), folder.environment(), histories))
+    judgement = together([*read_judgements(runs)], MOST_MISTAKES)
+    told = page(folder.facts(), folder.result(), folder.environment(), histories, judgement)
+    write_text(folder.path / "report.html", told)
 
 
 def page(
@@ -50,6 +56,7 @@ def page(
     result: Mapping[str, Any],
     environment: Mapping[str, Any],
     histories: Mapping[str, History],
+    judgement: Judgement | None = None,
 ) -> str:
     """The page as text."""
     name, recipe, published = facts["model"], facts["recipe"], result["published"]
@@ -64,6 +71,8 @@ def page(
     for fold, history in histories.items():
         parts.append(f"<h2>{'Curves' if len(histories) == 1 else html(fold)}</h2>")
         parts.append(f'<div class="wide">{curves_svg(history, published)}</div>')
+    if judgement is not None:
+        parts += sections(judgement)
     for (fold, history), best in zip(histories.items(), result["best_epoch"]):
         parts.append(f"<h2>{'Epochs' if len(histories) == 1 else f'Epochs of {html(fold)}'}</h2>")
         parts.append(_epochs(history, best))
@@ -71,10 +80,10 @@ def page(
     versions = ", ".join(f"{package} {number}" for package, number in environment["versions"].items())
     where = ", ".join(environment["devices"]) or f"{environment['machine']}, threads: {environment['threads']}"
     parts.append(f"<footer>{html(versions)} · {html(where)} · spec {facts['spec']['sha256'][:12]}</footer>")
-    body = "\n".join(parts)
+    body, style = "\n".join(parts), STYLE + (OF_JUDGEMENT if judgement is not None else "")
     return (
         f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{html(name)} · netspec</title>\n'
-        f'<meta name="viewport" content="width=device-width">\n<style>{STYLE}</style>\n'
+        f'<meta name="viewport" content="width=device-width">\n<style>{style}</style>\n'
         f"<body>\n{body}\n</body>\n</html>\n"
     )
 

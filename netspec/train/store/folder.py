@@ -26,6 +26,7 @@ NEEDED = {
     "result.json": ("scores", "best_epoch", "steps", "seconds", "published"),
     "environment.json": ("versions", "machine", "threads", "devices"),
     "data.json": ("columns", "words"),
+    "judgement.json": ("part", "rows", "classes", "confusion", "bins", "pairs", "mistakes"),
 }
 """The keys of each file that others rely on."""
 
@@ -37,7 +38,8 @@ class RunFolder:
 
     ``run.json`` has the spec's name and digest, the parameters and the recipe with every default; ``environment.json``
     versions and machine; ``metrics.jsonl`` a line for each step (``{"step", "loss"}``) and each epoch (``{"epoch",
-    "step", "train", "validation", "lr", "seconds"}``); ``result.json`` how it ended. The JSON files have a digest of
+    "step", "train", "validation", "lr", "seconds"}``); ``result.json`` how it ended; ``judgement.json`` what the best
+    weights get wrong. The JSON files have a digest of
     themselves, and one that is damaged is told.
     """
 

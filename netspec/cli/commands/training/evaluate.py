@@ -16,7 +16,8 @@ def add(commands: Commands) -> None:
     command = add_command(
         commands,
         "evaluate",
-        "Load the best weights of a run and print its loss and metrics on every part of its data, or on other data. "
+        "Load the best weights of a run and print its loss and metrics on every part of its data, or on other data; of "
+        "classes, which are taken for which, and precision, recall and f1 of each. "
         "The run's folder contains everything needed: transforms, classes and words are those of training, and "
         "columns are matched by name.",
     )
@@ -36,15 +37,26 @@ def run(options: Namespace) -> None:
 
     from netspec.cli.given_weights import give_weights
     from netspec.cli.output import silent, warn
-    from netspec.cli.scores import score_table
+    from netspec.cli.scores import class_tables, score_table
     from netspec.train.job import average, over_folds
     from netspec.train.predict.trained_run import TrainedRun
+    from netspec.train.report.judged.judge import judge, judged_part
+    from netspec.train.report.judged.judgement import Judgement, together
 
     runs = TrainedRun.find(options.run, options.data)
     give_weights(runs, options)
-    scores = [each.scores(options.runtime, warn if number == 0 else silent) for number, each in enumerate(runs)]
+    scores: list[dict[str, dict[str, float]]] = []
+    judgements: list[Judgement | None] = []
+    for number, each in enumerate(runs):
+        setup, parts = each.evaluated(options.runtime, warn if number == 0 else silent)
+        scores.append({name: setup.evaluate(batches) for name, batches in parts.items()})
+        part = judged_part(parts)
+        judgements.append(judge(setup, part, parts[part]) if options.format == "text" else None)
     if options.format == "json":
         print(json.dumps(average(scores), indent=2))
         return
     spread = over_folds(stdev, scores) if len(scores) > 1 else {}
     print(score_table(average(scores), spread, {} if options.data is not None else runs[0].recipe.published))
+    judgement = together([each for each in judgements if each is not None], 0)
+    if judgement is not None and judgement.classes:
+        print(f"\n{class_tables(judgement)}")

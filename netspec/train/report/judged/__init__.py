@@ -1,0 +1,1 @@
+"""The judgement of a trained network: confusions, calibration, and the worst mistakes."""
