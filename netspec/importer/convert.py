@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from netspec.analysis.costs import Costs
 from netspec.diagnostics import SpecError, UsageError
 from netspec.graph import Graph, Node, walk, walk_state
-from netspec.importer.fold import fold
+from netspec.importer.fold.fold import fold
 from netspec.importer.fold.phrasing import phrase
 from netspec.importer.imported import ImportedSpec
 from netspec.importer.lower import lower

@@ -218,7 +218,7 @@ class _FamilyNames:
 
     def _heads(self) -> None:
         """Say the number of heads by its name, where all attention has the same."""
-        using = [call for call in self.calls if "num_heads" in call.arguments and call.block is None]
+        using = [call for call in self.calls if "num_heads" in call.arguments and not is_own(call)]
         values = {call.arguments["num_heads"] for call in using}
         if len(values) != 1 or type(value := values.pop()) is not int:
             return
@@ -270,6 +270,11 @@ class _FamilyNames:
         while getattr(phrase, "body", None) and not isinstance(phrase, LoopPhrase):
             phrase = phrase.body[-1]  # type: ignore[union-attr]
         return phrase is call and call.word == "linear" and len(call.makes[0].tensor.shape) == 2
+
+
+def is_own(call: CallPhrase) -> bool:
+    """Return whether a step calls a block of the spec's own, whose arguments mean what its author wants."""
+    return call.block is not None and not call.block.is_standard
 
 
 def _maker(wire: Wire) -> Phrase | None:

@@ -16,6 +16,7 @@ from netspec.importer.fold.runs import RunFinder
 from netspec.importer.fold.skeleton import skeleton_of
 from netspec.importer.fold.structure import StructureFinder
 from netspec.importer.fold.tables import name_parts
+from netspec.importer.standard import recognise
 from netspec.importer.tree import NetworkTree
 from netspec.importer.write.phrases import GroupPhrase, Phrase, ScanPhrase, SharePhrase, SpecPhrase, Wire
 from netspec.importer.write.rooms import everything_in, groups_in
@@ -24,6 +25,7 @@ from netspec.importer.write.rooms import everything_in, groups_in
 def fold(tree: NetworkTree) -> SpecPhrase:
     """Return a network as a person would write it."""
     spec = phrase(tree)
+    standard = recognise(spec)
     name_parts(spec)
     tell_around(spec.body, tree.body.kind)
     again = {*run_again(spec.body)}
@@ -42,7 +44,7 @@ def fold(tree: NetworkTree) -> SpecPhrase:
     reduction = reduced([SlotColumn(slot, [slot.value], [slot.shape]) for slot in slots], set())
     for slot, formula in zip(slots, reduction.formulas):
         slot.write(formula)
-    renderer = Renderer(classes)
+    renderer = Renderer(classes, standard)
     spec.body = renderer.render(spec.body)
     spec.blocks = renderer.blocks
     name_family(spec)

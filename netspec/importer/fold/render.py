@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from netspec.importer.fold.classes import CONTAINERS, LevelClass
@@ -27,14 +27,19 @@ from netspec.importer.write.rooms import groups_in
 from netspec.ops import OPS
 from netspec.spec.steps import STRUCTURES
 
+KINDS = {"bool": bool, "int": int, "str": str}
+
 
 class Renderer:
-    """Puts numbers and formulas into the steps that are written, and calls in place of the levels that are blocks."""
+    """Puts numbers and formulas into the steps that are written, and calls in place of the levels that are blocks.
 
-    def __init__(self, classes: Sequence[LevelClass]):
+    ``taken`` are names that no block may have.
+    """
+
+    def __init__(self, classes: Sequence[LevelClass], taken: Iterable[str]):
         self.classes = sorted(classes, key=lambda each: -each.rank)
         self.blocks: list[BlockPhrase] = []
-        self.names: set[str] = set()
+        self.names = {*taken}
 
     def render(self, body: list[Phrase]) -> list[Phrase]:
         """Return the network's own steps; ``blocks`` has the blocks then, the inner ones first."""
@@ -74,6 +79,7 @@ class Renderer:
         params = {one.name: type_name(one.values) if one.default is None else one.default for one in each.parameters}
         made = BlockPhrase(name, params, inputs or ("input",), each.whole.takes, [], each.whole.results)
         made.words = {one.name: one.word for one in each.parameters}
+        made.types = {one.name: type_name(one.values) for one in each.parameters}
         alike = [group.numbers for group in each.members]
         made.numbers = {name: one for name, one in alike[0].items() if all(own.get(name) == one for own in alike)}
         return made
@@ -179,4 +185,4 @@ def type_name(values: Sequence[Any]) -> str:
         inner = type_name([item for value in values for item in value])
         return f"list[{inner}]"
     kinds = {type(value) for value in values}
-    return "bool" if kinds == {bool} else "int" if kinds == {int} else "float"
+    return next((name for name, kind in KINDS.items() if kinds == {kind}), "float")

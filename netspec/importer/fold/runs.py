@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from netspec.importer.fold.skeleton import ABSENT, NUMBER, LoopRow, NumberSlot, Skeleton, skeleton_of
 from netspec.importer.write.naming import final_wires
 from netspec.importer.write.phrases import (
+    CallPhrase,
     GroupPhrase,
     LoopPhrase,
     NumberedName,
@@ -164,7 +165,8 @@ def worth(units: Sequence[LoopUnit]) -> bool:
     inline = sum(phrase.level.size for phrase in groups if not phrase.level.reads_as_block)
     rows = {*zip(*([slot.value for slot in unit.skeleton.slots] for unit in units))}
     changing = sum(any(value != row[0] for value in row) for row in rows)
-    if groups and not inline:
+    standard = any(isinstance(phrase, CallPhrase) and phrase.block is not None for phrase in units[0].phrases)
+    if (groups or standard) and not inline:
         named = units[0].phrases[0].name != units[1].phrases[0].name  # so that a loop needs an index, and a template
         return (len(units) - 1) * len(units[0].phrases) >= changing + 2 * named
     size = len(units[0].phrases) + inline

@@ -137,10 +137,9 @@ class _Reading:
     def call(self, phrase: CallPhrase, names: bool) -> None:
         literal: list[Any] = [phrase.word, tuple(phrase.keys.items()), tuple(phrase.tied.items())]
         shape = phrase.reads[0].tensor.shape if phrase.reads and phrase.reads[0] is not None else ()
-        for argument, about in OPS[phrase.word].model_fields.items():
-            default = None if about.default is PydanticUndefined else about.default
+        for argument, default in argument_defaults(phrase).items():
             value = phrase.arguments.get(argument, default)
-            if is_number(value):
+            if is_number(value) or (phrase.block is not None and isinstance(value, str)):
                 self._slot(phrase, argument, None, value, shape, default)
                 literal.append(argument)
             elif isinstance(value, tuple) and (kind := table_type(value)):
@@ -157,7 +156,7 @@ class _Reading:
 
     def _slot(self, phrase: CallPhrase, argument: str, at: int | None, value: Any, shape: Any, default: Any) -> None:
         word = argument
-        if phrase.word == "stochastic_depth":
+        if argument == phrase.drop_argument:
             word = "position" if type(value) is int else "drop_path"
         self.made.slots.append(NumberSlot(phrase, argument, at, value, shape, word, default))
 
@@ -222,6 +221,18 @@ READERS: dict[type[Phrase], Any] = {
     LoopPhrase: _Reading.loop,
     ScanPhrase: _Reading.scan,
 }
+
+
+def argument_defaults(phrase: CallPhrase) -> dict[str, Any]:
+    """Return the arguments that a call may have, each with what it is where it is left out; a block must be given some.
+
+    Arguments of a block that are what they are by default in all its calls are left out of them.
+    """
+    if phrase.block is not None:
+        params = phrase.block.params
+        return {name: None if phrase.block.types[name] == each else each for name, each in params.items()}
+    fields = OPS[phrase.word].model_fields
+    return {name: None if each.default is PydanticUndefined else each.default for name, each in fields.items()}
 
 
 def is_number(value: Any) -> bool:

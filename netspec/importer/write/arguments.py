@@ -26,7 +26,7 @@ def op_arguments(kind: type[Op], arguments: Mapping[str, Any]) -> dict[str, Any]
 def block_arguments(block: BlockPhrase, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return a block's arguments in the order of its parameters."""
     return {
-        name: plain(arguments[name], type_or_default == "str")
+        name: plain(arguments[name], "str" in (type_or_default, block.types.get(name)))
         for name, type_or_default in block.params.items()
         if name in arguments and not _same(arguments[name], type_or_default)
     }

@@ -84,6 +84,13 @@ class CallPhrase(Phrase):
     tied: Mapping[str, str] = field(default_factory=dict)
     block: BlockPhrase | None = None
 
+    @property
+    def drop_argument(self) -> str:
+        """The argument that is a rate of stochastic depth: of the op itself, or of a standard block."""
+        if self.block is not None:
+            return "drop_path" if self.block.is_standard and "drop_path" in self.arguments else ""
+        return "p" if self.word == "stochastic_depth" else ""
+
 
 @dataclass(eq=False)
 class SharePhrase(Phrase):
@@ -198,7 +205,7 @@ class BlockPhrase:
     """A block: ``params`` with their types or defaults, and its level.
 
     ``words`` are the arguments that its parameters are for, ``numbers`` what its class calls those that are the same in
-    all its levels.
+    all its levels. A standard one (``is_standard``) has no level in the text; ``types`` are those of its parameters.
     """
 
     name: str
@@ -210,6 +217,8 @@ class BlockPhrase:
     doc: str = ""
     words: Mapping[str, str] = field(default_factory=dict)
     numbers: Mapping[str, NamedNumber] = field(default_factory=dict)
+    is_standard: bool = False
+    types: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(eq=False)

@@ -27,7 +27,7 @@ class DropProgress(NamedTuple):
 def number_rates(spec: SpecPhrase) -> DropProgress | None:
     """Put positions, which are integers, in the place of rates that grow linearly; nothing if they do not."""
     calls = [*_calls(spec)]
-    rates = [float(call.arguments.get("p", 0.5)) for call in calls]
+    rates = [float(call.arguments.get(argument, 0.5)) for call, argument in calls]
     known = sorted({0.0, *rates})
     unit = min((right - left for left, right in pairwise(known) if right - left > TINY), default=0.0)
     if len(known) < 3 or not unit:
@@ -36,8 +36,8 @@ def number_rates(spec: SpecPhrase) -> DropProgress | None:
     last = max(positions)
     if last > MOST_BLOCKS or any(abs(rate / unit - at) > CLOSE for rate, at in zip(rates, positions)):
         return None
-    for call, at in zip(calls, positions):
-        call.arguments["p"] = at
+    for (call, argument), at in zip(calls, positions):
+        call.arguments[argument] = at
     step = max(rates) / last
     ends = {end: float(f"{step * end:.6g}") for end in range(last, last + MOST_AFTER)}
     end = min(ends, key=lambda end: len(repr(ends[end])))  # the rate that the author has chosen is a round number
@@ -49,13 +49,13 @@ def say_rates(spec: SpecPhrase, progress: DropProgress | None) -> None:
     if progress is None:
         return
     spec.params[NAME] = progress.rate
-    for call in [*_calls(spec)]:
-        at = call.arguments["p"]
-        call.arguments["p"] = Formula(f"{NAME} * {grouped(at)} / {progress.end}") if at else 0.0
+    for call, argument in [*_calls(spec)]:
+        at = call.arguments[argument]
+        call.arguments[argument] = Formula(f"{NAME} * {grouped(at)} / {progress.end}") if at else 0.0
 
 
-def _calls(spec: SpecPhrase) -> Iterator[CallPhrase]:
+def _calls(spec: SpecPhrase) -> Iterator[tuple[CallPhrase, str]]:
     for body in (spec.body, *(block.body for block in spec.blocks)):
         for phrase in everything_in(body):
-            if isinstance(phrase, CallPhrase) and phrase.block is None and phrase.word == "stochastic_depth":
-                yield phrase
+            if isinstance(phrase, CallPhrase) and phrase.drop_argument:
+                yield phrase, phrase.drop_argument

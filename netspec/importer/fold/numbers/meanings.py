@@ -5,7 +5,20 @@ from __future__ import annotations
 import keyword
 
 FAMILIES = {
-    "width": {"out_channels", "out_features", "embedding_dim", "hidden_size", "groups", "num_features", "d_model"},
+    "width": {
+        "d_model",
+        "dim_feedforward",
+        "embedding_dim",
+        "expanded_channels",
+        "groups",
+        "hidden",
+        "hidden_size",
+        "input_channels",
+        "num_features",
+        "out_channels",
+        "out_features",
+        "squeeze_channels",
+    },
     "window": {"kernel_size", "padding", "dilation"},
     "size": {"shape", "unflattened_size", "size", "output_size", "start", "end", "length", "pad", "shifts"},
 }

@@ -115,6 +115,18 @@ def _last(rows: list[LoopRow]) -> Parts | None:
     return made if len({part[2] for part in made}) == 1 else None
 
 
+def _split(rows: list[LoopRow]) -> Parts | None:
+    """The first few are one, the others another: with the number of the first of these."""
+    made: Parts = []
+    for row in rows:
+        at = next((at for at, each in enumerate(row) if each != row[0]), len(row))
+        parts = _constant([LoopRow(row[:at])]), _constant([LoopRow(row[at:])])
+        if ABSENT in row or not 1 < at < len(row) - 1 or None in parts:
+            return None
+        made.append((row[0], row[-1], at))
+    return made if len({part[2] for part in made}) == 1 else None
+
+
 def _alternating(rows: list[LoopRow]) -> Parts | None:
     """Every other one is the same."""
     made: Parts = []
@@ -180,6 +192,13 @@ def _if_last(index: str, parts: list[Any]) -> Any:
     return Formula(f"{spelled(last)} if {index} == {spelled(number)} else {spelled(rest)}")
 
 
+def _if_before(index: str, parts: list[Any]) -> Any:
+    first, rest, number = parts
+    if isinstance(first, bool) and isinstance(rest, bool):
+        return Formula(f"{index} {'<' if first else '>='} {spelled(number)}")
+    return Formula(f"{spelled(first)} if {index} < {spelled(number)} else {spelled(rest)}")
+
+
 def _in_turn(index: str, parts: list[Any]) -> Any:
     even, odd = parts
     if even == 0 and not isinstance(even, bool):
@@ -211,6 +230,7 @@ FORMS: Sequence[tuple[Callable[[list[LoopRow]], Parts | None], Callable[[str, li
     (_geometric, _power),
     (_alternating, _in_turn),
     (_last, _if_last),
+    (_split, _if_before),
 )
 """The forms of rows, the simplest first, each with the expression that it becomes."""
 POSITIONS = ((_constant, _one), (_counted, _sum), *FORMS[1:])
