@@ -51,22 +51,22 @@ def read(data_set: Stripes, folder: Path) -> Data:
     return Data(data_set.columns(), train, test=test, words={"label": ("across", "down")})
 
 
-class Focal(Loss):
-    """Cross-entropy in which rows that are right already count less (Lin et al. 2017, arXiv:1708.02002)."""
+class Poly(Loss):
+    """Cross-entropy and ε·(1 − p) of the right class (Leng et al. 2022, arXiv:2204.12511)."""
 
-    name = "focal"
-    main = "gamma"
-    torch = "stripes.focal"
+    name = "poly"
+    main = "epsilon"
+    torch = "stripes.poly"
     task = "classes"
     metrics = ("accuracy",)
 
-    gamma: float = 2.0
-    """how much less: 0 is cross-entropy"""
+    epsilon: float = 1.0
+    """how much of 1 − p is added: 0 is cross-entropy"""
 
 
-def focal(output: Tensor, target: Tensor, gamma: float) -> Tensor:
-    """(1 − p)^γ · −log p of the right class, the mean over rows: (N, classes), (N) -> ()."""
+def poly(output: Tensor, target: Tensor, epsilon: float) -> Tensor:
+    """−log p + ε·(1 − p) of the right class, the mean over rows: (N, classes), (N) -> ()."""
     from torch.nn import functional as F
 
     loss = F.cross_entropy(output, target, reduction="none")
-    return ((1 - (-loss).exp()) ** gamma * loss).mean()
+    return (loss + epsilon * (1 - (-loss).exp())).mean()

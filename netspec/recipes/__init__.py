@@ -2,18 +2,18 @@
 
     from netspec.recipes import Loss, Weight
 
-    class Focal(Loss):
-        '''Cross-entropy in which rows that are right already count less.'''
+    class Poly(Loss):
+        '''Cross-entropy and a multiple of 1 − p of the right class.'''
 
-        name = "focal"
-        torch = "mine.focal"  # focal(output, target, gamma) -> Tensor
+        name = "poly"
+        torch = "mine.poly"  # poly(output, target, epsilon) -> Tensor
         task = "classes"
 
-        gamma: Weight = 2.0
-        '''how much less'''
+        epsilon: Weight = 1.0
+        '''how much of 1 − p is added'''
 
 A module with such classes is named with ``--plugin``, or offered by an installed package as an entry point of the
-group ``netspec.plugins``. An ingredient's fields are its arguments: ``netspec help focal`` shows the docstring and the
+group ``netspec.plugins``. An ingredient's fields are its arguments: ``netspec help poly`` shows the docstring and the
 text below each field. The names in ``__all__`` are public; whatever else is in this package may change.
 
 - ``Loss``, ``Optimizer``, ``Schedule``, ``Metric``, ``Transform`` and ``DataSet`` are the bases of the six kinds; each

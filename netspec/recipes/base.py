@@ -33,7 +33,7 @@ BASES: Mapping[Kind, str] = {
 """The class that those of a kind are derived from."""
 
 FILES: Mapping[Kind, tuple[str, ...]] = {
-    "loss": ("losses",),
+    "loss": ("losses", "special_losses"),
     "optimizer": ("optimizers",),
     "schedule": ("schedules",),
     "data": ("data.built_in", "data.files", "data.points"),

@@ -20,6 +20,7 @@ class LossMemory(NamedTuple):
     ``forward`` and ``backward`` are the most that is there for a moment in either pass, the former with what is
     ``kept`` between them, the latter with the gradient of the scores and without what is kept. ``keeps_scores``: the
     scores themselves are kept, too. ``stays`` is there until the loss itself is gone, at the end of a step.
+    ``by_pair``: the bytes are for each pair of scores of a row.
     """
 
     kept: int
@@ -27,6 +28,7 @@ class LossMemory(NamedTuple):
     backward: int
     keeps_scores: bool
     stays: int = 0
+    by_pair: bool = False
 
 
 class Loss(Ingredient):
@@ -43,7 +45,8 @@ class Loss(Ingredient):
 
     ``odds`` says that a score above 0 means yes; ``metrics`` are measured unless the recipe says others; without
     ``compares``, the target means nothing. ``takes_means`` says that a target may be the mean of several, as of rows
-    that are mixed: of classes, their probabilities, float32, in the shape of the scores.
+    that are mixed: of classes, their probabilities, float32, in the shape of the scores. ``by_row`` marks one that is
+    the mean over rows, however many places of each count.
     """
 
     scale: Weight = 1.0
@@ -55,6 +58,7 @@ class Loss(Ingredient):
     odds: ClassVar[bool] = True
     compares: ClassVar[bool] = True
     takes_means: ClassVar[bool] = True
+    by_row: ClassVar[bool] = False
     metrics: ClassVar[tuple[str, ...]] = ()
 
     @property

@@ -18,8 +18,10 @@ class Settings(Ingredient):
     """The numbers of a run.
 
     ``batch`` is the global batch, over all devices and ``accumulate`` parts; with ``drop_last`` an epoch ends without
-    the rows that make no full one. ``validation`` is the share of the training rows that are held back to judge by,
-    where the data have no such part of their own: of classes, as large a share of each. ``group_by_length`` puts
+    the rows that make no full one. With ``sample`` an epoch has as many rows as ever, but as many of each class, or
+    shares of them in proportion to a list: rows of a rare class come several times, and not all of a frequent one.
+    ``validation`` is the share of the training rows that are held back to judge by, where the data have no such part of
+    their own: of classes, as large a share of each. ``group_by_length`` puts
     sequences that are about as long into one batch, and leaves out the padding that all of them have. ``devices`` as a
     number is that of processes on each machine, one a GPU where there are any; with ``ddp`` each has the whole network,
     with ``fsdp`` a part of every block. ``workers`` is the number of processes that read ahead what lies on disk.
@@ -33,6 +35,7 @@ class Settings(Ingredient):
     steps: Positive | None = None
     batch: Positive | None = 64
     drop_last: bool = False
+    sample: Literal["balanced"] | Annotated[list[Above], Field(min_length=2)] | None = None
     group_by_length: bool = False
     accumulate: Positive = 1
     clip: Above | None = None

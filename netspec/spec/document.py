@@ -332,6 +332,8 @@ class TrainSpec(Form):
     """rows a step, over all devices; null for all rows"""
     drop_last: Value | None = None
     """leave out the rows at the end of an epoch that make no full batch"""
+    sample: Value | None = None
+    """the share of each class in an epoch: `balanced`, as many rows of each, or a number for each class"""
     group_by_length: Value | None = None
     """put sequences of about equal length into one batch, and leave out the padding that all of them have"""
     accumulate: Value | None = None

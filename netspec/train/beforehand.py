@@ -35,6 +35,8 @@ def guard_start(setup: Setup) -> None:
         guard_packages()
         guard_torchvision(setup.recipe)
     guard_colours(setup)
+    if setup.recipe.settings.sample is not None:
+        _ = setup.sampler  # raises if the rows have no classes
     guard_targets(setup)
     guard_statistics(setup)
 

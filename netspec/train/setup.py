@@ -27,7 +27,7 @@ from netspec.runtime.compile import compile_module, compile_regions
 from netspec.runtime.module import build_module, checked_device
 from netspec.train.data import Data, DataFault, Meaning, Rows
 from netspec.train.data.batches import Batches, ColumnBinding, prepare_transforms
-from netspec.train.data.division import split_rows
+from netspec.train.data.division import ClassSampler, class_sampler, split_rows
 from netspec.train.data.meaning import as_trained
 from netspec.train.data.mixing import Mixer
 from netspec.train.data.prefetch import chosen_workers
@@ -157,23 +157,35 @@ class Setup:
         classes = {name: count for name in by_class if (count := self.classes(name)) is not None}
         fixed = [name for name, loss in recipe.losses.items() if not loss.compares]
         mixer = Mixer(mixing, classes, fixed, recipe.settings.seed) if mixing else None
-        return self.batches(self.data.train, subset, augment, recipe.settings.drop_last, mixer)
+        sampled = None if recipe.settings.sample is None else lambda epoch: self.sampler.order(epoch)
+        drop_last = recipe.settings.drop_last
+        return self.batches(self.data.train, subset, augment=augment, mixer=mixer, drop_last=drop_last, sampled=sampled)
 
-    def batches(
-        self,
-        rows: Rows,
-        subset: Tensor | None = None,
-        augment: Any = (),
-        drop_last: bool = False,
-        mixer: Mixer | None = None,
-    ) -> Batches:
-        """Return the batches of some rows, prepared as those that train."""
+    @cached_property
+    def sampler(self) -> ClassSampler:
+        """The sampler of the classes of an epoch, where the recipe asks for one."""
+        try:
+            return class_sampler(self.recipe, self.data, self.binding.targets, self.train.subset)
+        except ValueError as found:
+            self._refuse(str(found), "sample")
+
+    def batches(self, rows: Rows, subset: Tensor | None = None, **varied: Any) -> Batches:
+        """Return the batches of some rows, prepared as those that train; ``varied`` says how those differ."""
         settings, binding = self.recipe.settings, self.binding
         padding = {name: pad for name in binding.columns if (pad := self.columns[name].padding) is not None}
-        padding = padding if settings.group_by_length else {}
-        arguments = (self.data.columns, binding, self.device, self.prepare, augment, subset, settings.seed, padding)
-        workers = chosen_workers(settings.workers, self.world.size)
-        return Batches(rows, *arguments, self.world, workers, drop_last, mixer)
+        return Batches(
+            rows,
+            self.data.columns,
+            binding,
+            self.device,
+            self.prepare,
+            subset=subset,
+            seed=settings.seed,
+            padding=padding if settings.group_by_length else {},
+            world=self.world,
+            workers=chosen_workers(settings.workers, self.world.size),
+            **varied,
+        )
 
     @property
     def steps(self) -> int:
@@ -247,10 +259,10 @@ class Setup:
                 wrong = high if high >= classes else low
                 self._refuse(f"the column `{column}` holds {wrong}, but the output has scores for 0 to {classes - 1}")
 
-    def _refuse(self, message: str) -> NoReturn:
-        """Raise ``SpecError`` at the line of the data."""
+    def _refuse(self, message: str, key: str = "data") -> NoReturn:
+        """Raise ``SpecError`` at the line of a key of the recipe."""
         report = Report()
-        Reader(report).error("data-mismatch", message, self.recipe.spans["data"])
+        Reader(report).error("data-mismatch", message, self.recipe.spans[key])
         raise SpecError(report.diagnostics)
 
     def guard_numbers(self, bound: Mapping[str, str]) -> None:

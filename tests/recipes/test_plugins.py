@@ -174,7 +174,7 @@ def test_added_twice_it_is_one(monkeypatch: pytest.MonkeyPatch):
     add_plugin("stripes")
     assert plugins() == ("stripes",)
     assert {"stripes"} <= {*ingredients("data")}
-    assert {"focal"} <= {*ingredients("loss")}
+    assert {"poly"} <= {*ingredients("loss")}
 
 
 OP = """

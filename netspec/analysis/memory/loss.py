@@ -66,6 +66,7 @@ def term(loss: ScoreMemory, placed: PlacedTensor) -> TermMemory:
     target: Size = 4 * count
     if loss.per_class:
         target = 8 * product(shape[:1] + shape[2:] if len(shape) > 3 else shape[:-1])
+    count = count * shape[-1] if loss.by_pair else count
     kept = loss.kept * count + (copy if loss.keeps_scores else 0)
     cast = placed.size if low and loss.backward <= 4 else 0  # the gradient, in both precisions
     return TermMemory(target, kept, loss.stays * count, loss.forward * count + copy, loss.backward * count + cast)

@@ -19,7 +19,8 @@ OPTIMIZERS = {"sgd": 0, "momentum": 1, "adam": 2, "adamw": 2}
 class ScoreMemory(NamedTuple):
     """The memory of a loss, in bytes for each float32 score, as its class in ``recipes`` says it.
 
-    ``per_class``: the target has a class for all scores of a place, else a number for each.
+    ``by_pair``: for each pair of scores of a row instead; ``per_class``: the target has a class for all scores of a
+    place, else a number for each.
     """
 
     kept: int
@@ -27,10 +28,11 @@ class ScoreMemory(NamedTuple):
     backward: int
     keeps_scores: bool
     stays: int
+    by_pair: bool
     per_class: bool
 
 
-CROSS_ENTROPY = ScoreMemory(4, 4, 8, keeps_scores=False, stays=0, per_class=True)
+CROSS_ENTROPY = ScoreMemory(4, 4, 8, keeps_scores=False, stays=0, by_pair=False, per_class=True)
 """The memory of the loss that is assumed where no recipe says one."""
 
 

@@ -231,6 +231,17 @@ LOSSES = {
     "smoothl1": "huber",
     "smoothl1loss": "huber",
     "softmaxcrossentropy": "cross_entropy",
+    "focalloss": "focal",
+    "categoricalfocalcrossentropy": "focal",
+    "sigmoidfocalloss": "binary_focal",
+    "binaryfocalcrossentropy": "binary_focal",
+    "diceloss": "dice",
+    "marginrankingloss": "margin_ranking",
+    "pairwisehingeloss": "margin_ranking",
+    "pairwiselogisticloss": "rank_net",
+    "contrastiveloss": "contrastive",
+    "triplet": "triplet_margin",
+    "tripletmarginloss": "triplet_margin",
     "sparsecategoricalcrossentropy": "cross_entropy",
 }
 SCHEDULES = {
@@ -297,8 +308,8 @@ SAID = {
 _RECIPES_LACK = """
     adafactor adamax asgd ftrl lamb lars lion muon nadam radam rprop sparseadam cosineannealingwarmrestarts cycliclr
     lambdalr polynomiallr polynomialdecay sequentiallr swalr cosineembeddingloss ctcloss gaussiannllloss hinge
-    hingeembeddingloss marginrankingloss multilabelmarginloss multilabelsoftmarginloss multimarginloss poissonnllloss
-    softmarginloss tripletmarginloss tripletmarginwithdistanceloss dice diceloss focal focalloss iou jaccard map bleu
+    hingeembeddingloss multilabelmarginloss multilabelsoftmarginloss multimarginloss poissonnllloss
+    softmarginloss tripletmarginwithdistanceloss iou jaccard map bleu
     rouge precision recall specificity confusionmatrix mape randomrotation autoaugment augmix gaussianblur centercrop
     verticalflip randomverticalflip coco kitti
 """

@@ -27,6 +27,29 @@ def check_transforms(recipe: Recipe, outputs: Mapping[str, NetworkOutput], reade
         check_losses(recipe, mixing, outputs, reader)
 
 
+def check_sample(recipe: Recipe, outputs: Mapping[str, NetworkOutput], reader: Reader) -> None:
+    """Guard: where classes are sampled, there are some, and the balance is kept by one means alone."""
+    if recipe.settings.sample is None:
+        return
+    span = recipe.spans["sample"]
+    judged = [(name, loss) for name, loss in recipe.losses.items() if loss.compares and loss.task != "numbers"]
+    if not judged:
+        message = "`sample` is for rows with classes, but no loss compares with any"
+        reader.error("bad-value", message, span, help="leave it out")
+        return
+    output, loss = judged[0]
+    count = outputs[output].value.shape[-1] if loss.task == "classes" else 2
+    sample = recipe.settings.sample
+    if isinstance(sample, list) and isinstance(count, int) and len(sample) != count:
+        message = f"`sample` has {len(sample)} numbers, but there are {count} classes"
+        reader.error("bad-value", message, span)
+    if sample == "balanced" and "balanced" in (getattr(loss, "weight", None), getattr(loss, "pos_weight", None)):
+        message = (
+            f"`sample: balanced` gives classes equal weight, and so does `{loss.name}`: together rare ones dominate"
+        )
+        reader.error("bad-value", message, span, help="leave one of them out")
+
+
 def varies(transform: Transform) -> bool:
     """Return whether a transform draws random numbers."""
     return transform.draws > 0 or isinstance(transform, Mixing)

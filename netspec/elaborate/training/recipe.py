@@ -10,7 +10,7 @@ from netspec.diagnostics import Span, clipped, did_you_mean
 from netspec.dims import pretty
 from netspec.elaborate.reading.scope import Scope, listed
 from netspec.elaborate.reading.values import AlreadyReported, Reader
-from netspec.elaborate.training.augmenting import check_augmented, check_transforms
+from netspec.elaborate.training.augmenting import check_augmented, check_sample, check_transforms
 from netspec.elaborate.training.data_sizes import check_sizes, known, misfit
 from netspec.elaborate.training.ingredients import IngredientReader
 from netspec.graph import NetworkOutput, Requirement, Value
@@ -42,6 +42,7 @@ def read_recipe(
     if recipe is None or reader.report.count > before:
         return None
     check_transforms(recipe, outputs, reader)
+    check_sample(recipe, outputs, reader)
     columns = recipe.data.columns()
     if columns is not None:
         check_columns(recipe, columns, inputs, outputs, requirements, reader)

@@ -48,8 +48,13 @@ NETWORKS: Mapping[str, tuple[str, str, str]] = {
     "edges": ("{x: [N, 1, 6, 8]}", "[conv2d: {out_channels: 1, kernel_size: [1, 2]}]", "mse"),
     "hugging_face": ("{x: [N, 1, 28, 28]}", "[flatten, linear: 10]", CLASSES),
     "torchvision": ("{x: [N, 1, 28, 28]}", "[flatten, linear: 10]", CLASSES),
+    "dice": ("{x: [N, 3, 64, 64]}", "[conv2d: {out_channels: 5, kernel_size: 1}]", "dice"),
+    "binary_dice": ("{x: [N, 3, 64, 64]}", "[conv2d: {out_channels: 1, kernel_size: 1}]", "binary_dice"),
+    "margin_ranking": ("{x: [N, 20, 8]}", "[linear: 1, flatten]", "margin_ranking"),
+    "rank_net": ("{x: [N, 20, 8]}", "[linear: 1, flatten]", "rank_net"),
+    "triplet_margin": ("{x: [N, 3, 8]}", "[linear: 4]", "triplet_margin"),
 }
-"""Inputs, network and loss that suit each data set, and each transform that changes a row's shape."""
+"""Inputs, network and loss that suit each data set, each transform that changes a row's shape, and losses of places."""
 
 DATA: Mapping[str, str] = {"standardize": "diabetes", "kl_div": "npz"}
 """The data set that suits an ingredient, where it is not the one of its task."""
@@ -57,7 +62,9 @@ DATA: Mapping[str, str] = {"standardize": "diabetes", "kl_div": "npz"}
 OF_TASK: Mapping[Task, str] = {"classes": "mnist", "binary": "breast_cancer", "numbers": "diabetes"}
 """The data set that suits the losses and metrics of a task."""
 
-WRITTEN: Mapping[str, str] = {"resize": "mnist", "channels": "mnist", "npz": "{npz: arrays.npz}"}
+NPZ = "{npz: arrays.npz}"
+OF_PLACES = ("dice", "binary_dice", "margin_ranking", "rank_net", "triplet_margin")
+WRITTEN: Mapping[str, str] = {"resize": "mnist", "channels": "mnist", "npz": NPZ, **dict.fromkeys(OF_PLACES, NPZ)}
 """Spellings of data that are not written by their name alone."""
 
 

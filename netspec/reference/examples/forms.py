@@ -88,6 +88,7 @@ train:
   batch: 256
   accumulate: 4
   drop_last: true
+  sample: balanced
   init: orthogonal
   precision: mixed
   compile: regional

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
@@ -82,7 +82,7 @@ class Batches:
     longest. Each process of ``world`` gets its share of every batch, and as many batches as the others. Rows that are
     not in memory are prefetched by ``workers`` processes. ``drop_last`` leaves out the last batch of an epoch unless it
     is full. Augmentations of colours, and those before them, come before what takes images out of 0 to 1; ``mixer``
-    comes last.
+    comes last. ``sampled`` gives the places of an epoch's rows in the subset, which are else all of them by chance.
     """
 
     def __init__(
@@ -100,8 +100,10 @@ class Batches:
         workers: int = 0,
         drop_last: bool = False,
         mixer: Mixes | None = None,
+        sampled: Callable[[int], Tensor] | None = None,
     ):
-        self.world, self.workers, self.drop_last, self.mixer = world, workers, drop_last, mixer
+        self.world, self.workers, self.drop_last = world, workers, drop_last
+        self.mixer, self.sampled = mixer, sampled or self._permuted
         self.columns, self.binding, self.device, self.seed = columns, binding, device, seed
         self.augment = tuple(augment)
         self._early = max((at + 1 for at, (each, _) in enumerate(augment) if each.of_colours), default=0)
@@ -130,7 +132,7 @@ class Batches:
 
     def shuffled(self, epoch: int, batch: int | None, skip: int = 0) -> Iterator[Batch]:
         """Yield the batches of an epoch but for the first ``skip``, in an order that seed and epoch decide."""
-        order = self.subset[torch.randperm(len(self), generator=seeded(self.seed, "order", epoch))]
+        order = self.subset[self.sampled(epoch)]
         generators = [seeded(self.seed, each.name, number, epoch) for number, (each, _) in enumerate(self.augment)]
         draws = [
             torch.rand(len(order), each.draws, generator=generator).to("cpu" if each.apart else self.place)
@@ -142,6 +144,9 @@ class Batches:
         if self.drop_last and batch is not None:
             places = [each for each in places if len(each) == batch]
         yield from self._batches(order, places[skip:], Chances(epoch, skip, draws))
+
+    def _permuted(self, epoch: int) -> Tensor:
+        return torch.randperm(len(self), generator=seeded(self.seed, "order", epoch))
 
     def in_order(self, batch: int) -> Iterator[Batch]:
         """Yield all rows in their own order."""

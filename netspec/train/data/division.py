@@ -87,6 +87,56 @@ def lone_classes(recipe: Recipe, data: Data, targets: Mapping[str, str]) -> str 
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class ClassSampler:
+    """Draws the rows of an epoch, as many as there are, by their ``classes``, int64, [n].
+
+    ``shares`` has the share of each class, up to a factor; it is divided among those that have rows.
+    """
+
+    classes: Tensor
+    shares: Tensor
+    seed: int
+
+    def order(self, epoch: int) -> Tensor:
+        """Return places in ``classes``, [n]: of each class all rows equally often, to one, in an order by chance."""
+        generator = seeded(self.seed, "order", epoch)
+        drawn = []
+        for number, count in enumerate(self.counts().tolist()):
+            rows = (self.classes == number).nonzero().flatten()
+            turns = [torch.randperm(len(rows), generator=generator) for _ in range(-(-count // max(len(rows), 1)))]
+            drawn += [rows[torch.cat(turns)[:count]]] if count else []
+        places = torch.cat(drawn)
+        return places[torch.randperm(len(places), generator=generator)]
+
+    def counts(self) -> Tensor:
+        """Return how many rows of each class an epoch has, int64, [classes]."""
+        there = torch.bincount(self.classes, minlength=len(self.shares)) > 0
+        shares = self.shares * there
+        wanted = len(self.classes) * shares / shares.sum()
+        counts = wanted.floor().long()
+        more = (wanted - counts).argsort(descending=True, stable=True)[: len(self.classes) - int(counts.sum())]
+        counts[more] += 1
+        return counts
+
+
+def class_sampler(recipe: Recipe, data: Data, targets: Mapping[str, str], rows: Tensor) -> ClassSampler:
+    """Return what draws the training rows ``rows`` (int64, [n]) by their classes, as the recipe asks for.
+
+    Raises ``ValueError`` if they have none that are known at once, or one that the recipe has no share of.
+    """
+    sample, classes = recipe.settings.sample, first_classes(recipe, data, targets)
+    if classes is None:
+        raise ValueError("`sample` needs rows with one class each, which are known before the rows are read")
+    if int(classes.min()) < 0:
+        raise ValueError(f"`sample` needs rows with one class each, but that of some is {int(classes.min())}")
+    count = int(classes.max()) + 1
+    if isinstance(sample, list) and len(sample) < count:
+        raise ValueError(f"`sample` has {len(sample)} numbers, but the rows are of {count} classes")
+    shares = torch.tensor(sample) if isinstance(sample, list) else torch.ones(count)
+    return ClassSampler(classes[rows], shares.double(), recipe.settings.seed)
+
+
 def _without(everything: Tensor, held: Tensor) -> RowSplit:
     if not len(held):
         return RowSplit(everything)

@@ -20,13 +20,14 @@ WEIGHTS = ("weight", "pos_weight")
 @dataclass(frozen=True, slots=True)
 class Term:
     """The loss of one output. ``ignored`` is the class whose positions do not count, as padding; ``weight`` is the
-    weight of each class, [classes], if they differ.
+    weight of each class, [classes], if they differ; ``by_row`` says that the mean is over rows, rather than positions.
     """
 
     scale: float
     function: Callable[[Tensor, Tensor], Tensor]
     ignored: int | None
     weight: Tensor | None = None
+    by_row: bool = False
 
     def __call__(self, output: Tensor, target: Tensor, share: float) -> Tensor:
         """Return the loss of a part of a batch that has this share of what counts in it, a scalar."""
@@ -48,7 +49,10 @@ class Term:
         if self.weight is not None:
             counted = target if self.ignored is None else target[target != self.ignored]
             return float(self.weight.to(target.device)[counted].sum(dtype=torch.float64))
-        return target.shape[0] if self.ignored is None else int((target != self.ignored).sum())
+        if self.ignored is None:
+            return target.shape[0]
+        counts = target != self.ignored
+        return int((counts.flatten(1).any(1) if self.by_row else counts).sum())
 
 
 class Objective:
@@ -109,7 +113,8 @@ def term(loss: Loss, padding: int | None) -> Term:
     """Return the term of a loss for an output whose target is padded with ``padding``."""
     ignored = loss.keywords().get("ignore_index", padding) if loss.per_class else None
     weight = loss.keywords().get("weight")
-    return Term(loss.scale, criterion(loss, padding), ignored, None if weight is None else torch.tensor(weight))
+    weights = None if weight is None else torch.tensor(weight)
+    return Term(loss.scale, criterion(loss, padding), ignored, weights, loss.by_row)
 
 
 def shares(counts: Mapping[str, float], wholes: Mapping[str, float]) -> dict[str, float]:
@@ -123,9 +128,9 @@ def criterion(loss: Loss, padding: int | None) -> Callable[[Tensor, Tensor], Ten
     weights = {name: torch.tensor(keywords.pop(name)) for name in WEIGHTS if name in keywords}
     if loss.per_class and padding is not None:
         keywords.setdefault("ignore_index", padding)
+    function = partial(function, **keywords) if keywords else function
     if not loss.compares:
         return lambda output, target: function(output.float())
-    function = partial(function, **keywords) if keywords else function
     if weights:
         function = partial(_weighted, function, weights)
     return partial(_classes if loss.per_class else _numbers, function)

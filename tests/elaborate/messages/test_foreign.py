@@ -88,7 +88,8 @@ def test_no_module_of_torch_is_taken_for_another():
         ("SparseCategoricalCrossentropy", "did you mean `cross_entropy`?"),
         ("MSELoss", "did you mean `mse`?"),
         ("BCELoss", "`binary_cross_entropy` takes scores before the sigmoid: remove a final `sigmoid`"),
-        ("focal", None),
+        ("FocalLoss", "did you mean `focal`?"),
+        ("iou", None),
     ],
 )
 def test_losses(name: str, told: str | None):

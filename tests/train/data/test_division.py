@@ -4,11 +4,12 @@ import os
 
 import pytest
 import torch
+from train import small
 
 from netspec.diagnostics import SpecError
 from netspec.pipeline import compile_spec
 from netspec.recipes import Column
-from netspec.train.beforehand import cautions
+from netspec.train.beforehand import cautions, guard_start
 from netspec.train.data import Data, TensorRows
 from netspec.train.setup import Setup
 
@@ -109,3 +110,67 @@ def test_an_epoch_may_end_without_what_makes_no_batch(tmp_path):
         divide(tmp_path, [0, 1] * 5, ", batch: 16, drop_last: true")
     told = "`drop_last` leaves nothing to train on: 10 rows make no batch of 16"
     assert caught.value.diagnostics[0].message == told
+
+
+SKEWED = [0] * 70 + [1] * 20 + [2] * 7 + [3] * 3
+
+
+def classes_of(setup, epoch):
+    batches = [batch.targets["output"] for batch in setup.train.shuffled(epoch, 8)]
+    return torch.cat(batches)
+
+
+def test_an_epoch_has_as_many_rows_of_each_class_and_each_as_often_as_any(tmp_path):
+    (setup,) = divide(tmp_path, SKEWED, ", sample: balanced, validation: 0.1")
+    rows = setup.train.subset
+    assert len(rows) == 90
+    assert torch.bincount(classes_of(setup, 0)).tolist() == [23, 23, 22, 22]
+    seen = [batch.inputs[0].flatten() for batch in setup.train.shuffled(0, 8)]
+    times = torch.bincount(torch.cat(seen).long(), minlength=100)[rows]
+    for number, count in enumerate([23, 23, 22, 22]):
+        each = times[torch.tensor(SKEWED)[rows] == number]
+        assert {int(each.min()), int(each.max())} <= {count // len(each), -(-count // len(each))}
+    assert classes_of(setup, 0).tolist() != classes_of(setup, 1).tolist()
+    rest = [batch.targets["output"] for batch in setup.train.shuffled(0, 8, skip=5)]
+    assert torch.cat(rest).equal(classes_of(setup, 0)[40:])
+    assert torch.bincount(torch.cat([each.targets["output"] for each in setup.train.every(8)])).tolist() != [
+        23,
+        23,
+        22,
+        22,
+    ]
+
+
+def test_an_epoch_has_the_share_of_each_class_that_is_asked_for(tmp_path):
+    shares = [1, 1, 2, 4, *[5] * 46]  # the last ones have no rows
+    (setup,) = divide(tmp_path, SKEWED, f", sample: {shares}, validation: 0.1")
+    assert torch.bincount(classes_of(setup, 0)).tolist() == [11, 11, 23, 45]
+
+
+def test_of_two_classes_of_yes_and_no_half_are_yes(tmp_path):
+    (setup,) = divide(tmp_path, [0] * 50 + [1] * 6, ", sample: balanced", "{binary_cross_entropy: {}}")
+    assert classes_of(setup, 0).float().mean() == 0.5
+
+
+def test_a_row_that_comes_again_is_augmented_otherwise(tmp_path):
+    graph = small.graph(tmp_path, sample="balanced", augment="[{random_crop: 3}]")
+    data = small.data(40)
+    data.train.tensors["label"][:] = torch.tensor([0] * 19 + [1])
+    setup = Setup(graph, data, torch.device("cpu"))
+    batches = [*setup.train.shuffled(0, 20)]
+    rare = torch.cat([batch.inputs[0][batch.targets["output"] == 1] for batch in batches])
+    assert len(rare) == 10
+    assert len(torch.unique(rare, dim=0)) > 5
+
+
+def test_a_run_that_samples_classes_goes_on_bit_for_bit(tmp_path):
+    small.guard_resumes(small.graph(tmp_path, sample="balanced", checkpoint="{steps: 1}", epochs="2"), tmp_path)
+
+
+def test_rows_without_a_class_are_not_sampled(tmp_path):
+    (setup,) = divide(tmp_path, [0, 1, -100] * 20, ", sample: balanced", "{cross_entropy: {ignore_index: -100}}")
+    with pytest.raises(SpecError, match="`sample` needs rows with one class each, but that of some is -100"):
+        guard_start(setup)
+    (setup,) = divide(tmp_path, [[0, 1], [1, 0]], ", sample: balanced", "{binary_cross_entropy: {}}")
+    with pytest.raises(SpecError, match="`sample` needs rows with one class each, which are known"):
+        guard_start(setup)
