@@ -47,6 +47,13 @@ inputs: {x: [N, 2]}
 network: [{linear: 1}]
 train: {data: line, loss: mse, optimizer: {sgd: 0.03}, epochs: 2}
 """
+KINDS = """\
+netspec: 1
+name: kinds
+inputs: {features: [N, 2]}
+network: [{linear: 2}]
+train: {data: {csv: {path: kinds.csv, target: kind, classes: true}}, loss: cross_entropy, optimizer: adam, steps: 2}
+"""
 LETTERS = """\
 netspec: 1
 name: letters
@@ -78,7 +85,8 @@ def project(tmp_path_factory: pytest.TempPathFactory, without_pictures: None) ->
     """A folder with a trained run of each network."""
     folder = tmp_path_factory.mktemp("project")
     with contextlib.chdir(folder):
-        for text in (TUMOURS, DIGITS, LINE, SIDES, LETTERS, DATES):
+        Path("kinds.csv").write_text("length,width,kind\n" + "1,2,cat\n3,4,owl\n" * 5)
+        for text in (TUMOURS, DIGITS, LINE, SIDES, KINDS, LETTERS, DATES):
             name = text.split()[3]
             Path(f"{name}.yaml").write_text(text)
             assert main(["train", f"{name}.yaml", "--devices", "cpu"]) == 0
@@ -136,6 +144,46 @@ def test_an_image(capsys: pytest.CaptureFixture[str]):
     shares = [grey["probabilities"][str(digit)] for digit in range(10)]
     assert shares == pytest.approx(wanted.tolist(), abs=1e-5)
     assert large["class"] == grey["class"]
+
+
+def test_a_folder_of_images_is_written_to_a_file(capsys: pytest.CaptureFixture[str]):
+    """Those in folders inside it too; each as if it were asked alone."""
+    folder = Path("pictures")
+    (folder / "more").mkdir(parents=True)
+    generator = np.random.default_rng(0)
+    names = ["pictures/a.png", "pictures/b.png", "pictures/more/c.png"]
+    for name in names:
+        Image.fromarray(generator.integers(0, 255, (8, 8), dtype=np.uint8)).save(name)
+    (folder / "notes.txt").write_text("not a picture")
+    assert main(["predict", "runs/digits/1", "pictures", "-o", "answers.csv"]) == 0
+    assert capsys.readouterr().out == "answers.csv: 3 answers\n"
+    rows = [*csv.DictReader(io.StringIO(Path("answers.csv").read_text()))]
+    assert [row["of"] for row in rows] == names
+    (alone,) = said(capsys, "runs/digits/1", names[2])
+    assert {name: float(rows[2][name]) for name in map(str, range(10))} == pytest.approx(alone["probabilities"])
+    assert main(["predict", "runs/digits/1", "pictures", "-o", "answers.json"]) == 0
+    assert json.loads(Path("answers.json").read_text())[2]["class"] == alone["class"]
+
+
+def test_columns_of_a_table_are_copied(capsys: pytest.CaptureFixture[str]):
+    Path("tables").mkdir()
+    for number in range(2):
+        Path(f"tables/{number}.csv").write_text(f"id,note,width,length\np{number},=1+1,2,{number}\n")
+    kept = ["--keep", "id", "--keep", "note"]
+    assert main(["predict", "runs/kinds/1", "tables", "-o", "answers.csv", *kept]) == 0
+    rows = [*csv.DictReader(io.StringIO(Path("answers.csv").read_text()))]
+    assert [*rows[0]] == ["of", "id", "note", "class", "cat", "owl"]
+    assert [(row["of"], row["id"], row["note"]) for row in rows] == [
+        ("tables/0.csv", "p0", "'=1+1"),
+        ("tables/1.csv", "p1", "'=1+1"),
+    ]
+    assert main(["predict", "runs/kinds/1", "tables/0.csv", "--format", "json", "--keep", "id"]) == 0
+    assert json.loads(capsys.readouterr().out.partition("\n")[2])[0]["kept"] == {"id": "p0"}
+    assert main(["predict", "runs/kinds/1", "tables", "--keep", "age"]) == 2
+    assert "tables/0.csv has no column `age`" in capsys.readouterr().err
+    np.save("one.npy", np.ones((1, 2), np.float32))
+    assert main(["predict", "runs/kinds/1", "one.npy", "--keep", "id"]) == 2
+    assert capsys.readouterr().err.endswith("--keep copies columns of a table that names them, which one.npy is not\n")
 
 
 def test_numbers(capsys: pytest.CaptureFixture[str]):
@@ -219,7 +267,8 @@ def test_as_csv_and_as_text(capsys: pytest.CaptureFixture[str]):
         ("line", "words.csv", "a,b\n1,x\n", "line 2 of words.csv is not a row of numbers: 1,x"),
         ("line", "empty.csv", "a,b\n", "empty.csv has no rows"),
         ("line", "odd.csv", "1,nan\n", "`x` in odd.csv holds a number that is not finite"),
-        ("line", "runs", None, "runs is a folder: name the files in it, as in runs/*"),
+        ("line", "runs", None, "runs has no file to predict for: none ends in .csv, .tsv, .parquet, .npy, .npz"),
+        ("digits", "runs/line/1/checkpoints", None, "runs/line/1/checkpoints has no images"),
         (
             "letters",
             " ",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -27,7 +27,8 @@ class Answer:
     """The prediction for one row, which ``of`` names.
 
     It has ``probabilities`` of the classes, the likeliest first; or ``values``, numbers, and the ``label`` of the class
-    that they decide for, if they do; or ``classes``, one for each position; or a ``text``.
+    that they decide for, if they do; or ``classes``, one for each position; or a ``text``. ``kept`` are values of the
+    row's table that are copied.
     """
 
     of: str
@@ -36,10 +37,11 @@ class Answer:
     classes: Any = None
     text: str | None = None
     label: str | None = None
+    kept: Mapping[str, Any] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
         """Return the parts that there are, by name, as JSON takes them."""
-        parts: dict[str, Any] = {"of": self.of}
+        parts: dict[str, Any] = {"of": self.of, **({"kept": dict(self.kept)} if self.kept else {})}
         if self.probabilities is not None:
             parts |= {"class": next(iter(self.probabilities)), "probabilities": dict(self.probabilities)}
         others = {"class": self.label, "values": self.values, "classes": self.classes, "text": self.text}
@@ -47,9 +49,11 @@ class Answer:
 
 
 class Predictor:
-    """Answers for new rows, by a trained run. ``runtime`` is ``torch`` or ``onnx``; both run on the CPU."""
+    """Answers for new rows, by a trained run. ``runtime`` is ``torch`` or ``onnx``; both run on the CPU. Of tables, the
+    columns in ``keep`` are copied.
+    """
 
-    def __init__(self, run: TrainedRun, runtime: str = "torch"):
+    def __init__(self, run: TrainedRun, runtime: str = "torch", keep: Sequence[str] = ()):
         recipe, graph, meaning = run.recipe, run.graph, run.meaning()
         self.module = run.module(runtime)
         self.columns, self.words = meaning.columns, meaning.words
@@ -66,7 +70,7 @@ class Predictor:
         texts = [name for name in read if name in self.words]
         self.text = next((name for name in texts if name != self.shifted), next(iter(texts), None))
         settings = {name: getattr(recipe.data, name) for name in FILE_SETTINGS if hasattr(recipe.data, name)}
-        self.reader = InputReader(meaning, read, self.text, **settings)
+        self.reader = InputReader(meaning, read, self.text, keep, **settings)
 
     def answers(self, argument: str) -> Iterator[Answer]:
         """Yield the answer for each row of a file, or for a text. Raises ``UsageError`` for inputs of another kind."""
@@ -107,10 +111,10 @@ class Predictor:
 
     def judged(self, inputs: PredictInputs) -> Iterator[Answer]:
         """Yield the answer for each row of a network that does not write its target."""
-        names = iter(inputs.names)
-        for output in self.output(inputs.rows):
-            for row in output:
-                yield self.answer(next(names), row)
+        rows = (row for output in self.output(inputs.rows) for row in output)
+        for number, (name, row) in enumerate(zip(inputs.names, rows)):
+            kept = {column: values[number] for column, values in inputs.kept.items()}
+            yield replace(self.answer(name, row), kept=kept)
 
     def answer(self, name: str, row: Tensor) -> Answer:
         """Return the answer that the output of one row, […], stands for."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +20,7 @@ from netspec.train.data import DataFault, Meaning
 from netspec.train.data.arrays import real
 from netspec.train.data.meaning import UNKNOWN, listed
 from netspec.train.data.paths import read_text
+from netspec.train.data.readers.class_folders import images_in
 from netspec.train.data.readers.decoder import ENDINGS, Decoder
 from netspec.train.data.readers.lines import cut_lines, number_of
 from netspec.train.data.readers.numpy_files import arrays_of
@@ -25,20 +28,27 @@ from netspec.train.data.readers.tables import RawTable, csv_table, features_of, 
 from netspec.train.data.readers.texts import split
 
 ARRAYS = (".npy", ".npz")
+TABLES = (".csv", ".tsv", ".parquet")
+TEXTS = (".txt",)
+IMAGES_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
 class PredictInputs:
-    """Rows of one file or text: ``names`` has a name for each row, ``rows`` the columns, [n, …] each."""
+    """Rows of one file, of several images, or of a text: ``names`` has a name for each row, ``rows`` the columns,
+    [n, …] each, ``kept`` the values of columns of a table that are copied.
+    """
 
     names: Sequence[str]
     rows: Mapping[str, Tensor]
+    kept: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
 class InputReader:
     """Reads the arguments of ``netspec predict`` as a run's own data were read.
 
-    ``read`` names the columns that the network reads, ``text`` the one of words, if any; ``level``, ``separator`` and
+    ``read`` names the columns that the network reads, ``text`` the one of words, if any, ``keep`` those of tables that
+    are copied; ``level``, ``separator`` and
     ``decimal`` are those of the run's data set. Methods raise ``UsageError`` for inputs that the network cannot take.
     """
 
@@ -47,12 +57,13 @@ class InputReader:
         meaning: Meaning,
         read: Sequence[str],
         text: str | None,
+        keep: Sequence[str] = (),
         level: str | None = None,
         separator: str | None = None,
         decimal: str = ".",
     ):
         self.meaning, self.columns, self.words = meaning, meaning.columns, meaning.words
-        self.read, self.text, self.level = read, text, level
+        self.read, self.text, self.keep, self.level = read, text, keep, level
         self.separator, self.decimal = separator, decimal
 
     def read_argument(self, argument: str) -> Iterator[PredictInputs]:
@@ -61,6 +72,8 @@ class InputReader:
             for name, tensor in inputs.rows.items():
                 if not tensor.isfinite().all():
                     raise UsageError(f"`{name}` in {argument} holds a number that is not finite")
+            if self.keep and not inputs.kept:
+                raise UsageError(f"--keep copies columns of a table that names them, which {argument} is not")
             yield inputs
 
     def _read_argument(self, argument: str) -> Iterator[PredictInputs]:
@@ -69,8 +82,8 @@ class InputReader:
             raise UsageError("there is nothing to predict: give a file, or a text where the network reads one")
         try:
             if os.path.isdir(argument):
-                raise UsageError(f"{argument} is a folder: name the files in it, as in {argument.rstrip('/')}/*")
-            if self.text is not None and not is_array(path):
+                yield from self.folder(path)
+            elif self.text is not None and not is_array(path):
                 yield from self.texts(path, argument)
             else:
                 yield self.rows(path)
@@ -78,6 +91,22 @@ class InputReader:
             raise UsageError(f"{fault.message}{f': {fault.help}' if fault.help else ''}") from None
         except (OSError, UnicodeDecodeError) as fault:
             raise EnvironmentFault(f"cannot read {argument}: {fault}") from None
+
+    def folder(self, path: Path) -> Iterator[PredictInputs]:
+        """Yield the rows of all files in a folder that the network can read: images, those in folders inside it too,
+        several at once; or else tables, arrays or texts.
+        """
+        if self.text is None and any(len(self.columns[name].shape) == 3 for name in self.read):
+            images = images_in(path, Path())
+            for start in range(0, len(images), IMAGES_AT_ONCE):
+                yield from together([self.rows(each) for each in images[start : start + IMAGES_AT_ONCE]])
+            return
+        endings = TEXTS if self.text is not None else (*TABLES, *ARRAYS)
+        files = [each for each in sorted(path.iterdir()) if each.suffix.lower() in endings and each.is_file()]
+        if not files:
+            raise UsageError(f"{path} has no file to predict for: none ends in {', '.join(endings)}")
+        for each in files:
+            yield from self._read_argument(str(each))
 
     def rows(self, path: Path) -> PredictInputs:
         """Return the rows of a file of images, numbers or arrays."""
@@ -88,7 +117,7 @@ class InputReader:
         match path.suffix.lower():
             case suffix if suffix in ENDINGS:
                 return self.image(path)
-            case ".csv" | ".tsv" | ".txt" | ".parquet":
+            case suffix if suffix in (*TABLES, ".txt"):
                 return self.table(path)
         raise UsageError(f"{path} is neither an image nor a table (.csv) nor arrays (.npy, .npz)")
 
@@ -158,9 +187,9 @@ class InputReader:
             table = self.read_table(path, self.meaning.names[name])
             if not table.numbers:
                 raise UsageError(f"{path} has no rows")
-            return PredictInputs(
-                _numbered(path, len(table.numbers)), {name: features_of(table, self.meaning.names[name])}
-            )
+            named = {name: features_of(table, self.meaning.names[name])}
+            kept = {each: table.column(each) for each in self.keep}
+            return PredictInputs(_numbered(path, len(table.numbers)), named, kept)
         if path.suffix.lower() == ".parquet":
             raise UsageError(f"the network's features have no names to be found by in {path}: give a .csv or an array")
         lines = cut_lines(str(path), read_text(str(path), Path()), self.separator)
@@ -247,6 +276,14 @@ class InputReader:
         if self.level is not None:
             return split(line, "char" if self.level == "char" else "word")
         return [*line] if by_character(words) else line.split()
+
+
+def together(images: Sequence[PredictInputs]) -> Iterator[PredictInputs]:
+    """Yield images of one size as one, in their order."""
+    for _, group in groupby(images, key=lambda each: [tensor.shape for tensor in each.rows.values()]):
+        several = [*group]
+        rows = {name: torch.cat([each.rows[name] for each in several]) for name in several[0].rows}
+        yield PredictInputs([name for each in several for name in each.names], rows)
 
 
 def is_array(path: Path) -> bool:

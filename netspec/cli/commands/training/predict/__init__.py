@@ -16,18 +16,27 @@ def add(commands: Commands) -> None:
     command = add_command(
         commands,
         "predict",
-        "Predict with the best weights of a run for images, rows of numbers (.csv, .npy, or .npz by column) or a "
-        "text, and print classes with their probabilities, numbers, or the text that the network generates. Images "
-        "are resized to the size of the training images; transforms are applied as fitted on the training rows.",
+        "Predict with the best weights of a run for images, tables (.csv, .parquet), arrays (.npy, or .npz by column), "
+        "folders of these, or a text; print classes with their probabilities, numbers, or the text that the network "
+        "generates, or write them to a file. Images are resized to the size of the training images; transforms are "
+        "applied as fitted on the training rows.",
     )
     add_run_arguments(command)
-    command.add_argument("inputs", metavar="FILE", nargs="+", help="a file, or a text if the network reads text")
-    command.add_argument("--format", choices=["text", "json", "csv"], default="text", help="default: text")
+    command.add_argument(
+        "inputs", metavar="FILE", nargs="+", help="a file or a folder, or a text if the network reads text"
+    )
+    command.add_argument(
+        "--format", choices=["text", "json", "csv"], help="default: text; to a file, as its name ends, or csv"
+    )
+    command.add_argument("-o", "--output", metavar="FILE", help="write all answers to a file: answers.csv, or .json")
+    command.add_argument(
+        "--keep", metavar="COLUMN", action="append", default=[], help="copy a column of the tables; may be repeated"
+    )
 
 
 def run(options: Namespace) -> None:
     """Print the answers."""
-    from netspec.cli.commands.training.predict.answers import print_answers
+    from netspec.cli.commands.training.predict.answers import print_answers, write_answers
     from netspec.cli.given_weights import give_weights
     from netspec.diagnostics import UsageError
     from netspec.train.predict.answers import Predictor
@@ -37,5 +46,9 @@ def run(options: Namespace) -> None:
     if len(runs) > 1:
         raise UsageError(f"{options.run} has a network for each fold: choose one, such as {options.run}/fold-1")
     give_weights(runs, options)
-    predictor = Predictor(runs[0], options.runtime)
-    print_answers([answer for text in options.inputs for answer in predictor.answers(text)], options.format)
+    predictor = Predictor(runs[0], options.runtime, options.keep)
+    answers = [answer for text in options.inputs for answer in predictor.answers(text)]
+    if options.output is None:
+        print_answers(answers, options.format or "text")
+    else:
+        write_answers(answers, options.output, options.format)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
-from netspec.text.quoting import cell, json_text
+from netspec.files import write_text
+from netspec.text.quoting import cell, json_text, visible
 from netspec.train.predict.answers import Answer
 
 MOST_SHOWN = 3
@@ -16,13 +19,27 @@ MOST_SHOWN = 3
 
 def print_answers(answers: Sequence[Answer], format: str) -> None:
     """Print the answers as text, JSON or CSV."""
+    sys.stdout.write(in_format(answers, format))
+
+
+def write_answers(answers: Sequence[Answer], path: str, format: str | None) -> None:
+    """Write the answers to a file, in a format or as its name ends, and say how many there are.
+
+    Raises ``EnvironmentFault`` if it cannot be written.
+    """
+    by_name = "json" if path.lower().endswith(".json") else "csv"
+    write_text(Path(path), in_format(answers, format or by_name))
+    print(f"{visible(path)}: {len(answers):,} answer{'s' * (len(answers) != 1)}")
+
+
+def in_format(answers: Sequence[Answer], format: str) -> str:
+    """Return the answers as text, JSON or CSV."""
     if format == "json":
-        print(json_text([answer.plain() for answer in answers], indent=2))
-    elif format == "csv":
-        write_csv(answers)
-    else:
-        width = max((len(answer.of) for answer in answers), default=0)
-        print("\n".join(f"{answer.of:<{min(width, 40)}}  {told(answer)}" for answer in answers))
+        return json_text([answer.plain() for answer in answers], indent=2) + "\n"
+    if format == "csv":
+        return as_csv(answers)
+    width = max((len(answer.of) for answer in answers), default=0)
+    return "".join(f"{answer.of:<{min(width, 40)}}  {told(answer)}\n" for answer in answers)
 
 
 def told(answer: Answer) -> str:
@@ -38,16 +55,15 @@ def told(answer: Answer) -> str:
     return values if answer.label is None else f"{answer.label}  {values}"
 
 
-def write_csv(answers: Sequence[Answer]) -> None:
-    """Print a row for each answer, with classes in the order of their names."""
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+def as_csv(answers: Sequence[Answer]) -> str:
+    """Return a row for each answer, with classes in the order of their names."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
     for number, answer in enumerate(answers):
-        if answer.probabilities is None:
-            fields = answer.plain()
-            head, cells = [*fields], [*fields.values()]
-        else:
-            shares = dict(sorted(answer.probabilities.items()))
-            head, cells = ["of", "class", *shares], [answer.of, next(iter(answer.probabilities)), *shares.values()]
+        fields = answer.plain()
+        of, kept, shares = fields.pop("of"), fields.pop("kept", {}), sorted(fields.pop("probabilities", {}).items())
+        pairs = [("of", of), *kept.items(), *fields.items(), *shares]
         if number == 0:
-            writer.writerow(map(cell, head))
-        writer.writerow(json.dumps(each) if isinstance(each, list) else cell(each) for each in cells)
+            writer.writerow(cell(name) for name, _ in pairs)
+        writer.writerow(json.dumps(value) if isinstance(value, list) else cell(value) for _, value in pairs)
+    return text.getvalue()
