@@ -16,7 +16,7 @@ from netspec.ops import Op
 from netspec.runtime.fixed_noise import fixed_noise
 from netspec.runtime.own_modules import op_scope
 from netspec.testing.case import OpCase, Values
-from netspec.testing.onnx_model import Array, OnnxRun
+from netspec.testing.onnx_model import Array, OnnxRun, other_opsets
 from netspec.testing.pytorch import copies, counted_macs, random_module, run_lines, state_of
 
 
@@ -91,8 +91,18 @@ def check_onnx(
     expected: Sequence[Sequence[Array]],
     reads: Sequence[int] | None = None,
 ) -> None:
-    """Hold onnxruntime's outputs at each of the sizes against torch's; ``reads`` are the outputs that are read."""
-    run = OnnxRun(op, tensors, module, range(len(expected[0])) if reads is None else reads)
+    """Hold onnxruntime's outputs at each of the sizes against torch's; ``reads`` are the outputs that are read.
+
+    So they are in the oldest and in the newest opset, where the op has other nodes there.
+    """
+    reads = range(len(expected[0])) if reads is None else reads
+    _compare(case, op, OnnxRun(op, tensors, module, reads), expected)
+    for opset in other_opsets(op, tensors, module, reads):
+        _compare(case, op, OnnxRun(op, tensors, module, reads, opset), expected)
+
+
+def _compare(case: OpCase, op: Op, run: OnnxRun, expected: Sequence[Sequence[Array]]) -> None:
+    """Hold the outputs of a model against those expected."""
     for sizes, wanted in zip(case.sizes, expected):
         for result, want in zip(run(case.values(sizes)), wanted):
             assert (result.shape, result.dtype) == (want.shape, want.dtype), f"{op.name} on onnxruntime"

@@ -15,21 +15,11 @@ import onnx
 from onnx import helper, numpy_helper
 
 from netspec.diagnostics import EnvironmentFault
-from netspec.emit.onnx.parts import Attribute, OnnxGraph, OnnxNode, OnnxValue, attribute
+from netspec.emit.onnx.older import NodeCall, spell
+from netspec.emit.onnx.parts import Attribute, OnnxGraph, OnnxNode, OnnxValue, attribute, every_node
+from netspec.emit.onnx.versions import USUAL, least_opset, said_plainly, since
 from netspec.ops import Op, Tensor
 
-OPSET = 23
-EARLY_OPSET = 21
-"""The last version of which onnxruntime has all kernels."""
-EARLY = {
-    "RandomNormalLike": "draws no random numbers",
-    "RandomUniformLike": "draws no random numbers",
-    "RoiAlign": "has no `roi_align`",
-    "MaxRoiPool": "has no `roi_pool`",
-}
-"""The kinds of ONNX nodes that onnxruntime cannot run as later versions have them, and how that is said."""
-LATE = {"Attention": "attention", "RMSNormalization": "rms_norm"}
-"""The kinds of ONNX nodes that this version does not have yet, with the ops that need them."""
 DTYPES = {
     "float16": onnx.TensorProto.FLOAT16,
     "bfloat16": onnx.TensorProto.BFLOAT16,
@@ -52,9 +42,15 @@ class GraphBuilder:
     """Collects the nodes and initializers of one graph; ``begin`` says whose nodes come next.
 
     A graph inside another (the body of a Scan) has a builder of its own; names and initializers are the outer one's.
+    ``opset`` is the version that nodes are written in, and ``late`` has those that need a later one: their kinds, by
+    the opset and the path of the op.
     """
 
-    def __init__(self, outer: GraphBuilder | None = None, exporter: OpExporter | None = None) -> None:
+    def __init__(
+        self, outer: GraphBuilder | None = None, exporter: OpExporter | None = None, opset: int = USUAL
+    ) -> None:
+        self.opset: int = opset if outer is None else outer.opset
+        self.late: dict[tuple[int, str], str] = {} if outer is None else outer.late
         self._exporter: OpExporter | None = exporter if outer is None else outer._exporter
         self._domains: dict[str, int] = {} if outer is None else outer._domains
         self.nodes: list[OnnxNode] = []
@@ -66,7 +62,6 @@ class GraphBuilder:
         self._parameters: Mapping[str, OnnxValue | np.ndarray] = {}
         self._unread: Collection[int] = ()
         self._gates: dict[tuple[object, ...], OnnxValue] = {} if outer is None else outer._gates
-        self._kinds: set[str] = set() if outer is None else outer._kinds
 
     def begin(
         self, path: str, parameters: Mapping[str, OnnxValue | np.ndarray] | None = None, unread: Collection[int] = ()
@@ -88,35 +83,39 @@ class GraphBuilder:
             self.initializers[name] = _initial(self.claim(name), array)
         return self.initializers[name]
 
-    def op(self, op_type: str, *inputs: OnnxValue | None, outputs: int = 1, **attributes: Any) -> Any:
-        """Add a node; gives its output, or a tuple of them when ``outputs`` is above one."""
-        domain, _, kind = op_type.rpartition("::")
-        given = {key: attribute(key, value) for key, value in attributes.items()}
-        made = self._node(domain, kind, inputs, outputs, given)
-        return made[0] if outputs == 1 else made
+    def has(self, kind: str) -> bool:
+        """Return whether the opset has nodes of a kind."""
+        return since(kind) <= self.opset
 
-    def _node(
-        self,
-        domain: str,
-        op_type: str,
-        inputs: Sequence[OnnxValue | None],
-        outputs: int,
-        given: Mapping[str, Attribute],
-    ) -> tuple[OnnxValue, ...]:
-        self._kinds.add(op_type)
-        if domain:
-            self._domains.setdefault(domain, 1)
-        path = self._path if self._first else f"{self._path}/{op_type}"
-        self._first = False
-        kept = list(inputs)
+    def op(self, op_type: str, *inputs: OnnxValue | None, outputs: int = 1, **attributes: Any) -> Any:
+        """Add a node, as the newest opset has it, in the form of the opset of the file; gives its output, or a tuple of
+        them when ``outputs`` is above one.
+        """
+        domain, _, kind = op_type.rpartition("::")
+        return spell(self, NodeCall(kind, inputs, attributes, outputs, domain), self.opset)
+
+    def add(self, node: NodeCall) -> Any:
+        """Add a node as it stands; gives its output, or a tuple of several."""
+        kept = [*node.inputs]
         while kept and kept[-1] is None:
             kept.pop()
+        given: Mapping[str, Attribute] = {key: attribute(key, each) for key, each in node.attributes.items()}
+        if node.domain:
+            self._domains.setdefault(node.domain, 1)
+        else:
+            given = said_plainly(node.kind, given)
+            needed = least_opset(node.kind, len(kept), node.outputs, frozenset(given))
+            if needed > self.opset:
+                self.late[needed, self._path] = node.kind
+        path = self._path if self._first else f"{self._path}/{node.kind}"
+        self._first = False
         name = _free(path, self._nodes_taken)
-        names = [self.claim(name)] if outputs == 1 else [self.claim(f"{name}/{index}") for index in range(outputs)]
-        node = OnnxNode(name, domain, op_type, kept, given)
-        node.outputs = made = tuple(OnnxValue(text, node=node) for text in names)
-        self.nodes.append(node)
-        return made
+        several = node.outputs != 1
+        names = [self.claim(f"{name}/{at}") for at in range(node.outputs)] if several else [self.claim(name)]
+        made = OnnxNode(name, node.domain, node.kind, kept, given)
+        made.outputs = tuple(OnnxValue(text, node=made) for text in names)
+        self.nodes.append(made)
+        return made.outputs if several else made.outputs[0]
 
     def exported(self, op: Op, inputs: Sequence[OnnxValue | None], tensors: Sequence[Tensor | None]) -> Any:
         """Write the nodes that torch's exporter makes of an op; gives its output, or a tuple of several.
@@ -136,8 +135,9 @@ class GraphBuilder:
                 help = "give its class a method `onnx`"
                 raise EnvironmentFault(f"torch exports `{op.name}` as a loop or a branch: {help}")
             given = {each.name: each for each in node.attribute}
-            made = self._node(node.domain, node.op_type, [values[name] for name in node.input], len(node.output), given)
-            values.update(zip(node.output, made))
+            inputs = [values[name] for name in node.input]
+            made = spell(self, NodeCall(node.op_type, (*inputs,), given, len(node.output), node.domain), self.opset)
+            values.update(zip(node.output, made if isinstance(made, tuple) else (made,)))
         results = tuple(values[each.name] for each in graph.output)
         return results[0] if len(results) == 1 else results
 
@@ -219,24 +219,16 @@ class GraphBuilder:
         """The graph of what was written so far."""
         return OnnxGraph(name, inputs, outputs, self.nodes)
 
+    def kept(self) -> list[OnnxValue]:
+        """Return the initializers that nodes read."""
+        read = {value for node in every_node(self.nodes) for value in node.inputs}
+        return [value for value in self.initializers.values() if value in read]
+
     def model(self, graph: OnnxGraph, ir_version: int) -> onnx.ModelProto:
-        """The model of a graph, without weights and metadata. Raises what ``opset`` does."""
-        versions = {"": self.opset(), **self._domains}
+        """The model of a graph, without weights and metadata."""
+        versions = {"": self.opset, **self._domains}
         imports = [helper.make_opsetid(domain, version) for domain, version in sorted(versions.items())]
         return onnx.ModelProto(ir_version=ir_version, opset_import=imports, graph=graph.proto())
-
-    def opset(self) -> int:
-        """Return the version of ONNX's ops to write. Raises ``EnvironmentFault`` where none has all that is needed."""
-        early = " and ".join(dict.fromkeys(text for kind, text in EARLY.items() if kind in self._kinds))
-        if not early:
-            return OPSET
-        late = " and ".join(f"`{op}`" for kind, op in LATE.items() if kind in self._kinds)
-        if late:
-            repair = ": make the noise an input of the network, or draw it `when: training` only"
-            raise EnvironmentFault(
-                f"onnxruntime {early} at opset {OPSET}, which {late} needs{repair if 'random' in early else ''}"
-            )
-        return EARLY_OPSET
 
     def claim(self, name: str) -> str:
         """A value's name, with a number where it is taken."""

@@ -13,11 +13,11 @@ from netspec.dims import Shape, plain_shape
 from netspec.emit.onnx.builder import DTYPES, GraphBuilder, OpExporter
 from netspec.emit.onnx.notes import SILENT, SIZES, OpNote, silent_notes, write_notes
 from netspec.emit.onnx.parts import OnnxModel, OnnxValue
+from netspec.emit.onnx.versions import ANY_FORM, OnnxForm, ir_of
+from netspec.emit.onnx.wanted import guard_opset, usual_opset
 from netspec.graph import Graph, Level, Node, Step, Value, axis_of_time, over_time, state_key
 from netspec.ops import Tensor
 from netspec.text.quoting import visible
-
-IR_VERSION = 11
 
 Values = dict[Value, Union[OnnxValue, None]]
 """The ONNX values of a level's own; ``None`` for what exists only in training."""
@@ -29,23 +29,22 @@ def emit_onnx(
     version: str,
     exporter: OpExporter | None = None,
     metadata: Mapping[str, str] | None = None,
+    form: OnnxForm = ANY_FORM,
 ) -> OnnxModel:
     """The inference graph with these weights, keyed as in ``state_dict``; ``version`` is netspec's.
 
-    ``exporter`` writes the ops that do not say themselves in ONNX; ``metadata`` are further properties.
+    ``exporter`` writes the ops that do not say themselves in ONNX; ``metadata`` are further properties. Raises
+    ``EnvironmentFault`` where the opset of ``form`` does not have what an op needs.
     """
-    builder = GraphBuilder(exporter=exporter)
-    inputs = [builder.input(name, plain_shape(value.shape), value.tensor.dtype) for name, value in graph.inputs.items()]
-    builder.taken.update(name for name, output in graph.outputs.items() if not output.training)
+    builder = GraphBuilder(exporter=exporter, opset=form.opset or usual_opset(graph))
     emitter = _Emitter(builder, weights)
-    results = emitter.level(graph.body, inputs, "")
-    outputs: list[OnnxValue] = []
-    for name, result in zip(graph.body.output_names, results):
-        if not graph.outputs[name].training:
-            assert result is not None
-            outputs.append(emitter.output(name, result, [*inputs, *outputs], graph.outputs[name].value.tensor))
+    inputs, outputs = emitter.network(graph)
+    if builder.late:
+        guard_opset(builder.late, emitter.written, form)
+        later = form._replace(opset=max(opset for opset, _ in builder.late))  # a plugin's op, or one that torch wrote
+        return emit_onnx(graph, weights, version, exporter, metadata, later)
     write_notes(emitter.notes)
-    proto = builder.model(builder.graph(graph.name, inputs, outputs), IR_VERSION)
+    proto = builder.model(builder.graph(graph.name, inputs, outputs), form.ir or ir_of(builder.opset))
     proto.producer_name, proto.producer_version = "netspec", version
     proto.doc_string = visible(graph.doc, keep="\n\t")
     properties = {
@@ -60,7 +59,7 @@ def emit_onnx(
     silent = silent_notes(emitter.notes, emitter.aliases, emitter.results)
     if silent:
         proto.graph.metadata_props.add(key=SILENT, value=silent)
-    return OnnxModel(proto, [*builder.initializers.values()])
+    return OnnxModel(proto, builder.kept())
 
 
 class _Emitter:
@@ -69,7 +68,7 @@ class _Emitter:
     ``ready`` has the results of steps that ran ahead of the scan around them, by path; ``shared`` the path of the
     module that a step runs again; ``blocks`` the blocks of the levels that are being written, by their paths;
     ``aliases`` what steps without nodes give, such as dropout, with the values that these are in the file, and
-    ``results`` those of them that are outputs.
+    ``results`` those of them that are outputs; ``written`` has the nodes by their paths.
     """
 
     def __init__(self, builder: GraphBuilder, weights: Mapping[str, np.ndarray]):
@@ -86,6 +85,21 @@ class _Emitter:
         self.results: dict[str, OnnxValue] = {}
         self.shared: dict[str, str] = {}
         self.blocks: dict[str, str] = {}
+        self.written: dict[str, Node] = {}
+
+    def network(self, graph: Graph) -> tuple[list[OnnxValue], list[OnnxValue]]:
+        """Write a network; return its inputs and its outputs."""
+        builder = self.builder
+        inputs = [
+            builder.input(name, plain_shape(each.shape), each.tensor.dtype) for name, each in graph.inputs.items()
+        ]
+        builder.taken.update(name for name, output in graph.outputs.items() if not output.training)
+        outputs: list[OnnxValue] = []
+        for name, result in zip(graph.body.output_names, self.level(graph.body, inputs, "")):
+            if not graph.outputs[name].training:
+                assert result is not None
+                outputs.append(self.output(name, result, [*inputs, *outputs], graph.outputs[name].value.tensor))
+        return inputs, outputs
 
     def level(self, level: Level, inputs: Sequence[OnnxValue | None], prefix: str) -> list[OnnxValue | None]:
         """The results of a level; ``None`` for what exists only in training."""
@@ -132,6 +146,10 @@ class _Emitter:
         self.builder.begin(path, self.parameters(node, path), unread)
         given = node.arranged([seen(value) for value in node.inputs])
         made = [seen(value) for value in node.outputs]
+        needed = node.op.onnx_opset(*given)
+        if needed > self.builder.opset:
+            self.builder.late[needed, path] = node.op.name
+        self.written[path] = node
         ports = node.arranged(inputs)
         before = len(self.builder.nodes)
         results = self.builder.write(node.op, [*map(self.real, ports)], given, made)

@@ -5,7 +5,7 @@ Only then are they spelled as protobuf, which refers to values by their names.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Union
 
@@ -88,9 +88,18 @@ class OnnxModel(NamedTuple):
     weights: Sequence[OnnxValue]
 
 
+def every_node(nodes: Iterable[OnnxNode]) -> Iterator[OnnxNode]:
+    """Yield nodes, and those of the graphs inside them."""
+    for node in nodes:
+        yield node
+        for value in node.attributes.values():
+            if isinstance(value, OnnxGraph):
+                yield from every_node(value.nodes)
+
+
 def attribute(name: str, value: Any) -> Attribute:
     """Return a value as a node's attribute. Raises ``TypeError`` for a list of several types of values."""
-    if isinstance(value, OnnxGraph):
+    if isinstance(value, (OnnxGraph, onnx.AttributeProto)):
         return value
     if isinstance(value, (list, tuple)):
         if not value:

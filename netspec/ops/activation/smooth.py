@@ -7,6 +7,7 @@ from pydantic import Field
 
 from netspec.dims import Shape, Size, floor_div
 from netspec.ops.activation.base import Activation
+from netspec.ops.activation.parts import gelu_in_parts
 from netspec.ops.core.foreign import ForeignCall, OpReading
 from netspec.ops.core.layout import OutputLayout, dense
 from netspec.ops.core.roles.memory import OpRun, Saved
@@ -31,7 +32,9 @@ class GELU(Activation):
     approximate: Literal["none", "tanh"] = "none"
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
-        return builder.op("Gelu", inputs[0], approximate=self.approximate)
+        if builder.has("Gelu"):
+            return builder.op("Gelu", inputs[0], approximate=self.approximate)
+        return gelu_in_parts(builder, inputs[0], tensors[0].dtype, self.approximate == "tanh")
 
 
 class SiLU(Activation):
@@ -60,7 +63,9 @@ class Mish(Activation):
     inplace: bool = False
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
-        return builder.op("Mish", inputs[0])
+        if builder.has("Mish"):
+            return builder.op("Mish", inputs[0])
+        return builder.op("Mul", inputs[0], builder.op("Tanh", builder.op("Softplus", inputs[0])))
 
 
 class HardSwish(Activation):
@@ -75,7 +80,9 @@ class HardSwish(Activation):
     inplace: bool = False
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
-        return builder.op("HardSwish", inputs[0])
+        if builder.has("HardSwish"):
+            return builder.op("HardSwish", inputs[0])
+        return builder.op("Mul", inputs[0], builder.op("HardSigmoid", inputs[0], alpha=1 / 6, beta=0.5))
 
 
 class HardSigmoid(Activation):

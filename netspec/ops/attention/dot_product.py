@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from netspec.dims import Shape, Size, pretty_shape, product
+from netspec.ops.attention.products import attention_weights, before, only_seeing, repeated_heads, scaled
 from netspec.ops.core.agreement import broadcast, differ, one_dtype, repeated
 from netspec.ops.core.arguments import Probability
 from netspec.ops.core.foreign import ForeignCall, OpReading
@@ -200,6 +201,8 @@ class ScaledDotProductAttention(Op):
         )
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor | None]) -> Any:
+        if not builder.has("Attention"):
+            return self.products_onnx(builder, inputs, tensors)
         query, key, _, mask = self.shapes(tensors)
         *values, given = inputs
         missing = list(range(4 - len(query)))
@@ -219,6 +222,23 @@ class ScaledDotProductAttention(Op):
             sizes = builder.op("Concat", leading, builder.op("Shape", result, start=1), axis=0)
             return builder.op("Reshape", result, sizes)
         return builder.op("Squeeze", result, builder.constant(missing)) if missing else result
+
+    def products_onnx(self, builder: OnnxBuilder, inputs: Sequence[Any], tensors: Sequence[Tensor | None]) -> Any:
+        """The nodes of opsets without one for attention, which take any number of dimensions."""
+        (query, key, value, mask), (first, others, _, masked) = inputs, tensors
+        assert first is not None
+        assert others is not None
+        rank = len(first.shape)
+        query = scaled(builder, query, first.shape[-1], self.scale, first)
+        if self.enable_gqa and first.shape[-3] != others.shape[-3]:
+            heads, groups = known(first.shape[-3], "heads"), known(others.shape[-3], "heads")
+            key, value = (repeated_heads(builder, x, rank, heads, heads // groups) for x in (key, value))
+        causal, truth = self.is_causal, masked is not None and masked.dtype == "bool"
+        if truth and causal:
+            mask, causal = before(builder, mask, query, key), False
+        weights = attention_weights(builder, query, key, rank, mask, first.dtype, causal, truth)
+        result = builder.op("MatMul", weights, value)
+        return only_seeing(builder, result, mask, first.dtype) if truth else result
 
     def mask_onnx(
         self, builder: OnnxBuilder, inputs: Sequence[Any], mask: Shape, shapes: tuple[Shape, Shape], leading: Any

@@ -1,9 +1,10 @@
 """Multi-head attention, with learned projections (Vaswani et al. 2017)."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from netspec.dims import Shape, Size, pretty_shape
+from netspec.ops.attention.products import attention_weights, in_heads, joined
 from netspec.ops.core.agreement import differ, one_dtype
 from netspec.ops.core.arguments import Positive, Probability
 from netspec.ops.core.layout import NEW, OutputLayout, folds, shortened
@@ -240,19 +241,36 @@ class MultiheadAttention(Op):
         query, key, value = self.projected(builder, values, tensors)
         padding, mask = (None if x is None else builder.op("Not", x) for x in inputs[3:])
         if padding is not None:
-            ends = [builder.constant([1, 1]), builder.op("Shape", query, start=1, end=2), builder.constant([1])]
             allowed = builder.op("Unsqueeze", padding, builder.constant([1, 2]))
-            allowed = builder.op("Expand", allowed, builder.op("Concat", *ends, axis=0))
             mask = allowed if mask is None else builder.op("And", allowed, mask)
+        width, dtype = self.widths(tensors)[0], cast(Tensor, tensors[0]).dtype
+        weights = None
+        if builder.reads(1) or not builder.has("Attention"):
+            split = self.num_heads, width // self.num_heads
+            scale = builder.constant(split[1] ** -0.5, dtype)
+            scaled = in_heads(builder, builder.op("Mul", query, scale), *split)
+            weights = attention_weights(builder, scaled, in_heads(builder, key, *split), 4, mask, dtype, self.is_causal)
+        mean = None
+        if builder.reads(1):
+            mean = builder.op("ReduceMean", weights, builder.constant([1]), keepdims=0)
+        if not builder.reads(0):
+            return None, mean
+        if weights is not None:
+            result = joined(builder, builder.op("MatMul", weights, in_heads(builder, value, *split)), width)
+        else:
+            result = self.fused(builder, query, key, value, mask, padding is not None)
+        weight = builder.op("Transpose", builder.parameter("out_proj.weight"), perm=[1, 0])
+        result = builder.op("MatMul", result, weight)
+        result = builder.op("Add", result, builder.parameter("out_proj.bias")) if self.bias else result
+        return (result if self.batch_first else builder.op("Transpose", result, perm=swap)), mean
+
+    def fused(self, builder: OnnxBuilder, query: Any, key: Any, value: Any, mask: Any, is_padded: bool) -> Any:
+        """The node that does it all; it takes a mask with a row for each query."""
+        if is_padded:
+            ends = [builder.constant([1, 1]), builder.op("Shape", query, start=1, end=2), builder.constant([1])]
+            mask = builder.op("Expand", mask, builder.op("Concat", *ends, axis=0))
         heads = {"q_num_heads": self.num_heads, "kv_num_heads": self.num_heads, "is_causal": int(self.is_causal)}
-        result = builder.op("Attention", query, key, value, mask, **heads) if builder.reads(0) else None
-        if result is not None:
-            result = builder.op(
-                "MatMul", result, builder.op("Transpose", builder.parameter("out_proj.weight"), perm=[1, 0])
-            )
-            result = builder.op("Add", result, builder.parameter("out_proj.bias")) if self.bias else result
-            result = result if self.batch_first else builder.op("Transpose", result, perm=swap)
-        return result, self.weights(builder, query, key, mask, tensors) if builder.reads(1) else None
+        return builder.op("Attention", query, key, value, mask, **heads)
 
     def projected(self, builder: OnnxBuilder, values: Sequence[Any], tensors: Sequence[Tensor | None]) -> Sequence[Any]:
         """Query, key and value in the subspaces."""
@@ -275,23 +293,6 @@ class MultiheadAttention(Op):
             return products
         biases = builder.op("Split", bias, axis=0, **thirds)
         return [builder.op("Add", x, each) for x, each in zip(products, biases)]
-
-    def weights(self, builder: OnnxBuilder, query: Any, key: Any, mask: Any, tensors: Sequence[Tensor | None]) -> Any:
-        """The mean over the heads of softmax(Q·Kᵀ/√E)."""
-        width, _, _ = self.widths(tensors)
-        assert tensors[0] is not None
-        dtype = tensors[0].dtype
-        shape = builder.constant([0, 0, self.num_heads, width // self.num_heads])
-        query = builder.op("Transpose", builder.op("Reshape", query, shape), perm=[0, 2, 1, 3])
-        key = builder.op("Transpose", builder.op("Reshape", key, shape), perm=[0, 2, 3, 1])
-        scores = builder.op("MatMul", query, key)
-        scores = builder.op("Mul", scores, builder.constant((width // self.num_heads) ** -0.5, dtype))
-        least = builder.constant(float("-inf"), dtype)
-        scores = scores if mask is None else builder.op("Where", mask, scores, least)
-        if self.is_causal:
-            above = builder.op("Expand", least, builder.op("Shape", scores, start=2))
-            scores = builder.op("Add", scores, builder.op("Trilu", above, builder.constant(1), upper=1))
-        return builder.op("ReduceMean", builder.op("Softmax", scores, axis=-1), builder.constant([1]), keepdims=0)
 
     def detail(self) -> str:
         return f"{self.num_heads} heads" + (", causal" if self.is_causal else "")

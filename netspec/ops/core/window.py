@@ -12,6 +12,8 @@ from netspec.ops.core.tensors import Bound, ShapeError
 
 PADDING_MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 """ONNX's words for torch's padding modes."""
+PADDING_OPSETS = {"constant": 0, "reflect": 0, "replicate": 0, "circular": 19}
+"""The first opsets that have them."""
 LAYOUT = {1: "[N, C, L]", 2: "[N, C, H, W]", 3: "[N, C, D, H, W]"}
 
 
@@ -42,6 +44,11 @@ def fitting(size: int, reach: int, stride: int) -> str:
     return "use a smaller window, or downsample less before"
 
 
+def begins_in_padding(kernel: int, stride: int, padding: int, dilation: int) -> bool:
+    """Return whether the last window may lie wholly behind the input, if sizes are rounded up."""
+    return padding > dilation * (kernel - 1) + 1 - stride
+
+
 def enough_to_repeat(mode: str, size: Size, pads: tuple[Size, Size], argument: str) -> Iterator[Bound]:
     """Yield what a padding mode that repeats the input asks of a size: reflection leaves out the border itself."""
     known = [pad for pad in pads if isinstance(pad, int)]
@@ -57,7 +64,8 @@ def padded(builder: OnnxBuilder, x: Any, amounts: Sequence[int], value: Any = No
     """ONNX Pad by these amounts: before each dimension, then behind each.
 
     It names its axes, as onnxruntime joins a Pad that does not with the pooling after it. The windows are then others:
-    `ceil_mode` leaves out those that begin in the padding, and padding of a kernel's size or more is refused.
+    `ceil_mode` leaves out those that begin in the padding, and padding of a kernel's size or more is refused. Opsets
+    before 18 have no axes to name.
     """
     axes = builder.constant(list(range(len(amounts) // 2)))
     return builder.op("Pad", x, builder.constant([*amounts]), value, axes, mode=mode)

@@ -22,6 +22,7 @@ class LogicalXor(LogicalOp):
 class BitwiseOp(Infix):
     """Base of the logic on the bits of several integers."""
 
+    onnx_since = 18
     onnx_lacks = ()
 
     def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
@@ -64,6 +65,7 @@ class BitwiseNot(Op):
     family = "arithmetic"
     functional = "torch.bitwise_not"
     any_dtype = True
+    onnx_since = 18
     saved_for_backward = "nothing"
     elementwise = True
 

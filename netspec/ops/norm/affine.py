@@ -21,6 +21,14 @@ def scale_and_shift(builder: OnnxBuilder, shape: tuple[int, ...], dtype: str) ->
     return weight, builder.constant(filled(shape, 0.0), dtype) if bias is None else bias
 
 
+def affine(builder: OnnxBuilder, x: Any) -> Any:
+    """Return a value of the weight's shape at its end times the op's weight, plus its bias, if it has them."""
+    for name, kind in (("weight", "Mul"), ("bias", "Add")):
+        each = builder.parameter(name)
+        x = x if each is None else builder.op(kind, x, each)
+    return x
+
+
 def filled(shape: tuple[int, ...], value: float) -> Any:
     """Nested lists of one value."""
     return [filled(shape[1:], value)] * shape[0] if shape else value

@@ -15,7 +15,7 @@ from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.roles.torch_form import Constructor, ForwardCall
 from netspec.ops.core.tensors import Bound, ShapeError, Tensor, axis_of, known
-from netspec.ops.norm.affine import filled, learned, scale_and_shift
+from netspec.ops.norm.affine import affine, filled, learned, scale_and_shift
 
 EPSILONS = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
 
@@ -155,6 +155,7 @@ class LayerNorm(TrailingNorm):
     name = "layer_norm"
     torch = "nn.LayerNorm"
     onnx_nodes = ("LayerNormalization",)
+    onnx_better = 17  # one node: TensorRT, for one, computes it in float32 where the rest is in half precision
 
     eps: float = 1e-5
     bias: bool = True
@@ -168,8 +169,19 @@ class LayerNorm(TrailingNorm):
 
     def onnx_trailing(self, builder: OnnxBuilder, x: Any, tensor: Tensor) -> Any:
         sizes = self.normalized(tensor.shape)
+        if not builder.has("LayerNormalization"):
+            axes = range(len(tensor.shape) - len(sizes), len(tensor.shape))
+            made = over_root(builder, centred(builder, x, axes), axes, self.eps, tensor.dtype)
+            return affine(builder, made)
         scale, shift = scale_and_shift(builder, sizes, tensor.dtype)
         return builder.op("LayerNormalization", x, scale, shift, axis=-len(sizes), epsilon=self.eps)
+
+
+def over_root(builder: OnnxBuilder, x: Any, axes: Iterable[int], eps: float, dtype: str) -> Any:
+    """Return the value divided by the root of its mean square over some dimensions."""
+    squares = builder.op("Pow", x, builder.constant(2.0, dtype))
+    mean = builder.op("ReduceMean", squares, builder.constant([*axes]), keepdims=1)
+    return builder.op("Div", x, builder.op("Sqrt", builder.op("Add", mean, builder.constant(eps, dtype))))
 
 
 class RMSNorm(TrailingNorm):
@@ -192,6 +204,10 @@ class RMSNorm(TrailingNorm):
 
     def onnx_trailing(self, builder: OnnxBuilder, x: Any, tensor: Tensor) -> Any:
         sizes, dtype = self.normalized(tensor.shape), tensor.dtype
+        if not builder.has("RMSNormalization"):
+            axes = range(len(tensor.shape) - len(sizes), len(tensor.shape))
+            made = over_root(builder, x, axes, EPSILONS[dtype] if self.eps is None else self.eps, dtype)
+            return affine(builder, made)
         scale, _ = scale_and_shift(builder, sizes, dtype)
         eps = EPSILONS[dtype] if self.eps is None else self.eps
         return builder.op("RMSNormalization", x, scale, axis=-len(sizes), epsilon=eps)

@@ -11,7 +11,7 @@ from netspec.ops.core.roles.behaviour import AccessWindow
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import Bound, ShapeError, Tensor, known, need_rank
-from netspec.ops.core.window import LAYOUT, PADDING_MODES, enough_to_repeat, padded, slide
+from netspec.ops.core.window import LAYOUT, PADDING_MODES, PADDING_OPSETS, enough_to_repeat, padded, slide
 
 
 class Convolution(Parametrized):
@@ -180,6 +180,9 @@ class ForwardConvolution(Convolution):
             return None
         spatial = [size + before + after for size, (before, after) in zip(tensor.shape[2:], pads)]
         return Tensor((*tensor.shape[:2], *spatial), tensor.dtype)
+
+    def onnx_opset(self, *inputs: Tensor | None) -> int:
+        return 0 if self.padding_mode == "zeros" else PADDING_OPSETS[self.padding_mode]
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         x = inputs[0]

@@ -33,6 +33,9 @@ class GridSample(Op):
     padding_mode: Literal["zeros", "border", "reflection"] = "zeros"
     align_corners: bool = False
 
+    def onnx_opset(self, *inputs: Tensor | None) -> int:
+        return 20 if inputs[0] is not None and len(inputs[0].shape) > 4 else 16
+
     def infer(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         one_dtype(self.name, inputs)
         return super().infer(*inputs)

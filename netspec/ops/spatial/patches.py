@@ -100,6 +100,7 @@ class FoldWindows(Columns):
     torch = None
     functional = "F.fold"
     covers = ("nn.Fold",)
+    onnx_since = 18
     onnx_lacks = ("float64",)
     ports = ("input", "like")
     optional = ("like",)

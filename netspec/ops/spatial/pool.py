@@ -12,7 +12,7 @@ from netspec.ops.core.roles.behaviour import AccessWindow
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import HALVES, Bound, ShapeError, Tensor, need_rank
-from netspec.ops.core.window import LAYOUT, slide
+from netspec.ops.core.window import LAYOUT, begins_in_padding, slide
 
 
 class WindowPool(Op):
@@ -76,6 +76,11 @@ class WindowPool(Op):
             "padding": tuple(pads[: cls.rank]),
             "ceil_mode": bool(given.get("ceil_mode", 0)),
         }
+
+    def onnx_opset(self, *inputs: Tensor | None) -> int:
+        """Before opset 22 a window counts that begins in the padding, which torch leaves out."""
+        is_ceil = getattr(self, "ceil_mode", False) and getattr(self, "divisor_override", None) is None
+        return 22 if is_ceil and any(begins_in_padding(*window) for window in self.windows()) else 0
 
     def attributes(self, ceil_mode: bool) -> dict[str, Any]:
         """The attributes that ONNX's MaxPool and AveragePool share."""

@@ -12,7 +12,7 @@ from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.roles.torch_form import Constructor
 from netspec.ops.core.tensors import HALVES, ShapeError, Tensor, need_rank
-from netspec.ops.core.window import LAYOUT, slide
+from netspec.ops.core.window import LAYOUT, begins_in_padding, slide
 
 
 class PowerPool(Op):
@@ -66,6 +66,10 @@ class PowerPool(Op):
         """The powers, and of the means: absolute value, what is positive of it, the sign, and the product of these."""
         x, result = run.inputs[0], run.outputs[0]
         return Saved((0,), made=(x, *(result,) * 4))
+
+    def onnx_opset(self, *inputs: Tensor | None) -> int:
+        windows = zip(self.kernels(), self.strides())
+        return 22 if self.ceil_mode and any(begins_in_padding(*window, 0, 1) for window in windows) else 0
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         dtype = tensors[0].dtype

@@ -12,7 +12,7 @@ from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.sizes import find, size_vectors, spell_size
 from netspec.ops.core.tensors import Bound, ShapeError, Tensor, known, need_rank
-from netspec.ops.core.window import LAYOUT, PADDING_MODES, enough_to_repeat, padded
+from netspec.ops.core.window import LAYOUT, PADDING_MODES, PADDING_OPSETS, enough_to_repeat, padded
 
 
 class Pad(Op):
@@ -28,6 +28,8 @@ class Pad(Op):
     any_dtype = True
 
     onnx_nodes = ("Pad",)
+
+    onnx_better = 18  # the axes are named: see `padded`
 
     pad: Annotated[Any, Sizes(None)]
     mode: Literal["constant", "reflect", "replicate", "circular"] = "constant"
@@ -49,6 +51,9 @@ class Pad(Op):
         if mode is None or value is None or not listed:
             return None
         return OpReading({"pad": listed, "mode": mode, "value": value or None}, (x,), {}, call.outputs)
+
+    def onnx_opset(self, *inputs: Tensor | None) -> int:
+        return PADDING_OPSETS[self.mode]
 
     def sizes_read(self, *inputs: Tensor) -> Iterable[Size]:
         yield from self.pad

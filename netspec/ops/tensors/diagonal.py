@@ -11,6 +11,7 @@ from netspec.ops.core.roles.memory import OpRun
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.sizes import find, size_vector, spell_size
 from netspec.ops.core.tensors import Bound, ShapeError, Tensor, axis_of
+from netspec.ops.core.window import padded
 from netspec.ops.tensors.create import count_up, on_device
 from netspec.ops.tensors.reshape import Rearrangement
 
@@ -112,8 +113,8 @@ class DiagEmbed(Rearrangement):
         made = builder.op("Where", builder.op("Equal", column, row), table, builder.constant(0, number))
         if self.offset:
             down, right = max(-self.offset, 0), max(self.offset, 0)
-            amounts = builder.constant([down, right, right, down])
-            made = builder.op("Pad", made, amounts, None, builder.constant([rank - 1, rank]))
+            front = [0] * (rank - 1)
+            made = padded(builder, made, [*front, down, right, *front, right, down])
         return builder.cast(made, dtype) if dtype == "bool" else made
 
     def detail(self) -> str:

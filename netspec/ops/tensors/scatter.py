@@ -98,6 +98,9 @@ class Scatter(Rearrangement):
     value: Annotated[Any, Number(optional=True)] = None
     reduce: Literal["sum", "prod", "amax", "amin"] | None = None
 
+    def onnx_opset(self, *inputs: Tensor | None) -> int:
+        return 18 if self.reduce in ("amax", "amin") else 16 if self.reduce else 0
+
     def infer(self, *inputs: Tensor | None) -> tuple[Tensor, ...]:
         x, index, src = inputs
         assert x is not None

@@ -32,6 +32,7 @@ class DeformConv2d(Convolution):
     optional = ("mask",)
     torch_lacks = HALVES
     onnx_lacks = ("float64",)
+    onnx_since = 19
     autocast = "float32"
 
     kernel_size: Annotated[Any, PerDimension(2, 1)]

@@ -72,6 +72,7 @@ class RoiAlign(RegionPooling):
 
     name = "roi_align"
     functional = "torchvision.ops.roi_align"
+    onnx_since = 16
 
     sampling_ratio: int = -1
     aligned: bool = False

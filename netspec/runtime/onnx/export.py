@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from netspec.emit.onnx.graph import emit_onnx
+from netspec.emit.onnx.versions import ANY_FORM, OnnxForm
 from netspec.emit.onnx.write import check_onnx, write_beside, write_onnx
 from netspec.files import is_stream, put, temporary_beside
 from netspec.graph import Graph
@@ -23,22 +24,35 @@ PRODUCER, HEAD = b"netspec", 64
 """Who has written a file stands within its first bytes."""
 
 
-def export_onnx(graph: Graph, module: nn.Module, path: Path, metadata: Mapping[str, str] | None = None) -> Path:
+def export_onnx(
+    graph: Graph,
+    module: nn.Module,
+    path: Path,
+    metadata: Mapping[str, str] | None = None,
+    form: OnnxForm = ANY_FORM,
+) -> Path:
     """Write the inference graph with the module's weights; ``onnx.checker`` has passed it when this returns.
 
-    The file is in float32, whatever the module's precision; ``metadata`` are properties of its own.
+    The file is in float32, whatever the module's precision; ``metadata`` are properties of its own. Raises
+    ``EnvironmentFault`` where the network needs a later opset than that of ``form``.
     Weights above 1.5 GB go to ``<path>.data`` beside it, since an ONNX file holds at most 2 GB.
     """
-    with exported(graph, module, path, metadata) as temporary:
+    with exported(graph, module, path, metadata, form) as temporary:
         put_model(temporary, path)
     return path
 
 
 @contextmanager
-def exported(graph: Graph, module: nn.Module, path: Path, metadata: Mapping[str, str] | None = None) -> Iterator[Path]:
+def exported(
+    graph: Graph,
+    module: nn.Module,
+    path: Path,
+    metadata: Mapping[str, str] | None = None,
+    form: OnnxForm = ANY_FORM,
+) -> Iterator[Path]:
     """A checked ONNX file under a temporary name beside ``path``, for ``put_model``; else it is removed at the end."""
     weights = {key: _array(tensor) for key, tensor in module.state_dict(keep_vars=True).items()}
-    model = emit_onnx(graph, weights, __version__, exported_op, metadata)
+    model = emit_onnx(graph, weights, __version__, exported_op, metadata, form)
     with temporary_beside(path) as temporary:
         try:
             check_onnx(model)

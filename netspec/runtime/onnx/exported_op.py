@@ -18,11 +18,12 @@ from torch import nn
 
 from netspec.diagnostics import EnvironmentFault
 from netspec.dims import Dim
-from netspec.emit.onnx.builder import OPSET
 from netspec.ops import ForwardCall, Op, Tensor
 from netspec.runtime.own_modules import op_scope
 
 NAMES = "abcdefghijklmnopqrstuvwxyz"
+OPSET = 18
+"""The one that torch writes of itself: later ones it makes of this."""
 LEAST = 5
 """The first size that stands for a symbolic one: those below have meanings of their own (1 is broadcast)."""
 

@@ -16,6 +16,7 @@ from torch import nn
 from netspec.analysis.memory import Memory
 from netspec.dims import evaluate
 from netspec.elaborate.passes.sizes import batch_dims, first_that_fit, other_sizes, quick_sizes
+from netspec.emit.onnx.versions import ANY_FORM, OnnxForm
 from netspec.graph import Graph, walk
 from netspec.ops import HALVES
 from netspec.runtime.fixed_noise import is_random
@@ -38,16 +39,22 @@ OFF_CENTRE = 100.0
 
 
 def export_verified(
-    graph: Graph, module: nn.Module, path: Path, metadata: Mapping[str, str] | None = None, effort: Effort = "quick"
+    graph: Graph,
+    module: nn.Module,
+    path: Path,
+    metadata: Mapping[str, str] | None = None,
+    effort: Effort = "quick",
+    form: OnnxForm = ANY_FORM,
 ) -> tuple[Path, Parity]:
-    """Export and compare, before the file takes its place; ``metadata`` are properties of its own.
+    """Export and compare, before the file takes its place; ``metadata`` are properties of its own, ``form`` its
+    version of ONNX.
 
     Where they disagree, it is kept as ``<name>.rejected.onnx`` and no other is left.
     """
     loaded_runtime()  # before anything is written, as is what follows
     tried = sizes_to_try(graph, effort)
-    with exported(graph, module, path, metadata) as temporary:
-        parity = verify_onnx(graph, module, temporary, tried)
+    with exported(graph, module, path, metadata, form) as temporary:
+        parity = verify_onnx(graph, module, temporary, tried, form)
         rejected = path.with_suffix(f".rejected{path.suffix}")
         kept, other = (path, rejected) if parity.agrees else (rejected, path)
         put_model(temporary, kept)
@@ -56,7 +63,11 @@ def export_verified(
 
 
 def verify_onnx(
-    graph: Graph, module: nn.Module, path: Path, tried: Sequence[Mapping[str, int]] | None = None
+    graph: Graph,
+    module: nn.Module,
+    path: Path,
+    tried: Sequence[Mapping[str, int]] | None = None,
+    form: OnnxForm = ANY_FORM,
 ) -> Parity:
     """Compare at these sizes, by default those of a quick trial, with weights from which something can be told.
 
@@ -73,9 +84,9 @@ def verify_onnx(
         and not is_defined(reference, sizes)
         and is_defined(Reference(above, module), sizes)
     ):
-        return replace(verify_onnx(above, module, path, tried), positive=True)
+        return replace(verify_onnx(above, module, path, tried, form), positive=True)
     probe = Reference(graph, probing_copy(replace(graph, sizes=sizes), module))
-    with exported(graph, probe.module, path) as temporary:
+    with exported(graph, probe.module, path, form=form) as temporary:
         parity = compare(probe, temporary, tried)
     return replace(parity, probed=True, telling=is_telling(probe, tried))
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from onnx import AttributeProto, TensorProto, helper
 
-from netspec.emit.onnx.builder import OPSET, GraphBuilder
+from netspec.emit.onnx.builder import GraphBuilder
+from netspec.emit.onnx.versions import USUAL
 
 
 def test_names_are_paths() -> None:
@@ -22,7 +23,7 @@ def test_names_are_paths() -> None:
     assert [node.outputs[0].name for node in builder.nodes] == ["head.fc", "head.fc/Add", "head.fc/Add_1"]
     assert list(builder.initializers) == ["head.fc.weight", "head.fc/const", "head.fc/const_1"]
     model = builder.model(builder.graph("main", [x], [made]), 11)
-    assert [(each.domain, each.version) for each in model.opset_import] == [("", OPSET)]
+    assert [(each.domain, each.version) for each in model.opset_import] == [("", USUAL)]
     assert builder.initializers["head.fc/const_1"].shape == ()
 
 

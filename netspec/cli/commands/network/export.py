@@ -28,6 +28,21 @@ def add(commands: Commands) -> None:
     add_spec_arguments(command)
     command.add_argument("-o", "--output", metavar="FILE", required=True, help="the file to write, such as model.onnx")
     add_weights_argument(command)
+    command.add_argument(
+        "--opset",
+        type=int,
+        choices=range(13, 24),
+        metavar="N",
+        help="the version of ONNX's operators, 13 to 23 (default: the lowest in which the network loses nothing, at "
+        "least 15, which onnxruntime has from 1.10 on)",
+    )
+    command.add_argument(
+        "--ir",
+        type=int,
+        choices=range(7, 14),
+        metavar="N",
+        help="the version of ONNX's format (default: the first that has the opset)",
+    )
     add_verify_argument(command)
     add_device_argument(command)
 
@@ -40,13 +55,14 @@ def run(options: Namespace) -> int:
     from netspec.cli.given_weights import GivenWeights
     from netspec.cli.option_values import graph_of, output_of, weights_of
     from netspec.cli.output import status, warn
+    from netspec.emit.onnx.versions import OnnxForm
     from netspec.runtime.module import build_module
     from netspec.runtime.onnx.export import export_onnx
     from netspec.runtime.onnx.report import UNVERIFIED, parity_report, two_runtimes
     from netspec.runtime.onnx.verify import export_verified
     from netspec.text.quantities import short_bytes
 
-    graph, output = graph_of(options), output_of(options)
+    graph, output, form = graph_of(options), output_of(options), OnnxForm(options.opset, options.ir)
     for text in two_runtimes():
         warn(text)
     module, source = build_module(graph, options.device), weights_of(options)
@@ -54,12 +70,12 @@ def run(options: Namespace) -> int:
         GivenWeights(graph, source).fill(module)
     if options.verify == "none":
         with status("exporting"):
-            path = export_onnx(graph, module, output)
+            path = export_onnx(graph, module, output, form=form)
         print(f"{path}  {short_bytes(path.stat().st_size)}")
         print(UNVERIFIED)
         return 0
     with status("exporting, and running PyTorch and onnxruntime side by side"):
-        path, parity = export_verified(graph, module, output, effort=options.verify)
+        path, parity = export_verified(graph, module, output, effort=options.verify, form=form)
     print(f"{path}  {short_bytes(path.stat().st_size)}")
     notes, failure = parity_report(parity, path)
     for text in notes:

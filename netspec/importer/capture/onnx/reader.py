@@ -56,12 +56,14 @@ class OnnxReader:
         self.sized: dict[ForeignTensor, Any] = {}
         self.layouts = Layouts()
         self.table = NodeTable(self.program)
-        self.nodes = NodeReader(file, {each.domain: each.version for each in self.model.opset_import})
+        versions = {each.domain: each.version for each in self.model.opset_import}
+        self.nodes = NodeReader(file, versions)
         self.functions = {(each.domain, each.name): each for each in self.model.functions}
         self.declared = {each.name: each for each in (*self.model.graph.value_info, *self.model.graph.output)}
         self.count = 0
         self.undecided = ""
-        self.own = OwnReader(self.program, self.table, silent_ops(self.model.graph), self.output) if notes else None
+        silent = silent_ops(self.model.graph)
+        self.own = OwnReader(self.program, self.table, silent, self.output, versions.get("", 0)) if notes else None
         self.dotted = self.model.producer_name == OWN_PRODUCER
 
     def read(self) -> ForeignProgram:

@@ -16,6 +16,12 @@ class OnnxBuilder(Protocol):
         An op that is not ONNX's own is written with its domain, ``com.mine::Scan``: whoever runs the file registers it.
         """
 
+    def has(self, kind: str) -> bool:
+        """Return whether the file's opset has nodes of a kind: where it has not, an op is written of others.
+
+        How an older opset spells nodes that it has, the builder knows.
+        """
+
     def exported(self, op: Any, inputs: Sequence[Any], tensors: Sequence[Tensor]) -> Any:
         """Write the nodes that torch's exporter makes of an op's PyTorch; return the output values as ``onnx`` does."""
 
@@ -41,10 +47,18 @@ class OpOnnx(OpSignature):
     """The role that writes the op in ONNX.
 
     May say: ``onnx``, where torch's exporter makes nothing good of the op's PyTorch; ``onnx_lacks``, the dtypes, beside
-    the 16-bit ones, for which onnxruntime has no kernel: there the nodes run in another dtype, between casts.
+    the 16-bit ones, for which onnxruntime has no kernel: there the nodes run in another dtype, between casts;
+    ``onnx_since``, the first opset of ONNX that has what the nodes do, or ``onnx_opset`` where that depends on the
+    arguments; ``onnx_better``, an opset that says it better than those before it, whose forms it has as well.
     """
 
     onnx_lacks: ClassVar[tuple[str, ...]] = ()
+    onnx_since: ClassVar[int] = 0
+    onnx_better: ClassVar[int] = 0
+
+    def onnx_opset(self, *inputs: Tensor | None) -> int:
+        """Return the first opset in which the op can be written."""
+        return self.onnx_since
 
     def carrier(self, dtype: str) -> str:
         """Return the dtype in which the ONNX nodes run for inputs of this one."""

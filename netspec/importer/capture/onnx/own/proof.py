@@ -29,9 +29,9 @@ class WrittenOp(NamedTuple):
     state: Mapping[str, ForeignTensor]
 
 
-def is_written_as(written: WrittenOp, nodes: Sequence[onnx.NodeProto], known: Known) -> bool:
-    """Return whether these nodes, and no others, are what an op is written as."""
-    builder = GraphBuilder(exporter=_exported)
+def is_written_as(written: WrittenOp, nodes: Sequence[onnx.NodeProto], known: Known, opset: int) -> bool:
+    """Return whether these nodes, and no others, are what an op is written as in an opset."""
+    builder = GraphBuilder(exporter=_exported, opset=opset)
     unread = [at for at, each in enumerate(written.outputs) if each is None]
     builder.begin(written.path, {name: tensor.constant for name, tensor in written.state.items()}, unread)
     values = {name: OnnxValue(name) for each in written.inputs if each is not None for name in each[:1]}

@@ -22,14 +22,19 @@ MOST_SILENT = 100
 
 
 class OwnReader:
-    """Reads nodes by their notes. ``said`` has the steps that were read so, with their paths; ``blocks`` the blocks of
-    paths.
+    """Reads nodes by their notes, in an opset. ``said`` has the steps that were read so, with their paths; ``blocks``
+    the blocks of paths.
     """
 
     def __init__(
-        self, program: ForeignProgram, table: NodeTable, silent: SilentOps, output: Callable[[str], ForeignTensor]
+        self,
+        program: ForeignProgram,
+        table: NodeTable,
+        silent: SilentOps,
+        output: Callable[[str], ForeignTensor],
+        opset: int,
     ):
-        self.program, self.table, self.silent, self.output = program, table, silent, output
+        self.program, self.table, self.silent, self.output, self.opset = program, table, silent, output, opset
         self.said: dict[ForeignStep, str] = {}
         self.blocks: dict[str, str] = {}
         self.given: dict[tuple[str, Any], ForeignTensor] = {}
@@ -82,7 +87,7 @@ class OwnReader:
                 self.named(note.outputs, outputs),
                 state,
             )
-            if not is_written_as(written, nodes, lambda name: _numbers(names.get(name))):
+            if not is_written_as(written, nodes, lambda name: _numbers(names.get(name)), self.opset):
                 return False
         except (WrongReading, AssertionError, MemoryError, *MALFORMED):
             return False
