@@ -16,7 +16,7 @@ from onnx import helper, numpy_helper
 
 from netspec.diagnostics import EnvironmentFault
 from netspec.emit.onnx.older import NodeCall, spell
-from netspec.emit.onnx.parts import Attribute, OnnxGraph, OnnxNode, OnnxValue, attribute, every_node
+from netspec.emit.onnx.parts import Attribute, OnnxGraph, OnnxNode, OnnxValue, attribute
 from netspec.emit.onnx.versions import USUAL, least_opset, said_plainly, since
 from netspec.ops import Op, Tensor
 
@@ -220,8 +220,8 @@ class GraphBuilder:
         return OnnxGraph(name, inputs, outputs, self.nodes)
 
     def kept(self) -> list[OnnxValue]:
-        """Return the initializers that nodes read."""
-        read = {value for node in every_node(self.nodes) for value in node.inputs}
+        """Return the initializers that nodes of the graph itself read."""
+        read = {value for node in self.nodes for value in node.inputs}
         return [value for value in self.initializers.values() if value in read]
 
     def model(self, graph: OnnxGraph, ir_version: int) -> onnx.ModelProto:

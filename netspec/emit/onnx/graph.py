@@ -10,6 +10,7 @@ import numpy as np
 
 from netspec.analysis.scan_schedule import LevelSchedule, ScanSchedule
 from netspec.dims import Shape, plain_shape
+from netspec.emit.onnx.bodies import close_bodies
 from netspec.emit.onnx.builder import DTYPES, GraphBuilder, OpExporter
 from netspec.emit.onnx.notes import SILENT, SIZES, OpNote, silent_notes, write_notes
 from netspec.emit.onnx.parts import OnnxModel, OnnxValue
@@ -43,7 +44,8 @@ def emit_onnx(
         guard_opset(builder.late, emitter.written, form)
         later = form._replace(opset=max(opset for opset, _ in builder.late))  # a plugin's op, or one that torch wrote
         return emit_onnx(graph, weights, version, exporter, metadata, later)
-    write_notes(emitter.notes)
+    notes = close_bodies(builder, emitter.notes)
+    write_notes(notes)
     proto = builder.model(builder.graph(graph.name, inputs, outputs), form.ir or ir_of(builder.opset))
     proto.producer_name, proto.producer_version = "netspec", version
     proto.doc_string = visible(graph.doc, keep="\n\t")
@@ -56,7 +58,7 @@ def emit_onnx(
     }
     for key, value in sorted(properties.items()):
         proto.metadata_props.add(key=key, value=value)
-    silent = silent_notes(emitter.notes, emitter.aliases, emitter.results)
+    silent = silent_notes(notes, emitter.aliases, emitter.results)
     if silent:
         proto.graph.metadata_props.add(key=SILENT, value=silent)
     return OnnxModel(proto, builder.kept())

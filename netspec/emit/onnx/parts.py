@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Union
 
 import numpy as np
 import onnx
-from onnx import helper
+from onnx import helper, numpy_helper
 
 Attribute = Union[onnx.AttributeProto, "OnnxGraph"]
 
@@ -46,6 +46,12 @@ class OnnxNode:
     outputs: Sequence[OnnxValue] = ()
     notes: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def body(self) -> OnnxGraph | None:
+        """The graph inside the node."""
+        body = self.attributes.get("body")
+        return body if isinstance(body, OnnxGraph) else None
+
     def proto(self) -> onnx.NodeProto:
         """Return the node as protobuf."""
         made = onnx.NodeProto(
@@ -63,21 +69,25 @@ class OnnxNode:
 
 
 class OnnxGraph(NamedTuple):
-    """A graph of its own, or the body of a node; initializers are the outermost one's."""
+    """A graph of its own, or the body of a node, which may have ``initializers`` that no other reads."""
 
     name: str
     inputs: Sequence[OnnxValue]
     outputs: Sequence[OnnxValue]
     nodes: Sequence[OnnxNode]
+    initializers: Sequence[OnnxValue] = ()
 
     def proto(self) -> onnx.GraphProto:
-        """Return the graph as protobuf, with the shapes of what its nodes make, and without initializers."""
+        """Return the graph as protobuf, with the shapes of what its nodes make."""
         made = onnx.GraphProto(name=self.name)
         made.input.extend(value.info() for value in self.inputs)
         made.node.extend(node.proto() for node in self.nodes)
         inner = (value for node in self.nodes for value in node.outputs if value not in self.outputs)
         made.value_info.extend(value.info() for value in inner if value.kind)
         made.output.extend(value.info() for value in self.outputs)
+        for value in self.initializers:
+            assert value.array is not None
+            made.initializer.append(numpy_helper.from_array(np.asarray(value.array, order="C"), value.name))
         return made
 
 
@@ -92,9 +102,8 @@ def every_node(nodes: Iterable[OnnxNode]) -> Iterator[OnnxNode]:
     """Yield nodes, and those of the graphs inside them."""
     for node in nodes:
         yield node
-        for value in node.attributes.values():
-            if isinstance(value, OnnxGraph):
-                yield from every_node(value.nodes)
+        if node.body is not None:
+            yield from every_node(node.body.nodes)
 
 
 def attribute(name: str, value: Any) -> Attribute:

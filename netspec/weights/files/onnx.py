@@ -37,7 +37,7 @@ class OnnxWeights(TensorFile):
                 "was not written by netspec, so its tensors have other names: "
                 f"`netspec import {self.path} -o net.yaml --weights net.safetensors` reads it"
             )
-        held = {each.name: file.tensor(each) for each in file.model.graph.initializer}
+        held = {each.name: file.tensor(each) for each in _initializers(file.model.graph)}
         joined: dict[tuple[str, str], dict[str, Any]] = {}
         for name, array in held.items():
             if (parts := JOINED.fullmatch(name)) is not None:
@@ -60,6 +60,14 @@ class OnnxWeights(TensorFile):
         import torch
 
         yield from ((key, torch.from_numpy(np.array(self.state[key]))) for key in keys)
+
+
+def _initializers(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
+    """The tensors of a graph, and of those inside it."""
+    yield from graph.initializer
+    for node in graph.node:
+        for inner in (attribute.g for attribute in node.attribute if attribute.HasField("g")):
+            yield from _initializers(inner)
 
 
 def _kind(graph: onnx.GraphProto, initializer: str) -> Any:

@@ -79,6 +79,9 @@ class ControlReader:
     def scan(self, inputs: Sequence[Any], attributes: Mapping[str, Any], names: Names) -> list[Any]:
         """Return the states after a scan's last iteration, and what each left."""
         body, count = attributes["body"], attributes["num_scan_inputs"]
+        handed = handed_on(body, len(inputs) - count)
+        if handed:
+            return self.without_handed(handed, inputs, attributes, names)
         states, sequences = list(inputs[:-count]), inputs[-count:]
         axes = attributes.get("scan_input_axes", [0] * count)
         ways = attributes.get("scan_input_directions", [0] * count)
@@ -94,6 +97,21 @@ class ControlReader:
         steps = [self.selected(*each) for each in zip(sequences, axes, [0] * count)]
         made = self.body(body, {**names, **_inputs(body, [*states, *steps])})
         return [*made[: len(states)], *(self.stacked([each], a) for each, a in zip(made[len(states) :], left_axes))]
+
+    def without_handed(
+        self, handed: Sequence[int], inputs: Sequence[Any], attributes: Mapping[str, Any], names: Names
+    ) -> list[Any]:
+        """Return the outputs of a scan some of whose states stay as they are: its body reads them from outside."""
+        whole, body = attributes["body"], onnx.GraphProto()
+        body.CopyFrom(whole)
+        for at in reversed(handed):
+            del body.input[at], body.output[at]
+        outside = {**names, **{whole.input[at].name: inputs[at] for at in handed}}
+        rest = [each for at, each in enumerate(inputs) if at not in handed]
+        made = self.scan(rest, {**attributes, "body": body}, outside)
+        for at in handed:
+            made.insert(at, inputs[at])
+        return made
 
     def marked(
         self,
@@ -171,6 +189,12 @@ class ControlReader:
         made = ForeignTensor((), "float32")
         self.say(ForeignCall("stack", {"tensors": list(values), "dim": axis}, (made,)))
         return made
+
+
+def handed_on(body: onnx.GraphProto, states: int) -> list[int]:
+    """Return the numbers of the states that each iteration of a scan hands on as they are."""
+    same = {node.output[0]: node.input[0] for node in body.node if node.op_type == "Identity" and not node.domain}
+    return [at for at in range(states) if same.get(body.output[at].name, body.output[at].name) == body.input[at].name]
 
 
 def _inputs(body: onnx.GraphProto, given: Sequence[Any]) -> Names:
