@@ -22,7 +22,9 @@ from torch.profiler import ProfilerActivity, profile
 
 from netspec.analysis.memory import Memory, ScoreMemory, TrainingStep, trained_sizes
 from netspec.dims import evaluate
+from netspec.elaborate.training.layers import layer_levels
 from netspec.graph import Graph
+from netspec.graph.recomputed import with_recomputed
 from netspec.pipeline import compile_spec
 from netspec.recipes.losses import CrossEntropyLoss, Loss, MSELoss
 from netspec.recipes.optimizers import SGD, Adam, AdamW, Optimizer
@@ -61,12 +63,13 @@ NETWORKS: Mapping[str, tuple[dict[str, Any], dict[str, int]]] = {
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """A recipe, as far as it matters for memory."""
+    """A recipe, as far as it matters for memory. ``recompute``: of every layer that is a level."""
 
     optimizer: Optimizer
     loss: Loss
     precision: str = "float32"
     fused: bool = True
+    recompute: bool = False
 
 
 RECIPES: Mapping[str, How] = {
@@ -75,6 +78,8 @@ RECIPES: Mapping[str, How] = {
     "adamw": How(AdamW(), CrossEntropyLoss()),
     "adam, mse, unfused": How(Adam(), MSELoss(), fused=False),
     "adam, mixed": How(Adam(), CrossEntropyLoss(), precision="mixed"),
+    "recomputed": How(Adam(), CrossEntropyLoss(), recompute=True),
+    "recomputed, mixed": How(Adam(), CrossEntropyLoss(), precision="mixed", recompute=True),
 }
 
 
@@ -87,11 +92,17 @@ def network(name: str) -> tuple[Graph, dict[str, int]]:
 
 def predicted(graph: Graph, sizes: Mapping[str, int], how: How) -> int:
     """The bytes that a step is foretold to take."""
+    graph = as_run(graph, how)
     losses = dict.fromkeys(graph.outputs, ScoreMemory(*how.loss.memory, how.loss.per_class))
     workspace = 0 if how.fused else how.optimizer.workspace(trained_sizes(graph), at_once=False)
     memory = Memory(graph, sizes, without=optional_inputs(graph), device="cpu")
     peak = memory.training_peak(TrainingStep(how.optimizer.states, workspace, losses), how.precision)
     return evaluate(peak, sizes)
+
+
+def as_run(graph: Graph, how: How) -> Graph:
+    """The network with its layers recomputed, where the recipe asks for it."""
+    return with_recomputed(graph, layer_levels(graph.body)) if how.recompute else graph
 
 
 def optional_inputs(graph: Graph) -> list[str]:
@@ -101,7 +112,7 @@ def optional_inputs(graph: Graph) -> list[str]:
 
 def measured(graph: Graph, sizes: Mapping[str, int], how: How) -> int:
     """The bytes that a step takes at its peak."""
-    model, made = build_module(graph).train(), example_inputs(graph, sizes)
+    model, made = build_module(as_run(graph, how)).train(), example_inputs(graph, sizes)
     inputs = tuple(None if graph.inputs[name].optional else made[name] for name in graph.inputs)
     targets = {name: target_of(shape, how.loss) for name, shape in output_shapes(model, inputs, graph).items()}
     autocast = partial(torch.autocast, "cpu", torch.bfloat16) if how.precision == "mixed" else nullcontext

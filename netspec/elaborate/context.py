@@ -116,9 +116,9 @@ class Context:
         return value
 
     def value(self, frame: Frame, step: Step, prev: Value | None, name: str | None) -> Value | None:
-        """Elaborate a step with its ``freeze`` and ``init``. Raises ``AlreadyReported`` for a step at fault."""
+        """Elaborate a step with its ``freeze``, ``init`` and ``recompute``. Raises ``AlreadyReported`` at a fault."""
         elaborate = HANDLERS[type(step)]
-        if not isinstance(step, (CallStep, TrainableStructure)) or step.freeze is step.init is None:
+        if not isinstance(step, (CallStep, TrainableStructure)) or not step.says_more:
             return elaborate(self, frame, step, prev, name)
         frozen = step.freeze is not None and self.reader.condition(step.freeze, frame.env, "`freeze`")
         first = len(frame.builder.steps)
@@ -136,6 +136,10 @@ class Context:
 
             is_level = step.is_level or step.is_named
             frame.builder.steps[first:] = started(made, step.init, key, is_level, self.reader, frame.env)
+        if step.recompute is not None and self.reader.condition(step.recompute, frame.env, "`recompute`"):
+            from netspec.elaborate.state.recomputed import recompute_levels  # most steps have none
+
+            recompute_levels(frame.builder, first, self.cache.interned, self.reader, step)
         return result
 
     def at(self, span: Span) -> str:

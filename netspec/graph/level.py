@@ -130,7 +130,8 @@ class Call:
     """A level at its place in the level around it. ``inputs`` match ``body.inputs`` one to one, outputs likewise.
 
     ``shares`` is the step of the same level whose module this runs again. ``frozen`` says that no parameter in it is
-    trained, ``init`` where some of them start.
+    trained, ``init`` where some of them start. With ``recompute``, training keeps nothing that is made in it for the
+    backward pass, which runs it again.
     """
 
     name: str
@@ -143,6 +144,7 @@ class Call:
     shares: str = ""
     frozen: bool = False
     init: tuple[InitRule, ...] = ()
+    recompute: bool = False
 
     @property
     def output_names(self) -> tuple[str, ...]:

@@ -45,6 +45,7 @@ class CallStep:
     source: Written | None
     freeze: Written | None = None
     init: Written | None = None
+    recompute: Written | None = None
     state_key: ScalarNode | MapNode | None = None
     span: Span = field(init=False)
     is_level: ClassVar[bool] = True
@@ -52,6 +53,11 @@ class CallStep:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "span", self.key.span)
+
+    @property
+    def says_more(self) -> bool:
+        """Return whether it says how what it makes is trained."""
+        return not (self.freeze is self.init is self.recompute is None)
 
     @property
     def is_named(self) -> bool:
@@ -86,6 +92,10 @@ StepName = Template | None
 """the step's name or number, in references and in `state_dict` keys; braces hold an expression"""
 Freeze = Condition | None
 """keep its parameters as they are in training"""
+Recompute = Condition | None
+"""keep only what goes into it for the backward pass, which runs it again (activation checkpointing): less memory, more
+time, the same gradients; of a `repeat` or `for`, each iteration
+"""
 Init = Initialisation | None
 """where its parameters start: one function for its weights, or `{weight: {normal: 0.02}, bias: zeros}`"""
 Results = Annotated[Mapping[str, Written], values_by_name("a mapping from names to values of the body", "results")]
@@ -153,10 +163,18 @@ class NamedStructure(Structure):
 
 
 class TrainableStructure(NamedStructure):
-    """A structure that may say how the parameters inside start, and that they stay."""
+    """A structure that may say how the parameters inside start, that they stay, and that it runs again in the backward
+    pass.
+    """
 
     freeze: Freeze = None
     init: Init = None
+    recompute: Recompute = None
+
+    @property
+    def says_more(self) -> bool:
+        """Return whether it says how what it makes is trained."""
+        return not (self.freeze is self.init is self.recompute is None)
 
 
 class GroupStructure(TrainableStructure):
@@ -189,7 +207,7 @@ network:
     values: Locals
 
 
-CALL_KEYS = ("name", "from", "freeze", "init", "state_key")
+CALL_KEYS = ("name", "from", "freeze", "init", "recompute", "state_key")
 """The keys of every call beside its arguments."""
 
 
@@ -261,12 +279,12 @@ def _read_call(key: ScalarNode, value: SyntaxNode, report: Report) -> CallStep |
         empty = isinstance(value, ScalarNode) and value.value is None
         return CallStep(key, None if empty else value, {}, None, None)
     arguments = {name.text: (name, item) for name, item in value.entries}
-    name, source, freeze, init, state_key = (arguments.pop(each, (None, None))[1] for each in CALL_KEYS)
+    name, source, freeze, init, recompute, state_key = (arguments.pop(each, (None, None))[1] for each in CALL_KEYS)
     named = None if name is None else read_step_name(name, report)
     keyed = None if state_key is None else read_state_key(state_key, report)
     if (named is None) != (name is None) or (keyed is None) != (state_key is None):
         return None
-    return CallStep(key, None, arguments, named, source, freeze, init, keyed)
+    return CallStep(key, None, arguments, named, source, freeze, init, recompute, keyed)
 
 
 def nested(step: Step) -> Iterator[Step]:

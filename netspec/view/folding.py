@@ -296,7 +296,12 @@ def _equal(step: Step, other: Step) -> bool:
     if (step.training, step.shares, step.frozen) != (other.training, other.shares, other.frozen):
         return False
     if isinstance(step, Call) or isinstance(other, Call):
-        return isinstance(step, Call) and isinstance(other, Call) and step.body is other.body
+        return (
+            isinstance(step, Call)
+            and isinstance(other, Call)
+            and step.recompute == other.recompute
+            and step.body is other.body
+        )
     return type(step.op) is type(other.op) and step.op == other.op and step.tensors == other.tensors
 
 

@@ -56,7 +56,7 @@ def is_repeat(before: Step, step: Step) -> bool:
     if before.training != step.training or before.shares != step.shares or before.frozen != step.frozen:
         return False
     if isinstance(before, Call):
-        equal = isinstance(step, Call) and before.body is step.body
+        equal = isinstance(step, Call) and before.recompute == step.recompute and before.body is step.body
     else:
         equal = isinstance(step, Node) and before.op == step.op and before.tensors == step.tensors
     made = before.outputs

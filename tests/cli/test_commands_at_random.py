@@ -42,7 +42,7 @@ WORDS += ["x.y", "x.0", "..", "linear", "relu", "*", "a" * 600, "🙂", "\u00a0"
 LISTS: list[Any] = [[], [[]], [1, 2], [1, [2, 3]], ["prev"], {}, {"a": 1}, {"from": "prev"}, {"name": "x"}]
 JUNK: list[Any] = [*NUMBERS, *WORDS, *LISTS, True, False, None]
 SECTIONS = ("data", "loss", "optimizer", "schedule", "epochs", "batch_size", "metrics", "augment", "prepare", "init")
-KEYS = ("freeze", "init", "tie", "doc", "when", "optional", "below", "dtype", "name", "from")
+KEYS = ("freeze", "init", "recompute", "tie", "doc", "when", "optional", "below", "dtype", "name", "from")
 OPTIONS = ("--set", "--dim", "--variant", "--expand", "--depth", "--format", "--budget-memory", "--direction")
 FORMATS = ("text", "json", "csv", "md", "html", "other")
 

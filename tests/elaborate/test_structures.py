@@ -87,7 +87,7 @@ def test_a_wrong_key_is_reported(tmp_path):
 
 
 def test_the_schema_and_the_editor_know_it(gated):
-    assert [*form_keys(gated)] == ["body", "gate", "name", "state_key", "freeze", "init", "from"]
+    assert [*form_keys(gated)] == ["body", "gate", "name", "state_key", "freeze", "init", "recompute", "from"]
     mapping, alone = structure_schema("gated")["anyOf"]
     assert mapping["required"] == ["body"]
     assert alone == {"$ref": "#/$defs/body"}

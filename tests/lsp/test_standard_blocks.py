@@ -28,9 +28,20 @@ def test_they_are_offered_with_what_they_need() -> None:
 def test_their_arguments_and_inputs_are_offered() -> None:
     text = TEXT + "  - additive_attention: {"
     items = {item.label: item for item in complete(analyse("net.yaml", TEXT), text, 7, 26)}
-    assert {"hidden", "dropout", "query", "key", "value", "mask", "name", "from", "freeze", "init", "state_key"} == set(
-        items
-    )
+    assert {
+        "hidden",
+        "dropout",
+        "query",
+        "key",
+        "value",
+        "mask",
+        "name",
+        "from",
+        "freeze",
+        "init",
+        "recompute",
+        "state_key",
+    } == set(items)
     assert items["hidden"].documentation == "the width of the small network"
 
 

@@ -277,6 +277,8 @@ def _common(old: Step, new: Step) -> Iterator[Facet]:
         yield Facet("training only", old.training, new.training)
     if old.frozen != new.frozen:
         yield Facet("frozen", old.frozen, new.frozen)
+    if isinstance(old, Call) and isinstance(new, Call) and old.recompute != new.recompute:
+        yield Facet("recomputed", old.recompute, new.recompute)
     if old.shares != new.shares:
         yield Facet("shares", old.shares or None, new.shares or None)
 

@@ -261,7 +261,7 @@ class Signatures:
     def _key(self, step: Step) -> Hashable:
         marks = step.named, step.training, step.shares, step.frozen
         if isinstance(step, Call):
-            return Call, self.level(step.body), marks
+            return Call, self.level(step.body), marks, step.recompute
         own = step.structure, step.ports, step.ties
         given = tuple((value.tensor, value.optional) for value in step.inputs)
         return type(step.op), step.op, own, given, tuple(value.tensor for value in step.outputs), marks

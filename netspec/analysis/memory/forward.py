@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from netspec.analysis.memory.backward import backward_peak, gradients_of
 from netspec.analysis.memory.node import NodePass
-from netspec.analysis.memory.running import NONE, LevelSummary, LiveStorages, Move, RunningLevel
+from netspec.analysis.memory.running import NONE, NUMBER, LevelSummary, LiveStorages, Move, RunningLevel, sum_of
 from netspec.analysis.memory.scan import ScanPass
 from netspec.analysis.memory.storage import PlacedTensor, Storage, likeness
 from netspec.analysis.memory.ties import Ties
@@ -33,6 +33,25 @@ class StepOrder:
         ]
 
 
+def placed_outside(summary: LevelSummary, taken: Sequence[PlacedTensor | None]) -> list[PlacedTensor | None]:
+    """Return the outputs of a run of a level where the level around it has them."""
+    copies: dict[Storage, Storage] = {}
+    results: list[PlacedTensor | None] = []
+    for output in summary.outputs:
+        if output is None:
+            results.append(None)
+            continue
+        placed, origin = output
+        if isinstance(origin, int):
+            source = taken[origin]
+            assert source is not None
+            home = source.home
+        else:
+            home = copies.setdefault(origin, origin.copy())
+        results.append(placed._replace(home=home))
+    return results
+
+
 class ForwardPass:
     """One forward pass. Runs of equal levels on inputs that are alike are worked out once.
 
@@ -54,20 +73,26 @@ class ForwardPass:
         self._known: dict[object, LevelSummary] = {}
 
     def level(
-        self, level: Level, taken: Sequence[PlacedTensor | None], frozen: bool = False, again: bool = False
+        self,
+        level: Level,
+        taken: Sequence[PlacedTensor | None],
+        frozen: bool = False,
+        again: bool = False,
+        discards: bool = False,
     ) -> LevelSummary:
         """A run of a level that has no part ahead of it, whose parameters may be ``frozen``, and which may run
-        ``again`` in a later iteration.
+        ``again`` in a later iteration, or keep nothing of what it makes.
         """
         groups = {placed.home: at for at, placed in reversed([*enumerate(taken)]) if placed is not None}
         key = (
             level,
             frozen,
             again,
+            discards,
             *(None if placed is None else (groups[placed.home], *likeness(placed)) for placed in taken),
         )
         if key not in self._known:
-            self._known[key] = self._level(level, taken, groups, frozen, again)
+            self._known[key] = self._level(level, taken, groups, frozen, again, discards)
         return self._known[key]
 
     def _level(
@@ -77,12 +102,14 @@ class ForwardPass:
         groups: Mapping[Storage, int],
         frozen: bool,
         again: bool,
+        discards: bool,
     ) -> LevelSummary:
         copies = {home: home.copy() for home in groups}
         inputs = [None if placed is None else placed._replace(home=copies[placed.home]) for placed in taken]
         own = frozenset(copies.values())
         live = LiveStorages(self.nodes.number)
-        frame = RunningLevel(level, dict(zip(level.inputs, inputs)), live, own, frozen=frozen, again=again)
+        values = dict(zip(level.inputs, inputs))
+        frame = RunningLevel(level, values, live, own, frozen=frozen, again=again, discards=discards)
         number, backward = self.nodes.number, NONE
         if level.loop is None:
             if level not in self.orders:
@@ -101,7 +128,8 @@ class ForwardPass:
         outputs = [None if placed is None else (placed, places.get(placed.home, placed.home)) for placed in results]
         touched = [at for home, at in groups.items() if copies[home].kept and not home.kept]
         weights = total(frame.weights.values())
-        return LevelSummary(frame.record, kept, touched, outputs, frame.live.peak, backward, frame.transient, weights)
+        peaks = frame.live.peak, backward, frame.transient
+        return LevelSummary(frame.record, kept, touched, outputs, *peaks, weights, frame.cached)
 
     def chosen(self, steps: Iterable[Step]) -> list[Step]:
         """Return the steps that run: in inference, all but those of training."""
@@ -140,7 +168,9 @@ class ForwardPass:
         if step in frame.prepared:
             return self.late(frame, step)
         taken = [frame.values.get(value) for value in step.inputs]
-        summary = self.level(step.body, taken, frame.frozen or step.frozen, frame.again)
+        if step.recompute and self.training and not frame.discards:
+            return self.recomputed(frame, step, taken)
+        summary = self.level(step.body, taken, frame.frozen or step.frozen, frame.again, frame.discards)
         frame.record.add(step.name, summary.kept, summary.record)
         for at in summary.touched:
             touched = taken[at]
@@ -148,30 +178,44 @@ class ForwardPass:
             frame.live.forget(touched.home)
             touched.home.kept = True
         frame.live.moment(summary.peak)
-        if self.training:
-            frame.live.grow(summary.kept)
-        frame.transient = max(frame.transient, summary.transient, key=lambda peak: peak.number)
+        frame.hold(summary.kept if self.training else 0, summary.cached)
+        frame.transient = max(frame.transient, summary.transient, key=NUMBER)
         frame.weights[step.name] = 0 if step.shares else summary.weights
-        copies: dict[Storage, Storage] = {}
-        results: list[PlacedTensor | None] = []
-        for output in summary.outputs:
-            if output is None:
-                results.append(None)
-                continue
-            placed, origin = output
-            if isinstance(origin, int):
-                source = taken[origin]
-                assert source is not None
-                home = source.home
-            else:
-                home = copies.setdefault(origin, origin.copy())
-            results.append(placed._replace(home=home))
-        if self.training:
-            flows = gradients_of(step.inputs, taken)
-            ends = gradients_of(step.outputs, results)
+        results = placed_outside(summary, taken)
+        if self.training and not frame.discards:
+            flows, ends = gradients_of(step.inputs, taken), gradients_of(step.outputs, results)
             module = step.shares or step.name
             kept, weights = summary.kept, summary.weights
             frame.moves.append(Move(flows, ends, kept, weights, module, summary.backward, inside=True))
+        return results
+
+    def recomputed(
+        self, frame: RunningLevel, call: Call, taken: Sequence[PlacedTensor | None]
+    ) -> list[PlacedTensor | None]:
+        """Run a level that keeps its inputs alone; the backward pass runs it again, and then goes back through it."""
+        given = {placed.home: None for placed in taken if placed is not None and placed.home.counted}
+        new = [home for home in given if not home.kept]
+        for home in new:
+            frame.live.forget(home)
+            home.kept = True
+        kept = total(home.size for home in new)
+        frozen = frame.frozen or call.frozen
+        first = self.level(call.body, taken, frozen, frame.again, discards=True)
+        second = self.level(call.body, taken, frozen, frame.again)
+        frame.record.add(call.name, kept, first.record)
+        frame.live.grow(kept)
+        frame.live.moment(first.peak)
+        frame.hold(0, first.cached)
+        results = placed_outside(first, taken)
+        flows, ends = gradients_of(call.inputs, taken), gradients_of(call.outputs, results)
+        gradients = self.nodes.peak([size for _, size in ends])
+        again = sum_of(gradients, second.peak)
+        frame.transient = max(
+            frame.transient, again, sum_of(second.transient, self.nodes.peak([second.kept])), key=NUMBER
+        )
+        frame.weights[call.name] = 0 if call.shares else second.weights
+        most = sum_of(self.nodes.peak([kept]), max(again, second.backward, key=NUMBER))
+        frame.moves.append(Move(flows, ends, kept, second.weights, call.shares or call.name, most, inside=True))
         return results
 
     def prepare(self, frame: RunningLevel, call: Call) -> None:
@@ -194,5 +238,5 @@ class ForwardPass:
         self.run(inner, self.chosen(schedule.iteration), call.body.outputs)
         frame.record.add(call.name, inner.record.total, inner.record)
         frame.weights[call.name] = total(inner.weights.values())
-        frame.transient = max(frame.transient, inner.transient, key=lambda peak: peak.number)
+        frame.transient = max(frame.transient, inner.transient, key=NUMBER)
         return [inner.values.get(value) for value in call.body.outputs]

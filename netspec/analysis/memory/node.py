@@ -59,7 +59,9 @@ class NodePass:
             weight = op.name in ("parameter", "buffer")  # whose memory is there already
             home = Storage(0 if weight else size, counted=not weight) if source is None else source.home
             results.append(PlacedTensor(tensor, size, home, layout.strides, backward and "float" in tensor.dtype))
-        if backward:
+        if backward and frame.discards:
+            self.discard(frame, node, run, results)
+        elif backward:
             kept = self.keep(frame, node, run, inputs, results)
             trained = {name: shape for name, shape in parameters.items() if name in learns}
             frame.moves.append(self.move(frame, node, run, inputs, results, kept, trained))
@@ -109,6 +111,15 @@ class NodePass:
         frame.record.add(node.name, size)
         return size
 
+    def discard(self, frame: RunningLevel, node: Node, run: OpRun, results: Sequence[PlacedTensor | None]) -> None:
+        """Count what a node makes for the backward pass and drops; autocast holds copies of its weights."""
+        op = node.op
+        frame.record.add(node.name, 0)
+        self.pass_on(frame, [*op.saved(run).made], results)
+        self.pass_on(frame, op.forward_workspace(run), results)
+        if self.precision == "mixed" and op.autocast == "bfloat16" and not node.shares and not frame.again:
+            frame.hold(0, total([home.size for home in self.weights(op, run)]))
+
     def move(
         self,
         frame: RunningLevel,
@@ -141,7 +152,7 @@ class NodePass:
                 casts.append(weights)
         if self.added and (again := sum(number_of(trained[name]) for name in trained if (node, name) in self.added)):
             weights -= again * each
-            casts.append(again * each)
+            casts += [again * each, again * each]  # the sum is made anew
         gradients = self.peak([*(size for _, size in (*flows, *ends) if size is not None), *casts])
         frame.transient = max(frame.transient, gradients, key=lambda peak: peak.number)
         frame.weights[node.name] = 0 if node.shares else weights

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import field
 from functools import cached_property
+from operator import attrgetter
 from typing import NamedTuple, Union
 
 from netspec.analysis.memory.record import Record
@@ -34,6 +35,13 @@ class Peak:
 
 
 NONE = Peak()
+NUMBER = attrgetter("number")
+"""The number of a peak, by which peaks are compared."""
+
+
+def sum_of(*peaks: Peak) -> Peak:
+    """Return a peak that is there as several ones are at once."""
+    return Peak(sum(peak.number for peak in peaks), peaks=peaks)
 
 
 class Move(NamedTuple):
@@ -61,8 +69,9 @@ class LevelSummary:
     ``kept`` are all bytes of its ``record``, ``touched`` the inputs (by the first that shares their memory) that it
     keeps, ``peak`` the most that it has alive at once beside its inputs, in training with all that is kept;
     ``backward`` is the same of the backward pass, with the gradients of its parameters, of ``weights`` bytes;
-    ``transient`` the most that a single step has there beside gradients of parameters. An output lies in an input (a
-    number) or in memory that the level made (a ``Storage``).
+    ``transient`` the most that a single step has there beside gradients of parameters; ``cached`` are the copies of
+    weights that autocast holds until the network has run, and that are not among the kept ones. An output lies in an
+    input (a number) or in memory that the level made (a ``Storage``).
     """
 
     record: Record
@@ -73,6 +82,7 @@ class LevelSummary:
     backward: Peak
     transient: Peak
     weights: Size
+    cached: Size
 
 
 class LiveStorages:
@@ -148,7 +158,9 @@ class RunningLevel:
     """A level as it runs: its values, what is kept, what is alive. ``own`` are the storages of its inputs.
 
     ``moves`` are its steps as the backward pass meets them, ``weights`` the gradients of their parameters, by step.
-    ``again``: it is not the first iteration, and autocast has its copies of the weights.
+    ``again``: it is not the first iteration, and autocast has its copies of the weights. ``discards``: nothing in it is
+    kept, as the backward pass runs it again; ``cached`` are the bytes that autocast holds all the same, until the
+    network has run.
     """
 
     level: Level
@@ -162,7 +174,19 @@ class RunningLevel:
     prepared: dict[Call, RunningLevel] = field(default_factory=dict)
     frozen: bool = False
     again: bool = False
+    discards: bool = False
+    cached: Size = 0
+
+    def hold(self, kept: Size, cached: Size) -> None:
+        """Count what a level has kept as alive, and what autocast holds of it."""
+        self.live.grow(kept)
+        self.live.grow(cached)
+        if cached != 0:
+            self.cached = self.cached + cached
 
     def beside(self, call: Call, values: dict[Value, PlacedTensor | None]) -> RunningLevel:
         """A frame for a level that runs as a part of this one."""
-        return RunningLevel(call.body, values, self.live, self.own, frozen=self.frozen or call.frozen, again=self.again)
+        frozen = self.frozen or call.frozen
+        return RunningLevel(
+            call.body, values, self.live, self.own, frozen=frozen, again=self.again, discards=self.discards
+        )

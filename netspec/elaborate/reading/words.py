@@ -41,8 +41,8 @@ def _collect(item: Any, found: list[str]) -> None:
         case tuple() | list():
             _collect_each(item, found)
         case CallStep():
-            parts = item.key, item.main, item.name, item.state_key, item.source, item.freeze, item.init
-            _collect_each(parts, found)
+            parts = item.key, item.main, item.name, item.state_key, item.source
+            _collect_each((*parts, item.freeze, item.init, item.recompute), found)
             for entry in item.arguments.values():
                 _collect_each(entry, found)
         case Form():

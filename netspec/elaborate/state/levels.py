@@ -176,7 +176,7 @@ class LevelBuilder:
     ) -> tuple[Level, list[Value]]:
         """The finished level, and the values outside that its inputs stand for."""
         self._name_merges()
-        self._close_again(interned)
+        self.close_again(interned)
         used = {value for step in self.steps for value in step.inputs} | set(outputs.values())
         captured = [(outside, *inside) for outside, inside in self.captured.items() if inside[0] in used]
         entered = [*self.declared, *captured]
@@ -195,7 +195,7 @@ class LevelBuilder:
         )
         return interned.level(level), [outside for outside, _, _ in entered]
 
-    def _close_again(self, interned: Interned) -> None:
+    def close_again(self, interned: Interned) -> None:
         """Give the levels inside, which were closed before, the outputs that they have got since."""
         for position, step in enumerate(self.steps):
             inner = self.inner.get(step.name)
@@ -244,7 +244,7 @@ def _key(level: Level) -> Any:
         if isinstance(step, Node):
             what = type(step.op), step.op, step.structure, step.ports, step.ties, step.keys
         else:
-            what = Call, id(step.body)
+            what = Call, id(step.body), step.recompute
         starts = tuple([rule.meaning for rule in step.init]) if step.init else ()
         marks = step.name, step.named, step.training, step.shares, step.frozen, starts, level.phases.get(step)
         steps.append((what, wires, marks, step.span.line, step.span.column))

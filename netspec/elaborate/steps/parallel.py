@@ -44,7 +44,8 @@ network:
       dim: 1
       from: x
       freeze: false
-      init: orthogonal""",
+      init: orthogonal
+      recompute: true""",
     )
 
     def bound_names(self) -> Iterable[str]:

@@ -38,7 +38,7 @@ network:
   - repeat: {name: stage, count: 3, index: i, body: [linear: 8 * (i + 1), relu], freeze: false, init: orthogonal}""",
         """\
 network:
-  - repeat: {name: h, from: x, count: 3, body: [linear: 8, relu], collect: {hidden: prev, before: 0}}
+  - repeat: {name: h, from: x, count: 3, body: [linear: 8, relu], recompute: true, collect: {hidden: prev, before: 0}}
   - concat: {from: [h.hidden, "h.before[-1]"], dim: -1}""",
     )
 
@@ -67,7 +67,8 @@ network:
       body: [linear: width, relu, dropout: p]
       collect: {wide: 0}
       freeze: false
-      init: orthogonal""",
+      init: orthogonal
+      recompute: true""",
     )
 
     each: Lists

@@ -49,7 +49,8 @@ network:
       drop_path: 0.1
       from: x
       freeze: false
-      init: {conv2d.weight: kaiming_normal}""",
+      init: {conv2d.weight: kaiming_normal}
+      recompute: true""",
         """\
 network:
   - residual: {body: [linear: 8], shortcut: [linear: 8]}""",

@@ -17,7 +17,7 @@ from netspec.elaborate.context import Context, Frame, elaborates
 from netspec.elaborate.passes.hoisting import hoisted
 from netspec.elaborate.reading.values import AlreadyReported
 from netspec.elaborate.state.levels import LevelBuilder
-from netspec.graph import Call, Loop, Value, axis_of_time, over_time
+from netspec.graph import Call, Level, Loop, Value, axis_of_time, over_time, walk
 from netspec.ops import OPS, ShapeError, Tensor
 from netspec.spec.reading import EMPTY, Flag, Written, read_name, reader
 from netspec.spec.steps import Body, Results, TrainableStructure, values_by_name
@@ -51,7 +51,8 @@ network:
       reverse: false
       level: true
       freeze: false
-      init: orthogonal""",
+      init: orthogonal
+      recompute: true""",
     )
 
     over: Sequences
@@ -98,6 +99,7 @@ def elaborate(context: Context, frame: Frame, step: Scan, prev: Value | None, de
     loop = Loop(len(sequences), len(states), length, step.reverse)
     results = {**collected, **{key: following[key] for key in states}}
     level, actual = builder.close(context.cache.interned, results, {}, loop)
+    guard_no_recompute(context, level)
     level = hoisted(level, context.cache.interned)
     tensors = [over_time(value.tensor, length) for value in collected.values()]
     outputs = tuple(Value(tensor) for tensor in [*tensors, *(value.tensor for value in states.values())])
@@ -249,6 +251,15 @@ def next_state(
     raise context.reader.error(
         "shape-mismatch", message, node.span, f"becomes {shapes[1]}", secondary=(label,), help=help
     )
+
+
+def guard_no_recompute(context: Context, level: Level) -> None:
+    """Guard that no level inside a scan is run again by the backward pass: its iterations are one whole."""
+    inside = next((each for _, each, _ in walk(level) if isinstance(each, Call) and each.recompute), None)
+    if inside is not None:
+        help = "write `recompute: true` on the scan, which needs a `name` then"
+        message = "a level inside a scan is not recomputed by itself"
+        raise context.reader.error("bad-argument", message, inside.span, help=help)
 
 
 def read_collected(context: Context, inner: Frame, step: Scan, last: Value | None) -> dict[str, Value]:

@@ -26,7 +26,7 @@ network:
   - linear: 10""",
         """\
 network:
-  - sequential: {name: body, outputs: {early: 0}, body: [linear: 32, relu]}
+  - sequential: {name: body, outputs: {early: 0}, body: [linear: 32, relu], recompute: true}
   - sequential: {name: head, from: body.early, body: [linear: 10]}""",
         """\
 network:

@@ -21,7 +21,14 @@ class Side(GroupStructure):
         """\
 network:
   - linear: {name: hidden, out_features: 32}
-  - side: {name: early, when: training, body: [linear: 10], from: hidden, freeze: false, init: orthogonal}
+  - side:
+      name: early
+      when: training
+      body: [linear: 10]
+      from: hidden
+      freeze: false
+      init: orthogonal
+      recompute: true
   - linear: 10
 outputs: {logits: prev, auxiliary: {from: early, when: training}}""",
     )

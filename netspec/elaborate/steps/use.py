@@ -54,7 +54,7 @@ network:
         """\
 inputs: {image: [N, 3, H, W]}
 network:
-  - use: {network: resnet18, without: [fc]}
+  - use: {network: resnet18, without: [fc], recompute: true}
   - linear: 10""",
     )
 

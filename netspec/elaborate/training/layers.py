@@ -31,6 +31,14 @@ def layer_numbers(body: Level) -> dict[str, int]:
     return {key: by_path[next(at for at in _around(path) if at in by_path)] for path, *_, key in walk_parameters(body)}
 
 
+def layer_levels(body: Level) -> list[str]:
+    """Return the paths of the layers that are levels, in their order; the outermost levels if there are none."""
+    units: list[Unit] = []
+    _collect(body, {}, "", units)
+    levels = [unit.path for unit in units if unit.is_layer and isinstance(unit.step, Call)]
+    return levels or [step.name for step in body.steps if isinstance(step, Call) and not step.is_transparent]
+
+
 def layer_rates(body: Level, decay: float) -> dict[str, float]:
     """Return the factor of the learning rate of each parameter, by its ``state_dict`` key."""
     numbers = layer_numbers(body)

@@ -150,6 +150,8 @@ def facet_text(facet: Facet) -> str:
             return "in training only now" if new else "no longer in training only"
         case "frozen":
             return "frozen now" if new else "no longer frozen"
+        case "recomputed":
+            return "recomputed now" if new else "no longer recomputed"
     return f"{name} {said(old)} → {said(new)}"
 
 

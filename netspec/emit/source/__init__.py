@@ -20,6 +20,7 @@ from netspec.emit.source.holders import Holders
 from netspec.emit.source.keyed import KEYED, LENT
 from netspec.emit.source.methods import Method, methods
 from netspec.emit.source.names import is_attribute
+from netspec.emit.source.recomputed import CHECKPOINT, RECOMPUTE, STANDARD
 from netspec.graph import Call, Graph, InitRule, Level, Node, visits, walk, walk_parameters
 from netspec.ops import OPS
 from netspec.ops.tensors.held import BUFFER, FLEETING, PARAMETER
@@ -75,10 +76,13 @@ def _head(graph: Graph, body: str) -> list[str]:
         defined += ["", "", *KEYED.split("\n")]
     if any(isinstance(step, Call) and step.is_transparent for _, step, _ in walk(graph.body)):
         defined += ["", "", *LENT.split("\n")]
+    recomputes = any(isinstance(step, Call) and step.recompute for _, step, _ in walk(graph.body))
+    defined += ["", "", *RECOMPUTE.split("\n")] if recomputes else []
     body = "\n".join([*defined, body])
-    imports = ["import torch"] if "torch." in body else []
+    imports = [STANDARD, ""] if recomputes else []
+    imports += ["import torch"] if "torch." in body else []
     imports += ["import torch.nn.functional as F"] if "F." in body else []
-    imports += ["from torch import nn"]
+    imports += ["from torch import nn", *([CHECKPOINT] if recomputes else [])]
     imports += sorted({f"import {name}" for op in ops for name in op.modules()})
     return [*words, "", *imports, *defined]
 

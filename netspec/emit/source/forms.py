@@ -14,6 +14,8 @@ def is_chain(level: Level) -> bool:
     for step in level.steps:
         if step.training or step.shares or step.inputs != (value,) or len(step.outputs) != 1:
             return False
+        if isinstance(step, Call) and step.recompute:
+            return False
         if isinstance(step, Node) and (
             step.keys or not step.op.has_module or type(step.op).statements is not Op.statements
         ):

@@ -215,6 +215,9 @@ class Body:
             given = [*arguments, *self.prepared.get(step, [])]
             if step.is_transparent:
                 module, given = f"self.{self.holders.callers[step.name]}", ["self", *given]
+            if step.recompute:
+                assert module is not None
+                module, given = "recompute", [module, *given]
             return [(f"{assigned(targets)} = {module}({', '.join(given)})", 0, True)]
         ports = () if step.op.variadic else step.op.ports
         optional = [

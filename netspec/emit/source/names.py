@@ -16,7 +16,9 @@ BUILTINS = frozenset(
 )
 """Those that the source calls: a variable of that name would hide them."""
 
-RESERVED = frozenset({"self", "torch", "torchvision", "nn", "F", "Tensor", "FrozenBatchNorm2d", "_", *BUILTINS})
+RESERVED = frozenset(
+    {"self", "torch", "torchvision", "nn", "F", "Tensor", "FrozenBatchNorm2d", "recompute", "_", *BUILTINS}
+)
 """Names with a meaning of their own everywhere in the source."""
 
 

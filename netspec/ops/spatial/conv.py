@@ -171,6 +171,10 @@ class ForwardConvolution(Convolution):
         repeats = self.padding_mode in ("reflect", "replicate")  # which are ops that keep what they pad
         return Saved((0,) if repeats and run.needs[0] else (), made=(made, *weight))
 
+    def backward_workspace(self, run: OpRun) -> tuple[Tensor, ...]:
+        """On CPU oneDNN orders the input and the output's gradient by blocks of channels, in copies."""
+        return (run.inputs[0], run.outputs[0]) if run.on_cpu and run.needs[0] else ()
+
     def padded(self, tensor: Tensor) -> Tensor | None:
         """The padded copy of the input that torch makes and keeps: for other than equal zeros on both sides."""
         pads = self.pads()

@@ -227,6 +227,10 @@ network:
 network:
   - linear: {out_features: 32, freeze: true}
   - linear: 10""",
+    "recompute": """\
+inputs: {x: [N, T, 64]}
+network:
+  - repeat: {name: h, count: 12, body: [transformer_encoder_layer: 4], recompute: true}""",
     "init": """\
 network:
   - linear: {out_features: 10, init: {weight: {normal: 0.02}, bias: zeros}}""",

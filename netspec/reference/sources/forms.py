@@ -188,4 +188,8 @@ def call_keys() -> Mapping[str, WordArgument]:
     """Return the keys that a call of any op or block takes beside its arguments, by their names."""
     group = form_keys(STRUCTURES["sequential"])
     source = form_keys(STRUCTURES["share"])["from"]
-    return {"name": group["name"], "from": source, **{key: group[key] for key in ("freeze", "init", "state_key")}}
+    return {
+        "name": group["name"],
+        "from": source,
+        **{key: group[key] for key in ("freeze", "init", "recompute", "state_key")},
+    }

@@ -38,7 +38,7 @@ NAMES = {
     "shape": "size",
     "normalized_shape": "size",
 }
-TAKEN = ("name", "from", "init", "freeze", "state_key", "shape", "prev")
+TAKEN = ("name", "from", "init", "freeze", "recompute", "state_key", "shape", "prev")
 """The words that mean something else where a parameter is read."""
 
 
@@ -60,6 +60,4 @@ def is_likely(word: str, value: object, default: object) -> bool:
 def parameter_name(word: str) -> str:
     """Return what to call a number that an argument takes."""
     name = NAMES.get(word, word)
-    return (
-        f"{name}_" if keyword.iskeyword(name) or name in ("name", "from", "init", "freeze", "shape", "prev") else name
-    )
+    return f"{name}_" if keyword.iskeyword(name) or name in TAKEN else name
