@@ -1,0 +1,54 @@
+"""The page on fine-tuning: its commands run, and what it says comes of them does."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from places import EXAMPLES
+
+from netspec.cli import main
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_pictures")]
+
+PAGE = (EXAMPLES / "finetune.md").read_text(encoding="utf-8")
+COMMANDS = [shlex.split(text.replace("\\\n", " ")) for text in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)]
+PYTHON = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+SPECS = {re.findall(r"name: (\w+)", text)[0]: text for text in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)}
+TOLD = {run: int(percent) / 100 for run, percent in re.findall(r"\| `(\w+)` \|.*\| (\d+) % \|", PAGE)}
+
+
+@pytest.fixture(scope="module")
+def accuracies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
+    """The share of the images for the test that each run of the page gets right."""
+    place = tmp_path_factory.mktemp("page")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        for text in PYTHON:
+            exec(text, {})
+        for name, text in SPECS.items():
+            Path(f"{name}.yaml").write_text(text, encoding="utf-8")
+        for command in COMMANDS:
+            assert main(command[1:]) == 0, command
+        return {
+            each.parent.name: json.loads(each.read_text())["scores"]["test"]["accuracy"]
+            for each in place.glob("*/result.json")
+        }
+
+
+def test_the_first_task_is_learned(accuracies: dict[str, float]) -> None:
+    assert 0.96 < accuracies["base"] <= 1
+
+
+def test_who_starts_from_weights_is_ahead(accuracies: dict[str, float]) -> None:
+    assert accuracies.keys() == {*TOLD, "base"}
+    for run in TOLD.keys() - {"scratch"}:
+        assert 0.05 < accuracies[run] - accuracies["scratch"] < 0.5, run
+
+
+def test_the_page_tells_what_comes_of_it(accuracies: dict[str, float]) -> None:
+    for run, told in TOLD.items():
+        assert accuracies[run] == pytest.approx(told, abs=0.08), run
