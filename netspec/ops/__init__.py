@@ -21,6 +21,7 @@ group ``netspec.plugins``; ``netspec.testing.check_op`` holds an op against torc
   compute with them. ``ShapeError`` refuses inputs; ``Bound``, ``InputRange``, ``known``, ``need_rank`` and ``axis_of``
   say which ones.
 - ``Argument`` and those derived from it are types of arguments: ``kernel_size: Annotated[Any, PerDimension(2, 1)]``.
+- ``LowRank`` is the change of a weight that `lora` adds.
 - ``OpRun``, ``Saved`` and ``OutputLayout`` speak of memory, ``AccessWindow`` of receptive fields, ``Constructor``,
   ``ForwardCall`` and ``assigned`` of PyTorch's source, ``OnnxBuilder`` of ONNX.
 """
@@ -46,6 +47,7 @@ from netspec.ops.core.arguments import (
 from netspec.ops.core.layout import OutputLayout
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.behaviour import AccessWindow
+from netspec.ops.core.roles.low_rank import LowRank
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.roles.signature import Family
@@ -75,6 +77,7 @@ __all__ = [
     "ForwardCall",
     "InputRange",
     "Listed",
+    "LowRank",
     "Natural",
     "Nested",
     "Number",

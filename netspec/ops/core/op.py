@@ -8,6 +8,7 @@ from typing import Literal
 
 from netspec.ops.core.roles.behaviour import OpBehaviour
 from netspec.ops.core.roles.costs import OpCosts
+from netspec.ops.core.roles.low_rank import OpLowRank
 from netspec.ops.core.roles.memory import OpMemory
 from netspec.ops.core.roles.onnx_form import OpOnnx
 from netspec.ops.core.roles.origins import OpOrigins
@@ -17,7 +18,7 @@ from netspec.ops.core.roles.signature import OpSignature
 Unsaid = Literal["MACs", "memory"]
 
 
-class Op(OpShapes, OpBehaviour, OpCosts, OpMemory, OpOrigins, OpOnnx):
+class Op(OpShapes, OpBehaviour, OpCosts, OpMemory, OpOrigins, OpOnnx, OpLowRank):
     """Base of every op: one class says how a spec writes it, what shapes it gives, what it costs and what it becomes.
 
     A docstring's first line says what the op computes and ends in its shapes (``(N, C) -> (N, D)``). The roles say
@@ -31,6 +32,7 @@ class Op(OpShapes, OpBehaviour, OpCosts, OpMemory, OpOrigins, OpOnnx):
     - ``OpTorch``: the module or the function of PyTorch.
     - ``OpOnnx``: the nodes of ONNX.
     - ``OpOrigins``: the operators of ATen and the nodes of ONNX that it is, for `netspec import`.
+    - ``OpLowRank``: the low-rank change of its weight.
     """
 
     @classmethod

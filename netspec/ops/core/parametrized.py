@@ -53,6 +53,11 @@ class Parametrized(Op):
         rows, columns = self.matrix_sizes(self.weight_shape(*inputs))
         return {f"{STATE}u": (rows,), f"{STATE}v": (columns,)}
 
+    @property
+    def is_worked_out(self) -> bool:
+        """Return whether the weight is made of others in each run."""
+        return self.weight_norm or self.spectral_norm
+
     def matrix_sizes(self, shape: tuple[int, ...]) -> tuple[int, int]:
         """The sizes of the weight as a matrix, with a row for each output."""
         rows = shape[self.spectral_dim]
@@ -74,7 +79,7 @@ class Parametrized(Op):
 
     def weight_saved(self, run: OpRun, whole: bool) -> tuple[Tensor, ...]:
         """Return what autograd saves of making the weight, and if ``whole`` the weight, which is no parameter."""
-        if not (self.weight_norm or self.spectral_norm):
+        if not self.is_worked_out:
             return ()
         shape, dtype = self.weight_shape(*run.inputs), run.inputs[0].dtype
         made = [Tensor(shape, dtype)] if whole else []

@@ -11,6 +11,7 @@ from netspec.ops.core.foreign import ForeignCall, OpReading, is_weight, own_tens
 from netspec.ops.core.layout import shortened, strides_of, viewed
 from netspec.ops.core.op import Op
 from netspec.ops.core.parametrized import Parametrized
+from netspec.ops.core.roles.low_rank import LowRank
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import ShapeError, Tensor, known, need_rank
@@ -74,6 +75,15 @@ class Linear(Parametrized):
 
     def weight_shape(self, *inputs: Tensor) -> tuple[int, ...]:
         return (self.out_features, self.features(inputs[0].shape))
+
+    def low_rank(self, rank: int, *inputs: Tensor) -> LowRank | None:
+        if self.is_worked_out:
+            return None
+        down, up = (Linear(out_features=size, bias=False) for size in (rank, self.out_features))
+        return LowRank(down, up, min(self.weight_shape(*inputs)))
+
+    def change(self, down: Any, up: Any) -> Any:
+        return up @ down
 
     def macs(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Size:
         return product(inputs[0].shape) * self.out_features
@@ -147,6 +157,16 @@ class Affine(Op):
     def macs(self, inputs: Sequence[Tensor | None], outputs: Sequence[Tensor]) -> Size:
         x, weight, _ = self.guard(inputs)
         return product(x) * weight[1]
+
+    def low_rank(self, rank: int, *inputs: Tensor | None) -> LowRank | None:
+        rows, columns = self.guard(inputs)[1]
+        if not (isinstance(rows, int) and isinstance(columns, int)):
+            return None
+        down, up = (Linear(out_features=size, bias=False) for size in (rank, columns))
+        return LowRank(down, up, min(rows, columns))
+
+    def change(self, down: Any, up: Any) -> Any:
+        return (up @ down).transpose(0, 1)
 
     def call(self, arguments: Sequence[str], inputs: Sequence[Tensor | None]) -> str:
         x, weight, *bias = arguments

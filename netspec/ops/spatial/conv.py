@@ -1,6 +1,7 @@
 """Convolutions and transposed convolutions, in one, two and three dimensions."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import prod
 from typing import Annotated, Any, ClassVar, Literal
 
 from netspec.dims import Shape, Size, product
@@ -8,6 +9,7 @@ from netspec.ops.core.arguments import PerDimension, Positive, spell_window, spr
 from netspec.ops.core.foreign import ForeignCall, OpReading, is_weight, own_tensors
 from netspec.ops.core.parametrized import Parametrized
 from netspec.ops.core.roles.behaviour import AccessWindow
+from netspec.ops.core.roles.low_rank import LowRank
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import Bound, ShapeError, Tensor, known, need_rank
@@ -161,6 +163,20 @@ class ForwardConvolution(Convolution):
     def weight_shape(self, *inputs: Tensor) -> tuple[int, ...]:
         return (self.out_channels, self.channels(inputs[0].shape) // self.groups, *self.kernel())
 
+    def low_rank(self, rank: int, *inputs: Tensor) -> LowRank | None:
+        """A convolution with the same window to ``rank`` channels a group, then one of 1 that mixes them."""
+        if self.is_worked_out:
+            return None
+        down = self.model_copy(update={"out_channels": rank * self.groups, "bias": False})
+        up = type(self)(out_channels=self.out_channels, kernel_size=1, groups=self.groups, bias=False)
+        outputs, *row = self.weight_shape(*inputs)
+        return LowRank(down, up, min(outputs // self.groups, prod(row)))
+
+    def change(self, down: Any, up: Any) -> Any:
+        outputs, rank = up.shape[:2]
+        rows = up.reshape(self.groups, -1, rank) @ down.reshape(self.groups, rank, -1)
+        return rows.reshape(outputs, *down.shape[1:])
+
     def macs(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Size:
         return product(outputs[0].shape) * product(self.weight_shape(*inputs)[1:])
 
@@ -252,6 +268,25 @@ class TransposedConvolution(Convolution):
 
     def weight_shape(self, *inputs: Tensor) -> tuple[int, ...]:
         return (self.channels(inputs[0].shape), self.out_channels // self.groups, *self.kernel())
+
+    def low_rank(self, rank: int, *inputs: Tensor) -> LowRank | None:
+        """A convolution of 1 to ``rank`` channels a group, then one with the same window that spreads them."""
+        if self.is_worked_out:
+            return None
+        down = self.pointwise()(out_channels=rank * self.groups, kernel_size=1, groups=self.groups, bias=False)
+        up = self.model_copy(update={"bias": False})
+        channels, *row = self.weight_shape(*inputs)
+        return LowRank(down, up, min(channels // self.groups, prod(row)))
+
+    def change(self, down: Any, up: Any) -> Any:
+        rank = down.shape[0] // self.groups
+        rows = down.reshape(self.groups, rank, -1).transpose(1, 2) @ up.reshape(self.groups, rank, -1)
+        return rows.reshape(-1, *up.shape[1:])
+
+    def pointwise(self) -> type[ForwardConvolution]:
+        """Return the kind of convolution of as many dimensions that is not transposed."""
+        kinds: tuple[type[ForwardConvolution], ...] = (Conv1d, Conv2d, Conv3d)
+        return kinds[self.rank - 1]
 
     def saved(self, run: OpRun) -> Saved:
         return Saved((0,), made=self.weight_saved(run, whole=True))

@@ -9,11 +9,13 @@ from netspec.ops.core.arguments import Extent, Integers, Positive
 from netspec.ops.core.foreign import ForeignCall, OpReading, is_weight
 from netspec.ops.core.layout import OutputLayout, shortened, strides_of
 from netspec.ops.core.op import Op
+from netspec.ops.core.roles.low_rank import LowRank
 from netspec.ops.core.roles.memory import OpRun
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.roles.torch_form import Constructor
 from netspec.ops.core.sizes import find, size_vector, spell_size
 from netspec.ops.core.tensors import Bound, InputRange, ShapeError, Tensor, axis_of
+from netspec.ops.linear.linear import Linear
 from netspec.ops.tensors.reshape import Rearrangement
 
 END = 2**63 - 1
@@ -63,6 +65,13 @@ class Embedding(Op):
 
     def parameters(self, *inputs: Tensor) -> Mapping[str, Shape]:
         return {"weight": (self.num_embeddings, self.embedding_dim)}
+
+    def low_rank(self, rank: int, *inputs: Tensor) -> LowRank | None:
+        down, up = self.model_copy(update={"embedding_dim": rank}), Linear(out_features=self.embedding_dim, bias=False)
+        return LowRank(down, up, min(self.num_embeddings, self.embedding_dim), zeros="down")
+
+    def change(self, down: Any, up: Any) -> Any:
+        return down @ up.transpose(0, 1)
 
     def input_range(self, port: str, *inputs: Tensor) -> InputRange | None:
         return InputRange(below=self.num_embeddings)
