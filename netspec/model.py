@@ -122,12 +122,14 @@ class Model:
     def export(self, path: str | Path, module: nn.Module | None = None) -> Path:
         """Write ONNX with the weights of ``module`` (default: freshly initialised); gives the path.
 
-        Symbolic dimensions stay dynamic. The file is checked in form, but not run: ``write("onnx", folder)`` holds it
-        against PyTorch, too. Raises ``EnvironmentFault`` where the file cannot be written.
+        Symbolic dimensions stay dynamic, and changes by ``lora`` are part of the weights. The file is checked in form,
+        but not run: ``write("onnx", folder)`` holds it against PyTorch, too. Raises ``EnvironmentFault`` where the file
+        cannot be written.
         """
+        from netspec.runtime.module import merged
         from netspec.runtime.onnx.export import export_onnx
 
-        return export_onnx(self.graph, module if module is not None else self.module(), Path(path))
+        return export_onnx(*merged(self.graph, module if module is not None else self.module()), Path(path))
 
     def diagram(
         self,

@@ -147,10 +147,12 @@ def compile_loaded(
 
     ``overrides`` are values of parameters, and of keys under ``train`` by their path (``train.optimizer.lr``).
     """
-    spec = loaded.spec
+    spec, lora = loaded.spec, None
     if training := {path[6:]: value for path, value in (overrides or {}).items() if path.startswith("train.")}:
         from netspec.elaborate.training.overrides import with_overrides
 
+        if spec.train is None:  # a network may be changed so without a recipe
+            lora = training.pop("lora", None)
         spec = spec.changed(train=with_overrides(spec.train, training))
         overrides = {name: value for name, value in (overrides or {}).items() if not name.startswith("train.")}
     return elaborate(
@@ -161,6 +163,7 @@ def compile_loaded(
         sizes=sizes,
         limits=limits,
         shared=shared,
+        lora=lora,
         digest=loaded.digest,
         source=loaded.source.name,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from argparse import ArgumentParser, HelpFormatter
+from argparse import Action, ArgumentParser, HelpFormatter, Namespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,10 +81,25 @@ def add_run_arguments(command: ArgumentParser) -> None:
     )
 
 
+class SetLora(Action):
+    """``--lora VALUE`` as ``--set train.lora=VALUE``."""
+
+    def __call__(self, parser: object, namespace: Namespace, value: object, option: str | None = None) -> None:
+        namespace.set = [*namespace.set, f"train.lora={value}"]
+
+
 def add_value_arguments(command: ArgumentParser) -> None:
     """Add values of parameters and sizes of dimensions."""
     command.add_argument(
         "--set", metavar="KEY=VALUE", action="append", default=[], help="set a parameter of the spec; may be repeated"
+    )
+    command.add_argument(
+        "--lora",
+        metavar="RANK",
+        action=SetLora,
+        dest="set",
+        help="add changes of this rank to linear maps and convolutions, or as under `train.lora`: "
+        "'{rank: 8, of: \"*.qkv\"}'",
     )
     command.add_argument(
         "--dim",

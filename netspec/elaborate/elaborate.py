@@ -38,13 +38,15 @@ def elaborate(
     sizes: Mapping[str, int] | None = None,
     limits: Limits | None = None,
     shared: ElaborationCache | None = None,
+    lora: Written | None = None,
     digest: str = "",
     source: str = "",
 ) -> Graph:
     """Return the graph of a spec, for one variant and these parameter values.
 
-    ``shared`` is what other elaborations of the same spec have worked out; this one adds to it. Raises ``SpecError``
-    with everything that is wrong, and ``UsageError`` for a variant, a parameter or a dimension that does not exist.
+    ``shared`` is what other elaborations of the same spec have worked out; this one adds to it. ``lora`` are changes of
+    low rank for a spec without a recipe. Raises ``SpecError`` with everything that is wrong, and ``UsageError`` for a
+    variant, a parameter or a dimension that does not exist.
     """
     cache = shared or ElaborationCache()
     reader = Reader(report, cache.values)
@@ -65,15 +67,10 @@ def elaborate(
     draft.declared, draft.below = context.requirements.declared, below
     draft.rules, draft.start = rules, training_start(spec)
     run_passes(draft)
-    if recipe is not None and (recipe.groups or recipe.batch_norm or recipe.layer_decay):
-        from netspec.elaborate.training.groups import check_parameters
-
-        check_parameters(recipe, draft.body, reader)
-        report.raise_if_any()
     assert draft.sizes is not None
     assert draft.init is not None
     assert draft.input_ranges is not None
-    return Graph(
+    graph = Graph(
         name=variant or spec.name,
         doc=spec.doc,
         body=draft.body,
@@ -89,6 +86,22 @@ def elaborate(
         digest=digest,
         recipe=recipe,
     )
+    return as_trained(graph, lora, reader, globals)
+
+
+def as_trained(graph: Graph, lora: Written | None, reader: Reader, env: Scope) -> Graph:
+    """Return a graph as its recipe has it, or ``lora`` where it has none; guard what the recipe says of parameters."""
+    recipe = graph.recipe
+    if lora is not None or (recipe is not None and recipe.lora is not None):
+        from netspec.elaborate.training.low_rank import changed_graph
+
+        graph = changed_graph(graph, lora, reader, env)
+    if recipe is not None and (recipe.groups or recipe.batch_norm or recipe.layer_decay):
+        from netspec.elaborate.training.groups import check_parameters
+
+        check_parameters(recipe, graph.body, reader)
+        reader.report.raise_if_any()
+    return graph
 
 
 def new_context(

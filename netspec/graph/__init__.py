@@ -27,6 +27,7 @@ from netspec.graph.level import (
     over_time,
     parameter_count,
 )
+from netspec.graph.low_rank import WeightChange
 from netspec.graph.walk import ONCE, ExecutionCount, Visit, levels_in, visits, walk, walk_parameters, walk_state
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "Step",
     "Value",
     "Visit",
+    "WeightChange",
     "arranged",
     "axis_of_time",
     "covers",

@@ -12,6 +12,7 @@ from netspec.diagnostics import Span
 from netspec.dims import Size
 from netspec.graph.init_rule import InitRule
 from netspec.graph.level import Level, Value
+from netspec.graph.low_rank import WeightChange
 from netspec.ops import InputRange
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ class Graph:
 
     ``sizes`` gives every symbolic dimension the size at which costs are quoted; ``input_ranges`` says which whole
     numbers the inputs take that have such, ``ranges`` between which two an input's real numbers lie; ``recipe`` says
-    how it is trained, where the spec does.
+    how it is trained, where the spec does; ``changes`` are those of weights that the recipe's ``lora`` has steps for,
+    ``unchanged`` the graph without these steps.
     """
 
     name: str
@@ -70,6 +72,8 @@ class Graph:
     input_ranges: Mapping[str, InputRange] = field(default_factory=dict)
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     recipe: Recipe | None = None
+    changes: tuple[WeightChange, ...] = ()
+    unchanged: Graph | None = None
 
     @property
     def file(self) -> str:

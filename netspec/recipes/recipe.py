@@ -16,6 +16,7 @@ from netspec.recipes.settings import (
     Checkpoint,
     EarlyStopping,
     LayerDecay,
+    LowRankAdaptation,
     MovingAverage,
     ParameterGroup,
     Settings,
@@ -52,6 +53,7 @@ class Recipe:
     groups: Mapping[str, ParameterGroup] = field(default_factory=dict)
     layer_decay: LayerDecay | None = None
     batch_norm: BatchNormMode | None = None
+    lora: LowRankAdaptation | None = None
     ema: MovingAverage | None = None
     early_stopping: EarlyStopping | None = None
     checkpoint: Checkpoint = field(default_factory=Checkpoint)

@@ -12,6 +12,13 @@ Above = Annotated[float, Field(gt=0)]
 Part = Annotated[float, Field(gt=0, lt=1)]
 AUTOCAST = {"mixed": "bfloat16", "float16": "float16"}
 """The precisions whose weights stay in float32, and what torch's autocast computes in."""
+Patterns = str | Annotated[list[str], Field(min_length=1)]
+"""one pattern or several"""
+
+
+def listed(patterns: str | list[str]) -> tuple[str, ...]:
+    """Return one pattern, or several, as a tuple."""
+    return (patterns,) if isinstance(patterns, str) else tuple(patterns)
 
 
 class Settings(Ingredient):
@@ -116,13 +123,42 @@ class BatchNormMode(Ingredient):
 
     train: bool
     """false: as in evaluation"""
-    of: str | Annotated[list[str], Field(min_length=1)] = "*"
+    of: Patterns = "*"
     """patterns of the keys of those that this is about; default: all"""
 
     @property
     def patterns(self) -> tuple[str, ...]:
         """Return the patterns as a list has them."""
-        return (self.of,) if isinstance(self.of, str) else tuple(self.of)
+        return listed(self.of)
+
+
+class LowRankAdaptation(Ingredient):
+    """Low-rank changes of weights, learned in place of the weights themselves (LoRA, Hu et al. 2021).
+
+    Beside each step that is named come two of its kind, `lora_A` to `rank` numbers and `lora_B` back, whose result,
+    times alpha/rank, is added to the step's own: to begin with, nothing. They are steps of the network as others are.
+    Everything else stays as it is, but for what `groups` names. In ONNX the changes are part of the weights.
+    """
+
+    name = "lora"
+    main = "rank"
+
+    rank: Positive
+    """the number of rows of one matrix and of columns of the other; that of each group of a convolution"""
+    of: Patterns | None = None
+    """patterns of the steps, or of levels: `*.qkv`; default: all linear maps and convolutions that are large enough,
+    but those whose weights `groups` names"""
+    skip: str | list[str] = []
+    """patterns of steps that are left out"""
+    alpha: Above | None = None
+    """the change counts alpha/rank times; default: the rank, so that it counts once"""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """the probability that a number which the change is computed from is zero, in training"""
+
+    @property
+    def scale(self) -> float:
+        """Return how many times a change counts."""
+        return 1.0 if self.alpha is None else self.alpha / self.rank
 
 
 class MovingAverage(Ingredient):
@@ -175,7 +211,8 @@ class Checkpoint(Ingredient):
 
 
 PARTS: Mapping[str, type[Ingredient]] = {
-    kind.name: kind for kind in (WeightDecay, LayerDecay, BatchNormMode, MovingAverage, EarlyStopping, Checkpoint)
+    kind.name: kind
+    for kind in (WeightDecay, LayerDecay, BatchNormMode, LowRankAdaptation, MovingAverage, EarlyStopping, Checkpoint)
 }
 """The keys of ``train`` that have keys of their own; ``Recipe`` has a field of each name."""
 NAMED_PARTS: Mapping[str, type[Ingredient]] = {ParameterGroup.name: ParameterGroup}

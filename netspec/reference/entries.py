@@ -192,7 +192,7 @@ def _key_example(form: type[Form], inner: type[Form] | None, name: str) -> str:
     if inner not in (None, TrainSpec):
         return form_examples(inner)[0]
     shown = next(text for text in form_examples(form) if re.search(rf"(^|[ {{]){name}:", text, re.MULTILINE))
-    if form is not TrainSpec or name in ("group_by_length", "batch_norm", "layer_decay"):
+    if form is not TrainSpec or name in ("group_by_length", "batch_norm", "layer_decay", "lora"):
         return shown
     return "\n".join(line for line in shown.split("\n") if line.startswith(("train:", f"  {name}:")))
 

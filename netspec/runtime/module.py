@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import linecache
+from collections.abc import Mapping
 from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from netspec.diagnostics import EnvironmentFault
 from netspec.emit.source import emit_source
@@ -40,6 +41,30 @@ def build_module(
     module = construct_uninitialised(getattr(namespace, program.class_name))
     initialize(module, graph, seed)
     return module.to(device=device, dtype=dtype) if device.type != "cpu" or dtype is not None else module
+
+
+def merged(graph: Graph, module: nn.Module) -> tuple[Graph, nn.Module]:
+    """Return a graph and its module without the steps of ``lora``: their changes are part of the weights.
+
+    A graph without such steps is returned with its module, as it is.
+    """
+    if graph.unchanged is None:
+        return graph, module
+    state = module.state_dict()
+    made = build_module(graph.unchanged, next(iter(state.values())).device)
+    made.load_state_dict(merged_weights(graph, state))
+    return graph.unchanged, made.train(module.training)
+
+
+def merged_weights(graph: Graph, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights of the graph without the steps of ``lora``, by their keys; the sums are made in float32."""
+    weights = dict(state)
+    with torch.no_grad():
+        for change in graph.changes:
+            down, up = (weights.pop(key).float() for key in (change.down, change.up))
+            own = weights[change.weight]
+            weights[change.weight] = (own + change.scale * change.op.change(down, up)).to(own.dtype)
+    return weights
 
 
 def guard_weights(graph: Graph, each: int, device: torch.device | None = None) -> None:

@@ -322,6 +322,8 @@ class TrainSpec(Form):
     """the factor by which learning rates fall from each layer to the one before it: `0.75`"""
     batch_norm: Value | None = None
     """batch norms that run as in evaluation meanwhile: `{train: false, of: layer1}`"""
+    lora: Value | None = None
+    """changes of low rank that are learned in place of the weights: `{rank: 8, of: "*.qkv"}`"""
     schedule: Value | None = None
     """the course of the learning rate: `cosine`; default: it stays as it is"""
     epochs: Value | None = None

@@ -14,7 +14,7 @@ from torch import Tensor
 from netspec.diagnostics import EnvironmentFault, TrainingFault
 from netspec.graph import Graph
 from netspec.pipeline import Loaded
-from netspec.runtime.module import build_module
+from netspec.runtime.module import build_module, merged
 from netspec.runtime.onnx.verify import export_verified
 from netspec.text.quoting import shell
 from netspec.train.beforehand import guard_start
@@ -287,6 +287,7 @@ def export(graph: Graph, folder: RunFolder, metadata: Mapping[str, str], warn: C
     """Write the best weights as ONNX and return the path; warn of a file that differs from PyTorch."""
     module = build_module(graph, "cpu")
     module.load_state_dict(read_weights(folder.best))
+    graph, module = merged(graph, module)
     path, parity = export_verified(graph, module, folder.path / "model.onnx", metadata)
     if not parity.agrees and not parity.compared:
         warn(f"the ONNX file could not be verified, as both sides give no finite number; it is kept as {path}")

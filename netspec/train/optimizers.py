@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from netspec.diagnostics import UsageError
-from netspec.graph import covers
+from netspec.elaborate.training.changeable import is_trained
+from netspec.graph import WeightChange, covers
 from netspec.recipes.optimizers import Optimizer
 from netspec.recipes.settings import ParameterGroup, WeightDecay
 from netspec.train.names import resolve
@@ -115,6 +116,17 @@ def freeze_groups(model: nn.Module, groups: Mapping[str, ParameterGroup]) -> Non
     for parameter in model.parameters():
         pattern = members.get(id(parameter))
         if pattern is not None and groups[pattern].freeze is True:
+            parameter.requires_grad_(False)
+
+
+def freeze_beside(model: nn.Module, changes: Sequence[WeightChange], groups: Mapping[str, ParameterGroup]) -> None:
+    """Have nothing be learned beside changes of weights, where there are any, but what ``groups`` name.
+
+    The graph has whole steps frozen; this is for the parameters of those of which a group names one, but not all.
+    """
+    added = {key for change in changes for key in (change.down, change.up)}
+    for key, parameter in model.named_parameters():
+        if added and key not in added and not is_trained(key, groups):
             parameter.requires_grad_(False)
 
 

@@ -24,7 +24,7 @@ from netspec.train.loop.step import Stepper
 from netspec.train.optimize.averages import Averages
 from netspec.train.optimize.objective import Objective
 from netspec.train.optimize.scaling import LossScaler
-from netspec.train.optimizers import build_optimizer, freeze_groups, penalised
+from netspec.train.optimizers import build_optimizer, freeze_beside, freeze_groups, penalised
 from netspec.train.report.judged.judge import judge, judged_part
 from netspec.train.report.judged.judgement import Judgement
 from netspec.train.report.progress import Progress
@@ -61,6 +61,7 @@ class Run:
         recipe, model = setup.recipe, setup.model
         self.settings, self.world = recipe.settings, setup.world
         freeze_groups(model, recipe.groups)
+        freeze_beside(model, setup.graph.changes, recipe.groups)
         objective = Objective(
             setup.losses,
             setup.padding,

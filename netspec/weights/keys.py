@@ -14,17 +14,21 @@ RUNNING = ("running_mean", "running_var")
 
 @dataclass(frozen=True, slots=True)
 class SpecTensor:
-    """A tensor of a spec: its key, its shape, and whether it is learned; ``tied`` is the key that it is one with."""
+    """A tensor of a spec: its key, its shape, and whether it is learned; ``tied`` is the key that it is one with.
+
+    ``added`` marks those of the changes that ``lora`` adds: weights without them are whole, too.
+    """
 
     key: str
     shape: Shape
     learned: bool
     tied: str = ""
+    added: bool = False
 
     @property
     def needed(self) -> bool:
         """Return whether it has to come from the weights: a buffer that is not measured has its value from the spec."""
-        return self.learned or self.key.endswith(RUNNING)
+        return (self.learned and not self.added) or self.key.endswith(RUNNING)
 
     @property
     def module(self) -> str:
@@ -38,9 +42,11 @@ def tensors_of(graph: Graph) -> list[SpecTensor]:
 
 
 def _tensors(graph: Graph) -> Iterator[SpecTensor]:
+    added = {key for change in graph.changes for key in (change.down, change.up)}
     for path, step, _, _, shared, _ in visits(graph.body):
         if not isinstance(step, Node) or shared:
             continue
         prefix, ties, learned = path.removesuffix(step.name), dict(step.ties), step.parameters
         for name, shape in step.state.items():
-            yield SpecTensor(step.key(prefix, name), shape, name in learned, ties.get(name, ""))
+            key = step.key(prefix, name)
+            yield SpecTensor(key, shape, name in learned, ties.get(name, ""), key in added)

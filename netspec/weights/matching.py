@@ -50,8 +50,8 @@ class WeightsMatch:
         return [*self.skipped, *self.missing]
 
     def count(self, keys: Iterable[str]) -> int:
-        """Return how many of the keys are those of parameters."""
-        return sum(self.tensors[key].learned for key in keys)
+        """Return how many of the keys are those of parameters, but for changes that the source need not have."""
+        return sum(self.tensors[key].learned and not self.tensors[key].added for key in keys)
 
 
 def match(tensors: Sequence[SpecTensor], held: Mapping[str, Shape], source: WeightsSource) -> WeightsMatch:

@@ -108,6 +108,8 @@ class _Recipes:
                 inside = value.entries[0][1]
                 entries = inside.entries if isinstance(inside, MapNode) else ()
                 found |= {f"data.{argument.text}": each.span for argument, each in entries}
+            if key.text == "lora" and isinstance(value, MapNode):
+                found |= {f"lora.{argument.text}": each.span for argument, each in value.entries}
             if key.text == "groups" and isinstance(value, MapNode):
                 found |= {f"groups.{pattern.text}": pattern.span for pattern, _ in value.entries}
         return found

@@ -131,6 +131,14 @@ train:
   optimizer: adam
   epochs: 5
   layer_decay: 0.75""",
+        """\
+network: [flatten, linear: {name: fc1, out_features: 32}, relu, linear: {name: fc2, out_features: 10}]
+train:
+  data: mnist
+  loss: cross_entropy
+  optimizer: adam
+  epochs: 5
+  lora: {rank: 4, of: fc1}""",
     ),
     BlockSpec: (
         """\

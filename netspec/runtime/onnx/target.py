@@ -20,7 +20,7 @@ def write(graph: Graph, folder: Path, options: WriteOptions) -> Written:
     onnxruntime, and the module with its graph, node by node.
     """
     from netspec.runtime.interpret import check_reference
-    from netspec.runtime.module import build_module
+    from netspec.runtime.module import build_module, merged
     from netspec.runtime.onnx.export import export_onnx, remove_model
     from netspec.runtime.onnx.report import UNVERIFIED, parity_report, two_runtimes
     from netspec.runtime.onnx.verify import export_verified
@@ -28,6 +28,7 @@ def write(graph: Graph, folder: Path, options: WriteOptions) -> Written:
     module = build_module(graph, options.device)
     if options.fill is not None:
         options.fill(module)
+    graph, module = merged(graph, module)
     if options.verify == "none":
         path = export_onnx(graph, module, folder / FILES[0])
         remove_model(folder / FILES[1])

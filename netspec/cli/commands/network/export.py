@@ -44,6 +44,8 @@ def add(commands: Commands) -> None:
         help="the version of ONNX's format (default: the first that has the opset)",
     )
     add_verify_argument(command)
+    help = "write the steps of `lora` as they are, rather than as parts of the weights that they change"
+    command.add_argument("--keep-lora", action="store_true", help=help)
     add_device_argument(command)
 
 
@@ -56,7 +58,7 @@ def run(options: Namespace) -> int:
     from netspec.cli.option_values import graph_of, output_of, weights_of
     from netspec.cli.output import status, warn
     from netspec.emit.onnx.versions import OnnxForm
-    from netspec.runtime.module import build_module
+    from netspec.runtime.module import build_module, merged
     from netspec.runtime.onnx.export import export_onnx
     from netspec.runtime.onnx.report import UNVERIFIED, parity_report, two_runtimes
     from netspec.runtime.onnx.verify import export_verified
@@ -68,6 +70,8 @@ def run(options: Namespace) -> int:
     module, source = build_module(graph, options.device), weights_of(options)
     if source is not None:
         GivenWeights(graph, source).fill(module)
+    if not options.keep_lora:
+        graph, module = merged(graph, module)
     if options.verify == "none":
         with status("exporting"):
             path = export_onnx(graph, module, output, form=form)
