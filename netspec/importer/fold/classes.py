@@ -130,7 +130,7 @@ def _class(members: list[tuple[GroupPhrase, Skeleton]], rank: int) -> LevelClass
     skeletons = [skeleton for _, skeleton in members]
     whole, form = max(members, key=lambda member: sum(other[0] is not None for other in member[1].others))
     slots = merged_slots(skeletons, form)
-    reduction = reduced([SlotColumn(*each) for each in slots], set(), _shared_names(members))
+    reduction = reduced([SlotColumn(*each) for each in slots], {*whole.let}, _shared_names(members))
     made = LevelClass(
         whole.kind.rpartition(".")[2],
         whole,

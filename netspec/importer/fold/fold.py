@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from netspec.importer.fold.classes import CONTAINERS, LevelClass, classify
 from netspec.importer.fold.family import name_family
 from netspec.importer.fold.letters import choose_letters
+from netspec.importer.fold.local_sizes import name_local_sizes
 from netspec.importer.fold.numbers.columns import SlotColumn, reduced
 from netspec.importer.fold.numbers.drop_rates import number_rates, say_rates
 from netspec.importer.fold.phrasing import phrase
@@ -26,6 +27,7 @@ def fold(tree: NetworkTree) -> SpecPhrase:
     """Return a network as a person would write it."""
     spec = phrase(tree)
     standard = recognise(spec)
+    name_local_sizes(spec)
     name_parts(spec)
     tell_around(spec.body, tree.body.kind)
     again = {*run_again(spec.body)}

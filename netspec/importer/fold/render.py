@@ -78,6 +78,7 @@ class Renderer:
         inputs = ("input", *(f"input{at}" for at in range(2, len(each.whole.takes) + 1)))
         params = {one.name: type_name(one.values) if one.default is None else one.default for one in each.parameters}
         made = BlockPhrase(name, params, inputs or ("input",), each.whole.takes, [], each.whole.results)
+        made.let = each.whole.let
         made.words = {one.name: one.word for one in each.parameters}
         made.types = {one.name: type_name(one.values) for one in each.parameters}
         alike = [group.numbers for group in each.members]
@@ -161,7 +162,7 @@ def _container_name(body: list[Phrase]) -> str:
 def as_loop(group: GroupPhrase) -> Phrase:
     """Return a level that is nothing but a loop of levels as a named loop."""
     loop = group.body[0] if len(group.body) == 1 else None
-    if not isinstance(loop, LoopPhrase) or loop.name or len(loop.body) != 1:
+    if not isinstance(loop, LoopPhrase) or loop.name or len(loop.body) != 1 or group.let:
         return group  # a loop that has a name is a level of its own: `layer` in `encoder`
     if loop.reads != group.takes or len(group.makes) != 1:
         return group

@@ -139,6 +139,9 @@ class _BlockFinder:
         if block.name not in self.blocks:
             params = {name: declared(about) for name, about in block.params.items()}
             made = BlockPhrase(block.name, params, tuple(block.inputs), is_standard=True)
+            made.usual = {
+                name: about.default for name, about in block.params.items() if isinstance(about.default, str)
+            }
             made.types = {name: about.type for name, about in block.params.items()}
             self.blocks[block.name] = made
         outside = dict(zip(group.takes, group.reads))

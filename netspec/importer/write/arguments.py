@@ -28,7 +28,9 @@ def block_arguments(block: BlockPhrase, arguments: Mapping[str, Any]) -> dict[st
     return {
         name: plain(arguments[name], "str" in (type_or_default, block.types.get(name)))
         for name, type_or_default in block.params.items()
-        if name in arguments and not _same(arguments[name], type_or_default)
+        if name in arguments
+        and not _same(arguments[name], type_or_default)
+        and not (isinstance(arguments[name], Formula) and arguments[name] == block.usual.get(name))
     }
 
 

@@ -154,7 +154,7 @@ class BodyWriter:
         name = self.labelled(phrase, room)
         inner = room.child(label_text(phrase.name) or self.namer.positions[phrase], phrase.body)
         inner.entered = {inside: outside for inside, outside in zip(phrase.takes, phrase.reads) if outside is not None}
-        main = next((at for at, wire in enumerate(phrase.reads) if wire is prev), 0)
+        main = next((at for at, wire in enumerate(phrase.reads) if wire is prev and not phrase.let), 0)
         if inner.path in self.namer.originals and phrase.takes:
             inner.entered.pop(phrase.takes[main], None)  # it is another one where the level stands once more
             self.namer.entries[phrase.takes[main]] = inner, ()
@@ -162,6 +162,8 @@ class BodyWriter:
         if phrase.takes and inner.path in self.namer.shared:
             self.namer.entries[phrase.takes[main]] = inner, ()
         body = self._inside(phrase.body, phrase.takes[main] if phrase.takes else None, inner)
+        if phrase.let:
+            body.insert(0, {"let": dict(phrase.let)})
         return "sequential", {**name, **source, "body": body} if name or source else body
 
     def _inside(self, body: Sequence[Phrase], prev: Prev, room: Room) -> Steps:

@@ -77,6 +77,7 @@ class _SpecWriter:
         said: dict[str, Any] = {"doc": block.doc} if block.doc else {}
         said |= {"params": dict(block.params)} if block.params else {}
         said |= {"inputs": list(block.inputs)} if block.inputs != ("input",) else {}
+        said |= {"let": dict(block.let)} if block.let else {}
         said["body"] = body
         last = final_wires(block.body[-1]) if block.body else []
         if len(block.results) > 1 or block.results != last[:1]:

@@ -105,7 +105,7 @@ class GroupPhrase(Phrase):
 
     ``kind`` is its class, with the module that it is from, and ``numbers`` what that calls its numbers. ``arguments``
     are those of the level by the parameters that levels like it have, if there are others; ``level`` is what it has in
-    common with these. ``around`` is the class of the level that it stands in.
+    common with these. ``around`` is the class of the level that it stands in, ``let`` names for sizes of its first input.
     """
 
     takes: list[Wire] = field(default_factory=list)
@@ -116,6 +116,7 @@ class GroupPhrase(Phrase):
     arguments: dict[str, Any] = field(default_factory=dict)
     level: Any = None
     around: str = ""
+    let: Mapping[str, Formula] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -205,7 +206,8 @@ class BlockPhrase:
     """A block: ``params`` with their types or defaults, and its level.
 
     ``words`` are the arguments that its parameters are for, ``numbers`` what its class calls those that are the same in
-    all its levels. A standard one (``is_standard``) has no level in the text; ``types`` are those of its parameters.
+    all its levels. A standard one (``is_standard``) has no level in the text; ``types`` are those of its parameters,
+    ``usual`` the expressions that some of them are by default.
     """
 
     name: str
@@ -214,11 +216,13 @@ class BlockPhrase:
     takes: list[Wire] = field(default_factory=list)
     body: list[Phrase] = field(default_factory=list)
     results: list[Wire] = field(default_factory=list)
+    let: Mapping[str, Formula] = field(default_factory=dict)
     doc: str = ""
     words: Mapping[str, str] = field(default_factory=dict)
     numbers: Mapping[str, NamedNumber] = field(default_factory=dict)
     is_standard: bool = False
     types: Mapping[str, str] = field(default_factory=dict)
+    usual: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
