@@ -1,4 +1,4 @@
-"""Symbolic sizes in a level as those of what it reads, so that a level is the same wherever an image has another size."""
+"""Symbolic sizes in a level as those of what it reads, so that it is the same for images of other sizes."""
 
 from __future__ import annotations
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
+from netspec.dataclass import dataclass
 from netspec.diagnostics import Source, SpecError
 from netspec.graph import Call
 from netspec.importer.standard.bindings import Bindings, same
-from netspec.importer.standard.blocks import StandardParameter, standard_blocks
+from netspec.importer.standard.blocks import StandardBlock, StandardParameter, standard_blocks
 from netspec.importer.standard.matching import BlockMatcher
-from netspec.importer.standard.sameness import NoPlainLevel, told_by_level, told_by_phrases
+from netspec.importer.standard.sameness import NoPlainLevel, Told, tell_level, tell_phrases
 from netspec.importer.write.phrases import BlockPhrase, CallPhrase, GroupPhrase, Phrase, SharePhrase, SpecPhrase
 from netspec.importer.write.rooms import everything_in
 from netspec.pipeline import compile_loaded, load_source
@@ -20,6 +23,8 @@ CONTAINERS = ("Sequential", "ModuleList", "ModuleDict")
 """The classes whose levels are written with their steps, as their author has."""
 NAME = "block"
 TINY = 1e-9
+MOST_SIZES = 8
+"""A number that nothing tells is tried to be one of so many sizes."""
 
 
 def recognise(spec: SpecPhrase) -> set[str]:
@@ -38,40 +43,47 @@ def recognise(spec: SpecPhrase) -> set[str]:
     return {*finder.blocks}
 
 
-class FoundCall(NamedTuple):
-    """A call with what its level tells of the arguments, and what each of them would be by default."""
+@dataclass(eq=False)
+class FoundCall:
+    """A call with what its level tells of the arguments (``told``), and what each of them would be by default.
+
+    ``fits`` says whether other values would do, too.
+    """
 
     call: CallPhrase
-    told: Mapping[str, Any]
+    told: dict[str, Any]
     defaults: Mapping[str, Any]
+    fits: Callable[[Mapping[str, Any]], bool]
+
+    def settle(self, name: str, value: Any) -> None:
+        """Give an argument, which is its default where its level does not tell it and the value would not do."""
+        if name not in self.told:
+            tried = {**self.told, name: value}
+            self.told[name] = value if self.fits(tried) else self.defaults[name]
+        self.call.arguments[name] = self.told[name]
 
 
 def settle(name: str, calls: Sequence[FoundCall]) -> None:
     """Give an argument to all calls of a block alike: to none if it is a default wherever it counts.
 
-    Where it does not count, as the activation of layers that are not there, it is what it is in the other calls.
+    Where it does not count, as the activation of layers that are not there, it is what it is in the other calls; so a
+    rate that grows from call to call does so there.
     """
     told = [each.told[name] for each in calls if name in each.told]
-    if name == "drop_path" and grows(name, calls):
-        return
-    if all(same(each.told[name], each.defaults[name]) for each in calls if name in each.told):
+    unit = growth(name, calls) if name == "drop_path" else 0.0
+    if not unit and all(same(each.told[name], each.defaults[name]) for each in calls if name in each.told):
         return
     usual = told[0] if all(each == told[0] for each in told) else None
-    for each in calls:
-        default = each.defaults[name] if usual is None else usual
-        each.call.arguments[name] = each.told.get(name, default)
-
-
-def grows(name: str, calls: Sequence[FoundCall]) -> bool:
-    """Let a rate grow from call to call, as it does among those where it counts; return whether it does."""
-    last = max((at for at, each in enumerate(calls) if name in each.told), default=0)
-    unit = calls[last].told.get(name, 0.0) / last if last else 0.0
-    told = [(at, each.told[name]) for at, each in enumerate(calls) if name in each.told]
-    if not unit or len(told) < 2 or any(abs(rate - unit * at) > TINY for at, rate in told):
-        return False
     for at, each in enumerate(calls):
-        each.call.arguments[name] = each.told.get(name, unit * at)
-    return True
+        each.settle(name, unit * at if unit else each.defaults[name] if usual is None else usual)
+
+
+def growth(name: str, calls: Sequence[FoundCall]) -> float:
+    """Return how much a rate grows from call to call, among those where it counts; 0 where it does not."""
+    told = [(at, each.told[name]) for at, each in enumerate(calls) if name in each.told]
+    last, most = told[-1] if told else (0, 0.0)
+    unit = most / last if last else 0.0
+    return unit if len(told) > 1 and all(abs(rate - unit * at) < TINY for at, rate in told) else 0.0
 
 
 class _BlockFinder:
@@ -112,16 +124,28 @@ class _BlockFinder:
         except (NoPlainLevel, KeyError):
             return None
         for block in standard_blocks().values():
-            for found in self.matcher.readings(group, block):
+            for found in self._guessed(group, block):
                 if {*found.wires.values()} == {*group.takes} and self._is(group, found, wanted):
-                    return self._made(group, found)
+                    return self._made(group, found, wanted)
         return None
+
+    def _guessed(self, group: GroupPhrase, block: StandardBlock) -> Iterator[Bindings]:
+        """Yield what a level may be as a block; a number that nothing has told is a size of what the level makes."""
+        for found in self.matcher.readings(group, block):
+            defaults = found.defaults()
+            missing = [name for name in block.params if name not in found.values and defaults[name] is None]
+            if not missing:
+                yield found
+            elif len(missing) == 1:
+                for size in sizes_in(group):
+                    made = found.with_value(missing[0], size)
+                    yield from [made] if made is not None else []
 
     def _told(self, group: GroupPhrase) -> tuple[int, ...]:
         """Return the hashes of what a level gives."""
-        takes = {wire: at for at, wire in enumerate(group.takes)}
-        told = told_by_phrases(group.body, takes, f"{NAME}.", self.sizes)
-        return tuple(told[wire] for wire in group.results)
+        told = Told({wire: at for at, wire in enumerate(group.takes)})
+        tell_phrases(group.body, told, f"{NAME}.", self.sizes)
+        return tuple(told.hashes[wire] for wire in group.results)
 
     def _is(self, group: GroupPhrase, found: Bindings, wanted: tuple[int, ...]) -> bool:
         """Return whether a block gives the same as a level, where it is called with these arguments."""
@@ -133,15 +157,17 @@ class _BlockFinder:
             self.known[key] = given_by(found, places, inputs)[: len(wanted)] == wanted
         return self.known[key]
 
-    def _made(self, group: GroupPhrase, found: Bindings) -> CallPhrase:
+    def _fits(self, group: GroupPhrase, found: Bindings, wanted: tuple[int, ...], values: Mapping[str, Any]) -> bool:
+        """Return whether a block called with other arguments is still the level."""
+        return self._is(group, replace(found, values=values), wanted)
+
+    def _made(self, group: GroupPhrase, found: Bindings, wanted: tuple[int, ...]) -> CallPhrase:
         """Return the call in the place of a level."""
         block = found.block
         if block.name not in self.blocks:
             params = {name: declared(about) for name, about in block.params.items()}
             made = BlockPhrase(block.name, params, tuple(block.inputs), is_standard=True)
-            made.usual = {
-                name: about.default for name, about in block.params.items() if isinstance(about.default, str)
-            }
+            made.usual = {name: about.default for name, about in block.params.items() if isinstance(about.default, str)}
             made.types = {name: about.type for name, about in block.params.items()}
             self.blocks[block.name] = made
         outside = dict(zip(group.takes, group.reads))
@@ -150,8 +176,15 @@ class _BlockFinder:
         call.block = self.blocks[block.name]
         for wire in call.makes:
             wire.maker = call
-        self.calls.append(FoundCall(call, found.values, found.defaults()))
+        fits = functools.partial(self._fits, group, found, wanted)
+        self.calls.append(FoundCall(call, {**found.values}, found.defaults(), fits))
         return call
+
+
+def sizes_in(group: GroupPhrase) -> list[int]:
+    """Return the last sizes of what the steps of a level make, the first ones first."""
+    sizes = (wire.tensor.shape[-1:] for phrase in group.body for wire in phrase.makes)
+    return [*dict.fromkeys(size for shape in sizes for size in shape if isinstance(size, int))][:MOST_SIZES]
 
 
 def said_of(found: Bindings) -> dict[str, Any]:
@@ -177,11 +210,11 @@ def given_by(found: Bindings, places: Mapping[str, int], inputs: Sequence[Any]) 
     try:
         graph = compile_loaded(load_source(Source("it.yaml", text)))
         step = next(each for each in graph.body.steps if isinstance(each, Call))
-        known = {graph.inputs[name]: at for at, name in enumerate(names)}
-        told_by_level(graph.body, known, "")
+        told = Told({graph.inputs[name]: at for at, name in enumerate(names)})
+        tell_level(graph.body, told, "")
     except (SpecError, NoPlainLevel, KeyError):
         return ()
-    return tuple(known[value] for value in step.outputs)
+    return tuple(told.hashes[value] for value in step.outputs)
 
 
 def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:

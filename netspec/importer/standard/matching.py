@@ -16,6 +16,8 @@ from netspec.ops.core.arguments import text_rule
 
 PASSED = (*VIEWS, "identity", "dropout", "stochastic_depth", "parameter")
 """The ops that a level may have where the block says none, and the other way round."""
+WORKED_OUT = ("constant", "arange", "cast", "scale", "shift", "add", "divide", "exp", "transpose", "not_equal")
+"""The ops that a block says constants by: they may have been worked out where a level is read."""
 CALL_KEYS = ("name", "from", "init", "state_key", "freeze")
 MOST_TRIED = 20_000
 """A level is held against a block in no more steps."""
@@ -226,13 +228,15 @@ class BlockMatcher:
         """Yield the places behind a call of an op."""
         at, known = place
         about = said if isinstance(said, dict) else {OPS[word].main: said}
+        found = False
         for where, phrase in self._from(level, at):
             if isinstance(phrase, CallPhrase) and phrase.word == word and phrase.block is None:
                 for each in self._told_call(about, phrase, level, known):
+                    found = True
                     yield where + 1, replace(each, prev=phrase.makes[0])
-        if word in PASSED:
-            said = about.get("p")
-            for each in known.told(said, 0.0, known.shape) if said is not None else [known]:
+        if word in PASSED or (word in WORKED_OUT and not found):
+            rate = about.get("p")
+            for each in known.told(rate, 0.0, known.shape) if rate is not None else [known]:
                 yield at, each
 
     def _parameter(self, said: Mapping[str, Any], level: Gone, place: Place) -> Iterator[Place]:
@@ -308,7 +312,7 @@ def _read(group: GroupPhrase, inside: Wire) -> Wire | None:
 
 
 def _passes(phrase: Phrase) -> bool:
-    return isinstance(phrase, CallPhrase) and phrase.word in PASSED
+    return isinstance(phrase, CallPhrase) and phrase.word in (*PASSED, "constant")
 
 
 STRUCTURES: dict[str, Callable[[BlockMatcher, Any, Gone, Place], Iterator[Place]]] = {

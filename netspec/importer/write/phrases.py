@@ -105,7 +105,8 @@ class GroupPhrase(Phrase):
 
     ``kind`` is its class, with the module that it is from, and ``numbers`` what that calls its numbers. ``arguments``
     are those of the level by the parameters that levels like it have, if there are others; ``level`` is what it has in
-    common with these. ``around`` is the class of the level that it stands in, ``let`` names for sizes of its first input.
+    common with these. ``around`` is the class of the level that it stands in, ``let`` has names for the sizes of its
+    first input.
     """
 
     takes: list[Wire] = field(default_factory=list)

@@ -56,6 +56,56 @@ def test_blocks_with_and_without_their_parts_are_one_loop():
     assert "squeeze_activation: relu" in made
 
 
+WORKED_OUT = """
+inputs: {time: {shape: [N], dtype: int64, below: 1000}}
+blocks:
+  embedded:
+    body:
+      - cast: {name: time, dtype: float32}
+      - unsqueeze: {name: column, dim: -1}
+      - constant: {name: speeds, value: "[10000 ** (-k / 8) for k in range(8)]"}
+      - multiply: {name: angle, from: [column, prev]}
+      - sin: {name: sine}
+      - cos: {name: cosine, from: angle}
+      - concat: {from: [cosine, sine], dim: -1}
+      - linear: {name: 0, out_features: 64}
+      - silu: {name: 1}
+      - linear: {name: 2, out_features: 64}
+network: [embedded: {name: time_embed}]
+"""
+
+
+def test_constants_may_have_been_worked_out():
+    made = write(fold(tree_of(compiled(f"netspec: 1\nname: it\n{WORKED_OUT}"))))
+    assert "- time_embedding: {name: time_embed, width: 16}" in made
+    assert "time_embedding" not in folded(WORKED_OUT.replace("-k / 8", "-k / 9"))
+
+
+IMAGES = """
+inputs: {x: [N, 4, H, W]}
+blocks:
+  flat:
+    let: {h: "shape[2]", w: "shape[3]"}
+    body:
+      - flatten: {start_dim: 2}
+      - conv1d: {out_channels: 4, kernel_size: 1}
+      - unflatten: {dim: 2, unflattened_size: [h, w]}
+network:
+  - conv2d: {out_channels: 4, kernel_size: 3}
+  - flat
+  - max_pool2d: 2
+  - flat
+  - conv2d: {out_channels: 4, kernel_size: 3}
+  - flat
+"""
+
+
+def test_sizes_of_images_are_those_of_what_a_level_reads():
+    made = folded(IMAGES)
+    assert made.count("unflattened_size: [h, w]") == 1
+    assert 'let: {h: "shape[2]", w: "shape[3]"}' in made
+
+
 DIFFERENT = {
     "another op": "[adaptive_avg_pool2d: 1, conv2d: {name: fc1, out_channels: 4, kernel_size: 1}, relu, "
     "conv2d: {name: fc2, out_channels: 16, kernel_size: 1}, sigmoid, add: {from: [prev, input]}]",

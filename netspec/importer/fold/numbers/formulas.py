@@ -60,11 +60,15 @@ class _Substitution(ast.NodeTransformer):
         return node.body if ast.dump(node.body) == ast.dump(node.orelse) else node
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
-        """Work out what reads no names, a number times a number times something else, and leave out a sum with 0."""
+        """Work out what reads no names, and a number times a number times something else; leave out a sum with 0, a
+        product with 1 and what is taken 0 times.
+        """
         self.generic_visit(node)
         if isinstance(node.left, ast.Constant) and isinstance(node.right, ast.Constant):
             return ast.Constant(parse(ast.unparse(node)).evaluate({}))
         right = node.right
+        if isinstance(node.op, ast.Mult) and isinstance(node.left, ast.Constant) and node.left.value in (0, 1):
+            return right if node.left.value else node.left
         if isinstance(node.op, ast.Add) and isinstance(node.left, ast.Constant) and node.left.value == 0:
             return right
         if not isinstance(node.op, ast.Mult) or not isinstance(right, ast.BinOp) or not isinstance(right.op, ast.Mult):
