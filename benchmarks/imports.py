@@ -43,8 +43,9 @@ TITLE = """\
 `python benchmarks/imports.py` writes this file. Every model has random weights. Its text is compiled and takes the
 original's weights strictly; *difference* is the largest of the outputs at up to three sizes of the batch, and in
 training with the same random numbers where both draw them alike, relative to the largest output. *ONNX* is that of the
-spec's ONNX file with these weights on onnxruntime, at small sizes and with inputs far off centre, as `netspec build`
-verifies it: at most 1e-4, or eight times what single precision alone changes in PyTorch; what is more stands in bold.
+spec's ONNX file with these weights on onnxruntime, at small sizes, as `netspec build` verifies it: with inputs far off
+centre, too, where they leave single precision its digits, and with rescaled weights where fresh ones make an output
+that hardly depends on the input; at most 1e-4, or eight times what rounding alone changes in PyTorch; else it is bold.
 *input* is what one row of the first input is, *CPU* counts the seconds of the whole, with torch.export and all runs.
 """
 Row = dict[str, Any]

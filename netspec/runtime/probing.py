@@ -22,6 +22,9 @@ from netspec.runtime.reference import Reference, device_of
 TELLING = 1e-4
 NOISE = 1e-6
 """A share of the largest number that rounding alone may bring about."""
+NORMED = 0.25
+"""The standard deviation of what batch norms make, before their own scale. Behind larger numbers, gates are so far from
+linear that a deep network turns rounding into differences as large as its outputs."""
 
 
 def is_defined(reference: Reference, sizes: Mapping[str, int]) -> bool:
@@ -62,7 +65,8 @@ def probing_copy(graph: Graph, module: nn.Module) -> nn.Module:
     """A copy whose layers keep the scale of what passes through them.
 
     In one forward pass each weighted layer is divided by the standard deviation of what it makes (Mishkin and Matas
-    2016), and batch norms take the statistics of the batch. What runs in training only stays as it is.
+    2016), and batch norms take the mean of the batch, and a variance with which they make numbers of the deviation
+    ``NORMED``. What runs in training only stays as it is.
     """
     probe = copy.deepcopy(module).eval()
 
@@ -74,12 +78,18 @@ def probing_copy(graph: Graph, module: nn.Module) -> nn.Module:
             parameter.data /= scale
         return output / scale
 
+    def fit(norm: Any, inputs: tuple[torch.Tensor, ...]) -> None:
+        over = [at for at in range(inputs[0].dim()) if at != 1]
+        norm.running_mean.copy_(inputs[0].mean(over))
+        variance = inputs[0].var(over, correction=0)
+        norm.running_var.copy_(torch.where(variance > 0, variance / NORMED**2, 1.0))
+
     hooks = []
     sizes = _larger_batch(graph)
     for layer in probe.modules():
         if isinstance(layer, nn.modules.batchnorm._BatchNorm):
-            if sizes is not None:
-                layer.train().momentum = None
+            if sizes is not None and layer.track_running_stats:
+                hooks.append(layer.register_forward_pre_hook(fit))
         elif isinstance(getattr(layer, "weight", None), nn.Parameter) and layer.weight.dim() > 1:  # type: ignore[operator]
             hooks.append(layer.register_forward_hook(rescale))
     inputs = example_inputs(graph, sizes or graph.sizes)

@@ -16,16 +16,18 @@ TOLERANCE = 1e-4
 ROUNDINGS = 8
 ALL_ROUNDING = 0.1
 """The share of an output that its rounding comes to, if the output is nothing but rounding."""
+BORNE = 1e-2
+"""The share of an output that its rounding comes to at the most, if inputs off centre are to tell something."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """PyTorch and onnxruntime on the same input: ``difference`` is max|Δ| / max|y| over all outputs.
 
-    ``rounding`` is the same measure between PyTorch's float32 and its float64, where it was needed: a deep network may
-    amplify rounding beyond any fixed tolerance, and then two right answers differ by as much. ``undefined`` says that
-    both gave the same infinities, or no numbers, in the same places; where that is all they gave, nothing is compared.
-    ``mean`` is that of the real inputs: sums of squares may lose all their digits where it is large.
+    ``rounding`` is the same measure between PyTorch's runs that differ by rounding alone, where it was needed: a deep
+    network may amplify it beyond any fixed tolerance, and then two right answers differ by as much. ``undefined`` says
+    that both gave the same infinities, or no numbers, in the same places; where that is all they gave, nothing is
+    compared. ``mean`` is that of the real inputs: sums of squares may lose all their digits where it is large.
     """
 
     sizes: Mapping[str, int]

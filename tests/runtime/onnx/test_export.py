@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -209,3 +210,34 @@ def test_rows_that_are_alike_tell_nothing(tmp_path: Path):
     _, parity = export_verified(model.graph, model.module(), tmp_path / "net.onnx")
     assert parity.probed
     assert not parity.telling
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        "[repeat: {count: 2, body: [linear: 16, scale: 50, sin]}, linear: 2]",  # rounding of 100 is 50² times as large
+        "[repeat: {count: 4, body: [square]}, linear: 2]",  # 100¹⁶
+    ],
+)
+def test_inputs_are_centred_where_others_leave_no_digits(network: str, tmp_path: Path):
+    (tmp_path / "net.yaml").write_text(f"netspec: 1\nname: net\ninputs: {{x: [N, 16]}}\nnetwork: {network}\n")
+    model = netspec.load(tmp_path / "net.yaml")
+    _, parity = export_verified(model.graph, model.module(seed=0), tmp_path / "net.onnx")
+    assert [each.mean for each in parity.comparisons] == [0.0, 0.0, 0.0]
+    assert parity.agrees
+    assert parity.worst < 1e-4
+
+
+@pytest.mark.slow
+def test_a_deep_network_of_gates_keeps_its_digits(tmp_path: Path):
+    """EfficientNet-B5: a weight that is rounded to bfloat16 is found among 120 batch norms."""
+    model = netspec.load("efficientnet_b5")
+    module, small = model.module(seed=0), [{"N": 2, "H": 64, "W": 64}]
+    probe = probing_copy(replace(model.graph, sizes=small[0]), module)
+    path = model.export(tmp_path / "net.onnx", probe)
+    right = compare_onnx(model.graph, probe, path, small)
+    assert right.agrees
+    assert right.worst < 1e-3
+    weight = dict(probe.named_parameters())["features.4.3.block.0.0.weight"]
+    weight.data = weight.data.bfloat16().float()
+    assert not compare_onnx(model.graph, probe, path, small).agrees
