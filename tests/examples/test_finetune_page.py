@@ -11,6 +11,7 @@ import pytest
 from places import EXAMPLES
 
 from netspec.cli import main
+from netspec.pipeline import compile_spec, read_value
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_pictures")]
 
@@ -52,3 +53,15 @@ def test_who_starts_from_weights_is_ahead(accuracies: dict[str, float]) -> None:
 def test_the_page_tells_what_comes_of_it(accuracies: dict[str, float]) -> None:
     for run, told in TOLD.items():
         assert accuracies[run] == pytest.approx(told, abs=0.08), run
+
+
+def test_the_page_counts_what_is_learned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, text in SPECS.items():
+        Path(f"{name}.yaml").write_text(text, encoding="utf-8")
+    (command,) = (each for each in COMMANDS if "--lora" in each)
+    keys = {"train.lora": command[command.index("--lora") + 1]}
+    keys |= dict(each.split("=", 1) for each in command if each.startswith("train."))
+    body = compile_spec("new.yaml", overrides={key: read_value(key, text) for key, text in keys.items()}).body
+    count = body.parameter_count
+    assert f"{count - body.frozen_count:,} numbers of {count:,}" in PAGE

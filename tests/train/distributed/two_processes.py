@@ -89,6 +89,10 @@ def recipes(folder: Path, strategy: str = "ddp") -> dict[str, tuple[Graph, Data]
         "parts": (STEADY, {"batch": "10", "accumulate": "2", "clip": "0.5", **FINE}),
         "dropout": (small.SPEC, {"augment": "[{random_crop: 2}]", "schedule": "cosine", **FINE}),
         "mixed": (STEADY, {"batch": "10", "augment": "[random_erasing, mixup, cutmix]", "prepare": "standardize"}),
+        "lora": (
+            STEADY,
+            {"batch": "10", "lora": "{rank: 3, of: first, alpha: 6}", "groups": "{head: 0.02}", "ema": "0.9"},
+        ),
         "tied": (TIED, {"batch": "37", "ema": "0.9", "layer_decay": "0.8"}),
         "across": (ACROSS.replace("epochs: 3", "steps: 4"), {"batch": "37"}),
         "channels_last": (IMAGES, {"steps": "4", "batch": "37"}),
