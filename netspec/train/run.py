@@ -10,21 +10,17 @@ from typing import Any
 
 from torch import Tensor
 
-from netspec.diagnostics import EnvironmentFault, TrainingFault, UsageError
-from netspec.elaborate.training.layers import layer_rates
+from netspec.diagnostics import EnvironmentFault, TrainingFault
 from netspec.recipes.schedules import ConstantLR
-from netspec.train.distributed.strategies import DDP, ModelWithLoss, SingleProcess, Strategy
 from netspec.train.faults import told_of_faults
 from netspec.train.loop.journal import Journal
+from netspec.train.loop.learner import Learner
 from netspec.train.loop.losses import StepLosses
 from netspec.train.loop.requests import Requests
 from netspec.train.loop.selection import Selection
 from netspec.train.loop.state import State
 from netspec.train.loop.step import Stepper
 from netspec.train.optimize.averages import Averages
-from netspec.train.optimize.objective import Objective
-from netspec.train.optimize.scaling import LossScaler
-from netspec.train.optimizers import build_optimizer, freeze_beside, freeze_groups, penalised
 from netspec.train.report.judged.judge import judge, judged_part
 from netspec.train.report.judged.judgement import Judgement
 from netspec.train.report.progress import Progress
@@ -60,37 +56,17 @@ class Run:
         self.setup, self.folder, self.progress, self.warn = setup, folder, progress, warn
         recipe, model = setup.recipe, setup.model
         self.settings, self.world = recipe.settings, setup.world
-        freeze_groups(model, recipe.groups)
-        freeze_beside(model, setup.graph.changes, recipe.groups)
-        objective = Objective(
-            setup.losses,
-            setup.padding,
-            penalised(recipe.optimizer, model, recipe.weight_decay),
-            recipe.weight_decay.value if recipe.weight_decay is not None else 0.0,
-        )
-        self.strategy = strategy_of(setup, ModelWithLoss(model, objective, setup.autocast))
-        decay = recipe.layer_decay
-        factors = {} if decay is None else layer_rates(setup.graph.body, decay.decay)
-        self.optimizer = build_optimizer(recipe.optimizer, model, recipe.weight_decay, recipe.groups, factors)
+        learner = Learner(setup)
+        self.strategy, self.optimizer, self.scaler = learner.strategy, learner.optimizer, learner.scaler
         self.steps_per_epoch, self.total = setup.train.steps(self.settings.batch), setup.steps
         self.schedule = build_schedule(
             recipe.schedule or ConstantLR(), self.optimizer, self.total, self.steps_per_epoch
         )
-        self.scaler = LossScaler(setup.device, self.settings.precision)
         self.state = State()
         self.requests = Requests(self.world, recipe.checkpoint.minutes)
         self.losses = StepLosses(setup, self.requests, self._record)
         self.averages = None if recipe.ema is None else Averages(model, recipe.ema)
-        self.stepper = Stepper(
-            setup,
-            objective,
-            self.strategy,
-            self.optimizer,
-            self.schedule,
-            self.scaler,
-            self.losses,
-            self.averages,
-        )
+        self.stepper = Stepper(setup, learner, self.schedule, self.losses, self.averages)
         self.selection = Selection(setup)
         self.journal = Journal(folder, self.world, self.settings.tensorboard)
         self.checkpoints = Checkpoints(folder.checkpoints, recipe.checkpoint.keep, self.world)
@@ -269,19 +245,3 @@ class Run:
         with self._judged():
             self.selection.restart(state)
         self._saved_at = None
-
-
-def strategy_of(setup: Setup, module: ModelWithLoss) -> Strategy:
-    """Return the strategy of a setup. Raises ``UsageError`` if its optimizer works in a single process alone."""
-    world, optimizer, strategy = setup.world, setup.recipe.optimizer, setup.recipe.settings.strategy
-    if world.size == 1:
-        return SingleProcess(module)
-    if optimizer.closure:
-        raise UsageError(
-            f"`{optimizer.name}` evaluates the loss several times per step, which only works on one device"
-        )
-    if strategy == "fsdp":
-        from netspec.train.distributed.sharding import FSDP
-
-        return FSDP(module, setup.device, world)
-    return DDP(module, all_judged={*setup.graph.outputs} == {*setup.recipe.losses})

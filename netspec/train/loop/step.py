@@ -3,42 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from netspec.train.data.batches import Batch, split
-from netspec.train.distributed.strategies import Strategy
-from netspec.train.loop.losses import StepLosses
+from netspec.train.loop.learner import Learner
 from netspec.train.optimize.averages import Averages
-from netspec.train.optimize.objective import Objective, shares
-from netspec.train.optimize.scaling import LossScaler
+from netspec.train.optimize.objective import shares
 from netspec.train.optimizers import frozen_at_first
 from netspec.train.schedules import Scheduled
 from netspec.train.setup import Setup
 
 
-class Stepper:
-    """Takes one step of ``optimizer`` and ``schedule`` for each batch, and hands its loss to ``losses`` and the weights
-    to ``averages``.
+class TakesLosses(Protocol):
+    """Takes the losses of the steps."""
 
-    Its functions take a batch and the number of the step, which counts those of the run from 1 on. They raise
-    ``TrainingFault`` if a loss is not finite, as ``StepLosses`` describes.
+    def add(self, step: int, loss: Tensor, counted: float, batch: Batch) -> None:
+        """Add the loss of a step, the mean over ``counted`` rows or positions, before that changes the weights."""
+
+
+class Stepper:
+    """Takes one step of a learner's optimizer and of ``schedule`` for each batch, and hands its loss to ``losses`` and
+    the weights to ``averages``.
+
+    Its functions take a batch and the number of the step, which counts those of the run from 1 on. They raise what
+    ``losses`` raises: ``TrainingFault`` if a loss is not finite, as ``StepLosses`` describes.
     """
 
     def __init__(
         self,
         setup: Setup,
-        objective: Objective,
-        strategy: Strategy,
-        optimizer: torch.optim.Optimizer,
+        learner: Learner,
         schedule: Scheduled,
-        scaler: LossScaler,
-        losses: StepLosses,
+        losses: TakesLosses,
         averages: Averages | None = None,
     ):
-        self.setup, self.objective, self.strategy = setup, objective, strategy
-        self.optimizer, self.schedule, self.scaler = optimizer, schedule, scaler
+        self.setup, self.objective, self.strategy = setup, learner.objective, learner.strategy
+        self.optimizer, self.schedule, self.scaler = learner.optimizer, schedule, learner.scaler
         self.losses, self.averages = losses, averages
         self.settings, self.world = setup.recipe.settings, setup.world
         self.frozen = frozen_at_first(setup.model, setup.recipe.groups)

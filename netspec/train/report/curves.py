@@ -73,9 +73,14 @@ def draw_curves(history: History, path: Path, published: Mapping[str, float] = {
 
 def curves_svg(history: History, published: Mapping[str, float] = {}) -> str:
     """The same picture as an ``<svg>`` element, whose colours are variables of the page that holds it."""
-    buffer = io.StringIO()
     with _curves(history, published) as drawn:
-        drawn.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        return svg_of(drawn)
+
+
+def svg_of(drawn: Any) -> str:
+    """Return a figure as an ``<svg>`` element, whose colours are variables of the page that holds it."""
+    buffer = io.StringIO()
+    drawn.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)

@@ -81,8 +81,13 @@ def page(
     where = ", ".join(environment["devices"]) or f"{environment['machine']}, threads: {environment['threads']}"
     parts.append(f"<footer>{html(versions)} · {html(where)} · spec {facts['spec']['sha256'][:12]}</footer>")
     body, style = "\n".join(parts), STYLE + (OF_JUDGEMENT if judgement is not None else "")
+    return document(name, style, body)
+
+
+def document(title: str, style: str, body: str) -> str:
+    """Return a page of HTML."""
     return (
-        f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{html(name)} · netspec</title>\n'
+        f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{html(title)} · netspec</title>\n'
         f'<meta name="viewport" content="width=device-width">\n<style>{style}</style>\n'
         f"<body>\n{body}\n</body>\n</html>\n"
     )

@@ -50,6 +50,15 @@ def add(commands: Commands) -> None:
         help="resume even if the data have changed since the run began",
     )
     command.add_argument("--dry-run", action="store_true", help="print the plan and the first batch, and stop")
+    command.add_argument(
+        "--find-lr",
+        nargs="?",
+        type=int,
+        const=100,
+        metavar="STEPS",
+        help="train for some steps (default: 100) while the learning rate rises, write the losses as a page, "
+        "runs/NAME/learning_rate.html, suggest a rate, and stop",
+    )
     command.add_argument("-o", "--output", metavar="DIR", help="the run's folder (default: the next in runs/NAME)")
 
 

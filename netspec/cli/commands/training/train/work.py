@@ -15,9 +15,12 @@ from netspec.cli.scores import score_table
 from netspec.diagnostics import SpecError, UsageError
 from netspec.graph import Graph
 from netspec.pipeline import Loaded
+from netspec.text.quoting import shell
 from netspec.train.beforehand import cautions
 from netspec.train.job import Job, complete, first_setup, guard_same, start, summary_of
-from netspec.train.setup import read_data, recipe_of
+from netspec.train.loop.rate_search import search
+from netspec.train.report.rates import rounded, told, write_rate_page
+from netspec.train.setup import Setup, read_data, recipe_of
 from netspec.train.stopping import stopped_code
 from netspec.train.store.claim import LOCK, claimed
 from netspec.train.store.folder import RunFolder
@@ -25,6 +28,8 @@ from netspec.train.store.metadata import Asked, changes_of_data, going_on, has_m
 from netspec.train.world import ReportedElsewhere, World, is_worker, joined
 
 RUNS = Path("runs")
+FEWEST = 20
+"""The fewest steps of a search for a learning rate."""
 
 
 def train(graph: Graph, loaded: Loaded, options: Namespace) -> int:
@@ -32,7 +37,7 @@ def train(graph: Graph, loaded: Loaded, options: Namespace) -> int:
     asked = Asked(options.spec, options.variant, tuple(options.set))
     devices = recipe_of(graph).settings.devices
     several = devices not in ("auto", "cpu", "cuda", 1) or options.nnodes is not None or options.max_restarts
-    if several and not options.dry_run and not is_worker():
+    if several and not options.dry_run and options.find_lr is None and not is_worker():
         from netspec.train.distributed.launch import Launch
 
         team = Launch(devices, options.nnodes, options.rdzv_endpoint, options.max_restarts)
@@ -84,6 +89,9 @@ def work(graph: Graph, loaded: Loaded, asked: Asked, options: Namespace, world: 
         print(plan(graph, first))
         return 0
     guard_memory(graph, first)
+    if options.find_lr is not None:
+        print(rate_found(first, options))
+        return 0
     weights = start(first, begun)
     if weights is not None and world.is_first:
         tell_loaded(weights, print)
@@ -93,6 +101,31 @@ def work(graph: Graph, loaded: Loaded, asked: Asked, options: Namespace, world: 
             return stopped_code()
     print(what_next(folder, graph))
     return 0
+
+
+def rate_found(setup: Setup, options: Namespace) -> str:
+    """Search for a learning rate and write the page of its losses; gives the text that tells of it.
+
+    Raises ``UsageError`` for options that do not go together.
+    """
+    if options.find_lr < FEWEST:
+        raise UsageError(f"--find-lr takes at least {FEWEST} steps: fewer show no curve")
+    if options.resume:
+        raise UsageError(
+            "--find-lr starts with the network's first weights, and --resume with later ones: leave one out"
+        )
+    curve, name = search(setup, options.find_lr), setup.graph.name
+    path = (Path(options.output) if options.output else RUNS / name) / "learning_rate.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    recipe = setup.recipe
+    how = f"{recipe.optimizer.name}, {recipe.data.detail()}, batches of {recipe.settings.batch or 'all rows'}"
+    write_rate_page(curve, name, how, path)
+    lines = [told(curve), f"  {path}"]
+    if (suggested := curve.suggested()) is not None:
+        rate = f"train.optimizer.lr={rounded(suggested)}"
+        words = ["train", *Asked(options.spec, options.variant, (*options.set, rate)).words()]
+        lines.append(f"  {shell(['netspec', *words])}")
+    return "\n".join(lines)
 
 
 def begun_folder(graph: Graph, options: Namespace) -> RunFolder | None:
