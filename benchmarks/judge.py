@@ -68,7 +68,7 @@ def openvino(path: str) -> Run:
     taken = {name for each in compiled.inputs for name in each.names}
 
     def run(inputs: Mapping[str, Any]) -> Sequence[Any]:
-        made = compiled({name: each for name, each in inputs.items() if name in taken})
+        made = compiled.create_infer_request().infer({name: each for name, each in inputs.items() if name in taken})
         return [made[at] for at in range(len(compiled.outputs))]
 
     return run

@@ -19,7 +19,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -164,7 +164,8 @@ def written(entry: str, folder: Path) -> tuple[int, int, float]:
     with double(reference.module) as exact:
         for at, sizes in enumerate(tried):
             inputs, outputs = reference.inputs(sizes), reference.outputs(sizes)
-            rounding = max(rounding, largest_difference(reference.run(exact, inputs), outputs))
+            with suppress(RuntimeError):  # of a network that says itself what is single precision
+                rounding = max(rounding, largest_difference(reference.run(exact, inputs), outputs))
             arrays = {f"in.{name}": value.numpy() for name, value in inputs.items()}
             np.savez(folder / f"{at}.npz", **arrays, **{f"out.{at}": each for at, each in enumerate(outputs)})
     proto = onnx.load(path, load_external_data=False)

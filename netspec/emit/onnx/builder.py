@@ -8,13 +8,14 @@ name, and what else would be called so gets a number behind it.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
 from netspec.diagnostics import EnvironmentFault
+from netspec.emit.onnx.names import name_in_form
 from netspec.emit.onnx.older import NodeCall, spell
 from netspec.emit.onnx.parts import Attribute, OnnxGraph, OnnxNode, OnnxValue, attribute
 from netspec.emit.onnx.versions import USUAL, least_opset, said_plainly, since
@@ -38,6 +39,17 @@ OpExporter = Callable[[Op, Sequence[Tensor | None]], onnx.ModelProto]
 OWN = "op."
 
 
+class NamedArray(NamedTuple):
+    """A tensor of the network by its key, where that is not under the path of the op that reads it."""
+
+    key: str
+    array: np.ndarray
+
+
+Held = OnnxValue | np.ndarray | NamedArray
+"""A parameter or buffer of an op: an array becomes an initializer when it is asked for, a value is one already."""
+
+
 class GraphBuilder:
     """Collects the nodes and initializers of one graph; ``begin`` says whose nodes come next.
 
@@ -59,13 +71,12 @@ class GraphBuilder:
         self._nodes_taken: set[str] = set() if outer is None else outer._nodes_taken
         self._path = ""
         self._first = True
-        self._parameters: Mapping[str, OnnxValue | np.ndarray] = {}
+        self._parameters: Mapping[str, Held] = {}
+        self._constants: dict[tuple[str, tuple[int, ...], bytes], OnnxValue] = {}
         self._unread: Collection[int] = ()
         self._gates: dict[tuple[object, ...], OnnxValue] = {} if outer is None else outer._gates
 
-    def begin(
-        self, path: str, parameters: Mapping[str, OnnxValue | np.ndarray] | None = None, unread: Collection[int] = ()
-    ) -> None:
+    def begin(self, path: str, parameters: Mapping[str, Held] | None = None, unread: Collection[int] = ()) -> None:
         """Begin the nodes of the op at ``path``, whose parameters and buffers are these, by torch name.
 
         An array becomes the initializer ``path.name`` when it is first asked for (``path`` where the name is empty); a
@@ -80,7 +91,7 @@ class GraphBuilder:
     def initializer(self, name: str, array: np.ndarray) -> OnnxValue:
         """A named tensor of the graph; the same name gives the same value."""
         if name not in self.initializers:
-            self.initializers[name] = _initial(self.claim(name), array)
+            self.initializers[name] = initial(self.claim(name), array)
         return self.initializers[name]
 
     def has(self, kind: str) -> bool:
@@ -142,15 +153,46 @@ class GraphBuilder:
         return results[0] if len(results) == 1 else results
 
     def _constant(self, array: np.ndarray) -> OnnxValue:
-        name = self.claim(f"{self._path}/const")
-        self.initializers[name] = _initial(name, array)
-        return self.initializers[name]
+        """An initializer of numbers; equal ones of a graph are one."""
+        key = array.dtype.str, array.shape, array.tobytes()
+        if key not in self._constants:
+            name = self.claim(f"{self._path}/const")
+            self._constants[key] = self.initializers[name] = initial(name, array)
+        return self._constants[key]
 
     def parameter(self, name: str) -> OnnxValue | None:
         """The initializer of this op's own parameter or buffer, by its torch name; ``None`` where it has none."""
         held = self._parameters.get(name)
-        key = f"{self._path}.{name}" if name else self._path
-        return self.initializer(key, held) if isinstance(held, np.ndarray) else held
+        if held is None or isinstance(held, OnnxValue):
+            return held
+        return self.initializer(*self._named(name, held))
+
+    def turned(self, name: str, part: tuple[int, int] | None = None) -> OnnxValue | None:
+        """The transposed parameter as an initializer ``key/T``, or ``key/0/T`` for ``part`` 0 of so many of its rows.
+
+        ``None`` for one that other ops read as it is: it would stand in the file twice.
+        """
+        held = self._parameters[name]
+        if isinstance(held, OnnxValue):
+            return None
+        key, array = self._named(name, held)
+        at = None if part is None else part[0]
+        array = array if part is None else np.split(array, part[1])[part[0]]
+        return self.initializer(name_in_form(key, at, turned=True), array.T)
+
+    def part(self, name: str, at: int, count: int) -> OnnxValue | None:
+        """One of ``count`` equal parts of a parameter as an initializer ``key/0``; ``None`` as of ``turned``."""
+        held = self._parameters[name]
+        if isinstance(held, OnnxValue):
+            return None
+        key, array = self._named(name, held)
+        return self.initializer(name_in_form(key, at), np.split(array, count)[at])
+
+    def _named(self, name: str, held: np.ndarray | NamedArray) -> NamedArray:
+        """The array of a parameter with its key."""
+        if isinstance(held, NamedArray):
+            return held
+        return NamedArray(f"{self._path}.{name}" if name else self._path, held)
 
     def gates(self, name: str, rows: Sequence[Sequence[str]], order: Sequence[int]) -> OnnxValue:
         """An initializer ``path.name`` made of parameters; the same parameters in the same order give the same value.
@@ -250,5 +292,6 @@ def _reordered(array: np.ndarray, order: Sequence[int]) -> np.ndarray:
     return np.concatenate([blocks[at] for at in order])
 
 
-def _initial(name: str, array: np.ndarray) -> OnnxValue:
+def initial(name: str, array: np.ndarray) -> OnnxValue:
+    """Return an initializer."""
     return OnnxValue(name, array.shape, helper.np_dtype_to_tensor_dtype(array.dtype), array=array)

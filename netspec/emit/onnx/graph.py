@@ -11,12 +11,12 @@ import numpy as np
 from netspec.analysis.scan_schedule import LevelSchedule, ScanSchedule
 from netspec.dims import Shape, plain_shape
 from netspec.emit.onnx.bodies import close_bodies
-from netspec.emit.onnx.builder import DTYPES, GraphBuilder, OpExporter
+from netspec.emit.onnx.builder import DTYPES, GraphBuilder, Held, NamedArray, OpExporter
 from netspec.emit.onnx.notes import SILENT, SIZES, OpNote, silent_notes, write_notes
 from netspec.emit.onnx.parts import OnnxModel, OnnxValue
 from netspec.emit.onnx.versions import ANY_FORM, OnnxForm, ir_of
 from netspec.emit.onnx.wanted import guard_opset, usual_opset
-from netspec.graph import Graph, Level, Node, Step, Value, axis_of_time, over_time, state_key
+from netspec.graph import Graph, Level, Node, Step, Value, axis_of_time, over_time, state_key, walk
 from netspec.ops import Tensor
 from netspec.text.quoting import visible
 
@@ -70,7 +70,8 @@ class _Emitter:
     ``ready`` has the results of steps that ran ahead of the scan around them, by path; ``shared`` the path of the
     module that a step runs again; ``blocks`` the blocks of the levels that are being written, by their paths;
     ``aliases`` what steps without nodes give, such as dropout, with the values that these are in the file, and
-    ``results`` those of them that are outputs; ``written`` has the nodes by their paths.
+    ``results`` those of them that are outputs; ``written`` has the nodes by their paths, ``tied`` the
+    keys of tensors that others are tied to.
     """
 
     def __init__(self, builder: GraphBuilder, weights: Mapping[str, np.ndarray]):
@@ -88,10 +89,12 @@ class _Emitter:
         self.shared: dict[str, str] = {}
         self.blocks: dict[str, str] = {}
         self.written: dict[str, Node] = {}
+        self.tied: set[str] = set()
 
     def network(self, graph: Graph) -> tuple[list[OnnxValue], list[OnnxValue]]:
         """Write a network; return its inputs and its outputs."""
-        builder = self.builder
+        builder, nodes = self.builder, [step for _, step, _ in walk(graph.body) if isinstance(step, Node)]
+        self.tied = {target for node in nodes for _, target in node.ties}
         inputs = [
             builder.input(name, plain_shape(each.shape), each.tensor.dtype) for name, each in graph.inputs.items()
         ]
@@ -283,15 +286,14 @@ class _Emitter:
             self.describe(value, tensor)
         return value
 
-    def parameters(self, node: Node, path: str) -> dict[str, OnnxValue | np.ndarray]:
-        """The parameters and buffers of a node by torch name; one tied to another's is that one's initializer."""
+    def parameters(self, node: Node, path: str) -> dict[str, Held]:
+        """The parameters and buffers of a node by torch name; what another is tied to is one initializer of both."""
         home = self.home(path)
-        found: dict[str, OnnxValue | np.ndarray] = {} if node.keys else dict(self.owned.get(home, {}))
-        for name in node.state:  # ``out_proj.weight`` is a submodule's, and a bare parameter has no name
-            found[name] = self.weights[self.key(node, path, name)]
-        if home != path or node.keys:
-            keys = {name: self.key(node, path, name) for name in found}
-            found = {name: self.builder.initializer(key, self.weights[key]) for name, key in keys.items()}
+        names = [*(() if node.keys else self.owned.get(home, ())), *node.state]  # a submodule's, or a bare parameter's
+        found: dict[str, Held] = {}
+        for key, name in {self.key(node, path, name): name for name in names}.items():
+            array = self.weights[key]
+            found[name] = self.builder.initializer(key, array) if key in self.tied else NamedArray(key, array)
         for name, target in node.ties:
             found[name] = self.builder.initializer(target, self.weights[target])
         return found

@@ -49,15 +49,15 @@ def write_onnx(model: OnnxModel, path: Path) -> None:
     head = onnx.ModelProto()
     head.CopyFrom(model.proto)
     head.ClearField("graph")
-    tensors = [_tensor(value) for value in model.weights]
-    length = len(graph) + sum(len(start) + memory.nbytes for start, memory in tensors)
+    heads = [_head(value) for value in model.weights]
+    length = len(graph) + sum(len(start) + array_of(value).nbytes for start, value in zip(heads, model.weights))
     with path.open("wb") as file:
         file.write(head.SerializeToString())
         file.write(_tag(GRAPH, length))
         file.write(graph)
-        for start, memory in tensors:
+        for start, value in zip(heads, model.weights):
             file.write(start)
-            file.write(memory)
+            file.write(_memory(array_of(value)))
 
 
 def write_beside(model: OnnxModel, path: Path, data: Path) -> None:
@@ -85,13 +85,13 @@ def array_of(value: OnnxValue) -> np.ndarray:
     return value.array
 
 
-def _tensor(value: OnnxValue) -> tuple[bytes, memoryview]:
-    """One initializer of the graph: everything up to its numbers, and the numbers."""
+def _head(value: OnnxValue) -> bytes:
+    """One initializer of the graph, up to its numbers."""
     held = array_of(value)
-    memory = _memory(held)
     start = onnx.TensorProto(dims=held.shape, data_type=value.kind, name=value.name).SerializeToString()
-    inner = start + _tag(RAW_DATA, memory.nbytes)
-    return _tag(INITIALIZER, len(inner) + memory.nbytes) + inner, memory
+    inner = start + _tag(RAW_DATA, held.nbytes)
+    head: bytes = _tag(INITIALIZER, len(inner) + held.nbytes) + inner
+    return head
 
 
 def _memory(array: np.ndarray) -> memoryview:

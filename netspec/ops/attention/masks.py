@@ -112,10 +112,9 @@ class CausalMask(Op):
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor | None]) -> Any:
         given = [x for x in inputs[:2] if x is not None]
         ends = [builder.op("Shape", x, start=-2, end=-1) for x in (given[0], given[-1])]
-        ones = builder.op("Expand", builder.constant(True, "bool"), builder.op("Concat", *ends, axis=0))
-        if self.diagonal == 0:
-            return builder.op("Trilu", ones, upper=0)
-        return builder.op("Trilu", ones, size_scalar(builder, self.name, self.diagonal, inputs, tensors), upper=0)
+        ones = builder.op("Expand", builder.constant(1), builder.op("Concat", *ends, axis=0))
+        start = size_scalar(builder, self.name, self.diagonal, inputs, tensors) if self.diagonal != 0 else None
+        return builder.cast(builder.op("Trilu", ones, start, upper=0), "bool")  # which older runtimes cannot cut
 
     def detail(self) -> str:
         return "" if self.diagonal == 0 else f"diagonal {pretty(self.diagonal)}"

@@ -259,8 +259,7 @@ class MultiheadAttention(Op):
             result = joined(builder, builder.op("MatMul", weights, in_heads(builder, value, *split)), width)
         else:
             result = self.fused(builder, query, key, value, mask, padding is not None)
-        weight = builder.op("Transpose", builder.parameter("out_proj.weight"), perm=[1, 0])
-        result = builder.op("MatMul", result, weight)
+        result = builder.op("MatMul", result, weight_turned(builder, "out_proj.weight"))
         result = builder.op("Add", result, builder.parameter("out_proj.bias")) if self.bias else result
         return (result if self.batch_first else builder.op("Transpose", result, perm=swap)), mean
 
@@ -275,24 +274,33 @@ class MultiheadAttention(Op):
     def projected(self, builder: OnnxBuilder, values: Sequence[Any], tensors: Sequence[Tensor | None]) -> Sequence[Any]:
         """Query, key and value in the subspaces."""
         query, key, value = self.widths(tensors)
-        thirds = {"outputs": 3, "num_outputs": 3}
-        bias = builder.parameter("in_proj_bias")
+        if query == key == value and values[0] is values[1] is values[2]:
+            result = builder.op("MatMul", values[0], weight_turned(builder, "in_proj_weight"))
+            result = builder.op("Add", result, builder.parameter("in_proj_bias")) if self.bias else result
+            joint: Sequence[Any] = builder.op("Split", result, outputs=3, axis=2, num_outputs=3)
+            return joint
         if query == key == value:
-            weight = builder.op("Transpose", builder.parameter("in_proj_weight"), perm=[1, 0])
-            if values[0] is values[1] is values[2]:
-                result = builder.op("MatMul", values[0], weight)
-                result = builder.op("Add", result, bias) if self.bias else result
-                joint: Sequence[Any] = builder.op("Split", result, axis=2, **thirds)
-                return joint
-            weights = builder.op("Split", weight, axis=1, **thirds)
+            weights = [weight_turned(builder, "in_proj_weight", at) for at in range(3)]
         else:
-            kept = (builder.parameter(f"{letter}_proj_weight") for letter in "qkv")
-            weights = [builder.op("Transpose", each, perm=[1, 0]) for each in kept]
+            weights = [weight_turned(builder, f"{letter}_proj_weight") for letter in "qkv"]
         products = [builder.op("MatMul", x, weight) for x, weight in zip(values, weights)]
         if not self.bias:
             return products
-        biases = builder.op("Split", bias, axis=0, **thirds)
+        biases = [builder.part("in_proj_bias", at, 3) for at in range(3)]
+        if biases[0] is None:
+            biases = builder.op("Split", builder.parameter("in_proj_bias"), outputs=3, axis=0, num_outputs=3)
         return [builder.op("Add", x, each) for x, each in zip(products, biases)]
 
     def detail(self) -> str:
         return f"{self.num_heads} heads" + (", causal" if self.is_causal else "")
+
+
+def weight_turned(builder: OnnxBuilder, name: str, third: int | None = None) -> Any:
+    """The transposed weight, or that of one of its thirds; made by nodes where others read it as it is."""
+    made = builder.turned(name, None if third is None else (third, 3))
+    if made is not None:
+        return made
+    whole = builder.parameter(name)
+    if third is not None:
+        whole = builder.op("Split", whole, outputs=3, axis=0, num_outputs=3)[third]
+    return builder.op("Transpose", whole, perm=[1, 0])

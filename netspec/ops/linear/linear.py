@@ -44,7 +44,7 @@ class Linear(Parametrized):
         x, weight, bias = call.tensor("A"), call.tensor("B"), call.tensor("C")
         if x is None or weight is None or not is_weight(weight, 2) or (bias is not None and not is_weight(bias, 1)):
             return None
-        if {"alpha", "beta", "transA"} & call.arguments.keys():
+        if {"alpha", "transA"} & call.arguments.keys() or (bias is not None and "beta" in call.arguments):
             return None
         stored = weight if call.arguments.get("transB", 0) else weight.transposed()
         state = own_tensors(weight=stored, bias=bias)
@@ -99,10 +99,23 @@ class Linear(Parametrized):
         return run.outputs if copied and widens else copied
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
-        weight, bias = self.onnx_weight(builder, tensors[0]), builder.parameter("bias")
+        """Weights stand as the nodes take them: so they are read as they are, and quantizers find them."""
+        x, bias = inputs[0], builder.parameter("bias")
         if len(tensors[0].shape) == 2:
-            return builder.op("Gemm", inputs[0], weight, bias, transB=1)
-        result = builder.op("MatMul", inputs[0], builder.op("Transpose", weight, perm=[1, 0]))
+            return builder.op("Gemm", x, self.onnx_weight(builder, tensors[0]), bias, transB=1)
+        if self.weight_norm or self.spectral_norm:
+            turned = builder.op("Transpose", self.onnx_weight(builder, tensors[0]), perm=[1, 0])
+        else:
+            turned = builder.turned("weight")
+        if turned is None:
+            rows = builder.op("Reshape", x, builder.constant([-1, self.features(tensors[0].shape)]))
+            # Nothing is added, whatever `beta` is; were it 1, onnxruntime's quantizers would transpose the weight in place,
+            # under the eyes of those who read it as it is.
+            made = builder.op("Gemm", rows, builder.parameter("weight"), transB=1, beta=0.0)
+            sizes = builder.op("Shape", x, start=0, end=-1), builder.constant([self.out_features])
+            result = builder.op("Reshape", made, builder.op("Concat", *sizes, axis=0))
+            return builder.op("Add", result, bias) if self.bias else result
+        result = builder.op("MatMul", x, turned)
         return builder.op("Add", result, bias) if self.bias else result
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 
 from netspec.dims import Shape
+from netspec.emit.onnx.names import key_in_form, whole
 from netspec.ops.recurrent.sequence import GRU, LSTM, RNN
 from netspec.weights.files.base import TensorFile
 from netspec.weights.files.onnx_file import OnnxFile
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 PRODUCER = "netspec"
-CONSTANT = re.compile(r"/const(_\d+)?$")
-"""The end of the names of numbers that are no weights."""
 JOINED = re.compile(r"(?P<path>.+)\.(?P<letter>[WRBP])_l(?P<layer>\d+)")
 RECURRENT = {kind.onnx_type: kind for kind in (GRU, LSTM, RNN)}
 
@@ -48,7 +47,8 @@ class OnnxWeights(TensorFile):
                 held |= {f"{path}.{name}": array for name, array in kind.torch_parameters(arrays, int(layer)).items()}
                 for letter in arrays:
                     del held[f"{path}.{letter}_l{layer}"]
-        return {name: array for name, array in held.items() if not CONSTANT.search(name)}
+        keys = dict.fromkeys(key for name in held if (key := key_in_form(name)))
+        return {key: whole(key, held) for key in keys}
 
     @cached_property
     def shapes(self) -> Mapping[str, Shape]:

@@ -107,7 +107,8 @@ class OnnxReader:
         """Return a weight, or a constant where its name is one that an exporter made."""
         array = self.file.tensor(proto)
         dtype = self.file.dtype(proto.data_type, f"tensor `{proto.name}`")
-        key = key_of(proto.name) if array.size > 1 or "." in proto.name else ""
+        name = proto.name.removesuffix("/T") if self.dotted else proto.name
+        key = key_of(name) if array.size > 1 or "." in name else ""
         return ForeignTensor(array.shape, dtype, key=key, learned=bool(key) and array.dtype.kind == "f", constant=array)
 
     def input(self, value: onnx.ValueInfoProto) -> ForeignTensor:

@@ -28,6 +28,15 @@ class OnnxBuilder(Protocol):
     def parameter(self, name: str) -> Any:
         """Return the initializer of this op's own parameter or buffer, by its torch name; ``None`` if it has none."""
 
+    def turned(self, name: str, part: tuple[int, int] | None = None) -> Any:
+        """Return an initializer that is the parameter transposed, or ``part`` 0 of so many parts of its rows.
+
+        It is ``None`` for a parameter that other ops read as it is.
+        """
+
+    def part(self, name: str, at: int, count: int) -> Any:
+        """Return an initializer that is one of equal parts of a parameter; ``None`` as of ``turned``."""
+
     def gates(self, name: str, rows: Sequence[Sequence[str]], order: Sequence[int]) -> Any:
         """Return an initializer made of parameters: each is cut into ``len(order)`` equal blocks along its first
         dimension, which are put in that order; those of a row are joined, and the rows stacked.

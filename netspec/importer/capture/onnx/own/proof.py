@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
 
-from netspec.emit.onnx.builder import GraphBuilder
+from netspec.emit.onnx.builder import GraphBuilder, initial
 from netspec.emit.onnx.parts import OnnxGraph, OnnxNode, OnnxValue
 from netspec.importer.lower.table import tensors_at
 from netspec.ops import Op
@@ -20,20 +20,26 @@ Known = Callable[[str], Any]
 
 
 class WrittenOp(NamedTuple):
-    """An op of a note, and its inputs and outputs with their names in the file, ``None`` for those left out."""
+    """An op of a note, and its inputs and outputs with their names in the file, ``None`` for those left out.
+
+    ``plain`` are the tensors that the file has as torch has them.
+    """
 
     op: Op
     path: str
     inputs: Sequence[tuple[str, ForeignTensor] | None]
     outputs: Sequence[tuple[str, ForeignTensor] | None]
     state: Mapping[str, ForeignTensor]
+    plain: Collection[str] = ()
 
 
 def is_written_as(written: WrittenOp, nodes: Sequence[onnx.NodeProto], known: Known, opset: int) -> bool:
     """Return whether these nodes, and no others, are what an op is written as in an opset."""
     builder = GraphBuilder(exporter=_exported, opset=opset)
     unread = [at for at, each in enumerate(written.outputs) if each is None]
-    builder.begin(written.path, {name: tensor.constant for name, tensor in written.state.items()}, unread)
+    held = {name: tensor.constant for name, tensor in written.state.items()}
+    plain = {name: initial(f"{written.path}.{name}", held[name]) for name in written.plain}
+    builder.begin(written.path, {**held, **plain}, unread)
     values = {name: OnnxValue(name) for each in written.inputs if each is not None for name in each[:1]}
     names = {value: name for name, value in values.items()}
     results = builder.write(
@@ -92,6 +98,11 @@ def _is_equal(wanted: Any, found: Any) -> bool:
         return False
     if wanted.dtype.kind in "biuf" and wanted.dtype != found.dtype:
         return False
-    if wanted is found or wanted.__array_interface__["data"] == found.__array_interface__["data"]:
+    if wanted is found or _place(wanted) == _place(found):
         return True
     return np.ascontiguousarray(wanted).tobytes() == np.ascontiguousarray(found).tobytes()
+
+
+def _place(array: Any) -> tuple[int, tuple[int, ...]]:
+    """Where the numbers of an array lie."""
+    return array.__array_interface__["data"][0], array.strides

@@ -86,6 +86,7 @@ class OwnReader:
                 self.named(note.inputs, given),
                 self.named(note.outputs, outputs),
                 state,
+                {name for name, key in note.state.items() if key in names},
             )
             if not is_written_as(written, nodes, lambda name: _numbers(names.get(name)), self.opset):
                 return False
