@@ -109,8 +109,8 @@ class Linear(Parametrized):
             turned = builder.turned("weight")
         if turned is None:
             rows = builder.op("Reshape", x, builder.constant([-1, self.features(tensors[0].shape)]))
-            # Nothing is added, whatever `beta` is; were it 1, onnxruntime's quantizers would transpose the weight in place,
-            # under the eyes of those who read it as it is.
+            # Nothing is added, whatever `beta` is; were it 1, onnxruntime's quantizers would transpose the weight in
+            # place, and so for all who read it.
             made = builder.op("Gemm", rows, builder.parameter("weight"), transB=1, beta=0.0)
             sizes = builder.op("Shape", x, start=0, end=-1), builder.constant([self.out_features])
             result = builder.op("Reshape", made, builder.op("Concat", *sizes, axis=0))
