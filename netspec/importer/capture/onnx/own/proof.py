@@ -104,5 +104,5 @@ def _is_equal(wanted: Any, found: Any) -> bool:
 
 
 def _place(array: Any) -> tuple[int, tuple[int, ...]]:
-    """Where the numbers of an array lie."""
+    """Return where the numbers of an array lie."""
     return array.__array_interface__["data"][0], array.strides
