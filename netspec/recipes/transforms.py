@@ -99,6 +99,21 @@ class Standardize(Transform):
         return not column.target and column.dtype.startswith("float")
 
 
+class StandardizeTargets(Transform):
+    """Targets that are numbers to mean 0 and standard deviation 1, as they are in the training rows.
+
+    The loss is in that scale; metrics and predictions are in the targets' own.
+    """
+
+    name = "standardize_targets"
+    torch = "netspec.train.data.transforms.standardize"
+    fits = True
+    for_targets = True
+
+    def takes(self, column: Column) -> bool:
+        return column.target and column.dtype.startswith("float")
+
+
 class RandomCrop(Transform):
     """A window of the image's own size, somewhere in it and the `padding` zeros around it."""
 

@@ -103,7 +103,7 @@ def caution_of_digits(setup: Setup, name: str) -> str | None:
         return None
     if any(each.fits and each.takes(column) for each in setup.recipe.prepare):
         return None
-    help = "take a constant from them" if column.target else "`prepare: standardize` helps"
+    help = f"`prepare: standardize{'_targets' * column.target}` helps"
     return f"`{name}` has numbers so large that float32 cannot distinguish them: {help}"
 
 

@@ -26,7 +26,7 @@ from netspec.recipes.settings import AUTOCAST
 from netspec.runtime.compile import compile_module, compile_regions
 from netspec.runtime.module import build_module, checked_device
 from netspec.train.data import Data, DataFault, Meaning, Rows
-from netspec.train.data.batches import Batches, ColumnBinding, prepare_transforms
+from netspec.train.data.batches import Batches, ColumnBinding, own_scale, prepare_transforms
 from netspec.train.data.division import ClassSampler, class_sampler, split_rows
 from netspec.train.data.meaning import as_trained
 from netspec.train.data.mixing import Mixer
@@ -137,6 +137,7 @@ class Setup:
             self.classes(main),
             self._read_back(column, bound),
             fixed=all(isinstance(size, int) for size in graph.outputs[main].value.shape[1:]),
+            own_scale=own_scale(self.prepare, targets[main]),
         )
         asked = {key: value for key, value in recipe.plain().items() if key not in FREE}
         text = json.dumps([graph.digest, graph.parameters, asked, fold], default=str, sort_keys=True)

@@ -46,6 +46,7 @@ def normalize(rows: Array, draws: Array) -> Array:
 
 
 @TRANSFORMS.add("standardize")
+@TRANSFORMS.add("standardize_targets")
 def standardize(rows: Array, draws: Array) -> Array:
     planes = np.moveaxis(rows, 1, 0).reshape(3, -1)
     return (rows - planes.mean(1)[:, None, None]) / planes.std(1)[:, None, None]

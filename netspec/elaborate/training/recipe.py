@@ -299,6 +299,10 @@ def check_columns(
         except Unbound as found:
             reader.error("data-mismatch", str(found), place, help=found.help)
             continue
+        scaled = [each.name for each in recipe.prepare if each.for_targets and each.takes(columns[target])]
+        if scaled and loss.task == "binary":
+            message = f"`{scaled[0]}` is for losses that compare numbers, and `{loss.name}` takes 0 and 1"
+            reader.error("data-mismatch", message, recipe.spans["prepare"], help="leave it out")
         value = outputs[name].value
         if rows and value.shape[:1] and value.shape[0] not in rows:
             message = f"the output `{name}` has {pretty(value.shape[0])} rows, but the data have {pretty(rows[0])}"

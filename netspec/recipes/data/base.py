@@ -32,13 +32,15 @@ class Transform(Ingredient):
     ``torch`` names the function that does it to a batch of rows: ``f(transform, rows) -> rows``, [n, …], images in
     float32 from 0 to 1 as [n, C, H, W]. ``draws`` is how many
     random numbers it takes for each row, given in a third argument, [rows, draws], between 0 and 1; ``fits`` marks one
-    that learns from the training rows first (``f.fit(transform, rows) -> state``) and takes the state as third.
+    that learns from the training rows first (``f.fit(transform, rows) -> state``) and takes the state as third;
+    ``for_targets`` one whose state is a mean and a deviation, by which predictions come back to the targets' scale.
 
     ``rescales`` marks one after which images are no longer from 0 to 1, ``of_colours`` one that varies images which
     are: it comes before the former. ``apart`` is true for one that does each row by itself, by torchvision: it needs
     that package, and its random numbers stay on the CPU.
     """
 
+    for_targets: ClassVar[bool] = False
     draws: ClassVar[int] = 0
     fits: ClassVar[bool] = False
     rescales: ClassVar[bool] = False

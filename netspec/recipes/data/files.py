@@ -46,17 +46,22 @@ def several(names: str | list[str]) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(names)
 
 
+TABLE_KEYS = ("leave_out", "missing", "categories", "categorical", "date_parts")
+
+
 class TableFile(DataSet):
     """Base of tables: the columns named in ``features``, or all but the ``target``, are the row's `features`.
 
-    Every value is a number; with ``classes`` the target is one of several words or numbers, in their order. Several
-    targets together are the row's `targets`; with ``classes`` each is a column of its own, which a loss names.
-    ``validation`` and ``test`` are files of the same form.
+    With ``classes`` the target is one of several words or numbers, in their order. Several targets together are the
+    row's `targets`; with ``classes`` each is a column of its own, which a loss names. Features are numbers; true and
+    false, or yes and no, are 1 and 0; words, dates and gaps become numbers as ``categories``, ``date_parts`` and
+    ``missing`` say. What the training rows decide is kept with the run, and done to all other rows: a word that is in
+    none of them counts as none. ``validation`` and ``test`` are files of the same form.
     """
 
     main = "path"
     knows = True
-    meaning: ClassVar[tuple[str, ...]] = ("target", "features", "classes")
+    meaning: ClassVar[tuple[str, ...]] = ("target", "features", "classes", *TABLE_KEYS)
 
     path: Path
     """the file"""
@@ -66,6 +71,17 @@ class TableFile(DataSet):
     """the columns to predict from; default: all but the target"""
     classes: bool = False
     """take the target as one of several words or numbers, rather than as a number"""
+    leave_out: Names | None = None
+    """columns that are no features, such as names and numbers of rows"""
+    missing: Literal["refuse", "fill"] = "refuse"
+    """gaps among the features: an error, or filled with the median of the column, or its most frequent word"""
+    categories: Literal["refuse", "one_hot", "ids"] = "refuse"
+    """words among the features: an error, a feature of 0 and 1 for each word, or an input of its own for each column,
+    of whole numbers from 1 on, for an `embedding`"""
+    categorical: Names | None = None
+    """columns of numbers that are taken as words, such as codes"""
+    date_parts: bool = False
+    """make year, month, day and weekday of dates among the features (2024-05-31, also with a time)"""
     validation: FurtherFile | None = None
     test: FurtherFile | None = None
 
@@ -74,12 +90,19 @@ class TableFile(DataSet):
         """The columns that are to be predicted."""
         return several(self.target)
 
-    def columns(self) -> Mapping[str, Column]:
-        found = {"features": Column((None if self.features is None else len(self.features),))}
+    def columns(self) -> Mapping[str, Column] | None:
+        if self.categories == "ids":
+            return None
+        several_each = self.categories == "one_hot" or self.date_parts or self.categorical
+        count = None if self.features is None or several_each else len(self.features)
+        return {"features": Column((count,)), **self.target_columns()}
+
+    def target_columns(self) -> Mapping[str, Column]:
+        """Return the columns of the targets alone."""
         if isinstance(self.target, list) and not self.classes:
-            return found | {"targets": Column((len(self.target),), target=True)}
+            return {"targets": Column((len(self.target),), target=True)}
         dtype = "int64" if self.classes else "float32"
-        return found | {name: Column((), dtype, target=True) for name in self.targets}
+        return {name: Column((), dtype, target=True) for name in self.targets}
 
 
 class CSV(TableFile):
@@ -90,8 +113,8 @@ class CSV(TableFile):
     """
 
     name = "csv"
-    torch = "netspec.train.data.readers.tables.read_csv"
-    meaning = ("target", "features", "classes", "separator", "decimal")
+    torch = "netspec.train.data.readers.tables.read.read_csv"
+    meaning = (*TableFile.meaning, "separator", "decimal")
 
     separator: Annotated[str, Field(pattern=r'^[^"\r\n]$')] | None = None
     """the character between two values; default: the one of comma, semicolon, tab and bar that cuts the lines alike"""
@@ -103,7 +126,7 @@ class Parquet(TableFile):
     """A Parquet file; needs the package pyarrow."""
 
     name = "parquet"
-    torch = "netspec.train.data.readers.tables.read_parquet"
+    torch = "netspec.train.data.readers.tables.read.read_parquet"
 
 
 class NPZ(DataSet):

@@ -56,7 +56,7 @@ NETWORKS: Mapping[str, tuple[str, str, str]] = {
 }
 """Inputs, network and loss that suit each data set, each transform that changes a row's shape, and losses of places."""
 
-DATA: Mapping[str, str] = {"standardize": "diabetes", "kl_div": "npz"}
+DATA: Mapping[str, str] = {"standardize": "diabetes", "standardize_targets": "diabetes", "kl_div": "npz"}
 """The data set that suits an ingredient, where it is not the one of its task."""
 
 OF_TASK: Mapping[Task, str] = {"classes": "mnist", "binary": "breast_cancer", "numbers": "diabetes"}

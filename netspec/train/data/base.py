@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from netspec.recipes import Column
+from netspec.recipes.data.table_column import TableColumn
 
 
 class DataFault(Exception):
@@ -57,7 +58,8 @@ class Data:
     ``names`` the names of the features in a row of a column, if the file has them.
 
     Bytes (uint8) in a column that is declared as ``float32`` are numbers from 0 to 255 and become 0 to 1; float64 is
-    for numbers that transforms need with all their digits. ``file`` is the name of the data in messages.
+    for numbers that transforms need with all their digits. ``file`` is the name of the data in messages. ``table``
+    has the columns of a table whose features these are, and ``notes`` say what was done to them.
     """
 
     columns: Mapping[str, Column]
@@ -67,3 +69,5 @@ class Data:
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     file: str = "the data"
+    table: tuple[TableColumn, ...] = ()
+    notes: tuple[str, ...] = ()

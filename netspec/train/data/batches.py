@@ -327,6 +327,21 @@ class Prepared:
     states: Mapping[str, Tensor]
 
 
+def own_scale(prepare: Sequence[Prepared], column: str) -> Callable[[Tensor], Tensor] | None:
+    """Return the function that takes a target's numbers, and predictions of them, back to the scale of the data;
+    ``None`` if they are in it.
+    """
+    found = [each.states[column] for each in prepare if each.transform.for_targets and column in each.states]
+
+    def undone(rows: Tensor) -> Tensor:
+        for state in reversed(found):
+            mean, std = state.to(rows.device, rows.dtype)
+            rows = rows * std + mean
+        return rows
+
+    return undone if found else None
+
+
 def prepare_transforms(
     transforms: Sequence[Transform],
     columns: Mapping[str, Column],

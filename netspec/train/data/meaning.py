@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from netspec.recipes import Column
+from netspec.recipes.data.table_column import TableColumn
 from netspec.train.data.base import Data, DataFault, Rows, TensorRows
 
 UNKNOWN = "<unk>"
@@ -25,7 +26,7 @@ class Meaning:
 
     ``words`` has the names of classes or words by number, ``names`` those of the features in a row of a column.
     ``bytes`` are the columns of real numbers that are read as bytes, 0 to 255 as 0 to 1; ``ranges`` has the least and
-    the largest number of other images.
+    the largest number of other images. ``table`` has the columns of a table with what becomes of each.
     """
 
     columns: Mapping[str, Column]
@@ -33,6 +34,7 @@ class Meaning:
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     bytes: tuple[str, ...] = ()
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    table: tuple[TableColumn, ...] = ()
 
     def counterpart(self, name: str, columns: Mapping[str, Column]) -> str | None:
         """Return the trained column that a column of other data corresponds to: of the same name, or the only one of
@@ -85,7 +87,7 @@ def meaning_of(data: Data) -> Meaning:
     if isinstance(data.train, TensorRows):
         images = (name for name in real if name not in in_bytes and len(data.columns[name].shape) == 3)
         ranges = {name: extent(data.train.tensors[name]) for name in images}
-    return Meaning(data.columns, data.words, data.names, in_bytes, ranges)
+    return Meaning(data.columns, data.words, data.names, in_bytes, ranges, data.table)
 
 
 def extent(tensor: Tensor) -> tuple[float, float]:
@@ -197,7 +199,8 @@ def as_trained(data: Data, meaning: Meaning) -> Data:
             own_changes.append(partial(meaning.scaled, own, f"`{name}`"))
     wanted = {name: chained(each) for name, each in changes.items() if each}
     validation, test = (rows if rows is None else changed(rows, wanted) for rows in (data.validation, data.test))
-    return Data(columns, changed(data.train, wanted), validation, test, words, names)
+    train = changed(data.train, wanted)
+    return replace(data, columns=columns, train=train, validation=validation, test=test, words=words, names=names)
 
 
 def changed(rows: Rows, changes: Mapping[str, Callable[[Tensor], Tensor]]) -> Rows:

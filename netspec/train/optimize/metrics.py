@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -31,7 +31,8 @@ class Evaluator:
     """Evaluates the loss of a network, and the metrics of its first output with a loss.
 
     ``read_back`` is the number of the input that holds the target shifted by one, for metrics that let the network read
-    what it wrote. ``fixed`` says that all rows of the output have one size.
+    what it wrote. ``fixed`` says that all rows of the output have one size; ``own_scale`` takes numbers back to the
+    scale of the data, which their metrics are in.
     """
 
     def __init__(
@@ -43,8 +44,9 @@ class Evaluator:
         classes: int | None,
         read_back: int | None = None,
         fixed: bool = True,
+        own_scale: Callable[[Tensor], Tensor] | None = None,
     ):
-        self.fixed = fixed
+        self.fixed, self.own_scale = fixed, own_scale
         self.objective, self.loss, self.read_back = objective, loss, read_back
         self.ignored = getattr(loss, "ignore_index", None)
         self.ignored = column.padding if self.ignored is None else self.ignored
@@ -97,6 +99,8 @@ class Evaluator:
                 counts = wanted != self.ignored
                 scores, wanted = scores[counts], wanted[counts]
         else:
+            if self.own_scale is not None:
+                output, target = (self.own_scale(each) for each in (output.reshape(target.shape), target))
             scores, wanted = (self._columns(each) for each in (output, target.reshape(output.shape)))
             wanted = wanted >= YES if self.loss.task == "binary" else wanted.float()
         if not len(wanted):

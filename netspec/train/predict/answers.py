@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from netspec.diagnostics import UsageError
 from netspec.recipes.binding import bind_inputs, bind_target, prepared
 from netspec.train.data import TensorRows
-from netspec.train.data.batches import Batch, Batches, ColumnBinding, prepare_transforms
+from netspec.train.data.batches import Batch, Batches, ColumnBinding, own_scale, prepare_transforms
 from netspec.train.predict.inputs import InputReader, PredictInputs, by_character
 from netspec.train.predict.trained_run import TrainedRun
 
@@ -50,10 +50,12 @@ class Answer:
 
 class Predictor:
     """Answers for new rows, by a trained run. ``runtime`` is ``torch`` or ``onnx``; both run on the CPU. Of tables, the
-    columns in ``keep`` are copied.
+    columns in ``keep`` are copied, and ``warn`` is called with what no training row has.
     """
 
-    def __init__(self, run: TrainedRun, runtime: str = "torch", keep: Sequence[str] = ()):
+    def __init__(
+        self, run: TrainedRun, runtime: str = "torch", keep: Sequence[str] = (), warn: Callable[[str], None] = print
+    ):
         recipe, graph, meaning = run.recipe, run.graph, run.meaning()
         self.module = run.module(runtime)
         self.columns, self.words = meaning.columns, meaning.words
@@ -66,11 +68,12 @@ class Predictor:
         self.shifted = self.columns[self.target].shifted
         self.shifted = self.shifted if self.shifted in self.inputs else None
         self.prepare = prepare_transforms(recipe.prepare, self.columns, TensorRows({}), torch.empty(0), run.states())
+        self.own_scale = own_scale(self.prepare, self.target)
         read = list(dict.fromkeys(name for name in self.inputs if name is not None))
         texts = [name for name in read if name in self.words]
         self.text = next((name for name in texts if name != self.shifted), next(iter(texts), None))
         settings = {name: getattr(recipe.data, name) for name in FILE_SETTINGS if hasattr(recipe.data, name)}
-        self.reader = InputReader(meaning, read, self.text, keep, **settings)
+        self.reader = InputReader(meaning, read, self.text, keep, warn, **settings)
 
     def answers(self, argument: str) -> Iterator[Answer]:
         """Yield the answer for each row of a file, or for a text. Raises ``UsageError`` for inputs of another kind."""
@@ -119,6 +122,7 @@ class Predictor:
     def answer(self, name: str, row: Tensor) -> Answer:
         """Return the answer that the output of one row, […], stands for."""
         if self.loss.task == "numbers":
+            row = row if self.own_scale is None else self.own_scale(row[None])
             return Answer(name, values=row.squeeze().tolist())
         if self.loss.task == "binary":
             yes = torch.sigmoid(row.flatten())

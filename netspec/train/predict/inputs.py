@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from netspec.diagnostics import EnvironmentFault, UsageError
 from netspec.recipes import Column
+from netspec.recipes.data.table_column import TableColumn
 from netspec.text.quoting import visible
 from netspec.train.data import DataFault, Meaning
 from netspec.train.data.arrays import real
@@ -22,9 +23,10 @@ from netspec.train.data.meaning import UNKNOWN, listed
 from netspec.train.data.paths import read_text
 from netspec.train.data.readers.class_folders import images_in
 from netspec.train.data.readers.decoder import ENDINGS, Decoder
-from netspec.train.data.readers.lines import cut_lines, number_of
 from netspec.train.data.readers.numpy_files import arrays_of
-from netspec.train.data.readers.tables import RawTable, csv_table, features_of, parquet_table
+from netspec.train.data.readers.tables.features import features_of
+from netspec.train.data.readers.tables.lines import cut_lines, number_of
+from netspec.train.data.readers.tables.raw import RawTable, csv_table, parquet_table
 from netspec.train.data.readers.texts import split
 
 ARRAYS = (".npy", ".npz")
@@ -48,7 +50,7 @@ class InputReader:
     """Reads the arguments of ``netspec predict`` as a run's own data were read.
 
     ``read`` names the columns that the network reads, ``text`` the one of words, if any, ``keep`` those of tables that
-    are copied; ``level``, ``separator`` and
+    are copied; ``warn`` is called with what a table has that no training row had; ``level``, ``separator`` and
     ``decimal`` are those of the run's data set. Methods raise ``UsageError`` for inputs that the network cannot take.
     """
 
@@ -58,13 +60,14 @@ class InputReader:
         read: Sequence[str],
         text: str | None,
         keep: Sequence[str] = (),
+        warn: Callable[[str], None] = print,
         level: str | None = None,
         separator: str | None = None,
         decimal: str = ".",
     ):
         self.meaning, self.columns, self.words = meaning, meaning.columns, meaning.words
         self.read, self.text, self.keep, self.level = read, text, keep, level
-        self.separator, self.decimal = separator, decimal
+        self.separator, self.decimal, self.warn = separator, decimal, warn
 
     def read_argument(self, argument: str) -> Iterator[PredictInputs]:
         """Yield the rows of a file, or of each line of a text. Raises ``EnvironmentFault`` if it cannot be read."""
@@ -182,14 +185,17 @@ class InputReader:
 
     def table(self, path: Path) -> PredictInputs:
         """Return rows of numbers, [n, features]: by the features' names, or in the file's order if they have none."""
-        name, column = self.only(path, "a table", 1)
-        if name in self.meaning.names:
-            table = self.read_table(path, self.meaning.names[name])
+        if columns := self.table_columns():
+            table = self.read_table(path, [column.name for column in columns])
             if not table.numbers:
                 raise UsageError(f"{path} has no rows")
-            named = {name: features_of(table, self.meaning.names[name])}
+            made = features_of(table, columns)
+            for note in made.notes:
+                self.warn(f"{path}: {note}")
+            named = {each: tensor for each, tensor in made.tensors.items() if each in self.read}
             kept = {each: table.column(each) for each in self.keep}
             return PredictInputs(_numbered(path, len(table.numbers)), named, kept)
+        name, column = self.only(path, "a table", 1)
         if path.suffix.lower() == ".parquet":
             raise UsageError(f"the network's features have no names to be found by in {path}: give a .csv or an array")
         lines = cut_lines(str(path), read_text(str(path), Path()), self.separator)
@@ -212,6 +218,12 @@ class InputReader:
                 raise UsageError(f"line {number} of {path} is not a row of numbers: {text}")
             rows.append(row)
         return PredictInputs(_numbered(path, len(rows)), {name: real(np.array(rows, np.float64))})
+
+    def table_columns(self) -> Sequence[TableColumn]:
+        """Return the columns of the table that the network was trained on, if it was one and they have names."""
+        if self.meaning.table or len(self.read) != 1:
+            return self.meaning.table
+        return [TableColumn(name) for name in self.meaning.names.get(self.read[0], ())]
 
     def number(self, value: str) -> float | None:
         """Return the number that a cell of a table holds; ``None`` if it holds something else."""

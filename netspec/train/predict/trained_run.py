@@ -112,6 +112,8 @@ class TrainedRun:
         data = read_data(self.graph, self.meaning())
         for change in changes_of_data(data, self.folder) if self.other is None else ():
             warn(f"the data differ from those it was trained on: {change}; what judges may be rows that it has learned")
+        for note in data.notes if self.other is not None else ():
+            warn(note)
         fold = self.fold if self.other is None else None
         weights = read_loss_weights(self.path)
         setup = Setup(self.graph, data, torch.device("cpu"), fold, self.states(), loss_weights=weights)

@@ -18,6 +18,7 @@ from netspec.pipeline import Loaded, compile_loaded, load_source, read_value
 from netspec.plugins import plugins
 from netspec.recipes import Column
 from netspec.recipes.data.base import Transform
+from netspec.recipes.data.table_column import columns_from
 from netspec.sources.imports import DISK, Disk
 from netspec.text.quoting import shell
 from netspec.train.data import Data, Meaning
@@ -175,6 +176,7 @@ def plain_meaning(meaning: Meaning) -> dict[str, Any]:
         "names": {name: [*names] for name, names in meaning.names.items()},
         "bytes": [*meaning.bytes],
         "ranges": {name: [*ends] for name, ends in meaning.ranges.items()},
+        "table": [asdict(column) for column in meaning.table],
     }
 
 
@@ -196,6 +198,7 @@ def read_meaning(folder: RunFolder) -> Meaning:
             {name: tuple(names) for name, names in content.get("names", {}).items()},
             tuple(content.get("bytes", ())),
             {name: (low, high) for name, (low, high) in content.get("ranges", {}).items()},
+            columns_from(content.get("table", ())),
         )
     except (AttributeError, KeyError, TypeError, ValueError):
         raise damaged(folder.path / MEANING) from None

@@ -21,9 +21,10 @@ from netspec.train.data import DataFault, paths
 MANY = int(os.environ.get("NETSPEC_MANY", "1"))
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 NUMBERS = st.floats(-(2.0**99), 2.0**99, width=32)
-MISSING = "a value that is missing is to be filled in, or its row left out"
+LEFT_OUT = "a value that is missing is to be filled in, or its row left out"
+MISSING = "`missing: fill` puts the median of a column there, or its most frequent word; or leave the row out"
 MISSING_WORDS = ("nan", "NaN", "NAN", "NA", "null", "NULL")
-NO_NUMBERS = "leave the column out, naming the others in `features`, or write numbers for its words"
+NO_NUMBERS = "`categories: one_hot`, or `ids`, takes words; `leave_out: [x]` does without"
 WORDS = st.text(string.ascii_letters + ' ,"é\n', min_size=1, max_size=5).filter(
     lambda text: text.strip() == text and text not in MISSING_WORDS
 )
@@ -96,7 +97,7 @@ def test_classes_and_features_that_are_not_there(tmp_path):
     data_set = CSV(path="a.csv", target="y", classes=True, test="b.csv")
     assert fault(data_set, tmp_path) == "b.csv, line 3: `y` is `cow`, which is in none of the training rows"
     told = fault(CSV(path="c.csv", target="y", classes=True), tmp_path)
-    assert told == f"c.csv, line 3: `y` is empty, but a class is expected\n{MISSING}"
+    assert told == f"c.csv, line 3: `y` is empty, but a class is expected\n{LEFT_OUT}"
     told = fault(CSV(path="a.csv", target="y", features=["z"]), tmp_path)
     assert told == "a.csv has no column `z`\nits columns are `x`, `y`"
     told = fault(CSV(path="a.csv", target="features"), tmp_path)
@@ -177,7 +178,7 @@ def test_tables_are_written_in_many_ways(tmp_path, text, said):
         ('x,y\n1,2\n"a\nb",2\n', f"a.csv, line 4: `x` is `a\\nb`, but a number is expected\n{NO_NUMBERS}"),
         (",x,y\n0,1,2\n",
          "a.csv: a column has no name, as those of the rows' numbers are that pandas writes\ntake it out "
-         "(in pandas, write with `index=False`), or name the columns to learn from in `features`"),
+         "(in pandas, write with `index=False`), or name it in `leave_out`"),
         ("x,y\n1,\0\n", "a.csv, line 2 has a zero byte, which no text has\nsave it as UTF-8"),
         (f"x,y\n{'1' * 200000},2\n", "a.csv, line 2: field larger than field limit (131072)"),
     ],
@@ -202,7 +203,7 @@ def test_a_label_that_is_missing_is_no_class(tmp_path, label):
     (tmp_path / "a.csv").write_text(f"x,y\n1,cat\n1,{label}\n")
     told = fault(CSV(path="a.csv", target="y", classes=True), tmp_path)
     assert told.startswith("a.csv, line 3: `y` is ")
-    assert told.endswith(f", but a class is expected\n{MISSING}")
+    assert told.endswith(f", but a class is expected\n{LEFT_OUT}")
 
 
 def test_classes_that_look_like_something_else(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -136,14 +137,17 @@ class ClassTally(Tally):
 
 
 class NumberTally(Tally):
-    """Counts answers that are one number for each row."""
+    """Counts answers that are one number for each row, in the scale of the data."""
 
-    def __init__(self, output: str):
+    def __init__(self, output: str, own_scale: Callable[[Tensor], Tensor] | None):
         super().__init__(output)
+        self.own_scale = own_scale
         self.found: list[tuple[int, float, float]] = []
 
     def add(self, output: Tensor, batch: Batch, numbers: Tensor) -> None:
         wanted, said = batch.targets[self.output].flatten().double(), output.flatten().double()
+        if self.own_scale is not None:
+            wanted, said = self.own_scale(wanted), self.own_scale(said)
         self.rows += len(wanted)
         self.found += zip(numbers.tolist(), wanted.tolist(), said.tolist())
         size = (wanted - said).abs()
@@ -171,7 +175,8 @@ def tally_of(setup: Setup) -> Tally | None:
     if not loss.compares:
         return None
     if loss.task == "numbers":
-        return NumberTally(output) if setup.one_number(output) and column.classes is None else None
+        scale = setup.evaluator.own_scale
+        return NumberTally(output, scale) if setup.one_number(output) and column.classes is None else None
     if loss.task == "binary":
         named = [*words] if len(words) == len(NO_AND_YES) else [*NO_AND_YES]
         return ClassTally(output, named, None, True, loss.odds) if setup.one_number(output) else None

@@ -13,7 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from netspec.recipes import Column
+from netspec.recipes.data.table_column import TableColumn
 from netspec.train.data import Rows, TensorRows
+from netspec.train.data.readers.tables.features import FEATURES
 from netspec.train.setup import Setup
 
 LARGEST = 128
@@ -43,6 +45,8 @@ def _shown(setup: Setup, row: Mapping[str, Tensor]) -> dict[str, Any]:
             shown["picture"] = picture
         elif name in setup.data.words and values.dim() == 1:
             shown.setdefault("text", text_of(values, setup.data.words[name], setup.data.columns[name]))
+        elif any(name in (FEATURES, column.name) for column in setup.data.table):
+            shown.setdefault("features", {}).update(_of_table(setup.data.table, name, values.reshape(-1).tolist()))
         elif values.dim() == 1 and len(values) <= max(MOST_FEATURES, len(setup.data.names.get(name, ()))):
             names = setup.data.names.get(name) or [f"{name} {number}" for number in range(len(values))]
             some = list(zip(names, values.tolist()))[:MOST_FEATURES]
@@ -50,6 +54,20 @@ def _shown(setup: Setup, row: Mapping[str, Tensor]) -> dict[str, Any]:
         elif values.dim() == 0:
             shown.setdefault("features", {})[name] = f"{values.item():.6g}"
     return shown
+
+
+def _of_table(table: Sequence[TableColumn], name: str, values: Sequence[float]) -> dict[str, str]:
+    """Return the values of the columns that one of ids, or the features, came from."""
+    if name != FEATURES:
+        return {name: next(column for column in table if column.name == name).spelled(values)}
+    found: dict[str, str] = {}
+    place = 0
+    for column in table:
+        own = values[place : place + len(column.features)]
+        if own and len(found) < MOST_FEATURES:
+            found[column.name] = column.spelled(own)
+        place += len(own)
+    return found
 
 
 def text_of(numbers: Tensor, words: Sequence[str], column: Column) -> str:

@@ -38,6 +38,7 @@ def run(options: Namespace) -> None:
     """Print the answers."""
     from netspec.cli.commands.training.predict.answers import print_answers, write_answers
     from netspec.cli.given_weights import give_weights
+    from netspec.cli.output import warn
     from netspec.diagnostics import UsageError
     from netspec.train.predict.answers import Predictor
     from netspec.train.predict.trained_run import TrainedRun
@@ -46,7 +47,7 @@ def run(options: Namespace) -> None:
     if len(runs) > 1:
         raise UsageError(f"{options.run} has a network for each fold: choose one, such as {options.run}/fold-1")
     give_weights(runs, options)
-    predictor = Predictor(runs[0], options.runtime, options.keep)
+    predictor = Predictor(runs[0], options.runtime, options.keep, warn)
     answers = [answer for text in options.inputs for answer in predictor.answers(text)]
     if options.output is None:
         print_answers(answers, options.format or "text")

@@ -8,7 +8,7 @@ from netspec.cli.commands.training.train.memory import run_memory
 from netspec.graph import Graph
 from netspec.recipes.binding import bind_inputs, prepared
 from netspec.text.quantities import short_bytes
-from netspec.text.quoting import shell
+from netspec.text.quoting import shell, visible
 from netspec.train.data import Meaning
 from netspec.train.report.activation_stats import stats_at_start, stats_table
 from netspec.train.setup import Setup, recipe_of
@@ -30,11 +30,12 @@ def heading(graph: Graph, setup: Setup) -> str:
     )
     world, device = setup.world, setup.device
     where = str(device) if world.size == 1 else f"{world.size} × {device.type} ({settings.strategy})"
+    notes = "".join(f"{visible(note)}\n" for note in [" · ".join(setup.data.notes)] if note)
     batch = f"batches of {settings.batch}" if settings.batch else "whole batches"
     return (
         f"{graph.name}: {graph.body.parameter_count:,} parameters · {recipe.data.detail()}: {rows}\n"
         f"{recipe.optimizer.detail()} · {', '.join(loss.detail() for loss in recipe.losses.values())} · {how}, {batch} "
-        f"on {where}\n"
+        f"on {where}\n{notes}"
     )
 
 
