@@ -15,6 +15,7 @@ from netspec.recipes.settings import (
     BatchNormMode,
     Checkpoint,
     EarlyStopping,
+    LastEpochsMean,
     LayerDecay,
     LowRankAdaptation,
     MovingAverage,
@@ -55,6 +56,7 @@ class Recipe:
     batch_norm: BatchNormMode | None = None
     lora: LowRankAdaptation | None = None
     ema: MovingAverage | None = None
+    average: LastEpochsMean | None = None
     early_stopping: EarlyStopping | None = None
     checkpoint: Checkpoint = field(default_factory=Checkpoint)
     published: Mapping[str, float] = field(default_factory=dict)

@@ -177,6 +177,21 @@ class MovingAverage(Ingredient):
     """begin with a smaller decay, (1 + t)/(10 + t) at step t, which short runs need"""
 
 
+class LastEpochsMean(Ingredient):
+    """The mean of the weights at the ends of the last epochs, which in the end takes the place of the best ones.
+
+    Batch norms then learn their statistics anew, in an epoch of the training rows (Izmailov et al. 2018).
+    """
+
+    name = "average"
+    main = "epochs"
+
+    epochs: Annotated[int, Field(ge=2)] = 5
+    """the number of last epochs"""
+    batch_norm: bool = True
+    """have batch norms learn their statistics anew; false: these are averaged, too"""
+
+
 class EarlyStopping(Ingredient):
     """An end before the last epoch, when what is watched has not become better for ``patience`` epochs.
 
@@ -212,7 +227,16 @@ class Checkpoint(Ingredient):
 
 PARTS: Mapping[str, type[Ingredient]] = {
     kind.name: kind
-    for kind in (WeightDecay, LayerDecay, BatchNormMode, LowRankAdaptation, MovingAverage, EarlyStopping, Checkpoint)
+    for kind in (
+        WeightDecay,
+        LayerDecay,
+        BatchNormMode,
+        LowRankAdaptation,
+        MovingAverage,
+        LastEpochsMean,
+        EarlyStopping,
+        Checkpoint,
+    )
 }
 """The keys of ``train`` that have keys of their own; ``Recipe`` has a field of each name."""
 NAMED_PARTS: Mapping[str, type[Ingredient]] = {ParameterGroup.name: ParameterGroup}

@@ -344,6 +344,8 @@ class TrainSpec(Form):
     """the largest norm of the gradients; default: no limit"""
     ema: Value | None = None
     """a moving average of the weights that is judged and kept in their place: `0.999`"""
+    average: Value | None = None
+    """the number of last epochs whose weights are averaged in the end, and kept in place of the best: `5`"""
     early_stopping: Value | None = None
     """an end when nothing gets better: `{patience, metric}`"""
     validation: Value | None = None

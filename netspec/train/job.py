@@ -18,6 +18,7 @@ from netspec.runtime.module import build_module, merged
 from netspec.runtime.onnx.verify import export_verified
 from netspec.text.quoting import shell
 from netspec.train.beforehand import guard_start
+from netspec.train.loop.last_epochs import remove_epochs
 from netspec.train.optimize.class_weights import has_loss_weights, read_loss_weights, write_loss_weights
 from netspec.train.report.curves import draw_curves
 from netspec.train.report.judged.judgement import write_judgement
@@ -160,6 +161,8 @@ class Job:
             files = write_models(self.folder, self.first.graph, self.warn)
             self.folder.finish(record(results, average(scores), recipe.published) | {"files": files})
             write_pictures(self.folder, self.first.graph)
+            for each in runs_of(self.folder, self.first.graph):
+                remove_epochs(each)
         return Ending(average(scores), over_folds(stdev, scores) if len(scores) > 1 else {})
 
     def _begin(self) -> None:

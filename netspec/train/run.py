@@ -14,6 +14,7 @@ from netspec.diagnostics import EnvironmentFault, TrainingFault
 from netspec.recipes.schedules import ConstantLR
 from netspec.train.faults import told_of_faults
 from netspec.train.loop.journal import Journal
+from netspec.train.loop.last_epochs import LastEpochs
 from netspec.train.loop.learner import Learner
 from netspec.train.loop.losses import StepLosses
 from netspec.train.loop.requests import Requests
@@ -68,6 +69,10 @@ class Run:
         self.averages = None if recipe.ema is None else Averages(model, recipe.ema)
         self.stepper = Stepper(setup, learner, self.schedule, self.losses, self.averages)
         self.selection = Selection(setup)
+        epochs = -(-self.total // self.steps_per_epoch)
+        self.last_epochs: LastEpochs | None = None
+        if recipe.average is not None:
+            self.last_epochs = LastEpochs(setup, recipe.average, folder, self.strategy, epochs)
         self.journal = Journal(folder, self.world, self.settings.tensorboard)
         self.checkpoints = Checkpoints(folder.checkpoints, recipe.checkpoint.keep, self.world)
         self._save_every = recipe.checkpoint.steps
@@ -91,7 +96,7 @@ class Run:
             self.progress.close()
         if not self.state.done:
             return Result(self.state, interrupted=True)
-        self.selection.load()
+        self._load_chosen()
         setup = self.setup
         part = judged_part(setup.parts)
         return Result(self.state, setup.scores(), judge(setup, part, setup.parts[part]))
@@ -128,6 +133,8 @@ class Run:
             scores = measured.get("validation", measured["train"])
             state.start_epoch()
             self.selection.update(state, scores)
+        if self.last_epochs is not None:
+            self.last_epochs.keep(state.epoch)
         state.seconds = time.perf_counter() - self._began
         self.schedule.epoch(scores["loss"])
         self._warn_of_undefined(scores)
@@ -138,6 +145,14 @@ class Run:
         self.requests.agree()
         if self._is_due() or self.requests.stopping:
             self._save()
+
+    def _load_chosen(self) -> None:
+        """Put the weights that are kept into the network: the best ones, or the mean of those of the last epochs."""
+        if self.last_epochs is None:
+            self.selection.load()
+            return
+        self.last_epochs.load(self.state.epoch)
+        self.selection.replace(self.state, self.folder, self.strategy)
 
     def _judged(self) -> AbstractContextManager[None]:
         """Return the context in which the network has the weights that are judged: its own, or their averages."""

@@ -19,7 +19,15 @@ from netspec.recipes.binding import Unbound, bind_inputs, bind_target, prepared
 from netspec.recipes.losses import Loss
 from netspec.recipes.metrics import Accuracy, Metric
 from netspec.recipes.recipe import Recipe
-from netspec.recipes.settings import AUTOCAST, PARTS, EarlyStopping, ParameterGroup, Settings
+from netspec.recipes.settings import (
+    AUTOCAST,
+    PARTS,
+    EarlyStopping,
+    LastEpochsMean,
+    MovingAverage,
+    ParameterGroup,
+    Settings,
+)
 from netspec.spec import TrainSpec, Written
 from netspec.spec.reading import mapping_entries, read_form
 from netspec.syntax import MapNode
@@ -77,6 +85,7 @@ class _Recipes:
             return None
         self.guard_pairs(settings, optimizer)
         self.guard_alike(optimizer)
+        self.guard_average(settings, parts)
         if not metrics:
             names = dict.fromkeys(name for loss in losses.values() for name in loss.metrics)
             metrics = tuple(_ingredient("metric", name) for name in names)
@@ -182,7 +191,10 @@ class _Recipes:
         output, loss = next(iter(losses.items()))
         classes = class_count(outputs[output].value)
         for metric in metrics:
-            if loss.task not in metric.tasks:
+            if not loss.compares:
+                message = f"`{metric.name}` compares with a target, but `{loss.name}` reads none"
+                self.reader.error("bad-value", message, form.metrics.span, help="leave `metrics` out")
+            elif loss.task not in metric.tasks:
                 fitting = [name for name, kind in ingredients("metric").items() if loss.task in kind.tasks]  # type: ignore[attr-defined]
                 message = f"`{metric.name}` does not fit the loss `{loss.name}`"
                 self.reader.error(
@@ -208,6 +220,20 @@ class _Recipes:
             if optimizer.closure and node is not None:
                 message = f"`{optimizer.name}` evaluates the loss several times per step, for all parameters alike"
                 self.reader.error("bad-value", message, node.span, help=f"leave `{name}` out")
+
+    def guard_average(self, settings: Settings, parts: Mapping[str, Any]) -> None:
+        """Guard: weights are averaged in one way, and over epochs that there are."""
+        average = parts.get(LastEpochsMean.name)
+        if average is None:
+            return
+        assert self.form.average is not None
+        span = self.form.average.span
+        if MovingAverage.name in parts:
+            message = "`average` and `ema` both say which mean of the weights is kept"
+            self.reader.error("bad-value", message, span, help="leave one of them out")
+        if settings.epochs is not None and settings.epochs < average.epochs:
+            message = f"`average` is over the last {average.epochs} epochs, but the run has {settings.epochs}"
+            self.reader.error("bad-value", message, span, help=f"at most `average: {settings.epochs}`")
 
     def guard_pairs(self, settings: Settings, optimizer: Any) -> None:
         """Guard: the run ends, and its parts go together."""

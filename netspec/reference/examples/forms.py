@@ -96,6 +96,7 @@ train:
   devices: cuda
   strategy: ddp
   workers: 2
+  average: 5
   evaluate_train: true
   checkpoint: {minutes: 5, keep: 3}
   weights: {from: runs/base/last, skip: head}

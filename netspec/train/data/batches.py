@@ -130,8 +130,11 @@ class Batches:
         size = batch or len(self)
         return len(self) // size if self.drop_last else -(-len(self) // size)
 
-    def shuffled(self, epoch: int, batch: int | None, skip: int = 0) -> Iterator[Batch]:
-        """Yield the batches of an epoch but for the first ``skip``, in an order that seed and epoch decide."""
+    def shuffled(self, epoch: int, batch: int | None, skip: int = 0, alone: bool = False) -> Iterator[Batch]:
+        """Yield the batches of an epoch but for the first ``skip``, in an order that seed and epoch decide.
+
+        With ``alone`` they are whole, as if there were no other process.
+        """
         order = self.subset[self.sampled(epoch)]
         generators = [seeded(self.seed, each.name, number, epoch) for number, (each, _) in enumerate(self.augment)]
         draws = [
@@ -143,7 +146,7 @@ class Batches:
             places = self._by_length(order, batch, epoch)
         if self.drop_last and batch is not None:
             places = [each for each in places if len(each) == batch]
-        yield from self._batches(order, places[skip:], Chances(epoch, skip, draws))
+        yield from self._batches(order, places[skip:], Chances(epoch, skip, draws), SINGLE_PROCESS if alone else None)
 
     def _permuted(self, epoch: int) -> Tensor:
         return torch.randperm(len(self), generator=seeded(self.seed, "order", epoch))

@@ -81,6 +81,12 @@ class Selection:
         state.best, state.best_loss, state.best_epoch, state.best_step = None, math.inf, state.epoch, state.step
         self._copy_weights()
 
+    def replace(self, state: State, folder: RunFolder, strategy: Strategy) -> None:
+        """Take the present weights in place of the best ones, and write them. Every process calls this."""
+        state.best_epoch, state.best_step, self._step_on_disk = state.epoch, state.step, 0
+        self._copy_weights()
+        self.write(state, folder, strategy)
+
     def load(self) -> None:
         """Put the best weights into the model."""
         if self.weights is not None:

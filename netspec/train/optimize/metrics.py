@@ -92,6 +92,8 @@ class Evaluator:
         return [*self.meters, *self.decoding]
 
     def _update(self, outputs: Any, batch: Batch) -> None:
+        if not self.meters:  # a loss that compares nothing has none, nor targets in the output's shape
+            return
         output, target = self._scores(outputs).float(), batch.targets[self.objective.main]
         if self.loss.task == "classes":
             scores, wanted = scores_of_places(output, target)

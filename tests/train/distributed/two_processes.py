@@ -88,7 +88,10 @@ def recipes(folder: Path, strategy: str = "ddp") -> dict[str, tuple[Graph, Data]
         "plain": (STEADY, {"batch": "10"}),
         "parts": (STEADY, {"batch": "10", "accumulate": "2", "clip": "0.5", **FINE}),
         "dropout": (small.SPEC, {"augment": "[{random_crop: 2}]", "schedule": "cosine", **FINE}),
-        "mixed": (STEADY, {"batch": "10", "augment": "[random_erasing, mixup, cutmix]", "prepare": "standardize"}),
+        "mixed": (
+            STEADY,
+            {"batch": "10", "augment": "[random_erasing, mixup, cutmix]", "prepare": "standardize", "average": "2"},
+        ),
         "lora": (
             STEADY,
             {"batch": "10", "lora": "{rank: 3, of: first, alpha: 6}", "groups": "{head: 0.02}", "ema": "0.9"},
