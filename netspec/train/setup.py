@@ -20,7 +20,7 @@ from netspec.elaborate.training.recipe import check_columns, class_count
 from netspec.graph import Graph
 from netspec.recipes import Column
 from netspec.recipes.binding import bind_inputs, bind_target, prepared
-from netspec.recipes.data import Mixing
+from netspec.recipes.data import Mixing, Transform
 from netspec.recipes.recipe import Recipe
 from netspec.recipes.settings import AUTOCAST
 from netspec.runtime.compile import compile_module, compile_regions
@@ -127,12 +127,12 @@ class Setup:
             self.validation = self.batches(data.validation)
         self.test = None if data.test is None or fold is not None else self.batches(data.test)
         main = next(iter(recipe.losses))
-        loss, column = recipe.losses[main], self.columns[targets[main]]
+        column = self.columns[targets[main]]
         self.watched = recipe.metrics[0].label if recipe.metrics else "loss"
         self.evaluator = Evaluator(
             recipe.metrics,
             Objective(self.losses, self.padding),
-            loss,
+            recipe.losses,
             column,
             self.classes(main),
             self._read_back(column, bound),
@@ -149,18 +149,34 @@ class Setup:
         """Return the batches that train, which are varied and mixed as the recipe says."""
         recipe = self.recipe
         mixing = [each for each in recipe.augment if isinstance(each, Mixing)]
-        augment = [
-            (transform, tuple(name for name, column in self.columns.items() if transform.takes(column)))
-            for transform in recipe.augment
-            if not isinstance(transform, Mixing)
-        ]
         by_class = [name for name, loss in recipe.losses.items() if loss.task == "classes"]
         classes = {name: count for name in by_class if (count := self.classes(name)) is not None}
         fixed = [name for name, loss in recipe.losses.items() if not loss.compares]
         mixer = Mixer(mixing, classes, fixed, recipe.settings.seed) if mixing else None
         sampled = None if recipe.settings.sample is None else lambda epoch: self.sampler.order(epoch)
         drop_last = recipe.settings.drop_last
-        return self.batches(self.data.train, subset, augment=augment, mixer=mixer, drop_last=drop_last, sampled=sampled)
+        return self.batches(
+            self.data.train, subset, augment=self.augmentations, mixer=mixer, drop_last=drop_last, sampled=sampled
+        )
+
+    @property
+    def augmentations(self) -> list[tuple[Transform, tuple[str, ...]]]:
+        """The augmentations of single rows, each with the columns that it is for."""
+        return [
+            (transform, tuple(name for name, column in self.columns.items() if transform.takes(column)))
+            for transform in self.recipe.augment
+            if not isinstance(transform, Mixing)
+        ]
+
+    def varied(self, rows: Rows, subset: Tensor | None, views: int) -> Batches:
+        """Return the batches of some rows, which are judged by so many augmented views of them, too."""
+        return self.batches(rows, subset, augment=self.augmentations, views=views)
+
+    def varied_parts(self, views: int) -> dict[str, Batches]:
+        """Return the batches of the parts that there are, which are judged by augmented views, too."""
+        rows = {"train": self.data.train, "validation": self._held_back, "test": self.data.test}
+        parts = {name: (rows[name], batches.subset) for name, batches in self.parts.items()}
+        return {name: self.varied(each, subset, views) for name, (each, subset) in parts.items() if each is not None}
 
     @cached_property
     def sampler(self) -> ClassSampler:

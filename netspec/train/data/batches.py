@@ -82,7 +82,8 @@ class Batches:
     longest. Each process of ``world`` gets its share of every batch, and as many batches as the others. Rows that are
     not in memory are prefetched by ``workers`` processes. ``drop_last`` leaves out the last batch of an epoch unless it
     is full. Augmentations of colours, and those before them, come before what takes images out of 0 to 1; ``mixer``
-    comes last. ``sampled`` gives the places of an epoch's rows in the subset, which are else all of them by chance.
+    comes last. ``sampled`` gives the places of an epoch's rows in the subset, else all of them by chance; ``views`` is
+    the number of augmented views that a row is judged by besides.
     """
 
     def __init__(
@@ -101,9 +102,10 @@ class Batches:
         drop_last: bool = False,
         mixer: Mixes | None = None,
         sampled: Callable[[int], Tensor] | None = None,
+        views: int = 0,
     ):
         self.world, self.workers, self.drop_last = world, workers, drop_last
-        self.mixer, self.sampled = mixer, sampled or self._permuted
+        self.mixer, self.sampled, self.views = mixer, sampled or self._permuted, views
         self.columns, self.binding, self.device, self.seed = columns, binding, device, seed
         self.augment = tuple(augment)
         self._early = max((at + 1 for at, (each, _) in enumerate(augment) if each.of_colours), default=0)
@@ -136,17 +138,21 @@ class Batches:
         With ``alone`` they are whole, as if there were no other process.
         """
         order = self.subset[self.sampled(epoch)]
-        generators = [seeded(self.seed, each.name, number, epoch) for number, (each, _) in enumerate(self.augment)]
-        draws = [
-            torch.rand(len(order), each.draws, generator=generator).to("cpu" if each.apart else self.place)
-            for (each, _), generator in zip(self.augment, generators)
-        ]
+        draws = self._draws(len(order), epoch)
         places: Sequence[Tensor] = torch.split(torch.arange(len(order)), batch or len(order))
         if len(self.lengths) and batch is not None:
             places = self._by_length(order, batch, epoch)
         if self.drop_last and batch is not None:
             places = [each for each in places if len(each) == batch]
         yield from self._batches(order, places[skip:], Chances(epoch, skip, draws), SINGLE_PROCESS if alone else None)
+
+    def _draws(self, count: int, *purpose: object) -> list[Tensor]:
+        """Return the random numbers of each augmentation for so many places, which seed and purpose decide."""
+        generators = [seeded(self.seed, each.name, number, *purpose) for number, (each, _) in enumerate(self.augment)]
+        return [
+            torch.rand(count, each.draws, generator=generator).to("cpu" if each.apart else self.place)
+            for (each, _), generator in zip(self.augment, generators)
+        ]
 
     def _permuted(self, epoch: int) -> Tensor:
         return torch.randperm(len(self), generator=seeded(self.seed, "order", epoch))
@@ -160,12 +166,17 @@ class Batches:
         for index, each in zip(torch.split(self.subset, batch), self.in_order(batch)):
             yield index[self.world.part(len(index))], each
 
-    def every(self, batch: int) -> Iterator[Batch]:
-        """Yield all rows in the order that is fastest: by length, if batches are cut to the longest row."""
+    def judged(self, batch: int) -> Iterator[list[Batch]]:
+        """Yield all rows as they are judged: each batch as it is, and its views after it."""
+        views = [Chances(0, 0, self._draws(len(self), "view", number)) for number in range(self.views)]
+        yield from map(list, zip(self.every(batch), *(self.every(batch, chances) for chances in views)))
+
+    def every(self, batch: int, chances: Chances | None = None) -> Iterator[Batch]:
+        """Yield all rows, augmented by ``chances``, in the fastest order: by length, if batches are cut to it."""
         order = self.lengths[self.subset].argsort(stable=True) if len(self.lengths) else torch.arange(len(self))
         # Of too few rows for all processes each has all: what is measured of none has no value.
         world = self.world if len(self) >= self.world.size else SINGLE_PROCESS
-        yield from self._batches(self.subset, torch.split(order, batch), world=world)
+        yield from self._batches(self.subset, torch.split(order, batch), chances, world)
 
     def take(self, index: Tensor) -> Batch:
         """Return the rows of ``index`` (int64, [n]), which counts the rows of the subset."""

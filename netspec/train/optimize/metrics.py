@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -18,6 +18,7 @@ from netspec.train.data.batches import Batch, Batches
 from netspec.train.names import resolve
 from netspec.train.optimize.meters import Meter
 from netspec.train.optimize.objective import Objective
+from netspec.train.optimize.views import mean_output
 from netspec.train.world import SINGLE_PROCESS, World
 
 EVALUATION_BATCH = 256
@@ -39,7 +40,7 @@ class Evaluator:
         self,
         metrics: Sequence[Metric],
         objective: Objective,
-        loss: Loss,
+        losses: Mapping[str, Loss],
         column: Column,
         classes: int | None,
         read_back: int | None = None,
@@ -47,13 +48,14 @@ class Evaluator:
         own_scale: Callable[[Tensor], Tensor] | None = None,
     ):
         self.fixed, self.own_scale = fixed, own_scale
-        self.objective, self.loss, self.read_back = objective, loss, read_back
-        self.ignored = getattr(loss, "ignore_index", None)
+        self.objective, self.losses, self.read_back = objective, losses, read_back
+        self.loss = losses[objective.main]
+        self.ignored = getattr(self.loss, "ignore_index", None)
         self.ignored = column.padding if self.ignored is None else self.ignored
         self.meters: dict[str, Any] = {}
         self.decoding: dict[str, Any] = {}
         for metric in metrics:
-            task = loss.task
+            task = self.loss.task
             if metric.decodes and read_back is None:
                 raise UsageError(
                     f"`{metric.name}` is for sequences that a network writes word by word, from its target"
@@ -73,9 +75,11 @@ class Evaluator:
             meter.to(batches.device).reset()
         losses = Losses(self.objective)
         with torch.inference_mode():
-            for each in batches.every(max(batch or len(batches), EVALUATION_BATCH)):
+            for each, *views in batches.judged(max(batch or len(batches), EVALUATION_BATCH)):
                 with autocast:
                     outputs = model(*each.inputs)
+                    if views:
+                        outputs = mean_output([outputs, *(model(*view.inputs) for view in views)], self.losses)
                 if each.rows:
                     losses.add(outputs, each)
                     self._update(outputs, each)

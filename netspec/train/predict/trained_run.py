@@ -107,8 +107,14 @@ class TrainedRun:
         setup, parts = self.evaluated(runtime, warn)
         return {name: setup.evaluate(batches) for name, batches in parts.items()}
 
-    def evaluated(self, runtime: str, warn: Callable[[str], None] = print) -> tuple[Setup, Mapping[str, Batches]]:
-        """Return the setup that the run is evaluated by, and the batches of each part of its data, or of other data."""
+    def evaluated(
+        self, runtime: str, warn: Callable[[str], None] = print, views: int = 0
+    ) -> tuple[Setup, Mapping[str, Batches]]:
+        """Return the setup that the run is evaluated by, and the batches of each part of its data, or of other data.
+
+        With ``views`` each row is judged by so many augmented views of it, too. Raises ``UsageError`` if the recipe has
+        none to offer.
+        """
         data = read_data(self.graph, self.meaning())
         for change in changes_of_data(data, self.folder) if self.other is None else ():
             warn(f"the data differ from those it was trained on: {change}; what judges may be rows that it has learned")
@@ -122,13 +128,24 @@ class TrainedRun:
             precision = self.recipe.settings.precision
             warn(f"{layer} does not work in `{precision}` on the CPU: the scores are those of float32")
             setup.precise = True
+        if views:
+            self._guard_views(setup)
         if self.other is None:
-            return setup, setup.parts
+            return setup, setup.varied_parts(views) if views else setup.parts
         parts = {"rows": data.train, "validation": data.validation, "test": data.test}
         if data.validation is not None or data.test is not None:
             parts = {"train": data.train, **parts}
             del parts["rows"]
-        return setup, {name: setup.batches(rows) for name, rows in parts.items() if rows is not None}
+        return setup, {name: setup.varied(rows, None, views) for name, rows in parts.items() if rows is not None}
+
+    def _guard_views(self, setup: Setup) -> None:
+        """Guard: the recipe augments rows, and what is said of one does not depend on where things are in it."""
+        if not setup.augmentations:
+            help = "`augment: [horizontal_flip]` would"
+            raise UsageError(f"the recipe of {self.folder.path} augments no single rows to judge views of: {help}")
+        for output, column in setup.binding.targets.items():
+            if self.recipe.losses[output].compares and len(setup.columns[column].shape) > 1:
+                raise UsageError(f"a view of a row has things elsewhere, but `{column}` is for the places of a row")
 
 
 def other_data(folder: RunFolder, text: str) -> list[str]:

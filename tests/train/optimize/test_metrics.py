@@ -40,7 +40,9 @@ class LooksAhead(nn.Module):
 
 def evaluator() -> Evaluator:
     loss = CrossEntropyLoss()
-    return Evaluator([ExactMatch()], Objective({"output": loss}, {"output": 0}), loss, COLUMNS["next"], WORDS, 1)
+    return Evaluator(
+        [ExactMatch()], Objective({"output": loss}, {"output": 0}), {"output": loss}, COLUMNS["next"], WORDS, 1
+    )
 
 
 def rows(right: int) -> Batches:

@@ -27,6 +27,15 @@ def add(commands: Commands) -> None:
         metavar="TEXT",
         help="other data, written as under `train.data`, or only the path of data of the same kind: 'csv: new.csv'",
     )
+    command.add_argument(
+        "--augment-test",
+        nargs="?",
+        type=int,
+        const=8,
+        metavar="VIEWS",
+        help="judge each row by the mean of what is said of it and of so many views of it (default: 8), which are "
+        "augmented as the training rows are",
+    )
     command.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
 
 
@@ -38,20 +47,24 @@ def run(options: Namespace) -> None:
     from netspec.cli.given_weights import give_weights
     from netspec.cli.output import silent, warn
     from netspec.cli.scores import class_tables, score_table
+    from netspec.diagnostics import UsageError
     from netspec.train.job import average, over_folds
     from netspec.train.predict.trained_run import TrainedRun
     from netspec.train.report.judged.judge import judge, judged_part
     from netspec.train.report.judged.judgement import Judgement, together
 
+    if options.augment_test is not None and options.augment_test < 1:
+        raise UsageError("--augment-test takes at least 1 view")
+    views = options.augment_test or 0
     runs = TrainedRun.find(options.run, options.data)
     give_weights(runs, options)
     scores: list[dict[str, dict[str, float]]] = []
     judgements: list[Judgement | None] = []
     for number, each in enumerate(runs):
-        setup, parts = each.evaluated(options.runtime, warn if number == 0 else silent)
+        setup, parts = each.evaluated(options.runtime, warn if number == 0 else silent, views)
         scores.append({name: setup.evaluate(batches) for name, batches in parts.items()})
         part = judged_part(parts)
-        judgements.append(judge(setup, part, parts[part]) if options.format == "text" else None)
+        judgements.append(judge(setup, part, parts[part]) if options.format == "text" and not views else None)
     if options.format == "json":
         print(json.dumps(average(scores), indent=2))
         return
