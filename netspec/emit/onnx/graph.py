@@ -14,8 +14,8 @@ from netspec.emit.onnx.bodies import close_bodies
 from netspec.emit.onnx.builder import DTYPES, GraphBuilder, Held, NamedArray, OpExporter
 from netspec.emit.onnx.notes import SILENT, SIZES, OpNote, silent_notes, write_notes
 from netspec.emit.onnx.parts import OnnxModel, OnnxValue
-from netspec.emit.onnx.versions import ANY_FORM, OnnxForm, ir_of
-from netspec.emit.onnx.wanted import guard_opset, usual_opset
+from netspec.emit.onnx.runtimes import ANY_FORM, OnnxForm
+from netspec.emit.onnx.wanted import guard_nodes, guard_opset, wanted_ir, wanted_opset
 from netspec.graph import Graph, Level, Node, Step, Value, axis_of_time, over_time, state_key, walk
 from netspec.ops import Tensor
 from netspec.text.quoting import visible
@@ -35,18 +35,19 @@ def emit_onnx(
     """The inference graph with these weights, keyed as in ``state_dict``; ``version`` is netspec's.
 
     ``exporter`` writes the ops that do not say themselves in ONNX; ``metadata`` are further properties. Raises
-    ``EnvironmentFault`` where the opset of ``form`` does not have what an op needs.
+    ``EnvironmentFault`` where the opset of ``form``, or its runtime, does not have what an op needs.
     """
-    builder = GraphBuilder(exporter=exporter, opset=form.opset or usual_opset(graph))
+    builder = GraphBuilder(exporter=exporter, opset=wanted_opset(graph, form))
     emitter = _Emitter(builder, weights)
     inputs, outputs = emitter.network(graph)
     if builder.late:
         guard_opset(builder.late, emitter.written, form)
         later = form._replace(opset=max(opset for opset, _ in builder.late))  # a plugin's op, or one that torch wrote
         return emit_onnx(graph, weights, version, exporter, metadata, later)
+    guard_nodes(emitter.notes, emitter.written, form)
     notes = close_bodies(builder, emitter.notes)
     write_notes(notes)
-    proto = builder.model(builder.graph(graph.name, inputs, outputs), form.ir or ir_of(builder.opset))
+    proto = builder.model(builder.graph(graph.name, inputs, outputs), wanted_ir(builder.opset, form))
     proto.producer_name, proto.producer_version = "netspec", version
     proto.doc_string = visible(graph.doc, keep="\n\t")
     properties = {

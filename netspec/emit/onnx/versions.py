@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from functools import cache
-from typing import NamedTuple
 
 import onnx
 from onnx import defs, helper
@@ -21,16 +20,6 @@ OLDEST_IR = 7
 
 ONES = ("dilations", "strides")
 """The attributes that are 1 along each axis where they are not written; ``pads`` are 0."""
-
-
-class OnnxForm(NamedTuple):
-    """The version of ONNX that a file is to be in; ``None`` is the lowest in which the network loses nothing."""
-
-    opset: int | None = None
-    ir: int | None = None
-
-
-ANY_FORM = OnnxForm()
 
 
 def ir_of(opset: int) -> int:

@@ -2,37 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from netspec.diagnostics import EnvironmentFault
-from netspec.emit.onnx.versions import NEWEST, USUAL, OnnxForm
+from netspec.emit.onnx.notes import OpNote
+from netspec.emit.onnx.runtimes import OnnxForm
+from netspec.emit.onnx.versions import NEWEST, USUAL, ir_of
 from netspec.graph import Graph, Node, walk
 
 
-def usual_opset(graph: Graph) -> int:
-    """Return the lowest opset that has all that a network's ops need, and says none of them worse than a later one."""
+def wanted_opset(graph: Graph, form: OnnxForm) -> int:
+    """Return the opset that is asked for, or the lowest that has all that a network's ops need, and says none of them
+    worse than a later one; at most that of the runtime.
+    """
+    if form.opset is not None:
+        return form.opset
     wanted = [USUAL]
     for _, step, _ in walk(graph.body):
         if isinstance(step, Node) and not step.training:
             given = step.arranged([value.tensor for value in step.inputs])
             wanted += [step.op.onnx_opset(*given), step.op.onnx_better]
-    return min(max(wanted), NEWEST)
+    return min(max(wanted), NEWEST if form.runtime is None else form.runtime.opset)
+
+
+def wanted_ir(opset: int, form: OnnxForm) -> int:
+    """Return the format that is asked for, or the first that has the opset; at most that of the runtime."""
+    return form.ir or min(ir_of(opset), ir_of(NEWEST) if form.runtime is None else form.runtime.ir)
 
 
 def guard_opset(late: Mapping[tuple[int, str], str], nodes: Mapping[str, Node], form: OnnxForm) -> None:
     """Raise ``EnvironmentFault`` if a network's ops, or nodes of theirs, need a later opset than was asked for."""
-    if form.opset is None and all(opset <= NEWEST for opset, _ in late):
+    needed, runtime = max(opset for opset, _ in late), form.runtime
+    newest = form.opset or (NEWEST if runtime is None else runtime.opset)
+    if form.opset is None and needed <= newest:
         return
     lines = [
         f"{nodes[path].span.place}: `{nodes[path].op.name}` needs opset {opset}"
         for opset, path in late
         if path in nodes
     ]
-    needed = max(opset for opset, _ in late)
     found = "\n".join(dict.fromkeys(lines))
     if needed > NEWEST:
-        beyond = f"the network needs a later opset than {NEWEST}, the newest that netspec writes"
-        raise EnvironmentFault(f"{beyond}:\n{found}")
+        raise EnvironmentFault(f"the network needs a later opset than {NEWEST}, the newest that is written:\n{found}")
+    if runtime is not None and needed > runtime.opset:
+        reads = f"{runtime.name} reads opset {runtime.opset}, which does not have all that the network needs"
+        raise EnvironmentFault(f"{reads}:\n{found}\nwrite the file for a later version")
     raise EnvironmentFault(
-        f"opset {form.opset} does not have all that the network needs:\n{found}\nwrite `--opset {needed}`"
+        f"opset {newest} does not have all that the network needs:\n{found}\nwrite `--opset {needed}`"
     )
+
+
+def guard_nodes(notes: Iterable[OpNote], nodes: Mapping[str, Node], form: OnnxForm) -> None:
+    """Raise ``EnvironmentFault`` where a runtime lacks nodes of the ops, with their lines and the ways round."""
+    runtime = form.runtime
+    if runtime is None:
+        return
+    lines: list[str] = []
+    for note in notes:
+        for node in note.nodes:
+            lack = runtime.lacks.get(node.op_type)
+            if lack is not None and lack.when(node):
+                written = nodes.get(note.path)
+                place = f"{written.span.place}: " if written is not None else ""
+                lines.append(f"{place}`{note.op.name}` is {node.op_type} in ONNX: {lack.way}")
+    if lines:
+        told = "\n".join(dict.fromkeys(lines))
+        raise EnvironmentFault(f"{runtime.name} does not run all that the network does:\n{told}")

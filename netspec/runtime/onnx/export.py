@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from netspec.emit.onnx.graph import emit_onnx
-from netspec.emit.onnx.versions import ANY_FORM, OnnxForm
+from netspec.emit.onnx.runtimes import ANY_FORM, OnnxForm
 from netspec.emit.onnx.write import check_onnx, write_beside, write_onnx
 from netspec.files import is_stream, put, temporary_beside
 from netspec.graph import Graph

@@ -12,18 +12,18 @@ from onnx import helper
 
 from netspec.files import temporary_beside
 from netspec.runtime.fixed_noise import MODULUS, SPREAD, STEP
-from netspec.runtime.onnx.session import open_session
+from netspec.runtime.onnx.session import OpenedFile, open_on
 
 RANDOM = ("RandomNormalLike", "RandomUniformLike")
 
 
-def open_fixed(path: Path, providers: Sequence[Any]) -> Any:
-    """Return a session of a file in which fixed numbers stand for random ones."""
+def open_fixed(path: Path, providers: Sequence[Any], runtime: str = "onnxruntime") -> OpenedFile:
+    """Open a file on a runtime with fixed numbers in place of random ones."""
     model = onnx.load(path, load_external_data=False)
     fix_noise(model.graph)
     with temporary_beside(path) as temporary:  # beside its weights, if they lie in a file of their own
         onnx.save(model, temporary)
-        return open_session(temporary, providers, brief=True)
+        return open_on(runtime, temporary, providers)
 
 
 def fix_noise(graph: onnx.GraphProto) -> None:

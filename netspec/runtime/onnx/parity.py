@@ -58,6 +58,7 @@ class Parity:
     probed: bool = False
     telling: bool = True
     positive: bool = False
+    runtime: str = "onnxruntime"
 
     @property
     def worst(self) -> float:

@@ -1,4 +1,4 @@
-"""Reports on PyTorch and onnxruntime, which run the same network."""
+"""Reports on PyTorch and another runtime, which run the same network."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ def parity_report(parity: Parity, path: Path) -> tuple[tuple[str, ...], str | No
     places = "  ".join(each or "the fixed sizes" for each in sizes)
     if parity.agrees and parity.is_rounding:
         exported = (
-            f"exported: at {places} PyTorch and onnxruntime give only rounding errors, so nothing can be compared"
+            f"exported: at {places} PyTorch and {parity.runtime} give only rounding errors, so nothing can be compared"
         )
         return (exported,), None
     if parity.agrees:
-        verified = f"verified: PyTorch and onnxruntime agree to {parity.worst:.1e} (max|Δ|/max|y|) at {places}"
+        verified = f"verified: PyTorch and {parity.runtime} agree to {parity.worst:.1e} (max|Δ|/max|y|) at {places}"
         return (verified, *_reservations(parity)), None
     if not parity.compared:
         return (), (
-            f"PyTorch and onnxruntime give no finite number for random inputs at {places}, so "
+            f"PyTorch and {parity.runtime} give no finite number for random inputs at {places}, so "
             f"nothing can be compared; {RANGE}; the file is kept as {path}"
         )
     return (), (
-        f"PyTorch and onnxruntime differ by {parity.worst:.1e} "
+        f"PyTorch and {parity.runtime} differ by {parity.worst:.1e} "
         f"(max|Δ|/max|y|; {parity.tolerance:.0e} would do) at {places}; the file is kept as {path}"
     )
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from netspec.diagnostics import EnvironmentFault
+from netspec.diagnostics import EnvironmentFault, UsageError
 
+RUNTIMES = ("onnxruntime", "openvino")
+"""The runtimes that files are verified on."""
 LEAST = (1, 23)
 """The first onnxruntime that runs all that is written; ``pyproject.toml`` has the same."""
 
@@ -40,3 +42,53 @@ def loaded_runtime() -> Any:
             f"onnxruntime {version} is too old, as netspec needs {wanted}: `pip install 'onnxruntime>={wanted}'`"
         )
     return onnxruntime
+
+
+class OpenedFile(NamedTuple):
+    """A file that a runtime has opened: ``run`` gives the outputs for inputs by name."""
+
+    run: Callable[[Mapping[str, Any]], Sequence[Any]]
+    providers: Sequence[str]
+
+
+def open_on(runtime: str, path: Path, providers: Sequence[Any]) -> OpenedFile:
+    """Open a file on a runtime for a few runs. Raises ``EnvironmentFault`` where it is not installed or refuses it."""
+    if runtime == "onnxruntime":
+        session = open_session(path, providers, brief=True)
+        return OpenedFile(lambda inputs: session.run(None, dict(inputs)), session.get_providers())
+    openvino = loaded_openvino()
+    try:
+        compiled = openvino.Core().compile_model(os.fspath(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    except RuntimeError as reason:
+        raise EnvironmentFault(f"OpenVINO refuses {path.name}: {str(reason).strip().splitlines()[-1]}") from None
+    request = compiled.create_infer_request()
+    names = {name for each in compiled.inputs for name in each.names}
+
+    def run(inputs: Mapping[str, Any]) -> Sequence[Any]:
+        made = request.infer({name: each for name, each in inputs.items() if name in names})
+        return [made[at] for at in range(len(compiled.outputs))]
+
+    return OpenedFile(run, ["CPU"])
+
+
+def other_runtimes(text: str) -> list[str]:
+    """Return the runtimes of a list with commas, but for onnxruntime, on which every file is verified.
+
+    Raises ``UsageError`` for one that is not known, and ``EnvironmentFault`` for one that is not installed.
+    """
+    asked = [name.strip() for name in text.split(",")]
+    for name in asked:
+        if name not in RUNTIMES:
+            raise UsageError(f"no file is verified on `{name}`: write some of {', '.join(RUNTIMES)}")
+    if "openvino" in asked:
+        loaded_openvino()
+    return [name for name in dict.fromkeys(asked) if name != "onnxruntime"]
+
+
+def loaded_openvino() -> Any:
+    """Return OpenVINO. Raises ``EnvironmentFault`` where it is not installed."""
+    try:
+        import openvino
+    except ModuleNotFoundError:
+        raise EnvironmentFault("OpenVINO is not installed: `pip install openvino`") from None
+    return openvino

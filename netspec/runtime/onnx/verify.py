@@ -16,7 +16,7 @@ from torch import nn
 from netspec.analysis.memory import Memory
 from netspec.dims import evaluate
 from netspec.elaborate.passes.sizes import batch_dims, first_that_fit, other_sizes, quick_sizes
-from netspec.emit.onnx.versions import ANY_FORM, OnnxForm
+from netspec.emit.onnx.runtimes import ANY_FORM, OnnxForm
 from netspec.graph import Graph, walk
 from netspec.ops import HALVES
 from netspec.runtime.fixed_noise import is_random
@@ -24,7 +24,7 @@ from netspec.runtime.machine import free_memory, need_memory
 from netspec.runtime.onnx.export import exported, put_model, remove_model
 from netspec.runtime.onnx.fixed_noise import open_fixed
 from netspec.runtime.onnx.parity import BORNE, ROUNDINGS, TOLERANCE, Comparison, Parity, largest_difference
-from netspec.runtime.onnx.session import loaded_runtime, open_session
+from netspec.runtime.onnx.session import OpenedFile, loaded_runtime, open_on
 from netspec.runtime.probing import is_defined, is_telling, probing_copy
 from netspec.runtime.reference import Reference, device_of
 
@@ -71,6 +71,7 @@ def verify_onnx(
     path: Path,
     tried: Sequence[Mapping[str, int]] | None = None,
     form: OnnxForm = ANY_FORM,
+    runtime: str = "onnxruntime",
 ) -> Parity:
     """Compare at these sizes, by default those of a quick trial, with weights from which something can be told.
 
@@ -80,17 +81,17 @@ def verify_onnx(
     tried = quick_sizes(graph) if tried is None else tried
     reference, sizes = Reference(graph, module), tried[0]
     if is_telling(reference, tried):
-        return compare(reference, path, tried)
+        return compare(reference, path, tried, runtime)
     above = replace(graph, ranges={**dict.fromkeys(graph.inputs, (0.0, 1.0)), **graph.ranges})
     if (
         above.ranges != graph.ranges
         and not is_defined(reference, sizes)
         and is_defined(Reference(above, module), sizes)
     ):
-        return replace(verify_onnx(above, module, path, tried, form), positive=True)
+        return replace(verify_onnx(above, module, path, tried, form, runtime), positive=True)
     probe = Reference(graph, probing_copy(replace(graph, sizes=sizes), module))
     with exported(graph, probe.module, path, form=form) as temporary:
-        parity = compare(probe, temporary, tried)
+        parity = compare(probe, temporary, tried, runtime)
     return replace(parity, probed=True, telling=is_telling(probe, tried))
 
 
@@ -122,23 +123,25 @@ def compare_onnx(
     return compare(Reference(graph, module), path, quick_sizes(graph) if sizes is None else sizes)
 
 
-def compare(reference: Reference, path: Path, sizes: Sequence[Mapping[str, int]]) -> Parity:
+def compare(
+    reference: Reference, path: Path, sizes: Sequence[Mapping[str, int]], runtime: str = "onnxruntime"
+) -> Parity:
     """Run the file on the inputs of a reference, which are centred where the network does not bear others."""
     providers, random = _providers(device_of(reference.module)), is_random(reference.graph)
-    session = open_fixed(path, providers) if random else open_session(path, providers, brief=True)
-    runtimes = _Runtimes(reference, session, tolerance_of(reference.graph))
+    opened = open_fixed(path, providers, runtime) if random else open_on(runtime, path, providers)
+    runtimes = _Runtimes(reference, opened, tolerance_of(reference.graph))
     comparisons: list[Comparison] = []
     for each, mean in trials(reference.graph, sizes):
         told = runtimes.compared(each, mean) if not mean or runtimes.bears(each, mean) else None
         comparisons.append(runtimes.compared(each) if told is None or (mean and told.rounding > BORNE) else told)
-    return Parity(comparisons, session.get_providers(), reference)
+    return Parity(comparisons, opened.providers, reference, runtime=runtime)
 
 
 class _Runtimes:
-    """A module and a session, which run on the same inputs. ``usual`` is how large the outputs are of centred ones."""
+    """A module and an opened file, run on the same inputs. ``usual`` is how large the outputs are of centred ones."""
 
-    def __init__(self, reference: Reference, session: Any, tolerance: float):
-        self.reference, self.session, self.tolerance = reference, session, tolerance
+    def __init__(self, reference: Reference, opened: OpenedFile, tolerance: float):
+        self.reference, self.opened, self.tolerance = reference, opened, tolerance
         self.usual: list[float] = []
 
     def bears(self, sizes: Mapping[str, int], mean: float) -> bool:
@@ -154,7 +157,7 @@ class _Runtimes:
         counts as large as it usually is.
         """
         ours, inputs = self.reference.outputs(sizes, mean=mean), self.reference.inputs(sizes, mean=mean)
-        theirs = self.session.run(None, {name: tensor.numpy() for name, tensor in inputs.items()})
+        theirs = self.opened.run({name: tensor.numpy() for name, tensor in inputs.items()})
         self.usual = self.usual or [float(np.abs(output).max(initial=0.0)) for output in ours]
         difference = largest_difference(ours, theirs, self.usual if mean else ())
         rounding = self._rounding(inputs, ours) if difference > self.tolerance else 0.0

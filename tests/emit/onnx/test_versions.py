@@ -10,7 +10,8 @@ import pytest
 import netspec
 from netspec.diagnostics import EnvironmentFault
 from netspec.emit.onnx.builder import GraphBuilder
-from netspec.emit.onnx.versions import OnnxForm, ir_of, least_opset, since
+from netspec.emit.onnx.runtimes import OnnxForm
+from netspec.emit.onnx.versions import ir_of, least_opset, since
 from netspec.runtime.onnx.export import export_onnx
 from netspec.runtime.onnx.verify import compare_onnx
 

@@ -14,7 +14,10 @@ from netspec.cli.options import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from netspec.cli.options import Commands
+    from netspec.runtime.onnx.parity import Parity
 
 
 def add(commands: Commands) -> None:
@@ -28,6 +31,13 @@ def add(commands: Commands) -> None:
     add_spec_arguments(command)
     command.add_argument("-o", "--output", metavar="FILE", required=True, help="the file to write, such as model.onnx")
     add_weights_argument(command)
+    command.add_argument(
+        "--for",
+        dest="runtime",
+        metavar="RUNTIME",
+        help="write what this runtime reads: onnxruntime, onnxruntime-web, coreml, openvino or tensorrt, of a version "
+        "as onnxruntime==1.20; what it lacks is told with the line",
+    )
     command.add_argument(
         "--opset",
         type=int,
@@ -44,6 +54,13 @@ def add(commands: Commands) -> None:
         help="the version of ONNX's format (default: the first that has the opset)",
     )
     add_verify_argument(command)
+    command.add_argument(
+        "--verify-on",
+        metavar="RUNTIMES",
+        default="onnxruntime",
+        help="the runtimes to verify the file on, onnxruntime, or it and openvino: `onnxruntime,openvino` (default: "
+        "onnxruntime)",
+    )
     help = "write the steps of `lora` as they are, rather than as parts of the weights that they change"
     command.add_argument("--keep-lora", action="store_true", help=help)
     add_device_argument(command)
@@ -57,14 +74,16 @@ def run(options: Namespace) -> int:
     from netspec.cli.given_weights import GivenWeights
     from netspec.cli.option_values import graph_of, output_of, weights_of
     from netspec.cli.output import status, warn
-    from netspec.emit.onnx.versions import OnnxForm
+    from netspec.emit.onnx.runtimes import form_of
     from netspec.runtime.module import build_module, merged
     from netspec.runtime.onnx.export import export_onnx
-    from netspec.runtime.onnx.report import UNVERIFIED, parity_report, two_runtimes
-    from netspec.runtime.onnx.verify import export_verified
+    from netspec.runtime.onnx.report import UNVERIFIED, two_runtimes
+    from netspec.runtime.onnx.session import other_runtimes
+    from netspec.runtime.onnx.verify import export_verified, sizes_to_try, verify_onnx
     from netspec.text.quantities import short_bytes
 
-    graph, output, form = graph_of(options), output_of(options), OnnxForm(options.opset, options.ir)
+    form, others = form_of(options.opset, options.ir, options.runtime), other_runtimes(options.verify_on)
+    graph, output = graph_of(options), output_of(options)
     for text in two_runtimes():
         warn(text)
     module, source = build_module(graph, options.device), weights_of(options)
@@ -81,9 +100,22 @@ def run(options: Namespace) -> int:
     with status("exporting, and running PyTorch and onnxruntime side by side"):
         path, parity = export_verified(graph, module, output, effort=options.verify, form=form)
     print(f"{path}  {short_bytes(path.stat().st_size)}")
+    agrees = _told(parity, path)
+    for runtime in others if agrees else ():
+        with status(f"running PyTorch and {runtime} side by side"):
+            parity = verify_onnx(graph, module, path, sizes_to_try(graph, options.verify), form, runtime)
+        agrees = _told(parity, path) and agrees
+    return 0 if agrees else 1
+
+
+def _told(parity: Parity, path: Path) -> bool:
+    """Tell what was verified; return whether the runtimes agree."""
+    from netspec.cli.output import warn
+    from netspec.runtime.onnx.report import parity_report
+
     notes, failure = parity_report(parity, path)
     for text in notes:
         print(text)
     if failure is not None:
         warn(failure)
-    return 0 if failure is None else 1
+    return failure is None

@@ -1,0 +1,128 @@
+"""The runtimes that a file may be written for: the versions of ONNX that they read, and what they lack of it.
+
+What stands here of onnxruntime from 1.15 on and of OpenVINO was found by running the zoo and the ops on them
+(`benchmarks/targets.py`); of older onnxruntimes and of TensorRT it is what their documentation says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import onnx
+
+from netspec.diagnostics import UsageError
+from netspec.diagnostics.suggest import did_you_mean
+from netspec.emit.onnx.parts import OnnxNode
+from netspec.emit.onnx.versions import NEWEST
+
+Version = tuple[int, ...]
+
+
+class Lack(NamedTuple):
+    """Nodes that a runtime does not have, or has wrong: those for which ``when`` holds; ``way`` is the way round."""
+
+    way: str
+    when: Callable[[OnnxNode], bool] = lambda node: True
+
+
+class Runtime(NamedTuple):
+    """A runtime of a version: the newest opset and format that it reads, and what it lacks by the kinds of nodes."""
+
+    name: str
+    opset: int
+    ir: int
+    lacks: Mapping[str, Lack] = {}
+
+
+class OnnxForm(NamedTuple):
+    """The version of ONNX that a file is to be in; ``None`` is the lowest in which the network loses nothing.
+
+    Of a ``runtime`` it is at most what that reads, even if something is said worse.
+    """
+
+    opset: int | None = None
+    ir: int | None = None
+    runtime: Runtime | None = None
+
+
+ANY_FORM = OnnxForm()
+
+
+def _reads(at: int) -> Callable[[OnnxNode], bool]:
+    return lambda node: len(node.inputs) > at and node.inputs[at] is not None
+
+
+def _is_of(*kinds: int) -> Callable[[OnnxNode], bool]:
+    return lambda node: any(value is not None and value.kind in kinds for value in node.inputs[:1])
+
+
+LENGTHS = Lack("it runs every sequence to its end: leave `lengths` out, and give it sequences of one length", _reads(4))
+OPENVINO: Mapping[str, Lack] = {kind: LENGTHS for kind in ("GRU", "LSTM", "RNN")}
+WIDE = Lack("cast the integers to int32 before", _is_of(onnx.TensorProto.INT64))
+TENSORRT: Mapping[str, Lack] = {
+    kind: Lack("take the step out of the network, or write a plugin of TensorRT's for it")
+    for kind in ("BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitwiseNot", "Col2Im", "DeformConv", "Det", "MaxRoiPool")
+}
+ONNXRUNTIME: Mapping[Version, tuple[int, int]] = {
+    (1, 10): (15, 8),
+    (1, 11): (16, 8),
+    (1, 12): (17, 8),
+    (1, 14): (18, 8),
+    (1, 15): (19, 9),
+    (1, 17): (20, 9),
+    (1, 18): (21, 10),
+    (1, 21): (22, 10),
+    (1, 23): (23, 11),
+}
+"""The opset and the format of the first version that has them."""
+VERSIONS: Mapping[str, Mapping[Version, tuple[int, int]]] = {
+    "onnxruntime": ONNXRUNTIME,
+    "onnxruntime-web": ONNXRUNTIME,
+    "coreml": ONNXRUNTIME,
+    "openvino": {(2024, 0): (17, 9), (2025, 0): (21, 10)},
+    "tensorrt": {(8, 4): (13, 8), (8, 6): (17, 8), (10, 0): (20, 9), (10, 8): (22, 10)},
+}
+"""The versions of the runtimes; `coreml` is onnxruntime's provider, whose other nodes run on the CPU."""
+LACKS: Mapping[str, Mapping[str, Lack]] = {"openvino": OPENVINO, "tensorrt": TENSORRT}
+OLD_KERNELS: Mapping[str, tuple[Version, Lack]] = {}
+"""The kinds of nodes that onnxruntime runs from a version on."""
+
+
+def form_of(opset: int | None, ir: int | None, runtime: str | None) -> OnnxForm:
+    """Return the form that options ask for. Raises ``UsageError`` for what the runtime does not read."""
+    if runtime is None:
+        return OnnxForm(opset, ir)
+    found = runtime_named(runtime)
+    for name, asked, most in (("--opset", opset, found.opset), ("--ir", ir, found.ir)):
+        if asked is not None and asked > most:
+            raise UsageError(f"{found.name} reads no more than `{name} {most}`")
+    return OnnxForm(opset, ir, found)
+
+
+def runtime_named(text: str) -> Runtime:
+    """Return the runtime of a text such as ``onnxruntime==1.20``; without a version, the newest.
+
+    Raises ``UsageError`` for one that is not known, and for a version before the first known.
+    """
+    name, _, said = (part.strip() for part in text.partition("=="))
+    if name not in VERSIONS:
+        raise UsageError(f"no runtime `{name}`: {did_you_mean(name, VERSIONS) or ', '.join(VERSIONS)}")
+    versions = VERSIONS[name]
+    if said and not re.fullmatch(r"\d+(\.\d+)*", said):
+        raise UsageError(f"`{said}` is no version: write `{name}=={spelled(max(versions))}`")
+    version = tuple(map(int, said.split("."))) if said else max(versions)
+    known = [each for each in versions if each <= version]
+    if not known:
+        raise UsageError(f"{name} {said} is older than {spelled(min(versions))}, the oldest that files are written for")
+    opset, ir = versions[max(known)]
+    lacks = {**LACKS.get(name, {})}
+    if versions is ONNXRUNTIME:
+        lacks |= {kind: lack for kind, (since, lack) in OLD_KERNELS.items() if version < since}
+    return Runtime(f"{name} {said}".strip(), min(opset, NEWEST), ir, lacks)
+
+
+def spelled(version: Version) -> str:
+    """Return a version as it is written."""
+    return ".".join(map(str, version))
