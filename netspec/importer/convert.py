@@ -309,7 +309,7 @@ def spec_of(program: ForeignProgram, weights: Mapping[str, torch.Tensor], withou
         guard_keys(graph, weights)
         keep_what_varies(phrases)
     notes = [f"the text has no blocks and no loops, as they could not be found: {without}"] if without else []
-    notes += empty_buffers(graph, weights)
+    notes += [*program.notes, *empty_buffers(graph, weights)]
     cost = Costs(graph.sizes).of(graph.body)
     phrases.expect = {name: count for name, count in cost._asdict().items() if count}
     left_open = said(program) if program.problems else ""

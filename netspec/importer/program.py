@@ -90,7 +90,7 @@ class ForeignProgram:
     the one there. ``sizes`` are those of the symbolic dimensions in the example that it was captured with, or sizes
     that it can run at; ``quoted`` those that it says costs are to be quoted at. ``problems`` has what ``lower`` could
     not say. ``own`` says that netspec wrote the program, of the steps that there are: none is to be said otherwise.
-    ``numbers`` has, by the path of a module, what its class calls its numbers.
+    ``numbers`` has, by the path of a module, what its class calls its numbers. ``notes`` are to be told of the spec.
     """
 
     name: str
@@ -106,6 +106,7 @@ class ForeignProgram:
     own: bool = False
     numbers: Mapping[str, Mapping[str, NamedNumber]] = field(default_factory=dict)
     problems: list[LoweringProblem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def tensors_of(value: Any) -> list[ForeignTensor]:

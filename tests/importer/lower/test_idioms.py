@@ -280,6 +280,15 @@ def test_a_linear_map_of_folded_rows_takes_them_as_they_are():
     assert difference(module, program, HEADS) < 2e-6
 
 
+def test_a_sum_of_many_is_one():
+    total = ByHand(lambda x: x + x.sin() + x.cos() + x.tanh() + x.exp())
+    program = lowered(total, HEADS, SYMBOLIC)
+    assert ops_of(program) == ["sin", "cos", "tanh", "exp", "add"]
+    assert difference(total, program, HEADS) == 0
+    program = lowered(ByHand(lambda x: x + x.sin() + x.cos()), HEADS, SYMBOLIC)
+    assert ops_of(program).count("add") == 2
+
+
 def test_concatenations_that_grow_join_the_one_before():
     def dense(x):
         new = x + 1

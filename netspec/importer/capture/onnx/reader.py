@@ -9,7 +9,8 @@ from typing import Any
 import onnx
 
 from netspec.dims import Dim
-from netspec.importer.capture.onnx.control import CONTROL, ControlReader, Undecided, place_scans
+from netspec.importer.capture.control.scans import Undecided, place_scans
+from netspec.importer.capture.onnx.control.reading import CONTROL, ControlReader
 from netspec.importer.capture.onnx.idioms import say_idioms
 from netspec.importer.capture.onnx.keys import give_keys
 from netspec.importer.capture.onnx.known import Unfoldable, folded, is_symbolic, numbers, whole
@@ -22,7 +23,7 @@ from netspec.importer.capture.onnx.own.notes import quoted_sizes, silent_ops
 from netspec.importer.capture.onnx.own.reading import OwnReader
 from netspec.importer.capture.onnx.rewrites import simpler
 from netspec.importer.capture.onnx.scopes import identifier, key_of, node_scopes, port_names
-from netspec.importer.capture.onnx.sizes import enlarge_sizes
+from netspec.importer.capture.onnx.sizes import dtype_of_sizes, enlarge_sizes, measured
 from netspec.importer.capture.onnx.table import MALFORMED, Declared, NodeTable
 from netspec.importer.capture.onnx.undone import Layouts
 from netspec.importer.lower.table import WrongReading
@@ -42,18 +43,19 @@ MADE_UP_SIZE = re.compile(r"(s|u|unk_*|dim_?|d)\d+|None")
 
 
 class OnnxReader:
-    """Reads a file. ``sized`` has the values of whole numbers that depend on symbolic dimensions, ``own`` reads what
-    netspec's notes say; without ``notes`` these are not read.
+    """Reads a file. ``sized`` has the values of whole numbers that depend on symbolic dimensions, ``rounded`` those of
+    them that stand for fractions, ``own`` reads what netspec's notes say; without ``notes`` these are not read.
     """
 
     def __init__(self, file: OnnxFile, notes: bool = True):
         self.file = file
         self.model = file.model
-        self.program = ForeignProgram(self._name(), {}, {}, [], {}, doc=plain_text(self.model.doc_string))
+        self.program = ForeignProgram(name_of(file), {}, {}, [], {}, doc=plain_text(self.model.doc_string))
         self.sizes: dict[str, int] = {}
         self.program.sizes = self.sizes
         self.symbols: dict[str, Dim] = {}
         self.sized: dict[ForeignTensor, Any] = {}
+        self.rounded: set[ForeignTensor] = set()
         self.layouts = Layouts()
         self.table = NodeTable(self.program)
         versions = {each.domain: each.version for each in self.model.opset_import}
@@ -77,7 +79,10 @@ class OnnxReader:
             names[value.name] = self.program.inputs[name] = self.input(value)
         self.graph(graph.node, names, ())
         for name, value in zip(self.ports(graph.output, "output"), graph.output):
-            made = self.at(names, value.name)
+            made = self.computed(self.at(names, value.name))
+            if not isinstance(made, ForeignTensor):
+                raise self.file.wrong(f"output `{value.name}` is no tensor")
+            names[value.name] = made
             self.program.outputs[name] = self.own.result(value.name, names) if self.own else made
         said = self.own.said if self.own else {}
         self.program.own = all(step in said or step.loop is not None for step in self.program.steps)
@@ -190,14 +195,18 @@ class OnnxReader:
             self.step(ForeignStep(call, scopes, node.name[:200]))
 
         inputs = [self.at(names, name) for name in node.input]
-        before = len(self.program.steps)
+        before, problems = len(self.program.steps), len(self.program.problems)
         try:
             control = ControlReader(body, say, self.known, self.program.steps)
             outputs = control.read(node.op_type, inputs, self.nodes.attributes(node), names)
         except Undecided as reason:
-            del self.program.steps[before:]
+            del self.program.steps[before:], self.program.problems[problems:]
             self.undecided = str(reason)
             return False
+        if node.op_type == "If" and self.known(inputs[0]) is None:
+            self.program.notes.append(
+                f"{node.name or 'If'}: both branches are computed, of which the condition takes one"
+            )
         names.update(zip(node.output, outputs))
         return True
 
@@ -230,7 +239,9 @@ class OnnxReader:
             names[node.output[0]] = inputs[0]
             return
         outputs = tuple(self.output(name) if name else None for name in node.output)
-        call = self.nodes.call(node, self.given(node, inputs), attributes, outputs)
+        place = self.scopes(node, scopes), node.name[:200]
+        given = [self.computed(each, *place) for each in self.given(node, inputs)]
+        call = self.nodes.call(node, given, attributes, outputs)
         same: dict[Any, Any] = {}
         for simple in self.simpler(call):
             known = {name: same.get(value, value) for name, value in simple.arguments.items() if _is_tensor(value)}
@@ -239,7 +250,7 @@ class OnnxReader:
             if again is not None:
                 same[simple.outputs[0]] = again
             else:
-                self.step(ForeignStep(simple, self.scopes(node, scopes), node.name[:200]))
+                self.step(ForeignStep(simple, *place))
         names.update((name, same.get(tensor, tensor)) for name, tensor in zip(node.output, outputs))
 
     def undone(self, call: ForeignCall) -> ForeignTensor | None:
@@ -286,6 +297,16 @@ class OnnxReader:
                 plain.append(listed[0] if value.ndim == 0 else listed)
         return plain
 
+    def computed(self, tensor: Any, scopes: tuple[ModuleCall, ...] = (), place: str = "") -> Any:
+        """Return what a node reads: of sizes, a tensor that holds them; one of unknown shape where they are rounded."""
+        if not isinstance(tensor, ForeignTensor) or tensor not in self.sized:
+            return tensor
+        if tensor in self.rounded:
+            self.table.unknown.add(tensor)
+            return tensor
+        value = self.sized[tensor]
+        return measured(value, tensor.dtype, lambda call: self.step(ForeignStep(call, scopes, place)))
+
     def known(self, tensor: ForeignTensor) -> Any:
         """Return the value of a tensor where it is known, and no weight."""
         if tensor in self.sized:
@@ -308,6 +329,10 @@ class OnnxReader:
         except Unfoldable:
             return None
         tensor = self.constant(made)
+        if tensor in self.sized:
+            tensor.dtype = dtype_of_sizes(kind, inputs, attributes)
+            if "float" in tensor.dtype and (kind == "Div" or not self.rounded.isdisjoint(inputs)):
+                self.rounded.add(tensor)  # a quotient, which is known as a whole number alone
         if kind in LAYOUT:
             tensor.key, tensor.learned = inputs[0].key, inputs[0].learned
         return tensor
@@ -337,10 +362,6 @@ class OnnxReader:
         self.layouts.note(step.call)
         self.program.steps.append(step)
 
-    def _name(self) -> str:
-        name = identifier(self.file.path.stem)
-        return name if name.isascii() else "network"
-
 
 PLAIN = frozenset(
     {"shape", "axes", "axis", "starts", "ends", "steps", "repeats", "sizes", "scales", "pads", "split", "K", "k"}
@@ -348,6 +369,12 @@ PLAIN = frozenset(
     | {"constant_value"}
 )
 """The inputs of nodes that a person would write as numbers."""
+
+
+def name_of(file: OnnxFile) -> str:
+    """Return a name for the network of a file."""
+    name = identifier(file.path.stem)
+    return name if name.isascii() else "network"
 
 
 def plain_text(value: Any) -> str:

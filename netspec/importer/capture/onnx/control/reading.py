@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 import onnx
 
-from netspec.importer.program import SCAN, SCAN_END, ForeignLoop, ForeignStep, common_scopes
-from netspec.ops.core.foreign import ForeignCall, ForeignTensor, OpReading
+from netspec.importer.capture.control.scans import ScanMaker, Undecided, all_of_one, guard_alike, one_of_all
+from netspec.importer.capture.onnx.control.loops import CountedLoop
+from netspec.importer.capture.onnx.control.sequences import SEQUENCES, read_sequence
+from netspec.importer.program import ForeignLoop, ForeignStep
+from netspec.ops.core.foreign import ForeignCall, ForeignTensor
 
 Names = dict[str, Any]
 ReadBody = Callable[[onnx.GraphProto, Names], list[Any]]
@@ -17,25 +20,21 @@ ReadBody = Callable[[onnx.GraphProto, Names], list[Any]]
 Say = Callable[[ForeignCall], None]
 """Adds a call to the program."""
 
-Marked = tuple[Sequence[ForeignTensor], Sequence[ForeignTensor]]
-"""The tensors that a mark of a scan reads, and those that it gives."""
-
-CONTROL = frozenset({"If", "Loop", "Scan"})
+CONTROL = frozenset({"If", "Loop", "Scan"}) | SEQUENCES
 MOST_ITERATIONS = 10_000
 
 
-class Undecided(Exception):
-    """A branch or a loop that is decided only when the network runs; the message says which."""
-
-
-class ControlReader:
+class ControlReader(ScanMaker):
     """Reads nodes of control flow; ``known`` tells the value of a tensor, ``None`` where it is none before it runs."""
 
     def __init__(self, body: ReadBody, say: Say, known: Callable[[ForeignTensor], Any], steps: list[ForeignStep]):
-        self.body, self.say, self.known, self.steps = body, say, known, steps
+        super().__init__(say, steps)
+        self.body, self.known = body, known
 
     def read(self, kind: str, inputs: Sequence[Any], attributes: Mapping[str, Any], names: Names) -> list[Any]:
         """Return the outputs of a node. Raises ``Undecided``."""
+        if kind in SEQUENCES:
+            return [read_sequence(kind, inputs, attributes, self, self.known)]
         if kind == "If":
             return self.branch(inputs[0], attributes, names)
         if kind == "Loop":
@@ -43,9 +42,15 @@ class ControlReader:
         return self.scan(inputs, attributes, names)
 
     def branch(self, condition: ForeignTensor, attributes: Mapping[str, Any], names: Names) -> list[Any]:
-        """Return the outputs of the branch that is taken."""
-        taken = self.truth(condition, "an If")
-        return self.body(attributes["then_branch" if taken else "else_branch"], dict(names))
+        """Return the outputs of the branch that is taken; where the input decides, both are computed."""
+        value = self.known(condition)
+        if value is not None and value.dtype != object:
+            taken = self.truth(condition, "an If")
+            return self.body(attributes["then_branch" if taken else "else_branch"], dict(names))
+        if value is not None:
+            raise Undecided("an If whose condition depends on a size of the input: give that dimension a number")
+        yes, no = (self.body(attributes[name], dict(names)) for name in ("then_branch", "else_branch"))
+        return [self.chosen(condition, *each, "an If") for each in zip(yes, no)]
 
     def truth(self, tensor: ForeignTensor, whose: str) -> bool:
         """Return a condition's value."""
@@ -60,8 +65,10 @@ class ControlReader:
         count = MOST_ITERATIONS
         if most is not None:
             limit = self.known(most)
-            if limit is None or limit.dtype == object:
+            if limit is None:
                 raise Undecided("a Loop whose length depends on the input")
+            if limit.dtype == object and (condition is None or self.truth(condition, "a Loop")):
+                return CountedLoop(self, limit.reshape(-1)[0], states).outputs(body, names)
             count = min(int(limit.reshape(-1)[0]), MOST_ITERATIONS)
         goes_on = condition is None or self.truth(condition, "a Loop")
         kept: list[list[Any]] = [[] for _ in range(len(body.output) - 1 - len(states))]
@@ -121,66 +128,23 @@ class ControlReader:
         wholes: Sequence[ForeignTensor],
         reverse: bool,
         length: Any,
-        leading: Sequence[Any] = (),
     ) -> list[Any]:
         """Return the last states of a scan, and what it collects, along the second dimension; ``wholes`` are sequences
-        along theirs. ``leading`` are inputs of the body before the states, ``None`` for the steps of the sequences.
+        along theirs.
         """
         first = len(self.steps)
-        elements = [_one(each) for each in wholes]
+        elements = [one_of_all(each) for each in wholes]
         carried = [ForeignTensor(each.shape, each.dtype) for each in states]
-        given = [*leading, *carried] if leading else [*carried, *elements]
-        given = [elements[0] if each is None else each for each in given]
-        made = self.body(body, {**names, **_inputs(body, given)})[bool(leading) :]
+        made = self.body(body, {**names, **_inputs(body, [*carried, *elements])})
         following, left = made[: len(states)], made[len(states) :]
         for before, after in zip(states, following):
-            if before.shape != after.shape or before.dtype != after.dtype:
-                raise Undecided("a loop whose states change their shape")
-        collected = [_all(each, length) for each in left]
+            guard_alike(before, after)
+        collected = [all_of_one(each, length) for each in left]
         finals = [ForeignTensor(each.shape, each.dtype) for each in states]
         loop = ForeignLoop(length, len(wholes), len(states), reverse)
-        mark_scan(
-            self.steps,
-            loop,
-            first,
-            ([*wholes, *states], [*elements, *carried]),
-            ([*left, *following], [*collected, *finals]),
-        )
+        ends = [*left, *following], [*collected, *finals]
+        self.mark(loop, first, ([*wholes, *states], [*elements, *carried]), ends)
         return [*finals, *collected]
-
-    def along(self, sequence: ForeignTensor, axis: int, turned: bool) -> ForeignTensor:
-        """Return a sequence along its second dimension, turned round if it is read the other way."""
-        rank = len(sequence.shape)
-        made = self.moved(sequence, axis % rank, min(1, rank - 1))
-        return self.flipped(made, min(1, rank - 1)) if turned else made
-
-    def placed(self, collected: ForeignTensor, axis: int, turned: bool) -> ForeignTensor:
-        """Return what is collected along the dimension that the node has it in."""
-        rank = len(collected.shape)
-        made = self.flipped(collected, min(1, rank - 1)) if turned else collected
-        return self.moved(made, min(1, rank - 1), axis % rank)
-
-    def moved(self, tensor: ForeignTensor, old: int, new: int) -> ForeignTensor:
-        """Return a tensor with a dimension at another place."""
-        if old == new:
-            return tensor
-        order = [at for at in range(len(tensor.shape)) if at != old]
-        order.insert(new, old)
-        made = ForeignTensor(tuple(tensor.shape[at] for at in order), tensor.dtype)
-        self.say(ForeignCall("permute", {"self": tensor, "dims": order}, (made,)))
-        return made
-
-    def flipped(self, tensor: ForeignTensor, axis: int) -> ForeignTensor:
-        """Return a tensor turned round."""
-        made = ForeignTensor(tensor.shape, tensor.dtype)
-        self.say(ForeignCall("flip", {"self": tensor, "dims": [axis]}, (made,)))
-        return made
-
-    def selected(self, sequence: ForeignTensor, axis: int, at: int) -> ForeignTensor:
-        """Return one step of a sequence."""
-        made = ForeignTensor((*sequence.shape[:axis], *sequence.shape[axis + 1 :]), sequence.dtype)
-        self.say(ForeignCall("select", {"self": sequence, "dim": axis, "index": at}, (made,)))
-        return made
 
     def stacked(self, values: Sequence[Any], axis: int) -> ForeignTensor:
         """Return what the iterations left, beside each other."""
@@ -199,40 +163,6 @@ def handed_on(body: onnx.GraphProto, states: int) -> list[int]:
 
 def _inputs(body: onnx.GraphProto, given: Sequence[Any]) -> Names:
     return dict(zip((each.name for each in body.input), given))
-
-
-def mark_scan(steps: list[ForeignStep], loop: ForeignLoop, first: int, begins: Marked, ends: Marked) -> None:
-    """Put the marks of a scan around the steps from a number on."""
-    for op, (inputs, outputs), at in ((SCAN_END, ends, len(steps)), (SCAN, begins, first)):
-        said = OpReading({}, tuple(inputs), {}, tuple(outputs))
-        steps.insert(at, ForeignStep(ForeignCall(op, {}, tuple(outputs)), (), "", op, said, loop))
-
-
-def place_scans(steps: Sequence[ForeignStep], dotted: bool) -> None:
-    """Say of the marks of scans in which modules' calls they stand: those that all steps between them are in.
-
-    With ``dotted`` names, a step's own is the last of the calls that it is in.
-    """
-    begun: list[int] = []
-    for at, step in enumerate(steps):
-        if step.op == SCAN:
-            begun.append(at)
-        elif step.op == SCAN_END:
-            first = begun.pop()
-            inside = [each.scopes for each in steps[first + 1 : at]]
-            steps[first].scopes = step.scopes = common_scopes([each[:-1] for each in inside] if dotted else inside)
-
-
-def _one(whole: ForeignTensor) -> ForeignTensor:
-    """Return one step of a sequence along its second dimension."""
-    axis = min(1, len(whole.shape) - 1)
-    return ForeignTensor((*whole.shape[:axis], *whole.shape[axis + 1 :]), whole.dtype)
-
-
-def _all(one: ForeignTensor, length: Any) -> ForeignTensor:
-    """Return what all iterations leave, along the second dimension."""
-    axis = min(1, len(one.shape))
-    return ForeignTensor((*one.shape[:axis], length, *one.shape[axis:]), one.dtype)
 
 
 def _constant(value: Any) -> ForeignTensor:

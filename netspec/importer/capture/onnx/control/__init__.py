@@ -1,0 +1,1 @@
+"""Nodes of control flow, and of the sequences that they carry along."""
