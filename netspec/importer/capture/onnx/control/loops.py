@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netspec.importer.capture.control.scans import Undecided, all_of_one, guard_alike
+from netspec.importer.capture.control.scans import ScanMaker, Undecided, all_of_one, guard_alike
 from netspec.importer.capture.onnx.control.sequences import CollectedSequence
 from netspec.importer.program import ForeignLoop, ForeignStep
 from netspec.ops.core.foreign import ForeignTensor
@@ -16,8 +16,8 @@ from netspec.ops.core.foreign import ForeignTensor
 if TYPE_CHECKING:
     import onnx
 
-    from netspec.importer.capture.onnx.control.reading import ControlReader
-
+ReadBody = Callable[["onnx.GraphProto", dict[str, Any]], list[Any]]
+"""Reads a graph inside another, whose inputs are among the names; gives its outputs."""
 Same = Mapping[ForeignTensor, ForeignTensor]
 """Tensors that stand for others."""
 
@@ -27,21 +27,29 @@ class CountedLoop:
     sequence that grows is empty.
     """
 
-    def __init__(self, control: ControlReader, length: Any, states: Sequence[Any]):
-        self.control, self.length, self.states = control, length, states
+    def __init__(self, maker: ScanMaker, length: Any, states: Sequence[Any]):
+        self.maker, self.length, self.states = maker, length, states
         self.count = ForeignTensor((), "int64")
         self.carried: list[Any] = [
             [] if isinstance(each, list) else ForeignTensor(each.shape, each.dtype) for each in states
         ]
         self.grown = [at for at, each in enumerate(states) if isinstance(each, list)]
 
-    def outputs(self, body: onnx.GraphProto, names: Mapping[str, Any]) -> list[Any]:
-        """Return the states after the last iteration, and what all have left. Raises ``Undecided``."""
-        steps, first = self.control.steps, len(self.control.steps)
+    def outputs(
+        self,
+        body: onnx.GraphProto,
+        names: Mapping[str, Any],
+        read: ReadBody,
+        holds: Callable[[ForeignTensor, str], bool],
+    ) -> list[Any]:
+        """Return the states after the last iteration, and what all have left, where ``read`` reads the body and
+        ``holds`` tells a condition's value. Raises ``Undecided``.
+        """
+        steps, first = self.maker.steps, len(self.maker.steps)
         true = ForeignTensor((), "bool", constant=np.array(True))
         given = dict(zip((each.name for each in body.input), [self.count, true, *self.carried]))
-        goes_on, *made = self.control.body(body, {**names, **given})
-        if not self.control.truth(goes_on, "a Loop"):
+        goes_on, *made = read(body, {**names, **given})
+        if not holds(goes_on, "a Loop"):
             raise Undecided("a Loop that ends at once")
         after, left = made[: len(self.states)], made[len(self.states) :]
         inside = steps[first:]
@@ -65,13 +73,13 @@ class CountedLoop:
             [*elements, *(self.states[at] for at in kept)],
             [*elements.values(), *(self.carried[at] for at in kept)],
         )
-        first = len(self.control.steps)
-        self.control.steps += inside
+        first = len(self.maker.steps)
+        self.maker.steps += inside
         loop = ForeignLoop(self.length, len(elements), len(kept))
-        self.control.mark(loop, first, begins, ([*gathered, *following], [*collected, *finals]))
+        self.maker.mark(loop, first, begins, ([*gathered, *following], [*collected, *finals]))
         made = {**dict(zip(kept, finals)), **dict(zip(self.grown, map(CollectedSequence, collected)))}
         results = [made.get(at, state) for at, state in enumerate(self.states)]
-        return [*results, *(self.control.placed(each, 0, False) for each in collected[len(self.grown) :])]
+        return [*results, *(self.maker.placed(each, 0, False) for each in collected[len(self.grown) :])]
 
     def _elements(
         self, inside: list[ForeignStep], given: Sequence[Any]
@@ -91,10 +99,10 @@ class CountedLoop:
                 same[one] = known[whole, dim]
             else:
                 known[whole, dim] = one
-                found[self.control.along(whole, dim, False)] = one
+                found[self.maker.along(whole, dim, False)] = one
         reads = [each for step in kept if step.reading is not None for each in step.reading.inputs]
         if not found or any(each is self.count for each in (*reads, *given)):
-            found[self.control.counted(self.length)] = self.count
+            found[self.maker.counted(self.length)] = self.count
         return kept, found
 
     def _element(self, step: ForeignStep) -> tuple[ForeignTensor | None, int, ForeignTensor | None]:

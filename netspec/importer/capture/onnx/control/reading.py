@@ -9,14 +9,12 @@ import numpy as np
 import onnx
 
 from netspec.importer.capture.control.scans import ScanMaker, Undecided, all_of_one, guard_alike, one_of_all
-from netspec.importer.capture.onnx.control.loops import CountedLoop
+from netspec.importer.capture.onnx.control.loops import CountedLoop, ReadBody
 from netspec.importer.capture.onnx.control.sequences import SEQUENCES, read_sequence
 from netspec.importer.program import ForeignLoop, ForeignStep
 from netspec.ops.core.foreign import ForeignCall, ForeignTensor
 
 Names = dict[str, Any]
-ReadBody = Callable[[onnx.GraphProto, Names], list[Any]]
-"""Reads a graph inside another, whose inputs are among the names; gives its outputs."""
 Say = Callable[[ForeignCall], None]
 """Adds a call to the program."""
 
@@ -68,7 +66,7 @@ class ControlReader(ScanMaker):
             if limit is None:
                 raise Undecided("a Loop whose length depends on the input")
             if limit.dtype == object and (condition is None or self.truth(condition, "a Loop")):
-                return CountedLoop(self, limit.reshape(-1)[0], states).outputs(body, names)
+                return CountedLoop(self, limit.reshape(-1)[0], states).outputs(body, names, self.body, self.truth)
             count = min(int(limit.reshape(-1)[0]), MOST_ITERATIONS)
         goes_on = condition is None or self.truth(condition, "a Loop")
         kept: list[list[Any]] = [[] for _ in range(len(body.output) - 1 - len(states))]
