@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -69,7 +70,8 @@ class _Keys:
             return self.tied(step, state)
         made: dict[str, ForeignTensor] = {}
         for name, tensor in state.items():
-            if tensor.key and _joined(home, name) != tensor.key and (made or not _fits(tensor.key, name)):
+            other = bool(tensor.key) and _joined(home, name) != tensor.key
+            if other and (made or lent(step, tensor) or not _fits(tensor.key, name)):
                 copied = np.array(tensor.constant)  # another tensor, though its values are the same
                 tensor = ForeignTensor(tensor.shape, tensor.dtype, "", tensor.learned, copied)
             made[name] = self.kept(tensor.key or _joined(home, name), tensor)
@@ -93,6 +95,8 @@ class _Keys:
         first = next(iter(state), "")
         for name, tensor in state.items():
             key = tensor.key
+            if lent(step, tensor) and _fits(key, name):
+                return inside
             near = name == first or (tensor in self.named and (not inside or key.startswith(f"{inside}.")))
             if not key or not near:
                 continue
@@ -150,12 +154,16 @@ class _Keys:
         """Return a tensor that an op reads: a weight or a large constant by a key, anything else as it is."""
         if tensor in self.made or tensor.constant is None:
             return tensor
+        inside = step.scopes[-1].path if step.scopes else ""
+        home, _, name = tensor.key.rpartition(".")
         if tensor.key and tensor not in self.made_up:
+            if lent(step, tensor) and _pattern(home) == _pattern(inside):
+                tensor = ForeignTensor(tensor.shape, tensor.dtype, "", tensor.learned, np.array(tensor.constant))
+                return self.kept(_joined(inside, name), tensor)
             return self.kept(tensor.key, tensor)
         if not tensor.key and tensor.constant.size <= LONGEST_CONSTANT:
             return tensor
-        inside = step.scopes[-1].path if step.scopes else ""
-        if tensor.key and tensor.key.rpartition(".")[0] != inside:  # each module has its own, though the file has one
+        if tensor.key and home != inside:  # each module has its own, though the file has one
             tensor = ForeignTensor(tensor.shape, tensor.dtype, "", tensor.learned, tensor.constant)
         found = self.kept(tensor.key or _joined(inside, f"{step.op}_constant"), tensor)
         self.made_up.add(found)
@@ -176,6 +184,21 @@ class _Keys:
         tensor.key = key
         self.state[key] = self.seen[_memory(tensor)] = tensor
         return tensor
+
+
+def _pattern(path: str) -> str:
+    """The path of a module without its numbers, as those of a list have it in common."""
+    return re.sub(r"\d+", "0", path)
+
+
+def lent(step: ForeignStep, tensor: ForeignTensor) -> bool:
+    """Return whether a tensor has one number throughout, such as a new norm's ones, and the key of another module's:
+    exporters write equal tensors once.
+    """
+    inside = step.scopes[-1].path if step.scopes else ""
+    if not inside or not tensor.key or tensor.key.startswith(f"{inside}."):
+        return False
+    return tensor.constant.size > 0 and bool((tensor.constant == tensor.constant.flat[0]).all())
 
 
 def _memory(tensor: ForeignTensor) -> tuple[int, tuple[int, ...]]:

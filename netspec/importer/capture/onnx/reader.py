@@ -71,6 +71,8 @@ class OnnxReader:
     def read(self) -> ForeignProgram:
         """Return the program. Raises ``UsageError`` where the file is broken."""
         graph = self.model.graph
+        if len(graph.node) > MOST_NODES:
+            raise self.file.wrong(f"it has {len(graph.node)} nodes, more than {MOST_NODES}")
         names: Names = {"": None}
         for proto in graph.initializer:
             names[proto.name] = self.initializer(proto)

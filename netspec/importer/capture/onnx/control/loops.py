@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 ReadBody = Callable[["onnx.GraphProto", dict[str, Any]], list[Any]]
 """Reads a graph inside another, whose inputs are among the names; gives its outputs."""
+Condition = Callable[[ForeignTensor, str], bool]
+"""Tells whether a condition holds, and whose it is, in words."""
 Same = Mapping[ForeignTensor, ForeignTensor]
 """Tensors that stand for others."""
 
