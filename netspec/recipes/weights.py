@@ -16,16 +16,19 @@ class WeightsSource:
 
     Of the source's keys, those that begin with ``prefix`` are taken, without it; then each regular expression of
     ``rename`` is replaced in them, in order. ``skip`` has patterns of the spec's keys that keep their initial values.
+    ``adapter`` is a folder with changes of low rank, and what was learned beside them, that come on top.
     """
 
     origin: str
     skip: tuple[str, ...] = ()
     rename: Mapping[str, str] = field(default_factory=dict)
     prefix: str = ""
+    adapter: str = ""
 
     def plain(self) -> dict[str, Any]:
         """Return the source as a spec writes it, with all its keys."""
-        return {"from": self.origin, "skip": [*self.skip], "rename": dict(self.rename), "prefix": self.prefix}
+        keys = {"from": self.origin, "skip": [*self.skip], "rename": dict(self.rename), "prefix": self.prefix}
+        return keys | ({"adapter": self.adapter} if self.adapter else {})
 
 
 LONGEST = 500
@@ -53,6 +56,8 @@ def written_source(source: WeightsSource) -> str:
         parts.append(f"rename: {{{', '.join(pairs)}}}")
     if source.prefix:
         parts.append(f"prefix: {_quoted(source.prefix)}")
+    if source.adapter:
+        parts.append(f"adapter: {_quoted(source.adapter)}")
     return f"{{{', '.join(parts)}}}"
 
 

@@ -48,6 +48,9 @@ class WeightsSpec(Form):
     """replacements in the keys of the source, in order: regular expressions, as in Python's `re.sub`"""
     prefix: Text = ""
     """the beginning that the keys of the source have and those of the spec do not; others are left out"""
+    adapter: Text = ""
+    """a folder with changes of low rank for the steps of `lora`, which come on top: `runs/NAME/1/adapter`, or one of
+    Hugging Face's library peft"""
 
 
 def read_weights(node: SyntaxNode, report: Report) -> WeightsSource | None:
@@ -58,4 +61,4 @@ def read_weights(node: SyntaxNode, report: Report) -> WeightsSource | None:
         misfit(report, node, "a file of weights", "write `weights: resnet18.safetensors`")
         return None
     form = read_form(WeightsSpec, node, report, "`weights`")
-    return None if form is None else WeightsSource(form.source, form.skip, form.rename, form.prefix)
+    return None if form is None else WeightsSource(form.source, form.skip, form.rename, form.prefix, form.adapter)

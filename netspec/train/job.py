@@ -27,6 +27,7 @@ from netspec.train.report.page import plain, write_report
 from netspec.train.report.progress import shown
 from netspec.train.run import Result, Run
 from netspec.train.setup import FREE, Setup, chosen_device, read_data, recipe_of
+from netspec.train.store.adapter import write_adapter
 from netspec.train.store.checkpoints import digest_of
 from netspec.train.store.folder import RunFolder, environment
 from netspec.train.store.history import read_history
@@ -267,6 +268,9 @@ def write_models(
         if not (missing_only and there):
             path = export(graph, each, metadata_of(graph, folder, each), warn)
             digests[path.relative_to(folder.path).as_posix()] = digest_of(path)
+        if graph.changes and not (missing_only and (each.path / "adapter").is_dir()):
+            for path in write_adapter(graph, read_weights(each.best), each.path / "adapter"):
+                digests[path.relative_to(folder.path).as_posix()] = digest_of(path)
     return digests
 
 

@@ -13,6 +13,8 @@ from netspec.dataclass import dataclass
 from netspec.diagnostics import UsageError, clipped
 from netspec.graph import Graph
 from netspec.recipes.weights import WeightsSource
+from netspec.weights.files.adapter import AdapterFile
+from netspec.weights.keys import tensors_of
 from netspec.weights.places import OpenedWeights, report_on
 from netspec.weights.report import WeightsReport
 
@@ -36,10 +38,48 @@ def load_weights(
     where it cannot be read.
     """
     report, opened = report_on(graph, source, here)
-    report.guard(complete)
+    changes = opened_adapter(graph, source.adapter, here) if source.adapter else None
+    report.guard(complete, () if changes is None else changes.shapes)
     fill(module, report, opened)
-    record = {**report.record(), "file": opened.told, "sha256": opened.digest, **opened.facts}
-    return LoadedWeights(report.line(), report.advice(), record)
+    line, record = report.line(), {**report.record(), "file": opened.told, "sha256": opened.digest, **opened.facts}
+    if changes is not None:
+        put_on_top(module, changes)
+        line = f"{line}; {len(changes.shapes):,} tensors of {changes.path} on top"
+        record |= {"adapter_sha256": changes.digest}
+    return LoadedWeights(line, report.advice(), record)
+
+
+def opened_adapter(graph: Graph, folder: str, here: Path) -> AdapterFile:
+    """Return the changes of low rank in a folder. Raises ``UsageError`` where they are not those of the network."""
+    path = here / Path(folder).expanduser()
+    file = AdapterFile(path)
+    if not file.path.is_file():
+        inside = path / "adapter" if (path / "adapter").is_dir() else "runs/NAME/1/adapter"
+        raise UsageError(f"there is no {file.path}: `adapter` is the folder of that file, such as {inside}")
+    own = {tensor.key: tensor for tensor in tensors_of(graph)}
+    for key, shape in file.shapes.items():
+        if key not in own:
+            beside = " (`lora` has no step there)" if "lora_" in key else ""
+            raise UsageError(f"{file.path} holds `{clipped(key)}`, which the spec does not have{beside}")
+        if own[key].shape != shape:
+            raise UsageError(f"`{clipped(key)}` is {[*shape]} in {file.path} and {[*own[key].shape]} in the spec")
+    lacking = [tensor.key for tensor in own.values() if tensor.added and tensor.key not in file.shapes]
+    if lacking:
+        raise UsageError(f"{file.path} has no `{clipped(lacking[0])}`, which `lora` of the spec adds")
+    scale = graph.changes[0].scale if graph.changes else file.scale
+    if abs(scale - file.scale) > 1e-9:
+        message = f"the changes in {file.path} count alpha/rank = {file.scale:g} times, and those of the spec {scale:g}"
+        raise UsageError(f"{message} times: give `lora` the `alpha` that they were learned with")
+    return file
+
+
+def put_on_top(module: nn.Module, changes: AdapterFile) -> None:
+    """Copy changes of low rank, and what was learned beside them, into a module."""
+    state = module.state_dict()
+    with torch.no_grad():
+        for key, tensor in changes.tensors([*changes.shapes]):
+            guard_kind(key, tensor, state[key], str(changes.path))
+            state[key].copy_(tensor)
 
 
 def fill(module: nn.Module, report: WeightsReport, opened: OpenedWeights) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -67,21 +67,34 @@ class WeightsReport:
         written = written_source(replace(self.source, rename=mended.rename))
         return f"{mended.count:,} more tensors match with `weights: {written}`"
 
-    def guard(self, complete: bool = False) -> None:
+    def guard(self, complete: bool = False, elsewhere: Collection[str] = ()) -> None:
         """Guard: something matches, and nothing that is not skipped has another shape; if ``complete``, all is there.
 
-        Raises ``UsageError`` with the repair.
+        Keys that are ``elsewhere`` may be missing. Raises ``UsageError`` with the repair.
         """
         found = self.found
+        self._guard_changes()
         if found.reshaped:
             raise UsageError(self._reshaped())
         if not found.taken:
             raise UsageError(self._nothing())
-        if complete and found.missing:
-            keys = ", ".join(f"`{clipped(key)}`" for key in found.missing[:FEW])
-            more = f" and {len(found.missing) - FEW:,} more" if len(found.missing) > FEW else ""
+        missing = [key for key in found.missing if key not in elsewhere]
+        if complete and missing:
+            keys = ", ".join(f"`{clipped(key)}`" for key in missing[:FEW])
+            more = f" and {len(missing) - FEW:,} more" if len(missing) > FEW else ""
             advice = self.advice()
             raise UsageError(f"{self.told} has no {keys}{more} of the spec{f': {advice}' if advice else ''}")
+
+    def _guard_changes(self) -> None:
+        """Guard: no changes of low rank are left over, without which the weights are those of another network."""
+        end = ".lora_A.weight"
+        left = [key for key in self.found.unused if key.endswith(end) and key.replace("lora_A", "lora_B") in self.held]
+        if left:
+            more = f" and {len(left) - 1:,} more" if len(left) > 1 else ""
+            rank = self.held[left[0]][0]
+            what = f"a change of low rank for `{clipped(left[0].removesuffix(end))}`{more}"
+            help = f"`--lora '{{rank: {rank}, …}}'` adds them, with the values that they were learned with"
+            raise UsageError(f"{self.told} holds {what}, for which the spec has no steps: {help}")
 
     def _reshaped(self) -> str:
         found = self.found

@@ -200,6 +200,15 @@ train:
   optimizer: adam
   epochs: 10
   weights: {from: trained.pth, prefix: "model.", rename: {'^body[.]': 'trunk.'}, skip: head.*}""",
+        """\
+network: [flatten, linear: {name: fc1, out_features: 32}, relu, linear: {name: fc2, out_features: 10}]
+train:
+  data: mnist
+  loss: cross_entropy
+  optimizer: adam
+  epochs: 10
+  lora: {rank: 4, of: fc1}
+  weights: {from: trained.pth, adapter: runs/classifier/1/adapter}""",
     ),
     Expect: (
         """\

@@ -12,6 +12,9 @@ from safetensors.torch import load_file
 from train.small import SPEC, begin, graph, guard_resumes
 
 from netspec.cli import main
+from netspec.diagnostics import UsageError
+from netspec.model import Model
+from netspec.pipeline import compile_spec, read_value
 from netspec.runtime.module import build_module
 
 LORA = {"lora": "{rank: 4, of: first, alpha: 8, dropout: 0.1}", "groups": "{head.bias: 0.02}"}
@@ -49,12 +52,14 @@ def test_weights_of_the_network_without_changes_keep_their_keys(
 
 @pytest.mark.slow
 def test_a_run_is_exported_without_its_changes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without_pictures: None
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], without_pictures: None
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    graph(tmp_path, SPEC.replace("epochs: 3", "steps: 60"))
+    plain = build_module(graph(tmp_path, SPEC.replace("epochs: 3", "steps: 60")), seed=7)
+    torch.save(plain.state_dict(), "plain.pth")
     lora = ["small.yaml", "--lora", "{rank: 4, of: first}"]
-    assert main(["train", *lora, "-o", "run"]) == 0
+    learned = ["--set", "train.groups={head.bias: 0.02}"]
+    assert main(["train", *lora, *learned, "-o", "run", "--weights", "plain.pth"]) == 0
     best = load_file("run/best.safetensors")
     change = best["first.lora_B.weight"] @ best["first.lora_A.weight"]
     assert change.abs().max() > 0.01
@@ -69,4 +74,38 @@ def test_a_run_is_exported_without_its_changes(
     scores = json.loads(Path("run/result.json").read_text())["scores"]
     assert scores["test"]["accuracy"] > 0.3
     assert main(["evaluate", "run"]) == 0
+    check_adapter(best, capsys)
     assert main(["evaluate", "run", "--runtime", "onnx"]) == 0
+
+
+ON_TOP = "{from: plain.pth, adapter: run/adapter}"
+REFUSED = (
+    ("{rank: 4, of: first, alpha: 8}", ON_TOP, "count alpha/rank = 1 times, and those of the spec 2 times"),
+    ("{rank: 3, of: first}", ON_TOP, "`first.lora_A.weight` is [4, 784] in run/adapter"),
+    ("{rank: 4, of: head}", ON_TOP, "`first.lora_A.weight`, which the spec does not have (`lora` has no step there)"),
+    ("{rank: 4}", ON_TOP, "has no `head.lora_A.weight`, which `lora` of the spec adds"),
+    ("{rank: 4, of: first}", "{from: plain.pth, adapter: run}", "the folder of that file, such as run/adapter"),
+    ("", "run", "a change of low rank for `first`, for which the spec has no steps: `--lora '{rank: 4, …}'`"),
+)
+"""Values of ``--lora``, weights that are not theirs, and what is said of it."""
+
+
+def check_adapter(best: dict[str, torch.Tensor], capsys: pytest.CaptureFixture[str]) -> None:
+    """Guard: the changes by themselves, on top of the weights that the run started from, are its best weights."""
+    held = load_file("run/adapter/adapter_model.safetensors")
+    ends = {"first.lora_A.weight", "first.lora_B.weight", "head.weight", "head.bias"}
+    assert held.keys() == {f"base_model.model.{end}" for end in ends}
+    config = json.loads(Path("run/adapter/adapter_config.json").read_text())
+    assert (config["r"], config["lora_alpha"], config["target_modules"]) == (4, 4, ["first"])
+    assert config["modules_to_save"] == ["head"]
+    made = compile_spec("small.yaml", overrides={"train.lora": read_value("lora", "{rank: 4, of: first}")})
+    module = Model(made).module(weights={"from": "plain.pth", "adapter": "run/adapter"})
+    assert all(torch.equal(tensor, best[key]) for key, tensor in module.state_dict().items())
+    for lora, source, told in REFUSED:
+        capsys.readouterr()
+        given = [*(["--lora", lora] if lora else []), "--weights", source]
+        assert main(["export", "small.yaml", "-o", "other.onnx", *given]) == 2, given
+        assert told in capsys.readouterr().err.replace("\n", " "), given
+    Path("run/adapter/adapter_config.json").write_text("{}")
+    with pytest.raises(UsageError, match="is damaged: it has no readable `r` and `lora_alpha`"):
+        Model(made).module(weights={"from": "plain.pth", "adapter": "run/adapter"})
