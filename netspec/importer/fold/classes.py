@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import field
 from typing import Any
@@ -106,8 +107,18 @@ def _classified(groups: Sequence[GroupPhrase], rank: int) -> list[LevelClass]:
     by_key: dict[Any, list[tuple[GroupPhrase, Skeleton]]] = {}
     for group in groups:
         skeleton = skeleton_of(group.body, group.takes, group.results)
-        by_key.setdefault((group.kind, len(group.takes), skeleton.key), []).append((group, skeleton))
+        by_key.setdefault((_family(group.kind), len(group.takes), skeleton.key), []).append((group, skeleton))
     return [_class(members, rank) for alike in by_key.values() for members in _clusters(alike)]
+
+
+def _family(kind: str) -> str:
+    """Return a class with its module, without a number at its end: what is equal but for that is one kind."""
+    return re.sub(r"(?<=[A-Za-z])\d+$", "", kind)
+
+
+def kind_of(kind: str) -> str:
+    """Return what to call a class: its name alone, without a number at its end."""
+    return _family(kind).rpartition(".")[2]
 
 
 def _clusters(alike: list[tuple[GroupPhrase, Skeleton]]) -> list[list[tuple[GroupPhrase, Skeleton]]]:
@@ -132,7 +143,7 @@ def _class(members: list[tuple[GroupPhrase, Skeleton]], rank: int) -> LevelClass
     slots = merged_slots(skeletons, form)
     reduction = reduced([SlotColumn(*each) for each in slots], {*whole.let}, _shared_names(members))
     made = LevelClass(
-        whole.kind.rpartition(".")[2],
+        kind_of(whole.kind),
         whole,
         [slot for slot, _, _ in slots],
         reduction.formulas,

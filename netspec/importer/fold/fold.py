@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from netspec.importer.fold.classes import CONTAINERS, LevelClass, classify
 from netspec.importer.fold.family import name_family
+from netspec.importer.fold.inputs.merged import merge_inputs
+from netspec.importer.fold.inputs.names import name_inputs
 from netspec.importer.fold.letters import choose_letters
 from netspec.importer.fold.local_sizes import name_local_sizes
 from netspec.importer.fold.numbers.columns import SlotColumn, reduced
@@ -28,6 +30,7 @@ def fold(tree: NetworkTree) -> SpecPhrase:
     spec = phrase(tree)
     standard = recognise(spec)
     name_local_sizes(spec)
+    merge_inputs([group for groups in by_rank(spec.body) for group in groups])
     name_parts(spec)
     tell_around(spec.body, tree.body.kind)
     again = {*run_again(spec.body)}
@@ -49,6 +52,7 @@ def fold(tree: NetworkTree) -> SpecPhrase:
     renderer = Renderer(classes, standard)
     spec.body = renderer.render(spec.body)
     spec.blocks = renderer.blocks
+    name_inputs(spec)
     name_family(spec)
     say_rates(spec, progress)
     choose_letters(spec)
