@@ -81,7 +81,7 @@ class LevelClass:
     def meanings(self) -> dict[str, tuple[str, Any, str]]:
         """The parameters with the argument that each feeds, its default, and what the class itself calls it."""
         return {
-            each.name: (each.word, None, each.name if each.is_named and each.name not in GENERAL else "")
+            each.name: (each.word, each.default, each.name if each.is_named and each.name not in GENERAL else "")
             for each in self.parameters
         }
 

@@ -65,7 +65,7 @@ def _entry(key: Any, value: Any, indent: int) -> Iterator[str]:
 
 def _braced(value: Mapping[str, Any], indent: int) -> list[str]:
     """Return plain arguments in braces below their step, if they are long, but no longer than two lines."""
-    if _steps_in(value) or any(isinstance(each, Mapping) for each in value.values()):
+    if _steps_in(value) or any(isinstance(each, Mapping) and len(each) > 1 for each in value.values()):
         return []
     lines = [" " * indent + "{"]
     for name, each in value.items():
