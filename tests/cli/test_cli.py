@@ -118,8 +118,8 @@ def test_build_without_a_renderer_says_how_to_get_one(tiny: str, monkeypatch, ca
         (["ops", "mnist"], 2, "`mnist` is a data set: see `netspec help mnist`"),
         (["ops", "residual"], 2, "`residual` is a structure: see `netspec help residual`"),
         (["export", "tiny.yaml", "-o", "x.onnx", "--device", "warp"], 3, "no device `warp`"),
-        (["export", "tiny.yaml", "-o", "x.onnx", "--for", "caffe"], 3, "no runtime `caffe`"),
-        (["export", "tiny.yaml", "-o", "x.onnx", "--verify-on", "caffe"], 3, "no file is verified on `caffe`"),
+        (["export", "tiny.yaml", "-o", "x.onnx", "--for", "caffe"], 2, "no runtime `caffe`"),
+        (["export", "tiny.yaml", "-o", "x.onnx", "--verify-on", "caffe"], 2, "no file is verified on `caffe`"),
         (["export", "tiny.yaml", "-o", "tiny.yaml/x.onnx"], 3, "cannot write"),
     ],
 )
