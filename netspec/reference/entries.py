@@ -15,7 +15,7 @@ from netspec.recipes import Kind as IngredientKind
 from netspec.recipes.settings import NAMED_PARTS, PARTS
 from netspec.reference.examples.forms import BLOCKS, STEPS, form_examples
 from netspec.reference.examples.ops import op_example
-from netspec.reference.examples.recipes import KEYS, ingredient_example
+from netspec.reference.examples.recipes import KEYS, ingredient_example, keys_of
 from netspec.reference.sources.expressions import FUNCTIONS, REFERENCES, TYPES, WORDS
 from netspec.reference.sources.forms import form_keys
 from netspec.reference.sources.ingredients import ingredient_arguments, train_keys
@@ -141,7 +141,7 @@ def ingredient_word(kind: IngredientKind, name: str) -> Word:
         name,
         kind,
         documentation(known[name]),
-        place=f"`train.{'prepare`, `train.augment' if kind == 'transform' else KEYS[kind]}`",
+        place=", ".join(f"`train.{key}`" for key in keys_of(kind, known[name])),
         arguments=tuple(ingredient_arguments(known[name]).values()),
         examples=(ingredient_example(kind, known[name]),),
         related=_others(name, list(known)),

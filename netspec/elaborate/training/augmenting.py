@@ -52,7 +52,7 @@ def check_sample(recipe: Recipe, outputs: Mapping[str, NetworkOutput], reader: R
 
 def varies(transform: Transform) -> bool:
     """Return whether a transform draws random numbers."""
-    return transform.draws > 0 or isinstance(transform, Mixing)
+    return transform.varies()
 
 
 def learns(transform: Transform) -> bool:

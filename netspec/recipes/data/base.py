@@ -46,6 +46,11 @@ class Transform(Ingredient):
     rescales: ClassVar[bool] = False
     of_colours: ClassVar[bool] = False
 
+    @classmethod
+    def varies(cls) -> bool:
+        """Return whether it draws random numbers, and so is for the rows that train alone."""
+        return cls.draws > 0
+
     @property
     def apart(self) -> bool:
         """True where each row is done by itself, by torchvision."""
@@ -74,3 +79,7 @@ class Mixing(Transform):
     leave most rows nearly as they are"""
     p: Annotated[float, Field(gt=0, le=1)] = 1.0
     """the share of the batches that are mixed; of several transforms that mix, a batch has one at most"""
+
+    @classmethod
+    def varies(cls) -> bool:
+        return True

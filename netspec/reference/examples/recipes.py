@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from netspec.recipes import Ingredient, Kind
-from netspec.recipes.data import Mixing, Transform
+from netspec.recipes.data import Transform
 
 KEYS: Mapping[Kind, str] = {
     "loss": "loss",
@@ -53,9 +53,15 @@ ARGUMENTS: Mapping[str, Mapping[str, str]] = {
 
 def ingredient_example(kind: Kind, ingredient: type[Ingredient]) -> str:
     """Return the part of ``train`` that names an ingredient."""
-    varies = kind == "transform" and (issubclass(ingredient, Mixing) or cast(type[Transform], ingredient).draws > 0)
-    key = "augment" if varies else KEYS[kind]
-    return f"train:\n  {key}: {written(ingredient)}"
+    return f"train:\n  {keys_of(kind, ingredient)[0]}: {written(ingredient)}"
+
+
+def keys_of(kind: Kind, ingredient: type[Ingredient]) -> Sequence[str]:
+    """Return the keys of ``train`` that an ingredient may stand under."""
+    if kind != "transform":
+        return (KEYS[kind],)
+    transform = cast(type[Transform], ingredient)
+    return ("augment",) if transform.varies() else ("prepare",) if transform.fits else ("prepare", "augment")
 
 
 def written(ingredient: type[Ingredient]) -> str:
