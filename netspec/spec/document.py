@@ -359,7 +359,7 @@ class TrainSpec(Form):
     """the initialisation of all weight matrices, or rules as under the spec's `init`"""
     weights: Annotated[WeightsSource | None, reader(read_weights, "weights")] = None
     """the weights to start from: a file, the folder of a run, `torchvision:NAME`, `hf:owner/name`; or `{from, skip,
-    rename, prefix}`"""
+    rename, prefix, adapter}`"""
     precision: Value | None = None
     """the numbers to compute with: `mixed` is bfloat16 by autocast over float32 weights, `float16` the same in float16,
     with a scaled loss; `bfloat16` has the weights in it too"""

@@ -15,7 +15,6 @@ from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.roles.torch_form import Constructor
 from netspec.ops.core.sizes import find, size_vector, spell_size
 from netspec.ops.core.tensors import Bound, InputRange, ShapeError, Tensor, axis_of
-from netspec.ops.linear.linear import Linear
 from netspec.ops.tensors.reshape import Rearrangement
 
 END = 2**63 - 1
@@ -67,6 +66,8 @@ class Embedding(Op):
         return {"weight": (self.num_embeddings, self.embedding_dim)}
 
     def low_rank(self, rank: int, *inputs: Tensor) -> LowRank | None:
+        from netspec.ops.linear.linear import Linear  # most embeddings are not changed so
+
         down, up = self.model_copy(update={"embedding_dim": rank}), Linear(out_features=self.embedding_dim, bias=False)
         return LowRank(down, up, min(self.num_embeddings, self.embedding_dim), zeros="down")
 
