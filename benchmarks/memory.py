@@ -110,8 +110,8 @@ def optional_inputs(graph: Graph) -> list[str]:
     return [name for name, value in graph.inputs.items() if value.optional]
 
 
-def measured(graph: Graph, sizes: Mapping[str, int], how: How) -> int:
-    """The bytes that a step takes at its peak."""
+def measured(graph: Graph, sizes: Mapping[str, int], how: How, parts: int = 1) -> int:
+    """The bytes that a step takes at its peak, on a batch of so many parts of these sizes."""
     model, made = build_module(as_run(graph, how)).train(), example_inputs(graph, sizes)
     inputs = tuple(None if graph.inputs[name].optional else made[name] for name in graph.inputs)
     targets = {name: target_of(shape, how.loss) for name, shape in output_shapes(model, inputs, graph).items()}
@@ -121,9 +121,10 @@ def measured(graph: Graph, sizes: Mapping[str, int], how: How) -> int:
     batch = Batch(inputs, targets, 1, 1)
 
     def step() -> None:
-        loss = judged(batch)
-        loss.item()
-        loss.backward()
+        for _ in range(parts):
+            loss = judged(batch)
+            loss.item()
+            loss.backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from netspec.ops.core.arguments import Natural, Positive
 from netspec.recipes.base import Ingredient
+from netspec.text.quantities import UNITS, quantity
 
 Above = Annotated[float, Field(gt=0)]
 Part = Annotated[float, Field(gt=0, lt=1)]
@@ -21,11 +22,19 @@ def listed(patterns: str | list[str]) -> tuple[str, ...]:
     return (patterns,) if isinstance(patterns, str) else tuple(patterns)
 
 
+def as_bytes(text: object) -> object:
+    """Return a text that means a number of bytes. Raises ``ValueError`` for another."""
+    if not isinstance(text, str) or not quantity(text, of_bytes=True):
+        raise ValueError(f"a size such as 8GiB, in {UNITS}")
+    return text
+
+
 class Settings(Ingredient):
     """The numbers of a run.
 
     ``batch`` is the global batch, over all devices and ``accumulate`` parts; with ``drop_last`` an epoch ends without
-    the rows that make no full one. With ``sample`` an epoch has as many rows as ever, but as many of each class, or
+    the rows that make no full one. ``memory`` has the run choose ``accumulate``, and the levels that are recomputed, so
+    that a step is foretold to fit. With ``sample`` an epoch has as many rows as ever, but as many of each class, or
     shares of them in proportion to a list: rows of a rare class come several times, and not all of a frequent one.
     ``validation`` is the share of the training rows that are held back to judge by, where the data have no such part of
     their own: of classes, as large a share of each. ``group_by_length`` puts
@@ -45,6 +54,7 @@ class Settings(Ingredient):
     sample: Literal["balanced"] | Annotated[list[Above], Field(min_length=2)] | None = None
     group_by_length: bool = False
     accumulate: Positive = 1
+    memory: Annotated[str, BeforeValidator(as_bytes)] | None = None
     clip: Above | None = None
     validation: Part | None = None
     folds: Annotated[int, Field(ge=2)] | None = None

@@ -340,6 +340,8 @@ class TrainSpec(Form):
     """put sequences of about equal length into one batch, and leave out the padding that all of them have"""
     accumulate: Value | None = None
     """the number of parts that a batch is worked through in, to save memory"""
+    memory: Value | None = None
+    """the bytes that a step may take, `8GiB`: they choose `accumulate` and the levels that are recomputed"""
     clip: Value | None = None
     """the largest norm of the gradients; default: no limit"""
     ema: Value | None = None
@@ -349,8 +351,7 @@ class TrainSpec(Form):
     early_stopping: Value | None = None
     """an end when nothing gets better: `{patience, metric}`"""
     validation: Value | None = None
-    """the share of the training rows held back to judge by, where the data have no such part; of classes, an equal
-    share of each"""
+    """the share of the training rows held back to judge by, where the data have no such part: of each class as much"""
     folds: Value | None = None
     """K of K-fold cross-validation"""
     evaluate_train: Value | None = None
@@ -368,8 +369,7 @@ class TrainSpec(Form):
     channels_last: Value | None = None
     """keep the weights of convolutions with their channels last: fast in bfloat16"""
     devices: Value | None = None
-    """`cuda`, `cpu`, what there is (`auto`), or the number of processes on each machine, one a GPU where there are any
-    """
+    """`cuda`, `cpu`, what there is (`auto`), or the number of processes on each machine, one a GPU if there are"""
     strategy: Value | None = None
     """the part that each of several devices has: the whole network (`ddp`), or a share of every block (`fsdp`)"""
     workers: Value | None = None

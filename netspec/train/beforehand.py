@@ -167,9 +167,10 @@ def samples(setup: Setup, norm: Node, rows: int) -> int | None:
     return count if isinstance(count, int) else None
 
 
-def least_rows(setup: Setup) -> int:
+def least_rows(setup: Setup, parts: int | None = None) -> int:
     """Return the fewest rows that the network is given at once, in any process and any part of a batch."""
-    return min(rows_at_once(setup, size) for size in batch_sizes(setup, setup.train, setup.recipe.settings.batch))
+    sizes = batch_sizes(setup, setup.train, setup.recipe.settings.batch)
+    return min(rows_at_once(setup, size, parts) for size in sizes)
 
 
 def batch_sizes(setup: Setup, batches: Batches, batch: int | None) -> set[int]:
@@ -180,12 +181,14 @@ def batch_sizes(setup: Setup, batches: Batches, batch: int | None) -> set[int]:
     return {full, last} if reached else {full}
 
 
-def rows_at_once(setup: Setup, size: int) -> int:
-    """Return the fewest rows of a batch of ``size`` rows that the network is given at once."""
+def rows_at_once(setup: Setup, size: int, parts: int | None = None) -> int:
+    """Return the fewest rows of a batch of ``size`` rows that the network is given at once, of so many ``parts``
+    (default: as the recipe says).
+    """
     settings = setup.recipe.settings
     devices = settings.devices if isinstance(settings.devices, int) else setup.world.size
     own = max(1, size // devices)
-    return max(1, own // min(settings.accumulate, own))
+    return max(1, own // min(parts or settings.accumulate, own))
 
 
 def rows_told(setup: Setup) -> str:

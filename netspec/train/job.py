@@ -19,6 +19,7 @@ from netspec.runtime.onnx.verify import export_verified
 from netspec.text.quoting import shell
 from netspec.train.beforehand import guard_start
 from netspec.train.loop.last_epochs import remove_epochs
+from netspec.train.memory.fitting import fit_memory, plan_record
 from netspec.train.optimize.class_weights import has_loss_weights, read_loss_weights, write_loss_weights
 from netspec.train.report.curves import draw_curves
 from netspec.train.report.judged.judgement import write_judgement
@@ -84,6 +85,7 @@ def first_setup(
     setup = Setup(graph, data, chosen_device(settings.devices), fold, world=world, **learned)
     if begun is not None and has_checkpoints(folder_of_fold(begun, fold)):
         setup.source = None
+    fit_memory(setup, None if begun is None else begun.facts().get("step_plan"))
     guard_start(setup)
     return setup
 
@@ -182,7 +184,9 @@ class Job:
             start(self.first)
             loaded = self.first.loaded
             started = {} if loaded is None else {"started_from": dict(loaded.record)}
-            self.folder.begin(self.loaded.source.text, facts(self.first.graph) | {"asked": asked} | started)
+            self.folder.begin(
+                self.loaded.source.text, facts(self.first.graph) | {"asked": asked} | started | plan_record(self.first)
+            )
         else:
             self._guard_environment()
 
@@ -202,6 +206,8 @@ class Job:
             setup = Setup(first.graph, first.data, first.device, fold, world=first.world, **learned)
             if has_checkpoints(folder):
                 setup.source = None
+            if first.plan is not None:
+                setup.follow(first.plan)
             guard_start(setup)
         if first.world.is_first:
             folder.path.mkdir(exist_ok=True)

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
@@ -14,10 +15,12 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor, nn
 
+from netspec.analysis.step_plan import StepPlan
 from netspec.diagnostics import Report, SpecError, UsageError
 from netspec.elaborate.reading.values import Reader
 from netspec.elaborate.training.recipe import check_columns, class_count
 from netspec.graph import Graph
+from netspec.graph.recomputed import with_recomputed
 from netspec.recipes import Column
 from netspec.recipes.binding import bind_inputs, bind_target, prepared
 from netspec.recipes.data import Mixing, Transform
@@ -144,6 +147,14 @@ class Setup:
         self.fingerprint = hashlib.sha256(text.encode()).hexdigest()
         self.precise = False
         self._batch = settings.batch
+        self.plan: StepPlan | None = None
+
+    def follow(self, plan: StepPlan) -> None:
+        """Take the steps as a plan says, before the network is built; rows are judged in parts as large."""
+        self.plan, self.graph = plan, with_recomputed(self.graph, plan.recompute)
+        settings = self.recipe.settings.model_copy(update={"accumulate": plan.accumulate})
+        self.recipe = replace(self.recipe, settings=settings)
+        self._batch = -(-(settings.batch or len(self.train)) // plan.accumulate)
 
     def _training_batches(self, subset: Tensor) -> Batches:
         """Return the batches that train, which are varied and mixed as the recipe says."""

@@ -18,8 +18,10 @@ from places import ROOT
 from torch import nn
 
 from netspec.analysis.memory import OPTIMIZERS, Memory, TrainingStep, trained_sizes
+from netspec.analysis.step_plan import StepPlanner
 from netspec.dims import Dim, evaluate, pretty
 from netspec.graph import Graph, visits
+from netspec.graph.recomputed import with_recomputed
 from netspec.pipeline import compile_spec
 from netspec.recipes import ingredients
 from netspec.recipes.losses import CrossEntropyLoss
@@ -291,6 +293,30 @@ def test_the_peak_of_a_step_whose_layers_are_recomputed(name: str, recipe: str) 
     measured, usual = (BENCHMARK["measured"](graph, sizes, each) for each in (how, replace(how, recompute=False)))
     assert BENCHMARK["predicted"](graph, sizes, how) == pytest.approx(measured, rel=0.1)
     assert measured < 0.97 * usual
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["resnet20", "mobilenet_v2", "densenet121", "gpt2", "llama", "transformer"])
+def test_a_planned_step_takes_no_more_than_its_bound(name: str) -> None:
+    """The tightest bound that a step fits, and one between it and what a step takes without any."""
+    graph, sizes = BENCHMARK["network"](name)
+    batch, how = min(sizes["N"], 8), BENCHMARK["RECIPES"]["adam"]
+    planner = StepPlanner(
+        graph,
+        TrainingStep(2),
+        "float32",
+        "cpu",
+        lambda parts: {**sizes, "N": batch // parts},
+        [parts for parts in (1, 2, 4) if batch > parts],  # DenseNet's batch norms need two rows
+        whole=name != "llama",
+    )
+    free, least = planner.plan(10**15), planner.plan(1).peak
+    assert free[:2] == (1, ())
+    for bound in (least, (least + free.peak) // 2):
+        plan = planner.plan(bound)
+        assert plan.accumulate > 1 or plan.recompute
+        run, part = with_recomputed(graph, plan.recompute), planner.sizes(plan.accumulate)
+        assert BENCHMARK["measured"](run, part, how, plan.accumulate) <= plan.peak <= bound
 
 
 LOSSES: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in ingredients("loss")]

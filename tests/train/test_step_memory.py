@@ -9,13 +9,14 @@ import pytest
 import torch
 from places import ROOT
 
-from netspec.cli.commands.training.train.memory import guard_memory, run_memory, step_memory
+from netspec.cli.commands.training.train.memory import guard_memory
 from netspec.diagnostics import EnvironmentFault
 from netspec.pipeline import compile_spec, read_value
 from netspec.recipes import ingredients
 from netspec.runtime import machine
 from netspec.train.distributed.strategies import ModelWithLoss
 from netspec.train.job import first_setup
+from netspec.train.memory.step import run_memory, step_memory
 from netspec.train.optimize.objective import Objective
 from netspec.train.optimizers import build_optimizer
 

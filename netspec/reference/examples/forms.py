@@ -87,6 +87,7 @@ train:
   steps: 1000
   batch: 256
   accumulate: 4
+  memory: 8GiB
   drop_last: true
   sample: balanced
   init: orthogonal

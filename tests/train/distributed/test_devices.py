@@ -39,7 +39,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("plain", "tied"):
         for strategy in STRATEGIES:
             stopped(begin(*made[name], folder / f"from-one-{name}-{strategy}"), 5)
-    for name in ("plain", "parts", "mixed", "lora", "tied", "across", "channels_last", *OPTIMIZERS):
+    for name in ("plain", "parts", "mixed", "lora", "tied", "across", "channels_last", "recomputed", *OPTIMIZERS):
         begin(*made[name], folder / "one" / name).go()
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
@@ -70,7 +70,7 @@ def test_two_compute_what_one_does(two: Path, strategy: str, name: str):
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-@pytest.mark.parametrize("name", ["across", "channels_last", *OPTIMIZERS])
+@pytest.mark.parametrize("name", ["across", "channels_last", "recomputed", *OPTIMIZERS])
 def test_what_is_tied_laid_out_and_learned_otherwise_takes_the_same_steps(two: Path, strategy: str, name: str):
     one, both = small.losses(two / "one" / name), small.losses(two / strategy / name)
     assert len(both) == 4

@@ -99,6 +99,7 @@ def recipes(folder: Path, strategy: str = "ddp") -> dict[str, tuple[Graph, Data]
         "tied": (TIED, {"batch": "37", "ema": "0.9", "layer_decay": "0.8"}),
         "across": (ACROSS.replace("epochs: 3", "steps: 4"), {"batch": "37"}),
         "channels_last": (IMAGES, {"steps": "4", "batch": "37"}),
+        "recomputed": (IMAGES.replace("[twice]}", "[twice], recompute: true}"), {"steps": "4", "batch": "37"}),
         **{name: (short(), {"optimizer": name, "weight_decay": "0.01"}) for name in OPTIMIZERS},
     }
     data, graphs = small.data(132), {}

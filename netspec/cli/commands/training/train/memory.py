@@ -1,65 +1,17 @@
-"""The memory that a step of training takes, told before it is tried."""
+"""The check that a step of training fits in the memory that is free, before it is tried."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from netspec.analysis.memory import Memory, TrainingStep, counted_as, with_margin
-from netspec.dims import evaluate
-from netspec.elaborate.training.data_sizes import solved
 from netspec.graph import Graph
 from netspec.runtime.machine import need_memory
+from netspec.train.memory.step import run_memory
 from netspec.train.setup import Setup
-
-Sizes = Sequence[int | None]
 
 
 def guard_memory(graph: Graph, setup: Setup) -> None:
     """Guard: a step fits in the memory that is left. Raises ``EnvironmentFault``."""
     rows = min(setup.recipe.settings.batch or len(setup.train), len(setup.train))
-    help = "a smaller `train.batch`, a larger `train.accumulate` or a smaller network takes less"
+    help = "`--set train.memory=4GB`, with what may be taken, divides the batch and recomputes what has to be"
+    if setup.plan is not None:
+        help = "a smaller `train.memory`, a smaller `train.batch` or a smaller network takes less"
     need_memory(run_memory(graph, setup), f"a step with {rows} rows", help, setup.device)
-
-
-def run_memory(graph: Graph, setup: Setup, drawn: Sequence[Sizes | None] = ()) -> int:
-    """Bytes that a step of the run takes at its peak, of a whole batch of rows as long as any.
-
-    ``drawn`` are the shapes of a batch's inputs, for sizes that the data do not tell.
-    """
-    settings = setup.recipe.settings
-    devices = settings.devices if isinstance(settings.devices, int) else 1
-    rows = min(settings.batch or len(setup.train), len(setup.train))
-    columns = [None if column is None else setup.columns[column] for column in setup.binding.inputs]
-    shapes: list[Sizes | None] = [None if column is None else (None, *column.shape) for column in columns]
-    for at, shape in enumerate(drawn):
-        known = shapes[at]
-        if known is not None and shape is not None:
-            shapes[at] = [have if size is None else size for size, have in zip(known, shape)]
-    return step_memory(graph, setup, shapes, -(-rows // devices))
-
-
-def step_memory(graph: Graph, setup: Setup, shapes: Sequence[Sizes | None], rows: int) -> int:
-    """Bytes that a step on inputs of these shapes takes at its peak, of which this process has so many ``rows``.
-
-    It is a step of the recipe, on the device of the run, with what the allocator may add.
-    """
-    recipe = setup.recipe
-    part = -(-rows // recipe.settings.accumulate)
-    sizes = dict(graph.sizes)
-    for value, shape in zip(graph.inputs.values(), shapes):
-        for size, have in zip(value.shape, shape or ()):
-            symbol, number = solved(size, have)
-            if symbol is not None and number is not None:
-                sizes[symbol] = number
-    sizes.update(dict.fromkeys(batch_symbols(graph), part))
-    without = {name for name, shape in zip(graph.inputs, shapes) if shape is None}
-    device = setup.device.type
-    memory = Memory(graph, sizes, without, device)
-    peak = memory.training_peak(TrainingStep.of(recipe, graph, device), counted_as(recipe.settings.precision))
-    return with_margin(evaluate(peak, sizes))
-
-
-def batch_symbols(graph: Graph) -> set[str]:
-    """The symbolic dimension that holds the rows of a batch, where it is one."""
-    firsts = [value.shape[0] for value in graph.inputs.values() if value.shape]
-    return {name for size in firsts for name in getattr(size, "symbols", ())}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import torch
 
-from netspec.cli.commands.training.train.memory import run_memory
 from netspec.graph import Graph
 from netspec.recipes.binding import bind_inputs, prepared
 from netspec.text.quantities import short_bytes
 from netspec.text.quoting import shell, visible
 from netspec.train.data import Meaning
+from netspec.train.memory.fitting import told_plan
+from netspec.train.memory.step import run_memory
 from netspec.train.report.activation_stats import stats_at_start, stats_table
 from netspec.train.setup import Setup, recipe_of
 from netspec.train.store.folder import RunFolder
@@ -17,7 +18,7 @@ from netspec.train.store.metadata import as_path, has_meaning, plugin_words, rea
 
 
 def heading(graph: Graph, setup: Setup) -> str:
-    """Two lines: what is trained on what, and how."""
+    """Two lines, what is trained on what, and how; and what was chosen to fit its memory."""
     recipe, settings = setup.recipe, setup.recipe.settings
     steps = setup.train.steps(settings.batch)
     rows = f"{len(setup.train):,} rows"
@@ -31,11 +32,12 @@ def heading(graph: Graph, setup: Setup) -> str:
     world, device = setup.world, setup.device
     where = str(device) if world.size == 1 else f"{world.size} × {device.type} ({settings.strategy})"
     notes = "".join(f"{visible(note)}\n" for note in [" · ".join(setup.data.notes)] if note)
+    told = f"{plan_text}\n" if (plan_text := told_plan(setup)) else ""
     batch = f"batches of {settings.batch}" if settings.batch else "whole batches"
     return (
         f"{graph.name}: {graph.body.parameter_count:,} parameters · {recipe.data.detail()}: {rows}\n"
         f"{recipe.optimizer.detail()} · {', '.join(loss.detail() for loss in recipe.losses.values())} · {how}, {batch} "
-        f"on {where}\n{notes}"
+        f"on {where}\n{notes}{told}"
     )
 
 

@@ -82,6 +82,7 @@ def work(graph: Graph, loaded: Loaded, asked: Asked, options: Namespace, world: 
         if begun.ended and not options.dry_run:
             return left_as_it_is(begun, graph, world, tell)
     first = first_setup(graph, world, begun, options.changed_data)
+    graph = first.graph  # with what is recomputed to fit the memory
     print(heading(graph, first), flush=True)
     for note in cautions(first):
         tell(note)

@@ -1,0 +1,1 @@
+"""The memory of a step of a run: what it takes, and the step that fits a bound."""
