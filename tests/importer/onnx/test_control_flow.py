@@ -113,6 +113,13 @@ def test_a_loop_over_a_symbolic_size_is_a_scan(tmp_path: Path, loop: str) -> Non
     assert "each iteration of a loop is written out" not in "".join(spec.notes)
 
 
+def test_a_long_loop_is_a_scan_and_an_endless_one_is_told(tmp_path: Path) -> None:
+    graph = f"g (float[N, 4] x) => (float[] y, float[] z) {{ {LOOP} }}"
+    assert from_onnx(write(tmp_path, graph, {**HELD, "n": np.array(65)})).text.count("scan:") == 1
+    with pytest.raises(UsageError, match="more than 10000 iterations"):
+        from_onnx(write(tmp_path, graph, {**HELD, "n": np.array(2**62)}))
+
+
 def test_a_loop_as_long_as_the_input_says_is_told(tmp_path: Path) -> None:
     path = write(
         tmp_path, f"g (float[N, 4] x, int64 m) => (float[] y, float[] z) {{ {LOOP.replace('n,', 'm,')} }}", HELD

@@ -32,7 +32,7 @@ from netspec.ops.core.foreign import ForeignCall, ForeignTensor
 from netspec.weights.files.onnx_file import OnnxFile
 
 Names = dict[str, Any]
-MOST_NODES, MOST_DEPTH = 200_000, 64
+MOST_NODES, MOST_DEPTH = 40_000, 64
 LAYOUT = frozenset({"Transpose", "Cast", "Identity"})
 """The nodes that a weight stays itself through."""
 ALIASES = frozenset({"Identity", "Dropout"})
@@ -64,6 +64,7 @@ class OnnxReader:
         self.declared = {each.name: each for each in (*self.model.graph.value_info, *self.model.graph.output)}
         self.count = 0
         self.undecided = ""
+        self.doubled: list[str] = []
         silent = silent_ops(self.model.graph)
         self.own = OwnReader(self.program, self.table, silent, self.output, versions.get("", 0)) if notes else None
         self.dotted = self.model.producer_name == OWN_PRODUCER
@@ -103,6 +104,9 @@ class OnnxReader:
         for step in self.program.steps:
             step.scopes = tuple(call._replace(kind=blocks.get(call.path, call.kind)) for call in step.scopes)
         place_scans(self.program.steps, self.dotted)
+        if self.doubled:
+            more = f" and {len(self.doubled) - 1} more" if len(self.doubled) > 1 else ""
+            self.program.notes.append(f"{self.doubled[0]}{more}: both branches are computed; the condition takes one")
         return self.program
 
     def ports(self, values: Iterable[onnx.ValueInfoProto], wish: str) -> list[str]:
@@ -199,8 +203,8 @@ class OnnxReader:
         inputs = [self.at(names, name) for name in node.input]
         before, problems = len(self.program.steps), len(self.program.problems)
         try:
-            control = ControlReader(body, say, self.known, self.program.steps)
-            outputs = control.read(node.op_type, inputs, self.nodes.attributes(node), names)
+            control = ControlReader(body, say, self.known, self.program.steps, self.doubled)
+            outputs = control.read(node.op_type, inputs, self.nodes.attributes(node), names, node.name[:200])
         except Undecided as reason:
             del self.program.steps[before:], self.program.problems[problems:]
             self.undecided = str(reason)

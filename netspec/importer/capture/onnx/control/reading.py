@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 
+from netspec.dims import Dim
 from netspec.importer.capture.control.scans import ScanMaker, Undecided, all_of_one, guard_alike, one_of_all
 from netspec.importer.capture.onnx.control.loops import CountedLoop, ReadBody
 from netspec.importer.capture.onnx.control.sequences import SEQUENCES, read_sequence
@@ -19,27 +20,42 @@ Say = Callable[[ForeignCall], None]
 """Adds a call to the program."""
 
 CONTROL = frozenset({"If", "Loop", "Scan"}) | SEQUENCES
-MOST_ITERATIONS = 10_000
+MOST_ITERATIONS, MOST_WRITTEN = 10_000, 64
+"""The most iterations of a loop, and how many are written out rather than a scan."""
+MOST_DOUBLED = 100
+"""The most branches that are computed beside each other."""
 
 
 class ControlReader(ScanMaker):
-    """Reads nodes of control flow; ``known`` tells the value of a tensor, ``None`` where it is none before it runs."""
+    """Reads nodes of control flow; ``known`` tells the value of a tensor, ``None`` where it is none before it runs.
 
-    def __init__(self, body: ReadBody, say: Say, known: Callable[[ForeignTensor], Any], steps: list[ForeignStep]):
+    ``doubled`` gets the names of the nodes both of whose branches are computed.
+    """
+
+    def __init__(
+        self,
+        body: ReadBody,
+        say: Say,
+        known: Callable[[ForeignTensor], Any],
+        steps: list[ForeignStep],
+        doubled: list[str],
+    ):
         super().__init__(say, steps)
-        self.body, self.known = body, known
+        self.body, self.known, self.doubled = body, known, doubled
 
-    def read(self, kind: str, inputs: Sequence[Any], attributes: Mapping[str, Any], names: Names) -> list[Any]:
-        """Return the outputs of a node. Raises ``Undecided``."""
+    def read(
+        self, kind: str, inputs: Sequence[Any], attributes: Mapping[str, Any], names: Names, name: str = ""
+    ) -> list[Any]:
+        """Return the outputs of a node of this ``name``. Raises ``Undecided``."""
         if kind in SEQUENCES:
             return [read_sequence(kind, inputs, attributes, self, self.known)]
         if kind == "If":
-            return self.branch(inputs[0], attributes, names)
+            return self.branch(inputs[0], attributes, names, name)
         if kind == "Loop":
             return self.loop(inputs, attributes["body"], names)
         return self.scan(inputs, attributes, names)
 
-    def branch(self, condition: ForeignTensor, attributes: Mapping[str, Any], names: Names) -> list[Any]:
+    def branch(self, condition: ForeignTensor, attributes: Mapping[str, Any], names: Names, name: str) -> list[Any]:
         """Return the outputs of the branch that is taken; where the input decides, both are computed."""
         value = self.known(condition)
         if value is not None and value.dtype != object:
@@ -47,6 +63,9 @@ class ControlReader(ScanMaker):
             return self.body(attributes["then_branch" if taken else "else_branch"], dict(names))
         if value is not None:
             raise Undecided("an If whose condition depends on a size of the input: give that dimension a number")
+        self.doubled.append(name or "If")
+        if len(self.doubled) > MOST_DOUBLED:
+            raise Undecided(f"more than {MOST_DOUBLED} branches that the input decides")
         yes, no = (self.body(attributes[name], dict(names)) for name in ("then_branch", "else_branch"))
         return [self.chosen(condition, *each, "an If") for each in zip(yes, no)]
 
@@ -60,25 +79,37 @@ class ControlReader(ScanMaker):
     def loop(self, inputs: Sequence[Any], body: onnx.GraphProto, names: Names) -> list[Any]:
         """Return the states after a loop's last iteration, and what each left."""
         most, condition, *states = inputs
-        count = MOST_ITERATIONS
-        if most is not None:
-            limit = self.known(most)
-            if limit is None:
-                raise Undecided("a Loop whose length depends on the input")
-            if limit.dtype == object and (condition is None or self.truth(condition, "a Loop")):
-                return CountedLoop(self, limit.reshape(-1)[0], states).outputs(body, names, self.body, self.truth)
-            count = min(int(limit.reshape(-1)[0]), MOST_ITERATIONS)
+        limit = self.known(most) if most is not None else None
+        if most is not None and limit is None:
+            raise Undecided("a Loop whose length depends on the input")
         goes_on = condition is None or self.truth(condition, "a Loop")
+        length = None if limit is None else limit.reshape(-1)[0]
+        if isinstance(length, Dim):
+            if not goes_on:
+                return self.written_out(0, states, body, names)
+            return CountedLoop(self, length, states).outputs(body, names, self.body, self.truth)
+        count = MOST_ITERATIONS + 1 if length is None else int(length)
+        if length is not None and goes_on and MOST_WRITTEN < count <= MOST_ITERATIONS:
+            first = len(self.steps)
+            try:
+                return CountedLoop(self, count, states).outputs(body, names, self.body, self.truth)
+            except Undecided:  # such as one whose states grow
+                del self.steps[first:]
+        return self.written_out(count if goes_on else 0, states, body, names)
+
+    def written_out(self, count: int, states: Sequence[Any], body: onnx.GraphProto, names: Names) -> list[Any]:
+        """Return what a loop gives whose iterations follow each other, so many at most."""
         kept: list[list[Any]] = [[] for _ in range(len(body.output) - 1 - len(states))]
         for at in range(count):
-            if not goes_on:
-                break
+            if at == MOST_ITERATIONS:
+                raise Undecided(f"a Loop of more than {MOST_ITERATIONS} iterations")
             given = [_constant(np.array(at, np.int64)), _constant(np.array(True)), *states]
             following, *made = self.body(body, {**names, **_inputs(body, given)})
             states, left = made[: len(states)], made[len(states) :]
             for each, value in zip(kept, left):
                 each.append(value)
-            goes_on = self.truth(following, "a Loop")
+            if not self.truth(following, "a Loop"):
+                break
         return [*states, *(self.stacked(each, 0) for each in kept)]
 
     def scan(self, inputs: Sequence[Any], attributes: Mapping[str, Any], names: Names) -> list[Any]:
