@@ -13,6 +13,8 @@ EXTRAS = {
     "safetensors": "train",
     "torchmetrics": "train",
     "tensorboard": "tensorboard",
+    "wandb": "wandb",
+    "mlflow": "mlflow",
     "PIL": "data",
     "datasets": "data",
     "huggingface_hub": "data",

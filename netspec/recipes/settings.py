@@ -11,6 +11,7 @@ from netspec.text.quantities import UNITS, quantity
 
 Above = Annotated[float, Field(gt=0)]
 Part = Annotated[float, Field(gt=0, lt=1)]
+LoggerName = Literal["tensorboard", "wandb", "mlflow"]
 AUTOCAST = {"mixed": "bfloat16", "float16": "float16"}
 """The precisions whose weights stay in float32, and what torch's autocast computes in."""
 Patterns = str | Annotated[list[str], Field(min_length=1)]
@@ -66,7 +67,12 @@ class Settings(Ingredient):
     strategy: Literal["ddp", "fsdp"] = "ddp"
     workers: Natural | None = None
     seed: Natural = 0
-    tensorboard: bool = False
+    loggers: LoggerName | list[LoggerName] = []
+
+    @property
+    def logger_names(self) -> tuple[str, ...]:
+        """Return the names of the loggers, each once."""
+        return tuple(dict.fromkeys([self.loggers] if isinstance(self.loggers, str) else self.loggers))
 
 
 class WeightDecay(Ingredient):

@@ -378,8 +378,8 @@ class TrainSpec(Form):
     """the seed of the weights, the order and every other chance"""
     checkpoint: Value | None = None
     """how often the run is saved: `{minutes, steps, keep}`"""
-    tensorboard: Value | None = None
-    """write TensorBoard's event files too"""
+    loggers: Value | None = None
+    """other programs that the scores of each epoch are reported to: `tensorboard`, `wandb`, `mlflow`, or several"""
     published: Annotated[
         Mapping[str, Written], named_by(lambda key, node, report: node, "a mapping from metrics to numbers")
     ] = EMPTY

@@ -73,7 +73,7 @@ class Run:
         self.last_epochs: LastEpochs | None = None
         if recipe.average is not None:
             self.last_epochs = LastEpochs(setup, recipe.average, folder, self.strategy, epochs)
-        self.journal = Journal(folder, self.world, self.settings.tensorboard)
+        self.journal = Journal(folder, self.world, self.settings.logger_names, warn)
         self.checkpoints = Checkpoints(folder.checkpoints, recipe.checkpoint.keep, self.world)
         self._save_every = recipe.checkpoint.steps
         self._began = time.perf_counter()
@@ -94,12 +94,16 @@ class Run:
             self._save()
         finally:
             self.progress.close()
+            if not self.state.done:
+                self.journal.loggers.close(None)
         if not self.state.done:
             return Result(self.state, interrupted=True)
         self._load_chosen()
         setup = self.setup
         part = judged_part(setup.parts)
-        return Result(self.state, setup.scores(), judge(setup, part, setup.parts[part]))
+        scores = setup.scores()
+        self.journal.loggers.close(scores)
+        return Result(self.state, scores, judge(setup, part, setup.parts[part]))
 
     def train_epoch(self) -> bool:
         """Take the remaining steps of the present epoch; return whether it is complete, rather than stopped."""

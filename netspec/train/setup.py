@@ -45,7 +45,7 @@ from netspec.train.world import SINGLE_PROCESS, World, is_worker, local_rank
 from netspec.weights.files.safetensors import TIED, write_tensors
 from netspec.weights.load import LoadedWeights, load_weights
 
-FREE = frozenset({"devices", "strategy", "workers", "checkpoint", "tensorboard", "published"})
+FREE = frozenset({"devices", "strategy", "workers", "checkpoint", "loggers", "published"})
 """Keys that a run may go on with other values of: they do not change what it learns."""
 
 

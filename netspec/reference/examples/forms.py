@@ -101,7 +101,7 @@ train:
   evaluate_train: true
   checkpoint: {minutes: 5, keep: 3}
   weights: {from: runs/base/last, skip: head}
-  tensorboard: true""",
+  loggers: [tensorboard, mlflow]""",
         """\
 train:
   data: digits

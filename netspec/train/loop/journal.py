@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from netspec.train.errors import too_large
-from netspec.train.report.progress import board
+from netspec.train.report.loggers import Loggers, values_of
 from netspec.train.store.folder import RunFolder
 from netspec.train.world import World
 
@@ -20,13 +20,13 @@ FLUSH_EVERY = 1.0
 class Journal:
     """Appends a line for each step and each epoch, and keeps a digest of all that the run has written.
 
-    Every process of ``world`` has a journal; that of the first alone writes. ``tensorboard`` asks for TensorBoard's
-    event files besides. Raises ``EnvironmentFault`` if TensorBoard is not installed.
+    Every process of ``world`` has a journal; that of the first alone writes, and reports to ``loggers``, by their
+    names. Raises ``EnvironmentFault`` if one of these cannot be opened.
     """
 
-    def __init__(self, folder: RunFolder, world: World, tensorboard: bool):
+    def __init__(self, folder: RunFolder, world: World, loggers: Sequence[str], warn: Callable[[str], None]):
         self.folder, self.world = folder, world
-        self.board = board(folder) if tensorboard and world.is_first else None
+        self.loggers = Loggers(loggers if world.is_first else (), folder, warn)
         self._pending: list[str | tuple[int, float]] = []  # lines, and steps that are written as lines later, at once
         self._sha256 = hashlib.sha256()
         self._flushed = time.perf_counter()
@@ -40,11 +40,7 @@ class Journal:
     def add_epoch(self, record: Mapping[str, Any]) -> None:
         """Record an epoch: ``{"epoch", "step", "train", "validation", "lr", "seconds"}``."""
         self._pending.append(json.dumps(record) + "\n")
-        if self.board is not None:
-            for part in ("train", "validation"):
-                for name, value in record.get(part, {}).items():
-                    self.board.add_scalar(f"{part}/{name}", value, record["step"])
-            self.board.flush()
+        self.loggers.add(record["step"], values_of(record))
 
     def flush(self) -> None:
         """Write the lines that are pending. Raises ``EnvironmentFault`` if the file cannot be written."""

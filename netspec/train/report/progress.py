@@ -7,9 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from netspec.diagnostics import EnvironmentFault
 from netspec.text.streams import bare
-from netspec.train.store.folder import RunFolder
 
 SHOWN_EVERY = 0.1
 LARGE = 1e6
@@ -113,12 +111,3 @@ def score(value: float) -> str:
 
 def _width(name: str) -> int:
     return max(len(name), 8 if name not in ("epoch",) else 5)
-
-
-def board(folder: RunFolder) -> Any:
-    """Return a writer of TensorBoard's event files. Raises ``EnvironmentFault`` if TensorBoard is not installed."""
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ModuleNotFoundError:
-        raise EnvironmentFault("`tensorboard: true` needs TensorBoard: `pip install 'netspec[tensorboard]'`") from None
-    return SummaryWriter(folder.path / "tensorboard")

@@ -27,6 +27,7 @@ NEEDED = {
     "environment.json": ("versions", "machine", "threads", "devices"),
     "data.json": ("columns", "words"),
     "judgement.json": ("part", "rows", "classes", "confusion", "bins", "pairs", "mistakes"),
+    "loggers.json": ("ids",),
 }
 """The keys of each file that others rely on."""
 
