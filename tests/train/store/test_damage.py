@@ -22,13 +22,16 @@ SPEC = """\
 netspec: 1
 name: line
 import: [parts.yaml]
-inputs: {x: [N, 2]}
-network: [last]
+inputs: {x: [N, 4]}
+network: [{linear: {name: first, out_features: 4}}, relu, last]
 train:
-  data: {csv: {path: line.csv, target: y}}
-  prepare: [standardize]
+  data: {csv: {path: line.csv, target: y, missing: fill, categories: one_hot}}
+  prepare: [standardize, standardize_targets]
   loss: mse
-  optimizer: {sgd: 0.1}
+  optimizer: {adam: 0.05}
+  groups: {first.bias: {lr: 0.01, warmup: 3}}
+  layer_decay: 0.8
+  ema: 0.9
   epochs: 3
   batch: 4
   validation: 0.25
@@ -55,8 +58,8 @@ READ_BACK = [
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A trained run, and one that was stopped after its second epoch."""
     folder = tmp_path_factory.mktemp("damage")
-    rows = [f"{x},{y},{2 * x - y + 1}" for x in range(4) for y in range(4)]
-    (folder / "line.csv").write_text("\n".join(["x,z,y", *rows]) + "\n")
+    rows = [f"{x},{y if y else ''},{'red' if x % 2 else 'blue'},{2 * x - y + 1}" for x in range(4) for y in range(4)]
+    (folder / "line.csv").write_text("\n".join(["x,z,colour,y", *rows]) + "\n")
     (folder / "line.yaml").write_text(SPEC)
     (folder / "parts.yaml").write_text(PARTS)
     before = os.getcwd()
@@ -91,7 +94,7 @@ def test_damaged_files_are_named_or_do_no_harm(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     monkeypatch.chdir(project)
-    (project / "rows.csv").write_text("x,z\n1,2\n3,0\n")
+    (project / "rows.csv").write_text("x,z,colour\n1,2,red\n3,,blue\n")
     calls = {
         "whole": (
             ["evaluate", "{}"],
