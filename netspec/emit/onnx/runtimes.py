@@ -1,7 +1,8 @@
 """The runtimes that a file may be written for: the versions of ONNX that they read, and what they lack of it.
 
-What stands here of onnxruntime from 1.15 on and of OpenVINO was found by running the zoo and the ops on them
-(`benchmarks/targets.py`); of older onnxruntimes and of TensorRT it is what their documentation says.
+What stands here of onnxruntime from 1.15 on and of OpenVINO was found by running the zoo on them, and by loading the
+file of every case of every op (`benchmarks/targets.py`); of older onnxruntimes and of TensorRT it is what they say
+themselves.
 """
 
 from __future__ import annotations
@@ -9,8 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
-
-import onnx
 
 from netspec.diagnostics import UsageError
 from netspec.diagnostics.suggest import did_you_mean
@@ -54,13 +53,8 @@ def _reads(at: int) -> Callable[[OnnxNode], bool]:
     return lambda node: len(node.inputs) > at and node.inputs[at] is not None
 
 
-def _is_of(*kinds: int) -> Callable[[OnnxNode], bool]:
-    return lambda node: any(value is not None and value.kind in kinds for value in node.inputs[:1])
-
-
 LENGTHS = Lack("it runs every sequence to its end: leave `lengths` out, and give it sequences of one length", _reads(4))
 OPENVINO: Mapping[str, Lack] = {kind: LENGTHS for kind in ("GRU", "LSTM", "RNN")}
-WIDE = Lack("cast the integers to int32 before", _is_of(onnx.TensorProto.INT64))
 TENSORRT: Mapping[str, Lack] = {
     kind: Lack("take the step out of the network, or write a plugin of TensorRT's for it")
     for kind in ("BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitwiseNot", "Col2Im", "DeformConv", "Det", "MaxRoiPool")
@@ -70,13 +64,14 @@ ONNXRUNTIME: Mapping[Version, tuple[int, int]] = {
     (1, 11): (16, 8),
     (1, 12): (17, 8),
     (1, 14): (18, 8),
-    (1, 15): (19, 9),
+    (1, 15): (18, 9),
+    (1, 16): (19, 9),
     (1, 17): (20, 9),
     (1, 18): (21, 10),
     (1, 21): (22, 10),
     (1, 23): (23, 11),
 }
-"""The opset and the format of the first version that has them."""
+"""The opset and the format of the first version that has them; 1.15 has not all of opset 19, as no Pad."""
 VERSIONS: Mapping[str, Mapping[Version, tuple[int, int]]] = {
     "onnxruntime": ONNXRUNTIME,
     "onnxruntime-web": ONNXRUNTIME,
@@ -85,9 +80,9 @@ VERSIONS: Mapping[str, Mapping[Version, tuple[int, int]]] = {
     "tensorrt": {(8, 4): (13, 8), (8, 6): (17, 8), (10, 0): (20, 9), (10, 8): (22, 10)},
 }
 """The versions of the runtimes; `coreml` is onnxruntime's provider, whose other nodes run on the CPU."""
+KERNELS: Mapping[str, Version] = {"DeformConv": (1, 25)}
+"""The onnxruntimes that nodes run on from a later version on than their opset is read."""
 LACKS: Mapping[str, Mapping[str, Lack]] = {"openvino": OPENVINO, "tensorrt": TENSORRT}
-OLD_KERNELS: Mapping[str, tuple[Version, Lack]] = {}
-"""The kinds of nodes that onnxruntime runs from a version on."""
 
 
 def form_of(opset: int | None, ir: int | None, runtime: str | None) -> OnnxForm:
@@ -118,8 +113,9 @@ def runtime_named(text: str) -> Runtime:
         raise UsageError(f"{name} {said} is older than {spelled(min(versions))}, the oldest that files are written for")
     opset, ir = versions[max(known)]
     lacks = {**LACKS.get(name, {})}
-    if versions is ONNXRUNTIME:
-        lacks |= {kind: lack for kind, (since, lack) in OLD_KERNELS.items() if version < since}
+    if versions is ONNXRUNTIME and said:
+        later = {kind: since for kind, since in KERNELS.items() if version < since}
+        lacks |= {kind: Lack(f"write the file for {spelled(since)}, which has it") for kind, since in later.items()}
     return Runtime(f"{name} {said}".strip(), min(opset, NEWEST), ir, lacks)
 
 

@@ -12,8 +12,6 @@ from netspec.ops.core.tensors import Bound, ShapeError
 
 PADDING_MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 """ONNX's words for torch's padding modes."""
-PADDING_OPSETS = {"constant": 0, "reflect": 0, "replicate": 0, "circular": 19}
-"""The first opsets that have them."""
 LAYOUT = {1: "[N, C, L]", 2: "[N, C, H, W]", 3: "[N, C, D, H, W]"}
 
 
@@ -65,7 +63,25 @@ def padded(builder: OnnxBuilder, x: Any, amounts: Sequence[int], value: Any = No
 
     It names its axes, as onnxruntime joins a Pad that does not with the pooling after it. The windows are then others:
     `ceil_mode` leaves out those that begin in the padding, and padding of a kernel's size or more is refused. Opsets
-    before 18 have no axes to name.
+    before 18 have no axes to name. Padding that goes round is joined of parts of the input: Pad has no such mode before
+    opset 19, and some runtimes have it never.
     """
+    if mode == "wrap":
+        return _gone_round(builder, x, amounts)
     axes = builder.constant(list(range(len(amounts) // 2)))
     return builder.op("Pad", x, builder.constant([*amounts]), value, axes, mode=mode)
+
+
+def _gone_round(builder: OnnxBuilder, x: Any, amounts: Sequence[int]) -> Any:
+    """The end of each padded dimension before it, and its start behind it."""
+    rank = len(amounts) // 2
+    for axis, (before, after) in enumerate(zip(amounts[:rank], amounts[rank:])):
+        end = _stretch(builder, x, axis, -before, 2**63 - 1) if before else None
+        start = _stretch(builder, x, axis, 0, after) if after else None
+        parts = [part for part in (end, x, start) if part is not None]
+        x = builder.op("Concat", *parts, axis=axis) if len(parts) > 1 else x
+    return x
+
+
+def _stretch(builder: OnnxBuilder, x: Any, axis: int, first: int, end: int) -> Any:
+    return builder.op("Slice", x, *(builder.constant([number]) for number in (first, end, axis)))

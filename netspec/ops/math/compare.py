@@ -267,7 +267,11 @@ class Triangle(Op):
         return shapes[0]
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
-        return builder.op("Trilu", inputs[0], builder.constant(self.diagonal), upper=self.upper)
+        x, dtype = inputs[0], tensors[0].dtype
+        rare = dtype in ("bool", "int32")  # which onnxruntime cannot cut before 1.19
+        cut = builder.cast(x, "int64") if rare else x
+        cut = builder.op("Trilu", cut, builder.constant(self.diagonal), upper=self.upper)
+        return builder.cast(cut, dtype) if rare else cut
 
 
 class Tril(Triangle):

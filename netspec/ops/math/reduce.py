@@ -176,7 +176,11 @@ class Arg(Reduction):
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         axis = axis_of(self.dim, len(tensors[0].shape))
-        return builder.op(self.onnx_type, inputs[0], axis=axis, keepdims=int(self.keepdim))
+        if tensors[0].dtype != "int64":
+            return builder.op(self.onnx_type, inputs[0], axis=axis, keepdims=int(self.keepdim))
+        largest = int(self.onnx_type == "ArgMax")  # onnxruntime finds it among int64 from 1.19 on, by TopK before
+        _, found = builder.op("TopK", inputs[0], builder.constant([1]), outputs=2, axis=axis, largest=largest)
+        return found if self.keepdim else builder.op("Squeeze", found, builder.constant([axis]))
 
 
 class ArgMax(Arg):

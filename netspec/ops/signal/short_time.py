@@ -12,7 +12,7 @@ from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.sizes import find, size_vector, spell_size
 from netspec.ops.core.tensors import HALVES, Bound, ShapeError, Tensor, need_rank
-from netspec.ops.core.window import PADDING_MODES, PADDING_OPSETS, padded
+from netspec.ops.core.window import PADDING_MODES, padded
 from netspec.ops.signal.matrices import backward_matrix, forward_matrix
 from netspec.ops.tensors.create import count_up
 
@@ -127,9 +127,6 @@ class STFT(ShortTime):
         named = self.keywords(x)
         named += [f'pad_mode="{self.pad_mode}"'] if self.pad_mode != "reflect" else []
         return f"torch.view_as_real(torch.stft({x}, {', '.join(named)}, return_complex=True)).contiguous()"
-
-    def onnx_opset(self, *inputs: Tensor | None) -> int:
-        return PADDING_OPSETS[self.pad_mode] if self.margin() else 0
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         """The product of the stretches with a matrix of the transform under the window."""

@@ -13,7 +13,7 @@ from netspec.ops.core.roles.low_rank import LowRank
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import Bound, ShapeError, Tensor, known, need_rank
-from netspec.ops.core.window import LAYOUT, PADDING_MODES, PADDING_OPSETS, enough_to_repeat, padded, slide
+from netspec.ops.core.window import LAYOUT, PADDING_MODES, enough_to_repeat, padded, slide
 
 
 class Convolution(Parametrized):
@@ -201,15 +201,11 @@ class ForwardConvolution(Convolution):
         spatial = [size + before + after for size, (before, after) in zip(tensor.shape[2:], pads)]
         return Tensor((*tensor.shape[:2], *spatial), tensor.dtype)
 
-    def onnx_opset(self, *inputs: Tensor | None) -> int:
-        return 0 if self.padding_mode == "zeros" else PADDING_OPSETS[self.padding_mode]
-
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         x = inputs[0]
         before, after = ([pair[side] for pair in self.pads()] for side in (0, 1))
         if self.padding_mode != "zeros":
-            pads = builder.constant([0, 0, *before, 0, 0, *after])
-            x = builder.op("Pad", x, pads, mode=PADDING_MODES[self.padding_mode])
+            x = padded(builder, x, [0, 0, *before, 0, 0, *after], mode=PADDING_MODES[self.padding_mode])
             before = after = [0] * self.rank
         weights = self.onnx_weight(builder, tensors[0]), builder.parameter("bias")
         return builder.op("Conv", x, *weights, pads=[*before, *after], **self.attributes())

@@ -12,7 +12,10 @@ from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.sizes import find, size_vectors, spell_size
 from netspec.ops.core.tensors import Bound, ShapeError, Tensor, known, need_rank
-from netspec.ops.core.window import LAYOUT, PADDING_MODES, PADDING_OPSETS, enough_to_repeat, padded
+from netspec.ops.core.window import LAYOUT, PADDING_MODES, enough_to_repeat, padded
+
+ROUND = 19
+"""The first opset whose Pad goes round, by amounts that may be symbolic."""
 
 
 class Pad(Op):
@@ -53,7 +56,8 @@ class Pad(Op):
         return OpReading({"pad": listed, "mode": mode, "value": value or None}, (x,), {}, call.outputs)
 
     def onnx_opset(self, *inputs: Tensor | None) -> int:
-        return PADDING_OPSETS[self.mode]
+        symbolic = any(not isinstance(amount, int) for amount in self.pad)
+        return ROUND if self.mode == "circular" and symbolic else 0
 
     def sizes_read(self, *inputs: Tensor) -> Iterable[Size]:
         yield from self.pad

@@ -13,6 +13,9 @@ from netspec.emit.onnx.runtimes import form_of, runtime_named
 from netspec.runtime.onnx.export import export_onnx
 from netspec.runtime.onnx.verify import compare_onnx
 
+ROUND = """\
+inputs: {x: [N, 3, 8]}
+network: [{conv1d: {out_channels: 2, kernel_size: 3, padding: 1, padding_mode: circular}}]"""
 NORMS = "inputs: {x: [N, 8]}\nnetwork: [layer_norm, gelu]"
 
 
@@ -59,7 +62,7 @@ def test_a_runtime_that_is_not_known_is_told(runtime: str, told: str):
 
 
 def test_an_opset_that_the_runtime_does_not_read_is_told():
-    with pytest.raises(UsageError, match=r"onnxruntime 1\.15 reads no more than `--opset 19`"):
+    with pytest.raises(UsageError, match=r"onnxruntime 1\.15 reads no more than `--opset 18`"):
         form_of(20, None, "onnxruntime==1.15")
 
 
@@ -69,6 +72,30 @@ def test_what_a_runtime_lacks_is_told_with_the_line(tmp_path: Path):
         export_onnx(folded.graph, folded.module(), tmp_path / "net.onnx", form=form_of(None, None, "tensorrt"))
     with pytest.raises(EnvironmentFault, match=r"onnxruntime 1.12 reads opset 17[^`]*`fold` needs opset 18\nwrite the"):
         export_onnx(folded.graph, folded.module(), tmp_path / "net.onnx", form=form_of(None, None, "onnxruntime==1.12"))
+
+
+@pytest.mark.parametrize(
+    ("runtime", "lacks"), [("onnxruntime==1.20", True), ("onnxruntime==1.25", False), ("coreml", False)]
+)
+def test_what_an_old_onnxruntime_lacks_of_an_opset_that_it_reads(runtime: str, lacks: bool):
+    lack = runtime_named(runtime).lacks.get("DeformConv")
+    assert (lack is not None) == lacks
+    assert lack is None or lack.way == "write the file for 1.25, which has it"
+
+
+@pytest.mark.parametrize(
+    ("steps", "lacked"),
+    [
+        (ROUND, "Pad"),
+        ("inputs: {x: {shape: [N, 8], dtype: int64}}\nnetwork: [{argmax: -1}]", "ArgMax"),
+    ],
+)
+def test_what_old_onnxruntimes_lack_is_written_of_nodes_that_they_have(steps: str, lacked: str, tmp_path: Path):
+    model = network(tmp_path, steps)
+    module = model.module()
+    path = export_onnx(model.graph, module, tmp_path / "net.onnx", form=form_of(None, None, "onnxruntime==1.10"))
+    assert lacked not in {node.op_type for node in onnx.load(path).graph.node}
+    assert compare_onnx(model.graph, module, path).agrees
 
 
 def test_openvino_runs_no_lengths(tmp_path: Path):
