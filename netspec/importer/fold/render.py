@@ -141,7 +141,9 @@ def is_block(each: LevelClass) -> bool:
         return not each.is_open
     small = len(each.whole.body) == 1 and not isinstance(each.whole.body[0], ResidualPhrase)
     if each.kind in CONTAINERS:
-        return each.sites > 1 and len(_row(each.whole.body)) > 2
+        row = _row(each.whole.body)
+        lines = each.size if isinstance(row[0], ResidualPhrase) else len(row)
+        return each.sites > 1 and (len(row) > 2 or (each.sites > 2 and lines > 3))
     return each.sites > 1 or (each.looped > 0 and not small)
 
 
@@ -154,6 +156,9 @@ def _row(body: list[Phrase]) -> list[Phrase]:
 def _container_name(body: list[Phrase]) -> str:
     """Return what to call a level whose class says nothing, by its first step: ``conv_block``."""
     first = _row(body)[0]
+    if isinstance(first, ResidualPhrase):
+        calls = [group.level.block for group, _ in groups_in(first.body, False) if group.level.block is not None]
+        return f"{calls[0].name}_layer" if len(calls) == 1 else "layer"
     return (
         f"{re.sub('[1-3]d$', '', first.word)}_block" if isinstance(first, CallPhrase) and not first.block else "block"
     )

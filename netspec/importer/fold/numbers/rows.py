@@ -44,7 +44,7 @@ def _expressed(values: list[Any], slot: NumberSlot, loops: Sequence[LoopPhrase],
         return columns.parameter(values, slot)
     loop, depth = loops[-1], len(loops) - 1
     rows = [row for value in values for row in _rows(value, depth)]
-    for form, combine in POSITIONS if slot.word == "position" else FORMS:
+    for form, combine in COUNTS if slot.word == "count" else POSITIONS if slot.word == "position" else FORMS:
         if form is not _constant and depth == 0 and len(rows) == 1 and loop in columns.listed and loop.turns <= SHORT:
             break
         parts = form(rows)
@@ -233,5 +233,7 @@ FORMS: Sequence[tuple[Callable[[list[LoopRow]], Parts | None], Callable[[str, li
     (_split, _if_before),
 )
 """The forms of rows, the simplest first, each with the expression that it becomes."""
+COUNTS = ((_constant, _one), (_first, _if_first), (_arithmetic, _sum))
+"""The same for numbers of layers, of which a person writes a list."""
 POSITIONS = ((_constant, _one), (_counted, _sum), *FORMS[1:])
 """The same for what grows from block to block."""
