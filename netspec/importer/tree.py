@@ -28,8 +28,8 @@ class TreeNode:
     leads through levels that could not stay together, it has dots (``blocks.0``).
 
     ``inputs`` are what it reads, by its ports, ``None`` for one left out; ``outputs`` the tensors that it gives.
-    ``shared`` is the path of the earlier node that it is once more, with the same weights; ``place`` the line of Python
-    that it comes from.
+    ``shared`` is the path of the earlier node that it is once more, with the same weights; ``again`` is that node where
+    it has no name, and ``shared`` a key of it then. ``place`` is the line of Python that it comes from.
     """
 
     name: str
@@ -37,6 +37,7 @@ class TreeNode:
     outputs: tuple[Tensor, ...]
     shared: str = ""
     place: str = ""
+    again: TreeNode | None = None
 
 
 @dataclass(eq=False)

@@ -210,3 +210,77 @@ def test_weights_of_one_name_in_two_levels_are_two():
     assert spec.proof.holds
     assert "share" not in spec.text
     assert spec.notes == []
+
+
+class TableOfTwoWays(nn.Embedding):
+    """An embedding whose ``forward`` does more than its ``plain``, which does what an embedding does."""
+
+    def forward(self, ids):
+        return super().forward(ids.clamp(max=7)) * 2.0
+
+    def plain(self, ids):
+        return super().forward(ids)
+
+
+class ReadsTwoWays(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.table, self.mix = TableOfTwoWays(9, 4), nn.Linear(4, 4)
+
+    def forward(self, ids):
+        return self.mix(self.table(ids)).relu() + self.table.plain(ids.flip(1))
+
+
+class Twofold(nn.Module):
+    """A level that reads its input twice, and runs one of its layers twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.other = nn.Linear(4, 4), nn.Linear(4, 4)
+
+    def forward(self, x):
+        return self.other(self.other(self.one(x)) - x)
+
+
+class Unlike(nn.Module):
+    """Lists of layers that do not do the same, each of which reads what the one before makes twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList(
+            [nn.Sequential(nn.Linear(4, 4), each, Twofold()) for each in (nn.Tanh(), nn.GELU())]
+        )
+        self.layers.append(Twofold())
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+class NormOnce(nn.Module):
+    """A norm of the channels, which is read as it is and with the channels in front again."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm, self.mix = nn.LayerNorm(3), nn.Linear(3, 3)
+
+    def forward(self, image):
+        rows = self.norm(image.permute(0, 2, 3, 1))
+        return (self.mix(rows) * rows).permute(0, 3, 1, 2) + rows.permute(0, 3, 1, 2)
+
+
+SHARING = {
+    "a step without a name": (nn.Sequential(ReadsTwoWays()), {"input": torch.randint(0, 9, (2, 5))}, 1),
+    "in the second of a list": (Unlike(), {"x": torch.randn(2, 4)}, 3),
+    "a norm that is not doubled": (NormOnce(), {"image": torch.randn(2, 3, 6, 8)}, 0),
+}
+
+
+@pytest.mark.parametrize("name", SHARING)
+def test_what_runs_again_is_shared_where_it_can_be_seen(name):
+    module, inputs, shares = SHARING[name]
+    spec = netspec.from_torch(module, inputs)
+    assert spec.proof.holds
+    assert spec.text.count("share:") == shares
+    assert not spec.notes

@@ -27,6 +27,7 @@ def phrase_level(level: ModuleLevel | ScanLevel, takes: list[Wire]) -> tuple[lis
     """Return the phrases of a level's nodes, and what it gives; ``takes`` are the wires of its inputs."""
     made: list[list[Wire]] = []
     body: list[Phrase] = []
+    known: dict[TreeNode, Phrase] = {}
 
     def wire(ref: Ref) -> Wire:
         return takes[ref.port] if ref.at < 0 else made[ref.at][ref.port]
@@ -37,6 +38,9 @@ def phrase_level(level: ModuleLevel | ScanLevel, takes: list[Wire]) -> tuple[lis
         if each is None:  # what passes on what it reads
             made.append([read for read in reads if read is not None])
             continue
+        if isinstance(each, SharePhrase) and node.again is not None:
+            each.step = known[node.again]
+        known[node] = each
         body.append(each)
         made.append(each.makes)
         if isinstance(node, ModuleLevel):

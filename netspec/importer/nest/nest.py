@@ -40,6 +40,7 @@ class _Nesting:
         self.uses, self.numbers = uses, numbers
         self.owners: dict[int, str] = {}
         self.seen: set[str] = set()
+        self.nameless: dict[str, OpNode] = {}  # the first steps without a name that have tensors of these keys
 
     def level(
         self, group: StepGroup, path: str, takes: Sequence[ForeignTensor] = ()
@@ -139,11 +140,13 @@ class _Nesting:
                 tied[name] = owner
             self.seen.add(key)
         outputs = tuple(Tensor((), "float32") if tensor is None else _tensor(tensor) for tensor in reading.outputs)
+        first = self.nameless.get(key) if again and not leaf.name else None
         node = OpNode(
             leaf.name if leaf.keyed and not again else "",
             (),
             outputs,
-            shared=path if again else "",
+            shared=(path if first is None else key) if again else "",
+            again=first,
             place=leaf.step.place,
             op=leaf.step.op,
             arguments=dict(reading.arguments),
@@ -151,6 +154,8 @@ class _Nesting:
             keys=dict(leaf.keys),
             tied=tied,
         )
+        if reading.state and not leaf.name and not again:
+            self.nameless[key] = node
         return node, reading.inputs, reading.outputs
 
 

@@ -89,6 +89,10 @@ class BodyWriter:
             return {}
         return {"name": name} if isinstance(name, Formula) or STEP_NAME.match(name) else {"state_key": name}
 
+    def _own_name(self, phrase: Phrase) -> str:
+        """Return what a level that has been labelled is called in paths."""
+        return label_text(phrase.name) or label_text(phrase.place) or self.namer.positions[phrase]
+
     def source(self, wire: Wire | None, prev: Prev, room: Room) -> dict[str, Any]:
         """Return the `from` of a structure that reads one value."""
         return {} if wire is prev or wire is None else {"from": self.namer.reference(wire, room)}
@@ -143,16 +147,22 @@ class BodyWriter:
     def share(self, phrase: SharePhrase, prev: Prev, room: Room) -> Said:
         """Write another step's module once more."""
         name = self.labelled(phrase, room)
-        step = phrase.original.removeprefix(f"{room.path}." if room.path else "")
+        step = self._shared(phrase, room)
         names = [self._name(wire, prev, room) for wire in phrase.reads]
         reads = {} if names in (["prev"], []) else {"from": names[0] if len(names) == 1 else names}
         said = {"step": step, **name, **reads}
         return "share", step if [*said] == ["step"] and not step.isdecimal() else said
 
+    def _shared(self, phrase: SharePhrase, room: Room) -> str:
+        """Return the name of the step whose module runs once more, or the path to it."""
+        if phrase.step is not None:
+            return self.namer.name_of(phrase.step, room)
+        return phrase.original.removeprefix(f"{room.path}." if room.path else "")
+
     def group(self, phrase: GroupPhrase, prev: Prev, room: Room) -> Said:
         """Write a level in its place."""
         name = self.labelled(phrase, room)
-        inner = room.child(label_text(phrase.name) or self.namer.positions[phrase], phrase.body)
+        inner = room.child(self._own_name(phrase), phrase.body)
         inner.entered = {inside: outside for inside, outside in zip(phrase.takes, phrase.reads) if outside is not None}
         main = next((at for at, wire in enumerate(phrase.reads) if wire is prev and not phrase.let), 0)
         if inner.path in self.namer.originals and phrase.takes:
@@ -224,8 +234,7 @@ class BodyWriter:
     def scan(self, phrase: ScanPhrase, prev: Prev, room: Room) -> Said:
         """Write a scan, whose body is a level of its own."""
         name = self.labelled(phrase, room)
-        own = label_text(phrase.name) or self.namer.positions[phrase]
-        inner = room.child(own, phrase.body) if phrase.is_level else room.beside(phrase.body)
+        inner = room.child(self._own_name(phrase), phrase.body) if phrase.is_level else room.beside(phrase.body)
         count = phrase.sequences + phrase.states
         inner.formal = dict(zip(phrase.takes[:count], phrase.names))
         around = zip(phrase.takes[count:], phrase.reads[count:])

@@ -94,9 +94,12 @@ class CallPhrase(Phrase):
 
 @dataclass(eq=False)
 class SharePhrase(Phrase):
-    """The module of an earlier step once more: ``original`` is its path in the whole network."""
+    """The module of an earlier step once more. ``original`` is its path in the whole network; of one in the same level
+    that has no name, which ``step`` is, a key.
+    """
 
     original: str = ""
+    step: Phrase | None = None
 
 
 @dataclass(eq=False)

@@ -62,6 +62,8 @@ def over_one_dimension(steps: OpSteps, step: ForeignStep) -> Found:
     first = steps.maker(reading(norm).inputs[0], "permute") if norm is not None else None
     if norm is None or first is None or reading(norm).arguments.get("normalized_shape") is not None:
         return None
+    if steps.uses[moved] > 1:  # type: ignore[index]
+        return None  # something reads the norm as it is, too
     there, back = reading(first).arguments["dims"], reading(step).arguments["dims"]
     rank = len(there)
     there, back = ([dim % rank for dim in dims] for dims in (there, back))
