@@ -72,7 +72,7 @@ def _written(
 
 def op_opset(op: Op, tensors: Sequence[Any]) -> int:
     """Return the opset that a network of an op alone is written in."""
-    return max(USUAL, op.onnx_better, op.onnx_opset(*tensors))
+    return max(USUAL, op.onnx_best_opset(), op.onnx_opset(*tensors))
 
 
 def other_opsets(op: Op, tensors: Sequence[Any], module: Any, reads: Collection[int]) -> list[int]:

@@ -65,6 +65,7 @@ OTHER_WORDS = {
     "sans-serif",
     "site-packages",
     "measure-device",
+    "onnxruntime-web",
 }
 OTHER_WORDS |= {"data-dependent"}  # torch.export's
 OTHER_WORDS |= {"rev-parse", "cat-file", "ls-tree"}  # git's

@@ -21,7 +21,7 @@ def wanted_opset(graph: Graph, form: OnnxForm) -> int:
     for _, step, _ in walk(graph.body):
         if isinstance(step, Node) and not step.training:
             given = step.arranged([value.tensor for value in step.inputs])
-            wanted += [step.op.onnx_opset(*given), step.op.onnx_better]
+            wanted += [step.op.onnx_opset(*given), step.op.onnx_best_opset()]
     return min(max(wanted), NEWEST if form.runtime is None else form.runtime.opset)
 
 

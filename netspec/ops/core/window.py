@@ -58,13 +58,17 @@ def enough_to_repeat(mode: str, size: Size, pads: tuple[Size, Size], argument: s
             yield Bound(size, reason, least=least, argument=argument)
 
 
+NAMED_AXES = 18
+"""The first opset whose Pad names its axes."""
+
+
 def padded(builder: OnnxBuilder, x: Any, amounts: Sequence[int], value: Any = None, mode: str = "constant") -> Any:
     """ONNX Pad by these amounts: before each dimension, then behind each.
 
     It names its axes, as onnxruntime joins a Pad that does not with the pooling after it. The windows are then others:
-    `ceil_mode` leaves out those that begin in the padding, and padding of a kernel's size or more is refused. Opsets
-    before 18 have no axes to name. Padding that goes round is joined of parts of the input: Pad has no such mode before
-    opset 19, and some runtimes have it never.
+    `ceil_mode` leaves out those that begin in the padding, zeros in front of max pooling are none, and padding of a
+    kernel's size or more is refused. Opsets before ``NAMED_AXES`` have none to name. Padding that goes round is joined
+    of parts of the input: Pad has no such mode before opset 19, and some runtimes have it never.
     """
     if mode == "wrap":
         return _gone_round(builder, x, amounts)

@@ -13,7 +13,7 @@ from netspec.ops.core.roles.low_rank import LowRank
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.tensors import Bound, ShapeError, Tensor, known, need_rank
-from netspec.ops.core.window import LAYOUT, PADDING_MODES, enough_to_repeat, padded, slide
+from netspec.ops.core.window import LAYOUT, NAMED_AXES, PADDING_MODES, enough_to_repeat, padded, slide
 
 
 class Convolution(Parametrized):
@@ -290,14 +290,22 @@ class TransposedConvolution(Convolution):
     def macs(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Size:
         return product(inputs[0].shape) * product(self.weight_shape(*inputs)[1:])
 
+    @property
+    def is_padded_behind(self) -> bool:
+        """If zeros are put behind the output in ONNX, which holds ``output_padding`` below the stride."""
+        pairs = zip(spread(self.output_padding, self.rank), spread(self.stride, self.rank))
+        return any(extra >= stride for extra, stride in pairs)
+
+    def onnx_best_opset(self) -> int:
+        return NAMED_AXES if self.is_padded_behind else super().onnx_best_opset()
+
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         weight, bias = self.onnx_weight(builder, tensors[0]), builder.parameter("bias")
         padding, extra = spread(self.padding, self.rank), spread(self.output_padding, self.rank)
-        if all(amount < step for amount, step in zip(extra, spread(self.stride, self.rank))):
+        if not self.is_padded_behind:
             attributes = {"pads": [*padding, *padding], "output_padding": list(extra), **self.attributes()}
             return builder.op("ConvTranspose", inputs[0], weight, bias, **attributes)
-        # ONNX holds output_padding below the stride, torch below the dilation too: more than that is padding not
-        # taken off at the end, and zeros (then the bias) where there is none to take off.
+        # What ONNX does not take is padding not taken off at the end, and zeros (then the bias) where there is none.
         ends = [amount - more for amount, more in zip(padding, extra)]
         pads = [*padding, *(max(end, 0) for end in ends)]
         x = builder.op("ConvTranspose", inputs[0], weight, pads=pads, **self.attributes())

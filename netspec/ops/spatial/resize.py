@@ -12,7 +12,7 @@ from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.sizes import find, size_vectors, spell_size
 from netspec.ops.core.tensors import Bound, ShapeError, Tensor, known, need_rank
-from netspec.ops.core.window import LAYOUT, PADDING_MODES, enough_to_repeat, padded
+from netspec.ops.core.window import LAYOUT, NAMED_AXES, PADDING_MODES, enough_to_repeat, padded
 
 ROUND = 19
 """The first opset whose Pad goes round, by amounts that may be symbolic."""
@@ -32,7 +32,7 @@ class Pad(Op):
 
     onnx_nodes = ("Pad",)
 
-    onnx_better = 18  # the axes are named: see `padded`
+    onnx_better = NAMED_AXES
 
     pad: Annotated[Any, Sizes(None)]
     mode: Literal["constant", "reflect", "replicate", "circular"] = "constant"

@@ -58,7 +58,8 @@ class OpOnnx(OpSignature):
     May say: ``onnx``, where torch's exporter makes nothing good of the op's PyTorch; ``onnx_lacks``, the dtypes, beside
     the 16-bit ones, for which onnxruntime has no kernel: there the nodes run in another dtype, between casts;
     ``onnx_since``, the first opset of ONNX that has what the nodes do, or ``onnx_opset`` where that depends on the
-    arguments; ``onnx_better``, an opset that says it better than those before it, whose forms it has as well.
+    arguments; ``onnx_better``, an opset that says it better than those before it, whose forms it has as well, or
+    ``onnx_best_opset`` where that depends on the arguments.
     """
 
     onnx_lacks: ClassVar[tuple[str, ...]] = ()
@@ -68,6 +69,10 @@ class OpOnnx(OpSignature):
     def onnx_opset(self, *inputs: Tensor | None) -> int:
         """Return the first opset in which the op can be written."""
         return self.onnx_since
+
+    def onnx_best_opset(self) -> int:
+        """Return the first opset that says the op as well as any later one."""
+        return self.onnx_better
 
     def carrier(self, dtype: str) -> str:
         """Return the dtype in which the ONNX nodes run for inputs of this one."""

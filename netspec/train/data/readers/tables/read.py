@@ -59,12 +59,13 @@ def _read(data_set: TableFile, read: Callable[[str], RawTable], known: Meaning |
     train = tables["train"]
     for target in data_set.targets:
         train.column(target)
-    columns = plan_columns(train, _features(train, data_set), data_set) if known is None else _known(data_set, known)
+    trained = () if known is None else _known(data_set, known)
+    columns = trained or plan_columns(train, _features(train, data_set), data_set)
     codes: Mapping[str, Codes] = {}
     if data_set.classes:
         codes = {target: _codes(train, target, data_set, known) for target in data_set.targets}
-    words = repairs_of_words(train, columns) if known is None else {}
-    notes = [told for column in columns if (told := column.told()) is not None] if known is None else []
+    words = {} if trained else repairs_of_words(train, columns)
+    notes = [] if trained else [told for column in columns if (told := column.told()) is not None]
     rows = {}
     for part, table in tables.items():
         made = features_of(table, columns, words)
@@ -84,10 +85,12 @@ def _read(data_set: TableFile, read: Callable[[str], RawTable], known: Meaning |
 
 
 def _known(data_set: TableFile, known: Meaning) -> tuple[TableColumn, ...]:
-    """Return the columns that a network was trained on, in their order, whatever other columns there are."""
+    """Return the columns that a network was trained on, in their order, whatever other columns there are; none if it
+    was trained on another kind of data.
+    """
     trained = known.table or tuple(map(TableColumn, known.names.get(FEATURES, ())))  # older runs have none
     names = [column.name for column in trained]
-    if data_set.features is not None and {*data_set.features} != {*names}:
+    if trained and data_set.features is not None and {*data_set.features} != {*names}:
         message = f"`features` are {listed(data_set.features)}, but the network was trained on {listed(names)}"
         raise DataFault(message, "leave `features` out: they are found by their names")
     return trained
