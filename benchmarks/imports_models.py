@@ -115,6 +115,7 @@ def transformers_model(name: str) -> Made:
         "pairs": {"input_ids": ids, "decoder_input_ids": torch.randint(3, 99, (2, 7))},
         "speech": {"input_features": torch.randn(2, 16, 40), "decoder_input_ids": torch.randint(3, 99, (2, 7))},
         "wave": {"input_values": torch.randn(2, 400)},
+        "mel": {"input_values": torch.randn(2, 32, 16)},
         "image": {"pixel_values": torch.randn(2, 3, sizes.get("image_size", 64), sizes.get("image_size", 64))},
     }[reads]
     dynamic = {key: {0: "N"} for key in inputs}

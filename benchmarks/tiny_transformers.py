@@ -31,6 +31,15 @@ SEQ = dict(
     eos_token_id=2,
 )
 VISION = dict(SIZES, image_size=32, patch_size=8, num_channels=3)
+WAVES = dict(
+    SIZES,
+    conv_dim=(16, 16),
+    conv_stride=(5, 2),
+    conv_kernel=(10, 3),
+    num_conv_pos_embeddings=16,
+    num_conv_pos_embedding_groups=4,
+)
+WINDOWS = dict(image_size=32, patch_size=2, embed_dim=16, depths=[2, 2], num_heads=[2, 4], window_size=4)
 TRANSFORMERS: dict[str, tuple[str, str, dict[str, Any], str]] = {
     "bert": ("BertConfig", "BertForMaskedLM", SIZES, "text"),
     "roberta": ("RobertaConfig", "RobertaForMaskedLM", SIZES, "text"),
@@ -95,14 +104,7 @@ TRANSFORMERS: dict[str, tuple[str, str, dict[str, Any], str]] = {
     "wav2vec2": (
         "Wav2Vec2Config",
         "Wav2Vec2ForCTC",
-        dict(
-            SIZES,
-            conv_dim=(16, 16),
-            conv_stride=(5, 2),
-            conv_kernel=(10, 3),
-            num_conv_pos_embeddings=16,
-            num_conv_pos_embedding_groups=4,
-        ),
+        WAVES,
         "wave",
     ),
     "vit": ("ViTConfig", "ViTForImageClassification", VISION, "image"),
@@ -112,7 +114,7 @@ TRANSFORMERS: dict[str, tuple[str, str, dict[str, Any], str]] = {
     "swin": (
         "SwinConfig",
         "SwinForImageClassification",
-        dict(image_size=32, patch_size=2, embed_dim=16, depths=[2, 2], num_heads=[2, 4], window_size=4),
+        WINDOWS,
         "image",
     ),
     "convnext": (
@@ -142,5 +144,172 @@ TRANSFORMERS: dict[str, tuple[str, str, dict[str, Any], str]] = {
         "image",
     ),
     "clip": ("CLIPVisionConfig", "CLIPVisionModel", VISION, "image"),
+    "mpnet": ("MPNetConfig", "MPNetForMaskedLM", SIZES, "text"),
+    "roformer": ("RoFormerConfig", "RoFormerForMaskedLM", SIZES, "text"),
+    "modernbert": ("ModernBertConfig", "ModernBertForMaskedLM", SIZES, "text"),
+    "fnet": ("FNetConfig", "FNetForMaskedLM", dict(SIZES, tpu_short_seq_length=64), "text"),
+    "squeezebert": ("SqueezeBertConfig", "SqueezeBertForMaskedLM", dict(SIZES, embedding_size=32), "text"),
+    "convbert": ("ConvBertConfig", "ConvBertForMaskedLM", dict(SIZES, embedding_size=32), "text"),
+    "xlnet": (
+        "XLNetConfig",
+        "XLNetLMHeadModel",
+        dict(vocab_size=99, d_model=32, n_layer=2, n_head=4, d_inner=64),
+        "text",
+    ),
+    "esm": ("EsmConfig", "EsmForMaskedLM", dict(SIZES, position_embedding_type="rotary", mask_token_id=4), "text"),
+    "falcon": ("FalconConfig", "FalconForCausalLM", SIZES, "text"),
+    "gptj": (
+        "GPTJConfig",
+        "GPTJForCausalLM",
+        dict(n_embd=32, n_layer=2, n_head=4, vocab_size=99, n_positions=64, rotary_dim=4),
+        "text",
+    ),
+    "codegen": (
+        "CodeGenConfig",
+        "CodeGenForCausalLM",
+        dict(n_embd=32, n_layer=2, n_head=4, vocab_size=99, n_positions=64, n_ctx=64, rotary_dim=4),
+        "text",
+    ),
+    "gemma2": ("Gemma2Config", "Gemma2ForCausalLM", dict(GROUPED, sliding_window=16), "text"),
+    "olmo2": ("Olmo2Config", "Olmo2ForCausalLM", GROUPED, "text"),
+    "phi3": ("Phi3Config", "Phi3ForCausalLM", dict(GROUPED), "text"),
+    "cohere": ("CohereConfig", "CohereForCausalLM", GROUPED, "text"),
+    "qwen2_moe": (
+        "Qwen2MoeConfig",
+        "Qwen2MoeForCausalLM",
+        dict(
+            GROUPED, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=16, shared_expert_intermediate_size=32
+        ),
+        "text",
+    ),
+    "olmoe": ("OlmoeConfig", "OlmoeForCausalLM", dict(GROUPED, num_experts=4, num_experts_per_tok=2), "text"),
+    "llama4": (
+        "Llama4TextConfig",
+        "Llama4ForCausalLM",
+        dict(
+            GROUPED, num_local_experts=4, intermediate_size_mlp=64, interleave_moe_layer_step=1, attention_chunk_size=32
+        ),
+        "text",
+    ),
+    "deepseek_v2": (
+        "DeepseekV2Config",
+        "DeepseekV2ForCausalLM",
+        dict(
+            SIZES,
+            first_k_dense_replace=1,
+            n_routed_experts=4,
+            num_experts_per_tok=2,
+            moe_intermediate_size=16,
+            n_group=1,
+            topk_group=1,
+            kv_lora_rank=8,
+            q_lora_rank=8,
+            qk_nope_head_dim=8,
+            qk_rope_head_dim=8,
+            v_head_dim=8,
+            n_shared_experts=1,
+            num_key_value_heads=4,
+        ),
+        "text",
+    ),
+    "mamba2": (
+        "Mamba2Config",
+        "Mamba2ForCausalLM",
+        dict(
+            hidden_size=32,
+            num_hidden_layers=2,
+            vocab_size=99,
+            state_size=8,
+            num_heads=8,
+            head_dim=8,
+            n_groups=1,
+            chunk_size=8,
+        ),
+        "text",
+    ),
+    "rwkv": (
+        "RwkvConfig",
+        "RwkvForCausalLM",
+        dict(hidden_size=32, num_hidden_layers=2, vocab_size=99, context_length=64),
+        "text",
+    ),
+    "recurrent_gemma": (
+        "RecurrentGemmaConfig",
+        "RecurrentGemmaForCausalLM",
+        dict(SIZES, num_key_value_heads=1, lru_width=32, attention_window_size=16, num_hidden_layers=3),
+        "text",
+    ),
+    "marian": ("MarianConfig", "MarianMTModel", dict(SEQ, decoder_start_token_id=0), "pairs"),
+    "m2m_100": ("M2M100Config", "M2M100ForConditionalGeneration", SEQ, "pairs"),
+    "mbart": ("MBartConfig", "MBartForConditionalGeneration", SEQ, "pairs"),
+    "prophetnet": (
+        "ProphetNetConfig",
+        "ProphetNetForConditionalGeneration",
+        dict(
+            vocab_size=99,
+            hidden_size=32,
+            encoder_ffn_dim=64,
+            decoder_ffn_dim=64,
+            num_encoder_layers=2,
+            num_decoder_layers=2,
+            num_encoder_attention_heads=4,
+            num_decoder_attention_heads=4,
+            max_position_embeddings=64,
+        ),
+        "pairs",
+    ),
+    "convnextv2": (
+        "ConvNextV2Config",
+        "ConvNextV2ForImageClassification",
+        dict(hidden_sizes=[8, 16, 24, 32], depths=[1, 1, 2, 1]),
+        "image",
+    ),
+    "poolformer": (
+        "PoolFormerConfig",
+        "PoolFormerForImageClassification",
+        dict(hidden_sizes=[8, 16, 24, 32], depths=[1, 1, 2, 1]),
+        "image",
+    ),
+    "levit": (
+        "LevitConfig",
+        "LevitForImageClassification",
+        dict(
+            image_size=64, hidden_sizes=[16, 24, 32], num_attention_heads=[2, 3, 4], depths=[1, 1, 1], key_dim=[8, 8, 8]
+        ),
+        "image",
+    ),
+    "siglip": ("SiglipVisionConfig", "SiglipVisionModel", VISION, "image"),
+    "pvt": (
+        "PvtConfig",
+        "PvtForImageClassification",
+        dict(
+            image_size=64,
+            hidden_sizes=[8, 16, 24, 32],
+            depths=[1, 1, 1, 1],
+            num_attention_heads=[1, 2, 3, 4],
+            num_encoder_blocks=4,
+        ),
+        "image",
+    ),
+    "regnet": (
+        "RegNetConfig",
+        "RegNetForImageClassification",
+        dict(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 2], groups_width=4),
+        "image",
+    ),
+    "efficientnet": (
+        "EfficientNetConfig",
+        "EfficientNetForImageClassification",
+        dict(image_size=32, width_coefficient=0.25, depth_coefficient=0.3, hidden_dim=64, depth_divisor=4),
+        "image",
+    ),
+    "ast": (
+        "ASTConfig",
+        "ASTForAudioClassification",
+        dict(SIZES, patch_size=8, max_length=32, num_mel_bins=16, frequency_stride=8, time_stride=8),
+        "mel",
+    ),
+    "hubert": ("HubertConfig", "HubertForCTC", WAVES, "wave"),
+    "swinv2": ("Swinv2Config", "Swinv2ForImageClassification", WINDOWS, "image"),
 }
 """The configurations: class of the configuration, class of the model, sizes, and what it reads."""

@@ -65,6 +65,11 @@ class TopK(Ordering):
     largest: bool = True
 
     @classmethod
+    def from_aten(cls, call: ForeignCall) -> OpReading | None:
+        """Return the reading in order, where that is left open."""
+        return super().from_aten(call.without("sorted"))
+
+    @classmethod
     def from_onnx(cls, call: ForeignCall) -> OpReading | None:
         count, given = call.arguments.get("K", call.arguments.get("k")), call.arguments
         if not isinstance(count, (int, list)):

@@ -31,6 +31,11 @@ def put_entry(x):
     return y
 
 
+def attend_with_one_head(x):
+    query, key = x.view(-1, 3, 2)[:, None].expand(-1, 4, -1, -1), x.view(-1, 1, 3, 2)
+    return torch.nn.functional.scaled_dot_product_attention(query, key, key)
+
+
 NUMBERS = torch.arange(4 * 6).reshape(4, 6).float().cos()
 
 FORMS = {
@@ -66,6 +71,12 @@ FORMS = {
     "clamp of integers": (lambda x: x.long().clamp(0, 3), ["cast", "clamp"]),
     "a change of a view": (change_view, ["shift", "slice", "unflatten", "scale", "flatten", "slice", "concat"]),
     "a change of an entry": (put_entry, ["shift", "select", "scale", "unsqueeze", "slice", "slice", "concat"]),
+    "an empty part": (lambda x: torch.cat([x * 2, x[:, 6:]], dim=1), ["scale"]),
+    "the largest in any order": (lambda x: x.topk(2, sorted=False)[0].sum(1), ["topk", "reduce_sum"]),
+    "a head for all": (
+        attend_with_one_head,
+        ["unflatten", "unsqueeze", "expand", "unflatten", "expand", "expand", "scaled_dot_product_attention"],
+    ),
     "a norm": (lambda x: torch.linalg.vector_norm(x, dim=1), ["norm"]),
 }
 

@@ -2,6 +2,7 @@
 
 from netspec.importer.lower.dead import drop_dead
 from netspec.importer.lower.normal import arithmetic, choosing, creating, losses, products, putting, unpooling, views
+from netspec.importer.lower.normal.complex_numbers import say_in_parts
 from netspec.importer.lower.normal.rules import CallRewriting
 from netspec.importer.program import ForeignProgram
 
@@ -10,6 +11,7 @@ FAMILIES = (arithmetic, choosing, creating, losses, products, putting, views)
 
 def normalize(program: ForeignProgram) -> None:
     """Say a program's calls by others, until each is one that an op may be; what changes nothing goes."""
+    say_in_parts(program)
     rules = {name: rule for family in FAMILIES for name, rule in family.RULES.items()}
     looking = {
         name: rule

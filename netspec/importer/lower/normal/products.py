@@ -167,6 +167,23 @@ def matrix_with_vector(foreign: ForeignCall) -> Said:
     ]
 
 
+def one_head_for_all(foreign: ForeignCall) -> Said:
+    """Attention whose keys and values have one head, or one batch, for all of the queries'."""
+    query, (output,) = foreign.tensor("query"), foreign.outputs
+    if query is None or output is None or foreign.arguments.get("enable_gqa"):
+        return None
+    said, calls = dict(foreign.arguments), []
+    for name in ("key", "value"):
+        given = foreign.tensor(name)
+        if given is None or len(given.shape) != len(query.shape):
+            return None
+        pairs = zip(given.shape[:-2], query.shape[:-2])
+        if any(one == 1 and each != 1 for one, each in pairs):
+            said[name] = tensor_like(given, shape=(*query.shape[:-2], *given.shape[-2:]))
+            calls.append(call("expand", said[name], self=given, size=[*said[name].shape]))
+    return [*calls, foreign._replace(arguments=said)] if calls else None
+
+
 def batches_together(left: ForeignTensor, right: ForeignTensor) -> ForeignTensor:
     """Return the product's tensor for two of at least two dimensions."""
     shape = (*broadcast("matmul", left.shape[:-2], right.shape[:-2]), left.shape[-2], right.shape[-1])
@@ -183,6 +200,7 @@ RULES = {
     "linear": [linear_by_given],
     "embedding": [rows_by_given],
     "outer": [matrix_with_vector],
+    "scaled_dot_product_attention": [one_head_for_all],
     **{name: [scaled_by_given] for name in ("batch_norm", "instance_norm")},
     **{name: [unbatched, biased_by_given] for name in CONVOLUTIONS},
 }

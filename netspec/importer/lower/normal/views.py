@@ -207,7 +207,18 @@ def one_more_or_less(foreign: ForeignCall) -> Said:
     return None
 
 
+def without_empty(foreign: ForeignCall) -> Said:
+    """Parts of which one is empty, such as what a rotary embedding of the whole width leaves as it is."""
+    (output,), parts = foreign.outputs, foreign.arguments["tensors"]
+    kept = [each for each in parts if 0 not in each.shape]
+    if output is None or len(kept) == len(parts) or not kept:
+        return None
+    alone = len(kept) == 1 and kept[0].dtype == output.dtype
+    return kept[0] if alone else [foreign._replace(arguments={**foreign.arguments, "tensors": kept})]
+
+
 RULES = {
+    "cat": [without_empty],
     **{name: [unchanged, one_more_or_less] for name in ("view", "reshape", "_unsafe_view", "unflatten")},
     **{name: [unchanged] for name in ("squeeze", "alias", "detach", "contiguous", "clone", "lift_fresh_copy")},
     "flatten": [merged_ends],
