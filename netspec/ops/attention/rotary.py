@@ -1,19 +1,18 @@
 """Rotary embedding of positions, and its scaling to sequences longer than those of training."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from netspec.dims import Shape, Size, pretty_shape
+from netspec.dims import Shape
 from netspec.ops.attention.positions import Positions
 from netspec.ops.core.arguments import Positive, spell_number
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.roles.torch_form import ForwardCall
-from netspec.ops.core.tensors import InputRange, ShapeError, Tensor
-from netspec.ops.tensors.create import count_up
+from netspec.ops.core.tensors import ShapeError, Tensor
 
 Above = Annotated[float, Field(gt=0)]
 
@@ -31,8 +30,6 @@ class RotaryEmbedding(Positions):
     """
 
     name = "rotary_embedding"
-    ports = ("input", "positions")
-    optional = ("positions",)
 
     base: Above = 10_000.0
     interleaved: bool = False
@@ -47,28 +44,11 @@ class RotaryEmbedding(Positions):
     attention_factor: Above | None = None
 
     def infer(self, *inputs: Tensor | None) -> tuple[Tensor, ...]:
-        x, positions = inputs
-        assert x is not None
+        x = self.guard_positions(*inputs)
         self.turned(x.shape)
-        if "float" not in x.dtype:
-            raise ShapeError(f"{self.name} takes floating-point numbers, but its input is {x.dtype}")
         if self.low_freq_factor >= self.high_freq_factor:
             raise ShapeError("low_freq_factor must be below high_freq_factor", argument="low_freq_factor")
-        if positions is not None and (positions.dtype != "int64" or len(positions.shape) not in (1, 2)):
-            found = f"{pretty_shape(positions.shape)} of {positions.dtype}"
-            raise ShapeError(f"{self.name} takes positions [T] or [N, T] of int64, but got {found}")
         return (x,)
-
-    def requirements(self, *inputs: Tensor | None) -> Iterable[tuple[Size, Size, str]]:
-        x, positions = inputs
-        if x is None or positions is None or not positions.shape or len(x.shape) < 2:
-            return
-        yield x.shape[-2], positions.shape[-1], f"{self.name} takes a position for each place"
-        if len(positions.shape) == 2:
-            yield x.shape[0], positions.shape[0], f"{self.name} takes positions for each sample"
-
-    def input_range(self, port: str, *inputs: Tensor | None) -> InputRange | None:
-        return InputRange(below=inputs[0].shape[-2]) if port == "positions" and inputs[0] is not None else None
 
     def turned(self, shape: Shape) -> int:
         """The number of elements that are turned, the first ones."""
@@ -140,11 +120,8 @@ class RotaryEmbedding(Positions):
 
     def angle_lines(self, forward: ForwardCall, angle: str, width: int) -> list[str]:
         """The lines that make the angles (…, T, C/2)."""
-        x, positions = forward.arguments
-        device = f"device={x}.device"
-        times = f"torch.arange({x}.size(-2), {device}).unsqueeze(1)"
-        if positions is not None:
-            times = f"{positions}{self.lift(forward.inputs)}.unsqueeze(-1)"
+        device = f"device={forward.arguments[0]}.device"
+        times = f"{self.times(forward.arguments, forward.inputs)}.unsqueeze(-1)"
         plain = f"{spell_number(self.base)} ** (torch.arange(0, {width}, 2, {device}) / -{width})"
         if self.rope_type == "default":
             return [f"{angle} = {times} * {plain}"]
@@ -164,11 +141,6 @@ class RotaryEmbedding(Positions):
             f"{share} = {kept}",
             f"{angle} = {times} * ({speed} * ({share} + (1 - {share}) / {spell_number(self.factor)}))",
         ]
-
-    def lift(self, inputs: Sequence[Any]) -> str:
-        """The text that gives positions (N, T) the dimensions between batch and time."""
-        x, positions = inputs
-        return ".unsqueeze(1)" * (len(x.shape) - 3) if len(positions.shape) == 2 else ""
 
     def saved(self, run: OpRun) -> Saved:
         x, positions = run.inputs
@@ -200,12 +172,7 @@ class RotaryEmbedding(Positions):
         self, builder: OnnxBuilder, inputs: Sequence[Any], tensors: Sequence[Any], width: int
     ) -> tuple[Any, Any]:
         """The angles' sine and cosine in ONNX."""
-        x, positions = inputs
-        if positions is None:
-            times = count_up(builder, builder.op("Shape", x, start=-2, end=-1))
-        else:
-            lifted = list(range(1, len(tensors[0].shape) - 2)) if len(tensors[1].shape) == 2 else []
-            times = builder.op("Unsqueeze", positions, builder.constant(lifted)) if lifted else positions
+        times = self.times_onnx(builder, inputs, tensors)
         times = builder.op("Unsqueeze", builder.cast(times, "float32"), builder.constant([-1]))
         angle = builder.op("Mul", times, builder.constant(self.speeds(width), "float32"))
         made = [builder.op("Sin", angle), builder.op("Cos", angle)]

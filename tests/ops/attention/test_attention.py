@@ -83,9 +83,13 @@ def test_multihead_matches_torch(case: OpCase) -> None:
 
 
 @each(
-    several("learned_positions", "N T 6", max_length=11),
-    several("learned_positions", "T 6", max_length=11),
-    several("sinusoidal_positions", "N T 6"),
+    several("learned_positions", "N T 6", None, max_length=11),
+    several("learned_positions", "T 6", None, max_length=11),
+    several("learned_positions", "N T 6", "T int64<11", max_length=11),
+    several("learned_positions", "N 2 T 6", "N T int64<11", max_length=11),
+    several("sinusoidal_positions", "N T 6", "T int64<99"),
+    several("sinusoidal_positions", "N 2 T 6", "N T int64<99"),
+    several("sinusoidal_positions", "N T 6", None),
 )
 def test_positions_match_torch(case: OpCase) -> None:
     check_several(case)
@@ -103,7 +107,7 @@ def test_rotary_products_depend_on_distance_alone() -> None:
 
 def test_sinusoidal_positions_are_those_of_the_paper() -> None:
     op = several("sinusoidal_positions").op()
-    made = run_lines(op, None, (Tensor((7, 6)),), [torch.zeros(7, 6)], {0})[0]
+    made = run_lines(op, None, (Tensor((7, 6)), None), [torch.zeros(7, 6), None], {0})[0]
     for place in range(7):
         for pair in range(3):
             angle = torch.tensor(place / 10_000 ** (2 * pair / 6))
@@ -162,7 +166,7 @@ def test_einsum_matches_torch(case: OpCase) -> None:
             ],
         ),
         (
-            several("learned_positions", "N T 8", max_length=9),
+            several("learned_positions", "N T 8", None, max_length=9),
             (0,),
             ["x = a + self.op(torch.arange(a.size(-2), device=a.device))"],
         ),
@@ -205,7 +209,7 @@ def test_constructors() -> None:
             f"{MHA} needs a key of [2, 5], but got [3, 5]",
         ),
         (
-            several("learned_positions", "2 9 4", max_length=8),
+            several("learned_positions", "2 9 4", None, max_length=8),
             "learned_positions takes a length of at most 8, not 9",
         ),
         (
