@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ Run = Callable[[Mapping[str, Any]], Sequence[Any]]
 
 def main() -> None:
     """Answer lines until there are no more."""
-    opened = {"onnxruntime": onnxruntime, "openvino": openvino, "reference": reference}[sys.argv[1]]
+    runtimes = {"onnxruntime": onnxruntime, "onnxruntime-web": web, "openvino": openvino, "reference": reference}
+    opened = runtimes[sys.argv[1]]
     for line in sys.stdin:
         try:
             answer: dict[str, Any] = {"difference": difference(opened, Path(line.strip()))}
@@ -82,6 +84,19 @@ def reference(path: str) -> Run:
     return lambda inputs: evaluator.run(
         None, {name: each for name, each in inputs.items() if name in evaluator.input_names}
     )
+
+
+@lru_cache(maxsize=1)
+def page() -> Any:
+    """Return the page that has onnxruntime-web."""
+    from judge_web import opened_page
+
+    return opened_page()
+
+
+def web(path: str) -> Run:
+    """Open a file on onnxruntime-web in Chromium."""
+    return partial(page().run, path)
 
 
 if __name__ == "__main__":
