@@ -22,7 +22,7 @@ Run = Callable[[Mapping[str, Any]], Sequence[Any]]
 def main() -> None:
     """Answer lines until there are no more."""
     runtimes = {"onnxruntime": onnxruntime, "onnxruntime-web": web, "openvino": openvino, "reference": reference}
-    opened = runtimes[sys.argv[1]]
+    opened = runtimes[sys.argv[1]] if sys.argv[1] in runtimes else tools()[sys.argv[1]]
     for line in sys.stdin:
         try:
             answer: dict[str, Any] = {"difference": difference(opened, Path(line.strip()))}
@@ -84,6 +84,13 @@ def reference(path: str) -> Run:
     return lambda inputs: evaluator.run(
         None, {name: each for name, each in inputs.items() if name in evaluator.input_names}
     )
+
+
+def tools() -> Mapping[str, Callable[[str], Run]]:
+    """Return the tools, which need onnx."""
+    from judge_tools import TOOLS
+
+    return TOOLS
 
 
 @lru_cache(maxsize=1)
