@@ -39,9 +39,7 @@ def main() -> int:
     parser.add_argument("--runtimes", type=Path, required=True, metavar="FOLDER", help="where they are installed")
     parser.add_argument("--tools", action="store_true", help="the tools that change files, in place of the runtimes")
     parser.add_argument("--only", action="append", metavar="RUNTIME", help="this runtime or tool; may be repeated")
-    parser.add_argument(
-        "--rows", type=Path, metavar="FILE", help="where cells are kept, to be made once"
-    )
+    parser.add_argument("--rows", type=Path, metavar="FILE", help="where cells are kept, to be made once")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the table here")
     options = parser.parse_args()
     from zoo.networks import FORMS

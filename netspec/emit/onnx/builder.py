@@ -7,7 +7,7 @@ name, and what else would be called so gets a number behind it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -73,6 +73,7 @@ class GraphBuilder:
         self._first = True
         self._parameters: Mapping[str, Held] = {}
         self._constants: dict[tuple[str, tuple[int, ...], bytes], OnnxValue] = {}
+        self._made: dict[Hashable, Any] = {}
         self._unread: Collection[int] = ()
         self._gates: dict[tuple[object, ...], OnnxValue] = {} if outer is None else outer._gates
 
@@ -214,6 +215,12 @@ class GraphBuilder:
             return held
         assert held.array is not None, "gates are made of initializers"
         return held.array
+
+    def once(self, key: Hashable, made: Callable[[], Any]) -> Any:
+        """Return what ``made`` writes; what was written for the same key in the same graph is not written again."""
+        if key not in self._made:
+            self._made[key] = made()
+        return self._made[key]
 
     def reads(self, output: int) -> bool:
         """Return whether anything reads the op's output of that number."""

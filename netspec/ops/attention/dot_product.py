@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from netspec.dims import Shape, Size, pretty_shape, product
-from netspec.ops.attention.products import attention_weights, before, only_seeing, repeated_heads, scaled
+from netspec.ops.attention.products import attention_weights, only_seeing, repeated_heads, scaled, seen
 from netspec.ops.core.agreement import broadcast, differ, one_dtype, repeated
 from netspec.ops.core.arguments import Probability
 from netspec.ops.core.foreign import ForeignCall, OpReading
@@ -233,9 +233,10 @@ class ScaledDotProductAttention(Op):
         if self.enable_gqa and first.shape[-3] != others.shape[-3]:
             heads, groups = known(first.shape[-3], "heads"), known(others.shape[-3], "heads")
             key, value = (repeated_heads(builder, x, rank, heads, heads // groups) for x in (key, value))
-        causal, truth = self.is_causal, masked is not None and masked.dtype == "bool"
+        causal = (first.shape[-2], others.shape[-2]) if self.is_causal else None
+        truth = masked is not None and masked.dtype == "bool"
         if truth and causal:
-            mask, causal = before(builder, mask, query, key), False
+            mask, causal = builder.op("And", mask, seen(builder, query, key, causal)), None
         weights = attention_weights(builder, query, key, rank, mask, first.dtype, causal, truth)
         result = builder.op("MatMul", weights, value)
         return only_seeing(builder, result, mask, first.dtype) if truth else result

@@ -249,7 +249,8 @@ class MultiheadAttention(Op):
             split = self.num_heads, width // self.num_heads
             scale = builder.constant(split[1] ** -0.5, dtype)
             scaled = in_heads(builder, builder.op("Mul", query, scale), *split)
-            weights = attention_weights(builder, scaled, in_heads(builder, key, *split), 4, mask, dtype, self.is_causal)
+            causal = self.lengths(tensors)[1:] if self.is_causal else None
+            weights = attention_weights(builder, scaled, in_heads(builder, key, *split), 4, mask, dtype, causal)
         mean = None
         if builder.reads(1):
             mean = builder.op("ReduceMean", weights, builder.constant([1]), keepdims=0)

@@ -121,12 +121,8 @@ class LearnedPositions(Positions):
         return Saved(made=(positions,) if run.learns else ())
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor | None]) -> Any:
-        if inputs[1] is not None:
-            times = self.times_onnx(builder, inputs, tensors)
-            return builder.op("Add", inputs[0], builder.op("Gather", builder.parameter("weight"), times))
-        length = builder.op("Shape", inputs[0], start=-2, end=-1)
-        bounds = builder.constant([0]), length, builder.constant([0])
-        return builder.op("Add", inputs[0], builder.op("Slice", builder.parameter("weight"), *bounds))
+        times = self.times_onnx(builder, inputs, tensors)  # a Slice of a length would have a size unknown to tools
+        return builder.op("Add", inputs[0], builder.op("Gather", builder.parameter("weight"), times))
 
 
 class SinusoidalPositions(Positions):

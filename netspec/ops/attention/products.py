@@ -6,6 +6,7 @@ from netspec.dims import Size
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.sizes import size_scalar
 from netspec.ops.core.tensors import Tensor
+from netspec.ops.tensors.create import count_up
 
 MASKED = -3.4028234663852886e38
 """The score of a key that a query may not look at: a row of nothing but infinities would have no softmax."""
@@ -18,29 +19,35 @@ def attention_weights(
     rank: int,
     mask: Any,
     dtype: str,
-    is_causal: bool = False,
+    causal: tuple[Size, Size] | None = None,
     is_truth: bool = True,
 ) -> Any:
     """Return softmax(Q·Kᵀ), of queries (…, L, E), scaled already, and keys (…, S, E), which have ``rank`` dimensions.
 
-    ``mask`` is true where a query may look, or unless it ``is_truth`` added to the scores.
+    ``mask`` is true where a query may look, or unless it ``is_truth`` added to the scores. With ``causal``, L and S, no
+    query looks at a later key.
     """
     turned = builder.op("Transpose", key, perm=[*range(rank - 2), rank - 1, rank - 2])
     scores = builder.op("MatMul", query, turned)
-    least = builder.constant(MASKED, dtype) if is_causal or is_truth else None
+    least = builder.constant(MASKED, dtype) if causal or is_truth else None
     if mask is not None:
         scores = builder.op("Where", mask, scores, least) if is_truth else builder.op("Add", scores, mask)
-    if is_causal:
-        ahead = builder.op("Expand", least, builder.op("Shape", scores, start=-2))
-        scores = builder.op("Add", scores, builder.op("Trilu", ahead, builder.constant(1), upper=1))
+    if causal:
+        scores = builder.op("Where", seen(builder, query, key, causal), scores, least)
     return builder.op("Softmax", scores, axis=-1)
 
 
-def before(builder: OnnxBuilder, mask: Any, query: Any, key: Any) -> Any:
-    """Return a mask that is true where the given one is, and the key no later than the query."""
-    ends = (builder.op("Shape", x, start=-2, end=-1) for x in (query, key))
-    ones = builder.op("Expand", builder.constant(1), builder.op("Concat", *ends, axis=0))
-    return builder.op("And", mask, builder.cast(builder.op("Trilu", ones, upper=0), "bool"))
+def seen(builder: OnnxBuilder, query: Any, key: Any, sizes: tuple[Size, Size]) -> Any:
+    """Return a mask (L, S) that is true where the key is no later than the query: one for all layers with such sizes.
+
+    It is made of numbers that are compared, as tools that turn files into others do not all know ``Trilu``.
+    """
+
+    def made() -> Any:
+        rows, columns = (count_up(builder, builder.op("Shape", x, start=-2, end=-1)) for x in (query, key))
+        return builder.op("GreaterOrEqual", builder.op("Unsqueeze", rows, builder.constant([-1])), columns)
+
+    return builder.once(("seen", sizes), made)
 
 
 def only_seeing(builder: OnnxBuilder, result: Any, mask: Any, dtype: str) -> Any:

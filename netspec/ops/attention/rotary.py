@@ -171,7 +171,17 @@ class RotaryEmbedding(Positions):
     def sine_and_cosine(
         self, builder: OnnxBuilder, inputs: Sequence[Any], tensors: Sequence[Any], width: int
     ) -> tuple[Any, Any]:
-        """The angles' sine and cosine in ONNX."""
+        """The angles' sine and cosine in ONNX, which are computed once for all layers."""
+        x, positions = tensors[0], inputs[1]
+        read = x.shape[-2] if positions is None else (positions, len(x.shape))
+        key = "rotary", read, (*self.speeds(width),), self.amplitude(), x.dtype
+        sine, cosine = builder.once(key, lambda: self.made_waves(builder, inputs, tensors, width))
+        return sine, cosine
+
+    def made_waves(
+        self, builder: OnnxBuilder, inputs: Sequence[Any], tensors: Sequence[Any], width: int
+    ) -> tuple[Any, Any]:
+        """Write the nodes of the angles, of their sine and of their cosine."""
         times = self.times_onnx(builder, inputs, tensors)
         times = builder.op("Unsqueeze", builder.cast(times, "float32"), builder.constant([-1]))
         angle = builder.op("Mul", times, builder.constant(self.speeds(width), "float32"))

@@ -241,3 +241,18 @@ def test_a_deep_network_of_gates_keeps_its_digits(tmp_path: Path):
     weight = dict(probe.named_parameters())["features.4.3.block.0.0.weight"]
     weight.data = weight.data.bfloat16().float()
     assert not compare_onnx(model.graph, probe, path, small).agrees
+
+
+def test_layers_compute_masks_and_waves_once(tmp_path: Path):
+    steps = "\n".join(
+        f"  - rotary_embedding: {{name: r{at}}}\n  - scaled_dot_product_attention: "
+        f"{{name: a{at}, query: r{at}, key: r{at}, value: r{at}, is_causal: true}}"
+        for at in range(2)
+    )
+    (tmp_path / "net.yaml").write_text(f"netspec: 1\nname: net\ninputs: {{x: [N, 2, T, 8]}}\nnetwork:\n{steps}\n")
+    model = netspec.load(tmp_path / "net.yaml")
+    module = model.module()
+    path = export_onnx(model.graph, module, tmp_path / "net.onnx")
+    kinds = [node.op_type for node in onnx.load(path).graph.node]
+    assert [kinds.count(kind) for kind in ("Softmax", "Sin", "Cos", "GreaterOrEqual")] == [2, 1, 1, 1]
+    assert compare_onnx(model.graph, module, path).agrees

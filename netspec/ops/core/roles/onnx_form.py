@@ -1,6 +1,6 @@
 """The ONNX nodes that an op becomes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, ClassVar, Protocol
 
 from netspec.ops.core.roles.signature import OpSignature
@@ -41,6 +41,9 @@ class OnnxBuilder(Protocol):
         """Return an initializer made of parameters: each is cut into ``len(order)`` equal blocks along its first
         dimension, which are put in that order; those of a row are joined, and the rows stacked.
         """
+
+    def once(self, key: Hashable, made: Callable[[], Any]) -> Any:
+        """Return what ``made`` writes; what was written for the same key in the same graph is not written again."""
 
     def reads(self, output: int) -> bool:
         """Return whether anything reads the op's output of that number; the value of an unread one may be ``None``."""
