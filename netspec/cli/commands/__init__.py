@@ -43,7 +43,7 @@ ORDER = (
         "serve",
         "measure-device",
     ),
-    *("train", "evaluate", "predict", "compare", "list", "help", "ops", "explain", "schema", "lsp"),
+    *("train", "evaluate", "predict", "compare", "list", "help", "ops", "explain", "schema", "lsp", "doctor"),
 )
 """The order in which ``netspec --help`` names commands; any other follows, by room."""
 
