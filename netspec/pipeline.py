@@ -9,6 +9,7 @@ torch) and ``runtime`` (what needs it).
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 from netspec import zoo
 from netspec.dataclass import dataclass
 from netspec.diagnostics import Report, Source, UsageError, did_you_mean
+from netspec.diagnostics.suggest import MOST_LISTED
 from netspec.elaborate import ElaborationCache, Limits, elaborate
 from netspec.graph import Graph
 from netspec.spec import Spec, read_spec
-from netspec.syntax import DEFAULT, FileLimits, SyntaxNode, parse, read_source
+from netspec.syntax import DEFAULT, FileLimits, SyntaxNode, parse, read_source, read_stdin
 
 if TYPE_CHECKING:
     from netspec.sources.imports import Tree
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 LEADS_ELSEWHERE = re.compile(r"\b(extends|import|use)\b")
 """Words in a text that may take something from another file."""
+
+NETWORK = (re.compile(r"\bnetspec\b['\"]?\s*:"), re.compile(r"\b(network|extends)\b['\"]?\s*:"))
+"""The keys of a spec that has a network, rather than blocks alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +60,13 @@ class Loaded:
 
 
 def load_spec(target: str | Path, limits: FileLimits = DEFAULT) -> Loaded:
-    """Find and read a spec: a path, or the name of a zoo entry or of one of its variants.
+    """Find and read a spec: a path, a folder with one spec, the name of a zoo entry or of one of its variants, or ``-``
+    for the standard input.
 
     Raises ``UsageError`` where there is none, ``SpecError`` with every fault of form.
     """
+    if target == "-":
+        return load_source(read_stdin(limits), None, limits)
     path, variant = find_spec(target)
     return load_source(read_source(path, limits), variant, limits)
 
@@ -103,8 +111,7 @@ def show_spec(target: str | Path, limits: FileLimits = DEFAULT) -> str:
         return loaded.source.text
     from netspec.sources.showing import show
 
-    path, _ = find_spec(target)
-    return show(loaded.source, path, limits)
+    return show(loaded.source, Path(loaded.source.name), limits)
 
 
 def load_revision(target: str, revision: str, limits: FileLimits = DEFAULT) -> Loaded:
@@ -121,17 +128,36 @@ def load_revision(target: str, revision: str, limits: FileLimits = DEFAULT) -> L
 
 
 def find_spec(target: str | Path) -> tuple[Path, str | None]:
-    """The file that a path or a zoo name means, and the variant, where the name is a variant's."""
+    """The file that a path, a folder or a zoo name means, and the variant, where the name is a variant's.
+
+    Raises ``UsageError`` where there is none, and for the standard input, which is no file.
+    """
     text = str(target)
+    if target == "-":
+        raise UsageError("this takes a file: the standard input, `-`, can be read only once")
     if isinstance(target, Path) or text.endswith((".yaml", ".yml")) or "/" in text or "\\" in text:
-        return Path(target), None
+        return (only_spec(Path(target)) if os.path.isdir(target) else Path(target)), None
     entry = zoo.find(text)
     if entry is not None:
         return entry
-    if Path(text).is_file():
+    if os.path.isfile(text):
         return Path(text), None
+    if os.path.isdir(text):
+        return only_spec(Path(text)), None
     hint = did_you_mean(text, zoo.names()) or "`netspec list` lists them all"
     raise UsageError(f"there is no spec file or zoo entry named `{text}`: {hint}")
+
+
+def only_spec(folder: Path) -> Path:
+    """Return the one file in a folder that has a network. Raises ``UsageError`` where there is none, or several."""
+    files = sorted(each for each in folder.glob("*.y*ml") if each.is_file())
+    found = [str(each) for each in files if all(key.search(each.read_text("utf-8", "replace")) for key in NETWORK)]
+    if not found:
+        raise UsageError(f"the folder {folder} has no spec in it: name a YAML file, or a zoo entry (`netspec list`)")
+    if len(found) > 1:
+        more = f" and {len(found) - MOST_LISTED} more" if len(found) > MOST_LISTED else ""
+        raise UsageError(f"the folder {folder} has several specs: name one of {', '.join(found[:MOST_LISTED])}{more}")
+    return Path(found[0])
 
 
 def compile_loaded(

@@ -19,7 +19,7 @@ from contextlib import suppress
 from types import ModuleType
 
 from netspec.cli.commands import command_files, load_command
-from netspec.cli.parser import make_parser
+from netspec.cli.parser import parsed
 from netspec.cli.program import INTERRUPTED, is_interrupted, leave, run_as_program
 from netspec.text.streams import showing
 
@@ -87,7 +87,7 @@ def _shown(arguments: Sequence[str] | None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     words = sys.argv[1:] if arguments is None else arguments
-    options = make_parser(words).parse_args(words)
+    options = parsed(words)
     from netspec.cli.machine import machine_fault  # `--help` needs no words for faults
     from netspec.diagnostics import EnvironmentFault, NetspecError
 

@@ -28,8 +28,8 @@ def graph_of(options: Namespace) -> Graph:
 
 def output_of(options: Namespace) -> Path:
     """Return the file to write. Raises ``UsageError`` where it is the spec itself."""
-    output, (spec, _) = Path(options.output), find_spec(options.spec)
-    if output.exists() and output.samefile(spec):
+    output = Path(options.output)
+    if options.spec != "-" and output.exists() and output.samefile(find_spec(options.spec)[0]):
         raise UsageError(f"-o {options.output} is the spec itself: choose another file")
     return output
 

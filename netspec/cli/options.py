@@ -63,7 +63,7 @@ def add_command(commands: Commands, name: str, description: str) -> ArgumentPars
 
 def add_spec_arguments(command: ArgumentParser, required: bool = True) -> None:
     """Add a spec, its variant, and values for it."""
-    help = "a path, or the name of a zoo entry or variant"
+    help = "a path, the name of a zoo entry or variant, or - for the standard input"
     command.add_argument("spec", metavar="SPEC", nargs=None if required else "?", help=help)
     command.add_argument("--variant", metavar="NAME", help="a variant of the spec")
     add_value_arguments(command)

@@ -12,7 +12,8 @@ from netspec.version import __version__
 DESCRIPTION = "Write a neural network as YAML; get its shapes, PyTorch source, verified ONNX and a diagram."
 
 EPILOG = """\
-SPEC is a path to a YAML file, or the name of a zoo entry or of one of its variants (netspec list).
+SPEC is a path to a YAML file, a folder with one spec, - for the standard input, or the name of a zoo entry or of one of
+its variants (netspec list).
 
   netspec build lenet                      table, source, ONNX and diagram into build/lenet/
   netspec build my.yaml --set width=128    with another value for a parameter of the spec
@@ -41,3 +42,14 @@ def make_parser(words: Sequence[str]) -> argparse.ArgumentParser:
     for name, file in files.items():
         commands.add_parser(name, help=command_help(file), formatter_class=Formatter)
     return top
+
+
+def parsed(words: Sequence[str]) -> argparse.Namespace:
+    """Return the options in these words. Ends the process where they are none, with repairs for unknown options."""
+    parser = make_parser(words)
+    options, unknown = parser.parse_known_args(words)
+    if unknown:
+        from netspec.cli.unknown_options import repairs  # for faults alone
+
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{repairs(options, unknown, words)}")
+    return options

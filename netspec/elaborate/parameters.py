@@ -30,7 +30,11 @@ def parameter_values(spec: Spec, reader: Reader, variant: Variant | None, overri
     """The value of each parameter: from outside, else from the variant, else its default."""
     for name in overrides:
         if name not in spec.params:
+            from netspec.elaborate.messages.recipe_keys import path_in_recipe  # for faults alone
+
             hint = one_of_these(name, spec.params, "it has no parameters")
+            if nearest(name, spec.params) is None and (path := path_in_recipe(name)) is not None:
+                hint = f"did you mean `{path}`?"
             raise UsageError(f"the spec {spec.name} has no parameter `{name}`: {hint}")
     misspelt: set[str] = set()  # what the variant most likely meant, so that no more is said of it
     if variant is not None:

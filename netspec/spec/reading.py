@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Self, TypeVar, get_args
 
 from netspec.dataclass import dataclass
-from netspec.diagnostics import Report, Span, clipped, nearest
+from netspec.diagnostics import Report, Span, clipped, nearest, typo_of
 from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
 
 VERSION = 1
@@ -330,6 +330,7 @@ def _report_keys(
         assert key is not None, f"unexpected fault in {what}: {word}"
         # What is missing is meant before what is there already.
         meant = nearest(word, missing) or nearest(word, [each for each in _keys(form) if node.key(each) is None])
+        meant = meant or typo_of(word, _keys(form))  # as where the command line says again what the file says
         if word in ELSEWHERE and form.__name__ == "TrainSpec":
             report.error("unknown-key", f"{what} has no key `{clipped(word)}`", key.span, help=ELSEWHERE[word])
             continue

@@ -7,13 +7,14 @@ and dies of deep nesting, and its constructors keep the last of two equal keys i
 
 from __future__ import annotations
 
-from netspec.syntax.files import DEFAULT, RAISE, FileLimits, decode, read_source
+from netspec.syntax.files import DEFAULT, RAISE, STDIN, FileLimits, decode, read_source, read_stdin
 from netspec.syntax.nodes import ListNode, MapNode, ScalarNode, SyntaxNode
 from netspec.syntax.reader import parse
 
 __all__ = [
     "DEFAULT",
     "RAISE",
+    "STDIN",
     "FileLimits",
     "ListNode",
     "MapNode",
@@ -22,4 +23,5 @@ __all__ = [
     "decode",
     "parse",
     "read_source",
+    "read_stdin",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from pathlib import Path
 
 from netspec.dataclass import dataclass
@@ -40,6 +41,16 @@ RAISE = "raise the limit with `--max-file-size`"
 def read_source(path: Path, limits: FileLimits = DEFAULT) -> Source:
     """The text of a file: UTF-8, bounded, and a regular file; ``SpecError`` or, where it is missing, ``UsageError``."""
     return decode(str(path), _read_bytes(path, limits.bytes), limits)
+
+
+STDIN = "<stdin>"
+"""The name of what is read from the standard input."""
+
+
+def read_stdin(limits: FileLimits = DEFAULT) -> Source:
+    """The text of the standard input: UTF-8, and bounded; ``SpecError`` for another."""
+    data = b"" if sys.stdin is None else sys.stdin.buffer.read(limits.bytes + 1)
+    return decode(STDIN, data, limits)
 
 
 def decode(name: str, data: bytes, limits: FileLimits = DEFAULT) -> Source:

@@ -20,6 +20,7 @@ from netspec.recipes import Column
 from netspec.recipes.data.base import Transform
 from netspec.recipes.data.table_column import columns_from
 from netspec.sources.imports import DISK, Disk
+from netspec.syntax import STDIN
 from netspec.text.quoting import shell
 from netspec.train.data import Data, Meaning
 from netspec.train.data.batches import Prepared
@@ -70,7 +71,9 @@ class Asked:
 
 
 def as_path(path: str | Path) -> str:
-    """Return a path as a word of a command line that is never taken for an option."""
+    """Return a path as a word of a command line that is never taken for an option; the standard input is ``-``."""
+    if str(path) in ("-", STDIN):
+        return "-"
     return f"./{path}" if str(path).startswith("-") else str(path)
 
 

@@ -19,7 +19,9 @@ def add(commands: Commands) -> None:
         "Check specs: form, names, shapes, and what they `require` and `expect`, for the defaults and for every "
         "variant. This takes milliseconds per spec and does not need torch.",
     )
-    command.add_argument("specs", metavar="SPEC", nargs="+", help="a path, or the name of a zoo entry")
+    command.add_argument(
+        "specs", metavar="SPEC", nargs="+", help="a path, the name of a zoo entry, or - for the standard input"
+    )
     command.add_argument("--strict", action="store_true", help="take warnings for errors")
     command.add_argument("--watch", action="store_true", help="check again whenever a file is saved; Ctrl-C ends it")
     add_limit_arguments(command)

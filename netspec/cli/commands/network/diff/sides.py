@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from argparse import Namespace
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from netspec import zoo
 from netspec.diagnostics import UsageError
 from netspec.elaborate import Limits
 from netspec.graph import Graph
-from netspec.pipeline import Loaded, compile_loaded, load_revision, load_spec
+from netspec.pipeline import Loaded, compile_loaded, find_spec, load_revision, load_spec
 
 AT = re.compile(r"(.+?\.ya?ml|\w+)@(.+)", re.DOTALL)  # a file, or a name of the zoo
 
@@ -30,6 +31,10 @@ def compared(options: Namespace, overrides: Mapping[str, Any], sizes: Mapping[st
     sets: list[Mapping[str, Any]] = [overrides, overrides]
     first, second = (variants * 2)[:2] if variants else (None, None)
     if new is None:
+        if old == "-" and not (variants or overrides):
+            raise UsageError("the standard input has no revisions: name another spec to compare it with")
+        if os.path.isdir(old):
+            old = str(find_spec(old)[0])
         new = old
         path = revision_of(old)
         if len(variants) < 2 and (variants or overrides):

@@ -40,6 +40,8 @@ def train(graph: Graph, loaded: Loaded, options: Namespace) -> int:
     if several and not options.dry_run and options.find_lr is None and not is_worker():
         from netspec.train.distributed.launch import Launch
 
+        if options.spec == "-":
+            raise UsageError("several processes cannot read one standard input: save the spec in a file")
         team = Launch(devices, options.nnodes, options.rdzv_endpoint, options.max_restarts)
         folder = folder_of(graph, options)  # chosen here, as a process that starts again must find it
         words = ["train", *asked.words(), *how(options), "--output", str(folder.path)]
