@@ -45,7 +45,7 @@ def main() -> int:
     from zoo.networks import FORMS
 
     names = [name for name in (TOOLS if options.tools else RUNTIMES) if not options.only or name in options.only]
-    judges = {name: Judge(name, installed(name, options.runtimes)) for name in names}
+    judges = {name: Judge(name, installed(name, options.runtimes.resolve())) for name in names}
     rows: dict[str, Row] = {}
     if options.rows and options.rows.is_file():
         rows = {row["entry"]: row for row in map(json.loads, options.rows.read_text().splitlines())}

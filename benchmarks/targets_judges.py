@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from signal import SIGKILL
+from tempfile import TemporaryDirectory
 from threading import Timer
 from typing import Any
 
@@ -83,13 +84,16 @@ class Judge:
     def __init__(self, name: str, environment: Mapping[str, str]):
         self.name, self.environment = name, environment
         self.process: subprocess.Popen[str] | None = None
+        self.scratch = TemporaryDirectory()  # some tools leave files where they run
 
     def judge(self, folder: Path) -> dict[str, Any]:
         """Return the difference of a file's outputs from those expected, or why there is none."""
         if self.process is None or self.process.poll() is not None:
-            command = [sys.executable, "-u", str(Path(__file__).with_name("judge.py")), self.name.split()[0]]
+            command = [sys.executable, "-u", str(Path(__file__).resolve().with_name("judge.py")), self.name.split()[0]]
             pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-            self.process = subprocess.Popen(command, env=dict(self.environment), text=True, **pipes)
+            self.process = subprocess.Popen(
+                command, env=dict(self.environment), cwd=self.scratch.name, text=True, **pipes
+            )
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         seconds = SECONDS.get(self.name, 120)
