@@ -1,0 +1,135 @@
+"""The cached form of decoders: word by word they give what the whole network gives, with the same keys of weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import netspec
+from netspec.cached import CachedForm, cached_form
+from netspec.dims import evaluate_shape, substitute
+from netspec.graph import Graph
+from netspec.runtime.module import build_module
+
+SMALL = {"vocab": 50, "width": 32, "heads": 4, "layers": 2, "context": 64}
+GROUPED = {**SMALL, "groups": 2, "hidden": 48}
+DECODERS = {
+    "gpt2": SMALL,
+    "llama": GROUPED,
+    "mixtral": GROUPED,
+    "transformer_dates": {},
+    "lstm_lm": {"hidden": 16, "layers": 2},
+    "lstm_lm_gates": {"hidden": 16, "layers": 2},
+    "rnn_lm": {"hidden": 16},
+    "gru_lm": {"hidden": 16},
+    "seq2seq_dates": {"hidden": 16},
+}
+
+
+def filled(graph: Graph, weights: dict[str, Tensor]) -> nn.Module:
+    """A module of a graph that is a part of another, with its weights."""
+    module = build_module(graph).eval()
+    assert not module.load_state_dict(weights, strict=False).missing_keys
+    return module
+
+
+def by_name(graph: Graph, outputs: Tensor | dict[str, Tensor]) -> dict[str, Tensor]:
+    return outputs if isinstance(outputs, dict) else dict(zip(graph.outputs, [outputs]))
+
+
+def stepped(form: CachedForm, weights: dict[str, Tensor], words: Tensor, source: Tensor, pieces: list[int]) -> Tensor:
+    """The scores of words, read in pieces."""
+    step, given = filled(form.step, weights), {}
+    if form.begin is not None:
+        given = by_name(form.begin, filled(form.begin, weights)(source))
+    sizes = {"N": len(words), "P": 0}
+    states = {
+        state.past: torch.zeros(evaluate_shape(form.step.inputs[state.past].shape, sizes))
+        if state.start is None
+        else given[state.start]
+        for state in form.states
+    }
+    scores = []
+    for piece in words.split(pieces, dim=1):
+        inputs = {**given, **states, form.words: piece}
+        outputs = by_name(form.step, step(*[inputs[name] for name in form.step.inputs]))
+        states = {state.past: outputs[state.present] for state in form.states}
+        scores.append(outputs[form.scores])
+    return torch.cat(scores, 1)
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_words_in_pieces_are_scored_as_all_at_once(name: str) -> None:
+    graph = netspec.load(name, **DECODERS[name]).graph
+    module = build_module(graph).eval()
+    generator = torch.Generator().manual_seed(0)
+    words, source = (torch.randint(0, 28, (2, length), generator=generator) for length in (12, 5))
+    given = [
+        words if len(graph.inputs) == 1 or name == "target" else source for name in graph.inputs if "_" not in name
+    ]
+    with torch.no_grad():
+        want = module(*given[: 2 if "source" in graph.inputs else 1])
+        got = stepped(cached_form(graph), module.state_dict(), words, source, [5, 1, 1, 3, 1, 1])
+    torch.testing.assert_close(got, want, rtol=1e-5, atol=1e-5)
+
+
+def test_what_is_known_before_the_words_is_made_once() -> None:
+    form = cached_form(netspec.load("transformer_dates").graph)
+    assert form.begin is not None
+    assert [*form.begin.inputs] == ["source"]
+    assert form.memory == ("memory_0", "memory_1", "memory_2", "memory_3")  # keys and values of two layers
+    assert "encoder" not in [step.name for step in form.step.body.steps]
+
+
+def test_a_step_costs_what_one_word_costs_and_attention_over_those_before() -> None:
+    whole = netspec.load("gpt2", **SMALL).graph
+    form = cached_form(whole)
+    one = {"N": 1, "T": 1}
+    before = [substitute(form.step.body.macs, {**one, "P": past}) for past in (0, 10, 20)]
+    assert before[0] == substitute(whole.body.macs, one)
+    assert [after - before[0] for after in before[1:]] == [2 * 2 * 32 * 10, 2 * 2 * 32 * 20]  # layers, keys and values
+
+
+def test_conditions_on_the_length_count_the_words_before() -> None:
+    form = cached_form(netspec.load("gpt2", **SMALL).graph)
+    ((left, right),) = {(str(each.left), str(each.right)) for each in form.step.requirements}
+    assert (left, right) == ("64", "P + T")
+
+
+REFUSED = {
+    "is not causal, so that each word sees those after it": "- self_attention: {num_heads: 2}",
+    "`conv1d` cannot go word by word: it mixes the words": (
+        "- transpose: {dim0: 1, dim1: 2}\n  - conv1d: {out_channels: 8, kernel_size: 3, padding: 1}\n"
+        "  - transpose: {dim0: 1, dim1: 2}"
+    ),
+    "`softmax` cannot go word by word: it mixes the words": "- softmax: 1",
+    "`flip` cannot go word by word: it mixes the words": "- flip: {dims: [1]}",
+    "it is bidirectional": "- lstm: {hidden_size: 4, bidirectional: true}",
+}
+SPEC = """
+netspec: 1
+name: none
+inputs: {words: {shape: [N, T], dtype: int64}}
+network:
+  - embedding: {num_embeddings: 9, embedding_dim: 8}
+  STEPS
+  - linear: 9
+"""
+
+
+@pytest.mark.parametrize("message", REFUSED)
+def test_what_mixes_the_words_is_told_with_its_line(message: str, tmp_path: Path) -> None:
+    path = tmp_path / "none.yaml"
+    path.write_text(SPEC.replace("STEPS", REFUSED[message]))
+    with pytest.raises(netspec.UsageError) as refused:
+        cached_form(netspec.load(path).graph)
+    assert message in str(refused.value)
+    assert str(refused.value).partition(": ")[0].count(":") == 2
+
+
+def test_a_network_that_does_not_write_words_is_told() -> None:
+    with pytest.raises(netspec.UsageError, match="lenet does not write words"):
+        cached_form(netspec.load("lenet").graph)
