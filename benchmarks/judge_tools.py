@@ -100,8 +100,8 @@ def calibrated(path: str) -> Run:
 
     with tempfile.TemporaryDirectory() as folder:
         prepared, made = (str(Path(folder) / name) for name in ("prepared.onnx", "int8.onnx"))
-        quant_pre_process(path, prepared)
-        quantize_static(prepared, made, Rows(), per_channel=True)
+        quant_pre_process(path, prepared, auto_merge=True)
+        quantize_static(prepared, made, Rows())
         return on_onnxruntime(made)
 
 

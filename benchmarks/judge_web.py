@@ -6,12 +6,14 @@ import base64
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
 
-HOST = "http://runtime.test/"
 SCRIPT = """async ([model, inputs]) => {
   const bytes = text => Uint8Array.from(atob(text), letter => letter.charCodeAt(0))
   const text = bytes => btoa(Array.from(bytes, byte => String.fromCharCode(byte)).join(""))
@@ -35,6 +37,30 @@ SCRIPT = """async ([model, inputs]) => {
 }"""
 
 
+class Served(BaseHTTPRequestHandler):
+    """Answers the page: with itself, a file of the package, or a model by its whole path."""
+
+    def __init__(self, dist: Path, *given: Any):
+        self.dist = dist
+        super().__init__(*given)
+
+    def do_GET(self) -> None:
+        """Answer a request."""
+        path = self.path.lstrip("/")
+        file = Path(path.removeprefix("model")) if path.startswith("model/") else self.dist / path
+        held = file.read_bytes() if path else b"<!doctype html><title>runtime</title>"
+        kinds = {".mjs": "text/javascript", ".js": "text/javascript", ".wasm": "application/wasm"}
+        kind = kinds.get(file.suffix, "application/octet-stream") if path else "text/html"
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(held)))
+        self.end_headers()
+        self.wfile.write(held)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
 class Page:
     """A page that has loaded onnxruntime-web from the folder that npm has put it in."""
 
@@ -45,28 +71,17 @@ class Page:
         self.playwright = sync_playwright().start()
         self.browser = self.playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
         self.page = self.browser.new_page()
-        self.dist = dist
-        self.page.route(f"{HOST}**", self.serve)
-        self.page.goto(HOST)
-        self.page.add_script_tag(url=f"{HOST}ort.wasm.min.js")
-        self.page.evaluate(f"ort.env.wasm.numThreads = 1; ort.env.wasm.wasmPaths = '{HOST}'")
-
-    def serve(self, route: Any) -> None:
-        """Answer a request of the page: the page itself, a file of the package, or a model by its whole path."""
-        path = route.request.url.removeprefix(HOST)
-        if not path:
-            route.fulfill(body="<!doctype html><title>runtime</title>", content_type="text/html")
-        elif path.startswith("model/"):
-            route.fulfill(body=Path(path.removeprefix("model")).read_bytes())
-        else:
-            kind = {".mjs": "text/javascript", ".js": "text/javascript", ".wasm": "application/wasm"}
-            file = self.dist / path
-            route.fulfill(body=file.read_bytes(), content_type=kind.get(file.suffix, "application/octet-stream"))
+        server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Served, dist))
+        Thread(target=server.serve_forever, daemon=True).start()
+        self.host = f"http://127.0.0.1:{server.server_port}/"
+        self.page.goto(self.host)
+        self.page.add_script_tag(url=f"{self.host}ort.wasm.min.js")
+        self.page.evaluate(f"ort.env.wasm.numThreads = 1; ort.env.wasm.wasmPaths = '{self.host}'")
 
     def run(self, model: str, inputs: Mapping[str, Any]) -> Sequence[Any]:
         """Return the outputs of a model."""
         given = {name: _packed(np.asarray(each)) for name, each in inputs.items()}
-        made = self.page.evaluate(SCRIPT, [f"{HOST}model{model}", given])
+        made = self.page.evaluate(SCRIPT, [f"{self.host}model{model}", given])
         return [np.frombuffer(base64.b64decode(each["data"]), each["type"]).reshape(each["dims"]) for each in made]
 
 

@@ -35,7 +35,7 @@ TOOLS: Mapping[str, str] = {
 """The tools by the table's names, with what pip installs."""
 OPSETS = {"1.15": 18, "1.16": 19, "1.17": 20, "1.18": 21, "1.19": 21, "1.20": 21, "1.21": 22, "1.22": 22}
 """The newest opsets that onnxruntimes say they have."""
-SECONDS = {"reference": 30}
+SECONDS = {"reference": 30, "onnxruntime-web": 300}
 """The time that a runtime has for an entry, where it is not two minutes."""
 IN_BROWSER = (
     "lenet",

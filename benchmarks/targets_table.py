@@ -29,8 +29,9 @@ TOOLS_TITLE = """\
 `python benchmarks/targets.py --tools` writes this table: the same files, changed by a tool, and run on onnxruntime at
 the same sizes (what onnx2torch makes, in PyTorch). `float16` is onnxconverter-common's, with float32 at both ends:
 2e-2 is near enough. `dynamic-int8` and `static-int8` are onnxruntime's quantizers, the second behind
-`quant_pre_process` and calibrated on the inputs of the first size: their outputs must be numbers of the right shapes,
-the difference is what eight bits leave of weights that were never trained. `opset-22` is onnx's version converter.
+`quant_pre_process` with `auto_merge` and calibrated on the inputs of the first size: their outputs must be numbers of
+the right shapes, and the difference is what eight bits leave of weights that were never trained. `opset-22` is onnx's
+version converter.
 """
 BOUNDS = {"float16": 2e-2, "dynamic-int8": np.inf, "static-int8": np.inf}
 """The differences that are near enough beside those of single precision."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 from netspec.dims import Size, pretty, pretty_shape
+from netspec.ops.attention.products import no_later
 from netspec.ops.core.agreement import broadcast, differ, repeated
 from netspec.ops.core.arguments import Extent
 from netspec.ops.core.op import Op
@@ -111,10 +112,8 @@ class CausalMask(Op):
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor | None]) -> Any:
         given = [x for x in inputs[:2] if x is not None]
-        ends = [builder.op("Shape", x, start=-2, end=-1) for x in (given[0], given[-1])]
-        ones = builder.op("Expand", builder.constant(1), builder.op("Concat", *ends, axis=0))
         start = size_scalar(builder, self.name, self.diagonal, inputs, tensors) if self.diagonal != 0 else None
-        return builder.cast(builder.op("Trilu", ones, start, upper=0), "bool")  # which older runtimes cannot cut
+        return no_later(builder, given[0], given[-1], start)
 
     def detail(self) -> str:
         return "" if self.diagonal == 0 else f"diagonal {pretty(self.diagonal)}"

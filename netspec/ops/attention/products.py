@@ -38,16 +38,19 @@ def attention_weights(
 
 
 def seen(builder: OnnxBuilder, query: Any, key: Any, sizes: tuple[Size, Size]) -> Any:
-    """Return a mask (L, S) that is true where the key is no later than the query: one for all layers with such sizes.
+    """Return a mask (L, S) that is true where the key is no later than the query; layers of like sizes share it."""
+    return builder.once(("seen", sizes), lambda: no_later(builder, query, key))
 
-    It is made of numbers that are compared, as tools that turn files into others do not all know ``Trilu``.
+
+def no_later(builder: OnnxBuilder, query: Any, key: Any, start: Any = None) -> Any:
+    """Return a mask (L, S) that is true where the key is no later than the query; queries begin at ``start``.
+
+    It is made of numbers that are compared, as not every tool that turns files into others knows ``Trilu``.
     """
-
-    def made() -> Any:
-        rows, columns = (count_up(builder, builder.op("Shape", x, start=-2, end=-1)) for x in (query, key))
-        return builder.op("GreaterOrEqual", builder.op("Unsqueeze", rows, builder.constant([-1])), columns)
-
-    return builder.once(("seen", sizes), made)
+    rows, columns = (count_up(builder, builder.op("Shape", x, start=-2, end=-1)) for x in (query, key))
+    rows = rows if start is None else builder.op("Add", rows, start)
+    ends = builder.op("Add", builder.op("Unsqueeze", rows, builder.constant([-1])), builder.constant(1))
+    return builder.op("Less", columns, ends)
 
 
 def only_seeing(builder: OnnxBuilder, result: Any, mask: Any, dtype: str) -> Any:
