@@ -7,10 +7,12 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
+from netspec.cli.output import warn
 from netspec.diagnostics import Diagnostic, NetspecError, SpecError
 from netspec.diagnostics.base import counted
-from netspec.diagnostics.text import render_all
+from netspec.diagnostics.text import Layout, render_all
 from netspec.text.quoting import github
+from netspec.text.streams import bare, takes_colours
 from netspec.version import __version__
 
 
@@ -24,8 +26,14 @@ def tell(diagnostics: Sequence[Diagnostic], more: int, format: str) -> None:
             print(text)
         return
     if diagnostics:
-        print(f"{render_all(diagnostics, more, width())}\n", file=sys.stderr)
+        tell_each(diagnostics, more)
         tell_count(len(diagnostics), more)
+
+
+def tell_each(diagnostics: Sequence[Diagnostic], more: int = 0) -> None:
+    """Print diagnostics as text on stderr, as its terminal shows them best."""
+    layout = Layout(width(), sys.stderr.isatty(), takes_colours(sys.stderr))
+    print(f"{render_all(diagnostics, more, layout)}\n", file=bare(sys.stderr))
 
 
 def tell_count(told: int, more: int, warnings: int = 0) -> None:
@@ -46,7 +54,7 @@ def tell_error(found: NetspecError, format: str) -> None:
     elif format == "github":
         print(f"::error title=netspec::{github(str(found))}")
     else:
-        print(f"netspec: {found}", file=sys.stderr)
+        warn(str(found))
 
 
 def width(stream: TextIO | None = None) -> int:

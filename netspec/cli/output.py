@@ -5,14 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
-from netspec.text.streams import bare
+from netspec.text.streams import bare, takes_colours
+from netspec.text.wrapping import wrapped
 
 
 def draw(table: Any, ascii: bool = False, **how: Any) -> None:
     """Print a text as wide as the terminal, coloured on a terminal only; in ASCII where its encoding lacks a sign."""
-    how |= {"width": _width(), "colour": sys.stdout.isatty()}
+    how |= {"width": _width(), "colour": takes_colours(sys.stdout)}
     drawn: str = table.text(ascii=ascii, **how)
     try:
         drawn.encode(sys.stdout.encoding or "utf-8")
@@ -43,7 +44,16 @@ def _width() -> int:
 
 def warn(text: str) -> None:
     """Print a line on stderr, as netspec's."""
-    print(f"netspec: {text}", file=sys.stderr)
+    print(fitted(f"netspec: {text}", sys.stderr), file=sys.stderr)
+
+
+def fitted(text: str, stream: TextIO) -> str:
+    """Return a text with lines as wide as the terminal that a stream leads to, broken between words."""
+    if not stream.isatty():
+        return text
+    from shutil import get_terminal_size
+
+    return wrapped(text, max(40, get_terminal_size((80, 24)).columns))
 
 
 def silent(text: str) -> None:

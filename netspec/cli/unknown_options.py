@@ -18,11 +18,11 @@ OPTIONS = {
     "checkpoint": "--weights",
     "gpu": "--devices",
     "gpus": "--devices",
-    "nproc-per-node": "--devices",
-    "num-gpus": "--devices",
+    "nproc_per_node": "--devices",
+    "num_gpus": "--devices",
     "out": "--output",
-    "out-dir": "--output",
-    "output-dir": "--output",
+    "out_dir": "--output",
+    "output_dir": "--output",
     "param": "--set",
 }
 """Options of other tools, with netspec's."""
@@ -59,7 +59,7 @@ def repaired(options: Namespace, option: str, value: str | None) -> str | None:
     in_recipe = "--set" in known and options.command in IN_RECIPES
     if in_recipe and (path := known_path(name)) is not None:
         return f"write `--set {path}={word(BARE.get(name, value))}`"
-    near = OPTIONS.get(name)
+    near = OPTIONS.get(name.replace("-", "_"))
     if near in known or (near := typo_of(option, known)) is not None:
         return f"did you mean `{near}`?"
     if in_recipe and (path := path_in_recipe(name)) is not None:

@@ -19,9 +19,7 @@ from netspec.text.quoting import github, github_property
 FORMATS = ("text", "json", "sarif", "github")
 
 
-def render_as(
-    format: str, diagnostics: Sequence[Diagnostic], more: int = 0, width: int = 120, version: str = "0"
-) -> str:
+def render_as(format: str, diagnostics: Sequence[Diagnostic], more: int = 0, version: str = "0") -> str:
     """Every diagnostic in one of ``FORMATS``; ``more`` counts those that were left out."""
     match format:
         case "json":
@@ -32,7 +30,7 @@ def render_as(
         case "github":
             lines = [_command(found) for found in diagnostics]
             return "\n".join([*lines, *([f"::error title=netspec::and {counted(more, more)} more"] if more else [])])
-    return render_all(diagnostics, more, width)
+    return render_all(diagnostics, more)
 
 
 def _region(span: Span) -> dict[str, int]:

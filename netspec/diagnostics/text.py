@@ -5,42 +5,73 @@ Source lines are clipped around what is underlined, and whatever a terminal woul
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 
+from netspec.dataclass import dataclass
 from netspec.diagnostics.base import Diagnostic, Label, Source, counted
 from netspec.text.quoting import visible
+from netspec.text.wrapping import columns, wrapped
 
 WIDTH = 120
 MOST_MESSAGE = 600
 MOST_TRAIL = 7
 
 
-def render_all(diagnostics: Iterable[Diagnostic], more: int = 0, width: int = WIDTH) -> str:
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The form of diagnostics that are printed. A terminal has messages broken between words, and may have colours."""
+
+    width: int = WIDTH
+    wraps: bool = False
+    colours: bool = False
+
+    def told(self, text: str, indent: int) -> str:
+        """Return a message, which goes on below with that indent."""
+        return wrapped(text, self.width, indent) if self.wraps else text
+
+    def painted(self, style: str, text: str) -> str:
+        """Return a text in one of the styles."""
+        return f"\x1b[{STYLES[style]}m{text}\x1b[0m" if self.colours and text else text
+
+
+USUAL = Layout()
+STYLES = {"error": "1;31", "warning": "1;33", "message": "1", "place": "34", "aside": "36"}
+
+
+def render_all(diagnostics: Iterable[Diagnostic], more: int = 0, layout: Layout = USUAL) -> str:
     """Every diagnostic, with an empty line between them, and how many were left out."""
-    texts = [render(found, width) for found in diagnostics]
+    texts = [render(found, layout) for found in diagnostics]
     if more:
         texts.append(f"and {counted(more, more)} more")
     return "\n\n".join(texts)
 
 
-def render(found: Diagnostic, width: int = WIDTH) -> str:
-    """Return a diagnostic in lines of at most ``width`` characters, but for messages."""
+def render(found: Diagnostic, layout: Layout = USUAL) -> str:
+    """Return a diagnostic in lines of at most the layout's width, but for messages that it does not wrap."""
     labels = [(found.primary, "^"), *((label, "-") for label in found.secondary)]
     gutter = max(len(str(label.span.line)) for label, _ in labels)
-    margin = " " * gutter
-    out = [f"{found.severity}[{found.id}]: {escaped(found.message)}"]
+    margin, paint = " " * gutter, layout.painted
+    out = [_header(found, layout)]
     previous: Source | None = None
     for source, drawn in _by_source(labels):
-        out.append(f"{margin} {'-->' if previous is None else ':::'} {escaped(drawn[0][0].span.place)}")
-        out.extend(_draw(source, drawn, gutter, max(width - gutter - 3, 20)))
+        arrow = paint("place", "-->" if previous is None else ":::")
+        out.append(f"{margin} {arrow} {escaped(drawn[0][0].span.place)}")
+        out.extend(_draw(source, drawn, gutter, layout, found.severity))
         previous = source
-    if found.trail:
-        out.append(f"{margin} in: {escaped(', '.join(_shortened(found.trail)))}")
-    out.extend(f"{margin} note: {escaped(note)}" for note in found.notes)
-    if found.help:
-        out.append(f"{margin} help: {escaped(found.help)}")
+    asides = [("in", ", ".join(_shortened(found.trail)))] if found.trail else []
+    asides += [("note", note) for note in found.notes] + ([("help", found.help)] if found.help else [])
+    for word, text in asides:
+        told = layout.told(f"{margin} {word}: {escaped(text)}", len(word) + 2)
+        out.append(told.replace(f"{word}:", paint("aside", f"{word}:"), 1))
     return "\n".join(out)
+
+
+def _header(found: Diagnostic, layout: Layout) -> str:
+    head = f"{found.severity}[{found.id}]:"
+    first, *others = layout.told(f"{head} {escaped(found.message)}", 2).split("\n")
+    kind = layout.painted("warning" if found.severity == "warning" else "error", head)
+    rest = [layout.painted("message", line) for line in (first.removeprefix(head), *others)]
+    return kind + "\n".join(rest)
 
 
 def _shortened(trail: tuple[str, ...]) -> tuple[str, ...]:
@@ -68,11 +99,12 @@ def _by_source(labels: _Drawn) -> list[tuple[Source, _Drawn]]:
     return list(groups.values())
 
 
-def _draw(source: Source, labels: _Drawn, gutter: int, room: int) -> list[str]:
+def _draw(source: Source, labels: _Drawn, gutter: int, layout: Layout, severity: str) -> list[str]:
     """The labelled lines of one source, each followed by its underlines."""
     out: list[str] = []
-    last = 0
+    last, room, paint = 0, max(layout.width - gutter - 3, 20), layout.painted
     shown = (0, 0)
+    bar = paint("place", "|")
     for label, mark in sorted(labels, key=lambda drawn: drawn[0].span.order):
         span = label.span
         line = source.line(span.line)
@@ -82,18 +114,30 @@ def _draw(source: Source, labels: _Drawn, gutter: int, room: int) -> list[str]:
             if last and span.line > last + 1:
                 out.append(f"{' ' * gutter} ·")
             shown = _window(line, start, max(end, start + 1), room)
-            out.append(f"{span.line:>{gutter}} | {_clip(line, *shown)}".rstrip())
+            out.append(f"{paint('place', f'{span.line:>{gutter}}')} {bar} {_clip(line, *shown)}".rstrip())
             last = span.line
         before = ("…" if shown[0] else "") + visible(line[shown[0] : start])
         covered = visible(line[start : min(end, shown[1])])
-        underline = mark * max(1, _columns(covered))
-        out.append(f"{' ' * gutter} | {' ' * _columns(before)}{underline} {escaped(label.text)}".rstrip())
+        underline = mark * max(1, columns(covered))
+        style = "aside" if mark == "-" else "warning" if severity == "warning" else "error"
+        pointer = f"{' ' * gutter} {bar} {' ' * columns(before)}{paint(style, underline)}"
+        out += _labelled(pointer, gutter + 3 + columns(before) + columns(underline), label.text, gutter, layout, style)
     return out
+
+
+def _labelled(pointer: str, taken: int, text: str, gutter: int, layout: Layout, style: str) -> list[str]:
+    """An underline that takes so many columns with its label, below it where there is no room beside it."""
+    text = escaped(text)
+    if not layout.wraps or taken + 1 + columns(text) <= layout.width:
+        return [f"{pointer} {layout.painted(style, text)}".rstrip()]
+    bar = f"{' ' * gutter} {layout.painted('place', '|')} "
+    lines = wrapped(text, max(layout.width - gutter - 3, 20), 0).split("\n")
+    return [pointer, *(bar + layout.painted(style, line) for line in lines)]
 
 
 def _window(line: str, start: int, end: int, room: int) -> tuple[int, int]:
     """The stretch of a line to show: all of it, or what is underlined with something around."""
-    if len(line) <= room and _columns(visible(line)) <= room:
+    if len(line) <= room and columns(visible(line)) <= room:
         return 0, len(line)
     room -= 2  # an ellipsis on either side
     if end - start >= room:
@@ -101,7 +145,7 @@ def _window(line: str, start: int, end: int, room: int) -> tuple[int, int]:
     else:
         first = 0 if end + 10 <= room else max(0, start - (room - (end - start)) // 2)
         last = min(len(line), first + room)
-    while _columns(visible(line[first:last])) > room:  # wide or escaped characters
+    while columns(visible(line[first:last])) > room:  # wide or escaped characters
         if last > end:
             last -= max(1, (last - end) // 4)
         elif first < start:
@@ -115,13 +159,3 @@ def _window(line: str, start: int, end: int, room: int) -> tuple[int, int]:
 
 def _clip(line: str, start: int, end: int) -> str:
     return ("…" if start else "") + visible(line[start:end]) + ("…" if end < len(line) else "")
-
-
-def _columns(text: str) -> int:
-    """Return the number of columns that a text takes on a terminal."""
-    if text.isascii():
-        return len(text)
-    return sum(
-        0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in "WF" else 1
-        for character in text
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 
@@ -45,3 +46,15 @@ def showing() -> Iterator[None]:
 def bare(stream: TextIO) -> TextIO:
     """The stream itself, for colours and bars of our own: foreign text on its way there is made ``visible`` first."""
     return stream.bare if isinstance(stream, Showing) else stream
+
+
+def takes_colours(stream: TextIO) -> bool:
+    """Return whether a stream is to have ANSI colours: a terminal, unless the environment has it otherwise.
+
+    ``NO_COLOR`` (https://no-color.org) leaves them out, and ``FORCE_COLOR`` has them anywhere.
+    """
+    if os.environ.get("NO_COLOR"):
+        return False
+    if forced := os.environ.get("FORCE_COLOR"):
+        return forced != "0"
+    return stream.isatty() and os.environ.get("TERM") != "dumb"

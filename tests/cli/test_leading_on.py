@@ -100,3 +100,37 @@ def test_what_needs_a_file_says_so(words: str, monkeypatch: pytest.MonkeyPatch, 
     give(monkeypatch, SPEC)
     assert main(words.split()) == 2
     assert "the standard input" in capsys.readouterr().err
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "variables", "coloured"),
+    [
+        (Terminal(), {}, True),
+        (Terminal(), {"NO_COLOR": "1"}, False),
+        (Terminal(), {"NO_COLOR": ""}, True),
+        (Terminal(), {"TERM": "dumb"}, False),
+        (io.StringIO(), {}, False),
+        (io.StringIO(), {"FORCE_COLOR": "1"}, True),
+        (Terminal(), {"FORCE_COLOR": "0"}, False),
+        (io.StringIO(), {"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+    ],
+)
+def test_errors_have_colours_on_a_terminal(
+    stream: io.StringIO, variables: dict[str, str], coloured: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "net.yaml").write_text(SPEC.replace("linear", "linaer"))
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"TERM": "xterm", **variables}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "stderr", stream)
+    assert main(["check", str(tmp_path / "net.yaml")]) == 1
+    assert ("\x1b[1;31merror[unknown-op]" in stream.getvalue()) == coloured
+    stream.truncate(0)

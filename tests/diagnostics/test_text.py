@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netspec.diagnostics import Diagnostic, Label, Report, Source, Span, SpecError, did_you_mean, nearest, render
 from netspec.diagnostics.base import MOST_COUNTED, MOST_KEPT
-from netspec.diagnostics.text import escaped
+from netspec.diagnostics.text import Layout, escaped, render_all
 
 
 def drawn(line: str, start: int, end: int, width: int = 60, label: str = "here") -> list[str]:
     source = Source("a.yaml", line)
-    return render(Diagnostic("an-id", "message", Label(Span(source, 1, start, 1, end), label)), width).split("\n")
+    return render(Diagnostic("an-id", "message", Label(Span(source, 1, start, 1, end), label)), Layout(width)).split(
+        "\n"
+    )
 
 
 def test_a_short_line_is_shown_as_it_is():
@@ -61,7 +65,9 @@ def test_messages_are_escaped_and_bounded():
 @settings(max_examples=300, deadline=None)
 @given(st.text(max_size=300), st.integers(1, 320), st.integers(0, 320), st.integers(20, 120))
 def test_any_line_is_drawn_within_the_width(line: str, start: int, length: int, width: int):
-    text = render(Diagnostic("an-id", line, Label(Span(Source("a", line), 1, start, 1, start + length), line)), width)
+    text = render(
+        Diagnostic("an-id", line, Label(Span(Source("a", line), 1, start, 1, start + length), line)), Layout(width)
+    )
     assert all(character.isprintable() or character in "\n\u3000" for character in text)
     (shown,) = [part for part in text.split("\n") if part.startswith("1 |")]
     assert len(shown) <= max(width, 24) + 2
@@ -151,3 +157,33 @@ def test_few_candidates_are_listed():
 
 def test_escaped_leaves_plain_text_alone():
     assert escaped("⌈H/2⌉ × 64 — ok") == "⌈H/2⌉ × 64 — ok"
+
+
+def long_fault() -> Diagnostic:
+    source = Source("net.yaml", "network:\n  - linaer: 3\n")
+    message = "a message of so many words that no line of sixty columns would take all of it, so that it goes on below"
+    help = "write `linear: {out_features: 3, bias: false}` in place of what stands there, as nothing is called so"
+    label = Label(Span(source, 2, 5, 2, 11), "which is a long label for a short word in a narrow terminal")
+    return Diagnostic("unknown-op", message, label, help=help)
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_a_terminal_has_no_word_broken(width: int):
+    found = long_fault()
+    lines = render(found, Layout(width, wraps=True)).split("\n")
+    assert max(map(len, lines)) <= width
+    words = " ".join(line.strip(" |") for line in lines).split()
+    assert set(f"{found.message} {found.help} {found.primary.text}".split()) <= {*words}
+    assert render(found, Layout(200, wraps=True)) == render(found, Layout(200))
+
+
+def test_what_is_to_be_pasted_stays_on_one_line_where_it_fits():
+    for width in (52, 56, 60):
+        assert "`linear: {out_features: 3, bias: false}`" in render(long_fault(), Layout(width, wraps=True))
+
+
+def test_colours_change_no_text():
+    found = long_fault()
+    coloured = render_all([found], 2, Layout(60, wraps=True, colours=True))
+    assert "\x1b[1;31merror[unknown-op]:\x1b[0m" in coloured
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == render_all([found], 2, Layout(60, wraps=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 
 from netspec.cli.options import (
@@ -110,12 +111,12 @@ def run(options: Namespace) -> int:
 
 def _told(parity: Parity, path: Path) -> bool:
     """Tell what was verified; return whether the runtimes agree."""
-    from netspec.cli.output import warn
+    from netspec.cli.output import fitted, warn
     from netspec.runtime.onnx.report import parity_report
 
     notes, failure = parity_report(parity, path)
     for text in notes:
-        print(text)
+        print(fitted(text, sys.stdout))
     if failure is not None:
         warn(failure)
     return failure is None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from netspec.cli.given_weights import GivenWeights
-from netspec.cli.output import status, warn
+from netspec.cli.output import fitted, status, warn
 from netspec.diagnostics import UsageError
 from netspec.dims import evaluate
 from netspec.files import write_text
@@ -83,10 +84,11 @@ def _built(
     done = {target.name: written[target.name] for target in targets}
     _write_record(graph, folder, variant, done, None if given is None else given.record)
     print()
-    print(f"wrote {folder}/: {', '.join(file.name for each in done.values() for file in each.files)}, {RECORD}")
+    files = ", ".join(file.name for each in done.values() for file in each.files)
+    print(fitted(f"wrote {folder}/: {files}, {RECORD}", sys.stdout))
     for each in done.values():
         for text in each.notes:
-            print(text)
+            print(fitted(text, sys.stdout))
     failures = [each.failure for each in done.values() if each.failure is not None]
     for text in failures:
         warn(text)

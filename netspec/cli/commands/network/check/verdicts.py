@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
 from netspec.checks.check import check_loaded
-from netspec.cli.faults import tell, tell_count, width
+from netspec.cli.faults import tell, tell_count, tell_each
 from netspec.diagnostics import Diagnostic, SpecError
-from netspec.diagnostics.text import render_all
 from netspec.elaborate import ElaborationCache, Limits
 from netspec.pipeline import load_spec
 
@@ -31,13 +29,13 @@ def check_all(targets: Sequence[str], limits: Limits, format: str = "text", stri
             failed += error.diagnostics
             more += error.more
             if format == "text":
-                print(f"{render_all(error.diagnostics, error.more, width())}\n", file=sys.stderr)
+                tell_each(error.diagnostics, error.more)
             continue
         warned += warnings
         if format == "text":
             print(f"{target:<{longest}}  {verdict:>11}  ok")
             if warnings:
-                print(f"{render_all(warnings, 0, width())}\n", file=sys.stderr)
+                tell_each(warnings)
     if format != "text":
         tell([*failed, *warned], more, format)
     elif failed or warned:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 
 from netspec.cli.commands.network.check.verdicts import check_all
+from netspec.cli.output import warn
 from netspec.cli.program import nobody_reads
 from netspec.cli.watched import PAUSE, Watched
 from netspec.diagnostics import UsageError
@@ -41,7 +42,7 @@ def _redraw(targets: Sequence[str], limits: Limits, format: str, strict: bool) -
     try:
         check_all(targets, limits, format, strict)
     except UsageError as error:
-        print(f"netspec: {error}", file=sys.stderr)
+        warn(str(error))
     what = targets[0] if len(targets) == 1 else f"{len(targets)} specs"
     sys.stdout.flush()
     print(f"-- {time.strftime('%H:%M:%S')}, watching {what}; Ctrl-C ends it", file=sys.stderr, flush=True)

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from netspec.cli.faults import tell_error
 from netspec.cli.watched import PAUSE, Watched
 from netspec.diagnostics import EnvironmentFault, NetspecError, SpecError
-from netspec.diagnostics.text import render_all
+from netspec.diagnostics.text import Layout, render_all
 from netspec.emit.explorer import explorer_page, waiting_page
 from netspec.graph import Graph
 
@@ -36,7 +36,7 @@ HEARTBEAT = 15.0
 PATIENCE = 10.0
 """Seconds that a request may take to come in whole."""
 
-WIDTH = 100
+LAYOUT = Layout(width=100)
 
 
 class News(NamedTuple):
@@ -62,7 +62,9 @@ class Site:
 
     def show_fault(self, fault: NetspecError) -> None:
         """A spec at fault: the page stays, with what is wrong over it."""
-        text = render_all(fault.diagnostics, fault.more, WIDTH) if isinstance(fault, SpecError) else f"netspec: {fault}"
+        text = (
+            render_all(fault.diagnostics, fault.more, LAYOUT) if isinstance(fault, SpecError) else f"netspec: {fault}"
+        )
         self._tell(News(self.news.version, text), self.page)
 
     def _tell(self, news: News, page: str) -> None:

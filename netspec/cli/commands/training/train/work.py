@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -10,7 +11,7 @@ from pathlib import Path
 from netspec.cli.commands.training.train.memory import guard_memory
 from netspec.cli.commands.training.train.texts import heading, plan, what_next
 from netspec.cli.given_weights import tell_loaded
-from netspec.cli.output import silent, warn
+from netspec.cli.output import fitted, silent, warn
 from netspec.cli.scores import score_table
 from netspec.diagnostics import SpecError, UsageError
 from netspec.graph import Graph
@@ -85,7 +86,7 @@ def work(graph: Graph, loaded: Loaded, asked: Asked, options: Namespace, world: 
             return left_as_it_is(begun, graph, world, tell)
     first = first_setup(graph, world, begun, options.changed_data)
     graph = first.graph  # with what is recomputed to fit the memory
-    print(heading(graph, first), flush=True)
+    print(fitted(heading(graph, first), sys.stdout), flush=True)
     for note in cautions(first):
         tell(note)
     if options.dry_run:
@@ -102,7 +103,7 @@ def work(graph: Graph, loaded: Loaded, asked: Asked, options: Namespace, world: 
     with claimed(folder) if world.is_first else nullcontext():
         if not completed(Job(folder, first, loaded, asked, tell, begun is not None, options.changed_data)):
             return stopped_code()
-    print(what_next(folder, graph))
+    print(fitted(what_next(folder, graph), sys.stdout))
     return 0
 
 
