@@ -38,7 +38,7 @@ def interpret(
     graph: Graph, state: Mapping[str, Tensor], inputs: Mapping[str, Held], training: bool = False
 ) -> dict[str, Tensor]:
     """The outputs of a graph by name, with weights and buffers keyed as in ``state_dict``."""
-    reader = _Interpreter(state, training)
+    reader = Interpreter(state, training)
     given = [inputs.get(name) for name in graph.body.input_names]
     results = dict(zip(graph.body.output_names, reader.level(graph.body, given, "")))
     shown = {name: results[name] for name, output in graph.outputs.items() if training or not output.training}
@@ -94,7 +94,7 @@ def _difference(want: Tensor, got: Tensor) -> float:
     return float(apart.max() / want[finite].abs().max().clamp(min=1e-30)) if len(apart) else 0.0
 
 
-class _Interpreter:
+class Interpreter:
     """Runs levels. A step's home is the path of its module: another step's, where it shares that one's."""
 
     def __init__(self, state: Mapping[str, Tensor], training: bool):
@@ -130,8 +130,9 @@ class _Interpreter:
         iterations = list(zip(*cut))
         count = len(body.outputs) - loop.states
         collected: list[Sequence[Held]] = []
-        for slices in reversed(iterations) if loop.reverse else iterations:
-            results = self.level(body, [*slices, *states, *fixed], prefix)
+        numbered = [*enumerate(iterations)]
+        for at, slices in reversed(numbered) if loop.reverse else numbered:
+            results = self.iteration(body, at, [*slices, *states, *fixed], prefix)
             collected.append(results[:count])
             states = results[count:]
         ordered = collected[::-1] if loop.reverse else collected
@@ -140,6 +141,10 @@ class _Interpreter:
             for value, column in zip(body.outputs, zip(*ordered))
         ]
         return [*stacked, *states]
+
+    def iteration(self, body: Level, at: int, inputs: Sequence[Held], prefix: str) -> list[Held]:
+        """The outputs of a scan's body for one step of the sequences, whose number is ``at``."""
+        return self.level(body, inputs, prefix)
 
     def node(self, node: Node, inputs: Sequence[Held], home: str, level: Level) -> Sequence[Held]:
         """The outputs of one op, by the lines that say it alone."""

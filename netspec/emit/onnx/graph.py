@@ -167,7 +167,7 @@ class _Emitter:
         else:
             results = [None if result is None else self.alias(path, result) for result in results]
         held, blocks = self.keys(node, path), {**self.blocks}
-        self.notes.append(OpNote(self.home(path), (*nodes,), node.op, ports, results, held, blocks))
+        self.notes.append(OpNote(self.home(path), path, (*nodes,), node.op, ports, results, held, blocks))
         return results
 
     def alias(self, path: str, value: OnnxValue) -> OnnxValue:

@@ -23,11 +23,12 @@ KEY, SILENT, SIZES = "netspec.op", "netspec.silent", "netspec.sizes"
 class OpNote(NamedTuple):
     """An op's nodes, what they read and give, and its tensors' keys by torch's names.
 
-    ``path`` is that of the module that it is, which is an earlier one's where it runs that again; ``blocks`` has the
-    blocks of the levels around it, by their paths.
+    ``path`` is that of the module that it is, which is an earlier one's where it runs that again; ``step`` is its own.
+    ``blocks`` has the blocks of the levels around it, by their paths.
     """
 
     path: str
+    step: str
     nodes: tuple[OnnxNode, ...]
     op: Op
     inputs: Sequence[OnnxValue | None]
@@ -42,6 +43,7 @@ class OpNote(NamedTuple):
         return {
             "op": kind.name,
             "path": self.path,
+            **({"step": self.step} if self.step != self.path else {}),
             **({"blocks": dict(self.blocks)} if self.blocks else {}),
             "arguments": {name: value for name, value in arguments.items() if value != kind.model_fields[name].default},
             "nodes": len(self.nodes),
