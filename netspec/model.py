@@ -109,7 +109,7 @@ class Model:
         return report_on(self.graph, asked_source(weights))[0]
 
     def data(self) -> Splits:
-        """Return the data of the spec's recipe, read and prepared as for ``netspec train``.
+        """Return the data of the spec's recipe, read and prepared as for ``netspec train``, but not augmented.
 
         ``train``, ``validation`` and ``test`` are PyTorch data sets, ready for a ``DataLoader``; ``images, labels =
         model.data().test[:]`` are all rows of one. Needs ``netspec[train]``. Raises ``UsageError`` where the spec has

@@ -24,7 +24,8 @@ class Optimizer(Ingredient):
     fault of the recipe. ``closure`` marks one that evaluates the loss several times a step; ``backward`` is true where
     these evaluations are to leave gradients. ``fused`` marks one that torch has in one kernel. Where it has none,
     ``temporaries`` are the tensors as large as a parameter that are there for a moment: as parameters are taken one
-    after the other, and all at once. ``decays_apart`` says that weight decay is not added to the gradients.
+    after the other, and all at once. ``decays_apart`` says that weight decay is not added to the gradients, and
+    ``usual_decay`` is that of all parameters where the recipe says nothing of it.
     """
 
     main = "lr"
@@ -33,6 +34,7 @@ class Optimizer(Ingredient):
     fused: ClassVar[bool] = False
     temporaries: ClassVar[tuple[int, int]] = (0, 0)
     decays_apart: ClassVar[bool] = False
+    usual_decay: ClassVar[float] = 0.0
 
     @property
     def states(self) -> int:
@@ -159,11 +161,15 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with weight decay apart from the gradients (Loshchilov and Hutter 2017)."""
+    """Adam with weight decay apart from the gradients (Loshchilov and Hutter 2017).
+
+    The decay is 0.01 for all parameters, as torch has it, unless `weight_decay` says otherwise.
+    """
 
     name = "adamw"
     torch = "torch.optim.AdamW"
     decays_apart = True
+    usual_decay = 0.01
 
 
 class LBFGS(Optimizer):

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from netspec.analysis.step_plan import StepPlan
 from netspec.diagnostics import Report, SpecError, UsageError
 from netspec.elaborate.reading.values import Reader
+from netspec.elaborate.training.proposed_recipe import how_to_train
 from netspec.elaborate.training.recipe import check_columns, class_count
 from netspec.graph import Graph
 from netspec.graph.recomputed import with_recomputed
@@ -52,8 +53,7 @@ FREE = frozenset({"devices", "strategy", "workers", "checkpoint", "loggers", "pu
 def recipe_of(graph: Graph) -> Recipe:
     """Return the recipe of a graph. Raises ``UsageError`` if its spec does not say how it is trained."""
     if graph.recipe is None:
-        help = "`train: {data: mnist, loss: cross_entropy, optimizer: adam, epochs: 3}`"
-        raise UsageError(f"the spec of {graph.name} does not say how it is trained: add {help}")
+        raise UsageError(f"the spec of {graph.name} does not say how it is trained: {how_to_train(graph)}")
     return graph.recipe
 
 

@@ -26,7 +26,8 @@ class Examples(Dataset[tuple[Tensor, ...]]):
         self.batches, self.fields = batches, fields
 
     def __repr__(self) -> str:
-        return f"<netspec.Examples {', '.join(self.fields)}: {len(self):,} rows>"
+        augmented = ", not augmented" if self.batches.augment else ""
+        return f"<netspec.Examples {', '.join(self.fields)}: {len(self):,} rows{augmented}>"
 
     def __len__(self) -> int:
         return len(self.batches)

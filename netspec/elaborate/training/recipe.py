@@ -27,6 +27,7 @@ from netspec.recipes.settings import (
     MovingAverage,
     ParameterGroup,
     Settings,
+    WeightDecay,
 )
 from netspec.spec import TrainSpec, Written
 from netspec.spec.reading import mapping_entries, read_form
@@ -86,6 +87,8 @@ class _Recipes:
         self.guard_pairs(settings, optimizer)
         self.guard_alike(optimizer)
         self.guard_average(settings, parts)
+        if optimizer.usual_decay:
+            parts.setdefault(WeightDecay.name, WeightDecay(value=optimizer.usual_decay))
         if not metrics:
             names = dict.fromkeys(name for loss in losses.values() for name in loss.metrics)
             metrics = tuple(_ingredient("metric", name) for name in names)
@@ -336,7 +339,8 @@ def check_columns(
             continue
         why = loss.misfit(known(value.tensor, sizes), columns[target])
         if why is not None:
-            reader.error("data-mismatch", f"{why} (output `{name}`, column `{target}`)", place)
+            help = classes_help(recipe, loss, columns[target])
+            reader.error("data-mismatch", f"{why} (output `{name}`, column `{target}`)", place, help=help)
 
 
 def guard_lengths(
@@ -373,6 +377,13 @@ def shape_help(value: Value, column: Column) -> str | None:
     if found[0] == 1 and isinstance(wanted[0], int) and wanted[0] > 1:
         repairs.append(f"{{channels: {wanted[0]}}}")
     return f"`prepare: [{', '.join(repairs)}]`{note}" if repairs else None
+
+
+def classes_help(recipe: Recipe, loss: Loss, column: Column) -> str | None:
+    """Return the repair of a table's target that is to be one of several classes, and is read as a number."""
+    if not loss.per_class or column.dtype != "float32" or not hasattr(recipe.data, "classes"):
+        return None
+    return f"words, yes and no, or whole numbers are classes by `{recipe.data.name}: {{…, classes: true}}`"
 
 
 def has_channels_last(wanted: Sequence[Any], found: Sequence[int | None]) -> bool:

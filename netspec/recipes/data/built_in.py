@@ -15,12 +15,15 @@ class BuiltIn(DataSet):
 
     target: ClassVar[str] = "label"
     words: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    note: ClassVar[str] = ""
+    """what a run says of rows that are not those one expects by the name"""
 
 
 class MNIST(BuiltIn):
     """Handwritten digits, 28×28: 5,000 of MNIST's images, 500 of each digit (LeCun et al. 1998)."""
 
     name = "mnist"
+    note = "5,000 of MNIST's 70,000 images, 500 of each digit"
 
     def columns(self) -> Mapping[str, Column]:
         return {"image": Column((1, 28, 28)), "label": Column((), "int64", 10, target=True)}

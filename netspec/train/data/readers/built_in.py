@@ -1,5 +1,6 @@
 """Reads the data sets that come with netspec."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,4 +16,5 @@ def read(data_set: BuiltIn, folder: Path) -> Data:
     """The data set's arrays; ``folder`` does not matter."""
     file = f"{data_set.name}.npz"
     with np.load(FILES / file, allow_pickle=False) as arrays:
-        return from_arrays(dict(arrays), (data_set.target,), file, data_set.words)
+        data = from_arrays(dict(arrays), (data_set.target,), file, data_set.words)
+    return replace(data, notes=(data_set.note,)) if data_set.note else data

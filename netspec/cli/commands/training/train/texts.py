@@ -6,6 +6,7 @@ import torch
 
 from netspec.graph import Graph
 from netspec.recipes.binding import bind_inputs, prepared
+from netspec.recipes.recipe import Recipe
 from netspec.text.quantities import short_bytes
 from netspec.text.quoting import shell, visible
 from netspec.train.data import Meaning
@@ -36,9 +37,15 @@ def heading(graph: Graph, setup: Setup) -> str:
     batch = f"batches of {settings.batch}" if settings.batch else "whole batches"
     return (
         f"{graph.name}: {graph.body.parameter_count:,} parameters · {recipe.data.detail()}: {rows}\n"
-        f"{recipe.optimizer.detail()} · {', '.join(loss.detail() for loss in recipe.losses.values())} · {how}, {batch} "
+        f"{steps_of(recipe)} · {', '.join(loss.detail() for loss in recipe.losses.values())} · {how}, {batch} "
         f"on {where}\n{notes}{told}"
     )
+
+
+def steps_of(recipe: Recipe) -> str:
+    """The optimizer, and what makes weights smaller beside the loss."""
+    decay, told = recipe.weight_decay, recipe.optimizer.detail()
+    return told if decay is None else f"{told}, weight decay {decay.detail().removeprefix(decay.name).strip()}"
 
 
 def plan(graph: Graph, setup: Setup) -> str:

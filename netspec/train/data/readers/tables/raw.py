@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from netspec.diagnostics import nearest
 from netspec.recipes.data.files import Parquet
 from netspec.text.quoting import visible
 from netspec.train.data.arrays import LARGEST, Array
@@ -44,8 +45,12 @@ class RawTable:
     def column(self, name: str) -> Sequence[Any]:
         """Return a column's values. Raises ``DataFault`` if there is no such column."""
         if name not in self.columns:
-            names = ", ".join(f"`{visible(each)}`" for each in self.columns)
-            raise DataFault(f"{self.file} has no column `{name}`", f"its columns are {names}")
+            names = [*map(visible, self.columns)]
+            close = nearest(name, names)
+            help = f"its columns are {', '.join(f'`{each}`' for each in names)}"
+            raise DataFault(
+                f"{self.file} has no column `{name}`", help if close is None else f"did you mean `{close}`?"
+            )
         return self.columns[name]
 
 
