@@ -12,7 +12,8 @@ from netspec.analysis.scan_schedule import LevelSchedule, ScanSchedule
 from netspec.dims import Shape, plain_shape
 from netspec.emit.onnx.bodies import close_bodies
 from netspec.emit.onnx.builder import DTYPES, GraphBuilder, Held, NamedArray, OpExporter
-from netspec.emit.onnx.notes import SILENT, SIZES, OpNote, silent_notes, write_notes
+from netspec.emit.onnx.notes import OPTIMIZED, SILENT, SIZES, OpNote, silent_notes, write_notes
+from netspec.emit.onnx.optimize import optimize
 from netspec.emit.onnx.parts import OnnxModel, OnnxValue
 from netspec.emit.onnx.runtimes import ANY_FORM, OnnxForm
 from netspec.emit.onnx.wanted import guard_nodes, guard_opset, wanted_ir, wanted_opset
@@ -45,7 +46,8 @@ def emit_onnx(
         later = form._replace(opset=max(opset for opset, _ in builder.late))  # a plugin's op, or one that torch wrote
         return emit_onnx(graph, weights, version, exporter, metadata, later)
     guard_nodes(emitter.notes, emitter.written, form)
-    notes = close_bodies(builder, emitter.notes)
+    removed = optimize(builder, outputs) if form.optimized else None
+    notes = close_bodies(builder, [] if removed else emitter.notes)
     write_notes(notes)
     proto = builder.model(builder.graph(graph.name, inputs, outputs), wanted_ir(builder.opset, form))
     proto.producer_name, proto.producer_version = "netspec", version
@@ -55,11 +57,12 @@ def emit_onnx(
         "netspec.digest": graph.digest,
         "netspec.parameters": json.dumps(graph.parameters),
         SIZES: json.dumps(dict(graph.sizes)),
+        **({OPTIMIZED: removed.said()} if removed else {}),
         **(metadata or {}),
     }
     for key, value in sorted(properties.items()):
         proto.metadata_props.add(key=key, value=value)
-    silent = silent_notes(notes, emitter.aliases, emitter.results)
+    silent = "" if removed else silent_notes(notes, emitter.aliases, emitter.results)
     if silent:
         proto.graph.metadata_props.add(key=SILENT, value=silent)
     return OnnxModel(proto, builder.kept())

@@ -38,12 +38,14 @@ class Runtime(NamedTuple):
 class OnnxForm(NamedTuple):
     """The version of ONNX that a file is to be in; ``None`` is the lowest in which the network loses nothing.
 
-    Of a ``runtime`` it is at most what that reads, even if something is said worse.
+    Of a ``runtime`` it is at most what that reads, even if something is said worse. An ``optimized`` one has
+    fewer nodes.
     """
 
     opset: int | None = None
     ir: int | None = None
     runtime: Runtime | None = None
+    optimized: bool = False
 
 
 ANY_FORM = OnnxForm()
@@ -85,15 +87,15 @@ KERNELS: Mapping[str, Version] = {"DeformConv": (1, 25)}
 LACKS: Mapping[str, Mapping[str, Lack]] = {"openvino": OPENVINO, "tensorrt": TENSORRT}
 
 
-def form_of(opset: int | None, ir: int | None, runtime: str | None) -> OnnxForm:
+def form_of(opset: int | None, ir: int | None, runtime: str | None, optimized: bool = False) -> OnnxForm:
     """Return the form that options ask for. Raises ``UsageError`` for what the runtime does not read."""
     if runtime is None:
-        return OnnxForm(opset, ir)
+        return OnnxForm(opset, ir, optimized=optimized)
     found = runtime_named(runtime)
     for name, asked, most in (("--opset", opset, found.opset), ("--ir", ir, found.ir)):
         if asked is not None and asked > most:
             raise UsageError(f"{found.name} reads no more than `{name} {most}`")
-    return OnnxForm(opset, ir, found)
+    return OnnxForm(opset, ir, found, optimized)
 
 
 def runtime_named(text: str) -> Runtime:

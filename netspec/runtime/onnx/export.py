@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from netspec.emit.onnx.graph import emit_onnx
+from netspec.emit.onnx.notes import OPTIMIZED
 from netspec.emit.onnx.runtimes import ANY_FORM, OnnxForm
 from netspec.emit.onnx.write import check_onnx, write_beside, write_onnx
 from netspec.files import is_stream, put, temporary_beside
@@ -73,6 +74,12 @@ def put_model(temporary: Path, path: Path) -> None:
         path.unlink(missing_ok=True)  # a kill leaves no file, rather than the old one with the new weights
         put(data, data_of(path))
     put(temporary, path)
+
+
+def removed_from(path: Path) -> str:
+    """Return what was removed from a file that was optimized."""
+    properties = onnx.load(path, load_external_data=False).metadata_props
+    return next((each.value for each in properties if each.key == OPTIMIZED), "")
 
 
 def remove_model(path: Path) -> None:

@@ -54,6 +54,8 @@ def add(commands: Commands) -> None:
         metavar="N",
         help="the version of ONNX's format (default: the first that has the opset)",
     )
+    help = "fold batch norms into the layers before them and share equal nodes; such a file says no more of the spec"
+    command.add_argument("--optimize", action="store_true", help=help)
     add_verify_argument(command)
     command.add_argument(
         "--verify-on",
@@ -81,9 +83,9 @@ def run(options: Namespace) -> int:
     from netspec.runtime.onnx.report import UNVERIFIED, two_runtimes
     from netspec.runtime.onnx.session import other_runtimes
     from netspec.runtime.onnx.verify import export_verified, sizes_to_try, verify_onnx
-    from netspec.text.quantities import short_bytes
 
-    form, others = form_of(options.opset, options.ir, options.runtime), other_runtimes(options.verify_on)
+    form = form_of(options.opset, options.ir, options.runtime, options.optimize)
+    others = other_runtimes(options.verify_on)
     graph, output = graph_of(options), output_of(options)
     for text in two_runtimes():
         warn(text)
@@ -95,18 +97,27 @@ def run(options: Namespace) -> int:
     if options.verify == "none":
         with status("exporting"):
             path = export_onnx(graph, module, output, form=form)
-        print(f"{path}  {short_bytes(path.stat().st_size)}")
+        print(_said(path, options.optimize))
         print(UNVERIFIED)
         return 0
     with status("exporting, and running PyTorch and onnxruntime side by side"):
         path, parity = export_verified(graph, module, output, effort=options.verify, form=form)
-    print(f"{path}  {short_bytes(path.stat().st_size)}")
+    print(_said(path, options.optimize))
     agrees = _told(parity, path)
     for runtime in others if agrees else ():
         with status(f"running PyTorch and {runtime} side by side"):
             parity = verify_onnx(graph, module, path, sizes_to_try(graph, options.verify), form, runtime)
         agrees = _told(parity, path) and agrees
     return 0 if agrees else 1
+
+
+def _said(path: Path, optimized: bool) -> str:
+    """Return the file with its size, and with what was removed from it."""
+    from netspec.runtime.onnx.export import removed_from
+    from netspec.text.quantities import short_bytes
+
+    said = f"{path}  {short_bytes(path.stat().st_size)}"
+    return f"{said}  {removed_from(path)}" if optimized else said
 
 
 def _told(parity: Parity, path: Path) -> bool:
