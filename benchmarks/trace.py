@@ -36,8 +36,8 @@ from netspec.runtime.trace.layers import Trace
 from netspec.runtime.trace.replay import trace_layers
 
 NETWORKS = (
-    "lenet", "resnet20", "mobilenet_v2_035", "googlenet_d2l", "transformer", "attention_layer",
-    "gru_lm", "lstm_classifier", "seq2seq", "rnn_attention", "vgg_d2l", "pointnet",
+    "lenet", "resnet20", "attention_layer", "self_attention_layer", "gru_lm", "lstm_classifier", "lstm_lm", "seq2seq",
+    "rnn_attention", "pointnet", "vae", "dlrm",
 )  # fmt: skip
 BOUND = 0.99
 UNSEEN = 1e-6

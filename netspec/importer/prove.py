@@ -18,6 +18,9 @@ from netspec.importer.trying import first_line
 from netspec.runtime.examples import example_inputs
 from netspec.runtime.machine import free_memory, need_memory
 from netspec.runtime.module import build_module
+from netspec.runtime.trace.layers import Layer
+from netspec.runtime.trace.module_values import ModuleValues
+from netspec.runtime.trace.replay import trace_layers
 from netspec.text.quantities import short_bytes
 
 TOLERANCE = 1e-5
@@ -49,7 +52,7 @@ class Proof:
     """The trials, and the tensors of the original's ``state_dict`` that the spec does not have, or the reverse.
 
     ``again`` are keys of the original's for tensors that the spec has by other keys. ``constant`` says that every
-    output was one number throughout.
+    output was one number throughout. ``layer`` is the first in which a spec that differs parts from the original.
     """
 
     trials: list[Trial] = field(default_factory=list)
@@ -58,6 +61,7 @@ class Proof:
     missing: Sequence[str] = ()
     refused: list[str] = field(default_factory=list)
     constant: bool = False
+    layer: Layer | None = None
 
     @property
     def holds(self) -> bool:
@@ -129,6 +133,9 @@ def prove(
                 pair.compare(proof, tried)
             if not at and trained is not None and proof.trials:
                 pair.compare_in_training(proof, tried)
+        wrong = next((trial for trial in proof.trials if not trial.agrees and not trial.training), None)
+        if wrong is not None and trained is not None:
+            proof.layer = pair.first_apart(trained, wrong.sizes)
     return proof
 
 
@@ -192,6 +199,16 @@ class _Pair:
             if expected is not None:
                 proof.constant = _is_constant(expected) and (proof.constant or not proof.trials)
                 proof.trials.append(Trial(sizes, False, self._difference(proof, expected, sizes)))
+
+    def first_apart(self, original: nn.Module, sizes: Mapping[str, int]) -> Layer | None:
+        """Return the first layer that parts from the original's module of its name, if there is one."""
+        inputs, held = example_inputs(self.graph, sizes, seed=1), ModuleValues(original, self.call)
+        try:
+            held.run(inputs)
+            sides = ("the spec", "the original")
+            return trace_layers(self.graph, self.module.state_dict(), inputs, held.values, sides, sizes).first
+        except Exception:  # whatever the original's own code raises: that the two differ is told in any case
+            return None
 
     def compare_in_training(self, proof: Proof, sizes: Mapping[str, int]) -> None:
         """Run both in training, and add the trial to the proof, or what sets them apart."""

@@ -66,6 +66,8 @@ def _proof(proof: Proof) -> Iterator[tuple[str, str]]:
         yield "differs", f"the original has no {few}, which the spec has"
     elif proof.trials:
         yield "differs", f"it does not compute what the original does: {proof.text()}"
+        if proof.layer is not None:
+            yield "first in", proof.layer.told()
     else:
         yield "unproven", "the original ran at no size that was tried, so nothing was compared"
     for refused in proof.refused:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from netspec.runtime.reference import Reference
+from netspec.runtime.trace.layers import Layer
 
 TOLERANCE = 1e-4
 ROUNDINGS = 8
@@ -49,7 +50,7 @@ class Parity:
     ``probed`` says that the weights were scaled for them, as the module's own make an output that hardly depends on
     the input, or overflows: nothing could be told from that. ``telling`` is false where their output does no more.
     ``positive`` says that the inputs were drawn from 0 to 1, as of numbers on both sides of 0 the outputs are not
-    defined.
+    defined. ``layer`` is the first in which the two part, where they disagree and one layer does.
     """
 
     comparisons: Sequence[Comparison]
@@ -59,6 +60,7 @@ class Parity:
     telling: bool = True
     positive: bool = False
     runtime: str = "onnxruntime"
+    layer: Layer | None = None
 
     @property
     def worst(self) -> float:

@@ -33,9 +33,10 @@ def parity_report(parity: Parity, path: Path) -> tuple[tuple[str, ...], str | No
             f"PyTorch and {parity.runtime} give no finite number for random inputs at {places}, so "
             f"nothing can be compared; {RANGE}; the file is kept as {path}"
         )
+    part = "" if parity.layer is None else f"; they part first in {parity.layer.told()}"
     return (), (
         f"PyTorch and {parity.runtime} differ by {parity.worst:.1e} "
-        f"(max|Δ|/max|y|; {parity.tolerance:.0e} would do) at {places}; the file is kept as {path}"
+        f"(max|Δ|/max|y|; {parity.tolerance:.0e} would do) at {places}{part}; the file is kept as {path}"
     )
 
 

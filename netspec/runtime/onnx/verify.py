@@ -23,10 +23,12 @@ from netspec.runtime.fixed_noise import is_random
 from netspec.runtime.machine import free_memory, need_memory
 from netspec.runtime.onnx.export import exported, put_model, remove_model
 from netspec.runtime.onnx.fixed_noise import open_fixed
+from netspec.runtime.onnx.layer_values import LayersOfFile
 from netspec.runtime.onnx.parity import BORNE, ROUNDINGS, TOLERANCE, Comparison, Parity, largest_difference
 from netspec.runtime.onnx.session import OpenedFile, loaded_runtime, open_on
 from netspec.runtime.probing import is_defined, is_telling, probing_copy
 from netspec.runtime.reference import Reference, device_of
+from netspec.runtime.trace.replay import trace_layers
 
 Effort = Literal["quick", "full"]
 """``quick`` tries small sizes of every symbolic dimension, ``full`` those that costs are quoted at and two more."""
@@ -81,7 +83,7 @@ def verify_onnx(
     tried = quick_sizes(graph) if tried is None else tried
     reference, sizes = Reference(graph, module), tried[0]
     if is_telling(reference, tried):
-        return compare(reference, path, tried, runtime)
+        return with_layer(compare(reference, path, tried, runtime), path)
     above = replace(graph, ranges={**dict.fromkeys(graph.inputs, (0.0, 1.0)), **graph.ranges})
     if (
         above.ranges != graph.ranges
@@ -91,8 +93,27 @@ def verify_onnx(
         return replace(verify_onnx(above, module, path, tried, form, runtime), positive=True)
     probe = Reference(graph, probing_copy(replace(graph, sizes=sizes), module))
     with exported(graph, probe.module, path, form=form) as temporary:
-        parity = compare(probe, temporary, tried, runtime)
+        parity = with_layer(compare(probe, temporary, tried, runtime), temporary)
     return replace(parity, probed=True, telling=is_telling(probe, tried))
+
+
+def with_layer(parity: Parity, path: Path) -> Parity:
+    """Return a parity with the first layer in which the two part, where they disagree on a file."""
+    worst = max(
+        (each for each in parity.comparisons if not each.agrees), key=lambda each: each.difference, default=None
+    )
+    if worst is None or not parity.compared:
+        return parity
+    reference = parity.reference
+    inputs = reference.inputs(worst.sizes, mean=worst.mean)
+    try:
+        layers = LayersOfFile(path, parity.runtime)
+        layers.run(inputs)
+    except Exception:  # of the runtime's, which have no common base: what is told then is the difference alone
+        return parity
+    state, sides = reference.module.state_dict(), ("PyTorch", parity.runtime)
+    trace = trace_layers(reference.graph, state, inputs, layers.values, sides, worst.sizes, layers.coarsest)
+    return replace(parity, layer=trace.first)
 
 
 def sizes_to_try(graph: Graph, effort: Effort) -> list[dict[str, int]]:

@@ -43,6 +43,10 @@ class Layer:
         """Return how the sides part, in a few words."""
         return self.fault or f"{self.own:.1e} on the same inputs (max|Δ|/max|y|; {self.bound:.0e} would do)"
 
+    def told(self) -> str:
+        """Return the layer, its place, and how the sides part: ``fc (linear, lenet.yaml:44): 1.0e+00 …``."""
+        return f"`{self.path}` ({', '.join(filter(None, (self.op, self.place)))}): {self.reason()}"
+
     def record(self) -> dict[str, Any]:
         """Return the layer as plain values for JSON, which has no infinity."""
         numbers = {"difference": self.own, "so_far": self.so_far, "bound": self.bound}

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from netspec.graph import key_of
 from netspec.runtime.interpret import Held
 from netspec.runtime.trace.runs import TracedStep
 
@@ -45,5 +46,5 @@ class ModuleValues:
 
     def values(self, run: TracedStep) -> Sequence[Held] | None:
         """Return what the module of a step gave as often as it had run by then."""
-        runs = self.kept.get(run.home, [])
+        runs = self.kept.get(key_of(run.home), [])
         return runs[run.turn] if run.turn < len(runs) else None

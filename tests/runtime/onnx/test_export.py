@@ -18,7 +18,8 @@ from netspec.graph import Node, walk
 from netspec.pipeline import compile_spec, load_spec
 from netspec.runtime.onnx import export
 from netspec.runtime.onnx.export import export_onnx
-from netspec.runtime.onnx.verify import compare_onnx, export_verified, verify_onnx
+from netspec.runtime.onnx.report import parity_report
+from netspec.runtime.onnx.verify import compare_onnx, export_verified, verify_onnx, with_layer
 from netspec.runtime.probing import probing_copy
 
 CHEAP = [
@@ -117,6 +118,23 @@ def test_a_file_that_disagrees_is_kept_under_another_name(tmp_path: Path):
     assert kept.name == "model.rejected.onnx"
     assert kept.exists()
     assert not path.exists()
+    assert parity.layer is None  # the layers are right: what is wrong is done behind them
+
+
+def test_the_first_layer_that_parts_is_named(tmp_path: Path):
+    """Beside the difference, by its path and the line of the spec."""
+    model = netspec.load("lenet")
+    module, graph = model.module(), model.graph
+    other = model.module()
+    other.load_state_dict(module.state_dict())
+    path = export_onnx(graph, other, tmp_path / "model.onnx")
+    list(module.parameters())[4].data.mul_(-1)
+    parity = with_layer(compare_onnx(graph, module, path), path)
+    assert parity.layer is not None
+    assert parity.layer.path == "7"
+    _, failure = parity_report(parity, path)
+    assert failure is not None
+    assert "they part first in `7` (linear, lenet.yaml:" in failure
 
 
 def test_large_weights_go_beside_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -12,6 +12,7 @@ from onnx import helper, numpy_helper
 
 import netspec
 from netspec.elaborate.passes.sizes import quick_sizes
+from netspec.importer.prove import prove
 from netspec.runtime.examples import example_inputs
 from netspec.runtime.onnx.layer_values import LayersOfFile
 from netspec.runtime.onnx.trace_files import TracedFile, random_inputs, trace_files
@@ -192,3 +193,24 @@ def test_an_original_module_is_compared_by_the_names_of_its_modules(tmp_path: Pa
     trace = trace_layers(graph, module.state_dict(), inputs, held.values, ("the spec", "the original"), {})
     assert [layer.path for layer in trace.parting] == ["norm"]
     assert trace.unseen == ["2"]
+
+
+def test_an_import_that_differs_names_the_layer(tmp_path: Path):
+    graph, module, _, _ = written(SMALL, tmp_path)
+
+    class Original(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.norm = torch.nn.Linear(6, 6), torch.nn.LayerNorm(6)
+            self.second, self.last = torch.nn.Linear(6, 6), torch.nn.Linear(6, 3)
+
+        def forward(self, x):
+            return self.last(self.second(self.norm(self.first(x)).sigmoid()))
+
+    original = Original()
+    weights = module.state_dict()
+    original.load_state_dict(weights)
+    proof = prove(graph, weights, lambda given: original(*given.values()), {"N": 2}, original)
+    assert not proof.holds
+    assert proof.layer is not None
+    assert proof.layer.path == "second"  # the first module behind what is wrong: between modules nothing is seen
