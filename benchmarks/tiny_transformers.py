@@ -300,7 +300,7 @@ TRANSFORMERS: dict[str, tuple[str, str, dict[str, Any], str]] = {
     "efficientnet": (
         "EfficientNetConfig",
         "EfficientNetForImageClassification",
-        dict(image_size=32, width_coefficient=0.25, depth_coefficient=0.3, hidden_dim=64, depth_divisor=4),
+        dict(image_size=32, width_coefficient=0.25, depth_coefficient=0.3, hidden_dim=320, depth_divisor=4),
         "image",
     ),
     "ast": (
