@@ -16,7 +16,7 @@ from netspec.emit.onnx.builder import GraphBuilder
 from netspec.emit.onnx.parts import OnnxNode, OnnxValue, every_node
 
 RANDOM = ("Bernoulli", "Dropout", "Multinomial", "Random")
-"""What the kinds of nodes begin with that give other numbers each time."""
+"""The first letters of the kinds of nodes that give other numbers each time."""
 
 
 class Optimized(NamedTuple):
@@ -61,7 +61,7 @@ def share_equal(builder: GraphBuilder, outputs: Sequence[OnnxValue]) -> int:
 
 
 def _key(node: OnnxNode) -> object:
-    """What two nodes have in common that give the same; a node of its own where that cannot be said."""
+    """Return what two nodes have in common that give the same; the node itself where that cannot be said."""
     if node.body is not None or node.op_type.startswith(RANDOM):
         return node
     given = [(name, _spelled(each)) for name, each in sorted(node.attributes.items())]
