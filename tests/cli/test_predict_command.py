@@ -14,7 +14,8 @@ import torch
 from PIL import Image
 
 from netspec.cli import main
-from netspec.train.predict.answers import Predictor
+from netspec.cli.commands.training.predict.answers import in_format
+from netspec.train.predict.answers import Answer, Predictor
 from netspec.train.predict.inputs import InputReader
 from netspec.train.predict.trained_run import TrainedRun
 from netspec.train.setup import read_data
@@ -214,7 +215,16 @@ def test_a_text_goes_on_as_the_network_says(capsys: pytest.CaptureFixture[str]):
     for _ in range(12):
         tokens.append(int(run.module("torch")(torch.tensor([tokens[-12:]]))[0, -1].argmax()))
     (found,) = said(capsys, "runs/letters/1", "The cat")
-    assert found == {"of": "The cat", "text": "".join(letters[token] for token in tokens[-12:])}
+    text = "".join(letters[token] for token in tokens[-12:])
+    assert found == {"of": "The cat", "text": text}
+    assert main(["predict", "runs/letters/1", "The cat"]) == 0
+    assert capsys.readouterr().out == f"{text}\n"
+
+
+def test_lines_of_a_text_are_lines_where_it_is_alone():
+    answer = Answer("To be", text="or not\nto be")
+    assert in_format([answer], "text") == "or not\nto be\n"
+    assert in_format([answer, answer], "text") == "To be  or not⏎to be\n" * 2
 
 
 def test_a_text_is_written_word_by_word(capsys: pytest.CaptureFixture[str]):

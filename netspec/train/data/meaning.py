@@ -18,6 +18,8 @@ UNKNOWN = "<unk>"
 TRUTHS = {"false": 0, "true": 1}
 NO_WORD = -1
 FEW = 10
+ENOUGH = 2000
+"""The number of images by which those of a data set are told from others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,8 @@ class Meaning:
 
     ``words`` has the names of classes or words by number, ``names`` those of the features in a row of a column.
     ``bytes`` are the columns of real numbers that are read as bytes, 0 to 255 as 0 to 1; ``ranges`` has the least and
-    the largest number of other images. ``table`` has the columns of a table with what becomes of each.
+    the largest number of other images. ``table`` has the columns of a table with what becomes of each. ``brightness``
+    has the mean of the images' means, and their standard deviation.
     """
 
     columns: Mapping[str, Column]
@@ -35,6 +38,7 @@ class Meaning:
     bytes: tuple[str, ...] = ()
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     table: tuple[TableColumn, ...] = ()
+    brightness: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def counterpart(self, name: str, columns: Mapping[str, Column]) -> str | None:
         """Return the trained column that a column of other data corresponds to: of the same name, or the only one of
@@ -83,11 +87,24 @@ def meaning_of(data: Data) -> Meaning:
     first = data.train.take(torch.tensor([0]))
     real = [name for name, column in data.columns.items() if column.dtype.startswith("float") and name in first]
     in_bytes = tuple(name for name in real if first[name].dtype == torch.uint8)
-    ranges = {}
+    ranges, brightness = {}, {}
     if isinstance(data.train, TensorRows):
-        images = (name for name in real if name not in in_bytes and len(data.columns[name].shape) == 3)
-        ranges = {name: extent(data.train.tensors[name]) for name in images}
-    return Meaning(data.columns, data.words, data.names, in_bytes, ranges, data.table)
+        images = {name: data.train.tensors[name] for name in real if len(data.columns[name].shape) == 3}
+        ranges = {name: extent(tensor) for name, tensor in images.items() if name not in in_bytes}
+        brightness = {name: usual_brightness(tensor) for name, tensor in images.items() if len(tensor) > FEW}
+    return Meaning(data.columns, data.words, data.names, in_bytes, ranges, data.table, brightness)
+
+
+def usual_brightness(images: Tensor) -> tuple[float, float]:
+    """Return mean and standard deviation of the means of images, [n, …], of some evenly among many."""
+    found = brightness_of(images[:: max(1, len(images) // ENOUGH)])
+    return round(float(found.mean()), 6), round(float(found.std()), 6)
+
+
+def brightness_of(images: Tensor) -> Tensor:
+    """Return the mean of each image, [n, …] -> [n]; bytes count from 0 to 1."""
+    means = images.flatten(1).mean(1, dtype=torch.float32)
+    return means / 255 if images.dtype == torch.uint8 else means
 
 
 def extent(tensor: Tensor) -> tuple[float, float]:

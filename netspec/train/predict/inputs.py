@@ -28,6 +28,7 @@ from netspec.train.data.readers.tables.features import features_of
 from netspec.train.data.readers.tables.lines import cut_lines, number_of
 from netspec.train.data.readers.tables.raw import RawTable, csv_table, parquet_table
 from netspec.train.data.readers.texts import split
+from netspec.train.predict.likeness import unlike
 
 ARRAYS = (".npy", ".npz")
 TABLES = (".csv", ".tsv", ".parquet")
@@ -75,6 +76,8 @@ class InputReader:
             for name, tensor in inputs.rows.items():
                 if not tensor.isfinite().all():
                     raise UsageError(f"`{name}` in {argument} holds a number that is not finite")
+            for told in unlike(self.meaning, inputs.names, inputs.rows):
+                self.warn(told)
             if self.keep and not inputs.kept:
                 raise UsageError(f"--keep copies columns of a table that names them, which {argument} is not")
             yield inputs

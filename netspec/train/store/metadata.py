@@ -180,6 +180,7 @@ def plain_meaning(meaning: Meaning) -> dict[str, Any]:
         "bytes": [*meaning.bytes],
         "ranges": {name: [*ends] for name, ends in meaning.ranges.items()},
         "table": [asdict(column) for column in meaning.table],
+        "brightness": {name: [*found] for name, found in meaning.brightness.items()},
     }
 
 
@@ -202,6 +203,7 @@ def read_meaning(folder: RunFolder) -> Meaning:
             tuple(content.get("bytes", ())),
             {name: (low, high) for name, (low, high) in content.get("ranges", {}).items()},
             columns_from(content.get("table", ())),
+            {name: (mean, spread) for name, (mean, spread) in content.get("brightness", {}).items()},
         )
     except (AttributeError, KeyError, TypeError, ValueError):
         raise damaged(folder.path / MEANING) from None

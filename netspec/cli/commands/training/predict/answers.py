@@ -38,6 +38,8 @@ def in_format(answers: Sequence[Answer], format: str) -> str:
         return json_text([answer.plain() for answer in answers], indent=2) + "\n"
     if format == "csv":
         return as_csv(answers)
+    if len(answers) == 1 and answers[0].text is not None:
+        return answers[0].text + "\n"  # a text that the network writes is text, with its lines
     width = max((len(answer.of) for answer in answers), default=0)
     return "".join(f"{answer.of:<{min(width, 40)}}  {told(answer)}\n" for answer in answers)
 
@@ -45,7 +47,7 @@ def in_format(answers: Sequence[Answer], format: str) -> str:
 def told(answer: Answer) -> str:
     """Return an answer in a line."""
     if answer.text is not None:
-        return answer.text
+        return answer.text.replace("\n", "⏎")
     if answer.probabilities is not None:
         likeliest = [*answer.probabilities.items()][:MOST_SHOWN]
         return "  ".join(f"{name} {share:6.1%}" for name, share in likeliest)
