@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 ROOMS = ("network", "training", "reference")
 ORDER = (
     *(
+        "new",
         "build",
         "check",
         "shapes",
