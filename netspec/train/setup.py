@@ -323,13 +323,16 @@ class Setup:
         return {name: self.evaluate(batches) for name, batches in self.parts.items()}
 
     def write_weights(self, weights: Mapping[str, Tensor], path: Path, strategy: Strategy) -> None:
-        """Write weights as safetensors; tied ones are written once. Every process calls this."""
+        """Write weights as safetensors, by all keys of the state dict: tied ones once for each of their names, as a
+        strict ``load_state_dict`` of the file asks for. Every process calls this.
+        """
         tensors: dict[str, Tensor] = {}
         seen: dict[int, str] = {}
         aliases: dict[str, str] = {}
         for name, tensor in named_tensors(self.model):
             if id(tensor) in seen:
                 aliases[name] = seen[id(tensor)]
+                tensors[name] = tensors[aliases[name]].clone()  # safetensors refuses what shares memory
                 continue
             seen[id(tensor)] = name
             tensors[name] = strategy.full_tensor(weights[name].detach()).cpu()
