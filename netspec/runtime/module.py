@@ -43,6 +43,18 @@ def build_module(
     return module.to(device=device, dtype=dtype) if device.type != "cpu" or dtype is not None else module
 
 
+def part_of(graph: Graph, weights: Mapping[str, Tensor]) -> nn.Module:
+    """Return the module of a graph that is a part of another, with the other's weights, which both then have.
+
+    It is in inference mode.
+    """
+    program = emit_source(graph)
+    module = construct_uninitialised(getattr(load_source(program.text), program.class_name))
+    own = module.state_dict().keys()
+    module.load_state_dict({key: weights[key] for key in own}, assign=True)
+    return module.eval()
+
+
 def merged(graph: Graph, module: nn.Module) -> tuple[Graph, nn.Module]:
     """Return a graph and its module without the steps of ``lora``: their changes are part of the weights.
 
